@@ -1,0 +1,42 @@
+# How targets are declared. One static library per folder; adding a source file is one line in its
+# folder's CMakeLists.txt, adding a test is no line at all (tests are globbed, so none is lost).
+
+add_library(crossmill_options INTERFACE)
+target_compile_options(crossmill_options INTERFACE -Wall -Wextra -Werror)
+target_include_directories(crossmill_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(crossmill_options INTERFACE CROSSMILL_VERSION="${PROJECT_VERSION}")
+
+# crossmill_library(NAME SOURCES file... [DEPS target...])
+function(crossmill_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC crossmill_options ${ARG_DEPS})
+endfunction()
+
+# crossmill_program(NAME SOURCES file... DEPS target...): a binary in build/<preset>/bin.
+function(crossmill_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+endfunction()
+
+# crossmill_test(NAME DEPS target... [LABELS label...] [TIMEOUT seconds]): every *_test.cc below the
+# calling folder becomes one test binary, and that one ctest entry per test case.
+function(crossmill_test name)
+  cmake_parse_arguments(ARG "RECURSE" "TIMEOUT" "DEPS;LABELS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} crossmill_test_support GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    CROSSMILL_GOLDEN_FOLDER="${CMAKE_SOURCE_DIR}/tests/golden"
+    CROSSMILL_SOURCE_FOLDER="${CMAKE_SOURCE_DIR}"
+    CROSSMILL_BINARY_FOLDER="${CMAKE_BINARY_DIR}/bin")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()

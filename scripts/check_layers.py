@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Checks who includes whom (docs/architecture.md, "Include rules"). Prints each breach; exit 1 if any."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
+SERVICE = re.compile(r'(\.grpc\.pb\.h|_services?\.pb\.h)$')
+
+# Folder -> folders it may include (its own is always allowed). The longest matching prefix counts.
+ALLOWED = {
+    "common/base": [],
+    "common/http": ["common/base"],
+    "common/plan": ["common/base"],
+    "common/oci": ["common/base", "common/http"],
+    "common/rpc": ["common/base"],
+    "coordinator/core": ["common/base", "common/plan", "common/oci"],
+    "coordinator/storage": ["common/base", "common/plan", "common/oci", "coordinator/core"],
+    "coordinator/rpc": ["common", "coordinator/core", "coordinator/storage"],
+    "coordinator": ["common", "coordinator"],
+    "worker": ["common"],
+    "cli": ["common"],
+}
+# Folders that see messages, never services, SQL or sockets.
+PURE = ["common/plan", "coordinator/core"]
+IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
+
+
+def folder_of(path, table):
+    parts = path.split("/")[:-1]
+    for length in range(len(parts), 0, -1):
+        name = "/".join(parts[:length])
+        if name in table:
+            return name
+    return None
+
+
+def breaches():
+    for top in ("common", "coordinator", "worker", "cli"):
+        for file in sorted((ROOT / top).rglob("*")):
+            if file.suffix not in (".h", ".cc"):
+                continue
+            name = file.relative_to(ROOT).as_posix()
+            home = folder_of(name, ALLOWED)
+            for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1):
+                if home in PURE and IMPURE_SYSTEM.match(line):
+                    yield f"{name}:{number}: {home} does no I/O: {line.strip()}"
+                match = INCLUDE.match(line)
+                if not match:
+                    continue
+                target = match.group(1)
+                if home in PURE and SERVICE.search(target):
+                    yield f"{name}:{number}: {home} sees messages, never services: {target}"
+                if not target.startswith(("common/", "coordinator/", "worker/", "cli/", "tests/")):
+                    continue
+                allowed = [home] + ALLOWED.get(home, [])
+                if not any(target.startswith(folder + "/") for folder in allowed):
+                    yield f"{name}:{number}: {home} must not include {target}"
+
+
+def main():
+    found = list(breaches())
+    print("\n".join(found) if found else "include rules hold")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
