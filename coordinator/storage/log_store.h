@@ -5,6 +5,7 @@
 // FOLDER/LAST-TWO-DIGITS-OF-ID/ID.log.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -23,6 +24,8 @@ struct LogStoreOptions {
   int64_t max_log_bytes = int64_t{64} << 20;
   // Bytes of one log that wait in memory before they are written.
   int64_t buffer_bytes = int64_t{64} << 10;
+  // Logs held open; beyond it the one that was not used for longest is closed.
+  size_t max_open_logs = 256;
 };
 
 // Thread safe. Logs are not synced: after a power failure a log may be shorter than the record says.
@@ -35,25 +38,28 @@ class LogStore {
   LogStore(const LogStore&) = delete;
   LogStore& operator=(const LogStore&) = delete;
 
-  // Reopens a log that was closed. Chunks wait in memory until the buffer is full, the log is read or
-  // closed.
+  // Chunks wait in memory until the buffer is full or the log is read or closed. Ignores a chunk without
+  // data. After an error (a full disk) nothing of this chunk is in the log. A closed log is reopened.
   absl::Status Append(int64_t execution, const v1::LogChunk& chunk);
   // At most `limit` chunks from number `from_chunk` on; empty at the end.
   absl::StatusOr<std::vector<v1::LogChunk>> Read(int64_t execution, int64_t from_chunk, int limit);
   // Chunks so far, including the one that says the log was truncated.
   absl::StatusOr<int64_t> ChunkCount(int64_t execution);
-  // Writes what waits and frees the descriptor and the index.
+  // Writes what waits and frees descriptor and index. Never necessary, only early.
   absl::Status Close(int64_t execution);
 
  private:
-  struct Log;
+  class Log;
 
-  std::string PathOf(int64_t execution) const;
-  absl::StatusOr<std::shared_ptr<Log>> Find(int64_t execution, bool create) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The log's place, opened or not; may close another log to make room.
+  std::shared_ptr<Log> Find(int64_t execution) ABSL_LOCKS_EXCLUDED(mutex_);
+  void CloseOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string folder_;
   const LogStoreOptions options_;
+  // Taken before a Log's own lock, never while holding one.
   Mutex mutex_;
+  int64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<int64_t, std::shared_ptr<Log>> logs_ ABSL_GUARDED_BY(mutex_);
 };
 

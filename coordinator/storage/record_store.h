@@ -76,7 +76,9 @@ struct Execution {
   Digest manifest;
   int64_t content_bytes = 0;
 
-  bool succeeded() const { return finished_at.has_value() && failure.empty() && exit_code == 0 && !tar.empty(); }
+  bool succeeded() const {
+    return finished_at.has_value() && exit_code == 0 && failure.empty() && !timed_out && !tar.empty();
+  }
   v1::Layer layer() const;
 };
 
@@ -107,8 +109,9 @@ struct TokenRow {
 // Thread safe: one connection under one lock. Every method works by itself (durable when it returns
 // OK) and, on the same thread, inside the body of Transact (durable when Transact returns OK).
 //
-// Errors besides those named: UNAVAILABLE for a failing disk or a database that stays locked, DATA_LOSS for a damaged
-// record; the message says what was being done.
+// Errors besides those named are those of sqlite.h (UNAVAILABLE for a failing disk, DATA_LOSS for a
+// damaged record, FAILED_PRECONDITION for a build, execution or lease that does not exist where one is
+// referred to); the message says what was being done.
 class RecordStore {
  public:
   // Opens or creates the database file (":memory:" for tests) and migrates it. FAILED_PRECONDITION
@@ -141,6 +144,7 @@ class RecordStore {
   absl::Status SaveView(int64_t build, const v1::BuildView& view);
   // NOT_FOUND: there is no such build.
   absl::StatusOr<v1::BuildView> LoadView(int64_t build);
+  // NOT_FOUND: there is no such build, or it has not been planned.
   absl::StatusOr<v1::BuildPlan> LoadPlan(int64_t build);
   // NOT_FOUND: there is no build yet.
   absl::StatusOr<int64_t> LatestBuild();
@@ -211,8 +215,8 @@ class RecordStore {
 
   // ---- tokens ----
 
-  // `token_hash`: sha256 of the token, hex; the token itself is never stored. INVALID_ARGUMENT for another role
-  // than client and worker; ALREADY_EXISTS when the name or the token is taken.
+  // `token_hash`: sha256 of the token, hex; the token itself is never stored. INVALID_ARGUMENT for
+  // another role than client and worker; ALREADY_EXISTS when the name or the token is taken.
   absl::Status SaveToken(std::string_view token_hash, std::string_view role, std::string_view name,
                          int64_t now_ns);
   absl::StatusOr<std::optional<TokenRow>> FindToken(std::string_view token_hash);
