@@ -121,6 +121,8 @@ class Engine {
     v1::Task task;
     // Whose task it is; unset when its build went away but others joined it.
     std::optional<Place> owner;
+    // Who began it: what the records name.
+    Place origin;
     // Per step of the task: index into StagePlan.steps.
     std::vector<int> indexes;
     // Steps finished so far.

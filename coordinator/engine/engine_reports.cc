@@ -90,8 +90,8 @@ void Engine::OnStepStarted(Attempt& attempt, const v1::StepStarted& started) {
   if (step.number() != started.number()) return;
   storage::Execution row;
   row.key = attempt.key;
-  row.build = attempt.owner ? attempt.owner->build : 0;
-  row.stage = attempt.owner ? attempt.owner->stage : 0;
+  row.build = attempt.origin.build;
+  row.stage = attempt.origin.stage;
   row.step_number = step.number();
   row.replica = attempt.task.replica();
   row.lease = attempt.lease;

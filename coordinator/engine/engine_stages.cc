@@ -196,6 +196,7 @@ void Engine::Enqueue(Build& build, Place place, int first) {
   Attempt attempt;
   attempt.id = next_task_++;
   attempt.owner = place;
+  attempt.origin = place;
   attempt.begun_at = Now();
   attempt.task = place.replica == 0 ? build.state.MakeTask(place.stage, first)
                                     : build.state.MakeReplicaTask(place.stage, place.replica);

@@ -56,16 +56,14 @@ void Engine::DispatchLeases() {
     dirty_workers_.insert(assignment.worker);
     storage::LeaseRow row;
     row.number = assignment.lease;
-    if (attempt.owner) {
-      row.build = attempt.owner->build;
-      row.stage = attempt.owner->stage;
-      row.replica = attempt.owner->replica;
-    }
+    row.build = attempt.origin.build;
+    row.stage = attempt.origin.stage;
+    row.replica = attempt.origin.replica;
     row.worker = assignment.worker;
     row.task = attempt.task;
     row.granted_at = Now();
-    const auto saved = records_.InsertLease(row);
-    if (!saved.ok()) spdlog::error("lease={} {}", assignment.lease, Sv(saved.status().message()));
+    const absl::Status saved = records_.InsertLease(row);
+    if (!saved.ok()) spdlog::error("lease={} {}", assignment.lease, Sv(saved.message()));
   }
 }
 

@@ -40,8 +40,10 @@ constexpr Sql kSaveExport{"save an export",
                           "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size"};
 
 constexpr Sql kInsertLease{"grant a lease",
-                           "INSERT INTO leases (build, stage, replica, worker, task, granted_at) VALUES (?1, ?2, ?3, "
-                           "?4, ?5, ?6)"};
+                           "INSERT INTO leases (number, build, stage, replica, worker, task, granted_at) VALUES (?1, "
+                           "?2, ?3, ?4, ?5, ?6, ?7)"};
+// AUTOINCREMENT keeps the largest number ever used there.
+constexpr Sql kNextLease{"number a lease", "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'leases'"};
 constexpr Sql kEndLease{"end a lease", "UPDATE leases SET outcome = ?2 WHERE number = ?1 AND outcome IS NULL"};
 constexpr Sql kLeaseExists{"look up a lease", "SELECT 1 FROM leases WHERE number = ?1"};
 constexpr Sql kActiveLeases{"list active leases",
@@ -252,11 +254,17 @@ absl::Status RecordStore::SaveExport(std::string_view key, const Digest& blob) {
 
 // ---- leases ----
 
-absl::StatusOr<uint64_t> RecordStore::InsertLease(const LeaseRow& row) {
+absl::StatusOr<uint64_t> RecordStore::NextLease() {
   RecursiveMutexLock lock(connection_->mutex());
-  RETURN_IF_ERROR(connection_->Run(kInsertLease, row.build, row.stage, row.replica, row.worker,
-                                   Blob{row.task.SerializeAsString()}, row.granted_at));
-  return static_cast<uint64_t>(connection_->LastInsertId());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kNextLease));
+  ASSIGN_OR_RETURN(const bool row, query->Step());
+  return row ? static_cast<uint64_t>(query->Int64(0)) : 1;
+}
+
+absl::Status RecordStore::InsertLease(const LeaseRow& row) {
+  RecursiveMutexLock lock(connection_->mutex());
+  return connection_->Run(kInsertLease, row.number, row.build, row.stage, row.replica, row.worker,
+                          Blob{row.task.SerializeAsString()}, row.granted_at);
 }
 
 absl::Status RecordStore::EndLease(uint64_t number, std::string_view outcome) {

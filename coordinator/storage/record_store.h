@@ -84,7 +84,6 @@ struct Execution {
 
 // A lease on a task. Numbers start at 1, grow, and are never used twice.
 struct LeaseRow {
-  // Given by InsertLease.
   uint64_t number = 0;
   int64_t build = 0;
   uint32_t stage = 0;
@@ -198,8 +197,10 @@ class RecordStore {
 
   // ---- leases ----
 
-  // `row.number` is ignored; returns the new number.
-  absl::StatusOr<uint64_t> InsertLease(const LeaseRow& row);
+  // A number that no lease ever had, nor any below it.
+  absl::StatusOr<uint64_t> NextLease();
+  // `row.number` is from NextLease, or counted on from it.
+  absl::Status InsertLease(const LeaseRow& row);
   // `outcome` is for people: "succeeded", "expired", "superseded". ABORTED when it has ended already;
   // NOT_FOUND.
   absl::Status EndLease(uint64_t number, std::string_view outcome);
