@@ -55,6 +55,10 @@ bool IsBelow(std::string_view path, std::string_view folder);
 // INVALID_ARGUMENT unless the path has the form that TarEntry::path demands.
 absl::Status CheckPath(std::string_view path);
 
+// INVALID_ARGUMENT, naming the path, unless the entry has the form that a canonical tar demands (see
+// CanonicalTarWriter::Add); says nothing of its place among others.
+absl::Status CheckEntry(const TarEntry& entry);
+
 // The path for messages: bytes that do not print are shown as \xHH.
 std::string Printable(std::string_view path);
 
