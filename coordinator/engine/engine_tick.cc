@@ -134,7 +134,7 @@ void Engine::RunJob(int64_t id, std::function<std::function<void()>()> job) {
 void Engine::ConcludeCells(Build& build) {
   for (int cell : build.state.CellsToFinish()) {
     build.state.MarkFinishing(cell);
-    CellInput input = MakeCellInput(build.state, cell);
+    CellInput input = MakeCellInput(build.state, cell, build.since);
     const int64_t id = build.state.id();
     RunJob(id, [this, id, input = std::move(input)] {
       v1::CellView view = ConcludeCell(input, images_, blobs_, records_);

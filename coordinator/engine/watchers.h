@@ -16,13 +16,13 @@ namespace crossmill::coordinator {
 
 // One thing a watcher is told.
 struct Watched {
-  std::optional<v1::BuildEvent> event;
+  std::optional<v1::BuildEvent> event = {};
   // With `event` unset: a piece of console.
   int64_t execution = 0;
   uint32_t stage = 0;
   uint32_t replica = 0;
   int64_t offset = 0;
-  v1::LogChunk chunk;
+  v1::LogChunk chunk = {};
 };
 
 // One client's queue. Thread safe.
