@@ -323,7 +323,7 @@ class PackageConsole {
     const bool building = Consume(&rest, "Building ") && text.starts_with("   ");
     const bool built = Consume(&rest, "Built ") && text.starts_with("      ");
     if (!added && !removed && !building && !built) return false;
-    if (added || removed) rest.remove_prefix(2);
+    if (added || removed) rest.remove_prefix(std::min<size_t>(2, rest.size()));
     const size_t equals = rest.find("==");
     const size_t at = rest.find(" @ ");
     if (equals == rest.npos && at == rest.npos) return false;

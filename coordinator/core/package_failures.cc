@@ -129,6 +129,7 @@ std::string Remedy(const Rule& rule, std::string_view line) {
     const std::string known = Install(kLibraries, name, /*exact=*/true);
     return known.empty() ? fmt::format("install the package with lib{}.so, on Debian usually lib{}-dev", name, name) : known;
   }
+  if (rest.starts_with("'")) rest.remove_prefix(1);  // clang quotes the name
   const std::string_view name = rest.substr(0, rest.find_first_of(":' "));
   const std::string known = Install(kHeaders, name, /*exact=*/false);
   return known.empty() ? fmt::format("install the development package that has {}", name) : known;

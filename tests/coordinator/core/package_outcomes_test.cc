@@ -39,7 +39,8 @@ std::vector<v1::LogChunk> ReadConsole(const std::string& path) {
   std::vector<v1::LogChunk> chunks;
   const auto text = ReadFile(path);
   EXPECT_OK(text);
-  for (const std::string& line : absl::StrSplit(*text, '\n', absl::SkipEmpty())) {
+  const std::vector<std::string> recorded = absl::StrSplit(*text, '\n', absl::SkipEmpty());
+  for (const std::string& line : recorded) {
     if (line.rfind("exit ", 0) == 0) break;
     const std::vector<std::string> fields = absl::StrSplit(line, absl::MaxSplits(' ', 2));
     const auto piece = ParseJson(fields.at(2));
