@@ -79,21 +79,34 @@ std::vector<v1::Layer> ReplicaChain(const CellInput& input, const std::vector<co
   return chain;
 }
 
-absl::StatusOr<images::AssembledImage> Assemble(const CellInput& input, const std::vector<v1::Layer>& chain,
-                                                images::ImageStore& images) {
-  const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
-  images::AssembleRequest request;
-  request.config = input.plan.stages(target).config();
-  const v1::PinnedImage* base = BaseOf(input.plan, target);
-  if (base != nullptr) request.base = *base;
-  const size_t below = base == nullptr ? 0 : base->layers_size();
-  request.layers.assign(chain.begin() + static_cast<ptrdiff_t>(below), chain.end());
-  request.created = input.plan.epoch();
-  return images.AssembleImage(request);
+// Clamp values of the layers that `stage` and the stages below it made, bottom first.
+std::vector<int64_t> LayerTimes(const v1::BuildPlan& plan, int stage) {
+  const v1::StagePlan& at = plan.stages(stage);
+  std::vector<int64_t> times;
+  if (at.base_case() == v1::StagePlan::kBaseStage) times = LayerTimes(plan, static_cast<int>(at.base_stage()));
+  for (const v1::Step& step : at.steps()) {
+    if (step.action_case() != v1::Step::ACTION_NOT_SET) times.push_back(step.clamp_time());
+  }
+  return times;
 }
 
-absl::Status Compare(const CellInput& input, const images::AssembledImage& image, images::ImageStore& images,
-                     BlobStore& blobs, storage::RecordStore& records, v1::CellView* view) {
+absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vector<v1::Layer>& chain,
+                                        ImageAssembler& assembler) {
+  const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
+  ImageParts parts;
+  parts.platform = input.plan.cells(input.cell).platform();
+  parts.planned_config = input.plan.stages(target).config();
+  parts.base = BaseOf(input.plan, target);
+  const size_t below = parts.base == nullptr ? 0 : parts.base->layers_size();
+  parts.layers.assign(chain.begin() + static_cast<ptrdiff_t>(below), chain.end());
+  parts.layer_times = LayerTimes(input.plan, target);
+  parts.epoch = input.plan.epoch();
+  parts.keep_times = input.plan.keep_times();
+  return assembler.AssembleImage(parts);
+}
+
+absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler, BlobStore& blobs,
+                      storage::RecordStore& records, v1::CellView* view) {
   core::CellExecutions executions;
   executions.plan = &input.plan;
   executions.cell = input.cell;
@@ -112,17 +125,15 @@ absl::Status Compare(const CellInput& input, const images::AssembledImage& image
     RETURN_IF_ERROR(AddDifferences(blobs, &row));
   }
   executions.image_digests = {image.manifest.Oci()};
-  executions.config_digests = {image.config.Oci()};
   const auto& first_chain = input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
   for (uint32_t replica = 1; replica < executions.wanted; ++replica) {
     const std::vector<v1::Layer> chain = ReplicaChain(input, executions.steps, replica);
     const bool same = std::equal(chain.begin(), chain.end(), first_chain.begin(), first_chain.end(), SameLayer);
-    images::AssembledImage own = image;
+    AssembledImage own = image;
     if (!same) {
-      ASSIGN_OR_RETURN(own, Assemble(input, chain, images));
+      ASSIGN_OR_RETURN(own, Assemble(input, chain, assembler));
     }
     executions.image_digests.push_back(own.manifest.Oci());
-    executions.config_digests.push_back(own.config.Oci());
   }
   *view->mutable_comparison() = core::CompareCell(executions);
   if (!input.problems.empty() && view->comparison().verdict() == v1::INCONCLUSIVE) {
@@ -155,7 +166,7 @@ CellInput MakeCellInput(core::BuildState& state, int cell, int64_t since) {
   return input;
 }
 
-v1::CellView ConcludeCell(const CellInput& input, images::ImageStore& images, BlobStore& blobs,
+v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
                           storage::RecordStore& records) {
   v1::CellView view = input.view;
   const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
@@ -170,11 +181,12 @@ v1::CellView ConcludeCell(const CellInput& input, images::ImageStore& images, Bl
   view.set_all_stages_bytes(all_bytes);
   view.set_emulated(std::any_of(input.steps.begin(), input.steps.end(),
                                 [](const CellInput::StepInput& step) { return step.fact.emulated; }));
-  const auto image = Assemble(input, input.chains.at(target), images);
+  const auto image = Assemble(input, input.chains.at(target), assembler);
   absl::Status status = image.status();
   if (image.ok()) {
     view.set_image_digest(image->manifest.Oci());
-    status = Compare(input, *image, images, blobs, records, &view);
+    ToProto(image->manifest, view.mutable_image_manifest());
+    status = Compare(input, *image, assembler, blobs, records, &view);
   }
   view.set_status(status.ok() ? v1::SUCCEEDED : v1::INFRASTRUCTURE_FAILED);
   if (!status.ok()) {
@@ -183,15 +195,16 @@ v1::CellView ConcludeCell(const CellInput& input, images::ImageStore& images, Bl
   return view;
 }
 
-absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, images::ImageStore& images) {
-  std::vector<images::IndexEntry> entries;
+absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler) {
+  std::vector<AssembledImage> images;
   for (const v1::CellView& cell : build.cells()) {
-    ASSIGN_OR_RETURN(const std::string hash, HashOfOci(cell.image_digest()));
-    entries.push_back({hash, cell.platform()});
+    AssembledImage& image = images.emplace_back();
+    image.platform = cell.platform();
+    image.uncompressed_bytes = cell.image_bytes();
+    image.manifest = FromProto(cell.image_manifest());
   }
   const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
-  ASSIGN_OR_RETURN(const Digest index,
-                   images.AssembleIndex(entries, names, fmt::format("build {}", build.id())));
+  ASSIGN_OR_RETURN(const Digest index, assembler.AssembleIndex(images, names, fmt::format("build {}", build.id())));
   return index.Oci();
 }
 

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "coordinator/core/build_state.h"
-#include "coordinator/images/image_store.h"
+#include "coordinator/images/image_assembler.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/build.pb.h"
 
@@ -40,10 +40,10 @@ struct CellInput {
 CellInput MakeCellInput(core::BuildState& state, int cell, int64_t since);
 
 // Never fails otherwise than by a cell that says why.
-v1::CellView ConcludeCell(const CellInput& input, images::ImageStore& images, BlobStore& blobs,
+v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
                           storage::RecordStore& records);
 
 // The multi-platform index of a build whose cells all succeeded, named as asked; "sha256:...".
-absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, images::ImageStore& images);
+absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler);
 
 }  // namespace crossmill::coordinator

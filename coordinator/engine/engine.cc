@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/oci/reference.h"
 #include "common/plan/planner.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/engine/planning.h"
@@ -20,14 +21,18 @@ absl::Status CheckOptions(const v1::BuildOptions& options) {
   if (options.verify() > kMaxExecutions) {
     return absl::InvalidArgumentError(fmt::format("--verify {} is more than {}", options.verify(), kMaxExecutions));
   }
+  for (const std::string& tag : options.tags()) {
+    const auto reference = oci::ParseReference(tag);
+    if (!reference.ok()) return Annotate(reference.status(), fmt::format("-t {}", tag));
+  }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore& blobs, images::ImageStore& images,
-               Clock& clock, EngineOptions options)
-    : records_(records), logs_(logs), blobs_(blobs), images_(images), clock_(clock), options_(options),
+Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore& blobs, ImageStore& images,
+               ImageAssembler& assembler, Clock& clock, EngineOptions options)
+    : records_(records), logs_(logs), blobs_(blobs), images_(images), assembler_(assembler), clock_(clock), options_(options),
       cache_(records, blobs),
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
       jobs_(options.job_threads) {}

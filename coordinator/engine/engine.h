@@ -25,6 +25,7 @@
 #include "coordinator/engine/step_cache.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/engine/watchers.h"
+#include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
@@ -68,8 +69,8 @@ struct LocatedPackage {
 // Thread safe. Owns its threads; the references must outlive it.
 class Engine {
  public:
-  Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore& blobs, images::ImageStore& images,
-         Clock& clock, EngineOptions options);
+  Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore& blobs, ImageStore& images,
+         ImageAssembler& assembler, Clock& clock, EngineOptions options);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -220,7 +221,8 @@ class Engine {
   storage::RecordStore& records_;
   storage::LogStore& logs_;
   BlobStore& blobs_;
-  images::ImageStore& images_;
+  ImageStore& images_;
+  ImageAssembler& assembler_;
   Clock& clock_;
   const EngineOptions options_;
   StepCache cache_;

@@ -137,7 +137,7 @@ void Engine::ConcludeCells(Build& build) {
     CellInput input = MakeCellInput(build.state, cell, build.since);
     const int64_t id = build.state.id();
     RunJob(id, [this, id, input = std::move(input)] {
-      v1::CellView view = ConcludeCell(input, images_, blobs_, records_);
+      v1::CellView view = ConcludeCell(input, assembler_, blobs_, records_);
       return [this, id, view = std::move(view)] { CellConcluded(id, view); };
     });
   }
@@ -170,7 +170,7 @@ void Engine::ConcludeBuild(Build& build) {
     return;
   }
   RunJob(id, [this, id, view = build.state.view()] {
-    auto digest = AssembleBuild(view, images_);
+    auto digest = AssembleBuild(view, assembler_);
     return [this, id, digest = std::move(digest)] {
       Build* build = Find(id);
       if (build == nullptr) return;

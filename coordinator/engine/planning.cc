@@ -96,7 +96,7 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options) {
   return plan_options;
 }
 
-absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, images::ImageStore& images,
+absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, ImageStore& images,
                                         BlobStore& blobs,
                                         const std::function<void(const v1::PinnedImage&)>& on_pinned) {
   const plan::PlanOptions options = PlanOptionsOf(submission.options());

@@ -17,7 +17,7 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options);
 
 // `on_pinned` is told of each base as it is pinned. INVALID_ARGUMENT or NOT_FOUND with
 // FILE:LINE for what is wrong with the recipe; anything else is the farm's fault.
-absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, images::ImageStore& images,
+absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, ImageStore& images,
                                         BlobStore& blobs,
                                         const std::function<void(const v1::PinnedImage&)>& on_pinned);
 

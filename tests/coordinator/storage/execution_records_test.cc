@@ -160,7 +160,8 @@ TEST_F(ExecutionRecordsTest, UnfinishedExecutionsKnowTheirLease) {
   LeaseRow lease;
   lease.build = build_;
   lease.worker = "w1";
-  const uint64_t number = *store_->InsertLease(lease);
+  const uint64_t number = lease.number = *store_->NextLease();
+  ASSERT_OK(store_->InsertLease(lease));
   Execute(100, 200, Success("done"));
   Execution execution;
   execution.key = "key";

@@ -286,10 +286,17 @@ LeaseRow Lease(int64_t build, const std::string& worker) {
   return row;
 }
 
+// Records a lease under the next number and returns it.
+uint64_t Grant(RecordStore& store, LeaseRow row) {
+  row.number = *store.NextLease();
+  EXPECT_OK(store.InsertLease(row));
+  return row.number;
+}
+
 TEST_F(RecordStoreTest, ActiveLeasesAreThoseNotEnded) {
   const int64_t build = Insert();
-  EXPECT_EQ(*store_->InsertLease(Lease(build, "w1")), 1u);
-  EXPECT_EQ(*store_->InsertLease(Lease(build, "w2")), 2u);
+  EXPECT_EQ(Grant(*store_, Lease(build, "w1")), 1u);
+  EXPECT_EQ(Grant(*store_, Lease(build, "w2")), 2u);
   ASSERT_OK(store_->EndLease(1, "succeeded"));
   auto active = store_->ActiveLeases();
   ASSERT_OK(active);
@@ -304,7 +311,7 @@ TEST_F(RecordStoreTest, ActiveLeasesAreThoseNotEnded) {
 }
 
 TEST_F(RecordStoreTest, LeaseEndsOnce) {
-  const uint64_t lease = *store_->InsertLease(Lease(Insert(), "w"));
+  const uint64_t lease = Grant(*store_, Lease(Insert(), "w"));
   ASSERT_OK(store_->EndLease(lease, "expired"));
   EXPECT_TRUE(absl::IsAborted(store_->EndLease(lease, "succeeded")));
   EXPECT_TRUE(absl::IsNotFound(store_->EndLease(lease + 1, "succeeded")));
@@ -318,9 +325,9 @@ TEST_F(RecordStoreTest, LeaseNumbersGrowOverReopening) {
   {
     auto store = OpenStore(path);
     const int64_t build = *store->InsertBuild(Submission(), "", "", 1);
-    first = *store->InsertLease(Lease(build, "w"));
+    first = Grant(*store, Lease(build, "w"));
   }
-  EXPECT_GT(*OpenStore(path)->InsertLease(Lease(1, "w")), first);
+  EXPECT_GT(Grant(*OpenStore(path), Lease(1, "w")), first);
 }
 
 // ---- workers ----
