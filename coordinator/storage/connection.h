@@ -70,7 +70,8 @@ class Connection {
  private:
   absl::Status TransactOutermost(const std::function<absl::Status()>& body)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status TransactNested(const std::function<absl::Status()>& body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status TransactNested(const std::function<absl::Status()>& body)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   RecursiveMutex mutex_;
   Database database_ ABSL_GUARDED_BY(mutex_);

@@ -12,42 +12,53 @@ namespace {
   "finished_at, duration_ns, exit_code, failure, timed_out, tar_hash, tar_size, manifest_hash, "           \
   "manifest_size, content_bytes"
 
-constexpr Sql kBeginExecution{"begin an execution",
-                              "INSERT INTO executions (key, build, stage, step_number, replica, lease, worker, "
-                              "host_id, host_name, emulated, started_at) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
-constexpr Sql kFinishExecution{"finish an execution",
-                               "UPDATE executions SET finished_at = ?2, "
-                               "duration_ns = coalesce(?3, max(?2 - started_at, 0)), exit_code = ?4, failure = ?5, "
-                               "timed_out = ?6, tar_hash = ?7, tar_size = ?8, manifest_hash = ?9, "
-                               "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12) "
-                               "WHERE id = ?1 AND finished_at IS NULL AND abandoned = 0"};
+constexpr Sql kBeginExecution{
+    "begin an execution",
+    "INSERT INTO executions (key, build, stage, step_number, replica, lease, worker, "
+    "host_id, host_name, emulated, started_at) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
+constexpr Sql kFinishExecution{
+    "finish an execution",
+    "UPDATE executions SET finished_at = ?2, "
+    "duration_ns = coalesce(?3, max(?2 - started_at, 0)), exit_code = ?4, failure = ?5, "
+    "timed_out = ?6, tar_hash = ?7, tar_size = ?8, manifest_hash = ?9, "
+    "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12) "
+    "WHERE id = ?1 AND finished_at IS NULL AND abandoned = 0"};
 constexpr Sql kAbandonExecution{"abandon an execution",
                                 "UPDATE executions SET abandoned = 1 WHERE id = ?1 AND finished_at IS NULL"};
-constexpr Sql kGetExecution{"load an execution", "SELECT " EXECUTION_COLUMNS " FROM executions WHERE id = ?1"};
+constexpr Sql kGetExecution{"load an execution",
+                            "SELECT " EXECUTION_COLUMNS " FROM executions WHERE id = ?1"};
 constexpr Sql kUnfinishedExecutions{"find unfinished executions",
-                                    "SELECT " EXECUTION_COLUMNS " FROM executions "
+                                    "SELECT " EXECUTION_COLUMNS
+                                    " FROM executions "
                                     "WHERE finished_at IS NULL AND abandoned = 0 ORDER BY id"};
 // Success is what Execution::succeeded says.
-constexpr Sql kFindReusable{"look up the step cache",
-                            "SELECT " EXECUTION_COLUMNS " FROM executions "
-                            "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
-                            "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) "
-                            "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
-constexpr Sql kWitnesses{"load the executions of a key",
-                         "SELECT " EXECUTION_COLUMNS " FROM executions "
-                         "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 ORDER BY finished_at, id"};
+constexpr Sql kFindReusable{
+    "look up the step cache",
+    "SELECT " EXECUTION_COLUMNS
+    " FROM executions "
+    "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
+    "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) "
+    "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
+constexpr Sql kWitnesses{
+    "load the executions of a key",
+    "SELECT " EXECUTION_COLUMNS
+    " FROM executions "
+    "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 ORDER BY finished_at, id"};
 
-constexpr Sql kDeletePackages{"replace the packages of an execution", "DELETE FROM packages WHERE execution = ?1"};
-constexpr Sql kInsertPackage{"save a package",
-                             "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
-                             "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
-                             "witnesses, conflict, emulated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-                             "?12, ?13, ?14, ?15, ?16, ?17)"};
-constexpr Sql kPackages{"load the packages of an execution",
-                        "SELECT name, version, outcome, scope, tag, file_name, seconds, built_sha256, built_size, "
-                        "failure_class, failure_line, remedy, witnesses, conflict, emulated "
-                        "FROM packages WHERE execution = ?1 ORDER BY position"};
+constexpr Sql kDeletePackages{"replace the packages of an execution",
+                              "DELETE FROM packages WHERE execution = ?1"};
+constexpr Sql kInsertPackage{
+    "save a package",
+    "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
+    "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
+    "witnesses, conflict, emulated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+    "?12, ?13, ?14, ?15, ?16, ?17)"};
+constexpr Sql kPackages{
+    "load the packages of an execution",
+    "SELECT name, version, outcome, scope, tag, file_name, seconds, built_sha256, built_size, "
+    "failure_class, failure_line, remedy, witnesses, conflict, emulated "
+    "FROM packages WHERE execution = ?1 ORDER BY position"};
 
 absl::Status NoSuchExecution(int64_t id) {
   return absl::NotFoundError(fmt::format("there is no execution {}", id));
@@ -226,12 +237,12 @@ absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::P
     RETURN_IF_ERROR(connection_->Run(kDeletePackages, execution));
     int64_t position = 0;
     for (const v1::PackageOutcome& package : packages) {
-      RETURN_IF_ERROR(connection_->Run(
-          kInsertPackage, execution, position++, package.name(), package.version(),
-          static_cast<int>(package.outcome()), package.scope(), package.tag(), package.file_name(),
-          package.seconds(), package.built_sha256(), package.built_size(), package.failure_class(),
-          package.failure_line(), package.remedy(), JoinWitnesses(package), package.conflict(),
-          package.emulated()));
+      RETURN_IF_ERROR(connection_->Run(kInsertPackage, execution, position++, package.name(),
+                                       package.version(), static_cast<int>(package.outcome()),
+                                       package.scope(), package.tag(), package.file_name(), package.seconds(),
+                                       package.built_sha256(), package.built_size(), package.failure_class(),
+                                       package.failure_line(), package.remedy(), JoinWitnesses(package),
+                                       package.conflict(), package.emulated()));
     }
     return absl::OkStatus();
   });

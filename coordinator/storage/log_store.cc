@@ -135,7 +135,8 @@ class LogStore::Log {
       if (number - from_chunk >= limit) break;
       ASSIGN_OR_RETURN(std::optional<v1::LogChunk> chunk, reader.Next());
       if (!chunk.has_value()) {
-        return absl::DataLossError(fmt::format("{}: chunk {} has changed since it was written", path_, number));
+        return absl::DataLossError(
+            fmt::format("{}: chunk {} has changed since it was written", path_, number));
       }
       if (number >= from_chunk) chunks.push_back(*std::move(chunk));
     }
@@ -273,7 +274,8 @@ void LogStore::CloseOldest() {
   });
   // Closed before it leaves the map, or a new Log on the same file could miss what waited in it.
   const absl::Status status = oldest->second->Close();
-  if (!status.ok()) spdlog::error("log of execution {} lost its end: {}", oldest->first, Sv(status.message()));
+  if (!status.ok())
+    spdlog::error("log of execution {} lost its end: {}", oldest->first, Sv(status.message()));
   logs_.erase(oldest);
 }
 

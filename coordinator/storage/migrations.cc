@@ -51,10 +51,11 @@ absl::Status Apply(Database& database, const Migration& migration) {
   RETURN_IF_ERROR(database.Execute("apply", migration.sql));
   ASSIGN_OR_RETURN(const int64_t broken, database.QueryInt64(kCountBrokenReferences));
   if (broken != 0) {
-    return absl::FailedPreconditionError(fmt::format("{} rows would refer to rows that do not exist", broken));
+    return absl::FailedPreconditionError(
+        fmt::format("{} rows would refer to rows that do not exist", broken));
   }
-  RETURN_IF_ERROR(database.Execute("set the schema version",
-                                   fmt::format("PRAGMA user_version={}", migration.version)));
+  RETURN_IF_ERROR(
+      database.Execute("set the schema version", fmt::format("PRAGMA user_version={}", migration.version)));
   return transaction.Commit();
 }
 
@@ -69,10 +70,10 @@ absl::Status Migrate(Database& database, const std::string& path, absl::Span<con
   ASSIGN_OR_RETURN(const int64_t current, database.QueryInt64(kUserVersion));
   if (current == newest) return absl::OkStatus();
   if (current > newest) {
-    return absl::FailedPreconditionError(
-        fmt::format("{} has schema version {}, but this Crossmill ({}) knows versions up to {}: start the newer "
-                    "Crossmill that wrote it, or restore the copy {} or an older one beside it",
-                    path, current, CROSSMILL_VERSION, newest, PathBeforeMigration(path, newest + 1)));
+    return absl::FailedPreconditionError(fmt::format(
+        "{} has schema version {}, but this Crossmill ({}) knows versions up to {}: start the newer "
+        "Crossmill that wrote it, or restore the copy {} or an older one beside it",
+        path, current, CROSSMILL_VERSION, newest, PathBeforeMigration(path, newest + 1)));
   }
   if (current == 0) {
     ASSIGN_OR_RETURN(const int64_t tables, database.QueryInt64(kCountTables));

@@ -1,43 +1,51 @@
 // RecordStore without executions and packages (execution_records.cc).
 #include "coordinator/storage/record_store.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "common/base/status.h"
 #include "coordinator/storage/connection.h"
 
 namespace crossmill::storage {
 namespace {
 
-constexpr Sql kInsertBuild{"insert a build",
-                           "INSERT INTO builds (idempotency_key, submission_digest, submission, submitted_at, view, "
-                           "status) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+constexpr Sql kInsertBuild{
+    "insert a build",
+    "INSERT INTO builds (idempotency_key, submission_digest, submission, submitted_at, view, "
+    "status) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
 constexpr Sql kSetView{"save the view of a build", "UPDATE builds SET view = ?2 WHERE id = ?1"};
 constexpr Sql kFindIdempotent{"look up an idempotency key",
                               "SELECT id, submission_digest FROM builds WHERE idempotency_key = ?1 AND "
                               "submitted_at >= ?2 ORDER BY id DESC LIMIT 1"};
 constexpr Sql kSavePlan{"save the plan of a build", "UPDATE builds SET plan = ?2 WHERE id = ?1"};
-constexpr Sql kSaveView{"save the view of a build",
-                        "UPDATE builds SET view = ?2, status = ?3, finished_at = ?4, message = ?5 WHERE id = ?1"};
+constexpr Sql kSaveView{
+    "save the view of a build",
+    "UPDATE builds SET view = ?2, status = ?3, finished_at = ?4, message = ?5 WHERE id = ?1"};
 constexpr Sql kLoadView{"load the view of a build", "SELECT view FROM builds WHERE id = ?1"};
 constexpr Sql kLoadPlan{"load the plan of a build", "SELECT plan FROM builds WHERE id = ?1"};
 constexpr Sql kLatestBuild{"find the latest build", "SELECT max(id) FROM builds"};
 constexpr Sql kListViews{"list builds",
-                         "SELECT id, view FROM builds WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2"};
+                         "SELECT id, view FROM builds WHERE id < ?1 ORDER BY id DESC LIMIT ?2"};
 // The condition is that of the index unfinished_builds.
-constexpr Sql kUnfinishedBuilds{"find unfinished builds",
-                                "SELECT id, submitted_at, submission, plan, view FROM builds WHERE status < 4 "
-                                "ORDER BY id"};
+constexpr Sql kUnfinishedBuilds{
+    "find unfinished builds",
+    "SELECT id, submitted_at, submission, plan, view FROM builds WHERE status < 4 "
+    "ORDER BY id"};
 static_assert(v1::RUNNING < 4 && v1::SUCCEEDED == 4, "0001_initial.sql knows which statuses are final");
 
 constexpr Sql kAppendEvent{"append an event",
                            "INSERT INTO events (build, number, time, event) VALUES (?1, ?2, ?3, ?4)"};
 constexpr Sql kEvents{"read events",
                       "SELECT event FROM events WHERE build = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"};
-constexpr Sql kLastEventNumber{"find the last event", "SELECT coalesce(max(number), 0) FROM events WHERE build = ?1"};
+constexpr Sql kLastEventNumber{"find the last event",
+                               "SELECT coalesce(max(number), 0) FROM events WHERE build = ?1"};
 
 constexpr Sql kFindExport{"look up an export", "SELECT blob_hash, blob_size FROM exports WHERE key = ?1"};
-constexpr Sql kSaveExport{"save an export",
-                          "INSERT INTO exports (key, blob_hash, blob_size) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO "
-                          "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size"};
+constexpr Sql kSaveExport{
+    "save an export",
+    "INSERT INTO exports (key, blob_hash, blob_size) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO "
+    "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size"};
 
 constexpr Sql kInsertLease{"grant a lease",
                            "INSERT INTO leases (number, build, stage, replica, worker, task, granted_at) VALUES (?1, "
@@ -46,18 +54,21 @@ constexpr Sql kInsertLease{"grant a lease",
 constexpr Sql kNextLease{"number a lease", "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'leases'"};
 constexpr Sql kEndLease{"end a lease", "UPDATE leases SET outcome = ?2 WHERE number = ?1 AND outcome IS NULL"};
 constexpr Sql kLeaseExists{"look up a lease", "SELECT 1 FROM leases WHERE number = ?1"};
-constexpr Sql kActiveLeases{"list active leases",
-                            "SELECT number, build, stage, replica, worker, task, granted_at FROM leases WHERE outcome "
-                            "IS NULL ORDER BY number"};
+constexpr Sql kActiveLeases{
+    "list active leases",
+    "SELECT number, build, stage, replica, worker, task, granted_at FROM leases WHERE outcome "
+    "IS NULL ORDER BY number"};
 
-constexpr Sql kSaveWorker{"save a worker",
-                          "INSERT INTO workers (name, info, last_seen) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO "
-                          "UPDATE SET info = excluded.info, last_seen = excluded.last_seen"};
+constexpr Sql kSaveWorker{
+    "save a worker",
+    "INSERT INTO workers (name, info, last_seen) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO "
+    "UPDATE SET info = excluded.info, last_seen = excluded.last_seen"};
 constexpr Sql kWorkers{"list workers", "SELECT name, info, last_seen FROM workers ORDER BY name"};
 
 constexpr Sql kSaveToken{"save a token",
                          "INSERT INTO tokens (token_hash, name, role, created_at) VALUES (?1, ?2, ?3, ?4)"};
-constexpr Sql kFindToken{"look up a token", "SELECT name, role, created_at FROM tokens WHERE token_hash = ?1"};
+constexpr Sql kFindToken{"look up a token",
+                         "SELECT name, role, created_at FROM tokens WHERE token_hash = ?1"};
 constexpr Sql kListTokens{"list tokens", "SELECT name, role, created_at FROM tokens ORDER BY name"};
 constexpr Sql kDeleteToken{"delete a token", "DELETE FROM tokens WHERE name = ?1"};
 
@@ -65,7 +76,9 @@ absl::Status NoSuchBuild(int64_t build) {
   return absl::NotFoundError(fmt::format("there is no build {}", build));
 }
 
-std::string BuildRecord(std::string_view what, int64_t build) { return fmt::format("{} of build {}", what, build); }
+std::string BuildRecord(std::string_view what, int64_t build) {
+  return fmt::format("{} of build {}", what, build);
+}
 
 v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64_t now_ns) {
   v1::BuildView view;
@@ -107,8 +120,9 @@ absl::StatusOr<int64_t> RecordStore::InsertBuild(const v1::BuildSubmission& subm
   int64_t id = 0;
   RETURN_IF_ERROR(Transact([&]() -> absl::Status {
     RecursiveMutexLock lock(connection_->mutex());
-    RETURN_IF_ERROR(connection_->Run(kInsertBuild, key, submission_digest, Blob{submission.SerializeAsString()},
-                                     now_ns, Blob{}, static_cast<int>(v1::PLANNING)));
+    RETURN_IF_ERROR(connection_->Run(kInsertBuild, key, submission_digest,
+                                     Blob{submission.SerializeAsString()}, now_ns, Blob{},
+                                     static_cast<int>(v1::PLANNING)));
     id = connection_->LastInsertId();
     // The view holds the id, which is known only now.
     return connection_->Run(kSetView, id, Blob{FirstView(id, submission, now_ns).SerializeAsString()});
@@ -177,12 +191,13 @@ absl::StatusOr<std::vector<v1::BuildView>> RecordStore::ListViews(int64_t before
   RecursiveMutexLock lock(connection_->mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kListViews));
   // A negative LIMIT would mean none.
-  query->Bind(before_id, std::max(limit, 0));
+  query->Bind(before_id > 0 ? before_id : std::numeric_limits<int64_t>::max(), std::max(limit, 0));
   std::vector<v1::BuildView> views;
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return views;
-    RETURN_IF_ERROR(ParseRecord(query->Bytes(1), BuildRecord("the view", query->Int64(0)), &views.emplace_back()));
+    RETURN_IF_ERROR(
+        ParseRecord(query->Bytes(1), BuildRecord("the view", query->Int64(0)), &views.emplace_back()));
   }
 }
 
@@ -216,7 +231,8 @@ absl::Status RecordStore::AppendEvent(int64_t build, const v1::BuildEvent& event
   return connection_->Run(kAppendEvent, build, event.number(), event.time(), Blob{event.SerializeAsString()});
 }
 
-absl::StatusOr<std::vector<v1::BuildEvent>> RecordStore::Events(int64_t build, int64_t from_number, int limit) {
+absl::StatusOr<std::vector<v1::BuildEvent>> RecordStore::Events(int64_t build, int64_t from_number,
+                                                                int limit) {
   RecursiveMutexLock lock(connection_->mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kEvents));
   query->Bind(build, from_number, std::max(limit, 0));
@@ -291,7 +307,8 @@ absl::StatusOr<std::vector<LeaseRow>> RecordStore::ActiveLeases() {
     lease.stage = static_cast<uint32_t>(query->Int64(2));
     lease.replica = static_cast<uint32_t>(query->Int64(3));
     lease.worker = query->Text(4);
-    RETURN_IF_ERROR(ParseRecord(query->Bytes(5), fmt::format("the task of lease {}", lease.number), &lease.task));
+    RETURN_IF_ERROR(
+        ParseRecord(query->Bytes(5), fmt::format("the task of lease {}", lease.number), &lease.task));
     lease.granted_at = query->Int64(6);
   }
 }
@@ -321,7 +338,8 @@ absl::StatusOr<std::vector<WorkerRow>> RecordStore::Workers() {
 absl::Status RecordStore::SaveToken(std::string_view token_hash, std::string_view role, std::string_view name,
                                     int64_t now_ns) {
   if (role != "client" && role != "worker") {
-    return absl::InvalidArgumentError(fmt::format("save a token: role '{}' is neither client nor worker", role));
+    return absl::InvalidArgumentError(
+        fmt::format("save a token: role '{}' is neither client nor worker", role));
   }
   if (!IsSha256Hex(token_hash) || name.empty()) {
     return absl::InvalidArgumentError("save a token: a name and the token's sha256 in hex are needed");
@@ -329,7 +347,8 @@ absl::Status RecordStore::SaveToken(std::string_view token_hash, std::string_vie
   RecursiveMutexLock lock(connection_->mutex());
   absl::Status status = connection_->Run(kSaveToken, token_hash, name, role, now_ns);
   if (absl::IsAlreadyExists(status)) {
-    return absl::AlreadyExistsError(fmt::format("there is a token named {} already (or this token has a name)", name));
+    return absl::AlreadyExistsError(
+        fmt::format("there is a token named {} already (or this token has a name)", name));
   }
   return status;
 }

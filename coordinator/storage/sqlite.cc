@@ -193,7 +193,8 @@ Database::~Database() { sqlite3_close_v2(handle_); }
 
 absl::StatusOr<Statement> Database::Prepare(const Sql& sql) {
   sqlite3_stmt* statement = nullptr;
-  const int result = sqlite3_prepare_v3(handle_, sql.text, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  const int result =
+      sqlite3_prepare_v3(handle_, sql.text, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (result != SQLITE_OK) return ErrorOf(handle_, result, sql.purpose);
   return Statement(statement, sql.purpose);
 }

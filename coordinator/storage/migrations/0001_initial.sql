@@ -118,3 +118,43 @@ CREATE TABLE tokens (
   role TEXT NOT NULL CHECK (role IN ('client', 'worker')),
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The farm's image store: a name and the index or manifest it points to.
+CREATE TABLE images (
+  name TEXT PRIMARY KEY,
+  root_hash TEXT NOT NULL,
+  root_size INTEGER NOT NULL,
+  stand_in INTEGER NOT NULL,
+  origin TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX images_by_root ON images (root_hash);
+
+CREATE TABLE image_platforms (
+  image TEXT NOT NULL REFERENCES images (name),
+  position INTEGER NOT NULL,
+  os TEXT NOT NULL,
+  architecture TEXT NOT NULL,
+  variant TEXT NOT NULL,
+  PRIMARY KEY (image, position)
+) STRICT, WITHOUT ROWID;
+
+-- One platform's image, pulled or imported and unpacked to layers.
+CREATE TABLE image_manifests (
+  manifest_hash TEXT PRIMARY KEY,
+  manifest_size INTEGER NOT NULL,
+  -- PinnedImage without reference and stand_in.
+  image BLOB NOT NULL
+) STRICT;
+
+-- Layers that were compressed here, once.
+CREATE TABLE compressed_layers (
+  tar_hash TEXT NOT NULL,
+  -- Library, version and level, which decide the bytes.
+  compressor TEXT NOT NULL,
+  tar_size INTEGER NOT NULL,
+  blob_hash TEXT NOT NULL,
+  blob_size INTEGER NOT NULL,
+  PRIMARY KEY (tar_hash, compressor)
+) STRICT, WITHOUT ROWID;

@@ -34,10 +34,10 @@ class EngineTest : public ::testing::Test {
     ASSERT_OK(records);
     records_ = *std::move(records);
     logs_ = std::make_unique<storage::LogStore>(folder_->Path("logs"));
-    images_ = std::make_unique<ImageFixture>(*blobs_);
+    images_ = std::make_unique<ImageFixture>(*blobs_, *records_);
     EngineOptions options;
     options.unplaceable_grace = absl::Seconds(20);
-    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), clock_, options);
+    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(), clock_, options);
     ASSERT_OK(engine_->Start());
   }
   void StopCoordinator() {

@@ -40,7 +40,8 @@ class ExecutionRecordsTest : public ::testing::Test {
     build_ = *build;
   }
 
-  int64_t Begin(int64_t started_at, uint32_t replica = 0, bool emulated = false, std::string_view key = "key") {
+  int64_t Begin(int64_t started_at, uint32_t replica = 0, bool emulated = false,
+                std::string_view key = "key") {
     Execution execution;
     execution.key = key;
     execution.build = build_;
@@ -57,7 +58,7 @@ class ExecutionRecordsTest : public ::testing::Test {
     return *id;
   }
   int64_t Execute(int64_t started_at, int64_t finished_at, const v1::StepResult& result, uint32_t replica = 0,
-              bool emulated = false) {
+                  bool emulated = false) {
     const int64_t id = Begin(started_at, replica, emulated);
     EXPECT_OK(store_->FinishExecution(id, result, finished_at));
     return id;

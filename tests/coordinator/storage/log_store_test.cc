@@ -11,6 +11,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "tests/coordinator/storage/full_disk.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::storage {
@@ -185,6 +186,30 @@ TEST_F(LogStoreTest, FileThatCannotBeWrittenIsAnErrorThatNamesIt) {
   const absl::Status status = store_->Append(1, Chunk("x"));
   ASSERT_FALSE(status.ok());
   EXPECT_NE(Sv(status.message()).find("logs"), std::string_view::npos) << status;
+}
+
+TEST_F(LogStoreTest, FullDiskLosesNothingThatWasAccepted) {
+  Reopen({.buffer_bytes = 100});
+  int accepted = 0;
+  {
+    const FullDisk full(1000);
+    absl::Status status;
+    while (status.ok() && accepted < 1000) {
+      status = store_->Append(1, Chunk(fmt::format("{:050}", accepted)));
+      if (status.ok()) ++accepted;
+    }
+    EXPECT_FALSE(status.ok());
+    EXPECT_FALSE(store_->Append(1, Chunk("refused")).ok());
+    EXPECT_FALSE(store_->Read(1, 0, 1).ok());
+  }
+  EXPECT_LT(accepted, 30);
+  Append(1, "room again");
+  const std::vector<std::string> texts = Texts(1);
+  ASSERT_EQ(texts.size(), static_cast<size_t>(accepted) + 1);
+  for (int i = 0; i < accepted; ++i) EXPECT_EQ(texts[i], fmt::format("{:050}", i));
+  EXPECT_EQ(texts.back(), "room again");
+  Reopen();
+  EXPECT_EQ(Texts(1), texts);
 }
 
 TEST_F(LogStoreTest, ThreadsAppendReadAndCloseTogether) {

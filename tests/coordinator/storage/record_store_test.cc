@@ -11,6 +11,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "tests/coordinator/storage/full_disk.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::storage {
@@ -262,6 +263,28 @@ TEST(RecordStoreFileTest, KillLeavesWhatWasCommittedAndNothingElse) {
   ASSERT_EQ(unfinished->size(), 1u);
   EXPECT_EQ((*unfinished)[0].submission.recipe().target(), "kept");
   EXPECT_EQ(*store->LastEventNumber(1), 0);
+}
+
+TEST(RecordStoreFileTest, FullDiskFailsTheWholeTransactionAndOnlyThat) {
+  auto folder = TemporaryFolder::Create();
+  ASSERT_OK(folder);
+  auto store = OpenStore(folder->Path("record.sqlite"));
+  ASSERT_OK(store->InsertBuild(Submission(), "", "", 1));
+  {
+    const FullDisk full(64 << 10);
+    const absl::Status status = store->Transact([&]() -> absl::Status {
+      RETURN_IF_ERROR(store->AppendEvent(1, Notice(1, "small")));
+      // More than SQLite's page cache, so that it has to write before the commit. A body that
+      // ignores the error cannot write the rest by itself.
+      (void)store->AppendEvent(1, Notice(2, std::string(20'000'000, 'x')));
+      (void)store->InsertBuild(Submission(), "", "", 2);
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  }
+  EXPECT_EQ(*store->LastEventNumber(1), 0);
+  EXPECT_EQ(*store->LatestBuild(), 1);
+  ASSERT_OK(store->AppendEvent(1, Notice(1, "room again")));
 }
 
 // ---- exports ----

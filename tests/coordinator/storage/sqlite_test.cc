@@ -17,9 +17,10 @@ constexpr Sql kCount{"count rows", "SELECT count(*) FROM t"};
 Database OpenWithTable(const std::string& path = ":memory:") {
   auto database = Database::Open(path);
   EXPECT_OK(database);
-  EXPECT_OK(database->Execute("make tables",
-                              "CREATE TABLE t (id INTEGER PRIMARY KEY, i INTEGER, d REAL, s TEXT, b BLOB) STRICT;"
-                              "CREATE TABLE child (t INTEGER NOT NULL REFERENCES t (id)) STRICT"));
+  EXPECT_OK(
+      database->Execute("make tables",
+                        "CREATE TABLE t (id INTEGER PRIMARY KEY, i INTEGER, d REAL, s TEXT, b BLOB) STRICT;"
+                        "CREATE TABLE child (t INTEGER NOT NULL REFERENCES t (id)) STRICT"));
   return *std::move(database);
 }
 
