@@ -66,7 +66,12 @@ class Pull {
     Reference reference = reference_;
     reference.tag.clear();
     reference.digest = digest.Oci();
-    return registry_.GetManifest(reference, options_.stop);
+    ASSIGN_OR_RETURN(RegistryManifest manifest, registry_.GetManifest(reference, options_.stop));
+    if (manifest.digest != digest) {
+      return absl::DataLossError(fmt::format("{}: manifest {} has {} bytes, its index says {}", reference_.ToString(),
+                                             digest.Oci(), manifest.digest.size, digest.size));
+    }
+    return manifest;
   }
 
   // The missing blobs, several at a time. The first error ends all.
@@ -81,10 +86,12 @@ class Pull {
       for (size_t i = next++; i < missing.size() && !stop.stop_requested(); i = next++) {
         const absl::Status fetched = Blob(missing[i], stop.get_token(), mutex);
         if (fetched.ok()) continue;
+        {
+          // Errors after the first only say that they were stopped.
+          MutexLock lock(mutex);
+          if (status.ok()) status = fetched;
+        }
         stop.request_stop();
-        MutexLock lock(mutex);
-        // The others only say that they were stopped.
-        if (status.ok()) status = fetched;
       }
     };
     {
