@@ -60,6 +60,7 @@ std::string FamiliarName(std::string_view normalised) {
 
 absl::StatusOr<v1::PinnedImage> ImageStore::PinManifest(const Digest& root, const Digest& manifest,
                                                         const v1::Platform& platform) {
+  const KeyedLock::Hold hold(pins_, manifest.hash);
   ASSIGN_OR_RETURN(std::optional<v1::PinnedImage> known, FindPinned(manifest.Oci()));
   if (known.has_value()) {
     RETURN_IF_ERROR(CheckPlatform(known->platform(), platform));

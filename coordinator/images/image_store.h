@@ -64,6 +64,8 @@ class ImageStore {
   Clock& clock_;
   // By name: one pull at a time.
   KeyedLock pulls_;
+  // By manifest: layers are uncompressed once.
+  KeyedLock pins_;
 };
 
 // What people write for a normalised name: "python:3.11" for docker.io/library/python:3.11.
