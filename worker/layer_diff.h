@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ namespace crossmill::worker {
 struct DiffOptions {
   // Seconds since 1970; no mtime in the layer is later.
   int64_t clamp_time = 0;
+  // When the step began: what was written since has the clamp value even if that is still to come (a base
+  // image made moments ago), so that a slower host gives the same bytes.
+  int64_t started_at = std::numeric_limits<int64_t>::max();
   // mtimes are kept, in whole seconds.
   bool keep_times = false;
   // What changed gets exactly clamp_time.

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <ctime>
 #include <set>
 
 #include "common/base/log.h"
@@ -64,7 +65,12 @@ class OverlaySnapshot final : public Snapshot {
         folder_(std::move(folder)),
         root_(folder_ + "/root"),
         lowers_(std::move(lowers)),
-        mount_(std::move(mount)) {}
+        mount_(std::move(mount)) {
+    // The clock that file systems take times from; it may lag behind the exact one.
+    timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    started_at_ = now.tv_sec;
+  }
 
   ~OverlaySnapshot() override {
     const absl::Status unmounted = mount_.Unmount();
@@ -81,6 +87,7 @@ class OverlaySnapshot final : public Snapshot {
     RETURN_IF_ERROR(mount_.Unmount());
     ASSIGN_OR_RETURN(const UpperDiff diff, DiffUpper(upper, lowers_,
                                                      {.clamp_time = options.clamp_time,
+                                                      .started_at = started_at_,
                                                       .keep_times = options.keep_times,
                                                       .exact_times = options.exact_times,
                                                       .stubs = options.stubs}));
@@ -106,6 +113,8 @@ class OverlaySnapshot final : public Snapshot {
   // Absolute, top first.
   const std::vector<std::string> lowers_;
   Mount mount_;
+  // Seconds since 1970.
+  int64_t started_at_ = 0;
 };
 
 absl::StatusOr<std::unique_ptr<OverlaySnapshotter>> OverlaySnapshotter::Create(std::string folder, BlobStore& blobs) {
