@@ -28,7 +28,7 @@ struct DiffOptions {
   bool exact_times = false;
   // Mount points that the runtime may have created, absolute or relative to the root: dropped if they
   // are new, and empty. The folders they lie in do not count as touched by their creation.
-  std::vector<std::string> stubs;
+  std::vector<std::string> stubs = {};
 };
 
 // One name in the upper directory, or a removal that its opaque mark implies.

@@ -313,15 +313,14 @@ absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Make(absl::Span<co
     if (!writable && (part == std::string_view("/upper") || part == std::string_view("/work"))) continue;
     if (mkdir((folder + part).c_str(), 0755) != 0) return ErrnoStatus(errno, folder + part);
   }
-  absl::Status status = writable ? ResetRoot(folder + "/upper") : absl::OkStatus();
-  absl::StatusOr<Mount> mount = status;
-  if (status.ok()) {
-    mount = MountOverlay({.folder = Path("layers"),
-                          .lowers = names,
-                          .upper = writable ? fmt::format("../work/{}/upper", id) : "",
-                          .work = writable ? fmt::format("../work/{}/work", id) : "",
-                          .target = folder + "/root"});
-  }
+  absl::StatusOr<Mount> mount = [&]() -> absl::StatusOr<Mount> {
+    if (writable) RETURN_IF_ERROR(ResetRoot(folder + "/upper"));
+    return MountOverlay({.folder = Path("layers"),
+                         .lowers = names,
+                         .upper = writable ? fmt::format("../work/{}/upper", id) : "",
+                         .work = writable ? fmt::format("../work/{}/work", id) : "",
+                         .target = folder + "/root"});
+  }();
   if (!mount.ok()) {
     (void)RemoveTree(folder);
     return mount.status();
