@@ -1,14 +1,17 @@
 #include "worker/oci_sandbox.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <filesystem>
+#include <cstdlib>
 #include <optional>
 #include <sstream>
 
@@ -67,11 +70,42 @@ std::string ErrorInLog(const std::string& path) {
   return message;
 }
 
+// Kills the process named in `pid_file` and waits for its end: it is its container's pid 1, and with it all
+// others die. A missing file means that there was none yet.
+absl::Status KillAndWait(const std::string& pid_file) {
+  const auto text = ReadFile(pid_file, 64);
+  const pid_t pid = text.ok() ? static_cast<pid_t>(std::atoi(text->c_str())) : 0;
+  if (pid <= 0) return absl::OkStatus();
+  // Readable once the process has ended, also while nobody has reaped it.
+  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!process.valid()) return absl::OkStatus();
+  syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  pollfd ended{process.get(), POLLIN, 0};
+  constexpr int kPatienceMs = 10'000;
+  if (poll(&ended, 1, kPatienceMs) == 1) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format("a step's process {} cannot be killed", pid));
+}
+
 SandboxResult Refused(int exit_code, std::string why) {
   SandboxResult result;
   result.exit_code = exit_code;
   result.refusal = std::move(why);
   return result;
+}
+
+constexpr size_t kTailBytes = 4096;
+
+void KeepTail(std::string_view bytes, std::string* tail) {
+  tail->append(bytes.substr(bytes.size() - std::min(bytes.size(), kTailBytes)));
+  if (tail->size() > kTailBytes) tail->erase(0, tail->size() - kTailBytes);
+}
+
+// crun: `exec container process "/bin/x": Exec format error`; runc: `exec /bin/x: exec format error`.
+bool IsFailedExec(std::string_view last_words) {
+  while (last_words.ends_with("\n")) last_words.remove_suffix(1);
+  const size_t newline = last_words.rfind('\n');
+  const std::string_view line = newline == std::string_view::npos ? last_words : last_words.substr(newline + 1);
+  return line.starts_with("exec ") || line.find("exec container process") != std::string_view::npos;
 }
 
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
@@ -212,7 +246,9 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
   options.working_folder = container.bundle;
   options.time_limit = run.time_limit;
   options.stop = run.stop;
+  std::string last_words;
   options.on_output = [&](OutputStream stream, std::string_view bytes) {
+    if (stream == OutputStream::kStderr) KeepTail(bytes, &last_words);
     run.on_output(stream == OutputStream::kStdout ? v1::LogChunk::STDOUT : v1::LogChunk::STDERR, bytes);
   };
   auto process = RunProcess(options);
@@ -222,8 +258,13 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
   result.timed_out = process->timed_out;
   result.stopped = process->stopped;
   if (result.timed_out || result.stopped || result.exit_code == 0) return result;
-  const std::string message = ErrorInLog(container.log());
-  return message.empty() ? result : Explain(run, message);
+  if (const std::string message = ErrorInLog(container.log()); !message.empty()) return Explain(run, message);
+  // A failed exec is the last thing a runtime does in the container, and tells it on stderr. A program
+  // that only says the same has no visible problem.
+  if (IsFailedExec(last_words) && FindProgramProblem(run.root, run.run.argv(0), run.env, run.run.cwd(), machine_)) {
+    return Explain(run, last_words);
+  }
+  return result;
 }
 
 absl::StatusOr<SandboxResult> OciSandbox::Explain(const SandboxRun& run, const std::string& message) const {
@@ -251,14 +292,7 @@ absl::Status OciSandbox::Destroy(const Container& container) const {
   options.env = RuntimeEnvironment();
   options.time_limit = kRuntimeCommandLimit;
   const auto deleted = RunProcess(options);
-  // The first process is the container's pid 1: with it all others die.
-  const auto pid_text = ReadFile(container.pid_file(), 64);
-  const pid_t pid = pid_text.ok() ? static_cast<pid_t>(std::atoi(pid_text->c_str())) : 0;
-  for (int tries = 0; pid > 0 && kill(pid, 0) == 0; ++tries) {
-    if (tries == 1000) return absl::UnavailableError(fmt::format("a step's process {} cannot be killed", pid));
-    kill(pid, SIGKILL);
-    usleep(10'000);
-  }
+  RETURN_IF_ERROR(KillAndWait(container.pid_file()));
   if (!deleted.ok() || deleted->exit_code != 0) {
     spdlog::debug("runtime state of {} removed by hand", container.id);
   }
