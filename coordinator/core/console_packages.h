@@ -15,7 +15,7 @@ namespace crossmill::core {
 struct ConsoleLine {
   // Unix time in nanoseconds, when the line was complete.
   int64_t time_ns = 0;
-  // Without line end and terminal control sequences.
+  // Without line end and terminal control sequences; valid UTF-8.
   std::string text;
 };
 

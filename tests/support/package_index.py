@@ -87,7 +87,7 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
     folder = pathlib.Path(metadata_directory) / info
     folder.mkdir()
     folder.joinpath("METADATA").write_bytes(pathlib.Path("PKG-INFO").read_bytes())
-    folder.joinpath("WHEEL").write_text("Wheel-Version: 1.0\nGenerator: tinybackend 1.0\nRoot-Is-Purelib: true\n")
+    folder.joinpath("WHEEL").write_text("Wheel-Version: 1.0\\nGenerator: tinybackend 1.0\\nRoot-Is-Purelib: true\\n")
     return info
 
 
@@ -256,6 +256,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "max-age=3600")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
