@@ -13,6 +13,7 @@
 #include "common/plan/platform.h"
 #include "worker/copier.h"
 #include "worker/dist_info.h"
+#include "worker/exporter.h"
 #include "worker/log_bundler.h"
 #include "worker/probes.h"
 #include "worker/required_blobs.h"
@@ -23,8 +24,7 @@ namespace {
 
 // Errors that the recipe caused: another worker would meet them too.
 bool IsRecipeFault(const absl::Status& status) {
-  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsFailedPrecondition(status) ||
-         absl::IsPermissionDenied(status);
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status);
 }
 
 std::string DescribeExit(int code) {
