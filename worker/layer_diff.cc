@@ -40,8 +40,7 @@ class Differ {
  public:
   Differ(std::string upper, const DiffOptions& options)
       : upper_(std::move(upper)),
-        options_(options),
-        latest_(options.keep_times ? std::numeric_limits<int64_t>::max() : options.clamp_time) {
+        options_(options) {
     for (std::string_view stub : options.stubs) {
       while (stub.starts_with('/')) stub.remove_prefix(1);
       while (stub.ends_with('/')) stub.remove_suffix(1);
@@ -64,6 +63,12 @@ class Differ {
   }
 
  private:
+  // The mtime that the layer records.
+  int64_t LayerTime(int64_t mtime) const {
+    if (options_.keep_times) return oci::ClampTime(mtime, std::numeric_limits<int64_t>::max());
+    return mtime >= options_.started_at ? options_.clamp_time : oci::ClampTime(mtime, options_.clamp_time);
+  }
+
   std::string OnDisk(const std::string& path) const { return fmt::format("{}/{}", upper_, path); }
 
   // Fills `nodes` with what the upper directory has at `path`. `hidden`: the upper directory, or one it
@@ -123,7 +128,7 @@ class Differ {
 
   absl::Status Compare(const FoundFile& found, const std::optional<LowerFile>& below, bool hidden, DiffNode* node) {
     const int64_t on_disk_time = node->entry.mtime;
-    int64_t time = oci::ClampTime(on_disk_time, latest_);
+    int64_t time = LayerTime(on_disk_time);
     const std::string path = node->entry.path;
     bool dropped_below = false;
     if (IsFolder(node->entry)) {
@@ -132,7 +137,7 @@ class Differ {
       RETURN_IF_ERROR(Walk(path, folder, hidden || found.opaque, &node->children, &names_changed));
       // Creating a mount point touched the folder; nothing else did.
       if (stub_folders_.contains(path) && !names_changed && !folder.empty()) {
-        time = oci::ClampTime(below->found.entry.mtime, latest_);
+        time = LayerTime(below->found.entry.mtime);
       }
       for (const DiffNode& child : node->children) {
         dropped_below |= !child.changed && stub_paths_dropped_.contains(child.entry.path);
@@ -163,7 +168,7 @@ class Differ {
     if (!below || below->found.kind != FileKind::kEntry) return false;
     oci::TarEntry lower = below->found.entry;
     lower.path = node.entry.path;
-    lower.mtime = oci::ClampTime(lower.mtime, latest_);
+    lower.mtime = LayerTime(lower.mtime);
     if (lower != node.entry) return false;
     if (node.entry.type != oci::EntryType::kFile || node.entry.size == 0) return true;
     return SameContent(OnDisk(node.entry.path), below->file);
@@ -209,8 +214,6 @@ class Differ {
 
   const std::string upper_;
   const DiffOptions& options_;
-  // No mtime is later.
-  const int64_t latest_;
   std::set<std::string> stubs_;
   std::set<std::string> stub_folders_;
   std::set<std::string> stub_paths_dropped_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,13 +19,16 @@ namespace crossmill::worker {
 struct DiffOptions {
   // Seconds since 1970; no mtime in the layer is later.
   int64_t clamp_time = 0;
+  // When the step began: what was written since has the clamp value even if that is still to come (a base
+  // image made moments ago), so that a slower host gives the same bytes.
+  int64_t started_at = std::numeric_limits<int64_t>::max();
   // mtimes are kept, in whole seconds.
   bool keep_times = false;
   // What changed gets exactly clamp_time.
   bool exact_times = false;
   // Mount points that the runtime may have created, absolute or relative to the root: dropped if they
   // are new, and empty. The folders they lie in do not count as touched by their creation.
-  std::vector<std::string> stubs;
+  std::vector<std::string> stubs = {};
 };
 
 // One name in the upper directory, or a removal that its opaque mark implies.

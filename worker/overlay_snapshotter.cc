@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <ctime>
 #include <set>
 
 #include "common/base/log.h"
@@ -64,7 +65,12 @@ class OverlaySnapshot final : public Snapshot {
         folder_(std::move(folder)),
         root_(folder_ + "/root"),
         lowers_(std::move(lowers)),
-        mount_(std::move(mount)) {}
+        mount_(std::move(mount)) {
+    // The clock that file systems take times from; it may lag behind the exact one.
+    timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    started_at_ = now.tv_sec;
+  }
 
   ~OverlaySnapshot() override {
     const absl::Status unmounted = mount_.Unmount();
@@ -81,6 +87,7 @@ class OverlaySnapshot final : public Snapshot {
     RETURN_IF_ERROR(mount_.Unmount());
     ASSIGN_OR_RETURN(const UpperDiff diff, DiffUpper(upper, lowers_,
                                                      {.clamp_time = options.clamp_time,
+                                                      .started_at = started_at_,
                                                       .keep_times = options.keep_times,
                                                       .exact_times = options.exact_times,
                                                       .stubs = options.stubs}));
@@ -106,6 +113,8 @@ class OverlaySnapshot final : public Snapshot {
   // Absolute, top first.
   const std::vector<std::string> lowers_;
   Mount mount_;
+  // Seconds since 1970.
+  int64_t started_at_ = 0;
 };
 
 absl::StatusOr<std::unique_ptr<OverlaySnapshotter>> OverlaySnapshotter::Create(std::string folder, BlobStore& blobs) {
@@ -304,15 +313,14 @@ absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Make(absl::Span<co
     if (!writable && (part == std::string_view("/upper") || part == std::string_view("/work"))) continue;
     if (mkdir((folder + part).c_str(), 0755) != 0) return ErrnoStatus(errno, folder + part);
   }
-  absl::Status status = writable ? ResetRoot(folder + "/upper") : absl::OkStatus();
-  absl::StatusOr<Mount> mount = status;
-  if (status.ok()) {
-    mount = MountOverlay({.folder = Path("layers"),
-                          .lowers = names,
-                          .upper = writable ? fmt::format("../work/{}/upper", id) : "",
-                          .work = writable ? fmt::format("../work/{}/work", id) : "",
-                          .target = folder + "/root"});
-  }
+  absl::StatusOr<Mount> mount = [&]() -> absl::StatusOr<Mount> {
+    if (writable) RETURN_IF_ERROR(ResetRoot(folder + "/upper"));
+    return MountOverlay({.folder = Path("layers"),
+                         .lowers = names,
+                         .upper = writable ? fmt::format("../work/{}/upper", id) : "",
+                         .work = writable ? fmt::format("../work/{}/work", id) : "",
+                         .target = folder + "/root"});
+  }();
   if (!mount.ok()) {
     (void)RemoveTree(folder);
     return mount.status();

@@ -22,7 +22,7 @@ struct CommitOptions {
   // COPY from the context: what changed gets exactly clamp_time.
   bool exact_times = false;
   // Mount points that the runtime may have created in the root; dropped where they are new and empty.
-  std::vector<std::string> stubs;
+  std::vector<std::string> stubs = {};
 };
 
 struct CommittedLayer {
