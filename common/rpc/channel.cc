@@ -1,0 +1,125 @@
+#include "common/rpc/channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
+#include <sys/un.h>
+
+#include <utility>
+#include <vector>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+
+namespace crossmill::rpc {
+namespace {
+
+using grpc::experimental::ClientInterceptorFactoryInterface;
+using grpc::experimental::ClientRpcInfo;
+using grpc::experimental::InterceptionHookPoints;
+using grpc::experimental::Interceptor;
+using grpc::experimental::InterceptorBatchMethods;
+
+constexpr std::string_view kUnix = "unix:";
+
+// gRPC's own call credentials refuse plain text even on loopback, so the token is added here.
+class TokenInterceptor final : public Interceptor {
+ public:
+  explicit TokenInterceptor(const std::string& header) : header_(header) {}
+  void Intercept(InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      methods->GetSendInitialMetadata()->emplace("authorization", header_);
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::string header_;
+};
+
+class TokenInterceptorFactory final : public ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenInterceptorFactory(std::string_view token) : header_(fmt::format("Bearer {}", token)) {}
+  Interceptor* CreateClientInterceptor(ClientRpcInfo*) override { return new TokenInterceptor(header_); }
+
+ private:
+  const std::string header_;
+};
+
+std::string_view HostOf(std::string_view address) {
+  std::string_view host = address.substr(0, address.rfind(':'));
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return host;
+}
+
+absl::Status CheckAddress(const ChannelOptions& options) {
+  const std::string_view address = options.address;
+  if (address.starts_with(kUnix)) {
+    const std::string_view path = address.substr(kUnix.size());
+    if (path.empty()) return absl::InvalidArgumentError("address unix: lacks the socket's path");
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+      return absl::InvalidArgumentError(
+          fmt::format("socket path {} is longer than {} bytes; choose a shorter folder", path,
+                      sizeof(sockaddr_un::sun_path) - 1));
+    }
+    return absl::OkStatus();
+  }
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == address.size()) {
+    return absl::InvalidArgumentError(
+        fmt::format("address \"{}\" is neither unix:/path nor host:port", address));
+  }
+  if (options.ca_file.empty() && !options.insecure && !IsLoopback(address)) {
+    return absl::FailedPreconditionError(
+        fmt::format("{} is another host: name a CA file for TLS, or allow plain text explicitly", address));
+  }
+  return absl::OkStatus();
+}
+
+grpc::ChannelArguments Arguments(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  // A peer that vanished is noticed within 30 s, well before a lease would outlive it unnoticed.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // A restarted coordinator is found again quickly.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  // The machine's web proxy has no business between this machine and itself.
+  if (address.starts_with(kUnix) || IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
+}  // namespace
+
+bool IsLoopback(std::string_view address) {
+  const std::string_view host = HostOf(address);
+  if (host == "localhost" || host == "::1") return true;
+  // 127.0.0.0/8 in dotted form; a name such as 127.example.org is not an address.
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ChannelOptions& options) {
+  RETURN_IF_ERROR(CheckAddress(options));
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  if (options.ca_file.empty() || options.address.starts_with(kUnix)) {
+    credentials = grpc::InsecureChannelCredentials();
+  } else {
+    grpc::SslCredentialsOptions tls;
+    ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.ca_file));
+    credentials = grpc::SslCredentials(tls);
+  }
+  const grpc::ChannelArguments arguments = Arguments(options.address);
+  if (options.token.empty()) return grpc::CreateCustomChannel(options.address, credentials, arguments);
+  std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(std::make_unique<TokenInterceptorFactory>(options.token));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(options.address, credentials, arguments,
+                                                                 std::move(interceptors));
+}
+
+}  // namespace crossmill::rpc

@@ -1,0 +1,37 @@
+// Connections to a coordinator: unix socket or TCP, with a token, with TLS where it is needed.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace crossmill::rpc {
+
+// Largest message on any Crossmill connection, in bytes.
+constexpr int kMaxMessageBytes = 64 << 20;
+// Largest set of headers or trailers, in bytes.
+constexpr int kMaxMetadataBytes = 64 << 10;
+
+struct ChannelOptions {
+  // "unix:/path" or "host:port".
+  std::string address;
+  // Sent with every call as `authorization: Bearer TOKEN`; empty on a unix socket.
+  std::string token;
+  // PEM file of the authorities that may have signed the server's certificate; empty: no TLS.
+  std::string ca_file;
+  // Allow plain text to a host that is not this one.
+  bool insecure = false;
+};
+
+// Does not connect; the first call does. INVALID_ARGUMENT for a malformed address,
+// FAILED_PRECONDITION for plain text to another host, else what reading `ca_file` gave.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ChannelOptions& options);
+
+// True when the host part of "host:port" can only be this machine.
+bool IsLoopback(std::string_view address);
+
+}  // namespace crossmill::rpc

@@ -1,0 +1,24 @@
+#include "common/rpc/retry.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace crossmill::rpc {
+
+bool IsTransient(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+bool Backoff::Wait() {
+  if (++failures_ >= policy_.attempts) return false;
+  std::this_thread::sleep_for(absl::ToChronoNanoseconds(wait_));
+  wait_ = std::min(wait_ * 2, policy_.longest_wait);
+  return true;
+}
+
+void Backoff::Reset() {
+  failures_ = 0;
+  wait_ = policy_.first_wait;
+}
+
+}  // namespace crossmill::rpc
