@@ -1,0 +1,106 @@
+#include "common/oci/base_layers.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "common/base/status.h"
+#include "common/oci/blob_copy.h"
+#include "common/oci/image.h"
+#include "common/oci/tar_reader.h"
+
+namespace crossmill::oci {
+namespace {
+
+// The manifest for the platform at or below `root`.
+absl::StatusOr<Digest> FindManifest(BlobStore& store, const Digest& root, const v1::Platform& platform) {
+  ASSIGN_OR_RETURN(const std::string bytes, store.Get(root));
+  ASSIGN_OR_RETURN(const std::string type, DocumentType(bytes));
+  if (IsManifestType(type)) return root;
+  ASSIGN_OR_RETURN(const ImageIndex index, ParseImageIndex(bytes));
+  ASSIGN_OR_RETURN(const Descriptor descriptor, SelectPlatform(index, platform));
+  return descriptor.digest;
+}
+
+// A manifest named without an index says its platform only in its config.
+absl::Status CheckPlatform(const ImageConfig& config, const v1::Platform& platform) {
+  ImageIndex index;
+  Descriptor descriptor;
+  descriptor.platform = config.platform;
+  // arm64 configs often leave the variant out and arm ones too; SelectPlatform knows what is meant.
+  index.manifests.push_back(std::move(descriptor));
+  return SelectPlatform(index, platform).status();
+}
+
+// The latest mtime in the tar, which is read to its end.
+absl::StatusOr<int64_t> NewestTime(BlobStore& store, const Digest& tar) {
+  ASSIGN_OR_RETURN(const Source source, BlobSource(store, tar));
+  TarReader reader(source);
+  int64_t newest = std::numeric_limits<int64_t>::min();
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<TarEntry> entry, reader.Next());
+    if (!entry.has_value()) return newest;
+    newest = std::max(newest, entry->mtime);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Compression> CompressionOfBlob(BlobStore& store, const Digest& blob) {
+  ASSIGN_OR_RETURN(const Source source, BlobSource(store, blob));
+  char buffer[4];
+  size_t size = 0;
+  while (size < sizeof(buffer)) {
+    ASSIGN_OR_RETURN(const size_t count, source(buffer + size, sizeof(buffer) - size));
+    if (count == 0) break;
+    size += count;
+  }
+  return DetectCompression(std::string_view(buffer, size));
+}
+
+absl::StatusOr<Digest> UncompressedLayer(BlobStore& store, const Digest& layer, std::string_view diff_id) {
+  ASSIGN_OR_RETURN(const std::string hash, HashOfOci(diff_id));
+  ASSIGN_OR_RETURN(const Compression compression, CompressionOfBlob(store, layer));
+  Digest tar = layer;
+  if (compression != Compression::kNone) {
+    ASSIGN_OR_RETURN(Source source, BlobSource(store, layer));
+    auto stored = CopyToStore(Decompressed(std::move(source)), store, Digest());
+    if (!stored.ok()) return Annotate(stored.status(), fmt::format("layer {}", layer.Oci()));
+    tar = *std::move(stored);
+  }
+  if (tar.hash != hash) {
+    return absl::InvalidArgumentError(
+        fmt::format("layer {}: its content has diffID {}, the image config says {}", layer.Oci(), tar.Oci(), diff_id));
+  }
+  return tar;
+}
+
+absl::StatusOr<v1::PinnedImage> PinImage(BlobStore& store, const Digest& root, const v1::Platform& platform) {
+  ASSIGN_OR_RETURN(const Digest manifest_digest, FindManifest(store, root, platform));
+  ASSIGN_OR_RETURN(const std::string manifest_bytes, store.Get(manifest_digest));
+  ASSIGN_OR_RETURN(const ImageManifest manifest, ParseImageManifest(manifest_bytes));
+  ASSIGN_OR_RETURN(const std::string config_bytes, store.Get(manifest.config.digest));
+  ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(config_bytes));
+  if (manifest_digest == root) RETURN_IF_ERROR(CheckPlatform(config, platform));
+  if (manifest.layers.size() != config.diff_ids.size()) {
+    return absl::InvalidArgumentError(fmt::format("image {}: {} layers, but its config has {} diffIDs",
+                                                  manifest_digest.Oci(), manifest.layers.size(),
+                                                  config.diff_ids.size()));
+  }
+  v1::PinnedImage image;
+  *image.mutable_platform() = platform;
+  image.set_manifest_digest(manifest_digest.Oci());
+  image.set_config(config_bytes);
+  int64_t newest = config.created.value_or(std::numeric_limits<int64_t>::min());
+  for (size_t i = 0; i < manifest.layers.size(); ++i) {
+    ASSIGN_OR_RETURN(const Digest tar, UncompressedLayer(store, manifest.layers[i].digest, config.diff_ids[i]));
+    auto time = NewestTime(store, tar);
+    if (!time.ok()) return Annotate(time.status(), fmt::format("layer {}", tar.Oci()));
+    newest = std::max(newest, *time);
+    ToProto(tar, image.add_layers()->mutable_tar());
+  }
+  image.set_newest_time(std::max<int64_t>(newest, 0));
+  return image;
+}
+
+}  // namespace crossmill::oci

@@ -1,0 +1,39 @@
+// Images in docker's own archive format (`docker save` before OCI layouts): part of the importer.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/blob_store.h"
+#include "common/base/digest.h"
+
+namespace crossmill::oci {
+
+// What is in an archive: paths to blobs that are in the store already, and links between paths.
+class ArchiveFiles {
+ public:
+  void AddFile(std::string path, Digest digest) { files_[std::move(path)] = std::move(digest); }
+  // Symlink targets are relative to the link's folder, hard links to the root.
+  void AddLink(const std::string& path, const std::string& target, bool symlink);
+  // Follows links. INVALID_ARGUMENT if it leads nowhere.
+  absl::StatusOr<Digest> Find(const std::string& path) const;
+
+ private:
+  std::map<std::string, Digest> files_;
+  std::map<std::string, std::string> links_;
+};
+
+struct DockerImage {
+  // An OCI manifest made of the archive's config and layers, in the store.
+  Digest manifest;
+  std::vector<std::string> names;
+};
+
+// Takes the image called `name` (or the only one). The layers' diffIDs are verified against the config.
+absl::StatusOr<DockerImage> ImportDockerImage(std::string_view manifest_json, const ArchiveFiles& files,
+                                              const std::string& name, BlobStore& store);
+
+}  // namespace crossmill::oci
