@@ -226,9 +226,9 @@ absl::Status BuildCommand::WriteFiles(const v1::BuildView& build) {
 
 absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
   if (outputs_.empty() || build.status() != v1::SUCCEEDED) return absl::OkStatus();
-  const std::string name = build.options().tags().empty() ? "" : build.options().tags(0);
+  const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
   for (const OutputTarget& output : outputs_) {
-    RETURN_IF_ERROR(WriteImage(session_, build.index_digest(), name, output.destination));
+    RETURN_IF_ERROR(WriteImage(session_, build.index_digest(), names, output.destination));
   }
   return absl::OkStatus();
 }
