@@ -1,0 +1,200 @@
+#include "cli/build_flags.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "common/base/status.h"
+#include "common/plan/platform.h"
+
+namespace crossmill::cli {
+namespace {
+
+std::optional<int64_t> ParseNumber(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> Split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+absl::Status AddPlatforms(const BuildFlags& flags, const v1::Platform& own, v1::BuildOptions* options) {
+  for (const std::string& list : flags.platforms) {
+    for (const std::string& text : Split(list, ',')) {
+      ASSIGN_OR_RETURN(const v1::Platform platform, plan::ParsePlatform(text));
+      for (const v1::Platform& known : options->platforms()) {
+        if (plan::SamePlatform(known, platform)) {
+          return absl::InvalidArgumentError(fmt::format("--platform names {} twice", plan::FormatPlatform(platform)));
+        }
+      }
+      *options->add_platforms() = platform;
+    }
+  }
+  if (options->platforms().empty()) *options->add_platforms() = own;
+  return absl::OkStatus();
+}
+
+absl::Status SetNetwork(const std::string& text, v1::BuildOptions* options) {
+  if (text == "none") {
+    options->set_network(v1::NETWORK_MODE_NONE);
+  } else if (text == "host" || text.empty()) {
+    options->set_network(v1::NETWORK_MODE_HOST);
+  } else {
+    return absl::InvalidArgumentError(fmt::format("--network={} is not known; expected none or host", text));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
+  bool require = false;
+  for (const std::string& what : flags.require) {
+    if (what != "reproducible") {
+      return absl::InvalidArgumentError(fmt::format("--require {} is not known; expected reproducible", what));
+    }
+    require = true;
+  }
+  int verify = flags.verify;
+  if (verify < 0) verify = require ? 2 : 0;
+  if (verify > 16) return absl::InvalidArgumentError("--verify takes at most 16 executions");
+  if (require && verify < 2) {
+    return absl::InvalidArgumentError("--require reproducible needs at least two executions: --verify 2");
+  }
+  options->set_verify(static_cast<uint32_t>(verify));
+  options->set_allow_same_host(flags.allow_same_host);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_view text,
+                                                                    const VariableLookup& variable) {
+  const size_t equals = text.find('=');
+  const std::string name(text.substr(0, equals));
+  if (name.empty()) {
+    return absl::InvalidArgumentError(fmt::format("--build-arg {}: expected NAME=VALUE or NAME", text));
+  }
+  v1::BuildArgument argument;
+  argument.set_name(name);
+  if (equals != std::string_view::npos) {
+    argument.set_value(std::string(text.substr(equals + 1)));
+    return argument;
+  }
+  const std::optional<std::string> value = variable(name);
+  if (!value) return std::optional<v1::BuildArgument>();
+  argument.set_value(*value);
+  return argument;
+}
+
+absl::StatusOr<OutputTarget> ParseOutput(std::string_view text) {
+  if (text.empty()) return absl::InvalidArgumentError("-o: expected type=oci,dest=FILE, or a file name");
+  if (text.find('=') == std::string_view::npos) return OutputTarget{std::string(text)};
+  std::map<std::string, std::string> fields;
+  for (const std::string& field : Split(text, ',')) {
+    const size_t equals = field.find('=');
+    if (equals == std::string::npos) {
+      return absl::InvalidArgumentError(fmt::format("-o {}: \"{}\" is not NAME=VALUE", text, field));
+    }
+    const std::string name = field.substr(0, equals);
+    if (name != "type" && name != "dest") {
+      return absl::InvalidArgumentError(fmt::format("-o {}: {} is not known; expected type and dest", text, name));
+    }
+    fields[name] = field.substr(equals + 1);
+  }
+  if (fields["type"] != "oci") {
+    return absl::InvalidArgumentError(fmt::format("-o {}: the only type is oci", text));
+  }
+  if (fields["dest"].empty()) return absl::InvalidArgumentError(fmt::format("-o {}: dest=FILE is missing", text));
+  return OutputTarget{fields["dest"]};
+}
+
+absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
+                                       const std::optional<std::string>& variable) {
+  if (!flag && (!variable || variable->empty())) return EpochChoice{};
+  const std::string& text = flag ? *flag : *variable;
+  const std::string name = flag ? "--source-date-epoch" : "SOURCE_DATE_EPOCH";
+  if (flag && text == "git") return EpochChoice{EpochMode::kGit, 0};
+  if (flag && text == "none") return EpochChoice{EpochMode::kNone, 0};
+  const std::optional<int64_t> seconds = ParseNumber(text);
+  if (!seconds || *seconds < 0) {
+    return absl::InvalidArgumentError(fmt::format("{}={}: expected seconds since 1970{}", name, text,
+                                                  flag ? ", git or none" : ""));
+  }
+  return EpochChoice{EpochMode::kNumber, *seconds};
+}
+
+absl::StatusOr<uint32_t> ParseTimeLimit(std::string_view text, std::string_view flag) {
+  absl::Duration duration;
+  if (const std::optional<int64_t> seconds = ParseNumber(text)) {
+    duration = absl::Seconds(*seconds);
+  } else if (!absl::ParseDuration(Av(text), &duration)) {
+    return absl::InvalidArgumentError(fmt::format("{} {}: expected a time such as 90s, 45m or 1h30m", flag, text));
+  }
+  if (duration < absl::Seconds(1) || duration > absl::Hours(24 * 365)) {
+    return absl::InvalidArgumentError(fmt::format("{} {}: expected at least a second and less than a year", flag, text));
+  }
+  return static_cast<uint32_t>(absl::ToInt64Seconds(duration));
+}
+
+absl::StatusOr<ProgressMode> ParseProgress(std::string_view text) {
+  if (text == "auto") return ProgressMode::kAuto;
+  if (text == "tty") return ProgressMode::kTty;
+  if (text == "plain") return ProgressMode::kPlain;
+  if (text == "quiet") return ProgressMode::kQuiet;
+  return absl::InvalidArgumentError(fmt::format("--progress {}: expected auto, tty, plain or quiet", text));
+}
+
+absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,
+                                                  const EpochChoice& epoch) {
+  v1::BuildOptions options;
+  RETURN_IF_ERROR(AddPlatforms(flags, own, &options));
+  RETURN_IF_ERROR(SetNetwork(flags.network, &options));
+  RETURN_IF_ERROR(SetVerify(flags, &options));
+  options.set_no_cache(flags.no_cache);
+  if (epoch.mode == EpochMode::kNumber) options.set_source_date_epoch(epoch.seconds);
+  if (epoch.mode == EpochMode::kGit) options.set_source_date_epoch(-1);
+  options.set_keep_times(epoch.mode == EpochMode::kNone);
+  for (const std::string& tag : flags.tags) options.add_tags(tag);
+  if (!flags.timeout.empty()) {
+    ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeLimit(flags.timeout, "--timeout"));
+    options.set_timeout(seconds);
+  }
+  if (!flags.step_timeout.empty()) {
+    ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeLimit(flags.step_timeout, "--step-timeout"));
+    options.set_step_timeout(seconds);
+  }
+  if (flags.emulation != "allow" && flags.emulation != "never") {
+    return absl::InvalidArgumentError(fmt::format("--emulation={}: expected allow or never", flags.emulation));
+  }
+  options.set_forbid_emulation(flags.emulation == "never");
+  return options;
+}
+
+RecipePaths FindRecipe(const BuildFlags& flags, const std::string& context_folder) {
+  RecipePaths paths;
+  if (flags.file == "-") {
+    paths.dockerfile = "-";
+    paths.dockerfile_name = "standard input";
+  } else {
+    paths.dockerfile = flags.file.empty() ? context_folder + "/Dockerfile" : flags.file;
+    paths.dockerfile_name = flags.file.empty() ? "Dockerfile" : flags.file;
+    // A name below the context is said the short way.
+    if (paths.dockerfile_name.starts_with(context_folder + "/")) {
+      paths.dockerfile_name.erase(0, context_folder.size() + 1);
+    }
+    if (paths.dockerfile_name.starts_with("./")) paths.dockerfile_name.erase(0, 2);
+    paths.ignore_files.emplace_back(paths.dockerfile + ".dockerignore", paths.dockerfile_name + ".dockerignore");
+  }
+  paths.ignore_files.emplace_back(context_folder + "/.dockerignore", ".dockerignore");
+  return paths;
+}
+
+}  // namespace crossmill::cli

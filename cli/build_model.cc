@@ -1,0 +1,132 @@
+#include "cli/build_model.h"
+
+#include <algorithm>
+
+#include "cli/words.h"
+#include "common/plan/platform.h"
+
+namespace crossmill::cli {
+
+uint32_t LastStepNumber(const v1::StageView& stage) {
+  uint32_t last = 1;
+  for (const v1::StepView& step : stage.steps()) last = std::max(last, step.number());
+  return last;
+}
+
+bool BuildModel::finished() const { return IsFinished(view_.status()); }
+
+const v1::StageView* BuildModel::Stage(uint32_t index) const {
+  for (const v1::StageView& stage : view_.stages()) {
+    if (stage.index() == index) return &stage;
+  }
+  return nullptr;
+}
+
+v1::StageView* BuildModel::MutableStage(uint32_t index) { return const_cast<v1::StageView*>(Stage(index)); }
+
+const v1::StepView* BuildModel::Step(uint32_t stage, uint32_t number) const {
+  const v1::StageView* found = Stage(stage);
+  if (found == nullptr) return nullptr;
+  for (const v1::StepView& step : found->steps()) {
+    if (step.number() == number) return &step;
+  }
+  return nullptr;
+}
+
+uint32_t BuildModel::StepCount(const v1::StageView& stage) const { return LastStepNumber(stage); }
+
+std::optional<int64_t> BuildModel::StartedAt(uint32_t stage, uint32_t replica, uint32_t step) const {
+  const auto found = started_.find({stage, replica, step});
+  if (found == started_.end()) return std::nullopt;
+  return found->second;
+}
+
+void BuildModel::ApplyPlan(const v1::BuildEvent::Planned& planned) {
+  *view_.mutable_stages() = planned.stages();
+  view_.set_epoch(planned.epoch());
+  view_.clear_cells();
+  for (const v1::CellPlan& plan : planned.cells()) {
+    v1::CellView* cell = view_.add_cells();
+    *cell->mutable_platform() = plan.platform();
+    cell->set_target_stage(plan.target_stage());
+    cell->set_status(v1::QUEUED);
+  }
+}
+
+void BuildModel::ApplyStep(const v1::BuildEvent::StepChanged& changed, int64_t time) {
+  v1::StageView* stage = MutableStage(changed.stage());
+  if (stage == nullptr) return;
+  const v1::StepView& news = changed.step();
+  const std::tuple key(changed.stage(), changed.replica(), news.number());
+  // Kept while it runs; a new attempt after a lost worker begins anew.
+  if (news.status() == v1::STEP_RUNNING) started_[key] = time;
+  auto* steps = stage->mutable_steps();
+  auto found = std::find_if(steps->begin(), steps->end(),
+                            [&](const v1::StepView& step) { return step.number() == news.number(); });
+  v1::StepView* step = found == steps->end() ? stage->add_steps() : &*found;
+  if (changed.replica() == 0) {
+    auto replicas = step->replicas();
+    *step = news;
+    if (news.replicas().empty()) *step->mutable_replicas() = std::move(replicas);
+    return;
+  }
+  auto* replicas = step->mutable_replicas();
+  auto known = std::find_if(replicas->begin(), replicas->end(), [&](const v1::ReplicaStep& replica) {
+    return replica.replica() == changed.replica();
+  });
+  v1::ReplicaStep* replica = known == replicas->end() ? step->add_replicas() : &*known;
+  replica->set_replica(changed.replica());
+  replica->set_status(news.status());
+  replica->set_worker(news.worker());
+  replica->set_seconds(news.seconds());
+  if (news.has_layer()) *replica->mutable_layer() = news.layer();
+}
+
+void BuildModel::ApplyCell(const v1::CellView& news) {
+  for (v1::CellView& cell : *view_.mutable_cells()) {
+    if (plan::SamePlatform(cell.platform(), news.platform())) {
+      cell = news;
+      return;
+    }
+  }
+  *view_.add_cells() = news;
+}
+
+bool BuildModel::Apply(const v1::BuildEvent& event) {
+  if (event.number() <= view_.last_event()) return false;
+  view_.set_last_event(event.number());
+  if (view_.created_at() == 0) view_.set_created_at(event.time());
+  switch (event.event_case()) {
+    case v1::BuildEvent::kStatusChanged: {
+      const auto& changed = event.status_changed();
+      view_.set_status(changed.status());
+      view_.set_message(changed.message());
+      if (!changed.index_digest().empty()) view_.set_index_digest(changed.index_digest());
+      if (finished()) view_.set_finished_at(event.time());
+      break;
+    }
+    case v1::BuildEvent::kBasePinned: {
+      v1::PinnedImage* base = view_.add_bases();
+      base->set_reference(event.base_pinned().reference());
+      *base->mutable_platform() = event.base_pinned().platform();
+      base->set_manifest_digest(event.base_pinned().manifest_digest());
+      base->set_stand_in(event.base_pinned().stand_in());
+      break;
+    }
+    case v1::BuildEvent::kPlanned: ApplyPlan(event.planned()); break;
+    case v1::BuildEvent::kStepChanged: ApplyStep(event.step_changed(), event.time()); break;
+    case v1::BuildEvent::kCellChanged: ApplyCell(event.cell_changed().cell()); break;
+    case v1::BuildEvent::kStageChanged:
+      if (v1::StageView* stage = MutableStage(event.stage_changed().stage())) {
+        stage->set_size_bytes(event.stage_changed().size_bytes());
+      }
+      break;
+    case v1::BuildEvent::kNotice:
+      if (event.notice().warning()) view_.add_warnings(event.notice().text());
+      break;
+    case v1::BuildEvent::EVENT_NOT_SET: break;
+  }
+  return true;
+}
+
+}  // namespace crossmill::cli

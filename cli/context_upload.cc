@@ -1,0 +1,165 @@
+#include "cli/context_upload.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "cli/text.h"
+#include "common/base/files.h"
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+
+namespace crossmill::cli {
+namespace {
+
+// Digests per FindMissing: about a megabyte on the wire.
+constexpr size_t kFindBatch = 10'000;
+// Blobs up to this size travel several at once.
+constexpr int64_t kSmallBlob = 128 * 1024;
+constexpr int64_t kBatchBytes = 2 * 1024 * 1024;
+constexpr size_t kBatchBlobs = 1000;
+constexpr int kThreads = 4;
+
+// One blob to send: a message in memory or a file.
+struct Source {
+  Digest digest;
+  const std::string* bytes = nullptr;
+  const std::string* path = nullptr;
+};
+
+class Uploader {
+ public:
+  Uploader(const std::string& folder, BlobStore& store, const UploadProgress& progress)
+      : folder_(folder), store_(store), progress_(progress) {}
+
+  absl::StatusOr<UploadResult> Send(const std::vector<Source>& sources) {
+    std::vector<Source> batch;
+    int64_t batch_bytes = 0;
+    for (const Source& source : sources) {
+      total_.blobs += 1;
+      total_.bytes += source.digest.size;
+      if (source.digest.size > kSmallBlob) {
+        jobs_.push_back({source});
+        continue;
+      }
+      if (batch_bytes + source.digest.size > kBatchBytes || batch.size() >= kBatchBlobs) {
+        jobs_.push_back(std::exchange(batch, {}));
+        batch_bytes = 0;
+      }
+      batch.push_back(source);
+      batch_bytes += source.digest.size;
+    }
+    if (!batch.empty()) jobs_.push_back(std::move(batch));
+    {
+      std::vector<std::jthread> pool;
+      for (size_t i = 0; i < std::min<size_t>(kThreads, jobs_.size()); ++i) pool.emplace_back([this] { Work(); });
+    }
+    MutexLock lock(mutex_);
+    if (!error_.ok()) return error_;
+    return sent_;
+  }
+
+ private:
+  void Work() {
+    for (size_t i = next_++; i < jobs_.size(); i = next_++) {
+      const absl::Status status = jobs_[i].size() == 1 ? Stream(jobs_[i][0]) : Batch(jobs_[i]);
+      MutexLock lock(mutex_);
+      if (!status.ok() && error_.ok()) error_ = status;
+      if (!error_.ok()) return;
+    }
+  }
+
+  absl::Status Changed(const Source& source) {
+    return absl::AbortedError(fmt::format("context: {}: the file changed while the build was being submitted; "
+                                          "submit again when nothing writes to it",
+                                          Printable(*source.path)));
+  }
+
+  absl::Status Batch(const std::vector<Source>& sources) {
+    std::vector<std::pair<Digest, std::string>> blobs;
+    int64_t bytes = 0;
+    for (const Source& source : sources) {
+      if (source.bytes != nullptr) {
+        blobs.emplace_back(source.digest, *source.bytes);
+      } else {
+        ASSIGN_OR_RETURN(std::string content, ReadFile(folder_ + "/" + *source.path, kSmallBlob * 16));
+        if (DigestOf(content) != source.digest) return Changed(source);
+        blobs.emplace_back(source.digest, std::move(content));
+      }
+      bytes += source.digest.size;
+    }
+    RETURN_IF_ERROR(store_.Put(blobs));
+    Sent(static_cast<int64_t>(sources.size()), bytes);
+    return absl::OkStatus();
+  }
+
+  absl::Status Stream(const Source& source) {
+    if (source.bytes != nullptr || source.digest.size <= kSmallBlob) return Batch({source});
+    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(folder_ + "/" + *source.path, O_RDONLY | O_NOFOLLOW));
+    ASSIGN_OR_RETURN(std::unique_ptr<BlobWriter> writer, store_.Create(source.digest));
+    std::vector<char> buffer(1 << 20);
+    // The writer would notice a changed file only at the end, and less clearly.
+    Sha256 sha;
+    while (true) {
+      ASSIGN_OR_RETURN(const size_t count, ReadSome(fd.get(), buffer.data(), buffer.size()));
+      const std::string_view piece(buffer.data(), count);
+      sha.Update(piece);
+      if (count > 0) RETURN_IF_ERROR(writer->Write(piece));
+      Sent(0, static_cast<int64_t>(count));
+      if (count < buffer.size()) break;
+    }
+    if (sha.Finish() != source.digest) return Changed(source);
+    RETURN_IF_ERROR(writer->Commit().status());
+    Sent(1, 0);
+    return absl::OkStatus();
+  }
+
+  void Sent(int64_t blobs, int64_t bytes) {
+    MutexLock lock(mutex_);
+    sent_.blobs += blobs;
+    sent_.bytes += bytes;
+    if (progress_) progress_(sent_, total_);
+  }
+
+  const std::string& folder_;
+  BlobStore& store_;
+  const UploadProgress& progress_;
+  // Constant while the threads run.
+  std::vector<std::vector<Source>> jobs_;
+  UploadResult total_;
+  std::atomic<size_t> next_{0};
+  Mutex mutex_;
+  UploadResult sent_ ABSL_GUARDED_BY(mutex_);
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<UploadResult> UploadContext(const ScannedContext& context, const std::string& folder,
+                                           BlobStore& store, const UploadProgress& progress) {
+  absl::flat_hash_map<Digest, Source> sources;
+  sources.reserve(context.files.size() + context.folders.size());
+  std::vector<Digest> digests;
+  digests.reserve(sources.capacity());
+  const auto add = [&](Source source) {
+    if (sources.try_emplace(source.digest, source).second) digests.push_back(source.digest);
+  };
+  for (const ContextFile& file : context.files) add({file.digest, nullptr, &file.path});
+  for (const auto& [digest, bytes] : context.folders) add({digest, &bytes, nullptr});
+
+  std::vector<Source> missing;
+  for (size_t begin = 0; begin < digests.size(); begin += kFindBatch) {
+    const size_t count = std::min(kFindBatch, digests.size() - begin);
+    ASSIGN_OR_RETURN(const std::vector<Digest> found,
+                     store.FindMissing(absl::MakeConstSpan(digests).subspan(begin, count)));
+    for (const Digest& digest : found) missing.push_back(sources.at(digest));
+  }
+  return Uploader(folder, store, progress).Send(missing);
+}
+
+}  // namespace crossmill::cli

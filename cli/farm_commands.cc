@@ -1,0 +1,220 @@
+// crossmill up and down: a whole farm on this machine, as background processes.
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include <cerrno>
+#include <filesystem>
+#include <set>
+
+#include "absl/time/clock.h"
+#include "cli/commands.h"
+#include "cli/daemons.h"
+#include "cli/exit_codes.h"
+#include "common/base/files.h"
+
+namespace crossmill::cli {
+namespace {
+
+constexpr char kWorkerUser[] = "crossmill";
+constexpr absl::Duration kStartPatience = absl::Seconds(30);
+constexpr absl::Duration kStopPatience = absl::Seconds(20);
+
+struct UpFlags {
+  int workers = 2;
+  int slots = 0;
+};
+
+// The farm below one data folder:
+//   coordinator.sock, coordinator/...   the coordinator's own
+//   workers/wN                          data folder of worker wN
+//   run/NAME.pid, run/NAME.log          what this command keeps
+class LocalFarm {
+ public:
+  LocalFarm(Session& session, const UpFlags& flags)
+      : session_(session), flags_(flags), data_(session.DataFolder()), programs_(session.env.ProgramFolder()) {}
+
+  absl::Status Up();
+  std::string socket() const { return "unix:" + data_ + "/coordinator.sock"; }
+
+ private:
+  absl::Status CheckPrograms();
+  absl::Status CheckUser();
+  absl::Status StartCoordinator();
+  absl::Status StartWorker(const std::string& name);
+  absl::Status WaitForCoordinator();
+  absl::Status WaitForWorkers(std::set<std::string> names);
+  DaemonSpec Daemon(const std::string& name, std::vector<std::string> argv) const {
+    return {name, std::move(argv), data_ + "/run"};
+  }
+  void Say(const std::string& text) { session_.env.Err(text + "\n"); }
+  absl::Status Died(const DaemonSpec& daemon) const;
+
+  Session& session_;
+  const UpFlags& flags_;
+  const std::string data_;
+  const std::string programs_;
+  const passwd* user_ = nullptr;
+};
+
+absl::Status LocalFarm::CheckPrograms() {
+  for (const char* name : {"crossmill-coordinator", "crossmill-worker"}) {
+    const std::string path = programs_ + "/" + name;
+    if (access(path.c_str(), X_OK) != 0) {
+      return WithHint(absl::FailedPreconditionError(fmt::format("{} is missing", path)),
+                      "`cmake --build --preset release` builds all three programs into one folder");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalFarm::CheckUser() {
+  if (!session_.env.IsRoot()) return absl::OkStatus();
+  user_ = getpwnam(kWorkerUser);
+  if (user_ == nullptr) {
+    return WithHint(absl::FailedPreconditionError("workers started by root run as the system user crossmill, which does not exist"),
+                    "useradd --system --no-create-home --shell /usr/sbin/nologin crossmill, then `crossmill doctor` "
+                    "says which ids it needs");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
+  return absl::InternalError(fmt::format("{} ended at once; the end of {}:\n{}", daemon.name, daemon.LogFile(),
+                                         LogTail(daemon.LogFile(), 10)));
+}
+
+absl::Status LocalFarm::StartCoordinator() {
+  const DaemonSpec daemon =
+      Daemon("coordinator", {programs_ + "/crossmill-coordinator", "--data", data_});
+  if (const auto pid = RunningDaemon(daemon.PidFile())) {
+    Say(fmt::format("coordinator is running (pid {})", *pid));
+  } else {
+    ASSIGN_OR_RETURN(const pid_t started, StartDaemon(daemon));
+    Say(fmt::format("coordinator started (pid {}, log {})", started, daemon.LogFile()));
+  }
+  return WaitForCoordinator();
+}
+
+absl::Status LocalFarm::WaitForCoordinator() {
+  const DaemonSpec daemon = Daemon("coordinator", {});
+  const absl::Time deadline = absl::Now() + kStartPatience;
+  absl::Status last;
+  while (absl::Now() < deadline) {
+    ASSIGN_OR_RETURN(Farm * farm, session_.Connect());
+    last = session_.Call(*farm->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status();
+    if (last.ok() || !absl::IsUnavailable(last)) return last;
+    if (!RunningDaemon(daemon.PidFile())) return Died(daemon);
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  return last;
+}
+
+absl::Status LocalFarm::StartWorker(const std::string& name) {
+  const std::string folder = data_ + "/workers/" + name;
+  RETURN_IF_ERROR(MakeFolders(folder, 0755));
+  if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0) return ErrnoStatus(errno, folder);
+  std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--coordinator", socket(), "--data", folder,
+                                   "--name", name};
+  if (flags_.slots > 0) argv.insert(argv.end(), {"--slots", std::to_string(flags_.slots)});
+  const DaemonSpec daemon = Daemon("worker-" + name, std::move(argv));
+  if (const auto pid = RunningDaemon(daemon.PidFile())) {
+    Say(fmt::format("worker {} is running (pid {})", name, *pid));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const pid_t started, StartDaemon(daemon));
+  Say(fmt::format("worker {} started (pid {}, log {})", name, started, daemon.LogFile()));
+  return absl::OkStatus();
+}
+
+absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
+  ASSIGN_OR_RETURN(Farm * farm, session_.Connect());
+  const absl::Time deadline = absl::Now() + kStartPatience;
+  while (true) {
+    ASSIGN_OR_RETURN(const v1::ListWorkersResponse response,
+                     session_.Call(*farm->farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest()));
+    for (const v1::WorkerView& worker : response.workers()) {
+      if (worker.connected()) names.erase(worker.info().name());
+    }
+    if (names.empty()) return absl::OkStatus();
+    for (const std::string& name : names) {
+      const DaemonSpec daemon = Daemon("worker-" + name, {});
+      if (!RunningDaemon(daemon.PidFile())) return Died(daemon);
+    }
+    if (absl::Now() > deadline) {
+      const DaemonSpec daemon = Daemon("worker-" + *names.begin(), {});
+      return absl::UnavailableError(fmt::format("worker {} does not connect; the end of {}:\n{}", *names.begin(),
+                                                daemon.LogFile(), LogTail(daemon.LogFile(), 10)));
+    }
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+}
+
+absl::Status LocalFarm::Up() {
+  RETURN_IF_ERROR(CheckPrograms());
+  RETURN_IF_ERROR(CheckUser());
+  RETURN_IF_ERROR(MakeFolders(data_, 0755));
+  // The socket of this data folder, whatever else is configured.
+  session_.coordinator = socket();
+  RETURN_IF_ERROR(StartCoordinator());
+  std::set<std::string> names;
+  for (int i = 1; i <= flags_.workers; ++i) {
+    const std::string name = "w" + std::to_string(i);
+    RETURN_IF_ERROR(StartWorker(name));
+    names.insert(name);
+  }
+  return WaitForWorkers(std::move(names));
+}
+
+absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
+  LocalFarm farm(session, flags);
+  RETURN_IF_ERROR(farm.Up());
+  const std::string program = session.env.ProgramFolder() + "/crossmill";
+  // Needed in the lines below only when the folder is not the default.
+  const std::string data = session.data.empty() ? "" : " --data " + session.DataFolder();
+  RETURN_IF_ERROR(session.Print(fmt::format("the farm is up: {1} worker{2}\n"
+                                            "  build   {0}{3} build --platform linux/amd64,linux/arm64 FOLDER\n"
+                                            "  look    {0}{3} ls, {0}{3} worker ls, {0}{3} doctor\n"
+                                            "  stop    {0}{3} down\n",
+                                            program, flags.workers, flags.workers == 1 ? "" : "s", data)));
+  return kExitOk;
+}
+
+absl::StatusOr<int> Down(Session& session) {
+  const std::string folder = session.DataFolder() + "/run";
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".pid") names.push_back(entry.path().stem());
+  }
+  // Workers first: they hand back what they run.
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(a == "coordinator", a) < std::pair(b == "coordinator", b);
+  });
+  int stopped = 0;
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const bool ran, StopDaemon(folder + "/" + name + ".pid", kStopPatience));
+    if (!ran) continue;
+    ++stopped;
+    session.env.Err(fmt::format("{} stopped\n", name));
+  }
+  RETURN_IF_ERROR(session.Print(stopped == 0 ? "nothing of this farm is running\n" : "the farm is down\n"));
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddFarmCommands(CLI::App& app, Session& session) {
+  CLI::App* up = app.add_subcommand("up", "Start a coordinator and workers on this machine, in the background");
+  auto flags = std::make_shared<UpFlags>();
+  up->add_option("--workers", flags->workers, "Number of workers")->type_name("N")->check(CLI::Range(0, 64))->capture_default_str();
+  up->add_option("--slots", flags->slots, "Tasks that each worker runs at a time [its default]")->type_name("N")->check(CLI::Range(1, 256));
+  up->callback([&session, flags] { session.command = [&session, flags] { return Up(session, *flags); }; });
+
+  CLI::App* down = app.add_subcommand("down", "Stop what `up` started");
+  down->callback([&session] { session.command = [&session] { return Down(session); }; });
+}
+
+}  // namespace crossmill::cli

@@ -1,0 +1,29 @@
+// The documents of --json (docs/cli.md): stable names in snake_case, digests as "sha256:...", times in
+// RFC 3339 UTC, durations in seconds. Pure. Members that do not apply are null or left empty, never
+// missing; new members may be added.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "common/base/json.h"
+#include "crossmill/v1/client_service.pb.h"
+
+namespace crossmill::cli {
+
+// A whole build, as in `show --json` and `build --json`.
+Json BuildJson(const v1::BuildView& build, absl::Span<const v1::PackageRow> packages);
+// One element of `ls --json`: a build without stages, bases and packages.
+Json BuildRowJson(const v1::BuildView& build);
+Json PackageJson(const v1::PackageRow& row);
+// `diff --json`.
+Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons);
+Json WorkerJson(const v1::WorkerView& worker);
+Json ImageJson(const v1::ImageView& image);
+// --metadata-file.
+Json MetadataJson(const v1::BuildView& build);
+// {"error": {"code": ..., "message": ..., "hint": ...}}
+Json ErrorJson(const absl::Status& status);
+
+}  // namespace crossmill::cli

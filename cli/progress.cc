@@ -1,0 +1,154 @@
+#include "cli/progress.h"
+
+#include <chrono>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+#include "cli/render_live.h"
+#include "cli/render_plain.h"
+#include "common/base/mutex.h"
+
+namespace crossmill::cli {
+namespace {
+
+class PlainProgress final : public Progress {
+ public:
+  PlainProgress(TextSink sink, bool colour) : sink_(std::move(sink)), colour_(colour) {}
+  void Note(std::string_view text) override { sink_("#" + std::string(text) + "\n"); }
+  void Activity(std::string_view) override {}
+  void OnEvent(const v1::BuildEvent& event, const BuildModel& model) override {
+    if (const std::string text = RenderPlainEvent(event, model, colour_); !text.empty()) sink_(text);
+  }
+  void OnLine(const ConsoleLine& line, const BuildModel& model) override {
+    if (const std::string text = RenderPlainLine(line, model, colour_); !text.empty()) sink_(text);
+  }
+  void Finish() override {}
+
+ private:
+  TextSink sink_;
+  bool colour_;
+};
+
+class QuietProgress final : public Progress {
+ public:
+  void Note(std::string_view) override {}
+  void Activity(std::string_view) override {}
+  void OnEvent(const v1::BuildEvent&, const BuildModel&) override {}
+  void OnLine(const ConsoleLine&, const BuildModel&) override {}
+  void Finish() override {}
+};
+
+constexpr std::string_view kHideCursor = "\x1b[?25l";
+constexpr std::string_view kShowCursor = "\x1b[?25h";
+// A terminal that knows them shows everything between them at once.
+constexpr std::string_view kBeginUpdate = "\x1b[?2026h";
+constexpr std::string_view kEndUpdate = "\x1b[?2026l";
+constexpr auto kFrameTime = std::chrono::milliseconds(100);
+constexpr size_t kKeptLines = 8;
+
+// Redraws the picture in place ten times a second: cursor up, each line overwritten and cleared to
+// its end, in one write.
+class LiveProgress final : public Progress {
+ public:
+  LiveProgress(TextSink sink, Clock& clock, bool colour, std::function<TerminalSize()> size)
+      : sink_(std::move(sink)), clock_(clock), colour_(colour), size_(std::move(size)),
+        drawer_([this](std::stop_token stop) { Run(stop); }) {}
+  ~LiveProgress() override { Finish(); }
+
+  void Note(std::string_view text) override {
+    MutexLock lock(mutex_);
+    notes_ += std::string(text) + "\n";
+  }
+
+  void Activity(std::string_view text) override {
+    MutexLock lock(mutex_);
+    state_.activity = text;
+  }
+
+  void OnEvent(const v1::BuildEvent& event, const BuildModel& model) override {
+    MutexLock lock(mutex_);
+    model_ = model;
+    state_.model = &*model_;
+    if (event.event_case() == v1::BuildEvent::kNotice) notes_ += RenderPlainEvent(event, model, colour_);
+  }
+
+  void OnLine(const ConsoleLine& line, const BuildModel&) override {
+    MutexLock lock(mutex_);
+    auto& tail = state_.tails[{line.stage, line.replica, line.step}];
+    tail.push_back(line.text);
+    if (tail.size() > kKeptLines) tail.pop_front();
+  }
+
+  void Finish() override {
+    if (!drawer_.joinable()) return;
+    {
+      // Under the lock, or the drawer could miss it between its look and its wait.
+      MutexLock lock(mutex_);
+      drawer_.request_stop();
+      wake_.NotifyAll();
+    }
+    drawer_.join();
+    MutexLock lock(mutex_);
+    // Notes stay, the picture goes: the report takes its place.
+    sink_(Erase() + notes_ + std::string(kShowCursor));
+    notes_.clear();
+  }
+
+ private:
+  void Run(const std::stop_token& stop) {
+    MutexLock lock(mutex_);
+    while (!stop.stop_requested()) {
+      Draw();
+      wake_.WaitFor(mutex_, kFrameTime);
+    }
+  }
+
+  std::string Erase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    std::string text;
+    if (drawn_ > 0) text = "\x1b[" + std::to_string(drawn_) + "A\r\x1b[J";
+    drawn_ = 0;
+    return text;
+  }
+
+  void Draw() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const std::vector<std::string> lines = RenderLive(state_, UnixNanos(clock_.Now()), frame_++, size_(), colour_);
+    std::string text;
+    if (!notes_.empty()) text += Erase() + std::exchange(notes_, {});
+    if (drawn_ > 0) text += "\x1b[" + std::to_string(drawn_) + "A\r";
+    for (const std::string& line : lines) text += line + "\x1b[K\n";
+    // A shorter picture leaves old lines below it.
+    text += "\x1b[J";
+    drawn_ = lines.size();
+    sink_(std::string(kBeginUpdate) + std::string(kHideCursor) + text + std::string(kEndUpdate));
+  }
+
+  TextSink sink_;
+  Clock& clock_;
+  const bool colour_;
+  std::function<TerminalSize()> size_;
+  Mutex mutex_;
+  CondVar wake_;
+  std::optional<BuildModel> model_ ABSL_GUARDED_BY(mutex_);
+  LiveState state_ ABSL_GUARDED_BY(mutex_);
+  std::string notes_ ABSL_GUARDED_BY(mutex_);
+  size_t drawn_ ABSL_GUARDED_BY(mutex_) = 0;
+  int frame_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Last: it uses everything above.
+  std::jthread drawer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Progress> MakePlainProgress(TextSink sink, bool colour) {
+  return std::make_unique<PlainProgress>(std::move(sink), colour);
+}
+
+std::unique_ptr<Progress> MakeQuietProgress() { return std::make_unique<QuietProgress>(); }
+
+std::unique_ptr<Progress> MakeLiveProgress(TextSink sink, Clock& clock, bool colour,
+                                           std::function<TerminalSize()> size) {
+  return std::make_unique<LiveProgress>(std::move(sink), clock, colour, std::move(size));
+}
+
+}  // namespace crossmill::cli

@@ -1,0 +1,69 @@
+// Text for terminals: widths, shortening, colours, tables, sizes and durations. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crossmill::cli {
+
+// How wide a text may be and whether it may carry colours.
+struct TextOptions {
+  // Columns; text is shortened to it where it is shortened at all.
+  int width = 100;
+  bool colour = false;
+};
+
+enum class Ink { kPlain, kBold, kDim, kRed, kGreen, kYellow, kCyan };
+
+// `text` in a colour when `colour` is true.
+std::string Paint(std::string_view text, Ink ink, bool colour);
+
+// Columns that UTF-8 text takes: combining marks 0, East Asian wide and emoji 2, SGR sequences 0.
+int DisplayWidth(std::string_view text);
+
+// At most `width` columns; shortened text ends in "…". Never cuts a character. `text` has no colours.
+std::string Ellipsize(std::string_view text, int width);
+
+// One printable line of anything a program wrote or a file is called: control characters become
+// '?', invalid UTF-8 becomes U+FFFD, tabs a blank.
+std::string Printable(std::string_view bytes);
+
+// "952 B", "12.4 kB", "148 MB" (decimal units).
+std::string FormatBytes(int64_t bytes);
+// "0.3s", "12.4s", "1m 02s", "2h 05m".
+std::string FormatSeconds(double seconds);
+// "just now", "3m ago", "5h ago", "2026-11-23".
+std::string FormatAge(int64_t then_nanos, int64_t now_nanos);
+// RFC 3339 in UTC with milliseconds; empty for 0.
+std::string FormatRfc3339(int64_t unix_nanos);
+
+// Rows of cells under an optional heading, columns two blanks apart. The column `flexible` (if any)
+// is shortened so that a row fits the width.
+class Table {
+ public:
+  enum class Align { kLeft, kRight };
+  struct Column {
+    std::string heading;
+    Align align = Align::kLeft;
+  };
+  struct Cell {
+    std::string text;
+    Ink ink = Ink::kPlain;
+  };
+
+  Table(std::vector<Column> columns, int flexible = -1) : columns_(std::move(columns)), flexible_(flexible) {}
+  void Add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+  bool empty() const { return rows_.empty(); }
+  // Each line begins with `indent` blanks and ends with a newline, without trailing blanks. Headings
+  // are left out when all are empty.
+  std::string Render(const TextOptions& options, int indent = 0) const;
+
+ private:
+  std::vector<Column> columns_;
+  int flexible_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+}  // namespace crossmill::cli

@@ -1,0 +1,33 @@
+// The words that people and scripts read for the values of the protocol (docs/architecture.md,
+// "words"): one place, so that tables, live display and JSON never disagree.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/report.pb.h"
+
+namespace crossmill::cli {
+
+// "succeeded", "infrastructure-failed", "timed-out", ...
+std::string_view Word(v1::BuildStatus status);
+// "waiting", "executed", "cached", ...
+std::string_view Word(v1::StepStatus status);
+// "reproducible", "input-drift", ...
+std::string_view Word(v1::Verdict verdict);
+// "wheel", "source", "source-cached", ...
+std::string_view Word(v1::Outcome outcome);
+// "only-first", "content", ...
+std::string_view Word(v1::PathDifference::Kind kind);
+// "none", "host"; empty when unset.
+std::string_view Word(v1::NetworkMode mode);
+
+// A build in this state changes no more.
+bool IsFinished(v1::BuildStatus status);
+bool IsFinished(v1::StepStatus status);
+
+// "Dockerfile:7" or "Dockerfile:7-9".
+std::string FormatRange(const v1::SourceRange& range);
+
+}  // namespace crossmill::cli
