@@ -32,7 +32,7 @@ struct ServerOptions {
 class Server {
  public:
   // UNAVAILABLE, FAILED_PRECONDITION or what else keeps it from starting, said for the operator.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
   virtual ~Server() = default;
   virtual int tcp_port() const = 0;
   virtual const std::string& unix_socket() const = 0;
