@@ -100,12 +100,11 @@ absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Dige
   return record;
 }
 
-absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, absl::Span<const v1::Platform> platforms,
-                                             const PullProgress& progress) {
+absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const oci::PullOptions& options) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
   const std::string name = reference.ToString();
   const KeyedLock::Hold hold(pulls_, name);
-  ASSIGN_OR_RETURN(const Digest root, puller_.Pull(reference, platforms, progress));
+  ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, options));
   return Register(name, root, false, std::string(kRegistryOrigin));
 }
 
@@ -154,8 +153,10 @@ absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1:
   auto stored = PinStored(reference, platform);
   if (!stored.ok()) return Annotate(stored.status(), fmt::format("base image {}", text));
   if (stored->has_value()) return **std::move(stored);
-  auto pulled = Pull(text, absl::MakeConstSpan(&platform, 1), nullptr);
-  if (!pulled.ok() && pulled.status().GetPayload(kMissingPlatform).has_value()) {
+  oci::PullOptions options;
+  options.platforms.push_back(platform);
+  const auto pulled = Pull(text, options);
+  if (!pulled.ok() && pulled.status().GetPayload(oci::kMissingPlatform).has_value()) {
     return Annotate(pulled.status(), fmt::format("base image {}", text));
   }
   if (!pulled.ok()) return UnknownBase(text, pulled.status());
@@ -173,10 +174,25 @@ absl::StatusOr<std::vector<ImageRecord>> ImageStore::List() {
   return images;
 }
 
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindManifestImage(std::string_view digest) {
+  ASSIGN_OR_RETURN(const std::optional<ManifestRecord> manifest, records_.FindManifest(digest));
+  if (!manifest.has_value()) return std::optional<ImageRecord>();
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, manifest->manifest));
+  ImageRecord record;
+  record.name = std::string(digest);
+  record.root = manifest->manifest;
+  record.platforms = {manifest->image.platform()};
+  record.size_bytes = blobs.total_bytes;
+  return std::optional<ImageRecord>(std::move(record));
+}
+
 absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name) {
   std::optional<ImageRecord> record;
   if (name.starts_with(kSha256)) {
     ASSIGN_OR_RETURN(record, records_.FindImageByRoot(name));
+    if (!record.has_value()) {
+      ASSIGN_OR_RETURN(record, FindManifestImage(name));
+    }
   } else {
     ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
     ASSIGN_OR_RETURN(record, FindStored(reference));

@@ -10,8 +10,8 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
+#include "common/oci/image_pull.h"
 #include "common/oci/reference.h"
-#include "coordinator/images/image_puller.h"
 #include "coordinator/images/image_records.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/keyed_lock.h"
@@ -23,7 +23,7 @@ namespace crossmill::coordinator {
 class ImageStore {
  public:
   ImageStore(BlobStore& blobs, ImageRecords& records, ImageSource& source, Clock& clock)
-      : blobs_(blobs), records_(records), puller_(blobs, source), clock_(clock) {}
+      : blobs_(blobs), records_(records), source_(source), clock_(clock) {}
 
   // Names an index or manifest that is in the blob store. Every blob below it must be there; each platform's
   // layers are uncompressed, checked against their diffIDs and read for their newest time.
@@ -31,9 +31,8 @@ class ImageStore {
   absl::StatusOr<ImageRecord> Import(std::string_view name, const Digest& root, bool stand_in);
 
   // Fetches from the registry, also when the store has the name (which then points to what was fetched).
-  // No platforms: all that the registry has.
-  absl::StatusOr<ImageRecord> Pull(std::string_view reference, absl::Span<const v1::Platform> platforms,
-                                   const PullProgress& progress);
+  // NOT_FOUND for an unknown image or a platform that it lacks; CANCELLED when told to stop.
+  absl::StatusOr<ImageRecord> Pull(std::string_view reference, const oci::PullOptions& options);
 
   // The platform's image, from the store if it has the name, else from the registry. NOT_FOUND for an unknown
   // image (with the registry's words and what to do) and for a platform that the image lacks (with those it
@@ -43,7 +42,7 @@ class ImageStore {
   // Ordered by name; without those that have none.
   absl::StatusOr<std::vector<ImageRecord>> List();
 
-  // By name or "sha256:..." of a root. NOT_FOUND names it.
+  // By name or by "sha256:..." of an index or of one platform's manifest. NOT_FOUND names it.
   absl::StatusOr<ImageRecord> Get(std::string_view name);
 
  private:
@@ -56,11 +55,12 @@ class ImageStore {
   absl::StatusOr<std::optional<v1::PinnedImage>> PinStored(const oci::Reference& reference,
                                                            const v1::Platform& platform);
   absl::StatusOr<std::optional<ImageRecord>> FindStored(const oci::Reference& reference);
+  absl::StatusOr<std::optional<ImageRecord>> FindManifestImage(std::string_view digest);
   absl::StatusOr<std::optional<v1::PinnedImage>> FindPinned(std::string_view manifest_digest);
 
   BlobStore& blobs_;
   ImageRecords& records_;
-  ImagePuller puller_;
+  ImageSource& source_;
   Clock& clock_;
   // By name: one pull at a time.
   KeyedLock pulls_;

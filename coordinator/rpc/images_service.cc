@@ -1,6 +1,6 @@
 #include "coordinator/rpc/images_service.h"
 
-#include <vector>
+#include <stop_token>
 
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
@@ -47,15 +47,18 @@ grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::L
 grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::PullImageRequest* request,
                                       grpc::ServerWriter<v1::PullProgress>* writer) {
   if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
-  const PullProgress progress = [&](const PullStep& step) {
+  std::stop_source stop;
+  oci::PullOptions options;
+  options.platforms.assign(request->platforms().begin(), request->platforms().end());
+  options.stop = stop.get_token();
+  options.on_progress = [&](const Digest& blob, int64_t done) {
     v1::PullProgress message;
-    message.set_digest(step.digest);
-    message.set_done_bytes(step.done_bytes);
-    message.set_total_bytes(step.total_bytes);
-    return writer->Write(message) ? absl::OkStatus() : absl::CancelledError("the client went away");
+    message.set_digest(blob.Oci());
+    message.set_done_bytes(done);
+    message.set_total_bytes(blob.size);
+    if (!writer->Write(message)) stop.request_stop();
   };
-  const std::vector<v1::Platform> platforms(request->platforms().begin(), request->platforms().end());
-  const auto record = images_.Pull(request->reference(), platforms, progress);
+  const auto record = images_.Pull(request->reference(), options);
   if (!record.ok()) return ToGrpc(record.status());
   v1::PullProgress last;
   *last.mutable_image() = ViewOf(*record);

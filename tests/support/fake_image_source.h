@@ -14,29 +14,27 @@ namespace crossmill::coordinator {
 // Not thread safe, except that several threads may read.
 class FakeImageSource final : public ImageSource {
  public:
-  absl::StatusOr<ImageDocument> GetDocument(const oci::Reference& reference) override {
+  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& target,
+                              const oci::PullOptions& options) override {
     if (!down.ok()) return down;
-    ++documents_served;
-    Digest digest;
-    if (!reference.digest.empty()) {
-      digest = by_digest[reference.digest];
-    } else if (const auto it = tags.find(reference.ToString()); it != tags.end()) {
-      digest = it->second;
+    const Digest root = reference.digest.empty() ? tags[reference.ToString()] : by_digest[reference.digest];
+    if (root.empty()) return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
+    ASSIGN_OR_RETURN(const std::string document, blobs->Get(root));
+    ASSIGN_OR_RETURN(const std::string type, oci::DocumentType(document));
+    std::vector<Digest> manifests = {root};
+    if (oci::IsIndexType(type)) {
+      ASSIGN_OR_RETURN(const oci::ImageIndex index, oci::ParseImageIndex(document));
+      manifests.clear();
+      for (const v1::Platform& platform : options.platforms) {
+        ASSIGN_OR_RETURN(const oci::Descriptor descriptor, oci::SelectPlatform(index, platform));
+        manifests.push_back(descriptor.digest);
+      }
+      for (const auto& descriptor : index.manifests) {
+        if (options.platforms.empty()) manifests.push_back(descriptor.digest);
+      }
     }
-    if (digest.empty()) {
-      return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
-    }
-    ASSIGN_OR_RETURN(std::string bytes, blobs->Get(digest));
-    ASSIGN_OR_RETURN(std::string type, oci::DocumentType(bytes));
-    return ImageDocument{std::move(type), std::move(bytes)};
-  }
-  absl::Status GetBlob(const oci::Reference&, const Digest& digest, BlobWriter& writer) override {
-    ASSIGN_OR_RETURN(std::string bytes, blobs->Get(digest));
-    ++blobs_served;
-    if (damage) bytes[bytes.size() / 2] ^= 1;
-    for (size_t i = 0; i < bytes.size(); i += 100'000)
-      RETURN_IF_ERROR(writer.Write(bytes.substr(i, 100'000)));
-    return absl::OkStatus();
+    for (const Digest& digest : manifests) RETURN_IF_ERROR(CopyManifest(digest, target, options));
+    return target.PutBytes(document);
   }
 
   // Makes the image (an index, or a manifest) fetchable by the normalised name and by every digest in it.
@@ -57,8 +55,24 @@ class FakeImageSource final : public ImageSource {
   // What every request gets, if not OK.
   absl::Status down;
   bool damage = false;
-  int documents_served = 0;
   int blobs_served = 0;
+
+ private:
+  absl::Status CopyManifest(const Digest& digest, BlobStore& target, const oci::PullOptions& options) {
+    ASSIGN_OR_RETURN(const std::string document, blobs->Get(digest));
+    ASSIGN_OR_RETURN(oci::ImageManifest manifest, oci::ParseImageManifest(document));
+    manifest.layers.push_back(manifest.config);
+    for (const oci::Descriptor& blob : manifest.layers) {
+      if (options.stop.stop_requested()) return absl::CancelledError("stopped");
+      if (target.Has(blob.digest)) continue;
+      ++blobs_served;
+      ASSIGN_OR_RETURN(std::string bytes, blobs->Get(blob.digest));
+      if (damage) bytes[bytes.size() / 2] ^= 1;
+      RETURN_IF_ERROR(target.Put({{{blob.digest, bytes}}}));
+      if (options.on_progress) options.on_progress(blob.digest, blob.digest.size);
+    }
+    return target.PutBytes(document).status();
+  }
 };
 
 }  // namespace crossmill::coordinator
