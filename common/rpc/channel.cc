@@ -1,5 +1,6 @@
 #include "common/rpc/channel.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -104,7 +105,16 @@ bool IsLoopback(std::string_view address) {
   return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+void KeepGrpcRunning() {
+  static const bool kept = [] {
+    grpc_init();
+    return true;
+  }();
+  static_cast<void>(kept);
+}
+
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ChannelOptions& options) {
+  KeepGrpcRunning();
   RETURN_IF_ERROR(CheckAddress(options));
   std::shared_ptr<grpc::ChannelCredentials> credentials;
   if (options.ca_file.empty() || options.address.starts_with(kUnix)) {

@@ -6,7 +6,8 @@
 namespace crossmill::rpc {
 
 bool IsTransient(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  // CANCELLED: nobody here cancels these calls, so it is a server that shuts down.
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
 }
 
 bool Backoff::Wait() {

@@ -1,0 +1,194 @@
+#include "coordinator/rpc/byte_stream_service.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/rpc/status_proto.h"
+#include "coordinator/rpc/zstd_stream.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+using google::bytestream::QueryWriteStatusRequest;
+using google::bytestream::QueryWriteStatusResponse;
+using google::bytestream::ReadRequest;
+using google::bytestream::ReadResponse;
+using google::bytestream::WriteRequest;
+using google::bytestream::WriteResponse;
+using rpc::BlobName;
+using rpc::ToGrpc;
+
+constexpr size_t kPiece = 512 << 10;
+// How long a resumed upload waits for the broken stream before it to let go.
+constexpr absl::Duration kTakeOver = absl::Seconds(5);
+
+absl::Status Gone() { return absl::CancelledError("the client went away"); }
+
+// Feeds `limit` bytes of the reader to the sink.
+absl::Status Pump(BlobReader& reader, int64_t limit, const ByteSink& sink) {
+  std::string buffer(static_cast<size_t>(std::clamp<int64_t>(limit, 1, kPiece)), '\0');
+  while (limit > 0) {
+    const size_t wanted = static_cast<size_t>(std::min<int64_t>(limit, static_cast<int64_t>(buffer.size())));
+    ASSIGN_OR_RETURN(const size_t count, reader.Read(buffer.data(), wanted));
+    if (count == 0) return absl::OkStatus();
+    RETURN_IF_ERROR(sink(std::string_view(buffer.data(), count)));
+    limit -= static_cast<int64_t>(count);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Send(grpc::ServerWriter<ReadResponse>& writer, ReadResponse& message, std::string_view bytes) {
+  message.set_data(bytes.data(), bytes.size());
+  return writer.Write(message) ? absl::OkStatus() : Gone();
+}
+
+absl::Status ReadBlob(BlobStore& blobs, const ReadRequest& request,
+                      grpc::ServerWriter<ReadResponse>& writer) {
+  ASSIGN_OR_RETURN(const BlobName name, rpc::ParseReadName(request.resource_name()));
+  const int64_t offset = request.read_offset();
+  if (offset < 0 || offset > name.digest.size) {
+    return absl::OutOfRangeError(fmt::format("offset {} in a blob of {} bytes", offset, name.digest.size));
+  }
+  if (request.read_limit() < 0) return absl::InvalidArgumentError("the limit is negative");
+  if (name.zstd && request.read_limit() != 0) {
+    return absl::InvalidArgumentError("compressed blobs cannot be read with a limit");
+  }
+  ASSIGN_OR_RETURN(auto reader, blobs.Open(name.digest, offset));
+  const int64_t left = name.digest.size - offset;
+  const int64_t limit = request.read_limit() == 0 ? left : std::min(left, request.read_limit());
+  ReadResponse message;
+  const ByteSink send = [&](std::string_view bytes) { return Send(writer, message, bytes); };
+  if (!name.zstd) return Pump(*reader, limit, send);
+  ZstdCompressor compressor(send);
+  RETURN_IF_ERROR(Pump(*reader, limit, [&](std::string_view bytes) { return compressor.Write(bytes); }));
+  return compressor.Finish();
+}
+
+// Every later message may repeat the name or leave it out, nothing else.
+absl::Status CheckSameName(const WriteRequest& message, const std::string& resource) {
+  if (message.resource_name().empty() || message.resource_name() == resource) return absl::OkStatus();
+  return absl::InvalidArgumentError("the resource name changed within a stream");
+}
+
+}  // namespace
+
+grpc::Status ByteStreamService::Read(grpc::ServerContext* context, const ReadRequest* request,
+                                     grpc::ServerWriter<ReadResponse>* writer) {
+  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  return ToGrpc(ReadBlob(blobs_, *request, *writer));
+}
+
+absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, const std::string& resource,
+                                                Reader& reader, WriteRequest& message,
+                                                UploadSessions::Upload& upload) {
+  while (true) {
+    if (message.write_offset() != upload.committed) {
+      return absl::OutOfRangeError(fmt::format("write offset {} where {} bytes have arrived",
+                                               message.write_offset(), upload.committed));
+    }
+    const auto size = static_cast<int64_t>(message.data().size());
+    if (upload.committed + size > name.digest.size) {
+      return absl::InvalidArgumentError(
+          fmt::format("more than the {} bytes of the digest", name.digest.size));
+    }
+    RETURN_IF_ERROR(upload.writer->Write(message.data()));
+    upload.committed += size;
+    sessions_.Progress(resource, upload.committed);
+    if (message.finish_write()) return true;
+    if (!reader.Read(&message)) return false;
+    RETURN_IF_ERROR(CheckSameName(message, resource));
+  }
+}
+
+absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const BlobName& name, Reader& reader,
+                                                    WriteRequest& message) {
+  const std::string resource = message.resource_name();
+  ASSIGN_OR_RETURN(std::optional<UploadSessions::Upload> upload, sessions_.Take(resource, kTakeOver));
+  if (!upload.has_value() || upload->writer == nullptr || message.write_offset() == 0) {
+    auto writer = blobs_.Create(name.digest);
+    if (!writer.ok()) {
+      sessions_.Forget(resource);
+      return writer.status();
+    }
+    upload = UploadSessions::Upload{*std::move(writer), 0};
+  }
+  auto finished = Receive(name, resource, reader, message, *upload);
+  // A wrong offset harms nothing: what has arrived stays.
+  const bool keep = finished.ok() ? !*finished : absl::IsOutOfRange(finished.status());
+  if (keep) {
+    const int64_t committed = upload->committed;
+    sessions_.Put(resource, *std::move(upload));
+    if (!finished.ok()) return finished.status();
+    return committed;
+  }
+  absl::Status status = finished.status();
+  if (status.ok()) status = upload->writer->Commit().status();
+  sessions_.Forget(resource);
+  if (!status.ok()) return status;
+  return upload->committed;
+}
+
+absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Reader& reader,
+                                                     WriteRequest& message) {
+  const std::string resource = message.resource_name();
+  ASSIGN_OR_RETURN(auto writer, blobs_.Create(name.digest));
+  ZstdDecompressor decompressor([&](std::string_view bytes) { return writer->Write(bytes); },
+                                name.digest.size);
+  int64_t received = 0;
+  while (true) {
+    // Offsets count compressed bytes; a compressed upload begins at 0, it is not resumable.
+    if (message.write_offset() != received) {
+      return absl::OutOfRangeError(
+          fmt::format("write offset {} where {} bytes have arrived", message.write_offset(), received));
+    }
+    RETURN_IF_ERROR(decompressor.Write(message.data()));
+    received += static_cast<int64_t>(message.data().size());
+    if (message.finish_write()) break;
+    if (!reader.Read(&message)) return absl::InvalidArgumentError("the upload ended before finish_write");
+    RETURN_IF_ERROR(CheckSameName(message, resource));
+  }
+  RETURN_IF_ERROR(decompressor.Finish());
+  RETURN_IF_ERROR(writer->Commit().status());
+  return received;
+}
+
+grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* reader, WriteResponse* response) {
+  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  WriteRequest message;
+  if (!reader->Read(&message)) return ToGrpc(absl::InvalidArgumentError("an upload without a message"));
+  const auto name = rpc::ParseWriteName(message.resource_name());
+  if (!name.ok()) return ToGrpc(name.status());
+  const auto missing = blobs_.FindMissing(absl::MakeConstSpan(&name->digest, 1));
+  if (!missing.ok()) return ToGrpc(missing.status());
+  if (missing->empty()) {
+    response->set_committed_size(name->zstd ? -1 : name->digest.size);
+    return grpc::Status::OK;
+  }
+  const auto committed = name->zstd ? WriteZstd(*name, *reader, message) : WriteRaw(*name, *reader, message);
+  if (!committed.ok()) return ToGrpc(committed.status());
+  response->set_committed_size(*committed);
+  return grpc::Status::OK;
+}
+
+grpc::Status ByteStreamService::QueryWriteStatus(grpc::ServerContext* context,
+                                                 const QueryWriteStatusRequest* request,
+                                                 QueryWriteStatusResponse* response) {
+  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  const auto name = rpc::ParseWriteName(request->resource_name());
+  if (!name.ok()) return ToGrpc(name.status());
+  const auto missing = blobs_.FindMissing(absl::MakeConstSpan(&name->digest, 1));
+  if (!missing.ok()) return ToGrpc(missing.status());
+  if (missing->empty()) {
+    response->set_complete(true);
+    response->set_committed_size(name->digest.size);
+  } else {
+    // An unknown upload has 0 bytes: the client begins, which is right in every case.
+    response->set_committed_size(sessions_.Committed(request->resource_name()).value_or(0));
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,50 @@
+// google.bytestream.ByteStream over a BlobStore: large blobs in both directions, raw or as zstd, with
+// resumable raw uploads. Resource names: common/rpc/blob_names.h.
+#pragma once
+
+#include "common/base/blob_store.h"
+#include "common/base/clock.h"
+#include "common/rpc/blob_names.h"
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/rpc/upload_sessions.h"
+#include "google/bytestream/bytestream_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe.
+class ByteStreamService final : public google::bytestream::ByteStream::Service {
+ public:
+  ByteStreamService(BlobStore& blobs, const Authenticator& authenticator, Clock& clock)
+      : blobs_(blobs), authenticator_(authenticator), sessions_(clock) {}
+
+  // NOT_FOUND; OUT_OF_RANGE for an offset outside the blob; INVALID_ARGUMENT for a limit on zstd data.
+  grpc::Status Read(grpc::ServerContext* context, const google::bytestream::ReadRequest* request,
+                    grpc::ServerWriter<google::bytestream::ReadResponse>* writer) override;
+  // Ends at once when the store has the blob, with committed_size its size (-1 for zstd). A stream that ends
+  // without finish_write, or breaks, can be continued at the size that QueryWriteStatus tells; OUT_OF_RANGE
+  // for any other offset than that and 0. INVALID_ARGUMENT when the bytes do not have the digest.
+  grpc::Status Write(grpc::ServerContext* context,
+                     grpc::ServerReader<google::bytestream::WriteRequest>* reader,
+                     google::bytestream::WriteResponse* response) override;
+  grpc::Status QueryWriteStatus(grpc::ServerContext* context,
+                                const google::bytestream::QueryWriteStatusRequest* request,
+                                google::bytestream::QueryWriteStatusResponse* response) override;
+
+ private:
+  using Reader = grpc::ServerReader<google::bytestream::WriteRequest>;
+
+  // `message` is the stream's first message, later its current one.
+  absl::StatusOr<int64_t> WriteRaw(const rpc::BlobName& name, Reader& reader,
+                                   google::bytestream::WriteRequest& message);
+  absl::StatusOr<int64_t> WriteZstd(const rpc::BlobName& name, Reader& reader,
+                                    google::bytestream::WriteRequest& message);
+  // Appends the stream's messages to the upload. True when the client said that it was finished.
+  absl::StatusOr<bool> Receive(const rpc::BlobName& name, const std::string& resource, Reader& reader,
+                               google::bytestream::WriteRequest& message, UploadSessions::Upload& upload);
+
+  BlobStore& blobs_;
+  const Authenticator& authenticator_;
+  UploadSessions sessions_;
+};
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,29 @@
+// The file of tokens (mode 0600): one per line, `HASH ROLE NAME`, where HASH is the hex SHA-256 of the
+// token, ROLE is client, worker or both, and NAME is for people. Empty lines and lines that begin with #
+// are skipped.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/rpc/authenticator.h"
+
+namespace crossmill::coordinator {
+
+// A missing file holds no tokens. INVALID_ARGUMENT names the line.
+absl::StatusOr<std::vector<TokenRecord>> ReadTokenFile(const std::string& path);
+
+// Appends a new random token and returns it: the only time that it is seen. `role`: client, worker or
+// both; `name` is one word.
+absl::StatusOr<std::string> AddToken(const std::string& path, std::string_view role, std::string_view name);
+
+// A fresh token of 256 random bits.
+std::string NewToken();
+
+// The record of `token` for `role`; INVALID_ARGUMENT for an unknown role.
+absl::StatusOr<TokenRecord> MakeTokenRecord(std::string_view token, std::string_view role,
+                                            std::string_view name);
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,198 @@
+#include "coordinator/rpc/authenticator.h"
+
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <sys/stat.h>
+
+#include "build/bazel/remote/execution/v2/remote_execution_services.grpc.pb.h"
+#include "common/rpc/status_proto.h"
+#include "coordinator/rpc/token_file.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
+#include "crossmill/v1/worker_service.grpc.pb.h"
+#include "tests/support/rpc_fixture.h"
+
+namespace crossmill {
+namespace {
+
+using coordinator::Access;
+using coordinator::AccessOf;
+using coordinator::Role;
+using rpc::FromGrpc;
+
+// One method per role, as the real services are written.
+class FakeBuilds final : public v1::Builds::Service {
+ public:
+  explicit FakeBuilds(const coordinator::Authenticator& authenticator) : authenticator_(authenticator) {}
+  grpc::Status SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest*,
+                           v1::SubmitBuildResponse*) override {
+    return rpc::ToGrpc(authenticator_.RequireRole(*context, Role::kClient));
+  }
+
+ private:
+  const coordinator::Authenticator& authenticator_;
+};
+
+class FakeQueue final : public v1::WorkerQueue::Service {
+ public:
+  explicit FakeQueue(const coordinator::Authenticator& authenticator) : authenticator_(authenticator) {}
+  grpc::Status Synchronize(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::SynchronizeResponse, v1::SynchronizeRequest>*) override {
+    return rpc::ToGrpc(authenticator_.RequireRole(*context, Role::kWorker));
+  }
+
+ private:
+  const coordinator::Authenticator& authenticator_;
+};
+
+class AuthenticatorTest : public RpcFixture {
+ protected:
+  std::vector<coordinator::ServedService> MoreServices() override {
+    return {{"crossmill.v1.Builds", &builds_}, {"crossmill.v1.WorkerQueue", &queue_}};
+  }
+  absl::Status Submit(const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    v1::SubmitBuildResponse response;
+    return FromGrpc(v1::Builds::NewStub(channel)->SubmitBuild(&context, {}, &response));
+  }
+  absl::Status Synchronize(const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    auto stub = v1::WorkerQueue::NewStub(channel);
+    auto stream = stub->Synchronize(&context);
+    stream->WritesDone();
+    return FromGrpc(stream->Finish());
+  }
+  absl::Status Find(const std::shared_ptr<grpc::Channel>& channel) {
+    return rpc::MakeRemoteBlobStore(channel, "")->FindMissing({{DigestOf("x")}}).status();
+  }
+
+  FakeBuilds builds_{authenticator_};
+  FakeQueue queue_{authenticator_};
+};
+
+TEST_F(AuthenticatorTest, PeerOnTheSocketHasBothRolesWithoutToken) {
+  EXPECT_OK(Submit(UnixChannel()));
+  EXPECT_OK(Synchronize(UnixChannel()));
+  EXPECT_OK(Find(UnixChannel()));
+}
+
+TEST_F(AuthenticatorTest, SocketIsForItsOwnerOnly) {
+  struct stat info;
+  ASSERT_EQ(stat(folder_.Path("coordinator.sock").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+}
+
+TEST_F(AuthenticatorTest, TcpWithoutOrWithUnknownTokenIsRefused) {
+  for (const std::string token : {"", "guess", "client-token "}) {
+    EXPECT_TRUE(absl::IsUnauthenticated(Submit(TcpChannel(token)))) << token;
+    EXPECT_TRUE(absl::IsUnauthenticated(Synchronize(TcpChannel(token)))) << token;
+    EXPECT_TRUE(absl::IsUnauthenticated(Find(TcpChannel(token)))) << token;
+  }
+}
+
+TEST_F(AuthenticatorTest, ClientTokenCannotActAsWorker) {
+  EXPECT_OK(Submit(TcpChannel(kClientToken)));
+  EXPECT_OK(Find(TcpChannel(kClientToken)));
+  EXPECT_TRUE(absl::IsPermissionDenied(Synchronize(TcpChannel(kClientToken))));
+}
+
+TEST_F(AuthenticatorTest, WorkerTokenCannotSubmit) {
+  EXPECT_OK(Synchronize(TcpChannel(kWorkerToken)));
+  EXPECT_OK(Find(TcpChannel(kWorkerToken)));
+  EXPECT_TRUE(absl::IsPermissionDenied(Submit(TcpChannel(kWorkerToken))));
+}
+
+TEST_F(AuthenticatorTest, RevokedTokenIsRefused) {
+  authenticator_.SetTokens({});
+  EXPECT_TRUE(absl::IsUnauthenticated(Submit(TcpChannel(kClientToken))));
+}
+
+// Every method of every blob service, called over TCP without a token, is refused.
+TEST_F(AuthenticatorTest, NoMethodOfTheBlobServicesIsForgotten) {
+  int called = 0;
+  for (const char* name : {"build.bazel.remote.execution.v2.ContentAddressableStorage",
+                           "build.bazel.remote.execution.v2.Capabilities", "google.bytestream.ByteStream"}) {
+    const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(name);
+    ASSERT_NE(service, nullptr) << name;
+    EXPECT_EQ(AccessOf(name), Access::kAnyRole);
+    for (int i = 0; i < service->method_count(); ++i) {
+      grpc::GenericStub stub(TcpChannel(""));
+      grpc::ClientContext context;
+      grpc::CompletionQueue queue;
+      grpc::Status status;
+      const grpc::Slice nothing;
+      const grpc::ByteBuffer request(&nothing, 1);
+      auto call = stub.PrepareUnaryCall(&context, std::string("/") + name + "/" + service->method(i)->name(),
+                                        request, &queue);
+      grpc::ByteBuffer response;
+      call->StartCall();
+      call->Finish(&response, &status, &called);
+      void* tag;
+      bool ok;
+      ASSERT_TRUE(queue.Next(&tag, &ok));
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED)
+          << name << "/" << service->method(i)->name();
+      ++called;
+    }
+  }
+  EXPECT_EQ(called, 8);
+}
+
+TEST_F(AuthenticatorTest, ServiceWithoutRuleIsNotServed) {
+  coordinator::ListenOptions options;
+  options.unix_socket = folder_.Path("other.sock");
+  const coordinator::ServedService service{"crossmill.v1.Unheard", &builds_};
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      coordinator::RpcServer::Start(options, absl::MakeConstSpan(&service, 1)).status()));
+}
+
+TEST_F(AuthenticatorTest, PlainTextToOtherHostsIsRefusedOnBothEnds) {
+  coordinator::ListenOptions options;
+  options.tcp_address = "0.0.0.0:0";
+  EXPECT_TRUE(absl::IsFailedPrecondition(coordinator::RpcServer::Start(options, {}).status()));
+  options.insecure = true;
+  EXPECT_OK(coordinator::RpcServer::Start(options, {}));
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(rpc::MakeChannel({"farm.example:4160", "token", "", false}).status()));
+  EXPECT_OK(rpc::MakeChannel({"farm.example:4160", "token", "", true}));
+}
+
+TEST_F(AuthenticatorTest, AddressInUseIsAnError) {
+  coordinator::ListenOptions options;
+  options.tcp_address = "127.0.0.1:" + std::to_string(server_->tcp_port());
+  EXPECT_TRUE(absl::IsUnavailable(coordinator::RpcServer::Start(options, {}).status()));
+}
+
+TEST(TokenFileTest, TokensAreStoredHashedAndReadBack) {
+  auto folder = *TemporaryFolder::Create();
+  const std::string path = folder.Path("tokens");
+  EXPECT_TRUE(coordinator::ReadTokenFile(path)->empty());
+  const std::string client = *coordinator::AddToken(path, "client", "release-pipeline");
+  const std::string worker = *coordinator::AddToken(path, "worker", "arm-1");
+  EXPECT_NE(client, worker);
+  const std::string content = *ReadFile(path);
+  EXPECT_EQ(content.find(client), std::string::npos);
+  const auto tokens = coordinator::ReadTokenFile(path);
+  ASSERT_OK(tokens);
+  ASSERT_EQ(tokens->size(), 2u);
+  EXPECT_EQ((*tokens)[0].hash, Sha256Hex(client));
+  EXPECT_TRUE((*tokens)[0].client && !(*tokens)[0].worker);
+  EXPECT_TRUE(!(*tokens)[1].client && (*tokens)[1].worker);
+  EXPECT_EQ((*tokens)[1].name, "arm-1");
+  struct stat info;
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+}
+
+TEST(TokenFileTest, MalformedLineIsNamed) {
+  auto folder = *TemporaryFolder::Create();
+  const std::string path = folder.Path("tokens");
+  ASSERT_OK(WriteFileAtomic(path, "# tokens\n\n" + Sha256Hex("x") + " admin me\n"));
+  const auto tokens = coordinator::ReadTokenFile(path);
+  EXPECT_TRUE(absl::IsInvalidArgument(tokens.status()));
+  EXPECT_NE(std::string(tokens.status().message()).find("tokens:3"), std::string::npos) << tokens.status();
+  EXPECT_TRUE(absl::IsInvalidArgument(coordinator::AddToken(folder.Path("t"), "root", "me").status()));
+}
+
+}  // namespace
+}  // namespace crossmill

@@ -1,0 +1,73 @@
+// A coordinator's blob services in this process, for tests of both ends of the wire.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/blob_store.h"
+#include "common/base/files.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/remote_blob_store.h"
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/rpc/byte_stream_service.h"
+#include "coordinator/rpc/cas_service.h"
+#include "coordinator/rpc/rpc_server.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill {
+
+// A retry policy that does not make tests wait.
+inline rpc::RetryPolicy QuickRetry() {
+  return rpc::RetryPolicy{8, absl::Milliseconds(5), absl::Milliseconds(200)};
+}
+
+class RpcFixture : public testing::Test {
+ protected:
+  static constexpr char kClientToken[] = "client-token";
+  static constexpr char kWorkerToken[] = "worker-token";
+
+  void SetUp() override { StartServer(); }
+
+  void StartServer() {
+    coordinator::ListenOptions options;
+    options.unix_socket = folder_.Path("coordinator.sock");
+    options.tcp_address = "127.0.0.1:0";
+    std::vector<coordinator::ServedService> services = {
+        {"build.bazel.remote.execution.v2.ContentAddressableStorage", &cas_},
+        {"build.bazel.remote.execution.v2.Capabilities", &capabilities_},
+        {"google.bytestream.ByteStream", &bytes_}};
+    for (const auto& service : MoreServices()) services.push_back(service);
+    auto server = coordinator::RpcServer::Start(options, services);
+    ASSERT_OK(server);
+    server_ = *std::move(server);
+  }
+
+  virtual std::vector<coordinator::ServedService> MoreServices() { return {}; }
+
+  std::shared_ptr<grpc::Channel> UnixChannel() {
+    return *rpc::MakeChannel({"unix:" + folder_.Path("coordinator.sock"), "", "", false});
+  }
+  std::shared_ptr<grpc::Channel> TcpChannel(const std::string& token) {
+    return *rpc::MakeChannel({"127.0.0.1:" + std::to_string(server_->tcp_port()), token, "", false});
+  }
+  std::unique_ptr<BlobStore> Remote(size_t memory_spool = 1 << 20) {
+    return rpc::MakeRemoteBlobStore(UnixChannel(), {folder_.path(), memory_spool, QuickRetry()});
+  }
+
+  TemporaryFolder folder_ = *TemporaryFolder::Create();
+  FakeClock clock_;
+  std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
+  coordinator::Authenticator authenticator_{
+      {{Sha256Hex(kClientToken), true, false, "client"}, {Sha256Hex(kWorkerToken), false, true, "worker"}}};
+  coordinator::CasService cas_{*blobs_, authenticator_};
+  coordinator::CapabilitiesService capabilities_{authenticator_};
+  coordinator::ByteStreamService bytes_{*blobs_, authenticator_, clock_};
+  std::unique_ptr<coordinator::RpcServer> server_;
+};
+
+}  // namespace crossmill
