@@ -228,7 +228,9 @@ absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
   if (outputs_.empty() || build.status() != v1::SUCCEEDED) return absl::OkStatus();
   const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
   for (const OutputTarget& output : outputs_) {
-    RETURN_IF_ERROR(WriteImage(session_, build.index_digest(), names, output.destination));
+    const absl::Status written = WriteImage(session_, build.index_digest(), names, output.destination);
+    // Whatever it was, the build itself is done and well.
+    if (!written.ok()) return WithExit(written, kExitInfrastructure);
   }
   return absl::OkStatus();
 }

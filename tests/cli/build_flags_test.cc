@@ -1,0 +1,135 @@
+#include "cli/build_flags.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/exit_codes.h"
+#include "common/plan/platform.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::cli {
+namespace {
+
+v1::Platform Own() { return *plan::ParsePlatform("linux/amd64"); }
+
+TEST(BuildFlagsTest, OutputForms) {
+  EXPECT_EQ(ParseOutput("type=oci,dest=a.tar")->destination, "a.tar");
+  EXPECT_EQ(ParseOutput("a.tar")->destination, "a.tar");
+  EXPECT_EQ(ParseOutput("-")->destination, "-");
+  EXPECT_EQ(ParseOutput("type=oci,dest=-")->destination, "-");
+  for (const char* bad : {"", "type=docker,dest=a", "type=oci", "dest=a,x=1", "type=oci,dest"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseOutput(bad).status())) << bad;
+  }
+}
+
+TEST(BuildFlagsTest, BuildArgumentTakesTheVariable) {
+  const auto variable = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "SET") return "from environment";
+    return std::nullopt;
+  };
+  EXPECT_EQ((*ParseBuildArgument("A=b=c", variable))->value(), "b=c");
+  EXPECT_EQ((*ParseBuildArgument("A=", variable))->value(), "");
+  EXPECT_EQ((*ParseBuildArgument("SET", variable))->value(), "from environment");
+  EXPECT_FALSE(ParseBuildArgument("UNSET", variable)->has_value());
+  EXPECT_FALSE(ParseBuildArgument("=x", variable).ok());
+}
+
+TEST(BuildFlagsTest, EpochComesFromFlagBeforeVariable) {
+  EXPECT_EQ(ParseEpoch(std::nullopt, std::nullopt)->mode, EpochMode::kByBases);
+  EXPECT_EQ(ParseEpoch("7", "9")->seconds, 7);
+  EXPECT_EQ(ParseEpoch(std::nullopt, "9")->seconds, 9);
+  EXPECT_EQ(ParseEpoch("none", "9")->mode, EpochMode::kNone);
+  EXPECT_EQ(ParseEpoch("git", std::nullopt)->mode, EpochMode::kGit);
+  EXPECT_FALSE(ParseEpoch("soon", std::nullopt).ok());
+  EXPECT_FALSE(ParseEpoch(std::nullopt, "git").ok());
+  EXPECT_FALSE(ParseEpoch("-1", std::nullopt).ok());
+}
+
+TEST(BuildFlagsTest, TimeLimits) {
+  EXPECT_EQ(*ParseTimeLimit("90", "--timeout"), 90u);
+  EXPECT_EQ(*ParseTimeLimit("45m", "--timeout"), 2700u);
+  EXPECT_EQ(*ParseTimeLimit("1h30m", "--timeout"), 5400u);
+  for (const char* bad : {"0", "soon", "-5s", "", "100ms"}) EXPECT_FALSE(ParseTimeLimit(bad, "--timeout").ok()) << bad;
+}
+
+TEST(BuildFlagsTest, PlatformsAreSplitAndNormalised) {
+  BuildFlags flags;
+  flags.platforms = {"linux/x86_64,aarch64", "linux/arm/v7"};
+  const auto options = MakeBuildOptions(flags, Own(), {});
+  ASSERT_OK(options);
+  ASSERT_EQ(options->platforms_size(), 3);
+  EXPECT_EQ(plan::FormatPlatform(options->platforms(1)), "linux/arm64");
+  flags.platforms = {"linux/arm64,arm64"};
+  EXPECT_FALSE(MakeBuildOptions(flags, Own(), {}).ok());
+  flags.platforms = {};
+  EXPECT_EQ(MakeBuildOptions(flags, Own(), {})->platforms_size(), 1);
+}
+
+TEST(BuildFlagsTest, RequireImpliesVerify) {
+  BuildFlags flags;
+  EXPECT_EQ(MakeBuildOptions(flags, Own(), {})->verify(), 0u);
+  flags.require = {"reproducible"};
+  EXPECT_EQ(MakeBuildOptions(flags, Own(), {})->verify(), 2u);
+  flags.verify = 3;
+  EXPECT_EQ(MakeBuildOptions(flags, Own(), {})->verify(), 3u);
+  flags.verify = 1;
+  EXPECT_FALSE(MakeBuildOptions(flags, Own(), {}).ok());
+  flags.verify = 2;
+  flags.require = {"luck"};
+  EXPECT_FALSE(MakeBuildOptions(flags, Own(), {}).ok());
+}
+
+TEST(BuildFlagsTest, IgnoreFileBesideTheDockerfileComesFirst) {
+  BuildFlags flags;
+  RecipePaths paths = FindRecipe(flags, "/ctx");
+  EXPECT_EQ(paths.dockerfile, "/ctx/Dockerfile");
+  EXPECT_EQ(paths.dockerfile_name, "Dockerfile");
+  ASSERT_EQ(paths.ignore_files.size(), 2u);
+  EXPECT_EQ(paths.ignore_files[0].first, "/ctx/Dockerfile.dockerignore");
+  EXPECT_EQ(paths.ignore_files[1].first, "/ctx/.dockerignore");
+  flags.file = "/ctx/docker/web.Dockerfile";
+  paths = FindRecipe(flags, "/ctx");
+  EXPECT_EQ(paths.dockerfile_name, "docker/web.Dockerfile");
+  flags.file = "-";
+  EXPECT_EQ(FindRecipe(flags, "/ctx").ignore_files.size(), 1u);
+}
+
+v1::BuildView WithVerdicts(std::initializer_list<v1::Verdict> verdicts) {
+  v1::BuildView build;
+  build.set_status(v1::SUCCEEDED);
+  for (const v1::Verdict verdict : verdicts) build.add_cells()->mutable_comparison()->set_verdict(verdict);
+  return build;
+}
+
+TEST(ExitCodeTest, VerdictsCountOnlyWhenRequired) {
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE, v1::UNREPRODUCIBLE}), false), 0);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE, v1::UNREPRODUCIBLE}), true), 3);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::FLAKY, v1::INCONCLUSIVE}), true), 3);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE, v1::INCONCLUSIVE}), true), 6);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::UNVERIFIED}), true), 6);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE}), true), 0);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({}), true), 6);
+}
+
+TEST(ExitCodeTest, StatusesOfBuilds) {
+  const auto code = [](v1::BuildStatus status) {
+    v1::BuildView build;
+    build.set_status(status);
+    return ExitCodeOf(build, true);
+  };
+  EXPECT_EQ(code(v1::FAILED), 1);
+  EXPECT_EQ(code(v1::CANCELLED), 130);
+  EXPECT_EQ(code(v1::TIMED_OUT), 124);
+  EXPECT_EQ(code(v1::INFRASTRUCTURE_FAILED), 5);
+}
+
+TEST(ExitCodeTest, Errors) {
+  EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError("x")), 2);
+  EXPECT_EQ(ExitCodeOf(absl::PermissionDeniedError("x")), 4);
+  EXPECT_EQ(ExitCodeOf(absl::UnauthenticatedError("x")), 4);
+  EXPECT_EQ(ExitCodeOf(absl::UnavailableError("x")), 5);
+  EXPECT_EQ(ExitCodeOf(WithExit(absl::InvalidArgumentError("x"), kExitBuildFailed)), 1);
+  EXPECT_EQ(HintOf(WithHint(absl::UnavailableError("x"), "do y")), "do y");
+}
+
+}  // namespace
+}  // namespace crossmill::cli

@@ -1,0 +1,220 @@
+// A coordinator in this process, as far as the command line can tell: it accepts builds, plays a script
+// of events, and forgets nothing it was asked.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/environment.h"
+#include "cli/words.h"
+#include "common/base/mutex.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
+
+namespace crossmill::cli {
+
+// Thread safe. Set it up before the first call.
+class FakeCoordinator final : public v1::Builds::Service, public v1::Images::Service, public v1::Farm::Service {
+ public:
+  FakeCoordinator() : blobs_(MakeMemoryBlobStore()) {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(static_cast<v1::Builds::Service*>(this));
+    builder.RegisterService(static_cast<v1::Images::Service*>(this));
+    builder.RegisterService(static_cast<v1::Farm::Service*>(this));
+    server_ = builder.BuildAndStart();
+  }
+  ~FakeCoordinator() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  // ---- script ----
+  // Without numbers; a build that ends needs a final StatusChanged, unless it waits for a cancel.
+  std::vector<v1::BuildEvent> events;
+  std::vector<v1::WatchedLog> logs;
+  v1::BuildView view;
+  std::vector<v1::PackageRow> packages;
+  std::map<int64_t, std::string> consoles;
+  std::vector<v1::WorkerView> workers;
+  std::vector<v1::ImageView> images;
+  // The first watch breaks off after so many events (0: it does not).
+  size_t cut_watch_after = 0;
+  grpc::Status submit_error;
+
+  // ---- what happened ----
+  v1::SubmitBuildRequest submitted;
+  std::vector<int64_t> watched_from;
+  std::vector<v1::CancelBuildRequest> cancels;
+
+  BlobStore& blobs() { return *blobs_; }
+  std::unique_ptr<crossmill::cli::Farm> Connect() {
+    auto farm = std::make_unique<crossmill::cli::Farm>();
+    const auto channel = server_->InProcessChannel({});
+    farm->builds = v1::Builds::NewStub(channel);
+    farm->images = v1::Images::NewStub(channel);
+    farm->farm = v1::Farm::NewStub(channel);
+    farm->blobs = MakeSharedView();
+    return farm;
+  }
+
+  grpc::Status SubmitBuild(grpc::ServerContext*, const v1::SubmitBuildRequest* request,
+                           v1::SubmitBuildResponse* response) override {
+    if (!submit_error.ok()) return submit_error;
+    MutexLock lock(mutex_);
+    submitted = *request;
+    response->set_build_id(view.id());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WatchBuild(grpc::ServerContext* context, const v1::WatchBuildRequest* request,
+                          grpc::ServerWriter<v1::WatchBuildResponse>* writer) override {
+    size_t next = static_cast<size_t>(std::max<int64_t>(1, request->from_event())) - 1;
+    bool cut = false;
+    {
+      MutexLock lock(mutex_);
+      watched_from.push_back(request->from_event());
+      cut = cut_watch_after != 0 && watched_from.size() == 1;
+    }
+    for (const v1::WatchedLog& log : logs) {
+      v1::WatchBuildResponse response;
+      *response.mutable_log() = log;
+      if (request->logs() && next == 0 && events.empty()) writer->Write(response);
+    }
+    while (!context->IsCancelled()) {
+      v1::WatchBuildResponse response;
+      {
+        MutexLock lock(mutex_);
+        if (next < events.size()) {
+          *response.mutable_event() = events[next];
+          response.mutable_event()->set_number(static_cast<int64_t>(next) + 1);
+        } else {
+          changed_.WaitFor(mutex_, std::chrono::milliseconds(10));
+          continue;
+        }
+      }
+      if (cut && next == cut_watch_after) return {grpc::StatusCode::UNAVAILABLE, "going down"};
+      ++next;
+      writer->Write(response);
+      if (request->logs() && response.event().has_step_changed() &&
+          response.event().step_changed().step().status() == v1::STEP_RUNNING) {
+        for (const v1::WatchedLog& log : logs) {
+          v1::WatchBuildResponse item;
+          *item.mutable_log() = log;
+          writer->Write(item);
+        }
+      }
+      if (IsFinished(response.event().status_changed().status())) return grpc::Status::OK;
+    }
+    return grpc::Status::CANCELLED;
+  }
+
+  grpc::Status GetBuild(grpc::ServerContext*, const v1::GetBuildRequest* request, v1::BuildView* response) override {
+    MutexLock lock(mutex_);
+    if (request->build_id() != 0 && request->build_id() != view.id()) {
+      return {grpc::StatusCode::NOT_FOUND, "no build " + std::to_string(request->build_id())};
+    }
+    *response = view;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListBuilds(grpc::ServerContext*, const v1::ListBuildsRequest*, v1::ListBuildsResponse* response) override {
+    MutexLock lock(mutex_);
+    *response->add_builds() = view;
+    response->mutable_builds(0)->clear_stages();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CancelBuild(grpc::ServerContext*, const v1::CancelBuildRequest* request, v1::CancelBuildResponse*) override {
+    MutexLock lock(mutex_);
+    cancels.push_back(*request);
+    view.set_status(request->timed_out() ? v1::TIMED_OUT : v1::CANCELLED);
+    v1::BuildEvent event;
+    event.mutable_status_changed()->set_status(view.status());
+    events.push_back(event);
+    changed_.NotifyAll();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ReadLog(grpc::ServerContext*, const v1::ReadLogRequest* request,
+                       grpc::ServerWriter<v1::ReadLogResponse>* writer) override {
+    v1::ReadLogResponse response;
+    response.mutable_chunk()->set_data(consoles[request->execution()]);
+    writer->Write(response);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListPackages(grpc::ServerContext*, const v1::ListPackagesRequest*,
+                            v1::ListPackagesResponse* response) override {
+    for (const v1::PackageRow& row : packages) *response->add_rows() = row;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ImportImage(grpc::ServerContext*, const v1::ImportImageRequest* request, v1::ImageView* response) override {
+    response->set_name(request->name());
+    response->set_digest("sha256:" + request->root().hash());
+    response->set_stand_in(request->stand_in());
+    MutexLock lock(mutex_);
+    images.push_back(*response);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListImages(grpc::ServerContext*, const v1::ListImagesRequest*, v1::ListImagesResponse* response) override {
+    MutexLock lock(mutex_);
+    for (const v1::ImageView& image : images) *response->add_images() = image;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetImage(grpc::ServerContext*, const v1::GetImageRequest* request, v1::GetImageResponse* response) override {
+    MutexLock lock(mutex_);
+    if (!roots_.contains(request->name())) return {grpc::StatusCode::NOT_FOUND, "no image " + request->name()};
+    ToProto(roots_[request->name()], response->mutable_root());
+    return grpc::Status::OK;
+  }
+  void AddRoot(const std::string& name, const Digest& root) {
+    MutexLock lock(mutex_);
+    roots_[name] = root;
+  }
+
+  grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest*,
+                           v1::ListWorkersResponse* response) override {
+    for (const v1::WorkerView& worker : workers) *response->add_workers() = worker;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*, v1::GetVersionResponse* response) override {
+    response->set_version("9.9.9");
+    return grpc::Status::OK;
+  }
+
+ private:
+  // The farm owns its store; ours outlives it.
+  std::unique_ptr<BlobStore> MakeSharedView();
+
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<grpc::Server> server_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::map<std::string, Digest> roots_;
+};
+
+class BlobStoreView final : public BlobStore {
+ public:
+  explicit BlobStoreView(BlobStore& store) : store_(store) {}
+  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
+    return store_.FindMissing(digests);
+  }
+  absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
+    return store_.Open(digest, offset);
+  }
+  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override { return store_.Create(expected); }
+
+ private:
+  BlobStore& store_;
+};
+
+inline std::unique_ptr<BlobStore> FakeCoordinator::MakeSharedView() { return std::make_unique<BlobStoreView>(*blobs_); }
+
+}  // namespace crossmill::cli

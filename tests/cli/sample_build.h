@@ -1,0 +1,223 @@
+// A finished build with everything a report can show, for rendering and JSON tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/render_build.h"
+#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/client_service.pb.h"
+
+namespace crossmill::cli {
+
+inline constexpr int64_t kSampleStart = 1'700'000'000'000'000'000;
+
+inline std::string Hash(char digit) { return std::string(64, digit); }
+
+inline v1::Platform SamplePlatform(const std::string& architecture) {
+  v1::Platform platform;
+  platform.set_os("linux");
+  platform.set_architecture(architecture);
+  return platform;
+}
+
+inline v1::StepView SampleStep(uint32_t number, const std::string& instruction, const std::string& text, uint32_t line,
+                               v1::StepStatus status, double seconds, char digit, int64_t bytes) {
+  v1::StepView step;
+  step.set_number(number);
+  step.set_instruction(instruction);
+  step.set_text(text);
+  step.mutable_range()->set_file("Dockerfile");
+  step.mutable_range()->set_first_line(line);
+  step.mutable_range()->set_last_line(line);
+  step.set_status(status);
+  step.set_seconds(seconds);
+  if (bytes >= 0) {
+    step.mutable_layer()->mutable_tar()->set_hash(Hash(digit));
+    step.mutable_layer()->mutable_tar()->set_size_bytes(bytes);
+    step.mutable_layer()->mutable_manifest()->set_hash(Hash('e'));
+    step.mutable_layer()->mutable_manifest()->set_size_bytes(100);
+    step.set_content_bytes(bytes);
+  }
+  if (status == v1::STEP_EXECUTED || status == v1::STEP_FAILED) {
+    step.set_worker("w1");
+    step.set_execution(line + 100);
+  }
+  return step;
+}
+
+inline void AddSampleReplica(char digit, v1::StepView* step) {
+  v1::ReplicaStep* replica = step->add_replicas();
+  replica->set_replica(1);
+  replica->set_status(v1::STEP_EXECUTED);
+  replica->set_worker("w2");
+  replica->mutable_layer()->mutable_tar()->set_hash(Hash(digit));
+  replica->set_seconds(33);
+}
+
+// Stages 2*i (builder) and 2*i+1 (the target) of one platform.
+inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1::BuildView* build) {
+  const uint32_t first = static_cast<uint32_t>(build->stages_size());
+  const bool emulated = architecture == "arm64";
+  v1::PinnedImage* base = build->add_bases();
+  base->set_reference("python:3.11");
+  *base->mutable_platform() = SamplePlatform(architecture);
+  base->set_manifest_digest("sha256:" + Hash('b'));
+  base->set_stand_in(true);
+
+  v1::StageView* builder = build->add_stages();
+  builder->set_index(first);
+  builder->set_name("builder");
+  *builder->mutable_platform() = SamplePlatform(architecture);
+  builder->set_from_text("FROM python:3.11 AS builder");
+  builder->set_base(build->bases_size() - 1);
+  builder->set_size_bytes(912'000'000);
+  *builder->add_steps() = SampleStep(2, "RUN", "RUN apt-get update && apt-get install -y --no-install-recommends gcc libpq-dev && rm -rf /var/lib/apt/lists/*",
+                                     3, v1::STEP_EXECUTED, 34.2, '1', 120'000'000);
+  AddSampleReplica(diverges ? '9' : '1', builder->mutable_steps(0));
+  *builder->add_steps() = SampleStep(3, "COPY", "COPY requirements.txt .", 4, v1::STEP_CACHED, 0.1, '2', 2048);
+  *builder->add_steps() = SampleStep(4, "RUN", "RUN pip install --user -r requirements.txt", 5, v1::STEP_EXECUTED, 95.5, '3', 88'000'000);
+  AddSampleReplica('3', builder->mutable_steps(2));
+  for (v1::StepView& step : *builder->mutable_steps()) step.set_emulated(emulated);
+
+  v1::StageView* target = build->add_stages();
+  target->set_index(first + 1);
+  target->set_name("runtime");
+  *target->mutable_platform() = SamplePlatform(architecture);
+  target->set_from_text("FROM python:3.11-slim AS runtime");
+  target->set_base(-1);
+  target->set_size_bytes(152'000'000);
+  *target->add_steps() = SampleStep(2, "COPY", "COPY --from=builder /root/.local /root/.local", 8, v1::STEP_EXECUTED, 1.4, '4', 88'000'000);
+  *target->add_steps() = SampleStep(3, "ENV", "ENV PATH=/root/.local/bin:$PATH", 9, v1::STEP_METADATA, 0, '0', -1);
+
+  v1::CellView* cell = build->add_cells();
+  *cell->mutable_platform() = SamplePlatform(architecture);
+  cell->set_status(v1::SUCCEEDED);
+  cell->set_image_digest("sha256:" + Hash(emulated ? 'd' : 'c'));
+  cell->set_image_bytes(152'000'000);
+  cell->set_all_stages_bytes(1'064'000'000);
+  cell->set_target_stage(first + 1);
+  cell->add_stages(first);
+  cell->add_stages(first + 1);
+  cell->set_emulated(emulated);
+  cell->set_seconds(emulated ? 178.3 : 62.0);
+  v1::CellComparison* comparison = cell->mutable_comparison();
+  *comparison->mutable_platform() = cell->platform();
+  comparison->set_verdict(diverges ? v1::UNREPRODUCIBLE : v1::REPRODUCIBLE);
+  comparison->set_level(diverges ? "exports" : "image");
+  comparison->set_same_host(true);
+  comparison->set_hosts(1);
+  comparison->set_executions(2);
+  comparison->add_image_digests(cell->image_digest());
+  comparison->add_image_digests("sha256:" + Hash(diverges ? 'a' : emulated ? 'd' : 'c'));
+  if (!diverges) return;
+  comparison->set_reason("1 of 4 steps differs between executions");
+  v1::StepComparison* step = comparison->add_steps();
+  step->set_stage(first);
+  step->set_stage_name("builder");
+  step->set_step_number(2);
+  *step->mutable_range() = builder->steps(0).range();
+  step->set_text(builder->steps(0).text());
+  for (const char digit : {'1', '9'}) {
+    v1::Witness* witness = step->add_witnesses();
+    witness->set_worker(digit == '1' ? "w1" : "w2");
+    witness->set_host_id("boot-1");
+    witness->set_host_name("tower");
+    witness->mutable_layer()->mutable_tar()->set_hash(Hash(digit));
+    witness->mutable_layer()->mutable_manifest()->set_hash(Hash(digit));
+    witness->set_finished_at(kSampleStart + 40'000'000'000);
+  }
+  for (int i = 0; i < 12; ++i) {
+    v1::PathDifference* difference = step->add_differences();
+    difference->set_path("var/log/apt/history-" + std::to_string(i) + ".log");
+    difference->set_kind(i == 0 ? v1::PathDifference::METADATA : v1::PathDifference::CONTENT);
+    if (i == 0) difference->set_detail("mode 0644 != 0600");
+  }
+  step->set_differences_total(15);
+}
+
+inline v1::PackageRow SamplePackage(const std::string& architecture, uint32_t stage, const std::string& name,
+                                    const std::string& version, v1::Outcome outcome, double seconds,
+                                    const std::string& tag, const std::string& scope = "runtime") {
+  v1::PackageRow row;
+  *row.mutable_platform() = SamplePlatform(architecture);
+  row.set_stage(stage);
+  row.set_stage_name("builder");
+  row.set_step_number(4);
+  row.set_execution(105);
+  v1::PackageOutcome* package = row.mutable_package();
+  package->set_name(name);
+  package->set_version(version);
+  package->set_outcome(outcome);
+  package->set_scope(scope);
+  package->set_tag(tag);
+  package->set_seconds(seconds);
+  package->add_witnesses("console");
+  package->add_witnesses("layer");
+  package->set_emulated(architecture == "arm64");
+  return row;
+}
+
+inline BuildReport SampleReport() {
+  BuildReport report;
+  v1::BuildView& build = report.build;
+  build.set_id(12);
+  build.set_status(v1::SUCCEEDED);
+  build.set_created_at(kSampleStart);
+  build.set_finished_at(kSampleStart + 192'400'000'000);
+  build.set_dockerfile_name("Dockerfile");
+  build.set_index_digest("sha256:" + Hash('f'));
+  build.set_epoch(1'690'000'000);
+  build.add_warnings("python:3.11 is a stand-in made on this farm");
+  *build.mutable_options()->add_platforms() = SamplePlatform("amd64");
+  *build.mutable_options()->add_platforms() = SamplePlatform("arm64");
+  build.mutable_options()->set_verify(2);
+  build.mutable_options()->set_allow_same_host(true);
+  build.mutable_options()->set_network(v1::NETWORK_MODE_HOST);
+  build.mutable_options()->add_tags("example/service:1.0");
+  AddSamplePlatform("amd64", true, &build);
+  AddSamplePlatform("arm64", false, &build);
+  uint32_t stage = 0;
+  for (const char* architecture : {"amd64", "arm64"}) {
+    const std::string machine = stage == 0 ? "x86_64" : "aarch64";
+    report.packages.push_back(SamplePackage(architecture, stage, "click", "8.1.7", v1::WHEEL, 0.4, "py3-none-any"));
+    report.packages.push_back(SamplePackage(architecture, stage, "numpy", "1.26.4", v1::WHEEL, 2.1,
+                                            "cp311-cp311-manylinux_2_17_" + machine));
+    report.packages.push_back(SamplePackage(architecture, stage, "psycopg2", "2.9.9", v1::SOURCE, stage == 0 ? 11.2 : 74.8,
+                                            "cp311-cp311-linux_" + machine));
+    report.packages.push_back(SamplePackage(architecture, stage, "setuptools", "69.0.3", v1::WHEEL, -1, "py3-none-any", "build-dep"));
+    stage += 2;
+  }
+  return report;
+}
+
+// A build whose RUN on arm64 exited with 1.
+inline BuildReport FailedReport() {
+  BuildReport report;
+  v1::BuildView& build = report.build;
+  build.set_id(13);
+  build.set_status(v1::FAILED);
+  build.set_message("linux/arm64 builder 3/3: exit code 1");
+  build.set_created_at(kSampleStart);
+  build.set_finished_at(kSampleStart + 8'000'000'000);
+  v1::StageView* stage = build.add_stages();
+  stage->set_name("builder");
+  *stage->mutable_platform() = SamplePlatform("arm64");
+  stage->set_from_text("FROM scratch AS builder");
+  stage->set_base(-1);
+  *stage->add_steps() = SampleStep(2, "COPY", "COPY app.py /", 4, v1::STEP_EXECUTED, 0.2, '5', 1024);
+  *stage->add_steps() = SampleStep(3, "RUN", "RUN python -m build && false", 6, v1::STEP_FAILED, 3.2, '0', -1);
+  stage->mutable_steps(1)->mutable_range()->set_last_line(7);
+  stage->mutable_steps(1)->set_exit_code(1);
+  stage->mutable_steps(1)->set_emulated(true);
+  v1::CellView* cell = build.add_cells();
+  *cell->mutable_platform() = SamplePlatform("arm64");
+  cell->set_status(v1::FAILED);
+  cell->add_stages(0);
+  cell->set_emulated(true);
+  report.failures.push_back({0, 3, {"Traceback (most recent call last):", "ModuleNotFoundError: No module named 'build'"}});
+  report.dockerfile = "# a comment\nARG X=1\nFROM scratch AS builder\nCOPY app.py /\n\nRUN python -m build \\\n    && false\nCMD [\"/app\"]\n";
+  return report;
+}
+
+}  // namespace crossmill::cli
