@@ -1,5 +1,8 @@
 // crossmill up and down: a whole farm on this machine, as background processes.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@
 #include "cli/daemons.h"
 #include "cli/exit_codes.h"
 #include "common/base/files.h"
+#include "common/base/subprocess.h"
 
 namespace crossmill::cli {
 namespace {
@@ -31,19 +35,24 @@ struct UpFlags {
 //   coordinator.sock, coordinator/...   the coordinator's own
 //   workers/wN                          data folder of worker wN
 //   run/NAME.pid, run/NAME.log          what this command keeps
+//   run/address, run/worker.token       how its workers reach the coordinator
 class LocalFarm {
  public:
   LocalFarm(Session& session, const UpFlags& flags)
       : session_(session), flags_(flags), data_(session.DataFolder()), programs_(session.env.ProgramFolder()) {}
 
   absl::Status Up();
-  std::string socket() const { return "unix:" + data_ + "/coordinator.sock"; }
+  std::string client_address() const { return "unix:" + data_ + "/coordinator.sock"; }
 
  private:
   absl::Status CheckPrograms();
   absl::Status CheckUser();
   absl::Status StartCoordinator();
   absl::Status StartWorker(const std::string& name);
+  // Where workers find the coordinator: a port that was free when the farm was first started.
+  absl::StatusOr<std::string> WorkerAddress();
+  absl::Status MakeWorkerToken();
+  std::string TokenFile() const { return data_ + "/run/worker.token"; }
   absl::Status WaitForCoordinator();
   absl::Status WaitForWorkers(std::set<std::string> names);
   DaemonSpec Daemon(const std::string& name, std::vector<std::string> argv) const {
@@ -56,6 +65,7 @@ class LocalFarm {
   const UpFlags& flags_;
   const std::string data_;
   const std::string programs_;
+  std::string worker_address_;
   const passwd* user_ = nullptr;
 };
 
@@ -87,8 +97,11 @@ absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
 }
 
 absl::Status LocalFarm::StartCoordinator() {
-  const DaemonSpec daemon =
-      Daemon("coordinator", {programs_ + "/crossmill-coordinator", "--data", data_});
+  // Workers are another role than clients, and as root another user: they come over loopback with a token.
+  ASSIGN_OR_RETURN(worker_address_, WorkerAddress());
+  RETURN_IF_ERROR(MakeWorkerToken());
+  const DaemonSpec daemon = Daemon("coordinator", {programs_ + "/crossmill-coordinator", "--data", data_, "--listen",
+                                                   worker_address_});
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
     Say(fmt::format("coordinator is running (pid {})", *pid));
   } else {
@@ -96,6 +109,36 @@ absl::Status LocalFarm::StartCoordinator() {
     Say(fmt::format("coordinator started (pid {}, log {})", started, daemon.LogFile()));
   }
   return WaitForCoordinator();
+}
+
+absl::StatusOr<std::string> LocalFarm::WorkerAddress() {
+  const std::string file = data_ + "/run/address";
+  if (Exists(file)) {
+    ASSIGN_OR_RETURN(std::string address, ReadFile(file, 256));
+    address.erase(address.find_last_not_of('\n') + 1);
+    return address;
+  }
+  UniqueFd probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  if (!probe.valid() || bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return ErrnoStatus(errno, "find a free port on 127.0.0.1");
+  }
+  const std::string text = fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
+  RETURN_IF_ERROR(WriteFileAtomic(file, text + "\n"));
+  return text;
+}
+
+absl::Status LocalFarm::MakeWorkerToken() {
+  if (Exists(TokenFile())) return absl::OkStatus();
+  ProcessOptions options;
+  options.argv = {programs_ + "/crossmill-coordinator", "--data", data_, "token", "worker", "local-workers"};
+  ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(options));
+  if (result.exit_code != 0) return absl::InternalError(fmt::format("making the workers' token: {}", result.stderr_text));
+  return WriteFileAtomic(TokenFile(), result.stdout_text, 0600);
 }
 
 absl::Status LocalFarm::WaitForCoordinator() {
@@ -116,8 +159,8 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
   const std::string folder = data_ + "/workers/" + name;
   RETURN_IF_ERROR(MakeFolders(folder, 0755));
   if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0) return ErrnoStatus(errno, folder);
-  std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--coordinator", socket(), "--data", folder,
-                                   "--name", name};
+  std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--coordinator", worker_address_, "--token-file",
+                                   TokenFile(), "--data", folder, "--name", name};
   if (flags_.slots > 0) argv.insert(argv.end(), {"--slots", std::to_string(flags_.slots)});
   const DaemonSpec daemon = Daemon("worker-" + name, std::move(argv));
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
@@ -155,9 +198,9 @@ absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
 absl::Status LocalFarm::Up() {
   RETURN_IF_ERROR(CheckPrograms());
   RETURN_IF_ERROR(CheckUser());
-  RETURN_IF_ERROR(MakeFolders(data_, 0755));
+  RETURN_IF_ERROR(MakeFolders(data_ + "/run", 0755));
   // The socket of this data folder, whatever else is configured.
-  session_.coordinator = socket();
+  session_.coordinator = client_address();
   RETURN_IF_ERROR(StartCoordinator());
   std::set<std::string> names;
   for (int i = 1; i <= flags_.workers; ++i) {
