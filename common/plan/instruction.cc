@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "common/base/status.h"
 
@@ -63,8 +64,10 @@ absl::Span<const InstructionSyntax> InstructionTable() { return kTable; }
 const InstructionSyntax& SyntaxOf(Keyword keyword) { return kTable[static_cast<size_t>(keyword)]; }
 
 const InstructionSyntax* FindSyntax(std::string_view name) {
+  if (name.empty()) return nullptr;
+  const char first = absl::ascii_toupper(static_cast<unsigned char>(name[0]));
   for (const InstructionSyntax& syntax : kTable) {
-    if (absl::EqualsIgnoreCase(Av(syntax.name), Av(name))) return &syntax;
+    if (syntax.name[0] == first && absl::EqualsIgnoreCase(Av(syntax.name), Av(name))) return &syntax;
   }
   return nullptr;
 }

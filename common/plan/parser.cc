@@ -1,5 +1,6 @@
 #include "common/plan/parser.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -79,6 +80,8 @@ bool Parser::TakeContinuation(std::string_view& line) const {
 
 absl::StatusOr<Document> Parser::Parse() {
   if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+  const auto lines = static_cast<size_t>(std::count(text_.begin(), text_.end(), '\n'));
+  document_.instructions.reserve(std::min<size_t>(lines / 2 + 1, 1 << 16));
   while (const std::optional<std::string_view> line = NextLine()) {
     if (line->size() > kLongestLine) {
       return Error(line_, 0, fmt::format("the line has {} bytes; expected at most {}", line->size(), kLongestLine));
