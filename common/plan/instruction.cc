@@ -18,12 +18,13 @@ constexpr FlagSyntax kRunFlags[] = {
     {"security", FlagKind::kValue, false},
 };
 constexpr FlagSyntax kCopyFlags[] = {
-    {"chmod", FlagKind::kValue, true},   {"chown", FlagKind::kValue, true}, {"exclude", FlagKind::kRepeated, true},
-    {"from", FlagKind::kValue, true},    {"link", FlagKind::kBool, true},   {"parents", FlagKind::kBool, true},
+    {"chmod", FlagKind::kValue, true},      {"chown", FlagKind::kValue, true},
+    {"exclude", FlagKind::kRepeated, true}, {"from", FlagKind::kValue, true},
+    {"link", FlagKind::kBool, true},        {"parents", FlagKind::kBool, true},
 };
 constexpr FlagSyntax kAddFlags[] = {
-    {"checksum", FlagKind::kValue, false}, {"chmod", FlagKind::kValue, true},
-    {"chown", FlagKind::kValue, true},     {"exclude", FlagKind::kRepeated, true},
+    {"checksum", FlagKind::kValue, false},    {"chmod", FlagKind::kValue, true},
+    {"chown", FlagKind::kValue, true},        {"exclude", FlagKind::kRepeated, true},
     {"keep-git-dir", FlagKind::kBool, false}, {"link", FlagKind::kBool, true},
     {"unpack", FlagKind::kBool, true},
 };
@@ -37,9 +38,18 @@ constexpr FlagSyntax kHealthcheckFlags[] = {
 const std::array<InstructionSyntax, 18> kTable = {{
     {Keyword::kAdd, "ADD", ArgumentForm::kList, kAddFlags, true, "ADD SOURCE... DESTINATION"},
     {Keyword::kArg, "ARG", ArgumentForm::kNames, {}, false, "ARG NAME[=DEFAULT]..."},
-    {Keyword::kCmd, "CMD", ArgumentForm::kCommand, {}, false, "CMD COMMAND or CMD [\"program\", \"argument\"...]"},
+    {Keyword::kCmd,
+     "CMD",
+     ArgumentForm::kCommand,
+     {},
+     false,
+     "CMD COMMAND or CMD [\"program\", \"argument\"...]"},
     {Keyword::kCopy, "COPY", ArgumentForm::kList, kCopyFlags, true, "COPY SOURCE... DESTINATION"},
-    {Keyword::kEntrypoint, "ENTRYPOINT", ArgumentForm::kCommand, {}, false,
+    {Keyword::kEntrypoint,
+     "ENTRYPOINT",
+     ArgumentForm::kCommand,
+     {},
+     false,
      "ENTRYPOINT COMMAND or ENTRYPOINT [\"program\", \"argument\"...]"},
     {Keyword::kEnv, "ENV", ArgumentForm::kPairs, {}, false, "ENV NAME=VALUE..."},
     {Keyword::kExpose, "EXPOSE", ArgumentForm::kWords, {}, false, "EXPOSE PORT[/PROTOCOL]..."},
@@ -49,7 +59,8 @@ const std::array<InstructionSyntax, 18> kTable = {{
     {Keyword::kLabel, "LABEL", ArgumentForm::kPairs, {}, false, "LABEL NAME=VALUE..."},
     {Keyword::kMaintainer, "MAINTAINER", ArgumentForm::kText, {}, false, "MAINTAINER NAME"},
     {Keyword::kOnbuild, "ONBUILD", ArgumentForm::kInstruction, {}, true, "ONBUILD INSTRUCTION"},
-    {Keyword::kRun, "RUN", ArgumentForm::kCommand, kRunFlags, true, "RUN COMMAND or RUN [\"program\", \"argument\"...]"},
+    {Keyword::kRun, "RUN", ArgumentForm::kCommand, kRunFlags, true,
+     "RUN COMMAND or RUN [\"program\", \"argument\"...]"},
     {Keyword::kShell, "SHELL", ArgumentForm::kCommand, {}, false, "SHELL [\"program\", \"argument\"...]"},
     {Keyword::kStopsignal, "STOPSIGNAL", ArgumentForm::kText, {}, false, "STOPSIGNAL SIGNAL"},
     {Keyword::kUser, "USER", ArgumentForm::kText, {}, false, "USER NAME[:GROUP]"},

@@ -58,7 +58,8 @@ class PathPattern::States {
     return std::all_of(data(), data() + words_, [](uint64_t word) { return word == 0; });
   }
   bool IsOnlyFirst() const {
-    return data()[0] == 1 && std::all_of(data() + 1, data() + words_, [](uint64_t word) { return word == 0; });
+    return data()[0] == 1 &&
+           std::all_of(data() + 1, data() + words_, [](uint64_t word) { return word == 0; });
   }
   template <typename Visit>
   void ForEach(const Visit& visit) const {
@@ -129,8 +130,9 @@ absl::StatusOr<PathPattern> PathPattern::Compile(std::string_view pattern) {
 // folder at all.
 void PathPattern::Enter(size_t state, States& states) const {
   states.Add(state);
-  while (state < tokens_.size() && (tokens_[state].kind == Kind::kStar ||
-                                    tokens_[state].kind == Kind::kAnyText || tokens_[state].kind == Kind::kFolders)) {
+  while (state < tokens_.size() &&
+         (tokens_[state].kind == Kind::kStar || tokens_[state].kind == Kind::kAnyText ||
+          tokens_[state].kind == Kind::kFolders)) {
     states.Add(++state);
   }
 }
@@ -180,9 +182,8 @@ bool PathPattern::Matches(std::string_view path) const {
 
 bool PathPattern::MatchesPathOrParent(std::string_view path) const {
   if (literal_) {
-    return path.starts_with(literal_text_) &&
-           (path.size() == literal_text_.size() ||
-            (!literal_text_.empty() && path[literal_text_.size()] == '/'));
+    return path.starts_with(literal_text_) && (path.size() == literal_text_.size() ||
+                                               (!literal_text_.empty() && path[literal_text_.size()] == '/'));
   }
   States current(tokens_.size() + 1);
   States next(tokens_.size() + 1);

@@ -27,9 +27,10 @@ std::string Dump(const Document& document) {
                         instruction.last_line, place.column);
     for (const Flag& flag : instruction.flags) {
       const Place at = instruction.PlaceOf("", flag.offset);
-      dump += fmt::format("  flag {} {} at {}:{}\n", flag.syntax->name,
-                          flag.syntax->kind == FlagKind::kBool ? (flag.enabled ? "true" : "false") : Quoted(flag.value),
-                          at.line, at.column);
+      dump += fmt::format(
+          "  flag {} {} at {}:{}\n", flag.syntax->name,
+          flag.syntax->kind == FlagKind::kBool ? (flag.enabled ? "true" : "false") : Quoted(flag.value),
+          at.line, at.column);
     }
     if (instruction.json) dump += "  json\n";
     for (const Word& word : instruction.words) {
@@ -80,7 +81,8 @@ TEST_P(DockerfileGoldenTest, IsReadAsExpected) {
 
 INSTANTIATE_TEST_SUITE_P(All, DockerfileGoldenTest, testing::ValuesIn(Cases()), [](const auto& info) {
   std::string name = info.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return !isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
 
@@ -111,8 +113,9 @@ TEST(ParserTest, ByteOrderMarkAndCarriageReturnsAreNoText) {
 TEST(ParserTest, MegabyteIsReadInTimeLinearInItsSize) {
   std::string text = "FROM scratch\n";
   while (text.size() < (size_t{1} << 20)) {
-    text += "ENV NAME_A=value OTHER=\"quoted value\" \\\n  THIRD=x\nRUN --network=none make -j4 && echo done\n"
-            "COPY --chown=1:1 a b c/\n";
+    text +=
+        "ENV NAME_A=value OTHER=\"quoted value\" \\\n  THIRD=x\nRUN --network=none make -j4 && echo done\n"
+        "COPY --chown=1:1 a b c/\n";
   }
   const auto begin = std::chrono::steady_clock::now();
   const auto document = ParseDockerfile("D", text);
