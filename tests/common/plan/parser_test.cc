@@ -103,6 +103,18 @@ TEST(ParserTest, LineOfMoreThan65535BytesIsRefusedWithItsNumber) {
   EXPECT_EQ(Sv(document.status().message()), "D:2: the line has 70004 bytes; expected at most 65535");
 }
 
+TEST(ParserTest, BytesThatAreNoTextAreRefusedExceptInFiles) {
+  EXPECT_EQ(Sv(ParseDockerfile("D", "FROM a\nRUN x\xFFy").status().message()),
+            "D:2:6: byte 0xff is no text; expected UTF-8");
+  EXPECT_EQ(Sv(ParseDockerfile("D", "FROM a\nRUN x \\\n \xC3").status().message()),
+            "D:3:2: byte 0xc3 is no text; expected UTF-8");
+  EXPECT_EQ(Sv(ParseDockerfile("D", std::string("FROM a\nRUN <<E\n\0\nE\n", 18)).status().message()),
+            "D:3:1: byte 0x00 is no text; expected UTF-8");
+  const auto document = ParseDockerfile("D", "FROM a\nCOPY <<E /x\n\xFF\xFE\nE\n");
+  ASSERT_TRUE(document.ok()) << document.status();
+  EXPECT_EQ(document->instructions[1].heredocs[0].content, "\xFF\xFE\n");
+}
+
 TEST(ParserTest, ByteOrderMarkAndCarriageReturnsAreNoText) {
   const auto document = ParseDockerfile("D", "\xEF\xBB\xBF# escape=`\r\nFROM a\r\nRUN x `\r\n  y\r\n");
   ASSERT_TRUE(document.ok()) << document.status();
