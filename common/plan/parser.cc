@@ -97,11 +97,11 @@ absl::StatusOr<Document> Parser::Parse() {
   const auto lines = static_cast<size_t>(std::count(text_.begin(), text_.end(), '\n'));
   document_.instructions.reserve(std::min<size_t>(lines / 2 + 1, 1 << 16));
   while (const std::optional<std::string_view> line = NextLine()) {
-    RETURN_IF_ERROR(CheckLine(*line));
     const size_t indent = IndentOf(*line);
     const std::string_view content = line->substr(indent);
     if (!directives_done_) RETURN_IF_ERROR(ReadDirective(content, indent));
     if (content.empty() || content.starts_with('#')) continue;
+    RETURN_IF_ERROR(CheckLine(*line));
     RETURN_IF_ERROR(ReadLogicalLine(content, indent));
   }
   if (document_.instructions.empty()) {
@@ -145,7 +145,6 @@ absl::Status Parser::ReadLogicalLine(std::string_view line, size_t indent) {
   while (more) {
     const std::optional<std::string_view> next = NextLine();
     if (!next) break;
-    RETURN_IF_ERROR(CheckLine(*next));
     instruction.last_line = line_;
     const size_t next_indent = IndentOf(*next);
     if (next_indent == next->size()) {
@@ -153,6 +152,7 @@ absl::Status Parser::ReadLogicalLine(std::string_view line, size_t indent) {
       continue;
     }
     if ((*next)[next_indent] == '#') continue;
+    RETURN_IF_ERROR(CheckLine(*next));
     std::string_view piece = *next;
     more = TakeContinuation(piece);
     instruction.pieces.push_back({instruction.text.size(), line_, 1});

@@ -110,7 +110,7 @@ TEST(ParserTest, BytesThatAreNoTextAreRefusedExceptInFiles) {
             "D:3:2: byte 0xc3 is no text; expected UTF-8");
   EXPECT_EQ(Sv(ParseDockerfile("D", std::string("FROM a\nRUN <<E\n\0\nE\n", 18)).status().message()),
             "D:3:1: byte 0x00 is no text; expected UTF-8");
-  const auto document = ParseDockerfile("D", "FROM a\nCOPY <<E /x\n\xFF\xFE\nE\n");
+  const auto document = ParseDockerfile("D", "# \xFF\nFROM a\nCOPY <<E /x\n\xFF\xFE\nE\n");
   ASSERT_TRUE(document.ok()) << document.status();
   EXPECT_EQ(document->instructions[1].heredocs[0].content, "\xFF\xFE\n");
 }
