@@ -14,7 +14,9 @@ std::string Ok(std::string_view body, std::string_view headers = "") {
   return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", body.size(), headers, body);
 }
 
-bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 class CurlHttpClientTest : public testing::Test {
  protected:
@@ -28,7 +30,8 @@ class CurlHttpClientTest : public testing::Test {
 };
 
 TEST_F(CurlHttpClientTest, BodyAndHeadersArrive) {
-  ScriptedServer server([](const std::string&) { return Ok("hello", "X-Thing:  Some Value \r\nETag: \"1\"\r\n"); });
+  ScriptedServer server(
+      [](const std::string&) { return Ok("hello", "X-Thing:  Some Value \r\nETag: \"1\"\r\n"); });
   HttpRequest request;
   request.url = server.Url("/a?b=c");
   request.headers.emplace_back("X-Mine", "yes");
@@ -43,7 +46,8 @@ TEST_F(CurlHttpClientTest, BodyAndHeadersArrive) {
 }
 
 TEST_F(CurlHttpClientTest, ErrorStatusIsAResponse) {
-  ScriptedServer server([](const std::string&) { return "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\ngone"; });
+  ScriptedServer server(
+      [](const std::string&) { return "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\ngone"; });
   auto answer = Get(server.Url("/"));
   ASSERT_OK(answer);
   EXPECT_EQ(answer->first.status, 404);
@@ -51,7 +55,8 @@ TEST_F(CurlHttpClientTest, ErrorStatusIsAResponse) {
 }
 
 TEST_F(CurlHttpClientTest, MethodsAndBodiesAreSent) {
-  ScriptedServer server([](const std::string& request) { return Ok(request.starts_with("HEAD") ? "" : "x"); });
+  ScriptedServer server(
+      [](const std::string& request) { return Ok(request.starts_with("HEAD") ? "" : "x"); });
   for (const char* method : {"PUT", "POST", "DELETE"}) {
     HttpRequest request;
     request.method = method;
@@ -73,7 +78,8 @@ TEST_F(CurlHttpClientTest, MethodsAndBodiesAreSent) {
 TEST_F(CurlHttpClientTest, RedirectKeepsCredentialsWithTheirHost) {
   ScriptedServer target([](const std::string&) { return Ok("here"); });
   ScriptedServer server([&](const std::string& request) {
-    const std::string to = Contains(request, "/same") ? "/end" : fmt::format("http://localhost:{}/", target.port());
+    const std::string to =
+        Contains(request, "/same") ? "/end" : fmt::format("http://localhost:{}/", target.port());
     if (Contains(request, "/end")) return Ok("end");
     return fmt::format("HTTP/1.1 307 Go\r\nLocation: {}\r\nX-Old: 1\r\nContent-Length: 3\r\n\r\nold", to);
   });
@@ -92,7 +98,8 @@ TEST_F(CurlHttpClientTest, RedirectKeepsCredentialsWithTheirHost) {
 }
 
 TEST_F(CurlHttpClientTest, BrokenBodyIsUnavailableAfterItsBytes) {
-  ScriptedServer server([](const std::string&) { return "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npartial"; });
+  ScriptedServer server(
+      [](const std::string&) { return "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npartial"; });
   std::string seen;
   HttpRequest request;
   request.url = server.Url("/");
@@ -164,7 +171,8 @@ TEST_F(CurlHttpClientTest, ProxyIsUsedButNotForLoopback) {
 }
 
 TEST_F(CurlHttpClientTest, BadUrlsAreRefused) {
-  for (const char* url : {"", "x", "ftp://a/b", "file:///etc/passwd", "http://", "http:///x", "https://[::1/x"}) {
+  for (const char* url :
+       {"", "x", "ftp://a/b", "file:///etc/passwd", "http://", "http:///x", "https://[::1/x"}) {
     EXPECT_EQ(Get(url).status().code(), absl::StatusCode::kInvalidArgument) << url;
   }
 }
@@ -181,7 +189,8 @@ TEST(UrlTest, PartsAreFound) {
 }
 
 TEST(UrlTest, LoopbackIsNotWhatOnlyLooksLikeIt) {
-  for (const char* host : {"localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "::1"}) EXPECT_TRUE(IsLoopback(host));
+  for (const char* host : {"localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "::1"})
+    EXPECT_TRUE(IsLoopback(host));
   for (const char* host : {"localhost.example", "127.evil.example", "10.0.0.1", "", "notlocalhost"}) {
     EXPECT_FALSE(IsLoopback(host)) << host;
   }

@@ -29,7 +29,8 @@ class ScriptedServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
-    if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(listener_.get(), 16) == 0 &&
+    if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+        listen(listener_.get(), 16) == 0 &&
         getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0) {
       port_ = ntohs(address.sin_port);
     }

@@ -39,7 +39,8 @@ class DockerRegistry {
 
   // With `htpasswd` (a file's text) the registry asks for Basic authorization. Ready when it returns; an
   // error says what the registry printed.
-  static absl::StatusOr<std::unique_ptr<DockerRegistry>> Start(http::HttpClient& http, const std::string& htpasswd = "") {
+  static absl::StatusOr<std::unique_ptr<DockerRegistry>> Start(http::HttpClient& http,
+                                                               const std::string& htpasswd = "") {
     ASSIGN_OR_RETURN(TemporaryFolder folder, TemporaryFolder::Create());
     std::unique_ptr<DockerRegistry> registry(new DockerRegistry(std::move(folder)));
     RETURN_IF_ERROR(registry->Run(htpasswd));
@@ -63,22 +64,28 @@ class DockerRegistry {
   const std::string& folder() const { return folder_.path(); }
 
   // Pushes the image with all its blobs.
-  absl::Status Push(http::HttpClient& http, BlobStore& store, const Digest& root, const std::string& repository,
-                    const std::string& tag, const std::string& authorization = "") {
+  absl::Status Push(http::HttpClient& http, BlobStore& store, const Digest& root,
+                    const std::string& repository, const std::string& tag,
+                    const std::string& authorization = "") {
     ASSIGN_OR_RETURN(const ImageBlobs blobs, WalkImage(store, root));
     for (const Descriptor& blob : blobs.contents) {
       ASSIGN_OR_RETURN(const std::string bytes, store.Get(blob.digest));
-      ASSIGN_OR_RETURN(const http::HttpResponse begun,
-                       Send(http, "POST", url() + "/v2/" + repository + "/blobs/uploads/", "", "", authorization, 202));
+      ASSIGN_OR_RETURN(
+          const http::HttpResponse begun,
+          Send(http, "POST", url() + "/v2/" + repository + "/blobs/uploads/", "", "", authorization, 202));
       const std::string location(begun.Header("location"));
-      RETURN_IF_ERROR(Send(http, "PUT", location + (location.find('?') == std::string::npos ? "?" : "&") +
-                           "digest=" + blob.digest.Oci(), "application/octet-stream", bytes, authorization, 201).status());
+      RETURN_IF_ERROR(Send(http, "PUT",
+                           location + (location.find('?') == std::string::npos ? "?" : "&") +
+                               "digest=" + blob.digest.Oci(),
+                           "application/octet-stream", bytes, authorization, 201)
+                          .status());
     }
     for (auto it = blobs.documents.rbegin(); it != blobs.documents.rend(); ++it) {
       ASSIGN_OR_RETURN(const std::string bytes, store.Get(it->digest));
       const std::string name = it->digest == root ? tag : it->digest.Oci();
-      RETURN_IF_ERROR(Send(http, "PUT", url() + "/v2/" + repository + "/manifests/" + name, it->media_type, bytes,
-                           authorization, 201).status());
+      RETURN_IF_ERROR(Send(http, "PUT", url() + "/v2/" + repository + "/manifests/" + name, it->media_type,
+                           bytes, authorization, 201)
+                          .status());
     }
     return absl::OkStatus();
   }

@@ -51,7 +51,8 @@ TEST_F(DockerRegistryTest, PushedImageIsPulledWithTheSameBytes) {
 class BreakingHttpClient final : public http::HttpClient {
  public:
   explicit BreakingHttpClient(http::HttpClient& inner) : inner_(inner) {}
-  absl::StatusOr<http::HttpResponse> Send(const http::HttpRequest& request, const http::BodySink& sink) override {
+  absl::StatusOr<http::HttpResponse> Send(const http::HttpRequest& request,
+                                          const http::BodySink& sink) override {
     size_t left = 1 << 20;
     return inner_.Send(request, [&](const http::HttpResponse& head, std::string_view bytes) {
       const std::string_view piece = bytes.substr(0, left);
@@ -128,8 +129,8 @@ TEST_F(DockerRegistryTest, CorruptedBlobIsNoticed) {
   const Digest root = PutImage(*store_, "amd64");
   ASSERT_OK((*registry)->Push(*http_, *store_, root, "app", "1"));
   const Digest layer = ParseImageManifest(*store_->Get(root))->layers[0].digest;
-  const std::string path = fmt::format("{}/data/docker/registry/v2/blobs/sha256/{}/{}/data", (*registry)->folder(),
-                                       layer.hash.substr(0, 2), layer.hash);
+  const std::string path = fmt::format("{}/data/docker/registry/v2/blobs/sha256/{}/{}/data",
+                                       (*registry)->folder(), layer.hash.substr(0, 2), layer.hash);
   auto bytes = ReadFile(path);
   ASSERT_OK(bytes);
   (*bytes)[bytes->size() / 2] ^= 1;
@@ -143,7 +144,8 @@ TEST_F(DockerRegistryTest, CorruptedBlobIsNoticed) {
 
 TEST_F(DockerRegistryTest, BasicAuthorizationIsUsed) {
   // u:p
-  auto registry = DockerRegistry::Start(*http_, "u:$2b$04$aZOITf72cXVf.jZiyPhvP.NwVHG8W0Y1cHnG5xscao.oEPIVMxRuW\n");
+  auto registry =
+      DockerRegistry::Start(*http_, "u:$2b$04$aZOITf72cXVf.jZiyPhvP.NwVHG8W0Y1cHnG5xscao.oEPIVMxRuW\n");
   ASSERT_OK(registry);
   const Digest root = PutImage(*store_, "amd64");
   ASSERT_OK((*registry)->Push(*http_, *store_, root, "app", "1", BasicAuthorization({"u", "p", ""})));
@@ -152,7 +154,8 @@ TEST_F(DockerRegistryTest, BasicAuthorizationIsUsed) {
   auto denied = anonymous.GetManifest(reference);
   EXPECT_EQ(denied.status().code(), absl::StatusCode::kPermissionDenied) << denied.status();
   RegistryOptions options = Options();
-  options.credentials = *CredentialFile::Parse(R"({"auths":{")" + (*registry)->host() + R"(":{"auth":"dTpw"}}})");
+  options.credentials =
+      *CredentialFile::Parse(R"({"auths":{")" + (*registry)->host() + R"(":{"auth":"dTpw"}}})");
   RegistryClient known(*http_, options);
   auto target = MakeMemoryBlobStore();
   EXPECT_OK(PullImage(known, reference, *target));
