@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "common/base/files.h"
+#include "common/base/status.h"
 #include "common/rpc/channel.h"
 #include "crossmill/v1/worker_service.grpc.pb.h"
 #include "tests/support/status_matchers.h"
