@@ -276,9 +276,13 @@ TEST_P(OverlaySnapshotterTest, DirectoryMadeAnewRemovesWhatItHeldExplicitly) {
     // The layer on disk hides exactly what its tar names, whatever it is put upon.
     const Digest other = layers.Step({}, [](const std::string& root) {
       MakeFolder(root + "/d");
+      MakeFolder(root + "/d/sub");
       Write(root + "/d/other", "3");
+      Write(root + "/d/sub/gone", "3");
     });
-    EXPECT_NE(std::string::npos, layers.View({other, second}).find("d/other "));
+    const std::string view = layers.View({other, second});
+    EXPECT_NE(std::string::npos, view.find("d/other ")) << view;
+    EXPECT_EQ(std::string::npos, view.find("d/sub/gone ")) << view;
   });
 }
 
