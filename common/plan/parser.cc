@@ -1,5 +1,6 @@
 #include "common/plan/parser.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -79,9 +80,12 @@ bool Parser::TakeContinuation(std::string_view& line) const {
 
 absl::StatusOr<Document> Parser::Parse() {
   if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+  const auto lines = static_cast<size_t>(std::count(text_.begin(), text_.end(), '\n'));
+  document_.instructions.reserve(std::min<size_t>(lines / 2 + 1, 1 << 16));
   while (const std::optional<std::string_view> line = NextLine()) {
     if (line->size() > kLongestLine) {
-      return Error(line_, 0, fmt::format("the line has {} bytes; expected at most {}", line->size(), kLongestLine));
+      return Error(line_, 0,
+                   fmt::format("the line has {} bytes; expected at most {}", line->size(), kLongestLine));
     }
     const size_t indent = IndentOf(*line);
     const std::string_view content = line->substr(indent);
@@ -131,7 +135,8 @@ absl::Status Parser::ReadLogicalLine(std::string_view line, size_t indent) {
     const std::optional<std::string_view> next = NextLine();
     if (!next) break;
     if (next->size() > kLongestLine) {
-      return Error(line_, 0, fmt::format("the line has {} bytes; expected at most {}", next->size(), kLongestLine));
+      return Error(line_, 0,
+                   fmt::format("the line has {} bytes; expected at most {}", next->size(), kLongestLine));
     }
     instruction.last_line = line_;
     const size_t next_indent = IndentOf(*next);
@@ -188,8 +193,8 @@ absl::Status Parser::ReadHeredocs(Instruction& instruction) {
     if (!closed) {
       const size_t offset = instruction.text.find(heredoc.word);
       return RecipeError(instruction.PlaceOf(document_.file, offset == std::string::npos ? 0 : offset),
-                         fmt::format("here-document '{}' is not closed; expected a line with only {}", heredoc.name,
-                                     heredoc.name));
+                         fmt::format("here-document '{}' is not closed; expected a line with only {}",
+                                     heredoc.name, heredoc.name));
     }
   }
   instruction.last_line = line_;
