@@ -1,0 +1,137 @@
+#include "common/oci/image_pull.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+
+namespace crossmill::oci {
+namespace {
+
+constexpr int kMaxDepth = 4;
+
+class Pull {
+ public:
+  Pull(RegistryClient& registry, const Reference& reference, BlobStore& store, const PullOptions& options)
+      : registry_(registry), reference_(reference), store_(store), options_(options) {}
+
+  absl::StatusOr<PulledImage> Run() {
+    ASSIGN_OR_RETURN(const RegistryManifest root, registry_.GetManifest(reference_, options_.stop));
+    RETURN_IF_ERROR(Document(root, 0));
+    RETURN_IF_ERROR(Blobs());
+    return PulledImage{root.digest, root.media_type};
+  }
+
+ private:
+  absl::Status Document(const RegistryManifest& document, int depth) {
+    RETURN_IF_ERROR(store_.PutBytes(document.bytes).status());
+    if (IsManifestType(document.media_type)) {
+      ASSIGN_OR_RETURN(const ImageManifest manifest, ParseImageManifest(document.bytes));
+      wanted_.push_back(manifest.config.digest);
+      for (const Descriptor& layer : manifest.layers) wanted_.push_back(layer.digest);
+      return absl::OkStatus();
+    }
+    if (depth >= kMaxDepth) return absl::InvalidArgumentError("image index: nested too deeply");
+    ASSIGN_OR_RETURN(const ImageIndex index, ParseImageIndex(document.bytes));
+    std::vector<Descriptor> chosen = index.manifests;
+    // An index within the index has no platforms to choose from: take it whole.
+    if (!options_.platforms.empty() && depth == 0) {
+      chosen.clear();
+      for (const v1::Platform& platform : options_.platforms) {
+        auto descriptor = SelectPlatform(index, platform);
+        if (!descriptor.ok()) return Annotate(descriptor.status(), reference_.ToString());
+        chosen.push_back(*std::move(descriptor));
+      }
+    }
+    for (const Descriptor& descriptor : chosen) {
+      ASSIGN_OR_RETURN(const RegistryManifest manifest, FetchDocument(descriptor.digest));
+      RETURN_IF_ERROR(Document(manifest, depth + 1));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<RegistryManifest> FetchDocument(const Digest& digest) {
+    if (store_.Has(digest)) {
+      RegistryManifest manifest;
+      manifest.digest = digest;
+      ASSIGN_OR_RETURN(manifest.bytes, store_.Get(digest));
+      ASSIGN_OR_RETURN(manifest.media_type, DocumentType(manifest.bytes));
+      return manifest;
+    }
+    Reference reference = reference_;
+    reference.tag.clear();
+    reference.digest = digest.Oci();
+    ASSIGN_OR_RETURN(RegistryManifest manifest, registry_.GetManifest(reference, options_.stop));
+    if (manifest.digest != digest) {
+      return absl::DataLossError(fmt::format("{}: manifest {} has {} bytes, its index says {}",
+                                             reference_.ToString(), digest.Oci(), manifest.digest.size,
+                                             digest.size));
+    }
+    return manifest;
+  }
+
+  // The missing blobs, several at a time. The first error ends all.
+  absl::Status Blobs() {
+    ASSIGN_OR_RETURN(const std::vector<Digest> missing, store_.FindMissing(wanted_));
+    std::atomic<size_t> next{0};
+    std::stop_source stop;
+    const std::stop_callback forward(options_.stop, [&stop] { stop.request_stop(); });
+    Mutex mutex;
+    absl::Status status;
+    const auto work = [&] {
+      for (size_t i = next++; i < missing.size() && !stop.stop_requested(); i = next++) {
+        const absl::Status fetched = Blob(missing[i], stop.get_token(), mutex);
+        if (fetched.ok()) continue;
+        {
+          // Errors after the first only say that they were stopped.
+          MutexLock lock(mutex);
+          if (status.ok()) status = fetched;
+        }
+        stop.request_stop();
+      }
+    };
+    {
+      std::vector<std::jthread> threads;
+      const size_t count =
+          std::min<size_t>(missing.size(), static_cast<size_t>(std::max(1, options_.connections)));
+      for (size_t i = 1; i < count; ++i) threads.emplace_back(work);
+      work();
+    }
+    if (status.ok() && options_.stop.stop_requested()) return absl::CancelledError("the pull was stopped");
+    return status;
+  }
+
+  absl::Status Blob(const Digest& digest, std::stop_token stop, Mutex& mutex) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, store_.Create(digest));
+    TransferHooks hooks;
+    hooks.stop = std::move(stop);
+    if (options_.on_progress) {
+      hooks.on_progress = [&](int64_t done) {
+        MutexLock lock(mutex);
+        options_.on_progress(digest, done);
+      };
+    }
+    RETURN_IF_ERROR(registry_.GetBlob(reference_, digest, *writer, hooks));
+    return writer->Commit().status();
+  }
+
+  RegistryClient& registry_;
+  const Reference& reference_;
+  BlobStore& store_;
+  const PullOptions& options_;
+  std::vector<Digest> wanted_;
+};
+
+}  // namespace
+
+absl::StatusOr<PulledImage> PullImage(RegistryClient& registry, const Reference& reference, BlobStore& store,
+                                      const PullOptions& options) {
+  return Pull(registry, reference, store, options).Run();
+}
+
+}  // namespace crossmill::oci
