@@ -208,8 +208,10 @@ absl::StatusOr<Descriptor> SelectPlatform(const ImageIndex& index, const v1::Pla
     if (PlatformText(Canonical(*descriptor.platform)) == wanted) return descriptor;
     offered += (offered.empty() ? "" : ", ") + PlatformText(*descriptor.platform);
   }
-  return absl::NotFoundError(fmt::format("the image has no platform {}; it has {}", PlatformText(platform),
-                                         offered.empty() ? "none" : offered));
+  absl::Status missing = absl::NotFoundError(fmt::format(
+      "the image has no platform {}; it has {}", PlatformText(platform), offered.empty() ? "none" : offered));
+  missing.SetPayload(kMissingPlatform, absl::Cord());
+  return missing;
 }
 
 absl::StatusOr<ImageConfig> ParseImageConfig(std::string_view document) {

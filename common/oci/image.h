@@ -64,6 +64,8 @@ absl::StatusOr<ImageIndex> ParseImageIndex(std::string_view document);
 std::string WriteImageManifest(const ImageManifest& manifest);
 std::string WriteImageIndex(const ImageIndex& index);
 
+// Payload of SelectPlatform's NOT_FOUND: the image is there, but not for this platform.
+inline constexpr char kMissingPlatform[] = "crossmill/missing-platform";
 // The index's manifest for the platform (variants as usual: arm64 is arm64/v8, arm is arm/v7).
 // NOT_FOUND lists the platforms there are.
 absl::StatusOr<Descriptor> SelectPlatform(const ImageIndex& index, const v1::Platform& platform);

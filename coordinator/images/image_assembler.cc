@@ -1,0 +1,167 @@
+#include "coordinator/images/image_assembler.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/oci/base_layers.h"
+#include "common/oci/blob_copy.h"
+#include "common/oci/compression.h"
+#include "common/oci/image_walk.h"
+#include "common/oci/reference.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+std::string_view LayerType(oci::Compression compression) {
+  switch (compression) {
+    case oci::Compression::kGzip:
+      return oci::media_type::kOciLayerGzip;
+    case oci::Compression::kZstd:
+      return oci::media_type::kOciLayerZstd;
+    case oci::Compression::kNone:
+      break;
+  }
+  return oci::media_type::kOciLayer;
+}
+
+absl::StatusOr<oci::Descriptor> PutDocument(BlobStore& blobs, std::string_view media_type,
+                                            std::string_view bytes) {
+  oci::Descriptor descriptor;
+  descriptor.media_type = std::string(media_type);
+  ASSIGN_OR_RETURN(descriptor.digest, blobs.PutBytes(bytes));
+  return descriptor;
+}
+
+absl::StatusOr<std::vector<std::string>> NormalisedTags(absl::Span<const std::string> tags) {
+  std::vector<std::string> names;
+  for (const std::string& tag : tags) {
+    auto reference = oci::ParseReference(tag);
+    if (!reference.ok()) return Annotate(reference.status(), fmt::format("tag {}", tag));
+    if (!reference->digest.empty()) {
+      return absl::InvalidArgumentError(
+          fmt::format("tag {}: a name for an image has a tag, not a digest", tag));
+    }
+    names.push_back(reference->ToString());
+  }
+  return names;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1::PinnedImage& base) {
+  std::vector<oci::Descriptor> layers;
+  ASSIGN_OR_RETURN(const std::optional<ManifestRecord> record, records_.FindManifest(base.manifest_digest()));
+  if (!record.has_value()) {
+    return absl::NotFoundError(fmt::format("base image {} ({}) is not in the farm's image store",
+                                           base.reference(), base.manifest_digest()));
+  }
+  ASSIGN_OR_RETURN(const std::string document, blobs_.Get(record->manifest));
+  ASSIGN_OR_RETURN(oci::ImageManifest manifest, oci::ParseImageManifest(document));
+  if (manifest.layers.size() != static_cast<size_t>(base.layers_size())) {
+    return absl::InternalError(fmt::format("base image {}: {} layers pinned, {} in its manifest",
+                                           base.manifest_digest(), base.layers_size(),
+                                           manifest.layers.size()));
+  }
+  for (oci::Descriptor& layer : manifest.layers) {
+    // Publishers' media types are Docker's or wrong; the bytes say what it is.
+    ASSIGN_OR_RETURN(const oci::Compression compression, oci::CompressionOfBlob(blobs_, layer.digest));
+    layer.media_type = std::string(LayerType(compression));
+  }
+  return std::move(manifest.layers);
+}
+
+absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar) {
+  const std::string compressor = oci::CompressorName();
+  oci::Descriptor descriptor;
+  descriptor.media_type = std::string(oci::media_type::kOciLayerGzip);
+  const KeyedLock::Hold hold(compressions_, tar.hash);
+  ASSIGN_OR_RETURN(const std::optional<Digest> known, records_.FindCompressedLayer(tar, compressor));
+  if (known.has_value() && blobs_.Has(*known)) {
+    descriptor.digest = *known;
+    return descriptor;
+  }
+  ASSIGN_OR_RETURN(const oci::Source source, oci::BlobSource(blobs_, tar));
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, blobs_.Create(Digest()));
+  RETURN_IF_ERROR(oci::GzipMembers(
+      source, [&](std::string_view bytes) { return writer->Write(bytes); }, oci::kGzipLevel, threads_));
+  ASSIGN_OR_RETURN(descriptor.digest, writer->Commit());
+  RETURN_IF_ERROR(records_.PutCompressedLayer({tar, compressor, descriptor.digest}));
+  return descriptor;
+}
+
+absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& parts) {
+  AssembledImage assembled;
+  assembled.platform = parts.platform;
+  oci::ImageManifest manifest;
+  v1::PinnedImage image;
+  int64_t newest = 0;
+  if (parts.base != nullptr) {
+    ASSIGN_OR_RETURN(manifest.layers, BaseLayers(*parts.base));
+    *image.mutable_layers() = parts.base->layers();
+    newest = parts.base->newest_time();
+  }
+  for (const v1::Layer& layer : parts.layers) {
+    auto compressed = CompressedLayer(FromProto(layer.tar()));
+    if (!compressed.ok()) {
+      return Annotate(compressed.status(),
+                      fmt::format("compressing layer {}", ToString(FromProto(layer.tar()))));
+    }
+    manifest.layers.push_back(*std::move(compressed));
+    *image.add_layers() = layer;
+  }
+  std::vector<Digest> diff_ids;
+  for (const v1::Layer& layer : image.layers()) {
+    diff_ids.push_back(FromProto(layer.tar()));
+    assembled.uncompressed_bytes += layer.tar().size_bytes();
+  }
+  ASSIGN_OR_RETURN(const std::string config,
+                   oci::FinishImageConfig(parts.planned_config, diff_ids, parts.epoch, parts.layer_times));
+  ASSIGN_OR_RETURN(manifest.config, PutDocument(blobs_, oci::media_type::kOciConfig, config));
+  ASSIGN_OR_RETURN(const oci::Descriptor document,
+                   PutDocument(blobs_, oci::media_type::kOciManifest, oci::WriteImageManifest(manifest)));
+  assembled.manifest = document.digest;
+  // With kept times the newest one is not known here; ImageStore::Pin finds it when somebody asks.
+  if (parts.keep_times) return assembled;
+  // Else the image is pinned from the start: a later recipe may build on it.
+  *image.mutable_platform() = parts.platform;
+  image.set_manifest_digest(assembled.manifest.Oci());
+  image.set_config(config);
+  for (int64_t time : parts.layer_times) newest = std::max(newest, time);
+  image.set_newest_time(std::max(newest, parts.epoch));
+  RETURN_IF_ERROR(records_.PutManifest({assembled.manifest, std::move(image)}));
+  return assembled;
+}
+
+absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledImage> images,
+                                                     absl::Span<const std::string> tags,
+                                                     std::string_view origin) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, NormalisedTags(tags));
+  oci::ImageIndex index;
+  for (const AssembledImage& image : images) {
+    oci::Descriptor descriptor;
+    descriptor.media_type = std::string(oci::media_type::kOciManifest);
+    descriptor.digest = image.manifest;
+    descriptor.platform = image.platform;
+    index.manifests.push_back(std::move(descriptor));
+  }
+  ASSIGN_OR_RETURN(const oci::Descriptor root,
+                   PutDocument(blobs_, oci::media_type::kOciIndex, oci::WriteImageIndex(index)));
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, root.digest));
+  names.push_back(root.digest.Oci());
+  for (std::string& name : names) {
+    ImageRecord record;
+    record.name = std::move(name);
+    record.root = root.digest;
+    for (const AssembledImage& image : images) record.platforms.push_back(image.platform);
+    record.origin = std::string(origin);
+    record.size_bytes = blobs.total_bytes;
+    record.created_at = UnixNanos(clock_.Now());
+    RETURN_IF_ERROR(records_.PutImage(record));
+  }
+  return root.digest;
+}
+
+}  // namespace crossmill::coordinator

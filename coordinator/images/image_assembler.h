@@ -1,0 +1,71 @@
+// From finished stages to images: manifests, configs and the multi-platform index.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/base/blob_store.h"
+#include "common/base/clock.h"
+#include "common/oci/image.h"
+#include "coordinator/images/image_records.h"
+#include "coordinator/images/keyed_lock.h"
+#include "crossmill/v1/plan.pb.h"
+
+namespace crossmill::coordinator {
+
+struct ImageParts {
+  v1::Platform platform;
+  // StagePlan.config: everything but rootfs and times.
+  std::string planned_config;
+  // The pinned base image; nullptr for FROM scratch.
+  const v1::PinnedImage* base = nullptr;
+  // Layers above the base, bottom first, those of FROM stages included, and their clamp values in seconds.
+  std::vector<v1::Layer> layers;
+  std::vector<int64_t> layer_times;
+  // Seconds since 1970, for what has no time of its own.
+  int64_t epoch = 0;
+  // Layers may hold times later than their clamp values.
+  bool keep_times = false;
+};
+
+struct AssembledImage {
+  Digest manifest;
+  v1::Platform platform;
+  // Uncompressed layers, base included.
+  int64_t uncompressed_bytes = 0;
+};
+
+// Thread safe.
+class ImageAssembler {
+ public:
+  // `threads` compress one layer side by side; the bytes do not depend on it.
+  ImageAssembler(BlobStore& blobs, ImageRecords& records, Clock& clock, int threads)
+      : blobs_(blobs), records_(records), clock_(clock), threads_(threads) {}
+
+  // Puts config and manifest into the store. The base's layers are used in the form in which their publisher
+  // compressed them, new ones are gzipped once and remembered. Equal parts give equal bytes.
+  // NOT_FOUND names a layer that is not in the store; INVALID_ARGUMENT if config and layers do not fit.
+  absl::StatusOr<AssembledImage> AssembleImage(const ImageParts& parts);
+
+  // Puts the index of the images (in this order) into the store and names it: always by its digest, and by
+  // each of `tags`. INVALID_ARGUMENT for a malformed tag, before anything is written. `origin`: "build 12".
+  absl::StatusOr<Digest> AssembleIndex(absl::Span<const AssembledImage> images,
+                                       absl::Span<const std::string> tags, std::string_view origin);
+
+ private:
+  // The base's layers as its manifest names them, with media types of OCI.
+  absl::StatusOr<std::vector<oci::Descriptor>> BaseLayers(const v1::PinnedImage& base);
+  absl::StatusOr<oci::Descriptor> CompressedLayer(const Digest& tar);
+
+  BlobStore& blobs_;
+  ImageRecords& records_;
+  Clock& clock_;
+  const int threads_;
+  // By diffID: each layer is compressed once even when several builds need it at the same time.
+  KeyedLock compressions_;
+};
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,70 @@
+// What the farm keeps about its images, apart from their blobs. The SQLite implementation is in
+// coordinator/storage (tables images, image_manifests, compressed_layers); tests have one in memory.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/digest.h"
+#include "crossmill/v1/plan.pb.h"
+
+namespace crossmill::coordinator {
+
+// A name and the index or manifest it points to.
+struct ImageRecord {
+  // Normalised ("docker.io/library/python:3.11"), or "sha256:..." (then that of `root`) for an image that can
+  // be fetched by digest only.
+  std::string name;
+  Digest root;
+  std::vector<v1::Platform> platforms;
+  // Made from distribution packages in place of the published image.
+  bool stand_in = false;
+  // "registry", "import" or "build 12".
+  std::string origin;
+  // Documents, configs and compressed layers of all platforms.
+  int64_t size_bytes = 0;
+  // Unix time in nanoseconds.
+  int64_t created_at = 0;
+};
+
+// One platform's image, ready to be built upon.
+struct ManifestRecord {
+  Digest manifest;
+  // Without reference and stand_in, which belong to names.
+  v1::PinnedImage image;
+};
+
+// The compressed form of a layer that Crossmill compressed itself.
+struct CompressedLayerRecord {
+  // Uncompressed: the diffID.
+  Digest tar;
+  // Library, version and level, which decide the bytes.
+  std::string compressor;
+  Digest blob;
+};
+
+// Thread safe. Each Put is durable when it returns and replaces what has the same key (name; manifest hash;
+// tar hash and compressor). Errors are the database's.
+class ImageRecords {
+ public:
+  virtual ~ImageRecords() = default;
+  virtual absl::Status PutImage(const ImageRecord& image) = 0;
+  virtual absl::StatusOr<std::optional<ImageRecord>> FindImage(std::string_view name) = 0;
+  // Any image with this root ("sha256:...").
+  virtual absl::StatusOr<std::optional<ImageRecord>> FindImageByRoot(std::string_view root) = 0;
+  // Ordered by name.
+  virtual absl::StatusOr<std::vector<ImageRecord>> ListImages() = 0;
+  virtual absl::Status PutManifest(const ManifestRecord& manifest) = 0;
+  // By "sha256:...".
+  virtual absl::StatusOr<std::optional<ManifestRecord>> FindManifest(std::string_view digest) = 0;
+  virtual absl::Status PutCompressedLayer(const CompressedLayerRecord& layer) = 0;
+  virtual absl::StatusOr<std::optional<Digest>> FindCompressedLayer(const Digest& tar,
+                                                                    std::string_view compressor) = 0;
+};
+
+}  // namespace crossmill::coordinator

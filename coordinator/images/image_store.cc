@@ -1,0 +1,206 @@
+#include "coordinator/images/image_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/oci/base_layers.h"
+#include "common/oci/image.h"
+#include "common/oci/image_walk.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+constexpr std::string_view kSha256 = "sha256:";
+constexpr std::string_view kRegistryOrigin = "registry";
+
+// A name for the store: it points to whatever is put there, so a digest in it makes no sense.
+absl::StatusOr<std::string> StoreName(std::string_view name) {
+  ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
+  if (!reference.digest.empty()) {
+    return absl::InvalidArgumentError(fmt::format("{}: a name for an image has a tag, not a digest", name));
+  }
+  return reference.ToString();
+}
+
+// OK if the one platform may be used for the other (variants may be left out).
+absl::Status CheckPlatform(const v1::Platform& have, const v1::Platform& wanted) {
+  oci::ImageIndex index;
+  index.manifests.emplace_back();
+  index.manifests.back().platform = have;
+  return oci::SelectPlatform(index, wanted).status();
+}
+
+// The manifest for the platform: from the index, or `root` if that is a manifest itself.
+absl::StatusOr<Digest> ManifestFor(BlobStore& blobs, const Digest& root, const v1::Platform& platform) {
+  ASSIGN_OR_RETURN(const std::string document, blobs.Get(root));
+  ASSIGN_OR_RETURN(const std::string type, oci::DocumentType(document));
+  if (!oci::IsIndexType(type)) return root;
+  ASSIGN_OR_RETURN(const oci::ImageIndex index, oci::ParseImageIndex(document));
+  ASSIGN_OR_RETURN(const oci::Descriptor descriptor, oci::SelectPlatform(index, platform));
+  return descriptor.digest;
+}
+
+absl::Status UnknownBase(std::string_view reference, const absl::Status& registry) {
+  return absl::Status(
+      registry.code(),
+      Av(fmt::format("base image {} is not in the farm's image store, and could not be pulled: {}. "
+                     "`crossmill image import` puts an image into the store",
+                     reference, Sv(registry.message()))));
+}
+
+}  // namespace
+
+std::string FamiliarName(std::string_view normalised) {
+  for (std::string_view prefix : {"docker.io/library/", "docker.io/"}) {
+    if (normalised.starts_with(prefix)) return std::string(normalised.substr(prefix.size()));
+  }
+  return std::string(normalised);
+}
+
+absl::StatusOr<v1::PinnedImage> ImageStore::PinManifest(const Digest& root, const Digest& manifest,
+                                                        const v1::Platform& platform) {
+  const KeyedLock::Hold hold(pins_, manifest.hash);
+  ASSIGN_OR_RETURN(std::optional<v1::PinnedImage> known, FindPinned(manifest.Oci()));
+  if (known.has_value()) {
+    RETURN_IF_ERROR(CheckPlatform(known->platform(), platform));
+    return *std::move(known);
+  }
+  ASSIGN_OR_RETURN(v1::PinnedImage pinned, oci::PinImage(blobs_, root, platform));
+  RETURN_IF_ERROR(records_.PutManifest({manifest, pinned}));
+  return pinned;
+}
+
+absl::StatusOr<ImageRecord> ImageStore::Register(std::string name, const Digest& root, bool stand_in,
+                                                 std::string origin) {
+  ASSIGN_OR_RETURN(const oci::ImageBlobs image, oci::WalkImage(blobs_, root));
+  if (image.platforms.empty()) {
+    return absl::InvalidArgumentError(fmt::format("{} has no image for any platform", root.Oci()));
+  }
+  for (const v1::Platform& platform : image.platforms) {
+    ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, root, platform));
+    RETURN_IF_ERROR(PinManifest(root, manifest, platform).status());
+  }
+  ImageRecord record;
+  record.name = std::move(name);
+  record.root = root;
+  record.platforms = image.platforms;
+  record.stand_in = stand_in;
+  record.origin = std::move(origin);
+  record.size_bytes = image.total_bytes;
+  record.created_at = UnixNanos(clock_.Now());
+  RETURN_IF_ERROR(records_.PutImage(record));
+  return record;
+}
+
+absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Digest& root, bool stand_in) {
+  ASSIGN_OR_RETURN(std::string normalised, StoreName(name));
+  auto record = Register(std::move(normalised), root, stand_in, "import");
+  if (!record.ok()) return Annotate(record.status(), fmt::format("importing {}", name));
+  return record;
+}
+
+absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const oci::PullOptions& options) {
+  ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
+  const std::string name = reference.ToString();
+  const KeyedLock::Hold hold(pulls_, name);
+  ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, options));
+  return Register(name, root, false, std::string(kRegistryOrigin));
+}
+
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindStored(const oci::Reference& reference) {
+  // A digest decides, whatever name it came under.
+  if (!reference.digest.empty()) return records_.FindImageByRoot(reference.digest);
+  return records_.FindImage(reference.ToString());
+}
+
+absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::FindPinned(std::string_view manifest_digest) {
+  ASSIGN_OR_RETURN(std::optional<ManifestRecord> record, records_.FindManifest(manifest_digest));
+  if (!record.has_value()) return std::optional<v1::PinnedImage>();
+  // A record is worth nothing without its layers (one may have been found damaged and moved aside).
+  std::vector<Digest> layers;
+  for (const v1::Layer& layer : record->image.layers()) layers.push_back(FromProto(layer.tar()));
+  ASSIGN_OR_RETURN(const std::vector<Digest> missing, blobs_.FindMissing(layers));
+  if (!missing.empty()) return std::optional<v1::PinnedImage>();
+  return std::optional<v1::PinnedImage>(std::move(record->image));
+}
+
+absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::PinStored(const oci::Reference& reference,
+                                                                     const v1::Platform& platform) {
+  const std::optional<v1::PinnedImage> nothing;
+  ASSIGN_OR_RETURN(const std::optional<ImageRecord> record, FindStored(reference));
+  if (!record.has_value()) {
+    // A digest may name a platform's manifest itself.
+    if (reference.digest.empty()) return nothing;
+    ASSIGN_OR_RETURN(std::optional<v1::PinnedImage> pinned, FindPinned(reference.digest));
+    if (!pinned.has_value() || oci::PlatformText(pinned->platform()) != oci::PlatformText(platform))
+      return nothing;
+    pinned->set_reference(reference.ToString());
+    return pinned;
+  }
+  ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, record->root, platform));
+  // An index from a registry may name manifests that were not fetched.
+  if (record->origin == kRegistryOrigin && !blobs_.Has(manifest)) return nothing;
+  ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinManifest(record->root, manifest, platform));
+  pinned.set_reference(reference.ToString());
+  pinned.set_stand_in(record->stand_in);
+  *pinned.mutable_platform() = platform;
+  return std::optional<v1::PinnedImage>(std::move(pinned));
+}
+
+absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1::Platform& platform) {
+  ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
+  auto stored = PinStored(reference, platform);
+  if (!stored.ok()) return Annotate(stored.status(), fmt::format("base image {}", text));
+  if (stored->has_value()) return **std::move(stored);
+  oci::PullOptions options;
+  options.platforms.push_back(platform);
+  const auto pulled = Pull(text, options);
+  if (!pulled.ok() && pulled.status().GetPayload(oci::kMissingPlatform).has_value()) {
+    return Annotate(pulled.status(), fmt::format("base image {}", text));
+  }
+  if (!pulled.ok()) return UnknownBase(text, pulled.status());
+  stored = PinStored(reference, platform);
+  if (!stored.ok()) return Annotate(stored.status(), fmt::format("base image {}", text));
+  if (!stored->has_value()) {
+    return absl::NotFoundError(fmt::format("base image {} has no {}", text, oci::PlatformText(platform)));
+  }
+  return **std::move(stored);
+}
+
+absl::StatusOr<std::vector<ImageRecord>> ImageStore::List() {
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> images, records_.ListImages());
+  std::erase_if(images, [](const ImageRecord& image) { return image.name.starts_with(kSha256); });
+  return images;
+}
+
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindManifestImage(std::string_view digest) {
+  ASSIGN_OR_RETURN(const std::optional<ManifestRecord> manifest, records_.FindManifest(digest));
+  if (!manifest.has_value()) return std::optional<ImageRecord>();
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, manifest->manifest));
+  ImageRecord record;
+  record.name = std::string(digest);
+  record.root = manifest->manifest;
+  record.platforms = {manifest->image.platform()};
+  record.size_bytes = blobs.total_bytes;
+  return std::optional<ImageRecord>(std::move(record));
+}
+
+absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name) {
+  std::optional<ImageRecord> record;
+  if (name.starts_with(kSha256)) {
+    ASSIGN_OR_RETURN(record, records_.FindImageByRoot(name));
+    if (!record.has_value()) {
+      ASSIGN_OR_RETURN(record, FindManifestImage(name));
+    }
+  } else {
+    ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
+    ASSIGN_OR_RETURN(record, FindStored(reference));
+  }
+  if (!record.has_value()) {
+    return absl::NotFoundError(fmt::format("image {} is not in the farm's image store", name));
+  }
+  return *std::move(record);
+}
+
+}  // namespace crossmill::coordinator

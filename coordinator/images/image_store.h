@@ -1,0 +1,74 @@
+// The farm's images by name: imported, pulled or built; and base images pinned for builds.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/base/blob_store.h"
+#include "common/base/clock.h"
+#include "common/oci/image_pull.h"
+#include "common/oci/reference.h"
+#include "coordinator/images/image_records.h"
+#include "coordinator/images/image_source.h"
+#include "coordinator/images/keyed_lock.h"
+#include "crossmill/v1/plan.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe. Does I/O: blobs, records and, in Pull and Pin, the network.
+class ImageStore {
+ public:
+  ImageStore(BlobStore& blobs, ImageRecords& records, ImageSource& source, Clock& clock)
+      : blobs_(blobs), records_(records), source_(source), clock_(clock) {}
+
+  // Names an index or manifest that is in the blob store. Every blob below it must be there; each platform's
+  // layers are uncompressed, checked against their diffIDs and read for their newest time.
+  // FAILED_PRECONDITION names a missing blob; INVALID_ARGUMENT says what is wrong with name or image.
+  absl::StatusOr<ImageRecord> Import(std::string_view name, const Digest& root, bool stand_in);
+
+  // Fetches from the registry, also when the store has the name (which then points to what was fetched).
+  // NOT_FOUND for an unknown image or a platform that it lacks; CANCELLED when told to stop.
+  absl::StatusOr<ImageRecord> Pull(std::string_view reference, const oci::PullOptions& options);
+
+  // The platform's image, from the store if it has the name, else from the registry. NOT_FOUND for an unknown
+  // image (with the registry's words and what to do) and for a platform that the image lacks (with those it
+  // has); INVALID_ARGUMENT for a malformed reference.
+  absl::StatusOr<v1::PinnedImage> Pin(std::string_view reference, const v1::Platform& platform);
+
+  // Ordered by name; without those that have none.
+  absl::StatusOr<std::vector<ImageRecord>> List();
+
+  // By name or by "sha256:..." of an index or of one platform's manifest. NOT_FOUND names it.
+  absl::StatusOr<ImageRecord> Get(std::string_view name);
+
+ private:
+  absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in,
+                                       std::string origin);
+  // The pinned image of the manifest at or below `root`, from the record or made and recorded now.
+  absl::StatusOr<v1::PinnedImage> PinManifest(const Digest& root, const Digest& manifest,
+                                              const v1::Platform& platform);
+  // Nothing if the store does not have the image or, of a registry's image, this platform's blobs.
+  absl::StatusOr<std::optional<v1::PinnedImage>> PinStored(const oci::Reference& reference,
+                                                           const v1::Platform& platform);
+  absl::StatusOr<std::optional<ImageRecord>> FindStored(const oci::Reference& reference);
+  absl::StatusOr<std::optional<ImageRecord>> FindManifestImage(std::string_view digest);
+  absl::StatusOr<std::optional<v1::PinnedImage>> FindPinned(std::string_view manifest_digest);
+
+  BlobStore& blobs_;
+  ImageRecords& records_;
+  ImageSource& source_;
+  Clock& clock_;
+  // By name: one pull at a time.
+  KeyedLock pulls_;
+  // By manifest: layers are uncompressed once.
+  KeyedLock pins_;
+};
+
+// What people write for a normalised name: "python:3.11" for docker.io/library/python:3.11.
+std::string FamiliarName(std::string_view normalised);
+
+}  // namespace crossmill::coordinator

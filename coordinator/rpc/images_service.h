@@ -1,0 +1,31 @@
+// The Images service: the farm's image store for clients.
+#pragma once
+
+#include "coordinator/images/image_store.h"
+#include "coordinator/rpc/authenticator.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe. Role: client.
+class ImagesService final : public v1::Images::Service {
+ public:
+  ImagesService(ImageStore& images, const Authenticator& authenticator)
+      : images_(images), authenticator_(authenticator) {}
+
+  grpc::Status ImportImage(grpc::ServerContext* context, const v1::ImportImageRequest* request,
+                           v1::ImageView* response) override;
+  grpc::Status ListImages(grpc::ServerContext* context, const v1::ListImagesRequest* request,
+                          v1::ListImagesResponse* response) override;
+  // Ends when the client goes away.
+  grpc::Status PullImage(grpc::ServerContext* context, const v1::PullImageRequest* request,
+                         grpc::ServerWriter<v1::PullProgress>* writer) override;
+  grpc::Status GetImage(grpc::ServerContext* context, const v1::GetImageRequest* request,
+                        v1::GetImageResponse* response) override;
+
+ private:
+  ImageStore& images_;
+  const Authenticator& authenticator_;
+};
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,186 @@
+#include "coordinator/images/image_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/status.h"
+#include "tests/common/oci/sample_image.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_image_source.h"
+#include "tests/support/memory_image_records.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+using oci::LinuxPlatform;
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+class ImageStoreTest : public testing::Test {
+ protected:
+  std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
+  MemoryImageRecords records_;
+  FakeImageSource source_;
+  FakeClock clock_;
+  ImageStore images_{*blobs_, records_, source_, clock_};
+};
+
+TEST_F(ImageStoreTest, ImportedImageIsPinnedPerPlatformWithoutTheNetwork) {
+  source_.down = absl::UnavailableError("no network");
+  const Digest root = oci::PutIndex(*blobs_);
+  const auto record = images_.Import("python:3.11", root, true);
+  ASSERT_OK(record);
+  EXPECT_EQ(record->name, "docker.io/library/python:3.11");
+  EXPECT_EQ(record->platforms.size(), 2u);
+  EXPECT_EQ(record->origin, "import");
+  const auto amd64 = images_.Pin("python:3.11", LinuxPlatform("amd64"));
+  const auto arm64 = images_.Pin("docker.io/library/python:3.11", LinuxPlatform("arm64"));
+  ASSERT_OK(amd64);
+  ASSERT_OK(arm64);
+  EXPECT_NE(amd64->manifest_digest(), arm64->manifest_digest());
+  EXPECT_EQ(amd64->reference(), "docker.io/library/python:3.11");
+  EXPECT_TRUE(amd64->stand_in());
+  EXPECT_EQ(amd64->layers_size(), 2);
+  EXPECT_EQ(amd64->newest_time(), 1'000'000'001);
+  for (const auto& layer : amd64->layers()) {
+    // Uncompressed, under their diffIDs.
+    EXPECT_THAT(*blobs_->Get(FromProto(layer.tar())), HasSubstr("ustar"));
+  }
+}
+
+TEST_F(ImageStoreTest, ImportOfIncompleteImageNamesWhatIsMissing) {
+  auto whole = MakeMemoryBlobStore();
+  const Digest root = oci::PutImage(*whole, "amd64");
+  ASSERT_OK(blobs_->PutBytes(*whole->Get(root)));
+  const auto manifest = oci::ParseImageManifest(*whole->Get(root));
+  ASSERT_OK(blobs_->PutBytes(*whole->Get(manifest->config.digest)));
+  const auto record = images_.Import("app", root, false);
+  EXPECT_FALSE(record.ok());
+  EXPECT_THAT(Text(record.status()), HasSubstr(manifest->layers[0].digest.hash));
+  EXPECT_TRUE(absl::IsNotFound(images_.Get("app").status()));
+}
+
+TEST_F(ImageStoreTest, ImportRefusesLayersThatAreNotTheConfigs) {
+  const Digest root = oci::PutImage(*blobs_, "amd64");
+  auto manifest = *oci::ParseImageManifest(*blobs_->Get(root));
+  std::swap(manifest.layers[0], manifest.layers[1]);
+  const Digest swapped = *blobs_->PutBytes(oci::WriteImageManifest(manifest));
+  const auto record = images_.Import("app", swapped, false);
+  EXPECT_TRUE(absl::IsInvalidArgument(record.status())) << record.status();
+  EXPECT_THAT(Text(record.status()), HasSubstr("diffID"));
+}
+
+TEST_F(ImageStoreTest, NameWithDigestCannotBeGiven) {
+  const Digest root = oci::PutImage(*blobs_, "amd64");
+  EXPECT_TRUE(absl::IsInvalidArgument(images_.Import("app@" + root.Oci(), root, false).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(images_.Import("App:UPPER/x", root, false).status()));
+}
+
+TEST_F(ImageStoreTest, PinPullsOnlyThePlatformItNeedsThenTheNext) {
+  const Digest root = oci::PutIndex(*source_.blobs);
+  source_.Publish("docker.io/library/python:3.11", root);
+  ASSERT_OK(images_.Pin("python:3.11", LinuxPlatform("amd64")));
+  // Config and two layers.
+  EXPECT_EQ(source_.blobs_served, 3);
+  EXPECT_EQ(images_.Get("python:3.11")->platforms.size(), 1u);
+  ASSERT_OK(images_.Pin("python:3.11", LinuxPlatform("arm64")));
+  // The first layer is the same for both.
+  EXPECT_EQ(source_.blobs_served, 5);
+  EXPECT_EQ(images_.Get("python:3.11")->platforms.size(), 2u);
+  EXPECT_EQ(images_.Get("python:3.11")->origin, "registry");
+}
+
+TEST_F(ImageStoreTest, SecondPinAsksNobody) {
+  source_.Publish("docker.io/library/python:3.11", oci::PutIndex(*source_.blobs));
+  const auto first = images_.Pin("python:3.11", LinuxPlatform("amd64"));
+  source_.down = absl::UnavailableError("no network");
+  const auto second = images_.Pin("python:3.11", LinuxPlatform("amd64"));
+  ASSERT_OK(second);
+  EXPECT_EQ(first->SerializeAsString(), second->SerializeAsString());
+}
+
+TEST_F(ImageStoreTest, UnknownBaseSaysWhatTheRegistrySaidAndWhatToDo) {
+  const auto pinned = images_.Pin("pyhton:3.11", LinuxPlatform("amd64"));
+  EXPECT_TRUE(absl::IsNotFound(pinned.status()));
+  EXPECT_THAT(Text(pinned.status()), AllOf(HasSubstr("pyhton:3.11"), HasSubstr("manifest unknown"),
+                                           HasSubstr("crossmill image import")));
+  source_.down = absl::UnavailableError("docker.io: connection refused");
+  const auto unreachable = images_.Pin("python:3.11", LinuxPlatform("amd64"));
+  EXPECT_TRUE(absl::IsUnavailable(unreachable.status()));
+  EXPECT_THAT(Text(unreachable.status()), HasSubstr("connection refused"));
+  EXPECT_TRUE(absl::IsInvalidArgument(images_.Pin("not a reference", LinuxPlatform("amd64")).status()));
+}
+
+TEST_F(ImageStoreTest, BaseWithoutThePlatformListsThoseItHas) {
+  ASSERT_OK(images_.Import("brought", oci::PutIndex(*blobs_), false));
+  ASSERT_OK(images_.Import("single", oci::PutImage(*blobs_, "arm64"), false));
+  source_.Publish("docker.io/library/pulled:latest", oci::PutIndex(*source_.blobs));
+  for (const char* name : {"brought", "pulled", "single"}) {
+    const auto pinned = images_.Pin(name, LinuxPlatform("s390x"));
+    EXPECT_TRUE(absl::IsNotFound(pinned.status())) << pinned.status();
+    EXPECT_THAT(Text(pinned.status()),
+                AllOf(HasSubstr(name), HasSubstr("linux/s390x"), HasSubstr("linux/arm64")));
+    EXPECT_THAT(Text(pinned.status()), testing::Not(HasSubstr("image import")));
+  }
+}
+
+TEST_F(ImageStoreTest, DigestDecidesUnderAnyName) {
+  const Digest root = oci::PutIndex(*source_.blobs);
+  source_.Publish("docker.io/library/python:3.11", root);
+  ASSERT_OK(images_.Pin("python:3.11", LinuxPlatform("amd64")));
+  source_.down = absl::UnavailableError("no network");
+  const auto by_root = images_.Pin("python@" + root.Oci(), LinuxPlatform("amd64"));
+  ASSERT_OK(by_root);
+  const auto by_manifest = images_.Pin("python:other@" + by_root->manifest_digest(), LinuxPlatform("amd64"));
+  ASSERT_OK(by_manifest);
+  EXPECT_EQ(by_manifest->manifest_digest(), by_root->manifest_digest());
+  EXPECT_OK(images_.Get(root.Oci()));
+}
+
+TEST_F(ImageStoreTest, DamagedBlobFromTheRegistryIsRefused) {
+  source_.Publish("docker.io/library/python:3.11", oci::PutIndex(*source_.blobs));
+  source_.damage = true;
+  EXPECT_FALSE(images_.Pin("python:3.11", LinuxPlatform("amd64")).ok());
+  EXPECT_TRUE(images_.List()->empty());
+  source_.damage = false;
+  EXPECT_OK(images_.Pin("python:3.11", LinuxPlatform("amd64")));
+}
+
+TEST_F(ImageStoreTest, PullReportsProgressAndCanBeEnded) {
+  source_.Publish("docker.io/library/python:3.11", oci::PutIndex(*source_.blobs));
+  std::stop_source stop;
+  oci::PullOptions options;
+  options.stop = stop.get_token();
+  int steps = 0;
+  options.on_progress = [&](const Digest&, int64_t) { ++steps; };
+  ASSERT_OK(images_.Pull("python:3.11", options));
+  EXPECT_EQ(steps, 5);
+  stop.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(images_.Pull("python:3.11", options).status()));
+}
+
+TEST_F(ImageStoreTest, RecordWithoutItsLayersIsMadeAnew) {
+  const Digest root = oci::PutIndex(*blobs_);
+  ASSERT_OK(images_.Import("python", root, false));
+  const auto first = images_.Pin("python", LinuxPlatform("amd64"));
+  // A store that lost the uncompressed layers but not the image.
+  auto other = MakeMemoryBlobStore();
+  oci::PutIndex(*other);
+  ImageStore again(*other, records_, source_, clock_);
+  const auto second = again.Pin("python", LinuxPlatform("amd64"));
+  ASSERT_OK(second);
+  EXPECT_EQ(first->SerializeAsString(), second->SerializeAsString());
+  EXPECT_TRUE(other->Has(FromProto(second->layers(0).tar())));
+}
+
+TEST(FamiliarNameTest, LeavesOutWhatPeopleLeaveOut) {
+  EXPECT_EQ(FamiliarName("docker.io/library/python:3.11"), "python:3.11");
+  EXPECT_EQ(FamiliarName("docker.io/team/app:1"), "team/app:1");
+  EXPECT_EQ(FamiliarName("localhost:5000/app:1"), "localhost:5000/app:1");
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator

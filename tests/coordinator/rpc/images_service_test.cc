@@ -1,0 +1,94 @@
+#include "coordinator/rpc/images_service.h"
+
+#include <gmock/gmock.h>
+
+#include "common/rpc/status_proto.h"
+#include "tests/common/oci/sample_image.h"
+#include "tests/support/fake_image_source.h"
+#include "tests/support/memory_image_records.h"
+#include "tests/support/rpc_fixture.h"
+
+namespace crossmill {
+namespace {
+
+using rpc::FromGrpc;
+
+class ImagesServiceTest : public RpcFixture {
+ protected:
+  std::vector<coordinator::ServedService> MoreServices() override {
+    return {{"crossmill.v1.Images", &service_}};
+  }
+  std::unique_ptr<v1::Images::Stub> Stub() { return v1::Images::NewStub(UnixChannel()); }
+
+  coordinator::MemoryImageRecords records_;
+  coordinator::FakeImageSource source_;
+  coordinator::ImageStore images_{*blobs_, records_, source_, clock_};
+  coordinator::ImagesService service_{images_, authenticator_};
+};
+
+TEST_F(ImagesServiceTest, ImportListAndGet) {
+  auto remote = Remote();
+  v1::ImportImageRequest request;
+  request.set_name("python:3.11");
+  request.set_stand_in(true);
+  const Digest root = oci::PutIndex(*remote);
+  ToProto(root, request.mutable_root());
+  v1::ImageView view;
+  grpc::ClientContext import_context;
+  ASSERT_OK(FromGrpc(Stub()->ImportImage(&import_context, request, &view)));
+  EXPECT_EQ(view.name(), "python:3.11");
+  EXPECT_EQ(view.platforms_size(), 2);
+  EXPECT_TRUE(view.stand_in());
+  EXPECT_GT(view.size_bytes(), 0);
+
+  v1::ListImagesResponse list;
+  grpc::ClientContext list_context;
+  ASSERT_OK(FromGrpc(Stub()->ListImages(&list_context, {}, &list)));
+  ASSERT_EQ(list.images_size(), 1);
+  EXPECT_EQ(list.images(0).digest(), root.Oci());
+
+  v1::GetImageRequest get;
+  get.set_name("docker.io/library/python:3.11");
+  v1::GetImageResponse image;
+  grpc::ClientContext get_context;
+  ASSERT_OK(FromGrpc(Stub()->GetImage(&get_context, get, &image)));
+  EXPECT_EQ(FromProto(image.root()), root);
+  get.set_name("other");
+  grpc::ClientContext other_context;
+  EXPECT_TRUE(absl::IsNotFound(FromGrpc(Stub()->GetImage(&other_context, get, &image))));
+}
+
+TEST_F(ImagesServiceTest, PullStreamsProgressAndEndsWithTheImage) {
+  source_.Publish("docker.io/library/python:3.11", oci::PutIndex(*source_.blobs, 2'000'000));
+  v1::PullImageRequest request;
+  request.set_reference("python:3.11");
+  *request.add_platforms() = oci::LinuxPlatform("arm64");
+  grpc::ClientContext context;
+  auto stub = Stub();
+  auto stream = stub->PullImage(&context, request);
+  std::vector<v1::PullProgress> received;
+  v1::PullProgress message;
+  while (stream->Read(&message)) received.push_back(message);
+  ASSERT_OK(FromGrpc(stream->Finish()));
+  ASSERT_GE(received.size(), 4u);
+  EXPECT_EQ(received.back().image().platforms_size(), 1);
+  EXPECT_FALSE(received.front().has_image());
+}
+
+TEST_F(ImagesServiceTest, WorkerTokenMayNotTouchImages) {
+  auto stub = v1::Images::NewStub(TcpChannel(kWorkerToken));
+  v1::ImageView view;
+  v1::ListImagesResponse list;
+  v1::GetImageResponse image;
+  grpc::ClientContext contexts[4];
+  EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stub->ImportImage(&contexts[0], {}, &view))));
+  EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stub->ListImages(&contexts[1], {}, &list))));
+  EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stub->GetImage(&contexts[2], {}, &image))));
+  auto stream = stub->PullImage(&contexts[3], {});
+  v1::PullProgress progress;
+  EXPECT_FALSE(stream->Read(&progress));
+  EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stream->Finish())));
+}
+
+}  // namespace
+}  // namespace crossmill

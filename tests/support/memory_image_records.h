@@ -1,0 +1,78 @@
+// Image records in memory.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "common/base/mutex.h"
+#include "coordinator/images/image_records.h"
+
+namespace crossmill::coordinator {
+
+class MemoryImageRecords final : public ImageRecords {
+ public:
+  absl::Status PutImage(const ImageRecord& image) override {
+    MutexLock lock(mutex_);
+    images_[image.name] = image;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::optional<ImageRecord>> FindImage(std::string_view name) override {
+    MutexLock lock(mutex_);
+    return Find(images_, std::string(name));
+  }
+  absl::StatusOr<std::optional<ImageRecord>> FindImageByRoot(std::string_view root) override {
+    MutexLock lock(mutex_);
+    for (const auto& [name, image] : images_) {
+      if (image.root.Oci() == root) return std::optional<ImageRecord>(image);
+    }
+    return std::optional<ImageRecord>();
+  }
+  absl::StatusOr<std::vector<ImageRecord>> ListImages() override {
+    MutexLock lock(mutex_);
+    std::vector<ImageRecord> images;
+    for (const auto& [name, image] : images_) images.push_back(image);
+    return images;
+  }
+  absl::Status PutManifest(const ManifestRecord& manifest) override {
+    MutexLock lock(mutex_);
+    manifests_[manifest.manifest.Oci()] = manifest;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::optional<ManifestRecord>> FindManifest(std::string_view digest) override {
+    MutexLock lock(mutex_);
+    return Find(manifests_, std::string(digest));
+  }
+  absl::Status PutCompressedLayer(const CompressedLayerRecord& layer) override {
+    MutexLock lock(mutex_);
+    layers_[{layer.tar.hash, layer.compressor}] = layer.blob;
+    ++compressions_;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::optional<Digest>> FindCompressedLayer(const Digest& tar,
+                                                            std::string_view compressor) override {
+    MutexLock lock(mutex_);
+    return Find(layers_, std::pair(tar.hash, std::string(compressor)));
+  }
+
+  // Layers compressed so far.
+  int compressions() {
+    MutexLock lock(mutex_);
+    return compressions_;
+  }
+
+ private:
+  template <typename Map>
+  static std::optional<typename Map::mapped_type> Find(const Map& map, const typename Map::key_type& key) {
+    const auto it = map.find(key);
+    if (it == map.end()) return std::nullopt;
+    return it->second;
+  }
+
+  Mutex mutex_;
+  std::map<std::string, ImageRecord> images_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, ManifestRecord> manifests_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::string>, Digest> layers_ ABSL_GUARDED_BY(mutex_);
+  int compressions_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace crossmill::coordinator
