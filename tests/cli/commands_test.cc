@@ -121,7 +121,7 @@ class CommandsTest : public testing::Test {
   }
   Json OutJson() {
     const auto json = ParseJson(env_.out);
-    EXPECT_OK(json) << env_.out;
+    EXPECT_OK(json);
     return json.ok() ? *json : Json();
   }
 
