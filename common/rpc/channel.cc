@@ -1,16 +1,19 @@
 #include "common/rpc/channel.h"
 
 #include <grpc/grpc.h>
+#include <grpc/support/log.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/client_interceptor.h>
 #include <sys/un.h>
 
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "common/base/files.h"
+#include "common/base/log.h"
 #include "common/base/status.h"
 
 namespace crossmill::rpc {
@@ -107,6 +110,9 @@ bool IsLoopback(std::string_view address) {
 
 void KeepGrpcRunning() {
   static const bool kept = [] {
+    if (std::getenv("GRPC_VERBOSITY") == nullptr && std::getenv("GRPC_TRACE") == nullptr) {
+      gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("grpc {}", line->message); });
+    }
     grpc_init();
     return true;
   }();

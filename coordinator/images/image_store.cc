@@ -174,10 +174,25 @@ absl::StatusOr<std::vector<ImageRecord>> ImageStore::List() {
   return images;
 }
 
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindManifestImage(std::string_view digest) {
+  ASSIGN_OR_RETURN(const std::optional<ManifestRecord> manifest, records_.FindManifest(digest));
+  if (!manifest.has_value()) return std::optional<ImageRecord>();
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, manifest->manifest));
+  ImageRecord record;
+  record.name = std::string(digest);
+  record.root = manifest->manifest;
+  record.platforms = {manifest->image.platform()};
+  record.size_bytes = blobs.total_bytes;
+  return std::optional<ImageRecord>(std::move(record));
+}
+
 absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name) {
   std::optional<ImageRecord> record;
   if (name.starts_with(kSha256)) {
     ASSIGN_OR_RETURN(record, records_.FindImageByRoot(name));
+    if (!record.has_value()) {
+      ASSIGN_OR_RETURN(record, FindManifestImage(name));
+    }
   } else {
     ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
     ASSIGN_OR_RETURN(record, FindStored(reference));

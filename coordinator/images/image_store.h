@@ -42,7 +42,7 @@ class ImageStore {
   // Ordered by name; without those that have none.
   absl::StatusOr<std::vector<ImageRecord>> List();
 
-  // By name or "sha256:..." of a root. NOT_FOUND names it.
+  // By name or by "sha256:..." of an index or of one platform's manifest. NOT_FOUND names it.
   absl::StatusOr<ImageRecord> Get(std::string_view name);
 
  private:
@@ -55,6 +55,7 @@ class ImageStore {
   absl::StatusOr<std::optional<v1::PinnedImage>> PinStored(const oci::Reference& reference,
                                                            const v1::Platform& platform);
   absl::StatusOr<std::optional<ImageRecord>> FindStored(const oci::Reference& reference);
+  absl::StatusOr<std::optional<ImageRecord>> FindManifestImage(std::string_view digest);
   absl::StatusOr<std::optional<v1::PinnedImage>> FindPinned(std::string_view manifest_digest);
 
   BlobStore& blobs_;

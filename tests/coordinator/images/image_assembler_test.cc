@@ -115,6 +115,7 @@ TEST_F(ImageAssemblerTest, IndexIsFoundByTagsAndDigestAndCanBeBuiltUpon) {
   EXPECT_EQ(images_.Get("app")->root, *root);
   EXPECT_EQ(images_.Get("docker.io/team/app:1")->origin, "build 12");
   EXPECT_EQ(images_.Get(root->Oci())->root, *root);
+  EXPECT_EQ(images_.Get(arm64->manifest.Oci())->root, arm64->manifest);
   EXPECT_EQ(images_.List()->size(), 2u);
   const auto pinned = images_.Pin("app", LinuxPlatform("arm64"));
   ASSERT_OK(pinned);

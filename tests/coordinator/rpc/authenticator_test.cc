@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "build/bazel/remote/execution/v2/remote_execution_services.grpc.pb.h"
+#include "common/base/subprocess.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/rpc/token_file.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
@@ -155,6 +156,60 @@ TEST_F(AuthenticatorTest, PlainTextToOtherHostsIsRefusedOnBothEnds) {
   EXPECT_TRUE(
       absl::IsFailedPrecondition(rpc::MakeChannel({"farm.example:4160", "token", "", false}).status()));
   EXPECT_OK(rpc::MakeChannel({"farm.example:4160", "token", "", true}));
+}
+
+// A certificate for localhost that is its own authority, made by the openssl program.
+class TlsTest : public AuthenticatorTest {
+ protected:
+  void SetUp() override {
+    AuthenticatorTest::SetUp();
+    ProcessOptions openssl;
+    openssl.argv = {"openssl",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1",
+                    "-nodes",
+                    "-days",
+                    "2",
+                    "-subj",
+                    "/CN=localhost",
+                    "-addext",
+                    "subjectAltName=DNS:localhost",
+                    "-keyout",
+                    folder_.Path("key.pem"),
+                    "-out",
+                    folder_.Path("cert.pem")};
+    const auto made = RunProcess(openssl);
+    if (!made.ok() || made->exit_code != 0) GTEST_SKIP() << "needs the openssl program";
+    coordinator::ListenOptions options;
+    options.tcp_address = "127.0.0.1:0";
+    options.certificate_file = folder_.Path("cert.pem");
+    options.key_file = folder_.Path("key.pem");
+    const std::vector<coordinator::ServedService> services = {{"crossmill.v1.Builds", &tls_builds_}};
+    auto server = coordinator::RpcServer::Start(options, services);
+    ASSERT_OK(server);
+    tls_server_ = *std::move(server);
+  }
+  std::string Address() const { return "localhost:" + std::to_string(tls_server_->tcp_port()); }
+
+  FakeBuilds tls_builds_{authenticator_};
+  std::unique_ptr<coordinator::RpcServer> tls_server_;
+};
+
+TEST_F(TlsTest, ClientThatTrustsTheAuthorityIsServedWithItsToken) {
+  const std::string ca = folder_.Path("cert.pem");
+  EXPECT_OK(Submit(*rpc::MakeChannel({Address(), kClientToken, ca, false})));
+  EXPECT_TRUE(absl::IsUnauthenticated(Submit(*rpc::MakeChannel({Address(), "", ca, false}))));
+}
+
+TEST_F(TlsTest, PlainTextAndOtherAuthoritiesGetNowhere) {
+  EXPECT_TRUE(absl::IsUnavailable(Submit(*rpc::MakeChannel({Address(), kClientToken, "", false}))));
+  ASSERT_OK(WriteFileAtomic(folder_.Path("other.pem"), "not a certificate"));
+  EXPECT_TRUE(absl::IsUnavailable(
+      Submit(*rpc::MakeChannel({Address(), kClientToken, folder_.Path("other.pem"), false}))));
 }
 
 TEST_F(AuthenticatorTest, AddressInUseIsAnError) {

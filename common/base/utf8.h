@@ -1,0 +1,12 @@
+// Text of unknown origin made safe for protobuf's string fields, which must be UTF-8.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace crossmill {
+
+// `text` with every byte that is not part of a well-formed UTF-8 sequence replaced by U+FFFD.
+std::string ValidUtf8(std::string_view text);
+
+}  // namespace crossmill

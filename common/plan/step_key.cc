@@ -1,0 +1,160 @@
+#include "common/plan/step_key.h"
+
+#include <string_view>
+
+#include "absl/strings/escaping.h"
+#include "common/base/status.h"
+#include "common/plan/platform.h"
+
+namespace crossmill::plan {
+namespace {
+
+class KeyWriter {
+ public:
+  void Text(char tag, std::string_view value) {
+    bytes_ += tag;
+    Number(static_cast<int64_t>(value.size()));
+    bytes_ += value;
+  }
+  void Integer(char tag, int64_t value) {
+    bytes_ += tag;
+    Number(8);
+    Number(value);
+  }
+  void Boolean(char tag, bool value) { Text(tag, std::string_view(value ? "\1" : "\0", 1)); }
+  void HashOf(char tag, const Digest& digest) { Text(tag, absl::HexStringToBytes(digest.hash)); }
+  template <typename Texts>
+  void List(char tag, const Texts& texts) {
+    Integer(tag, texts.size());
+    for (const std::string& text : texts) Text('t', text);
+  }
+  std::string Key() const { return Sha256Hex(bytes_); }
+
+ private:
+  void Number(int64_t value) {
+    const auto bits = static_cast<uint64_t>(value);
+    for (int shift = 0; shift < 64; shift += 8) bytes_ += static_cast<char>(bits >> shift & 0xff);
+  }
+  std::string bytes_;
+};
+
+void WriteParents(absl::Span<const Digest> parents, KeyWriter& writer) {
+  writer.Integer('L', static_cast<int64_t>(parents.size()));
+  for (const Digest& parent : parents) writer.HashOf('d', parent);
+}
+
+void WriteFile(const v1::InlineFile& file, KeyWriter& writer) {
+  writer.Text('t', file.name());
+  writer.Text('t', file.content());
+  writer.Integer('i', file.mode());
+}
+
+void WriteMatch(const v1::ContextMatch& match, bool keep_times, KeyWriter& writer) {
+  writer.Text('t', match.name());
+  if (match.has_file()) {
+    writer.Text('k', "file");
+    writer.HashOf('d', FromProto(match.file()));
+  } else if (match.has_directory()) {
+    writer.Text('k', "directory");
+    writer.HashOf('d', FromProto(match.directory()));
+  } else {
+    writer.Text('k', "symlink");
+    writer.Text('t', match.symlink_target());
+  }
+  writer.Integer('i', match.unix_mode());
+  writer.Integer('i', keep_times ? match.mtime() : 0);
+}
+
+void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& writer) {
+  switch (source.source_case()) {
+    case v1::CopySource::kContext:
+      writer.Text('k', "context");
+      writer.Integer('M', source.context().matches_size());
+      for (const v1::ContextMatch& match : source.context().matches()) WriteMatch(match, keep_times, writer);
+      break;
+    case v1::CopySource::kExport:
+      writer.Text('k', "export");
+      writer.HashOf('d', FromProto(source.export_().blob()));
+      break;
+    case v1::CopySource::kInlineFile:
+      writer.Text('k', "inline");
+      WriteFile(source.inline_file(), writer);
+      break;
+    case v1::CopySource::kContextPattern:
+    case v1::CopySource::SOURCE_NOT_SET:
+      writer.Text('k', "pattern");
+      writer.Text('t', source.context_pattern().pattern());
+      writer.Boolean('b', source.context_pattern().parents());
+      writer.List('M', source.context_pattern().excludes());
+      break;
+  }
+}
+
+void WriteRun(const v1::Run& run, std::optional<int64_t> source_date_epoch, KeyWriter& writer) {
+  writer.Text('A', "run");
+  writer.List('a', run.argv());
+  writer.List('e', run.env());
+  writer.Text('w', run.cwd());
+  writer.Text('u', run.user());
+  writer.Integer('n', run.network());
+  writer.Integer('f', run.files_size());
+  for (const v1::InlineFile& file : run.files()) WriteFile(file, writer);
+  writer.Integer('E', source_date_epoch ? 1 : 0);
+  if (source_date_epoch) writer.Integer('i', *source_date_epoch);
+}
+
+void WriteCopy(const v1::Copy& copy, bool keep_times, KeyWriter& writer) {
+  writer.Text('A', "copy");
+  writer.Text('D', copy.destination());
+  writer.Text('o', copy.chown());
+  writer.Text('m', copy.chmod());
+  writer.Boolean('x', copy.extract_archives());
+  writer.Boolean('l', copy.link());
+  writer.Boolean('p', copy.parents());
+  writer.Integer('s', copy.sources_size());
+  for (const v1::CopySource& source : copy.sources()) WriteSource(source, keep_times, writer);
+}
+
+}  // namespace
+
+std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> parents, const v1::Step& step,
+                    std::optional<int64_t> source_date_epoch) {
+  KeyWriter writer;
+  writer.Text('H', "crossmill-step-key");
+  writer.Integer('V', kKeyVersion);
+  writer.Integer('S', kSandboxVersion);
+  writer.Text('P', FormatPlatform(platform));
+  WriteParents(parents, writer);
+  writer.Integer('C', step.clamp_time());
+  writer.Boolean('K', step.keep_times());
+  switch (step.action_case()) {
+    case v1::Step::kRun:
+      WriteRun(step.run(), source_date_epoch, writer);
+      break;
+    case v1::Step::kCopy:
+      WriteCopy(step.copy(), step.keep_times(), writer);
+      break;
+    case v1::Step::kWorkdir:
+      writer.Text('A', "workdir");
+      writer.Text('D', step.workdir().path());
+      writer.Text('u', step.workdir().user());
+      break;
+    case v1::Step::ACTION_NOT_SET:
+      writer.Text('A', "none");
+      break;
+  }
+  return writer.Key();
+}
+
+std::string ExportKey(absl::Span<const Digest> parents, const v1::Export& wanted) {
+  KeyWriter writer;
+  writer.Text('H', "crossmill-export-key");
+  writer.Integer('V', kKeyVersion);
+  WriteParents(parents, writer);
+  writer.Text('D', wanted.pattern());
+  writer.Boolean('p', wanted.parents());
+  writer.List('M', wanted.excludes());
+  return writer.Key();
+}
+
+}  // namespace crossmill::plan

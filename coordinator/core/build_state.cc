@@ -1,0 +1,385 @@
+#include "coordinator/core/build_state.h"
+
+#include <algorithm>
+
+#include "common/base/status.h"
+#include "common/plan/platform.h"
+#include "coordinator/core/build_view.h"
+
+namespace crossmill::core {
+namespace {
+
+bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
+
+// Stages whose end `stage` waits for: the one it is FROM, and those it copies from.
+std::set<int> NeedsOf(const v1::StagePlan& stage) {
+  std::set<int> needs;
+  if (stage.base_case() == v1::StagePlan::kBaseStage) needs.insert(static_cast<int>(stage.base_stage()));
+  for (const v1::Step& step : stage.steps()) {
+    for (const v1::CopySource& source : step.copy().sources()) {
+      if (source.has_export_()) needs.insert(static_cast<int>(source.export_().stage()));
+    }
+  }
+  return needs;
+}
+
+bool SameExport(const v1::Export& a, const v1::Export& b) {
+  return a.pattern() == b.pattern() && a.parents() == b.parents() &&
+         std::equal(a.excludes().begin(), a.excludes().end(), b.excludes().begin(), b.excludes().end());
+}
+
+bool Over(Phase phase) { return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled; }
+
+}  // namespace
+
+BuildState::BuildState(v1::BuildView view) : view_(std::move(view)), last_event_(view_.last_event()) {}
+
+std::vector<v1::BuildEvent> BuildState::TakeEvents() { return std::exchange(events_, {}); }
+
+v1::BuildEvent& BuildState::Add() {
+  v1::BuildEvent& event = events_.emplace_back();
+  event.set_number(++last_event_);
+  event.set_time(now_);
+  view_.set_last_event(last_event_);
+  return event;
+}
+
+int BuildState::replicas() const { return std::max(0, static_cast<int>(view_.options().verify()) - 1); }
+
+void BuildState::SetPlan(v1::BuildPlan plan) {
+  plan_ = std::move(plan);
+  planned_ = true;
+  stages_.assign(plan_.stages_size(), {});
+  replicas_.assign(plan_.stages_size(), std::vector<ReplicaRun>(replicas()));
+  for (int i = 0; i < plan_.stages_size(); ++i) {
+    const v1::StagePlan& stage = plan_.stages(i);
+    stages_[i].needs = NeedsOf(stage);
+    stages_[i].facts.resize(stage.steps_size());
+    stages_[i].exports.resize(stage.exports_size());
+  }
+  cell_stages_.clear();
+  for (const v1::CellPlan& cell : plan_.cells()) {
+    std::set<int> reached;
+    std::vector<int> open = {static_cast<int>(cell.target_stage())};
+    while (!open.empty()) {
+      const int stage = open.back();
+      open.pop_back();
+      if (!reached.insert(stage).second) continue;
+      open.insert(open.end(), stages_[stage].needs.begin(), stages_[stage].needs.end());
+    }
+    cell_stages_.push_back(std::move(reached));
+  }
+  *view_.mutable_bases() = plan_.bases();
+  if (view_.stages_size() == 0) InitialView();
+}
+
+void BuildState::InitialView() {
+  v1::BuildEvent& event = Add();
+  v1::BuildEvent::Planned& planned = *event.mutable_planned();
+  planned.set_epoch(plan_.epoch());
+  *planned.mutable_cells() = plan_.cells();
+  for (int i = 0; i < plan_.stages_size(); ++i) {
+    const v1::StagePlan& stage = plan_.stages(i);
+    v1::StageView& view = *planned.add_stages();
+    view.set_index(i);
+    view.set_name(stage.name());
+    *view.mutable_platform() = stage.platform();
+    view.set_from_text(stage.from_text());
+    *view.mutable_from_range() = stage.from_range();
+    view.set_base(stage.base_case() == v1::StagePlan::kBaseImage ? static_cast<int>(stage.base_image()) : -1);
+    for (const v1::Step& step : stage.steps()) {
+      v1::StepView& row = *view.add_steps();
+      row.set_number(step.number());
+      row.set_instruction(step.instruction());
+      row.set_text(step.text());
+      *row.mutable_range() = step.range();
+      row.set_status(HasAction(step) ? v1::STEP_WAITING : v1::STEP_METADATA);
+    }
+  }
+  *view_.mutable_stages() = planned.stages();
+  view_.set_epoch(plan_.epoch());
+  for (const std::string& warning : plan_.warnings()) Notice(true, warning);
+  for (size_t i = 0; i < cell_stages_.size(); ++i) {
+    v1::CellView cell;
+    *cell.mutable_platform() = plan_.cells(i).platform();
+    cell.set_status(v1::RUNNING);
+    cell.set_target_stage(plan_.cells(i).target_stage());
+    for (int stage : cell_stages_[i]) cell.add_stages(stage);
+    *Add().mutable_cell_changed()->mutable_cell() = cell;
+    *view_.add_cells() = cell;
+  }
+}
+
+bool BuildState::Wanted(int stage) const {
+  for (size_t i = 0; i < cell_stages_.size(); ++i) {
+    if (cell_stages_[i].contains(stage) && !IsTerminal(view_.cells(i).status())) return true;
+  }
+  return false;
+}
+
+std::vector<int> BuildState::ReadyStages() const {
+  std::vector<int> ready;
+  for (int i = 0; i < static_cast<int>(stages_.size()); ++i) {
+    const StageRun& run = stages_[i];
+    const bool complete = std::all_of(run.needs.begin(), run.needs.end(),
+                                      [&](int need) { return stages_[need].phase == Phase::kDone; });
+    if (run.phase == Phase::kBlocked && complete && Wanted(i)) ready.push_back(i);
+  }
+  return ready;
+}
+
+v1::Step BuildState::ResolveStep(int stage, int index) const {
+  v1::Step step = plan_.stages(stage).steps(index);
+  if (!step.has_copy()) return step;
+  for (v1::CopySource& source : *step.mutable_copy()->mutable_sources()) {
+    if (!source.has_export_()) continue;
+    const int producer = static_cast<int>(source.export_().stage());
+    for (int i = 0; i < plan_.stages(producer).exports_size(); ++i) {
+      const auto& blob = stages_[producer].exports[i];
+      if (blob && SameExport(plan_.stages(producer).exports(i), source.export_().export_())) {
+        ToProto(*blob, source.mutable_export_()->mutable_blob());
+      }
+    }
+  }
+  return step;
+}
+
+std::vector<v1::Layer> BuildState::ChainBefore(int stage, int index) const {
+  const v1::StagePlan& plan = plan_.stages(stage);
+  std::vector<v1::Layer> chain;
+  if (plan.base_case() == v1::StagePlan::kBaseImage) {
+    const auto& layers = plan_.bases(plan.base_image()).layers();
+    chain.assign(layers.begin(), layers.end());
+  } else if (plan.base_case() == v1::StagePlan::kBaseStage) {
+    const int base = static_cast<int>(plan.base_stage());
+    chain = ChainBefore(base, plan_.stages(base).steps_size());
+  }
+  for (int i = 0; i < index; ++i) {
+    if (stages_[stage].facts[i]) chain.push_back(stages_[stage].facts[i]->layer);
+  }
+  return chain;
+}
+
+v1::Task BuildState::MakeTask(int stage, int first) const {
+  const v1::StagePlan& plan = plan_.stages(stage);
+  v1::Task task;
+  task.set_name(fmt::format("b{}/{}/{}/r0", id(), plan::FormatPlatform(plan.platform()), plan.name()));
+  *task.mutable_platform() = plan.platform();
+  for (const v1::Layer& layer : ChainBefore(stage, first)) *task.add_parents() = layer;
+  for (int i = first; i < plan.steps_size(); ++i) {
+    if (HasAction(plan.steps(i))) *task.add_steps() = ResolveStep(stage, i);
+  }
+  for (int i = 0; i < plan.exports_size(); ++i) {
+    if (!stages_[stage].exports[i]) *task.add_exports() = plan.exports(i);
+  }
+  task.set_step_time_limit(view_.options().step_timeout());
+  if (!plan_.keep_times()) task.set_source_date_epoch(plan_.epoch());
+  return task;
+}
+
+v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
+  const v1::StagePlan& plan = plan_.stages(stage);
+  const ReplicaRun& run = replicas_[stage][replica - 1];
+  v1::Task task;
+  task.set_name(fmt::format("b{}/{}/{}/r{}", id(), plan::FormatPlatform(plan.platform()), plan.name(), replica));
+  *task.mutable_platform() = plan.platform();
+  task.set_replica(replica);
+  for (const v1::Layer& layer : ChainBefore(stage, run.first)) *task.add_parents() = layer;
+  for (int i = run.first; i <= run.last; ++i) {
+    if (!HasAction(plan.steps(i))) continue;
+    v1::Step& step = *task.add_steps();
+    step = ResolveStep(stage, i);
+    *step.mutable_expected() = stages_[stage].facts[i]->layer;
+  }
+  task.set_step_time_limit(view_.options().step_timeout());
+  if (!plan_.keep_times()) task.set_source_date_epoch(plan_.epoch());
+  return task;
+}
+
+v1::StepView* BuildState::FindStep(int stage, int index) { return view_.mutable_stages(stage)->mutable_steps(index); }
+
+v1::ReplicaStep* BuildState::FindReplica(v1::StepView* step, int replica) {
+  for (v1::ReplicaStep& row : *step->mutable_replicas()) {
+    if (static_cast<int>(row.replica()) == replica) return &row;
+  }
+  v1::ReplicaStep* row = step->add_replicas();
+  row->set_replica(replica);
+  return row;
+}
+
+void BuildState::EmitStep(int stage, int replica, int index) {
+  v1::BuildEvent::StepChanged& change = *Add().mutable_step_changed();
+  change.set_stage(stage);
+  change.set_replica(replica);
+  *change.mutable_step() = *FindStep(stage, index);
+}
+
+void BuildState::StepStarted(int stage, int replica, int index, const StepFact& fact) {
+  v1::StepView* step = FindStep(stage, index);
+  if (replica == 0) {
+    stages_[stage].phase = Phase::kRunning;
+    step->set_status(v1::STEP_RUNNING);
+    step->set_worker(fact.worker);
+    step->set_emulated(fact.emulated);
+    step->set_execution(fact.execution);
+    step->set_key(fact.key);
+  } else {
+    this->replica(stage, replica).phase = Phase::kRunning;
+    v1::ReplicaStep* row = FindReplica(step, replica);
+    row->set_status(v1::STEP_RUNNING);
+    row->set_worker(fact.worker);
+  }
+  EmitStep(stage, replica, index);
+}
+
+void BuildState::StepFinished(int stage, int replica, int index, const StepFact& fact, v1::StepStatus status) {
+  v1::StepView* step = FindStep(stage, index);
+  if (replica > 0) {
+    v1::ReplicaStep* row = FindReplica(step, replica);
+    row->set_status(status);
+    row->set_worker(fact.worker);
+    row->set_seconds(fact.seconds);
+    if (status != v1::STEP_FAILED) *row->mutable_layer() = fact.layer;
+    EmitStep(stage, replica, index);
+    return;
+  }
+  StageRun& run = stages_[stage];
+  // A restored build walks over what it has already told; an attempt that was begun and could be
+  // resumed stays "executed".
+  const bool told = IsTerminal(step->status()) && step->execution() == fact.execution;
+  if (status != v1::STEP_FAILED) {
+    run.facts[index] = fact;
+    run.chain.push_back(fact.layer);
+    run.next = index + 1;
+  }
+  if (told) return;
+  step->set_status(status);
+  step->set_seconds(fact.seconds);
+  step->set_content_bytes(fact.content_bytes);
+  step->set_worker(fact.worker);
+  step->set_emulated(fact.emulated);
+  step->set_execution(fact.execution);
+  step->set_key(fact.key);
+  if (status == v1::STEP_FAILED) {
+    step->set_exit_code(fact.exit_code);
+    step->set_failure(fact.failure);
+  } else {
+    *step->mutable_layer() = fact.layer;
+  }
+  EmitStep(stage, replica, index);
+}
+
+void BuildState::StepInterrupted(int stage, int replica, int index) {
+  v1::StepView* step = FindStep(stage, index);
+  if (replica > 0) {
+    v1::ReplicaStep* row = FindReplica(step, replica);
+    if (row->status() != v1::STEP_RUNNING) return;
+    row->set_status(v1::STEP_WAITING);
+  } else {
+    if (step->status() != v1::STEP_RUNNING) return;
+    step->set_status(v1::STEP_WAITING);
+    step->set_execution(0);
+  }
+  EmitStep(stage, replica, index);
+}
+
+void BuildState::StageDone(int stage) {
+  stages_[stage].phase = Phase::kDone;
+  int64_t bytes = 0;
+  for (const v1::Layer& layer : ChainBefore(stage, plan_.stages(stage).steps_size())) {
+    bytes += layer.tar().size_bytes();
+  }
+  v1::StageView* view = view_.mutable_stages(stage);
+  if (view->size_bytes() == bytes) return;
+  view->set_size_bytes(bytes);
+  v1::BuildEvent::StageChanged& change = *Add().mutable_stage_changed();
+  change.set_stage(stage);
+  change.set_size_bytes(bytes);
+}
+
+void BuildState::StageFailed(int stage, v1::BuildStatus status, std::string_view message) {
+  stages_[stage].phase = Phase::kFailed;
+  view_.mutable_stages(stage)->set_message(std::string(message));
+  for (size_t i = 0; i < cell_stages_.size(); ++i) {
+    if (!cell_stages_[i].contains(stage) || IsTerminal(view_.cells(i).status())) continue;
+    v1::CellView cell = view_.cells(i);
+    cell.set_status(status);
+    cell.set_message(std::string(message));
+    CellFinished(cell);
+  }
+}
+
+void BuildState::StageCancelled(int stage) {
+  stages_[stage].phase = Phase::kCancelled;
+  for (int i = 0; i < view_.stages(stage).steps_size(); ++i) {
+    const v1::StepStatus status = view_.stages(stage).steps(i).status();
+    if (status != v1::STEP_RUNNING) continue;
+    FindStep(stage, i)->set_status(v1::STEP_CANCELLED);
+    EmitStep(stage, 0, i);
+  }
+}
+
+void BuildState::CellFinished(const v1::CellView& cell) {
+  *Add().mutable_cell_changed()->mutable_cell() = cell;
+  for (v1::CellView& known : *view_.mutable_cells()) {
+    if (plan::SamePlatform(known.platform(), cell.platform())) known = cell;
+  }
+}
+
+void BuildState::SetStatus(v1::BuildStatus status, std::string_view message) {
+  if (view_.status() == status && view_.message() == message) return;
+  view_.set_status(status);
+  view_.set_message(std::string(message));
+  v1::BuildEvent::StatusChanged& change = *Add().mutable_status_changed();
+  change.set_status(status);
+  change.set_message(std::string(message));
+}
+
+void BuildState::Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest) {
+  view_.set_status(status);
+  view_.set_message(std::string(message));
+  view_.set_index_digest(std::string(index_digest));
+  view_.set_finished_at(now_);
+  v1::BuildEvent::StatusChanged& change = *Add().mutable_status_changed();
+  change.set_status(status);
+  change.set_message(std::string(message));
+  change.set_index_digest(std::string(index_digest));
+}
+
+void BuildState::Notice(bool warning, std::string text) {
+  if (warning) view_.add_warnings(text);
+  v1::BuildEvent::Notice& notice = *Add().mutable_notice();
+  notice.set_warning(warning);
+  notice.set_text(std::move(text));
+}
+
+void BuildState::BasePinned(const v1::PinnedImage& base) {
+  v1::BuildEvent::BasePinned& pinned = *Add().mutable_base_pinned();
+  pinned.set_reference(base.reference());
+  *pinned.mutable_platform() = base.platform();
+  pinned.set_manifest_digest(base.manifest_digest());
+  pinned.set_stand_in(base.stand_in());
+}
+
+std::set<int> BuildState::StagesOf(int cell) const { return cell_stages_[cell]; }
+
+std::vector<int> BuildState::CellsToFinish() const {
+  std::vector<int> cells;
+  for (int i = 0; i < static_cast<int>(cell_stages_.size()); ++i) {
+    if (IsTerminal(view_.cells(i).status()) || finishing_.contains(i)) continue;
+    const bool over = std::all_of(cell_stages_[i].begin(), cell_stages_[i].end(), [&](int stage) {
+      return stages_[stage].phase == Phase::kDone &&
+             std::all_of(replicas_[stage].begin(), replicas_[stage].end(),
+                         [](const ReplicaRun& run) { return Over(run.phase); });
+    });
+    if (over) cells.push_back(i);
+  }
+  return cells;
+}
+
+bool BuildState::AllCellsOver() const {
+  return planned_ && std::all_of(view_.cells().begin(), view_.cells().end(),
+                                 [](const v1::CellView& cell) { return IsTerminal(cell.status()); });
+}
+
+}  // namespace crossmill::core

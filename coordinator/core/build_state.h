@@ -1,0 +1,158 @@
+// One build while it runs: its plan, how far each stage and replica is, and the view and events that
+// follow from it. Pure: it is told what happened and when, and answers what comes next.
+//
+// Not thread safe: the engine owns it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/digest.h"
+#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/plan.pb.h"
+
+namespace crossmill::core {
+
+// What is known of one finished execution of a step.
+struct StepFact {
+  int64_t execution = 0;
+  std::string key;
+  v1::Layer layer;
+  double seconds = 0;
+  int64_t content_bytes = 0;
+  std::string worker;
+  std::string host_id;
+  std::string host_name;
+  bool emulated = false;
+  // Unix time in nanoseconds.
+  int64_t finished_at = 0;
+  // Non-zero or a message: the step failed there.
+  int exit_code = 0;
+  std::string failure;
+};
+
+enum class Phase {
+  // Waits for other stages.
+  kBlocked,
+  // Waits for an execution of another build (or stage) that it joined.
+  kJoined,
+  kQueued,
+  kRunning,
+  kDone,
+  kFailed,
+  kCancelled,
+};
+
+// A stage's first execution.
+struct StageRun {
+  Phase phase = Phase::kBlocked;
+  // Index into StagePlan.steps of the first step that is not done.
+  int next = 0;
+  // Root file system before `next`: bottom first.
+  std::vector<v1::Layer> chain;
+  // Per index into StagePlan.steps; empty for metadata.
+  std::vector<std::optional<StepFact>> facts;
+  // Parallel to StagePlan.exports.
+  std::vector<std::optional<Digest>> exports;
+  // Stages whose end it waits for.
+  std::set<int> needs;
+  int infrastructure_failures = 0;
+};
+
+// A stage's replica r >= 1: it begins when the first execution is done.
+struct ReplicaRun {
+  Phase phase = Phase::kBlocked;
+  // Range of indexes into StagePlan.steps that it executes.
+  int first = 0;
+  int last = -1;
+  int infrastructure_failures = 0;
+  // Why it could not be executed.
+  std::string problem;
+};
+
+class BuildState {
+ public:
+  // `view` holds id, options and what earlier events added up to.
+  explicit BuildState(v1::BuildView view);
+
+  // All that follows happens at `now` (Unix time in nanoseconds).
+  void Enter(int64_t now) { now_ = now; }
+  // Events since the last call, numbered.
+  std::vector<v1::BuildEvent> TakeEvents();
+
+  // Context sources must be resolved. After a restart the plan is the same again.
+  void SetPlan(v1::BuildPlan plan);
+  bool planned() const { return planned_; }
+
+  const v1::BuildView& view() const { return view_; }
+  const v1::BuildPlan& plan() const { return plan_; }
+  int64_t id() const { return view_.id(); }
+  int replicas() const;
+
+  StageRun& stage(int index) { return stages_[index]; }
+  ReplicaRun& replica(int stage, int replica) { return replicas_[stage][replica - 1]; }
+  int stage_count() const { return static_cast<int>(stages_.size()); }
+
+  // Blocked stages that have all they need and are wanted.
+  std::vector<int> ReadyStages() const;
+  // A live cell needs the stage.
+  bool Wanted(int stage) const;
+  // The step with its export blobs filled in; its producers must be done.
+  v1::Step ResolveStep(int stage, int index) const;
+  // Root file system before step `index` of a stage that is done so far.
+  std::vector<v1::Layer> ChainBefore(int stage, int index) const;
+
+  // The stage from step `first` on (its steps up to `last`, which may be before `first`, and the exports
+  // that are not there yet), ready to lease.
+  v1::Task MakeTask(int stage, int first) const;
+  v1::Task MakeReplicaTask(int stage, int replica) const;
+
+  void StepStarted(int stage, int replica, int index, const StepFact& fact);
+  // `status`: EXECUTED, CACHED, SHARED or FAILED; of replica 0 it moves the stage on.
+  void StepFinished(int stage, int replica, int index, const StepFact& fact, v1::StepStatus status);
+  // The attempt is over without a result: the step waits again.
+  void StepInterrupted(int stage, int replica, int index);
+  void StageDone(int stage);
+  // Fails the cells that need the stage; `status` FAILED or INFRASTRUCTURE_FAILED.
+  void StageFailed(int stage, v1::BuildStatus status, std::string_view message);
+  void StageCancelled(int stage);
+
+  void CellFinished(const v1::CellView& cell);
+  void Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest);
+  void SetStatus(v1::BuildStatus status, std::string_view message);
+  void Notice(bool warning, std::string text);
+  void BasePinned(const v1::PinnedImage& base);
+
+  // Cells that are neither finished nor being finished and whose stages and replicas are all over.
+  std::vector<int> CellsToFinish() const;
+  // True once per cell: the engine is working on its end.
+  void MarkFinishing(int cell) { finishing_.insert(cell); }
+  bool AllCellsOver() const;
+  std::set<int> StagesOf(int cell) const;
+
+ private:
+  v1::BuildEvent& Add();
+  void InitialView();
+  v1::StepView* FindStep(int stage, int index);
+  void EmitStep(int stage, int replica, int index);
+  static v1::ReplicaStep* FindReplica(v1::StepView* step, int replica);
+
+  v1::BuildView view_;
+  v1::BuildPlan plan_;
+  bool planned_ = false;
+  int64_t now_ = 0;
+  int64_t last_event_ = 0;
+  std::vector<v1::BuildEvent> events_;
+  std::vector<StageRun> stages_;
+  std::vector<std::vector<ReplicaRun>> replicas_;
+  // Per cell: stages it needs.
+  std::vector<std::set<int>> cell_stages_;
+  std::set<int> finishing_;
+};
+
+}  // namespace crossmill::core

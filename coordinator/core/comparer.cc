@@ -1,0 +1,242 @@
+#include "coordinator/core/comparer.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "common/base/status.h"
+#include "coordinator/core/image_reach.h"
+
+namespace crossmill::core {
+namespace {
+
+const v1::Step* FindStep(const v1::BuildPlan& plan, const StepExecutions& executions) {
+  if (executions.stage >= static_cast<uint32_t>(plan.stages_size())) return nullptr;
+  for (const v1::Step& step : plan.stages(static_cast<int>(executions.stage)).steps()) {
+    if (step.number() == executions.step_number) return &step;
+  }
+  return nullptr;
+}
+
+std::string Count(size_t count, std::string_view one) { return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s"); }
+
+std::string Place(const v1::StepComparison& step) {
+  return fmt::format("step {} of stage {} ({}:{})", step.step_number(), step.stage_name(), step.range().file(),
+                     step.range().first_line());
+}
+
+// Judges one cell. Used once.
+class CellJudge {
+ public:
+  explicit CellJudge(const CellExecutions& input)
+      : input_(input),
+        cell_(input.plan->cells(static_cast<int>(input.cell))),
+        reach_(*input.plan, cell_.target_stage()),
+        stages_(StagesOfCell(*input.plan, input.cell)) {}
+
+  v1::CellComparison Judge() {
+    *result_.mutable_platform() = cell_.platform();
+    for (const std::string& digest : input_.image_digests) result_.add_image_digests(digest);
+    for (const StepExecutions& step : input_.steps) AddStep(step);
+    FindMissingSteps();
+    result_.set_hosts(static_cast<uint32_t>(fewest_hosts_.value_or(0)));
+    result_.set_executions(static_cast<uint32_t>(fewest_executions_.value_or(0)));
+    result_.set_same_host(all_hosts_.size() == 1 && result_.executions() > 1);
+    Decide();
+    return std::move(result_);
+  }
+
+ private:
+  void AddStep(const StepExecutions& executions) {
+    const v1::Step* planned = FindStep(*input_.plan, executions);
+    if (planned == nullptr || executions.witnesses.empty()) return;
+    if (!std::binary_search(stages_.begin(), stages_.end(), executions.stage)) return;
+    seen_.insert({executions.stage, executions.step_number});
+    v1::StepComparison* step = result_.add_steps();
+    step->set_stage(executions.stage);
+    step->set_stage_name(input_.plan->stages(static_cast<int>(executions.stage)).name());
+    step->set_step_number(executions.step_number);
+    *step->mutable_range() = planned->range();
+    step->set_text(planned->text());
+    CountWitnesses(executions, step);
+    if (!step->agrees()) AddDifferences(executions, step);
+  }
+
+  void CountWitnesses(const StepExecutions& executions, v1::StepComparison* step) {
+    std::set<std::string> hosts;
+    std::set<std::string> workers;
+    size_t failed = 0;
+    bool agrees = true;
+    const std::string& first = executions.witnesses.front().layer().tar().hash();
+    for (const v1::Witness& witness : executions.witnesses) {
+      *step->add_witnesses() = witness;
+      hosts.insert(witness.host_id());
+      workers.insert(witness.worker());
+      all_hosts_.insert(witness.host_id());
+      const std::string& layer = witness.layer().tar().hash();
+      if (layer.empty()) ++failed;
+      if (layer != first) agrees = false;
+    }
+    step->set_agrees(agrees);
+    if (failed > 0 && failed < executions.witnesses.size() && !flaky_.has_value()) flaky_ = result_.steps_size() - 1;
+    const auto keep_fewest = [](std::optional<size_t>* fewest, size_t count) {
+      *fewest = std::min(fewest->value_or(count), count);
+    };
+    keep_fewest(&fewest_hosts_, hosts.size());
+    keep_fewest(&fewest_workers_, workers.size());
+    keep_fewest(&fewest_executions_, executions.witnesses.size());
+  }
+
+  void AddDifferences(const StepExecutions& executions, v1::StepComparison* step) {
+    const size_t total = std::max<size_t>(executions.differences_total, executions.differences.size());
+    std::vector<const v1::PathDifference*> reaching;
+    std::vector<const v1::PathDifference*> others;
+    for (const v1::PathDifference& difference : executions.differences) {
+      (reach_.Reaches(executions.stage, difference) ? reaching : others).push_back(&difference);
+    }
+    // Layers that differ in unknown paths, or in none (their bytes alone): nothing shows that they stay outside.
+    const bool incomplete = reach_.IsConnected(executions.stage) && (total == 0 || total > executions.differences.size());
+    step->set_reaches_image(!reaching.empty() || incomplete || reach_.IsInImage(executions.stage));
+    step->set_differences_total(static_cast<uint32_t>(total));
+    NoteReaching(executions.stage, *step, reaching, incomplete);
+    reaching.insert(reaching.end(), others.begin(), others.end());
+    for (const v1::PathDifference* difference : reaching) {
+      if (static_cast<size_t>(step->differences_size()) >= input_.difference_limit) break;
+      *step->add_differences() = *difference;
+    }
+  }
+
+  void NoteReaching(uint32_t stage, const v1::StepComparison& step, const std::vector<const v1::PathDifference*>& reaching,
+                    bool incomplete) {
+    if (!step.reaches_image()) {
+      ++divergent_elsewhere_;
+      return;
+    }
+    ++divergent_in_image_;
+    if (!reach_.IsInImage(stage)) exports_differ_ = true;
+    const auto is_time = [](const v1::PathDifference* d) { return d->kind() == v1::PathDifference::TIME; };
+    if (incomplete || !std::all_of(reaching.begin(), reaching.end(), is_time)) more_than_times_ = true;
+    if (reason_step_.has_value()) return;
+    reason_step_ = result_.steps_size() - 1;
+    reaching_paths_ = reaching.size();
+    if (!reaching.empty()) reason_path_ = reaching.front()->path();
+  }
+
+  // A step that was to be compared and has no executions at all.
+  void FindMissingSteps() {
+    for (const uint32_t stage : stages_) {
+      for (const v1::Step& step : input_.plan->stages(static_cast<int>(stage)).steps()) {
+        if (step.action_case() == v1::Step::ACTION_NOT_SET) continue;
+        if (!seen_.contains({stage, step.number()})) fewest_hosts_ = fewest_workers_ = fewest_executions_ = 0;
+      }
+    }
+  }
+
+  void Decide() {
+    if (input_.wanted < 2) return Set(v1::UNVERIFIED, "none", "no verification was asked for");
+    if (flaky_.has_value()) {
+      return Set(v1::FLAKY, "none", fmt::format("{} succeeded in one execution and failed in another", Place(result_.steps(*flaky_))));
+    }
+    if (divergent_in_image_ > 0) return Set(v1::UNREPRODUCIBLE, DivergentLevel(), DivergentReason());
+    if (result_.steps_size() == 0 && !fewest_executions_.has_value()) {
+      return Set(v1::REPRODUCIBLE, AgreeingLevel(), "no step is executed: the image is its base and its config");
+    }
+    const size_t distinct = (input_.allow_same_host ? fewest_workers_ : fewest_hosts_).value_or(0);
+    if (distinct < input_.wanted) {
+      const std::string_view what = input_.allow_same_host ? "worker" : "host";
+      return Set(v1::INCONCLUSIVE, "none",
+                 fmt::format("{} were asked for, but not every step ran on more than {}", Count(input_.wanted, what),
+                             distinct == 0 ? "none" : Count(distinct, what)));
+    }
+    std::string reason = fmt::format("{} on {} gave the same bytes", Count(*fewest_executions_, "execution"), Hosts());
+    if (divergent_elsewhere_ > 0) {
+      reason += fmt::format("; {} differ{} in paths that do not reach the image", Count(divergent_elsewhere_, "step"),
+                            divergent_elsewhere_ == 1 ? "s" : "");
+    }
+    Set(v1::REPRODUCIBLE, AgreeingLevel(), reason);
+  }
+
+  std::string Hosts() const { return result_.same_host() ? "the same host" : Count(result_.hosts(), "host"); }
+
+  static bool AllEqual(const std::vector<std::string>& digests) {
+    return digests.size() > 1 && std::all_of(digests.begin(), digests.end(), [&](const std::string& digest) {
+             return !digest.empty() && digest == digests.front();
+           });
+  }
+
+  // Every step of the image agrees, so diffIDs do; the digests say whether more does.
+  std::string AgreeingLevel() const {
+    if (AllEqual(input_.image_digests)) return "image";
+    return AllEqual(input_.config_digests) ? "config" : "layers";
+  }
+
+  std::string DivergentLevel() const {
+    if (!more_than_times_) return "manifests";
+    return exports_differ_ ? "none" : "exports";
+  }
+
+  std::string DivergentReason() const {
+    const v1::StepComparison& step = result_.steps(*reason_step_);
+    std::string reason = fmt::format("{} gives different bytes", Place(step));
+    if (reaching_paths_ > 0) {
+      reason += fmt::format(" in {} that {} the image, first /{}", Count(reaching_paths_, "path"),
+                            reaching_paths_ == 1 ? "reaches" : "reach", reason_path_);
+    }
+    if (divergent_in_image_ > 1) reason += fmt::format("; {} more in the image", Count(divergent_in_image_ - 1, "step"));
+    if (divergent_elsewhere_ > 0) reason += fmt::format("; {} elsewhere", Count(divergent_elsewhere_, "step"));
+    return reason;
+  }
+
+  void Set(v1::Verdict verdict, const std::string& level, const std::string& reason) {
+    result_.set_verdict(verdict);
+    result_.set_level(level);
+    result_.set_reason(reason);
+  }
+
+  const CellExecutions& input_;
+  const v1::CellPlan& cell_;
+  ImageReach reach_;
+  std::vector<uint32_t> stages_;
+  v1::CellComparison result_;
+
+  std::set<std::pair<uint32_t, uint32_t>> seen_;
+  std::set<std::string> all_hosts_;
+  // Over all steps; nullopt: no step yet.
+  std::optional<size_t> fewest_hosts_;
+  std::optional<size_t> fewest_workers_;
+  std::optional<size_t> fewest_executions_;
+  // Index into result_.steps.
+  std::optional<int> flaky_;
+  size_t divergent_in_image_ = 0;
+  size_t divergent_elsewhere_ = 0;
+  bool exports_differ_ = false;
+  bool more_than_times_ = false;
+  // The first divergent step that reaches the image.
+  std::optional<int> reason_step_;
+  size_t reaching_paths_ = 0;
+  std::string reason_path_;
+};
+
+}  // namespace
+
+v1::CellComparison CompareCell(const CellExecutions& executions) { return CellJudge(executions).Judge(); }
+
+std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell) {
+  std::set<uint32_t> found;
+  std::vector<uint32_t> waiting = {plan.cells(static_cast<int>(cell)).target_stage()};
+  while (!waiting.empty()) {
+    const uint32_t stage = waiting.back();
+    waiting.pop_back();
+    if (!found.insert(stage).second) continue;
+    const v1::StagePlan& planned = plan.stages(static_cast<int>(stage));
+    if (planned.base_case() == v1::StagePlan::kBaseStage) waiting.push_back(planned.base_stage());
+    for (const v1::Step& step : planned.steps()) {
+      for (const v1::CopySource& source : step.copy().sources()) {
+        if (source.has_export_()) waiting.push_back(source.export_().stage());
+      }
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+}  // namespace crossmill::core

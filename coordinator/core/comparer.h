@@ -1,0 +1,62 @@
+// The verdict on one cell: did its steps give the same bytes wherever they ran, and if not, does the
+// difference reach the image? Pure; the rules are those of docs/architecture.md, "Reproducibility".
+//
+// A replica executes each step on the first execution's layers, so each step is judged alone: a step whose
+// layers differ is divergent, whatever came before it. That is also why equal image digests prove nothing
+// when a step of another stage diverged: the replica copied from the first's stage.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "crossmill/v1/plan.pb.h"
+#include "crossmill/v1/report.pb.h"
+
+namespace crossmill::core {
+
+// The executions of one step.
+struct StepExecutions {
+  // Index into BuildPlan.stages.
+  uint32_t stage = 0;
+  // Step.number.
+  uint32_t step_number = 0;
+  // The first is the one the build went on from. A witness without a layer failed.
+  std::vector<v1::Witness> witnesses;
+  // First against the first that disagrees; complete, or differences_total says how many there are.
+  std::vector<v1::PathDifference> differences;
+  // 0: as many as in `differences`.
+  uint32_t differences_total = 0;
+};
+
+struct CellExecutions {
+  const v1::BuildPlan* plan = nullptr;  // not owned
+  // Index into BuildPlan.cells.
+  uint32_t cell = 0;
+  // Every step with an action of every stage that the cell needs. Steps of other stages are ignored.
+  std::vector<StepExecutions> steps;
+  // --verify N: executions wanted of each step, on so many hosts.
+  uint32_t wanted = 0;
+  // Distinct workers count, whatever hosts they run on.
+  bool allow_same_host = false;
+  // "sha256:..." of the image manifest and of the config, of the first and of each replica in order. The
+  // configs may be left out.
+  std::vector<std::string> image_digests;
+  std::vector<std::string> config_digests;
+  // Differences kept per step in the result; those that reach the image come first.
+  size_t difference_limit = 200;
+};
+
+// Verdicts:
+//   UNVERIFIED      fewer than two executions were asked for
+//   FLAKY           a step succeeded in one execution and failed in another
+//   UNREPRODUCIBLE  a divergent step reaches the image
+//   INCONCLUSIVE    none does so far, but a step has too few executions, or on too few hosts (workers)
+//   REPRODUCIBLE    otherwise; divergent steps that do not reach the image are still in `steps`
+// A divergent step whose differences are not all known counts as reaching if its stage is copied from.
+v1::CellComparison CompareCell(const CellExecutions& executions);
+
+// The stages that a cell needs: its target, and over FROM and COPY --from all before it. Ascending.
+std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell);
+
+}  // namespace crossmill::core

@@ -1,0 +1,158 @@
+// Places tasks on workers. Pure: it is given the time, does no I/O, and decides only who runs what.
+//
+// FIFO over tasks, native workers before emulated ones: while a native worker is connected a task
+// waits for it; a task that executes nothing (COPY and metadata only) runs on any architecture.
+// Tasks of one group (the first execution of a stage and its replicas) can be kept on distinct hosts
+// or distinct workers. Leases are numbered and fenced: what is reported under another number than the
+// one that is active is refused.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/base/mutex.h"
+#include "crossmill/v1/worker.pb.h"
+
+namespace crossmill::core {
+
+using TaskId = uint64_t;
+using LeaseNumber = uint64_t;
+
+enum class Spread {
+  // Anywhere.
+  kNone,
+  // On a worker that is not in `excluded_workers` and runs no other task of the group.
+  kWorkers,
+  // On a host that is not in `excluded_hosts` and runs no other task of the group.
+  kHosts,
+};
+
+struct Requirements {
+  v1::Platform platform;
+  // Executes nothing of that platform: any worker will do.
+  bool neutral = false;
+  bool forbid_emulation = false;
+  Spread spread = Spread::kNone;
+  // Tasks with the same non-zero group are spread.
+  uint64_t group = 0;
+  std::set<std::string> excluded_hosts;
+  std::set<std::string> excluded_workers;
+  // For messages: "builder on linux/arm64".
+  std::string description;
+};
+
+struct Assignment {
+  LeaseNumber lease;
+  TaskId task;
+  std::string worker;
+  bool emulated;
+};
+
+// A lease whose worker fell silent, left, or did not take it up again.
+struct LostLease {
+  LeaseNumber lease;
+  TaskId task;
+  std::string worker;
+  std::string reason;
+};
+
+// A task that no connected worker can ever run.
+struct UnplaceableTask {
+  TaskId task;
+  std::string reason;
+};
+
+struct SchedulerOptions {
+  // Silence after which a worker's leases expire.
+  absl::Duration worker_timeout = absl::Seconds(30);
+};
+
+// Snapshot of one worker for display.
+struct WorkerStatus {
+  v1::WorkerInfo info;
+  bool connected = false;
+  bool draining = false;
+  absl::Time last_seen;
+  std::map<LeaseNumber, TaskId> leases;
+};
+
+// Thread safe: one lock, no calls out of it except `new_lease`, which must not call back.
+class Scheduler {
+ public:
+  // `new_lease` numbers a lease for (task, worker); numbers never repeat, also after a restart.
+  using NewLease = std::function<LeaseNumber(TaskId, const std::string& worker)>;
+
+  Scheduler(SchedulerOptions options, NewLease new_lease);
+
+  // A worker is there (again). Returns its leases that are still wanted, of the `reported` ones; all
+  // others of that worker are lost and returned by the next Expire.
+  std::set<LeaseNumber> Connect(const v1::WorkerInfo& info, const std::set<LeaseNumber>& reported, bool draining,
+                                absl::Time now);
+  void Heartbeat(const std::string& worker, absl::Time now);
+  // The stream is gone: nothing new is placed there, its leases expire after the time-out.
+  void Disconnect(const std::string& worker, absl::Time now);
+
+  void Enqueue(TaskId task, Requirements requirements, absl::Time now);
+  // A lease that was active before a restart: held for its worker until the time-out.
+  void Restore(LeaseNumber lease, TaskId task, Requirements requirements, const std::string& worker, absl::Time now);
+  // Forgets a queued or leased task.
+  void Remove(TaskId task);
+
+  // ABORTED unless `lease` is active and held by `worker`.
+  absl::Status Check(LeaseNumber lease, const std::string& worker) const;
+  // Ends an active lease and its task: the slot is free again.
+  void Finish(LeaseNumber lease);
+
+  std::vector<LostLease> Expire(absl::Time now);
+  std::vector<Assignment> Assign(absl::Time now);
+  // Queued tasks that no connected worker can ever run, waiting for at least `grace`.
+  std::vector<UnplaceableTask> Unplaceable(absl::Time now, absl::Duration grace) const;
+
+  std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
+  std::vector<WorkerStatus> Workers() const;
+
+ private:
+  struct Worker {
+    v1::WorkerInfo info;
+    bool connected = false;
+    bool draining = false;
+    absl::Time last_seen;
+    std::map<LeaseNumber, TaskId> leases;
+  };
+  struct Task {
+    Requirements requirements;
+    absl::Time queued_since;
+    LeaseNumber lease = 0;
+    std::string worker;
+  };
+
+  enum class Fit { kNever, kEmulated, kNative };
+  // What the worker could do for the task, ignoring slots and what runs now.
+  static Fit FitOf(const Worker& worker, const Requirements& requirements);
+  bool SpreadAllows(const Worker& worker, const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Worker* Choose(const Task& task, bool* emulated) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string WhyUnplaceable(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Lose(Worker& worker, LeaseNumber lease, std::string reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const SchedulerOptions options_;
+  const NewLease new_lease_;
+
+  mutable Mutex mutex_;
+  std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
+  std::map<TaskId, Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  std::deque<TaskId> queue_ ABSL_GUARDED_BY(mutex_);
+  std::map<LeaseNumber, std::string> lease_workers_ ABSL_GUARDED_BY(mutex_);
+  // Leased tasks per group: what is spread looks here.
+  std::map<uint64_t, std::set<TaskId>> groups_ ABSL_GUARDED_BY(mutex_);
+  std::vector<LostLease> lost_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace crossmill::core

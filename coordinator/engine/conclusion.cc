@@ -1,0 +1,211 @@
+#include "coordinator/engine/conclusion.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/base/status.h"
+#include "common/oci/layer_manifest.h"
+#include "common/oci/manifest_diff.h"
+#include "common/plan/platform.h"
+#include "coordinator/core/comparer.h"
+#include "coordinator/engine/step_cache.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+constexpr size_t kDifferenceLimit = 200;
+
+// Root file system that `stage` starts from: of a base image, or nothing.
+const v1::PinnedImage* BaseOf(const v1::BuildPlan& plan, int stage) {
+  const v1::StagePlan* at = &plan.stages(stage);
+  while (at->base_case() == v1::StagePlan::kBaseStage) at = &plan.stages(at->base_stage());
+  return at->base_case() == v1::StagePlan::kBaseImage ? &plan.bases(at->base_image()) : nullptr;
+}
+
+v1::Witness WitnessOf(const core::StepFact& fact) {
+  v1::Witness witness;
+  witness.set_worker(fact.worker);
+  witness.set_host_id(fact.host_id);
+  witness.set_host_name(fact.host_name);
+  witness.set_emulated(fact.emulated);
+  witness.set_finished_at(fact.finished_at);
+  if (fact.exit_code == 0 && fact.failure.empty()) *witness.mutable_layer() = fact.layer;
+  return witness;
+}
+
+// The first execution and at most wanted - 1 others, each on a host (worker) of its own.
+absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, const core::StepFact& fact,
+                                                     storage::RecordStore& records) {
+  std::vector<v1::Witness> witnesses = {WitnessOf(fact)};
+  const bool by_worker = input.options.allow_same_host();
+  std::set<std::string> seen = {by_worker ? fact.worker : fact.host_id};
+  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records.Witnesses(fact.key, input.since));
+  for (const storage::Execution& execution : executions) {
+    if (witnesses.size() >= input.options.verify()) break;
+    if (input.options.forbid_emulation() && execution.emulated) continue;
+    if (seen.insert(by_worker ? execution.worker : execution.host_id).second) {
+      witnesses.push_back(WitnessOf(FactOf(execution)));
+    }
+  }
+  return witnesses;
+}
+
+bool SameLayer(const v1::Layer& a, const v1::Layer& b) { return a.tar().hash() == b.tar().hash(); }
+
+absl::Status AddDifferences(BlobStore& blobs, core::StepExecutions* step) {
+  const v1::Layer& first = step->witnesses.front().layer();
+  for (const v1::Witness& witness : step->witnesses) {
+    if (!witness.has_layer() || SameLayer(first, witness.layer())) continue;
+    ASSIGN_OR_RETURN(const std::string first_bytes, blobs.Get(FromProto(first.manifest())));
+    ASSIGN_OR_RETURN(const std::string second_bytes, blobs.Get(FromProto(witness.layer().manifest())));
+    ASSIGN_OR_RETURN(const oci::LayerManifest first_manifest, oci::LayerManifest::Parse(first_bytes));
+    ASSIGN_OR_RETURN(const oci::LayerManifest second_manifest, oci::LayerManifest::Parse(second_bytes));
+    step->differences = oci::DiffManifests(first_manifest, second_manifest, SIZE_MAX, &step->differences_total);
+    return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+// The target's root file system as replica `replica` made it: its own layer where it has one.
+std::vector<v1::Layer> ReplicaChain(const CellInput& input, const std::vector<core::StepExecutions>& steps,
+                                    uint32_t replica) {
+  std::vector<v1::Layer> chain = input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
+  for (const core::StepExecutions& step : steps) {
+    if (step.witnesses.size() <= replica || !step.witnesses[replica].has_layer()) continue;
+    for (v1::Layer& layer : chain) {
+      if (SameLayer(layer, step.witnesses.front().layer())) layer = step.witnesses[replica].layer();
+    }
+  }
+  return chain;
+}
+
+// Clamp values of the layers that `stage` and the stages below it made, bottom first.
+std::vector<int64_t> LayerTimes(const v1::BuildPlan& plan, int stage) {
+  const v1::StagePlan& at = plan.stages(stage);
+  std::vector<int64_t> times;
+  if (at.base_case() == v1::StagePlan::kBaseStage) times = LayerTimes(plan, static_cast<int>(at.base_stage()));
+  for (const v1::Step& step : at.steps()) {
+    if (step.action_case() != v1::Step::ACTION_NOT_SET) times.push_back(step.clamp_time());
+  }
+  return times;
+}
+
+absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vector<v1::Layer>& chain,
+                                        ImageAssembler& assembler) {
+  const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
+  ImageParts parts;
+  parts.platform = input.plan.cells(input.cell).platform();
+  parts.planned_config = input.plan.stages(target).config();
+  parts.base = BaseOf(input.plan, target);
+  const size_t below = parts.base == nullptr ? 0 : parts.base->layers_size();
+  parts.layers.assign(chain.begin() + static_cast<ptrdiff_t>(below), chain.end());
+  parts.layer_times = LayerTimes(input.plan, target);
+  parts.epoch = input.plan.epoch();
+  parts.keep_times = input.plan.keep_times();
+  return assembler.AssembleImage(parts);
+}
+
+absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler, BlobStore& blobs,
+                      storage::RecordStore& records, v1::CellView* view) {
+  core::CellExecutions executions;
+  executions.plan = &input.plan;
+  executions.cell = input.cell;
+  executions.wanted = input.options.verify();
+  executions.allow_same_host = input.options.allow_same_host();
+  executions.difference_limit = kDifferenceLimit;
+  for (const CellInput::StepInput& step : input.steps) {
+    core::StepExecutions& row = executions.steps.emplace_back();
+    row.stage = step.stage;
+    row.step_number = step.number;
+    if (executions.wanted < 2) {
+      row.witnesses = {WitnessOf(step.fact)};
+      continue;
+    }
+    ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step.fact, records));
+    RETURN_IF_ERROR(AddDifferences(blobs, &row));
+  }
+  executions.image_digests = {image.manifest.Oci()};
+  const auto& first_chain = input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
+  for (uint32_t replica = 1; replica < executions.wanted; ++replica) {
+    const std::vector<v1::Layer> chain = ReplicaChain(input, executions.steps, replica);
+    const bool same = std::equal(chain.begin(), chain.end(), first_chain.begin(), first_chain.end(), SameLayer);
+    AssembledImage own = image;
+    if (!same) {
+      ASSIGN_OR_RETURN(own, Assemble(input, chain, assembler));
+    }
+    executions.image_digests.push_back(own.manifest.Oci());
+  }
+  *view->mutable_comparison() = core::CompareCell(executions);
+  if (!input.problems.empty() && view->comparison().verdict() == v1::INCONCLUSIVE) {
+    view->mutable_comparison()->set_reason(fmt::format("{}; {}", view->comparison().reason(), input.problems.front()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+CellInput MakeCellInput(core::BuildState& state, int cell, int64_t since) {
+  CellInput input;
+  input.plan = state.plan();
+  input.cell = cell;
+  input.view = state.view().cells(cell);
+  input.options = state.view().options();
+  input.since = since;
+  for (int stage : state.StagesOf(cell)) {
+    const v1::StagePlan& plan = input.plan.stages(stage);
+    for (int i = 0; i < plan.steps_size(); ++i) {
+      const auto& fact = state.stage(stage).facts[i];
+      if (fact) input.steps.push_back({stage, plan.steps(i).number(), *fact});
+    }
+    input.chains[stage] = state.ChainBefore(stage, plan.steps_size());
+    for (int replica = 1; replica <= state.replicas(); ++replica) {
+      const core::ReplicaRun& run = state.replica(stage, replica);
+      if (!run.problem.empty()) input.problems.push_back(run.problem);
+    }
+  }
+  return input;
+}
+
+v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
+                          storage::RecordStore& records) {
+  v1::CellView view = input.view;
+  const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
+  std::set<std::string> counted;
+  int64_t all_bytes = 0;
+  for (const auto& [stage, chain] : input.chains) {
+    for (const v1::Layer& layer : chain) {
+      if (stage == target) view.set_image_bytes(view.image_bytes() + layer.tar().size_bytes());
+      if (counted.insert(layer.tar().hash()).second) all_bytes += layer.tar().size_bytes();
+    }
+  }
+  view.set_all_stages_bytes(all_bytes);
+  view.set_emulated(std::any_of(input.steps.begin(), input.steps.end(),
+                                [](const CellInput::StepInput& step) { return step.fact.emulated; }));
+  const auto image = Assemble(input, input.chains.at(target), assembler);
+  absl::Status status = image.status();
+  if (image.ok()) {
+    view.set_image_digest(image->manifest.Oci());
+    ToProto(image->manifest, view.mutable_image_manifest());
+    status = Compare(input, *image, assembler, blobs, records, &view);
+  }
+  view.set_status(status.ok() ? v1::SUCCEEDED : v1::INFRASTRUCTURE_FAILED);
+  if (!status.ok()) {
+    view.set_message(fmt::format("{}: {}", plan::FormatPlatform(view.platform()), Sv(status.message())));
+  }
+  return view;
+}
+
+absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler) {
+  std::vector<AssembledImage> images;
+  for (const v1::CellView& cell : build.cells()) {
+    AssembledImage& image = images.emplace_back();
+    image.platform = cell.platform();
+    image.uncompressed_bytes = cell.image_bytes();
+    image.manifest = FromProto(cell.image_manifest());
+  }
+  const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
+  ASSIGN_OR_RETURN(const Digest index, assembler.AssembleIndex(images, names, fmt::format("build {}", build.id())));
+  return index.Oci();
+}
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,49 @@
+// The end of a cell and of a build: the image is assembled, the executions are compared, the verdict is
+// written. Jobs: they read and write blobs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/blob_store.h"
+#include "coordinator/core/build_state.h"
+#include "coordinator/images/image_assembler.h"
+#include "coordinator/storage/record_store.h"
+#include "crossmill/v1/build.pb.h"
+
+namespace crossmill::coordinator {
+
+// A copy of what the end of a cell needs, so that the job shares nothing with the engine.
+struct CellInput {
+  v1::BuildPlan plan;
+  int cell = 0;
+  v1::CellView view;
+  v1::BuildOptions options;
+  // Only executions begun then or later are witnesses (Unix nanoseconds).
+  int64_t since = 0;
+  struct StepInput {
+    int stage = 0;
+    uint32_t number = 0;
+    core::StepFact fact;
+  };
+  // Every executed step of every stage the cell needs, in order.
+  std::vector<StepInput> steps;
+  // Root file system of each needed stage when it was done.
+  std::map<int, std::vector<v1::Layer>> chains;
+  // Why replicas could not be executed.
+  std::vector<std::string> problems;
+};
+
+CellInput MakeCellInput(core::BuildState& state, int cell, int64_t since);
+
+// Never fails otherwise than by a cell that says why.
+v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
+                          storage::RecordStore& records);
+
+// The multi-platform index of a build whose cells all succeeded, named as asked; "sha256:...".
+absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler);
+
+}  // namespace crossmill::coordinator

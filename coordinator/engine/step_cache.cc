@@ -1,0 +1,45 @@
+#include "coordinator/engine/step_cache.h"
+
+#include <array>
+
+#include "common/base/status.h"
+
+namespace crossmill::coordinator {
+
+core::StepFact FactOf(const storage::Execution& execution) {
+  core::StepFact fact;
+  fact.execution = execution.id;
+  fact.key = execution.key;
+  fact.layer = execution.layer();
+  fact.seconds = static_cast<double>(execution.duration_ns) / 1e9;
+  fact.content_bytes = execution.content_bytes;
+  fact.worker = execution.worker;
+  fact.host_id = execution.host_id;
+  fact.host_name = execution.host_name;
+  fact.emulated = execution.emulated;
+  fact.finished_at = execution.finished_at.value_or(0);
+  fact.exit_code = execution.exit_code;
+  fact.failure = execution.failure;
+  return fact;
+}
+
+bool StepCache::IsDurable(const v1::Layer& layer) {
+  const std::array<Digest, 2> needed = {FromProto(layer.tar()), FromProto(layer.manifest())};
+  auto missing = blobs_.FindMissing(needed);
+  return missing.ok() && missing->empty();
+}
+
+absl::StatusOr<std::optional<StepCache::Hit>> StepCache::Find(const std::string& key, int64_t since,
+                                                              bool forbid_emulation) {
+  ASSIGN_OR_RETURN(std::optional<storage::Execution> found, records_.FindReusable(key, since, forbid_emulation));
+  if (!found || !IsDurable(found->layer())) return std::nullopt;
+  return Hit{FactOf(*found), found->build};
+}
+
+absl::StatusOr<std::optional<Digest>> StepCache::FindExport(const std::string& key) {
+  ASSIGN_OR_RETURN(std::optional<Digest> blob, records_.FindExport(key));
+  if (!blob || !blobs_.Has(*blob)) return std::nullopt;
+  return blob;
+}
+
+}  // namespace crossmill::coordinator

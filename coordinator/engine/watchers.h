@@ -1,0 +1,64 @@
+// Who watches which build: events and console output on their way to clients.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/result.pb.h"
+
+namespace crossmill::coordinator {
+
+// One thing a watcher is told.
+struct Watched {
+  std::optional<v1::BuildEvent> event = {};
+  // With `event` unset: a piece of console.
+  int64_t execution = 0;
+  uint32_t stage = 0;
+  uint32_t replica = 0;
+  int64_t offset = 0;
+  v1::LogChunk chunk = {};
+};
+
+// One client's queue. Thread safe.
+class Watcher {
+ public:
+  explicit Watcher(bool logs) : logs_(logs) {}
+  bool wants_logs() const { return logs_; }
+  void Push(Watched item);
+  // No more items will come.
+  void Close();
+  // The next item, or nothing after `timeout` or at the end (`ended` tells which).
+  std::optional<Watched> Next(std::chrono::milliseconds timeout, bool* ended);
+
+ private:
+  const bool logs_;
+  Mutex mutex_;
+  CondVar wake_;
+  std::deque<Watched> items_ ABSL_GUARDED_BY(mutex_);
+  size_t log_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// Thread safe.
+class Watchers {
+ public:
+  void Add(int64_t build, std::shared_ptr<Watcher> watcher);
+  void Remove(int64_t build, const std::shared_ptr<Watcher>& watcher);
+  void Publish(int64_t build, const std::vector<v1::BuildEvent>& events);
+  void PublishLog(int64_t build, const Watched& log);
+  // After the last event of a build.
+  void Close(int64_t build);
+  void CloseAll();
+
+ private:
+  Mutex mutex_;
+  std::map<int64_t, std::vector<std::shared_ptr<Watcher>>> watchers_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace crossmill::coordinator

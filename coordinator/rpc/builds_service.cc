@@ -1,0 +1,136 @@
+#include "coordinator/rpc/builds_service.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "common/base/status.h"
+#include "common/rpc/status_proto.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+constexpr int kDefaultPage = 50;
+constexpr int kMaxPage = 1000;
+constexpr int kLogPage = 1000;
+constexpr auto kPatience = std::chrono::milliseconds(200);
+
+}  // namespace
+
+grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
+                                        v1::SubmitBuildResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const auto submitted = engine_.Submit(request->submission(), request->idempotency_key());
+  if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
+  response->set_build_id(submitted->build);
+  response->set_existing(submitted->existing);
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::WatchBuildRequest* request,
+                                       grpc::ServerWriter<v1::WatchBuildResponse>* writer) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const auto watcher = engine_.Watch(request->build_id(), request->from_event(), request->logs());
+  if (!watcher.ok()) return rpc::ToGrpc(watcher.status());
+  bool ended = false;
+  while (!ended && !context->IsCancelled()) {
+    std::optional<Watched> item = (*watcher)->Next(kPatience, &ended);
+    if (!item) continue;
+    v1::WatchBuildResponse response;
+    if (item->event) {
+      *response.mutable_event() = *std::move(item->event);
+    } else {
+      v1::WatchedLog& log = *response.mutable_log();
+      log.set_execution(item->execution);
+      log.set_stage(item->stage);
+      log.set_replica(item->replica);
+      log.set_offset(item->offset);
+      *log.mutable_chunk() = std::move(item->chunk);
+    }
+    if (!writer->Write(response)) break;
+  }
+  engine_.Unwatch(request->build_id(), *watcher);
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
+                                     v1::BuildView* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  auto view = engine_.Get(request->build_id());
+  if (!view.ok()) return rpc::ToGrpc(view.status());
+  *response = *std::move(view);
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::ListBuildsRequest* request,
+                                       v1::ListBuildsResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const int size = request->page_size() <= 0 ? kDefaultPage : std::min(request->page_size(), kMaxPage);
+  int64_t before = 0;
+  const std::string& token = request->page_token();
+  const auto parsed = std::from_chars(token.data(), token.data() + token.size(), before);
+  if (!token.empty() && (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size())) {
+    return rpc::ToGrpc(absl::InvalidArgumentError("page_token is not one that ListBuilds gave"));
+  }
+  auto views = engine_.List(before, size);
+  if (!views.ok()) return rpc::ToGrpc(views.status());
+  for (v1::BuildView& view : *views) *response->add_builds() = std::move(view);
+  if (response->builds_size() == size) {
+    response->set_next_page_token(std::to_string(response->builds(size - 1).id()));
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::CancelBuild(grpc::ServerContext* context, const v1::CancelBuildRequest* request,
+                                        v1::CancelBuildResponse*) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  return rpc::ToGrpc(engine_.Cancel(request->build_id(), request->timed_out()));
+}
+
+grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::ReadLogRequest* request,
+                                    grpc::ServerWriter<v1::ReadLogResponse>* writer) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  int64_t next = 0;
+  while (!context->IsCancelled()) {
+    // Asked before reading: what was written before the end is then read.
+    const auto running = engine_.IsRunning(request->execution());
+    if (!running.ok()) return rpc::ToGrpc(running.status());
+    const auto chunks = logs_.Read(request->execution(), next, kLogPage);
+    if (!chunks.ok()) return rpc::ToGrpc(chunks.status());
+    for (const v1::LogChunk& chunk : *chunks) {
+      v1::ReadLogResponse response;
+      *response.mutable_chunk() = chunk;
+      if (!writer->Write(response)) return grpc::Status::OK;
+    }
+    next += static_cast<int64_t>(chunks->size());
+    if (!chunks->empty()) continue;
+    if (!request->follow() || !*running) return grpc::Status::OK;
+    std::this_thread::sleep_for(kPatience);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
+                                         v1::ListPackagesResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  auto packages = engine_.Packages(request->build_id());
+  if (!packages.ok()) return rpc::ToGrpc(packages.status());
+  for (LocatedPackage& package : *packages) {
+    v1::PackageRow& row = *response->add_rows();
+    *row.mutable_platform() = std::move(package.platform);
+    row.set_stage(package.stage);
+    row.set_stage_name(std::move(package.stage_name));
+    row.set_step_number(package.step_number);
+    row.set_execution(package.execution);
+    *row.mutable_package() = std::move(package.outcome);
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,38 @@
+// crossmill.v1.Builds: submissions, watching, reading. Thin: the engine does the work.
+#pragma once
+
+#include "coordinator/engine/engine.h"
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/storage/log_store.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe.
+class BuildsService final : public v1::Builds::Service {
+ public:
+  BuildsService(Engine& engine, storage::LogStore& logs, const Authenticator& authenticator)
+      : engine_(engine), logs_(logs), authenticator_(authenticator) {}
+
+  grpc::Status SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
+                           v1::SubmitBuildResponse* response) override;
+  grpc::Status WatchBuild(grpc::ServerContext* context, const v1::WatchBuildRequest* request,
+                          grpc::ServerWriter<v1::WatchBuildResponse>* writer) override;
+  grpc::Status GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
+                        v1::BuildView* response) override;
+  grpc::Status ListBuilds(grpc::ServerContext* context, const v1::ListBuildsRequest* request,
+                          v1::ListBuildsResponse* response) override;
+  grpc::Status CancelBuild(grpc::ServerContext* context, const v1::CancelBuildRequest* request,
+                           v1::CancelBuildResponse* response) override;
+  grpc::Status ReadLog(grpc::ServerContext* context, const v1::ReadLogRequest* request,
+                       grpc::ServerWriter<v1::ReadLogResponse>* writer) override;
+  grpc::Status ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
+                            v1::ListPackagesResponse* response) override;
+
+ private:
+  Engine& engine_;
+  storage::LogStore& logs_;
+  const Authenticator& authenticator_;
+};
+
+}  // namespace crossmill::coordinator

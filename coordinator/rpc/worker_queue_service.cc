@@ -1,0 +1,92 @@
+#include "coordinator/rpc/worker_queue_service.h"
+
+#include <deque>
+#include <thread>
+
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+#include "common/rpc/status_proto.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+using Stream = grpc::ServerReaderWriter<v1::SynchronizeResponse, v1::SynchronizeRequest>;
+
+// Messages to one worker: queued by the engine, written by a thread of the stream's own, so that a slow
+// worker never holds the engine up.
+class StreamLink final : public WorkerLink {
+ public:
+  explicit StreamLink(Stream* stream) : stream_(stream), writer_([this] { Write(); }) {}
+
+  void Send(const v1::SynchronizeResponse& message) override {
+    MutexLock lock(mutex_);
+    if (closed_) return;
+    queue_.push_back(message);
+    wake_.NotifyOne();
+  }
+
+  // No write happens after it returns.
+  void Close() {
+    {
+      MutexLock lock(mutex_);
+      closed_ = true;
+      wake_.NotifyAll();
+    }
+    if (writer_.joinable()) writer_.join();
+  }
+
+ private:
+  void Write() {
+    while (true) {
+      v1::SynchronizeResponse message;
+      {
+        MutexLock lock(mutex_);
+        while (queue_.empty() && !closed_) wake_.Wait(mutex_);
+        if (closed_) return;
+        message = std::move(queue_.front());
+        queue_.pop_front();
+      }
+      if (!stream_->Write(message)) return;
+    }
+  }
+
+  Stream* stream_;
+  Mutex mutex_;
+  CondVar wake_;
+  std::deque<v1::SynchronizeResponse> queue_ ABSL_GUARDED_BY(mutex_);
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::jthread writer_;
+};
+
+}  // namespace
+
+grpc::Status WorkerQueueService::Synchronize(grpc::ServerContext* context, Stream* stream) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kWorker);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  v1::SynchronizeRequest request;
+  if (!stream->Read(&request)) return grpc::Status::OK;
+  if (!request.has_state() || request.state().info().name().empty()) {
+    return rpc::ToGrpc(absl::InvalidArgumentError("the first message of a worker must be its state, with a name"));
+  }
+  const std::string name = request.state().info().name();
+  auto link = std::make_shared<StreamLink>(stream);
+  do {
+    switch (request.message_case()) {
+      case v1::SynchronizeRequest::kState:
+        engine_.WorkerState(link, request.state());
+        break;
+      case v1::SynchronizeRequest::kReport:
+        engine_.WorkerReport(name, std::move(*request.mutable_report()));
+        break;
+      case v1::SynchronizeRequest::kHeartbeat:
+      case v1::SynchronizeRequest::MESSAGE_NOT_SET:
+        engine_.WorkerHeartbeat(name);
+        break;
+    }
+  } while (stream->Read(&request));
+  engine_.WorkerGone(name, link);
+  link->Close();
+  return grpc::Status::OK;
+}
+
+}  // namespace crossmill::coordinator

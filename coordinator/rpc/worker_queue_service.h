@@ -1,0 +1,25 @@
+// crossmill.v1.WorkerQueue: one stream per connected worker. See docs/architecture.md, "leases".
+#pragma once
+
+#include "coordinator/engine/engine.h"
+#include "coordinator/rpc/authenticator.h"
+#include "crossmill/v1/worker_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe.
+class WorkerQueueService final : public v1::WorkerQueue::Service {
+ public:
+  WorkerQueueService(Engine& engine, const Authenticator& authenticator)
+      : engine_(engine), authenticator_(authenticator) {}
+
+  grpc::Status Synchronize(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::SynchronizeResponse, v1::SynchronizeRequest>* stream) override;
+
+ private:
+  Engine& engine_;
+  const Authenticator& authenticator_;
+};
+
+}  // namespace crossmill::coordinator

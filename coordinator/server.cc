@@ -1,0 +1,145 @@
+#include "coordinator/server.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "common/base/clock.h"
+#include "common/base/disk_blob_store.h"
+#include "common/base/files.h"
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "common/http/curl_http_client.h"
+#include "common/oci/registry.h"
+#include "coordinator/engine/engine.h"
+#include "coordinator/images/image_assembler.h"
+#include "coordinator/images/image_store.h"
+#include "coordinator/images/registry_source.h"
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/rpc/builds_service.h"
+#include "coordinator/rpc/byte_stream_service.h"
+#include "coordinator/rpc/cas_service.h"
+#include "coordinator/rpc/farm_service.h"
+#include "coordinator/rpc/images_service.h"
+#include "coordinator/rpc/token_file.h"
+#include "coordinator/rpc/worker_queue_service.h"
+#include "coordinator/storage/image_records_sqlite.h"
+#include "coordinator/storage/log_store.h"
+#include "coordinator/storage/record_store.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+// Running calls (watchers, worker streams) get so long to end when the server stops.
+constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+
+absl::StatusOr<oci::RegistryOptions> MakeRegistryOptions(const ServerOptions& options) {
+  oci::RegistryOptions registry;
+  registry.plain_http = options.plain_registries;
+  for (const std::string& pair : options.registry_mirrors) {
+    const size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
+      return absl::InvalidArgumentError(fmt::format("--registry-mirror {}: expected REGISTRY=MIRROR", pair));
+    }
+    registry.mirrors[pair.substr(0, equals)].push_back(pair.substr(equals + 1));
+  }
+  ASSIGN_OR_RETURN(const std::string config, oci::ReadDockerConfig());
+  if (!config.empty()) {
+    ASSIGN_OR_RETURN(registry.credentials, oci::CredentialFile::Parse(config));
+  }
+  return registry;
+}
+
+// Members in order of dependency: what is declared later is destroyed first.
+class ServerImpl final : public Server {
+ public:
+  explicit ServerImpl(ServerOptions options) : options_(std::move(options)) {}
+  ~ServerImpl() override {
+    // The engine first: it ends the watchers, so that their calls end.
+    if (engine_) engine_->Stop();
+    if (rpc_) rpc_->Shutdown(kShutdownGrace);
+  }
+
+  absl::Status Open() {
+    RETURN_IF_ERROR(MakeFolders(options_.data_folder));
+    ASSIGN_OR_RETURN(blobs_, OpenDiskBlobStore(options_.data_folder + "/content"));
+    ASSIGN_OR_RETURN(records_, storage::RecordStore::Open(options_.data_folder + "/record.db"));
+    logs_ = std::make_unique<storage::LogStore>(options_.data_folder + "/logs");
+    image_records_ = std::make_unique<storage::SqliteImageRecords>(records_->connection());
+    http_ = http::MakeCurlHttpClient();
+    ASSIGN_OR_RETURN(oci::RegistryOptions registry, MakeRegistryOptions(options_));
+    registry_ = std::make_unique<oci::RegistryClient>(*http_, std::move(registry));
+    source_ = std::make_unique<RegistrySource>(*registry_);
+    images_ = std::make_unique<ImageStore>(*blobs_, *image_records_, *source_, clock_);
+    const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
+    EngineOptions engine;
+    engine.scheduler.worker_timeout = options_.worker_timeout;
+    engine.unplaceable_grace = options_.unplaceable_grace;
+    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
+    RETURN_IF_ERROR(engine_->Start());
+    return Listen();
+  }
+
+  int tcp_port() const override { return rpc_->tcp_port(); }
+  const std::string& unix_socket() const override { return options_.listen.unix_socket; }
+
+ private:
+  absl::Status Listen() {
+    ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
+    authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
+    cas_ = std::make_unique<CasService>(*blobs_, *authenticator_);
+    capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
+    byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_);
+    builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
+    image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
+    farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
+    queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
+    const std::vector<ServedService> services = {
+        {"build.bazel.remote.execution.v2.ContentAddressableStorage", cas_.get()},
+        {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
+        {"google.bytestream.ByteStream", byte_stream_.get()},
+        {"crossmill.v1.Builds", builds_.get()},
+        {"crossmill.v1.Images", image_service_.get()},
+        {"crossmill.v1.Farm", farm_.get()},
+        {"crossmill.v1.WorkerQueue", queue_.get()},
+    };
+    ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services));
+    spdlog::info("serving data={} socket={} tcp={}", options_.data_folder, options_.listen.unix_socket,
+                 options_.listen.tcp_address.empty() ? "none" : fmt::format("port {}", rpc_->tcp_port()));
+    return absl::OkStatus();
+  }
+
+  ServerOptions options_;
+  SystemClock clock_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<storage::RecordStore> records_;
+  std::unique_ptr<storage::LogStore> logs_;
+  std::unique_ptr<storage::SqliteImageRecords> image_records_;
+  std::unique_ptr<http::HttpClient> http_;
+  std::unique_ptr<oci::RegistryClient> registry_;
+  std::unique_ptr<RegistrySource> source_;
+  std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<ImageAssembler> assembler_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<CasService> cas_;
+  std::unique_ptr<CapabilitiesService> capabilities_;
+  std::unique_ptr<ByteStreamService> byte_stream_;
+  std::unique_ptr<BuildsService> builds_;
+  std::unique_ptr<ImagesService> image_service_;
+  std::unique_ptr<FarmService> farm_;
+  std::unique_ptr<WorkerQueueService> queue_;
+  std::unique_ptr<RpcServer> rpc_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  if (options.listen.unix_socket.empty()) options.listen.unix_socket = options.data_folder + "/coordinator.sock";
+  if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
+  auto server = std::make_unique<ServerImpl>(std::move(options));
+  RETURN_IF_ERROR(server->Open());
+  return server;
+}
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,41 @@
+// The coordinator as a whole: its object graph, start and stop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "coordinator/rpc/rpc_server.h"
+
+namespace crossmill::coordinator {
+
+struct ServerOptions {
+  // Everything durable is below it: record.db, blobs/, logs/, tokens, coordinator.sock.
+  std::string data_folder;
+  // unix_socket empty: DATA/coordinator.sock.
+  ListenOptions listen;
+  // Empty: DATA/tokens.
+  std::string token_file;
+  // Silence after which a worker's leases expire.
+  absl::Duration worker_timeout = absl::Seconds(30);
+  // How long a task that no connected worker can run waits for one.
+  absl::Duration unplaceable_grace = absl::Seconds(20);
+  // Registries spoken to without TLS, besides loopback ones ("host:port").
+  std::vector<std::string> plain_registries;
+  // "registry=mirror".
+  std::vector<std::string> registry_mirrors;
+};
+
+// Owns everything; thread safe. Destroying it stops the server; builds go on after the next start.
+class Server {
+ public:
+  // UNAVAILABLE, FAILED_PRECONDITION or what else keeps it from starting, said for the operator.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
+  virtual ~Server() = default;
+  virtual int tcp_port() const = 0;
+  virtual const std::string& unix_socket() const = 0;
+};
+
+}  // namespace crossmill::coordinator

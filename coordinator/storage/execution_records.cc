@@ -1,0 +1,263 @@
+// RecordStore's executions (step cache, witnesses) and packages.
+#include "common/base/status.h"
+#include "coordinator/storage/connection.h"
+#include "coordinator/storage/record_store.h"
+
+namespace crossmill::storage {
+namespace {
+
+// The columns that ReadExecution reads, in its order.
+#define EXECUTION_COLUMNS                                                                                  \
+  "id, key, build, stage, step_number, replica, lease, worker, host_id, host_name, emulated, started_at, " \
+  "finished_at, duration_ns, exit_code, failure, timed_out, tar_hash, tar_size, manifest_hash, "           \
+  "manifest_size, content_bytes"
+
+constexpr Sql kBeginExecution{
+    "begin an execution",
+    "INSERT INTO executions (key, build, stage, step_number, replica, lease, worker, "
+    "host_id, host_name, emulated, started_at) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
+constexpr Sql kFinishExecution{
+    "finish an execution",
+    "UPDATE executions SET finished_at = ?2, "
+    "duration_ns = coalesce(?3, max(?2 - started_at, 0)), exit_code = ?4, failure = ?5, "
+    "timed_out = ?6, tar_hash = ?7, tar_size = ?8, manifest_hash = ?9, "
+    "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12) "
+    "WHERE id = ?1 AND finished_at IS NULL AND abandoned = 0"};
+constexpr Sql kAbandonExecution{"abandon an execution",
+                                "UPDATE executions SET abandoned = 1 WHERE id = ?1 AND finished_at IS NULL"};
+constexpr Sql kGetExecution{"load an execution",
+                            "SELECT " EXECUTION_COLUMNS " FROM executions WHERE id = ?1"};
+constexpr Sql kUnfinishedExecutions{"find unfinished executions",
+                                    "SELECT " EXECUTION_COLUMNS
+                                    " FROM executions "
+                                    "WHERE finished_at IS NULL AND abandoned = 0 ORDER BY id"};
+// Success is what Execution::succeeded says.
+constexpr Sql kFindReusable{
+    "look up the step cache",
+    "SELECT " EXECUTION_COLUMNS
+    " FROM executions "
+    "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
+    "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) "
+    "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
+constexpr Sql kWitnesses{
+    "load the executions of a key",
+    "SELECT " EXECUTION_COLUMNS
+    " FROM executions "
+    "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 ORDER BY finished_at, id"};
+
+constexpr Sql kDeletePackages{"replace the packages of an execution",
+                              "DELETE FROM packages WHERE execution = ?1"};
+constexpr Sql kInsertPackage{
+    "save a package",
+    "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
+    "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
+    "witnesses, conflict, emulated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+    "?12, ?13, ?14, ?15, ?16, ?17)"};
+constexpr Sql kPackages{
+    "load the packages of an execution",
+    "SELECT name, version, outcome, scope, tag, file_name, seconds, built_sha256, built_size, "
+    "failure_class, failure_line, remedy, witnesses, conflict, emulated "
+    "FROM packages WHERE execution = ?1 ORDER BY position"};
+
+absl::Status NoSuchExecution(int64_t id) {
+  return absl::NotFoundError(fmt::format("there is no execution {}", id));
+}
+
+Digest ReadDigest(const Statement& row, int column) {
+  return row.IsNull(column) ? Digest{} : Digest{std::string(row.Text(column)), row.Int64(column + 1)};
+}
+
+Execution ReadExecution(const Statement& row) {
+  Execution execution;
+  execution.id = row.Int64(0);
+  execution.key = row.Text(1);
+  execution.build = row.Int64(2);
+  execution.stage = static_cast<uint32_t>(row.Int64(3));
+  execution.step_number = static_cast<uint32_t>(row.Int64(4));
+  execution.replica = static_cast<uint32_t>(row.Int64(5));
+  execution.lease = static_cast<uint64_t>(row.Int64(6));
+  execution.worker = row.Text(7);
+  execution.host_id = row.Text(8);
+  execution.host_name = row.Text(9);
+  execution.emulated = row.Int64(10) != 0;
+  execution.started_at = row.Int64(11);
+  execution.finished_at = row.OptionalInt64(12);
+  execution.duration_ns = row.Int64(13);
+  execution.exit_code = static_cast<int32_t>(row.Int64(14));
+  execution.failure = row.Text(15);
+  execution.timed_out = row.Int64(16) != 0;
+  execution.tar = ReadDigest(row, 17);
+  execution.manifest = ReadDigest(row, 19);
+  execution.content_bytes = row.Int64(21);
+  return execution;
+}
+
+absl::StatusOr<std::vector<Execution>> ReadExecutions(Statement& query) {
+  std::vector<Execution> executions;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return executions;
+    executions.push_back(ReadExecution(query));
+  }
+}
+
+// Hash and size columns of a digest that may be missing.
+struct DigestColumns {
+  template <typename Message>
+  DigestColumns(bool present, const Message& digest) {
+    if (!present || digest.hash().empty()) return;
+    hash = digest.hash();
+    size = digest.size_bytes();
+  }
+  std::optional<std::string> hash;
+  std::optional<int64_t> size;
+};
+
+std::string JoinWitnesses(const v1::PackageOutcome& package) {
+  std::string joined;
+  for (const std::string& witness : package.witnesses()) {
+    if (!joined.empty()) joined += ',';
+    joined += witness;
+  }
+  return joined;
+}
+
+void SplitWitnesses(std::string_view joined, v1::PackageOutcome* package) {
+  while (!joined.empty()) {
+    const size_t comma = joined.find(',');
+    package->add_witnesses(std::string(joined.substr(0, comma)));
+    joined = comma == std::string_view::npos ? std::string_view() : joined.substr(comma + 1);
+  }
+}
+
+v1::PackageOutcome ReadPackage(const Statement& row) {
+  v1::PackageOutcome package;
+  package.set_name(std::string(row.Text(0)));
+  package.set_version(std::string(row.Text(1)));
+  package.set_outcome(static_cast<v1::Outcome>(row.Int64(2)));
+  package.set_scope(std::string(row.Text(3)));
+  package.set_tag(std::string(row.Text(4)));
+  package.set_file_name(std::string(row.Text(5)));
+  package.set_seconds(row.Double(6));
+  package.set_built_sha256(std::string(row.Text(7)));
+  package.set_built_size(row.Int64(8));
+  package.set_failure_class(std::string(row.Text(9)));
+  package.set_failure_line(std::string(row.Text(10)));
+  package.set_remedy(std::string(row.Text(11)));
+  SplitWitnesses(row.Text(12), &package);
+  package.set_conflict(std::string(row.Text(13)));
+  package.set_emulated(row.Int64(14) != 0);
+  return package;
+}
+
+}  // namespace
+
+v1::Layer Execution::layer() const {
+  v1::Layer layer;
+  if (!tar.empty()) ToProto(tar, layer.mutable_tar());
+  if (!manifest.empty()) ToProto(manifest, layer.mutable_manifest());
+  return layer;
+}
+
+// ---- executions ----
+
+absl::StatusOr<int64_t> RecordStore::BeginExecution(const Execution& execution) {
+  std::optional<uint64_t> lease;
+  if (execution.lease != 0) lease = execution.lease;
+  RecursiveMutexLock lock(connection_->mutex());
+  RETURN_IF_ERROR(connection_->Run(kBeginExecution, execution.key, execution.build, execution.stage,
+                                   execution.step_number, execution.replica, lease, execution.worker,
+                                   execution.host_id, execution.host_name, execution.emulated,
+                                   execution.started_at));
+  return connection_->LastInsertId();
+}
+
+absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& result, int64_t finished_at) {
+  std::optional<int64_t> duration;
+  if (result.started_at() > 0 && result.finished_at() >= result.started_at()) {
+    duration = result.finished_at() - result.started_at();
+  }
+  const DigestColumns tar(result.layer().has_tar(), result.layer().tar());
+  const DigestColumns manifest(result.layer().has_manifest(), result.layer().manifest());
+  RecursiveMutexLock lock(connection_->mutex());
+  RETURN_IF_ERROR(connection_->Run(kFinishExecution, id, finished_at, duration, result.exit_code(),
+                                   result.failure(), result.timed_out(), tar.hash, tar.size, manifest.hash,
+                                   manifest.size, result.content_bytes(), result.emulated()));
+  if (connection_->Changes() == 1) return absl::OkStatus();
+  RETURN_IF_ERROR(GetExecution(id).status());
+  return absl::FailedPreconditionError(fmt::format("execution {} is finished or abandoned already", id));
+}
+
+absl::Status RecordStore::AbandonExecution(int64_t id) {
+  RecursiveMutexLock lock(connection_->mutex());
+  RETURN_IF_ERROR(connection_->Run(kAbandonExecution, id));
+  if (connection_->Changes() == 1) return absl::OkStatus();
+  RETURN_IF_ERROR(GetExecution(id).status());
+  return absl::FailedPreconditionError(fmt::format("execution {} is finished already", id));
+}
+
+absl::StatusOr<Execution> RecordStore::GetExecution(int64_t id) {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kGetExecution));
+  query->Bind(id);
+  ASSIGN_OR_RETURN(const bool found, query->Step());
+  if (!found) return NoSuchExecution(id);
+  return ReadExecution(*query);
+}
+
+absl::StatusOr<std::vector<Execution>> RecordStore::UnfinishedExecutions() {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kUnfinishedExecutions));
+  return ReadExecutions(*query);
+}
+
+absl::StatusOr<std::optional<Execution>> RecordStore::FindReusable(std::string_view key, int64_t since_ns,
+                                                                   bool forbid_emulation) {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kFindReusable));
+  query->Bind(key, since_ns, forbid_emulation);
+  ASSIGN_OR_RETURN(const bool found, query->Step());
+  if (!found) return std::optional<Execution>();
+  return ReadExecution(*query);
+}
+
+absl::StatusOr<std::vector<Execution>> RecordStore::Witnesses(std::string_view key, int64_t since_ns) {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kWitnesses));
+  query->Bind(key, since_ns);
+  return ReadExecutions(*query);
+}
+
+// ---- packages ----
+
+absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::PackageOutcome> packages) {
+  return Transact([&]() -> absl::Status {
+    RecursiveMutexLock lock(connection_->mutex());
+    RETURN_IF_ERROR(connection_->Run(kDeletePackages, execution));
+    int64_t position = 0;
+    for (const v1::PackageOutcome& package : packages) {
+      RETURN_IF_ERROR(connection_->Run(kInsertPackage, execution, position++, package.name(),
+                                       package.version(), static_cast<int>(package.outcome()),
+                                       package.scope(), package.tag(), package.file_name(), package.seconds(),
+                                       package.built_sha256(), package.built_size(), package.failure_class(),
+                                       package.failure_line(), package.remedy(), JoinWitnesses(package),
+                                       package.conflict(), package.emulated()));
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<v1::PackageOutcome>> RecordStore::Packages(int64_t execution) {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kPackages));
+  query->Bind(execution);
+  std::vector<v1::PackageOutcome> packages;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return packages;
+    packages.push_back(ReadPackage(*query));
+  }
+}
+
+}  // namespace crossmill::storage

@@ -1,0 +1,127 @@
+// Golden cases: each folder below tests/golden/dockerfiles holds a Dockerfile and what is read from it
+// (`result`), or the message of its first error.
+#include "common/plan/parser.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <set>
+
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "common/base/status.h"
+#include "common/plan/planner.h"
+#include "tests/support/golden.h"
+
+namespace crossmill::plan {
+namespace {
+
+std::string Quoted(std::string_view text) { return WriteJson(Json(std::string(text))); }
+
+std::string Dump(const Document& document) {
+  std::string dump = fmt::format("escape {}\n", document.escape);
+  for (const Instruction& instruction : document.instructions) {
+    const Place place = instruction.PlaceOf("", 0);
+    dump += fmt::format("{} {}-{} column {}\n", instruction.syntax->name, instruction.first_line,
+                        instruction.last_line, place.column);
+    for (const Flag& flag : instruction.flags) {
+      const Place at = instruction.PlaceOf("", flag.offset);
+      dump += fmt::format("  flag {} {} at {}:{}\n", flag.syntax->name,
+                          flag.syntax->kind == FlagKind::kBool ? (flag.enabled ? "true" : "false") : Quoted(flag.value),
+                          at.line, at.column);
+    }
+    if (instruction.json) dump += "  json\n";
+    for (const Word& word : instruction.words) {
+      const Place at = instruction.PlaceOf("", word.offset);
+      dump += fmt::format("  word {} at {}:{}\n", Quoted(word.text), at.line, at.column);
+    }
+    for (const Pair& pair : instruction.pairs) {
+      const Place at = instruction.PlaceOf("", pair.offset);
+      dump += fmt::format("  pair {}{} at {}:{}\n", Quoted(pair.name),
+                          pair.has_value ? " = " + Quoted(pair.value) : "", at.line, at.column);
+    }
+    for (const Heredoc& heredoc : instruction.heredocs) {
+      dump += fmt::format("  heredoc {}{}{} {}\n", heredoc.name, heredoc.strip_tabs ? " strip" : "",
+                          heredoc.expand ? " expand" : "", Quoted(heredoc.content));
+    }
+  }
+  for (const std::string& warning : document.warnings) dump += "warning " + warning + "\n";
+  return dump;
+}
+
+std::vector<std::string> Cases() {
+  std::vector<std::string> cases;
+  for (const auto& entry : std::filesystem::directory_iterator(CROSSMILL_GOLDEN_FOLDER "/dockerfiles")) {
+    if (entry.is_directory()) cases.push_back(entry.path().filename());
+  }
+  std::sort(cases.begin(), cases.end());
+  return cases;
+}
+
+class DockerfileGoldenTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(DockerfileGoldenTest, IsReadAsExpected) {
+  const std::string folder = std::string(CROSSMILL_GOLDEN_FOLDER "/dockerfiles/") + GetParam();
+  const auto text = ReadFile(folder + "/Dockerfile");
+  ASSERT_TRUE(text.ok()) << text.status();
+  const auto document = ParseDockerfile("Dockerfile", *text);
+  std::string result;
+  if (!document.ok()) {
+    result = fmt::format("error {}\n", Sv(document.status().message()));
+    EXPECT_EQ(document.status().code(), absl::StatusCode::kInvalidArgument);
+  } else if (const absl::Status outline = CheckSyntax("Dockerfile", *text); !outline.ok()) {
+    result = fmt::format("error {}\n", Sv(outline.message()));
+  } else {
+    result = Dump(*document);
+  }
+  ExpectGolden(folder, "result", result);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DockerfileGoldenTest, testing::ValuesIn(Cases()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace_if(name.begin(), name.end(), [](char c) { return !isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+});
+
+TEST(ParserTest, TableHoldsTheWholeLanguageSorted) {
+  const auto table = InstructionTable();
+  EXPECT_EQ(table.size(), 18u);
+  for (size_t i = 0; i < table.size(); ++i) {
+    EXPECT_EQ(static_cast<size_t>(table[i].keyword), i);
+    EXPECT_EQ(&SyntaxOf(table[i].keyword), &table[i]);
+    if (i > 0) {
+      EXPECT_LT(table[i - 1].name, table[i].name);
+    }
+  }
+}
+
+TEST(ParserTest, LineOfMoreThan65535BytesIsRefusedWithItsNumber) {
+  const auto document = ParseDockerfile("D", "FROM a\nRUN " + std::string(70'000, 'x'));
+  EXPECT_EQ(Sv(document.status().message()), "D:2: the line has 70004 bytes; expected at most 65535");
+}
+
+TEST(ParserTest, ByteOrderMarkAndCarriageReturnsAreNoText) {
+  const auto document = ParseDockerfile("D", "\xEF\xBB\xBF# escape=`\r\nFROM a\r\nRUN x `\r\n  y\r\n");
+  ASSERT_TRUE(document.ok()) << document.status();
+  ASSERT_EQ(document->instructions.size(), 2u);
+  EXPECT_EQ(document->instructions[1].words[0].text, "x   y");
+}
+
+TEST(ParserTest, MegabyteIsReadInTimeLinearInItsSize) {
+  std::string text = "FROM scratch\n";
+  while (text.size() < (size_t{1} << 20)) {
+    text += "ENV NAME_A=value OTHER=\"quoted value\" \\\n  THIRD=x\nRUN --network=none make -j4 && echo done\n"
+            "COPY --chown=1:1 a b c/\n";
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const auto document = ParseDockerfile("D", text);
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  ASSERT_TRUE(document.ok()) << document.status();
+  RecordProperty("milliseconds", static_cast<int>(seconds * 1000));
+  // Release builds take about a hundredth of this; the bound only catches quadratic growth.
+  EXPECT_LT(seconds, 2.0);
+}
+
+}  // namespace
+}  // namespace crossmill::plan

@@ -1,0 +1,223 @@
+#include "coordinator/core/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::core {
+namespace {
+
+v1::Platform PlatformOf(const std::string& architecture) {
+  v1::Platform platform;
+  platform.set_os("linux");
+  platform.set_architecture(architecture);
+  return platform;
+}
+
+v1::WorkerInfo Worker(const std::string& name, const std::string& host, int slots, const std::string& native,
+                      const std::string& emulated = "") {
+  v1::WorkerInfo info;
+  info.set_name(name);
+  info.set_host_id(host);
+  info.set_slots(slots);
+  *info.add_platforms()->mutable_platform() = PlatformOf(native);
+  if (!emulated.empty()) {
+    v1::PlatformSupport& support = *info.add_platforms();
+    *support.mutable_platform() = PlatformOf(emulated);
+    support.set_emulated(true);
+  }
+  return info;
+}
+
+Requirements On(const std::string& architecture) {
+  Requirements requirements;
+  requirements.platform = PlatformOf(architecture);
+  requirements.description = "stage x";
+  return requirements;
+}
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void Connect(const v1::WorkerInfo& info, std::set<LeaseNumber> reported = {}) {
+    scheduler_.Connect(info, reported, false, now_);
+  }
+
+  LeaseNumber next_ = 1;
+  Scheduler scheduler_{SchedulerOptions{}, [this](TaskId, const std::string&) { return next_++; }};
+  absl::Time now_ = absl::FromUnixSeconds(1000);
+};
+
+TEST_F(SchedulerTest, FirstComeFirstServed) {
+  Connect(Worker("w", "h", 1, "amd64"));
+  scheduler_.Enqueue(7, On("amd64"), now_);
+  scheduler_.Enqueue(8, On("amd64"), now_);
+  auto first = scheduler_.Assign(now_);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].task, 7u);
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+  scheduler_.Finish(first[0].lease);
+  auto second = scheduler_.Assign(now_);
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(second[0].task, 8u);
+}
+
+TEST_F(SchedulerTest, NativeBeforeEmulated) {
+  Connect(Worker("a-emulates", "h1", 4, "amd64", "arm64"));
+  Connect(Worker("b-native", "h2", 1, "arm64"));
+  scheduler_.Enqueue(1, On("arm64"), now_);
+  scheduler_.Enqueue(2, On("arm64"), now_);
+  auto assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 1u) << "the second waits for the native worker";
+  EXPECT_EQ(assigned[0].worker, "b-native");
+  EXPECT_FALSE(assigned[0].emulated);
+  scheduler_.Disconnect("b-native", now_);
+  assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 1u);
+  EXPECT_EQ(assigned[0].worker, "a-emulates");
+  EXPECT_TRUE(assigned[0].emulated);
+}
+
+TEST_F(SchedulerTest, NeutralTaskRunsOnAnyArchitecture) {
+  Connect(Worker("w", "h", 1, "amd64"));
+  Requirements neutral = On("s390x");
+  neutral.neutral = true;
+  scheduler_.Enqueue(1, neutral, now_);
+  auto assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 1u);
+  EXPECT_FALSE(assigned[0].emulated);
+}
+
+TEST_F(SchedulerTest, EqualWorkersShareTheLoad) {
+  Connect(Worker("w1", "h", 4, "amd64"));
+  Connect(Worker("w2", "h", 4, "amd64"));
+  for (TaskId task = 1; task <= 8; ++task) scheduler_.Enqueue(task, On("amd64"), now_);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 8u);
+  EXPECT_EQ(scheduler_.LeasesOf("w1").size(), 4u);
+}
+
+TEST_F(SchedulerTest, ReplicasGoToAnotherHost) {
+  Connect(Worker("w1", "host-a", 4, "amd64"));
+  Connect(Worker("w2", "host-a", 4, "amd64"));
+  Requirements replica = On("amd64");
+  replica.spread = Spread::kHosts;
+  replica.group = 5;
+  replica.excluded_hosts = {"host-a"};
+  replica.excluded_workers = {"w1"};
+  scheduler_.Enqueue(1, replica, now_);
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+  auto stuck = scheduler_.Unplaceable(now_, absl::ZeroDuration());
+  ASSERT_EQ(stuck.size(), 1u);
+  EXPECT_NE(stuck[0].reason.find("--allow-same-host"), std::string::npos) << stuck[0].reason;
+  replica.spread = Spread::kWorkers;
+  scheduler_.Enqueue(2, replica, now_);
+  auto assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 1u);
+  EXPECT_EQ(assigned[0].worker, "w2");
+  Connect(Worker("w3", "host-b", 1, "amd64"));
+  assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 1u);
+  EXPECT_EQ(assigned[0].worker, "w3");
+}
+
+TEST_F(SchedulerTest, UnplaceableNamesThePlatform) {
+  Connect(Worker("w", "h", 1, "amd64"));
+  scheduler_.Enqueue(1, On("arm64"), now_);
+  auto stuck = scheduler_.Unplaceable(now_, absl::ZeroDuration());
+  ASSERT_EQ(stuck.size(), 1u);
+  EXPECT_NE(stuck[0].reason.find("linux/arm64"), std::string::npos);
+  EXPECT_TRUE(scheduler_.Unplaceable(now_, absl::Seconds(5)).empty());
+  EXPECT_EQ(scheduler_.Unplaceable(now_ + absl::Seconds(5), absl::Seconds(5)).size(), 1u);
+}
+
+TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
+  Connect(Worker("w", "h", 1, "amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  const LeaseNumber lease = scheduler_.Assign(now_).at(0).lease;
+  EXPECT_OK(scheduler_.Check(lease, "w"));
+  EXPECT_FALSE(scheduler_.Check(lease, "other").ok());
+  EXPECT_TRUE(scheduler_.Expire(now_ + absl::Seconds(29)).empty());
+  auto lost = scheduler_.Expire(now_ + absl::Seconds(30));
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].task, 1u);
+  EXPECT_TRUE(absl::IsAborted(scheduler_.Check(lease, "w")));
+}
+
+TEST_F(SchedulerTest, ReconnectKeepsWhatTheWorkerStillHas) {
+  Connect(Worker("w", "h", 2, "amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  scheduler_.Enqueue(2, On("amd64"), now_);
+  auto assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 2u);
+  scheduler_.Disconnect("w", now_);
+  auto kept = scheduler_.Connect(Worker("w", "h", 2, "amd64"), {assigned[0].lease, 99}, false, now_);
+  EXPECT_EQ(kept, std::set<LeaseNumber>{assigned[0].lease});
+  auto lost = scheduler_.Expire(now_);
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].lease, assigned[1].lease);
+}
+
+TEST_F(SchedulerTest, RestoredLeaseWaitsForItsWorkerUntilTheTimeOut) {
+  scheduler_.Restore(41, 1, On("amd64"), "w", now_);
+  EXPECT_TRUE(scheduler_.Expire(now_ + absl::Seconds(10)).empty());
+  auto kept = scheduler_.Connect(Worker("w", "h", 1, "amd64"), {41}, false, now_ + absl::Seconds(10));
+  EXPECT_EQ(kept.size(), 1u);
+  EXPECT_OK(scheduler_.Check(41, "w"));
+}
+
+TEST_F(SchedulerTest, DrainingWorkerTakesNothingNew) {
+  scheduler_.Connect(Worker("w", "h", 1, "amd64"), {}, true, now_);
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+}
+
+// A thousand workers that come, go silent and return; every task is done exactly once, no worker ever
+// has more than its slots, and nothing is left.
+TEST_F(SchedulerTest, SimulationLosesNothing) {
+  std::mt19937 random(42);
+  constexpr int kWorkers = 1000;
+  constexpr TaskId kTasks = 5000;
+  for (int i = 0; i < kWorkers; ++i) {
+    Connect(Worker("w" + std::to_string(i), "h" + std::to_string(i / 2), 1 + i % 3, i % 4 == 0 ? "arm64" : "amd64"));
+  }
+  std::set<TaskId> open;
+  for (TaskId task = 1; task <= kTasks; ++task) {
+    scheduler_.Enqueue(task, On(task % 5 == 0 ? "arm64" : "amd64"), now_);
+    open.insert(task);
+  }
+  std::map<LeaseNumber, Assignment> running;
+  std::map<TaskId, int> finished;
+  for (int round = 0; round < 500 && !open.empty(); ++round) {
+    for (const Assignment& assignment : scheduler_.Assign(now_)) running[assignment.lease] = assignment;
+    for (const WorkerStatus& worker : scheduler_.Workers()) {
+      ASSERT_LE(worker.leases.size(), worker.info.slots());
+    }
+    now_ += absl::Seconds(10);
+    for (int i = 0; i < kWorkers; ++i) {
+      if (random() % 50 != 0) scheduler_.Heartbeat("w" + std::to_string(i), now_);
+    }
+    for (auto it = running.begin(); it != running.end();) {
+      if (random() % 2 == 0 || !scheduler_.Check(it->first, it->second.worker).ok()) {
+        ++it;
+        continue;
+      }
+      scheduler_.Finish(it->first);
+      ++finished[it->second.task];
+      open.erase(it->second.task);
+      it = running.erase(it);
+    }
+    for (const LostLease& lost : scheduler_.Expire(now_)) {
+      running.erase(lost.lease);
+      scheduler_.Enqueue(lost.task, On(lost.task % 5 == 0 ? "arm64" : "amd64"), now_);
+    }
+    for (const WorkerStatus& worker : scheduler_.Workers()) {
+      if (!worker.connected) Connect(worker.info);
+    }
+  }
+  EXPECT_TRUE(open.empty());
+  for (const auto& [task, times] : finished) EXPECT_EQ(times, 1) << task;
+}
+
+}  // namespace
+}  // namespace crossmill::core

@@ -1,0 +1,351 @@
+// The engine with real records, blobs and images, and workers that are played by the test.
+#include "coordinator/engine/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/blob_store.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "tests/coordinator/engine/played_worker.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/image_fixture.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+namespace reapi = ::build::bazel::remote::execution::v2;
+
+using ::testing::HasSubstr;
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = TemporaryFolder::Create();
+    ASSERT_OK(folder);
+    folder_ = std::make_unique<TemporaryFolder>(*std::move(folder));
+    StartCoordinator();
+  }
+  void TearDown() override { StopCoordinator(); }
+
+  void StartCoordinator() {
+    auto records = storage::RecordStore::Open(folder_->Path("record.db"));
+    ASSERT_OK(records);
+    records_ = *std::move(records);
+    logs_ = std::make_unique<storage::LogStore>(folder_->Path("logs"));
+    images_ = std::make_unique<ImageFixture>(*blobs_, *records_);
+    EngineOptions options;
+    options.unplaceable_grace = absl::Seconds(20);
+    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(), clock_, options);
+    ASSERT_OK(engine_->Start());
+  }
+  void StopCoordinator() {
+    if (engine_) engine_->Stop();
+    engine_.reset();
+    images_.reset();
+    logs_.reset();
+    records_.reset();
+  }
+
+  // An empty context; `dockerfile` from scratch.
+  v1::BuildSubmission Submission(const std::string& dockerfile, int verify = 0) {
+    v1::BuildSubmission submission;
+    submission.mutable_recipe()->set_dockerfile(dockerfile);
+    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
+    reapi::Directory root;
+    root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
+    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(), submission.mutable_recipe()->mutable_context_root());
+    v1::Platform& platform = *submission.mutable_options()->add_platforms();
+    platform.set_os("linux");
+    platform.set_architecture("amd64");
+    submission.mutable_options()->set_network(v1::NETWORK_MODE_NONE);
+    submission.mutable_options()->set_verify(verify);
+    return submission;
+  }
+
+  int64_t Submit(const v1::BuildSubmission& submission, const std::string& key = "") {
+    auto submitted = engine_->Submit(submission, key);
+    EXPECT_OK(submitted);
+    return submitted.ok() ? submitted->build : 0;
+  }
+
+  v1::BuildView WaitForEnd(int64_t build) {
+    v1::BuildView view;
+    EXPECT_TRUE(Eventually([&] {
+      auto got = engine_->Get(build);
+      if (!got.ok()) return false;
+      view = *got;
+      return view.status() >= v1::SUCCEEDED;
+    })) << view.ShortDebugString();
+    return view;
+  }
+
+  std::unique_ptr<PlayedWorker> NewWorker(const std::string& name, const std::string& host = "host-a") {
+    auto worker = std::make_unique<PlayedWorker>(*engine_, *blobs_, name, host);
+    worker->Connect({});
+    return worker;
+  }
+
+  FakeClock clock_;
+  std::unique_ptr<TemporaryFolder> folder_;
+  std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
+  std::unique_ptr<storage::RecordStore> records_;
+  std::unique_ptr<storage::LogStore> logs_;
+  std::unique_ptr<ImageFixture> images_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineTest, BuildRunsAndASecondOneIsCached) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  const auto submission = Submission("FROM scratch\nRUN one\nENV A=b\nRUN two\n");
+  const v1::BuildView first = WaitForEnd(Submit(submission));
+  ASSERT_EQ(first.status(), v1::SUCCEEDED) << first.message();
+  EXPECT_EQ(worker->steps_run(), 2);
+  ASSERT_EQ(first.stages(0).steps_size(), 3);
+  EXPECT_EQ(first.stages(0).steps(0).status(), v1::STEP_EXECUTED);
+  EXPECT_EQ(first.stages(0).steps(1).status(), v1::STEP_METADATA);
+  EXPECT_FALSE(first.cells(0).image_digest().empty());
+  EXPECT_FALSE(first.index_digest().empty());
+
+  const v1::BuildView second = WaitForEnd(Submit(submission));
+  EXPECT_EQ(second.status(), v1::SUCCEEDED);
+  EXPECT_EQ(worker->steps_run(), 2) << "nothing ran again";
+  EXPECT_EQ(second.stages(0).steps(2).status(), v1::STEP_CACHED);
+  EXPECT_EQ(second.index_digest(), first.index_digest());
+}
+
+TEST_F(EngineTest, NoCacheRunsEverythingAgain) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  auto submission = Submission("FROM scratch\nRUN one\n");
+  WaitForEnd(Submit(submission));
+  clock_.Advance(absl::Seconds(1));
+  submission.mutable_options()->set_no_cache(true);
+  EXPECT_EQ(WaitForEnd(Submit(submission)).status(), v1::SUCCEEDED);
+  EXPECT_EQ(worker->steps_run(), 2);
+}
+
+TEST_F(EngineTest, EqualStepsOfConcurrentBuildsAreOneExecution) {
+  auto worker = NewWorker("w1");
+  const auto submission = Submission("FROM scratch\nRUN one\nRUN two\n");
+  const int64_t first = Submit(submission);
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  const int64_t second = Submit(submission);
+  const int64_t third = Submit(Submission("FROM scratch\nRUN one\nRUN other\n"));
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(third)->status() == v1::RUNNING; }));
+  worker->PlayAll();
+  EXPECT_EQ(WaitForEnd(first).status(), v1::SUCCEEDED);
+  const v1::BuildView joined = WaitForEnd(second);
+  EXPECT_EQ(joined.status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(third).status(), v1::SUCCEEDED);
+  EXPECT_EQ(worker->steps_run(), 3);
+  EXPECT_EQ(joined.stages(0).steps(1).status(), v1::STEP_SHARED);
+}
+
+TEST_F(EngineTest, CancelOfTheOwnerLeavesTheExecutionToWhoJoined) {
+  auto worker = NewWorker("w1");
+  const auto submission = Submission("FROM scratch\nRUN one\nRUN two\n");
+  const int64_t first = Submit(submission);
+  ASSERT_TRUE(worker->NextLease());
+  const int64_t second = Submit(submission);
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(second)->status() == v1::RUNNING; }));
+  ASSERT_OK(engine_->Cancel(first, false));
+  EXPECT_EQ(WaitForEnd(first).status(), v1::CANCELLED);
+  worker->PlayAll();
+  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
+  EXPECT_EQ(worker->steps_run(), 2);
+}
+
+TEST_F(EngineTest, CancelWithdrawsTheLease) {
+  auto worker = NewWorker("w1");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\n"));
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  ASSERT_OK(engine_->Cancel(build, false));
+  EXPECT_EQ(WaitForEnd(build).status(), v1::CANCELLED);
+  EXPECT_TRUE(Eventually([&] { return !worker->Desired().contains(*lease); }));
+}
+
+TEST_F(EngineTest, FailingStepFailsTheBuildWithItsLineAndIsNotRetried) {
+  auto worker = NewWorker("w1");
+  worker->FailOn("two", 3);
+  worker->PlayAll();
+  const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\nRUN three\n")));
+  EXPECT_EQ(view.status(), v1::FAILED);
+  EXPECT_THAT(view.message(), HasSubstr("Dockerfile:3"));
+  EXPECT_THAT(view.message(), HasSubstr("exit code 3"));
+  EXPECT_EQ(view.stages(0).steps(1).status(), v1::STEP_FAILED);
+  EXPECT_EQ(view.stages(0).steps(1).exit_code(), 3);
+  EXPECT_EQ(worker->steps_run(), 2);
+}
+
+TEST_F(EngineTest, SilentWorkersTaskGoesToAnotherAndFinishedStepsAreKept) {
+  auto lost = NewWorker("w1");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\nRUN two\n"));
+  const auto lease = lost->NextLease();
+  ASSERT_TRUE(lease);
+  lost->FinishStep(*lease, 0);
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  auto other = NewWorker("w2");
+  other->PlayAll();
+  clock_.Advance(absl::Seconds(31));
+  other->Heartbeat();
+  EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  EXPECT_EQ(other->steps_run(), 1) << "only the step that had not finished";
+  // The old lease is fenced.
+  lost->FinishTask(*lease);
+  EXPECT_TRUE(Eventually([&] { return lost->Acknowledged().contains(*lease); }));
+}
+
+TEST_F(EngineTest, ThreeInfrastructureFailuresFailTheBuildWithTheReason) {
+  auto worker = NewWorker("w1");
+  worker->BreakOn("one", "no space left on device");
+  worker->PlayAll();
+  const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\n")));
+  EXPECT_EQ(view.status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_THAT(view.message(), HasSubstr("no space left on device"));
+  EXPECT_EQ(worker->tasks_started(), 3);
+}
+
+TEST_F(EngineTest, NoWorkerForThePlatformSaysSoAtOnceAndFailsLater) {
+  auto worker = NewWorker("w1");
+  auto submission = Submission("FROM scratch\nRUN one\n");
+  submission.mutable_options()->mutable_platforms(0)->set_architecture("s390x");
+  const int64_t build = Submit(submission);
+  ASSERT_TRUE(Eventually([&] {
+    auto view = engine_->Get(build);
+    return view->warnings_size() > 0 && view->warnings(0).find("linux/s390x") != std::string::npos;
+  }));
+  clock_.Advance(absl::Seconds(21));
+  worker->Heartbeat();
+  EXPECT_EQ(WaitForEnd(build).status(), v1::INFRASTRUCTURE_FAILED);
+}
+
+TEST_F(EngineTest, RestartedCoordinatorGoesOnWithoutRepeatingFinishedSteps) {
+  auto worker = NewWorker("w1");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\nRUN two\n"));
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  worker->FinishStep(*lease, 0);
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  const int64_t events = engine_->Get(build)->last_event();
+  StopCoordinator();
+  StartCoordinator();
+  // The worker still has the lease and finishes under it.
+  worker->Reconnect(*engine_, {*lease});
+  worker->FinishStep(*lease, 1);
+  worker->FinishTask(*lease);
+  const v1::BuildView view = WaitForEnd(build);
+  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_GT(view.last_event(), events);
+  EXPECT_EQ(worker->steps_run(), 2);
+  // Every event once, in order, over the restart.
+  auto watcher = engine_->Watch(build, 1, false);
+  ASSERT_OK(watcher);
+  bool ended = false;
+  int64_t expected = 1;
+  while (auto item = (*watcher)->Next(std::chrono::seconds(5), &ended)) {
+    EXPECT_EQ(item->event->number(), expected++);
+  }
+  EXPECT_EQ(expected - 1, view.last_event());
+}
+
+TEST_F(EngineTest, VerifyComparesTwoHostsAndAgreementIsCached) {
+  auto one = NewWorker("w1", "host-a");
+  auto two = NewWorker("w2", "host-b");
+  one->PlayAll();
+  two->PlayAll();
+  const auto submission = Submission("FROM scratch\nRUN one\nRUN two\n", 2);
+  const v1::BuildView view = WaitForEnd(Submit(submission));
+  ASSERT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::REPRODUCIBLE) << view.cells(0).comparison().reason();
+  EXPECT_FALSE(view.cells(0).comparison().same_host());
+  EXPECT_EQ(one->steps_run() + two->steps_run(), 4);
+  EXPECT_EQ(one->steps_run(), 2);
+  const v1::BuildView again = WaitForEnd(Submit(submission));
+  EXPECT_EQ(again.cells(0).comparison().verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(one->steps_run() + two->steps_run(), 4) << "agreement is cached";
+}
+
+TEST_F(EngineTest, VerifyOnOneHostIsInconclusiveUnlessAllowed) {
+  auto one = NewWorker("w1", "host-a");
+  auto two = NewWorker("w2", "host-a");
+  one->PlayAll();
+  two->PlayAll();
+  auto submission = Submission("FROM scratch\nRUN one\n", 2);
+  const int64_t build = Submit(submission);
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->warnings_size() > 0; }));
+  clock_.Advance(absl::Seconds(21));
+  one->Heartbeat();
+  two->Heartbeat();
+  const v1::BuildView view = WaitForEnd(build);
+  EXPECT_EQ(view.status(), v1::SUCCEEDED);
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::INCONCLUSIVE);
+  submission.mutable_options()->set_allow_same_host(true);
+  const v1::BuildView allowed = WaitForEnd(Submit(submission));
+  EXPECT_EQ(allowed.cells(0).comparison().verdict(), v1::REPRODUCIBLE);
+  EXPECT_TRUE(allowed.cells(0).comparison().same_host());
+}
+
+TEST_F(EngineTest, DivergentStepIsNamedAndTheNextIsJudgedAlone) {
+  auto one = NewWorker("w1", "host-a");
+  auto two = NewWorker("w2", "host-b");
+  one->DifferOn("two");
+  two->DifferOn("two");
+  one->PlayAll();
+  two->PlayAll();
+  const auto submission = Submission("FROM scratch\nRUN one\nRUN two\nRUN three\n", 2);
+  const v1::BuildView view = WaitForEnd(Submit(submission));
+  const v1::CellComparison& comparison = view.cells(0).comparison();
+  EXPECT_EQ(comparison.verdict(), v1::UNREPRODUCIBLE);
+  ASSERT_EQ(comparison.steps_size(), 3);
+  EXPECT_TRUE(comparison.steps(0).agrees());
+  EXPECT_FALSE(comparison.steps(1).agrees());
+  EXPECT_EQ(comparison.steps(1).range().first_line(), 3u);
+  ASSERT_EQ(comparison.steps(1).differences_size(), 1);
+  EXPECT_EQ(comparison.steps(1).differences(0).path(), "two");
+  EXPECT_TRUE(comparison.steps(2).agrees());
+  ASSERT_EQ(comparison.image_digests_size(), 2);
+  EXPECT_NE(comparison.image_digests(0), comparison.image_digests(1));
+}
+
+TEST_F(EngineTest, IdempotencyKeyReturnsTheSameBuild) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  const auto submission = Submission("FROM scratch\nRUN one\n");
+  const int64_t first = Submit(submission, "key");
+  EXPECT_EQ(Submit(submission, "key"), first);
+  EXPECT_TRUE(absl::IsAlreadyExists(engine_->Submit(Submission("FROM scratch\nRUN two\n"), "key").status()));
+}
+
+TEST_F(EngineTest, RecipeErrorsAreRefusedAtOnce) {
+  const auto submitted = engine_->Submit(Submission("FROM scratch\nRNU one\n"), "");
+  ASSERT_FALSE(submitted.ok());
+  EXPECT_THAT(std::string(Sv(submitted.status().message())), HasSubstr("Dockerfile:2:"));
+}
+
+TEST_F(EngineTest, MissingSourceNamesLineAndIgnoreRule) {
+  auto submission = Submission("FROM scratch\nCOPY app.py /\n");
+  submission.mutable_recipe()->set_ignore_file("# ours\n*.py\n");
+  submission.mutable_recipe()->set_ignore_file_name(".dockerignore");
+  const v1::BuildView view = WaitForEnd(Submit(submission));
+  EXPECT_EQ(view.status(), v1::FAILED);
+  EXPECT_THAT(view.message(), HasSubstr("Dockerfile:2"));
+  EXPECT_THAT(view.message(), HasSubstr("app.py"));
+  EXPECT_THAT(view.message(), HasSubstr(".dockerignore:2"));
+}
+
+TEST_F(EngineTest, ExportFeedsTheStageThatCopies) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  const v1::BuildView view =
+      WaitForEnd(Submit(Submission("FROM scratch AS a\nRUN one\nFROM scratch\nCOPY --from=a /one /two\n")));
+  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(worker->exports_made(), 1);
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator

@@ -1,0 +1,229 @@
+#include "tests/coordinator/engine/played_worker.h"
+
+#include <deque>
+
+#include "common/base/status.h"
+#include "common/oci/layer_writer.h"
+
+namespace crossmill::coordinator {
+
+// What the engine sends, as it arrives.
+struct PlayedWorker::Link final : WorkerLink {
+  void Send(const v1::SynchronizeResponse& message) override {
+    MutexLock lock(mutex);
+    desired.clear();
+    for (const v1::DesiredLease& row : message.leases()) {
+      desired.insert(row.lease());
+      if (!row.has_task() || tasks.contains(row.lease())) continue;
+      tasks[row.lease()] = row.task();
+      waiting.push_back(row.lease());
+    }
+    acknowledged.insert(message.acknowledged().begin(), message.acknowledged().end());
+    wake.NotifyAll();
+  }
+
+  Mutex mutex;
+  CondVar wake;
+  std::map<uint64_t, v1::Task> tasks;
+  std::deque<uint64_t> waiting;
+  std::set<uint64_t> desired;
+  std::set<uint64_t> acknowledged;
+  int steps = 0;
+  int started = 0;
+  int exports = 0;
+};
+
+PlayedWorker::PlayedWorker(Engine& engine, BlobStore& blobs, std::string name, std::string host)
+    : engine_(&engine), blobs_(blobs), name_(std::move(name)), host_(std::move(host)),
+      link_(std::make_shared<Link>()) {}
+
+PlayedWorker::~PlayedWorker() {
+  if (!player_.joinable()) return;
+  player_.request_stop();
+  player_.join();
+}
+
+void PlayedWorker::Connect(const std::set<uint64_t>& leases) {
+  v1::WorkerState state;
+  state.mutable_info()->set_name(name_);
+  state.mutable_info()->set_host_id(host_);
+  state.mutable_info()->set_slots(2);
+  v1::Platform& platform = *state.mutable_info()->add_platforms()->mutable_platform();
+  platform.set_os("linux");
+  platform.set_architecture("amd64");
+  for (uint64_t lease : leases) state.add_leases(lease);
+  engine_->WorkerState(link_, state);
+}
+
+void PlayedWorker::Reconnect(Engine& engine, const std::set<uint64_t>& leases) {
+  engine_ = &engine;
+  Connect(leases);
+}
+
+void PlayedWorker::Heartbeat() { engine_->WorkerHeartbeat(name_); }
+
+std::optional<uint64_t> PlayedWorker::NextLease() {
+  MutexLock lock(link_->mutex);
+  for (int i = 0; i < 200 && link_->waiting.empty(); ++i) link_->wake.WaitFor(link_->mutex, std::chrono::milliseconds(50));
+  if (link_->waiting.empty()) return std::nullopt;
+  const uint64_t lease = link_->waiting.front();
+  link_->waiting.pop_front();
+  return lease;
+}
+
+std::set<uint64_t> PlayedWorker::Desired() {
+  MutexLock lock(link_->mutex);
+  return link_->desired;
+}
+
+std::set<uint64_t> PlayedWorker::Acknowledged() {
+  MutexLock lock(link_->mutex);
+  return link_->acknowledged;
+}
+
+int PlayedWorker::steps_run() {
+  MutexLock lock(link_->mutex);
+  return link_->steps;
+}
+
+int PlayedWorker::tasks_started() {
+  MutexLock lock(link_->mutex);
+  return link_->started;
+}
+
+int PlayedWorker::exports_made() {
+  MutexLock lock(link_->mutex);
+  return link_->exports;
+}
+
+v1::Task PlayedWorker::TaskOf(uint64_t lease) {
+  MutexLock lock(link_->mutex);
+  return link_->tasks.at(lease);
+}
+
+void PlayedWorker::Report(v1::LeaseReport report) { engine_->WorkerReport(name_, std::move(report)); }
+
+v1::Layer PlayedWorker::MakeLayer(const std::string& word) {
+  const std::string content = differ_on_.contains(word) ? word + " by " + name_ : word;
+  std::string tar;
+  oci::LayerWriter writer(
+      [&](std::string_view bytes) {
+        tar.append(bytes);
+        return absl::OkStatus();
+      },
+      0);
+  oci::TarEntry entry;
+  entry.path = word;
+  entry.type = oci::EntryType::kFile;
+  entry.mode = 0644;
+  entry.size = static_cast<int64_t>(content.size());
+  size_t done = 0;
+  writer
+      .Add(entry,
+           [&](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+             const size_t count = content.copy(buffer, size, done);
+             done += count;
+             return count;
+           })
+      .IgnoreError();  // a broken layer fails the test by itself
+  v1::Layer layer;
+  const std::string manifest = writer.Finish()->Serialize();
+  ToProto(blobs_.PutBytes(tar).value(), layer.mutable_tar());
+  ToProto(blobs_.PutBytes(manifest).value(), layer.mutable_manifest());
+  return layer;
+}
+
+void PlayedWorker::FinishStep(uint64_t lease, int index) {
+  const v1::Task task = TaskOf(lease);
+  const v1::Step& step = task.steps(index);
+  const std::string word = step.text().substr(step.text().rfind(' ') + 1);
+  v1::LeaseReport started;
+  started.set_lease(lease);
+  started.mutable_step_started()->set_number(step.number());
+  Report(started);
+  v1::LeaseReport finished;
+  finished.set_lease(lease);
+  v1::StepResult& result = *finished.mutable_step_finished();
+  result.set_number(step.number());
+  if (auto failure = fail_on_.find(word); failure != fail_on_.end()) {
+    result.set_exit_code(failure->second);
+    result.set_failure("exit code " + std::to_string(failure->second));
+  } else {
+    *result.mutable_layer() = MakeLayer(word);
+  }
+  {
+    MutexLock lock(link_->mutex);
+    ++link_->steps;
+  }
+  Report(finished);
+}
+
+void PlayedWorker::FinishTask(uint64_t lease) {
+  const v1::Task task = TaskOf(lease);
+  v1::LeaseReport finished;
+  finished.set_lease(lease);
+  v1::TaskResult& result = *finished.mutable_task_finished();
+  result.set_outcome(v1::TASK_OUTCOME_SUCCEEDED);
+  for (const v1::Export& wanted : task.exports()) {
+    v1::ExportResult& exported = *result.add_exports();
+    *exported.mutable_export_() = wanted;
+    ToProto(blobs_.PutBytes("export of " + wanted.pattern()).value(), exported.mutable_blob());
+    MutexLock lock(link_->mutex);
+    ++link_->exports;
+  }
+  Report(finished);
+}
+
+void PlayedWorker::PlayAll() { player_ = std::jthread([this](std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      uint64_t lease = 0;
+      {
+        MutexLock lock(link_->mutex);
+        if (link_->waiting.empty()) link_->wake.WaitFor(link_->mutex, std::chrono::milliseconds(20));
+        if (link_->waiting.empty()) {
+          // A lease that the test took with NextLease is played too.
+          for (const auto& [number, task] : link_->tasks) {
+            if (link_->desired.contains(number) && !played_.contains(number)) lease = number;
+          }
+        } else {
+          lease = link_->waiting.front();
+          link_->waiting.pop_front();
+        }
+        if (lease != 0 && !played_.insert(lease).second) lease = 0;
+      }
+      if (lease != 0) PlayTask(lease);
+    }
+  });
+}
+
+void PlayedWorker::PlayTask(uint64_t lease) {
+  const v1::Task task = TaskOf(lease);
+  {
+    MutexLock lock(link_->mutex);
+    ++link_->started;
+  }
+  for (int i = 0; i < task.steps_size(); ++i) {
+    const v1::Step& step = task.steps(i);
+    const std::string word = step.text().substr(step.text().rfind(' ') + 1);
+    if (auto broken = break_on_.find(word); broken != break_on_.end()) {
+      v1::LeaseReport report;
+      report.set_lease(lease);
+      report.mutable_task_finished()->set_outcome(v1::TASK_OUTCOME_INFRASTRUCTURE);
+      report.mutable_task_finished()->set_message(broken->second);
+      Report(report);
+      return;
+    }
+    FinishStep(lease, i);
+    if (fail_on_.contains(word)) {
+      v1::LeaseReport report;
+      report.set_lease(lease);
+      report.mutable_task_finished()->set_outcome(v1::TASK_OUTCOME_FAILED);
+      report.mutable_task_finished()->set_message("a step failed");
+      Report(report);
+      return;
+    }
+  }
+  FinishTask(lease);
+}
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,80 @@
+// A worker played by the test: takes leases from the engine and reports what the test wants.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "common/base/blob_store.h"
+#include "common/base/mutex.h"
+#include "coordinator/engine/engine.h"
+
+namespace crossmill::coordinator {
+
+// Polls until `condition` holds; false after 20 s.
+template <typename Condition>
+bool Eventually(Condition condition) {
+  for (int i = 0; i < 2000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+class PlayedWorker {
+ public:
+  PlayedWorker(Engine& engine, BlobStore& blobs, std::string name, std::string host);
+  ~PlayedWorker();
+
+  void Connect(const std::set<uint64_t>& leases);
+  // After a restart of the coordinator.
+  void Reconnect(Engine& engine, const std::set<uint64_t>& leases);
+  void Heartbeat();
+
+  // Waits for a lease that has a task and was not returned before.
+  std::optional<uint64_t> NextLease();
+  std::set<uint64_t> Desired();
+  std::set<uint64_t> Acknowledged();
+
+  // Reports the start and the end of step `index` of the lease's task: a layer with one file named by
+  // the last word of the step.
+  void FinishStep(uint64_t lease, int index);
+  // Reports the end of the task with its exports.
+  void FinishTask(uint64_t lease);
+
+  // From now on a thread plays every lease to its end.
+  void PlayAll();
+  void FailOn(const std::string& word, int exit_code) { fail_on_[word] = exit_code; }
+  void BreakOn(const std::string& word, const std::string& reason) { break_on_[word] = reason; }
+  // The file's content tells the worker's name.
+  void DifferOn(const std::string& word) { differ_on_.insert(word); }
+
+  int steps_run();
+  int tasks_started();
+  int exports_made();
+
+ private:
+  struct Link;
+
+  void PlayTask(uint64_t lease);
+  v1::Layer MakeLayer(const std::string& word);
+  void Report(v1::LeaseReport report);
+  v1::Task TaskOf(uint64_t lease);
+
+  Engine* engine_;
+  BlobStore& blobs_;
+  const std::string name_;
+  const std::string host_;
+  std::shared_ptr<Link> link_;
+  std::map<std::string, int> fail_on_;
+  std::map<std::string, std::string> break_on_;
+  std::set<std::string> differ_on_;
+  std::set<uint64_t> played_;
+  std::jthread player_;
+};
+
+}  // namespace crossmill::coordinator

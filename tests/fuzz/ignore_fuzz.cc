@@ -1,0 +1,29 @@
+// Ignore file and paths, separated by the first NUL byte: rules agree with themselves about folders.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "common/plan/ignore_rules.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using crossmill::plan::IgnoreRules;
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const size_t split = input.find('\0');
+  const auto rules = IgnoreRules::Parse(input.substr(0, split));
+  if (!rules.ok()) {
+    if (rules.status().code() != absl::StatusCode::kInvalidArgument) std::abort();
+    return 0;
+  }
+  const std::string path(split == std::string_view::npos ? "a/b/c.txt" : input.substr(split + 1));
+  const bool hidden = rules->Excluding(path).has_value();
+  // A path that is visible below a hidden folder must be reachable by walking.
+  for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string folder = path.substr(0, slash);
+    if (!hidden && slash + 1 < path.size() && rules->Excluding(folder) && !rules->MayHaveExceptionBelow(folder)) {
+      std::abort();
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,240 @@
+#include "worker/copy_sources.h"
+
+#include <memory>
+#include <string>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "common/base/status.h"
+#include "worker/archive_source.h"
+#include "worker/glob.h"
+
+namespace crossmill::worker {
+namespace {
+
+namespace reapi = ::build::bazel::remote::execution::v2;
+
+// A blob that is missing or wrong is never the recipe's fault.
+absl::Status BlobStatus(const absl::Status& status) {
+  if (absl::IsNotFound(status) || absl::IsInvalidArgument(status)) return absl::UnavailableError(status.message());
+  return status;
+}
+
+absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(BlobStore& blobs, const Digest& digest) {
+  auto reader = blobs.Open(digest, 0);
+  if (!reader.ok()) return BlobStatus(reader.status());
+  return reader;
+}
+
+// Opens the blob when its first byte is wanted.
+oci::Source BlobSource(BlobStore& blobs, const Digest& digest) {
+  auto reader = std::make_shared<std::unique_ptr<BlobReader>>();
+  return [&blobs, digest, reader](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+    if (*reader == nullptr) {
+      ASSIGN_OR_RETURN(*reader, OpenBlob(blobs, digest));
+    }
+    return (*reader)->Read(buffer, size);
+  };
+}
+
+int64_t TimeOf(const reapi::NodeProperties& properties) { return properties.mtime().seconds(); }
+
+uint32_t ModeOf(const reapi::NodeProperties& properties, uint32_t otherwise) {
+  return properties.has_unix_mode() ? properties.unix_mode().value() & 07777 : otherwise;
+}
+
+class ContextCopier {
+ public:
+  ContextCopier(BlobStore& blobs, CopyTarget& target) : blobs_(blobs), target_(target) {}
+
+  absl::StatusOr<reapi::Directory> Read(const Digest& digest) {
+    auto bytes = blobs_.Get(digest);
+    if (!bytes.ok()) return BlobStatus(bytes.status());
+    reapi::Directory directory;
+    if (!directory.ParseFromString(*bytes)) {
+      return absl::DataLossError(fmt::format("blob {} is not a Directory", ToString(digest)));
+    }
+    return directory;
+  }
+
+  absl::Status AddFolder(const std::string& path, const reapi::Directory& directory) {
+    oci::TarEntry entry;
+    entry.path = path;
+    entry.type = oci::EntryType::kDirectory;
+    entry.mode = ModeOf(directory.node_properties(), 0755);
+    entry.mtime = TimeOf(directory.node_properties());
+    return target_.Add(SourceKind::kContext, std::move(entry), nullptr);
+  }
+
+  absl::Status AddFile(const std::string& path, const Digest& digest, uint32_t mode, int64_t mtime) {
+    oci::TarEntry entry;
+    entry.path = path;
+    entry.mode = mode;
+    entry.size = digest.size;
+    entry.mtime = mtime;
+    return target_.Add(SourceKind::kContext, std::move(entry), BlobSource(blobs_, digest));
+  }
+
+  absl::Status AddLink(const std::string& path, const std::string& link, int64_t mtime) {
+    oci::TarEntry entry;
+    entry.path = path;
+    entry.type = oci::EntryType::kSymlink;
+    entry.mode = 0777;
+    entry.link = link;
+    entry.mtime = mtime;
+    return target_.Add(SourceKind::kContext, std::move(entry), nullptr);
+  }
+
+  absl::Status AddContents(const std::string& path, const reapi::Directory& directory) {
+    for (const reapi::FileNode& file : directory.files()) {
+      const reapi::NodeProperties& properties = file.node_properties();
+      RETURN_IF_ERROR(AddFile(JoinPath(path, file.name()), FromProto(file.digest()),
+                              ModeOf(properties, file.is_executable() ? 0755 : 0644), TimeOf(properties)));
+    }
+    for (const reapi::SymlinkNode& link : directory.symlinks()) {
+      RETURN_IF_ERROR(AddLink(JoinPath(path, link.name()), link.target(), TimeOf(link.node_properties())));
+    }
+    for (const reapi::DirectoryNode& node : directory.directories()) {
+      ASSIGN_OR_RETURN(const reapi::Directory below, Read(FromProto(node.digest())));
+      const std::string folder = JoinPath(path, node.name());
+      RETURN_IF_ERROR(AddFolder(folder, below));
+      RETURN_IF_ERROR(AddContents(folder, below));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  BlobStore& blobs_;
+  CopyTarget& target_;
+};
+
+absl::Status ExtractArchive(const Digest& archive, BlobStore& blobs, CopyTarget& target) {
+  ASSIGN_OR_RETURN(const std::string folder, target.PlaceFolder("", false));
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, archive));
+  oci::TarReader reader(MakeDecompressingSource(*blob));
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<oci::TarEntry> entry, reader.Next());
+    if (!entry) return absl::OkStatus();
+    entry->path = JoinPath(folder, entry->path);
+    if (entry->type == oci::EntryType::kHardLink) entry->link = JoinPath(folder, entry->link);
+    RETURN_IF_ERROR(target.AddExtracted(*std::move(entry), [&reader](char* buffer, size_t size) {
+      return reader.ReadData(buffer, size);
+    }));
+  }
+}
+
+// Streams an export's tar to the target.
+class ExportCopier {
+ public:
+  ExportCopier(oci::TarReader& reader, bool parents, CopyTarget& target)
+      : reader_(reader), parents_(parents), target_(target) {}
+
+  absl::Status Run() {
+    while (true) {
+      auto entry = reader_.Next();
+      if (!entry.ok()) return BlobStatus(entry.status());
+      if (!entry->has_value()) return absl::OkStatus();
+      RETURN_IF_ERROR(Copy(**std::move(entry)));
+    }
+  }
+
+ private:
+  // A path in the tar is NUMBER/NAME/REST; NAME/REST with --parents is where it goes below the destination.
+  static std::string_view AfterNumber(std::string_view path) {
+    const size_t slash = path.find('/');
+    return slash == path.npos ? "" : path.substr(slash + 1);
+  }
+  absl::StatusOr<std::string> Map(std::string_view path) const {
+    const std::string_view rest = AfterNumber(path);
+    if (parents_) return JoinPath(base_, rest);
+    const size_t slash = rest.find('/');
+    return slash == rest.npos ? base_ : JoinPath(base_, rest.substr(slash + 1));
+  }
+
+  absl::Status Copy(oci::TarEntry entry) {
+    const std::string_view rest = AfterNumber(entry.path);
+    const bool folder = entry.type == oci::EntryType::kDirectory;
+    if (rest.empty()) {
+      if (!parents_) return absl::OkStatus();
+      return PlaceParents();
+    }
+    if (!parents_ && rest.find('/') == rest.npos) {
+      ASSIGN_OR_RETURN(base_, folder ? target_.PlaceFolder(rest, false) : target_.PlaceFile(rest));
+      if (folder) return absl::OkStatus();  // Its contents go to the destination, it does not.
+    }
+    if (entry.type == oci::EntryType::kHardLink) {
+      ASSIGN_OR_RETURN(entry.link, Map(entry.link));
+    }
+    ASSIGN_OR_RETURN(entry.path, Map(entry.path));
+    return target_.Add(SourceKind::kStage, std::move(entry),
+                       [this](char* buffer, size_t size) { return reader_.ReadData(buffer, size); }, parents_);
+  }
+
+  absl::Status PlaceParents() {
+    ASSIGN_OR_RETURN(base_, target_.PlaceFolder("", false));
+    return absl::OkStatus();
+  }
+
+  oci::TarReader& reader_;
+  const bool parents_;
+  CopyTarget& target_;
+  // Where NAME (with --parents: what NUMBER holds) goes.
+  std::string base_;
+};
+
+absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
+  oci::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
+  int matches = 0;
+  while (true) {
+    auto entry = reader.Next();
+    if (!entry.ok()) return BlobStatus(entry.status());
+    if (!entry->has_value()) return false;
+    if ((*entry)->path.find('/') == std::string::npos && ++matches > 1) return true;
+  }
+}
+
+}  // namespace
+
+absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs, CopyTarget& target) {
+  ContextCopier copier(blobs, target);
+  if (match.has_directory()) {
+    ASSIGN_OR_RETURN(const reapi::Directory directory, copier.Read(FromProto(match.directory())));
+    ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(match.name(), copy.parents()));
+    if (copy.parents() && !path.empty()) RETURN_IF_ERROR(copier.AddFolder(path, directory));
+    return copier.AddContents(path, directory);
+  }
+  if (match.has_file() && copy.extract_archives()) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, FromProto(match.file())));
+    ASSIGN_OR_RETURN(const bool is_archive, IsTarArchive(*blob));
+    if (is_archive) return ExtractArchive(FromProto(match.file()), blobs, target);
+  }
+  ASSIGN_OR_RETURN(const std::string path, target.PlaceFile(match.name()));
+  if (!match.has_file()) return copier.AddLink(path, match.symlink_target(), match.mtime());
+  return copier.AddFile(path, FromProto(match.file()), match.unix_mode() & 07777, match.mtime());
+}
+
+absl::Status CopyInlineFile(const v1::InlineFile& file, CopyTarget& target) {
+  oci::TarEntry entry;
+  ASSIGN_OR_RETURN(entry.path, target.PlaceFile(file.name()));
+  entry.mode = file.mode() != 0 ? file.mode() & 07777 : 0644;
+  entry.size = static_cast<int64_t>(file.content().size());
+  return target.Add(SourceKind::kContext, std::move(entry), oci::SourceOf(file.content()));
+}
+
+absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTarget& target) {
+  const Digest digest = FromProto(source.blob());
+  const v1::Export& wanted = source.export_();
+  if (!target.is_folder()) {
+    // One file goes to the destination, several go into it.
+    bool several = wanted.parents();
+    if (!several && HasGlob(wanted.pattern())) {
+      ASSIGN_OR_RETURN(several, HoldsSeveral(blobs, digest));
+    }
+    if (several) target.ExpectSeveral();
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
+  oci::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
+  return ExportCopier(reader, wanted.parents(), target).Run();
+}
+
+}  // namespace crossmill::worker

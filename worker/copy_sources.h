@@ -1,0 +1,17 @@
+// What COPY and ADD copy: subtrees of the context, files in the Dockerfile, exports of other stages.
+#pragma once
+
+#include "absl/status/status.h"
+#include "common/base/blob_store.h"
+#include "crossmill/v1/plan.pb.h"
+#include "worker/copy_target.h"
+
+namespace crossmill::worker {
+
+// Each copies one source to the target. INVALID_ARGUMENT is the recipe's failure; trouble with blobs is
+// UNAVAILABLE or DATA_LOSS.
+absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs, CopyTarget& target);
+absl::Status CopyInlineFile(const v1::InlineFile& file, CopyTarget& target);
+absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTarget& target);
+
+}  // namespace crossmill::worker

@@ -1,0 +1,76 @@
+// The destination of a COPY or ADD in a step's root: where sources go, and with which owner, mode and time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/files.h"
+#include "common/oci/tar_entry.h"
+#include "common/oci/tar_reader.h"
+#include "crossmill/v1/plan.pb.h"
+#include "worker/file_metadata.h"
+#include "worker/file_mode.h"
+#include "worker/root_path.h"
+#include "worker/tree_writer.h"
+
+namespace crossmill::worker {
+
+// Whose metadata a source has. Files of the context belong to 0:0 and get exactly the clamp time; files of
+// another stage keep their owners, and their times up to the clamp time.
+enum class SourceKind { kContext, kStage };
+
+// Not thread safe.
+class CopyTarget {
+ public:
+  // INVALID_ARGUMENT for an owner or mode that cannot be understood, or a destination below a file.
+  static absl::StatusOr<std::unique_ptr<CopyTarget>> Create(const v1::Copy& copy, const std::string& root,
+                                                            int64_t clamp_time, bool keep_times);
+
+  // More than one thing is copied: the destination is a folder.
+  void ExpectSeveral() { is_folder_ = true; }
+  bool is_folder() const { return is_folder_; }
+
+  // Path (relative to the root) for the contents of a source folder: the destination itself. With
+  // `parents`: for the folder, below the destination.
+  absl::StatusOr<std::string> PlaceFolder(std::string_view name, bool parents);
+  // Path for a source that is no folder. The folders it needs are made.
+  absl::StatusOr<std::string> PlaceFile(std::string_view name);
+
+  // entry.path is where it goes. `merge_keeps`: a folder that exists keeps its metadata.
+  absl::Status Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content, bool merge_keeps = false);
+  // An archive's entry: owners are the archive's own unless --chown says otherwise, links on the way are
+  // followed inside the root, what is in the way is replaced.
+  absl::Status AddExtracted(oci::TarEntry entry, const oci::Source& content);
+  // Sets the times of folders.
+  absl::Status Finish();
+
+ private:
+  CopyTarget(int64_t clamp_time, bool keep_times) : clamp_time_(clamp_time), keep_times_(keep_times) {}
+  absl::Status MakeFolders(std::string_view path);
+  absl::Status CheckOwner(const oci::TarEntry& entry) const;
+  void ApplyTime(SourceKind kind, oci::TarEntry* entry) const;
+
+  const int64_t clamp_time_;
+  const bool keep_times_;
+  UniqueFd root_;
+  IdMap ids_;
+  std::optional<Owner> owner_;
+  std::optional<FileMode> mode_;
+  // Without links, relative to the root.
+  std::string destination_;
+  bool is_folder_ = false;
+  std::set<std::string> touched_;
+  std::unique_ptr<TreeWriter> merger_;
+  std::unique_ptr<TreeWriter> keeping_merger_;
+  std::unique_ptr<TreeWriter> unpacker_;
+};
+
+// "a" and "b" to "a/b"; an empty folder is the root.
+std::string JoinPath(std::string_view folder, std::string_view name);
+
+}  // namespace crossmill::worker

@@ -1,0 +1,63 @@
+// Executes one RUN step in a root file system, shut off from the machine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "crossmill/v1/plan.pb.h"
+#include "crossmill/v1/result.pb.h"
+
+namespace crossmill::worker {
+
+// Who a step runs as, resolved in its root.
+struct Identity {
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  std::vector<uint32_t> groups;
+  std::string home = "/";
+};
+
+struct SandboxRun {
+  // argv, cwd, network and files are used; user and env as resolved below.
+  const v1::Run& run;
+  v1::Platform platform;
+  // Merged folder; the sandbox leaves no mount and no process in it.
+  std::string root;
+  Identity identity;
+  // NAME=value: complete.
+  std::vector<std::string> env;
+  absl::Duration time_limit = absl::InfiniteDuration();
+  // Called on the calling thread, in order per stream.
+  std::function<void(v1::LogChunk::Stream, std::string_view)> on_output;
+  // A stop request kills every process of the step.
+  std::stop_token stop;
+};
+
+struct SandboxResult {
+  // 128 + signal when killed by one; 127 and 126: the program could not be found or executed.
+  int exit_code = 0;
+  bool timed_out = false;
+  bool stopped = false;
+  // Why the program could not be executed, for people; empty if it was.
+  std::string refusal;
+  // Mount points that did not exist in the root before, without leading slash, parents first. They are
+  // removed again unless the step put something there: what is left belongs to no layer.
+  std::vector<std::string> stubs;
+};
+
+// Thread safe: steps of several tasks run at the same time.
+class Sandbox {
+ public:
+  virtual ~Sandbox() = default;
+  // A non-zero exit, a missing program, a time-out and a stop are results. Errors mean that the sandbox
+  // itself failed: UNAVAILABLE, RESOURCE_EXHAUSTED.
+  virtual absl::StatusOr<SandboxResult> Run(const SandboxRun& run) = 0;
+};
+
+}  // namespace crossmill::worker
