@@ -24,7 +24,7 @@ namespace {
 
 // Reflection needs the descriptors of the services. Nothing else refers to the generated files that hold only
 // those, so the linker would leave them out.
-const void* const kServiceDescriptors[] = {
+[[gnu::used]] const void* const kServiceDescriptors[] = {
     &descriptor_table_build_2fbazel_2fremote_2fexecution_2fv2_2fremote_5fexecution_5fservices_2eproto,
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,
