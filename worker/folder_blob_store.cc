@@ -30,7 +30,8 @@ class FileReader final : public BlobReader {
     const Digest found = hash_->Finish();
     hash_.reset();
     if (found == digest_) return count;
-    return absl::DataLossError(fmt::format("blob {} has the bytes of {}", ToString(digest_), ToString(found)));
+    return absl::DataLossError(
+        fmt::format("blob {} has the bytes of {}", ToString(digest_), ToString(found)));
   }
 
  private:
@@ -42,7 +43,10 @@ class FileReader final : public BlobReader {
 class FileWriter final : public BlobWriter {
  public:
   FileWriter(std::string folder, UniqueFd file, std::string path, Digest expected)
-      : folder_(std::move(folder)), file_(std::move(file)), path_(std::move(path)), expected_(std::move(expected)) {}
+      : folder_(std::move(folder)),
+        file_(std::move(file)),
+        path_(std::move(path)),
+        expected_(std::move(expected)) {}
   ~FileWriter() override {
     if (!path_.empty()) unlink(path_.c_str());
   }

@@ -26,7 +26,8 @@ class LogBundlerTest : public testing::Test {
   std::vector<std::string> Texts() {
     MutexLock lock(mutex_);
     std::vector<std::string> texts;
-    for (const auto& chunk : chunks_) texts.push_back(fmt::format("{}:{}", static_cast<int>(chunk.stream()), chunk.data()));
+    for (const auto& chunk : chunks_)
+      texts.push_back(fmt::format("{}:{}", static_cast<int>(chunk.stream()), chunk.data()));
     return texts;
   }
 
