@@ -19,7 +19,8 @@ namespace crossmill::worker {
 namespace {
 
 bool IsRefusal(const absl::Status& status) {
-  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status) || absl::IsInvalidArgument(status);
+  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status) ||
+         absl::IsInvalidArgument(status);
 }
 
 // Ends early when a stop is requested.
@@ -92,7 +93,8 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
   if (done) context.TryCancel();
   reader.join();
   const grpc::Status status = stream->Finish();
-  return done || status.ok() ? absl::UnavailableError("the coordinator closed the stream") : rpc::FromGrpc(status);
+  return done || status.ok() ? absl::UnavailableError("the coordinator closed the stream")
+                             : rpc::FromGrpc(status);
 }
 
 bool Agent::Done(const std::stop_token& stop) {

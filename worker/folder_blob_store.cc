@@ -30,7 +30,8 @@ class FileReader final : public BlobReader {
     const Digest found = hash_->Finish();
     hash_.reset();
     if (found == digest_) return count;
-    return absl::DataLossError(fmt::format("blob {} has the bytes of {}", ToString(digest_), ToString(found)));
+    return absl::DataLossError(
+        fmt::format("blob {} has the bytes of {}", ToString(digest_), ToString(found)));
   }
 
  private:
@@ -42,7 +43,10 @@ class FileReader final : public BlobReader {
 class FileWriter final : public BlobWriter {
  public:
   FileWriter(std::string folder, UniqueFd file, std::string path, Digest expected)
-      : folder_(std::move(folder)), file_(std::move(file)), path_(std::move(path)), expected_(std::move(expected)) {}
+      : folder_(std::move(folder)),
+        file_(std::move(file)),
+        path_(std::move(path)),
+        expected_(std::move(expected)) {}
   ~FileWriter() override {
     if (!path_.empty()) unlink(path_.c_str());
   }
@@ -58,12 +62,12 @@ class FileWriter final : public BlobWriter {
       return absl::InvalidArgumentError(
           fmt::format("promised was {}, written was {}", ToString(expected_), ToString(digest)));
     }
-    if (fchmod(file_.get(), 0644) != 0 || fsync(file_.get()) != 0) return ErrnoStatus(errno, path_);
+    // Not synced: a blob lost with the machine is made again by running the task again.
+    if (fchmod(file_.get(), 0644) != 0) return ErrnoStatus(errno, path_);
     if (rename(path_.c_str(), fmt::format("{}/sha256-{}", folder_, digest.hash).c_str()) != 0) {
       return ErrnoStatus(errno, path_);
     }
     path_.clear();
-    RETURN_IF_ERROR(SyncFolder(folder_));
     return digest;
   }
 

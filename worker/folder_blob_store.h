@@ -9,7 +9,8 @@
 
 namespace crossmill::worker {
 
-// Thread safe, also between processes. The folder is made if missing.
+// Thread safe, also between processes. The folder is made if missing. Blobs are whole and checked, but not
+// durable when Commit returns.
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenFolderBlobStore(const std::string& folder);
 
 }  // namespace crossmill::worker

@@ -13,16 +13,27 @@ namespace {
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // Read when they are set; every name that programs in steps read is announced.
-constexpr const char* kCaVariables[] = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",  "PIP_CERT",
+constexpr const char* kCaVariables[] = {"SSL_CERT_FILE",  "REQUESTS_CA_BUNDLE",  "PIP_CERT",
                                         "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"};
 
 constexpr const char* kProxyVariables[] = {"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
                                            "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"};
 
-constexpr const char* kIndexVariables[] = {
-    "PIP_INDEX_URL",   "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT",
-    "PIP_RETRIES",     "UV_INDEX_URL",        "UV_INDEX",       "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL",
-    "UV_HTTP_TIMEOUT", "npm_config_registry", "NPM_CONFIG_REGISTRY", "GOPROXY",     "GONOSUMDB"};
+constexpr const char* kIndexVariables[] = {"PIP_INDEX_URL",
+                                           "PIP_EXTRA_INDEX_URL",
+                                           "PIP_FIND_LINKS",
+                                           "PIP_TRUSTED_HOST",
+                                           "PIP_DEFAULT_TIMEOUT",
+                                           "PIP_RETRIES",
+                                           "UV_INDEX_URL",
+                                           "UV_INDEX",
+                                           "UV_DEFAULT_INDEX",
+                                           "UV_EXTRA_INDEX_URL",
+                                           "UV_HTTP_TIMEOUT",
+                                           "npm_config_registry",
+                                           "NPM_CONFIG_REGISTRY",
+                                           "GOPROXY",
+                                           "GONOSUMDB"};
 
 // A path means nothing inside a step.
 bool IsHostPath(std::string_view value) { return value.starts_with("/") || value.starts_with("file:"); }
@@ -31,7 +42,8 @@ absl::StatusOr<std::string> FindBundle(const HostSettingsSource& source) {
   if (source.ca_bundle == "none") return std::string();
   if (!source.ca_bundle.empty()) {
     auto bundle = ReadFile(source.ca_bundle, 16 << 20);
-    if (!bundle.ok()) return absl::InvalidArgumentError(fmt::format("CA bundle {}", Sv(bundle.status().message())));
+    if (!bundle.ok())
+      return absl::InvalidArgumentError(fmt::format("CA bundle {}", Sv(bundle.status().message())));
     return bundle;
   }
   for (const char* name : kCaVariables) {
@@ -46,7 +58,8 @@ absl::StatusOr<std::string> FindBundle(const HostSettingsSource& source) {
 
 bool Sets(absl::Span<const std::string> env, std::string_view name) {
   return std::any_of(env.begin(), env.end(), [&](const std::string& entry) {
-    return entry.size() > name.size() && entry[name.size()] == '=' && std::string_view(entry).starts_with(name);
+    return entry.size() > name.size() && entry[name.size()] == '=' &&
+           std::string_view(entry).starts_with(name);
   });
 }
 
@@ -79,7 +92,8 @@ absl::StatusOr<HostSettings> DetectHostSettings(const HostSettingsSource& source
   const auto pass = [&](const std::string& name, bool required) -> absl::Status {
     const std::optional<std::string> value = source.environment(name);
     if (!value && required) {
-      return absl::InvalidArgumentError(fmt::format("--pass-env {}: not set in the worker's environment", name));
+      return absl::InvalidArgumentError(
+          fmt::format("--pass-env {}: not set in the worker's environment", name));
     }
     if (!value || value->empty() || (!required && IsHostPath(*value))) return absl::OkStatus();
     settings.variables.emplace_back(name, *value);
@@ -96,7 +110,8 @@ absl::StatusOr<HostSettings> DetectHostSettings(const HostSettingsSource& source
 }
 
 std::vector<std::string> StepEnvironment(const v1::Run& run, const Identity& identity,
-                                         std::optional<int64_t> source_date_epoch, const HostSettings& settings) {
+                                         std::optional<int64_t> source_date_epoch,
+                                         const HostSettings& settings) {
   std::vector<std::string> env(run.env().begin(), run.env().end());
   AddIfMissing("PATH", kDefaultPath, &env);
   AddIfMissing("HOME", identity.home, &env);

@@ -50,6 +50,7 @@ std::vector<std::string> ForeignHosts(std::string_view hosts_file, std::string_v
 // The complete environment of a step: the recipe's, then what is missing of PATH and HOME, then what
 // holds only while it executes. The recipe's variables are never replaced.
 std::vector<std::string> StepEnvironment(const v1::Run& run, const Identity& identity,
-                                         std::optional<int64_t> source_date_epoch, const HostSettings& settings);
+                                         std::optional<int64_t> source_date_epoch,
+                                         const HostSettings& settings);
 
 }  // namespace crossmill::worker

@@ -118,7 +118,8 @@ void LeaseBoard::Apply(const v1::SynchronizeResponse& desired) {
     lease.task = wanted.task();
     if (wanted.has_task() && !draining_) continue;
     lease.started = true;
-    lease.result = InfrastructureResult(draining_ ? "the worker is shutting down" : "the lease came without its task");
+    lease.result =
+        InfrastructureResult(draining_ ? "the worker is shutting down" : "the lease came without its task");
     v1::LeaseReport report;
     report.set_lease(wanted.lease());
     *report.mutable_task_finished() = *lease.result;
@@ -135,9 +136,8 @@ void LeaseBoard::StartWaiting() {
     lease.started = true;
     ++running_;
     spdlog::info("started lease={} task={}", number, lease.task.name());
-    lease.thread = std::jthread([this, id = number, task = lease.task, stop = lease.stop.get_token()] {
-      RunLease(id, task, stop);
-    });
+    lease.thread = std::jthread(
+        [this, id = number, task = lease.task, stop = lease.stop.get_token()] { RunLease(id, task, stop); });
   }
 }
 
@@ -204,9 +204,12 @@ void LeaseBoard::TrimLogs() {
   }
   if (last == nullptr) return;
   last->mutable_log()->set_stream(v1::LogChunk::WORKER);
-  last->mutable_log()->set_data("[console output before this was dropped: the coordinator did not take it]\n");
+  last->mutable_log()->set_data(
+      "[console output before this was dropped: the coordinator did not take it]\n");
   waiting_log_bytes_ += last->log().data().size();
-  std::erase_if(reports_, [](const v1::LeaseReport& report) { return report.has_log() && report.log().data().empty(); });
+  std::erase_if(reports_, [](const v1::LeaseReport& report) {
+    return report.has_log() && report.log().data().empty();
+  });
 }
 
 void LeaseBoard::Forget(uint64_t number) {

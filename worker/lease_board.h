@@ -27,8 +27,7 @@ namespace crossmill::worker {
 class LeaseBoard {
  public:
   // Must be thread safe; called on the lease's own thread.
-  using Execute =
-      std::function<v1::TaskResult(const v1::Task&, ExecutionObserver&, const std::stop_token&)>;
+  using Execute = std::function<v1::TaskResult(const v1::Task&, ExecutionObserver&, const std::stop_token&)>;
 
   // Console bytes kept for a connection; beyond it the oldest pieces are dropped, with a note.
   static constexpr size_t kWaitingLogBytes = 16 << 20;

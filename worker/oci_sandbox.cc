@@ -1,13 +1,12 @@
 #include "worker/oci_sandbox.h"
 
+#include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,9 +29,9 @@ constexpr absl::Duration kRuntimeCommandLimit = absl::Seconds(30);
 
 std::string Base64(std::string_view bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<size_t>(size));
   return text;
 }
@@ -49,7 +48,8 @@ absl::StatusOr<std::string> RuntimeVersion(const std::string& runtime) {
   options.time_limit = kRuntimeCommandLimit;
   ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(options));
   if (result.exit_code != 0) {
-    return absl::FailedPreconditionError(fmt::format("{} --version: exit code {}", runtime, result.exit_code));
+    return absl::FailedPreconditionError(
+        fmt::format("{} --version: exit code {}", runtime, result.exit_code));
   }
   std::istringstream words(result.stdout_text);
   std::string name, word, number;
@@ -65,7 +65,8 @@ std::string ErrorInLog(const std::string& path) {
   std::istringstream lines(text.ok() ? *text : std::string());
   for (std::string line; std::getline(lines, line);) {
     const auto entry = ParseJson(line);
-    if (entry.ok() && entry->is_object() && entry->value("level", "") == "error") message = entry->value("msg", "");
+    if (entry.ok() && entry->is_object() && entry->value("level", "") == "error")
+      message = entry->value("msg", "");
   }
   return message;
 }
@@ -104,13 +105,14 @@ void KeepTail(std::string_view bytes, std::string* tail) {
 bool IsFailedExec(std::string_view last_words) {
   while (last_words.ends_with("\n")) last_words.remove_suffix(1);
   const size_t newline = last_words.rfind('\n');
-  const std::string_view line = newline == std::string_view::npos ? last_words : last_words.substr(newline + 1);
+  const std::string_view line =
+      newline == std::string_view::npos ? last_words : last_words.substr(newline + 1);
   return line.starts_with("exec ") || line.find("exec container process") != std::string_view::npos;
 }
 
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
-  std::string text = fmt::format("127.0.0.1 localhost {0}\n::1 localhost ip6-localhost ip6-loopback {0}\n",
-                                 kStepHostName);
+  std::string text =
+      fmt::format("127.0.0.1 localhost {0}\n::1 localhost ip6-localhost ip6-loopback {0}\n", kStepHostName);
   if (run.run.network() == v1::NETWORK_MODE_NONE) return text;
   for (const std::string& line : settings.hosts) text += line + "\n";
   return text;
@@ -199,8 +201,8 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::WriteFiles(const SandboxRun& 
 
 std::vector<std::string> OciSandbox::Command(const Container& container,
                                              std::initializer_list<std::string> arguments) const {
-  std::vector<std::string> argv = {runtime_,        "--root", options_.folder + "/state", "--log", container.log(),
-                                   "--log-format", "json"};
+  std::vector<std::string> argv = {
+      runtime_, "--root", options_.folder + "/state", "--log", container.log(), "--log-format", "json"};
   // Without delegated cgroups there is nothing to manage; runc finds that out by itself.
   if (crun_) argv.push_back("--cgroup-manager=disabled");
   argv.insert(argv.end(), arguments);
@@ -240,8 +242,8 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
 
 absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const Container& container) const {
   ProcessOptions options;
-  options.argv = Command(container, {"run", "--bundle", container.bundle, "--pid-file", container.pid_file(),
-                                     container.id});
+  options.argv = Command(
+      container, {"run", "--bundle", container.bundle, "--pid-file", container.pid_file(), container.id});
   options.env = RuntimeEnvironment();
   options.working_folder = container.bundle;
   options.time_limit = run.time_limit;
@@ -261,7 +263,8 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
   if (const std::string message = ErrorInLog(container.log()); !message.empty()) return Explain(run, message);
   // A failed exec is the last thing a runtime does in the container, and tells it on stderr. A program
   // that only says the same has no visible problem.
-  if (IsFailedExec(last_words) && FindProgramProblem(run.root, run.run.argv(0), run.env, run.run.cwd(), machine_)) {
+  if (IsFailedExec(last_words) &&
+      FindProgramProblem(run.root, run.run.argv(0), run.env, run.run.cwd(), machine_)) {
     return Explain(run, last_words);
   }
   return result;
@@ -269,14 +272,15 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
 
 absl::StatusOr<SandboxResult> OciSandbox::Explain(const SandboxRun& run, const std::string& message) const {
   const std::string& program = run.run.argv(0);
-  if (message.find("No space left") != std::string::npos || message.find("no space left") != std::string::npos) {
+  if (message.find("No space left") != std::string::npos ||
+      message.find("no space left") != std::string::npos) {
     return absl::ResourceExhaustedError(fmt::format("{}: {}", version_, message));
   }
   const auto problem = FindProgramProblem(run.root, program, run.env, run.run.cwd(), machine_);
   if (problem && problem->exit_code == 0) {
-    return absl::UnavailableError(fmt::format("no emulation for {}/{}{}{} on this worker ({})", run.platform.os(),
-                                              run.platform.architecture(), run.platform.variant().empty() ? "" : "/",
-                                              run.platform.variant(), problem->text));
+    return absl::UnavailableError(fmt::format(
+        "no emulation for {}/{}{}{} on this worker ({})", run.platform.os(), run.platform.architecture(),
+        run.platform.variant().empty() ? "" : "/", run.platform.variant(), problem->text));
   }
   if (problem) return Refused(problem->exit_code, problem->text);
   // What a step's user may not do is the recipe's business: a program or a folder of somebody else.

@@ -41,7 +41,8 @@ class OciSandbox final : public Sandbox {
   absl::Status Prepare();
   // Files of the step that are bound into it: hosts, resolver, host name, CA bundle, heredocs.
   absl::StatusOr<std::vector<BindMount>> WriteFiles(const SandboxRun& run, const std::string& folder) const;
-  std::vector<std::string> Command(const Container& container, std::initializer_list<std::string> arguments) const;
+  std::vector<std::string> Command(const Container& container,
+                                   std::initializer_list<std::string> arguments) const;
   absl::StatusOr<SandboxResult> Execute(const SandboxRun& run, const Container& container) const;
   absl::StatusOr<SandboxResult> Explain(const SandboxRun& run, const std::string& message) const;
   // Kills what is left of a container and forgets it.

@@ -33,8 +33,11 @@ constexpr Architecture kArchitectures[] = {
     {ELFCLASS64, ELFDATA2LSB, EM_RISCV, "riscv64", ""}, {ELFCLASS64, ELFDATA2LSB, EM_PPC64, "ppc64le", ""},
     {ELFCLASS64, ELFDATA2MSB, EM_S390, "s390x", ""}};
 
-const std::map<std::string, std::string> kMachineNames = {
-    {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"riscv64", "riscv64"}, {"ppc64le", "ppc64le"}, {"s390x", "s390x"}};
+const std::map<std::string, std::string> kMachineNames = {{"x86_64", "amd64"},
+                                                          {"aarch64", "arm64"},
+                                                          {"riscv64", "riscv64"},
+                                                          {"ppc64le", "ppc64le"},
+                                                          {"s390x", "s390x"}};
 
 std::string FromHex(std::string_view hex) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
@@ -51,13 +54,15 @@ void RecogniseMagic(std::string_view magic, BinfmtEntry* entry) {
   const bool big = byte(EI_DATA) == ELFDATA2MSB;
   const uint16_t machine = static_cast<uint16_t>(big ? byte(18) << 8 | byte(19) : byte(19) << 8 | byte(18));
   for (const Architecture& known : kArchitectures) {
-    if (known.elf_class != byte(EI_CLASS) || known.elf_data != byte(EI_DATA) || known.elf_machine != machine) continue;
+    if (known.elf_class != byte(EI_CLASS) || known.elf_data != byte(EI_DATA) || known.elf_machine != machine)
+      continue;
     entry->architecture = known.name;
     entry->variant = known.variant;
   }
 }
 
-void AddPlatform(const std::string& architecture, const std::string& variant, bool emulated, v1::WorkerInfo* info) {
+void AddPlatform(const std::string& architecture, const std::string& variant, bool emulated,
+                 v1::WorkerInfo* info) {
   v1::Platform platform;
   platform.set_os("linux");
   platform.set_architecture(architecture);
@@ -73,7 +78,8 @@ void AddPlatform(const std::string& architecture, const std::string& variant, bo
 std::vector<std::string> FilesOf(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
-  for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end; file.increment(error)) {
+  for (std::filesystem::directory_iterator file(folder, error), end; !error && file != end;
+       file.increment(error)) {
     names.push_back(file->path().filename().string());
   }
   std::sort(names.begin(), names.end());
@@ -95,15 +101,16 @@ void AddEmulated(const std::string& folder, v1::WorkerInfo* info) {
       refused.erase(entry.architecture);
     } else {
       refused[entry.architecture] = fmt::format(
-          "binfmt_misc/{} has flags '{}': without F the emulator is not found in a step's root, without C setuid "
+          "binfmt_misc/{} has flags '{}': without F the emulator is not found in a step's root, without C "
+          "setuid "
           "programs fail; register it with flags OCF",
           name, entry.flags);
     }
   }
   for (const auto& [architecture, why] : refused) {
-    const bool offered = std::any_of(info->platforms().begin(), info->platforms().end(), [&](const auto& support) {
-      return support.platform().architecture() == architecture;
-    });
+    const bool offered =
+        std::any_of(info->platforms().begin(), info->platforms().end(),
+                    [&](const auto& support) { return support.platform().architecture() == architecture; });
     if (!offered) spdlog::warn("linux/{} is not offered: {}", architecture, why);
   }
 }
@@ -144,19 +151,29 @@ absl::StatusOr<std::string> FileSystemOf(const std::string& folder) {
   struct statfs state {};
   if (statfs(folder.c_str(), &state) != 0) return ErrnoStatus(errno, folder);
   switch (static_cast<unsigned long>(state.f_type)) {
-    case EXT4_SUPER_MAGIC: return "ext4";
-    case TMPFS_MAGIC: return "tmpfs";
-    case XFS_SUPER_MAGIC: return "xfs";
-    case BTRFS_SUPER_MAGIC: return "btrfs";
-    case OVERLAYFS_SUPER_MAGIC: return "overlay";
-    case NFS_SUPER_MAGIC: return "nfs";
-    case F2FS_SUPER_MAGIC: return "f2fs";
-    case 0x2fc12fc1: return "zfs";
-    default: return fmt::format("0x{:x}", static_cast<unsigned long>(state.f_type));
+    case EXT4_SUPER_MAGIC:
+      return "ext4";
+    case TMPFS_MAGIC:
+      return "tmpfs";
+    case XFS_SUPER_MAGIC:
+      return "xfs";
+    case BTRFS_SUPER_MAGIC:
+      return "btrfs";
+    case OVERLAYFS_SUPER_MAGIC:
+      return "overlay";
+    case NFS_SUPER_MAGIC:
+      return "nfs";
+    case F2FS_SUPER_MAGIC:
+      return "f2fs";
+    case 0x2fc12fc1:
+      return "zfs";
+    default:
+      return fmt::format("0x{:x}", static_cast<unsigned long>(state.f_type));
   }
 }
 
-bool Supports(const std::vector<v1::PlatformSupport>& platforms, const v1::Platform& platform, bool* emulated) {
+bool Supports(const std::vector<v1::PlatformSupport>& platforms, const v1::Platform& platform,
+              bool* emulated) {
   for (const v1::PlatformSupport& support : platforms) {
     const v1::Platform& known = support.platform();
     if (known.os() != platform.os() || known.architecture() != platform.architecture() ||

@@ -43,6 +43,7 @@ std::string CpuModel(std::string_view cpu_info);
 absl::StatusOr<std::string> FileSystemOf(const std::string& folder);
 
 // True if `platforms` has this one; whether it is emulated goes to `emulated` when not null.
-bool Supports(const std::vector<v1::PlatformSupport>& platforms, const v1::Platform& platform, bool* emulated);
+bool Supports(const std::vector<v1::PlatformSupport>& platforms, const v1::Platform& platform,
+              bool* emulated);
 
 }  // namespace crossmill::worker

@@ -52,7 +52,8 @@ std::string Head(int root, const std::string& path) {
 }
 
 std::string ScriptInterpreter(std::string_view head) {
-  std::string_view line = head.substr(2, head.find('\n') == std::string_view::npos ? 256 : head.find('\n') - 2);
+  std::string_view line =
+      head.substr(2, head.find('\n') == std::string_view::npos ? 256 : head.find('\n') - 2);
   while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
   return std::string(line.substr(0, line.find_first_of(" \t\r")));
 }
@@ -96,13 +97,15 @@ std::optional<ProgramProblem> ProblemOfContent(int root, const std::string& path
     if (OpenInRoot(root, interpreter, O_PATH).valid()) {
       return ProblemOfContent(root, interpreter, interpreter, machine);
     }
-    return ProgramProblem{127, fmt::format("{}: its interpreter {} is not in the image", program, interpreter)};
+    return ProgramProblem{127,
+                          fmt::format("{}: its interpreter {} is not in the image", program, interpreter)};
   }
   if (!head.starts_with(ELFMAG) || head.size() < sizeof(Elf32_Ehdr)) {
     return ProgramProblem{126, fmt::format("{}: not an executable format", program)};
   }
   const bool wide = head[EI_CLASS] == ELFCLASS64;
-  const std::string loader = wide ? LoaderIn<Elf64_Ehdr, Elf64_Phdr>(head) : LoaderIn<Elf32_Ehdr, Elf32_Phdr>(head);
+  const std::string loader =
+      wide ? LoaderIn<Elf64_Ehdr, Elf64_Phdr>(head) : LoaderIn<Elf32_Ehdr, Elf32_Phdr>(head);
   if (!loader.empty() && !OpenInRoot(root, loader, O_PATH).valid()) {
     return ProgramProblem{127, fmt::format("{}: its loader {} is not in the image", program, loader)};
   }

@@ -31,6 +31,8 @@ absl::StatusOr<std::string> RequiredBlobs::Get(const Digest& digest) {
   return bytes;
 }
 
-absl::Status RequiredBlobs::Put(absl::Span<const std::pair<Digest, std::string>> blobs) { return blobs_.Put(blobs); }
+absl::Status RequiredBlobs::Put(absl::Span<const std::pair<Digest, std::string>> blobs) {
+  return blobs_.Put(blobs);
+}
 
 }  // namespace crossmill::worker

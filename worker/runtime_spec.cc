@@ -20,9 +20,10 @@ Json Mount(std::string_view destination, std::string_view type, std::string_view
 
 Json Capabilities() {
   // Docker's default set. No ambient or inheritable ones: a step that is not root has none.
-  const Json set = {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",           "CAP_MKNOD",
-                    "CAP_NET_RAW", "CAP_SETGID",       "CAP_SETUID",  "CAP_SETFCAP",          "CAP_SETPCAP",
-                    "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"};
+  const Json set = {"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",
+                    "CAP_MKNOD",   "CAP_NET_RAW",      "CAP_SETGID",           "CAP_SETUID",
+                    "CAP_SETFCAP", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
+                    "CAP_KILL",    "CAP_AUDIT_WRITE"};
   Json capabilities;
   capabilities["bounding"] = set;
   capabilities["effective"] = set;
@@ -61,7 +62,8 @@ Json Mounts(const SandboxRun& run, const SpecOptions& options) {
   mounts.push_back(Mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
   mounts.push_back(Mount("/dev/pts", "devpts", "devpts",
                          {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
-  mounts.push_back(Mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+  mounts.push_back(
+      Mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
   mounts.push_back(Mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   if (run.run.network() == v1::NETWORK_MODE_NONE) {
     mounts.push_back(Mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
@@ -85,9 +87,10 @@ Json Linux(const SandboxRun& run, const SpecOptions& options) {
     if (!shared) linux_part["namespaces"].push_back(std::move(entry));
   }
   // Besides Docker's list the cgroups, which the host's /sys brings along.
-  linux_part["maskedPaths"] = {"/proc/asound",      "/proc/acpi",        "/proc/kcore", "/proc/keys",
-                               "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-                               "/proc/sched_debug", "/proc/scsi",        "/sys/firmware", "/sys/fs/cgroup"};
+  linux_part["maskedPaths"] = {"/proc/asound",      "/proc/acpi",          "/proc/kcore",
+                               "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
+                               "/proc/timer_stats", "/proc/sched_debug",   "/proc/scsi",
+                               "/sys/firmware",     "/sys/fs/cgroup"};
   linux_part["readonlyPaths"] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
   if (options.seccomp_bpf.empty()) linux_part["seccomp"] = SeccompJson(options.machine);
   return linux_part;

@@ -26,26 +26,26 @@ constexpr const char* kAllowed[] = {
     "access", "chdir", "chmod", "chown", "chown32", "close", "close_range", "copy_file_range", "creat", "dup",
     "dup2", "dup3", "faccessat", "faccessat2", "fadvise64", "fadvise64_64", "fallocate", "fanotify_mark",
     "fchdir", "fchmod", "fchmodat", "fchown", "fchown32", "fchownat", "fcntl", "fcntl64", "fdatasync",
-    "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstat64", "fstatat64", "fstatfs",
-    "fstatfs64", "fsync", "ftruncate", "ftruncate64", "futimesat", "getcwd", "getdents", "getdents64",
-    "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch", "ioctl", "lchown",
-    "lchown32", "lgetxattr", "link", "linkat", "listxattr", "llistxattr", "_llseek", "lremovexattr", "lseek",
-    "lsetxattr", "lstat", "lstat64", "mkdir", "mkdirat", "mknod", "mknodat", "name_to_handle_at", "newfstatat",
-    "open", "openat", "openat2", "pipe", "pipe2", "pread64", "preadv", "preadv2", "pwrite64", "pwritev",
-    "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "removexattr", "rename", "renameat",
-    "renameat2", "rmdir", "sendfile", "sendfile64", "setxattr", "splice", "stat", "stat64", "statfs",
-    "statfs64", "statx", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "tee", "truncate",
-    "truncate64", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimensat_time64", "utimes", "vmsplice",
-    "write", "writev",
+    "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstat64", "fstatat64",
+    "fstatfs", "fstatfs64", "fsync", "ftruncate", "ftruncate64", "futimesat", "getcwd", "getdents",
+    "getdents64", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch",
+    "ioctl", "lchown", "lchown32", "lgetxattr", "link", "linkat", "listxattr", "llistxattr", "_llseek",
+    "lremovexattr", "lseek", "lsetxattr", "lstat", "lstat64", "mkdir", "mkdirat", "mknod", "mknodat",
+    "name_to_handle_at", "newfstatat", "open", "openat", "openat2", "pipe", "pipe2", "pread64", "preadv",
+    "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv",
+    "removexattr", "rename", "renameat", "renameat2", "rmdir", "sendfile", "sendfile64", "setxattr", "splice",
+    "stat", "stat64", "statfs", "statfs64", "statx", "symlink", "symlinkat", "sync", "sync_file_range",
+    "syncfs", "tee", "truncate", "truncate64", "umask", "unlink", "unlinkat", "utime", "utimensat",
+    "utimensat_time64", "utimes", "vmsplice", "write", "writev",
     // Waiting for descriptors, and asynchronous I/O.
-    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_pwait", "epoll_pwait2", "epoll_wait",
-    "epoll_wait_old", "eventfd", "eventfd2", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents",
-    "io_pgetevents_time64", "io_setup", "io_submit", "_newselect", "poll", "ppoll", "ppoll_time64", "pselect6",
-    "pselect6_time64", "select", "signalfd", "signalfd4",
+    "epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_pwait", "epoll_pwait2",
+    "epoll_wait", "epoll_wait_old", "eventfd", "eventfd2", "io_cancel", "io_destroy", "io_getevents",
+    "io_pgetevents", "io_pgetevents_time64", "io_setup", "io_submit", "_newselect", "poll", "ppoll",
+    "ppoll_time64", "pselect6", "pselect6_time64", "select", "signalfd", "signalfd4",
     // Memory.
     "brk", "madvise", "membarrier", "memfd_create", "memfd_secret", "mincore", "mlock", "mlock2", "mlockall",
-    "mmap", "mmap2", "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free",
-    "pkey_mprotect", "remap_file_pages",
+    "mmap", "mmap2", "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap", "pkey_alloc",
+    "pkey_free", "pkey_mprotect", "remap_file_pages",
     // Processes, threads, identities, limits.
     "alarm", "capget", "capset", "chroot", "execve", "execveat", "exit", "exit_group", "fork", "futex",
     "futex_time64", "futex_waitv", "getcpu", "getegid", "getegid32", "geteuid", "geteuid32", "getgid",
@@ -54,16 +54,17 @@ constexpr const char* kAllowed[] = {
     "get_robust_list", "getrusage", "getsid", "get_thread_area", "gettid", "getuid", "getuid32", "ioprio_get",
     "ioprio_set", "kill", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "pause",
     "pidfd_open", "pidfd_send_signal", "prctl", "prlimit64", "process_mrelease", "process_vm_readv",
-    "process_vm_writev", "ptrace", "restart_syscall", "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask",
-    "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait", "rt_sigtimedwait_time64",
-    "rt_tgsigqueueinfo", "sched_getaffinity", "sched_getattr", "sched_getparam", "sched_get_priority_max",
-    "sched_get_priority_min", "sched_getscheduler", "sched_rr_get_interval", "sched_rr_get_interval_time64",
-    "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler", "sched_yield", "seccomp",
-    "setfsgid", "setfsgid32", "setfsuid", "setfsuid32", "setgid", "setgid32", "setgroups", "setgroups32",
-    "setitimer", "setpgid", "setpriority", "setregid", "setregid32", "setresgid", "setresgid32", "setresuid",
-    "setresuid32", "setreuid", "setreuid32", "setrlimit", "set_robust_list", "setsid", "set_thread_area",
-    "set_tid_address", "setuid", "setuid32", "sigaltstack", "sigprocmask", "sigreturn", "sysinfo", "tgkill",
-    "tkill", "ugetrlimit", "uname", "vfork", "wait4", "waitid", "waitpid",
+    "process_vm_writev", "ptrace", "restart_syscall", "rseq", "rt_sigaction", "rt_sigpending",
+    "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait",
+    "rt_sigtimedwait_time64", "rt_tgsigqueueinfo", "sched_getaffinity", "sched_getattr", "sched_getparam",
+    "sched_get_priority_max", "sched_get_priority_min", "sched_getscheduler", "sched_rr_get_interval",
+    "sched_rr_get_interval_time64", "sched_setaffinity", "sched_setattr", "sched_setparam",
+    "sched_setscheduler", "sched_yield", "seccomp", "setfsgid", "setfsgid32", "setfsuid", "setfsuid32",
+    "setgid", "setgid32", "setgroups", "setgroups32", "setitimer", "setpgid", "setpriority", "setregid",
+    "setregid32", "setresgid", "setresgid32", "setresuid", "setresuid32", "setreuid", "setreuid32",
+    "setrlimit", "set_robust_list", "setsid", "set_thread_area", "set_tid_address", "setuid", "setuid32",
+    "sigaltstack", "sigprocmask", "sigreturn", "sysinfo", "tgkill", "tkill", "ugetrlimit", "uname", "vfork",
+    "wait4", "waitid", "waitpid",
     // Time.
     "adjtimex", "clock_adjtime", "clock_adjtime64", "clock_getres", "clock_getres_time64", "clock_gettime",
     "clock_gettime64", "clock_nanosleep", "clock_nanosleep_time64", "gettimeofday", "nanosleep", "time",
@@ -73,14 +74,14 @@ constexpr const char* kAllowed[] = {
     // Sockets and System V and POSIX communication.
     "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "ipc", "listen",
     "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedreceive_time64", "mq_timedsend",
-    "mq_timedsend_time64", "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "recv", "recvfrom", "recvmmsg",
-    "recvmmsg_time64", "recvmsg", "semctl", "semget", "semop", "semtimedop", "semtimedop_time64", "send",
-    "sendmmsg", "sendmsg", "sendto", "setsockopt", "shmat", "shmctl", "shmdt", "shmget", "shutdown",
+    "mq_timedsend_time64", "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "recv", "recvfrom",
+    "recvmmsg", "recvmmsg_time64", "recvmsg", "semctl", "semget", "semop", "semtimedop", "semtimedop_time64",
+    "send", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shmat", "shmctl", "shmdt", "shmget", "shutdown",
     "socketcall", "socketpair"};
 
 constexpr const char* kAllowedOnX86[] = {"arch_prctl", "modify_ldt"};
 constexpr const char* kAllowedOnArm[] = {"arm_fadvise64_64", "arm_sync_file_range", "sync_file_range2",
-                                         "breakpoint", "cacheflush", "set_tls"};
+                                         "breakpoint",       "cacheflush",          "set_tls"};
 
 // Allowed if one argument compares as given. With kMaskedEqual: (argument & value) == 0.
 enum class Compare { kEqual, kNotEqual, kMaskedEqual };
@@ -148,9 +149,9 @@ absl::Status AddRules(scmp_filter_ctx context, std::string_view machine) {
     scmp_arg_cmp compare = {call.argument, SCMP_CMP_EQ, call.value, 0};
     if (call.compare == Compare::kNotEqual) compare.op = SCMP_CMP_NE;
     if (call.compare == Compare::kMaskedEqual) compare.op = SCMP_CMP_MASKED_EQ;
-    RETURN_IF_ERROR(Checked(seccomp_rule_add_array(context, SCMP_ACT_ALLOW,
-                                                   seccomp_syscall_resolve_name(call.name), 1, &compare),
-                            call.name));
+    RETURN_IF_ERROR(Checked(
+        seccomp_rule_add_array(context, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(call.name), 1, &compare),
+        call.name));
   }
   // Its flags are behind a pointer and cannot be checked; ENOSYS makes libraries use clone.
   return Checked(seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name("clone3"), 0),
@@ -215,7 +216,8 @@ absl::StatusOr<std::string> CompileSeccompFilter() {
   utsname name{};
   if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
   FilterContext filter(SCMP_ACT_ERRNO(EPERM));
-  if (filter.context == nullptr) return absl::UnavailableError("seccomp filter: cannot be made on this machine");
+  if (filter.context == nullptr)
+    return absl::UnavailableError("seccomp filter: cannot be made on this machine");
   RETURN_IF_ERROR(AddArchitectures(filter.context, name.machine));
   // A binary tree instead of a list: some hundred comparisons less for every system call.
   RETURN_IF_ERROR(Checked(seccomp_attr_set(filter.context, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimisation"));

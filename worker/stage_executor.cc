@@ -30,8 +30,10 @@ bool IsRecipeFault(const absl::Status& status) {
 std::string DescribeExit(int code) {
   if (code <= 128 || code > 128 + 64) return fmt::format("exit code {}", code);
   const char* name = sigabbrev_np(code - 128);
-  const std::string signal = name == nullptr ? fmt::format("signal {}", code - 128) : fmt::format("SIG{}", name);
-  return fmt::format("exit code {} (killed by {}{})", code, signal, code == 137 ? "; perhaps out of memory" : "");
+  const std::string signal =
+      name == nullptr ? fmt::format("signal {}", code - 128) : fmt::format("SIG{}", name);
+  return fmt::format("exit code {} (killed by {}{})", code, signal,
+                     code == 137 ? "; perhaps out of memory" : "");
 }
 
 std::string Place(const v1::SourceRange& range) {
@@ -55,7 +57,8 @@ bool MayHoldDistInfo(const std::vector<std::string>& paths) {
 // One task under way.
 class StageExecutor::Execution {
  public:
-  Execution(StageExecutor& executor, const v1::Task& task, ExecutionObserver& observer, const std::stop_token& stop)
+  Execution(StageExecutor& executor, const v1::Task& task, ExecutionObserver& observer,
+            const std::stop_token& stop)
       : executor_(executor), task_(task), observer_(observer), stop_(stop), blobs_(executor.blobs_) {
     for (const v1::Layer& layer : task.parents()) layers_.push_back(FromProto(layer.tar()));
   }
@@ -161,7 +164,8 @@ class StageExecutor::Execution {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const std::string& root, v1::StepResult* result) {
+  absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const std::string& root,
+                                             v1::StepResult* result) {
     absl::Status status;
     switch (step.action_case()) {
       case v1::Step::kRun:
@@ -181,7 +185,8 @@ class StageExecutor::Execution {
     return action;
   }
 
-  absl::StatusOr<ActionResult> ExecuteRun(const v1::Step& step, const std::string& root, v1::StepResult* result) {
+  absl::StatusOr<ActionResult> ExecuteRun(const v1::Step& step, const std::string& root,
+                                          v1::StepResult* result) {
     ActionResult action;
     bool emulated = false;
     if (!Supports(executor_.options_.platforms, task_.platform(), &emulated)) {
@@ -212,10 +217,18 @@ class StageExecutor::Execution {
     return run.cwd().empty() || run.cwd() == "/" ? absl::OkStatus() : ExecuteWorkdir(folder, root);
   }
 
-  absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const std::string& root, Identity identity) {
-    LogBundler log(step.number(), executor_.clock_, [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
-    SandboxRun run{.run = step.run(), .platform = task_.platform(), .root = root, .identity = std::move(identity),
-                   .env = {}, .time_limit = TimeLimit(), .on_output = {}, .stop = stop_};
+  absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const std::string& root,
+                                            Identity identity) {
+    LogBundler log(step.number(), executor_.clock_,
+                   [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
+    SandboxRun run{.run = step.run(),
+                   .platform = task_.platform(),
+                   .root = root,
+                   .identity = std::move(identity),
+                   .env = {},
+                   .time_limit = TimeLimit(),
+                   .on_output = {},
+                   .stop = stop_};
     std::optional<int64_t> epoch;
     if (task_.has_source_date_epoch()) epoch = task_.source_date_epoch();
     run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings);
@@ -238,7 +251,8 @@ class StageExecutor::Execution {
   }
 
   absl::Duration TimeLimit() const {
-    return task_.step_time_limit() == 0 ? executor_.options_.step_time_limit : absl::Seconds(task_.step_time_limit());
+    return task_.step_time_limit() == 0 ? executor_.options_.step_time_limit
+                                        : absl::Seconds(task_.step_time_limit());
   }
 
   bool Fail(std::string message) {
@@ -267,7 +281,11 @@ class StageExecutor::Execution {
 
 StageExecutor::StageExecutor(Snapshotter& snapshotter, Sandbox& sandbox, BlobStore& blobs, Clock& clock,
                              ExecutorOptions options)
-    : snapshotter_(snapshotter), sandbox_(sandbox), blobs_(blobs), clock_(clock), options_(std::move(options)) {}
+    : snapshotter_(snapshotter),
+      sandbox_(sandbox),
+      blobs_(blobs),
+      clock_(clock),
+      options_(std::move(options)) {}
 
 v1::TaskResult StageExecutor::Execute(const v1::Task& task, ExecutionObserver& observer,
                                       const std::stop_token& stop) {

@@ -37,14 +37,19 @@ std::string TaskResultJson(const v1::TaskResult& result) {
 
 int ExitCodeOf(const v1::TaskResult& result) {
   switch (result.outcome()) {
-    case v1::TASK_OUTCOME_SUCCEEDED: return 0;
-    case v1::TASK_OUTCOME_FAILED: return 1;
-    case v1::TASK_OUTCOME_CANCELLED: return 130;
-    default: return 5;
+    case v1::TASK_OUTCOME_SUCCEEDED:
+      return 0;
+    case v1::TASK_OUTCOME_FAILED:
+      return 1;
+    case v1::TASK_OUTCOME_CANCELLED:
+      return 130;
+    default:
+      return 5;
   }
 }
 
-PrintingObserver::PrintingObserver(const v1::Task& task, std::ostream& console) : task_(task), console_(console) {}
+PrintingObserver::PrintingObserver(const v1::Task& task, std::ostream& console)
+    : task_(task), console_(console) {}
 
 void PrintingObserver::OnStepStarted(const v1::StepStarted& started) {
   MutexLock lock(mutex_);
@@ -63,9 +68,9 @@ void PrintingObserver::OnLog(const v1::LogChunk& chunk) {
 void PrintingObserver::OnStepFinished(const v1::StepResult& result) {
   MutexLock lock(mutex_);
   const double seconds = static_cast<double>(result.finished_at() - result.started_at()) / 1e9;
-  console_ << fmt::format("[{}] {} in {:.2f} s\n", result.number(),
-                          result.failure().empty() ? "sha256:" + result.layer().tar().hash() : result.failure(),
-                          seconds);
+  console_ << fmt::format(
+      "[{}] {} in {:.2f} s\n", result.number(),
+      result.failure().empty() ? "sha256:" + result.layer().tar().hash() : result.failure(), seconds);
   console_.flush();
 }
 

@@ -57,13 +57,15 @@ struct Flags {
 };
 
 void DeclareFlags(CLI::App& app, Flags* flags) {
-  app.add_option("--data", flags->data, "Folder for layers, spool and bundles; started as root, it is given to --user")
+  app.add_option("--data", flags->data,
+                 "Folder for layers, spool and bundles; started as root, it is given to --user")
       ->capture_default_str();
   app.add_option("--runtime", flags->runtime, "OCI runtime: crun, runc or a path (default: crun, else runc)");
   app.add_option("--user", flags->user, "System user to become when started as root")->capture_default_str();
   app.add_option("--ca-bundle", flags->ca_bundle,
                  "PEM bundle given to RUN steps (default: SSL_CERT_FILE and the like; 'none': no bundle)");
-  app.add_option("--pass-env", flags->pass_env, "Variable of this environment that RUN steps see; repeatable");
+  app.add_option("--pass-env", flags->pass_env,
+                 "Variable of this environment that RUN steps see; repeatable");
   app.add_option("--log-level", flags->log_level, "trace, debug, info, warn or error")->capture_default_str();
 }
 
@@ -147,7 +149,8 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
   auto machinery = std::make_unique<Machinery>();
   // First: it holds the lock that keeps a second worker out of the data folder.
   ASSIGN_OR_RETURN(machinery->snapshotter, OverlaySnapshotter::Create(flags.data + "/snapshots", blobs));
-  ASSIGN_OR_RETURN(machinery->sandbox, OciSandbox::Create({.runtime = flags.runtime, .folder = flags.data + "/sandbox",
+  ASSIGN_OR_RETURN(machinery->sandbox, OciSandbox::Create({.runtime = flags.runtime,
+                                                           .folder = flags.data + "/sandbox",
                                                            .host_settings = settings}));
   info->set_runtime(machinery->sandbox->version());
   ASSIGN_OR_RETURN(*info->mutable_file_system(), FileSystemOf(flags.data));

@@ -13,9 +13,12 @@ class FakeSandbox final : public worker::Sandbox {
   using Behaviour = std::function<absl::StatusOr<worker::SandboxResult>(const worker::SandboxRun&)>;
 
   // Succeeds and does nothing unless told otherwise.
-  explicit FakeSandbox(Behaviour behaviour = [](const worker::SandboxRun&) { return worker::SandboxResult(); })
+  explicit FakeSandbox(Behaviour behaviour =
+                           [](const worker::SandboxRun&) { return worker::SandboxResult(); })
       : behaviour_(std::move(behaviour)) {}
-  absl::StatusOr<worker::SandboxResult> Run(const worker::SandboxRun& run) override { return behaviour_(run); }
+  absl::StatusOr<worker::SandboxResult> Run(const worker::SandboxRun& run) override {
+    return behaviour_(run);
+  }
 
  private:
   const Behaviour behaviour_;

@@ -29,7 +29,8 @@ absl::StatusOr<std::string> FindProgram(const std::string& name) {
 }  // namespace
 
 absl::Status MakeHostRoot(const std::string& root, const std::vector<std::string>& programs) {
-  for (const char* folder : {"/bin", "/etc", "/tmp", "/home/app"}) RETURN_IF_ERROR(MakeFolders(root + folder));
+  for (const char* folder : {"/bin", "/etc", "/tmp", "/home/app"})
+    RETURN_IF_ERROR(MakeFolders(root + folder));
   chmod((root + "/tmp").c_str(), 01777);
   RETURN_IF_ERROR(WriteFileAtomic(root + "/etc/passwd",
                                   "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"));

@@ -88,8 +88,8 @@ TEST(HostSettingsTest, GivenBundleMustExist) {
 TEST(StepEnvironmentTest, RecipeIsNeverOverridden) {
   v1::Run run;
   run.set_network(v1::NETWORK_MODE_HOST);
-  for (const char* entry : {"PATH=/opt/bin", "HOME=/elsewhere", "https_proxy=http://mine", "SSL_CERT_FILE=/mine.pem",
-                            "SOURCE_DATE_EPOCH=5"}) {
+  for (const char* entry : {"PATH=/opt/bin", "HOME=/elsewhere", "https_proxy=http://mine",
+                            "SSL_CERT_FILE=/mine.pem", "SOURCE_DATE_EPOCH=5"}) {
     run.add_env(entry);
   }
   HostSettings settings;
@@ -103,7 +103,8 @@ TEST(StepEnvironmentTest, RecipeIsNeverOverridden) {
   EXPECT_THAT(env, Contains("SOURCE_DATE_EPOCH=5"));
   EXPECT_THAT(env, Contains("http_proxy=http://theirs"));
   EXPECT_THAT(env, Contains("PIP_CERT=/run/crossmill/ca.pem"));
-  EXPECT_EQ(std::count_if(env.begin(), env.end(), [](const auto& entry) { return entry.starts_with("PATH="); }), 1);
+  EXPECT_EQ(
+      std::count_if(env.begin(), env.end(), [](const auto& entry) { return entry.starts_with("PATH="); }), 1);
 }
 
 TEST(StepEnvironmentTest, WithoutNetworkNothingOfTheHostPasses) {
@@ -112,8 +113,8 @@ TEST(StepEnvironmentTest, WithoutNetworkNothingOfTheHostPasses) {
   HostSettings settings;
   settings.variables = {{"http_proxy", "http://theirs"}};
   settings.ca_bundle = "pem";
-  const auto env = StepEnvironment(run, Identity{.uid = 7, .gid = 7, .groups = {}, .home = "/home/app"}, std::nullopt,
-                                   settings);
+  const auto env = StepEnvironment(run, Identity{.uid = 7, .gid = 7, .groups = {}, .home = "/home/app"},
+                                   std::nullopt, settings);
   EXPECT_THAT(env, ElementsAre(StartsWith("PATH=/usr/local/sbin:"), "HOME=/home/app"));
 }
 

@@ -87,7 +87,8 @@ class LeaseBoardTest : public testing::Test {
     board_->Connected();
   }
 
-  static v1::SynchronizeResponse Desire(std::vector<uint64_t> leases, std::vector<uint64_t> acknowledged = {}) {
+  static v1::SynchronizeResponse Desire(std::vector<uint64_t> leases,
+                                        std::vector<uint64_t> acknowledged = {}) {
     v1::SynchronizeResponse desired;
     for (uint64_t number : leases) {
       v1::DesiredLease& lease = *desired.add_leases();

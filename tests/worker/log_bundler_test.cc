@@ -26,8 +26,14 @@ class LogBundlerTest : public testing::Test {
   std::vector<std::string> Texts() {
     MutexLock lock(mutex_);
     std::vector<std::string> texts;
-    for (const auto& chunk : chunks_) texts.push_back(fmt::format("{}:{}", static_cast<int>(chunk.stream()), chunk.data()));
+    for (const auto& chunk : chunks_)
+      texts.push_back(fmt::format("{}:{}", static_cast<int>(chunk.stream()), chunk.data()));
     return texts;
+  }
+
+  std::vector<v1::LogChunk> Chunks() {
+    MutexLock lock(mutex_);
+    return chunks_;
   }
 
   FakeClock clock_;
@@ -46,10 +52,11 @@ TEST_F(LogBundlerTest, PiecesOfOneStreamBecomeOneChunkWithTheTimeOfTheFirst) {
   }
   // Perhaps two, if the test was slow; never reordered.
   std::string all;
-  for (const auto& chunk : chunks_) all += chunk.data();
+  const std::vector<v1::LogChunk> chunks = Chunks();
+  for (const auto& chunk : chunks) all += chunk.data();
   EXPECT_EQ(all, "ab");
-  EXPECT_EQ(chunks_[0].time(), began);
-  EXPECT_EQ(chunks_[0].step_number(), 3u);
+  EXPECT_EQ(chunks[0].time(), began);
+  EXPECT_EQ(chunks[0].step_number(), 3u);
 }
 
 TEST_F(LogBundlerTest, StreamsStayInOrder) {
@@ -68,9 +75,10 @@ TEST_F(LogBundlerTest, LargeOutputIsCutAndComplete) {
     LogBundler bundler(1, clock_, Sink());
     bundler.Add(v1::LogChunk::STDOUT, large);
   }
-  ASSERT_EQ(chunks_.size(), 4u);
-  EXPECT_EQ(chunks_[0].data().size(), LogBundler::kChunkBytes);
-  EXPECT_EQ(chunks_[3].data().size(), 10u);
+  const std::vector<v1::LogChunk> chunks = Chunks();
+  ASSERT_EQ(chunks.size(), 4u);
+  EXPECT_EQ(chunks[0].data().size(), LogBundler::kChunkBytes);
+  EXPECT_EQ(chunks[3].data().size(), 10u);
 }
 
 TEST_F(LogBundlerTest, QuietStepsOutputArrivesWithoutAFlush) {

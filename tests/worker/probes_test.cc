@@ -13,8 +13,8 @@ namespace {
 using ::testing::ElementsAre;
 
 std::string Entry(const std::string& state, const std::string& flags, const std::string& magic) {
-  return fmt::format("{}\ninterpreter /usr/bin/qemu-static\nflags: {}\noffset 0\nmagic {}\nmask ffff\n", state, flags,
-                     magic);
+  return fmt::format("{}\ninterpreter /usr/bin/qemu-static\nflags: {}\noffset 0\nmagic {}\nmask ffff\n",
+                     state, flags, magic);
 }
 constexpr char kArm64Magic[] = "7f454c460201010000000000000000000200b700";
 constexpr char kArmMagic[] = "7f454c4601010100000000000000000002002800";

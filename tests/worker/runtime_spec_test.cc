@@ -22,9 +22,14 @@ class RuntimeSpecTest : public testing::Test {
     options_.binds = {{"/data/hosts", "/etc/hosts", false}, {"/data/inline0", "/dev/pipes/EOF", false}};
   }
   Json Make() {
-    const SandboxRun run{.run = run_, .platform = {}, .root = "/data/root",
+    const SandboxRun run{.run = run_,
+                         .platform = {},
+                         .root = "/data/root",
                          .identity = {.uid = 1000, .gid = 1001, .groups = {27}, .home = "/home/app"},
-                         .env = {"PATH=/bin"}, .time_limit = absl::InfiniteDuration(), .on_output = {}, .stop = {}};
+                         .env = {"PATH=/bin"},
+                         .time_limit = absl::InfiniteDuration(),
+                         .on_output = {},
+                         .stop = {}};
     return MakeRuntimeSpec(run, options_);
   }
   static bool HasNamespace(const Json& spec, const std::string& type) {

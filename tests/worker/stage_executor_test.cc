@@ -25,7 +25,8 @@ class RecordingObserver final : public ExecutionObserver {
   }
   void OnLog(const v1::LogChunk& chunk) override {
     MutexLock lock(mutex_);
-    lines_.push_back(fmt::format("log {} {} {}", chunk.step_number(), static_cast<int>(chunk.stream()), chunk.data()));
+    lines_.push_back(
+        fmt::format("log {} {} {}", chunk.step_number(), static_cast<int>(chunk.stream()), chunk.data()));
   }
   void OnStepFinished(const v1::StepResult& result) override {
     MutexLock lock(mutex_);
@@ -161,8 +162,9 @@ TEST_F(StageExecutorTest, TimeLimitIsTheRecipesFailure) {
 
 TEST_F(StageExecutorTest, BrokenSandboxIsInfrastructure) {
   AddRun("any");
-  const v1::TaskResult result =
-      Execute([](const SandboxRun&) -> absl::StatusOr<SandboxResult> { return absl::UnavailableError("crun broke"); });
+  const v1::TaskResult result = Execute([](const SandboxRun&) -> absl::StatusOr<SandboxResult> {
+    return absl::UnavailableError("crun broke");
+  });
   EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_INFRASTRUCTURE);
   EXPECT_EQ(result.message(), "step 2: crun broke");
   EXPECT_EQ(result.steps_size(), 0);

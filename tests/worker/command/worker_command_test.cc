@@ -49,14 +49,15 @@ class WorkerCommandTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root, to become the worker's system user";
-    if (getpwnam("crossmill") == nullptr) GTEST_SKIP() << "there is no system user crossmill (scripts/setup-host)";
+    if (getpwnam("crossmill") == nullptr)
+      GTEST_SKIP() << "there is no system user crossmill (scripts/setup-host)";
     auto folder = TemporaryFolder::Create();
     ASSERT_OK(folder);
     folder_.emplace(std::move(*folder));
     ASSERT_EQ(chmod(folder_->path().c_str(), 0755), 0);
     ASSERT_OK(MakeHostRoot(folder_->Path("root"), {"sh", "cat", "sleep", "chmod", "mknod", "ln", "id"}));
-    ASSERT_EQ(RunProgram({"tar", "-C", folder_->Path("root"), "--sort=name", "--owner=0", "--group=0", "--mtime=@1000",
-                          "-cf", folder_->Path("base.tar"), "."})
+    ASSERT_EQ(RunProgram({"tar", "-C", folder_->Path("root"), "--sort=name", "--owner=0", "--group=0",
+                          "--mtime=@1000", "-cf", folder_->Path("base.tar"), "."})
                   .exit_code,
               0);
     auto blobs = OpenFolderBlobStore(folder_->Path("blobs"));
@@ -66,7 +67,8 @@ class WorkerCommandTest : public testing::TestWithParam<const char*> {
     base_ = *base;
   }
 
-  static ProcessResult RunProgram(std::vector<std::string> argv, std::function<void(pid_t)> on_start = nullptr) {
+  static ProcessResult RunProgram(std::vector<std::string> argv,
+                                  std::function<void(pid_t)> on_start = nullptr) {
     ProcessOptions options;
     options.argv = std::move(argv);
     options.time_limit = absl::Minutes(1);
@@ -95,8 +97,17 @@ class WorkerCommandTest : public testing::TestWithParam<const char*> {
   }
 
   std::vector<std::string> Command(const std::string& runtime) {
-    return {Binary(),    "run",    folder_->Path("task.json"),          "--blobs",   folder_->Path("blobs"),
-            "--runtime", runtime,  "--data", folder_->Path("data-" + runtime), "--log-level", "warn"};
+    return {Binary(),
+            "run",
+            folder_->Path("task.json"),
+            "--blobs",
+            folder_->Path("blobs"),
+            "--runtime",
+            runtime,
+            "--data",
+            folder_->Path("data-" + runtime),
+            "--log-level",
+            "warn"};
   }
 
   std::optional<TemporaryFolder> folder_;
@@ -113,7 +124,8 @@ TEST_P(WorkerCommandTest, TaskFileIsExecutedAndItsLayersAreBlobs) {
   ASSERT_EQ((*json)["steps"].size(), 2u);
   for (const Json& step : (*json)["steps"]) {
     EXPECT_TRUE(Exists(folder_->Path("blobs/sha256-" + step["layer"]["tar"]["hash"].get<std::string>())));
-    EXPECT_TRUE(Exists(folder_->Path("blobs/sha256-" + step["layer"]["manifest"]["hash"].get<std::string>())));
+    EXPECT_TRUE(
+        Exists(folder_->Path("blobs/sha256-" + step["layer"]["manifest"]["hash"].get<std::string>())));
   }
   EXPECT_THAT(result.stderr_text, HasSubstr("said\n"));
   EXPECT_THAT(result.stderr_text, HasSubstr("one\n"));

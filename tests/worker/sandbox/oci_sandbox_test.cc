@@ -69,8 +69,8 @@ class OciSandboxTest : public testing::TestWithParam<const char*> {
     settings_.ca_bundle = "-----BEGIN CERTIFICATE-----\n";
     settings_.hosts = {"192.0.2.7 index.example"};
     Start(GetParam());
-    ASSERT_OK(MakeHostRoot(root(), {"sh", "cat", "ls", "id", "env", "sleep", "chmod", "chown", "unshare", "mknod",
-                                    "touch", "readlink", "uname"}));
+    ASSERT_OK(MakeHostRoot(root(), {"sh", "cat", "ls", "id", "env", "sleep", "chmod", "chown", "unshare",
+                                    "mknod", "touch", "readlink", "uname"}));
     run_.set_network(v1::NETWORK_MODE_NONE);
     run_.set_cwd("/");
   }
@@ -92,8 +92,14 @@ class OciSandboxTest : public testing::TestWithParam<const char*> {
     v1::Run message = run_;
     for (std::string& argument : argv) message.add_argv(std::move(argument));
     Ended ended{absl::UnknownError("not run"), "", ""};
-    SandboxRun run{.run = message, .platform = {}, .root = root(), .identity = {}, .env = {"PATH=/bin"},
-                   .time_limit = absl::Minutes(1), .on_output = {}, .stop = {}};
+    SandboxRun run{.run = message,
+                   .platform = {},
+                   .root = root(),
+                   .identity = {},
+                   .env = {"PATH=/bin"},
+                   .time_limit = absl::Minutes(1),
+                   .on_output = {},
+                   .stop = {}};
     run.platform.set_os("linux");
     run.platform.set_architecture("mips64");
     run.on_output = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
@@ -141,7 +147,8 @@ TEST_P(OciSandboxTest, StepSeesFixedSurroundingsAndNothingOfTheHost) {
 }
 
 TEST_P(OciSandboxTest, CapabilitiesAreDockersAndTheFilterIsOn) {
-  const Ended ended = Shell("cat /proc/self/status; unshare -U true || echo refused; unshare -m true || echo refused");
+  const Ended ended =
+      Shell("cat /proc/self/status; unshare -U true || echo refused; unshare -m true || echo refused");
   ASSERT_OK(ended.result);
   EXPECT_THAT(ended.out, HasSubstr("CapEff:\t00000000a80425fb\n"));
   EXPECT_THAT(ended.out, HasSubstr("CapBnd:\t00000000a80425fb\n"));
@@ -162,16 +169,19 @@ TEST_P(OciSandboxTest, NetworkNoneHasOnlyLoopback) {
 
 TEST_P(OciSandboxTest, HostNetworkBringsTheOperatorsSettings) {
   run_.set_network(v1::NETWORK_MODE_HOST);
-  const Ended ended = Shell("cat /etc/hosts /run/crossmill/ca.pem; readlink /proc/self/ns/net; ls /sys/fs/cgroup");
+  const Ended ended =
+      Shell("cat /etc/hosts /run/crossmill/ca.pem; readlink /proc/self/ns/net; ls /sys/fs/cgroup");
   ASSERT_OK(ended.result);
   EXPECT_EQ(ended.result->exit_code, 0) << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("192.0.2.7 index.example\n"));
   EXPECT_THAT(ended.out, HasSubstr("BEGIN CERTIFICATE"));
-  EXPECT_THAT(ended.out, testing::EndsWith(std::filesystem::read_symlink("/proc/self/ns/net").string() + "\n"));
+  EXPECT_THAT(ended.out,
+              testing::EndsWith(std::filesystem::read_symlink("/proc/self/ns/net").string() + "\n"));
 }
 
 TEST_P(OciSandboxTest, MountedFilesCannotBeChanged) {
-  const Ended ended = Shell("echo x > /etc/hosts || echo refused; echo x > /proc/sys/kernel/hostname || echo refused");
+  const Ended ended =
+      Shell("echo x > /etc/hosts || echo refused; echo x > /proc/sys/kernel/hostname || echo refused");
   EXPECT_EQ(ended.out, "refused\nrefused\n");
 }
 
@@ -181,8 +191,8 @@ TEST_P(OciSandboxTest, NothingOfTheMountsIsLeftInTheRoot) {
   const Ended ended = Shell(":");
   ASSERT_OK(ended.result);
   EXPECT_THAT(ended.result->stubs,
-              UnorderedElementsAre("proc", "dev", "sys", "etc/hosts", "etc/resolv.conf", "etc/hostname", "run",
-                                   "run/crossmill", "run/crossmill/ca.pem"));
+              UnorderedElementsAre("proc", "dev", "sys", "etc/hosts", "etc/resolv.conf", "etc/hostname",
+                                   "run", "run/crossmill", "run/crossmill/ca.pem"));
   EXPECT_EQ(Listing(root()), before);
 }
 
