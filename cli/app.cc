@@ -1,7 +1,6 @@
 #include "cli/app.h"
 
 #include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <sstream>
 
@@ -20,12 +19,15 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
   app.add_option("--coordinator", session.coordinator,
                  "unix:/PATH or HOST:PORT [CROSSMILL_COORDINATOR; default: the socket in the data folder]")
       ->type_name("ADDRESS");
-  app.add_option("--token-file", session.token_file, "File with a client token for TCP [or CROSSMILL_TOKEN: the token]")
+  app.add_option("--token-file", session.token_file,
+                 "File with a client token for TCP [or CROSSMILL_TOKEN: the token]")
       ->type_name("FILE");
-  app.add_option("--ca-file", session.ca_file, "Authorities for TLS, PEM [CROSSMILL_CA_FILE]")->type_name("FILE");
+  app.add_option("--ca-file", session.ca_file, "Authorities for TLS, PEM [CROSSMILL_CA_FILE]")
+      ->type_name("FILE");
   app.add_flag("--insecure", session.insecure, "Allow a plain-text connection to another host");
-  app.add_option("--data", session.data, "Data folder of the local farm [CROSSMILL_DATA; default: /var/lib/crossmill "
-                                         "for root, else $XDG_DATA_HOME/crossmill]")
+  app.add_option("--data", session.data,
+                 "Data folder of the local farm [CROSSMILL_DATA; default: /var/lib/crossmill "
+                 "for root, else $XDG_DATA_HOME/crossmill]")
       ->type_name("FOLDER");
   app.set_version_flag("--version", std::string("crossmill ") + CROSSMILL_VERSION);
 }
@@ -33,7 +35,8 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
 int Report(const absl::Status& status, Session& session) {
   const bool colour = session.ErrColour();
   std::string text = Paint("crossmill:", Ink::kRed, colour) + " " + std::string(Sv(status.message())) + "\n";
-  if (const std::string hint = HintOf(status); !hint.empty()) text += Paint("hint:", Ink::kYellow, colour) + " " + hint + "\n";
+  if (const std::string hint = HintOf(status); !hint.empty())
+    text += Paint("hint:", Ink::kYellow, colour) + " " + hint + "\n";
   session.env.Err(text);
   // The exit code says it too when standard output is closed.
   if (session.json) (void)session.PrintJson(ErrorJson(status));
@@ -54,7 +57,8 @@ int ReportParse(const CLI::App& app, const CLI::ParseError& error, Session& sess
   for (const CLI::App* parent = command->get_parent(); parent != nullptr; parent = parent->get_parent()) {
     name = parent->get_name() + " " + name;
   }
-  return Report(WithHint(absl::InvalidArgumentError(error.what()), fmt::format("`{} --help` lists what it takes", name)),
+  return Report(WithHint(absl::InvalidArgumentError(error.what()),
+                         fmt::format("`{} --help` lists what it takes", name)),
                 session);
 }
 

@@ -2,7 +2,6 @@
 #include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
-
 #include <climits>
 #include <cstdlib>
 #include <random>
@@ -110,10 +109,12 @@ absl::Status BuildCommand::ReadFlags() {
     outputs_.push_back(std::move(target));
   }
   if (flags_.detach && !outputs_.empty()) {
-    return absl::InvalidArgumentError("--detach does not wait for an image: -o cannot be used with it (crossmill image save)");
+    return absl::InvalidArgumentError(
+        "--detach does not wait for an image: -o cannot be used with it (crossmill image save)");
   }
   if (flags_.detach && (!flags_.iid_file.empty() || !flags_.require.empty())) {
-    return absl::InvalidArgumentError("--detach does not wait for a result: --iidfile and --require cannot be used with it");
+    return absl::InvalidArgumentError(
+        "--detach does not wait for a result: --iidfile and --require cannot be used with it");
   }
   ASSIGN_OR_RETURN(mode_, ParseProgress(flags_.progress));
   ASSIGN_OR_RETURN(const EpochChoice epoch,
@@ -129,8 +130,8 @@ absl::Status BuildCommand::ReadFlags() {
   recipe->set_target(flags_.target);
   for (const std::string& text : flags_.build_args) {
     ASSIGN_OR_RETURN(const auto argument, ParseBuildArgument(text, [&](const std::string& name) {
-      return session_.env.Variable(name);
-    }));
+                       return session_.env.Variable(name);
+                     }));
     if (argument) *recipe->add_build_arguments() = *argument;
   }
   return absl::OkStatus();
@@ -138,9 +139,11 @@ absl::Status BuildCommand::ReadFlags() {
 
 absl::Status BuildCommand::ReadRecipe() {
   const RecipePaths paths = FindRecipe(flags_, folder_);
-  absl::StatusOr<std::string> text = paths.dockerfile == "-" ? session_.env.In() : ReadFile(paths.dockerfile, 16 << 20);
+  absl::StatusOr<std::string> text =
+      paths.dockerfile == "-" ? session_.env.In() : ReadFile(paths.dockerfile, 16 << 20);
   if (!text.ok()) {
-    return WithHint(text.status(), "-f names the Dockerfile; the default is Dockerfile in the context folder");
+    return WithHint(text.status(),
+                    "-f names the Dockerfile; the default is Dockerfile in the context folder");
   }
   const absl::Status syntax = plan::CheckSyntax(paths.dockerfile_name, *text);
   if (!syntax.ok()) return WithExit(syntax, kExitBuildFailed);
@@ -153,7 +156,8 @@ absl::Status BuildCommand::ReadRecipe() {
     RETURN_IF_ERROR(rules.status());
     auto parsed = plan::IgnoreRules::Parse(*rules);
     if (!parsed.ok()) {
-      return WithExit(absl::InvalidArgumentError(fmt::format("{}:{}", name, Sv(parsed.status().message()))), kExitBuildFailed);
+      return WithExit(absl::InvalidArgumentError(fmt::format("{}:{}", name, Sv(parsed.status().message()))),
+                      kExitBuildFailed);
     }
     ignore_ = *std::move(parsed);
     recipe->set_ignore_file(*std::move(rules));
@@ -175,14 +179,17 @@ absl::Status BuildCommand::SendContext() {
   ASSIGN_OR_RETURN(const ScannedContext context, ScanContext(scan, env.clock()));
   const std::chrono::duration<double> scan_time = SteadyClock::now() - scan_started;
   progress_->Note(fmt::format("context {} files, {}, {} of them read, {}", context.files.size(),
-                              FormatBytes(context.bytes), context.hashed_files, FormatSeconds(scan_time.count())));
+                              FormatBytes(context.bytes), context.hashed_files,
+                              FormatSeconds(scan_time.count())));
   for (const std::string& note : context.notes) progress_->Note("note: " + note);
   const UploadProgress show = [this](const UploadResult& sent, const UploadResult& total) {
-    progress_->Activity(fmt::format("sending the context {} of {}", FormatBytes(sent.bytes), FormatBytes(total.bytes)));
+    progress_->Activity(
+        fmt::format("sending the context {} of {}", FormatBytes(sent.bytes), FormatBytes(total.bytes)));
   };
   auto sent = UploadContext(context, folder_, *farm_->blobs, show);
   if (!sent.ok()) return session_.Explain(sent.status());
-  if (sent->blobs > 0) progress_->Note(fmt::format("context sent {} blobs, {}", sent->blobs, FormatBytes(sent->bytes)));
+  if (sent->blobs > 0)
+    progress_->Note(fmt::format("context sent {} blobs, {}", sent->blobs, FormatBytes(sent->bytes)));
   ToProto(context.root, submission_.mutable_recipe()->mutable_context_root());
   progress_->Activity("submitting");
   return absl::OkStatus();
@@ -197,7 +204,8 @@ absl::StatusOr<int64_t> BuildCommand::Submit() {
   for (int attempt = 0; attempt < 3; ++attempt) {
     const auto response = session_.Call(*farm_->builds, &v1::Builds::StubInterface::SubmitBuild, request);
     if (response.ok()) {
-      if (response->existing()) progress_->Note(fmt::format("build {} was submitted before with this key", response->build_id()));
+      if (response->existing())
+        progress_->Note(fmt::format("build {} was submitted before with this key", response->build_id()));
       return response->build_id();
     }
     last = response.status();
@@ -255,7 +263,8 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   }
   const int code = ExitCodeOf(report.build, require_reproducible_);
   if (code == kExitNotReproducible || code == kExitInconclusive) {
-    session_.env.Err(fmt::format("crossmill: --require reproducible: the verdict is {}\n", Word(OverallVerdict(report.build))));
+    session_.env.Err(fmt::format("crossmill: --require reproducible: the verdict is {}\n",
+                                 Word(OverallVerdict(report.build))));
   }
   return code;
 }
@@ -265,7 +274,8 @@ absl::StatusOr<int> BuildCommand::Run() {
   RETURN_IF_ERROR(ReadRecipe());
   ASSIGN_OR_RETURN(farm_, session_.Connect());
   // Detached, there is nothing to show live.
-  progress_ = MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
+  progress_ =
+      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
   RETURN_IF_ERROR(SendContext());
   if (flags_.detach) {
     ASSIGN_OR_RETURN(const int64_t id, Submit());
@@ -287,50 +297,72 @@ absl::StatusOr<int> BuildCommand::Run() {
   if (submission_.options().timeout() > 0) {
     follow.deadline = started_ + std::chrono::seconds(submission_.options().timeout());
   }
-  ASSIGN_OR_RETURN(const BuildModel model, FollowBuild(session_, *farm_, *progress_, follow, [this] { return Submit(); }));
+  ASSIGN_OR_RETURN(const BuildModel model,
+                   FollowBuild(session_, *farm_, *progress_, follow, [this] { return Submit(); }));
   return Finish(model.view());
 }
 
 void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
-  command->add_option("context", flags->context, "Folder that COPY and ADD read from")->type_name("CONTEXT")->capture_default_str();
-  command->add_option("-f,--file", flags->file, "Dockerfile; - reads it from standard input [CONTEXT/Dockerfile]")->type_name("FILE");
-  command->add_option("--platform", flags->platforms, "Platforms, comma separated or repeated [this machine's]")
+  command->add_option("context", flags->context, "Folder that COPY and ADD read from")
+      ->type_name("CONTEXT")
+      ->capture_default_str();
+  command
+      ->add_option("-f,--file", flags->file,
+                   "Dockerfile; - reads it from standard input [CONTEXT/Dockerfile]")
+      ->type_name("FILE");
+  command
+      ->add_option("--platform", flags->platforms, "Platforms, comma separated or repeated [this machine's]")
       ->type_name("OS/ARCH,...");
   command->add_option("--target", flags->target, "Stage to build [the last]")->type_name("STAGE");
-  command->add_option("--build-arg", flags->build_args, "Build argument; NAME alone takes the variable's value; repeatable")
+  command
+      ->add_option("--build-arg", flags->build_args,
+                   "Build argument; NAME alone takes the variable's value; repeatable")
       ->type_name("NAME[=VALUE]");
   command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
-  command->add_option("--network", flags->network, "Network of RUN steps: none or host [host]")->type_name("MODE");
+  command->add_option("--network", flags->network, "Network of RUN steps: none or host [host]")
+      ->type_name("MODE");
   command->add_option("--emulation", flags->emulation, "allow or never: whether emulated executions count")
-      ->type_name("MODE")->capture_default_str();
-  command->add_option("--source-date-epoch", flags->source_date_epoch,
-                      "Newest file time in the image: seconds, git (the context's commit) or none (keep times) "
-                      "[SOURCE_DATE_EPOCH, else by the base images]")
+      ->type_name("MODE")
+      ->capture_default_str();
+  command
+      ->add_option("--source-date-epoch", flags->source_date_epoch,
+                   "Newest file time in the image: seconds, git (the context's commit) or none (keep times) "
+                   "[SOURCE_DATE_EPOCH, else by the base images]")
       ->type_name("EPOCH");
 }
 
 void AddVerification(CLI::App* command, BuildFlags* flags) {
-  command->add_option("--verify", flags->verify, "Execute each step N times on different hosts and compare")->type_name("N")
+  command->add_option("--verify", flags->verify, "Execute each step N times on different hosts and compare")
+      ->type_name("N")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--allow-same-host", flags->allow_same_host, "Let executions to compare run on one host");
-  command->add_option("--require", flags->require,
-                      "reproducible: exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
+  command
+      ->add_option("--require", flags->require,
+                   "reproducible: exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
       ->type_name("WHAT");
 }
 
 void AddResults(CLI::App* command, BuildFlags* flags) {
-  command->add_option("-t,--tag", flags->tags, "Name of the image in the farm's store; repeatable")->type_name("NAME");
-  command->add_option("-o,--output", flags->outputs, "type=oci,dest=FILE or FILE: OCI layout tar; - is standard output")
+  command->add_option("-t,--tag", flags->tags, "Name of the image in the farm's store; repeatable")
+      ->type_name("NAME");
+  command
+      ->add_option("-o,--output", flags->outputs,
+                   "type=oci,dest=FILE or FILE: OCI layout tar; - is standard output")
       ->type_name("OUTPUT");
-  command->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")->type_name("FILE");
+  command
+      ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
+      ->type_name("FILE");
   command->add_option("--iidfile", flags->iid_file, "Write the image digest")->type_name("FILE");
   command->add_option("--progress", flags->progress, "auto, tty, plain or quiet (only the image digest)")
-      ->type_name("MODE")->capture_default_str();
+      ->type_name("MODE")
+      ->capture_default_str();
   command->add_flag("-d,--detach", flags->detach, "Print the build's id and do not wait");
-  command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")->type_name("TIME");
+  command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")
+      ->type_name("TIME");
   command->add_option("--step-timeout", flags->step_timeout, "Limit of each step: 20m")->type_name("TIME");
-  command->add_option("--idempotency-key", flags->idempotency_key,
-                      "The same key within a day gives the same build [random]")
+  command
+      ->add_option("--idempotency-key", flags->idempotency_key,
+                   "The same key within a day gives the same build [random]")
       ->type_name("KEY");
 }
 

@@ -33,7 +33,8 @@ absl::Status AddPlatforms(const BuildFlags& flags, const v1::Platform& own, v1::
       ASSIGN_OR_RETURN(const v1::Platform platform, plan::ParsePlatform(text));
       for (const v1::Platform& known : options->platforms()) {
         if (plan::SamePlatform(known, platform)) {
-          return absl::InvalidArgumentError(fmt::format("--platform names {} twice", plan::FormatPlatform(platform)));
+          return absl::InvalidArgumentError(
+              fmt::format("--platform names {} twice", plan::FormatPlatform(platform)));
         }
       }
       *options->add_platforms() = platform;
@@ -58,7 +59,8 @@ absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
   bool require = false;
   for (const std::string& what : flags.require) {
     if (what != "reproducible") {
-      return absl::InvalidArgumentError(fmt::format("--require {} is not known; expected reproducible", what));
+      return absl::InvalidArgumentError(
+          fmt::format("--require {} is not known; expected reproducible", what));
     }
     require = true;
   }
@@ -105,14 +107,16 @@ absl::StatusOr<OutputTarget> ParseOutput(std::string_view text) {
     }
     const std::string name = field.substr(0, equals);
     if (name != "type" && name != "dest") {
-      return absl::InvalidArgumentError(fmt::format("-o {}: {} is not known; expected type and dest", text, name));
+      return absl::InvalidArgumentError(
+          fmt::format("-o {}: {} is not known; expected type and dest", text, name));
     }
     fields[name] = field.substr(equals + 1);
   }
   if (fields["type"] != "oci") {
     return absl::InvalidArgumentError(fmt::format("-o {}: the only type is oci", text));
   }
-  if (fields["dest"].empty()) return absl::InvalidArgumentError(fmt::format("-o {}: dest=FILE is missing", text));
+  if (fields["dest"].empty())
+    return absl::InvalidArgumentError(fmt::format("-o {}: dest=FILE is missing", text));
   return OutputTarget{fields["dest"]};
 }
 
@@ -125,8 +129,8 @@ absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
   if (flag && text == "none") return EpochChoice{EpochMode::kNone, 0};
   const std::optional<int64_t> seconds = ParseNumber(text);
   if (!seconds || *seconds < 0) {
-    return absl::InvalidArgumentError(fmt::format("{}={}: expected seconds since 1970{}", name, text,
-                                                  flag ? ", git or none" : ""));
+    return absl::InvalidArgumentError(
+        fmt::format("{}={}: expected seconds since 1970{}", name, text, flag ? ", git or none" : ""));
   }
   return EpochChoice{EpochMode::kNumber, *seconds};
 }
@@ -136,10 +140,12 @@ absl::StatusOr<uint32_t> ParseTimeLimit(std::string_view text, std::string_view 
   if (const std::optional<int64_t> seconds = ParseNumber(text)) {
     duration = absl::Seconds(*seconds);
   } else if (!absl::ParseDuration(Av(text), &duration)) {
-    return absl::InvalidArgumentError(fmt::format("{} {}: expected a time such as 90s, 45m or 1h30m", flag, text));
+    return absl::InvalidArgumentError(
+        fmt::format("{} {}: expected a time such as 90s, 45m or 1h30m", flag, text));
   }
   if (duration < absl::Seconds(1) || duration > absl::Hours(24 * 365)) {
-    return absl::InvalidArgumentError(fmt::format("{} {}: expected at least a second and less than a year", flag, text));
+    return absl::InvalidArgumentError(
+        fmt::format("{} {}: expected at least a second and less than a year", flag, text));
   }
   return static_cast<uint32_t>(absl::ToInt64Seconds(duration));
 }
@@ -172,7 +178,8 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
     options.set_step_timeout(seconds);
   }
   if (flags.emulation != "allow" && flags.emulation != "never") {
-    return absl::InvalidArgumentError(fmt::format("--emulation={}: expected allow or never", flags.emulation));
+    return absl::InvalidArgumentError(
+        fmt::format("--emulation={}: expected allow or never", flags.emulation));
   }
   options.set_forbid_emulation(flags.emulation == "never");
   return options;
@@ -191,7 +198,8 @@ RecipePaths FindRecipe(const BuildFlags& flags, const std::string& context_folde
       paths.dockerfile_name.erase(0, context_folder.size() + 1);
     }
     if (paths.dockerfile_name.starts_with("./")) paths.dockerfile_name.erase(0, 2);
-    paths.ignore_files.emplace_back(paths.dockerfile + ".dockerignore", paths.dockerfile_name + ".dockerignore");
+    paths.ignore_files.emplace_back(paths.dockerfile + ".dockerignore",
+                                    paths.dockerfile_name + ".dockerignore");
   }
   paths.ignore_files.emplace_back(context_folder + "/.dockerignore", ".dockerignore");
   return paths;

@@ -14,7 +14,10 @@ namespace {
 class Canceller {
  public:
   Canceller(Session& session, Farm& farm, Progress& progress, const FollowOptions& options)
-      : session_(session), farm_(farm), progress_(progress), options_(options),
+      : session_(session),
+        farm_(farm),
+        progress_(progress),
+        options_(options),
         thread_([this](std::stop_token stop) { Run(stop); }) {
     session_.env.OnInterrupt([this](int count) { OnInterruptCount(count); });
   }
@@ -101,7 +104,8 @@ class Canceller {
 
 }  // namespace
 
-absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& progress, const FollowOptions& options,
+absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& progress,
+                                       const FollowOptions& options,
                                        const std::function<absl::StatusOr<int64_t>()>& submit) {
   Canceller canceller(session, farm, progress, options);
   ASSIGN_OR_RETURN(const int64_t build_id, submit());
@@ -117,16 +121,19 @@ std::unique_ptr<Progress> MakeProgress(Session& session, ProgressMode mode) {
   const TextSink sink = [&env](std::string_view text) { env.Err(text); };
   const Terminal terminal = env.ErrTerminal();
   if (mode == ProgressMode::kAuto) {
-    mode = terminal.is_terminal && env.VariableOr("TERM") != "dumb" ? ProgressMode::kTty : ProgressMode::kPlain;
+    mode =
+        terminal.is_terminal && env.VariableOr("TERM") != "dumb" ? ProgressMode::kTty : ProgressMode::kPlain;
   }
   switch (mode) {
-    case ProgressMode::kQuiet: return MakeQuietProgress();
+    case ProgressMode::kQuiet:
+      return MakeQuietProgress();
     case ProgressMode::kTty:
       return MakeLiveProgress(sink, env.clock(), session.ErrColour(), [&env] {
         const Terminal now = env.ErrTerminal();
         return TerminalSize{now.width, now.height};
       });
-    default: return MakePlainProgress(sink, session.ErrColour());
+    default:
+      return MakePlainProgress(sink, session.ErrColour());
   }
 }
 

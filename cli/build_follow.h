@@ -29,7 +29,8 @@ struct FollowOptions {
 
 // `submit` gives the build's id; an interrupt while it runs cancels the build once the id is known.
 // CANCELLED after detaching.
-absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& progress, const FollowOptions& options,
+absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& progress,
+                                       const FollowOptions& options,
                                        const std::function<absl::StatusOr<int64_t>()>& submit);
 
 // The display for a mode: auto is live on a terminal, plain elsewhere.

@@ -113,9 +113,15 @@ bool BuildModel::Apply(const v1::BuildEvent& event) {
       base->set_stand_in(event.base_pinned().stand_in());
       break;
     }
-    case v1::BuildEvent::kPlanned: ApplyPlan(event.planned()); break;
-    case v1::BuildEvent::kStepChanged: ApplyStep(event.step_changed(), event.time()); break;
-    case v1::BuildEvent::kCellChanged: ApplyCell(event.cell_changed().cell()); break;
+    case v1::BuildEvent::kPlanned:
+      ApplyPlan(event.planned());
+      break;
+    case v1::BuildEvent::kStepChanged:
+      ApplyStep(event.step_changed(), event.time());
+      break;
+    case v1::BuildEvent::kCellChanged:
+      ApplyCell(event.cell_changed().cell());
+      break;
     case v1::BuildEvent::kStageChanged:
       if (v1::StageView* stage = MutableStage(event.stage_changed().stage())) {
         stage->set_size_bytes(event.stage_changed().size_bytes());
@@ -124,7 +130,8 @@ bool BuildModel::Apply(const v1::BuildEvent& event) {
     case v1::BuildEvent::kNotice:
       if (event.notice().warning()) view_.add_warnings(event.notice().text());
       break;
-    case v1::BuildEvent::EVENT_NOT_SET: break;
+    case v1::BuildEvent::EVENT_NOT_SET:
+      break;
   }
   return true;
 }

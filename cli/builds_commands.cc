@@ -29,7 +29,8 @@ absl::StatusOr<int> List(Session& session, int limit) {
     for (const v1::BuildView& build : builds) list.push_back(BuildRowJson(build));
     RETURN_IF_ERROR(session.PrintJson(list));
   } else {
-    RETURN_IF_ERROR(session.Print(RenderBuilds(builds, UnixNanos(session.env.clock().Now()), session.OutText())));
+    RETURN_IF_ERROR(
+        session.Print(RenderBuilds(builds, UnixNanos(session.env.clock().Now()), session.OutText())));
   }
   return kExitOk;
 }
@@ -83,12 +84,14 @@ absl::StatusOr<int> Diff(Session& session, const DiffFlags& flags) {
   for (v1::CellView& cell : *view.mutable_cells()) {
     if (!platform.empty() && plan::FormatPlatform(cell.platform()) != platform) continue;
     for (v1::StepComparison& step : *cell.mutable_comparison()->mutable_steps()) {
-      if (!step.agrees()) RETURN_IF_ERROR(session.Explain(CompleteDifferences(*farm->blobs, flags.paths, &step)));
+      if (!step.agrees())
+        RETURN_IF_ERROR(session.Explain(CompleteDifferences(*farm->blobs, flags.paths, &step)));
     }
     *cell.mutable_comparison()->mutable_platform() = cell.platform();
     comparisons.push_back(cell.comparison());
     const std::string verdict = RenderVerdict(view, cell, session.OutText(), flags.paths);
-    text += PlatformLabel(cell) + "\n" + (verdict.empty() ? "  unverified: submit it with --verify 2\n" : verdict);
+    text += PlatformLabel(cell) + "\n" +
+            (verdict.empty() ? "  unverified: submit it with --verify 2\n" : verdict);
   }
   if (session.json) {
     RETURN_IF_ERROR(session.PrintJson(DiffJson(view, comparisons)));
@@ -117,17 +120,23 @@ absl::StatusOr<int> Cancel(Session& session, const std::string& build) {
 void AddBuildsCommands(CLI::App& app, Session& session) {
   CLI::App* list = app.add_subcommand("ls", "List builds, newest first");
   auto limit = std::make_shared<int>(20);
-  list->add_option("-n,--limit", *limit, "At most so many")->type_name("N")->check(CLI::Range(1, 10000))->capture_default_str();
+  list->add_option("-n,--limit", *limit, "At most so many")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
   AddJsonFlag(*list, session);
-  list->callback([&session, limit] { session.command = [&session, limit] { return List(session, *limit); }; });
+  list->callback(
+      [&session, limit] { session.command = [&session, limit] { return List(session, *limit); }; });
 
   CLI::App* show = app.add_subcommand("show", "Print the report of a build");
   auto shown = std::make_shared<std::string>();
   show->add_option("build", *shown, "Number of the build [the latest]")->type_name("BUILD");
   AddJsonFlag(*show, session);
-  show->callback([&session, shown] { session.command = [&session, shown] { return Show(session, *shown); }; });
+  show->callback(
+      [&session, shown] { session.command = [&session, shown] { return Show(session, *shown); }; });
 
-  CLI::App* packages = app.add_subcommand("packages", "List a build's Python packages: wheel or source, per platform");
+  CLI::App* packages =
+      app.add_subcommand("packages", "List a build's Python packages: wheel or source, per platform");
   auto listed = std::make_shared<std::string>();
   auto platform = std::make_shared<std::string>();
   packages->add_option("build", *listed, "Number of the build [the latest]")->type_name("BUILD");
@@ -137,13 +146,17 @@ void AddBuildsCommands(CLI::App& app, Session& session) {
     session.command = [&session, listed, platform] { return Packages(session, *listed, *platform); };
   });
 
-  CLI::App* diff = app.add_subcommand("diff", "Print what differs between the executions of a verified build");
+  CLI::App* diff =
+      app.add_subcommand("diff", "Print what differs between the executions of a verified build");
   auto flags = std::make_shared<DiffFlags>();
   diff->add_option("build", flags->build, "Number of the build [the latest]")->type_name("BUILD");
   diff->add_option("--platform", flags->platform, "Only this platform")->type_name("OS/ARCH");
-  diff->add_option("--paths", flags->paths, "At most so many paths per step")->type_name("N")->capture_default_str();
+  diff->add_option("--paths", flags->paths, "At most so many paths per step")
+      ->type_name("N")
+      ->capture_default_str();
   AddJsonFlag(*diff, session);
-  diff->callback([&session, flags] { session.command = [&session, flags] { return Diff(session, *flags); }; });
+  diff->callback(
+      [&session, flags] { session.command = [&session, flags] { return Diff(session, *flags); }; });
 
   CLI::App* cancel = app.add_subcommand("cancel", "Cancel a build");
   auto cancelled = std::make_shared<std::string>();

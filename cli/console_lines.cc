@@ -75,15 +75,17 @@ std::vector<std::string> LineAssembler::Finish() {
   return lines;
 }
 
-std::vector<ConsoleLine> ConsoleLines::Feed(int64_t execution, uint32_t stage, uint32_t replica, int64_t offset,
-                                            const v1::LogChunk& chunk) {
+std::vector<ConsoleLine> ConsoleLines::Feed(int64_t execution, uint32_t stage, uint32_t replica,
+                                            int64_t offset, const v1::LogChunk& chunk) {
   Console& console = consoles_[execution];
   console.stage = stage;
   console.replica = replica;
   console.step = chunk.step_number();
   if (offset < console.next_offset) return {};
   console.next_offset = offset + 1;
-  const int stream = chunk.stream() == v1::LogChunk::STDERR ? 1 : chunk.stream() == v1::LogChunk::WORKER ? 2 : 0;
+  const int stream = chunk.stream() == v1::LogChunk::STDERR   ? 1
+                     : chunk.stream() == v1::LogChunk::WORKER ? 2
+                                                              : 0;
   std::vector<ConsoleLine> result;
   for (std::string& text : console.streams[stream].Feed(chunk.data())) {
     result.push_back({execution, stage, replica, chunk.step_number(), chunk.time(), std::move(text)});
@@ -91,7 +93,8 @@ std::vector<ConsoleLine> ConsoleLines::Feed(int64_t execution, uint32_t stage, u
   return result;
 }
 
-std::vector<ConsoleLine> ConsoleLines::FinishStep(uint32_t stage, uint32_t replica, uint32_t step, int64_t time) {
+std::vector<ConsoleLine> ConsoleLines::FinishStep(uint32_t stage, uint32_t replica, uint32_t step,
+                                                  int64_t time) {
   std::vector<ConsoleLine> result;
   for (auto& [execution, console] : consoles_) {
     if (console.stage != stage || console.replica != replica || console.step != step) continue;

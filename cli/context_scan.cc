@@ -142,7 +142,8 @@ class Scanner {
 
   void Work() {
     while (std::optional<Work_> work = Take()) {
-      const absl::Status status = work->list ? List(work->folder) : Read(work->folder, work->begin, work->end);
+      const absl::Status status =
+          work->list ? List(work->folder) : Read(work->folder, work->begin, work->end);
       if (!status.ok()) {
         Fail(status);
         return;
@@ -174,8 +175,8 @@ class Scanner {
   absl::Status Problem(int error, const std::string& path) {
     const std::string what = fmt::format("context: {}", Printable(path.empty() ? options_.folder : path));
     if (error == EACCES || error == EPERM) {
-      return absl::PermissionDeniedError(
-          fmt::format("{}: cannot be read by this user; change its permissions, or name it in the ignore file", what));
+      return absl::PermissionDeniedError(fmt::format(
+          "{}: cannot be read by this user; change its permissions, or name it in the ignore file", what));
     }
     return ErrnoStatus(error, what);
   }
@@ -392,7 +393,8 @@ void Scanner::Build(FolderNode* folder) {
     node->set_name(child->name);
     ToProto(child->digest, node->mutable_digest());
   }
-  if (folder->excluded && message.files().empty() && message.symlinks().empty() && message.directories().empty()) {
+  if (folder->excluded && message.files().empty() && message.symlinks().empty() &&
+      message.directories().empty()) {
     folder->dropped = true;
     return;
   }

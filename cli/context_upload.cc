@@ -57,7 +57,8 @@ class Uploader {
     if (!batch.empty()) jobs_.push_back(std::move(batch));
     {
       std::vector<std::jthread> pool;
-      for (size_t i = 0; i < std::min<size_t>(kThreads, jobs_.size()); ++i) pool.emplace_back([this] { Work(); });
+      for (size_t i = 0; i < std::min<size_t>(kThreads, jobs_.size()); ++i)
+        pool.emplace_back([this] { Work(); });
     }
     MutexLock lock(mutex_);
     if (!error_.ok()) return error_;
@@ -75,9 +76,10 @@ class Uploader {
   }
 
   absl::Status Changed(const Source& source) {
-    return absl::AbortedError(fmt::format("context: {}: the file changed while the build was being submitted; "
-                                          "submit again when nothing writes to it",
-                                          Printable(*source.path)));
+    return absl::AbortedError(
+        fmt::format("context: {}: the file changed while the build was being submitted; "
+                    "submit again when nothing writes to it",
+                    Printable(*source.path)));
   }
 
   absl::Status Batch(const std::vector<Source>& sources) {

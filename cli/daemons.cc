@@ -109,7 +109,8 @@ absl::StatusOr<bool> StopDaemon(const std::string& pid_file, absl::Duration pati
     unlink(pid_file.c_str());
     return false;
   }
-  if (kill(*pid, SIGTERM) != 0 && errno != ESRCH) return ErrnoStatus(errno, fmt::format("stop process {}", *pid));
+  if (kill(*pid, SIGTERM) != 0 && errno != ESRCH)
+    return ErrnoStatus(errno, fmt::format("stop process {}", *pid));
   const absl::Time deadline = absl::Now() + patience;
   bool killed = false;
   while (RunningDaemon(pid_file)) {

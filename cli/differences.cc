@@ -26,7 +26,8 @@ absl::Status CompleteDifferences(BlobStore& blobs, size_t limit, v1::StepCompari
     ASSIGN_OR_RETURN(manifests[i], oci::LayerManifest::Parse(*bytes));
   }
   uint32_t total = 0;
-  const std::vector<v1::PathDifference> differences = oci::DiffManifests(manifests[0], manifests[1], limit, &total);
+  const std::vector<v1::PathDifference> differences =
+      oci::DiffManifests(manifests[0], manifests[1], limit, &total);
   *step->mutable_differences() = {differences.begin(), differences.end()};
   step->set_differences_total(total);
   return absl::OkStatus();

@@ -72,7 +72,8 @@ Check CheckUserNamespaces() {
   Check check{CheckLevel::kOk, "user namespaces", "allowed", ""};
   const auto maximum = ReadFile("/proc/sys/user/max_user_namespaces");
   if (maximum.ok() && Number(*maximum) == 0) {
-    return {CheckLevel::kFail, check.name, "user.max_user_namespaces is 0", "sysctl user.max_user_namespaces=28633"};
+    return {CheckLevel::kFail, check.name, "user.max_user_namespaces is 0",
+            "sysctl user.max_user_namespaces=28633"};
   }
   const auto clone = ReadFile("/proc/sys/kernel/unprivileged_userns_clone");
   if (clone.ok() && Number(*clone) == 0) {
@@ -95,7 +96,8 @@ Check CheckRuntime(const std::string& path_variable) {
     options.argv = {path, "--version"};
     const auto result = RunProcess(options);
     if (!result.ok() || result->exit_code != 0) continue;
-    return {CheckLevel::kOk, "OCI runtime", result->stdout_text.substr(0, result->stdout_text.find('\n')), ""};
+    return {CheckLevel::kOk, "OCI runtime", result->stdout_text.substr(0, result->stdout_text.find('\n')),
+            ""};
   }
   return {CheckLevel::kFail, "OCI runtime", "neither crun nor runc works", "apt-get install crun"};
 }
@@ -110,8 +112,9 @@ bool WriteText(const char* path, const std::string& text) {
 
 // In a child: mounts an overlay as a worker does. Returns 0 or errno.
 int TryOverlay(const std::string& folder, const passwd* user) {
-  if (user != nullptr && (setgroups(0, nullptr) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
-                          setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0)) {
+  if (user != nullptr &&
+      (setgroups(0, nullptr) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
+       setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0)) {
     return errno;
   }
   const uid_t uid = getuid();
@@ -126,16 +129,19 @@ int TryOverlay(const std::string& folder, const passwd* user) {
   for (const char* name : {"lower", "upper", "work", "root"}) {
     if (mkdir((folder + "/" + name).c_str(), 0755) != 0) return errno;
   }
-  const std::string options = fmt::format("userxattr,lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", folder);
+  const std::string options =
+      fmt::format("userxattr,lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work", folder);
   return mount("overlay", (folder + "/root").c_str(), "overlay", 0, options.c_str()) == 0 ? 0 : errno;
 }
 
 Check CheckOverlay(const std::string& user, bool as_root) {
   const std::string name = "overlay in a user namespace";
   const passwd* account = as_root ? getpwnam(user.c_str()) : nullptr;
-  if (as_root && account == nullptr) return {CheckLevel::kWarn, name, "not tried: there is no such user", "see above"};
+  if (as_root && account == nullptr)
+    return {CheckLevel::kWarn, name, "not tried: there is no such user", "see above"};
   auto folder = TemporaryFolder::Create();
-  if (!folder.ok()) return {CheckLevel::kWarn, name, std::string(Sv(folder.status().message())), "free space in /tmp"};
+  if (!folder.ok())
+    return {CheckLevel::kWarn, name, std::string(Sv(folder.status().message())), "free space in /tmp"};
   if (account != nullptr && chown(folder->path().c_str(), account->pw_uid, account->pw_gid) != 0) {
     return {CheckLevel::kWarn, name, strerror(errno), "run it as the worker's user"};
   }
@@ -145,8 +151,9 @@ Check CheckOverlay(const std::string& user, bool as_root) {
   if (pid < 0 || waitpid(pid, &status, 0) != pid) return {CheckLevel::kWarn, name, strerror(errno), ""};
   const int error = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
   if (error == 0) return {CheckLevel::kOk, name, "mounts", ""};
-  return {CheckLevel::kFail, name, strerror(error),
-          "a kernel of at least 5.11 with overlayfs (modprobe overlay); in a container: allow mount and unshare"};
+  return {
+      CheckLevel::kFail, name, strerror(error),
+      "a kernel of at least 5.11 with overlayfs (modprobe overlay); in a container: allow mount and unshare"};
 }
 
 Check CheckUser(const std::string& user) {
@@ -172,10 +179,12 @@ Check CheckKernel(std::string_view release) {
   const uint64_t major = Number(parts[0]);
   const uint64_t minor = parts.size() > 1 ? Number(parts[1]) : 0;
   if (major > 5 || (major == 5 && minor >= 11)) return {CheckLevel::kOk, "kernel", std::string(release), ""};
-  return {CheckLevel::kFail, "kernel", std::string(release), "a kernel of at least 5.11: overlayfs in user namespaces"};
+  return {CheckLevel::kFail, "kernel", std::string(release),
+          "a kernel of at least 5.11: overlayfs in user namespaces"};
 }
 
-Check CheckSubordinateRange(std::string_view file, std::string_view text, std::string_view user, uint32_t uid) {
+Check CheckSubordinateRange(std::string_view file, std::string_view text, std::string_view user,
+                            uint32_t uid) {
   Check check{CheckLevel::kOk, std::string(file), "", ""};
   uint64_t best = 0;
   uint64_t end_of_all = 100000;
@@ -194,7 +203,8 @@ Check CheckSubordinateRange(std::string_view file, std::string_view text, std::s
   if (best >= kNeededIds) return check;
   check.level = CheckLevel::kFail;
   if (best == 0) check.detail = fmt::format("no range for {}", user);
-  const std::string_view flag = file.find("gid") != std::string_view::npos ? "--add-subgids" : "--add-subuids";
+  const std::string_view flag =
+      file.find("gid") != std::string_view::npos ? "--add-subgids" : "--add-subuids";
   check.fix = fmt::format("usermod {} {}-{} {}", flag, end_of_all, end_of_all + 65535, user);
   return check;
 }
@@ -213,7 +223,8 @@ Check CheckBinfmt(std::string_view architecture, std::string_view registration) 
   }
   check.detail = fmt::format("{}, flags {}", interpreter, flags.empty() ? "none" : flags);
   if (!registration.starts_with("enabled")) {
-    return {CheckLevel::kWarn, check.name, "registered but disabled", "echo 1 > /proc/sys/fs/binfmt_misc/status"};
+    return {CheckLevel::kWarn, check.name, "registered but disabled",
+            "echo 1 > /proc/sys/fs/binfmt_misc/status"};
   }
   if (flags.find('F') == std::string::npos) {
     check.level = CheckLevel::kFail;
@@ -258,10 +269,12 @@ std::vector<Check> CheckMachine(const std::string& user, bool as_root, const std
   checks.push_back(CheckBinfmt(foreign, ReadFile("/proc/sys/fs/binfmt_misc/" + format).value_or("")));
   // The folder may not exist yet: then the one it will be made in counts.
   std::string folder = data_folder;
-  while (folder.size() > 1 && !Exists(folder)) folder = folder.substr(0, std::max<size_t>(1, folder.rfind('/')));
+  while (folder.size() > 1 && !Exists(folder))
+    folder = folder.substr(0, std::max<size_t>(1, folder.rfind('/')));
   struct statvfs disk;
   if (statvfs(folder.c_str(), &disk) == 0) {
-    checks.push_back(CheckDisk(data_folder, static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize)));
+    checks.push_back(
+        CheckDisk(data_folder, static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize)));
   }
   return checks;
 }
@@ -271,7 +284,12 @@ std::string RenderChecks(const std::vector<Check>& checks, const TextOptions& op
   for (const Check& check : checks) {
     const bool ok = check.level == CheckLevel::kOk;
     const bool fail = check.level == CheckLevel::kFail;
-    const std::string level = Paint(ok ? "ok  " : fail ? "fail" : "warn", ok ? Ink::kGreen : fail ? Ink::kRed : Ink::kYellow,
+    const std::string level = Paint(ok     ? "ok  "
+                                    : fail ? "fail"
+                                           : "warn",
+                                    ok     ? Ink::kGreen
+                                    : fail ? Ink::kRed
+                                           : Ink::kYellow,
                                     options.colour);
     result += fmt::format("{}  {}: {}\n", level, check.name, check.detail);
     if (!check.fix.empty()) result += fmt::format("      fix: {}\n", check.fix);

@@ -24,7 +24,8 @@ struct Check {
 // Pure parts, for texts of files and facts.
 Check CheckKernel(std::string_view release);
 // `text` of /etc/subuid or /etc/subgid, called `file`.
-Check CheckSubordinateRange(std::string_view file, std::string_view text, std::string_view user, uint32_t uid);
+Check CheckSubordinateRange(std::string_view file, std::string_view text, std::string_view user,
+                            uint32_t uid);
 // A registration of binfmt_misc (empty: there is none) for programs of `architecture`.
 Check CheckBinfmt(std::string_view architecture, std::string_view registration);
 Check CheckDisk(std::string_view folder, int64_t free_bytes);

@@ -19,7 +19,8 @@ std::string WorkerUser(bool as_root) {
 }
 
 Check CheckWorkers(Session& session, Farm& farm) {
-  const auto response = session.Call(*farm.farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest());
+  const auto response =
+      session.Call(*farm.farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest());
   if (!response.ok()) return {CheckLevel::kFail, "workers", std::string(Sv(response.status().message())), ""};
   int connected = 0;
   std::map<std::string, int> platforms;
@@ -41,12 +42,15 @@ absl::StatusOr<int> Doctor(Session& session) {
   std::vector<Check> checks =
       CheckMachine(WorkerUser(as_root), as_root, session.DataFolder(), session.env.VariableOr("PATH"));
   const auto farm = session.Connect();
-  const auto version = farm.ok() ? session.Call(*(*farm)->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest())
-                                 : absl::StatusOr<v1::GetVersionResponse>(farm.status());
+  const auto version =
+      farm.ok() ? session.Call(*(*farm)->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest())
+                : absl::StatusOr<v1::GetVersionResponse>(farm.status());
   if (!version.ok()) {
-    checks.push_back({CheckLevel::kFail, "coordinator", std::string(Sv(version.status().message())), HintOf(version.status())});
+    checks.push_back({CheckLevel::kFail, "coordinator", std::string(Sv(version.status().message())),
+                      HintOf(version.status())});
   } else {
-    Check check{CheckLevel::kOk, "coordinator", fmt::format("{} at {}", version->version(), session.Address()), ""};
+    Check check{CheckLevel::kOk, "coordinator",
+                fmt::format("{} at {}", version->version(), session.Address()), ""};
     if (version->version() != CROSSMILL_VERSION) {
       check.level = CheckLevel::kWarn;
       check.fix = fmt::format("this program is {}: use the same version", CROSSMILL_VERSION);
@@ -61,7 +65,8 @@ absl::StatusOr<int> Doctor(Session& session) {
 }  // namespace
 
 void AddDoctorCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("doctor", "Check this machine and the farm; say how to fix what is wrong");
+  CLI::App* command =
+      app.add_subcommand("doctor", "Check this machine and the farm; say how to fix what is wrong");
   command->callback([&session] { session.command = [&session] { return Doctor(session); }; });
 }
 

@@ -1,6 +1,5 @@
 #include "cli/environment.h"
 
-#include <csignal>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -8,6 +7,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 

@@ -26,34 +26,48 @@ std::string Payload(const absl::Status& status, const char* url) {
 int ExitCodeOf(const absl::Status& status) {
   if (const std::string code = Payload(status, kExitUrl); !code.empty()) return std::stoi(code);
   switch (status.code()) {
-    case absl::StatusCode::kOk: return kExitOk;
+    case absl::StatusCode::kOk:
+      return kExitOk;
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kAlreadyExists: return kExitUsage;
+    case absl::StatusCode::kAlreadyExists:
+      return kExitUsage;
     case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied: return kExitNotPermitted;
-    case absl::StatusCode::kDeadlineExceeded: return kExitTimeOut;
-    case absl::StatusCode::kCancelled: return kExitCancelled;
-    default: return kExitInfrastructure;
+    case absl::StatusCode::kPermissionDenied:
+      return kExitNotPermitted;
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitTimeOut;
+    case absl::StatusCode::kCancelled:
+      return kExitCancelled;
+    default:
+      return kExitInfrastructure;
   }
 }
 
 int ExitCodeOf(const v1::BuildView& build, bool require_reproducible) {
   switch (build.status()) {
-    case v1::SUCCEEDED: break;
-    case v1::FAILED: return kExitBuildFailed;
-    case v1::CANCELLED: return kExitCancelled;
-    case v1::TIMED_OUT: return kExitTimeOut;
-    default: return kExitInfrastructure;
+    case v1::SUCCEEDED:
+      break;
+    case v1::FAILED:
+      return kExitBuildFailed;
+    case v1::CANCELLED:
+      return kExitCancelled;
+    case v1::TIMED_OUT:
+      return kExitTimeOut;
+    default:
+      return kExitInfrastructure;
   }
   if (!require_reproducible) return kExitOk;
   switch (OverallVerdict(build)) {
-    case v1::REPRODUCIBLE: return kExitOk;
+    case v1::REPRODUCIBLE:
+      return kExitOk;
     case v1::UNREPRODUCIBLE:
     case v1::FLAKY:
     case v1::INPUT_DRIFT:
-    case v1::VERDICT_FAILED: return kExitNotReproducible;
-    default: return kExitInconclusive;
+    case v1::VERDICT_FAILED:
+      return kExitNotReproducible;
+    default:
+      return kExitInconclusive;
   }
 }
 
@@ -82,7 +96,8 @@ std::string HintOf(const absl::Status& status) { return Payload(status, kHintUrl
 
 std::string CodeWord(absl::StatusCode code) {
   std::string word = absl::StatusCodeToString(code);
-  std::transform(word.begin(), word.end(), word.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
   return word;
 }
 

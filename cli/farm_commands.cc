@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-
 #include <cerrno>
 #include <filesystem>
 #include <set>
@@ -42,7 +41,10 @@ struct UpFlags {
 class LocalFarm {
  public:
   LocalFarm(Session& session, const UpFlags& flags)
-      : session_(session), flags_(flags), data_(session.DataFolder()), programs_(session.env.ProgramFolder()) {}
+      : session_(session),
+        flags_(flags),
+        data_(session.DataFolder()),
+        programs_(session.env.ProgramFolder()) {}
 
   absl::Status Up();
   std::string socket() const { return "unix:" + data_ + "/coordinator.sock"; }
@@ -98,7 +100,8 @@ absl::StatusOr<std::string> LocalFarm::NewToken() {
   ProcessOptions options;
   options.argv = {programs_ + "/crossmill-coordinator", "--data", data_, "token", "worker", "up"};
   ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(options));
-  if (result.exit_code != 0) return absl::InternalError(fmt::format("no worker token: {}", Trimmed(result.stderr_text)));
+  if (result.exit_code != 0)
+    return absl::InternalError(fmt::format("no worker token: {}", Trimmed(result.stderr_text)));
   return Trimmed(result.stdout_text);
 }
 
@@ -136,16 +139,18 @@ absl::Status LocalFarm::CheckUser() {
   if (!session_.env.IsRoot()) return absl::OkStatus();
   user_ = getpwnam(kWorkerUser);
   if (user_ == nullptr) {
-    return WithHint(absl::FailedPreconditionError("workers started by root run as the system user crossmill, which does not exist"),
-                    "useradd --system --no-create-home --shell /usr/sbin/nologin crossmill, then `crossmill doctor` "
-                    "says which ids it needs");
+    return WithHint(
+        absl::FailedPreconditionError(
+            "workers started by root run as the system user crossmill, which does not exist"),
+        "useradd --system --no-create-home --shell /usr/sbin/nologin crossmill, then `crossmill doctor` "
+        "says which ids it needs");
   }
   return absl::OkStatus();
 }
 
 absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
-  return absl::InternalError(fmt::format("{} ended at once; the end of {}:\n{}", daemon.name, daemon.LogFile(),
-                                         LogTail(daemon.LogFile(), 10)));
+  return absl::InternalError(fmt::format("{} ended at once; the end of {}:\n{}", daemon.name,
+                                         daemon.LogFile(), LogTail(daemon.LogFile(), 10)));
 }
 
 absl::Status LocalFarm::StartCoordinator() {
@@ -180,7 +185,8 @@ absl::Status LocalFarm::WaitForCoordinator() {
 absl::Status LocalFarm::StartWorker(const std::string& name) {
   const std::string folder = data_ + "/workers/" + name;
   RETURN_IF_ERROR(MakeFolders(folder, 0755));
-  if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0) return ErrnoStatus(errno, folder);
+  if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0)
+    return ErrnoStatus(errno, folder);
   std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--data", folder, "--name", name};
   if (worker_token_.empty()) {
     argv.insert(argv.end(), {"--coordinator", socket()});
@@ -202,8 +208,9 @@ absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
   ASSIGN_OR_RETURN(Farm * farm, session_.Connect());
   const absl::Time deadline = absl::Now() + kStartPatience;
   while (true) {
-    ASSIGN_OR_RETURN(const v1::ListWorkersResponse response,
-                     session_.Call(*farm->farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest()));
+    ASSIGN_OR_RETURN(
+        const v1::ListWorkersResponse response,
+        session_.Call(*farm->farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest()));
     for (const v1::WorkerView& worker : response.workers()) {
       if (worker.connected()) names.erase(worker.info().name());
     }
@@ -214,8 +221,9 @@ absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
     }
     if (absl::Now() > deadline) {
       const DaemonSpec daemon = Daemon("worker-" + *names.begin(), {});
-      return absl::UnavailableError(fmt::format("worker {} does not connect; the end of {}:\n{}", *names.begin(),
-                                                daemon.LogFile(), LogTail(daemon.LogFile(), 10)));
+      return absl::UnavailableError(fmt::format("worker {} does not connect; the end of {}:\n{}",
+                                                *names.begin(), daemon.LogFile(),
+                                                LogTail(daemon.LogFile(), 10)));
     }
     absl::SleepFor(absl::Milliseconds(50));
   }
@@ -243,11 +251,12 @@ absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
   const std::string program = session.env.ProgramFolder() + "/crossmill";
   // Needed in the lines below only when the folder is not the default.
   const std::string data = session.data.empty() ? "" : " --data " + session.DataFolder();
-  RETURN_IF_ERROR(session.Print(fmt::format("the farm is up: {1} worker{2}\n"
-                                            "  build   {0}{3} build --platform linux/amd64,linux/arm64 FOLDER\n"
-                                            "  look    {0}{3} ls, {0}{3} worker ls, {0}{3} doctor\n"
-                                            "  stop    {0}{3} down\n",
-                                            program, flags.workers, flags.workers == 1 ? "" : "s", data)));
+  RETURN_IF_ERROR(
+      session.Print(fmt::format("the farm is up: {1} worker{2}\n"
+                                "  build   {0}{3} build --platform linux/amd64,linux/arm64 FOLDER\n"
+                                "  look    {0}{3} ls, {0}{3} worker ls, {0}{3} doctor\n"
+                                "  stop    {0}{3} down\n",
+                                program, flags.workers, flags.workers == 1 ? "" : "s", data)));
   return kExitOk;
 }
 
@@ -276,10 +285,16 @@ absl::StatusOr<int> Down(Session& session) {
 }  // namespace
 
 void AddFarmCommands(CLI::App& app, Session& session) {
-  CLI::App* up = app.add_subcommand("up", "Start a coordinator and workers on this machine, in the background");
+  CLI::App* up =
+      app.add_subcommand("up", "Start a coordinator and workers on this machine, in the background");
   auto flags = std::make_shared<UpFlags>();
-  up->add_option("--workers", flags->workers, "Number of workers")->type_name("N")->check(CLI::Range(0, 64))->capture_default_str();
-  up->add_option("--slots", flags->slots, "Tasks that each worker runs at a time [its default]")->type_name("N")->check(CLI::Range(1, 256));
+  up->add_option("--workers", flags->workers, "Number of workers")
+      ->type_name("N")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  up->add_option("--slots", flags->slots, "Tasks that each worker runs at a time [its default]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
   up->add_option("--listen", flags->listen,
                  "Let clients and workers with a token reach the coordinator here [only its socket]")
       ->type_name("HOST:PORT");

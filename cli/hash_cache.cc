@@ -53,7 +53,8 @@ class Cursor {
 bool TakeEntry(Cursor* cursor, HashCache::Entry* entry) {
   return cursor->TakeText(&entry->name) && cursor->Take(&entry->identity.inode, 8) &&
          cursor->Take(&entry->identity.size, 8) && cursor->Take(&entry->identity.mtime_nanos, 8) &&
-         cursor->Take(&entry->identity.ctime_nanos, 8) && cursor->Take(entry->hash.data(), entry->hash.size());
+         cursor->Take(&entry->identity.ctime_nanos, 8) &&
+         cursor->Take(entry->hash.data(), entry->hash.size());
 }
 
 }  // namespace
@@ -94,8 +95,9 @@ const HashCache::Folder* HashCache::Find(std::string_view folder) const {
 
 const RawSha256* HashCache::Find(const Folder* folder, std::string_view name, const FileIdentity& identity) {
   if (folder == nullptr) return nullptr;
-  const auto found = std::lower_bound(folder->begin(), folder->end(), name,
-                                      [](const Entry& entry, std::string_view wanted) { return entry.name < wanted; });
+  const auto found =
+      std::lower_bound(folder->begin(), folder->end(), name,
+                       [](const Entry& entry, std::string_view wanted) { return entry.name < wanted; });
   if (found == folder->end() || found->name != name || found->identity != identity) return nullptr;
   return &found->hash;
 }

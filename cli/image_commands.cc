@@ -2,12 +2,12 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/build_flags.h"
+#include "cli/build_follow.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/image_output.h"
 #include "cli/json_output.h"
 #include "cli/progress.h"
-#include "cli/build_follow.h"
 #include "cli/render_tables.h"
 #include "common/oci/layout.h"
 #include "common/plan/platform.h"
@@ -30,15 +30,16 @@ struct ImportFlags {
 absl::StatusOr<int> Import(Session& session, const ImportFlags& flags) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   // Asked first: a coordinator that is not there should not be noticed after reading gigabytes.
-  RETURN_IF_ERROR(session.Call(*farm->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status());
+  RETURN_IF_ERROR(
+      session.Call(*farm->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status());
   oci::ImportOptions options;
   options.name = flags.choose;
   ASSIGN_OR_RETURN(const oci::ImportedImage imported, oci::ImportImage(flags.path, *farm->blobs, options));
   v1::ImportImageRequest request;
   request.set_name(flags.name.empty() && !imported.names.empty() ? imported.names[0] : flags.name);
   if (request.name().empty()) {
-    return absl::InvalidArgumentError(fmt::format("{} says no name for its image; give one: crossmill image import {} NAME",
-                                                  flags.path, flags.path));
+    return absl::InvalidArgumentError(fmt::format(
+        "{} says no name for its image; give one: crossmill image import {} NAME", flags.path, flags.path));
   }
   ToProto(imported.root, request.mutable_root());
   request.set_stand_in(flags.stand_in);
@@ -50,20 +51,23 @@ absl::StatusOr<int> Import(Session& session, const ImportFlags& flags) {
 
 absl::StatusOr<int> ListImages(Session& session) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
-  ASSIGN_OR_RETURN(const v1::ListImagesResponse response,
-                   session.Call(*farm->images, &v1::Images::StubInterface::ListImages, v1::ListImagesRequest()));
+  ASSIGN_OR_RETURN(
+      const v1::ListImagesResponse response,
+      session.Call(*farm->images, &v1::Images::StubInterface::ListImages, v1::ListImagesRequest()));
   const std::vector<v1::ImageView> images(response.images().begin(), response.images().end());
   if (session.json) {
     Json list = Json::array();
     for (const v1::ImageView& image : images) list.push_back(ImageJson(image));
     RETURN_IF_ERROR(session.PrintJson(list));
   } else {
-    RETURN_IF_ERROR(session.Print(RenderImages(images, UnixNanos(session.env.clock().Now()), session.OutText())));
+    RETURN_IF_ERROR(
+        session.Print(RenderImages(images, UnixNanos(session.env.clock().Now()), session.OutText())));
   }
   return kExitOk;
 }
 
-absl::StatusOr<int> Pull(Session& session, const std::string& reference, const std::vector<std::string>& platforms) {
+absl::StatusOr<int> Pull(Session& session, const std::string& reference,
+                         const std::vector<std::string>& platforms) {
   v1::PullImageRequest request;
   request.set_reference(reference);
   for (const std::string& text : platforms) {
@@ -111,14 +115,19 @@ absl::StatusOr<int> Save(Session& session, const std::string& name, const std::s
 }
 
 void AddImport(CLI::App* image, Session& session) {
-  CLI::App* command = image->add_subcommand("import", "Put an OCI layout or a docker-save archive into the farm's store");
+  CLI::App* command =
+      image->add_subcommand("import", "Put an OCI layout or a docker-save archive into the farm's store");
   auto flags = std::make_shared<ImportFlags>();
-  command->add_option("path", flags->path, "OCI layout folder or tar, or a tar by docker save")->type_name("PATH")->required();
-  command->add_option("name", flags->name, "Name in the store, as a FROM writes it [as in the archive]")->type_name("NAME");
+  command->add_option("path", flags->path, "OCI layout folder or tar, or a tar by docker save")
+      ->type_name("PATH")
+      ->required();
+  command->add_option("name", flags->name, "Name in the store, as a FROM writes it [as in the archive]")
+      ->type_name("NAME");
   command->add_option("--choose", flags->choose, "Which image, when there are several")->type_name("NAME");
   command->add_flag("--stand-in", flags->stand_in, "Mark it as made in place of the published image");
   AddJsonFlag(*command, session);
-  command->callback([&session, flags] { session.command = [&session, flags] { return Import(session, *flags); }; });
+  command->callback(
+      [&session, flags] { session.command = [&session, flags] { return Import(session, *flags); }; });
 }
 
 }  // namespace
@@ -136,7 +145,10 @@ void AddImageCommands(CLI::App& app, Session& session) {
   auto reference = std::make_shared<std::string>();
   auto platforms = std::make_shared<std::vector<std::string>>();
   pull->add_option("reference", *reference, "NAME[:TAG][@DIGEST]")->type_name("REFERENCE")->required();
-  pull->add_option("--platform", *platforms, "Only these platforms [all]")->type_name("OS/ARCH")->delimiter(',')->allow_extra_args(false);
+  pull->add_option("--platform", *platforms, "Only these platforms [all]")
+      ->type_name("OS/ARCH")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   AddJsonFlag(*pull, session);
   pull->callback([&session, reference, platforms] {
     session.command = [&session, reference, platforms] { return Pull(session, *reference, *platforms); };
@@ -146,7 +158,9 @@ void AddImageCommands(CLI::App& app, Session& session) {
   auto name = std::make_shared<std::string>();
   auto output = std::make_shared<std::string>();
   save->add_option("name", *name, "Name in the store or sha256:...")->type_name("NAME")->required();
-  save->add_option("-o,--output", *output, "FILE, type=oci,dest=FILE, or - for standard output")->type_name("OUTPUT")->required();
+  save->add_option("-o,--output", *output, "FILE, type=oci,dest=FILE, or - for standard output")
+      ->type_name("OUTPUT")
+      ->required();
   save->callback([&session, name, output] {
     session.command = [&session, name, output] { return Save(session, *name, *output); };
   });

@@ -16,7 +16,8 @@ absl::Status WriteToFile(BlobStore& blobs, const Digest& root, const std::vector
                          const std::string& destination) {
   const std::string partial = fmt::format("{}.{}.partial", destination, getpid());
   ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(partial, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  absl::Status status = oci::WriteLayout(blobs, root, names, [&](std::string_view bytes) { return WriteAll(fd.get(), bytes); });
+  absl::Status status =
+      oci::WriteLayout(blobs, root, names, [&](std::string_view bytes) { return WriteAll(fd.get(), bytes); });
   if (status.ok() && close(fd.Release()) != 0) status = ErrnoStatus(errno, partial);
   if (status.ok() && rename(partial.c_str(), destination.c_str()) != 0) {
     status = ErrnoStatus(errno, fmt::format("rename {} to {}", partial, destination));
@@ -36,9 +37,11 @@ absl::Status WriteImage(Session& session, std::string_view image, const std::vec
                    session.Call(*farm->images, &v1::Images::StubInterface::GetImage, request));
   const Digest root = FromProto(response.root());
   if (destination == "-") {
-    return oci::WriteLayout(*farm->blobs, root, names, [&](std::string_view bytes) { return session.env.Out(bytes); });
+    return oci::WriteLayout(*farm->blobs, root, names,
+                            [&](std::string_view bytes) { return session.env.Out(bytes); });
   }
-  return Annotate(WriteToFile(*farm->blobs, root, names, destination), fmt::format("write the image to {}", destination));
+  return Annotate(WriteToFile(*farm->blobs, root, names, destination),
+                  fmt::format("write the image to {}", destination));
 }
 
 }  // namespace crossmill::cli

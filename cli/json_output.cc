@@ -18,7 +18,9 @@ Json DigestJson(const DigestMessage& digest) {
   return digest.hash().empty() ? Json(nullptr) : Json("sha256:" + digest.hash());
 }
 
-double Seconds(int64_t from_nanos, int64_t to_nanos) { return static_cast<double>(to_nanos - from_nanos) / 1e9; }
+double Seconds(int64_t from_nanos, int64_t to_nanos) {
+  return static_cast<double>(to_nanos - from_nanos) / 1e9;
+}
 
 v1::Verdict VerdictOf(const v1::CellView& cell) {
   const v1::Verdict verdict = cell.comparison().verdict();
@@ -48,7 +50,8 @@ Json StepComparisonJson(const v1::StepComparison& step) {
                          {"finished_at", TimeJson(witness.finished_at())}});
   }
   Json differences = Json::array();
-  for (const v1::PathDifference& difference : step.differences()) differences.push_back(DifferenceJson(difference));
+  for (const v1::PathDifference& difference : step.differences())
+    differences.push_back(DifferenceJson(difference));
   return {{"stage", step.stage()},
           {"stage_name", step.stage_name()},
           {"step", step.step_number()},
@@ -153,7 +156,8 @@ Json BuildRowJson(const v1::BuildView& build) {
           {"message", TextOrNull(build.message())},
           {"created_at", TimeJson(build.created_at())},
           {"finished_at", TimeJson(build.finished_at())},
-          {"seconds", build.finished_at() == 0 ? Json(nullptr) : Json(Seconds(build.created_at(), build.finished_at()))},
+          {"seconds",
+           build.finished_at() == 0 ? Json(nullptr) : Json(Seconds(build.created_at(), build.finished_at()))},
           {"dockerfile", build.dockerfile_name()},
           {"target", TextOrNull(build.target())},
           {"platforms", List(options.platforms(), PlatformText)},
@@ -170,8 +174,8 @@ Json BuildJson(const v1::BuildView& build, absl::Span<const v1::PackageRow> pack
   json["options"] = {{"allow_same_host", options.allow_same_host()},
                      {"no_cache", options.no_cache()},
                      {"network", TextOrNull(std::string(Word(options.network())))},
-                     {"source_date_epoch", options.has_source_date_epoch() ? Json(options.source_date_epoch())
-                                                                           : Json(nullptr)},
+                     {"source_date_epoch",
+                      options.has_source_date_epoch() ? Json(options.source_date_epoch()) : Json(nullptr)},
                      {"keep_times", options.keep_times()},
                      {"timeout", options.timeout()},
                      {"step_timeout", options.step_timeout()},
@@ -203,7 +207,8 @@ Json PackageJson(const v1::PackageRow& row) {
           {"tag", TextOrNull(package.tag())},
           {"file_name", TextOrNull(package.file_name())},
           {"seconds", package.seconds() < 0 ? Json(nullptr) : Json(package.seconds())},
-          {"built_digest", package.built_sha256().empty() ? Json(nullptr) : Json("sha256:" + package.built_sha256())},
+          {"built_digest",
+           package.built_sha256().empty() ? Json(nullptr) : Json("sha256:" + package.built_sha256())},
           {"built_bytes", package.built_size()},
           {"failure_class", TextOrNull(package.failure_class())},
           {"failure_line", TextOrNull(package.failure_line())},
@@ -218,9 +223,10 @@ Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> c
   return {{"id", build.id()},
           {"verdict", Word(OverallVerdict(build))},
           {"cells", List(comparisons, [](const v1::CellComparison& comparison) {
-             Json json = {{"platform", plan::FormatPlatform(comparison.platform())},
-                          {"verdict", comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED)
-                                                                                      : Word(comparison.verdict())}};
+             Json json = {
+                 {"platform", plan::FormatPlatform(comparison.platform())},
+                 {"verdict", comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED)
+                                                                             : Word(comparison.verdict())}};
              json.update(ComparisonJson(comparison, true));
              return json;
            })}};
@@ -240,9 +246,11 @@ Json WorkerJson(const v1::WorkerView& worker) {
           {"cpus", info.cpus()},
           {"runtime", info.runtime()},
           {"file_system", info.file_system()},
-          {"platforms", List(info.platforms(), [](const v1::PlatformSupport& support) {
-             return Json{{"platform", plan::FormatPlatform(support.platform())}, {"emulated", support.emulated()}};
-           })},
+          {"platforms", List(info.platforms(),
+                             [](const v1::PlatformSupport& support) {
+                               return Json{{"platform", plan::FormatPlatform(support.platform())},
+                                           {"emulated", support.emulated()}};
+                             })},
           {"slots", info.slots()},
           {"slots_used", worker.slots_used()},
           {"tasks", List(worker.tasks(), [](const std::string& task) { return Json(task); })}};

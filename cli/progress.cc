@@ -52,7 +52,10 @@ constexpr size_t kKeptLines = 8;
 class LiveProgress final : public Progress {
  public:
   LiveProgress(TextSink sink, Clock& clock, bool colour, std::function<TerminalSize()> size)
-      : sink_(std::move(sink)), clock_(clock), colour_(colour), size_(std::move(size)),
+      : sink_(std::move(sink)),
+        clock_(clock),
+        colour_(colour),
+        size_(std::move(size)),
         drawer_([this](std::stop_token stop) { Run(stop); }) {}
   ~LiveProgress() override { Finish(); }
 
@@ -112,7 +115,8 @@ class LiveProgress final : public Progress {
   }
 
   void Draw() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const std::vector<std::string> lines = RenderLive(state_, UnixNanos(clock_.Now()), frame_++, size_(), colour_);
+    const std::vector<std::string> lines =
+        RenderLive(state_, UnixNanos(clock_.Now()), frame_++, size_(), colour_);
     std::string text;
     if (!notes_.empty()) text += Erase() + std::exchange(notes_, {});
     if (drawn_ > 0) text += "\x1b[" + std::to_string(drawn_) + "A\r";

@@ -46,23 +46,32 @@ Cell Agreement(const v1::StepView& step) {
 
 Cell StepState(const v1::StepView& step) {
   switch (step.status()) {
-    case v1::STEP_CACHED: return {"cached", Ink::kGreen};
-    case v1::STEP_SHARED: return {"shared", Ink::kGreen};
-    case v1::STEP_FAILED: return {"FAILED", Ink::kRed};
-    case v1::STEP_METADATA: return {"config", Ink::kDim};
-    case v1::STEP_EXECUTED: return {"executed", Ink::kPlain};
-    default: return {std::string(Word(step.status())), Ink::kDim};
+    case v1::STEP_CACHED:
+      return {"cached", Ink::kGreen};
+    case v1::STEP_SHARED:
+      return {"shared", Ink::kGreen};
+    case v1::STEP_FAILED:
+      return {"FAILED", Ink::kRed};
+    case v1::STEP_METADATA:
+      return {"config", Ink::kDim};
+    case v1::STEP_EXECUTED:
+      return {"executed", Ink::kPlain};
+    default:
+      return {std::string(Word(step.status())), Ink::kDim};
   }
 }
 
 Cell StepTime(const v1::StepView& step) {
   switch (step.status()) {
     case v1::STEP_EXECUTED:
-    case v1::STEP_FAILED: return {FormatSeconds(step.seconds())};
+    case v1::STEP_FAILED:
+      return {FormatSeconds(step.seconds())};
     // What it took when it ran: what the cache saved.
     case v1::STEP_CACHED:
-    case v1::STEP_SHARED: return {fmt::format("({})", FormatSeconds(step.seconds())), Ink::kDim};
-    default: return {};
+    case v1::STEP_SHARED:
+      return {fmt::format("({})", FormatSeconds(step.seconds())), Ink::kDim};
+    default:
+      return {};
   }
 }
 
@@ -75,8 +84,11 @@ void AddStageRows(const v1::BuildView& build, const v1::StageView& stage, Table*
   const uint32_t last = LastStepNumber(stage);
   const bool has_from = !stage.steps().empty() && stage.steps(0).number() == 1;
   if (!has_from) {
-    const bool stand_in = stage.base() >= 0 && stage.base() < build.bases_size() && build.bases(stage.base()).stand_in();
-    table->Add({{fmt::format("1/{}", last)}, {Printable(stage.from_text())}, {stand_in ? "stand-in" : "base", Ink::kDim}});
+    const bool stand_in =
+        stage.base() >= 0 && stage.base() < build.bases_size() && build.bases(stage.base()).stand_in();
+    table->Add({{fmt::format("1/{}", last)},
+                {Printable(stage.from_text())},
+                {stand_in ? "stand-in" : "base", Ink::kDim}});
   }
   for (const v1::StepView& step : stage.steps()) {
     const bool layer = step.has_layer() && step.status() != v1::STEP_METADATA;
@@ -97,13 +109,14 @@ std::string Ordinal(int index) {
   return fmt::format("{}th", index + 1);
 }
 
-std::string RenderDivergence(const v1::BuildView& build, const v1::StepComparison& step, const TextOptions& options,
-                             size_t paths) {
+std::string RenderDivergence(const v1::BuildView& build, const v1::StepComparison& step,
+                             const TextOptions& options, size_t paths) {
   const v1::StageView* stage = FindStage(build, step.stage());
   const std::string label = stage == nullptr ? fmt::format("{} {}", step.stage_name(), step.step_number())
                                              : StepLabel(*stage, step.step_number());
   std::string result = fmt::format(
-      "    {} {}\n", Paint(fmt::format("✗ {} {}", FormatRange(step.range()), label), Ink::kRed, options.colour),
+      "    {} {}\n",
+      Paint(fmt::format("✗ {} {}", FormatRange(step.range()), label), Ink::kRed, options.colour),
       Ellipsize(Printable(step.text()), std::max(20, options.width - 8 - DisplayWidth(label) -
                                                          DisplayWidth(FormatRange(step.range())))));
   std::string workers;
@@ -111,7 +124,8 @@ std::string RenderDivergence(const v1::BuildView& build, const v1::StepCompariso
     workers += fmt::format("{}{} {}", workers.empty() ? "" : ", ", witness.worker(),
                            Short("sha256:" + witness.layer().tar().hash()));
   }
-  const uint32_t total = std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
+  const uint32_t total =
+      std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
   result += fmt::format("      {} {}; {}{}\n", total, total == 1 ? "path differs" : "paths differ",
                         step.reaches_image() ? "it reaches the image" : "none of it reaches the image",
                         workers.empty() ? "" : "; layers: " + workers);
@@ -119,7 +133,8 @@ std::string RenderDivergence(const v1::BuildView& build, const v1::StepCompariso
   size_t shown = 0;
   for (const v1::PathDifference& difference : step.differences()) {
     if (shown == paths) break;
-    table.Add({{std::string(Word(difference.kind())), Ink::kYellow}, {Printable(difference.path())},
+    table.Add({{std::string(Word(difference.kind())), Ink::kYellow},
+               {Printable(difference.path())},
                {Printable(difference.detail()), Ink::kDim}});
     ++shown;
   }
@@ -134,44 +149,62 @@ std::string RenderDivergence(const v1::BuildView& build, const v1::StepCompariso
 
 Ink InkOf(v1::BuildStatus status) {
   switch (status) {
-    case v1::SUCCEEDED: return Ink::kGreen;
+    case v1::SUCCEEDED:
+      return Ink::kGreen;
     case v1::FAILED:
     case v1::INFRASTRUCTURE_FAILED:
-    case v1::TIMED_OUT: return Ink::kRed;
-    case v1::CANCELLED: return Ink::kYellow;
-    default: return Ink::kCyan;
+    case v1::TIMED_OUT:
+      return Ink::kRed;
+    case v1::CANCELLED:
+      return Ink::kYellow;
+    default:
+      return Ink::kCyan;
   }
 }
 
 Ink InkOf(v1::Verdict verdict) {
   switch (verdict) {
-    case v1::REPRODUCIBLE: return Ink::kGreen;
+    case v1::REPRODUCIBLE:
+      return Ink::kGreen;
     case v1::UNVERIFIED:
-    case v1::VERDICT_UNSPECIFIED: return Ink::kDim;
-    case v1::INCONCLUSIVE: return Ink::kYellow;
-    default: return Ink::kRed;
+    case v1::VERDICT_UNSPECIFIED:
+      return Ink::kDim;
+    case v1::INCONCLUSIVE:
+      return Ink::kYellow;
+    default:
+      return Ink::kRed;
   }
 }
 
 std::string_view Glyph(v1::BuildStatus status) {
   switch (status) {
-    case v1::SUCCEEDED: return "✓";
+    case v1::SUCCEEDED:
+      return "✓";
     case v1::FAILED:
-    case v1::TIMED_OUT: return "✗";
-    case v1::INFRASTRUCTURE_FAILED: return "!";
-    case v1::CANCELLED: return "⊘";
-    case v1::RUNNING: return "▸";
-    default: return "·";
+    case v1::TIMED_OUT:
+      return "✗";
+    case v1::INFRASTRUCTURE_FAILED:
+      return "!";
+    case v1::CANCELLED:
+      return "⊘";
+    case v1::RUNNING:
+      return "▸";
+    default:
+      return "·";
   }
 }
 
 std::string_view Glyph(v1::Verdict verdict) {
   switch (verdict) {
-    case v1::REPRODUCIBLE: return "✓";
+    case v1::REPRODUCIBLE:
+      return "✓";
     case v1::UNVERIFIED:
-    case v1::VERDICT_UNSPECIFIED: return "-";
-    case v1::INCONCLUSIVE: return "?";
-    default: return "✗";
+    case v1::VERDICT_UNSPECIFIED:
+      return "-";
+    case v1::INCONCLUSIVE:
+      return "?";
+    default:
+      return "✗";
   }
 }
 
@@ -186,7 +219,8 @@ std::string StepLabel(const v1::StageView& stage, uint32_t number) {
 std::string RenderHeader(const v1::BuildView& build, const TextOptions& options) {
   std::string line = fmt::format("Build {} ", build.id());
   line = Paint(line, Ink::kBold, options.colour) +
-         Paint(fmt::format("{} {}", Glyph(build.status()), Word(build.status())), InkOf(build.status()), options.colour);
+         Paint(fmt::format("{} {}", Glyph(build.status()), Word(build.status())), InkOf(build.status()),
+               options.colour);
   if (BuildSeconds(build) >= 0) line += fmt::format(" in {}", FormatSeconds(BuildSeconds(build)));
   std::string result = line + "\n";
   Table table({{""}, {""}});
@@ -211,14 +245,18 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
 }
 
 std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options) {
-  Table table({{"PLATFORM"}, {"STATUS"}, {"TIME", Table::Align::kRight}, {"IMAGE", Table::Align::kRight}, {"VERDICT"},
+  Table table({{"PLATFORM"},
+               {"STATUS"},
+               {"TIME", Table::Align::kRight},
+               {"IMAGE", Table::Align::kRight},
+               {"VERDICT"},
                {"DIGEST"}},
               5);
   for (const v1::CellView& cell : build.cells()) {
     const v1::CellComparison& comparison = cell.comparison();
-    std::string verdict = fmt::format("{} {}", Glyph(comparison.verdict()),
-                                      comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED)
-                                                                                     : Word(comparison.verdict()));
+    std::string verdict = fmt::format(
+        "{} {}", Glyph(comparison.verdict()),
+        comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED) : Word(comparison.verdict()));
     if (comparison.same_host()) verdict += " (same host)";
     table.Add({{PlatformLabel(cell), Ink::kBold},
                {fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())), InkOf(cell.status())},
@@ -232,8 +270,8 @@ std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options)
 
 std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options) {
   std::string result = Paint(PlatformLabel(cell), Ink::kBold, options.colour) + "  " +
-                       Paint(fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())), InkOf(cell.status()),
-                             options.colour) +
+                       Paint(fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())),
+                             InkOf(cell.status()), options.colour) +
                        (cell.seconds() > 0 ? " in " + FormatSeconds(cell.seconds()) : "") + "\n";
   if (!cell.message().empty()) result += fmt::format("  {}\n", Printable(cell.message()));
   if (!cell.image_digest().empty()) result += fmt::format("  image {}\n", cell.image_digest());
@@ -248,7 +286,14 @@ std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, con
     if (index == cell.target_stage()) heading += "  = image";
     result += fmt::format("  {}\n", Paint(heading, Ink::kCyan, options.colour));
     if (!stage->message().empty()) result += fmt::format("    {}\n", Printable(stage->message()));
-    Table table({{"", Table::Align::kRight}, {""}, {""}, {"", Table::Align::kRight}, {"", Table::Align::kRight}, {""}, {""}}, 1);
+    Table table({{"", Table::Align::kRight},
+                 {""},
+                 {""},
+                 {"", Table::Align::kRight},
+                 {"", Table::Align::kRight},
+                 {""},
+                 {""}},
+                1);
     AddStageRows(build, *stage, &table);
     result += table.Render(options, 4);
   }
@@ -257,8 +302,9 @@ std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, con
     result += fmt::format("  sizes  all stages {}, image {}", FormatBytes(cell.all_stages_bytes()),
                           FormatBytes(cell.image_bytes()));
     if (saved > 0 && cell.stages_size() > 1) {
-      result += fmt::format(": multi-stage saved {} ({:.0f} %)", FormatBytes(saved),
-                            100.0 * static_cast<double>(saved) / static_cast<double>(cell.all_stages_bytes()));
+      result +=
+          fmt::format(": multi-stage saved {} ({:.0f} %)", FormatBytes(saved),
+                      100.0 * static_cast<double>(saved) / static_cast<double>(cell.all_stages_bytes()));
     }
     result += "\n";
   }
@@ -267,7 +313,8 @@ std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, con
 
 std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& cell,
                                absl::Span<const v1::PackageRow> rows, const TextOptions& options) {
-  Table table({{"package"}, {"version"}, {"how"}, {"time", Table::Align::kRight}, {"tag"}, {"stage"}, {""}}, 4);
+  Table table({{"package"}, {"version"}, {"how"}, {"time", Table::Align::kRight}, {"tag"}, {"stage"}, {""}},
+              4);
   int wheels = 0;
   int sources = 0;
   for (const v1::PackageRow& row : rows) {
@@ -282,7 +329,9 @@ std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& c
     if (failed && !package.failure_class().empty()) remark = package.failure_class();
     table.Add({{Printable(package.name())},
                {Printable(package.version())},
-               {std::string(Word(package.outcome())), failed ? Ink::kRed : wheel ? Ink::kGreen : Ink::kYellow},
+               {std::string(Word(package.outcome())), failed  ? Ink::kRed
+                                                      : wheel ? Ink::kGreen
+                                                              : Ink::kYellow},
                {package.seconds() < 0 ? "-" : FormatSeconds(package.seconds())},
                {Printable(package.tag()), Ink::kDim},
                {fmt::format("{} {}", row.stage_name(), row.step_number()), Ink::kDim},
@@ -297,8 +346,9 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
                           size_t paths) {
   const v1::CellComparison& comparison = cell.comparison();
   if (comparison.verdict() == v1::VERDICT_UNSPECIFIED || comparison.verdict() == v1::UNVERIFIED) return "";
-  std::string result = "  verdict  " + Paint(fmt::format("{} {}", Glyph(comparison.verdict()), Word(comparison.verdict())),
-                                             InkOf(comparison.verdict()), options.colour);
+  std::string result =
+      "  verdict  " + Paint(fmt::format("{} {}", Glyph(comparison.verdict()), Word(comparison.verdict())),
+                            InkOf(comparison.verdict()), options.colour);
   if (comparison.executions() > 0) {
     result += fmt::format("; {} executions on {} {}", comparison.executions(), comparison.hosts(),
                           comparison.hosts() == 1 ? "host" : "hosts");
@@ -314,7 +364,9 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
     const bool same = comparison.image_digests(i) == comparison.image_digests(0);
     digests.Add({{Ordinal(i), Ink::kDim},
                  {comparison.image_digests(i)},
-                 i == 0 ? Cell{} : same ? Cell{"equal", Ink::kGreen} : Cell{"differs", Ink::kRed}});
+                 i == 0 ? Cell{}
+                 : same ? Cell{"equal", Ink::kGreen}
+                        : Cell{"differs", Ink::kRed}});
   }
   result += digests.Render(options, 4);
   for (const v1::StepComparison& step : comparison.steps()) {
@@ -323,7 +375,8 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
   return result;
 }
 
-std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range, const TextOptions& options) {
+std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range,
+                          const TextOptions& options) {
   std::string result;
   uint32_t number = 0;
   while (!dockerfile.empty()) {
@@ -334,8 +387,8 @@ std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& ra
     if (number + 2 < range.first_line()) continue;
     if (number > range.last_line() + 1) break;
     const bool marked = number >= range.first_line() && number <= range.last_line();
-    const std::string text = Ellipsize(
-        fmt::format("  {} {:>4} | {}", marked ? ">" : " ", number, Printable(line)), options.width);
+    const std::string text =
+        Ellipsize(fmt::format("  {} {:>4} | {}", marked ? ">" : " ", number, Printable(line)), options.width);
     result += Paint(text, marked ? Ink::kRed : Ink::kDim, options.colour) + "\n";
   }
   return result;
@@ -356,9 +409,11 @@ std::string RenderFailures(const BuildReport& report, const TextOptions& options
       result += fmt::format("  {} {}\n", FormatRange(step.range()), Printable(step.text()));
       if (!report.dockerfile.empty()) result += RenderExcerpt(report.dockerfile, step.range(), options);
       for (const StepFailure& failure : report.failures) {
-        if (failure.stage != stage.index() || failure.step != step.number() || failure.last_lines.empty()) continue;
-        result += fmt::format("  last lines of its console (crossmill logs {} --platform {} --stage {} --step {}):\n",
-                              report.build.id(), plan::FormatPlatform(stage.platform()), stage.name(), step.number());
+        if (failure.stage != stage.index() || failure.step != step.number() || failure.last_lines.empty())
+          continue;
+        result += fmt::format(
+            "  last lines of its console (crossmill logs {} --platform {} --stage {} --step {}):\n",
+            report.build.id(), plan::FormatPlatform(stage.platform()), stage.name(), step.number());
         for (const std::string& line : failure.last_lines) result += fmt::format("    {}\n", line);
       }
     }

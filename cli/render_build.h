@@ -48,7 +48,8 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
 std::string RenderFailures(const BuildReport& report, const TextOptions& options);
 
 // Dockerfile lines around a range, with numbers; the range's own are marked.
-std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range, const TextOptions& options);
+std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range,
+                          const TextOptions& options);
 
 // Parts that other displays use too.
 std::string PlatformLabel(const v1::CellView& cell);

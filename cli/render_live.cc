@@ -24,8 +24,12 @@ struct Line {
 class Picture {
  public:
   Picture(const LiveState& state, int64_t now, int frame, TerminalSize size, bool colour)
-      : state_(state), model_(*state.model), now_(now), spinner_(kSpinner[static_cast<size_t>(frame) % kSpinner.size()]),
-        size_(size), colour_(colour) {}
+      : state_(state),
+        model_(*state.model),
+        now_(now),
+        spinner_(kSpinner[static_cast<size_t>(frame) % kSpinner.size()]),
+        size_(size),
+        colour_(colour) {}
 
   std::vector<std::string> Draw() {
     Title();
@@ -62,8 +66,9 @@ class Picture {
         done += IsFinished(step.status()) ? 1 : 0;
       }
     }
-    std::string left = fmt::format("{} build {} {}", IsFinished(view.status()) ? Glyph(view.status()) : spinner_,
-                                   view.id(), Word(view.status()));
+    std::string left =
+        fmt::format("{} build {} {}", IsFinished(view.status()) ? Glyph(view.status()) : spinner_, view.id(),
+                    Word(view.status()));
     if (total > 0) left += fmt::format("  {}/{} steps", done, total);
     if (!view.warnings().empty()) left += fmt::format("  ! {}", Printable(*view.warnings().rbegin()));
     Add(0, left, view.created_at() == 0 ? "" : FormatSeconds(Since(view.created_at())), Ink::kBold);
@@ -161,7 +166,8 @@ class Picture {
 
 }  // namespace
 
-std::vector<std::string> RenderLive(const LiveState& state, int64_t now, int frame, TerminalSize size, bool colour) {
+std::vector<std::string> RenderLive(const LiveState& state, int64_t now, int frame, TerminalSize size,
+                                    bool colour) {
   if (state.model == nullptr) {
     if (state.activity.empty()) return {};
     const std::string_view spinner = kSpinner[static_cast<size_t>(frame) % kSpinner.size()];

@@ -27,6 +27,7 @@ struct LiveState {
 
 // Lines without newlines, at most `size.height - 1` of them and none wider than the terminal.
 // `now`: Unix nanoseconds; `frame` turns the spinner.
-std::vector<std::string> RenderLive(const LiveState& state, int64_t now, int frame, TerminalSize size, bool colour);
+std::vector<std::string> RenderLive(const LiveState& state, int64_t now, int frame, TerminalSize size,
+                                    bool colour);
 
 }  // namespace crossmill::cli

@@ -14,16 +14,21 @@ std::string Outcome(const v1::StepView& step) {
   std::string worker = step.worker().empty() ? "" : " on " + step.worker();
   if (step.emulated()) worker += " (emulated)";
   switch (step.status()) {
-    case v1::STEP_EXECUTED: return fmt::format("done {}{}", FormatSeconds(step.seconds()), worker);
-    case v1::STEP_CACHED: return "cached";
-    case v1::STEP_SHARED: return fmt::format("shared with another build, {}", FormatSeconds(step.seconds()));
-    case v1::STEP_CANCELLED: return "cancelled";
+    case v1::STEP_EXECUTED:
+      return fmt::format("done {}{}", FormatSeconds(step.seconds()), worker);
+    case v1::STEP_CACHED:
+      return "cached";
+    case v1::STEP_SHARED:
+      return fmt::format("shared with another build, {}", FormatSeconds(step.seconds()));
+    case v1::STEP_CANCELLED:
+      return "cancelled";
     case v1::STEP_FAILED: {
       const std::string what =
           step.failure().empty() ? fmt::format("exit code {}", step.exit_code()) : Printable(step.failure());
       return fmt::format("FAILED: {}{}", what, worker);
     }
-    default: return "";
+    default:
+      return "";
   }
 }
 
@@ -53,11 +58,14 @@ std::string RenderStep(const v1::BuildEvent::StepChanged& changed, const BuildMo
 
 std::string RenderCellEvent(const v1::CellView& cell, bool colour) {
   if (!IsFinished(cell.status())) return "";
-  std::string line = fmt::format("{} {}", Paint("#" + plan::FormatPlatform(cell.platform()), Ink::kCyan, colour),
-                                 Paint(Word(cell.status()), InkOf(cell.status()), colour));
+  std::string line =
+      fmt::format("{} {}", Paint("#" + plan::FormatPlatform(cell.platform()), Ink::kCyan, colour),
+                  Paint(Word(cell.status()), InkOf(cell.status()), colour));
   if (!cell.image_digest().empty()) line += " " + cell.image_digest();
-  if (cell.comparison().verdict() != v1::VERDICT_UNSPECIFIED && cell.comparison().verdict() != v1::UNVERIFIED) {
-    line += fmt::format(" {}{}", Word(cell.comparison().verdict()), cell.comparison().same_host() ? " (same host)" : "");
+  if (cell.comparison().verdict() != v1::VERDICT_UNSPECIFIED &&
+      cell.comparison().verdict() != v1::UNVERIFIED) {
+    line += fmt::format(" {}{}", Word(cell.comparison().verdict()),
+                        cell.comparison().same_host() ? " (same host)" : "");
   }
   if (!cell.message().empty()) line += ": " + Printable(cell.message());
   return line + "\n";
@@ -67,8 +75,9 @@ std::string RenderCellEvent(const v1::CellView& cell, bool colour) {
 
 std::string PlainPrefix(const BuildModel& model, uint32_t stage, uint32_t replica, uint32_t step) {
   const v1::StageView* view = model.Stage(stage);
-  std::string prefix = view == nullptr ? fmt::format("#stage {} step {}", stage, step)
-                                       : fmt::format("#{} {}", plan::FormatPlatform(view->platform()), StepLabel(*view, step));
+  std::string prefix =
+      view == nullptr ? fmt::format("#stage {} step {}", stage, step)
+                      : fmt::format("#{} {}", plan::FormatPlatform(view->platform()), StepLabel(*view, step));
   if (replica > 0) prefix += fmt::format(" replica {}", replica);
   return prefix;
 }
@@ -87,13 +96,17 @@ std::string RenderPlainEvent(const v1::BuildEvent& event, const BuildModel& mode
       return fmt::format("#base {} {} {}{}\n", base.reference(), plan::FormatPlatform(base.platform()),
                          base.manifest_digest(), base.stand_in() ? " stand-in" : "");
     }
-    case v1::BuildEvent::kStepChanged: return RenderStep(event.step_changed(), model, colour);
-    case v1::BuildEvent::kCellChanged: return RenderCellEvent(event.cell_changed().cell(), colour);
+    case v1::BuildEvent::kStepChanged:
+      return RenderStep(event.step_changed(), model, colour);
+    case v1::BuildEvent::kCellChanged:
+      return RenderCellEvent(event.cell_changed().cell(), colour);
     case v1::BuildEvent::kNotice:
-      return fmt::format("{} {}\n",
-                         event.notice().warning() ? Paint("#warning", Ink::kYellow, colour) : std::string("#note"),
-                         Printable(event.notice().text()));
-    default: return "";
+      return fmt::format(
+          "{} {}\n",
+          event.notice().warning() ? Paint("#warning", Ink::kYellow, colour) : std::string("#note"),
+          Printable(event.notice().text()));
+    default:
+      return "";
   }
 }
 
@@ -101,7 +114,8 @@ std::string RenderPlainLine(const ConsoleLine& line, const BuildModel& model, bo
   if (line.replica > 0) return "";
   const auto started = model.StartedAt(line.stage, line.replica, line.step);
   const double seconds = started ? std::max(0.0, static_cast<double>(line.time - *started) / 1e9) : 0.0;
-  return fmt::format("{} {:>8} | {}\n", Paint(PlainPrefix(model, line.stage, line.replica, line.step), Ink::kCyan, colour),
+  return fmt::format("{} {:>8} | {}\n",
+                     Paint(PlainPrefix(model, line.stage, line.replica, line.step), Ink::kCyan, colour),
                      FormatSeconds(seconds), line.text);
 }
 

@@ -28,8 +28,13 @@ std::string PlatformList(const Platforms& platforms) {
 
 std::string RenderBuilds(absl::Span<const v1::BuildView> builds, int64_t now, const TextOptions& options) {
   if (builds.empty()) return "no builds yet\n";
-  Table table({{"BUILD", Table::Align::kRight}, {"STATUS"}, {"CREATED"}, {"TIME", Table::Align::kRight}, {"PLATFORMS"},
-               {"VERDICT"}, {"TAGS"}},
+  Table table({{"BUILD", Table::Align::kRight},
+               {"STATUS"},
+               {"CREATED"},
+               {"TIME", Table::Align::kRight},
+               {"PLATFORMS"},
+               {"VERDICT"},
+               {"TAGS"}},
               6);
   for (const v1::BuildView& build : builds) {
     const int64_t end = build.finished_at() != 0 ? build.finished_at() : now;
@@ -47,7 +52,8 @@ std::string RenderBuilds(absl::Span<const v1::BuildView> builds, int64_t now, co
                {FormatAge(build.created_at(), now)},
                {FormatSeconds(static_cast<double>(end - build.created_at()) / 1e9)},
                {platforms},
-               {IsFinished(build.status()) ? fmt::format("{} {}", Glyph(verdict), Word(verdict)) : "", InkOf(verdict)},
+               {IsFinished(build.status()) ? fmt::format("{} {}", Glyph(verdict), Word(verdict)) : "",
+                InkOf(verdict)},
                {tags}});
   }
   return table.Render(options);
@@ -55,7 +61,13 @@ std::string RenderBuilds(absl::Span<const v1::BuildView> builds, int64_t now, co
 
 std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now, const TextOptions& options) {
   if (workers.empty()) return "no workers have ever connected\n";
-  Table table({{"WORKER"}, {"STATE"}, {"SLOTS", Table::Align::kRight}, {"PLATFORMS"}, {"HOST"}, {"CPU"}, {"RUNTIME"},
+  Table table({{"WORKER"},
+               {"STATE"},
+               {"SLOTS", Table::Align::kRight},
+               {"PLATFORMS"},
+               {"HOST"},
+               {"CPU"},
+               {"RUNTIME"},
                {"TASKS"}},
               5);
   for (const v1::WorkerView& worker : workers) {
@@ -84,7 +96,8 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
 
 std::string RenderImages(absl::Span<const v1::ImageView> images, int64_t now, const TextOptions& options) {
   if (images.empty()) return "no images yet\n";
-  Table table({{"NAME"}, {"DIGEST"}, {"PLATFORMS"}, {"SIZE", Table::Align::kRight}, {"CREATED"}, {"ORIGIN"}}, 0);
+  Table table({{"NAME"}, {"DIGEST"}, {"PLATFORMS"}, {"SIZE", Table::Align::kRight}, {"CREATED"}, {"ORIGIN"}},
+              0);
   for (const v1::ImageView& image : images) {
     table.Add({{image.name(), Ink::kBold},
                {image.digest().substr(0, 19)},
@@ -104,9 +117,10 @@ std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOpti
   std::map<Key, std::map<std::string, const v1::PackageOutcome*>> packages;
   for (const v1::PackageRow& row : rows) {
     const std::string platform = plan::FormatPlatform(row.platform());
-    if (std::find(platforms.begin(), platforms.end(), platform) == platforms.end()) platforms.push_back(platform);
-    packages[{row.package().scope() == "build-dep", row.package().name(), row.package().version(), row.stage_name(),
-              row.step_number()}][platform] = &row.package();
+    if (std::find(platforms.begin(), platforms.end(), platform) == platforms.end())
+      platforms.push_back(platform);
+    packages[{row.package().scope() == "build-dep", row.package().name(), row.package().version(),
+              row.stage_name(), row.step_number()}][platform] = &row.package();
   }
   std::vector<Table::Column> columns = {{"PACKAGE"}, {"VERSION"}, {"STEP"}};
   for (const std::string& platform : platforms) {
@@ -117,9 +131,10 @@ std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOpti
   Table table(columns, static_cast<int>(columns.size()) - 1);
   for (const auto& [key, outcomes] : packages) {
     const auto& [build_dep, name, version, stage, step] = key;
-    std::vector<Table::Cell> cells = {{Printable(name) + (build_dep ? " (build-dep)" : ""), build_dep ? Ink::kDim : Ink::kBold},
-                                      {Printable(version)},
-                                      {fmt::format("{} {}", stage, step), Ink::kDim}};
+    std::vector<Table::Cell> cells = {
+        {Printable(name) + (build_dep ? " (build-dep)" : ""), build_dep ? Ink::kDim : Ink::kBold},
+        {Printable(version)},
+        {fmt::format("{} {}", stage, step), Ink::kDim}};
     for (const std::string& platform : platforms) {
       const auto found = outcomes.find(platform);
       if (found == outcomes.end()) {

@@ -52,8 +52,8 @@ absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int6
   return std::vector<v1::PackageRow>(response.rows().begin(), response.rows().end());
 }
 
-absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build, const std::string& dockerfile,
-                                        size_t lines) {
+absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
+                                        const std::string& dockerfile, size_t lines) {
   BuildReport report;
   report.dockerfile = dockerfile;
   ASSIGN_OR_RETURN(report.build, GetBuild(session, build));

@@ -14,8 +14,8 @@ namespace crossmill::cli {
 
 // View, packages and, for failed steps, the last `lines` of their consoles. `build` as in GetBuild;
 // `dockerfile` may be empty.
-absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build, const std::string& dockerfile,
-                                        size_t lines = 20);
+absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
+                                        const std::string& dockerfile, size_t lines = 20);
 
 absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int64_t build_id);
 

@@ -11,7 +11,8 @@ std::string Session::DataFolder() {
   if (!data.empty()) return data;
   if (const std::string folder = env.VariableOr("CROSSMILL_DATA"); !folder.empty()) return folder;
   if (env.IsRoot()) return "/var/lib/crossmill";
-  if (const std::string folder = env.VariableOr("XDG_DATA_HOME"); !folder.empty()) return folder + "/crossmill";
+  if (const std::string folder = env.VariableOr("XDG_DATA_HOME"); !folder.empty())
+    return folder + "/crossmill";
   return env.VariableOr("HOME") + "/.local/share/crossmill";
 }
 
@@ -24,7 +25,8 @@ std::string Session::Address() {
 absl::StatusOr<std::string> Session::Token() {
   if (token_file.empty()) return env.VariableOr("CROSSMILL_TOKEN");
   ASSIGN_OR_RETURN(std::string token, ReadFile(token_file, 64 * 1024));
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' ')) token.pop_back();
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' '))
+    token.pop_back();
   return token;
 }
 
@@ -48,7 +50,8 @@ TextOptions Session::TextFor(const Terminal& terminal) {
     std::from_chars(columns.data(), columns.data() + columns.size(), width);
     if (width >= 40) options.width = width;
   }
-  options.colour = terminal.is_terminal && env.VariableOr("NO_COLOR").empty() && env.VariableOr("TERM") != "dumb";
+  options.colour =
+      terminal.is_terminal && env.VariableOr("NO_COLOR").empty() && env.VariableOr("TERM") != "dumb";
   return options;
 }
 
@@ -61,15 +64,18 @@ absl::Status Session::Explain(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
-      return WithHint(absl::UnavailableError(
-                          fmt::format("cannot reach the coordinator at {}: {}", Address(), Sv(status.message()))),
-                      "`crossmill up` starts a farm on this machine; --coordinator or CROSSMILL_COORDINATOR names another");
+      return WithHint(absl::UnavailableError(fmt::format("cannot reach the coordinator at {}: {}", Address(),
+                                                         Sv(status.message()))),
+                      "`crossmill up` starts a farm on this machine; --coordinator or CROSSMILL_COORDINATOR "
+                      "names another");
     case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kPermissionDenied:
-      return WithHint(Annotate(status, fmt::format("the coordinator at {} refused", Address())),
-                      "--token-file or CROSSMILL_TOKEN gives a client token; the local socket belongs to the user who "
-                      "started the coordinator");
-    default: return status;
+      return WithHint(
+          Annotate(status, fmt::format("the coordinator at {} refused", Address())),
+          "--token-file or CROSSMILL_TOKEN gives a client token; the local socket belongs to the user who "
+          "started the coordinator");
+    default:
+      return status;
   }
 }
 

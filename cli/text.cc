@@ -41,7 +41,8 @@ Character NextCharacter(std::string_view text) {
 // Not all of Unicode's tables, but what occurs in names and consoles.
 int WidthOf(uint32_t code) {
   if (code < 0x20 || code == 0x7F) return 0;
-  if ((code >= 0x300 && code <= 0x36F) || code == 0x200B || code == 0x200D || (code >= 0xFE00 && code <= 0xFE0F)) {
+  if ((code >= 0x300 && code <= 0x36F) || code == 0x200B || code == 0x200D ||
+      (code >= 0xFE00 && code <= 0xFE0F)) {
     return 0;
   }
   const bool wide = (code >= 0x1100 && code <= 0x115F) || (code >= 0x2E80 && code <= 0xA4CF) ||
@@ -53,13 +54,20 @@ int WidthOf(uint32_t code) {
 
 std::string_view InkCode(Ink ink) {
   switch (ink) {
-    case Ink::kBold: return "1";
-    case Ink::kDim: return "2";
-    case Ink::kRed: return "31";
-    case Ink::kGreen: return "32";
-    case Ink::kYellow: return "33";
-    case Ink::kCyan: return "36";
-    case Ink::kPlain: break;
+    case Ink::kBold:
+      return "1";
+    case Ink::kDim:
+      return "2";
+    case Ink::kRed:
+      return "31";
+    case Ink::kGreen:
+      return "32";
+    case Ink::kYellow:
+      return "33";
+    case Ink::kCyan:
+      return "36";
+    case Ink::kPlain:
+      break;
   }
   return "";
 }
@@ -114,7 +122,8 @@ std::string Printable(std::string_view bytes) {
       result += "\xEF\xBF\xBD";
     } else if (character.code == '\t' || character.code == '\n') {
       result += ' ';
-    } else if (character.code < 0x20 || character.code == 0x7F || (character.code >= 0x80 && character.code < 0xA0)) {
+    } else if (character.code < 0x20 || character.code == 0x7F ||
+               (character.code >= 0x80 && character.code < 0xA0)) {
       result += '?';
     } else {
       result.append(bytes.substr(0, character.size));

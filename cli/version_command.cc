@@ -23,24 +23,25 @@ absl::StatusOr<int> Version(Session& session) {
     problem = Sv(farm.status().message());
   }
   if (session.json) {
-    RETURN_IF_ERROR(session.PrintJson(
-        {{"client", {{"version", CROSSMILL_VERSION}}},
-         {"coordinator",
-          {{"address", session.Address()},
-           {"version", version.empty() ? Json(nullptr) : Json(version)},
-           {"error", problem.empty() ? Json(nullptr) : Json(problem)}}}}));
+    RETURN_IF_ERROR(session.PrintJson({{"client", {{"version", CROSSMILL_VERSION}}},
+                                       {"coordinator",
+                                        {{"address", session.Address()},
+                                         {"version", version.empty() ? Json(nullptr) : Json(version)},
+                                         {"error", problem.empty() ? Json(nullptr) : Json(problem)}}}}));
     return kExitOk;
   }
   RETURN_IF_ERROR(session.Print(fmt::format("crossmill {}\n", CROSSMILL_VERSION)));
-  RETURN_IF_ERROR(session.Print(problem.empty() ? fmt::format("coordinator {} at {}\n", version, session.Address())
-                                                : fmt::format("coordinator: {}\n", problem)));
+  RETURN_IF_ERROR(session.Print(problem.empty()
+                                    ? fmt::format("coordinator {} at {}\n", version, session.Address())
+                                    : fmt::format("coordinator: {}\n", problem)));
   return kExitOk;
 }
 
 }  // namespace
 
 void AddVersionCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("version", "Print the versions of this program and of the coordinator");
+  CLI::App* command =
+      app.add_subcommand("version", "Print the versions of this program and of the coordinator");
   AddJsonFlag(*command, session);
   command->callback([&session] { session.command = [&session] { return Version(session); }; });
 }

@@ -68,7 +68,9 @@ class StepFilter {
 
   bool Takes(const v1::StageView& stage, uint32_t step) const {
     if (!platform_.empty() && plan::FormatPlatform(stage.platform()) != platform_) return false;
-    if (!flags_.stage.empty() && stage.name() != flags_.stage && std::to_string(stage.index()) != flags_.stage) return false;
+    if (!flags_.stage.empty() && stage.name() != flags_.stage &&
+        std::to_string(stage.index()) != flags_.stage)
+      return false;
     return flags_.step == 0 || flags_.step == step;
   }
 
@@ -119,14 +121,15 @@ absl::StatusOr<int> Logs(Session& session, const LogFlags& flags) {
     }
   }
   if (chosen.empty()) {
-    return absl::NotFoundError(fmt::format("build {} has no console for that; `crossmill show {}` lists its steps",
-                                           view.id(), view.id()));
+    return absl::NotFoundError(fmt::format(
+        "build {} has no console for that; `crossmill show {}` lists its steps", view.id(), view.id()));
   }
   BuildModel model(view.id());
   for (const auto& [stage, step] : chosen) {
     // Headings are no part of the console: one step alone can be piped as it is.
     session.env.Err(fmt::format("#{} {} {}\n", plan::FormatPlatform(stage->platform()),
-                                fmt::format("{} {}", stage->name(), step->number()), Printable(step->text())));
+                                fmt::format("{} {}", stage->name(), step->number()),
+                                Printable(step->text())));
     RETURN_IF_ERROR(ReadConsole(session, step->execution(), false,
                                 [&](const v1::LogChunk& chunk) { return session.Print(chunk.data()); }));
   }
@@ -139,7 +142,9 @@ void AddWatchCommands(CLI::App& app, Session& session) {
   CLI::App* watch = app.add_subcommand("watch", "Follow a build until it is finished, then print its report");
   auto watch_flags = std::make_shared<WatchFlags>();
   watch->add_option("build", watch_flags->build, "Number of the build [the latest]")->type_name("BUILD");
-  watch->add_option("--progress", watch_flags->progress, "auto, tty, plain or quiet")->type_name("MODE")->capture_default_str();
+  watch->add_option("--progress", watch_flags->progress, "auto, tty, plain or quiet")
+      ->type_name("MODE")
+      ->capture_default_str();
   AddJsonFlag(*watch, session);
   watch->callback([&session, watch_flags] {
     session.command = [&session, watch_flags] { return Watch(session, *watch_flags); };

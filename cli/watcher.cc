@@ -18,7 +18,11 @@ using SteadyClock = std::chrono::steady_clock;
 class Watch {
  public:
   Watch(Farm& farm, const WatchOptions& options, Progress& progress, std::stop_token stop)
-      : farm_(farm), options_(options), progress_(progress), stop_(std::move(stop)), model_(options.build_id) {}
+      : farm_(farm),
+        options_(options),
+        progress_(progress),
+        stop_(std::move(stop)),
+        model_(options.build_id) {}
 
   absl::StatusOr<BuildModel> Run() {
     auto wait = options_.first_wait;

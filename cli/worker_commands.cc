@@ -11,15 +11,17 @@ namespace {
 
 absl::StatusOr<int> ListWorkers(Session& session) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
-  ASSIGN_OR_RETURN(const v1::ListWorkersResponse response,
-                   session.Call(*farm->farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest()));
+  ASSIGN_OR_RETURN(
+      const v1::ListWorkersResponse response,
+      session.Call(*farm->farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest()));
   const std::vector<v1::WorkerView> workers(response.workers().begin(), response.workers().end());
   if (session.json) {
     Json list = Json::array();
     for (const v1::WorkerView& worker : workers) list.push_back(WorkerJson(worker));
     RETURN_IF_ERROR(session.PrintJson(list));
   } else {
-    RETURN_IF_ERROR(session.Print(RenderWorkers(workers, UnixNanos(session.env.clock().Now()), session.OutText())));
+    RETURN_IF_ERROR(
+        session.Print(RenderWorkers(workers, UnixNanos(session.env.clock().Now()), session.OutText())));
   }
   return kExitOk;
 }

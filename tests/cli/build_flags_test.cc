@@ -48,7 +48,8 @@ TEST(BuildFlagsTest, TimeLimits) {
   EXPECT_EQ(*ParseTimeLimit("90", "--timeout"), 90u);
   EXPECT_EQ(*ParseTimeLimit("45m", "--timeout"), 2700u);
   EXPECT_EQ(*ParseTimeLimit("1h30m", "--timeout"), 5400u);
-  for (const char* bad : {"0", "soon", "-5s", "", "100ms"}) EXPECT_FALSE(ParseTimeLimit(bad, "--timeout").ok()) << bad;
+  for (const char* bad : {"0", "soon", "-5s", "", "100ms"})
+    EXPECT_FALSE(ParseTimeLimit(bad, "--timeout").ok()) << bad;
 }
 
 TEST(BuildFlagsTest, PlatformsAreSplitAndNormalised) {

@@ -132,9 +132,10 @@ class CommandsTest : public testing::Test {
 
 TEST_F(CommandsTest, BuildSendsTheContextAndPrintsTheReport) {
   BuildSucceeds();
-  EXPECT_EQ(Build({"--platform", "linux/amd64,linux/arm64", "--verify", "2", "--allow-same-host", "--build-arg", "A=1",
-                   "--target", "runtime", "-t", "example/service:1.0", "--network", "none"}),
-            0)
+  EXPECT_EQ(
+      Build({"--platform", "linux/amd64,linux/arm64", "--verify", "2", "--allow-same-host", "--build-arg",
+             "A=1", "--target", "runtime", "-t", "example/service:1.0", "--network", "none"}),
+      0)
       << env_.err();
   EXPECT_THAT(env_.out, StartsWith("Build 12 ✓ succeeded in 3m 12s"));
   EXPECT_THAT(env_.out, HasSubstr("✗ unreproducible (same host)"));
@@ -156,9 +157,10 @@ TEST_F(CommandsTest, BuildSendsTheContextAndPrintsTheReport) {
 
 TEST_F(CommandsTest, FlagsMayBeRepeatedAndStandBeforeTheContext) {
   BuildSucceeds();
-  EXPECT_EQ(Run({"build", "-t", "a:1", "-t", "b:2", "--platform", "linux/amd64", "--platform", "linux/arm64,linux/arm/v7",
-                 "--build-arg", "A=1", "--build-arg", "B=2", folder_.Path("context")}),
-            0)
+  EXPECT_EQ(
+      Run({"build", "-t", "a:1", "-t", "b:2", "--platform", "linux/amd64", "--platform",
+           "linux/arm64,linux/arm/v7", "--build-arg", "A=1", "--build-arg", "B=2", folder_.Path("context")}),
+      0)
       << env_.err();
   const v1::BuildSubmission& submission = coordinator_.submitted.submission();
   EXPECT_EQ(submission.options().tags_size(), 2);
@@ -168,7 +170,9 @@ TEST_F(CommandsTest, FlagsMayBeRepeatedAndStandBeforeTheContext) {
 
 TEST_F(CommandsTest, QuietPrintsOnlyTheDigest) {
   BuildSucceeds();
-  EXPECT_EQ(Build({"--progress", "quiet", "--iidfile", folder_.Path("iid"), "--metadata-file", folder_.Path("meta")}), 0);
+  EXPECT_EQ(Build({"--progress", "quiet", "--iidfile", folder_.Path("iid"), "--metadata-file",
+                   folder_.Path("meta")}),
+            0);
   EXPECT_EQ(env_.out, "sha256:" + Hash('f') + "\n");
   EXPECT_EQ(env_.err(), "");
   EXPECT_EQ(*ReadFile(folder_.Path("iid")), "sha256:" + Hash('f'));
@@ -187,7 +191,8 @@ TEST_F(CommandsTest, RequireReproducibleFailsTheCommandNotTheBuild) {
 
 TEST_F(CommandsTest, RequireReproducibleWithoutAVerdictIsInconclusive) {
   BuildSucceeds();
-  for (v1::CellView& cell : *coordinator_.view.mutable_cells()) cell.mutable_comparison()->set_verdict(v1::INCONCLUSIVE);
+  for (v1::CellView& cell : *coordinator_.view.mutable_cells())
+    cell.mutable_comparison()->set_verdict(v1::INCONCLUSIVE);
   EXPECT_EQ(Build({"--require", "reproducible", "--json"}), 6);
   EXPECT_EQ(OutJson()["verdict"], "inconclusive");
 }
@@ -274,7 +279,9 @@ TEST_F(CommandsTest, WatchResumesWhereTheConnectionBroke) {
   // Every event once.
   size_t count = 0;
   const std::string err = env_.err();
-  for (size_t at = err.find("#build 12 running"); at != std::string::npos; at = err.find("#build 12 running", at + 1)) ++count;
+  for (size_t at = err.find("#build 12 running"); at != std::string::npos;
+       at = err.find("#build 12 running", at + 1))
+    ++count;
   EXPECT_EQ(count, 4u);
 }
 
@@ -398,8 +405,9 @@ TEST_F(CommandsTest, UpWithoutTheProgramsSaysWhatIsMissing) {
 Digest PutImage(BlobStore& store) {
   const std::string layer(1024, '\0');
   const Digest layer_digest = *store.PutBytes(layer);
-  const Digest config = *store.PutBytes(R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[")" +
-                                        layer_digest.Oci() + R"("]}})");
+  const Digest config =
+      *store.PutBytes(R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[")" +
+                      layer_digest.Oci() + R"("]}})");
   oci::ImageManifest manifest;
   manifest.config = {std::string(oci::media_type::kOciConfig), config, std::nullopt, {}};
   manifest.layers = {{std::string(oci::media_type::kOciLayer), layer_digest, std::nullopt, {}}};

@@ -30,7 +30,8 @@ using testing::HasSubstr;
 
 class ContextScanTest : public testing::Test {
  protected:
-  ContextScanTest() : folder_(*TemporaryFolder::Create()), cache_(*TemporaryFolder::Create()), clock_(absl::Now()) {
+  ContextScanTest()
+      : folder_(*TemporaryFolder::Create()), cache_(*TemporaryFolder::Create()), clock_(absl::Now()) {
     umask(022);
     options_.folder = folder_.path();
     options_.cache_path = cache_.Path("cache/context");
@@ -52,7 +53,8 @@ class ContextScanTest : public testing::Test {
   }
 
   // The Directory at a path of a scanned tree, by following digests from the root.
-  static std::optional<reapi::Directory> Folder(const ScannedContext& context, const std::vector<std::string>& path) {
+  static std::optional<reapi::Directory> Folder(const ScannedContext& context,
+                                                const std::vector<std::string>& path) {
     std::map<std::string, const std::string*> blobs;
     for (const auto& [digest, bytes] : context.folders) blobs[digest.hash] = &bytes;
     std::string hash = context.root.hash;
@@ -208,7 +210,8 @@ TEST_F(ContextScanTest, MissingFolderIsAnError) {
 }
 
 TEST_F(ContextScanTest, SecondScanReadsNothing) {
-  for (int i = 0; i < 50; ++i) Write("d" + std::to_string(i % 5) + "/f" + std::to_string(i), std::to_string(i));
+  for (int i = 0; i < 50; ++i)
+    Write("d" + std::to_string(i % 5) + "/f" + std::to_string(i), std::to_string(i));
   const ScannedContext first = Scan();
   EXPECT_EQ(first.hashed_files, 50);
   const ScannedContext second = Scan();

@@ -20,7 +20,9 @@
 namespace crossmill::cli {
 
 // Thread safe. Set it up before the first call.
-class FakeCoordinator final : public v1::Builds::Service, public v1::Images::Service, public v1::Farm::Service {
+class FakeCoordinator final : public v1::Builds::Service,
+                              public v1::Images::Service,
+                              public v1::Farm::Service {
  public:
   FakeCoordinator() : blobs_(MakeMemoryBlobStore()) {
     grpc::ServerBuilder builder;
@@ -111,7 +113,8 @@ class FakeCoordinator final : public v1::Builds::Service, public v1::Images::Ser
     return grpc::Status::CANCELLED;
   }
 
-  grpc::Status GetBuild(grpc::ServerContext*, const v1::GetBuildRequest* request, v1::BuildView* response) override {
+  grpc::Status GetBuild(grpc::ServerContext*, const v1::GetBuildRequest* request,
+                        v1::BuildView* response) override {
     MutexLock lock(mutex_);
     if (request->build_id() != 0 && request->build_id() != view.id()) {
       return {grpc::StatusCode::NOT_FOUND, "no build " + std::to_string(request->build_id())};
@@ -120,14 +123,16 @@ class FakeCoordinator final : public v1::Builds::Service, public v1::Images::Ser
     return grpc::Status::OK;
   }
 
-  grpc::Status ListBuilds(grpc::ServerContext*, const v1::ListBuildsRequest*, v1::ListBuildsResponse* response) override {
+  grpc::Status ListBuilds(grpc::ServerContext*, const v1::ListBuildsRequest*,
+                          v1::ListBuildsResponse* response) override {
     MutexLock lock(mutex_);
     *response->add_builds() = view;
     response->mutable_builds(0)->clear_stages();
     return grpc::Status::OK;
   }
 
-  grpc::Status CancelBuild(grpc::ServerContext*, const v1::CancelBuildRequest* request, v1::CancelBuildResponse*) override {
+  grpc::Status CancelBuild(grpc::ServerContext*, const v1::CancelBuildRequest* request,
+                           v1::CancelBuildResponse*) override {
     MutexLock lock(mutex_);
     cancels.push_back(*request);
     view.set_status(request->timed_out() ? v1::TIMED_OUT : v1::CANCELLED);
@@ -152,7 +157,8 @@ class FakeCoordinator final : public v1::Builds::Service, public v1::Images::Ser
     return grpc::Status::OK;
   }
 
-  grpc::Status ImportImage(grpc::ServerContext*, const v1::ImportImageRequest* request, v1::ImageView* response) override {
+  grpc::Status ImportImage(grpc::ServerContext*, const v1::ImportImageRequest* request,
+                           v1::ImageView* response) override {
     response->set_name(request->name());
     response->set_digest("sha256:" + request->root().hash());
     response->set_stand_in(request->stand_in());
@@ -161,15 +167,18 @@ class FakeCoordinator final : public v1::Builds::Service, public v1::Images::Ser
     return grpc::Status::OK;
   }
 
-  grpc::Status ListImages(grpc::ServerContext*, const v1::ListImagesRequest*, v1::ListImagesResponse* response) override {
+  grpc::Status ListImages(grpc::ServerContext*, const v1::ListImagesRequest*,
+                          v1::ListImagesResponse* response) override {
     MutexLock lock(mutex_);
     for (const v1::ImageView& image : images) *response->add_images() = image;
     return grpc::Status::OK;
   }
 
-  grpc::Status GetImage(grpc::ServerContext*, const v1::GetImageRequest* request, v1::GetImageResponse* response) override {
+  grpc::Status GetImage(grpc::ServerContext*, const v1::GetImageRequest* request,
+                        v1::GetImageResponse* response) override {
     MutexLock lock(mutex_);
-    if (!roots_.contains(request->name())) return {grpc::StatusCode::NOT_FOUND, "no image " + request->name()};
+    if (!roots_.contains(request->name()))
+      return {grpc::StatusCode::NOT_FOUND, "no image " + request->name()};
     ToProto(roots_[request->name()], response->mutable_root());
     return grpc::Status::OK;
   }
@@ -184,7 +193,8 @@ class FakeCoordinator final : public v1::Builds::Service, public v1::Images::Ser
     return grpc::Status::OK;
   }
 
-  grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*, v1::GetVersionResponse* response) override {
+  grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
+                          v1::GetVersionResponse* response) override {
     response->set_version("9.9.9");
     return grpc::Status::OK;
   }
@@ -209,12 +219,16 @@ class BlobStoreView final : public BlobStore {
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
     return store_.Open(digest, offset);
   }
-  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override { return store_.Create(expected); }
+  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
+    return store_.Create(expected);
+  }
 
  private:
   BlobStore& store_;
 };
 
-inline std::unique_ptr<BlobStore> FakeCoordinator::MakeSharedView() { return std::make_unique<BlobStoreView>(*blobs_); }
+inline std::unique_ptr<BlobStore> FakeCoordinator::MakeSharedView() {
+  return std::make_unique<BlobStoreView>(*blobs_);
+}
 
 }  // namespace crossmill::cli

@@ -1,12 +1,12 @@
 #include <gtest/gtest.h>
 
+#include "cli/exit_codes.h"
 #include "cli/json_output.h"
 #include "cli/render_build.h"
 #include "cli/render_live.h"
 #include "cli/render_plain.h"
 #include "cli/render_tables.h"
 #include "common/base/status.h"
-#include "cli/exit_codes.h"
 #include "tests/cli/sample_build.h"
 #include "tests/support/golden.h"
 
@@ -98,8 +98,10 @@ v1::ImageView SampleImage() {
 }
 
 TEST(RenderTablesTest, WorkersAndImages) {
-  ExpectGolden(kGolden, "workers.txt", RenderWorkers(SampleWorkers(), kSampleStart + 90'000'000'000, {160, false}));
-  ExpectGolden(kGolden, "images.txt", RenderImages({SampleImage()}, kSampleStart + 90'000'000'000, {120, false}));
+  ExpectGolden(kGolden, "workers.txt",
+               RenderWorkers(SampleWorkers(), kSampleStart + 90'000'000'000, {160, false}));
+  ExpectGolden(kGolden, "images.txt",
+               RenderImages({SampleImage()}, kSampleStart + 90'000'000'000, {120, false}));
 }
 
 TEST(JsonOutputTest, Documents) {
@@ -155,7 +157,8 @@ std::vector<v1::BuildEvent> SampleEvents() {
     cell_plan->set_target_stage(cell.target_stage());
   }
   add(0.7).mutable_status_changed()->set_status(v1::RUNNING);
-  const auto step = [&](double seconds, uint32_t stage, uint32_t number, v1::StepStatus status, uint32_t replica = 0) {
+  const auto step = [&](double seconds, uint32_t stage, uint32_t number, v1::StepStatus status,
+                        uint32_t replica = 0) {
     const v1::BuildView done = SampleReport().build;
     auto* changed = add(seconds).mutable_step_changed();
     changed->set_stage(stage);
@@ -195,11 +198,14 @@ class RenderLiveTest : public testing::Test {
   RenderLiveTest() {
     for (const v1::BuildEvent& event : SampleEvents()) model_.Apply(event);
     state_.model = &model_;
-    for (int i = 0; i < 6; ++i) state_.tails[{0, 0, 4}].push_back("line " + std::to_string(i) + " of a long console " + std::string(80, '.'));
+    for (int i = 0; i < 6; ++i)
+      state_.tails[{0, 0, 4}].push_back("line " + std::to_string(i) + " of a long console " +
+                                        std::string(80, '.'));
   }
   std::string Draw(TerminalSize size, bool colour = false) {
     std::string text;
-    for (const std::string& line : RenderLive(state_, kSampleStart + 50'000'000'000, 3, size, colour)) text += line + "\n";
+    for (const std::string& line : RenderLive(state_, kSampleStart + 50'000'000'000, 3, size, colour))
+      text += line + "\n";
     return text;
   }
   BuildModel model_{12};

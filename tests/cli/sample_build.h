@@ -21,8 +21,9 @@ inline v1::Platform SamplePlatform(const std::string& architecture) {
   return platform;
 }
 
-inline v1::StepView SampleStep(uint32_t number, const std::string& instruction, const std::string& text, uint32_t line,
-                               v1::StepStatus status, double seconds, char digit, int64_t bytes) {
+inline v1::StepView SampleStep(uint32_t number, const std::string& instruction, const std::string& text,
+                               uint32_t line, v1::StepStatus status, double seconds, char digit,
+                               int64_t bytes) {
   v1::StepView step;
   step.set_number(number);
   step.set_instruction(instruction);
@@ -72,11 +73,15 @@ inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1
   builder->set_from_text("FROM python:3.11 AS builder");
   builder->set_base(build->bases_size() - 1);
   builder->set_size_bytes(912'000'000);
-  *builder->add_steps() = SampleStep(2, "RUN", "RUN apt-get update && apt-get install -y --no-install-recommends gcc libpq-dev && rm -rf /var/lib/apt/lists/*",
+  *builder->add_steps() = SampleStep(2, "RUN",
+                                     "RUN apt-get update && apt-get install -y --no-install-recommends gcc "
+                                     "libpq-dev && rm -rf /var/lib/apt/lists/*",
                                      3, v1::STEP_EXECUTED, 34.2, '1', 120'000'000);
   AddSampleReplica(diverges ? '9' : '1', builder->mutable_steps(0));
-  *builder->add_steps() = SampleStep(3, "COPY", "COPY requirements.txt .", 4, v1::STEP_CACHED, 0.1, '2', 2048);
-  *builder->add_steps() = SampleStep(4, "RUN", "RUN pip install --user -r requirements.txt", 5, v1::STEP_EXECUTED, 95.5, '3', 88'000'000);
+  *builder->add_steps() =
+      SampleStep(3, "COPY", "COPY requirements.txt .", 4, v1::STEP_CACHED, 0.1, '2', 2048);
+  *builder->add_steps() = SampleStep(4, "RUN", "RUN pip install --user -r requirements.txt", 5,
+                                     v1::STEP_EXECUTED, 95.5, '3', 88'000'000);
   AddSampleReplica('3', builder->mutable_steps(2));
   for (v1::StepView& step : *builder->mutable_steps()) step.set_emulated(emulated);
 
@@ -87,8 +92,10 @@ inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1
   target->set_from_text("FROM python:3.11-slim AS runtime");
   target->set_base(-1);
   target->set_size_bytes(152'000'000);
-  *target->add_steps() = SampleStep(2, "COPY", "COPY --from=builder /root/.local /root/.local", 8, v1::STEP_EXECUTED, 1.4, '4', 88'000'000);
-  *target->add_steps() = SampleStep(3, "ENV", "ENV PATH=/root/.local/bin:$PATH", 9, v1::STEP_METADATA, 0, '0', -1);
+  *target->add_steps() = SampleStep(2, "COPY", "COPY --from=builder /root/.local /root/.local", 8,
+                                    v1::STEP_EXECUTED, 1.4, '4', 88'000'000);
+  *target->add_steps() =
+      SampleStep(3, "ENV", "ENV PATH=/root/.local/bin:$PATH", 9, v1::STEP_METADATA, 0, '0', -1);
 
   v1::CellView* cell = build->add_cells();
   *cell->mutable_platform() = SamplePlatform(architecture);
@@ -181,12 +188,14 @@ inline BuildReport SampleReport() {
   uint32_t stage = 0;
   for (const char* architecture : {"amd64", "arm64"}) {
     const std::string machine = stage == 0 ? "x86_64" : "aarch64";
-    report.packages.push_back(SamplePackage(architecture, stage, "click", "8.1.7", v1::WHEEL, 0.4, "py3-none-any"));
+    report.packages.push_back(
+        SamplePackage(architecture, stage, "click", "8.1.7", v1::WHEEL, 0.4, "py3-none-any"));
     report.packages.push_back(SamplePackage(architecture, stage, "numpy", "1.26.4", v1::WHEEL, 2.1,
                                             "cp311-cp311-manylinux_2_17_" + machine));
-    report.packages.push_back(SamplePackage(architecture, stage, "psycopg2", "2.9.9", v1::SOURCE, stage == 0 ? 11.2 : 74.8,
-                                            "cp311-cp311-linux_" + machine));
-    report.packages.push_back(SamplePackage(architecture, stage, "setuptools", "69.0.3", v1::WHEEL, -1, "py3-none-any", "build-dep"));
+    report.packages.push_back(SamplePackage(architecture, stage, "psycopg2", "2.9.9", v1::SOURCE,
+                                            stage == 0 ? 11.2 : 74.8, "cp311-cp311-linux_" + machine));
+    report.packages.push_back(SamplePackage(architecture, stage, "setuptools", "69.0.3", v1::WHEEL, -1,
+                                            "py3-none-any", "build-dep"));
     stage += 2;
   }
   return report;
@@ -207,7 +216,8 @@ inline BuildReport FailedReport() {
   stage->set_from_text("FROM scratch AS builder");
   stage->set_base(-1);
   *stage->add_steps() = SampleStep(2, "COPY", "COPY app.py /", 4, v1::STEP_EXECUTED, 0.2, '5', 1024);
-  *stage->add_steps() = SampleStep(3, "RUN", "RUN python -m build && false", 6, v1::STEP_FAILED, 3.2, '0', -1);
+  *stage->add_steps() =
+      SampleStep(3, "RUN", "RUN python -m build && false", 6, v1::STEP_FAILED, 3.2, '0', -1);
   stage->mutable_steps(1)->mutable_range()->set_last_line(7);
   stage->mutable_steps(1)->set_exit_code(1);
   stage->mutable_steps(1)->set_emulated(true);
@@ -216,8 +226,11 @@ inline BuildReport FailedReport() {
   cell->set_status(v1::FAILED);
   cell->add_stages(0);
   cell->set_emulated(true);
-  report.failures.push_back({0, 3, {"Traceback (most recent call last):", "ModuleNotFoundError: No module named 'build'"}});
-  report.dockerfile = "# a comment\nARG X=1\nFROM scratch AS builder\nCOPY app.py /\n\nRUN python -m build \\\n    && false\nCMD [\"/app\"]\n";
+  report.failures.push_back(
+      {0, 3, {"Traceback (most recent call last):", "ModuleNotFoundError: No module named 'build'"}});
+  report.dockerfile =
+      "# a comment\nARG X=1\nFROM scratch AS builder\nCOPY app.py /\n\nRUN python -m build \\\n    && "
+      "false\nCMD [\"/app\"]\n";
   return report;
 }
 

@@ -65,7 +65,9 @@ std::vector<std::string> Lines(std::initializer_list<std::string_view> pieces) {
 
 using Strings = std::vector<std::string>;
 
-TEST(LineAssemblerTest, LinesAcrossPieces) { EXPECT_EQ(Lines({"on", "e\ntw", "o"}), (Strings{"one", "two"})); }
+TEST(LineAssemblerTest, LinesAcrossPieces) {
+  EXPECT_EQ(Lines({"on", "e\ntw", "o"}), (Strings{"one", "two"}));
+}
 TEST(LineAssemblerTest, ProgressBarIsItsLastState) {
   EXPECT_EQ(Lines({"10%\r", "50%\r100%\r\n", "next\r\n"}), (Strings{"100%", "next"}));
 }
