@@ -345,7 +345,7 @@ void AddBuildCommand(CLI::App& app, Session& session) {
   AddJsonFlag(*command, session);
   // One value per mention: what follows is the context.
   for (const char* name : {"--platform", "--build-arg", "--tag", "--output", "--require"}) {
-    command->get_option(name)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command->get_option(name)->allow_extra_args(false);
   }
   command->callback([&session, flags] {
     session.command = [&session, flags] { return BuildCommand(session, *flags).Run(); };

@@ -1,5 +1,8 @@
 // crossmill up and down: a whole farm on this machine, as background processes.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@
 #include "cli/daemons.h"
 #include "cli/exit_codes.h"
 #include "common/base/files.h"
+#include "common/base/subprocess.h"
 
 namespace crossmill::cli {
 namespace {
@@ -25,12 +29,16 @@ constexpr absl::Duration kStopPatience = absl::Seconds(20);
 struct UpFlags {
   int workers = 2;
   int slots = 0;
+  // Empty: only the socket; started by root, any free port of the loopback.
+  std::string listen;
 };
 
 // The farm below one data folder:
-//   coordinator.sock, coordinator/...   the coordinator's own
-//   workers/wN                          data folder of worker wN
-//   run/NAME.pid, run/NAME.log          what this command keeps
+//   coordinator.sock, tokens, ...   the coordinator's own
+//   workers/wN                      data folder of worker wN
+//   run/NAME.pid, run/NAME.log      daemons
+//   run/listen, run/worker.token    how workers of root reach the coordinator: they become another user,
+//                                   to whom the socket (0600) is closed
 class LocalFarm {
  public:
   LocalFarm(Session& session, const UpFlags& flags)
@@ -41,6 +49,10 @@ class LocalFarm {
 
  private:
   absl::Status CheckPrograms();
+  // Sets listen_ and worker_token_ where workers need them; true if a running coordinator does not know
+  // them yet.
+  absl::StatusOr<bool> PrepareAccess();
+  absl::StatusOr<std::string> NewToken();
   absl::Status CheckUser();
   absl::Status StartCoordinator();
   absl::Status StartWorker(const std::string& name);
@@ -57,7 +69,57 @@ class LocalFarm {
   const std::string data_;
   const std::string programs_;
   const passwd* user_ = nullptr;
+  // host:port the coordinator listens on; empty: only its socket.
+  std::string listen_;
+  // File with the workers' token; empty: they use the socket.
+  std::string worker_token_;
 };
+
+// A port of the loopback that nobody uses now.
+absl::StatusOr<std::string> FreeLoopbackAddress() {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  if (!fd.valid() || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return ErrnoStatus(errno, "find a free port");
+  }
+  return fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
+}
+
+std::string Trimmed(std::string text) {
+  text.erase(text.find_last_not_of(" \r\n") + 1);
+  return text;
+}
+
+absl::StatusOr<std::string> LocalFarm::NewToken() {
+  ProcessOptions options;
+  options.argv = {programs_ + "/crossmill-coordinator", "--data", data_, "token", "worker", "up"};
+  ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(options));
+  if (result.exit_code != 0) return absl::InternalError(fmt::format("no worker token: {}", Trimmed(result.stderr_text)));
+  return Trimmed(result.stdout_text);
+}
+
+absl::StatusOr<bool> LocalFarm::PrepareAccess() {
+  const std::string listen_file = data_ + "/run/listen";
+  const std::string before = Trimmed(ReadFile(listen_file).value_or(""));
+  listen_ = flags_.listen.empty() ? before : flags_.listen;
+  if (user_ != nullptr && listen_.empty()) {
+    ASSIGN_OR_RETURN(listen_, FreeLoopbackAddress());
+  }
+  bool news = listen_ != before;
+  if (news) RETURN_IF_ERROR(WriteFileAtomic(listen_file, listen_ + "\n"));
+  if (user_ == nullptr) return news;
+  worker_token_ = data_ + "/run/worker.token";
+  if (!Exists(worker_token_)) {
+    ASSIGN_OR_RETURN(const std::string token, NewToken());
+    RETURN_IF_ERROR(WriteFileAtomic(worker_token_, token + "\n", 0600));
+    news = true;
+  }
+  return news;
+}
 
 absl::Status LocalFarm::CheckPrograms() {
   for (const char* name : {"crossmill-coordinator", "crossmill-worker"}) {
@@ -87,8 +149,11 @@ absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
 }
 
 absl::Status LocalFarm::StartCoordinator() {
-  const DaemonSpec daemon =
-      Daemon("coordinator", {programs_ + "/crossmill-coordinator", "--data", data_});
+  ASSIGN_OR_RETURN(const bool restart, PrepareAccess());
+  std::vector<std::string> argv = {programs_ + "/crossmill-coordinator", "--data", data_};
+  if (!listen_.empty()) argv.insert(argv.end(), {"--listen", listen_});
+  const DaemonSpec daemon = Daemon("coordinator", std::move(argv));
+  if (restart) RETURN_IF_ERROR(StopDaemon(daemon.PidFile(), kStopPatience).status());
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
     Say(fmt::format("coordinator is running (pid {})", *pid));
   } else {
@@ -116,8 +181,12 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
   const std::string folder = data_ + "/workers/" + name;
   RETURN_IF_ERROR(MakeFolders(folder, 0755));
   if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0) return ErrnoStatus(errno, folder);
-  std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--coordinator", socket(), "--data", folder,
-                                   "--name", name};
+  std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--data", folder, "--name", name};
+  if (worker_token_.empty()) {
+    argv.insert(argv.end(), {"--coordinator", socket()});
+  } else {
+    argv.insert(argv.end(), {"--coordinator", listen_, "--token-file", worker_token_});
+  }
   if (flags_.slots > 0) argv.insert(argv.end(), {"--slots", std::to_string(flags_.slots)});
   const DaemonSpec daemon = Daemon("worker-" + name, std::move(argv));
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
@@ -155,7 +224,7 @@ absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
 absl::Status LocalFarm::Up() {
   RETURN_IF_ERROR(CheckPrograms());
   RETURN_IF_ERROR(CheckUser());
-  RETURN_IF_ERROR(MakeFolders(data_, 0755));
+  RETURN_IF_ERROR(MakeFolders(data_ + "/run", 0755));
   // The socket of this data folder, whatever else is configured.
   session_.coordinator = socket();
   RETURN_IF_ERROR(StartCoordinator());
@@ -211,6 +280,9 @@ void AddFarmCommands(CLI::App& app, Session& session) {
   auto flags = std::make_shared<UpFlags>();
   up->add_option("--workers", flags->workers, "Number of workers")->type_name("N")->check(CLI::Range(0, 64))->capture_default_str();
   up->add_option("--slots", flags->slots, "Tasks that each worker runs at a time [its default]")->type_name("N")->check(CLI::Range(1, 256));
+  up->add_option("--listen", flags->listen,
+                 "Let clients and workers with a token reach the coordinator here [only its socket]")
+      ->type_name("HOST:PORT");
   up->callback([&session, flags] { session.command = [&session, flags] { return Up(session, *flags); }; });
 
   CLI::App* down = app.add_subcommand("down", "Stop what `up` started");

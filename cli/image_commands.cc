@@ -136,8 +136,7 @@ void AddImageCommands(CLI::App& app, Session& session) {
   auto reference = std::make_shared<std::string>();
   auto platforms = std::make_shared<std::vector<std::string>>();
   pull->add_option("reference", *reference, "NAME[:TAG][@DIGEST]")->type_name("REFERENCE")->required();
-  pull->add_option("--platform", *platforms, "Only these platforms [all]")->type_name("OS/ARCH")->delimiter(',')->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  pull->add_option("--platform", *platforms, "Only these platforms [all]")->type_name("OS/ARCH")->delimiter(',')->allow_extra_args(false);
   AddJsonFlag(*pull, session);
   pull->callback([&session, reference, platforms] {
     session.command = [&session, reference, platforms] { return Pull(session, *reference, *platforms); };

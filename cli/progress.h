@@ -16,7 +16,7 @@
 
 namespace crossmill::cli {
 
-// Note is thread safe; everything else is called from one thread.
+// Note and Activity are thread safe; everything else is called from one thread.
 class Progress {
  public:
   virtual ~Progress() = default;

@@ -75,13 +75,8 @@ void AddStageRows(const v1::BuildView& build, const v1::StageView& stage, Table*
   const uint32_t last = LastStepNumber(stage);
   const bool has_from = !stage.steps().empty() && stage.steps(0).number() == 1;
   if (!has_from) {
-    std::string base;
-    if (stage.base() >= 0 && stage.base() < build.bases_size()) {
-      const v1::PinnedImage& image = build.bases(stage.base());
-      base = Short(image.manifest_digest());
-      if (image.stand_in()) base += ", stand-in";
-    }
-    table->Add({{fmt::format("1/{}", last)}, {Printable(stage.from_text())}, {"base", Ink::kDim}, {}, {}, {}, {base, Ink::kDim}});
+    const bool stand_in = stage.base() >= 0 && stage.base() < build.bases_size() && build.bases(stage.base()).stand_in();
+    table->Add({{fmt::format("1/{}", last)}, {Printable(stage.from_text())}, {stand_in ? "stand-in" : "base", Ink::kDim}});
   }
   for (const v1::StepView& step : stage.steps()) {
     const bool layer = step.has_layer() && step.status() != v1::STEP_METADATA;
@@ -310,7 +305,7 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
   }
   if (comparison.same_host()) result += " (same host)";
   if (!comparison.level().empty() && comparison.level() != "none") {
-    result += fmt::format("; equal as far as: {}", comparison.level());
+    result += fmt::format("; strictest level that matches: {}", comparison.level());
   }
   result += "\n";
   if (!comparison.reason().empty()) result += fmt::format("    {}\n", Printable(comparison.reason()));

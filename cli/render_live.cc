@@ -107,11 +107,8 @@ class Picture {
       }
       if (step.status() == v1::STEP_EXECUTED) seconds += step.seconds();
       if (step.status() == v1::STEP_CACHED || step.status() == v1::STEP_SHARED) ++cached;
-      if (IsFinished(step.status())) {
-        done = std::max(done, step.number());
-      } else {
-        complete = false;
-      }
+      complete = complete && IsFinished(step.status());
+      if (complete) done = step.number();
     }
     if (active) return;
     const std::string cache = cached > 0 ? fmt::format("  {} cached", cached) : "";
@@ -119,7 +116,8 @@ class Picture {
       Add(3, fmt::format("  ✓ {}{}", StepLabel(stage, LastStepNumber(stage)), cache),
           seconds > 0 ? FormatSeconds(seconds) : "", Ink::kGreen);
     } else {
-      Add(4, fmt::format("  · {}{}", StepLabel(stage, done == 1 ? 0 : done), cache), "", Ink::kDim);
+      const std::string label = done == 1 ? stage.name() + " waiting" : StepLabel(stage, done);
+      Add(4, fmt::format("  · {}{}", label, cache), "", Ink::kDim);
     }
   }
 

@@ -11,6 +11,9 @@
 namespace crossmill::cli {
 namespace {
 
+// Columns of a table are not made narrower than this.
+constexpr int kNarrowest = 12;
+
 struct Character {
   uint32_t code = 0;
   // Bytes; 0 at the end of the text.
@@ -168,8 +171,15 @@ std::string Table::Render(const TextOptions& options, int indent) const {
   if (flexible_ >= 0) {
     int total = indent;
     for (const int width : widths) total += width > 0 ? width + 2 : 0;
-    const int excess = total - 2 - options.width;
-    if (excess > 0) widths[flexible_] = std::max(12, widths[flexible_] - excess);
+    int excess = total - 2 - options.width;
+    const int given = std::clamp(widths[flexible_] - kNarrowest, 0, std::max(0, excess));
+    widths[flexible_] -= given;
+    // When that is not enough the widest of the others give way too.
+    for (excess -= given; excess > 0; --excess) {
+      const auto widest = std::max_element(widths.begin(), widths.end());
+      if (*widest <= kNarrowest) break;
+      --*widest;
+    }
   }
   std::string result;
   const auto add = [&](size_t i, const std::string& full, Ink ink, std::string* line) {

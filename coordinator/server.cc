@@ -13,7 +13,7 @@
 #include "coordinator/engine/engine.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
-#include "coordinator/images/registry_source.h"
+#include "coordinator/images/image_source.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/byte_stream_service.h"
@@ -89,7 +89,7 @@ class ServerImpl final : public Server {
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
     cas_ = std::make_unique<CasService>(*blobs_, *authenticator_);
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
-    byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_);
+    byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, clock_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);

@@ -114,7 +114,8 @@ std::string_view DistInfoFolder(std::string_view path) {
 
 }  // namespace
 
-std::vector<v1::DistInfo> ReadDistInfos(const std::string& root, absl::Span<const std::string> changed_paths) {
+std::vector<v1::DistInfo> ReadDistInfos(const std::string& root,
+                                        absl::Span<const std::string> changed_paths) {
   std::set<std::string, std::less<>> folders;
   for (const std::string& path : changed_paths) {
     const std::string_view folder = DistInfoFolder(path);

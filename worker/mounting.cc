@@ -49,7 +49,7 @@ absl::Status Mount::Unmount() {
 }
 
 absl::StatusOr<Mount> MountOverlay(const OverlaySpec& spec) {
-  std::string options = "userxattr,metacopy=off,redirect_dir=nofollow,index=off,lowerdir=";
+  std::string options = "userxattr,volatile,metacopy=off,redirect_dir=nofollow,index=off,lowerdir=";
   for (size_t i = 0; i < spec.lowers.size(); ++i) {
     if (i > 0) options += ':';
     options += spec.lowers[i];

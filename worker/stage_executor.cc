@@ -34,6 +34,10 @@ std::string DescribeExit(int code) {
   return fmt::format("exit code {} (killed by {}{})", code, signal, code == 137 ? "; perhaps out of memory" : "");
 }
 
+std::string Place(const v1::SourceRange& range) {
+  return range.file().empty() ? "" : fmt::format("{}:{}: ", range.file(), range.first_line());
+}
+
 // Every file of such a step is as old as its layer says, whatever the context's times are.
 bool HasExactTimes(const v1::Step& step) {
   if (step.has_workdir()) return true;
@@ -88,8 +92,7 @@ class StageExecutor::Execution {
       *result_.add_steps() = result;
       observer_.OnStepFinished(result);
       if (!result.failure().empty()) {
-        return Fail(fmt::format("{}:{}: {}: {}", step.range().file(), step.range().first_line(), step.instruction(),
-                                result.failure()));
+        return Fail(fmt::format("{}{}: {}", Place(step.range()), step.instruction(), result.failure()));
       }
       const v1::Layer& next = step.has_expected() ? step.expected() : result.layer();
       layers_.push_back(FromProto(next.tar()));

@@ -46,7 +46,8 @@ size_t OnHeader(char* data, size_t size, size_t count, void* context) {
   if (line.starts_with("HTTP/")) {
     const size_t space = line.find(' ');
     transfer->head.headers.clear();
-    transfer->head.status = space == std::string_view::npos ? 0 : std::atoi(std::string(line.substr(space)).c_str());
+    transfer->head.status =
+        space == std::string_view::npos ? 0 : std::atoi(std::string(line.substr(space)).c_str());
   } else if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
     std::string name(line.substr(0, colon));
     std::transform(name.begin(), name.end(), name.begin(),
@@ -83,8 +84,8 @@ absl::Status ErrorOf(CURLcode code, const char* detail, const Transfer& transfer
       return absl::InvalidArgumentError(text);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-      return absl::FailedPreconditionError(
-          fmt::format("{}; if the server's authority is your own, name its certificate file in SSL_CERT_FILE", text));
+      return absl::FailedPreconditionError(fmt::format(
+          "{}; if the server's authority is your own, name its certificate file in SSL_CERT_FILE", text));
     default:
       return absl::UnavailableError(text);
   }
@@ -102,7 +103,8 @@ std::string CaFile(const std::string& option) {
 
 class CurlHttpClient final : public HttpClient {
  public:
-  explicit CurlHttpClient(CurlOptions options) : options_(std::move(options)), ca_file_(CaFile(options_.ca_file)) {
+  explicit CurlHttpClient(CurlOptions options)
+      : options_(std::move(options)), ca_file_(CaFile(options_.ca_file)) {
     static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
     (void)initialised;
   }
@@ -153,7 +155,8 @@ class CurlHttpClient final : public HttpClient {
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, kMaxRedirects);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, options_.user_agent.c_str());
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(options_.connect_limit)));
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(absl::ToInt64Milliseconds(options_.connect_limit)));
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
                      std::max(1L, static_cast<long>(absl::ToInt64Seconds(request.idle_limit))));

@@ -58,10 +58,10 @@ absl::StatusOr<std::pair<HttpResponse, std::string>> Fetch(HttpClient& client, c
                                                            size_t limit);
 
 struct Url {
-  std::string scheme;  // Lower case.
-  std::string host;    // Without brackets or port.
+  std::string scheme;     // Lower case.
+  std::string host;       // Without brackets or port.
   std::string authority;  // host[:port] as written.
-  std::string path;    // With query; begins with a slash.
+  std::string path;       // With query; begins with a slash.
 };
 // INVALID_ARGUMENT for what is not an absolute http or https URL.
 absl::StatusOr<Url> ParseUrl(std::string_view url);

@@ -69,8 +69,8 @@ absl::StatusOr<Digest> UncompressedLayer(BlobStore& store, const Digest& layer, 
     tar = *std::move(stored);
   }
   if (tar.hash != hash) {
-    return absl::InvalidArgumentError(
-        fmt::format("layer {}: its content has diffID {}, the image config says {}", layer.Oci(), tar.Oci(), diff_id));
+    return absl::InvalidArgumentError(fmt::format(
+        "layer {}: its content has diffID {}, the image config says {}", layer.Oci(), tar.Oci(), diff_id));
   }
   return tar;
 }
@@ -93,7 +93,8 @@ absl::StatusOr<v1::PinnedImage> PinImage(BlobStore& store, const Digest& root, c
   image.set_config(config_bytes);
   int64_t newest = config.created.value_or(std::numeric_limits<int64_t>::min());
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
-    ASSIGN_OR_RETURN(const Digest tar, UncompressedLayer(store, manifest.layers[i].digest, config.diff_ids[i]));
+    ASSIGN_OR_RETURN(const Digest tar,
+                     UncompressedLayer(store, manifest.layers[i].digest, config.diff_ids[i]));
     auto time = NewestTime(store, tar);
     if (!time.ok()) return Annotate(time.status(), fmt::format("layer {}", tar.Oci()));
     newest = std::max(newest, *time);

@@ -18,7 +18,8 @@ constexpr size_t kBuffer = 256 << 10;
 constexpr std::string_view kPaxName = "././@PaxHeader";
 
 absl::Status Refuse(const TarEntry& entry, std::string_view why) {
-  return absl::InvalidArgumentError(fmt::format("{} '{}': {}", EntryTypeName(entry.type), Printable(entry.path), why));
+  return absl::InvalidArgumentError(
+      fmt::format("{} '{}': {}", EntryTypeName(entry.type), Printable(entry.path), why));
 }
 
 char TypeFlag(EntryType type) {
@@ -96,15 +97,14 @@ class Header {
   // The finished block.
   std::string_view Block() {
     // Six digits, a NUL and a space, as every tar program writes it.
-    ustar::PutOctal(block_.data(), {ustar::kChecksum.position, 7}, ustar::ChecksumOf(block_.data()).as_unsigned);
+    ustar::PutOctal(block_.data(), {ustar::kChecksum.position, 7},
+                    ustar::ChecksumOf(block_.data()).as_unsigned);
     block_[ustar::kChecksum.position + 7] = ' ';
     return {block_.data(), block_.size()};
   }
 
  private:
-  void Text(ustar::Field field, std::string_view text) {
-    text.copy(&block_[field.position], field.length);
-  }
+  void Text(ustar::Field field, std::string_view text) { text.copy(&block_[field.position], field.length); }
 
   std::array<char, kBlock> block_{};
   std::map<std::string, std::string> records_;

@@ -149,7 +149,8 @@ class ZstdDecoder final : public Decoder {
       if (bytes.empty() && in_frame_ == 0) return size_t{0};
       const size_t result = ZSTD_decompressStream(context_.get(), &out, &in);
       if (ZSTD_isError(result) != 0) {
-        return absl::InvalidArgumentError(fmt::format("zstd stream is damaged: {}", ZSTD_getErrorName(result)));
+        return absl::InvalidArgumentError(
+            fmt::format("zstd stream is damaged: {}", ZSTD_getErrorName(result)));
       }
       in_frame_ = result;
       input.Consume(in.pos);
@@ -259,7 +260,8 @@ absl::Status GzipMembers(const Source& source, const Sink& sink, int level, int 
     }
     {
       std::vector<std::jthread> others;
-      for (size_t i = 1; i < used; ++i) others.emplace_back([member = members[i].get()] { member->Compress(); });
+      for (size_t i = 1; i < used; ++i)
+        others.emplace_back([member = members[i].get()] { member->Compress(); });
       if (used > 0) members[0]->Compress();
     }
     for (size_t i = 0; i < used; ++i) RETURN_IF_ERROR(sink(members[i]->compressed()));
@@ -268,7 +270,8 @@ absl::Status GzipMembers(const Source& source, const Sink& sink, int level, int 
 }
 
 std::string CompressorName(int level) {
-  return fmt::format("libdeflate {} gzip level {}, members of {}", LIBDEFLATE_VERSION_STRING, level, kGzipMemberBytes);
+  return fmt::format("libdeflate {} gzip level {}, members of {}", LIBDEFLATE_VERSION_STRING, level,
+                     kGzipMemberBytes);
 }
 
 }  // namespace crossmill::oci

@@ -63,8 +63,9 @@ absl::StatusOr<Json> ChooseImage(const Json& images, const std::string& name) {
   }
   if (name.empty() && images.size() == 1) return images.front();
   if (chosen.has_value()) return *std::move(chosen);
-  return Bad(name.empty() ? fmt::format("several images; choose one by name ({})", names)
-                          : fmt::format("no image '{}'; it has {}", name, names.empty() ? "no names" : names));
+  return Bad(name.empty()
+                 ? fmt::format("several images; choose one by name ({})", names)
+                 : fmt::format("no image '{}'; it has {}", name, names.empty() ? "no names" : names));
 }
 
 }  // namespace
@@ -99,7 +100,8 @@ absl::StatusOr<DockerImage> ImportDockerImage(std::string_view manifest_json, co
   ASSIGN_OR_RETURN(const ImageConfig config, ParseImageConfig(config_bytes));
   const std::vector<std::string> layers = Strings(image, "Layers");
   if (layers.size() != config.diff_ids.size()) {
-    return Bad(fmt::format("{} layers, but the config has {} diffIDs", layers.size(), config.diff_ids.size()));
+    return Bad(
+        fmt::format("{} layers, but the config has {} diffIDs", layers.size(), config.diff_ids.size()));
   }
   for (size_t i = 0; i < layers.size(); ++i) {
     Descriptor layer;

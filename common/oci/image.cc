@@ -115,7 +115,9 @@ v1::Platform Canonical(v1::Platform platform) {
 
 }  // namespace
 
-bool IsIndexType(std::string_view type) { return type == media_type::kOciIndex || type == media_type::kDockerIndex; }
+bool IsIndexType(std::string_view type) {
+  return type == media_type::kOciIndex || type == media_type::kDockerIndex;
+}
 bool IsManifestType(std::string_view type) {
   return type == media_type::kOciManifest || type == media_type::kDockerManifest;
 }
@@ -160,7 +162,8 @@ absl::StatusOr<ImageManifest> ParseImageManifest(std::string_view document) {
 absl::StatusOr<ImageIndex> ParseImageIndex(std::string_view document) {
   ImageIndex index;
   ASSIGN_OR_RETURN(index.media_type, DocumentType(document));
-  if (!IsIndexType(index.media_type)) return absl::InvalidArgumentError("image document: a manifest, not an index");
+  if (!IsIndexType(index.media_type))
+    return absl::InvalidArgumentError("image document: a manifest, not an index");
   ASSIGN_OR_RETURN(const Json json, ParseObject(document));
   ASSIGN_OR_RETURN(index.manifests, ParseDescriptors(json, "manifests"));
   index.annotations = Annotations(json);
@@ -220,7 +223,8 @@ absl::StatusOr<ImageConfig> ParseImageConfig(std::string_view document) {
   }
   config.created = ParseTime(Text(json, "created"));
   const auto rootfs = json.find("rootfs");
-  if (rootfs == json.end() || !rootfs->is_object()) return Wrong("rootfs", "is missing from the image config");
+  if (rootfs == json.end() || !rootfs->is_object())
+    return Wrong("rootfs", "is missing from the image config");
   const auto ids = rootfs->find("diff_ids");
   // Docker writes null for an image without layers.
   if (ids == rootfs->end() || ids->is_null()) return config;

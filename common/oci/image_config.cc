@@ -35,7 +35,8 @@ absl::StatusOr<Json> FinishHistory(const Json& planned, size_t layers, int64_t e
   size_t entries = 0;
   if (planned.is_array()) {
     for (const Json& entry : planned) {
-      if (!entry.is_object()) return absl::InvalidArgumentError("image config: a history entry is not an object");
+      if (!entry.is_object())
+        return absl::InvalidArgumentError("image config: a history entry is not an object");
       if (HasLayer(entry)) ++entries;
     }
   }
@@ -72,7 +73,8 @@ absl::StatusOr<std::string> FinishImageConfig(std::string_view planned, absl::Sp
   ASSIGN_OR_RETURN(Json history, FinishHistory(old_history == document.end() ? Json() : *old_history,
                                                diff_ids.size(), epoch, layer_times));
   // The image is as old as its newest layer.
-  const int64_t created = layer_times.empty() ? epoch : *std::max_element(layer_times.begin(), layer_times.end());
+  const int64_t created =
+      layer_times.empty() ? epoch : *std::max_element(layer_times.begin(), layer_times.end());
   Json finished = Json::object();
   finished["created"] = FormatTime(created);
   for (const auto& [name, value] : document.items()) {

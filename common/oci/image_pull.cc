@@ -68,8 +68,9 @@ class Pull {
     reference.digest = digest.Oci();
     ASSIGN_OR_RETURN(RegistryManifest manifest, registry_.GetManifest(reference, options_.stop));
     if (manifest.digest != digest) {
-      return absl::DataLossError(fmt::format("{}: manifest {} has {} bytes, its index says {}", reference_.ToString(),
-                                             digest.Oci(), manifest.digest.size, digest.size));
+      return absl::DataLossError(fmt::format("{}: manifest {} has {} bytes, its index says {}",
+                                             reference_.ToString(), digest.Oci(), manifest.digest.size,
+                                             digest.size));
     }
     return manifest;
   }
@@ -96,7 +97,8 @@ class Pull {
     };
     {
       std::vector<std::jthread> threads;
-      const size_t count = std::min<size_t>(missing.size(), static_cast<size_t>(std::max(1, options_.connections)));
+      const size_t count =
+          std::min<size_t>(missing.size(), static_cast<size_t>(std::max(1, options_.connections)));
       for (size_t i = 1; i < count; ++i) threads.emplace_back(work);
       work();
     }

@@ -37,7 +37,8 @@ class Walk {
  private:
   absl::StatusOr<std::string> Read(const Digest& digest) {
     if (digest.size > kMaxDocument) {
-      return absl::InvalidArgumentError(fmt::format("{}: an image document of {} bytes", digest.Oci(), digest.size));
+      return absl::InvalidArgumentError(
+          fmt::format("{}: an image document of {} bytes", digest.Oci(), digest.size));
     }
     return store_.Get(digest);
   }

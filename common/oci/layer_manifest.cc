@@ -177,15 +177,18 @@ absl::Status CheckHardLink(const std::vector<ManifestEntry>& before, const TarEn
     return absl::InvalidArgumentError(
         fmt::format("hard link '{}' to '{}': {}", Printable(link.path), Printable(link.link), why));
   };
-  const auto it = std::lower_bound(
-      before.begin(), before.end(), link.link,
-      [](const ManifestEntry& entry, const std::string& path) { return ComparePaths(TarPath(entry), path) < 0; });
-  if (it == before.end() || it->whiteout || it->entry.path != link.link) return fail("no such entry before it");
+  const auto it = std::lower_bound(before.begin(), before.end(), link.link,
+                                   [](const ManifestEntry& entry, const std::string& path) {
+                                     return ComparePaths(TarPath(entry), path) < 0;
+                                   });
+  if (it == before.end() || it->whiteout || it->entry.path != link.link)
+    return fail("no such entry before it");
   const TarEntry& target = it->entry;
   if (target.type == EntryType::kDirectory || target.type == EntryType::kHardLink) {
     return fail(fmt::format("the target is a {}", EntryTypeName(target.type)));
   }
-  if (target.mode != link.mode || target.uid != link.uid || target.gid != link.gid || target.mtime != link.mtime) {
+  if (target.mode != link.mode || target.uid != link.uid || target.gid != link.gid ||
+      target.mtime != link.mtime) {
     return fail("mode, owner or time differ");
   }
   return absl::OkStatus();
@@ -236,7 +239,8 @@ std::string LayerManifest::Serialize() const {
 }
 
 absl::StatusOr<LayerManifest> LayerManifest::Parse(std::string_view text) {
-  if (!text.starts_with(kHeader)) return absl::InvalidArgumentError("layer manifest: line 1 is not its header");
+  if (!text.starts_with(kHeader))
+    return absl::InvalidArgumentError("layer manifest: line 1 is not its header");
   text.remove_prefix(kHeader.size());
   LayerManifest manifest;
   std::string again;
@@ -250,8 +254,8 @@ absl::StatusOr<LayerManifest> LayerManifest::Parse(std::string_view text) {
     again.clear();
     if (entry.has_value()) AppendLine(*entry, &again);
     if (!entry.has_value() || std::string_view(again).substr(0, again.size() - 1) != line) {
-      return absl::InvalidArgumentError(
-          fmt::format("layer manifest: line {} is not in canonical form: {}", number, Printable(line.substr(0, 200))));
+      return absl::InvalidArgumentError(fmt::format("layer manifest: line {} is not in canonical form: {}",
+                                                    number, Printable(line.substr(0, 200))));
     }
     absl::Status status = CheckEntry(entry->entry);
     if (status.ok()) status = CheckFollows(manifest.entries, *entry);

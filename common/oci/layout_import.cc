@@ -28,7 +28,8 @@ constexpr const char* kImageName = "io.containerd.image.name";
 
 // An error in the imported bytes, whatever code it came up with; trouble with the store stays what it is.
 absl::Status AsInvalid(const absl::Status& status) {
-  if (status.code() != absl::StatusCode::kNotFound && status.code() != absl::StatusCode::kFailedPrecondition) {
+  if (status.code() != absl::StatusCode::kNotFound &&
+      status.code() != absl::StatusCode::kFailedPrecondition) {
     return status;
   }
   return absl::InvalidArgumentError(status.message());
@@ -53,12 +54,12 @@ absl::StatusOr<Descriptor> ChooseRoot(const ImageIndex& index, const std::string
   }
   if (candidates.size() == 1) return candidates.front();
   if (candidates.empty()) {
-    return absl::InvalidArgumentError(index.manifests.empty()
-                                          ? std::string("the layout's index.json names no image")
-                                          : fmt::format("the layout has no image '{}'; it has {}", name, names));
+    return absl::InvalidArgumentError(
+        index.manifests.empty() ? std::string("the layout's index.json names no image")
+                                : fmt::format("the layout has no image '{}'; it has {}", name, names));
   }
-  return absl::InvalidArgumentError(fmt::format(
-      "the layout has several images; choose one by name{}", names.empty() ? "" : fmt::format(" ({})", names)));
+  return absl::InvalidArgumentError(fmt::format("the layout has several images; choose one by name{}",
+                                                names.empty() ? "" : fmt::format(" ({})", names)));
 }
 
 std::vector<std::string> NamesOf(const ImageIndex& index, const Digest& root) {
@@ -121,7 +122,8 @@ std::optional<Digest> PromisedDigest(std::string_view path, int64_t size) {
   return Digest{std::string(path.substr(kBlobFolder.size())), size};
 }
 
-absl::Status ImportBlob(const Source& source, const std::string& path, const Digest& digest, BlobStore& store) {
+absl::Status ImportBlob(const Source& source, const std::string& path, const Digest& digest,
+                        BlobStore& store) {
   // What the store has need not be read: its own copy is verified already.
   if (store.Has(digest)) return absl::OkStatus();
   auto stored = CopyToStore(source, store, digest);
@@ -263,13 +265,15 @@ absl::StatusOr<ImportedImage> ImportLayoutFolder(const std::string& path, BlobSt
   return image;
 }
 
-absl::StatusOr<ImportedImage> ImportArchive(const Source& archive, BlobStore& store, const ImportOptions& options) {
+absl::StatusOr<ImportedImage> ImportArchive(const Source& archive, BlobStore& store,
+                                            const ImportOptions& options) {
   ArchiveImport import(store, options);
   RETURN_IF_ERROR(import.Read(Decompressed(archive)));
   return import.Finish();
 }
 
-absl::StatusOr<ImportedImage> ImportImage(const std::string& path, BlobStore& store, const ImportOptions& options) {
+absl::StatusOr<ImportedImage> ImportImage(const std::string& path, BlobStore& store,
+                                          const ImportOptions& options) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path);
   if (S_ISDIR(info.st_mode)) return ImportLayoutFolder(path, store, options);

@@ -42,7 +42,8 @@ void CompareXattrs(const TarEntry& a, const TarEntry& b, std::string* detail) {
     }
   }
   for (const auto& [name, value] : b.xattrs) {
-    if (!a.xattrs.contains(name)) AppendDetail(fmt::format("xattr {} only in the second", Printable(name)), detail);
+    if (!a.xattrs.contains(name))
+      AppendDetail(fmt::format("xattr {} only in the second", Printable(name)), detail);
   }
 }
 
@@ -59,9 +60,11 @@ std::string CompareMetadata(const ManifestEntry& first, const ManifestEntry& sec
   if (a.uid != b.uid || a.gid != b.gid) {
     AppendDetail(fmt::format("owner {}:{} != {}:{}", a.uid, a.gid, b.uid, b.gid), &detail);
   }
-  if (a.link != b.link) AppendDetail(fmt::format("link {} != {}", Printable(a.link), Printable(b.link)), &detail);
+  if (a.link != b.link)
+    AppendDetail(fmt::format("link {} != {}", Printable(a.link), Printable(b.link)), &detail);
   if (a.dev_major != b.dev_major || a.dev_minor != b.dev_minor) {
-    AppendDetail(fmt::format("device {}:{} != {}:{}", a.dev_major, a.dev_minor, b.dev_major, b.dev_minor), &detail);
+    AppendDetail(fmt::format("device {}:{} != {}:{}", a.dev_major, a.dev_minor, b.dev_major, b.dev_minor),
+                 &detail);
   }
   CompareXattrs(a, b, &detail);
   return detail;

@@ -76,8 +76,9 @@ std::string_view RegistryOf(std::string_view name) {
   if (slash == std::string_view::npos) return {};
   const std::string_view first = name.substr(0, slash);
   const bool upper = std::any_of(first.begin(), first.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  return first == "localhost" || upper || first.find_first_of(".:[") != std::string_view::npos ? first
-                                                                                             : std::string_view();
+  return first == "localhost" || upper || first.find_first_of(".:[") != std::string_view::npos
+             ? first
+             : std::string_view();
 }
 
 }  // namespace
@@ -98,7 +99,8 @@ absl::StatusOr<Reference> ParseReference(std::string_view text) {
   if (rest.empty()) return fail("is empty; expected NAME[:TAG] or NAME@sha256:DIGEST");
   if (const size_t at = rest.find('@'); at != std::string_view::npos) {
     reference.digest = rest.substr(at + 1);
-    if (!HashOfOci(reference.digest).ok()) return fail("after '@' must come sha256: and 64 lower-case hex digits");
+    if (!HashOfOci(reference.digest).ok())
+      return fail("after '@' must come sha256: and 64 lower-case hex digits");
     rest = rest.substr(0, at);
   }
   const size_t slash = rest.rfind('/');
@@ -116,19 +118,23 @@ absl::StatusOr<Reference> ParseReference(std::string_view text) {
     reference.registry = "docker.io";
   } else {
     rest.remove_prefix(reference.registry.size() + 1);
-    if (!IsRegistry(reference.registry)) return fail(fmt::format("'{}' is not a registry host", reference.registry));
+    if (!IsRegistry(reference.registry))
+      return fail(fmt::format("'{}' is not a registry host", reference.registry));
     if (reference.registry == "index.docker.io") reference.registry = "docker.io";
   }
   reference.repository = rest;
   if (!IsRepository(rest)) {
     const bool upper = std::any_of(rest.begin(), rest.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-    return fail(upper ? "the name must be in lower case"
-                      : "the name must be lower-case letters and digits with single '.', '_', '-' or '/' between them");
+    return fail(
+        upper
+            ? "the name must be in lower case"
+            : "the name must be lower-case letters and digits with single '.', '_', '-' or '/' between them");
   }
   if (reference.registry == "docker.io" && rest.find('/') == std::string_view::npos) {
     reference.repository.insert(0, "library/");
   }
-  if (reference.Name().size() > kMaxName) return fail(fmt::format("the name is over {} characters", kMaxName));
+  if (reference.Name().size() > kMaxName)
+    return fail(fmt::format("the name is over {} characters", kMaxName));
   if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
   return reference;
 }

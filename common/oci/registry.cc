@@ -30,7 +30,8 @@ std::optional<absl::Duration> RetryAfter(const http::HttpResponse& response) {
   const std::string_view text = response.Header("retry-after");
   int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || seconds < 0)
+    return std::nullopt;
   return absl::Seconds(seconds);
 }
 
@@ -41,7 +42,8 @@ RegistryClient::RegistryClient(http::HttpClient& http, RegistryOptions options)
 
 std::vector<RegistryClient::Endpoint> RegistryClient::EndpointsOf(const Reference& reference) const {
   std::vector<std::string> hosts;
-  if (const auto it = options_.mirrors.find(reference.registry); it != options_.mirrors.end()) hosts = it->second;
+  if (const auto it = options_.mirrors.find(reference.registry); it != options_.mirrors.end())
+    hosts = it->second;
   hosts.push_back(reference.registry);
   std::vector<Endpoint> endpoints;
   for (const std::string& host : hosts) {
@@ -70,7 +72,8 @@ int RegistryClient::AttemptsAt(const Endpoint& endpoint) const {
   return endpoint.mirror ? std::min(2, options_.attempts) : std::max(1, options_.attempts);
 }
 
-absl::Status RegistryClient::Wait(int attempt, const http::HttpResponse* response, const std::stop_token& stop) {
+absl::Status RegistryClient::Wait(int attempt, const http::HttpResponse* response,
+                                  const std::stop_token& stop) {
   absl::Duration wait = options_.first_wait * (1 << std::min(attempt, 20));
   if (response != nullptr) wait = RetryAfter(*response).value_or(wait);
   wait = std::min(wait, options_.longest_wait);
@@ -87,15 +90,18 @@ absl::Status RegistryClient::Wait(int attempt, const http::HttpResponse* respons
 absl::StatusOr<RegistryClient::Answer> RegistryClient::SendOnce(http::HttpRequest request,
                                                                 const http::BodySink& sink) {
   Answer answer;
-  ASSIGN_OR_RETURN(answer.response, http_.Send(request, [&](const http::HttpResponse& head, std::string_view bytes) {
-    if (IsSuccess(head.status)) return sink(head, bytes);
-    answer.error_body.append(bytes.substr(0, kMaxErrorBody - std::min(kMaxErrorBody, answer.error_body.size())));
-    return absl::OkStatus();
-  }));
+  ASSIGN_OR_RETURN(answer.response,
+                   http_.Send(request, [&](const http::HttpResponse& head, std::string_view bytes) {
+                     if (IsSuccess(head.status)) return sink(head, bytes);
+                     answer.error_body.append(
+                         bytes.substr(0, kMaxErrorBody - std::min(kMaxErrorBody, answer.error_body.size())));
+                     return absl::OkStatus();
+                   }));
   return answer;
 }
 
-absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& endpoint, const Reference& reference,
+absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& endpoint,
+                                                                const Reference& reference,
                                                                 http::HttpRequest request,
                                                                 const http::BodySink& sink) {
   const std::string key = endpoint.url + " " + reference.repository;
@@ -154,7 +160,8 @@ absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint,
                                http::UrlEscape(credentials->identity_token), query);
   } else {
     request.url = fmt::format("{}{}{}", realm, realm.find('?') == std::string::npos ? '?' : '&', query);
-    if (credentials.has_value()) request.headers.emplace_back("Authorization", BasicAuthorization(*credentials));
+    if (credentials.has_value())
+      request.headers.emplace_back("Authorization", BasicAuthorization(*credentials));
   }
   ASSIGN_OR_RETURN(const auto fetched, http::Fetch(http_, request, kMaxManifest));
   if (fetched.first.status != 200) {
@@ -170,7 +177,8 @@ absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint,
                     fmt::format("its token server {} answered without a token", realm));
 }
 
-absl::StatusOr<RegistryManifest> RegistryClient::GetManifest(const Reference& reference, std::stop_token stop) {
+absl::StatusOr<RegistryManifest> RegistryClient::GetManifest(const Reference& reference,
+                                                             std::stop_token stop) {
   absl::Status status = absl::InternalError("no endpoint");
   for (const Endpoint& endpoint : EndpointsOf(reference)) {
     auto manifest = GetManifestFrom(endpoint, reference, stop);
@@ -181,32 +189,35 @@ absl::StatusOr<RegistryManifest> RegistryClient::GetManifest(const Reference& re
   return status;
 }
 
-absl::StatusOr<RegistryManifest> RegistryClient::GetManifestFrom(const Endpoint& endpoint, const Reference& reference,
+absl::StatusOr<RegistryManifest> RegistryClient::GetManifestFrom(const Endpoint& endpoint,
+                                                                 const Reference& reference,
                                                                  std::stop_token stop) {
   const std::string& version = reference.digest.empty() ? reference.tag : reference.digest;
   const std::string what = fmt::format("{} '{}'", reference.digest.empty() ? "tag" : "manifest", version);
   http::HttpRequest request;
   request.url = fmt::format("{}/v2/{}/manifests/{}", endpoint.url, reference.repository, version);
   request.stop = stop;
-  request.headers.emplace_back(
-      "Accept", fmt::format("{}, {}, {}, {}", media_type::kOciIndex, media_type::kDockerIndex,
-                            media_type::kOciManifest, media_type::kDockerManifest));
+  request.headers.emplace_back("Accept",
+                               fmt::format("{}, {}, {}, {}", media_type::kOciIndex, media_type::kDockerIndex,
+                                           media_type::kOciManifest, media_type::kDockerManifest));
   for (int attempt = 0;; ++attempt) {
     RegistryManifest manifest;
-    auto answer = Exchange(endpoint, reference, request, [&](const http::HttpResponse&, std::string_view bytes) {
-      if (manifest.bytes.size() + bytes.size() > kMaxManifest) {
-        return absl::InvalidArgumentError(fmt::format("manifest over {} bytes", kMaxManifest));
-      }
-      manifest.bytes.append(bytes);
-      return absl::OkStatus();
-    });
+    auto answer =
+        Exchange(endpoint, reference, request, [&](const http::HttpResponse&, std::string_view bytes) {
+          if (manifest.bytes.size() + bytes.size() > kMaxManifest) {
+            return absl::InvalidArgumentError(fmt::format("manifest over {} bytes", kMaxManifest));
+          }
+          manifest.bytes.append(bytes);
+          return absl::OkStatus();
+        });
     if (answer.ok() && IsSuccess(answer->response.status)) {
       manifest.digest = DigestOf(manifest.bytes);
       const std::string_view stated = answer->response.Header("docker-content-digest");
       const std::string_view wanted = reference.digest.empty() ? stated : std::string_view(reference.digest);
       if (wanted.starts_with("sha256:") && wanted != manifest.digest.Oci()) {
-        return AtRegistry(absl::StatusCode::kDataLoss, reference, endpoint.host,
-                          fmt::format("{} arrived with digest {}, not {}", what, manifest.digest.Oci(), wanted));
+        return AtRegistry(
+            absl::StatusCode::kDataLoss, reference, endpoint.host,
+            fmt::format("{} arrived with digest {}, not {}", what, manifest.digest.Oci(), wanted));
       }
       auto type = DocumentType(manifest.bytes);
       if (!type.ok()) return Placed(type.status(), reference, endpoint.host);

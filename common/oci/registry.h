@@ -79,8 +79,8 @@ class RegistryClient {
   };
 
   std::vector<Endpoint> EndpointsOf(const Reference& reference) const;
-  absl::StatusOr<Answer> Exchange(const Endpoint& endpoint, const Reference& reference, http::HttpRequest request,
-                                  const http::BodySink& sink);
+  absl::StatusOr<Answer> Exchange(const Endpoint& endpoint, const Reference& reference,
+                                  http::HttpRequest request, const http::BodySink& sink);
   absl::StatusOr<Answer> SendOnce(http::HttpRequest request, const http::BodySink& sink);
   absl::StatusOr<std::string> Authorize(const Endpoint& endpoint, const Reference& reference,
                                         std::string_view header);

@@ -62,12 +62,14 @@ absl::StatusOr<CredentialFile> CredentialFile::Parse(std::string_view config_jso
   CredentialFile file;
   if (config_json.empty()) return file;
   auto json = ParseJson(config_json);
-  if (!json.ok() || !json->is_object()) return absl::InvalidArgumentError("docker's config.json is not a JSON object");
+  if (!json.ok() || !json->is_object())
+    return absl::InvalidArgumentError("docker's config.json is not a JSON object");
   const auto auths = json->find("auths");
   if (auths == json->end() || !auths->is_object()) return file;
   for (const auto& [key, value] : auths->items()) {
     if (!value.is_object()) continue;
-    Credentials credentials{Member(value, "username"), Member(value, "password"), Member(value, "identitytoken")};
+    Credentials credentials{Member(value, "username"), Member(value, "password"),
+                            Member(value, "identitytoken")};
     if (const std::string encoded = Member(value, "auth"); !encoded.empty()) {
       std::string decoded;
       const bool valid = absl::Base64Unescape(Av(encoded), &decoded);

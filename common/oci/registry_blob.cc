@@ -32,7 +32,8 @@ class RegistryClient::BlobTransfer {
     skip_ -= static_cast<int64_t>(skipped);
     bytes.remove_prefix(skipped);
     if (done_ + static_cast<int64_t>(bytes.size()) > digest_.size) {
-      return absl::DataLossError(fmt::format("blob {} has more than its {} bytes", digest_.Oci(), digest_.size));
+      return absl::DataLossError(
+          fmt::format("blob {} has more than its {} bytes", digest_.Oci(), digest_.size));
     }
     sha_.Update(bytes);
     writer_status_ = writer_.Write(bytes);
@@ -68,8 +69,9 @@ class RegistryClient::BlobTransfer {
   int64_t skip_ = -1;  // Bytes of this response that are here already; -1 before its first.
 };
 
-absl::Status RegistryClient::GetBlobFrom(const Endpoint& endpoint, const Reference& reference, const Digest& digest,
-                                         BlobTransfer& transfer, const std::stop_token& stop) {
+absl::Status RegistryClient::GetBlobFrom(const Endpoint& endpoint, const Reference& reference,
+                                         const Digest& digest, BlobTransfer& transfer,
+                                         const std::stop_token& stop) {
   const std::string what = fmt::format("blob {}", digest.Oci());
   http::HttpRequest request;
   request.url = fmt::format("{}/v2/{}/blobs/{}", endpoint.url, reference.repository, digest.Oci());
@@ -80,9 +82,9 @@ absl::Status RegistryClient::GetBlobFrom(const Endpoint& endpoint, const Referen
     transfer.BeginResponse();
     request.headers.clear();
     if (before > 0) request.headers.emplace_back("Range", fmt::format("bytes={}-", before));
-    auto answer = Exchange(endpoint, reference, request, [&](const http::HttpResponse& head, std::string_view bytes) {
-      return transfer.Take(head, bytes);
-    });
+    auto answer = Exchange(
+        endpoint, reference, request,
+        [&](const http::HttpResponse& head, std::string_view bytes) { return transfer.Take(head, bytes); });
     if (transfer.complete()) return absl::OkStatus();
     RETURN_IF_ERROR(transfer.writer_status());
     const bool success = answer.ok() && IsSuccess(answer->response.status);

@@ -13,7 +13,8 @@ std::string Explanation(std::string_view body) {
   const auto json = ParseJson(body);
   if (!json.ok() || !json->is_object()) return "";
   const auto errors = json->find("errors");
-  if (errors == json->end() || !errors->is_array() || errors->empty() || !errors->front().is_object()) return "";
+  if (errors == json->end() || !errors->is_array() || errors->empty() || !errors->front().is_object())
+    return "";
   const Json& error = errors->front();
   const auto text = [&error](const char* name) {
     const auto it = error.find(name);
@@ -48,7 +49,8 @@ absl::Status StatusFor(const Reference& reference, std::string_view host, const 
       return AtRegistry(absl::StatusCode::kPermissionDenied, reference, host,
                         fmt::format("access to {} is denied, {}; {}", what, answer,
                                     fmt::format("check the name, or log in with `docker login {}` (read from "
-                                                 "~/.docker/config.json)", reference.registry)));
+                                                "~/.docker/config.json)",
+                                                reference.registry)));
     case 404:
       return AtRegistry(absl::StatusCode::kNotFound, reference, host,
                         fmt::format("there is no {}, {}; check name and tag", what, answer));
@@ -56,9 +58,9 @@ absl::Status StatusFor(const Reference& reference, std::string_view host, const 
       return AtRegistry(absl::StatusCode::kUnavailable, reference, host,
                         fmt::format("too many requests, {}; wait, log in, or configure a mirror", answer));
     default:
-      return AtRegistry(IsTransient(response.status) ? absl::StatusCode::kUnavailable
-                                                     : absl::StatusCode::kInvalidArgument,
-                        reference, host, fmt::format("asked for {}, it answered {}", what, answer));
+      return AtRegistry(
+          IsTransient(response.status) ? absl::StatusCode::kUnavailable : absl::StatusCode::kInvalidArgument,
+          reference, host, fmt::format("asked for {}, it answered {}", what, answer));
   }
 }
 

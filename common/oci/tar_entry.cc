@@ -9,7 +9,8 @@ namespace crossmill::oci {
 namespace {
 
 absl::Status Refuse(const TarEntry& entry, std::string_view why) {
-  return absl::InvalidArgumentError(fmt::format("{} '{}': {}", EntryTypeName(entry.type), Printable(entry.path), why));
+  return absl::InvalidArgumentError(
+      fmt::format("{} '{}': {}", EntryTypeName(entry.type), Printable(entry.path), why));
 }
 
 absl::Status CheckLink(const TarEntry& entry) {

@@ -21,9 +21,7 @@ constexpr int64_t kMaxGnuName = 64 << 10;
 constexpr size_t kMaxGlobalRecords = 1000;
 constexpr std::string_view kXattrPrefix = "SCHILY.xattr.";
 
-bool AllZero(const char* block) {
-  return block[0] == '\0' && std::memcmp(block, block + 1, kBlock - 1) == 0;
-}
+bool AllZero(const char* block) { return block[0] == '\0' && std::memcmp(block, block + 1, kBlock - 1) == 0; }
 
 // A whole decimal integer.
 std::optional<int64_t> ParseInteger(std::string_view text) {
@@ -37,7 +35,8 @@ std::optional<int64_t> ParseInteger(std::string_view text) {
 std::optional<int64_t> ParsePaxTime(std::string_view text) {
   const size_t dot = text.find('.');
   std::string_view fraction = dot == std::string_view::npos ? "" : text.substr(dot + 1);
-  const bool digits = std::all_of(fraction.begin(), fraction.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      std::all_of(fraction.begin(), fraction.end(), [](char c) { return c >= '0' && c <= '9'; });
   auto seconds = ParseInteger(text.substr(0, dot));
   if (!seconds.has_value() || !digits) return std::nullopt;
   const bool some = fraction.find_first_not_of('0') != std::string_view::npos;
@@ -186,7 +185,8 @@ absl::StatusOr<std::optional<TarEntry>> TarReader::Next() {
       if (zeros) RETURN_IF_ERROR(ReadEnd());
       return std::nullopt;
     }
-    ASSIGN_OR_RETURN(const int64_t stated, Number(block, ustar::kChecksum.position, ustar::kChecksum.length, "checksum"));
+    ASSIGN_OR_RETURN(const int64_t stated,
+                     Number(block, ustar::kChecksum.position, ustar::kChecksum.length, "checksum"));
     const ustar::Checksum sum = ustar::ChecksumOf(block);
     if (stated != sum.as_unsigned && stated != sum.as_signed) return Error("header checksum is wrong");
     const char type = block[ustar::kType];
@@ -235,8 +235,8 @@ absl::Status TarReader::ParsePax(std::string_view text, Records* records) const 
   while (!text.empty()) {
     const size_t space = text.find(' ');
     const auto length = ParseInteger(text.substr(0, space));
-    if (space == std::string_view::npos || !length.has_value() || *length <= static_cast<int64_t>(space) + 1 ||
-        *length > static_cast<int64_t>(text.size())) {
+    if (space == std::string_view::npos || !length.has_value() ||
+        *length <= static_cast<int64_t>(space) + 1 || *length > static_cast<int64_t>(text.size())) {
       return Error("pax record has a wrong length");
     }
     std::string_view record = text.substr(space + 1, static_cast<size_t>(*length) - space - 1);
@@ -246,7 +246,8 @@ absl::Status TarReader::ParsePax(std::string_view text, Records* records) const 
       return Error("pax record is not KEY=VALUE");
     }
     const std::string_view key = record.substr(0, equals);
-    if (key.find('\0') != std::string_view::npos || key == kXattrPrefix) return Error("pax record has a bad key");
+    if (key.find('\0') != std::string_view::npos || key == kXattrPrefix)
+      return Error("pax record has a bad key");
     if (key.starts_with("GNU.sparse.")) return Error("sparse files are not supported");
     (*records)[std::string(key)] = record.substr(equals + 1, record.size() - equals - 2);
   }
@@ -273,7 +274,8 @@ absl::StatusOr<int64_t> TarReader::Number(const char* block, size_t position, si
 
 absl::Status TarReader::ApplyNumbers(const char* block, const Pending& pending, TarEntry* entry,
                                      int64_t* size) const {
-  const auto get = [&](ustar::Field field, const char* key, int64_t least, int64_t most) -> absl::StatusOr<int64_t> {
+  const auto get = [&](ustar::Field field, const char* key, int64_t least,
+                       int64_t most) -> absl::StatusOr<int64_t> {
     std::optional<int64_t> value;
     if (const auto record = Record(pending, key); record.has_value()) {
       value = std::string_view(key) == "mtime" ? ParsePaxTime(*record) : ParseInteger(*record);
@@ -311,8 +313,8 @@ absl::Status TarReader::ApplyNames(const char* block, const Pending& pending, Ta
   const std::string_view magic(block + ustar::kMagic.position, ustar::kMagic.length);
   // GNU's magic differs in the byte after "ustar", and it has other fields where the prefix would be.
   if (magic.starts_with(std::string_view("ustar\0", 6))) {
-    const bool star = std::string_view(block + ustar::kStarMagic.position, ustar::kStarMagic.length) ==
-                      ustar::kMagicStar;
+    const bool star =
+        std::string_view(block + ustar::kStarMagic.position, ustar::kStarMagic.length) == ustar::kMagicStar;
     const size_t length = star ? ustar::kStarPrefixLength : ustar::kPrefix.length;
     const std::string_view prefix = ustar::GetText(block, {ustar::kPrefix.position, length});
     if (!prefix.empty()) path = fmt::format("{}/{}", prefix, path);
@@ -347,7 +349,8 @@ absl::StatusOr<std::optional<TarEntry>> TarReader::MakeEntry(const char* block, 
   const char flag = block[ustar::kType];
   const auto type = TypeOf(flag);
   if (!type.has_value()) {
-    return Error(fmt::format("entries of type '{}' are not supported", Printable(std::string_view(&flag, 1))));
+    return Error(
+        fmt::format("entries of type '{}' are not supported", Printable(std::string_view(&flag, 1))));
   }
   TarEntry entry;
   entry.type = *type;

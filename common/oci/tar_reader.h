@@ -61,7 +61,8 @@ class TarReader {
   absl::StatusOr<std::optional<TarEntry>> MakeEntry(const char* block, const Pending& pending);
   absl::Status ApplyNumbers(const char* block, const Pending& pending, TarEntry* entry, int64_t* size) const;
   absl::Status ApplyNames(const char* block, const Pending& pending, TarEntry* entry, bool* directory) const;
-  absl::StatusOr<int64_t> Number(const char* block, size_t position, size_t length, std::string_view what) const;
+  absl::StatusOr<int64_t> Number(const char* block, size_t position, size_t length,
+                                 std::string_view what) const;
   std::optional<std::string> Record(const Pending& pending, const std::string& key) const;
   absl::Status Error(std::string_view what) const;
 

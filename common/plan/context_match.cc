@@ -74,8 +74,9 @@ class Tree {
 
 template <typename List>
 auto FindNamed(const List& list, std::string_view name) -> decltype(&*list.begin()) {
-  const auto found = std::lower_bound(list.begin(), list.end(), name,
-                                      [](const auto& node, std::string_view wanted) { return node.name() < wanted; });
+  const auto found =
+      std::lower_bound(list.begin(), list.end(), name,
+                       [](const auto& node, std::string_view wanted) { return node.name() < wanted; });
   return found != list.end() && found->name() == name ? &*found : nullptr;
 }
 
@@ -134,7 +135,8 @@ class Matcher {
   absl::Status Add(const std::string& path, const std::string& name, const Node& node);
   absl::Status NotFound(std::string_view path);
   // `path` is what excludes are matched against.
-  absl::StatusOr<std::optional<Digest>> Filter(const Digest& folder, const std::string& path, bool keep_empty);
+  absl::StatusOr<std::optional<Digest>> Filter(const Digest& folder, const std::string& path,
+                                               bool keep_empty);
 
   const v1::ContextPattern& pattern_;
   Tree& tree_;
@@ -148,8 +150,8 @@ class Matcher {
 };
 
 absl::StatusOr<v1::ContextMatches> Matcher::Match() {
-  ASSIGN_OR_RETURN(excludes_, IgnoreRules::FromPatterns(
-                                  std::vector<std::string>(pattern_.excludes().begin(), pattern_.excludes().end())));
+  ASSIGN_OR_RETURN(excludes_, IgnoreRules::FromPatterns(std::vector<std::string>(pattern_.excludes().begin(),
+                                                                                 pattern_.excludes().end())));
   if (pattern_.parents()) {
     RETURN_IF_ERROR(MatchParents());
   } else {
@@ -218,13 +220,15 @@ absl::Status Matcher::MatchSegments(const Digest& folder, const std::string& pat
     // From the first wildcard on only the source itself is followed, not folders on the way.
     if (next >= first_wildcard_ && !last) {
       ASSIGN_OR_RETURN(const std::optional<Node> child, tree_.Child(folder, name));
-      if (child && child->kind == Node::kDirectory) RETURN_IF_ERROR(MatchSegments(child->digest, child_path, next + 1));
+      if (child && child->kind == Node::kDirectory)
+        RETURN_IF_ERROR(MatchSegments(child->digest, child_path, next + 1));
       continue;
     }
     if (last && HasWildcards(segment) && excludes_.Excluding(name)) continue;
     ASSIGN_OR_RETURN(const std::optional<Node> node, Resolve(child_path));
     if (!node && HasWildcards(segment) && last) {
-      return absl::NotFoundError(fmt::format("'{}' is a link to something that is not in the context", child_path));
+      return absl::NotFoundError(
+          fmt::format("'{}' is a link to something that is not in the context", child_path));
     }
     if (!node) continue;
     if (node->kind == Node::kDirectory) {
@@ -329,7 +333,9 @@ absl::StatusOr<std::optional<Digest>> Matcher::Filter(const Digest& folder, cons
   const reapi::Directory original = *directory;
   reapi::Directory filtered;
   if (original.has_node_properties()) *filtered.mutable_node_properties() = original.node_properties();
-  const auto excluded = [&](const std::string& name) { return excludes_.Excluding(Join(path, name)).has_value(); };
+  const auto excluded = [&](const std::string& name) {
+    return excludes_.Excluding(Join(path, name)).has_value();
+  };
   bool changed = false;
   for (const reapi::FileNode& node : original.files()) {
     if (excluded(node.name())) {
@@ -358,7 +364,8 @@ absl::StatusOr<std::optional<Digest>> Matcher::Filter(const Digest& folder, cons
     kept.set_name(node.name());
     ToProto(*digest, kept.mutable_digest());
   }
-  if (!keep_empty && filtered.files().empty() && filtered.directories().empty() && filtered.symlinks().empty()) {
+  if (!keep_empty && filtered.files().empty() && filtered.directories().empty() &&
+      filtered.symlinks().empty()) {
     return std::optional<Digest>();
   }
   if (!changed) return std::optional<Digest>(folder);

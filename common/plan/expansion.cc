@@ -111,7 +111,8 @@ absl::StatusOr<Expanded> Expander::Run(char stop, bool raw_escapes) {
     } else {
       result.AddSplit(text_.substr(at_++, 1));
     }
-    if (result.text.size() > kLongestResult) return Error("the expansion is too long; expected at most 1 MiB");
+    if (result.text.size() > kLongestResult)
+      return Error("the expansion is too long; expected at most 1 MiB");
   }
   if (stop != 0) return Error(fmt::format("'${{' is not closed; expected '{}'", stop));
   result.EndWord();
@@ -168,13 +169,16 @@ absl::StatusOr<std::string> Expander::DoubleQuoted() {
 // A name, one of the special parameters, or digits; may be empty.
 std::string Expander::Name() {
   const size_t begin = at_;
-  const auto is_digit = [&] { return !AtEnd() && absl::ascii_isdigit(static_cast<unsigned char>(text_[at_])); };
+  const auto is_digit = [&] {
+    return !AtEnd() && absl::ascii_isdigit(static_cast<unsigned char>(text_[at_]));
+  };
   if (is_digit()) {
     while (is_digit()) ++at_;
   } else if (!AtEnd() && std::string_view("@*#?-$!").find(text_[at_]) != std::string_view::npos) {
     ++at_;
   } else {
-    while (!AtEnd() && (absl::ascii_isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_')) ++at_;
+    while (!AtEnd() && (absl::ascii_isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_'))
+      ++at_;
   }
   return std::string(text_.substr(begin, at_ - begin));
 }
@@ -217,11 +221,13 @@ absl::StatusOr<std::string> Expander::Braces() {
     default:
       break;
   }
-  return Error(fmt::format("unknown operator '{}{}' in '${{{}...}}'; expected one of :- - :+ + :? ? # ## % %% / //",
-                           empty_is_unset ? ":" : "", operation, name));
+  return Error(
+      fmt::format("unknown operator '{}{}' in '${{{}...}}'; expected one of :- - :+ + :? ? # ## % %% / //",
+                  empty_is_unset ? ":" : "", operation, name));
 }
 
-absl::StatusOr<std::string> Expander::Conditional(const std::string& name, char operation, bool empty_is_unset) {
+absl::StatusOr<std::string> Expander::Conditional(const std::string& name, char operation,
+                                                  bool empty_is_unset) {
   ASSIGN_OR_RETURN(const std::string word, Operand('}', false));
   const std::string* value = Find(name);
   const bool missing = value == nullptr || (empty_is_unset && value->empty());

@@ -71,8 +71,8 @@ std::string GoQuotedList(const std::vector<std::string>& texts) {
 }
 
 absl::StatusOr<std::vector<std::string>> ParsePorts(std::string_view text) {
-  const absl::Status error =
-      absl::InvalidArgumentError(fmt::format("'{}' is not a port; expected PORT[-PORT][/tcp|/udp|/sctp]", text));
+  const absl::Status error = absl::InvalidArgumentError(
+      fmt::format("'{}' is not a port; expected PORT[-PORT][/tcp|/udp|/sctp]", text));
   const std::string_view all = text;
   std::string protocol = "tcp";
   if (const size_t slash = text.find('/'); slash != std::string_view::npos) {

@@ -60,8 +60,8 @@ void ReadContainerConfig(const Json& object, ImageConfig& config) {
     }
   }
   if (const auto check = object.find("Healthcheck"); check != object.end() && check->is_object()) {
-    config.health_check = HealthCheck{TextsAt(*check, "Test"),          NumberAt(*check, "Interval"),
-                                      NumberAt(*check, "Timeout"),      NumberAt(*check, "StartPeriod"),
+    config.health_check = HealthCheck{TextsAt(*check, "Test"),           NumberAt(*check, "Interval"),
+                                      NumberAt(*check, "Timeout"),       NumberAt(*check, "StartPeriod"),
                                       NumberAt(*check, "StartInterval"), NumberAt(*check, "Retries")};
   }
 }
@@ -165,9 +165,10 @@ absl::StatusOr<int64_t> ParseGoDuration(std::string_view text) {
   for (const std::string_view micro : {"\xC2\xB5s", "\xCE\xBCs"}) {
     for (size_t at = 0; (at = plain.find(micro, at)) != std::string::npos;) plain.replace(at, 3, "us");
   }
-  const std::string expected = fmt::format("'{}' is not a duration; expected a number with a unit, such as 30s, "
-                                           "500ms or 1m30s",
-                                           text.substr(0, 60));
+  const std::string expected = fmt::format(
+      "'{}' is not a duration; expected a number with a unit, such as 30s, "
+      "500ms or 1m30s",
+      text.substr(0, 60));
   if (!absl::ParseDuration(plain, &duration) || duration == absl::InfiniteDuration() ||
       duration == -absl::InfiniteDuration()) {
     return absl::InvalidArgumentError(expected);

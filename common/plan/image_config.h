@@ -61,7 +61,8 @@ absl::StatusOr<ImageConfig> ParseImageConfig(std::string_view document, const v1
 std::string WriteImageConfig(const ImageConfig& config);
 
 // PATH where an image sets none.
-inline constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+inline constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // Durations as in health checks ("1m30s", "500ms"), in nanoseconds. INVALID_ARGUMENT says what was
 // expected.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "common/base/status.h"
 
@@ -17,12 +18,13 @@ constexpr FlagSyntax kRunFlags[] = {
     {"security", FlagKind::kValue, false},
 };
 constexpr FlagSyntax kCopyFlags[] = {
-    {"chmod", FlagKind::kValue, true},   {"chown", FlagKind::kValue, true}, {"exclude", FlagKind::kRepeated, true},
-    {"from", FlagKind::kValue, true},    {"link", FlagKind::kBool, true},   {"parents", FlagKind::kBool, true},
+    {"chmod", FlagKind::kValue, true},      {"chown", FlagKind::kValue, true},
+    {"exclude", FlagKind::kRepeated, true}, {"from", FlagKind::kValue, true},
+    {"link", FlagKind::kBool, true},        {"parents", FlagKind::kBool, true},
 };
 constexpr FlagSyntax kAddFlags[] = {
-    {"checksum", FlagKind::kValue, false}, {"chmod", FlagKind::kValue, true},
-    {"chown", FlagKind::kValue, true},     {"exclude", FlagKind::kRepeated, true},
+    {"checksum", FlagKind::kValue, false},    {"chmod", FlagKind::kValue, true},
+    {"chown", FlagKind::kValue, true},        {"exclude", FlagKind::kRepeated, true},
     {"keep-git-dir", FlagKind::kBool, false}, {"link", FlagKind::kBool, true},
     {"unpack", FlagKind::kBool, true},
 };
@@ -36,9 +38,18 @@ constexpr FlagSyntax kHealthcheckFlags[] = {
 const std::array<InstructionSyntax, 18> kTable = {{
     {Keyword::kAdd, "ADD", ArgumentForm::kList, kAddFlags, true, "ADD SOURCE... DESTINATION"},
     {Keyword::kArg, "ARG", ArgumentForm::kNames, {}, false, "ARG NAME[=DEFAULT]..."},
-    {Keyword::kCmd, "CMD", ArgumentForm::kCommand, {}, false, "CMD COMMAND or CMD [\"program\", \"argument\"...]"},
+    {Keyword::kCmd,
+     "CMD",
+     ArgumentForm::kCommand,
+     {},
+     false,
+     "CMD COMMAND or CMD [\"program\", \"argument\"...]"},
     {Keyword::kCopy, "COPY", ArgumentForm::kList, kCopyFlags, true, "COPY SOURCE... DESTINATION"},
-    {Keyword::kEntrypoint, "ENTRYPOINT", ArgumentForm::kCommand, {}, false,
+    {Keyword::kEntrypoint,
+     "ENTRYPOINT",
+     ArgumentForm::kCommand,
+     {},
+     false,
      "ENTRYPOINT COMMAND or ENTRYPOINT [\"program\", \"argument\"...]"},
     {Keyword::kEnv, "ENV", ArgumentForm::kPairs, {}, false, "ENV NAME=VALUE..."},
     {Keyword::kExpose, "EXPOSE", ArgumentForm::kWords, {}, false, "EXPOSE PORT[/PROTOCOL]..."},
@@ -48,7 +59,8 @@ const std::array<InstructionSyntax, 18> kTable = {{
     {Keyword::kLabel, "LABEL", ArgumentForm::kPairs, {}, false, "LABEL NAME=VALUE..."},
     {Keyword::kMaintainer, "MAINTAINER", ArgumentForm::kText, {}, false, "MAINTAINER NAME"},
     {Keyword::kOnbuild, "ONBUILD", ArgumentForm::kInstruction, {}, true, "ONBUILD INSTRUCTION"},
-    {Keyword::kRun, "RUN", ArgumentForm::kCommand, kRunFlags, true, "RUN COMMAND or RUN [\"program\", \"argument\"...]"},
+    {Keyword::kRun, "RUN", ArgumentForm::kCommand, kRunFlags, true,
+     "RUN COMMAND or RUN [\"program\", \"argument\"...]"},
     {Keyword::kShell, "SHELL", ArgumentForm::kCommand, {}, false, "SHELL [\"program\", \"argument\"...]"},
     {Keyword::kStopsignal, "STOPSIGNAL", ArgumentForm::kText, {}, false, "STOPSIGNAL SIGNAL"},
     {Keyword::kUser, "USER", ArgumentForm::kText, {}, false, "USER NAME[:GROUP]"},
@@ -63,8 +75,10 @@ absl::Span<const InstructionSyntax> InstructionTable() { return kTable; }
 const InstructionSyntax& SyntaxOf(Keyword keyword) { return kTable[static_cast<size_t>(keyword)]; }
 
 const InstructionSyntax* FindSyntax(std::string_view name) {
+  if (name.empty()) return nullptr;
+  const char first = absl::ascii_toupper(static_cast<unsigned char>(name[0]));
   for (const InstructionSyntax& syntax : kTable) {
-    if (absl::EqualsIgnoreCase(Av(syntax.name), Av(name))) return &syntax;
+    if (syntax.name[0] == first && absl::EqualsIgnoreCase(Av(syntax.name), Av(name))) return &syntax;
   }
   return nullptr;
 }

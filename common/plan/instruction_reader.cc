@@ -102,7 +102,8 @@ absl::Status Reader::ReadFlag(const Word& word) {
       expected = names.empty() ? fmt::format("; {} has no flags", syntax.name)
                                : fmt::format("; expected one of {}", absl::StrJoin(names, " "));
     }
-    return Error(word.offset, fmt::format("unknown flag '--{}' of {}{}", name.substr(0, 80), syntax.name, expected));
+    return Error(word.offset,
+                 fmt::format("unknown flag '--{}' of {}{}", name.substr(0, 80), syntax.name, expected));
   }
   if (known->kind != FlagKind::kRepeated && instruction_.FindFlag(name) != nullptr) {
     return Error(word.offset, fmt::format("flag --{} is given twice; expected it once", name));
@@ -112,7 +113,8 @@ absl::Status Reader::ReadFlag(const Word& word) {
     const std::string value =
         equals == std::string_view::npos ? "true" : absl::AsciiStrToLower(Av(text.substr(equals + 1)));
     if (value != "true" && value != "false") {
-      return Error(word.offset, fmt::format("flag --{} has the value '{}'; expected true or false", name, value));
+      return Error(word.offset,
+                   fmt::format("flag --{} has the value '{}'; expected true or false", name, value));
     }
     flag.enabled = value == "true";
   } else {
@@ -152,7 +154,8 @@ absl::Status Reader::ReadArguments() {
     case ArgumentForm::kList:
       RETURN_IF_ERROR(ReadCommand(arguments, offset, true));
       if (syntax.keyword != Keyword::kVolume) return CheckCopy();
-      if (instruction_.words.empty()) return Error(offset, fmt::format("VOLUME is empty; expected {}", syntax.usage));
+      if (instruction_.words.empty())
+        return Error(offset, fmt::format("VOLUME is empty; expected {}", syntax.usage));
       return absl::OkStatus();
     case ArgumentForm::kPairs:
       return ReadPairs();
@@ -170,7 +173,8 @@ absl::Status Reader::ReadCommand(std::string_view text, size_t offset, bool word
   std::vector<std::string> values;
   switch (ReadJsonForm(text, values)) {
     case JsonForm::kOtherArray:
-      return Error(offset, "the JSON form holds something that is not a text; expected [\"text\", \"text\"...]");
+      return Error(offset,
+                   "the JSON form holds something that is not a text; expected [\"text\", \"text\"...]");
     case JsonForm::kTexts:
       instruction_.json = true;
       for (std::string& value : values) instruction_.words.push_back({std::move(value), offset});
@@ -191,13 +195,15 @@ absl::Status Reader::ReadPairs() {
   const std::string_view arguments = instruction_.arguments();
   const size_t offset = instruction_.arguments_offset;
   std::vector<Word> words = SplitQuoted(arguments, offset, escape_, nullptr);
-  if (words.empty()) return Error(0, fmt::format("{} has no arguments; expected {}", syntax.name, syntax.usage));
+  if (words.empty())
+    return Error(0, fmt::format("{} has no arguments; expected {}", syntax.name, syntax.usage));
   if (words[0].text.find('=') == std::string::npos) {
     size_t end = 0;
     while (end < arguments.size() && !IsBlank(arguments[end])) ++end;
     const std::string_view value = TrimBlanks(arguments.substr(end));
     if (value.empty()) {
-      return Error(offset, fmt::format("'{}' has no value; expected {}", arguments.substr(0, end), syntax.usage));
+      return Error(offset,
+                   fmt::format("'{}' has no value; expected {}", arguments.substr(0, end), syntax.usage));
     }
     instruction_.pairs.push_back({std::string(arguments.substr(0, end)), std::string(value), true, offset});
     return absl::OkStatus();
@@ -208,8 +214,10 @@ absl::Status Reader::ReadPairs() {
       return Error(word.offset,
                    fmt::format("'{}' has no '='; expected NAME=VALUE (quote values with blanks)", word.text));
     }
-    if (equals == 0) return Error(word.offset, fmt::format("'{}' has no name; expected NAME=VALUE", word.text));
-    instruction_.pairs.push_back({word.text.substr(0, equals), word.text.substr(equals + 1), true, word.offset});
+    if (equals == 0)
+      return Error(word.offset, fmt::format("'{}' has no name; expected NAME=VALUE", word.text));
+    instruction_.pairs.push_back(
+        {word.text.substr(0, equals), word.text.substr(equals + 1), true, word.offset});
   }
   return absl::OkStatus();
 }
@@ -217,7 +225,8 @@ absl::Status Reader::ReadPairs() {
 absl::Status Reader::ReadNames() {
   for (Word& word : SplitQuoted(instruction_.arguments(), instruction_.arguments_offset, escape_, nullptr)) {
     const size_t equals = word.text.find('=');
-    if (equals == 0) return Error(word.offset, fmt::format("'{}' has no name; expected NAME[=DEFAULT]", word.text));
+    if (equals == 0)
+      return Error(word.offset, fmt::format("'{}' has no name; expected NAME[=DEFAULT]", word.text));
     const bool has_value = equals != std::string::npos;
     instruction_.pairs.push_back(
         {word.text.substr(0, equals), has_value ? word.text.substr(equals + 1) : "", has_value, word.offset});
@@ -235,7 +244,8 @@ absl::Status Reader::ReadHealthcheck() {
   const size_t offset = instruction_.arguments_offset;
   const std::string_view usage = instruction_.syntax->usage;
   if (kind != "NONE" && kind != "CMD") {
-    return Error(offset, fmt::format("unknown health check '{}'; expected {}", arguments.substr(0, end), usage));
+    return Error(offset,
+                 fmt::format("unknown health check '{}'; expected {}", arguments.substr(0, end), usage));
   }
   instruction_.words.push_back({kind, offset});
   if (kind == "NONE") {
@@ -271,9 +281,10 @@ absl::Status Reader::ReadTrigger() {
   const InstructionSyntax* syntax = FindSyntax(std::string_view(trigger.text).substr(0, end));
   if (syntax != nullptr && (syntax->keyword == Keyword::kOnbuild || syntax->keyword == Keyword::kFrom ||
                             syntax->keyword == Keyword::kMaintainer)) {
-    return Error(instruction_.arguments_offset,
-                 fmt::format("{} cannot be a trigger; expected any instruction but FROM, MAINTAINER and ONBUILD",
-                             syntax->name));
+    return Error(
+        instruction_.arguments_offset,
+        fmt::format("{} cannot be a trigger; expected any instruction but FROM, MAINTAINER and ONBUILD",
+                    syntax->name));
   }
   RETURN_IF_ERROR(Reader(file_, escape_, trigger).Read());
   instruction_.words.push_back({std::move(trigger.text), instruction_.arguments_offset});
@@ -286,7 +297,8 @@ absl::Status Reader::CheckFrom() const {
     return Error(words[1].offset, "AS has no stage name behind it; expected FROM IMAGE AS NAME");
   }
   if (words.size() != 1 && words.size() != 3) {
-    return Error(words[1].offset, fmt::format("FROM has {} arguments; expected FROM IMAGE [AS NAME]", words.size()));
+    return Error(words[1].offset,
+                 fmt::format("FROM has {} arguments; expected FROM IMAGE [AS NAME]", words.size()));
   }
   if (words.size() == 1) return absl::OkStatus();
   if (!absl::EqualsIgnoreCase(words[1].text, "AS")) {
@@ -299,9 +311,10 @@ absl::Status Reader::CheckFrom() const {
     valid = valid && (absl::ascii_islower(u) || absl::ascii_isdigit(u) || c == '-' || c == '_' || c == '.');
   }
   if (!valid) {
-    return Error(words[2].offset, fmt::format("invalid stage name '{}'; expected a letter, then letters, digits, "
-                                              "'-', '_' or '.'",
-                                              words[2].text));
+    return Error(words[2].offset,
+                 fmt::format("invalid stage name '{}'; expected a letter, then letters, digits, "
+                             "'-', '_' or '.'",
+                             words[2].text));
   }
   return absl::OkStatus();
 }
@@ -314,8 +327,9 @@ absl::Status Reader::CheckCopy() {
                  fmt::format("{} has no destination; expected {}", syntax.name, syntax.usage));
   }
   if (!instruction_.json && ReadHeredocWord(words.back().text)) {
-    return Error(words.back().offset,
-                 fmt::format("the destination is a here-document; expected a path behind it: {}", syntax.usage));
+    return Error(
+        words.back().offset,
+        fmt::format("the destination is a here-document; expected a path behind it: {}", syntax.usage));
   }
   return absl::OkStatus();
 }

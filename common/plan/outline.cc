@@ -17,9 +17,10 @@ namespace {
 constexpr std::array<std::string_view, 5> kPlatformParts = {"PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT"};
 
 void AddPlatformArguments(std::string_view prefix, const v1::Platform& platform, Variables& variables) {
-  const std::array<std::string, 5> values = {FormatPlatform(platform), platform.os(), "", platform.architecture(),
-                                             platform.variant()};
-  for (size_t i = 0; i < values.size(); ++i) variables[fmt::format("{}{}", prefix, kPlatformParts[i])] = values[i];
+  const std::array<std::string, 5> values = {FormatPlatform(platform), platform.os(), "",
+                                             platform.architecture(), platform.variant()};
+  for (size_t i = 0; i < values.size(); ++i)
+    variables[fmt::format("{}{}", prefix, kPlatformParts[i])] = values[i];
 }
 
 absl::StatusOr<Variables> GlobalVariables(const Outline& outline, const v1::Recipe& recipe,
@@ -29,7 +30,8 @@ absl::StatusOr<Variables> GlobalVariables(const Outline& outline, const v1::Reci
   AddPlatformArguments("TARGET", target, globals);
   globals["TARGETSTAGE"] = recipe.target().empty() ? "default" : recipe.target();
   std::map<std::string, std::string, std::less<>> given;
-  for (const v1::BuildArgument& argument : recipe.build_arguments()) given[argument.name()] = argument.value();
+  for (const v1::BuildArgument& argument : recipe.build_arguments())
+    given[argument.name()] = argument.value();
   for (auto& [name, value] : globals) {
     if (const auto found = given.find(name); found != given.end()) value = found->second;
   }
@@ -41,7 +43,8 @@ absl::StatusOr<Variables> GlobalVariables(const Outline& outline, const v1::Reci
       } else if (pair.has_value) {
         absl::StatusOr<std::string> value = Expand(pair.value, globals, expansion);
         if (!value.ok()) {
-          return RecipeError(instruction->PlaceOf(outline.document.file, pair.offset), Sv(value.status().message()));
+          return RecipeError(instruction->PlaceOf(outline.document.file, pair.offset),
+                             Sv(value.status().message()));
         }
         globals[pair.name] = *std::move(value);
       }
@@ -51,14 +54,15 @@ absl::StatusOr<Variables> GlobalVariables(const Outline& outline, const v1::Reci
 }
 
 // Variables are named in the message because an empty one is the usual cause.
-absl::StatusOr<std::string> ExpandFrom(const Outline& outline, const Variables& globals, std::string_view text,
-                                       const Place& place) {
+absl::StatusOr<std::string> ExpandFrom(const Outline& outline, const Variables& globals,
+                                       std::string_view text, const Place& place) {
   absl::StatusOr<std::string> value = Expand(text, globals, {outline.document.escape, false});
   if (!value.ok()) return RecipeError(place, Sv(value.status().message()));
   if (value->empty()) {
-    return RecipeError(place, fmt::format("'{}' is empty after expansion; expected a value (only ARGs before the "
-                                          "first FROM and automatic platform arguments count here)",
-                                          text));
+    return RecipeError(place,
+                       fmt::format("'{}' is empty after expansion; expected a value (only ARGs before the "
+                                   "first FROM and automatic platform arguments count here)",
+                                   text));
   }
   return value;
 }
@@ -92,8 +96,9 @@ absl::StatusOr<StageBase> ReadBase(const Outline& outline, const PlatformView& v
   if (base.reference == "scratch") return base;
   base.kind = StageBase::kImage;
   if (!IsImageReference(base.reference)) {
-    return RecipeError(place, fmt::format("'{}' is neither an earlier stage nor an image reference{}", base.reference,
-                                          ReferenceHint(base.reference, outline.StageNames(stage.index))));
+    return RecipeError(
+        place, fmt::format("'{}' is neither an earlier stage nor an image reference{}", base.reference,
+                           ReferenceHint(base.reference, outline.StageNames(stage.index))));
   }
   return base;
 }
@@ -135,12 +140,14 @@ absl::StatusOr<Outline> ReadOutline(std::string_view file, std::string_view text
     } else if (instruction.keyword() == Keyword::kArg) {
       outline.global_args.push_back(&instruction);
     } else {
-      return RecipeError(instruction.PlaceOf(file, 0),
-                         fmt::format("{} before the first FROM; expected FROM or ARG", instruction.syntax->name));
+      return RecipeError(
+          instruction.PlaceOf(file, 0),
+          fmt::format("{} before the first FROM; expected FROM or ARG", instruction.syntax->name));
     }
   }
   if (outline.stages.empty()) {
-    return RecipeError({file, outline.document.instructions.back().last_line, 0}, "no stage; expected FROM IMAGE");
+    return RecipeError({file, outline.document.instructions.back().last_line, 0},
+                       "no stage; expected FROM IMAGE");
   }
   for (const Stage& stage : outline.stages) {
     for (const Instruction* instruction : stage.body) {
@@ -159,10 +166,12 @@ absl::StatusOr<size_t> FindTarget(const Outline& outline, std::string_view targe
   for (const Stage& stage : outline.stages) labels.push_back(stage.Label());
   std::string hint = DidYouMean(target, outline.StageNames(outline.stages.size()));
   return absl::InvalidArgumentError(fmt::format("{}: target stage '{}' not found{}; expected one of: {}",
-                                                outline.document.file, target, hint, absl::StrJoin(labels, ", ")));
+                                                outline.document.file, target, hint,
+                                                absl::StrJoin(labels, ", ")));
 }
 
-absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, size_t current, const Instruction& instruction) {
+absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, size_t current,
+                                      const Instruction& instruction) {
   CopyOrigin origin;
   if (instruction.keyword() != Keyword::kCopy) return origin;
   const Flag* from = instruction.FindFlag("from");
@@ -171,8 +180,9 @@ absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, size_t current, co
     return RecipeError(instruction.PlaceOf(outline.document.file, from->offset), message);
   };
   if (from->value.find('$') != std::string::npos) {
-    return error("variables are not expanded in --from; expected a stage or an image (define a stage with FROM and an "
-                 "ARG before the first FROM instead)");
+    return error(
+        "variables are not expanded in --from; expected a stage or an image (define a stage with FROM and an "
+        "ARG before the first FROM instead)");
   }
   origin.reference = from->value;
   size_t index = 0;
@@ -180,8 +190,8 @@ absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, size_t current, co
     if (index >= current) {
       return error(current == 0
                        ? fmt::format("there is no stage {} before the first stage; expected an image", index)
-                       : fmt::format("stage {} is not before this stage; expected a number from 0 to {}", index,
-                                     current - 1));
+                       : fmt::format("stage {} is not before this stage; expected a number from 0 to {}",
+                                     index, current - 1));
     }
     origin.kind = CopyOrigin::kStage;
     origin.stage = index;
@@ -193,10 +203,11 @@ absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, size_t current, co
     return origin;
   }
   if (const std::optional<size_t> later = outline.FindStage(from->value, outline.stages.size())) {
-    return error(*later == current
-                     ? fmt::format("stage '{}' copies from itself; expected an earlier stage", from->value)
-                     : fmt::format("stage '{}' is defined in line {}, behind this stage; expected an earlier stage",
-                                   from->value, outline.stages[*later].from->first_line));
+    return error(
+        *later == current
+            ? fmt::format("stage '{}' copies from itself; expected an earlier stage", from->value)
+            : fmt::format("stage '{}' is defined in line {}, behind this stage; expected an earlier stage",
+                          from->value, outline.stages[*later].from->first_line));
   }
   if (!IsImageReference(from->value)) {
     return error(fmt::format("'{}' is neither an earlier stage nor an image reference{}", from->value,
@@ -206,8 +217,8 @@ absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, size_t current, co
   return origin;
 }
 
-absl::StatusOr<PlatformView> ViewFor(const Outline& outline, const v1::Recipe& recipe, const v1::Platform& target,
-                                     const v1::Platform& build_platform) {
+absl::StatusOr<PlatformView> ViewFor(const Outline& outline, const v1::Recipe& recipe,
+                                     const v1::Platform& target, const v1::Platform& build_platform) {
   PlatformView view;
   view.target = target;
   ASSIGN_OR_RETURN(view.globals, GlobalVariables(outline, recipe, target, build_platform));
@@ -219,7 +230,8 @@ absl::StatusOr<PlatformView> ViewFor(const Outline& outline, const v1::Recipe& r
   return view;
 }
 
-absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const PlatformView& view, size_t target) {
+absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const PlatformView& view,
+                                                  size_t target) {
   std::vector<bool> reachable(outline.stages.size());
   std::vector<size_t> open{target};
   const auto visit = [&](size_t index) {
@@ -240,8 +252,8 @@ absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const 
     visit(view.bases[index].stage);
     for (const Instruction* instruction : outline.stages[view.bases[index].stage].body) {
       if (instruction->keyword() != Keyword::kOnbuild) continue;
-      ASSIGN_OR_RETURN(const Instruction trigger,
-                       ParseTrigger(stage.from->PlaceOf(outline.document.file, 0), instruction->words[0].text));
+      ASSIGN_OR_RETURN(const Instruction trigger, ParseTrigger(stage.from->PlaceOf(outline.document.file, 0),
+                                                               instruction->words[0].text));
       ASSIGN_OR_RETURN(const CopyOrigin origin, FindOrigin(outline, index, trigger));
       if (origin.kind == CopyOrigin::kStage) visit(origin.stage);
     }
@@ -252,8 +264,9 @@ absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const 
 absl::Status CheckSupported(const Outline& outline, const Instruction& instruction) {
   for (const Flag& flag : instruction.flags) {
     if (flag.syntax->supported) continue;
-    return RecipeError(instruction.PlaceOf(outline.document.file, flag.offset),
-                       fmt::format("{} --{} is not supported yet", instruction.syntax->name, flag.syntax->name));
+    return RecipeError(
+        instruction.PlaceOf(outline.document.file, flag.offset),
+        fmt::format("{} --{} is not supported yet", instruction.syntax->name, flag.syntax->name));
   }
   return absl::OkStatus();
 }

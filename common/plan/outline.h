@@ -79,12 +79,13 @@ struct PlatformView {
   std::vector<StageBase> bases;  // by stage
 };
 
-absl::StatusOr<PlatformView> ViewFor(const Outline& outline, const v1::Recipe& recipe, const v1::Platform& target,
-                                     const v1::Platform& build_platform);
+absl::StatusOr<PlatformView> ViewFor(const Outline& outline, const v1::Recipe& recipe,
+                                     const v1::Platform& target, const v1::Platform& build_platform);
 
 // Stages that `target` needs, itself included, by stage. Triggers of stages are followed, those of
 // images are not known here.
-absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const PlatformView& view, size_t target);
+absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const PlatformView& view,
+                                                  size_t target);
 
 // INVALID_ARGUMENT naming what the language has but this builder does not do yet.
 absl::Status CheckSupported(const Outline& outline, const Instruction& instruction);

@@ -1,5 +1,6 @@
 #include "common/plan/parser.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -30,6 +31,8 @@ class Parser {
   absl::Status ReadDirective(std::string_view line, size_t indent);
   absl::Status ReadLogicalLine(std::string_view line, size_t indent);
   absl::Status ReadHeredocs(Instruction& instruction);
+  // Length and UTF-8 of the line just read.
+  absl::Status CheckLine(std::string_view line) const;
   // Removes a continuation mark from the end of `line`.
   bool TakeContinuation(std::string_view& line) const;
 
@@ -67,6 +70,18 @@ size_t IndentOf(std::string_view line) {
   return indent;
 }
 
+absl::Status Parser::CheckLine(std::string_view line) const {
+  if (line.size() > kLongestLine) {
+    return Error(line_, 0,
+                 fmt::format("the line has {} bytes; expected at most {}", line.size(), kLongestLine));
+  }
+  const size_t bad = FindNonText(line);
+  if (bad == std::string_view::npos) return absl::OkStatus();
+  return Error(
+      line_, static_cast<uint32_t>(bad + 1),
+      fmt::format("byte 0x{:02x} is no text; expected UTF-8", static_cast<unsigned char>(line[bad])));
+}
+
 bool Parser::TakeContinuation(std::string_view& line) const {
   std::string_view rest = line;
   while (rest.ends_with(' ') || rest.ends_with('\t')) rest.remove_suffix(1);
@@ -79,14 +94,14 @@ bool Parser::TakeContinuation(std::string_view& line) const {
 
 absl::StatusOr<Document> Parser::Parse() {
   if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+  const auto lines = static_cast<size_t>(std::count(text_.begin(), text_.end(), '\n'));
+  document_.instructions.reserve(std::min<size_t>(lines / 2 + 1, 1 << 16));
   while (const std::optional<std::string_view> line = NextLine()) {
-    if (line->size() > kLongestLine) {
-      return Error(line_, 0, fmt::format("the line has {} bytes; expected at most {}", line->size(), kLongestLine));
-    }
     const size_t indent = IndentOf(*line);
     const std::string_view content = line->substr(indent);
     if (!directives_done_) RETURN_IF_ERROR(ReadDirective(content, indent));
     if (content.empty() || content.starts_with('#')) continue;
+    RETURN_IF_ERROR(CheckLine(*line));
     RETURN_IF_ERROR(ReadLogicalLine(content, indent));
   }
   if (document_.instructions.empty()) {
@@ -130,9 +145,6 @@ absl::Status Parser::ReadLogicalLine(std::string_view line, size_t indent) {
   while (more) {
     const std::optional<std::string_view> next = NextLine();
     if (!next) break;
-    if (next->size() > kLongestLine) {
-      return Error(line_, 0, fmt::format("the line has {} bytes; expected at most {}", next->size(), kLongestLine));
-    }
     instruction.last_line = line_;
     const size_t next_indent = IndentOf(*next);
     if (next_indent == next->size()) {
@@ -140,6 +152,7 @@ absl::Status Parser::ReadLogicalLine(std::string_view line, size_t indent) {
       continue;
     }
     if ((*next)[next_indent] == '#') continue;
+    RETURN_IF_ERROR(CheckLine(*next));
     std::string_view piece = *next;
     more = TakeContinuation(piece);
     instruction.pieces.push_back({instruction.text.size(), line_, 1});
@@ -183,13 +196,17 @@ absl::Status Parser::ReadHeredocs(Instruction& instruction) {
         closed = true;
         break;
       }
+      // Files may hold anything; commands and triggers are texts.
+      if (instruction.keyword() != Keyword::kCopy && instruction.keyword() != Keyword::kAdd) {
+        RETURN_IF_ERROR(CheckLine(WithoutLineEnd(*line)));
+      }
       heredoc.content += *line;
     }
     if (!closed) {
       const size_t offset = instruction.text.find(heredoc.word);
       return RecipeError(instruction.PlaceOf(document_.file, offset == std::string::npos ? 0 : offset),
-                         fmt::format("here-document '{}' is not closed; expected a line with only {}", heredoc.name,
-                                     heredoc.name));
+                         fmt::format("here-document '{}' is not closed; expected a line with only {}",
+                                     heredoc.name, heredoc.name));
     }
   }
   instruction.last_line = line_;

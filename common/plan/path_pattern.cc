@@ -1,6 +1,7 @@
 #include "common/plan/path_pattern.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "common/base/status.h"
 
@@ -43,25 +44,40 @@ bool ReadClass(std::string_view pattern, size_t& position, std::bitset<256>& mem
 
 }  // namespace
 
-// The set of token positions that a prefix of the path can have led to.
+// The set of token positions that a prefix of the path can have led to: bits, without allocation for
+// patterns of usual length.
 class PathPattern::States {
  public:
-  explicit States(size_t size) : bits_(size, 0) {}
-  void Clear() {
-    if (count_ != 0) std::fill(bits_.begin(), bits_.end(), 0);
-    count_ = 0;
+  explicit States(size_t size) : words_((size + 63) / 64) {
+    if (words_ > kInline) large_.resize(words_);
   }
-  void Add(size_t state) {
-    count_ += bits_[state] == 0;
-    bits_[state] = 1;
+  void Clear() { std::fill_n(data(), words_, 0); }
+  void Add(size_t state) { data()[state / 64] |= uint64_t{1} << (state % 64); }
+  bool Has(size_t state) const { return (data()[state / 64] >> (state % 64) & 1) != 0; }
+  bool empty() const {
+    return std::all_of(data(), data() + words_, [](uint64_t word) { return word == 0; });
   }
-  bool Has(size_t state) const { return bits_[state] != 0; }
-  bool empty() const { return count_ == 0; }
-  size_t size() const { return bits_.size(); }
+  bool IsOnlyFirst() const {
+    return data()[0] == 1 &&
+           std::all_of(data() + 1, data() + words_, [](uint64_t word) { return word == 0; });
+  }
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    for (size_t i = 0; i < words_; ++i) {
+      for (uint64_t word = data()[i]; word != 0; word &= word - 1) {
+        visit(i * 64 + static_cast<size_t>(std::countr_zero(word)));
+      }
+    }
+  }
 
  private:
-  std::vector<char> bits_;
-  size_t count_ = 0;
+  static constexpr size_t kInline = 2;
+  uint64_t* data() { return words_ > kInline ? large_.data() : small_; }
+  const uint64_t* data() const { return words_ > kInline ? large_.data() : small_; }
+
+  size_t words_;
+  uint64_t small_[kInline] = {};
+  std::vector<uint64_t> large_;
 };
 
 absl::StatusOr<PathPattern> PathPattern::Compile(std::string_view pattern) {
@@ -114,16 +130,17 @@ absl::StatusOr<PathPattern> PathPattern::Compile(std::string_view pattern) {
 // folder at all.
 void PathPattern::Enter(size_t state, States& states) const {
   states.Add(state);
-  while (state < tokens_.size() && (tokens_[state].kind == Kind::kStar ||
-                                    tokens_[state].kind == Kind::kAnyText || tokens_[state].kind == Kind::kFolders)) {
+  while (state < tokens_.size() &&
+         (tokens_[state].kind == Kind::kStar || tokens_[state].kind == Kind::kAnyText ||
+          tokens_[state].kind == Kind::kFolders)) {
     states.Add(++state);
   }
 }
 
 void PathPattern::Step(const States& from, char c, States& to) const {
   to.Clear();
-  for (size_t i = 0; i < tokens_.size(); ++i) {
-    if (!from.Has(i)) continue;
+  from.ForEach([&](size_t i) {
+    if (i == tokens_.size()) return;
     const Token& token = tokens_[i];
     switch (token.kind) {
       case Kind::kChar:
@@ -147,7 +164,7 @@ void PathPattern::Step(const States& from, char c, States& to) const {
         if (c == '/') Enter(i + 1, to);
         break;
     }
-  }
+  });
 }
 
 bool PathPattern::Matches(std::string_view path) const {
@@ -165,14 +182,19 @@ bool PathPattern::Matches(std::string_view path) const {
 
 bool PathPattern::MatchesPathOrParent(std::string_view path) const {
   if (literal_) {
-    return path.starts_with(literal_text_) &&
-           (path.size() == literal_text_.size() ||
-            (!literal_text_.empty() && path[literal_text_.size()] == '/'));
+    return path.starts_with(literal_text_) && (path.size() == literal_text_.size() ||
+                                               (!literal_text_.empty() && path[literal_text_.size()] == '/'));
   }
   States current(tokens_.size() + 1);
   States next(tokens_.size() + 1);
   Enter(0, current);
+  const bool any_folder_first = tokens_[0].kind == Kind::kFolders;
   for (size_t i = 0; i < path.size(); ++i) {
+    if (any_folder_first && path[i] != '/' && current.IsOnlyFirst()) {
+      // Nothing but a leading `**/` is left: the next chance is the next folder.
+      i = path.find('/', i);
+      if (i == std::string_view::npos) return false;
+    }
     if (path[i] == '/' && i != 0 && current.Has(tokens_.size())) return true;
     Step(current, path[i], next);
     std::swap(current, next);

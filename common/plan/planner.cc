@@ -54,8 +54,8 @@ BaseKey KeyOf(const std::string& reference, const v1::Platform& platform) {
 std::vector<BaseNeed> BasesOf(const ReadRecipe& read) {
   std::vector<BaseNeed> needs;
   std::set<BaseKey> known;
-  const auto need = [&](const std::string& reference, const v1::Platform& platform, const Instruction& instruction,
-                        size_t stage) {
+  const auto need = [&](const std::string& reference, const v1::Platform& platform,
+                        const Instruction& instruction, size_t stage) {
     if (reference == "scratch" || !known.insert(KeyOf(reference, platform)).second) return;
     needs.push_back({reference, platform, RangeOf(read.outline, instruction),
                      DidYouMean(reference, read.outline.StageNames(stage))});
@@ -159,13 +159,14 @@ absl::Status Planner::MatchBases() {
 absl::Status Planner::ChooseEpoch() {
   std::optional<int64_t> epoch = options_.source_date_epoch;
   const auto argument = facts_.build_arguments.find("SOURCE_DATE_EPOCH");
-  if (!epoch && !options_.keep_times && argument != facts_.build_arguments.end() && !argument->second.empty()) {
+  if (!epoch && !options_.keep_times && argument != facts_.build_arguments.end() &&
+      !argument->second.empty()) {
     int64_t value = 0;
     if (!absl::SimpleAtoi(argument->second, &value) || value < 0) {
-      return absl::InvalidArgumentError(
-          fmt::format("build argument SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970 (other values "
-                      "are not supported yet)",
-                      argument->second));
+      return absl::InvalidArgumentError(fmt::format(
+          "build argument SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970 (other values "
+          "are not supported yet)",
+          argument->second));
     }
     epoch = value;
   }
@@ -188,10 +189,11 @@ absl::StatusOr<uint32_t> Planner::FindBase(const std::string& reference, const v
                                            const Instruction& instruction) const {
   const auto found = base_index_.find(KeyOf(reference, platform));
   if (found != base_index_.end()) return found->second;
-  return RecipeError(instruction.PlaceOf(read_.outline.document.file, 0),
-                     fmt::format("a trigger (ONBUILD) of the base image needs '{}', which nothing in the Dockerfile "
-                                 "needs; this is not supported yet",
-                                 reference));
+  return RecipeError(
+      instruction.PlaceOf(read_.outline.document.file, 0),
+      fmt::format("a trigger (ONBUILD) of the base image needs '{}', which nothing in the Dockerfile "
+                  "needs; this is not supported yet",
+                  reference));
 }
 
 absl::StatusOr<StageState> Planner::Begin(size_t view, const Stage& stage, v1::StagePlan& plan,
@@ -232,7 +234,8 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
                              return FindSource(view, instruction, origin);
                            });
   for (const std::string& text : triggers) {
-    ASSIGN_OR_RETURN(Instruction trigger, ParseTrigger(stage.from->PlaceOf(read_.outline.document.file, 0), text));
+    ASSIGN_OR_RETURN(Instruction trigger,
+                     ParseTrigger(stage.from->PlaceOf(read_.outline.document.file, 0), text));
     trigger.last_line = stage.from->last_line;
     RETURN_IF_ERROR(evaluator.Evaluate(trigger));
   }
@@ -240,10 +243,12 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
   for (v1::Step& step : evaluator.TakeSteps()) *plan.add_steps() = std::move(step);
   plan.set_config(WriteImageConfig(state.config));
   const uint32_t plan_index = AddStage(std::move(plan));
-  return &planned_.emplace(std::make_pair(view, index), PlannedStage{plan_index, std::move(state)}).first->second;
+  return &planned_.emplace(std::make_pair(view, index), PlannedStage{plan_index, std::move(state)})
+              .first->second;
 }
 
-absl::StatusOr<uint32_t> Planner::FindSource(size_t view, const Instruction& instruction, const CopyOrigin& origin) {
+absl::StatusOr<uint32_t> Planner::FindSource(size_t view, const Instruction& instruction,
+                                             const CopyOrigin& origin) {
   if (origin.kind == CopyOrigin::kImage) {
     return PlanImage(origin.reference, read_.views[view].target, instruction);
   }
@@ -287,8 +292,9 @@ void Planner::AddExports(const v1::StagePlan& consumer) {
       if (!source.has_export_()) continue;
       const v1::Export& wanted = source.export_().export_();
       v1::StagePlan& producer = *plan_.mutable_stages(static_cast<int>(source.export_().stage()));
-      const bool known = std::any_of(producer.exports().begin(), producer.exports().end(),
-                                     [&](const v1::Export& existing) { return SameExport(existing, wanted); });
+      const bool known =
+          std::any_of(producer.exports().begin(), producer.exports().end(),
+                      [&](const v1::Export& existing) { return SameExport(existing, wanted); });
       if (!known) *producer.add_exports() = wanted;
     }
   }

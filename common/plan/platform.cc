@@ -31,7 +31,8 @@ void Normalise(v1::Platform& platform) {
   if (architecture == "aarch64") architecture = "arm64";
   if (architecture == "armhf") architecture = "arm", variant = "v7";
   if (architecture == "armel") architecture = "arm", variant = "v6";
-  if (variant.size() == 1 && absl::ascii_isdigit(static_cast<unsigned char>(variant[0]))) variant = "v" + variant;
+  if (variant.size() == 1 && absl::ascii_isdigit(static_cast<unsigned char>(variant[0])))
+    variant = "v" + variant;
   if (architecture == "arm" && variant.empty()) variant = "v7";
   if (architecture == "arm64" && variant == "v8") variant.clear();
   if (architecture == "amd64" && variant == "v1") variant.clear();

@@ -21,7 +21,8 @@ size_t Distance(std::string_view left, std::string_view right) {
       }
       const bool same = lower(left[i - 1]) == lower(right[j - 1]);
       cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (same ? 0 : 1)});
-      if (i > 1 && j > 1 && lower(left[i - 1]) == lower(right[j - 2]) && lower(left[i - 2]) == lower(right[j - 1])) {
+      if (i > 1 && j > 1 && lower(left[i - 1]) == lower(right[j - 2]) &&
+          lower(left[i - 2]) == lower(right[j - 1])) {
         cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
       }
     }
@@ -35,7 +36,8 @@ absl::Status RecipeError(const Place& place, std::string_view message) {
   if (place.column == 0) {
     return absl::InvalidArgumentError(fmt::format("{}:{}: {}", place.file, place.line, message));
   }
-  return absl::InvalidArgumentError(fmt::format("{}:{}:{}: {}", place.file, place.line, place.column, message));
+  return absl::InvalidArgumentError(
+      fmt::format("{}:{}:{}: {}", place.file, place.line, place.column, message));
 }
 
 std::string DidYouMean(std::string_view name, absl::Span<const std::string> candidates) {

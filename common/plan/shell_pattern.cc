@@ -49,8 +49,8 @@ absl::StatusOr<std::vector<Token>> Compile(std::string_view pattern) {
     } else if (c == "\\") {
       const std::string_view next = i + 1 < characters.size() ? characters[i + 1] : "";
       if (next != "*" && next != "?" && next != "\\" && next != "/" && next != "}") {
-        return absl::InvalidArgumentError(
-            fmt::format("unknown escape '\\{}' in the pattern '{}'; expected \\*, \\? or \\\\", next, pattern));
+        return absl::InvalidArgumentError(fmt::format(
+            "unknown escape '\\{}' in the pattern '{}'; expected \\*, \\? or \\\\", next, pattern));
       }
       tokens.push_back({Token::kCharacter, next});
       ++i;

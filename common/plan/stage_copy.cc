@@ -68,10 +68,11 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
     if (name == "exclude") excludes.push_back(value);
     if (name == "chmod") {
       if (!value.empty() && !IsFileMode(value)) {
-        return Error(instruction, flag.offset,
-                     fmt::format("--chmod has the value '{}'; expected an octal mode up to 07777, or one such as "
-                                 "u=rwX,go=rX",
-                                 value));
+        return Error(
+            instruction, flag.offset,
+            fmt::format("--chmod has the value '{}'; expected an octal mode up to 07777, or one such as "
+                        "u=rwX,go=rX",
+                        value));
       }
       copy.set_chmod(value);
     }
@@ -89,16 +90,19 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::AddPathSource(const Instruction& instruction, const std::string& source, size_t offset,
-                                           const std::vector<std::string>& excludes,
+absl::Status StageEvaluator::AddPathSource(const Instruction& instruction, const std::string& source,
+                                           size_t offset, const std::vector<std::string>& excludes,
                                            const std::optional<uint32_t>& from, v1::Copy& copy) {
   const std::string_view name = instruction.syntax->name;
   if (IsUrl(source) || IsGit(source)) {
     if (instruction.keyword() == Keyword::kAdd) {
-      return Error(instruction, offset, fmt::format("ADD of a {} ({}) is not supported yet",
-                                                    IsGit(source) || absl::StrContains(source, ".git") ? "git repository" : "URL", source));
+      return Error(
+          instruction, offset,
+          fmt::format("ADD of a {} ({}) is not supported yet",
+                      IsGit(source) || absl::StrContains(source, ".git") ? "git repository" : "URL", source));
     }
-    return Error(instruction, offset, fmt::format("{} of '{}'; expected a path in the context or --from", name, source));
+    return Error(instruction, offset,
+                 fmt::format("{} of '{}'; expected a path in the context or --from", name, source));
   }
   v1::CopySource& added = *copy.add_sources();
   added.set_text(source);
@@ -117,8 +121,8 @@ absl::Status StageEvaluator::AddPathSource(const Instruction& instruction, const
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::AddInlineSource(const Instruction& instruction, const Word& word, const Heredoc& heredoc,
-                                             v1::Copy& copy) {
+absl::Status StageEvaluator::AddInlineSource(const Instruction& instruction, const Word& word,
+                                             const Heredoc& heredoc, v1::Copy& copy) {
   std::string content = heredoc.strip_tabs ? StripTabs(heredoc.content) : heredoc.content;
   if (heredoc.expand) {
     ASSIGN_OR_RETURN(content, ExpandAt(instruction, word.offset, content, /*quotes_are_text=*/true));
@@ -165,9 +169,11 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
   const Word& last = instruction.words.back();
   ASSIGN_OR_RETURN(const std::string destination, ExpandAt(instruction, last.offset, last.text));
   if (copy.sources_size() > 1 && !MeansFolder(destination)) {
-    return Error(instruction, last.offset,
-                 fmt::format("{} has several sources and the destination '{}'; expected a folder, with a '/' at its end",
-                             instruction.syntax->name, destination));
+    return Error(
+        instruction, last.offset,
+        fmt::format(
+            "{} has several sources and the destination '{}'; expected a folder, with a '/' at its end",
+            instruction.syntax->name, destination));
   }
   copy.set_destination(Destination(destination, state_.config.working_dir));
   AddLayer(step);

@@ -18,16 +18,17 @@ namespace {
 constexpr size_t kMostVariableBytes = size_t{8} << 20;
 // Names of signals that STOPSIGNAL may give, as the kernel has them on Linux.
 constexpr std::string_view kSignals[] = {
-    "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",  "HUP",    "ILL",  "INT",   "IO",   "IOT",
-    "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV", "STKFLT", "STOP", "SYS",   "TERM", "TRAP",
-    "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX"};
+    "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",    "HUP",    "ILL",  "INT",  "IO",    "IOT",
+    "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV",   "STKFLT", "STOP", "SYS",  "TERM",  "TRAP",
+    "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH",  "XCPU", "XFSZ", "RTMIN", "RTMAX"};
 
 bool IsSignal(std::string_view text) {
   int number = 0;
   if (absl::SimpleAtoi(Av(text), &number)) return number > 0 && number <= 64;
   std::string name = absl::AsciiStrToUpper(Av(text));
   if (name.starts_with("SIG")) name.erase(0, 3);
-  if ((name.starts_with("RTMIN+") || name.starts_with("RTMAX-")) && absl::SimpleAtoi(name.substr(6), &number)) {
+  if ((name.starts_with("RTMIN+") || name.starts_with("RTMAX-")) &&
+      absl::SimpleAtoi(name.substr(6), &number)) {
     return number >= 0 && number <= 30;
   }
   return std::find(std::begin(kSignals), std::end(kSignals), name) != std::end(kSignals);
@@ -62,11 +63,12 @@ StageState StateFromStage(const StageState& base) {
   return state;
 }
 
-StageEvaluator::StageEvaluator(const BuildFacts& facts, const PlatformView& view, size_t stage, StageState& state,
-                               FindSource find_source)
+StageEvaluator::StageEvaluator(const BuildFacts& facts, const PlatformView& view, size_t stage,
+                               StageState& state, FindSource find_source)
     : facts_(facts), view_(view), stage_(stage), state_(state), find_source_(std::move(find_source)) {}
 
-absl::Status StageEvaluator::Error(const Instruction& instruction, size_t offset, std::string_view message) const {
+absl::Status StageEvaluator::Error(const Instruction& instruction, size_t offset,
+                                   std::string_view message) const {
   return RecipeError(instruction.PlaceOf(facts_.outline->document.file, offset), message);
 }
 
@@ -143,7 +145,8 @@ absl::Status StageEvaluator::SetVariable(const Instruction& instruction, size_t 
   state_.variable_bytes -= entry->second.size();
   entry->second = value;
   if (state_.variable_bytes <= kMostVariableBytes) return absl::OkStatus();
-  return Error(instruction, offset, "the variables of this stage are too long; expected at most 8 MiB together");
+  return Error(instruction, offset,
+               "the variables of this stage are too long; expected at most 8 MiB together");
 }
 
 // A given build argument beats the default here, which beats the value before the first FROM.
@@ -277,9 +280,10 @@ absl::Status StageEvaluator::Health(const Instruction& instruction) {
     for (size_t i = 1; i < instruction.words.size(); ++i) check.test.push_back(instruction.words[i].text);
   }
   state_.config.AddHistory(
-      fmt::format("HEALTHCHECK {{Test:[{}] Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
-                  absl::StrJoin(check.test, " "), FormatGoDuration(check.interval), FormatGoDuration(check.timeout),
-                  FormatGoDuration(check.start_period), FormatGoDuration(check.start_interval), check.retries),
+      fmt::format(
+          "HEALTHCHECK {{Test:[{}] Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
+          absl::StrJoin(check.test, " "), FormatGoDuration(check.interval), FormatGoDuration(check.timeout),
+          FormatGoDuration(check.start_period), FormatGoDuration(check.start_interval), check.retries),
       true);
   state_.config.health_check = std::move(check);
   return absl::OkStatus();
@@ -303,8 +307,9 @@ absl::Status StageEvaluator::StopSignal(const Instruction& instruction) {
   const Word& word = instruction.words[0];
   ASSIGN_OR_RETURN(shown_, ExpandAt(instruction, word.offset, word.text));
   if (!IsSignal(shown_)) {
-    return Error(instruction, word.offset,
-                 fmt::format("unknown signal '{}'; expected a name such as SIGTERM or a number from 1 to 64", shown_));
+    return Error(
+        instruction, word.offset,
+        fmt::format("unknown signal '{}'; expected a name such as SIGTERM or a number from 1 to 64", shown_));
   }
   state_.config.stop_signal = shown_;
   state_.config.AddHistory("STOPSIGNAL " + shown_, true);
@@ -322,7 +327,8 @@ absl::Status StageEvaluator::User(const Instruction& instruction) {
   const Word& word = instruction.words[0];
   ASSIGN_OR_RETURN(shown_, ExpandAt(instruction, word.offset, word.text));
   if (shown_.empty()) {
-    return Error(instruction, word.offset, "USER is empty after expansion; expected NAME[:GROUP] or UID[:GID]");
+    return Error(instruction, word.offset,
+                 "USER is empty after expansion; expected NAME[:GROUP] or UID[:GID]");
   }
   state_.config.user = shown_;
   state_.config.AddHistory("USER " + shown_, true);
@@ -378,7 +384,8 @@ absl::Status StageEvaluator::Run(const Instruction& instruction, v1::Step& step)
     history += fmt::format("{}={} ", name, variable == state_.variables.end() ? "" : variable->second);
   }
   if (!state_.arguments.empty()) history = fmt::format("|{} {}", state_.arguments.size(), history);
-  state_.config.AddHistory(fmt::format("RUN {}{} # buildkit", history, absl::StrJoin(run.argv(), " ")), false);
+  state_.config.AddHistory(fmt::format("RUN {}{} # buildkit", history, absl::StrJoin(run.argv(), " ")),
+                           false);
   return absl::OkStatus();
 }
 
@@ -391,8 +398,9 @@ absl::Status StageEvaluator::RunNetwork(const Instruction& instruction, v1::Run&
     return absl::OkStatus();
   }
   if (flag->value != "host") {
-    return Error(instruction, flag->offset,
-                 fmt::format("RUN --network has the value '{}'; expected default, none or host", flag->value));
+    return Error(
+        instruction, flag->offset,
+        fmt::format("RUN --network has the value '{}'; expected default, none or host", flag->value));
   }
   if (facts_.options->network == v1::NETWORK_MODE_NONE) {
     return Error(instruction, flag->offset,
@@ -420,7 +428,8 @@ void StageEvaluator::RunEnvironment(v1::Run& run) const {
     run.add_env(fmt::format("{}={}", name, variable->second));
   }
   for (const auto& [name, value] : facts_.build_arguments) {
-    if (IsProxyArgument(name) && set.insert(name).second) run.add_proxy_env(fmt::format("{}={}", name, value));
+    if (IsProxyArgument(name) && set.insert(name).second)
+      run.add_proxy_env(fmt::format("{}={}", name, value));
   }
 }
 

@@ -71,8 +71,8 @@ inline constexpr int64_t kSandboxVersion = 1;
 
 // Hex sha256. `parents`: diffIDs, bottom first. `resolved_step`: as in a task (matches and export blobs
 // filled in). `source_date_epoch`: what RUN sees; other actions do not depend on it.
-std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> parents, const v1::Step& resolved_step,
-                    std::optional<int64_t> source_date_epoch);
+std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> parents,
+                    const v1::Step& resolved_step, std::optional<int64_t> source_date_epoch);
 
 // Hex sha256 of an export out of a root made of these layers.
 std::string ExportKey(absl::Span<const Digest> parents, const v1::Export& wanted);

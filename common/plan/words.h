@@ -14,6 +14,10 @@ namespace crossmill::plan {
 bool IsBlank(char c);
 std::string_view TrimBlanks(std::string_view text);
 
+// Position of the first byte that is not part of UTF-8 text, or is NUL; npos if there is none. Texts of
+// instructions travel as UTF-8 and end up in argument vectors.
+size_t FindNonText(std::string_view text);
+
 // Words between blanks. `offset` is where `text` begins in its instruction.
 std::vector<Word> SplitAtBlanks(std::string_view text, size_t offset);
 

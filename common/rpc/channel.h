@@ -31,10 +31,10 @@ struct ChannelOptions {
 // FAILED_PRECONDITION for plain text to another host, else what reading `ca_file` gave.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ChannelOptions& options);
 
-// Keeps gRPC's threads until the process ends, and its log lines out of the terminal (they become debug lines;
-// what matters comes back as a status) unless GRPC_VERBOSITY or GRPC_TRACE asks for them. MakeChannel and servers
-// call it. Without it the release of the last channel waits for gRPC's backup poller, which can take 10 s after a
-// large upload.
+// Keeps gRPC's threads until the process ends, and its log lines out of the terminal (they become debug
+// lines; what matters comes back as a status) unless GRPC_VERBOSITY or GRPC_TRACE asks for them. MakeChannel
+// and servers call it. Without it the release of the last channel waits for gRPC's backup poller, which can
+// take 10 s after a large upload.
 void KeepGrpcRunning();
 
 // True when the host part of "host:port" can only be this machine.

@@ -18,11 +18,13 @@ const v1::Step* FindStep(const v1::BuildPlan& plan, const StepExecutions& execut
   return nullptr;
 }
 
-std::string Count(size_t count, std::string_view one) { return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s"); }
+std::string Count(size_t count, std::string_view one) {
+  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+}
 
 std::string Place(const v1::StepComparison& step) {
-  return fmt::format("step {} of stage {} ({}:{})", step.step_number(), step.stage_name(), step.range().file(),
-                     step.range().first_line());
+  return fmt::format("step {} of stage {} ({}:{})", step.step_number(), step.stage_name(),
+                     step.range().file(), step.range().first_line());
 }
 
 // Judges one cell. Used once.
@@ -78,7 +80,8 @@ class CellJudge {
       if (layer != first) agrees = false;
     }
     step->set_agrees(agrees);
-    if (failed > 0 && failed < executions.witnesses.size() && !flaky_.has_value()) flaky_ = result_.steps_size() - 1;
+    if (failed > 0 && failed < executions.witnesses.size() && !flaky_.has_value())
+      flaky_ = result_.steps_size() - 1;
     const auto keep_fewest = [](std::optional<size_t>* fewest, size_t count) {
       *fewest = std::min(fewest->value_or(count), count);
     };
@@ -94,8 +97,10 @@ class CellJudge {
     for (const v1::PathDifference& difference : executions.differences) {
       (reach_.Reaches(executions.stage, difference) ? reaching : others).push_back(&difference);
     }
-    // Layers that differ in unknown paths, or in none (their bytes alone): nothing shows that they stay outside.
-    const bool incomplete = reach_.IsConnected(executions.stage) && (total == 0 || total > executions.differences.size());
+    // Layers that differ in unknown paths, or in none (their bytes alone): nothing shows that they stay
+    // outside.
+    const bool incomplete =
+        reach_.IsConnected(executions.stage) && (total == 0 || total > executions.differences.size());
     step->set_reaches_image(!reaching.empty() || incomplete || reach_.IsInImage(executions.stage));
     step->set_differences_total(static_cast<uint32_t>(total));
     NoteReaching(executions.stage, *step, reaching, incomplete);
@@ -106,8 +111,8 @@ class CellJudge {
     }
   }
 
-  void NoteReaching(uint32_t stage, const v1::StepComparison& step, const std::vector<const v1::PathDifference*>& reaching,
-                    bool incomplete) {
+  void NoteReaching(uint32_t stage, const v1::StepComparison& step,
+                    const std::vector<const v1::PathDifference*>& reaching, bool incomplete) {
     if (!step.reaches_image()) {
       ++divergent_elsewhere_;
       return;
@@ -135,23 +140,27 @@ class CellJudge {
   void Decide() {
     if (input_.wanted < 2) return Set(v1::UNVERIFIED, "none", "no verification was asked for");
     if (flaky_.has_value()) {
-      return Set(v1::FLAKY, "none", fmt::format("{} succeeded in one execution and failed in another", Place(result_.steps(*flaky_))));
+      return Set(
+          v1::FLAKY, "none",
+          fmt::format("{} succeeded in one execution and failed in another", Place(result_.steps(*flaky_))));
     }
     if (divergent_in_image_ > 0) return Set(v1::UNREPRODUCIBLE, DivergentLevel(), DivergentReason());
     if (result_.steps_size() == 0 && !fewest_executions_.has_value()) {
-      return Set(v1::REPRODUCIBLE, AgreeingLevel(), "no step is executed: the image is its base and its config");
+      return Set(v1::REPRODUCIBLE, AgreeingLevel(),
+                 "no step is executed: the image is its base and its config");
     }
     const size_t distinct = (input_.allow_same_host ? fewest_workers_ : fewest_hosts_).value_or(0);
     if (distinct < input_.wanted) {
       const std::string_view what = input_.allow_same_host ? "worker" : "host";
       return Set(v1::INCONCLUSIVE, "none",
-                 fmt::format("{} were asked for, but not every step ran on more than {}", Count(input_.wanted, what),
-                             distinct == 0 ? "none" : Count(distinct, what)));
+                 fmt::format("{} were asked for, but not every step ran on more than {}",
+                             Count(input_.wanted, what), distinct == 0 ? "none" : Count(distinct, what)));
     }
-    std::string reason = fmt::format("{} on {} gave the same bytes", Count(*fewest_executions_, "execution"), Hosts());
+    std::string reason =
+        fmt::format("{} on {} gave the same bytes", Count(*fewest_executions_, "execution"), Hosts());
     if (divergent_elsewhere_ > 0) {
-      reason += fmt::format("; {} differ{} in paths that do not reach the image", Count(divergent_elsewhere_, "step"),
-                            divergent_elsewhere_ == 1 ? "s" : "");
+      reason += fmt::format("; {} differ{} in paths that do not reach the image",
+                            Count(divergent_elsewhere_, "step"), divergent_elsewhere_ == 1 ? "s" : "");
     }
     Set(v1::REPRODUCIBLE, AgreeingLevel(), reason);
   }
@@ -182,8 +191,10 @@ class CellJudge {
       reason += fmt::format(" in {} that {} the image, first /{}", Count(reaching_paths_, "path"),
                             reaching_paths_ == 1 ? "reaches" : "reach", reason_path_);
     }
-    if (divergent_in_image_ > 1) reason += fmt::format("; {} more in the image", Count(divergent_in_image_ - 1, "step"));
-    if (divergent_elsewhere_ > 0) reason += fmt::format("; {} elsewhere", Count(divergent_elsewhere_, "step"));
+    if (divergent_in_image_ > 1)
+      reason += fmt::format("; {} more in the image", Count(divergent_in_image_ - 1, "step"));
+    if (divergent_elsewhere_ > 0)
+      reason += fmt::format("; {} elsewhere", Count(divergent_elsewhere_, "step"));
     return reason;
   }
 

@@ -45,7 +45,8 @@ std::string_view RequirementName(std::string_view text) {
 }
 
 bool IsVcsUrl(std::string_view text) {
-  return text.starts_with("git+") || text.starts_with("hg+") || text.starts_with("svn+") || text.starts_with("bzr+");
+  return text.starts_with("git+") || text.starts_with("hg+") || text.starts_with("svn+") ||
+         text.starts_with("bzr+");
 }
 
 class PackageConsole {
@@ -73,8 +74,8 @@ class PackageConsole {
     const size_t indent = std::min(text.find_first_not_of(' '), text.size());
     const std::string_view rest = Trim(text);
     if (rest.empty()) return KeepFailureLine(text);
-    if (AddUvLine(text, rest) || AddUvDownload(rest) || AddCollecting(indent, rest) || AddOrigin(indent, rest) || AddBuild(indent, rest) ||
-        AddPhase(rest) || AddInstalled(indent, rest)) {
+    if (AddUvLine(text, rest) || AddUvDownload(rest) || AddCollecting(indent, rest) ||
+        AddOrigin(indent, rest) || AddBuild(indent, rest) || AddPhase(rest) || AddInstalled(indent, rest)) {
       return;
     }
     AddError(rest);
@@ -86,7 +87,8 @@ class PackageConsole {
   size_t Find(std::string_view name, bool build_dependency) const {
     const std::string normalised = NormalisePackageName(name);
     for (size_t i = entries_.size(); i-- > 0;) {
-      if (entries_[i].seen.name == normalised && entries_[i].seen.build_dependency == build_dependency) return i;
+      if (entries_[i].seen.name == normalised && entries_[i].seen.build_dependency == build_dependency)
+        return i;
     }
     return kNone;
   }
@@ -171,7 +173,8 @@ class PackageConsole {
     PackageFile file = ParsePackageFile(path);
     if (file.name.empty()) return;
     PackageOrigin origin = file.wheel ? PackageOrigin::kWheel : PackageOrigin::kSource;
-    if (file.wheel && (compiled_earlier || IsLocallyCompiledTag(file.tag))) origin = PackageOrigin::kCachedBuild;
+    if (file.wheel && (compiled_earlier || IsLocallyCompiledTag(file.tag)))
+      origin = PackageOrigin::kCachedBuild;
     path = path.substr(0, path.find_first_of("#?"));
     entries_[entry].file_names.emplace_back(path.substr(path.rfind('/') + 1));
     entries_[entry].files.push_back(std::move(file));
@@ -201,8 +204,9 @@ class PackageConsole {
 
   bool AddBuild(size_t indent, std::string_view rest) {
     const bool dependency = indent > 2;
-    for (const std::string_view start : {"Building wheel for ", "Building editable for ", "Running setup.py install for ",
-                                         "Running setup.py bdist_wheel for "}) {
+    for (const std::string_view start :
+         {"Building wheel for ", "Building editable for ", "Running setup.py install for ",
+          "Running setup.py bdist_wheel for "}) {
       std::string_view text = rest;
       if (!Consume(&text, start)) continue;
       const bool legacy = start.find("install") != start.npos;
@@ -254,9 +258,9 @@ class PackageConsole {
   // "Preparing metadata (...): finished with status 'error'" and the like fail the package whose turn it is.
   bool AddPhase(std::string_view rest) {
     for (const std::string_view start :
-         {"Installing build dependencies", "Installing backend dependencies", "Getting requirements to build ",
-          "Preparing metadata (", "Preparing wheel metadata", "Preparing editable metadata",
-          "Checking if build backend supports "}) {
+         {"Installing build dependencies", "Installing backend dependencies",
+          "Getting requirements to build ", "Preparing metadata (", "Preparing wheel metadata",
+          "Preparing editable metadata", "Checking if build backend supports "}) {
       if (!rest.starts_with(start)) continue;
       if (rest.find(": finished with status 'error'") != rest.npos && current_ != kNone) Fail(current_);
       return true;
@@ -267,7 +271,8 @@ class PackageConsole {
   // ---- pip: done ----
 
   bool AddInstalled(size_t indent, std::string_view rest) {
-    if (rest.starts_with("Building wheels for collected packages") || rest.starts_with("Installing collected packages")) {
+    if (rest.starts_with("Building wheels for collected packages") ||
+        rest.starts_with("Installing collected packages")) {
       if (indent == 0) {
         EndTurn();
         current_ = kNone;
@@ -331,7 +336,9 @@ class PackageConsole {
     if (name.empty() || name.find(' ') != name.npos) return false;
     const std::string_view version = equals < at ? FirstWord(rest.substr(equals + 2)) : std::string_view{};
     const size_t from = rest.find(" (from ");
-    const std::string_view url = at != rest.npos ? rest.substr(at + 3) : from != rest.npos ? rest.substr(from + 7) : "";
+    const std::string_view url = at != rest.npos     ? rest.substr(at + 3)
+                                 : from != rest.npos ? rest.substr(from + 7)
+                                                     : "";
     if (removed) {
       Remove(name, version);
     } else if (built) {
@@ -385,9 +392,11 @@ class PackageConsole {
       FailByName(rest);
     } else if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos) {
       if (current_ != kNone) Fail(current_);
-    } else if (Consume(&rest, "ERROR: Failed building wheel for ") || Consume(&rest, "ERROR: Failed to build '")) {
+    } else if (Consume(&rest, "ERROR: Failed building wheel for ") ||
+               Consume(&rest, "ERROR: Failed to build '")) {
       FailByName(rest);
-    } else if (const size_t at = rest.find("ailed to "); at != rest.npos && rest.find("build `", at) != rest.npos) {
+    } else if (const size_t at = rest.find("ailed to ");
+               at != rest.npos && rest.find("build `", at) != rest.npos) {
       // uv: "Failed to build `X==V`", "Failed to download and build `X==V`".
       FailByName(rest.substr(rest.find('`', at) + 1));
     }

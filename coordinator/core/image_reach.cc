@@ -139,7 +139,8 @@ bool ChangesMeaning(const v1::PathDifference& difference) {
     case v1::PathDifference::TIME:
       return false;
     case v1::PathDifference::METADATA:
-      return difference.detail().find("type") != std::string::npos || difference.detail().find("link") != std::string::npos;
+      return difference.detail().find("type") != std::string::npos ||
+             difference.detail().find("link") != std::string::npos;
     default:
       return true;
   }
@@ -152,7 +153,8 @@ bool LiesInExport(std::string_view pattern, std::string_view path) {
 }
 
 ImageReach::ImageReach(const v1::BuildPlan& plan, uint32_t target_stage)
-    : whole_(static_cast<size_t>(plan.stages_size()), false), patterns_(static_cast<size_t>(plan.stages_size())) {
+    : whole_(static_cast<size_t>(plan.stages_size()), false),
+      patterns_(static_cast<size_t>(plan.stages_size())) {
   AddWhole(plan, target_stage);
 }
 
@@ -163,7 +165,8 @@ void ImageReach::AddWhole(const v1::BuildPlan& plan, uint32_t stage) {
   if (planned.base_case() == v1::StagePlan::kBaseStage) AddWhole(plan, planned.base_stage());
   for (const v1::Step& step : planned.steps()) {
     for (const v1::CopySource& source : step.copy().sources()) {
-      if (source.has_export_()) AddPattern(plan, source.export_().stage(), source.export_().export_().pattern());
+      if (source.has_export_())
+        AddPattern(plan, source.export_().stage(), source.export_().export_().pattern());
     }
   }
 }
@@ -182,7 +185,8 @@ void ImageReach::AddPattern(const v1::BuildPlan& plan, uint32_t stage, const std
       if (!source.has_export_()) continue;
       // What was copied into this stage is exported with it if the destination and the pattern overlap.
       const Components destination = Split(step.copy().destination());
-      if (Compare(parts, destination) == Relation::kApart && Compare(destination, parts) == Relation::kApart) continue;
+      if (Compare(parts, destination) == Relation::kApart && Compare(destination, parts) == Relation::kApart)
+        continue;
       AddPattern(plan, source.export_().stage(), source.export_().export_().pattern());
     }
   }

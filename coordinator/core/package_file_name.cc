@@ -8,7 +8,7 @@
 namespace crossmill::core {
 namespace {
 
-constexpr std::array<std::string_view, 6> kSourceSuffixes = {".tar.gz",  ".zip",    ".tar.bz2",
+constexpr std::array<std::string_view, 6> kSourceSuffixes = {".tar.gz", ".zip",    ".tar.bz2",
                                                              ".tar.xz", ".tar.lz", ".tgz"};
 
 bool IsLetterOrDigit(char c) {

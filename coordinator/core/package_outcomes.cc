@@ -18,16 +18,26 @@ constexpr std::string_view kBuildDependency = "build-dep";
 // Outcomes in words, for conflicts.
 std::string_view Word(v1::Outcome outcome) {
   switch (outcome) {
-    case v1::WHEEL: return "wheel";
-    case v1::SOURCE: return "source";
-    case v1::SOURCE_CACHED: return "source-cached";
-    case v1::VCS: return "vcs";
-    case v1::LOCAL: return "local";
-    case v1::EDITABLE: return "editable";
-    case v1::DISTRO: return "distro";
-    case v1::OUTCOME_FAILED: return "failed";
-    case v1::BYPASSED: return "bypassed";
-    default: return "unknown";
+    case v1::WHEEL:
+      return "wheel";
+    case v1::SOURCE:
+      return "source";
+    case v1::SOURCE_CACHED:
+      return "source-cached";
+    case v1::VCS:
+      return "vcs";
+    case v1::LOCAL:
+      return "local";
+    case v1::EDITABLE:
+      return "editable";
+    case v1::DISTRO:
+      return "distro";
+    case v1::OUTCOME_FAILED:
+      return "failed";
+    case v1::BYPASSED:
+      return "bypassed";
+    default:
+      return "unknown";
   }
 }
 
@@ -38,7 +48,8 @@ std::string CompressTags(const v1::DistInfo& info) {
     const std::vector<std::string> fields = absl::StrSplit(tag, '-');
     if (fields.size() != 3) continue;
     for (size_t i = 0; i < 3; ++i) {
-      if (std::find(parts[i].begin(), parts[i].end(), fields[i]) == parts[i].end()) parts[i].push_back(fields[i]);
+      if (std::find(parts[i].begin(), parts[i].end(), fields[i]) == parts[i].end())
+        parts[i].push_back(fields[i]);
     }
   }
   if (parts[0].empty()) return {};
@@ -53,7 +64,8 @@ v1::Outcome OutcomeOfDirectUrl(const std::string& text) {
   if (document->contains("vcs_info")) return v1::VCS;
   if (const auto folder = document->find("dir_info"); folder != document->end()) {
     const auto editable = folder->is_object() ? folder->find("editable") : folder->end();
-    const bool is_editable = folder->is_object() && editable != folder->end() && editable->is_boolean() && editable->get<bool>();
+    const bool is_editable =
+        folder->is_object() && editable != folder->end() && editable->is_boolean() && editable->get<bool>();
     return is_editable ? v1::EDITABLE : v1::LOCAL;
   }
   const auto url = document->find("url");
@@ -89,13 +101,20 @@ LayerWord WordOfLayer(const v1::DistInfo& info, std::string_view tag) {
 
 v1::Outcome OutcomeOfConsole(const PackageObservation& seen) {
   switch (seen.origin) {
-    case PackageOrigin::kVcs: return v1::VCS;
-    case PackageOrigin::kLocal: return v1::LOCAL;
-    case PackageOrigin::kEditable: return v1::EDITABLE;
-    case PackageOrigin::kCachedBuild: return v1::SOURCE_CACHED;
-    case PackageOrigin::kSource: return v1::SOURCE;
-    case PackageOrigin::kWheel: return seen.built ? v1::SOURCE : v1::WHEEL;
-    case PackageOrigin::kUnknown: return seen.built ? v1::SOURCE : v1::OUTCOME_UNSPECIFIED;
+    case PackageOrigin::kVcs:
+      return v1::VCS;
+    case PackageOrigin::kLocal:
+      return v1::LOCAL;
+    case PackageOrigin::kEditable:
+      return v1::EDITABLE;
+    case PackageOrigin::kCachedBuild:
+      return v1::SOURCE_CACHED;
+    case PackageOrigin::kSource:
+      return v1::SOURCE;
+    case PackageOrigin::kWheel:
+      return seen.built ? v1::SOURCE : v1::WHEEL;
+    case PackageOrigin::kUnknown:
+      return seen.built ? v1::SOURCE : v1::OUTCOME_UNSPECIFIED;
   }
   return v1::OUTCOME_UNSPECIFIED;
 }
@@ -103,7 +122,9 @@ v1::Outcome OutcomeOfConsole(const PackageObservation& seen) {
 // A package asked for by URL or folder is still compiled or not: these are no disagreement.
 bool Compatible(v1::Outcome console, v1::Outcome layer) {
   if (console == layer) return true;
-  const auto compiled = [](v1::Outcome outcome) { return outcome == v1::SOURCE || outcome == v1::SOURCE_CACHED; };
+  const auto compiled = [](v1::Outcome outcome) {
+    return outcome == v1::SOURCE || outcome == v1::SOURCE_CACHED;
+  };
   const auto direct = [](v1::Outcome outcome) {
     return outcome == v1::VCS || outcome == v1::LOCAL || outcome == v1::EDITABLE;
   };
@@ -187,7 +208,8 @@ class Outcomes {
   static v1::Outcome Choose(v1::Outcome console, const LayerWord& layer) {
     if (console == v1::OUTCOME_UNSPECIFIED) return layer.fallback;
     // The layer knows what was asked for, the console only what was done.
-    const bool direct = layer.outcome == v1::VCS || layer.outcome == v1::LOCAL || layer.outcome == v1::EDITABLE;
+    const bool direct =
+        layer.outcome == v1::VCS || layer.outcome == v1::LOCAL || layer.outcome == v1::EDITABLE;
     return direct && Compatible(console, layer.outcome) ? layer.outcome : console;
   }
 
@@ -209,7 +231,8 @@ class Outcomes {
   void AddSeen(const PackageObservation& seen) {
     const bool arrived = seen.arrived || seen.built;
     if (!arrived && !seen.failed) return;
-    v1::PackageOutcome outcome = Base(seen.build_dependency ? kBuildDependency : kRuntime, seen.name, seen.version);
+    v1::PackageOutcome outcome =
+        Base(seen.build_dependency ? kBuildDependency : kRuntime, seen.name, seen.version);
     AddConsole(seen, &outcome);
     if (seen.failed && !seen.arrived) {
       outcome.set_outcome(v1::OUTCOME_FAILED);
@@ -225,7 +248,8 @@ class Outcomes {
       outcome.set_outcome(OutcomeOfConsole(seen));
       // setup.py install leaves an egg-info, `pip wheel` a file, a build environment nothing.
       // Where the layer has no dist-info at all it is no witness: the step failed later, or a cache mount.
-      if (!infos_.empty() && seen.arrived && !seen.only_saved && !seen.legacy_install && !seen.build_dependency) {
+      if (!infos_.empty() && seen.arrived && !seen.only_saved && !seen.legacy_install &&
+          !seen.build_dependency) {
         outcome.set_conflict("console: installed; layer: no dist-info");
       }
     }
@@ -242,8 +266,8 @@ class Outcomes {
 
 }  // namespace
 
-std::vector<v1::PackageOutcome> DerivePackages(absl::Span<const ConsoleLine> lines, absl::Span<const v1::DistInfo> infos,
-                                               bool emulated) {
+std::vector<v1::PackageOutcome> DerivePackages(absl::Span<const ConsoleLine> lines,
+                                               absl::Span<const v1::DistInfo> infos, bool emulated) {
   return Outcomes(ParsePackageConsole(lines), infos, emulated).Derive();
 }
 

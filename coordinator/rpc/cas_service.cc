@@ -84,8 +84,10 @@ grpc::Status CasService::BatchUpdateBlobs(grpc::ServerContext* context,
                                           reapi::BatchUpdateBlobsResponse* response) {
   if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
   if (auto status = CheckFunction(request->digest_function()); !status.ok()) return ToGrpc(status);
-  auto status = CheckBatch(request->requests(),
-                           [](const auto& blob) { return static_cast<int64_t>(blob.data().size()); });
+  auto status = CheckBatch(request->requests(), [](const auto& blob) {
+    // Also what compressed data unfolds to.
+    return std::max(static_cast<int64_t>(blob.data().size()), blob.digest().size_bytes());
+  });
   if (!status.ok()) return ToGrpc(status);
   std::vector<std::pair<Digest, std::string>> good;
   std::vector<int> places;

@@ -113,7 +113,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ListenOptions&
   umask(previous);
   if (server->server_ == nullptr || (!options.tcp_address.empty() && server->tcp_port_ == 0)) {
     return absl::UnavailableError(fmt::format(
-        "cannot listen on {}{}{}", options.unix_socket,
+        "cannot listen on {}{}{} (is another coordinator running?)", options.unix_socket,
         options.unix_socket.empty() || options.tcp_address.empty() ? "" : " and ", options.tcp_address));
   }
   return server;

@@ -121,7 +121,7 @@ class CommandsTest : public testing::Test {
   }
   Json OutJson() {
     const auto json = ParseJson(env_.out);
-    EXPECT_OK(json) << env_.out;
+    EXPECT_OK(json);
     return json.ok() ? *json : Json();
   }
 
@@ -152,6 +152,18 @@ TEST_F(CommandsTest, BuildSendsTheContextAndPrintsTheReport) {
   EXPECT_GE(coordinator_.submitted.idempotency_key().size(), 16u);
   EXPECT_TRUE(coordinator_.blobs().Has(FromProto(submission.recipe().context_root())));
   EXPECT_TRUE(coordinator_.blobs().Has(DigestOf("app")));
+}
+
+TEST_F(CommandsTest, FlagsMayBeRepeatedAndStandBeforeTheContext) {
+  BuildSucceeds();
+  EXPECT_EQ(Run({"build", "-t", "a:1", "-t", "b:2", "--platform", "linux/amd64", "--platform", "linux/arm64,linux/arm/v7",
+                 "--build-arg", "A=1", "--build-arg", "B=2", folder_.Path("context")}),
+            0)
+      << env_.err();
+  const v1::BuildSubmission& submission = coordinator_.submitted.submission();
+  EXPECT_EQ(submission.options().tags_size(), 2);
+  EXPECT_EQ(submission.options().platforms_size(), 3);
+  EXPECT_EQ(submission.recipe().build_arguments_size(), 2);
 }
 
 TEST_F(CommandsTest, QuietPrintsOnlyTheDigest) {

@@ -152,7 +152,9 @@ TEST_F(ContextScanTest, IgnoredFoldersAreNotEnteredUnlessAnExceptionMayBeBelow) 
   options_.ignore = &*rules;
   // A folder that must not be entered: reading it would fail.
   const bool root = geteuid() == 0;
-  if (!root) ASSERT_EQ(chmod(folder_.Path("out").c_str(), 0), 0);
+  if (!root) {
+    ASSERT_EQ(chmod(folder_.Path("out").c_str(), 0), 0);
+  }
   const ScannedContext context = Scan();
   EXPECT_THAT(Paths(context), ElementsAre("docs/public/y", "keep"));
   EXPECT_FALSE(Folder(context, {"out"}));

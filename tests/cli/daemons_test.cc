@@ -19,7 +19,7 @@ class DaemonsTest : public testing::Test {
  protected:
   DaemonsTest() : folder_(*TemporaryFolder::Create()) {}
   ~DaemonsTest() override {
-    for (const std::string& name : {"sleeper", "stubborn"}) (void)StopDaemon(Spec(name, "").PidFile(), absl::ZeroDuration());
+    for (const char* name : {"sleeper", "stubborn"}) (void)StopDaemon(Spec(name, "").PidFile(), absl::ZeroDuration());
   }
   DaemonSpec Spec(const std::string& name, const std::string& script) {
     return {name, {"/bin/sh", "-c", script}, folder_.Path("run")};
@@ -103,7 +103,8 @@ TEST(DoctorTest, BinfmtNeedsItsFlags) {
 
 TEST(DoctorTest, EveryLineThatIsNotOkSaysHowToFixIt) {
   for (const Check& check : CheckMachine("crossmill-test-nobody", geteuid() == 0, "/nonexistent/data", "/usr/bin")) {
-    if (check.level != CheckLevel::kOk) EXPECT_NE(check.fix, "") << check.name;
+    if (check.level == CheckLevel::kOk) continue;
+    EXPECT_NE(check.fix, "") << check.name;
   }
   const std::string text = RenderChecks({{CheckLevel::kOk, "kernel", "6.1", ""}, {CheckLevel::kFail, "disk", "full", "free some"}}, {});
   EXPECT_EQ(text, "ok    kernel: 6.1\nfail  disk: full\n      fix: free some\n");

@@ -125,6 +125,7 @@ inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1
     witness->set_host_name("tower");
     witness->mutable_layer()->mutable_tar()->set_hash(Hash(digit));
     witness->mutable_layer()->mutable_manifest()->set_hash(Hash(digit));
+    witness->mutable_layer()->mutable_manifest()->set_size_bytes(100);
     witness->set_finished_at(kSampleStart + 40'000'000'000);
   }
   for (int i = 0; i < 12; ++i) {

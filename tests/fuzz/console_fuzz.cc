@@ -1,5 +1,5 @@
-// Any bytes as the console of a RUN step, cut into pieces anywhere: no crash, bounded results, and the pieces do not
-// matter.
+// Any bytes as the console of a RUN step, cut into pieces anywhere: no crash, bounded results, and the pieces
+// do not matter.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

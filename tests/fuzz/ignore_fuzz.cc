@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // A path that is visible below a hidden folder must be reachable by walking.
   for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string folder = path.substr(0, slash);
-    if (!hidden && slash + 1 < path.size() && rules->Excluding(folder) && !rules->MayHaveExceptionBelow(folder)) {
+    if (!hidden && slash + 1 < path.size() && rules->Excluding(folder) &&
+        !rules->MayHaveExceptionBelow(folder)) {
       std::abort();
     }
   }

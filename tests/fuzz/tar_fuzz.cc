@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   while (true) {
     auto entry = reader.Next();
     if (!entry.ok() || !entry->has_value()) break;
-    if (!crossmill::oci::CheckPath((*entry)->path).ok() || (*entry)->mode > 07777 || (*entry)->size < 0) std::abort();
+    if (!crossmill::oci::CheckPath((*entry)->path).ok() || (*entry)->mode > 07777 || (*entry)->size < 0)
+      std::abort();
     // Every second entry is skipped instead of read.
     read_content = !read_content;
     while (read_content) {

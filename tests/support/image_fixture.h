@@ -16,11 +16,8 @@ namespace crossmill::coordinator {
 // A registry that knows no image.
 class EmptySource final : public ImageSource {
  public:
-  absl::StatusOr<ImageDocument> GetDocument(const oci::Reference& reference) override {
+  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore&, const oci::PullOptions&) override {
     return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
-  }
-  absl::Status GetBlob(const oci::Reference&, const Digest& digest, BlobWriter&) override {
-    return absl::NotFoundError(ToString(digest));
   }
 };
 

@@ -35,12 +35,14 @@ class DistInfoTest : public testing::Test {
   std::vector<std::string> changed_;
 };
 
-constexpr char kMetadata[] = "Metadata-Version: 2.1\nName: Six\nVersion: 1.17.0\nSummary: x\n y: z\n\nName: body\n";
+constexpr char kMetadata[] =
+    "Metadata-Version: 2.1\nName: Six\nVersion: 1.17.0\nSummary: x\n y: z\n\nName: body\n";
 
 TEST_F(DistInfoTest, EveryFileOfACompleteFolderIsRead) {
   const std::string folder = "root/.local/lib/python3.11/site-packages/six-1.17.0.dist-info/";
   Write(folder + "METADATA", kMetadata);
-  Write(folder + "WHEEL", "Wheel-Version: 1.0\r\nGenerator: bdist_wheel (0.41)\r\nTag: py2-none-any\r\nTag: py3-none-any\r\n");
+  Write(folder + "WHEEL",
+        "Wheel-Version: 1.0\r\nGenerator: bdist_wheel (0.41)\r\nTag: py2-none-any\r\nTag: py3-none-any\r\n");
   Write(folder + "INSTALLER", "pip\n");
   Write(folder + "direct_url.json", "{\"url\": \"file:///x\"}");
   Write(folder + "uv_build.json", "{}");
@@ -86,7 +88,8 @@ TEST_F(DistInfoTest, LinksLeadNowhere) {
   // A file that is a link, a folder that is one, and a folder on the way that is one.
   ASSERT_OK(MakeFolders(root_ + "/file-1.dist-info"));
   ASSERT_EQ(symlink("../../secret", (root_ + "/file-1.dist-info/METADATA").c_str()), 0);
-  ASSERT_EQ(symlink(folder_->Path("outside-1.dist-info").c_str(), (root_ + "/folder-1.dist-info").c_str()), 0);
+  ASSERT_EQ(symlink(folder_->Path("outside-1.dist-info").c_str(), (root_ + "/folder-1.dist-info").c_str()),
+            0);
   ASSERT_EQ(symlink("..", (root_ + "/up").c_str()), 0);
   changed_ = {"file-1.dist-info/METADATA", "folder-1.dist-info/METADATA", "up/outside-1.dist-info/METADATA",
               "../outside-1.dist-info/METADATA"};

@@ -88,7 +88,8 @@ TEST(ImageTest, PlatformIsSelectedWithItsUsualVariants) {
   auto missing = SelectPlatform(index, MakePlatform("linux", "s390x"));
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(Sv(missing.status().message()),
-            "the image has no platform linux/s390x; it has linux/amd64, linux/arm64/v8, linux/arm/v6, linux/arm/v7");
+            "the image has no platform linux/s390x; it has linux/amd64, linux/arm64/v8, linux/arm/v6, "
+            "linux/arm/v7");
 }
 
 TEST(ImageTest, TimesAreWholeSecondsInUtc) {
@@ -103,7 +104,8 @@ TEST(ImageTest, FinishedConfigHasLayersAndTimes) {
       {"created":"2001-09-09T01:46:40Z","created_by":"base"},
       {"created_by":"RUN a"},{"created_by":"ENV A=1","empty_layer":true},{"created_by":"COPY b"}]})";
   const std::vector<Digest> layers = {DigestOf("base"), DigestOf("a"), DigestOf("b")};
-  auto finished = FinishImageConfig(planned, layers, 1'000'000'000, std::vector<int64_t>{1'000'000'001, 1'000'000'002});
+  auto finished =
+      FinishImageConfig(planned, layers, 1'000'000'000, std::vector<int64_t>{1'000'000'001, 1'000'000'002});
   ASSERT_OK(finished);
   ExpectGolden(std::string(CROSSMILL_GOLDEN_FOLDER) + "/images", "finished_config.json",
                WriteJsonPretty(*ParseJson(*finished)) + "\n");
@@ -116,8 +118,9 @@ TEST(ImageTest, FinishedConfigHasLayersAndTimes) {
 
 TEST(ImageTest, BaseWithoutHistoryGetsEntriesForItsLayers) {
   const std::vector<Digest> layers = {DigestOf("base"), DigestOf("a")};
-  auto finished = FinishImageConfig(R"({"architecture":"amd64","os":"linux","history":[{"created_by":"RUN a"}]})",
-                                    layers, 5, std::vector<int64_t>{6});
+  auto finished =
+      FinishImageConfig(R"({"architecture":"amd64","os":"linux","history":[{"created_by":"RUN a"}]})", layers,
+                        5, std::vector<int64_t>{6});
   ASSERT_OK(finished);
   const Json json = *ParseJson(*finished);
   ASSERT_EQ(json["history"].size(), 2u);
@@ -129,7 +132,8 @@ TEST(ImageTest, HistoryThatDoesNotFitIsRefused) {
   const std::string planned = R"({"architecture":"amd64","os":"linux","history":[{"created_by":"RUN a"}]})";
   EXPECT_FALSE(FinishImageConfig(planned, {}, 5, {}).ok());
   EXPECT_FALSE(FinishImageConfig(planned, std::vector<Digest>{DigestOf("a"), DigestOf("b")}, 5,
-                                 std::vector<int64_t>{6, 7}).ok());
+                                 std::vector<int64_t>{6, 7})
+                   .ok());
 }
 
 TEST(ImageTest, ConfigWithoutWhatIsNeededIsRefused) {

@@ -19,7 +19,8 @@ TEST(LayerTest, AllTypesHaveTheGoldenBytes) {
   const auto [tar, manifest] = WriteLayer(SampleTree());
   ExpectGolden(kGolden, "all_types.manifest", manifest.Serialize());
   ExpectGolden(kGolden, "all_types.sha256",
-               fmt::format("tar {}\nmanifest {}\n", ToString(DigestOf(tar)), ToString(DigestOf(manifest.Serialize()))));
+               fmt::format("tar {}\nmanifest {}\n", ToString(DigestOf(tar)),
+                           ToString(DigestOf(manifest.Serialize()))));
 }
 
 TEST(LayerTest, EmptyLayerIsTwoZeroBlocks) {
@@ -101,7 +102,8 @@ for m in tarfile.open(sys.argv[1], errors='surrogateescape'):
   ASSERT_OK(gnu);
   EXPECT_EQ(gnu->exit_code, 0);
   EXPECT_EQ(gnu->stderr_text, "");
-  EXPECT_EQ(static_cast<size_t>(std::count(gnu->stdout_text.begin(), gnu->stdout_text.end(), '\n')), tree.size());
+  EXPECT_EQ(static_cast<size_t>(std::count(gnu->stdout_text.begin(), gnu->stdout_text.end(), '\n')),
+            tree.size());
 }
 
 // Adds the entries; the status of the last one.
@@ -149,8 +151,9 @@ TEST(LayerTest, WhiteoutNamesAreReserved) {
 TEST(LayerTest, HardLinkFollowsItsTarget) {
   ExpectRefused({Special("b", EntryType::kHardLink, "a")}, "no such entry");
   ExpectRefused({Folder("a"), Special("b", EntryType::kHardLink, "a", 0755)}, "target is a directory");
-  ExpectRefused({File("a", ""), Special("b", EntryType::kHardLink, "a"), Special("c", EntryType::kHardLink, "b")},
-                "target is a hard link");
+  ExpectRefused(
+      {File("a", ""), Special("b", EntryType::kHardLink, "a"), Special("c", EntryType::kHardLink, "b")},
+      "target is a hard link");
   ExpectRefused({File("a", "", 0600), Special("b", EntryType::kHardLink, "a")}, "differ");
   EXPECT_OK(AddAll({Special("a", EntryType::kFifo), Special("b", EntryType::kHardLink, "a")}));
 }
@@ -211,32 +214,32 @@ TEST(LayerManifestTest, OnlyTheCanonicalFormParses) {
   EXPECT_OK(parse("f 0644 0 0 1 5 " + hash + " a\n"));
   EXPECT_OK(parse("w 0000 0 0 0 5 - a\n"));
   const std::vector<std::string> bad = {
-           "f 644 0 0 1 5 " + hash + " a\n",                        // Mode without its zero.
-           "f 0644 00 0 1 5 " + hash + " a\n",                      // Leading zero.
-           "f 0644 0 0 1 5 " + hash + " a",                         // No line end.
-           "f 0644 0 0 1 5 " + hash + " a \n",                      // Trailing space.
-           "f 0644 0 0 1 5 - a\n",                                  // File without digest.
-           "d 0755 0 0 0 5 " + hash + " a\n",                       // Directory with one.
-           "f 0644 0 0 1 5 " + std::string(64, 'A') + " a\n",       // Upper case.
-           "f 0644 0 0 1 5 " + hash + " \\x61\n",                   // Needless escape.
-           "f 0644 0 0 1 5 " + hash + " \\xFF\n",                   // Upper-case escape.
-           "f 0644 0 0 1 5 " + hash + " \xff\n",                    // Missing escape.
-           "f 0644 0 0 -1 5 " + hash + " a\n",                      // Negative size.
-           "f 0644 0 0 1 -5 " + hash + " a\n",                      // Negative time.
-           "f 0644 4294967296 0 1 5 " + hash + " a\n",              // Owner over 32 bits.
-           "l 0777 0 0 0 5 - a\n",                                  // Symlink without target.
-           "c 0644 0 0 0 5 - a\n",                                  // Device without numbers.
-           "f 0644 0 0 1 5 " + hash + " a -> b\n",                  // File with a target.
-           "d 0755 0 0 0 5 - a xattr\n",                            // No xattr after the word.
-           "d 0755 0 0 0 5 - a xattr user.b= user.a=\n",            // Unsorted.
-           "d 0755 0 0 0 5 - a xattr user.a= user.a=\n",            // Twice.
-           "d 0755 0 0 0 5 - a xattr user.a=YQ\n",                  // Base64 without padding.
-           "w 0644 0 0 0 5 - a\n",                                  // Whiteout with metadata.
-           "w 0000 0 0 0 5 - a xattr user.a=\n",                    //
-           "s 0644 0 0 0 5 - a\n",                                  // Unknown type.
-           "d 0755 0 0 0 5 - ../a\n",                               //
-           "d 0755 0 0 0 5 - b\nd 0755 0 0 0 5 - a\n",              // Disorder.
-           "\n",
+      "f 644 0 0 1 5 " + hash + " a\n",                   // Mode without its zero.
+      "f 0644 00 0 1 5 " + hash + " a\n",                 // Leading zero.
+      "f 0644 0 0 1 5 " + hash + " a",                    // No line end.
+      "f 0644 0 0 1 5 " + hash + " a \n",                 // Trailing space.
+      "f 0644 0 0 1 5 - a\n",                             // File without digest.
+      "d 0755 0 0 0 5 " + hash + " a\n",                  // Directory with one.
+      "f 0644 0 0 1 5 " + std::string(64, 'A') + " a\n",  // Upper case.
+      "f 0644 0 0 1 5 " + hash + " \\x61\n",              // Needless escape.
+      "f 0644 0 0 1 5 " + hash + " \\xFF\n",              // Upper-case escape.
+      "f 0644 0 0 1 5 " + hash + " \xff\n",               // Missing escape.
+      "f 0644 0 0 -1 5 " + hash + " a\n",                 // Negative size.
+      "f 0644 0 0 1 -5 " + hash + " a\n",                 // Negative time.
+      "f 0644 4294967296 0 1 5 " + hash + " a\n",         // Owner over 32 bits.
+      "l 0777 0 0 0 5 - a\n",                             // Symlink without target.
+      "c 0644 0 0 0 5 - a\n",                             // Device without numbers.
+      "f 0644 0 0 1 5 " + hash + " a -> b\n",             // File with a target.
+      "d 0755 0 0 0 5 - a xattr\n",                       // No xattr after the word.
+      "d 0755 0 0 0 5 - a xattr user.b= user.a=\n",       // Unsorted.
+      "d 0755 0 0 0 5 - a xattr user.a= user.a=\n",       // Twice.
+      "d 0755 0 0 0 5 - a xattr user.a=YQ\n",             // Base64 without padding.
+      "w 0644 0 0 0 5 - a\n",                             // Whiteout with metadata.
+      "w 0000 0 0 0 5 - a xattr user.a=\n",               //
+      "s 0644 0 0 0 5 - a\n",                             // Unknown type.
+      "d 0755 0 0 0 5 - ../a\n",                          //
+      "d 0755 0 0 0 5 - b\nd 0755 0 0 0 5 - a\n",         // Disorder.
+      "\n",
   };
   for (const std::string& line : bad) {
     const absl::Status status = parse(line);
@@ -248,7 +251,8 @@ TEST(LayerManifestTest, OnlyTheCanonicalFormParses) {
 }
 
 TEST(PathsTest, ComponentsAreComparedBytewise) {
-  const std::vector<std::string> ordered = {"\x01", " ", "a", "a/a", "a/b", "a/b/c", "a/b!", "a!", "a-", "b", "\x7f", "\x80", "\xff"};
+  const std::vector<std::string> ordered = {"\x01", " ",  "a", "a/a",  "a/b",  "a/b/c", "a/b!",
+                                            "a!",   "a-", "b", "\x7f", "\x80", "\xff"};
   for (size_t i = 0; i < ordered.size(); ++i) {
     for (size_t j = 0; j < ordered.size(); ++j) {
       const int expected = i < j ? -1 : i > j ? 1 : 0;

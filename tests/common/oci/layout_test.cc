@@ -53,7 +53,8 @@ TEST(LayoutTest, WrittenLayoutIsImportedWithItsNames) {
   ASSERT_OK(image);
   EXPECT_EQ(image->root, root);
   EXPECT_EQ(image->media_type, media_type::kOciIndex);
-  EXPECT_EQ(image->names, (std::vector<std::string>{"docker.io/library/app:1", "localhost:5000/team/app:latest"}));
+  EXPECT_EQ(image->names,
+            (std::vector<std::string>{"docker.io/library/app:1", "localhost:5000/team/app:latest"}));
   auto blobs = WalkImage(*other, root);
   ASSERT_OK(blobs);
   EXPECT_EQ(blobs->documents.size(), 3u);
@@ -123,10 +124,18 @@ TEST(LayoutTest, WhatIsNoImageIsRefused) {
   auto store = MakeMemoryBlobStore();
   ExpectInvalid(ImportArchive(SourceOf(Archive({{"readme", "x"}})), *store).status(), "not an image");
   ExpectInvalid(ImportArchive(SourceOf("neither tar nor anything"), *store).status(), "tar");
-  ExpectInvalid(ImportArchive(SourceOf(Archive({{"index.json", "{"}, {"oci-layout", R"({"imageLayoutVersion":"1.0.0"})"}})),
-                              *store).status(), "index.json");
-  ExpectInvalid(ImportArchive(SourceOf(Archive({{"index.json", "{}"}, {"oci-layout", R"({"imageLayoutVersion":"2.0.0"})"}})),
-                              *store).status(), "version 1");
+  ExpectInvalid(
+      ImportArchive(
+          SourceOf(Archive({{"index.json", "{"}, {"oci-layout", R"({"imageLayoutVersion":"1.0.0"})"}})),
+          *store)
+          .status(),
+      "index.json");
+  ExpectInvalid(
+      ImportArchive(
+          SourceOf(Archive({{"index.json", "{}"}, {"oci-layout", R"({"imageLayoutVersion":"2.0.0"})"}})),
+          *store)
+          .status(),
+      "version 1");
   auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
   ExpectInvalid(ImportImage(folder->path(), *store).status(), "not an OCI layout");
@@ -151,7 +160,8 @@ TEST(LayoutTest, OneOfSeveralImagesIsChosenByName) {
   }
   files["index.json"] = WriteImageIndex(index);
   auto other = MakeMemoryBlobStore();
-  ExpectInvalid(ImportArchive(SourceOf(Archive(files)), *other).status(), "several images; choose one by name (amd64, arm64)");
+  ExpectInvalid(ImportArchive(SourceOf(Archive(files)), *other).status(),
+                "several images; choose one by name (amd64, arm64)");
   ImportOptions options;
   options.name = "arm64";
   auto image = ImportArchive(SourceOf(Archive(files)), *other, options);
@@ -171,7 +181,8 @@ TEST(LayoutTest, SkopeoReadsOursAndWeReadItsFormats) {
   ASSERT_OK(WriteFileAtomic(folder->Path("image.tar"), LayoutOf(*store, root, {"app:1"})));
   ASSERT_OK(WriteFileAtomic(folder->Path("index.tar"), LayoutOf(*store, index, {"app:2"})));
 
-  auto inspect = RunCommand({"skopeo", "inspect", "--raw", "oci-archive:" + folder->Path("image.tar") + ":1"});
+  auto inspect =
+      RunCommand({"skopeo", "inspect", "--raw", "oci-archive:" + folder->Path("image.tar") + ":1"});
   ASSERT_OK(inspect);
   ASSERT_EQ(inspect->exit_code, 0) << inspect->stderr_text;
   EXPECT_EQ(DigestOf(inspect->stdout_text), root);
@@ -208,11 +219,13 @@ TEST(LayoutTest, UmociUnpacksOurs) {
   auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
   auto store = MakeMemoryBlobStore();
-  ASSERT_OK(WriteFileAtomic(folder->Path("image.tar"), LayoutOf(*store, PutImage(*store, "amd64"), {"app:1"})));
+  ASSERT_OK(
+      WriteFileAtomic(folder->Path("image.tar"), LayoutOf(*store, PutImage(*store, "amd64"), {"app:1"})));
   ASSERT_OK(MakeFolders(folder->Path("layout")));
-  ASSERT_EQ(RunCommand({"tar", "-xf", folder->Path("image.tar"), "-C", folder->Path("layout")})->exit_code, 0);
-  auto unpack = RunCommand({"umoci", "unpack", "--rootless", "--image", folder->Path("layout") + ":1",
-                            folder->Path("bundle")});
+  ASSERT_EQ(RunCommand({"tar", "-xf", folder->Path("image.tar"), "-C", folder->Path("layout")})->exit_code,
+            0);
+  auto unpack = RunCommand(
+      {"umoci", "unpack", "--rootless", "--image", folder->Path("layout") + ":1", folder->Path("bundle")});
   ASSERT_OK(unpack);
   ASSERT_EQ(unpack->exit_code, 0) << unpack->stderr_text;
   const std::string root = folder->Path("bundle/rootfs");

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "common/base/digest.h"
-
 #include "tests/common/oci/sample_tree.h"
 
 namespace crossmill::oci {
@@ -16,17 +15,19 @@ std::vector<v1::PathDifference> Diff(const std::vector<SampleEntry>& a, const st
   return differences;
 }
 
-TEST(ManifestDiffTest, EqualManifestsDifferInNothing) { EXPECT_TRUE(Diff(SampleTree(), SampleTree()).empty()); }
+TEST(ManifestDiffTest, EqualManifestsDifferInNothing) {
+  EXPECT_TRUE(Diff(SampleTree(), SampleTree()).empty());
+}
 
 TEST(ManifestDiffTest, EachPathIsNamedOnceWithItsGravestKind) {
   SampleEntry later = File("time", "t");
   later.entry.mtime += 7;
   SampleEntry both = File("both", "two", 0600);
   both.entry.mtime += 7;
-  const auto differences =
-      Diff({File("both", "one"), File("content", "one"), File("first", ""), File("meta", "m"), File("same", "s"),
-            File("time", "t")},
-           {both, File("content", "two"), File("meta", "m", 0600), File("same", "s"), File("second", ""), later});
+  const auto differences = Diff(
+      {File("both", "one"), File("content", "one"), File("first", ""), File("meta", "m"), File("same", "s"),
+       File("time", "t")},
+      {both, File("content", "two"), File("meta", "m", 0600), File("same", "s"), File("second", ""), later});
   ASSERT_EQ(differences.size(), 6u);
   EXPECT_EQ(differences[0].path(), "both");
   EXPECT_EQ(differences[0].kind(), v1::PathDifference::CONTENT);
@@ -55,7 +56,8 @@ TEST(ManifestDiffTest, MetadataSaysWhatDiffers) {
   const auto owner = Diff({a}, {b});
   ASSERT_EQ(owner.size(), 1u);
   EXPECT_EQ(owner[0].detail(),
-            "owner 0:0 != 1:0, xattr user.a only in the first, xattr user.b differs, xattr user.c only in the second");
+            "owner 0:0 != 1:0, xattr user.a only in the first, xattr user.b differs, xattr user.c only in "
+            "the second");
   const auto type = Diff({File("x", "")}, {Special("x", EntryType::kSymlink, "y")});
   ASSERT_EQ(type.size(), 1u);
   EXPECT_EQ(type[0].kind(), v1::PathDifference::METADATA);

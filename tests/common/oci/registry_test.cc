@@ -34,8 +34,11 @@ class RegistryTest : public testing::Test {
 
   std::string BlobUrl(const Digest& digest) { return "GET https://r.example/v2/app/blobs/" + digest.Oci(); }
 
-  static FakeAnswer Manifest(std::string bytes) { return {200, {{"content-type", "x"}}, std::move(bytes), {}}; }
-  static FakeAnswer Status(int status, std::map<std::string, std::string> headers = {}, std::string body = "") {
+  static FakeAnswer Manifest(std::string bytes) {
+    return {200, {{"content-type", "x"}}, std::move(bytes), {}};
+  }
+  static FakeAnswer Status(int status, std::map<std::string, std::string> headers = {},
+                           std::string body = "") {
     return {status, std::move(headers), std::move(body), {}};
   }
   static FakeAnswer Broken(int status, std::string body, std::map<std::string, std::string> headers = {}) {
@@ -70,11 +73,13 @@ TEST_F(RegistryTest, ManifestByTagAndByDigest) {
 TEST_F(RegistryTest, ManifestWithAnotherDigestIsRefused) {
   const std::string other = DigestOf("other").Oci();
   http_.Answer("GET https://r.example/v2/app/manifests/" + other, Manifest(manifest_));
-  http_.Answer("GET https://r.example/v2/app/manifests/1", {200, {{"docker-content-digest", other}}, manifest_, {}});
+  http_.Answer("GET https://r.example/v2/app/manifests/1",
+               {200, {{"docker-content-digest", other}}, manifest_, {}});
   RegistryClient client(http_, Options());
-  ExpectError(client.GetManifest(*ParseReference("r.example/app@" + other)).status(), absl::StatusCode::kDataLoss,
-              "registry r.example, repository app: manifest");
-  ExpectError(client.GetManifest(*ParseReference("r.example/app:1")).status(), absl::StatusCode::kDataLoss, "digest");
+  ExpectError(client.GetManifest(*ParseReference("r.example/app@" + other)).status(),
+              absl::StatusCode::kDataLoss, "registry r.example, repository app: manifest");
+  ExpectError(client.GetManifest(*ParseReference("r.example/app:1")).status(), absl::StatusCode::kDataLoss,
+              "digest");
 }
 
 TEST_F(RegistryTest, UnknownTagIsNotFoundWithAdvice) {
@@ -162,15 +167,17 @@ TEST_F(RegistryTest, PasswordIsNotSentUnencryptedToATokenServer) {
   RegistryOptions options = Options();
   options.credentials = *CredentialFile::Parse(R"({"auths":{"r.example":{"username":"u","password":"p"}}})");
   RegistryClient client(http_, options);
-  ExpectError(client.GetManifest(*ParseReference("r.example/app:1")).status(), absl::StatusCode::kPermissionDenied,
-              "unencrypted");
+  ExpectError(client.GetManifest(*ParseReference("r.example/app:1")).status(),
+              absl::StatusCode::kPermissionDenied, "unencrypted");
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
 TEST_F(RegistryTest, BrokenBlobIsResumedByRange) {
   http_.Answer(BlobUrl(digest_), Broken(200, blob_.substr(0, 700)));
-  http_.Answer(BlobUrl(digest_), Broken(206, blob_.substr(700, 600), {{"content-range", "bytes 700-1999/2000"}}));
-  http_.Answer(BlobUrl(digest_), Status(206, {{"content-range", "bytes 1300-1999/2000"}}, blob_.substr(1300)));
+  http_.Answer(BlobUrl(digest_),
+               Broken(206, blob_.substr(700, 600), {{"content-range", "bytes 700-1999/2000"}}));
+  http_.Answer(BlobUrl(digest_),
+               Status(206, {{"content-range", "bytes 1300-1999/2000"}}, blob_.substr(1300)));
   RegistryClient client(http_, Options());
   auto blob = GetBlob(client, "r.example/app:1", digest_);
   ASSERT_OK(blob);
@@ -188,7 +195,8 @@ TEST_F(RegistryTest, ServerThatIgnoresRangeIsReadFromTheBeginning) {
 
 TEST_F(RegistryTest, ShortAnswerIsABrokenConnection) {
   http_.Answer(BlobUrl(digest_), Status(200, {}, blob_.substr(0, 1500)));
-  http_.Answer(BlobUrl(digest_), Status(206, {{"content-range", "bytes 1500-1999/2000"}}, blob_.substr(1500)));
+  http_.Answer(BlobUrl(digest_),
+               Status(206, {{"content-range", "bytes 1500-1999/2000"}}, blob_.substr(1500)));
   RegistryClient client(http_, Options());
   EXPECT_EQ(*GetBlob(client, "r.example/app:1", digest_), blob_);
 }
@@ -197,7 +205,8 @@ TEST_F(RegistryTest, WrongRangeIsNotUsed) {
   http_.Answer(BlobUrl(digest_), Broken(200, blob_.substr(0, 700)));
   http_.Answer(BlobUrl(digest_), Status(206, {{"content-range", "bytes 0-1999/2000"}}, blob_));
   RegistryClient client(http_, Options());
-  ExpectError(GetBlob(client, "r.example/app:1", digest_).status(), absl::StatusCode::kUnavailable, "bytes from 700");
+  ExpectError(GetBlob(client, "r.example/app:1", digest_).status(), absl::StatusCode::kUnavailable,
+              "bytes from 700");
 }
 
 TEST_F(RegistryTest, BlobThatLiesIsDataLoss) {
@@ -221,8 +230,8 @@ TEST_F(RegistryTest, FullDiskIsNotRetried) {
   http_.Answer(BlobUrl(digest_), Status(200, {}, blob_));
   RegistryClient client(http_, Options());
   FullWriter writer;
-  ExpectError(client.GetBlob(*ParseReference("r.example/app"), digest_, writer), absl::StatusCode::kResourceExhausted,
-              "disk full");
+  ExpectError(client.GetBlob(*ParseReference("r.example/app"), digest_, writer),
+              absl::StatusCode::kResourceExhausted, "disk full");
   EXPECT_EQ(http_.requests().size(), 1u);
 }
 
@@ -232,7 +241,8 @@ TEST_F(RegistryTest, MirrorsAreAskedFirstAndTheRegistryLast) {
   http_.Answer("GET https://second.example/v2/app/manifests/1", Status(500));
   http_.Answer("GET https://r.example/v2/app/manifests/1", Manifest(manifest_));
   // A blob that breaks at the mirror goes on at the registry.
-  http_.Answer("GET http://mirror:5000/prefix/v2/app/blobs/" + digest_.Oci(), Broken(200, blob_.substr(0, 600)));
+  http_.Answer("GET http://mirror:5000/prefix/v2/app/blobs/" + digest_.Oci(),
+               Broken(200, blob_.substr(0, 600)));
   http_.Answer("GET http://mirror:5000/prefix/v2/app/blobs/" + digest_.Oci(), Status(404));
   http_.Answer(BlobUrl(digest_), Status(206, {{"content-range", "bytes 600-1999/2000"}}, blob_.substr(600)));
   RegistryClient client(http_, options);
@@ -245,13 +255,13 @@ TEST_F(RegistryTest, PlainHttpIsForLoopbackAndWhatIsNamed) {
   RegistryOptions options = Options();
   options.plain_http = {"lan:5000"};
   RegistryClient client(http_, options);
-  for (const auto& [name, url] : std::map<std::string, std::string>{
-           {"localhost:5000/app", "http://localhost:5000/"},
-           {"127.0.0.1:5000/app", "http://127.0.0.1:5000/"},
-           {"[::1]:5000/app", "http://[::1]:5000/"},
-           {"lan:5000/app", "http://lan:5000/"},
-           {"lan:5001/app", "https://lan:5001/"},
-           {"r.example/app", "https://r.example/"}}) {
+  for (const auto& [name, url] :
+       std::map<std::string, std::string>{{"localhost:5000/app", "http://localhost:5000/"},
+                                          {"127.0.0.1:5000/app", "http://127.0.0.1:5000/"},
+                                          {"[::1]:5000/app", "http://[::1]:5000/"},
+                                          {"lan:5000/app", "http://lan:5000/"},
+                                          {"lan:5001/app", "https://lan:5001/"},
+                                          {"r.example/app", "https://r.example/"}}) {
     EXPECT_FALSE(client.GetManifest(*ParseReference(name)).ok());
     EXPECT_TRUE(http_.requests().back().url.starts_with(url)) << http_.requests().back().url;
   }
@@ -284,7 +294,8 @@ TEST_F(RegistryTest, PullTakesOnlyThePlatformsAskedForAndWhatIsMissing) {
 }
 
 TEST(RegistryAuthTest, ChallengesAreParsed) {
-  auto bearer = ParseChallenge(R"(Negotiate, Bearer realm="https://a/t,x",service="say \"hi\"", scope=plain)");
+  auto bearer =
+      ParseChallenge(R"(Negotiate, Bearer realm="https://a/t,x",service="say \"hi\"", scope=plain)");
   ASSERT_TRUE(bearer.has_value());
   EXPECT_EQ(bearer->scheme, "bearer");
   EXPECT_EQ(bearer->parameters["realm"], "https://a/t,x");

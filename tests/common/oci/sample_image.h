@@ -34,7 +34,8 @@ inline Digest PutImage(BlobStore& store, const std::string& architecture, size_t
   // Device nodes are left out: unpacking them needs privileges.
   const std::vector<std::vector<SampleEntry>> trees = {
       {Folder("bin"), File("bin/sh", "#!"), Special("bin/sh2", EntryType::kHardLink, "bin/sh")},
-      {Folder("bin"), Whiteout("bin/sh"), Folder("etc"), File("etc/arch", architecture), File("etc/noise", noise)}};
+      {Folder("bin"), Whiteout("bin/sh"), Folder("etc"), File("etc/arch", architecture),
+       File("etc/noise", noise)}};
   ImageManifest manifest;
   std::vector<Digest> diff_ids;
   for (const std::vector<SampleEntry>& tree : trees) {
@@ -69,7 +70,8 @@ inline Digest PutIndex(BlobStore& store, size_t padding = 0) {
   return *store.PutBytes(WriteImageIndex(index));
 }
 
-inline std::string LayoutOf(BlobStore& store, const Digest& root, const std::vector<std::string>& names = {}) {
+inline std::string LayoutOf(BlobStore& store, const Digest& root,
+                            const std::vector<std::string>& names = {}) {
   std::string tar;
   EXPECT_OK(WriteLayout(store, root, names, AppendTo(&tar)));
   return tar;

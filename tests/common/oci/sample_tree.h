@@ -56,8 +56,10 @@ inline std::vector<SampleEntry> SampleTree() {
   tree.push_back(Whiteout("bin/removed"));
   tree.push_back(File("bin/setuid", "#!/bin/sh\n", 04755));
   SampleEntry ping = File("bin/zping", std::string(513, 'p'), 0755);
-  ping.entry.xattrs["security.capability"] = std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00"
-                                                         "\x00\x00\x00\x00\x00\x00", 20);
+  ping.entry.xattrs["security.capability"] = std::string(
+      "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00"
+      "\x00\x00\x00\x00\x00\x00",
+      20);
   ping.entry.xattrs["user.empty"] = "";
   ping.entry.xattrs["user.text with space"] = "a = b\n";
   tree.push_back(ping);
@@ -103,7 +105,9 @@ inline std::vector<SampleEntry> SampleTree() {
   tree.push_back(File("\xf0zzz", "last"));
   // "zz" removed is ".wh.zz" in the tar and sorts there.
   std::stable_sort(tree.begin(), tree.end(), [](const SampleEntry& a, const SampleEntry& b) {
-    const auto path = [](const SampleEntry& s) { return s.whiteout ? WhiteoutPath(s.entry.path) : s.entry.path; };
+    const auto path = [](const SampleEntry& s) {
+      return s.whiteout ? WhiteoutPath(s.entry.path) : s.entry.path;
+    };
     return ComparePaths(path(a), path(b)) < 0;
   });
   return tree;

@@ -18,7 +18,8 @@ std::string Block(std::string_view name, char type, int64_t size, std::string_vi
   std::string block(ustar::kBlock, '\0');
   name.copy(block.data(), ustar::kName.length);
   link.copy(block.data() + ustar::kLink.position, ustar::kLink.length);
-  for (const ustar::Field field : {ustar::kUid, ustar::kGid, ustar::kMtime}) ustar::PutOctal(block.data(), field, 0);
+  for (const ustar::Field field : {ustar::kUid, ustar::kGid, ustar::kMtime})
+    ustar::PutOctal(block.data(), field, 0);
   ustar::PutOctal(block.data(), ustar::kMode, 0644);
   ustar::PutOctal(block.data(), ustar::kSize, size);
   block[ustar::kType] = type;
@@ -155,9 +156,9 @@ TEST(TarReaderTest, PaxRecordsOverrideAndGlobalOnesLast) {
 }
 
 TEST(TarReaderTest, MalformedExtendedHeadersAreRefused) {
-  for (const std::string& records : std::vector<std::string>{
-           "x", "99 path=a\n", "0 path=a\n", "-5 path=a\n", "9 path=a", "5 a\n\n", "4 =\n", "11 path=ab\n9",
-           "18446744073709551616 path=a\n", " 9 path=a\n"}) {
+  for (const std::string& records :
+       std::vector<std::string>{"x", "99 path=a\n", "0 path=a\n", "-5 path=a\n", "9 path=a", "5 a\n\n",
+                                "4 =\n", "11 path=ab\n9", "18446744073709551616 path=a\n", " 9 path=a\n"}) {
     ExpectMalformed(WithPax('x', records), "pax record");
   }
   ExpectMalformed(WithPax('x', std::string("10 path=a\0\n", 11).replace(0, 2, "11")), "NUL");

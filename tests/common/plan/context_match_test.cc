@@ -172,7 +172,8 @@ TEST(ContextMatchTest, MissingSourceIsNamed) {
   EXPECT_EQ(context.Names("/src/nope/x"), "NOT_FOUND: 'src/nope/x' is not in the context (only 'src' is)");
   EXPECT_EQ(context.Names("/app.py/x"), "NOT_FOUND: 'app.py/x' is not in the context (only 'app.py' is)");
   EXPECT_EQ(context.Names("/dangling"), "NOT_FOUND: 'dangling' is not in the context");
-  EXPECT_EQ(context.Names("/dang*"), "NOT_FOUND: 'dangling' is a link to something that is not in the context");
+  EXPECT_EQ(context.Names("/dang*"),
+            "NOT_FOUND: 'dangling' is a link to something that is not in the context");
 }
 
 TEST(ContextMatchTest, ParentsKeepThePathFromThePivotOn) {
@@ -180,14 +181,17 @@ TEST(ContextMatchTest, ParentsKeepThePathFromThePivotOn) {
   EXPECT_EQ(context.Names("/src/lib/l.c", true), "src/lib/l.c=src/lib/l.c");
   EXPECT_EQ(context.Names("/src/./lib/l.c", true), "src/lib/l.c=lib/l.c");
   EXPECT_EQ(context.Names("/src/./lib", true), "src/lib=lib/");
-  EXPECT_EQ(context.Names("/**/*.c", true), "src/lib/deep/x.c=src/lib/deep/x.c src/lib/l.c=src/lib/l.c "
-                                            "src/main.c=src/main.c");
-  EXPECT_EQ(context.Names("/src/./**/*.c", true), "src/lib/deep/x.c=lib/deep/x.c src/lib/l.c=lib/l.c src/main.c=main.c");
+  EXPECT_EQ(context.Names("/**/*.c", true),
+            "src/lib/deep/x.c=src/lib/deep/x.c src/lib/l.c=src/lib/l.c "
+            "src/main.c=src/main.c");
+  EXPECT_EQ(context.Names("/src/./**/*.c", true),
+            "src/lib/deep/x.c=lib/deep/x.c src/lib/l.c=lib/l.c src/main.c=main.c");
   EXPECT_EQ(context.Names("/s*/lib", true), "src/lib=src/lib/");
   EXPECT_EQ(context.Names("/linkdir/./l.c", true), "linkdir/l.c=l.c");
   EXPECT_EQ(context.Names("/link", true), "link=link@");
   EXPECT_EQ(context.Names("/s*/./lib/l.h", true), "src/lib/l.h=lib/l.h");
-  EXPECT_EQ(context.Names("/src/./nope", true), "NOT_FOUND: 'src/nope' is not in the context (only 'src' is)");
+  EXPECT_EQ(context.Names("/src/./nope", true),
+            "NOT_FOUND: 'src/nope' is not in the context (only 'src' is)");
   EXPECT_EQ(context.Names("/nope/./x", true), "NOT_FOUND: 'nope' is not in the context");
   EXPECT_EQ(context.Names("/**/*.none", true), "");
 }

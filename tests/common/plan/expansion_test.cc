@@ -7,9 +7,9 @@
 namespace crossmill::plan {
 namespace {
 
-const Variables kVariables = {{"A", "value"},      {"EMPTY", ""},        {"PATH_", "/usr/local/lib/x.tar.gz"},
-                              {"W", "one two"},    {"STAR", "a*b"},      {"UTF", "\xC3\xA4\xC3\xB6\xC3\xBC"},
-                              {"Q", "\"$A'"},      {"N", "aaa"}};
+const Variables kVariables = {{"A", "value"},   {"EMPTY", ""},   {"PATH_", "/usr/local/lib/x.tar.gz"},
+                              {"W", "one two"}, {"STAR", "a*b"}, {"UTF", "\xC3\xA4\xC3\xB6\xC3\xBC"},
+                              {"Q", "\"$A'"},   {"N", "aaa"}};
 
 std::string Ok(std::string_view text, const ExpansionOptions& options = {}) {
   const auto result = Expand(text, kVariables, options);

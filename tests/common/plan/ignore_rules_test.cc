@@ -57,7 +57,10 @@ TEST(IgnoreRulesTest, LastMatchWins) {
 }
 
 TEST(IgnoreRulesTest, TextIsCleaned) {
-  EXPECT_TRUE(Hides("\xEF\xBB\xBF" "a", "a"));
+  EXPECT_TRUE(
+      Hides("\xEF\xBB\xBF"
+            "a",
+            "a"));
   EXPECT_FALSE(Hides("# a\n#b", "# a"));
   EXPECT_TRUE(Hides("  /a/./b/../c/  \r\n", "a/c"));
   EXPECT_TRUE(Hides(" #b", "#b"));
@@ -89,7 +92,8 @@ TEST(IgnoreRulesTest, ExcludedFolderIsWalkedOnlyForItsExceptions) {
 TEST(IgnoreRulesTest, MalformedPatternsAreNamedWithLine) {
   EXPECT_EQ(Sv(IgnoreRules::Parse("a\n[x\n").status().message()),
             "2: pattern '[x' has a '[' that is not closed; expected ']' or '\\['");
-  EXPECT_EQ(Sv(IgnoreRules::Parse("!").status().message()), "1: '!' stands alone; expected a pattern after it");
+  EXPECT_EQ(Sv(IgnoreRules::Parse("!").status().message()),
+            "1: '!' stands alone; expected a pattern after it");
   EXPECT_FALSE(IgnoreRules::Parse("a\\").ok());
 }
 

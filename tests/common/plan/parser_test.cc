@@ -27,9 +27,10 @@ std::string Dump(const Document& document) {
                         instruction.last_line, place.column);
     for (const Flag& flag : instruction.flags) {
       const Place at = instruction.PlaceOf("", flag.offset);
-      dump += fmt::format("  flag {} {} at {}:{}\n", flag.syntax->name,
-                          flag.syntax->kind == FlagKind::kBool ? (flag.enabled ? "true" : "false") : Quoted(flag.value),
-                          at.line, at.column);
+      dump += fmt::format(
+          "  flag {} {} at {}:{}\n", flag.syntax->name,
+          flag.syntax->kind == FlagKind::kBool ? (flag.enabled ? "true" : "false") : Quoted(flag.value),
+          at.line, at.column);
     }
     if (instruction.json) dump += "  json\n";
     for (const Word& word : instruction.words) {
@@ -80,7 +81,8 @@ TEST_P(DockerfileGoldenTest, IsReadAsExpected) {
 
 INSTANTIATE_TEST_SUITE_P(All, DockerfileGoldenTest, testing::ValuesIn(Cases()), [](const auto& info) {
   std::string name = info.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return !isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
 
@@ -101,6 +103,18 @@ TEST(ParserTest, LineOfMoreThan65535BytesIsRefusedWithItsNumber) {
   EXPECT_EQ(Sv(document.status().message()), "D:2: the line has 70004 bytes; expected at most 65535");
 }
 
+TEST(ParserTest, BytesThatAreNoTextAreRefusedExceptInFiles) {
+  EXPECT_EQ(Sv(ParseDockerfile("D", "FROM a\nRUN x\xFFy").status().message()),
+            "D:2:6: byte 0xff is no text; expected UTF-8");
+  EXPECT_EQ(Sv(ParseDockerfile("D", "FROM a\nRUN x \\\n \xC3").status().message()),
+            "D:3:2: byte 0xc3 is no text; expected UTF-8");
+  EXPECT_EQ(Sv(ParseDockerfile("D", std::string("FROM a\nRUN <<E\n\0\nE\n", 18)).status().message()),
+            "D:3:1: byte 0x00 is no text; expected UTF-8");
+  const auto document = ParseDockerfile("D", "# \xFF\nFROM a\nCOPY <<E /x\n\xFF\xFE\nE\n");
+  ASSERT_TRUE(document.ok()) << document.status();
+  EXPECT_EQ(document->instructions[1].heredocs[0].content, "\xFF\xFE\n");
+}
+
 TEST(ParserTest, ByteOrderMarkAndCarriageReturnsAreNoText) {
   const auto document = ParseDockerfile("D", "\xEF\xBB\xBF# escape=`\r\nFROM a\r\nRUN x `\r\n  y\r\n");
   ASSERT_TRUE(document.ok()) << document.status();
@@ -111,8 +125,9 @@ TEST(ParserTest, ByteOrderMarkAndCarriageReturnsAreNoText) {
 TEST(ParserTest, MegabyteIsReadInTimeLinearInItsSize) {
   std::string text = "FROM scratch\n";
   while (text.size() < (size_t{1} << 20)) {
-    text += "ENV NAME_A=value OTHER=\"quoted value\" \\\n  THIRD=x\nRUN --network=none make -j4 && echo done\n"
-            "COPY --chown=1:1 a b c/\n";
+    text +=
+        "ENV NAME_A=value OTHER=\"quoted value\" \\\n  THIRD=x\nRUN --network=none make -j4 && echo done\n"
+        "COPY --chown=1:1 a b c/\n";
   }
   const auto begin = std::chrono::steady_clock::now();
   const auto document = ParseDockerfile("D", text);

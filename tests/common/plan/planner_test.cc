@@ -62,7 +62,8 @@ absl::StatusOr<v1::BuildPlan> Plan(const Case& wanted) {
     image.set_reference(need.reference);
     *image.mutable_platform() = need.platform;
     image.set_manifest_digest("sha256:" + Sha256Hex(need.reference + FormatPlatform(need.platform)));
-    image.set_config(wanted.bases.contains(need.reference) ? WriteJson(wanted.bases[need.reference]) : kBaseConfig);
+    image.set_config(wanted.bases.contains(need.reference) ? WriteJson(wanted.bases[need.reference])
+                                                           : kBaseConfig);
     image.set_newest_time(1'700'000'000 + static_cast<int64_t>(pinned.size()));
   }
   return MakePlan(wanted.recipe, wanted.options, pinned);
@@ -119,7 +120,8 @@ TEST_P(PlanGoldenTest, ExpandsAsExpected) {
 
 INSTANTIATE_TEST_SUITE_P(All, PlanGoldenTest, testing::ValuesIn(Cases()), [](const auto& info) {
   std::string name = info.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return !isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
 
@@ -129,7 +131,8 @@ std::string ErrorOf(std::string_view dockerfile, const Json& settings = Json::ob
 }
 
 TEST(PlannerTest, UnreachableStagesAndTheirBasesAreLeftOut) {
-  const Case wanted = MakeCase("FROM a AS one\nFROM b AS two\nRUN x\nFROM c\nCOPY --from=one /x /y\nRUN --network=none z\n");
+  const Case wanted =
+      MakeCase("FROM a AS one\nFROM b AS two\nRUN x\nFROM c\nCOPY --from=one /x /y\nRUN --network=none z\n");
   const auto needs = FindBases(wanted.recipe, wanted.options);
   ASSERT_TRUE(needs.ok()) << needs.status();
   ASSERT_EQ(needs->size(), 2u);
@@ -142,8 +145,9 @@ TEST(PlannerTest, UnreachableStagesAndTheirBasesAreLeftOut) {
 }
 
 TEST(PlannerTest, BuildPlatformStageIsOneForAllCells) {
-  const auto plan = Plan(MakeCase("FROM --platform=$BUILDPLATFORM a AS build\nRUN make\nFROM b\nCOPY --from=build /o /o\n",
-                                  {{"platforms", {"linux/amd64", "linux/arm64", "linux/arm/v7"}}}));
+  const auto plan =
+      Plan(MakeCase("FROM --platform=$BUILDPLATFORM a AS build\nRUN make\nFROM b\nCOPY --from=build /o /o\n",
+                    {{"platforms", {"linux/amd64", "linux/arm64", "linux/arm/v7"}}}));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->stages_size(), 4);
   EXPECT_EQ(plan->cells_size(), 3);
@@ -152,9 +156,10 @@ TEST(PlannerTest, BuildPlatformStageIsOneForAllCells) {
 }
 
 TEST(PlannerTest, BuildPlatformStageThatLooksAtTheTargetIsOnePerCell) {
-  const auto plan = Plan(MakeCase(
-      "FROM --platform=$BUILDPLATFORM a AS build\nARG TARGETARCH\nRUN make $TARGETARCH\nFROM b\nCOPY --from=build /o /o\n",
-      {{"platforms", {"linux/amd64", "linux/arm64"}}}));
+  const auto plan =
+      Plan(MakeCase("FROM --platform=$BUILDPLATFORM a AS build\nARG TARGETARCH\nRUN make $TARGETARCH\nFROM "
+                    "b\nCOPY --from=build /o /o\n",
+                    {{"platforms", {"linux/amd64", "linux/arm64"}}}));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->stages_size(), 4);
   EXPECT_EQ(plan->stages(2).steps(1).run().env(2), "TARGETARCH=arm64");
@@ -188,7 +193,8 @@ TEST(PlannerTest, StrictEpochClampsEveryLayerToItself) {
 }
 
 TEST(PlannerTest, ProxyArgumentsStayOutOfEnvironmentAndHistory) {
-  const auto plan = Plan(MakeCase("FROM a\nRUN x\n", {{"arguments", {{"HTTPS_PROXY", "http://p"}, {"Other", "x"}}}}));
+  const auto plan =
+      Plan(MakeCase("FROM a\nRUN x\n", {{"arguments", {{"HTTPS_PROXY", "http://p"}, {"Other", "x"}}}}));
   ASSERT_TRUE(plan.ok());
   const v1::Run& run = plan->stages(0).steps(0).run();
   EXPECT_EQ(run.env_size(), 2);
@@ -217,10 +223,13 @@ TEST(PlannerTest, TargetThatIsNoStageListsTheStages) {
 }
 
 TEST(PlannerTest, WhatIsNotDoneYetIsRefusedByNameAndPlace) {
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --mount=type=cache,target=/c x\n"), "Dockerfile:2:5: RUN --mount is not supported yet");
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --security=insecure x\n"), "Dockerfile:2:5: RUN --security is not supported yet");
+  EXPECT_EQ(ErrorOf("FROM a\nRUN --mount=type=cache,target=/c x\n"),
+            "Dockerfile:2:5: RUN --mount is not supported yet");
+  EXPECT_EQ(ErrorOf("FROM a\nRUN --security=insecure x\n"),
+            "Dockerfile:2:5: RUN --security is not supported yet");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --device=x y\n"), "Dockerfile:2:5: RUN --device is not supported yet");
-  EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=sha256:x a b\n"), "Dockerfile:2:5: ADD --checksum is not supported yet");
+  EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=sha256:x a b\n"),
+            "Dockerfile:2:5: ADD --checksum is not supported yet");
   EXPECT_EQ(ErrorOf("FROM a\nADD https://x.invalid/f /f\n"),
             "Dockerfile:2:5: ADD of a URL (https://x.invalid/f) is not supported yet");
   EXPECT_EQ(ErrorOf("FROM a\nADD git@x.invalid:f /f\n"),
@@ -231,31 +240,40 @@ TEST(PlannerTest, WhatIsNotDoneYetIsRefusedByNameAndPlace) {
 
 TEST(PlannerTest, MistakesAreNamedWithPlaceAndExpectation) {
   EXPECT_EQ(ErrorOf("FROM a\nCOPY a b /c\n"),
-            "Dockerfile:2:10: COPY has several sources and the destination '/c'; expected a folder, with a '/' at its end");
+            "Dockerfile:2:10: COPY has several sources and the destination '/c'; expected a folder, with a "
+            "'/' at its end");
   EXPECT_EQ(ErrorOf("FROM a\nCOPY a b .\n"), "no error");
   EXPECT_EQ(ErrorOf("FROM a\nCOPY --chmod=9 a b\n"),
-            "Dockerfile:2:6: --chmod has the value '9'; expected an octal mode up to 07777, or one such as u=rwX,go=rX");
+            "Dockerfile:2:6: --chmod has the value '9'; expected an octal mode up to 07777, or one such as "
+            "u=rwX,go=rX");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --network=bridge x\n"),
             "Dockerfile:2:5: RUN --network has the value 'bridge'; expected default, none or host");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --network=host x\n", {{"network", "none"}}),
-            "Dockerfile:2:5: RUN --network=host in a build without network; expected the build to be submitted with "
+            "Dockerfile:2:5: RUN --network=host in a build without network; expected the build to be "
+            "submitted with "
             "--network=host");
   EXPECT_EQ(ErrorOf("FROM a\nENV A=\"${B:?set it}\"\n"), "Dockerfile:2:5: B: set it");
   EXPECT_EQ(ErrorOf("FROM a\nEXPOSE 80/http\n"),
             "Dockerfile:2:8: unknown protocol 'http' in '80/http'; expected tcp, udp or sctp");
-  EXPECT_EQ(ErrorOf("FROM a\nEXPOSE 99999\n"), "Dockerfile:2:8: '99999' is not a port; expected PORT[-PORT][/tcp|/udp|/sctp]");
-  EXPECT_EQ(ErrorOf("FROM a\nSTOPSIGNAL SIGNOPE\n"),
-            "Dockerfile:2:12: unknown signal 'SIGNOPE'; expected a name such as SIGTERM or a number from 1 to 64");
+  EXPECT_EQ(ErrorOf("FROM a\nEXPOSE 99999\n"),
+            "Dockerfile:2:8: '99999' is not a port; expected PORT[-PORT][/tcp|/udp|/sctp]");
+  EXPECT_EQ(
+      ErrorOf("FROM a\nSTOPSIGNAL SIGNOPE\n"),
+      "Dockerfile:2:12: unknown signal 'SIGNOPE'; expected a name such as SIGTERM or a number from 1 to 64");
   EXPECT_EQ(ErrorOf("FROM a\nHEALTHCHECK --interval=5 CMD x\n"),
-            "Dockerfile:2:13: --interval: '5' is not a duration; expected a number with a unit, such as 30s, 500ms or "
+            "Dockerfile:2:13: --interval: '5' is not a duration; expected a number with a unit, such as 30s, "
+            "500ms or "
             "1m30s");
-  EXPECT_EQ(ErrorOf("FROM $X\n"),
-            "Dockerfile:1:6: '$X' is empty after expansion; expected a value (only ARGs before the first FROM and "
-            "automatic platform arguments count here)");
-  EXPECT_EQ(ErrorOf("FROM --platform=x/y/z/w a\n"),
-            "Dockerfile:1:6: 'x/y/z/w' is not a platform; expected OS/ARCHITECTURE[/VARIANT], such as linux/arm64");
+  EXPECT_EQ(
+      ErrorOf("FROM $X\n"),
+      "Dockerfile:1:6: '$X' is empty after expansion; expected a value (only ARGs before the first FROM and "
+      "automatic platform arguments count here)");
+  EXPECT_EQ(
+      ErrorOf("FROM --platform=x/y/z/w a\n"),
+      "Dockerfile:1:6: 'x/y/z/w' is not a platform; expected OS/ARCHITECTURE[/VARIANT], such as linux/arm64");
   EXPECT_EQ(ErrorOf("FROM Debian:12\n"),
-            "Dockerfile:1:6: 'Debian:12' is neither an earlier stage nor an image reference; expected a stage name or "
+            "Dockerfile:1:6: 'Debian:12' is neither an earlier stage nor an image reference; expected a "
+            "stage name or "
             "[REGISTRY/]NAME[:TAG][@DIGEST] in lower case");
   EXPECT_EQ(ErrorOf("FROM a\nUSER $NOPE\n"),
             "Dockerfile:2:6: USER is empty after expansion; expected NAME[:GROUP] or UID[:GID]");
@@ -263,13 +281,15 @@ TEST(PlannerTest, MistakesAreNamedWithPlaceAndExpectation) {
 
 TEST(PlannerTest, BasesThatDoNotFitAreRefused) {
   const Case wanted = MakeCase("FROM a\n");
-  EXPECT_EQ(MakePlan(wanted.recipe, wanted.options, {}).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(MakePlan(wanted.recipe, wanted.options, {}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(PlannerTest, TriggerOfImageThatNeedsAnotherImageIsRefused) {
   Json config = {{"config", {{"OnBuild", {"COPY --from=tools /t /t"}}}}};
   EXPECT_EQ(ErrorOf("FROM a\n", {{"bases", {{"a", config}}}}),
-            "Dockerfile:1: a trigger (ONBUILD) of the base image needs 'tools', which nothing in the Dockerfile needs; "
+            "Dockerfile:1: a trigger (ONBUILD) of the base image needs 'tools', which nothing in the "
+            "Dockerfile needs; "
             "this is not supported yet");
   config["config"]["OnBuild"] = {"FROM x"};
   EXPECT_EQ(ErrorOf("FROM a\n", {{"bases", {{"a", config}}}}),

@@ -45,8 +45,8 @@ TEST(StepKeyTest, KeysAreTheDocumentedBytes) {
   wanted.add_excludes("*.pyc");
   const Digest parents[] = {DigestOf("one")};
   ExpectGolden(CROSSMILL_GOLDEN_FOLDER "/plans", "step_keys",
-               fmt::format("run {}\ncopy {}\nworkdir {}\nexport {}\n", Key(Step(kRun)), Key(Step(WithDigests(kCopy))),
-                           Key(Step(kWorkdir)), ExportKey(parents, wanted)));
+               fmt::format("run {}\ncopy {}\nworkdir {}\nexport {}\n", Key(Step(kRun)),
+                           Key(Step(WithDigests(kCopy))), Key(Step(kWorkdir)), ExportKey(parents, wanted)));
 }
 
 // The bytes themselves, once by hand, so that the golden digest is not the only witness.
@@ -56,7 +56,9 @@ TEST(StepKeyTest, WorkdirKeyIsTheHashOfItsFieldsWrittenByHand) {
     for (int i = 0; i < 8; ++i, value >>= 8) bytes += static_cast<char>(value & 0xff);
     return bytes;
   };
-  const auto text = [&](char tag, std::string_view value) { return tag + number(value.size()) + std::string(value); };
+  const auto text = [&](char tag, std::string_view value) {
+    return tag + number(value.size()) + std::string(value);
+  };
   const auto integer = [&](char tag, uint64_t value) { return tag + number(8) + number(value); };
   const std::string bytes = text('H', "crossmill-step-key") + integer('V', 1) + integer('S', 1) +
                             text('P', "linux/amd64") + integer('L', 0) + integer('C', 1) +
@@ -95,7 +97,9 @@ TEST(StepKeyTest, EverythingElseIsInIt) {
   changed([](v1::Run& run, v1::Step&) { run.set_argv(2, "make x"); });
   changed([](v1::Run& run, v1::Step&) { run.add_env("B=1"); });
   // A list's end is not its neighbour's beginning.
-  changed([](v1::Run& run, v1::Step&) { run.add_argv("PATH=/bin"), run.mutable_env()->erase(run.env().begin()); });
+  changed([](v1::Run& run, v1::Step&) {
+    run.add_argv("PATH=/bin"), run.mutable_env()->erase(run.env().begin());
+  });
   changed([](v1::Run& run, v1::Step&) { run.set_cwd("/"); });
   changed([](v1::Run& run, v1::Step&) { run.set_user(""); });
   changed([](v1::Run& run, v1::Step&) { run.set_network(v1::NETWORK_MODE_HOST); });
@@ -116,7 +120,9 @@ TEST(StepKeyTest, CopiedContentIsInItAndTimesOnlyWhenTheyAreKept) {
     change(*step.mutable_copy());
     EXPECT_TRUE(keys.insert(Key(step)).second) << step.DebugString();
   };
-  const auto match = [](v1::Copy& copy) { return copy.mutable_sources(0)->mutable_context()->mutable_matches(0); };
+  const auto match = [](v1::Copy& copy) {
+    return copy.mutable_sources(0)->mutable_context()->mutable_matches(0);
+  };
   changed([](v1::Copy& copy) { copy.set_destination("/d"); });
   changed([](v1::Copy& copy) { copy.set_chown(""); });
   changed([](v1::Copy& copy) { copy.set_chmod("0600"); });
@@ -131,7 +137,9 @@ TEST(StepKeyTest, CopiedContentIsInItAndTimesOnlyWhenTheyAreKept) {
     match(copy)->clear_file();
   });
   changed([](v1::Copy& copy) { copy.mutable_sources()->SwapElements(0, 1); });
-  changed([](v1::Copy& copy) { copy.mutable_sources(1)->mutable_export_()->mutable_blob()->set_hash(Sha256Hex("n")); });
+  changed([](v1::Copy& copy) {
+    copy.mutable_sources(1)->mutable_export_()->mutable_blob()->set_hash(Sha256Hex("n"));
+  });
   changed([](v1::Copy& copy) { copy.mutable_sources(2)->mutable_inline_file()->set_content("bye"); });
   v1::Step kept = original;
   kept.set_keep_times(true);

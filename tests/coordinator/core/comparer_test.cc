@@ -7,7 +7,8 @@
 namespace crossmill::core {
 namespace {
 
-v1::PathDifference Difference(const std::string& path, v1::PathDifference::Kind kind = v1::PathDifference::CONTENT,
+v1::PathDifference Difference(const std::string& path,
+                              v1::PathDifference::Kind kind = v1::PathDifference::CONTENT,
                               const std::string& detail = "") {
   v1::PathDifference difference;
   difference.set_path(path);
@@ -41,7 +42,8 @@ v1::Step* AddRun(v1::StagePlan* stage, uint32_t number, const std::string& comma
   return step;
 }
 
-void AddCopyFrom(v1::StagePlan* stage, uint32_t number, uint32_t from, const std::string& pattern, const std::string& to) {
+void AddCopyFrom(v1::StagePlan* stage, uint32_t number, uint32_t from, const std::string& pattern,
+                 const std::string& to) {
   v1::Step* step = stage->add_steps();
   step->set_number(number);
   step->mutable_range()->set_file("Dockerfile");
@@ -73,7 +75,8 @@ class ComparerTest : public testing::Test {
   static StepExecutions Agreeing(uint32_t stage, uint32_t step) {
     return {stage, step, {Ran("w1", "h1", "same"), Ran("w2", "h2", "same")}, {}, 0};
   }
-  static StepExecutions Divergent(uint32_t stage, uint32_t step, std::vector<v1::PathDifference> differences) {
+  static StepExecutions Divergent(uint32_t stage, uint32_t step,
+                                  std::vector<v1::PathDifference> differences) {
     return {stage, step, {Ran("w1", "h1", "one"), Ran("w2", "h2", "other")}, std::move(differences), 0};
   }
 
@@ -100,8 +103,9 @@ TEST_F(ComparerTest, DivergentStepThatIsNotCopiedFromIsListedAndTheImageIsReprod
   EXPECT_FALSE(result.steps(0).agrees());
   EXPECT_FALSE(result.steps(0).reaches_image());
   EXPECT_EQ(result.steps(0).differences_total(), 2u);
-  EXPECT_EQ(result.reason(),
-            "2 executions on 2 hosts gave the same bytes; 1 step differs in paths that do not reach the image");
+  EXPECT_EQ(
+      result.reason(),
+      "2 executions on 2 hosts gave the same bytes; 1 step differs in paths that do not reach the image");
 }
 
 TEST_F(ComparerTest, DivergenceBelowAnExportedPathReachesTheImage) {
@@ -111,10 +115,12 @@ TEST_F(ComparerTest, DivergenceBelowAnExportedPathReachesTheImage) {
   // The replica copied the first's export, so the image digests say nothing.
   EXPECT_EQ(result.level(), "none");
   EXPECT_TRUE(result.steps(1).reaches_image());
-  EXPECT_EQ(result.steps(1).differences(0).path(), "root/.local/lib/a.so") << "those that reach the image come first";
-  EXPECT_EQ(result.reason(),
-            "step 3 of stage builder (Dockerfile:13) gives different bytes in 1 path that reaches the image, first "
-            "/root/.local/lib/a.so");
+  EXPECT_EQ(result.steps(1).differences(0).path(), "root/.local/lib/a.so")
+      << "those that reach the image come first";
+  EXPECT_EQ(
+      result.reason(),
+      "step 3 of stage builder (Dockerfile:13) gives different bytes in 1 path that reaches the image, first "
+      "/root/.local/lib/a.so");
 }
 
 TEST_F(ComparerTest, DivergenceInTheTargetStageReachesTheImageWhateverThePath) {
@@ -150,7 +156,8 @@ TEST_F(ComparerTest, UnknownDifferencesOfAStageThatIsCopiedFromCountAsReaching) 
 }
 
 TEST_F(ComparerTest, TwoWorkersOfOneHostAreInconclusiveUnlessAllowed) {
-  for (StepExecutions& step : input_.steps) step.witnesses = {Ran("w1", "h1", "same"), Ran("w2", "h1", "same")};
+  for (StepExecutions& step : input_.steps)
+    step.witnesses = {Ran("w1", "h1", "same"), Ran("w2", "h1", "same")};
   v1::CellComparison result = CompareCell(input_);
   EXPECT_EQ(result.verdict(), v1::INCONCLUSIVE);
   EXPECT_EQ(result.reason(), "2 hosts were asked for, but not every step ran on more than 1 host");
@@ -163,7 +170,8 @@ TEST_F(ComparerTest, TwoWorkersOfOneHostAreInconclusiveUnlessAllowed) {
 
 TEST_F(ComparerTest, OneWorkerTwiceIsInconclusiveEvenIfOneHostIsAllowed) {
   input_.allow_same_host = true;
-  for (StepExecutions& step : input_.steps) step.witnesses = {Ran("w1", "h1", "same"), Ran("w1", "h1", "same")};
+  for (StepExecutions& step : input_.steps)
+    step.witnesses = {Ran("w1", "h1", "same"), Ran("w1", "h1", "same")};
   EXPECT_EQ(CompareCell(input_).verdict(), v1::INCONCLUSIVE);
 }
 
@@ -182,7 +190,8 @@ TEST_F(ComparerTest, FailureInOneExecutionIsFlaky) {
   input_.steps[1].witnesses = {Ran("w1", "h1", "one"), Ran("w2", "h2", "")};
   const v1::CellComparison result = CompareCell(input_);
   EXPECT_EQ(result.verdict(), v1::FLAKY);
-  EXPECT_EQ(result.reason(), "step 3 of stage builder (Dockerfile:13) succeeded in one execution and failed in another");
+  EXPECT_EQ(result.reason(),
+            "step 3 of stage builder (Dockerfile:13) succeeded in one execution and failed in another");
 }
 
 TEST_F(ComparerTest, NotAskedForIsUnverified) {

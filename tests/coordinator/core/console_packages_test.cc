@@ -9,7 +9,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-v1::LogChunk Chunk(int64_t time, const std::string& data, v1::LogChunk::Stream stream = v1::LogChunk::STDOUT) {
+v1::LogChunk Chunk(int64_t time, const std::string& data,
+                   v1::LogChunk::Stream stream = v1::LogChunk::STDOUT) {
   v1::LogChunk chunk;
   chunk.set_time(time);
   chunk.set_data(data);
@@ -24,7 +25,8 @@ std::vector<std::string> Texts(const std::vector<v1::LogChunk>& chunks) {
 }
 
 TEST(SplitConsoleTest, LinesAcrossChunksHaveTheTimeTheyWereComplete) {
-  const auto lines = SplitConsole(std::vector<v1::LogChunk>{Chunk(1, "Coll"), Chunk(2, "ecting six\nDown"), Chunk(3, "loading")});
+  const auto lines = SplitConsole(
+      std::vector<v1::LogChunk>{Chunk(1, "Coll"), Chunk(2, "ecting six\nDown"), Chunk(3, "loading")});
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0].text, "Collecting six");
   EXPECT_EQ(lines[0].time_ns, 2);
@@ -49,7 +51,8 @@ TEST(SplitConsoleTest, ControlSequencesAreRemovedEvenAcrossChunks) {
 }
 
 TEST(SplitConsoleTest, LongLinesAreCutAndBytesMadeText) {
-  const auto lines = SplitConsole(std::vector<v1::LogChunk>{Chunk(1, std::string(1 << 20, 'x') + "\n\xff\n")});
+  const auto lines =
+      SplitConsole(std::vector<v1::LogChunk>{Chunk(1, std::string(1 << 20, 'x') + "\n\xff\n")});
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0].text.size(), 16u << 10);
   EXPECT_EQ(lines[1].text, "\xef\xbf\xbd");
@@ -98,12 +101,14 @@ std::vector<ConsoleLine> Lines(std::initializer_list<const char*> texts) {
 }
 
 TEST(PackageConsoleTest, SecondsOfABuildAreThoseOfMakingItsWheel) {
-  const auto seen = ParsePackageConsole(Lines({
-      "Collecting x", "  Downloading x-1.tar.gz (1 kB)", "  Preparing metadata (pyproject.toml): started",
-      "  Preparing metadata (pyproject.toml): finished with status 'done'", "Building wheels for collected packages: x",
-      "  Building wheel for x (pyproject.toml): started", "  Building wheel for x (pyproject.toml): still running...",
-      "  Building wheel for x (pyproject.toml): finished with status 'done'",
-      "  Created wheel for x: filename=x-1-cp311-cp311-linux_x86_64.whl size=12 sha256=ab", "Successfully installed x-1"}));
+  const auto seen = ParsePackageConsole(Lines(
+      {"Collecting x", "  Downloading x-1.tar.gz (1 kB)", "  Preparing metadata (pyproject.toml): started",
+       "  Preparing metadata (pyproject.toml): finished with status 'done'",
+       "Building wheels for collected packages: x", "  Building wheel for x (pyproject.toml): started",
+       "  Building wheel for x (pyproject.toml): still running...",
+       "  Building wheel for x (pyproject.toml): finished with status 'done'",
+       "  Created wheel for x: filename=x-1-cp311-cp311-linux_x86_64.whl size=12 sha256=ab",
+       "Successfully installed x-1"}));
   ASSERT_EQ(seen.size(), 1u);
   EXPECT_DOUBLE_EQ(seen[0].build_seconds, 2);
   EXPECT_DOUBLE_EQ(seen[0].fetch_seconds, 4);
@@ -113,26 +118,37 @@ TEST(PackageConsoleTest, SecondsOfABuildAreThoseOfMakingItsWheel) {
 }
 
 TEST(PackageConsoleTest, UninstalledPackagesAreForgotten) {
-  EXPECT_THAT(ParsePackageConsole(Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1",
-                                         "Found existing installation: x 1", "Uninstalling x-1:", "  Successfully uninstalled x-1"})),
+  EXPECT_THAT(ParsePackageConsole(Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)",
+                                         "Successfully installed x-1", "Found existing installation: x 1",
+                                         "Uninstalling x-1:", "  Successfully uninstalled x-1"})),
               IsEmpty());
-  const auto upgraded = ParsePackageConsole(Lines({"Collecting x", "  Downloading x-2-py3-none-any.whl (1 kB)",
-                                                   "  Attempting uninstall: x", "    Successfully uninstalled x-1",
-                                                   "Successfully installed x-2"}));
+  const auto upgraded = ParsePackageConsole(
+      Lines({"Collecting x", "  Downloading x-2-py3-none-any.whl (1 kB)", "  Attempting uninstall: x",
+             "    Successfully uninstalled x-1", "Successfully installed x-2"}));
   ASSERT_EQ(upgraded.size(), 1u);
   EXPECT_EQ(upgraded[0].version, "2");
 }
 
 TEST(PackageConsoleTest, LinesOfOtherProgramsAreNotPackages) {
-  EXPECT_THAT(ParsePackageConsole(Lines({"Building foo", "Downloading index", "   Building bar (release)", "Collecting", "Saved",
-                                         "Successfully built 5f2c", "Created wheel for", "Processing triggers for libc-bin (2.36) ..."})),
-              testing::Each(testing::Field(&PackageObservation::arrived, false)));
+  EXPECT_THAT(
+      ParsePackageConsole(Lines({"Building foo", "Downloading index", "   Building bar (release)",
+                                 "Collecting", "Saved", "Successfully built 5f2c", "Created wheel for",
+                                 "Processing triggers for libc-bin (2.36) ..."})),
+      testing::Each(testing::Field(&PackageObservation::arrived, false)));
 }
 
 TEST(PackageConsoleTest, HalfLinesOfEveryKindDoNoHarm) {
-  const std::string kinds[] = {"Collecting git+", "Building wheel for ", "Created wheel for x: size=99999999999999999999999",
-                               "Successfully installed - -1 x-", " + ", " + x==", "   Building x @ ", "ERROR: Failed to build '",
-                               "error: Failed to build `", "Processing /", "Successfully uninstalled -"};
+  const std::string kinds[] = {"Collecting git+",
+                               "Building wheel for ",
+                               "Created wheel for x: size=99999999999999999999999",
+                               "Successfully installed - -1 x-",
+                               " + ",
+                               " + x==",
+                               "   Building x @ ",
+                               "ERROR: Failed to build '",
+                               "error: Failed to build `",
+                               "Processing /",
+                               "Successfully uninstalled -"};
   for (const std::string& kind : kinds) {
     for (size_t length = 0; length <= kind.size(); ++length) {
       ParsePackageConsole(std::vector<ConsoleLine>{{1, kind.substr(0, length)}, {2, kind}});

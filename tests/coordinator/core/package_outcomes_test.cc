@@ -29,7 +29,8 @@ std::string Bytes(const std::string& utf8) {
     if (first < 0x80) {
       bytes.push_back(utf8[i]);
     } else {
-      bytes.push_back(static_cast<char>(((first & 0x03) << 6) | (static_cast<unsigned char>(utf8.at(++i)) & 0x3f)));
+      bytes.push_back(
+          static_cast<char>(((first & 0x03) << 6) | (static_cast<unsigned char>(utf8.at(++i)) & 0x3f)));
     }
   }
   return bytes;
@@ -79,19 +80,23 @@ std::vector<v1::DistInfo> ReadInfos(const std::string& path) {
 std::string Describe(const std::vector<v1::PackageOutcome>& outcomes) {
   std::string text;
   for (const v1::PackageOutcome& outcome : outcomes) {
-    text += fmt::format("{} {} {} {}\n", outcome.scope(), outcome.name(), outcome.version(), v1::Outcome_Name(outcome.outcome()));
+    text += fmt::format("{} {} {} {}\n", outcome.scope(), outcome.name(), outcome.version(),
+                        v1::Outcome_Name(outcome.outcome()));
     const auto line = [&](const char* name, const std::string& value) {
       if (!value.empty()) text += fmt::format("  {}: {}\n", name, value);
     };
     line("tag", outcome.tag());
     line("file", outcome.file_name());
     line("seconds", outcome.seconds() < 0 ? "" : fmt::format("{:.3f}", outcome.seconds()));
-    line("built", outcome.built_sha256().empty() ? "" : fmt::format("{} ({} bytes)", outcome.built_sha256(), outcome.built_size()));
+    line("built", outcome.built_sha256().empty()
+                      ? ""
+                      : fmt::format("{} ({} bytes)", outcome.built_sha256(), outcome.built_size()));
     line("failure", outcome.failure_class());
     line("failure line", outcome.failure_line());
     line("remedy", outcome.remedy());
     std::string witnesses;
-    for (const std::string& witness : outcome.witnesses()) witnesses += (witnesses.empty() ? "" : ", ") + witness;
+    for (const std::string& witness : outcome.witnesses())
+      witnesses += (witnesses.empty() ? "" : ", ") + witness;
     line("witnesses", witnesses);
     line("conflict", outcome.conflict());
   }
@@ -130,7 +135,8 @@ TEST_P(RecordedPackagesTest, DoNotDependOnHowTheConsoleWasCut) {
   }
   const auto whole = SplitConsole(ReadConsole(folder + "/console.txt"));
   const auto infos = ReadInfos(folder + "/dist_infos.json");
-  EXPECT_EQ(Describe(DerivePackages(SplitConsole(bytes), infos, false)), Describe(DerivePackages(whole, infos, false)));
+  EXPECT_EQ(Describe(DerivePackages(SplitConsole(bytes), infos, false)),
+            Describe(DerivePackages(whole, infos, false)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, RecordedPackagesTest, testing::ValuesIn(Cases()), [](const auto& info) {
@@ -161,10 +167,12 @@ std::vector<ConsoleLine> Lines(std::initializer_list<const char*> texts) {
 }
 
 TEST(PackageOutcomesTest, LayerAloneTellsCompiledFromPublished) {
-  const auto outcomes = DerivePackages({}, std::vector<v1::DistInfo>{
-      Info("compiled", "1", "cp311-cp311-linux_aarch64"),
-      Info("published", "1", "cp311-cp311-manylinux_2_17_aarch64"),
-      Info("pure", "1", "py3-none-any")}, /*emulated=*/true);
+  const auto outcomes =
+      DerivePackages({},
+                     std::vector<v1::DistInfo>{Info("compiled", "1", "cp311-cp311-linux_aarch64"),
+                                               Info("published", "1", "cp311-cp311-manylinux_2_17_aarch64"),
+                                               Info("pure", "1", "py3-none-any")},
+                     /*emulated=*/true);
   ASSERT_EQ(outcomes.size(), 3u);
   EXPECT_EQ(outcomes[0].outcome(), v1::SOURCE);
   EXPECT_EQ(outcomes[1].outcome(), v1::WHEEL);
@@ -211,7 +219,8 @@ TEST(PackageOutcomesTest, DisagreementIsKeptAndTheConsoleDecides) {
 }
 
 TEST(PackageOutcomesTest, AnotherVersionInTheLayerIsAConflict) {
-  const auto lines = Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
+  const auto lines =
+      Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
   const auto outcomes = DerivePackages(lines, std::vector{Info("x", "2", "py3-none-any")}, false);
   ASSERT_EQ(outcomes.size(), 1u);
   EXPECT_EQ(outcomes[0].version(), "2");
@@ -219,7 +228,8 @@ TEST(PackageOutcomesTest, AnotherVersionInTheLayerIsAConflict) {
 }
 
 TEST(PackageOutcomesTest, InstalledPerConsoleButNotInTheLayer) {
-  const auto lines = Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
+  const auto lines =
+      Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
   const auto outcomes = DerivePackages(lines, std::vector{Info("y", "2", "py3-none-any")}, false);
   ASSERT_EQ(outcomes.size(), 2u);
   EXPECT_EQ(outcomes[0].conflict(), "console: installed; layer: no dist-info");
@@ -228,13 +238,16 @@ TEST(PackageOutcomesTest, InstalledPerConsoleButNotInTheLayer) {
 TEST(PackageOutcomesTest, SeveralTagsAreCompressed) {
   v1::DistInfo info = Info("x", "1", "cp311-cp311-manylinux_2_17_x86_64");
   info.add_tags("cp311-cp311-manylinux2014_x86_64");
-  EXPECT_EQ(DerivePackages({}, std::vector{info}, false)[0].tag(), "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64");
+  EXPECT_EQ(DerivePackages({}, std::vector{info}, false)[0].tag(),
+            "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64");
 }
 
 TEST(PackageOutcomesTest, SourceWheelOfAnEarlierRunIsCached) {
-  const auto lines = Lines({"Processing /wheels/x-1-cp311-cp311-linux_x86_64.whl", "Installing collected packages: x",
-                            "Successfully installed x-1"});
-  EXPECT_EQ(DerivePackages(lines, std::vector{Info("x", "1", "cp311-cp311-linux_x86_64")}, false)[0].outcome(), v1::SOURCE_CACHED);
+  const auto lines = Lines({"Processing /wheels/x-1-cp311-cp311-linux_x86_64.whl",
+                            "Installing collected packages: x", "Successfully installed x-1"});
+  EXPECT_EQ(
+      DerivePackages(lines, std::vector{Info("x", "1", "cp311-cp311-linux_x86_64")}, false)[0].outcome(),
+      v1::SOURCE_CACHED);
 }
 
 // ---- failures ----
@@ -247,27 +260,39 @@ TEST(PackageFailureTest, TheMostSpecificLineGivesTheClass) {
   } kCases[] = {
       {{"error: command 'gcc' failed: No such file or directory"}, "no-compiler", "build-essential"},
       {{"[Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'"}, "no-compiler", "build-essential"},
-      {{"a.c:1:10: fatal error: Python.h: No such file or directory", "error: command 'gcc' failed with exit code 1"},
-       "python-header", "python3-dev"},
-      {{"src/a.c:3:10: fatal error: openssl/ssl.h: No such file or directory"}, "header", "libssl-dev (apk add openssl-dev)"},
+      {{"a.c:1:10: fatal error: Python.h: No such file or directory",
+        "error: command 'gcc' failed with exit code 1"},
+       "python-header",
+       "python3-dev"},
+      {{"src/a.c:3:10: fatal error: openssl/ssl.h: No such file or directory"},
+       "header",
+       "libssl-dev (apk add openssl-dev)"},
       {{"a.c:3:10: fatal error: lber.h: No such file or directory"}, "header", "libldap2-dev libsasl2-dev"},
       {{"a.c:3:10: fatal error: 'ffi.h' file not found"}, "header", "libffi-dev"},
       {{"a.c:3:10: fatal error: never/heard.h: No such file or directory"}, "header", "never/heard.h"},
       {{"/usr/bin/ld: cannot find -lpq: No such file or directory"}, "linker", "libpq-dev"},
       {{"/usr/bin/ld: cannot find -lfoo"}, "linker", "libfoo"},
       {{"Error: pg_config executable not found."}, "config-tool", "libpq-dev"},
-      {{"/bin/sh: 1: pkg-config: not found", "Exception: Can not find valid pkg-config name."}, "pkg-config", "libmysqlclient"},
+      {{"/bin/sh: 1: pkg-config: not found", "Exception: Can not find valid pkg-config name."},
+       "pkg-config",
+       "libmysqlclient"},
       {{"error: can't find Rust compiler"}, "rust", "rustc"},
-      {{"a.c:1:10: fatal error: longintrepr.h: No such file or directory"}, "python-too-new", "newer release"},
+      {{"a.c:1:10: fatal error: longintrepr.h: No such file or directory"},
+       "python-too-new",
+       "newer release"},
       {{"ModuleNotFoundError: No module named 'distutils'"}, "python-too-new", "newer release"},
       {{"ModuleNotFoundError: No module named 'numpy'"}, "undeclared-dependency", "--no-build-isolation"},
       {{"ModuleNotFoundError: No module named 'pkg_resources'"}, "setuptools-too-new", "setuptools<82"},
-      {{"pip._vendor.pyproject_hooks._impl.BackendUnavailable: Cannot import 'x'"}, "build-backend", "backend"},
+      {{"pip._vendor.pyproject_hooks._impl.BackendUnavailable: Cannot import 'x'"},
+       "build-backend",
+       "backend"},
       {{"error: invalid command 'bdist_wheel'"}, "build-backend", "wheel"},
       {{"AttributeError: cython_sources"}, "cython-too-new", "cython<3"},
       {{"gcc: fatal error: Killed signal terminated program cc1plus"}, "out-of-memory", "fewer jobs"},
-      {{"ERROR: No matching distribution found for x", "ERROR: Could not find a version that satisfies the requirement x (from versions: none)"},
-       "no-distribution", "no such package"},
+      {{"ERROR: No matching distribution found for x",
+        "ERROR: Could not find a version that satisfies the requirement x (from versions: none)"},
+       "no-distribution",
+       "no such package"},
       {{"error: externally-managed-environment"}, "externally-managed", "virtual environment"},
   };
   for (const auto& test : kCases) {
@@ -280,8 +305,9 @@ TEST(PackageFailureTest, TheMostSpecificLineGivesTheClass) {
 }
 
 TEST(PackageFailureTest, OfEqualClassesTheLastLineCounts) {
-  const auto failure = ClassifyPackageFailure(std::vector<std::string>{
-      "a.c:1:1: fatal error: one.h: No such file or directory", "a.c:1:1: fatal error: two.h: No such file or directory"});
+  const auto failure = ClassifyPackageFailure(
+      std::vector<std::string>{"a.c:1:1: fatal error: one.h: No such file or directory",
+                               "a.c:1:1: fatal error: two.h: No such file or directory"});
   ASSERT_TRUE(failure.has_value());
   EXPECT_EQ(failure->line, "a.c:1:1: fatal error: two.h: No such file or directory");
 }
