@@ -61,7 +61,8 @@ class Decompressor {
   absl::Status Error() {
     if (!blob_status_.ok()) return blob_status_;
     const char* text = archive_error_string(archive_);
-    return absl::InvalidArgumentError(fmt::format("the archive is damaged: {}", text != nullptr ? text : "unknown error"));
+    return absl::InvalidArgumentError(
+        fmt::format("the archive is damaged: {}", text != nullptr ? text : "unknown error"));
   }
 
   BlobReader& blob_;

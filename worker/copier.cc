@@ -12,7 +12,8 @@
 namespace crossmill::worker {
 namespace {
 
-absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, BlobStore& blobs, CopyTarget& target) {
+absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, BlobStore& blobs,
+                        CopyTarget& target) {
   switch (source.source_case()) {
     case v1::CopySource::kContext:
       if (source.context().matches().empty()) return absl::NotFoundError("no such file in the context");
@@ -35,7 +36,8 @@ absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, Blob
 
 absl::Status ExecuteCopy(const v1::Copy& copy, const std::string& root, int64_t clamp_time, bool keep_times,
                          BlobStore& blobs) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<CopyTarget> target, CopyTarget::Create(copy, root, clamp_time, keep_times));
+  ASSIGN_OR_RETURN(const std::unique_ptr<CopyTarget> target,
+                   CopyTarget::Create(copy, root, clamp_time, keep_times));
   int things = 0;
   for (const v1::CopySource& source : copy.sources()) {
     things += source.has_context() ? source.context().matches_size() : 1;
@@ -47,7 +49,8 @@ absl::Status ExecuteCopy(const v1::Copy& copy, const std::string& root, int64_t 
   return target->Finish();
 }
 
-absl::Status ExecuteWorkdir(const v1::Workdir& workdir, const std::string& root, std::optional<int64_t> made_time) {
+absl::Status ExecuteWorkdir(const v1::Workdir& workdir, const std::string& root,
+                            std::optional<int64_t> made_time) {
   ASSIGN_OR_RETURN(const UniqueFd fd, OpenRoot(root));
   ASSIGN_OR_RETURN(const Owner owner, ResolveOwner(root, workdir.user()));
   ASSIGN_OR_RETURN(const std::string path, ResolveInRoot(fd.get(), workdir.path()));

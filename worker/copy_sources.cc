@@ -15,7 +15,8 @@ namespace reapi = ::build::bazel::remote::execution::v2;
 
 // A blob that is missing or wrong is never the recipe's fault.
 absl::Status BlobStatus(const absl::Status& status) {
-  if (absl::IsNotFound(status) || absl::IsInvalidArgument(status)) return absl::UnavailableError(status.message());
+  if (absl::IsNotFound(status) || absl::IsInvalidArgument(status))
+    return absl::UnavailableError(status.message());
   return status;
 }
 
@@ -116,9 +117,8 @@ absl::Status ExtractArchive(const Digest& archive, BlobStore& blobs, CopyTarget&
     if (!entry) return absl::OkStatus();
     entry->path = JoinPath(folder, entry->path);
     if (entry->type == oci::EntryType::kHardLink) entry->link = JoinPath(folder, entry->link);
-    RETURN_IF_ERROR(target.AddExtracted(*std::move(entry), [&reader](char* buffer, size_t size) {
-      return reader.ReadData(buffer, size);
-    }));
+    RETURN_IF_ERROR(target.AddExtracted(
+        *std::move(entry), [&reader](char* buffer, size_t size) { return reader.ReadData(buffer, size); }));
   }
 }
 
@@ -165,8 +165,9 @@ class ExportCopier {
       ASSIGN_OR_RETURN(entry.link, Map(entry.link));
     }
     ASSIGN_OR_RETURN(entry.path, Map(entry.path));
-    return target_.Add(SourceKind::kStage, std::move(entry),
-                       [this](char* buffer, size_t size) { return reader_.ReadData(buffer, size); }, parents_);
+    return target_.Add(
+        SourceKind::kStage, std::move(entry),
+        [this](char* buffer, size_t size) { return reader_.ReadData(buffer, size); }, parents_);
   }
 
   absl::Status PlaceParents() {
@@ -195,7 +196,8 @@ absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
 
 }  // namespace
 
-absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs, CopyTarget& target) {
+absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs,
+                              CopyTarget& target) {
   ContextCopier copier(blobs, target);
   if (match.has_directory()) {
     ASSIGN_OR_RETURN(const reapi::Directory directory, copier.Read(FromProto(match.directory())));

@@ -10,7 +10,8 @@ namespace crossmill::worker {
 
 // Each copies one source to the target. INVALID_ARGUMENT is the recipe's failure; trouble with blobs is
 // UNAVAILABLE or DATA_LOSS.
-absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs, CopyTarget& target);
+absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs,
+                              CopyTarget& target);
 absl::Status CopyInlineFile(const v1::InlineFile& file, CopyTarget& target);
 absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTarget& target);
 

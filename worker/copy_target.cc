@@ -41,8 +41,10 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Create(const v1::Copy& c
   if (destination.ends_with('/') || destination.ends_with("/.")) target->is_folder_ = true;
   const int fd = target->root_.get();
   target->merger_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{});
-  target->keeping_merger_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = false, .keep_existing_folders = true});
-  target->unpacker_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = true, .keep_existing_folders = false});
+  target->keeping_merger_ =
+      std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = false, .keep_existing_folders = true});
+  target->unpacker_ =
+      std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = true, .keep_existing_folders = false});
   return target;
 }
 
@@ -80,7 +82,8 @@ void CopyTarget::ApplyTime(SourceKind kind, oci::TarEntry* entry) const {
   }
 }
 
-absl::Status CopyTarget::Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content, bool merge_keeps) {
+absl::Status CopyTarget::Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content,
+                             bool merge_keeps) {
   if (kind == SourceKind::kContext) entry.uid = entry.gid = 0;
   if (owner_) {
     entry.uid = owner_->uid;

@@ -42,7 +42,8 @@ class CopyTarget {
   absl::StatusOr<std::string> PlaceFile(std::string_view name);
 
   // entry.path is where it goes. `merge_keeps`: a folder that exists keeps its metadata.
-  absl::Status Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content, bool merge_keeps = false);
+  absl::Status Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content,
+                   bool merge_keeps = false);
   // An archive's entry: owners are the archive's own unless --chown says otherwise, links on the way are
   // followed inside the root, what is in the way is replaced.
   absl::Status AddExtracted(oci::TarEntry entry, const oci::Source& content);

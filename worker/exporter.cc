@@ -41,7 +41,8 @@ class Matcher {
   }
 
  private:
-  absl::Status Expand(const std::vector<std::string>& pattern, size_t index, const std::vector<std::string>& path) {
+  absl::Status Expand(const std::vector<std::string>& pattern, size_t index,
+                      const std::vector<std::string>& path) {
     if (index == pattern.size()) {
       matches_.insert(path);
       return absl::OkStatus();
@@ -125,7 +126,8 @@ class ExportWriter {
   }
 
  private:
-  absl::Status Add(const std::string& source, const std::string& path, const std::vector<std::string>& below) {
+  absl::Status Add(const std::string& source, const std::string& path,
+                   const std::vector<std::string>& below) {
     const std::string file = JoinPath(root_, source);
     ASSIGN_OR_RETURN(std::optional<FoundFile> found, InspectFile(file, path));
     if (!found) return absl::NotFoundError(fmt::format("/{}: no such file", oci::Printable(source)));
@@ -185,8 +187,8 @@ struct Source {
   std::string path;
 };
 
-absl::StatusOr<std::vector<Source>> FindSources(const v1::Export& wanted, const std::string& root, int root_fd,
-                                                const ExportWriter& writer) {
+absl::StatusOr<std::vector<Source>> FindSources(const v1::Export& wanted, const std::string& root,
+                                                int root_fd, const ExportWriter& writer) {
   const std::string& text = wanted.pattern();
   const std::vector<std::string> pattern = PathComponents(text);
   // With --parents, what is before "/./" is not kept.
@@ -199,7 +201,8 @@ absl::StatusOr<std::vector<Source>> FindSources(const v1::Export& wanted, const 
     ASSIGN_OR_RETURN(source.path, ResolveInRoot(root_fd, Join(match)));
     ASSIGN_OR_RETURN(const auto found, InspectFile(JoinPath(root, source.path), source.path));
     if (!found) {
-      return absl::NotFoundError(fmt::format("/{} is a link that leads nowhere", oci::Printable(Join(match))));
+      return absl::NotFoundError(
+          fmt::format("/{} is a link that leads nowhere", oci::Printable(Join(match))));
     }
     if (match.size() <= (wanted.parents() ? kept_from : 0)) {
       source.name = {"rootfs"};
@@ -224,7 +227,8 @@ absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& r
   ExportWriter writer(wanted, root, tar);
   ASSIGN_OR_RETURN(const std::vector<Source> sources, FindSources(wanted, root, root_fd.get(), writer));
   if (sources.empty()) {
-    return absl::NotFoundError(fmt::format("{}: no such file or directory", oci::Printable(wanted.pattern())));
+    return absl::NotFoundError(
+        fmt::format("{}: no such file or directory", oci::Printable(wanted.pattern())));
   }
   const size_t digits = std::to_string(sources.size() - 1).size();
   for (size_t i = 0; i < sources.size(); ++i) {

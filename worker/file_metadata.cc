@@ -147,11 +147,11 @@ absl::Status SetMtime(const std::string& file, int64_t seconds) {
 }
 
 absl::Status SetXattrs(int fd, const std::map<std::string, std::string>& xattrs, std::string_view path) {
-  ASSIGN_OR_RETURN(const std::string list, FetchBytes(path, [&](char* buffer, size_t size) {
-                     return flistxattr(fd, buffer, size);
-                   }));
+  ASSIGN_OR_RETURN(const std::string list,
+                   FetchBytes(path, [&](char* buffer, size_t size) { return flistxattr(fd, buffer, size); }));
   for (const std::string& name : SplitNames(list)) {
-    if (IsLayerXattr(name) && !xattrs.contains(name) && fremovexattr(fd, name.c_str()) != 0 && errno != ENODATA) {
+    if (IsLayerXattr(name) && !xattrs.contains(name) && fremovexattr(fd, name.c_str()) != 0 &&
+        errno != ENODATA) {
       return ErrnoStatus(errno, fmt::format("{}: removing {}", path, name));
     }
   }
@@ -169,7 +169,8 @@ absl::Status RemoveOverlayXattrs(const std::string& file) {
                      return llistxattr(file.c_str(), buffer, size);
                    }));
   for (const std::string& name : SplitNames(list)) {
-    if (name.starts_with(kOverlayPrefix) && lremovexattr(file.c_str(), name.c_str()) != 0 && errno != ENODATA) {
+    if (name.starts_with(kOverlayPrefix) && lremovexattr(file.c_str(), name.c_str()) != 0 &&
+        errno != ENODATA) {
       return ErrnoStatus(errno, fmt::format("{}: removing {}", file, name));
     }
   }

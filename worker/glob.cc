@@ -36,7 +36,8 @@ bool MatchSet(std::string_view* pattern, unsigned char c, bool* well_formed) {
   return matched != negated;
 }
 
-bool MatchFrom(const std::vector<std::string>& pattern, size_t p, const std::vector<std::string>& path, size_t n) {
+bool MatchFrom(const std::vector<std::string>& pattern, size_t p, const std::vector<std::string>& path,
+               size_t n) {
   if (p == pattern.size()) return n == path.size();
   if (pattern[p] == "**") {
     for (size_t skip = n; skip <= path.size(); ++skip) {
@@ -63,7 +64,8 @@ bool MatchComponent(std::string_view pattern, std::string_view name) {
     if (name.empty()) return false;
     if (first == '[') {
       bool well_formed;
-      if (!MatchSet(&pattern, static_cast<unsigned char>(name.front()), &well_formed) || !well_formed) return false;
+      if (!MatchSet(&pattern, static_cast<unsigned char>(name.front()), &well_formed) || !well_formed)
+        return false;
     } else if (first == '\\') {
       if (pattern.empty() || pattern.front() != name.front()) return false;
       pattern.remove_prefix(1);

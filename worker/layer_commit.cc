@@ -46,8 +46,10 @@ class DiffWriter {
       }
     }
     if (node.entry.type != oci::EntryType::kFile) return writer_.Add(node.entry, nullptr);
-    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(fmt::format("{}/{}", upper_, node.entry.path), O_RDONLY | O_NOFOLLOW));
-    return writer_.Add(node.entry, [&fd](char* buffer, size_t size) { return ReadSome(fd.get(), buffer, size); });
+    ASSIGN_OR_RETURN(const UniqueFd fd,
+                     OpenFile(fmt::format("{}/{}", upper_, node.entry.path), O_RDONLY | O_NOFOLLOW));
+    return writer_.Add(node.entry,
+                       [&fd](char* buffer, size_t size) { return ReadSome(fd.get(), buffer, size); });
   }
 
   const std::string& upper_;
@@ -71,7 +73,8 @@ absl::Status PruneNodes(const std::vector<DiffNode>& nodes, const std::string& u
       continue;
     }
     if (node.whiteout) {
-      if (!node.on_disk && mknod(file.c_str(), S_IFCHR, makedev(0, 0)) != 0) {
+      if (node.in_the_way) RETURN_IF_ERROR(Remove(node, file));
+      if ((node.in_the_way || !node.on_disk) && mknod(file.c_str(), S_IFCHR, makedev(0, 0)) != 0) {
         return ErrnoStatus(errno, fmt::format("whiteout {}", file));
       }
       continue;
@@ -88,8 +91,8 @@ absl::Status PruneNodes(const std::vector<DiffNode>& nodes, const std::string& u
 
 }  // namespace
 
-absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper, int64_t whiteout_time,
-                                        BlobStore& blobs) {
+absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
+                                        int64_t whiteout_time, BlobStore& blobs) {
   WrittenLayer layer;
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> blob, blobs.Create({}));
   oci::LayerWriter writer([&blob](std::string_view bytes) { return blob->Write(bytes); }, whiteout_time);

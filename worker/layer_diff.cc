@@ -38,9 +38,7 @@ bool IsFolder(const oci::TarEntry& entry) { return entry.type == oci::EntryType:
 
 class Differ {
  public:
-  Differ(std::string upper, const DiffOptions& options)
-      : upper_(std::move(upper)),
-        options_(options) {
+  Differ(std::string upper, const DiffOptions& options) : upper_(std::move(upper)), options_(options) {
     for (std::string_view stub : options.stubs) {
       while (stub.starts_with('/')) stub.remove_prefix(1);
       while (stub.ends_with('/')) stub.remove_suffix(1);
@@ -74,11 +72,12 @@ class Differ {
   // Fills `nodes` with what the upper directory has at `path`. `hidden`: the upper directory, or one it
   // lies in, is opaque, so that what is below and not here was removed. `names_changed`: something was
   // added to or removed from the directory.
-  absl::Status Walk(const std::string& path, const MergedFolder& lower, bool hidden, std::vector<DiffNode>* nodes,
-                    bool* names_changed) {
+  absl::Status Walk(const std::string& path, const MergedFolder& lower, bool hidden,
+                    std::vector<DiffNode>* nodes, bool* names_changed) {
     ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(OnDisk(path)));
     for (const std::string& name : names) {
-      RETURN_IF_ERROR(Visit(path.empty() ? name : path + "/" + name, name, lower, hidden, nodes, names_changed));
+      RETURN_IF_ERROR(
+          Visit(path.empty() ? name : path + "/" + name, name, lower, hidden, nodes, names_changed));
     }
     if (hidden && !lower.empty()) {
       ASSIGN_OR_RETURN(const std::set<std::string> below, ListMerged(lower));
@@ -118,6 +117,10 @@ class Differ {
       *names_changed |= below.has_value();
     } else if (found->kind != FileKind::kEntry) {
       diff_.left_out.push_back(path);
+      // What it took the place of is gone all the same.
+      node.whiteout = node.changed = below.has_value();
+      node.in_the_way = true;
+      *names_changed |= below.has_value();
     } else {
       RETURN_IF_ERROR(Compare(*found, below, hidden, &node));
       *names_changed |= node.changed && !below;
@@ -126,7 +129,8 @@ class Differ {
     return absl::OkStatus();
   }
 
-  absl::Status Compare(const FoundFile& found, const std::optional<LowerFile>& below, bool hidden, DiffNode* node) {
+  absl::Status Compare(const FoundFile& found, const std::optional<LowerFile>& below, bool hidden,
+                       DiffNode* node) {
     const int64_t on_disk_time = node->entry.mtime;
     int64_t time = LayerTime(on_disk_time);
     const std::string path = node->entry.path;
@@ -150,7 +154,8 @@ class Differ {
       ASSIGN_OR_RETURN(const bool same, Same(*node, below));
       node->changed = !same;
     }
-    if (node->changed && options_.exact_times && !options_.keep_times) node->entry.mtime = options_.clamp_time;
+    if (node->changed && options_.exact_times && !options_.keep_times)
+      node->entry.mtime = options_.clamp_time;
     node->time_differs = found.has_fraction || node->entry.mtime != on_disk_time;
     return absl::OkStatus();
   }
@@ -161,7 +166,8 @@ class Differ {
     if (node.entry.type == oci::EntryType::kFile) return node.entry.size == 0 && stubs_.contains(path);
     if (!IsFolder(node.entry)) return false;
     if (!stubs_.contains(path) && !(dropped_below && stub_folders_.contains(path))) return false;
-    return std::none_of(node.children.begin(), node.children.end(), [](const DiffNode& child) { return child.changed; });
+    return std::none_of(node.children.begin(), node.children.end(),
+                        [](const DiffNode& child) { return child.changed; });
   }
 
   absl::StatusOr<bool> Same(const DiffNode& node, const std::optional<LowerFile>& below) const {
@@ -181,7 +187,9 @@ class Differ {
     if (!changed.empty()) MarkLinks(nodes, changed);
   }
 
-  static bool HasLinks(const DiffNode& node) { return node.links > 1 && !node.whiteout && !IsFolder(node.entry); }
+  static bool HasLinks(const DiffNode& node) {
+    return node.links > 1 && !node.whiteout && !IsFolder(node.entry);
+  }
 
   static void CollectChangedLinks(const std::vector<DiffNode>& nodes, std::set<uint64_t>* changed) {
     for (const DiffNode& node : nodes) {

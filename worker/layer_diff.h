@@ -37,6 +37,8 @@ struct DiffNode {
   bool whiteout = false;
   // On disk in the upper directory.
   bool on_disk = true;
+  // A socket or device is there, which no layer holds.
+  bool in_the_way = false;
   // Differs from what is below.
   bool changed = false;
   // Part of the layer: changed, or a directory on the way to a change.
@@ -68,8 +70,8 @@ struct WrittenLayer {
   // Files of the layer (hard links too), in order.
   std::vector<std::string> files;
 };
-absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper, int64_t whiteout_time,
-                                        BlobStore& blobs);
+absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
+                                        int64_t whiteout_time, BlobStore& blobs);
 
 // Makes the upper directory what unpacking the layer would give: removes what was dropped, turns opaque
 // marks into whiteouts, sets mtimes (directories last).

@@ -52,15 +52,18 @@ class Unpacker {
     }
     RETURN_IF_ERROR(ids_.Check(entry.uid, entry.gid, entry.path));
     std::erase_if(entry.xattrs, [](const auto& xattr) { return !IsLayerXattr(xattr.first); });
-    RETURN_IF_ERROR(writer_.Add(entry, [this](char* buffer, size_t size) { return tar_.ReadData(buffer, size); }));
+    RETURN_IF_ERROR(
+        writer_.Add(entry, [this](char* buffer, size_t size) { return tar_.ReadData(buffer, size); }));
     // Removed and made again: what the lower layers have in it stays hidden.
-    if (entry.type == oci::EntryType::kDirectory && whiteouts_.contains(entry.path)) return MarkOpaque(entry.path);
+    if (entry.type == oci::EntryType::kDirectory && whiteouts_.contains(entry.path))
+      return MarkOpaque(entry.path);
     return absl::OkStatus();
   }
 
   absl::Status AddWhiteout(std::string_view path, std::string_view removed) {
     if (removed.empty() || removed == "." || removed == "..") {
-      return absl::InvalidArgumentError(fmt::format("{} is not a whiteout of anything", oci::Printable(path)));
+      return absl::InvalidArgumentError(
+          fmt::format("{} is not a whiteout of anything", oci::Printable(path)));
     }
     ASSIGN_OR_RETURN(const int parent, writer_.OpenParent(path));
     const std::string name(removed);

@@ -50,7 +50,8 @@ absl::StatusOr<std::set<std::string>> ListMerged(const MergedFolder& folder) {
     ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(layer));
     for (const std::string& name : names) {
       if (visible.contains(name) || hidden.contains(name)) continue;
-      ASSIGN_OR_RETURN(const std::optional<FoundFile> found, InspectFile(fmt::format("{}/{}", layer, name), name));
+      ASSIGN_OR_RETURN(const std::optional<FoundFile> found,
+                       InspectFile(fmt::format("{}/{}", layer, name), name));
       if (!found) continue;
       (found->kind == FileKind::kWhiteout ? hidden : visible).insert(name);
     }

@@ -14,7 +14,8 @@ namespace {
 
 // Runs mount(2) with `folder` as working directory: on a thread of its own, which has first left the
 // process's shared one.
-int MountFrom(const std::string& folder, const std::string& target, unsigned long flags, const std::string& options) {
+int MountFrom(const std::string& folder, const std::string& target, unsigned long flags,
+              const std::string& options) {
   int error = 0;
   std::jthread([&] {
     if (unshare(CLONE_FS) != 0 || chdir(folder.c_str()) != 0 ||
@@ -61,7 +62,8 @@ absl::StatusOr<Mount> MountOverlay(const OverlaySpec& spec) {
   const unsigned long flags = MS_NODEV | (spec.upper.empty() ? MS_RDONLY : 0);
   const int error = MountFrom(spec.folder, spec.target, flags, options);
   if (error != 0) {
-    return ErrnoStatus(error, fmt::format("mounting an overlay of {} layers at {}", spec.lowers.size(), spec.target));
+    return ErrnoStatus(
+        error, fmt::format("mounting an overlay of {} layers at {}", spec.lowers.size(), spec.target));
   }
   return Mount(spec.target);
 }

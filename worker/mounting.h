@@ -39,7 +39,8 @@ struct OverlaySpec {
 };
 
 // With userxattr (without it, unprivileged, removing a lower directory fails with EIO), metacopy,
-// redirect_dir and index off (redirect_dir=off would still follow, which userxattr forbids). Thread safe. RESOURCE_EXHAUSTED if the names do not fit.
+// redirect_dir and index off (redirect_dir=off would still follow, which userxattr forbids). Thread safe.
+// RESOURCE_EXHAUSTED if the names do not fit.
 absl::StatusOr<Mount> MountOverlay(const OverlaySpec& spec);
 
 }  // namespace crossmill::worker

@@ -83,7 +83,8 @@ class OverlaySnapshot final : public Snapshot {
 
   absl::StatusOr<CommittedLayer> Commit(const CommitOptions& options) override {
     const std::string upper = folder_ + "/upper";
-    if (!Exists(upper)) return absl::FailedPreconditionError("a view, or a snapshot that was committed before");
+    if (!Exists(upper))
+      return absl::FailedPreconditionError("a view, or a snapshot that was committed before");
     RETURN_IF_ERROR(mount_.Unmount());
     ASSIGN_OR_RETURN(const UpperDiff diff, DiffUpper(upper, lowers_,
                                                      {.clamp_time = options.clamp_time,
@@ -117,7 +118,8 @@ class OverlaySnapshot final : public Snapshot {
   int64_t started_at_ = 0;
 };
 
-absl::StatusOr<std::unique_ptr<OverlaySnapshotter>> OverlaySnapshotter::Create(std::string folder, BlobStore& blobs) {
+absl::StatusOr<std::unique_ptr<OverlaySnapshotter>> OverlaySnapshotter::Create(std::string folder,
+                                                                               BlobStore& blobs) {
   RETURN_IF_ERROR(MakeFolders(folder, 0755));
   char absolute[PATH_MAX];
   if (realpath(folder.c_str(), absolute) == nullptr) return ErrnoStatus(errno, folder);
@@ -132,7 +134,9 @@ OverlaySnapshotter::~OverlaySnapshotter() {
   if (syncfs(lock_.get()) == 0) (void)WriteFileAtomic(Path("state"), boot_id_ + "clean\n", 0644, true);
 }
 
-std::string OverlaySnapshotter::Path(std::string_view name) const { return fmt::format("{}/{}", folder_, name); }
+std::string OverlaySnapshotter::Path(std::string_view name) const {
+  return fmt::format("{}/{}", folder_, name);
+}
 
 absl::Status OverlaySnapshotter::Open() {
   ASSIGN_OR_RETURN(UniqueFd lock, OpenFile(Path("lock"), O_RDWR | O_CREAT, 0600));
@@ -155,10 +159,10 @@ absl::Status OverlaySnapshotter::ProbeFileSystem() const {
     removexattr(folder_.c_str(), "user.crossmill");
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(
-      fmt::format("the file system of {} does not take user.* attributes ({}), which overlayfs needs; put the "
-                  "worker's data on ext4, xfs or btrfs",
-                  folder_, strerror(errno)));
+  return absl::FailedPreconditionError(fmt::format(
+      "the file system of {} does not take user.* attributes ({}), which overlayfs needs; put the "
+      "worker's data on ext4, xfs or btrfs",
+      folder_, strerror(errno)));
 }
 
 absl::Status OverlaySnapshotter::CleanWork() {
@@ -264,7 +268,8 @@ absl::StatusOr<std::string> OverlaySnapshotter::Fetch(const Digest& tar) {
   return status;
 }
 
-absl::Status OverlaySnapshotter::Publish(const Digest& tar, const std::string& directory, const std::string& id) {
+absl::Status OverlaySnapshotter::Publish(const Digest& tar, const std::string& directory,
+                                         const std::string& id) {
   const std::string layer = fmt::format("{}/layers/{}", folder_, id);
   const std::string link = fmt::format("{}/index/{}", folder_, IndexName(tar));
   if (rename(directory.c_str(), layer.c_str()) != 0) return ErrnoStatus(errno, layer);
@@ -291,7 +296,8 @@ absl::Status OverlaySnapshotter::Adopt(const Digest& tar, const std::string& dir
   return status;
 }
 
-absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Make(absl::Span<const Digest> parents, bool writable) {
+absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Make(absl::Span<const Digest> parents,
+                                                                   bool writable) {
   for (const Digest& parent : parents) RETURN_IF_ERROR(EnsureLayer(parent));
   std::vector<std::string> names;
   {

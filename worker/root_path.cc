@@ -30,7 +30,9 @@ absl::StatusOr<UniqueFd> Open2(int folder, std::string_view path, int flags, mod
     if (fd >= 0) return UniqueFd(static_cast<int>(fd));
     // EAGAIN: a rename elsewhere made the kernel unsure about "..".
     if (errno == EINTR || errno == EAGAIN) continue;
-    return ErrnoStatus(errno, fmt::format("/{}", oci::Printable(path.substr(std::min(path.find_first_not_of('/'), path.size())))));
+    return ErrnoStatus(
+        errno,
+        fmt::format("/{}", oci::Printable(path.substr(std::min(path.find_first_not_of('/'), path.size())))));
   }
 }
 
@@ -119,7 +121,9 @@ absl::StatusOr<UniqueFd> OpenBelow(int folder, std::string_view path, int flags,
   return Open2(folder, path, flags | O_NOFOLLOW, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
-absl::StatusOr<std::string> ResolveInRoot(int root, std::string_view path) { return Resolve(root, path, true); }
+absl::StatusOr<std::string> ResolveInRoot(int root, std::string_view path) {
+  return Resolve(root, path, true);
+}
 
 absl::StatusOr<std::string> ResolveParentInRoot(int root, std::string_view path) {
   return Resolve(root, path, false);
@@ -139,7 +143,8 @@ absl::StatusOr<UniqueFd> MakeFoldersBelow(int root, std::string_view path, const
     }
     if (created) {
       if (fchown(next->get(), owner.uid, owner.gid) != 0 || fchmod(next->get(), 0755) != 0) {
-        return ErrnoStatus(errno, fmt::format("/{}: setting owner {}:{}", oci::Printable(so_far), owner.uid, owner.gid));
+        return ErrnoStatus(
+            errno, fmt::format("/{}: setting owner {}:{}", oci::Printable(so_far), owner.uid, owner.gid));
       }
       if (made != nullptr) made->push_back(so_far);
     }

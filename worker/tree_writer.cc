@@ -118,11 +118,17 @@ absl::Status TreeWriter::AddFile(int parent, const std::string& name, const oci:
   const UniqueFd fd(openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return Failed(entry.path, "creating the file");
   buffer_.resize(kChunk);
+  int64_t written = 0;
   while (entry.size > 0) {
     ASSIGN_OR_RETURN(const size_t size, content(buffer_.data(), buffer_.size()));
     if (size == 0) break;
     const absl::Status status = WriteAll(fd.get(), std::string_view(buffer_.data(), size));
     if (!status.ok()) return Annotate(status, fmt::format("/{}", oci::Printable(entry.path)));
+    written += static_cast<int64_t>(size);
+  }
+  if (written != entry.size) {
+    return absl::DataLossError(
+        fmt::format("/{}: {} bytes instead of {}", oci::Printable(entry.path), written, entry.size));
   }
   RETURN_IF_ERROR(ApplyMetadata(fd.get(), entry));
   const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
@@ -139,9 +145,11 @@ absl::Status TreeWriter::AddHardLink(int parent, const std::string& name, const 
   auto folder = OpenBelow(root_, FolderOf(target), O_RDONLY | O_DIRECTORY);
   struct stat found, existing;
   const std::string base(BaseName(target));
-  if (!folder.ok() || fstatat(folder->get(), base.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(found.st_mode)) {
-    return absl::InvalidArgumentError(fmt::format("/{} is a hard link to /{}, which is not a file that came before it",
-                                                  oci::Printable(entry.path), oci::Printable(entry.link)));
+  if (!folder.ok() || fstatat(folder->get(), base.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0 ||
+      S_ISDIR(found.st_mode)) {
+    return absl::InvalidArgumentError(
+        fmt::format("/{} is a hard link to /{}, which is not a file that came before it",
+                    oci::Printable(entry.path), oci::Printable(entry.link)));
   }
   // A link to itself, which clearing would lose.
   if (fstatat(parent, name.c_str(), &existing, AT_SYMLINK_NOFOLLOW) == 0 && existing.st_ino == found.st_ino &&
@@ -156,7 +164,8 @@ absl::Status TreeWriter::AddHardLink(int parent, const std::string& name, const 
 absl::Status TreeWriter::AddSpecial(int parent, const std::string& name, const oci::TarEntry& entry) {
   RETURN_IF_ERROR(Clear(parent, name, entry));
   if (entry.type == oci::EntryType::kSymlink) {
-    if (symlinkat(entry.link.c_str(), parent, name.c_str()) != 0) return Failed(entry.path, "making the link");
+    if (symlinkat(entry.link.c_str(), parent, name.c_str()) != 0)
+      return Failed(entry.path, "making the link");
   } else if (mknodat(parent, name.c_str(), S_IFIFO | 0600, 0) != 0) {
     return Failed(entry.path, "making the fifo");
   }
@@ -167,7 +176,8 @@ absl::Status TreeWriter::AddSpecial(int parent, const std::string& name, const o
     return Failed(entry.path, "setting the mode");
   }
   const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
-  if (utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return Failed(entry.path, "setting the time");
+  if (utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    return Failed(entry.path, "setting the time");
   return absl::OkStatus();
 }
 

@@ -46,7 +46,8 @@ class TreeWriter {
 
  private:
   absl::Status AddFolder(int parent, const std::string& name, const oci::TarEntry& entry);
-  absl::Status AddFile(int parent, const std::string& name, const oci::TarEntry& entry, const oci::Source& content);
+  absl::Status AddFile(int parent, const std::string& name, const oci::TarEntry& entry,
+                       const oci::Source& content);
   absl::Status AddHardLink(int parent, const std::string& name, const oci::TarEntry& entry);
   absl::Status AddSpecial(int parent, const std::string& name, const oci::TarEntry& entry);
   absl::Status Clear(int parent, const std::string& name, const oci::TarEntry& entry);

@@ -38,10 +38,10 @@ absl::StatusOr<Identity> FindIdentity(const NamespaceOptions& options) {
   if (geteuid() == 0) {
     const passwd* entry = getpwnam(options.user.c_str());
     if (entry == nullptr) {
-      return absl::FailedPreconditionError(fmt::format(
-          "there is no system user '{}' for the worker to run as; create it: useradd --system "
-          "--no-create-home --home-dir /var/lib/{} --shell /usr/sbin/nologin {}",
-          options.user, options.user, options.user));
+      return absl::FailedPreconditionError(
+          fmt::format("there is no system user '{}' for the worker to run as; create it: useradd --system "
+                      "--no-create-home --home-dir /var/lib/{} --shell /usr/sbin/nologin {}",
+                      options.user, options.user, options.user));
     }
     if (entry->pw_uid == 0) return absl::FailedPreconditionError("the worker's user must not be root");
     return Identity{options.user, entry->pw_uid, entry->pw_gid};
@@ -78,7 +78,13 @@ absl::Status CheckTools() {
 // newuidmap or newgidmap for this process's parent: 0 is `own`, 1..kMappedIds the subordinate range.
 absl::Status MapIds(const char* tool, pid_t target, uint32_t own, const IdRange& range) {
   ProcessOptions options;
-  options.argv = {tool, std::to_string(target), "0", std::to_string(own), "1", "1", std::to_string(range.first),
+  options.argv = {tool,
+                  std::to_string(target),
+                  "0",
+                  std::to_string(own),
+                  "1",
+                  "1",
+                  std::to_string(range.first),
                   std::to_string(kMappedIds)};
   auto result = RunProcess(options);
   if (!result.ok()) return Annotate(result.status(), tool);
@@ -110,10 +116,10 @@ absl::Status EnterUserNamespace(const Identity& identity, const SubordinateIds& 
   outcome_write.Reset();
   absl::Status status;
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID) != 0) {
-    status = absl::FailedPreconditionError(fmt::format(
-        "unshare(user, mount, pid namespaces): {}; user namespaces must be allowed: sysctl -w "
-        "user.max_user_namespaces=65536 (and kernel.unprivileged_userns_clone=1 where it exists)",
-        strerror(errno)));
+    status = absl::FailedPreconditionError(
+        fmt::format("unshare(user, mount, pid namespaces): {}; user namespaces must be allowed: sysctl -w "
+                    "user.max_user_namespaces=65536 (and kernel.unprivileged_userns_clone=1 where it exists)",
+                    strerror(errno)));
   } else {
     (void)WriteAll(begin_write.get(), "x");
   }

@@ -102,7 +102,8 @@ class Database {
       const auto fields = Split(line, ':');
       if (fields.size() < 3) continue;
       const auto gid = Number(fields[2]);
-      if (gid) visit({fields[0], *gid, fields.size() > 3 ? Split(fields[3], ',') : std::vector<std::string_view>()});
+      if (gid)
+        visit({fields[0], *gid, fields.size() > 3 ? Split(fields[3], ',') : std::vector<std::string_view>()});
     }
   }
 
@@ -111,8 +112,8 @@ class Database {
 };
 
 absl::Status Unknown(std::string_view what, std::string_view name) {
-  return absl::InvalidArgumentError(fmt::format("unable to find {} {}: no matching entries in /etc/{}", what, name,
-                                                what == "user" ? "passwd" : "group"));
+  return absl::InvalidArgumentError(fmt::format("unable to find {} {}: no matching entries in /etc/{}", what,
+                                                name, what == "user" ? "passwd" : "group"));
 }
 
 }  // namespace

@@ -387,12 +387,11 @@ class PackageConsole {
   // ---- errors ----
 
   void AddError(std::string_view rest) {
-    if (Consume(&rest, "ERROR: No matching distribution found for ") ||
-        Consume(&rest, "ERROR: Could not find a version that satisfies the requirement ")) {
-      FailByName(rest);
-    } else if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos) {
+    if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos) {
       if (current_ != kNone) Fail(current_);
-    } else if (Consume(&rest, "ERROR: Failed building wheel for ") ||
+    } else if (Consume(&rest, "ERROR: No matching distribution found for ") ||
+               Consume(&rest, "ERROR: Could not find a version that satisfies the requirement ") ||
+               Consume(&rest, "ERROR: Failed building wheel for ") ||
                Consume(&rest, "ERROR: Failed to build '")) {
       FailByName(rest);
     } else if (const size_t at = rest.find("ailed to ");

@@ -47,7 +47,8 @@ std::optional<std::string> MapIds(pid_t child) {
   if (geteuid() == 0) {
     const std::string map = fmt::format("0 {} {}\n", kFirstId, kIds);
     for (const char* file : {"uid_map", "gid_map"}) {
-      if (!WriteText(fmt::format("/proc/{}/{}", child, file), map)) return fmt::format("{} cannot be written", file);
+      if (!WriteText(fmt::format("/proc/{}/{}", child, file), map))
+        return fmt::format("{} cannot be written", file);
     }
     return std::nullopt;
   }
@@ -55,9 +56,14 @@ std::optional<std::string> MapIds(pid_t child) {
     const int start = SubordinateStart(users ? "/etc/subuid" : "/etc/subgid");
     if (start == 0) return "this user has no subordinate ids (usermod --add-subuids)";
     ProcessOptions options;
-    options.argv = {users ? "newuidmap" : "newgidmap",          std::to_string(child), "0",
-                    std::to_string(users ? geteuid() : getegid()), "1",                   "1",
-                    std::to_string(start),                         std::to_string(kIds - 1)};
+    options.argv = {users ? "newuidmap" : "newgidmap",
+                    std::to_string(child),
+                    "0",
+                    std::to_string(users ? geteuid() : getegid()),
+                    "1",
+                    "1",
+                    std::to_string(start),
+                    std::to_string(kIds - 1)};
     const auto result = RunProcess(options);
     if (!result.ok() || result->exit_code != 0) return fmt::format("{} failed", options.argv[0]);
   }
@@ -71,8 +77,8 @@ void ExpectCall(int result, const char* what) {
   _exit(2);
 }
 
-[[noreturn]] void RunChild(Privilege privilege, Disk disk, const std::string& folder, UniqueFd ready, UniqueFd go,
-                           const std::function<void(const std::string&)>& body) {
+[[noreturn]] void RunChild(Privilege privilege, Disk disk, const std::string& folder, UniqueFd ready,
+                           UniqueFd go, const std::function<void(const std::string&)>& body) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   const bool in_user_namespace = privilege == Privilege::kUserNamespace;
   ExpectCall(unshare(CLONE_NEWNS | (in_user_namespace ? CLONE_NEWUSER : 0)), "unshare");
@@ -84,7 +90,8 @@ void ExpectCall(int result, const char* what) {
     ExpectCall(setresuid(0, 0, 0), "setresuid");
   }
   ExpectCall(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
-  if (disk == Disk::kTmpfs) ExpectCall(mount("tmpfs", folder.c_str(), "tmpfs", 0, "mode=0755"), "mounting tmpfs");
+  if (disk == Disk::kTmpfs)
+    ExpectCall(mount("tmpfs", folder.c_str(), "tmpfs", 0, "mode=0755"), "mounting tmpfs");
   umask(022);
   body(folder);
   if (disk == Disk::kTemporaryFolder) (void)RemoveTree(folder + "/.");

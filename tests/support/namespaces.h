@@ -25,7 +25,7 @@ std::optional<std::string> RunInNamespaces(Privilege privilege, Disk disk,
 }  // namespace crossmill
 
 // Skips the current test, saying why, where the body cannot run.
-#define RUN_IN_NAMESPACES(privilege, disk, body)                                             \
-  do {                                                                                       \
+#define RUN_IN_NAMESPACES(privilege, disk, body)                                                    \
+  do {                                                                                              \
     if (auto reason = ::crossmill::RunInNamespaces(privilege, disk, body)) GTEST_SKIP() << *reason; \
   } while (false)

@@ -12,8 +12,8 @@ namespace crossmill {
 
 class TarText {
  public:
-  TarText& Add(std::string_view path, oci::EntryType type = oci::EntryType::kFile, std::string_view content = "",
-               unsigned uid = 0, unsigned gid = 0, unsigned mode = 0644) {
+  TarText& Add(std::string_view path, oci::EntryType type = oci::EntryType::kFile,
+               std::string_view content = "", unsigned uid = 0, unsigned gid = 0, unsigned mode = 0644) {
     return Append(path, type, content, "", uid, gid, type == oci::EntryType::kDirectory ? 0755 : mode);
   }
   TarText& AddLink(std::string_view path, oci::EntryType type, std::string_view target) {
@@ -35,7 +35,10 @@ class TarText {
     std::snprintf(header + 136, 12, "%011o", 1'500'000'000U);
     header[156] = TypeFlag(type);
     link.copy(header + 157, 100);
-    std::memcpy(header + 257, "ustar\0" "00", 8);
+    std::memcpy(header + 257,
+                "ustar\0"
+                "00",
+                8);
     std::memset(header + 148, ' ', 8);
     unsigned sum = 0;
     for (const char byte : header) sum += static_cast<unsigned char>(byte);

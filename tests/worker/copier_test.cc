@@ -47,7 +47,9 @@ struct Workplace {
     match->set_unix_mode(0640);
     return match;
   }
-  void File(std::string_view name, std::string_view content) { ToProto(Put(content), Match(name)->mutable_file()); }
+  void File(std::string_view name, std::string_view content) {
+    ToProto(Put(content), Match(name)->mutable_file());
+  }
   // sub/{script (0755), link -> script, inner/} with modes of their own.
   void Folder(std::string_view name) {
     reapi::Directory inner;
@@ -77,8 +79,8 @@ struct Workplace {
     const auto found = InspectFile(root + path, path);
     if (!found.ok() || !*found) return "nothing";
     const oci::TarEntry& entry = (*found)->entry;
-    std::string text = fmt::format("{} {:o} {}:{} {}", oci::EntryTypeName(entry.type), entry.mode, entry.uid, entry.gid,
-                                   entry.mtime == kClamp ? "clamp" : std::to_string(entry.mtime));
+    std::string text = fmt::format("{} {:o} {}:{} {}", oci::EntryTypeName(entry.type), entry.mode, entry.uid,
+                                   entry.gid, entry.mtime == kClamp ? "clamp" : std::to_string(entry.mtime));
     if (entry.type == EntryType::kFile) text += " " + ReadFile(root + path).value_or("unreadable");
     if (entry.type == EntryType::kSymlink) text += " " + entry.link;
     return text;
@@ -213,7 +215,8 @@ TEST_F(CopierTest, TypeConflictsAreErrorsByName) {
     EXPECT_TRUE(absl::IsInvalidArgument(place.Run("/file/below")));
     ASSERT_OK(MakeFolders(place.root + "/links"));
     ASSERT_EQ(0, symlink("/etc", (place.root + "/links/inner").c_str()));
-    EXPECT_EQ("src: cannot copy a directory to /links/inner, which is not a directory", place.Run("/links").message());
+    EXPECT_EQ("src: cannot copy a directory to /links/inner, which is not a directory",
+              place.Run("/links").message());
   });
 }
 
@@ -221,7 +224,8 @@ TEST_F(CopierTest, KeptTimesAreTheContextsOwn) {
   RUN_HERE([](Workplace& place) {
     place.Folder("sub");
     place.Match("file")->set_mtime(99);
-    ToProto(place.Put("x"), place.copy.mutable_sources(0)->mutable_context()->mutable_matches(1)->mutable_file());
+    ToProto(place.Put("x"),
+            place.copy.mutable_sources(0)->mutable_context()->mutable_matches(1)->mutable_file());
     ASSERT_OK(place.Run("/etc/new", true));
     EXPECT_EQ("file 755 0:0 78 #!", place.At("/etc/new/script"));
     EXPECT_EQ("file 640 0:0 99 x", place.At("/etc/new/file"));
@@ -272,7 +276,8 @@ TEST_F(CopierTest, AddExtractsArchivesByContent) {
   RUN_HERE([](Workplace& place) {
     TarText tar;
     tar.Add("pkg", EntryType::kDirectory).Add("pkg/f", EntryType::kFile, "1", 1234, 5678, 04755);
-    tar.AddLink("pkg/hard", EntryType::kHardLink, "pkg/f").AddLink("pkg/soft", EntryType::kSymlink, "/nowhere");
+    tar.AddLink("pkg/hard", EntryType::kHardLink, "pkg/f")
+        .AddLink("pkg/soft", EntryType::kSymlink, "/nowhere");
     tar.Add("name \xff", EntryType::kFile, "2").Add("dev", EntryType::kCharDevice);
     const std::string plain = tar.Finish();
     place.copy.set_extract_archives(true);
@@ -353,7 +358,8 @@ struct Producer {
     EXPECT_EQ(0, symlink("usr/lib", (root + "/lib").c_str()));
     EXPECT_EQ(0, symlink("../one.so", (root + "/usr/lib/deep/link").c_str()));
     EXPECT_EQ(0, symlink("/../../outside", (root + "/escape").c_str()));
-    for (const char* path : {"/usr/lib/one.so", "/usr/lib/two.so", "/usr/lib/deep/three.txt", "/usr/lib/deep", "/usr/lib"}) {
+    for (const char* path :
+         {"/usr/lib/one.so", "/usr/lib/two.so", "/usr/lib/deep/three.txt", "/usr/lib/deep", "/usr/lib"}) {
       EXPECT_OK(SetMtime(root + path, kClamp - 100));
     }
   }

@@ -48,7 +48,10 @@ TEST_F(LayerUnpackTest, WhiteoutsAndOpaqueMarkersBecomeOverlays) {
     TarText tar;
     tar.Add("d", EntryType::kDirectory).Add("d/.wh..wh..opq").Add("d/new", EntryType::kFile, "1");
     tar.Add("e/.wh.gone").Add(".wh..wh.plnk", EntryType::kDirectory);
-    tar.Add("again", EntryType::kDirectory).Add(".wh.again").Add(".wh.later").Add("later", EntryType::kDirectory);
+    tar.Add("again", EntryType::kDirectory)
+        .Add(".wh.again")
+        .Add(".wh.later")
+        .Add("later", EntryType::kDirectory);
     tar.Add(".wh.file").Add("file", EntryType::kFile, "2");
     ASSERT_OK(Unpack(tar, folder));
     const std::string layer = folder + "/layer";
@@ -91,7 +94,9 @@ TEST_F(LayerUnpackTest, HardLinkToAFileOutsideIsRefused) {
 TEST_F(LayerUnpackTest, DevicesAreSkippedWithANote) {
   RUN_HERE([](const std::string& folder) {
     TarText tar;
-    tar.Add("dev", EntryType::kDirectory).Add("dev/null", EntryType::kCharDevice).Add("dev/sda", EntryType::kBlockDevice);
+    tar.Add("dev", EntryType::kDirectory)
+        .Add("dev/null", EntryType::kCharDevice)
+        .Add("dev/sda", EntryType::kBlockDevice);
     const auto notes = Unpack(tar, folder);
     ASSERT_OK(notes);
     EXPECT_EQ((std::vector<std::string>{"dev/null", "dev/sda"}), notes->skipped_devices);

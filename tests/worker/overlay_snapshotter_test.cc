@@ -45,9 +45,10 @@ std::string Describe(const std::string& folder) {
       text += path + " whiteout\n";
       continue;
     }
-    text += fmt::format("{} {} {:o} {}:{} {} {} ->{} opaque={} fraction={} kind={}", path, oci::EntryTypeName(entry.type),
-                        entry.mode, entry.uid, entry.gid, entry.size, entry.mtime, entry.link, (*found)->opaque,
-                        (*found)->has_fraction, static_cast<int>((*found)->kind));
+    text +=
+        fmt::format("{} {} {:o} {}:{} {} {} ->{} opaque={} fraction={} kind={}", path,
+                    oci::EntryTypeName(entry.type), entry.mode, entry.uid, entry.gid, entry.size, entry.mtime,
+                    entry.link, (*found)->opaque, (*found)->has_fraction, static_cast<int>((*found)->kind));
     for (const auto& [name, value] : entry.xattrs) text += fmt::format(" {}={}", name, Sha256Hex(value));
     if (entry.type == oci::EntryType::kFile) {
       text += " " + Sha256Hex(ReadFile(folder + "/" + path).value_or("unreadable"));
@@ -82,7 +83,8 @@ class Layers {
 
   // Executes `change` in a root on `parents`, and commits.
   Digest Step(const std::vector<Digest>& parents, const std::function<void(const std::string&)>& change,
-              CommitOptions options = {.clamp_time = kClamp, .keep_times = false, .exact_times = false, .stubs = {}}) {
+              CommitOptions options = {
+                  .clamp_time = kClamp, .keep_times = false, .exact_times = false, .stubs = {}}) {
     auto snapshot = snapshotter_->Prepare(parents);
     EXPECT_OK(snapshot);
     if (!snapshot.ok()) return {};
@@ -104,7 +106,8 @@ class Layers {
     std::vector<std::string> paths;
     auto manifest = oci::LayerManifest::Parse(Manifest());
     EXPECT_OK(manifest);
-    for (const auto& entry : manifest->entries) paths.push_back((entry.whiteout ? "-" : "") + entry.entry.path);
+    for (const auto& entry : manifest->entries)
+      paths.push_back((entry.whiteout ? "-" : "") + entry.entry.path);
     return paths;
   }
   // What a root on `parents` looks like.
@@ -152,7 +155,8 @@ class OverlaySnapshotterTest : public testing::TestWithParam<Place> {
   if (auto reason = Run(__VA_ARGS__)) GTEST_SKIP() << *reason
 
 INSTANTIATE_TEST_SUITE_P(Places, OverlaySnapshotterTest,
-                         testing::Values(Place{"UserNamespaceDisk", Privilege::kUserNamespace, Disk::kTemporaryFolder},
+                         testing::Values(Place{"UserNamespaceDisk", Privilege::kUserNamespace,
+                                               Disk::kTemporaryFolder},
                                          Place{"UserNamespaceTmpfs", Privilege::kUserNamespace, Disk::kTmpfs},
                                          Place{"RootDisk", Privilege::kRoot, Disk::kTemporaryFolder},
                                          Place{"RootTmpfs", Privilege::kRoot, Disk::kTmpfs}),
@@ -164,9 +168,19 @@ void SetCapability(const std::string& path) {
   EXPECT_EQ(0, setxattr(path.c_str(), "security.capability", value, sizeof(value), 0)) << strerror(errno);
 }
 
+void MakeSocket(const std::string& path) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  ASSERT_LT(path.size(), sizeof(address.sun_path));
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  memcpy(address.sun_path, path.c_str(), path.size());
+  EXPECT_EQ(0, bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+  close(fd);
+}
+
 // One of everything.
 void MakeRichTree(const std::string& root) {
-  for (const char* folder : {"/bin", "/etc", "/etc/conf.d", "/old", "/old/deep", "/a", "/a-b"}) MakeFolder(root + folder);
+  for (const char* folder : {"/bin", "/etc", "/etc/conf.d", "/old", "/old/deep", "/a", "/a-b"})
+    MakeFolder(root + folder);
   Write(root + "/bin/su", "setuid", 04755);
   EXPECT_EQ(0, chown((root + "/bin/su").c_str(), 0, 42));
   EXPECT_EQ(0, chmod((root + "/bin/su").c_str(), 04755));
@@ -189,14 +203,7 @@ void MakeRichTree(const std::string& root) {
   EXPECT_EQ(0, chmod((root + "/a").c_str(), 02770));
   const timespec old[2] = {{1'000'000'000, 5}, {1'000'000'000, 999'999'999}};
   EXPECT_EQ(0, utimensat(AT_FDCWD, (root + "/etc/empty").c_str(), old, 0));
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  const std::string socket_path = root + "/etc/s";
-  if (socket_path.size() < sizeof(address.sun_path)) {
-    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    memcpy(address.sun_path, socket_path.c_str(), socket_path.size());
-    EXPECT_EQ(0, bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
-    close(fd);
-  }
+  MakeSocket(root + "/etc/s");
 }
 
 void ChangeRichTree(const std::string& root) {
@@ -250,7 +257,8 @@ TEST_P(OverlaySnapshotterTest, RemovedLowerDirectoryBecomesOneWhiteout) {
   RUN_HERE([](const std::string& folder) {
     Layers layers(folder + "/w");
     const Digest first = layers.Step({}, MakeRichTree);
-    const Digest second = layers.Step({first}, [](const std::string& root) { EXPECT_OK(RemoveTree(root + "/old")); });
+    const Digest second =
+        layers.Step({first}, [](const std::string& root) { EXPECT_OK(RemoveTree(root + "/old")); });
     EXPECT_EQ((Paths{"-old"}), layers.Paths());
     EXPECT_EQ(std::string::npos, layers.View({first, second}).find("\nold"));
   });
@@ -341,8 +349,9 @@ TEST_P(OverlaySnapshotterTest, MountPointsOfTheRuntimeLeaveNothing) {
   RUN_HERE([](const std::string& folder) {
     Layers layers(folder + "/w");
     const Digest first = layers.Step({}, MakeRichTree, {.clamp_time = kClamp - 5});
-    const CommitOptions options{.clamp_time = kClamp,
-                                .stubs = {"/etc/hosts", "/etc/resolv.conf", "/run/systemd/stub.conf", "/proc", "/sys"}};
+    const CommitOptions options{
+        .clamp_time = kClamp,
+        .stubs = {"/etc/hosts", "/etc/resolv.conf", "/run/systemd/stub.conf", "/proc", "/sys"}};
     const auto make_stubs = [](const std::string& root) {
       Write(root + "/etc/hosts", "");
       Write(root + "/etc/resolv.conf", "");
@@ -353,13 +362,16 @@ TEST_P(OverlaySnapshotterTest, MountPointsOfTheRuntimeLeaveNothing) {
     };
     layers.Step({first}, make_stubs, options);
     EXPECT_EQ(Paths{}, layers.Paths());
-    layers.Step({first}, [&](const std::string& root) {
-      make_stubs(root);
-      Write(root + "/etc/hosts", "written by the step");
-      Write(root + "/run/mine", "");
-      MakeFolder(root + "/sys");
-      Write(root + "/sys/x", "");
-    }, options);
+    layers.Step(
+        {first},
+        [&](const std::string& root) {
+          make_stubs(root);
+          Write(root + "/etc/hosts", "written by the step");
+          Write(root + "/run/mine", "");
+          MakeFolder(root + "/sys");
+          Write(root + "/sys/x", "");
+        },
+        options);
     EXPECT_EQ((Paths{"etc", "etc/hosts", "run", "run/mine", "sys", "sys/x"}), layers.Paths());
   });
 }
@@ -387,12 +399,14 @@ TEST_P(OverlaySnapshotterTest, LayerThatOccursTwiceCountsAsItsUpperOne) {
     Layers layers(folder + "/w");
     const Digest first = layers.Step({}, MakeRichTree);
     const Digest nothing = layers.Step({first}, [](const std::string&) {});
-    const Digest change = layers.Step({first, nothing}, [](const std::string& root) { Write(root + "/x", "1"); });
+    const Digest change =
+        layers.Step({first, nothing}, [](const std::string& root) { Write(root + "/x", "1"); });
     const Digest removal = layers.Step({first, nothing, change}, [](const std::string& root) {
       EXPECT_EQ(0, unlink((root + "/x").c_str()));
     });
     EXPECT_EQ(nothing, layers.Step({first, nothing, change, removal}, [](const std::string&) {}));
-    EXPECT_NE(std::string::npos, layers.View({first, nothing, change, removal, nothing, change}).find("\nx "));
+    EXPECT_NE(std::string::npos,
+              layers.View({first, nothing, change, removal, nothing, change}).find("\nx "));
   });
 }
 
@@ -471,7 +485,9 @@ class WatchedStore final : public BlobStore {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     return real_.Open(lie.empty() ? digest : lie, offset);
   }
-  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override { return real_.Create(expected); }
+  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
+    return real_.Create(expected);
+  }
   std::atomic<int> opened = 0;
   Digest lie;
 
@@ -521,6 +537,20 @@ TEST_P(OverlaySnapshotterTest, StepThatFailsLeavesNothing) {
     }
     EXPECT_TRUE(ListFolder(folder + "/w/work")->empty());
     EXPECT_EQ((Paths{"empty"}), *ListFolder(folder + "/w/layers"));
+  });
+}
+
+TEST_P(OverlaySnapshotterTest, SocketInPlaceOfAFileRemovesTheFile) {
+  RUN_HERE([](const std::string& folder) {
+    Layers layers(folder + "/w");
+    const Digest first = layers.Step({}, [](const std::string& root) { Write(root + "/s", "file"); });
+    const Digest second = layers.Step({first}, [](const std::string& root) {
+      EXPECT_EQ(0, unlink((root + "/s").c_str()));
+      MakeSocket(root + "/s");
+    });
+    EXPECT_EQ((Paths{"-s"}), layers.Paths());
+    EXPECT_EQ("", layers.View({first, second}));
+    EXPECT_EQ("s whiteout\n", Describe(layers.DirectoryOf(second)));
   });
 }
 

@@ -28,7 +28,8 @@ constexpr char kUser[] = "crossmill";
 // Why namespaces cannot be entered here.
 std::optional<std::string> Obstacle() {
   const passwd* user = geteuid() == 0 ? getpwnam(kUser) : getpwuid(geteuid());
-  if (user == nullptr) return fmt::format("there is no system user {} (scripts/setup-host creates it)", kUser);
+  if (user == nullptr)
+    return fmt::format("there is no system user {} (scripts/setup-host creates it)", kUser);
   const auto ids = ReadSubordinateIds(user->pw_name, user->pw_uid);
   if (!ids.ok()) return ids.status().ToString();
   return std::nullopt;

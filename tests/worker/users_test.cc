@@ -1,9 +1,8 @@
 // USER and --chown resolved in a root.
 #include "worker/users.h"
 
-#include <unistd.h>
-
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/support/status_matchers.h"
 #include "worker/file_mode.h"
@@ -20,9 +19,11 @@ class UsersTest : public testing::Test {
     ASSERT_OK(folder);
     folder_ = std::make_unique<TemporaryFolder>(*std::move(folder));
     ASSERT_OK(MakeFolders(folder_->Path("etc")));
-    ASSERT_OK(WriteFileAtomic(folder_->Path("etc/passwd"),
-                              "root:x:0:0:root:/root:/bin/sh\nbroken line\napp:x:1000:1001::/home/app:/bin/sh\n"));
-    ASSERT_OK(WriteFileAtomic(folder_->Path("etc/group"), "root:x:0:\napp:x:1001:\naudio:x:29:app,www\nvideo:x:44:app\n"));
+    ASSERT_OK(
+        WriteFileAtomic(folder_->Path("etc/passwd"),
+                        "root:x:0:0:root:/root:/bin/sh\nbroken line\napp:x:1000:1001::/home/app:/bin/sh\n"));
+    ASSERT_OK(WriteFileAtomic(folder_->Path("etc/group"),
+                              "root:x:0:\napp:x:1001:\naudio:x:29:app,www\nvideo:x:44:app\n"));
   }
   std::unique_ptr<TemporaryFolder> folder_;
 };
