@@ -3,6 +3,10 @@
 
 add_library(crossmill_options INTERFACE)
 target_compile_options(crossmill_options INTERFACE -Wall -Wextra -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # False alarms on std::string's operator+ when optimised (GCC bug 105651).
+  target_compile_options(crossmill_options INTERFACE -Wno-restrict)
+endif()
 target_include_directories(crossmill_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(crossmill_options INTERFACE CROSSMILL_VERSION="${PROJECT_VERSION}")
 

@@ -161,7 +161,7 @@ class Farm:
         return json.loads(result.stdout)
 
     def import_base(self, name, archive):
-        result = self.cli("image", "import", "--stand-in", name, archive)
+        result = self.cli("image", "import", "--stand-in", archive, name)
         assert result.returncode == 0, result.stderr
 
 
