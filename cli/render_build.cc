@@ -365,6 +365,8 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
     digests.Add({{Ordinal(i), Ink::kDim},
                  {comparison.image_digests(i)},
                  i == 0 ? Cell{}
+                 : same && comparison.verdict() == v1::UNREPRODUCIBLE
+                     ? Cell{"equal, because a replica goes on from the first's layers", Ink::kDim}
                  : same ? Cell{"equal", Ink::kGreen}
                         : Cell{"differs", Ink::kRed}});
   }

@@ -141,22 +141,15 @@ void Engine::OnLog(Attempt& attempt, const v1::LogChunk& chunk) {
 
 void Engine::RecordPackages(const Attempt& attempt, const v1::StepResult& result) {
   if (!attempt.task.steps(attempt.position).has_run()) return;
-  const int64_t execution = attempt.execution;
-  const bool emulated = attempt.emulated;
-  RunJob(attempt.owner ? attempt.owner->build : 0, [this, execution, emulated, result] {
-    auto chunks = logs_.Read(execution, 0, kLogPage);
-    std::vector<v1::PackageOutcome> packages;
-    if (chunks.ok()) {
-      packages = core::DerivePackages(core::SplitConsole(*chunks),
-                                      std::vector<v1::DistInfo>(result.dist_infos().begin(), result.dist_infos().end()),
-                                      emulated);
-    }
-    return [this, execution, packages = std::move(packages)] {
-      if (packages.empty()) return;
-      const absl::Status saved = records_.SavePackages(execution, packages);
-      if (!saved.ok()) spdlog::error("execution={} {}", execution, Sv(saved.message()));
-    };
-  });
+  // In the step's own transaction: a record of a step without its packages would stay that way.
+  const auto chunks = logs_.Read(attempt.execution, 0, kLogPage);
+  absl::Status status = chunks.status();
+  if (status.ok()) {
+    const std::vector<v1::DistInfo> infos(result.dist_infos().begin(), result.dist_infos().end());
+    const auto packages = core::DerivePackages(core::SplitConsole(*chunks), infos, attempt.emulated);
+    if (!packages.empty()) status = records_.SavePackages(attempt.execution, packages);
+  }
+  if (!status.ok()) spdlog::error("execution={} {}", attempt.execution, Sv(status.message()));
 }
 
 bool Engine::OnStepFinished(Attempt& attempt, const v1::StepResult& result) {

@@ -104,7 +104,11 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, I
   std::vector<v1::PinnedImage> bases;
   for (const plan::BaseNeed& need : needs) {
     auto pinned = images.Pin(need.reference, need.platform);
-    if (!pinned.ok()) return Annotate(pinned.status(), At(need.range));
+    if (!pinned.ok()) {
+      const std::string_view hint = absl::IsNotFound(pinned.status()) ? std::string_view(need.suggestion) : "";
+      return absl::Status(pinned.status().code(),
+                          Av(fmt::format("{}: {}{}", At(need.range), Sv(pinned.status().message()), hint)));
+    }
     on_pinned(*pinned);
     bases.push_back(*std::move(pinned));
   }
