@@ -88,7 +88,7 @@ void AddStageRows(const v1::BuildView& build, const v1::StageView& stage, Table*
         stage.base() >= 0 && stage.base() < build.bases_size() && build.bases(stage.base()).stand_in();
     table->Add({{fmt::format("1/{}", last)},
                 {Printable(stage.from_text())},
-                {stand_in ? "stand-in" : "base", Ink::kDim}});
+                {stand_in ? "stand-in" : stage.base() >= 0 ? "base" : "", Ink::kDim}});
   }
   for (const v1::StepView& step : stage.steps()) {
     const bool layer = step.has_layer() && step.status() != v1::STEP_METADATA;
