@@ -162,7 +162,8 @@ std::vector<v1::BuildEvent> SampleEvents() {
   // Whole steps, as the coordinator sends them; `replica` says whose part is news.
   const v1::BuildView done = SampleReport().build;
   std::map<std::pair<uint32_t, uint32_t>, v1::StepView> steps;
-  const auto step = [&](double seconds, uint32_t stage, uint32_t number, v1::StepStatus status, uint32_t replica = 0) {
+  const auto step = [&](double seconds, uint32_t stage, uint32_t number, v1::StepStatus status,
+                        uint32_t replica = 0) {
     const v1::StepView& last = done.stages(static_cast<int>(stage)).steps(static_cast<int>(number) - 2);
     v1::StepView& now = steps[{stage, number}];
     if (replica == 0) {
