@@ -55,16 +55,19 @@ int RunCoordinatorCommand(int argc, char** argv) {
   options.data_folder = "/var/lib/crossmill";
   app.set_version_flag("--version", CROSSMILL_VERSION);
   app.add_option("--data", options.data_folder, "Folder of everything durable")->capture_default_str();
-  app.add_option("--socket", options.listen.unix_socket, "Unix socket for local clients (default: DATA/coordinator.sock)");
+  app.add_option("--socket", options.listen.unix_socket,
+                 "Unix socket for local clients (default: DATA/coordinator.sock)");
   app.add_option("--listen", options.listen.tcp_address, "host:port for workers and clients with a token");
   app.add_option("--tls-cert", options.listen.certificate_file, "PEM certificate for --listen");
   app.add_option("--tls-key", options.listen.key_file, "PEM key for --listen");
   app.add_flag("--insecure", options.listen.insecure, "Plain text on an address other hosts can reach");
   app.add_option("--token-file", options.token_file, "Hashes of tokens (default: DATA/tokens)");
-  app.add_option("--worker-timeout", timeout_seconds, "Seconds of silence that expire a lease")->capture_default_str();
+  app.add_option("--worker-timeout", timeout_seconds, "Seconds of silence that expire a lease")
+      ->capture_default_str();
   app.add_option("--placement-grace", grace_seconds, "Seconds a task waits for a worker that can run it")
       ->capture_default_str();
-  app.add_option("--plain-registry", options.plain_registries, "host:port of a registry without TLS (repeatable)");
+  app.add_option("--plain-registry", options.plain_registries,
+                 "host:port of a registry without TLS (repeatable)");
   app.add_option("--registry-mirror", options.registry_mirrors, "REGISTRY=MIRROR (repeatable)");
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");

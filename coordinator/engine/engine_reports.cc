@@ -27,8 +27,8 @@ void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState
     const absl::Status saved = records_.SaveWorker(state.info(), Now());
     if (!saved.ok()) spdlog::error("worker={} {}", name, Sv(saved.message()));
     if (fresh) {
-      spdlog::info("worker={} connected host={} slots={} leases={}", name, state.info().host_id(), state.info().slots(),
-                   kept.size());
+      spdlog::info("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
+                   state.info().slots(), kept.size());
     }
   });
 }
@@ -200,7 +200,8 @@ bool Engine::OnStepFinished(Attempt& attempt, const v1::StepResult& result) {
       if (failed) {
         FailStep(*build, *attempt.owner, index, fact);
       } else {
-        build->state.StepFinished(attempt.owner->stage, attempt.owner->replica, index, fact, v1::STEP_EXECUTED);
+        build->state.StepFinished(attempt.owner->stage, attempt.owner->replica, index, fact,
+                                  v1::STEP_EXECUTED);
       }
     }
   }
@@ -258,8 +259,8 @@ std::string Engine::ExportFailure(const Build& build, int stage, const v1::Expor
           continue;
         }
         return fmt::format("{}:{}: {} --from={} {}: {}", step.range().file(), step.range().first_line(),
-                           step.instruction(), build.state.plan().stages(stage).name(), failed.export_().pattern(),
-                           failed.failure());
+                           step.instruction(), build.state.plan().stages(stage).name(),
+                           failed.export_().pattern(), failed.failure());
       }
     }
   }
@@ -294,7 +295,8 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
       if (build != nullptr) failure = ExportFailure(*build, owner->stage, exported);
       continue;
     }
-    const absl::Status saved = records_.SaveExport(plan::ExportKey(chain, exported.export_()), FromProto(exported.blob()));
+    const absl::Status saved =
+        records_.SaveExport(plan::ExportKey(chain, exported.export_()), FromProto(exported.blob()));
     if (!saved.ok()) spdlog::error("task={} {}", attempt.task.name(), Sv(saved.message()));
   }
   const bool complete = attempt.position >= attempt.task.steps_size();
@@ -321,7 +323,8 @@ void Engine::OnLost(core::TaskId task, const std::string& reason) {
   auto inflight = inflight_.find(attempt.key);
   if (inflight != inflight_.end() && inflight->second.task == task) places = inflight->second.waiters;
   EndAttempt(task, "lost: " + reason);
-  spdlog::warn("task={} lease={} worker={} lost: {}", attempt.task.name(), attempt.lease, attempt.worker, reason);
+  spdlog::warn("task={} lease={} worker={} lost: {}", attempt.task.name(), attempt.lease, attempt.worker,
+               reason);
   if (attempt.owner) places.insert(places.begin(), *attempt.owner);
   for (const Place& place : places) {
     Build* build = Find(place.build);
@@ -331,10 +334,12 @@ void Engine::OnLost(core::TaskId task, const std::string& reason) {
     if (owns && attempt.position < static_cast<int>(attempt.indexes.size())) {
       build->state.StepInterrupted(place.stage, place.replica, attempt.indexes[attempt.position]);
     }
-    int& failures = place.replica == 0 ? build->state.stage(place.stage).infrastructure_failures
-                                       : build->state.replica(place.stage, place.replica).infrastructure_failures;
+    int& failures = place.replica == 0
+                        ? build->state.stage(place.stage).infrastructure_failures
+                        : build->state.replica(place.stage, place.replica).infrastructure_failures;
     if (owns && ++failures >= options_.max_infrastructure_failures) {
-      GiveUp(place, fmt::format("given up after {} infrastructure failures; the last one: {}", failures, reason));
+      GiveUp(place,
+             fmt::format("given up after {} infrastructure failures; the last one: {}", failures, reason));
     } else {
       if (owns) {
         build->state.Notice(true, fmt::format("{}: {}; it runs again", attempt.task.name(), reason));

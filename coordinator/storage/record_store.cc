@@ -47,12 +47,14 @@ constexpr Sql kSaveExport{
     "INSERT INTO exports (key, blob_hash, blob_size) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO "
     "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size"};
 
-constexpr Sql kInsertLease{"grant a lease",
-                           "INSERT INTO leases (number, build, stage, replica, worker, task, granted_at) VALUES (?1, "
-                           "?2, ?3, ?4, ?5, ?6, ?7)"};
+constexpr Sql kInsertLease{
+    "grant a lease",
+    "INSERT INTO leases (number, build, stage, replica, worker, task, granted_at) VALUES (?1, "
+    "?2, ?3, ?4, ?5, ?6, ?7)"};
 // AUTOINCREMENT keeps the largest number ever used there.
 constexpr Sql kNextLease{"number a lease", "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'leases'"};
-constexpr Sql kEndLease{"end a lease", "UPDATE leases SET outcome = ?2 WHERE number = ?1 AND outcome IS NULL"};
+constexpr Sql kEndLease{"end a lease",
+                        "UPDATE leases SET outcome = ?2 WHERE number = ?1 AND outcome IS NULL"};
 constexpr Sql kLeaseExists{"look up a lease", "SELECT 1 FROM leases WHERE number = ?1"};
 constexpr Sql kActiveLeases{
     "list active leases",
