@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tarfile
 import time
@@ -32,7 +33,7 @@ def mounts_below(folder):
 
 
 class KilledWorkerTest(FarmTestCase):
-    farm_options = {"workers": 2, "slots": 1, "coordinator_options": ["--worker-timeout", "4"]}
+    farm_options = {"workers": 2, "slots": 1, "coordinator_options": ["--worker-timeout", "8"]}
 
     def busy_worker(self):
         workers = json.loads(self.farm.cli("worker", "ls", "--json").stdout)
@@ -81,6 +82,24 @@ class KilledWorkerTest(FarmTestCase):
         victim = self.kill_during_a_step(kill)
         self.farm.start_worker(victim)
         self.farm.wait_for_workers(2)
+
+
+class SilentWorkerTest(FarmTestCase):
+    farm_options = {"workers": 1, "coordinator_options": ["--worker-timeout", "8"]}
+
+    def test_a_worker_that_was_stopped_for_a_while_is_used_again(self):
+        worker = processes(f"--data {self.farm.folder}/w1 ")
+        self.assertGreater(len(worker), 1)
+        for pid in worker:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_for(lambda: not json.loads(self.farm.cli("worker", "ls", "--json").stdout)[0]["connected"],
+                     "the end of the silent worker's connection", 30)
+        finally:
+            for pid in worker:
+                os.kill(pid, signal.SIGCONT)
+        self.farm.wait_for_workers(1)
+        self.assert_farm_goes_on()
 
 
 class KilledCoordinatorTest(FarmTestCase):

@@ -148,7 +148,7 @@ class Farm:
             [BIN / "crossmill-coordinator", "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
              *self.coordinator_options], stdout=log, stderr=log)
         log.close()
-        wait_for(lambda: self.cli("version", "--json").returncode == 0, "the coordinator's start")
+        wait_for(lambda: self.cli("worker", "ls", "--json").returncode == 0, "the coordinator's start")
 
     def kill_coordinator(self):
         self.coordinator.kill()

@@ -70,12 +70,14 @@ class FarmFromAStepTest(FarmTestCase):
         self.assert_exit(self.build("--network", "host"), 0)
 
     def test_socket_tokens_and_data_are_not_visible(self):
+        self.write("looked-for", f"{self.farm.worker_token}\n{self.farm.client_token}\n")
         self.dockerfile(f"""
             FROM tiny
             RUN ! test -e {self.farm.data} && ! test -e {self.farm.folder} && ! test -e {BIN}
             RUN ! find / -xdev -name 'coordinator.sock' -o -xdev -name token | grep .
-            RUN ! env | grep -i -e token -e crossmill
-            RUN ! grep -rs {self.farm.worker_token} /proc/1/environ /proc/1/cmdline /proc/self/environ /run /etc /tmp
+            RUN ! env | grep -i -e token -e CROSSMILL_
+            COPY looked-for /
+            RUN ! grep -rsF -f /looked-for /proc/1/environ /proc/1/cmdline /proc/self/environ /run /etc /tmp
             RUN test "$(ls /proc | grep -c '^[0-9]*$')" -lt 10
             """)
         result = self.build()
