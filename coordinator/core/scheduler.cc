@@ -34,7 +34,10 @@ std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::
 void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   MutexLock lock(mutex_);
   auto it = workers_.find(worker);
-  if (it != workers_.end()) it->second.last_seen = now;
+  if (it == workers_.end()) return;
+  it->second.last_seen = now;
+  // Silence longer than the time-out does not close the stream: whoever is heard again is connected again.
+  it->second.connected = true;
 }
 
 void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
