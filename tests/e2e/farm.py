@@ -115,7 +115,7 @@ class Farm:
             result = self.cli("worker", "ls", "--json")
             if result.returncode != 0:
                 return False
-            return sum(1 for worker in json.loads(result.stdout)["workers"] if worker["connected"]) >= count
+            return sum(1 for worker in json.loads(result.stdout) if worker["connected"]) >= count
         wait_for(connected, f"the connection of {count} workers")
 
     def close(self):
