@@ -108,10 +108,9 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, I
   for (const plan::BaseNeed& need : needs) {
     auto pinned = images.Pin(need.reference, need.platform);
     if (!pinned.ok()) {
-      const std::string_view hint =
-          absl::IsNotFound(pinned.status()) ? std::string_view(need.suggestion) : "";
-      return absl::Status(pinned.status().code(),
-                          Av(fmt::format("{}: {}{}", At(need.range), Sv(pinned.status().message()), hint)));
+      // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
+      return absl::Status(pinned.status().code(), Av(fmt::format("{}: {}{}", At(need.range),
+                                                                 Sv(pinned.status().message()), need.suggestion)));
     }
     on_pinned(*pinned);
     bases.push_back(*std::move(pinned));

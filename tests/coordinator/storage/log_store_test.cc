@@ -105,6 +105,7 @@ TEST_F(LogStoreTest, ReadGoesOnFromAnyChunk) {
 }
 
 TEST_F(LogStoreTest, ChunksWaitUntilReadOrClosed) {
+  Reopen({.buffer_bytes = 1000});
   Append(1, "waiting");
   EXPECT_EQ(SizeOf(1), 0);
   EXPECT_THAT(Texts(1), ElementsAre("waiting"));
@@ -112,6 +113,11 @@ TEST_F(LogStoreTest, ChunksWaitUntilReadOrClosed) {
   Append(2, "waiting");
   ASSERT_OK(store_->Close(2));
   EXPECT_GT(SizeOf(2), 0);
+}
+
+TEST_F(LogStoreTest, WithoutBufferEachChunkIsWrittenAtOnce) {
+  Append(1, "at once");
+  EXPECT_GT(SizeOf(1), 0);
 }
 
 TEST_F(LogStoreTest, FullBufferIsWritten) {

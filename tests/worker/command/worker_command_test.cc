@@ -156,18 +156,20 @@ TEST_P(WorkerCommandTest, KilledWorkerLeavesNoProcess) {
 }
 
 TEST_P(WorkerCommandTest, TerminatedTaskIsCancelledWithItsProcesses) {
-  WriteTask({"sleep 7531.5"});
+  // Another one for each runtime: the two tests may run side by side.
+  const std::string sleep = GetParam() == std::string("crun") ? "sleep 7531.5" : "sleep 7532.5";
+  WriteTask({sleep});
   std::jthread killer;
   const ProcessResult result = RunProgram(Command(GetParam()), [&](pid_t worker) {
-    killer = std::jthread([worker] {
-      EXPECT_TRUE(Comes([] { return !ProcessesOf("sleep 7531.5").empty(); }));
+    killer = std::jthread([worker, sleep] {
+      EXPECT_TRUE(Comes([&] { return !ProcessesOf(sleep).empty(); }));
       kill(worker, SIGTERM);
     });
   });
   killer.join();
   EXPECT_EQ(result.exit_code, 130) << result.stderr_text;
   EXPECT_THAT(result.stdout_text, HasSubstr("TASK_OUTCOME_CANCELLED"));
-  EXPECT_TRUE(ProcessesOf("sleep 7531.5").empty());
+  EXPECT_TRUE(ProcessesOf(sleep).empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtime, WorkerCommandTest, testing::Values("crun", "runc"),
