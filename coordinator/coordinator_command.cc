@@ -33,7 +33,7 @@ int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, in
   return 0;
 }
 
-int AddToken(const std::string& file, const std::string& role, const std::string& name) {
+int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
   auto token = crossmill::coordinator::AddToken(file, role, name);
   if (!token.ok()) {
     fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(token.status().message()));
@@ -80,7 +80,7 @@ int RunCoordinatorCommand(int argc, char** argv) {
   }
   crossmill::SetUpLog("coordinator", level);
   if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
-  if (token->parsed()) return AddToken(options.token_file, role, name);
+  if (token->parsed()) return PrintNewToken(options.token_file, role, name);
   return Serve(options, timeout_seconds, grace_seconds);
 }
 

@@ -242,6 +242,11 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
   v1::StepView* step = FindStep(stage, index);
   if (replica > 0) {
     v1::ReplicaStep* row = FindReplica(step, replica);
+    // Looked at again whenever a replica moves on; told once.
+    if (IsTerminal(row->status()) && row->worker() == fact.worker &&
+        (status == v1::STEP_FAILED) == (row->status() == v1::STEP_FAILED)) {
+      return;
+    }
     row->set_status(status);
     row->set_worker(fact.worker);
     row->set_seconds(fact.seconds);

@@ -133,10 +133,14 @@ void Engine::OnLog(Attempt& attempt, const v1::LogChunk& chunk) {
   if (inflight != inflight_.end() && attempt.task.replica() == 0) {
     places.insert(places.end(), inflight->second.waiters.begin(), inflight->second.waiters.end());
   }
-  for (const Place& place : places) {
-    watched.stage = place.stage;
-    watchers_.PublishLog(place.build, watched);
-  }
+  // In the order of the batch: who begins to watch earlier in it was given what there was until then, and is
+  // added by then.
+  loop_->AfterCommit([this, places = std::move(places), watched = std::move(watched)]() mutable {
+    for (const Place& place : places) {
+      watched.stage = place.stage;
+      watchers_.PublishLog(place.build, watched);
+    }
+  });
 }
 
 void Engine::RecordPackages(const Attempt& attempt, const v1::StepResult& result) {

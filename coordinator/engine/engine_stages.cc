@@ -239,7 +239,11 @@ void Engine::Enqueue(Build& build, Place place, int first) {
   stored.worker = row.worker;
   SetKey(stored);
   auto execution = restored_executions_.find(row.number);
-  if (execution != restored_executions_.end()) stored.execution = execution->second;
+  if (execution != restored_executions_.end()) {
+    stored.execution = execution->second;
+    // Console offsets go on: clients deduplicate by them.
+    stored.log_chunks = logs_.ChunkCount(stored.execution).value_or(0);
+  }
   leases_[row.number] = id;
   scheduler_.Restore(row.number, id, std::move(requirements), row.worker, clock_.Now());
 }

@@ -17,6 +17,7 @@ namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class EngineTest : public ::testing::Test {
@@ -340,6 +341,60 @@ TEST_F(EngineTest, MissingSourceNamesLineAndIgnoreRule) {
   EXPECT_THAT(view.message(), HasSubstr("Dockerfile:2"));
   EXPECT_THAT(view.message(), HasSubstr("app.py"));
   EXPECT_THAT(view.message(), HasSubstr(".dockerignore:2"));
+}
+
+// Offsets and texts of the console that a watcher is given, until it ends or `count` came.
+std::vector<std::string> Console(Watcher& watcher, size_t count) {
+  std::vector<std::string> lines;
+  bool ended = false;
+  while (lines.size() < count) {
+    auto item = watcher.Next(std::chrono::seconds(5), &ended);
+    if (!item) break;
+    if (!item->event) lines.push_back(fmt::format("{} {}", item->offset, item->chunk.data()));
+  }
+  return lines;
+}
+
+TEST_F(EngineTest, WatcherThatComesInTheMiddleMissesNoConsole) {
+  auto worker = NewWorker("w1");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\n"));
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  worker->StartStep(*lease, 0);
+  worker->Say(*lease, 0, "a");
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  // The record is held, so that the watch and the next piece of console come into one batch.
+  std::jthread watching;
+  absl::StatusOr<std::shared_ptr<Watcher>> watcher = absl::UnknownError("not watched");
+  ASSERT_OK(records_->Transact([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    watching = std::jthread([&] { watcher = engine_->Watch(build, 1, true); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    worker->Say(*lease, 0, "b");
+    return absl::OkStatus();
+  }));
+  watching.join();
+  ASSERT_OK(watcher);
+  worker->Say(*lease, 0, "c");
+  EXPECT_THAT(Console(**watcher, 3), ElementsAre("0 a", "1 b", "2 c"));
+}
+
+TEST_F(EngineTest, ConsoleOffsetsGoOnAfterARestart) {
+  auto worker = NewWorker("w1");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\n"));
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  worker->StartStep(*lease, 0);
+  worker->Say(*lease, 0, "a");
+  worker->Say(*lease, 0, "b");
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  StopCoordinator();
+  StartCoordinator();
+  worker->Reconnect(*engine_, {*lease});
+  auto watcher = engine_->Watch(build, 1, true);
+  ASSERT_OK(watcher);
+  worker->Say(*lease, 0, "c");
+  EXPECT_THAT(Console(**watcher, 3), ElementsAre("0 a", "1 b", "2 c"));
 }
 
 TEST_F(EngineTest, ExportFeedsTheStageThatCopies) {

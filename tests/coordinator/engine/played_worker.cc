@@ -137,14 +137,26 @@ v1::Layer PlayedWorker::MakeLayer(const std::string& word) {
   return layer;
 }
 
+void PlayedWorker::StartStep(uint64_t lease, int index) {
+  v1::LeaseReport started;
+  started.set_lease(lease);
+  started.mutable_step_started()->set_number(TaskOf(lease).steps(index).number());
+  Report(started);
+}
+
+void PlayedWorker::Say(uint64_t lease, int index, const std::string& text) {
+  v1::LeaseReport report;
+  report.set_lease(lease);
+  report.mutable_log()->set_step_number(TaskOf(lease).steps(index).number());
+  report.mutable_log()->set_data(text);
+  Report(report);
+}
+
 void PlayedWorker::FinishStep(uint64_t lease, int index) {
   const v1::Task task = TaskOf(lease);
   const v1::Step& step = task.steps(index);
   const std::string word = step.text().substr(step.text().rfind(' ') + 1);
-  v1::LeaseReport started;
-  started.set_lease(lease);
-  started.mutable_step_started()->set_number(step.number());
-  Report(started);
+  StartStep(lease, index);
   v1::LeaseReport finished;
   finished.set_lease(lease);
   v1::StepResult& result = *finished.mutable_step_finished();
