@@ -16,6 +16,7 @@ std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::
   Worker& worker = workers_[info.name()];
   worker.info = info;
   worker.connected = true;
+  worker.silent = false;
   worker.draining = draining;
   worker.last_seen = now;
   std::set<LeaseNumber> kept;
@@ -36,7 +37,7 @@ void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   auto it = workers_.find(worker);
   if (it == workers_.end()) return;
   it->second.last_seen = now;
-  // Silence longer than the time-out does not close the stream: whoever is heard again is connected again.
+  if (!std::exchange(it->second.silent, false)) return;
   it->second.connected = true;
 }
 
@@ -45,6 +46,7 @@ void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
   auto it = workers_.find(worker);
   if (it == workers_.end()) return;
   it->second.connected = false;
+  it->second.silent = false;
   it->second.last_seen = now;
 }
 
@@ -119,6 +121,7 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
   MutexLock lock(mutex_);
   for (auto& [name, worker] : workers_) {
     if (now - worker.last_seen < options_.worker_timeout) continue;
+    worker.silent = worker.silent || worker.connected;
     worker.connected = false;
     while (!worker.leases.empty()) {
       Lose(worker, worker.leases.begin()->first,

@@ -125,6 +125,8 @@ class Scheduler {
     v1::WorkerInfo info;
     bool connected = false;
     bool draining = false;
+    // Its stream is open, but nothing came for longer than the time-out; the next message connects it again.
+    bool silent = false;
     absl::Time last_seen;
     std::map<LeaseNumber, TaskId> leases;
   };

@@ -144,6 +144,28 @@ TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
   EXPECT_TRUE(absl::IsAborted(scheduler_.Check(lease, "w")));
 }
 
+TEST_F(SchedulerTest, WorkerHeardAgainAfterSilenceGetsTasksAgain) {
+  Connect(Worker("w", "h", 1, "amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  ASSERT_EQ(scheduler_.Assign(now_).size(), 1u);
+  now_ += absl::Seconds(30);
+  ASSERT_EQ(scheduler_.Expire(now_).size(), 1u);
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+  now_ += absl::Seconds(30);
+  EXPECT_TRUE(scheduler_.Expire(now_).empty());
+  scheduler_.Heartbeat("w", now_);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 1u);
+}
+
+TEST_F(SchedulerTest, LateHeartbeatDoesNotConnectAWorkerThatHasLeft) {
+  Connect(Worker("w", "h", 1, "amd64"));
+  scheduler_.Disconnect("w", now_);
+  scheduler_.Heartbeat("w", now_);
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+}
+
 TEST_F(SchedulerTest, ReconnectKeepsWhatTheWorkerStillHas) {
   Connect(Worker("w", "h", 2, "amd64"));
   scheduler_.Enqueue(1, On("amd64"), now_);

@@ -1,0 +1,111 @@
+"""The example's kind of recipe on a small local package index: which package came as a wheel, which from source.
+
+Needs the stand-in for python:3.11 that scripts/base-images keeps in /var/cache/crossmill.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import tiny_base
+from farm import ROOT, FarmTestCase, can_run_arm64, main, require_root_and_user, step
+
+CACHE_OF_BASES = pathlib.Path("/var/cache/crossmill")
+PACKAGE = {"platform", "stage", "stage_name", "step", "name", "version", "outcome", "scope", "tag", "file_name",
+           "seconds", "built_digest", "built_bytes", "failure_class", "failure_line", "remedy", "witnesses",
+           "conflict", "emulated", "execution"}
+MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+
+
+def find_base():
+    """The archive that scripts/base-images made last."""
+    archives = sorted(CACHE_OF_BASES.glob("python-a*.oci.tar"), key=lambda path: path.stat().st_mtime)
+    if not archives:
+        raise unittest.SkipTest(f"needs a python stand-in in {CACHE_OF_BASES}: scripts/base-images makes it")
+    return archives[-1]
+
+
+class PackagesTest(FarmTestCase):
+    @classmethod
+    def setUpClass(cls):
+        require_root_and_user()
+        base = find_base()
+        cls.index = subprocess.Popen([sys.executable, ROOT / "tests/support/package_index.py"],
+                                     stdout=subprocess.PIPE, text=True)
+        cls.addClassCleanup(cls.index.communicate)
+        cls.addClassCleanup(cls.index.terminate)
+        url = cls.index.stdout.readline().strip()
+        cls.farm_options = {"workers": 1, "worker_options": ["--pass-env", "PIP_INDEX_URL"],
+                            "worker_environment": {"PIP_INDEX_URL": url, "PIP_EXTRA_INDEX_URL": "",
+                                                   "PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}}
+        super().setUpClass()
+        cls.farm.import_base("python:3.11", base)
+        cls.platforms = [f"linux/{tiny_base.machine_architecture()}"]
+        if cls.platforms == ["linux/amd64"] and can_run_arm64():
+            cls.platforms.append("linux/arm64")
+
+    def test_the_record_says_wheel_or_source_with_tags_per_platform(self):
+        self.write("requirements.txt", "purepkg\nbinpkg\ncextpkg\nscriptpkg\n")
+        self.dockerfile("""
+            FROM python:3.11 AS builder
+            COPY requirements.txt .
+            RUN pip install --user -r requirements.txt
+            FROM python:3.11
+            COPY --from=builder /root/.local /root/.local
+            RUN python3 -c "import purepkg, binpkg; from cextpkg import native; print('answer', native.answer())"
+            """)
+        result = self.build("--platform", ",".join(self.platforms), "-t", "example:1")
+        self.assert_exit(result, 0)
+        self.assert_says(result, "answer 42", "stand-in")
+        packages = json.loads(self.farm.cli("packages", "--json").stdout)
+        for package in packages:
+            self.assertEqual(PACKAGE - set(package), set())
+        for platform in self.platforms:
+            found = {p["name"]: p for p in packages if p["platform"] == platform and p["scope"] == "runtime"}
+            machine = MACHINES[platform]
+            self.assertEqual(
+                {name: (p["version"], p["outcome"], p["tag"]) for name, p in found.items()},
+                {"purepkg": ("1.2.0", "wheel", "py3-none-any"), "scriptpkg": ("0.3", "wheel", "py3-none-any"),
+                 "binpkg": ("2.0.1", "wheel", f"cp311-cp311-manylinux_2_17_{machine}"),
+                 "cextpkg": ("0.9", "source", f"cp311-cp311-linux_{machine}")})
+            for package in found.values():
+                self.assertEqual((package["stage_name"], package["step"]), ("builder", 3))
+            self.assertGreater(found["cextpkg"]["seconds"], 0)
+        table = self.farm.cli("packages").stdout
+        for text in ("cextpkg", "source", "wheel", "manylinux_2_17_x86_64" if "linux/amd64" in self.platforms else ""):
+            self.assertIn(text, table)
+        # Cached, the record is the same.
+        again = self.build_json("--platform", ",".join(self.platforms))
+        self.assertEqual({step(again, "RUN pip", platform)["status"] for platform in self.platforms}, {"cached"})
+        cached = json.loads(self.farm.cli("packages", "--json").stdout)
+        key = ("platform", "name", "version", "outcome", "scope", "tag", "seconds")
+        self.assertEqual([[p[k] for k in key] for p in cached], [[p[k] for k in key] for p in packages])
+
+    def test_a_package_that_does_not_compile_says_why(self):
+        self.dockerfile("FROM python:3.11\nRUN pip install --user headerless\n")
+        result = self.build()
+        self.assert_exit(result, 1)
+        self.assert_says(result, "Dockerfile:2", "not_there.h")
+        failed, = [p for p in json.loads(self.farm.cli("packages", "--json").stdout) if p["outcome"] == "failed"]
+        self.assertEqual(failed["name"], "headerless")
+        self.assertIn("not_there.h", failed["failure_line"])
+        self.assertTrue(failed["failure_class"])
+        self.assert_farm_goes_on()
+
+    def test_make_with_a_compiler_recompiles_nothing_in_a_later_run(self):
+        self.write("main.c", "int part(void);\nint main(void) { return part(); }\n")
+        self.write("part.c", "int part(void) { return 0; }\n")
+        self.write("Makefile", "program: main.o part.o\n\tgcc -o $@ $^\n%.o: %.c\n\tgcc -c -o $@ $<\n")
+        self.dockerfile("""
+            FROM python:3.11
+            WORKDIR /src
+            COPY . .
+            RUN make && ./program
+            RUN make | tee /said && grep 'up to date' /said
+            """)
+        self.assert_exit(self.build("--no-cache"), 0)
+
+
+if __name__ == "__main__":
+    main()
