@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/blob_store.h"
@@ -17,6 +18,7 @@
 #include "coordinator/rpc/cas_service.h"
 #include "coordinator/rpc/rpc_server.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/raw_call.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill {
@@ -54,6 +56,11 @@ class RpcFixture : public testing::Test {
   }
   std::shared_ptr<grpc::Channel> TcpChannel(const std::string& token) {
     return *rpc::MakeChannel({"127.0.0.1:" + std::to_string(server_->tcp_port()), token, "", false});
+  }
+  // Any method over TCP with this token, with a message of these bytes.
+  std::pair<grpc::Status, std::string> CallRaw(const std::string& token, const std::string& method,
+                                               const std::string& message) {
+    return crossmill::CallRaw(TcpChannel(token), method, message);
   }
   std::unique_ptr<BlobStore> Remote(size_t memory_spool = 1 << 20) {
     return rpc::MakeRemoteBlobStore(UnixChannel(), {folder_.path(), memory_spool, QuickRetry()});

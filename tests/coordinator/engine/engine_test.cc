@@ -17,6 +17,7 @@ namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class EngineTest : public ::testing::Test {
@@ -37,7 +38,8 @@ class EngineTest : public ::testing::Test {
     images_ = std::make_unique<ImageFixture>(*blobs_, *records_);
     EngineOptions options;
     options.unplaceable_grace = absl::Seconds(20);
-    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(), clock_, options);
+    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(),
+                                       clock_, options);
     ASSERT_OK(engine_->Start());
   }
   void StopCoordinator() {
@@ -55,7 +57,8 @@ class EngineTest : public ::testing::Test {
     submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
     reapi::Directory root;
     root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
-    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(), submission.mutable_recipe()->mutable_context_root());
+    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(),
+            submission.mutable_recipe()->mutable_context_root());
     v1::Platform& platform = *submission.mutable_options()->add_platforms();
     platform.set_os("linux");
     platform.set_architecture("amd64");
@@ -188,7 +191,8 @@ TEST_F(EngineTest, SilentWorkersTaskGoesToAnotherAndFinishedStepsAreKept) {
   const auto lease = lost->NextLease();
   ASSERT_TRUE(lease);
   lost->FinishStep(*lease, 0);
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
   auto other = NewWorker("w2");
   other->PlayAll();
   clock_.Advance(absl::Seconds(31));
@@ -230,7 +234,8 @@ TEST_F(EngineTest, RestartedCoordinatorGoesOnWithoutRepeatingFinishedSteps) {
   const auto lease = worker->NextLease();
   ASSERT_TRUE(lease);
   worker->FinishStep(*lease, 0);
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
   const int64_t events = engine_->Get(build)->last_event();
   StopCoordinator();
   StartCoordinator();
@@ -336,6 +341,60 @@ TEST_F(EngineTest, MissingSourceNamesLineAndIgnoreRule) {
   EXPECT_THAT(view.message(), HasSubstr("Dockerfile:2"));
   EXPECT_THAT(view.message(), HasSubstr("app.py"));
   EXPECT_THAT(view.message(), HasSubstr(".dockerignore:2"));
+}
+
+// Offsets and texts of the console that a watcher is given, until it ends or `count` came.
+std::vector<std::string> Console(Watcher& watcher, size_t count) {
+  std::vector<std::string> lines;
+  bool ended = false;
+  while (lines.size() < count) {
+    auto item = watcher.Next(std::chrono::seconds(5), &ended);
+    if (!item) break;
+    if (!item->event) lines.push_back(fmt::format("{} {}", item->offset, item->chunk.data()));
+  }
+  return lines;
+}
+
+TEST_F(EngineTest, WatcherThatComesInTheMiddleMissesNoConsole) {
+  auto worker = NewWorker("w1");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\n"));
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  worker->StartStep(*lease, 0);
+  worker->Say(*lease, 0, "a");
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  // The record is held, so that the watch and the next piece of console come into one batch.
+  std::jthread watching;
+  absl::StatusOr<std::shared_ptr<Watcher>> watcher = absl::UnknownError("not watched");
+  ASSERT_OK(records_->Transact([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    watching = std::jthread([&] { watcher = engine_->Watch(build, 1, true); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    worker->Say(*lease, 0, "b");
+    return absl::OkStatus();
+  }));
+  watching.join();
+  ASSERT_OK(watcher);
+  worker->Say(*lease, 0, "c");
+  EXPECT_THAT(Console(**watcher, 3), ElementsAre("0 a", "1 b", "2 c"));
+}
+
+TEST_F(EngineTest, ConsoleOffsetsGoOnAfterARestart) {
+  auto worker = NewWorker("w1");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\n"));
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  worker->StartStep(*lease, 0);
+  worker->Say(*lease, 0, "a");
+  worker->Say(*lease, 0, "b");
+  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  StopCoordinator();
+  StartCoordinator();
+  worker->Reconnect(*engine_, {*lease});
+  auto watcher = engine_->Watch(build, 1, true);
+  ASSERT_OK(watcher);
+  worker->Say(*lease, 0, "c");
+  EXPECT_THAT(Console(**watcher, 3), ElementsAre("0 a", "1 b", "2 c"));
 }
 
 TEST_F(EngineTest, ExportFeedsTheStageThatCopies) {

@@ -34,7 +34,10 @@ struct PlayedWorker::Link final : WorkerLink {
 };
 
 PlayedWorker::PlayedWorker(Engine& engine, BlobStore& blobs, std::string name, std::string host)
-    : engine_(&engine), blobs_(blobs), name_(std::move(name)), host_(std::move(host)),
+    : engine_(&engine),
+      blobs_(blobs),
+      name_(std::move(name)),
+      host_(std::move(host)),
       link_(std::make_shared<Link>()) {}
 
 PlayedWorker::~PlayedWorker() {
@@ -64,7 +67,8 @@ void PlayedWorker::Heartbeat() { engine_->WorkerHeartbeat(name_); }
 
 std::optional<uint64_t> PlayedWorker::NextLease() {
   MutexLock lock(link_->mutex);
-  for (int i = 0; i < 200 && link_->waiting.empty(); ++i) link_->wake.WaitFor(link_->mutex, std::chrono::milliseconds(50));
+  for (int i = 0; i < 200 && link_->waiting.empty(); ++i)
+    link_->wake.WaitFor(link_->mutex, std::chrono::milliseconds(50));
   if (link_->waiting.empty()) return std::nullopt;
   const uint64_t lease = link_->waiting.front();
   link_->waiting.pop_front();
@@ -133,14 +137,26 @@ v1::Layer PlayedWorker::MakeLayer(const std::string& word) {
   return layer;
 }
 
+void PlayedWorker::StartStep(uint64_t lease, int index) {
+  v1::LeaseReport started;
+  started.set_lease(lease);
+  started.mutable_step_started()->set_number(TaskOf(lease).steps(index).number());
+  Report(started);
+}
+
+void PlayedWorker::Say(uint64_t lease, int index, const std::string& text) {
+  v1::LeaseReport report;
+  report.set_lease(lease);
+  report.mutable_log()->set_step_number(TaskOf(lease).steps(index).number());
+  report.mutable_log()->set_data(text);
+  Report(report);
+}
+
 void PlayedWorker::FinishStep(uint64_t lease, int index) {
   const v1::Task task = TaskOf(lease);
   const v1::Step& step = task.steps(index);
   const std::string word = step.text().substr(step.text().rfind(' ') + 1);
-  v1::LeaseReport started;
-  started.set_lease(lease);
-  started.mutable_step_started()->set_number(step.number());
-  Report(started);
+  StartStep(lease, index);
   v1::LeaseReport finished;
   finished.set_lease(lease);
   v1::StepResult& result = *finished.mutable_step_finished();
@@ -174,7 +190,8 @@ void PlayedWorker::FinishTask(uint64_t lease) {
   Report(finished);
 }
 
-void PlayedWorker::PlayAll() { player_ = std::jthread([this](std::stop_token stop) {
+void PlayedWorker::PlayAll() {
+  player_ = std::jthread([this](std::stop_token stop) {
     while (!stop.stop_requested()) {
       uint64_t lease = 0;
       {

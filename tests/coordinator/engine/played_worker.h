@@ -12,18 +12,9 @@
 #include "common/base/blob_store.h"
 #include "common/base/mutex.h"
 #include "coordinator/engine/engine.h"
+#include "tests/support/eventually.h"
 
 namespace crossmill::coordinator {
-
-// Polls until `condition` holds; false after 20 s.
-template <typename Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 class PlayedWorker {
  public:
@@ -40,6 +31,10 @@ class PlayedWorker {
   std::set<uint64_t> Desired();
   std::set<uint64_t> Acknowledged();
 
+  // Reports the start of step `index` of the lease's task.
+  void StartStep(uint64_t lease, int index);
+  // Reports a line of console of the step that was started.
+  void Say(uint64_t lease, int index, const std::string& text);
   // Reports the start and the end of step `index` of the lease's task: a layer with one file named by
   // the last word of the step.
   void FinishStep(uint64_t lease, int index);

@@ -1,0 +1,426 @@
+// The state of one build: what is ready, what a task holds, and that the view is the sum of the events.
+#include "coordinator/core/build_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/core/build_view.h"
+
+namespace crossmill::core {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+v1::Layer LayerOf(const std::string& name) {
+  v1::Layer layer;
+  ToProto(DigestOf(name), layer.mutable_tar());
+  ToProto(DigestOf(name + " manifest"), layer.mutable_manifest());
+  return layer;
+}
+
+StepFact Executed(int64_t execution, const std::string& layer) {
+  StepFact fact;
+  fact.execution = execution;
+  fact.key = "key of " + layer;
+  fact.layer = LayerOf(layer);
+  fact.seconds = 1.5;
+  fact.worker = "w1";
+  fact.host_id = "host";
+  return fact;
+}
+
+StepFact Failed(int64_t execution, int exit_code) {
+  StepFact fact;
+  fact.execution = execution;
+  fact.worker = "w1";
+  fact.exit_code = exit_code;
+  fact.failure = "exit code";
+  return fact;
+}
+
+v1::Platform PlatformOf(const std::string& architecture) {
+  v1::Platform platform;
+  platform.set_os("linux");
+  platform.set_architecture(architecture);
+  return platform;
+}
+
+std::vector<std::string> Names(const std::vector<v1::Layer>& layers, const std::vector<std::string>& known) {
+  std::vector<std::string> names;
+  for (const v1::Layer& layer : layers) {
+    for (const std::string& name : known) {
+      if (FromProto(layer.tar()) == DigestOf(name)) names.push_back(name);
+    }
+  }
+  return names;
+}
+
+const std::vector<std::string> kLayers = {"base", "one", "two", "copied", "mine"};
+
+// Stage 0 "builder" (amd64, once): RUN, ENV, RUN, and exports /out. Stages 1 and 2 "final" (amd64, arm64):
+// COPY --from=builder /out, RUN. One cell per platform.
+v1::BuildPlan SamplePlan() {
+  v1::BuildPlan plan;
+  plan.set_epoch(4711);
+  plan.add_warnings("careful");
+  *plan.add_bases()->add_layers() = LayerOf("base");
+  const auto add_stage = [&](const std::string& name, const std::string& architecture) {
+    v1::StagePlan* stage = plan.add_stages();
+    stage->set_name(name);
+    *stage->mutable_platform() = PlatformOf(architecture);
+    stage->set_base_image(0);
+    return stage;
+  };
+  const auto add_step = [](v1::StagePlan* stage, const std::string& instruction) {
+    v1::Step* step = stage->add_steps();
+    step->set_number(static_cast<uint32_t>(stage->steps_size()) + 1);
+    step->set_instruction(instruction);
+    if (instruction == "RUN") step->mutable_run()->add_argv("x");
+    return step;
+  };
+  v1::StagePlan* builder = add_stage("builder", "amd64");
+  for (const char* instruction : {"RUN", "ENV", "RUN"}) add_step(builder, instruction);
+  builder->add_exports()->set_pattern("/out");
+  builder->add_exports()->set_pattern("/other");
+  for (const char* architecture : {"amd64", "arm64"}) {
+    v1::StagePlan* final = add_stage("final", architecture);
+    v1::ExportSource& source = *add_step(final, "COPY")->mutable_copy()->add_sources()->mutable_export_();
+    source.set_stage(0);
+    source.mutable_export_()->set_pattern("/out");
+    add_step(final, "RUN");
+    v1::CellPlan* cell = plan.add_cells();
+    *cell->mutable_platform() = PlatformOf(architecture);
+    cell->set_target_stage(static_cast<uint32_t>(plan.stages_size()) - 1);
+  }
+  return plan;
+}
+
+v1::BuildView SampleView(uint32_t verify = 0) {
+  v1::BuildView view;
+  view.set_id(12);
+  view.set_status(v1::PLANNING);
+  view.mutable_options()->set_verify(verify);
+  view.mutable_options()->set_step_timeout(60);
+  return view;
+}
+
+class BuildStateTest : public ::testing::Test {
+ protected:
+  explicit BuildStateTest(uint32_t verify = 0) : first_view_(SampleView(verify)), state_(first_view_) {
+    state_.Enter(1000);
+    state_.SetPlan(SamplePlan());
+  }
+  // Whatever a test did: numbers have no gaps, and the events add up to the view.
+  void TearDown() override {
+    Take();
+    v1::BuildView sum = first_view_;
+    int64_t number = first_view_.last_event();
+    for (const v1::BuildEvent& event : events_) {
+      EXPECT_EQ(event.number(), ++number);
+      ApplyEvent(event, &sum);
+    }
+    // The bases come with the plan.
+    *sum.mutable_bases() = state_.view().bases();
+    // A failed stage's message is that of the cells it failed; no event of its own carries it.
+    v1::BuildView view = state_.view();
+    for (v1::StageView& stage : *view.mutable_stages()) stage.clear_message();
+    EXPECT_EQ(sum.DebugString(), view.DebugString());
+  }
+
+  // Events since the last call.
+  std::vector<v1::BuildEvent> Take() {
+    std::vector<v1::BuildEvent> events = state_.TakeEvents();
+    events_.insert(events_.end(), events.begin(), events.end());
+    return events;
+  }
+  const v1::StepView& Step(int stage, int index) { return state_.view().stages(stage).steps(index); }
+
+  void FinishBuilder() {
+    state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+    state_.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_CACHED);
+    state_.stage(0).exports[0] = DigestOf("export");
+    state_.StageDone(0);
+  }
+  void FinishFinal(int stage) {
+    state_.StepFinished(stage, 0, 0, Executed(10 * stage, "copied"), v1::STEP_EXECUTED);
+    state_.StepFinished(stage, 0, 1, Executed(10 * stage + 1, "mine"), v1::STEP_EXECUTED);
+    state_.StageDone(stage);
+  }
+  void FinishCell(int cell) {
+    v1::CellView view = state_.view().cells(cell);
+    view.set_status(v1::SUCCEEDED);
+    state_.CellFinished(view);
+  }
+
+  const v1::BuildView first_view_;
+  BuildState state_;
+  std::vector<v1::BuildEvent> events_;
+};
+
+class VerifiedBuildStateTest : public BuildStateTest {
+ protected:
+  VerifiedBuildStateTest() : BuildStateTest(2) {}
+};
+
+TEST_F(BuildStateTest, PlanShowsEveryStageStepAndCell) {
+  const v1::BuildView& view = state_.view();
+  ASSERT_EQ(view.stages_size(), 3);
+  EXPECT_EQ(view.epoch(), 4711);
+  EXPECT_EQ(view.stages(0).name(), "builder");
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_WAITING);
+  EXPECT_EQ(Step(0, 1).status(), v1::STEP_METADATA);
+  EXPECT_THAT(view.warnings(), ElementsAre("careful"));
+  ASSERT_EQ(view.cells_size(), 2);
+  EXPECT_THAT(view.cells(0).stages(), ElementsAre(0, 1));
+  EXPECT_THAT(view.cells(1).stages(), ElementsAre(0, 2));
+  EXPECT_EQ(view.cells(1).target_stage(), 2u);
+  EXPECT_THAT(state_.StagesOf(1), ElementsAre(0, 2));
+  for (const v1::BuildEvent& event : Take()) EXPECT_EQ(event.time(), 1000);
+}
+
+TEST_F(BuildStateTest, StageIsReadyWhenWhatItCopiesFromIsDone) {
+  EXPECT_THAT(state_.ReadyStages(), ElementsAre(0));
+  state_.stage(0).phase = Phase::kQueued;
+  EXPECT_THAT(state_.ReadyStages(), IsEmpty());
+  FinishBuilder();
+  EXPECT_THAT(state_.ReadyStages(), ElementsAre(1, 2));
+}
+
+TEST_F(BuildStateTest, StageOfACellThatIsOverIsNotWanted) {
+  FinishBuilder();
+  FinishCell(1);
+  EXPECT_FALSE(state_.Wanted(2));
+  EXPECT_TRUE(state_.Wanted(0)) << "the other cell needs it";
+  EXPECT_THAT(state_.ReadyStages(), ElementsAre(1));
+}
+
+TEST_F(BuildStateTest, CopyKnowsItsExportOnceItIsMade) {
+  EXPECT_FALSE(state_.ResolveStep(1, 0).copy().sources(0).export_().has_blob());
+  FinishBuilder();
+  EXPECT_EQ(FromProto(state_.ResolveStep(1, 0).copy().sources(0).export_().blob()), DigestOf("export"));
+  EXPECT_TRUE(state_.ResolveStep(1, 1).has_run());
+}
+
+TEST_F(BuildStateTest, ChainIsBaseAndLayersOfTheStepsBefore) {
+  FinishBuilder();
+  EXPECT_THAT(Names(state_.ChainBefore(0, 0), kLayers), ElementsAre("base"));
+  EXPECT_THAT(Names(state_.ChainBefore(0, 1), kLayers), ElementsAre("base", "one"));
+  EXPECT_THAT(Names(state_.ChainBefore(0, 3), kLayers), ElementsAre("base", "one", "two"));
+}
+
+TEST(BuildStateFromStageTest, ChainOfAStageOnAStageIncludesAllOfIt) {
+  v1::BuildPlan plan = SamplePlan();
+  plan.mutable_stages(1)->set_base_stage(0);
+  plan.mutable_stages(2)->set_scratch(true);
+  BuildState state(SampleView());
+  state.SetPlan(plan);
+  state.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  state.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_EXECUTED);
+  state.StepFinished(1, 0, 0, Executed(3, "copied"), v1::STEP_EXECUTED);
+  EXPECT_THAT(Names(state.ChainBefore(1, 1), kLayers), ElementsAre("base", "one", "two", "copied"));
+  EXPECT_THAT(state.ChainBefore(2, 0), IsEmpty());
+}
+
+TEST_F(BuildStateTest, TaskHoldsWhatIsLeftOfTheStage) {
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  state_.stage(0).exports[0] = DigestOf("export");
+  const v1::Task task = state_.MakeTask(0, 1);
+  EXPECT_EQ(task.name(), "b12/linux/amd64/builder/r0");
+  EXPECT_EQ(task.replica(), 0u);
+  EXPECT_THAT(Names({task.parents().begin(), task.parents().end()}, kLayers), ElementsAre("base", "one"));
+  ASSERT_EQ(task.steps_size(), 1) << "ENV has nothing to execute";
+  EXPECT_EQ(task.steps(0).number(), 4u);
+  ASSERT_EQ(task.exports_size(), 1);
+  EXPECT_EQ(task.exports(0).pattern(), "/other");
+  EXPECT_EQ(task.step_time_limit(), 60u);
+  EXPECT_EQ(task.source_date_epoch(), 4711);
+}
+
+TEST(BuildStateKeptTimesTest, StepsSeeNoEpoch) {
+  v1::BuildPlan plan = SamplePlan();
+  plan.set_keep_times(true);
+  BuildState state(SampleView());
+  state.SetPlan(plan);
+  EXPECT_FALSE(state.MakeTask(0, 0).has_source_date_epoch());
+}
+
+TEST_F(BuildStateTest, StepRunsAndFinishes) {
+  Take();
+  StepFact running = Executed(1, "one");
+  running.layer.Clear();
+  state_.StepStarted(0, 0, 0, running);
+  EXPECT_EQ(state_.stage(0).phase, Phase::kRunning);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_RUNNING);
+  EXPECT_EQ(Step(0, 0).execution(), 1);
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_EXECUTED);
+  EXPECT_EQ(FromProto(Step(0, 0).layer().tar()), DigestOf("one"));
+  EXPECT_EQ(state_.stage(0).next, 1);
+  EXPECT_EQ(Take().size(), 2u);
+}
+
+TEST_F(BuildStateTest, InterruptedStepWaitsAgainAndAFinishedOneDoesNot) {
+  state_.StepStarted(0, 0, 0, Executed(1, "one"));
+  state_.StepInterrupted(0, 0, 0);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_WAITING);
+  EXPECT_EQ(Step(0, 0).execution(), 0);
+  state_.StepFinished(0, 0, 0, Executed(2, "one"), v1::STEP_EXECUTED);
+  Take();
+  state_.StepInterrupted(0, 0, 0);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_EXECUTED);
+  EXPECT_THAT(Take(), IsEmpty());
+}
+
+TEST_F(BuildStateTest, FailedStepSaysWhyAndMovesNothing) {
+  state_.StepFinished(0, 0, 0, Failed(1, 3), v1::STEP_FAILED);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_FAILED);
+  EXPECT_EQ(Step(0, 0).exit_code(), 3);
+  EXPECT_EQ(Step(0, 0).failure(), "exit code");
+  EXPECT_EQ(state_.stage(0).next, 0);
+  EXPECT_FALSE(state_.stage(0).facts[0].has_value());
+}
+
+TEST_F(BuildStateTest, FailedStageFailsTheCellsThatNeedIt) {
+  FinishBuilder();
+  state_.StageFailed(2, v1::FAILED, "Dockerfile:7: exit code 1");
+  EXPECT_EQ(state_.view().cells(0).status(), v1::RUNNING);
+  EXPECT_EQ(state_.view().cells(1).status(), v1::FAILED);
+  EXPECT_EQ(state_.view().cells(1).message(), "Dockerfile:7: exit code 1");
+  EXPECT_EQ(state_.view().stages(2).message(), "Dockerfile:7: exit code 1");
+  EXPECT_FALSE(state_.AllCellsOver());
+}
+
+TEST_F(BuildStateTest, FailedStageOfEveryCellFailsThemAllOnce) {
+  state_.StageFailed(0, v1::INFRASTRUCTURE_FAILED, "no worker");
+  EXPECT_TRUE(state_.AllCellsOver());
+  Take();
+  state_.StageFailed(1, v1::FAILED, "later");
+  EXPECT_EQ(state_.view().cells(0).status(), v1::INFRASTRUCTURE_FAILED) << "the first reason counts";
+}
+
+TEST_F(BuildStateTest, CancelledStageCancelsTheRunningStep) {
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  state_.StepStarted(0, 0, 2, Executed(2, "two"));
+  state_.StageCancelled(0);
+  EXPECT_EQ(state_.stage(0).phase, Phase::kCancelled);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_EXECUTED);
+  EXPECT_EQ(Step(0, 1).status(), v1::STEP_METADATA);
+  EXPECT_EQ(Step(0, 2).status(), v1::STEP_CANCELLED);
+}
+
+TEST_F(BuildStateTest, StageSizeIsTheWholeRootFileSystem) {
+  FinishBuilder();
+  EXPECT_EQ(state_.view().stages(0).size_bytes(), 4 + 3 + 3);
+  Take();
+  state_.StageDone(0);
+  EXPECT_THAT(Take(), IsEmpty()) << "told once";
+}
+
+TEST_F(BuildStateTest, CellEndsWhenItsStagesAreDone) {
+  FinishBuilder();
+  EXPECT_THAT(state_.CellsToFinish(), IsEmpty());
+  FinishFinal(2);
+  EXPECT_THAT(state_.CellsToFinish(), ElementsAre(1));
+  state_.MarkFinishing(1);
+  EXPECT_THAT(state_.CellsToFinish(), IsEmpty());
+  FinishFinal(1);
+  EXPECT_THAT(state_.CellsToFinish(), ElementsAre(0));
+  FinishCell(0);
+  EXPECT_FALSE(state_.AllCellsOver());
+  FinishCell(1);
+  EXPECT_TRUE(state_.AllCellsOver());
+  state_.Enter(2000);
+  state_.Finish(v1::SUCCEEDED, "", "sha256:index");
+  EXPECT_EQ(state_.view().finished_at(), 2000);
+  EXPECT_EQ(state_.view().index_digest(), "sha256:index");
+}
+
+TEST_F(BuildStateTest, StatusIsToldWhenItChanges) {
+  Take();
+  state_.SetStatus(v1::PLANNING, "");
+  EXPECT_THAT(Take(), IsEmpty());
+  state_.SetStatus(v1::RUNNING, "");
+  EXPECT_EQ(Take().size(), 1u);
+}
+
+TEST_F(BuildStateTest, NoticesAndBasesAreTold) {
+  Take();
+  state_.Notice(false, "by the way");
+  state_.Notice(true, "a lease expired");
+  v1::PinnedImage base;
+  base.set_reference("python:3.11");
+  base.set_manifest_digest("sha256:m");
+  base.set_stand_in(true);
+  state_.BasePinned(base);
+  EXPECT_THAT(state_.view().warnings(), ElementsAre("careful", "a lease expired"));
+  const auto events = Take();
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[2].base_pinned().manifest_digest(), "sha256:m");
+  EXPECT_TRUE(events[2].base_pinned().stand_in());
+}
+
+TEST_F(VerifiedBuildStateTest, CellWaitsForItsReplicas) {
+  FinishBuilder();
+  FinishFinal(1);
+  EXPECT_THAT(state_.CellsToFinish(), IsEmpty());
+  state_.replica(0, 1).phase = Phase::kDone;
+  EXPECT_THAT(state_.CellsToFinish(), IsEmpty());
+  state_.replica(1, 1).phase = Phase::kFailed;
+  EXPECT_THAT(state_.CellsToFinish(), ElementsAre(0)) << "a replica that could not run is over too";
+}
+
+TEST_F(VerifiedBuildStateTest, ReplicaRepeatsStepsOnTheFirstOnesLayers) {
+  FinishBuilder();
+  state_.replica(0, 1).first = 2;
+  state_.replica(0, 1).last = 2;
+  const v1::Task task = state_.MakeReplicaTask(0, 1);
+  EXPECT_EQ(task.name(), "b12/linux/amd64/builder/r1");
+  EXPECT_EQ(task.replica(), 1u);
+  EXPECT_THAT(Names({task.parents().begin(), task.parents().end()}, kLayers), ElementsAre("base", "one"));
+  ASSERT_EQ(task.steps_size(), 1);
+  EXPECT_EQ(FromProto(task.steps(0).expected().tar()), DigestOf("two"));
+  EXPECT_EQ(task.exports_size(), 0);
+}
+
+TEST_F(VerifiedBuildStateTest, ReplicaHasItsOwnRowAndMovesNothing) {
+  FinishBuilder();
+  StepFact other = Executed(9, "mine");
+  other.worker = "w2";
+  state_.StepStarted(0, 1, 0, other);
+  EXPECT_EQ(state_.replica(0, 1).phase, Phase::kRunning);
+  ASSERT_EQ(Step(0, 0).replicas_size(), 1);
+  EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_RUNNING);
+  state_.StepInterrupted(0, 1, 0);
+  EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_WAITING);
+  state_.StepFinished(0, 1, 0, other, v1::STEP_EXECUTED);
+  ASSERT_EQ(Step(0, 0).replicas_size(), 1);
+  EXPECT_EQ(Step(0, 0).replicas(0).worker(), "w2");
+  EXPECT_EQ(FromProto(Step(0, 0).replicas(0).layer().tar()), DigestOf("mine"));
+  EXPECT_EQ(Step(0, 0).worker(), "w1");
+  EXPECT_EQ(FromProto(state_.stage(0).facts[0]->layer.tar()), DigestOf("one"));
+  state_.StepFinished(0, 1, 2, Failed(10, 1), v1::STEP_FAILED);
+  EXPECT_EQ(Step(0, 2).status(), v1::STEP_CACHED);
+  EXPECT_EQ(Step(0, 2).replicas(0).status(), v1::STEP_FAILED);
+  EXPECT_FALSE(Step(0, 2).replicas(0).has_layer());
+}
+
+// A coordinator that was restarted sums the events up and walks over what was done.
+TEST_F(BuildStateTest, RestoredBuildRepeatsNoEvent) {
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  state_.StepStarted(0, 0, 2, Executed(2, "two"));
+  BuildState restored(state_.view());
+  restored.SetPlan(SamplePlan());
+  restored.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_CACHED);
+  EXPECT_THAT(restored.TakeEvents(), IsEmpty());
+  EXPECT_EQ(restored.view().stages(0).steps(0).status(), v1::STEP_EXECUTED) << "it was, for this build";
+  EXPECT_EQ(restored.stage(0).next, 1);
+  EXPECT_THAT(Names(restored.ChainBefore(0, 2), kLayers), ElementsAre("base", "one"));
+  restored.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_EXECUTED);
+  const auto events = restored.TakeEvents();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].number(), state_.view().last_event() + 1) << "numbers go on";
+}
+
+}  // namespace
+}  // namespace crossmill::core
