@@ -38,7 +38,8 @@ class EngineTest : public ::testing::Test {
     images_ = std::make_unique<ImageFixture>(*blobs_, *records_);
     EngineOptions options;
     options.unplaceable_grace = absl::Seconds(20);
-    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(), clock_, options);
+    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(),
+                                       clock_, options);
     ASSERT_OK(engine_->Start());
   }
   void StopCoordinator() {
@@ -56,7 +57,8 @@ class EngineTest : public ::testing::Test {
     submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
     reapi::Directory root;
     root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
-    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(), submission.mutable_recipe()->mutable_context_root());
+    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(),
+            submission.mutable_recipe()->mutable_context_root());
     v1::Platform& platform = *submission.mutable_options()->add_platforms();
     platform.set_os("linux");
     platform.set_architecture("amd64");
@@ -189,7 +191,8 @@ TEST_F(EngineTest, SilentWorkersTaskGoesToAnotherAndFinishedStepsAreKept) {
   const auto lease = lost->NextLease();
   ASSERT_TRUE(lease);
   lost->FinishStep(*lease, 0);
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
   auto other = NewWorker("w2");
   other->PlayAll();
   clock_.Advance(absl::Seconds(31));
@@ -231,7 +234,8 @@ TEST_F(EngineTest, RestartedCoordinatorGoesOnWithoutRepeatingFinishedSteps) {
   const auto lease = worker->NextLease();
   ASSERT_TRUE(lease);
   worker->FinishStep(*lease, 0);
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
   const int64_t events = engine_->Get(build)->last_event();
   StopCoordinator();
   StartCoordinator();
@@ -358,7 +362,8 @@ TEST_F(EngineTest, WatcherThatComesInTheMiddleMissesNoConsole) {
   ASSERT_TRUE(lease);
   worker->StartStep(*lease, 0);
   worker->Say(*lease, 0, "a");
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
   // The record is held, so that the watch and the next piece of console come into one batch.
   std::jthread watching;
   absl::StatusOr<std::shared_ptr<Watcher>> watcher = absl::UnknownError("not watched");
@@ -383,7 +388,8 @@ TEST_F(EngineTest, ConsoleOffsetsGoOnAfterARestart) {
   worker->StartStep(*lease, 0);
   worker->Say(*lease, 0, "a");
   worker->Say(*lease, 0, "b");
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
   StopCoordinator();
   StartCoordinator();
   worker->Reconnect(*engine_, {*lease});

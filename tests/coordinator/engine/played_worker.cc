@@ -34,7 +34,10 @@ struct PlayedWorker::Link final : WorkerLink {
 };
 
 PlayedWorker::PlayedWorker(Engine& engine, BlobStore& blobs, std::string name, std::string host)
-    : engine_(&engine), blobs_(blobs), name_(std::move(name)), host_(std::move(host)),
+    : engine_(&engine),
+      blobs_(blobs),
+      name_(std::move(name)),
+      host_(std::move(host)),
       link_(std::make_shared<Link>()) {}
 
 PlayedWorker::~PlayedWorker() {
@@ -64,7 +67,8 @@ void PlayedWorker::Heartbeat() { engine_->WorkerHeartbeat(name_); }
 
 std::optional<uint64_t> PlayedWorker::NextLease() {
   MutexLock lock(link_->mutex);
-  for (int i = 0; i < 200 && link_->waiting.empty(); ++i) link_->wake.WaitFor(link_->mutex, std::chrono::milliseconds(50));
+  for (int i = 0; i < 200 && link_->waiting.empty(); ++i)
+    link_->wake.WaitFor(link_->mutex, std::chrono::milliseconds(50));
   if (link_->waiting.empty()) return std::nullopt;
   const uint64_t lease = link_->waiting.front();
   link_->waiting.pop_front();
@@ -186,7 +190,8 @@ void PlayedWorker::FinishTask(uint64_t lease) {
   Report(finished);
 }
 
-void PlayedWorker::PlayAll() { player_ = std::jthread([this](std::stop_token stop) {
+void PlayedWorker::PlayAll() {
+  player_ = std::jthread([this](std::stop_token stop) {
     while (!stop.stop_requested()) {
       uint64_t lease = 0;
       {
