@@ -273,6 +273,9 @@ absl::StatusOr<int> BuildCommand::Run() {
   RETURN_IF_ERROR(ReadFlags());
   RETURN_IF_ERROR(ReadRecipe());
   ASSIGN_OR_RETURN(farm_, session_.Connect());
+  // A coordinator that is not there should be noticed before the context is read.
+  RETURN_IF_ERROR(
+      session_.Call(*farm_->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status());
   // Detached, there is nothing to show live.
   progress_ =
       MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);

@@ -53,33 +53,31 @@ void BuildModel::ApplyPlan(const v1::BuildEvent::Planned& planned) {
   }
 }
 
+v1::StepView ExecutionOf(const v1::BuildEvent::StepChanged& changed) {
+  v1::StepView step = changed.step();
+  if (changed.replica() == 0) return step;
+  step.set_status(v1::STEP_WAITING);
+  step.clear_worker();
+  step.clear_layer();
+  for (const v1::ReplicaStep& replica : changed.step().replicas()) {
+    if (replica.replica() != changed.replica()) continue;
+    step.set_status(replica.status());
+    step.set_worker(replica.worker());
+    step.set_seconds(replica.seconds());
+    if (replica.has_layer()) *step.mutable_layer() = replica.layer();
+  }
+  return step;
+}
+
 void BuildModel::ApplyStep(const v1::BuildEvent::StepChanged& changed, int64_t time) {
   v1::StageView* stage = MutableStage(changed.stage());
   if (stage == nullptr) return;
-  const v1::StepView& news = changed.step();
-  const std::tuple key(changed.stage(), changed.replica(), news.number());
-  // Kept while it runs; a new attempt after a lost worker begins anew.
-  if (news.status() == v1::STEP_RUNNING) started_[key] = time;
-  auto* steps = stage->mutable_steps();
-  auto found = std::find_if(steps->begin(), steps->end(),
-                            [&](const v1::StepView& step) { return step.number() == news.number(); });
-  v1::StepView* step = found == steps->end() ? stage->add_steps() : &*found;
-  if (changed.replica() == 0) {
-    auto replicas = step->replicas();
-    *step = news;
-    if (news.replicas().empty()) *step->mutable_replicas() = std::move(replicas);
-    return;
+  const std::tuple key(changed.stage(), changed.replica(), changed.step().number());
+  // A new attempt after a lost worker begins anew.
+  if (ExecutionOf(changed).status() == v1::STEP_RUNNING) started_[key] = time;
+  for (v1::StepView& step : *stage->mutable_steps()) {
+    if (step.number() == changed.step().number()) step = changed.step();
   }
-  auto* replicas = step->mutable_replicas();
-  auto known = std::find_if(replicas->begin(), replicas->end(), [&](const v1::ReplicaStep& replica) {
-    return replica.replica() == changed.replica();
-  });
-  v1::ReplicaStep* replica = known == replicas->end() ? step->add_replicas() : &*known;
-  replica->set_replica(changed.replica());
-  replica->set_status(news.status());
-  replica->set_worker(news.worker());
-  replica->set_seconds(news.seconds());
-  if (news.has_layer()) *replica->mutable_layer() = news.layer();
 }
 
 void BuildModel::ApplyCell(const v1::CellView& news) {

@@ -42,6 +42,10 @@ class BuildModel {
   std::map<std::tuple<uint32_t, uint32_t, uint32_t>, int64_t> started_;
 };
 
+// The step as the execution that changed sees it: an event carries the whole step, and says which
+// replica's part of it is news.
+v1::StepView ExecutionOf(const v1::BuildEvent::StepChanged& changed);
+
 // Number of the last step of a stage, FROM counted.
 uint32_t LastStepNumber(const v1::StageView& stage);
 

@@ -81,7 +81,9 @@ std::vector<ConsoleLine> ConsoleLines::Feed(int64_t execution, uint32_t stage, u
   console.stage = stage;
   console.replica = replica;
   console.step = chunk.step_number();
-  if (offset < console.next_offset) return {};
+  // Offsets alone are not enough: a coordinator that was killed may count anew for a step that went on.
+  if (offset < console.next_offset && chunk.time() <= console.last_time) return {};
+  console.last_time = chunk.time();
   console.next_offset = offset + 1;
   const int stream = chunk.stream() == v1::LogChunk::STDERR   ? 1
                      : chunk.stream() == v1::LogChunk::WORKER ? 2

@@ -58,6 +58,8 @@ class ConsoleLines {
     uint32_t replica = 0;
     uint32_t step = 0;
     int64_t next_offset = 0;
+    // Of the last chunk taken.
+    int64_t last_time = 0;
     LineAssembler streams[3];
   };
   std::map<int64_t, Console> consoles_;

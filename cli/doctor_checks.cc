@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -117,6 +118,8 @@ int TryOverlay(const std::string& folder, const passwd* user) {
        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0)) {
     return errno;
   }
+  // After a change of user /proc/self belongs to root until the process is dumpable again.
+  prctl(PR_SET_DUMPABLE, 1);
   const uid_t uid = getuid();
   const gid_t gid = getgid();
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return errno;

@@ -193,6 +193,8 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
   } else {
     argv.insert(argv.end(), {"--coordinator", listen_, "--token-file", worker_token_});
   }
+  // Shorter than `down` waits before it kills.
+  argv.insert(argv.end(), {"--grace", "10"});
   if (flags_.slots > 0) argv.insert(argv.end(), {"--slots", std::to_string(flags_.slots)});
   const DaemonSpec daemon = Daemon("worker-" + name, std::move(argv));
   if (const auto pid = RunningDaemon(daemon.PidFile())) {

@@ -1,6 +1,7 @@
 #include "cli/progress.h"
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <thread>
@@ -18,6 +19,7 @@ class PlainProgress final : public Progress {
   void Note(std::string_view text) override { sink_("#" + std::string(text) + "\n"); }
   void Activity(std::string_view) override {}
   void OnEvent(const v1::BuildEvent& event, const BuildModel& model) override {
+    if (event.event_case() == v1::BuildEvent::kStepChanged && !IsNews(event.step_changed())) return;
     if (const std::string text = RenderPlainEvent(event, model, colour_); !text.empty()) sink_(text);
   }
   void OnLine(const ConsoleLine& line, const BuildModel& model) override {
@@ -26,8 +28,16 @@ class PlainProgress final : public Progress {
   void Finish() override {}
 
  private:
+  // A step's event may come again with something that plain lines do not show.
+  bool IsNews(const v1::BuildEvent::StepChanged& changed) {
+    const v1::StepStatus status = ExecutionOf(changed).status();
+    v1::StepStatus& told = told_[{changed.stage(), changed.replica(), changed.step().number()}];
+    return std::exchange(told, status) != status || status == v1::STEP_RUNNING;
+  }
+
   TextSink sink_;
   bool colour_;
+  std::map<StepKey, v1::StepStatus> told_;
 };
 
 class QuietProgress final : public Progress {

@@ -88,7 +88,10 @@ void AddStageRows(const v1::BuildView& build, const v1::StageView& stage, Table*
         stage.base() >= 0 && stage.base() < build.bases_size() && build.bases(stage.base()).stand_in();
     table->Add({{fmt::format("1/{}", last)},
                 {Printable(stage.from_text())},
-                {stand_in ? "stand-in" : "base", Ink::kDim}});
+                {stand_in            ? "stand-in"
+                 : stage.base() >= 0 ? "base"
+                                     : "",
+                 Ink::kDim}});
   }
   for (const v1::StepView& step : stage.steps()) {
     const bool layer = step.has_layer() && step.status() != v1::STEP_METADATA;
@@ -212,8 +215,13 @@ std::string PlatformLabel(const v1::CellView& cell) {
   return plan::FormatPlatform(cell.platform()) + (cell.emulated() ? " (emulated)" : "");
 }
 
+std::string StageLabel(const v1::StageView& stage) {
+  const bool named = stage.name().find_first_not_of("0123456789") != std::string::npos;
+  return named ? stage.name() : "stage-" + stage.name();
+}
+
 std::string StepLabel(const v1::StageView& stage, uint32_t number) {
-  return fmt::format("{} {}/{}", stage.name(), number, LastStepNumber(stage));
+  return fmt::format("{} {}/{}", StageLabel(stage), number, LastStepNumber(stage));
 }
 
 std::string RenderHeader(const v1::BuildView& build, const TextOptions& options) {
@@ -273,19 +281,22 @@ std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, con
                        Paint(fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())),
                              InkOf(cell.status()), options.colour) +
                        (cell.seconds() > 0 ? " in " + FormatSeconds(cell.seconds()) : "") + "\n";
-  if (!cell.message().empty()) result += fmt::format("  {}\n", Printable(cell.message()));
+  // Said once: the header has the first failure of all.
+  if (!cell.message().empty() && cell.message() != build.message())
+    result += fmt::format("  {}\n", Printable(cell.message()));
   if (!cell.image_digest().empty()) result += fmt::format("  image {}\n", cell.image_digest());
   for (const uint32_t index : cell.stages()) {
     const v1::StageView* stage = FindStage(build, index);
     if (stage == nullptr) continue;
-    std::string heading = stage->name();
+    std::string heading = StageLabel(*stage);
     if (!plan::SamePlatform(stage->platform(), cell.platform())) {
       heading += fmt::format(" (on {})", plan::FormatPlatform(stage->platform()));
     }
     if (stage->size_bytes() > 0) heading += "  " + FormatBytes(stage->size_bytes());
     if (index == cell.target_stage()) heading += "  = image";
     result += fmt::format("  {}\n", Paint(heading, Ink::kCyan, options.colour));
-    if (!stage->message().empty()) result += fmt::format("    {}\n", Printable(stage->message()));
+    if (!stage->message().empty() && stage->message() != cell.message())
+      result += fmt::format("    {}\n", Printable(stage->message()));
     Table table({{"", Table::Align::kRight},
                  {""},
                  {""},
@@ -365,6 +376,8 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
     digests.Add({{Ordinal(i), Ink::kDim},
                  {comparison.image_digests(i)},
                  i == 0 ? Cell{}
+                 : same && comparison.verdict() == v1::UNREPRODUCIBLE
+                     ? Cell{"equal, because a replica goes on from the first's layers", Ink::kDim}
                  : same ? Cell{"equal", Ink::kGreen}
                         : Cell{"differs", Ink::kRed}});
   }

@@ -53,7 +53,9 @@ std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& ra
 
 // Parts that other displays use too.
 std::string PlatformLabel(const v1::CellView& cell);
-// "builder 4/7", with the platform in front when it is not the cell's.
+// "builder"; a stage without a name is "stage-2".
+std::string StageLabel(const v1::StageView& stage);
+// "builder 4/7".
 std::string StepLabel(const v1::StageView& stage, uint32_t number);
 Ink InkOf(v1::BuildStatus status);
 Ink InkOf(v1::Verdict verdict);

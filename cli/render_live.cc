@@ -121,7 +121,7 @@ class Picture {
       Add(3, fmt::format("  ✓ {}{}", StepLabel(stage, LastStepNumber(stage)), cache),
           seconds > 0 ? FormatSeconds(seconds) : "", Ink::kGreen);
     } else {
-      const std::string label = done == 1 ? stage.name() + " waiting" : StepLabel(stage, done);
+      const std::string label = done == 1 ? StageLabel(stage) + " waiting" : StepLabel(stage, done);
       Add(4, fmt::format("  · {}{}", label, cache), "", Ink::kDim);
     }
   }

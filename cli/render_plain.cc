@@ -39,16 +39,17 @@ Ink InkOfStep(v1::StepStatus status) {
 }
 
 std::string RenderStep(const v1::BuildEvent::StepChanged& changed, const BuildModel& model, bool colour) {
-  const v1::StepView& step = changed.step();
+  const v1::StepView step = ExecutionOf(changed);
   const std::string prefix =
       Paint(PlainPrefix(model, changed.stage(), changed.replica(), step.number()), Ink::kCyan, colour);
-  // A replica's event may carry only what changed.
-  const v1::StepView* known = model.Step(changed.stage(), step.number());
-  const std::string text = Printable(step.text().empty() && known != nullptr ? known->text() : step.text());
+  const std::string text = Printable(step.text());
   if (step.status() == v1::STEP_RUNNING) return fmt::format("{} {}\n", prefix, text);
-  const std::string outcome = Outcome(step);
+  std::string outcome = Outcome(step);
   if (outcome.empty()) return "";
-  const std::string painted = Paint(outcome, InkOfStep(step.status()), colour);
+  const bool differs = changed.replica() > 0 && step.has_layer() && changed.step().has_layer() &&
+                       step.layer().tar().hash() != changed.step().layer().tar().hash();
+  if (differs) outcome += ", DIFFERS from the first";
+  const std::string painted = Paint(outcome, differs ? Ink::kRed : InkOfStep(step.status()), colour);
   // What was not seen running is named with its outcome.
   if (!model.StartedAt(changed.stage(), changed.replica(), step.number())) {
     return fmt::format("{} {} {}\n", prefix, text, painted);

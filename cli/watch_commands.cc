@@ -68,8 +68,7 @@ class StepFilter {
 
   bool Takes(const v1::StageView& stage, uint32_t step) const {
     if (!platform_.empty() && plan::FormatPlatform(stage.platform()) != platform_) return false;
-    if (!flags_.stage.empty() && stage.name() != flags_.stage &&
-        std::to_string(stage.index()) != flags_.stage)
+    if (!flags_.stage.empty() && stage.name() != flags_.stage && StageLabel(stage) != flags_.stage)
       return false;
     return flags_.step == 0 || flags_.step == step;
   }

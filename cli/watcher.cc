@@ -78,7 +78,7 @@ class Watch {
     if (event.number() <= model_.last_event()) return;
     if (event.event_case() == v1::BuildEvent::kStepChanged) {
       const auto& changed = event.step_changed();
-      const v1::StepStatus status = changed.step().status();
+      const v1::StepStatus status = ExecutionOf(changed).status();
       // What the console still holds belongs before the step's end.
       if (status == v1::STEP_EXECUTED || status == v1::STEP_FAILED || status == v1::STEP_CANCELLED) {
         for (const ConsoleLine& line :

@@ -12,8 +12,8 @@
 #include "common/oci/registry.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/images/image_assembler.h"
-#include "coordinator/images/image_store.h"
 #include "coordinator/images/image_source.h"
+#include "coordinator/images/image_store.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/byte_stream_service.h"
@@ -137,7 +137,8 @@ class ServerImpl final : public Server {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
-  if (options.listen.unix_socket.empty()) options.listen.unix_socket = options.data_folder + "/coordinator.sock";
+  if (options.listen.unix_socket.empty())
+    options.listen.unix_socket = options.data_folder + "/coordinator.sock";
   if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
   auto server = std::make_unique<ServerImpl>(std::move(options));
   RETURN_IF_ERROR(server->Open());

@@ -12,7 +12,7 @@
 namespace crossmill::coordinator {
 
 struct ServerOptions {
-  // Everything durable is below it: record.db, blobs/, logs/, tokens, coordinator.sock.
+  // Everything durable is below it: record.db, content/, logs/, tokens, coordinator.sock.
   std::string data_folder;
   // unix_socket empty: DATA/coordinator.sock.
   ListenOptions listen;

@@ -113,6 +113,7 @@ std::vector<std::string> StepEnvironment(const v1::Run& run, const Identity& ide
                                          std::optional<int64_t> source_date_epoch,
                                          const HostSettings& settings) {
   std::vector<std::string> env(run.env().begin(), run.env().end());
+  env.insert(env.end(), run.proxy_env().begin(), run.proxy_env().end());
   AddIfMissing("PATH", kDefaultPath, &env);
   AddIfMissing("HOME", identity.home, &env);
   if (source_date_epoch) AddIfMissing("SOURCE_DATE_EPOCH", fmt::format("{}", *source_date_epoch), &env);

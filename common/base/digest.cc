@@ -39,7 +39,8 @@ bool IsSha256Hex(std::string_view text) {
 absl::StatusOr<std::string> HashOfOci(std::string_view text) {
   constexpr std::string_view kPrefix = "sha256:";
   if (!text.starts_with(kPrefix) || !IsSha256Hex(text.substr(kPrefix.size()))) {
-    return absl::InvalidArgumentError(fmt::format("'{}' is not a digest of the form sha256:<64 hex digits>", text));
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' is not a digest of the form sha256:<64 hex digits>", text));
   }
   return std::string(text.substr(kPrefix.size()));
 }

@@ -13,7 +13,9 @@ absl::StatusOr<Json> ParseJson(std::string_view text) {
   }
 }
 
-std::string WriteJson(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string WriteJson(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string WriteJsonPretty(const Json& value) {
   return value.dump(2, ' ', false, Json::error_handler_t::replace);

@@ -36,13 +36,13 @@ absl::StatusCode CodeOf(int error) {
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
   absl::Status annotated(status.code(), Av(fmt::format("{}: {}", context, Sv(status.message()))));
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { annotated.SetPayload(url, payload); });
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { annotated.SetPayload(url, payload); });
   return annotated;
 }
 
 absl::Status ErrnoStatus(int error, std::string_view what) {
-  return absl::Status(CodeOf(error),
-                      Av(fmt::format("{}: {}", what, std::generic_category().message(error))));
+  return absl::Status(CodeOf(error), Av(fmt::format("{}: {}", what, std::generic_category().message(error))));
 }
 
 }  // namespace crossmill

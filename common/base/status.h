@@ -35,9 +35,9 @@ absl::Status ErrnoStatus(int error, std::string_view what);
 #define CROSSMILL_CONCAT(a, b) CROSSMILL_CONCAT_INNER(a, b)
 
 // Returns the status of `expression` from the function if it is not OK.
-#define RETURN_IF_ERROR(expression)               \
-  do {                                            \
-    absl::Status crossmill_status = (expression); \
+#define RETURN_IF_ERROR(expression)                      \
+  do {                                                   \
+    absl::Status crossmill_status = (expression);        \
     if (!crossmill_status.ok()) return crossmill_status; \
   } while (false)
 

@@ -60,9 +60,15 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 // Pumps input and output of one running child until both outputs are closed or it was killed.
 class Pump {
  public:
-  Pump(const ProcessOptions& options, ProcessResult* result, pid_t pid, UniqueFd in, UniqueFd out, UniqueFd err)
-      : options_(options), result_(result), pid_(pid), input_(options.input), in_(std::move(in)),
-        outputs_{std::move(out), std::move(err)}, pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {
+  Pump(const ProcessOptions& options, ProcessResult* result, pid_t pid, UniqueFd in, UniqueFd out,
+       UniqueFd err)
+      : options_(options),
+        result_(result),
+        pid_(pid),
+        input_(options.input),
+        in_(std::move(in)),
+        outputs_{std::move(out), std::move(err)},
+        pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {
     for (int fd : {in_.get(), outputs_[0].get(), outputs_[1].get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
     if (input_.empty()) in_.Reset();
   }
@@ -166,7 +172,8 @@ absl::StatusOr<ProcessResult> RunProcess(const ProcessOptions& options) {
   }
   if (options.on_start) options.on_start(pid);
   ProcessResult result;
-  const int status = Pump(options, &result, pid, std::move(in.write), std::move(out.read), std::move(err.read)).Run();
+  const int status =
+      Pump(options, &result, pid, std::move(in.write), std::move(out.read), std::move(err.read)).Run();
   // Whatever the child left behind in its group ends with it.
   kill(-pid, SIGKILL);
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -239,9 +239,10 @@ absl::StatusOr<std::string> Expander::Conditional(const std::string& name, char 
 }
 
 absl::StatusOr<std::string> Expander::Trimmed(const std::string& name, char operation) {
-  ASSIGN_OR_RETURN(std::string pattern, Operand('}', true));
-  const bool longest = pattern.starts_with(operation);
-  if (longest) pattern.erase(0, 1);
+  ASSIGN_OR_RETURN(const std::string operand, Operand('}', true));
+  std::string_view pattern = operand;
+  const bool longest = !pattern.empty() && pattern.front() == operation;
+  if (longest) pattern.remove_prefix(1);
   const std::string value = ValueOf(name);
   return operation == '#' ? WithoutPrefix(value, pattern, longest) : WithoutSuffix(value, pattern, longest);
 }

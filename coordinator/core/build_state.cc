@@ -28,7 +28,9 @@ bool SameExport(const v1::Export& a, const v1::Export& b) {
          std::equal(a.excludes().begin(), a.excludes().end(), b.excludes().begin(), b.excludes().end());
 }
 
-bool Over(Phase phase) { return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled; }
+bool Over(Phase phase) {
+  return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled;
+}
 
 }  // namespace
 
@@ -181,7 +183,8 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
   const v1::StagePlan& plan = plan_.stages(stage);
   const ReplicaRun& run = replicas_[stage][replica - 1];
   v1::Task task;
-  task.set_name(fmt::format("b{}/{}/{}/r{}", id(), plan::FormatPlatform(plan.platform()), plan.name(), replica));
+  task.set_name(
+      fmt::format("b{}/{}/{}/r{}", id(), plan::FormatPlatform(plan.platform()), plan.name(), replica));
   *task.mutable_platform() = plan.platform();
   task.set_replica(replica);
   for (const v1::Layer& layer : ChainBefore(stage, run.first)) *task.add_parents() = layer;
@@ -196,7 +199,9 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
   return task;
 }
 
-v1::StepView* BuildState::FindStep(int stage, int index) { return view_.mutable_stages(stage)->mutable_steps(index); }
+v1::StepView* BuildState::FindStep(int stage, int index) {
+  return view_.mutable_stages(stage)->mutable_steps(index);
+}
 
 v1::ReplicaStep* BuildState::FindReplica(v1::StepView* step, int replica) {
   for (v1::ReplicaStep& row : *step->mutable_replicas()) {
@@ -232,10 +237,16 @@ void BuildState::StepStarted(int stage, int replica, int index, const StepFact& 
   EmitStep(stage, replica, index);
 }
 
-void BuildState::StepFinished(int stage, int replica, int index, const StepFact& fact, v1::StepStatus status) {
+void BuildState::StepFinished(int stage, int replica, int index, const StepFact& fact,
+                              v1::StepStatus status) {
   v1::StepView* step = FindStep(stage, index);
   if (replica > 0) {
     v1::ReplicaStep* row = FindReplica(step, replica);
+    // Looked at again whenever a replica moves on; told once.
+    if (IsTerminal(row->status()) && row->worker() == fact.worker &&
+        (status == v1::STEP_FAILED) == (row->status() == v1::STEP_FAILED)) {
+      return;
+    }
     row->set_status(status);
     row->set_worker(fact.worker);
     row->set_seconds(fact.seconds);

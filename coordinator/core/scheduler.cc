@@ -34,7 +34,10 @@ std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::
 void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   MutexLock lock(mutex_);
   auto it = workers_.find(worker);
-  if (it != workers_.end()) it->second.last_seen = now;
+  if (it == workers_.end()) return;
+  it->second.last_seen = now;
+  // Silence longer than the time-out does not close the stream: whoever is heard again is connected again.
+  it->second.connected = true;
 }
 
 void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
@@ -119,7 +122,8 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
     worker.connected = false;
     while (!worker.leases.empty()) {
       Lose(worker, worker.leases.begin()->first,
-           fmt::format("worker {} was silent for {}", name, Sv(absl::FormatDuration(options_.worker_timeout))));
+           fmt::format("worker {} was silent for {}", name,
+                       Sv(absl::FormatDuration(options_.worker_timeout))));
     }
   }
   return std::exchange(lost_, {});
@@ -226,18 +230,20 @@ std::string Scheduler::WhyUnplaceable(const Task& task) const {
     ++capable;
     hosts.insert(worker.info.host_id());
   }
-  if (connected == 0) return fmt::format("no worker is connected that could run {}", requirements.description);
+  if (connected == 0)
+    return fmt::format("no worker is connected that could run {}", requirements.description);
   if (capable == 0) {
     return fmt::format("none of the {} connected workers can run {}{}", connected, platform,
                        requirements.forbid_emulation ? " without emulation" : "");
   }
   if (requirements.spread == Spread::kHosts) {
-    return fmt::format("another host for {} is needed, but the {} connected workers that can run it are on {} host{}{}",
-                       platform, capable, hosts.size(), hosts.size() == 1 ? "" : "s",
-                       capable > hosts.size() ? " (--allow-same-host accepts another worker of one host)" : "");
+    return fmt::format(
+        "another host for {} is needed, but the {} connected workers that can run it are on {} host{}{}",
+        platform, capable, hosts.size(), hosts.size() == 1 ? "" : "s",
+        capable > hosts.size() ? " (--allow-same-host accepts another worker of one host)" : "");
   }
-  return fmt::format("another worker for {} is needed, but only {} connected worker{} can run it", platform, capable,
-                     capable == 1 ? "" : "s");
+  return fmt::format("another worker for {} is needed, but only {} connected worker{} can run it", platform,
+                     capable, capable == 1 ? "" : "s");
 }
 
 std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now, absl::Duration grace) const {
@@ -267,7 +273,8 @@ std::vector<WorkerStatus> Scheduler::Workers() const {
   MutexLock lock(mutex_);
   std::vector<WorkerStatus> all;
   for (const auto& [name, worker] : workers_) {
-    all.push_back(WorkerStatus{worker.info, worker.connected, worker.draining, worker.last_seen, worker.leases});
+    all.push_back(
+        WorkerStatus{worker.info, worker.connected, worker.draining, worker.last_seen, worker.leases});
   }
   return all;
 }

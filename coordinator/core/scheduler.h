@@ -94,15 +94,16 @@ class Scheduler {
 
   // A worker is there (again). Returns its leases that are still wanted, of the `reported` ones; all
   // others of that worker are lost and returned by the next Expire.
-  std::set<LeaseNumber> Connect(const v1::WorkerInfo& info, const std::set<LeaseNumber>& reported, bool draining,
-                                absl::Time now);
+  std::set<LeaseNumber> Connect(const v1::WorkerInfo& info, const std::set<LeaseNumber>& reported,
+                                bool draining, absl::Time now);
   void Heartbeat(const std::string& worker, absl::Time now);
   // The stream is gone: nothing new is placed there, its leases expire after the time-out.
   void Disconnect(const std::string& worker, absl::Time now);
 
   void Enqueue(TaskId task, Requirements requirements, absl::Time now);
   // A lease that was active before a restart: held for its worker until the time-out.
-  void Restore(LeaseNumber lease, TaskId task, Requirements requirements, const std::string& worker, absl::Time now);
+  void Restore(LeaseNumber lease, TaskId task, Requirements requirements, const std::string& worker,
+               absl::Time now);
   // Forgets a queued or leased task.
   void Remove(TaskId task);
 

@@ -39,7 +39,8 @@ absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, con
   std::vector<v1::Witness> witnesses = {WitnessOf(fact)};
   const bool by_worker = input.options.allow_same_host();
   std::set<std::string> seen = {by_worker ? fact.worker : fact.host_id};
-  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records.Witnesses(fact.key, input.since));
+  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions,
+                   records.Witnesses(fact.key, input.since));
   for (const storage::Execution& execution : executions) {
     if (witnesses.size() >= input.options.verify()) break;
     if (input.options.forbid_emulation() && execution.emulated) continue;
@@ -60,7 +61,8 @@ absl::Status AddDifferences(BlobStore& blobs, core::StepExecutions* step) {
     ASSIGN_OR_RETURN(const std::string second_bytes, blobs.Get(FromProto(witness.layer().manifest())));
     ASSIGN_OR_RETURN(const oci::LayerManifest first_manifest, oci::LayerManifest::Parse(first_bytes));
     ASSIGN_OR_RETURN(const oci::LayerManifest second_manifest, oci::LayerManifest::Parse(second_bytes));
-    step->differences = oci::DiffManifests(first_manifest, second_manifest, SIZE_MAX, &step->differences_total);
+    step->differences =
+        oci::DiffManifests(first_manifest, second_manifest, SIZE_MAX, &step->differences_total);
     return absl::OkStatus();
   }
   return absl::OkStatus();
@@ -69,7 +71,8 @@ absl::Status AddDifferences(BlobStore& blobs, core::StepExecutions* step) {
 // The target's root file system as replica `replica` made it: its own layer where it has one.
 std::vector<v1::Layer> ReplicaChain(const CellInput& input, const std::vector<core::StepExecutions>& steps,
                                     uint32_t replica) {
-  std::vector<v1::Layer> chain = input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
+  std::vector<v1::Layer> chain =
+      input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
   for (const core::StepExecutions& step : steps) {
     if (step.witnesses.size() <= replica || !step.witnesses[replica].has_layer()) continue;
     for (v1::Layer& layer : chain) {
@@ -83,7 +86,8 @@ std::vector<v1::Layer> ReplicaChain(const CellInput& input, const std::vector<co
 std::vector<int64_t> LayerTimes(const v1::BuildPlan& plan, int stage) {
   const v1::StagePlan& at = plan.stages(stage);
   std::vector<int64_t> times;
-  if (at.base_case() == v1::StagePlan::kBaseStage) times = LayerTimes(plan, static_cast<int>(at.base_stage()));
+  if (at.base_case() == v1::StagePlan::kBaseStage)
+    times = LayerTimes(plan, static_cast<int>(at.base_stage()));
   for (const v1::Step& step : at.steps()) {
     if (step.action_case() != v1::Step::ACTION_NOT_SET) times.push_back(step.clamp_time());
   }
@@ -105,8 +109,8 @@ absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vecto
   return assembler.AssembleImage(parts);
 }
 
-absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler, BlobStore& blobs,
-                      storage::RecordStore& records, v1::CellView* view) {
+absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
+                     BlobStore& blobs, storage::RecordStore& records, v1::CellView* view) {
   core::CellExecutions executions;
   executions.plan = &input.plan;
   executions.cell = input.cell;
@@ -128,7 +132,8 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
   const auto& first_chain = input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
   for (uint32_t replica = 1; replica < executions.wanted; ++replica) {
     const std::vector<v1::Layer> chain = ReplicaChain(input, executions.steps, replica);
-    const bool same = std::equal(chain.begin(), chain.end(), first_chain.begin(), first_chain.end(), SameLayer);
+    const bool same =
+        std::equal(chain.begin(), chain.end(), first_chain.begin(), first_chain.end(), SameLayer);
     AssembledImage own = image;
     if (!same) {
       ASSIGN_OR_RETURN(own, Assemble(input, chain, assembler));
@@ -137,7 +142,8 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
   }
   *view->mutable_comparison() = core::CompareCell(executions);
   if (!input.problems.empty() && view->comparison().verdict() == v1::INCONCLUSIVE) {
-    view->mutable_comparison()->set_reason(fmt::format("{}; {}", view->comparison().reason(), input.problems.front()));
+    view->mutable_comparison()->set_reason(
+        fmt::format("{}; {}", view->comparison().reason(), input.problems.front()));
   }
   return absl::OkStatus();
 }
@@ -204,7 +210,8 @@ absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssem
     image.manifest = FromProto(cell.image_manifest());
   }
   const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
-  ASSIGN_OR_RETURN(const Digest index, assembler.AssembleIndex(images, names, fmt::format("build {}", build.id())));
+  ASSIGN_OR_RETURN(const Digest index,
+                   assembler.AssembleIndex(images, names, fmt::format("build {}", build.id())));
   return index.Oci();
 }
 

@@ -19,7 +19,8 @@ constexpr uint32_t kMaxExecutions = 16;
 absl::Status CheckOptions(const v1::BuildOptions& options) {
   if (options.platforms().empty()) return absl::InvalidArgumentError("no platform is asked for");
   if (options.verify() > kMaxExecutions) {
-    return absl::InvalidArgumentError(fmt::format("--verify {} is more than {}", options.verify(), kMaxExecutions));
+    return absl::InvalidArgumentError(
+        fmt::format("--verify {} is more than {}", options.verify(), kMaxExecutions));
   }
   for (const std::string& tag : options.tags()) {
     const auto reference = oci::ParseReference(tag);
@@ -32,7 +33,13 @@ absl::Status CheckOptions(const v1::BuildOptions& options) {
 
 Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore& blobs, ImageStore& images,
                ImageAssembler& assembler, Clock& clock, EngineOptions options)
-    : records_(records), logs_(logs), blobs_(blobs), images_(images), assembler_(assembler), clock_(clock), options_(options),
+    : records_(records),
+      logs_(logs),
+      blobs_(blobs),
+      images_(images),
+      assembler_(assembler),
+      clock_(clock),
+      options_(options),
       cache_(records, blobs),
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
       jobs_(options.job_threads) {}
@@ -56,7 +63,8 @@ absl::Status Engine::Start() {
   for (const storage::Execution& execution : executions) restored_executions_[execution.lease] = execution.id;
   ASSIGN_OR_RETURN(std::vector<storage::UnfinishedBuild> builds, records_.UnfinishedBuilds());
 
-  loop_ = std::make_unique<TransactionLoop>(records_, [this] { Tick(); }, std::chrono::milliseconds(200));
+  loop_ = std::make_unique<TransactionLoop>(
+      records_, [this] { Tick(); }, std::chrono::milliseconds(200));
   loop_->Post([this, builds = std::move(builds), executions] {
     for (const storage::UnfinishedBuild& row : builds) RestoreBuild(row);
     // What nobody took up again is over: the worker will be told to drop it.
@@ -103,47 +111,49 @@ Engine::Build* Engine::Find(int64_t build) {
   return it == builds_.end() ? nullptr : it->second.get();
 }
 
-absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission, const std::string& idempotency_key) {
+absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
+                                         const std::string& idempotency_key) {
   RETURN_IF_ERROR(CheckOptions(submission.options()));
   // What shows without the bases is refused before there is a build.
   RETURN_IF_ERROR(plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options())).status());
   const Digest root = FromProto(submission.recipe().context_root());
   if (!blobs_.Has(root)) {
-    return absl::FailedPreconditionError(
-        fmt::format("the context's root {} is not in the blob store; upload the context first", ToString(root)));
+    return absl::FailedPreconditionError(fmt::format(
+        "the context's root {} is not in the blob store; upload the context first", ToString(root)));
   }
   const std::string digest = Sha256Hex(submission.SerializeAsString());
-  return loop_->Call<Submitted>([this, &submission, &idempotency_key, &digest]() -> absl::StatusOr<Submitted> {
-    const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
-    ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(idempotency_key, window));
-    if (earlier) {
-      if (earlier->submission_digest == digest) return Submitted{earlier->build_id, true};
-      return absl::AlreadyExistsError(
-          fmt::format("idempotency key '{}' was used for another submission (build {})", idempotency_key,
-                      earlier->build_id));
-    }
-    const int64_t now = Now();
-    ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
-    ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
-    auto build = std::make_unique<Build>(std::move(view));
-    build->submission = submission;
-    build->submitted_at = now;
-    build->since = submission.options().no_cache() ? now : 0;
-    build->state.Enter(now);
-    build->state.SetStatus(v1::PLANNING, "");
-    StartPlanning(*(builds_[id] = std::move(build)));
-    spdlog::info("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
-                 submission.options().verify());
-    return Submitted{id, false};
-  });
+  return loop_->Call<Submitted>(
+      [this, &submission, &idempotency_key, &digest]() -> absl::StatusOr<Submitted> {
+        const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
+        ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(idempotency_key, window));
+        if (earlier) {
+          if (earlier->submission_digest == digest) return Submitted{earlier->build_id, true};
+          return absl::AlreadyExistsError(
+              fmt::format("idempotency key '{}' was used for another submission (build {})", idempotency_key,
+                          earlier->build_id));
+        }
+        const int64_t now = Now();
+        ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
+        ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
+        auto build = std::make_unique<Build>(std::move(view));
+        build->submission = submission;
+        build->submitted_at = now;
+        build->since = submission.options().no_cache() ? now : 0;
+        build->state.Enter(now);
+        build->state.SetStatus(v1::PLANNING, "");
+        StartPlanning(*(builds_[id] = std::move(build)));
+        spdlog::info("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
+                     submission.options().verify());
+        return Submitted{id, false};
+      });
 }
 
 void Engine::StartPlanning(Build& build) {
   const int64_t id = build.state.id();
   RunJob(id, [this, id, submission = build.submission] {
     std::vector<v1::PinnedImage> pinned;
-    auto plan = PlanBuild(submission, images_, blobs_,
-                          [&](const v1::PinnedImage& base) { pinned.push_back(base); });
+    auto plan =
+        PlanBuild(submission, images_, blobs_, [&](const v1::PinnedImage& base) { pinned.push_back(base); });
     return [this, id, plan = std::move(plan), pinned = std::move(pinned)]() mutable {
       Planned(id, std::move(plan), std::move(pinned));
     };
@@ -157,7 +167,8 @@ void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan, std::vector
   for (const v1::PinnedImage& base : pinned) build->state.BasePinned(base);
   const absl::Status saved = plan.ok() ? records_.SavePlan(id, *plan) : plan.status();
   if (!saved.ok()) {
-    const bool recipe = absl::IsInvalidArgument(saved) || absl::IsNotFound(saved) || absl::IsFailedPrecondition(saved);
+    const bool recipe =
+        absl::IsInvalidArgument(saved) || absl::IsNotFound(saved) || absl::IsFailedPrecondition(saved);
     build->concluding = true;
     build->state.Finish(recipe ? v1::FAILED : v1::INFRASTRUCTURE_FAILED, Sv(saved.message()), "");
     return;
@@ -259,7 +270,8 @@ absl::StatusOr<std::shared_ptr<Watcher>> Engine::Watch(int64_t id, int64_t from_
         if (attempt.execution == 0 || !attempt.owner || attempt.owner->build != id) continue;
         auto chunks = logs_.Read(attempt.execution, 0, kEventPage);
         if (!chunks.ok()) continue;
-        Watched watched{.execution = attempt.execution, .stage = static_cast<uint32_t>(attempt.owner->stage),
+        Watched watched{.execution = attempt.execution,
+                        .stage = static_cast<uint32_t>(attempt.owner->stage),
                         .replica = attempt.task.replica()};
         for (v1::LogChunk& chunk : *chunks) {
           watched.chunk = std::move(chunk);
@@ -274,7 +286,9 @@ absl::StatusOr<std::shared_ptr<Watcher>> Engine::Watch(int64_t id, int64_t from_
   });
 }
 
-void Engine::Unwatch(int64_t build, const std::shared_ptr<Watcher>& watcher) { watchers_.Remove(build, watcher); }
+void Engine::Unwatch(int64_t build, const std::shared_ptr<Watcher>& watcher) {
+  watchers_.Remove(build, watcher);
+}
 
 absl::StatusOr<bool> Engine::IsRunning(int64_t execution) {
   return loop_->Call<bool>([this, execution]() -> absl::StatusOr<bool> {

@@ -27,8 +27,8 @@ void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState
     const absl::Status saved = records_.SaveWorker(state.info(), Now());
     if (!saved.ok()) spdlog::error("worker={} {}", name, Sv(saved.message()));
     if (fresh) {
-      spdlog::info("worker={} connected host={} slots={} leases={}", name, state.info().host_id(), state.info().slots(),
-                   kept.size());
+      spdlog::info("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
+                   state.info().slots(), kept.size());
     }
   });
 }
@@ -145,22 +145,15 @@ void Engine::OnLog(Attempt& attempt, const v1::LogChunk& chunk) {
 
 void Engine::RecordPackages(const Attempt& attempt, const v1::StepResult& result) {
   if (!attempt.task.steps(attempt.position).has_run()) return;
-  const int64_t execution = attempt.execution;
-  const bool emulated = attempt.emulated;
-  RunJob(attempt.owner ? attempt.owner->build : 0, [this, execution, emulated, result] {
-    auto chunks = logs_.Read(execution, 0, kLogPage);
-    std::vector<v1::PackageOutcome> packages;
-    if (chunks.ok()) {
-      packages = core::DerivePackages(core::SplitConsole(*chunks),
-                                      std::vector<v1::DistInfo>(result.dist_infos().begin(), result.dist_infos().end()),
-                                      emulated);
-    }
-    return [this, execution, packages = std::move(packages)] {
-      if (packages.empty()) return;
-      const absl::Status saved = records_.SavePackages(execution, packages);
-      if (!saved.ok()) spdlog::error("execution={} {}", execution, Sv(saved.message()));
-    };
-  });
+  // In the step's own transaction: a record of a step without its packages would stay that way.
+  const auto chunks = logs_.Read(attempt.execution, 0, kLogPage);
+  absl::Status status = chunks.status();
+  if (status.ok()) {
+    const std::vector<v1::DistInfo> infos(result.dist_infos().begin(), result.dist_infos().end());
+    const auto packages = core::DerivePackages(core::SplitConsole(*chunks), infos, attempt.emulated);
+    if (!packages.empty()) status = records_.SavePackages(attempt.execution, packages);
+  }
+  if (!status.ok()) spdlog::error("execution={} {}", attempt.execution, Sv(status.message()));
 }
 
 bool Engine::OnStepFinished(Attempt& attempt, const v1::StepResult& result) {
@@ -211,7 +204,8 @@ bool Engine::OnStepFinished(Attempt& attempt, const v1::StepResult& result) {
       if (failed) {
         FailStep(*build, *attempt.owner, index, fact);
       } else {
-        build->state.StepFinished(attempt.owner->stage, attempt.owner->replica, index, fact, v1::STEP_EXECUTED);
+        build->state.StepFinished(attempt.owner->stage, attempt.owner->replica, index, fact,
+                                  v1::STEP_EXECUTED);
       }
     }
   }
@@ -269,8 +263,8 @@ std::string Engine::ExportFailure(const Build& build, int stage, const v1::Expor
           continue;
         }
         return fmt::format("{}:{}: {} --from={} {}: {}", step.range().file(), step.range().first_line(),
-                           step.instruction(), build.state.plan().stages(stage).name(), failed.export_().pattern(),
-                           failed.failure());
+                           step.instruction(), build.state.plan().stages(stage).name(),
+                           failed.export_().pattern(), failed.failure());
       }
     }
   }
@@ -305,7 +299,8 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
       if (build != nullptr) failure = ExportFailure(*build, owner->stage, exported);
       continue;
     }
-    const absl::Status saved = records_.SaveExport(plan::ExportKey(chain, exported.export_()), FromProto(exported.blob()));
+    const absl::Status saved =
+        records_.SaveExport(plan::ExportKey(chain, exported.export_()), FromProto(exported.blob()));
     if (!saved.ok()) spdlog::error("task={} {}", attempt.task.name(), Sv(saved.message()));
   }
   const bool complete = attempt.position >= attempt.task.steps_size();
@@ -332,7 +327,8 @@ void Engine::OnLost(core::TaskId task, const std::string& reason) {
   auto inflight = inflight_.find(attempt.key);
   if (inflight != inflight_.end() && inflight->second.task == task) places = inflight->second.waiters;
   EndAttempt(task, "lost: " + reason);
-  spdlog::warn("task={} lease={} worker={} lost: {}", attempt.task.name(), attempt.lease, attempt.worker, reason);
+  spdlog::warn("task={} lease={} worker={} lost: {}", attempt.task.name(), attempt.lease, attempt.worker,
+               reason);
   if (attempt.owner) places.insert(places.begin(), *attempt.owner);
   for (const Place& place : places) {
     Build* build = Find(place.build);
@@ -342,10 +338,12 @@ void Engine::OnLost(core::TaskId task, const std::string& reason) {
     if (owns && attempt.position < static_cast<int>(attempt.indexes.size())) {
       build->state.StepInterrupted(place.stage, place.replica, attempt.indexes[attempt.position]);
     }
-    int& failures = place.replica == 0 ? build->state.stage(place.stage).infrastructure_failures
-                                       : build->state.replica(place.stage, place.replica).infrastructure_failures;
+    int& failures = place.replica == 0
+                        ? build->state.stage(place.stage).infrastructure_failures
+                        : build->state.replica(place.stage, place.replica).infrastructure_failures;
     if (owns && ++failures >= options_.max_infrastructure_failures) {
-      GiveUp(place, fmt::format("given up after {} infrastructure failures; the last one: {}", failures, reason));
+      GiveUp(place,
+             fmt::format("given up after {} infrastructure failures; the last one: {}", failures, reason));
     } else {
       if (owns) {
         build->state.Notice(true, fmt::format("{}: {}; it runs again", attempt.task.name(), reason));

@@ -56,8 +56,8 @@ bool Engine::WalkSteps(Build& build, int stage) {
       continue;
     }
     const int index = run.next;
-    const std::string key = plan::StepKey(plan.platform(), DiffIds(run.chain), build.state.ResolveStep(stage, index),
-                                          EpochOf(build.state.plan()));
+    const std::string key = plan::StepKey(plan.platform(), DiffIds(run.chain),
+                                          build.state.ResolveStep(stage, index), EpochOf(build.state.plan()));
     auto hit = cache_.Find(key, build.since, build.submission.options().forbid_emulation());
     if (!hit.ok()) {
       Fail(build, stage, v1::INFRASTRUCTURE_FAILED, std::string(Sv(hit.status().message())));
@@ -103,7 +103,8 @@ void Engine::AdvanceReplicas(Build& build, int stage) {
   build.replicated.insert(stage);
   for (int replica = 1; replica <= build.state.replicas(); ++replica) {
     const core::Phase phase = build.state.replica(stage, replica).phase;
-    if (phase == core::Phase::kDone || phase == core::Phase::kFailed || phase == core::Phase::kCancelled) continue;
+    if (phase == core::Phase::kDone || phase == core::Phase::kFailed || phase == core::Phase::kCancelled)
+      continue;
     // One after the other: the next has to avoid the hosts of those before it.
     if (!AdvanceReplica(build, stage, replica)) return;
   }
@@ -133,9 +134,9 @@ bool Engine::AdvanceReplica(Build& build, int stage, int replica) {
       }
     }
     if (mine != nullptr) {
-      const v1::StepStatus status = !mine->succeeded()                 ? v1::STEP_FAILED
+      const v1::StepStatus status = !mine->succeeded()                ? v1::STEP_FAILED
                                     : mine->build == build.state.id() ? v1::STEP_EXECUTED
-                                                                       : v1::STEP_CACHED;
+                                                                      : v1::STEP_CACHED;
       build.state.StepFinished(stage, replica, i, FactOf(*mine), status);
       continue;
     }
@@ -201,7 +202,8 @@ void Engine::Enqueue(Build& build, Place place, int first) {
   attempt.task = place.replica == 0 ? build.state.MakeTask(place.stage, first)
                                     : build.state.MakeReplicaTask(place.stage, place.replica);
   const v1::StagePlan& plan = build.state.plan().stages(place.stage);
-  const int last = place.replica == 0 ? plan.steps_size() - 1 : build.state.replica(place.stage, place.replica).last;
+  const int last =
+      place.replica == 0 ? plan.steps_size() - 1 : build.state.replica(place.stage, place.replica).last;
   for (int i = first; i <= last; ++i) {
     if (HasAction(plan.steps(i))) attempt.indexes.push_back(i);
   }
@@ -274,7 +276,8 @@ void Engine::Detach(const Place& place) {
   const core::TaskId task = found->second;
   Attempt& attempt = attempts_.at(task);
   auto inflight = inflight_.find(attempt.key);
-  const bool joined = inflight != inflight_.end() && inflight->second.task == task && !inflight->second.waiters.empty();
+  const bool joined =
+      inflight != inflight_.end() && inflight->second.task == task && !inflight->second.waiters.empty();
   if (!joined) {
     EndAttempt(task, "cancelled");
     return;
@@ -291,7 +294,8 @@ void Engine::DetachUnwanted(Build& build) {
     for (int replica = 1; replica <= build.state.replicas(); ++replica) {
       Detach(Place{build.state.id(), stage, replica});
       core::ReplicaRun& run = build.state.replica(stage, replica);
-      if (run.phase != core::Phase::kDone && run.phase != core::Phase::kFailed) run.phase = core::Phase::kCancelled;
+      if (run.phase != core::Phase::kDone && run.phase != core::Phase::kFailed)
+        run.phase = core::Phase::kCancelled;
     }
     if (phase != core::Phase::kDone && phase != core::Phase::kFailed && phase != core::Phase::kCancelled) {
       build.state.StageCancelled(stage);

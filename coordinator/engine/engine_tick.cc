@@ -112,7 +112,8 @@ void Engine::SendDesiredStates() {
       v1::DesiredLease& row = *message.add_leases();
       row.set_lease(lease);
       auto task = leases_.find(lease);
-      if (!known.contains(lease) && task != leases_.end()) *row.mutable_task() = attempts_.at(task->second).task;
+      if (!known.contains(lease) && task != leases_.end())
+        *row.mutable_task() = attempts_.at(task->second).task;
     }
     known = std::move(desired);
     for (core::LeaseNumber lease : acknowledged_[worker]) message.add_acknowledged(lease);

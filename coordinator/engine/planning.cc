@@ -12,13 +12,16 @@ namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
-std::string At(const v1::SourceRange& range) { return fmt::format("{}:{}", range.file(), range.first_line()); }
+std::string At(const v1::SourceRange& range) {
+  return fmt::format("{}:{}", range.file(), range.first_line());
+}
 
 // The ignore rule that hides `pattern`, in words, or nothing.
 std::string HidingRule(const v1::Recipe& recipe, std::string_view pattern) {
   auto rules = plan::IgnoreRules::Parse(recipe.ignore_file());
   if (!rules.ok()) return "";
-  while (pattern.starts_with("/") || pattern.starts_with("./")) pattern.remove_prefix(pattern.starts_with("/") ? 1 : 2);
+  while (pattern.starts_with("/") || pattern.starts_with("./"))
+    pattern.remove_prefix(pattern.starts_with("/") ? 1 : 2);
   while (pattern.ends_with("/")) pattern.remove_suffix(1);
   const auto rule = rules->Excluding(pattern);
   if (!rule) return "";
@@ -64,10 +67,10 @@ absl::Status ResolveContext(const v1::Recipe& recipe, BlobStore& blobs, v1::Buil
             [&](const reapi::Directory& directory) { return reader.Store(directory); });
         if (!matches.ok()) {
           const bool missing = absl::IsNotFound(matches.status());
-          return absl::Status(
-              missing ? absl::StatusCode::kInvalidArgument : matches.status().code(),
-              Av(fmt::format("{}: {}: {}{}", At(step.range()), step.instruction(), Sv(matches.status().message()),
-                             missing ? HidingRule(recipe, pattern.pattern()) : "")));
+          return absl::Status(missing ? absl::StatusCode::kInvalidArgument : matches.status().code(),
+                              Av(fmt::format("{}: {}: {}{}", At(step.range()), step.instruction(),
+                                             Sv(matches.status().message()),
+                                             missing ? HidingRule(recipe, pattern.pattern()) : "")));
         }
         if (!plan->keep_times()) {
           for (v1::ContextMatch& match : *matches->mutable_matches()) match.clear_mtime();
@@ -104,7 +107,12 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, I
   std::vector<v1::PinnedImage> bases;
   for (const plan::BaseNeed& need : needs) {
     auto pinned = images.Pin(need.reference, need.platform);
-    if (!pinned.ok()) return Annotate(pinned.status(), At(need.range));
+    if (!pinned.ok()) {
+      const std::string_view hint =
+          absl::IsNotFound(pinned.status()) ? std::string_view(need.suggestion) : "";
+      return absl::Status(pinned.status().code(),
+                          Av(fmt::format("{}: {}{}", At(need.range), Sv(pinned.status().message()), hint)));
+    }
     on_pinned(*pinned);
     bases.push_back(*std::move(pinned));
   }

@@ -31,7 +31,8 @@ bool StepCache::IsDurable(const v1::Layer& layer) {
 
 absl::StatusOr<std::optional<StepCache::Hit>> StepCache::Find(const std::string& key, int64_t since,
                                                               bool forbid_emulation) {
-  ASSIGN_OR_RETURN(std::optional<storage::Execution> found, records_.FindReusable(key, since, forbid_emulation));
+  ASSIGN_OR_RETURN(std::optional<storage::Execution> found,
+                   records_.FindReusable(key, since, forbid_emulation));
   if (!found || !IsDurable(found->layer())) return std::nullopt;
   return Hit{FactOf(*found), found->build};
 }

@@ -30,7 +30,8 @@ bool TransactionLoop::Enqueue(std::function<void()> work) {
 
 void TransactionLoop::Post(std::function<void()> work) { Enqueue(std::move(work)); }
 
-void TransactionLoop::AfterCommit(std::function<void()> done, std::function<void(const absl::Status&)> failed) {
+void TransactionLoop::AfterCommit(std::function<void()> done,
+                                  std::function<void(const absl::Status&)> failed) {
   effects_.push_back(Effect{std::move(done), std::move(failed)});
 }
 

@@ -20,7 +20,8 @@ namespace crossmill::coordinator {
 class TransactionLoop {
  public:
   // `on_tick` runs in the loop after every batch and at least every `tick`.
-  TransactionLoop(storage::RecordStore& records, std::function<void()> on_tick, std::chrono::milliseconds tick);
+  TransactionLoop(storage::RecordStore& records, std::function<void()> on_tick,
+                  std::chrono::milliseconds tick);
   ~TransactionLoop();
   TransactionLoop(const TransactionLoop&) = delete;
   TransactionLoop& operator=(const TransactionLoop&) = delete;

@@ -47,7 +47,8 @@ absl::StatusOr<Authenticator::Roles> Authenticator::RolesOf(const grpc::ServerCo
   if (context.peer().starts_with("unix:")) return Roles{true, true};
   const auto header = context.client_metadata().find("authorization");
   if (header == context.client_metadata().end()) {
-    return absl::UnauthenticatedError("this address needs a token; give one with --token or CROSSMILL_TOKEN");
+    return absl::UnauthenticatedError(
+        "this address needs a token; give one with --token-file or CROSSMILL_TOKEN");
   }
   const std::string_view value(header->second.data(), header->second.size());
   if (!value.starts_with(kBearer)) {

@@ -66,7 +66,8 @@ grpc::Status WorkerQueueService::Synchronize(grpc::ServerContext* context, Strea
   v1::SynchronizeRequest request;
   if (!stream->Read(&request)) return grpc::Status::OK;
   if (!request.has_state() || request.state().info().name().empty()) {
-    return rpc::ToGrpc(absl::InvalidArgumentError("the first message of a worker must be its state, with a name"));
+    return rpc::ToGrpc(
+        absl::InvalidArgumentError("the first message of a worker must be its state, with a name"));
   }
   const std::string name = request.state().info().name();
   auto link = std::make_shared<StreamLink>(stream);

@@ -117,6 +117,7 @@ class LogStore::Log {
     }
     NoteChunk(End());
     buffer_ += frame;
+    if (static_cast<int64_t>(buffer_.size()) > options_.buffer_bytes) RETURN_IF_ERROR(Flush());
     return true;
   }
 

@@ -22,8 +22,9 @@ namespace crossmill::storage {
 struct LogStoreOptions {
   // Bytes of one log; what comes after is dropped and one last WORKER chunk says so.
   int64_t max_log_bytes = int64_t{64} << 20;
-  // Bytes of one log that wait in memory before they are written.
-  int64_t buffer_bytes = int64_t{64} << 10;
+  // Bytes of one log that may wait in memory before they are written. 0: what was appended survives the
+  // death of the process (workers bundle their output, so a chunk is worth a write).
+  int64_t buffer_bytes = 0;
   // Logs held open; beyond it the one that was not used for longest is closed.
   size_t max_open_logs = 256;
 };

@@ -47,12 +47,14 @@ constexpr Sql kSaveExport{
     "INSERT INTO exports (key, blob_hash, blob_size) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO "
     "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size"};
 
-constexpr Sql kInsertLease{"grant a lease",
-                           "INSERT INTO leases (number, build, stage, replica, worker, task, granted_at) VALUES (?1, "
-                           "?2, ?3, ?4, ?5, ?6, ?7)"};
+constexpr Sql kInsertLease{
+    "grant a lease",
+    "INSERT INTO leases (number, build, stage, replica, worker, task, granted_at) VALUES (?1, "
+    "?2, ?3, ?4, ?5, ?6, ?7)"};
 // AUTOINCREMENT keeps the largest number ever used there.
 constexpr Sql kNextLease{"number a lease", "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'leases'"};
-constexpr Sql kEndLease{"end a lease", "UPDATE leases SET outcome = ?2 WHERE number = ?1 AND outcome IS NULL"};
+constexpr Sql kEndLease{"end a lease",
+                        "UPDATE leases SET outcome = ?2 WHERE number = ?1 AND outcome IS NULL"};
 constexpr Sql kLeaseExists{"look up a lease", "SELECT 1 FROM leases WHERE number = ?1"};
 constexpr Sql kActiveLeases{
     "list active leases",
@@ -64,13 +66,6 @@ constexpr Sql kSaveWorker{
     "INSERT INTO workers (name, info, last_seen) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO "
     "UPDATE SET info = excluded.info, last_seen = excluded.last_seen"};
 constexpr Sql kWorkers{"list workers", "SELECT name, info, last_seen FROM workers ORDER BY name"};
-
-constexpr Sql kSaveToken{"save a token",
-                         "INSERT INTO tokens (token_hash, name, role, created_at) VALUES (?1, ?2, ?3, ?4)"};
-constexpr Sql kFindToken{"look up a token",
-                         "SELECT name, role, created_at FROM tokens WHERE token_hash = ?1"};
-constexpr Sql kListTokens{"list tokens", "SELECT name, role, created_at FROM tokens ORDER BY name"};
-constexpr Sql kDeleteToken{"delete a token", "DELETE FROM tokens WHERE name = ?1"};
 
 absl::Status NoSuchBuild(int64_t build) {
   return absl::NotFoundError(fmt::format("there is no build {}", build));
@@ -89,10 +84,6 @@ v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64
   view.set_dockerfile_name(submission.recipe().dockerfile_name());
   view.set_target(submission.recipe().target());
   return view;
-}
-
-TokenRow ReadToken(const Statement& row) {
-  return TokenRow{std::string(row.Text(0)), std::string(row.Text(1)), row.Int64(2)};
 }
 
 }  // namespace
@@ -331,53 +322,6 @@ absl::StatusOr<std::vector<WorkerRow>> RecordStore::Workers() {
     RETURN_IF_ERROR(ParseRecord(query->Bytes(1), fmt::format("worker {}", query->Text(0)), &worker.info));
     worker.last_seen = query->Int64(2);
   }
-}
-
-// ---- tokens ----
-
-absl::Status RecordStore::SaveToken(std::string_view token_hash, std::string_view role, std::string_view name,
-                                    int64_t now_ns) {
-  if (role != "client" && role != "worker") {
-    return absl::InvalidArgumentError(
-        fmt::format("save a token: role '{}' is neither client nor worker", role));
-  }
-  if (!IsSha256Hex(token_hash) || name.empty()) {
-    return absl::InvalidArgumentError("save a token: a name and the token's sha256 in hex are needed");
-  }
-  RecursiveMutexLock lock(connection_->mutex());
-  absl::Status status = connection_->Run(kSaveToken, token_hash, name, role, now_ns);
-  if (absl::IsAlreadyExists(status)) {
-    return absl::AlreadyExistsError(
-        fmt::format("there is a token named {} already (or this token has a name)", name));
-  }
-  return status;
-}
-
-absl::StatusOr<std::optional<TokenRow>> RecordStore::FindToken(std::string_view token_hash) {
-  RecursiveMutexLock lock(connection_->mutex());
-  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kFindToken));
-  query->Bind(token_hash);
-  ASSIGN_OR_RETURN(const bool found, query->Step());
-  if (!found) return std::optional<TokenRow>();
-  return ReadToken(*query);
-}
-
-absl::StatusOr<std::vector<TokenRow>> RecordStore::ListTokens() {
-  RecursiveMutexLock lock(connection_->mutex());
-  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kListTokens));
-  std::vector<TokenRow> tokens;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, query->Step());
-    if (!row) return tokens;
-    tokens.push_back(ReadToken(*query));
-  }
-}
-
-absl::Status RecordStore::DeleteToken(std::string_view name) {
-  RecursiveMutexLock lock(connection_->mutex());
-  RETURN_IF_ERROR(connection_->Run(kDeleteToken, name));
-  if (connection_->Changes() == 1) return absl::OkStatus();
-  return absl::NotFoundError(fmt::format("there is no token named {}", name));
 }
 
 }  // namespace crossmill::storage

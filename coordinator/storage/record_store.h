@@ -98,13 +98,6 @@ struct WorkerRow {
   int64_t last_seen = 0;
 };
 
-struct TokenRow {
-  std::string name;
-  // "client" or "worker".
-  std::string role;
-  int64_t created_at = 0;
-};
-
 // Thread safe: one connection under one lock. Every method works by itself (durable when it returns
 // OK) and, on the same thread, inside the body of Transact (durable when Transact returns OK).
 //
@@ -213,18 +206,6 @@ class RecordStore {
   absl::Status SaveWorker(const v1::WorkerInfo& info, int64_t last_seen_ns);
   // By name.
   absl::StatusOr<std::vector<WorkerRow>> Workers();
-
-  // ---- tokens ----
-
-  // `token_hash`: sha256 of the token, hex; the token itself is never stored. INVALID_ARGUMENT for
-  // another role than client and worker; ALREADY_EXISTS when the name or the token is taken.
-  absl::Status SaveToken(std::string_view token_hash, std::string_view role, std::string_view name,
-                         int64_t now_ns);
-  absl::StatusOr<std::optional<TokenRow>> FindToken(std::string_view token_hash);
-  // By name.
-  absl::StatusOr<std::vector<TokenRow>> ListTokens();
-  // NOT_FOUND: there is no such token.
-  absl::Status DeleteToken(std::string_view name);
 
  private:
   explicit RecordStore(std::unique_ptr<Connection> connection);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "cli/exit_codes.h"
 #include "cli/json_output.h"
 #include "cli/render_build.h"
@@ -157,15 +159,28 @@ std::vector<v1::BuildEvent> SampleEvents() {
     cell_plan->set_target_stage(cell.target_stage());
   }
   add(0.7).mutable_status_changed()->set_status(v1::RUNNING);
+  // Whole steps, as the coordinator sends them; `replica` says whose part is news.
+  const v1::BuildView done = SampleReport().build;
+  std::map<std::pair<uint32_t, uint32_t>, v1::StepView> steps;
   const auto step = [&](double seconds, uint32_t stage, uint32_t number, v1::StepStatus status,
                         uint32_t replica = 0) {
-    const v1::BuildView done = SampleReport().build;
+    const v1::StepView& last = done.stages(static_cast<int>(stage)).steps(static_cast<int>(number) - 2);
+    v1::StepView& now = steps[{stage, number}];
+    if (replica == 0) {
+      const auto replicas = now.replicas();
+      now = last;
+      now.set_status(status);
+      *now.mutable_replicas() = replicas;
+    } else {
+      if (now.replicas().empty()) now.add_replicas();
+      *now.mutable_replicas(0) = last.replicas(0);
+      now.mutable_replicas(0)->set_status(status);
+      if (status == v1::STEP_RUNNING) now.mutable_replicas(0)->clear_layer();
+    }
     auto* changed = add(seconds).mutable_step_changed();
     changed->set_stage(stage);
     changed->set_replica(replica);
-    *changed->mutable_step() = done.stages(static_cast<int>(stage)).steps(static_cast<int>(number) - 2);
-    changed->mutable_step()->set_status(status);
-    changed->mutable_step()->clear_replicas();
+    *changed->mutable_step() = now;
   };
   step(1, 0, 2, v1::STEP_RUNNING);
   step(1.2, 2, 2, v1::STEP_RUNNING);
@@ -173,6 +188,8 @@ std::vector<v1::BuildEvent> SampleEvents() {
   step(35.2, 0, 2, v1::STEP_EXECUTED);
   step(35.3, 0, 3, v1::STEP_CACHED);
   step(35.4, 0, 4, v1::STEP_RUNNING);
+  step(35.5, 2, 2, v1::STEP_EXECUTED);
+  step(35.6, 2, 2, v1::STEP_EXECUTED, 1);
   auto* notice = add(36).mutable_notice();
   notice->set_warning(true);
   notice->set_text("worker w3 was silent for 30 s: its task goes to another");
@@ -186,6 +203,13 @@ TEST(RenderPlainTest, EventsBecomeLinesWithTheirStep) {
     ASSERT_TRUE(model.Apply(event));
     text += RenderPlainEvent(event, model, false);
   }
+  // The replica of the step that differs, at its end.
+  v1::BuildEvent differing = SampleEvents()[6];
+  ASSERT_EQ(differing.step_changed().replica(), 1u);
+  differing.set_number(100);
+  *differing.mutable_step_changed()->mutable_step() = SampleReport().build.stages(0).steps(0);
+  ASSERT_TRUE(model.Apply(differing));
+  text += RenderPlainEvent(differing, model, false);
   ConsoleLine line{105, 0, 0, 4, kSampleStart + 47'700'000'000, "Collecting numpy"};
   text += RenderPlainLine(line, model, false);
   line.replica = 1;

@@ -94,6 +94,17 @@ TEST(ConsoleLinesTest, ChunkSeenBeforeGivesNothing) {
   EXPECT_EQ(last[0].text, "cd");
 }
 
+TEST(ConsoleLinesTest, LaterChunkUnderALowerOffsetIsNew) {
+  ConsoleLines lines;
+  v1::LogChunk chunk = Chunk(2, "a\n");
+  chunk.set_time(10);
+  EXPECT_EQ(lines.Feed(7, 0, 0, 0, chunk).size(), 1u);
+  EXPECT_EQ(lines.Feed(7, 0, 0, 1, chunk).size(), 1u);
+  chunk.set_time(20);
+  EXPECT_EQ(lines.Feed(7, 0, 0, 0, chunk).size(), 1u);
+  EXPECT_EQ(lines.Feed(7, 0, 0, 0, chunk).size(), 0u);
+}
+
 TEST(ConsoleLinesTest, UnfinishedLineComesWithTheStepsEnd) {
   ConsoleLines lines;
   EXPECT_TRUE(lines.Feed(7, 1, 0, 0, Chunk(2, "no newline")).empty());

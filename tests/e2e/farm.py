@@ -1,8 +1,12 @@
 """A real farm for end-to-end tests: coordinator and workers as processes, data in a folder of its own.
 
 Everything it starts it ends, by process id, also when a test fails. What a test needs and the machine
-does not have is a visible skip.
+does not have is a visible skip; main() ends with 77 when nothing but skips was left.
+
+CROSSMILL_BIN names the folder of the programs, CROSSMILL_KEEP=1 keeps a farm's folder.
 """
+import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -10,13 +14,19 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import textwrap
 import time
 import unittest
 
+import tiny_base
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("CROSSMILL_BIN", ROOT / "build" / "release" / "bin"))
-START_LIMIT = 30
+START_LIMIT = 60
+CACHE = pathlib.Path(os.environ.get("CROSSMILL_E2E_CACHE", ROOT / "build" / "e2e"))
+SKIPPED = 77
 
 
 def free_port():
@@ -34,6 +44,54 @@ def wait_for(condition, what, limit=START_LIMIT):
     raise AssertionError(f"{what} did not happen within {limit} s")
 
 
+def require_program(*names):
+    for name in names:
+        if shutil.which(name) is None:
+            raise unittest.SkipTest(f"needs the program {name}")
+
+
+def can_run_arm64():
+    """Whether this machine runs 64-bit ARM programs: by itself or by an interpreter for all namespaces (flag F)."""
+    if os.uname().machine == "aarch64":
+        return True
+    entry = pathlib.Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
+    if not entry.exists():
+        return False
+    flags = next((line.split()[1] for line in entry.read_text().splitlines() if line.startswith("flags:")), "")
+    return "F" in flags
+
+
+@functools.cache
+def tiny_archive(*architectures):
+    """The path of an archive with the tiny base, made once per checkout and version of tiny_base.py."""
+    architectures = architectures or (tiny_base.machine_architecture(),)
+    version = hashlib.sha256(pathlib.Path(tiny_base.__file__).read_bytes()).hexdigest()[:12]
+    archive = CACHE / f"tiny-{'-'.join(architectures)}-{version}.tar"
+    if not archive.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        partial = archive.with_suffix(f".{os.getpid()}")
+        try:
+            tiny_base.make(partial, architectures)
+        except (OSError, subprocess.CalledProcessError) as error:
+            partial.unlink(missing_ok=True)
+            detail = getattr(error, "stderr", None) or b""
+            raise unittest.SkipTest(f"cannot make the tiny base image: {error} {detail.decode(errors='replace')}")
+        partial.rename(archive)
+    return archive
+
+
+def main():
+    """Runs the tests of the calling file."""
+    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    result = program.result
+    for test, reason in result.skipped:
+        print(f"skipped: {test}: {reason}")
+    if not result.wasSuccessful():
+        sys.exit(1)
+    everything_skipped = result.skipped and len(result.skipped) >= result.testsRun
+    sys.exit(SKIPPED if everything_skipped else 0)
+
+
 def require_root_and_user():
     if os.geteuid() != 0:
         raise unittest.SkipTest("needs root: workers switch to the system user crossmill")
@@ -44,7 +102,9 @@ def require_root_and_user():
 class Farm:
     """Coordinator, its tokens and its workers. Use as a context manager."""
 
-    def __init__(self, workers=1, slots=2, worker_options=(), coordinator_options=()):
+    def __init__(self, workers=1, slots=2, worker_options=(), coordinator_options=(), options_of=None,
+                 worker_environment=None):
+        """`options_of`: further options of single workers by name; `worker_environment`: added variables."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-e2e-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.data = self.folder / "coordinator"
@@ -53,6 +113,8 @@ class Farm:
         self.worker_count = workers
         self.slots = slots
         self.worker_options = list(worker_options)
+        self.options_of = dict(options_of or {})
+        self.worker_environment = dict(worker_environment or {})
         self.coordinator_options = list(coordinator_options)
         self.coordinator = None
         self.workers = {}
@@ -60,6 +122,7 @@ class Farm:
     def __enter__(self):
         try:
             self.worker_token = self.token("worker", "workers")
+            self.client_token = self.token("client", "clients")
             self.start_coordinator()
             for number in range(1, self.worker_count + 1):
                 self.start_worker(f"w{number}")
@@ -85,7 +148,7 @@ class Farm:
             [BIN / "crossmill-coordinator", "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
              *self.coordinator_options], stdout=log, stderr=log)
         log.close()
-        wait_for(lambda: self.cli("version", "--json").returncode == 0, "the coordinator's start")
+        wait_for(lambda: self.cli("worker", "ls", "--json").returncode == 0, "the coordinator's start")
 
     def kill_coordinator(self):
         self.coordinator.kill()
@@ -102,7 +165,9 @@ class Farm:
         log = open(self.folder / f"{name}.log", "ab")
         self.workers[name] = subprocess.Popen(
             [BIN / "crossmill-worker", "--coordinator", f"127.0.0.1:{self.port}", "--name", name, "--data", data,
-             "--slots", str(self.slots), "--token-file", token_file, *self.worker_options], stdout=log, stderr=log)
+             "--slots", str(self.slots), "--token-file", token_file, *self.worker_options,
+             *self.options_of.get(name, ())], stdout=log, stderr=log,
+            env={**os.environ, **self.worker_environment})
         log.close()
 
     def kill_worker(self, name):
@@ -115,7 +180,7 @@ class Farm:
             result = self.cli("worker", "ls", "--json")
             if result.returncode != 0:
                 return False
-            return sum(1 for worker in json.loads(result.stdout)["workers"] if worker["connected"]) >= count
+            return sum(1 for worker in json.loads(result.stdout) if worker["connected"]) >= count
         wait_for(connected, f"the connection of {count} workers")
 
     def close(self):
@@ -154,6 +219,9 @@ class Farm:
     def build(self, context, *arguments):
         return self.cli("build", "--progress", "plain", *arguments, context)
 
+    def start_build(self, context, *arguments):
+        return self.start_cli("build", "--progress", "plain", *arguments, context)
+
     def show(self, build=""):
         arguments = ["show", "--json"] + ([str(build)] if build else [])
         result = self.cli(*arguments)
@@ -166,16 +234,19 @@ class Farm:
 
 
 class FarmTestCase(unittest.TestCase):
-    """One farm for the tests of a class; a context folder for each test."""
+    """One farm with the base image `tiny` for the tests of a class; a context folder for each test."""
 
     farm_options = {"workers": 1}
+    tiny_architectures = ()
 
     @classmethod
     def setUpClass(cls):
         require_root_and_user()
+        archive = tiny_archive(*cls.tiny_architectures)
         cls.farm = Farm(**cls.farm_options)
         cls.farm.__enter__()
         cls.addClassCleanup(cls.farm.close)
+        cls.farm.import_base("tiny", archive)
 
     def setUp(self):
         self.context = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-context-", dir="/var/tmp"))
@@ -192,6 +263,47 @@ class FarmTestCase(unittest.TestCase):
             path.chmod(mode)
         return path
 
+    def dockerfile(self, text):
+        return self.write("Dockerfile", textwrap.dedent(text).lstrip("\n"))
+
+    def build(self, *arguments):
+        return self.farm.build(self.context, *arguments)
+
+    def build_json(self, *arguments, code=0):
+        result = self.build("--json", *arguments)
+        self.assert_exit(result, code)
+        return json.loads(result.stdout)
+
     def assert_exit(self, result, code):
-        self.assertEqual(result.returncode, code,
-                         f"stdout:\n{result.stdout[-4000:]}\nstderr:\n{result.stderr[-6000:]}\n{self.farm.logs()}")
+        self.assertEqual(result.returncode, code, self.story(result))
+
+    def story(self, result):
+        return f"stdout:\n{result.stdout[-4000:]}\nstderr:\n{result.stderr[-6000:]}\n{self.farm.logs()}"
+
+    def assert_says(self, result, *texts):
+        """Each text is somewhere in what the command printed."""
+        said = result.stdout + result.stderr
+        for text in texts:
+            self.assertIn(text, said, self.story(result))
+
+    def assert_farm_goes_on(self):
+        """A build that executes something new succeeds."""
+        with tempfile.TemporaryDirectory(prefix="crossmill-context-", dir="/var/tmp") as folder:
+            pathlib.Path(folder, "Dockerfile").write_text(f"FROM tiny\nRUN echo {time.monotonic_ns()} > /after\n")
+            result = self.farm.build(folder)
+        self.assert_exit(result, 0)
+
+
+def steps(build, platform=None):
+    """The steps of all stages of a build's JSON, in order."""
+    return [step for stage in build["stages"] if platform in (None, stage["platform"]) for step in stage["steps"]]
+
+
+def step(build, text, platform=None):
+    """The step whose instruction begins with `text`."""
+    return next(step for step in steps(build, platform) if step["text"].startswith(text))
+
+
+def text_of_log(result):
+    """What `crossmill logs` or the plain progress printed, without the prefixes."""
+    return "\n".join(line.split(" | ", 1)[-1] for line in result.splitlines())

@@ -24,7 +24,9 @@ class EmptySource final : public ImageSource {
 class ImageFixture {
  public:
   ImageFixture(BlobStore& blobs, storage::RecordStore& records)
-      : records_(records.connection()), store_(blobs, records_, source_, clock_), assembler_(blobs, records_, clock_, 1) {}
+      : records_(records.connection()),
+        store_(blobs, records_, source_, clock_),
+        assembler_(blobs, records_, clock_, 1) {}
   ImageStore& store() { return store_; }
   ImageAssembler& assembler() { return assembler_; }
 

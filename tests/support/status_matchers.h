@@ -16,13 +16,13 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& value) {
 
 }  // namespace crossmill
 
-#define ASSERT_OK(expression)                                               \
-  do {                                                                      \
-    const auto& crossmill_result = (expression);                            \
+#define ASSERT_OK(expression)                                                    \
+  do {                                                                           \
+    const auto& crossmill_result = (expression);                                 \
     ASSERT_TRUE(crossmill_result.ok()) << crossmill::StatusOf(crossmill_result); \
   } while (false)
-#define EXPECT_OK(expression)                                               \
-  do {                                                                      \
-    const auto& crossmill_result = (expression);                            \
+#define EXPECT_OK(expression)                                                    \
+  do {                                                                           \
+    const auto& crossmill_result = (expression);                                 \
     EXPECT_TRUE(crossmill_result.ok()) << crossmill::StatusOf(crossmill_result); \
   } while (false)

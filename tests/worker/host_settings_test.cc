@@ -107,6 +107,18 @@ TEST(StepEnvironmentTest, RecipeIsNeverOverridden) {
       std::count_if(env.begin(), env.end(), [](const auto& entry) { return entry.starts_with("PATH="); }), 1);
 }
 
+TEST(StepEnvironmentTest, ProxyArgumentsOfTheBuildComeBeforeTheHosts) {
+  v1::Run run;
+  run.set_network(v1::NETWORK_MODE_HOST);
+  run.add_env("A=b");
+  run.add_proxy_env("http_proxy=http://argument");
+  HostSettings settings;
+  settings.variables = {{"http_proxy", "http://host"}};
+  const auto env = StepEnvironment(run, Identity{}, std::nullopt, settings);
+  EXPECT_THAT(env, Contains("http_proxy=http://argument"));
+  EXPECT_THAT(env, testing::Not(Contains("http_proxy=http://host")));
+}
+
 TEST(StepEnvironmentTest, WithoutNetworkNothingOfTheHostPasses) {
   v1::Run run;
   run.set_network(v1::NETWORK_MODE_NONE);

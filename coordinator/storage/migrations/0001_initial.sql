@@ -112,12 +112,6 @@ CREATE TABLE workers (
   last_seen INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE tokens (
-  token_hash TEXT PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE,
-  role TEXT NOT NULL CHECK (role IN ('client', 'worker')),
-  created_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 
 -- The farm's image store: a name and the index or manifest it points to.
 CREATE TABLE images (

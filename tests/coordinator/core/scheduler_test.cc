@@ -179,7 +179,8 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
   constexpr int kWorkers = 1000;
   constexpr TaskId kTasks = 5000;
   for (int i = 0; i < kWorkers; ++i) {
-    Connect(Worker("w" + std::to_string(i), "h" + std::to_string(i / 2), 1 + i % 3, i % 4 == 0 ? "arm64" : "amd64"));
+    Connect(Worker("w" + std::to_string(i), "h" + std::to_string(i / 2), 1 + i % 3,
+                   i % 4 == 0 ? "arm64" : "amd64"));
   }
   std::set<TaskId> open;
   for (TaskId task = 1; task <= kTasks; ++task) {

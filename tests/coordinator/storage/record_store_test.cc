@@ -372,31 +372,5 @@ TEST_F(RecordStoreTest, WorkerIsReplacedByName) {
   EXPECT_EQ((*workers)[1].last_seen, 20);
 }
 
-// ---- tokens ----
-
-TEST_F(RecordStoreTest, TokenIsFoundByItsHashUntilDeleted) {
-  const std::string hash = Sha256Hex("secret");
-  ASSERT_OK(store_->SaveToken(hash, "worker", "arm-1", 5));
-  auto found = store_->FindToken(hash);
-  ASSERT_OK(found);
-  ASSERT_TRUE(found->has_value());
-  EXPECT_EQ((*found)->name, "arm-1");
-  EXPECT_EQ((*found)->role, "worker");
-  EXPECT_FALSE(store_->FindToken(Sha256Hex("other")).value().has_value());
-  EXPECT_EQ(store_->ListTokens().value().size(), 1u);
-  ASSERT_OK(store_->DeleteToken("arm-1"));
-  EXPECT_FALSE(store_->FindToken(hash).value().has_value());
-  EXPECT_TRUE(absl::IsNotFound(store_->DeleteToken("arm-1")));
-}
-
-TEST_F(RecordStoreTest, TokenWithTakenNameUnknownRoleOrPlainTextIsRefused) {
-  ASSERT_OK(store_->SaveToken(Sha256Hex("1"), "client", "ci", 5));
-  EXPECT_TRUE(absl::IsAlreadyExists(store_->SaveToken(Sha256Hex("2"), "client", "ci", 5)));
-  EXPECT_TRUE(absl::IsAlreadyExists(store_->SaveToken(Sha256Hex("1"), "client", "ci2", 5)));
-  EXPECT_TRUE(absl::IsInvalidArgument(store_->SaveToken(Sha256Hex("3"), "admin", "root", 5)));
-  EXPECT_TRUE(absl::IsInvalidArgument(store_->SaveToken("secret", "client", "plain", 5)));
-  EXPECT_EQ(store_->ListTokens().value().size(), 1u);
-}
-
 }  // namespace
 }  // namespace crossmill::storage

@@ -1,0 +1,87 @@
+#include "coordinator/coordinator_command.h"
+
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "coordinator/rpc/token_file.h"
+#include "coordinator/server.h"
+
+namespace {
+
+using crossmill::Sv;
+
+int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, int grace_seconds) {
+  options.worker_timeout = absl::Seconds(timeout_seconds);
+  options.unplaceable_grace = absl::Seconds(grace_seconds);
+  // Blocked before any thread starts, so that only sigwait sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  auto server = crossmill::coordinator::Server::Start(options);
+  if (!server.ok()) {
+    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(server.status().message()));
+    return 5;
+  }
+  int number = 0;
+  sigwait(&signals, &number);
+  spdlog::info("stopping signal={}", number);
+  return 0;
+}
+
+int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
+  auto token = crossmill::coordinator::AddToken(file, role, name);
+  if (!token.ok()) {
+    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(token.status().message()));
+    return 5;
+  }
+  fmt::print("{}\n", *token);
+  return 0;
+}
+
+}  // namespace
+
+namespace crossmill::coordinator {
+
+int RunCoordinatorCommand(int argc, char** argv) {
+  CLI::App app("Crossmill's coordinator: schedules builds, keeps the record and the blobs");
+  crossmill::coordinator::ServerOptions options;
+  std::string level = "info", role, name;
+  int timeout_seconds = 30, grace_seconds = 20;
+  options.data_folder = "/var/lib/crossmill";
+  app.set_version_flag("--version", CROSSMILL_VERSION);
+  app.add_option("--data", options.data_folder, "Folder of everything durable")->capture_default_str();
+  app.add_option("--socket", options.listen.unix_socket,
+                 "Unix socket for local clients (default: DATA/coordinator.sock)");
+  app.add_option("--listen", options.listen.tcp_address, "host:port for workers and clients with a token");
+  app.add_option("--tls-cert", options.listen.certificate_file, "PEM certificate for --listen");
+  app.add_option("--tls-key", options.listen.key_file, "PEM key for --listen");
+  app.add_flag("--insecure", options.listen.insecure, "Plain text on an address other hosts can reach");
+  app.add_option("--token-file", options.token_file, "Hashes of tokens (default: DATA/tokens)");
+  app.add_option("--worker-timeout", timeout_seconds, "Seconds of silence that expire a lease")
+      ->capture_default_str();
+  app.add_option("--placement-grace", grace_seconds, "Seconds a task waits for a worker that can run it")
+      ->capture_default_str();
+  app.add_option("--plain-registry", options.plain_registries,
+                 "host:port of a registry without TLS (repeatable)");
+  app.add_option("--registry-mirror", options.registry_mirrors, "REGISTRY=MIRROR (repeatable)");
+  app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
+  CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
+  token->add_option("role", role, "client, worker or both")->required();
+  token->add_option("name", name, "Who holds it, one word")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  crossmill::SetUpLog("coordinator", level);
+  if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
+  if (token->parsed()) return PrintNewToken(options.token_file, role, name);
+  return Serve(options, timeout_seconds, grace_seconds);
+}
+
+}  // namespace crossmill::coordinator
