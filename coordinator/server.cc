@@ -54,9 +54,11 @@ class ServerImpl final : public Server {
  public:
   explicit ServerImpl(ServerOptions options) : options_(std::move(options)) {}
   ~ServerImpl() override {
-    // The engine first: it ends the watchers, so that their calls end.
-    if (engine_) engine_->Stop();
+    // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
+    // streams end is lost.
+    if (engine_) engine_->EndWatches();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
+    if (engine_) engine_->Stop();
   }
 
   absl::Status Open() {

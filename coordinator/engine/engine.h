@@ -77,6 +77,8 @@ class Engine {
 
   // Takes up the builds that were not finished when the coordinator last stopped.
   absl::Status Start();
+  // Ends the watches there are, as if their builds had ended.
+  void EndWatches() { watchers_.CloseAll(); }
   // Ends watchers and threads. Builds stay as they are and go on after the next Start.
   void Stop();
 

@@ -49,14 +49,16 @@ class BuildsTest : public FarmTest {
 
 TEST_F(BuildsTest, BuildRunsToItsImageAndTheNextOneIsCached) {
   const auto worker = NewWorker("w1");
-  const std::string dockerfile = "FROM scratch\nCOPY app.py /srv/\nRUN see srv/app.py\nENV A=b\nRUN write two\n";
+  const std::string dockerfile =
+      "FROM scratch\nCOPY app.py /srv/\nRUN see srv/app.py\nENV A=b\nRUN write two\n";
   const auto submission = Submission(dockerfile, {{"app.py", "print()"}, {"sub/other", "x"}});
   const v1::BuildView first = WaitForEnd(Submit(submission));
   ASSERT_EQ(first.status(), v1::SUCCEEDED) << first.message();
   EXPECT_THAT(script_.Begun(), ElementsAre("w1: see srv/app.py", "w1: write two"));
   EXPECT_FALSE(first.index_digest().empty());
   ASSERT_EQ(first.cells_size(), 1);
-  EXPECT_TRUE(blobs_->Has(FromProto(first.cells(0).image_manifest()))) << "the image can be read from the blob store";
+  EXPECT_TRUE(blobs_->Has(FromProto(first.cells(0).image_manifest())))
+      << "the image can be read from the blob store";
   const v1::BuildView second = WaitForEnd(Submit(submission));
   EXPECT_EQ(second.index_digest(), first.index_digest());
   EXPECT_EQ(script_.Begun().size(), 2u) << "nothing ran again";
@@ -177,7 +179,8 @@ TEST_F(BuildsTest, LogIsFollowedToTheEndOfTheStep) {
 TEST_F(BuildsTest, ListGoesThroughAllPagesNewestFirst) {
   const auto worker = NewWorker("w1");
   std::vector<int64_t> submitted;
-  for (int i = 0; i < 7; ++i) submitted.insert(submitted.begin(), Submit(fmt::format("FROM scratch\nRUN write f{}\n", i)));
+  for (int i = 0; i < 7; ++i)
+    submitted.insert(submitted.begin(), Submit(fmt::format("FROM scratch\nRUN write f{}\n", i)));
   std::vector<int64_t> listed;
   std::string token;
   std::vector<int> pages;

@@ -177,7 +177,8 @@ TEST_F(RecoveryTest, StepThatEndedWhileTheCoordinatorWasAwayIsNotLost) {
   StartServer();
   const v1::BuildView view = WaitForEnd(build);
   EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
-  for (const char* line : {"w1: write one", "w1: hold two", "w1: write three"}) EXPECT_EQ(Begun(line), 1) << line;
+  for (const char* line : {"w1: write one", "w1: hold two", "w1: write three"})
+    EXPECT_EQ(Begun(line), 1) << line;
 }
 
 TEST_F(RecoveryTest, WorkerLostDuringTheRestartIsReplaced) {

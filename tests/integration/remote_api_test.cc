@@ -83,7 +83,8 @@ TEST_F(RemoteApiTest, CapabilitiesSayWhatIsThere) {
   grpc::ClientContext context;
   reapi::ServerCapabilities capabilities;
   ASSERT_OK(rpc::FromGrpc(stub->GetCapabilities(&context, {}, &capabilities)));
-  EXPECT_THAT(capabilities.cache_capabilities().digest_functions(), ElementsAre(reapi::DigestFunction::SHA256));
+  EXPECT_THAT(capabilities.cache_capabilities().digest_functions(),
+              ElementsAre(reapi::DigestFunction::SHA256));
   EXPECT_GT(capabilities.cache_capabilities().max_batch_total_size_bytes(), 0);
 }
 
@@ -125,20 +126,21 @@ TEST_F(RemoteApiTest, BlobWithALyingDigestIsRefusedAndNotKept) {
 
 // What reflection lists is what is served; nothing of it but health and reflection is open.
 TEST_F(RemoteApiTest, EverythingThatIsServedAsksForAToken) {
-  const auto [listed, answer] =
-      CallRaw(tcp_, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
+  const auto [listed, answer] = CallRaw(
+      tcp_, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
   ASSERT_TRUE(listed.ok()) << listed.error_message();
   int methods = 0;
   for (const char* name :
-       {"build.bazel.remote.execution.v2.Capabilities", "build.bazel.remote.execution.v2.ContentAddressableStorage",
-        "google.bytestream.ByteStream", "crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
-        "crossmill.v1.WorkerQueue"}) {
+       {"build.bazel.remote.execution.v2.Capabilities",
+        "build.bazel.remote.execution.v2.ContentAddressableStorage", "google.bytestream.ByteStream",
+        "crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.WorkerQueue"}) {
     EXPECT_THAT(answer, HasSubstr(name));
     const auto* service = DescriptorPool::generated_pool()->FindServiceByName(name);
     ASSERT_NE(service, nullptr) << name;
     for (int i = 0; i < service->method_count(); ++i) {
       const std::string path = std::string("/") + name + "/" + service->method(i)->name();
-      EXPECT_EQ(CallRaw(TcpChannel(""), path, "").first.error_code(), grpc::StatusCode::UNAUTHENTICATED) << path;
+      EXPECT_EQ(CallRaw(TcpChannel(""), path, "").first.error_code(), grpc::StatusCode::UNAUTHENTICATED)
+          << path;
       ++methods;
     }
   }

@@ -118,7 +118,8 @@ bool Script::HasBegun(const std::string& line) {
 // Members in order of dependency.
 class TestWorker::Impl {
  public:
-  Impl(Script& script, std::shared_ptr<grpc::Channel> channel, const std::string& name, const std::string& host)
+  Impl(Script& script, std::shared_ptr<grpc::Channel> channel, const std::string& name,
+       const std::string& host)
       : blobs_(rpc::MakeRemoteBlobStore(channel, {folder_.path(), 1 << 20, kRetry})),
         snapshotter_(folder_.path(), *blobs_),
         sandbox_([&script, name](const worker::SandboxRun& run) { return script.Run(name, run); }),
@@ -174,7 +175,8 @@ class TestWorker::Impl {
   std::jthread thread_;
 };
 
-TestWorker::TestWorker(Script& script, std::shared_ptr<grpc::Channel> channel, std::string name, std::string host)
+TestWorker::TestWorker(Script& script, std::shared_ptr<grpc::Channel> channel, std::string name,
+                       std::string host)
     : impl_(std::make_unique<Impl>(script, std::move(channel), name, host)) {}
 TestWorker::~TestWorker() = default;
 
@@ -261,7 +263,9 @@ void FarmTest::StartServer() {
   blobs_ = rpc::MakeRemoteBlobStore(channel_, {folder_.path(), 1 << 20, kRetry});
 }
 
-std::shared_ptr<grpc::Channel> FarmTest::UnixChannel() const { return Channel("unix:" + server_->unix_socket(), ""); }
+std::shared_ptr<grpc::Channel> FarmTest::UnixChannel() const {
+  return Channel("unix:" + server_->unix_socket(), "");
+}
 
 std::shared_ptr<grpc::Channel> FarmTest::TcpChannel(const std::string& role) const {
   const auto token = tokens_.find(role);

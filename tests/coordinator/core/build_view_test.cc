@@ -96,11 +96,9 @@ const Case kCases[] = {
        event.mutable_step_changed()->mutable_step()->set_number(3);
        event.mutable_step_changed()->mutable_step()->set_status(v1::STEP_EXECUTED);
      },
-     [](v1::BuildView& view) {
-       view.mutable_stages(1)->mutable_steps(1)->set_status(v1::STEP_EXECUTED);
-     }},
-    {"StepOfAStageThatIsNotThere",
-     [](v1::BuildEvent& event) { event.mutable_step_changed()->set_stage(7); }, Nothing},
+     [](v1::BuildView& view) { view.mutable_stages(1)->mutable_steps(1)->set_status(v1::STEP_EXECUTED); }},
+    {"StepOfAStageThatIsNotThere", [](v1::BuildEvent& event) { event.mutable_step_changed()->set_stage(7); },
+     Nothing},
     {"StepThatIsNotThere",
      [](v1::BuildEvent& event) { event.mutable_step_changed()->mutable_step()->set_number(9); }, Nothing},
     {"StageSize",
@@ -109,7 +107,8 @@ const Case kCases[] = {
        event.mutable_stage_changed()->set_size_bytes(1234);
      },
      [](v1::BuildView& view) { view.mutable_stages(1)->set_size_bytes(1234); }},
-    {"StageThatIsNotThere", [](v1::BuildEvent& event) { event.mutable_stage_changed()->set_stage(2); }, Nothing},
+    {"StageThatIsNotThere", [](v1::BuildEvent& event) { event.mutable_stage_changed()->set_stage(2); },
+     Nothing},
     {"CellIsFoundByItsPlatform",
      [](v1::BuildEvent& event) {
        *event.mutable_cell_changed()->mutable_cell() = Planned().cells(1);
@@ -129,7 +128,8 @@ const Case kCases[] = {
      [](v1::BuildView& view) { view.add_warnings("careful"); }},
     {"NoticeThatIsNoWarning", [](v1::BuildEvent& event) { event.mutable_notice()->set_text("by the way"); },
      Nothing},
-    {"BaseIsPartOfThePlan", [](v1::BuildEvent& event) { event.mutable_base_pinned()->set_reference("x"); }, Nothing},
+    {"BaseIsPartOfThePlan", [](v1::BuildEvent& event) { event.mutable_base_pinned()->set_reference("x"); },
+     Nothing},
     {"EventOfALaterVersion", [](v1::BuildEvent&) {}, Nothing},
 };
 
@@ -137,7 +137,8 @@ INSTANTIATE_TEST_SUITE_P(Events, ApplyEventTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 
 TEST(BuildViewTest, EveryStatusIsTerminalOrNot) {
-  const std::set<v1::BuildStatus> goes_on = {v1::BUILD_STATUS_UNSPECIFIED, v1::PLANNING, v1::QUEUED, v1::RUNNING};
+  const std::set<v1::BuildStatus> goes_on = {v1::BUILD_STATUS_UNSPECIFIED, v1::PLANNING, v1::QUEUED,
+                                             v1::RUNNING};
   for (int status = 0; status < v1::BuildStatus_ARRAYSIZE; ++status) {
     const auto value = static_cast<v1::BuildStatus>(status);
     EXPECT_EQ(IsTerminal(value), !goes_on.contains(value)) << v1::BuildStatus_Name(value);

@@ -362,7 +362,8 @@ TEST_F(EngineTest, WatcherThatComesInTheMiddleMissesNoConsole) {
   ASSERT_TRUE(lease);
   worker->StartStep(*lease, 0);
   worker->Say(*lease, 0, "a");
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
   // The record is held, so that the watch and the next piece of console come into one batch.
   std::jthread watching;
   absl::StatusOr<std::shared_ptr<Watcher>> watcher = absl::UnknownError("not watched");
@@ -387,7 +388,8 @@ TEST_F(EngineTest, ConsoleOffsetsGoOnAfterARestart) {
   worker->StartStep(*lease, 0);
   worker->Say(*lease, 0, "a");
   worker->Say(*lease, 0, "b");
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
   StopCoordinator();
   StartCoordinator();
   worker->Reconnect(*engine_, {*lease});

@@ -16,8 +16,8 @@
 namespace crossmill::coordinator {
 namespace {
 
-using ::testing::ElementsAre;
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
 
 class TransactionLoopTest : public ::testing::Test {
  protected:
@@ -28,7 +28,8 @@ class TransactionLoopTest : public ::testing::Test {
     auto records = storage::RecordStore::Open(folder_->Path("record.db"));
     ASSERT_OK(records);
     records_ = *std::move(records);
-    loop_ = std::make_unique<TransactionLoop>(*records_, [this] { ++ticks_; }, milliseconds(5));
+    loop_ = std::make_unique<TransactionLoop>(
+        *records_, [this] { ++ticks_; }, milliseconds(5));
   }
   void TearDown() override { loop_.reset(); }
 

@@ -30,10 +30,9 @@ struct Method {
 // Every service of these files; one without an access rule is a failure.
 std::vector<Method> AllMethods() {
   std::vector<Method> methods;
-  for (const char* name :
-       {"crossmill/v1/client_service.proto", "crossmill/v1/worker_service.proto",
-        "build/bazel/remote/execution/v2/remote_execution_services.proto",
-        "google/bytestream/bytestream_service.proto"}) {
+  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/worker_service.proto",
+                           "build/bazel/remote/execution/v2/remote_execution_services.proto",
+                           "google/bytestream/bytestream_service.proto"}) {
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
     EXPECT_NE(file, nullptr) << name;
     if (file == nullptr) continue;
@@ -82,7 +81,8 @@ TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);
   std::set<std::string> services;
-  for (const Method& method : AllMethods()) services.insert(method.path.substr(1, method.path.rfind('/') - 1));
+  for (const Method& method : AllMethods())
+    services.insert(method.path.substr(1, method.path.rfind('/') - 1));
   EXPECT_THAT(services,
               ::testing::IsSupersetOf({"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
                                        "crossmill.v1.WorkerQueue", "google.bytestream.ByteStream"}));
@@ -104,7 +104,8 @@ TEST_F(RolesTest, EveryMethodIsRefusedToTheOtherRole) {
     if (method.access != Access::kClient && method.access != Access::kWorker) continue;
     const char* other = method.access == Access::kClient ? kWorkerToken : kClientToken;
     const grpc::Status status = CallRaw(other, method.path, "").first;
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << method.path << ": " << status.error_message();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED)
+        << method.path << ": " << status.error_message();
     ++called;
   }
   EXPECT_GE(called, 14);
@@ -114,13 +115,14 @@ TEST_F(RolesTest, EveryMethodIsRefusedToTheOtherRole) {
 // may still fail, because an empty message is not what they need.
 TEST_F(RolesTest, EveryMethodIsOpenToItsOwnRole) {
   for (const Method& method : AllMethods()) {
-    for (const auto& [token, allowed] :
-         {std::pair(kClientToken, method.access != Access::kWorker), {kWorkerToken, method.access != Access::kClient}}) {
+    for (const auto& [token, allowed] : {std::pair(kClientToken, method.access != Access::kWorker),
+                                         {kWorkerToken, method.access != Access::kClient}}) {
       if (!allowed) continue;
       const grpc::StatusCode code = CallRaw(token, method.path, "").first.error_code();
       EXPECT_NE(code, grpc::StatusCode::UNAUTHENTICATED) << method.path;
       EXPECT_NE(code, grpc::StatusCode::PERMISSION_DENIED) << method.path;
-      EXPECT_NE(code, grpc::StatusCode::UNIMPLEMENTED) << method.path << " is in the descriptors, but not served";
+      EXPECT_NE(code, grpc::StatusCode::UNIMPLEMENTED)
+          << method.path << " is in the descriptors, but not served";
       EXPECT_NE(code, grpc::StatusCode::DEADLINE_EXCEEDED) << method.path;
     }
   }
