@@ -33,15 +33,56 @@ absl::Status CheckPlatform(const ImageConfig& config, const v1::Platform& platfo
 }
 
 // The latest mtime in the tar, which is read to its end.
-absl::StatusOr<int64_t> NewestTime(BlobStore& store, const Digest& tar) {
-  ASSIGN_OR_RETURN(const Source source, BlobSource(store, tar));
-  TarReader reader(source);
+absl::StatusOr<int64_t> NewestTime(const Source& tar) {
+  TarReader reader(tar);
   int64_t newest = std::numeric_limits<int64_t>::min();
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<TarEntry> entry, reader.Next());
     if (!entry.has_value()) return newest;
     newest = std::max(newest, entry->mtime);
   }
+}
+
+struct Layer {
+  Digest tar;
+  int64_t newest_time = 0;
+};
+
+absl::Status CheckDiffId(const Digest& tar, std::string_view diff_id) {
+  ASSIGN_OR_RETURN(const std::string hash, HashOfOci(diff_id));
+  if (tar.hash == hash) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("its content has diffID {}, the image config says {}", tar.Oci(), diff_id));
+}
+
+// As UncompressedLayer, and the newest time on the way: the tar passes by only once.
+absl::StatusOr<Layer> ReadLayer(BlobStore& store, const Digest& blob, std::string_view diff_id) {
+  ASSIGN_OR_RETURN(const Compression compression, CompressionOfBlob(store, blob));
+  ASSIGN_OR_RETURN(Source source, BlobSource(store, blob));
+  Layer layer;
+  layer.tar = blob;
+  if (compression == Compression::kNone) {
+    RETURN_IF_ERROR(CheckDiffId(layer.tar, diff_id));
+    ASSIGN_OR_RETURN(layer.newest_time, NewestTime(source));
+    return layer;
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, store.Create(Digest()));
+  const Source tar = [&, decompressed = Decompressed(std::move(source))](
+                         char* buffer, size_t size) -> absl::StatusOr<size_t> {
+    ASSIGN_OR_RETURN(const size_t count, decompressed(buffer, size));
+    RETURN_IF_ERROR(writer->Write(std::string_view(buffer, count)));
+    return count;
+  };
+  ASSIGN_OR_RETURN(layer.newest_time, NewestTime(tar));
+  // What follows the archive's end belongs to the digest too.
+  std::string rest(64 << 10, '\0');
+  while (true) {
+    ASSIGN_OR_RETURN(const size_t count, tar(rest.data(), rest.size()));
+    if (count == 0) break;
+  }
+  ASSIGN_OR_RETURN(layer.tar, writer->Commit());
+  RETURN_IF_ERROR(CheckDiffId(layer.tar, diff_id));
+  return layer;
 }
 
 }  // namespace
@@ -59,7 +100,6 @@ absl::StatusOr<Compression> CompressionOfBlob(BlobStore& store, const Digest& bl
 }
 
 absl::StatusOr<Digest> UncompressedLayer(BlobStore& store, const Digest& layer, std::string_view diff_id) {
-  ASSIGN_OR_RETURN(const std::string hash, HashOfOci(diff_id));
   ASSIGN_OR_RETURN(const Compression compression, CompressionOfBlob(store, layer));
   Digest tar = layer;
   if (compression != Compression::kNone) {
@@ -68,10 +108,7 @@ absl::StatusOr<Digest> UncompressedLayer(BlobStore& store, const Digest& layer, 
     if (!stored.ok()) return Annotate(stored.status(), fmt::format("layer {}", layer.Oci()));
     tar = *std::move(stored);
   }
-  if (tar.hash != hash) {
-    return absl::InvalidArgumentError(fmt::format(
-        "layer {}: its content has diffID {}, the image config says {}", layer.Oci(), tar.Oci(), diff_id));
-  }
+  RETURN_IF_ERROR(Annotate(CheckDiffId(tar, diff_id), fmt::format("layer {}", layer.Oci())));
   return tar;
 }
 
@@ -93,12 +130,11 @@ absl::StatusOr<v1::PinnedImage> PinImage(BlobStore& store, const Digest& root, c
   image.set_config(config_bytes);
   int64_t newest = config.created.value_or(std::numeric_limits<int64_t>::min());
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
-    ASSIGN_OR_RETURN(const Digest tar,
-                     UncompressedLayer(store, manifest.layers[i].digest, config.diff_ids[i]));
-    auto time = NewestTime(store, tar);
-    if (!time.ok()) return Annotate(time.status(), fmt::format("layer {}", tar.Oci()));
-    newest = std::max(newest, *time);
-    ToProto(tar, image.add_layers()->mutable_tar());
+    const Digest& blob = manifest.layers[i].digest;
+    auto layer = ReadLayer(store, blob, config.diff_ids[i]);
+    if (!layer.ok()) return Annotate(layer.status(), fmt::format("layer {}", blob.Oci()));
+    newest = std::max(newest, layer->newest_time);
+    ToProto(layer->tar, image.add_layers()->mutable_tar());
   }
   image.set_newest_time(std::max<int64_t>(newest, 0));
   return image;

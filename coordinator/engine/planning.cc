@@ -1,6 +1,8 @@
 #include "coordinator/engine/planning.h"
 
 #include <map>
+#include <thread>
+#include <vector>
 
 #include "common/base/status.h"
 #include "common/plan/context_match.h"

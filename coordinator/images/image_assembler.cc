@@ -159,6 +159,10 @@ absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledI
     record.origin = std::string(origin);
     record.size_bytes = blobs.total_bytes;
     record.created_at = UnixNanos(clock_.Now());
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(record.name));
+    // The name has this image already: it keeps its origin and time, and a rebuild without changes waits for
+    // no disk.
+    if (known.has_value() && known->root == record.root && !known->stand_in) continue;
     RETURN_IF_ERROR(records_.PutImage(record));
   }
   return root.digest;

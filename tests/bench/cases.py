@@ -140,20 +140,12 @@ def cold_rows(bench, context):
             peer = peers.Docker(daemon, buildkit=True)
             return seconds(lambda: peer.build(context))
 
-    def buildah():
-        peer = peers.Buildah(tempfile.mkdtemp(dir=bench.folder))
-        try:
-            return seconds(lambda: peer.build(context))
-        finally:
-            peer.close()
-
     timers = {"crossmill": ours}
-    present = {peer.name for peer in bench.peers}
-    timers |= {"buildkit": docker} if "buildkit" in present else {}
-    timers |= {"buildah": buildah} if "buildah" in present else {}
+    if any(peer.name == "buildkit" for peer in bench.peers):
+        timers["buildkit"] = docker
     times = alternate(1 if bench.smoke else 3, timers)
     what = "cold example, bases pulled"
-    return [*compare("cold", what, times, "buildkit", 1.0), *compare("cold", what, times, "buildah", None)]
+    return compare("cold", what, times, "buildkit", 1.0)
 
 
 CASES = {"rebuild": rebuild, "marginal": marginal, "stages": stages, "cold": cold}
