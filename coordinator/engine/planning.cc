@@ -1,7 +1,6 @@
 #include "coordinator/engine/planning.h"
 
 #include <map>
-#include <thread>
 #include <vector>
 
 #include "common/base/status.h"
