@@ -157,7 +157,8 @@ class ContextCopier {
         const Digest digest = FromProto(files[i]->digest());
         const bool fetched = static_cast<int64_t>(contents[i].size()) == digest.size;
         RETURN_IF_ERROR(AddFile(JoinPath(path, files[i]->name()), digest,
-                                ModeOf(properties, files[i]->is_executable() ? 0755 : 0644), TimeOf(properties),
+                                ModeOf(properties, files[i]->is_executable() ? 0755 : 0644),
+                                TimeOf(properties),
                                 fetched ? oci::SourceOf(contents[i]) : BlobSource(blobs_, digest)));
       }
     }
