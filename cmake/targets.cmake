@@ -24,10 +24,11 @@ function(crossmill_program name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 
-# crossmill_test(NAME DEPS target... [LABELS label...] [TIMEOUT seconds]): every *_test.cc below the
-# calling folder becomes one test binary, and that one ctest entry per test case.
+# crossmill_test(NAME DEPS target... [LABELS label...] [TIMEOUT seconds] [NO_LEAK_CHECK]): every *_test.cc in
+# the calling folder becomes one test binary, and that one ctest entry per test case. NO_LEAK_CHECK: the leak
+# sanitizer cannot run in the namespaces that the tests enter.
 function(crossmill_test name)
-  cmake_parse_arguments(ARG "RECURSE" "TIMEOUT" "DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "NO_LEAK_CHECK" "TIMEOUT" "DEPS;LABELS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   if(NOT sources)
     return()
@@ -41,6 +42,10 @@ function(crossmill_test name)
     CROSSMILL_GOLDEN_FOLDER="${CMAKE_SOURCE_DIR}/tests/golden"
     CROSSMILL_SOURCE_FOLDER="${CMAKE_SOURCE_DIR}"
     CROSSMILL_BINARY_FOLDER="${CMAKE_BINARY_DIR}/bin")
+  set(environment)
+  if(ARG_NO_LEAK_CHECK)
+    set(environment ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1")
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ${environment})
 endfunction()
