@@ -154,11 +154,13 @@ bool Scheduler::SpreadAllows(const Worker& worker, const Task& task) const {
   if (requirements.spread == Spread::kNone || requirements.group == 0) return true;
   auto group = groups_.find(requirements.group);
   if (group == groups_.end()) return true;
-  return std::none_of(group->second.begin(), group->second.end(), [&](TaskId other) {
-    const Worker& holder = workers_.at(tasks_.at(other).worker);
-    return requirements.spread == Spread::kHosts ? holder.info.host_id() == worker.info.host_id()
-                                                 : holder.info.name() == worker.info.name();
-  });
+  for (const TaskId other : group->second) {
+    const v1::WorkerInfo& holder = workers_.at(tasks_.at(other).worker).info;
+    const bool taken = requirements.spread == Spread::kHosts ? holder.host_id() == worker.info.host_id()
+                                                             : holder.name() == worker.info.name();
+    if (taken) return false;
+  }
+  return true;
 }
 
 Scheduler::Worker* Scheduler::Choose(const Task& task, bool* emulated) {
