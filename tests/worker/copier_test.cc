@@ -452,6 +452,7 @@ TEST_F(CopierTest, ExportOfNothingIsNotFound) {
 }
 
 TEST_F(CopierTest, ExportDigestIsThatOfTheGolden) {
+  HoldGoldens(std::string(CROSSMILL_GOLDEN_FOLDER) + "/exports");
   RUN_HERE([](Workplace& place) {
     Producer producer(place.root + "/..");
     for (const char* path : {"/usr/lib/deep/link", "/usr/lib/deep", "/usr/lib"}) {

@@ -221,6 +221,7 @@ void ChangeRichTree(const std::string& root) {
 }
 
 TEST_P(OverlaySnapshotterTest, TreeHasTheBytesOfTheGolden) {
+  HoldGoldens(std::string(CROSSMILL_GOLDEN_FOLDER) + "/layers");
   RUN_HERE([](const std::string& folder) {
     Layers layers(folder + "/w");
     const std::string golden = std::string(CROSSMILL_GOLDEN_FOLDER) + "/layers";
