@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/plan/platform.h"
 #include "coordinator/core/build_view.h"
+#include "coordinator/core/comparer.h"
 
 namespace crossmill::core {
 namespace {
@@ -34,6 +35,12 @@ bool Over(Phase phase) {
 
 }  // namespace
 
+std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers) {
+  std::vector<Digest> ids;
+  for (const v1::Layer& layer : layers) ids.push_back(FromProto(layer.tar()));
+  return ids;
+}
+
 BuildState::BuildState(v1::BuildView view) : view_(std::move(view)), last_event_(view_.last_event()) {}
 
 std::vector<v1::BuildEvent> BuildState::TakeEvents() { return std::exchange(events_, {}); }
@@ -60,16 +67,9 @@ void BuildState::SetPlan(v1::BuildPlan plan) {
     stages_[i].exports.resize(stage.exports_size());
   }
   cell_stages_.clear();
-  for (const v1::CellPlan& cell : plan_.cells()) {
-    std::set<int> reached;
-    std::vector<int> open = {static_cast<int>(cell.target_stage())};
-    while (!open.empty()) {
-      const int stage = open.back();
-      open.pop_back();
-      if (!reached.insert(stage).second) continue;
-      open.insert(open.end(), stages_[stage].needs.begin(), stages_[stage].needs.end());
-    }
-    cell_stages_.push_back(std::move(reached));
+  for (int i = 0; i < plan_.cells_size(); ++i) {
+    const std::vector<uint32_t> reached = StagesOfCell(plan_, static_cast<uint32_t>(i));
+    cell_stages_.emplace_back(reached.begin(), reached.end());
   }
   *view_.mutable_bases() = plan_.bases();
   if (view_.stages_size() == 0) InitialView();

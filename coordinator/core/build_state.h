@@ -75,6 +75,9 @@ struct ReplicaRun {
   std::string problem;
 };
 
+// What cache keys name a root file system by: the tars of its layers, bottom first.
+std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers);
+
 class BuildState {
  public:
   // `view` holds id, options and what earlier events added up to.

@@ -162,8 +162,6 @@ class Engine {
     // Task groups per stage, for spreading.
     std::map<int, uint64_t> groups;
     std::set<core::TaskId> noticed;
-    // Stages whose replicas have been looked at.
-    std::set<int> replicated;
   };
 
   // engine.cc

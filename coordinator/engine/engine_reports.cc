@@ -292,8 +292,7 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
   const std::optional<Place> owner = attempt.owner;
   Build* build = owner ? Find(owner->build) : nullptr;
   if (result.outcome() == v1::TASK_OUTCOME_FAILED) failure = result.message();
-  std::vector<Digest> chain;
-  for (const v1::Layer& layer : attempt.chain) chain.push_back(FromProto(layer.tar()));
+  const std::vector<Digest> chain = core::DiffIds(attempt.chain);
   for (const v1::ExportResult& exported : result.exports()) {
     if (!exported.failure().empty()) {
       if (build != nullptr) failure = ExportFailure(*build, owner->stage, exported);

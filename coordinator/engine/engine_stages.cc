@@ -13,12 +13,6 @@ namespace {
 
 bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
 
-std::vector<Digest> DiffIds(const std::vector<v1::Layer>& chain) {
-  std::vector<Digest> ids;
-  for (const v1::Layer& layer : chain) ids.push_back(FromProto(layer.tar()));
-  return ids;
-}
-
 std::optional<int64_t> EpochOf(const v1::BuildPlan& plan) {
   if (plan.keep_times()) return std::nullopt;
   return plan.epoch();
@@ -56,7 +50,7 @@ bool Engine::WalkSteps(Build& build, int stage) {
       continue;
     }
     const int index = run.next;
-    const std::string key = plan::StepKey(plan.platform(), DiffIds(run.chain),
+    const std::string key = plan::StepKey(plan.platform(), core::DiffIds(run.chain),
                                           build.state.ResolveStep(stage, index), EpochOf(build.state.plan()));
     auto hit = cache_.Find(key, build.since, build.submission.options().forbid_emulation());
     if (!hit.ok()) {
@@ -87,7 +81,7 @@ bool Engine::WalkExports(Build& build, int stage) {
   const v1::StagePlan& plan = build.state.plan().stages(stage);
   bool complete = true;
   for (int i = 0; i < plan.exports_size(); ++i) {
-    auto blob = cache_.FindExport(plan::ExportKey(DiffIds(run.chain), plan.exports(i)));
+    auto blob = cache_.FindExport(plan::ExportKey(core::DiffIds(run.chain), plan.exports(i)));
     if (!blob.ok()) {
       Fail(build, stage, v1::INFRASTRUCTURE_FAILED, std::string(Sv(blob.status().message())));
       return false;
@@ -100,7 +94,6 @@ bool Engine::WalkExports(Build& build, int stage) {
 }
 
 void Engine::AdvanceReplicas(Build& build, int stage) {
-  build.replicated.insert(stage);
   for (int replica = 1; replica <= build.state.replicas(); ++replica) {
     const core::Phase phase = build.state.replica(stage, replica).phase;
     if (phase == core::Phase::kDone || phase == core::Phase::kFailed || phase == core::Phase::kCancelled)
@@ -158,7 +151,7 @@ void Engine::SetKey(Attempt& attempt) {
   if (attempt.position >= attempt.task.steps_size()) return;
   std::optional<int64_t> epoch;
   if (attempt.task.has_source_date_epoch()) epoch = attempt.task.source_date_epoch();
-  attempt.key = plan::StepKey(attempt.task.platform(), DiffIds(attempt.chain),
+  attempt.key = plan::StepKey(attempt.task.platform(), core::DiffIds(attempt.chain),
                               attempt.task.steps(attempt.position), epoch);
   if (attempt.task.replica() == 0) inflight_.emplace(attempt.key, Inflight{attempt.id, {}});
 }
