@@ -113,26 +113,6 @@ std::string Ellipsize(std::string_view text, int width) {
   return result + "…";
 }
 
-std::string Printable(std::string_view bytes) {
-  std::string result;
-  result.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const Character character = NextCharacter(bytes);
-    if (!character.valid) {
-      result += "\xEF\xBF\xBD";
-    } else if (character.code == '\t' || character.code == '\n') {
-      result += ' ';
-    } else if (character.code < 0x20 || character.code == 0x7F ||
-               (character.code >= 0x80 && character.code < 0xA0)) {
-      result += '?';
-    } else {
-      result.append(bytes.substr(0, character.size));
-    }
-    bytes.remove_prefix(character.size);
-  }
-  return result;
-}
-
 std::string FormatBytes(int64_t bytes) {
   static constexpr std::array<std::string_view, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
   double value = static_cast<double>(bytes);

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/utf8.h"  // IWYU pragma: export (Printable)
+
 namespace crossmill::cli {
 
 // How wide a text may be and whether it may carry colours.
@@ -25,10 +27,6 @@ int DisplayWidth(std::string_view text);
 
 // At most `width` columns; shortened text ends in "…". Never cuts a character. `text` has no colours.
 std::string Ellipsize(std::string_view text, int width);
-
-// One printable line of anything a program wrote or a file is called: control characters become
-// '?', invalid UTF-8 becomes U+FFFD, tabs a blank.
-std::string Printable(std::string_view bytes);
 
 // "952 B", "12.4 kB", "148 MB" (decimal units).
 std::string FormatBytes(int64_t bytes);

@@ -13,6 +13,7 @@ ALLOWED = {
     "common/base": [],
     "common/http": ["common/base"],
     "common/plan": ["common/base"],
+    "common/context": ["common/base", "common/plan"],
     "common/oci": ["common/base", "common/http"],
     "common/rpc": ["common/base"],
     "coordinator/core": ["common/base", "common/plan", "common/oci"],

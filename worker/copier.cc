@@ -18,13 +18,15 @@ absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, Blob
     case v1::CopySource::kContext:
       if (source.context().matches().empty()) return absl::NotFoundError("no such file in the context");
       for (const v1::ContextMatch& match : source.context().matches()) {
-        RETURN_IF_ERROR(CopyContextMatch(match, copy, blobs, target));
+        RETURN_IF_ERROR(CopyContextMatch(match, {source.extract(), copy.parents()}, blobs, target));
       }
       return absl::OkStatus();
     case v1::CopySource::kExport:
       return CopyExport(source.export_(), blobs, target);
     case v1::CopySource::kInlineFile:
       return CopyInlineFile(source.inline_file(), target);
+    case v1::CopySource::kRemoteFile:
+    case v1::CopySource::kRemoteGit:
     case v1::CopySource::kContextPattern:
     case v1::CopySource::SOURCE_NOT_SET:
       break;

@@ -257,16 +257,16 @@ absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
 
 }  // namespace
 
-absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs,
+absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& manner, BlobStore& blobs,
                               CopyTarget& target) {
   ContextCopier copier(blobs, target);
   if (match.has_directory()) {
     ASSIGN_OR_RETURN(const reapi::Directory directory, copier.Read(FromProto(match.directory())));
-    ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(match.name(), copy.parents()));
-    if (copy.parents() && !path.empty()) RETURN_IF_ERROR(copier.AddFolder(path, directory));
+    ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(match.name(), manner.parents));
+    if (manner.parents && !path.empty()) RETURN_IF_ERROR(copier.AddFolder(path, directory));
     return copier.AddContents(path, directory);
   }
-  if (match.has_file() && copy.extract_archives()) {
+  if (match.has_file() && manner.extract) {
     ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, FromProto(match.file())));
     ASSIGN_OR_RETURN(const bool is_archive, IsTarArchive(*blob));
     if (is_archive) return ExtractArchive(FromProto(match.file()), blobs, target);

@@ -8,9 +8,16 @@
 
 namespace crossmill::worker {
 
+struct CopyManner {
+  // An archive is recognised by content and extracted.
+  bool extract = false;
+  // The match's name carries folders that are made below the destination.
+  bool parents = false;
+};
+
 // Each copies one source to the target. INVALID_ARGUMENT is the recipe's failure; trouble with blobs is
 // UNAVAILABLE or DATA_LOSS.
-absl::Status CopyContextMatch(const v1::ContextMatch& match, const v1::Copy& copy, BlobStore& blobs,
+absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& manner, BlobStore& blobs,
                               CopyTarget& target);
 absl::Status CopyInlineFile(const v1::InlineFile& file, CopyTarget& target);
 absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTarget& target);

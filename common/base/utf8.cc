@@ -44,4 +44,25 @@ std::string ValidUtf8(std::string_view text) {
   return valid;
 }
 
+std::string Printable(std::string_view bytes) {
+  std::string line = ValidUtf8(bytes);
+  std::string printable;
+  printable.reserve(line.size());
+  for (size_t i = 0; i < line.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(line[i]);
+    // U+0080 to U+009F are control characters too.
+    const bool second_set =
+        byte == 0xc2 && i + 1 < line.size() && static_cast<uint8_t>(line[i + 1]) < 0xa0;
+    if (second_set) ++i;
+    if (line[i] == '\t' || line[i] == '\n') {
+      printable += ' ';
+    } else if (second_set || byte < 0x20 || byte == 0x7f) {
+      printable += '?';
+    } else {
+      printable += line[i];
+    }
+  }
+  return printable;
+}
+
 }  // namespace crossmill

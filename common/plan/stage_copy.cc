@@ -52,8 +52,6 @@ std::string SourcePattern(std::string_view source, bool parents) {
 
 absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy& copy,
                                        std::vector<std::string>& excludes) {
-  const bool is_add = instruction.keyword() == Keyword::kAdd;
-  copy.set_extract_archives(is_add);
   shown_.clear();
   for (const Flag& flag : instruction.flags) {
     const std::string_view name = flag.syntax->name;
@@ -64,7 +62,6 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
     if (name == "chown") copy.set_chown(value);
     if (name == "link") copy.set_link(flag.enabled);
     if (name == "parents") copy.set_parents(flag.enabled);
-    if (name == "unpack") copy.set_extract_archives(flag.enabled);
     if (name == "exclude") excludes.push_back(value);
     if (name == "chmod") {
       if (!value.empty() && !IsFileMode(value)) {
@@ -106,6 +103,8 @@ absl::Status StageEvaluator::AddPathSource(const Instruction& instruction, const
   }
   v1::CopySource& added = *copy.add_sources();
   added.set_text(source);
+  const Flag* unpack = instruction.FindFlag("unpack");
+  added.set_extract(unpack == nullptr ? instruction.keyword() == Keyword::kAdd : unpack->enabled);
   const std::string pattern = SourcePattern(source, copy.parents());
   if (from) {
     v1::ExportSource& exported = *added.mutable_export_();

@@ -66,6 +66,7 @@ void WriteMatch(const v1::ContextMatch& match, bool keep_times, KeyWriter& write
 }
 
 void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& writer) {
+  writer.Boolean('x', source.extract());
   switch (source.source_case()) {
     case v1::CopySource::kContext:
       writer.Text('k', "context");
@@ -80,6 +81,9 @@ void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& write
       writer.Text('k', "inline");
       WriteFile(source.inline_file(), writer);
       break;
+    // The rest is only in steps that are not resolved.
+    case v1::CopySource::kRemoteFile:
+    case v1::CopySource::kRemoteGit:
     case v1::CopySource::kContextPattern:
     case v1::CopySource::SOURCE_NOT_SET:
       writer.Text('k', "pattern");
@@ -108,7 +112,6 @@ void WriteCopy(const v1::Copy& copy, bool keep_times, KeyWriter& writer) {
   writer.Text('D', copy.destination());
   writer.Text('o', copy.chown());
   writer.Text('m', copy.chmod());
-  writer.Boolean('x', copy.extract_archives());
   writer.Boolean('l', copy.link());
   writer.Boolean('p', copy.parents());
   writer.Integer('s', copy.sources_size());

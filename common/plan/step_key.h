@@ -32,10 +32,9 @@
 //     D  text     destination
 //     o  text     owner as written
 //     m  text     mode as written
-//     x  boolean  archives are extracted
 //     l  boolean  link
 //     p  boolean  parents
-//     s  list of sources, each a k text "context", "export", "inline" or "pattern" and then:
+//     s  list of sources, each an x boolean "an archive is extracted", a k text "context", "export", "inline" or "pattern" and then:
 //        context: M list of matches: t name, k "file" "directory" or "symlink", then d digest (file,
 //                 directory) or t target (symlink), i mode, i mtime (0 unless mtimes are kept).
 //                 A directory's digest is that of its Directory message, so it stands for all below.
@@ -65,7 +64,7 @@
 
 namespace crossmill::plan {
 
-inline constexpr int64_t kKeyVersion = 1;
+inline constexpr int64_t kKeyVersion = 2;
 // To be raised when the sandbox changes in a way that commands can see.
 inline constexpr int64_t kSandboxVersion = 1;
 

@@ -54,6 +54,9 @@ void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
     case v1::BuildEvent::kNotice:
       if (event.notice().warning()) view->add_warnings(event.notice().text());
       break;
+    case v1::BuildEvent::kRemoteFetched:
+      *view->add_remote_sources() = event.remote_fetched();
+      break;
     case v1::BuildEvent::kBasePinned:
     case v1::BuildEvent::EVENT_NOT_SET:
       break;

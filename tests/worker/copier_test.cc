@@ -72,6 +72,7 @@ struct Workplace {
   }
   absl::Status Run(std::string_view destination, bool keep_times = false) {
     copy.set_destination(std::string(destination));
+    for (v1::CopySource& source : *copy.mutable_sources()) source.set_extract(extract);
     return ExecuteCopy(copy, root, kClamp, keep_times, *blobs);
   }
   // "file 640 0:0 1600000000 content", or "nothing".
@@ -89,6 +90,7 @@ struct Workplace {
   std::string root;
   std::unique_ptr<BlobStore> blobs;
   v1::Copy copy;
+  bool extract = false;
 };
 
 class CopierTest : public testing::Test {
@@ -280,7 +282,7 @@ TEST_F(CopierTest, AddExtractsArchivesByContent) {
         .AddLink("pkg/soft", EntryType::kSymlink, "/nowhere");
     tar.Add("name \xff", EntryType::kFile, "2").Add("dev", EntryType::kCharDevice);
     const std::string plain = tar.Finish();
-    place.copy.set_extract_archives(true);
+    place.extract = true;
     place.File("x.anything", plain);
     ASSERT_OK(place.Run("/none"));
     int tried = 0;
@@ -305,7 +307,7 @@ TEST_F(CopierTest, AddExtractsArchivesByContent) {
 
 TEST_F(CopierTest, AddCopiesWhatIsNoArchive) {
   RUN_HERE([](Workplace& place) {
-    place.copy.set_extract_archives(true);
+    place.extract = true;
     const std::string packed = Compressed("just text", "gzip");
     place.File("notes.gz", packed);
     ASSERT_OK(place.Run("/notes.gz"));
@@ -317,7 +319,7 @@ TEST_F(CopierTest, ExtractedEntriesStayInTheRoot) {
   RUN_HERE([](Workplace& place) {
     TarText tar;
     tar.AddLink("up", EntryType::kSymlink, "../../..").Add("up/outside", EntryType::kFile, "evil");
-    place.copy.set_extract_archives(true);
+    place.extract = true;
     place.File("x.tar", tar.Finish());
     ASSERT_OK(place.Run("/a/b"));
     EXPECT_EQ("file 644 0:0 clamp evil", place.At("/outside"));

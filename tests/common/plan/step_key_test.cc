@@ -126,7 +126,7 @@ TEST(StepKeyTest, CopiedContentIsInItAndTimesOnlyWhenTheyAreKept) {
   changed([](v1::Copy& copy) { copy.set_destination("/d"); });
   changed([](v1::Copy& copy) { copy.set_chown(""); });
   changed([](v1::Copy& copy) { copy.set_chmod("0600"); });
-  changed([](v1::Copy& copy) { copy.set_extract_archives(true); });
+  changed([](v1::Copy& copy) { copy.mutable_sources(0)->set_extract(true); });
   changed([](v1::Copy& copy) { copy.set_link(false); });
   changed([](v1::Copy& copy) { copy.set_parents(true); });
   changed([&](v1::Copy& copy) { match(copy)->set_name("b"); });

@@ -3,7 +3,7 @@
 //   per folder: u32 path length, path, u32 count; per entry: u32 name length, name, u64 inode,
 //               i64 size, i64 mtime, i64 ctime (nanoseconds), 32 bytes SHA-256
 //   32 bytes: SHA-256 of everything before
-#include "cli/hash_cache.h"
+#include "common/context/hash_cache.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,7 +11,7 @@
 #include "common/base/digest.h"
 #include "common/base/files.h"
 
-namespace crossmill::cli {
+namespace crossmill::context {
 namespace {
 
 constexpr std::string_view kMagic = "crossmill-hash-cache 1\n";
@@ -134,4 +134,4 @@ std::string HashCachePath(std::string_view cache_home, std::string_view home, st
   return base + "/crossmill/context-" + Sha256Hex(context).substr(0, 16);
 }
 
-}  // namespace crossmill::cli
+}  // namespace crossmill::context

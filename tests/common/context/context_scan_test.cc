@@ -1,4 +1,4 @@
-#include "cli/context_scan.h"
+#include "common/context/context_scan.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -13,15 +13,15 @@
 
 #include "absl/time/clock.h"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "cli/context_upload.h"
-#include "cli/hash_cache.h"
+#include "common/context/context_upload.h"
+#include "common/context/hash_cache.h"
 #include "common/base/blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
 
-namespace crossmill::cli {
+namespace crossmill::context {
 namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
@@ -314,4 +314,4 @@ TEST(HashCachePathTest, FollowsXdg) {
 }
 
 }  // namespace
-}  // namespace crossmill::cli
+}  // namespace crossmill::context

@@ -16,7 +16,7 @@
 #include "common/base/digest.h"
 #include "common/plan/ignore_rules.h"
 
-namespace crossmill::cli {
+namespace crossmill::context {
 
 struct ContextFile {
   Digest digest;
@@ -53,4 +53,4 @@ struct ScanOptions {
 // read; ABORTED names a file that keeps changing. A hash cache that cannot be written is a note.
 absl::StatusOr<ScannedContext> ScanContext(const ScanOptions& options, Clock& clock);
 
-}  // namespace crossmill::cli
+}  // namespace crossmill::context

@@ -1,4 +1,4 @@
-#include "cli/context_upload.h"
+#include "common/context/context_upload.h"
 
 #include <fcntl.h>
 
@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "cli/text.h"
+#include "common/base/utf8.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 
-namespace crossmill::cli {
+namespace crossmill::context {
 namespace {
 
 // Digests per FindMissing: about a megabyte on the wire.
@@ -164,4 +164,4 @@ absl::StatusOr<UploadResult> UploadContext(const ScannedContext& context, const 
   return Uploader(folder, store, progress).Send(missing);
 }
 
-}  // namespace crossmill::cli
+}  // namespace crossmill::context

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "cli/context_scan.h"
+#include "common/context/context_scan.h"
 #include "common/base/blob_store.h"
 
-namespace crossmill::cli {
+namespace crossmill::context {
 
 struct UploadResult {
   int64_t blobs = 0;
@@ -23,4 +23,4 @@ using UploadProgress = std::function<void(const UploadResult& sent, const Upload
 absl::StatusOr<UploadResult> UploadContext(const ScannedContext& context, const std::string& folder,
                                            BlobStore& store, const UploadProgress& progress);
 
-}  // namespace crossmill::cli
+}  // namespace crossmill::context

@@ -18,7 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 
-namespace crossmill::cli {
+namespace crossmill::context {
 
 using RawSha256 = std::array<uint8_t, 32>;
 
@@ -73,4 +73,4 @@ class HashCacheWriter {
 // the variables' values; empty result when both are empty.
 std::string HashCachePath(std::string_view cache_home, std::string_view home, std::string_view context);
 
-}  // namespace crossmill::cli
+}  // namespace crossmill::context

@@ -1,4 +1,4 @@
-#include "cli/context_scan.h"
+#include "common/context/context_scan.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,13 +14,13 @@
 #include <thread>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "cli/hash_cache.h"
-#include "cli/text.h"
+#include "common/context/hash_cache.h"
+#include "common/base/utf8.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 
-namespace crossmill::cli {
+namespace crossmill::context {
 namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
@@ -451,4 +451,4 @@ absl::StatusOr<ScannedContext> ScanContext(const ScanOptions& options, Clock& cl
   return result;
 }
 
-}  // namespace crossmill::cli
+}  // namespace crossmill::context
