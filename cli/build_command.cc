@@ -9,16 +9,16 @@
 #include "cli/build_flags.h"
 #include "cli/build_follow.h"
 #include "cli/commands.h"
-#include "common/context/context_scan.h"
-#include "common/context/context_upload.h"
 #include "cli/exit_codes.h"
-#include "common/context/hash_cache.h"
 #include "cli/image_output.h"
 #include "cli/json_output.h"
 #include "cli/report.h"
 #include "cli/words.h"
 #include "common/base/files.h"
 #include "common/base/subprocess.h"
+#include "common/context/context_scan.h"
+#include "common/context/context_upload.h"
+#include "common/context/hash_cache.h"
 #include "common/plan/ignore_rules.h"
 #include "common/plan/planner.h"
 #include "common/plan/platform.h"
@@ -170,27 +170,28 @@ absl::Status BuildCommand::ReadRecipe() {
 absl::Status BuildCommand::SendContext() {
   Environment& env = session_.env;
   progress_->Activity(fmt::format("reading the context {}", folder_));
-  ScanOptions scan;
+  context::ScanOptions scan;
   scan.folder = folder_;
   scan.ignore = ignore_.empty() ? nullptr : &ignore_;
   scan.keep_times = submission_.options().keep_times();
-  scan.cache_path = HashCachePath(env.VariableOr("XDG_CACHE_HOME"), env.VariableOr("HOME"), folder_);
+  scan.cache_path = context::HashCachePath(env.VariableOr("XDG_CACHE_HOME"), env.VariableOr("HOME"), folder_);
   const auto scan_started = SteadyClock::now();
-  ASSIGN_OR_RETURN(const ScannedContext context, ScanContext(scan, env.clock()));
+  ASSIGN_OR_RETURN(const context::ScannedContext scanned, context::ScanContext(scan, env.clock()));
   const std::chrono::duration<double> scan_time = SteadyClock::now() - scan_started;
-  progress_->Note(fmt::format("context {} files, {}, {} of them read, {}", context.files.size(),
-                              FormatBytes(context.bytes), context.hashed_files,
+  progress_->Note(fmt::format("context {} files, {}, {} of them read, {}", scanned.files.size(),
+                              FormatBytes(scanned.bytes), scanned.hashed_files,
                               FormatSeconds(scan_time.count())));
-  for (const std::string& note : context.notes) progress_->Note("note: " + note);
-  const UploadProgress show = [this](const UploadResult& sent, const UploadResult& total) {
+  for (const std::string& note : scanned.notes) progress_->Note("note: " + note);
+  const context::UploadProgress show = [this](const context::UploadResult& sent,
+                                              const context::UploadResult& total) {
     progress_->Activity(
         fmt::format("sending the context {} of {}", FormatBytes(sent.bytes), FormatBytes(total.bytes)));
   };
-  auto sent = UploadContext(context, folder_, *farm_->blobs, show);
+  auto sent = context::UploadContext(scanned, folder_, *farm_->blobs, show);
   if (!sent.ok()) return session_.Explain(sent.status());
   if (sent->blobs > 0)
     progress_->Note(fmt::format("context sent {} blobs, {}", sent->blobs, FormatBytes(sent->bytes)));
-  ToProto(context.root, submission_.mutable_recipe()->mutable_context_root());
+  ToProto(scanned.root, submission_.mutable_recipe()->mutable_context_root());
   progress_->Activity("submitting");
   return absl::OkStatus();
 }

@@ -128,6 +128,9 @@ bool BuildModel::Apply(const v1::BuildEvent& event) {
     case v1::BuildEvent::kNotice:
       if (event.notice().warning()) view_.add_warnings(event.notice().text());
       break;
+    case v1::BuildEvent::kRemoteFetched:
+      *view_.add_remote_sources() = event.remote_fetched();
+      break;
     case v1::BuildEvent::EVENT_NOT_SET:
       break;
   }

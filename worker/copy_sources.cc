@@ -149,8 +149,7 @@ class ContextCopier {
   absl::Status AddFiles(const std::string& path, const reapi::Directory& directory) {
     for (int begin = 0; begin < directory.files_size(); begin += kFetchedAtOnce) {
       const int count = std::min(kFetchedAtOnce, directory.files_size() - begin);
-      const auto files =
-          absl::MakeConstSpan(directory.files().data() + begin, static_cast<size_t>(count));
+      const auto files = absl::MakeConstSpan(directory.files().data() + begin, static_cast<size_t>(count));
       ASSIGN_OR_RETURN(const std::vector<std::string> contents, FetchSmall(blobs_, files));
       for (size_t i = 0; i < files.size(); ++i) {
         const reapi::NodeProperties& properties = files[i]->node_properties();

@@ -51,8 +51,7 @@ std::string Printable(std::string_view bytes) {
   for (size_t i = 0; i < line.size(); ++i) {
     const auto byte = static_cast<uint8_t>(line[i]);
     // U+0080 to U+009F are control characters too.
-    const bool second_set =
-        byte == 0xc2 && i + 1 < line.size() && static_cast<uint8_t>(line[i + 1]) < 0xa0;
+    const bool second_set = byte == 0xc2 && i + 1 < line.size() && static_cast<uint8_t>(line[i + 1]) < 0xa0;
     if (second_set) ++i;
     if (line[i] == '\t' || line[i] == '\n') {
       printable += ' ';

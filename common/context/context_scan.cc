@@ -14,11 +14,11 @@
 #include <thread>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "common/context/hash_cache.h"
-#include "common/base/utf8.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
+#include "common/context/hash_cache.h"
 
 namespace crossmill::context {
 namespace {

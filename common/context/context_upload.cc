@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "common/base/utf8.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 namespace crossmill::context {
 namespace {
