@@ -1,5 +1,5 @@
-// What recipes name outside (ADD of URLs and git repositories), fetched into the blob store by the coordinator when it
-// plans a build. Workers never fetch from the outside.
+// What ADD fetches from elsewhere while a build is planned: files by URL and git repositories, put into the
+// blob store.
 #pragma once
 
 #include <cstdint>
@@ -11,38 +11,40 @@
 
 namespace crossmill::coordinator {
 
-struct File {
-  Digest digest;
-  // Base name that the file gets in a folder.
-  std::string name;
-  // Last-Modified in seconds since 1970; 0 without it.
-  int64_t mtime = 0;
-  // What we had was still valid: nothing was transferred.
-  bool cached = false;
-};
-
-struct Tree {
-  // A Merkle tree of Directory messages (docs/formats.md, "context"), with mtimes.
-  Digest root;
-  std::string commit;
-  bool cached = false;
-};
-
-// Bytes so far and in all; 0: not known.
-using OnProgress = std::function<void(int64_t done, int64_t total)>;
-
-// Thread safe. Does I/O and may take minutes. Equal requests at the same time are one fetch.
+// Thread safe: builds are planned at the same time.
 class RemoteSources {
  public:
   virtual ~RemoteSources() = default;
-  // `checksum`: "sha256:HEX" or empty. INVALID_ARGUMENT: a bad URL, another checksum; NOT_FOUND, PERMISSION_DENIED;
-  // UNAVAILABLE: the server or the way to it; CANCELLED: the coordinator ends.
+
+  struct File {
+    // In the blob store.
+    Digest digest;
+    // The name the server gives it, else the last part of the URL's path; empty if there is none.
+    std::string name;
+    // Last-Modified in seconds since 1970; 0: not said.
+    int64_t mtime = 0;
+    // What we had was still valid: nothing was transferred.
+    bool cached = false;
+  };
+  struct Tree {
+    // Directory message in the blob store, with everything below it.
+    Digest root;
+    // Commit id.
+    std::string commit;
+    bool cached = false;
+  };
+  // Bytes so far; `total` 0: not known. Called on the calling thread.
+  using OnProgress = std::function<void(int64_t done, int64_t total)>;
+
+  // `checksum`: "sha256:..." that the content must have, or empty. INVALID_ARGUMENT: it has another one;
+  // NOT_FOUND, UNAVAILABLE: the server's words.
   virtual absl::StatusOr<File> FetchFile(const std::string& url, const std::string& checksum,
                                          const OnProgress& on_progress) = 0;
-  // `url` as written: "#REF:FOLDER" or query. `checksum`: a commit id or its beginning, or empty. A tree pinned by a
-  // whole commit id needs no network the second time. Errors as FetchFile's.
-  virtual absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
-                                        const OnProgress& on_progress) = 0;
+
+  // `url` with its "#ref:folder" or query; `checksum`: a commit id or the beginning of one that the reference
+  // must mean, or empty.
+  virtual absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum,
+                                        bool keep_git_dir, const OnProgress& on_progress) = 0;
 };
 
 }  // namespace crossmill::coordinator
