@@ -27,6 +27,7 @@
 #include "coordinator/engine/watchers.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/sources/remote_sources.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/worker.pb.h"
@@ -42,6 +43,8 @@ struct EngineOptions {
   // Idempotency keys are remembered for so long.
   absl::Duration idempotency_window = absl::Hours(24);
   int job_threads = 4;
+  // What ADD fetches while a build is planned. Not owned; null: such a build fails.
+  RemoteSources* sources = nullptr;
 };
 
 // The way to one connected worker. Thread safe; Send never blocks.

@@ -17,11 +17,13 @@ namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
-File FromRecord(const RemoteFileRecord& record) { return {record.digest, record.name, record.mtime, true}; }
+RemoteSources::File FromRecord(const RemoteFileRecord& record) {
+  return {record.digest, record.name, record.mtime, true};
+}
 
 }  // namespace
 
-absl::StatusOr<File> FetchedSources::FetchFile(const std::string& url, const std::string& checksum,
+absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string& url, const std::string& checksum,
                                                const OnProgress& on_progress) {
   const std::string key = fetch::WithoutCredentials(url);
   const KeyedLock::Hold hold(files_, key);
@@ -44,7 +46,7 @@ absl::StatusOr<File> FetchedSources::FetchFile(const std::string& url, const std
   return File{file.digest, file.name, file.mtime, known && known->digest == file.digest};
 }
 
-absl::StatusOr<Tree> FetchedSources::FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
+absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
                                               const OnProgress& on_progress) {
   ASSIGN_OR_RETURN(fetch::GitReference reference, fetch::ParseGitReference(url));
   if (!checksum.empty()) {
@@ -59,7 +61,7 @@ absl::StatusOr<Tree> FetchedSources::FetchGit(const std::string& url, const std:
   return FetchTree(std::move(reference), keep_git_dir, on_progress);
 }
 
-absl::StatusOr<Tree> FetchedSources::FetchTree(fetch::GitReference reference, bool keep_git_dir,
+absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReference reference, bool keep_git_dir,
                                                const OnProgress& on_progress) {
   const std::string repository = fetch::WithoutCredentials(reference.remote);
   const KeyedLock::Hold hold(repositories_, repository);
@@ -97,7 +99,7 @@ absl::StatusOr<Tree> FetchedSources::FetchTree(fetch::GitReference reference, bo
   return tree;
 }
 
-absl::StatusOr<Tree> FetchedSources::CheckOut(const fetch::GitReference& reference, bool keep_git_dir,
+absl::StatusOr<RemoteSources::Tree> FetchedSources::CheckOut(const fetch::GitReference& reference, bool keep_git_dir,
                                               const OnProgress& on_progress) {
   RETURN_IF_ERROR(MakeFolders(options_.scratch_folder, 0700));
   ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create(options_.scratch_folder));
