@@ -180,7 +180,12 @@ void Engine::StartPlanning(Build& build) {
   });
 }
 
+void Engine::TellProgress(int64_t build, const PlanningStep& step) {
+  if (planning_progress_.Report(build, step)) watchers_.PublishProgress(build, step);
+}
+
 void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan, std::vector<v1::PinnedImage> pinned) {
+  planning_progress_.Forget(id);
   Build* build = Find(id);
   if (build == nullptr || build->concluding) return;
   build->state.Enter(Now());
@@ -280,6 +285,7 @@ absl::StatusOr<std::shared_ptr<Watcher>> Engine::Watch(int64_t id, int64_t from_
     ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> events, records_.Events(id, from_event, kEventPage));
     auto watcher = std::make_shared<Watcher>(logs);
     for (const v1::BuildEvent& event : events) watcher->Push(Watched{.event = event});
+    for (const PlanningStep& step : planning_progress_.Latest(id)) watcher->Push(Watched{.progress = step});
     Build* build = Find(id);
     if (build == nullptr) {
       watcher->Close();

@@ -24,6 +24,7 @@
 #include "coordinator/engine/agent_relay.h"
 #include "coordinator/engine/build_secrets.h"
 #include "coordinator/engine/jobs.h"
+#include "coordinator/engine/planning_progress.h"
 #include "coordinator/engine/step_cache.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/engine/watchers.h"
@@ -192,6 +193,8 @@ class Engine {
   Build* Find(int64_t build);
   void RestoreBuild(storage::UnfinishedBuild row);
   void StartPlanning(Build& build);
+  // On any thread.
+  void TellProgress(int64_t build, const PlanningStep& step);
   void Planned(int64_t build, absl::StatusOr<v1::BuildPlan> plan, std::vector<v1::PinnedImage> pinned);
   void CancelBuild(Build& build, v1::BuildStatus status, const std::string& message);
   absl::StatusOr<v1::BuildView> LoadView(int64_t build);
@@ -265,6 +268,7 @@ class Engine {
   core::Scheduler scheduler_;
   Watchers watchers_;
   AgentRelay relay_;
+  PlanningProgressLog planning_progress_;
 
   // Only used in the loop.
   std::map<int64_t, std::unique_ptr<Build>> builds_;

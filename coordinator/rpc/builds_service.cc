@@ -43,6 +43,10 @@ grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::W
     v1::WatchBuildResponse response;
     if (item->event) {
       *response.mutable_event() = *std::move(item->event);
+    } else if (item->progress) {
+      response.mutable_progress()->set_what(std::move(item->progress->what));
+      response.mutable_progress()->set_done_bytes(item->progress->done_bytes);
+      response.mutable_progress()->set_total_bytes(item->progress->total_bytes);
     } else {
       v1::WatchedLog& log = *response.mutable_log();
       log.set_execution(item->execution);
