@@ -1,4 +1,4 @@
-// crossmill build: from flags to the report.
+// crossmill build and retry: from flags to the report.
 #include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +8,7 @@
 
 #include "cli/build_flags.h"
 #include "cli/build_follow.h"
+#include "cli/build_session.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/image_output.h"
@@ -61,10 +62,18 @@ class BuildCommand {
   absl::StatusOr<int> Run();
 
  private:
+  // What holds for build and retry: results, progress, what the client offers.
+  absl::Status ReadCommonFlags();
   absl::Status ReadFlags();
+  // The submission of the build that is tried again.
+  absl::Status TakeSubmission();
+  // Reads secrets and agents, and names them in the options.
+  absl::Status ReadOffers();
   absl::Status ReadRecipe();
   absl::Status SendContext();
   absl::StatusOr<int64_t> Submit();
+  absl::StatusOr<int> Detach();
+  absl::StatusOr<BuildModel> Follow();
   absl::StatusOr<int> Finish(const v1::BuildView& known);
   absl::Status WriteFiles(const v1::BuildView& build);
   absl::Status WriteOutputs(const v1::BuildView& build);
@@ -82,6 +91,8 @@ class BuildCommand {
   v1::BuildSubmission submission_;
   plan::IgnoreRules ignore_;
   Farm* farm_ = nullptr;
+  std::unique_ptr<LocalAgents> agents_;
+  ClientOffers offers_;
   std::unique_ptr<Progress> progress_;
 };
 
@@ -95,6 +106,26 @@ absl::Status BuildCommand::ReadFlags() {
     return absl::NotFoundError(fmt::format("context folder {}: {}", flags_.context, strerror(errno)));
   }
   folder_ = resolved;
+  ASSIGN_OR_RETURN(const EpochChoice epoch,
+                   ParseEpoch(flags_.source_date_epoch, session_.env.Variable("SOURCE_DATE_EPOCH")));
+  ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
+  ASSIGN_OR_RETURN(*submission_.mutable_options(), MakeBuildOptions(flags_, own, epoch));
+  if (epoch.mode == EpochMode::kGit) {
+    ASSIGN_OR_RETURN(const int64_t seconds, GitCommitTime(folder_));
+    submission_.mutable_options()->set_source_date_epoch(seconds);
+  }
+  v1::Recipe* recipe = submission_.mutable_recipe();
+  recipe->set_target(flags_.target);
+  for (const std::string& text : flags_.build_args) {
+    ASSIGN_OR_RETURN(const auto argument, ParseBuildArgument(text, [&](const std::string& name) {
+                       return session_.env.Variable(name);
+                     }));
+    if (argument) *recipe->add_build_arguments() = *argument;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BuildCommand::ReadCommonFlags() {
   for (const std::string& text : flags_.outputs) {
     ASSIGN_OR_RETURN(OutputTarget target, ParseOutput(text));
     if (target.destination == "-") {
@@ -117,22 +148,51 @@ absl::Status BuildCommand::ReadFlags() {
         "--detach does not wait for a result: --iidfile and --require cannot be used with it");
   }
   ASSIGN_OR_RETURN(mode_, ParseProgress(flags_.progress));
-  ASSIGN_OR_RETURN(const EpochChoice epoch,
-                   ParseEpoch(flags_.source_date_epoch, session_.env.Variable("SOURCE_DATE_EPOCH")));
-  ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
-  ASSIGN_OR_RETURN(*submission_.mutable_options(), MakeBuildOptions(flags_, own, epoch));
-  if (epoch.mode == EpochMode::kGit) {
-    ASSIGN_OR_RETURN(const int64_t seconds, GitCommitTime(folder_));
-    submission_.mutable_options()->set_source_date_epoch(seconds);
+  if (flags_.detach && !flags_.agents.empty()) {
+    return absl::InvalidArgumentError(
+        "--ssh needs this program while the build runs: it cannot be used with --detach");
   }
   require_reproducible_ = !flags_.require.empty();
-  v1::Recipe* recipe = submission_.mutable_recipe();
-  recipe->set_target(flags_.target);
-  for (const std::string& text : flags_.build_args) {
-    ASSIGN_OR_RETURN(const auto argument, ParseBuildArgument(text, [&](const std::string& name) {
-                       return session_.env.Variable(name);
-                     }));
-    if (argument) *recipe->add_build_arguments() = *argument;
+  return absl::OkStatus();
+}
+
+absl::Status BuildCommand::TakeSubmission() {
+  ASSIGN_OR_RETURN(const int64_t id, ParseBuildId(flags_.retried));
+  v1::GetSubmissionRequest request;
+  request.set_build_id(id);
+  ASSIGN_OR_RETURN(submission_, session_.Call(*farm_->builds, &v1::Builds::StubInterface::GetSubmission, request));
+  v1::BuildOptions& options = *submission_.mutable_options();
+  if (flags_.no_cache) options.set_no_cache(true);
+  if (flags_.pull) options.set_pull(true);
+  // An epoch that was given stays; everything else that depends on the time of submission is new.
+  return absl::OkStatus();
+}
+
+absl::Status BuildCommand::ReadOffers() {
+  v1::BuildOptions& options = *submission_.mutable_options();
+  const std::vector<std::string> former_secrets(options.secret_ids().begin(), options.secret_ids().end());
+  const std::vector<std::string> former_agents(options.ssh_ids().begin(), options.ssh_ids().end());
+  ASSIGN_OR_RETURN(offers_.secrets, ReadSecrets(flags_.secrets, session_.env));
+  ASSIGN_OR_RETURN(agents_, LocalAgents::Start(flags_.agents, session_.env));
+  offers_.agent_sockets = agents_->sockets();
+  options.clear_secret_ids();
+  options.clear_ssh_ids();
+  for (const v1::Secret& secret : offers_.secrets) options.add_secret_ids(secret.id());
+  for (const auto& [id, socket] : offers_.agent_sockets) options.add_ssh_ids(id);
+  // The farm forgets values with the end of a build, so a retry has to be given them anew.
+  for (const std::string& id : former_secrets) {
+    if (std::find(options.secret_ids().begin(), options.secret_ids().end(), id) == options.secret_ids().end()) {
+      return absl::InvalidArgumentError(
+          fmt::format("the build was given secret {0}, which is not kept; give it again: --secret id={0},src=FILE or "
+                      "--secret id={0},env=NAME",
+                      id));
+    }
+  }
+  for (const std::string& id : former_agents) {
+    if (!offers_.agent_sockets.contains(id)) {
+      return absl::InvalidArgumentError(
+          fmt::format("the build was given ssh agent {0}; give it again: --ssh {0}", id));
+    }
   }
   return absl::OkStatus();
 }
@@ -200,6 +260,7 @@ absl::StatusOr<int64_t> BuildCommand::Submit() {
   v1::SubmitBuildRequest request;
   *request.mutable_submission() = submission_;
   request.set_idempotency_key(flags_.idempotency_key.empty() ? NewIdempotencyKey() : flags_.idempotency_key);
+  for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;
   absl::Status last;
   // The key makes it safe to ask again when the answer was lost.
   for (int attempt = 0; attempt < 3; ++attempt) {
@@ -270,39 +331,63 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   return code;
 }
 
-absl::StatusOr<int> BuildCommand::Run() {
-  RETURN_IF_ERROR(ReadFlags());
-  RETURN_IF_ERROR(ReadRecipe());
-  ASSIGN_OR_RETURN(farm_, session_.Connect());
-  // A coordinator that is not there should be noticed before the context is read.
-  RETURN_IF_ERROR(
-      session_.Call(*farm_->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status());
-  // Detached, there is nothing to show live.
-  progress_ =
-      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
-  RETURN_IF_ERROR(SendContext());
-  if (flags_.detach) {
-    ASSIGN_OR_RETURN(const int64_t id, Submit());
-    progress_->Finish();
-    v1::BuildView view;
-    view.set_id(id);
-    view.set_status(v1::QUEUED);
-    *view.mutable_options() = submission_.options();
-    RETURN_IF_ERROR(WriteFiles(view));
-    if (session_.json) {
-      RETURN_IF_ERROR(session_.PrintJson(MetadataJson(view)));
-    } else {
-      RETURN_IF_ERROR(session_.Print(fmt::format("{}\n", id)));
-    }
-    return kExitOk;
+absl::StatusOr<int> BuildCommand::Detach() {
+  ASSIGN_OR_RETURN(const int64_t id, Submit());
+  progress_->Finish();
+  v1::BuildView view;
+  view.set_id(id);
+  view.set_status(v1::QUEUED);
+  *view.mutable_options() = submission_.options();
+  RETURN_IF_ERROR(WriteFiles(view));
+  if (session_.json) {
+    RETURN_IF_ERROR(session_.PrintJson(MetadataJson(view)));
+  } else {
+    RETURN_IF_ERROR(session_.Print(fmt::format("{}\n", id)));
   }
+  return kExitOk;
+}
+
+absl::StatusOr<BuildModel> BuildCommand::Follow() {
   FollowOptions follow;
   follow.logs = mode_ != ProgressMode::kQuiet;
   if (submission_.options().timeout() > 0) {
     follow.deadline = started_ + std::chrono::seconds(submission_.options().timeout());
   }
-  ASSIGN_OR_RETURN(const BuildModel model,
-                   FollowBuild(session_, *farm_, *progress_, follow, [this] { return Submit(); }));
+  // Ends with the build, or with us.
+  std::optional<BuildAttachment> attachment;
+  return FollowBuild(session_, *farm_, *progress_, follow, [&]() -> absl::StatusOr<int64_t> {
+    ASSIGN_OR_RETURN(const int64_t id, Submit());
+    if (!offers_.empty()) {
+      attachment.emplace(*farm_, id, offers_, [this](std::string_view problem) {
+        progress_->Note(fmt::format("secrets and ssh agents: {}", problem));
+      });
+    }
+    return id;
+  });
+}
+
+absl::StatusOr<int> BuildCommand::Run() {
+  const bool retry = !flags_.retried.empty();
+  RETURN_IF_ERROR(ReadCommonFlags());
+  if (!retry) {
+    RETURN_IF_ERROR(ReadFlags());
+    RETURN_IF_ERROR(ReadOffers());
+    RETURN_IF_ERROR(ReadRecipe());
+  }
+  ASSIGN_OR_RETURN(farm_, session_.Connect());
+  // A coordinator that is not there should be noticed before the context is read.
+  RETURN_IF_ERROR(
+      session_.Call(*farm_->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status());
+  if (retry) {
+    RETURN_IF_ERROR(TakeSubmission());
+    RETURN_IF_ERROR(ReadOffers());
+  }
+  // Detached, there is nothing to show live.
+  progress_ =
+      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
+  if (!retry) RETURN_IF_ERROR(SendContext());
+  if (flags_.detach) return Detach();
+  ASSIGN_OR_RETURN(const BuildModel model, Follow());
   return Finish(model.view());
 }
 
@@ -335,6 +420,44 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
       ->type_name("EPOCH");
 }
 
+// What only the client has.
+void AddOffers(CLI::App* command, BuildFlags* flags) {
+  command
+      ->add_option("--secret", flags->secrets,
+                   "Secret for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME; repeatable")
+      ->type_name("SECRET")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--ssh", flags->agents,
+                   "ssh agent for RUN --mount=type=ssh: default, ID, ID=SOCKET or ID=KEY_FILE,...; repeatable")
+      ->type_name("AGENT")
+      ->allow_extra_args(false);
+}
+
+void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
+  command->add_option("-t,--tag", flags->tags, "Name of the image in the farm's store; repeatable")
+      ->type_name("NAME");
+  command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")
+      ->type_name("TIME");
+  command->add_option("--step-timeout", flags->step_timeout, "Limit of each step: 20m")->type_name("TIME");
+  command->add_option("--add-host", flags->extra_hosts, "Line of /etc/hosts in RUN steps; repeatable")
+      ->type_name("NAME:ADDRESS")
+      ->allow_extra_args(false);
+  command->add_option("--shm-size", flags->shm_size, "Size of /dev/shm in RUN steps [64m]")->type_name("SIZE");
+  command->add_option("--ulimit", flags->ulimits, "Limit of RUN steps; repeatable")
+      ->type_name("NAME=SOFT[:HARD]")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--no-cache-filter", flags->no_cache_stages,
+                   "Stages to execute anew, comma separated or repeated")
+      ->type_name("STAGE,...")
+      ->allow_extra_args(false);
+  command->add_option("--label", flags->labels, "Label of the images; repeatable")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command->add_flag("--pull", flags->pull, "Ask the registries again what the tags of base images mean");
+}
+
 void AddVerification(CLI::App* command, BuildFlags* flags) {
   command->add_option("--verify", flags->verify, "Execute each step N times on different hosts and compare")
       ->type_name("N")
@@ -347,8 +470,6 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
 }
 
 void AddResults(CLI::App* command, BuildFlags* flags) {
-  command->add_option("-t,--tag", flags->tags, "Name of the image in the farm's store; repeatable")
-      ->type_name("NAME");
   command
       ->add_option("-o,--output", flags->outputs,
                    "type=oci,dest=FILE or FILE: OCI layout tar; - is standard output")
@@ -361,9 +482,6 @@ void AddResults(CLI::App* command, BuildFlags* flags) {
       ->type_name("MODE")
       ->capture_default_str();
   command->add_flag("-d,--detach", flags->detach, "Print the build's id and do not wait");
-  command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")
-      ->type_name("TIME");
-  command->add_option("--step-timeout", flags->step_timeout, "Limit of each step: 20m")->type_name("TIME");
   command
       ->add_option("--idempotency-key", flags->idempotency_key,
                    "The same key within a day gives the same build [random]")
@@ -377,12 +495,31 @@ void AddBuildCommand(CLI::App& app, Session& session) {
   auto flags = std::make_shared<BuildFlags>();
   AddWhatToBuild(command, flags.get());
   AddVerification(command, flags.get());
+  AddBuildOptions(command, flags.get());
+  AddOffers(command, flags.get());
   AddResults(command, flags.get());
   AddJsonFlag(*command, session);
   // One value per mention: what follows is the context.
   for (const char* name : {"--platform", "--build-arg", "--tag", "--output", "--require"}) {
     command->get_option(name)->allow_extra_args(false);
   }
+  command->callback([&session, flags] {
+    session.command = [&session, flags] { return BuildCommand(session, *flags).Run(); };
+  });
+}
+
+void AddRetryCommand(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand("retry", "Submit the recipe of a build again, as it was");
+  auto flags = std::make_shared<BuildFlags>();
+  command->add_option("build", flags->retried, "Number of the build, or latest")->type_name("BUILD")->required();
+  command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
+  command->add_flag("--pull", flags->pull, "Ask the registries again what the tags of base images mean");
+  command->add_option("--require", flags->require, "reproducible: exit 3 when it is not, 6 when that cannot be said")
+      ->type_name("WHAT");
+  AddOffers(command, flags.get());
+  AddResults(command, flags.get());
+  AddJsonFlag(*command, session);
+  for (const char* name : {"--output", "--require"}) command->get_option(name)->allow_extra_args(false);
   command->callback([&session, flags] {
     session.command = [&session, flags] { return BuildCommand(session, *flags).Run(); };
   });

@@ -1,7 +1,11 @@
 #include "cli/build_flags.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 
 #include "common/base/status.h"
@@ -75,7 +79,115 @@ absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
   return absl::OkStatus();
 }
 
+absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) {
+  for (const std::string& text : flags.extra_hosts) {
+    ASSIGN_OR_RETURN(*options->add_extra_hosts(), ParseExtraHost(text));
+  }
+  if (!flags.shm_size.empty()) {
+    ASSIGN_OR_RETURN(const int64_t bytes, ParseSize(flags.shm_size, "--shm-size"));
+    options->set_shm_size(bytes);
+  }
+  for (const std::string& text : flags.ulimits) {
+    ASSIGN_OR_RETURN(const v1::Ulimit limit, ParseUlimit(text));
+    // As in Docker, the last one of a name counts.
+    auto& limits = *options->mutable_ulimits();
+    limits.erase(std::remove_if(limits.begin(), limits.end(),
+                                [&](const v1::Ulimit& known) { return known.name() == limit.name(); }),
+                 limits.end());
+    *options->add_ulimits() = limit;
+  }
+  for (const std::string& list : flags.no_cache_stages) {
+    for (const std::string& stage : Split(list, ',')) {
+      if (stage.empty()) return absl::InvalidArgumentError(fmt::format("--no-cache-filter {}: a name is empty", list));
+      options->add_no_cache_stages(stage);
+    }
+  }
+  for (const std::string& text : flags.labels) {
+    const size_t equals = text.find('=');
+    if (equals == 0 || text.empty()) {
+      return absl::InvalidArgumentError(fmt::format("--label {}: expected NAME=VALUE or NAME", text));
+    }
+    v1::BuildArgument& label = *options->add_labels();
+    label.set_name(text.substr(0, equals));
+    if (equals != std::string::npos) label.set_value(text.substr(equals + 1));
+  }
+  options->set_pull(flags.pull);
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::StatusOr<std::string> ParseExtraHost(std::string_view text) {
+  size_t end = text.find('=');
+  if (end == std::string_view::npos) end = text.find(':');
+  if (end == std::string_view::npos || end == 0) {
+    return absl::InvalidArgumentError(fmt::format("--add-host {}: expected NAME:ADDRESS", text));
+  }
+  const std::string_view name = text.substr(0, end);
+  std::string_view address = text.substr(end + 1);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+    address = address.substr(1, address.size() - 2);
+  }
+  if (address == "host-gateway") {
+    return absl::InvalidArgumentError(
+        fmt::format("--add-host {}: host-gateway means another address on every worker; name the address", text));
+  }
+  if (name.find_first_of(" \t\n#") != std::string_view::npos) {
+    return absl::InvalidArgumentError(fmt::format("--add-host {}: \"{}\" is no host name", text, name));
+  }
+  std::array<unsigned char, sizeof(in6_addr)> bytes;
+  const std::string terminated(address);
+  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) != 1 &&
+      inet_pton(AF_INET6, terminated.c_str(), bytes.data()) != 1) {
+    return absl::InvalidArgumentError(fmt::format("--add-host {}: \"{}\" is no IP address", text, address));
+  }
+  return fmt::format("{} {}", address, name);
+}
+
+absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag) {
+  const auto bad = [&] {
+    return absl::InvalidArgumentError(fmt::format("{} {}: expected a size such as 64m, 1.5g or 65536", flag, text));
+  };
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (error != std::errc() || !(number > 0)) return bad();
+  std::string unit(end, text.data() + text.size());
+  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (unit.ends_with("b")) unit.pop_back();
+  if (unit.ends_with("i") && unit.size() > 1) unit.pop_back();
+  constexpr std::string_view kUnits = "kmgt";
+  if (unit.size() > 1 || (!unit.empty() && kUnits.find(unit[0]) == std::string_view::npos)) return bad();
+  const double bytes = unit.empty() ? number : std::ldexp(number, 10 * (static_cast<int>(kUnits.find(unit[0])) + 1));
+  if (bytes < 1 || bytes >= std::ldexp(1.0, 62)) return bad();
+  return static_cast<int64_t>(bytes);
+}
+
+absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text) {
+  constexpr std::array<std::string_view, 16> kNames = {
+      "as",       "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
+      "nice",     "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
+  const size_t equals = text.find('=');
+  const std::string_view name = text.substr(0, equals);
+  if (equals == std::string_view::npos || std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--ulimit {}: expected NAME=SOFT[:HARD] with a name such as nofile, nproc, core, memlock or stack", text));
+  }
+  const std::vector<std::string> values = Split(text.substr(equals + 1), ':');
+  const std::optional<int64_t> soft = ParseNumber(values.front());
+  const std::optional<int64_t> hard = ParseNumber(values.back());
+  if (values.size() > 2 || !soft || !hard || *soft < -1 || *hard < -1) {
+    return absl::InvalidArgumentError(
+        fmt::format("--ulimit {}: expected one or two numbers, SOFT[:HARD]; -1 is unlimited", text));
+  }
+  if (*hard != -1 && (*soft == -1 || *soft > *hard)) {
+    return absl::InvalidArgumentError(fmt::format("--ulimit {}: the soft limit is above the hard one", text));
+  }
+  v1::Ulimit limit;
+  limit.set_name(std::string(name));
+  limit.set_soft(*soft);
+  limit.set_hard(*hard);
+  return limit;
+}
 
 absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_view text,
                                                                     const VariableLookup& variable) {
@@ -182,6 +294,7 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
         fmt::format("--emulation={}: expected allow or never", flags.emulation));
   }
   options.set_forbid_emulation(flags.emulation == "never");
+  RETURN_IF_ERROR(AddStepOptions(flags, &options));
   return options;
 }
 

@@ -41,6 +41,17 @@ struct BuildFlags {
   std::string timeout;
   std::string step_timeout;
   std::string idempotency_key;
+  // --secret and --ssh: cli/build_session.h reads them.
+  std::vector<std::string> secrets;
+  std::vector<std::string> agents;
+  std::vector<std::string> extra_hosts;
+  std::string shm_size;
+  std::vector<std::string> ulimits;
+  std::vector<std::string> no_cache_stages;
+  bool pull = false;
+  std::vector<std::string> labels;
+  // `crossmill retry`: the build that is submitted again.
+  std::string retried;
 };
 
 // -o: where the finished image goes.
@@ -68,6 +79,12 @@ absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
 // "90", "90s", "45m", "1h30m": whole seconds, more than 0.
 absl::StatusOr<uint32_t> ParseTimeLimit(std::string_view text, std::string_view flag);
 absl::StatusOr<ProgressMode> ParseProgress(std::string_view text);
+// --add-host: "NAME:ADDRESS" or "NAME=ADDRESS", an IPv6 address with or without brackets, to "ADDRESS NAME".
+absl::StatusOr<std::string> ParseExtraHost(std::string_view text);
+// "64m", "1.5g", "65536": bytes, more than 0; k, m, g and t are powers of 1024.
+absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag);
+// --ulimit: "NAME=SOFT[:HARD]"; -1 is unlimited.
+absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text);
 
 // Everything but platforms left out (`own` is the default) and an epoch taken from git (-1 then).
 absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,

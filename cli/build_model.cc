@@ -123,6 +123,7 @@ bool BuildModel::Apply(const v1::BuildEvent& event) {
     case v1::BuildEvent::kStageChanged:
       if (v1::StageView* stage = MutableStage(event.stage_changed().stage())) {
         stage->set_size_bytes(event.stage_changed().size_bytes());
+        stage->set_message(event.stage_changed().message());
       }
       break;
     case v1::BuildEvent::kNotice:

@@ -25,9 +25,20 @@ class PlainProgress final : public Progress {
   void OnLine(const ConsoleLine& line, const BuildModel& model) override {
     if (const std::string text = RenderPlainLine(line, model, colour_); !text.empty()) sink_(text);
   }
+  // A line every few seconds for each thing, and one at its end.
+  void OnPlanning(const v1::PlanningProgress& progress, const BuildModel&) override {
+    const auto now = std::chrono::steady_clock::now();
+    const bool complete = progress.total_bytes() > 0 && progress.done_bytes() >= progress.total_bytes();
+    const auto [told, fresh] = planning_told_.try_emplace(progress.what(), now);
+    if (!fresh && !complete && now - told->second < kPlanningPause) return;
+    told->second = now;
+    sink_("#planning " + RenderPlanning(progress) + "\n");
+  }
   void Finish() override {}
 
  private:
+  static constexpr auto kPlanningPause = std::chrono::seconds(3);
+
   // A step's event may come again with something that plain lines do not show.
   bool IsNews(const v1::BuildEvent::StepChanged& changed) {
     const v1::StepStatus status = ExecutionOf(changed).status();
@@ -38,6 +49,7 @@ class PlainProgress final : public Progress {
   TextSink sink_;
   bool colour_;
   std::map<StepKey, v1::StepStatus> told_;
+  std::map<std::string, std::chrono::steady_clock::time_point> planning_told_;
 };
 
 class QuietProgress final : public Progress {
@@ -91,6 +103,11 @@ class LiveProgress final : public Progress {
     auto& tail = state_.tails[{line.stage, line.replica, line.step}];
     tail.push_back(line.text);
     if (tail.size() > kKeptLines) tail.pop_front();
+  }
+
+  void OnPlanning(const v1::PlanningProgress& progress, const BuildModel&) override {
+    MutexLock lock(mutex_);
+    state_.planning[progress.what()] = RenderPlanning(progress);
   }
 
   void Finish() override {

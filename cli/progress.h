@@ -27,6 +27,8 @@ class Progress {
   // `model` has already applied the event.
   virtual void OnEvent(const v1::BuildEvent& event, const BuildModel& model) = 0;
   virtual void OnLine(const ConsoleLine& line, const BuildModel& model) = 0;
+  // How far something is that planning waits for.
+  virtual void OnPlanning(const v1::PlanningProgress&, const BuildModel&) {}
   // Nothing comes after it; the terminal is as it was.
   virtual void Finish() = 0;
 };

@@ -5,6 +5,7 @@
 
 #include "cli/build_model.h"
 #include "cli/console_lines.h"
+#include "crossmill/v1/client_service.pb.h"
 
 namespace crossmill::cli {
 
@@ -14,6 +15,9 @@ std::string PlainPrefix(const BuildModel& model, uint32_t stage, uint32_t replic
 // Lines for an event, each ending in a newline; empty when there is nothing to say. `model` has
 // already applied the event.
 std::string RenderPlainEvent(const v1::BuildEvent& event, const BuildModel& model, bool colour);
+
+// "https://... 12.3 MB of 40.0 MB".
+std::string RenderPlanning(const v1::PlanningProgress& progress);
 
 // A line of a console with the time since its step began. Consoles of replicas are left out (empty):
 // they say the same, and `crossmill logs` has them.

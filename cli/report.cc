@@ -66,6 +66,14 @@ absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build
       if (last.ok()) report.failures.push_back({stage.index(), step.number(), *std::move(last)});
     }
   }
+  if (report.dockerfile.empty() && !report.failures.empty()) {
+    ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+    v1::GetSubmissionRequest request;
+    request.set_build_id(report.build.id());
+    // Its lines are shown beside the failure; without them the report still says which they are.
+    const auto submission = session.Call(*farm->builds, &v1::Builds::StubInterface::GetSubmission, request);
+    if (submission.ok()) report.dockerfile = submission->recipe().dockerfile();
+  }
   return report;
 }
 

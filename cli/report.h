@@ -13,7 +13,7 @@
 namespace crossmill::cli {
 
 // View, packages and, for failed steps, the last `lines` of their consoles. `build` as in GetBuild;
-// `dockerfile` may be empty.
+// `dockerfile` may be empty: a failed build's is then fetched.
 absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
                                         const std::string& dockerfile, size_t lines = 20);
 

@@ -69,6 +69,8 @@ class Watch {
         OnEvent(response.event());
       } else if (response.has_log()) {
         OnLog(response.log());
+      } else if (response.has_progress()) {
+        progress_.OnPlanning(response.progress(), model_);
       }
     }
     return rpc::FromGrpc(reader->Finish());

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "common/base/log.h"
+#include "common/base/private_memory.h"
 #include "common/base/status.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/server.h"
@@ -15,6 +16,8 @@ namespace {
 using crossmill::Sv;
 
 int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, int grace_seconds) {
+  // Values of secrets will be in it.
+  crossmill::KeepMemoryPrivate();
   options.worker_timeout = absl::Seconds(timeout_seconds);
   options.unplaceable_grace = absl::Seconds(grace_seconds);
   // Blocked before any thread starts, so that only sigwait sees them.

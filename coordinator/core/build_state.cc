@@ -294,7 +294,12 @@ void BuildState::StageDone(int stage) {
 
 void BuildState::StageFailed(int stage, v1::BuildStatus status, std::string_view message) {
   stages_[stage].phase = Phase::kFailed;
-  view_.mutable_stages(stage)->set_message(std::string(message));
+  v1::StageView* view = view_.mutable_stages(stage);
+  view->set_message(std::string(message));
+  v1::BuildEvent::StageChanged& change = *Add().mutable_stage_changed();
+  change.set_stage(stage);
+  change.set_size_bytes(view->size_bytes());
+  change.set_message(view->message());
   for (size_t i = 0; i < cell_stages_.size(); ++i) {
     if (!cell_stages_[i].contains(stage) || IsTerminal(view_.cells(i).status())) continue;
     v1::CellView cell = view_.cells(i);

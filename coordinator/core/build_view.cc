@@ -44,8 +44,9 @@ void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
       break;
     case v1::BuildEvent::kStageChanged:
       if (static_cast<int>(event.stage_changed().stage()) < view->stages_size()) {
-        view->mutable_stages(event.stage_changed().stage())
-            ->set_size_bytes(event.stage_changed().size_bytes());
+        v1::StageView* stage = view->mutable_stages(event.stage_changed().stage());
+        stage->set_size_bytes(event.stage_changed().size_bytes());
+        stage->set_message(event.stage_changed().message());
       }
       break;
     case v1::BuildEvent::kCellChanged:

@@ -8,6 +8,7 @@
 #include "common/oci/reference.h"
 #include "common/plan/planner.h"
 #include "coordinator/core/build_view.h"
+#include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
 
 namespace crossmill::coordinator {
@@ -46,8 +47,13 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
 
 Engine::~Engine() { Stop(); }
 
-void Engine::Stop() {
+void Engine::EndWatches() {
   watchers_.CloseAll();
+  relay_.CloseAll();
+}
+
+void Engine::Stop() {
+  EndWatches();
   jobs_.Stop();
   if (loop_) loop_->Stop();
 }
@@ -112,8 +118,10 @@ Engine::Build* Engine::Find(int64_t build) {
 }
 
 absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
-                                         const std::string& idempotency_key) {
+                                         const std::string& idempotency_key,
+                                         const std::vector<v1::Secret>& secrets) {
   RETURN_IF_ERROR(CheckOptions(submission.options()));
+  RETURN_IF_ERROR(CheckSecrets(submission.options(), secrets));
   // What shows without the bases is refused before there is a build.
   RETURN_IF_ERROR(plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options())).status());
   const Digest root = FromProto(submission.recipe().context_root());
@@ -123,11 +131,18 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
   }
   const std::string digest = Sha256Hex(submission.SerializeAsString());
   return loop_->Call<Submitted>(
-      [this, &submission, &idempotency_key, &digest]() -> absl::StatusOr<Submitted> {
+      [this, &submission, &idempotency_key, &digest, &secrets]() -> absl::StatusOr<Submitted> {
         const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
         ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(idempotency_key, window));
         if (earlier) {
-          if (earlier->submission_digest == digest) return Submitted{earlier->build_id, true};
+          if (earlier->submission_digest == digest) {
+            // The coordinator may have been restarted since.
+            if (Find(earlier->build_id) != nullptr) {
+              secrets_.Give(earlier->build_id, secrets);
+              ReleaseHeld(earlier->build_id);
+            }
+            return Submitted{earlier->build_id, true};
+          }
           return absl::AlreadyExistsError(
               fmt::format("idempotency key '{}' was used for another submission (build {})", idempotency_key,
                           earlier->build_id));
@@ -141,6 +156,7 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
         build->since = submission.options().no_cache() ? now : 0;
         build->state.Enter(now);
         build->state.SetStatus(v1::PLANNING, "");
+        secrets_.Give(id, secrets);
         StartPlanning(*(builds_[id] = std::move(build)));
         spdlog::info("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
                      submission.options().verify());
@@ -156,15 +172,27 @@ void Engine::StartPlanning(Build& build) {
     PlanningCalls calls;
     calls.on_pinned = [&](const v1::PinnedImage& base) { pinned.push_back(base); };
     calls.on_fetched = [&](const v1::RemoteSource& source) { fetched.push_back(source); };
+    calls.on_progress = [this, id](const std::string& what, int64_t done, int64_t total) {
+      TellProgress(id, {what, done, total});
+    };
     auto plan = PlanBuild(submission, {images_, blobs_, options_.remote_sources}, calls);
+    if (plan.ok()) {
+      const absl::Status given = LeaveOutMissing(submission.options(), &*plan);
+      if (!given.ok()) plan = given;
+    }
     return [this, id, plan = std::move(plan), pinned = std::move(pinned), fetched = std::move(fetched)]() mutable {
       Planned(id, std::move(plan), pinned, fetched);
     };
   });
 }
 
+void Engine::TellProgress(int64_t build, const PlanningStep& step) {
+  if (planning_progress_.Report(build, step)) watchers_.PublishProgress(build, step);
+}
+
 void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan,
                      const std::vector<v1::PinnedImage>& pinned, const std::vector<v1::RemoteSource>& fetched) {
+  planning_progress_.Forget(id);
   Build* build = Find(id);
   if (build == nullptr || build->concluding) return;
   build->state.Enter(Now());
@@ -265,6 +293,7 @@ absl::StatusOr<std::shared_ptr<Watcher>> Engine::Watch(int64_t id, int64_t from_
     ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> events, records_.Events(id, from_event, kEventPage));
     auto watcher = std::make_shared<Watcher>(logs);
     for (const v1::BuildEvent& event : events) watcher->Push(Watched{.event = event});
+    for (const PlanningStep& step : planning_progress_.Latest(id)) watcher->Push(Watched{.progress = step});
     Build* build = Find(id);
     if (build == nullptr) {
       watcher->Close();

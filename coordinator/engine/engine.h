@@ -21,7 +21,10 @@
 #include "common/base/clock.h"
 #include "coordinator/core/build_state.h"
 #include "coordinator/core/scheduler.h"
+#include "coordinator/engine/agent_relay.h"
+#include "coordinator/engine/build_secrets.h"
 #include "coordinator/engine/jobs.h"
+#include "coordinator/engine/planning_progress.h"
 #include "coordinator/engine/step_cache.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/engine/watchers.h"
@@ -45,6 +48,8 @@ struct EngineOptions {
   int job_threads = 4;
   // Not owned; null: ADD of URLs and git repositories is refused.
   RemoteSources* remote_sources = nullptr;
+  // How long a task waits for a client that has to give its secrets again, or to attach its ssh agents.
+  absl::Duration client_grace = absl::Seconds(60);
 };
 
 // The way to one connected worker. Thread safe; Send never blocks.
@@ -80,16 +85,25 @@ class Engine {
 
   // Takes up the builds that were not finished when the coordinator last stopped.
   absl::Status Start();
-  // Ends the watches there are, as if their builds had ended.
-  void EndWatches() { watchers_.CloseAll(); }
+  // Ends the watches and attached clients there are, as if their builds had ended.
+  void EndWatches();
   // Ends watchers and threads. Builds stay as they are and go on after the next Start.
   void Stop();
 
   // ---- for clients ----
 
   // INVALID_ARGUMENT with FILE:LINE:COLUMN for an error in the recipe that shows without its bases;
-  // ALREADY_EXISTS for another submission under the same idempotency key.
-  absl::StatusOr<Submitted> Submit(const v1::BuildSubmission& submission, const std::string& idempotency_key);
+  // ALREADY_EXISTS for another submission under the same idempotency key. `secrets` are those that the options
+  // name; they are kept in memory until the build ends.
+  absl::StatusOr<Submitted> Submit(const v1::BuildSubmission& submission, const std::string& idempotency_key,
+                                   const std::vector<v1::Secret>& secrets = {});
+  // As it was submitted.
+  absl::StatusOr<v1::BuildSubmission> Submission(int64_t build);
+  // The client of a running build is there (again): gives secrets that were forgotten over a restart, and offers
+  // ssh agents. FAILED_PRECONDITION for a build that has ended, INVALID_ARGUMENT for ids it does not name.
+  absl::StatusOr<std::shared_ptr<AttachedClient>> Attach(int64_t build, const std::vector<v1::Secret>& secrets,
+                                                         const std::set<std::string>& ssh_ids);
+  void Detach(const std::shared_ptr<AttachedClient>& client) { relay_.Detach(client); }
   // 0: the latest.
   absl::StatusOr<v1::BuildView> Get(int64_t build);
   // Newest first, without stages.
@@ -111,6 +125,9 @@ class Engine {
   void WorkerReport(const std::string& worker, v1::LeaseReport report);
   void WorkerHeartbeat(const std::string& worker);
   void WorkerGone(const std::string& worker, const std::shared_ptr<WorkerLink>& link);
+  // A connection from a step under the lease to an ssh agent of its build. NOT_FOUND: the lease is not active, or
+  // its task does not mount the agent; UNAVAILABLE: the client is not there.
+  absl::StatusOr<std::shared_ptr<AgentChannel>> OpenAgent(core::LeaseNumber lease, const std::string& ssh_id);
 
  private:
   // A place in a build that executes: replica 0 is the first execution.
@@ -144,6 +161,14 @@ class Engine {
     int64_t execution = 0;
     int64_t log_chunks = 0;
     int64_t begun_at = 0;
+    // Of its owner, taken when it is leased, gone once sent.
+    std::vector<v1::Secret> secrets;
+  };
+
+  // A task that waits for the client of its build.
+  struct Held {
+    core::Requirements requirements;
+    int64_t since = 0;
   };
 
   // Who waits for a key that is being executed.
@@ -175,6 +200,8 @@ class Engine {
   Build* Find(int64_t build);
   void RestoreBuild(storage::UnfinishedBuild row);
   void StartPlanning(Build& build);
+  // On any thread.
+  void TellProgress(int64_t build, const PlanningStep& step);
   void Planned(int64_t build, absl::StatusOr<v1::BuildPlan> plan, const std::vector<v1::PinnedImage>& pinned,
                const std::vector<v1::RemoteSource>& fetched);
   void CancelBuild(Build& build, v1::BuildStatus status, const std::string& message);
@@ -212,6 +239,17 @@ class Engine {
   void RecordPackages(const Attempt& attempt, const v1::StepResult& result);
   std::string ExportFailure(const Build& build, int stage, const v1::ExportResult& failed) const;
 
+  // engine_secrets.cc
+  // What the place's build lacks for the task, in words; empty: nothing.
+  std::string MissingFromClient(const Place& place, const v1::Task& task);
+  // Steps that see other secrets are not one execution, whatever their key.
+  bool MayJoin(const Attempt& attempt, int64_t build);
+  std::vector<v1::Secret> SecretsFor(const Attempt& attempt) const;
+  void ReleaseHeld(int64_t build);
+  void GiveUpHeld();
+  // Ends an attempt that can go on only for its owner; those who joined it go on by themselves.
+  void EndOrphan(core::TaskId task);
+
   // engine_tick.cc
   void Tick();
   void DispatchLeases();
@@ -237,6 +275,8 @@ class Engine {
   core::LeaseNumber next_lease_ = 1;
   core::Scheduler scheduler_;
   Watchers watchers_;
+  AgentRelay relay_;
+  PlanningProgressLog planning_progress_;
 
   // Only used in the loop.
   std::map<int64_t, std::unique_ptr<Build>> builds_;
@@ -244,6 +284,8 @@ class Engine {
   std::map<core::LeaseNumber, core::TaskId> leases_;
   std::map<std::string, Inflight> inflight_;
   std::map<Place, core::TaskId> tasks_of_places_;
+  std::map<core::TaskId, Held> held_;
+  BuildSecrets secrets_;
   // Leases that were active before a restart and were not taken up again yet.
   std::map<Place, storage::LeaseRow> restored_;
   std::map<uint64_t, int64_t> restored_executions_;

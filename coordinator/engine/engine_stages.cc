@@ -6,6 +6,7 @@
 #include "common/plan/platform.h"
 #include "common/plan/step_key.h"
 #include "coordinator/core/build_view.h"
+#include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
 
 namespace crossmill::coordinator {
@@ -65,7 +66,8 @@ bool Engine::WalkSteps(Build& build, int stage) {
       continue;
     }
     auto inflight = inflight_.find(key);
-    if (inflight != inflight_.end() && attempts_.at(inflight->second.task).begun_at >= build.SinceOf(stage)) {
+    if (inflight != inflight_.end() && attempts_.at(inflight->second.task).begun_at >= build.SinceOf(stage) &&
+        MayJoin(attempts_.at(inflight->second.task), build.state.id())) {
       inflight->second.waiters.push_back(Place{build.state.id(), stage, 0});
       run.phase = core::Phase::kJoined;
       return false;
@@ -213,7 +215,11 @@ void Engine::Enqueue(Build& build, Place place, int first) {
   auto restored = restored_.find(place);
   if (restored == restored_.end()) {
     SetKey(stored);
-    scheduler_.Enqueue(id, std::move(requirements), clock_.Now());
+    if (MissingFromClient(place, stored.task).empty()) {
+      scheduler_.Enqueue(id, std::move(requirements), clock_.Now());
+    } else {
+      held_[id] = Held{std::move(requirements), Now()};
+    }
     return;
   }
   // The lease was active when the coordinator stopped: it is the worker's until the time-out.
@@ -259,6 +265,8 @@ void Engine::EndAttempt(core::TaskId task, const std::string& outcome) {
   if (inflight != inflight_.end() && inflight->second.task == task) inflight_.erase(inflight);
   if (attempt.owner) tasks_of_places_.erase(*attempt.owner);
   scheduler_.Remove(task);
+  held_.erase(task);
+  for (v1::Secret& secret : attempt.secrets) Wipe(&secret);
   attempts_.erase(it);
 }
 
@@ -277,6 +285,8 @@ void Engine::Detach(const Place& place) {
   }
   attempt.owner.reset();
   tasks_of_places_.erase(found);
+  // Without a lease it would have to be given somebody else's secrets.
+  if (attempt.lease == 0 && !ClientMountsOf(attempt.task).empty()) EndOrphan(task);
 }
 
 void Engine::DetachUnwanted(Build& build) {

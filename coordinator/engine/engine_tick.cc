@@ -10,6 +10,7 @@ namespace crossmill::coordinator {
 void Engine::Tick() {
   DispatchLeases();
   HandleUnplaceable();
+  GiveUpHeld();
   std::vector<int64_t> ids;
   for (const auto& [id, build] : builds_) ids.push_back(id);
   for (int64_t id : ids) {
@@ -28,6 +29,8 @@ void Engine::Tick() {
       spdlog::info("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
                    build.state.view().message());
       loop_->AfterCommit([this, id] { watchers_.Close(id); });
+      relay_.CloseBuild(id);
+      secrets_.Forget(id);
       builds_.erase(id);
     }
   }
@@ -52,6 +55,7 @@ void Engine::DispatchLeases() {
     attempt.lease = assignment.lease;
     attempt.worker = assignment.worker;
     attempt.emulated = assignment.emulated;
+    attempt.secrets = SecretsFor(attempt);
     leases_[assignment.lease] = assignment.task;
     dirty_workers_.insert(assignment.worker);
     storage::LeaseRow row;
@@ -112,13 +116,20 @@ void Engine::SendDesiredStates() {
       v1::DesiredLease& row = *message.add_leases();
       row.set_lease(lease);
       auto task = leases_.find(lease);
-      if (!known.contains(lease) && task != leases_.end())
-        *row.mutable_task() = attempts_.at(task->second).task;
+      if (known.contains(lease) || task == leases_.end()) continue;
+      Attempt& attempt = attempts_.at(task->second);
+      *row.mutable_task() = attempt.task;
+      for (v1::Secret& secret : std::exchange(attempt.secrets, {})) *row.add_secrets() = std::move(secret);
     }
     known = std::move(desired);
     for (core::LeaseNumber lease : acknowledged_[worker]) message.add_acknowledged(lease);
     acknowledged_.erase(worker);
-    loop_->AfterCommit([link = link->second, message = std::move(message)] { link->Send(message); });
+    loop_->AfterCommit([link = link->second, message = std::move(message)]() mutable {
+      link->Send(message);
+      for (v1::DesiredLease& lease : *message.mutable_leases()) {
+        for (v1::Secret& secret : *lease.mutable_secrets()) Wipe(&secret);
+      }
+    });
   }
 }
 

@@ -13,7 +13,14 @@ constexpr size_t kMaxWaitingLogBytes = 16 << 20;
 void Watcher::Push(Watched item) {
   MutexLock lock(mutex_);
   if (closed_) return;
-  if (!item.event) {
+  if (item.progress) {
+    // Only the latest of each thing is of interest.
+    for (Watched& waiting : items_) {
+      if (!waiting.progress || waiting.progress->what != item.progress->what) continue;
+      waiting.progress = std::move(item.progress);
+      return;
+    }
+  } else if (!item.event) {
     if (!logs_ || log_bytes_ > kMaxWaitingLogBytes) return;
     log_bytes_ += item.chunk.data().size();
   }
@@ -34,7 +41,7 @@ std::optional<Watched> Watcher::Next(std::chrono::milliseconds timeout, bool* en
   if (items_.empty()) return std::nullopt;
   Watched item = std::move(items_.front());
   items_.pop_front();
-  if (!item.event) log_bytes_ -= item.chunk.data().size();
+  if (!item.event && !item.progress) log_bytes_ -= item.chunk.data().size();
   return item;
 }
 
@@ -67,6 +74,13 @@ void Watchers::PublishLog(int64_t build, const Watched& log) {
   for (const auto& watcher : it->second) {
     if (watcher->wants_logs()) watcher->Push(log);
   }
+}
+
+void Watchers::PublishProgress(int64_t build, const PlanningStep& progress) {
+  MutexLock lock(mutex_);
+  auto it = watchers_.find(build);
+  if (it == watchers_.end()) return;
+  for (const auto& watcher : it->second) watcher->Push(Watched{.progress = progress});
 }
 
 void Watchers::Close(int64_t build) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/mutex.h"
+#include "coordinator/engine/planning_progress.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/result.pb.h"
 
@@ -17,7 +18,8 @@ namespace crossmill::coordinator {
 // One thing a watcher is told.
 struct Watched {
   std::optional<v1::BuildEvent> event = {};
-  // With `event` unset: a piece of console.
+  // How far planning is; with it unset too: a piece of console.
+  std::optional<PlanningStep> progress = {};
   int64_t execution = 0;
   uint32_t stage = 0;
   uint32_t replica = 0;
@@ -52,6 +54,7 @@ class Watchers {
   void Remove(int64_t build, const std::shared_ptr<Watcher>& watcher);
   void Publish(int64_t build, const std::vector<v1::BuildEvent>& events);
   void PublishLog(int64_t build, const Watched& log);
+  void PublishProgress(int64_t build, const PlanningStep& progress);
   // After the last event of a build.
   void Close(int64_t build);
   void CloseAll();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <thread>
 
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
@@ -20,7 +21,9 @@ grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::
                                         v1::SubmitBuildResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto submitted = engine_.Submit(request->submission(), request->idempotency_key());
+  std::vector<v1::Secret> secrets(request->secrets().begin(), request->secrets().end());
+  const auto submitted = engine_.Submit(request->submission(), request->idempotency_key(), secrets);
+  for (v1::Secret& secret : secrets) Wipe(&secret);
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);
@@ -40,6 +43,10 @@ grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::W
     v1::WatchBuildResponse response;
     if (item->event) {
       *response.mutable_event() = *std::move(item->event);
+    } else if (item->progress) {
+      response.mutable_progress()->set_what(std::move(item->progress->what));
+      response.mutable_progress()->set_done_bytes(item->progress->done_bytes);
+      response.mutable_progress()->set_total_bytes(item->progress->total_bytes);
     } else {
       v1::WatchedLog& log = *response.mutable_log();
       log.set_execution(item->execution);
@@ -129,6 +136,53 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
     row.set_step_number(package.step_number);
     row.set_execution(package.execution);
     *row.mutable_package() = std::move(package.outcome);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context, const v1::GetSubmissionRequest* request,
+                                          v1::BuildSubmission* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  auto submission = engine_.Submission(request->build_id());
+  if (!submission.ok()) return rpc::ToGrpc(submission.status());
+  *response = *std::move(submission);
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::Attach(grpc::ServerContext* context,
+                                   grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  v1::AttachRequest request;
+  if (!stream->Read(&request)) return grpc::Status::OK;
+  std::vector<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
+  const auto client = engine_.Attach(request.build_id(), secrets,
+                                     std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));
+  for (v1::Secret& secret : secrets) Wipe(&secret);
+  for (v1::Secret& secret : *request.mutable_secrets()) Wipe(&secret);
+  if (!client.ok()) return rpc::ToGrpc(client.status());
+  {
+    const std::jthread writer([&client, stream, context] {
+      bool over = false;
+      while (!over) {
+        std::optional<AgentFrame> frame = (*client)->Next(kPatience, &over);
+        if (!frame) continue;
+        v1::AttachResponse response;
+        response.set_channel(frame->channel);
+        response.set_ssh_id(std::move(frame->ssh_id));
+        response.set_data(std::move(frame->data));
+        response.set_end(frame->end);
+        if (!stream->Write(response)) break;
+      }
+      // The build has ended, or the client went away: nothing else would wake the reader below.
+      context->TryCancel();
+    });
+    while (stream->Read(&request)) {
+      (*client)->Deliver(
+          {.channel = request.channel(), .data = std::move(*request.mutable_data()), .end = request.end()});
+    }
+    engine_.Detach(*client);
   }
   return grpc::Status::OK;
 }

@@ -28,6 +28,10 @@ class BuildsService final : public v1::Builds::Service {
                        grpc::ServerWriter<v1::ReadLogResponse>* writer) override;
   grpc::Status ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
                             v1::ListPackagesResponse* response) override;
+  grpc::Status GetSubmission(grpc::ServerContext* context, const v1::GetSubmissionRequest* request,
+                             v1::BuildSubmission* response) override;
+  grpc::Status Attach(grpc::ServerContext* context,
+                      grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) override;
 
  private:
   Engine& engine_;

@@ -1,4 +1,5 @@
-// crossmill.v1.WorkerQueue: one stream per connected worker. See docs/architecture.md, "leases".
+// crossmill.v1.WorkerQueue: one stream per connected worker, and one per connection of a step to an ssh agent.
+// See docs/architecture.md, "leases" and "secrets".
 #pragma once
 
 #include "coordinator/engine/engine.h"
@@ -16,6 +17,8 @@ class WorkerQueueService final : public v1::WorkerQueue::Service {
   grpc::Status Synchronize(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::SynchronizeResponse, v1::SynchronizeRequest>* stream) override;
+  grpc::Status Forward(grpc::ServerContext* context,
+                       grpc::ServerReaderWriter<v1::ForwardFrame, v1::ForwardFrame>* stream) override;
 
  private:
   Engine& engine_;

@@ -23,6 +23,7 @@ constexpr Sql kSaveView{
     "save the view of a build",
     "UPDATE builds SET view = ?2, status = ?3, finished_at = ?4, message = ?5 WHERE id = ?1"};
 constexpr Sql kLoadView{"load the view of a build", "SELECT view FROM builds WHERE id = ?1"};
+constexpr Sql kLoadSubmission{"load a submission", "SELECT submission FROM builds WHERE id = ?1"};
 constexpr Sql kLoadPlan{"load the plan of a build", "SELECT plan FROM builds WHERE id = ?1"};
 constexpr Sql kLatestBuild{"find the latest build", "SELECT max(id) FROM builds"};
 constexpr Sql kListViews{"list builds",
@@ -156,6 +157,17 @@ absl::StatusOr<v1::BuildView> RecordStore::LoadView(int64_t build) {
   v1::BuildView view;
   RETURN_IF_ERROR(ParseRecord(query->Bytes(0), BuildRecord("the view", build), &view));
   return view;
+}
+
+absl::StatusOr<v1::BuildSubmission> RecordStore::LoadSubmission(int64_t build) {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kLoadSubmission));
+  query->Bind(build);
+  ASSIGN_OR_RETURN(const bool found, query->Step());
+  if (!found) return NoSuchBuild(build);
+  v1::BuildSubmission submission;
+  RETURN_IF_ERROR(ParseRecord(query->Bytes(0), BuildRecord("the submission", build), &submission));
+  return submission;
 }
 
 absl::StatusOr<v1::BuildPlan> RecordStore::LoadPlan(int64_t build) {

@@ -136,6 +136,8 @@ class RecordStore {
   absl::Status SaveView(int64_t build, const v1::BuildView& view);
   // NOT_FOUND: there is no such build.
   absl::StatusOr<v1::BuildView> LoadView(int64_t build);
+  // NOT_FOUND: there is no such build.
+  absl::StatusOr<v1::BuildSubmission> LoadSubmission(int64_t build);
   // NOT_FOUND: there is no such build, or it has not been planned.
   absl::StatusOr<v1::BuildPlan> LoadPlan(int64_t build);
   // NOT_FOUND: there is no build yet.
