@@ -73,7 +73,7 @@ TEST(RunMountTest, KeysAndDefaultsAreTheBuilders) {
       {"type=cache,target=/c,sharing=private,ro",
        R"(type: CACHE target: "/c" read_only: true id: "/c" sharing: PRIVATE mode: 493)"},
       {"type=cache,target=/c,from=tools,source=/seed",
-       R"(type: CACHE target: "/c" source { text: "/seed" export { export { pattern: "/seed" } } id: "/c" mode: 493)"},
+       R"(type: CACHE target: "/c" source { text: "/seed" export { export { pattern: "/seed" } } } id: "/c" mode: 493)"},
       // With an owner a cache begins empty.
       {"type=cache,target=/c,from=tools,uid=5", R"(type: CACHE target: "/c" id: "/c" mode: 493 uid: 5)"},
       {"type=tmpfs,target=/t", R"(type: TMPFS target: "/t")"},
