@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
 #include "common/plan/platform.h"
@@ -31,7 +30,6 @@ class Planner {
 
   absl::Status MatchBases();
   absl::Status ChooseEpoch();
-  absl::Status ChooseUncached();
   // The stage as wanted platform `view` sees it; what it needs is planned first.
   absl::StatusOr<const PlannedStage*> PlanStage(size_t view, size_t stage);
   absl::StatusOr<StageState> Begin(size_t view, const Stage& stage, v1::StagePlan& plan);
@@ -52,7 +50,6 @@ class Planner {
   std::map<BaseKey, uint32_t> base_index_;
   std::map<std::pair<size_t, size_t>, PlannedStage> planned_;  // by view and stage
   std::map<std::string, uint32_t> by_content_;
-  std::set<size_t> uncached_;
   v1::BuildPlan plan_;
 };
 
@@ -62,7 +59,6 @@ absl::StatusOr<v1::BuildPlan> Planner::Make() {
   facts_.build_arguments = read_.given;
   RETURN_IF_ERROR(MatchBases());
   RETURN_IF_ERROR(ChooseEpoch());
-  RETURN_IF_ERROR(ChooseUncached());
   for (size_t view = 0; view < read_.views.size(); ++view) {
     // In order of the file, so that what a stage needs is there already and nothing recurses deeply.
     for (const Stage& stage : read_.outline.stages) {
@@ -141,20 +137,6 @@ absl::Status Planner::ChooseEpoch() {
   return absl::OkStatus();
 }
 
-absl::Status Planner::ChooseUncached() {
-  for (const std::string& name : options_.no_cache_stages) {
-    bool found = false;
-    const std::string wanted = absl::AsciiStrToLower(name);
-    for (const Stage& stage : read_.outline.stages) {
-      if (stage.name != wanted && std::to_string(stage.index) != wanted) continue;
-      uncached_.insert(stage.index);
-      found = true;
-    }
-    if (!found) return UnknownStage(read_.outline, "stage", name, " (--no-cache-filter)");
-  }
-  return absl::OkStatus();
-}
-
 // Read() has listed every image that a stage can reach.
 absl::StatusOr<uint32_t> Planner::FindBase(const ImageName& image, const v1::Platform& platform) const {
   const auto found = base_index_.find(KeyOf(image, platform));
@@ -215,7 +197,7 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
   *plan.mutable_platform() = base.platform;
   *plan.mutable_from_range() = RangeOf(read_.outline, *stage.from);
   plan.set_from_text(base.text);
-  plan.set_no_cache(uncached_.contains(index));
+  plan.set_no_cache(read_.uncached.contains(index));
   ASSIGN_OR_RETURN(StageState state, Begin(view, stage, plan));
   StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2, state,
                            [&](const CopyOrigin& origin) { return FindSource(view, origin); });
