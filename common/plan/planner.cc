@@ -87,7 +87,8 @@ absl::Status Planner::MatchBases() {
 
 // A build argument, else an ARG before the first FROM; empty means none.
 std::string EpochArgument(const ReadRecipe& read) {
-  if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end()) return given->second;
+  if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end())
+    return given->second;
   const Variables& globals = read.views.front().globals;
   const auto global = globals.find("SOURCE_DATE_EPOCH");
   return global == globals.end() ? "" : global->second;
@@ -111,8 +112,8 @@ absl::Status BadEpoch(const ReadRecipe& read, const std::string& value) {
   }
   std::vector<std::string> names = read.outline.StageNames(read.outline.stages.size());
   names.push_back("context");
-  return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}", value,
-                                        DidYouMean(value, names)));
+  return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}",
+                                        value, DidYouMean(value, names)));
 }
 
 absl::Status Planner::ChooseEpoch() {
@@ -199,8 +200,8 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
   plan.set_from_text(base.text);
   plan.set_no_cache(read_.uncached.contains(index));
   ASSIGN_OR_RETURN(StageState state, Begin(view, stage, plan));
-  StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2, state,
-                           [&](const CopyOrigin& origin) { return FindSource(view, origin); });
+  StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2,
+                           state, [&](const CopyOrigin& origin) { return FindSource(view, origin); });
   for (const Instruction* instruction : BodyOf(read_.outline, read_.views[view], index)) {
     RETURN_IF_ERROR(evaluator.Evaluate(*instruction));
   }
@@ -263,8 +264,8 @@ void Planner::AddExports(const v1::StagePlan& consumer) {
 
 // Of Docker's own arguments, those that say something to the client or its cache, not to a build here.
 constexpr std::string_view kIgnoredArguments[] = {
-    "BUILDKIT_SYNTAX", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM",
-    "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"};
+    "BUILDKIT_SYNTAX",         "BUILDKIT_SANDBOX_HOSTNAME",  "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"};
 
 void Planner::WarnUnused() {
   std::set<std::string> declared;

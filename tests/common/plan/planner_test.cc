@@ -228,15 +228,17 @@ TEST(PlannerTest, TargetThatIsNoStageListsTheStages) {
 }
 
 TEST(PlannerTest, WhatTheFarmRefusesIsNamedWithPlaceAndReason) {
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --security=insecure x\n"),
-            "Dockerfile:2:5: RUN --security=insecure is refused: steps of this farm never run outside of their "
-            "sandbox; expected --security=sandbox");
+  EXPECT_EQ(
+      ErrorOf("FROM a\nRUN --security=insecure x\n"),
+      "Dockerfile:2:5: RUN --security=insecure is refused: steps of this farm never run outside of their "
+      "sandbox; expected --security=sandbox");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --security=sandbx x\n"),
             "Dockerfile:2:5: RUN --security has the value 'sandbx'; expected sandbox; did you mean sandbox?");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --security=sandbox x\n"), "no error");
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --device=vendor.com/gpu=0 y\n"),
-            "Dockerfile:2:5: RUN --device=vendor.com/gpu=0 is refused: steps see no devices of their host, whose "
-            "results would depend on it; expected RUN without --device");
+  EXPECT_EQ(
+      ErrorOf("FROM a\nRUN --device=vendor.com/gpu=0 y\n"),
+      "Dockerfile:2:5: RUN --device=vendor.com/gpu=0 is refused: steps see no devices of their host, whose "
+      "results would depend on it; expected RUN without --device");
   // Not in a stage that nobody needs.
   EXPECT_EQ(ErrorOf("FROM a AS x\nRUN --security=insecure x\nFROM b\n"), "no error");
 }
@@ -325,7 +327,8 @@ TEST(PlannerTest, KnownBasesAreTheBeginningOfWhatIsFound) {
   EXPECT_EQ((*second)[1].reference, "c");
   EXPECT_EQ((*second)[2].reference, "d");
   EXPECT_EQ((*second)[2].range.first_line(), 2u);
-  EXPECT_EQ(MakePlan(wanted.recipe, wanted.options, known).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(MakePlan(wanted.recipe, wanted.options, known).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(PlannerTest, TriggersAreOnlyInstructionsThatMayBe) {

@@ -34,8 +34,8 @@ absl::StatusOr<v1::BuildPlan> Plan(const std::string& dockerfile,
 
 // The mount of the last stage's last step, on one line.
 std::string MountOf(const std::string& flag, const std::string& before = "") {
-  const auto plan =
-      Plan("FROM scratch AS tools\nRUN t\nFROM scratch\nWORKDIR /w\n" + before + "RUN --mount=" + flag + " x\n");
+  const auto plan = Plan("FROM scratch AS tools\nRUN t\nFROM scratch\nWORKDIR /w\n" + before +
+                         "RUN --mount=" + flag + " x\n");
   if (!plan.ok()) return std::string(plan.status().message());
   const v1::StagePlan& stage = plan->stages(plan->stages_size() - 1);
   const v1::Run& run = stage.steps(stage.steps_size() - 1).run();
@@ -53,7 +53,8 @@ TEST(RunMountTest, KeysAndDefaultsAreTheBuilders) {
       {"target=/t",
        R"(type: BIND target: "/t" read_only: true source { text: "." context_pattern { pattern: "/" } })"},
       // Relative to WORKDIR; without a target that itself.
-      {"target=t", R"(type: BIND target: "/w/t" read_only: true source { text: "." context_pattern { pattern: "/" } })"},
+      {"target=t",
+       R"(type: BIND target: "/w/t" read_only: true source { text: "." context_pattern { pattern: "/" } })"},
       {"type=bind",
        R"(type: BIND target: "/w" read_only: true source { text: "." context_pattern { pattern: "/" } })"},
       {"TYPE=Bind,dst=/t,src=a*b,rw",
@@ -64,9 +65,11 @@ TEST(RunMountTest, KeysAndDefaultsAreTheBuilders) {
        R"(type: BIND target: "/t" read_only: true source { text: "." context_pattern { pattern: "/" } })"},
       {"target=/t,from=tools,source=/bin",
        R"(type: BIND target: "/t" read_only: true source { text: "/bin" export { export { pattern: "/bin" } } })"},
-      {"target=/t,from=0", R"(type: BIND target: "/t" read_only: true source { text: "." export { export { pattern: "/" } } })"},
+      {"target=/t,from=0",
+       R"(type: BIND target: "/t" read_only: true source { text: "." export { export { pattern: "/" } } })"},
       {"target=/t,from=scratch,rw", R"(type: BIND target: "/t")"},
-      {"type=cache,target=/root/.cache/", R"(type: CACHE target: "/root/.cache" id: "/root/.cache" mode: 493)"},
+      {"type=cache,target=/root/.cache/",
+       R"(type: CACHE target: "/root/.cache" id: "/root/.cache" mode: 493)"},
       {"type=cache,target=c", R"(type: CACHE target: "/w/c" id: "c" mode: 493)"},
       {"type=cache,target=/c,id=pip,sharing=LOCKED,mode=0700,uid=1000,gid=100",
        R"(type: CACHE target: "/c" id: "pip" sharing: LOCKED mode: 448 uid: 1000 gid: 100)"},
@@ -78,8 +81,10 @@ TEST(RunMountTest, KeysAndDefaultsAreTheBuilders) {
       {"type=cache,target=/c,from=tools,uid=5", R"(type: CACHE target: "/c" id: "/c" mode: 493 uid: 5)"},
       {"type=tmpfs,target=/t", R"(type: TMPFS target: "/t")"},
       {"type=tmpfs,target=/t,size=64m", R"(type: TMPFS target: "/t" size: 67108864)"},
-      {"type=secret,id=key", R"(type: SECRET target: "/run/secrets/key" read_only: true id: "key" mode: 256)"},
-      {"type=secret,source=a/key", R"(type: SECRET target: "/run/secrets/key" read_only: true id: "a/key" mode: 256)"},
+      {"type=secret,id=key",
+       R"(type: SECRET target: "/run/secrets/key" read_only: true id: "key" mode: 256)"},
+      {"type=secret,source=a/key",
+       R"(type: SECRET target: "/run/secrets/key" read_only: true id: "a/key" mode: 256)"},
       {"type=secret,target=/root/.netrc,required",
        R"(type: SECRET target: "/root/.netrc" read_only: true id: ".netrc" required: true mode: 256)"},
       {"type=secret,id=k,env=TOKEN", R"(type: SECRET read_only: true id: "k" env: "TOKEN" mode: 256)"},
@@ -99,9 +104,10 @@ TEST(RunMountTest, KeysAndDefaultsAreTheBuilders) {
 TEST(RunMountTest, VariablesAreExpandedButInFrom) {
   EXPECT_EQ(MountOf("type=$T,target=${D}/x,id=$T", "ARG T=cache\nENV D=/d\n"),
             R"(type: CACHE target: "/d/x" id: "cache" mode: 493)");
-  EXPECT_EQ(MountOf("target=/t,from=$X", "ARG X=tools\n"),
-            "Dockerfile:6:23: variables are not expanded in from=; expected a stage, a build context or an image "
-            "(define a stage with FROM and an ARG before the first FROM instead)");
+  EXPECT_EQ(
+      MountOf("target=/t,from=$X", "ARG X=tools\n"),
+      "Dockerfile:6:23: variables are not expanded in from=; expected a stage, a build context or an image "
+      "(define a stage with FROM and an ARG before the first FROM instead)");
 }
 
 TEST(RunMountTest, MistakesAreNamedWithPlaceAndExpectation) {
@@ -117,28 +123,36 @@ TEST(RunMountTest, MistakesAreNamedWithPlaceAndExpectation) {
        "Dockerfile:5:5: --mount: sharing does not belong to type=bind; expected it with type=cache"},
       {"target=/t,rw=maybe", "Dockerfile:5:23: --mount: rw has the value 'maybe'; expected true or false"},
       {"target=/t,mode=0700",
-       "Dockerfile:5:5: --mount: mode does not belong to type=bind; expected it with type=cache, type=secret or "
+       "Dockerfile:5:5: --mount: mode does not belong to type=bind; expected it with type=cache, type=secret "
+       "or "
        "type=ssh"},
-      {"type=cache,target=/t,mode=9", "Dockerfile:5:34: --mount: mode has the value '9'; expected an octal mode, such as 0400"},
-      {"type=cache,target=/t,uid=root", "Dockerfile:5:34: --mount: uid has the value 'root'; expected a number"},
+      {"type=cache,target=/t,mode=9",
+       "Dockerfile:5:34: --mount: mode has the value '9'; expected an octal mode, such as 0400"},
+      {"type=cache,target=/t,uid=root",
+       "Dockerfile:5:34: --mount: uid has the value 'root'; expected a number"},
       {"type=cache,target=/t,uid=4294967296",
        "Dockerfile:5:34: --mount: uid has the value '4294967296'; expected a number"},
       {"type=tmpfs,target=/t,size=big",
        "Dockerfile:5:34: --mount: size has the value 'big'; expected a number of bytes, such as 64m or 1g"},
       {"target=/t,size=1",
-       "Dockerfile:5:23: --mount: size does not belong to type=bind; expected it with type=tmpfs (type= comes "
+       "Dockerfile:5:23: --mount: size does not belong to type=bind; expected it with type=tmpfs (type= "
+       "comes "
        "before it)"},
       {"required,type=secret,id=x",
-       "Dockerfile:5:13: --mount: required does not belong to type=bind; expected it with type=secret or type=ssh "
+       "Dockerfile:5:13: --mount: required does not belong to type=bind; expected it with type=secret or "
+       "type=ssh "
        "(type= comes before it)"},
       {"type=cache,target=/t,env=A",
-       "Dockerfile:5:34: --mount: env does not belong to type=cache; expected it with type=secret (type= comes "
+       "Dockerfile:5:34: --mount: env does not belong to type=cache; expected it with type=secret (type= "
+       "comes "
        "before it)"},
       {"type=secret", "Dockerfile:5:5: --mount: the secret has no name; expected id=NAME or target=PATH"},
       {"type=secret,id=a,source=b",
        "Dockerfile:5:5: --mount: the secret has both source and id; expected one of them"},
-      {"type=secret,id=a,from=tools", "Dockerfile:5:5: --mount: a secret has no from; expected only id, target or env"},
-      {"type=ssh,source=x", "Dockerfile:5:5: --mount: an ssh agent has no source; expected id=NAME or nothing"},
+      {"type=secret,id=a,from=tools",
+       "Dockerfile:5:5: --mount: a secret has no from; expected only id, target or env"},
+      {"type=ssh,source=x",
+       "Dockerfile:5:5: --mount: an ssh agent has no source; expected id=NAME or nothing"},
       {"target=/", "Dockerfile:5:5: --mount: the target is '/'; expected a path below it (target=PATH)"},
       {"type=cache,target=/c,source=/x",
        "Dockerfile:5:5: --mount: a cache has a source but no from; expected from=STAGE, or no source"},
@@ -146,7 +160,8 @@ TEST(RunMountTest, MistakesAreNamedWithPlaceAndExpectation) {
        "Dockerfile:5:5: --mount: there is no '/x' in scratch; expected a from= that has it"},
       {"target=/t,from=Tolls",
        "Dockerfile:5:23: 'Tolls' is neither an earlier stage nor an image reference; did you mean tools?"},
-      {"target=/t,from=7", "Dockerfile:5:23: stage 7 is not before this stage; expected a number from 0 to 0"},
+      {"target=/t,from=7",
+       "Dockerfile:5:23: stage 7 is not before this stage; expected a number from 0 to 0"},
       {"", "Dockerfile:5:5: --mount has the value ''; expected KEY=VALUE,KEY=VALUE..."},
   };
   for (const auto& [flag, expected] : cases) EXPECT_EQ(MountOf(flag), expected) << flag;
@@ -170,7 +185,8 @@ TEST(RunMountTest, StagesAndImagesThatOnlyMountsNeedArePlanned) {
 }
 
 TEST(RunMountTest, CacheNamespaceKeepsCachesApart) {
-  const auto plan = Plan("FROM scratch\nRUN --mount=type=cache,target=/c x\n", {{"BUILDKIT_CACHE_MOUNT_NS", "ci"}});
+  const auto plan =
+      Plan("FROM scratch\nRUN --mount=type=cache,target=/c x\n", {{"BUILDKIT_CACHE_MOUNT_NS", "ci"}});
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->stages(0).steps(0).run().mounts(0).id(), "ci//c");
   EXPECT_EQ(plan->warnings_size(), 0);
@@ -184,10 +200,10 @@ TEST(RunMountTest, AgentsWithoutTargetAreNumbered) {
 
 TEST(GoFormatTest, ByteCountsAreReadAsDockerDoes) {
   const std::pair<const char*, std::optional<int64_t>> cases[] = {
-      {"0", 0},       {"32", 32},         {"32b", 32},          {"1k", 1024},     {"1KB", 1024},
-      {"1KiB", 1024}, {"1.5 kb", 1536},   {"64m", 64 << 20},    {"2g", 2LL << 30}, {"1t", 1LL << 40},
-      {"", {}},       {"m", {}},          {"-1", {}},           {"1x", {}},       {"1kbb", {}},
-      {"1bb", {}},    {"9999999999p", {}}, {"1e3", {}}, {" ", {}}};
+      {"0", 0},       {"32", 32},          {"32b", 32},       {"1k", 1024},      {"1KB", 1024},
+      {"1KiB", 1024}, {"1.5 kb", 1536},    {"64m", 64 << 20}, {"2g", 2LL << 30}, {"1t", 1LL << 40},
+      {"", {}},       {"m", {}},           {"-1", {}},        {"1x", {}},        {"1kbb", {}},
+      {"1bb", {}},    {"9999999999p", {}}, {"1e3", {}},       {" ", {}}};
   for (const auto& [text, bytes] : cases) EXPECT_EQ(ParseByteCount(text), bytes) << text;
 }
 

@@ -93,9 +93,12 @@ TEST(RemoteSourceTest, QueriesOfGitReferences) {
   EXPECT_EQ(reference->keep_git_dir, true);
   EXPECT_EQ(reference->checksum, "ab12");
   const std::pair<const char*, const char*> cases[] = {
-      {"https://x.invalid/a.git?brnch=b", "unknown 'brnch' in the query of a git reference; did you mean branch?"},
-      {"https://x.invalid/a.git?tag=", "'tag' in the query of a git reference has no value; expected tag=VALUE"},
-      {"https://x.invalid/a.git?tag=a&tag=b", "'tag' is twice in the query of a git reference; expected it once"},
+      {"https://x.invalid/a.git?brnch=b",
+       "unknown 'brnch' in the query of a git reference; did you mean branch?"},
+      {"https://x.invalid/a.git?tag=",
+       "'tag' in the query of a git reference has no value; expected tag=VALUE"},
+      {"https://x.invalid/a.git?tag=a&tag=b",
+       "'tag' is twice in the query of a git reference; expected it once"},
       {"https://x.invalid/a.git?ref=a#b", "git reference names two references: 'b' and 'a'; expected one"},
       {"https://x.invalid/a.git?tag=a&branch=a",
        "git reference names two references: 'refs/tags/a' and 'refs/heads/a'; expected one"},
@@ -117,9 +120,10 @@ TEST(RemoteSourceTest, FileNamesOfUrls) {
 }
 
 TEST(AddTest, SourcesOfAllKindsMix) {
-  const auto plan = Plan(
-      Recipe("FROM scratch\nARG V=2\nADD --chown=1:2 local.tar https://x.invalid/f-$V.tar.gz https://x.invalid/r.git#v$V:s "
-             "<<note /d/\nline\nnote\n"));
+  const auto plan =
+      Plan(Recipe("FROM scratch\nARG V=2\nADD --chown=1:2 local.tar https://x.invalid/f-$V.tar.gz "
+                  "https://x.invalid/r.git#v$V:s "
+                  "<<note /d/\nline\nnote\n"));
   ASSERT_TRUE(plan.ok()) << plan.status();
   const v1::Copy& copy = plan->stages(0).steps(1).copy();
   ASSERT_EQ(copy.sources_size(), 4);
@@ -136,11 +140,14 @@ TEST(AddTest, SourcesOfAllKindsMix) {
 
 TEST(AddTest, FlagsSayWhatToFetchAndUnpack) {
   const std::string sum(64, 'a');
-  auto plan = Plan(Recipe("FROM scratch\nARG S=" + sum + "\nADD --checksum=sha256:$S --unpack https://x.invalid/f.tar /\n"));
+  auto plan = Plan(Recipe("FROM scratch\nARG S=" + sum +
+                          "\nADD --checksum=sha256:$S --unpack https://x.invalid/f.tar /\n"));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->stages(0).steps(1).copy().sources(0).remote_file().checksum(), "sha256:" + sum);
   EXPECT_TRUE(plan->stages(0).steps(1).copy().sources(0).extract());
-  plan = Plan(Recipe("FROM scratch\nADD --keep-git-dir --checksum=abc123 https://x.invalid/r /r\nADD --unpack=false a.tar /\n"));
+  plan =
+      Plan(Recipe("FROM scratch\nADD --keep-git-dir --checksum=abc123 https://x.invalid/r /r\nADD "
+                  "--unpack=false a.tar /\n"));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_TRUE(plan->stages(0).steps(0).copy().sources(0).remote_git().keep_git_dir());
   EXPECT_EQ(plan->stages(0).steps(0).copy().sources(0).remote_git().checksum(), "abc123");
@@ -150,25 +157,30 @@ TEST(AddTest, FlagsSayWhatToFetchAndUnpack) {
 TEST(AddTest, MistakesAreNamedWithPlaceAndExpectation) {
   EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=sha256:x a b\n"),
             "Dockerfile:2:5: ADD --checksum of the path 'a'; expected a URL or git repository");
-  EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=sha256:x https://x.invalid/f /f\n"),
-            "Dockerfile:2:5: --checksum has the value 'sha256:x'; expected sha256: and 64 hexadecimal digits");
+  EXPECT_EQ(
+      ErrorOf("FROM a\nADD --checksum=sha256:x https://x.invalid/f /f\n"),
+      "Dockerfile:2:5: --checksum has the value 'sha256:x'; expected sha256: and 64 hexadecimal digits");
   EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=sha256:x https://x.invalid/f https://x.invalid/g /f/\n"),
             "Dockerfile:2:5: ADD --checksum has 2 sources; expected one URL or git repository");
-  EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=nope git@x.invalid:r /f\n"),
-            "Dockerfile:2:21: 'nope' is not a git commit; expected its hexadecimal id, or the beginning of it");
+  EXPECT_EQ(
+      ErrorOf("FROM a\nADD --checksum=nope git@x.invalid:r /f\n"),
+      "Dockerfile:2:21: 'nope' is not a git commit; expected its hexadecimal id, or the beginning of it");
   EXPECT_EQ(ErrorOf("FROM a\nADD --keep-git-dir=false https://x.invalid/r.git?keep-git-dir=1 /f\n"),
-            "Dockerfile:2:5: --keep-git-dir says something else than keep-git-dir in the reference; expected one of "
+            "Dockerfile:2:5: --keep-git-dir says something else than keep-git-dir in the reference; expected "
+            "one of "
             "them");
   EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=ab https://x.invalid/r.git?commit=cd /f\n"),
             "Dockerfile:2:19: --checksum is 'ab' and the reference's 'cd'; expected one of them");
-  EXPECT_EQ(ErrorOf("FROM a\nADD ftp://x.invalid/f /f\n"),
-            "Dockerfile:2:5: ADD of 'ftp://x.invalid/f'; expected a path, an http(s) URL or a git repository");
+  EXPECT_EQ(
+      ErrorOf("FROM a\nADD ftp://x.invalid/f /f\n"),
+      "Dockerfile:2:5: ADD of 'ftp://x.invalid/f'; expected a path, an http(s) URL or a git repository");
   EXPECT_EQ(ErrorOf("FROM a\nCOPY https://x.invalid/f /f\n"),
             "Dockerfile:2:6: COPY of the URL 'https://x.invalid/f'; expected a path (ADD takes URLs and git "
             "repositories)");
-  EXPECT_EQ(ErrorOf("FROM a\nCOPY git@x.invalid:r /f\n"),
-            "Dockerfile:2:6: COPY of the git repository 'git@x.invalid:r'; expected a path (ADD takes URLs and git "
-            "repositories)");
+  EXPECT_EQ(
+      ErrorOf("FROM a\nCOPY git@x.invalid:r /f\n"),
+      "Dockerfile:2:6: COPY of the git repository 'git@x.invalid:r'; expected a path (ADD takes URLs and git "
+      "repositories)");
   EXPECT_EQ(ErrorOf("FROM a\nADD --chksum=x https://x.invalid/f /f\n"),
             "Dockerfile:2:5: unknown flag '--chksum' of ADD; did you mean --checksum?");
 }
@@ -193,7 +205,8 @@ TEST(NamedContextTest, TreeAsBaseIsEverythingOfItInAnEmptyRoot) {
 
 TEST(NamedContextTest, NamesComeBeforeStagesAndImages) {
   Wanted wanted = Recipe(
-      "FROM docker.io/library/base:latest AS one\nRUN never\nFROM docker.io/library/base\nCOPY --from=ONE /a /a\n"
+      "FROM docker.io/library/base:latest AS one\nRUN never\nFROM docker.io/library/base\nCOPY --from=ONE /a "
+      "/a\n"
       "COPY --from=base /b /b\nRUN --mount=from=tree,source=s,target=/t x\n");
   AddImage(wanted, "base", "other:2");
   AddTree(wanted, "one");
@@ -269,22 +282,24 @@ TEST(NamedContextTest, ReservedNamesStayAndMistakesAreNamed) {
   EXPECT_EQ(ErrorOf(wanted), "build context 'a:latest' is given twice; expected it once");
   wanted = Recipe("FROM a\nCOPY --from=Asets /x /y\n");
   AddTree(wanted, "assets");
-  EXPECT_EQ(ErrorOf(wanted),
-            "Dockerfile:2:6: 'Asets' is neither an earlier stage nor an image reference; did you mean assets?");
+  EXPECT_EQ(
+      ErrorOf(wanted),
+      "Dockerfile:2:6: 'Asets' is neither an earlier stage nor an image reference; did you mean assets?");
 }
 
 TEST(NamedContextTest, SyntaxCheckKnowsTheirNames) {
   const std::string text = "FROM a\nCOPY --from=later /x /y\nFROM b AS later\n";
-  EXPECT_EQ(CheckSyntax("Dockerfile", text).message(),
-            "Dockerfile:2:6: stage 'later' is defined in line 3, behind this stage; expected an earlier stage");
+  EXPECT_EQ(
+      CheckSyntax("Dockerfile", text).message(),
+      "Dockerfile:2:6: stage 'later' is defined in line 3, behind this stage; expected an earlier stage");
   const std::vector<std::string> names = {"later"};
   EXPECT_TRUE(CheckSyntax("Dockerfile", text, names).ok());
 }
 
 TEST(StepSourcesTest, EdgesAreThoseOfBaseCopiesAndMounts) {
-  const auto plan = Plan(
-      Recipe("FROM scratch AS a\nRUN a\nFROM scratch AS b\nRUN b\nFROM scratch AS c\nRUN c\nFROM a\n"
-             "COPY --from=b /x /x\nRUN --mount=from=c,target=/c --mount=type=cache,from=b,source=/s,target=/k x\n"));
+  const auto plan = Plan(Recipe(
+      "FROM scratch AS a\nRUN a\nFROM scratch AS b\nRUN b\nFROM scratch AS c\nRUN c\nFROM a\n"
+      "COPY --from=b /x /x\nRUN --mount=from=c,target=/c --mount=type=cache,from=b,source=/s,target=/k x\n"));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(NeededStages(plan->stages(3)), (std::set<uint32_t>{0, 1, 2}));
   v1::Step step = plan->stages(3).steps(1);
@@ -312,8 +327,9 @@ TEST(PlanOptionsTest, OptionsOfRunStepsReachEveryRun) {
   ASSERT_TRUE(plan.ok());
   EXPECT_TRUE(plan->stages(1).no_cache());
   wanted.options.no_cache_stages = {"on"};
-  EXPECT_EQ(ErrorOf(wanted),
-            "Dockerfile: stage 'on' (--no-cache-filter) not found; did you mean one?; expected one of: one, 1");
+  EXPECT_EQ(
+      ErrorOf(wanted),
+      "Dockerfile: stage 'on' (--no-cache-filter) not found; did you mean one?; expected one of: one, 1");
 }
 
 TEST(ArgumentTest, EpochIsANumberWhereverItComesFrom) {
@@ -328,11 +344,13 @@ TEST(ArgumentTest, EpochIsANumberWhereverItComesFrom) {
   EXPECT_EQ(plan->epoch(), 9);
   EXPECT_EQ(plan->stages(0).steps(1).run().env(1), "SOURCE_DATE_EPOCH=9");
   EXPECT_EQ(ErrorOf("ARG SOURCE_DATE_EPOCH=context\nFROM scratch\n"),
-            "Dockerfile:1:5: SOURCE_DATE_EPOCH is 'context', but the time of a source is not known where the build is "
+            "Dockerfile:1:5: SOURCE_DATE_EPOCH is 'context', but the time of a source is not known where the "
+            "build is "
             "planned; expected seconds since 1970 (--source-date-epoch=git takes the context's commit time)");
-  EXPECT_EQ(ErrorOf("ARG SOURCE_DATE_EPOCH=contex\nFROM scratch\n"),
-            "Dockerfile:1:5: SOURCE_DATE_EPOCH has the value 'contex'; expected seconds since 1970; did you mean "
-            "context?");
+  EXPECT_EQ(
+      ErrorOf("ARG SOURCE_DATE_EPOCH=contex\nFROM scratch\n"),
+      "Dockerfile:1:5: SOURCE_DATE_EPOCH has the value 'contex'; expected seconds since 1970; did you mean "
+      "context?");
 }
 
 TEST(ArgumentTest, TargetStageIsTheTargetsName) {

@@ -139,7 +139,8 @@ TEST_F(PlanningTest, RemoteFileKeepsItsTimeWhenTimesAreKept) {
 
 TEST_F(PlanningTest, GitRepositoryIsADirectoryWithoutName) {
   remote_.tree = {Tree({"README"}), "abc", false};
-  const auto plan = Plan("FROM scratch\nADD --keep-git-dir --checksum=abc https://x.invalid/r.git#main /src\n");
+  const auto plan =
+      Plan("FROM scratch\nADD --keep-git-dir --checksum=abc https://x.invalid/r.git#main /src\n");
   ASSERT_OK(plan);
   EXPECT_THAT(remote_.calls, ElementsAre("git https://x.invalid/r.git#main abc kept"));
   EXPECT_EQ(plan->remote_sources(0).commit(), "abc");
@@ -160,7 +161,8 @@ TEST_F(PlanningTest, NamedTreesAreBasesSourcesAndMounts) {
   const Digest assets = Tree({"l*", "logo"});
   ToProto(assets, AddContext("assets").mutable_tree());
   const auto plan = Plan(
-      "FROM rootfs\nCOPY --from=assets logo /l\nRUN --mount=from=assets,target=/a --mount=source=app.py,target=/p x\n"
+      "FROM rootfs\nCOPY --from=assets logo /l\nRUN --mount=from=assets,target=/a "
+      "--mount=source=app.py,target=/p x\n"
       "RUN --mount=from=assets,source=l*,target=/p x\n");
   ASSERT_OK(plan);
   const v1::StagePlan& stage = plan->stages(0);
@@ -180,7 +182,8 @@ TEST_F(PlanningTest, MissingSourcesNameTheirContextAndTheRuleThatHidesThem) {
   assets.set_ignore_file("# none\n*.png\n");
   assets.set_ignore_file_name("../assets/.dockerignore");
   EXPECT_EQ(ErrorOf("FROM scratch\nCOPY --from=assets a.png /l\n"),
-            "Dockerfile:2:1: COPY: 'a.png' is not in the context (build context assets: ../assets); it is hidden by "
+            "Dockerfile:2:1: COPY: 'a.png' is not in the context (build context assets: ../assets); it is "
+            "hidden by "
             "../assets/.dockerignore:2: '*.png'");
   EXPECT_THAT(ErrorOf("FROM scratch\nRUN --mount=source=nope,target=/n x\n"),
               HasSubstr("Dockerfile:2:1: RUN --mount: 'nope' is not in the context"));
