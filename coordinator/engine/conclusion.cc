@@ -40,8 +40,7 @@ absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, con
   std::vector<v1::Witness> witnesses = {WitnessOf(fact)};
   const bool by_worker = input.options.allow_same_host();
   std::set<std::string> seen = {by_worker ? fact.worker : fact.host_id};
-  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions,
-                   records.Witnesses(fact.key, step.since));
+  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records.Witnesses(fact.key, step.since));
   for (const storage::Execution& execution : executions) {
     if (witnesses.size() >= input.options.verify()) break;
     if (input.options.forbid_emulation() && execution.emulated) continue;

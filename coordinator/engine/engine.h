@@ -185,9 +185,7 @@ class Engine {
     // Only executions begun then or later count (--no-cache).
     int64_t since = 0;
     // The same for one stage (--no-cache-filter).
-    int64_t SinceOf(int stage) const {
-      return state.plan().stages(stage).no_cache() ? submitted_at : since;
-    }
+    int64_t SinceOf(int stage) const { return state.plan().stages(stage).no_cache() ? submitted_at : since; }
     // Jobs on the way; the build does not end before they do.
     int jobs = 0;
     bool concluding = false;
