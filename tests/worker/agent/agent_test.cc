@@ -64,7 +64,7 @@ class AgentTest : public testing::Test {
     info.set_slots(1);
     board_ = std::make_unique<LeaseBoard>(
         info,
-        [this](const v1::Task& task, ExecutionObserver& observer, const std::stop_token& stop) {
+        [this](const v1::Task& task, const TaskContext&, ExecutionObserver& observer, const std::stop_token& stop) {
           return execute_(task, observer, stop);
         },
         *spool_);
