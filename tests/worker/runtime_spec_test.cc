@@ -68,7 +68,8 @@ TEST_F(RuntimeSpecTest, MountAtThePlaceOfTheRuntimesReplacesIt) {
   run_.set_shm_size(1 << 20);
   const auto at = [&](const std::string& destination) {
     std::vector<std::string> found;
-    for (const Json& mount : Make()["mounts"]) {
+    const Json spec = Make();
+    for (const Json& mount : spec["mounts"]) {
       if (mount["destination"] == destination) found.push_back(WriteJson(mount));
     }
     return found;
