@@ -41,7 +41,8 @@ absl::StatusOr<std::unique_ptr<SshRelay>> SshRelay::Create(
     std::function<void(const std::string&)> on_problem) {
   std::unique_ptr<SshRelay> relay(
       new SshRelay(lease, std::move(ssh_id), forwarder, std::move(on_problem)));
-  // Through a descriptor of its folder: the name of a socket has at most 107 bytes, a data folder may have more.
+  // Through a descriptor of its folder: the name of a socket has at most 107 bytes, a data folder may have
+  // more.
   const size_t slash = path.rfind('/');
   ASSIGN_OR_RETURN(const UniqueFd folder, OpenFile(path.substr(0, slash), O_PATH | O_DIRECTORY));
   const std::string name = fmt::format("/proc/self/fd/{}/{}", folder.get(), path.substr(slash + 1));

@@ -78,7 +78,8 @@ class LeaseBoardTest : public testing::Test {
     info.set_name("w1");
     info.set_slots(2);
     if (!execute) {
-      execute = [this](const v1::Task& task, const TaskContext&, ExecutionObserver& observer, const std::stop_token& stop) {
+      execute = [this](const v1::Task& task, const TaskContext&, ExecutionObserver& observer,
+          const std::stop_token& stop) {
         return gate_.Execute(task, observer, stop);
       };
     }

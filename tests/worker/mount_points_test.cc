@@ -75,8 +75,10 @@ TEST_F(MountPointsTest, LoopsAndWrongKindsAreNamed) {
   std::filesystem::create_symlink("a", root() + "/etc/b");
   EXPECT_TRUE(absl::IsFailedPrecondition(points_->Add("/etc/a", false).status()));
   ASSERT_OK(WriteFileAtomic(root() + "/proc", ""));
-  EXPECT_EQ(points_->Add("/proc", true).status().message(), "mount point /proc: /proc is not a folder in the image");
-  EXPECT_EQ(points_->Add("/etc", false).status().message(), "mount point /etc: /etc is a folder in the image");
+  EXPECT_EQ(points_->Add("/proc", true).status().message(),
+      "mount point /proc: /proc is not a folder in the image");
+  EXPECT_EQ(points_->Add("/etc", false).status().message(),
+      "mount point /etc: /etc is a folder in the image");
 }
 
 }  // namespace

@@ -114,7 +114,8 @@ class AgentTest : public testing::Test {
 
   std::optional<TemporaryFolder> folder_;
   std::optional<Spool> spool_;
-  LeaseBoard::Execute execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&, const std::stop_token&) {
+  LeaseBoard::Execute execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&,
+      const std::stop_token&) {
     v1::TaskResult result;
     result.set_outcome(v1::TASK_OUTCOME_SUCCEEDED);
     return result;

@@ -76,7 +76,8 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     folder_.emplace(std::move(*folder));
     chmod(folder_->path().c_str(), 0755);
     blobs_ = MakeMemoryBlobStore();
-    auto sandbox = OciSandbox::Create({.runtime = GetParam(), .folder = folder_->Path("sandbox"), .host_settings = {}});
+    auto sandbox = OciSandbox::Create({.runtime = GetParam(), .folder = folder_->Path("sandbox"),
+        .host_settings = {}});
     if (absl::IsFailedPrecondition(sandbox.status())) GTEST_SKIP() << sandbox.status();
     ASSERT_OK(sandbox);
     sandbox_ = std::move(*sandbox);
@@ -104,7 +105,8 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     auto snapshot = snapshotter_->Prepare({});
     ASSERT_OK(snapshot);
     const std::string root = (*snapshot)->root();
-    ASSERT_OK(MakeHostRoot(root, {"sh", "cat", "ls", "id", "env", "sleep", "stat", "touch", "mkdir", "mount", "df",
+    ASSERT_OK(MakeHostRoot(root, {"sh", "cat", "ls", "id", "env", "sleep", "stat", "touch", "mkdir", "mount",
+        "df",
                                   "rm", "base64", "cp", "chmod", "ln"}));
     ASSERT_OK(MakeFolders(root + "/existing", 0750));
     chmod(std::string(root + "/existing").c_str(), 0750);
@@ -367,7 +369,8 @@ TEST_P(StepMountsTest, NewCacheBeginsWithItsSource) {
 }
 
 // Two steps at the same time, each waiting up to 5 s for the other's file in the cache.
-std::pair<Executed, Executed> Meet(const std::function<Executed(const std::string&, const std::string&)>& run) {
+std::pair<Executed, Executed> Meet(const std::function<Executed(const std::string&,
+    const std::string&)>& run) {
   std::pair<Executed, Executed> both;
   {
     const std::jthread one([&] { both.first = run("one", "two"); });
@@ -428,7 +431,8 @@ TEST_P(StepMountsTest, SecretIsAFileAndAVariableAndNowhereElse) {
   other.set_uid(5);
   other.set_gid(6);
   AddSecret(step, "").set_env("TOKEN");
-  // While it runs: what lies in the worker's folder is on the disk but for the sandbox's tmpfs and the step's own.
+  // While it runs: what lies in the worker's folder is on the disk but for the sandbox's tmpfs and the step's
+  // own.
   std::vector<std::string> found;
   bool dumpable = true;
   Executed executed;
@@ -450,7 +454,8 @@ TEST_P(StepMountsTest, SecretIsAFileAndAVariableAndNowhereElse) {
   }
   EXPECT_FALSE(dumpable);
   for (const std::string& path : found) {
-    EXPECT_TRUE(path.starts_with(folder_->Path("sandbox/")) || path.starts_with(folder_->Path("mounts/work/")))
+    EXPECT_TRUE(path.starts_with(folder_->Path("sandbox/")) ||
+        path.starts_with(folder_->Path("mounts/work/")))
         << path;
   }
   EXPECT_THAT(found, Not(IsEmpty()));
