@@ -273,6 +273,10 @@ absl::StatusOr<int64_t> BuildCommand::Submit() {
     last = response.status();
     if (!absl::IsUnavailable(last)) break;
   }
+  if (absl::IsFailedPrecondition(last) && !flags_.retried.empty()) {
+    return WithHint(last, "what the build was made from is not complete on the farm any more; `crossmill build CONTEXT` "
+                          "sends it again");
+  }
   // The recipe's fault, not the command line's.
   if (absl::IsInvalidArgument(last) || absl::IsNotFound(last)) return WithExit(last, kExitBuildFailed);
   return last;
