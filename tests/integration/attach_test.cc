@@ -11,7 +11,6 @@
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
 #include "common/rpc/status_proto.h"
-#include "coordinator/storage/record_store.h"
 #include "tests/integration/test_farm.h"
 
 namespace crossmill {
@@ -63,24 +62,13 @@ class AttachTest : public FarmTest {
     env_.variables["PATH"] = "/usr/bin:/bin";
   }
 
-  // A build whose step mounts the agent `id`: planned, and the coordinator was restarted since.
+  // A build whose step mounts the agent `id`.
   int64_t BuildThatMounts(const std::string& id) {
-    v1::BuildSubmission submission = Submission("FROM scratch\nRUN write one\n");
+    v1::BuildSubmission submission =
+        Submission("FROM scratch\nRUN --mount=type=ssh,id=" + id + ",required=true write one\n");
     submission.mutable_options()->add_ssh_ids(id);
-    const int64_t build = Submit(submission);
-    EXPECT_TRUE(StepBecomes(build, 0, 0, v1::STEP_WAITING));
-    StopServer();
-    {
-      auto records = storage::RecordStore::Open(options_.data_folder + "/record.db");
-      v1::BuildPlan plan = (*records)->LoadPlan(build).value();
-      v1::RunMount& mount = *plan.mutable_stages(0)->mutable_steps(0)->mutable_run()->add_mounts();
-      mount.set_type(v1::RunMount::SSH);
-      mount.set_id(id);
-      EXPECT_OK((*records)->SavePlan(build, plan));
-    }
-    StartServer();
     farm_.builds = v1::Builds::NewStub(channel_);
-    return build;
+    return Submit(submission);
   }
 
   void Attach(int64_t build) {
@@ -195,7 +183,6 @@ TEST_F(AttachTest, ClientComesBackAfterARestart) {
   const int64_t build = BuildThatMounts("default");
   Attach(build);
   StopServer();
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
   StartServer();
   RawWorker worker(TcpChannel("worker"), "raw");
   worker.SendState({});

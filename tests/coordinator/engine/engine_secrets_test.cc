@@ -47,10 +47,14 @@ class EngineSecretsTest : public ::testing::Test {
     records_.reset();
   }
 
+  // Its step mounts all of them.
   v1::BuildSubmission Submission(const std::vector<std::string>& secret_ids,
                                  const std::vector<std::string>& ssh_ids = {}) {
     v1::BuildSubmission submission;
-    submission.mutable_recipe()->set_dockerfile("FROM scratch\nRUN one\n");
+    std::string mounts;
+    for (const std::string& id : secret_ids) mounts += " --mount=type=secret,id=" + id;
+    for (const std::string& id : ssh_ids) mounts += " --mount=type=ssh,id=" + id;
+    submission.mutable_recipe()->set_dockerfile("FROM scratch\nRUN" + mounts + " one\n");
     submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
     reapi::Directory root;
     root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
@@ -64,29 +68,17 @@ class EngineSecretsTest : public ::testing::Test {
     return submission;
   }
 
-  // A build that is planned and whose step mounts every id of its options; the coordinator was restarted since.
-  int64_t RestoredBuild(const v1::BuildSubmission& submission, const std::vector<v1::Secret>& secrets) {
+  int64_t Submit(const v1::BuildSubmission& submission, const std::vector<v1::Secret>& secrets) {
     auto submitted = engine_->Submit(submission, "", secrets);
     EXPECT_OK(submitted);
-    const int64_t id = submitted->build;
+    return submitted.ok() ? submitted->build : 0;
+  }
+
+  // Submitted and planned; the coordinator was restarted since.
+  int64_t RestoredBuild(const v1::BuildSubmission& submission, const std::vector<v1::Secret>& secrets) {
+    const int64_t id = Submit(submission, secrets);
     EXPECT_TRUE(Eventually([&] { return engine_->Get(id)->status() == v1::RUNNING; }));
     Stop();
-    {
-      auto records = storage::RecordStore::Open(folder_.Path("record.db"));
-      v1::BuildPlan plan = (*records)->LoadPlan(id).value();
-      v1::Run& run = *plan.mutable_stages(0)->mutable_steps(0)->mutable_run();
-      for (const std::string& secret : submission.options().secret_ids()) {
-        v1::RunMount& mount = *run.add_mounts();
-        mount.set_type(v1::RunMount::SECRET);
-        mount.set_id(secret);
-      }
-      for (const std::string& agent : submission.options().ssh_ids()) {
-        v1::RunMount& mount = *run.add_mounts();
-        mount.set_type(v1::RunMount::SSH);
-        mount.set_id(agent);
-      }
-      EXPECT_OK((*records)->SavePlan(id, plan));
-    }
     Start();
     return id;
   }
@@ -162,12 +154,9 @@ TEST_F(EngineSecretsTest, TaskIsHeldUntilItsAgentIsThere) {
 }
 
 TEST_F(EngineSecretsTest, BuildsWithOtherValuesDoNotShareAnExecution) {
-  const int64_t first = RestoredBuild(Submission({"token"}), {Secret("token", "one")});
-  const int64_t second = RestoredBuild(Submission({"token"}), {Secret("token", "two")});
-  const int64_t third = RestoredBuild(Submission({"token"}), {Secret("token", "one")});
-  ASSERT_OK(engine_->Attach(first, {Secret("token", "one")}, {}));
-  ASSERT_OK(engine_->Attach(second, {Secret("token", "two")}, {}));
-  ASSERT_OK(engine_->Attach(third, {Secret("token", "one")}, {}));
+  Submit(Submission({"token"}), {Secret("token", "one")});
+  Submit(Submission({"token"}), {Secret("token", "two")});
+  Submit(Submission({"token"}), {Secret("token", "one")});
   auto worker = NewWorker("w1");
   std::map<std::string, int> given;
   for (int i = 0; i < 2; ++i) {
@@ -177,6 +166,31 @@ TEST_F(EngineSecretsTest, BuildsWithOtherValuesDoNotShareAnExecution) {
   }
   EXPECT_EQ(given["one"], 1);
   EXPECT_EQ(given["two"], 1);
+}
+
+TEST_F(EngineSecretsTest, WhoJoinedGoesOnWithItsOwnValuesWhenTheFirstLeaves) {
+  const int64_t first = Submit(Submission({"token"}), {Secret("token", "same")});
+  EXPECT_TRUE(Eventually([&] { return engine_->Get(first)->status() == v1::RUNNING; }));
+  const int64_t second = Submit(Submission({"token"}), {Secret("token", "same")});
+  EXPECT_TRUE(Eventually([&] { return engine_->Get(second)->status() == v1::RUNNING; }));
+  ASSERT_OK(engine_->Cancel(first, false));
+  auto worker = NewWorker("w1");
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  ASSERT_EQ(worker->SecretsOf(*lease).size(), 1u);
+  worker->FinishStep(*lease, 0);
+  worker->FinishTask(*lease);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
+  EXPECT_EQ(engine_->Get(first)->status(), v1::CANCELLED);
+}
+
+TEST_F(EngineSecretsTest, RequiredSecretThatWasNotGivenIsNamedWithItsLine) {
+  v1::BuildSubmission submission = Submission({});
+  submission.mutable_recipe()->set_dockerfile("FROM scratch\n\nRUN --mount=type=secret,id=token,required one\n");
+  const v1::BuildView view = WaitForEnd(Submit(submission, {}));
+  EXPECT_EQ(view.status(), v1::FAILED);
+  EXPECT_THAT(view.message(), HasSubstr("Dockerfile:3"));
+  EXPECT_THAT(view.message(), HasSubstr("--secret id=token"));
 }
 
 TEST_F(EngineSecretsTest, ValuesAreInNothingThatIsRecorded) {
