@@ -79,9 +79,11 @@ absl::StatusOr<SecretSource> ParseSecret(std::string_view text, Environment& env
     }
   }
   if (source.id.empty()) return BadSecret(text, "the id is missing");
-  if (!source.file.empty() && !source.variable.empty()) return BadSecret(text, "both a file and a variable are named");
+  if (!source.file.empty() && !source.variable.empty())
+    return BadSecret(text, "both a file and a variable are named");
   if (type == "env" && !source.file.empty()) std::swap(source.file, source.variable);
-  if (type == "file" && !source.variable.empty()) return BadSecret(text, "type=file, but a variable is named");
+  if (type == "file" && !source.variable.empty())
+    return BadSecret(text, "type=file, but a variable is named");
   if (source.file.empty() && source.variable.empty()) {
     const bool variable = type == "env" || (type.empty() && env.Variable(source.id).has_value());
     (variable ? source.variable : source.file) = source.id;
@@ -117,8 +119,8 @@ absl::StatusOr<std::vector<v1::Secret>> ReadSecrets(const std::vector<std::strin
     secret.set_id(source.id);
     ASSIGN_OR_RETURN(*secret.mutable_value(), ReadSecret(source, env));
     if (secret.value().size() > kMaxSecretBytes) {
-      return absl::InvalidArgumentError(fmt::format("--secret id={}: more than {} KiB", source.id,
-                                                    kMaxSecretBytes >> 10));
+      return absl::InvalidArgumentError(
+          fmt::format("--secret id={}: more than {} KiB", source.id, kMaxSecretBytes >> 10));
     }
   }
   return secrets;
@@ -145,10 +147,10 @@ class LocalAgents::OwnAgent {
     if (!added.ok() || added->exit_code != 0) {
       std::string problem = added.ok() ? added->stderr_text : std::string(Sv(added.status().message()));
       while (!problem.empty() && problem.back() == '\n') problem.pop_back();
-      return absl::InvalidArgumentError(
-          fmt::format("--ssh {}: cannot load the key: {}; a key with a passphrase has to be in an agent (ssh-add), "
-                      "which --ssh {} then uses",
-                      source.id, problem, source.id));
+      return absl::InvalidArgumentError(fmt::format(
+          "--ssh {}: cannot load the key: {}; a key with a passphrase has to be in an agent (ssh-add), "
+          "which --ssh {} then uses",
+          source.id, problem, source.id));
     }
     return agent;
   }
@@ -165,7 +167,8 @@ class LocalAgents::OwnAgent {
     options.stop = stop;
     const auto result = RunProcess(options);
     MutexLock lock(mutex_);
-    problem_ = result.ok() ? "ssh-agent ended: " + result->stderr_text : std::string(Sv(result.status().message()));
+    problem_ =
+        result.ok() ? "ssh-agent ended: " + result->stderr_text : std::string(Sv(result.status().message()));
   }
 
   absl::Status AwaitSocket() {
@@ -204,10 +207,10 @@ absl::StatusOr<std::unique_ptr<LocalAgents>> LocalAgents::Start(const std::vecto
     if (source.paths.empty()) {
       const std::string socket = env.VariableOr("SSH_AUTH_SOCK");
       if (socket.empty()) {
-        return absl::InvalidArgumentError(
-            fmt::format("--ssh {0}: SSH_AUTH_SOCK is not set; start an agent (eval $(ssh-agent); ssh-add) or name a "
-                        "key file: --ssh {0}=FILE",
-                        source.id));
+        return absl::InvalidArgumentError(fmt::format(
+            "--ssh {0}: SSH_AUTH_SOCK is not set; start an agent (eval $(ssh-agent); ssh-add) or name a "
+            "key file: --ssh {0}=FILE",
+            source.id));
       }
       source.paths.push_back(socket);
       if (!IsSocket(socket)) {

@@ -159,7 +159,8 @@ TEST(BuildFlagsTest, Ulimits) {
   EXPECT_EQ(ParseUlimit("nofile=1024")->hard(), 1024);
   EXPECT_EQ(ParseUlimit("core=-1")->soft(), -1);
   EXPECT_EQ(ParseUlimit("core=5:-1")->soft(), 5);
-  for (const char* bad : {"", "nofile", "files=1", "nofile=", "nofile=2:1", "nofile=-1:5", "nofile=1:2:3", "nofile=-2"}) {
+  for (const char* bad :
+       {"", "nofile", "files=1", "nofile=", "nofile=2:1", "nofile=-1:5", "nofile=1:2:3", "nofile=-2"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseUlimit(bad).status())) << bad;
   }
 }

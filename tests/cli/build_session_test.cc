@@ -25,11 +25,12 @@ TEST_F(BuildSessionTest, FormsOfASecret) {
   struct Case {
     std::string text, id, file, variable;
   };
-  for (const Case& c : {Case{"id=a,src=f", "a", "f", ""}, Case{"id=a,source=f", "a", "f", ""},
-                        Case{"id=a,env=E", "a", "", "E"}, Case{"type=env,id=a,src=E", "a", "", "E"},
-                        Case{"type=file,id=a,src=f", "a", "f", ""}, Case{"id=TOKEN", "TOKEN", "", "TOKEN"},
-                        Case{"id=nothing", "nothing", "nothing", ""}, Case{"id=TOKEN,type=file", "TOKEN", "TOKEN", ""},
-                        Case{"id=unset,type=env", "unset", "", "unset"}}) {
+  for (const Case& c :
+       {Case{"id=a,src=f", "a", "f", ""}, Case{"id=a,source=f", "a", "f", ""},
+        Case{"id=a,env=E", "a", "", "E"}, Case{"type=env,id=a,src=E", "a", "", "E"},
+        Case{"type=file,id=a,src=f", "a", "f", ""}, Case{"id=TOKEN", "TOKEN", "", "TOKEN"},
+        Case{"id=nothing", "nothing", "nothing", ""}, Case{"id=TOKEN,type=file", "TOKEN", "TOKEN", ""},
+        Case{"id=unset,type=env", "unset", "", "unset"}}) {
     const auto source = ParseSecret(c.text, env_);
     ASSERT_OK(source) << c.text;
     EXPECT_EQ(source->id, c.id) << c.text;
@@ -39,8 +40,8 @@ TEST_F(BuildSessionTest, FormsOfASecret) {
 }
 
 TEST_F(BuildSessionTest, WrongSecretsAreExplained) {
-  for (const char* bad : {"", "token", "src=f", "id=,src=f", "id=a,src=f,env=E", "id=a,type=vault", "id=a,x=1",
-                          "id=a,type=file,env=E"}) {
+  for (const char* bad : {"", "token", "src=f", "id=,src=f", "id=a,src=f,env=E", "id=a,type=vault",
+                          "id=a,x=1", "id=a,type=file,env=E"}) {
     const absl::Status status = ParseSecret(bad, env_).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << bad;
     EXPECT_THAT(std::string(Sv(status.message())), HasSubstr("id=ID,src=FILE")) << bad;
@@ -74,7 +75,8 @@ TEST_F(BuildSessionTest, AgentThatIsNotThereIsExplained) {
   const absl::Status none = LocalAgents::Start({"default"}, env_).status();
   EXPECT_THAT(std::string(Sv(none.message())), HasSubstr("SSH_AUTH_SOCK is not set"));
   env_.variables["SSH_AUTH_SOCK"] = folder_.Path("nothing");
-  EXPECT_THAT(std::string(Sv(LocalAgents::Start({"default"}, env_).status().message())), HasSubstr("not a socket"));
+  EXPECT_THAT(std::string(Sv(LocalAgents::Start({"default"}, env_).status().message())),
+              HasSubstr("not a socket"));
   EXPECT_THAT(std::string(Sv(LocalAgents::Start({"a=" + folder_.Path("no-key")}, env_).status().message())),
               HasSubstr("no file"));
 }

@@ -20,7 +20,8 @@ v1::Secret Secret(const std::string& id, const std::string& value) {
   return secret;
 }
 
-v1::BuildOptions Options(const std::vector<std::string>& secrets, const std::vector<std::string>& agents = {}) {
+v1::BuildOptions Options(const std::vector<std::string>& secrets,
+                         const std::vector<std::string>& agents = {}) {
   v1::BuildOptions options;
   for (const std::string& id : secrets) options.add_secret_ids(id);
   for (const std::string& id : agents) options.add_ssh_ids(id);
@@ -59,7 +60,8 @@ TEST(BuildSecretsTest, SubmissionGivesExactlyWhatItsOptionsName) {
   EXPECT_FALSE(CheckSecrets(Options({}), {Secret("a", "x")}).ok());
   EXPECT_FALSE(CheckSecrets(Options({"a"}), {Secret("a", "x"), Secret("a", "y")}).ok());
   EXPECT_FALSE(CheckSecrets(Options({""}), {Secret("", "x")}).ok());
-  const absl::Status large = CheckSecrets(Options({"a"}), {Secret("a", std::string(kMaxSecretBytes + 1, 'x'))});
+  const absl::Status large =
+      CheckSecrets(Options({"a"}), {Secret("a", std::string(kMaxSecretBytes + 1, 'x'))});
   EXPECT_TRUE(absl::IsInvalidArgument(large));
   EXPECT_THAT(std::string(Sv(large.message())), Not(HasSubstr("xxx")));
 }
@@ -99,7 +101,8 @@ TEST(ClientMountsTest, RequiredOneThatIsMissingIsNamedWithItsLine) {
   v1::BuildPlan plan = PlanWith(v1::RunMount::SECRET, "token", true);
   absl::Status missing = LeaveOutMissing(Options({}), &plan);
   EXPECT_TRUE(absl::IsInvalidArgument(missing));
-  EXPECT_THAT(std::string(Sv(missing.message())), HasSubstr("Dockerfile:3: RUN --mount=type=secret,id=token"));
+  EXPECT_THAT(std::string(Sv(missing.message())),
+              HasSubstr("Dockerfile:3: RUN --mount=type=secret,id=token"));
   EXPECT_THAT(std::string(Sv(missing.message())), HasSubstr("--secret id=token,src=FILE"));
   plan = PlanWith(v1::RunMount::SSH, "default", true);
   missing = LeaveOutMissing(Options({"default"}), &plan);

@@ -35,8 +35,8 @@ class EngineSecretsTest : public ::testing::Test {
     records_ = *std::move(records);
     logs_ = std::make_unique<storage::LogStore>(folder_.Path("logs"));
     images_ = std::make_unique<ImageFixture>(*blobs_, *records_);
-    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(), clock_,
-                                       EngineOptions());
+    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(),
+                                       clock_, EngineOptions());
     ASSERT_OK(engine_->Start());
   }
   void Stop() {
@@ -186,7 +186,8 @@ TEST_F(EngineSecretsTest, WhoJoinedGoesOnWithItsOwnValuesWhenTheFirstLeaves) {
 
 TEST_F(EngineSecretsTest, RequiredSecretThatWasNotGivenIsNamedWithItsLine) {
   v1::BuildSubmission submission = Submission({});
-  submission.mutable_recipe()->set_dockerfile("FROM scratch\n\nRUN --mount=type=secret,id=token,required one\n");
+  submission.mutable_recipe()->set_dockerfile(
+      "FROM scratch\n\nRUN --mount=type=secret,id=token,required one\n");
   const v1::BuildView view = WaitForEnd(Submit(submission, {}));
   EXPECT_EQ(view.status(), v1::FAILED);
   EXPECT_THAT(view.message(), HasSubstr("Dockerfile:3"));
