@@ -31,7 +31,9 @@ void AgentChannel::SendEnd() {
 
 std::optional<v1::ForwardFrame> AgentChannel::Receive(std::chrono::milliseconds patience, bool* over) {
   MutexLock lock(client_->mutex_);
-  if (to_worker_.empty() && !agent_ended_ && !closed_) client_->changed_.WaitFor(client_->mutex_, patience);
+  if (to_worker_.empty() && (!agent_ended_ || end_received_) && !closed_) {
+    client_->changed_.WaitFor(client_->mutex_, patience);
+  }
   *over = false;
   v1::ForwardFrame frame;
   if (!to_worker_.empty()) {

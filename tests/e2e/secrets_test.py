@@ -72,6 +72,11 @@ class SecretsTest(FarmTestCase):
         self.assertEqual(client.returncode, code, f"{stdout[-3000:]}\n{stderr[-3000:]}\n{self.farm.logs()}")
         return stdout + stderr
 
+    def busy(self):
+        """The name of a worker that runs something."""
+        workers = json.loads(self.farm.cli("worker", "ls", "--json").stdout)
+        return next((worker["name"] for worker in workers if worker["slots_used"]), None)
+
     # ---- the search ----
 
     def assert_in_nothing(self, what, data, forbidden=None):
@@ -179,6 +184,25 @@ class SecretsTest(FarmTestCase):
         self.finish(client, 0)
         self.search_everything()
 
+    def test_nor_one_that_loses_coordinator_and_worker_and_is_given_its_secrets_again(self):
+        self.dockerfile(f"""
+            FROM tiny
+            RUN --mount=type=secret,id=token sleep 4; test "$(wc -c < /run/secrets/token)" = {len(TOKEN)}; \\
+                echo {time.monotonic_ns()}
+            """)
+        client = self.start()
+        self.addCleanup(client.kill)
+        wait_for(self.busy, "the start of the step")
+        time.sleep(1)
+        victim = self.busy()
+        self.farm.kill_worker(victim)
+        self.farm.kill_coordinator()
+        self.farm.start_coordinator()
+        self.finish(client, 0)
+        self.farm.start_worker(victim)
+        self.farm.wait_for_workers(2)
+        self.search_everything()
+
     def test_daemons_write_no_core_files(self):
         limits = read(f"/proc/{self.farm.coordinator.pid}/limits").decode()
         self.assertRegex(limits, r"Max core file size\s+0\s+0")
@@ -208,13 +232,9 @@ class SecretsTest(FarmTestCase):
             """)
         client = self.start()
         self.addCleanup(client.kill)
-
-        def busy():
-            workers = json.loads(self.farm.cli("worker", "ls", "--json").stdout)
-            return next((worker["name"] for worker in workers if worker["slots_used"]), None)
-        wait_for(busy, "the start of the step")
+        wait_for(self.busy, "the start of the step")
         time.sleep(1)
-        victim = busy()
+        victim = self.busy()
         self.farm.kill_worker(victim)
         self.search_files()
         self.finish(client, 0)

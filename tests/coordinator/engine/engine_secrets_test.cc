@@ -206,7 +206,8 @@ TEST_F(EngineSecretsTest, ValuesAreInNothingThatIsRecorded) {
   Stop();
   for (const char* name : {"record.db", "record.db-wal"}) {
     const auto bytes = ReadFile(folder_.Path(name), 1 << 30);
-    if (bytes.ok()) EXPECT_EQ(bytes->find(value), std::string::npos) << name;
+    if (!bytes.ok()) continue;
+    EXPECT_EQ(bytes->find(value), std::string::npos) << name;
   }
 }
 
