@@ -80,6 +80,8 @@ class EngineSecretsTest : public ::testing::Test {
     EXPECT_TRUE(Eventually([&] { return engine_->Get(id)->status() == v1::RUNNING; }));
     Stop();
     Start();
+    // Answered after the builds were taken up.
+    EXPECT_OK(engine_->Get(id));
     return id;
   }
 
