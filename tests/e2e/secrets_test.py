@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 import time
 
-from farm import FarmTestCase, main, wait_for
+from farm import FarmTestCase, main, require_program, wait_for
 
 # As people write them: short enough for one line of base64, and one of several lines.
 TOKEN = "crossmill-planted-token-8Zr4Qw7yT1"
@@ -135,6 +135,16 @@ class SecretsTest(FarmTestCase):
 
     # ---- tests ----
 
+    def test_the_search_finds_what_is_there(self):
+        for content in (TOKEN.encode(), gzip.compress(KEY.encode()), base64.b64encode(TOKEN.encode())):
+            planted = self.farm.data / "planted"
+            planted.write_bytes(b"before" + content if content.startswith(b"cross") else content)
+            try:
+                with self.assertRaisesRegex(AssertionError, "planted"):
+                    self.search_files()
+            finally:
+                planted.unlink()
+
     def test_a_build_that_shows_its_secrets_in_every_way_leaks_none(self):
         self.dockerfile("""
             FROM tiny
@@ -248,24 +258,59 @@ class SshTest(FarmTestCase):
 
     def setUp(self):
         super().setUp()
+        require_program("ssh-keygen", "ssh-agent", "ssh-add", "ldd")
         self.folder = pathlib.Path(str(self.context) + "-ssh")
         self.folder.mkdir(mode=0o700)
         self.addCleanup(shutil.rmtree, self.folder)
+        # Also a client that is killed leaves nothing elsewhere.
+        environment = self.farm.environment()
+        self.farm.environment = lambda: {**environment, "TMPDIR": str(self.folder)}
+        self.addCleanup(lambda: self.farm.__dict__.pop("environment"))
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "planted-key", "-f", self.folder / "id"],
                        check=True)
 
+    def add_ssh_add(self):
+        """The host's ssh-add with its libraries, for the tiny base has none."""
+        program = shutil.which("ssh-add")
+        listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        for path in [program, *re.findall(r"(/\S+) \(0x", listed)]:
+            copy = self.context / "ssh" / path.lstrip("/")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(os.path.realpath(path), copy)
+
     def test_step_sees_the_agent_and_the_key_stays_with_the_client(self):
-        # The protocol by hand: the tiny base has no ssh-add. Length 1, type 11: list the identities.
+        self.add_ssh_add()
         self.dockerfile("""
             FROM tiny
-            RUN --mount=type=ssh,id=github,required=true test -S "$SSH_AUTH_SOCK" && \\
-                printf '\\000\\000\\000\\001\\013' | nc -w 3 "local:$SSH_AUTH_SOCK" > /answer; grep -c planted-key /answer
+            COPY ssh/ /
+            RUN --mount=type=ssh,id=github,required=true test -S "$SSH_AUTH_SOCK" && ssh-add -l && \\
+                for i in 1 2 3 4; do ssh-add -L & done; wait; ssh-add -L > /keys
+            RUN test -z "$SSH_AUTH_SOCK" && test ! -e /run/buildkit && grep planted-key /keys
             """)
         result = self.build("--ssh", f"github={self.folder / 'id'}")
         self.assert_exit(result, 0)
+        self.assert_says(result, "planted-key (ED25519)")
+        secret = (self.folder / "id").read_bytes().splitlines()[2]
         for folder, _, names in os.walk(self.farm.folder):
             for name in names:
-                self.assertNotIn(b"OPENSSH PRIVATE KEY", read(pathlib.Path(folder, name)))
+                self.assertNotIn(secret, read(pathlib.Path(folder, name)))
+
+    def test_agent_whose_client_left_is_explained(self):
+        self.add_ssh_add()
+        marker = f"marker-{time.monotonic_ns()}"
+        self.dockerfile(f"""
+            FROM tiny
+            COPY ssh/ /
+            RUN --mount=type=ssh,required=true echo {marker}; ssh-add -l; sleep 3; ssh-add -l
+            """)
+        client = self.farm.start_build(self.context, "--ssh", f"default={self.folder / 'id'}")
+        self.addCleanup(client.communicate)
+        self.addCleanup(client.kill)
+        wait_for(lambda: marker in self.farm.cli("logs").stdout, "the start of the step")
+        client.kill()
+        result = self.farm.cli("watch", "--progress", "plain")
+        self.assert_exit(result, 1)
+        self.assert_says(result, "planted-key", "is attached to build")
 
     def test_agent_that_was_not_given_is_named_with_its_line(self):
         self.dockerfile("""
