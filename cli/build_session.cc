@@ -1,6 +1,7 @@
 #include "cli/build_session.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <set>
 #include <stop_token>
@@ -17,6 +18,13 @@ namespace {
 // BuildKit's limit.
 constexpr size_t kMaxSecretBytes = 500 << 10;
 constexpr auto kAgentStart = std::chrono::seconds(5);
+constexpr auto kAgentEnd = std::chrono::seconds(3);
+
+// What keeps an agent of ours: its end is the agent's. ssh-agent is a setgid program, which the kernel does
+// not end with its parent, and it must not outlive us with the keys, however we end.
+constexpr const char* kKeeper =
+    "while kill -0 \"$1\" 2>/dev/null && test -S \"$SSH_AUTH_SOCK\"; do sleep 0.2; done; kill "
+    "\"$SSH_AGENT_PID\"";
 
 std::vector<std::string> Split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -155,6 +163,15 @@ class LocalAgents::OwnAgent {
     return agent;
   }
 
+  // Ends the agent: it goes when its socket does.
+  ~OwnAgent() {
+    if (folder_ != nullptr) unlink(socket().c_str());
+    const auto deadline = std::chrono::steady_clock::now() + kAgentEnd;
+    while (!ended() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
   std::string socket() const { return folder_->Path("agent"); }
 
  private:
@@ -163,12 +180,17 @@ class LocalAgents::OwnAgent {
   // To the agent's end: by the stop, or its own.
   void Run(const std::stop_token& stop) {
     ProcessOptions options;
-    options.argv = {"ssh-agent", "-D", "-a", socket()};
+    options.argv = {"ssh-agent", "-a", socket(), "sh", "-c", kKeeper, "sh", std::to_string(getpid())};
     options.stop = stop;
     const auto result = RunProcess(options);
     MutexLock lock(mutex_);
     problem_ =
         result.ok() ? "ssh-agent ended: " + result->stderr_text : std::string(Sv(result.status().message()));
+  }
+
+  bool ended() {
+    MutexLock lock(mutex_);
+    return !problem_.empty() || !thread_.joinable();
   }
 
   absl::Status AwaitSocket() {

@@ -269,6 +269,10 @@ class SshTest(FarmTestCase):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "planted-key", "-f", self.folder / "id"],
                        check=True)
 
+    def agents(self):
+        """Agents that a client of this test started."""
+        return subprocess.run(["pgrep", "-f", f"ssh-agent.*{self.folder}"], capture_output=True).stdout
+
     def add_ssh_add(self):
         """The host's ssh-add with its libraries, for the tiny base has none."""
         program = shutil.which("ssh-add")
@@ -290,6 +294,7 @@ class SshTest(FarmTestCase):
         result = self.build("--ssh", f"github={self.folder / 'id'}")
         self.assert_exit(result, 0)
         self.assert_says(result, "planted-key (ED25519)")
+        self.assertFalse(self.agents(), "the client's own agent goes with it")
         secret = (self.folder / "id").read_bytes().splitlines()[2]
         for folder, _, names in os.walk(self.farm.folder):
             for name in names:
@@ -307,7 +312,9 @@ class SshTest(FarmTestCase):
         self.addCleanup(client.communicate)
         self.addCleanup(client.kill)
         wait_for(lambda: marker in self.farm.cli("logs").stdout, "the start of the step")
+        self.assertTrue(self.agents(), "the test looks wrongly")
         client.kill()
+        wait_for(lambda: not self.agents(), "the end of the client's own agent", 15)
         result = self.farm.cli("watch", "--progress", "plain")
         self.assert_exit(result, 1)
         self.assert_says(result, "planted-key", "is attached to build")
