@@ -32,7 +32,7 @@ TEST_F(BuildSessionTest, FormsOfASecret) {
         Case{"id=nothing", "nothing", "nothing", ""}, Case{"id=TOKEN,type=file", "TOKEN", "TOKEN", ""},
         Case{"id=unset,type=env", "unset", "", "unset"}}) {
     const auto source = ParseSecret(c.text, env_);
-    ASSERT_OK(source) << c.text;
+    ASSERT_TRUE(source.ok()) << c.text;
     EXPECT_EQ(source->id, c.id) << c.text;
     EXPECT_EQ(source->file, c.file) << c.text;
     EXPECT_EQ(source->variable, c.variable) << c.text;
