@@ -43,7 +43,8 @@ absl::StatusOr<UniqueFd> ConnectTo(const std::string& socket_path) {
   return fd;
 }
 
-// One connection to an agent. A thread of its own moves bytes both ways, so that a slow agent holds up nobody.
+// One connection to an agent. A thread of its own moves bytes both ways, so that a slow agent holds up
+// nobody.
 class AgentConnection {
  public:
   // `send` gives the coordinator a message; called on the connection's thread.
@@ -156,7 +157,8 @@ class AgentConnection {
 // One Attach call.
 class AttachStream {
  public:
-  AttachStream(Farm& farm, const ClientOffers& offers) : offers_(offers), stream_(farm.builds->Attach(&context_)) {}
+  AttachStream(Farm& farm, const ClientOffers& offers)
+      : offers_(offers), stream_(farm.builds->Attach(&context_)) {}
   ~AttachStream() { context_.TryCancel(); }
 
   void Cancel() { context_.TryCancel(); }
@@ -194,7 +196,8 @@ class AttachStream {
 
   void Open(uint64_t channel, const std::string& ssh_id) {
     const auto path = offers_.agent_sockets.find(ssh_id);
-    auto socket = path == offers_.agent_sockets.end() ? absl::NotFoundError("not offered") : ConnectTo(path->second);
+    auto socket =
+        path == offers_.agent_sockets.end() ? absl::NotFoundError("not offered") : ConnectTo(path->second);
     if (socket.ok()) {
       connections_[channel] = std::make_unique<AgentConnection>(
           channel, *std::move(socket), [this](const v1::AttachRequest& message) { SendMessage(message); });
@@ -233,7 +236,8 @@ bool IsFinal(const absl::Status& status) {
 
 class BuildAttachment::Impl {
  public:
-  Impl(Farm& farm, int64_t build_id, const ClientOffers& offers, std::function<void(std::string_view)> on_problem)
+  Impl(Farm& farm, int64_t build_id, const ClientOffers& offers,
+       std::function<void(std::string_view)> on_problem)
       : farm_(farm),
         build_id_(build_id),
         offers_(offers),

@@ -160,7 +160,8 @@ absl::Status BuildCommand::TakeSubmission() {
   ASSIGN_OR_RETURN(const int64_t id, ParseBuildId(flags_.retried));
   v1::GetSubmissionRequest request;
   request.set_build_id(id);
-  ASSIGN_OR_RETURN(submission_, session_.Call(*farm_->builds, &v1::Builds::StubInterface::GetSubmission, request));
+  ASSIGN_OR_RETURN(submission_,
+                   session_.Call(*farm_->builds, &v1::Builds::StubInterface::GetSubmission, request));
   v1::BuildOptions& options = *submission_.mutable_options();
   if (flags_.no_cache) options.set_no_cache(true);
   if (flags_.pull) options.set_pull(true);
@@ -181,11 +182,12 @@ absl::Status BuildCommand::ReadOffers() {
   for (const auto& [id, socket] : offers_.agent_sockets) options.add_ssh_ids(id);
   // The farm forgets values with the end of a build, so a retry has to be given them anew.
   for (const std::string& id : former_secrets) {
-    if (std::find(options.secret_ids().begin(), options.secret_ids().end(), id) == options.secret_ids().end()) {
-      return absl::InvalidArgumentError(
-          fmt::format("the build was given secret {0}, which is not kept; give it again: --secret id={0},src=FILE or "
-                      "--secret id={0},env=NAME",
-                      id));
+    if (std::find(options.secret_ids().begin(), options.secret_ids().end(), id) ==
+        options.secret_ids().end()) {
+      return absl::InvalidArgumentError(fmt::format(
+          "the build was given secret {0}, which is not kept; give it again: --secret id={0},src=FILE or "
+          "--secret id={0},env=NAME",
+          id));
     }
   }
   for (const std::string& id : former_agents) {
@@ -272,6 +274,12 @@ absl::StatusOr<int64_t> BuildCommand::Submit() {
     }
     last = response.status();
     if (!absl::IsUnavailable(last)) break;
+  }
+  if (absl::IsFailedPrecondition(last) && !flags_.retried.empty()) {
+    return WithHint(
+        last,
+        "what the build was made from is not complete on the farm any more; `crossmill build CONTEXT` "
+        "sends it again");
   }
   // The recipe's fault, not the command line's.
   if (absl::IsInvalidArgument(last) || absl::IsNotFound(last)) return WithExit(last, kExitBuildFailed);
@@ -428,8 +436,9 @@ void AddOffers(CLI::App* command, BuildFlags* flags) {
       ->type_name("SECRET")
       ->allow_extra_args(false);
   command
-      ->add_option("--ssh", flags->agents,
-                   "ssh agent for RUN --mount=type=ssh: default, ID, ID=SOCKET or ID=KEY_FILE,...; repeatable")
+      ->add_option(
+          "--ssh", flags->agents,
+          "ssh agent for RUN --mount=type=ssh: default, ID, ID=SOCKET or ID=KEY_FILE,...; repeatable")
       ->type_name("AGENT")
       ->allow_extra_args(false);
 }
@@ -443,7 +452,8 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
   command->add_option("--add-host", flags->extra_hosts, "Line of /etc/hosts in RUN steps; repeatable")
       ->type_name("NAME:ADDRESS")
       ->allow_extra_args(false);
-  command->add_option("--shm-size", flags->shm_size, "Size of /dev/shm in RUN steps [64m]")->type_name("SIZE");
+  command->add_option("--shm-size", flags->shm_size, "Size of /dev/shm in RUN steps [64m]")
+      ->type_name("SIZE");
   command->add_option("--ulimit", flags->ulimits, "Limit of RUN steps; repeatable")
       ->type_name("NAME=SOFT[:HARD]")
       ->allow_extra_args(false);
@@ -511,10 +521,14 @@ void AddBuildCommand(CLI::App& app, Session& session) {
 void AddRetryCommand(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("retry", "Submit the recipe of a build again, as it was");
   auto flags = std::make_shared<BuildFlags>();
-  command->add_option("build", flags->retried, "Number of the build, or latest")->type_name("BUILD")->required();
+  command->add_option("build", flags->retried, "Number of the build, or latest")
+      ->type_name("BUILD")
+      ->required();
   command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
   command->add_flag("--pull", flags->pull, "Ask the registries again what the tags of base images mean");
-  command->add_option("--require", flags->require, "reproducible: exit 3 when it is not, 6 when that cannot be said")
+  command
+      ->add_option("--require", flags->require,
+                   "reproducible: exit 3 when it is not, 6 when that cannot be said")
       ->type_name("WHAT");
   AddOffers(command, flags.get());
   AddResults(command, flags.get());

@@ -98,7 +98,8 @@ absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) 
   }
   for (const std::string& list : flags.no_cache_stages) {
     for (const std::string& stage : Split(list, ',')) {
-      if (stage.empty()) return absl::InvalidArgumentError(fmt::format("--no-cache-filter {}: a name is empty", list));
+      if (stage.empty())
+        return absl::InvalidArgumentError(fmt::format("--no-cache-filter {}: a name is empty", list));
       options->add_no_cache_stages(stage);
     }
   }
@@ -129,8 +130,8 @@ absl::StatusOr<std::string> ParseExtraHost(std::string_view text) {
     address = address.substr(1, address.size() - 2);
   }
   if (address == "host-gateway") {
-    return absl::InvalidArgumentError(
-        fmt::format("--add-host {}: host-gateway means another address on every worker; name the address", text));
+    return absl::InvalidArgumentError(fmt::format(
+        "--add-host {}: host-gateway means another address on every worker; name the address", text));
   }
   if (name.find_first_of(" \t\n#") != std::string_view::npos) {
     return absl::InvalidArgumentError(fmt::format("--add-host {}: \"{}\" is no host name", text, name));
@@ -146,10 +147,12 @@ absl::StatusOr<std::string> ParseExtraHost(std::string_view text) {
 
 absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag) {
   const auto bad = [&] {
-    return absl::InvalidArgumentError(fmt::format("{} {}: expected a size such as 64m, 1.5g or 65536", flag, text));
+    return absl::InvalidArgumentError(
+        fmt::format("{} {}: expected a size such as 64m, 1.5g or 65536", flag, text));
   };
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc() || !(number > 0)) return bad();
   std::string unit(end, text.data() + text.size());
   std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -157,20 +160,22 @@ absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag) 
   if (unit.ends_with("i") && unit.size() > 1) unit.pop_back();
   constexpr std::string_view kUnits = "kmgt";
   if (unit.size() > 1 || (!unit.empty() && kUnits.find(unit[0]) == std::string_view::npos)) return bad();
-  const double bytes = unit.empty() ? number : std::ldexp(number, 10 * (static_cast<int>(kUnits.find(unit[0])) + 1));
+  const double bytes =
+      unit.empty() ? number : std::ldexp(number, 10 * (static_cast<int>(kUnits.find(unit[0])) + 1));
   if (bytes < 1 || bytes >= std::ldexp(1.0, 62)) return bad();
   return static_cast<int64_t>(bytes);
 }
 
 absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text) {
   constexpr std::array<std::string_view, 16> kNames = {
-      "as",       "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
-      "nice",     "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
+      "as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
+      "nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
   const size_t equals = text.find('=');
   const std::string_view name = text.substr(0, equals);
   if (equals == std::string_view::npos || std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
     return absl::InvalidArgumentError(fmt::format(
-        "--ulimit {}: expected NAME=SOFT[:HARD] with a name such as nofile, nproc, core, memlock or stack", text));
+        "--ulimit {}: expected NAME=SOFT[:HARD] with a name such as nofile, nproc, core, memlock or stack",
+        text));
   }
   const std::vector<std::string> values = Split(text.substr(equals + 1), ':');
   const std::optional<int64_t> soft = ParseNumber(values.front());

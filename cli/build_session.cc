@@ -1,6 +1,7 @@
 #include "cli/build_session.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <set>
 #include <stop_token>
@@ -17,6 +18,13 @@ namespace {
 // BuildKit's limit.
 constexpr size_t kMaxSecretBytes = 500 << 10;
 constexpr auto kAgentStart = std::chrono::seconds(5);
+constexpr auto kAgentEnd = std::chrono::seconds(3);
+
+// What keeps an agent of ours: its end is the agent's. ssh-agent is a setgid program, which the kernel does
+// not end with its parent, and it must not outlive us with the keys, however we end.
+constexpr const char* kKeeper =
+    "while kill -0 \"$1\" 2>/dev/null && test -S \"$SSH_AUTH_SOCK\"; do sleep 0.2; done; kill "
+    "\"$SSH_AGENT_PID\"";
 
 std::vector<std::string> Split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -79,9 +87,11 @@ absl::StatusOr<SecretSource> ParseSecret(std::string_view text, Environment& env
     }
   }
   if (source.id.empty()) return BadSecret(text, "the id is missing");
-  if (!source.file.empty() && !source.variable.empty()) return BadSecret(text, "both a file and a variable are named");
+  if (!source.file.empty() && !source.variable.empty())
+    return BadSecret(text, "both a file and a variable are named");
   if (type == "env" && !source.file.empty()) std::swap(source.file, source.variable);
-  if (type == "file" && !source.variable.empty()) return BadSecret(text, "type=file, but a variable is named");
+  if (type == "file" && !source.variable.empty())
+    return BadSecret(text, "type=file, but a variable is named");
   if (source.file.empty() && source.variable.empty()) {
     const bool variable = type == "env" || (type.empty() && env.Variable(source.id).has_value());
     (variable ? source.variable : source.file) = source.id;
@@ -117,8 +127,8 @@ absl::StatusOr<std::vector<v1::Secret>> ReadSecrets(const std::vector<std::strin
     secret.set_id(source.id);
     ASSIGN_OR_RETURN(*secret.mutable_value(), ReadSecret(source, env));
     if (secret.value().size() > kMaxSecretBytes) {
-      return absl::InvalidArgumentError(fmt::format("--secret id={}: more than {} KiB", source.id,
-                                                    kMaxSecretBytes >> 10));
+      return absl::InvalidArgumentError(
+          fmt::format("--secret id={}: more than {} KiB", source.id, kMaxSecretBytes >> 10));
     }
   }
   return secrets;
@@ -145,12 +155,21 @@ class LocalAgents::OwnAgent {
     if (!added.ok() || added->exit_code != 0) {
       std::string problem = added.ok() ? added->stderr_text : std::string(Sv(added.status().message()));
       while (!problem.empty() && problem.back() == '\n') problem.pop_back();
-      return absl::InvalidArgumentError(
-          fmt::format("--ssh {}: cannot load the key: {}; a key with a passphrase has to be in an agent (ssh-add), "
-                      "which --ssh {} then uses",
-                      source.id, problem, source.id));
+      return absl::InvalidArgumentError(fmt::format(
+          "--ssh {}: cannot load the key: {}; a key with a passphrase has to be in an agent (ssh-add), "
+          "which --ssh {} then uses",
+          source.id, problem, source.id));
     }
     return agent;
+  }
+
+  // Ends the agent: it goes when its socket does.
+  ~OwnAgent() {
+    if (folder_ != nullptr) unlink(socket().c_str());
+    const auto deadline = std::chrono::steady_clock::now() + kAgentEnd;
+    while (!ended() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
   }
 
   std::string socket() const { return folder_->Path("agent"); }
@@ -161,11 +180,17 @@ class LocalAgents::OwnAgent {
   // To the agent's end: by the stop, or its own.
   void Run(const std::stop_token& stop) {
     ProcessOptions options;
-    options.argv = {"ssh-agent", "-D", "-a", socket()};
+    options.argv = {"ssh-agent", "-a", socket(), "sh", "-c", kKeeper, "sh", std::to_string(getpid())};
     options.stop = stop;
     const auto result = RunProcess(options);
     MutexLock lock(mutex_);
-    problem_ = result.ok() ? "ssh-agent ended: " + result->stderr_text : std::string(Sv(result.status().message()));
+    problem_ =
+        result.ok() ? "ssh-agent ended: " + result->stderr_text : std::string(Sv(result.status().message()));
+  }
+
+  bool ended() {
+    MutexLock lock(mutex_);
+    return !problem_.empty() || !thread_.joinable();
   }
 
   absl::Status AwaitSocket() {
@@ -204,10 +229,10 @@ absl::StatusOr<std::unique_ptr<LocalAgents>> LocalAgents::Start(const std::vecto
     if (source.paths.empty()) {
       const std::string socket = env.VariableOr("SSH_AUTH_SOCK");
       if (socket.empty()) {
-        return absl::InvalidArgumentError(
-            fmt::format("--ssh {0}: SSH_AUTH_SOCK is not set; start an agent (eval $(ssh-agent); ssh-add) or name a "
-                        "key file: --ssh {0}=FILE",
-                        source.id));
+        return absl::InvalidArgumentError(fmt::format(
+            "--ssh {0}: SSH_AUTH_SOCK is not set; start an agent (eval $(ssh-agent); ssh-add) or name a "
+            "key file: --ssh {0}=FILE",
+            source.id));
       }
       source.paths.push_back(socket);
       if (!IsSocket(socket)) {

@@ -1,4 +1,5 @@
-// The client's end of what a build may ask of it while it runs: values of secrets, and connections to ssh agents.
+// The client's end of what a build may ask of it while it runs: values of secrets, and connections to ssh
+// agents.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +32,9 @@ struct AgentSource {
   std::vector<std::string> paths;
 };
 
-// Forms: "id=ID,src=FILE" (source=), "id=ID,env=NAME", "id=ID" or "ID" alone (type=env: the variable ID; type=file:
-// the file ID; without type the variable if it is set, else the file), "type=file,...". INVALID_ARGUMENT says what was
-// expected.
+// Forms: "id=ID,src=FILE" (source=), "id=ID,env=NAME", "id=ID" or "ID" alone (type=env: the variable ID;
+// type=file: the file ID; without type the variable if it is set, else the file), "type=file,...".
+// INVALID_ARGUMENT says what was expected.
 absl::StatusOr<SecretSource> ParseSecret(std::string_view text, Environment& env);
 // "default", "ID", "ID=SOCKET", "ID=KEY_FILE,KEY_FILE".
 absl::StatusOr<AgentSource> ParseAgent(std::string_view text);
@@ -44,7 +45,8 @@ absl::StatusOr<std::vector<v1::Secret>> ReadSecrets(const std::vector<std::strin
 // Sockets of agents, and the agents that it starts itself for key files; those end with it.
 class LocalAgents {
  public:
-  static absl::StatusOr<std::unique_ptr<LocalAgents>> Start(const std::vector<std::string>& flags, Environment& env);
+  static absl::StatusOr<std::unique_ptr<LocalAgents>> Start(const std::vector<std::string>& flags,
+                                                            Environment& env);
   ~LocalAgents();
   LocalAgents(const LocalAgents&) = delete;
   LocalAgents& operator=(const LocalAgents&) = delete;
@@ -66,8 +68,9 @@ struct ClientOffers {
   bool empty() const { return secrets.empty() && agent_sockets.empty(); }
 };
 
-// Attached to a build, over lost connections, until it is destroyed. Owns its threads; the references must outlive
-// it. `on_problem` is called at most once, on a thread of its own, when the coordinator refuses it for good.
+// Attached to a build, over lost connections, until it is destroyed. Owns its threads; the references must
+// outlive it. `on_problem` is called at most once, on a thread of its own, when the coordinator refuses it
+// for good.
 class BuildAttachment {
  public:
   BuildAttachment(Farm& farm, int64_t build_id, const ClientOffers& offers,

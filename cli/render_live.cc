@@ -34,7 +34,8 @@ class Picture {
   std::vector<std::string> Draw() {
     Title();
     if (model_.view().status() == v1::PLANNING) {
-      for (const auto& [what, text] : state_.planning) Add(1, fmt::format("  {} {}", spinner_, text), "", Ink::kCyan);
+      for (const auto& [what, text] : state_.planning)
+        Add(1, fmt::format("  {} {}", spinner_, text), "", Ink::kCyan);
     }
     std::vector<std::string> seen;
     for (const v1::StageView& stage : model_.view().stages()) {

@@ -113,7 +113,8 @@ std::string RenderPlainEvent(const v1::BuildEvent& event, const BuildModel& mode
 
 std::string RenderPlanning(const v1::PlanningProgress& progress) {
   std::string text = Printable(progress.what());
-  if (progress.done_bytes() > 0 || progress.total_bytes() > 0) text += " " + FormatBytes(progress.done_bytes());
+  if (progress.done_bytes() > 0 || progress.total_bytes() > 0)
+    text += " " + FormatBytes(progress.done_bytes());
   if (progress.total_bytes() > 0) text += " of " + FormatBytes(progress.total_bytes());
   return text;
 }

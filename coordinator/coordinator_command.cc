@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "common/base/log.h"
 #include "common/base/private_memory.h"
@@ -18,6 +19,8 @@ using crossmill::Sv;
 int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, int grace_seconds) {
   // Values of secrets will be in it.
   crossmill::KeepMemoryPrivate();
+  // gRPC's own traces show messages.
+  unsetenv("GRPC_TRACE");
   options.worker_timeout = absl::Seconds(timeout_seconds);
   options.unplaceable_grace = absl::Seconds(grace_seconds);
   // Blocked before any thread starts, so that only sigwait sees them.

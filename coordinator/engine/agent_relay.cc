@@ -31,7 +31,9 @@ void AgentChannel::SendEnd() {
 
 std::optional<v1::ForwardFrame> AgentChannel::Receive(std::chrono::milliseconds patience, bool* over) {
   MutexLock lock(client_->mutex_);
-  if (to_worker_.empty() && !agent_ended_ && !closed_) client_->changed_.WaitFor(client_->mutex_, patience);
+  if (to_worker_.empty() && (!agent_ended_ || end_received_) && !closed_) {
+    client_->changed_.WaitFor(client_->mutex_, patience);
+  }
   *over = false;
   v1::ForwardFrame frame;
   if (!to_worker_.empty()) {
@@ -128,7 +130,8 @@ void AttachedClient::Deliver(AgentFrame message) {
   if (!message.data.empty()) {
     if (channel->to_worker_bytes_ + message.data.size() > AgentChannel::kMaxWaitingBytes) {
       abandoned_.push_back(channel->number_);
-      CloseChannel(*channel, absl::ResourceExhaustedError("the step does not read what its ssh agent answers"));
+      CloseChannel(*channel,
+                   absl::ResourceExhaustedError("the step does not read what its ssh agent answers"));
       return;
     }
     channel->to_worker_bytes_ += message.data.size();
@@ -169,8 +172,8 @@ std::shared_ptr<AttachedClient> AgentRelay::Attach(int64_t build, std::set<std::
 }
 
 void AgentRelay::Detach(const std::shared_ptr<AttachedClient>& client) {
-  client->Close(absl::UnavailableError(
-      fmt::format("the client that gave build {} its ssh agents is not connected any more", client->build())));
+  client->Close(absl::UnavailableError(fmt::format(
+      "the client that gave build {} its ssh agents is not connected any more", client->build())));
   MutexLock lock(mutex_);
   const auto found = clients_.find(client->build());
   if (found == clients_.end()) return;
@@ -215,14 +218,16 @@ void AgentRelay::CloseBuild(int64_t build) {
     clients = std::move(found->second);
     clients_.erase(found);
   }
-  for (const auto& client : clients) client->Close(absl::UnavailableError(fmt::format("build {} has ended", build)));
+  for (const auto& client : clients)
+    client->Close(absl::UnavailableError(fmt::format("build {} has ended", build)));
 }
 
 void AgentRelay::CloseAll() {
   MutexLock lock(mutex_);
   closed_ = true;
   for (const auto& [build, clients] : clients_) {
-    for (const auto& client : clients) client->Close(absl::UnavailableError("the coordinator is shutting down"));
+    for (const auto& client : clients)
+      client->Close(absl::UnavailableError("the coordinator is shutting down"));
   }
   clients_.clear();
 }

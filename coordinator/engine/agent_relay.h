@@ -1,10 +1,10 @@
-// Connections from steps to the ssh agents of clients: bytes between a worker's Forward stream and a channel of
-// the client's Attach stream. Knows nothing of gRPC; nothing that passes through is recorded.
+// Connections from steps to the ssh agents of clients: bytes between a worker's Forward stream and a channel
+// of the client's Attach stream. Knows nothing of gRPC; nothing that passes through is recorded.
 //
-// Each direction of a channel holds at most kMaxWaitingBytes. A worker that sends faster than its client takes
-// waits. What a client sends comes by one stream for all its channels, so a channel whose worker does not read is
-// closed in place of holding the others up; an agent answers one short message with another, so it does not come
-// to that.
+// Each direction of a channel holds at most kMaxWaitingBytes. A worker that sends faster than its client
+// takes waits. What a client sends comes by one stream for all its channels, so a channel whose worker does
+// not read is closed in place of holding the others up; an agent answers one short message with another, so
+// it does not come to that.
 #pragma once
 
 #include <chrono>
@@ -75,11 +75,13 @@ class AgentChannel {
 // One Attach stream of one client. Thread safe; the client's side of all its channels.
 class AttachedClient : public std::enable_shared_from_this<AttachedClient> {
  public:
-  AttachedClient(int64_t build, std::set<std::string> ssh_ids) : build_(build), ssh_ids_(std::move(ssh_ids)) {}
+  AttachedClient(int64_t build, std::set<std::string> ssh_ids)
+      : build_(build), ssh_ids_(std::move(ssh_ids)) {}
 
   int64_t build() const { return build_; }
   bool Offers(const std::string& ssh_id) const { return ssh_ids_.contains(ssh_id); }
-  // The next message for the client, its channels taking turns; waits up to `patience`. `over`: there will be none.
+  // The next message for the client, its channels taking turns; waits up to `patience`. `over`: there will be
+  // none.
   std::optional<AgentFrame> Next(std::chrono::milliseconds patience, bool* over);
   // A message from the client. One for a channel that is over is dropped.
   void Deliver(AgentFrame message);

@@ -22,8 +22,8 @@ absl::Status CheckSecrets(const v1::BuildOptions& options, const std::vector<v1:
       return absl::InvalidArgumentError(fmt::format("secret {} is given twice", secret.id()));
     }
     if (secret.value().size() > kMaxSecretBytes) {
-      return absl::InvalidArgumentError(fmt::format("secret {} has {} bytes; at most {} are allowed", secret.id(),
-                                                    secret.value().size(), kMaxSecretBytes));
+      return absl::InvalidArgumentError(fmt::format("secret {} has {} bytes; at most {} are allowed",
+                                                    secret.id(), secret.value().size(), kMaxSecretBytes));
     }
     const auto& ids = options.secret_ids();
     if (std::find(ids.begin(), ids.end(), secret.id()) == ids.end()) {

@@ -21,8 +21,8 @@ inline constexpr size_t kMaxSecretBytes = 500 << 10;
 void Wipe(std::string* value);
 void Wipe(v1::Secret* secret);
 
-// INVALID_ARGUMENT unless `secrets` gives exactly the ids that the options name, each once and none longer than
-// kMaxSecretBytes. No message holds a value.
+// INVALID_ARGUMENT unless `secrets` gives exactly the ids that the options name, each once and none longer
+// than kMaxSecretBytes. No message holds a value.
 absl::Status CheckSecrets(const v1::BuildOptions& options, const std::vector<v1::Secret>& secrets);
 
 // Not thread safe: the engine owns it.

@@ -8,7 +8,8 @@ namespace crossmill::coordinator {
 namespace {
 
 std::string What(const v1::RunMount& mount) {
-  return fmt::format("RUN --mount=type={},id={}", mount.type() == v1::RunMount::SECRET ? "secret" : "ssh", mount.id());
+  return fmt::format("RUN --mount=type={},id={}", mount.type() == v1::RunMount::SECRET ? "secret" : "ssh",
+                     mount.id());
 }
 
 std::string HowToGive(const v1::RunMount& mount) {
@@ -52,9 +53,9 @@ absl::Status LeaveOutMissing(const v1::BuildOptions& options, v1::BuildPlan* pla
       auto& mounts = *step.mutable_run()->mutable_mounts();
       for (const v1::RunMount& mount : mounts) {
         if (!missing(mount) || !mount.required()) continue;
-        return absl::InvalidArgumentError(fmt::format("{}:{}: {} is required, and the build was not given it; {}",
-                                                      step.range().file(), step.range().first_line(), What(mount),
-                                                      HowToGive(mount)));
+        return absl::InvalidArgumentError(
+            fmt::format("{}:{}: {} is required, and the build was not given it; {}", step.range().file(),
+                        step.range().first_line(), What(mount), HowToGive(mount)));
       }
       mounts.erase(std::remove_if(mounts.begin(), mounts.end(), missing), mounts.end());
     }

@@ -20,8 +20,9 @@ struct ClientMounts {
 ClientMounts ClientMountsOf(const v1::Step& step);
 ClientMounts ClientMountsOf(const v1::Task& task);
 
-// Takes out of the plan the mounts of secrets and agents that the build was not given, so that such a step has
-// another cache key than one that sees the secret. INVALID_ARGUMENT with FILE:LINE for the first that is required.
+// Takes out of the plan the mounts of secrets and agents that the build was not given, so that such a step
+// has another cache key than one that sees the secret. INVALID_ARGUMENT with FILE:LINE for the first that is
+// required.
 absl::Status LeaveOutMissing(const v1::BuildOptions& options, v1::BuildPlan* plan);
 
 }  // namespace crossmill::coordinator

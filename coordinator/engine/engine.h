@@ -93,15 +93,17 @@ class Engine {
   // ---- for clients ----
 
   // INVALID_ARGUMENT with FILE:LINE:COLUMN for an error in the recipe that shows without its bases;
-  // ALREADY_EXISTS for another submission under the same idempotency key. `secrets` are those that the options
-  // name; they are kept in memory until the build ends.
+  // ALREADY_EXISTS for another submission under the same idempotency key. `secrets` are those that the
+  // options name; they are kept in memory until the build ends.
   absl::StatusOr<Submitted> Submit(const v1::BuildSubmission& submission, const std::string& idempotency_key,
                                    const std::vector<v1::Secret>& secrets = {});
   // As it was submitted.
   absl::StatusOr<v1::BuildSubmission> Submission(int64_t build);
-  // The client of a running build is there (again): gives secrets that were forgotten over a restart, and offers
-  // ssh agents. FAILED_PRECONDITION for a build that has ended, INVALID_ARGUMENT for ids it does not name.
-  absl::StatusOr<std::shared_ptr<AttachedClient>> Attach(int64_t build, const std::vector<v1::Secret>& secrets,
+  // The client of a running build is there (again): gives secrets that were forgotten over a restart, and
+  // offers ssh agents. FAILED_PRECONDITION for a build that has ended, INVALID_ARGUMENT for ids it does not
+  // name.
+  absl::StatusOr<std::shared_ptr<AttachedClient>> Attach(int64_t build,
+                                                         const std::vector<v1::Secret>& secrets,
                                                          const std::set<std::string>& ssh_ids);
   void Detach(const std::shared_ptr<AttachedClient>& client) { relay_.Detach(client); }
   // 0: the latest.
@@ -125,8 +127,8 @@ class Engine {
   void WorkerReport(const std::string& worker, v1::LeaseReport report);
   void WorkerHeartbeat(const std::string& worker);
   void WorkerGone(const std::string& worker, const std::shared_ptr<WorkerLink>& link);
-  // A connection from a step under the lease to an ssh agent of its build. NOT_FOUND: the lease is not active, or
-  // its task does not mount the agent; UNAVAILABLE: the client is not there.
+  // A connection from a step under the lease to an ssh agent of its build. NOT_FOUND: the lease is not
+  // active, or its task does not mount the agent; UNAVAILABLE: the client is not there.
   absl::StatusOr<std::shared_ptr<AgentChannel>> OpenAgent(core::LeaseNumber lease, const std::string& ssh_id);
 
  private:
@@ -169,6 +171,7 @@ class Engine {
   struct Held {
     core::Requirements requirements;
     int64_t since = 0;
+    bool told = false;
   };
 
   // Who waits for a key that is being executed.

@@ -1,7 +1,8 @@
 // Engine: what only the client of a build has — values of secrets, connections to ssh agents.
 //
-// A value is in the engine until its build ends and in a task's lease until that is sent; it is in nothing that
-// is recorded. So a restarted coordinator has none: tasks that need one are held until the client attaches again.
+// A value is in the engine until its build ends and in a task's lease until that is sent; it is in nothing
+// that is recorded. So a restarted coordinator has none: tasks that need one are held until the client
+// attaches again.
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "coordinator/core/build_view.h"
@@ -9,6 +10,12 @@
 #include "coordinator/engine/engine.h"
 
 namespace crossmill::coordinator {
+namespace {
+
+// A client attaches within moments; when it takes longer people should know what is waited for.
+constexpr absl::Duration kQuietWait = absl::Seconds(5);
+
+}  // namespace
 
 absl::StatusOr<v1::BuildSubmission> Engine::Submission(int64_t build) {
   return loop_->Call<v1::BuildSubmission>([this, build]() -> absl::StatusOr<v1::BuildSubmission> {
@@ -20,7 +27,8 @@ absl::StatusOr<v1::BuildSubmission> Engine::Submission(int64_t build) {
   });
 }
 
-absl::StatusOr<std::shared_ptr<AttachedClient>> Engine::Attach(int64_t id, const std::vector<v1::Secret>& secrets,
+absl::StatusOr<std::shared_ptr<AttachedClient>> Engine::Attach(int64_t id,
+                                                               const std::vector<v1::Secret>& secrets,
                                                                const std::set<std::string>& ssh_ids) {
   using Client = std::shared_ptr<AttachedClient>;
   return loop_->Call<Client>([this, id, &secrets, &ssh_ids]() -> absl::StatusOr<Client> {
@@ -46,7 +54,8 @@ absl::StatusOr<std::shared_ptr<AttachedClient>> Engine::Attach(int64_t id, const
 
 absl::StatusOr<std::shared_ptr<AgentChannel>> Engine::OpenAgent(core::LeaseNumber lease,
                                                                 const std::string& ssh_id) {
-  ASSIGN_OR_RETURN(const int64_t build, loop_->Call<int64_t>([this, lease, &ssh_id]() -> absl::StatusOr<int64_t> {
+  ASSIGN_OR_RETURN(const int64_t build, loop_->Call<int64_t>([this, lease,
+                                                              &ssh_id]() -> absl::StatusOr<int64_t> {
     const auto found = leases_.find(lease);
     if (found == leases_.end()) return absl::NotFoundError(fmt::format("lease {} is not active", lease));
     const Attempt& attempt = attempts_.at(found->second);
@@ -73,7 +82,8 @@ std::string Engine::MissingFromClient(const Place& place, const v1::Task& task) 
 bool Engine::MayJoin(const Attempt& attempt, int64_t build) {
   const ClientMounts mounts = ClientMountsOf(attempt.task.steps(attempt.position));
   if (mounts.empty() || (attempt.owner && attempt.owner->build == build)) return true;
-  return attempt.owner && mounts.agents.empty() && secrets_.SameValues(attempt.owner->build, build, mounts.secrets);
+  return attempt.owner && mounts.agents.empty() &&
+         secrets_.SameValues(attempt.owner->build, build, mounts.secrets);
 }
 
 std::vector<v1::Secret> Engine::SecretsFor(const Attempt& attempt) const {
@@ -93,7 +103,8 @@ void Engine::ReleaseHeld(int64_t build) {
   std::vector<core::TaskId> ready;
   for (const auto& [task, held] : held_) {
     const Attempt& attempt = attempts_.at(task);
-    if (attempt.owner && attempt.owner->build == build && MissingFromClient(*attempt.owner, attempt.task).empty())
+    if (attempt.owner && attempt.owner->build == build &&
+        MissingFromClient(*attempt.owner, attempt.task).empty())
       ready.push_back(task);
   }
   for (core::TaskId task : ready) {
@@ -103,10 +114,17 @@ void Engine::ReleaseHeld(int64_t build) {
 }
 
 void Engine::GiveUpHeld() {
-  const int64_t limit = Now() - absl::ToInt64Nanoseconds(options_.client_grace);
+  const int64_t now = Now();
   std::vector<core::TaskId> late;
-  for (const auto& [task, held] : held_) {
-    if (held.since <= limit) late.push_back(task);
+  for (auto& [task, held] : held_) {
+    if (now - held.since >= absl::ToInt64Nanoseconds(options_.client_grace)) late.push_back(task);
+    const Attempt& attempt = attempts_.at(task);
+    Build* build = attempt.owner ? Find(attempt.owner->build) : nullptr;
+    if (build == nullptr || held.told || now - held.since < absl::ToInt64Nanoseconds(kQuietWait)) continue;
+    held.told = true;
+    build->state.Enter(now);
+    build->state.Notice(true, fmt::format("{} waits for the client: {} is not there", attempt.task.name(),
+                                          MissingFromClient(*attempt.owner, attempt.task)));
   }
   for (core::TaskId task : late) {
     const auto found = attempts_.find(task);
@@ -114,10 +132,11 @@ void Engine::GiveUpHeld() {
     const Place place = *found->second.owner;
     const std::string missing = MissingFromClient(place, found->second.task);
     EndOrphan(task);
-    GiveUp(place, fmt::format("{} did not come from the client within {}: values of secrets and connections to ssh "
-                              "agents are not kept over a restart of the coordinator, and the client is not "
-                              "connected; submit the build again, finished steps are cached",
-                              missing, Sv(absl::FormatDuration(options_.client_grace))));
+    GiveUp(place,
+           fmt::format("{} did not come from the client within {}: values of secrets and connections to ssh "
+                       "agents are not kept over a restart of the coordinator, and the client is not "
+                       "connected; submit the build again, finished steps are cached",
+                       missing, Sv(absl::FormatDuration(options_.client_grace))));
   }
 }
 
@@ -125,7 +144,8 @@ void Engine::EndOrphan(core::TaskId task) {
   std::vector<Place> waiters;
   const Attempt& attempt = attempts_.at(task);
   auto inflight = inflight_.find(attempt.key);
-  if (inflight != inflight_.end() && inflight->second.task == task) waiters = std::move(inflight->second.waiters);
+  if (inflight != inflight_.end() && inflight->second.task == task)
+    waiters = std::move(inflight->second.waiters);
   EndAttempt(task, "cancelled");
   if (waiters.empty()) return;
   // Later: the caller may be in the middle of a build that is among them.

@@ -1,4 +1,5 @@
-// How far the things are that planning waits for: pulls, downloads, checkouts. Shown to who watches, never recorded.
+// How far the things are that planning waits for: pulls, downloads, checkouts. Shown to who watches, never
+// recorded.
 #pragma once
 
 #include <chrono>

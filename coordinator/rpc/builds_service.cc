@@ -140,7 +140,8 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
   return grpc::Status::OK;
 }
 
-grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context, const v1::GetSubmissionRequest* request,
+grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context,
+                                          const v1::GetSubmissionRequest* request,
                                           v1::BuildSubmission* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
@@ -157,8 +158,8 @@ grpc::Status BuildsService::Attach(grpc::ServerContext* context,
   v1::AttachRequest request;
   if (!stream->Read(&request)) return grpc::Status::OK;
   std::vector<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
-  const auto client = engine_.Attach(request.build_id(), secrets,
-                                     std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));
+  const auto client = engine_.Attach(
+      request.build_id(), secrets, std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));
   for (v1::Secret& secret : secrets) Wipe(&secret);
   for (v1::Secret& secret : *request.mutable_secrets()) Wipe(&secret);
   if (!client.ok()) return rpc::ToGrpc(client.status());

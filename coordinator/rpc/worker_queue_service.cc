@@ -6,6 +6,7 @@
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/forward_call.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -62,53 +63,6 @@ class StreamLink final : public WorkerLink {
   std::jthread writer_;
 };
 
-constexpr auto kPatience = std::chrono::milliseconds(200);
-// How long a worker may take to close a connection whose other end is gone.
-constexpr auto kFarewell = std::chrono::seconds(5);
-
-// The way of one connection to the worker, on a thread of its own.
-class ForwardWriter {
- public:
-  ForwardWriter(grpc::ServerContext* context, grpc::ServerReaderWriter<v1::ForwardFrame, v1::ForwardFrame>* stream,
-                AgentChannel& channel)
-      : context_(context), stream_(stream), channel_(channel), thread_([this] { Run(); }) {}
-  // The reader has come to its end.
-  ~ForwardWriter() {
-    MutexLock lock(mutex_);
-    read_ = true;
-    wake_.NotifyAll();
-  }
-
- private:
-  void Run() {
-    bool over = false;
-    while (!over && !context_->IsCancelled()) {
-      const std::optional<v1::ForwardFrame> frame = channel_.Receive(kPatience, &over);
-      if (!frame) continue;
-      if (!stream_->Write(*frame) || frame->end()) break;
-    }
-    // A broken stream: whoever waits to send something to the agent waits in vain.
-    if (context_->IsCancelled()) channel_.Close();
-    if (channel_.status().ok()) return;
-    // The status can be sent only once the worker says nothing more: it is told that there will be no answer.
-    v1::ForwardFrame end;
-    end.set_end(true);
-    stream_->Write(end);
-    const auto deadline = std::chrono::steady_clock::now() + kFarewell;
-    MutexLock lock(mutex_);
-    while (!read_ && std::chrono::steady_clock::now() < deadline) wake_.WaitFor(mutex_, kPatience);
-    if (!read_) context_->TryCancel();
-  }
-
-  grpc::ServerContext* context_;
-  grpc::ServerReaderWriter<v1::ForwardFrame, v1::ForwardFrame>* stream_;
-  AgentChannel& channel_;
-  Mutex mutex_;
-  CondVar wake_;
-  bool read_ ABSL_GUARDED_BY(mutex_) = false;
-  std::jthread thread_;
-};
-
 }  // namespace
 
 grpc::Status WorkerQueueService::Synchronize(grpc::ServerContext* context, Stream* stream) {
@@ -141,28 +95,10 @@ grpc::Status WorkerQueueService::Synchronize(grpc::ServerContext* context, Strea
   return grpc::Status::OK;
 }
 
-grpc::Status WorkerQueueService::Forward(grpc::ServerContext* context,
-                                         grpc::ServerReaderWriter<v1::ForwardFrame, v1::ForwardFrame>* stream) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kWorker);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  v1::ForwardFrame frame;
-  if (!stream->Read(&frame)) return grpc::Status::OK;
-  const auto opened = engine_.OpenAgent(frame.lease(), frame.ssh_id());
-  if (!opened.ok()) return rpc::ToGrpc(opened.status());
-  AgentChannel& channel = **opened;
-  {
-    const ForwardWriter writer(context, stream, channel);
-    bool ended = false;
-    do {
-      if (!frame.data().empty() && !channel.Send(std::move(*frame.mutable_data()))) break;
-      ended = frame.end();
-    } while (!ended && stream->Read(&frame));
-    // Half-closing the stream says the same as a frame with `end`; the writer notices a stream that broke.
-    channel.SendEnd();
-  }
-  const absl::Status why = channel.status();
-  channel.Close();
-  return rpc::ToGrpc(why);
+grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame>* WorkerQueueService::Forward(
+    grpc::CallbackServerContext* context) {
+  // Deletes itself.
+  return new ForwardCall(engine_, authenticator_.RequireRole(*context, Role::kWorker));
 }
 
 }  // namespace crossmill::coordinator

@@ -1,5 +1,5 @@
-// crossmill.v1.WorkerQueue: one stream per connected worker, and one per connection of a step to an ssh agent.
-// See docs/architecture.md, "leases" and "secrets".
+// crossmill.v1.WorkerQueue: one stream per connected worker, and one per connection of a step to an ssh
+// agent. See docs/architecture.md, "leases" and "secrets".
 #pragma once
 
 #include "coordinator/engine/engine.h"
@@ -9,7 +9,8 @@
 namespace crossmill::coordinator {
 
 // Thread safe.
-class WorkerQueueService final : public v1::WorkerQueue::Service {
+class WorkerQueueService final
+    : public v1::WorkerQueue::WithCallbackMethod_Forward<v1::WorkerQueue::Service> {
  public:
   WorkerQueueService(Engine& engine, const Authenticator& authenticator)
       : engine_(engine), authenticator_(authenticator) {}
@@ -17,8 +18,8 @@ class WorkerQueueService final : public v1::WorkerQueue::Service {
   grpc::Status Synchronize(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::SynchronizeResponse, v1::SynchronizeRequest>* stream) override;
-  grpc::Status Forward(grpc::ServerContext* context,
-                       grpc::ServerReaderWriter<v1::ForwardFrame, v1::ForwardFrame>* stream) override;
+  grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame>* Forward(
+      grpc::CallbackServerContext* context) override;
 
  private:
   Engine& engine_;

@@ -132,5 +132,58 @@ TEST(ExitCodeTest, Errors) {
   EXPECT_EQ(HintOf(WithHint(absl::UnavailableError("x"), "do y")), "do y");
 }
 
+TEST(BuildFlagsTest, ExtraHosts) {
+  EXPECT_EQ(*ParseExtraHost("db:10.0.0.1"), "10.0.0.1 db");
+  EXPECT_EQ(*ParseExtraHost("db=10.0.0.1"), "10.0.0.1 db");
+  EXPECT_EQ(*ParseExtraHost("db:::1"), "::1 db");
+  EXPECT_EQ(*ParseExtraHost("db=[2001:db8::1]"), "2001:db8::1 db");
+  for (const char* bad : {"", "db", ":10.0.0.1", "db:", "db:ten", "db:host-gateway", "a b:10.0.0.1"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseExtraHost(bad).status())) << bad;
+  }
+}
+
+TEST(BuildFlagsTest, Sizes) {
+  EXPECT_EQ(*ParseSize("65536", "--shm-size"), 65536);
+  EXPECT_EQ(*ParseSize("64m", "--shm-size"), 64 << 20);
+  EXPECT_EQ(*ParseSize("1.5g", "--shm-size"), int64_t{3} << 29);
+  EXPECT_EQ(*ParseSize("2GiB", "--shm-size"), int64_t{2} << 30);
+  EXPECT_EQ(*ParseSize("3kb", "--shm-size"), 3072);
+  EXPECT_EQ(*ParseSize("7b", "--shm-size"), 7);
+  for (const char* bad : {"", "0", "-1", "m", "1x", "1mm", "1e99", "i", "1i"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseSize(bad, "--shm-size").status())) << bad;
+  }
+}
+
+TEST(BuildFlagsTest, Ulimits) {
+  EXPECT_EQ(ParseUlimit("nofile=1024:2048")->hard(), 2048);
+  EXPECT_EQ(ParseUlimit("nofile=1024")->hard(), 1024);
+  EXPECT_EQ(ParseUlimit("core=-1")->soft(), -1);
+  EXPECT_EQ(ParseUlimit("core=5:-1")->soft(), 5);
+  for (const char* bad :
+       {"", "nofile", "files=1", "nofile=", "nofile=2:1", "nofile=-1:5", "nofile=1:2:3", "nofile=-2"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseUlimit(bad).status())) << bad;
+  }
+}
+
+TEST(BuildFlagsTest, OptionsOfSteps) {
+  BuildFlags flags;
+  flags.extra_hosts = {"db:10.0.0.1"};
+  flags.shm_size = "1m";
+  flags.ulimits = {"nofile=1", "nproc=2", "nofile=3"};
+  flags.no_cache_stages = {"a,b", "c"};
+  flags.labels = {"x=y=z", "empty"};
+  const auto options = MakeBuildOptions(flags, Own(), {});
+  ASSERT_OK(options);
+  EXPECT_EQ(options->extra_hosts(0), "10.0.0.1 db");
+  EXPECT_EQ(options->shm_size(), 1 << 20);
+  ASSERT_EQ(options->ulimits_size(), 2);
+  EXPECT_EQ(options->ulimits(1).soft(), 3) << "the last of a name counts";
+  EXPECT_EQ(options->no_cache_stages_size(), 3);
+  EXPECT_EQ(options->labels(0).value(), "y=z");
+  EXPECT_EQ(options->labels(1).value(), "");
+  flags.labels = {"=x"};
+  EXPECT_FALSE(MakeBuildOptions(flags, Own(), {}).ok());
+}
+
 }  // namespace
 }  // namespace crossmill::cli

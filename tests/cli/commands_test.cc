@@ -11,8 +11,8 @@
 #include "common/oci/image.h"
 #include "common/oci/layout.h"
 #include "tests/cli/fake_coordinator.h"
+#include "tests/cli/fake_environment.h"
 #include "tests/cli/sample_build.h"
-#include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::cli {
@@ -22,71 +22,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-class FakeEnvironment final : public Environment {
- public:
-  explicit FakeEnvironment(FakeCoordinator& coordinator) : coordinator_(coordinator) {}
-
-  absl::Status Out(std::string_view bytes) override {
-    out += bytes;
-    return absl::OkStatus();
-  }
-  void Err(std::string_view text) override {
-    MutexLock lock(mutex_);
-    err_ += text;
-  }
-  std::string err() {
-    MutexLock lock(mutex_);
-    return err_;
-  }
-  absl::StatusOr<std::string> In() override { return input; }
-  Terminal OutTerminal() override { return {}; }
-  Terminal ErrTerminal() override { return {}; }
-  std::optional<std::string> Variable(const std::string& name) override {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  }
-  Clock& clock() override { return clock_; }
-  bool IsRoot() override { return false; }
-  std::string ProgramFolder() override { return "/nonexistent"; }
-  absl::StatusOr<std::unique_ptr<Farm>> Connect(const ConnectOptions& options) override {
-    connected = options;
-    if (!connect_error.ok()) return connect_error;
-    return coordinator_.Connect();
-  }
-  void OnInterrupt(InterruptHandler handler) override {
-    MutexLock running(handler_mutex_);
-    MutexLock lock(mutex_);
-    handler_ = std::move(handler);
-  }
-  void ForceExit(int code) override { forced = code; }
-
-  void Interrupt(int count) {
-    MutexLock lock(handler_mutex_);
-    InterruptHandler handler;
-    {
-      MutexLock inner(mutex_);
-      handler = handler_;
-    }
-    if (handler) handler(count);
-  }
-
-  std::string out;
-  std::string input;
-  std::map<std::string, std::string> variables;
-  ConnectOptions connected;
-  absl::Status connect_error;
-  std::atomic<int> forced{-1};
-
- private:
-  FakeCoordinator& coordinator_;
-  FakeClock clock_;
-  Mutex mutex_;
-  Mutex handler_mutex_;
-  std::string err_ ABSL_GUARDED_BY(mutex_);
-  InterruptHandler handler_ ABSL_GUARDED_BY(mutex_);
-};
 
 class CommandsTest : public testing::Test {
  protected:
@@ -129,6 +64,73 @@ class CommandsTest : public testing::Test {
   FakeCoordinator coordinator_;
   FakeEnvironment env_{coordinator_};
 };
+
+TEST_F(CommandsTest, SecretsTravelBesideTheSubmission) {
+  BuildSucceeds();
+  coordinator_.end_when_attached = true;
+  env_.variables["TOKEN"] = "the value";
+  EXPECT_EQ(Build({"--secret", "id=token,env=TOKEN", "--label", "a=b", "--pull"}), 0) << env_.err();
+  ASSERT_EQ(coordinator_.submitted.secrets_size(), 1);
+  EXPECT_EQ(coordinator_.submitted.secrets(0).value(), "the value");
+  const v1::BuildOptions& options = coordinator_.submitted.submission().options();
+  ASSERT_EQ(options.secret_ids_size(), 1);
+  EXPECT_EQ(options.secret_ids(0), "token");
+  EXPECT_EQ(options.labels(0).value(), "b");
+  EXPECT_TRUE(options.pull());
+  EXPECT_EQ(coordinator_.submitted.submission().SerializeAsString().find("the value"), std::string::npos);
+  EXPECT_EQ((env_.out + env_.err()).find("the value"), std::string::npos);
+  EXPECT_TRUE(coordinator_.WasAttached("the value")) << "given again to whoever may have forgotten it";
+}
+
+TEST_F(CommandsTest, SshNeedsTheProgramToStay) {
+  EXPECT_EQ(Build({"--ssh", "default", "--detach"}), 2);
+  EXPECT_THAT(env_.err(), HasSubstr("--detach"));
+}
+
+TEST_F(CommandsTest, RetrySubmitsTheSameRecipeAgain) {
+  BuildSucceeds();
+  coordinator_.submission.mutable_recipe()->set_dockerfile("FROM scratch\n");
+  coordinator_.submission.mutable_options()->add_tags("kept:1");
+  EXPECT_EQ(Run({"retry", "12", "--no-cache"}), 0) << env_.err();
+  const v1::BuildSubmission& again = coordinator_.submitted.submission();
+  EXPECT_EQ(again.recipe().dockerfile(), "FROM scratch\n");
+  EXPECT_EQ(again.options().tags(0), "kept:1");
+  EXPECT_TRUE(again.options().no_cache());
+  EXPECT_THAT(env_.out, StartsWith("Build 12 ✓ succeeded"));
+  EXPECT_EQ(Run({"retry", "12", "--detach"}), 0);
+  EXPECT_EQ(env_.out, "12\n");
+  EXPECT_EQ(Run({"retry", "13"}), 2) << "there is no such build";
+}
+
+TEST_F(CommandsTest, RetryAsksForTheSecretsOfTheBuild) {
+  BuildSucceeds();
+  coordinator_.submission.mutable_options()->add_secret_ids("token");
+  EXPECT_EQ(Run({"retry", "12"}), 2);
+  EXPECT_THAT(env_.err(), HasSubstr("--secret id=token,src=FILE"));
+  env_.variables["TOKEN"] = "the value";
+  EXPECT_EQ(Run({"retry", "12", "--secret", "id=token,env=TOKEN"}), 0) << env_.err();
+  EXPECT_EQ(coordinator_.submitted.secrets(0).id(), "token");
+}
+
+TEST_F(CommandsTest, RetryOfALostContextSaysWhatToDo) {
+  coordinator_.submit_error = {grpc::StatusCode::FAILED_PRECONDITION, "the context is not in the blob store"};
+  EXPECT_EQ(Run({"retry", "12"}), 5);
+  EXPECT_THAT(env_.err(), HasSubstr("crossmill build"));
+}
+
+TEST_F(CommandsTest, PlanningProgressIsOneLineForEachThing) {
+  for (int64_t done : {1, 2, 3, 10}) {
+    v1::PlanningProgress& progress = coordinator_.progress.emplace_back();
+    progress.set_what("https://example.org/a.tar");
+    progress.set_done_bytes(done << 20);
+    progress.set_total_bytes(10 << 20);
+  }
+  BuildSucceeds();
+  EXPECT_EQ(Build({"--progress", "plain"}), 0);
+  EXPECT_THAT(env_.err(), HasSubstr("#planning https://example.org/a.tar 1.0 MB of 10.5 MB\n"));
+  EXPECT_THAT(env_.err(), HasSubstr("#planning https://example.org/a.tar 10.5 MB of 10.5 MB\n")) << "its end";
+  EXPECT_THAT(env_.err(), Not(HasSubstr(" 2.1 MB of"))) << "too soon after the first";
+}
 
 TEST_F(CommandsTest, BuildSendsTheContextAndPrintsTheReport) {
   BuildSucceeds();

@@ -44,12 +44,28 @@ class FakeCoordinator final : public v1::Builds::Service,
   std::vector<v1::ImageView> images;
   // The first watch breaks off after so many events (0: it does not).
   size_t cut_watch_after = 0;
+  // The last event waits for a client that attaches.
+  bool end_when_attached = false;
   grpc::Status submit_error;
+  // What GetSubmission gives.
+  v1::BuildSubmission submission;
+  std::vector<v1::PlanningProgress> progress;
 
   // ---- what happened ----
   v1::SubmitBuildRequest submitted;
   std::vector<int64_t> watched_from;
   std::vector<v1::CancelBuildRequest> cancels;
+
+  // A client attached with this value of a secret.
+  bool WasAttached(const std::string& value) {
+    MutexLock lock(mutex_);
+    for (const v1::AttachRequest& request : attached_) {
+      for (const v1::Secret& secret : request.secrets()) {
+        if (secret.value() == value) return true;
+      }
+    }
+    return false;
+  }
 
   BlobStore& blobs() { return *blobs_; }
   std::unique_ptr<crossmill::cli::Farm> Connect() {
@@ -80,6 +96,11 @@ class FakeCoordinator final : public v1::Builds::Service,
       watched_from.push_back(request->from_event());
       cut = cut_watch_after != 0 && watched_from.size() == 1;
     }
+    for (const v1::PlanningProgress& each : progress) {
+      v1::WatchBuildResponse response;
+      *response.mutable_progress() = each;
+      if (next == 0) writer->Write(response);
+    }
     for (const v1::WatchedLog& log : logs) {
       v1::WatchBuildResponse response;
       *response.mutable_log() = log;
@@ -89,7 +110,7 @@ class FakeCoordinator final : public v1::Builds::Service,
       v1::WatchBuildResponse response;
       {
         MutexLock lock(mutex_);
-        if (next < events.size()) {
+        if (next < events.size() && !(end_when_attached && next + 1 == events.size() && attached_.empty())) {
           *response.mutable_event() = events[next];
           response.mutable_event()->set_number(static_cast<int64_t>(next) + 1);
         } else {
@@ -140,6 +161,25 @@ class FakeCoordinator final : public v1::Builds::Service,
     event.mutable_status_changed()->set_status(view.status());
     events.push_back(event);
     changed_.NotifyAll();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetSubmission(grpc::ServerContext*, const v1::GetSubmissionRequest* request,
+                             v1::BuildSubmission* response) override {
+    if (request->build_id() != 0 && request->build_id() != view.id()) {
+      return {grpc::StatusCode::NOT_FOUND, "no build " + std::to_string(request->build_id())};
+    }
+    *response = submission;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Attach(grpc::ServerContext*,
+                      grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) override {
+    v1::AttachRequest request;
+    while (stream->Read(&request)) {
+      MutexLock lock(mutex_);
+      attached_.push_back(request);
+    }
     return grpc::Status::OK;
   }
 
@@ -208,6 +248,7 @@ class FakeCoordinator final : public v1::Builds::Service,
   Mutex mutex_;
   CondVar changed_;
   std::map<std::string, Digest> roots_;
+  std::vector<v1::AttachRequest> attached_;
 };
 
 class BlobStoreView final : public BlobStore {

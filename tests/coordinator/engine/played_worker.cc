@@ -16,6 +16,7 @@ struct PlayedWorker::Link final : WorkerLink {
       desired.insert(row.lease());
       if (!row.has_task() || tasks.contains(row.lease())) continue;
       tasks[row.lease()] = row.task();
+      secrets[row.lease()].assign(row.secrets().begin(), row.secrets().end());
       waiting.push_back(row.lease());
     }
     acknowledged.insert(message.acknowledged().begin(), message.acknowledged().end());
@@ -25,6 +26,7 @@ struct PlayedWorker::Link final : WorkerLink {
   Mutex mutex;
   CondVar wake;
   std::map<uint64_t, v1::Task> tasks;
+  std::map<uint64_t, std::vector<v1::Secret>> secrets;
   std::deque<uint64_t> waiting;
   std::set<uint64_t> desired;
   std::set<uint64_t> acknowledged;
@@ -83,6 +85,11 @@ std::set<uint64_t> PlayedWorker::Desired() {
 std::set<uint64_t> PlayedWorker::Acknowledged() {
   MutexLock lock(link_->mutex);
   return link_->acknowledged;
+}
+
+std::vector<v1::Secret> PlayedWorker::SecretsOf(uint64_t lease) {
+  MutexLock lock(link_->mutex);
+  return link_->secrets[lease];
 }
 
 int PlayedWorker::steps_run() {

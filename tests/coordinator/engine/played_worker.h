@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/base/blob_store.h"
 #include "common/base/mutex.h"
@@ -30,6 +31,8 @@ class PlayedWorker {
   std::optional<uint64_t> NextLease();
   std::set<uint64_t> Desired();
   std::set<uint64_t> Acknowledged();
+  // What came with the lease's task.
+  std::vector<v1::Secret> SecretsOf(uint64_t lease);
 
   // Reports the start of step `index` of the lease's task.
   void StartStep(uint64_t lease, int index);

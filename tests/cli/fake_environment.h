@@ -1,0 +1,81 @@
+// The command line's surroundings, of which the test says everything.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "cli/environment.h"
+#include "common/base/mutex.h"
+#include "tests/cli/fake_coordinator.h"
+#include "tests/support/fake_clock.h"
+
+namespace crossmill::cli {
+
+class FakeEnvironment final : public Environment {
+ public:
+  explicit FakeEnvironment(FakeCoordinator& coordinator) : coordinator_(coordinator) {}
+
+  absl::Status Out(std::string_view bytes) override {
+    out += bytes;
+    return absl::OkStatus();
+  }
+  void Err(std::string_view text) override {
+    MutexLock lock(mutex_);
+    err_ += text;
+  }
+  std::string err() {
+    MutexLock lock(mutex_);
+    return err_;
+  }
+  absl::StatusOr<std::string> In() override { return input; }
+  Terminal OutTerminal() override { return {}; }
+  Terminal ErrTerminal() override { return {}; }
+  std::optional<std::string> Variable(const std::string& name) override {
+    const auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  }
+  Clock& clock() override { return clock_; }
+  bool IsRoot() override { return false; }
+  std::string ProgramFolder() override { return "/nonexistent"; }
+  absl::StatusOr<std::unique_ptr<Farm>> Connect(const ConnectOptions& options) override {
+    connected = options;
+    if (!connect_error.ok()) return connect_error;
+    return coordinator_.Connect();
+  }
+  void OnInterrupt(InterruptHandler handler) override {
+    MutexLock running(handler_mutex_);
+    MutexLock lock(mutex_);
+    handler_ = std::move(handler);
+  }
+  void ForceExit(int code) override { forced = code; }
+
+  void Interrupt(int count) {
+    MutexLock lock(handler_mutex_);
+    InterruptHandler handler;
+    {
+      MutexLock inner(mutex_);
+      handler = handler_;
+    }
+    if (handler) handler(count);
+  }
+
+  std::string out;
+  std::string input;
+  std::map<std::string, std::string> variables;
+  ConnectOptions connected;
+  absl::Status connect_error;
+  std::atomic<int> forced{-1};
+
+ private:
+  FakeCoordinator& coordinator_;
+  FakeClock clock_;
+  Mutex mutex_;
+  Mutex handler_mutex_;
+  std::string err_ ABSL_GUARDED_BY(mutex_);
+  InterruptHandler handler_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace crossmill::cli
