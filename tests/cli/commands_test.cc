@@ -40,6 +40,11 @@ class FakeEnvironment final : public Environment {
     return err_;
   }
   absl::StatusOr<std::string> In() override { return input; }
+  absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) override {
+    const size_t count = input.copy(buffer, size, read_);
+    read_ += count;
+    return count;
+  }
   Terminal OutTerminal() override { return {}; }
   Terminal ErrTerminal() override { return {}; }
   std::optional<std::string> Variable(const std::string& name) override {
@@ -82,6 +87,7 @@ class FakeEnvironment final : public Environment {
  private:
   FakeCoordinator& coordinator_;
   FakeClock clock_;
+  size_t read_ = 0;
   Mutex mutex_;
   Mutex handler_mutex_;
   std::string err_ ABSL_GUARDED_BY(mutex_);
