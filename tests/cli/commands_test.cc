@@ -11,6 +11,7 @@
 #include "common/oci/image.h"
 #include "common/oci/layout.h"
 #include "tests/cli/fake_coordinator.h"
+#include "tests/cli/fake_environment.h"
 #include "tests/cli/sample_build.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
@@ -22,77 +23,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-class FakeEnvironment final : public Environment {
- public:
-  explicit FakeEnvironment(FakeCoordinator& coordinator) : coordinator_(coordinator) {}
-
-  absl::Status Out(std::string_view bytes) override {
-    out += bytes;
-    return absl::OkStatus();
-  }
-  void Err(std::string_view text) override {
-    MutexLock lock(mutex_);
-    err_ += text;
-  }
-  std::string err() {
-    MutexLock lock(mutex_);
-    return err_;
-  }
-  absl::StatusOr<std::string> In() override { return input; }
-  absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) override {
-    const size_t count = input.copy(buffer, size, read_);
-    read_ += count;
-    return count;
-  }
-  Terminal OutTerminal() override { return {}; }
-  Terminal ErrTerminal() override { return {}; }
-  std::optional<std::string> Variable(const std::string& name) override {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  }
-  Clock& clock() override { return clock_; }
-  bool IsRoot() override { return false; }
-  std::string ProgramFolder() override { return "/nonexistent"; }
-  absl::StatusOr<std::unique_ptr<Farm>> Connect(const ConnectOptions& options) override {
-    connected = options;
-    if (!connect_error.ok()) return connect_error;
-    return coordinator_.Connect();
-  }
-  void OnInterrupt(InterruptHandler handler) override {
-    MutexLock running(handler_mutex_);
-    MutexLock lock(mutex_);
-    handler_ = std::move(handler);
-  }
-  void ForceExit(int code) override { forced = code; }
-
-  void Interrupt(int count) {
-    MutexLock lock(handler_mutex_);
-    InterruptHandler handler;
-    {
-      MutexLock inner(mutex_);
-      handler = handler_;
-    }
-    if (handler) handler(count);
-  }
-
-  std::string out;
-  std::string input;
-  std::map<std::string, std::string> variables;
-  ConnectOptions connected;
-  absl::Status connect_error;
-  std::atomic<int> forced{-1};
-
- private:
-  FakeCoordinator& coordinator_;
-  FakeClock clock_;
-  size_t read_ = 0;
-  Mutex mutex_;
-  Mutex handler_mutex_;
-  std::string err_ ABSL_GUARDED_BY(mutex_);
-  InterruptHandler handler_ ABSL_GUARDED_BY(mutex_);
-};
 
 class CommandsTest : public testing::Test {
  protected:
