@@ -82,7 +82,7 @@ class ServerImpl final : public Server {
     EngineOptions engine;
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.unplaceable_grace = options_.unplaceable_grace;
-    engine.sources = sources_.get();
+    engine.remote_sources = sources_.get();
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(engine_->Start());
     return Listen();
