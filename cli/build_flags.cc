@@ -303,14 +303,14 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
   return options;
 }
 
-RecipePaths FindRecipe(const BuildFlags& flags, const std::string& context_folder) {
+RecipePaths FindRecipe(const std::string& file, const std::string& context_folder) {
   RecipePaths paths;
-  if (flags.file == "-") {
+  if (file == "-") {
     paths.dockerfile = "-";
     paths.dockerfile_name = "standard input";
   } else {
-    paths.dockerfile = flags.file.empty() ? context_folder + "/Dockerfile" : flags.file;
-    paths.dockerfile_name = flags.file.empty() ? "Dockerfile" : flags.file;
+    paths.dockerfile = file.empty() ? context_folder + "/Dockerfile" : file;
+    paths.dockerfile_name = file.empty() ? "Dockerfile" : file;
     // A name below the context is said the short way.
     if (paths.dockerfile_name.starts_with(context_folder + "/")) {
       paths.dockerfile_name.erase(0, context_folder.size() + 1);

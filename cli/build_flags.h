@@ -23,6 +23,8 @@ struct BuildFlags {
   std::vector<std::string> platforms;
   std::string target;
   std::vector<std::string> build_args;
+  // --build-context NAME=VALUE.
+  std::vector<std::string> build_contexts;
   bool no_cache = false;
   std::string network;
   // -1: not given.
@@ -97,6 +99,7 @@ struct RecipePaths {
   // Candidates for the ignore file, first wins, with their names in messages.
   std::vector<std::pair<std::string, std::string>> ignore_files;
 };
-RecipePaths FindRecipe(const BuildFlags& flags, const std::string& context_folder);
+// `file` is -f as written; a context folder.
+RecipePaths FindRecipe(const std::string& file, const std::string& context_folder);
 
 }  // namespace crossmill::cli
