@@ -285,4 +285,14 @@ absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name) {
   return *std::move(record);
 }
 
+absl::StatusOr<std::vector<v1::PinnedImage>> ImageStore::Unpacked(const ImageRecord& image) {
+  std::vector<v1::PinnedImage> unpacked;
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, image.root));
+  for (const oci::Descriptor& document : blobs.documents) {
+    ASSIGN_OR_RETURN(std::optional<ManifestRecord> record, records_.FindManifest(document.digest.Oci()));
+    if (record.has_value()) unpacked.push_back(std::move(record->image));
+  }
+  return unpacked;
+}
+
 }  // namespace crossmill::coordinator

@@ -64,6 +64,9 @@ class ImageStore {
   // By name or by "sha256:..." of an index or of one platform's manifest. NOT_FOUND names it.
   absl::StatusOr<ImageRecord> Get(std::string_view name);
 
+  // The pinned images at or below the image's root: of platforms whose layers have been unpacked.
+  absl::StatusOr<std::vector<v1::PinnedImage>> Unpacked(const ImageRecord& image);
+
  private:
   // With `pin` every platform's layers are unpacked and checked at once.
   absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in, std::string origin,

@@ -152,6 +152,13 @@ grpc::Status ImagesService::GetImage(grpc::ServerContext* context, const v1::Get
   if (!record.ok()) return ToGrpc(record.status());
   *response->mutable_image() = ViewOf(*record);
   ToProto(record->root, response->mutable_root());
+  const auto unpacked = images_.Unpacked(*record);
+  if (!unpacked.ok()) return ToGrpc(unpacked.status());
+  for (const v1::PinnedImage& image : *unpacked) {
+    v1::UnpackedImage* view = response->add_unpacked();
+    view->set_manifest_digest(image.manifest_digest());
+    for (const v1::Layer& layer : image.layers()) *view->add_layers() = layer.tar();
+  }
   return grpc::Status::OK;
 }
 
