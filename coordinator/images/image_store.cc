@@ -244,7 +244,7 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinRoot(const Digest& root, const v1
     return PinManifest(root, manifest, platform);
   };
   absl::StatusOr<v1::PinnedImage> pinned = pin();
-  if (!pinned.ok()) return Annotate(pinned.status(), fmt::format("image {}", name));
+  if (!pinned.ok()) return Annotate(pinned.status(), fmt::format("image {} ({})", name, root.Oci()));
   pinned->set_reference(std::string(name));
   *pinned->mutable_platform() = platform;
   return pinned;
