@@ -161,5 +161,100 @@ TEST_F(DockerRegistryTest, BasicAuthorizationIsUsed) {
   EXPECT_OK(PullImage(known, reference, *target));
 }
 
+TEST_F(DockerRegistryTest, PushGivesTheSameBytesAndTheSecondSendsNothing) {
+  auto registry = DockerRegistry::Start(*http_);
+  ASSERT_OK(registry);
+  const Digest root = PutIndex(*store_, 3 << 20);
+  RegistryOptions options = Options();
+  options.chunk_bytes = 1 << 20;
+  RegistryClient client(*http_, options);
+  const Reference reference = *ParseReference((*registry)->host() + "/team/app:1");
+  int64_t sent = 0;
+  int existed = 0;
+  PushOptions push;
+  push.on_progress = [&](const Digest& blob, int64_t done, bool was_there) {
+    if (done == blob.size) (was_there ? existed : sent) += 1;
+  };
+  auto pushed = PushImage(client, reference, *store_, root, push);
+  ASSERT_OK(pushed);
+  EXPECT_EQ(*pushed, root);
+  EXPECT_EQ(existed, 0);
+  auto target = MakeMemoryBlobStore();
+  ASSERT_OK(PullImage(client, reference, *target));
+  EXPECT_EQ(DigestOf(LayoutOf(*target, root)), DigestOf(LayoutOf(*store_, root)));
+  sent = 0;
+  ASSERT_OK(PushImage(client, reference, *store_, root, push));
+  EXPECT_EQ(sent, 0);
+  EXPECT_EQ(existed, 5);  // Two configs, one shared layer, two others.
+  // Another repository of the same registry takes them from the first.
+  PushOptions mount;
+  for (const Descriptor& blob : WalkImage(*store_, root)->contents) mount.mount_from[blob.digest.hash] = "team/app";
+  int mounted = 0;
+  mount.on_progress = [&](const Digest&, int64_t, bool was_there) { mounted += was_there ? 1 : 0; };
+  ASSERT_OK(PushImage(client, *ParseReference((*registry)->host() + "/other:2"), *store_, root, mount));
+  EXPECT_EQ(mounted, 5);
+}
+
+// Breaks every upload after a megabyte and a half of its body.
+class BreakingUploads final : public http::HttpClient {
+ public:
+  explicit BreakingUploads(http::HttpClient& inner) : inner_(inner) {}
+  absl::StatusOr<http::HttpResponse> Send(const http::HttpRequest& request, const http::BodySink& sink) override {
+    http::HttpRequest broken = request;
+    if (request.body_source && request.method == "PATCH") {
+      broken.body_source = [&](int64_t offset, char* buffer, size_t size) -> absl::StatusOr<size_t> {
+        if (offset >= 3 << 19) {
+          ++breaks;
+          return absl::UnavailableError("the connection broke");
+        }
+        return request.body_source(offset, buffer, std::min<size_t>(size, 64 << 10));
+      };
+    }
+    return inner_.Send(broken, sink);
+  }
+  int breaks = 0;
+
+ private:
+  http::HttpClient& inner_;
+};
+
+TEST_F(DockerRegistryTest, BrokenPushGoesOnWhereItWas) {
+  auto registry = DockerRegistry::Start(*http_);
+  ASSERT_OK(registry);
+  const Digest root = PutImage(*store_, "amd64", 4 << 20);
+  BreakingUploads breaking(*http_);
+  RegistryOptions options = Options();
+  options.attempts = 4;
+  options.chunk_bytes = 2 << 20;
+  options.first_wait = absl::Milliseconds(100);
+  RegistryClient client(breaking, options);
+  PushOptions push;
+  push.connections = 1;
+  const Reference reference = *ParseReference((*registry)->host() + "/app:1");
+  ASSERT_OK(PushImage(client, reference, *store_, root, push));
+  EXPECT_GT(breaking.breaks, 0);
+  auto target = MakeMemoryBlobStore();
+  RegistryClient clean(*http_, Options());
+  ASSERT_OK(PullImage(clean, reference, *target));
+  EXPECT_EQ(DigestOf(LayoutOf(*target, root)), DigestOf(LayoutOf(*store_, root)));
+}
+
+TEST_F(DockerRegistryTest, OnePlatformIsPushedAsItsManifestAndSkopeoReadsIt) {
+  if (RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
+  auto registry = DockerRegistry::Start(*http_);
+  ASSERT_OK(registry);
+  const Digest root = PutIndex(*store_);
+  RegistryClient client(*http_, Options());
+  PushOptions push;
+  push.platforms = {LinuxPlatform("arm64")};
+  auto pushed = PushImage(client, *ParseReference((*registry)->host() + "/app:arm"), *store_, root, push);
+  ASSERT_OK(pushed);
+  EXPECT_EQ(*pushed, ParseImageIndex(*store_->Get(root))->manifests[1].digest);
+  auto inspected = RunCommand({"skopeo", "inspect", "--tls-verify=false", "--raw",
+                               "docker://" + (*registry)->host() + "/app:arm"});
+  ASSERT_OK(inspected);
+  EXPECT_EQ(inspected->stdout_text, *store_->Get(*pushed)) << inspected->stderr_text;
+}
+
 }  // namespace
 }  // namespace crossmill::oci
