@@ -262,7 +262,10 @@ absl::Status BuildCommand::Push(const v1::BuildView& build) {
     request.set_reference(tag);
     const auto pushed = PushImage(session_, request, *progress_);
     // The build itself is done and well.
-    if (!pushed.ok()) return WithExit(Annotate(pushed.status(), "push " + tag), kExitInfrastructure);
+    if (!pushed.ok()) {
+      const bool denied = absl::IsPermissionDenied(pushed.status());
+      return WithExit(Annotate(pushed.status(), "push " + tag), denied ? kExitNotPermitted : kExitInfrastructure);
+    }
   }
   return absl::OkStatus();
 }

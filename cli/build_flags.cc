@@ -272,6 +272,9 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
   if (!flags.compression.empty()) RETURN_IF_ERROR(ParseCompression(flags.compression, &options));
   for (const std::string& text : flags.outputs) {
     ASSIGN_OR_RETURN(const OutputTarget output, ParseOutput(text));
+    if (output.type == OutputTarget::Type::kDocker && options.platforms_size() > 1) {
+      return OutputError(text, "docker's archive holds one platform; use type=oci for several");
+    }
     if (output.compression == 0 && output.compression_level == 0) continue;
     const v1::Compression wanted = output.compression == 0 ? v1::GZIP : output.compression;
     const bool other = options.compression() != 0 &&

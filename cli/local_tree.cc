@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "common/base/files.h"
 #include "common/base/status.h"

@@ -133,7 +133,7 @@ TEST(CompressionTest, NameSaysWhatDecidesTheBytes) {
   EXPECT_NE(CompressorName(6), CompressorName(9));
 }
 
-std::string Zstd(const std::string& text, int threads = 1, int level = kZstdLevel) {
+std::string ZstdOf(const std::string& text, int threads = 1, int level = kZstdLevel) {
   std::string out;
   EXPECT_OK(ZstdFrames(SourceOf(text), AppendTo(&out), level, threads));
   return out;
@@ -141,17 +141,17 @@ std::string Zstd(const std::string& text, int threads = 1, int level = kZstdLeve
 
 TEST(CompressionTest, ZstdDoesNotDependOnThreadsAndComesBack) {
   const std::string text = Sample(2 * kZstdFrameBytes + 12345);
-  const std::string one = Zstd(text);
+  const std::string one = ZstdOf(text);
   EXPECT_EQ(DetectCompression(one), Compression::kZstd);
-  EXPECT_EQ(DigestOf(Zstd(text, 3)), DigestOf(one));
+  EXPECT_EQ(DigestOf(ZstdOf(text, 3)), DigestOf(one));
   EXPECT_EQ(DigestOf(*ReadOut(Decompressed(SourceOf(one)))), DigestOf(text));
-  EXPECT_NE(DigestOf(Zstd(text, 1, 9)), DigestOf(one));
-  const std::string empty = Zstd("");
+  EXPECT_NE(DigestOf(ZstdOf(text, 1, 9)), DigestOf(one));
+  const std::string empty = ZstdOf("");
   EXPECT_FALSE(empty.empty());
   EXPECT_EQ(*ReadOut(Decompressed(SourceOf(empty))), "");
   // Frames stand alone.
   const std::string full = text.substr(0, kZstdFrameBytes);
-  EXPECT_EQ(DigestOf(Zstd(full) + Zstd(text.substr(kZstdFrameBytes))), DigestOf(one));
+  EXPECT_EQ(DigestOf(ZstdOf(full) + ZstdOf(text.substr(kZstdFrameBytes))), DigestOf(one));
 }
 
 TEST(CompressionTest, ZstdProgramAcceptsOurs) {
@@ -159,7 +159,7 @@ TEST(CompressionTest, ZstdProgramAcceptsOurs) {
   auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
   const std::string text = Sample(kZstdFrameBytes + 1);
-  ASSERT_OK(WriteFileAtomic(folder->Path("t.zst"), Zstd(text)));
+  ASSERT_OK(WriteFileAtomic(folder->Path("t.zst"), ZstdOf(text)));
   auto result = RunCommand({"zstd", "-q", "-d", folder->Path("t.zst")});
   ASSERT_OK(result);
   EXPECT_EQ(result->exit_code, 0) << result->stderr_text;

@@ -6,6 +6,7 @@
 #include "common/http/curl_http_client.h"
 #include "common/oci/base_layers.h"
 #include "common/oci/image_pull.h"
+#include "common/oci/image_push.h"
 #include "tests/common/oci/command.h"
 #include "tests/common/oci/sample_image.h"
 
@@ -169,11 +170,13 @@ TEST_F(DockerRegistryTest, PushGivesTheSameBytesAndTheSecondSendsNothing) {
   options.chunk_bytes = 1 << 20;
   RegistryClient client(*http_, options);
   const Reference reference = *ParseReference((*registry)->host() + "/team/app:1");
-  int64_t sent = 0;
+  int sent = 0;
   int existed = 0;
   PushOptions push;
   push.on_progress = [&](const Digest& blob, int64_t done, bool was_there) {
-    if (done == blob.size) (was_there ? existed : sent) += 1;
+    if (done != blob.size) return;
+    if (was_there) ++existed;
+    if (!was_there) ++sent;
   };
   auto pushed = PushImage(client, reference, *store_, root, push);
   ASSERT_OK(pushed);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/files.h"
+#include "common/base/status.h"
 #include "common/oci/canonical_tar.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/layout.h"
