@@ -20,7 +20,6 @@ using registry_errors::StatusFor;
 namespace {
 
 constexpr int64_t kLeastChunk = 1 << 20;
-constexpr int kMaxSessions = 3;
 
 absl::Status IgnoreBody(const http::HttpResponse&, std::string_view) { return absl::OkStatus(); }
 
@@ -135,7 +134,7 @@ class RegistryClient::BlobUpload {
       const absl::Status status = Send();
       if (status.ok()) return PushedBlob::kSent;
       // The registry has forgotten the session: from the start, but not for ever.
-      if (!lost_ || session >= kMaxSessions) return status;
+      if (!lost_ || session >= client_.AttemptsAt(endpoint_)) return status;
       RETURN_IF_ERROR(Begin("").status());
     }
   }

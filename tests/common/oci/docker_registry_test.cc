@@ -191,14 +191,15 @@ TEST_F(DockerRegistryTest, PushGivesTheSameBytesAndTheSecondSendsNothing) {
   EXPECT_EQ(existed, 5);  // Two configs, one shared layer, two others.
   // Another repository of the same registry takes them from the first.
   PushOptions mount;
-  for (const Descriptor& blob : WalkImage(*store_, root)->contents) mount.mount_from[blob.digest.hash] = "team/app";
+  const auto walked = WalkImage(*store_, root);
+  for (const Descriptor& blob : walked->contents) mount.mount_from[blob.digest.hash] = "team/app";
   int mounted = 0;
   mount.on_progress = [&](const Digest&, int64_t, bool was_there) { mounted += was_there ? 1 : 0; };
   ASSERT_OK(PushImage(client, *ParseReference((*registry)->host() + "/other:2"), *store_, root, mount));
   EXPECT_EQ(mounted, 5);
 }
 
-// Breaks every upload after a megabyte and a half of its body.
+// Breaks the first two chunks after a megabyte and a half.
 class BreakingUploads final : public http::HttpClient {
  public:
   explicit BreakingUploads(http::HttpClient& inner) : inner_(inner) {}
@@ -206,7 +207,7 @@ class BreakingUploads final : public http::HttpClient {
     http::HttpRequest broken = request;
     if (request.body_source && request.method == "PATCH") {
       broken.body_source = [&](int64_t offset, char* buffer, size_t size) -> absl::StatusOr<size_t> {
-        if (offset >= 3 << 19) {
+        if (offset >= 3 << 19 && breaks < 2) {
           ++breaks;
           return absl::UnavailableError("the connection broke");
         }
@@ -221,7 +222,9 @@ class BreakingUploads final : public http::HttpClient {
   http::HttpClient& inner_;
 };
 
-TEST_F(DockerRegistryTest, BrokenPushGoesOnWhereItWas) {
+// This registry ends a session that broke within a chunk (it does not take up an upload at another offset than
+// the one it told last): a new one has to be begun.
+TEST_F(DockerRegistryTest, BrokenPushIsMended) {
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
   const Digest root = PutImage(*store_, "amd64", 4 << 20);
@@ -235,7 +238,7 @@ TEST_F(DockerRegistryTest, BrokenPushGoesOnWhereItWas) {
   push.connections = 1;
   const Reference reference = *ParseReference((*registry)->host() + "/app:1");
   ASSERT_OK(PushImage(client, reference, *store_, root, push));
-  EXPECT_GT(breaking.breaks, 0);
+  EXPECT_EQ(breaking.breaks, 2);
   auto target = MakeMemoryBlobStore();
   RegistryClient clean(*http_, Options());
   ASSERT_OK(PullImage(clean, reference, *target));

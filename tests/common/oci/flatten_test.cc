@@ -8,6 +8,7 @@
 #include "common/oci/canonical_tar.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/layout.h"
+#include "common/oci/ustar.h"
 #include "tests/common/oci/command.h"
 #include "tests/common/oci/sample_image.h"
 #include "tests/common/oci/sample_tree.h"
@@ -23,9 +24,15 @@ std::string LooseTar(const std::vector<SampleEntry>& entries) {
   for (const SampleEntry& sample : entries) {
     std::string one;
     CanonicalTarWriter writer(AppendTo(&one));
-    EXPECT_OK(writer.Add(sample.entry));
+    // Alone in its tar a hard link has no target before it: written as a symlink, whose type is changed below.
+    const bool link = sample.entry.type == EntryType::kHardLink;
+    EXPECT_OK(writer.Add(link ? Special(sample.entry.path, EntryType::kSymlink, sample.entry.link).entry : sample.entry));
     EXPECT_OK(writer.Data(sample.content));
     EXPECT_OK(writer.Finish());
+    if (link) {
+      one[ustar::kType] = '1';
+      ustar::PutOctal(one.data(), {ustar::kChecksum.position, 7}, ustar::ChecksumOf(one.data()).as_unsigned);
+    }
     tar += one.substr(0, one.size() - 1024);
   }
   return tar + std::string(1024, '\0');
