@@ -11,10 +11,12 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/image_output.h"
+#include "cli/image_transfer.h"
 #include "cli/json_output.h"
 #include "cli/report.h"
 #include "cli/words.h"
 #include "common/base/files.h"
+#include "common/oci/annotations.h"
 #include "common/plan/planner.h"
 #include "common/plan/platform.h"
 
@@ -58,6 +60,8 @@ class BuildCommand {
   absl::StatusOr<int> Finish(const v1::BuildView& known);
   absl::Status WriteFiles(const v1::BuildView& build);
   absl::Status WriteOutputs(const v1::BuildView& build);
+  // --push: each -t.
+  absl::Status Push(const v1::BuildView& build);
   // Results, unless an image is written to standard output.
   absl::Status PrintResult(std::string_view text);
 
@@ -227,11 +231,33 @@ absl::Status BuildCommand::WriteFiles(const v1::BuildView& build) {
 
 absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
   if (outputs_.empty() || build.status() != v1::SUCCEEDED) return absl::OkStatus();
-  const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
+  ImageToWrite image;
+  image.image = build.index_digest();
+  image.names.assign(build.options().tags().begin(), build.options().tags().end());
+  const std::vector<v1::BuildArgument> annotations(build.options().annotations().begin(),
+                                                   build.options().annotations().end());
+  ASSIGN_OR_RETURN(image.annotations,
+                   oci::AnnotationsFor(annotations, oci::AnnotationLevel::kIndexDescriptor, nullptr));
   for (const OutputTarget& output : outputs_) {
-    const absl::Status written = WriteImage(session_, build.index_digest(), names, output.destination);
+    const absl::Status written = WriteImage(session_, image, output);
     // Whatever it was, the build itself is done and well.
     if (!written.ok()) return WithExit(written, kExitInfrastructure);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BuildCommand::Push(const v1::BuildView& build) {
+  if (!flags_.push || build.status() != v1::SUCCEEDED) return absl::OkStatus();
+  for (const std::string& tag : build.options().tags()) {
+    v1::PushImageRequest request;
+    request.set_name(build.index_digest());
+    request.set_reference(tag);
+    const auto pushed = PushImage(session_, request, *progress_);
+    // The build itself is done and well.
+    if (!pushed.ok()) {
+      const bool denied = absl::IsPermissionDenied(pushed.status());
+      return WithExit(Annotate(pushed.status(), "push " + tag), denied ? kExitNotPermitted : kExitInfrastructure);
+    }
   }
   return absl::OkStatus();
 }
@@ -239,9 +265,11 @@ absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
 absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   const std::string id = std::to_string(known.id());
   ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session_, id, submission_.recipe().dockerfile()));
+  const absl::Status pushed = Push(report.build);
   progress_->Finish();
   RETURN_IF_ERROR(WriteFiles(report.build));
   RETURN_IF_ERROR(WriteOutputs(report.build));
+  RETURN_IF_ERROR(pushed);
   if (session_.json) {
     RETURN_IF_ERROR(session_.PrintJson(BuildJson(report.build, report.packages)));
   } else if (mode_ == ProgressMode::kQuiet) {
@@ -415,8 +443,17 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
 void AddResults(CLI::App* command, BuildFlags* flags) {
   command
       ->add_option("-o,--output", flags->outputs,
-                   "type=oci,dest=FILE or FILE: OCI layout tar; - is standard output")
+                   "type=oci|docker|tar|local,dest=PATH; FILE alone: OCI layout tar; - is standard output; repeatable")
       ->type_name("OUTPUT");
+  command->add_flag("--push", flags->push, "Push each -t to its registry when the build has succeeded");
+  command
+      ->add_option("--annotation", flags->annotations,
+                   "Annotation [LEVEL:]NAME=VALUE; LEVEL is manifest, index, manifest-descriptor or index-descriptor "
+                   "[manifest]; repeatable")
+      ->type_name("ANNOTATION")
+      ->allow_extra_args(false);
+  command->add_option("--compression", flags->compression, "Of new layers: gzip or zstd, with ,level=N [gzip]")
+      ->type_name("NAME");
   command
       ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
       ->type_name("FILE");

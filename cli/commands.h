@@ -15,7 +15,7 @@ void AddRetryCommand(CLI::App& app, Session& session);
 void AddWatchCommands(CLI::App& app, Session& session);
 // ls, show, packages, diff, cancel
 void AddBuildsCommands(CLI::App& app, Session& session);
-// image import|ls|pull|save
+// image import|ls|pull|push|save|rm|inspect|history
 void AddImageCommands(CLI::App& app, Session& session);
 // worker ls
 void AddWorkerCommands(CLI::App& app, Session& session);

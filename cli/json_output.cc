@@ -263,7 +263,8 @@ Json ImageJson(const v1::ImageView& image) {
           {"created_at", TimeJson(image.created_at())},
           {"stand_in", image.stand_in()},
           {"size_bytes", image.size_bytes()},
-          {"origin", TextOrNull(image.origin())}};
+          {"origin", TextOrNull(image.origin())},
+          {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())}};
 }
 
 Json MetadataJson(const v1::BuildView& build) {

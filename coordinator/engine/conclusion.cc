@@ -106,6 +106,7 @@ absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vecto
   parts.layer_times = LayerTimes(input.plan, target);
   parts.epoch = input.plan.epoch();
   parts.keep_times = input.plan.keep_times();
+  parts.options = ImageOptionsOf(input.options);
   return assembler.AssembleImage(parts);
 }
 
@@ -210,7 +211,8 @@ absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssem
   }
   const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
   ASSIGN_OR_RETURN(const Digest index,
-                   assembler.AssembleIndex(images, names, fmt::format("build {}", build.id())));
+                   assembler.AssembleIndex(images, names, fmt::format("build {}", build.id()),
+                                           ImageOptionsOf(build.options())));
   return index.Oci();
 }
 

@@ -236,8 +236,8 @@ class SourceResolver {
   std::map<Key, v1::ContextMatches> fetched_;
 };
 
-absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, ImageStore& images) {
-  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform)
+absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images) {
+  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh)
                                   : images.PinRoot(need.root, need.platform, need.reference);
   if (pinned.ok()) return pinned;
   // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
@@ -277,7 +277,7 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, c
     ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
     if (needs.size() == bases.size()) break;
     for (size_t i = bases.size(); i < needs.size(); ++i) {
-      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], stores.images));
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], submission.options().pull(), stores.images));
       if (calls.on_pinned) calls.on_pinned(pinned);
       bases.push_back(std::move(pinned));
     }
