@@ -76,6 +76,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   app.fallthrough();
   AddGlobalFlags(app, session);
   AddBuildCommand(app, session);
+  AddCheckCommand(app, session);
   AddWatchCommands(app, session);
   AddBuildsCommands(app, session);
   AddImageCommands(app, session);

@@ -8,6 +8,7 @@
 
 #include "cli/build_flags.h"
 #include "cli/build_follow.h"
+#include "cli/check_command.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/image_output.h"
@@ -323,6 +324,7 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
                    "Build argument; NAME alone takes the variable's value; repeatable")
       ->type_name("NAME[=VALUE]");
   command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
+  command->add_flag("--check", flags->check, "Do not build: check the recipe, as `crossmill check` does");
   command->add_option("--network", flags->network, "Network of RUN steps: none or host [host]")
       ->type_name("MODE");
   command->add_option("--emulation", flags->emulation, "allow or never: whether emulated executions count")
@@ -384,7 +386,12 @@ void AddBuildCommand(CLI::App& app, Session& session) {
     command->get_option(name)->allow_extra_args(false);
   }
   command->callback([&session, flags] {
-    session.command = [&session, flags] { return BuildCommand(session, *flags).Run(); };
+    session.command = [&session, flags]() -> absl::StatusOr<int> {
+      if (!flags->check) return BuildCommand(session, *flags).Run();
+      CheckFlags check;
+      check.build = *flags;
+      return RunCheck(session, check);
+    };
   });
 }
 

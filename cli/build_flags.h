@@ -24,6 +24,8 @@ struct BuildFlags {
   std::string target;
   std::vector<std::string> build_args;
   bool no_cache = false;
+  // Check instead of build.
+  bool check = false;
   std::string network;
   // -1: not given.
   int verify = -1;

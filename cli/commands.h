@@ -10,6 +10,7 @@ class App;
 namespace crossmill::cli {
 
 void AddBuildCommand(CLI::App& app, Session& session);
+void AddCheckCommand(CLI::App& app, Session& session);
 // watch, logs
 void AddWatchCommands(CLI::App& app, Session& session);
 // ls, show, packages, diff, cancel

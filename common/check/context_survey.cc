@@ -34,8 +34,9 @@ constexpr std::array<Folder, 15> kFolders = {{
 }};
 
 constexpr std::array<std::string_view, 12> kManifests = {
-    "package.json", "package-lock.json", "yarn.lock",   "pnpm-lock.yaml", "pom.xml",       "go.mod",
-    "Cargo.toml",   "Gemfile",           "composer.json", "build.gradle", "build.gradle.kts", "pyproject.toml"};
+    "package.json",     "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "pom.xml",
+    "go.mod",           "Cargo.toml",        "Gemfile",   "composer.json",  "build.gradle",
+    "build.gradle.kts", "pyproject.toml"};
 
 std::string_view BaseName(std::string_view path) {
   const size_t slash = path.rfind('/');

@@ -164,7 +164,8 @@ void CheckStarts(const Subject& subject, Sink& sink) {
       if (keyword == Keyword::kHealthcheck) CheckOnce(*instruction, &health, sink);
       if (keyword == Keyword::kCmd) CheckOnce(*instruction, &command, sink);
       if (keyword == Keyword::kEntrypoint) CheckOnce(*instruction, &entrypoint, sink);
-      if ((keyword != Keyword::kCmd && keyword != Keyword::kEntrypoint) || instruction->json || shell) continue;
+      if ((keyword != Keyword::kCmd && keyword != Keyword::kEntrypoint) || instruction->json || shell)
+        continue;
       if (Finding* finding =
               sink.Add("JSONArgsRecommended", *instruction, {},
                        fmt::format("JSON arguments recommended for {} to prevent unintended behavior related "
@@ -172,9 +173,10 @@ void CheckStarts(const Subject& subject, Sink& sink) {
                                    instruction->syntax->name))) {
         finding->replacement = JsonForm(instruction->syntax->name, instruction->arguments());
         finding->fix = finding->replacement.empty()
-                           ? fmt::format("{} [\"program\", \"argument\"...]; where a shell is needed, "
-                                         "[\"/bin/sh\", \"-c\", \"exec ...\"]",
-                                         instruction->syntax->name)
+                           ? fmt::format(
+                                 "{} [\"program\", \"argument\"...]; where a shell is needed, "
+                                 "[\"/bin/sh\", \"-c\", \"exec ...\"]",
+                                 instruction->syntax->name)
                            : "write the command as a JSON array";
       }
     }
@@ -211,8 +213,8 @@ void CheckWorkdirs(const Subject& subject, Sink& sink) {
 }
 
 bool IsSecretName(std::string_view name) {
-  constexpr std::array<std::string_view, 10> kSecret = {"apikey",   "auth",  "credential", "credentials", "key",
-                                                        "password", "pword", "passwd",     "secret",      "token"};
+  constexpr std::array<std::string_view, 10> kSecret = {
+      "apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"};
   bool secret = false;
   const std::string lower = Lower(name);
   std::string_view rest = lower;
@@ -250,8 +252,8 @@ void CheckPairs(const Subject& subject, const Instruction& instruction, Sink& si
             "LegacyKeyValueFormat", instruction, {},
             fmt::format("\"{0} key=value\" should be used instead of legacy \"{0} key value\" format",
                         instruction.syntax->name))) {
-      const bool quote = pair.value.find_first_of(" \t") != std::string::npos && !pair.value.starts_with('"') &&
-                         !pair.value.starts_with('\'');
+      const bool quote = pair.value.find_first_of(" \t") != std::string::npos &&
+                         !pair.value.starts_with('"') && !pair.value.starts_with('\'');
       finding->fix = "write NAME=value";
       if (instruction.first_line == instruction.last_line) {
         finding->replacement = fmt::format("{} {}={}{}{}", WrittenName(instruction), pair.name,
@@ -309,9 +311,9 @@ void CheckIgnored(const Instruction& instruction, const plan::IgnoreRules& rules
     const auto rule = rules.Excluding(path);
     if (!rule) continue;
     const std::string command = instruction.keyword() == Keyword::kAdd ? "Add" : "Copy";
-    if (Finding* finding = sink.Add("CopyIgnoredFile", instruction, {word.offset, word.text.size()},
-                                    fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore",
-                                                command, path))) {
+    if (Finding* finding = sink.Add(
+            "CopyIgnoredFile", instruction, {word.offset, word.text.size()},
+            fmt::format("Attempting to {} file \"{}\" that is excluded by .dockerignore", command, path))) {
       finding->fix = fmt::format("remove line {} of the ignore file ({}), or add !{} behind it", rule->line,
                                  rule->text, path);
     }
@@ -337,7 +339,8 @@ void CheckDescription(const Subject& subject, const Instruction& instruction, Si
   // Directives are no descriptions.
   for (const std::string_view directive : {"syntax", "escape", "check"}) {
     const std::string_view name = comment.substr(0, comment.find('='));
-    if (comment.find('=') != std::string_view::npos && absl::StripAsciiWhitespace(Av(name)) == Av(directive)) return;
+    if (comment.find('=') != std::string_view::npos && absl::StripAsciiWhitespace(Av(name)) == Av(directive))
+      return;
   }
   if (Finding* finding =
           sink.Add("InvalidDefinitionDescription", instruction, {},
@@ -377,8 +380,8 @@ void CheckForms(const Subject& subject, Sink& sink) {
           if (Finding* finding = sink.Add("MaintainerDeprecated", *instruction, {},
                                           "Maintainer instruction is deprecated in favor of using label")) {
             finding->fix = "use a label";
-            finding->replacement = fmt::format("LABEL org.opencontainers.image.authors=\"{}\"",
-                                               instruction->words[0].text);
+            finding->replacement =
+                fmt::format("LABEL org.opencontainers.image.authors=\"{}\"", instruction->words[0].text);
           }
           break;
         case Keyword::kExpose:

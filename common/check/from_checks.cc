@@ -68,14 +68,14 @@ void CheckDefault(const Subject& subject, const Instruction& from, Sink& sink) {
   }
   const auto value = plan::Expand(text, variables, options);
   if (!value.ok() || (!value->empty() && plan::IsImageReference(*value))) return;
-  if (Finding* finding =
-          sink.Add("InvalidDefaultArgInFrom", from, {from.words[0].offset, text.size()},
-                   fmt::format("Default value for ARG {} results in empty or invalid base image name", text))) {
+  if (Finding* finding = sink.Add(
+          "InvalidDefaultArgInFrom", from, {from.words[0].offset, text.size()},
+          fmt::format("Default value for ARG {} results in empty or invalid base image name", text))) {
     finding->fix = "give the argument a default before the first FROM: ARG NAME=value";
   }
 }
 
-void CheckPlatform(const Subject& subject, const plan::Stage& stage, Sink& sink) {
+void CheckPlatform(const plan::Stage& stage, Sink& sink) {
   const Instruction& from = *stage.from;
   const plan::Flag* flag = from.FindFlag("platform");
   if (flag == nullptr) return;
@@ -100,8 +100,9 @@ void CheckPlatform(const Subject& subject, const plan::Stage& stage, Sink& sink)
   if (Finding* finding =
           sink.Add("FromPlatformFlagConstDisallowed", from, span,
                    fmt::format("FROM --platform flag should not use constant value \"{}\"", flag->value))) {
-    finding->fix = "leave the flag out and give --platform to the build; use $BUILDPLATFORM for stages that "
-                   "cross-compile";
+    finding->fix =
+        "leave the flag out and give --platform to the build; use $BUILDPLATFORM for stages that "
+        "cross-compile";
     if (from.first_line == from.last_line) finding->replacement = rest;
   }
 }
@@ -114,8 +115,8 @@ void CheckKnownPlatforms(const Subject& subject, const plan::Stage& stage, Sink&
   const bool pinned = stage.from->FindFlag("platform") != nullptr;
   for (const v1::Platform& wanted : subject.input.platforms) {
     const v1::Platform& expected = pinned ? base.platform : wanted;
-    const bool found =
-        std::any_of(known->second.platforms.begin(), known->second.platforms.end(), [&](const v1::Platform& has) {
+    const bool found = std::any_of(
+        known->second.platforms.begin(), known->second.platforms.end(), [&](const v1::Platform& has) {
           return has.os() == expected.os() && has.architecture() == expected.architecture();
         });
     if (found) continue;
@@ -135,7 +136,8 @@ void CheckPinned(const Subject& subject, const plan::Stage& stage, std::set<std:
   const StageFacts& facts = subject.stages[stage.index];
   if (facts.base.kind != plan::StageBase::kImage || facts.base.reference.empty() || !facts.reached) return;
   for (const v1::NamedContext& context : subject.input.recipe.contexts()) {
-    if (context.name() == facts.base.reference || context.name().starts_with(facts.base.reference + "::")) return;
+    if (context.name() == facts.base.reference || context.name().starts_with(facts.base.reference + "::"))
+      return;
   }
   const ImageName image = SplitImage(facts.base.reference);
   if (image.digest || !told->insert(facts.base.reference).second) return;
@@ -144,17 +146,17 @@ void CheckPinned(const Subject& subject, const plan::Stage& stage, std::set<std:
   if (image.tag.empty() || image.tag == "latest") {
     if (Finding* finding =
             sink.Add("UnpinnedBase", *stage.from, span,
-                     image.tag.empty() ? fmt::format("Base image {} has no tag, so it is :latest",
-                                                     facts.base.reference)
-                                       : fmt::format("Base image {} moves with every release",
-                                                     facts.base.reference))) {
+                     image.tag.empty()
+                         ? fmt::format("Base image {} has no tag, so it is :latest", facts.base.reference)
+                         : fmt::format("Base image {} moves with every release", facts.base.reference))) {
       finding->fix = fmt::format("name a release: {}:VERSION", image.repository);
     }
     return;
   }
   if (Finding* finding = sink.Add("BaseWithoutDigest", *stage.from, span,
                                   fmt::format("Base image {} is named by tag only", facts.base.reference))) {
-    finding->fix = fmt::format("{}@sha256:..., as `crossmill show` reports it for a build", facts.base.reference);
+    finding->fix =
+        fmt::format("{}@sha256:..., as `crossmill show` reports it for a build", facts.base.reference);
   }
 }
 
@@ -165,7 +167,7 @@ void CheckFroms(const Subject& subject, Sink& sink) {
   for (const plan::Stage& stage : subject.outline.stages) {
     CheckUndefined(subject, *stage.from, sink);
     CheckDefault(subject, *stage.from, sink);
-    CheckPlatform(subject, stage, sink);
+    CheckPlatform(stage, sink);
     CheckKnownPlatforms(subject, stage, sink);
     CheckPinned(subject, stage, &told, sink);
   }

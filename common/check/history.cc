@@ -21,7 +21,8 @@ std::string History::Normalised(std::string_view text) {
 
 void History::Add(PastStep step) {
   // Builds share executions; each took its time once.
-  if (step.executed && step.execution != 0 && !executions_.insert(step.execution).second) step.executed = false;
+  if (step.executed && step.execution != 0 && !executions_.insert(step.execution).second)
+    step.executed = false;
   step.text = Normalised(step.text);
   steps_.push_back(std::move(step));
 }

@@ -3,6 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "common/base/status.h"
+#include "common/check/installers.h"
 #include "common/check/subject.h"
 
 namespace crossmill::check {
@@ -12,24 +13,6 @@ using plan::Instruction;
 
 bool IsApt(const ShellCommand& command) {
   return command.Program() == "apt-get" || command.Program() == "apt";
-}
-
-bool IsPipInstall(const ShellCommand& command) {
-  const std::string_view program = command.Program();
-  if (program.starts_with("pip")) {
-    const std::string_view version = program.substr(3);
-    const bool plain = version.find_first_not_of("0123456789.") == std::string_view::npos;
-    return plain && command.Subcommand() == "install";
-  }
-  if (!program.starts_with("python")) return false;
-  for (size_t i = 1; i + 2 < command.words.size() + 1 && i + 2 <= command.words.size(); ++i) {
-    if (command.words[i].text == "-m" && i + 2 < command.words.size() && command.words[i + 1].text == "pip" &&
-        std::any_of(command.words.begin() + static_cast<std::ptrdiff_t>(i) + 2, command.words.end(),
-                    [](const ShellWord& word) { return word.text == "install"; })) {
-      return true;
-    }
-  }
-  return false;
 }
 
 // One step with all its commands.
@@ -54,7 +37,8 @@ struct Step {
   bool Removes(std::string_view path) const {
     for (const RunScript& script : scripts) {
       for (const ShellCommand& command : script.commands) {
-        if (command.Program() != "rm" && command.Program() != "find" && command.Program() != "rmdir") continue;
+        if (command.Program() != "rm" && command.Program() != "find" && command.Program() != "rmdir")
+          continue;
         for (const ShellWord& word : command.words) {
           if (absl::StrContains(word.text, Av(path))) return true;
         }
@@ -65,7 +49,8 @@ struct Step {
   bool Runs(std::string_view program, std::string_view word, std::string_view other = "") const {
     for (const RunScript& script : scripts) {
       for (const ShellCommand& command : script.commands) {
-        if (command.Program() == program && command.HasWord(word) && (other.empty() || command.HasWord(other)))
+        if (command.Program() == program && command.HasWord(word) &&
+            (other.empty() || command.HasWord(other)))
           return true;
       }
     }
@@ -95,30 +80,34 @@ bool HasYes(const ShellCommand& command) {
 }
 
 bool SimulatesOnly(const ShellCommand& command) {
-  return command.HasWord("-s", "--simulate", "--dry-run") || command.HasWord("-d", "--download-only", "--help");
+  return command.HasWord("-s", "--simulate", "--dry-run") ||
+         command.HasWord("-d", "--download-only", "--help");
 }
 
 void CheckAptCommand(const Step& step, const RunScript& script, const ShellCommand& command, Sink& sink) {
   const std::string_view action = command.Subcommand();
-  if (action != "install" && action != "upgrade" && action != "dist-upgrade" && action != "full-upgrade") return;
+  if (action != "install" && action != "upgrade" && action != "dist-upgrade" && action != "full-upgrade")
+    return;
   if (SimulatesOnly(command)) return;
-  if (!HasYes(command) && !command.reads_pipe && !step.subject.HasEnv(step.stage, "APT_CONFIG", step.run.first_line)) {
+  if (!HasYes(command) && !command.reads_pipe &&
+      !step.subject.HasEnv(step.stage, "APT_CONFIG", step.run.first_line)) {
     bool configured = false;
     for (const size_t stage : step.subject.Lineage(step.stage)) {
       for (const Instruction* other : step.subject.outline.stages[stage].body)
         configured = configured || absl::StrContains(other->text, "Assume-Yes");
     }
     if (!configured) {
-      if (Finding* finding = sink.Add("AptInstallWithoutYes", script, command,
-                                      fmt::format("{} {} without -y waits for an answer", command.Program(),
-                                                  action))) {
+      if (Finding* finding =
+              sink.Add("AptInstallWithoutYes", script, command,
+                       fmt::format("{} {} without -y waits for an answer", command.Program(), action))) {
         finding->fix = fmt::format("{} {} -y", command.Program(), action);
       }
     }
   }
   if (action != "install" || !step.subject.stages[step.stage].in_image) return;
   for (const ShellWord& word : command.words) {
-    if (absl::StrContains(word.text, "install-recommends") || absl::StrContains(word.text, "Install-Recommends") ||
+    if (absl::StrContains(word.text, "install-recommends") ||
+        absl::StrContains(word.text, "Install-Recommends") ||
         absl::StrContains(word.text, "InstallRecommends") ||
         (word.expands && !word.text.empty() && word.text[0] == '$')) {
       return;
@@ -148,7 +137,8 @@ void CheckApt(const Step& step, Sink& sink) {
         where = &script;
       }
       installs = installs || action == "install" || action == "upgrade" || action == "dist-upgrade" ||
-                 action == "full-upgrade" || action == "build-dep" || action == "download" || action == "source";
+                 action == "full-upgrade" || action == "build-dep" || action == "download" ||
+                 action == "source";
       CheckAptCommand(step, script, command, sink);
     }
   }
@@ -161,20 +151,21 @@ void CheckApt(const Step& step, Sink& sink) {
     for (const ShellCommand& command : script.commands) {
       const std::string_view program = command.Program();
       others = others || program.ends_with(".sh") || program == "xargs" || program == "apt-fast" ||
-               program == "aptitude" || program == "gdebi" || program == "dpkg" || program == "mk-build-deps" ||
-               (!command.words.empty() && command.words[0].expands);
+               program == "aptitude" || program == "gdebi" || program == "dpkg" ||
+               program == "mk-build-deps" || (!command.words.empty() && command.words[0].expands);
     }
   }
   if (!installs && !others && !mounted && !removed) {
-    if (Finding* finding = sink.Add("AptUpdateAlone", *where, *update,
-                                    fmt::format("{} update without an install in the same RUN", update->Program()))) {
+    if (Finding* finding =
+            sink.Add("AptUpdateAlone", *where, *update,
+                     fmt::format("{} update without an install in the same RUN", update->Program()))) {
       finding->fix = "put update and install into one RUN: apt-get update && apt-get install -y ...";
     }
     return;
   }
   if (!step.subject.stages[step.stage].in_image || mounted || removed) return;
-  if (Finding* finding =
-          sink.Add("AptListsInLayer", *where, *update, "Package lists of apt stay in the layer of this RUN")) {
+  if (Finding* finding = sink.Add("AptListsInLayer", *where, *update,
+                                  "Package lists of apt stay in the layer of this RUN")) {
     finding->fix = "end the RUN with && rm -rf /var/lib/apt/lists/*";
     if (const std::string line = OneLine(step); !line.empty())
       finding->replacement = line + " && rm -rf /var/lib/apt/lists/*";
@@ -195,7 +186,9 @@ std::pair<const RunScript*, const ShellCommand*> FindCommand(const Step& step, c
 void CheckPip(const Step& step, Sink& sink) {
   const auto [script, command] = FindCommand(step, [](const ShellCommand& candidate) {
     if (!IsPipInstall(candidate)) return false;
-    if (candidate.HasWord("--no-cache-dir", "--no-cache", "--dry-run") || candidate.HasWord("--download-only")) return false;
+    if (candidate.HasWord("--no-cache-dir", "--no-cache", "--dry-run") ||
+        candidate.HasWord("--download-only"))
+      return false;
     for (const ShellWord& word : candidate.words) {
       if (word.text.starts_with("--cache-dir") || (word.expands && word.text[0] == '$')) return false;
     }
@@ -207,14 +200,15 @@ void CheckPip(const Step& step, Sink& sink) {
   if (command == nullptr || HasCacheMount(step.run) ||
       step.subject.HasEnv(step.stage, "PIP_NO_CACHE_DIR", step.run.first_line) ||
       step.subject.HasEnv(step.stage, "PIP_CACHE_DIR", step.run.first_line) || step.Removes(".cache") ||
-      step.Runs("pip", "cache", "purge") || step.Runs("pip3", "cache", "purge") || step.Mentions("no-cache-dir") ||
-      step.Runs("export", "PIP_NO_CACHE_DIR=1")) {
+      step.Runs("pip", "cache", "purge") || step.Runs("pip3", "cache", "purge") ||
+      step.Mentions("no-cache-dir") || step.Runs("export", "PIP_NO_CACHE_DIR=1")) {
     return;
   }
   // A pip.conf that the recipe brings may say so.
   for (const size_t stage : step.subject.Lineage(step.stage)) {
     for (const Instruction* other : step.subject.outline.stages[stage].body) {
-      if (absl::StrContains(other->text, "pip.conf") || absl::StrContains(other->text, "global.no-cache-dir")) return;
+      if (absl::StrContains(other->text, "pip.conf") || absl::StrContains(other->text, "global.no-cache-dir"))
+        return;
     }
   }
   // With the known environment of the base.
@@ -235,12 +229,14 @@ void CheckApk(const Step& step, Sink& sink) {
     return candidate.Program() == "apk" && candidate.Subcommand() == "add" &&
            !candidate.HasWord("--no-cache", "--simulate", "-s");
   });
-  if (command == nullptr || HasCacheMount(step.run) || step.Removes("/var/cache/apk") || step.Removes("/etc/apk/cache"))
+  if (command == nullptr || HasCacheMount(step.run) || step.Removes("/var/cache/apk") ||
+      step.Removes("/etc/apk/cache"))
     return;
   // Without an index to read, nothing stays.
   const bool updates = step.Runs("apk", "update") || command->HasWord("-U", "--update", "--update-cache");
   if (!updates) return;
-  if (Finding* finding = sink.Add("ApkCacheInLayer", *script, *command, "apk's index stays in the layer of this RUN")) {
+  if (Finding* finding =
+          sink.Add("ApkCacheInLayer", *script, *command, "apk's index stays in the layer of this RUN")) {
     finding->fix = "apk add --no-cache, without apk update";
   }
 }
@@ -248,7 +244,8 @@ void CheckApk(const Step& step, Sink& sink) {
 void CheckNpm(const Step& step, Sink& sink) {
   const auto [script, command] = FindCommand(step, [](const ShellCommand& candidate) {
     const std::string_view action = candidate.Subcommand();
-    if (candidate.Program() != "npm" || (action != "ci" && action != "install" && action != "i")) return false;
+    if (candidate.Program() != "npm" || (action != "ci" && action != "install" && action != "i"))
+      return false;
     for (const ShellWord& word : candidate.words) {
       if (word.text.starts_with("--cache") || (word.expands && word.text[0] == '$')) return false;
     }
@@ -259,9 +256,11 @@ void CheckNpm(const Step& step, Sink& sink) {
       step.subject.HasEnv(step.stage, "NPM_CONFIG_CACHE", step.run.first_line)) {
     return;
   }
-  if (Finding* finding = sink.Add("NpmCacheInLayer", *script, *command, "npm's cache stays in the layer of this RUN")) {
-    finding->fix = fmt::format("RUN --mount=type=cache,target=/root/.npm npm {}, or add && npm cache clean --force",
-                               command->Subcommand());
+  if (Finding* finding =
+          sink.Add("NpmCacheInLayer", *script, *command, "npm's cache stays in the layer of this RUN")) {
+    finding->fix =
+        fmt::format("RUN --mount=type=cache,target=/root/.npm npm {}, or add && npm cache clean --force",
+                    command->Subcommand());
   }
 }
 
@@ -277,8 +276,9 @@ void CheckDnf(const Step& step, Sink& sink) {
     if (step.Runs(program, "clean")) return;
   }
   if (step.Removes("/var/cache")) return;
-  if (Finding* finding = sink.Add("DnfCacheInLayer", *script, *command,
-                                  fmt::format("The cache of {} stays in the layer of this RUN", command->Program()))) {
+  if (Finding* finding =
+          sink.Add("DnfCacheInLayer", *script, *command,
+                   fmt::format("The cache of {} stays in the layer of this RUN", command->Program()))) {
     finding->fix = fmt::format("end the RUN with && {} clean all", command->Program());
     if (const std::string line = OneLine(step); !line.empty())
       finding->replacement = fmt::format("{} && {} clean all", line, command->Program());

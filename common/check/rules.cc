@@ -70,7 +70,8 @@ constexpr Rule kRules[] = {
     {"ExposeProtoCasing", kWarning, true, false, "Protocol in EXPOSE instruction should be lowercase",
      "some readers of the image config compare it byte by byte"},
     {"ExposeInvalidFormat", kWarning, true, false,
-     "IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in "
+     "IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error "
+     "in "
      "a future release",
      "EXPOSE names ports of the container; where they appear on the host is said when it is run"},
 
@@ -120,7 +121,8 @@ constexpr Rule kRules[] = {
     {"AddInsteadOfCopy", kInfo, false, false, "ADD where COPY suffices",
      "ADD also unpacks archives and fetches URLs, so a reader has to wonder which is meant"},
     {"PipeWithoutPipefail", kWarning, false, false, "A download is piped without pipefail",
-     "the step counts as done when the download fails, because only the last program's exit code is looked at"},
+     "the step counts as done when the download fails, because only the last program's exit code is looked "
+     "at"},
     {"CdInRun", kInfo, false, false, "cd where WORKDIR is meant",
      "the change of directory ends with the step"},
 };

@@ -19,8 +19,8 @@ bool Downloads(std::string_view program) { return program == "curl" || program =
 bool Consumes(std::string_view program) {
   return program == "sh" || program == "bash" || program == "ash" || program == "dash" || program == "zsh" ||
          program == "tar" || program == "bsdtar" || program == "python" || program == "python3" ||
-         program == "perl" || program == "ruby" || program == "gpg" || program == "apt-key" || program == "gunzip" ||
-         program == "unxz" || program == "cpio" || program == "node";
+         program == "perl" || program == "ruby" || program == "gpg" || program == "apt-key" ||
+         program == "gunzip" || program == "unxz" || program == "cpio" || program == "node";
 }
 
 bool SetsPipefail(const RunScript& script) {
@@ -67,11 +67,12 @@ void CheckPipes(const Subject& subject, size_t stage, const RunScript& script, S
     // tar, gpg and the like fail on a broken stream; a shell runs what it got.
     ShellCommand whole = command;
     whole.length = consumer->offset + consumer->length - command.offset;
-    if (Finding* finding = sink.Add("PipeWithoutPipefail", script, whole,
-                                    fmt::format("{} is piped to {} without pipefail", command.Program(),
-                                                consumer->Program()))) {
-      finding->fix = "SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"] before it, or download to a file, check it, "
-                     "then run it";
+    if (Finding* finding = sink.Add(
+            "PipeWithoutPipefail", script, whole,
+            fmt::format("{} is piped to {} without pipefail", command.Program(), consumer->Program()))) {
+      finding->fix =
+          "SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"] before it, or download to a file, check it, "
+          "then run it";
     }
   }
 }
@@ -85,8 +86,11 @@ void CheckCd(const Instruction& run, const RunScript& script, Sink& sink) {
     if (&command != &cd && !command.nested) ++others;
     if (&command != &cd && command.Program() == "cd") return;
   }
-  if (others == 0 || cd.words.size() != 2 || cd.words[1].expands || !cd.words[1].text.starts_with('/')) return;
-  if (Finding* finding = sink.Add("CdInRun", script, cd, fmt::format("cd {} lasts until the end of this RUN only", cd.words[1].text))) {
+  if (others == 0 || cd.words.size() != 2 || cd.words[1].expands || !cd.words[1].text.starts_with('/'))
+    return;
+  if (Finding* finding =
+          sink.Add("CdInRun", script, cd,
+                   fmt::format("cd {} lasts until the end of this RUN only", cd.words[1].text))) {
     finding->fix = fmt::format("WORKDIR {}", cd.words[1].text);
     if (run.first_line == run.last_line && run.flags.empty() && script.offset != std::string::npos) {
       std::string_view rest = std::string_view(script.text).substr(cd.offset + cd.length);
@@ -97,8 +101,8 @@ void CheckCd(const Instruction& run, const RunScript& script, Sink& sink) {
 }
 
 bool IsArchive(std::string_view name) {
-  for (const std::string_view end : {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz",
-                                     ".tar.zst", ".gz", ".bz2", ".xz", ".zst"}) {
+  for (const std::string_view end : {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz",
+                                     ".txz", ".tar.zst", ".gz", ".bz2", ".xz", ".zst"}) {
     if (name.ends_with(end)) return true;
   }
   return false;
@@ -106,13 +110,16 @@ bool IsArchive(std::string_view name) {
 
 void CheckAdd(const Subject& subject, const Instruction& add, Sink& sink) {
   for (const plan::Flag& flag : add.flags) {
-    if (flag.syntax->name == "checksum" || flag.syntax->name == "keep-git-dir" || flag.syntax->name == "unpack") return;
+    if (flag.syntax->name == "checksum" || flag.syntax->name == "keep-git-dir" ||
+        flag.syntax->name == "unpack")
+      return;
   }
   for (size_t i = 0; i + 1 < add.words.size(); ++i) {
     const std::string& source = add.words[i].text;
     // A pattern or a variable may name an archive; a folder and a file with another name may not.
-    if (absl::StrContains(source, "://") || source.starts_with("git@") || source.find('$') != std::string::npos ||
-        IsArchive(source) || source.find_first_of("*?[") != std::string::npos) {
+    if (absl::StrContains(source, "://") || source.starts_with("git@") ||
+        source.find('$') != std::string::npos || IsArchive(source) ||
+        source.find_first_of("*?[") != std::string::npos) {
       return;
     }
     const size_t slash = source.find_last_of('/');
@@ -127,7 +134,8 @@ void CheckAdd(const Subject& subject, const Instruction& add, Sink& sink) {
     const std::string_view line = subject.Line(add.first_line);
     const plan::Place place = add.PlaceOf("", 0);
     if (add.first_line == add.last_line && place.column > 0) {
-      finding->replacement = std::string(line.substr(0, place.column - 1)) + "COPY" + std::string(line.substr(place.column + 2));
+      finding->replacement =
+          std::string(line.substr(0, place.column - 1)) + "COPY" + std::string(line.substr(place.column + 2));
     }
   }
 }
@@ -213,8 +221,10 @@ void CheckSecretValues(const Subject& subject, Sink& sink) {
   for (const Instruction& instruction : subject.outline.document.instructions) {
     const auto [span, what] = FindSecret(instruction.text);
     if (span.length == 0) continue;
-    if (Finding* finding = sink.Add("HardcodedSecret", instruction, span, fmt::format("This looks like {}", what))) {
-      finding->fix = "revoke it, and give its successor to the step that needs it: RUN --mount=type=secret,id=NAME ...";
+    if (Finding* finding =
+            sink.Add("HardcodedSecret", instruction, span, fmt::format("This looks like {}", what))) {
+      finding->fix =
+          "revoke it, and give its successor to the step that needs it: RUN --mount=type=secret,id=NAME ...";
       finding->masked.emplace_back(instruction.text.substr(span.offset, span.length));
     }
   }

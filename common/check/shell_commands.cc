@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 
@@ -11,8 +12,8 @@ namespace {
 // Scripts in scripts end somewhere.
 constexpr int kDeepest = 8;
 
-constexpr std::array<std::string_view, 14> kReserved = {"if",    "then", "else", "elif", "fi", "do", "done",
-                                                        "while", "until", "!",   "{",    "}",  "time", "exec"};
+constexpr std::array<std::string_view, 14> kReserved = {
+    "if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "time", "exec"};
 
 bool IsOneOf(std::string_view text, const auto& list) {
   return std::find(list.begin(), list.end(), text) != list.end();

@@ -67,8 +67,8 @@ std::vector<RunScript> ScriptsOf(const Instruction& instruction) {
   auto next = static_cast<uint32_t>(instruction.last_line - total + 1);
   for (const plan::Heredoc& heredoc : instruction.heredocs) {
     if (feeds && !HasForeignShebang(heredoc.content)) {
-      scripts.push_back({&instruction, ReadShellCommands(heredoc.content), std::string::npos, next,
-                         heredoc.content});
+      scripts.push_back(
+          {&instruction, ReadShellCommands(heredoc.content), std::string::npos, next, heredoc.content});
     }
     next += static_cast<uint32_t>(LineCount(heredoc.content) + 1);
   }
@@ -95,8 +95,7 @@ void Subject::ReadStages() {
   stages.resize(outline.stages.size());
   target = outline.stages.size() - 1;
   if (const auto wanted = plan::FindTarget(outline, input.recipe.target()); wanted.ok()) target = *wanted;
-  const auto view =
-      plan::ViewFor(outline, input.recipe, input.platforms.front(), input.build_platform);
+  const auto view = plan::ViewFor(outline, input.recipe, input.platforms.front(), input.build_platform);
   bases_known = view.ok();
   std::vector<bool> reached(stages.size(), true);
   if (bases_known) {
@@ -197,8 +196,8 @@ Finding* Sink::Add(std::string_view rule, const Instruction& instruction, Span s
 Finding* Sink::Add(std::string_view rule, const RunScript& script, const ShellCommand& command,
                    std::string message) {
   if (script.offset != std::string::npos) {
-    return Add(rule, *script.instruction, {script.offset + command.offset, std::max<size_t>(command.length, 1)},
-               std::move(message));
+    return Add(rule, *script.instruction,
+               {script.offset + command.offset, std::max<size_t>(command.length, 1)}, std::move(message));
   }
   Finding* finding = AddAtFile(rule, subject_.outline.document.file, std::move(message));
   if (finding == nullptr) return nullptr;
@@ -221,7 +220,8 @@ Finding* Sink::Add(std::string_view rule, const RunScript& script, const ShellCo
 bool HasCacheMount(const Instruction& instruction, std::string_view below) {
   for (const plan::Flag& flag : instruction.flags) {
     if (flag.syntax->name != "mount") continue;
-    const bool kept = absl::StrContains(flag.value, "type=cache") || absl::StrContains(flag.value, "type=tmpfs");
+    const bool kept =
+        absl::StrContains(flag.value, "type=cache") || absl::StrContains(flag.value, "type=tmpfs");
     if (kept && (below.empty() || absl::StrContains(flag.value, Av(below)))) return true;
   }
   return false;

@@ -12,8 +12,8 @@ namespace {
 using plan::Instruction;
 using plan::Keyword;
 
-// What an official image sets in its environment, as its publisher documents or its Dockerfile says. A missing
-// name costs a finding only where `complete` is set: bases that set nothing but PATH.
+// What an official image sets in its environment, as its publisher documents or its Dockerfile says. A
+// missing name costs a finding only where `complete` is set: bases that set nothing but PATH.
 struct OfficialImage {
   std::string_view name;
   bool complete;
@@ -174,22 +174,24 @@ class VariableCheck {
     }
     // The base may define it, unless everything points to a slip.
     if (!scope.complete && near.empty() && !global && later == nullptr) return;
-    const Span span = piece.offset == std::string::npos ? Span{} : Span{piece.offset + use.offset, use.length};
+    const Span span =
+        piece.offset == std::string::npos ? Span{} : Span{piece.offset + use.offset, use.length};
     Finding* finding = sink_.Add("UndefinedVar", instruction, span,
                                  fmt::format("Usage of undefined variable '${}'{}", use.name,
                                              near.empty() ? "" : fmt::format(" (did you mean ${}?)", near)));
     if (finding == nullptr) return;
     if (global) {
-      finding->why = "arguments from before the first FROM and automatic ones are seen by a stage only after "
-                     "ARG names them in it; until then they expand to nothing";
+      finding->why =
+          "arguments from before the first FROM and automatic ones are seen by a stage only after "
+          "ARG names them in it; until then they expand to nothing";
       finding->fix = fmt::format("put ARG {} before this line", use.name);
     } else if (later != nullptr) {
       finding->fix = fmt::format("it is defined in line {}; move that before this line", later->first_line);
     } else if (!near.empty()) {
       finding->fix = fmt::format("write ${}", near);
     } else {
-      finding->fix = fmt::format("put ARG {0} or ENV {0}=... before this line, or give a default: ${{{0}:-...}}",
-                                 use.name);
+      finding->fix = fmt::format(
+          "put ARG {0} or ENV {0}=... before this line, or give a default: ${{{0}:-...}}", use.name);
     }
   }
 
