@@ -325,10 +325,10 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
       ->type_name("NAME[=VALUE]");
   command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
   command->add_flag("--check", flags->check, "Do not build: check the recipe, as `crossmill check` does");
-  command->add_option("--network", flags->network, "Network of RUN steps: none or host [host]")
-      ->type_name("MODE");
-  command->add_option("--emulation", flags->emulation, "allow or never: whether emulated executions count")
-      ->type_name("MODE")
+  command->add_option("--network", flags->network, "Network of RUN steps [host]")
+      ->type_name("none|host");
+  command->add_option("--emulation", flags->emulation, "Whether emulated executions count")
+      ->type_name("allow|never")
       ->capture_default_str();
   command
       ->add_option("--source-date-epoch", flags->source_date_epoch,
@@ -344,8 +344,8 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
   command->add_flag("--allow-same-host", flags->allow_same_host, "Let executions to compare run on one host");
   command
       ->add_option("--require", flags->require,
-                   "reproducible: exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
-      ->type_name("WHAT");
+                   "Exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
+      ->type_name("reproducible");
 }
 
 void AddResults(CLI::App* command, BuildFlags* flags) {
@@ -359,8 +359,9 @@ void AddResults(CLI::App* command, BuildFlags* flags) {
       ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
       ->type_name("FILE");
   command->add_option("--iidfile", flags->iid_file, "Write the image digest")->type_name("FILE");
-  command->add_option("--progress", flags->progress, "auto, tty, plain or quiet (only the image digest)")
-      ->type_name("MODE")
+  command->add_option("--progress", flags->progress, "How to show the build while it runs; json: one object per line on standard error, quiet: only the "
+                   "image digest at the end")
+      ->type_name("auto|tty|plain|json|quiet")
       ->capture_default_str();
   command->add_flag("-d,--detach", flags->detach, "Print the build's id and do not wait");
   command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")

@@ -249,13 +249,13 @@ void AddCheckCommand(CLI::App& app, Session& session) {
       ->add_option("--build-arg", build.build_args,
                    "Build argument; NAME alone takes the variable's value; repeatable")
       ->type_name("NAME[=VALUE]");
-  command->add_option("--format", flags->format, "text, json or sarif")
-      ->type_name("FORMAT")
+  command->add_option("--format", flags->format, "How to write the findings")
+      ->type_name("text|json|sarif")
       ->capture_default_str();
   command->add_option("--rules", flags->rules, "Only these rules, comma separated or repeated")
       ->type_name("RULE,...");
-  command->add_option("--fail-on", flags->fail_on, "error, warning or info: what makes the exit code 1")
-      ->type_name("SEVERITY")
+  command->add_option("--fail-on", flags->fail_on, "The least that makes the exit code 1")
+      ->type_name("error|warning|info")
       ->capture_default_str();
   AddJsonFlag(*command, session);
   for (const char* name : {"--platform", "--build-arg", "--rules"})

@@ -23,6 +23,7 @@ void AddWorkerCommands(CLI::App& app, Session& session);
 void AddFarmCommands(CLI::App& app, Session& session);
 void AddDoctorCommand(CLI::App& app, Session& session);
 void AddVersionCommand(CLI::App& app, Session& session);
+void AddCompletionCommand(CLI::App& app, Session& session);
 
 // --json, on commands whose result has a document.
 void AddJsonFlag(CLI::App& command, Session& session);

@@ -157,7 +157,7 @@ void AddImageCommands(CLI::App& app, Session& session) {
   CLI::App* save = image->add_subcommand("save", "Write an image as OCI layout tar");
   auto name = std::make_shared<std::string>();
   auto output = std::make_shared<std::string>();
-  save->add_option("name", *name, "Name in the store or sha256:...")->type_name("NAME")->required();
+  save->add_option("name", *name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
   save->add_option("-o,--output", *output, "FILE, type=oci,dest=FILE, or - for standard output")
       ->type_name("OUTPUT")
       ->required();

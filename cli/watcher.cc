@@ -69,6 +69,8 @@ class Watch {
         OnEvent(response.event());
       } else if (response.has_log()) {
         OnLog(response.log());
+      } else if (response.has_progress()) {
+        progress_.OnPlanning(response.progress(), model_);
       }
     }
     return rpc::FromGrpc(reader->Finish());
@@ -92,6 +94,7 @@ class Watch {
   }
 
   void OnLog(const v1::WatchedLog& log) {
+    progress_.OnLog(log, model_);
     for (const ConsoleLine& line :
          lines_.Feed(log.execution(), log.stage(), log.replica(), log.offset(), log.chunk())) {
       progress_.OnLine(line, model_);

@@ -69,7 +69,9 @@ plan::PlanOptions OptionsOf(const CheckInput& input) {
 
 // The error that keeps the recipe from being planned, bases apart.
 absl::Status PlanError(const CheckInput& input) {
-  RETURN_IF_ERROR(plan::CheckSyntax(input.recipe.dockerfile_name(), input.recipe.dockerfile()));
+  std::vector<std::string> names;
+  for (const v1::NamedContext& context : input.recipe.contexts()) names.push_back(context.name());
+  RETURN_IF_ERROR(plan::CheckSyntax(input.recipe.dockerfile_name(), input.recipe.dockerfile(), names));
   return plan::FindBases(input.recipe, OptionsOf(input)).status();
 }
 
@@ -142,12 +144,15 @@ std::vector<std::string> BasesOf(const v1::Recipe& recipe, const v1::Platform& p
   std::vector<std::string> references;
   const auto outline = plan::ReadOutline(recipe.dockerfile_name(), recipe.dockerfile());
   if (!outline.ok()) return references;
-  const auto view = plan::ViewFor(*outline, recipe, platform, build_platform);
+  const auto contexts = plan::NamedContexts::Read(recipe);
+  if (!contexts.ok()) return references;
+  const auto view = plan::ViewFor(*outline, *contexts, plan::GivenArguments(recipe, std::nullopt),
+                                  recipe.target(), platform, build_platform);
   if (!view.ok()) return references;
   for (const plan::StageBase& base : view->bases) {
     if (base.kind == plan::StageBase::kImage &&
-        std::find(references.begin(), references.end(), base.reference) == references.end()) {
-      references.push_back(base.reference);
+        std::find(references.begin(), references.end(), base.image.reference) == references.end()) {
+      references.push_back(base.image.reference);
     }
   }
   return references;

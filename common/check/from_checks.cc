@@ -110,7 +110,7 @@ void CheckPlatform(const plan::Stage& stage, Sink& sink) {
 void CheckKnownPlatforms(const Subject& subject, const plan::Stage& stage, Sink& sink) {
   const plan::StageBase& base = subject.stages[stage.index].base;
   if (base.kind != plan::StageBase::kImage || !subject.bases_known) return;
-  const auto known = subject.input.bases.find(base.reference);
+  const auto known = subject.input.bases.find(base.image.reference);
   if (known == subject.input.bases.end() || known->second.platforms.empty()) return;
   const bool pinned = stage.from->FindFlag("platform") != nullptr;
   for (const v1::Platform& wanted : subject.input.platforms) {
@@ -124,7 +124,7 @@ void CheckKnownPlatforms(const Subject& subject, const plan::Stage& stage, Sink&
             "InvalidBaseImagePlatform", *stage.from,
             {stage.from->words[0].offset, stage.from->words[0].text.size()},
             fmt::format("Base image {} was pulled with platform \"{}\", expected \"{}\" for current build",
-                        base.reference, plan::FormatPlatform(known->second.platforms.front()),
+                        base.image.reference, plan::FormatPlatform(known->second.platforms.front()),
                         plan::FormatPlatform(expected)))) {
       finding->fix = fmt::format("use a base that exists for {}", plan::FormatPlatform(expected));
     }
@@ -134,29 +134,29 @@ void CheckKnownPlatforms(const Subject& subject, const plan::Stage& stage, Sink&
 
 void CheckPinned(const Subject& subject, const plan::Stage& stage, std::set<std::string>* told, Sink& sink) {
   const StageFacts& facts = subject.stages[stage.index];
-  if (facts.base.kind != plan::StageBase::kImage || facts.base.reference.empty() || !facts.reached) return;
-  for (const v1::NamedContext& context : subject.input.recipe.contexts()) {
-    if (context.name() == facts.base.reference || context.name().starts_with(facts.base.reference + "::"))
-      return;
-  }
-  const ImageName image = SplitImage(facts.base.reference);
-  if (image.digest || !told->insert(facts.base.reference).second) return;
+  if (facts.base.kind != plan::StageBase::kImage || facts.base.image.reference.empty() || !facts.reached)
+    return;
+  // An OCI layout is its own pin.
+  if (!facts.base.image.root.hash.empty()) return;
+  const ImageName image = SplitImage(facts.base.image.reference);
+  if (image.digest || !told->insert(facts.base.image.reference).second) return;
   const plan::Word& word = stage.from->words[0];
   const Span span{word.offset, word.text.size()};
   if (image.tag.empty() || image.tag == "latest") {
-    if (Finding* finding =
-            sink.Add("UnpinnedBase", *stage.from, span,
-                     image.tag.empty()
-                         ? fmt::format("Base image {} has no tag, so it is :latest", facts.base.reference)
-                         : fmt::format("Base image {} moves with every release", facts.base.reference))) {
+    if (Finding* finding = sink.Add(
+            "UnpinnedBase", *stage.from, span,
+            image.tag.empty()
+                ? fmt::format("Base image {} has no tag, so it is :latest", facts.base.image.reference)
+                : fmt::format("Base image {} moves with every release", facts.base.image.reference))) {
       finding->fix = fmt::format("name a release: {}:VERSION", image.repository);
     }
     return;
   }
-  if (Finding* finding = sink.Add("BaseWithoutDigest", *stage.from, span,
-                                  fmt::format("Base image {} is named by tag only", facts.base.reference))) {
+  if (Finding* finding =
+          sink.Add("BaseWithoutDigest", *stage.from, span,
+                   fmt::format("Base image {} is named by tag only", facts.base.image.reference))) {
     finding->fix =
-        fmt::format("{}@sha256:..., as `crossmill show` reports it for a build", facts.base.reference);
+        fmt::format("{}@sha256:..., as `crossmill show` reports it for a build", facts.base.image.reference);
   }
 }
 

@@ -2,21 +2,28 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
+#include "common/base/status.h"
+
 namespace crossmill::check {
 
 std::string History::Normalised(std::string_view text) {
   std::string result;
-  bool blank = false;
-  for (const char c : text) {
-    if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-      blank = !result.empty();
-      continue;
+  bool flags = true;
+  while (true) {
+    const size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == std::string_view::npos) return result;
+    text.remove_prefix(begin);
+    const std::string_view word = text.substr(0, text.find_first_of(" \t\r\n"));
+    text.remove_prefix(word.size());
+    if (result.empty()) {
+      result = absl::AsciiStrToUpper(Av(word));
+    } else if (!flags || !word.starts_with("--")) {
+      flags = false;
+      result += ' ';
+      result += word;
     }
-    if (blank) result += ' ';
-    blank = false;
-    result += c;
   }
-  return result;
 }
 
 void History::Add(PastStep step) {

@@ -46,13 +46,13 @@ class History {
   void Add(PastStep step);
   void Add(PastPackage package) { packages_.push_back(std::move(package)); }
 
-  // Over all builds, each execution once. Texts are compared with runs of blanks as one.
+  // Over all builds, each execution once. Texts are compared normalised.
   Cost Of(std::string_view stage, std::string_view text) const;
   const std::vector<PastPackage>& packages() const { return packages_; }
   // Builds that had this step.
   int Builds(std::string_view stage, std::string_view text) const;
 
-  // `text` with runs of blanks and line continuations as one blank.
+  // `text` with runs of blanks as one, the instruction's name in capitals and its flags left out.
   static std::string Normalised(std::string_view text);
 
  private:

@@ -265,7 +265,7 @@ void CheckCompilers(const Subject& subject, Sink& sink) {
                        fmt::format("{} stay{} in the final image", names, packages.size() == 1 ? "s" : ""));
           if (finding == nullptr) continue;
           if (subject.input.history != nullptr) {
-            const History::Cost cost = subject.input.history->Of(stage.name, stage.body[i]->text);
+            const History::Cost cost = subject.input.history->Of(stage.Label(), stage.body[i]->text);
             if (cost.bytes > 0)
               finding->why +=
                   fmt::format("; this step's layer held {} in past builds", BytesText(cost.bytes));
@@ -320,7 +320,7 @@ void CheckVirtualEnvironments(const Subject& subject, Sink& sink) {
                 "install into the image's Python; a virtual environment pays where a builder stage's is "
                 "copied with COPY --from";
             if (subject.input.history != nullptr) {
-              const History::Cost cost = subject.input.history->Of(stage.name, stage.body[i]->text);
+              const History::Cost cost = subject.input.history->Of(stage.Label(), stage.body[i]->text);
               if (cost.bytes > 0)
                 finding->why +=
                     fmt::format("; this step's layer held {} in past builds", BytesText(cost.bytes));

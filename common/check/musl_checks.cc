@@ -85,7 +85,7 @@ void CheckCommand(const Subject& subject, const plan::Stage& stage, const RunScr
     bool known = false;
     if (subject.input.history != nullptr) {
       for (const PastPackage& past : subject.input.history->packages()) {
-        if (PackageName(past.name) != named.package || past.stage != stage.name ||
+        if (PackageName(past.name) != named.package || past.stage != stage.Label() ||
             History::Normalised(past.step_text) != History::Normalised(script.instruction->text)) {
           continue;
         }

@@ -112,8 +112,8 @@ void CheckStage(const Subject& subject, const plan::Stage& stage, Sink& sink) {
                                  install.tool, instruction.first_line));
         if (finding == nullptr) continue;
         if (subject.input.history != nullptr) {
-          const History::Cost cost = subject.input.history->Of(stage.name, instruction.text);
-          const int builds = subject.input.history->Builds(stage.name, instruction.text);
+          const History::Cost cost = subject.input.history->Of(stage.Label(), instruction.text);
+          const int builds = subject.input.history->Builds(stage.Label(), instruction.text);
           if (cost.runs > 0 && cost.seconds > 0) {
             finding->why = fmt::format("{}; in the last {} {} of it that step ran {} {} and took {}",
                                        finding->why, builds, builds == 1 ? "build" : "builds", cost.runs,

@@ -95,7 +95,11 @@ void Subject::ReadStages() {
   stages.resize(outline.stages.size());
   target = outline.stages.size() - 1;
   if (const auto wanted = plan::FindTarget(outline, input.recipe.target()); wanted.ok()) target = *wanted;
-  const auto view = plan::ViewFor(outline, input.recipe, input.platforms.front(), input.build_platform);
+  const auto contexts = plan::NamedContexts::Read(input.recipe);
+  const plan::Variables given = plan::GivenArguments(input.recipe, std::nullopt);
+  const plan::NamedContexts none;
+  const auto view = plan::ViewFor(outline, contexts.ok() ? *contexts : none, given, input.recipe.target(),
+                                  input.platforms.front(), input.build_platform);
   bases_known = view.ok();
   std::vector<bool> reached(stages.size(), true);
   if (bases_known) {
@@ -107,7 +111,7 @@ void Subject::ReadStages() {
     facts.reached = reached[i];
     if (bases_known) {
       facts.base = view->bases[i];
-      if (facts.base.kind == plan::StageBase::kImage) facts.root_image = facts.base.reference;
+      if (facts.base.kind == plan::StageBase::kImage) facts.root_image = facts.base.image.reference;
       if (facts.base.kind == plan::StageBase::kScratch) facts.root_image = "scratch";
       if (facts.base.kind == plan::StageBase::kStage) facts.root_image = stages[facts.base.stage].root_image;
     } else {
@@ -120,8 +124,8 @@ void Subject::ReadStages() {
       } else {
         facts.base.kind = name == "scratch" ? plan::StageBase::kScratch : plan::StageBase::kImage;
         const bool plain = name.find('$') == std::string::npos;
-        facts.base.reference = plain ? name : "";
-        facts.root_image = facts.base.reference;
+        facts.base.image.reference = plain ? name : "";
+        facts.root_image = facts.base.image.reference;
       }
     }
     for (const Instruction* instruction : outline.stages[i].body)

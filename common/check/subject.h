@@ -10,6 +10,7 @@
 #include "common/check/check.h"
 #include "common/check/shell_commands.h"
 #include "common/plan/outline.h"
+#include "common/plan/stage_graph.h"
 
 namespace crossmill::check {
 

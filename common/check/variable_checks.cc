@@ -122,11 +122,12 @@ class VariableCheck {
           scope = scopes_[facts.base.stage];
           break;
         case plan::StageBase::kScratch:
+        case plan::StageBase::kTree:
           scope.names.insert("PATH");
           scope.complete = true;
           break;
         case plan::StageBase::kImage:
-          scope = BaseScope(subject_, facts.base.reference);
+          scope = BaseScope(subject_, facts.base.image.reference);
           break;
       }
       for (const Instruction* instruction : stage.body) {
