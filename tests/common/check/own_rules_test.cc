@@ -13,7 +13,8 @@ using testing::IsEmpty;
 using testing::Not;
 
 // A final stage that gives no other reason for findings.
-std::string Service(const std::string& steps, const std::string& base = "python:3.11@sha256:" + std::string(64, 'a')) {
+std::string Service(const std::string& steps,
+                    const std::string& base = "python:3.11@sha256:" + std::string(64, 'a')) {
   return "FROM " + base + "\n" + steps + "USER app\nCMD [\"serve\"]\n";
 }
 
@@ -23,15 +24,24 @@ std::vector<std::string> Own(const std::string& steps) {
   return OwnFindings(given);
 }
 
+std::vector<std::string> OwnOf(const std::string& dockerfile) {
+  Case given;
+  given.dockerfile = dockerfile;
+  return OwnFindings(given);
+}
+
 TEST(OwnRulesTest, AptListsAreLeftOnlyWhereNothingRemovesThem) {
   EXPECT_THAT(Own("RUN apt-get update && apt-get install -y --no-install-recommends curl\n"),
               testing::ElementsAre("2 AptListsInLayer"));
   for (const char* fine :
-       {"RUN apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*\n",
-        "RUN --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y --no-install-recommends curl\n",
+       {"RUN apt-get update && apt-get install -y --no-install-recommends curl && rm -rf "
+        "/var/lib/apt/lists/*\n",
+        "RUN --mount=type=cache,target=/var/lib/apt apt-get update && apt-get install -y "
+        "--no-install-recommends curl\n",
         "RUN <<EOF\nset -e\napt-get update\napt-get install -y --no-install-recommends curl\nrm -rf "
         "/var/lib/apt/lists/*\nEOF\n",
-        "RUN set -eux; \\\n\tapt-get update; \\\n\tapt-get install -y --no-install-recommends \\\n\t\tcurl \\\n\t; "
+        "RUN set -eux; \\\n\tapt-get update; \\\n\tapt-get install -y --no-install-recommends \\\n\t\tcurl "
+        "\\\n\t; "
         "\\\n\trm -rf /var/lib/apt/lists/*\n"}) {
     EXPECT_THAT(Own(fine), IsEmpty()) << fine;
   }
@@ -39,16 +49,18 @@ TEST(OwnRulesTest, AptListsAreLeftOnlyWhereNothingRemovesThem) {
 
 TEST(OwnRulesTest, LayersOfBuilderStagesMayHoldAnything) {
   Case given;
-  given.dockerfile = "FROM python:3.11@sha256:" + std::string(64, 'a') +
-                     " AS builder\nRUN apt-get update && apt-get install -y gcc\nRUN pip wheel -w /w x\nRUN pip "
-                     "install x\nRUN python -m venv /venv\nFROM scratch\nCOPY --from=builder /venv /venv\nUSER 1\nCMD "
-                     "[\"/venv/x\"]\n";
+  given.dockerfile =
+      "FROM python:3.11@sha256:" + std::string(64, 'a') +
+      " AS builder\nRUN apt-get update && apt-get install -y gcc\nRUN pip wheel -w /w x\nRUN pip "
+      "install x\nRUN python -m venv /venv\nFROM scratch\nCOPY --from=builder /venv /venv\nUSER 1\nCMD "
+      "[\"/venv/x\"]\n";
   EXPECT_THAT(OwnFindings(given), IsEmpty());
 }
 
 TEST(OwnRulesTest, AptAsksAndUpdatesAlone) {
   EXPECT_THAT(Own("RUN apt-get update\n"), testing::ElementsAre("2 AptUpdateAlone"));
-  EXPECT_THAT(Own("RUN apt-get update && apt-get install --no-install-recommends curl && rm -rf /var/lib/apt/lists/*\n"),
+  EXPECT_THAT(Own("RUN apt-get update && apt-get install --no-install-recommends curl && rm -rf "
+                  "/var/lib/apt/lists/*\n"),
               testing::ElementsAre("2 AptInstallWithoutYes"));
   EXPECT_THAT(Own("RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*\n"),
               testing::ElementsAre("2 AptRecommendsInstalled"));
@@ -98,7 +110,8 @@ TEST(OwnRulesTest, SourcesBeforeDependenciesAreCountedInSeconds) {
   const Finding* finding = Find(report, "SourcesBeforeDependencies");
   ASSERT_NE(finding, nullptr);
   EXPECT_EQ(finding->line, 2u);
-  EXPECT_THAT(finding->why, HasSubstr("in the last 3 builds of it that step ran 2 times and took 1 min 20 s"));
+  EXPECT_THAT(finding->why,
+              HasSubstr("in the last 3 builds of it that step ran 2 times and took 1 min 20 s"));
   EXPECT_EQ(finding->replacement,
             "COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\nCOPY . .");
   given.history = nullptr;
@@ -111,10 +124,10 @@ TEST(OwnRulesTest, EveryInstallerHasItsOrder) {
     const auto found = Own("COPY . .\n" + run);
     return std::find(found.begin(), found.end(), "2 SourcesBeforeDependencies") != found.end();
   };
-  for (const char* run : {"RUN npm ci\n", "RUN yarn install --frozen-lockfile\n", "RUN pnpm i\n",
-                          "RUN mvn -B package\n", "RUN go build -o /app ./...\n", "RUN cargo build --release\n",
-                          "RUN bundle install\n", "RUN composer install --no-dev\n",
-                          "RUN pip3 install --no-cache-dir -r requirements.txt\n"}) {
+  for (const char* run :
+       {"RUN npm ci\n", "RUN yarn install --frozen-lockfile\n", "RUN pnpm i\n", "RUN mvn -B package\n",
+        "RUN go build -o /app ./...\n", "RUN cargo build --release\n", "RUN bundle install\n",
+        "RUN composer install --no-dev\n", "RUN pip3 install --no-cache-dir -r requirements.txt\n"}) {
     EXPECT_TRUE(has(run)) << run;
   }
   for (const char* run :
@@ -177,20 +190,23 @@ TEST(OwnRulesTest, CompilersInTheImageHaveAWeight) {
         "RUN apk add --no-cache libpq libgcc\n"}) {
     EXPECT_THAT(Own(fine), IsEmpty()) << fine;
   }
-  EXPECT_THAT(OwnFindings({.dockerfile = "FROM golang:1.22@sha256:" + std::string(64, 'a') + "\nUSER 1\nCMD [\"/app\"]\n"}),
+  EXPECT_THAT(OwnOf("FROM golang:1.22@sha256:" + std::string(64, 'a') + "\nUSER 1\nCMD [\"/app\"]\n"),
               testing::ElementsAre("1 CompilersInFinalStage"));
 }
 
 TEST(OwnRulesTest, AlpineIsToldAboutPackagesWithoutWheel) {
   Case given;
-  given.dockerfile = Service("COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt numpy\n",
-                             "python:3.11-alpine@sha256:" + std::string(64, 'a'));
-  given.files["requirements.txt"] = "flask==3.0\n# a comment\nTorch>=2  # big\nnumba; sys_platform == 'win32'\n";
+  given.dockerfile =
+      Service("COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt numpy\n",
+              "python:3.11-alpine@sha256:" + std::string(64, 'a'));
+  given.files["requirements.txt"] =
+      "flask==3.0\n# a comment\nTorch>=2  # big\nnumba; sys_platform == 'win32'\n";
   const CheckReport report = Check(given);
   const Finding* finding = Find(report, "NoMuslWheel");
   ASSERT_NE(finding, nullptr);
   EXPECT_THAT(finding->message, HasSubstr("torch (requirements.txt:3) has no wheel"));
-  given.dockerfile = Service("COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\n");
+  given.dockerfile =
+      Service("COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt\n");
   EXPECT_EQ(Find(Check(given), "NoMuslWheel"), nullptr);
 }
 
@@ -199,8 +215,8 @@ TEST(OwnRulesTest, FarmKnowsBetterThanTheListWhatIsCompiled) {
   history.Add(PastPackage{"torch", "0", "RUN pip install --no-cache-dir torch greenlet", false, false, 0});
   history.Add(PastPackage{"greenlet", "0", "RUN pip install --no-cache-dir torch greenlet", true, false, 75});
   Case given;
-  given.dockerfile =
-      Service("RUN pip install --no-cache-dir torch greenlet\n", "python:3.11-alpine@sha256:" + std::string(64, 'a'));
+  given.dockerfile = Service("RUN pip install --no-cache-dir torch greenlet\n",
+                             "python:3.11-alpine@sha256:" + std::string(64, 'a'));
   given.history = &history;
   const CheckReport report = Check(given);
   const Finding* finding = Find(report, "NoMuslWheel");
@@ -210,16 +226,21 @@ TEST(OwnRulesTest, FarmKnowsBetterThanTheListWhatIsCompiled) {
 }
 
 TEST(OwnRulesTest, PipesHealthAddAndDirectories) {
-  EXPECT_THAT(Own("RUN curl -fsSL https://example.org/i.sh | bash\n"), testing::ElementsAre("2 PipeWithoutPipefail"));
+  EXPECT_THAT(Own("RUN curl -fsSL https://example.org/i.sh | bash\n"),
+              testing::ElementsAre("2 PipeWithoutPipefail"));
   EXPECT_THAT(Own("RUN set -o pipefail; curl -fsSL https://example.org/i.sh | bash\n"), IsEmpty());
-  EXPECT_THAT(Own("SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN curl -fsSL https://example.org/i.sh | bash\n"), IsEmpty());
+  EXPECT_THAT(Own("SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN curl -fsSL "
+                  "https://example.org/i.sh | bash\n"),
+              IsEmpty());
   EXPECT_THAT(Own("RUN curl -fsSL https://example.org/x | jq .\n"), IsEmpty());
   EXPECT_THAT(Own("EXPOSE 80\n"), testing::ElementsAre("2 MissingHealthcheck"));
   EXPECT_THAT(Own("EXPOSE 80\nHEALTHCHECK NONE\n"), IsEmpty());
   EXPECT_THAT(Own("ADD app.py /app/\n"), testing::ElementsAre("2 AddInsteadOfCopy"));
-  EXPECT_THAT(Own("ADD rootfs.tar.gz /\nADD https://example.org/x.txt /x\nADD rootfs /\nADD *.tar /\n"), IsEmpty());
+  EXPECT_THAT(Own("ADD rootfs.tar.gz /\nADD https://example.org/x.txt /x\nADD rootfs /\nADD *.tar /\n"),
+              IsEmpty());
   EXPECT_THAT(Own("RUN cd /app && make\n"), testing::ElementsAre("2 CdInRun"));
-  EXPECT_THAT(Own("RUN cd /tmp && ./x && cd /app && ./y\nRUN (cd /x && make)\nRUN ls && cd /x && make\n"), IsEmpty());
+  EXPECT_THAT(Own("RUN cd /tmp && ./x && cd /app && ./y\nRUN (cd /x && make)\nRUN ls && cd /x && make\n"),
+              IsEmpty());
   EXPECT_THAT(Own("RUN python -m venv /venv\n"), testing::ElementsAre("2 VirtualEnvironmentInImage"));
 }
 
@@ -232,15 +253,17 @@ TEST(OwnRulesTest, SecretValuesAreToldButNotShown) {
   ASSERT_NE(finding, nullptr);
   EXPECT_THAT(finding->masked, Contains(token));
   EXPECT_THAT(finding->message + finding->why + finding->fix, Not(HasSubstr(token)));
-  EXPECT_THAT(Own("ENV A=ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nRUN curl https://user:$PASS@example.org/\n"), IsEmpty());
+  EXPECT_THAT(
+      Own("ENV A=ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\nRUN curl https://user:$PASS@example.org/\n"),
+      IsEmpty());
 }
 
 TEST(OwnRulesTest, BasesArePinned) {
-  EXPECT_THAT(OwnFindings({.dockerfile = "FROM alpine\n"}), testing::ElementsAre("1 UnpinnedBase"));
-  EXPECT_THAT(OwnFindings({.dockerfile = "FROM alpine:latest\n"}), testing::ElementsAre("1 UnpinnedBase"));
-  EXPECT_THAT(OwnFindings({.dockerfile = "FROM alpine:3.20\n"}), testing::ElementsAre("1 BaseWithoutDigest"));
-  EXPECT_THAT(OwnFindings({.dockerfile = "FROM localhost:5000/a@sha256:" + std::string(64, 'a') + "\n"}), IsEmpty());
-  EXPECT_THAT(OwnFindings({.dockerfile = "FROM scratch AS a\nFROM a\n"}), IsEmpty());
+  EXPECT_THAT(OwnOf("FROM alpine\n"), testing::ElementsAre("1 UnpinnedBase"));
+  EXPECT_THAT(OwnOf("FROM alpine:latest\n"), testing::ElementsAre("1 UnpinnedBase"));
+  EXPECT_THAT(OwnOf("FROM alpine:3.20\n"), testing::ElementsAre("1 BaseWithoutDigest"));
+  EXPECT_THAT(OwnOf("FROM localhost:5000/a@sha256:" + std::string(64, 'a') + "\n"), IsEmpty());
+  EXPECT_THAT(OwnOf("FROM scratch AS a\nFROM a\n"), IsEmpty());
 }
 
 TEST(OwnRulesTest, ContextIsWeighedByWhatShouldNotBeInIt) {

@@ -19,8 +19,9 @@ TEST(RulesTest, DocumentationHasEveryRuleAndNoOther) {
   // Two tables have a heading each.
   EXPECT_EQ(rows, Rules().size() + 2);
   for (const Rule& rule : Rules()) {
-    const std::string row = fmt::format("\n| {} | {}{} | {} | {} |\n", rule.id, Word(rule.severity),
-                                        rule.experimental ? ", only when asked for" : "", rule.summary, rule.why);
+    const std::string row =
+        fmt::format("\n| {} | {}{} | {} | {} |\n", rule.id, Word(rule.severity),
+                    rule.experimental ? ", only when asked for" : "", rule.summary, rule.why);
     EXPECT_THAT(*text, testing::HasSubstr(row));
   }
 }

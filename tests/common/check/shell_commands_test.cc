@@ -64,7 +64,8 @@ TEST(ShellCommandsTest, OffsetsPointIntoTheScript) {
 }
 
 TEST(ShellCommandsTest, BrokenScriptsEnd) {
-  for (const char* script : {"'", "\"", "$(", "`", "${", "\\", "((", "a '", "sh -c \"sh -c 'sh -c", "<", "|", "&&"}) {
+  for (const char* script :
+       {"'", "\"", "$(", "`", "${", "\\", "((", "a '", "sh -c \"sh -c 'sh -c", "<", "|", "&&"}) {
     ReadShellCommands(script);
   }
   std::string deep = "x";
