@@ -33,6 +33,18 @@ std::pair<std::string, uint32_t> FindDirective(std::string_view text) {
   return {"", 0};
 }
 
+// Behind the word that begins at the place: what a caret range underlines. 0 if there is none.
+uint32_t EndOfWord(std::string_view text, uint32_t line, uint32_t column) {
+  if (line == 0 || column == 0) return 0;
+  for (uint32_t number = 1; number < line; ++number) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return 0;
+    text.remove_prefix(end + 1);
+  }
+  size_t end = std::min(text.find_first_of(" \t\r\n=", column), text.size());
+  return static_cast<uint32_t>(end + 1);
+}
+
 // "FILE:LINE:COLUMN: what is wrong; what was expected" to a finding.
 Finding FromStatus(const CheckInput& input, const absl::Status& status) {
   Finding finding;
@@ -51,6 +63,7 @@ Finding FromStatus(const CheckInput& input, const absl::Status& status) {
       text.remove_prefix(length + 1);
     }
     finding.end_line = finding.line;
+    finding.end_column = EndOfWord(input.recipe.dockerfile(), finding.line, finding.column);
   }
   text = Sv(absl::StripAsciiWhitespace(Av(text)));
   const size_t split = text.find("; ");

@@ -69,8 +69,13 @@ std::string Suggestion(const Subject& subject, const Instruction& copy, const In
   if (!install.mount.empty() && install.copy.empty()) {
     return fmt::format("{}\nRUN --mount=type=cache,{} {}", sources, install.mount, run.arguments());
   }
-  if (install.command.empty()) return fmt::format("COPY {}\n{}\n{}", install.copy, command, sources);
-  return fmt::format("COPY {}\nRUN {}\n{}\n{}", install.copy, install.command, sources, command);
+  // Where the sources go, the manifests go too.
+  std::string manifests = install.copy;
+  if (const std::string& to = copy.words.back().text; to != "." && to != "./")
+    manifests =
+        fmt::format("{} {}{}", manifests.substr(0, manifests.rfind(' ')), to, to.ends_with('/') ? "" : "/");
+  if (install.command.empty()) return fmt::format("COPY {}\n{}\n{}", manifests, command, sources);
+  return fmt::format("COPY {}\nRUN {}\n{}\n{}", manifests, install.command, sources, command);
 }
 
 void CheckStage(const Subject& subject, const plan::Stage& stage, Sink& sink) {
