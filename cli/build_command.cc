@@ -8,6 +8,7 @@
 #include "cli/build_flags.h"
 #include "cli/build_follow.h"
 #include "cli/build_session.h"
+#include "cli/check_command.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/image_output.h"
@@ -377,10 +378,11 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
                    "repeatable")
       ->type_name("NAME=VALUE");
   command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
-  command->add_option("--network", flags->network, "Network of RUN steps: none or host [host]")
-      ->type_name("MODE");
-  command->add_option("--emulation", flags->emulation, "allow or never: whether emulated executions count")
-      ->type_name("MODE")
+  command->add_flag("--check", flags->check, "Do not build: check the recipe, as `crossmill check` does");
+  command->add_option("--network", flags->network, "Network of RUN steps [host]")
+      ->type_name("none|host");
+  command->add_option("--emulation", flags->emulation, "Whether emulated executions count")
+      ->type_name("allow|never")
       ->capture_default_str();
   command
       ->add_option("--source-date-epoch", flags->source_date_epoch,
@@ -436,8 +438,8 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
   command->add_flag("--allow-same-host", flags->allow_same_host, "Let executions to compare run on one host");
   command
       ->add_option("--require", flags->require,
-                   "reproducible: exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
-      ->type_name("WHAT");
+                   "Exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
+      ->type_name("reproducible");
 }
 
 void AddResults(CLI::App* command, BuildFlags* flags) {
@@ -458,8 +460,9 @@ void AddResults(CLI::App* command, BuildFlags* flags) {
       ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
       ->type_name("FILE");
   command->add_option("--iidfile", flags->iid_file, "Write the image digest")->type_name("FILE");
-  command->add_option("--progress", flags->progress, "auto, tty, plain or quiet (only the image digest)")
-      ->type_name("MODE")
+  command->add_option("--progress", flags->progress, "How to show the build while it runs; json: one object per line on standard error, quiet: only the "
+                   "image digest at the end")
+      ->type_name("auto|tty|plain|json|quiet")
       ->capture_default_str();
   command->add_flag("-d,--detach", flags->detach, "Print the build's id and do not wait");
   command
@@ -484,7 +487,12 @@ void AddBuildCommand(CLI::App& app, Session& session) {
     command->get_option(name)->allow_extra_args(false);
   }
   command->callback([&session, flags] {
-    session.command = [&session, flags] { return BuildCommand(session, *flags).Run(); };
+    session.command = [&session, flags]() -> absl::StatusOr<int> {
+      if (!flags->check) return BuildCommand(session, *flags).Run();
+      CheckFlags check;
+      check.build = *flags;
+      return RunCheck(session, check);
+    };
   });
 }
 

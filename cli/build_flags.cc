@@ -354,8 +354,9 @@ absl::StatusOr<ProgressMode> ParseProgress(std::string_view text) {
   if (text == "auto") return ProgressMode::kAuto;
   if (text == "tty") return ProgressMode::kTty;
   if (text == "plain") return ProgressMode::kPlain;
+  if (text == "json") return ProgressMode::kJson;
   if (text == "quiet") return ProgressMode::kQuiet;
-  return absl::InvalidArgumentError(fmt::format("--progress {}: expected auto, tty, plain or quiet", text));
+  return absl::InvalidArgumentError(fmt::format("--progress {}: expected auto, tty, plain, json or quiet", text));
 }
 
 absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,

@@ -26,6 +26,8 @@ struct BuildFlags {
   // --build-context NAME=VALUE.
   std::vector<std::string> build_contexts;
   bool no_cache = false;
+  // Check instead of build.
+  bool check = false;
   std::string network;
   // -1: not given.
   int verify = -1;

@@ -267,6 +267,12 @@ Json ImageJson(const v1::ImageView& image) {
           {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())}};
 }
 
+Json BuildStageJson(const v1::StageView& stage) { return StageJson(stage); }
+
+Json BuildStepJson(const v1::StepView& step) { return StepJson(step); }
+
+Json BuildCellJson(const v1::CellView& cell) { return CellJson(cell, true); }
+
 Json MetadataJson(const v1::BuildView& build) {
   Json platforms = Json::object();
   for (const v1::CellView& cell : build.cells()) {
