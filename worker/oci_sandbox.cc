@@ -165,7 +165,8 @@ absl::Status OciSandbox::Prepare() {
   RETURN_IF_ERROR(RemoveTree(options_.folder));
   RETURN_IF_ERROR(MakeFolders(options_.folder + "/state", 0700));
   // A copy: the operator's file may be replaced while steps have it mounted.
-  return WriteFileAtomic(options_.folder + "/ca.pem", options_.host_settings.ca_bundle);
+  RETURN_IF_ERROR(WriteFileAtomic(options_.folder + "/ca.pem", options_.host_settings.ca_bundle));
+  return WriteFileAtomic(options_.folder + "/ca.jks", options_.host_settings.java_trust_store);
 }
 
 absl::StatusOr<std::vector<BindMount>> OciSandbox::WriteFiles(const SandboxRun& run,
@@ -187,6 +188,9 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::WriteFiles(const SandboxRun& 
   RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", kStepHostName), "/etc/hostname", 0644));
   if (network && !options_.host_settings.ca_bundle.empty()) {
     binds.push_back({options_.folder + "/ca.pem", std::string(kCaBundleInStep), false});
+  }
+  if (network && !options_.host_settings.java_trust_store.empty()) {
+    binds.push_back({options_.folder + "/ca.jks", std::string(kJavaTrustStoreInStep), false});
   }
   int number = 0;
   for (const v1::InlineFile& file : run.run.files()) {
