@@ -18,8 +18,8 @@ from farm import require_program, wait_for
 CAPABILITIES = [f"CAP_{name}" for name in (
     "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID "
     "SYS_CHROOT").split()]
-START_LIMIT = 90  # emulated programs take their time
-STOP_LIMIT = 30
+START_LIMIT = 180  # emulated programs take their time
+STOP_LIMIT = 60
 # crun refuses a machine with both kinds of cgroups, unless it sees the unified ones only.
 UNIFIED_CGROUPS = 'if [ -d /sys/fs/cgroup/unified ]; then mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup; fi; exec "$@"'
 
