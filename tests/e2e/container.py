@@ -38,11 +38,33 @@ def run(*command, **options):
     return result.stdout
 
 
+def blob(layout, digest):
+    return layout / "blobs" / digest.replace(":", "/")
+
+
+def blob_json(layout, descriptor):
+    return json.loads(blob(layout, descriptor["digest"]).read_text())
+
+
+def manifest_of(layout, platform):
+    """The descriptor of a platform's manifest in an OCI layout, whose indexes may be nested."""
+    pending = json.loads((layout / "index.json").read_text())["manifests"]
+    while pending:
+        descriptor = pending.pop()
+        if "index" in descriptor["mediaType"]:
+            pending += blob_json(layout, descriptor)["manifests"]
+            continue
+        config = json.loads(blob(layout, blob_json(layout, descriptor)["config"]["digest"]).read_text())
+        if "/".join((config["os"], config["architecture"])) == platform:
+            return {key: descriptor[key] for key in ("mediaType", "digest", "size")}
+    raise AssertionError(f"no image for {platform} in what the farm saved")
+
+
 class Unpacked:
     """An image of the farm's store, for one platform, as a bundle of the OCI runtime."""
 
     def __init__(self, farm, name, platform):
-        require_program("umoci", "skopeo", "nsenter", "unshare", "curl")
+        require_program("umoci", "nsenter", "unshare", "curl")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-image-", dir="/var/tmp"))
         self.bundle = self.folder / "bundle"
         try:
@@ -54,17 +76,17 @@ class Unpacked:
     def _unpack(self, farm, name, platform):
         saved = farm.cli("image", "save", name, "-o", self.folder / "image.tar")
         assert saved.returncode == 0, saved.stderr
-        # umoci takes a manifest; the farm saves an index of platforms.
         layout = self.folder / "layout"
-        run("skopeo", "copy", "--quiet", "--override-os", "linux", "--override-arch", platform.split("/")[1],
-            "--dest-oci-accept-uncompressed-layers", f"oci-archive:{self.folder}/image.tar", f"oci:{layout}:image")
-        # From the blob: skopeo prints only the fields that OCI's document knows, and HEALTHCHECK is Docker's.
-        manifest = json.loads(run("skopeo", "inspect", "--raw", f"oci:{layout}:image"))
-        blob = layout / "blobs" / manifest["config"]["digest"].replace(":", "/")
-        self.config = json.loads(blob.read_text())["config"]
+        layout.mkdir()
+        run("tar", "--extract", "--file", self.folder / "image.tar", "--directory", layout)
+        (self.folder / "image.tar").unlink()
+        manifest = manifest_of(layout, platform)
+        self.config = json.loads(blob(layout, blob_json(layout, manifest)["config"]["digest"]).read_text())["config"]
+        # umoci takes the name of a manifest; the farm saves an index of platforms.
+        manifest["annotations"] = {"org.opencontainers.image.ref.name": "image"}
+        (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
         run("umoci", "unpack", "--image", f"{layout}:image", self.bundle)
         shutil.rmtree(layout)
-        (self.folder / "image.tar").unlink()
         self.spec = json.loads((self.bundle / "config.json").read_text())
 
     @property
@@ -165,7 +187,12 @@ class Container:
 
     def execute(self, *command):
         """(exit code, output) of a command inside, with the container's user, folder and environment."""
-        result = subprocess.run(self._command("exec", self.name, *command), capture_output=True, text=True,
+        # As a whole: crun takes user and folder of neither the container nor the image by itself.
+        process = json.loads((self.image.bundle / "config.json").read_text())["process"]
+        process["args"] = list(command)
+        file = self.image.folder / f"{self.name}.process"
+        file.write_text(json.dumps(process))
+        result = subprocess.run(self._command("exec", "--process", file, self.name), capture_output=True, text=True,
                                 timeout=START_LIMIT)
         return result.returncode, result.stdout + result.stderr
 
