@@ -201,7 +201,5 @@ class Container:
         lines = pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return tuple(int(next(line for line in lines if line.startswith(kind)).split()[1]) for kind in ("Uid:", "Gid:"))
 
-    def stop(self, signal="TERM"):
-        """Ends it as `docker stop` does; its exit code."""
+    def send(self, signal):
         run(*self._command("kill", self.name, signal))
-        return self.process.wait(timeout=STOP_LIMIT)
