@@ -180,7 +180,8 @@ absl::Status OciSandbox::Prepare() {
   ASSIGN_OR_RETURN(memory_, MountTmpfs(options_.folder, 0700, 0));
   RETURN_IF_ERROR(MakeFolders(options_.folder + "/state", 0700));
   // A copy: the operator's file may be replaced while steps have it mounted.
-  return WriteFileAtomic(options_.folder + "/ca.pem", options_.host_settings.ca_bundle);
+  RETURN_IF_ERROR(WriteFileAtomic(options_.folder + "/ca.pem", options_.host_settings.ca_bundle));
+  return WriteFileAtomic(options_.folder + "/ca.jks", options_.host_settings.java_trust_store);
 }
 
 absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& run,
@@ -215,6 +216,9 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& r
   // Last: a mount of the recipe at /run must not hide what the environment announces.
   if (network && !options_.host_settings.ca_bundle.empty()) {
     binds.push_back({options_.folder + "/ca.pem", std::string(kCaBundleInStep)});
+  }
+  if (network && !options_.host_settings.java_trust_store.empty()) {
+    binds.push_back({options_.folder + "/ca.jks", std::string(kJavaTrustStoreInStep)});
   }
   return binds;
 }
