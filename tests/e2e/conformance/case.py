@@ -27,7 +27,7 @@ class Case:
     context: str = ""                                         # instead of the folder: "-", an address
     stdin: str = ""                                           # a file fed to standard input
     platforms: list = dataclasses.field(default_factory=list)
-    fails: str = ""                                           # must fail and say this regular expression
+    fails: list = dataclasses.field(default_factory=list)     # must fail and say each of these regular expressions
     exit_code: int = 1                                        # of ours, when it fails
     says: list = dataclasses.field(default_factory=list)      # regular expressions of ours when it succeeds
     peers: dict = dataclasses.field(default_factory=dict)     # peer -> "cannot: why" or "differs: why"
@@ -54,6 +54,8 @@ def load(folder):
         raise SystemExit(f"{path}: unknown keys: {', '.join(sorted(unknown))}")
     if not settings.get("about"):
         raise SystemExit(f"{path}: `about` says what the case is about")
+    if isinstance(settings.get("fails"), str):
+        settings["fails"] = [settings["fails"]]
     return Case(folder.name, folder, **settings)
 
 

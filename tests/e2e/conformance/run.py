@@ -114,8 +114,10 @@ class Run:
         if outcome.code != case.exit_code:
             self.problems.append((case.name, "ours", f"exit code {outcome.code}, expected {case.exit_code}: "
                                                      f"{tail(outcome.output)}"))
-        elif not re.search(case.fails, outcome.output):
-            self.problems.append((case.name, "ours", f"fails without saying {case.fails!r}: {tail(outcome.output)}"))
+            return
+        for pattern in case.fails:
+            if not re.search(pattern, outcome.output):
+                self.problems.append((case.name, "ours", f"fails without saying {pattern!r}: {tail(outcome.output)}"))
 
     def judge_peer(self, case, builder):
         documented = case.peers.get(builder.name, "")
@@ -215,7 +217,7 @@ class Run:
 
 
 def tail(text, lines=12):
-    return "\n      ".join([""] + text.strip().splitlines()[-lines:])
+    return "\n      ".join([""] + [line[:300] for line in text.strip().splitlines()[-lines:]])
 
 
 def difference(before, after, first, second):
