@@ -90,7 +90,7 @@ class Prepared:
                 **({"SSH_AUTH_SOCK": self.variables["agent"]} if self.case.ssh_agent else {})}
 
 
-def prepare(case, folder, server, agent, dockerfile=None):
+def prepare(case, folder, server, agent):
     """Makes context and work folder below `folder`. `server`: address of this case's files; `agent`: ssh agent's socket."""
     context, work = folder / "context", folder / "work"
     work.mkdir(parents=True)
@@ -98,8 +98,8 @@ def prepare(case, folder, server, agent, dockerfile=None):
         shutil.copytree(case.folder / "context", context, symlinks=True)
     else:
         context.mkdir()
-    if dockerfile is not None or (case.folder / "Dockerfile").exists():
-        shutil.copy(dockerfile or case.folder / "Dockerfile", context / "Dockerfile")
+    if (case.folder / "Dockerfile").exists():
+        shutil.copy(case.folder / "Dockerfile", context / "Dockerfile")
     normalise(context)
     variables = {"context": context, "work": work, "server": server.url_of(case.name), "agent": agent or ""}
     if (case.folder / "make_context.py").exists():

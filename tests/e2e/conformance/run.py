@@ -65,11 +65,10 @@ class Run:
         """(Outcome, lines of the image or None)."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{case.name}-{builder.name}-", dir=self.folder))
         folder.chmod(0o755)
-        prepared = cases.prepare(case, folder, self.server, self.agent.socket, dockerfile)
+        prepared = cases.prepare(case, folder, self.server, self.agent.socket)
         self.server.set_times(case.name)
         start = time.monotonic()
-        # A stand-in Dockerfile is already in the context under the usual name.
-        outcome = builder.build(prepared, prepared.context / "Dockerfile" if dockerfile else None)
+        outcome = builder.build(prepared, dockerfile)
         self.seconds[case.name, builder.name] = time.monotonic() - start
         lines = None
         if outcome.code == 0:
