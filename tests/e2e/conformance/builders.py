@@ -181,7 +181,7 @@ class Buildah:
         tag = f"case-{case.name.lower()}"
         archive = prepared.work.parent / "buildah.tar"
         platform = ["--platform", case.platforms[0]] if case.platforms else []
-        code, output = run([*self.command, "bud", "--layers=false", "--isolation", "oci", *self.runtime,
+        code, output = run([*self.command, "bud", "--format", "docker", "--layers=false", "--isolation", "oci", *self.runtime,
                             "--network", case.network, "--pull-never", *platform,
                             *dockerfile_options(prepared, dockerfile), *prepared.args, "-t", tag, context_of(prepared)],
                            prepared.environment, prepared.stdin, prepared.context)
