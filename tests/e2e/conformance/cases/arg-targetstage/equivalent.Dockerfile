@@ -1,2 +1,2 @@
-FROM base
+FROM base AS second
 RUN echo "[second]" > /out
