@@ -87,7 +87,7 @@ class Ours:
         archive = prepared.work.parent / "ours.tar"
         platforms = ["--platform", ",".join(case.platforms)] if case.platforms else []
         code, output = run([self.program, "build", "--progress", "plain", "--network", case.network, *platforms,
-                            *dockerfile_options(prepared, dockerfile), *prepared.args, "-o", archive,
+                            *dockerfile_options(prepared, dockerfile), *prepared.args(bool(dockerfile)), "-o", archive,
                             context_of(prepared, dockerfile)],
                            {**prepared.environment, **self.environment}, prepared.stdin, prepared.context)
         return Outcome(code, output, archive)
@@ -158,7 +158,7 @@ class Docker:
         platform = ["--platform", case.platforms[0]] if case.platforms else []
         progress = ["--progress", "plain"] if self.name == "buildkit" else []
         code, output = run([DOCKER, "build", "--no-cache", "--network", case.network, *platform, *progress,
-                            *dockerfile_options(prepared, dockerfile), *prepared.args, "-t", tag, context_of(prepared, dockerfile)],
+                            *dockerfile_options(prepared, dockerfile), *prepared.args(bool(dockerfile)), "-t", tag, context_of(prepared, dockerfile)],
                            environment, prepared.stdin, prepared.context)
         if code == 0:
             must([DOCKER, "save", "-o", archive, tag], environment)
@@ -186,7 +186,7 @@ class Buildah:
         platform = ["--platform", case.platforms[0]] if case.platforms else []
         code, output = run([*self.command, "bud", "--format", "docker", "--layers=false", "--isolation", "oci", *self.runtime,
                             "--network", case.network, "--pull-never", *platform,
-                            *dockerfile_options(prepared, dockerfile), *prepared.args, "-t", tag, context_of(prepared, dockerfile)],
+                            *dockerfile_options(prepared, dockerfile), *prepared.args(bool(dockerfile)), "-t", tag, context_of(prepared, dockerfile)],
                            prepared.environment, prepared.stdin, prepared.context)
         if code == 0:
             must([*self.command, "push", "--quiet", "--disable-compression", tag, f"docker-archive:{archive}:{tag}"])

@@ -76,9 +76,13 @@ class Prepared:
             text = text.replace("{" + name + "}", str(value))
         return text
 
-    @property
-    def args(self):
-        return [self.filled(argument) for argument in self.case.args]
+    def args(self, stand_in=False):
+        """The flags; a stand-in Dockerfile does without those that an old builder does not know."""
+        words = [self.filled(argument) for argument in self.case.args]
+        if not stand_in:
+            return words
+        kept = [index for index, word in enumerate(words) if word in ("--build-arg", "--target")]
+        return [word for index in kept for word in words[index:index + 2]]
 
     @property
     def stdin(self):

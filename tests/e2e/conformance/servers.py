@@ -1,9 +1,11 @@
-"""What cases fetch from: a loopback HTTP server with a folder per case, and an ssh agent.
+"""What cases fetch from: a loopback HTTP server with a folder per case (git repositories through git's own
+http-backend), and an ssh agent.
 
 Special paths: /CASE/.redirect/NAME redirects to /CASE/NAME; /CASE/.name/HEADER/NAME serves NAME with HEADER as the
 file name of Content-Disposition; /CASE/.status/404 answers with that status.
 """
 import functools
+import gzip
 import http.server
 import os
 import pathlib
@@ -21,6 +23,38 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def do_GET(self):
+        if ".git/" in self.path:
+            self.serve_git()
+        else:
+            super().do_GET()
+
+    def do_POST(self):
+        self.serve_git()
+
+    def serve_git(self):
+        """One request of the smart protocol: git's CGI program answers it."""
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        environment = {**os.environ, "GIT_PROJECT_ROOT": str(self.directory), "GIT_HTTP_EXPORT_ALL": "1",
+                       "PATH_INFO": urllib.parse.unquote(path), "QUERY_STRING": query, "REQUEST_METHOD": self.command,
+                       "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
+                       "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "REMOTE_ADDR": "127.0.0.1",
+                       "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+        said = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True).stdout
+        head, _, content = said.partition(b"\r\n\r\n")
+        fields = [line.decode().split(": ", 1) for line in head.split(b"\r\n") if b": " in line]
+        status = next((value for name, value in fields if name == "Status"), "200 OK")
+        self.send_response(int(status.split()[0]))
+        for name, value in fields:
+            if name not in ("Status", "Content-Length"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def send_head(self):
         parts = urllib.parse.unquote(self.path.partition("?")[0]).strip("/").split("/")
@@ -42,7 +76,15 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def end_headers(self):
         if getattr(self, "disposition", None):
             self.send_header("Content-Disposition", f'attachment; filename="{self.disposition}"')
+            self.disposition = None
         super().end_headers()
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """A client that goes away is no news."""
 
 
 class Server:
@@ -50,8 +92,7 @@ class Server:
 
     def __init__(self, folder):
         self.folder = folder
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-        self.http.daemon_threads = True
+        self.http = QuietServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
         self.thread = threading.Thread(target=self.http.serve_forever)
 
     def __enter__(self):

@@ -13,7 +13,7 @@ def archive(name, kind):
         add("link", type=tarfile.SYMTYPE, link="folder/inner")
         add("hard", type=tarfile.LNKTYPE, link="top")
     data = out.getvalue()
-    compress = {"tar": lambda d: d, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[kind]
+    compress = {"tar": lambda d: d, "gz": lambda d: gzip.compress(d, mtime=0), "bz2": bz2.compress, "xz": lzma.compress}[kind]
     with open(name, "wb") as file:
         file.write(compress(data))
 
