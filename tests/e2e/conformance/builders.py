@@ -137,6 +137,8 @@ class DockerDaemon:
     def close(self):
         stop(self.process)
         self.process = None
+        if os.path.ismount(self.folder / "data"):  # a daemon that crashed leaves it
+            run(["umount", "--recursive", self.folder / "data"])
 
 
 class Docker:

@@ -1,3 +1,5 @@
+FROM with-users AS made
+ADD a.tar /t/
+RUN cp -a /t /u && chown -hR web:www /u && chmod 2750 /u/folder && chmod 4755 /u/folder/inner
 FROM with-users
-ADD --chown=web:www a.tar /t/
-RUN chown -hR web:www /t && chmod 2750 /t/folder && chmod 4755 /t/folder/inner
+COPY --from=made --chown=web:www /u /t

@@ -13,7 +13,7 @@ def make(path, mode):
         add("./file.txt", b"in the tar\n")
         add("dir", type=tarfile.DIRTYPE, mode=0o750)
         add("dir/link", type=tarfile.SYMTYPE, linkname="../file.txt")
-            add("skip.log", b"log\n")
+        add("skip.log", b"log\n")
         add(".dockerignore", b"*.log\n")
 
 make(os.path.join(work, "context.tar.gz"), "w:gz")
