@@ -37,6 +37,8 @@ function(crossmill_test name)
     set(ARG_TIMEOUT 120)
   endif()
   add_executable(${name} ${sources})
+  # Tests are compiled more often than they run.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} crossmill_test_support GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     CROSSMILL_GOLDEN_FOLDER="${CMAKE_SOURCE_DIR}/tests/golden"

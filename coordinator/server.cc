@@ -22,9 +22,11 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/worker_queue_service.h"
+#include "coordinator/sources/fetched_sources.h"
 #include "coordinator/storage/image_records_sqlite.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
+#include "coordinator/storage/remote_records_sqlite.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -57,6 +59,8 @@ class ServerImpl final : public Server {
     // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
     // streams end is lost.
     if (engine_) engine_->EndWatches();
+    // A build that waits for a download is planned again after the next start.
+    if (sources_) sources_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();
   }
@@ -72,11 +76,13 @@ class ServerImpl final : public Server {
     registry_ = std::make_unique<oci::RegistryClient>(*http_, std::move(registry));
     source_ = std::make_unique<RegistrySource>(*registry_);
     images_ = std::make_unique<ImageStore>(*blobs_, *image_records_, *source_, clock_);
+    RETURN_IF_ERROR(OpenSources());
     const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
     EngineOptions engine;
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.unplaceable_grace = options_.unplaceable_grace;
+    engine.remote_sources = sources_.get();
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(engine_->Start());
     return Listen();
@@ -86,6 +92,16 @@ class ServerImpl final : public Server {
   const std::string& unix_socket() const override { return options_.listen.unix_socket; }
 
  private:
+  absl::Status OpenSources() {
+    remote_records_ = std::make_unique<storage::SqliteRemoteRecords>(records_->connection());
+    FetchedSourcesOptions options;
+    options.scratch_folder = options_.data_folder + "/checkouts";
+    // What a killed coordinator left.
+    RETURN_IF_ERROR(RemoveTree(options.scratch_folder));
+    sources_ = std::make_unique<FetchedSources>(*blobs_, *remote_records_, *http_, clock_, std::move(options));
+    return absl::OkStatus();
+  }
+
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
@@ -121,6 +137,8 @@ class ServerImpl final : public Server {
   std::unique_ptr<oci::RegistryClient> registry_;
   std::unique_ptr<RegistrySource> source_;
   std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<storage::SqliteRemoteRecords> remote_records_;
+  std::unique_ptr<FetchedSources> sources_;
   std::unique_ptr<ImageAssembler> assembler_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Authenticator> authenticator_;

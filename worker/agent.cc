@@ -14,6 +14,7 @@
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
 #include "crossmill/v1/worker_service.grpc.pb.h"
+#include "worker/task_secrets.h"
 
 namespace crossmill::worker {
 namespace {
@@ -70,6 +71,9 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
       if (!accepted_) spdlog::info("connected to the coordinator");
       accepted_ = true;
       board_.Apply(desired);
+      for (v1::DesiredLease& lease : *desired.mutable_leases()) {
+        for (v1::Secret& secret : *lease.mutable_secrets()) Wipe(secret.mutable_value());
+      }
       if (stop.stop_requested()) board_.Wake();
     }
     broken = true;

@@ -242,6 +242,43 @@ class ExportCopier {
   std::string base_;
 };
 
+// An export's only match as it is: NUMBER/NAME. Returns that path.
+absl::StatusOr<std::string> PlaceExport(const Digest& digest, BlobStore& blobs, CopyTarget& target) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
+  oci::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
+  std::string placed;
+  while (true) {
+    auto entry = reader.Next();
+    if (!entry.ok()) return BlobStatus(entry.status());
+    if (!entry->has_value()) break;
+    const size_t slash = (*entry)->path.find('/');
+    if (slash != std::string::npos && (*entry)->path.find('/', slash + 1) == std::string::npos) {
+      if (!placed.empty()) return absl::InvalidArgumentError("matches more than one file or folder");
+      placed = (*entry)->path;
+    }
+    RETURN_IF_ERROR(
+        target.Add(SourceKind::kStage, **std::move(entry),
+                   [&reader](char* buffer, size_t size) { return reader.ReadData(buffer, size); }));
+  }
+  if (placed.empty()) return absl::DataLossError("the export is empty");
+  return placed;
+}
+
+absl::StatusOr<std::string> PlaceContext(const v1::ContextMatches& context, BlobStore& blobs,
+                                         CopyTarget& target) {
+  if (context.matches().empty()) return absl::NotFoundError("no such file or folder in the context");
+  if (context.matches_size() > 1) {
+    return absl::InvalidArgumentError("matches more than one file or folder");
+  }
+  v1::ContextMatch match = context.matches(0);
+  if (!match.has_directory() && !match.has_file()) {
+    return absl::InvalidArgumentError("a symbolic link cannot be mounted");
+  }
+  match.set_name("content");
+  RETURN_IF_ERROR(CopyContextMatch(match, {.extract = false, .parents = true}, blobs, target));
+  return match.name();
+}
+
 absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
   oci::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
@@ -297,6 +334,26 @@ absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTa
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
   oci::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
   return ExportCopier(reader, wanted.parents(), target).Run();
+}
+
+absl::StatusOr<std::string> PlaceMountSource(const v1::CopySource& source, const std::string& folder,
+                                             int64_t clamp_time, bool keep_times, BlobStore& blobs) {
+  v1::Copy copy;
+  copy.set_destination("/");
+  ASSIGN_OR_RETURN(const std::unique_ptr<CopyTarget> target,
+                   CopyTarget::Create(copy, folder, clamp_time, keep_times));
+  absl::StatusOr<std::string> placed = absl::InternalError("the source was not resolved");
+  if (source.has_context()) {
+    placed = PlaceContext(source.context(), blobs, *target);
+  } else if (source.has_export_()) {
+    placed = PlaceExport(FromProto(source.export_().blob()), blobs, *target);
+  } else if (source.has_inline_file()) {
+    placed = source.inline_file().name();
+    RETURN_IF_ERROR(CopyInlineFile(source.inline_file(), *target));
+  }
+  if (!placed.ok()) return Annotate(placed.status(), source.text());
+  RETURN_IF_ERROR(target->Finish());
+  return fmt::format("{}/{}", folder, *placed);
 }
 
 }  // namespace crossmill::worker

@@ -1,7 +1,11 @@
 // What COPY and ADD copy: subtrees of the context, files in the Dockerfile, exports of other stages.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "crossmill/v1/plan.pb.h"
 #include "worker/copy_target.h"
@@ -21,5 +25,10 @@ absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& m
                               CopyTarget& target);
 absl::Status CopyInlineFile(const v1::InlineFile& file, CopyTarget& target);
 absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTarget& target);
+
+// Puts what RUN --mount mounts into `folder`, which exists and is empty, and returns its path: one file or
+// folder with its own metadata, owners and times as COPY gives them. Errors as above.
+absl::StatusOr<std::string> PlaceMountSource(const v1::CopySource& source, const std::string& folder,
+                                             int64_t clamp_time, bool keep_times, BlobStore& blobs);
 
 }  // namespace crossmill::worker

@@ -18,6 +18,13 @@ v1::TaskResult InfrastructureResult(const std::string& why) {
   return result;
 }
 
+std::shared_ptr<const TaskSecrets> SecretsOf(const v1::DesiredLease& lease) {
+  if (lease.secrets().empty()) return nullptr;
+  auto secrets = std::make_shared<TaskSecrets>();
+  for (const v1::Secret& secret : lease.secrets()) secrets->Add(secret.id(), secret.value());
+  return secrets;
+}
+
 }  // namespace
 
 // Turns what an execution tells into reports under its lease.
@@ -116,8 +123,10 @@ void LeaseBoard::Apply(const v1::SynchronizeResponse& desired) {
     lease.abandoned = false;
     if (!added) continue;
     lease.task = wanted.task();
+    lease.secrets = SecretsOf(wanted);
     if (wanted.has_task() && !draining_) continue;
     lease.started = true;
+    lease.secrets.reset();
     lease.result =
         InfrastructureResult(draining_ ? "the worker is shutting down" : "the lease came without its task");
     v1::LeaseReport report;
@@ -136,14 +145,19 @@ void LeaseBoard::StartWaiting() {
     lease.started = true;
     ++running_;
     spdlog::info("started lease={} task={}", number, lease.task.name());
-    lease.thread = std::jthread(
-        [this, id = number, task = lease.task, stop = lease.stop.get_token()] { RunLease(id, task, stop); });
+    lease.thread = std::jthread([this, context = TaskContext{number, std::move(lease.secrets)},
+                                 task = lease.task, stop = lease.stop.get_token()]() mutable {
+      RunLease(std::move(context), task, stop);
+    });
   }
 }
 
-void LeaseBoard::RunLease(uint64_t number, const v1::Task& task, const std::stop_token& stop) {
+void LeaseBoard::RunLease(TaskContext context, const v1::Task& task, const std::stop_token& stop) {
+  const uint64_t number = context.lease;
   LeaseObserver observer(*this, number);
-  Finish(number, execute_(task, observer, stop));
+  v1::TaskResult result = execute_(task, context, observer, stop);
+  context.secrets.reset();
+  Finish(number, std::move(result));
 }
 
 void LeaseBoard::Finish(uint64_t number, v1::TaskResult result) {
@@ -278,6 +292,7 @@ void LeaseBoard::CancelAll(const std::string& why) {
     lease.stop.request_stop();
     if (lease.started) continue;
     lease.started = true;
+    lease.secrets.reset();
     lease.result = InfrastructureResult(why);
     v1::LeaseReport report;
     report.set_lease(number);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -19,6 +20,7 @@
 #include "crossmill/v1/worker.pb.h"
 #include "worker/spool.h"
 #include "worker/stage_executor.h"
+#include "worker/task_secrets.h"
 
 namespace crossmill::worker {
 
@@ -27,7 +29,8 @@ namespace crossmill::worker {
 class LeaseBoard {
  public:
   // Must be thread safe; called on the lease's own thread.
-  using Execute = std::function<v1::TaskResult(const v1::Task&, ExecutionObserver&, const std::stop_token&)>;
+  using Execute = std::function<v1::TaskResult(const v1::Task&, const TaskContext&, ExecutionObserver&,
+                                               const std::stop_token&)>;
 
   // Console bytes kept for a connection; beyond it the oldest pieces are dropped, with a note.
   static constexpr size_t kWaitingLogBytes = 16 << 20;
@@ -42,7 +45,7 @@ class LeaseBoard {
   // A new connection: everything that is said on it from now on begins with the whole state.
   void Connected();
 
-  // Obeys the desired state.
+  // Obeys the desired state. The values of secrets are copied; those in the message are the caller's to wipe.
   void Apply(const v1::SynchronizeResponse& desired);
 
   // The next message to send, waiting up to `patience`; nothing when there is none. Messages are lost if
@@ -64,6 +67,8 @@ class LeaseBoard {
   class LeaseObserver;
   struct Lease {
     v1::Task task;
+    // Until it runs: then they are its thread's alone.
+    std::shared_ptr<const TaskSecrets> secrets;
     std::stop_source stop;
     std::optional<v1::TaskResult> result;
     bool started = false;
@@ -75,7 +80,7 @@ class LeaseBoard {
   };
 
   void StartWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunLease(uint64_t number, const v1::Task& task, const std::stop_token& stop);
+  void RunLease(TaskContext context, const v1::Task& task, const std::stop_token& stop);
   void Finish(uint64_t number, v1::TaskResult result);
   void Report(uint64_t number, v1::LeaseReport report);
   void PushReport(v1::LeaseReport report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -22,6 +22,7 @@ LogBundler::~LogBundler() {
 }
 
 void LogBundler::Add(v1::LogChunk::Stream stream, std::string_view bytes) {
+  if (bytes.empty()) return;
   MutexLock lock(mutex_);
   if (!chunk_.data().empty() && chunk_.stream() != stream) FlushLocked();
   while (!bytes.empty()) {

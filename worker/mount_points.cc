@@ -58,40 +58,65 @@ std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind
 
 }  // namespace
 
-absl::Status MountPoints::Add(std::string_view path, bool folder) {
+absl::StatusOr<MountPoint> MountPoints::Add(std::string_view path, bool folder, const std::string& source) {
   std::deque<std::string> parts;
   PushFront(path, &parts);
-  std::string here = root_;
+  // Path in the step and on this machine of each folder on the way.
+  std::vector<std::pair<std::string, std::string>> way = {{"", root_}};
   int links = 0;
+  MountPoint point;
+  const auto misfit = [&](const std::string& what, bool want_folder) {
+    return absl::FailedPreconditionError(fmt::format("mount point {}: {} is {} in the image", path, what,
+                                                     want_folder ? "not a folder" : "a folder"));
+  };
   while (!parts.empty()) {
     const std::string part = std::move(parts.front());
     parts.pop_front();
     if (part == "..") {
-      if (here.size() > root_.size()) here = ParentOf(here);
+      if (way.size() > 1) way.pop_back();
       continue;
     }
-    const std::string next = here + "/" + part;
+    const std::string inside = way.back().first + "/" + part;
+    std::string outside = way.back().second + "/" + part;
     const bool want_folder = folder || !parts.empty();
+    const auto mounted = mounts_.find(inside);
+    if (mounted != mounts_.end()) {
+      // The runtime's own: what is in it is not to be seen from here.
+      if (mounted->second.empty()) {
+        if (source.empty() || (inside == "/dev" && !parts.empty())) return point;
+        return absl::FailedPreconditionError(
+            fmt::format("mount point {}: {} is the sandbox's own", path, inside));
+      }
+      outside = mounted->second;
+    }
     struct stat state {};
-    if (lstat(next.c_str(), &state) != 0) {
+    point.existed = true;
+    if (lstat(outside.c_str(), &state) != 0) {
       if (errno != ENOENT) return ErrnoStatus(errno, fmt::format("mount point {}", path));
-      RETURN_IF_ERROR(Make(here, next, want_folder));
+      RETURN_IF_ERROR(Make(way.back().second, outside, want_folder));
+      point.existed = false;
     } else if (S_ISLNK(state.st_mode)) {
       if (++links > kLinkLimit) {
         return absl::FailedPreconditionError(fmt::format("mount point {}: too many symbolic links", path));
       }
-      ASSIGN_OR_RETURN(const std::string target, ReadLink(next));
+      ASSIGN_OR_RETURN(const std::string target, ReadLink(outside));
       PushFront(target, &parts);
-      if (!target.empty() && target.front() == '/') here = root_;
+      if (!target.empty() && target.front() == '/') way.resize(1);
       continue;
     } else if (S_ISDIR(state.st_mode) != want_folder) {
-      return absl::FailedPreconditionError(fmt::format("mount point {}: {} is {} in the image", path,
-                                                       next.substr(root_.size()),
-                                                       want_folder ? "not a folder" : "a folder"));
+      return misfit(inside, want_folder);
     }
-    here = next;
+    point.mode = state.st_mode & 07777;
+    way.emplace_back(inside, outside);
   }
-  return absl::OkStatus();
+  const std::string& place = way.back().first;
+  if (place.empty()) {
+    return absl::FailedPreconditionError(fmt::format("mount point {}: the root itself", path));
+  }
+  // What was mounted below is out of sight from now on.
+  mounts_.erase(mounts_.lower_bound(place + "/"), mounts_.lower_bound(place + "0"));
+  mounts_[place] = source;
+  return point;
 }
 
 absl::Status MountPoints::Make(const std::string& parent, const std::string& path, bool folder) {
@@ -102,13 +127,14 @@ absl::Status MountPoints::Make(const std::string& parent, const std::string& pat
   } else {
     ASSIGN_OR_RETURN(const UniqueFd file, OpenFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
   }
-  made_.push_back(path.substr(root_.size() + 1));
+  made_.push_back(path);
+  if (path.starts_with(root_ + "/")) made_in_root_.push_back(path.substr(root_.size() + 1));
   return absl::OkStatus();
 }
 
 void MountPoints::Remove() {
   for (auto made = made_.rbegin(); made != made_.rend(); ++made) {
-    const std::string path = root_ + "/" + *made;
+    const std::string& path = *made;
     struct stat state {};
     if (lstat(path.c_str(), &state) != 0) continue;
     const KeptTimes times(ParentOf(path));

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <sstream>
 #include <thread>
 
+#include "common/base/files.h"
 #include "common/base/status.h"
 
 namespace crossmill::worker {
@@ -66,6 +68,31 @@ absl::StatusOr<Mount> MountOverlay(const OverlaySpec& spec) {
         error, fmt::format("mounting an overlay of {} layers at {}", spec.lowers.size(), spec.target));
   }
   return Mount(spec.target);
+}
+
+absl::StatusOr<Mount> MountTmpfs(const std::string& target, mode_t mode, int64_t bytes) {
+  std::string options = fmt::format("mode={:o}", mode);
+  if (bytes > 0) options += fmt::format(",size={}", bytes);
+  if (mount("tmpfs", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
+    return ErrnoStatus(errno, fmt::format("mounting a tmpfs at {}", target));
+  }
+  return Mount(target);
+}
+
+void DetachMounts(const std::string& folder) {
+  const auto table = ReadFile("/proc/self/mountinfo", 64 << 20);
+  std::istringstream lines(table.value_or(""));
+  std::vector<std::string> targets;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string target;
+    // ID, parent, device, root, mount point. Our own folders have no blanks or other escaped characters.
+    for (int i = 0; i < 5; ++i) words >> target;
+    if (target == folder || target.starts_with(folder + "/")) targets.push_back(std::move(target));
+  }
+  for (auto target = targets.rbegin(); target != targets.rend(); ++target) {
+    (void)umount2(target->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
 }
 
 }  // namespace crossmill::worker

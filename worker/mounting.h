@@ -1,6 +1,9 @@
-// Mounts of overlayfs. Every mount is undone by its owner.
+// Mounts of overlayfs and tmpfs. Every mount is undone by its owner.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,5 +45,13 @@ struct OverlaySpec {
 // redirect_dir and index off (redirect_dir=off would still follow, which userxattr forbids). Thread safe.
 // RESOURCE_EXHAUSTED if the names do not fit.
 absl::StatusOr<Mount> MountOverlay(const OverlaySpec& spec);
+
+// A file system in memory over the folder `target`, without devices and setuid programs. `bytes` 0: the
+// kernel's own limit, half of the memory. Thread safe.
+absl::StatusOr<Mount> MountTmpfs(const std::string& target, mode_t mode, int64_t bytes);
+
+// Detaches what is mounted below `folder` and at it: what a killed worker without a mount namespace of its own
+// left behind.
+void DetachMounts(const std::string& folder);
 
 }  // namespace crossmill::worker

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -18,7 +20,6 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
-#include "worker/mount_points.h"
 #include "worker/program_check.h"
 #include "worker/seccomp_profile.h"
 
@@ -113,9 +114,22 @@ bool IsFailedExec(std::string_view last_words) {
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
   std::string text =
       fmt::format("127.0.0.1 localhost {0}\n::1 localhost ip6-localhost ip6-loopback {0}\n", kStepHostName);
+  for (const std::string& line : run.run.extra_hosts()) text += line + "\n";
   if (run.run.network() == v1::NETWORK_MODE_NONE) return text;
   for (const std::string& line : settings.hosts) text += line + "\n";
   return text;
+}
+
+absl::StatusOr<BindMount> BindOf(const StepMount& mount) {
+  BindMount bind{mount.source, mount.target, mount.folder, {"nodev"}, mount.takes_mode};
+  if (mount.read_only) bind.options.emplace_back("ro");
+  if (mount.no_programs) bind.options.insert(bind.options.end(), {"nosuid", "noexec"});
+  // In a user namespace, what the file system of the source forbids stays forbidden and has to be said.
+  struct statvfs state {};
+  if (statvfs(mount.source.c_str(), &state) != 0) return ErrnoStatus(errno, mount.source);
+  if ((state.f_flag & ST_NOSUID) != 0 && !mount.no_programs) bind.options.emplace_back("nosuid");
+  if ((state.f_flag & ST_NOEXEC) != 0 && !mount.no_programs) bind.options.emplace_back("noexec");
+  return bind;
 }
 
 }  // namespace
@@ -159,23 +173,24 @@ absl::Status OciSandbox::Prepare() {
   utsname name{};
   if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
   machine_ = name.machine;
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return ErrnoStatus(errno, "getrlimit");
-  open_files_ = files.rlim_max;
+  limits_ = LimitsOfThisProcess();
+  DetachMounts(options_.folder);
   RETURN_IF_ERROR(RemoveTree(options_.folder));
+  RETURN_IF_ERROR(MakeFolders(options_.folder, 0700));
+  ASSIGN_OR_RETURN(memory_, MountTmpfs(options_.folder, 0700, 0));
   RETURN_IF_ERROR(MakeFolders(options_.folder + "/state", 0700));
   // A copy: the operator's file may be replaced while steps have it mounted.
   return WriteFileAtomic(options_.folder + "/ca.pem", options_.host_settings.ca_bundle);
 }
 
-absl::StatusOr<std::vector<BindMount>> OciSandbox::WriteFiles(const SandboxRun& run,
-                                                              const std::string& folder) const {
+absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& run,
+                                                             const std::string& folder) const {
   std::vector<BindMount> binds;
   const auto add = [&](const std::string& name, std::string_view content, std::string destination,
                        mode_t mode) -> absl::Status {
     const std::string path = fmt::format("{}/{}", folder, name);
     RETURN_IF_ERROR(WriteFileAtomic(path, content, mode));
-    binds.push_back({path, std::move(destination), false});
+    binds.push_back({path, std::move(destination)});
     return absl::OkStatus();
   };
   const bool network = run.run.network() != v1::NETWORK_MODE_NONE;
@@ -185,9 +200,6 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::WriteFiles(const SandboxRun& 
   RETURN_IF_ERROR(add("hosts", HostsFile(run, options_.host_settings), "/etc/hosts", 0644));
   RETURN_IF_ERROR(add("resolv.conf", resolver, "/etc/resolv.conf", 0644));
   RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", kStepHostName), "/etc/hostname", 0644));
-  if (network && !options_.host_settings.ca_bundle.empty()) {
-    binds.push_back({options_.folder + "/ca.pem", std::string(kCaBundleInStep), false});
-  }
   int number = 0;
   for (const v1::InlineFile& file : run.run.files()) {
     if (file.name().empty() || file.name().find('/') != std::string::npos || file.name() == "..") {
@@ -195,6 +207,14 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::WriteFiles(const SandboxRun& 
     }
     RETURN_IF_ERROR(add(fmt::format("inline{}", number++), file.content(), "/dev/pipes/" + file.name(),
                         file.mode() == 0 ? 0644 : static_cast<mode_t>(file.mode())));
+  }
+  for (const StepMount& mount : run.mounts) {
+    ASSIGN_OR_RETURN(BindMount bind, BindOf(mount));
+    binds.push_back(std::move(bind));
+  }
+  // Last: a mount of the recipe at /run must not hide what the environment announces.
+  if (network && !options_.host_settings.ca_bundle.empty()) {
+    binds.push_back({options_.folder + "/ca.pem", std::string(kCaBundleInStep)});
   }
   return binds;
 }
@@ -211,22 +231,25 @@ std::vector<std::string> OciSandbox::Command(const Container& container,
 
 absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   if (run.run.argv().empty()) return absl::InvalidArgumentError("nothing to run");
+  auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_);
+  if (absl::IsInvalidArgument(limits.status())) return Refused(126, std::string(Sv(limits.status().message())));
+  RETURN_IF_ERROR(limits.status());
+  for (const std::string& line : limits->warnings) {
+    run.on_output(v1::LogChunk::WORKER, fmt::format("warning: {}\n", line));
+  }
   ASSIGN_OR_RETURN(const TemporaryFolder bundle, TemporaryFolder::Create(options_.folder));
   const Container container = {fmt::format("step-{}-{}", getpid(), next_container_++), bundle.path()};
-  ASSIGN_OR_RETURN(std::vector<BindMount> binds, WriteFiles(run, bundle.path()));
-  const SpecOptions spec = {machine_, seccomp_bpf_, std::move(binds), open_files_};
-  RETURN_IF_ERROR(WriteFileAtomic(bundle.Path("config.json"), WriteJson(MakeRuntimeSpec(run, spec))));
+  ASSIGN_OR_RETURN(std::vector<BindMount> binds, MakeBinds(run, bundle.path()));
+  const SpecOptions spec = {machine_, seccomp_bpf_, std::move(binds), std::move(limits->limits)};
+  RETURN_IF_ERROR(WriteFileAtomic(bundle.Path("config.json"), WriteJson(MakeRuntimeSpec(run, spec)), 0600));
 
   MountPoints points(run.root);
   absl::StatusOr<SandboxResult> result = absl::UnknownError("not run");
-  absl::Status ready;
-  for (const BindMount& mount : MountsInRoot(spec)) {
-    if (ready.ok()) ready = points.Add(mount.destination, mount.folder);
-  }
+  const absl::Status ready = MakeMountPoints(spec, &points);
   if (ready.ok()) {
     result = Execute(run, container);
   } else if (absl::IsFailedPrecondition(ready)) {
-    // The image has something else where every step needs a mount: the recipe's fault.
+    // The image has something else where a step needs a mount: the recipe's fault.
     result = Refused(126, std::string(Sv(ready.message())));
   } else {
     result = ready;
@@ -238,6 +261,16 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   points.Remove();
   if (result.ok()) result->stubs = points.made();
   return result;
+}
+
+absl::Status OciSandbox::MakeMountPoints(const SpecOptions& spec, MountPoints* points) {
+  for (const BindMount& mount : MountsInRoot(spec)) {
+    ASSIGN_OR_RETURN(const MountPoint point, points->Add(mount.destination, mount.folder, mount.source));
+    if (mount.takes_mode && point.existed && chmod(mount.source.c_str(), point.mode) != 0) {
+      return ErrnoStatus(errno, mount.source);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const Container& container) const {

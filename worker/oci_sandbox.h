@@ -3,11 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "worker/host_settings.h"
+#include "worker/mount_points.h"
+#include "worker/mounting.h"
 #include "worker/runtime_spec.h"
 #include "worker/sandbox.h"
 
@@ -16,7 +19,9 @@ namespace crossmill::worker {
 struct OciSandboxOptions {
   // "crun", "runc" or a path whose file name begins so; empty: crun if it is installed, else runc.
   std::string runtime;
-  // For bundles and the runtime's state. Made if missing, and emptied: one sandbox per folder.
+  // For bundles and the runtime's state. Made if missing, and emptied: one sandbox per folder. A tmpfs is
+  // mounted over it, because a step's config.json holds its environment, and with it secrets: nothing of it
+  // reaches the disk, and a worker's death ends it.
   std::string folder;
   HostSettings host_settings;
   // Given to steps on the host's network.
@@ -39,8 +44,10 @@ class OciSandbox final : public Sandbox {
 
   explicit OciSandbox(OciSandboxOptions options) : options_(std::move(options)) {}
   absl::Status Prepare();
-  // Files of the step that are bound into it: hosts, resolver, host name, CA bundle, heredocs.
-  absl::StatusOr<std::vector<BindMount>> WriteFiles(const SandboxRun& run, const std::string& folder) const;
+  // What is bound into the step: hosts, resolver, host name, heredocs, the recipe's mounts, CA bundle.
+  absl::StatusOr<std::vector<BindMount>> MakeBinds(const SandboxRun& run, const std::string& folder) const;
+  // Makes the places of all mounts. FAILED_PRECONDITION is the recipe's fault.
+  static absl::Status MakeMountPoints(const SpecOptions& spec, MountPoints* points);
   std::vector<std::string> Command(const Container& container,
                                    std::initializer_list<std::string> arguments) const;
   absl::StatusOr<SandboxResult> Execute(const SandboxRun& run, const Container& container) const;
@@ -54,7 +61,8 @@ class OciSandbox final : public Sandbox {
   bool crun_ = false;
   std::string machine_;
   std::string seccomp_bpf_;
-  rlim_t open_files_ = 0;
+  std::map<std::string, rlimit, std::less<>> limits_;
+  Mount memory_;
   std::atomic<uint64_t> next_container_ = 1;
 };
 

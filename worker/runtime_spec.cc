@@ -1,20 +1,24 @@
 #include "worker/runtime_spec.h"
 
 #include <algorithm>
+#include <cstdint>
 
+#include "common/base/status.h"
 #include "worker/seccomp_profile.h"
 
 namespace crossmill::worker {
 namespace {
 
+constexpr int64_t kShmBytes = 64 << 20;
+
 Json Mount(std::string_view destination, std::string_view type, std::string_view source,
-           std::initializer_list<const char*> options) {
+           const std::vector<std::string>& options) {
   Json mount;
   mount["destination"] = destination;
   mount["type"] = type;
   mount["source"] = source;
   mount["options"] = Json::array();
-  for (const char* option : options) mount["options"].push_back(option);
+  for (const std::string& option : options) mount["options"].push_back(option);
   return mount;
 }
 
@@ -45,12 +49,14 @@ Json Process(const SandboxRun& run, const SpecOptions& options) {
   process["env"] = run.env;
   process["cwd"] = run.run.cwd().empty() ? "/" : run.run.cwd();
   process["capabilities"] = Capabilities();
-  // The same on every host: some programs walk over all possible descriptors.
-  Json files;
-  files["type"] = "RLIMIT_NOFILE";
-  files["soft"] = std::min<rlim_t>(1024, options.open_files);
-  files["hard"] = std::min<rlim_t>(524288, options.open_files);
-  process["rlimits"] = Json::array({std::move(files)});
+  process["rlimits"] = Json::array();
+  for (const StepLimit& limit : options.limits) {
+    Json entry;
+    entry["type"] = limit.type;
+    entry["soft"] = limit.soft;
+    entry["hard"] = limit.hard;
+    process["rlimits"].push_back(std::move(entry));
+  }
   // setuid programs work, as in BuildKit; the worker's user namespace is the wall.
   process["noNewPrivileges"] = false;
   return process;
@@ -62,8 +68,9 @@ Json Mounts(const SandboxRun& run, const SpecOptions& options) {
   mounts.push_back(Mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
   mounts.push_back(Mount("/dev/pts", "devpts", "devpts",
                          {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
-  mounts.push_back(
-      Mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+  const int64_t shm = run.run.shm_size() > 0 ? run.run.shm_size() : kShmBytes;
+  mounts.push_back(Mount("/dev/shm", "tmpfs", "shm",
+                         {"nosuid", "noexec", "nodev", "mode=1777", fmt::format("size={}", shm)}));
   mounts.push_back(Mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   if (run.run.network() == v1::NETWORK_MODE_NONE) {
     mounts.push_back(Mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
@@ -72,7 +79,12 @@ Json Mounts(const SandboxRun& run, const SpecOptions& options) {
     mounts.push_back(Mount("/sys", "bind", "/sys", {"rbind", "nosuid", "noexec", "nodev", "ro"}));
   }
   for (const BindMount& bind : options.binds) {
-    mounts.push_back(Mount(bind.destination, "bind", bind.source, {"bind", "ro", "nosuid", "nodev"}));
+    for (size_t i = 0; i < mounts.size(); ++i) {
+      if (mounts[i]["destination"] == bind.destination) mounts.erase(i--);
+    }
+    std::vector<std::string> flags = {"bind"};
+    flags.insert(flags.end(), bind.options.begin(), bind.options.end());
+    mounts.push_back(Mount(bind.destination, "bind", bind.source, flags));
   }
   return mounts;
 }
@@ -115,10 +127,7 @@ Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options) {
 
 std::vector<BindMount> MountsInRoot(const SpecOptions& options) {
   std::vector<BindMount> mounts = {{"", "/proc", true}, {"", "/dev", true}, {"", "/sys", true}};
-  for (const BindMount& bind : options.binds) {
-    // /dev is a file system of its own by then.
-    if (!bind.destination.starts_with("/dev/")) mounts.push_back(bind);
-  }
+  mounts.insert(mounts.end(), options.binds.begin(), options.binds.end());
   return mounts;
 }
 

@@ -1,14 +1,13 @@
 // The OCI runtime configuration (config.json) of one RUN step.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/json.h"
 #include "worker/sandbox.h"
+#include "worker/step_limits.h"
 
 namespace crossmill::worker {
 
@@ -20,6 +19,10 @@ struct BindMount {
   // Absolute in the step.
   std::string destination;
   bool folder = false;
+  // Besides "bind".
+  std::vector<std::string> options = {"ro", "nosuid", "nodev"};
+  // See StepMount.
+  bool takes_mode = false;
 };
 
 struct SpecOptions {
@@ -27,17 +30,18 @@ struct SpecOptions {
   std::string machine;
   // Base64 of the compiled filter, for runtimes that take it (crun); empty: the profile as JSON.
   std::string seccomp_bpf;
-  // Read-only.
+  // In the order in which they are mounted, after the runtime's own file systems. One at the place of such a
+  // file system replaces it.
   std::vector<BindMount> binds;
-  // Largest hard limit of open files this process may give.
-  rlim_t open_files = 0;
+  std::vector<StepLimit> limits;
 };
 
 // Pure. Docker's capabilities, filter, masked and read-only paths; private pid, ipc, uts and mount
 // namespaces, and a network namespace with only loopback unless the step's network is the host's.
 Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options);
 
-// Folders and files in the root that the runtime mounts over by this configuration.
+// Folders and files that the runtime mounts over by this configuration, in order; an empty source is a file
+// system of its own making.
 std::vector<BindMount> MountsInRoot(const SpecOptions& options);
 
 }  // namespace crossmill::worker

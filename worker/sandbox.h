@@ -23,8 +23,23 @@ struct Identity {
   std::string home = "/";
 };
 
+// Something of the worker's that a step sees at a place in its root (RUN --mount).
+struct StepMount {
+  // Path on this machine.
+  std::string source;
+  // Absolute in the step.
+  std::string target;
+  // Else anything but a folder.
+  bool folder = false;
+  bool read_only = false;
+  // The source gets the mode of what it is mounted on, if that existed (as runtimes do it for a tmpfs).
+  bool takes_mode = false;
+  // Nothing in it can be executed.
+  bool no_programs = false;
+};
+
 struct SandboxRun {
-  // argv, cwd, network and files are used; user and env as resolved below.
+  // argv, cwd, network, files, extra_hosts, shm_size and ulimits are used; user, env and mounts as resolved below.
   const v1::Run& run;
   v1::Platform platform;
   // Merged folder; the sandbox leaves no mount and no process in it.
@@ -32,6 +47,10 @@ struct SandboxRun {
   Identity identity;
   // NAME=value: complete.
   std::vector<std::string> env;
+  // In the order in which they are mounted, after everything else.
+  std::vector<StepMount> mounts = {};
+  // The step may read secrets: it leaves no core dumps.
+  bool holds_secrets = false;
   absl::Duration time_limit = absl::InfiniteDuration();
   // Called on the calling thread, in order per stream.
   std::function<void(v1::LogChunk::Stream, std::string_view)> on_output;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "absl/status/status.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/oci/tar_entry.h"
 #include "common/plan/platform.h"
 #include "worker/copier.h"
 #include "worker/dist_info.h"
@@ -17,6 +19,8 @@
 #include "worker/log_bundler.h"
 #include "worker/probes.h"
 #include "worker/required_blobs.h"
+#include "worker/secret_mask.h"
+#include "worker/secret_search.h"
 #include "worker/users.h"
 
 namespace crossmill::worker {
@@ -57,9 +61,14 @@ bool MayHoldDistInfo(const std::vector<std::string>& paths) {
 // One task under way.
 class StageExecutor::Execution {
  public:
-  Execution(StageExecutor& executor, const v1::Task& task, ExecutionObserver& observer,
-            const std::stop_token& stop)
-      : executor_(executor), task_(task), observer_(observer), stop_(stop), blobs_(executor.blobs_) {
+  Execution(StageExecutor& executor, const v1::Task& task, const TaskContext& context,
+            ExecutionObserver& observer, const std::stop_token& stop)
+      : executor_(executor),
+        task_(task),
+        context_(context),
+        observer_(observer),
+        stop_(stop),
+        blobs_(executor.blobs_) {
     for (const v1::Layer& layer : task.parents()) layers_.push_back(FromProto(layer.tar()));
   }
 
@@ -76,6 +85,8 @@ class StageExecutor::Execution {
     int exit_code = 0;
     bool timed_out = false;
     std::vector<std::string> stubs;
+    // Ids of the secrets that the step could read.
+    std::vector<std::string> secrets;
   };
 
   // Each returns false when the task ended, with result_ filled in.
@@ -149,19 +160,38 @@ class StageExecutor::Execution {
     snapshot->reset();
     *result->mutable_layer() = committed.layer;
     result->set_content_bytes(committed.content_bytes);
-    return AddDistInfos(committed, result);
+    return Inspect(committed, action.secrets, result);
   }
 
-  // The layer is on disk, but no longer mounted: one more mount, only for steps that installed something.
-  absl::Status AddDistInfos(const CommittedLayer& committed, v1::StepResult* result) {
-    if (!MayHoldDistInfo(committed.changed_paths)) return absl::OkStatus();
+  // The layer is on disk, but no longer mounted: one more mount, only for steps that installed something or
+  // could read secrets.
+  absl::Status Inspect(const CommittedLayer& committed, const std::vector<std::string>& secrets,
+                       v1::StepResult* result) {
+    if (secrets.empty() && !MayHoldDistInfo(committed.changed_paths)) return absl::OkStatus();
     std::vector<Digest> layers = layers_;
     layers.push_back(FromProto(committed.layer.tar()));
     ASSIGN_OR_RETURN(const auto view, executor_.snapshotter_.View(layers));
     for (v1::DistInfo& info : ReadDistInfos(view->root(), committed.changed_paths)) {
       *result->add_dist_infos() = std::move(info);
     }
+    if (secrets.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<LeakedSecret> leaked,
+                     FindSecrets(view->root(), committed.changed_paths, *context_.secrets, secrets));
+    for (const LeakedSecret& secret : leaked) {
+      Warn(fmt::format("the layer contains the secret '{}' in /{}", secret.id, oci::Printable(secret.path)),
+           result);
+    }
     return absl::OkStatus();
+  }
+
+  void Warn(const std::string& warning, v1::StepResult* result) {
+    result->add_warnings(warning);
+    v1::LogChunk chunk;
+    chunk.set_step_number(result->number());
+    chunk.set_stream(v1::LogChunk::WORKER);
+    chunk.set_time(UnixNanos(executor_.clock_.Now()));
+    chunk.set_data(fmt::format("warning: {}\n", warning));
+    observer_.OnLog(chunk);
   }
 
   absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const std::string& root,
@@ -221,6 +251,15 @@ class StageExecutor::Execution {
                                             Identity identity) {
     LogBundler log(step.number(), executor_.clock_,
                    [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
+    const auto tell = [&log](const std::string& line) { log.Add(v1::LogChunk::WORKER, line + "\n"); };
+    ActionResult action;
+    auto mounts = PrepareMounts(step, tell);
+    if (!mounts.ok() && !IsRecipeFault(mounts.status())) return mounts.status();
+    if (!mounts.ok()) {
+      action.failure = std::string(Sv(mounts.status().message()));
+      tell(action.failure);
+      return action;
+    }
     SandboxRun run{.run = step.run(),
                    .platform = task_.platform(),
                    .root = root,
@@ -232,22 +271,61 @@ class StageExecutor::Execution {
     std::optional<int64_t> epoch;
     if (task_.has_source_date_epoch()) epoch = task_.source_date_epoch();
     run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings);
-    run.on_output = [&log](v1::LogChunk::Stream stream, std::string_view bytes) { log.Add(stream, bytes); };
-    ASSIGN_OR_RETURN(SandboxResult ended, executor_.sandbox_.Run(run));
-    if (ended.stopped) return absl::CancelledError("cancelled");
-    ActionResult action;
-    action.exit_code = ended.exit_code;
-    action.timed_out = ended.timed_out;
-    action.stubs = std::move(ended.stubs);
-    if (ended.timed_out) {
-      action.failure = fmt::format("time limit of {} exceeded", absl::FormatDuration(run.time_limit));
-    } else if (!ended.refusal.empty()) {
-      action.failure = ended.refusal;
-    } else if (ended.exit_code != 0) {
-      action.failure = DescribeExit(ended.exit_code);
+    if (*mounts != nullptr) {
+      run.mounts = (*mounts)->mounts();
+      (*mounts)->SetEnvironment(&run.env);
+      action.secrets = (*mounts)->secrets();
+      run.holds_secrets = !action.secrets.empty();
     }
-    if (!action.failure.empty()) log.Add(v1::LogChunk::WORKER, action.failure + "\n");
+    RETURN_IF_ERROR(RunMasked(run, log, &action));
+    if (!action.failure.empty()) tell(action.failure);
     return action;
+  }
+
+  // nullptr for a step without mounts.
+  absl::StatusOr<std::unique_ptr<StepMounts>> PrepareMounts(
+      const v1::Step& step, const std::function<void(const std::string&)>& tell) {
+    if (step.run().mounts().empty()) return std::unique_ptr<StepMounts>();
+    if (executor_.options_.mounts == nullptr) {
+      return absl::FailedPreconditionError("this worker has no folder for mounts");
+    }
+    return StepMounts::Prepare({.store = *executor_.options_.mounts,
+                                .blobs = blobs_,
+                                .task = context_,
+                                .ssh = executor_.options_.ssh,
+                                .stop = stop_,
+                                .tell = tell},
+                               step);
+  }
+
+  // The step's console without the values of its secrets.
+  absl::Status RunMasked(SandboxRun& run, LogBundler& log, ActionResult* action) {
+    SecretPatterns patterns;
+    for (const std::string& id : action->secrets) patterns.AddValue(*context_.secrets->Find(id));
+    MaskedStream out(patterns), err(patterns);
+    run.on_output = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
+      if (patterns.empty() || stream == v1::LogChunk::WORKER) return log.Add(stream, bytes);
+      log.Add(stream, (stream == v1::LogChunk::STDOUT ? out : err).Add(bytes));
+    };
+    const auto ended = executor_.sandbox_.Run(run);
+    log.Add(v1::LogChunk::STDOUT, out.Finish());
+    log.Add(v1::LogChunk::STDERR, err.Finish());
+    if (run.holds_secrets) {
+      for (std::string& entry : run.env) Wipe(&entry);
+    }
+    RETURN_IF_ERROR(ended.status());
+    if (ended->stopped) return absl::CancelledError("cancelled");
+    action->exit_code = ended->exit_code;
+    action->timed_out = ended->timed_out;
+    action->stubs = ended->stubs;
+    if (ended->timed_out) {
+      action->failure = fmt::format("time limit of {} exceeded", absl::FormatDuration(run.time_limit));
+    } else if (!ended->refusal.empty()) {
+      action->failure = patterns.Mask(ended->refusal);
+    } else if (ended->exit_code != 0) {
+      action->failure = DescribeExit(ended->exit_code);
+    }
+    return absl::OkStatus();
   }
 
   absl::Duration TimeLimit() const {
@@ -271,6 +349,7 @@ class StageExecutor::Execution {
 
   StageExecutor& executor_;
   const v1::Task& task_;
+  const TaskContext& context_;
   ExecutionObserver& observer_;
   const std::stop_token& stop_;
   RequiredBlobs blobs_;
@@ -287,9 +366,9 @@ StageExecutor::StageExecutor(Snapshotter& snapshotter, Sandbox& sandbox, BlobSto
       clock_(clock),
       options_(std::move(options)) {}
 
-v1::TaskResult StageExecutor::Execute(const v1::Task& task, ExecutionObserver& observer,
-                                      const std::stop_token& stop) {
-  return Execution(*this, task, observer, stop).Run();
+v1::TaskResult StageExecutor::Execute(const v1::Task& task, const TaskContext& context,
+                                      ExecutionObserver& observer, const std::stop_token& stop) {
+  return Execution(*this, task, context, observer, stop).Run();
 }
 
 }  // namespace crossmill::worker

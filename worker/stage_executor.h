@@ -15,6 +15,9 @@
 #include "worker/host_settings.h"
 #include "worker/sandbox.h"
 #include "worker/snapshotter.h"
+#include "worker/ssh_relay.h"
+#include "worker/step_mounts.h"
+#include "worker/task_secrets.h"
 
 namespace crossmill::worker {
 
@@ -24,6 +27,10 @@ struct ExecutorOptions {
   HostSettings host_settings;
   // For tasks that name none.
   absl::Duration step_time_limit = absl::Hours(6);
+  // For RUN --mount; nullptr: such steps cannot be executed here. Outlives the executor.
+  MountStore* mounts = nullptr;
+  // The way to ssh agents; nullptr: there are none. Outlives the executor.
+  SshForwarder* ssh = nullptr;
 };
 
 // Hears of a task's progress. Thread safe: log pieces may come from another thread than the rest, but
@@ -46,7 +53,8 @@ class StageExecutor {
 
   // Never fails otherwise: the outcome says it. A step that exits non-zero, a COPY that does not work and
   // an export that matches nothing are FAILED; what another worker might do better is INFRASTRUCTURE.
-  v1::TaskResult Execute(const v1::Task& task, ExecutionObserver& observer, const std::stop_token& stop);
+  v1::TaskResult Execute(const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
+                         const std::stop_token& stop);
 
  private:
   class Execution;

@@ -1,13 +1,24 @@
 #include "worker/task_file.h"
 
+#include <fcntl.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <map>
 #include <ostream>
+#include <sstream>
 
 #include "common/base/files.h"
 #include "common/base/status.h"
 
 namespace crossmill::worker {
+namespace {
+
+// As Docker has it.
+constexpr int64_t kSecretBytes = 500 << 10;
+
+}  // namespace
 
 absl::StatusOr<v1::Task> ReadTaskFile(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
@@ -25,6 +36,58 @@ absl::StatusOr<v1::Task> ReadTaskFile(const std::string& path) {
     return absl::InvalidArgumentError(fmt::format("{}: a Task needs a platform, and steps or exports", path));
   }
   return task;
+}
+
+absl::StatusOr<std::vector<SecretSource>> OpenSecrets(const std::vector<std::string>& flags) {
+  std::vector<SecretSource> sources;
+  for (const std::string& flag : flags) {
+    std::map<std::string, std::string> parts;
+    std::istringstream words(flag);
+    for (std::string word; std::getline(words, word, ',');) {
+      const size_t sign = std::min(word.find('='), word.size());
+      const std::string name = word.substr(0, sign) == "source" ? "src" : word.substr(0, sign);
+      if (sign == word.size() || (name != "id" && name != "src" && name != "env")) {
+        return absl::InvalidArgumentError(fmt::format("--secret {}: '{}' is not id=, src= or env=", flag, word));
+      }
+      parts[name] = word.substr(sign + 1);
+    }
+    SecretSource source;
+    source.id = parts["id"];
+    source.variable = parts["env"];
+    if (source.id.empty()) return absl::InvalidArgumentError(fmt::format("--secret {}: id= is missing", flag));
+    if (source.variable.empty() && parts["src"].empty()) {
+      (std::getenv(source.id.c_str()) != nullptr ? source.variable : parts["src"]) = source.id;
+    }
+    if (source.variable.empty()) {
+      auto file = OpenFile(parts["src"], O_RDONLY);
+      if (!file.ok()) {
+        return absl::InvalidArgumentError(fmt::format("--secret {}: {}", flag, Sv(file.status().message())));
+      }
+      source.file = *std::move(file);
+    } else if (std::getenv(source.variable.c_str()) == nullptr) {
+      return absl::InvalidArgumentError(fmt::format("--secret {}: {} is not set", flag, source.variable));
+    }
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+absl::StatusOr<std::shared_ptr<const TaskSecrets>> ReadSecrets(const std::vector<SecretSource>& sources) {
+  auto secrets = std::make_shared<TaskSecrets>();
+  for (const SecretSource& source : sources) {
+    if (!source.variable.empty()) {
+      secrets->Add(source.id, std::getenv(source.variable.c_str()));
+      continue;
+    }
+    auto value = ReadAll(source.file.get(), kSecretBytes);
+    if (!value.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("--secret id={}: {}", source.id, Sv(value.status().message())));
+    }
+    secrets->Add(source.id, *value);
+    Wipe(&*value);
+  }
+  return std::shared_ptr<const TaskSecrets>(std::move(secrets));
 }
 
 std::string TaskResultJson(const v1::TaskResult& result) {

@@ -2,18 +2,36 @@
 #pragma once
 
 #include <iosfwd>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/result.pb.h"
 #include "worker/stage_executor.h"
+#include "worker/task_secrets.h"
 
 namespace crossmill::worker {
 
 // A Task in protobuf's binary form or in its JSON form; INVALID_ARGUMENT names the file.
 absl::StatusOr<v1::Task> ReadTaskFile(const std::string& path);
+
+// Where the value of a secret comes from.
+struct SecretSource {
+  std::string id;
+  // A variable of this process; empty: the file.
+  std::string variable;
+  UniqueFd file;
+};
+
+// --secret id=ID,src=FILE or id=ID,env=NAME (without either, the variable or else the file named ID, as docker
+// does it). Files are opened, not read: that is for the process that is to hold the values, which may no longer
+// be allowed to open them. INVALID_ARGUMENT names the flag.
+absl::StatusOr<std::vector<SecretSource>> OpenSecrets(const std::vector<std::string>& flags);
+absl::StatusOr<std::shared_ptr<const TaskSecrets>> ReadSecrets(const std::vector<SecretSource>& sources);
 
 // Protobuf's JSON form, indented, with a newline at the end.
 std::string TaskResultJson(const v1::TaskResult& result);

@@ -23,6 +23,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/remote_blob_store.h"
 #include "worker/agent.h"
+#include "worker/coordinator_forwarder.h"
 #include "worker/folder_blob_store.h"
 #include "worker/host_settings.h"
 #include "worker/lease_board.h"
@@ -31,7 +32,9 @@
 #include "worker/probes.h"
 #include "worker/spool.h"
 #include "worker/stage_executor.h"
+#include "worker/step_mounts.h"
 #include "worker/task_file.h"
+#include "worker/task_secrets.h"
 #include "worker/user_namespace.h"
 
 namespace crossmill::worker {
@@ -54,6 +57,7 @@ struct Flags {
   // For `run`.
   std::string task_file;
   std::string blobs;
+  std::vector<std::string> secrets;
 };
 
 void DeclareFlags(CLI::App& app, Flags* flags) {
@@ -141,22 +145,27 @@ struct Machinery {
   SystemClock clock;
   std::unique_ptr<OverlaySnapshotter> snapshotter;
   std::unique_ptr<OciSandbox> sandbox;
+  std::unique_ptr<MountStore> mounts;
   std::unique_ptr<StageExecutor> executor;
 };
 
 absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, const HostSettings& settings,
-                                                         BlobStore& blobs, v1::WorkerInfo* info) {
+                                                         BlobStore& blobs, SshForwarder* ssh,
+                                                         v1::WorkerInfo* info) {
   auto machinery = std::make_unique<Machinery>();
   // First: it holds the lock that keeps a second worker out of the data folder.
   ASSIGN_OR_RETURN(machinery->snapshotter, OverlaySnapshotter::Create(flags.data + "/snapshots", blobs));
   ASSIGN_OR_RETURN(machinery->sandbox, OciSandbox::Create({.runtime = flags.runtime,
                                                            .folder = flags.data + "/sandbox",
                                                            .host_settings = settings}));
+  ASSIGN_OR_RETURN(machinery->mounts, MountStore::Create(flags.data + "/mounts"));
   info->set_runtime(machinery->sandbox->version());
   ASSIGN_OR_RETURN(*info->mutable_file_system(), FileSystemOf(flags.data));
   ExecutorOptions options;
   options.platforms.assign(info->platforms().begin(), info->platforms().end());
   options.host_settings = settings;
+  options.mounts = machinery->mounts.get();
+  options.ssh = ssh;
   machinery->executor = std::make_unique<StageExecutor>(*machinery->snapshotter, *machinery->sandbox, blobs,
                                                         machinery->clock, std::move(options));
   return machinery;
@@ -171,12 +180,14 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
   // Some two minutes: a step that ends while the coordinator restarts must not be lost.
   blob_options.retry.attempts = 45;
   const std::unique_ptr<BlobStore> blobs = rpc::MakeRemoteBlobStore(channel, blob_options);
-  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &info));
+  CoordinatorForwarder ssh(channel);
+  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &ssh, &info));
   ASSIGN_OR_RETURN(Spool spool, Spool::Open(flags.data + "/spool"));
   LeaseBoard board(
       info,
-      [&machinery](const v1::Task& task, ExecutionObserver& observer, const std::stop_token& stop) {
-        return machinery->executor->Execute(task, observer, stop);
+      [&machinery](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
+                   const std::stop_token& stop) {
+        return machinery->executor->Execute(task, context, observer, stop);
       },
       spool);
   RETURN_IF_ERROR(board.Restore());
@@ -192,13 +203,16 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
   return Agent(channel, board, options).Run(signals.token());
 }
 
-absl::StatusOr<int> ExecuteTaskFile(const Flags& flags, const v1::Task& task, const HostSettings& settings,
+absl::StatusOr<int> ExecuteTaskFile(const Flags& flags, const v1::Task& task,
+                                    const std::vector<SecretSource>& secrets, const HostSettings& settings,
                                     v1::WorkerInfo info) {
   const StopAtSignals signals;
+  TaskContext context;
+  ASSIGN_OR_RETURN(context.secrets, ReadSecrets(secrets));
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> blobs, OpenFolderBlobStore(flags.blobs));
-  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &info));
+  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, nullptr, &info));
   PrintingObserver observer(task, std::cerr);
-  const v1::TaskResult result = machinery->executor->Execute(task, observer, signals.token());
+  const v1::TaskResult result =  machinery->executor->Execute(task, context, observer, signals.token());
   std::cout << TaskResultJson(result) << std::flush;
   return ExitCodeOf(result);
 }
@@ -220,8 +234,10 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   ASSIGN_OR_RETURN(v1::WorkerInfo info, ProbeMachine());
   ASSIGN_OR_RETURN(const HostSettings settings, ReadHostSettings(flags, info.host_name()));
   std::optional<v1::Task> task;
+  std::vector<SecretSource> secrets;
   if (from_file) {
     ASSIGN_OR_RETURN(task, ReadTaskFile(flags.task_file));
+    ASSIGN_OR_RETURN(secrets, OpenSecrets(flags.secrets));
     RETURN_IF_ERROR(MakeOwnFolder(flags.blobs, flags.user));
     flags.blobs = std::filesystem::absolute(flags.blobs);
   } else {
@@ -235,7 +251,7 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   namespaces.user = flags.user;
   ASSIGN_OR_RETURN(const std::optional<int> ended, EnterNamespaces(namespaces));
   if (ended) return *ended;
-  if (from_file) return ExecuteTaskFile(flags, *task, settings, std::move(info));
+  if (from_file) return ExecuteTaskFile(flags, *task, secrets, settings, std::move(info));
   RETURN_IF_ERROR(ServeCoordinator(flags, settings, std::move(info)));
   return 0;
 }
@@ -253,6 +269,8 @@ int RunWorkerCommand(int argc, char** argv) {
   run->add_option("--blobs", flags.blobs,
                   "Folder with blobs named sha256-HEX; new ones are added; as root, it is given to --user")
       ->required();
+  run->add_option("--secret", flags.secrets,
+                  "Value for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME; repeatable");
   DeclareFlags(*run, &flags);
   app.require_subcommand(0, 1);
   try {

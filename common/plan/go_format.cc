@@ -99,6 +99,66 @@ absl::StatusOr<std::vector<std::string>> ParsePorts(std::string_view text) {
   return ports;
 }
 
+std::optional<bool> ParseGoBool(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "TRUE", "true", "True"}) {
+    if (text == yes) return true;
+  }
+  for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
+}
+
+std::optional<int64_t> ParseByteCount(std::string_view text) {
+  const size_t last = text.find_last_of("0123456789. ");
+  if (last == std::string_view::npos) return std::nullopt;
+  const std::string_view number = text.substr(0, text[last] == ' ' ? last : last + 1);
+  const std::string unit = absl::AsciiStrToLower(Av(text.substr(last + 1)));
+  double value = 0;
+  if (number.find_first_not_of("0123456789.") != std::string_view::npos ||
+      !absl::SimpleAtod(Av(number), &value)) {
+    return std::nullopt;
+  }
+  double factor = 1;
+  if (!unit.empty() && unit != "b") {
+    const size_t power = std::string_view("kmgtp").find(unit[0]);
+    if (power == std::string_view::npos) return std::nullopt;
+    if (unit.size() > 1 && unit.substr(1) != "b" && unit.substr(1) != "ib") return std::nullopt;
+    for (size_t i = 0; i <= power; ++i) factor *= 1024;
+  }
+  const double bytes = value * factor;
+  if (!(bytes >= 0) || bytes > 9.2e18) return std::nullopt;
+  return static_cast<int64_t>(bytes);
+}
+
+std::optional<std::vector<std::string>> ReadCsvRecord(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  std::vector<std::string> fields;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    std::string& field = fields.emplace_back();
+    if (i < text.size() && text[i] == '"') {
+      for (++i; true; ++i) {
+        if (i >= text.size()) return std::nullopt;  // Not closed.
+        if (text[i] != '"') {
+          field += text[i];
+        } else if (i + 1 < text.size() && text[i + 1] == '"') {
+          field += text[++i];
+        } else {
+          break;
+        }
+      }
+      ++i;
+      if (i < text.size() && text[i] != ',') return std::nullopt;
+      continue;
+    }
+    for (; i < text.size() && text[i] != ','; ++i) {
+      if (text[i] == '"') return std::nullopt;
+      field += text[i];
+    }
+  }
+  return fields;
+}
+
 bool IsFileMode(std::string_view text) {
   if (!text.empty() && text.find_first_not_of("01234567") == std::string_view::npos) {
     return text.size() <= 8 && std::stoul(std::string(text), nullptr, 8) <= 07777;

@@ -49,6 +49,8 @@ void ReadContainerConfig(const Json& object, ImageConfig& config) {
   config.env = TextsAt(object, "Env");
   config.entrypoint = TextsAt(object, "Entrypoint");
   config.cmd = TextsAt(object, "Cmd");
+  const auto escaped = object.find("ArgsEscaped");
+  config.args_escaped = escaped != object.end() && escaped->is_boolean() && escaped->get<bool>();
   config.volumes = KeysAt(object, "Volumes");
   config.working_dir = TextAt(object, "WorkingDir");
   config.stop_signal = TextAt(object, "StopSignal");
@@ -88,6 +90,7 @@ Json WriteContainerConfig(const ImageConfig& config) {
   if (!config.working_dir.empty()) object["WorkingDir"] = config.working_dir;
   if (!config.labels.empty()) object["Labels"] = config.labels;
   if (!config.stop_signal.empty()) object["StopSignal"] = config.stop_signal;
+  if (config.args_escaped) object["ArgsEscaped"] = true;
   if (config.health_check) object["Healthcheck"] = WriteHealthCheck(*config.health_check);
   if (!config.on_build.empty()) object["OnBuild"] = config.on_build;
   if (!config.shell.empty()) object["Shell"] = config.shell;

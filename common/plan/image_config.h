@@ -35,6 +35,8 @@ struct ImageConfig {
   std::vector<std::string> env;
   std::vector<std::string> entrypoint;
   std::vector<std::string> cmd;
+  // Docker's builder sets it with every CMD.
+  bool args_escaped = false;
   std::set<std::string> volumes;
   std::string working_dir;
   std::map<std::string, std::string> labels;

@@ -10,28 +10,25 @@
 namespace crossmill::plan {
 namespace {
 
-constexpr FlagSyntax kFromFlags[] = {{"platform", FlagKind::kValue, true}};
+constexpr FlagSyntax kFromFlags[] = {{"platform", FlagKind::kValue}};
 constexpr FlagSyntax kRunFlags[] = {
-    {"device", FlagKind::kRepeated, false},
-    {"mount", FlagKind::kRepeated, false},
-    {"network", FlagKind::kValue, true},
-    {"security", FlagKind::kValue, false},
+    {"device", FlagKind::kRepeated},
+    {"mount", FlagKind::kRepeated},
+    {"network", FlagKind::kValue},
+    {"security", FlagKind::kValue},
 };
 constexpr FlagSyntax kCopyFlags[] = {
-    {"chmod", FlagKind::kValue, true},      {"chown", FlagKind::kValue, true},
-    {"exclude", FlagKind::kRepeated, true}, {"from", FlagKind::kValue, true},
-    {"link", FlagKind::kBool, true},        {"parents", FlagKind::kBool, true},
+    {"chmod", FlagKind::kValue}, {"chown", FlagKind::kValue}, {"exclude", FlagKind::kRepeated},
+    {"from", FlagKind::kValue},  {"link", FlagKind::kBool},   {"parents", FlagKind::kBool},
 };
 constexpr FlagSyntax kAddFlags[] = {
-    {"checksum", FlagKind::kValue, false},    {"chmod", FlagKind::kValue, true},
-    {"chown", FlagKind::kValue, true},        {"exclude", FlagKind::kRepeated, true},
-    {"keep-git-dir", FlagKind::kBool, false}, {"link", FlagKind::kBool, true},
-    {"unpack", FlagKind::kBool, true},
+    {"checksum", FlagKind::kValue},   {"chmod", FlagKind::kValue},       {"chown", FlagKind::kValue},
+    {"exclude", FlagKind::kRepeated}, {"keep-git-dir", FlagKind::kBool}, {"link", FlagKind::kBool},
+    {"unpack", FlagKind::kBool},
 };
 constexpr FlagSyntax kHealthcheckFlags[] = {
-    {"interval", FlagKind::kValue, true},       {"retries", FlagKind::kValue, true},
-    {"start-interval", FlagKind::kValue, true}, {"start-period", FlagKind::kValue, true},
-    {"timeout", FlagKind::kValue, true},
+    {"interval", FlagKind::kValue},     {"retries", FlagKind::kValue}, {"start-interval", FlagKind::kValue},
+    {"start-period", FlagKind::kValue}, {"timeout", FlagKind::kValue},
 };
 
 // In the order of Keyword, which is the order of names.
@@ -102,11 +99,11 @@ const Flag* Instruction::FindFlag(std::string_view name) const {
 }
 
 Place Instruction::PlaceOf(std::string_view file, size_t offset) const {
-  if (pieces.empty()) return {file, first_line, 0};
+  if (pieces.empty()) return {file, first_line, 1};
+  if (fixed_place) return {file, pieces[0].line, pieces[0].column};
   auto after = std::upper_bound(pieces.begin(), pieces.end(), offset,
                                 [](size_t wanted, const Piece& piece) { return wanted < piece.offset; });
   const Piece& piece = after == pieces.begin() ? *after : *std::prev(after);
-  if (piece.column == 0) return {file, piece.line, 0};
   return {file, piece.line, static_cast<uint32_t>(piece.column + (offset - piece.offset))};
 }
 

@@ -58,8 +58,6 @@ enum class FlagKind { kBool, kValue, kRepeated };
 struct FlagSyntax {
   std::string_view name;
   FlagKind kind;
-  // Part of the language, but refused by name for now.
-  bool supported;
 };
 
 struct InstructionSyntax {
@@ -140,6 +138,8 @@ struct Instruction {
     uint32_t column;
   };
   std::vector<Piece> pieces;
+  // A trigger: all of it stands at the first piece's place, since its text is in no file.
+  bool fixed_place = false;
 
   Keyword keyword() const { return syntax->keyword; }
   std::string_view arguments() const { return std::string_view(text).substr(arguments_offset); }

@@ -1,4 +1,4 @@
-// The stages of a Dockerfile, and how they depend on each other and on images for one wanted platform.
+// The stages of a Dockerfile. How they depend on each other and on images: stage_graph.h.
 #pragma once
 
 #include <map>
@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/plan/expansion.h"
 #include "common/plan/parser.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -50,45 +49,9 @@ absl::StatusOr<Outline> ReadOutline(std::string_view file, std::string_view text
 // INVALID_ARGUMENT lists the stages.
 absl::StatusOr<size_t> FindTarget(const Outline& outline, std::string_view target);
 
-// Where COPY takes its sources from.
-struct CopyOrigin {
-  enum Kind { kContext, kStage, kImage } kind = kContext;
-  size_t stage = 0;
-  std::string reference;
-};
-
-// Of a COPY (or any other instruction: kContext) in stage `current`.
-absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, size_t current, const Instruction& instruction);
-
-// What a stage is built from, for one wanted platform.
-struct StageBase {
-  enum Kind { kScratch, kStage, kImage } kind = kScratch;
-  size_t stage = 0;
-  std::string reference;
-  // Of the stage.
-  v1::Platform platform;
-  // FROM as shown.
-  std::string text;
-};
-
-// The outline as one wanted platform sees it.
-struct PlatformView {
-  v1::Platform target;
-  // Automatic platform arguments and global ARGs with values.
-  Variables globals;
-  std::vector<StageBase> bases;  // by stage
-};
-
-absl::StatusOr<PlatformView> ViewFor(const Outline& outline, const v1::Recipe& recipe,
-                                     const v1::Platform& target, const v1::Platform& build_platform);
-
-// Stages that `target` needs, itself included, by stage. Triggers of stages are followed, those of
-// images are not known here.
-absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const PlatformView& view,
-                                                  size_t target);
-
-// INVALID_ARGUMENT naming what the language has but this builder does not do yet.
-absl::Status CheckSupported(const Outline& outline, const Instruction& instruction);
+// INVALID_ARGUMENT "FILE: WHAT 'NAME' not found...": a near miss, and the stages there are.
+absl::Status UnknownStage(const Outline& outline, std::string_view what, std::string_view name,
+                          std::string_view said_by);
 
 // HTTP_PROXY and its kin, in any of the two cases: predefined, never part of a key.
 bool IsProxyArgument(std::string_view name);

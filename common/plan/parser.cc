@@ -72,7 +72,7 @@ size_t IndentOf(std::string_view line) {
 
 absl::Status Parser::CheckLine(std::string_view line) const {
   if (line.size() > kLongestLine) {
-    return Error(line_, 0,
+    return Error(line_, 1,
                  fmt::format("the line has {} bytes; expected at most {}", line.size(), kLongestLine));
   }
   const size_t bad = FindNonText(line);
@@ -105,7 +105,7 @@ absl::StatusOr<Document> Parser::Parse() {
     RETURN_IF_ERROR(ReadLogicalLine(content, indent));
   }
   if (document_.instructions.empty()) {
-    return Error(line_ == 0 ? 1 : line_, 0, "the file has no instructions; expected FROM IMAGE");
+    return Error(line_ == 0 ? 1 : line_, 1, "the file has no instructions; expected FROM IMAGE");
   }
   return std::move(document_);
 }
@@ -239,7 +239,8 @@ absl::StatusOr<Instruction> ParseTrigger(const Place& place, std::string_view te
     return fail(fmt::format("{} cannot be a trigger", instruction.syntax->name));
   }
   instruction.first_line = instruction.last_line = place.line;
-  instruction.pieces.assign(1, {0, place.line, 0});
+  instruction.pieces.assign(1, {0, place.line, place.column});
+  instruction.fixed_place = true;
   return instruction;
 }
 

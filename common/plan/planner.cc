@@ -7,84 +7,18 @@
 
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
-#include "common/plan/outline.h"
 #include "common/plan/platform.h"
+#include "common/plan/recipe_reading.h"
 #include "common/plan/stage_evaluator.h"
+#include "common/plan/step_sources.h"
 
 namespace crossmill::plan {
 namespace {
 
-std::string FileName(const v1::Recipe& recipe) {
-  return recipe.dockerfile_name().empty() ? "Dockerfile" : recipe.dockerfile_name();
-}
-
-// What FindBases and MakePlan both start from.
-struct ReadRecipe {
-  Outline outline;
-  size_t target = 0;
-  // One per wanted platform, in order, each once.
-  std::vector<PlatformView> views;
-  // Parallel: reachable stages.
-  std::vector<std::vector<bool>> reachable;
-};
-
-absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& options) {
-  ReadRecipe read;
-  ASSIGN_OR_RETURN(read.outline, ReadOutline(FileName(recipe), recipe.dockerfile()));
-  ASSIGN_OR_RETURN(read.target, FindTarget(read.outline, recipe.target()));
-  if (options.platforms.empty()) return absl::InvalidArgumentError("no platform; expected at least one");
-  for (const v1::Platform& platform : options.platforms) {
-    const bool repeated = std::any_of(read.views.begin(), read.views.end(), [&](const PlatformView& view) {
-      return SamePlatform(view.target, platform);
-    });
-    if (repeated) continue;
-    ASSIGN_OR_RETURN(PlatformView view, ViewFor(read.outline, recipe, platform, options.build_platform));
-    ASSIGN_OR_RETURN(std::vector<bool> reachable, ReachableStages(read.outline, view, read.target));
-    read.views.push_back(std::move(view));
-    read.reachable.push_back(std::move(reachable));
-  }
-  return read;
-}
-
-using BaseKey = std::pair<std::string, std::string>;  // reference, platform
-BaseKey KeyOf(const std::string& reference, const v1::Platform& platform) {
-  return {reference, FormatPlatform(platform)};
-}
-
-std::vector<BaseNeed> BasesOf(const ReadRecipe& read) {
-  std::vector<BaseNeed> needs;
-  std::set<BaseKey> known;
-  const auto need = [&](const std::string& reference, const v1::Platform& platform,
-                        const Instruction& instruction, size_t stage) {
-    if (reference == "scratch" || !known.insert(KeyOf(reference, platform)).second) return;
-    needs.push_back({reference, platform, RangeOf(read.outline, instruction),
-                     DidYouMean(reference, read.outline.StageNames(stage))});
-  };
-  for (size_t v = 0; v < read.views.size(); ++v) {
-    for (const Stage& stage : read.outline.stages) {
-      if (!read.reachable[v][stage.index]) continue;
-      const StageBase& base = read.views[v].bases[stage.index];
-      if (base.kind == StageBase::kImage) need(base.reference, base.platform, *stage.from, stage.index);
-      for (const Instruction* instruction : stage.body) {
-        const absl::StatusOr<CopyOrigin> origin = FindOrigin(read.outline, stage.index, *instruction);
-        if (origin.ok() && origin->kind == CopyOrigin::kImage) {
-          need(origin->reference, read.views[v].target, *instruction, stage.index);
-        }
-      }
-    }
-  }
-  return needs;
-}
-
-bool SameExport(const v1::Export& left, const v1::Export& right) {
-  return left.SerializeAsString() == right.SerializeAsString();
-}
-
 class Planner {
  public:
-  Planner(const v1::Recipe& recipe, const PlanOptions& options, const ReadRecipe& read,
-          absl::Span<const v1::PinnedImage> bases)
-      : recipe_(recipe), options_(options), read_(read), bases_(bases) {}
+  Planner(const PlanOptions& options, const ReadRecipe& read, absl::Span<const v1::PinnedImage> bases)
+      : options_(options), read_(read), bases_(bases) {}
 
   absl::StatusOr<v1::BuildPlan> Make();
 
@@ -98,19 +32,17 @@ class Planner {
   absl::Status ChooseEpoch();
   // The stage as wanted platform `view` sees it; what it needs is planned first.
   absl::StatusOr<const PlannedStage*> PlanStage(size_t view, size_t stage);
-  absl::StatusOr<StageState> Begin(size_t view, const Stage& stage, v1::StagePlan& plan,
-                                   std::vector<std::string>& triggers);
-  absl::StatusOr<uint32_t> FindSource(size_t view, const Instruction& instruction, const CopyOrigin& origin);
-  absl::StatusOr<uint32_t> PlanImage(const std::string& reference, const v1::Platform& platform,
-                                     const Instruction& instruction);
-  absl::StatusOr<uint32_t> FindBase(const std::string& reference, const v1::Platform& platform,
-                                    const Instruction& instruction) const;
+  absl::StatusOr<StageState> Begin(size_t view, const Stage& stage, v1::StagePlan& plan);
+  // Everything of a named context's tree in an empty root.
+  void AddTree(const Stage& stage, const v1::NamedContext& tree, StageState& state, v1::StagePlan& plan);
+  absl::StatusOr<uint32_t> FindSource(size_t view, const CopyOrigin& origin);
+  absl::StatusOr<uint32_t> PlanImage(const CopyOrigin& origin, const v1::Platform& platform);
+  absl::StatusOr<uint32_t> FindBase(const ImageName& image, const v1::Platform& platform) const;
   // Index of an equal stage, else of this one, added.
   uint32_t AddStage(v1::StagePlan plan);
   void AddExports(const v1::StagePlan& consumer);
   void WarnUnused();
 
-  const v1::Recipe& recipe_;
   const PlanOptions& options_;
   const ReadRecipe& read_;
   const absl::Span<const v1::PinnedImage> bases_;
@@ -124,9 +56,7 @@ class Planner {
 absl::StatusOr<v1::BuildPlan> Planner::Make() {
   facts_.outline = &read_.outline;
   facts_.options = &options_;
-  for (const v1::BuildArgument& argument : recipe_.build_arguments()) {
-    facts_.build_arguments[argument.name()] = argument.value();
-  }
+  facts_.build_arguments = read_.given;
   RETURN_IF_ERROR(MatchBases());
   RETURN_IF_ERROR(ChooseEpoch());
   for (size_t view = 0; view < read_.views.size(); ++view) {
@@ -144,30 +74,53 @@ absl::StatusOr<v1::BuildPlan> Planner::Make() {
 }
 
 absl::Status Planner::MatchBases() {
-  const std::vector<BaseNeed> needs = BasesOf(read_);
-  if (needs.size() != bases_.size()) {
+  if (read_.needs.size() != bases_.size()) {
     return absl::FailedPreconditionError(
-        fmt::format("the recipe needs {} base images, {} are given", needs.size(), bases_.size()));
+        fmt::format("the recipe needs {} base images, {} are given", read_.needs.size(), bases_.size()));
   }
-  for (size_t i = 0; i < needs.size(); ++i) {
-    base_index_[KeyOf(needs[i].reference, needs[i].platform)] = static_cast<uint32_t>(i);
+  for (size_t i = 0; i < read_.keys.size(); ++i) {
+    base_index_[read_.keys[i]] = static_cast<uint32_t>(i);
     *plan_.add_bases() = bases_[i];
   }
   return absl::OkStatus();
 }
 
+// A build argument, else an ARG before the first FROM; empty means none.
+std::string EpochArgument(const ReadRecipe& read) {
+  if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end())
+    return given->second;
+  const Variables& globals = read.views.front().globals;
+  const auto global = globals.find("SOURCE_DATE_EPOCH");
+  return global == globals.end() ? "" : global->second;
+}
+
+absl::Status BadEpoch(const ReadRecipe& read, const std::string& value) {
+  // Where the file says it, if it does.
+  Place place{read.outline.document.file, 1, 1};
+  for (const Instruction* instruction : read.outline.global_args) {
+    for (const Pair& pair : instruction->pairs) {
+      if (pair.name == "SOURCE_DATE_EPOCH") place = instruction->PlaceOf(place.file, pair.offset);
+    }
+  }
+  const bool names_source = value == "context" || read.outline.FindStage(value, read.outline.stages.size()) ||
+                            read.contexts->Find(value, read.views.front().target) != nullptr;
+  if (names_source) {
+    return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH is '{}', but the time of a source is not known "
+                                          "where the build is planned; expected seconds since 1970 "
+                                          "(--source-date-epoch=git takes the context's commit time)",
+                                          value));
+  }
+  std::vector<std::string> names = read.outline.StageNames(read.outline.stages.size());
+  names.push_back("context");
+  return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}",
+                                        value, DidYouMean(value, names)));
+}
+
 absl::Status Planner::ChooseEpoch() {
   std::optional<int64_t> epoch = options_.source_date_epoch;
-  const auto argument = facts_.build_arguments.find("SOURCE_DATE_EPOCH");
-  if (!epoch && !options_.keep_times && argument != facts_.build_arguments.end() &&
-      !argument->second.empty()) {
+  if (const std::string text = EpochArgument(read_); !epoch && !options_.keep_times && !text.empty()) {
     int64_t value = 0;
-    if (!absl::SimpleAtoi(argument->second, &value) || value < 0) {
-      return absl::InvalidArgumentError(fmt::format(
-          "build argument SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970 (other values "
-          "are not supported yet)",
-          argument->second));
-    }
+    if (!absl::SimpleAtoi(text, &value) || value < 0) return BadEpoch(read_, text);
     epoch = value;
   }
   facts_.strict_epoch = epoch.has_value();
@@ -185,37 +138,55 @@ absl::Status Planner::ChooseEpoch() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint32_t> Planner::FindBase(const std::string& reference, const v1::Platform& platform,
-                                           const Instruction& instruction) const {
-  const auto found = base_index_.find(KeyOf(reference, platform));
+// Read() has listed every image that a stage can reach.
+absl::StatusOr<uint32_t> Planner::FindBase(const ImageName& image, const v1::Platform& platform) const {
+  const auto found = base_index_.find(KeyOf(image, platform));
   if (found != base_index_.end()) return found->second;
-  return RecipeError(
-      instruction.PlaceOf(read_.outline.document.file, 0),
-      fmt::format("a trigger (ONBUILD) of the base image needs '{}', which nothing in the Dockerfile "
-                  "needs; this is not supported yet",
-                  reference));
+  return absl::InternalError(fmt::format("base image {} was not asked for", image.reference));
 }
 
-absl::StatusOr<StageState> Planner::Begin(size_t view, const Stage& stage, v1::StagePlan& plan,
-                                          std::vector<std::string>& triggers) {
+absl::StatusOr<StageState> Planner::Begin(size_t view, const Stage& stage, v1::StagePlan& plan) {
   const StageBase& base = read_.views[view].bases[stage.index];
-  if (base.kind == StageBase::kScratch) {
-    plan.set_scratch(true);
-    return StateFromConfig(EmptyImageConfig(base.platform));
+  switch (base.kind) {
+    case StageBase::kScratch:
+      plan.set_scratch(true);
+      return StateFromConfig(EmptyImageConfig(base.platform));
+    case StageBase::kTree: {
+      plan.set_scratch(true);
+      StageState state = StateFromConfig(EmptyImageConfig(base.platform));
+      AddTree(stage, *base.tree, state, plan);
+      return state;
+    }
+    case StageBase::kStage: {
+      ASSIGN_OR_RETURN(const PlannedStage* earlier, PlanStage(view, base.stage));
+      plan.set_base_stage(earlier->index);
+      return StateFromStage(earlier->state);
+    }
+    case StageBase::kImage:
+      break;
   }
-  if (base.kind == StageBase::kStage) {
-    ASSIGN_OR_RETURN(const PlannedStage* earlier, PlanStage(view, base.stage));
-    plan.set_base_stage(earlier->index);
-    triggers = earlier->state.config.on_build;
-    return StateFromStage(earlier->state);
-  }
-  ASSIGN_OR_RETURN(const uint32_t index, FindBase(base.reference, base.platform, *stage.from));
+  ASSIGN_OR_RETURN(const uint32_t index, FindBase(base.image, base.platform));
   plan.set_base_image(index);
   absl::StatusOr<ImageConfig> config = ParseImageConfig(bases_[index].config(), base.platform);
-  if (!config.ok()) return Annotate(config.status(), fmt::format("base image {}", base.reference));
-  triggers = std::move(config->on_build);
+  if (!config.ok()) return Annotate(config.status(), fmt::format("base image {}", base.image.reference));
   config->on_build.clear();
   return StateFromConfig(*std::move(config));
+}
+
+void Planner::AddTree(const Stage& stage, const v1::NamedContext& tree, StageState& state,
+                      v1::StagePlan& plan) {
+  v1::Step& step = *plan.add_steps();
+  step.set_number(2);
+  step.set_instruction("COPY");
+  step.set_text(fmt::format("COPY . / (build context {})", tree.name()));
+  *step.mutable_range() = RangeOf(read_.outline, *stage.from);
+  v1::CopySource& source = *step.mutable_copy()->add_sources();
+  source.set_text(".");
+  source.mutable_context_pattern()->set_pattern("/");
+  source.mutable_context_pattern()->set_context(tree.name());
+  step.mutable_copy()->set_destination("/");
+  StampLayer(facts_, state, step);
+  state.config.AddHistory(fmt::format("[context {}] load from client", tree.name()), false);
 }
 
 absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, size_t index) {
@@ -227,19 +198,13 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
   *plan.mutable_platform() = base.platform;
   *plan.mutable_from_range() = RangeOf(read_.outline, *stage.from);
   plan.set_from_text(base.text);
-  std::vector<std::string> triggers;
-  ASSIGN_OR_RETURN(StageState state, Begin(view, stage, plan, triggers));
-  StageEvaluator evaluator(facts_, read_.views[view], index, state,
-                           [&](const Instruction& instruction, const CopyOrigin& origin) {
-                             return FindSource(view, instruction, origin);
-                           });
-  for (const std::string& text : triggers) {
-    ASSIGN_OR_RETURN(Instruction trigger,
-                     ParseTrigger(stage.from->PlaceOf(read_.outline.document.file, 0), text));
-    trigger.last_line = stage.from->last_line;
-    RETURN_IF_ERROR(evaluator.Evaluate(trigger));
+  plan.set_no_cache(read_.uncached.contains(index));
+  ASSIGN_OR_RETURN(StageState state, Begin(view, stage, plan));
+  StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2,
+                           state, [&](const CopyOrigin& origin) { return FindSource(view, origin); });
+  for (const Instruction* instruction : BodyOf(read_.outline, read_.views[view], index)) {
+    RETURN_IF_ERROR(evaluator.Evaluate(*instruction));
   }
-  for (const Instruction* instruction : stage.body) RETURN_IF_ERROR(evaluator.Evaluate(*instruction));
   for (v1::Step& step : evaluator.TakeSteps()) *plan.add_steps() = std::move(step);
   plan.set_config(WriteImageConfig(state.config));
   const uint32_t plan_index = AddStage(std::move(plan));
@@ -247,31 +212,28 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
               .first->second;
 }
 
-absl::StatusOr<uint32_t> Planner::FindSource(size_t view, const Instruction& instruction,
-                                             const CopyOrigin& origin) {
-  if (origin.kind == CopyOrigin::kImage) {
-    return PlanImage(origin.reference, read_.views[view].target, instruction);
-  }
+absl::StatusOr<uint32_t> Planner::FindSource(size_t view, const CopyOrigin& origin) {
+  if (origin.kind != CopyOrigin::kStage) return PlanImage(origin, read_.views[view].target);
   ASSIGN_OR_RETURN(const PlannedStage* stage, PlanStage(view, origin.stage));
   return stage->index;
 }
 
-// An image that is only copied from: a stage without steps.
-absl::StatusOr<uint32_t> Planner::PlanImage(const std::string& reference, const v1::Platform& platform,
-                                            const Instruction& instruction) {
+// An image (or nothing) that is only copied from: a stage without steps.
+absl::StatusOr<uint32_t> Planner::PlanImage(const CopyOrigin& origin, const v1::Platform& platform) {
+  const std::string name = origin.kind == CopyOrigin::kScratch ? "scratch" : origin.image.reference;
   v1::StagePlan plan;
-  plan.set_name(reference);
+  plan.set_name(name);
   *plan.mutable_platform() = platform;
-  plan.set_from_text("FROM " + reference);
-  if (reference == "scratch") {
+  plan.set_from_text("FROM " + name);
+  if (origin.kind == CopyOrigin::kScratch) {
     plan.set_scratch(true);
     plan.set_config(WriteImageConfig(EmptyImageConfig(platform)));
     return AddStage(std::move(plan));
   }
-  ASSIGN_OR_RETURN(const uint32_t index, FindBase(reference, platform, instruction));
+  ASSIGN_OR_RETURN(const uint32_t index, FindBase(origin.image, platform));
   plan.set_base_image(index);
   absl::StatusOr<ImageConfig> config = ParseImageConfig(bases_[index].config(), platform);
-  if (!config.ok()) return Annotate(config.status(), fmt::format("image {}", reference));
+  if (!config.ok()) return Annotate(config.status(), fmt::format("image {}", name));
   plan.set_config(WriteImageConfig(*config));
   return AddStage(std::move(plan));
 }
@@ -288,10 +250,10 @@ uint32_t Planner::AddStage(v1::StagePlan plan) {
 
 void Planner::AddExports(const v1::StagePlan& consumer) {
   for (const v1::Step& step : consumer.steps()) {
-    for (const v1::CopySource& source : step.copy().sources()) {
-      if (!source.has_export_()) continue;
-      const v1::Export& wanted = source.export_().export_();
-      v1::StagePlan& producer = *plan_.mutable_stages(static_cast<int>(source.export_().stage()));
+    for (const v1::CopySource* source : SourcesOf(step)) {
+      if (!source->has_export_()) continue;
+      const v1::Export& wanted = source->export_().export_();
+      v1::StagePlan& producer = *plan_.mutable_stages(static_cast<int>(source->export_().stage()));
       const bool known =
           std::any_of(producer.exports().begin(), producer.exports().end(),
                       [&](const v1::Export& existing) { return SameExport(existing, wanted); });
@@ -299,6 +261,11 @@ void Planner::AddExports(const v1::StagePlan& consumer) {
     }
   }
 }
+
+// Of Docker's own arguments, those that say something to the client or its cache, not to a build here.
+constexpr std::string_view kIgnoredArguments[] = {
+    "BUILDKIT_SYNTAX",         "BUILDKIT_SANDBOX_HOSTNAME",  "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"};
 
 void Planner::WarnUnused() {
   std::set<std::string> declared;
@@ -309,29 +276,53 @@ void Planner::WarnUnused() {
   const std::vector<std::string> names(declared.begin(), declared.end());
   for (const auto& [name, value] : facts_.build_arguments) {
     if (declared.contains(name) || IsProxyArgument(name) || IsPlatformArgument(name) ||
-        name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH") {
+        name == "SOURCE_DATE_EPOCH") {
+      continue;
+    }
+    if (name.starts_with("BUILDKIT_")) {
+      if (std::find(std::begin(kIgnoredArguments), std::end(kIgnoredArguments), name) !=
+          std::end(kIgnoredArguments)) {
+        plan_.add_warnings(fmt::format("build argument '{}' is ignored: it has no meaning here", name));
+      }
       continue;
     }
     plan_.add_warnings(
         fmt::format("build argument '{}' is not used: no ARG declares it{}", name, DidYouMean(name, names)));
   }
+  for (const std::string& warning : read_.contexts->warnings()) plan_.add_warnings(warning);
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const PlanOptions& options) {
-  ASSIGN_OR_RETURN(const ReadRecipe read, Read(recipe, options));
-  return BasesOf(read);
+absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const PlanOptions& options,
+                                                absl::Span<const v1::PinnedImage> known) {
+  ASSIGN_OR_RETURN(ReadRecipe read, Read(recipe, options, known));
+  return std::move(read.needs);
 }
 
 absl::StatusOr<v1::BuildPlan> MakePlan(const v1::Recipe& recipe, const PlanOptions& options,
                                        absl::Span<const v1::PinnedImage> bases) {
-  ASSIGN_OR_RETURN(const ReadRecipe read, Read(recipe, options));
-  return Planner(recipe, options, read, bases).Make();
+  ASSIGN_OR_RETURN(const ReadRecipe read, Read(recipe, options, bases));
+  return Planner(options, read, bases).Make();
 }
 
-absl::Status CheckSyntax(std::string_view file_name, std::string_view text) {
-  return ReadOutline(file_name, text).status();
+absl::Status CheckSyntax(std::string_view file_name, std::string_view text,
+                         absl::Span<const std::string> context_names) {
+  ASSIGN_OR_RETURN(const Outline outline, ReadOutline(file_name, text));
+  // What the contexts hold does not matter here, only that they have these names.
+  v1::Recipe recipe;
+  for (const std::string& name : context_names) {
+    recipe.add_contexts()->set_name(name);
+    recipe.mutable_contexts()->rbegin()->set_image("scratch");
+  }
+  ASSIGN_OR_RETURN(const NamedContexts contexts, NamedContexts::Read(recipe));
+  ASSIGN_OR_RETURN(const v1::Platform platform, ParsePlatform("linux/amd64"));
+  for (const Stage& stage : outline.stages) {
+    for (const Instruction* instruction : stage.body) {
+      RETURN_IF_ERROR(OriginsOf(outline, contexts, platform, stage.index, *instruction).status());
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace crossmill::plan

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/base/digest.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::plan {
@@ -25,30 +26,44 @@ struct PlanOptions {
   std::optional<int64_t> source_date_epoch;
   // --source-date-epoch=none.
   bool keep_times = false;
+  // Of every RUN: v1::Run's fields of the same names.
+  std::vector<std::string> extra_hosts;
+  int64_t shm_size = 0;
+  std::vector<v1::Ulimit> ulimits;
+  // Stages by name or number whose steps are executed anew (StagePlan.no_cache).
+  std::vector<std::string> no_cache_stages;
 };
 
 // A base image that has to be pinned before MakePlan.
 struct BaseNeed {
-  // As written, after expansion.
+  // As written, after expansion; with `root` the name of the build context that it is.
   std::string reference;
   v1::Platform platform;
-  // The FROM or COPY --from that wants it.
+  // The FROM, COPY --from or RUN --mount that wants it.
   v1::SourceRange range;
   // To be appended to "no such image": "; did you mean NAME?" if a stage has a name like it, else "".
   std::string suggestion;
+  // Not empty: the image is this index or manifest in the blob store, whatever its name means elsewhere.
+  Digest root;
 };
 
-// Every base image that the target needs on the wanted platforms, each (reference, platform) once.
+// Every base image that the target needs on the wanted platforms, each (reference, platform) once. Triggers
+// (ONBUILD) of bases may need more: `known` is parallel to the beginning of an earlier result, which the new
+// result begins with. All are found when the result is as long as `known`.
 // Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: what is wrong; what was expected".
-absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const PlanOptions& options);
+absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const PlanOptions& options,
+                                                absl::Span<const v1::PinnedImage> known = {});
 
-// Expands the recipe. `bases` is parallel to FindBases' result. Deterministic.
+// Expands the recipe. `bases` is parallel to FindBases' last result. Deterministic. Sources of COPY, ADD and
+// RUN --mount stay patterns and references; MutableSourcesOf (step_sources.h) lists them.
 // Errors as FindBases; FAILED_PRECONDITION if `bases` does not fit.
 absl::StatusOr<v1::BuildPlan> MakePlan(const v1::Recipe& recipe, const PlanOptions& options,
                                        absl::Span<const v1::PinnedImage> bases);
 
 // For the client, before it scans the context: form of every instruction, and stages as a whole.
-absl::Status CheckSyntax(std::string_view file_name, std::string_view text);
+// `context_names`: of --build-context.
+absl::Status CheckSyntax(std::string_view file_name, std::string_view text,
+                         absl::Span<const std::string> context_names = {});
 
 // Seconds since 1970 that layers clamp to when nothing else says (1980-01-02, the earliest that zip
 // archives can hold in every time zone).

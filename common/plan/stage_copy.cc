@@ -1,7 +1,6 @@
 // COPY and ADD of StageEvaluator.
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/plan/go_format.h"
@@ -13,16 +12,8 @@
 namespace crossmill::plan {
 namespace {
 
-// What ADD would fetch from elsewhere.
-bool IsUrl(std::string_view source) {
-  for (const std::string_view scheme : {"http://", "https://", "ftp://"}) {
-    if (source.starts_with(scheme)) return true;
-  }
-  return false;
-}
-
-bool IsGit(std::string_view source) {
-  return source.starts_with("git@") || source.starts_with("git://") || source.starts_with("ssh://");
+bool IsHex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 // A destination that can only be a folder.
@@ -51,18 +42,19 @@ std::string SourcePattern(std::string_view source, bool parents) {
 }  // namespace
 
 absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy& copy,
-                                       std::vector<std::string>& excludes) {
+                                       CopySettings& settings) {
   shown_.clear();
   for (const Flag& flag : instruction.flags) {
     const std::string_view name = flag.syntax->name;
     std::string value = flag.value;
-    if (name == "chown" || name == "chmod" || name == "exclude") {
+    if (name == "chown" || name == "chmod" || name == "exclude" || name == "checksum") {
       ASSIGN_OR_RETURN(value, ExpandAt(instruction, flag.offset, flag.value));
     }
     if (name == "chown") copy.set_chown(value);
     if (name == "link") copy.set_link(flag.enabled);
     if (name == "parents") copy.set_parents(flag.enabled);
-    if (name == "exclude") excludes.push_back(value);
+    if (name == "exclude") settings.excludes.push_back(value);
+    if (name == "checksum") settings.checksum = value;
     if (name == "chmod") {
       if (!value.empty() && !IsFileMode(value)) {
         return Error(
@@ -79,7 +71,7 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
       shown_ += fmt::format("--{}={} ", name, value);
     }
   }
-  absl::StatusOr<IgnoreRules> rules = IgnoreRules::FromPatterns(excludes);
+  absl::StatusOr<IgnoreRules> rules = IgnoreRules::FromPatterns(settings.excludes);
   if (!rules.ok()) {
     return Error(instruction, instruction.FindFlag("exclude")->offset,
                  fmt::format("--exclude: {}", Sv(rules.status().message())));
@@ -87,37 +79,109 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::AddPathSource(const Instruction& instruction, const std::string& source,
-                                           size_t offset, const std::vector<std::string>& excludes,
-                                           const std::optional<uint32_t>& from, v1::Copy& copy) {
+absl::Status StageEvaluator::AddSource(const Instruction& instruction, const std::string& source,
+                                       size_t offset, const CopySettings& settings, v1::Copy& copy) {
   const std::string_view name = instruction.syntax->name;
-  if (IsUrl(source) || IsGit(source)) {
-    if (instruction.keyword() == Keyword::kAdd) {
-      return Error(
-          instruction, offset,
-          fmt::format("ADD of a {} ({}) is not supported yet",
-                      IsGit(source) || absl::StrContains(source, ".git") ? "git repository" : "URL", source));
-    }
-    return Error(instruction, offset,
-                 fmt::format("{} of '{}'; expected a path in the context or --from", name, source));
-  }
+  const Flag* keep = instruction.FindFlag("keep-git-dir");
+  absl::StatusOr<RemoteReference> reference = ReadRemoteReference(source, keep != nullptr);
+  if (!reference.ok()) return Error(instruction, offset, Sv(reference.status().message()));
   v1::CopySource& added = *copy.add_sources();
   added.set_text(source);
+  if (reference->kind == RemoteReference::kPath) {
+    if (source.starts_with("ftp://")) {
+      return Error(
+          instruction, offset,
+          fmt::format("{} of '{}'; expected a path, an http(s) URL or a git repository", name, source));
+    }
+    AddPath(instruction, source, settings, copy, added);
+    return absl::OkStatus();
+  }
+  const bool git = reference->kind == RemoteReference::kGit;
+  if (instruction.keyword() != Keyword::kAdd) {
+    return Error(instruction, offset,
+                 fmt::format("COPY of {} '{}'; expected a path (ADD takes URLs and git repositories)",
+                             git ? "the git repository" : "the URL", source));
+  }
+  if (git) return AddGit(instruction, source, offset, settings, *reference, added);
+  const Flag* unpack = instruction.FindFlag("unpack");
+  // What comes over the network stays as it is unless told otherwise.
+  added.set_extract(unpack != nullptr && unpack->enabled);
+  added.mutable_remote_file()->set_url(source);
+  added.mutable_remote_file()->set_checksum(settings.checksum);
+  return absl::OkStatus();
+}
+
+absl::Status StageEvaluator::AddGit(const Instruction& instruction, const std::string& source, size_t offset,
+                                    const CopySettings& settings, const RemoteReference& reference,
+                                    v1::CopySource& added) {
+  const Flag* keep = instruction.FindFlag("keep-git-dir");
+  if (keep != nullptr && reference.keep_git_dir && keep->enabled != *reference.keep_git_dir) {
+    return Error(
+        instruction, keep->offset,
+        "--keep-git-dir says something else than keep-git-dir in the reference; expected one of them");
+  }
+  const std::string& checksum = settings.checksum;
+  if (!checksum.empty() && !reference.checksum.empty() && checksum != reference.checksum) {
+    return Error(instruction, offset,
+                 fmt::format("--checksum is '{}' and the reference's '{}'; expected one of them", checksum,
+                             reference.checksum));
+  }
+  v1::RemoteGit& git = *added.mutable_remote_git();
+  git.set_url(source);
+  git.set_checksum(checksum.empty() ? reference.checksum : checksum);
+  git.set_keep_git_dir(reference.keep_git_dir.value_or(keep != nullptr && keep->enabled));
+  if (!IsHex(git.checksum()) || git.checksum().size() > 64) {
+    return Error(instruction, offset,
+                 fmt::format("'{}' is not a git commit; expected its hexadecimal id, or the beginning of it",
+                             git.checksum()));
+  }
+  return absl::OkStatus();
+}
+
+void StageEvaluator::AddPath(const Instruction& instruction, const std::string& source,
+                             const CopySettings& settings, const v1::Copy& copy,
+                             v1::CopySource& added) const {
   const Flag* unpack = instruction.FindFlag("unpack");
   added.set_extract(unpack == nullptr ? instruction.keyword() == Keyword::kAdd : unpack->enabled);
   const std::string pattern = SourcePattern(source, copy.parents());
-  if (from) {
-    v1::ExportSource& exported = *added.mutable_export_();
-    exported.set_stage(*from);
-    exported.mutable_export_()->set_pattern(pattern);
-    exported.mutable_export_()->set_parents(copy.parents());
-    for (const std::string& exclude : excludes) exported.mutable_export_()->add_excludes(exclude);
-    return absl::OkStatus();
+  const CopyOrigin& origin = settings.origin;
+  if (origin.kind == CopyOrigin::kContext || origin.kind == CopyOrigin::kTree) {
+    v1::ContextPattern& wanted = *added.mutable_context_pattern();
+    wanted.set_pattern(pattern);
+    wanted.set_parents(copy.parents());
+    for (const std::string& exclude : settings.excludes) wanted.add_excludes(exclude);
+    if (origin.tree != nullptr) wanted.set_context(origin.tree->name());
+    return;
   }
-  added.mutable_context_pattern()->set_pattern(pattern);
-  added.mutable_context_pattern()->set_parents(copy.parents());
-  for (const std::string& exclude : excludes) added.mutable_context_pattern()->add_excludes(exclude);
-  return absl::OkStatus();
+  v1::ExportSource& exported = *added.mutable_export_();
+  exported.set_stage(settings.stage);
+  exported.mutable_export_()->set_pattern(pattern);
+  exported.mutable_export_()->set_parents(copy.parents());
+  for (const std::string& exclude : settings.excludes) exported.mutable_export_()->add_excludes(exclude);
+}
+
+absl::Status StageEvaluator::CheckChecksum(const Instruction& instruction, const std::string& checksum,
+                                           const std::vector<std::string>& sources) const {
+  const Flag* flag = instruction.FindFlag("checksum");
+  if (checksum.empty()) return absl::OkStatus();
+  if (sources.size() != 1) {
+    return Error(
+        instruction, flag->offset,
+        fmt::format("ADD --checksum has {} sources; expected one URL or git repository", sources.size()));
+  }
+  const absl::StatusOr<RemoteReference> reference =
+      ReadRemoteReference(sources[0], instruction.FindFlag("keep-git-dir") != nullptr);
+  if (!reference.ok() || reference->kind == RemoteReference::kGit) return absl::OkStatus();
+  if (reference->kind == RemoteReference::kPath) {
+    return Error(
+        instruction, flag->offset,
+        fmt::format("ADD --checksum of the path '{}'; expected a URL or git repository", sources[0]));
+  }
+  const std::string_view text = checksum;
+  if (text.starts_with("sha256:") && text.size() == 71 && IsHex(text.substr(7))) return absl::OkStatus();
+  return Error(
+      instruction, flag->offset,
+      fmt::format("--checksum has the value '{}'; expected sha256: and 64 hexadecimal digits", checksum));
 }
 
 absl::Status StageEvaluator::AddInlineSource(const Instruction& instruction, const Word& word,
@@ -140,14 +204,15 @@ absl::Status StageEvaluator::AddInlineSource(const Instruction& instruction, con
 
 absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step) {
   v1::Copy& copy = *step.mutable_copy();
-  std::vector<std::string> excludes;
-  RETURN_IF_ERROR(CopyFlags(instruction, copy, excludes));
-  ASSIGN_OR_RETURN(const CopyOrigin origin, FindOrigin(*facts_.outline, stage_, instruction));
-  std::optional<uint32_t> from;
-  if (origin.kind != CopyOrigin::kContext) {
-    ASSIGN_OR_RETURN(from, find_source_(instruction, origin));
+  CopySettings settings;
+  RETURN_IF_ERROR(CopyFlags(instruction, copy, settings));
+  ASSIGN_OR_RETURN(settings.origin,
+                   OriginOfCopy(*facts_.outline, *view_.contexts, view_.target, stage_, instruction));
+  if (settings.origin.kind != CopyOrigin::kContext && settings.origin.kind != CopyOrigin::kTree) {
+    ASSIGN_OR_RETURN(settings.stage, find_source_(settings.origin));
   }
   std::vector<std::string> sources;
+  std::vector<size_t> offsets;
   std::vector<std::pair<const Word*, const Heredoc*>> inline_sources;
   size_t next_heredoc = 0;
   for (size_t i = 0; i + 1 < instruction.words.size(); ++i) {
@@ -157,8 +222,12 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
       continue;
     }
     ASSIGN_OR_RETURN(std::string source, ExpandAt(instruction, word.offset, word.text));
-    RETURN_IF_ERROR(AddPathSource(instruction, source, word.offset, excludes, from, copy));
     sources.push_back(std::move(source));
+    offsets.push_back(word.offset);
+  }
+  RETURN_IF_ERROR(CheckChecksum(instruction, settings.checksum, sources));
+  for (size_t i = 0; i < sources.size(); ++i) {
+    RETURN_IF_ERROR(AddSource(instruction, sources[i], offsets[i], settings, copy));
   }
   // As in the builder, here-documents come behind the paths.
   for (const auto& [word, heredoc] : inline_sources) {
@@ -175,7 +244,7 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
             instruction.syntax->name, destination));
   }
   copy.set_destination(Destination(destination, state_.config.working_dir));
-  AddLayer(step);
+  StampLayer(facts_, state_, step);
   shown_ += absl::StrJoin(sources, " ") + " " + destination;
   std::string history(instruction.syntax->name);
   if (copy.parents()) history += " --parents";

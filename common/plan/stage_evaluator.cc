@@ -5,7 +5,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/plan/go_format.h"
 #include "common/plan/path_pattern.h"
@@ -43,29 +42,57 @@ std::string OneLine(std::string_view text) {
 
 }  // namespace
 
+void StageState::Assign(std::string_view name, std::string_view value) {
+  const auto [entry, added] = variables.try_emplace(std::string(name));
+  variable_bytes += value.size() + (added ? name.size() : 0);
+  variable_bytes -= entry->second.size();
+  entry->second = value;
+  assigned[entry->first] = ++assignments;
+}
+
+namespace {
+
+// The config's environment is set anew where a stage begins.
+void AssignEnvironment(StageState& state) {
+  for (const std::string& entry : state.config.env) {
+    const size_t equals = entry.find('=');
+    state.Assign(std::string_view(entry).substr(0, equals),
+                 equals == std::string::npos ? "" : std::string_view(entry).substr(equals + 1));
+  }
+}
+
+}  // namespace
+
 StageState StateFromConfig(ImageConfig config) {
   StageState state;
   state.config = std::move(config);
-  for (const std::string& entry : state.config.env) {
-    const size_t equals = entry.find('=');
-    state.variables[entry.substr(0, equals)] = equals == std::string::npos ? "" : entry.substr(equals + 1);
-  }
+  std::string& folder = state.config.working_dir;
+  if (!folder.empty()) folder = CleanAbsolute(folder);
+  AssignEnvironment(state);
   return state;
 }
 
 StageState StateFromStage(const StageState& base) {
-  StageState state = StateFromConfig(base.config);
+  StageState state = base;
   state.config.on_build.clear();
-  for (const auto& [name, value] : base.variables) state.variables.emplace(name, value);
-  state.arguments = base.arguments;
-  state.layers = base.layers;
-  state.variable_bytes = base.variable_bytes;
+  AssignEnvironment(state);
   return state;
 }
 
+void StampLayer(const BuildFacts& facts, StageState& state, v1::Step& step) {
+  ++state.layers;
+  step.set_clamp_time(facts.strict_epoch ? facts.epoch : facts.epoch + state.layers);
+  step.set_keep_times(facts.options->keep_times);
+}
+
 StageEvaluator::StageEvaluator(const BuildFacts& facts, const PlatformView& view, size_t stage,
-                               StageState& state, FindSource find_source)
-    : facts_(facts), view_(view), stage_(stage), state_(state), find_source_(std::move(find_source)) {}
+                               uint32_t first_number, StageState& state, FindSource find_source)
+    : facts_(facts),
+      view_(view),
+      stage_(stage),
+      first_number_(first_number),
+      state_(state),
+      find_source_(std::move(find_source)) {}
 
 absl::Status StageEvaluator::Error(const Instruction& instruction, size_t offset,
                                    std::string_view message) const {
@@ -82,10 +109,8 @@ absl::StatusOr<std::string> StageEvaluator::ExpandAt(const Instruction& instruct
 }
 
 absl::Status StageEvaluator::Evaluate(const Instruction& instruction) {
-  RETURN_IF_ERROR(CheckSupported(*facts_.outline, instruction));
   v1::Step step;
-  // FROM is number 1.
-  step.set_number(static_cast<uint32_t>(steps_.size() + 2));
+  step.set_number(static_cast<uint32_t>(steps_.size()) + first_number_);
   step.set_instruction(std::string(instruction.syntax->name));
   *step.mutable_range() = RangeOf(*facts_.outline, instruction);
   shown_ = instruction.arguments();
@@ -140,10 +165,7 @@ absl::Status StageEvaluator::Dispatch(const Instruction& instruction, v1::Step& 
 
 absl::Status StageEvaluator::SetVariable(const Instruction& instruction, size_t offset, std::string_view name,
                                          std::string_view value) {
-  const auto [entry, added] = state_.variables.try_emplace(std::string(name));
-  state_.variable_bytes += value.size() + (added ? name.size() : 0);
-  state_.variable_bytes -= entry->second.size();
-  entry->second = value;
+  state_.Assign(name, value);
   if (state_.variable_bytes <= kMostVariableBytes) return absl::OkStatus();
   return Error(instruction, offset,
                "the variables of this stage are too long; expected at most 8 MiB together");
@@ -161,7 +183,10 @@ absl::Status StageEvaluator::Arg(const Instruction& instruction) {
     } else if (const auto global = view_.globals.find(pair.name); global != view_.globals.end()) {
       value = global->second;
     }
-    if (value) RETURN_IF_ERROR(SetVariable(instruction, pair.offset, pair.name, *value));
+    // Two that only say what to scan are no variables.
+    if (value && !pair.name.starts_with("BUILDKIT_SBOM_SCAN_")) {
+      RETURN_IF_ERROR(SetVariable(instruction, pair.offset, pair.name, *value));
+    }
     auto declared = std::find_if(state_.arguments.begin(), state_.arguments.end(),
                                  [&](const auto& argument) { return argument.first == pair.name; });
     if (declared == state_.arguments.end()) {
@@ -225,6 +250,8 @@ absl::Status StageEvaluator::Command(const Instruction& instruction) {
   state_.config.AddHistory(fmt::format("{} {}", instruction.syntax->name, GoQuotedList(argv)), true);
   if (instruction.keyword() == Keyword::kCmd) {
     state_.config.cmd = std::move(argv);
+    // As the builder sets it, on every system.
+    state_.config.args_escaped = true;
     cmd_set_ = true;
     return absl::OkStatus();
   }
@@ -345,112 +372,10 @@ absl::Status StageEvaluator::Workdir(const Instruction& instruction, v1::Step& s
   if (makes_layer) {
     step.mutable_workdir()->set_path(path);
     step.mutable_workdir()->set_user(state_.config.user);
-    AddLayer(step);
+    StampLayer(facts_, state_, step);
   }
   state_.config.AddHistory("WORKDIR " + path, !makes_layer);
   return absl::OkStatus();
-}
-
-void StageEvaluator::AddLayer(v1::Step& step) {
-  ++state_.layers;
-  step.set_clamp_time(facts_.strict_epoch ? facts_.epoch : facts_.epoch + state_.layers);
-  step.set_keep_times(facts_.options->keep_times);
-}
-
-absl::Status StageEvaluator::Run(const Instruction& instruction, v1::Step& step) {
-  v1::Run& run = *step.mutable_run();
-  RETURN_IF_ERROR(RunNetwork(instruction, run));
-  run.set_cwd(state_.config.working_dir.empty() ? "/" : state_.config.working_dir);
-  run.set_user(state_.config.user);
-  if (instruction.json) {
-    for (const Word& word : instruction.words) run.add_argv(word.text);
-  } else {
-    ASSIGN_OR_RETURN(const std::string command, RunCommand(instruction, run));
-    for (std::string& argument : WithShell(command)) run.add_argv(std::move(argument));
-  }
-  RunEnvironment(run);
-  AddLayer(step);
-  if (!instruction.heredocs.empty()) {
-    const std::string_view content = TrimBlanks(instruction.heredocs[0].content);
-    const std::string_view first = content.substr(0, content.find('\n'));
-    shown_ += fmt::format(" ({}{})", TrimBlanks(first), first.size() < content.size() ? "..." : "");
-  }
-  if (const Flag* flag = instruction.FindFlag("network"); flag != nullptr) {
-    shown_ = fmt::format("--network={} {}", flag->value, shown_);
-  }
-  std::string history;
-  for (const auto& [name, value] : state_.arguments) {
-    const auto variable = state_.variables.find(name);
-    history += fmt::format("{}={} ", name, variable == state_.variables.end() ? "" : variable->second);
-  }
-  if (!state_.arguments.empty()) history = fmt::format("|{} {}", state_.arguments.size(), history);
-  state_.config.AddHistory(fmt::format("RUN {}{} # buildkit", history, absl::StrJoin(run.argv(), " ")),
-                           false);
-  return absl::OkStatus();
-}
-
-absl::Status StageEvaluator::RunNetwork(const Instruction& instruction, v1::Run& run) {
-  run.set_network(facts_.options->network);
-  const Flag* flag = instruction.FindFlag("network");
-  if (flag == nullptr || flag->value == "default") return absl::OkStatus();
-  if (flag->value == "none") {
-    run.set_network(v1::NETWORK_MODE_NONE);
-    return absl::OkStatus();
-  }
-  if (flag->value != "host") {
-    return Error(
-        instruction, flag->offset,
-        fmt::format("RUN --network has the value '{}'; expected default, none or host", flag->value));
-  }
-  if (facts_.options->network == v1::NETWORK_MODE_NONE) {
-    return Error(instruction, flag->offset,
-                 "RUN --network=host in a build without network; expected the build to be submitted with "
-                 "--network=host");
-  }
-  run.set_network(v1::NETWORK_MODE_HOST);
-  return absl::OkStatus();
-}
-
-// Config environment, then declared build arguments that it does not have. Proxies that were given but
-// not declared go apart: they never change a result, so they are in no key and no history.
-void StageEvaluator::RunEnvironment(v1::Run& run) const {
-  std::set<std::string_view> set;
-  for (const std::string& entry : state_.config.env) {
-    const std::string name = entry.substr(0, entry.find('='));
-    const auto variable = state_.variables.find(name);
-    // An ARG behind the ENV hides it from commands.
-    run.add_env(variable == state_.variables.end() ? entry : fmt::format("{}={}", name, variable->second));
-    set.insert(std::string_view(entry).substr(0, name.size()));
-  }
-  for (const auto& [name, value] : state_.arguments) {
-    const auto variable = state_.variables.find(name);
-    if (variable == state_.variables.end() || !set.insert(name).second) continue;
-    run.add_env(fmt::format("{}={}", name, variable->second));
-  }
-  for (const auto& [name, value] : facts_.build_arguments) {
-    if (IsProxyArgument(name) && set.insert(name).second)
-      run.add_proxy_env(fmt::format("{}={}", name, value));
-  }
-}
-
-// The text form's command. A lone here-document is the script itself (with `#!`: a file that is
-// executed); in any other line the shell gets it to read, as written.
-absl::StatusOr<std::string> StageEvaluator::RunCommand(const Instruction& instruction, v1::Run& run) const {
-  const std::string& line = instruction.words[0].text;
-  if (instruction.heredocs.empty()) return line;
-  const Heredoc& first = instruction.heredocs[0];
-  if (line == first.word) {
-    std::string content = first.strip_tabs ? StripTabs(first.content) : first.content;
-    if (!content.starts_with("#!")) return content;
-    v1::InlineFile& file = *run.add_files();
-    file.set_name(first.name);
-    file.set_content(std::move(content));
-    file.set_mode(0755);
-    return "/dev/pipes/" + first.name;
-  }
-  std::string command = line;
-  for (const Heredoc& heredoc : instruction.heredocs) command += "\n" + heredoc.content + heredoc.name;
-  return command;
 }
 
 }  // namespace crossmill::plan

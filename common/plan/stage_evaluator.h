@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +15,9 @@
 #include "common/plan/image_config.h"
 #include "common/plan/outline.h"
 #include "common/plan/planner.h"
+#include "common/plan/remote_source.h"
+#include "common/plan/run_mount.h"
+#include "common/plan/stage_graph.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::plan {
@@ -30,14 +34,19 @@ struct BuildFacts {
 // What a stage hands on to a stage that is built from it.
 struct StageState {
   ImageConfig config;
-  // Config environment and build arguments with values: what `$NAME` means.
+  // Config environment and build arguments with values: what `$NAME` means, and what commands see.
   Variables variables;
+  // By name in `variables`: number of the last assignment. Commands see them in this order.
+  std::map<std::string, int64_t, std::less<>> assigned;
+  int64_t assignments = 0;
   // Of `variables`, bounded.
   size_t variable_bytes = 0;
   // Declared build arguments in order of declaration, each once.
   std::vector<std::pair<std::string, std::optional<std::string>>> arguments;
   // Layers above the base image.
   int64_t layers = 0;
+
+  void Assign(std::string_view name, std::string_view value);
 };
 
 // The state before the first instruction of a stage. For an image or scratch: from its config.
@@ -45,14 +54,18 @@ StageState StateFromConfig(ImageConfig config);
 // For FROM stage: triggers are not inherited.
 StageState StateFromStage(const StageState& base);
 
+// One more layer: its clamp value.
+void StampLayer(const BuildFacts& facts, StageState& state, v1::Step& step);
+
 class StageEvaluator {
  public:
-  // Plan index of what a COPY --from names; called once per such COPY.
-  using FindSource = std::function<absl::StatusOr<uint32_t>(const Instruction&, const CopyOrigin&)>;
+  // Plan index of the stage or image that a COPY or mount takes content from.
+  using FindSource = std::function<absl::StatusOr<uint32_t>(const CopyOrigin&)>;
 
-  // `facts`, `view` and `state` must outlive the evaluator; `state` is advanced.
-  StageEvaluator(const BuildFacts& facts, const PlatformView& view, size_t stage, StageState& state,
-                 FindSource find_source);
+  // `facts`, `view` and `state` must outlive the evaluator; `state` is advanced. `first_number`: of the first
+  // step.
+  StageEvaluator(const BuildFacts& facts, const PlatformView& view, size_t stage, uint32_t first_number,
+                 StageState& state, FindSource find_source);
 
   // Appends one step. Errors: INVALID_ARGUMENT with place.
   absl::Status Evaluate(const Instruction& instruction);
@@ -72,17 +85,40 @@ class StageEvaluator {
   absl::Status Shell(const Instruction& instruction);
   absl::Status User(const Instruction& instruction);
   absl::Status Workdir(const Instruction& instruction, v1::Step& step);
+
+  // stage_run.cc
   absl::Status Run(const Instruction& instruction, v1::Step& step);
   absl::Status RunNetwork(const Instruction& instruction, v1::Run& run);
+  absl::Status RunSecurity(const Instruction& instruction) const;
+  absl::Status RunMounts(const Instruction& instruction, v1::Run& run);
+  absl::Status AddMount(const Instruction& instruction, const Flag& flag, v1::Run& run);
+  absl::Status MountSource(const Instruction& instruction, const Flag& flag, const MountSpec& spec,
+                           v1::RunMount& mount);
+  absl::Status AddCache(const Instruction& instruction, const Flag& flag, const MountSpec& spec,
+                        v1::RunMount& mount);
+  void AddSecret(const MountSpec& spec, v1::RunMount& mount) const;
+  std::string MountTarget(std::string_view written) const;
   void RunEnvironment(v1::Run& run) const;
   absl::StatusOr<std::string> RunCommand(const Instruction& instruction, v1::Run& run) const;
 
   // stage_copy.cc
   absl::Status Copy(const Instruction& instruction, v1::Step& step);
-  absl::Status CopyFlags(const Instruction& instruction, v1::Copy& copy, std::vector<std::string>& excludes);
-  absl::Status AddPathSource(const Instruction& instruction, const std::string& source, size_t offset,
-                             const std::vector<std::string>& excludes, const std::optional<uint32_t>& from,
-                             v1::Copy& copy);
+  struct CopySettings {
+    std::vector<std::string> excludes;
+    std::string checksum;
+    CopyOrigin origin;
+    // Plan index of origin's stage or image.
+    uint32_t stage = 0;
+  };
+  absl::Status CopyFlags(const Instruction& instruction, v1::Copy& copy, CopySettings& settings);
+  absl::Status CheckChecksum(const Instruction& instruction, const std::string& checksum,
+                             const std::vector<std::string>& sources) const;
+  absl::Status AddSource(const Instruction& instruction, const std::string& source, size_t offset,
+                         const CopySettings& settings, v1::Copy& copy);
+  absl::Status AddGit(const Instruction& instruction, const std::string& source, size_t offset,
+                      const CopySettings& settings, const RemoteReference& reference, v1::CopySource& added);
+  void AddPath(const Instruction& instruction, const std::string& source, const CopySettings& settings,
+               const v1::Copy& copy, v1::CopySource& added) const;
   absl::Status AddInlineSource(const Instruction& instruction, const Word& word, const Heredoc& heredoc,
                                v1::Copy& copy);
 
@@ -93,16 +129,17 @@ class StageEvaluator {
   std::vector<std::string> WithShell(std::string_view command) const;
   absl::Status SetVariable(const Instruction& instruction, size_t offset, std::string_view name,
                            std::string_view value);
-  void AddLayer(v1::Step& step);
 
   const BuildFacts& facts_;
   const PlatformView& view_;
   const size_t stage_;
+  const uint32_t first_number_;
   StageState& state_;
   const FindSource find_source_;
   std::vector<v1::Step> steps_;
   // How the instruction is shown, behind its name.
   std::string shown_;
+  // By this stage itself; ENTRYPOINT takes an inherited command away.
   bool cmd_set_ = false;
 };
 

@@ -90,11 +90,34 @@ void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& write
       writer.Text('t', source.context_pattern().pattern());
       writer.Boolean('b', source.context_pattern().parents());
       writer.List('M', source.context_pattern().excludes());
+      writer.Text('t', source.context_pattern().context());
+      writer.Text('t', source.has_remote_git() ? source.remote_git().url() : source.remote_file().url());
+      writer.Text('t',
+                  source.has_remote_git() ? source.remote_git().checksum() : source.remote_file().checksum());
+      writer.Boolean('g', source.remote_git().keep_git_dir());
       break;
   }
 }
 
-void WriteRun(const v1::Run& run, std::optional<int64_t> source_date_epoch, KeyWriter& writer) {
+void WriteMount(const v1::RunMount& mount, bool keep_times, KeyWriter& writer) {
+  constexpr std::string_view kTypes[] = {"", "bind", "cache", "tmpfs", "secret", "ssh"};
+  writer.Text('t', kTypes[v1::RunMount::Type_IsValid(mount.type()) ? mount.type() : 0]);
+  writer.Text('t', mount.target());
+  writer.Boolean('r', mount.read_only());
+  writer.Text('t', mount.id());
+  writer.Integer('i', mount.sharing());
+  writer.Integer('i', mount.size());
+  writer.Boolean('q', mount.required());
+  writer.Text('t', mount.env());
+  writer.Integer('i', mount.mode());
+  writer.Integer('i', mount.uid());
+  writer.Integer('i', mount.gid());
+  writer.Integer('s', mount.has_source() ? 1 : 0);
+  if (mount.has_source()) WriteSource(mount.source(), keep_times, writer);
+}
+
+void WriteRun(const v1::Run& run, bool keep_times, std::optional<int64_t> source_date_epoch,
+              KeyWriter& writer) {
   writer.Text('A', "run");
   writer.List('a', run.argv());
   writer.List('e', run.env());
@@ -103,6 +126,16 @@ void WriteRun(const v1::Run& run, std::optional<int64_t> source_date_epoch, KeyW
   writer.Integer('n', run.network());
   writer.Integer('f', run.files_size());
   for (const v1::InlineFile& file : run.files()) WriteFile(file, writer);
+  writer.Integer('M', run.mounts_size());
+  for (const v1::RunMount& mount : run.mounts()) WriteMount(mount, keep_times, writer);
+  writer.List('h', run.extra_hosts());
+  writer.Integer('z', run.shm_size());
+  writer.Integer('U', run.ulimits_size());
+  for (const v1::Ulimit& limit : run.ulimits()) {
+    writer.Text('t', limit.name());
+    writer.Integer('i', limit.soft());
+    writer.Integer('i', limit.hard());
+  }
   writer.Integer('E', source_date_epoch ? 1 : 0);
   if (source_date_epoch) writer.Integer('i', *source_date_epoch);
 }
@@ -132,7 +165,7 @@ std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> paren
   writer.Boolean('K', step.keep_times());
   switch (step.action_case()) {
     case v1::Step::kRun:
-      WriteRun(step.run(), source_date_epoch, writer);
+      WriteRun(step.run(), step.keep_times(), source_date_epoch, writer);
       break;
     case v1::Step::kCopy:
       WriteCopy(step.copy(), step.keep_times(), writer);

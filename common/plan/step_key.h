@@ -27,6 +27,11 @@
 //     u  text     user as written
 //     n  integer  network mode
 //     f  list of files: t name, t content, i mode
+//     M  list of mounts: t type, t target, r boolean read-only, t id, i sharing, i size, q boolean required,
+//        t variable, i mode, i uid, i gid, s list of at most one source, as below
+//     h  list of texts (t): lines of /etc/hosts
+//     z  integer size of /dev/shm, 0: the usual
+//     U  list of limits: t name, i soft, i hard
 //     E  list of at most one integer (i): SOURCE_DATE_EPOCH that the command sees
 //   copy:
 //     D  text     destination
@@ -34,13 +39,16 @@
 //     m  text     mode as written
 //     l  boolean  link
 //     p  boolean  parents
-//     s  list of sources, each an x boolean "an archive is extracted", a k text "context", "export", "inline" or "pattern" and then:
+//     s  list of sources, each an x boolean "an archive is extracted", a k text "context", "export", "inline"
+//     or "pattern" and then:
 //        context: M list of matches: t name, k "file" "directory" or "symlink", then d digest (file,
 //                 directory) or t target (symlink), i mode, i mtime (0 unless mtimes are kept).
 //                 A directory's digest is that of its Directory message, so it stands for all below.
 //        export:  d digest of the export blob
 //        inline:  t name, t content, i mode
-//        pattern: t pattern, b parents, list of excludes (M, t): only for a step that is not resolved
+//        pattern: t pattern, b parents, list of excludes (M, t), t context, t URL, t checksum, g boolean keep
+//        the
+//                 git folder: only for a step that is not resolved
 //   workdir:
 //     D  text     path
 //     u  text     user as written
@@ -51,7 +59,8 @@
 //   p  boolean  parents
 //   M  list of texts (t): excludes
 //
-// Not in a key: step numbers, texts, ranges and paths for messages, proxy settings.
+// Not in a key: step numbers, texts, ranges and paths for messages, proxy settings, values of secrets, what
+// is in a cache.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +73,7 @@
 
 namespace crossmill::plan {
 
-inline constexpr int64_t kKeyVersion = 2;
+inline constexpr int64_t kKeyVersion = 3;
 // To be raised when the sandbox changes in a way that commands can see.
 inline constexpr int64_t kSandboxVersion = 1;
 

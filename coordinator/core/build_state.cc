@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/plan/platform.h"
+#include "common/plan/step_sources.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/core/comparer.h"
 
@@ -11,23 +12,6 @@ namespace crossmill::core {
 namespace {
 
 bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
-
-// Stages whose end `stage` waits for: the one it is FROM, and those it copies from.
-std::set<int> NeedsOf(const v1::StagePlan& stage) {
-  std::set<int> needs;
-  if (stage.base_case() == v1::StagePlan::kBaseStage) needs.insert(static_cast<int>(stage.base_stage()));
-  for (const v1::Step& step : stage.steps()) {
-    for (const v1::CopySource& source : step.copy().sources()) {
-      if (source.has_export_()) needs.insert(static_cast<int>(source.export_().stage()));
-    }
-  }
-  return needs;
-}
-
-bool SameExport(const v1::Export& a, const v1::Export& b) {
-  return a.pattern() == b.pattern() && a.parents() == b.parents() &&
-         std::equal(a.excludes().begin(), a.excludes().end(), b.excludes().begin(), b.excludes().end());
-}
 
 bool Over(Phase phase) {
   return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled;
@@ -62,7 +46,8 @@ void BuildState::SetPlan(v1::BuildPlan plan) {
   replicas_.assign(plan_.stages_size(), std::vector<ReplicaRun>(replicas()));
   for (int i = 0; i < plan_.stages_size(); ++i) {
     const v1::StagePlan& stage = plan_.stages(i);
-    stages_[i].needs = NeedsOf(stage);
+    const std::set<uint32_t> needed = plan::NeededStages(stage);
+    stages_[i].needs.insert(needed.begin(), needed.end());
     stages_[i].facts.resize(stage.steps_size());
     stages_[i].exports.resize(stage.exports_size());
   }
@@ -132,14 +117,13 @@ std::vector<int> BuildState::ReadyStages() const {
 
 v1::Step BuildState::ResolveStep(int stage, int index) const {
   v1::Step step = plan_.stages(stage).steps(index);
-  if (!step.has_copy()) return step;
-  for (v1::CopySource& source : *step.mutable_copy()->mutable_sources()) {
-    if (!source.has_export_()) continue;
-    const int producer = static_cast<int>(source.export_().stage());
+  for (v1::CopySource* source : plan::MutableSourcesOf(step)) {
+    if (!source->has_export_()) continue;
+    const int producer = static_cast<int>(source->export_().stage());
     for (int i = 0; i < plan_.stages(producer).exports_size(); ++i) {
       const auto& blob = stages_[producer].exports[i];
-      if (blob && SameExport(plan_.stages(producer).exports(i), source.export_().export_())) {
-        ToProto(*blob, source.mutable_export_()->mutable_blob());
+      if (blob && plan::SameExport(plan_.stages(producer).exports(i), source->export_().export_())) {
+        ToProto(*blob, source->mutable_export_()->mutable_blob());
       }
     }
   }
@@ -370,6 +354,11 @@ void BuildState::BasePinned(const v1::PinnedImage& base) {
   *pinned.mutable_platform() = base.platform();
   pinned.set_manifest_digest(base.manifest_digest());
   pinned.set_stand_in(base.stand_in());
+}
+
+void BuildState::RemoteFetched(const v1::RemoteSource& source) {
+  *view_.add_remote_sources() = source;
+  *Add().mutable_remote_fetched() = source;
 }
 
 std::set<int> BuildState::StagesOf(int cell) const { return cell_stages_[cell]; }

@@ -130,6 +130,7 @@ class BuildState {
   void SetStatus(v1::BuildStatus status, std::string_view message);
   void Notice(bool warning, std::string text);
   void BasePinned(const v1::PinnedImage& base);
+  void RemoteFetched(const v1::RemoteSource& source);
 
   // Cells that are neither finished nor being finished and whose stages and replicas are all over.
   std::vector<int> CellsToFinish() const;

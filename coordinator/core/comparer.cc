@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/base/status.h"
+#include "common/plan/step_sources.h"
 #include "coordinator/core/image_reach.h"
 
 namespace crossmill::core {
@@ -239,12 +240,8 @@ std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell) {
     const uint32_t stage = waiting.back();
     waiting.pop_back();
     if (!found.insert(stage).second) continue;
-    const v1::StagePlan& planned = plan.stages(static_cast<int>(stage));
-    if (planned.base_case() == v1::StagePlan::kBaseStage) waiting.push_back(planned.base_stage());
-    for (const v1::Step& step : planned.steps()) {
-      for (const v1::CopySource& source : step.copy().sources()) {
-        if (source.has_export_()) waiting.push_back(source.export_().stage());
-      }
+    for (const uint32_t needed : plan::NeededStages(plan.stages(static_cast<int>(stage)))) {
+      waiting.push_back(needed);
     }
   }
   return {found.begin(), found.end()};

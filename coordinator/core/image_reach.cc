@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "common/base/status.h"
+#include "common/plan/step_sources.h"
 
 namespace crossmill::core {
 namespace {
@@ -164,9 +165,9 @@ void ImageReach::AddWhole(const v1::BuildPlan& plan, uint32_t stage) {
   const v1::StagePlan& planned = plan.stages(static_cast<int>(stage));
   if (planned.base_case() == v1::StagePlan::kBaseStage) AddWhole(plan, planned.base_stage());
   for (const v1::Step& step : planned.steps()) {
-    for (const v1::CopySource& source : step.copy().sources()) {
-      if (source.has_export_())
-        AddPattern(plan, source.export_().stage(), source.export_().export_().pattern());
+    for (const v1::CopySource* source : plan::SourcesOf(step)) {
+      if (source->has_export_())
+        AddPattern(plan, source->export_().stage(), source->export_().export_().pattern());
     }
   }
 }
@@ -181,13 +182,16 @@ void ImageReach::AddPattern(const v1::BuildPlan& plan, uint32_t stage, const std
   // The export is taken from the stage's whole root: the stages below it too.
   if (planned.base_case() == v1::StagePlan::kBaseStage) AddPattern(plan, planned.base_stage(), pattern);
   for (const v1::Step& step : planned.steps()) {
-    for (const v1::CopySource& source : step.copy().sources()) {
-      if (!source.has_export_()) continue;
-      // What was copied into this stage is exported with it if the destination and the pattern overlap.
+    for (const v1::CopySource* source : plan::SourcesOf(step)) {
+      if (!source->has_export_()) continue;
+      // What was copied into this stage is exported with it if the destination and the pattern overlap. A
+      // command may write anywhere what it sees in a mount.
       const Components destination = Split(step.copy().destination());
-      if (Compare(parts, destination) == Relation::kApart && Compare(destination, parts) == Relation::kApart)
+      if (step.has_copy() && Compare(parts, destination) == Relation::kApart &&
+          Compare(destination, parts) == Relation::kApart) {
         continue;
-      AddPattern(plan, source.export_().stage(), source.export_().export_().pattern());
+      }
+      AddPattern(plan, source->export_().stage(), source->export_().export_().pattern());
     }
   }
 }

@@ -34,13 +34,13 @@ v1::Witness WitnessOf(const core::StepFact& fact) {
 }
 
 // The first execution and at most wanted - 1 others, each on a host (worker) of its own.
-absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, const core::StepFact& fact,
+absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, const CellInput::StepInput& step,
                                                      storage::RecordStore& records) {
+  const core::StepFact& fact = step.fact;
   std::vector<v1::Witness> witnesses = {WitnessOf(fact)};
   const bool by_worker = input.options.allow_same_host();
   std::set<std::string> seen = {by_worker ? fact.worker : fact.host_id};
-  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions,
-                   records.Witnesses(fact.key, input.since));
+  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records.Witnesses(fact.key, step.since));
   for (const storage::Execution& execution : executions) {
     if (witnesses.size() >= input.options.verify()) break;
     if (input.options.forbid_emulation() && execution.emulated) continue;
@@ -125,7 +125,7 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
       row.witnesses = {WitnessOf(step.fact)};
       continue;
     }
-    ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step.fact, records));
+    ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
     RETURN_IF_ERROR(AddDifferences(blobs, &row));
   }
   executions.image_digests = {image.manifest.Oci()};
@@ -150,18 +150,17 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
 
 }  // namespace
 
-CellInput MakeCellInput(core::BuildState& state, int cell, int64_t since) {
+CellInput MakeCellInput(core::BuildState& state, int cell, const std::function<int64_t(int stage)>& since) {
   CellInput input;
   input.plan = state.plan();
   input.cell = cell;
   input.view = state.view().cells(cell);
   input.options = state.view().options();
-  input.since = since;
   for (int stage : state.StagesOf(cell)) {
     const v1::StagePlan& plan = input.plan.stages(stage);
     for (int i = 0; i < plan.steps_size(); ++i) {
       const auto& fact = state.stage(stage).facts[i];
-      if (fact) input.steps.push_back({stage, plan.steps(i).number(), *fact});
+      if (fact) input.steps.push_back({stage, plan.steps(i).number(), *fact, since(stage)});
     }
     input.chains[stage] = state.ChainBefore(stage, plan.steps_size());
     for (int replica = 1; replica <= state.replicas(); ++replica) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,12 +23,12 @@ struct CellInput {
   int cell = 0;
   v1::CellView view;
   v1::BuildOptions options;
-  // Only executions begun then or later are witnesses (Unix nanoseconds).
-  int64_t since = 0;
   struct StepInput {
     int stage = 0;
     uint32_t number = 0;
     core::StepFact fact;
+    // Only executions begun then or later are witnesses (Unix nanoseconds).
+    int64_t since = 0;
   };
   // Every executed step of every stage the cell needs, in order.
   std::vector<StepInput> steps;
@@ -37,7 +38,8 @@ struct CellInput {
   std::vector<std::string> problems;
 };
 
-CellInput MakeCellInput(core::BuildState& state, int cell, int64_t since);
+// `since`: of a stage's executions, those begun then or later count.
+CellInput MakeCellInput(core::BuildState& state, int cell, const std::function<int64_t(int stage)>& since);
 
 // Never fails otherwise than by a cell that says why.
 v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,

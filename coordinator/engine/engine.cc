@@ -121,6 +121,14 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
     return absl::FailedPreconditionError(fmt::format(
         "the context's root {} is not in the blob store; upload the context first", ToString(root)));
   }
+  for (const v1::NamedContext& context : submission.recipe().contexts()) {
+    if (!context.has_tree() && !context.has_image_root()) continue;
+    const Digest named = FromProto(context.has_tree() ? context.tree() : context.image_root());
+    if (blobs_.Has(named)) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("build context '{}' ({}) is not in the blob store; upload it first", context.name(),
+                    ToString(named)));
+  }
   const std::string digest = Sha256Hex(submission.SerializeAsString());
   return loop_->Call<Submitted>(
       [this, &submission, &idempotency_key, &digest]() -> absl::StatusOr<Submitted> {
@@ -152,19 +160,24 @@ void Engine::StartPlanning(Build& build) {
   const int64_t id = build.state.id();
   RunJob(id, [this, id, submission = build.submission] {
     std::vector<v1::PinnedImage> pinned;
-    auto plan =
-        PlanBuild(submission, images_, blobs_, [&](const v1::PinnedImage& base) { pinned.push_back(base); });
-    return [this, id, plan = std::move(plan), pinned = std::move(pinned)]() mutable {
-      Planned(id, std::move(plan), std::move(pinned));
-    };
+    std::vector<v1::RemoteSource> fetched;
+    PlanningCalls calls;
+    calls.on_pinned = [&](const v1::PinnedImage& base) { pinned.push_back(base); };
+    calls.on_fetched = [&](const v1::RemoteSource& source) { fetched.push_back(source); };
+    auto plan = PlanBuild(submission, {images_, blobs_, options_.remote_sources}, calls);
+    return [this, id, plan = std::move(plan), pinned = std::move(pinned),
+            fetched = std::move(fetched)]() mutable { Planned(id, std::move(plan), pinned, fetched); };
   });
 }
 
-void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan, std::vector<v1::PinnedImage> pinned) {
+void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan,
+                     const std::vector<v1::PinnedImage>& pinned,
+                     const std::vector<v1::RemoteSource>& fetched) {
   Build* build = Find(id);
   if (build == nullptr || build->concluding) return;
   build->state.Enter(Now());
   for (const v1::PinnedImage& base : pinned) build->state.BasePinned(base);
+  for (const v1::RemoteSource& source : fetched) build->state.RemoteFetched(source);
   const absl::Status saved = plan.ok() ? records_.SavePlan(id, *plan) : plan.status();
   if (!saved.ok()) {
     const bool recipe =

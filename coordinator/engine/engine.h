@@ -27,6 +27,7 @@
 #include "coordinator/engine/watchers.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/sources/remote_sources.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/worker.pb.h"
@@ -42,6 +43,8 @@ struct EngineOptions {
   // Idempotency keys are remembered for so long.
   absl::Duration idempotency_window = absl::Hours(24);
   int job_threads = 4;
+  // Not owned; null: ADD of URLs and git repositories is refused.
+  RemoteSources* remote_sources = nullptr;
 };
 
 // The way to one connected worker. Thread safe; Send never blocks.
@@ -156,6 +159,8 @@ class Engine {
     int64_t submitted_at = 0;
     // Only executions begun then or later count (--no-cache).
     int64_t since = 0;
+    // The same for one stage (--no-cache-filter).
+    int64_t SinceOf(int stage) const { return state.plan().stages(stage).no_cache() ? submitted_at : since; }
     // Jobs on the way; the build does not end before they do.
     int jobs = 0;
     bool concluding = false;
@@ -168,7 +173,8 @@ class Engine {
   Build* Find(int64_t build);
   void RestoreBuild(storage::UnfinishedBuild row);
   void StartPlanning(Build& build);
-  void Planned(int64_t build, absl::StatusOr<v1::BuildPlan> plan, std::vector<v1::PinnedImage> pinned);
+  void Planned(int64_t build, absl::StatusOr<v1::BuildPlan> plan, const std::vector<v1::PinnedImage>& pinned,
+               const std::vector<v1::RemoteSource>& fetched);
   void CancelBuild(Build& build, v1::BuildStatus status, const std::string& message);
   absl::StatusOr<v1::BuildView> LoadView(int64_t build);
 

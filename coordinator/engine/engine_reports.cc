@@ -1,8 +1,11 @@
 // Engine: what workers report — connections, steps, logs, results, lost leases.
+#include <algorithm>
+
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/plan/platform.h"
 #include "common/plan/step_key.h"
+#include "common/plan/step_sources.h"
 #include "coordinator/core/console_packages.h"
 #include "coordinator/core/package_outcomes.h"
 #include "coordinator/engine/engine.h"
@@ -257,14 +260,16 @@ void Engine::Woken(std::vector<Place> waiters, const core::StepFact& fact) {
 std::string Engine::ExportFailure(const Build& build, int stage, const v1::ExportResult& failed) const {
   for (const v1::StagePlan& consumer : build.state.plan().stages()) {
     for (const v1::Step& step : consumer.steps()) {
-      for (const v1::CopySource& source : step.copy().sources()) {
-        if (static_cast<int>(source.export_().stage()) != stage || !source.has_export_() ||
-            source.export_().export_().pattern() != failed.export_().pattern()) {
+      for (const v1::CopySource* source : plan::SourcesOf(step)) {
+        if (!source->has_export_() || static_cast<int>(source->export_().stage()) != stage ||
+            source->export_().export_().pattern() != failed.export_().pattern()) {
           continue;
         }
-        return fmt::format("{}:{}: {} --from={} {}: {}", step.range().file(), step.range().first_line(),
-                           step.instruction(), build.state.plan().stages(stage).name(),
-                           failed.export_().pattern(), failed.failure());
+        return fmt::format("{}:{}:{}: {} {}={} {}: {}", step.range().file(), step.range().first_line(),
+                           std::max(step.range().column(), 1u), step.instruction(),
+                           step.has_run() ? "--mount from" : "--from",
+                           build.state.plan().stages(stage).name(), failed.export_().pattern(),
+                           failed.failure());
       }
     }
   }

@@ -52,7 +52,7 @@ bool Engine::WalkSteps(Build& build, int stage) {
     const int index = run.next;
     const std::string key = plan::StepKey(plan.platform(), core::DiffIds(run.chain),
                                           build.state.ResolveStep(stage, index), EpochOf(build.state.plan()));
-    auto hit = cache_.Find(key, build.since, build.submission.options().forbid_emulation());
+    auto hit = cache_.Find(key, build.SinceOf(stage), build.submission.options().forbid_emulation());
     if (!hit.ok()) {
       Fail(build, stage, v1::INFRASTRUCTURE_FAILED, std::string(Sv(hit.status().message())));
       return false;
@@ -65,7 +65,7 @@ bool Engine::WalkSteps(Build& build, int stage) {
       continue;
     }
     auto inflight = inflight_.find(key);
-    if (inflight != inflight_.end() && attempts_.at(inflight->second.task).begun_at >= build.since) {
+    if (inflight != inflight_.end() && attempts_.at(inflight->second.task).begun_at >= build.SinceOf(stage)) {
       inflight->second.waiters.push_back(Place{build.state.id(), stage, 0});
       run.phase = core::Phase::kJoined;
       return false;
@@ -111,7 +111,7 @@ bool Engine::AdvanceReplica(Build& build, int stage, int replica) {
   run.last = -1;
   for (int i = 0; i < static_cast<int>(first.facts.size()); ++i) {
     if (!first.facts[i]) continue;
-    auto witnesses = records_.Witnesses(first.facts[i]->key, build.since);
+    auto witnesses = records_.Witnesses(first.facts[i]->key, build.SinceOf(stage));
     if (!witnesses.ok()) {
       run.phase = core::Phase::kFailed;
       run.problem = std::string(Sv(witnesses.status().message()));
@@ -176,7 +176,7 @@ core::Requirements Engine::RequirementsOf(Build& build, const Place& place, cons
     if (!fact) continue;
     requirements.excluded_workers.insert(fact->worker);
     requirements.excluded_hosts.insert(fact->host_id);
-    auto witnesses = records_.Witnesses(fact->key, build.since);
+    auto witnesses = records_.Witnesses(fact->key, build.SinceOf(place.stage));
     if (!witnesses.ok()) continue;
     for (const storage::Execution& witness : *witnesses) {
       requirements.excluded_workers.insert(witness.worker);

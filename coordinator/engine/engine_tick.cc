@@ -135,7 +135,7 @@ void Engine::RunJob(int64_t id, std::function<std::function<void()>()> job) {
 void Engine::ConcludeCells(Build& build) {
   for (int cell : build.state.CellsToFinish()) {
     build.state.MarkFinishing(cell);
-    CellInput input = MakeCellInput(build.state, cell, build.since);
+    CellInput input = MakeCellInput(build.state, cell, [&](int stage) { return build.SinceOf(stage); });
     const int64_t id = build.state.id();
     RunJob(id, [this, id, input = std::move(input)] {
       v1::CellView view = ConcludeCell(input, assembler_, blobs_, records_);

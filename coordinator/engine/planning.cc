@@ -1,35 +1,45 @@
 #include "coordinator/engine/planning.h"
 
+#include <algorithm>
 #include <map>
+#include <tuple>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/plan/context_match.h"
 #include "common/plan/ignore_rules.h"
 #include "common/plan/platform.h"
+#include "common/plan/remote_source.h"
+#include "common/plan/step_sources.h"
 
 namespace crossmill::coordinator {
 namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
+// Of a file that ADD fetches, unless --chmod says otherwise.
+constexpr uint32_t kRemoteFileMode = 0600;
+// What a URL without a name in it gives, as Docker's builder names it.
+constexpr std::string_view kUnnamed = "__unnamed__";
+
 std::string At(const v1::SourceRange& range) {
-  return fmt::format("{}:{}", range.file(), range.first_line());
+  return fmt::format("{}:{}:{}", range.file(), range.first_line(), std::max(range.column(), 1u));
 }
 
 // The ignore rule that hides `pattern`, in words, or nothing.
-std::string HidingRule(const v1::Recipe& recipe, std::string_view pattern) {
-  auto rules = plan::IgnoreRules::Parse(recipe.ignore_file());
+std::string HidingRule(const std::string& rules_text, const std::string& rules_name,
+                       std::string_view pattern) {
+  auto rules = plan::IgnoreRules::Parse(rules_text);
   if (!rules.ok()) return "";
   while (pattern.starts_with("/") || pattern.starts_with("./"))
     pattern.remove_prefix(pattern.starts_with("/") ? 1 : 2);
   while (pattern.ends_with("/")) pattern.remove_suffix(1);
   const auto rule = rules->Excluding(pattern);
   if (!rule) return "";
-  return fmt::format("; it is hidden by {}:{}: '{}'", recipe.ignore_file_name(), rule->line, rule->text);
+  return fmt::format("; it is hidden by {}:{}: '{}'", rules_name, rule->line, rule->text);
 }
 
-// Directory messages of one context, read once.
+// Directory messages of all contexts, read once.
 class ContextReader {
  public:
   explicit ContextReader(BlobStore& blobs) : blobs_(blobs) {}
@@ -54,33 +64,186 @@ class ContextReader {
   std::map<Digest, reapi::Directory> read_;
 };
 
-absl::Status ResolveContext(const v1::Recipe& recipe, BlobStore& blobs, v1::BuildPlan* plan) {
-  ContextReader reader(blobs);
-  const Digest root = FromProto(recipe.context_root());
-  for (v1::StagePlan& stage : *plan->mutable_stages()) {
-    for (v1::Step& step : *stage.mutable_steps()) {
-      if (!step.has_copy()) continue;
-      for (v1::CopySource& source : *step.mutable_copy()->mutable_sources()) {
-        if (!source.has_context_pattern()) continue;
-        const v1::ContextPattern pattern = source.context_pattern();
-        auto matches = plan::MatchContext(
-            pattern, root, [&](const Digest& digest) { return reader.Read(digest); },
-            [&](const reapi::Directory& directory) { return reader.Store(directory); });
-        if (!matches.ok()) {
-          const bool missing = absl::IsNotFound(matches.status());
-          return absl::Status(missing ? absl::StatusCode::kInvalidArgument : matches.status().code(),
-                              Av(fmt::format("{}: {}: {}{}", At(step.range()), step.instruction(),
-                                             Sv(matches.status().message()),
-                                             missing ? HidingRule(recipe, pattern.pattern()) : "")));
+// Puts content in the place of every pattern and reference of a plan. Used once.
+class SourceResolver {
+ public:
+  SourceResolver(const v1::Recipe& recipe, const PlanningStores& stores, const PlanningCalls& calls,
+                 v1::BuildPlan& plan)
+      : recipe_(recipe), stores_(stores), calls_(calls), plan_(plan), reader_(stores.blobs) {}
+
+  absl::Status Resolve() {
+    for (v1::StagePlan& stage : *plan_.mutable_stages()) {
+      for (v1::Step& step : *stage.mutable_steps()) {
+        for (v1::CopySource* source : plan::MutableSourcesOf(step)) {
+          RETURN_IF_ERROR(ResolveSource(step, *source));
         }
-        if (!plan->keep_times()) {
-          for (v1::ContextMatch& match : *matches->mutable_matches()) match.clear_mtime();
-        }
-        *source.mutable_context() = *std::move(matches);
       }
     }
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+
+ private:
+  absl::Status ResolveSource(const v1::Step& step, v1::CopySource& source) {
+    if (source.has_context_pattern()) return ResolvePattern(step, source);
+    if (source.has_remote_file()) return ResolveFile(step, source);
+    if (source.has_remote_git()) return ResolveGit(step, source);
+    return absl::OkStatus();
+  }
+
+  // The step's place and `status`; what does not exist is the recipe's mistake.
+  absl::Status Failed(const v1::Step& step, const absl::Status& status, std::string_view hint) const {
+    const bool missing = absl::IsNotFound(status);
+    return absl::Status(
+        missing ? absl::StatusCode::kInvalidArgument : status.code(),
+        Av(fmt::format("{}: {}: {}{}", At(step.range()), step.has_run() ? "RUN --mount" : step.instruction(),
+                       Sv(status.message()), hint)));
+  }
+
+  const v1::NamedContext* FindContext(const std::string& name) const {
+    for (const v1::NamedContext& context : recipe_.contexts()) {
+      if (context.name() == name) return &context;
+    }
+    return nullptr;
+  }
+
+  absl::Status ResolvePattern(const v1::Step& step, v1::CopySource& source) {
+    const v1::ContextPattern pattern = source.context_pattern();
+    const v1::NamedContext* context = pattern.context().empty() ? nullptr : FindContext(pattern.context());
+    const Digest root = FromProto(context == nullptr ? recipe_.context_root() : context->tree());
+    auto matches = plan::MatchContext(
+        pattern, root, [&](const Digest& digest) { return reader_.Read(digest); },
+        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+    if (!matches.ok()) {
+      std::string hint;
+      if (absl::IsNotFound(matches.status())) {
+        hint = context == nullptr
+                   ? HidingRule(recipe_.ignore_file(), recipe_.ignore_file_name(), pattern.pattern())
+                   : fmt::format(
+                         " (build context {}: {}){}", context->name(), context->origin(),
+                         HidingRule(context->ignore_file(), context->ignore_file_name(), pattern.pattern()));
+      }
+      return Failed(step, matches.status(), hint);
+    }
+    if (step.has_run() && matches->matches_size() != 1) {
+      return Failed(
+          step,
+          absl::InvalidArgumentError(fmt::format("source '{}' names {} files and folders; expected one",
+                                                 source.text(), matches->matches_size())),
+          "");
+    }
+    Put(*std::move(matches), source);
+    return absl::OkStatus();
+  }
+
+  absl::Status ResolveFile(const v1::Step& step, v1::CopySource& source) {
+    const v1::RemoteFile wanted = source.remote_file();
+    ASSIGN_OR_RETURN(v1::ContextMatches matches,
+                     Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), false),
+                           [&] { return FetchFile(step, wanted); }));
+    Put(std::move(matches), source);
+    return absl::OkStatus();
+  }
+
+  absl::Status ResolveGit(const v1::Step& step, v1::CopySource& source) {
+    const v1::RemoteGit wanted = source.remote_git();
+    ASSIGN_OR_RETURN(v1::ContextMatches matches,
+                     Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), wanted.keep_git_dir()),
+                           [&] { return FetchGit(step, wanted); }));
+    Put(std::move(matches), source);
+    return absl::OkStatus();
+  }
+
+  // URL, checksum, keep_git_dir.
+  using Key = std::tuple<std::string, std::string, bool>;
+
+  template <typename Get>
+  absl::StatusOr<v1::ContextMatches> Fetch(const v1::Step& step, const Key& key, const Get& get) {
+    if (const auto known = fetched_.find(key); known != fetched_.end()) return known->second;
+    if (stores_.remote == nullptr) {
+      return Failed(step,
+                    absl::UnimplementedError(
+                        fmt::format("{}: this coordinator does not fetch remote sources", std::get<0>(key))),
+                    "");
+    }
+    absl::StatusOr<v1::ContextMatches> matches = get();
+    if (!matches.ok()) return Failed(step, matches.status(), "");
+    return fetched_[key] = *std::move(matches);
+  }
+
+  RemoteSources::OnProgress ProgressOf(const std::string& url) const {
+    return [this, url](int64_t done, int64_t total) {
+      if (calls_.on_progress) calls_.on_progress(url, done, total);
+    };
+  }
+
+  absl::StatusOr<v1::ContextMatches> FetchFile(const v1::Step& step, const v1::RemoteFile& wanted) {
+    ASSIGN_OR_RETURN(const RemoteSources::File file,
+                     stores_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url())));
+    v1::RemoteSource found;
+    found.set_url(wanted.url());
+    found.set_digest(file.digest.Oci());
+    found.set_bytes(file.digest.size);
+    found.set_cached(file.cached);
+    Note(step, found);
+    v1::ContextMatches matches;
+    v1::ContextMatch& match = *matches.add_matches();
+    // The URL's own name comes first, as in Docker's builder.
+    std::string name = plan::FileNameOfUrl(wanted.url());
+    if (name.empty()) name = file.name;
+    match.set_name(name.empty() ? std::string(kUnnamed) : name);
+    match.set_path(wanted.url());
+    ToProto(file.digest, match.mutable_file());
+    match.set_unix_mode(kRemoteFileMode);
+    match.set_mtime(file.mtime);
+    return matches;
+  }
+
+  absl::StatusOr<v1::ContextMatches> FetchGit(const v1::Step& step, const v1::RemoteGit& wanted) {
+    ASSIGN_OR_RETURN(const RemoteSources::Tree tree,
+                     stores_.remote->FetchGit(wanted.url(), wanted.checksum(), wanted.keep_git_dir(),
+                                              ProgressOf(wanted.url())));
+    v1::RemoteSource found;
+    found.set_url(wanted.url());
+    found.set_commit(tree.commit);
+    found.set_cached(tree.cached);
+    Note(step, found);
+    // As the context itself: without a name, so that its content goes to the destination.
+    v1::ContextPattern everything;
+    everything.set_pattern("/");
+    return plan::MatchContext(
+        everything, tree.root, [&](const Digest& digest) { return reader_.Read(digest); },
+        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+  }
+
+  void Note(const v1::Step& step, v1::RemoteSource& found) {
+    *found.mutable_range() = step.range();
+    *plan_.add_remote_sources() = found;
+    if (calls_.on_fetched) calls_.on_fetched(found);
+  }
+
+  void Put(v1::ContextMatches matches, v1::CopySource& source) const {
+    if (!plan_.keep_times()) {
+      for (v1::ContextMatch& match : *matches.mutable_matches()) match.clear_mtime();
+    }
+    *source.mutable_context() = std::move(matches);
+  }
+
+  const v1::Recipe& recipe_;
+  const PlanningStores& stores_;
+  const PlanningCalls& calls_;
+  v1::BuildPlan& plan_;
+  ContextReader reader_;
+  std::map<Key, v1::ContextMatches> fetched_;
+};
+
+absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, ImageStore& images) {
+  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform)
+                                  : images.PinRoot(need.root, need.platform, need.reference);
+  if (pinned.ok()) return pinned;
+  // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
+  return absl::Status(
+      pinned.status().code(),
+      Av(fmt::format("{}: {}{}", At(need.range), Sv(pinned.status().message()), need.suggestion)));
 }
 
 }  // namespace
@@ -97,27 +260,30 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options) {
   plan_options.network = options.network();
   if (options.has_source_date_epoch()) plan_options.source_date_epoch = options.source_date_epoch();
   plan_options.keep_times = options.keep_times();
+  plan_options.extra_hosts.assign(options.extra_hosts().begin(), options.extra_hosts().end());
+  plan_options.shm_size = options.shm_size();
+  plan_options.ulimits.assign(options.ulimits().begin(), options.ulimits().end());
+  plan_options.no_cache_stages.assign(options.no_cache_stages().begin(), options.no_cache_stages().end());
   return plan_options;
 }
 
-absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, ImageStore& images,
-                                        BlobStore& blobs,
-                                        const std::function<void(const v1::PinnedImage&)>& on_pinned) {
+absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, const PlanningStores& stores,
+                                        const PlanningCalls& calls) {
+  const v1::Recipe& recipe = submission.recipe();
   const plan::PlanOptions options = PlanOptionsOf(submission.options());
-  ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(submission.recipe(), options));
   std::vector<v1::PinnedImage> bases;
-  for (const plan::BaseNeed& need : needs) {
-    auto pinned = images.Pin(need.reference, need.platform);
-    if (!pinned.ok()) {
-      // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
-      return absl::Status(pinned.status().code(), Av(fmt::format("{}: {}{}", At(need.range),
-                                                                 Sv(pinned.status().message()), need.suggestion)));
+  while (true) {
+    // Triggers of the bases known so far may need more.
+    ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
+    if (needs.size() == bases.size()) break;
+    for (size_t i = bases.size(); i < needs.size(); ++i) {
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], stores.images));
+      if (calls.on_pinned) calls.on_pinned(pinned);
+      bases.push_back(std::move(pinned));
     }
-    on_pinned(*pinned);
-    bases.push_back(*std::move(pinned));
   }
-  ASSIGN_OR_RETURN(v1::BuildPlan plan, plan::MakePlan(submission.recipe(), options, bases));
-  RETURN_IF_ERROR(ResolveContext(submission.recipe(), blobs, &plan));
+  ASSIGN_OR_RETURN(v1::BuildPlan plan, plan::MakePlan(recipe, options, bases));
+  RETURN_IF_ERROR(SourceResolver(recipe, stores, calls, plan).Resolve());
   return plan;
 }
 

@@ -168,6 +168,19 @@ absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1:
   return **std::move(stored);
 }
 
+absl::StatusOr<v1::PinnedImage> ImageStore::PinRoot(const Digest& root, const v1::Platform& platform,
+                                                    std::string_view name) {
+  const auto pin = [&]() -> absl::StatusOr<v1::PinnedImage> {
+    ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, root, platform));
+    return PinManifest(root, manifest, platform);
+  };
+  absl::StatusOr<v1::PinnedImage> pinned = pin();
+  if (!pinned.ok()) return Annotate(pinned.status(), fmt::format("image {} ({})", name, root.Oci()));
+  pinned->set_reference(std::string(name));
+  *pinned->mutable_platform() = platform;
+  return pinned;
+}
+
 absl::StatusOr<std::vector<ImageRecord>> ImageStore::List() {
   ASSIGN_OR_RETURN(std::vector<ImageRecord> images, records_.ListImages());
   std::erase_if(images, [](const ImageRecord& image) { return image.name.starts_with(kSha256); });

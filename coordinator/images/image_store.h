@@ -39,6 +39,12 @@ class ImageStore {
   // has); INVALID_ARGUMENT for a malformed reference.
   absl::StatusOr<v1::PinnedImage> Pin(std::string_view reference, const v1::Platform& platform);
 
+  // The platform's image at or below an index or manifest that is in the blob store with all it refers to
+  // (--build-context NAME=oci-layout://...). `name` is for messages and becomes the pinned image's reference.
+  // NOT_FOUND for a platform that it lacks; FAILED_PRECONDITION names a missing blob.
+  absl::StatusOr<v1::PinnedImage> PinRoot(const Digest& root, const v1::Platform& platform,
+                                          std::string_view name);
+
   // Ordered by name; without those that have none.
   absl::StatusOr<std::vector<ImageRecord>> List();
 

@@ -18,8 +18,8 @@ class RuntimeSpecTest : public testing::Test {
     run_.add_argv("make");
     run_.set_cwd("/src");
     options_.machine = "x86_64";
-    options_.open_files = 1 << 20;
-    options_.binds = {{"/data/hosts", "/etc/hosts", false}, {"/data/inline0", "/dev/pipes/EOF", false}};
+    options_.limits = {{"RLIMIT_NOFILE", 1024, 524288}};
+    options_.binds = {{"/data/hosts", "/etc/hosts"}, {"/data/inline0", "/dev/pipes/EOF"}};
   }
   Json Make() {
     const SandboxRun run{.run = run_,

@@ -80,7 +80,7 @@ class StageExecutorTest : public testing::Test {
     ExecutorOptions options;
     options.platforms = {Support("amd64", false), Support("arm64", true)};
     StageExecutor executor(*snapshotter_, sandbox, *blobs_, clock_, options);
-    return executor.Execute(task_, observer_, stop_.get_token());
+    return executor.Execute(task_, context_, observer_, stop_.get_token());
   }
 
   // A sandbox whose programs write their own name into a file of that name.
@@ -102,6 +102,7 @@ class StageExecutorTest : public testing::Test {
   RecordingObserver observer_;
   std::stop_source stop_;
   v1::Task task_;
+  TaskContext context_;
 };
 
 TEST_F(StageExecutorTest, EachStepRunsOnTheLayersOfThoseBefore) {

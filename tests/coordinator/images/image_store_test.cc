@@ -127,6 +127,20 @@ TEST_F(ImageStoreTest, BaseWithoutThePlatformListsThoseItHas) {
   }
 }
 
+TEST_F(ImageStoreTest, RootInTheBlobStoreIsPinnedWithoutAName) {
+  const Digest root = oci::PutIndex(*blobs_);
+  const auto pinned = images_.PinRoot(root, LinuxPlatform("arm64"), "base");
+  ASSERT_OK(pinned);
+  EXPECT_EQ(pinned->reference(), "base");
+  EXPECT_EQ(pinned->platform().architecture(), "arm64");
+  EXPECT_GT(pinned->layers_size(), 0);
+  // A manifest alone will do; a platform that is not there is named.
+  ASSERT_OK(images_.PinRoot(oci::PutImage(*blobs_, "arm64"), LinuxPlatform("arm64"), "base"));
+  const auto lacking = images_.PinRoot(root, LinuxPlatform("s390x"), "base");
+  EXPECT_TRUE(absl::IsNotFound(lacking.status())) << lacking.status();
+  EXPECT_THAT(Text(lacking.status()), AllOf(HasSubstr("image base"), HasSubstr("linux/s390x")));
+}
+
 TEST_F(ImageStoreTest, DigestDecidesUnderAnyName) {
   const Digest root = oci::PutIndex(*source_.blobs);
   source_.Publish("docker.io/library/python:3.11", root);

@@ -91,7 +91,7 @@ class AgentTest : public testing::Test {
 
   std::optional<TemporaryFolder> folder_;
   std::optional<Spool> spool_;
-  LeaseBoard::Execute execute_ = [](const v1::Task&, ExecutionObserver&, const std::stop_token&) {
+  LeaseBoard::Execute execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&, const std::stop_token&) {
     v1::TaskResult result;
     result.set_outcome(v1::TASK_OUTCOME_SUCCEEDED);
     return result;
@@ -147,7 +147,7 @@ TEST_F(AgentTest, LostConnectionIsMadeAnewAndTheResultDeliveredThen) {
 
 TEST_F(AgentTest, RunningTaskIsCancelledWhenTheGraceIsOver) {
   options_.grace = absl::Milliseconds(100);
-  execute_ = [](const v1::Task&, ExecutionObserver&, const std::stop_token& stop) {
+  execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&, const std::stop_token& stop) {
     while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     v1::TaskResult result;
     result.set_outcome(v1::TASK_OUTCOME_CANCELLED);

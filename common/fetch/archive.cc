@@ -1,0 +1,282 @@
+#include "common/fetch/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+
+namespace crossmill::fetch {
+namespace {
+
+constexpr size_t kChunk = 1 << 18;
+
+// A tar's header block holds the sum of its own bytes.
+bool IsTarHeader(std::string_view block) {
+  if (block.size() < 512) return false;
+  constexpr size_t kSum = 148;
+  constexpr size_t kSumSize = 8;
+  int64_t sum = 0;
+  for (size_t i = 0; i < 512; ++i) {
+    sum += i >= kSum && i < kSum + kSumSize ? ' ' : static_cast<unsigned char>(block[i]);
+  }
+  int64_t said = 0;
+  bool any = false;
+  for (const char c : block.substr(kSum, kSumSize)) {
+    if (c >= '0' && c <= '7') {
+      said = said * 8 + (c - '0');
+      any = true;
+    } else if (any || (c != ' ' && c != '\0')) {
+      break;
+    }
+  }
+  return any && said == sum;
+}
+
+// libarchive does the decompression only ("raw" format): the tar inside is read by our own checked reader, which keeps
+// names as bytes whatever the locale.
+class Decompressor {
+ public:
+  explicit Decompressor(oci::Source source)
+      : source_(std::move(source)), buffer_(kChunk, '\0'), archive_(archive_read_new()) {
+    archive_read_support_filter_gzip(archive_);
+    archive_read_support_filter_bzip2(archive_);
+    archive_read_support_filter_xz(archive_);
+    archive_read_support_filter_zstd(archive_);
+    archive_read_support_format_raw(archive_);
+    archive_read_support_format_empty(archive_);
+  }
+  ~Decompressor() { archive_read_free(archive_); }
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+
+  absl::StatusOr<size_t> Read(char* buffer, size_t size) {
+    if (!opened_) {
+      opened_ = true;
+      archive_entry* entry = nullptr;
+      int result = archive_read_open(archive_, this, nullptr, &ReadSource, nullptr);
+      if (result == ARCHIVE_OK) result = archive_read_next_header(archive_, &entry);
+      if (result == ARCHIVE_EOF) ended_ = true;
+      if (result < ARCHIVE_WARN) return Error();
+    }
+    if (ended_) return size_t{0};
+    const la_ssize_t count = archive_read_data(archive_, buffer, size);
+    if (count < 0) return Error();
+    ended_ = count == 0 && size > 0;
+    return static_cast<size_t>(count);
+  }
+
+ private:
+  static la_ssize_t ReadSource(archive* archive, void* self_pointer, const void** bytes) {
+    auto* self = static_cast<Decompressor*>(self_pointer);
+    auto count = self->source_(self->buffer_.data(), self->buffer_.size());
+    if (!count.ok()) {
+      self->source_status_ = count.status();
+      archive_set_error(archive, EIO, "reading the archive");
+      return -1;
+    }
+    *bytes = self->buffer_.data();
+    return static_cast<la_ssize_t>(*count);
+  }
+
+  absl::Status Error() {
+    if (!source_status_.ok()) return source_status_;
+    const char* text = archive_error_string(archive_);
+    return absl::InvalidArgumentError(
+        fmt::format("the archive is damaged: {}", text != nullptr ? text : "unknown error"));
+  }
+
+  oci::Source source_;
+  std::string buffer_;
+  archive* archive_;
+  absl::Status source_status_;
+  bool opened_ = false;
+  bool ended_ = false;
+};
+
+// Writes entries below one folder. Every path is walked from the folder's descriptor, link by link refused.
+class Extractor {
+ public:
+  Extractor(oci::Source source, const std::string& folder, const ExtractOptions& options)
+      : reader_(AnyDecompressed(std::move(source))), folder_(folder), options_(options) {}
+
+  absl::Status Run() {
+    ASSIGN_OR_RETURN(root_, OpenFile(folder_, O_RDONLY | O_DIRECTORY));
+    while (true) {
+      if (options_.stop.stop_requested()) return absl::CancelledError("extracting an archive: cancelled");
+      ASSIGN_OR_RETURN(const std::optional<oci::TarEntry> entry, reader_.Next());
+      if (!entry) break;
+      RETURN_IF_ERROR(Extract(*entry));
+    }
+    return FinishFolders();
+  }
+
+ private:
+  absl::Status Problem(const std::string& path, int error) const {
+    return ErrnoStatus(error, fmt::format("extracting {}", oci::Printable(path)));
+  }
+
+  // The folder that `path` is in, made if it is missing, and the base name.
+  absl::StatusOr<UniqueFd> OpenParent(const std::string& path, std::string* name) {
+    UniqueFd at(fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!at.valid()) return Problem(path, errno);
+    std::string_view rest = path;
+    while (true) {
+      const size_t slash = rest.find('/');
+      if (slash == std::string_view::npos) {
+        *name = rest;
+        return at;
+      }
+      const std::string part(rest.substr(0, slash));
+      rest.remove_prefix(slash + 1);
+      if (mkdirat(at.get(), part.c_str(), 0755) == 0) {
+        // Whatever the umask says.
+        fchmodat(at.get(), part.c_str(), 0755, 0);
+      } else if (errno != EEXIST) {
+        return Problem(path, errno);
+      }
+      UniqueFd next(openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!next.valid()) {
+        if (errno == ELOOP || errno == ENOTDIR) {
+          return absl::InvalidArgumentError(
+              fmt::format("the archive's entry {} is below {}, which is not a folder", oci::Printable(path),
+                          oci::Printable(part)));
+        }
+        return Problem(path, errno);
+      }
+      at = std::move(next);
+    }
+  }
+
+  absl::Status Extract(const oci::TarEntry& entry) {
+    using oci::EntryType;
+    if (entry.type == EntryType::kCharDevice || entry.type == EntryType::kBlockDevice ||
+        entry.type == EntryType::kFifo) {
+      if (options_.notes != nullptr) {
+        options_.notes->push_back(fmt::format("{} is a {} and is left out of the context",
+                                              oci::Printable(entry.path), oci::EntryTypeName(entry.type)));
+      }
+      return absl::OkStatus();
+    }
+    std::string name;
+    ASSIGN_OR_RETURN(const UniqueFd parent, OpenParent(entry.path, &name));
+    if (entry.type == EntryType::kDirectory) return MakeFolder(entry, parent.get(), name);
+    // A later entry of the same name takes the place of an earlier one.
+    if (unlinkat(parent.get(), name.c_str(), 0) != 0 && errno != ENOENT) return Problem(entry.path, errno);
+    switch (entry.type) {
+      case EntryType::kSymlink:
+        if (symlinkat(entry.link.c_str(), parent.get(), name.c_str()) != 0) return Problem(entry.path, errno);
+        SetTime(parent.get(), name, entry.mtime);
+        return absl::OkStatus();
+      case EntryType::kHardLink:
+        return Link(entry, parent.get(), name);
+      default:
+        return WriteFile(entry, parent.get(), name);
+    }
+  }
+
+  absl::Status MakeFolder(const oci::TarEntry& entry, int parent, const std::string& name) {
+    if (mkdirat(parent, name.c_str(), 0755) != 0) {
+      if (errno != EEXIST) return Problem(entry.path, errno);
+      struct stat info;
+      if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return Problem(entry.path, errno);
+      if (!S_ISDIR(info.st_mode)) {
+        if (unlinkat(parent, name.c_str(), 0) != 0 || mkdirat(parent, name.c_str(), 0755) != 0) {
+          return Problem(entry.path, errno);
+        }
+      }
+    }
+    // Mode and time at the end: what is in it still has to be written.
+    folders_[entry.path] = {entry.mode, entry.mtime};
+    return absl::OkStatus();
+  }
+
+  absl::Status Link(const oci::TarEntry& entry, int parent, const std::string& name) {
+    std::string target_name;
+    ASSIGN_OR_RETURN(const UniqueFd target, OpenParent(entry.link, &target_name));
+    // Without AT_SYMLINK_FOLLOW: a link itself may be linked, never what it points to.
+    if (linkat(target.get(), target_name.c_str(), parent, name.c_str(), 0) == 0) return absl::OkStatus();
+    if (errno == ENOENT) {
+      return absl::InvalidArgumentError(fmt::format("the archive's entry {} is a link to {}, which is not before it",
+                                                    oci::Printable(entry.path), oci::Printable(entry.link)));
+    }
+    return Problem(entry.path, errno);
+  }
+
+  absl::Status WriteFile(const oci::TarEntry& entry, int parent, const std::string& name) {
+    const UniqueFd file(openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file.valid()) return Problem(entry.path, errno);
+    buffer_.resize(kChunk);
+    while (true) {
+      if (options_.stop.stop_requested()) return absl::CancelledError("extracting an archive: cancelled");
+      ASSIGN_OR_RETURN(const size_t count, reader_.ReadData(buffer_.data(), buffer_.size()));
+      if (count == 0) break;
+      RETURN_IF_ERROR(WriteAll(file.get(), {buffer_.data(), count}));
+    }
+    if (fchmod(file.get(), entry.mode & 07777) != 0) return Problem(entry.path, errno);
+    const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
+    if (futimens(file.get(), times) != 0) return Problem(entry.path, errno);
+    return absl::OkStatus();
+  }
+
+  static void SetTime(int parent, const std::string& name, int64_t mtime) {
+    const timespec times[2] = {{mtime, 0}, {mtime, 0}};
+    // File systems without times of links lose nothing that counts.
+    utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW);
+  }
+
+  // Deepest first, so that a folder that cannot be entered closes last.
+  absl::Status FinishFolders() {
+    for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
+      std::string name;
+      ASSIGN_OR_RETURN(const UniqueFd parent, OpenParent(it->first, &name));
+      const UniqueFd folder(openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      // A later entry has taken its place.
+      if (!folder.valid()) continue;
+      if (fchmod(folder.get(), it->second.first & 07777) != 0) return Problem(it->first, errno);
+      const timespec times[2] = {{it->second.second, 0}, {it->second.second, 0}};
+      futimens(folder.get(), times);
+    }
+    return absl::OkStatus();
+  }
+
+  oci::TarReader reader_;
+  const std::string folder_;
+  const ExtractOptions& options_;
+  UniqueFd root_;
+  // Path -> mode, mtime; parents come before what is in them.
+  std::map<std::string, std::pair<uint32_t, int64_t>, oci::PathLess> folders_;
+  std::string buffer_;
+};
+
+}  // namespace
+
+bool IsArchive(std::string_view beginning) {
+  using namespace std::string_view_literals;
+  for (const std::string_view magic : {"\x1f\x8b\x08"sv, "BZh"sv, "\xfd"
+                                                                 "7zXZ\0"sv,
+                                       "\x28\xb5\x2f\xfd"sv}) {
+    if (beginning.starts_with(magic)) return true;
+  }
+  return IsTarHeader(beginning);
+}
+
+oci::Source AnyDecompressed(oci::Source compressed) {
+  auto decompressor = std::make_shared<Decompressor>(std::move(compressed));
+  return [decompressor](char* buffer, size_t size) { return decompressor->Read(buffer, size); };
+}
+
+absl::Status ExtractArchive(oci::Source archive, const std::string& folder, const ExtractOptions& options) {
+  return Extractor(std::move(archive), folder, options).Run();
+}
+
+}  // namespace crossmill::fetch

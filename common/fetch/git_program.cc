@@ -1,0 +1,139 @@
+#include "common/fetch/git_program.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/status.h"
+#include "common/base/subprocess.h"
+#include "common/fetch/git_reference.h"
+
+namespace crossmill::fetch {
+namespace {
+
+// Enough for a message; the end says what went wrong.
+constexpr size_t kMessageBytes = 2000;
+
+// Settings of git's that say how to reach a repository, not what is in it.
+bool IsAccessSetting(std::string_view name) {
+  for (const std::string_view prefix : {"credential.", "http.", "url.", "protocol.version"}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return name == "core.sshcommand" || name == "core.gitproxy";
+}
+
+// The caller's environment without git's own variables, but for those that say how to reach a repository.
+std::vector<std::string> CleanEnvironment() {
+  std::vector<std::string> clean;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    const std::string_view name = variable.substr(0, variable.find('='));
+    const bool access = name == "GIT_SSH" || name == "GIT_SSH_COMMAND" || name == "GIT_SSH_VARIANT" ||
+                        name.starts_with("GIT_SSL_") || name == "GIT_PROXY_COMMAND";
+    if (name.starts_with("GIT_") && !access) continue;
+    if (name == "SSH_ASKPASS" || name.starts_with("LC_") || name == "LANG" || name == "LANGUAGE") continue;
+    clean.emplace_back(variable);
+  }
+  clean.emplace_back("LC_ALL=C");
+  clean.emplace_back("GIT_TERMINAL_PROMPT=0");
+  return clean;
+}
+
+bool HasVariable(const std::vector<std::string>& environment, std::string_view name) {
+  return std::any_of(environment.begin(), environment.end(), [name](std::string_view variable) {
+    return variable.starts_with(name) && variable.substr(name.size()).starts_with('=');
+  });
+}
+
+std::string Ending(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  if (text.size() > kMessageBytes) text = "..." + text.substr(text.size() - kMessageBytes);
+  return text;
+}
+
+}  // namespace
+
+GitProgram::GitProgram(GitProgramOptions options)
+    : options_(std::move(options)), deadline_(absl::Now() + options_.time_limit) {
+  settings_ = {
+      {"core.hooksPath", "/dev/null"},   {"core.autocrlf", "false"},      {"core.eol", "lf"},
+      {"core.symlinks", "true"},         {"core.fileMode", "true"},       {"core.fsmonitor", "false"},
+      {"core.attributesFile", "/dev/null"}, {"core.excludesFile", "/dev/null"}, {"core.askPass", "/bin/false"},
+      {"init.templateDir", ""},          {"init.defaultBranch", "master"}, {"advice.detachedHead", "false"},
+      {"gc.auto", "0"},                  {"maintenance.auto", "false"},   {"safe.directory", "*"},
+      {"pack.threads", "1"},             {"core.logAllRefUpdates", "false"},
+  };
+}
+
+void GitProgram::ReadUserSettings() {
+  if (settings_read_) return;
+  settings_read_ = true;
+  ProcessOptions process;
+  process.argv = {"git", "config", "--includes", "--null", "--list"};
+  process.working_folder = "/";
+  process.env = CleanEnvironment();
+  process.time_limit = absl::Seconds(20);
+  process.stop = options_.stop;
+  const auto result = RunProcess(process);
+  if (!result.ok() || result->exit_code != 0) return;
+  std::string_view rest = result->stdout_text;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('\0'), rest.size());
+    const std::string_view entry = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const size_t line = entry.find('\n');
+    const std::string_view name = entry.substr(0, line);
+    if (!IsAccessSetting(name)) continue;
+    own_ssh_ = own_ssh_ || name == "core.sshcommand";
+    // A name without a value means yes.
+    settings_.emplace_back(name, line == std::string_view::npos ? "true" : entry.substr(line + 1));
+  }
+}
+
+absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
+                                            const std::vector<std::string>& arguments) {
+  ReadUserSettings();
+  ProcessOptions process;
+  // The umask of a process with threads cannot be changed for one child.
+  process.argv = {"/bin/sh", "-c", "umask 022 && exec git \"$@\"", "git"};
+  process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
+  process.working_folder = folder;
+  std::vector<std::string> environment = CleanEnvironment();
+  if (!own_ssh_ && !HasVariable(environment, "GIT_SSH") && !HasVariable(environment, "GIT_SSH_COMMAND")) {
+    environment.emplace_back("GIT_SSH_COMMAND=ssh -o BatchMode=yes");
+  }
+  environment.emplace_back("GIT_CONFIG_NOSYSTEM=1");
+  environment.emplace_back("GIT_CONFIG_GLOBAL=/dev/null");
+  environment.emplace_back(fmt::format("GIT_ALLOW_PROTOCOL=http:https:ssh:git{}", options_.allow_local ? ":file" : ""));
+  // By the environment, not by flags: values may be secrets, and flags can be seen by everybody.
+  environment.emplace_back(fmt::format("GIT_CONFIG_COUNT={}", settings_.size()));
+  for (size_t i = 0; i < settings_.size(); ++i) {
+    environment.emplace_back(fmt::format("GIT_CONFIG_KEY_{}={}", i, settings_[i].first));
+    environment.emplace_back(fmt::format("GIT_CONFIG_VALUE_{}={}", i, settings_[i].second));
+  }
+  process.env = std::move(environment);
+  process.time_limit = std::max(deadline_ - absl::Now(), absl::ZeroDuration());
+  process.stop = options_.stop;
+  const absl::StatusOr<ProcessResult> result = RunProcess(process);
+  if (!result.ok()) return result.status();
+  const std::string what = fmt::format("git {}", arguments.empty() ? "" : arguments[0]);
+  if (result->stopped) return absl::CancelledError(fmt::format("{}: cancelled", what));
+  if (result->timed_out) {
+    return absl::DeadlineExceededError(
+        fmt::format("{}: not done after {}", what, absl::FormatDuration(options_.time_limit)));
+  }
+  if (result->exit_code == 127 && result->stdout_text.empty()) {
+    return absl::FailedPreconditionError("the program git is needed and is not here: apt-get install git");
+  }
+  if (result->exit_code != 0) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{}: exit code {}: {}", what, result->exit_code, Ending(WithoutCredentials(result->stderr_text))));
+  }
+  return result->stdout_text;
+}
+
+}  // namespace crossmill::fetch

@@ -1,0 +1,43 @@
+// The git program, started so that nothing of the user's own settings changes what it fetches: hooks, templates,
+// filters and attribute files are off, it never asks on a terminal, and it speaks only the protocols named here.
+// What a user needs to get at a repository stays: credential helpers, http and url settings, and ssh.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace crossmill::fetch {
+
+struct GitProgramOptions {
+  // Of the whole work, over all calls.
+  absl::Duration time_limit = absl::Minutes(30);
+  std::stop_token stop;
+  // Repositories on this machine (file:// and paths): for tests.
+  bool allow_local = false;
+};
+
+// Not thread safe.
+class GitProgram {
+ public:
+  explicit GitProgram(GitProgramOptions options);
+
+  // `git ARGUMENTS` in the folder (umask 022), its standard output. FAILED_PRECONDITION: there is no git here;
+  // INVALID_ARGUMENT: git says no, with its words, without credentials; CANCELLED; DEADLINE_EXCEEDED.
+  absl::StatusOr<std::string> Run(const std::string& folder, const std::vector<std::string>& arguments);
+
+ private:
+  void ReadUserSettings();
+
+  GitProgramOptions options_;
+  absl::Time deadline_;
+  bool settings_read_ = false;
+  // Names and values of settings, in order.
+  std::vector<std::pair<std::string, std::string>> settings_;
+  bool own_ssh_ = false;
+};
+
+}  // namespace crossmill::fetch

@@ -1,0 +1,146 @@
+#include "coordinator/sources/fetched_sources.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/context/context_scan.h"
+#include "common/context/context_upload.h"
+#include "common/fetch/git_checkout.h"
+#include "common/fetch/http_file.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+namespace reapi = ::build::bazel::remote::execution::v2;
+
+RemoteSources::File FromRecord(const RemoteFileRecord& record) {
+  return {record.digest, record.name, record.mtime, true};
+}
+
+}  // namespace
+
+absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string& url, const std::string& checksum,
+                                               const OnProgress& on_progress) {
+  const std::string key = fetch::WithoutCredentials(url);
+  const KeyedLock::Hold hold(files_, key);
+  if (stop_.stop_requested()) return absl::CancelledError("the coordinator ends");
+  ASSIGN_OR_RETURN(std::optional<RemoteFileRecord> known, records_.FindFile(key));
+  if (known && !blobs_.Has(known->digest)) known.reset();
+  // With a checksum there is nothing that the server could say.
+  if (known && !checksum.empty() && known->digest.Oci() == checksum) return FromRecord(*known);
+  fetch::HttpFileOptions options;
+  options.checksum = checksum;
+  options.on_progress = on_progress;
+  options.stop = stop_.get_token();
+  if (known && checksum.empty()) {
+    options.known_etag = known->etag;
+    options.known_last_modified = known->last_modified;
+  }
+  ASSIGN_OR_RETURN(const fetch::HttpFile file, fetch::FetchHttpFile(http_, blobs_, url, options));
+  if (file.not_modified) return FromRecord(*known);
+  RETURN_IF_ERROR(records_.PutFile({key, file.etag, file.last_modified, file.digest, file.name, file.mtime}));
+  return File{file.digest, file.name, file.mtime, known && known->digest == file.digest};
+}
+
+absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
+                                              const OnProgress& on_progress) {
+  ASSIGN_OR_RETURN(fetch::GitReference reference, fetch::ParseGitReference(url));
+  if (!checksum.empty()) {
+    // Whichever is longer; one has to begin with the other.
+    if (!reference.checksum.starts_with(checksum) && !checksum.starts_with(reference.checksum)) {
+      return absl::InvalidArgumentError(fmt::format("{}: the URL says commit {}, --checksum says {}",
+                                                    fetch::WithoutCredentials(url), reference.checksum, checksum));
+    }
+    if (checksum.size() > reference.checksum.size()) reference.checksum = checksum;
+    RETURN_IF_ERROR(fetch::CheckGitReference(reference));
+  }
+  return FetchTree(std::move(reference), keep_git_dir, on_progress);
+}
+
+absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReference reference, bool keep_git_dir,
+                                               const OnProgress& on_progress) {
+  const std::string repository = fetch::WithoutCredentials(reference.remote);
+  const KeyedLock::Hold hold(repositories_, repository);
+  if (stop_.stop_requested()) return absl::CancelledError("the coordinator ends");
+  const bool keep = reference.keep_git_dir.value_or(keep_git_dir) && reference.folder.empty();
+  fetch::GitProgramOptions program;
+  program.time_limit = options_.git_limit;
+  program.stop = stop_.get_token();
+  program.allow_local = options_.allow_local_git;
+  fetch::ResolvedGit resolved;
+  if (fetch::IsCommitId(reference.checksum) && !keep) {
+    // The ref can only mean this commit.
+    resolved.commit = reference.checksum;
+  } else {
+    ASSIGN_OR_RETURN(resolved, fetch::ResolveGit(reference, program));
+  }
+  RemoteTreeKey key;
+  key.repository = repository;
+  key.folder = reference.folder;
+  key.keep_git_dir = keep;
+  key.submodules = reference.submodules.value_or(true);
+  key.commit_times = reference.commit_times;
+  if (keep) key.ref = resolved.name;
+  if (!resolved.commit.empty()) {
+    key.commit = resolved.commit;
+    ASSIGN_OR_RETURN(const std::optional<Digest> root, records_.FindTree(key));
+    if (root) {
+      ASSIGN_OR_RETURN(const bool whole, HasTree(*root));
+      if (whole) return Tree{*root, resolved.commit, true};
+    }
+  }
+  ASSIGN_OR_RETURN(Tree tree, CheckOut(reference, keep, on_progress));
+  key.commit = tree.commit;
+  RETURN_IF_ERROR(records_.PutTree(key, tree.root));
+  return tree;
+}
+
+absl::StatusOr<RemoteSources::Tree> FetchedSources::CheckOut(const fetch::GitReference& reference, bool keep_git_dir,
+                                              const OnProgress& on_progress) {
+  RETURN_IF_ERROR(MakeFolders(options_.scratch_folder, 0700));
+  ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create(options_.scratch_folder));
+  fetch::GitProgramOptions program;
+  program.time_limit = options_.git_limit;
+  program.stop = stop_.get_token();
+  program.allow_local = options_.allow_local_git;
+  ASSIGN_OR_RETURN(const fetch::GitCheckout checkout,
+                   fetch::CheckoutGit(reference, keep_git_dir, folder.path(), program));
+  context::ScanOptions scan;
+  scan.folder = checkout.folder;
+  // The time of the checkout says nothing; the commit's does.
+  scan.keep_times = reference.commit_times;
+  ASSIGN_OR_RETURN(const context::ScannedContext scanned, context::ScanContext(scan, clock_));
+  const context::UploadProgress progress = [&](const context::UploadResult& sent, const context::UploadResult& total) {
+    if (on_progress) on_progress(sent.bytes, total.bytes);
+  };
+  RETURN_IF_ERROR(context::UploadContext(scanned, checkout.folder, blobs_, progress).status());
+  return Tree{scanned.root, checkout.commit, false};
+}
+
+// Blobs may have been collected since.
+absl::StatusOr<bool> FetchedSources::HasTree(const Digest& root) {
+  std::vector<Digest> folders = {root};
+  while (!folders.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<Digest> missing, blobs_.FindMissing(folders));
+    if (!missing.empty()) return false;
+    std::vector<Digest> files;
+    std::vector<Digest> below;
+    for (const Digest& folder : folders) {
+      ASSIGN_OR_RETURN(const std::string bytes, blobs_.Get(folder));
+      reapi::Directory directory;
+      if (!directory.ParseFromString(bytes)) return false;
+      for (const auto& file : directory.files()) files.push_back(FromProto(file.digest()));
+      for (const auto& child : directory.directories()) below.push_back(FromProto(child.digest()));
+    }
+    ASSIGN_OR_RETURN(const std::vector<Digest> missing_files, blobs_.FindMissing(files));
+    if (!missing_files.empty()) return false;
+    folders = std::move(below);
+  }
+  return true;
+}
+
+}  // namespace crossmill::coordinator
