@@ -110,10 +110,11 @@ void SshRelay::Accept() {
 
 void SshRelay::Serve(Connection& connection) {
   const absl::Status status = Exchange(connection);
-  shutdown(connection.socket.get(), SHUT_RDWR);
   MutexLock lock(mutex_);
-  connection.ended = true;
+  // Told before the step sees the end: it may be its own end.
   if (!status.ok() && !stopping_) on_problem_(std::string(Sv(status.message())));
+  shutdown(connection.socket.get(), SHUT_RDWR);
+  connection.ended = true;
 }
 
 absl::Status SshRelay::Exchange(Connection& connection) {
@@ -151,7 +152,7 @@ absl::Status SshRelay::Exchange(Connection& connection) {
     if (!rest.empty()) break;
   }
   // The agent ended the conversation, or the step is gone: the other half has nothing to wait for.
-  shutdown(socket, SHUT_RDWR);
+  shutdown(socket, SHUT_RD);
   stream.Cancel();
   return status;
 }
