@@ -1,5 +1,5 @@
+FROM base AS made
+RUN mkdir -p /m/sub && cd /m && echo other context > file.txt && echo deep > sub/deep.txt && echo '*.log' > .dockerignore
 FROM scratch
-COPY a.txt /file.txt
-COPY a.txt /sub/deep.txt
+COPY --from=made /m /
 COPY a.txt /a
-COPY a.txt /.dockerignore
