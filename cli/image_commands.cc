@@ -219,7 +219,7 @@ void AddSave(CLI::App* image, Session& session) {
   CLI::App* save = image->add_subcommand("save", "Write an image to files: OCI layout, docker archive, file system");
   auto name = std::make_shared<std::string>();
   auto outputs = std::make_shared<std::vector<std::string>>();
-  save->add_option("name", *name, "Name in the store or sha256:...")->type_name("NAME")->required();
+  save->add_option("name", *name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
   save->add_option("-o,--output", *outputs,
                    "type=oci|docker|tar|local,dest=PATH, FILE (an OCI layout), or - for standard output; repeatable")
       ->type_name("OUTPUT")
@@ -233,7 +233,7 @@ void AddSave(CLI::App* image, Session& session) {
 void AddPush(CLI::App* image, Session& session) {
   CLI::App* push = image->add_subcommand("push", "Push an image of the farm's store to a registry");
   auto flags = std::make_shared<PushFlags>();
-  push->add_option("name", flags->name, "Name in the store or sha256:...")->type_name("NAME")->required();
+  push->add_option("name", flags->name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
   push->add_option("reference", flags->reference, "Where to: REGISTRY/REPOSITORY:TAG [NAME]")->type_name("REFERENCE");
   push->add_option("--platform", flags->platforms, "Only these platforms; one: its manifest alone [all]")
       ->type_name("OS/ARCH")
@@ -246,7 +246,7 @@ void AddPush(CLI::App* image, Session& session) {
 void AddRemove(CLI::App* image, Session& session) {
   CLI::App* remove = image->add_subcommand("rm", "Take names out of the farm's store");
   auto names = std::make_shared<std::vector<std::string>>();
-  remove->add_option("name", *names, "Names; sha256:... takes all names of an image")->type_name("NAME")->required();
+  remove->add_option("name", *names, "Names; sha256:... takes all names of an image")->type_name("IMAGE")->required();
   AddJsonFlag(*remove, session);
   remove->callback([&session, names] { session.command = [&session, names] { return Remove(session, *names); }; });
 }
@@ -255,7 +255,7 @@ void AddInspect(CLI::App* image, Session& session) {
   CLI::App* inspect = image->add_subcommand("inspect", "Show what an image is: digests, config, layers");
   auto name = std::make_shared<std::string>();
   auto platform = std::make_shared<std::string>();
-  inspect->add_option("name", *name, "Name in the store or sha256:...")->type_name("NAME")->required();
+  inspect->add_option("name", *name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
   inspect->add_option("--platform", *platform, "Only this platform [all]")->type_name("OS/ARCH");
   AddJsonFlag(*inspect, session);
   inspect->callback([&session, name, platform] {
@@ -268,7 +268,7 @@ void AddHistory(CLI::App* image, Session& session) {
   auto name = std::make_shared<std::string>();
   auto platform = std::make_shared<std::string>();
   auto full = std::make_shared<bool>(false);
-  history->add_option("name", *name, "Name in the store or sha256:...")->type_name("NAME")->required();
+  history->add_option("name", *name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
   history->add_option("--platform", *platform, "Only this platform [all]")->type_name("OS/ARCH");
   history->add_flag("--no-trunc", *full, "Do not shorten long commands");
   AddJsonFlag(*history, session);

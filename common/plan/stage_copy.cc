@@ -236,13 +236,6 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
   }
   const Word& last = instruction.words.back();
   ASSIGN_OR_RETURN(const std::string destination, ExpandAt(instruction, last.offset, last.text));
-  if (copy.sources_size() > 1 && !MeansFolder(destination)) {
-    return Error(
-        instruction, last.offset,
-        fmt::format(
-            "{} has several sources and the destination '{}'; expected a folder, with a '/' at its end",
-            instruction.syntax->name, destination));
-  }
   copy.set_destination(Destination(destination, state_.config.working_dir));
   StampLayer(facts_, state_, step);
   shown_ += absl::StrJoin(sources, " ") + " " + destination;
