@@ -72,6 +72,8 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--placement-grace", grace_seconds, "Seconds a task waits for a worker that can run it")
       ->capture_default_str();
+  app.add_option("--build-platform", options.build_platform,
+                 "What BUILDPLATFORM means in every Dockerfile (default: this machine's platform)");
   app.add_option("--plain-registry,--insecure-registry", options.plain_registries,
                  "host:port of a registry without TLS (repeatable)");
   app.add_option("--registry-mirror,--mirror", options.registry_mirrors,

@@ -1,5 +1,7 @@
 #include "coordinator/server.h"
 
+#include <sys/utsname.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -10,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/http/curl_http_client.h"
 #include "common/oci/registry.h"
+#include "common/plan/platform.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
@@ -51,6 +54,16 @@ absl::StatusOr<oci::RegistryOptions> MakeRegistryOptions(const ServerOptions& op
   return registry;
 }
 
+absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
+  if (!given.empty()) {
+    auto platform = plan::ParsePlatform(given);
+    return platform.ok() ? platform : Annotate(platform.status(), "--build-platform");
+  }
+  utsname name;
+  if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
+  return plan::ParsePlatform(std::string("linux/") + name.machine);
+}
+
 // Members in order of dependency: what is declared later is destroyed first.
 class ServerImpl final : public Server {
  public:
@@ -82,6 +95,7 @@ class ServerImpl final : public Server {
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.unplaceable_grace = options_.unplaceable_grace;
     engine.remote_sources = sources_.get();
+    ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(engine_->Start());
     return Listen();

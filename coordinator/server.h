@@ -22,6 +22,8 @@ struct ServerOptions {
   absl::Duration worker_timeout = absl::Seconds(30);
   // How long a task that no connected worker can run waits for one.
   absl::Duration unplaceable_grace = absl::Seconds(20);
+  // $BUILDPLATFORM of every build; empty: this machine's.
+  std::string build_platform;
   // Registries spoken to without TLS, besides loopback ones ("host:port").
   std::vector<std::string> plain_registries;
   // "registry=mirror".

@@ -106,6 +106,8 @@ class Scanner {
       : options_(options), cache_(cache), clock_(clock) {}
 
   absl::Status Walk(FolderNode* root) {
+    root_ = UniqueFd(open(options_.folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root_.valid()) return Problem(errno, "");
     unfinished_ = 1;
     Push({root, 0, 0, true});
     int threads = options_.threads;
@@ -190,6 +192,7 @@ class Scanner {
   void Build(FolderNode* folder);
 
   const ScanOptions& options_;
+  UniqueFd root_;
   const HashCache& cache_;
   Clock& clock_;
   std::atomic<int64_t> hashed_files_{0};
@@ -233,10 +236,9 @@ absl::Status Scanner::ListEntry(FolderNode* folder, const dirent& entry) {
 }
 
 absl::Status Scanner::List(FolderNode* folder) {
-  const std::string path = folder->path.empty() ? options_.folder : options_.folder + "/" + folder->path;
-  // The context itself may be reached through a link, folders in it may not.
-  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (folder->path.empty() ? 0 : O_NOFOLLOW);
-  folder->fd = UniqueFd(open(path.c_str(), flags));
+  // From the context's own folder, so that only the path in it counts for the kernel's limit.
+  const char* path = folder->path.empty() ? "." : folder->path.c_str();
+  folder->fd = UniqueFd(openat(root_.get(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!folder->fd.valid()) return Problem(errno, folder->path);
   struct stat info;
   if (fstat(folder->fd.get(), &info) != 0) return Problem(errno, folder->path);

@@ -34,7 +34,8 @@ struct Source {
 
 class Uploader {
  public:
-  Uploader(const std::string& folder, BlobStore& store, const UploadProgress& progress)
+  // `folder`: the context's, open.
+  Uploader(int folder, BlobStore& store, const UploadProgress& progress)
       : folder_(folder), store_(store), progress_(progress) {}
 
   absl::StatusOr<UploadResult> Send(const std::vector<Source>& sources) {
@@ -82,6 +83,12 @@ class Uploader {
                     Printable(*source.path)));
   }
 
+  absl::StatusOr<UniqueFd> Open(const Source& source) {
+    UniqueFd fd(openat(folder_, source.path->c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd.valid()) return ErrnoStatus(errno, fmt::format("context: {}", Printable(*source.path)));
+    return fd;
+  }
+
   absl::Status Batch(const std::vector<Source>& sources) {
     std::vector<std::pair<Digest, std::string>> blobs;
     int64_t bytes = 0;
@@ -89,7 +96,8 @@ class Uploader {
       if (source.bytes != nullptr) {
         blobs.emplace_back(source.digest, *source.bytes);
       } else {
-        ASSIGN_OR_RETURN(std::string content, ReadFile(folder_ + "/" + *source.path, kSmallBlob * 16));
+        ASSIGN_OR_RETURN(const UniqueFd fd, Open(source));
+        ASSIGN_OR_RETURN(std::string content, ReadAll(fd.get(), kSmallBlob * 16));
         if (DigestOf(content) != source.digest) return Changed(source);
         blobs.emplace_back(source.digest, std::move(content));
       }
@@ -102,7 +110,7 @@ class Uploader {
 
   absl::Status Stream(const Source& source) {
     if (source.bytes != nullptr || source.digest.size <= kSmallBlob) return Batch({source});
-    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(folder_ + "/" + *source.path, O_RDONLY | O_NOFOLLOW));
+    ASSIGN_OR_RETURN(const UniqueFd fd, Open(source));
     ASSIGN_OR_RETURN(std::unique_ptr<BlobWriter> writer, store_.Create(source.digest));
     std::vector<char> buffer(1 << 20);
     // The writer would notice a changed file only at the end, and less clearly.
@@ -128,7 +136,7 @@ class Uploader {
     if (progress_) progress_(sent_, total_);
   }
 
-  const std::string& folder_;
+  const int folder_;
   BlobStore& store_;
   const UploadProgress& progress_;
   // Constant while the threads run.
@@ -161,7 +169,8 @@ absl::StatusOr<UploadResult> UploadContext(const ScannedContext& context, const 
                      store.FindMissing(absl::MakeConstSpan(digests).subspan(begin, count)));
     for (const Digest& digest : found) missing.push_back(sources.at(digest));
   }
-  return Uploader(folder, store, progress).Send(missing);
+  ASSIGN_OR_RETURN(const UniqueFd root, OpenFile(folder, O_PATH | O_DIRECTORY));
+  return Uploader(root.get(), store, progress).Send(missing);
 }
 
 }  // namespace crossmill::context

@@ -123,7 +123,7 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
   RETURN_IF_ERROR(CheckOptions(submission.options()));
   RETURN_IF_ERROR(CheckSecrets(submission.options(), secrets));
   // What shows without the bases is refused before there is a build.
-  RETURN_IF_ERROR(plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options())).status());
+  RETURN_IF_ERROR(plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options(), options_.build_platform)).status());
   const Digest root = FromProto(submission.recipe().context_root());
   if (!blobs_.Has(root)) {
     return absl::FailedPreconditionError(fmt::format(
@@ -183,7 +183,7 @@ void Engine::StartPlanning(Build& build) {
     calls.on_progress = [this, id](const std::string& what, int64_t done, int64_t total) {
       TellProgress(id, {what, done, total});
     };
-    auto plan = PlanBuild(submission, {images_, blobs_, options_.remote_sources}, calls);
+    auto plan = PlanBuild(submission, options_.build_platform, {images_, blobs_, options_.remote_sources}, calls);
     if (plan.ok()) {
       const absl::Status given = LeaveOutMissing(submission.options(), &*plan);
       if (!given.ok()) plan = given;

@@ -248,15 +248,10 @@ absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh
 
 }  // namespace
 
-plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options) {
+plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platform& build_platform) {
   plan::PlanOptions plan_options;
   plan_options.platforms.assign(options.platforms().begin(), options.platforms().end());
-  // The farm builds on linux/amd64 unless it is not asked for it; one platform for the whole build,
-  // so that $BUILDPLATFORM stages are one task.
-  plan_options.build_platform = plan_options.platforms.front();
-  for (const v1::Platform& platform : plan_options.platforms) {
-    if (plan::FormatPlatform(platform) == "linux/amd64") plan_options.build_platform = platform;
-  }
+  plan_options.build_platform = build_platform;
   plan_options.network = options.network();
   if (options.has_source_date_epoch()) plan_options.source_date_epoch = options.source_date_epoch();
   plan_options.keep_times = options.keep_times();
@@ -267,10 +262,10 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options) {
   return plan_options;
 }
 
-absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, const PlanningStores& stores,
-                                        const PlanningCalls& calls) {
+absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, const v1::Platform& build_platform,
+                                        const PlanningStores& stores, const PlanningCalls& calls) {
   const v1::Recipe& recipe = submission.recipe();
-  const plan::PlanOptions options = PlanOptionsOf(submission.options());
+  const plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform);
   std::vector<v1::PinnedImage> bases;
   while (true) {
     // Triggers of the bases known so far may need more.

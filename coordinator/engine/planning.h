@@ -16,7 +16,9 @@
 
 namespace crossmill::coordinator {
 
-plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options);
+// `build_platform`: $BUILDPLATFORM, one for the whole farm, so that its stages are one task and every build has the
+// same tools.
+plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platform& build_platform);
 
 // Told on the job's thread as things happen; each may be empty.
 struct PlanningCalls {
@@ -36,7 +38,7 @@ struct PlanningStores {
 
 // Each remote source is fetched once, however many steps and platforms want it. INVALID_ARGUMENT or NOT_FOUND
 // with FILE:LINE:COLUMN for what is wrong with the recipe; anything else is the farm's fault.
-absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, const PlanningStores& stores,
-                                        const PlanningCalls& calls);
+absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, const v1::Platform& build_platform,
+                                        const PlanningStores& stores, const PlanningCalls& calls);
 
 }  // namespace crossmill::coordinator
