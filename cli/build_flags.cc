@@ -225,16 +225,16 @@ absl::StatusOr<OutputTarget::Type> ParseOutputType(std::string_view text, const 
   if (type == "docker") return OutputTarget::Type::kDocker;
   if (type == "tar") return OutputTarget::Type::kTar;
   if (type == "local") return OutputTarget::Type::kLocal;
-  if (type == "registry" || type == "image") return OutputError(text, "to push the image, give --push and -t NAME");
+  if (type == "registry" || type == "image")
+    return OutputError(text, "to push the image, give --push and -t NAME");
   return OutputError(text, fmt::format("type {} is not known; expected oci, docker, tar or local", type));
 }
 
 absl::Status CheckCompression(v1::Compression compression, int64_t level) {
   const int64_t highest = compression == v1::ZSTD ? 22 : 12;
   if (level >= 1 && level <= highest) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      fmt::format("compression level {}: expected 1 to {} for {}", level, highest,
-                  compression == v1::ZSTD ? "zstd" : "gzip"));
+  return absl::InvalidArgumentError(fmt::format("compression level {}: expected 1 to {} for {}", level,
+                                                highest, compression == v1::ZSTD ? "zstd" : "gzip"));
 }
 
 absl::StatusOr<v1::Compression> ParseCompressionName(std::string_view text) {
@@ -254,15 +254,16 @@ absl::Status SetOutputField(const std::string& name, const std::string& value, O
     ASSIGN_OR_RETURN(target->compression, ParseCompressionName(value));
   } else if (name == "compression-level") {
     const std::optional<int64_t> level = ParseNumber(value);
-    if (!level) return absl::InvalidArgumentError(fmt::format("compression-level {}: expected a number", value));
+    if (!level)
+      return absl::InvalidArgumentError(fmt::format("compression-level {}: expected a number", value));
     target->compression_level = static_cast<int32_t>(std::clamp<int64_t>(*level, -1, 1000));
   } else if (name == "platform-split") {
     ASSIGN_OR_RETURN(target->split, ParseBool(value));
   } else if (name == "dest") {
     target->destination = value;
   } else {
-    return absl::InvalidArgumentError(
-        fmt::format("{} is not known; expected type, dest, compression, compression-level or platform-split", name));
+    return absl::InvalidArgumentError(fmt::format(
+        "{} is not known; expected type, dest, compression, compression-level or platform-split", name));
   }
   return absl::OkStatus();
 }
@@ -277,7 +278,8 @@ absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options) 
     const std::string_view part = parts[i];
     const std::optional<int64_t> level =
         part.starts_with("level=") ? ParseNumber(part.substr(6)) : std::nullopt;
-    if (!level) return absl::InvalidArgumentError(fmt::format("--compression {}: expected level=NUMBER", text));
+    if (!level)
+      return absl::InvalidArgumentError(fmt::format("--compression {}: expected level=NUMBER", text));
     RETURN_IF_ERROR(CheckCompression(compression, *level));
     options->set_compression_level(static_cast<int32_t>(*level));
   }
@@ -305,8 +307,10 @@ absl::StatusOr<OutputTarget> ParseOutput(std::string_view text) {
   if (type.empty()) return OutputError(text, "type=oci, docker, tar or local is missing");
   ASSIGN_OR_RETURN(target.type, ParseOutputType(text, type));
   const bool local = target.type == OutputTarget::Type::kLocal;
-  if (target.destination.empty()) return OutputError(text, local ? "dest=FOLDER is missing" : "dest=FILE is missing");
-  if (local && target.destination == "-") return OutputError(text, "a folder cannot go to standard output; use type=tar");
+  if (target.destination.empty())
+    return OutputError(text, local ? "dest=FOLDER is missing" : "dest=FILE is missing");
+  if (local && target.destination == "-")
+    return OutputError(text, "a folder cannot go to standard output; use type=tar");
   if (target.type != OutputTarget::Type::kOci && (target.compression != 0 || target.compression_level != 0)) {
     return OutputError(text, "only type=oci has compressed layers");
   }
@@ -395,9 +399,11 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
     }
     if (output.compression == 0 && output.compression_level == 0) continue;
     const v1::Compression wanted = output.compression == 0 ? v1::GZIP : output.compression;
-    const bool other = options.compression() != 0 &&
-                       (options.compression() != wanted || options.compression_level() != output.compression_level);
-    if (other) return absl::InvalidArgumentError("an image has one compression; --compression and -o ask for several");
+    const bool other =
+        options.compression() != 0 &&
+        (options.compression() != wanted || options.compression_level() != output.compression_level);
+    if (other)
+      return absl::InvalidArgumentError("an image has one compression; --compression and -o ask for several");
     options.set_compression(wanted);
     options.set_compression_level(output.compression_level);
   }

@@ -124,7 +124,8 @@ absl::StatusOr<int> Remove(Session& session, const std::vector<std::string>& nam
   Json list = Json::array();
   for (const v1::ImageView& image : response.removed()) {
     list.push_back(ImageJson(image));
-    if (!session.json) RETURN_IF_ERROR(session.Print(fmt::format("removed {} {}\n", image.name(), image.digest())));
+    if (!session.json)
+      RETURN_IF_ERROR(session.Print(fmt::format("removed {} {}\n", image.name(), image.digest())));
   }
   if (session.json) RETURN_IF_ERROR(session.PrintJson(list));
   return kExitOk;
@@ -166,10 +167,11 @@ absl::StatusOr<int> History(Session& session, const std::string& name, const std
       continue;
     }
     if (image.platforms.size() > 1) {
-      RETURN_IF_ERROR(session.Print(fmt::format("{}{}\n", &one == &image.platforms.front() ? "" : "\n", title)));
+      RETURN_IF_ERROR(
+          session.Print(fmt::format("{}{}\n", &one == &image.platforms.front() ? "" : "\n", title)));
     }
-    RETURN_IF_ERROR(session.Print(
-        RenderHistory(rows, UnixNanos(session.env.clock().Now()), full, session.OutText())));
+    RETURN_IF_ERROR(
+        session.Print(RenderHistory(rows, UnixNanos(session.env.clock().Now()), full, session.OutText())));
   }
   if (session.json) RETURN_IF_ERROR(session.PrintJson(json));
   return kExitOk;
@@ -180,8 +182,8 @@ absl::StatusOr<int> Save(Session& session, const std::string& name, const std::v
   for (const std::string& output : outputs) {
     ASSIGN_OR_RETURN(const OutputTarget target, ParseOutput(output));
     if (target.compression != 0 || target.compression_level != 0) {
-      return absl::InvalidArgumentError(
-          fmt::format("-o {}: layers are saved as they are; build with --compression to have others", output));
+      return absl::InvalidArgumentError(fmt::format(
+          "-o {}: layers are saved as they are; build with --compression to have others", output));
     }
     if (target.destination == "-" && session.env.OutTerminal().is_terminal) {
       return absl::InvalidArgumentError("-o -: standard output is a terminal; redirect it to a file");
@@ -216,7 +218,8 @@ void AddImport(CLI::App* image, Session& session) {
 }
 
 void AddSave(CLI::App* image, Session& session) {
-  CLI::App* save = image->add_subcommand("save", "Write an image to files: OCI layout, docker archive, file system");
+  CLI::App* save =
+      image->add_subcommand("save", "Write an image to files: OCI layout, docker archive, file system");
   auto name = std::make_shared<std::string>();
   auto outputs = std::make_shared<std::vector<std::string>>();
   save->add_option("name", *name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
@@ -240,7 +243,8 @@ void AddPush(CLI::App* image, Session& session) {
       ->delimiter(',')
       ->allow_extra_args(false);
   AddJsonFlag(*push, session);
-  push->callback([&session, flags] { session.command = [&session, flags] { return Push(session, *flags); }; });
+  push->callback(
+      [&session, flags] { session.command = [&session, flags] { return Push(session, *flags); }; });
 }
 
 void AddRemove(CLI::App* image, Session& session) {
@@ -248,7 +252,8 @@ void AddRemove(CLI::App* image, Session& session) {
   auto names = std::make_shared<std::vector<std::string>>();
   remove->add_option("name", *names, "Names; sha256:... takes all names of an image")->type_name("IMAGE")->required();
   AddJsonFlag(*remove, session);
-  remove->callback([&session, names] { session.command = [&session, names] { return Remove(session, *names); }; });
+  remove->callback(
+      [&session, names] { session.command = [&session, names] { return Remove(session, *names); }; });
 }
 
 void AddInspect(CLI::App* image, Session& session) {
@@ -264,7 +269,8 @@ void AddInspect(CLI::App* image, Session& session) {
 }
 
 void AddHistory(CLI::App* image, Session& session) {
-  CLI::App* history = image->add_subcommand("history", "Show an image's steps with size and time, the last first");
+  CLI::App* history =
+      image->add_subcommand("history", "Show an image's steps with size and time, the last first");
   auto name = std::make_shared<std::string>();
   auto platform = std::make_shared<std::string>();
   auto full = std::make_shared<bool>(false);

@@ -76,11 +76,13 @@ void AddLine(std::string* text, std::string_view name, std::string_view value) {
 std::string RenderPlatform(const InspectedPlatform& image, const TextOptions& options) {
   int64_t compressed = image.manifest.config.digest.size;
   for (const oci::Descriptor& layer : image.manifest.layers) compressed += layer.digest.size;
-  std::string text = fmt::format("\n  {} {}\n", Paint(oci::PlatformText(image.platform), Ink::kBold, options.colour),
-                                 image.manifest_digest.Oci());
+  std::string text =
+      fmt::format("\n  {} {}\n", Paint(oci::PlatformText(image.platform), Ink::kBold, options.colour),
+                  image.manifest_digest.Oci());
   AddLine(&text, "type", image.manifest.media_type);
   AddLine(&text, "created", Text(image.config, "created"));
-  AddLine(&text, "size", fmt::format("{} in {} layers", FormatBytes(compressed), image.manifest.layers.size()));
+  AddLine(&text, "size",
+          fmt::format("{} in {} layers", FormatBytes(compressed), image.manifest.layers.size()));
   Json config = Json::object();
   if (const auto it = image.config.find("config"); it != image.config.end() && it->is_object()) config = *it;
   AddLine(&text, "user", Text(config, "User"));
@@ -103,11 +105,13 @@ std::string RenderPlatform(const InspectedPlatform& image, const TextOptions& op
       AddLine(&text, "label", name + "=" + (value.is_string() ? value.get<std::string>() : ""));
     }
   }
-  for (const auto& [name, value] : image.manifest.annotations) AddLine(&text, "annotation", name + "=" + value);
+  for (const auto& [name, value] : image.manifest.annotations)
+    AddLine(&text, "annotation", name + "=" + value);
   for (size_t i = 0; i < image.manifest.layers.size(); ++i) {
     const oci::Descriptor& layer = image.manifest.layers[i];
-    AddLine(&text, "layer", fmt::format("{} {}{}", layer.digest.Oci(), FormatBytes(layer.digest.size),
-                                        layer.media_type.ends_with("zstd") ? " zstd" : ""));
+    AddLine(&text, "layer",
+            fmt::format("{} {}{}", layer.digest.Oci(), FormatBytes(layer.digest.size),
+                        layer.media_type.ends_with("zstd") ? " zstd" : ""));
   }
   return text;
 }
@@ -202,8 +206,8 @@ Json InspectJson(const InspectedImage& image) {
 }
 
 std::string RenderInspect(const InspectedImage& image, const TextOptions& options) {
-  std::string text = fmt::format("{} {}\n", Paint(image.image.name(), Ink::kBold, options.colour),
-                                 image.image.digest());
+  std::string text =
+      fmt::format("{} {}\n", Paint(image.image.name(), Ink::kBold, options.colour), image.image.digest());
   text += fmt::format("  {}, {}{}\n", image.media_type, image.image.origin(),
                       image.image.stand_in() ? ", stand-in" : "");
   for (const auto& [name, value] : image.annotations) {
@@ -236,8 +240,10 @@ std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::Buil
       if (!HasLayer(entry) || layer >= layers) continue;
       row.diff_id = image.parsed_config.diff_ids[layer];
       row.compressed = image.layer_bytes.empty();
-      if (!row.compressed) row.bytes = image.layer_bytes[layer];
-      else if (layer < image.manifest.layers.size()) row.bytes = image.manifest.layers[layer].digest.size;
+      if (!row.compressed)
+        row.bytes = image.layer_bytes[layer];
+      else if (layer < image.manifest.layers.size())
+        row.bytes = image.manifest.layers[layer].digest.size;
       const auto known = seconds.find(row.diff_id);
       if (known != seconds.end() && !row.base) row.seconds = known->second;
       ++layer;
@@ -252,7 +258,8 @@ std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::Buil
       const auto own = config->find("history");
       if (own == config->end() || !own->is_array() || own->size() > rows.size()) continue;
       bool same = true;
-      for (size_t i = 0; i < own->size() && same; ++i) same = Text((*own)[i], "created_by") == rows[i].created_by;
+      for (size_t i = 0; i < own->size() && same; ++i)
+        same = Text((*own)[i], "created_by") == rows[i].created_by;
       for (size_t i = 0; same && i < own->size(); ++i) rows[i].base = true;
     }
   }
@@ -263,14 +270,10 @@ std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::Buil
 Json HistoryJson(const std::vector<HistoryRow>& rows) {
   Json list = Json::array();
   for (const HistoryRow& row : rows) {
-    Json json = {{"created_by", row.created_by},
-                 {"created", nullptr},
-                 {"comment", row.comment},
-                 {"size_bytes", row.bytes},
-                 {"compressed", row.compressed},
-                 {"diff_id", nullptr},
-                 {"seconds", nullptr},
-                 {"base", row.base}};
+    Json json = {{"created_by", row.created_by}, {"created", nullptr},
+                 {"comment", row.comment},       {"size_bytes", row.bytes},
+                 {"compressed", row.compressed}, {"diff_id", nullptr},
+                 {"seconds", nullptr},           {"base", row.base}};
     if (!row.created.empty()) json["created"] = row.created;
     if (!row.diff_id.empty()) json["diff_id"] = row.diff_id;
     if (row.seconds.has_value()) json["seconds"] = *row.seconds;
@@ -279,9 +282,11 @@ Json HistoryJson(const std::vector<HistoryRow>& rows) {
   return list;
 }
 
-std::string RenderHistory(const std::vector<HistoryRow>& rows, int64_t now, bool full, const TextOptions& options) {
+std::string RenderHistory(const std::vector<HistoryRow>& rows, int64_t now, bool full,
+                          const TextOptions& options) {
   using Align = Table::Align;
-  Table table({{"CREATED"}, {"CREATED BY"}, {"SIZE", Align::kRight}, {"TIME", Align::kRight}, {""}}, full ? -1 : 1);
+  Table table({{"CREATED"}, {"CREATED BY"}, {"SIZE", Align::kRight}, {"TIME", Align::kRight}, {""}},
+              full ? -1 : 1);
   bool compressed = false;
   for (const HistoryRow& row : rows) {
     std::string created = "-";

@@ -33,7 +33,8 @@ struct InspectedImage {
   std::vector<InspectedPlatform> platforms;
 };
 
-// Platforms that the store does not have are left out. `platform`: only this one, NOT_FOUND if it is not there.
+// Platforms that the store does not have are left out. `platform`: only this one, NOT_FOUND if it is not
+// there.
 absl::StatusOr<InspectedImage> InspectImage(Session& session, const std::string& name,
                                             const std::optional<v1::Platform>& platform);
 Json InspectJson(const InspectedImage& image);
@@ -60,6 +61,7 @@ struct HistoryRow {
 std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::BuildView* build);
 Json HistoryJson(const std::vector<HistoryRow>& rows);
 // `now`: Unix time in nanoseconds. `full`: long commands are not shortened.
-std::string RenderHistory(const std::vector<HistoryRow>& rows, int64_t now, bool full, const TextOptions& options);
+std::string RenderHistory(const std::vector<HistoryRow>& rows, int64_t now, bool full,
+                          const TextOptions& options);
 
 }  // namespace crossmill::cli

@@ -37,7 +37,8 @@ absl::StatusOr<std::vector<PlatformManifest>> PlatformsOf(BlobStore& blobs, cons
   }
   ASSIGN_OR_RETURN(const oci::ImageIndex index, oci::ParseImageIndex(bytes));
   for (const oci::Descriptor& descriptor : index.manifests) {
-    if (!oci::IsImageDescriptor(descriptor) || !descriptor.platform || !blobs.Has(descriptor.digest)) continue;
+    if (!oci::IsImageDescriptor(descriptor) || !descriptor.platform || !blobs.Has(descriptor.digest))
+      continue;
     found.push_back({*descriptor.platform, descriptor.digest});
   }
   if (found.empty()) return absl::FailedPreconditionError("the image has no platform in the farm's store");
@@ -82,13 +83,15 @@ class ImageWriter {
 
  private:
   absl::Status WriteStream(const oci::Sink& sink, const std::string& spool_folder) {
-    if (target_.type == Type::kOci) return oci::WriteLayout(blobs_, root_, image_.names, sink, image_.annotations);
+    if (target_.type == Type::kOci)
+      return oci::WriteLayout(blobs_, root_, image_.names, sink, image_.annotations);
     ASSIGN_OR_RETURN(const std::vector<PlatformManifest> platforms, PlatformsOf(blobs_, root_));
     ASSIGN_OR_RETURN(oci::Spool spool, oci::Spool::Create(spool_folder));
     if (target_.type == Type::kDocker) {
       if (platforms.size() > 1) {
         return absl::InvalidArgumentError(
-            "docker's archive holds one platform, the image has several; use type=oci, or build for one platform");
+            "docker's archive holds one platform, the image has several; use type=oci, or build for one "
+            "platform");
       }
       return oci::WriteDockerArchive(blobs_, platforms.front().manifest, image_.names, spool, sink);
     }
@@ -124,7 +127,8 @@ class ImageWriter {
       oci::Flattener flattener(spool);
       RETURN_IF_ERROR(oci::AddImageLayers(blobs_, one.manifest, flattener));
       ASSIGN_OR_RETURN(const std::vector<std::string> notes, WriteLocalTree(flattener, folder));
-      for (const std::string& note : notes) session_.env.Err(fmt::format("crossmill: {}: {}\n", folder, note));
+      for (const std::string& note : notes)
+        session_.env.Err(fmt::format("crossmill: {}: {}\n", folder, note));
     }
     return absl::OkStatus();
   }

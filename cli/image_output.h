@@ -21,9 +21,9 @@ struct ImageToWrite {
   std::map<std::string, std::string> annotations;
 };
 
-// A file appears whole or not at all; a folder gets what it has not, and keeps the rest. Things that could not be
-// written as they are (devices in a folder) are said on standard error. INVALID_ARGUMENT if the type cannot hold
-// several platforms.
+// A file appears whole or not at all; a folder gets what it has not, and keeps the rest. Things that could
+// not be written as they are (devices in a folder) are said on standard error. INVALID_ARGUMENT if the type
+// cannot hold several platforms.
 absl::Status WriteImage(Session& session, const ImageToWrite& image, const OutputTarget& target);
 
 }  // namespace crossmill::cli

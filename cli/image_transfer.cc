@@ -40,7 +40,8 @@ class Transfers {
 
 }  // namespace
 
-std::vector<v1::RegistryCredentials> OwnCredentials(Session& session, const std::string& text, Progress& progress) {
+std::vector<v1::RegistryCredentials> OwnCredentials(Session& session, const std::string& text,
+                                                    Progress& progress) {
   // A bad reference is the coordinator's to explain.
   const auto reference = oci::ParseReference(text);
   if (!reference.ok()) return {};
@@ -61,10 +62,12 @@ std::vector<v1::RegistryCredentials> OwnCredentials(Session& session, const std:
   return {credentials};
 }
 
-absl::StatusOr<v1::ImageView> PullImage(Session& session, const v1::PullImageRequest& given, Progress& progress) {
+absl::StatusOr<v1::ImageView> PullImage(Session& session, const v1::PullImageRequest& given,
+                                        Progress& progress) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::PullImageRequest request = given;
-  for (auto& one : OwnCredentials(session, request.reference(), progress)) *request.add_credentials() = std::move(one);
+  for (auto& one : OwnCredentials(session, request.reference(), progress))
+    *request.add_credentials() = std::move(one);
   Transfers transfers(progress, "pulling " + request.reference());
   grpc::ClientContext context;
   const auto reader = farm->images->PullImage(&context, request);
@@ -79,7 +82,8 @@ absl::StatusOr<v1::ImageView> PullImage(Session& session, const v1::PullImageReq
   return image;
 }
 
-absl::StatusOr<std::string> PushImage(Session& session, const v1::PushImageRequest& given, Progress& progress) {
+absl::StatusOr<std::string> PushImage(Session& session, const v1::PushImageRequest& given,
+                                      Progress& progress) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::PushImageRequest request = given;
   const std::string target = request.reference().empty() ? request.name() : request.reference();

@@ -39,7 +39,8 @@ class LocalTree {
 
   std::vector<std::string> TakeNotes() {
     if (devices_ == 0) return {};
-    return {fmt::format("{} device nodes are left out, '{}' is the first", devices_, oci::Printable(first_device_))};
+    return {fmt::format("{} device nodes are left out, '{}' is the first", devices_,
+                        oci::Printable(first_device_))};
   }
 
  private:
@@ -76,7 +77,8 @@ class LocalTree {
 
   static absl::Status SetTime(const Place& place, int64_t mtime) {
     const timespec times[2] = {{mtime, 0}, {mtime, 0}};
-    if (utimensat(place.fd(), place.name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, "set times");
+    if (utimensat(place.fd(), place.name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+      return ErrnoStatus(errno, "set times");
     return absl::OkStatus();
   }
 
@@ -96,7 +98,8 @@ class LocalTree {
     if (fstatat(place.fd(), name, &known, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, "stat");
     if (S_ISDIR(known.st_mode)) {
       // So that it can be written into until its own mode is set.
-      if (fchmodat(place.fd(), name, (known.st_mode & 07777) | 0700, 0) != 0) return ErrnoStatus(errno, "chmod");
+      if (fchmodat(place.fd(), name, (known.st_mode & 07777) | 0700, 0) != 0)
+        return ErrnoStatus(errno, "chmod");
       return absl::OkStatus();
     }
     RETURN_IF_ERROR(Clear(place));
@@ -106,7 +109,8 @@ class LocalTree {
 
   absl::Status PutFile(const Place& place, const oci::TarEntry& entry, const oci::Source& content) {
     RETURN_IF_ERROR(Clear(place));
-    UniqueFd fd(openat(place.fd(), place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    UniqueFd fd(
+        openat(place.fd(), place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd.valid()) return ErrnoStatus(errno, "create");
     if (content) {
       buffer_.resize(256 << 10);
@@ -136,7 +140,8 @@ class LocalTree {
   }
 
   absl::Status PutEntry(const oci::TarEntry& entry, const oci::Source& content) {
-    if (entry.type == oci::EntryType::kHardLink) return left_out_.contains(entry.link) ? absl::OkStatus() : PutLink(entry);
+    if (entry.type == oci::EntryType::kHardLink)
+      return left_out_.contains(entry.link) ? absl::OkStatus() : PutLink(entry);
     if (entry.type == oci::EntryType::kCharDevice || entry.type == oci::EntryType::kBlockDevice) {
       if (devices_++ == 0) first_device_ = entry.path;
       left_out_.insert(entry.path);
@@ -172,7 +177,8 @@ class LocalTree {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> WriteLocalTree(const oci::Flattener& tree, const std::string& folder) {
+absl::StatusOr<std::vector<std::string>> WriteLocalTree(const oci::Flattener& tree,
+                                                        const std::string& folder) {
   ASSIGN_OR_RETURN(UniqueFd root, OpenFile(folder, O_RDONLY | O_DIRECTORY));
   LocalTree local(std::move(root));
   RETURN_IF_ERROR(tree.Visit(

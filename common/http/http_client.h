@@ -16,8 +16,8 @@
 
 namespace crossmill::http {
 
-// Reads a body from `offset` on: up to `size` bytes; 0 only at its end. Asked again from an earlier offset when
-// the request has to be repeated (redirects, connections that were closed meanwhile).
+// Reads a body from `offset` on: up to `size` bytes; 0 only at its end. Asked again from an earlier offset
+// when the request has to be repeated (redirects, connections that were closed meanwhile).
 using BodySource = std::function<absl::StatusOr<size_t>(int64_t offset, char* buffer, size_t size)>;
 
 struct HttpRequest {

@@ -46,7 +46,8 @@ absl::StatusOr<Annotation> ParseAnnotation(std::string_view name, std::string_vi
   Annotation annotation;
   annotation.name = std::string(name);
   annotation.value = std::string(value);
-  // Names are often like org.opencontainers.image.title; one with a colon that begins with no level is a name too.
+  // Names are often like org.opencontainers.image.title; one with a colon that begins with no level is a name
+  // too.
   const size_t colon = name.find(':');
   const std::string_view first = name.substr(0, std::min(name.find_first_of("[,:"), name.size()));
   if (colon != std::string_view::npos && LevelOf(first).has_value()) {
@@ -77,14 +78,14 @@ absl::StatusOr<Annotation> ParseAnnotation(std::string_view name, std::string_vi
   return annotation;
 }
 
-absl::StatusOr<std::map<std::string, std::string>> AnnotationsFor(absl::Span<const v1::BuildArgument> annotations,
-                                                                  AnnotationLevel level,
-                                                                  const v1::Platform* platform) {
+absl::StatusOr<std::map<std::string, std::string>> AnnotationsFor(
+    absl::Span<const v1::BuildArgument> annotations, AnnotationLevel level, const v1::Platform* platform) {
   std::map<std::string, std::string> chosen;
   for (const v1::BuildArgument& argument : annotations) {
     ASSIGN_OR_RETURN(Annotation annotation, ParseAnnotation(argument.name(), argument.value()));
     if (!annotation.levels.contains(level)) continue;
-    if (annotation.platform.has_value() && platform != nullptr && !SamePlatform(*annotation.platform, *platform)) {
+    if (annotation.platform.has_value() && platform != nullptr &&
+        !SamePlatform(*annotation.platform, *platform)) {
       continue;
     }
     chosen[annotation.name] = std::move(annotation.value);

@@ -13,8 +13,8 @@
 
 namespace crossmill::oci {
 
-// Where an annotation goes: into the index or the manifest, or to the descriptor that names them (the index's one
-// for a manifest; the OCI layout's index.json for an index).
+// Where an annotation goes: into the index or the manifest, or to the descriptor that names them (the index's
+// one for a manifest; the OCI layout's index.json for an index).
 enum class AnnotationLevel { kIndex, kManifest, kIndexDescriptor, kManifestDescriptor };
 
 struct Annotation {
@@ -30,8 +30,7 @@ struct Annotation {
 absl::StatusOr<Annotation> ParseAnnotation(std::string_view name, std::string_view value);
 
 // Those for one level, and for a manifest of `platform` (null for an index).
-absl::StatusOr<std::map<std::string, std::string>> AnnotationsFor(absl::Span<const v1::BuildArgument> annotations,
-                                                                  AnnotationLevel level,
-                                                                  const v1::Platform* platform);
+absl::StatusOr<std::map<std::string, std::string>> AnnotationsFor(
+    absl::Span<const v1::BuildArgument> annotations, AnnotationLevel level, const v1::Platform* platform);
 
 }  // namespace crossmill::oci

@@ -248,8 +248,7 @@ class Frame final : public Piece {
     Allocate(kZstdFrameBytes, ZSTD_compressBound(kZstdFrameBytes));
   }
   void Compress() override {
-    const size_t size =
-        ZSTD_compress2(context_.get(), output_.data(), output_.size(), input_.data(), size_);
+    const size_t size = ZSTD_compress2(context_.get(), output_.data(), output_.size(), input_.data(), size_);
     compressed_ = ZSTD_isError(size) != 0 ? 0 : size;
   }
 
@@ -258,7 +257,8 @@ class Frame final : public Piece {
 };
 
 // Pieces side by side, written in order.
-absl::Status CompressPieces(const Source& source, const Sink& sink, std::vector<std::unique_ptr<Piece>> pieces) {
+absl::Status CompressPieces(const Source& source, const Sink& sink,
+                            std::vector<std::unique_ptr<Piece>> pieces) {
   bool more = true;
   for (bool first = true; more; first = false) {
     size_t used = 0;

@@ -23,8 +23,8 @@ std::string Text(const Json& object, const char* name) {
 
 absl::Status HelperError(const std::string& helper, std::string_view registry, std::string_view what) {
   return absl::FailedPreconditionError(
-      fmt::format("credential helper docker-credential-{} for {} {}; it is named in docker's config.json", helper,
-                  registry, what));
+      fmt::format("credential helper docker-credential-{} for {} {}; it is named in docker's config.json",
+                  helper, registry, what));
 }
 
 bool IsHelperName(std::string_view name) {
@@ -61,11 +61,13 @@ absl::StatusOr<std::optional<Credentials>> AskHelper(const std::string& helper, 
   if (result->timed_out) return HelperError(helper, registry, "did not answer");
   if (result->exit_code != 0) {
     // The protocol's words for "nothing here", on standard output.
-    if (result->stdout_text.find("credentials not found") != std::string::npos) return std::optional<Credentials>();
+    if (result->stdout_text.find("credentials not found") != std::string::npos)
+      return std::optional<Credentials>();
     return HelperError(helper, registry, fmt::format("failed with exit code {}", result->exit_code));
   }
   const auto json = ParseJson(result->stdout_text);
-  if (!json.ok() || !json->is_object()) return HelperError(helper, registry, "did not answer with a JSON object");
+  if (!json.ok() || !json->is_object())
+    return HelperError(helper, registry, "did not answer with a JSON object");
   Credentials credentials{Text(*json, "Username"), Text(*json, "Secret"), ""};
   if (credentials.user == kTokenUser) credentials = {"", "", credentials.password};
   if (credentials.user.empty() && credentials.identity_token.empty()) return std::optional<Credentials>();
@@ -91,7 +93,8 @@ CredentialLookup DockerCredentials(const Variables& variables) {
   };
 }
 
-CredentialLookup WithCredentials(std::vector<std::pair<std::string, Credentials>> own, CredentialLookup others) {
+CredentialLookup WithCredentials(std::vector<std::pair<std::string, Credentials>> own,
+                                 CredentialLookup others) {
   for (auto& [registry, credentials] : own) registry = RegistryOfKey(registry);
   return [own = std::move(own), others = std::move(others)](
              std::string_view registry) -> absl::StatusOr<std::optional<Credentials>> {

@@ -23,8 +23,9 @@ std::vector<std::string> CredentialPaths(const Variables& variables);
 // Where docker's helper programs keep Docker Hub's entry.
 inline constexpr std::string_view kDockerHubKey = "https://index.docker.io/v1/";
 
-// Runs docker-credential-HELPER with "get" and the registry on its standard input. nullopt if it knows nothing
-// of the registry; FAILED_PRECONDITION, naming the helper and never repeating its output, if it fails.
+// Runs docker-credential-HELPER with "get" and the registry on its standard input. nullopt if it knows
+// nothing of the registry; FAILED_PRECONDITION, naming the helper and never repeating its output, if it
+// fails.
 absl::StatusOr<std::optional<Credentials>> AskHelper(const std::string& helper, std::string_view registry);
 
 // Thread safe. The files are read anew at each look-up: people log in while the coordinator runs. A file's
@@ -32,6 +33,7 @@ absl::StatusOr<std::optional<Credentials>> AskHelper(const std::string& helper, 
 CredentialLookup DockerCredentials(const Variables& variables);
 
 // First what is in `own` (registry and credentials), then what `others` says.
-CredentialLookup WithCredentials(std::vector<std::pair<std::string, Credentials>> own, CredentialLookup others);
+CredentialLookup WithCredentials(std::vector<std::pair<std::string, Credentials>> own,
+                                 CredentialLookup others);
 
 }  // namespace crossmill::oci

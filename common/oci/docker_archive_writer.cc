@@ -20,7 +20,8 @@ struct Place {
   int64_t size = 0;
 };
 
-absl::StatusOr<Place> SpoolLayer(BlobStore& store, const Digest& blob, const std::string& diff_id, Spool& spool) {
+absl::StatusOr<Place> SpoolLayer(BlobStore& store, const Digest& blob, const std::string& diff_id,
+                                 Spool& spool) {
   Place place{spool.size(), 0};
   ASSIGN_OR_RETURN(const Source compressed, BlobSource(store, blob));
   const Source tar = Decompressed(compressed);
@@ -50,7 +51,8 @@ absl::Status AddFile(CanonicalTarWriter& tar, const std::string& path, std::stri
   return tar.Data(bytes);
 }
 
-absl::Status AddLayer(CanonicalTarWriter& tar, const std::string& path, const Place& place, const Spool& spool) {
+absl::Status AddLayer(CanonicalTarWriter& tar, const std::string& path, const Place& place,
+                      const Spool& spool) {
   TarEntry entry;
   entry.path = path;
   entry.mode = 0644;
@@ -85,7 +87,8 @@ absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
     if (reference.tag.empty()) continue;
     tags.push_back(fmt::format("{}:{}", reference.FamiliarName(), reference.tag));
     if (!config.diff_ids.empty()) {
-      ASSIGN_OR_RETURN(repositories[reference.FamiliarName()][reference.tag], HashOfOci(config.diff_ids.back()));
+      ASSIGN_OR_RETURN(repositories[reference.FamiliarName()][reference.tag],
+                       HashOfOci(config.diff_ids.back()));
     }
   }
   // By path; layers that occur twice are there once.

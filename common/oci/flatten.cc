@@ -205,7 +205,8 @@ absl::Status AddImageLayers(BlobStore& store, const Digest& manifest_digest, Fla
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
     ASSIGN_OR_RETURN(const Source blob, BlobSource(store, manifest.layers[i].digest));
     Sha256 sha;
-    const Source tar = [&sha, source = Decompressed(blob)](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+    const Source tar = [&sha, source = Decompressed(blob)](char* buffer,
+                                                           size_t size) -> absl::StatusOr<size_t> {
       ASSIGN_OR_RETURN(const size_t count, source(buffer, size));
       sha.Update(std::string_view(buffer, count));
       return count;
@@ -219,7 +220,8 @@ absl::Status AddImageLayers(BlobStore& store, const Digest& manifest_digest, Fla
     }
     if (const Digest actual = sha.Finish(); actual.Oci() != config.diff_ids[i]) {
       return absl::DataLossError(fmt::format("layer {}: its content has diffID {}, the image config says {}",
-                                             manifest.layers[i].digest.Oci(), actual.Oci(), config.diff_ids[i]));
+                                             manifest.layers[i].digest.Oci(), actual.Oci(),
+                                             config.diff_ids[i]));
     }
   }
   return absl::OkStatus();

@@ -21,14 +21,15 @@ namespace crossmill::oci {
 // result depends on the layers only (docs/formats.md, "Flattened tar").
 class Flattener {
  public:
-  // Gets the entries of the tree in the order of canonical tars. Of several hard links to one file the first is
-  // the file, the others name it. `content` is for files with size > 0 and need not be read.
+  // Gets the entries of the tree in the order of canonical tars. Of several hard links to one file the first
+  // is the file, the others name it. `content` is for files with size > 0 and need not be read.
   using Visitor = std::function<absl::Status(const TarEntry& entry, const Source& content)>;
 
   explicit Flattener(Spool& spool) : spool_(spool) {}
 
   // The next layer up, uncompressed. Whiteouts and opaque markers remove what the layers below have; entries
-  // below a symlink go where it leads (inside the root). INVALID_ARGUMENT names a path that cannot be applied.
+  // below a symlink go where it leads (inside the root). INVALID_ARGUMENT names a path that cannot be
+  // applied.
   absl::Status AddLayer(const Source& tar);
 
   absl::Status Visit(const Visitor& visitor) const;
@@ -62,11 +63,12 @@ class Flattener {
   int layer_ = 0;
 };
 
-// The layers of one platform's image (a manifest), each checked against its diffID. Errors as Flattener::AddLayer.
+// The layers of one platform's image (a manifest), each checked against its diffID. Errors as
+// Flattener::AddLayer.
 absl::Status AddImageLayers(BlobStore& store, const Digest& manifest, Flattener& flattener);
 
-// The tree as canonical tar entries below `prefix` (empty: at the root; else "linux_amd64", whose own entry is
-// added, mode 0755).
+// The tree as canonical tar entries below `prefix` (empty: at the root; else "linux_amd64", whose own entry
+// is added, mode 0755).
 class CanonicalTarWriter;
 absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, CanonicalTarWriter& tar);
 

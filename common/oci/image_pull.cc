@@ -77,9 +77,9 @@ class Pull {
   absl::Status Blobs() {
     ASSIGN_OR_RETURN(const std::vector<Digest> missing, store_.FindMissing(wanted_));
     Mutex mutex;
-    return SideBySide(missing.size(), options_.connections, options_.stop, [&](size_t i, std::stop_token stop) {
-      return Blob(missing[i], std::move(stop), mutex);
-    });
+    return SideBySide(
+        missing.size(), options_.connections, options_.stop,
+        [&](size_t i, std::stop_token stop) { return Blob(missing[i], std::move(stop), mutex); });
   }
 
   absl::Status Blob(const Digest& digest, std::stop_token stop, Mutex& mutex) {

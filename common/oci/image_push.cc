@@ -13,7 +13,8 @@ namespace crossmill::oci {
 namespace {
 
 // The root narrowed to the platforms: itself, one manifest of it, or a smaller index (put into the store).
-absl::StatusOr<Digest> Narrowed(BlobStore& store, const Digest& root, const std::vector<v1::Platform>& platforms) {
+absl::StatusOr<Digest> Narrowed(BlobStore& store, const Digest& root,
+                                const std::vector<v1::Platform>& platforms) {
   if (platforms.empty()) return root;
   ASSIGN_OR_RETURN(const std::string bytes, store.Get(root));
   ASSIGN_OR_RETURN(const std::string type, DocumentType(bytes));
@@ -52,10 +53,10 @@ absl::Status CheckWhole(BlobStore& store, const ImageBlobs& blobs) {
       missing += named.platform.has_value() ? PlatformText(*named.platform) : named.digest.Oci();
     }
     if (missing.empty()) continue;
-    return absl::FailedPreconditionError(
-        fmt::format("the image's index names {}, which the farm's store does not have; pull the image for all its "
-                    "platforms, or choose some with --platform",
-                    missing));
+    return absl::FailedPreconditionError(fmt::format(
+        "the image's index names {}, which the farm's store does not have; pull the image for all its "
+        "platforms, or choose some with --platform",
+        missing));
   }
   return absl::OkStatus();
 }
@@ -79,8 +80,9 @@ class Push {
     // The largest first: the last to end should be a small one.
     std::stable_sort(contents.begin(), contents.end(),
                      [](const Digest& a, const Digest& b) { return a.size > b.size; });
-    RETURN_IF_ERROR(SideBySide(contents.size(), options_.connections, options_.stop,
-                               [&](size_t i, std::stop_token stop) { return Blob(contents[i], std::move(stop)); }));
+    RETURN_IF_ERROR(
+        SideBySide(contents.size(), options_.connections, options_.stop,
+                   [&](size_t i, std::stop_token stop) { return Blob(contents[i], std::move(stop)); }));
     // Each document comes before what it names.
     for (auto it = blobs.documents.rbegin(); it != blobs.documents.rend(); ++it) {
       RegistryManifest manifest;
@@ -103,9 +105,10 @@ class Push {
     hooks.stop = std::move(stop);
     hooks.on_progress = [&](int64_t done) { report(done, false); };
     const auto from = options_.mount_from.find(digest.hash);
-    ASSIGN_OR_RETURN(const PushedBlob pushed,
-                     registry_.PutBlob(target_, digest, store_,
-                                       from == options_.mount_from.end() ? std::string() : from->second, hooks));
+    ASSIGN_OR_RETURN(
+        const PushedBlob pushed,
+        registry_.PutBlob(target_, digest, store_,
+                          from == options_.mount_from.end() ? std::string() : from->second, hooks));
     report(digest.size, pushed != PushedBlob::kSent);
     return absl::OkStatus();
   }
@@ -122,7 +125,8 @@ class Push {
 absl::StatusOr<Digest> PushImage(RegistryClient& registry, const Reference& reference, BlobStore& store,
                                  const Digest& root, const PushOptions& options) {
   if (!reference.digest.empty()) {
-    return absl::InvalidArgumentError(fmt::format("{}: push to a tag, not to a digest", reference.ToString()));
+    return absl::InvalidArgumentError(
+        fmt::format("{}: push to a tag, not to a digest", reference.ToString()));
   }
   return Push(registry, reference, store, options).Run(root);
 }

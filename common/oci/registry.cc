@@ -1,11 +1,11 @@
 #include "common/oci/registry.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
-
-#include <fmt/ranges.h>
 
 #include "absl/time/clock.h"
 #include "common/base/json.h"
@@ -137,7 +137,8 @@ absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& 
   if (url.ok() && own.ok() && (url->authority != own->authority || url->scheme != own->scheme)) {
     return SendOnce(std::move(request), sink);
   }
-  const std::string key = fmt::format("{} {}{}", endpoint.url, reference.repository, access.push ? " push" : "");
+  const std::string key =
+      fmt::format("{} {}{}", endpoint.url, reference.repository, access.push ? " push" : "");
   std::string authorization;
   {
     MutexLock lock(mutex_);
@@ -148,7 +149,8 @@ absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& 
   ASSIGN_OR_RETURN(Answer answer, SendOnce(std::move(first), sink));
   if (answer.response.status != 401) return answer;
   // No authorization yet, or a token that has expired.
-  ASSIGN_OR_RETURN(authorization, Authorize(endpoint, reference, answer.response.Header("www-authenticate"), access));
+  ASSIGN_OR_RETURN(authorization,
+                   Authorize(endpoint, reference, answer.response.Header("www-authenticate"), access));
   if (authorization.empty()) return answer;
   {
     MutexLock lock(mutex_);
@@ -173,7 +175,8 @@ absl::StatusOr<std::string> RegistryClient::Authorize(const Endpoint& endpoint, 
 }
 
 absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint, const Reference& reference,
-                                                       const Challenge& challenge, const RegistryAccess& access) {
+                                                       const Challenge& challenge,
+                                                       const RegistryAccess& access) {
   const auto parameter = [&challenge](const char* name) {
     const auto it = challenge.parameters.find(name);
     return it == challenge.parameters.end() ? std::string() : it->second;

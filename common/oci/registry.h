@@ -36,9 +36,9 @@ struct RegistryOptions {
   absl::Duration longest_wait = absl::Seconds(60);
   // Default: really sleep.
   std::function<void(absl::Duration)> sleep;
-  // Blobs are sent in pieces of this size, so that a broken connection costs at most one of them; what fits in
-  // one goes in a single request. The registry may ask for larger ones (OCI-Chunk-Min-Length), a proxy before it
-  // for smaller ones (413).
+  // Blobs are sent in pieces of this size, so that a broken connection costs at most one of them; what fits
+  // in one goes in a single request. The registry may ask for larger ones (OCI-Chunk-Min-Length), a proxy
+  // before it for smaller ones (413).
   int64_t chunk_bytes = 64 << 20;
 };
 
@@ -93,8 +93,8 @@ class RegistryClient {
   absl::StatusOr<PushedBlob> PutBlob(const PushTarget& target, const Digest& digest, BlobStore& store,
                                      std::string_view mount_from, const TransferHooks& hooks = {});
 
-  // Puts a manifest or index under the reference's tag, or under its digest when `by_digest`. What it names must
-  // be there. DATA_LOSS if the registry says another digest than that of the bytes.
+  // Puts a manifest or index under the reference's tag, or under its digest when `by_digest`. What it names
+  // must be there. DATA_LOSS if the registry says another digest than that of the bytes.
   absl::Status PutManifest(const PushTarget& target, const RegistryManifest& manifest, bool by_digest,
                            std::stop_token stop = {});
 
@@ -118,10 +118,10 @@ class RegistryClient {
   absl::StatusOr<Answer> Exchange(const Endpoint& endpoint, const Reference& reference,
                                   http::HttpRequest request, const http::BodySink& sink,
                                   const RegistryAccess& access = {});
-  // Exchange without interest in the body, repeated while the registry is busy or not there. The answer may be
-  // of any other status.
-  absl::StatusOr<Answer> Ask(const Endpoint& endpoint, const PushTarget& target, const http::HttpRequest& request,
-                             std::string_view what);
+  // Exchange without interest in the body, repeated while the registry is busy or not there. The answer may
+  // be of any other status.
+  absl::StatusOr<Answer> Ask(const Endpoint& endpoint, const PushTarget& target,
+                             const http::HttpRequest& request, std::string_view what);
   absl::StatusOr<Answer> SendOnce(http::HttpRequest request, const http::BodySink& sink);
   absl::StatusOr<std::string> Authorize(const Endpoint& endpoint, const Reference& reference,
                                         std::string_view header, const RegistryAccess& access);

@@ -26,7 +26,8 @@ absl::Status IgnoreBody(const http::HttpResponse&, std::string_view) { return ab
 // A blob as a request's body: read in order, opened anew where a repeated request needs it.
 class BlobBody {
  public:
-  BlobBody(BlobStore& store, const Digest& digest, int64_t begin) : store_(store), digest_(digest), begin_(begin) {}
+  BlobBody(BlobStore& store, const Digest& digest, int64_t begin)
+      : store_(store), digest_(digest), begin_(begin) {}
 
   absl::StatusOr<size_t> Read(int64_t offset, char* buffer, size_t size) {
     if (reader_ == nullptr || offset != position_) {
@@ -53,7 +54,8 @@ std::optional<int64_t> ParseInt(std::string_view text) {
   return value;
 }
 
-// "0-1023" (some say "bytes=0-1023"): 1024. "0-0" is what an empty upload and one of a byte say: 0, to be safe.
+// "0-1023" (some say "bytes=0-1023"): 1024. "0-0" is what an empty upload and one of a byte say: 0, to be
+// safe.
 int64_t EndOfRange(std::string_view range) {
   const size_t dash = range.rfind('-');
   if (dash == std::string_view::npos) return 0;
@@ -69,7 +71,8 @@ std::string ResolveLocation(std::string_view location, const std::string& asked)
   const auto to = http::ParseUrl(location);
   if (!to.ok()) {
     const std::string_view path = std::string_view(from->path).substr(0, from->path.find('?'));
-    return fmt::format("{}://{}{}{}", from->scheme, from->authority, path.substr(0, path.rfind('/') + 1), location);
+    return fmt::format("{}://{}{}{}", from->scheme, from->authority, path.substr(0, path.rfind('/') + 1),
+                       location);
   }
   // A registry behind a proxy that ends TLS may not know of it.
   if (to->scheme == "http" && from->scheme == "https" && to->authority == from->authority) {
@@ -81,10 +84,12 @@ std::string ResolveLocation(std::string_view location, const std::string& asked)
 // As StatusFor, with what 404 and 405 mean to somebody who pushes.
 absl::Status PushStatus(const Reference& reference, std::string_view host, const http::HttpResponse& response,
                         std::string_view body, std::string_view what) {
-  if (response.status != 404 && response.status != 405) return StatusFor(reference, host, response, body, what);
-  return AtRegistry(absl::StatusCode::kNotFound, reference, host,
-                    fmt::format("it does not take {}, HTTP {}; check that the repository exists and may be pushed to",
-                                what, response.status));
+  if (response.status != 404 && response.status != 405)
+    return StatusFor(reference, host, response, body, what);
+  return AtRegistry(
+      absl::StatusCode::kNotFound, reference, host,
+      fmt::format("it does not take {}, HTTP {}; check that the repository exists and may be pushed to", what,
+                  response.status));
 }
 
 std::string WithDigest(const std::string& location, const Digest& digest) {
@@ -170,7 +175,8 @@ class RegistryClient::BlobUpload {
                         fmt::format("it began {} without a location", what_));
     }
     Moved(answer.response);
-    if (const auto least = ParseInt(answer.response.Header("oci-chunk-min-length"))) chunk_ = std::max(chunk_, *least);
+    if (const auto least = ParseInt(answer.response.Header("oci-chunk-min-length")))
+      chunk_ = std::max(chunk_, *least);
     return false;
   }
 
@@ -273,7 +279,8 @@ class RegistryClient::BlobUpload {
       request.body_source = [this, body, size](int64_t offset, char* buffer, size_t room) {
         const size_t wanted = std::min<size_t>(room, static_cast<size_t>(size - offset));
         auto count = body->Read(offset, buffer, wanted);
-        if (count.ok() && hooks_.on_progress) hooks_.on_progress(done_ + offset + static_cast<int64_t>(*count));
+        if (count.ok() && hooks_.on_progress)
+          hooks_.on_progress(done_ + offset + static_cast<int64_t>(*count));
         return count;
       };
     }
@@ -303,7 +310,8 @@ class RegistryClient::BlobUpload {
   bool lost_ = false;
 };
 
-absl::StatusOr<bool> RegistryClient::HasBlob(const PushTarget& target, const Digest& digest, std::stop_token stop) {
+absl::StatusOr<bool> RegistryClient::HasBlob(const PushTarget& target, const Digest& digest,
+                                             std::stop_token stop) {
   const Endpoint endpoint = RegistryEndpoint(target.reference);
   http::HttpRequest request;
   request.method = "HEAD";
@@ -316,8 +324,9 @@ absl::StatusOr<bool> RegistryClient::HasBlob(const PushTarget& target, const Dig
   return StatusFor(target.reference, endpoint.host, answer.response, answer.error_body, what);
 }
 
-absl::StatusOr<PushedBlob> RegistryClient::PutBlob(const PushTarget& target, const Digest& digest, BlobStore& store,
-                                                   std::string_view mount_from, const TransferHooks& hooks) {
+absl::StatusOr<PushedBlob> RegistryClient::PutBlob(const PushTarget& target, const Digest& digest,
+                                                   BlobStore& store, std::string_view mount_from,
+                                                   const TransferHooks& hooks) {
   ASSIGN_OR_RETURN(const bool there, HasBlob(target, digest, hooks.stop));
   if (there) return PushedBlob::kExisted;
   return BlobUpload(*this, target, digest, store, hooks).Run(mount_from);

@@ -14,8 +14,8 @@
 
 namespace crossmill::oci {
 
-// Calls `work` for 0 .. count-1 on up to `threads` threads, this one among them. Its token stops when `stop` does
-// or another call has failed. The first error, else CANCELLED when stopped.
+// Calls `work` for 0 .. count-1 on up to `threads` threads, this one among them. Its token stops when `stop`
+// does or another call has failed. The first error, else CANCELLED when stopped.
 inline absl::Status SideBySide(size_t count, int threads, const std::stop_token& stop,
                                const std::function<absl::Status(size_t, std::stop_token)>& work) {
   std::atomic<size_t> next{0};

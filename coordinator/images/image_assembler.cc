@@ -52,7 +52,8 @@ absl::StatusOr<std::vector<std::string>> NormalisedTags(absl::Span<const std::st
   return names;
 }
 
-absl::StatusOr<std::string> WithLabels(const std::string& config, const std::vector<v1::BuildArgument>& labels) {
+absl::StatusOr<std::string> WithLabels(const std::string& config,
+                                       const std::vector<v1::BuildArgument>& labels) {
   if (labels.empty()) return config;
   ASSIGN_OR_RETURN(Json document, ParseJson(config));
   if (!document.is_object()) return absl::InvalidArgumentError("image config: not a JSON object");
@@ -103,7 +104,8 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
   return std::move(manifest.layers);
 }
 
-absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar, const ImageOptions& options) {
+absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar,
+                                                                const ImageOptions& options) {
   const bool zstd = options.compression == v1::ZSTD;
   const int level =
       options.compression_level != 0 ? options.compression_level : (zstd ? oci::kZstdLevel : oci::kGzipLevel);

@@ -1,4 +1,5 @@
-// Where images come from that the farm does not have, and where it pushes to: a registry, or a fake one in tests.
+// Where images come from that the farm does not have, and where it pushes to: a registry, or a fake one in
+// tests.
 #pragma once
 
 #include <memory>
@@ -41,7 +42,8 @@ class RegistrySource final : public ImageSource {
   RegistrySource(http::HttpClient& http, oci::RegistryOptions options)
       : http_(http), options_(std::move(options)), client_(http, options_) {}
 
-  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs, const oci::PullOptions& options,
+  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs,
+                              const oci::PullOptions& options,
                               const ClientCredentials& credentials) override {
     const auto pulled = oci::PullImage(*ClientFor(credentials), reference, blobs, options);
     if (!pulled.ok()) return pulled.status();
@@ -49,7 +51,8 @@ class RegistrySource final : public ImageSource {
   }
 
   absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& blobs, const Digest& root,
-                              const oci::PushOptions& options, const ClientCredentials& credentials) override {
+                              const oci::PushOptions& options,
+                              const ClientCredentials& credentials) override {
     return oci::PushImage(*ClientFor(credentials), reference, blobs, root, options);
   }
 

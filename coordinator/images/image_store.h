@@ -31,32 +31,36 @@ class ImageStore {
   // FAILED_PRECONDITION names a missing blob; INVALID_ARGUMENT says what is wrong with name or image.
   absl::StatusOr<ImageRecord> Import(std::string_view name, const Digest& root, bool stand_in);
 
-  // Fetches from the registry, also when the store has the name (which then points to what was fetched). Layers
-  // are checked against their diffIDs when a build first uses them.
-  // NOT_FOUND for an unknown image or a platform that it lacks; CANCELLED when told to stop.
+  // Fetches from the registry, also when the store has the name (which then points to what was fetched).
+  // Layers are checked against their diffIDs when a build first uses them. NOT_FOUND for an unknown image or
+  // a platform that it lacks; CANCELLED when told to stop.
   absl::StatusOr<ImageRecord> Pull(std::string_view reference, const oci::PullOptions& options,
                                    const ClientCredentials& credentials = {});
 
-  // Sends the image (by name or "sha256:...") to a registry; empty `reference`: to its own name. Returns what the
-  // reference names now. Layers that another image of the store has from the same registry are mounted there.
-  // `options.mount_from` is set here. INVALID_ARGUMENT for a bad reference; NOT_FOUND for an unknown image.
+  // Sends the image (by name or "sha256:...") to a registry; empty `reference`: to its own name. Returns what
+  // the reference names now. Layers that another image of the store has from the same registry are mounted
+  // there. `options.mount_from` is set here. INVALID_ARGUMENT for a bad reference; NOT_FOUND for an unknown
+  // image.
   absl::StatusOr<Digest> Push(std::string_view name, std::string_view reference, oci::PushOptions options,
                               const ClientCredentials& credentials = {});
 
-  // Takes the names (or all names of a "sha256:...") away; all or nothing. Blobs stay. NOT_FOUND names the one.
+  // Takes the names (or all names of a "sha256:...") away; all or nothing. Blobs stay. NOT_FOUND names the
+  // one.
   absl::StatusOr<std::vector<ImageRecord>> Remove(absl::Span<const std::string> names);
 
   // The platform's image, from the store if it has the name, else from the registry. NOT_FOUND for an unknown
   // image (with the registry's words and what to do) and for a platform that the image lacks (with those it
   // has); INVALID_ARGUMENT for a malformed reference.
-  // With `refresh` a registry is asked again what a tag means (docker build --pull), except for images that no
-  // registry gave: imported and built ones.
+  // With `refresh` a registry is asked again what a tag means (docker build --pull), except for images that
+  // no registry gave: imported and built ones.
   absl::StatusOr<v1::PinnedImage> Pin(std::string_view reference, const v1::Platform& platform,
                                       bool refresh = false);
 
-  // The platform's image below an index or manifest whose blobs are in the store (the client's oci-layout://);
-  // `name` is how messages and the record call it. Errors as Pin; FAILED_PRECONDITION names a missing blob.
-  absl::StatusOr<v1::PinnedImage> PinRoot(const Digest& root, const v1::Platform& platform, std::string_view name);
+  // The platform's image below an index or manifest whose blobs are in the store (the client's
+  // oci-layout://); `name` is how messages and the record call it. Errors as Pin; FAILED_PRECONDITION names a
+  // missing blob.
+  absl::StatusOr<v1::PinnedImage> PinRoot(const Digest& root, const v1::Platform& platform,
+                                          std::string_view name);
 
   // Ordered by name; without those that have none.
   absl::StatusOr<std::vector<ImageRecord>> List();
@@ -69,8 +73,8 @@ class ImageStore {
 
  private:
   // With `pin` every platform's layers are unpacked and checked at once.
-  absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in, std::string origin,
-                                       bool pin);
+  absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in,
+                                       std::string origin, bool pin);
   // The pinned image of the manifest at or below `root`, from the record or made and recorded now.
   absl::StatusOr<v1::PinnedImage> PinManifest(const Digest& root, const Digest& manifest,
                                               const v1::Platform& platform);

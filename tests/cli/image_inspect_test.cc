@@ -14,8 +14,9 @@ std::string Hash(char c) { return std::string(64, c); }
 // A base of one layer ("a") with a CMD, and two steps above it ("b", "c").
 InspectedPlatform Image() {
   InspectedPlatform image;
-  const std::string config = R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:)" +
-                             Hash('a') + R"(","sha256:)" + Hash('b') + R"(","sha256:)" + Hash('c') + R"("]},
+  const std::string config =
+      R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:)" + Hash('a') +
+      R"(","sha256:)" + Hash('b') + R"(","sha256:)" + Hash('c') + R"("]},
       "history":[{"created":"2001-01-01T00:00:00Z","created_by":"ADD root"},
                  {"created":"2001-01-01T00:00:00Z","created_by":"CMD [\"sh\"]","empty_layer":true},
                  {"created":"2001-01-02T00:00:00Z","created_by":"RUN one"},
@@ -36,7 +37,8 @@ v1::BuildView Build() {
   v1::BuildView build;
   v1::PinnedImage* base = build.add_bases();
   base->add_layers()->mutable_tar()->set_hash(Hash('a'));
-  base->set_config(R"({"history":[{"created_by":"ADD root"},{"created_by":"CMD [\"sh\"]","empty_layer":true}]})");
+  base->set_config(
+      R"({"history":[{"created_by":"ADD root"},{"created_by":"CMD [\"sh\"]","empty_layer":true}]})");
   v1::StageView* stage = build.add_stages();
   for (const char c : {'b', 'c'}) {
     v1::StepView* step = stage->add_steps();

@@ -38,8 +38,8 @@ class LocalTreeTest : public testing::Test {
 
 TEST_F(LocalTreeTest, ModesTimesAndLinksAreKept) {
   ASSERT_OK(Write({Folder("closed", 0555), File("closed/file", "text", 0640), File("first", "shared"),
-                   Special("link", EntryType::kSymlink, "closed/file"), Special("second", EntryType::kHardLink, "first"),
-                   Special("pipe", EntryType::kFifo)}));
+                   Special("link", EntryType::kSymlink, "closed/file"), Special("pipe", EntryType::kFifo),
+                   Special("second", EntryType::kHardLink, "first")}));
   EXPECT_EQ(*ReadFile(out_ + "/closed/file"), "text");
   EXPECT_EQ(StatOf("closed").st_mode & 07777, 0555u);
   EXPECT_EQ(StatOf("closed").st_mtime, 1'000'000'000);

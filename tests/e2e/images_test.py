@@ -208,7 +208,7 @@ class ImageTest(FarmTestCase):
         self.assert_exit(refused, 2)
         self.assert_says(refused, "one platform", "type=oci")
 
-    def test_zstd_layers_labels_and_annotations(self):
+    def test_zstd_layers_and_annotations(self):
         self.dockerfile(RECIPE)
         out = self.context / "zstd.tar"
         build = self.build_json("-o", f"type=oci,dest={out},compression=zstd,compression-level=7", "-t", "zstd:1",
@@ -229,7 +229,6 @@ class ImageTest(FarmTestCase):
         manifest = blob(index["manifests"][0]["digest"])
         self.assertEqual(manifest["annotations"], {"org.example.manifest": "m"})
         self.assertEqual({layer["mediaType"].rpartition("+")[2] for layer in manifest["layers"][1:]}, {"zstd"})
-        run("umoci", "--version")
         copied = self.context / "copied"
         run("skopeo", "copy", "-q", f"oci-archive:{out}", f"dir:{copied}", "--dest-decompress")
         inspected = json.loads(self.farm.cli("image", "inspect", "zstd:1", "--json").stdout)

@@ -51,7 +51,10 @@ TEST_F(CredentialsTest, FilesInTheirOrder) {
     });
   };
   EXPECT_THAT(paths(), testing::ElementsAre("/home/me/.docker/config.json"));
-  variables_ = {{"HOME", "/h"}, {"DOCKER_CONFIG", "/d"}, {"XDG_RUNTIME_DIR", "/run/u"}, {"REGISTRY_AUTH_FILE", "/a.json"}};
+  variables_ = {{"HOME", "/h"},
+                {"DOCKER_CONFIG", "/d"},
+                {"XDG_RUNTIME_DIR", "/run/u"},
+                {"REGISTRY_AUTH_FILE", "/a.json"}};
   EXPECT_THAT(paths(), testing::ElementsAre("/a.json", "/d/config.json", "/run/u/containers/auth.json"));
 }
 
@@ -62,7 +65,8 @@ TEST_F(CredentialsTest, NothingAnywhereIsAnonymous) {
 }
 
 TEST_F(CredentialsTest, AuthsOfTheFileAndDockerHubsOldKey) {
-  Config(R"({"auths":{"https://index.docker.io/v1/":{"auth":"dTpw"},"r.example:5000":{"identitytoken":"t","username":"x"}}})");
+  Config(
+      R"({"auths":{"https://index.docker.io/v1/":{"auth":"dTpw"},"r.example:5000":{"identitytoken":"t","username":"x"}}})");
   const auto hub = Find("docker.io");
   ASSERT_OK(hub);
   EXPECT_EQ((*hub)->user, "u");

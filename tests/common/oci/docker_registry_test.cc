@@ -203,7 +203,8 @@ TEST_F(DockerRegistryTest, PushGivesTheSameBytesAndTheSecondSendsNothing) {
 class BreakingUploads final : public http::HttpClient {
  public:
   explicit BreakingUploads(http::HttpClient& inner) : inner_(inner) {}
-  absl::StatusOr<http::HttpResponse> Send(const http::HttpRequest& request, const http::BodySink& sink) override {
+  absl::StatusOr<http::HttpResponse> Send(const http::HttpRequest& request,
+                                          const http::BodySink& sink) override {
     http::HttpRequest broken = request;
     if (request.body_source && request.method == "PATCH") {
       broken.body_source = [&](int64_t offset, char* buffer, size_t size) -> absl::StatusOr<size_t> {
@@ -222,8 +223,8 @@ class BreakingUploads final : public http::HttpClient {
   http::HttpClient& inner_;
 };
 
-// This registry ends a session that broke within a chunk (it does not take up an upload at another offset than
-// the one it told last): a new one has to be begun.
+// This registry ends a session that broke within a chunk (it does not take up an upload at another offset
+// than the one it told last): a new one has to be begun.
 TEST_F(DockerRegistryTest, BrokenPushIsMended) {
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
@@ -256,8 +257,8 @@ TEST_F(DockerRegistryTest, OnePlatformIsPushedAsItsManifestAndSkopeoReadsIt) {
   auto pushed = PushImage(client, *ParseReference((*registry)->host() + "/app:arm"), *store_, root, push);
   ASSERT_OK(pushed);
   EXPECT_EQ(*pushed, ParseImageIndex(*store_->Get(root))->manifests[1].digest);
-  auto inspected = RunCommand({"skopeo", "inspect", "--tls-verify=false", "--raw",
-                               "docker://" + (*registry)->host() + "/app:arm"});
+  auto inspected = RunCommand(
+      {"skopeo", "inspect", "--tls-verify=false", "--raw", "docker://" + (*registry)->host() + "/app:arm"});
   ASSERT_OK(inspected);
   EXPECT_EQ(inspected->stdout_text, *store_->Get(*pushed)) << inspected->stderr_text;
 }

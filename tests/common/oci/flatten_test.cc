@@ -24,9 +24,11 @@ std::string LooseTar(const std::vector<SampleEntry>& entries) {
   for (const SampleEntry& sample : entries) {
     std::string one;
     CanonicalTarWriter writer(AppendTo(&one));
-    // Alone in its tar a hard link has no target before it: written as a symlink, whose type is changed below.
+    // Alone in its tar a hard link has no target before it: written as a symlink, whose type is changed
+    // below.
     const bool link = sample.entry.type == EntryType::kHardLink;
-    EXPECT_OK(writer.Add(link ? Special(sample.entry.path, EntryType::kSymlink, sample.entry.link).entry : sample.entry));
+    EXPECT_OK(writer.Add(link ? Special(sample.entry.path, EntryType::kSymlink, sample.entry.link).entry
+                              : sample.entry));
     EXPECT_OK(writer.Data(sample.content));
     EXPECT_OK(writer.Finish());
     if (link) {
@@ -40,7 +42,9 @@ std::string LooseTar(const std::vector<SampleEntry>& entries) {
 
 class FlattenTest : public testing::Test {
  protected:
-  absl::Status Add(const std::vector<SampleEntry>& layer) { return flattener_.AddLayer(SourceOf(LooseTar(layer))); }
+  absl::Status Add(const std::vector<SampleEntry>& layer) {
+    return flattener_.AddLayer(SourceOf(LooseTar(layer)));
+  }
 
   std::string Tar(std::string_view prefix = "") {
     std::string tar;
@@ -124,11 +128,14 @@ TEST_F(FlattenTest, HardLinkToNothingIsAnError) {
 }
 
 TEST_F(FlattenTest, PathsBelowSymlinksGoWhereTheyLeadInsideTheRoot) {
-  ASSERT_OK(Add({Folder("usr"), Folder("usr/lib"), File("usr/lib/old", "1"), Special("lib", EntryType::kSymlink, "usr/lib"),
-                 Special("out", EntryType::kSymlink, "../../../../usr"), Special("abs", EntryType::kSymlink, "/usr")}));
-  ASSERT_OK(Add({File("lib/new", "2"), File("lib/.wh.old", ""), File("out/from-out", "3"), File("abs/lib/x", "4")}));
-  EXPECT_THAT(Tree(), ElementsAre("abs->/usr", "lib->usr/lib", "out->../../../../usr", "usr", "usr/from-out=3",
-                                  "usr/lib", "usr/lib/new=2", "usr/lib/x=4"));
+  ASSERT_OK(Add({Folder("usr"), Folder("usr/lib"), File("usr/lib/old", "1"),
+                 Special("lib", EntryType::kSymlink, "usr/lib"),
+                 Special("out", EntryType::kSymlink, "../../../../usr"),
+                 Special("abs", EntryType::kSymlink, "/usr")}));
+  ASSERT_OK(Add(
+      {File("lib/new", "2"), File("lib/.wh.old", ""), File("out/from-out", "3"), File("abs/lib/x", "4")}));
+  EXPECT_THAT(Tree(), ElementsAre("abs->/usr", "lib->usr/lib", "out->../../../../usr", "usr",
+                                  "usr/from-out=3", "usr/lib", "usr/lib/new=2", "usr/lib/x=4"));
 }
 
 TEST_F(FlattenTest, SymlinkLoopIsAnError) {
@@ -186,8 +193,9 @@ TEST(DockerArchiveWriterTest, ComesBackAsTheSameImageAndSkopeoReadsIt) {
   const Digest manifest = PutImage(*store, "amd64", 100'000);
   std::string tar;
   Spool spool = *Spool::Create();
-  ASSERT_OK(WriteDockerArchive(*store, manifest, {{std::string("team/app:1"), std::string("docker.io/library/x:2")}},
-                               spool, AppendTo(&tar)));
+  ASSERT_OK(WriteDockerArchive(*store, manifest,
+                               {{std::string("team/app:1"), std::string("docker.io/library/x:2")}}, spool,
+                               AppendTo(&tar)));
   auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
   const std::string path = folder->Path("image.tar");
@@ -203,8 +211,9 @@ TEST(DockerArchiveWriterTest, ComesBackAsTheSameImageAndSkopeoReadsIt) {
   EXPECT_EQ(one->config.digest, other->config.digest);
   std::string again;
   Spool second = *Spool::Create();
-  ASSERT_OK(WriteDockerArchive(*store, manifest, {{std::string("team/app:1"), std::string("docker.io/library/x:2")}},
-                               second, AppendTo(&again)));
+  ASSERT_OK(WriteDockerArchive(*store, manifest,
+                               {{std::string("team/app:1"), std::string("docker.io/library/x:2")}}, second,
+                               AppendTo(&again)));
   EXPECT_EQ(DigestOf(tar), DigestOf(again));
   if (RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
   auto inspected = RunCommand({"skopeo", "inspect", "--config", "--raw", "docker-archive:" + path});

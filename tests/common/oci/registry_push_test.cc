@@ -30,7 +30,8 @@ class RegistryPushTest : public testing::Test {
   static FakeAnswer Broken() { return {0, {}, "", absl::UnavailableError("connection reset")}; }
   // The registry opens an upload session at /up/1.
   void Begins() {
-    http_.Answer("POST https://r.example/v2/app/blobs/uploads/", Status(202, {{"location", "/up/1?state=a"}}));
+    http_.Answer("POST https://r.example/v2/app/blobs/uploads/",
+                 Status(202, {{"location", "/up/1?state=a"}}));
   }
   absl::StatusOr<PushedBlob> Put(RegistryClient& client, const Digest& digest, const std::string& from = "") {
     return client.PutBlob(target_, digest, *store_, from, {});
@@ -83,8 +84,9 @@ TEST_F(RegistryPushTest, LargeBlobGoesInChunks) {
   http_.Answer("PUT https://r.example/up/4?" + end_, Status(201, {{"docker-content-digest", digest_.Oci()}}));
   RegistryClient client(http_, Options());
   ASSERT_OK(Put(client, digest_));
-  EXPECT_THAT(Asked(), testing::ElementsAre(head_, "POST /v2/app/blobs/uploads/", "PATCH /up/1?state=a 0-999",
-                                            "PATCH /up/2 1000-1999", "PATCH /up/3 2000-2499", "PUT /up/4?" + end_));
+  EXPECT_THAT(Asked(),
+              testing::ElementsAre(head_, "POST /v2/app/blobs/uploads/", "PATCH /up/1?state=a 0-999",
+                                   "PATCH /up/2 1000-1999", "PATCH /up/3 2000-2499", "PUT /up/4?" + end_));
   std::string sent;
   for (const auto& request : http_.requests()) sent += request.method == "PATCH" ? request.body : "";
   EXPECT_EQ(sent, blob_);
@@ -93,14 +95,15 @@ TEST_F(RegistryPushTest, LargeBlobGoesInChunks) {
 TEST_F(RegistryPushTest, BrokenUploadGoesOnWhereTheRegistrySays) {
   Begins();
   http_.Answer("PATCH https://r.example/up/1?state=a", Broken());
-  http_.Answer("GET https://r.example/up/1?state=a", Status(204, {{"range", "0-699"}, {"location", "/up/2"}}));
+  http_.Answer("GET https://r.example/up/1?state=a",
+               Status(204, {{"range", "0-699"}, {"location", "/up/2"}}));
   http_.Answer("PATCH https://r.example/up/2", Status(202));
   http_.Answer("PUT https://r.example/up/2?" + end_, Status(201));
   RegistryClient client(http_, Options());
   ASSERT_OK(Put(client, digest_));
   EXPECT_THAT(Asked(), testing::ElementsAre(head_, "POST /v2/app/blobs/uploads/", "PATCH /up/1?state=a 0-999",
-                                            "GET /up/1?state=a", "PATCH /up/2 700-1699", "PATCH /up/2 1700-2499",
-                                            "PUT /up/2?" + end_));
+                                            "GET /up/1?state=a", "PATCH /up/2 700-1699",
+                                            "PATCH /up/2 1700-2499", "PUT /up/2?" + end_));
   EXPECT_EQ(http_.requests()[4].body, blob_.substr(700, 1000));
   EXPECT_EQ(slept_, std::vector<absl::Duration>{absl::Milliseconds(500)});
 }
@@ -162,12 +165,15 @@ TEST_F(RegistryPushTest, MountThatIsRefusedBecomesAnUpload) {
 }
 
 TEST_F(RegistryPushTest, TokenIsAskedForPushingAndForTheRepositoriesToMountFrom) {
-  const std::string realm = R"(Bearer realm="https://auth.example/token",service="r",scope="repository:app:pull")";
+  const std::string realm =
+      R"(Bearer realm="https://auth.example/token",service="r",scope="repository:app:pull")";
   const std::string url = "HEAD https://r.example/v2/app/blobs/" + digest_.Oci();
   http_.Answer(url, Status(401, {{"www-authenticate", realm}}));
   http_.Answer(url, Status(200));
   http_.Answer(
-      "GET https://auth.example/token?service=r&scope=repository%3Aapp%3Apull%2Cpush&scope=repository%3Abase%3Apull",
+      "GET "
+      "https://auth.example/"
+      "token?service=r&scope=repository%3Aapp%3Apull%2Cpush&scope=repository%3Abase%3Apull",
       {200, {}, R"({"token":"t"})", {}});
   RegistryOptions options = Options();
   options.credentials = *CredentialFile::Parse(R"({"auths":{"r.example":{"username":"u","password":"p"}}})");
@@ -178,8 +184,10 @@ TEST_F(RegistryPushTest, TokenIsAskedForPushingAndForTheRepositoriesToMountFrom)
 
 TEST_F(RegistryPushTest, UploadElsewhereGetsNoAuthorization) {
   const Digest small = *store_->PutBytes("small");
-  http_.Answer("POST https://r.example/v2/app/blobs/uploads/", Status(401, {{"www-authenticate", "Basic realm=x"}}));
-  http_.Answer("POST https://r.example/v2/app/blobs/uploads/", Status(202, {{"location", "https://store.example/x"}}));
+  http_.Answer("POST https://r.example/v2/app/blobs/uploads/",
+               Status(401, {{"www-authenticate", "Basic realm=x"}}));
+  http_.Answer("POST https://r.example/v2/app/blobs/uploads/",
+               Status(202, {{"location", "https://store.example/x"}}));
   http_.Answer("PUT https://store.example/x?digest=sha256%3A" + small.hash, Status(201));
   RegistryOptions options = Options();
   options.credentials = *CredentialFile::Parse(R"({"auths":{"r.example":{"username":"u","password":"p"}}})");
@@ -200,7 +208,8 @@ TEST_F(RegistryPushTest, BusyRegistryIsAskedAgainAndThenExplained) {
   RegistryClient client(http_, options);
   const auto pushed = Put(client, digest_);
   EXPECT_EQ(pushed.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_NE(Sv(pushed.status().message()).find("too many requests"), std::string_view::npos) << pushed.status();
+  EXPECT_NE(Sv(pushed.status().message()).find("too many requests"), std::string_view::npos)
+      << pushed.status();
   EXPECT_EQ(slept_, (std::vector<absl::Duration>{absl::Seconds(3), absl::Seconds(10)}));
 }
 
@@ -217,7 +226,8 @@ TEST_F(RegistryPushTest, ManifestStoredUnderAnotherDigestIsDataLoss) {
   manifest.media_type = std::string(media_type::kDockerManifest);
   manifest.bytes = "{}";
   manifest.digest = DigestOf(manifest.bytes);
-  http_.Answer("PUT https://r.example/v2/app/manifests/1", Status(201, {{"docker-content-digest", digest_.Oci()}}));
+  http_.Answer("PUT https://r.example/v2/app/manifests/1",
+               Status(201, {{"docker-content-digest", digest_.Oci()}}));
   RegistryClient client(http_, Options());
   EXPECT_EQ(client.PutManifest(target_, manifest, false).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(HeaderOf(http_.requests()[0], "Content-Type"), media_type::kDockerManifest);
