@@ -129,7 +129,7 @@ std::string CheckCommand::Shown(const std::string& path) const {
 }
 
 absl::Status CheckCommand::ReadRecipe() {
-  const RecipePaths paths = FindRecipe(flags_.build, folder_);
+  const RecipePaths paths = FindRecipe(flags_.build.file, folder_);
   recorded_name_ = paths.dockerfile_name;
   const absl::StatusOr<std::string> text =
       paths.dockerfile == "-" ? session_.env.In() : ReadFile(paths.dockerfile, kLargestRecipe);
