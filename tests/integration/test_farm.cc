@@ -126,8 +126,9 @@ class TestWorker::Impl {
         executor_(snapshotter_, sandbox_, *blobs_, clock_, ExecutorOptions()),
         board_(
             Info(name, host),
-            [this](const v1::Task& task, worker::ExecutionObserver& observer, const std::stop_token& stop) {
-              return executor_.Execute(task, observer, stop);
+            [this](const v1::Task& task, const worker::TaskContext& context,
+                   worker::ExecutionObserver& observer, const std::stop_token& stop) {
+              return executor_.Execute(task, context, observer, stop);
             },
             spool_),
         agent_(std::move(channel), board_, AgentOptions()),
