@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "cli/completion_command.h"
 #include "cli/exit_codes.h"
 #include "cli/json_output.h"
 
@@ -33,6 +34,13 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
 }
 
 int Report(const absl::Status& status, Session& session) {
+  if (session.json_progress) {
+    Json line = {{"event", "error"}};
+    line.update(ErrorJson(status));
+    session.env.Err(WriteJson(line) + "\n");
+    if (session.json) (void)session.PrintJson(ErrorJson(status));
+    return ExitCodeOf(status);
+  }
   const bool colour = session.ErrColour();
   std::string text = Paint("crossmill:", Ink::kRed, colour) + " " + std::string(Sv(status.message())) + "\n";
   if (const std::string hint = HintOf(status); !hint.empty())
@@ -77,6 +85,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddGlobalFlags(app, session);
   AddBuildCommand(app, session);
   AddRetryCommand(app, session);
+  AddCheckCommand(app, session);
   AddWatchCommands(app, session);
   AddBuildsCommands(app, session);
   AddImageCommands(app, session);
@@ -84,6 +93,10 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddFarmCommands(app, session);
   AddDoctorCommand(app, session);
   AddVersionCommand(app, session);
+  AddCompletionCommand(app, session);
+  // What the scripts of `crossmill completion` call at each press of Tab.
+  if (!arguments.empty() && arguments[0] == kCompleteCommand)
+    return AnswerCompletion(app, session, {arguments.begin() + 1, arguments.end()});
   // The library's parser throws; nothing else here does.
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

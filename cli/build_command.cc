@@ -2,25 +2,22 @@
 #include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
-#include <climits>
-#include <cstdlib>
 #include <random>
 
+#include "cli/build_context.h"
 #include "cli/build_flags.h"
 #include "cli/build_follow.h"
 #include "cli/build_session.h"
+#include "cli/check_command.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/image_output.h"
+#include "cli/image_transfer.h"
 #include "cli/json_output.h"
 #include "cli/report.h"
 #include "cli/words.h"
 #include "common/base/files.h"
-#include "common/base/subprocess.h"
-#include "common/context/context_scan.h"
-#include "common/context/context_upload.h"
-#include "common/context/hash_cache.h"
-#include "common/plan/ignore_rules.h"
+#include "common/oci/annotations.h"
 #include "common/plan/planner.h"
 #include "common/plan/platform.h"
 
@@ -33,18 +30,6 @@ absl::StatusOr<v1::Platform> OwnPlatform() {
   utsname name;
   if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
   return plan::ParsePlatform(std::string("linux/") + name.machine);
-}
-
-absl::StatusOr<int64_t> GitCommitTime(const std::string& folder) {
-  ProcessOptions options;
-  options.argv = {"git", "-C", folder, "log", "-1", "--format=%ct"};
-  const auto result = RunProcess(options);
-  if (!result.ok() || result->exit_code != 0) {
-    return absl::InvalidArgumentError(
-        fmt::format("--source-date-epoch=git: {} has no git commit: {}", folder,
-                    result.ok() ? result->stderr_text : std::string(Sv(result.status().message()))));
-  }
-  return std::atoll(result->stdout_text.c_str());
 }
 
 std::string NewIdempotencyKey() {
@@ -70,26 +55,27 @@ class BuildCommand {
   // Reads secrets and agents, and names them in the options.
   absl::Status ReadOffers();
   absl::Status ReadRecipe();
-  absl::Status SendContext();
   absl::StatusOr<int64_t> Submit();
   absl::StatusOr<int> Detach();
   absl::StatusOr<BuildModel> Follow();
   absl::StatusOr<int> Finish(const v1::BuildView& known);
   absl::Status WriteFiles(const v1::BuildView& build);
   absl::Status WriteOutputs(const v1::BuildView& build);
+  // --push: each -t.
+  absl::Status Push(const v1::BuildView& build);
   // Results, unless an image is written to standard output.
   absl::Status PrintResult(std::string_view text);
 
   Session& session_;
   const BuildFlags& flags_;
   const SteadyClock::time_point started_ = SteadyClock::now();
-  std::string folder_;
+  std::unique_ptr<BuildContext> context_;
+  bool epoch_of_commit_ = false;
   std::vector<OutputTarget> outputs_;
   bool image_on_stdout_ = false;
   bool require_reproducible_ = false;
   ProgressMode mode_ = ProgressMode::kAuto;
   v1::BuildSubmission submission_;
-  plan::IgnoreRules ignore_;
   Farm* farm_ = nullptr;
   std::unique_ptr<LocalAgents> agents_;
   ClientOffers offers_;
@@ -97,23 +83,12 @@ class BuildCommand {
 };
 
 absl::Status BuildCommand::ReadFlags() {
-  if (flags_.context == "-" || flags_.context.find("://") != std::string::npos) {
-    return absl::InvalidArgumentError(
-        fmt::format("context {} is not supported; expected a folder on this machine", flags_.context));
-  }
-  char resolved[PATH_MAX];
-  if (realpath(flags_.context.c_str(), resolved) == nullptr) {
-    return absl::NotFoundError(fmt::format("context folder {}: {}", flags_.context, strerror(errno)));
-  }
-  folder_ = resolved;
+  ASSIGN_OR_RETURN(context_, BuildContext::Make(session_, {flags_.context, flags_.file, flags_.build_contexts}));
   ASSIGN_OR_RETURN(const EpochChoice epoch,
                    ParseEpoch(flags_.source_date_epoch, session_.env.Variable("SOURCE_DATE_EPOCH")));
   ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
   ASSIGN_OR_RETURN(*submission_.mutable_options(), MakeBuildOptions(flags_, own, epoch));
-  if (epoch.mode == EpochMode::kGit) {
-    ASSIGN_OR_RETURN(const int64_t seconds, GitCommitTime(folder_));
-    submission_.mutable_options()->set_source_date_epoch(seconds);
-  }
+  epoch_of_commit_ = epoch.mode == EpochMode::kGit;
   v1::Recipe* recipe = submission_.mutable_recipe();
   recipe->set_target(flags_.target);
   for (const std::string& text : flags_.build_args) {
@@ -200,61 +175,14 @@ absl::Status BuildCommand::ReadOffers() {
 }
 
 absl::Status BuildCommand::ReadRecipe() {
-  const RecipePaths paths = FindRecipe(flags_, folder_);
-  absl::StatusOr<std::string> text =
-      paths.dockerfile == "-" ? session_.env.In() : ReadFile(paths.dockerfile, 16 << 20);
-  if (!text.ok()) {
-    return WithHint(text.status(),
-                    "-f names the Dockerfile; the default is Dockerfile in the context folder");
-  }
-  const absl::Status syntax = plan::CheckSyntax(paths.dockerfile_name, *text);
-  if (!syntax.ok()) return WithExit(syntax, kExitBuildFailed);
   v1::Recipe* recipe = submission_.mutable_recipe();
-  recipe->set_dockerfile(*std::move(text));
-  recipe->set_dockerfile_name(paths.dockerfile_name);
-  for (const auto& [path, name] : paths.ignore_files) {
-    auto rules = ReadFile(path, 16 << 20);
-    if (absl::IsNotFound(rules.status())) continue;
-    RETURN_IF_ERROR(rules.status());
-    auto parsed = plan::IgnoreRules::Parse(*rules);
-    if (!parsed.ok()) {
-      return WithExit(absl::InvalidArgumentError(fmt::format("{}:{}", name, Sv(parsed.status().message()))),
-                      kExitBuildFailed);
-    }
-    ignore_ = *std::move(parsed);
-    recipe->set_ignore_file(*std::move(rules));
-    recipe->set_ignore_file_name(name);
-    break;
+  RETURN_IF_ERROR(context_->Read(*progress_, recipe));
+  const absl::Status syntax = plan::CheckSyntax(recipe->dockerfile_name(), recipe->dockerfile());
+  if (!syntax.ok()) return WithExit(syntax, kExitBuildFailed);
+  if (epoch_of_commit_) {
+    ASSIGN_OR_RETURN(const int64_t seconds, context_->CommitTime());
+    submission_.mutable_options()->set_source_date_epoch(seconds);
   }
-  return absl::OkStatus();
-}
-
-absl::Status BuildCommand::SendContext() {
-  Environment& env = session_.env;
-  progress_->Activity(fmt::format("reading the context {}", folder_));
-  context::ScanOptions scan;
-  scan.folder = folder_;
-  scan.ignore = ignore_.empty() ? nullptr : &ignore_;
-  scan.keep_times = submission_.options().keep_times();
-  scan.cache_path = context::HashCachePath(env.VariableOr("XDG_CACHE_HOME"), env.VariableOr("HOME"), folder_);
-  const auto scan_started = SteadyClock::now();
-  ASSIGN_OR_RETURN(const context::ScannedContext scanned, context::ScanContext(scan, env.clock()));
-  const std::chrono::duration<double> scan_time = SteadyClock::now() - scan_started;
-  progress_->Note(fmt::format("context {} files, {}, {} of them read, {}", scanned.files.size(),
-                              FormatBytes(scanned.bytes), scanned.hashed_files,
-                              FormatSeconds(scan_time.count())));
-  for (const std::string& note : scanned.notes) progress_->Note("note: " + note);
-  const context::UploadProgress show = [this](const context::UploadResult& sent,
-                                              const context::UploadResult& total) {
-    progress_->Activity(
-        fmt::format("sending the context {} of {}", FormatBytes(sent.bytes), FormatBytes(total.bytes)));
-  };
-  auto sent = context::UploadContext(scanned, folder_, *farm_->blobs, show);
-  if (!sent.ok()) return session_.Explain(sent.status());
-  if (sent->blobs > 0)
-    progress_->Note(fmt::format("context sent {} blobs, {}", sent->blobs, FormatBytes(sent->bytes)));
-  ToProto(scanned.root, submission_.mutable_recipe()->mutable_context_root());
-  progress_->Activity("submitting");
   return absl::OkStatus();
 }
 
@@ -304,11 +232,33 @@ absl::Status BuildCommand::WriteFiles(const v1::BuildView& build) {
 
 absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
   if (outputs_.empty() || build.status() != v1::SUCCEEDED) return absl::OkStatus();
-  const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
+  ImageToWrite image;
+  image.image = build.index_digest();
+  image.names.assign(build.options().tags().begin(), build.options().tags().end());
+  const std::vector<v1::BuildArgument> annotations(build.options().annotations().begin(),
+                                                   build.options().annotations().end());
+  ASSIGN_OR_RETURN(image.annotations,
+                   oci::AnnotationsFor(annotations, oci::AnnotationLevel::kIndexDescriptor, nullptr));
   for (const OutputTarget& output : outputs_) {
-    const absl::Status written = WriteImage(session_, build.index_digest(), names, output.destination);
+    const absl::Status written = WriteImage(session_, image, output);
     // Whatever it was, the build itself is done and well.
     if (!written.ok()) return WithExit(written, kExitInfrastructure);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BuildCommand::Push(const v1::BuildView& build) {
+  if (!flags_.push || build.status() != v1::SUCCEEDED) return absl::OkStatus();
+  for (const std::string& tag : build.options().tags()) {
+    v1::PushImageRequest request;
+    request.set_name(build.index_digest());
+    request.set_reference(tag);
+    const auto pushed = PushImage(session_, request, *progress_);
+    // The build itself is done and well.
+    if (!pushed.ok()) {
+      const bool denied = absl::IsPermissionDenied(pushed.status());
+      return WithExit(Annotate(pushed.status(), "push " + tag), denied ? kExitNotPermitted : kExitInfrastructure);
+    }
   }
   return absl::OkStatus();
 }
@@ -316,9 +266,11 @@ absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
 absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   const std::string id = std::to_string(known.id());
   ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session_, id, submission_.recipe().dockerfile()));
+  const absl::Status pushed = Push(report.build);
   progress_->Finish();
   RETURN_IF_ERROR(WriteFiles(report.build));
   RETURN_IF_ERROR(WriteOutputs(report.build));
+  RETURN_IF_ERROR(pushed);
   if (session_.json) {
     RETURN_IF_ERROR(session_.PrintJson(BuildJson(report.build, report.packages)));
   } else if (mode_ == ProgressMode::kQuiet) {
@@ -377,6 +329,9 @@ absl::StatusOr<BuildModel> BuildCommand::Follow() {
 absl::StatusOr<int> BuildCommand::Run() {
   const bool retry = !flags_.retried.empty();
   RETURN_IF_ERROR(ReadCommonFlags());
+  // Detached, there is nothing to show live.
+  progress_ =
+      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
   if (!retry) {
     RETURN_IF_ERROR(ReadFlags());
     RETURN_IF_ERROR(ReadOffers());
@@ -390,17 +345,19 @@ absl::StatusOr<int> BuildCommand::Run() {
     RETURN_IF_ERROR(TakeSubmission());
     RETURN_IF_ERROR(ReadOffers());
   }
-  // Detached, there is nothing to show live.
-  progress_ =
-      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
-  if (!retry) RETURN_IF_ERROR(SendContext());
+  if (!retry) {
+    RETURN_IF_ERROR(context_->Send(*farm_, *progress_, submission_.options().keep_times(),
+                                   submission_.mutable_recipe()));
+  }
   if (flags_.detach) return Detach();
   ASSIGN_OR_RETURN(const BuildModel model, Follow());
   return Finish(model.view());
 }
 
 void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
-  command->add_option("context", flags->context, "Folder that COPY and ADD read from")
+  command
+      ->add_option("context", flags->context,
+                   "Folder that COPY and ADD read from; - (tar or Dockerfile on standard input), git URL, http(s) URL")
       ->type_name("CONTEXT")
       ->capture_default_str();
   command
@@ -415,11 +372,17 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
       ->add_option("--build-arg", flags->build_args,
                    "Build argument; NAME alone takes the variable's value; repeatable")
       ->type_name("NAME[=VALUE]");
+  command
+      ->add_option("--build-context", flags->build_contexts,
+                   "Name for FROM, COPY --from and mounts: folder, docker-image://, oci-layout://, git or http(s) URL; "
+                   "repeatable")
+      ->type_name("NAME=VALUE");
   command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
-  command->add_option("--network", flags->network, "Network of RUN steps: none or host [host]")
-      ->type_name("MODE");
-  command->add_option("--emulation", flags->emulation, "allow or never: whether emulated executions count")
-      ->type_name("MODE")
+  command->add_flag("--check", flags->check, "Do not build: check the recipe, as `crossmill check` does");
+  command->add_option("--network", flags->network, "Network of RUN steps [host]")
+      ->type_name("none|host");
+  command->add_option("--emulation", flags->emulation, "Whether emulated executions count")
+      ->type_name("allow|never")
       ->capture_default_str();
   command
       ->add_option("--source-date-epoch", flags->source_date_epoch,
@@ -475,21 +438,31 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
   command->add_flag("--allow-same-host", flags->allow_same_host, "Let executions to compare run on one host");
   command
       ->add_option("--require", flags->require,
-                   "reproducible: exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
-      ->type_name("WHAT");
+                   "Exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
+      ->type_name("reproducible");
 }
 
 void AddResults(CLI::App* command, BuildFlags* flags) {
   command
       ->add_option("-o,--output", flags->outputs,
-                   "type=oci,dest=FILE or FILE: OCI layout tar; - is standard output")
+                   "type=oci|docker|tar|local,dest=PATH; FILE alone: OCI layout tar; - is standard output; repeatable")
       ->type_name("OUTPUT");
+  command->add_flag("--push", flags->push, "Push each -t to its registry when the build has succeeded");
+  command
+      ->add_option("--annotation", flags->annotations,
+                   "Annotation [LEVEL:]NAME=VALUE; LEVEL is manifest, index, manifest-descriptor or index-descriptor "
+                   "[manifest]; repeatable")
+      ->type_name("ANNOTATION")
+      ->allow_extra_args(false);
+  command->add_option("--compression", flags->compression, "Of new layers: gzip or zstd, with ,level=N [gzip]")
+      ->type_name("NAME");
   command
       ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
       ->type_name("FILE");
   command->add_option("--iidfile", flags->iid_file, "Write the image digest")->type_name("FILE");
-  command->add_option("--progress", flags->progress, "auto, tty, plain or quiet (only the image digest)")
-      ->type_name("MODE")
+  command->add_option("--progress", flags->progress, "How to show the build while it runs; json: one object per line on standard error, quiet: only the "
+                   "image digest at the end")
+      ->type_name("auto|tty|plain|json|quiet")
       ->capture_default_str();
   command->add_flag("-d,--detach", flags->detach, "Print the build's id and do not wait");
   command
@@ -510,11 +483,16 @@ void AddBuildCommand(CLI::App& app, Session& session) {
   AddResults(command, flags.get());
   AddJsonFlag(*command, session);
   // One value per mention: what follows is the context.
-  for (const char* name : {"--platform", "--build-arg", "--tag", "--output", "--require"}) {
+  for (const char* name : {"--platform", "--build-arg", "--build-context", "--tag", "--output", "--require"}) {
     command->get_option(name)->allow_extra_args(false);
   }
   command->callback([&session, flags] {
-    session.command = [&session, flags] { return BuildCommand(session, *flags).Run(); };
+    session.command = [&session, flags]() -> absl::StatusOr<int> {
+      if (!flags->check) return BuildCommand(session, *flags).Run();
+      CheckFlags check;
+      check.build = *flags;
+      return RunCheck(session, check);
+    };
   });
 }
 

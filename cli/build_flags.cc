@@ -9,6 +9,7 @@
 #include <map>
 
 #include "common/base/status.h"
+#include "common/oci/annotations.h"
 #include "common/plan/platform.h"
 
 namespace crossmill::cli {
@@ -213,28 +214,110 @@ absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_
   return argument;
 }
 
+namespace {
+
+absl::Status OutputError(std::string_view text, std::string_view what) {
+  return absl::InvalidArgumentError(fmt::format("-o {}: {}", text, what));
+}
+
+absl::StatusOr<OutputTarget::Type> ParseOutputType(std::string_view text, const std::string& type) {
+  if (type == "oci") return OutputTarget::Type::kOci;
+  if (type == "docker") return OutputTarget::Type::kDocker;
+  if (type == "tar") return OutputTarget::Type::kTar;
+  if (type == "local") return OutputTarget::Type::kLocal;
+  if (type == "registry" || type == "image") return OutputError(text, "to push the image, give --push and -t NAME");
+  return OutputError(text, fmt::format("type {} is not known; expected oci, docker, tar or local", type));
+}
+
+absl::Status CheckCompression(v1::Compression compression, int64_t level) {
+  const int64_t highest = compression == v1::ZSTD ? 22 : 12;
+  if (level >= 1 && level <= highest) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("compression level {}: expected 1 to {} for {}", level, highest,
+                  compression == v1::ZSTD ? "zstd" : "gzip"));
+}
+
+absl::StatusOr<v1::Compression> ParseCompressionName(std::string_view text) {
+  if (text == "gzip") return v1::GZIP;
+  if (text == "zstd") return v1::ZSTD;
+  return absl::InvalidArgumentError(fmt::format("compression {} is not known; expected gzip or zstd", text));
+}
+
+absl::StatusOr<bool> ParseBool(std::string_view text) {
+  if (text == "true" || text == "1") return true;
+  if (text == "false" || text == "0") return false;
+  return absl::InvalidArgumentError(fmt::format("{}: expected true or false", text));
+}
+
+absl::Status SetOutputField(const std::string& name, const std::string& value, OutputTarget* target) {
+  if (name == "compression") {
+    ASSIGN_OR_RETURN(target->compression, ParseCompressionName(value));
+  } else if (name == "compression-level") {
+    const std::optional<int64_t> level = ParseNumber(value);
+    if (!level) return absl::InvalidArgumentError(fmt::format("compression-level {}: expected a number", value));
+    target->compression_level = static_cast<int32_t>(std::clamp<int64_t>(*level, -1, 1000));
+  } else if (name == "platform-split") {
+    ASSIGN_OR_RETURN(target->split, ParseBool(value));
+  } else if (name == "dest") {
+    target->destination = value;
+  } else {
+    return absl::InvalidArgumentError(
+        fmt::format("{} is not known; expected type, dest, compression, compression-level or platform-split", name));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options) {
+  const std::vector<std::string> parts = Split(text, ',');
+  ASSIGN_OR_RETURN(const v1::Compression compression, ParseCompressionName(parts[0]));
+  options->set_compression(compression);
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const std::string_view part = parts[i];
+    const std::optional<int64_t> level =
+        part.starts_with("level=") ? ParseNumber(part.substr(6)) : std::nullopt;
+    if (!level) return absl::InvalidArgumentError(fmt::format("--compression {}: expected level=NUMBER", text));
+    RETURN_IF_ERROR(CheckCompression(compression, *level));
+    options->set_compression_level(static_cast<int32_t>(*level));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<OutputTarget> ParseOutput(std::string_view text) {
   if (text.empty()) return absl::InvalidArgumentError("-o: expected type=oci,dest=FILE, or a file name");
-  if (text.find('=') == std::string_view::npos) return OutputTarget{std::string(text)};
-  std::map<std::string, std::string> fields;
+  OutputTarget target;
+  target.destination = std::string(text);
+  if (text.find('=') == std::string_view::npos) return target;
+  target.destination.clear();
+  std::string type;
   for (const std::string& field : Split(text, ',')) {
     const size_t equals = field.find('=');
-    if (equals == std::string::npos) {
-      return absl::InvalidArgumentError(fmt::format("-o {}: \"{}\" is not NAME=VALUE", text, field));
-    }
+    if (equals == std::string::npos) return OutputError(text, fmt::format("\"{}\" is not NAME=VALUE", field));
     const std::string name = field.substr(0, equals);
-    if (name != "type" && name != "dest") {
-      return absl::InvalidArgumentError(
-          fmt::format("-o {}: {} is not known; expected type and dest", text, name));
+    if (name == "type") {
+      type = field.substr(equals + 1);
+      continue;
     }
-    fields[name] = field.substr(equals + 1);
+    const absl::Status set = SetOutputField(name, field.substr(equals + 1), &target);
+    if (!set.ok()) return OutputError(text, Sv(set.message()));
   }
-  if (fields["type"] != "oci") {
-    return absl::InvalidArgumentError(fmt::format("-o {}: the only type is oci", text));
+  if (type.empty()) return OutputError(text, "type=oci, docker, tar or local is missing");
+  ASSIGN_OR_RETURN(target.type, ParseOutputType(text, type));
+  const bool local = target.type == OutputTarget::Type::kLocal;
+  if (target.destination.empty()) return OutputError(text, local ? "dest=FOLDER is missing" : "dest=FILE is missing");
+  if (local && target.destination == "-") return OutputError(text, "a folder cannot go to standard output; use type=tar");
+  if (target.type != OutputTarget::Type::kOci && (target.compression != 0 || target.compression_level != 0)) {
+    return OutputError(text, "only type=oci has compressed layers");
   }
-  if (fields["dest"].empty())
-    return absl::InvalidArgumentError(fmt::format("-o {}: dest=FILE is missing", text));
-  return OutputTarget{fields["dest"]};
+  if (target.compression_level != 0) {
+    const absl::Status level = CheckCompression(target.compression, target.compression_level);
+    if (!level.ok()) return OutputError(text, Sv(level.message()));
+  }
+  if (target.split && !local && target.type != OutputTarget::Type::kTar) {
+    return OutputError(text, "platform-split is for type=tar and type=local");
+  }
+  return target;
 }
 
 absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
@@ -271,8 +354,9 @@ absl::StatusOr<ProgressMode> ParseProgress(std::string_view text) {
   if (text == "auto") return ProgressMode::kAuto;
   if (text == "tty") return ProgressMode::kTty;
   if (text == "plain") return ProgressMode::kPlain;
+  if (text == "json") return ProgressMode::kJson;
   if (text == "quiet") return ProgressMode::kQuiet;
-  return absl::InvalidArgumentError(fmt::format("--progress {}: expected auto, tty, plain or quiet", text));
+  return absl::InvalidArgumentError(fmt::format("--progress {}: expected auto, tty, plain, json or quiet", text));
 }
 
 absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,
@@ -286,6 +370,37 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
   if (epoch.mode == EpochMode::kGit) options.set_source_date_epoch(-1);
   options.set_keep_times(epoch.mode == EpochMode::kNone);
   for (const std::string& tag : flags.tags) options.add_tags(tag);
+  if (flags.push && flags.tags.empty()) {
+    return absl::InvalidArgumentError("--push: say where to: -t REGISTRY/REPOSITORY:TAG");
+  }
+  if (flags.push && flags.detach) {
+    return absl::InvalidArgumentError(
+        "--push cannot be had with --detach: it happens after the build; use crossmill image push");
+  }
+  for (const std::string& text : flags.annotations) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      return absl::InvalidArgumentError(fmt::format("--annotation {}: expected [LEVEL:]NAME=VALUE", text));
+    }
+    RETURN_IF_ERROR(oci::ParseAnnotation(text.substr(0, equals), text.substr(equals + 1)).status());
+    v1::BuildArgument* annotation = options.add_annotations();
+    annotation->set_name(text.substr(0, equals));
+    annotation->set_value(text.substr(equals + 1));
+  }
+  if (!flags.compression.empty()) RETURN_IF_ERROR(ParseCompression(flags.compression, &options));
+  for (const std::string& text : flags.outputs) {
+    ASSIGN_OR_RETURN(const OutputTarget output, ParseOutput(text));
+    if (output.type == OutputTarget::Type::kDocker && options.platforms_size() > 1) {
+      return OutputError(text, "docker's archive holds one platform; use type=oci for several");
+    }
+    if (output.compression == 0 && output.compression_level == 0) continue;
+    const v1::Compression wanted = output.compression == 0 ? v1::GZIP : output.compression;
+    const bool other = options.compression() != 0 &&
+                       (options.compression() != wanted || options.compression_level() != output.compression_level);
+    if (other) return absl::InvalidArgumentError("an image has one compression; --compression and -o ask for several");
+    options.set_compression(wanted);
+    options.set_compression_level(output.compression_level);
+  }
   if (!flags.timeout.empty()) {
     ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeLimit(flags.timeout, "--timeout"));
     options.set_timeout(seconds);
@@ -303,14 +418,14 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
   return options;
 }
 
-RecipePaths FindRecipe(const BuildFlags& flags, const std::string& context_folder) {
+RecipePaths FindRecipe(const std::string& file, const std::string& context_folder) {
   RecipePaths paths;
-  if (flags.file == "-") {
+  if (file == "-") {
     paths.dockerfile = "-";
     paths.dockerfile_name = "standard input";
   } else {
-    paths.dockerfile = flags.file.empty() ? context_folder + "/Dockerfile" : flags.file;
-    paths.dockerfile_name = flags.file.empty() ? "Dockerfile" : flags.file;
+    paths.dockerfile = file.empty() ? context_folder + "/Dockerfile" : file;
+    paths.dockerfile_name = file.empty() ? "Dockerfile" : file;
     // A name below the context is said the short way.
     if (paths.dockerfile_name.starts_with(context_folder + "/")) {
       paths.dockerfile_name.erase(0, context_folder.size() + 1);

@@ -23,7 +23,11 @@ struct BuildFlags {
   std::vector<std::string> platforms;
   std::string target;
   std::vector<std::string> build_args;
+  // --build-context NAME=VALUE.
+  std::vector<std::string> build_contexts;
   bool no_cache = false;
+  // Check instead of build.
+  bool check = false;
   std::string network;
   // -1: not given.
   int verify = -1;
@@ -34,6 +38,10 @@ struct BuildFlags {
   std::string emulation = "allow";
   std::vector<std::string> tags;
   std::vector<std::string> outputs;
+  bool push = false;
+  std::vector<std::string> annotations;
+  // "gzip" or "zstd", with ",level=N" after it; empty: gzip.
+  std::string compression;
   std::string metadata_file;
   std::string iid_file;
   std::string progress = "auto";
@@ -54,10 +62,17 @@ struct BuildFlags {
   std::string retried;
 };
 
-// -o: where the finished image goes.
+// -o: how and where the finished image is written.
 struct OutputTarget {
-  // "-": standard output.
+  enum class Type { kOci, kDocker, kTar, kLocal };
+  Type type = Type::kOci;
+  // A file, "-" for standard output, or the folder of kLocal.
   std::string destination;
+  // Of the image's layers; only where the image is built, and for kOci.
+  v1::Compression compression = v1::COMPRESSION_UNSPECIFIED;
+  int32_t compression_level = 0;
+  // kTar, kLocal: a folder per platform even for one.
+  bool split = false;
 };
 
 enum class EpochMode { kByBases, kNumber, kGit, kNone };
@@ -71,8 +86,10 @@ using VariableLookup = std::function<std::optional<std::string>(const std::strin
 // "NAME=value", or "NAME" for the variable's value (nothing when it is not set).
 absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_view text,
                                                                     const VariableLookup& variable);
-// "type=oci,dest=FILE", "FILE.tar", "-".
+// "type=oci,dest=FILE" (docker, tar and local likewise, with the options of docs/cli.md), "FILE.tar", "-".
 absl::StatusOr<OutputTarget> ParseOutput(std::string_view text);
+// "gzip", "zstd", "zstd,level=9" into the options.
+absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options);
 // A number, "git" or "none"; `flag` unset: `variable` SOURCE_DATE_EPOCH, a number.
 absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
                                        const std::optional<std::string>& variable);
@@ -97,6 +114,7 @@ struct RecipePaths {
   // Candidates for the ignore file, first wins, with their names in messages.
   std::vector<std::pair<std::string, std::string>> ignore_files;
 };
-RecipePaths FindRecipe(const BuildFlags& flags, const std::string& context_folder);
+// `file` is -f as written; a context folder.
+RecipePaths FindRecipe(const std::string& file, const std::string& context_folder);
 
 }  // namespace crossmill::cli

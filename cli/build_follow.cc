@@ -127,6 +127,9 @@ std::unique_ptr<Progress> MakeProgress(Session& session, ProgressMode mode) {
   switch (mode) {
     case ProgressMode::kQuiet:
       return MakeQuietProgress();
+    case ProgressMode::kJson:
+      session.json_progress = true;
+      return MakeJsonProgress(sink, env.clock());
     case ProgressMode::kTty:
       return MakeLiveProgress(sink, env.clock(), session.ErrColour(), [&env] {
         const Terminal now = env.ErrTerminal();

@@ -66,6 +66,13 @@ class SystemEnvironment final : public Environment {
   }
 
   absl::StatusOr<std::string> In() override { return ReadAll(STDIN_FILENO, 64 << 20); }
+  absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) override {
+    while (true) {
+      const ssize_t count = read(STDIN_FILENO, buffer, size);
+      if (count >= 0) return static_cast<size_t>(count);
+      if (errno != EINTR) return ErrnoStatus(errno, "standard input");
+    }
+  }
   Terminal OutTerminal() override { return TerminalOf(STDOUT_FILENO); }
   Terminal ErrTerminal() override { return TerminalOf(STDERR_FILENO); }
 

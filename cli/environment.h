@@ -49,6 +49,8 @@ class Environment {
   // Standard error: progress and errors. Thread safe.
   virtual void Err(std::string_view text) = 0;
   virtual absl::StatusOr<std::string> In() = 0;
+  // Up to `size` bytes of standard input; 0 at its end.
+  virtual absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) = 0;
   virtual Terminal OutTerminal() = 0;
   virtual Terminal ErrTerminal() = 0;
   virtual std::optional<std::string> Variable(const std::string& name) = 0;

@@ -263,8 +263,15 @@ Json ImageJson(const v1::ImageView& image) {
           {"created_at", TimeJson(image.created_at())},
           {"stand_in", image.stand_in()},
           {"size_bytes", image.size_bytes()},
-          {"origin", TextOrNull(image.origin())}};
+          {"origin", TextOrNull(image.origin())},
+          {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())}};
 }
+
+Json BuildStageJson(const v1::StageView& stage) { return StageJson(stage); }
+
+Json BuildStepJson(const v1::StepView& step) { return StepJson(step); }
+
+Json BuildCellJson(const v1::CellView& cell) { return CellJson(cell, true); }
 
 Json MetadataJson(const v1::BuildView& build) {
   Json platforms = Json::object();

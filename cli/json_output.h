@@ -21,6 +21,10 @@ Json PackageJson(const v1::PackageRow& row);
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons);
 Json WorkerJson(const v1::WorkerView& worker);
 Json ImageJson(const v1::ImageView& image);
+// Parts of a whole build, for its events.
+Json BuildStageJson(const v1::StageView& stage);
+Json BuildStepJson(const v1::StepView& step);
+Json BuildCellJson(const v1::CellView& cell);
 // --metadata-file.
 Json MetadataJson(const v1::BuildView& build);
 // {"error": {"code": ..., "message": ..., "hint": ...}}

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "cli/render_json_lines.h"
 #include "cli/render_live.h"
 #include "cli/render_plain.h"
 #include "common/base/mutex.h"
@@ -59,6 +60,42 @@ class QuietProgress final : public Progress {
   void OnEvent(const v1::BuildEvent&, const BuildModel&) override {}
   void OnLine(const ConsoleLine&, const BuildModel&) override {}
   void Finish() override {}
+};
+
+class JsonProgress final : public Progress {
+ public:
+  JsonProgress(TextSink sink, Clock& clock) : sink_(std::move(sink)), clock_(clock) {}
+  void Note(std::string_view text) override { Write(NoteLine("note", text, UnixNanos(clock_.Now()))); }
+  void Activity(std::string_view text) override {
+    Write(NoteLine("activity", text, UnixNanos(clock_.Now())));
+  }
+  void OnEvent(const v1::BuildEvent& event, const BuildModel& model) override {
+    Write(EventLine(event, model));
+    last_ = model;
+  }
+  void OnLog(const v1::WatchedLog& log, const BuildModel& model) override {
+    // A resumed watch sends chunks again.
+    int64_t& next = next_offset_[log.execution()];
+    if (log.offset() < next) return;
+    next = log.offset() + 1;
+    Write(LogLine(log, model));
+  }
+  void OnLine(const ConsoleLine&, const BuildModel&) override {}
+  void OnPlanning(const v1::PlanningProgress& progress, const BuildModel& model) override {
+    Write(PlanningLine(progress, model, UnixNanos(clock_.Now())));
+  }
+  void Finish() override {
+    if (last_) Write(ResultLine(*last_, UnixNanos(clock_.Now())));
+    last_.reset();
+  }
+
+ private:
+  void Write(const Json& line) { sink_(WriteJson(line) + "\n"); }
+
+  TextSink sink_;
+  Clock& clock_;
+  std::optional<BuildModel> last_;
+  std::map<int64_t, int64_t> next_offset_;
 };
 
 constexpr std::string_view kHideCursor = "\x1b[?25l";
@@ -176,6 +213,10 @@ std::unique_ptr<Progress> MakePlainProgress(TextSink sink, bool colour) {
 }
 
 std::unique_ptr<Progress> MakeQuietProgress() { return std::make_unique<QuietProgress>(); }
+
+std::unique_ptr<Progress> MakeJsonProgress(TextSink sink, Clock& clock) {
+  return std::make_unique<JsonProgress>(std::move(sink), clock);
+}
 
 std::unique_ptr<Progress> MakeLiveProgress(TextSink sink, Clock& clock, bool colour,
                                            std::function<TerminalSize()> size) {

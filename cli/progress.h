@@ -26,6 +26,8 @@ class Progress {
   virtual void Activity(std::string_view text) = 0;
   // `model` has already applied the event.
   virtual void OnEvent(const v1::BuildEvent& event, const BuildModel& model) = 0;
+  // A console chunk as it came, before its lines; may come again after a lost connection.
+  virtual void OnLog(const v1::WatchedLog&, const BuildModel&) {}
   virtual void OnLine(const ConsoleLine& line, const BuildModel& model) = 0;
   // How far something is that planning waits for.
   virtual void OnPlanning(const v1::PlanningProgress&, const BuildModel&) {}
@@ -33,13 +35,15 @@ class Progress {
   virtual void Finish() = 0;
 };
 
-enum class ProgressMode { kAuto, kTty, kPlain, kQuiet };
+enum class ProgressMode { kAuto, kTty, kPlain, kJson, kQuiet };
 
 // Writes pieces to stderr; called from several threads, one at a time.
 using TextSink = std::function<void(std::string_view)>;
 
 std::unique_ptr<Progress> MakePlainProgress(TextSink sink, bool colour);
 std::unique_ptr<Progress> MakeQuietProgress();
+// One JSON object per line (cli/render_json_lines.h). Finish writes the result.
+std::unique_ptr<Progress> MakeJsonProgress(TextSink sink, Clock& clock);
 // Owns a thread that redraws while something moves. `size` gives columns and lines of the terminal.
 struct TerminalSize {
   int width = 80;

@@ -32,6 +32,8 @@ class Session {
   bool insecure = false;
   // --json of the chosen command.
   bool json = false;
+  // Standard error holds JSON lines (--progress json).
+  bool json_progress = false;
   // Set by the chosen command's parser: what to do. The result is the exit code.
   std::function<absl::StatusOr<int>()> command;
 

@@ -141,8 +141,8 @@ void AddWatchCommands(CLI::App& app, Session& session) {
   CLI::App* watch = app.add_subcommand("watch", "Follow a build until it is finished, then print its report");
   auto watch_flags = std::make_shared<WatchFlags>();
   watch->add_option("build", watch_flags->build, "Number of the build [the latest]")->type_name("BUILD");
-  watch->add_option("--progress", watch_flags->progress, "auto, tty, plain or quiet")
-      ->type_name("MODE")
+  watch->add_option("--progress", watch_flags->progress, "How to show the build while it runs")
+      ->type_name("auto|tty|plain|json|quiet")
       ->capture_default_str();
   AddJsonFlag(*watch, session);
   watch->callback([&session, watch_flags] {

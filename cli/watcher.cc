@@ -94,6 +94,7 @@ class Watch {
   }
 
   void OnLog(const v1::WatchedLog& log) {
+    progress_.OnLog(log, model_);
     for (const ConsoleLine& line :
          lines_.Feed(log.execution(), log.stage(), log.replica(), log.offset(), log.chunk())) {
       progress_.OnLine(line, model_);

@@ -72,9 +72,10 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--placement-grace", grace_seconds, "Seconds a task waits for a worker that can run it")
       ->capture_default_str();
-  app.add_option("--plain-registry", options.plain_registries,
+  app.add_option("--plain-registry,--insecure-registry", options.plain_registries,
                  "host:port of a registry without TLS (repeatable)");
-  app.add_option("--registry-mirror", options.registry_mirrors, "REGISTRY=MIRROR (repeatable)");
+  app.add_option("--registry-mirror,--mirror", options.registry_mirrors,
+                 "REGISTRY=MIRROR, asked before the registry: host:port or URL (repeatable)");
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "client, worker or both")->required();

@@ -44,10 +44,10 @@ absl::StatusOr<oci::RegistryOptions> MakeRegistryOptions(const ServerOptions& op
     }
     registry.mirrors[pair.substr(0, equals)].push_back(pair.substr(equals + 1));
   }
-  ASSIGN_OR_RETURN(const std::string config, oci::ReadDockerConfig());
-  if (!config.empty()) {
-    ASSIGN_OR_RETURN(registry.credentials, oci::CredentialFile::Parse(config));
-  }
+  registry.credentials = oci::DockerCredentials([](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
   return registry;
 }
 
@@ -73,8 +73,7 @@ class ServerImpl final : public Server {
     image_records_ = std::make_unique<storage::SqliteImageRecords>(records_->connection());
     http_ = http::MakeCurlHttpClient();
     ASSIGN_OR_RETURN(oci::RegistryOptions registry, MakeRegistryOptions(options_));
-    registry_ = std::make_unique<oci::RegistryClient>(*http_, std::move(registry));
-    source_ = std::make_unique<RegistrySource>(*registry_);
+    source_ = std::make_unique<RegistrySource>(*http_, std::move(registry));
     images_ = std::make_unique<ImageStore>(*blobs_, *image_records_, *source_, clock_);
     RETURN_IF_ERROR(OpenSources());
     const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -134,7 +133,6 @@ class ServerImpl final : public Server {
   std::unique_ptr<storage::LogStore> logs_;
   std::unique_ptr<storage::SqliteImageRecords> image_records_;
   std::unique_ptr<http::HttpClient> http_;
-  std::unique_ptr<oci::RegistryClient> registry_;
   std::unique_ptr<RegistrySource> source_;
   std::unique_ptr<ImageStore> images_;
   std::unique_ptr<storage::SqliteRemoteRecords> remote_records_;

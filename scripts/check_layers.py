@@ -13,6 +13,7 @@ ALLOWED = {
     "common/base": [],
     "common/http": ["common/base"],
     "common/plan": ["common/base"],
+    "common/check": ["common/base", "common/plan"],
     "common/context": ["common/base", "common/plan"],
     "common/oci": ["common/base", "common/http"],
     "common/fetch": ["common/base", "common/http", "common/oci"],
@@ -31,7 +32,7 @@ ALLOWED = {
     "cli": ["common"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/plan", "coordinator/core"]
+PURE = ["common/plan", "common/check", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 

@@ -55,15 +55,17 @@ class CacheFolders {
     const std::string path_;
   };
 
-  // Finds the caches of earlier workers again. Call inside the worker's namespaces; nobody else uses `folder`.
+  // Finds the caches of earlier workers again. Call inside the worker's namespaces; nobody else uses
+  // `folder`.
   static absl::StatusOr<std::unique_ptr<CacheFolders>> Create(std::string folder);
 
   // The same for equal requests: what names a cache on disk. Of several caches take that with the smallest
   // key first, so that two steps never wait for each other.
   static std::string KeyOf(const CacheRequest& request);
 
-  // SHARED: what others share, else a free folder, else a new one. PRIVATE: a free one, else a new one. LOCKED:
-  // as PRIVATE, but where others have one it waits; `on_wait` is called before that. CANCELLED at a stop.
+  // SHARED: what others share, else a free folder, else a new one. PRIVATE: a free one, else a new one.
+  // LOCKED: as PRIVATE, but where others have one it waits; `on_wait` is called before that. CANCELLED at a
+  // stop.
   absl::StatusOr<std::unique_ptr<Use>> Acquire(const CacheRequest& request, const std::stop_token& stop,
                                                const std::function<void()>& on_wait);
 

@@ -16,7 +16,7 @@ absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, Blob
                         CopyTarget& target) {
   switch (source.source_case()) {
     case v1::CopySource::kContext:
-      if (source.context().matches().empty()) return absl::NotFoundError("no such file in the context");
+      // None: a pattern that matches nothing, of which nothing is copied.
       for (const v1::ContextMatch& match : source.context().matches()) {
         RETURN_IF_ERROR(CopyContextMatch(match, {source.extract(), copy.parents()}, blobs, target));
       }

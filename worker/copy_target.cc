@@ -101,10 +101,6 @@ absl::Status CopyTarget::AddExtracted(oci::TarEntry entry, const oci::Source& co
   if (entry.type == oci::EntryType::kCharDevice || entry.type == oci::EntryType::kBlockDevice) {
     return absl::OkStatus();
   }
-  if (owner_) {
-    entry.uid = owner_->uid;
-    entry.gid = owner_->gid;
-  }
   RETURN_IF_ERROR(CheckOwner(entry));
   ApplyTime(SourceKind::kContext, &entry);
   return unpacker_->Add(entry, content);

@@ -44,8 +44,9 @@ class CopyTarget {
   // entry.path is where it goes. `merge_keeps`: a folder that exists keeps its metadata.
   absl::Status Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content,
                    bool merge_keeps = false);
-  // An archive's entry: owners are the archive's own unless --chown says otherwise, links on the way are
-  // followed inside the root, what is in the way is replaced.
+  // An archive's entry: owners and modes are the archive's own (as with BuildKit, --chown and --chmod do not
+  // reach into it, only to folders that are made for the destination), links on the way are followed inside
+  // the root, what is in the way is replaced.
   absl::Status AddExtracted(oci::TarEntry entry, const oci::Source& content);
   // Sets the times of folders.
   absl::Status Finish();

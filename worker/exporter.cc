@@ -226,11 +226,12 @@ absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& r
   oci::CanonicalTarWriter tar([&blob](std::string_view bytes) { return blob->Write(bytes); });
   ExportWriter writer(wanted, root, tar);
   ASSIGN_OR_RETURN(const std::vector<Source> sources, FindSources(wanted, root, root_fd.get(), writer));
-  if (sources.empty()) {
+  // As in Docker's builder, a pattern may match nothing, and then nothing is copied.
+  if (sources.empty() && !HasGlob(wanted.pattern())) {
     return absl::NotFoundError(
         fmt::format("{}: no such file or directory", oci::Printable(wanted.pattern())));
   }
-  const size_t digits = std::to_string(sources.size() - 1).size();
+  const size_t digits = sources.empty() ? 1 : std::to_string(sources.size() - 1).size();
   for (size_t i = 0; i < sources.size(); ++i) {
     std::string path = fmt::format("{:0{}}", i, digits);
     RETURN_IF_ERROR(writer.AddFolder(path));

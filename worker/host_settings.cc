@@ -6,6 +6,7 @@
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "worker/java_trust_store.h"
 
 namespace crossmill::worker {
 namespace {
@@ -56,6 +57,17 @@ absl::StatusOr<std::string> FindBundle(const HostSettingsSource& source) {
   return std::string();
 }
 
+// What every Java program reads, Maven, Gradle and sbt among them; it says so on standard error.
+constexpr const char* kJavaOptions = "JAVA_TOOL_OPTIONS";
+
+std::string TrustStoreOf(const std::string& bundle) {
+  if (bundle.empty()) return {};
+  absl::StatusOr<std::string> store = JavaTrustStore(bundle);
+  if (store.ok()) return *std::move(store);
+  spdlog::warn("CA bundle is not passed to Java in steps: {}", Sv(store.status().message()));
+  return {};
+}
+
 bool Sets(absl::Span<const std::string> env, std::string_view name) {
   return std::any_of(env.begin(), env.end(), [&](const std::string& entry) {
     return entry.size() > name.size() && entry[name.size()] == '=' &&
@@ -103,6 +115,7 @@ absl::StatusOr<HostSettings> DetectHostSettings(const HostSettingsSource& source
   for (const char* name : kIndexVariables) RETURN_IF_ERROR(pass(name, false));
   for (const std::string& name : source.pass_env) RETURN_IF_ERROR(pass(name, true));
   ASSIGN_OR_RETURN(settings.ca_bundle, FindBundle(source));
+  settings.java_trust_store = TrustStoreOf(settings.ca_bundle);
   if (const auto hosts = ReadFile(source.hosts_file, 16 << 20); hosts.ok()) {
     settings.hosts = ForeignHosts(*hosts, source.host_name);
   }
@@ -121,6 +134,9 @@ std::vector<std::string> StepEnvironment(const v1::Run& run, const Identity& ide
   for (const auto& [name, value] : settings.variables) AddIfMissing(name, value, &env);
   if (!settings.ca_bundle.empty()) {
     for (const char* name : kCaVariables) AddIfMissing(name, kCaBundleInStep, &env);
+  }
+  if (!settings.java_trust_store.empty()) {
+    AddIfMissing(kJavaOptions, fmt::format("-Djavax.net.ssl.trustStore={}", kJavaTrustStoreInStep), &env);
   }
   return env;
 }

@@ -19,12 +19,15 @@ namespace crossmill::worker {
 
 // Where steps find the operator's certificate authorities.
 inline constexpr std::string_view kCaBundleInStep = "/run/crossmill/ca.pem";
+inline constexpr std::string_view kJavaTrustStoreInStep = "/run/crossmill/ca.jks";
 
 struct HostSettings {
   // Variables with values, in the order of the allow-list.
   std::vector<std::pair<std::string, std::string>> variables;
   // PEM; empty: steps use what is in their image.
   std::string ca_bundle;
+  // The same authorities for Java; empty when there is no bundle, or no certificate in it.
+  std::string java_trust_store;
   // Lines of the hosts file: an address and its names.
   std::vector<std::string> hosts;
 };

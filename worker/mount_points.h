@@ -31,9 +31,9 @@ class MountPoints {
 
   // Makes sure that `path` (absolute inside the root) exists as a folder or as something else. Symbolic
   // links are followed inside the root, also to what does not exist yet. What was added before counts as
-  // mounted: a path below such a mount is looked for in `source`, a path on this machine. With an empty source
-  // it is the runtime's own file system, in which it makes mount points itself. FAILED_PRECONDITION if what
-  // is there cannot be mounted over, naming it.
+  // mounted: a path below such a mount is looked for in `source`, a path on this machine. With an empty
+  // source it is the runtime's own file system, in which it makes mount points itself. FAILED_PRECONDITION if
+  // what is there cannot be mounted over, naming it.
   absl::StatusOr<MountPoint> Add(std::string_view path, bool folder, const std::string& source = "");
 
   // What Add made in the root itself, relative to it, parents first.

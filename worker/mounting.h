@@ -50,8 +50,8 @@ absl::StatusOr<Mount> MountOverlay(const OverlaySpec& spec);
 // kernel's own limit, half of the memory. Thread safe.
 absl::StatusOr<Mount> MountTmpfs(const std::string& target, mode_t mode, int64_t bytes);
 
-// Detaches what is mounted below `folder` and at it: what a killed worker without a mount namespace of its own
-// left behind.
+// Detaches what is mounted below `folder` and at it: what a killed worker without a mount namespace of its
+// own left behind.
 void DetachMounts(const std::string& folder);
 
 }  // namespace crossmill::worker

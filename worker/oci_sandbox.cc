@@ -180,7 +180,8 @@ absl::Status OciSandbox::Prepare() {
   ASSIGN_OR_RETURN(memory_, MountTmpfs(options_.folder, 0700, 0));
   RETURN_IF_ERROR(MakeFolders(options_.folder + "/state", 0700));
   // A copy: the operator's file may be replaced while steps have it mounted.
-  return WriteFileAtomic(options_.folder + "/ca.pem", options_.host_settings.ca_bundle);
+  RETURN_IF_ERROR(WriteFileAtomic(options_.folder + "/ca.pem", options_.host_settings.ca_bundle));
+  return WriteFileAtomic(options_.folder + "/ca.jks", options_.host_settings.java_trust_store);
 }
 
 absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& run,
@@ -216,6 +217,9 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& r
   if (network && !options_.host_settings.ca_bundle.empty()) {
     binds.push_back({options_.folder + "/ca.pem", std::string(kCaBundleInStep)});
   }
+  if (network && !options_.host_settings.java_trust_store.empty()) {
+    binds.push_back({options_.folder + "/ca.jks", std::string(kJavaTrustStoreInStep)});
+  }
   return binds;
 }
 
@@ -232,7 +236,8 @@ std::vector<std::string> OciSandbox::Command(const Container& container,
 absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   if (run.run.argv().empty()) return absl::InvalidArgumentError("nothing to run");
   auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_);
-  if (absl::IsInvalidArgument(limits.status())) return Refused(126, std::string(Sv(limits.status().message())));
+  if (absl::IsInvalidArgument(limits.status())) return Refused(126,
+      std::string(Sv(limits.status().message())));
   RETURN_IF_ERROR(limits.status());
   for (const std::string& line : limits->warnings) {
     run.on_output(v1::LogChunk::WORKER, fmt::format("warning: {}\n", line));

@@ -39,7 +39,8 @@ struct StepMount {
 };
 
 struct SandboxRun {
-  // argv, cwd, network, files, extra_hosts, shm_size and ulimits are used; user, env and mounts as resolved below.
+  // argv, cwd, network, files, extra_hosts, shm_size and ulimits are used; user, env and mounts as resolved
+  // below.
   const v1::Run& run;
   v1::Platform platform;
   // Merged folder; the sandbox leaves no mount and no process in it.

@@ -41,7 +41,8 @@ absl::StatusOr<std::unique_ptr<SshRelay>> SshRelay::Create(
     std::function<void(const std::string&)> on_problem) {
   std::unique_ptr<SshRelay> relay(
       new SshRelay(lease, std::move(ssh_id), forwarder, std::move(on_problem)));
-  // Through a descriptor of its folder: the name of a socket has at most 107 bytes, a data folder may have more.
+  // Through a descriptor of its folder: the name of a socket has at most 107 bytes, a data folder may have
+  // more.
   const size_t slash = path.rfind('/');
   ASSIGN_OR_RETURN(const UniqueFd folder, OpenFile(path.substr(0, slash), O_PATH | O_DIRECTORY));
   const std::string name = fmt::format("/proc/self/fd/{}/{}", folder.get(), path.substr(slash + 1));
@@ -110,10 +111,11 @@ void SshRelay::Accept() {
 
 void SshRelay::Serve(Connection& connection) {
   const absl::Status status = Exchange(connection);
-  shutdown(connection.socket.get(), SHUT_RDWR);
   MutexLock lock(mutex_);
-  connection.ended = true;
+  // Told before the step sees the end: it may be its own end.
   if (!status.ok() && !stopping_) on_problem_(std::string(Sv(status.message())));
+  shutdown(connection.socket.get(), SHUT_RDWR);
+  connection.ended = true;
 }
 
 absl::Status SshRelay::Exchange(Connection& connection) {
@@ -151,7 +153,7 @@ absl::Status SshRelay::Exchange(Connection& connection) {
     if (!rest.empty()) break;
   }
   // The agent ended the conversation, or the step is gone: the other half has nothing to wait for.
-  shutdown(socket, SHUT_RDWR);
+  shutdown(socket, SHUT_RD);
   stream.Cancel();
   return status;
 }

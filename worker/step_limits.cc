@@ -66,9 +66,11 @@ absl::StatusOr<StepLimits> MakeStepLimits(const v1::Run& run, bool holds_secrets
   }
   for (const auto& [name, limit] : wanted) {
     const auto most = available.find(name);
-    const rlim_t hard = most == available.end() ? limit.rlim_max : std::min(limit.rlim_max, most->second.rlim_max);
+    const rlim_t hard = most == available.end() ? limit.rlim_max : std::min(limit.rlim_max,
+        most->second.rlim_max);
     const rlim_t soft = std::min(limit.rlim_cur, hard);
-    if (named[name] && (hard != limit.rlim_max || soft != limit.rlim_cur) && !(holds_secrets && name == "core")) {
+    if (named[name] && (hard != limit.rlim_max || soft != limit.rlim_cur) && !(holds_secrets &&
+        name == "core")) {
       result.warnings.push_back(fmt::format("ulimit {}: {}:{} lowered to {}:{}, the most this worker may give", name,
                                             ToText(limit.rlim_cur), ToText(limit.rlim_max), ToText(soft),
                                             ToText(hard)));

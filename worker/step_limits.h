@@ -31,9 +31,9 @@ struct StepLimits {
   std::vector<std::string> warnings;
 };
 
-// The recipe's ulimits and, where it names none, the farm's own: the same number of open files on every host, no
-// core dumps where secrets are (`holds_secrets`) and else as this process has it. INVALID_ARGUMENT for a limit
-// that does not exist.
+// The recipe's ulimits and, where it names none, the farm's own: the same number of open files on every host,
+// no core dumps where secrets are (`holds_secrets`) and else as this process has it. INVALID_ARGUMENT for a
+// limit that does not exist.
 absl::StatusOr<StepLimits> MakeStepLimits(const v1::Run& run, bool holds_secrets,
                                           const std::map<std::string, rlimit, std::less<>>& available);
 

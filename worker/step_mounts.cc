@@ -188,7 +188,8 @@ absl::Status StepMounts::TakeCaches() {
   for (const auto& [key, request] : wanted) {
     const absl::Status known = ids.Check(request.uid, request.gid, request.id);
     if (!known.ok()) return absl::InvalidArgumentError(known.message());
-    ASSIGN_OR_RETURN(caches_[key], context_.store.caches().Acquire(request, context_.stop, [&, id = request.id] {
+    ASSIGN_OR_RETURN(caches_[key], context_.store.caches().Acquire(request, context_.stop, [&,
+        id = request.id] {
       context_.tell(fmt::format("waiting for the cache '{}', which another step has locked", id));
     }));
   }

@@ -25,7 +25,8 @@ namespace crossmill::worker {
 // Folders of a worker for its steps' mounts. Thread safe.
 class MountStore {
  public:
-  // Below `folder`: caches/ stays, work/ is emptied. Call inside the worker's namespaces; nobody else uses it.
+  // Below `folder`: caches/ stays, work/ is emptied. Call inside the worker's namespaces; nobody else uses
+  // it.
   static absl::StatusOr<std::unique_ptr<MountStore>> Create(const std::string& folder);
   CacheFolders& caches() { return *caches_; }
   // For what lives as long as a step.

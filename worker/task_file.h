@@ -27,9 +27,9 @@ struct SecretSource {
   UniqueFd file;
 };
 
-// --secret id=ID,src=FILE or id=ID,env=NAME (without either, the variable or else the file named ID, as docker
-// does it). Files are opened, not read: that is for the process that is to hold the values, which may no longer
-// be allowed to open them. INVALID_ARGUMENT names the flag.
+// --secret id=ID,src=FILE or id=ID,env=NAME (without either, the variable or else the file named ID, as
+// docker does it). Files are opened, not read: that is for the process that is to hold the values, which may
+// no longer be allowed to open them. INVALID_ARGUMENT names the flag.
 absl::StatusOr<std::vector<SecretSource>> OpenSecrets(const std::vector<std::string>& flags);
 absl::StatusOr<std::shared_ptr<const TaskSecrets>> ReadSecrets(const std::vector<SecretSource>& sources);
 

@@ -155,14 +155,11 @@ absl::StatusOr<Owner> ResolveOwner(const std::string& root, std::string_view tex
   }
   ASSIGN_OR_RETURN(const Database database, Database::Read(root));
   if (!number && !user.empty()) {
-    const auto entry = database.FindUser(user);
-    if (!entry) return Unknown("user", user);
-    owner = {entry->uid, entry->gid};
+    // As in Docker's builder, a user or group that is not there is root's; only a step cannot run as one.
+    if (const auto entry = database.FindUser(user)) owner = {entry->uid, entry->gid};
   }
   if (!group.empty()) {
-    const auto gid = Number(group) ? Number(group) : database.FindGroup(group);
-    if (!gid) return Unknown("group", group);
-    owner.gid = *gid;
+    if (const auto gid = Number(group) ? Number(group) : database.FindGroup(group)) owner.gid = *gid;
   }
   return owner;
 }

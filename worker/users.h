@@ -26,6 +26,7 @@ struct User {
 absl::StatusOr<User> ResolveUser(const std::string& root, std::string_view text);
 
 // As in --chown: without a group, a name's primary group, or for a number the same number. Empty: 0:0.
+// A user that the root does not know is 0:0, an unknown group changes nothing: as in Docker's builder.
 absl::StatusOr<Owner> ResolveOwner(const std::string& root, std::string_view text);
 
 }  // namespace crossmill::worker

@@ -30,7 +30,8 @@ struct Transfer {
   const HttpRequest* request = nullptr;
   const BodySink* sink = nullptr;
   HttpResponse head;
-  absl::Status status;  // Of the sink.
+  absl::Status status;  // Of the sink or the body's source.
+  int64_t sent = 0;     // Bytes taken from the body's source.
 };
 
 std::string_view Trimmed(std::string_view text) {
@@ -66,6 +67,33 @@ size_t OnBody(char* data, size_t size, size_t count, void* context) {
     transfer->status = absl::InternalError(error.what());
   }
   return transfer->status.ok() ? size * count : 0;
+}
+
+size_t OnUpload(char* buffer, size_t size, size_t count, void* context) {
+  auto* transfer = static_cast<Transfer*>(context);
+  const HttpRequest& request = *transfer->request;
+  const int64_t left = request.source_size - transfer->sent;
+  const size_t wanted = std::min<size_t>(size * count, static_cast<size_t>(left));
+  if (wanted == 0) return 0;
+  try {
+    const auto read = request.body_source(transfer->sent, buffer, wanted);
+    if (read.ok() && *read > 0) {
+      transfer->sent += static_cast<int64_t>(*read);
+      return *read;
+    }
+    transfer->status = !read.ok() ? read.status()
+                                  : absl::DataLossError(fmt::format("the body ended after {} of {} bytes",
+                                                                    transfer->sent, request.source_size));
+  } catch (const std::exception& error) {
+    transfer->status = absl::InternalError(error.what());
+  }
+  return CURL_READFUNC_ABORT;
+}
+
+int OnSeek(void* context, curl_off_t offset, int origin) {
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  static_cast<Transfer*>(context)->sent = offset;
+  return CURL_SEEKFUNC_OK;
 }
 
 int OnProgress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -165,6 +193,11 @@ class CurlHttpClient final : public HttpClient {
     if (IsLoopback(url.host)) curl_easy_setopt(handle, CURLOPT_PROXY, "");
     if (request.method == "HEAD") {
       curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+    } else if (request.body_source) {
+      curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+      curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+      curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.source_size));
+      curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     } else if (request.method != "GET") {
       curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
       curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data());
@@ -177,6 +210,12 @@ class CurlHttpClient final : public HttpClient {
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &OnBody);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
+    if (transfer->request->body_source) {
+      curl_easy_setopt(handle, CURLOPT_READFUNCTION, &OnUpload);
+      curl_easy_setopt(handle, CURLOPT_READDATA, transfer);
+      curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, &OnSeek);
+      curl_easy_setopt(handle, CURLOPT_SEEKDATA, transfer);
+    }
     curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &OnProgress);
     curl_easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
     curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);

@@ -1,6 +1,7 @@
 // HTTP requests: the interface, so that what speaks HTTP is tested without a network.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <stop_token>
@@ -15,6 +16,10 @@
 
 namespace crossmill::http {
 
+// Reads a body from `offset` on: up to `size` bytes; 0 only at its end. Asked again from an earlier offset when
+// the request has to be repeated (redirects, connections that were closed meanwhile).
+using BodySource = std::function<absl::StatusOr<size_t>(int64_t offset, char* buffer, size_t size)>;
+
 struct HttpRequest {
   std::string method = "GET";
   // http or https.
@@ -22,6 +27,9 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   // Sent with POST, PUT and PATCH.
   std::string body;
+  // In place of `body`, for what does not fit in memory: exactly `source_size` bytes.
+  BodySource body_source;
+  int64_t source_size = 0;
   // The request fails when nothing arrives for this long. A long transfer that moves is never cut off.
   absl::Duration idle_limit = absl::Seconds(60);
   // Ends the request with CANCELLED.

@@ -187,18 +187,18 @@ struct CompressorFreer {
   void operator()(libdeflate_compressor* compressor) const { libdeflate_free_compressor(compressor); }
 };
 
-// One gzip member and the buffers it is made in, used again for the next.
-class Member {
- public:
-  explicit Member(int level) : compressor_(libdeflate_alloc_compressor(level)) {
-    if (compressor_ == nullptr) return;
-    input_.resize(kGzipMemberBytes);
-    output_.resize(libdeflate_gzip_compress_bound(compressor_.get(), kGzipMemberBytes));
-  }
+struct ZstdCompressorFreer {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
 
-  // False when the source has ended before the member was full.
+// A piece of the input that is compressed by itself, and its buffers, used again for the next.
+class Piece {
+ public:
+  virtual ~Piece() = default;
+
+  // False when the source has ended before the piece was full.
   absl::StatusOr<bool> Read(const Source& source) {
-    if (compressor_ == nullptr) return absl::InvalidArgumentError("libdeflate: bad level or no memory");
+    if (input_.empty()) return absl::InvalidArgumentError("compression: bad level or no memory");
     size_ = 0;
     while (size_ < input_.size()) {
       ASSIGN_OR_RETURN(const size_t count, source(input_.data() + size_, input_.size() - size_));
@@ -208,21 +208,77 @@ class Member {
     return true;
   }
 
-  void Compress() {
-    compressed_ =
-        libdeflate_gzip_compress(compressor_.get(), input_.data(), size_, output_.data(), output_.size());
-  }
-
+  virtual void Compress() = 0;
   bool empty() const { return size_ == 0; }
+  // Empty if the compressor failed: every piece of compressed bytes has a header.
   std::string_view compressed() const { return std::string_view(output_).substr(0, compressed_); }
 
- private:
-  std::unique_ptr<libdeflate_compressor, CompressorFreer> compressor_;
+ protected:
+  void Allocate(size_t input, size_t output) {
+    input_.resize(input);
+    output_.resize(output);
+  }
   std::string input_;
   std::string output_;
   size_t size_ = 0;
   size_t compressed_ = 0;
 };
+
+class Member final : public Piece {
+ public:
+  explicit Member(int level) : compressor_(libdeflate_alloc_compressor(level)) {
+    if (compressor_ == nullptr) return;
+    Allocate(kGzipMemberBytes, libdeflate_gzip_compress_bound(compressor_.get(), kGzipMemberBytes));
+  }
+  void Compress() override {
+    compressed_ =
+        libdeflate_gzip_compress(compressor_.get(), input_.data(), size_, output_.data(), output_.size());
+  }
+
+ private:
+  std::unique_ptr<libdeflate_compressor, CompressorFreer> compressor_;
+};
+
+class Frame final : public Piece {
+ public:
+  explicit Frame(int level) : context_(ZSTD_createCCtx()) {
+    if (context_ == nullptr || level < 1 || level > ZSTD_maxCLevel()) return;
+    ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1);
+    Allocate(kZstdFrameBytes, ZSTD_compressBound(kZstdFrameBytes));
+  }
+  void Compress() override {
+    const size_t size =
+        ZSTD_compress2(context_.get(), output_.data(), output_.size(), input_.data(), size_);
+    compressed_ = ZSTD_isError(size) != 0 ? 0 : size;
+  }
+
+ private:
+  std::unique_ptr<ZSTD_CCtx, ZstdCompressorFreer> context_;
+};
+
+// Pieces side by side, written in order.
+absl::Status CompressPieces(const Source& source, const Sink& sink, std::vector<std::unique_ptr<Piece>> pieces) {
+  bool more = true;
+  for (bool first = true; more; first = false) {
+    size_t used = 0;
+    while (more && used < pieces.size()) {
+      ASSIGN_OR_RETURN(more, pieces[used]->Read(source));
+      // An input that ends with a full piece has no empty one after it.
+      if (!pieces[used]->empty() || (first && used == 0)) ++used;
+    }
+    {
+      std::vector<std::jthread> others;
+      for (size_t i = 1; i < used; ++i) others.emplace_back([piece = pieces[i].get()] { piece->Compress(); });
+      if (used > 0) pieces[0]->Compress();
+    }
+    for (size_t i = 0; i < used; ++i) {
+      if (pieces[i]->compressed().empty()) return absl::InternalError("compression failed");
+      RETURN_IF_ERROR(sink(pieces[i]->compressed()));
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -248,25 +304,19 @@ Source Decompressed(Source compressed) {
 }
 
 absl::Status GzipMembers(const Source& source, const Sink& sink, int level, int threads) {
-  std::vector<std::unique_ptr<Member>> members;
+  std::vector<std::unique_ptr<Piece>> members;
   for (int i = 0; i < std::max(threads, 1); ++i) members.push_back(std::make_unique<Member>(level));
-  bool more = true;
-  for (bool first = true; more; first = false) {
-    size_t used = 0;
-    while (more && used < members.size()) {
-      ASSIGN_OR_RETURN(more, members[used]->Read(source));
-      // An input that ends with a full member has no empty one after it.
-      if (!members[used]->empty() || (first && used == 0)) ++used;
-    }
-    {
-      std::vector<std::jthread> others;
-      for (size_t i = 1; i < used; ++i)
-        others.emplace_back([member = members[i].get()] { member->Compress(); });
-      if (used > 0) members[0]->Compress();
-    }
-    for (size_t i = 0; i < used; ++i) RETURN_IF_ERROR(sink(members[i]->compressed()));
-  }
-  return absl::OkStatus();
+  return CompressPieces(source, sink, std::move(members));
+}
+
+absl::Status ZstdFrames(const Source& source, const Sink& sink, int level, int threads) {
+  std::vector<std::unique_ptr<Piece>> frames;
+  for (int i = 0; i < std::max(threads, 1); ++i) frames.push_back(std::make_unique<Frame>(level));
+  return CompressPieces(source, sink, std::move(frames));
+}
+
+std::string ZstdCompressorName(int level) {
+  return fmt::format("libzstd {} level {}, frames of {}", ZSTD_versionString(), level, kZstdFrameBytes);
 }
 
 std::string CompressorName(int level) {

@@ -1,4 +1,4 @@
-// Compressed layers: any of them is read, and gzip is written deterministically.
+// Compressed layers: any of them is read; gzip and zstd are written deterministically.
 #pragma once
 
 #include <cstddef>
@@ -33,5 +33,15 @@ absl::Status GzipMembers(const Source& source, const Sink& sink, int level = kGz
 
 // What decides the compressed bytes, for the record: "libdeflate 1.14 gzip level 6, members of 8388608".
 std::string CompressorName(int level = kGzipLevel);
+
+// Compresses to zstd frames of kZstdFrameBytes each (the last may be shorter; an empty input is one empty frame),
+// with content size and checksum. The bytes depend on the input, the level and libzstd's version only
+// (ZstdCompressorName), not on `threads`, which compress frames side by side. INVALID_ARGUMENT for a level that
+// is not 1 to 22.
+inline constexpr size_t kZstdFrameBytes = 8 << 20;
+inline constexpr int kZstdLevel = 3;
+absl::Status ZstdFrames(const Source& source, const Sink& sink, int level = kZstdLevel, int threads = 1);
+// "libzstd 1.5.4 level 3, frames of 8388608".
+std::string ZstdCompressorName(int level = kZstdLevel);
 
 }  // namespace crossmill::oci

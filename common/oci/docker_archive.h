@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/base/blob_store.h"
+#include "common/oci/canonical_tar.h"
+#include "common/oci/spool.h"
 #include "common/base/digest.h"
 
 namespace crossmill::oci {
@@ -35,5 +38,12 @@ struct DockerImage {
 // Takes the image called `name` (or the only one). The layers' diffIDs are verified against the config.
 absl::StatusOr<DockerImage> ImportDockerImage(std::string_view manifest_json, const ArchiveFiles& files,
                                               const std::string& name, BlobStore& store);
+
+// Writes one platform's image (a manifest) as `docker load` takes it in any version: manifest.json, repositories,
+// config and uncompressed layers, as a canonical tar (docs/formats.md). `names` are references with tags. The
+// layers go through the spool, because a tar says sizes first. Errors as WalkImage; INVALID_ARGUMENT for a bad name
+// or an index.
+absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest, absl::Span<const std::string> names,
+                                Spool& spool, const Sink& sink);
 
 }  // namespace crossmill::oci

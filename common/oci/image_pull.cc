@@ -1,14 +1,12 @@
 #include "common/oci/image_pull.h"
 
-#include <algorithm>
-#include <atomic>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "common/oci/side_by_side.h"
 
 namespace crossmill::oci {
 namespace {
@@ -78,32 +76,10 @@ class Pull {
   // The missing blobs, several at a time. The first error ends all.
   absl::Status Blobs() {
     ASSIGN_OR_RETURN(const std::vector<Digest> missing, store_.FindMissing(wanted_));
-    std::atomic<size_t> next{0};
-    std::stop_source stop;
-    const std::stop_callback forward(options_.stop, [&stop] { stop.request_stop(); });
     Mutex mutex;
-    absl::Status status;
-    const auto work = [&] {
-      for (size_t i = next++; i < missing.size() && !stop.stop_requested(); i = next++) {
-        const absl::Status fetched = Blob(missing[i], stop.get_token(), mutex);
-        if (fetched.ok()) continue;
-        {
-          // Errors after the first only say that they were stopped.
-          MutexLock lock(mutex);
-          if (status.ok()) status = fetched;
-        }
-        stop.request_stop();
-      }
-    };
-    {
-      std::vector<std::jthread> threads;
-      const size_t count =
-          std::min<size_t>(missing.size(), static_cast<size_t>(std::max(1, options_.connections)));
-      for (size_t i = 1; i < count; ++i) threads.emplace_back(work);
-      work();
-    }
-    if (status.ok() && options_.stop.stop_requested()) return absl::CancelledError("the pull was stopped");
-    return status;
+    return SideBySide(missing.size(), options_.connections, options_.stop, [&](size_t i, std::stop_token stop) {
+      return Blob(missing[i], std::move(stop), mutex);
+    });
   }
 
   absl::Status Blob(const Digest& digest, std::stop_token stop, Mutex& mutex) {

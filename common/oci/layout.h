@@ -1,6 +1,7 @@
 // OCI image layouts, and docker's archives, in and out of a blob store.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,13 @@ namespace crossmill::oci {
 // `names` (references as people write them) index.json names the root once per name
 // (org.opencontainers.image.ref.name holds the tag, io.containerd.image.name the full name).
 // Errors as WalkImage; INVALID_ARGUMENT for a bad name.
+// `annotations` go to the root's descriptor there.
 absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const std::string> names,
-                         const Sink& sink);
+                         const Sink& sink, const std::map<std::string, std::string>& annotations = {});
 
 struct ImportOptions {
-  // Which image to take when there are several: a name or tag as the layout or archive has it.
+  // Which image to take when there are several: a name or tag as the layout or archive has it, or (of a layout)
+  // "sha256:...".
   std::string name;
 };
 

@@ -40,7 +40,7 @@ absl::StatusOr<Descriptor> ChooseRoot(const ImageIndex& index, const std::string
   std::vector<Descriptor> candidates;
   std::string names;
   for (const Descriptor& descriptor : index.manifests) {
-    bool matches = name.empty();
+    bool matches = name.empty() || name == descriptor.digest.Oci();
     for (const char* annotation : {kImageName, kRefName}) {
       const auto it = descriptor.annotations.find(annotation);
       if (it == descriptor.annotations.end()) continue;

@@ -56,11 +56,12 @@ absl::StatusOr<std::string> IndexFile(const Descriptor& root, absl::Span<const s
 }  // namespace
 
 absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const std::string> names,
-                         const Sink& sink) {
+                         const Sink& sink, const std::map<std::string, std::string>& annotations) {
   ASSIGN_OR_RETURN(const ImageBlobs blobs, WalkImage(store, root));
   Descriptor descriptor;
   descriptor.media_type = blobs.media_type;
   descriptor.digest = root;
+  descriptor.annotations = annotations;
   ASSIGN_OR_RETURN(const std::string index, IndexFile(descriptor, names));
   std::map<std::string, Digest> by_hash;
   for (const auto* list : {&blobs.documents, &blobs.contents}) {

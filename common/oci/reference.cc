@@ -90,6 +90,11 @@ std::string Reference::ToString() const {
   return text;
 }
 
+std::string Reference::FamiliarName() const {
+  if (registry != "docker.io") return Name();
+  return repository.starts_with("library/") ? repository.substr(8) : repository;
+}
+
 absl::StatusOr<Reference> ParseReference(std::string_view text) {
   const auto fail = [text](std::string_view why) {
     return absl::InvalidArgumentError(fmt::format("image reference '{}': {}", text, why));

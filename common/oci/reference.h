@@ -22,6 +22,8 @@ struct Reference {
   std::string ToString() const;
   // "docker.io/library/python".
   std::string Name() const { return registry + "/" + repository; }
+  // What people write: "python", "team/app", else as Name().
+  std::string FamiliarName() const;
   bool operator==(const Reference&) const = default;
 };
 

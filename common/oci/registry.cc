@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 #include "absl/time/clock.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
@@ -25,14 +27,34 @@ constexpr size_t kMaxErrorBody = 64 << 10;
 // docker.io is a name, not a host; this is where its API is.
 constexpr std::string_view kDockerHub = "docker.io";
 constexpr std::string_view kDockerHubHost = "registry-1.docker.io";
-// Seconds, or nothing for the date form: then our own waits do.
+// Seconds or a date.
 std::optional<absl::Duration> RetryAfter(const http::HttpResponse& response) {
   const std::string_view text = response.Header("retry-after");
   int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || seconds < 0)
-    return std::nullopt;
-  return absl::Seconds(seconds);
+  if (!text.empty() && error == std::errc() && end == text.data() + text.size()) {
+    return seconds < 0 ? std::nullopt : std::optional(absl::Seconds(seconds));
+  }
+  // Against the server's own clock, if it tells: ours may differ.
+  constexpr const char* kDate = "%a, %d %b %Y %H:%M:%S GMT";
+  absl::Time until;
+  absl::Time now;
+  if (!absl::ParseTime(kDate, Av(text), &until, nullptr)) return std::nullopt;
+  if (!absl::ParseTime(kDate, Av(response.Header("date")), &now, nullptr)) return std::nullopt;
+  return std::max(until - now, absl::ZeroDuration());
+}
+
+// What to ask a token for. One token serves all requests of a push, whatever the first of them needs.
+std::vector<std::string> Scopes(const Reference& reference, const std::string& asked, bool push,
+                                const std::vector<std::string>& mount_from) {
+  if (!push) {
+    return {asked.empty() ? fmt::format("repository:{}:pull", reference.repository) : asked};
+  }
+  std::vector<std::string> scopes = {fmt::format("repository:{}:pull,push", reference.repository)};
+  for (const std::string& repository : mount_from) {
+    scopes.push_back(fmt::format("repository:{}:pull", repository));
+  }
+  return scopes;
 }
 
 }  // namespace
@@ -65,6 +87,10 @@ std::vector<RegistryClient::Endpoint> RegistryClient::EndpointsOf(const Referenc
     endpoints.push_back(std::move(endpoint));
   }
   return endpoints;
+}
+
+RegistryClient::Endpoint RegistryClient::RegistryEndpoint(const Reference& reference) const {
+  return EndpointsOf(reference).back();
 }
 
 // A mirror that does not answer must not hold up the registry behind it.
@@ -103,8 +129,15 @@ absl::StatusOr<RegistryClient::Answer> RegistryClient::SendOnce(http::HttpReques
 absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& endpoint,
                                                                 const Reference& reference,
                                                                 http::HttpRequest request,
-                                                                const http::BodySink& sink) {
-  const std::string key = endpoint.url + " " + reference.repository;
+                                                                const http::BodySink& sink,
+                                                                const RegistryAccess& access) {
+  // A location that the registry sent us elsewhere to (object storage) carries its permission in itself.
+  const auto url = http::ParseUrl(request.url);
+  const auto own = http::ParseUrl(endpoint.url);
+  if (url.ok() && own.ok() && (url->authority != own->authority || url->scheme != own->scheme)) {
+    return SendOnce(std::move(request), sink);
+  }
+  const std::string key = fmt::format("{} {}{}", endpoint.url, reference.repository, access.push ? " push" : "");
   std::string authorization;
   {
     MutexLock lock(mutex_);
@@ -115,7 +148,7 @@ absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& 
   ASSIGN_OR_RETURN(Answer answer, SendOnce(std::move(first), sink));
   if (answer.response.status != 401) return answer;
   // No authorization yet, or a token that has expired.
-  ASSIGN_OR_RETURN(authorization, Authorize(endpoint, reference, answer.response.Header("www-authenticate")));
+  ASSIGN_OR_RETURN(authorization, Authorize(endpoint, reference, answer.response.Header("www-authenticate"), access));
   if (authorization.empty()) return answer;
   {
     MutexLock lock(mutex_);
@@ -125,41 +158,47 @@ absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& 
   return SendOnce(std::move(request), sink);
 }
 
+absl::StatusOr<std::optional<Credentials>> RegistryClient::CredentialsFor(const Endpoint& endpoint) const {
+  if (!options_.credentials) return std::optional<Credentials>();
+  return options_.credentials(endpoint.host);
+}
+
 absl::StatusOr<std::string> RegistryClient::Authorize(const Endpoint& endpoint, const Reference& reference,
-                                                      std::string_view header) {
+                                                      std::string_view header, const RegistryAccess& access) {
   const auto challenge = ParseChallenge(header);
   if (!challenge.has_value()) return "";
-  if (challenge->scheme == "bearer") return FetchToken(endpoint, reference, *challenge);
-  const auto credentials = options_.credentials.Find(endpoint.host);
+  if (challenge->scheme == "bearer") return FetchToken(endpoint, reference, *challenge, access);
+  ASSIGN_OR_RETURN(const auto credentials, CredentialsFor(endpoint));
   return credentials.has_value() ? BasicAuthorization(*credentials) : "";
 }
 
 absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint, const Reference& reference,
-                                                       const Challenge& challenge) {
+                                                       const Challenge& challenge, const RegistryAccess& access) {
   const auto parameter = [&challenge](const char* name) {
     const auto it = challenge.parameters.find(name);
     return it == challenge.parameters.end() ? std::string() : it->second;
   };
   const std::string realm = parameter("realm");
   ASSIGN_OR_RETURN(const http::Url url, http::ParseUrl(realm));
-  const auto credentials = options_.credentials.Find(endpoint.host);
+  ASSIGN_OR_RETURN(const auto credentials, CredentialsFor(endpoint));
   if (credentials.has_value() && url.scheme == "http" && endpoint.url.starts_with("https://")) {
     return AtRegistry(absl::StatusCode::kPermissionDenied, reference, endpoint.host,
                       fmt::format("its token server {} would get the password unencrypted", realm));
   }
-  std::string scope = parameter("scope");
-  if (scope.empty()) scope = fmt::format("repository:{}:pull", reference.repository);
-  const std::string query =
-      fmt::format("service={}&scope={}", http::UrlEscape(parameter("service")), http::UrlEscape(scope));
+  const std::vector<std::string> scopes =
+      Scopes(reference, parameter("scope"), access.push, access.mount_from);
+  const std::string service = "service=" + http::UrlEscape(parameter("service"));
   http::HttpRequest request;
   if (credentials.has_value() && !credentials->identity_token.empty()) {
     request.method = "POST";
     request.url = realm;
     request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
-    request.body = fmt::format("grant_type=refresh_token&client_id=crossmill&refresh_token={}&{}",
-                               http::UrlEscape(credentials->identity_token), query);
+    request.body = fmt::format("grant_type=refresh_token&client_id=crossmill&refresh_token={}&{}&scope={}",
+                               http::UrlEscape(credentials->identity_token), service,
+                               http::UrlEscape(fmt::format("{}", fmt::join(scopes, " "))));
   } else {
-    request.url = fmt::format("{}{}{}", realm, realm.find('?') == std::string::npos ? '?' : '&', query);
+    request.url = fmt::format("{}{}{}", realm, realm.find('?') == std::string::npos ? '?' : '&', service);
+    for (const std::string& scope : scopes) request.url += "&scope=" + http::UrlEscape(scope);
     if (credentials.has_value())
       request.headers.emplace_back("Authorization", BasicAuthorization(*credentials));
   }

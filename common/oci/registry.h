@@ -1,9 +1,10 @@
-// The registry protocol (OCI distribution), the reading half.
+// The registry protocol (OCI distribution 1.1): manifests and blobs, from registries and to them.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -26,7 +27,8 @@ struct RegistryOptions {
   std::vector<std::string> plain_http;
   // By registry: hosts or URLs ("mirror:5000", "http://mirror/prefix") asked before it, in order.
   std::map<std::string, std::vector<std::string>> mirrors;
-  CredentialFile credentials;
+  // Empty: anonymous.
+  CredentialLookup credentials;
   // Per request, counted anew whenever a blob has made progress.
   int attempts = 5;
   // Waits between attempts double from this, and are never longer than that, whatever the server asks.
@@ -34,6 +36,10 @@ struct RegistryOptions {
   absl::Duration longest_wait = absl::Seconds(60);
   // Default: really sleep.
   std::function<void(absl::Duration)> sleep;
+  // Blobs are sent in pieces of this size, so that a broken connection costs at most one of them; what fits in
+  // one goes in a single request. The registry may ask for larger ones (OCI-Chunk-Min-Length), a proxy before it
+  // for smaller ones (413).
+  int64_t chunk_bytes = 64 << 20;
 };
 
 struct RegistryManifest {
@@ -48,6 +54,21 @@ struct TransferHooks {
   // Ends the transfer with CANCELLED.
   std::stop_token stop;
 };
+
+// Where blobs are pushed to.
+struct PushTarget {
+  Reference reference;
+  // Repositories of the same registry that blobs may be taken from: the token is asked for them too.
+  std::vector<std::string> mount_from;
+};
+
+// What a token is asked for.
+struct RegistryAccess {
+  bool push = false;
+  std::vector<std::string> mount_from;
+};
+
+enum class PushedBlob { kSent, kExisted, kMounted };
 
 // Thread safe. `http` outlives it. Errors begin with registry and repository and say what to do:
 // NOT_FOUND (no such image or tag), PERMISSION_DENIED (log in), UNAVAILABLE (not reachable, or asks to wait,
@@ -64,6 +85,19 @@ class RegistryClient {
   absl::Status GetBlob(const Reference& reference, const Digest& digest, BlobWriter& writer,
                        const TransferHooks& hooks = {});
 
+  // True if the registry (no mirror) has the blob in this repository.
+  absl::StatusOr<bool> HasBlob(const PushTarget& target, const Digest& digest, std::stop_token stop = {});
+
+  // Brings the blob from the store to the registry, unless it is there or can be mounted from the repository
+  // `mount_from` (may be empty). Uploads that break are continued where the registry says that they stopped.
+  absl::StatusOr<PushedBlob> PutBlob(const PushTarget& target, const Digest& digest, BlobStore& store,
+                                     std::string_view mount_from, const TransferHooks& hooks = {});
+
+  // Puts a manifest or index under the reference's tag, or under its digest when `by_digest`. What it names must
+  // be there. DATA_LOSS if the registry says another digest than that of the bytes.
+  absl::Status PutManifest(const PushTarget& target, const RegistryManifest& manifest, bool by_digest,
+                           std::stop_token stop = {});
+
  private:
   // A place to ask: the registry itself or a mirror.
   struct Endpoint {
@@ -72,6 +106,7 @@ class RegistryClient {
     bool mirror = false;
   };
   class BlobTransfer;
+  class BlobUpload;
   // A response that is not 2xx keeps the beginning of its body, for the message.
   struct Answer {
     http::HttpResponse response;
@@ -79,13 +114,20 @@ class RegistryClient {
   };
 
   std::vector<Endpoint> EndpointsOf(const Reference& reference) const;
+  Endpoint RegistryEndpoint(const Reference& reference) const;
   absl::StatusOr<Answer> Exchange(const Endpoint& endpoint, const Reference& reference,
-                                  http::HttpRequest request, const http::BodySink& sink);
+                                  http::HttpRequest request, const http::BodySink& sink,
+                                  const RegistryAccess& access = {});
+  // Exchange without interest in the body, repeated while the registry is busy or not there. The answer may be
+  // of any other status.
+  absl::StatusOr<Answer> Ask(const Endpoint& endpoint, const PushTarget& target, const http::HttpRequest& request,
+                             std::string_view what);
   absl::StatusOr<Answer> SendOnce(http::HttpRequest request, const http::BodySink& sink);
   absl::StatusOr<std::string> Authorize(const Endpoint& endpoint, const Reference& reference,
-                                        std::string_view header);
+                                        std::string_view header, const RegistryAccess& access);
+  absl::StatusOr<std::optional<Credentials>> CredentialsFor(const Endpoint& endpoint) const;
   absl::StatusOr<std::string> FetchToken(const Endpoint& endpoint, const Reference& reference,
-                                         const Challenge& challenge);
+                                         const Challenge& challenge, const RegistryAccess& access);
   absl::StatusOr<RegistryManifest> GetManifestFrom(const Endpoint& endpoint, const Reference& reference,
                                                    std::stop_token stop);
   absl::Status GetBlobFrom(const Endpoint& endpoint, const Reference& reference, const Digest& digest,

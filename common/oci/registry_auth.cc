@@ -1,10 +1,8 @@
 #include "common/oci/registry_auth.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "absl/strings/escaping.h"
-#include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
 
@@ -16,13 +14,6 @@ std::string Lower(std::string_view text) {
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return lower;
-}
-
-// Keys are hosts or, from old times, URLs.
-std::string RegistryOfKey(std::string_view key) {
-  if (const size_t scheme = key.find("://"); scheme != std::string_view::npos) key.remove_prefix(scheme + 3);
-  std::string host(key.substr(0, key.find('/')));
-  return host == "index.docker.io" || host == "registry-1.docker.io" ? "docker.io" : host;
 }
 
 std::string Member(const Json& object, const char* name) {
@@ -58,12 +49,24 @@ std::string TakeValue(std::string_view* text) {
 
 }  // namespace
 
+std::string RegistryOfKey(std::string_view key) {
+  if (const size_t scheme = key.find("://"); scheme != std::string_view::npos) key.remove_prefix(scheme + 3);
+  std::string host(key.substr(0, key.find('/')));
+  return host == "index.docker.io" || host == "registry-1.docker.io" ? "docker.io" : host;
+}
+
 absl::StatusOr<CredentialFile> CredentialFile::Parse(std::string_view config_json) {
   CredentialFile file;
   if (config_json.empty()) return file;
   auto json = ParseJson(config_json);
   if (!json.ok() || !json->is_object())
     return absl::InvalidArgumentError("docker's config.json is not a JSON object");
+  file.store_ = Member(*json, "credsStore");
+  if (const auto helpers = json->find("credHelpers"); helpers != json->end() && helpers->is_object()) {
+    for (const auto& [key, value] : helpers->items()) {
+      if (value.is_string()) file.helpers_[RegistryOfKey(key)] = value.get<std::string>();
+    }
+  }
   const auto auths = json->find("auths");
   if (auths == json->end() || !auths->is_object()) return file;
   for (const auto& [key, value] : auths->items()) {
@@ -94,17 +97,9 @@ std::optional<Credentials> CredentialFile::Find(std::string_view registry) const
   return it->second;
 }
 
-absl::StatusOr<std::string> ReadDockerConfig() {
-  const char* folder = std::getenv("DOCKER_CONFIG");
-  const char* home = std::getenv("HOME");
-  std::string path;
-  if (folder != nullptr && *folder != '\0') {
-    path = fmt::format("{}/config.json", folder);
-  } else if (home != nullptr && *home != '\0') {
-    path = fmt::format("{}/.docker/config.json", home);
-  }
-  if (path.empty() || !Exists(path)) return "";
-  return ReadFile(path, 1 << 20);
+std::string CredentialFile::HelperFor(std::string_view registry) const {
+  const auto it = helpers_.find(RegistryOfKey(registry));
+  return it == helpers_.end() ? store_ : it->second;
 }
 
 std::optional<Challenge> ParseChallenge(std::string_view header) {

@@ -18,20 +18,17 @@ constexpr FlagSyntax kRunFlags[] = {
     {"security", FlagKind::kValue},
 };
 constexpr FlagSyntax kCopyFlags[] = {
-    {"chmod", FlagKind::kValue},      {"chown", FlagKind::kValue},
-    {"exclude", FlagKind::kRepeated}, {"from", FlagKind::kValue},
-    {"link", FlagKind::kBool},        {"parents", FlagKind::kBool},
+    {"chmod", FlagKind::kValue}, {"chown", FlagKind::kValue}, {"exclude", FlagKind::kRepeated},
+    {"from", FlagKind::kValue},  {"link", FlagKind::kBool},   {"parents", FlagKind::kBool},
 };
 constexpr FlagSyntax kAddFlags[] = {
-    {"checksum", FlagKind::kValue},    {"chmod", FlagKind::kValue},
-    {"chown", FlagKind::kValue},        {"exclude", FlagKind::kRepeated},
-    {"keep-git-dir", FlagKind::kBool}, {"link", FlagKind::kBool},
+    {"checksum", FlagKind::kValue},   {"chmod", FlagKind::kValue},       {"chown", FlagKind::kValue},
+    {"exclude", FlagKind::kRepeated}, {"keep-git-dir", FlagKind::kBool}, {"link", FlagKind::kBool},
     {"unpack", FlagKind::kBool},
 };
 constexpr FlagSyntax kHealthcheckFlags[] = {
-    {"interval", FlagKind::kValue},       {"retries", FlagKind::kValue},
-    {"start-interval", FlagKind::kValue}, {"start-period", FlagKind::kValue},
-    {"timeout", FlagKind::kValue},
+    {"interval", FlagKind::kValue},     {"retries", FlagKind::kValue}, {"start-interval", FlagKind::kValue},
+    {"start-period", FlagKind::kValue}, {"timeout", FlagKind::kValue},
 };
 
 // In the order of Keyword, which is the order of names.

@@ -44,10 +44,10 @@ absl::StatusOr<NamedContexts> NamedContexts::Read(const v1::Recipe& recipe) {
     }
     const std::string familiar = FamiliarReference(absl::AsciiStrToLower(Av(name)));
     if (!IsImageReference(familiar)) {
-      return absl::InvalidArgumentError(
-          fmt::format("build context '{}' has a name that nothing can refer to; expected a name as of a stage "
-                      "or an image",
-                      context.name()));
+      return absl::InvalidArgumentError(fmt::format(
+          "build context '{}' has a name that nothing can refer to; expected a name as of a stage "
+          "or an image",
+          context.name()));
     }
     if (context.source_case() == v1::NamedContext::SOURCE_NOT_SET) {
       return absl::InvalidArgumentError(

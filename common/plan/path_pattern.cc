@@ -12,7 +12,8 @@ namespace {
 // closed. Ranges are over bytes.
 bool ReadClass(std::string_view pattern, size_t& position, std::bitset<256>& members) {
   bool negated = false;
-  if (position < pattern.size() && (pattern[position] == '^' || pattern[position] == '!')) {
+  // Go's classes: a `!` is an ordinary member.
+  if (position < pattern.size() && pattern[position] == '^') {
     negated = true;
     ++position;
   }

@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
 #include "common/plan/platform.h"
@@ -31,7 +30,6 @@ class Planner {
 
   absl::Status MatchBases();
   absl::Status ChooseEpoch();
-  absl::Status ChooseUncached();
   // The stage as wanted platform `view` sees it; what it needs is planned first.
   absl::StatusOr<const PlannedStage*> PlanStage(size_t view, size_t stage);
   absl::StatusOr<StageState> Begin(size_t view, const Stage& stage, v1::StagePlan& plan);
@@ -52,7 +50,6 @@ class Planner {
   std::map<BaseKey, uint32_t> base_index_;
   std::map<std::pair<size_t, size_t>, PlannedStage> planned_;  // by view and stage
   std::map<std::string, uint32_t> by_content_;
-  std::set<size_t> uncached_;
   v1::BuildPlan plan_;
 };
 
@@ -62,7 +59,6 @@ absl::StatusOr<v1::BuildPlan> Planner::Make() {
   facts_.build_arguments = read_.given;
   RETURN_IF_ERROR(MatchBases());
   RETURN_IF_ERROR(ChooseEpoch());
-  RETURN_IF_ERROR(ChooseUncached());
   for (size_t view = 0; view < read_.views.size(); ++view) {
     // In order of the file, so that what a stage needs is there already and nothing recurses deeply.
     for (const Stage& stage : read_.outline.stages) {
@@ -91,7 +87,8 @@ absl::Status Planner::MatchBases() {
 
 // A build argument, else an ARG before the first FROM; empty means none.
 std::string EpochArgument(const ReadRecipe& read) {
-  if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end()) return given->second;
+  if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end())
+    return given->second;
   const Variables& globals = read.views.front().globals;
   const auto global = globals.find("SOURCE_DATE_EPOCH");
   return global == globals.end() ? "" : global->second;
@@ -115,8 +112,8 @@ absl::Status BadEpoch(const ReadRecipe& read, const std::string& value) {
   }
   std::vector<std::string> names = read.outline.StageNames(read.outline.stages.size());
   names.push_back("context");
-  return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}", value,
-                                        DidYouMean(value, names)));
+  return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}",
+                                        value, DidYouMean(value, names)));
 }
 
 absl::Status Planner::ChooseEpoch() {
@@ -138,20 +135,6 @@ absl::Status Planner::ChooseEpoch() {
   plan_.set_epoch(facts_.epoch);
   plan_.set_strict_epoch(facts_.strict_epoch);
   plan_.set_keep_times(options_.keep_times);
-  return absl::OkStatus();
-}
-
-absl::Status Planner::ChooseUncached() {
-  for (const std::string& name : options_.no_cache_stages) {
-    bool found = false;
-    const std::string wanted = absl::AsciiStrToLower(name);
-    for (const Stage& stage : read_.outline.stages) {
-      if (stage.name != wanted && std::to_string(stage.index) != wanted) continue;
-      uncached_.insert(stage.index);
-      found = true;
-    }
-    if (!found) return UnknownStage(read_.outline, "stage", name, " (--no-cache-filter)");
-  }
   return absl::OkStatus();
 }
 
@@ -215,10 +198,10 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
   *plan.mutable_platform() = base.platform;
   *plan.mutable_from_range() = RangeOf(read_.outline, *stage.from);
   plan.set_from_text(base.text);
-  plan.set_no_cache(uncached_.contains(index));
+  plan.set_no_cache(read_.uncached.contains(index));
   ASSIGN_OR_RETURN(StageState state, Begin(view, stage, plan));
-  StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2, state,
-                           [&](const CopyOrigin& origin) { return FindSource(view, origin); });
+  StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2,
+                           state, [&](const CopyOrigin& origin) { return FindSource(view, origin); });
   for (const Instruction* instruction : BodyOf(read_.outline, read_.views[view], index)) {
     RETURN_IF_ERROR(evaluator.Evaluate(*instruction));
   }
@@ -281,8 +264,8 @@ void Planner::AddExports(const v1::StagePlan& consumer) {
 
 // Of Docker's own arguments, those that say something to the client or its cache, not to a build here.
 constexpr std::string_view kIgnoredArguments[] = {
-    "BUILDKIT_SYNTAX", "BUILDKIT_SANDBOX_HOSTNAME", "BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM",
-    "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"};
+    "BUILDKIT_SYNTAX",         "BUILDKIT_SANDBOX_HOSTNAME",  "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"};
 
 void Planner::WarnUnused() {
   std::set<std::string> declared;

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "common/base/status.h"
 #include "common/plan/image_config.h"
 #include "common/plan/platform.h"
@@ -113,6 +114,22 @@ class NeedFinder {
   std::vector<std::optional<std::vector<std::string>>> triggers_;
 };
 
+absl::StatusOr<std::set<size_t>> UncachedStages(const Outline& outline,
+                                                const std::vector<std::string>& names) {
+  std::set<size_t> uncached;
+  for (const std::string& name : names) {
+    bool found = false;
+    const std::string wanted = absl::AsciiStrToLower(name);
+    for (const Stage& stage : outline.stages) {
+      if (stage.name != wanted && std::to_string(stage.index) != wanted) continue;
+      uncached.insert(stage.index);
+      found = true;
+    }
+    if (!found) return UnknownStage(outline, "stage", name, " (--no-cache-filter)");
+  }
+  return uncached;
+}
+
 }  // namespace
 
 BaseKey KeyOf(const ImageName& image, const v1::Platform& platform) {
@@ -127,6 +144,7 @@ absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& opt
   read.contexts = std::make_unique<const NamedContexts>(std::move(contexts));
   read.given = GivenArguments(recipe, options.source_date_epoch);
   ASSIGN_OR_RETURN(read.target, FindTarget(read.outline, recipe.target()));
+  ASSIGN_OR_RETURN(read.uncached, UncachedStages(read.outline, options.no_cache_stages));
   if (options.platforms.empty()) return absl::InvalidArgumentError("no platform; expected at least one");
   for (const v1::Platform& platform : options.platforms) {
     const bool repeated = std::any_of(read.views.begin(), read.views.end(), [&](const PlatformView& view) {

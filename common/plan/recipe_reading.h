@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,8 @@ struct ReadRecipe {
   std::unique_ptr<const NamedContexts> contexts;
   Variables given;
   size_t target = 0;
+  // Stages that are executed anew.
+  std::set<size_t> uncached;
   // One per wanted platform, in order, each once.
   std::vector<PlatformView> views;
   // Parallel: reachable stages.

@@ -13,9 +13,9 @@ namespace crossmill::plan {
 namespace {
 
 const std::vector<std::string>& QueryNames() {
-  static const std::vector<std::string> names = {"ref",        "tag",          "branch", "subdir",         "checksum",
-                                                 "commit",     "keep-git-dir", "mtime",  "fetch-by-commit",
-                                                 "submodules"};
+  static const std::vector<std::string> names = {
+      "ref",    "tag",          "branch", "subdir",          "checksum",
+      "commit", "keep-git-dir", "mtime",  "fetch-by-commit", "submodules"};
   return names;
 }
 
@@ -23,7 +23,8 @@ const std::vector<std::string>& QueryNames() {
 std::string Decoded(std::string_view text, bool plus) {
   std::string decoded;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && absl::ascii_isxdigit(static_cast<unsigned char>(text[i + 1])) &&
+    if (text[i] == '%' && i + 2 < text.size() &&
+        absl::ascii_isxdigit(static_cast<unsigned char>(text[i + 1])) &&
         absl::ascii_isxdigit(static_cast<unsigned char>(text[i + 2]))) {
       decoded += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
       i += 2;
@@ -74,7 +75,8 @@ std::optional<UrlParts> SplitScp(std::string_view text) {
       return absl::ascii_isalnum(static_cast<unsigned char>(c)) || more.find(c) != std::string_view::npos;
     });
   };
-  if (!is_word(text.substr(0, at), "-_") || !is_word(text.substr(at + 1, colon - at - 1), "-.")) return std::nullopt;
+  if (!is_word(text.substr(0, at), "-_") || !is_word(text.substr(at + 1, colon - at - 1), "-."))
+    return std::nullopt;
   UrlParts parts;
   parts.scheme = "ssh";
   text.remove_prefix(colon + 1);
@@ -103,8 +105,7 @@ absl::StatusOr<Query> ReadQuery(std::string_view text) {
     const std::string_view pair = Sv(part);
     const size_t equals = pair.find('=');
     const std::string name = Decoded(pair.substr(0, equals), true);
-    const std::string value =
-        equals == std::string_view::npos ? "" : Decoded(pair.substr(equals + 1), true);
+    const std::string value = equals == std::string_view::npos ? "" : Decoded(pair.substr(equals + 1), true);
     const std::vector<std::string>& names = QueryNames();
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       const std::string hint = DidYouMean(name, names);
@@ -150,7 +151,8 @@ absl::Status CheckNames(const Query& query, std::string_view fragment) {
   if (!folder.empty() && !subdir.empty() && folder != subdir) return Conflict("folders", folder, subdir);
   const std::string checksum = ValueOf(query, "checksum");
   const std::string commit = ValueOf(query, "commit");
-  if (!checksum.empty() && !commit.empty() && checksum != commit) return Conflict("commits", checksum, commit);
+  if (!checksum.empty() && !commit.empty() && checksum != commit)
+    return Conflict("commits", checksum, commit);
   return absl::OkStatus();
 }
 
@@ -160,8 +162,9 @@ absl::StatusOr<std::optional<bool>> Boolean(const Query& query, const std::strin
   if (found->second.empty()) return std::optional<bool>(true);
   const std::optional<bool> value = ParseGoBool(found->second);
   if (!value) {
-    return absl::InvalidArgumentError(fmt::format(
-        "'{}' in the query of a git reference has the value '{}'; expected true or false", name, found->second));
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' in the query of a git reference has the value '{}'; expected true or false", name,
+                    found->second));
   }
   return value;
 }

@@ -14,8 +14,8 @@ namespace {
 
 const std::vector<std::string>& Keys() {
   static const std::vector<std::string> keys = {
-      "type",   "from",    "source",   "src", "target",  "dst",  "destination", "readonly", "ro",
-      "readwrite", "rw", "id", "sharing", "size", "required", "env", "mode", "uid", "gid"};
+      "type", "from", "source",  "src",  "target",   "dst", "destination", "readonly", "ro", "readwrite",
+      "rw",   "id",   "sharing", "size", "required", "env", "mode",        "uid",      "gid"};
   return keys;
 }
 
@@ -61,14 +61,15 @@ class MountReader {
     return RecipeError(instruction_.PlaceOf(file_, flag_.offset), message);
   }
   absl::Status BadValue(const Field& field, std::string_view expected) const {
-    return Error(field,
-                 fmt::format("--mount: {} has the value '{}'; expected {}", field.key, field.value, expected));
+    return Error(
+        field, fmt::format("--mount: {} has the value '{}'; expected {}", field.key, field.value, expected));
   }
   // A key that only some types have.
   absl::Status OnlyFor(const Field& field, std::string_view types) const {
-    return Error(field, fmt::format("--mount: {} does not belong to type={}; expected it with {} (type= comes "
-                                    "before it)",
-                                    field.key, TypeName(mount_.type), types));
+    return Error(field,
+                 fmt::format("--mount: {} does not belong to type={}; expected it with {} (type= comes "
+                             "before it)",
+                             field.key, TypeName(mount_.type), types));
   }
   bool Is(v1::RunMount::Type type) const { return mount_.type == type; }
   absl::Status Apply(const Field& field);
@@ -151,7 +152,8 @@ absl::Status MountReader::Apply(const Field& field) {
     const std::string name = absl::AsciiStrToLower(field.value);
     const auto found = std::find(SharingModes().begin(), SharingModes().end(), name);
     if (found == SharingModes().end()) {
-      return Error(field, fmt::format("--mount: unknown sharing '{}'{}", field.value, Expected(name, SharingModes())));
+      return Error(
+          field, fmt::format("--mount: unknown sharing '{}'{}", field.value, Expected(name, SharingModes())));
     }
     mount_.sharing = static_cast<v1::RunMount::Sharing>(found - SharingModes().begin());
   } else if (key == "env") {
@@ -211,13 +213,15 @@ absl::Status MountReader::Check() const {
   if (Is(v1::RunMount::BIND) || Is(v1::RunMount::TMPFS)) {
     const std::string_view key = mount_.mode ? "mode" : mount_.uid ? "uid" : mount_.gid ? "gid" : "";
     if (!key.empty()) {
-      return Error(fmt::format("--mount: {} does not belong to type={}; expected it with type=cache, "
-                               "type=secret or type=ssh",
-                               key, name));
+      return Error(
+          fmt::format("--mount: {} does not belong to type={}; expected it with type=cache, "
+                      "type=secret or type=ssh",
+                      key, name));
     }
   }
   if (mount_.sharing && !Is(v1::RunMount::CACHE)) {
-    return Error(fmt::format("--mount: sharing does not belong to type={}; expected it with type=cache", name));
+    return Error(
+        fmt::format("--mount: sharing does not belong to type={}; expected it with type=cache", name));
   }
   if (Is(v1::RunMount::SECRET)) {
     if (!mount_.from.empty()) return Error("--mount: a secret has no from; expected only id, target or env");

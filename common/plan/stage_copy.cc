@@ -89,8 +89,9 @@ absl::Status StageEvaluator::AddSource(const Instruction& instruction, const std
   added.set_text(source);
   if (reference->kind == RemoteReference::kPath) {
     if (source.starts_with("ftp://")) {
-      return Error(instruction, offset,
-                   fmt::format("{} of '{}'; expected a path, an http(s) URL or a git repository", name, source));
+      return Error(
+          instruction, offset,
+          fmt::format("{} of '{}'; expected a path, an http(s) URL or a git repository", name, source));
     }
     AddPath(instruction, source, settings, copy, added);
     return absl::OkStatus();
@@ -115,8 +116,9 @@ absl::Status StageEvaluator::AddGit(const Instruction& instruction, const std::s
                                     v1::CopySource& added) {
   const Flag* keep = instruction.FindFlag("keep-git-dir");
   if (keep != nullptr && reference.keep_git_dir && keep->enabled != *reference.keep_git_dir) {
-    return Error(instruction, keep->offset,
-                 "--keep-git-dir says something else than keep-git-dir in the reference; expected one of them");
+    return Error(
+        instruction, keep->offset,
+        "--keep-git-dir says something else than keep-git-dir in the reference; expected one of them");
   }
   const std::string& checksum = settings.checksum;
   if (!checksum.empty() && !reference.checksum.empty() && checksum != reference.checksum) {
@@ -137,7 +139,8 @@ absl::Status StageEvaluator::AddGit(const Instruction& instruction, const std::s
 }
 
 void StageEvaluator::AddPath(const Instruction& instruction, const std::string& source,
-                             const CopySettings& settings, const v1::Copy& copy, v1::CopySource& added) const {
+                             const CopySettings& settings, const v1::Copy& copy,
+                             v1::CopySource& added) const {
   const Flag* unpack = instruction.FindFlag("unpack");
   added.set_extract(unpack == nullptr ? instruction.keyword() == Keyword::kAdd : unpack->enabled);
   const std::string pattern = SourcePattern(source, copy.parents());
@@ -162,20 +165,23 @@ absl::Status StageEvaluator::CheckChecksum(const Instruction& instruction, const
   const Flag* flag = instruction.FindFlag("checksum");
   if (checksum.empty()) return absl::OkStatus();
   if (sources.size() != 1) {
-    return Error(instruction, flag->offset,
-                 fmt::format("ADD --checksum has {} sources; expected one URL or git repository", sources.size()));
+    return Error(
+        instruction, flag->offset,
+        fmt::format("ADD --checksum has {} sources; expected one URL or git repository", sources.size()));
   }
   const absl::StatusOr<RemoteReference> reference =
       ReadRemoteReference(sources[0], instruction.FindFlag("keep-git-dir") != nullptr);
   if (!reference.ok() || reference->kind == RemoteReference::kGit) return absl::OkStatus();
   if (reference->kind == RemoteReference::kPath) {
-    return Error(instruction, flag->offset,
-                 fmt::format("ADD --checksum of the path '{}'; expected a URL or git repository", sources[0]));
+    return Error(
+        instruction, flag->offset,
+        fmt::format("ADD --checksum of the path '{}'; expected a URL or git repository", sources[0]));
   }
   const std::string_view text = checksum;
   if (text.starts_with("sha256:") && text.size() == 71 && IsHex(text.substr(7))) return absl::OkStatus();
-  return Error(instruction, flag->offset,
-               fmt::format("--checksum has the value '{}'; expected sha256: and 64 hexadecimal digits", checksum));
+  return Error(
+      instruction, flag->offset,
+      fmt::format("--checksum has the value '{}'; expected sha256: and 64 hexadecimal digits", checksum));
 }
 
 absl::Status StageEvaluator::AddInlineSource(const Instruction& instruction, const Word& word,
@@ -230,13 +236,6 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
   }
   const Word& last = instruction.words.back();
   ASSIGN_OR_RETURN(const std::string destination, ExpandAt(instruction, last.offset, last.text));
-  if (copy.sources_size() > 1 && !MeansFolder(destination)) {
-    return Error(
-        instruction, last.offset,
-        fmt::format(
-            "{} has several sources and the destination '{}'; expected a folder, with a '/' at its end",
-            instruction.syntax->name, destination));
-  }
   copy.set_destination(Destination(destination, state_.config.working_dir));
   StampLayer(facts_, state_, step);
   shown_ += absl::StrJoin(sources, " ") + " " + destination;

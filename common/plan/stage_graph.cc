@@ -208,7 +208,8 @@ absl::StatusOr<CopyOrigin> FindOrigin(const Outline& outline, const NamedContext
 
 Variables GivenArguments(const v1::Recipe& recipe, std::optional<int64_t> source_date_epoch) {
   Variables given;
-  for (const v1::BuildArgument& argument : recipe.build_arguments()) given[argument.name()] = argument.value();
+  for (const v1::BuildArgument& argument : recipe.build_arguments())
+    given[argument.name()] = argument.value();
   if (source_date_epoch) given["SOURCE_DATE_EPOCH"] = std::to_string(*source_date_epoch);
   return given;
 }
@@ -263,7 +264,8 @@ absl::StatusOr<std::vector<CopyOrigin>> OriginsOf(const Outline& outline, const 
   if (instruction.keyword() == Keyword::kRun) {
     for (const Flag& flag : instruction.flags) {
       if (flag.syntax->name != "mount") continue;
-      ASSIGN_OR_RETURN(CopyOrigin origin, OriginOfMount(outline, contexts, target, current, instruction, flag));
+      ASSIGN_OR_RETURN(CopyOrigin origin,
+                       OriginOfMount(outline, contexts, target, current, instruction, flag));
       if (origin.kind != CopyOrigin::kContext) origins.push_back(std::move(origin));
     }
   }
@@ -274,8 +276,7 @@ absl::StatusOr<std::vector<Instruction>> ReadTriggers(const Outline& outline, co
                                                       const std::vector<std::string>& texts) {
   std::vector<Instruction> triggers;
   for (const std::string& text : texts) {
-    ASSIGN_OR_RETURN(Instruction trigger,
-                     ParseTrigger(stage.from->PlaceOf(outline.document.file, 0), text));
+    ASSIGN_OR_RETURN(Instruction trigger, ParseTrigger(stage.from->PlaceOf(outline.document.file, 0), text));
     trigger.last_line = stage.from->last_line;
     triggers.push_back(std::move(trigger));
   }

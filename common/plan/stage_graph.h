@@ -1,5 +1,5 @@
-// How the stages of a Dockerfile depend on each other, on named contexts and on images, as one wanted platform
-// sees it.
+// How the stages of a Dockerfile depend on each other, on named contexts and on images, as one wanted
+// platform sees it.
 #pragma once
 
 #include <optional>

@@ -160,11 +160,13 @@ absl::Status StageEvaluator::MountSource(const Instruction& instruction, const F
                                          const MountSpec& spec, v1::RunMount& mount) {
   const std::string path = CleanAbsolute(spec.source);
   CopyOrigin origin;
-  ASSIGN_OR_RETURN(origin, OriginOfMount(*facts_.outline, *view_.contexts, view_.target, stage_, instruction, flag));
+  ASSIGN_OR_RETURN(origin,
+                   OriginOfMount(*facts_.outline, *view_.contexts, view_.target, stage_, instruction, flag));
   if (origin.kind == CopyOrigin::kScratch) {
     if (path == "/") return absl::OkStatus();
-    return Error(instruction, flag.offset,
-                 fmt::format("--mount: there is no '{}' in scratch; expected a from= that has it", spec.source));
+    return Error(
+        instruction, flag.offset,
+        fmt::format("--mount: there is no '{}' in scratch; expected a from= that has it", spec.source));
   }
   v1::CopySource& source = *mount.mutable_source();
   source.set_text(spec.source.empty() ? "." : spec.source);
@@ -185,14 +187,16 @@ absl::Status StageEvaluator::AddCache(const Instruction& instruction, const Flag
                                       v1::RunMount& mount) {
   // The target as written, not as resolved.
   std::string id = spec.id;
-  if (id.empty()) id = spec.target.starts_with('/') ? CleanAbsolute(spec.target) : CleanAbsolute(spec.target).substr(1);
+  if (id.empty())
+    id = spec.target.starts_with('/') ? CleanAbsolute(spec.target) : CleanAbsolute(spec.target).substr(1);
   if (id.empty()) id = ".";
   const auto given = facts_.build_arguments.find(kCacheNamespace);
   if (given != facts_.build_arguments.end() && !given->second.empty()) id = given->second + "/" + id;
   mount.set_id(id);
   mount.set_sharing(spec.sharing.value_or(v1::RunMount::SHARED));
   const bool whole = CleanAbsolute(spec.source) == "/";
-  // Mode and owner are those of a new, empty folder: as in the builder, it then has no content from elsewhere.
+  // Mode and owner are those of a new, empty folder: as in the builder, it then has no content from
+  // elsewhere.
   const bool owned = spec.mode || spec.uid || spec.gid;
   mount.set_mode(whole ? spec.mode.value_or(0755) : 0755);
   if (spec.from.empty() && !whole) {

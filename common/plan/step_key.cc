@@ -92,7 +92,8 @@ void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& write
       writer.List('M', source.context_pattern().excludes());
       writer.Text('t', source.context_pattern().context());
       writer.Text('t', source.has_remote_git() ? source.remote_git().url() : source.remote_file().url());
-      writer.Text('t', source.has_remote_git() ? source.remote_git().checksum() : source.remote_file().checksum());
+      writer.Text('t',
+                  source.has_remote_git() ? source.remote_git().checksum() : source.remote_file().checksum());
       writer.Boolean('g', source.remote_git().keep_git_dir());
       break;
   }

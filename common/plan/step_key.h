@@ -39,13 +39,15 @@
 //     m  text     mode as written
 //     l  boolean  link
 //     p  boolean  parents
-//     s  list of sources, each an x boolean "an archive is extracted", a k text "context", "export", "inline" or "pattern" and then:
+//     s  list of sources, each an x boolean "an archive is extracted", a k text "context", "export", "inline"
+//     or "pattern" and then:
 //        context: M list of matches: t name, k "file" "directory" or "symlink", then d digest (file,
 //                 directory) or t target (symlink), i mode, i mtime (0 unless mtimes are kept).
 //                 A directory's digest is that of its Directory message, so it stands for all below.
 //        export:  d digest of the export blob
 //        inline:  t name, t content, i mode
-//        pattern: t pattern, b parents, list of excludes (M, t), t context, t URL, t checksum, g boolean keep the
+//        pattern: t pattern, b parents, list of excludes (M, t), t context, t URL, t checksum, g boolean keep
+//        the
 //                 git folder: only for a step that is not resolved
 //   workdir:
 //     D  text     path
@@ -57,8 +59,8 @@
 //   p  boolean  parents
 //   M  list of texts (t): excludes
 //
-// Not in a key: step numbers, texts, ranges and paths for messages, proxy settings, values of secrets, what is
-// in a cache.
+// Not in a key: step numbers, texts, ranges and paths for messages, proxy settings, values of secrets, what
+// is in a cache.
 #pragma once
 
 #include <cstdint>

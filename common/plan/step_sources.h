@@ -1,4 +1,5 @@
-// Where a step's content comes from: the one place that knows all of it, and with it the edges between stages.
+// Where a step's content comes from: the one place that knows all of it, and with it the edges between
+// stages.
 #pragma once
 
 #include <set>

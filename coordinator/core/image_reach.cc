@@ -184,8 +184,8 @@ void ImageReach::AddPattern(const v1::BuildPlan& plan, uint32_t stage, const std
   for (const v1::Step& step : planned.steps()) {
     for (const v1::CopySource* source : plan::SourcesOf(step)) {
       if (!source->has_export_()) continue;
-      // What was copied into this stage is exported with it if the destination and the pattern overlap. A command
-      // may write anywhere what it sees in a mount.
+      // What was copied into this stage is exported with it if the destination and the pattern overlap. A
+      // command may write anywhere what it sees in a mount.
       const Components destination = Split(step.copy().destination());
       if (step.has_copy() && Compare(parts, destination) == Relation::kApart &&
           Compare(destination, parts) == Relation::kApart) {

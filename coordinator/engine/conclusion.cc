@@ -40,8 +40,7 @@ absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, con
   std::vector<v1::Witness> witnesses = {WitnessOf(fact)};
   const bool by_worker = input.options.allow_same_host();
   std::set<std::string> seen = {by_worker ? fact.worker : fact.host_id};
-  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions,
-                   records.Witnesses(fact.key, step.since));
+  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records.Witnesses(fact.key, step.since));
   for (const storage::Execution& execution : executions) {
     if (witnesses.size() >= input.options.verify()) break;
     if (input.options.forbid_emulation() && execution.emulated) continue;
@@ -107,6 +106,7 @@ absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vecto
   parts.layer_times = LayerTimes(input.plan, target);
   parts.epoch = input.plan.epoch();
   parts.keep_times = input.plan.keep_times();
+  parts.options = ImageOptionsOf(input.options);
   return assembler.AssembleImage(parts);
 }
 
@@ -211,7 +211,8 @@ absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssem
   }
   const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
   ASSIGN_OR_RETURN(const Digest index,
-                   assembler.AssembleIndex(images, names, fmt::format("build {}", build.id())));
+                   assembler.AssembleIndex(images, names, fmt::format("build {}", build.id()),
+                                           ImageOptionsOf(build.options())));
   return index.Oci();
 }
 

@@ -129,6 +129,14 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
     return absl::FailedPreconditionError(fmt::format(
         "the context's root {} is not in the blob store; upload the context first", ToString(root)));
   }
+  for (const v1::NamedContext& context : submission.recipe().contexts()) {
+    if (!context.has_tree() && !context.has_image_root()) continue;
+    const Digest named = FromProto(context.has_tree() ? context.tree() : context.image_root());
+    if (blobs_.Has(named)) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("build context '{}' ({}) is not in the blob store; upload it first", context.name(),
+                    ToString(named)));
+  }
   const std::string digest = Sha256Hex(submission.SerializeAsString());
   return loop_->Call<Submitted>(
       [this, &submission, &idempotency_key, &digest, &secrets]() -> absl::StatusOr<Submitted> {
@@ -172,7 +180,7 @@ void Engine::StartPlanning(Build& build) {
     PlanningCalls calls;
     calls.on_pinned = [&](const v1::PinnedImage& base) { pinned.push_back(base); };
     calls.on_fetched = [&](const v1::RemoteSource& source) { fetched.push_back(source); };
-    calls.on_progress = [&](const std::string& what, int64_t done, int64_t total) {
+    calls.on_progress = [this, id](const std::string& what, int64_t done, int64_t total) {
       TellProgress(id, {what, done, total});
     };
     auto plan = PlanBuild(submission, {images_, blobs_, options_.remote_sources}, calls);

@@ -46,10 +46,10 @@ struct EngineOptions {
   // Idempotency keys are remembered for so long.
   absl::Duration idempotency_window = absl::Hours(24);
   int job_threads = 4;
-  // How long a task waits for a client that has to give its secrets again, or to attach its ssh agents.
-  absl::Duration client_grace = absl::Seconds(60);
   // Not owned; null: ADD of URLs and git repositories is refused.
   RemoteSources* remote_sources = nullptr;
+  // How long a task waits for a client that has to give its secrets again, or to attach its ssh agents.
+  absl::Duration client_grace = absl::Seconds(60);
 };
 
 // The way to one connected worker. Thread safe; Send never blocks.
@@ -188,9 +188,7 @@ class Engine {
     // Only executions begun then or later count (--no-cache).
     int64_t since = 0;
     // The same for one stage (--no-cache-filter).
-    int64_t SinceOf(int stage) const {
-      return state.plan().stages(stage).no_cache() ? submitted_at : since;
-    }
+    int64_t SinceOf(int stage) const { return state.plan().stages(stage).no_cache() ? submitted_at : since; }
     // Jobs on the way; the build does not end before they do.
     int jobs = 0;
     bool concluding = false;

@@ -267,8 +267,9 @@ std::string Engine::ExportFailure(const Build& build, int stage, const v1::Expor
         }
         return fmt::format("{}:{}:{}: {} {}={} {}: {}", step.range().file(), step.range().first_line(),
                            std::max(step.range().column(), 1u), step.instruction(),
-                           step.has_run() ? "--mount from" : "--from", build.state.plan().stages(stage).name(),
-                           failed.export_().pattern(), failed.failure());
+                           step.has_run() ? "--mount from" : "--from",
+                           build.state.plan().stages(stage).name(), failed.export_().pattern(),
+                           failed.failure());
       }
     }
   }

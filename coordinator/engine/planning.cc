@@ -27,7 +27,8 @@ std::string At(const v1::SourceRange& range) {
 }
 
 // The ignore rule that hides `pattern`, in words, or nothing.
-std::string HidingRule(const std::string& rules_text, const std::string& rules_name, std::string_view pattern) {
+std::string HidingRule(const std::string& rules_text, const std::string& rules_name,
+                       std::string_view pattern) {
   auto rules = plan::IgnoreRules::Parse(rules_text);
   if (!rules.ok()) return "";
   while (pattern.starts_with("/") || pattern.starts_with("./"))
@@ -92,10 +93,10 @@ class SourceResolver {
   // The step's place and `status`; what does not exist is the recipe's mistake.
   absl::Status Failed(const v1::Step& step, const absl::Status& status, std::string_view hint) const {
     const bool missing = absl::IsNotFound(status);
-    return absl::Status(missing ? absl::StatusCode::kInvalidArgument : status.code(),
-                        Av(fmt::format("{}: {}: {}{}", At(step.range()),
-                                       step.has_run() ? "RUN --mount" : step.instruction(),
-                                       Sv(status.message()), hint)));
+    return absl::Status(
+        missing ? absl::StatusCode::kInvalidArgument : status.code(),
+        Av(fmt::format("{}: {}: {}{}", At(step.range()), step.has_run() ? "RUN --mount" : step.instruction(),
+                       Sv(status.message()), hint)));
   }
 
   const v1::NamedContext* FindContext(const std::string& name) const {
@@ -117,17 +118,18 @@ class SourceResolver {
       if (absl::IsNotFound(matches.status())) {
         hint = context == nullptr
                    ? HidingRule(recipe_.ignore_file(), recipe_.ignore_file_name(), pattern.pattern())
-                   : fmt::format(" (build context {}: {}){}", context->name(), context->origin(),
-                                 HidingRule(context->ignore_file(), context->ignore_file_name(),
-                                            pattern.pattern()));
+                   : fmt::format(
+                         " (build context {}: {}){}", context->name(), context->origin(),
+                         HidingRule(context->ignore_file(), context->ignore_file_name(), pattern.pattern()));
       }
       return Failed(step, matches.status(), hint);
     }
     if (step.has_run() && matches->matches_size() != 1) {
-      return Failed(step,
-                    absl::InvalidArgumentError(fmt::format("source '{}' names {} files and folders; expected one",
-                                                           source.text(), matches->matches_size())),
-                    "");
+      return Failed(
+          step,
+          absl::InvalidArgumentError(fmt::format("source '{}' names {} files and folders; expected one",
+                                                 source.text(), matches->matches_size())),
+          "");
     }
     Put(*std::move(matches), source);
     return absl::OkStatus();
@@ -136,9 +138,8 @@ class SourceResolver {
   absl::Status ResolveFile(const v1::Step& step, v1::CopySource& source) {
     const v1::RemoteFile wanted = source.remote_file();
     ASSIGN_OR_RETURN(v1::ContextMatches matches,
-                     Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), false), [&] {
-                       return FetchFile(step, wanted);
-                     }));
+                     Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), false),
+                           [&] { return FetchFile(step, wanted); }));
     Put(std::move(matches), source);
     return absl::OkStatus();
   }
@@ -146,9 +147,8 @@ class SourceResolver {
   absl::Status ResolveGit(const v1::Step& step, v1::CopySource& source) {
     const v1::RemoteGit wanted = source.remote_git();
     ASSIGN_OR_RETURN(v1::ContextMatches matches,
-                     Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), wanted.keep_git_dir()), [&] {
-                       return FetchGit(step, wanted);
-                     }));
+                     Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), wanted.keep_git_dir()),
+                           [&] { return FetchGit(step, wanted); }));
     Put(std::move(matches), source);
     return absl::OkStatus();
   }
@@ -161,8 +161,8 @@ class SourceResolver {
     if (const auto known = fetched_.find(key); known != fetched_.end()) return known->second;
     if (stores_.remote == nullptr) {
       return Failed(step,
-                    absl::UnimplementedError(fmt::format("{}: this coordinator does not fetch remote sources",
-                                                         std::get<0>(key))),
+                    absl::UnimplementedError(
+                        fmt::format("{}: this coordinator does not fetch remote sources", std::get<0>(key))),
                     "");
     }
     absl::StatusOr<v1::ContextMatches> matches = get();
@@ -236,13 +236,14 @@ class SourceResolver {
   std::map<Key, v1::ContextMatches> fetched_;
 };
 
-absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, ImageStore& images) {
-  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform)
+absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images) {
+  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh)
                                   : images.PinRoot(need.root, need.platform, need.reference);
   if (pinned.ok()) return pinned;
   // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
-  return absl::Status(pinned.status().code(), Av(fmt::format("{}: {}{}", At(need.range),
-                                                             Sv(pinned.status().message()), need.suggestion)));
+  return absl::Status(
+      pinned.status().code(),
+      Av(fmt::format("{}: {}{}", At(need.range), Sv(pinned.status().message()), need.suggestion)));
 }
 
 }  // namespace
@@ -276,7 +277,7 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, c
     ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
     if (needs.size() == bases.size()) break;
     for (size_t i = bases.size(); i < needs.size(); ++i) {
-      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], stores.images));
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], submission.options().pull(), stores.images));
       if (calls.on_pinned) calls.on_pinned(pinned);
       bases.push_back(std::move(pinned));
     }

@@ -1,11 +1,14 @@
 #include "coordinator/images/image_assembler.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/oci/annotations.h"
 #include "common/oci/base_layers.h"
 #include "common/oci/blob_copy.h"
 #include "common/oci/compression.h"
@@ -49,7 +52,34 @@ absl::StatusOr<std::vector<std::string>> NormalisedTags(absl::Span<const std::st
   return names;
 }
 
+absl::StatusOr<std::string> WithLabels(const std::string& config, const std::vector<v1::BuildArgument>& labels) {
+  if (labels.empty()) return config;
+  ASSIGN_OR_RETURN(Json document, ParseJson(config));
+  if (!document.is_object()) return absl::InvalidArgumentError("image config: not a JSON object");
+  Json& inner = document["config"];
+  if (!inner.is_object()) inner = Json::object();
+  std::map<std::string, std::string> all;
+  if (const auto known = inner.find("Labels"); known != inner.end() && known->is_object()) {
+    for (const auto& [name, value] : known->items()) {
+      if (value.is_string()) all[name] = value.get<std::string>();
+    }
+  }
+  for (const v1::BuildArgument& label : labels) all[label.name()] = label.value();
+  Json& sorted = inner["Labels"] = Json::object();
+  for (const auto& [name, value] : all) sorted[name] = value;
+  return WriteJson(document);
+}
+
 }  // namespace
+
+ImageOptions ImageOptionsOf(const v1::BuildOptions& options) {
+  ImageOptions image;
+  if (options.compression() != v1::COMPRESSION_UNSPECIFIED) image.compression = options.compression();
+  image.compression_level = options.compression_level();
+  image.labels.assign(options.labels().begin(), options.labels().end());
+  image.annotations.assign(options.annotations().begin(), options.annotations().end());
+  return image;
+}
 
 absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1::PinnedImage& base) {
   std::vector<oci::Descriptor> layers;
@@ -73,10 +103,13 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
   return std::move(manifest.layers);
 }
 
-absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar) {
-  const std::string compressor = oci::CompressorName();
+absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar, const ImageOptions& options) {
+  const bool zstd = options.compression == v1::ZSTD;
+  const int level =
+      options.compression_level != 0 ? options.compression_level : (zstd ? oci::kZstdLevel : oci::kGzipLevel);
+  const std::string compressor = zstd ? oci::ZstdCompressorName(level) : oci::CompressorName(level);
   oci::Descriptor descriptor;
-  descriptor.media_type = std::string(oci::media_type::kOciLayerGzip);
+  descriptor.media_type = std::string(LayerType(zstd ? oci::Compression::kZstd : oci::Compression::kGzip));
   const KeyedLock::Hold hold(compressions_, tar.hash);
   ASSIGN_OR_RETURN(const std::optional<Digest> known, records_.FindCompressedLayer(tar, compressor));
   if (known.has_value() && blobs_.Has(*known)) {
@@ -85,8 +118,9 @@ absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& ta
   }
   ASSIGN_OR_RETURN(const oci::Source source, oci::BlobSource(blobs_, tar));
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, blobs_.Create(Digest()));
-  RETURN_IF_ERROR(oci::GzipMembers(
-      source, [&](std::string_view bytes) { return writer->Write(bytes); }, oci::kGzipLevel, threads_));
+  const oci::Sink sink = [&](std::string_view bytes) { return writer->Write(bytes); };
+  RETURN_IF_ERROR(zstd ? oci::ZstdFrames(source, sink, level, threads_)
+                       : oci::GzipMembers(source, sink, level, threads_));
   ASSIGN_OR_RETURN(descriptor.digest, writer->Commit());
   RETURN_IF_ERROR(records_.PutCompressedLayer({tar, compressor, descriptor.digest}));
   return descriptor;
@@ -104,7 +138,7 @@ absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& p
     newest = parts.base->newest_time();
   }
   for (const v1::Layer& layer : parts.layers) {
-    auto compressed = CompressedLayer(FromProto(layer.tar()));
+    auto compressed = CompressedLayer(FromProto(layer.tar()), parts.options);
     if (!compressed.ok()) {
       return Annotate(compressed.status(),
                       fmt::format("compressing layer {}", ToString(FromProto(layer.tar()))));
@@ -117,8 +151,12 @@ absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& p
     diff_ids.push_back(FromProto(layer.tar()));
     assembled.uncompressed_bytes += layer.tar().size_bytes();
   }
+  ASSIGN_OR_RETURN(const std::string planned, WithLabels(parts.planned_config, parts.options.labels));
   ASSIGN_OR_RETURN(const std::string config,
-                   oci::FinishImageConfig(parts.planned_config, diff_ids, parts.epoch, parts.layer_times));
+                   oci::FinishImageConfig(planned, diff_ids, parts.epoch, parts.layer_times));
+  ASSIGN_OR_RETURN(
+      manifest.annotations,
+      oci::AnnotationsFor(parts.options.annotations, oci::AnnotationLevel::kManifest, &parts.platform));
   ASSIGN_OR_RETURN(manifest.config, PutDocument(blobs_, oci::media_type::kOciConfig, config));
   ASSIGN_OR_RETURN(const oci::Descriptor document,
                    PutDocument(blobs_, oci::media_type::kOciManifest, oci::WriteImageManifest(manifest)));
@@ -137,14 +175,19 @@ absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& p
 
 absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledImage> images,
                                                      absl::Span<const std::string> tags,
-                                                     std::string_view origin) {
+                                                     std::string_view origin, const ImageOptions& options) {
   ASSIGN_OR_RETURN(std::vector<std::string> names, NormalisedTags(tags));
   oci::ImageIndex index;
+  ASSIGN_OR_RETURN(index.annotations,
+                   oci::AnnotationsFor(options.annotations, oci::AnnotationLevel::kIndex, nullptr));
   for (const AssembledImage& image : images) {
     oci::Descriptor descriptor;
     descriptor.media_type = std::string(oci::media_type::kOciManifest);
     descriptor.digest = image.manifest;
     descriptor.platform = image.platform;
+    ASSIGN_OR_RETURN(
+        descriptor.annotations,
+        oci::AnnotationsFor(options.annotations, oci::AnnotationLevel::kManifestDescriptor, &image.platform));
     index.manifests.push_back(std::move(descriptor));
   }
   ASSIGN_OR_RETURN(const oci::Descriptor root,

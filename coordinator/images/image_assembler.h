@@ -12,9 +12,22 @@
 #include "common/oci/image.h"
 #include "coordinator/images/image_records.h"
 #include "coordinator/images/keyed_lock.h"
+#include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::coordinator {
+
+// What the submitter wants of the images beside their content.
+struct ImageOptions {
+  v1::Compression compression = v1::GZIP;
+  // 0: the compression's default.
+  int compression_level = 0;
+  // Besides those of the Dockerfile, and before them.
+  std::vector<v1::BuildArgument> labels;
+  // As `--annotation` writes them (common/oci/annotations.h).
+  std::vector<v1::BuildArgument> annotations;
+};
+ImageOptions ImageOptionsOf(const v1::BuildOptions& options);
 
 struct ImageParts {
   v1::Platform platform;
@@ -29,6 +42,7 @@ struct ImageParts {
   int64_t epoch = 0;
   // Layers may hold times later than their clamp values.
   bool keep_times = false;
+  ImageOptions options;
 };
 
 struct AssembledImage {
@@ -46,19 +60,20 @@ class ImageAssembler {
       : blobs_(blobs), records_(records), clock_(clock), threads_(threads) {}
 
   // Puts config and manifest into the store. The base's layers are used in the form in which their publisher
-  // compressed them, new ones are gzipped once and remembered. Equal parts give equal bytes.
+  // compressed them, new ones are compressed once and remembered. Equal parts give equal bytes.
   // NOT_FOUND names a layer that is not in the store; INVALID_ARGUMENT if config and layers do not fit.
   absl::StatusOr<AssembledImage> AssembleImage(const ImageParts& parts);
 
   // Puts the index of the images (in this order) into the store and names it: always by its digest, and by
   // each of `tags`. INVALID_ARGUMENT for a malformed tag, before anything is written. `origin`: "build 12".
   absl::StatusOr<Digest> AssembleIndex(absl::Span<const AssembledImage> images,
-                                       absl::Span<const std::string> tags, std::string_view origin);
+                                       absl::Span<const std::string> tags, std::string_view origin,
+                                       const ImageOptions& options = {});
 
  private:
   // The base's layers as its manifest names them, with media types of OCI.
   absl::StatusOr<std::vector<oci::Descriptor>> BaseLayers(const v1::PinnedImage& base);
-  absl::StatusOr<oci::Descriptor> CompressedLayer(const Digest& tar);
+  absl::StatusOr<oci::Descriptor> CompressedLayer(const Digest& tar, const ImageOptions& options);
 
   BlobStore& blobs_;
   ImageRecords& records_;

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/base/digest.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -57,6 +58,8 @@ class ImageRecords {
   virtual absl::StatusOr<std::optional<ImageRecord>> FindImage(std::string_view name) = 0;
   // Any image with this root ("sha256:...").
   virtual absl::StatusOr<std::optional<ImageRecord>> FindImageByRoot(std::string_view root) = 0;
+  // Names that there are not are no error.
+  virtual absl::Status RemoveImages(absl::Span<const std::string> names) = 0;
   // Ordered by name.
   virtual absl::StatusOr<std::vector<ImageRecord>> ListImages() = 0;
   virtual absl::Status PutManifest(const ManifestRecord& manifest) = 0;

@@ -1,14 +1,24 @@
-// Where images come from that the farm does not have: a registry, or a fake one in tests.
+// Where images come from that the farm does not have, and where it pushes to: a registry, or a fake one in tests.
 #pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
+#include "common/oci/credentials.h"
 #include "common/oci/image_pull.h"
+#include "common/oci/image_push.h"
 #include "common/oci/reference.h"
 #include "common/oci/registry.h"
 
 namespace crossmill::coordinator {
+
+// Of the client that asks, by registry; used before the coordinator's own and forgotten after the call.
+using ClientCredentials = std::vector<std::pair<std::string, oci::Credentials>>;
 
 // Thread safe.
 class ImageSource {
@@ -17,23 +27,44 @@ class ImageSource {
   // Puts the image's blobs for the wanted platforms into the store and returns its root. Errors as
   // oci::PullImage: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE with the registry's own words.
   virtual absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs,
-                                      const oci::PullOptions& options) = 0;
+                                      const oci::PullOptions& options,
+                                      const ClientCredentials& credentials = {}) = 0;
+  // The other way: returns the digest that the reference names now. Errors as oci::PushImage.
+  virtual absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& blobs, const Digest& root,
+                                      const oci::PushOptions& options,
+                                      const ClientCredentials& credentials = {}) = 0;
 };
 
 class RegistrySource final : public ImageSource {
  public:
-  // `client` outlives it.
-  explicit RegistrySource(oci::RegistryClient& client) : client_(client) {}
+  // `http` outlives it.
+  RegistrySource(http::HttpClient& http, oci::RegistryOptions options)
+      : http_(http), options_(std::move(options)), client_(http, options_) {}
 
-  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs,
-                              const oci::PullOptions& options) override {
-    const auto pulled = oci::PullImage(client_, reference, blobs, options);
+  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs, const oci::PullOptions& options,
+                              const ClientCredentials& credentials) override {
+    const auto pulled = oci::PullImage(*ClientFor(credentials), reference, blobs, options);
     if (!pulled.ok()) return pulled.status();
     return pulled->root;
   }
 
+  absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& blobs, const Digest& root,
+                              const oci::PushOptions& options, const ClientCredentials& credentials) override {
+    return oci::PushImage(*ClientFor(credentials), reference, blobs, root, options);
+  }
+
  private:
-  oci::RegistryClient& client_;
+  // Tokens got with somebody's credentials stay with them: such a client lives for one call.
+  std::shared_ptr<oci::RegistryClient> ClientFor(const ClientCredentials& credentials) {
+    if (credentials.empty()) return {std::shared_ptr<void>(), &client_};
+    oci::RegistryOptions options = options_;
+    options.credentials = oci::WithCredentials(credentials, options_.credentials);
+    return std::make_shared<oci::RegistryClient>(http_, std::move(options));
+  }
+
+  http::HttpClient& http_;
+  const oci::RegistryOptions options_;
+  oci::RegistryClient client_;
 };
 
 }  // namespace crossmill::coordinator

@@ -72,12 +72,13 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinManifest(const Digest& root, cons
 }
 
 absl::StatusOr<ImageRecord> ImageStore::Register(std::string name, const Digest& root, bool stand_in,
-                                                 std::string origin) {
+                                                 std::string origin, bool pin) {
   ASSIGN_OR_RETURN(const oci::ImageBlobs image, oci::WalkImage(blobs_, root));
   if (image.platforms.empty()) {
     return absl::InvalidArgumentError(fmt::format("{} has no image for any platform", root.Oci()));
   }
   for (const v1::Platform& platform : image.platforms) {
+    if (!pin) break;
     ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, root, platform));
     RETURN_IF_ERROR(PinManifest(root, manifest, platform).status());
   }
@@ -95,17 +96,73 @@ absl::StatusOr<ImageRecord> ImageStore::Register(std::string name, const Digest&
 
 absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Digest& root, bool stand_in) {
   ASSIGN_OR_RETURN(std::string normalised, StoreName(name));
-  auto record = Register(std::move(normalised), root, stand_in, "import");
+  auto record = Register(std::move(normalised), root, stand_in, "import", true);
   if (!record.ok()) return Annotate(record.status(), fmt::format("importing {}", name));
   return record;
 }
 
-absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const oci::PullOptions& options) {
+absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const oci::PullOptions& options,
+                                             const ClientCredentials& credentials) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
   const std::string name = reference.ToString();
   const KeyedLock::Hold hold(pulls_, name);
-  ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, options));
-  return Register(name, root, false, std::string(kRegistryOrigin));
+  ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, options, credentials));
+  return Register(name, root, false, std::string(kRegistryOrigin), false);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ImageStore::MountsFor(const oci::Reference& target) {
+  std::map<std::string, std::string> mounts;
+  ASSIGN_OR_RETURN(const std::vector<ImageRecord> images, records_.ListImages());
+  for (const ImageRecord& image : images) {
+    if (image.origin != kRegistryOrigin || image.name.starts_with(kSha256)) continue;
+    const auto from = oci::ParseReference(image.name);
+    if (!from.ok() || from->registry != target.registry || from->repository == target.repository) continue;
+    const auto blobs = oci::WalkImage(blobs_, image.root);
+    if (!blobs.ok()) continue;
+    for (const oci::Descriptor& blob : blobs->contents) mounts.emplace(blob.digest.hash, from->repository);
+  }
+  return mounts;
+}
+
+absl::StatusOr<Digest> ImageStore::Push(std::string_view name, std::string_view reference,
+                                        oci::PushOptions options, const ClientCredentials& credentials) {
+  ASSIGN_OR_RETURN(const ImageRecord image, Get(name));
+  if (reference.empty() && name.starts_with(kSha256)) {
+    return absl::InvalidArgumentError(fmt::format("{}: say where to push it: REGISTRY/REPOSITORY:TAG", name));
+  }
+  ASSIGN_OR_RETURN(const oci::Reference target, oci::ParseReference(reference.empty() ? name : reference));
+  ASSIGN_OR_RETURN(auto mounts, MountsFor(target));
+  // Only what this image has: the token is asked for each repository.
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, image.root));
+  for (const oci::Descriptor& blob : blobs.contents) {
+    if (const auto it = mounts.find(blob.digest.hash); it != mounts.end()) options.mount_from.insert(*it);
+  }
+  return source_.Push(target, blobs_, image.root, options, credentials);
+}
+
+absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std::string> names) {
+  std::vector<ImageRecord> removed;
+  ASSIGN_OR_RETURN(const std::vector<ImageRecord> images, records_.ListImages());
+  for (const std::string& name : names) {
+    const size_t before = removed.size();
+    std::string wanted = name;
+    if (!name.starts_with(kSha256)) {
+      ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
+      wanted = reference.ToString();
+    }
+    for (const ImageRecord& image : images) {
+      const bool chosen = image.name == wanted || (name.starts_with(kSha256) && image.root.Oci() == name);
+      const auto same = [&](const ImageRecord& other) { return other.name == image.name; };
+      if (chosen && std::none_of(removed.begin(), removed.end(), same)) removed.push_back(image);
+    }
+    if (removed.size() == before) {
+      return absl::NotFoundError(fmt::format("image {} is not in the farm's image store", name));
+    }
+  }
+  std::vector<std::string> gone;
+  for (const ImageRecord& image : removed) gone.push_back(image.name);
+  RETURN_IF_ERROR(records_.RemoveImages(gone));
+  return removed;
 }
 
 absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindStored(const oci::Reference& reference) {
@@ -148,9 +205,17 @@ absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::PinStored(const oci::
   return std::optional<v1::PinnedImage>(std::move(pinned));
 }
 
-absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1::Platform& platform) {
+absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1::Platform& platform,
+                                                bool refresh) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
-  auto stored = PinStored(reference, platform);
+  if (refresh && reference.digest.empty()) {
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, FindStored(reference));
+    refresh = !known.has_value() || known->origin == kRegistryOrigin;
+  } else {
+    refresh = false;
+  }
+  absl::StatusOr<std::optional<v1::PinnedImage>> stored = std::optional<v1::PinnedImage>();
+  if (!refresh) stored = PinStored(reference, platform);
   if (!stored.ok()) return Annotate(stored.status(), fmt::format("base image {}", text));
   if (stored->has_value()) return **std::move(stored);
   oci::PullOptions options;
@@ -171,7 +236,11 @@ absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1:
 absl::StatusOr<v1::PinnedImage> ImageStore::PinRoot(const Digest& root, const v1::Platform& platform,
                                                     std::string_view name) {
   const auto pin = [&]() -> absl::StatusOr<v1::PinnedImage> {
+    if (!blobs_.Has(root)) {
+      return absl::FailedPreconditionError(fmt::format("blob {} is not in the farm's store", root.Oci()));
+    }
     ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, root, platform));
+    RETURN_IF_ERROR(oci::WalkImage(blobs_, manifest).status());
     return PinManifest(root, manifest, platform);
   };
   absl::StatusOr<v1::PinnedImage> pinned = pin();
@@ -214,6 +283,16 @@ absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name) {
     return absl::NotFoundError(fmt::format("image {} is not in the farm's image store", name));
   }
   return *std::move(record);
+}
+
+absl::StatusOr<std::vector<v1::PinnedImage>> ImageStore::Unpacked(const ImageRecord& image) {
+  std::vector<v1::PinnedImage> unpacked;
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, image.root));
+  for (const oci::Descriptor& document : blobs.documents) {
+    ASSIGN_OR_RETURN(std::optional<ManifestRecord> record, records_.FindManifest(document.digest.Oci()));
+    if (record.has_value()) unpacked.push_back(std::move(record->image));
+  }
+  return unpacked;
 }
 
 }  // namespace crossmill::coordinator

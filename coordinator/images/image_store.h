@@ -1,6 +1,7 @@
 // The farm's images by name: imported, pulled or built; and base images pinned for builds.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,20 +31,32 @@ class ImageStore {
   // FAILED_PRECONDITION names a missing blob; INVALID_ARGUMENT says what is wrong with name or image.
   absl::StatusOr<ImageRecord> Import(std::string_view name, const Digest& root, bool stand_in);
 
-  // Fetches from the registry, also when the store has the name (which then points to what was fetched).
+  // Fetches from the registry, also when the store has the name (which then points to what was fetched). Layers
+  // are checked against their diffIDs when a build first uses them.
   // NOT_FOUND for an unknown image or a platform that it lacks; CANCELLED when told to stop.
-  absl::StatusOr<ImageRecord> Pull(std::string_view reference, const oci::PullOptions& options);
+  absl::StatusOr<ImageRecord> Pull(std::string_view reference, const oci::PullOptions& options,
+                                   const ClientCredentials& credentials = {});
+
+  // Sends the image (by name or "sha256:...") to a registry; empty `reference`: to its own name. Returns what the
+  // reference names now. Layers that another image of the store has from the same registry are mounted there.
+  // `options.mount_from` is set here. INVALID_ARGUMENT for a bad reference; NOT_FOUND for an unknown image.
+  absl::StatusOr<Digest> Push(std::string_view name, std::string_view reference, oci::PushOptions options,
+                              const ClientCredentials& credentials = {});
+
+  // Takes the names (or all names of a "sha256:...") away; all or nothing. Blobs stay. NOT_FOUND names the one.
+  absl::StatusOr<std::vector<ImageRecord>> Remove(absl::Span<const std::string> names);
 
   // The platform's image, from the store if it has the name, else from the registry. NOT_FOUND for an unknown
   // image (with the registry's words and what to do) and for a platform that the image lacks (with those it
   // has); INVALID_ARGUMENT for a malformed reference.
-  absl::StatusOr<v1::PinnedImage> Pin(std::string_view reference, const v1::Platform& platform);
+  // With `refresh` a registry is asked again what a tag means (docker build --pull), except for images that no
+  // registry gave: imported and built ones.
+  absl::StatusOr<v1::PinnedImage> Pin(std::string_view reference, const v1::Platform& platform,
+                                      bool refresh = false);
 
-  // The platform's image at or below an index or manifest that is in the blob store with all it refers to
-  // (--build-context NAME=oci-layout://...). `name` is for messages and becomes the pinned image's reference.
-  // NOT_FOUND for a platform that it lacks; FAILED_PRECONDITION names a missing blob.
-  absl::StatusOr<v1::PinnedImage> PinRoot(const Digest& root, const v1::Platform& platform,
-                                          std::string_view name);
+  // The platform's image below an index or manifest whose blobs are in the store (the client's oci-layout://);
+  // `name` is how messages and the record call it. Errors as Pin; FAILED_PRECONDITION names a missing blob.
+  absl::StatusOr<v1::PinnedImage> PinRoot(const Digest& root, const v1::Platform& platform, std::string_view name);
 
   // Ordered by name; without those that have none.
   absl::StatusOr<std::vector<ImageRecord>> List();
@@ -51,15 +64,21 @@ class ImageStore {
   // By name or by "sha256:..." of an index or of one platform's manifest. NOT_FOUND names it.
   absl::StatusOr<ImageRecord> Get(std::string_view name);
 
+  // The pinned images at or below the image's root: of platforms whose layers have been unpacked.
+  absl::StatusOr<std::vector<v1::PinnedImage>> Unpacked(const ImageRecord& image);
+
  private:
-  absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in,
-                                       std::string origin);
+  // With `pin` every platform's layers are unpacked and checked at once.
+  absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in, std::string origin,
+                                       bool pin);
   // The pinned image of the manifest at or below `root`, from the record or made and recorded now.
   absl::StatusOr<v1::PinnedImage> PinManifest(const Digest& root, const Digest& manifest,
                                               const v1::Platform& platform);
   // Nothing if the store does not have the image or, of a registry's image, this platform's blobs.
   absl::StatusOr<std::optional<v1::PinnedImage>> PinStored(const oci::Reference& reference,
                                                            const v1::Platform& platform);
+  // By blob hash: a repository of the target's registry that the farm pulled the blob from.
+  absl::StatusOr<std::map<std::string, std::string>> MountsFor(const oci::Reference& target);
   absl::StatusOr<std::optional<ImageRecord>> FindStored(const oci::Reference& reference);
   absl::StatusOr<std::optional<ImageRecord>> FindManifestImage(std::string_view digest);
   absl::StatusOr<std::optional<v1::PinnedImage>> FindPinned(std::string_view manifest_digest);

@@ -1,6 +1,9 @@
 #include "coordinator/rpc/images_service.h"
 
+#include <charconv>
+#include <map>
 #include <stop_token>
+#include <vector>
 
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
@@ -9,6 +12,16 @@ namespace crossmill::coordinator {
 namespace {
 
 using rpc::ToGrpc;
+
+// "build 12": 12.
+int64_t BuildOf(std::string_view origin) {
+  constexpr std::string_view kBuild = "build ";
+  int64_t id = 0;
+  if (!origin.starts_with(kBuild)) return 0;
+  origin.remove_prefix(kBuild.size());
+  std::from_chars(origin.data(), origin.data() + origin.size(), id);
+  return id;
+}
 
 v1::ImageView ViewOf(const ImageRecord& record) {
   v1::ImageView view;
@@ -19,8 +32,34 @@ v1::ImageView ViewOf(const ImageRecord& record) {
   view.set_stand_in(record.stand_in);
   view.set_size_bytes(record.size_bytes);
   view.set_origin(record.origin);
+  view.set_build_id(BuildOf(record.origin));
   return view;
 }
+
+ClientCredentials CredentialsOf(const google::protobuf::RepeatedPtrField<v1::RegistryCredentials>& given) {
+  ClientCredentials credentials;
+  for (const v1::RegistryCredentials& one : given) {
+    credentials.emplace_back(one.registry(),
+                             oci::Credentials{one.username(), one.password(), one.identity_token()});
+  }
+  return credentials;
+}
+
+// Progress for people: not every piece of every blob.
+class Pace {
+ public:
+  // True for the first and last news of a blob, and for others now and then.
+  bool Due(const Digest& blob, int64_t done) {
+    int64_t& told = told_[blob.hash];
+    if (done < blob.size && told > 0 && done - told < kStep) return false;
+    told = done;
+    return true;
+  }
+
+ private:
+  static constexpr int64_t kStep = 4 << 20;
+  std::map<std::string, int64_t> told_;
+};
 
 }  // namespace
 
@@ -48,21 +87,61 @@ grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::Pu
                                       grpc::ServerWriter<v1::PullProgress>* writer) {
   if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
   std::stop_source stop;
+  Pace pace;
   oci::PullOptions options;
   options.platforms.assign(request->platforms().begin(), request->platforms().end());
   options.stop = stop.get_token();
   options.on_progress = [&](const Digest& blob, int64_t done) {
+    if (context->IsCancelled()) stop.request_stop();
+    if (!pace.Due(blob, done)) return;
     v1::PullProgress message;
     message.set_digest(blob.Oci());
     message.set_done_bytes(done);
     message.set_total_bytes(blob.size);
     if (!writer->Write(message)) stop.request_stop();
   };
-  const auto record = images_.Pull(request->reference(), options);
+  const auto record = images_.Pull(request->reference(), options, CredentialsOf(request->credentials()));
   if (!record.ok()) return ToGrpc(record.status());
   v1::PullProgress last;
   *last.mutable_image() = ViewOf(*record);
   writer->Write(last);
+  return grpc::Status::OK;
+}
+
+grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::PushImageRequest* request,
+                                      grpc::ServerWriter<v1::PushProgress>* writer) {
+  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  std::stop_source stop;
+  Pace pace;
+  oci::PushOptions options;
+  options.platforms.assign(request->platforms().begin(), request->platforms().end());
+  options.stop = stop.get_token();
+  options.on_progress = [&](const Digest& blob, int64_t done, bool existed) {
+    if (context->IsCancelled()) stop.request_stop();
+    if (!pace.Due(blob, done)) return;
+    v1::PushProgress message;
+    message.set_digest(blob.Oci());
+    message.set_done_bytes(done);
+    message.set_total_bytes(blob.size);
+    message.set_existed(existed);
+    if (!writer->Write(message)) stop.request_stop();
+  };
+  const auto pushed =
+      images_.Push(request->name(), request->reference(), options, CredentialsOf(request->credentials()));
+  if (!pushed.ok()) return ToGrpc(pushed.status());
+  v1::PushProgress last;
+  last.set_pushed_digest(pushed->Oci());
+  writer->Write(last);
+  return grpc::Status::OK;
+}
+
+grpc::Status ImagesService::RemoveImage(grpc::ServerContext* context, const v1::RemoveImageRequest* request,
+                                        v1::RemoveImageResponse* response) {
+  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  const std::vector<std::string> names(request->names().begin(), request->names().end());
+  const auto removed = images_.Remove(names);
+  if (!removed.ok()) return ToGrpc(removed.status());
+  for (const ImageRecord& record : *removed) *response->add_removed() = ViewOf(record);
   return grpc::Status::OK;
 }
 
@@ -73,6 +152,13 @@ grpc::Status ImagesService::GetImage(grpc::ServerContext* context, const v1::Get
   if (!record.ok()) return ToGrpc(record.status());
   *response->mutable_image() = ViewOf(*record);
   ToProto(record->root, response->mutable_root());
+  const auto unpacked = images_.Unpacked(*record);
+  if (!unpacked.ok()) return ToGrpc(unpacked.status());
+  for (const v1::PinnedImage& image : *unpacked) {
+    v1::UnpackedImage* view = response->add_unpacked();
+    view->set_manifest_digest(image.manifest_digest());
+    for (const v1::Layer& layer : image.layers()) *view->add_layers() = layer.tar();
+  }
   return grpc::Status::OK;
 }
 

@@ -20,6 +20,11 @@ class ImagesService final : public v1::Images::Service {
   // Ends when the client goes away.
   grpc::Status PullImage(grpc::ServerContext* context, const v1::PullImageRequest* request,
                          grpc::ServerWriter<v1::PullProgress>* writer) override;
+  grpc::Status RemoveImage(grpc::ServerContext* context, const v1::RemoveImageRequest* request,
+                           v1::RemoveImageResponse* response) override;
+  // Ends when the client goes away.
+  grpc::Status PushImage(grpc::ServerContext* context, const v1::PushImageRequest* request,
+                         grpc::ServerWriter<v1::PushProgress>* writer) override;
   grpc::Status GetImage(grpc::ServerContext* context, const v1::GetImageRequest* request,
                         v1::GetImageResponse* response) override;
 

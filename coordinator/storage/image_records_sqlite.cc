@@ -32,6 +32,7 @@ constexpr Sql kFindImageByRoot{"look up an image by its digest",
                                "SELECT " IMAGE_COLUMNS
                                " FROM images WHERE root_hash = ?1 ORDER BY name LIMIT 1"};
 constexpr Sql kListImages{"list images", "SELECT " IMAGE_COLUMNS " FROM images ORDER BY name"};
+constexpr Sql kDeleteImage{"remove an image", "DELETE FROM images WHERE name = ?1"};
 constexpr Sql kPutManifest{
     "save an image manifest",
     "INSERT INTO image_manifests (manifest_hash, manifest_size, image) VALUES (?1, ?2, ?3) "
@@ -125,6 +126,17 @@ absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListImages() {
     images.push_back(ReadImage(*query));
     RETURN_IF_ERROR(ReadPlatforms(&images.back()));
   }
+}
+
+absl::Status SqliteImageRecords::RemoveImages(absl::Span<const std::string> names) {
+  return connection_.Transact([&]() -> absl::Status {
+    RecursiveMutexLock lock(connection_.mutex());
+    for (const std::string& name : names) {
+      RETURN_IF_ERROR(connection_.Run(kDeletePlatforms, name));
+      RETURN_IF_ERROR(connection_.Run(kDeleteImage, name));
+    }
+    return absl::OkStatus();
+  });
 }
 
 // ---- manifests ----

@@ -16,6 +16,7 @@ class SqliteImageRecords final : public coordinator::ImageRecords {
   absl::Status PutImage(const coordinator::ImageRecord& image) override;
   absl::StatusOr<std::optional<coordinator::ImageRecord>> FindImage(std::string_view name) override;
   absl::StatusOr<std::optional<coordinator::ImageRecord>> FindImageByRoot(std::string_view root) override;
+  absl::Status RemoveImages(absl::Span<const std::string> names) override;
   absl::StatusOr<std::vector<coordinator::ImageRecord>> ListImages() override;
   absl::Status PutManifest(const coordinator::ManifestRecord& manifest) override;
   absl::StatusOr<std::optional<coordinator::ManifestRecord>> FindManifest(std::string_view digest) override;

@@ -1,12 +1,19 @@
 """What is measured. Each case is a function of the bench (see `run`) that returns rows."""
 import contextlib
+import gzip
+import hashlib
+import io
+import json
+import os
 import pathlib
 import shutil
+import tarfile
 import tempfile
 
 import peers
 from farm import Farm, free_port
 from measure import Row, alternate, compare, seconds, span
+from tiny_base import machine_architecture
 
 TINY = "crossmill-bench/tiny:1"
 
@@ -148,4 +155,90 @@ def cold_rows(bench, context):
     return compare("cold", what, times, "buildkit", 1.0)
 
 
-CASES = {"rebuild": rebuild, "marginal": marginal, "stages": stages, "cold": cold}
+def noise_layout(folder, layers, megabytes):
+    """An OCI layout folder of one image whose layers do not compress."""
+    layout = pathlib.Path(folder) / "noise"
+    blobs = layout / "blobs/sha256"
+    blobs.mkdir(parents=True)
+
+    def put(data):
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    described, diff_ids = [], []
+    for number in range(layers):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            entry = tarfile.TarInfo(f"noise{number}")
+            entry.size = megabytes << 20
+            tar.addfile(entry, io.BytesIO(os.urandom(entry.size)))
+        data = buffer.getvalue()
+        diff_ids.append("sha256:" + hashlib.sha256(data).hexdigest())
+        described.append({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+                          **put(gzip.compress(data, 1, mtime=0))})
+    config = put(json.dumps({"architecture": machine_architecture(), "os": "linux", "config": {},
+                             "rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode())
+    manifest = put(json.dumps({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config}, "layers": described}).encode())
+    (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [
+        {"mediaType": "application/vnd.oci.image.manifest.v1+json", **manifest,
+         "annotations": {"org.opencontainers.image.ref.name": "1"}}]}))
+    return layout
+
+
+def transfer(bench):
+    """An image of several layers to and from docker-registry on loopback, against skopeo with an OCI layout folder.
+
+    Every push goes to a registry that has nothing, every pull to a farm or a folder that has nothing.
+    """
+    layers, megabytes = (2, 1) if bench.smoke else (6, 50)
+    layout = noise_layout(bench.folder, layers, megabytes)
+
+    def registry():
+        return peers.Registry(tempfile.mkdtemp(dir=bench.folder), free_port())
+
+    def ours(farm, *arguments):
+        result = farm.cli("image", *arguments)
+        if result.returncode != 0:
+            raise RuntimeError(f"crossmill image {arguments}: {result.stderr[-4000:]}\n{farm.logs()}")
+
+    def skopeo(*arguments):
+        peers.run(["skopeo", "copy", "--quiet", *arguments])
+
+    def push_ours(farm):
+        with registry() as place:
+            place.wait()
+            return seconds(lambda: ours(farm, "push", "noise:1", f"{place.host}/noise:1"))
+
+    def push_skopeo():
+        with registry() as place:
+            place.wait()
+            return seconds(lambda: skopeo("--dest-tls-verify=false", f"oci:{layout}:1", f"docker://{place.host}/noise:1"))
+
+    def pull_ours(place):
+        with bench.farm(workers=0) as empty:
+            return seconds(lambda: ours(empty, "pull", f"{place.host}/noise:1"))
+
+    def pull_skopeo(place):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=bench.folder))
+        try:
+            return seconds(lambda: skopeo("--src-tls-verify=false", f"docker://{place.host}/noise:1", f"oci:{folder}/x:1"))
+        finally:
+            shutil.rmtree(folder)
+
+    rounds = 1 if bench.smoke else 7
+    with bench.farm(workers=0) as farm, registry() as place:
+        farm.import_base("noise:1", layout)
+        pushes = alternate(rounds, {"crossmill": lambda: push_ours(farm), "skopeo": push_skopeo})
+        place.wait()
+        skopeo("--dest-tls-verify=false", f"oci:{layout}:1", f"docker://{place.host}/noise:1")
+        pulls = alternate(rounds, {"crossmill": lambda: pull_ours(place), "skopeo": lambda: pull_skopeo(place)})
+    what = f"{layers} layers of {megabytes} MiB"
+    return [*compare("transfer", f"push {what}", pushes, "skopeo", 1.25),
+            *compare("transfer", f"pull {what}", pulls, "skopeo", 1.25)]
+
+
+CASES = {"rebuild": rebuild, "marginal": marginal, "stages": stages, "cold": cold, "transfer": transfer}

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import time
+import urllib.request
 
 # Debian's; another client of the same name may come first in PATH and speak only BuildKit.
 DOCKER = "/usr/bin/docker"
@@ -148,6 +149,16 @@ class Registry:
     def __exit__(self, *_):
         stop(self.process)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def wait(self):
+        end = time.monotonic() + START_LIMIT
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"http://{self.host}/v2/", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"docker-registry does not start: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
 
     def push(self, layout, name):
         """Waits for the registry too. Returns the name to pull by."""

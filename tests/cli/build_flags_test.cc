@@ -12,13 +12,53 @@ namespace {
 v1::Platform Own() { return *plan::ParsePlatform("linux/amd64"); }
 
 TEST(BuildFlagsTest, OutputForms) {
+  using Type = OutputTarget::Type;
   EXPECT_EQ(ParseOutput("type=oci,dest=a.tar")->destination, "a.tar");
   EXPECT_EQ(ParseOutput("a.tar")->destination, "a.tar");
+  EXPECT_EQ(ParseOutput("a.tar")->type, Type::kOci);
   EXPECT_EQ(ParseOutput("-")->destination, "-");
   EXPECT_EQ(ParseOutput("type=oci,dest=-")->destination, "-");
-  for (const char* bad : {"", "type=docker,dest=a", "type=oci", "dest=a,x=1", "type=oci,dest"}) {
+  EXPECT_EQ(ParseOutput("type=docker,dest=a")->type, Type::kDocker);
+  EXPECT_EQ(ParseOutput("dest=-,type=tar")->type, Type::kTar);
+  EXPECT_TRUE(ParseOutput("type=local,dest=out,platform-split=true")->split);
+  const auto zstd = ParseOutput("type=oci,dest=a,compression=zstd,compression-level=19");
+  EXPECT_EQ(zstd->compression, v1::ZSTD);
+  EXPECT_EQ(zstd->compression_level, 19);
+  for (const char* bad : {"", "type=docker", "type=oci", "dest=a,x=1", "type=oci,dest", "dest=a", "type=x,dest=a",
+                          "type=local,dest=-", "type=tar,dest=a,compression=zstd", "type=registry",
+                          "type=oci,dest=a,compression=zstd,compression-level=23",
+                          "type=oci,dest=a,compression=xz", "type=oci,dest=a,platform-split=true"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseOutput(bad).status())) << bad;
   }
+}
+
+TEST(BuildFlagsTest, CompressionAndAnnotationsAndPush) {
+  BuildFlags flags;
+  flags.compression = "zstd,level=9";
+  flags.annotations = {"index:a=b=c", "plain=1"};
+  flags.tags = {"r.example/app:1"};
+  flags.push = true;
+  const auto options = MakeBuildOptions(flags, Own(), {});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->compression(), v1::ZSTD);
+  EXPECT_EQ(options->compression_level(), 9);
+  ASSERT_EQ(options->annotations_size(), 2);
+  EXPECT_EQ(options->annotations(0).name(), "index:a");
+  EXPECT_EQ(options->annotations(0).value(), "b=c");
+  const auto fails = [](auto change) {
+    BuildFlags bad;
+    change(bad);
+    return absl::IsInvalidArgument(MakeBuildOptions(bad, Own(), {}).status());
+  };
+  EXPECT_TRUE(fails([](BuildFlags& bad) { bad.push = true; }));
+  EXPECT_TRUE(fails([](BuildFlags& bad) { bad.push = bad.detach = true, bad.tags = {"r.example/a:1"}; }));
+  EXPECT_TRUE(fails([](BuildFlags& bad) { bad.annotations = {"novalue"}; }));
+  EXPECT_TRUE(fails([](BuildFlags& bad) { bad.compression = "gzip,level=13"; }));
+  EXPECT_TRUE(fails([](BuildFlags& bad) { bad.compression = "lzma"; }));
+  EXPECT_TRUE(fails([](BuildFlags& bad) {
+    bad.compression = "gzip";
+    bad.outputs = {"type=oci,dest=a,compression=zstd"};
+  }));
 }
 
 TEST(BuildFlagsTest, BuildArgumentTakesTheVariable) {
@@ -81,17 +121,17 @@ TEST(BuildFlagsTest, RequireImpliesVerify) {
 
 TEST(BuildFlagsTest, IgnoreFileBesideTheDockerfileComesFirst) {
   BuildFlags flags;
-  RecipePaths paths = FindRecipe(flags, "/ctx");
+  RecipePaths paths = FindRecipe(flags.file, "/ctx");
   EXPECT_EQ(paths.dockerfile, "/ctx/Dockerfile");
   EXPECT_EQ(paths.dockerfile_name, "Dockerfile");
   ASSERT_EQ(paths.ignore_files.size(), 2u);
   EXPECT_EQ(paths.ignore_files[0].first, "/ctx/Dockerfile.dockerignore");
   EXPECT_EQ(paths.ignore_files[1].first, "/ctx/.dockerignore");
   flags.file = "/ctx/docker/web.Dockerfile";
-  paths = FindRecipe(flags, "/ctx");
+  paths = FindRecipe(flags.file, "/ctx");
   EXPECT_EQ(paths.dockerfile_name, "docker/web.Dockerfile");
   flags.file = "-";
-  EXPECT_EQ(FindRecipe(flags, "/ctx").ignore_files.size(), 1u);
+  EXPECT_EQ(FindRecipe(flags.file, "/ctx").ignore_files.size(), 1u);
 }
 
 v1::BuildView WithVerdicts(std::initializer_list<v1::Verdict> verdicts) {

@@ -1,10 +1,13 @@
-// The command line's surroundings, of which the test says everything.
+// An Environment whose input, variables and outputs are the test's.
 #pragma once
 
 #include <atomic>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "cli/environment.h"
 #include "common/base/mutex.h"
@@ -30,6 +33,11 @@ class FakeEnvironment final : public Environment {
     return err_;
   }
   absl::StatusOr<std::string> In() override { return input; }
+  absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) override {
+    const size_t count = input.copy(buffer, size, read_);
+    read_ += count;
+    return count;
+  }
   Terminal OutTerminal() override { return {}; }
   Terminal ErrTerminal() override { return {}; }
   std::optional<std::string> Variable(const std::string& name) override {
@@ -72,6 +80,7 @@ class FakeEnvironment final : public Environment {
  private:
   FakeCoordinator& coordinator_;
   FakeClock clock_;
+  size_t read_ = 0;
   Mutex mutex_;
   Mutex handler_mutex_;
   std::string err_ ABSL_GUARDED_BY(mutex_);

@@ -208,9 +208,9 @@ class Farm:
         return {**os.environ, "CROSSMILL_COORDINATOR": f"unix:{self.data}/coordinator.sock",
                 "XDG_CACHE_HOME": str(self.folder / "cache")}
 
-    def cli(self, *arguments, cwd=None, timeout=600):
+    def cli(self, *arguments, cwd=None, timeout=600, env=None):
         return subprocess.run([BIN / "crossmill", *map(str, arguments)], capture_output=True, text=True,
-                              cwd=cwd, env=self.environment(), timeout=timeout, errors="replace")
+                              cwd=cwd, env=self.environment() | (env or {}), timeout=timeout, errors="replace")
 
     def start_cli(self, *arguments, cwd=None):
         return subprocess.Popen([BIN / "crossmill", *map(str, arguments)], stdout=subprocess.PIPE,

@@ -1,12 +1,17 @@
 """The images that come out: read by skopeo, umoci, a registry and Docker, and by later builds."""
+import base64
+import crypt
+import hashlib
 import json
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 from farm import Farm, FarmTestCase, can_run_arm64, free_port, main, require_program, tiny_archive, wait_for
@@ -34,6 +39,19 @@ def run(*command, **options):
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120, **options)
     assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
     return result.stdout
+
+
+def tree(root):
+    """{path: ((kind, mode, content, times of files), owner)} of everything below a folder."""
+    facts = {}
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        mode = None if path.is_symlink() else stat.S_IMODE(status.st_mode)
+        facts[str(path.relative_to(root))] = ((stat.S_IFMT(status.st_mode), mode, content, int(status.st_mtime),
+                                               status.st_nlink if path.is_file() else 0),
+                                              (status.st_uid, status.st_gid))
+    return facts
 
 
 def require_both_platforms():
@@ -169,6 +187,88 @@ class ImageTest(FarmTestCase):
             self.assertEqual(image["digest"], built["index_digest"])
             self.assertTrue(image["stand_in"])
 
+    def test_root_file_systems_as_tars_and_folders(self):
+        self.build_both("-t", "files:trees")
+        tar, folder = self.context / "root.tar", self.context / "root"
+        self.assert_exit(self.farm.cli("image", "save", "files:trees", "-o", f"type=tar,dest={tar}", "-o",
+                                       f"type=local,dest={folder}"), 0)
+        bundle = self.context / "bundle"
+        run("umoci", "unpack", "--image", f"{self.layout('amd64')}:image", bundle)
+        unpacked = self.context / "unpacked"
+        unpacked.mkdir()
+        run("tar", "-xpf", tar, "-C", unpacked, "--numeric-owner")
+        self.assertEqual(tree(unpacked / "linux_amd64"), tree(bundle / "rootfs"))
+        self.assertEqual({path: facts[0] for path, facts in tree(folder / "linux_amd64").items()},
+                         {path: facts[0] for path, facts in tree(bundle / "rootfs").items()})
+        self.assertEqual((folder / "linux_arm64/data/machine").read_text(), "for arm64 on aarch64\n")
+        again = self.context / "again.tar"
+        self.assert_exit(self.farm.cli("image", "save", "files:trees", "-o", f"type=tar,dest={again}"), 0)
+        self.assertEqual(again.read_bytes(), tar.read_bytes())
+        refused = self.farm.cli("image", "save", "files:trees", "-o", f"type=docker,dest={self.context}/d.tar")
+        self.assert_exit(refused, 2)
+        self.assert_says(refused, "one platform", "type=oci")
+
+    def test_zstd_layers_labels_and_annotations(self):
+        self.dockerfile(RECIPE)
+        out = self.context / "zstd.tar"
+        build = self.build_json("-o", f"type=oci,dest={out},compression=zstd,compression-level=7", "-t", "zstd:1",
+                                "--annotation", "org.example.manifest=m", "--annotation", "index:org.example.index=i",
+                                "--annotation", "manifest-descriptor:org.example.descriptor=d",
+                                "--annotation", "index-descriptor:org.example.outer=o")
+        layout = self.context / "layout"
+        layout.mkdir()
+        run("tar", "-xf", out, "-C", layout)
+
+        def blob(digest):
+            return json.loads((layout / "blobs/sha256" / digest.split(":")[1]).read_text())
+        outer, = json.loads((layout / "index.json").read_text())["manifests"]
+        self.assertEqual(outer["annotations"]["org.example.outer"], "o")
+        index = blob(outer["digest"])
+        self.assertEqual(index["annotations"], {"org.example.index": "i"})
+        self.assertEqual(index["manifests"][0]["annotations"], {"org.example.descriptor": "d"})
+        manifest = blob(index["manifests"][0]["digest"])
+        self.assertEqual(manifest["annotations"], {"org.example.manifest": "m"})
+        self.assertEqual({layer["mediaType"].rpartition("+")[2] for layer in manifest["layers"][1:]}, {"zstd"})
+        run("umoci", "--version")
+        copied = self.context / "copied"
+        run("skopeo", "copy", "-q", f"oci-archive:{out}", f"dir:{copied}", "--dest-decompress")
+        inspected = json.loads(self.farm.cli("image", "inspect", "zstd:1", "--json").stdout)
+        self.assertEqual(inspected["digest"], build["index_digest"])
+        self.assertEqual(inspected["manifests"][0]["config"]["config"]["User"], "app")
+
+    def test_history_shows_size_and_time_of_every_step_and_what_the_base_had(self):
+        self.dockerfile("""
+            FROM tiny
+            RUN dd if=/dev/zero of=/big bs=1000 count=500 2>/dev/null && sleep 1
+            ENV A=b
+            """)
+        self.build_json("-t", "past:1")
+        rows, = json.loads(self.farm.cli("image", "history", "past:1", "--json").stdout).values()
+        self.assertIn("ENV A=b", rows[0]["created_by"])
+        self.assertEqual(rows[0]["size_bytes"], 0)
+        self.assertGreaterEqual(rows[1]["size_bytes"], 500_000)
+        self.assertGreaterEqual(rows[1]["seconds"], 1)
+        self.assertEqual({row["base"] for row in rows[2:]}, {True})
+        text = self.farm.cli("image", "history", "past:1").stdout
+        self.assertRegex(text, r"CREATED BY +SIZE +TIME")
+        removed = self.farm.cli("image", "rm", "past:1")
+        self.assert_exit(removed, 0)
+        self.assert_exit(self.farm.cli("image", "history", "past:1"), 2)
+        self.assert_exit(self.farm.cli("image", "rm", "past:1"), 2)
+
+    def test_docker_loads_its_archive(self):
+        docker = Docker(self)
+        self.dockerfile(RECIPE)
+        out = self.context / "docker.tar"
+        build = self.build_json("-o", f"type=docker,dest={out}", "-t", "team/loaded:3")
+        docker.cli("load", "-i", out)
+        image, = json.loads(docker.cli("image", "inspect", "team/loaded:3"))
+        self.assertEqual(image["Config"]["User"], "app")
+        inspected = json.loads(self.farm.cli("image", "inspect", build["index_digest"], "--json").stdout)
+        self.assertEqual(image["Id"], inspected["manifests"][0]["config_digest"])
+        self.assertEqual(docker.cli("run", "--rm", "--network", "none", "team/loaded:3"),
+                         f"for {build['cells'][0]['platform'].split('/')[1]} on {os.uname().machine}\n")
+
     def test_docker_runs_it(self):
         docker = Docker(self)
         self.build_both()
@@ -227,13 +327,18 @@ class RegistryTest(FarmTestCase):
         require_program("docker-registry", "skopeo")
         super().setUpClass()
 
-    def start_registry(self):
+    def start_registry(self, user=None, password=None):
         port = free_port()
+        access = ""
+        if user:
+            hashed = f"{user}:{crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))}\n"
+            access = f"auth: {{htpasswd: {{realm: e2e, path: {self.write('htpasswd', hashed)}}}}}"
         config = self.write("registry.yml", f"""
 version: 0.1
 log: {{level: error}}
 storage: {{filesystem: {{rootdirectory: {self.context}/registry}}}}
 http: {{addr: 127.0.0.1:{port}}}
+{access}
 """)
         with open(self.context / "registry.log", "wb") as log:
             process = subprocess.Popen(["docker-registry", "serve", config], stdout=log, stderr=log)
@@ -244,6 +349,8 @@ http: {{addr: 127.0.0.1:{port}}}
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5) as answer:
                     return answer.status == 200
+            except urllib.error.HTTPError as error:
+                return error.code == 401
             except OSError:
                 return False
         wait_for(answers, "the registry's start")
@@ -277,6 +384,58 @@ http: {{addr: 127.0.0.1:{port}}}
         self.dockerfile(f"FROM 127.0.0.1:{port}/team/base@{base['manifest_digest']}\nRUN echo pinned > /pinned\n")
         self.assert_exit(self.build(), 0)
         self.assert_farm_goes_on()
+
+    def raw(self, reference):
+        return subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{reference}"],
+                              capture_output=True, check=True).stdout
+
+    def test_an_image_is_pushed_and_comes_back_as_it_was(self):
+        port, _ = self.start_registry()
+        name = f"127.0.0.1:{port}/team/pushed:1"
+        self.dockerfile("FROM tiny\nRUN dd if=/dev/urandom of=/noise bs=1000000 count=3 2>/dev/null\n")
+        result = self.build("-t", name, "--push", "--iidfile", self.context / "iid")
+        self.assert_exit(result, 0)
+        digest = (self.context / "iid").read_text().strip()
+        self.assertEqual("sha256:" + hashlib.sha256(self.raw(name)).hexdigest(), digest)
+        pushed = self.farm.cli("image", "push", name, f"127.0.0.1:{port}/other/place:2", "--json")
+        self.assert_exit(pushed, 0)
+        self.assertEqual(json.loads(pushed.stdout)["digest"], digest)
+        self.assertEqual(self.raw(f"127.0.0.1:{port}/other/place:2"), self.raw(name))
+        with Farm(workers=0) as other:
+            self.assert_exit(other.cli("image", "pull", name), 0)
+            image, = json.loads(other.cli("image", "ls", "--json").stdout)
+            self.assertEqual(image["digest"], digest)
+        detached = self.build("-t", name, "--push", "--detach")
+        self.assert_exit(detached, 2)
+        self.assert_exit(self.build("--push"), 2)
+        unknown = self.farm.cli("image", "push", "never:1", f"127.0.0.1:{port}/x:1")
+        self.assert_exit(unknown, 2)
+
+    def test_credentials_of_the_client_are_used_and_written_nowhere(self):
+        user, password = "somebody", "geheimnis-7241"
+        port, _ = self.start_registry(user, password)
+        name = f"127.0.0.1:{port}/team/private:1"
+        self.dockerfile("FROM tiny\nRUN echo private > /private\n")
+        self.assert_exit(self.build("-t", name), 0)
+        denied = self.farm.cli("image", "push", name)
+        self.assert_exit(denied, 4)
+        self.assert_says(denied, "denied", "docker login")
+        helpers = self.context / "helpers"
+        helpers.mkdir()
+        helper = helpers / "docker-credential-e2e"
+        helper.write_text(f"#!/bin/sh\nread -r registry; [ $registry = 127.0.0.1:{port} ] || exit 1\n"
+                          f'echo \'{{"Username":"{user}","Secret":"{password}"}}\'\n')
+        helper.chmod(0o755)
+        (helpers / "config.json").write_text('{"credsStore":"e2e"}')
+        environment = {"DOCKER_CONFIG": str(helpers), "PATH": f"{helpers}:{os.environ['PATH']}"}
+        self.assert_exit(self.farm.cli("image", "push", name, env=environment), 0)
+        (helpers / "config.json").write_text(json.dumps({"auths": {f"127.0.0.1:{port}": {
+            "auth": base64.b64encode(f"{user}:{password}".encode()).decode()}}}))
+        self.assert_exit(self.farm.cli("image", "pull", name, env=environment), 0)
+        found = subprocess.run(["grep", "-rlaF", "-e", password, "-e",
+                                base64.b64encode(f"{user}:{password}".encode()).decode(), self.farm.data],
+                               capture_output=True, text=True)
+        self.assertEqual(found.stdout, "")
 
     def test_a_blob_that_lies_in_the_registry_is_refused(self):
         port, _ = self.start_registry()

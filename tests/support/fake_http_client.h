@@ -31,9 +31,22 @@ class FakeHttpClient final : public HttpClient {
 
   absl::StatusOr<HttpResponse> Send(const HttpRequest& request, const BodySink& sink) override {
     FakeAnswer answer;
+    HttpRequest recorded = request;
+    if (request.body_source) {
+      recorded.body.resize(static_cast<size_t>(request.source_size));
+      size_t done = 0;
+      while (done < recorded.body.size()) {
+        ASSIGN_OR_RETURN(const size_t count,
+                         request.body_source(static_cast<int64_t>(done), recorded.body.data() + done,
+                                             recorded.body.size() - done));
+        if (count == 0) return absl::DataLossError("the body's source ended early");
+        done += count;
+      }
+      recorded.body_source = nullptr;
+    }
     {
       MutexLock lock(mutex_);
-      requests_.push_back(request);
+      requests_.push_back(std::move(recorded));
       auto it = answers_.find(request.method + " " + request.url);
       if (it == answers_.end()) {
         answer.status = 404;

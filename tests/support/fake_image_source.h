@@ -15,7 +15,8 @@ namespace crossmill::coordinator {
 class FakeImageSource final : public ImageSource {
  public:
   absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& target,
-                              const oci::PullOptions& options) override {
+                              const oci::PullOptions& options, const ClientCredentials& given) override {
+    credentials = given;
     if (!down.ok()) return down;
     const Digest root = reference.digest.empty() ? tags[reference.ToString()] : by_digest[reference.digest];
     if (root.empty()) return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
@@ -37,6 +38,18 @@ class FakeImageSource final : public ImageSource {
     return target.PutBytes(document);
   }
 
+  absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& source, const Digest& root,
+                              const oci::PushOptions& options, const ClientCredentials& given) override {
+    credentials = given;
+    pushed_with = options;
+    if (!down.ok()) return down;
+    ASSIGN_OR_RETURN(const std::string document, source.Get(root));
+    RETURN_IF_ERROR(blobs->PutBytes(document).status());
+    tags[reference.ToString()] = root;
+    if (options.on_progress) options.on_progress(root, root.size, false);
+    return root;
+  }
+
   // Makes the image (an index, or a manifest) fetchable by the normalised name and by every digest in it.
   void Publish(const std::string& name, const Digest& root) {
     tags[name] = root;
@@ -55,6 +68,9 @@ class FakeImageSource final : public ImageSource {
   // What every request gets, if not OK.
   absl::Status down;
   bool damage = false;
+  // Of the last call.
+  ClientCredentials credentials;
+  oci::PushOptions pushed_with;
   int blobs_served = 0;
 
  private:

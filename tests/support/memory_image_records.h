@@ -27,6 +27,11 @@ class MemoryImageRecords final : public ImageRecords {
     }
     return std::optional<ImageRecord>();
   }
+  absl::Status RemoveImages(absl::Span<const std::string> names) override {
+    MutexLock lock(mutex_);
+    for (const std::string& name : names) images_.erase(name);
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::vector<ImageRecord>> ListImages() override {
     MutexLock lock(mutex_);
     std::vector<ImageRecord> images;

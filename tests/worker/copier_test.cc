@@ -305,6 +305,23 @@ TEST_F(CopierTest, AddExtractsArchivesByContent) {
   });
 }
 
+TEST_F(CopierTest, OwnersAndModesInAnArchiveAreItsOwn) {
+  RUN_HERE([](Workplace& place) {
+    TarText tar;
+    // An entry for the archive's own root says nothing about the destination.
+    tar.Add("./", EntryType::kDirectory, "", 9, 9).Add("pkg/f", EntryType::kFile, "1", 77, 88, 04711);
+    place.extract = true;
+    place.copy.set_chown("5:6");
+    place.copy.set_chmod("600");
+    place.File("x.tar", tar.Finish());
+    ASSERT_OK(place.Run("/made/for"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/made"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/made/for"));
+    EXPECT_EQ("directory 755 0:0 0", place.At("/made/for/pkg"));
+    EXPECT_EQ("file 4711 77:88 clamp 1", place.At("/made/for/pkg/f"));
+  });
+}
+
 TEST_F(CopierTest, AddCopiesWhatIsNoArchive) {
   RUN_HERE([](Workplace& place) {
     place.extract = true;

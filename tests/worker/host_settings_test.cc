@@ -95,6 +95,7 @@ TEST(StepEnvironmentTest, RecipeIsNeverOverridden) {
   HostSettings settings;
   settings.variables = {{"https_proxy", "http://theirs"}, {"http_proxy", "http://theirs"}};
   settings.ca_bundle = "pem";
+  settings.java_trust_store = "jks";
   const auto env = StepEnvironment(run, Identity{}, 1000, settings);
   EXPECT_THAT(env, Contains("PATH=/opt/bin"));
   EXPECT_THAT(env, Contains("HOME=/elsewhere"));
@@ -103,6 +104,7 @@ TEST(StepEnvironmentTest, RecipeIsNeverOverridden) {
   EXPECT_THAT(env, Contains("SOURCE_DATE_EPOCH=5"));
   EXPECT_THAT(env, Contains("http_proxy=http://theirs"));
   EXPECT_THAT(env, Contains("PIP_CERT=/run/crossmill/ca.pem"));
+  EXPECT_THAT(env, Contains("JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=/run/crossmill/ca.jks"));
   EXPECT_EQ(
       std::count_if(env.begin(), env.end(), [](const auto& entry) { return entry.starts_with("PATH="); }), 1);
 }
@@ -125,6 +127,7 @@ TEST(StepEnvironmentTest, WithoutNetworkNothingOfTheHostPasses) {
   HostSettings settings;
   settings.variables = {{"http_proxy", "http://theirs"}};
   settings.ca_bundle = "pem";
+  settings.java_trust_store = "jks";
   const auto env = StepEnvironment(run, Identity{.uid = 7, .gid = 7, .groups = {}, .home = "/home/app"},
                                    std::nullopt, settings);
   EXPECT_THAT(env, ElementsAre(StartsWith("PATH=/usr/local/sbin:"), "HOME=/home/app"));

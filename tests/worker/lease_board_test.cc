@@ -78,7 +78,8 @@ class LeaseBoardTest : public testing::Test {
     info.set_name("w1");
     info.set_slots(2);
     if (!execute) {
-      execute = [this](const v1::Task& task, ExecutionObserver& observer, const std::stop_token& stop) {
+      execute = [this](const v1::Task& task, const TaskContext&, ExecutionObserver& observer,
+          const std::stop_token& stop) {
         return gate_.Execute(task, observer, stop);
       };
     }
@@ -238,7 +239,7 @@ TEST_F(LeaseBoardTest, LeaseWithoutTaskIsGivenBack) {
 TEST_F(LeaseBoardTest, ConsoleWithoutConnectionIsKeptUpToALimitAndTheGapIsTold) {
   const std::string megabyte(1 << 20, 'x');
   std::binary_semaphore written(0);
-  MakeBoard([&](const v1::Task&, ExecutionObserver& observer, const std::stop_token&) {
+  MakeBoard([&](const v1::Task&, const TaskContext&, ExecutionObserver& observer, const std::stop_token&) {
     for (int i = 0; i < 40; ++i) {
       v1::LogChunk chunk;
       chunk.set_data(megabyte);

@@ -73,10 +73,12 @@ TEST_F(MountPointsTest, LinksNeverLeadOutOfTheRoot) {
 TEST_F(MountPointsTest, LoopsAndWrongKindsAreNamed) {
   std::filesystem::create_symlink("b", root() + "/etc/a");
   std::filesystem::create_symlink("a", root() + "/etc/b");
-  EXPECT_TRUE(absl::IsFailedPrecondition(points_->Add("/etc/a", false)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(points_->Add("/etc/a", false).status()));
   ASSERT_OK(WriteFileAtomic(root() + "/proc", ""));
-  EXPECT_EQ(points_->Add("/proc", true).message(), "mount point /proc: /proc is not a folder in the image");
-  EXPECT_EQ(points_->Add("/etc", false).message(), "mount point /etc: /etc is a folder in the image");
+  EXPECT_EQ(points_->Add("/proc", true).status().message(),
+      "mount point /proc: /proc is not a folder in the image");
+  EXPECT_EQ(points_->Add("/etc", false).status().message(),
+      "mount point /etc: /etc is a folder in the image");
 }
 
 }  // namespace

@@ -64,9 +64,19 @@ TEST_F(RuntimeSpecTest, FilterIsEitherCompiledOrAProfile) {
   EXPECT_FALSE(Make()["linux"].contains("seccomp"));
 }
 
-TEST_F(RuntimeSpecTest, MountsBelowDevAreNotInTheRoot) {
-  for (const BindMount& mount : MountsInRoot(options_)) EXPECT_NE(mount.destination, "/dev/pipes/EOF");
-  EXPECT_EQ(MountsInRoot(options_).size(), 4u);
+TEST_F(RuntimeSpecTest, MountAtThePlaceOfTheRuntimesReplacesIt) {
+  run_.set_shm_size(1 << 20);
+  const auto at = [&](const std::string& destination) {
+    std::vector<std::string> found;
+    const Json spec = Make();
+    for (const Json& mount : spec["mounts"]) {
+      if (mount["destination"] == destination) found.push_back(WriteJson(mount));
+    }
+    return found;
+  };
+  EXPECT_THAT(at("/dev/shm"), testing::ElementsAre(testing::HasSubstr("size=1048576")));
+  options_.binds.push_back({"/data/own", "/dev/shm", true, {"nodev"}});
+  EXPECT_THAT(at("/dev/shm"), testing::ElementsAre(testing::HasSubstr("/data/own")));
 }
 
 TEST(SeccompProfileTest, ArchitecturesAreTheMachines) {

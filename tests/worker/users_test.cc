@@ -63,7 +63,17 @@ TEST_F(UsersTest, UnknownNamesAreNamed) {
   EXPECT_EQ("unable to find user nobody: no matching entries in /etc/passwd",
             ResolveUser(folder_->path(), "nobody").status().message());
   EXPECT_EQ("unable to find group wheel: no matching entries in /etc/group",
-            ResolveOwner(folder_->path(), "app:wheel").status().message());
+            ResolveUser(folder_->path(), "app:wheel").status().message());
+}
+
+TEST_F(UsersTest, UnknownOwnersAreRoot) {
+  auto unknown_user = ResolveOwner(folder_->path(), "nobody");
+  ASSERT_OK(unknown_user);
+  EXPECT_EQ(0u, unknown_user->uid);
+  EXPECT_EQ(0u, unknown_user->gid);
+  auto unknown_group = ResolveOwner(folder_->path(), "app:wheel");
+  ASSERT_OK(unknown_group);
+  EXPECT_EQ(1001u, unknown_group->gid);
 }
 
 TEST_F(UsersTest, OwnerWithoutGroup) {

@@ -133,5 +133,44 @@ TEST(CompressionTest, NameSaysWhatDecidesTheBytes) {
   EXPECT_NE(CompressorName(6), CompressorName(9));
 }
 
+std::string ZstdOf(const std::string& text, int threads = 1, int level = kZstdLevel) {
+  std::string out;
+  EXPECT_OK(ZstdFrames(SourceOf(text), AppendTo(&out), level, threads));
+  return out;
+}
+
+TEST(CompressionTest, ZstdDoesNotDependOnThreadsAndComesBack) {
+  const std::string text = Sample(2 * kZstdFrameBytes + 12345);
+  const std::string one = ZstdOf(text);
+  EXPECT_EQ(DetectCompression(one), Compression::kZstd);
+  EXPECT_EQ(DigestOf(ZstdOf(text, 3)), DigestOf(one));
+  EXPECT_EQ(DigestOf(*ReadOut(Decompressed(SourceOf(one)))), DigestOf(text));
+  EXPECT_NE(DigestOf(ZstdOf(text, 1, 9)), DigestOf(one));
+  const std::string empty = ZstdOf("");
+  EXPECT_FALSE(empty.empty());
+  EXPECT_EQ(*ReadOut(Decompressed(SourceOf(empty))), "");
+  // Frames stand alone.
+  const std::string full = text.substr(0, kZstdFrameBytes);
+  EXPECT_EQ(DigestOf(ZstdOf(full) + ZstdOf(text.substr(kZstdFrameBytes))), DigestOf(one));
+}
+
+TEST(CompressionTest, ZstdProgramAcceptsOurs) {
+  if (RunCommand({"which", "zstd"})->exit_code != 0) GTEST_SKIP() << "zstd is not installed";
+  auto folder = TemporaryFolder::Create();
+  ASSERT_OK(folder);
+  const std::string text = Sample(kZstdFrameBytes + 1);
+  ASSERT_OK(WriteFileAtomic(folder->Path("t.zst"), ZstdOf(text)));
+  auto result = RunCommand({"zstd", "-q", "-d", folder->Path("t.zst")});
+  ASSERT_OK(result);
+  EXPECT_EQ(result->exit_code, 0) << result->stderr_text;
+  EXPECT_EQ(DigestOf(*ReadFile(folder->Path("t"))), DigestOf(text));
+}
+
+TEST(CompressionTest, ZstdLevelsAreChecked) {
+  std::string out;
+  EXPECT_FALSE(ZstdFrames(SourceOf("x"), AppendTo(&out), 23, 1).ok());
+  EXPECT_TRUE(ZstdCompressorName().starts_with("libzstd 1.")) << ZstdCompressorName();
+}
+
 }  // namespace
 }  // namespace crossmill::oci

@@ -6,6 +6,7 @@
 #include "common/http/curl_http_client.h"
 #include "common/oci/base_layers.h"
 #include "common/oci/image_pull.h"
+#include "common/oci/image_push.h"
 #include "tests/common/oci/command.h"
 #include "tests/common/oci/sample_image.h"
 
@@ -159,6 +160,106 @@ TEST_F(DockerRegistryTest, BasicAuthorizationIsUsed) {
   RegistryClient known(*http_, options);
   auto target = MakeMemoryBlobStore();
   EXPECT_OK(PullImage(known, reference, *target));
+}
+
+TEST_F(DockerRegistryTest, PushGivesTheSameBytesAndTheSecondSendsNothing) {
+  auto registry = DockerRegistry::Start(*http_);
+  ASSERT_OK(registry);
+  const Digest root = PutIndex(*store_, 3 << 20);
+  RegistryOptions options = Options();
+  options.chunk_bytes = 1 << 20;
+  RegistryClient client(*http_, options);
+  const Reference reference = *ParseReference((*registry)->host() + "/team/app:1");
+  int sent = 0;
+  int existed = 0;
+  PushOptions push;
+  push.on_progress = [&](const Digest& blob, int64_t done, bool was_there) {
+    if (done != blob.size) return;
+    if (was_there) ++existed;
+    if (!was_there) ++sent;
+  };
+  auto pushed = PushImage(client, reference, *store_, root, push);
+  ASSERT_OK(pushed);
+  EXPECT_EQ(*pushed, root);
+  EXPECT_EQ(existed, 0);
+  auto target = MakeMemoryBlobStore();
+  ASSERT_OK(PullImage(client, reference, *target));
+  EXPECT_EQ(DigestOf(LayoutOf(*target, root)), DigestOf(LayoutOf(*store_, root)));
+  sent = 0;
+  ASSERT_OK(PushImage(client, reference, *store_, root, push));
+  EXPECT_EQ(sent, 0);
+  EXPECT_EQ(existed, 5);  // Two configs, one shared layer, two others.
+  // Another repository of the same registry takes them from the first.
+  PushOptions mount;
+  const auto walked = WalkImage(*store_, root);
+  for (const Descriptor& blob : walked->contents) mount.mount_from[blob.digest.hash] = "team/app";
+  int mounted = 0;
+  mount.on_progress = [&](const Digest&, int64_t, bool was_there) { mounted += was_there ? 1 : 0; };
+  ASSERT_OK(PushImage(client, *ParseReference((*registry)->host() + "/other:2"), *store_, root, mount));
+  EXPECT_EQ(mounted, 5);
+}
+
+// Breaks the first two chunks after a megabyte and a half.
+class BreakingUploads final : public http::HttpClient {
+ public:
+  explicit BreakingUploads(http::HttpClient& inner) : inner_(inner) {}
+  absl::StatusOr<http::HttpResponse> Send(const http::HttpRequest& request, const http::BodySink& sink) override {
+    http::HttpRequest broken = request;
+    if (request.body_source && request.method == "PATCH") {
+      broken.body_source = [&](int64_t offset, char* buffer, size_t size) -> absl::StatusOr<size_t> {
+        if (offset >= 3 << 19 && breaks < 2) {
+          ++breaks;
+          return absl::UnavailableError("the connection broke");
+        }
+        return request.body_source(offset, buffer, std::min<size_t>(size, 64 << 10));
+      };
+    }
+    return inner_.Send(broken, sink);
+  }
+  int breaks = 0;
+
+ private:
+  http::HttpClient& inner_;
+};
+
+// This registry ends a session that broke within a chunk (it does not take up an upload at another offset than
+// the one it told last): a new one has to be begun.
+TEST_F(DockerRegistryTest, BrokenPushIsMended) {
+  auto registry = DockerRegistry::Start(*http_);
+  ASSERT_OK(registry);
+  const Digest root = PutImage(*store_, "amd64", 4 << 20);
+  BreakingUploads breaking(*http_);
+  RegistryOptions options = Options();
+  options.attempts = 4;
+  options.chunk_bytes = 2 << 20;
+  options.first_wait = absl::Milliseconds(100);
+  RegistryClient client(breaking, options);
+  PushOptions push;
+  push.connections = 1;
+  const Reference reference = *ParseReference((*registry)->host() + "/app:1");
+  ASSERT_OK(PushImage(client, reference, *store_, root, push));
+  EXPECT_EQ(breaking.breaks, 2);
+  auto target = MakeMemoryBlobStore();
+  RegistryClient clean(*http_, Options());
+  ASSERT_OK(PullImage(clean, reference, *target));
+  EXPECT_EQ(DigestOf(LayoutOf(*target, root)), DigestOf(LayoutOf(*store_, root)));
+}
+
+TEST_F(DockerRegistryTest, OnePlatformIsPushedAsItsManifestAndSkopeoReadsIt) {
+  if (RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
+  auto registry = DockerRegistry::Start(*http_);
+  ASSERT_OK(registry);
+  const Digest root = PutIndex(*store_);
+  RegistryClient client(*http_, Options());
+  PushOptions push;
+  push.platforms = {LinuxPlatform("arm64")};
+  auto pushed = PushImage(client, *ParseReference((*registry)->host() + "/app:arm"), *store_, root, push);
+  ASSERT_OK(pushed);
+  EXPECT_EQ(*pushed, ParseImageIndex(*store_->Get(root))->manifests[1].digest);
+  auto inspected = RunCommand({"skopeo", "inspect", "--tls-verify=false", "--raw",
+                               "docker://" + (*registry)->host() + "/app:arm"});
+  ASSERT_OK(inspected);
+  EXPECT_EQ(inspected->stdout_text, *store_->Get(*pushed)) << inspected->stderr_text;
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ TEST(ParserTest, TableHoldsTheWholeLanguageSorted) {
 
 TEST(ParserTest, LineOfMoreThan65535BytesIsRefusedWithItsNumber) {
   const auto document = ParseDockerfile("D", "FROM a\nRUN " + std::string(70'000, 'x'));
-  EXPECT_EQ(Sv(document.status().message()), "D:2: the line has 70004 bytes; expected at most 65535");
+  EXPECT_EQ(Sv(document.status().message()), "D:2:1: the line has 70004 bytes; expected at most 65535");
 }
 
 TEST(ParserTest, BytesThatAreNoTextAreRefusedExceptInFiles) {

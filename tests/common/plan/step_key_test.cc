@@ -60,7 +60,7 @@ TEST(StepKeyTest, WorkdirKeyIsTheHashOfItsFieldsWrittenByHand) {
     return tag + number(value.size()) + std::string(value);
   };
   const auto integer = [&](char tag, uint64_t value) { return tag + number(8) + number(value); };
-  const std::string bytes = text('H', "crossmill-step-key") + integer('V', 1) + integer('S', 1) +
+  const std::string bytes = text('H', "crossmill-step-key") + integer('V', 3) + integer('S', 1) +
                             text('P', "linux/amd64") + integer('L', 0) + integer('C', 1) +
                             text('K', std::string_view("\0", 1)) + text('A', "workdir") + text('D', "/w") +
                             text('u', "1000");
@@ -104,12 +104,47 @@ TEST(StepKeyTest, EverythingElseIsInIt) {
   changed([](v1::Run& run, v1::Step&) { run.set_user(""); });
   changed([](v1::Run& run, v1::Step&) { run.set_network(v1::NETWORK_MODE_HOST); });
   changed([](v1::Run& run, v1::Step&) { run.mutable_files(0)->set_content("y"); });
+  changed([](v1::Run& run, v1::Step&) { run.add_extra_hosts("10.0.0.1 db"); });
+  changed([](v1::Run& run, v1::Step&) { run.set_shm_size(1); });
+  changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_name("nofile"); });
+  changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_soft(1); });
+  changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_hard(1); });
   changed([](v1::Run&, v1::Step& step) { step.set_clamp_time(1); });
   changed([](v1::Run&, v1::Step& step) { step.set_keep_times(true); });
   const Digest parents[] = {DigestOf("two"), DigestOf("one")};
   EXPECT_TRUE(keys.insert(StepKey(*ParsePlatform("linux/arm64"), parents, Step(kRun), 1700000002)).second);
   EXPECT_TRUE(keys.insert(StepKey(*ParsePlatform("linux/amd64"), parents, Step(kRun), 1700000002)).second);
   EXPECT_TRUE(keys.insert(StepKey(*ParsePlatform("linux/arm64"), {}, Step(kRun), 1700000002)).second);
+}
+
+TEST(StepKeyTest, EverythingOfAMountIsInIt) {
+  const char* const mounts[] = {
+      "",
+      "mounts { type: BIND target: '/t' }",
+      "mounts { type: TMPFS target: '/t' }",
+      "mounts { type: TMPFS target: '/t' size: 9 }",
+      "mounts { type: TMPFS target: '/u' }",
+      "mounts { type: TMPFS target: '/t' } mounts { type: TMPFS target: '/u' }",
+      "mounts { type: BIND target: '/t' read_only: true }",
+      "mounts { type: BIND target: '/t' source { context { matches { name: 'a' file { hash: 'aa' } } } } }",
+      "mounts { type: BIND target: '/t' source { context { matches { name: 'a' file { hash: 'bb' } } } } }",
+      "mounts { type: BIND target: '/t' source { export { blob { hash: 'aa' } } } }",
+      "mounts { type: CACHE target: '/t' id: 'a' }",
+      "mounts { type: CACHE target: '/t' id: 'b' }",
+      "mounts { type: CACHE target: '/t' id: 'a' sharing: LOCKED }",
+      "mounts { type: CACHE target: '/t' id: 'a' mode: 448 }",
+      "mounts { type: CACHE target: '/t' id: 'a' uid: 1 }",
+      "mounts { type: CACHE target: '/t' id: 'a' gid: 1 }",
+      "mounts { type: SECRET id: 'a' }",
+      "mounts { type: SECRET id: 'a' env: 'A' }",
+      "mounts { type: SECRET id: 'a' required: true }",
+      "mounts { type: SSH id: 'a' }",
+  };
+  std::set<std::string> keys;
+  for (const char* text : mounts) {
+    const v1::Step step = Step(std::string("run { argv: 'x' ") + text + "}");
+    EXPECT_TRUE(keys.insert(Key(step)).second) << text;
+  }
 }
 
 TEST(StepKeyTest, CopiedContentIsInItAndTimesOnlyWhenTheyAreKept) {

@@ -260,6 +260,30 @@ TEST_F(BuildStateTest, StepRunsAndFinishes) {
   EXPECT_EQ(Take().size(), 2u);
 }
 
+TEST_F(BuildStateTest, MountedExportIsAnEdgeAndIsFilledIn) {
+  v1::BuildPlan plan = SamplePlan();
+  v1::RunMount& mount = *plan.mutable_stages(1)->mutable_steps(1)->mutable_run()->add_mounts();
+  mount.mutable_source()->mutable_export_()->set_stage(0);
+  mount.mutable_source()->mutable_export_()->mutable_export_()->set_pattern("/other");
+  plan.mutable_stages(1)->mutable_steps(0)->clear_copy();
+  BuildState state(first_view_);
+  state.SetPlan(plan);
+  EXPECT_THAT(state.stage(1).needs, ElementsAre(0));
+  EXPECT_THAT(state.ReadyStages(), ElementsAre(0));
+  state.stage(0).exports[1] = DigestOf("other export");
+  const v1::Step step = state.ResolveStep(1, 1);
+  EXPECT_EQ(FromProto(step.run().mounts(0).source().export_().blob()), DigestOf("other export"));
+}
+
+TEST_F(BuildStateTest, RemoteSourceIsAnEventAndPartOfTheView) {
+  v1::RemoteSource source;
+  source.set_url("https://x.invalid/f");
+  state_.RemoteFetched(source);
+  ASSERT_EQ(state_.view().remote_sources_size(), 1);
+  Take();
+  EXPECT_EQ(events_.back().remote_fetched().url(), "https://x.invalid/f");
+}
+
 TEST_F(BuildStateTest, InterruptedStepWaitsAgainAndAFinishedOneDoesNot) {
   state_.StepStarted(0, 0, 0, Executed(1, "one"));
   state_.StepInterrupted(0, 0, 0);

@@ -84,6 +84,27 @@ class ComparerTest : public testing::Test {
   CellExecutions input_;
 };
 
+TEST_F(ComparerTest, WhatIsMountedIntoACommandReachesTheImageAsIfCopied) {
+  // Stage 2 is only mounted into the target, stage 3 into the builder, whose /root/.local is copied.
+  AddRun(AddStage(&plan_, "tools"), 2, "make tools");
+  AddRun(AddStage(&plan_, "seed"), 2, "make seed");
+  const auto mount = [&](int stage, uint32_t from, const std::string& pattern) {
+    v1::Step* step = AddRun(plan_.mutable_stages(stage), 9, "use");
+    v1::ExportSource* source = step->mutable_run()->add_mounts()->mutable_source()->mutable_export_();
+    source->set_stage(from);
+    source->mutable_export_()->set_pattern(pattern);
+  };
+  mount(1, 2, "/opt/tools");
+  mount(0, 3, "/seed");
+  EXPECT_EQ(StagesOfCell(plan_, 0), (std::vector<uint32_t>{0, 1, 2, 3}));
+  const ImageReach reach(plan_, 1);
+  EXPECT_FALSE(reach.IsInImage(2));
+  EXPECT_TRUE(reach.Reaches(2, Difference("opt/tools/bin/cc")));
+  EXPECT_FALSE(reach.Reaches(2, Difference("var/log/x")));
+  EXPECT_TRUE(reach.Reaches(3, Difference("seed/a")));
+  EXPECT_FALSE(reach.Reaches(3, Difference("other")));
+}
+
 TEST_F(ComparerTest, AgreementOnTwoHostsIsReproducibleAtImageLevel) {
   const v1::CellComparison result = CompareCell(input_);
   EXPECT_EQ(result.verdict(), v1::REPRODUCIBLE);

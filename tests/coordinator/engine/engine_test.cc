@@ -399,6 +399,34 @@ TEST_F(EngineTest, ConsoleOffsetsGoOnAfterARestart) {
   EXPECT_THAT(Console(**watcher, 3), ElementsAre("0 a", "1 b", "2 c"));
 }
 
+TEST_F(EngineTest, StageThatIsNotToBeCachedRunsAnewAndOthersDoNot) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  auto submission =
+      Submission("FROM scratch AS a\nRUN one\nFROM scratch AS b\nRUN two\nFROM a\nCOPY --from=b /two /t\n");
+  ASSERT_EQ(WaitForEnd(Submit(submission)).status(), v1::SUCCEEDED);
+  const int before = worker->steps_run();
+  clock_.Advance(absl::Seconds(1));
+  submission.mutable_options()->add_no_cache_stages("B");
+  const v1::BuildView view = WaitForEnd(Submit(submission));
+  ASSERT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(worker->steps_run(), before + 1);
+  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_CACHED);
+  EXPECT_EQ(view.stages(1).steps(0).status(), v1::STEP_EXECUTED);
+  submission.mutable_options()->set_no_cache_stages(0, "c");
+  EXPECT_THAT(engine_->Submit(submission, "").status().message(),
+              HasSubstr("stage 'c' (--no-cache-filter) not found"));
+}
+
+TEST_F(EngineTest, ExportFeedsTheStageThatMounts) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  const v1::BuildView view = WaitForEnd(Submit(Submission(
+      "FROM scratch AS a\nRUN one\nFROM scratch\nRUN --mount=from=a,source=/one,target=/two three\n")));
+  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(worker->exports_made(), 1);
+}
+
 TEST_F(EngineTest, ExportFeedsTheStageThatCopies) {
   auto worker = NewWorker("w1");
   worker->PlayAll();

@@ -7,6 +7,7 @@
 
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/oci/base_layers.h"
 #include "common/oci/image_walk.h"
 #include "coordinator/images/image_store.h"
 #include "tests/common/oci/sample_image.h"
@@ -140,6 +141,56 @@ TEST_F(ImageAssemblerTest, MalformedTagChangesNothing) {
       assembler_.AssembleIndex({{*image}}, std::vector<std::string>{"good", "Bad Tag"}, "build 1");
   EXPECT_TRUE(absl::IsInvalidArgument(root.status()));
   EXPECT_TRUE(images_.List()->empty());
+}
+
+v1::BuildArgument Argument(std::string name, std::string value) {
+  v1::BuildArgument argument;
+  argument.set_name(std::move(name));
+  argument.set_value(std::move(value));
+  return argument;
+}
+
+TEST_F(ImageAssemblerTest, ZstdLayersAreRememberedBesideGzippedOnes) {
+  ImageParts parts = Parts(nullptr);
+  const auto gzip = assembler_.AssembleImage(parts);
+  parts.options.compression = v1::ZSTD;
+  parts.options.compression_level = 9;
+  const auto zstd = assembler_.AssembleImage(parts);
+  ASSERT_OK(zstd);
+  const auto manifest = oci::ParseImageManifest(*blobs_->Get(zstd->manifest));
+  EXPECT_EQ(manifest->layers[0].media_type, oci::media_type::kOciLayerZstd);
+  EXPECT_EQ(manifest->config.digest, oci::ParseImageManifest(*blobs_->Get(gzip->manifest))->config.digest);
+  EXPECT_EQ(assembler_.AssembleImage(parts)->manifest, zstd->manifest);
+  EXPECT_EQ(records_.compressions(), 2);
+  EXPECT_OK(oci::PinImage(*blobs_, zstd->manifest, LinuxPlatform("amd64")));
+}
+
+TEST_F(ImageAssemblerTest, LabelsAreAddedToTheRecipes) {
+  ImageParts parts = Parts(nullptr);
+  parts.planned_config =
+      R"({"architecture":"amd64","os":"linux","config":{"Labels":{"b":"recipe","c":"recipe"}},"history":[{}]})";
+  parts.options.labels = {Argument("c", "flag"), Argument("a", "flag")};
+  const auto image = assembler_.AssembleImage(parts);
+  ASSERT_OK(image);
+  const auto manifest = oci::ParseImageManifest(*blobs_->Get(image->manifest));
+  const Json config = *ParseJson(*blobs_->Get(manifest->config.digest));
+  EXPECT_EQ(WriteJson(config["config"]["Labels"]), R"({"a":"flag","b":"recipe","c":"flag"})");
+}
+
+TEST_F(ImageAssemblerTest, AnnotationsGoToTheirLevels) {
+  ImageParts parts = Parts(nullptr);
+  parts.options.annotations = {Argument("m", "1"), Argument("index:i", "2"),
+                               Argument("manifest-descriptor[linux/amd64]:d", "3"),
+                               Argument("manifest[linux/arm64]:other", "4")};
+  const auto image = assembler_.AssembleImage(parts);
+  ASSERT_OK(image);
+  using Map = std::map<std::string, std::string>;
+  EXPECT_EQ(oci::ParseImageManifest(*blobs_->Get(image->manifest))->annotations, (Map{{"m", "1"}}));
+  const auto root = assembler_.AssembleIndex({{*image}}, {}, "build 1", parts.options);
+  ASSERT_OK(root);
+  const auto index = oci::ParseImageIndex(*blobs_->Get(*root));
+  EXPECT_EQ(index->annotations, (Map{{"i", "2"}}));
+  EXPECT_EQ(index->manifests[0].annotations, (Map{{"d", "3"}}));
 }
 
 }  // namespace

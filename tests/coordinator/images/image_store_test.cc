@@ -127,6 +127,20 @@ TEST_F(ImageStoreTest, BaseWithoutThePlatformListsThoseItHas) {
   }
 }
 
+TEST_F(ImageStoreTest, RootInTheBlobStoreIsPinnedWithoutAName) {
+  const Digest root = oci::PutIndex(*blobs_);
+  const auto pinned = images_.PinRoot(root, LinuxPlatform("arm64"), "base");
+  ASSERT_OK(pinned);
+  EXPECT_EQ(pinned->reference(), "base");
+  EXPECT_EQ(pinned->platform().architecture(), "arm64");
+  EXPECT_GT(pinned->layers_size(), 0);
+  // A manifest alone will do; a platform that is not there is named.
+  ASSERT_OK(images_.PinRoot(oci::PutImage(*blobs_, "arm64"), LinuxPlatform("arm64"), "base"));
+  const auto lacking = images_.PinRoot(root, LinuxPlatform("s390x"), "base");
+  EXPECT_TRUE(absl::IsNotFound(lacking.status())) << lacking.status();
+  EXPECT_THAT(Text(lacking.status()), AllOf(HasSubstr("image base"), HasSubstr("linux/s390x")));
+}
+
 TEST_F(ImageStoreTest, DigestDecidesUnderAnyName) {
   const Digest root = oci::PutIndex(*source_.blobs);
   source_.Publish("docker.io/library/python:3.11", root);
@@ -174,6 +188,86 @@ TEST_F(ImageStoreTest, RecordWithoutItsLayersIsMadeAnew) {
   ASSERT_OK(second);
   EXPECT_EQ(first->SerializeAsString(), second->SerializeAsString());
   EXPECT_TRUE(other->Has(FromProto(second->layers(0).tar())));
+}
+
+TEST_F(ImageStoreTest, RefreshAsksTheRegistryWhatTheTagMeansNow) {
+  source_.Publish("docker.io/library/python:3.11", oci::PutImage(*source_.blobs, "amd64"));
+  const auto first = images_.Pin("python:3.11", LinuxPlatform("amd64"));
+  ASSERT_OK(first);
+  source_.Publish("docker.io/library/python:3.11", oci::PutImage(*source_.blobs, "amd64", 100));
+  EXPECT_EQ(images_.Pin("python:3.11", LinuxPlatform("amd64"))->manifest_digest(), first->manifest_digest());
+  const auto refreshed = images_.Pin("python:3.11", LinuxPlatform("amd64"), true);
+  ASSERT_OK(refreshed);
+  EXPECT_NE(refreshed->manifest_digest(), first->manifest_digest());
+  source_.down = absl::UnavailableError("no network");
+  EXPECT_FALSE(images_.Pin("python:3.11", LinuxPlatform("amd64"), true).ok());
+  // A digest has one meaning; what was imported is no registry's business.
+  EXPECT_OK(images_.Pin("python@" + refreshed->manifest_digest(), LinuxPlatform("amd64"), true));
+  ASSERT_OK(images_.Import("own", oci::PutImage(*blobs_, "amd64"), false));
+  EXPECT_OK(images_.Pin("own", LinuxPlatform("amd64"), true));
+}
+
+TEST_F(ImageStoreTest, PulledLayersAreCheckedWhenTheyAreFirstUsed) {
+  const Digest good = oci::PutImage(*source_.blobs, "amd64");
+  auto manifest = *oci::ParseImageManifest(*source_.blobs->Get(good));
+  std::swap(manifest.layers[0], manifest.layers[1]);
+  source_.Publish("docker.io/library/odd:latest", *source_.blobs->PutBytes(oci::WriteImageManifest(manifest)));
+  ASSERT_OK(images_.Pull("odd", {}));
+  const auto pinned = images_.Pin("odd", LinuxPlatform("amd64"));
+  EXPECT_THAT(Text(pinned.status()), HasSubstr("diffID"));
+}
+
+TEST_F(ImageStoreTest, RootIsPinnedByDigest) {
+  const Digest root = oci::PutIndex(*blobs_);
+  const auto pinned = images_.PinRoot(root, LinuxPlatform("arm64"), "oci-layout://x");
+  ASSERT_OK(pinned);
+  EXPECT_EQ(pinned->reference(), "oci-layout://x");
+  EXPECT_EQ(pinned->layers_size(), 2);
+  EXPECT_TRUE(absl::IsNotFound(images_.PinRoot(root, LinuxPlatform("s390x"), "x").status()));
+  const auto missing = images_.PinRoot(DigestOf("nothing"), LinuxPlatform("amd64"), "x");
+  EXPECT_TRUE(absl::IsFailedPrecondition(missing.status())) << missing.status();
+}
+
+TEST_F(ImageStoreTest, PushGoesToItsOwnNameOrAnotherWithTheClientsCredentials) {
+  ASSERT_OK(images_.Import("r.example/team/app:1", oci::PutImage(*blobs_, "amd64"), false));
+  const auto own = images_.Push("r.example/team/app:1", "", {}, {{"r.example", {"u", "p", ""}}});
+  ASSERT_OK(own);
+  EXPECT_TRUE(source_.tags.contains("r.example/team/app:1"));
+  ASSERT_EQ(source_.credentials.size(), 1u);
+  EXPECT_EQ(source_.credentials[0].second.user, "u");
+  ASSERT_OK(images_.Push(own->Oci(), "r.example/other:2", {}));
+  EXPECT_TRUE(source_.tags.contains("r.example/other:2"));
+  EXPECT_TRUE(absl::IsInvalidArgument(images_.Push(own->Oci(), "", {}).status()));
+  EXPECT_TRUE(absl::IsNotFound(images_.Push("unknown", "r.example/x", {}).status()));
+}
+
+TEST_F(ImageStoreTest, LayersThatCameFromTheSameRegistryAreMounted) {
+  const Digest base = oci::PutImage(*source_.blobs, "amd64");
+  source_.Publish("r.example/base:1", base);
+  ASSERT_OK(images_.Pull("r.example/base:1", {}));
+  // The same image under another repository's name, and at another registry.
+  ASSERT_OK(images_.Import("app", base, false));
+  ASSERT_OK(images_.Push("app", "r.example/app:1", {}));
+  const auto layer = oci::ParseImageManifest(*blobs_->Get(base))->layers[0].digest;
+  EXPECT_EQ(source_.pushed_with.mount_from.at(layer.hash), "base");
+  ASSERT_OK(images_.Push("app", "r.example/base:2", {}));
+  EXPECT_TRUE(source_.pushed_with.mount_from.empty());
+  ASSERT_OK(images_.Push("app", "other.example/app:1", {}));
+  EXPECT_TRUE(source_.pushed_with.mount_from.empty());
+}
+
+TEST_F(ImageStoreTest, RemovalTakesAllNamesOrNone) {
+  const Digest root = oci::PutImage(*blobs_, "amd64");
+  for (const char* name : {"a:1", "a:2", "b:1"}) ASSERT_OK(images_.Import(name, root, false));
+  EXPECT_TRUE(absl::IsNotFound(images_.Remove({{std::string("a:1"), std::string("no:1")}}).status()));
+  EXPECT_EQ(images_.List()->size(), 3u);
+  const auto removed = images_.Remove({{std::string("a:1")}});
+  ASSERT_OK(removed);
+  EXPECT_EQ((*removed)[0].name, "docker.io/library/a:1");
+  EXPECT_EQ(images_.List()->size(), 2u);
+  EXPECT_EQ(images_.Remove({{root.Oci()}})->size(), 2u);
+  EXPECT_TRUE(images_.List()->empty());
+  EXPECT_TRUE(blobs_->Has(root));
 }
 
 TEST(FamiliarNameTest, LeavesOutWhatPeopleLeaveOut) {

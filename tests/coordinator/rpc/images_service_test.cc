@@ -75,15 +75,56 @@ TEST_F(ImagesServiceTest, PullStreamsProgressAndEndsWithTheImage) {
   EXPECT_FALSE(received.front().has_image());
 }
 
+TEST_F(ImagesServiceTest, PushStreamsProgressAndEndsWithTheDigest) {
+  ASSERT_OK(images_.Import("app:1", oci::PutIndex(*blobs_), false));
+  v1::PushImageRequest request;
+  request.set_name("app:1");
+  request.set_reference("r.example/app:2");
+  v1::RegistryCredentials* credentials = request.add_credentials();
+  credentials->set_registry("r.example");
+  credentials->set_identity_token("token");
+  grpc::ClientContext context;
+  auto stub = Stub();
+  auto stream = stub->PushImage(&context, request);
+  std::vector<v1::PushProgress> received;
+  v1::PushProgress message;
+  while (stream->Read(&message)) received.push_back(message);
+  ASSERT_OK(FromGrpc(stream->Finish()));
+  ASSERT_GE(received.size(), 2u);
+  EXPECT_EQ(received.back().pushed_digest(), images_.Get("app:1")->root.Oci());
+  EXPECT_EQ(received.front().done_bytes(), received.front().total_bytes());
+  EXPECT_EQ(source_.credentials.at(0).second.identity_token, "token");
+}
+
+TEST_F(ImagesServiceTest, RemovedImagesAreGone) {
+  ASSERT_OK(images_.Import("app:1", oci::PutIndex(*blobs_), false));
+  v1::RemoveImageRequest request;
+  request.add_names("app:1");
+  v1::RemoveImageResponse response;
+  auto stub = Stub();
+  grpc::ClientContext context;
+  ASSERT_OK(FromGrpc(stub->RemoveImage(&context, request, &response)));
+  ASSERT_EQ(response.removed_size(), 1);
+  EXPECT_EQ(response.removed(0).name(), "app:1");
+  grpc::ClientContext again;
+  EXPECT_TRUE(absl::IsNotFound(FromGrpc(stub->RemoveImage(&again, request, &response))));
+}
+
 TEST_F(ImagesServiceTest, WorkerTokenMayNotTouchImages) {
   auto stub = v1::Images::NewStub(TcpChannel(kWorkerToken));
   v1::ImageView view;
   v1::ListImagesResponse list;
   v1::GetImageResponse image;
-  grpc::ClientContext contexts[4];
+  v1::RemoveImageResponse removed;
+  grpc::ClientContext contexts[6];
   EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stub->ImportImage(&contexts[0], {}, &view))));
   EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stub->ListImages(&contexts[1], {}, &list))));
   EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stub->GetImage(&contexts[2], {}, &image))));
+  EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(stub->RemoveImage(&contexts[4], {}, &removed))));
+  auto push = stub->PushImage(&contexts[5], {});
+  v1::PushProgress pushed;
+  EXPECT_FALSE(push->Read(&pushed));
+  EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(push->Finish())));
   auto stream = stub->PullImage(&contexts[3], {});
   v1::PullProgress progress;
   EXPECT_FALSE(stream->Read(&progress));

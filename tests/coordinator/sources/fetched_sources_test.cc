@@ -53,7 +53,8 @@ class FetchedSourcesTest : public ::testing::Test {
 };
 
 std::string Respond(std::string_view head, std::string_view body) {
-  return fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", head, body.size(), body);
+  return fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", head, body.size(),
+                     body);
 }
 
 TEST_F(FetchedSourcesTest, AFileIsTransferredOnceWhileItIsValid) {
@@ -149,7 +150,8 @@ TEST_F(FetchedSourcesTest, AGitTreeIsInTheStoreAndItsCommitNeedsNoNetworkAfterwa
   ASSERT_EQ(root.files_size(), 1);
   EXPECT_EQ(*blobs_->Get(FromProto(root.files(0).digest())), "text");
   ASSERT_EQ(root.directories_size(), 1);
-  EXPECT_EQ(Read(FromProto(root.directories(0).digest())).files(0).node_properties().unix_mode().value(), 0755u);
+  EXPECT_EQ(Read(FromProto(root.directories(0).digest())).files(0).node_properties().unix_mode().value(),
+            0755u);
   // Nothing is left of the checkout.
   EXPECT_TRUE(std::filesystem::is_empty(folder_.Path("checkouts")));
   const auto again = sources_->FetchTree(Local("main"), false, {});

@@ -62,6 +62,15 @@ TEST_F(SqliteImageRecordsTest, ImageIsFoundByNameAndByRoot) {
   EXPECT_TRUE(absl::IsInvalidArgument(records_.FindImageByRoot(image.root.hash).status()));
 }
 
+TEST_F(SqliteImageRecordsTest, RemovedNamesAreGoneWithTheirPlatforms) {
+  for (const char* name : {"a", "b", "c"}) ASSERT_OK(records_.PutImage(Image(name, "root")));
+  ASSERT_OK(records_.RemoveImages({{std::string("a"), std::string("c"), std::string("never")}}));
+  const auto left = records_.ListImages();
+  ASSERT_OK(left);
+  ASSERT_EQ(left->size(), 1u);
+  ExpectEqual((*left)[0], Image("b", "root"));
+}
+
 TEST_F(SqliteImageRecordsTest, NameIsMovedToTheLastImageWithItsPlatforms) {
   ASSERT_OK(records_.PutImage(Image("name", "old")));
   ImageRecord image = Image("name", "new");

@@ -6,6 +6,7 @@
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <deque>
 #include <functional>
 
@@ -14,6 +15,7 @@
 #include "common/rpc/channel.h"
 #include "crossmill/v1/worker_service.grpc.pb.h"
 #include "tests/support/status_matchers.h"
+#include "worker/coordinator_forwarder.h"
 
 namespace crossmill::worker {
 namespace {
@@ -31,6 +33,22 @@ class ScriptedQueue final : public v1::WorkerQueue::Service {
     while (stream->Read(&request)) {
       if (!answer_(request, *stream)) return grpc::Status(refusal_, "ended by the test");
     }
+    return grpc::Status::OK;
+  }
+  // Answers in capital letters, and what it knows of is the agent "default" of lease 7.
+  grpc::Status Forward(grpc::ServerContext*,
+                       grpc::ServerReaderWriter<v1::ForwardFrame, v1::ForwardFrame>* stream) override {
+    v1::ForwardFrame frame;
+    if (!stream->Read(&frame) || frame.lease() != 7 || frame.ssh_id() != "default") {
+      return {grpc::StatusCode::NOT_FOUND, "the build has no such agent"};
+    }
+    while (stream->Read(&frame) && !frame.end()) {
+      for (char& c : *frame.mutable_data()) c = static_cast<char>(std::toupper(c));
+      stream->Write(frame);
+    }
+    frame.Clear();
+    frame.set_end(true);
+    stream->Write(frame);
     return grpc::Status::OK;
   }
   void RefuseWith(grpc::StatusCode code) { refusal_ = code; }
@@ -64,8 +82,9 @@ class AgentTest : public testing::Test {
     info.set_slots(1);
     board_ = std::make_unique<LeaseBoard>(
         info,
-        [this](const v1::Task& task, ExecutionObserver& observer, const std::stop_token& stop) {
-          return execute_(task, observer, stop);
+        [this](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
+               const std::stop_token& stop) {
+          return execute_(task, context, observer, stop);
         },
         *spool_);
     options_.heartbeat = absl::Milliseconds(50);
@@ -81,17 +100,22 @@ class AgentTest : public testing::Test {
     return builder.BuildAndStart();
   }
 
-  absl::Status RunAgent() {
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel() {
     rpc::ChannelOptions options;
     options.address = "unix:" + folder_->Path("socket");
-    const auto channel = rpc::MakeChannel(options);
+    return rpc::MakeChannel(options);
+  }
+
+  absl::Status RunAgent() {
+    const auto channel = Channel();
     RETURN_IF_ERROR(channel.status());
     return Agent(*channel, *board_, options_).Run(stop_.get_token());
   }
 
   std::optional<TemporaryFolder> folder_;
   std::optional<Spool> spool_;
-  LeaseBoard::Execute execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&, const std::stop_token&) {
+  LeaseBoard::Execute execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&,
+      const std::stop_token&) {
     v1::TaskResult result;
     result.set_outcome(v1::TASK_OUTCOME_SUCCEEDED);
     return result;
@@ -184,6 +208,65 @@ TEST_F(AgentTest, StopsWithoutACoordinator) {
     stop_.request_stop();
   });
   EXPECT_OK(RunAgent());
+}
+
+TEST_F(AgentTest, SecretsReachTheExecutionBesideItsTask) {
+  std::string seen;
+  execute_ = [&](const v1::Task&, const TaskContext& context, ExecutionObserver&, const std::stop_token&) {
+    EXPECT_EQ(context.lease, 1u);
+    if (context.secrets != nullptr && context.secrets->Find("token") != nullptr) {
+      seen = *context.secrets->Find("token");
+    }
+    v1::TaskResult result;
+    result.set_outcome(v1::TASK_OUTCOME_SUCCEEDED);
+    return result;
+  };
+  ScriptedQueue queue([&](const v1::SynchronizeRequest& request, ScriptedQueue::Stream& stream) {
+    if (request.has_state() && !request.state().draining()) {
+      v1::SynchronizeResponse desired = Desire({1});
+      v1::Secret& secret = *desired.mutable_leases(0)->add_secrets();
+      secret.set_id("token");
+      secret.set_value("value");
+      stream.Write(desired);
+    }
+    if (request.report().has_task_finished()) {
+      stream.Write(Desire({}, {1}));
+      stop_.request_stop();
+    }
+    return true;
+  });
+  const auto server = Serve(queue);
+  ASSERT_NE(server, nullptr);
+  EXPECT_OK(RunAgent());
+  EXPECT_EQ(seen, "value");
+}
+
+TEST_F(AgentTest, SshConnectionsAreStreamsToTheCoordinator) {
+  ScriptedQueue queue([](const v1::SynchronizeRequest&, ScriptedQueue::Stream&) { return false; });
+  const auto server = Serve(queue);
+  ASSERT_NE(server, nullptr);
+  const auto channel = Channel();
+  ASSERT_OK(channel);
+  CoordinatorForwarder forwarder(*channel);
+  EXPECT_TRUE(*forwarder.Has(7, "default"));
+  EXPECT_FALSE(*forwarder.Has(7, "other"));
+  EXPECT_FALSE(*forwarder.Has(8, "default"));
+
+  const auto stream = forwarder.Open(7, "default");
+  ASSERT_OK(stream);
+  ASSERT_OK((*stream)->Write("hello"));
+  char buffer[3];
+  ASSERT_EQ(*(*stream)->Read(buffer, 3), 3u);
+  EXPECT_EQ(std::string(buffer, 3), "HEL");
+  ASSERT_EQ(*(*stream)->Read(buffer, 3), 2u);
+  EXPECT_EQ(std::string(buffer, 2), "LO");
+  ASSERT_OK((*stream)->CloseWrite());
+  EXPECT_EQ(*(*stream)->Read(buffer, 3), 0u);
+
+  const auto broken = forwarder.Open(7, "default");
+  ASSERT_OK(broken);
+  (*broken)->Cancel();
+  EXPECT_FALSE((*broken)->Read(buffer, 3).ok());
 }
 
 }  // namespace

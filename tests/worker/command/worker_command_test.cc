@@ -214,6 +214,31 @@ TEST_P(WorkerCommandOnceTest, MissingBlobAndMissingEmulationAreInfrastructure) {
   EXPECT_THAT(missing.stdout_text, HasSubstr(base_.hash));
 }
 
+TEST_P(WorkerCommandOnceTest, SecretsOfTheCommandLineReachTheStepAndNoOutput) {
+  WriteTask({"cat /run/secrets/key; [ \"$TOKEN\" = from-variable ] && echo as given"});
+  Json task = *ParseJson(*ReadFile(folder_->Path("task.json")));
+  task["steps"][0]["run"]["mounts"] = {
+      {{"type", "SECRET"}, {"id", "key"}, {"target", "L3J1bi9zZWNyZXRzL2tleQ=="}, {"required", true}},
+      {{"type", "SECRET"}, {"id", "token"}, {"env", "TOKEN"}}};
+  ASSERT_OK(WriteFileAtomic(folder_->Path("task.json"), WriteJson(task)));
+  // Only root may read it; the worker has become somebody else when the step wants it.
+  ASSERT_OK(WriteFileAtomic(folder_->Path("key"), "from-the-file\n", 0600));
+  setenv("CROSSMILL_TEST_TOKEN", "from-variable", 1);
+  std::vector<std::string> command = Command("crun");
+  for (const std::string& secret : {"id=key,src=" + folder_->Path("key"),
+      std::string("id=token,env=CROSSMILL_TEST_TOKEN")}) {
+    command.insert(command.end(), {"--secret", secret});
+  }
+  const ProcessResult result = RunProgram(command);
+  unsetenv("CROSSMILL_TEST_TOKEN");
+  EXPECT_EQ(result.exit_code, 0) << result.stderr_text;
+  EXPECT_THAT(result.stderr_text, HasSubstr("***\nas given\n"));
+  EXPECT_EQ((result.stderr_text + result.stdout_text).find("from-the-file"), std::string::npos);
+  const ProcessResult without = RunProgram(Command("crun"));
+  EXPECT_EQ(without.exit_code, 1) << without.stderr_text;
+  EXPECT_THAT(without.stderr_text, HasSubstr("secret 'key' is required and was not given"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Once, WorkerCommandOnceTest, testing::Values("crun"),
                          [](const auto& info) { return std::string(info.param); });
 
@@ -227,6 +252,17 @@ TEST(WorkerCommandUsageTest, MistakesAreExitCodeTwo) {
   EXPECT_THAT(result->stderr_text, HasSubstr("--coordinator is missing"));
   options.argv = {Binary(), "run", "/no/such/file", "--blobs", "/tmp"};
   EXPECT_THAT(RunProcess(options)->stderr_text, HasSubstr("/no/such/file"));
+  const auto folder = TemporaryFolder::Create();
+  ASSERT_OK(folder);
+  ASSERT_OK(WriteFileAtomic(folder->Path("task"), R"({"platform": {"os": "linux"}, "steps": [{}]})"));
+  for (const char* secret : {"src=/x", "id=a,src=/no/such/file", "id=a,env=CROSSMILL_TEST_UNSET",
+      "id=a,x=y"}) {
+    options.argv = {Binary(), "run", folder->Path("task"), "--blobs", folder->Path("blobs"), "--secret",
+        secret};
+    const auto refused = RunProcess(options);
+    EXPECT_EQ(refused->exit_code, 2) << secret;
+    EXPECT_THAT(refused->stderr_text, HasSubstr(secret));
+  }
 }
 
 }  // namespace

@@ -1,0 +1,4 @@
+// "/ada" is greeted as ada, "/" as the world.
+export function greeting(path) {
+  return `hello, ${path.split("/").filter(Boolean).join(" ") || "world"}`;
+}

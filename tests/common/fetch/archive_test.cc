@@ -1,0 +1,131 @@
+#include "common/fetch/archive.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/base/subprocess.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/tar_text.h"
+
+namespace crossmill::fetch {
+namespace {
+
+using oci::EntryType;
+
+class ArchiveTest : public ::testing::Test {
+ protected:
+  absl::Status Extract(const std::string& bytes) {
+    ExtractOptions options;
+    options.notes = &notes_;
+    return ExtractArchive(oci::SourceOf(bytes), folder_.Path("out"), options);
+  }
+  std::string Out(const std::string& name) { return folder_.Path("out/" + name); }
+  struct stat Stat(const std::string& name) {
+    struct stat info {};
+    EXPECT_EQ(lstat(Out(name).c_str(), &info), 0) << name;
+    return info;
+  }
+  // `program` applied to the bytes.
+  std::string Filter(const std::vector<std::string>& program, const std::string& bytes) {
+    ProcessOptions options;
+    options.argv = program;
+    options.input = bytes;
+    const auto result = RunProcess(options);
+    EXPECT_TRUE(result.ok() && result->exit_code == 0) << program[0];
+    return result->stdout_text;
+  }
+
+  void SetUp() override { ASSERT_OK(MakeFolders(folder_.Path("out"))); }
+
+  TemporaryFolder folder_ = *TemporaryFolder::Create();
+  std::vector<std::string> notes_;
+};
+
+TEST_F(ArchiveTest, ModesTimesAndLinksAreKept) {
+  ASSERT_OK(Extract(TarText()
+                        .Add("closed", EntryType::kDirectory)
+                        .Add("closed/tool", EntryType::kFile, "tool", 12, 34, 04755)
+                        .AddLink("link", EntryType::kSymlink, "/etc/passwd")
+                        .AddLink("same", EntryType::kHardLink, "closed/tool")
+                        .Add("deep/er/file", EntryType::kFile, "x")
+                        .Finish()));
+  EXPECT_EQ(*ReadFile(Out("closed/tool")), "tool");
+  EXPECT_EQ(Stat("closed/tool").st_mode & 07777, 04755u);
+  EXPECT_EQ(Stat("closed/tool").st_mtim.tv_sec, 1'500'000'000);
+  EXPECT_EQ(Stat("closed/tool").st_uid, geteuid());
+  EXPECT_EQ(Stat("closed").st_mtim.tv_sec, 1'500'000'000);
+  EXPECT_EQ(Stat("same").st_ino, Stat("closed/tool").st_ino);
+  EXPECT_TRUE(S_ISLNK(Stat("link").st_mode));
+  EXPECT_EQ(Stat("deep/er").st_mode & 07777, 0755u);
+}
+
+TEST_F(ArchiveTest, EveryCompression) {
+  const std::string tar = TarText().Add("file", EntryType::kFile, "content").Finish();
+  EXPECT_TRUE(IsArchive(tar));
+  for (const std::vector<std::string>& program :
+       std::vector<std::vector<std::string>>{{"gzip"}, {"bzip2"}, {"xz"}, {"zstd", "-q"}}) {
+    SCOPED_TRACE(program[0]);
+    const std::string packed = Filter(program, tar);
+    EXPECT_TRUE(IsArchive(std::string_view(packed).substr(0, kArchiveHead)));
+    ASSERT_OK(Extract(packed));
+    EXPECT_EQ(*ReadFile(Out("file")), "content");
+  }
+}
+
+TEST_F(ArchiveTest, WhatIsNone) {
+  EXPECT_FALSE(IsArchive(""));
+  EXPECT_FALSE(IsArchive("FROM scratch\n"));
+  EXPECT_FALSE(IsArchive(std::string(512, '\0')));
+  EXPECT_FALSE(IsArchive(std::string(600, 'x')));
+  EXPECT_TRUE(absl::IsInvalidArgument(Extract(std::string(600, 'x'))));
+  const std::string packed = Filter({"gzip"}, TarText().Add("f", EntryType::kFile, std::string(5000, 'y')).Finish());
+  EXPECT_TRUE(absl::IsInvalidArgument(Extract(packed.substr(0, packed.size() / 2))));
+}
+
+TEST_F(ArchiveTest, NothingIsWrittenOutside) {
+  ASSERT_OK(MakeFolders(folder_.Path("victim")));
+  EXPECT_TRUE(absl::IsInvalidArgument(Extract(TarText().Add("../victim/x", EntryType::kFile, "x").Finish())));
+  EXPECT_TRUE(absl::IsInvalidArgument(Extract(TarText()
+                                                  .AddLink("way", EntryType::kSymlink, "../victim")
+                                                  .Add("way/x", EntryType::kFile, "x")
+                                                  .Finish())));
+  EXPECT_TRUE(absl::IsInvalidArgument(Extract(TarText()
+                                                  .AddLink("way2", EntryType::kSymlink, "../victim")
+                                                  .AddLink("hard", EntryType::kHardLink, "way2/x")
+                                                  .Finish())));
+  // A file that takes a link's place does not go through it.
+  ASSERT_OK(Extract(TarText()
+                        .AddLink("f", EntryType::kSymlink, "../victim/x")
+                        .Add("f", EntryType::kFile, "inside")
+                        .AddLink("d", EntryType::kSymlink, "../victim")
+                        .Add("d", EntryType::kDirectory)
+                        .Add("d/x", EntryType::kFile, "inside")
+                        .Finish()));
+  EXPECT_EQ(*ReadFile(Out("f")), "inside");
+  EXPECT_EQ(*ReadFile(Out("d/x")), "inside");
+  EXPECT_FALSE(Exists(folder_.Path("victim/x")));
+  ASSERT_OK(Extract(TarText().Add("/absolute", EntryType::kFile, "x").Finish()));
+  EXPECT_TRUE(Exists(Out("absolute")));
+}
+
+TEST_F(ArchiveTest, DevicesAndPipesAreLeftOutWithANote) {
+  ASSERT_OK(Extract(TarText().Add("null", EntryType::kCharDevice).Add("pipe", EntryType::kFifo).Finish()));
+  EXPECT_EQ(notes_.size(), 2u);
+  EXPECT_FALSE(Exists(Out("null")));
+  EXPECT_FALSE(Exists(Out("pipe")));
+}
+
+TEST_F(ArchiveTest, StopsWhenToldTo) {
+  std::stop_source stop;
+  stop.request_stop();
+  ExtractOptions options;
+  options.stop = stop.get_token();
+  const std::string tar = TarText().Add("file", EntryType::kFile, "content").Finish();
+  EXPECT_TRUE(absl::IsCancelled(ExtractArchive(oci::SourceOf(tar), folder_.Path("out"), options)));
+}
+
+}  // namespace
+}  // namespace crossmill::fetch

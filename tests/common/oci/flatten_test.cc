@@ -1,0 +1,216 @@
+#include "common/oci/flatten.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/oci/canonical_tar.h"
+#include "common/oci/docker_archive.h"
+#include "common/oci/layout.h"
+#include "common/oci/ustar.h"
+#include "tests/common/oci/command.h"
+#include "tests/common/oci/sample_image.h"
+#include "tests/common/oci/sample_tree.h"
+
+namespace crossmill::oci {
+namespace {
+
+using testing::ElementsAre;
+
+// Entries in any order, as other programs write layers: one ustar header each.
+std::string LooseTar(const std::vector<SampleEntry>& entries) {
+  std::string tar;
+  for (const SampleEntry& sample : entries) {
+    std::string one;
+    CanonicalTarWriter writer(AppendTo(&one));
+    // Alone in its tar a hard link has no target before it: written as a symlink, whose type is changed below.
+    const bool link = sample.entry.type == EntryType::kHardLink;
+    EXPECT_OK(writer.Add(link ? Special(sample.entry.path, EntryType::kSymlink, sample.entry.link).entry : sample.entry));
+    EXPECT_OK(writer.Data(sample.content));
+    EXPECT_OK(writer.Finish());
+    if (link) {
+      one[ustar::kType] = '1';
+      ustar::PutOctal(one.data(), {ustar::kChecksum.position, 7}, ustar::ChecksumOf(one.data()).as_unsigned);
+    }
+    tar += one.substr(0, one.size() - 1024);
+  }
+  return tar + std::string(1024, '\0');
+}
+
+class FlattenTest : public testing::Test {
+ protected:
+  absl::Status Add(const std::vector<SampleEntry>& layer) { return flattener_.AddLayer(SourceOf(LooseTar(layer))); }
+
+  std::string Tar(std::string_view prefix = "") {
+    std::string tar;
+    CanonicalTarWriter writer(AppendTo(&tar));
+    EXPECT_OK(WriteTree(flattener_, prefix, writer));
+    EXPECT_OK(writer.Finish());
+    return tar;
+  }
+
+  // "path", "path=content", "path->target" for links.
+  std::vector<std::string> Tree() {
+    const auto entries = ReadTar(Tar());
+    EXPECT_OK(entries);
+    std::vector<std::string> tree;
+    for (const SampleEntry& sample : *entries) {
+      const TarEntry& entry = sample.entry;
+      tree.push_back(entry.path + (entry.type == EntryType::kFile ? "=" + sample.content : "") +
+                     (entry.link.empty() ? "" : "->" + entry.link));
+    }
+    return tree;
+  }
+
+  Spool spool_ = *Spool::Create();
+  Flattener flattener_{spool_};
+};
+
+TEST_F(FlattenTest, LaterLayersReplaceAndRemove) {
+  ASSERT_OK(Add({Folder("a"), File("a/keep", "1"), File("a/gone", "2"), File("a/new", "old"), Folder("dir"),
+                 File("dir/x", "x")}));
+  ASSERT_OK(Add({File("a/new", "new"), File("a/.wh.gone", ""), File(".wh.dir", "")}));
+  EXPECT_THAT(Tree(), ElementsAre("a", "a/keep=1", "a/new=new"));
+}
+
+TEST_F(FlattenTest, WhiteoutSparesWhatItsOwnLayerHas) {
+  ASSERT_OK(Add({Folder("d"), File("d/old", "1"), File("f", "1")}));
+  // In either order.
+  ASSERT_OK(Add({Folder("d"), File("d/new", "2"), File(".wh.d", ""), File(".wh.f", ""), File("f", "2")}));
+  EXPECT_THAT(Tree(), ElementsAre("d", "d/new=2", "f=2"));
+}
+
+TEST_F(FlattenTest, WhiteoutOfAFolderThatTheLayerOnlyFills) {
+  ASSERT_OK(Add({Folder("d", 0700), File("d/old", "1")}));
+  ASSERT_OK(Add({File("d/new", "2"), File(".wh.d", "")}));
+  EXPECT_THAT(Tree(), ElementsAre("d", "d/new=2"));
+}
+
+TEST_F(FlattenTest, OpaqueFolderHidesWhatIsBelowIt) {
+  ASSERT_OK(Add({Folder("d"), File("d/a", "1"), Folder("d/sub"), File("d/sub/b", "1"), File("e", "1")}));
+  ASSERT_OK(Add({Folder("d"), File("d/c", "2"), File("d/.wh..wh..opq", "")}));
+  EXPECT_THAT(Tree(), ElementsAre("d", "d/c=2", "e=1"));
+}
+
+TEST_F(FlattenTest, KindsChange) {
+  ASSERT_OK(Add({Folder("d"), File("d/x", "1"), File("f", "1"), Special("l", EntryType::kSymlink, "f")}));
+  ASSERT_OK(Add({File("d", "file now"), Folder("f"), File("f/x", "2"), Folder("l")}));
+  EXPECT_THAT(Tree(), ElementsAre("d=file now", "f", "f/x=2", "l"));
+}
+
+TEST_F(FlattenTest, FolderKeepsItsContentWhenItIsNamedAgain) {
+  ASSERT_OK(Add({Folder("d", 0755), File("d/x", "1")}));
+  ASSERT_OK(Add({Folder("d", 0700)}));
+  EXPECT_THAT(Tree(), ElementsAre("d", "d/x=1"));
+  EXPECT_EQ((*ReadTar(Tar()))[0].entry.mode, 0700u);
+}
+
+TEST_F(FlattenTest, HardLinksStayTogetherAcrossLayers) {
+  ASSERT_OK(Add({File("z", "shared")}));
+  ASSERT_OK(Add({Special("a", EntryType::kHardLink, "z"), Special("m", EntryType::kHardLink, "a")}));
+  // The first path in order has the content.
+  EXPECT_THAT(Tree(), ElementsAre("a=shared", "m->a", "z->a"));
+  ASSERT_OK(Add({File("a", "own")}));
+  EXPECT_THAT(Tree(), ElementsAre("a=own", "m=shared", "z->m"));
+  ASSERT_OK(Add({File(".wh.m", "")}));
+  EXPECT_THAT(Tree(), ElementsAre("a=own", "z=shared"));
+}
+
+TEST_F(FlattenTest, HardLinkToNothingIsAnError) {
+  const absl::Status status = Add({Special("a", EntryType::kHardLink, "nothing")});
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(Sv(status.message()).find("'nothing', which is not there"), std::string_view::npos) << status;
+}
+
+TEST_F(FlattenTest, PathsBelowSymlinksGoWhereTheyLeadInsideTheRoot) {
+  ASSERT_OK(Add({Folder("usr"), Folder("usr/lib"), File("usr/lib/old", "1"), Special("lib", EntryType::kSymlink, "usr/lib"),
+                 Special("out", EntryType::kSymlink, "../../../../usr"), Special("abs", EntryType::kSymlink, "/usr")}));
+  ASSERT_OK(Add({File("lib/new", "2"), File("lib/.wh.old", ""), File("out/from-out", "3"), File("abs/lib/x", "4")}));
+  EXPECT_THAT(Tree(), ElementsAre("abs->/usr", "lib->usr/lib", "out->../../../../usr", "usr", "usr/from-out=3",
+                                  "usr/lib", "usr/lib/new=2", "usr/lib/x=4"));
+}
+
+TEST_F(FlattenTest, SymlinkLoopIsAnError) {
+  ASSERT_OK(Add({Special("a", EntryType::kSymlink, "b"), Special("b", EntryType::kSymlink, "a")}));
+  EXPECT_EQ(Add({File("a/x", "1")}).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(FlattenTest, ResultDoesNotDependOnTheOrderInLayers) {
+  ASSERT_OK(Add({File("b", "1"), Folder("a"), File("a/x", "2")}));
+  const std::string first = Tar();
+  Spool spool = *Spool::Create();
+  Flattener other(spool);
+  ASSERT_OK(other.AddLayer(SourceOf(LooseTar({Folder("a"), File("a/x", "2"), File("b", "1")}))));
+  std::string second;
+  CanonicalTarWriter writer(AppendTo(&second));
+  ASSERT_OK(WriteTree(other, "", writer));
+  ASSERT_OK(writer.Finish());
+  EXPECT_EQ(DigestOf(first), DigestOf(second));
+}
+
+TEST_F(FlattenTest, EveryKindOfEntrySurvives) {
+  std::vector<SampleEntry> tree = SampleTree();
+  std::erase_if(tree, [](const SampleEntry& sample) { return sample.whiteout; });
+  ASSERT_OK(Add(tree));
+  const auto entries = ReadTar(Tar("linux_amd64"));
+  ASSERT_OK(entries);
+  std::map<std::string, SampleEntry> by_path;
+  for (const SampleEntry& sample : *entries) by_path[sample.entry.path] = sample;
+  for (const SampleEntry& sample : tree) {
+    const auto it = by_path.find("linux_amd64/" + sample.entry.path);
+    ASSERT_NE(it, by_path.end()) << sample.entry.path;
+    EXPECT_EQ(it->second.content, sample.content);
+    EXPECT_EQ(it->second.entry.mode, sample.entry.mode);
+    EXPECT_EQ(it->second.entry.uid, sample.entry.uid);
+    EXPECT_EQ(it->second.entry.xattrs, sample.entry.xattrs);
+    EXPECT_EQ(it->second.entry.dev_minor, sample.entry.dev_minor);
+  }
+  EXPECT_EQ(by_path["linux_amd64/links/a-hard"].entry.link, "linux_amd64/links/a/first");
+}
+
+TEST_F(FlattenTest, ImageWithALayerThatHasNotItsDiffIdIsDamaged) {
+  auto store = MakeMemoryBlobStore();
+  const Digest good = PutImage(*store, "amd64");
+  EXPECT_OK(AddImageLayers(*store, good, flattener_));
+  EXPECT_THAT(Tree(), ElementsAre("bin", "bin/sh2=#!", "etc", "etc/arch=amd64", "etc/noise="));
+  ImageManifest manifest = *ParseImageManifest(*store->Get(good));
+  std::swap(manifest.layers[0], manifest.layers[1]);
+  Flattener other(spool_);
+  const absl::Status status = AddImageLayers(*store, *store->PutBytes(WriteImageManifest(manifest)), other);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+}
+
+TEST(DockerArchiveWriterTest, ComesBackAsTheSameImageAndSkopeoReadsIt) {
+  auto store = MakeMemoryBlobStore();
+  const Digest manifest = PutImage(*store, "amd64", 100'000);
+  std::string tar;
+  Spool spool = *Spool::Create();
+  ASSERT_OK(WriteDockerArchive(*store, manifest, {{std::string("team/app:1"), std::string("docker.io/library/x:2")}},
+                               spool, AppendTo(&tar)));
+  auto folder = TemporaryFolder::Create();
+  ASSERT_OK(folder);
+  const std::string path = folder->Path("image.tar");
+  ASSERT_OK(WriteFileAtomic(path, tar));
+  auto target = MakeMemoryBlobStore();
+  ImportOptions options;
+  options.name = "x:2";
+  auto imported = ImportImage(path, *target, options);
+  ASSERT_OK(imported);
+  EXPECT_THAT(imported->names, ElementsAre("team/app:1", "x:2"));
+  const auto one = ParseImageManifest(*store->Get(manifest));
+  const auto other = ParseImageManifest(*target->Get(imported->root));
+  EXPECT_EQ(one->config.digest, other->config.digest);
+  std::string again;
+  Spool second = *Spool::Create();
+  ASSERT_OK(WriteDockerArchive(*store, manifest, {{std::string("team/app:1"), std::string("docker.io/library/x:2")}},
+                               second, AppendTo(&again)));
+  EXPECT_EQ(DigestOf(tar), DigestOf(again));
+  if (RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
+  auto inspected = RunCommand({"skopeo", "inspect", "--config", "--raw", "docker-archive:" + path});
+  ASSERT_OK(inspected);
+  EXPECT_EQ(inspected->stdout_text, *store->Get(one->config.digest)) << inspected->stderr_text;
+}
+
+}  // namespace
+}  // namespace crossmill::oci

@@ -1,0 +1,3 @@
+FROM base
+COPY a.tar /t/
+ADD a.tar /u/

@@ -1,0 +1,3 @@
+FROM base
+ARG SERVER
+ADD $SERVER/file.txt /x

@@ -1,0 +1,2 @@
+FROM base
+ADD arch.tar /x/

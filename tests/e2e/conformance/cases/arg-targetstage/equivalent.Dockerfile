@@ -1,0 +1,2 @@
+FROM base AS second
+RUN echo "[second]" > /out

@@ -1,0 +1,2 @@
+FROM with-odd
+RUN ls /odd > /odd-listing && echo other context > /shadow

@@ -1,0 +1,3 @@
+FROM base
+COPY star[*] /one.txt
+COPY what[?] /two.txt

@@ -1,0 +1,2 @@
+FROM base
+RUN mkdir /out && echo 1 > /out/keep

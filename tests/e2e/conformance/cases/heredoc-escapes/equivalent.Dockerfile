@@ -1,0 +1,3 @@
+FROM base
+ENV SET=value
+RUN printf '%s\n' '$SET value fallback "value" '"'value'" > /out

@@ -1,0 +1,2 @@
+FROM base
+RUN echo text > /from-parent && echo ran > /ran

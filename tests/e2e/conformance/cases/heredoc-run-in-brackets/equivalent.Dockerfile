@@ -1,0 +1,2 @@
+FROM base
+RUN printf 'via sh\nafter\n' > /out

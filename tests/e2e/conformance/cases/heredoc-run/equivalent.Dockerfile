@@ -1,0 +1,2 @@
+FROM base
+RUN echo one > /one; echo "two /root" > /two; echo indented > /three

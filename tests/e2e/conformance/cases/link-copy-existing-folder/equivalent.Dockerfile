@@ -1,0 +1,3 @@
+FROM base
+COPY a.txt /new/
+COPY dir /home

@@ -1,0 +1,3 @@
+FROM base
+ENV TO=/over/there
+RUN echo c > /out

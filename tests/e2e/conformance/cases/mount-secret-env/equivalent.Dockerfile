@@ -1,0 +1,2 @@
+FROM base
+RUN echo ok > /file && echo ok > /variable && : > /run-listing

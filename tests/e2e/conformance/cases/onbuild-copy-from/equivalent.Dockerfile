@@ -1,0 +1,2 @@
+FROM base
+RUN echo tool > /tool && echo tool > /seen

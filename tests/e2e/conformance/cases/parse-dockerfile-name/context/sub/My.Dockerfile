@@ -1,0 +1,3 @@
+FROM base
+COPY a.txt /a
+COPY sub /sub
