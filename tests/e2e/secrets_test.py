@@ -314,6 +314,7 @@ class SshTest(FarmTestCase):
         wait_for(lambda: marker in self.farm.cli("logs").stdout, "the start of the step")
         self.assertTrue(self.agents(), "the test looks wrongly")
         client.kill()
+        client.wait()
         wait_for(lambda: not self.agents(), "the end of the client's own agent", 15)
         result = self.farm.cli("watch", "--progress", "plain")
         self.assert_exit(result, 1)

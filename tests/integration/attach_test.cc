@@ -122,7 +122,7 @@ TEST_F(AttachTest, StepListsTheKeysOfTheClientsAgent) {
   const auto lease = worker.NextTask();
   ASSERT_TRUE(lease);
   absl::Status status;
-  const std::string keys = Ask(lease->lease(), "github", ListKeysRequest(), 100, &status);
+  const std::string keys = Ask(lease->lease(), "github", ListKeysRequest(), 40, &status);
   EXPECT_OK(status);
   EXPECT_THAT(keys, HasSubstr("key-of-the-client"));
   EXPECT_EQ(keys[4], 12) << "SSH_AGENT_IDENTITIES_ANSWER";
@@ -133,7 +133,7 @@ TEST_F(AttachTest, StepListsTheKeysOfTheClientsAgent) {
     for (int i = 0; i < 4; ++i) {
       steps.emplace_back([&] {
         absl::Status each;
-        if (Ask(lease->lease(), "github", ListKeysRequest(), 100, &each) == keys && each.ok()) ++answered;
+        if (Ask(lease->lease(), "github", ListKeysRequest(), 40, &each) == keys && each.ok()) ++answered;
       });
     }
   }
@@ -187,7 +187,7 @@ TEST_F(AttachTest, ClientComesBackAfterARestart) {
   const auto lease = worker.NextTask();
   ASSERT_TRUE(lease) << "it was held until the client was there again";
   absl::Status status;
-  EXPECT_THAT(Ask(lease->lease(), "default", ListKeysRequest(), 100, &status),
+  EXPECT_THAT(Ask(lease->lease(), "default", ListKeysRequest(), 40, &status),
               HasSubstr("key-of-the-client"));
   EXPECT_OK(status);
 }

@@ -16,8 +16,13 @@ namespace crossmill::coordinator {
 // A registry that knows no image.
 class EmptySource final : public ImageSource {
  public:
-  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore&, const oci::PullOptions&) override {
+  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore&, const oci::PullOptions&,
+                              const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
+  }
+  absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore&, const Digest&,
+                              const oci::PushOptions&, const ClientCredentials&) override {
+    return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
   }
 };
 
