@@ -225,9 +225,8 @@ class ExportCopier {
       ASSIGN_OR_RETURN(entry.link, Map(entry.link));
     }
     ASSIGN_OR_RETURN(entry.path, Map(entry.path));
-    return target_.Add(
-        SourceKind::kStage, std::move(entry),
-        [this](char* buffer, size_t size) { return reader_.ReadData(buffer, size); }, parents_);
+    return target_.Add(SourceKind::kStage, std::move(entry),
+                       [this](char* buffer, size_t size) { return reader_.ReadData(buffer, size); });
   }
 
   absl::Status PlaceParents() {
@@ -279,6 +278,18 @@ absl::StatusOr<std::string> PlaceContext(const v1::ContextMatches& context, Blob
   return match.name();
 }
 
+// The folders that a name with --parents goes through.
+absl::Status AddParents(const v1::ContextMatch& match, CopyTarget& target) {
+  ASSIGN_OR_RETURN(const std::string base, target.PlaceFolder("", false));
+  const std::string& name = match.name();
+  int folder = 0;
+  for (size_t end = name.find('/'); end != name.npos; end = name.find('/', end + 1), ++folder) {
+    const uint32_t mode = folder < match.parent_modes_size() ? match.parent_modes(folder) & 07777 : 0755;
+    RETURN_IF_ERROR(target.AddParent(JoinPath(base, name.substr(0, end)), mode));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
   oci::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
@@ -296,6 +307,7 @@ absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
 absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& manner, BlobStore& blobs,
                               CopyTarget& target) {
   ContextCopier copier(blobs, target);
+  if (manner.parents) RETURN_IF_ERROR(AddParents(match, target));
   if (match.has_directory()) {
     ASSIGN_OR_RETURN(const reapi::Directory directory, copier.Read(FromProto(match.directory())));
     ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(match.name(), manner.parents));

@@ -1,12 +1,14 @@
 #include "worker/copy_target.h"
 
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <limits>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "worker/users.h"
 
@@ -28,27 +30,59 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Create(const v1::Copy& c
   if (!copy.chmod().empty()) {
     ASSIGN_OR_RETURN(target->mode_, FileMode::Parse(copy.chmod()));
   }
-  const std::string& destination = copy.destination();
-  ASSIGN_OR_RETURN(target->destination_, ResolveInRoot(target->root_.get(), destination));
-  const auto existing = OpenBelow(target->root_.get(), target->destination_, O_PATH);
-  struct stat info;
-  if (existing.ok()) {
-    if (fstat(existing->get(), &info) != 0) return ErrnoStatus(errno, destination);
-    target->is_folder_ = S_ISDIR(info.st_mode);
-  } else if (!absl::IsNotFound(existing.status())) {
-    return existing.status();
-  }
-  if (destination.ends_with('/') || destination.ends_with("/.")) target->is_folder_ = true;
+  target->link_ = copy.link();
+  RETURN_IF_ERROR(target->FindDestination(copy.destination()));
   const int fd = target->root_.get();
-  target->merger_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{});
-  target->keeping_merger_ =
-      std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = false, .keep_existing_folders = true});
-  target->unpacker_ =
-      std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = true, .keep_existing_folders = false});
+  target->merger_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.replace = copy.link()});
+  target->unpacker_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = true});
   return target;
 }
 
+absl::Status CopyTarget::FindDestination(const std::string& destination) {
+  if (destination.ends_with('/') || destination.ends_with("/.")) is_folder_ = true;
+  if (link_) {
+    std::vector<std::string_view> names;
+    for (const auto& part : absl::StrSplit(Av(destination), '/', absl::SkipEmpty())) {
+      const std::string_view name = Sv(part);
+      if (name == "..") {
+        if (!names.empty()) names.pop_back();
+      } else if (name != ".") {
+        names.push_back(name);
+      }
+    }
+    destination_ = fmt::format("{}", fmt::join(names, "/"));
+    if (names.empty()) is_folder_ = true;
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(destination_, ResolveInRoot(root_.get(), destination));
+  const auto existing = OpenBelow(root_.get(), destination_, O_PATH);
+  if (!existing.ok()) return absl::IsNotFound(existing.status()) ? absl::OkStatus() : existing.status();
+  struct stat info;
+  if (fstat(existing->get(), &info) != 0) return ErrnoStatus(errno, destination);
+  if (S_ISDIR(info.st_mode)) is_folder_ = true;
+  return absl::OkStatus();
+}
+
+// As on an empty root: folders that exist there get the metadata of new ones, links and files give way.
+absl::Status CopyTarget::MakeLinkedFolders(std::string_view path) {
+  for (size_t end = path.find('/'); !path.empty(); end = path.find('/', end + 1)) {
+    oci::TarEntry folder;
+    folder.path = std::string(path.substr(0, end));
+    if (own_folders_.insert(folder.path).second) {
+      folder.type = oci::EntryType::kDirectory;
+      folder.mode = 0755;
+      folder.uid = owner_.value_or(Owner{}).uid;
+      folder.gid = owner_.value_or(Owner{}).gid;
+      folder.mtime = clamp_time_;
+      RETURN_IF_ERROR(merger_->Add(folder, nullptr));
+    }
+    if (end == path.npos) break;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CopyTarget::MakeFolders(std::string_view path) {
+  if (link_) return MakeLinkedFolders(path);
   std::vector<std::string> made;
   const auto folder = MakeFoldersBelow(root_.get(), path, owner_.value_or(Owner{}), &made);
   if (!folder.ok()) return folder.status();
@@ -61,6 +95,15 @@ absl::StatusOr<std::string> CopyTarget::PlaceFolder(std::string_view name, bool 
   std::string path = parents ? JoinPath(destination_, name) : destination_;
   RETURN_IF_ERROR(MakeFolders(parents ? FolderOf(path) : path));
   return path;
+}
+
+absl::Status CopyTarget::AddParent(std::string path, uint32_t mode) {
+  oci::TarEntry folder;
+  folder.path = std::move(path);
+  folder.type = oci::EntryType::kDirectory;
+  folder.mode = mode;
+  folder.mtime = clamp_time_;
+  return Add(SourceKind::kContext, std::move(folder), nullptr);
 }
 
 absl::StatusOr<std::string> CopyTarget::PlaceFile(std::string_view name) {
@@ -82,8 +125,7 @@ void CopyTarget::ApplyTime(SourceKind kind, oci::TarEntry* entry) const {
   }
 }
 
-absl::Status CopyTarget::Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content,
-                             bool merge_keeps) {
+absl::Status CopyTarget::Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content) {
   if (kind == SourceKind::kContext) entry.uid = entry.gid = 0;
   if (owner_) {
     entry.uid = owner_->uid;
@@ -94,7 +136,8 @@ absl::Status CopyTarget::Add(SourceKind kind, oci::TarEntry entry, const oci::So
     entry.mode = mode_->Apply(entry.mode, entry.type == oci::EntryType::kDirectory);
   }
   ApplyTime(kind, &entry);
-  return (merge_keeps ? keeping_merger_ : merger_)->Add(entry, content);
+  if (link_ && entry.type == oci::EntryType::kDirectory) own_folders_.insert(entry.path);
+  return merger_->Add(entry, content);
 }
 
 absl::Status CopyTarget::AddExtracted(oci::TarEntry entry, const oci::Source& content) {
@@ -109,15 +152,14 @@ absl::Status CopyTarget::AddExtracted(oci::TarEntry entry, const oci::Source& co
 absl::Status CopyTarget::Finish() {
   if (keep_times_) {
     // The clock's time, which writing gave them, would be in the layer.
-    for (const TreeWriter* writer : {merger_.get(), keeping_merger_.get(), unpacker_.get()}) {
+    for (const TreeWriter* writer : {merger_.get(), unpacker_.get()}) {
       touched_.insert(writer->touched().begin(), writer->touched().end());
     }
-    TreeWriter times(root_.get(), {.unpack = true, .keep_existing_folders = false});
+    TreeWriter times(root_.get(), {.unpack = true});
     for (const std::string& path : touched_) times.SetFolderTime(path, clamp_time_);
     RETURN_IF_ERROR(times.Finish());
   }
   RETURN_IF_ERROR(unpacker_->Finish());
-  RETURN_IF_ERROR(keeping_merger_->Finish());
   return merger_->Finish();
 }
 

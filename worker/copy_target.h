@@ -38,12 +38,13 @@ class CopyTarget {
   // Path (relative to the root) for the contents of a source folder: the destination itself. With
   // `parents`: for the folder, below the destination.
   absl::StatusOr<std::string> PlaceFolder(std::string_view name, bool parents);
+  // A folder of the context that a name goes through (with --parents), with its mode.
+  absl::Status AddParent(std::string path, uint32_t mode);
   // Path for a source that is no folder. The folders it needs are made.
   absl::StatusOr<std::string> PlaceFile(std::string_view name);
 
-  // entry.path is where it goes. `merge_keeps`: a folder that exists keeps its metadata.
-  absl::Status Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content,
-                   bool merge_keeps = false);
+  // entry.path is where it goes.
+  absl::Status Add(SourceKind kind, oci::TarEntry entry, const oci::Source& content);
   // An archive's entry: owners and modes are the archive's own (as with BuildKit, --chown and --chmod do not
   // reach into it, only to folders that are made for the destination), links on the way are followed inside
   // the root, what is in the way is replaced.
@@ -53,7 +54,9 @@ class CopyTarget {
 
  private:
   CopyTarget(int64_t clamp_time, bool keep_times) : clamp_time_(clamp_time), keep_times_(keep_times) {}
+  absl::Status FindDestination(const std::string& destination);
   absl::Status MakeFolders(std::string_view path);
+  absl::Status MakeLinkedFolders(std::string_view path);
   absl::Status CheckOwner(const oci::TarEntry& entry) const;
   void ApplyTime(SourceKind kind, oci::TarEntry* entry) const;
 
@@ -67,8 +70,11 @@ class CopyTarget {
   std::string destination_;
   bool is_folder_ = false;
   std::set<std::string> touched_;
+  // --link: nothing of what is below counts, as if the root were empty.
+  bool link_ = false;
+  // With it: the folders that are from this COPY.
+  std::set<std::string> own_folders_;
   std::unique_ptr<TreeWriter> merger_;
-  std::unique_ptr<TreeWriter> keeping_merger_;
   std::unique_ptr<TreeWriter> unpacker_;
 };
 

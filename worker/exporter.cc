@@ -104,8 +104,8 @@ class ExportWriter {
     for (const std::string& exclude : wanted.excludes()) excludes_.push_back(PathComponents(exclude));
   }
 
-  // A folder with fixed metadata.
-  absl::Status AddFolder(const std::string& path) {
+  // A numbered folder, with fixed metadata.
+  absl::Status AddNumber(const std::string& path) {
     oci::TarEntry entry;
     entry.path = path;
     entry.type = oci::EntryType::kDirectory;
@@ -113,10 +113,26 @@ class ExportWriter {
     return tar_.Add(entry);
   }
 
+  // A folder on the way to a match, without what is in it; `source` as for a tree.
+  absl::Status AddParent(const std::string& source, const std::string& path) {
+    ASSIGN_OR_RETURN(std::optional<FoundFile> found, InspectFile(JoinPath(root_, source), path));
+    if (!found || found->kind != FileKind::kEntry || found->entry.type != oci::EntryType::kDirectory) {
+      return absl::NotFoundError(fmt::format("/{}: no such folder", oci::Printable(source)));
+    }
+    found->entry.mtime = std::max<int64_t>(found->entry.mtime, 0);
+    return tar_.Add(found->entry);
+  }
+
   // The tree at `source` (relative to the root, without links) as `path` of the tar.
   absl::Status AddTree(const std::string& source, const std::string& path) {
     first_names_.clear();
     return Add(source, path, {});
+  }
+
+  // What is in the folder `source`, below `path`.
+  absl::Status AddContents(const std::string& source, const std::string& path) {
+    first_names_.clear();
+    return AddChildren(JoinPath(root_, source), source, path, {});
   }
 
   // A source that is a file itself is excluded by its name.
@@ -181,10 +197,12 @@ class ExportWriter {
 };
 
 struct Source {
-  // Below the numbered folder.
+  // Below the numbered folder; empty: what is in the source lies there (with --parents, of the pivot itself).
   std::vector<std::string> name;
   // Relative to the root, without links.
   std::string path;
+  // Likewise, the folders that `name` goes through (with --parents).
+  std::vector<std::string> parents;
 };
 
 absl::StatusOr<std::vector<Source>> FindSources(const v1::Export& wanted, const std::string& root,
@@ -204,14 +222,22 @@ absl::StatusOr<std::vector<Source>> FindSources(const v1::Export& wanted, const 
       return absl::NotFoundError(
           fmt::format("/{} is a link that leads nowhere", oci::Printable(Join(match))));
     }
-    if (match.size() <= (wanted.parents() ? kept_from : 0)) {
+    const bool folder = found->entry.type == oci::EntryType::kDirectory && found->kind == FileKind::kEntry;
+    if (wanted.parents() && folder && match.size() <= kept_from) {
+      sources.push_back(std::move(source));
+      continue;
+    }
+    if (match.empty()) {
       source.name = {"rootfs"};
-    } else if (wanted.parents()) {
+    } else if (wanted.parents() && match.size() > kept_from) {
       source.name.assign(match.begin() + static_cast<ptrdiff_t>(kept_from), match.end());
+      for (size_t end = kept_from + 1; end < match.size(); ++end) {
+        const std::vector<std::string> folder(match.begin(), match.begin() + static_cast<ptrdiff_t>(end));
+        ASSIGN_OR_RETURN(source.parents.emplace_back(), ResolveInRoot(root_fd, Join(folder)));
+      }
     } else {
       source.name = {match.back()};
     }
-    const bool folder = found->entry.type == oci::EntryType::kDirectory && found->kind == FileKind::kEntry;
     if (!folder && writer.IsExcluded({source.name.back()})) continue;
     sources.push_back(std::move(source));
   }
@@ -234,10 +260,14 @@ absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& r
   const size_t digits = sources.empty() ? 1 : std::to_string(sources.size() - 1).size();
   for (size_t i = 0; i < sources.size(); ++i) {
     std::string path = fmt::format("{:0{}}", i, digits);
-    RETURN_IF_ERROR(writer.AddFolder(path));
-    for (size_t part = 0; part + 1 < sources[i].name.size(); ++part) {
+    RETURN_IF_ERROR(writer.AddNumber(path));
+    for (size_t part = 0; part < sources[i].parents.size(); ++part) {
       path += "/" + sources[i].name[part];
-      RETURN_IF_ERROR(writer.AddFolder(path));
+      RETURN_IF_ERROR(writer.AddParent(sources[i].parents[part], path));
+    }
+    if (sources[i].name.empty()) {
+      RETURN_IF_ERROR(writer.AddContents(sources[i].path, path));
+      continue;
     }
     RETURN_IF_ERROR(writer.AddTree(sources[i].path, path + "/" + sources[i].name.back()));
   }

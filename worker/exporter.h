@@ -2,7 +2,8 @@
 //
 // The tar has one folder per match, numbered from 0 in bytewise order of the matched paths (all numbers with
 // the same count of digits, so that the tar's order is theirs), holding exactly one entry tree named by the
-// match's base name; with --parents, the path below the pivot "/./". "/" is named "rootfs". docs/formats.md.
+// match's base name; with --parents, the path below the pivot "/./" (of the pivot itself its contents), whose
+// folders have their own metadata. "/" is named "rootfs". docs/formats.md.
 #pragma once
 
 #include <string>

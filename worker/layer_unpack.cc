@@ -25,7 +25,7 @@ constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 class Unpacker {
  public:
   Unpacker(oci::TarReader& tar, int root, const IdMap& ids)
-      : tar_(tar), ids_(ids), writer_(root, {.unpack = true, .keep_existing_folders = false}) {}
+      : tar_(tar), ids_(ids), writer_(root, {.unpack = true}) {}
 
   absl::StatusOr<UnpackNotes> Run() {
     while (true) {

@@ -83,7 +83,7 @@ absl::Status TreeWriter::Add(const oci::TarEntry& entry, const oci::Source& cont
 absl::Status TreeWriter::Clear(int parent, const std::string& name, const oci::TarEntry& entry) {
   if (unlinkat(parent, name.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
   if (errno != EISDIR && errno != EPERM) return Failed(entry.path, "replacing what is there");
-  if (!options_.unpack) {
+  if (!options_.unpack && !options_.replace) {
     return absl::InvalidArgumentError(
         fmt::format("cannot replace the directory /{} with a file", oci::Printable(entry.path)));
   }
@@ -91,23 +91,19 @@ absl::Status TreeWriter::Clear(int parent, const std::string& name, const oci::T
 }
 
 absl::Status TreeWriter::AddFolder(int parent, const std::string& name, const oci::TarEntry& entry) {
-  bool existed = false;
-  if (mkdirat(parent, name.c_str(), 0700) != 0) {
-    if (errno != EEXIST) return Failed(entry.path, "making the directory");
-    existed = true;
+  if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Failed(entry.path, "making the directory");
   }
   auto fd = OpenBelow(parent, name, O_RDONLY | O_DIRECTORY);
   if (!fd.ok()) {
-    if (!options_.unpack) {
+    if (!options_.unpack && !options_.replace) {
       return absl::InvalidArgumentError(fmt::format(
           "cannot copy a directory to /{}, which is not a directory", oci::Printable(entry.path)));
     }
     RETURN_IF_ERROR(Clear(parent, name, entry));
     if (mkdirat(parent, name.c_str(), 0700) != 0) return Failed(entry.path, "making the directory");
     ASSIGN_OR_RETURN(fd, OpenBelow(parent, name, O_RDONLY | O_DIRECTORY));
-    existed = false;
   }
-  if (existed && options_.keep_existing_folders) return absl::OkStatus();
   folder_times_[entry.path] = entry.mtime;
   return ApplyMetadata(fd->get(), entry);
 }

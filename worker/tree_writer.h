@@ -20,8 +20,8 @@ struct TreeWriterOptions {
   // folders are made, what is in the way is replaced. Else, as COPY merges: links are not followed, and
   // a file in place of a folder (or the other way round) is INVALID_ARGUMENT.
   bool unpack = false;
-  // Folders that exist keep mode, owner and attributes (their time is what writing into them makes it).
-  bool keep_existing_folders = false;
+  // As COPY --link merges: links are not followed either, but what is in the way is replaced.
+  bool replace = false;
 };
 
 // Not thread safe.

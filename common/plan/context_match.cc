@@ -131,8 +131,11 @@ class Matcher {
   absl::StatusOr<std::optional<Node>> Resolve(std::string_view path);
   absl::Status MatchSegments(const Digest& folder, const std::string& path, size_t next);
   absl::Status MatchParents();
-  absl::Status MatchBelow(const Digest& folder, const std::string& path, const PathPattern& pattern);
-  absl::Status Add(const std::string& path, const std::string& name, const Node& node);
+  // `modes`: of the folders that `path` goes through, itself included.
+  absl::Status MatchBelow(const Digest& folder, const std::string& path, const std::vector<uint32_t>& modes,
+                          const PathPattern& pattern);
+  absl::Status Add(const std::string& path, const std::string& name, const Node& node,
+                   const std::vector<uint32_t>& parent_modes = {});
   absl::Status NotFound(std::string_view path);
   // `path` is what excludes are matched against.
   absl::StatusOr<std::optional<Digest>> Filter(const Digest& folder, const std::string& path,
@@ -272,32 +275,38 @@ absl::Status Matcher::MatchParents() {
       node.digest = digest;
       RETURN_IF_ERROR(Add(path, "", node));
     } else {
-      RETURN_IF_ERROR(MatchBelow(digest, "", *compiled));
+      RETURN_IF_ERROR(MatchBelow(digest, "", {}, *compiled));
     }
   }
   if (matches_.empty() && !HasWildcards(text)) return NotFound(Unescape(Join(pivot_, below)));
   return absl::OkStatus();
 }
 
-absl::Status Matcher::MatchBelow(const Digest& folder, const std::string& path, const PathPattern& pattern) {
+absl::Status Matcher::MatchBelow(const Digest& folder, const std::string& path,
+                                 const std::vector<uint32_t>& modes, const PathPattern& pattern) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(folder));
   for (const std::string& name : names) {
     const std::string child_path = Join(path, name);
     ASSIGN_OR_RETURN(const std::optional<Node> node, tree_.Child(folder, name));
     if (pattern.Matches(child_path)) {
       if (node->kind == Node::kDirectory || !excludes_.Excluding(child_path)) {
-        RETURN_IF_ERROR(Add(Join(pivot_, child_path), child_path, *node));
+        RETURN_IF_ERROR(Add(Join(pivot_, child_path), child_path, *node, modes));
       }
     } else if (node->kind == Node::kDirectory && pattern.MayMatchBelow(child_path)) {
-      RETURN_IF_ERROR(MatchBelow(node->digest, child_path, pattern));
+      ASSIGN_OR_RETURN(const reapi::Directory* directory, tree_.Read(node->digest));
+      std::vector<uint32_t> child_modes = modes;
+      child_modes.push_back(ModeOf(directory->node_properties(), 0755));
+      RETURN_IF_ERROR(MatchBelow(node->digest, child_path, child_modes, pattern));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status Matcher::Add(const std::string& path, const std::string& name, const Node& node) {
+absl::Status Matcher::Add(const std::string& path, const std::string& name, const Node& node,
+                          const std::vector<uint32_t>& parent_modes) {
   v1::ContextMatch match;
   match.set_name(name);
+  match.mutable_parent_modes()->Add(parent_modes.begin(), parent_modes.end());
   match.set_path(path);
   if (node.kind == Node::kDirectory) {
     Digest digest = node.digest;

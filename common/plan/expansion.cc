@@ -105,7 +105,9 @@ absl::StatusOr<Expanded> Expander::Run(char stop, bool raw_escapes) {
       result.AddRaw(value);
     } else if (c == options_.escape) {
       ++at_;
-      if (raw_escapes) result.AddRaw(std::string_view(&options_.escape, 1));
+      const bool kept = options_.is_pattern && options_.escape == '\\' && !AtEnd() &&
+                        std::string_view("*?[").find(text_[at_]) != std::string_view::npos;
+      if (raw_escapes || kept) result.AddRaw(std::string_view(&options_.escape, 1));
       if (AtEnd()) break;
       result.AddRaw(text_.substr(at_++, 1));
     } else {

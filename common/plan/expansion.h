@@ -18,6 +18,8 @@ struct ExpansionOptions {
   char escape = '\\';
   // Here-documents: quotes are text.
   bool quotes_are_text = false;
+  // The result is a path pattern: `\*`, `\?` and `\[` keep their backslash, so that they match the character.
+  bool is_pattern = false;
 };
 
 // Operators: ${x:-w} ${x-w} ${x:+w} ${x+w} ${x:?w} ${x?w} ${x#p} ${x##p} ${x%p} ${x%%p} ${x/p/w}

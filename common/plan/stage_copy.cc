@@ -221,7 +221,8 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
       inline_sources.emplace_back(&word, &instruction.heredocs[next_heredoc++]);
       continue;
     }
-    ASSIGN_OR_RETURN(std::string source, ExpandAt(instruction, word.offset, word.text));
+    ASSIGN_OR_RETURN(std::string source, ExpandAt(instruction, word.offset, word.text,
+                                                  /*quotes_are_text=*/false, /*is_pattern=*/true));
     sources.push_back(std::move(source));
     offsets.push_back(word.offset);
   }

@@ -100,8 +100,9 @@ absl::Status StageEvaluator::Error(const Instruction& instruction, size_t offset
 }
 
 absl::StatusOr<std::string> StageEvaluator::ExpandAt(const Instruction& instruction, size_t offset,
-                                                     std::string_view text, bool quotes_are_text) const {
-  ExpansionOptions options{facts_.outline->document.escape, quotes_are_text};
+                                                     std::string_view text, bool quotes_are_text,
+                                                     bool is_pattern) const {
+  ExpansionOptions options{facts_.outline->document.escape, quotes_are_text, is_pattern};
   if (quotes_are_text) options.escape = '\\';
   absl::StatusOr<std::string> value = plan::Expand(text, state_.variables, options);
   if (!value.ok()) return Error(instruction, offset, Sv(value.status().message()));

@@ -124,7 +124,7 @@ class StageEvaluator {
 
   absl::Status Error(const Instruction& instruction, size_t offset, std::string_view message) const;
   absl::StatusOr<std::string> ExpandAt(const Instruction& instruction, size_t offset, std::string_view text,
-                                       bool quotes_are_text = false) const;
+                                       bool quotes_are_text = false, bool is_pattern = false) const;
   // The command with the stage's shell before it.
   std::vector<std::string> WithShell(std::string_view command) const;
   absl::Status SetVariable(const Instruction& instruction, size_t offset, std::string_view name,

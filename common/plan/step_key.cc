@@ -63,6 +63,8 @@ void WriteMatch(const v1::ContextMatch& match, bool keep_times, KeyWriter& write
   }
   writer.Integer('i', match.unix_mode());
   writer.Integer('i', keep_times ? match.mtime() : 0);
+  writer.Integer('P', match.parent_modes_size());
+  for (const uint32_t mode : match.parent_modes()) writer.Integer('i', mode);
 }
 
 void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& writer) {

@@ -42,7 +42,8 @@
 //     s  list of sources, each an x boolean "an archive is extracted", a k text "context", "export", "inline"
 //     or "pattern" and then:
 //        context: M list of matches: t name, k "file" "directory" or "symlink", then d digest (file,
-//                 directory) or t target (symlink), i mode, i mtime (0 unless mtimes are kept).
+//                 directory) or t target (symlink), i mode, i mtime (0 unless mtimes are kept), P list of
+//                 integers (i): modes of the folders in the name (with --parents).
 //                 A directory's digest is that of its Directory message, so it stands for all below.
 //        export:  d digest of the export blob
 //        inline:  t name, t content, i mode
@@ -73,7 +74,7 @@
 
 namespace crossmill::plan {
 
-inline constexpr int64_t kKeyVersion = 3;
+inline constexpr int64_t kKeyVersion = 4;
 // To be raised when the sandbox changes in a way that commands can see.
 inline constexpr int64_t kSandboxVersion = 1;
 

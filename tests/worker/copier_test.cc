@@ -249,6 +249,65 @@ TEST_F(CopierTest, ParentsKeepTheirPath) {
   });
 }
 
+TEST_F(CopierTest, ParentsHaveTheModesOfTheContext) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/out/src"));
+    place.File("src/deep/a", "1");
+    for (const uint32_t mode : {0750U, 0711U}) {
+      place.copy.mutable_sources(0)->mutable_context()->mutable_matches(0)->add_parent_modes(mode);
+    }
+    place.copy.set_parents(true);
+    ASSERT_OK(place.Run("/out"));
+    EXPECT_TRUE(place.At("/out").starts_with("directory 755 0:0"));
+    EXPECT_EQ("directory 750 0:0 clamp", place.At("/out/src"));
+    EXPECT_EQ("directory 711 0:0 clamp", place.At("/out/src/deep"));
+    place.copy.set_chown("5:6");
+    ASSERT_OK(place.Run("/owned"));
+    EXPECT_EQ("directory 750 5:6 clamp", place.At("/owned/src"));
+    EXPECT_EQ("file 640 5:6 clamp 1", place.At("/owned/src/deep/a"));
+  });
+}
+
+TEST_F(CopierTest, LinkedCopyKnowsNothingOfWhatIsBelow) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/data/inner"));
+    ASSERT_OK(WriteFileAtomic(place.root + "/data/kept", "kept"));
+    ASSERT_EQ(0, symlink("/data", (place.root + "/app").c_str()));
+    ASSERT_EQ(0, symlink("data", (place.root + "/tree").c_str()));
+    ASSERT_OK(WriteFileAtomic(place.root + "/file", "x"));
+    ASSERT_EQ(0, chmod((place.root + "/data").c_str(), 01777));
+    place.copy.set_link(true);
+    place.File("a", "1");
+    ASSERT_OK(place.Run("/app/sub/../a"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/app"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/app/a"));
+    EXPECT_EQ("nothing", place.At("/data/a"));
+    ASSERT_OK(place.Run("/file/below/"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/file/below/a"));
+    // A name without slash is the file's name, whatever is there; other folders keep what is in them.
+    ASSERT_OK(place.Run("/data/inner"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/data/inner"));
+    EXPECT_EQ("kept", ReadFile(place.root + "/data/kept").value_or("gone"));
+    // The layer has the folder on the way with the metadata of a new one.
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/data"));
+  });
+}
+
+TEST_F(CopierTest, LinkedFolderTakesThePlaceOfLinks) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/data"));
+    ASSERT_OK(MakeFolders(place.root + "/tree/script"));
+    ASSERT_EQ(0, symlink("/data", (place.root + "/tree/inner").c_str()));
+    place.copy.set_link(true);
+    place.copy.set_chown("5:6");
+    place.Folder("sub");
+    ASSERT_OK(place.Run("/tree"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/tree"));
+    EXPECT_EQ("directory 700 5:6 clamp", place.At("/tree/inner"));
+    EXPECT_EQ("file 755 5:6 clamp #!", place.At("/tree/script"));
+  });
+}
+
 TEST_F(CopierTest, InlineFile) {
   RUN_HERE([](Workplace& place) {
     v1::InlineFile* file = place.copy.add_sources()->mutable_inline_file();
@@ -500,6 +559,27 @@ TEST_F(CopierTest, ExportWithParentsMerges) {
     ASSERT_OK(producer.CopyTo(place, wanted, "/etc/out"));
     EXPECT_TRUE(place.At("/etc/out/lib/deep/three.txt").starts_with("file 600 0:0"));
     EXPECT_TRUE(place.At("/etc/out/lib").starts_with("directory 755 0:0"));
+  });
+}
+
+TEST_F(CopierTest, ExportWithParentsKeepsTheFoldersInBetween) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    ASSERT_EQ(0, chmod((producer.root + "/usr/lib").c_str(), 0750));
+    ASSERT_EQ(0, chown((producer.root + "/usr/lib/deep").c_str(), 7, 8));
+    ASSERT_OK(SetMtime(producer.root + "/usr/lib/deep", kClamp - 100));
+    v1::Export wanted = Producer::Wanted("/usr/./lib/deep/three.txt");
+    wanted.set_parents(true);
+    place.copy.set_parents(true);
+    ASSERT_OK(producer.CopyTo(place, wanted, "/out"));
+    EXPECT_TRUE(place.At("/out/lib").starts_with("directory 750 0:0")) << place.At("/out/lib");
+    EXPECT_EQ(fmt::format("directory 755 7:8 {}", kClamp - 100), place.At("/out/lib/deep"));
+    EXPECT_TRUE(place.At("/out/lib/deep/three.txt").starts_with("file 600 0:0"));
+    // The pivot itself: what is in it.
+    wanted = Producer::Wanted("/usr/lib/deep/./");
+    wanted.set_parents(true);
+    ASSERT_OK(producer.CopyTo(place, wanted, "/pivot"));
+    EXPECT_TRUE(place.At("/pivot/three.txt").starts_with("file 600 0:0")) << place.At("/pivot/three.txt");
   });
 }
 

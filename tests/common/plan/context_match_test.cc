@@ -13,10 +13,13 @@ namespace {
 // A context in memory: paths with content, "-> target" or "/" (folder).
 class FakeContext {
  public:
-  explicit FakeContext(const std::map<std::string, std::string>& entries) {
+  // `modes`: of folders, by path; 0750 for the rest.
+  explicit FakeContext(const std::map<std::string, std::string>& entries,
+                       std::map<std::string, uint32_t> modes = {})
+      : modes_(std::move(modes)) {
     Folder top;
     for (const auto& [path, content] : entries) Insert(top, path, content);
-    root_ = Store(top);
+    root_ = Store(top, "");
   }
 
   absl::StatusOr<v1::ContextMatches> Match(std::string_view text, bool parents = false,
@@ -75,9 +78,9 @@ class FakeContext {
       folder.entries[path] = content;
     }
   }
-  Digest Store(const Folder& folder) {
+  Digest Store(const Folder& folder, const std::string& path) {
     reapi::Directory directory;
-    directory.mutable_node_properties()->mutable_unix_mode()->set_value(0750);
+    directory.mutable_node_properties()->mutable_unix_mode()->set_value(modes_.contains(path) ? modes_[path] : 0750);
     for (const auto& [name, content] : folder.entries) {
       if (content.starts_with("-> ")) {
         auto& link = *directory.add_symlinks();
@@ -93,7 +96,7 @@ class FakeContext {
     for (const auto& [name, child] : folder.folders) {
       auto& node = *directory.add_directories();
       node.set_name(name);
-      ToProto(Store(child), node.mutable_digest());
+      ToProto(Store(child, path + "/" + name), node.mutable_digest());
     }
     return Put(directory);
   }
@@ -103,6 +106,7 @@ class FakeContext {
     return digest;
   }
 
+  std::map<std::string, uint32_t> modes_;
   Digest root_;
   std::map<Digest, reapi::Directory> directories_;
 };
@@ -194,6 +198,22 @@ TEST(ContextMatchTest, ParentsKeepThePathFromThePivotOn) {
             "NOT_FOUND: 'src/nope' is not in the context (only 'src' is)");
   EXPECT_EQ(context.Names("/nope/./x", true), "NOT_FOUND: 'nope' is not in the context");
   EXPECT_EQ(context.Names("/**/*.none", true), "");
+}
+
+TEST(ContextMatchTest, ParentsBringTheModesOfTheFoldersInBetween) {
+  FakeContext context({{"a/b/file", "x"}}, {{"/a", 0700}, {"/a/b", 0711}});
+  const auto modes = [&](std::string_view pattern, bool parents) {
+    const auto matches = context.Match(pattern, parents);
+    EXPECT_TRUE(matches.ok()) << matches.status();
+    if (!matches.ok()) return std::vector<uint32_t>();
+    return std::vector<uint32_t>(matches->matches(0).parent_modes().begin(),
+                                 matches->matches(0).parent_modes().end());
+  };
+  EXPECT_EQ(modes("/a/b/file", true), (std::vector<uint32_t>{0700, 0711}));
+  EXPECT_EQ(modes("/a/./b/file", true), (std::vector<uint32_t>{0711}));
+  EXPECT_EQ(modes("/a/b/./file", true), std::vector<uint32_t>());
+  EXPECT_EQ(modes("/**/file", true), (std::vector<uint32_t>{0700, 0711}));
+  EXPECT_EQ(modes("/a/b/file", false), std::vector<uint32_t>());
 }
 
 TEST(ContextMatchTest, ExcludesFilterFoldersAndMatchedFiles) {

@@ -26,6 +26,14 @@ TEST(ExpansionTest, PlainForms) {
   EXPECT_EQ(Ok("$Q"), "\"$A'");
 }
 
+TEST(ExpansionTest, PatternsKeepTheEscapesOfTheirCharacters) {
+  const ExpansionOptions pattern{.is_pattern = true};
+  EXPECT_EQ(Ok("star\\*\\?\\[", pattern), "star\\*\\?\\[");
+  EXPECT_EQ(Ok("a\\ b\\$A\\", pattern), "a b$A");
+  EXPECT_EQ(Ok("star\\*"), "star*");
+  EXPECT_EQ(Ok("star`*", {.escape = '`', .is_pattern = true}), "star*");
+}
+
 TEST(ExpansionTest, Conditionals) {
   EXPECT_EQ(Ok("${A:-d}${A-d}"), "valuevalue");
   EXPECT_EQ(Ok("${EMPTY:-d}|${EMPTY-d}|${NO:-d}|${NO-d}"), "d||d|d");

@@ -24,7 +24,7 @@ const char kRun[] = R"(number: 2 instruction: "RUN" text: "RUN make" clamp_time:
         files { name: "F" content: "x" mode: 493 } })";
 const char kCopy[] = R"(clamp_time: 5 copy { destination: "/d/" chown: "1:2" chmod: "0644" link: true
   sources { text: "a" context { matches { name: "a" path: "p/a" file { hash: "$1" size_bytes: 1 } unix_mode: 420 mtime: 9 }
-                                matches { name: "l" path: "l" symlink_target: "t" unix_mode: 511 } } }
+                                matches { name: "l" path: "l" symlink_target: "t" unix_mode: 511 parent_modes: 488 } } }
   sources { text: "b" export { stage: 3 export { pattern: "/b" } blob { hash: "$2" size_bytes: 2 } } }
   sources { text: "<<F" inline_file { name: "F" content: "hello\n" mode: 420 } } })";
 const char kWorkdir[] = R"(clamp_time: 1 workdir { path: "/w" user: "1000" })";
@@ -60,7 +60,7 @@ TEST(StepKeyTest, WorkdirKeyIsTheHashOfItsFieldsWrittenByHand) {
     return tag + number(value.size()) + std::string(value);
   };
   const auto integer = [&](char tag, uint64_t value) { return tag + number(8) + number(value); };
-  const std::string bytes = text('H', "crossmill-step-key") + integer('V', 3) + integer('S', 1) +
+  const std::string bytes = text('H', "crossmill-step-key") + integer('V', 4) + integer('S', 1) +
                             text('P', "linux/amd64") + integer('L', 0) + integer('C', 1) +
                             text('K', std::string_view("\0", 1)) + text('A', "workdir") + text('D', "/w") +
                             text('u', "1000");
@@ -166,6 +166,8 @@ TEST(StepKeyTest, CopiedContentIsInItAndTimesOnlyWhenTheyAreKept) {
   changed([](v1::Copy& copy) { copy.set_parents(true); });
   changed([&](v1::Copy& copy) { match(copy)->set_name("b"); });
   changed([&](v1::Copy& copy) { match(copy)->set_unix_mode(493); });
+  changed([&](v1::Copy& copy) { match(copy)->add_parent_modes(493); });
+  changed([&](v1::Copy& copy) { match(copy)->add_parent_modes(448); });
   changed([&](v1::Copy& copy) { match(copy)->mutable_file()->set_hash(Sha256Hex("new")); });
   changed([&](v1::Copy& copy) {
     *match(copy)->mutable_directory() = match(copy)->file();
