@@ -15,7 +15,7 @@
 #include "cli/image_transfer.h"
 #include "cli/json_output.h"
 #include "cli/report.h"
-#include "cli/words.h"
+#include "common/words/words.h"
 #include "common/base/files.h"
 #include "common/oci/annotations.h"
 #include "common/plan/planner.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cli/words.h"
+#include "common/words/words.h"
 #include "common/plan/platform.h"
 
 namespace crossmill::cli {

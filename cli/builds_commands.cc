@@ -7,7 +7,7 @@
 #include "cli/json_output.h"
 #include "cli/render_tables.h"
 #include "cli/report.h"
-#include "cli/words.h"
+#include "common/words/words.h"
 #include "common/plan/platform.h"
 
 namespace crossmill::cli {

@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_codes.h"
-#include "cli/words.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "cli/exit_codes.h"
 #include "cli/text.h"
-#include "cli/words.h"
 #include "common/base/status.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

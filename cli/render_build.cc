@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cli/build_model.h"
-#include "cli/words.h"
+#include "common/words/words.h"
 #include "common/plan/platform.h"
 
 namespace crossmill::cli {

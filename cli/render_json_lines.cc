@@ -4,8 +4,8 @@
 #include "cli/exit_codes.h"
 #include "cli/json_output.h"
 #include "cli/text.h"
-#include "cli/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include <array>
 
 #include "cli/render_build.h"
-#include "cli/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

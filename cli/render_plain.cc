@@ -4,8 +4,8 @@
 
 #include "cli/render_build.h"
 #include "cli/text.h"
-#include "cli/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

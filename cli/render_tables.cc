@@ -9,8 +9,8 @@
 
 #include "cli/exit_codes.h"
 #include "cli/render_build.h"
-#include "cli/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

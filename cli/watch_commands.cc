@@ -9,8 +9,8 @@
 #include "cli/json_output.h"
 #include "cli/render_plain.h"
 #include "cli/report.h"
-#include "cli/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

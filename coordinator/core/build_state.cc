@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/plan/platform.h"
 #include "common/plan/step_sources.h"
+#include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/core/comparer.h"
 
@@ -99,7 +100,7 @@ void BuildState::InitialView() {
 
 bool BuildState::Wanted(int stage) const {
   for (size_t i = 0; i < cell_stages_.size(); ++i) {
-    if (cell_stages_[i].contains(stage) && !IsTerminal(view_.cells(i).status())) return true;
+    if (cell_stages_[i].contains(stage) && !IsFinished(view_.cells(i).status())) return true;
   }
   return false;
 }
@@ -227,7 +228,7 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
   if (replica > 0) {
     v1::ReplicaStep* row = FindReplica(step, replica);
     // Looked at again whenever a replica moves on; told once.
-    if (IsTerminal(row->status()) && row->worker() == fact.worker &&
+    if (IsFinished(row->status()) && row->worker() == fact.worker &&
         (status == v1::STEP_FAILED) == (row->status() == v1::STEP_FAILED)) {
       return;
     }
@@ -241,7 +242,7 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
   StageRun& run = stages_[stage];
   // A restored build walks over what it has already told; an attempt that was begun and could be
   // resumed stays "executed".
-  const bool told = IsTerminal(step->status()) && step->execution() == fact.execution;
+  const bool told = IsFinished(step->status()) && step->execution() == fact.execution;
   if (status != v1::STEP_FAILED) {
     run.facts[index] = fact;
     run.chain.push_back(fact.layer);
@@ -301,7 +302,7 @@ void BuildState::StageFailed(int stage, v1::BuildStatus status, std::string_view
   change.set_size_bytes(view->size_bytes());
   change.set_message(view->message());
   for (size_t i = 0; i < cell_stages_.size(); ++i) {
-    if (!cell_stages_[i].contains(stage) || IsTerminal(view_.cells(i).status())) continue;
+    if (!cell_stages_[i].contains(stage) || IsFinished(view_.cells(i).status())) continue;
     v1::CellView cell = view_.cells(i);
     cell.set_status(status);
     cell.set_message(std::string(message));
@@ -371,7 +372,7 @@ std::set<int> BuildState::StagesOf(int cell) const { return cell_stages_[cell]; 
 std::vector<int> BuildState::CellsToFinish() const {
   std::vector<int> cells;
   for (int i = 0; i < static_cast<int>(cell_stages_.size()); ++i) {
-    if (IsTerminal(view_.cells(i).status()) || finishing_.contains(i)) continue;
+    if (IsFinished(view_.cells(i).status()) || finishing_.contains(i)) continue;
     const bool over = std::all_of(cell_stages_[i].begin(), cell_stages_[i].end(), [&](int stage) {
       return stages_[stage].phase == Phase::kDone &&
              std::all_of(replicas_[stage].begin(), replicas_[stage].end(),
@@ -384,7 +385,7 @@ std::vector<int> BuildState::CellsToFinish() const {
 
 bool BuildState::AllCellsOver() const {
   return planned_ && std::all_of(view_.cells().begin(), view_.cells().end(),
-                                 [](const v1::CellView& cell) { return IsTerminal(cell.status()); });
+                                 [](const v1::CellView& cell) { return IsFinished(cell.status()); });
 }
 
 }  // namespace crossmill::core

@@ -1,6 +1,7 @@
 #include "coordinator/core/build_view.h"
 
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::core {
 namespace {
@@ -33,7 +34,7 @@ void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
       if (!event.status_changed().index_digest().empty()) {
         view->set_index_digest(event.status_changed().index_digest());
       }
-      if (IsTerminal(view->status())) view->set_finished_at(event.time());
+      if (IsFinished(view->status())) view->set_finished_at(event.time());
       break;
     case v1::BuildEvent::kPlanned:
       *view->mutable_stages() = event.planned().stages();
@@ -63,9 +64,5 @@ void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
       break;
   }
 }
-
-bool IsTerminal(v1::BuildStatus status) { return status >= v1::SUCCEEDED; }
-
-bool IsTerminal(v1::StepStatus status) { return status >= v1::STEP_EXECUTED; }
 
 }  // namespace crossmill::core

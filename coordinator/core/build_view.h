@@ -9,10 +9,4 @@ namespace crossmill::core {
 // Applies one event. Events are applied in order of their numbers, each once.
 void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view);
 
-// SUCCEEDED, FAILED, CANCELLED, INFRASTRUCTURE_FAILED, TIMED_OUT.
-bool IsTerminal(v1::BuildStatus status);
-
-// The step is over for this build (executed, cached, shared, failed, cancelled, metadata).
-bool IsTerminal(v1::StepStatus status);
-
 }  // namespace crossmill::core

@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/words/words.h"
 #include "coordinator/core/package_failures.h"
 
 namespace crossmill::core {
@@ -14,32 +15,6 @@ namespace {
 
 constexpr std::string_view kRuntime = "runtime";
 constexpr std::string_view kBuildDependency = "build-dep";
-
-// Outcomes in words, for conflicts.
-std::string_view Word(v1::Outcome outcome) {
-  switch (outcome) {
-    case v1::WHEEL:
-      return "wheel";
-    case v1::SOURCE:
-      return "source";
-    case v1::SOURCE_CACHED:
-      return "source-cached";
-    case v1::VCS:
-      return "vcs";
-    case v1::LOCAL:
-      return "local";
-    case v1::EDITABLE:
-      return "editable";
-    case v1::DISTRO:
-      return "distro";
-    case v1::OUTCOME_FAILED:
-      return "failed";
-    case v1::BYPASSED:
-      return "bypassed";
-    default:
-      return "unknown";
-  }
-}
 
 // Tags of one wheel multiplied out -> the compressed form of its file name.
 std::string CompressTags(const v1::DistInfo& info) {

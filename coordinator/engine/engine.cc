@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/oci/reference.h"
 #include "common/plan/planner.h"
+#include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
@@ -123,7 +124,9 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
   RETURN_IF_ERROR(CheckOptions(submission.options()));
   RETURN_IF_ERROR(CheckSecrets(submission.options(), secrets));
   // What shows without the bases is refused before there is a build.
-  RETURN_IF_ERROR(plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options(), options_.build_platform)).status());
+  RETURN_IF_ERROR(
+      plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options(), options_.build_platform))
+          .status());
   const Digest root = FromProto(submission.recipe().context_root());
   if (!blobs_.Has(root)) {
     return absl::FailedPreconditionError(fmt::format(
@@ -183,14 +186,14 @@ void Engine::StartPlanning(Build& build) {
     calls.on_progress = [this, id](const std::string& what, int64_t done, int64_t total) {
       TellProgress(id, {what, done, total});
     };
-    auto plan = PlanBuild(submission, options_.build_platform, {images_, blobs_, options_.remote_sources}, calls);
+    auto plan =
+        PlanBuild(submission, options_.build_platform, {images_, blobs_, options_.remote_sources}, calls);
     if (plan.ok()) {
       const absl::Status given = LeaveOutMissing(submission.options(), &*plan);
       if (!given.ok()) plan = given;
     }
-    return [this, id, plan = std::move(plan), pinned = std::move(pinned), fetched = std::move(fetched)]() mutable {
-      Planned(id, std::move(plan), pinned, fetched);
-    };
+    return [this, id, plan = std::move(plan), pinned = std::move(pinned),
+            fetched = std::move(fetched)]() mutable { Planned(id, std::move(plan), pinned, fetched); };
   });
 }
 
@@ -199,7 +202,8 @@ void Engine::TellProgress(int64_t build, const PlanningStep& step) {
 }
 
 void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan,
-                     const std::vector<v1::PinnedImage>& pinned, const std::vector<v1::RemoteSource>& fetched) {
+                     const std::vector<v1::PinnedImage>& pinned,
+                     const std::vector<v1::RemoteSource>& fetched) {
   planning_progress_.Forget(id);
   Build* build = Find(id);
   if (build == nullptr || build->concluding) return;
@@ -264,7 +268,7 @@ void Engine::CancelBuild(Build& build, v1::BuildStatus status, const std::string
   build.concluding = true;
   const auto cells = build.state.view().cells();
   for (v1::CellView cell : cells) {
-    if (core::IsTerminal(cell.status())) continue;
+    if (IsFinished(cell.status())) continue;
     cell.set_status(status);
     cell.set_message(message);
     build.state.CellFinished(cell);

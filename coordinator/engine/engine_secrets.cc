@@ -5,6 +5,7 @@
 // attaches again.
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
@@ -33,7 +34,7 @@ absl::StatusOr<std::shared_ptr<AttachedClient>> Engine::Attach(int64_t id,
   using Client = std::shared_ptr<AttachedClient>;
   return loop_->Call<Client>([this, id, &secrets, &ssh_ids]() -> absl::StatusOr<Client> {
     Build* build = Find(id);
-    if (build == nullptr || core::IsTerminal(build->state.view().status())) {
+    if (build == nullptr || IsFinished(build->state.view().status())) {
       RETURN_IF_ERROR(records_.LoadView(id).status());
       return absl::FailedPreconditionError(fmt::format("build {} has ended", id));
     }

@@ -1,6 +1,7 @@
 // Engine: what is due after every batch — leases, desired states, cells and builds that end, events.
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/engine/conclusion.h"
 #include "coordinator/engine/engine.h"
@@ -23,7 +24,7 @@ void Engine::Tick() {
     ConcludeCells(build);
     ConcludeBuild(build);
     Flush(build);
-    if (core::IsTerminal(build.state.view().status()) && build.jobs == 0) {
+    if (IsFinished(build.state.view().status()) && build.jobs == 0) {
       const absl::Status saved = records_.SaveView(id, build.state.view());
       if (!saved.ok()) spdlog::error("build={} {}", id, Sv(saved.message()));
       spdlog::info("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cli/environment.h"
-#include "cli/words.h"
+#include "common/words/words.h"
 #include "common/base/mutex.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 

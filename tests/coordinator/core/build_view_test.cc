@@ -5,6 +5,8 @@
 #include <functional>
 #include <set>
 
+#include "common/words/words.h"
+
 namespace crossmill::core {
 namespace {
 
@@ -136,17 +138,17 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(Events, ApplyEventTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 
-TEST(BuildViewTest, EveryStatusIsTerminalOrNot) {
+TEST(BuildViewTest, EveryStatusIsFinishedOrNot) {
   const std::set<v1::BuildStatus> goes_on = {v1::BUILD_STATUS_UNSPECIFIED, v1::PLANNING, v1::QUEUED,
                                              v1::RUNNING};
   for (int status = 0; status < v1::BuildStatus_ARRAYSIZE; ++status) {
     const auto value = static_cast<v1::BuildStatus>(status);
-    EXPECT_EQ(IsTerminal(value), !goes_on.contains(value)) << v1::BuildStatus_Name(value);
+    EXPECT_EQ(IsFinished(value), !goes_on.contains(value)) << v1::BuildStatus_Name(value);
   }
   const std::set<v1::StepStatus> not_over = {v1::STEP_STATUS_UNSPECIFIED, v1::STEP_WAITING, v1::STEP_RUNNING};
   for (int status = 0; status < v1::StepStatus_ARRAYSIZE; ++status) {
     const auto value = static_cast<v1::StepStatus>(status);
-    EXPECT_EQ(IsTerminal(value), !not_over.contains(value)) << v1::StepStatus_Name(value);
+    EXPECT_EQ(IsFinished(value), !not_over.contains(value)) << v1::StepStatus_Name(value);
   }
 }
 

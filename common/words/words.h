@@ -8,7 +8,7 @@
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/report.pb.h"
 
-namespace crossmill::cli {
+namespace crossmill {
 
 // "succeeded", "infrastructure-failed", "timed-out", ...
 std::string_view Word(v1::BuildStatus status);
@@ -30,4 +30,4 @@ bool IsFinished(v1::StepStatus status);
 // "Dockerfile:7" or "Dockerfile:7-9".
 std::string FormatRange(const v1::SourceRange& range);
 
-}  // namespace crossmill::cli
+}  // namespace crossmill

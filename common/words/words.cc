@@ -1,8 +1,8 @@
-#include "cli/words.h"
+#include "common/words/words.h"
 
 #include <fmt/format.h>
 
-namespace crossmill::cli {
+namespace crossmill {
 
 std::string_view Word(v1::BuildStatus status) {
   switch (status) {
@@ -141,4 +141,4 @@ std::string FormatRange(const v1::SourceRange& range) {
   return fmt::format("{}:{}", file, range.first_line());
 }
 
-}  // namespace crossmill::cli
+}  // namespace crossmill
