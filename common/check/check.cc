@@ -42,7 +42,7 @@ uint32_t EndOfWord(std::string_view text, uint32_t line, uint32_t column) {
     text.remove_prefix(end + 1);
   }
   size_t end = std::min(text.find_first_of(" \t\r\n=", column), text.size());
-  return static_cast<uint32_t>(end + 1);
+  return end < column ? 0 : static_cast<uint32_t>(end + 1);
 }
 
 // "FILE:LINE:COLUMN: what is wrong; what was expected" to a finding.

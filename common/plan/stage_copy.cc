@@ -236,16 +236,17 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
     sources.push_back("<<" + heredoc->name);
   }
   const Word& last = instruction.words.back();
-  ASSIGN_OR_RETURN(const std::string destination, ExpandAt(instruction, last.offset, last.text));
-  copy.set_destination(Destination(destination, state_.config.working_dir));
+  const absl::StatusOr<std::string> destination = ExpandAt(instruction, last.offset, last.text);
+  RETURN_IF_ERROR(destination.status());
+  copy.set_destination(Destination(*destination, state_.config.working_dir));
   StampLayer(facts_, state_, step);
-  shown_ += absl::StrJoin(sources, " ") + " " + destination;
+  shown_ += absl::StrJoin(sources, " ") + " " + *destination;
   std::string history(instruction.syntax->name);
   if (copy.parents()) history += " --parents";
   if (!copy.chown().empty()) history += " --chown=" + copy.chown();
   if (!copy.chmod().empty()) history += " --chmod=" + copy.chmod();
   for (const std::string& source : sources) history += " " + source;
-  state_.config.AddHistory(fmt::format("{} {} # buildkit", history, destination), false);
+  state_.config.AddHistory(fmt::format("{} {} # buildkit", history, *destination), false);
   return absl::OkStatus();
 }
 
