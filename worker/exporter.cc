@@ -14,6 +14,7 @@
 #include "worker/copy_target.h"
 #include "worker/file_metadata.h"
 #include "worker/glob.h"
+#include "worker/long_path.h"
 #include "worker/lower_tree.h"
 #include "worker/root_path.h"
 #include "worker/tree_writer.h"
@@ -180,7 +181,7 @@ class ExportWriter {
   }
 
   absl::Status AddContent(const std::string& file) {
-    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(file, O_RDONLY | O_NOFOLLOW));
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(ReachablePath(file).text(), O_RDONLY | O_NOFOLLOW));
     while (true) {
       ASSIGN_OR_RETURN(const size_t size, ReadSome(fd.get(), buffer_.data(), buffer_.size()));
       RETURN_IF_ERROR(tar_.Data({buffer_.data(), size}));

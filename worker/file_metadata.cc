@@ -14,6 +14,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "worker/long_path.h"
 
 namespace crossmill::worker {
 namespace {
@@ -95,11 +96,13 @@ std::string CanonicalCapability(std::string_view value) {
   return version2;
 }
 
-absl::StatusOr<std::optional<FoundFile>> InspectFile(const std::string& file, std::string path) {
+absl::StatusOr<std::optional<FoundFile>> InspectFile(const std::string& whole, std::string path) {
+  const ReachablePath reachable(whole);
+  const std::string& file = reachable.text();
   struct stat info;
   if (lstat(file.c_str(), &info) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::optional<FoundFile>();
-    return ErrnoStatus(errno, file);
+    return ErrnoStatus(errno, whole);
   }
   FoundFile found;
   oci::TarEntry& entry = found.entry;
@@ -142,7 +145,7 @@ absl::StatusOr<std::optional<FoundFile>> InspectFile(const std::string& file, st
 
 absl::Status SetMtime(const std::string& file, int64_t seconds) {
   const timespec times[2] = {{seconds, 0}, {seconds, 0}};
-  if (utimensat(AT_FDCWD, file.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, file);
+  if (utimensat(AT_FDCWD, ReachablePath(file).c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, file);
   return absl::OkStatus();
 }
 
@@ -164,7 +167,9 @@ absl::Status SetXattrs(int fd, const std::map<std::string, std::string>& xattrs,
   return absl::OkStatus();
 }
 
-absl::Status RemoveOverlayXattrs(const std::string& file) {
+absl::Status RemoveOverlayXattrs(const std::string& whole) {
+  const ReachablePath reachable(whole);
+  const std::string& file = reachable.text();
   ASSIGN_OR_RETURN(const std::string list, FetchBytes(file, [&](char* buffer, size_t size) {
                      return llistxattr(file.c_str(), buffer, size);
                    }));

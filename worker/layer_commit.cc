@@ -12,6 +12,7 @@
 #include "common/oci/layer_writer.h"
 #include "worker/file_metadata.h"
 #include "worker/layer_diff.h"
+#include "worker/long_path.h"
 
 namespace crossmill::worker {
 namespace {
@@ -46,8 +47,8 @@ class DiffWriter {
       }
     }
     if (node.entry.type != oci::EntryType::kFile) return writer_.Add(node.entry, nullptr);
-    ASSIGN_OR_RETURN(const UniqueFd fd,
-                     OpenFile(fmt::format("{}/{}", upper_, node.entry.path), O_RDONLY | O_NOFOLLOW));
+    const ReachablePath file(fmt::format("{}/{}", upper_, node.entry.path));
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(file.text(), O_RDONLY | O_NOFOLLOW));
     return writer_.Add(node.entry,
                        [&fd](char* buffer, size_t size) { return ReadSome(fd.get(), buffer, size); });
   }

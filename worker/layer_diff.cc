@@ -15,6 +15,7 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "worker/file_metadata.h"
+#include "worker/long_path.h"
 #include "worker/lower_tree.h"
 
 namespace crossmill::worker {
@@ -23,8 +24,8 @@ namespace {
 constexpr size_t kChunk = 1 << 16;
 
 absl::StatusOr<bool> SameContent(const std::string& first, const std::string& second) {
-  ASSIGN_OR_RETURN(const UniqueFd a, OpenFile(first, O_RDONLY | O_NOFOLLOW));
-  ASSIGN_OR_RETURN(const UniqueFd b, OpenFile(second, O_RDONLY | O_NOFOLLOW));
+  ASSIGN_OR_RETURN(const UniqueFd a, OpenFile(ReachablePath(first).text(), O_RDONLY | O_NOFOLLOW));
+  ASSIGN_OR_RETURN(const UniqueFd b, OpenFile(ReachablePath(second).text(), O_RDONLY | O_NOFOLLOW));
   std::string buffer_a(kChunk, '\0'), buffer_b(kChunk, '\0');
   while (true) {
     ASSIGN_OR_RETURN(const size_t size_a, ReadSome(a.get(), buffer_a.data(), kChunk));

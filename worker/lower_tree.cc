@@ -7,11 +7,12 @@
 #include <memory>
 
 #include "common/base/status.h"
+#include "worker/long_path.h"
 
 namespace crossmill::worker {
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(folder.c_str()), closedir);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(ReachablePath(folder).c_str()), closedir);
   if (stream == nullptr) return ErrnoStatus(errno, folder);
   std::vector<std::string> names;
   while (true) {

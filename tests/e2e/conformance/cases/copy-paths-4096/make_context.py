@@ -1,8 +1,8 @@
 """Paths of 4,095 bytes, the longest that a program can name."""
 import os
-os.mkdir("tree")
+os.mkdir("t")
 here = os.getcwd()
-os.chdir("tree")
+os.chdir("t")
 left = 4095 - len("/t")
 while left > 256:
     os.mkdir("n" * 249)
