@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
@@ -84,6 +86,16 @@ uint32_t ModeOf(const reapi::NodeProperties& properties, uint32_t otherwise) {
   return properties.has_unix_mode() ? properties.unix_mode().value() & 07777 : otherwise;
 }
 
+// Files with the same value, content and mode are one file (docs/formats.md, "context"). Empty for others.
+std::string HardLinkOf(const reapi::NodeProperties& properties) {
+  for (const reapi::NodeProperty& property : properties.properties()) {
+    if (property.name() == "hardlink") return property.value();
+  }
+  return "";
+}
+
+// One for each match: as with BuildKit, files of two sources are not linked, so that the path that the map
+// below remembers cannot have been replaced by the next source.
 class ContextCopier {
  public:
   ContextCopier(BlobStore& blobs, CopyTarget& target) : blobs_(blobs), target_(target) {}
@@ -155,17 +167,35 @@ class ContextCopier {
         const reapi::NodeProperties& properties = files[i]->node_properties();
         const Digest digest = FromProto(files[i]->digest());
         const bool fetched = static_cast<int64_t>(contents[i].size()) == digest.size;
-        RETURN_IF_ERROR(AddFile(JoinPath(path, files[i]->name()), digest,
-                                ModeOf(properties, files[i]->is_executable() ? 0755 : 0644),
-                                TimeOf(properties),
+        const std::string file_path = JoinPath(path, files[i]->name());
+        const uint32_t mode = ModeOf(properties, files[i]->is_executable() ? 0755 : 0644);
+        ASSIGN_OR_RETURN(const bool linked, AddHardLink(file_path, HardLinkOf(properties), digest, mode));
+        if (linked) continue;
+        RETURN_IF_ERROR(AddFile(file_path, digest, mode, TimeOf(properties),
                                 fetched ? oci::SourceOf(contents[i]) : BlobSource(blobs_, digest)));
       }
     }
     return absl::OkStatus();
   }
 
+  // False when this is the first of its group here, which is written as a file.
+  absl::StatusOr<bool> AddHardLink(const std::string& path, const std::string& group, const Digest& digest,
+                                   uint32_t mode) {
+    if (group.empty()) return false;
+    const auto [first, inserted] = written_.try_emplace({group, digest, mode}, path);
+    if (inserted) return false;
+    oci::TarEntry entry;
+    entry.path = path;
+    entry.type = oci::EntryType::kHardLink;
+    entry.link = first->second;
+    RETURN_IF_ERROR(target_.Add(SourceKind::kContext, std::move(entry), nullptr));
+    return true;
+  }
+
   BlobStore& blobs_;
   CopyTarget& target_;
+  // Group, content and mode to the first path of it that was written.
+  std::map<std::tuple<std::string, Digest, uint32_t>, std::string> written_;
 };
 
 absl::Status ExtractArchive(const Digest& archive, BlobStore& blobs, CopyTarget& target) {

@@ -9,9 +9,14 @@
 #include <atomic>
 #include <cerrno>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <thread>
+#include <tuple>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "common/base/files.h"
@@ -116,8 +121,12 @@ class Scanner {
       std::vector<std::jthread> pool;
       for (int i = 0; i < threads; ++i) pool.emplace_back([this] { Work(); });
     }
-    MutexLock lock(mutex_);
-    return error_;
+    {
+      MutexLock lock(mutex_);
+      RETURN_IF_ERROR(error_);
+    }
+    NameHardLinks();
+    return absl::OkStatus();
   }
 
   std::vector<std::string> TakeNotes() {
@@ -133,6 +142,12 @@ class Scanner {
     size_t begin = 0;
     size_t end = 0;
     bool list = false;
+  };
+  // A file that has more than one name somewhere.
+  struct Linked {
+    FolderNode* folder = nullptr;
+    const Item* item = nullptr;
+    dev_t device = 0;
   };
 
   void Push(Work_ work) {
@@ -190,6 +205,8 @@ class Scanner {
   absl::Status HashFile(FolderNode* folder, Item* item);
   void PartDone(FolderNode* folder);
   void Build(FolderNode* folder);
+  // When all is read: says which files are one, and builds the messages again that this changes.
+  void NameHardLinks();
 
   const ScanOptions& options_;
   UniqueFd root_;
@@ -203,6 +220,9 @@ class Scanner {
   int unfinished_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> notes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Linked> linked_ ABSL_GUARDED_BY(mutex_);
+  // Value of the property; empty until the walk is over.
+  std::map<const Item*, std::string> hard_links_;
 };
 
 absl::Status Scanner::ListEntry(FolderNode* folder, const dirent& entry) {
@@ -303,6 +323,10 @@ absl::Status Scanner::ReadItem(FolderNode* folder, const HashCache::Folder* know
     return absl::OkStatus();
   }
   item->kind = Item::Kind::kFile;
+  if (info.st_nlink > 1) {
+    MutexLock lock(mutex_);
+    linked_.push_back({folder, item, info.st_dev});
+  }
   if (const RawSha256* hash = HashCache::Find(known, item->name, item->identity)) {
     item->hash = *hash;
     item->trusted = true;
@@ -380,6 +404,11 @@ void Scanner::Build(FolderNode* folder) {
       node->set_is_executable((item.mode & 0100) != 0);
       SetProperties(item.mode, Seconds(item.identity.mtime_nanos), options_.keep_times,
                     node->mutable_node_properties());
+      if (const auto found = hard_links_.find(&item); found != hard_links_.end()) {
+        reapi::NodeProperty* property = node->mutable_node_properties()->add_properties();
+        property->set_name("hardlink");
+        property->set_value(found->second);
+      }
     } else if (item.kind == Item::Kind::kLink) {
       reapi::SymlinkNode* node = message.add_symlinks();
       node->set_name(item.name);
@@ -403,6 +432,53 @@ void Scanner::Build(FolderNode* folder) {
   SetProperties(folder->mode, folder->mtime, options_.keep_times, message.mutable_node_properties());
   folder->message = message.SerializeAsString();
   folder->digest = DigestOf(folder->message);
+}
+
+// A property's value is text, a path is bytes; different paths stay different.
+std::string EscapedPath(std::string_view path) {
+  std::string text;
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7f || byte == '%') {
+      text += fmt::format("%{:02X}", byte);
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+int Depth(const FolderNode* folder) {
+  int depth = 0;
+  while ((folder = folder->parent) != nullptr) ++depth;
+  return depth;
+}
+
+void Scanner::NameHardLinks() {
+  // Content and mode count too: who changes files while they are read may have changed one between two names.
+  std::map<std::tuple<dev_t, uint64_t, RawSha256, uint32_t>, std::vector<Linked>> groups;
+  {
+    MutexLock lock(mutex_);
+    for (const Linked& linked : linked_) {
+      const Item& item = *linked.item;
+      groups[{linked.device, item.identity.inode, item.hash, item.mode}].push_back(linked);
+    }
+  }
+  // The deepest first.
+  std::set<std::pair<int, FolderNode*>, std::greater<>> changed;
+  for (const auto& [file, members] : groups) {
+    if (members.size() < 2) continue;
+    std::vector<std::string> paths;
+    for (const Linked& member : members) paths.push_back(Join(member.folder->path, member.item->name));
+    const std::string value = EscapedPath(*std::min_element(paths.begin(), paths.end()));
+    for (const Linked& member : members) {
+      hard_links_[member.item] = value;
+      for (FolderNode* folder = member.folder; folder != nullptr; folder = folder->parent) {
+        if (!changed.emplace(Depth(folder), folder).second) break;
+      }
+    }
+  }
+  for (const auto& [depth, folder] : changed) Build(folder);
 }
 
 // Moves a finished tree into the result, and what may be remembered into the cache.

@@ -3,7 +3,8 @@
 // Rules (docs/formats.md, "context"): names are bytes; lists are sorted; files and directories carry
 // unix_mode; mtimes (whole seconds) only with keep_times; symbolic links are kept as they are;
 // sockets, pipes and devices are left out with a note. Ignored paths are left out, and ignored
-// folders are entered only when an exception may lie below.
+// folders are entered only when an exception may lie below. Files of the context that are one file (hard
+// links) carry the property `hardlink` with the same value.
 #pragma once
 
 #include <cstdint>

@@ -70,6 +70,40 @@ struct Workplace {
     link->set_target("script");
     ToProto(Put(directory.SerializeAsString()), Match(name)->mutable_directory());
   }
+  // {first, sub/second, zero} that are one file by their property, and `extra` beside them that is not.
+  void HardLinks(std::string_view name, std::string_view extra) {
+    const auto add = [&](reapi::Directory& directory, const char* file_name, std::string_view content) {
+      reapi::FileNode* file = directory.add_files();
+      file->set_name(file_name);
+      ToProto(Put(content), file->mutable_digest());
+      file->mutable_node_properties()->mutable_unix_mode()->set_value(0640);
+      return file->mutable_node_properties();
+    };
+    const auto add_shared = [&](reapi::Directory& directory, const char* file_name) {
+      reapi::NodeProperty* property = add(directory, file_name, "shared")->add_properties();
+      property->set_name("hardlink");
+      property->set_value("src/first");
+    };
+    reapi::Directory sub, directory;
+    sub.mutable_node_properties()->mutable_unix_mode()->set_value(0750);
+    add_shared(sub, "second");
+    add(directory, "alone", "shared");
+    if (extra.empty()) {
+      add_shared(directory, "first");
+    } else {
+      add(directory, "first", extra);
+    }
+    add_shared(directory, "zero");
+    reapi::DirectoryNode* node = directory.add_directories();
+    node->set_name("sub");
+    ToProto(Put(sub.SerializeAsString()), node->mutable_digest());
+    ToProto(Put(directory.SerializeAsString()), Match(name)->mutable_directory());
+  }
+  bool SameFile(const std::string& a, const std::string& b) const {
+    struct stat first, second;
+    return lstat((root + a).c_str(), &first) == 0 && lstat((root + b).c_str(), &second) == 0 &&
+           first.st_ino == second.st_ino && first.st_dev == second.st_dev;
+  }
   absl::Status Run(std::string_view destination, bool keep_times = false) {
     copy.set_destination(std::string(destination));
     for (v1::CopySource& source : *copy.mutable_sources()) source.set_extract(extract);
@@ -265,6 +299,48 @@ TEST_F(CopierTest, ParentsHaveTheModesOfTheContext) {
     ASSERT_OK(place.Run("/owned"));
     EXPECT_EQ("directory 750 5:6 clamp", place.At("/owned/src"));
     EXPECT_EQ("file 640 5:6 clamp 1", place.At("/owned/src/deep/a"));
+  });
+}
+
+TEST_F(CopierTest, HardLinksOfTheContextStay) {
+  RUN_HERE([](Workplace& place) {
+    place.HardLinks("src", "");
+    ASSERT_OK(place.Run("/plain"));
+    // Once more over what is there.
+    ASSERT_OK(place.Run("/plain"));
+    EXPECT_EQ("file 640 0:0 clamp shared", place.At("/plain/zero"));
+    place.copy.set_chown("5:6");
+    place.copy.set_chmod("4711");
+    ASSERT_OK(place.Run("/owned"));
+    EXPECT_EQ("file 4711 5:6 clamp shared", place.At("/owned/sub/second"));
+    place.copy.set_link(true);
+    ASSERT_OK(MakeFolders(place.root + "/linked/zero"));
+    ASSERT_OK(place.Run("/linked"));
+    EXPECT_EQ("file 4711 5:6 clamp shared", place.At("/linked/zero"));
+    place.copy.set_link(false);
+    place.copy.set_parents(true);
+    ASSERT_OK(place.Run("/with"));
+    for (const char* folder : {"/plain", "/owned", "/linked", "/with/src"}) {
+      const std::string base = folder;
+      EXPECT_TRUE(place.SameFile(base + "/first", base + "/zero")) << base;
+      EXPECT_TRUE(place.SameFile(base + "/first", base + "/sub/second")) << base;
+      EXPECT_FALSE(place.SameFile(base + "/first", base + "/alone")) << base;
+    }
+    EXPECT_FALSE(place.SameFile("/plain/first", "/owned/first"));
+  });
+}
+
+TEST_F(CopierTest, HardLinkWhoseFirstFileWasReplacedIsAFile) {
+  RUN_HERE([](Workplace& place) {
+    place.HardLinks("one", "");
+    // Its `first` takes the place of the one that the others were linked to.
+    place.HardLinks("two", "different");
+    ASSERT_OK(place.Run("/app/"));
+    EXPECT_EQ("file 640 0:0 clamp different", place.At("/app/first"));
+    EXPECT_EQ("file 640 0:0 clamp shared", place.At("/app/zero"));
+    EXPECT_EQ("file 640 0:0 clamp shared", place.At("/app/sub/second"));
+    EXPECT_FALSE(place.SameFile("/app/first", "/app/zero"));
+    EXPECT_TRUE(place.SameFile("/app/zero", "/app/sub/second"));
   });
 }
 

@@ -136,6 +136,60 @@ TEST_F(ContextScanTest, TimesOnlyWhenAskedFor) {
   EXPECT_TRUE(root->node_properties().has_mtime());
 }
 
+TEST_F(ContextScanTest, HardLinksNameTheFirstOfTheirPaths) {
+  Write("sub/deep/third", "shared");
+  Write("other/alone", "shared");
+  // Built before it is known which files are one.
+  const ScannedContext apart = Scan();
+  const auto link_to = [&](const char* path) {
+    ASSERT_EQ(link(folder_.Path("sub/deep/third").c_str(), folder_.Path(path).c_str()), 0);
+  };
+  link_to("sub/se%\xFF-cond");
+  link_to("z");
+  const ScannedContext context = Scan();
+  const auto hard_link = [](const reapi::FileNode& node) {
+    const auto& properties = node.node_properties().properties();
+    return properties.empty() ? "none" : properties[0].name() + "=" + properties[0].value();
+  };
+  const auto root = Folder(context, {});
+  const auto sub = Folder(context, {"sub"});
+  const auto deep = Folder(context, {"sub", "deep"});
+  const auto other = Folder(context, {"other"});
+  ASSERT_TRUE(root && sub && deep && other);
+  EXPECT_EQ(hard_link(root->files(0)), "hardlink=sub/deep/third");
+  EXPECT_EQ(hard_link(sub->files(0)), "hardlink=sub/deep/third");
+  EXPECT_EQ(hard_link(deep->files(0)), "hardlink=sub/deep/third");
+  EXPECT_EQ(hard_link(other->files(0)), "none");
+  // The same with the hash cache, and with as many threads as may be.
+  options_.threads = 8;
+  EXPECT_EQ(Scan().root, context.root);
+  // Folders without such files are what they were.
+  const auto digest_of_other = [](const reapi::Directory& root_folder) {
+    return root_folder.directories(0).digest().hash();
+  };
+  EXPECT_EQ(digest_of_other(*root), digest_of_other(*Folder(apart, {})));
+
+  // Of the path, what is not printable ASCII is escaped.
+  ASSERT_EQ(unlink(folder_.Path("sub/deep/third").c_str()), 0);
+  const auto escaped = Folder(Scan(), {});
+  ASSERT_TRUE(escaped);
+  EXPECT_EQ(hard_link(escaped->files(0)), "hardlink=sub/se%25%FF-cond");
+}
+
+TEST_F(ContextScanTest, LinksOutsideOrIgnoredChangeNothing) {
+  Write("a", "1");
+  Write("d/b", "2");
+  const Digest before = Scan().root;
+  ASSERT_EQ(link(folder_.Path("a").c_str(), cache_.Path("outside").c_str()), 0);
+  ASSERT_EQ(link(folder_.Path("d/b").c_str(), folder_.Path("ignored").c_str()), 0);
+  const auto rules = plan::IgnoreRules::Parse("ignored\n");
+  ASSERT_OK(rules);
+  options_.ignore = &*rules;
+  EXPECT_EQ(Scan().root, before);
+  options_.ignore = nullptr;
+  EXPECT_NE(Scan().root, before);
+}
+
 TEST_F(ContextScanTest, NamesNeedNotBeUtf8) {
   Write("na\xFFme", "1");
   const auto root = Folder(Scan(), {});
