@@ -295,7 +295,7 @@ class Interrupter {
           while (!stop.stop_requested() && env.err().find(after) == std::string::npos) {
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
           }
-          for (int i = 1; i <= count; ++i) env.Interrupt(i);
+          env.Interrupt(count);
         }) {}
 
  private:

@@ -60,14 +60,15 @@ class FakeEnvironment final : public Environment {
   }
   void ForceExit(int code) override { forced = code; }
 
-  void Interrupt(int count) {
+  // The user interrupts so many times; the handler stays for all of them.
+  void Interrupt(int times) {
     MutexLock lock(handler_mutex_);
     InterruptHandler handler;
     {
       MutexLock inner(mutex_);
       handler = handler_;
     }
-    if (handler) handler(count);
+    for (int count = 1; handler && count <= times; ++count) handler(count);
   }
 
   std::string out;

@@ -99,10 +99,12 @@ class DockerfileTest(FarmTestCase):
         self.assert_says(result, "Dockerfile:2", "/no/such/program")
 
     def test_what_is_not_supported_is_refused_by_name_and_line(self):
-        self.dockerfile("FROM tiny\nRUN true\nRUN --mount=type=ssh true\n")
-        result = self.build()
-        self.assert_exit(result, 1)
-        self.assert_says(result, "Dockerfile:3", "--mount", "not supported")
+        for flag in ("--security=insecure", "--device=vendor.com/device=one"):
+            with self.subTest(flag):
+                self.dockerfile(f"FROM tiny\nRUN true\nRUN {flag} true\n")
+                result = self.build()
+                self.assert_exit(result, 1)
+                self.assert_says(result, "Dockerfile:3:5", flag.partition("=")[0])
 
     def test_a_context_that_is_none_is_wrong_usage(self):
         result = self.farm.build(self.context / "nowhere")
