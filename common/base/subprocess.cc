@@ -57,6 +57,25 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   _exit(127);
 }
 
+// A child that does not read its input must not end this process: EPIPE in place of SIGPIPE, whatever the process
+// does with the signal otherwise.
+ssize_t WriteWithoutSignal(int fd, std::string_view bytes) {
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const ssize_t count = write(fd, bytes.data(), bytes.size());
+  const int error = errno;
+  if (count < 0 && error == EPIPE && sigismember(&before, SIGPIPE) == 0) {
+    const timespec now = {0, 0};
+    sigtimedwait(&pipe_signal, nullptr, &now);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return count;
+}
+
 // Pumps input and output of one running child until both outputs are closed or it was killed.
 class Pump {
  public:
@@ -114,7 +133,7 @@ class Pump {
   }
 
   bool Feed() {
-    const ssize_t count = write(in_.get(), input_.data(), input_.size());
+    const ssize_t count = WriteWithoutSignal(in_.get(), input_);
     if (count > 0) input_.remove_prefix(static_cast<size_t>(count));
     if (input_.empty() || (count < 0 && errno != EAGAIN && errno != EINTR)) in_.Reset();
     return count > 0;

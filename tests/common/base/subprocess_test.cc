@@ -63,5 +63,16 @@ TEST(SubprocessTest, StopRequestEndsIt) {
   EXPECT_TRUE(result->stopped);
 }
 
+TEST(SubprocessTest, ChildThatDoesNotReadItsInputEndsNothing) {
+  ProcessOptions options;
+  options.argv = {"true"};
+  options.input = std::string(1 << 20, 'x');
+  for (int i = 0; i < 50; ++i) {
+    const auto result = RunProcess(options);
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(result->exit_code, 0);
+  }
+}
+
 }  // namespace
 }  // namespace crossmill
