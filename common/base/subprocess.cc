@@ -57,8 +57,8 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   _exit(127);
 }
 
-// A child that does not read its input must not end this process: EPIPE in place of SIGPIPE, whatever the process
-// does with the signal otherwise.
+// A child that does not read its input must not end this process: EPIPE in place of SIGPIPE, whatever the
+// process does with the signal otherwise.
 ssize_t WriteWithoutSignal(int fd, std::string_view bytes) {
   sigset_t pipe_signal;
   sigset_t before;

@@ -204,6 +204,10 @@ bool Engine::OnStepFinished(Attempt& attempt, const v1::StepResult& result) {
   if (attempt.owner) {
     if (Build* build = Find(attempt.owner->build)) {
       build->state.Enter(Now());
+      for (const std::string& warning : result.warnings()) {
+        build->state.Notice(
+            true, fmt::format("{}:{}: {}", step.range().file(), step.range().first_line(), warning));
+      }
       if (failed) {
         FailStep(*build, *attempt.owner, index, fact);
       } else {

@@ -185,6 +185,16 @@ TEST_F(EngineTest, FailingStepFailsTheBuildWithItsLineAndIsNotRetried) {
   EXPECT_EQ(worker->steps_run(), 2);
 }
 
+TEST_F(EngineTest, WarningOfAStepIsOneOfTheBuildWithItsLine) {
+  auto worker = NewWorker("w1");
+  worker->WarnOn("two", "the layer contains the secret 'token' in /etc/npmrc");
+  worker->PlayAll();
+  const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\n")));
+  EXPECT_EQ(view.status(), v1::SUCCEEDED);
+  EXPECT_THAT(view.warnings(),
+              testing::Contains("Dockerfile:3: the layer contains the secret 'token' in /etc/npmrc"));
+}
+
 TEST_F(EngineTest, SilentWorkersTaskGoesToAnotherAndFinishedStepsAreKept) {
   auto lost = NewWorker("w1");
   const int64_t build = Submit(Submission("FROM scratch\nRUN one\nRUN two\n"));

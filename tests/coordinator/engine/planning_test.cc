@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/plan/platform.h"
 #include "common/base/files.h"
+#include "common/plan/platform.h"
 #include "tests/common/oci/sample_image.h"
 #include "tests/support/image_fixture.h"
 #include "tests/support/status_matchers.h"

@@ -168,6 +168,7 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
   finished.set_lease(lease);
   v1::StepResult& result = *finished.mutable_step_finished();
   result.set_number(step.number());
+  if (auto warning = warn_on_.find(word); warning != warn_on_.end()) result.add_warnings(warning->second);
   if (auto failure = fail_on_.find(word); failure != fail_on_.end()) {
     result.set_exit_code(failure->second);
     result.set_failure("exit code " + std::to_string(failure->second));

@@ -48,6 +48,7 @@ class PlayedWorker {
   void PlayAll();
   void FailOn(const std::string& word, int exit_code) { fail_on_[word] = exit_code; }
   void BreakOn(const std::string& word, const std::string& reason) { break_on_[word] = reason; }
+  void WarnOn(const std::string& word, const std::string& warning) { warn_on_[word] = warning; }
   // The file's content tells the worker's name.
   void DifferOn(const std::string& word) { differ_on_.insert(word); }
 
@@ -69,6 +70,7 @@ class PlayedWorker {
   const std::string host_;
   std::shared_ptr<Link> link_;
   std::map<std::string, int> fail_on_;
+  std::map<std::string, std::string> warn_on_;
   std::map<std::string, std::string> break_on_;
   std::set<std::string> differ_on_;
   std::set<uint64_t> played_;

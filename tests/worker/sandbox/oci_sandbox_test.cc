@@ -295,8 +295,8 @@ TEST_P(OciSandboxTest, HeredocFilesAreAtTheirPlace) {
 TEST_P(OciSandboxTest, ManyStepsAtOnce) {
   std::vector<std::string> outputs(6);
   {
-    // Roots of their own: one root belongs to one step at a time. All are written before anything is forked, else
-    // a child could still hold a program open for writing that another step executes ("text file busy").
+    // Roots of their own: one root belongs to one step at a time. All are written before anything is forked,
+    // else a child could still hold a program open for writing that another step executes ("text file busy").
     const auto own_root = [&](size_t i) { return folder_->Path(fmt::format("root{}", i)); };
     for (size_t i = 0; i < outputs.size(); ++i) {
       std::filesystem::copy(root(), own_root(i), std::filesystem::copy_options::recursive);
@@ -305,7 +305,8 @@ TEST_P(OciSandboxTest, ManyStepsAtOnce) {
     for (size_t i = 0; i < outputs.size(); ++i) {
       threads.emplace_back([&, i, own = own_root(i)] {
         const Ended ended = Shell(fmt::format("echo {}", i), [&](SandboxRun& run) { run.root = own; });
-        outputs[i] = ended.result.ok() ? ended.out + ended.err : std::string(Sv(ended.result.status().message()));
+        outputs[i] =
+            ended.result.ok() ? ended.out + ended.err : std::string(Sv(ended.result.status().message()));
       });
     }
   }
