@@ -15,11 +15,11 @@
 #include "cli/image_transfer.h"
 #include "cli/json_output.h"
 #include "cli/report.h"
-#include "common/words/words.h"
 #include "common/base/files.h"
 #include "common/oci/annotations.h"
 #include "common/plan/planner.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {
@@ -83,7 +83,8 @@ class BuildCommand {
 };
 
 absl::Status BuildCommand::ReadFlags() {
-  ASSIGN_OR_RETURN(context_, BuildContext::Make(session_, {flags_.context, flags_.file, flags_.build_contexts}));
+  ASSIGN_OR_RETURN(context_,
+                   BuildContext::Make(session_, {flags_.context, flags_.file, flags_.build_contexts}));
   ASSIGN_OR_RETURN(const EpochChoice epoch,
                    ParseEpoch(flags_.source_date_epoch, session_.env.Variable("SOURCE_DATE_EPOCH")));
   ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
@@ -257,7 +258,8 @@ absl::Status BuildCommand::Push(const v1::BuildView& build) {
     // The build itself is done and well.
     if (!pushed.ok()) {
       const bool denied = absl::IsPermissionDenied(pushed.status());
-      return WithExit(Annotate(pushed.status(), "push " + tag), denied ? kExitNotPermitted : kExitInfrastructure);
+      return WithExit(Annotate(pushed.status(), "push " + tag),
+                      denied ? kExitNotPermitted : kExitInfrastructure);
     }
   }
   return absl::OkStatus();
@@ -346,8 +348,8 @@ absl::StatusOr<int> BuildCommand::Run() {
     RETURN_IF_ERROR(ReadOffers());
   }
   if (!retry) {
-    RETURN_IF_ERROR(context_->Send(*farm_, *progress_, submission_.options().keep_times(),
-                                   submission_.mutable_recipe()));
+    RETURN_IF_ERROR(
+        context_->Send(*farm_, *progress_, submission_.options().keep_times(), submission_.mutable_recipe()));
   }
   if (flags_.detach) return Detach();
   ASSIGN_OR_RETURN(const BuildModel model, Follow());
@@ -356,8 +358,9 @@ absl::StatusOr<int> BuildCommand::Run() {
 
 void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
   command
-      ->add_option("context", flags->context,
-                   "Folder that COPY and ADD read from; - (tar or Dockerfile on standard input), git URL, http(s) URL")
+      ->add_option(
+          "context", flags->context,
+          "Folder that COPY and ADD read from; - (tar or Dockerfile on standard input), git URL, http(s) URL")
       ->type_name("CONTEXT")
       ->capture_default_str();
   command
@@ -374,13 +377,13 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
       ->type_name("NAME[=VALUE]");
   command
       ->add_option("--build-context", flags->build_contexts,
-                   "Name for FROM, COPY --from and mounts: folder, docker-image://, oci-layout://, git or http(s) URL; "
+                   "Name for FROM, COPY --from and mounts: folder, docker-image://, oci-layout://, git or "
+                   "http(s) URL; "
                    "repeatable")
       ->type_name("NAME=VALUE");
   command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
   command->add_flag("--check", flags->check, "Do not build: check the recipe, as `crossmill check` does");
-  command->add_option("--network", flags->network, "Network of RUN steps [host]")
-      ->type_name("none|host");
+  command->add_option("--network", flags->network, "Network of RUN steps [host]")->type_name("none|host");
   command->add_option("--emulation", flags->emulation, "Whether emulated executions count")
       ->type_name("allow|never")
       ->capture_default_str();
@@ -444,24 +447,30 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
 
 void AddResults(CLI::App* command, BuildFlags* flags) {
   command
-      ->add_option("-o,--output", flags->outputs,
-                   "type=oci|docker|tar|local,dest=PATH; FILE alone: OCI layout tar; - is standard output; repeatable")
+      ->add_option(
+          "-o,--output", flags->outputs,
+          "type=oci|docker|tar|local,dest=PATH; FILE alone: OCI layout tar; - is standard output; repeatable")
       ->type_name("OUTPUT");
   command->add_flag("--push", flags->push, "Push each -t to its registry when the build has succeeded");
   command
-      ->add_option("--annotation", flags->annotations,
-                   "Annotation [LEVEL:]NAME=VALUE; LEVEL is manifest, index, manifest-descriptor or index-descriptor "
-                   "[manifest]; repeatable")
+      ->add_option(
+          "--annotation", flags->annotations,
+          "Annotation [LEVEL:]NAME=VALUE; LEVEL is manifest, index, manifest-descriptor or index-descriptor "
+          "[manifest]; repeatable")
       ->type_name("ANNOTATION")
       ->allow_extra_args(false);
-  command->add_option("--compression", flags->compression, "Of new layers: gzip or zstd, with ,level=N [gzip]")
+  command
+      ->add_option("--compression", flags->compression, "Of new layers: gzip or zstd, with ,level=N [gzip]")
       ->type_name("NAME");
   command
       ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
       ->type_name("FILE");
   command->add_option("--iidfile", flags->iid_file, "Write the image digest")->type_name("FILE");
-  command->add_option("--progress", flags->progress, "How to show the build while it runs; json: one object per line on standard error, quiet: only the "
-                   "image digest at the end")
+  command
+      ->add_option(
+          "--progress", flags->progress,
+          "How to show the build while it runs; json: one object per line on standard error, quiet: only the "
+          "image digest at the end")
       ->type_name("auto|tty|plain|json|quiet")
       ->capture_default_str();
   command->add_flag("-d,--detach", flags->detach, "Print the build's id and do not wait");
@@ -483,7 +492,8 @@ void AddBuildCommand(CLI::App& app, Session& session) {
   AddResults(command, flags.get());
   AddJsonFlag(*command, session);
   // One value per mention: what follows is the context.
-  for (const char* name : {"--platform", "--build-arg", "--build-context", "--tag", "--output", "--require"}) {
+  for (const char* name :
+       {"--platform", "--build-arg", "--build-context", "--tag", "--output", "--require"}) {
     command->get_option(name)->allow_extra_args(false);
   }
   command->callback([&session, flags] {

@@ -81,8 +81,8 @@ std::string LowerCaseFallback(const std::string& path) {
 }
 
 // Rules of an ignore file as the recipe records them. False if there is none.
-absl::StatusOr<bool> ReadIgnoreFile(const std::string& path, const std::string& name, plan::IgnoreRules* rules,
-                                    std::string* text) {
+absl::StatusOr<bool> ReadIgnoreFile(const std::string& path, const std::string& name,
+                                    plan::IgnoreRules* rules, std::string* text) {
   auto bytes = ReadFile(path, kMaxDockerfile);
   if (absl::IsNotFound(bytes.status())) return false;
   RETURN_IF_ERROR(bytes.status());
@@ -117,10 +117,10 @@ absl::Status BuildContext::Check() {
   } else if (!Exists(text) && IsWebUrl(text)) {
     kind_ = Kind::kHttp;
   } else if (text.find("://") != std::string::npos && !Exists(text)) {
-    return absl::InvalidArgumentError(
-        fmt::format("context {} is not supported; expected a folder on this machine, - (standard input), a git URL or "
-                    "an http(s) URL",
-                    fetch::WithoutCredentials(text)));
+    return absl::InvalidArgumentError(fmt::format(
+        "context {} is not supported; expected a folder on this machine, - (standard input), a git URL or "
+        "an http(s) URL",
+        fetch::WithoutCredentials(text)));
   } else {
     ASSIGN_OR_RETURN(folder_, AbsoluteFolder(text, "context folder"));
   }
@@ -131,9 +131,11 @@ absl::Status BuildContext::Check() {
       return absl::InvalidArgumentError(fmt::format("--build-context names {} twice", flag.name));
     }
     if (flag.kind == NamedContextFlag::Kind::kFolder || flag.kind == NamedContextFlag::Kind::kLayout) {
-      ASSIGN_OR_RETURN(flag.value, AbsoluteFolder(flag.value, fmt::format("--build-context {}: folder", flag.name)));
+      ASSIGN_OR_RETURN(flag.value,
+                       AbsoluteFolder(flag.value, fmt::format("--build-context {}: folder", flag.name)));
     }
-    if (flag.kind == NamedContextFlag::Kind::kGit) RETURN_IF_ERROR(fetch::ParseGitReference(flag.value).status());
+    if (flag.kind == NamedContextFlag::Kind::kGit)
+      RETURN_IF_ERROR(fetch::ParseGitReference(flag.value).status());
     named_.push_back(std::move(flag));
   }
   return absl::OkStatus();
@@ -165,8 +167,8 @@ absl::Status BuildContext::OpenStdin() {
     return absl::OkStatus();
   }
   if (!flags_.file.empty()) {
-    return absl::InvalidArgumentError(
-        fmt::format("standard input is no archive, so it is the Dockerfile, and -f {} names another", flags_.file));
+    return absl::InvalidArgumentError(fmt::format(
+        "standard input is no archive, so it is the Dockerfile, and -f {} names another", flags_.file));
   }
   auto text = ReadSource(source, kMaxDockerfile);
   if (!text.ok()) return Annotate(text.status(), "the Dockerfile on standard input");
@@ -266,10 +268,12 @@ absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
   RETURN_IF_ERROR(OpenContext());
   auto text = ReadDockerfile(recipe);
   if (!text.ok()) {
-    return WithHint(text.status(), "-f names the Dockerfile; the default is Dockerfile in the context folder");
+    return WithHint(text.status(),
+                    "-f names the Dockerfile; the default is Dockerfile in the context folder");
   }
   recipe->set_dockerfile(*std::move(text));
-  // BuildKit applies ignore files to what is on the user's own machine; a repository or an archive is taken as it is.
+  // BuildKit applies ignore files to what is on the user's own machine; a repository or an archive is taken
+  // as it is.
   if (kind_ != Kind::kFolder) return absl::OkStatus();
   for (const auto& [path, name] : FindRecipe(flags_.file, folder_).ignore_files) {
     std::string rules;
@@ -285,8 +289,8 @@ absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
 absl::StatusOr<int64_t> BuildContext::CommitTime() {
   if (commit_time_) return *commit_time_;
   if (kind_ == Kind::kFolder) return GitCommitTime(folder_);
-  return absl::InvalidArgumentError(
-      fmt::format("--source-date-epoch=git: the context {} has no git commit", fetch::WithoutCredentials(flags_.context)));
+  return absl::InvalidArgumentError(fmt::format("--source-date-epoch=git: the context {} has no git commit",
+                                                fetch::WithoutCredentials(flags_.context)));
 }
 
 // ---- sending ----
@@ -301,15 +305,18 @@ absl::StatusOr<Digest> BuildContext::SendFolder(Farm& farm, Progress& progress, 
   scan.ignore = ignore.empty() ? nullptr : &ignore;
   scan.keep_times = keep_times;
   if (remember) {
-    scan.cache_path = context::HashCachePath(env.VariableOr("XDG_CACHE_HOME"), env.VariableOr("HOME"), folder);
+    scan.cache_path =
+        context::HashCachePath(env.VariableOr("XDG_CACHE_HOME"), env.VariableOr("HOME"), folder);
   }
   const auto scan_started = SteadyClock::now();
   ASSIGN_OR_RETURN(const context::ScannedContext scanned, context::ScanContext(scan, env.clock()));
   const std::chrono::duration<double> scan_time = SteadyClock::now() - scan_started;
   progress.Note(fmt::format("{} {} files, {}, {} of them read, {}", what, scanned.files.size(),
-                            FormatBytes(scanned.bytes), scanned.hashed_files, FormatSeconds(scan_time.count())));
+                            FormatBytes(scanned.bytes), scanned.hashed_files,
+                            FormatSeconds(scan_time.count())));
   for (const std::string& note : scanned.notes) progress.Note("note: " + note);
-  const context::UploadProgress show = [&](const context::UploadResult& sent, const context::UploadResult& total) {
+  const context::UploadProgress show = [&](const context::UploadResult& sent,
+                                           const context::UploadResult& total) {
     progress.Activity(
         fmt::format("sending the {} {} of {}", what, FormatBytes(sent.bytes), FormatBytes(total.bytes)));
   };
@@ -322,7 +329,8 @@ absl::StatusOr<Digest> BuildContext::SendFolder(Farm& farm, Progress& progress, 
 }
 
 // Fills in everything but the tree of `folder`, which stays empty for what is none.
-absl::Status BuildContext::OpenNamed(const NamedContextFlag& flag, v1::NamedContext* context, std::string* folder) {
+absl::Status BuildContext::OpenNamed(const NamedContextFlag& flag, v1::NamedContext* context,
+                                     std::string* folder) {
   using Kind = NamedContextFlag::Kind;
   switch (flag.kind) {
     case Kind::kImage:
@@ -366,7 +374,8 @@ absl::Status BuildContext::SendNamed(Farm& farm, Progress& progress, bool keep_t
       oci::ImportOptions options;
       options.name = flag.choose;
       auto imported = oci::ImportLayoutFolder(flag.value, *farm.blobs, options);
-      if (!imported.ok()) return Annotate(session_.Explain(imported.status()), fmt::format("--build-context {}", flag.name));
+      if (!imported.ok())
+        return Annotate(session_.Explain(imported.status()), fmt::format("--build-context {}", flag.name));
       ToProto(imported->root, context->mutable_image_root());
       continue;
     }

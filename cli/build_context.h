@@ -1,5 +1,5 @@
-// What a build reads on this machine: the context, the Dockerfile, the ignore file and the named contexts, wherever the
-// user said they are (docs/cli.md, "The context"). Opened, sent to the farm, cleaned up.
+// What a build reads on this machine: the context, the Dockerfile, the ignore file and the named contexts,
+// wherever the user said they are (docs/cli.md, "The context"). Opened, sent to the farm, cleaned up.
 #pragma once
 
 #include <cstdint>

@@ -360,7 +360,8 @@ absl::StatusOr<ProgressMode> ParseProgress(std::string_view text) {
   if (text == "plain") return ProgressMode::kPlain;
   if (text == "json") return ProgressMode::kJson;
   if (text == "quiet") return ProgressMode::kQuiet;
-  return absl::InvalidArgumentError(fmt::format("--progress {}: expected auto, tty, plain, json or quiet", text));
+  return absl::InvalidArgumentError(
+      fmt::format("--progress {}: expected auto, tty, plain, json or quiet", text));
 }
 
 absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/words/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 

@@ -7,8 +7,8 @@
 #include "cli/json_output.h"
 #include "cli/render_tables.h"
 #include "cli/report.h"
-#include "common/words/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

@@ -99,8 +99,9 @@ absl::StatusOr<ContextScratch::Download> ContextScratch::Get(const std::string& 
   fetch::HttpFileOptions options;
   options.stop = stop_.get_token();
   options.on_progress = [&](int64_t done, int64_t total) {
-    progress_.Activity(total > 0 ? fmt::format("fetching {}: {} of {}", shown, FormatBytes(done), FormatBytes(total))
-                                 : fmt::format("fetching {}: {}", shown, FormatBytes(done)));
+    progress_.Activity(
+        total > 0 ? fmt::format("fetching {}: {} of {}", shown, FormatBytes(done), FormatBytes(total))
+                  : fmt::format("fetching {}: {}", shown, FormatBytes(done)));
   };
   progress_.Activity(fmt::format("fetching {}", shown));
   ASSIGN_OR_RETURN(const fetch::HttpFile file, fetch::FetchHttpFile(*http_, *downloads_, url, options));
@@ -111,7 +112,8 @@ absl::StatusOr<ContextScratch::Download> ContextScratch::Get(const std::string& 
   download.head.resize(fetch::kArchiveHead);
   size_t filled = 0;
   while (filled < download.head.size()) {
-    ASSIGN_OR_RETURN(const size_t count, reader->Read(download.head.data() + filled, download.head.size() - filled));
+    ASSIGN_OR_RETURN(const size_t count,
+                     reader->Read(download.head.data() + filled, download.head.size() - filled));
     if (count == 0) break;
     filled += count;
   }

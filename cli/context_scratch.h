@@ -1,4 +1,5 @@
-// Temporary folders of one build: checkouts, downloads, extracted archives. Removed at the end, on errors and on Ctrl-C.
+// Temporary folders of one build: checkouts, downloads, extracted archives. Removed at the end, on errors and
+// on Ctrl-C.
 #pragma once
 
 #include <memory>

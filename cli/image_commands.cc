@@ -223,8 +223,9 @@ void AddSave(CLI::App* image, Session& session) {
   auto name = std::make_shared<std::string>();
   auto outputs = std::make_shared<std::vector<std::string>>();
   save->add_option("name", *name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
-  save->add_option("-o,--output", *outputs,
-                   "type=oci|docker|tar|local,dest=PATH, FILE (an OCI layout), or - for standard output; repeatable")
+  save->add_option(
+          "-o,--output", *outputs,
+          "type=oci|docker|tar|local,dest=PATH, FILE (an OCI layout), or - for standard output; repeatable")
       ->type_name("OUTPUT")
       ->required()
       ->allow_extra_args(false);
@@ -237,7 +238,8 @@ void AddPush(CLI::App* image, Session& session) {
   CLI::App* push = image->add_subcommand("push", "Push an image of the farm's store to a registry");
   auto flags = std::make_shared<PushFlags>();
   push->add_option("name", flags->name, "Name in the store or sha256:...")->type_name("IMAGE")->required();
-  push->add_option("reference", flags->reference, "Where to: REGISTRY/REPOSITORY:TAG [NAME]")->type_name("REFERENCE");
+  push->add_option("reference", flags->reference, "Where to: REGISTRY/REPOSITORY:TAG [NAME]")
+      ->type_name("REFERENCE");
   push->add_option("--platform", flags->platforms, "Only these platforms; one: its manifest alone [all]")
       ->type_name("OS/ARCH")
       ->delimiter(',')
@@ -250,7 +252,9 @@ void AddPush(CLI::App* image, Session& session) {
 void AddRemove(CLI::App* image, Session& session) {
   CLI::App* remove = image->add_subcommand("rm", "Take names out of the farm's store");
   auto names = std::make_shared<std::vector<std::string>>();
-  remove->add_option("name", *names, "Names; sha256:... takes all names of an image")->type_name("IMAGE")->required();
+  remove->add_option("name", *names, "Names; sha256:... takes all names of an image")
+      ->type_name("IMAGE")
+      ->required();
   AddJsonFlag(*remove, session);
   remove->callback(
       [&session, names] { session.command = [&session, names] { return Remove(session, *names); }; });

@@ -78,13 +78,15 @@ absl::StatusOr<NamedContextFlag> ParseNamedContext(std::string_view text) {
   }
   flag.value = value;
   if (value.starts_with("target:")) {
-    return Wrong(text,
-                 "target: means another target of a bake file, and this is not one; build that target first and "
-                 "name its image with docker-image://");
+    return Wrong(
+        text,
+        "target: means another target of a bake file, and this is not one; build that target first and "
+        "name its image with docker-image://");
   }
   if (fetch::IsGitUrl(value)) {
     // A folder may be called as ssh writes a host.
-    flag.kind = value.find("://") == std::string_view::npos && Exists(flag.value) ? Kind::kFolder : Kind::kGit;
+    flag.kind =
+        value.find("://") == std::string_view::npos && Exists(flag.value) ? Kind::kFolder : Kind::kGit;
     return flag;
   }
   if (value.starts_with("http://") || value.starts_with("https://")) {

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "cli/build_model.h"
-#include "common/words/words.h"
 #include "common/plan/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {

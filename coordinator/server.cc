@@ -111,7 +111,8 @@ class ServerImpl final : public Server {
     options.scratch_folder = options_.data_folder + "/checkouts";
     // What a killed coordinator left.
     RETURN_IF_ERROR(RemoveTree(options.scratch_folder));
-    sources_ = std::make_unique<FetchedSources>(*blobs_, *remote_records_, *http_, clock_, std::move(options));
+    sources_ =
+        std::make_unique<FetchedSources>(*blobs_, *remote_records_, *http_, clock_, std::move(options));
     return absl::OkStatus();
   }
 

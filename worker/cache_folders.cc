@@ -79,8 +79,8 @@ absl::Status CacheFolders::Make(const CacheRequest& request, const std::string& 
     return ErrnoStatus(errno, made);
   }
   if (chown(made.c_str(), request.uid, request.gid) != 0) {
-    return ErrnoStatus(errno, fmt::format("owner {}:{} of the cache '{}'", request.uid, request.gid,
-        request.id));
+    return ErrnoStatus(errno,
+                       fmt::format("owner {}:{} of the cache '{}'", request.uid, request.gid, request.id));
   }
   if (chmod(made.c_str(), request.mode) != 0 || rename(made.c_str(), path.c_str()) != 0) {
     return ErrnoStatus(errno, path);
@@ -88,9 +88,8 @@ absl::Status CacheFolders::Make(const CacheRequest& request, const std::string& 
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(const CacheRequest& request,
-                                                                         const std::stop_token& stop,
-                                                                         const std::function<void()>& on_wait) {
+absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(
+    const CacheRequest& request, const std::stop_token& stop, const std::function<void()>& on_wait) {
   const std::string key = KeyOf(request);
   const bool shared = request.sharing == v1::RunMount::SHARED;
   size_t chosen = 0;

@@ -285,9 +285,9 @@ absl::StatusOr<std::string> PlaceExport(const Digest& digest, BlobStore& blobs, 
       if (!placed.empty()) return absl::InvalidArgumentError("matches more than one file or folder");
       placed = (*entry)->path;
     }
-    RETURN_IF_ERROR(
-        target.Add(SourceKind::kStage, **std::move(entry),
-                   [&reader](char* buffer, size_t size) { return reader.ReadData(buffer, size); }));
+    RETURN_IF_ERROR(target.Add(SourceKind::kStage, **std::move(entry), [&reader](char* buffer, size_t size) {
+      return reader.ReadData(buffer, size);
+    }));
   }
   if (placed.empty()) return absl::DataLossError("the export is empty");
   return placed;

@@ -145,7 +145,8 @@ absl::StatusOr<std::optional<FoundFile>> InspectFile(const std::string& whole, s
 
 absl::Status SetMtime(const std::string& file, int64_t seconds) {
   const timespec times[2] = {{seconds, 0}, {seconds, 0}};
-  if (utimensat(AT_FDCWD, ReachablePath(file).c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, file);
+  if (utimensat(AT_FDCWD, ReachablePath(file).c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    return ErrnoStatus(errno, file);
   return absl::OkStatus();
 }
 

@@ -145,10 +145,9 @@ void LeaseBoard::StartWaiting() {
     lease.started = true;
     ++running_;
     spdlog::info("started lease={} task={}", number, lease.task.name());
-    lease.thread = std::jthread([this, context = TaskContext{number, std::move(lease.secrets)},
-                                 task = lease.task, stop = lease.stop.get_token()]() mutable {
-      RunLease(std::move(context), task, stop);
-    });
+    lease.thread =
+        std::jthread([this, context = TaskContext{number, std::move(lease.secrets)}, task = lease.task,
+                      stop = lease.stop.get_token()]() mutable { RunLease(std::move(context), task, stop); });
   }
 }
 

@@ -236,8 +236,8 @@ std::vector<std::string> OciSandbox::Command(const Container& container,
 absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   if (run.run.argv().empty()) return absl::InvalidArgumentError("nothing to run");
   auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_);
-  if (absl::IsInvalidArgument(limits.status())) return Refused(126,
-      std::string(Sv(limits.status().message())));
+  if (absl::IsInvalidArgument(limits.status()))
+    return Refused(126, std::string(Sv(limits.status().message())));
   RETURN_IF_ERROR(limits.status());
   for (const std::string& line : limits->warnings) {
     run.on_output(v1::LogChunk::WORKER, fmt::format("warning: {}\n", line));

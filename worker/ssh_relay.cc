@@ -39,8 +39,7 @@ absl::StatusOr<bool> SshForwarder::Has(uint64_t lease, const std::string& ssh_id
 absl::StatusOr<std::unique_ptr<SshRelay>> SshRelay::Create(
     const std::string& path, uint64_t lease, std::string ssh_id, SshForwarder& forwarder,
     std::function<void(const std::string&)> on_problem) {
-  std::unique_ptr<SshRelay> relay(
-      new SshRelay(lease, std::move(ssh_id), forwarder, std::move(on_problem)));
+  std::unique_ptr<SshRelay> relay(new SshRelay(lease, std::move(ssh_id), forwarder, std::move(on_problem)));
   // Through a descriptor of its folder: the name of a socket has at most 107 bytes, a data folder may have
   // more.
   const size_t slash = path.rfind('/');

@@ -46,9 +46,9 @@ class SshRelay {
  public:
   // Makes the socket `path`, which contains a slash. `forwarder` must outlive it. `on_problem` hears of
   // connections that could not be forwarded, on a thread of the relay.
-  static absl::StatusOr<std::unique_ptr<SshRelay>> Create(
-      const std::string& path, uint64_t lease, std::string ssh_id, SshForwarder& forwarder,
-      std::function<void(const std::string&)> on_problem);
+  static absl::StatusOr<std::unique_ptr<SshRelay>> Create(const std::string& path, uint64_t lease,
+                                                          std::string ssh_id, SshForwarder& forwarder,
+                                                          std::function<void(const std::string&)> on_problem);
   ~SshRelay();
 
  private:

@@ -9,14 +9,12 @@ namespace crossmill::worker {
 namespace {
 
 constexpr std::pair<const char*, int> kLimits[] = {
-    {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},
-    {"cpu", RLIMIT_CPU},         {"data", RLIMIT_DATA},
-    {"fsize", RLIMIT_FSIZE},     {"locks", RLIMIT_LOCKS},
-    {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},
-    {"nice", RLIMIT_NICE},       {"nofile", RLIMIT_NOFILE},
-    {"nproc", RLIMIT_NPROC},     {"rss", RLIMIT_RSS},
-    {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},
-    {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK}};
+    {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+    {"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
+    {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+    {"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
+    {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+    {"stack", RLIMIT_STACK}};
 
 // Some programs walk over all possible descriptors.
 constexpr rlim_t kOpenFilesSoft = 1024;
@@ -66,14 +64,14 @@ absl::StatusOr<StepLimits> MakeStepLimits(const v1::Run& run, bool holds_secrets
   }
   for (const auto& [name, limit] : wanted) {
     const auto most = available.find(name);
-    const rlim_t hard = most == available.end() ? limit.rlim_max : std::min(limit.rlim_max,
-        most->second.rlim_max);
+    const rlim_t hard =
+        most == available.end() ? limit.rlim_max : std::min(limit.rlim_max, most->second.rlim_max);
     const rlim_t soft = std::min(limit.rlim_cur, hard);
-    if (named[name] && (hard != limit.rlim_max || soft != limit.rlim_cur) && !(holds_secrets &&
-        name == "core")) {
-      result.warnings.push_back(fmt::format("ulimit {}: {}:{} lowered to {}:{}, the most this worker may give", name,
-                                            ToText(limit.rlim_cur), ToText(limit.rlim_max), ToText(soft),
-                                            ToText(hard)));
+    if (named[name] && (hard != limit.rlim_max || soft != limit.rlim_cur) &&
+        !(holds_secrets && name == "core")) {
+      result.warnings.push_back(
+          fmt::format("ulimit {}: {}:{} lowered to {}:{}, the most this worker may give", name,
+                      ToText(limit.rlim_cur), ToText(limit.rlim_max), ToText(soft), ToText(hard)));
     }
     result.limits.push_back({TypeOf(name), soft, hard});
   }

@@ -188,10 +188,10 @@ absl::Status StepMounts::TakeCaches() {
   for (const auto& [key, request] : wanted) {
     const absl::Status known = ids.Check(request.uid, request.gid, request.id);
     if (!known.ok()) return absl::InvalidArgumentError(known.message());
-    ASSIGN_OR_RETURN(caches_[key], context_.store.caches().Acquire(request, context_.stop, [&,
-        id = request.id] {
-      context_.tell(fmt::format("waiting for the cache '{}', which another step has locked", id));
-    }));
+    ASSIGN_OR_RETURN(
+        caches_[key], context_.store.caches().Acquire(request, context_.stop, [&, id = request.id] {
+          context_.tell(fmt::format("waiting for the cache '{}', which another step has locked", id));
+        }));
   }
   return absl::OkStatus();
 }
@@ -222,9 +222,8 @@ absl::Status StepMounts::AddSecret(const v1::RunMount& mount) {
       context_.task.secrets == nullptr ? nullptr : context_.task.secrets->Find(mount.id());
   if (value == nullptr) {
     if (!mount.required()) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        fmt::format("secret '{0}' is required and was not given: --secret id={0},src=FILE or env=NAME",
-                    mount.id()));
+    return absl::InvalidArgumentError(fmt::format(
+        "secret '{0}' is required and was not given: --secret id={0},src=FILE or env=NAME", mount.id()));
   }
   if (std::find(secrets_.begin(), secrets_.end(), mount.id()) == secrets_.end()) {
     secrets_.push_back(mount.id());

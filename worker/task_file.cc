@@ -47,16 +47,16 @@ absl::StatusOr<std::vector<SecretSource>> OpenSecrets(const std::vector<std::str
       const size_t sign = std::min(word.find('='), word.size());
       const std::string name = word.substr(0, sign) == "source" ? "src" : word.substr(0, sign);
       if (sign == word.size() || (name != "id" && name != "src" && name != "env")) {
-        return absl::InvalidArgumentError(fmt::format("--secret {}: '{}' is not id=, src= or env=", flag,
-            word));
+        return absl::InvalidArgumentError(
+            fmt::format("--secret {}: '{}' is not id=, src= or env=", flag, word));
       }
       parts[name] = word.substr(sign + 1);
     }
     SecretSource source;
     source.id = parts["id"];
     source.variable = parts["env"];
-    if (source.id.empty()) return absl::InvalidArgumentError(fmt::format("--secret {}: id= is missing",
-        flag));
+    if (source.id.empty())
+      return absl::InvalidArgumentError(fmt::format("--secret {}: id= is missing", flag));
     if (source.variable.empty() && parts["src"].empty()) {
       (std::getenv(source.id.c_str()) != nullptr ? source.variable : parts["src"]) = source.id;
     }

@@ -212,7 +212,7 @@ absl::StatusOr<int> ExecuteTaskFile(const Flags& flags, const v1::Task& task,
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> blobs, OpenFolderBlobStore(flags.blobs));
   ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, nullptr, &info));
   PrintingObserver observer(task, std::cerr);
-  const v1::TaskResult result =  machinery->executor->Execute(task, context, observer, signals.token());
+  const v1::TaskResult result = machinery->executor->Execute(task, context, observer, signals.token());
   std::cout << TaskResultJson(result) << std::flush;
   return ExitCodeOf(result);
 }

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "common/context/context_scan.h"
 #include "common/base/blob_store.h"
+#include "common/context/context_scan.h"
 
 namespace crossmill::context {
 

@@ -42,8 +42,8 @@ bool IsTarHeader(std::string_view block) {
   return any && said == sum;
 }
 
-// libarchive does the decompression only ("raw" format): the tar inside is read by our own checked reader, which keeps
-// names as bytes whatever the locale.
+// libarchive does the decompression only ("raw" format): the tar inside is read by our own checked reader,
+// which keeps names as bytes whatever the locale.
 class Decompressor {
  public:
   explicit Decompressor(oci::Source source)
@@ -206,14 +206,16 @@ class Extractor {
     // Without AT_SYMLINK_FOLLOW: a link itself may be linked, never what it points to.
     if (linkat(target.get(), target_name.c_str(), parent, name.c_str(), 0) == 0) return absl::OkStatus();
     if (errno == ENOENT) {
-      return absl::InvalidArgumentError(fmt::format("the archive's entry {} is a link to {}, which is not before it",
-                                                    oci::Printable(entry.path), oci::Printable(entry.link)));
+      return absl::InvalidArgumentError(
+          fmt::format("the archive's entry {} is a link to {}, which is not before it",
+                      oci::Printable(entry.path), oci::Printable(entry.link)));
     }
     return Problem(entry.path, errno);
   }
 
   absl::Status WriteFile(const oci::TarEntry& entry, int parent, const std::string& name) {
-    const UniqueFd file(openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const UniqueFd file(
+        openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file.valid()) return Problem(entry.path, errno);
     buffer_.resize(kChunk);
     while (true) {
@@ -239,7 +241,8 @@ class Extractor {
     for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
       std::string name;
       ASSIGN_OR_RETURN(const UniqueFd parent, OpenParent(it->first, &name));
-      const UniqueFd folder(openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      const UniqueFd folder(
+          openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       // A later entry has taken its place.
       if (!folder.valid()) continue;
       if (fchmod(folder.get(), it->second.first & 07777) != 0) return Problem(it->first, errno);
@@ -262,8 +265,9 @@ class Extractor {
 
 bool IsArchive(std::string_view beginning) {
   using namespace std::string_view_literals;
-  for (const std::string_view magic : {"\x1f\x8b\x08"sv, "BZh"sv, "\xfd"
-                                                                 "7zXZ\0"sv,
+  for (const std::string_view magic : {"\x1f\x8b\x08"sv, "BZh"sv,
+                                       "\xfd"
+                                       "7zXZ\0"sv,
                                        "\x28\xb5\x2f\xfd"sv}) {
     if (beginning.starts_with(magic)) return true;
   }

@@ -15,12 +15,12 @@ namespace crossmill::fetch {
 // Enough bytes of a file's beginning for IsArchive.
 inline constexpr size_t kArchiveHead = 512;
 
-// By the first bytes: gzip, bzip2, xz, zstd (whatever is in them) or a tar's header, as docker tells an archive from a
-// Dockerfile.
+// By the first bytes: gzip, bzip2, xz, zstd (whatever is in them) or a tar's header, as docker tells an
+// archive from a Dockerfile.
 bool IsArchive(std::string_view beginning);
 
-// The stream without its compression: gzip, bzip2, xz, zstd or none, told apart by content. INVALID_ARGUMENT for a
-// damaged one; errors of `compressed` come back as they are.
+// The stream without its compression: gzip, bzip2, xz, zstd or none, told apart by content. INVALID_ARGUMENT
+// for a damaged one; errors of `compressed` come back as they are.
 oci::Source AnyDecompressed(oci::Source compressed);
 
 struct ExtractOptions {
@@ -29,9 +29,9 @@ struct ExtractOptions {
   std::vector<std::string>* notes = nullptr;
 };
 
-// Extracts a tar (compressed or not) into a folder that is empty. Modes (setuid too), mtimes and hard links are kept,
-// owners and xattrs are not. Nothing is written outside of the folder: INVALID_ARGUMENT for an entry with ".." or below
-// a symbolic link, and for bytes that are no tar. CANCELLED when told to stop.
+// Extracts a tar (compressed or not) into a folder that is empty. Modes (setuid too), mtimes and hard links
+// are kept, owners and xattrs are not. Nothing is written outside of the folder: INVALID_ARGUMENT for an
+// entry with ".." or below a symbolic link, and for bytes that are no tar. CANCELLED when told to stop.
 absl::Status ExtractArchive(oci::Source archive, const std::string& folder, const ExtractOptions& options);
 
 }  // namespace crossmill::fetch

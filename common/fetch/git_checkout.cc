@@ -19,8 +19,8 @@ namespace {
 
 std::string FirstLine(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
-// What git says about a repository that it cannot read: not found, no access, no connection. Which of them, only
-// its words tell.
+// What git says about a repository that it cannot read: not found, no access, no connection. Which of them,
+// only its words tell.
 absl::Status Unreadable(const GitReference& reference, const absl::Status& status) {
   const std::string context = fmt::format("git repository {}", WithoutCredentials(reference.remote));
   if (!absl::IsInvalidArgument(status)) return Annotate(status, context);
@@ -28,17 +28,18 @@ absl::Status Unreadable(const GitReference& reference, const absl::Status& statu
 }
 
 absl::Status WrongChecksum(const GitReference& reference, std::string_view commit) {
-  return absl::InvalidArgumentError(fmt::format("git repository {}: {} is commit {}, expected {}",
-                                                WithoutCredentials(reference.remote),
-                                                reference.ref.empty() ? "HEAD" : reference.ref, commit,
-                                                reference.checksum));
+  return absl::InvalidArgumentError(
+      fmt::format("git repository {}: {} is commit {}, expected {}", WithoutCredentials(reference.remote),
+                  reference.ref.empty() ? "HEAD" : reference.ref, commit, reference.checksum));
 }
 
 bool MayBeCommit(std::string_view ref) {
-  return ref.size() >= 4 && ref.size() <= 64 && ref.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return ref.size() >= 4 && ref.size() <= 64 &&
+         ref.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// Commit (or tag object) and full name of the ref among the lines of ls-remote; git-checkout prefers branches.
+// Commit (or tag object) and full name of the ref among the lines of ls-remote; git-checkout prefers
+// branches.
 struct Advertised {
   std::string name;
   std::string object;
@@ -83,7 +84,8 @@ absl::StatusOr<ResolvedGit> Resolve(const GitReference& reference, GitProgram& g
   const std::optional<Advertised> found = Choose(*lines, ref);
   if (!found) {
     if (MayBeCommit(reference.ref)) return ResolvedGit{};
-    return absl::NotFoundError(fmt::format("git repository {}: there is no {}", WithoutCredentials(reference.remote),
+    return absl::NotFoundError(fmt::format("git repository {}: there is no {}",
+                                           WithoutCredentials(reference.remote),
                                            reference.ref.empty() ? "commit" : reference.ref));
   }
   const std::string& commit = found->peeled.empty() ? found->object : found->peeled;
@@ -97,7 +99,8 @@ absl::StatusOr<ResolvedGit> Resolve(const GitReference& reference, GitProgram& g
 // One checkout: the work tree in PARENT/tree.
 class Checkout {
  public:
-  Checkout(const GitReference& reference, bool keep, const std::string& parent, const GitProgramOptions& options)
+  Checkout(const GitReference& reference, bool keep, const std::string& parent,
+           const GitProgramOptions& options)
       : reference_(reference), keep_(keep), tree_(parent + "/tree"), git_(options) {}
 
   absl::StatusOr<GitCheckout> Run() {
@@ -120,7 +123,9 @@ class Checkout {
   }
 
  private:
-  absl::StatusOr<std::string> Git(const std::vector<std::string>& arguments) { return git_.Run(tree_, arguments); }
+  absl::StatusOr<std::string> Git(const std::vector<std::string>& arguments) {
+    return git_.Run(tree_, arguments);
+  }
 
   absl::Status FetchCommit() {
     const std::string wanted = resolved_.name.empty() ? resolved_.commit : resolved_.name;
@@ -138,8 +143,8 @@ class Checkout {
       if (!absl::IsInvalidArgument(shallow)) return Unreadable(reference_, shallow);
     }
     // The server gives no single commits: everything then.
-    const auto all = Git({"fetch", "--quiet", "--force", "--", "origin", "+refs/heads/*:refs/remotes/origin/*",
-                          "+refs/tags/*:refs/tags/*"});
+    const auto all = Git({"fetch", "--quiet", "--force", "--", "origin",
+                          "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"});
     if (!all.ok()) return Unreadable(reference_, all.status());
     if (!resolved_.name.empty() && !resolved_.name.starts_with("refs/heads/") &&
         !resolved_.name.starts_with("refs/tags/") && resolved_.name != "HEAD") {
@@ -173,7 +178,8 @@ class Checkout {
 
   absl::Status CheckoutSubmodules() {
     if (!Exists(tree_ + "/.gitmodules")) return absl::OkStatus();
-    const std::vector<std::string> update = {"submodule", "--quiet", "update", "--init", "--recursive", "--force"};
+    const std::vector<std::string> update = {"submodule", "--quiet",     "update",
+                                             "--init",    "--recursive", "--force"};
     std::vector<std::string> shallow = update;
     shallow.emplace_back("--depth=1");
     const absl::Status status = Git(shallow).status();
@@ -219,11 +225,14 @@ class Checkout {
     if (realpath(tree_.c_str(), root) == nullptr || realpath(path.c_str(), resolved) == nullptr ||
         stat(resolved, &info) != 0 || !S_ISDIR(info.st_mode)) {
       return absl::NotFoundError(fmt::format("git repository {}: commit {} has no folder {}",
-                                             WithoutCredentials(reference_.remote), commit_, reference_.folder));
+                                             WithoutCredentials(reference_.remote), commit_,
+                                             reference_.folder));
     }
-    if (resolved != std::string_view(root) && !std::string_view(resolved).starts_with(std::string(root) + "/")) {
+    if (resolved != std::string_view(root) &&
+        !std::string_view(resolved).starts_with(std::string(root) + "/")) {
       return absl::InvalidArgumentError(fmt::format("git repository {}: the folder {} is a link out of it",
-                                                    WithoutCredentials(reference_.remote), reference_.folder));
+                                                    WithoutCredentials(reference_.remote),
+                                                    reference_.folder));
     }
     return std::string(resolved);
   }
@@ -254,8 +263,8 @@ absl::StatusOr<ResolvedGit> ResolveGit(const GitReference& reference, const GitP
   return Resolve(reference, git);
 }
 
-absl::StatusOr<GitCheckout> CheckoutGit(const GitReference& reference, bool keep_git_dir, const std::string& parent,
-                                        const GitProgramOptions& options) {
+absl::StatusOr<GitCheckout> CheckoutGit(const GitReference& reference, bool keep_git_dir,
+                                        const std::string& parent, const GitProgramOptions& options) {
   return Checkout(reference, keep_git_dir, parent, options).Run();
 }
 

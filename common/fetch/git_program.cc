@@ -60,12 +60,23 @@ std::string Ending(std::string text) {
 GitProgram::GitProgram(GitProgramOptions options)
     : options_(std::move(options)), deadline_(absl::Now() + options_.time_limit) {
   settings_ = {
-      {"core.hooksPath", "/dev/null"},   {"core.autocrlf", "false"},      {"core.eol", "lf"},
-      {"core.symlinks", "true"},         {"core.fileMode", "true"},       {"core.fsmonitor", "false"},
-      {"core.attributesFile", "/dev/null"}, {"core.excludesFile", "/dev/null"}, {"core.askPass", "/bin/false"},
-      {"init.templateDir", ""},          {"init.defaultBranch", "master"}, {"advice.detachedHead", "false"},
-      {"gc.auto", "0"},                  {"maintenance.auto", "false"},   {"safe.directory", "*"},
-      {"pack.threads", "1"},             {"core.logAllRefUpdates", "false"},
+      {"core.hooksPath", "/dev/null"},
+      {"core.autocrlf", "false"},
+      {"core.eol", "lf"},
+      {"core.symlinks", "true"},
+      {"core.fileMode", "true"},
+      {"core.fsmonitor", "false"},
+      {"core.attributesFile", "/dev/null"},
+      {"core.excludesFile", "/dev/null"},
+      {"core.askPass", "/bin/false"},
+      {"init.templateDir", ""},
+      {"init.defaultBranch", "master"},
+      {"advice.detachedHead", "false"},
+      {"gc.auto", "0"},
+      {"maintenance.auto", "false"},
+      {"safe.directory", "*"},
+      {"pack.threads", "1"},
+      {"core.logAllRefUpdates", "false"},
   };
 }
 
@@ -108,7 +119,8 @@ absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
   }
   environment.emplace_back("GIT_CONFIG_NOSYSTEM=1");
   environment.emplace_back("GIT_CONFIG_GLOBAL=/dev/null");
-  environment.emplace_back(fmt::format("GIT_ALLOW_PROTOCOL=http:https:ssh:git{}", options_.allow_local ? ":file" : ""));
+  environment.emplace_back(
+      fmt::format("GIT_ALLOW_PROTOCOL=http:https:ssh:git{}", options_.allow_local ? ":file" : ""));
   // By the environment, not by flags: values may be secrets, and flags can be seen by everybody.
   environment.emplace_back(fmt::format("GIT_CONFIG_COUNT={}", settings_.size()));
   for (size_t i = 0; i < settings_.size(); ++i) {
@@ -130,8 +142,8 @@ absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
     return absl::FailedPreconditionError("the program git is needed and is not here: apt-get install git");
   }
   if (result->exit_code != 0) {
-    return absl::InvalidArgumentError(fmt::format(
-        "{}: exit code {}: {}", what, result->exit_code, Ending(WithoutCredentials(result->stderr_text))));
+    return absl::InvalidArgumentError(fmt::format("{}: exit code {}: {}", what, result->exit_code,
+                                                  Ending(WithoutCredentials(result->stderr_text))));
   }
   return result->stdout_text;
 }

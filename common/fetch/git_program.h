@@ -1,6 +1,7 @@
-// The git program, started so that nothing of the user's own settings changes what it fetches: hooks, templates,
-// filters and attribute files are off, it never asks on a terminal, and it speaks only the protocols named here.
-// What a user needs to get at a repository stays: credential helpers, http and url settings, and ssh.
+// The git program, started so that nothing of the user's own settings changes what it fetches: hooks,
+// templates, filters and attribute files are off, it never asks on a terminal, and it speaks only the
+// protocols named here. What a user needs to get at a repository stays: credential helpers, http and url
+// settings, and ssh.
 #pragma once
 
 #include <stop_token>
@@ -25,8 +26,8 @@ class GitProgram {
  public:
   explicit GitProgram(GitProgramOptions options);
 
-  // `git ARGUMENTS` in the folder (umask 022), its standard output. FAILED_PRECONDITION: there is no git here;
-  // INVALID_ARGUMENT: git says no, with its words, without credentials; CANCELLED; DEADLINE_EXCEEDED.
+  // `git ARGUMENTS` in the folder (umask 022), its standard output. FAILED_PRECONDITION: there is no git
+  // here; INVALID_ARGUMENT: git says no, with its words, without credentials; CANCELLED; DEADLINE_EXCEEDED.
   absl::StatusOr<std::string> Run(const std::string& folder, const std::vector<std::string>& arguments);
 
  private:

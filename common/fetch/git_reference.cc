@@ -9,8 +9,7 @@
 namespace crossmill::fetch {
 namespace {
 
-constexpr std::string_view kAlphanumeric =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+constexpr std::string_view kAlphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 bool AllOf(std::string_view text, std::string_view more) {
   return std::all_of(text.begin(), text.end(), [&](char c) {
@@ -156,8 +155,7 @@ absl::StatusOr<std::map<std::string, std::string>> ParseQuery(std::string_view q
     if (pair.empty()) continue;
     const size_t equals = std::min(pair.find('='), pair.size());
     ASSIGN_OR_RETURN(const std::string name, Unescape(pair.substr(0, equals), true));
-    ASSIGN_OR_RETURN(std::string value,
-                     Unescape(pair.substr(std::min(equals + 1, pair.size())), true));
+    ASSIGN_OR_RETURN(std::string value, Unescape(pair.substr(std::min(equals + 1, pair.size())), true));
     if (!values.emplace(name, std::move(value)).second) {
       return absl::InvalidArgumentError(fmt::format("the query says {} more than once", name));
     }
@@ -167,7 +165,8 @@ absl::StatusOr<std::map<std::string, std::string>> ParseQuery(std::string_view q
 
 absl::Status SetOnce(std::string_view what, const std::string& value, std::string* field) {
   if (!field->empty() && *field != value) {
-    return absl::InvalidArgumentError(fmt::format("{} is said twice: \"{}\" and \"{}\"", what, *field, value));
+    return absl::InvalidArgumentError(
+        fmt::format("{} is said twice: \"{}\" and \"{}\"", what, *field, value));
   }
   *field = value;
   return absl::OkStatus();
@@ -240,14 +239,16 @@ absl::StatusOr<GitReference> Assemble(const Parts& parts) {
 
 }  // namespace
 
-bool IsGitUrl(std::string_view text, GitShorthand shorthand) { return !Split(text, shorthand).scheme.empty(); }
+bool IsGitUrl(std::string_view text, GitShorthand shorthand) {
+  return !Split(text, shorthand).scheme.empty();
+}
 
 absl::StatusOr<GitReference> ParseGitReference(std::string_view text, GitShorthand shorthand) {
   const Parts parts = Split(text, shorthand);
   if (parts.scheme.empty()) {
-    return absl::InvalidArgumentError(fmt::format(
-        "{} is not a git URL; expected https://HOST/PATH.git, ssh://, git:// or USER@HOST:PATH",
-        WithoutCredentials(text)));
+    return absl::InvalidArgumentError(
+        fmt::format("{} is not a git URL; expected https://HOST/PATH.git, ssh://, git:// or USER@HOST:PATH",
+                    WithoutCredentials(text)));
   }
   absl::StatusOr<GitReference> reference = Assemble(parts);
   if (!reference.ok()) return Annotate(reference.status(), WithoutCredentials(text));
@@ -273,9 +274,11 @@ absl::Status CheckGitReference(const GitReference& reference) {
   }
   // git-check-ref-format's rules, as far as they keep a name from meaning something else.
   const std::string_view ref = reference.ref;
-  if (ref.starts_with('-') || ref.find("..") != std::string_view::npos || ref.find("@{") != std::string_view::npos ||
-      ref.find_first_of(" ~^:?*[\\+") != std::string_view::npos || std::any_of(ref.begin(), ref.end(), bad_byte)) {
-    return absl::InvalidArgumentError(fmt::format("\"{}\" cannot be the name of a branch, tag or commit", ref));
+  if (ref.starts_with('-') || ref.find("..") != std::string_view::npos ||
+      ref.find("@{") != std::string_view::npos || ref.find_first_of(" ~^:?*[\\+") != std::string_view::npos ||
+      std::any_of(ref.begin(), ref.end(), bad_byte)) {
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" cannot be the name of a branch, tag or commit", ref));
   }
   const std::string_view checksum = reference.checksum;
   if (!checksum.empty() && (checksum.size() > 64 || checksum.size() < 4 ||

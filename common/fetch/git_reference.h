@@ -1,9 +1,9 @@
 // Git URLs as Dockerfiles and `docker build` write them. Pure: text in, parts out.
 //
-// The rules are those of BuildKit (frontend/dockerfile/dfgitutil, util/gitutil): an http(s) URL is git when its
-// path ends in ".git"; ssh:// and git:// URLs and USER@HOST:PATH always are; "github.com/..." without a scheme is
-// so only as a build context. Behind "#" stand ref and folder, "#REF:FOLDER"; or the query says it: ref, tag,
-// branch, subdir, checksum (or commit), submodules, keep-git-dir, mtime, fetch-by-commit.
+// The rules are those of BuildKit (frontend/dockerfile/dfgitutil, util/gitutil): an http(s) URL is git when
+// its path ends in ".git"; ssh:// and git:// URLs and USER@HOST:PATH always are; "github.com/..." without a
+// scheme is so only as a build context. Behind "#" stand ref and folder, "#REF:FOLDER"; or the query says it:
+// ref, tag, branch, subdir, checksum (or commit), submodules, keep-git-dir, mtime, fetch-by-commit.
 #pragma once
 
 #include <optional>
@@ -42,8 +42,8 @@ enum class GitShorthand {
 // True if the text is a git URL by its form. What ParseGitReference then says may still be an error.
 bool IsGitUrl(std::string_view text, GitShorthand shorthand = GitShorthand::kRefuse);
 
-// INVALID_ARGUMENT: not a git URL, an unknown or contradictory query, a folder that leads out of the repository,
-// or parts that a git program could take for options. Messages never hold credentials.
+// INVALID_ARGUMENT: not a git URL, an unknown or contradictory query, a folder that leads out of the
+// repository, or parts that a git program could take for options. Messages never hold credentials.
 absl::StatusOr<GitReference> ParseGitReference(std::string_view text,
                                                GitShorthand shorthand = GitShorthand::kRefuse);
 

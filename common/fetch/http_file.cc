@@ -24,7 +24,8 @@ constexpr int kMaxTries = 100;
 std::optional<int64_t> Number(std::string_view text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < 0)
+    return std::nullopt;
   return value;
 }
 
@@ -82,7 +83,8 @@ class Download {
       failures = received_ > before ? 1 : failures + 1;
       last_ = done.status();
       if (failures >= std::max(1, options_.attempts)) break;
-      const absl::Duration wait = retry_after_ ? *retry_after_ : kFirstWait * (1 << std::min(failures - 1, 7));
+      const absl::Duration wait =
+          retry_after_ ? *retry_after_ : kFirstWait * (1 << std::min(failures - 1, 7));
       Wait(std::min(wait, kLongestWait));
       if (options_.stop.stop_requested()) return absl::CancelledError(fmt::format("{}: cancelled", shown_));
     }
@@ -183,7 +185,8 @@ class Download {
     if (head.status == 206) {
       int64_t first = 0;
       int64_t size = 0;
-      if (received_ > 0 && ParseContentRange(head.Header("content-range"), &first, &size) && first == received_) {
+      if (received_ > 0 && ParseContentRange(head.Header("content-range"), &first, &size) &&
+          first == received_) {
         if (size > 0) total_ = size;
         return absl::OkStatus();
       }
@@ -286,7 +289,8 @@ std::string DispositionName(std::string_view header) {
     return "";
   };
   std::string extended = value_of("filename*=");
-  if (const size_t quote = extended.rfind('\''); quote != std::string::npos) return extended.substr(quote + 1);
+  if (const size_t quote = extended.rfind('\''); quote != std::string::npos)
+    return extended.substr(quote + 1);
   return value_of("filename=");
 }
 
@@ -329,7 +333,8 @@ std::string FileNameOf(std::string_view url, std::string_view content_dispositio
   const size_t slash = path.find('/');
   path = slash == std::string_view::npos ? std::string_view() : path.substr(slash);
   if (std::string name = SafeBaseName(Unescaped(path)); !name.empty()) return name;
-  if (std::string name = SafeBaseName(Unescaped(DispositionName(content_disposition))); !name.empty()) return name;
+  if (std::string name = SafeBaseName(Unescaped(DispositionName(content_disposition))); !name.empty())
+    return name;
   return "__unnamed__";
 }
 
@@ -337,8 +342,10 @@ int64_t ParseHttpTime(std::string_view text) {
   absl::Time time;
   std::string error;
   // The form that servers must use, and the two old ones that clients must understand.
-  for (const char* format : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
-    if (absl::ParseTime(format, Av(text), absl::UTCTimeZone(), &time, &error)) return absl::ToUnixSeconds(time);
+  for (const char* format :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+    if (absl::ParseTime(format, Av(text), absl::UTCTimeZone(), &time, &error))
+      return absl::ToUnixSeconds(time);
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-// A file by HTTP into a blob store: validated against what is already there, resumed when the connection breaks,
-// tried again when the server says so.
+// A file by HTTP into a blob store: validated against what is already there, resumed when the connection
+// breaks, tried again when the server says so.
 #pragma once
 
 #include <cstdint>
@@ -46,13 +46,13 @@ struct HttpFile {
 };
 
 // NOT_FOUND: 404, 410; PERMISSION_DENIED: 401, 403; INVALID_ARGUMENT: another checksum, not an http(s) URL;
-// UNAVAILABLE: the server or the way to it; FAILED_PRECONDITION: its certificate; CANCELLED. Messages name the URL without
-// credentials. Errors of the store keep their code.
+// UNAVAILABLE: the server or the way to it; FAILED_PRECONDITION: its certificate; CANCELLED. Messages name
+// the URL without credentials. Errors of the store keep their code.
 absl::StatusOr<HttpFile> FetchHttpFile(http::HttpClient& client, BlobStore& store, const std::string& url,
                                        const HttpFileOptions& options);
 
-// The base name of the URL's path, percent escapes resolved, safe as a file name; of a path without one, the name
-// in `content_disposition`; else "__unnamed__".
+// The base name of the URL's path, percent escapes resolved, safe as a file name; of a path without one, the
+// name in `content_disposition`; else "__unnamed__".
 std::string FileNameOf(std::string_view url, std::string_view content_disposition);
 
 // "Wed, 21 Oct 2015 07:28:00 GMT" in seconds since 1970; 0 for anything else.

@@ -24,8 +24,8 @@ absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const 
                          const Sink& sink, const std::map<std::string, std::string>& annotations = {});
 
 struct ImportOptions {
-  // Which image to take when there are several: a name or tag as the layout or archive has it, or (of a layout)
-  // "sha256:...".
+  // Which image to take when there are several: a name or tag as the layout or archive has it, or (of a
+  // layout) "sha256:...".
   std::string name;
 };
 

@@ -262,8 +262,9 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platf
   return plan_options;
 }
 
-absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, const v1::Platform& build_platform,
-                                        const PlanningStores& stores, const PlanningCalls& calls) {
+absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
+                                        const v1::Platform& build_platform, const PlanningStores& stores,
+                                        const PlanningCalls& calls) {
   const v1::Recipe& recipe = submission.recipe();
   const plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform);
   std::vector<v1::PinnedImage> bases;

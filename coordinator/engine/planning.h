@@ -16,8 +16,8 @@
 
 namespace crossmill::coordinator {
 
-// `build_platform`: $BUILDPLATFORM, one for the whole farm, so that its stages are one task and every build has the
-// same tools.
+// `build_platform`: $BUILDPLATFORM, one for the whole farm, so that its stages are one task and every build
+// has the same tools.
 plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platform& build_platform);
 
 // Told on the job's thread as things happen; each may be empty.
@@ -38,7 +38,8 @@ struct PlanningStores {
 
 // Each remote source is fetched once, however many steps and platforms want it. INVALID_ARGUMENT or NOT_FOUND
 // with FILE:LINE:COLUMN for what is wrong with the recipe; anything else is the farm's fault.
-absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission, const v1::Platform& build_platform,
-                                        const PlanningStores& stores, const PlanningCalls& calls);
+absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
+                                        const v1::Platform& build_platform, const PlanningStores& stores,
+                                        const PlanningCalls& calls);
 
 }  // namespace crossmill::coordinator

@@ -23,8 +23,9 @@ RemoteSources::File FromRecord(const RemoteFileRecord& record) {
 
 }  // namespace
 
-absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string& url, const std::string& checksum,
-                                               const OnProgress& on_progress) {
+absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string& url,
+                                                              const std::string& checksum,
+                                                              const OnProgress& on_progress) {
   const std::string key = fetch::WithoutCredentials(url);
   const KeyedLock::Hold hold(files_, key);
   if (stop_.stop_requested()) return absl::CancelledError("the coordinator ends");
@@ -46,14 +47,16 @@ absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string&
   return File{file.digest, file.name, file.mtime, known && known->digest == file.digest};
 }
 
-absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
-                                              const OnProgress& on_progress) {
+absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& url,
+                                                             const std::string& checksum, bool keep_git_dir,
+                                                             const OnProgress& on_progress) {
   ASSIGN_OR_RETURN(fetch::GitReference reference, fetch::ParseGitReference(url));
   if (!checksum.empty()) {
     // Whichever is longer; one has to begin with the other.
     if (!reference.checksum.starts_with(checksum) && !checksum.starts_with(reference.checksum)) {
       return absl::InvalidArgumentError(fmt::format("{}: the URL says commit {}, --checksum says {}",
-                                                    fetch::WithoutCredentials(url), reference.checksum, checksum));
+                                                    fetch::WithoutCredentials(url), reference.checksum,
+                                                    checksum));
     }
     if (checksum.size() > reference.checksum.size()) reference.checksum = checksum;
     RETURN_IF_ERROR(fetch::CheckGitReference(reference));
@@ -61,8 +64,9 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& 
   return FetchTree(std::move(reference), keep_git_dir, on_progress);
 }
 
-absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReference reference, bool keep_git_dir,
-                                               const OnProgress& on_progress) {
+absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReference reference,
+                                                              bool keep_git_dir,
+                                                              const OnProgress& on_progress) {
   const std::string repository = fetch::WithoutCredentials(reference.remote);
   const KeyedLock::Hold hold(repositories_, repository);
   if (stop_.stop_requested()) return absl::CancelledError("the coordinator ends");
@@ -99,8 +103,9 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReferenc
   return tree;
 }
 
-absl::StatusOr<RemoteSources::Tree> FetchedSources::CheckOut(const fetch::GitReference& reference, bool keep_git_dir,
-                                              const OnProgress& on_progress) {
+absl::StatusOr<RemoteSources::Tree> FetchedSources::CheckOut(const fetch::GitReference& reference,
+                                                             bool keep_git_dir,
+                                                             const OnProgress& on_progress) {
   RETURN_IF_ERROR(MakeFolders(options_.scratch_folder, 0700));
   ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create(options_.scratch_folder));
   fetch::GitProgramOptions program;
@@ -114,7 +119,8 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::CheckOut(const fetch::GitRef
   // The time of the checkout says nothing; the commit's does.
   scan.keep_times = reference.commit_times;
   ASSIGN_OR_RETURN(const context::ScannedContext scanned, context::ScanContext(scan, clock_));
-  const context::UploadProgress progress = [&](const context::UploadResult& sent, const context::UploadResult& total) {
+  const context::UploadProgress progress = [&](const context::UploadResult& sent,
+                                               const context::UploadResult& total) {
     if (on_progress) on_progress(sent.bytes, total.bytes);
   };
   RETURN_IF_ERROR(context::UploadContext(scanned, checkout.folder, blobs_, progress).status());

@@ -34,7 +34,8 @@ class FetchedSources final : public RemoteSources {
   absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
                                 const OnProgress& on_progress) override;
   // As FetchGit for a reference that is parsed.
-  absl::StatusOr<Tree> FetchTree(fetch::GitReference reference, bool keep_git_dir, const OnProgress& on_progress);
+  absl::StatusOr<Tree> FetchTree(fetch::GitReference reference, bool keep_git_dir,
+                                 const OnProgress& on_progress);
 
   // Ends what runs, and everything that comes later, with CANCELLED.
   void Stop() { stop_.request_stop(); }

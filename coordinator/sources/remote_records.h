@@ -1,5 +1,5 @@
-// What the coordinator remembers about remote sources, apart from their blobs. The SQLite implementation is in
-// coordinator/storage (tables remote_files, remote_trees); tests have one in memory.
+// What the coordinator remembers about remote sources, apart from their blobs. The SQLite implementation is
+// in coordinator/storage (tables remote_files, remote_trees); tests have one in memory.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ struct RemoteTreeKey {
   std::string ref;
 };
 
-// Thread safe. Each Put is durable when it returns and replaces what has the same key (url; all of the tree's key).
-// Errors are the database's.
+// Thread safe. Each Put is durable when it returns and replaces what has the same key (url; all of the tree's
+// key). Errors are the database's.
 class RemoteRecords {
  public:
   virtual ~RemoteRecords() = default;

@@ -60,7 +60,8 @@ class BuildContextTest : public testing::Test {
     reapi::Directory directory;
     EXPECT_TRUE(directory.ParseFromString(*coordinator_.blobs().Get(root)));
     for (const auto& file : directory.files()) names.push_back(prefix + file.name());
-    for (const auto& link : directory.symlinks()) names.push_back(prefix + link.name() + " -> " + link.target());
+    for (const auto& link : directory.symlinks())
+      names.push_back(prefix + link.name() + " -> " + link.target());
     for (const auto& child : directory.directories()) {
       names.push_back(prefix + child.name() + "/");
       for (std::string& below : List(FromProto(child.digest()), prefix + child.name() + "/")) {
@@ -86,7 +87,8 @@ class BuildContextTest : public testing::Test {
 };
 
 std::string Respond(std::string_view body) {
-  return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", body.size(), body);
+  return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", body.size(),
+                     body);
 }
 
 std::string SampleTar() {
@@ -201,7 +203,8 @@ TEST_F(BuildContextTest, AGitUrlIsCheckedOutAndItsCommitIsTheEpoch) {
   const int64_t committed = std::stoll(RunProcess(when)->stdout_text);
   Git(repository, {"clone", "--quiet", "--bare", ".", folder_.Path("served/r.git")});
   Git(folder_.Path("served/r.git"), {"update-server-info"});
-  http::ScriptedServer server([&](const std::string& request) { return ServeFile(folder_.Path("served"), request); });
+  http::ScriptedServer server(
+      [&](const std::string& request) { return ServeFile(folder_.Path("served"), request); });
   ASSERT_EQ(Build({"--source-date-epoch=git", server.Url("/r.git#main:app")}), 0) << env_.err();
   EXPECT_THAT(Context(), ElementsAre("Dockerfile", "file"));
   EXPECT_EQ(coordinator_.submitted.submission().options().source_date_epoch(), committed);
@@ -223,10 +226,11 @@ TEST_F(BuildContextTest, NamedContexts) {
   http::ScriptedServer server([](const std::string& request) {
     return Respond(request.starts_with("GET /tar") ? SampleTar() : "plain");
   });
-  ASSERT_EQ(Build({"--build-context", "Assets=" + folder_.Path("assets"), "--build-context",
-                   "alpine::linux/arm64=docker-image://alpine:3.20", "--build-context", "t=" + server.Url("/tar"),
-                   "--build-context", "p=" + server.Url("/plain"), folder_.Path("context")}),
-            0)
+  ASSERT_EQ(
+      Build({"--build-context", "Assets=" + folder_.Path("assets"), "--build-context",
+             "alpine::linux/arm64=docker-image://alpine:3.20", "--build-context", "t=" + server.Url("/tar"),
+             "--build-context", "p=" + server.Url("/plain"), folder_.Path("context")}),
+      0)
       << env_.err();
   ASSERT_EQ(recipe().contexts_size(), 4);
   EXPECT_EQ(recipe().contexts(0).name(), "assets");
@@ -285,8 +289,8 @@ TEST(NamedContextTest, Forms) {
   EXPECT_EQ(ParseNamedContext("x=https://h/a.git")->kind, NamedContextFlag::Kind::kGit);
   EXPECT_EQ(ParseNamedContext("x=https://h/a.tar")->kind, NamedContextFlag::Kind::kHttp);
   EXPECT_EQ(ParseNamedContext("x=github.com/a/b")->kind, NamedContextFlag::Kind::kFolder);
-  for (const char* wrong : {"x", "=y", "x=", "a b=c", "-x=y", "x=ftp://h/y", "x=oci-layout://", "x=oci-layout://a@sha256:1",
-                            "x=docker-image://", "x::=y", "x=target:y"}) {
+  for (const char* wrong : {"x", "=y", "x=", "a b=c", "-x=y", "x=ftp://h/y", "x=oci-layout://",
+                            "x=oci-layout://a@sha256:1", "x=docker-image://", "x::=y", "x=target:y"}) {
     SCOPED_TRACE(wrong);
     EXPECT_TRUE(absl::IsInvalidArgument(ParseNamedContext(wrong).status()));
   }

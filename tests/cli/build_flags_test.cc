@@ -24,9 +24,9 @@ TEST(BuildFlagsTest, OutputForms) {
   const auto zstd = ParseOutput("type=oci,dest=a,compression=zstd,compression-level=19");
   EXPECT_EQ(zstd->compression, v1::ZSTD);
   EXPECT_EQ(zstd->compression_level, 19);
-  for (const char* bad : {"", "type=docker", "type=oci", "dest=a,x=1", "type=oci,dest", "dest=a", "type=x,dest=a",
-                          "type=local,dest=-", "type=tar,dest=a,compression=zstd", "type=registry",
-                          "type=oci,dest=a,compression=zstd,compression-level=23",
+  for (const char* bad : {"", "type=docker", "type=oci", "dest=a,x=1", "type=oci,dest", "dest=a",
+                          "type=x,dest=a", "type=local,dest=-", "type=tar,dest=a,compression=zstd",
+                          "type=registry", "type=oci,dest=a,compression=zstd,compression-level=23",
                           "type=oci,dest=a,compression=xz", "type=oci,dest=a,platform-split=true"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseOutput(bad).status())) << bad;
   }

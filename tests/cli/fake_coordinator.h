@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "cli/environment.h"
-#include "common/words/words.h"
 #include "common/base/mutex.h"
+#include "common/words/words.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 
 namespace crossmill::cli {

@@ -188,8 +188,7 @@ TEST_F(AttachTest, ClientComesBackAfterARestart) {
   const auto lease = worker.NextTask();
   ASSERT_TRUE(lease) << "it was held until the client was there again";
   absl::Status status;
-  EXPECT_THAT(Ask(lease->lease(), "default", ListKeysRequest(), 40, &status),
-              HasSubstr("key-of-the-client"));
+  EXPECT_THAT(Ask(lease->lease(), "default", ListKeysRequest(), 40, &status), HasSubstr("key-of-the-client"));
   EXPECT_OK(status);
 }
 

@@ -127,9 +127,8 @@ class TestWorker::Impl {
         board_(
             Info(name, host),
             [this](const v1::Task& task, const worker::TaskContext& context,
-                   worker::ExecutionObserver& observer, const std::stop_token& stop) {
-              return executor_.Execute(task, context, observer, stop);
-            },
+                   worker::ExecutionObserver& observer,
+                   const std::stop_token& stop) { return executor_.Execute(task, context, observer, stop); },
             spool_),
         agent_(std::move(channel), board_, AgentOptions()),
         thread_([this] { EXPECT_OK(agent_.Run(stop_.get_token())); }) {}

@@ -38,7 +38,8 @@ class MemoryRemoteRecords final : public RemoteRecords {
  private:
   using Key = std::tuple<std::string, std::string, std::string, bool, bool, bool, std::string>;
   static Key KeyOf(const RemoteTreeKey& key) {
-    return {key.repository, key.commit, key.folder, key.keep_git_dir, key.submodules, key.commit_times, key.ref};
+    return {key.repository, key.commit,       key.folder, key.keep_git_dir,
+            key.submodules, key.commit_times, key.ref};
   }
 
   Mutex mutex_;

@@ -79,9 +79,7 @@ class LeaseBoardTest : public testing::Test {
     info.set_slots(2);
     if (!execute) {
       execute = [this](const v1::Task& task, const TaskContext&, ExecutionObserver& observer,
-          const std::stop_token& stop) {
-        return gate_.Execute(task, observer, stop);
-      };
+                       const std::stop_token& stop) { return gate_.Execute(task, observer, stop); };
     }
     board_ = std::make_unique<LeaseBoard>(info, std::move(execute), *spool_);
     ASSERT_OK(board_->Restore());

@@ -76,9 +76,9 @@ TEST_F(MountPointsTest, LoopsAndWrongKindsAreNamed) {
   EXPECT_TRUE(absl::IsFailedPrecondition(points_->Add("/etc/a", false).status()));
   ASSERT_OK(WriteFileAtomic(root() + "/proc", ""));
   EXPECT_EQ(points_->Add("/proc", true).status().message(),
-      "mount point /proc: /proc is not a folder in the image");
+            "mount point /proc: /proc is not a folder in the image");
   EXPECT_EQ(points_->Add("/etc", false).status().message(),
-      "mount point /etc: /etc is a folder in the image");
+            "mount point /etc: /etc is a folder in the image");
 }
 
 }  // namespace

@@ -25,11 +25,11 @@ class SshRelayTest : public testing::Test {
     folder_.emplace(std::move(*folder));
   }
   void Start(const std::string& id) {
-    auto relay = SshRelay::Create(folder_->Path("socket"), 7, id, agents_,
-        [this](const std::string& problem) {
-      MutexLock lock(mutex_);
-      problems_ += problem;
-    });
+    auto relay =
+        SshRelay::Create(folder_->Path("socket"), 7, id, agents_, [this](const std::string& problem) {
+          MutexLock lock(mutex_);
+          problems_ += problem;
+        });
     ASSERT_OK(relay);
     relay_ = std::move(*relay);
   }

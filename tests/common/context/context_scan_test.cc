@@ -13,11 +13,11 @@
 
 #include "absl/time/clock.h"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "common/context/context_upload.h"
-#include "common/context/hash_cache.h"
 #include "common/base/blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/context/context_upload.h"
+#include "common/context/hash_cache.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
 

@@ -81,7 +81,8 @@ TEST_F(ArchiveTest, WhatIsNone) {
   EXPECT_FALSE(IsArchive(std::string(512, '\0')));
   EXPECT_FALSE(IsArchive(std::string(600, 'x')));
   EXPECT_TRUE(absl::IsInvalidArgument(Extract(std::string(600, 'x'))));
-  const std::string packed = Filter({"gzip"}, TarText().Add("f", EntryType::kFile, std::string(5000, 'y')).Finish());
+  const std::string packed =
+      Filter({"gzip"}, TarText().Add("f", EntryType::kFile, std::string(5000, 'y')).Finish());
   EXPECT_TRUE(absl::IsInvalidArgument(Extract(packed.substr(0, packed.size() / 2))));
 }
 

@@ -22,7 +22,7 @@ GitReference At(const std::string& remote, const std::string& ref = "", const st
 }
 
 mode_t ModeOf(const std::string& path) {
-  struct stat info{};
+  struct stat info {};
   EXPECT_EQ(lstat(path.c_str(), &info), 0) << path;
   return info.st_mode & 07777;
 }
@@ -70,15 +70,17 @@ TEST_F(GitCheckoutTest, BranchTagCommitAndBeginningOfACommit) {
   repository.Write("v", "2");
   const std::string second = repository.Commit("two");
   repository.Git({"tag", "both"});
-  for (const std::string& ref : {std::string("light"), std::string("heavy"), std::string("refs/tags/heavy"), first,
-                                 first.substr(0, 12), std::string("both"), std::string("heads/both")}) {
+  for (const std::string& ref :
+       {std::string("light"), std::string("heavy"), std::string("refs/tags/heavy"), first,
+        first.substr(0, 12), std::string("both"), std::string("heads/both")}) {
     SCOPED_TRACE(ref);
     const auto checkout = Checkout(At(repository.url(), ref));
     ASSERT_OK(checkout.status());
     EXPECT_EQ(checkout->commit, first);
     EXPECT_EQ(*ReadFile(checkout->folder + "/v"), "1");
   }
-  for (const std::string& ref : {std::string(""), std::string("main"), std::string("refs/tags/both"), second}) {
+  for (const std::string& ref :
+       {std::string(""), std::string("main"), std::string("refs/tags/both"), second}) {
     SCOPED_TRACE(ref);
     const auto checkout = Checkout(At(repository.url(), ref));
     ASSERT_OK(checkout.status());
@@ -186,7 +188,9 @@ TEST_F(GitCheckoutTest, TheGitFolderIsKeptWithoutCredentialsAndEqualEveryTime) {
 TEST_F(GitCheckoutTest, HooksFiltersAndSettingsOfTheUserDoNothing) {
   TemporaryFolder home = *TemporaryFolder::Create();
   ASSERT_TRUE(MakeFolders(home.Path("hooks")).ok());
-  ASSERT_TRUE(WriteFileAtomic(home.Path("hooks/post-checkout"), "#!/bin/sh\ntouch " + home.Path("ran") + "\n", 0755).ok());
+  ASSERT_TRUE(
+      WriteFileAtomic(home.Path("hooks/post-checkout"), "#!/bin/sh\ntouch " + home.Path("ran") + "\n", 0755)
+          .ok());
   ASSERT_TRUE(WriteFileAtomic(home.Path(".gitconfig"),
                               "[core]\n\thooksPath = " + home.Path("hooks") +
                                   "\n\tautocrlf = true\n[filter \"up\"]\n\tsmudge = tr a-z A-Z\n")
@@ -240,7 +244,8 @@ std::string ServeFile(const std::string& folder, const std::string& request) {
   path = path.substr(0, path.find('?'));
   const auto content = ReadFile(folder + path);
   if (!content.ok()) return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-  return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", content->size(), *content);
+  return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", content->size(),
+                     *content);
 }
 
 TEST_F(GitCheckoutTest, ADumbHttpServerThatCannotDoShallowFetches) {
@@ -267,7 +272,8 @@ TEST_F(GitCheckoutTest, CredentialsInTheUrlAreInNoMessage) {
   http::ScriptedServer server([](const std::string&) {
     return std::string("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   });
-  const auto status = Checkout(At(fmt::format("http://user:hunter2@127.0.0.1:{}/r.git", server.port()))).status();
+  const auto status =
+      Checkout(At(fmt::format("http://user:hunter2@127.0.0.1:{}/r.git", server.port()))).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(status.message().find("hunter2"), absl::string_view::npos) << status;
 }

@@ -22,7 +22,8 @@ TEST(GitReferenceTest, FormsThatAreGit) {
       {"https://example.com/foo.git#a/b:c/d", "https://example.com/foo.git", "a/b", "c/d"},
       {"https://example.com/foo.git#:myfolder", "https://example.com/foo.git", "", "myfolder"},
       {"https://example.com/foo.git#main:/x/./y/../z/", "https://example.com/foo.git", "main", "x/z"},
-      {"https://example.com/foo.git?ref=v1.0.0&subdir=/subdir", "https://example.com/foo.git", "v1.0.0", "subdir"},
+      {"https://example.com/foo.git?ref=v1.0.0&subdir=/subdir", "https://example.com/foo.git", "v1.0.0",
+       "subdir"},
       {"https://example.com/foo.git?tag=v1", "https://example.com/foo.git", "refs/tags/v1", ""},
       {"https://example.com/foo.git?branch=refs/heads/b", "https://example.com/foo.git", "refs/heads/b", ""},
       {"https://example.com/foo.git?commit=deadbeef", "https://example.com/foo.git", "deadbeef", ""},
@@ -48,9 +49,10 @@ TEST(GitReferenceTest, FormsThatAreGit) {
 TEST(GitReferenceTest, FormsThatAreNot) {
   for (const char* text :
        {"https://example.com/", "https://example.com/foo", "https://example.com/foo.git/",
-        "https://example.com/foo.git.bar", "https://github.com/moby/buildkit", "custom.xyz/moby/buildkit.git", "./.git",
-        ".git", "../x.git", "ftp://example.com/foo.git", "file:///srv/foo.git", "github.com/moby/buildkit",
-        "http://github.com/docker/docker.git:#branch", "folder", "a b@c:d", "@host:path", "ext::sh -c true"}) {
+        "https://example.com/foo.git.bar", "https://github.com/moby/buildkit", "custom.xyz/moby/buildkit.git",
+        "./.git", ".git", "../x.git", "ftp://example.com/foo.git", "file:///srv/foo.git",
+        "github.com/moby/buildkit", "http://github.com/docker/docker.git:#branch", "folder", "a b@c:d",
+        "@host:path", "ext::sh -c true"}) {
     SCOPED_TRACE(text);
     EXPECT_FALSE(IsGitUrl(text));
     EXPECT_EQ(ParseGitReference(text).status().code(), absl::StatusCode::kInvalidArgument);
@@ -108,9 +110,9 @@ TEST(GitReferenceTest, ContradictionsAndUnknownWordsAreErrors) {
 }
 
 TEST(GitReferenceTest, NothingThatGitCouldTakeForAnOption) {
-  for (const char* text :
-       {"https://h/r.git#--upload-pack=x", "ssh://-oProxyCommand=x/r", "https://h/r.git#a..b", "https://h/r.git#a%0Ab",
-        "https://h/r.git?ref=%2Bmain", "https://h/r.git#a%20b", "https://h/r.git#HEAD~1", "git@h:x#-x"}) {
+  for (const char* text : {"https://h/r.git#--upload-pack=x", "ssh://-oProxyCommand=x/r",
+                           "https://h/r.git#a..b", "https://h/r.git#a%0Ab", "https://h/r.git?ref=%2Bmain",
+                           "https://h/r.git#a%20b", "https://h/r.git#HEAD~1", "git@h:x#-x"}) {
     SCOPED_TRACE(text);
     EXPECT_EQ(ParseGitReference(text).status().code(), absl::StatusCode::kInvalidArgument);
   }

@@ -12,12 +12,15 @@
 namespace crossmill::fetch {
 namespace {
 
-std::string Answer(std::string_view status, std::string_view headers, std::string_view body, int64_t length = -1) {
+std::string Answer(std::string_view status, std::string_view headers, std::string_view body,
+                   int64_t length = -1) {
   return fmt::format("HTTP/1.1 {}\r\n{}Content-Length: {}\r\nConnection: close\r\n\r\n{}", status, headers,
                      length < 0 ? static_cast<int64_t>(body.size()) : length, body);
 }
 
-bool Has(const std::string& request, std::string_view line) { return request.find(line) != std::string::npos; }
+bool Has(const std::string& request, std::string_view line) {
+  return request.find(line) != std::string::npos;
+}
 
 class HttpFileTest : public ::testing::Test {
  protected:
@@ -25,7 +28,9 @@ class HttpFileTest : public ::testing::Test {
     options_.wait = [this](absl::Duration time) { waits_.push_back(time); };
   }
 
-  absl::StatusOr<HttpFile> Fetch(const std::string& url) { return FetchHttpFile(*client_, *store_, url, options_); }
+  absl::StatusOr<HttpFile> Fetch(const std::string& url) {
+    return FetchHttpFile(*client_, *store_, url, options_);
+  }
 
   std::unique_ptr<http::HttpClient> client_ = http::MakeCurlHttpClient();
   std::unique_ptr<BlobStore> store_ = MakeMemoryBlobStore();
@@ -101,7 +106,8 @@ TEST_F(HttpFileTest, ABrokenTransferGoesOnWhereItBroke) {
 TEST_F(HttpFileTest, AFileThatChangedMeanwhileIsFetchedAnew) {
   std::atomic<int> calls = 0;
   http::ScriptedServer server([&](const std::string&) {
-    return calls++ == 0 ? Answer("200 OK", "ETag: \"a\"\r\n", "old ol", 100) : Answer("200 OK", "ETag: \"b\"\r\n", "new");
+    return calls++ == 0 ? Answer("200 OK", "ETag: \"a\"\r\n", "old ol", 100)
+                        : Answer("200 OK", "ETag: \"b\"\r\n", "new");
   });
   const auto file = Fetch(server.Url("/f"));
   ASSERT_OK(file.status());
@@ -153,7 +159,8 @@ TEST_F(HttpFileTest, PassingErrorsAreWaitedOut) {
     }
   });
   ASSERT_OK(Fetch(server.Url("/f")).status());
-  EXPECT_EQ(waits_, (std::vector<absl::Duration>{absl::Milliseconds(500), absl::Seconds(7), absl::Seconds(60)}));
+  EXPECT_EQ(waits_,
+            (std::vector<absl::Duration>{absl::Milliseconds(500), absl::Seconds(7), absl::Seconds(60)}));
 }
 
 TEST_F(HttpFileTest, ErrorsNameTheUrlWithoutCredentials) {

@@ -80,7 +80,8 @@ class FakeContext {
   }
   Digest Store(const Folder& folder, const std::string& path) {
     reapi::Directory directory;
-    directory.mutable_node_properties()->mutable_unix_mode()->set_value(modes_.contains(path) ? modes_[path] : 0750);
+    directory.mutable_node_properties()->mutable_unix_mode()->set_value(modes_.contains(path) ? modes_[path]
+                                                                                              : 0750);
     for (const auto& [name, content] : folder.entries) {
       if (content.starts_with("-> ")) {
         auto& link = *directory.add_symlinks();

@@ -211,7 +211,8 @@ TEST_F(ImageStoreTest, PulledLayersAreCheckedWhenTheyAreFirstUsed) {
   const Digest good = oci::PutImage(*source_.blobs, "amd64");
   auto manifest = *oci::ParseImageManifest(*source_.blobs->Get(good));
   std::swap(manifest.layers[0], manifest.layers[1]);
-  source_.Publish("docker.io/library/odd:latest", *source_.blobs->PutBytes(oci::WriteImageManifest(manifest)));
+  source_.Publish("docker.io/library/odd:latest",
+                  *source_.blobs->PutBytes(oci::WriteImageManifest(manifest)));
   ASSERT_OK(images_.Pull("odd", {}));
   const auto pinned = images_.Pin("odd", LinuxPlatform("amd64"));
   EXPECT_THAT(Text(pinned.status()), HasSubstr("diffID"));

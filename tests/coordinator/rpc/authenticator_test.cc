@@ -76,8 +76,8 @@ TEST_F(AuthenticatorTest, HealthAndReflectionAreOpen) {
   // Field 1, SERVING.
   EXPECT_EQ(health_bytes, "\x08\x01");
   // list_services = "".
-  const auto [reflection, services] =
-      CallRaw("", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
+  const auto [reflection, services] = CallRaw(
+      "", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
   EXPECT_TRUE(reflection.ok()) << reflection.error_message();
   EXPECT_NE(services.find("crossmill.v1.Builds"), std::string::npos);
   EXPECT_NE(services.find("google.bytestream.ByteStream"), std::string::npos);

@@ -83,9 +83,7 @@ class AgentTest : public testing::Test {
     board_ = std::make_unique<LeaseBoard>(
         info,
         [this](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
-               const std::stop_token& stop) {
-          return execute_(task, context, observer, stop);
-        },
+               const std::stop_token& stop) { return execute_(task, context, observer, stop); },
         *spool_);
     options_.heartbeat = absl::Milliseconds(50);
     options_.first_wait = absl::Milliseconds(10);
@@ -115,7 +113,7 @@ class AgentTest : public testing::Test {
   std::optional<TemporaryFolder> folder_;
   std::optional<Spool> spool_;
   LeaseBoard::Execute execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&,
-      const std::stop_token&) {
+                                    const std::stop_token&) {
     v1::TaskResult result;
     result.set_outcome(v1::TASK_OUTCOME_SUCCEEDED);
     return result;

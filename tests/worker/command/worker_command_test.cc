@@ -225,8 +225,8 @@ TEST_P(WorkerCommandOnceTest, SecretsOfTheCommandLineReachTheStepAndNoOutput) {
   ASSERT_OK(WriteFileAtomic(folder_->Path("key"), "from-the-file\n", 0600));
   setenv("CROSSMILL_TEST_TOKEN", "from-variable", 1);
   std::vector<std::string> command = Command("crun");
-  for (const std::string& secret : {"id=key,src=" + folder_->Path("key"),
-      std::string("id=token,env=CROSSMILL_TEST_TOKEN")}) {
+  for (const std::string& secret :
+       {"id=key,src=" + folder_->Path("key"), std::string("id=token,env=CROSSMILL_TEST_TOKEN")}) {
     command.insert(command.end(), {"--secret", secret});
   }
   const ProcessResult result = RunProgram(command);
@@ -255,10 +255,10 @@ TEST(WorkerCommandUsageTest, MistakesAreExitCodeTwo) {
   const auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
   ASSERT_OK(WriteFileAtomic(folder->Path("task"), R"({"platform": {"os": "linux"}, "steps": [{}]})"));
-  for (const char* secret : {"src=/x", "id=a,src=/no/such/file", "id=a,env=CROSSMILL_TEST_UNSET",
-      "id=a,x=y"}) {
-    options.argv = {Binary(), "run", folder->Path("task"), "--blobs", folder->Path("blobs"), "--secret",
-        secret};
+  for (const char* secret :
+       {"src=/x", "id=a,src=/no/such/file", "id=a,env=CROSSMILL_TEST_UNSET", "id=a,x=y"}) {
+    options.argv = {Binary(),   "run", folder->Path("task"), "--blobs", folder->Path("blobs"),
+                    "--secret", secret};
     const auto refused = RunProcess(options);
     EXPECT_EQ(refused->exit_code, 2) << secret;
     EXPECT_THAT(refused->stderr_text, HasSubstr(secret));

@@ -76,8 +76,8 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     folder_.emplace(std::move(*folder));
     chmod(folder_->path().c_str(), 0755);
     blobs_ = MakeMemoryBlobStore();
-    auto sandbox = OciSandbox::Create({.runtime = GetParam(), .folder = folder_->Path("sandbox"),
-        .host_settings = {}});
+    auto sandbox =
+        OciSandbox::Create({.runtime = GetParam(), .folder = folder_->Path("sandbox"), .host_settings = {}});
     if (absl::IsFailedPrecondition(sandbox.status())) GTEST_SKIP() << sandbox.status();
     ASSERT_OK(sandbox);
     sandbox_ = std::move(*sandbox);
@@ -106,8 +106,7 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     ASSERT_OK(snapshot);
     const std::string root = (*snapshot)->root();
     ASSERT_OK(MakeHostRoot(root, {"sh", "cat", "ls", "id", "env", "sleep", "stat", "touch", "mkdir", "mount",
-        "df",
-                                  "rm", "base64", "cp", "chmod", "ln"}));
+                                  "df", "rm", "base64", "cp", "chmod", "ln"}));
     ASSERT_OK(MakeFolders(root + "/existing", 0750));
     chmod(std::string(root + "/existing").c_str(), 0750);
     ASSERT_OK(WriteFileAtomic(root + "/file", "image"));
@@ -240,8 +239,7 @@ TEST_P(StepMountsTest, BoundFolderHasTheContextsModesAndTheStepsTime) {
   v1::Step step = Step("stat -c '%a %u:%g %Y %n' /src /src/a; cat /src/a; touch /src/b || echo read-only");
   AddFolder(step, "/src", {{"a", "content\n"}});
   const Executed executed = Succeed(step);
-  EXPECT_EQ(executed.out,
-            "711 0:0 1600000000 /src\n640 0:0 1600000000 /src/a\ncontent\nread-only\n");
+  EXPECT_EQ(executed.out, "711 0:0 1600000000 /src\n640 0:0 1600000000 /src/a\ncontent\nread-only\n");
   EXPECT_THAT(Layer(executed), IsEmpty());
 }
 
@@ -255,7 +253,8 @@ TEST_P(StepMountsTest, WritesToAWritableBindAreGoneAfterTheStep) {
 }
 
 TEST_P(StepMountsTest, OneFileCanBeBoundOverAFileAndWhereNothingWas) {
-  v1::Step step = Step("cat /file /new/place/x; stat -c '%a %F' /new/place/x; echo x > /file || echo read-only");
+  v1::Step step =
+      Step("cat /file /new/place/x; stat -c '%a %F' /new/place/x; echo x > /file || echo read-only");
   AddFile(step, "/file", "mounted\n");
   AddFile(step, "/new/place/x", "new\n");
   const Executed executed = Succeed(step);
@@ -369,8 +368,8 @@ TEST_P(StepMountsTest, NewCacheBeginsWithItsSource) {
 }
 
 // Two steps at the same time, each waiting up to 5 s for the other's file in the cache.
-std::pair<Executed, Executed> Meet(const std::function<Executed(const std::string&,
-    const std::string&)>& run) {
+std::pair<Executed, Executed> Meet(
+    const std::function<Executed(const std::string&, const std::string&)>& run) {
   std::pair<Executed, Executed> both;
   {
     const std::jthread one([&] { both.first = run("one", "two"); });
@@ -455,7 +454,7 @@ TEST_P(StepMountsTest, SecretIsAFileAndAVariableAndNowhereElse) {
   EXPECT_FALSE(dumpable);
   for (const std::string& path : found) {
     EXPECT_TRUE(path.starts_with(folder_->Path("sandbox/")) ||
-        path.starts_with(folder_->Path("mounts/work/")))
+                path.starts_with(folder_->Path("mounts/work/")))
         << path;
   }
   EXPECT_THAT(found, Not(IsEmpty()));
