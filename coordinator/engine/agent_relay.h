@@ -111,6 +111,8 @@ class AttachedClient : public std::enable_shared_from_this<AttachedClient> {
 // The attached clients. Thread safe.
 class AgentRelay {
  public:
+  // A client and its channels hold each other until it is closed.
+  ~AgentRelay() { CloseAll(); }
   std::shared_ptr<AttachedClient> Attach(int64_t build, std::set<std::string> ssh_ids);
   // Ends the client's channels, with UNAVAILABLE.
   void Detach(const std::shared_ptr<AttachedClient>& client);
