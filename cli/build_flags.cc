@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 
+#include "cli/text.h"
 #include "common/base/status.h"
 #include "common/oci/annotations.h"
 #include "common/plan/platform.h"
@@ -20,16 +21,6 @@ std::optional<int64_t> ParseNumber(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
   return value;
-}
-
-std::vector<std::string> Split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t end = text.find(separator);
-    parts.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 absl::Status AddPlatforms(const BuildFlags& flags, const v1::Platform& own, v1::BuildOptions* options) {

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "cli/text.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
@@ -25,16 +26,6 @@ constexpr auto kAgentEnd = std::chrono::seconds(3);
 constexpr const char* kKeeper =
     "while kill -0 \"$1\" 2>/dev/null && test -S \"$SSH_AUTH_SOCK\"; do sleep 0.2; done; kill "
     "\"$SSH_AGENT_PID\"";
-
-std::vector<std::string> Split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t end = text.find(separator);
-    parts.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 absl::Status BadSecret(std::string_view text, std::string_view problem) {
   return absl::InvalidArgumentError(

@@ -17,6 +17,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "cli/text.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
@@ -25,16 +26,6 @@ namespace crossmill::cli {
 namespace {
 
 constexpr uint32_t kNeededIds = 65535;
-
-std::vector<std::string> Split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t end = text.find(separator);
-    parts.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 uint64_t Number(std::string_view text) {
   uint64_t value = 0;

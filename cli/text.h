@@ -1,4 +1,5 @@
-// Text for terminals: widths, shortening, colours, tables, sizes and durations. Pure.
+// Text: splitting what was given; for terminals widths, shortening, colours, tables, sizes and durations.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,9 @@ int DisplayWidth(std::string_view text);
 
 // At most `width` columns; shortened text ends in "…". Never cuts a character. `text` has no colours.
 std::string Ellipsize(std::string_view text, int width);
+
+// The parts between separators: one more than there are separators, empty ones too.
+std::vector<std::string> Split(std::string_view text, char separator);
 
 // "952 B", "12.4 kB", "148 MB" (decimal units).
 std::string FormatBytes(int64_t bytes);

@@ -1,83 +1,11 @@
 #include "worker/archive_source.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-
-#include <cerrno>
-#include <string>
-
-#include "common/base/status.h"
+#include "common/oci/archive_stream.h"
 
 namespace crossmill::worker {
-namespace {
-
-constexpr size_t kChunk = 1 << 18;
-
-// libarchive does the decompression only ("raw" format): the tar inside is read by our own checked reader,
-// which keeps names as bytes whatever the locale.
-class Decompressor {
- public:
-  explicit Decompressor(BlobReader& blob) : blob_(blob), buffer_(kChunk, '\0'), archive_(archive_read_new()) {
-    archive_read_support_filter_gzip(archive_);
-    archive_read_support_filter_bzip2(archive_);
-    archive_read_support_filter_xz(archive_);
-    archive_read_support_filter_zstd(archive_);
-    archive_read_support_format_raw(archive_);
-    archive_read_support_format_empty(archive_);
-  }
-  ~Decompressor() { archive_read_free(archive_); }
-  Decompressor(const Decompressor&) = delete;
-  Decompressor& operator=(const Decompressor&) = delete;
-
-  absl::StatusOr<size_t> Read(char* buffer, size_t size) {
-    if (!opened_) {
-      opened_ = true;
-      archive_entry* entry = nullptr;
-      int result = archive_read_open(archive_, this, nullptr, &ReadBlob, nullptr);
-      if (result == ARCHIVE_OK) result = archive_read_next_header(archive_, &entry);
-      if (result == ARCHIVE_EOF) ended_ = true;
-      if (result < ARCHIVE_WARN) return Error();
-    }
-    if (ended_) return size_t{0};
-    const la_ssize_t count = archive_read_data(archive_, buffer, size);
-    if (count < 0) return Error();
-    ended_ = count == 0 && size > 0;
-    return static_cast<size_t>(count);
-  }
-
- private:
-  static la_ssize_t ReadBlob(archive* archive, void* self_pointer, const void** bytes) {
-    auto* self = static_cast<Decompressor*>(self_pointer);
-    auto count = self->blob_.Read(self->buffer_.data(), self->buffer_.size());
-    if (!count.ok()) {
-      self->blob_status_ = count.status();
-      archive_set_error(archive, EIO, "reading the blob");
-      return -1;
-    }
-    *bytes = self->buffer_.data();
-    return static_cast<la_ssize_t>(*count);
-  }
-
-  absl::Status Error() {
-    if (!blob_status_.ok()) return blob_status_;
-    const char* text = archive_error_string(archive_);
-    return absl::InvalidArgumentError(
-        fmt::format("the archive is damaged: {}", text != nullptr ? text : "unknown error"));
-  }
-
-  BlobReader& blob_;
-  std::string buffer_;
-  archive* archive_;
-  absl::Status blob_status_;
-  bool opened_ = false;
-  bool ended_ = false;
-};
-
-}  // namespace
 
 oci::Source MakeDecompressingSource(BlobReader& blob) {
-  auto decompressor = std::make_shared<Decompressor>(blob);
-  return [decompressor](char* buffer, size_t size) { return decompressor->Read(buffer, size); };
+  return oci::AnyDecompressed([&blob](char* buffer, size_t size) { return blob.Read(buffer, size); });
 }
 
 absl::StatusOr<bool> IsTarArchive(BlobReader& blob) {

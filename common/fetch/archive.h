@@ -19,10 +19,6 @@ inline constexpr size_t kArchiveHead = 512;
 // archive from a Dockerfile.
 bool IsArchive(std::string_view beginning);
 
-// The stream without its compression: gzip, bzip2, xz, zstd or none, told apart by content. INVALID_ARGUMENT
-// for a damaged one; errors of `compressed` come back as they are.
-oci::Source AnyDecompressed(oci::Source compressed);
-
 struct ExtractOptions {
   std::stop_token stop;
   // Things a person should know, one sentence each: devices and pipes that were left out.

@@ -108,7 +108,8 @@ def prepare(case, folder, server, agent):
     variables = {"context": context, "work": work, "server": server.url_of(case.name), "agent": agent or ""}
     if (case.folder / "make_context.py").exists():
         environment = {**os.environ, "CASE_WORK": str(work), "CASE_SERVED": str(server.folder_of(case.name)),
-                       "CASE_SERVER": variables["server"], "PYTHONDONTWRITEBYTECODE": "1"}
+                       "CASE_SERVER": variables["server"], "PYTHONDONTWRITEBYTECODE": "1",
+                       "PYTHONPATH": str(pathlib.Path(__file__).resolve().parent)}
         result = subprocess.run([sys.executable, case.folder / "make_context.py"], cwd=context, env=environment,
                                 capture_output=True, text=True, errors="replace", umask=0o022)
         if result.returncode != 0:
