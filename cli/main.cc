@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/app.h"
-#include "cli/environment.h"
+#include "cli/commands/app.h"
+#include "cli/session/environment.h"
 #include "common/base/log.h"
 
 int main(int argc, char** argv) {

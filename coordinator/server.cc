@@ -11,8 +11,8 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/http/curl_http_client.h"
-#include "common/oci/registry.h"
-#include "common/plan/platform.h"
+#include "common/registry/registry.h"
+#include "common/words/platform.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
@@ -37,8 +37,8 @@ namespace {
 // Running calls (watchers, worker streams) get so long to end when the server stops.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 
-absl::StatusOr<oci::RegistryOptions> MakeRegistryOptions(const ServerOptions& options) {
-  oci::RegistryOptions registry;
+absl::StatusOr<registry::RegistryOptions> MakeRegistryOptions(const ServerOptions& options) {
+  registry::RegistryOptions registry;
   registry.plain_http = options.plain_registries;
   for (const std::string& pair : options.registry_mirrors) {
     const size_t equals = pair.find('=');
@@ -47,21 +47,22 @@ absl::StatusOr<oci::RegistryOptions> MakeRegistryOptions(const ServerOptions& op
     }
     registry.mirrors[pair.substr(0, equals)].push_back(pair.substr(equals + 1));
   }
-  registry.credentials = oci::DockerCredentials([](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  });
+  registry.credentials =
+      registry::DockerCredentials([](const std::string& name) -> std::optional<std::string> {
+        const char* value = std::getenv(name.c_str());
+        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+      });
   return registry;
 }
 
 absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
   if (!given.empty()) {
-    auto platform = plan::ParsePlatform(given);
+    auto platform = ParsePlatform(given);
     return platform.ok() ? platform : Annotate(platform.status(), "--build-platform");
   }
   utsname name;
   if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
-  return plan::ParsePlatform(std::string("linux/") + name.machine);
+  return ParsePlatform(std::string("linux/") + name.machine);
 }
 
 // Members in order of dependency: what is declared later is destroyed first.
@@ -85,7 +86,7 @@ class ServerImpl final : public Server {
     logs_ = std::make_unique<storage::LogStore>(options_.data_folder + "/logs");
     image_records_ = std::make_unique<storage::SqliteImageRecords>(records_->connection());
     http_ = http::MakeCurlHttpClient();
-    ASSIGN_OR_RETURN(oci::RegistryOptions registry, MakeRegistryOptions(options_));
+    ASSIGN_OR_RETURN(registry::RegistryOptions registry, MakeRegistryOptions(options_));
     source_ = std::make_unique<RegistrySource>(*http_, std::move(registry));
     images_ = std::make_unique<ImageStore>(*blobs_, *image_records_, *source_, clock_);
     RETURN_IF_ERROR(OpenSources());

@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "common/check/subject.h"
 #include "common/plan/planner.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 
 namespace crossmill::check {
 namespace {
@@ -115,7 +115,7 @@ std::vector<Finding> ChecksBefore(const CheckInput& input, uint32_t line, const 
   }
   CheckInput part = input;
   part.recipe.set_dockerfile(std::string(rest.substr(0, length)));
-  auto outline = plan::ReadOutline(part.recipe.dockerfile_name(), part.recipe.dockerfile());
+  auto outline = dockerfile::ReadOutline(part.recipe.dockerfile_name(), part.recipe.dockerfile());
   if (!outline.ok()) return {};
   const Subject subject(part, *std::move(outline));
   Sink sink(subject, selection);
@@ -155,7 +155,7 @@ std::string SecondsText(double seconds) {
 std::vector<std::string> BasesOf(const v1::Recipe& recipe, const v1::Platform& platform,
                                  const v1::Platform& build_platform) {
   std::vector<std::string> references;
-  const auto outline = plan::ReadOutline(recipe.dockerfile_name(), recipe.dockerfile());
+  const auto outline = dockerfile::ReadOutline(recipe.dockerfile_name(), recipe.dockerfile());
   if (!outline.ok()) return references;
   const auto contexts = plan::NamedContexts::Read(recipe);
   if (!contexts.ok()) return references;
@@ -184,7 +184,7 @@ CheckReport CheckRecipe(const CheckInput& input) {
   selection->only = input.only;
   report.error_requested = selection->error;
   const absl::Status error = PlanError(input);
-  auto outline = plan::ReadOutline(input.recipe.dockerfile_name(), input.recipe.dockerfile());
+  auto outline = dockerfile::ReadOutline(input.recipe.dockerfile_name(), input.recipe.dockerfile());
   if (!outline.ok()) {
     report.findings.push_back(FromStatus(input, error.ok() ? outline.status() : error));
     for (Finding& finding : ChecksBefore(input, report.findings.back().line, *selection))

@@ -9,8 +9,8 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
 
 // A context of this size is worth a word even if it is never copied whole.
 constexpr int64_t kLargeContext = 50'000'000;
@@ -19,7 +19,7 @@ constexpr int64_t kSmallFolder = 100'000;
 
 // The first COPY or ADD of everything in the context.
 const Instruction* CopyOfAll(const Subject& subject) {
-  for (const plan::Stage& stage : subject.outline.stages) {
+  for (const dockerfile::Stage& stage : subject.outline.stages) {
     if (!subject.stages[stage.index].reached) continue;
     for (const Instruction* instruction : stage.body) {
       if (instruction->keyword() != Keyword::kCopy && instruction->keyword() != Keyword::kAdd) continue;

@@ -7,14 +7,14 @@
 #include "common/base/status.h"
 #include "common/check/subject.h"
 #include "common/check/variables.h"
-#include "common/plan/ignore_rules.h"
+#include "common/pattern/ignore_rules.h"
 
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
-using plan::Stage;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
+using dockerfile::Stage;
 
 std::string Lower(std::string_view text) { return absl::AsciiStrToLower(Av(text)); }
 std::string Upper(std::string_view text) { return absl::AsciiStrToUpper(Av(text)); }
@@ -28,7 +28,7 @@ std::string_view WrittenName(const Instruction& instruction) {
 // The first line of the instruction with `from` (a part of it) replaced; empty if it is not there.
 std::string LineWith(const Subject& subject, const Instruction& instruction, size_t offset, size_t length,
                      std::string_view to) {
-  const plan::Place place = instruction.PlaceOf("", offset);
+  const dockerfile::Place place = instruction.PlaceOf("", offset);
   const std::string_view line = subject.Line(place.line);
   if (place.column == 0 || place.column - 1 + length > line.size()) return "";
   return std::string(line.substr(0, place.column - 1)) + std::string(to) +
@@ -40,8 +40,8 @@ void CheckStageNames(const Subject& subject, Sink& sink) {
   for (const Stage& stage : subject.outline.stages) {
     const Instruction& from = *stage.from;
     if (stage.name.empty()) continue;
-    const plan::Word& name = from.words[2];
-    const plan::Word& as = from.words[1];
+    const dockerfile::Word& name = from.words[2];
+    const dockerfile::Word& as = from.words[1];
     if (name.text != stage.name) {
       if (Finding* finding = sink.Add("StageNameCasing", from, {name.offset, name.text.size()},
                                       fmt::format("Stage name '{}' should be lowercase", name.text))) {
@@ -112,7 +112,7 @@ void CheckCasing(const Subject& subject, Sink& sink) {
 // An empty line between the first and the last line of an instruction, here-documents left out.
 void CheckContinuation(const Subject& subject, const Instruction& instruction, Sink& sink) {
   uint32_t last = instruction.last_line;
-  for (const plan::Heredoc& heredoc : instruction.heredocs) {
+  for (const dockerfile::Heredoc& heredoc : instruction.heredocs) {
     last -= static_cast<uint32_t>(std::count(heredoc.content.begin(), heredoc.content.end(), '\n') + 1);
   }
   for (uint32_t line = instruction.first_line + 1; line <= last; ++line) {
@@ -191,7 +191,7 @@ void CheckWorkdirs(const Subject& subject, Sink& sink) {
     bool known = facts.base.kind == plan::StageBase::kStage && set[facts.base.stage];
     for (const Instruction* instruction : stage.body) {
       if (instruction->keyword() != Keyword::kWorkdir) continue;
-      const plan::Word& path = instruction->words[0];
+      const dockerfile::Word& path = instruction->words[0];
       // A variable may begin with a slash.
       const bool absolute = path.text.starts_with('/') || path.text.starts_with('$') ||
                             path.text.starts_with("\"/") || path.text.starts_with("'/") ||
@@ -231,7 +231,7 @@ bool IsSecretName(std::string_view name) {
 void CheckPairs(const Subject& subject, const Instruction& instruction, Sink& sink) {
   const Keyword keyword = instruction.keyword();
   if (keyword == Keyword::kEnv || keyword == Keyword::kArg) {
-    for (const plan::Pair& pair : instruction.pairs) {
+    for (const dockerfile::Pair& pair : instruction.pairs) {
       if (!IsSecretName(pair.name)) continue;
       if (Finding* finding =
               sink.Add("SecretsUsedInArgOrEnv", instruction, {pair.offset, pair.name.size()},
@@ -245,7 +245,7 @@ void CheckPairs(const Subject& subject, const Instruction& instruction, Sink& si
     }
   }
   if ((keyword == Keyword::kEnv || keyword == Keyword::kLabel) && instruction.pairs.size() == 1) {
-    const plan::Pair& pair = instruction.pairs[0];
+    const dockerfile::Pair& pair = instruction.pairs[0];
     const std::string_view arguments = instruction.arguments();
     if (arguments.size() <= pair.name.size() || arguments[pair.name.size()] == '=') return;
     if (Finding* finding = sink.Add(
@@ -265,7 +265,7 @@ void CheckPairs(const Subject& subject, const Instruction& instruction, Sink& si
 }
 
 void CheckExpose(const Instruction& instruction, Sink& sink) {
-  for (const plan::Word& word : instruction.words) {
+  for (const dockerfile::Word& word : instruction.words) {
     const size_t slash = word.text.rfind('/');
     if (slash != std::string::npos && word.text.find('$', slash) == std::string::npos) {
       const std::string_view protocol = std::string_view(word.text).substr(slash + 1);
@@ -295,10 +295,10 @@ void CheckExpose(const Instruction& instruction, Sink& sink) {
   }
 }
 
-void CheckIgnored(const Instruction& instruction, const plan::IgnoreRules& rules, Sink& sink) {
+void CheckIgnored(const Instruction& instruction, const pattern::IgnoreRules& rules, Sink& sink) {
   if (instruction.FindFlag("from") != nullptr || instruction.words.empty()) return;
   for (size_t i = 0; i + 1 < instruction.words.size(); ++i) {
-    const plan::Word& word = instruction.words[i];
+    const dockerfile::Word& word = instruction.words[i];
     if (absl::StrContains(word.text, "://") || word.text.find('$') != std::string::npos ||
         word.text.starts_with("git@") || (!instruction.json && word.text.starts_with("<<"))) {
       continue;
@@ -325,7 +325,7 @@ void CheckDescription(const Subject& subject, const Instruction& instruction, Si
   if (instruction.keyword() == Keyword::kFrom) {
     if (instruction.words.size() == 3) names.push_back(Lower(instruction.words[2].text));
   } else if (instruction.keyword() == Keyword::kArg) {
-    for (const plan::Pair& pair : instruction.pairs) names.push_back(pair.name);
+    for (const dockerfile::Pair& pair : instruction.pairs) names.push_back(pair.name);
   }
   if (names.empty() || instruction.first_line < 2) return;
   std::string_view comment = Sv(absl::StripAsciiWhitespace(Av(subject.Line(instruction.first_line - 1))));
@@ -350,12 +350,12 @@ void CheckDescription(const Subject& subject, const Instruction& instruction, Si
   }
 }
 
-std::optional<plan::IgnoreRules> PlainIgnoreRules(const CheckInput& input) {
+std::optional<pattern::IgnoreRules> PlainIgnoreRules(const CheckInput& input) {
   if (!input.has_ignore_file) return std::nullopt;
   const std::string& text = input.recipe.ignore_file();
   // As Docker: with exceptions it is too hard to say what is left.
   if (text.starts_with('!') || absl::StrContains(text, "\n!")) return std::nullopt;
-  auto rules = plan::IgnoreRules::Parse(text);
+  auto rules = pattern::IgnoreRules::Parse(text);
   if (!rules.ok()) return std::nullopt;
   return *std::move(rules);
 }

@@ -7,17 +7,17 @@
 #include "common/check/subject.h"
 #include "common/check/variables.h"
 #include "common/plan/image_reference.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
+using dockerfile::Instruction;
 
 void CheckUndefined(const Subject& subject, const Instruction& from, Sink& sink) {
   std::vector<std::string> declared;
   for (const Instruction* instruction : subject.outline.global_args) {
-    for (const plan::Pair& pair : instruction->pairs) declared.push_back(pair.name);
+    for (const dockerfile::Pair& pair : instruction->pairs) declared.push_back(pair.name);
   }
   std::vector<std::string> candidates = declared;
   for (const char* side : {"BUILD", "TARGET"}) {
@@ -26,7 +26,7 @@ void CheckUndefined(const Subject& subject, const Instruction& from, Sink& sink)
   }
   const auto check = [&](std::string_view text, size_t offset) {
     for (const VariableUse& use : FindVariables(text, subject.outline.document.escape, false)) {
-      if (use.may_be_unset || plan::IsPlatformArgument(use.name) ||
+      if (use.may_be_unset || dockerfile::IsPlatformArgument(use.name) ||
           std::find(declared.begin(), declared.end(), use.name) != declared.end()) {
         continue;
       }
@@ -41,7 +41,7 @@ void CheckUndefined(const Subject& subject, const Instruction& from, Sink& sink)
     }
   };
   check(from.words[0].text, from.words[0].offset);
-  if (const plan::Flag* flag = from.FindFlag("platform")) check(flag->value, flag->offset + 11);
+  if (const dockerfile::Flag* flag = from.FindFlag("platform")) check(flag->value, flag->offset + 11);
 }
 
 void CheckDefault(const Subject& subject, const Instruction& from, Sink& sink) {
@@ -49,24 +49,24 @@ void CheckDefault(const Subject& subject, const Instruction& from, Sink& sink) {
   if (text.find('$') == std::string::npos) return;
   v1::Recipe recipe = subject.input.recipe;
   recipe.clear_build_arguments();
-  plan::Variables variables;
-  const plan::ExpansionOptions options{subject.outline.document.escape, false};
+  dockerfile::Variables variables;
+  const dockerfile::ExpansionOptions options{subject.outline.document.escape, false};
   for (const char* side : {"BUILD", "TARGET"}) {
     const v1::Platform& platform =
         side[0] == 'B' ? subject.input.build_platform : subject.input.platforms.front();
-    variables[std::string(side) + "PLATFORM"] = plan::FormatPlatform(platform);
+    variables[std::string(side) + "PLATFORM"] = FormatPlatform(platform);
     variables[std::string(side) + "OS"] = platform.os();
     variables[std::string(side) + "ARCH"] = platform.architecture();
     variables[std::string(side) + "VARIANT"] = platform.variant();
   }
   for (const Instruction* instruction : subject.outline.global_args) {
-    for (const plan::Pair& pair : instruction->pairs) {
-      const auto value = plan::Expand(pair.value, variables, options);
+    for (const dockerfile::Pair& pair : instruction->pairs) {
+      const auto value = dockerfile::Expand(pair.value, variables, options);
       if (!value.ok()) return;
       if (pair.has_value) variables[pair.name] = *value;
     }
   }
-  const auto value = plan::Expand(text, variables, options);
+  const auto value = dockerfile::Expand(text, variables, options);
   if (!value.ok() || (!value->empty() && plan::IsImageReference(*value))) return;
   if (Finding* finding = sink.Add(
           "InvalidDefaultArgInFrom", from, {from.words[0].offset, text.size()},
@@ -75,9 +75,9 @@ void CheckDefault(const Subject& subject, const Instruction& from, Sink& sink) {
   }
 }
 
-void CheckPlatform(const plan::Stage& stage, Sink& sink) {
+void CheckPlatform(const dockerfile::Stage& stage, Sink& sink) {
   const Instruction& from = *stage.from;
-  const plan::Flag* flag = from.FindFlag("platform");
+  const dockerfile::Flag* flag = from.FindFlag("platform");
   if (flag == nullptr) return;
   const Span span{flag->offset, flag->value.size() + 11};
   const std::string rest = fmt::format("FROM {}", from.arguments());
@@ -92,7 +92,7 @@ void CheckPlatform(const plan::Stage& stage, Sink& sink) {
     return;
   }
   if (flag->value.find('$') != std::string::npos) return;
-  const auto platform = plan::ParsePlatform(flag->value);
+  const auto platform = ParsePlatform(flag->value);
   if (!platform.ok() || absl::StrContains(stage.name, platform->os()) ||
       absl::StrContains(stage.name, platform->architecture())) {
     return;
@@ -107,7 +107,7 @@ void CheckPlatform(const plan::Stage& stage, Sink& sink) {
   }
 }
 
-void CheckKnownPlatforms(const Subject& subject, const plan::Stage& stage, Sink& sink) {
+void CheckKnownPlatforms(const Subject& subject, const dockerfile::Stage& stage, Sink& sink) {
   const plan::StageBase& base = subject.stages[stage.index].base;
   if (base.kind != plan::StageBase::kImage || !subject.bases_known) return;
   const auto known = subject.input.bases.find(base.image.reference);
@@ -124,15 +124,16 @@ void CheckKnownPlatforms(const Subject& subject, const plan::Stage& stage, Sink&
             "InvalidBaseImagePlatform", *stage.from,
             {stage.from->words[0].offset, stage.from->words[0].text.size()},
             fmt::format("Base image {} was pulled with platform \"{}\", expected \"{}\" for current build",
-                        base.image.reference, plan::FormatPlatform(known->second.platforms.front()),
-                        plan::FormatPlatform(expected)))) {
-      finding->fix = fmt::format("use a base that exists for {}", plan::FormatPlatform(expected));
+                        base.image.reference, FormatPlatform(known->second.platforms.front()),
+                        FormatPlatform(expected)))) {
+      finding->fix = fmt::format("use a base that exists for {}", FormatPlatform(expected));
     }
     if (pinned) return;
   }
 }
 
-void CheckPinned(const Subject& subject, const plan::Stage& stage, std::set<std::string>* told, Sink& sink) {
+void CheckPinned(const Subject& subject, const dockerfile::Stage& stage, std::set<std::string>* told,
+                 Sink& sink) {
   const StageFacts& facts = subject.stages[stage.index];
   if (facts.base.kind != plan::StageBase::kImage || facts.base.image.reference.empty() || !facts.reached)
     return;
@@ -140,7 +141,7 @@ void CheckPinned(const Subject& subject, const plan::Stage& stage, std::set<std:
   if (!facts.base.image.root.hash.empty()) return;
   const ImageName image = SplitImage(facts.base.image.reference);
   if (image.digest || !told->insert(facts.base.image.reference).second) return;
-  const plan::Word& word = stage.from->words[0];
+  const dockerfile::Word& word = stage.from->words[0];
   const Span span{word.offset, word.text.size()};
   if (image.tag.empty() || image.tag == "latest") {
     if (Finding* finding = sink.Add(
@@ -164,7 +165,7 @@ void CheckPinned(const Subject& subject, const plan::Stage& stage, std::set<std:
 
 void CheckFroms(const Subject& subject, Sink& sink) {
   std::set<std::string> told;
-  for (const plan::Stage& stage : subject.outline.stages) {
+  for (const dockerfile::Stage& stage : subject.outline.stages) {
     CheckUndefined(subject, *stage.from, sink);
     CheckDefault(subject, *stage.from, sink);
     CheckPlatform(stage, sink);

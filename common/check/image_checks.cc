@@ -12,8 +12,8 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
 
 // The last instruction of that kind on the way to the image, or null.
 const Instruction* LastOf(const Subject& subject, Keyword keyword) {
@@ -63,7 +63,7 @@ bool DropsPrivileges(const Subject& subject) {
     for (const char* tool : {"gosu", "su-exec", "setpriv", "s6-setuidgid", "tini-su"}) {
       if (absl::StrContains(instruction.text, tool)) return true;
     }
-    for (const plan::Heredoc& heredoc : instruction.heredocs) {
+    for (const dockerfile::Heredoc& heredoc : instruction.heredocs) {
       if (absl::StrContains(heredoc.content, "gosu") || absl::StrContains(heredoc.content, "su-exec"))
         return true;
     }
@@ -93,7 +93,7 @@ void CheckUser(const Subject& subject, Sink& sink) {
     if (!base->second.user.empty() && !IsRootUser(base->second.user)) return;
     known = true;
   }
-  const plan::Stage& stage = subject.outline.stages[subject.target];
+  const dockerfile::Stage& stage = subject.outline.stages[subject.target];
   Finding* finding = sink.Add("RunsAsRoot", *stage.from, {},
                               known ? "No USER is set, so the image's program runs as root"
                                     : "No USER is set, so the base image decides who runs the program");
@@ -248,7 +248,7 @@ bool IsWorkbench(std::string_view name) {
 void CheckCompilers(const Subject& subject, Sink& sink) {
   if (!HasOwnProgram(subject) || IsWorkbench(subject.outline.stages[subject.target].name)) return;
   for (const size_t index : subject.Lineage(subject.target)) {
-    const plan::Stage& stage = subject.outline.stages[index];
+    const dockerfile::Stage& stage = subject.outline.stages[index];
     const StageFacts& facts = subject.stages[index];
     for (size_t i = 0; i < stage.body.size(); ++i) {
       if (RemovesAgain(facts.scripts[i])) continue;
@@ -304,7 +304,7 @@ void CheckCompilers(const Subject& subject, Sink& sink) {
 
 void CheckVirtualEnvironments(const Subject& subject, Sink& sink) {
   for (const size_t index : subject.Lineage(subject.target)) {
-    const plan::Stage& stage = subject.outline.stages[index];
+    const dockerfile::Stage& stage = subject.outline.stages[index];
     // On other bases the system's Python asks for one.
     if (SplitImage(subject.stages[index].root_image).name != "python") return;
     for (size_t i = 0; i < stage.body.size(); ++i) {

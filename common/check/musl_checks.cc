@@ -11,8 +11,8 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
 
 // Well known packages that had a manylinux wheel for CPython 3.11 and 3.12 on x86_64 and none for musllinux
 // when the package index was asked on 2026-11-23 with
@@ -33,7 +33,8 @@ struct Named {
 };
 
 // The requirements file in the context that `path` of a step was copied from, if it can be found.
-std::optional<std::pair<std::string, std::string>> FindFile(const Subject& subject, const plan::Stage& stage,
+std::optional<std::pair<std::string, std::string>> FindFile(const Subject& subject,
+                                                            const dockerfile::Stage& stage,
                                                             const Instruction& run, std::string_view path) {
   if (!subject.input.read_context) return std::nullopt;
   const size_t slash = path.rfind('/');
@@ -59,8 +60,8 @@ std::optional<std::pair<std::string, std::string>> FindFile(const Subject& subje
   return std::nullopt;
 }
 
-std::vector<Named> NamedPackages(const Subject& subject, const plan::Stage& stage, const Instruction& run,
-                                 const ShellCommand& command) {
+std::vector<Named> NamedPackages(const Subject& subject, const dockerfile::Stage& stage,
+                                 const Instruction& run, const ShellCommand& command) {
   std::vector<Named> named;
   const PipArguments arguments = ReadPipArguments(command);
   for (const std::string& package : arguments.packages) named.push_back({package, ""});
@@ -73,7 +74,7 @@ std::vector<Named> NamedPackages(const Subject& subject, const plan::Stage& stag
   return named;
 }
 
-void CheckCommand(const Subject& subject, const plan::Stage& stage, const RunScript& script,
+void CheckCommand(const Subject& subject, const dockerfile::Stage& stage, const RunScript& script,
                   const ShellCommand& command, Sink& sink) {
   if (!IsPipInstall(command)) return;
   std::vector<std::string> missing;
@@ -121,7 +122,7 @@ void CheckCommand(const Subject& subject, const plan::Stage& stage, const RunScr
 }  // namespace
 
 void CheckMusl(const Subject& subject, Sink& sink) {
-  for (const plan::Stage& stage : subject.outline.stages) {
+  for (const dockerfile::Stage& stage : subject.outline.stages) {
     const StageFacts& facts = subject.stages[stage.index];
     if (!facts.reached || !IsMusl(facts.root_image)) continue;
     for (const auto& scripts : facts.scripts) {

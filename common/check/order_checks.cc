@@ -9,8 +9,8 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
 
 std::string CleanPath(std::string_view path) {
   while (path.starts_with("./")) path.remove_prefix(2);
@@ -78,7 +78,7 @@ std::string Suggestion(const Subject& subject, const Instruction& copy, const In
   return fmt::format("COPY {}\nRUN {}\n{}\n{}", manifests, install.command, sources, command);
 }
 
-void CheckStage(const Subject& subject, const plan::Stage& stage, Sink& sink) {
+void CheckStage(const Subject& subject, const dockerfile::Stage& stage, Sink& sink) {
   const StageFacts& facts = subject.stages[stage.index];
   std::vector<const Instruction*> copies;
   // Tools whose dependencies an earlier step (of a stage below, too) has installed.
@@ -139,7 +139,7 @@ void CheckStage(const Subject& subject, const plan::Stage& stage, Sink& sink) {
 }  // namespace
 
 void CheckOrder(const Subject& subject, Sink& sink) {
-  for (const plan::Stage& stage : subject.outline.stages) {
+  for (const dockerfile::Stage& stage : subject.outline.stages) {
     if (subject.stages[stage.index].reached) CheckStage(subject, stage, sink);
   }
 }

@@ -9,7 +9,7 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
+using dockerfile::Instruction;
 
 bool IsApt(const ShellCommand& command) {
   return command.Program() == "apt-get" || command.Program() == "apt";
@@ -288,7 +288,7 @@ void CheckDnf(const Step& step, Sink& sink) {
 }  // namespace
 
 void CheckPackages(const Subject& subject, Sink& sink) {
-  for (const plan::Stage& stage : subject.outline.stages) {
+  for (const dockerfile::Stage& stage : subject.outline.stages) {
     const StageFacts& facts = subject.stages[stage.index];
     if (!facts.reached) continue;
     for (size_t i = 0; i < stage.body.size(); ++i) {

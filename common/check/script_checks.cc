@@ -10,8 +10,8 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
 
 bool Downloads(std::string_view program) { return program == "curl" || program == "wget"; }
 
@@ -39,7 +39,7 @@ bool ShellHasPipefail(const Subject& subject, size_t stage, uint32_t line) {
     }
     if (last != nullptr) {
       // "-o", "pipefail", or another shell altogether.
-      return std::any_of(last->words.begin(), last->words.end(), [](const plan::Word& word) {
+      return std::any_of(last->words.begin(), last->words.end(), [](const dockerfile::Word& word) {
         return absl::StrContains(word.text, "pipefail") || absl::StrContains(word.text, "powershell") ||
                absl::StrContains(word.text, "pwsh") || absl::StrContains(word.text, "cmd");
       });
@@ -109,7 +109,7 @@ bool IsArchive(std::string_view name) {
 }
 
 void CheckAdd(const Subject& subject, const Instruction& add, Sink& sink) {
-  for (const plan::Flag& flag : add.flags) {
+  for (const dockerfile::Flag& flag : add.flags) {
     if (flag.syntax->name == "checksum" || flag.syntax->name == "keep-git-dir" ||
         flag.syntax->name == "unpack")
       return;
@@ -132,7 +132,7 @@ void CheckAdd(const Subject& subject, const Instruction& add, Sink& sink) {
   if (Finding* finding = sink.Add("AddInsteadOfCopy", add, {0, 3}, "COPY does what this ADD does")) {
     finding->fix = "write COPY";
     const std::string_view line = subject.Line(add.first_line);
-    const plan::Place place = add.PlaceOf("", 0);
+    const dockerfile::Place place = add.PlaceOf("", 0);
     if (add.first_line == add.last_line && place.column > 0) {
       finding->replacement =
           std::string(line.substr(0, place.column - 1)) + "COPY" + std::string(line.substr(place.column + 2));
@@ -204,7 +204,7 @@ std::pair<Span, std::string_view> FindSecret(std::string_view text) {
 }  // namespace
 
 void CheckScripts(const Subject& subject, Sink& sink) {
-  for (const plan::Stage& stage : subject.outline.stages) {
+  for (const dockerfile::Stage& stage : subject.outline.stages) {
     const StageFacts& facts = subject.stages[stage.index];
     if (!facts.reached) continue;
     for (size_t i = 0; i < stage.body.size(); ++i) {

@@ -2,7 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "common/base/status.h"
-#include "common/plan/recipe_error.h"
+#include "common/dockerfile/recipe_error.h"
 
 namespace crossmill::check {
 namespace {
@@ -62,11 +62,11 @@ absl::StatusOr<Selection> ParseSelection(std::string_view text) {
       selection.error = yes;
       return absl::OkStatus();
     }
-    return absl::InvalidArgumentError(
-        fmt::format("unknown check option '{}'{}", part,
-                    plan::DidYouMean(name, std::vector<std::string>{"skip", "experimental", "error"}).empty()
-                        ? "; expected skip=RULE,..., experimental=RULE,... or error=true"
-                        : plan::DidYouMean(name, std::vector<std::string>{"skip", "experimental", "error"})));
+    return absl::InvalidArgumentError(fmt::format(
+        "unknown check option '{}'{}", part,
+        dockerfile::DidYouMean(name, std::vector<std::string>{"skip", "experimental", "error"}).empty()
+            ? "; expected skip=RULE,..., experimental=RULE,... or error=true"
+            : dockerfile::DidYouMean(name, std::vector<std::string>{"skip", "experimental", "error"})));
   }));
   return selection;
 }

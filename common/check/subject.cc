@@ -9,8 +9,8 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
 
 size_t LineCount(std::string_view text) {
   return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
@@ -44,7 +44,7 @@ std::vector<RunScript> ScriptsOf(const Instruction& instruction) {
     ShellCommand command;
     command.offset = 0;
     command.length = instruction.text.size() - offset;
-    for (const plan::Word& word : instruction.words) command.words.push_back({word.text, 0, 0, false});
+    for (const dockerfile::Word& word : instruction.words) command.words.push_back({word.text, 0, 0, false});
     const bool shell = IsShell(instruction.words[0].text) && instruction.words.size() >= 3;
     line.commands.push_back(command);
     if (shell) {
@@ -63,9 +63,9 @@ std::vector<RunScript> ScriptsOf(const Instruction& instruction) {
   const bool feeds = !instruction.heredocs.empty() && FeedsShell(line.commands);
   scripts.push_back(std::move(line));
   size_t total = 0;
-  for (const plan::Heredoc& heredoc : instruction.heredocs) total += LineCount(heredoc.content) + 1;
+  for (const dockerfile::Heredoc& heredoc : instruction.heredocs) total += LineCount(heredoc.content) + 1;
   auto next = static_cast<uint32_t>(instruction.last_line - total + 1);
-  for (const plan::Heredoc& heredoc : instruction.heredocs) {
+  for (const dockerfile::Heredoc& heredoc : instruction.heredocs) {
     if (feeds && !HasForeignShebang(heredoc.content)) {
       scripts.push_back(
           {&instruction, ReadShellCommands(heredoc.content), std::string::npos, next, heredoc.content});
@@ -77,7 +77,7 @@ std::vector<RunScript> ScriptsOf(const Instruction& instruction) {
 
 }  // namespace
 
-Subject::Subject(const CheckInput& given, plan::Outline read) : input(given), outline(std::move(read)) {
+Subject::Subject(const CheckInput& given, dockerfile::Outline read) : input(given), outline(std::move(read)) {
   std::string_view rest = input.recipe.dockerfile();
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
   while (!rest.empty()) {
@@ -94,9 +94,10 @@ Subject::Subject(const CheckInput& given, plan::Outline read) : input(given), ou
 void Subject::ReadStages() {
   stages.resize(outline.stages.size());
   target = outline.stages.size() - 1;
-  if (const auto wanted = plan::FindTarget(outline, input.recipe.target()); wanted.ok()) target = *wanted;
+  if (const auto wanted = dockerfile::FindTarget(outline, input.recipe.target()); wanted.ok())
+    target = *wanted;
   const auto contexts = plan::NamedContexts::Read(input.recipe);
-  const plan::Variables given = plan::GivenArguments(input.recipe, std::nullopt);
+  const dockerfile::Variables given = plan::GivenArguments(input.recipe, std::nullopt);
   const plan::NamedContexts none;
   const auto view = plan::ViewFor(outline, contexts.ok() ? *contexts : none, given, input.recipe.target(),
                                   input.platforms.front(), input.build_platform);
@@ -148,7 +149,7 @@ bool Subject::HasEnv(size_t stage, std::string_view name, uint32_t line) const {
     for (const Instruction* instruction : outline.stages[index].body) {
       if (index == stage && instruction->first_line >= line) break;
       if (instruction->keyword() != Keyword::kEnv && instruction->keyword() != Keyword::kArg) continue;
-      for (const plan::Pair& pair : instruction->pairs) {
+      for (const dockerfile::Pair& pair : instruction->pairs) {
         if (pair.name == name) return true;
       }
     }
@@ -183,11 +184,11 @@ Finding* Sink::AddAtLine(std::string_view rule, uint32_t line, std::string messa
 Finding* Sink::Add(std::string_view rule, const Instruction& instruction, Span span, std::string message) {
   Finding* finding = AddAtFile(rule, subject_.outline.document.file, std::move(message));
   if (finding == nullptr) return nullptr;
-  const plan::Place begin = instruction.PlaceOf(subject_.outline.document.file, span.offset);
+  const dockerfile::Place begin = instruction.PlaceOf(subject_.outline.document.file, span.offset);
   finding->line = finding->end_line = begin.line;
   finding->column = begin.column;
   if (span.length > 0) {
-    const plan::Place last =
+    const dockerfile::Place last =
         instruction.PlaceOf(subject_.outline.document.file, span.offset + span.length - 1);
     finding->end_line = last.line;
     finding->end_column = last.column + 1;
@@ -222,7 +223,7 @@ Finding* Sink::Add(std::string_view rule, const RunScript& script, const ShellCo
 }
 
 bool HasCacheMount(const Instruction& instruction, std::string_view below) {
-  for (const plan::Flag& flag : instruction.flags) {
+  for (const dockerfile::Flag& flag : instruction.flags) {
     if (flag.syntax->name != "mount") continue;
     const bool kept =
         absl::StrContains(flag.value, "type=cache") || absl::StrContains(flag.value, "type=tmpfs");

@@ -9,7 +9,7 @@
 
 #include "common/check/check.h"
 #include "common/check/shell_commands.h"
-#include "common/plan/outline.h"
+#include "common/dockerfile/outline.h"
 #include "common/plan/stage_graph.h"
 
 namespace crossmill::check {
@@ -22,7 +22,7 @@ struct Span {
 
 // One script of a RUN: its text form, one here-document, or the text given to a shell in JSON form.
 struct RunScript {
-  const plan::Instruction* instruction = nullptr;
+  const dockerfile::Instruction* instruction = nullptr;
   std::vector<ShellCommand> commands;
   // The script in the instruction's text begins here; npos for a here-document.
   size_t offset = 0;
@@ -46,10 +46,10 @@ struct StageFacts {
 
 class Subject {
  public:
-  Subject(const CheckInput& input, plan::Outline outline);
+  Subject(const CheckInput& input, dockerfile::Outline outline);
 
   const CheckInput& input;
-  const plan::Outline outline;
+  const dockerfile::Outline outline;
   // Parallel to outline.stages.
   std::vector<StageFacts> stages;
   size_t target = 0;
@@ -77,7 +77,8 @@ class Sink {
 
   bool Wants(std::string_view rule) const;
   // Null when the rule does not apply. The result is good until the next call.
-  Finding* Add(std::string_view rule, const plan::Instruction& instruction, Span span, std::string message);
+  Finding* Add(std::string_view rule, const dockerfile::Instruction& instruction, Span span,
+               std::string message);
   // A command in a script.
   Finding* Add(std::string_view rule, const RunScript& script, const ShellCommand& command,
                std::string message);
@@ -94,7 +95,7 @@ class Sink {
 };
 
 // A path or flag of an instruction holds a mount of type=cache.
-bool HasCacheMount(const plan::Instruction& instruction, std::string_view below = "");
+bool HasCacheMount(const dockerfile::Instruction& instruction, std::string_view below = "");
 
 // ---- the checks ----
 // Docker's: names and forms of instructions; variables; FROM.

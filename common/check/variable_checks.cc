@@ -9,8 +9,8 @@
 namespace crossmill::check {
 namespace {
 
-using plan::Instruction;
-using plan::Keyword;
+using dockerfile::Instruction;
+using dockerfile::Keyword;
 
 // What an official image sets in its environment, as its publisher documents or its Dockerfile says. A
 // missing name costs a finding only where `complete` is set: bases that set nothing but PATH.
@@ -70,22 +70,22 @@ std::vector<Piece> ExpandedPieces(const Instruction& instruction) {
   switch (instruction.keyword()) {
     case Keyword::kAdd:
     case Keyword::kCopy:
-      for (const plan::Flag& flag : instruction.flags) {
+      for (const dockerfile::Flag& flag : instruction.flags) {
         if (flag.syntax->name == "chown" || flag.syntax->name == "chmod")
           pieces.push_back({flag.value, flag.offset + flag.syntax->name.size() + 3});
       }
-      for (const plan::Word& word : instruction.words) {
+      for (const dockerfile::Word& word : instruction.words) {
         if (word.text.starts_with("<<")) continue;
         pieces.push_back({word.text, instruction.json ? std::string::npos : word.offset});
       }
-      for (const plan::Heredoc& heredoc : instruction.heredocs) {
+      for (const dockerfile::Heredoc& heredoc : instruction.heredocs) {
         if (heredoc.expand) pieces.push_back({heredoc.content, std::string::npos, true});
       }
       break;
     case Keyword::kEnv:
     case Keyword::kLabel:
     case Keyword::kArg:
-      for (const plan::Pair& pair : instruction.pairs) {
+      for (const dockerfile::Pair& pair : instruction.pairs) {
         pieces.push_back({pair.name, pair.offset});
         pieces.push_back({pair.value, pair.offset + pair.name.size() + 1});
       }
@@ -95,7 +95,7 @@ std::vector<Piece> ExpandedPieces(const Instruction& instruction) {
     case Keyword::kUser:
     case Keyword::kVolume:
     case Keyword::kWorkdir:
-      for (const plan::Word& word : instruction.words)
+      for (const dockerfile::Word& word : instruction.words)
         pieces.push_back({word.text, instruction.json ? std::string::npos : word.offset});
       break;
     default:
@@ -108,13 +108,13 @@ class VariableCheck {
  public:
   VariableCheck(const Subject& subject, Sink& sink) : subject_(subject), sink_(sink) {
     for (const Instruction* instruction : subject.outline.global_args) {
-      for (const plan::Pair& pair : instruction->pairs) globals_.insert(pair.name);
+      for (const dockerfile::Pair& pair : instruction->pairs) globals_.insert(pair.name);
     }
   }
 
   void Check() {
     scopes_.resize(subject_.stages.size());
-    for (const plan::Stage& stage : subject_.outline.stages) {
+    for (const dockerfile::Stage& stage : subject_.outline.stages) {
       const StageFacts& facts = subject_.stages[stage.index];
       Scope& scope = scopes_[stage.index];
       switch (facts.base.kind) {
@@ -133,17 +133,17 @@ class VariableCheck {
       for (const Instruction* instruction : stage.body) {
         CheckInstruction(stage, *instruction, scope);
         if (instruction->keyword() != Keyword::kArg && instruction->keyword() != Keyword::kEnv) continue;
-        for (const plan::Pair& pair : instruction->pairs) scope.names.insert(pair.name);
+        for (const dockerfile::Pair& pair : instruction->pairs) scope.names.insert(pair.name);
       }
     }
   }
 
  private:
-  void CheckInstruction(const plan::Stage& stage, const Instruction& instruction, const Scope& scope) {
+  void CheckInstruction(const dockerfile::Stage& stage, const Instruction& instruction, const Scope& scope) {
     // ARG sees its own earlier names.
     std::set<std::string, std::less<>> own;
     if (instruction.keyword() == Keyword::kArg) {
-      for (const plan::Pair& pair : instruction.pairs) own.insert(pair.name);
+      for (const dockerfile::Pair& pair : instruction.pairs) own.insert(pair.name);
     }
     std::set<std::string, std::less<>> told;
     for (const Piece& piece : ExpandedPieces(instruction)) {
@@ -158,18 +158,18 @@ class VariableCheck {
     }
   }
 
-  void Report(const plan::Stage& stage, const Instruction& instruction, const Piece& piece,
+  void Report(const dockerfile::Stage& stage, const Instruction& instruction, const Piece& piece,
               const VariableUse& use, const Scope& scope) {
     const std::vector<std::string> known(scope.names.begin(), scope.names.end());
     const std::string near = NearMiss(use.name, known);
-    const bool global = globals_.contains(use.name) || plan::IsPlatformArgument(use.name);
+    const bool global = globals_.contains(use.name) || dockerfile::IsPlatformArgument(use.name);
     const Instruction* later = nullptr;
     for (const Instruction* other : stage.body) {
       if (other->first_line < instruction.first_line ||
           (other->keyword() != Keyword::kArg && other->keyword() != Keyword::kEnv)) {
         continue;
       }
-      for (const plan::Pair& pair : other->pairs) {
+      for (const dockerfile::Pair& pair : other->pairs) {
         if (pair.name == use.name && other != &instruction && later == nullptr) later = other;
       }
     }

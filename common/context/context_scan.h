@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/base/digest.h"
-#include "common/plan/ignore_rules.h"
+#include "common/pattern/ignore_rules.h"
 
 namespace crossmill::context {
 
@@ -42,7 +42,7 @@ struct ScanOptions {
   // Absolute.
   std::string folder;
   // Not owned; null: nothing is ignored.
-  const plan::IgnoreRules* ignore = nullptr;
+  const pattern::IgnoreRules* ignore = nullptr;
   bool keep_times = false;
   // Empty: no hash cache.
   std::string cache_path;

@@ -12,7 +12,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
-#include "common/oci/archive_stream.h"
+#include "common/layer/archive_stream.h"
 
 namespace crossmill::fetch {
 namespace {
@@ -44,14 +44,14 @@ bool IsTarHeader(std::string_view block) {
 // Writes entries below one folder. Every path is walked from the folder's descriptor, link by link refused.
 class Extractor {
  public:
-  Extractor(oci::Source source, const std::string& folder, const ExtractOptions& options)
-      : reader_(oci::AnyDecompressed(std::move(source))), folder_(folder), options_(options) {}
+  Extractor(layer::Source source, const std::string& folder, const ExtractOptions& options)
+      : reader_(layer::AnyDecompressed(std::move(source))), folder_(folder), options_(options) {}
 
   absl::Status Run() {
     ASSIGN_OR_RETURN(root_, OpenFile(folder_, O_RDONLY | O_DIRECTORY));
     while (true) {
       if (options_.stop.stop_requested()) return absl::CancelledError("extracting an archive: cancelled");
-      ASSIGN_OR_RETURN(const std::optional<oci::TarEntry> entry, reader_.Next());
+      ASSIGN_OR_RETURN(const std::optional<layer::TarEntry> entry, reader_.Next());
       if (!entry) break;
       RETURN_IF_ERROR(Extract(*entry));
     }
@@ -60,7 +60,7 @@ class Extractor {
 
  private:
   absl::Status Problem(const std::string& path, int error) const {
-    return ErrnoStatus(error, fmt::format("extracting {}", oci::Printable(path)));
+    return ErrnoStatus(error, fmt::format("extracting {}", layer::Printable(path)));
   }
 
   // The folder that `path` is in, made if it is missing, and the base name.
@@ -86,8 +86,8 @@ class Extractor {
       if (!next.valid()) {
         if (errno == ELOOP || errno == ENOTDIR) {
           return absl::InvalidArgumentError(
-              fmt::format("the archive's entry {} is below {}, which is not a folder", oci::Printable(path),
-                          oci::Printable(part)));
+              fmt::format("the archive's entry {} is below {}, which is not a folder", layer::Printable(path),
+                          layer::Printable(part)));
         }
         return Problem(path, errno);
       }
@@ -95,13 +95,14 @@ class Extractor {
     }
   }
 
-  absl::Status Extract(const oci::TarEntry& entry) {
-    using oci::EntryType;
+  absl::Status Extract(const layer::TarEntry& entry) {
+    using layer::EntryType;
     if (entry.type == EntryType::kCharDevice || entry.type == EntryType::kBlockDevice ||
         entry.type == EntryType::kFifo) {
       if (options_.notes != nullptr) {
         options_.notes->push_back(fmt::format("{} is a {} and is left out of the context",
-                                              oci::Printable(entry.path), oci::EntryTypeName(entry.type)));
+                                              layer::Printable(entry.path),
+                                              layer::EntryTypeName(entry.type)));
       }
       return absl::OkStatus();
     }
@@ -122,7 +123,7 @@ class Extractor {
     }
   }
 
-  absl::Status MakeFolder(const oci::TarEntry& entry, int parent, const std::string& name) {
+  absl::Status MakeFolder(const layer::TarEntry& entry, int parent, const std::string& name) {
     if (mkdirat(parent, name.c_str(), 0755) != 0) {
       if (errno != EEXIST) return Problem(entry.path, errno);
       struct stat info;
@@ -138,7 +139,7 @@ class Extractor {
     return absl::OkStatus();
   }
 
-  absl::Status Link(const oci::TarEntry& entry, int parent, const std::string& name) {
+  absl::Status Link(const layer::TarEntry& entry, int parent, const std::string& name) {
     std::string target_name;
     ASSIGN_OR_RETURN(const UniqueFd target, OpenParent(entry.link, &target_name));
     // Without AT_SYMLINK_FOLLOW: a link itself may be linked, never what it points to.
@@ -146,12 +147,12 @@ class Extractor {
     if (errno == ENOENT) {
       return absl::InvalidArgumentError(
           fmt::format("the archive's entry {} is a link to {}, which is not before it",
-                      oci::Printable(entry.path), oci::Printable(entry.link)));
+                      layer::Printable(entry.path), layer::Printable(entry.link)));
     }
     return Problem(entry.path, errno);
   }
 
-  absl::Status WriteFile(const oci::TarEntry& entry, int parent, const std::string& name) {
+  absl::Status WriteFile(const layer::TarEntry& entry, int parent, const std::string& name) {
     const UniqueFd file(
         openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file.valid()) return Problem(entry.path, errno);
@@ -190,12 +191,12 @@ class Extractor {
     return absl::OkStatus();
   }
 
-  oci::TarReader reader_;
+  layer::TarReader reader_;
   const std::string folder_;
   const ExtractOptions& options_;
   UniqueFd root_;
   // Path -> mode, mtime; parents come before what is in them.
-  std::map<std::string, std::pair<uint32_t, int64_t>, oci::PathLess> folders_;
+  std::map<std::string, std::pair<uint32_t, int64_t>, layer::PathLess> folders_;
   std::string buffer_;
 };
 
@@ -212,7 +213,7 @@ bool IsArchive(std::string_view beginning) {
   return IsTarHeader(beginning);
 }
 
-absl::Status ExtractArchive(oci::Source archive, const std::string& folder, const ExtractOptions& options) {
+absl::Status ExtractArchive(layer::Source archive, const std::string& folder, const ExtractOptions& options) {
   return Extractor(std::move(archive), folder, options).Run();
 }
 

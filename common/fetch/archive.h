@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "common/oci/tar_reader.h"
+#include "common/layer/tar_reader.h"
 
 namespace crossmill::fetch {
 
@@ -28,6 +28,6 @@ struct ExtractOptions {
 // Extracts a tar (compressed or not) into a folder that is empty. Modes (setuid too), mtimes and hard links
 // are kept, owners and xattrs are not. Nothing is written outside of the folder: INVALID_ARGUMENT for an
 // entry with ".." or below a symbolic link, and for bytes that are no tar. CANCELLED when told to stop.
-absl::Status ExtractArchive(oci::Source archive, const std::string& folder, const ExtractOptions& options);
+absl::Status ExtractArchive(layer::Source archive, const std::string& folder, const ExtractOptions& options);
 
 }  // namespace crossmill::fetch

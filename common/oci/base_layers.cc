@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "common/base/status.h"
-#include "common/oci/blob_copy.h"
+#include "common/layer/blob_copy.h"
+#include "common/layer/tar_reader.h"
 #include "common/oci/image.h"
-#include "common/oci/tar_reader.h"
 
 namespace crossmill::oci {
 namespace {
@@ -33,11 +33,11 @@ absl::Status CheckPlatform(const ImageConfig& config, const v1::Platform& platfo
 }
 
 // The latest mtime in the tar, which is read to its end.
-absl::StatusOr<int64_t> NewestTime(const Source& tar) {
-  TarReader reader(tar);
+absl::StatusOr<int64_t> NewestTime(const layer::Source& tar) {
+  layer::TarReader reader(tar);
   int64_t newest = std::numeric_limits<int64_t>::min();
   while (true) {
-    ASSIGN_OR_RETURN(const std::optional<TarEntry> entry, reader.Next());
+    ASSIGN_OR_RETURN(const std::optional<layer::TarEntry> entry, reader.Next());
     if (!entry.has_value()) return newest;
     newest = std::max(newest, entry->mtime);
   }
@@ -57,18 +57,18 @@ absl::Status CheckDiffId(const Digest& tar, std::string_view diff_id) {
 
 // As UncompressedLayer, and the newest time on the way: the tar passes by only once.
 absl::StatusOr<Layer> ReadLayer(BlobStore& store, const Digest& blob, std::string_view diff_id) {
-  ASSIGN_OR_RETURN(const Compression compression, CompressionOfBlob(store, blob));
-  ASSIGN_OR_RETURN(Source source, BlobSource(store, blob));
+  ASSIGN_OR_RETURN(const layer::Compression compression, CompressionOfBlob(store, blob));
+  ASSIGN_OR_RETURN(layer::Source source, layer::BlobSource(store, blob));
   Layer layer;
   layer.tar = blob;
-  if (compression == Compression::kNone) {
+  if (compression == layer::Compression::kNone) {
     RETURN_IF_ERROR(CheckDiffId(layer.tar, diff_id));
     ASSIGN_OR_RETURN(layer.newest_time, NewestTime(source));
     return layer;
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, store.Create(Digest()));
-  const Source tar = [&, decompressed = Decompressed(std::move(source))](
-                         char* buffer, size_t size) -> absl::StatusOr<size_t> {
+  const layer::Source tar = [&, decompressed = layer::Decompressed(std::move(source))](
+                                char* buffer, size_t size) -> absl::StatusOr<size_t> {
     ASSIGN_OR_RETURN(const size_t count, decompressed(buffer, size));
     RETURN_IF_ERROR(writer->Write(std::string_view(buffer, count)));
     return count;
@@ -87,8 +87,8 @@ absl::StatusOr<Layer> ReadLayer(BlobStore& store, const Digest& blob, std::strin
 
 }  // namespace
 
-absl::StatusOr<Compression> CompressionOfBlob(BlobStore& store, const Digest& blob) {
-  ASSIGN_OR_RETURN(const Source source, BlobSource(store, blob));
+absl::StatusOr<layer::Compression> CompressionOfBlob(BlobStore& store, const Digest& blob) {
+  ASSIGN_OR_RETURN(const layer::Source source, layer::BlobSource(store, blob));
   char buffer[4];
   size_t size = 0;
   while (size < sizeof(buffer)) {
@@ -96,15 +96,15 @@ absl::StatusOr<Compression> CompressionOfBlob(BlobStore& store, const Digest& bl
     if (count == 0) break;
     size += count;
   }
-  return DetectCompression(std::string_view(buffer, size));
+  return layer::DetectCompression(std::string_view(buffer, size));
 }
 
 absl::StatusOr<Digest> UncompressedLayer(BlobStore& store, const Digest& layer, std::string_view diff_id) {
-  ASSIGN_OR_RETURN(const Compression compression, CompressionOfBlob(store, layer));
+  ASSIGN_OR_RETURN(const layer::Compression compression, CompressionOfBlob(store, layer));
   Digest tar = layer;
-  if (compression != Compression::kNone) {
-    ASSIGN_OR_RETURN(Source source, BlobSource(store, layer));
-    auto stored = CopyToStore(Decompressed(std::move(source)), store, Digest());
+  if (compression != layer::Compression::kNone) {
+    ASSIGN_OR_RETURN(layer::Source source, layer::BlobSource(store, layer));
+    auto stored = layer::CopyToStore(layer::Decompressed(std::move(source)), store, Digest());
     if (!stored.ok()) return Annotate(stored.status(), fmt::format("layer {}", layer.Oci()));
     tar = *std::move(stored);
   }

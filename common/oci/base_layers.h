@@ -7,13 +7,13 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
-#include "common/oci/compression.h"
+#include "common/layer/compression.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::oci {
 
 // By the blob's first bytes.
-absl::StatusOr<Compression> CompressionOfBlob(BlobStore& store, const Digest& blob);
+absl::StatusOr<layer::Compression> CompressionOfBlob(BlobStore& store, const Digest& blob);
 
 // The layer's uncompressed tar as a blob of its own (the same blob if it is not compressed).
 // INVALID_ARGUMENT unless it has the digest `diff_id` ("sha256:...").

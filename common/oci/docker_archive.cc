@@ -106,10 +106,10 @@ absl::StatusOr<DockerImage> ImportDockerImage(std::string_view manifest_json, co
   for (size_t i = 0; i < layers.size(); ++i) {
     Descriptor layer;
     ASSIGN_OR_RETURN(layer.digest, files.Find(layers[i]));
-    ASSIGN_OR_RETURN(const Compression compression, CompressionOfBlob(store, layer.digest));
-    layer.media_type = compression == Compression::kNone   ? media_type::kOciLayer
-                       : compression == Compression::kGzip ? media_type::kOciLayerGzip
-                                                           : media_type::kOciLayerZstd;
+    ASSIGN_OR_RETURN(const layer::Compression compression, CompressionOfBlob(store, layer.digest));
+    layer.media_type = compression == layer::Compression::kNone   ? media_type::kOciLayer
+                       : compression == layer::Compression::kGzip ? media_type::kOciLayerGzip
+                                                                  : media_type::kOciLayerZstd;
     const absl::Status verified = UncompressedLayer(store, layer.digest, config.diff_ids[i]).status();
     if (!verified.ok()) return Annotate(verified, fmt::format("docker archive: layer {}", layers[i]));
     manifest.layers.push_back(std::move(layer));

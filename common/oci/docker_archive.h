@@ -10,8 +10,8 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
-#include "common/oci/canonical_tar.h"
-#include "common/oci/spool.h"
+#include "common/layer/canonical_tar.h"
+#include "common/layer/spool.h"
 
 namespace crossmill::oci {
 
@@ -44,6 +44,6 @@ absl::StatusOr<DockerImage> ImportDockerImage(std::string_view manifest_json, co
 // with tags. The layers go through the spool, because a tar says sizes first. Errors as WalkImage;
 // INVALID_ARGUMENT for a bad name or an index.
 absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest, absl::Span<const std::string> names,
-                                Spool& spool, const Sink& sink);
+                                layer::Spool& spool, const layer::Sink& sink);
 
 }  // namespace crossmill::oci

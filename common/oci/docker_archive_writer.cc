@@ -6,8 +6,8 @@
 
 #include "common/base/json.h"
 #include "common/base/status.h"
-#include "common/oci/blob_copy.h"
-#include "common/oci/compression.h"
+#include "common/layer/blob_copy.h"
+#include "common/layer/compression.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/image.h"
 #include "common/oci/reference.h"
@@ -21,10 +21,10 @@ struct Place {
 };
 
 absl::StatusOr<Place> SpoolLayer(BlobStore& store, const Digest& blob, const std::string& diff_id,
-                                 Spool& spool) {
+                                 layer::Spool& spool) {
   Place place{spool.size(), 0};
-  ASSIGN_OR_RETURN(const Source compressed, BlobSource(store, blob));
-  const Source tar = Decompressed(compressed);
+  ASSIGN_OR_RETURN(const layer::Source compressed, layer::BlobSource(store, blob));
+  const layer::Source tar = layer::Decompressed(compressed);
   Sha256 sha;
   std::string buffer(256 << 10, '\0');
   while (true) {
@@ -42,8 +42,8 @@ absl::StatusOr<Place> SpoolLayer(BlobStore& store, const Digest& blob, const std
   return place;
 }
 
-absl::Status AddFile(CanonicalTarWriter& tar, const std::string& path, std::string_view bytes) {
-  TarEntry entry;
+absl::Status AddFile(layer::CanonicalTarWriter& tar, const std::string& path, std::string_view bytes) {
+  layer::TarEntry entry;
   entry.path = path;
   entry.mode = 0644;
   entry.size = static_cast<int64_t>(bytes.size());
@@ -51,14 +51,14 @@ absl::Status AddFile(CanonicalTarWriter& tar, const std::string& path, std::stri
   return tar.Data(bytes);
 }
 
-absl::Status AddLayer(CanonicalTarWriter& tar, const std::string& path, const Place& place,
-                      const Spool& spool) {
-  TarEntry entry;
+absl::Status AddLayer(layer::CanonicalTarWriter& tar, const std::string& path, const Place& place,
+                      const layer::Spool& spool) {
+  layer::TarEntry entry;
   entry.path = path;
   entry.mode = 0644;
   entry.size = place.size;
   RETURN_IF_ERROR(tar.Add(entry));
-  const Source content = spool.Part(place.offset, place.size);
+  const layer::Source content = spool.Part(place.offset, place.size);
   std::string buffer(256 << 10, '\0');
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, content(buffer.data(), buffer.size()));
@@ -70,7 +70,8 @@ absl::Status AddLayer(CanonicalTarWriter& tar, const std::string& path, const Pl
 }  // namespace
 
 absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
-                                absl::Span<const std::string> names, Spool& spool, const Sink& sink) {
+                                absl::Span<const std::string> names, layer::Spool& spool,
+                                const layer::Sink& sink) {
   Json tags = Json::array();
   Json repositories = Json::object();
   ASSIGN_OR_RETURN(const std::string bytes, store.Get(manifest_digest));
@@ -106,7 +107,7 @@ absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
   image["Config"] = config_path;
   image["RepoTags"] = tags;
   image["Layers"] = std::move(layer_paths);
-  CanonicalTarWriter tar(sink);
+  layer::CanonicalTarWriter tar(sink);
   bool config_written = false;
   for (const auto& [path, place] : layers) {
     if (!config_written && config_path < path) {

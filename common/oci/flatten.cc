@@ -5,9 +5,9 @@
 
 #include "common/base/digest.h"
 #include "common/base/status.h"
-#include "common/oci/blob_copy.h"
-#include "common/oci/canonical_tar.h"
-#include "common/oci/compression.h"
+#include "common/layer/blob_copy.h"
+#include "common/layer/canonical_tar.h"
+#include "common/layer/compression.h"
 
 namespace crossmill::oci {
 namespace {
@@ -30,11 +30,11 @@ std::string Join(std::string_view folder, std::string_view name) {
 
 }  // namespace
 
-absl::Status Flattener::AddLayer(const Source& tar) {
+absl::Status Flattener::AddLayer(const layer::Source& tar) {
   ++layer_;
-  TarReader reader(tar);
+  layer::TarReader reader(tar);
   while (true) {
-    ASSIGN_OR_RETURN(std::optional<TarEntry> entry, reader.Next());
+    ASSIGN_OR_RETURN(std::optional<layer::TarEntry> entry, reader.Next());
     if (!entry.has_value()) return absl::OkStatus();
     RETURN_IF_ERROR(Apply(reader, *std::move(entry)));
   }
@@ -56,13 +56,13 @@ absl::StatusOr<std::string> Flattener::ResolveFolder(std::string_view folder) co
     }
     const std::string path = Join(resolved, name);
     const auto it = tree_.find(path);
-    if (it == tree_.end() || it->second.file->entry.type != EntryType::kSymlink) {
+    if (it == tree_.end() || it->second.file->entry.type != layer::EntryType::kSymlink) {
       resolved = path;
       continue;
     }
     if (++links > kMaxSymlinks) {
       return absl::InvalidArgumentError(
-          fmt::format("layer {}: '{}' leads through too many symlinks", layer_, Printable(folder)));
+          fmt::format("layer {}: '{}' leads through too many symlinks", layer_, layer::Printable(folder)));
     }
     const std::string& target = it->second.file->entry.link;
     if (target.starts_with('/')) resolved.clear();
@@ -82,7 +82,7 @@ void Flattener::RemoveLower(const std::string& path, bool itself) {
   const bool there = it != tree_.end() && it->first == path;
   const auto own = there ? it++ : it;
   bool left = false;
-  while (it != tree_.end() && IsBelow(it->first, path)) {
+  while (it != tree_.end() && layer::IsBelow(it->first, path)) {
     if (it->second.layer < layer_) {
       it = tree_.erase(it);
     } else {
@@ -98,7 +98,7 @@ void Flattener::RemoveLower(const std::string& path, bool itself) {
 
 void Flattener::RemoveAll(const std::string& path) {
   auto it = tree_.lower_bound(path);
-  while (it != tree_.end() && (it->first == path || IsBelow(it->first, path))) it = tree_.erase(it);
+  while (it != tree_.end() && (it->first == path || layer::IsBelow(it->first, path))) it = tree_.erase(it);
 }
 
 // The folders above the path that no layer has named, and those that are no folders.
@@ -106,9 +106,9 @@ void Flattener::AddFolders(std::string_view path) {
   for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
     const std::string folder(path.substr(0, slash));
     const auto it = tree_.find(folder);
-    if (it != tree_.end() && it->second.file->entry.type == EntryType::kDirectory) continue;
+    if (it != tree_.end() && it->second.file->entry.type == layer::EntryType::kDirectory) continue;
     auto file = std::make_shared<File>();
-    file->entry.type = EntryType::kDirectory;
+    file->entry.type = layer::EntryType::kDirectory;
     file->entry.mode = 0755;
     tree_[folder] = {std::move(file), layer_};
   }
@@ -117,17 +117,18 @@ void Flattener::AddFolders(std::string_view path) {
 void Flattener::Put(const std::string& path, std::shared_ptr<File> file) {
   AddFolders(path);
   const auto it = tree_.find(path);
-  const bool folder = file->entry.type == EntryType::kDirectory;
-  if (it != tree_.end() && !(folder && it->second.file->entry.type == EntryType::kDirectory)) RemoveAll(path);
+  const bool folder = file->entry.type == layer::EntryType::kDirectory;
+  if (it != tree_.end() && !(folder && it->second.file->entry.type == layer::EntryType::kDirectory))
+    RemoveAll(path);
   tree_[path] = {std::move(file), layer_};
 }
 
-absl::Status Flattener::Link(const std::string& path, const TarEntry& entry) {
+absl::Status Flattener::Link(const std::string& path, const layer::TarEntry& entry) {
   ASSIGN_OR_RETURN(const std::string target, Resolve(entry.link));
   const auto it = tree_.find(target);
-  if (it == tree_.end() || it->second.file->entry.type == EntryType::kDirectory) {
+  if (it == tree_.end() || it->second.file->entry.type == layer::EntryType::kDirectory) {
     return absl::InvalidArgumentError(fmt::format("layer {}: hard link '{}' to '{}', which is {}", layer_,
-                                                  Printable(entry.path), Printable(entry.link),
+                                                  layer::Printable(entry.path), layer::Printable(entry.link),
                                                   it == tree_.end() ? "not there" : "a directory"));
   }
   if (target == path) return absl::OkStatus();
@@ -135,7 +136,7 @@ absl::Status Flattener::Link(const std::string& path, const TarEntry& entry) {
   return absl::OkStatus();
 }
 
-absl::Status Flattener::Apply(TarReader& reader, TarEntry entry) {
+absl::Status Flattener::Apply(layer::TarReader& reader, layer::TarEntry entry) {
   ASSIGN_OR_RETURN(const std::string path, Resolve(entry.path));
   const auto [folder, name] = SplitPath(path);
   if (name == kOpaque) {
@@ -146,15 +147,15 @@ absl::Status Flattener::Apply(TarReader& reader, TarEntry entry) {
   if (name.starts_with(kWhiteout)) {
     const std::string_view removed = name.substr(kWhiteout.size());
     if (removed.empty() || removed == "." || removed == "..") {
-      return absl::InvalidArgumentError(
-          fmt::format("layer {}: '{}' removes nothing that has a name", layer_, Printable(entry.path)));
+      return absl::InvalidArgumentError(fmt::format("layer {}: '{}' removes nothing that has a name", layer_,
+                                                    layer::Printable(entry.path)));
     }
     RemoveLower(Join(folder, removed), true);
     return absl::OkStatus();
   }
-  if (entry.type == EntryType::kHardLink) return Link(path, entry);
+  if (entry.type == layer::EntryType::kHardLink) return Link(path, entry);
   auto file = std::make_shared<File>();
-  if (entry.type == EntryType::kFile && entry.size > 0) {
+  if (entry.type == layer::EntryType::kFile && entry.size > 0) {
     file->content = spool_.size();
     std::vector<char> buffer(std::min<size_t>(256 << 10, static_cast<size_t>(entry.size)));
     while (true) {
@@ -174,19 +175,20 @@ absl::Status Flattener::Visit(const Visitor& visitor) const {
   std::map<const File*, const std::string*> first;
   for (const auto& [path, node] : tree_) {
     const File& file = *node.file;
-    TarEntry entry = file.entry;
+    layer::TarEntry entry = file.entry;
     entry.path = path;
     if (node.file.use_count() > 1) {
       const auto [seen, fresh] = first.try_emplace(&file, &path);
       if (!fresh) {
-        entry.type = EntryType::kHardLink;
+        entry.type = layer::EntryType::kHardLink;
         entry.link = *seen->second;
         entry.size = 0;
         entry.xattrs.clear();
       }
     }
-    const Source content =
-        entry.type == EntryType::kFile && entry.size > 0 ? spool_.Part(file.content, entry.size) : Source();
+    const layer::Source content = entry.type == layer::EntryType::kFile && entry.size > 0
+                                      ? spool_.Part(file.content, entry.size)
+                                      : layer::Source();
     RETURN_IF_ERROR(visitor(entry, content));
   }
   return absl::OkStatus();
@@ -203,10 +205,10 @@ absl::Status AddImageLayers(BlobStore& store, const Digest& manifest_digest, Fla
                                                   config.diff_ids.size()));
   }
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
-    ASSIGN_OR_RETURN(const Source blob, BlobSource(store, manifest.layers[i].digest));
+    ASSIGN_OR_RETURN(const layer::Source blob, layer::BlobSource(store, manifest.layers[i].digest));
     Sha256 sha;
-    const Source tar = [&sha, source = Decompressed(blob)](char* buffer,
-                                                           size_t size) -> absl::StatusOr<size_t> {
+    const layer::Source tar = [&sha, source = layer::Decompressed(blob)](
+                                  char* buffer, size_t size) -> absl::StatusOr<size_t> {
       ASSIGN_OR_RETURN(const size_t count, source(buffer, size));
       sha.Update(std::string_view(buffer, count));
       return count;
@@ -227,20 +229,20 @@ absl::Status AddImageLayers(BlobStore& store, const Digest& manifest_digest, Fla
   return absl::OkStatus();
 }
 
-absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, CanonicalTarWriter& tar) {
+absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, layer::CanonicalTarWriter& tar) {
   if (!prefix.empty()) {
-    TarEntry folder;
+    layer::TarEntry folder;
     folder.path = std::string(prefix);
-    folder.type = EntryType::kDirectory;
+    folder.type = layer::EntryType::kDirectory;
     folder.mode = 0755;
     RETURN_IF_ERROR(tar.Add(folder));
   }
   std::vector<char> buffer(256 << 10);
-  return flattener.Visit([&](const TarEntry& entry, const Source& content) -> absl::Status {
-    TarEntry placed = entry;
+  return flattener.Visit([&](const layer::TarEntry& entry, const layer::Source& content) -> absl::Status {
+    layer::TarEntry placed = entry;
     placed.path = Join(prefix, entry.path);
-    if (entry.type == EntryType::kHardLink) placed.link = Join(prefix, entry.link);
-    if (entry.type == EntryType::kSymlink) placed.mode = 0777;
+    if (entry.type == layer::EntryType::kHardLink) placed.link = Join(prefix, entry.link);
+    if (entry.type == layer::EntryType::kSymlink) placed.mode = 0777;
     placed.mtime = std::max<int64_t>(0, entry.mtime);
     RETURN_IF_ERROR(tar.Add(placed));
     if (!content) return absl::OkStatus();

@@ -10,10 +10,11 @@
 
 #include "absl/status/status.h"
 #include "common/base/blob_store.h"
+#include "common/layer/canonical_tar.h"
+#include "common/layer/spool.h"
+#include "common/layer/tar_entry.h"
+#include "common/layer/tar_reader.h"
 #include "common/oci/image.h"
-#include "common/oci/spool.h"
-#include "common/oci/tar_entry.h"
-#include "common/oci/tar_reader.h"
 
 namespace crossmill::oci {
 
@@ -23,14 +24,14 @@ class Flattener {
  public:
   // Gets the entries of the tree in the order of canonical tars. Of several hard links to one file the first
   // is the file, the others name it. `content` is for files with size > 0 and need not be read.
-  using Visitor = std::function<absl::Status(const TarEntry& entry, const Source& content)>;
+  using Visitor = std::function<absl::Status(const layer::TarEntry& entry, const layer::Source& content)>;
 
-  explicit Flattener(Spool& spool) : spool_(spool) {}
+  explicit Flattener(layer::Spool& spool) : spool_(spool) {}
 
   // The next layer up, uncompressed. Whiteouts and opaque markers remove what the layers below have; entries
   // below a symlink go where it leads (inside the root). INVALID_ARGUMENT names a path that cannot be
   // applied.
-  absl::Status AddLayer(const Source& tar);
+  absl::Status AddLayer(const layer::Source& tar);
 
   absl::Status Visit(const Visitor& visitor) const;
   size_t paths() const { return tree_.size(); }
@@ -39,17 +40,17 @@ class Flattener {
   // What hard links share.
   struct File {
     // `path` and, for links, the rest of the tree's business are not used.
-    TarEntry entry;
+    layer::TarEntry entry;
     int64_t content = 0;  // Offset in the spool.
   };
   struct Node {
     std::shared_ptr<File> file;
     int layer = 0;
   };
-  using Tree = std::map<std::string, Node, PathLess>;
+  using Tree = std::map<std::string, Node, layer::PathLess>;
 
-  absl::Status Apply(TarReader& reader, TarEntry entry);
-  absl::Status Link(const std::string& path, const TarEntry& entry);
+  absl::Status Apply(layer::TarReader& reader, layer::TarEntry entry);
+  absl::Status Link(const std::string& path, const layer::TarEntry& entry);
   absl::StatusOr<std::string> Resolve(std::string_view path) const;
   absl::StatusOr<std::string> ResolveFolder(std::string_view folder) const;
   void AddFolders(std::string_view path);
@@ -58,7 +59,7 @@ class Flattener {
   void RemoveAll(const std::string& path);
   void Put(const std::string& path, std::shared_ptr<File> file);
 
-  Spool& spool_;
+  layer::Spool& spool_;
   Tree tree_;
   int layer_ = 0;
 };
@@ -69,7 +70,7 @@ absl::Status AddImageLayers(BlobStore& store, const Digest& manifest, Flattener&
 
 // The tree as canonical tar entries below `prefix` (empty: at the root; else "linux_amd64", whose own entry
 // is added, mode 0755).
-class CanonicalTarWriter;
-absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, CanonicalTarWriter& tar);
+
+absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, layer::CanonicalTarWriter& tar);
 
 }  // namespace crossmill::oci

@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
-#include "common/oci/canonical_tar.h"
-#include "common/oci/tar_reader.h"
+#include "common/layer/canonical_tar.h"
+#include "common/layer/tar_reader.h"
 
 namespace crossmill::oci {
 
@@ -21,7 +21,7 @@ namespace crossmill::oci {
 // Errors as WalkImage; INVALID_ARGUMENT for a bad name.
 // `annotations` go to the root's descriptor there.
 absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const std::string> names,
-                         const Sink& sink, const std::map<std::string, std::string>& annotations = {});
+                         const layer::Sink& sink, const std::map<std::string, std::string>& annotations = {});
 
 struct ImportOptions {
   // Which image to take when there are several: a name or tag as the layout or archive has it, or (of a
@@ -46,7 +46,7 @@ absl::StatusOr<ImportedImage> ImportImage(const std::string& path, BlobStore& st
                                           const ImportOptions& options = {});
 absl::StatusOr<ImportedImage> ImportLayoutFolder(const std::string& path, BlobStore& store,
                                                  const ImportOptions& options = {});
-absl::StatusOr<ImportedImage> ImportArchive(const Source& archive, BlobStore& store,
+absl::StatusOr<ImportedImage> ImportArchive(const layer::Source& archive, BlobStore& store,
                                             const ImportOptions& options = {});
 
 }  // namespace crossmill::oci

@@ -12,8 +12,8 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
-#include "common/oci/blob_copy.h"
-#include "common/oci/compression.h"
+#include "common/layer/blob_copy.h"
+#include "common/layer/compression.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/image_walk.h"
 #include "common/oci/layout.h"
@@ -122,11 +122,11 @@ std::optional<Digest> PromisedDigest(std::string_view path, int64_t size) {
   return Digest{std::string(path.substr(kBlobFolder.size())), size};
 }
 
-absl::Status ImportBlob(const Source& source, const std::string& path, const Digest& digest,
+absl::Status ImportBlob(const layer::Source& source, const std::string& path, const Digest& digest,
                         BlobStore& store) {
   // What the store has need not be read: its own copy is verified already.
   if (store.Has(digest)) return absl::OkStatus();
-  auto stored = CopyToStore(source, store, digest);
+  auto stored = layer::CopyToStore(source, store, digest);
   if (stored.ok()) return absl::OkStatus();
   return Annotate(AsInvalid(stored.status()), fmt::format("{} is not what its name says", path));
 }
@@ -136,15 +136,17 @@ class ArchiveImport {
  public:
   ArchiveImport(BlobStore& store, const ImportOptions& options) : store_(store), options_(options) {}
 
-  absl::Status Read(const Source& archive) {
-    TarReader reader(archive);
+  absl::Status Read(const layer::Source& archive) {
+    layer::TarReader reader(archive);
     while (true) {
-      ASSIGN_OR_RETURN(const std::optional<TarEntry> entry, reader.Next());
+      ASSIGN_OR_RETURN(const std::optional<layer::TarEntry> entry, reader.Next());
       if (!entry.has_value()) return absl::OkStatus();
-      if (entry->type == EntryType::kSymlink || entry->type == EntryType::kHardLink) {
-        files_.AddLink(entry->path, entry->link, entry->type == EntryType::kSymlink);
-      } else if (entry->type == EntryType::kFile) {
-        const Source content = [&reader](char* buffer, size_t size) { return reader.ReadData(buffer, size); };
+      if (entry->type == layer::EntryType::kSymlink || entry->type == layer::EntryType::kHardLink) {
+        files_.AddLink(entry->path, entry->link, entry->type == layer::EntryType::kSymlink);
+      } else if (entry->type == layer::EntryType::kFile) {
+        const layer::Source content = [&reader](char* buffer, size_t size) {
+          return reader.ReadData(buffer, size);
+        };
         RETURN_IF_ERROR(File(*entry, content));
       }
     }
@@ -170,7 +172,7 @@ class ArchiveImport {
   }
 
  private:
-  absl::Status File(const TarEntry& entry, const Source& content) {
+  absl::Status File(const layer::TarEntry& entry, const layer::Source& content) {
     if (entry.path == "index.json" || entry.path == "oci-layout" || entry.path == "manifest.json") {
       if (entry.size > kMaxDocument) {
         return absl::InvalidArgumentError(fmt::format("{} has {} bytes", entry.path, entry.size));
@@ -187,7 +189,7 @@ class ArchiveImport {
       RETURN_IF_ERROR(ImportBlob(content, entry.path, *digest, store_));
       files_.AddFile(entry.path, *digest);
     } else if (entry.path.ends_with(".tar") || entry.path.ends_with(".json")) {
-      ASSIGN_OR_RETURN(Digest stored, CopyToStore(content, store_, Digest()));
+      ASSIGN_OR_RETURN(Digest stored, layer::CopyToStore(content, store_, Digest()));
       files_.AddFile(entry.path, std::move(stored));
     }
     return absl::OkStatus();
@@ -199,7 +201,7 @@ class ArchiveImport {
   ArchiveFiles files_;
 };
 
-Source FdSource(int fd) {
+layer::Source FdSource(int fd) {
   return [fd](char* buffer, size_t size) { return ReadSome(fd, buffer, size); };
 }
 
@@ -265,10 +267,10 @@ absl::StatusOr<ImportedImage> ImportLayoutFolder(const std::string& path, BlobSt
   return image;
 }
 
-absl::StatusOr<ImportedImage> ImportArchive(const Source& archive, BlobStore& store,
+absl::StatusOr<ImportedImage> ImportArchive(const layer::Source& archive, BlobStore& store,
                                             const ImportOptions& options) {
   ArchiveImport import(store, options);
-  RETURN_IF_ERROR(import.Read(Decompressed(archive)));
+  RETURN_IF_ERROR(import.Read(layer::Decompressed(archive)));
   return import.Finish();
 }
 

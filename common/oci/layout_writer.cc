@@ -13,23 +13,23 @@ namespace {
 constexpr size_t kBuffer = 256 << 10;
 constexpr std::string_view kLayoutFile = R"({"imageLayoutVersion":"1.0.0"})";
 
-TarEntry Folder(std::string path) {
-  TarEntry entry;
+layer::TarEntry Folder(std::string path) {
+  layer::TarEntry entry;
   entry.path = std::move(path);
-  entry.type = EntryType::kDirectory;
+  entry.type = layer::EntryType::kDirectory;
   entry.mode = 0755;
   return entry;
 }
 
-TarEntry File(std::string path, int64_t size) {
-  TarEntry entry;
+layer::TarEntry File(std::string path, int64_t size) {
+  layer::TarEntry entry;
   entry.path = std::move(path);
   entry.mode = 0644;
   entry.size = size;
   return entry;
 }
 
-absl::Status AddBlob(BlobStore& store, const Digest& digest, CanonicalTarWriter& tar) {
+absl::Status AddBlob(BlobStore& store, const Digest& digest, layer::CanonicalTarWriter& tar) {
   RETURN_IF_ERROR(tar.Add(File("blobs/sha256/" + digest.hash, digest.size)));
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> reader, store.Open(digest, 0));
   std::string buffer(kBuffer, '\0');
@@ -56,7 +56,7 @@ absl::StatusOr<std::string> IndexFile(const Descriptor& root, absl::Span<const s
 }  // namespace
 
 absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const std::string> names,
-                         const Sink& sink, const std::map<std::string, std::string>& annotations) {
+                         const layer::Sink& sink, const std::map<std::string, std::string>& annotations) {
   ASSIGN_OR_RETURN(const ImageBlobs blobs, WalkImage(store, root));
   Descriptor descriptor;
   descriptor.media_type = blobs.media_type;
@@ -67,7 +67,7 @@ absl::Status WriteLayout(BlobStore& store, const Digest& root, absl::Span<const 
   for (const auto* list : {&blobs.documents, &blobs.contents}) {
     for (const Descriptor& blob : *list) by_hash[blob.digest.hash] = blob.digest;
   }
-  CanonicalTarWriter tar(sink);
+  layer::CanonicalTarWriter tar(sink);
   RETURN_IF_ERROR(tar.Add(Folder("blobs")));
   RETURN_IF_ERROR(tar.Add(Folder("blobs/sha256")));
   for (const auto& [hash, digest] : by_hash) RETURN_IF_ERROR(AddBlob(store, digest, tar));

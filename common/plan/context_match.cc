@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/plan/ignore_rules.h"
-#include "common/plan/path_pattern.h"
+#include "common/pattern/ignore_rules.h"
+#include "common/pattern/path_pattern.h"
 
 namespace crossmill::plan {
 namespace {
@@ -124,7 +124,7 @@ class Matcher {
  private:
   void SetSegments(std::string_view path) {
     segments_ = Segments(path);
-    const auto wild = std::find_if(segments_.begin(), segments_.end(), HasWildcards);
+    const auto wild = std::find_if(segments_.begin(), segments_.end(), pattern::HasWildcards);
     first_wildcard_ = static_cast<size_t>(wild - segments_.begin());
   }
   // Follows every link on the way, the last one too. Unset: something on the way does not exist.
@@ -133,7 +133,7 @@ class Matcher {
   absl::Status MatchParents();
   // `modes`: of the folders that `path` goes through, itself included.
   absl::Status MatchBelow(const Digest& folder, const std::string& path, const std::vector<uint32_t>& modes,
-                          const PathPattern& pattern);
+                          const pattern::PathPattern& pattern);
   absl::Status Add(const std::string& path, const std::string& name, const Node& node,
                    const std::vector<uint32_t>& parent_modes = {});
   absl::Status NotFound(std::string_view path);
@@ -144,7 +144,7 @@ class Matcher {
   const v1::ContextPattern& pattern_;
   Tree& tree_;
   const StoreDirectory& store_;
-  IgnoreRules excludes_;
+  pattern::IgnoreRules excludes_;
   std::vector<std::string> segments_;
   size_t first_wildcard_ = 0;
   // Of --parents: the pivot's path.
@@ -153,14 +153,15 @@ class Matcher {
 };
 
 absl::StatusOr<v1::ContextMatches> Matcher::Match() {
-  ASSIGN_OR_RETURN(excludes_, IgnoreRules::FromPatterns(std::vector<std::string>(pattern_.excludes().begin(),
-                                                                                 pattern_.excludes().end())));
+  ASSIGN_OR_RETURN(excludes_, pattern::IgnoreRules::FromPatterns(std::vector<std::string>(
+                                  pattern_.excludes().begin(), pattern_.excludes().end())));
   if (pattern_.parents()) {
     RETURN_IF_ERROR(MatchParents());
   } else {
-    SetSegments(CleanAbsolute(pattern_.pattern()));
+    SetSegments(pattern::CleanAbsolute(pattern_.pattern()));
     RETURN_IF_ERROR(MatchSegments(tree_.root(), "", 0));
-    if (matches_.empty() && !HasWildcards(pattern_.pattern())) return NotFound(Unescape(pattern_.pattern()));
+    if (matches_.empty() && !pattern::HasWildcards(pattern_.pattern()))
+      return NotFound(pattern::Unescape(pattern_.pattern()));
   }
   v1::ContextMatches result;
   for (auto& [path, match] : matches_) *result.add_matches() = std::move(match);
@@ -212,10 +213,10 @@ absl::Status Matcher::MatchSegments(const Digest& folder, const std::string& pat
     return Add(path, next == 0 ? "" : path.substr(path.rfind('/') + 1), node);
   }
   const std::string& segment = segments_[next];
-  std::vector<std::string> names{Unescape(segment)};
-  if (HasWildcards(segment)) {
+  std::vector<std::string> names{pattern::Unescape(segment)};
+  if (pattern::HasWildcards(segment)) {
     ASSIGN_OR_RETURN(names, tree_.Names(folder));
-    std::erase_if(names, [&](const std::string& name) { return !MatchSegment(segment, name); });
+    std::erase_if(names, [&](const std::string& name) { return !pattern::MatchSegment(segment, name); });
   }
   const bool last = next + 1 == segments_.size();
   for (const std::string& name : names) {
@@ -227,9 +228,9 @@ absl::Status Matcher::MatchSegments(const Digest& folder, const std::string& pat
         RETURN_IF_ERROR(MatchSegments(child->digest, child_path, next + 1));
       continue;
     }
-    if (last && HasWildcards(segment) && excludes_.Excluding(name)) continue;
+    if (last && pattern::HasWildcards(segment) && excludes_.Excluding(name)) continue;
     ASSIGN_OR_RETURN(const std::optional<Node> node, Resolve(child_path));
-    if (!node && HasWildcards(segment) && last) {
+    if (!node && pattern::HasWildcards(segment) && last) {
       return absl::NotFoundError(
           fmt::format("'{}' is a link to something that is not in the context", child_path));
     }
@@ -248,16 +249,16 @@ absl::Status Matcher::MatchParents() {
   const size_t at = text.find("/./");
   std::string below = text;
   if (at != std::string::npos) {
-    pivot_ = CleanAbsolute(text.substr(0, at)).substr(1);
+    pivot_ = pattern::CleanAbsolute(text.substr(0, at)).substr(1);
     below = text.substr(at + 3);
   }
-  below = CleanAbsolute(below).substr(1);
+  below = pattern::CleanAbsolute(below).substr(1);
   // Wildcards before the pivot choose one folder or several.
   std::vector<std::pair<std::string, Digest>> pivots;
-  if (!HasWildcards(pivot_)) {
-    ASSIGN_OR_RETURN(const std::optional<Node> node, Resolve(Unescape(pivot_)));
-    if (!node || node->kind != Node::kDirectory) return NotFound(Unescape(pivot_));
-    pivots.emplace_back(Unescape(pivot_), node->digest);
+  if (!pattern::HasWildcards(pivot_)) {
+    ASSIGN_OR_RETURN(const std::optional<Node> node, Resolve(pattern::Unescape(pivot_)));
+    if (!node || node->kind != Node::kDirectory) return NotFound(pattern::Unescape(pivot_));
+    pivots.emplace_back(pattern::Unescape(pivot_), node->digest);
   } else {
     Matcher finder({}, tree_, store_);
     finder.SetSegments(pivot_);
@@ -266,7 +267,7 @@ absl::Status Matcher::MatchParents() {
       if (match.has_directory()) pivots.emplace_back(path, FromProto(match.directory()));
     }
   }
-  absl::StatusOr<PathPattern> compiled = PathPattern::Compile(below);
+  absl::StatusOr<pattern::PathPattern> compiled = pattern::PathPattern::Compile(below);
   if (!compiled.ok()) return compiled.status();
   for (const auto& [path, digest] : pivots) {
     pivot_ = path;
@@ -278,12 +279,13 @@ absl::Status Matcher::MatchParents() {
       RETURN_IF_ERROR(MatchBelow(digest, "", {}, *compiled));
     }
   }
-  if (matches_.empty() && !HasWildcards(text)) return NotFound(Unescape(Join(pivot_, below)));
+  if (matches_.empty() && !pattern::HasWildcards(text))
+    return NotFound(pattern::Unescape(Join(pivot_, below)));
   return absl::OkStatus();
 }
 
 absl::Status Matcher::MatchBelow(const Digest& folder, const std::string& path,
-                                 const std::vector<uint32_t>& modes, const PathPattern& pattern) {
+                                 const std::vector<uint32_t>& modes, const pattern::PathPattern& pattern) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(folder));
   for (const std::string& name : names) {
     const std::string child_path = Join(path, name);
@@ -384,7 +386,7 @@ absl::StatusOr<std::optional<Digest>> Matcher::Filter(const Digest& folder, cons
 
 // Names the first part of the path that is missing, so that a person sees where it goes wrong.
 absl::Status Matcher::NotFound(std::string_view path) {
-  const std::string clean = CleanAbsolute(path).substr(1);
+  const std::string clean = pattern::CleanAbsolute(path).substr(1);
   std::string known;
   for (const std::string& segment : Segments(clean)) {
     const std::string next = Join(known, segment);

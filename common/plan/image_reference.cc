@@ -1,7 +1,7 @@
 #include "common/plan/image_reference.h"
 
 #include "absl/strings/ascii.h"
-#include "common/plan/recipe_error.h"
+#include "common/dockerfile/recipe_error.h"
 
 namespace crossmill::plan {
 namespace {
@@ -77,7 +77,7 @@ bool IsImageReference(std::string_view text) {
 }
 
 std::string ReferenceHint(std::string_view text, absl::Span<const std::string> stage_names) {
-  std::string hint = DidYouMean(text, stage_names);
+  std::string hint = dockerfile::DidYouMean(text, stage_names);
   return hint.empty() ? "; expected a stage name or [REGISTRY/]NAME[:TAG][@DIGEST] in lower case" : hint;
 }
 

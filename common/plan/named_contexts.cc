@@ -6,7 +6,7 @@
 #include "absl/strings/match.h"
 #include "common/base/status.h"
 #include "common/plan/image_reference.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 
 namespace crossmill::plan {
 namespace {

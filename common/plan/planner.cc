@@ -7,10 +7,10 @@
 
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
-#include "common/plan/platform.h"
 #include "common/plan/recipe_reading.h"
 #include "common/plan/stage_evaluator.h"
 #include "common/plan/step_sources.h"
+#include "common/words/platform.h"
 
 namespace crossmill::plan {
 namespace {
@@ -32,9 +32,10 @@ class Planner {
   absl::Status ChooseEpoch();
   // The stage as wanted platform `view` sees it; what it needs is planned first.
   absl::StatusOr<const PlannedStage*> PlanStage(size_t view, size_t stage);
-  absl::StatusOr<StageState> Begin(size_t view, const Stage& stage, v1::StagePlan& plan);
+  absl::StatusOr<StageState> Begin(size_t view, const dockerfile::Stage& stage, v1::StagePlan& plan);
   // Everything of a named context's tree in an empty root.
-  void AddTree(const Stage& stage, const v1::NamedContext& tree, StageState& state, v1::StagePlan& plan);
+  void AddTree(const dockerfile::Stage& stage, const v1::NamedContext& tree, StageState& state,
+               v1::StagePlan& plan);
   absl::StatusOr<uint32_t> FindSource(size_t view, const CopyOrigin& origin);
   absl::StatusOr<uint32_t> PlanImage(const CopyOrigin& origin, const v1::Platform& platform);
   absl::StatusOr<uint32_t> FindBase(const ImageName& image, const v1::Platform& platform) const;
@@ -61,7 +62,7 @@ absl::StatusOr<v1::BuildPlan> Planner::Make() {
   RETURN_IF_ERROR(ChooseEpoch());
   for (size_t view = 0; view < read_.views.size(); ++view) {
     // In order of the file, so that what a stage needs is there already and nothing recurses deeply.
-    for (const Stage& stage : read_.outline.stages) {
+    for (const dockerfile::Stage& stage : read_.outline.stages) {
       if (read_.reachable[view][stage.index]) RETURN_IF_ERROR(PlanStage(view, stage.index).status());
     }
     v1::CellPlan& cell = *plan_.add_cells();
@@ -89,31 +90,33 @@ absl::Status Planner::MatchBases() {
 std::string EpochArgument(const ReadRecipe& read) {
   if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end())
     return given->second;
-  const Variables& globals = read.views.front().globals;
+  const dockerfile::Variables& globals = read.views.front().globals;
   const auto global = globals.find("SOURCE_DATE_EPOCH");
   return global == globals.end() ? "" : global->second;
 }
 
 absl::Status BadEpoch(const ReadRecipe& read, const std::string& value) {
   // Where the file says it, if it does.
-  Place place{read.outline.document.file, 1, 1};
-  for (const Instruction* instruction : read.outline.global_args) {
-    for (const Pair& pair : instruction->pairs) {
+  dockerfile::Place place{read.outline.document.file, 1, 1};
+  for (const dockerfile::Instruction* instruction : read.outline.global_args) {
+    for (const dockerfile::Pair& pair : instruction->pairs) {
       if (pair.name == "SOURCE_DATE_EPOCH") place = instruction->PlaceOf(place.file, pair.offset);
     }
   }
   const bool names_source = value == "context" || read.outline.FindStage(value, read.outline.stages.size()) ||
                             read.contexts->Find(value, read.views.front().target) != nullptr;
   if (names_source) {
-    return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH is '{}', but the time of a source is not known "
-                                          "where the build is planned; expected seconds since 1970 "
-                                          "(--source-date-epoch=git takes the context's commit time)",
-                                          value));
+    return dockerfile::RecipeError(
+        place, fmt::format("SOURCE_DATE_EPOCH is '{}', but the time of a source is not known "
+                           "where the build is planned; expected seconds since 1970 "
+                           "(--source-date-epoch=git takes the context's commit time)",
+                           value));
   }
   std::vector<std::string> names = read.outline.StageNames(read.outline.stages.size());
   names.push_back("context");
-  return RecipeError(place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}",
-                                        value, DidYouMean(value, names)));
+  return dockerfile::RecipeError(
+      place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}", value,
+                         dockerfile::DidYouMean(value, names)));
 }
 
 absl::Status Planner::ChooseEpoch() {
@@ -145,7 +148,7 @@ absl::StatusOr<uint32_t> Planner::FindBase(const ImageName& image, const v1::Pla
   return absl::InternalError(fmt::format("base image {} was not asked for", image.reference));
 }
 
-absl::StatusOr<StageState> Planner::Begin(size_t view, const Stage& stage, v1::StagePlan& plan) {
+absl::StatusOr<StageState> Planner::Begin(size_t view, const dockerfile::Stage& stage, v1::StagePlan& plan) {
   const StageBase& base = read_.views[view].bases[stage.index];
   switch (base.kind) {
     case StageBase::kScratch:
@@ -173,13 +176,13 @@ absl::StatusOr<StageState> Planner::Begin(size_t view, const Stage& stage, v1::S
   return StateFromConfig(*std::move(config));
 }
 
-void Planner::AddTree(const Stage& stage, const v1::NamedContext& tree, StageState& state,
+void Planner::AddTree(const dockerfile::Stage& stage, const v1::NamedContext& tree, StageState& state,
                       v1::StagePlan& plan) {
   v1::Step& step = *plan.add_steps();
   step.set_number(2);
   step.set_instruction("COPY");
   step.set_text(fmt::format("COPY . / (build context {})", tree.name()));
-  *step.mutable_range() = RangeOf(read_.outline, *stage.from);
+  *step.mutable_range() = dockerfile::RangeOf(read_.outline, *stage.from);
   v1::CopySource& source = *step.mutable_copy()->add_sources();
   source.set_text(".");
   source.mutable_context_pattern()->set_pattern("/");
@@ -191,18 +194,18 @@ void Planner::AddTree(const Stage& stage, const v1::NamedContext& tree, StageSta
 
 absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, size_t index) {
   if (const auto found = planned_.find({view, index}); found != planned_.end()) return &found->second;
-  const Stage& stage = read_.outline.stages[index];
+  const dockerfile::Stage& stage = read_.outline.stages[index];
   const StageBase& base = read_.views[view].bases[index];
   v1::StagePlan plan;
   plan.set_name(stage.Label());
   *plan.mutable_platform() = base.platform;
-  *plan.mutable_from_range() = RangeOf(read_.outline, *stage.from);
+  *plan.mutable_from_range() = dockerfile::RangeOf(read_.outline, *stage.from);
   plan.set_from_text(base.text);
   plan.set_no_cache(read_.uncached.contains(index));
   ASSIGN_OR_RETURN(StageState state, Begin(view, stage, plan));
   StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2,
                            state, [&](const CopyOrigin& origin) { return FindSource(view, origin); });
-  for (const Instruction* instruction : BodyOf(read_.outline, read_.views[view], index)) {
+  for (const dockerfile::Instruction* instruction : BodyOf(read_.outline, read_.views[view], index)) {
     RETURN_IF_ERROR(evaluator.Evaluate(*instruction));
   }
   for (v1::Step& step : evaluator.TakeSteps()) *plan.add_steps() = std::move(step);
@@ -269,14 +272,14 @@ constexpr std::string_view kIgnoredArguments[] = {
 
 void Planner::WarnUnused() {
   std::set<std::string> declared;
-  for (const Instruction& instruction : read_.outline.document.instructions) {
-    if (instruction.keyword() != Keyword::kArg) continue;
-    for (const Pair& pair : instruction.pairs) declared.insert(pair.name);
+  for (const dockerfile::Instruction& instruction : read_.outline.document.instructions) {
+    if (instruction.keyword() != dockerfile::Keyword::kArg) continue;
+    for (const dockerfile::Pair& pair : instruction.pairs) declared.insert(pair.name);
   }
   const std::vector<std::string> names(declared.begin(), declared.end());
   for (const auto& [name, value] : facts_.build_arguments) {
-    if (declared.contains(name) || IsProxyArgument(name) || IsPlatformArgument(name) ||
-        name == "SOURCE_DATE_EPOCH") {
+    if (declared.contains(name) || dockerfile::IsProxyArgument(name) ||
+        dockerfile::IsPlatformArgument(name) || name == "SOURCE_DATE_EPOCH") {
       continue;
     }
     if (name.starts_with("BUILDKIT_")) {
@@ -286,8 +289,8 @@ void Planner::WarnUnused() {
       }
       continue;
     }
-    plan_.add_warnings(
-        fmt::format("build argument '{}' is not used: no ARG declares it{}", name, DidYouMean(name, names)));
+    plan_.add_warnings(fmt::format("build argument '{}' is not used: no ARG declares it{}", name,
+                                   dockerfile::DidYouMean(name, names)));
   }
   for (const std::string& warning : read_.contexts->warnings()) plan_.add_warnings(warning);
 }
@@ -308,7 +311,7 @@ absl::StatusOr<v1::BuildPlan> MakePlan(const v1::Recipe& recipe, const PlanOptio
 
 absl::Status CheckSyntax(std::string_view file_name, std::string_view text,
                          absl::Span<const std::string> context_names) {
-  ASSIGN_OR_RETURN(const Outline outline, ReadOutline(file_name, text));
+  ASSIGN_OR_RETURN(const dockerfile::Outline outline, dockerfile::ReadOutline(file_name, text));
   // What the contexts hold does not matter here, only that they have these names.
   v1::Recipe recipe;
   for (const std::string& name : context_names) {
@@ -317,8 +320,8 @@ absl::Status CheckSyntax(std::string_view file_name, std::string_view text,
   }
   ASSIGN_OR_RETURN(const NamedContexts contexts, NamedContexts::Read(recipe));
   ASSIGN_OR_RETURN(const v1::Platform platform, ParsePlatform("linux/amd64"));
-  for (const Stage& stage : outline.stages) {
-    for (const Instruction* instruction : stage.body) {
+  for (const dockerfile::Stage& stage : outline.stages) {
+    for (const dockerfile::Instruction* instruction : stage.body) {
       RETURN_IF_ERROR(OriginsOf(outline, contexts, platform, stage.index, *instruction).status());
     }
   }

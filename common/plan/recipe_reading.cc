@@ -7,7 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "common/base/status.h"
 #include "common/plan/image_config.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 
 namespace crossmill::plan {
 namespace {
@@ -37,7 +37,7 @@ class NeedFinder {
     for (size_t v = 0; v < read_.views.size(); ++v) {
       PlatformView& view = read_.views[v];
       ASSIGN_OR_RETURN(read_.reachable[v], Reachable(view, usable));
-      for (const Stage& stage : read_.outline.stages) {
+      for (const dockerfile::Stage& stage : read_.outline.stages) {
         if (read_.reachable[v][stage.index]) RETURN_IF_ERROR(AddNeeds(view, stage));
       }
     }
@@ -49,7 +49,7 @@ class NeedFinder {
     while (true) {
       ASSIGN_OR_RETURN(std::vector<bool> reachable, ReachableStages(read_.outline, view, read_.target));
       bool added = false;
-      for (const Stage& stage : read_.outline.stages) {
+      for (const dockerfile::Stage& stage : read_.outline.stages) {
         if (!reachable[stage.index] || !view.triggers[stage.index].empty()) continue;
         ASSIGN_OR_RETURN(const std::vector<std::string> texts, TriggersOf(view, stage, usable));
         if (texts.empty()) continue;
@@ -60,14 +60,15 @@ class NeedFinder {
     }
   }
 
-  absl::StatusOr<std::vector<std::string>> TriggersOf(const PlatformView& view, const Stage& stage,
-                                                      size_t usable) {
+  absl::StatusOr<std::vector<std::string>> TriggersOf(const PlatformView& view,
+                                                      const dockerfile::Stage& stage, size_t usable) {
     const StageBase& base = view.bases[stage.index];
     std::vector<std::string> texts;
     if (base.replaced) return texts;
     if (base.kind == StageBase::kStage && !view.bases[base.stage].replaced) {
-      for (const Instruction* instruction : read_.outline.stages[base.stage].body) {
-        if (instruction->keyword() == Keyword::kOnbuild) texts.push_back(instruction->words[0].text);
+      for (const dockerfile::Instruction* instruction : read_.outline.stages[base.stage].body) {
+        if (instruction->keyword() == dockerfile::Keyword::kOnbuild)
+          texts.push_back(instruction->words[0].text);
       }
     }
     if (base.kind != StageBase::kImage) return texts;
@@ -84,10 +85,10 @@ class NeedFinder {
     return *cached;
   }
 
-  absl::Status AddNeeds(const PlatformView& view, const Stage& stage) {
+  absl::Status AddNeeds(const PlatformView& view, const dockerfile::Stage& stage) {
     const StageBase& base = view.bases[stage.index];
     if (base.kind == StageBase::kImage) Need(base.image, base.platform, *stage.from, stage.index);
-    for (const Instruction* instruction : BodyOf(read_.outline, view, stage.index)) {
+    for (const dockerfile::Instruction* instruction : BodyOf(read_.outline, view, stage.index)) {
       ASSIGN_OR_RETURN(const std::vector<CopyOrigin> origins,
                        OriginsOf(read_.outline, *view.contexts, view.target, stage.index, *instruction));
       for (const CopyOrigin& origin : origins) {
@@ -97,14 +98,15 @@ class NeedFinder {
     return absl::OkStatus();
   }
 
-  void Need(const ImageName& image, const v1::Platform& platform, const Instruction& instruction,
+  void Need(const ImageName& image, const v1::Platform& platform, const dockerfile::Instruction& instruction,
             size_t stage) {
     if (!index_.emplace(KeyOf(image, platform), read_.needs.size()).second) return;
     std::vector<std::string> names = read_.outline.StageNames(stage);
     for (std::string& name : read_.contexts->Names()) names.push_back(std::move(name));
     read_.keys.push_back(KeyOf(image, platform));
-    read_.needs.push_back({image.reference, platform, RangeOf(read_.outline, instruction),
-                           image.root.empty() ? DidYouMean(image.reference, names) : "", image.root});
+    read_.needs.push_back({image.reference, platform, dockerfile::RangeOf(read_.outline, instruction),
+                           image.root.empty() ? dockerfile::DidYouMean(image.reference, names) : "",
+                           image.root});
   }
 
   ReadRecipe& read_;
@@ -114,18 +116,18 @@ class NeedFinder {
   std::vector<std::optional<std::vector<std::string>>> triggers_;
 };
 
-absl::StatusOr<std::set<size_t>> UncachedStages(const Outline& outline,
+absl::StatusOr<std::set<size_t>> UncachedStages(const dockerfile::Outline& outline,
                                                 const std::vector<std::string>& names) {
   std::set<size_t> uncached;
   for (const std::string& name : names) {
     bool found = false;
     const std::string wanted = absl::AsciiStrToLower(name);
-    for (const Stage& stage : outline.stages) {
+    for (const dockerfile::Stage& stage : outline.stages) {
       if (stage.name != wanted && std::to_string(stage.index) != wanted) continue;
       uncached.insert(stage.index);
       found = true;
     }
-    if (!found) return UnknownStage(outline, "stage", name, " (--no-cache-filter)");
+    if (!found) return dockerfile::UnknownStage(outline, "stage", name, " (--no-cache-filter)");
   }
   return uncached;
 }
@@ -139,11 +141,11 @@ BaseKey KeyOf(const ImageName& image, const v1::Platform& platform) {
 absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& options,
                                 absl::Span<const v1::PinnedImage> known) {
   ReadRecipe read;
-  ASSIGN_OR_RETURN(read.outline, ReadOutline(FileName(recipe), recipe.dockerfile()));
+  ASSIGN_OR_RETURN(read.outline, dockerfile::ReadOutline(FileName(recipe), recipe.dockerfile()));
   ASSIGN_OR_RETURN(NamedContexts contexts, NamedContexts::Read(recipe));
   read.contexts = std::make_unique<const NamedContexts>(std::move(contexts));
   read.given = GivenArguments(recipe, options.source_date_epoch);
-  ASSIGN_OR_RETURN(read.target, FindTarget(read.outline, recipe.target()));
+  ASSIGN_OR_RETURN(read.target, dockerfile::FindTarget(read.outline, recipe.target()));
   ASSIGN_OR_RETURN(read.uncached, UncachedStages(read.outline, options.no_cache_stages));
   if (options.platforms.empty()) return absl::InvalidArgumentError("no platform; expected at least one");
   for (const v1::Platform& platform : options.platforms) {
@@ -154,8 +156,8 @@ absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& opt
     ASSIGN_OR_RETURN(PlatformView view, ViewFor(read.outline, *read.contexts, read.given, recipe.target(),
                                                 platform, options.build_platform));
     // Mistakes in stages that nobody needs are told too.
-    for (const Stage& stage : read.outline.stages) {
-      for (const Instruction* instruction : stage.body) {
+    for (const dockerfile::Stage& stage : read.outline.stages) {
+      for (const dockerfile::Instruction* instruction : stage.body) {
         RETURN_IF_ERROR(
             OriginsOf(read.outline, *read.contexts, platform, stage.index, *instruction).status());
       }

@@ -20,10 +20,10 @@ using BaseKey = std::pair<std::string, std::string>;
 BaseKey KeyOf(const ImageName& image, const v1::Platform& platform);
 
 struct ReadRecipe {
-  Outline outline;
+  dockerfile::Outline outline;
   // On the heap: the views point to it.
   std::unique_ptr<const NamedContexts> contexts;
-  Variables given;
+  dockerfile::Variables given;
   size_t target = 0;
   // Stages that are executed anew.
   std::set<size_t> uncached;

@@ -6,8 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "common/plan/go_format.h"
-#include "common/plan/recipe_error.h"
+#include "common/dockerfile/go_format.h"
+#include "common/dockerfile/recipe_error.h"
 
 namespace crossmill::plan {
 namespace {
@@ -108,7 +108,7 @@ absl::StatusOr<Query> ReadQuery(std::string_view text) {
     const std::string value = equals == std::string_view::npos ? "" : Decoded(pair.substr(equals + 1), true);
     const std::vector<std::string>& names = QueryNames();
     if (std::find(names.begin(), names.end(), name) == names.end()) {
-      const std::string hint = DidYouMean(name, names);
+      const std::string hint = dockerfile::DidYouMean(name, names);
       return absl::InvalidArgumentError(
           fmt::format("unknown '{}' in the query of a git reference{}", name,
                       hint.empty() ? "; expected ref, tag, branch, subdir, checksum, commit, keep-git-dir, "
@@ -160,7 +160,7 @@ absl::StatusOr<std::optional<bool>> Boolean(const Query& query, const std::strin
   const auto found = query.find(name);
   if (found == query.end()) return std::optional<bool>();
   if (found->second.empty()) return std::optional<bool>(true);
-  const std::optional<bool> value = ParseGoBool(found->second);
+  const std::optional<bool> value = dockerfile::ParseGoBool(found->second);
   if (!value) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' in the query of a git reference has the value '{}'; expected true or false", name,

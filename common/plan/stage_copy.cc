@@ -3,11 +3,11 @@
 
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
-#include "common/plan/go_format.h"
-#include "common/plan/ignore_rules.h"
-#include "common/plan/path_pattern.h"
+#include "common/dockerfile/go_format.h"
+#include "common/dockerfile/words.h"
+#include "common/pattern/ignore_rules.h"
+#include "common/pattern/path_pattern.h"
 #include "common/plan/stage_evaluator.h"
-#include "common/plan/words.h"
 
 namespace crossmill::plan {
 namespace {
@@ -23,8 +23,8 @@ bool MeansFolder(std::string_view path) {
 }
 
 std::string Destination(std::string_view written, const std::string& working_dir) {
-  std::string path = CleanAbsolute(written.starts_with('/') ? std::string(written)
-                                                            : fmt::format("{}/{}", working_dir, written));
+  std::string path = pattern::CleanAbsolute(
+      written.starts_with('/') ? std::string(written) : fmt::format("{}/{}", working_dir, written));
   if (MeansFolder(written) && path != "/") path += '/';
   return path;
 }
@@ -33,18 +33,18 @@ std::string Destination(std::string_view written, const std::string& working_dir
 // `/./` stays.
 std::string SourcePattern(std::string_view source, bool parents) {
   const size_t pivot = parents ? source.find("/./") : std::string_view::npos;
-  if (pivot == std::string_view::npos) return CleanAbsolute(source);
-  std::string pattern = CleanAbsolute(source.substr(0, pivot));
+  if (pivot == std::string_view::npos) return pattern::CleanAbsolute(source);
+  std::string pattern = pattern::CleanAbsolute(source.substr(0, pivot));
   if (pattern == "/") pattern.clear();
-  return pattern + "/." + CleanAbsolute(source.substr(pivot + 3));
+  return pattern + "/." + pattern::CleanAbsolute(source.substr(pivot + 3));
 }
 
 }  // namespace
 
-absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy& copy,
+absl::Status StageEvaluator::CopyFlags(const dockerfile::Instruction& instruction, v1::Copy& copy,
                                        CopySettings& settings) {
   shown_.clear();
-  for (const Flag& flag : instruction.flags) {
+  for (const dockerfile::Flag& flag : instruction.flags) {
     const std::string_view name = flag.syntax->name;
     std::string value = flag.value;
     if (name == "chown" || name == "chmod" || name == "exclude" || name == "checksum") {
@@ -56,7 +56,7 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
     if (name == "exclude") settings.excludes.push_back(value);
     if (name == "checksum") settings.checksum = value;
     if (name == "chmod") {
-      if (!value.empty() && !IsFileMode(value)) {
+      if (!value.empty() && !dockerfile::IsFileMode(value)) {
         return Error(
             instruction, flag.offset,
             fmt::format("--chmod has the value '{}'; expected an octal mode up to 07777, or one such as "
@@ -65,13 +65,13 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
       }
       copy.set_chmod(value);
     }
-    if (flag.syntax->kind == FlagKind::kBool) {
+    if (flag.syntax->kind == dockerfile::FlagKind::kBool) {
       shown_ += fmt::format("--{}{} ", name, flag.enabled ? "" : "=false");
     } else {
       shown_ += fmt::format("--{}={} ", name, value);
     }
   }
-  absl::StatusOr<IgnoreRules> rules = IgnoreRules::FromPatterns(settings.excludes);
+  absl::StatusOr<pattern::IgnoreRules> rules = pattern::IgnoreRules::FromPatterns(settings.excludes);
   if (!rules.ok()) {
     return Error(instruction, instruction.FindFlag("exclude")->offset,
                  fmt::format("--exclude: {}", Sv(rules.status().message())));
@@ -79,10 +79,10 @@ absl::Status StageEvaluator::CopyFlags(const Instruction& instruction, v1::Copy&
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::AddSource(const Instruction& instruction, const std::string& source,
+absl::Status StageEvaluator::AddSource(const dockerfile::Instruction& instruction, const std::string& source,
                                        size_t offset, const CopySettings& settings, v1::Copy& copy) {
   const std::string_view name = instruction.syntax->name;
-  const Flag* keep = instruction.FindFlag("keep-git-dir");
+  const dockerfile::Flag* keep = instruction.FindFlag("keep-git-dir");
   absl::StatusOr<RemoteReference> reference = ReadRemoteReference(source, keep != nullptr);
   if (!reference.ok()) return Error(instruction, offset, Sv(reference.status().message()));
   v1::CopySource& added = *copy.add_sources();
@@ -97,13 +97,13 @@ absl::Status StageEvaluator::AddSource(const Instruction& instruction, const std
     return absl::OkStatus();
   }
   const bool git = reference->kind == RemoteReference::kGit;
-  if (instruction.keyword() != Keyword::kAdd) {
+  if (instruction.keyword() != dockerfile::Keyword::kAdd) {
     return Error(instruction, offset,
                  fmt::format("COPY of {} '{}'; expected a path (ADD takes URLs and git repositories)",
                              git ? "the git repository" : "the URL", source));
   }
   if (git) return AddGit(instruction, source, offset, settings, *reference, added);
-  const Flag* unpack = instruction.FindFlag("unpack");
+  const dockerfile::Flag* unpack = instruction.FindFlag("unpack");
   // What comes over the network stays as it is unless told otherwise.
   added.set_extract(unpack != nullptr && unpack->enabled);
   added.mutable_remote_file()->set_url(source);
@@ -111,10 +111,10 @@ absl::Status StageEvaluator::AddSource(const Instruction& instruction, const std
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::AddGit(const Instruction& instruction, const std::string& source, size_t offset,
-                                    const CopySettings& settings, const RemoteReference& reference,
-                                    v1::CopySource& added) {
-  const Flag* keep = instruction.FindFlag("keep-git-dir");
+absl::Status StageEvaluator::AddGit(const dockerfile::Instruction& instruction, const std::string& source,
+                                    size_t offset, const CopySettings& settings,
+                                    const RemoteReference& reference, v1::CopySource& added) {
+  const dockerfile::Flag* keep = instruction.FindFlag("keep-git-dir");
   if (keep != nullptr && reference.keep_git_dir && keep->enabled != *reference.keep_git_dir) {
     return Error(
         instruction, keep->offset,
@@ -138,11 +138,11 @@ absl::Status StageEvaluator::AddGit(const Instruction& instruction, const std::s
   return absl::OkStatus();
 }
 
-void StageEvaluator::AddPath(const Instruction& instruction, const std::string& source,
+void StageEvaluator::AddPath(const dockerfile::Instruction& instruction, const std::string& source,
                              const CopySettings& settings, const v1::Copy& copy,
                              v1::CopySource& added) const {
-  const Flag* unpack = instruction.FindFlag("unpack");
-  added.set_extract(unpack == nullptr ? instruction.keyword() == Keyword::kAdd : unpack->enabled);
+  const dockerfile::Flag* unpack = instruction.FindFlag("unpack");
+  added.set_extract(unpack == nullptr ? instruction.keyword() == dockerfile::Keyword::kAdd : unpack->enabled);
   const std::string pattern = SourcePattern(source, copy.parents());
   const CopyOrigin& origin = settings.origin;
   if (origin.kind == CopyOrigin::kContext || origin.kind == CopyOrigin::kTree) {
@@ -160,9 +160,10 @@ void StageEvaluator::AddPath(const Instruction& instruction, const std::string& 
   for (const std::string& exclude : settings.excludes) exported.mutable_export_()->add_excludes(exclude);
 }
 
-absl::Status StageEvaluator::CheckChecksum(const Instruction& instruction, const std::string& checksum,
+absl::Status StageEvaluator::CheckChecksum(const dockerfile::Instruction& instruction,
+                                           const std::string& checksum,
                                            const std::vector<std::string>& sources) const {
-  const Flag* flag = instruction.FindFlag("checksum");
+  const dockerfile::Flag* flag = instruction.FindFlag("checksum");
   if (checksum.empty()) return absl::OkStatus();
   if (sources.size() != 1) {
     return Error(
@@ -184,9 +185,10 @@ absl::Status StageEvaluator::CheckChecksum(const Instruction& instruction, const
       fmt::format("--checksum has the value '{}'; expected sha256: and 64 hexadecimal digits", checksum));
 }
 
-absl::Status StageEvaluator::AddInlineSource(const Instruction& instruction, const Word& word,
-                                             const Heredoc& heredoc, v1::Copy& copy) {
-  std::string content = heredoc.strip_tabs ? StripTabs(heredoc.content) : heredoc.content;
+absl::Status StageEvaluator::AddInlineSource(const dockerfile::Instruction& instruction,
+                                             const dockerfile::Word& word, const dockerfile::Heredoc& heredoc,
+                                             v1::Copy& copy) {
+  std::string content = heredoc.strip_tabs ? dockerfile::StripTabs(heredoc.content) : heredoc.content;
   if (heredoc.expand) {
     ASSIGN_OR_RETURN(content, ExpandAt(instruction, word.offset, content, /*quotes_are_text=*/true));
   }
@@ -202,7 +204,7 @@ absl::Status StageEvaluator::AddInlineSource(const Instruction& instruction, con
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step) {
+absl::Status StageEvaluator::Copy(const dockerfile::Instruction& instruction, v1::Step& step) {
   v1::Copy& copy = *step.mutable_copy();
   CopySettings settings;
   RETURN_IF_ERROR(CopyFlags(instruction, copy, settings));
@@ -213,10 +215,10 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
   }
   std::vector<std::string> sources;
   std::vector<size_t> offsets;
-  std::vector<std::pair<const Word*, const Heredoc*>> inline_sources;
+  std::vector<std::pair<const dockerfile::Word*, const dockerfile::Heredoc*>> inline_sources;
   size_t next_heredoc = 0;
   for (size_t i = 0; i + 1 < instruction.words.size(); ++i) {
-    const Word& word = instruction.words[i];
+    const dockerfile::Word& word = instruction.words[i];
     if (next_heredoc < instruction.heredocs.size() && word.text == instruction.heredocs[next_heredoc].word) {
       inline_sources.emplace_back(&word, &instruction.heredocs[next_heredoc++]);
       continue;
@@ -235,7 +237,7 @@ absl::Status StageEvaluator::Copy(const Instruction& instruction, v1::Step& step
     RETURN_IF_ERROR(AddInlineSource(instruction, *word, *heredoc, copy));
     sources.push_back("<<" + heredoc->name);
   }
-  const Word& last = instruction.words.back();
+  const dockerfile::Word& last = instruction.words.back();
   const absl::StatusOr<std::string> destination = ExpandAt(instruction, last.offset, last.text);
   RETURN_IF_ERROR(destination.status());
   copy.set_destination(Destination(*destination, state_.config.working_dir));

@@ -6,9 +6,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
-#include "common/plan/go_format.h"
-#include "common/plan/path_pattern.h"
-#include "common/plan/words.h"
+#include "common/dockerfile/go_format.h"
+#include "common/dockerfile/words.h"
+#include "common/pattern/path_pattern.h"
 
 namespace crossmill::plan {
 namespace {
@@ -67,7 +67,7 @@ StageState StateFromConfig(ImageConfig config) {
   StageState state;
   state.config = std::move(config);
   std::string& folder = state.config.working_dir;
-  if (!folder.empty()) folder = CleanAbsolute(folder);
+  if (!folder.empty()) folder = pattern::CleanAbsolute(folder);
   AssignEnvironment(state);
   return state;
 }
@@ -94,26 +94,26 @@ StageEvaluator::StageEvaluator(const BuildFacts& facts, const PlatformView& view
       state_(state),
       find_source_(std::move(find_source)) {}
 
-absl::Status StageEvaluator::Error(const Instruction& instruction, size_t offset,
+absl::Status StageEvaluator::Error(const dockerfile::Instruction& instruction, size_t offset,
                                    std::string_view message) const {
-  return RecipeError(instruction.PlaceOf(facts_.outline->document.file, offset), message);
+  return dockerfile::RecipeError(instruction.PlaceOf(facts_.outline->document.file, offset), message);
 }
 
-absl::StatusOr<std::string> StageEvaluator::ExpandAt(const Instruction& instruction, size_t offset,
-                                                     std::string_view text, bool quotes_are_text,
-                                                     bool is_pattern) const {
-  ExpansionOptions options{facts_.outline->document.escape, quotes_are_text, is_pattern};
+absl::StatusOr<std::string> StageEvaluator::ExpandAt(const dockerfile::Instruction& instruction,
+                                                     size_t offset, std::string_view text,
+                                                     bool quotes_are_text, bool is_pattern) const {
+  dockerfile::ExpansionOptions options{facts_.outline->document.escape, quotes_are_text, is_pattern};
   if (quotes_are_text) options.escape = '\\';
-  absl::StatusOr<std::string> value = plan::Expand(text, state_.variables, options);
+  absl::StatusOr<std::string> value = dockerfile::Expand(text, state_.variables, options);
   if (!value.ok()) return Error(instruction, offset, Sv(value.status().message()));
   return value;
 }
 
-absl::Status StageEvaluator::Evaluate(const Instruction& instruction) {
+absl::Status StageEvaluator::Evaluate(const dockerfile::Instruction& instruction) {
   v1::Step step;
   step.set_number(static_cast<uint32_t>(steps_.size()) + first_number_);
   step.set_instruction(std::string(instruction.syntax->name));
-  *step.mutable_range() = RangeOf(*facts_.outline, instruction);
+  *step.mutable_range() = dockerfile::RangeOf(*facts_.outline, instruction);
   shown_ = instruction.arguments();
   RETURN_IF_ERROR(Dispatch(instruction, step));
   step.set_text(OneLine(fmt::format("{} {}", instruction.syntax->name, shown_)));
@@ -121,51 +121,51 @@ absl::Status StageEvaluator::Evaluate(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Dispatch(const Instruction& instruction, v1::Step& step) {
+absl::Status StageEvaluator::Dispatch(const dockerfile::Instruction& instruction, v1::Step& step) {
   switch (instruction.keyword()) {
-    case Keyword::kAdd:
-    case Keyword::kCopy:
+    case dockerfile::Keyword::kAdd:
+    case dockerfile::Keyword::kCopy:
       return Copy(instruction, step);
-    case Keyword::kArg:
+    case dockerfile::Keyword::kArg:
       return Arg(instruction);
-    case Keyword::kCmd:
-    case Keyword::kEntrypoint:
+    case dockerfile::Keyword::kCmd:
+    case dockerfile::Keyword::kEntrypoint:
       return Command(instruction);
-    case Keyword::kEnv:
+    case dockerfile::Keyword::kEnv:
       return Env(instruction);
-    case Keyword::kExpose:
+    case dockerfile::Keyword::kExpose:
       return Expose(instruction);
-    case Keyword::kFrom:
+    case dockerfile::Keyword::kFrom:
       return Error(instruction, 0, "FROM inside a stage; expected another instruction");
-    case Keyword::kHealthcheck:
+    case dockerfile::Keyword::kHealthcheck:
       return Health(instruction);
-    case Keyword::kLabel:
+    case dockerfile::Keyword::kLabel:
       return Label(instruction);
-    case Keyword::kMaintainer:
+    case dockerfile::Keyword::kMaintainer:
       state_.config.author = instruction.words[0].text;
       state_.config.AddHistory("MAINTAINER " + state_.config.author, true);
       return absl::OkStatus();
-    case Keyword::kOnbuild:
+    case dockerfile::Keyword::kOnbuild:
       state_.config.on_build.push_back(instruction.words[0].text);
       return absl::OkStatus();
-    case Keyword::kRun:
+    case dockerfile::Keyword::kRun:
       return Run(instruction, step);
-    case Keyword::kShell:
+    case dockerfile::Keyword::kShell:
       return Shell(instruction);
-    case Keyword::kStopsignal:
+    case dockerfile::Keyword::kStopsignal:
       return StopSignal(instruction);
-    case Keyword::kUser:
+    case dockerfile::Keyword::kUser:
       return User(instruction);
-    case Keyword::kVolume:
+    case dockerfile::Keyword::kVolume:
       return Volume(instruction);
-    case Keyword::kWorkdir:
+    case dockerfile::Keyword::kWorkdir:
       return Workdir(instruction, step);
   }
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::SetVariable(const Instruction& instruction, size_t offset, std::string_view name,
-                                         std::string_view value) {
+absl::Status StageEvaluator::SetVariable(const dockerfile::Instruction& instruction, size_t offset,
+                                         std::string_view name, std::string_view value) {
   state_.Assign(name, value);
   if (state_.variable_bytes <= kMostVariableBytes) return absl::OkStatus();
   return Error(instruction, offset,
@@ -173,9 +173,9 @@ absl::Status StageEvaluator::SetVariable(const Instruction& instruction, size_t 
 }
 
 // A given build argument beats the default here, which beats the value before the first FROM.
-absl::Status StageEvaluator::Arg(const Instruction& instruction) {
+absl::Status StageEvaluator::Arg(const dockerfile::Instruction& instruction) {
   std::vector<std::string> shown;
-  for (const Pair& pair : instruction.pairs) {
+  for (const dockerfile::Pair& pair : instruction.pairs) {
     std::optional<std::string> value;
     if (const auto given = facts_.build_arguments.find(pair.name); given != facts_.build_arguments.end()) {
       value = given->second;
@@ -202,10 +202,10 @@ absl::Status StageEvaluator::Arg(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Env(const Instruction& instruction) {
+absl::Status StageEvaluator::Env(const dockerfile::Instruction& instruction) {
   // All values are expanded before any is set.
   std::vector<std::pair<std::string, std::string>> values;
-  for (const Pair& pair : instruction.pairs) {
+  for (const dockerfile::Pair& pair : instruction.pairs) {
     ASSIGN_OR_RETURN(std::string name, ExpandAt(instruction, pair.offset, pair.name));
     ASSIGN_OR_RETURN(std::string value, ExpandAt(instruction, pair.offset, pair.value));
     if (name.empty()) return Error(instruction, pair.offset, "ENV has an empty name; expected NAME=VALUE");
@@ -221,9 +221,9 @@ absl::Status StageEvaluator::Env(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Label(const Instruction& instruction) {
+absl::Status StageEvaluator::Label(const dockerfile::Instruction& instruction) {
   shown_.clear();
-  for (const Pair& pair : instruction.pairs) {
+  for (const dockerfile::Pair& pair : instruction.pairs) {
     ASSIGN_OR_RETURN(const std::string name, ExpandAt(instruction, pair.offset, pair.name));
     ASSIGN_OR_RETURN(const std::string value, ExpandAt(instruction, pair.offset, pair.value));
     if (name.empty()) return Error(instruction, pair.offset, "LABEL has an empty name; expected NAME=VALUE");
@@ -241,15 +241,16 @@ std::vector<std::string> StageEvaluator::WithShell(std::string_view command) con
   return argv;
 }
 
-absl::Status StageEvaluator::Command(const Instruction& instruction) {
+absl::Status StageEvaluator::Command(const dockerfile::Instruction& instruction) {
   std::vector<std::string> argv;
   if (instruction.json) {
-    for (const Word& word : instruction.words) argv.push_back(word.text);
+    for (const dockerfile::Word& word : instruction.words) argv.push_back(word.text);
   } else {
     argv = WithShell(instruction.words[0].text);
   }
-  state_.config.AddHistory(fmt::format("{} {}", instruction.syntax->name, GoQuotedList(argv)), true);
-  if (instruction.keyword() == Keyword::kCmd) {
+  state_.config.AddHistory(fmt::format("{} {}", instruction.syntax->name, dockerfile::GoQuotedList(argv)),
+                           true);
+  if (instruction.keyword() == dockerfile::Keyword::kCmd) {
     state_.config.cmd = std::move(argv);
     // As the builder sets it, on every system.
     state_.config.args_escaped = true;
@@ -262,15 +263,15 @@ absl::Status StageEvaluator::Command(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Expose(const Instruction& instruction) {
+absl::Status StageEvaluator::Expose(const dockerfile::Instruction& instruction) {
   std::vector<std::string> ports;
   shown_.clear();
-  for (const Word& word : instruction.words) {
+  for (const dockerfile::Word& word : instruction.words) {
     absl::StatusOr<std::vector<std::string>> expanded =
-        ExpandToWords(word.text, state_.variables, {facts_.outline->document.escape, false});
+        dockerfile::ExpandToWords(word.text, state_.variables, {facts_.outline->document.escape, false});
     if (!expanded.ok()) return Error(instruction, word.offset, Sv(expanded.status().message()));
     for (const std::string& text : *expanded) {
-      absl::StatusOr<std::vector<std::string>> parsed = ParsePorts(text);
+      absl::StatusOr<std::vector<std::string>> parsed = dockerfile::ParsePorts(text);
       if (!parsed.ok()) return Error(instruction, word.offset, Sv(parsed.status().message()));
       ports.insert(ports.end(), parsed->begin(), parsed->end());
       shown_ += (shown_.empty() ? "" : " ") + text;
@@ -281,9 +282,9 @@ absl::Status StageEvaluator::Expose(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Health(const Instruction& instruction) {
+absl::Status StageEvaluator::Health(const dockerfile::Instruction& instruction) {
   HealthCheck check;
-  for (const Flag& flag : instruction.flags) {
+  for (const dockerfile::Flag& flag : instruction.flags) {
     const std::string_view name = flag.syntax->name;
     if (name == "retries") {
       if (!absl::SimpleAtoi(flag.value, &check.retries) || check.retries < 0) {
@@ -317,11 +318,11 @@ absl::Status StageEvaluator::Health(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Volume(const Instruction& instruction) {
+absl::Status StageEvaluator::Volume(const dockerfile::Instruction& instruction) {
   std::vector<std::string> volumes;
-  for (const Word& word : instruction.words) {
+  for (const dockerfile::Word& word : instruction.words) {
     ASSIGN_OR_RETURN(std::string volume, ExpandAt(instruction, word.offset, word.text));
-    volume = std::string(TrimBlanks(volume));
+    volume = std::string(dockerfile::TrimBlanks(volume));
     if (volume.empty()) return Error(instruction, word.offset, "VOLUME has an empty path; expected a path");
     volumes.push_back(std::move(volume));
   }
@@ -331,8 +332,8 @@ absl::Status StageEvaluator::Volume(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::StopSignal(const Instruction& instruction) {
-  const Word& word = instruction.words[0];
+absl::Status StageEvaluator::StopSignal(const dockerfile::Instruction& instruction) {
+  const dockerfile::Word& word = instruction.words[0];
   ASSIGN_OR_RETURN(shown_, ExpandAt(instruction, word.offset, word.text));
   if (!IsSignal(shown_)) {
     return Error(
@@ -344,15 +345,15 @@ absl::Status StageEvaluator::StopSignal(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Shell(const Instruction& instruction) {
+absl::Status StageEvaluator::Shell(const dockerfile::Instruction& instruction) {
   state_.config.shell.clear();
-  for (const Word& word : instruction.words) state_.config.shell.push_back(word.text);
+  for (const dockerfile::Word& word : instruction.words) state_.config.shell.push_back(word.text);
   state_.config.AddHistory(fmt::format("SHELL [{}]", absl::StrJoin(state_.config.shell, " ")), true);
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::User(const Instruction& instruction) {
-  const Word& word = instruction.words[0];
+absl::Status StageEvaluator::User(const dockerfile::Instruction& instruction) {
+  const dockerfile::Word& word = instruction.words[0];
   ASSIGN_OR_RETURN(shown_, ExpandAt(instruction, word.offset, word.text));
   if (shown_.empty()) {
     return Error(instruction, word.offset,
@@ -363,11 +364,11 @@ absl::Status StageEvaluator::User(const Instruction& instruction) {
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::Workdir(const Instruction& instruction, v1::Step& step) {
-  const Word& word = instruction.words[0];
+absl::Status StageEvaluator::Workdir(const dockerfile::Instruction& instruction, v1::Step& step) {
+  const dockerfile::Word& word = instruction.words[0];
   ASSIGN_OR_RETURN(shown_, ExpandAt(instruction, word.offset, word.text));
   const std::string& old = state_.config.working_dir;
-  const std::string path = CleanAbsolute(shown_.starts_with('/') ? shown_ : old + "/" + shown_);
+  const std::string path = pattern::CleanAbsolute(shown_.starts_with('/') ? shown_ : old + "/" + shown_);
   state_.config.working_dir = path;
   const bool makes_layer = path != "/";
   if (makes_layer) {

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/plan/expansion.h"
+#include "common/dockerfile/expansion.h"
+#include "common/dockerfile/outline.h"
+#include "common/dockerfile/run_mount.h"
 #include "common/plan/image_config.h"
-#include "common/plan/outline.h"
 #include "common/plan/planner.h"
 #include "common/plan/remote_source.h"
-#include "common/plan/run_mount.h"
 #include "common/plan/stage_graph.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -24,9 +24,9 @@ namespace crossmill::plan {
 
 // What is the same for every stage of a build.
 struct BuildFacts {
-  const Outline* outline = nullptr;
+  const dockerfile::Outline* outline = nullptr;
   const PlanOptions* options = nullptr;
-  Variables build_arguments;
+  dockerfile::Variables build_arguments;
   int64_t epoch = 0;
   bool strict_epoch = false;
 };
@@ -35,7 +35,7 @@ struct BuildFacts {
 struct StageState {
   ImageConfig config;
   // Config environment and build arguments with values: what `$NAME` means, and what commands see.
-  Variables variables;
+  dockerfile::Variables variables;
   // By name in `variables`: number of the last assignment. Commands see them in this order.
   std::map<std::string, int64_t, std::less<>> assigned;
   int64_t assignments = 0;
@@ -68,41 +68,42 @@ class StageEvaluator {
                  StageState& state, FindSource find_source);
 
   // Appends one step. Errors: INVALID_ARGUMENT with place.
-  absl::Status Evaluate(const Instruction& instruction);
+  absl::Status Evaluate(const dockerfile::Instruction& instruction);
 
   std::vector<v1::Step> TakeSteps() { return std::move(steps_); }
 
  private:
-  absl::Status Dispatch(const Instruction& instruction, v1::Step& step);
-  absl::Status Arg(const Instruction& instruction);
-  absl::Status Env(const Instruction& instruction);
-  absl::Status Label(const Instruction& instruction);
-  absl::Status Command(const Instruction& instruction);
-  absl::Status Expose(const Instruction& instruction);
-  absl::Status Health(const Instruction& instruction);
-  absl::Status Volume(const Instruction& instruction);
-  absl::Status StopSignal(const Instruction& instruction);
-  absl::Status Shell(const Instruction& instruction);
-  absl::Status User(const Instruction& instruction);
-  absl::Status Workdir(const Instruction& instruction, v1::Step& step);
+  absl::Status Dispatch(const dockerfile::Instruction& instruction, v1::Step& step);
+  absl::Status Arg(const dockerfile::Instruction& instruction);
+  absl::Status Env(const dockerfile::Instruction& instruction);
+  absl::Status Label(const dockerfile::Instruction& instruction);
+  absl::Status Command(const dockerfile::Instruction& instruction);
+  absl::Status Expose(const dockerfile::Instruction& instruction);
+  absl::Status Health(const dockerfile::Instruction& instruction);
+  absl::Status Volume(const dockerfile::Instruction& instruction);
+  absl::Status StopSignal(const dockerfile::Instruction& instruction);
+  absl::Status Shell(const dockerfile::Instruction& instruction);
+  absl::Status User(const dockerfile::Instruction& instruction);
+  absl::Status Workdir(const dockerfile::Instruction& instruction, v1::Step& step);
 
   // stage_run.cc
-  absl::Status Run(const Instruction& instruction, v1::Step& step);
-  absl::Status RunNetwork(const Instruction& instruction, v1::Run& run);
-  absl::Status RunSecurity(const Instruction& instruction) const;
-  absl::Status RunMounts(const Instruction& instruction, v1::Run& run);
-  absl::Status AddMount(const Instruction& instruction, const Flag& flag, v1::Run& run);
-  absl::Status MountSource(const Instruction& instruction, const Flag& flag, const MountSpec& spec,
-                           v1::RunMount& mount);
-  absl::Status AddCache(const Instruction& instruction, const Flag& flag, const MountSpec& spec,
-                        v1::RunMount& mount);
-  void AddSecret(const MountSpec& spec, v1::RunMount& mount) const;
+  absl::Status Run(const dockerfile::Instruction& instruction, v1::Step& step);
+  absl::Status RunNetwork(const dockerfile::Instruction& instruction, v1::Run& run);
+  absl::Status RunSecurity(const dockerfile::Instruction& instruction) const;
+  absl::Status RunMounts(const dockerfile::Instruction& instruction, v1::Run& run);
+  absl::Status AddMount(const dockerfile::Instruction& instruction, const dockerfile::Flag& flag,
+                        v1::Run& run);
+  absl::Status MountSource(const dockerfile::Instruction& instruction, const dockerfile::Flag& flag,
+                           const dockerfile::MountSpec& spec, v1::RunMount& mount);
+  absl::Status AddCache(const dockerfile::Instruction& instruction, const dockerfile::Flag& flag,
+                        const dockerfile::MountSpec& spec, v1::RunMount& mount);
+  void AddSecret(const dockerfile::MountSpec& spec, v1::RunMount& mount) const;
   std::string MountTarget(std::string_view written) const;
   void RunEnvironment(v1::Run& run) const;
-  absl::StatusOr<std::string> RunCommand(const Instruction& instruction, v1::Run& run) const;
+  absl::StatusOr<std::string> RunCommand(const dockerfile::Instruction& instruction, v1::Run& run) const;
 
   // stage_copy.cc
-  absl::Status Copy(const Instruction& instruction, v1::Step& step);
+  absl::Status Copy(const dockerfile::Instruction& instruction, v1::Step& step);
   struct CopySettings {
     std::vector<std::string> excludes;
     std::string checksum;
@@ -110,24 +111,26 @@ class StageEvaluator {
     // Plan index of origin's stage or image.
     uint32_t stage = 0;
   };
-  absl::Status CopyFlags(const Instruction& instruction, v1::Copy& copy, CopySettings& settings);
-  absl::Status CheckChecksum(const Instruction& instruction, const std::string& checksum,
+  absl::Status CopyFlags(const dockerfile::Instruction& instruction, v1::Copy& copy, CopySettings& settings);
+  absl::Status CheckChecksum(const dockerfile::Instruction& instruction, const std::string& checksum,
                              const std::vector<std::string>& sources) const;
-  absl::Status AddSource(const Instruction& instruction, const std::string& source, size_t offset,
+  absl::Status AddSource(const dockerfile::Instruction& instruction, const std::string& source, size_t offset,
                          const CopySettings& settings, v1::Copy& copy);
-  absl::Status AddGit(const Instruction& instruction, const std::string& source, size_t offset,
+  absl::Status AddGit(const dockerfile::Instruction& instruction, const std::string& source, size_t offset,
                       const CopySettings& settings, const RemoteReference& reference, v1::CopySource& added);
-  void AddPath(const Instruction& instruction, const std::string& source, const CopySettings& settings,
-               const v1::Copy& copy, v1::CopySource& added) const;
-  absl::Status AddInlineSource(const Instruction& instruction, const Word& word, const Heredoc& heredoc,
-                               v1::Copy& copy);
+  void AddPath(const dockerfile::Instruction& instruction, const std::string& source,
+               const CopySettings& settings, const v1::Copy& copy, v1::CopySource& added) const;
+  absl::Status AddInlineSource(const dockerfile::Instruction& instruction, const dockerfile::Word& word,
+                               const dockerfile::Heredoc& heredoc, v1::Copy& copy);
 
-  absl::Status Error(const Instruction& instruction, size_t offset, std::string_view message) const;
-  absl::StatusOr<std::string> ExpandAt(const Instruction& instruction, size_t offset, std::string_view text,
-                                       bool quotes_are_text = false, bool is_pattern = false) const;
+  absl::Status Error(const dockerfile::Instruction& instruction, size_t offset,
+                     std::string_view message) const;
+  absl::StatusOr<std::string> ExpandAt(const dockerfile::Instruction& instruction, size_t offset,
+                                       std::string_view text, bool quotes_are_text = false,
+                                       bool is_pattern = false) const;
   // The command with the stage's shell before it.
   std::vector<std::string> WithShell(std::string_view command) const;
-  absl::Status SetVariable(const Instruction& instruction, size_t offset, std::string_view name,
+  absl::Status SetVariable(const dockerfile::Instruction& instruction, size_t offset, std::string_view name,
                            std::string_view value);
 
   const BuildFacts& facts_;

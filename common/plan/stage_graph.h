@@ -9,9 +9,9 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/digest.h"
-#include "common/plan/expansion.h"
+#include "common/dockerfile/expansion.h"
+#include "common/dockerfile/outline.h"
 #include "common/plan/named_contexts.h"
-#include "common/plan/outline.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::plan {
@@ -54,42 +54,45 @@ struct PlatformView {
   v1::Platform target;
   const NamedContexts* contexts = nullptr;
   // Automatic platform arguments and global ARGs with values.
-  Variables globals;
+  dockerfile::Variables globals;
   std::vector<StageBase> bases;  // by stage
   // By stage: triggers (ONBUILD) of its base, which come before its own instructions. Those of an image are
   // not known before its config is.
-  std::vector<std::vector<Instruction>> triggers;
+  std::vector<std::vector<dockerfile::Instruction>> triggers;
 };
 
 // Build arguments by name; --source-date-epoch counts as SOURCE_DATE_EPOCH.
-Variables GivenArguments(const v1::Recipe& recipe, std::optional<int64_t> source_date_epoch);
+dockerfile::Variables GivenArguments(const v1::Recipe& recipe, std::optional<int64_t> source_date_epoch);
 
-absl::StatusOr<PlatformView> ViewFor(const Outline& outline, const NamedContexts& contexts,
-                                     const Variables& given, std::string_view target_name,
+absl::StatusOr<PlatformView> ViewFor(const dockerfile::Outline& outline, const NamedContexts& contexts,
+                                     const dockerfile::Variables& given, std::string_view target_name,
                                      const v1::Platform& target, const v1::Platform& build_platform);
 
 // Of a COPY, or of one mount with from=; any other instruction takes nothing from elsewhere. `current` is its
 // stage.
-absl::StatusOr<CopyOrigin> OriginOfCopy(const Outline& outline, const NamedContexts& contexts,
+absl::StatusOr<CopyOrigin> OriginOfCopy(const dockerfile::Outline& outline, const NamedContexts& contexts,
                                         const v1::Platform& target, size_t current,
-                                        const Instruction& instruction);
-absl::StatusOr<CopyOrigin> OriginOfMount(const Outline& outline, const NamedContexts& contexts,
+                                        const dockerfile::Instruction& instruction);
+absl::StatusOr<CopyOrigin> OriginOfMount(const dockerfile::Outline& outline, const NamedContexts& contexts,
                                          const v1::Platform& target, size_t current,
-                                         const Instruction& instruction, const Flag& mount);
+                                         const dockerfile::Instruction& instruction,
+                                         const dockerfile::Flag& mount);
 // All of them, in order, without the main context.
-absl::StatusOr<std::vector<CopyOrigin>> OriginsOf(const Outline& outline, const NamedContexts& contexts,
-                                                  const v1::Platform& target, size_t current,
-                                                  const Instruction& instruction);
+absl::StatusOr<std::vector<CopyOrigin>> OriginsOf(const dockerfile::Outline& outline,
+                                                  const NamedContexts& contexts, const v1::Platform& target,
+                                                  size_t current, const dockerfile::Instruction& instruction);
 
 // The texts as instructions that stand where the stage's FROM does.
-absl::StatusOr<std::vector<Instruction>> ReadTriggers(const Outline& outline, const Stage& stage,
-                                                      const std::vector<std::string>& texts);
+absl::StatusOr<std::vector<dockerfile::Instruction>> ReadTriggers(const dockerfile::Outline& outline,
+                                                                  const dockerfile::Stage& stage,
+                                                                  const std::vector<std::string>& texts);
 
 // The stage's instructions: those of its triggers, then its own; none if a named context replaces it.
-std::vector<const Instruction*> BodyOf(const Outline& outline, const PlatformView& view, size_t stage);
+std::vector<const dockerfile::Instruction*> BodyOf(const dockerfile::Outline& outline,
+                                                   const PlatformView& view, size_t stage);
 
 // Stages that `target` needs, itself included, by stage.
-absl::StatusOr<std::vector<bool>> ReachableStages(const Outline& outline, const PlatformView& view,
-                                                  size_t target);
+absl::StatusOr<std::vector<bool>> ReachableStages(const dockerfile::Outline& outline,
+                                                  const PlatformView& view, size_t target);
 
 }  // namespace crossmill::plan

@@ -4,11 +4,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
-#include "common/plan/path_pattern.h"
-#include "common/plan/run_mount.h"
+#include "common/dockerfile/run_mount.h"
+#include "common/dockerfile/words.h"
+#include "common/pattern/path_pattern.h"
 #include "common/plan/stage_evaluator.h"
 #include "common/plan/step_sources.h"
-#include "common/plan/words.h"
 
 namespace crossmill::plan {
 namespace {
@@ -24,7 +24,7 @@ std::string BaseName(std::string_view path) {
 
 }  // namespace
 
-absl::Status StageEvaluator::Run(const Instruction& instruction, v1::Step& step) {
+absl::Status StageEvaluator::Run(const dockerfile::Instruction& instruction, v1::Step& step) {
   v1::Run& run = *step.mutable_run();
   RETURN_IF_ERROR(RunNetwork(instruction, run));
   RETURN_IF_ERROR(RunSecurity(instruction));
@@ -34,7 +34,7 @@ absl::Status StageEvaluator::Run(const Instruction& instruction, v1::Step& step)
   run.set_cwd(state_.config.working_dir.empty() ? "/" : state_.config.working_dir);
   run.set_user(state_.config.user);
   if (instruction.json) {
-    for (const Word& word : instruction.words) run.add_argv(word.text);
+    for (const dockerfile::Word& word : instruction.words) run.add_argv(word.text);
   } else {
     ASSIGN_OR_RETURN(const std::string command, RunCommand(instruction, run));
     for (std::string& argument : WithShell(command)) run.add_argv(std::move(argument));
@@ -43,12 +43,14 @@ absl::Status StageEvaluator::Run(const Instruction& instruction, v1::Step& step)
   RETURN_IF_ERROR(RunMounts(instruction, run));
   StampLayer(facts_, state_, step);
   if (!instruction.heredocs.empty()) {
-    const std::string_view content = TrimBlanks(instruction.heredocs[0].content);
+    const std::string_view content = dockerfile::TrimBlanks(instruction.heredocs[0].content);
     const std::string_view first = content.substr(0, content.find('\n'));
-    shown_ += fmt::format(" ({}{})", TrimBlanks(first), first.size() < content.size() ? "..." : "");
+    shown_ +=
+        fmt::format(" ({}{})", dockerfile::TrimBlanks(first), first.size() < content.size() ? "..." : "");
   }
   std::string flags;
-  for (const Flag& flag : instruction.flags) flags += fmt::format("--{}={} ", flag.syntax->name, flag.value);
+  for (const dockerfile::Flag& flag : instruction.flags)
+    flags += fmt::format("--{}={} ", flag.syntax->name, flag.value);
   shown_ = flags + shown_;
   std::string history;
   for (const auto& [name, value] : state_.arguments) {
@@ -61,9 +63,9 @@ absl::Status StageEvaluator::Run(const Instruction& instruction, v1::Step& step)
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::RunNetwork(const Instruction& instruction, v1::Run& run) {
+absl::Status StageEvaluator::RunNetwork(const dockerfile::Instruction& instruction, v1::Run& run) {
   run.set_network(facts_.options->network);
-  const Flag* flag = instruction.FindFlag("network");
+  const dockerfile::Flag* flag = instruction.FindFlag("network");
   if (flag == nullptr || flag->value == "default") return absl::OkStatus();
   if (flag->value == "none") {
     run.set_network(v1::NETWORK_MODE_NONE);
@@ -84,14 +86,14 @@ absl::Status StageEvaluator::RunNetwork(const Instruction& instruction, v1::Run&
 }
 
 // Sandboxed is all there is: a build must not leave its worker.
-absl::Status StageEvaluator::RunSecurity(const Instruction& instruction) const {
-  if (const Flag* device = instruction.FindFlag("device"); device != nullptr) {
+absl::Status StageEvaluator::RunSecurity(const dockerfile::Instruction& instruction) const {
+  if (const dockerfile::Flag* device = instruction.FindFlag("device"); device != nullptr) {
     return Error(instruction, device->offset,
                  fmt::format("RUN --device={} is refused: steps see no devices of their host, whose results "
                              "would depend on it; expected RUN without --device",
                              device->value));
   }
-  const Flag* flag = instruction.FindFlag("security");
+  const dockerfile::Flag* flag = instruction.FindFlag("security");
   if (flag == nullptr || flag->value == "sandbox") return absl::OkStatus();
   if (flag->value == "insecure") {
     return Error(instruction, flag->offset,
@@ -100,11 +102,11 @@ absl::Status StageEvaluator::RunSecurity(const Instruction& instruction) const {
   }
   return Error(instruction, flag->offset,
                fmt::format("RUN --security has the value '{}'; expected sandbox{}", flag->value,
-                           DidYouMean(flag->value, std::vector<std::string>{"sandbox"})));
+                           dockerfile::DidYouMean(flag->value, std::vector<std::string>{"sandbox"})));
 }
 
-absl::Status StageEvaluator::RunMounts(const Instruction& instruction, v1::Run& run) {
-  for (const Flag& flag : instruction.flags) {
+absl::Status StageEvaluator::RunMounts(const dockerfile::Instruction& instruction, v1::Run& run) {
+  for (const dockerfile::Flag& flag : instruction.flags) {
     if (flag.syntax->name == "mount") RETURN_IF_ERROR(AddMount(instruction, flag, run));
   }
   return absl::OkStatus();
@@ -112,15 +114,18 @@ absl::Status StageEvaluator::RunMounts(const Instruction& instruction, v1::Run& 
 
 // Relative to the working directory; empty means that itself.
 std::string StageEvaluator::MountTarget(std::string_view written) const {
-  return CleanAbsolute(written.starts_with('/') ? std::string(written)
-                                                : fmt::format("{}/{}", state_.config.working_dir, written));
+  return pattern::CleanAbsolute(written.starts_with('/')
+                                    ? std::string(written)
+                                    : fmt::format("{}/{}", state_.config.working_dir, written));
 }
 
-absl::Status StageEvaluator::AddMount(const Instruction& instruction, const Flag& flag, v1::Run& run) {
-  const ExpandText expand = [&](std::string_view text) {
-    return plan::Expand(text, state_.variables, {facts_.outline->document.escape, false});
+absl::Status StageEvaluator::AddMount(const dockerfile::Instruction& instruction,
+                                      const dockerfile::Flag& flag, v1::Run& run) {
+  const dockerfile::ExpandText expand = [&](std::string_view text) {
+    return dockerfile::Expand(text, state_.variables, {facts_.outline->document.escape, false});
   };
-  ASSIGN_OR_RETURN(const MountSpec spec, ReadMount(facts_.outline->document.file, instruction, flag, expand));
+  ASSIGN_OR_RETURN(const dockerfile::MountSpec spec,
+                   dockerfile::ReadMount(facts_.outline->document.file, instruction, flag, expand));
   v1::RunMount& mount = *run.add_mounts();
   mount.set_type(spec.type);
   mount.set_target(MountTarget(spec.target));
@@ -156,9 +161,10 @@ absl::Status StageEvaluator::AddMount(const Instruction& instruction, const Flag
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::MountSource(const Instruction& instruction, const Flag& flag,
-                                         const MountSpec& spec, v1::RunMount& mount) {
-  const std::string path = CleanAbsolute(spec.source);
+absl::Status StageEvaluator::MountSource(const dockerfile::Instruction& instruction,
+                                         const dockerfile::Flag& flag, const dockerfile::MountSpec& spec,
+                                         v1::RunMount& mount) {
+  const std::string path = pattern::CleanAbsolute(spec.source);
   CopyOrigin origin;
   ASSIGN_OR_RETURN(origin,
                    OriginOfMount(*facts_.outline, *view_.contexts, view_.target, stage_, instruction, flag));
@@ -183,18 +189,20 @@ absl::Status StageEvaluator::MountSource(const Instruction& instruction, const F
   return absl::OkStatus();
 }
 
-absl::Status StageEvaluator::AddCache(const Instruction& instruction, const Flag& flag, const MountSpec& spec,
+absl::Status StageEvaluator::AddCache(const dockerfile::Instruction& instruction,
+                                      const dockerfile::Flag& flag, const dockerfile::MountSpec& spec,
                                       v1::RunMount& mount) {
   // The target as written, not as resolved.
   std::string id = spec.id;
   if (id.empty())
-    id = spec.target.starts_with('/') ? CleanAbsolute(spec.target) : CleanAbsolute(spec.target).substr(1);
+    id = spec.target.starts_with('/') ? pattern::CleanAbsolute(spec.target)
+                                      : pattern::CleanAbsolute(spec.target).substr(1);
   if (id.empty()) id = ".";
   const auto given = facts_.build_arguments.find(kCacheNamespace);
   if (given != facts_.build_arguments.end() && !given->second.empty()) id = given->second + "/" + id;
   mount.set_id(id);
   mount.set_sharing(spec.sharing.value_or(v1::RunMount::SHARED));
-  const bool whole = CleanAbsolute(spec.source) == "/";
+  const bool whole = pattern::CleanAbsolute(spec.source) == "/";
   // Mode and owner are those of a new, empty folder: as in the builder, it then has no content from
   // elsewhere.
   const bool owned = spec.mode || spec.uid || spec.gid;
@@ -207,7 +215,7 @@ absl::Status StageEvaluator::AddCache(const Instruction& instruction, const Flag
   return MountSource(instruction, flag, spec, mount);
 }
 
-void StageEvaluator::AddSecret(const MountSpec& spec, v1::RunMount& mount) const {
+void StageEvaluator::AddSecret(const dockerfile::MountSpec& spec, v1::RunMount& mount) const {
   std::string id = spec.source.empty() ? spec.id : spec.source;
   if (id.empty()) id = BaseName(spec.target);
   mount.set_id(id);
@@ -230,7 +238,7 @@ void StageEvaluator::RunEnvironment(v1::Run& run) const {
   // A proxy is announced in both cases, whichever it was given in.
   std::map<std::string, std::string> proxies;
   for (const auto& [name, value] : facts_.build_arguments) {
-    if (!IsProxyArgument(name)) continue;
+    if (!dockerfile::IsProxyArgument(name)) continue;
     proxies[absl::AsciiStrToUpper(name)] = value;
     proxies[absl::AsciiStrToLower(name)] = value;
   }
@@ -241,12 +249,13 @@ void StageEvaluator::RunEnvironment(v1::Run& run) const {
 
 // The text form's command. A lone here-document is the script itself (with `#!`: a file that is
 // executed); in any other line the shell gets it to read, as written.
-absl::StatusOr<std::string> StageEvaluator::RunCommand(const Instruction& instruction, v1::Run& run) const {
+absl::StatusOr<std::string> StageEvaluator::RunCommand(const dockerfile::Instruction& instruction,
+                                                       v1::Run& run) const {
   const std::string& line = instruction.words[0].text;
   if (instruction.heredocs.empty()) return line;
-  const Heredoc& first = instruction.heredocs[0];
+  const dockerfile::Heredoc& first = instruction.heredocs[0];
   if (line == first.word) {
-    std::string content = first.strip_tabs ? StripTabs(first.content) : first.content;
+    std::string content = first.strip_tabs ? dockerfile::StripTabs(first.content) : first.content;
     if (!content.starts_with("#!")) return content;
     v1::InlineFile& file = *run.add_files();
     file.set_name(first.name);
@@ -255,7 +264,8 @@ absl::StatusOr<std::string> StageEvaluator::RunCommand(const Instruction& instru
     return "/dev/pipes/" + first.name;
   }
   std::string command = line;
-  for (const Heredoc& heredoc : instruction.heredocs) command += "\n" + heredoc.content + heredoc.name;
+  for (const dockerfile::Heredoc& heredoc : instruction.heredocs)
+    command += "\n" + heredoc.content + heredoc.name;
   return command;
 }
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "common/base/status.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 
 namespace crossmill::plan {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "common/base/status.h"
-#include "common/plan/platform.h"
 #include "common/plan/step_sources.h"
+#include "common/words/platform.h"
 #include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/core/comparer.h"
@@ -150,7 +150,7 @@ std::vector<v1::Layer> BuildState::ChainBefore(int stage, int index) const {
 v1::Task BuildState::MakeTask(int stage, int first) const {
   const v1::StagePlan& plan = plan_.stages(stage);
   v1::Task task;
-  task.set_name(fmt::format("b{}/{}/{}/r0", id(), plan::FormatPlatform(plan.platform()), plan.name()));
+  task.set_name(fmt::format("b{}/{}/{}/r0", id(), FormatPlatform(plan.platform()), plan.name()));
   *task.mutable_platform() = plan.platform();
   for (const v1::Layer& layer : ChainBefore(stage, first)) *task.add_parents() = layer;
   for (int i = first; i < plan.steps_size(); ++i) {
@@ -168,8 +168,7 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
   const v1::StagePlan& plan = plan_.stages(stage);
   const ReplicaRun& run = replicas_[stage][replica - 1];
   v1::Task task;
-  task.set_name(
-      fmt::format("b{}/{}/{}/r{}", id(), plan::FormatPlatform(plan.platform()), plan.name(), replica));
+  task.set_name(fmt::format("b{}/{}/{}/r{}", id(), FormatPlatform(plan.platform()), plan.name(), replica));
   *task.mutable_platform() = plan.platform();
   task.set_replica(replica);
   for (const v1::Layer& layer : ChainBefore(stage, run.first)) *task.add_parents() = layer;
@@ -323,7 +322,7 @@ void BuildState::StageCancelled(int stage) {
 void BuildState::CellFinished(const v1::CellView& cell) {
   *Add().mutable_cell_changed()->mutable_cell() = cell;
   for (v1::CellView& known : *view_.mutable_cells()) {
-    if (plan::SamePlatform(known.platform(), cell.platform())) known = cell;
+    if (SamePlatform(known.platform(), cell.platform())) known = cell;
   }
 }
 

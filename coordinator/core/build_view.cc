@@ -1,6 +1,6 @@
 #include "coordinator/core/build_view.h"
 
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 #include "common/words/words.h"
 
 namespace crossmill::core {
@@ -15,7 +15,7 @@ void ApplyStep(const v1::BuildEvent::StepChanged& change, v1::BuildView* view) {
 
 void ApplyCell(const v1::CellView& cell, v1::BuildView* view) {
   for (v1::CellView& known : *view->mutable_cells()) {
-    if (plan::SamePlatform(known.platform(), cell.platform())) {
+    if (SamePlatform(known.platform(), cell.platform())) {
       known = cell;
       return;
     }

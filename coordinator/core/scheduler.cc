@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 
 namespace crossmill::core {
 
@@ -142,7 +142,7 @@ Scheduler::Fit Scheduler::FitOf(const Worker& worker, const Requirements& requir
   if (requirements.neutral) return Fit::kNative;
   Fit best = Fit::kNever;
   for (const v1::PlatformSupport& support : worker.info.platforms()) {
-    if (!plan::SamePlatform(support.platform(), requirements.platform)) continue;
+    if (!SamePlatform(support.platform(), requirements.platform)) continue;
     if (!support.emulated()) return Fit::kNative;
     if (!requirements.forbid_emulation) best = Fit::kEmulated;
   }
@@ -222,7 +222,7 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
 
 std::string Scheduler::WhyUnplaceable(const Task& task) const {
   const Requirements& requirements = task.requirements;
-  const std::string platform = plan::FormatPlatform(requirements.platform);
+  const std::string platform = FormatPlatform(requirements.platform);
   size_t connected = 0;
   size_t capable = 0;
   std::set<std::string> hosts;

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "common/base/status.h"
-#include "common/oci/layer_manifest.h"
-#include "common/oci/manifest_diff.h"
-#include "common/plan/platform.h"
+#include "common/layer/layer_manifest.h"
+#include "common/layer/manifest_diff.h"
+#include "common/words/platform.h"
 #include "coordinator/core/comparer.h"
 #include "coordinator/engine/step_cache.h"
 
@@ -59,10 +59,10 @@ absl::Status AddDifferences(BlobStore& blobs, core::StepExecutions* step) {
     if (!witness.has_layer() || SameLayer(first, witness.layer())) continue;
     ASSIGN_OR_RETURN(const std::string first_bytes, blobs.Get(FromProto(first.manifest())));
     ASSIGN_OR_RETURN(const std::string second_bytes, blobs.Get(FromProto(witness.layer().manifest())));
-    ASSIGN_OR_RETURN(const oci::LayerManifest first_manifest, oci::LayerManifest::Parse(first_bytes));
-    ASSIGN_OR_RETURN(const oci::LayerManifest second_manifest, oci::LayerManifest::Parse(second_bytes));
+    ASSIGN_OR_RETURN(const layer::LayerManifest first_manifest, layer::LayerManifest::Parse(first_bytes));
+    ASSIGN_OR_RETURN(const layer::LayerManifest second_manifest, layer::LayerManifest::Parse(second_bytes));
     step->differences =
-        oci::DiffManifests(first_manifest, second_manifest, SIZE_MAX, &step->differences_total);
+        layer::DiffManifests(first_manifest, second_manifest, SIZE_MAX, &step->differences_total);
     return absl::OkStatus();
   }
   return absl::OkStatus();
@@ -196,7 +196,7 @@ v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, Blo
   }
   view.set_status(status.ok() ? v1::SUCCEEDED : v1::INFRASTRUCTURE_FAILED);
   if (!status.ok()) {
-    view.set_message(fmt::format("{}: {}", plan::FormatPlatform(view.platform()), Sv(status.message())));
+    view.set_message(fmt::format("{}: {}", FormatPlatform(view.platform()), Sv(status.message())));
   }
   return view;
 }

@@ -19,7 +19,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 #include "coordinator/core/build_state.h"
 #include "coordinator/core/scheduler.h"
 #include "coordinator/engine/agent_relay.h"
@@ -48,7 +48,7 @@ struct EngineOptions {
   absl::Duration idempotency_window = absl::Hours(24);
   int job_threads = 4;
   // $BUILDPLATFORM of every build.
-  v1::Platform build_platform = plan::ParsePlatform("linux/amd64").value();
+  v1::Platform build_platform = ParsePlatform("linux/amd64").value();
   // Not owned; null: ADD of URLs and git repositories is refused.
   RemoteSources* remote_sources = nullptr;
   // How long a task waits for a client that has to give its secrets again, or to attach its ssh agents.

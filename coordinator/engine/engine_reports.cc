@@ -3,9 +3,9 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
-#include "common/plan/platform.h"
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
+#include "common/words/platform.h"
 #include "coordinator/core/console_packages.h"
 #include "coordinator/core/package_outcomes.h"
 #include "coordinator/engine/engine.h"
@@ -244,7 +244,7 @@ void Engine::FailStep(Build& build, const Place& place, int index, const core::S
   }
   Fail(build, place.stage, v1::FAILED,
        fmt::format("{}:{}: {} on {}: {}", step.range().file(), step.range().first_line(), step.instruction(),
-                   plan::FormatPlatform(stage.platform()), fact.failure));
+                   FormatPlatform(stage.platform()), fact.failure));
 }
 
 void Engine::Woken(std::vector<Place> waiters, const core::StepFact& fact) {

@@ -3,8 +3,8 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
-#include "common/plan/platform.h"
 #include "common/plan/step_key.h"
+#include "common/words/platform.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
@@ -165,7 +165,7 @@ core::Requirements Engine::RequirementsOf(Build& build, const Place& place, cons
                                       [](const v1::Step& step) { return step.has_run(); });
   requirements.forbid_emulation = build.submission.options().forbid_emulation();
   requirements.description = fmt::format("stage {} on {}", build.state.plan().stages(place.stage).name(),
-                                         plan::FormatPlatform(task.platform()));
+                                         FormatPlatform(task.platform()));
   if (place.replica == 0) return requirements;
   const bool by_worker = build.submission.options().allow_same_host();
   requirements.spread = by_worker ? core::Spread::kWorkers : core::Spread::kHosts;

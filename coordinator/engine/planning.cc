@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/pattern/ignore_rules.h"
 #include "common/plan/context_match.h"
-#include "common/plan/ignore_rules.h"
-#include "common/plan/platform.h"
 #include "common/plan/remote_source.h"
 #include "common/plan/step_sources.h"
+#include "common/words/platform.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -29,7 +29,7 @@ std::string At(const v1::SourceRange& range) {
 // The ignore rule that hides `pattern`, in words, or nothing.
 std::string HidingRule(const std::string& rules_text, const std::string& rules_name,
                        std::string_view pattern) {
-  auto rules = plan::IgnoreRules::Parse(rules_text);
+  auto rules = pattern::IgnoreRules::Parse(rules_text);
   if (!rules.ok()) return "";
   while (pattern.starts_with("/") || pattern.starts_with("./"))
     pattern.remove_prefix(pattern.starts_with("/") ? 1 : 2);

@@ -8,23 +8,23 @@
 
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/layer/blob_copy.h"
+#include "common/layer/compression.h"
 #include "common/oci/annotations.h"
 #include "common/oci/base_layers.h"
-#include "common/oci/blob_copy.h"
-#include "common/oci/compression.h"
 #include "common/oci/image_walk.h"
 #include "common/oci/reference.h"
 
 namespace crossmill::coordinator {
 namespace {
 
-std::string_view LayerType(oci::Compression compression) {
+std::string_view LayerType(layer::Compression compression) {
   switch (compression) {
-    case oci::Compression::kGzip:
+    case layer::Compression::kGzip:
       return oci::media_type::kOciLayerGzip;
-    case oci::Compression::kZstd:
+    case layer::Compression::kZstd:
       return oci::media_type::kOciLayerZstd;
-    case oci::Compression::kNone:
+    case layer::Compression::kNone:
       break;
   }
   return oci::media_type::kOciLayer;
@@ -98,7 +98,7 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
   }
   for (oci::Descriptor& layer : manifest.layers) {
     // Publishers' media types are Docker's or wrong; the bytes say what it is.
-    ASSIGN_OR_RETURN(const oci::Compression compression, oci::CompressionOfBlob(blobs_, layer.digest));
+    ASSIGN_OR_RETURN(const layer::Compression compression, oci::CompressionOfBlob(blobs_, layer.digest));
     layer.media_type = std::string(LayerType(compression));
   }
   return std::move(manifest.layers);
@@ -107,22 +107,23 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
 absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar,
                                                                 const ImageOptions& options) {
   const bool zstd = options.compression == v1::ZSTD;
-  const int level =
-      options.compression_level != 0 ? options.compression_level : (zstd ? oci::kZstdLevel : oci::kGzipLevel);
-  const std::string compressor = zstd ? oci::ZstdCompressorName(level) : oci::CompressorName(level);
+  const int level = options.compression_level != 0 ? options.compression_level
+                                                   : (zstd ? layer::kZstdLevel : layer::kGzipLevel);
+  const std::string compressor = zstd ? layer::ZstdCompressorName(level) : layer::CompressorName(level);
   oci::Descriptor descriptor;
-  descriptor.media_type = std::string(LayerType(zstd ? oci::Compression::kZstd : oci::Compression::kGzip));
+  descriptor.media_type =
+      std::string(LayerType(zstd ? layer::Compression::kZstd : layer::Compression::kGzip));
   const KeyedLock::Hold hold(compressions_, tar.hash);
   ASSIGN_OR_RETURN(const std::optional<Digest> known, records_.FindCompressedLayer(tar, compressor));
   if (known.has_value() && blobs_.Has(*known)) {
     descriptor.digest = *known;
     return descriptor;
   }
-  ASSIGN_OR_RETURN(const oci::Source source, oci::BlobSource(blobs_, tar));
+  ASSIGN_OR_RETURN(const layer::Source source, layer::BlobSource(blobs_, tar));
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, blobs_.Create(Digest()));
-  const oci::Sink sink = [&](std::string_view bytes) { return writer->Write(bytes); };
-  RETURN_IF_ERROR(zstd ? oci::ZstdFrames(source, sink, level, threads_)
-                       : oci::GzipMembers(source, sink, level, threads_));
+  const layer::Sink sink = [&](std::string_view bytes) { return writer->Write(bytes); };
+  RETURN_IF_ERROR(zstd ? layer::ZstdFrames(source, sink, level, threads_)
+                       : layer::GzipMembers(source, sink, level, threads_));
   ASSIGN_OR_RETURN(descriptor.digest, writer->Commit());
   RETURN_IF_ERROR(records_.PutCompressedLayer({tar, compressor, descriptor.digest}));
   return descriptor;

@@ -10,64 +10,64 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
-#include "common/oci/credentials.h"
-#include "common/oci/image_pull.h"
-#include "common/oci/image_push.h"
 #include "common/oci/reference.h"
-#include "common/oci/registry.h"
+#include "common/registry/credentials.h"
+#include "common/registry/image_pull.h"
+#include "common/registry/image_push.h"
+#include "common/registry/registry.h"
 
 namespace crossmill::coordinator {
 
 // Of the client that asks, by registry; used before the coordinator's own and forgotten after the call.
-using ClientCredentials = std::vector<std::pair<std::string, oci::Credentials>>;
+using ClientCredentials = std::vector<std::pair<std::string, registry::Credentials>>;
 
 // Thread safe.
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
   // Puts the image's blobs for the wanted platforms into the store and returns its root. Errors as
-  // oci::PullImage: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE with the registry's own words.
+  // registry::PullImage: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE with the registry's own words.
   virtual absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs,
-                                      const oci::PullOptions& options,
+                                      const registry::PullOptions& options,
                                       const ClientCredentials& credentials = {}) = 0;
-  // The other way: returns the digest that the reference names now. Errors as oci::PushImage.
+  // The other way: returns the digest that the reference names now. Errors as registry::PushImage.
   virtual absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& blobs, const Digest& root,
-                                      const oci::PushOptions& options,
+                                      const registry::PushOptions& options,
                                       const ClientCredentials& credentials = {}) = 0;
 };
 
 class RegistrySource final : public ImageSource {
  public:
   // `http` outlives it.
-  RegistrySource(http::HttpClient& http, oci::RegistryOptions options)
+  RegistrySource(http::HttpClient& http, registry::RegistryOptions options)
       : http_(http), options_(std::move(options)), client_(http, options_) {}
 
   absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs,
-                              const oci::PullOptions& options,
+                              const registry::PullOptions& options,
                               const ClientCredentials& credentials) override {
-    const auto pulled = oci::PullImage(*ClientFor(credentials), reference, blobs, options);
+    const auto pulled = registry::PullImage(*ClientFor(credentials), reference, blobs, options);
     if (!pulled.ok()) return pulled.status();
     return pulled->root;
   }
 
   absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& blobs, const Digest& root,
-                              const oci::PushOptions& options,
+                              const registry::PushOptions& options,
                               const ClientCredentials& credentials) override {
-    return oci::PushImage(*ClientFor(credentials), reference, blobs, root, options);
+    return registry::PushImage(*ClientFor(credentials), reference, blobs, root, options);
   }
 
  private:
   // Tokens got with somebody's credentials stay with them: such a client lives for one call.
-  std::shared_ptr<oci::RegistryClient> ClientFor(const ClientCredentials& credentials) {
+  std::shared_ptr<registry::RegistryClient> ClientFor(const ClientCredentials& credentials) {
     if (credentials.empty()) return {std::shared_ptr<void>(), &client_};
-    oci::RegistryOptions options = options_;
-    options.credentials = oci::WithCredentials(credentials, options_.credentials);
-    return std::make_shared<oci::RegistryClient>(http_, std::move(options));
+    registry::RegistryOptions options = options_;
+    options.credentials = registry::WithCredentials(credentials, options_.credentials);
+    return std::make_shared<registry::RegistryClient>(http_, std::move(options));
   }
 
   http::HttpClient& http_;
-  const oci::RegistryOptions options_;
-  oci::RegistryClient client_;
+  const registry::RegistryOptions options_;
+  registry::RegistryClient client_;
 };
 
 }  // namespace crossmill::coordinator

@@ -101,7 +101,7 @@ absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Dige
   return record;
 }
 
-absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const oci::PullOptions& options,
+absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const registry::PullOptions& options,
                                              const ClientCredentials& credentials) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
   const std::string name = reference.ToString();
@@ -125,7 +125,7 @@ absl::StatusOr<std::map<std::string, std::string>> ImageStore::MountsFor(const o
 }
 
 absl::StatusOr<Digest> ImageStore::Push(std::string_view name, std::string_view reference,
-                                        oci::PushOptions options, const ClientCredentials& credentials) {
+                                        registry::PushOptions options, const ClientCredentials& credentials) {
   ASSIGN_OR_RETURN(const ImageRecord image, Get(name));
   if (reference.empty() && name.starts_with(kSha256)) {
     return absl::InvalidArgumentError(fmt::format("{}: say where to push it: REGISTRY/REPOSITORY:TAG", name));
@@ -218,7 +218,7 @@ absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1:
   if (!refresh) stored = PinStored(reference, platform);
   if (!stored.ok()) return Annotate(stored.status(), fmt::format("base image {}", text));
   if (stored->has_value()) return **std::move(stored);
-  oci::PullOptions options;
+  registry::PullOptions options;
   options.platforms.push_back(platform);
   const auto pulled = Pull(text, options);
   if (!pulled.ok() && pulled.status().GetPayload(oci::kMissingPlatform).has_value()) {

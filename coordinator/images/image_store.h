@@ -11,8 +11,8 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
-#include "common/oci/image_pull.h"
 #include "common/oci/reference.h"
+#include "common/registry/image_pull.h"
 #include "coordinator/images/image_records.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/keyed_lock.h"
@@ -34,15 +34,15 @@ class ImageStore {
   // Fetches from the registry, also when the store has the name (which then points to what was fetched).
   // Layers are checked against their diffIDs when a build first uses them. NOT_FOUND for an unknown image or
   // a platform that it lacks; CANCELLED when told to stop.
-  absl::StatusOr<ImageRecord> Pull(std::string_view reference, const oci::PullOptions& options,
+  absl::StatusOr<ImageRecord> Pull(std::string_view reference, const registry::PullOptions& options,
                                    const ClientCredentials& credentials = {});
 
   // Sends the image (by name or "sha256:...") to a registry; empty `reference`: to its own name. Returns what
   // the reference names now. Layers that another image of the store has from the same registry are mounted
   // there. `options.mount_from` is set here. INVALID_ARGUMENT for a bad reference; NOT_FOUND for an unknown
   // image.
-  absl::StatusOr<Digest> Push(std::string_view name, std::string_view reference, oci::PushOptions options,
-                              const ClientCredentials& credentials = {});
+  absl::StatusOr<Digest> Push(std::string_view name, std::string_view reference,
+                              registry::PushOptions options, const ClientCredentials& credentials = {});
 
   // Takes the names (or all names of a "sha256:...") away; all or nothing. Blobs stay. NOT_FOUND names the
   // one.

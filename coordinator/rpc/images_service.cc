@@ -40,7 +40,7 @@ ClientCredentials CredentialsOf(const google::protobuf::RepeatedPtrField<v1::Reg
   ClientCredentials credentials;
   for (const v1::RegistryCredentials& one : given) {
     credentials.emplace_back(one.registry(),
-                             oci::Credentials{one.username(), one.password(), one.identity_token()});
+                             registry::Credentials{one.username(), one.password(), one.identity_token()});
   }
   return credentials;
 }
@@ -88,7 +88,7 @@ grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::Pu
   if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
   std::stop_source stop;
   Pace pace;
-  oci::PullOptions options;
+  registry::PullOptions options;
   options.platforms.assign(request->platforms().begin(), request->platforms().end());
   options.stop = stop.get_token();
   options.on_progress = [&](const Digest& blob, int64_t done) {
@@ -113,7 +113,7 @@ grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::Pu
   if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
   std::stop_source stop;
   Pace pace;
-  oci::PushOptions options;
+  registry::PushOptions options;
   options.platforms.assign(request->platforms().begin(), request->platforms().end());
   options.stop = stop.get_token();
   options.on_progress = [&](const Digest& blob, int64_t done, bool existed) {

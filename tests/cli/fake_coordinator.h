@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/environment.h"
+#include "cli/session/environment.h"
 #include "common/base/mutex.h"
 #include "common/words/words.h"
 #include "crossmill/v1/client_service.grpc.pb.h"

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "cli/environment.h"
+#include "cli/session/environment.h"
 #include "common/base/mutex.h"
 #include "tests/cli/fake_coordinator.h"
 #include "tests/support/fake_clock.h"

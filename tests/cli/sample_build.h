@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/render_build.h"
+#include "cli/show/render_build.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/client_service.pb.h"
 

@@ -8,7 +8,7 @@
 
 #include "common/base/digest.h"
 #include "common/plan/planner.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 
 namespace {
 
@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   layout.set_name("image");
   layout.mutable_image_root()->set_hash(Sha256Hex("layout"));
   plan::PlanOptions options;
-  options.platforms = {*plan::ParsePlatform("linux/amd64"), *plan::ParsePlatform("linux/arm64")};
+  options.platforms = {*ParsePlatform("linux/amd64"), *ParsePlatform("linux/arm64")};
   options.build_platform = options.platforms[0];
   std::vector<v1::PinnedImage> bases;
   while (true) {

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "common/plan/ignore_rules.h"
+#include "common/pattern/ignore_rules.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using crossmill::plan::IgnoreRules;
+  using crossmill::pattern::IgnoreRules;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const size_t split = input.find('\0');
   const auto rules = IgnoreRules::Parse(input.substr(0, split));

@@ -4,17 +4,17 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "common/oci/tar_reader.h"
+#include "common/layer/tar_reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using crossmill::oci::TarReader;
-  TarReader reader(crossmill::oci::SourceOf({reinterpret_cast<const char*>(data), size}));
+  using crossmill::layer::TarReader;
+  TarReader reader(crossmill::layer::SourceOf({reinterpret_cast<const char*>(data), size}));
   char buffer[700];
   bool read_content = false;
   while (true) {
     auto entry = reader.Next();
     if (!entry.ok() || !entry->has_value()) break;
-    if (!crossmill::oci::CheckPath((*entry)->path).ok() || (*entry)->mode > 07777 || (*entry)->size < 0)
+    if (!crossmill::layer::CheckPath((*entry)->path).ok() || (*entry)->mode > 07777 || (*entry)->size < 0)
       std::abort();
     // Every second entry is skipped instead of read.
     read_content = !read_content;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "cli/build_session.h"
+#include "cli/session/build_session.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/status.h"

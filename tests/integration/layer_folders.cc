@@ -5,7 +5,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
-#include "tests/common/oci/sample_tree.h"
+#include "tests/common/layer/sample_tree.h"
 
 namespace crossmill {
 namespace {
@@ -14,11 +14,11 @@ namespace fs = std::filesystem;
 
 absl::StatusOr<LayerFiles> ReadLayer(const std::string& tar) {
   LayerFiles files;
-  oci::TarReader reader(oci::SourceOf(tar));
+  layer::TarReader reader(layer::SourceOf(tar));
   while (true) {
     ASSIGN_OR_RETURN(const auto entry, reader.Next());
     if (!entry) return files;
-    if (entry->type != oci::EntryType::kFile) continue;
+    if (entry->type != layer::EntryType::kFile) continue;
     std::string& content = files[entry->path];
     content.resize(static_cast<size_t>(entry->size));
     size_t done = 0;
@@ -65,7 +65,7 @@ class FolderSnapshot final : public worker::Snapshot {
 }  // namespace
 
 absl::StatusOr<v1::Layer> WriteLayer(const LayerFiles& files, BlobStore& blobs) {
-  std::map<std::string, oci::SampleEntry, oci::PathLess> entries;
+  std::map<std::string, oci::SampleEntry, layer::PathLess> entries;
   for (const auto& [path, content] : files) {
     for (fs::path above = fs::path(path).parent_path(); !above.empty(); above = above.parent_path()) {
       entries.emplace(above.string(), oci::Folder(above.string()));
@@ -73,16 +73,16 @@ absl::StatusOr<v1::Layer> WriteLayer(const LayerFiles& files, BlobStore& blobs) 
     entries[path] = oci::File(path, content);
   }
   std::string tar;
-  oci::LayerWriter writer(
+  layer::LayerWriter writer(
       [&tar](std::string_view bytes) {
         tar.append(bytes);
         return absl::OkStatus();
       },
       0);
   for (const auto& [path, sample] : entries) {
-    RETURN_IF_ERROR(writer.Add(sample.entry, oci::SourceOf(sample.content)));
+    RETURN_IF_ERROR(writer.Add(sample.entry, layer::SourceOf(sample.content)));
   }
-  ASSIGN_OR_RETURN(const oci::LayerManifest manifest, writer.Finish());
+  ASSIGN_OR_RETURN(const layer::LayerManifest manifest, writer.Finish());
   v1::Layer layer;
   ASSIGN_OR_RETURN(const Digest tar_digest, blobs.PutBytes(tar));
   ASSIGN_OR_RETURN(const Digest manifest_digest, blobs.PutBytes(manifest.Serialize()));

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
-#include "worker/snapshotter.h"
+#include "worker/layers/snapshotter.h"
 
 namespace crossmill {
 

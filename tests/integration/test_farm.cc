@@ -10,9 +10,9 @@
 #include "common/rpc/status_proto.h"
 #include "coordinator/rpc/token_file.h"
 #include "tests/support/fake_sandbox.h"
-#include "worker/agent.h"
-#include "worker/lease_board.h"
-#include "worker/stage_executor.h"
+#include "worker/agent/agent.h"
+#include "worker/agent/lease_board.h"
+#include "worker/task/stage_executor.h"
 
 namespace crossmill {
 namespace {

@@ -22,7 +22,7 @@
 #include "tests/integration/layer_folders.h"
 #include "tests/support/eventually.h"
 #include "tests/support/status_matchers.h"
-#include "worker/sandbox.h"
+#include "worker/sandbox/sandbox.h"
 
 namespace crossmill {
 

@@ -15,7 +15,7 @@ namespace crossmill::coordinator {
 class FakeImageSource final : public ImageSource {
  public:
   absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& target,
-                              const oci::PullOptions& options, const ClientCredentials& given) override {
+                              const registry::PullOptions& options, const ClientCredentials& given) override {
     credentials = given;
     if (!down.ok()) return down;
     const Digest root = reference.digest.empty() ? tags[reference.ToString()] : by_digest[reference.digest];
@@ -39,7 +39,7 @@ class FakeImageSource final : public ImageSource {
   }
 
   absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& source, const Digest& root,
-                              const oci::PushOptions& options, const ClientCredentials& given) override {
+                              const registry::PushOptions& options, const ClientCredentials& given) override {
     credentials = given;
     pushed_with = options;
     if (!down.ok()) return down;
@@ -70,11 +70,11 @@ class FakeImageSource final : public ImageSource {
   bool damage = false;
   // Of the last call.
   ClientCredentials credentials;
-  oci::PushOptions pushed_with;
+  registry::PushOptions pushed_with;
   int blobs_served = 0;
 
  private:
-  absl::Status CopyManifest(const Digest& digest, BlobStore& target, const oci::PullOptions& options) {
+  absl::Status CopyManifest(const Digest& digest, BlobStore& target, const registry::PullOptions& options) {
     ASSIGN_OR_RETURN(const std::string document, blobs->Get(digest));
     ASSIGN_OR_RETURN(oci::ImageManifest manifest, oci::ParseImageManifest(document));
     manifest.layers.push_back(manifest.config);

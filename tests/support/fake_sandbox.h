@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "worker/sandbox.h"
+#include "worker/sandbox/sandbox.h"
 
 namespace crossmill {
 

@@ -18,7 +18,7 @@
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
-#include "worker/snapshotter.h"
+#include "worker/layers/snapshotter.h"
 
 namespace crossmill {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "common/base/mutex.h"
-#include "worker/ssh_relay.h"
+#include "worker/mounts/ssh_relay.h"
 
 namespace crossmill {
 

@@ -16,12 +16,12 @@ namespace crossmill::coordinator {
 // A registry that knows no image.
 class EmptySource final : public ImageSource {
  public:
-  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore&, const oci::PullOptions&,
+  absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore&, const registry::PullOptions&,
                               const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
   }
   absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore&, const Digest&,
-                              const oci::PushOptions&, const ClientCredentials&) override {
+                              const registry::PushOptions&, const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
   }
 };

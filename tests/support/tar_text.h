@@ -6,26 +6,26 @@
 #include <string>
 #include <string_view>
 
-#include "common/oci/tar_entry.h"
+#include "common/layer/tar_entry.h"
 
 namespace crossmill {
 
 class TarText {
  public:
-  TarText& Add(std::string_view path, oci::EntryType type = oci::EntryType::kFile,
+  TarText& Add(std::string_view path, layer::EntryType type = layer::EntryType::kFile,
                std::string_view content = "", unsigned uid = 0, unsigned gid = 0, unsigned mode = 0644) {
-    return Append(path, type, content, "", uid, gid, type == oci::EntryType::kDirectory ? 0755 : mode);
+    return Append(path, type, content, "", uid, gid, type == layer::EntryType::kDirectory ? 0755 : mode);
   }
-  TarText& AddLink(std::string_view path, oci::EntryType type, std::string_view target) {
+  TarText& AddLink(std::string_view path, layer::EntryType type, std::string_view target) {
     return Append(path, type, "", target, 0, 0, 0777);
   }
   std::string Finish() const { return bytes_ + std::string(1024, '\0'); }
 
  private:
-  static char TypeFlag(oci::EntryType type) { return "0521346"[static_cast<int>(type)]; }
+  static char TypeFlag(layer::EntryType type) { return "0521346"[static_cast<int>(type)]; }
 
-  TarText& Append(std::string_view path, oci::EntryType type, std::string_view content, std::string_view link,
-                  unsigned uid, unsigned gid, unsigned mode) {
+  TarText& Append(std::string_view path, layer::EntryType type, std::string_view content,
+                  std::string_view link, unsigned uid, unsigned gid, unsigned mode) {
     char header[512] = {};
     path.copy(header, 100);
     std::snprintf(header + 100, 8, "%07o", mode);

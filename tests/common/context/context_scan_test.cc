@@ -182,7 +182,7 @@ TEST_F(ContextScanTest, LinksOutsideOrIgnoredChangeNothing) {
   const Digest before = Scan().root;
   ASSERT_EQ(link(folder_.Path("a").c_str(), cache_.Path("outside").c_str()), 0);
   ASSERT_EQ(link(folder_.Path("d/b").c_str(), folder_.Path("ignored").c_str()), 0);
-  const auto rules = plan::IgnoreRules::Parse("ignored\n");
+  const auto rules = pattern::IgnoreRules::Parse("ignored\n");
   ASSERT_OK(rules);
   options_.ignore = &*rules;
   EXPECT_EQ(Scan().root, before);
@@ -203,7 +203,7 @@ TEST_F(ContextScanTest, IgnoredFoldersAreNotEnteredUnlessAnExceptionMayBeBelow) 
   Write("node_modules/a/b", "3");
   Write("docs/internal/x", "4");
   Write("docs/public/y", "5");
-  const auto rules = plan::IgnoreRules::Parse("out\nnode_modules\ndocs\n!docs/public\n");
+  const auto rules = pattern::IgnoreRules::Parse("out\nnode_modules\ndocs\n!docs/public\n");
   ASSERT_OK(rules);
   options_.ignore = &*rules;
   // A folder that must not be entered: reading it would fail.
@@ -222,7 +222,7 @@ TEST_F(ContextScanTest, IgnoredFoldersAreNotEnteredUnlessAnExceptionMayBeBelow) 
 TEST_F(ContextScanTest, ExcludedFolderWithoutExceptionsLeavesNoTrace) {
   Write("keep", "1");
   Write("docs/internal/x", "4");
-  const auto rules = plan::IgnoreRules::Parse("docs\n!docs/public\n");
+  const auto rules = pattern::IgnoreRules::Parse("docs\n!docs/public\n");
   ASSERT_OK(rules);
   options_.ignore = &*rules;
   EXPECT_FALSE(Folder(Scan(), {"docs"}));

@@ -13,14 +13,14 @@
 namespace crossmill::fetch {
 namespace {
 
-using oci::EntryType;
+using layer::EntryType;
 
 class ArchiveTest : public ::testing::Test {
  protected:
   absl::Status Extract(const std::string& bytes) {
     ExtractOptions options;
     options.notes = &notes_;
-    return ExtractArchive(oci::SourceOf(bytes), folder_.Path("out"), options);
+    return ExtractArchive(layer::SourceOf(bytes), folder_.Path("out"), options);
   }
   std::string Out(const std::string& name) { return folder_.Path("out/" + name); }
   struct stat Stat(const std::string& name) {
@@ -125,7 +125,7 @@ TEST_F(ArchiveTest, StopsWhenToldTo) {
   ExtractOptions options;
   options.stop = stop.get_token();
   const std::string tar = TarText().Add("file", EntryType::kFile, "content").Finish();
-  EXPECT_TRUE(absl::IsCancelled(ExtractArchive(oci::SourceOf(tar), folder_.Path("out"), options)));
+  EXPECT_TRUE(absl::IsCancelled(ExtractArchive(layer::SourceOf(tar), folder_.Path("out"), options)));
 }
 
 }  // namespace

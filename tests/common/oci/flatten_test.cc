@@ -5,13 +5,13 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
-#include "common/oci/canonical_tar.h"
+#include "common/layer/canonical_tar.h"
+#include "common/layer/ustar.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/layout.h"
-#include "common/oci/ustar.h"
-#include "tests/common/oci/command.h"
+#include "tests/common/layer/command.h"
+#include "tests/common/layer/sample_tree.h"
 #include "tests/common/oci/sample_image.h"
-#include "tests/common/oci/sample_tree.h"
 
 namespace crossmill::oci {
 namespace {
@@ -23,12 +23,13 @@ std::string LooseTar(const std::vector<SampleEntry>& entries) {
   std::string tar;
   for (const SampleEntry& sample : entries) {
     std::string one;
-    CanonicalTarWriter writer(AppendTo(&one));
+    layer::CanonicalTarWriter writer(AppendTo(&one));
     // Alone in its tar a hard link has no target before it: written as a symlink, whose type is changed
     // below.
-    const bool link = sample.entry.type == EntryType::kHardLink;
-    EXPECT_OK(writer.Add(link ? Special(sample.entry.path, EntryType::kSymlink, sample.entry.link).entry
-                              : sample.entry));
+    const bool link = sample.entry.type == layer::EntryType::kHardLink;
+    EXPECT_OK(writer.Add(link
+                             ? Special(sample.entry.path, layer::EntryType::kSymlink, sample.entry.link).entry
+                             : sample.entry));
     EXPECT_OK(writer.Data(sample.content));
     EXPECT_OK(writer.Finish());
     if (link) {
@@ -43,12 +44,12 @@ std::string LooseTar(const std::vector<SampleEntry>& entries) {
 class FlattenTest : public testing::Test {
  protected:
   absl::Status Add(const std::vector<SampleEntry>& layer) {
-    return flattener_.AddLayer(SourceOf(LooseTar(layer)));
+    return flattener_.AddLayer(layer::SourceOf(LooseTar(layer)));
   }
 
   std::string Tar(std::string_view prefix = "") {
     std::string tar;
-    CanonicalTarWriter writer(AppendTo(&tar));
+    layer::CanonicalTarWriter writer(AppendTo(&tar));
     EXPECT_OK(WriteTree(flattener_, prefix, writer));
     EXPECT_OK(writer.Finish());
     return tar;
@@ -60,14 +61,14 @@ class FlattenTest : public testing::Test {
     EXPECT_OK(entries);
     std::vector<std::string> tree;
     for (const SampleEntry& sample : *entries) {
-      const TarEntry& entry = sample.entry;
-      tree.push_back(entry.path + (entry.type == EntryType::kFile ? "=" + sample.content : "") +
+      const layer::TarEntry& entry = sample.entry;
+      tree.push_back(entry.path + (entry.type == layer::EntryType::kFile ? "=" + sample.content : "") +
                      (entry.link.empty() ? "" : "->" + entry.link));
     }
     return tree;
   }
 
-  Spool spool_ = *Spool::Create();
+  layer::Spool spool_ = *layer::Spool::Create();
   Flattener flattener_{spool_};
 };
 
@@ -98,7 +99,8 @@ TEST_F(FlattenTest, OpaqueFolderHidesWhatIsBelowIt) {
 }
 
 TEST_F(FlattenTest, KindsChange) {
-  ASSERT_OK(Add({Folder("d"), File("d/x", "1"), File("f", "1"), Special("l", EntryType::kSymlink, "f")}));
+  ASSERT_OK(
+      Add({Folder("d"), File("d/x", "1"), File("f", "1"), Special("l", layer::EntryType::kSymlink, "f")}));
   ASSERT_OK(Add({File("d", "file now"), Folder("f"), File("f/x", "2"), Folder("l")}));
   EXPECT_THAT(Tree(), ElementsAre("d=file now", "f", "f/x=2", "l"));
 }
@@ -112,7 +114,8 @@ TEST_F(FlattenTest, FolderKeepsItsContentWhenItIsNamedAgain) {
 
 TEST_F(FlattenTest, HardLinksStayTogetherAcrossLayers) {
   ASSERT_OK(Add({File("z", "shared")}));
-  ASSERT_OK(Add({Special("a", EntryType::kHardLink, "z"), Special("m", EntryType::kHardLink, "a")}));
+  ASSERT_OK(
+      Add({Special("a", layer::EntryType::kHardLink, "z"), Special("m", layer::EntryType::kHardLink, "a")}));
   // The first path in order has the content.
   EXPECT_THAT(Tree(), ElementsAre("a=shared", "m->a", "z->a"));
   ASSERT_OK(Add({File("a", "own")}));
@@ -122,16 +125,16 @@ TEST_F(FlattenTest, HardLinksStayTogetherAcrossLayers) {
 }
 
 TEST_F(FlattenTest, HardLinkToNothingIsAnError) {
-  const absl::Status status = Add({Special("a", EntryType::kHardLink, "nothing")});
+  const absl::Status status = Add({Special("a", layer::EntryType::kHardLink, "nothing")});
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(Sv(status.message()).find("'nothing', which is not there"), std::string_view::npos) << status;
 }
 
 TEST_F(FlattenTest, PathsBelowSymlinksGoWhereTheyLeadInsideTheRoot) {
   ASSERT_OK(Add({Folder("usr"), Folder("usr/lib"), File("usr/lib/old", "1"),
-                 Special("lib", EntryType::kSymlink, "usr/lib"),
-                 Special("out", EntryType::kSymlink, "../../../../usr"),
-                 Special("abs", EntryType::kSymlink, "/usr")}));
+                 Special("lib", layer::EntryType::kSymlink, "usr/lib"),
+                 Special("out", layer::EntryType::kSymlink, "../../../../usr"),
+                 Special("abs", layer::EntryType::kSymlink, "/usr")}));
   ASSERT_OK(Add(
       {File("lib/new", "2"), File("lib/.wh.old", ""), File("out/from-out", "3"), File("abs/lib/x", "4")}));
   EXPECT_THAT(Tree(), ElementsAre("abs->/usr", "lib->usr/lib", "out->../../../../usr", "usr",
@@ -139,18 +142,19 @@ TEST_F(FlattenTest, PathsBelowSymlinksGoWhereTheyLeadInsideTheRoot) {
 }
 
 TEST_F(FlattenTest, SymlinkLoopIsAnError) {
-  ASSERT_OK(Add({Special("a", EntryType::kSymlink, "b"), Special("b", EntryType::kSymlink, "a")}));
+  ASSERT_OK(
+      Add({Special("a", layer::EntryType::kSymlink, "b"), Special("b", layer::EntryType::kSymlink, "a")}));
   EXPECT_EQ(Add({File("a/x", "1")}).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(FlattenTest, ResultDoesNotDependOnTheOrderInLayers) {
   ASSERT_OK(Add({File("b", "1"), Folder("a"), File("a/x", "2")}));
   const std::string first = Tar();
-  Spool spool = *Spool::Create();
+  layer::Spool spool = *layer::Spool::Create();
   Flattener other(spool);
-  ASSERT_OK(other.AddLayer(SourceOf(LooseTar({Folder("a"), File("a/x", "2"), File("b", "1")}))));
+  ASSERT_OK(other.AddLayer(layer::SourceOf(LooseTar({Folder("a"), File("a/x", "2"), File("b", "1")}))));
   std::string second;
-  CanonicalTarWriter writer(AppendTo(&second));
+  layer::CanonicalTarWriter writer(AppendTo(&second));
   ASSERT_OK(WriteTree(other, "", writer));
   ASSERT_OK(writer.Finish());
   EXPECT_EQ(DigestOf(first), DigestOf(second));
@@ -192,7 +196,7 @@ TEST(DockerArchiveWriterTest, ComesBackAsTheSameImageAndSkopeoReadsIt) {
   auto store = MakeMemoryBlobStore();
   const Digest manifest = PutImage(*store, "amd64", 100'000);
   std::string tar;
-  Spool spool = *Spool::Create();
+  layer::Spool spool = *layer::Spool::Create();
   ASSERT_OK(WriteDockerArchive(*store, manifest,
                                {{std::string("team/app:1"), std::string("docker.io/library/x:2")}}, spool,
                                AppendTo(&tar)));
@@ -210,7 +214,7 @@ TEST(DockerArchiveWriterTest, ComesBackAsTheSameImageAndSkopeoReadsIt) {
   const auto other = ParseImageManifest(*target->Get(imported->root));
   EXPECT_EQ(one->config.digest, other->config.digest);
   std::string again;
-  Spool second = *Spool::Create();
+  layer::Spool second = *layer::Spool::Create();
   ASSERT_OK(WriteDockerArchive(*store, manifest,
                                {{std::string("team/app:1"), std::string("docker.io/library/x:2")}}, second,
                                AppendTo(&again)));

@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "common/oci/base_layers.h"
 #include "common/oci/image_walk.h"
-#include "tests/common/oci/command.h"
+#include "tests/common/layer/command.h"
 #include "tests/common/oci/sample_image.h"
 
 namespace crossmill::oci {
@@ -27,7 +27,7 @@ void ExpectInvalid(const absl::Status& status, std::string_view reason) {
 // A tar of those files.
 std::string Archive(const std::map<std::string, std::string>& files) {
   std::string tar;
-  CanonicalTarWriter writer(AppendTo(&tar));
+  layer::CanonicalTarWriter writer(AppendTo(&tar));
   for (const auto& [path, content] : files) {
     EXPECT_OK(writer.Add(File(path, content).entry));
     EXPECT_OK(writer.Data(content));
@@ -49,7 +49,7 @@ TEST(LayoutTest, WrittenLayoutIsImportedWithItsNames) {
   const Digest root = PutIndex(*store);
   const std::string tar = LayoutOf(*store, root, {"app:1", "localhost:5000/team/app"});
   auto other = MakeMemoryBlobStore();
-  auto image = ImportArchive(SourceOf(tar), *other);
+  auto image = ImportArchive(layer::SourceOf(tar), *other);
   ASSERT_OK(image);
   EXPECT_EQ(image->root, root);
   EXPECT_EQ(image->media_type, media_type::kOciIndex);
@@ -67,9 +67,9 @@ TEST(LayoutTest, CompressedLayoutIsImported) {
   auto store = MakeMemoryBlobStore();
   const Digest root = PutImage(*store, "amd64");
   std::string compressed;
-  ASSERT_OK(GzipMembers(SourceOf(LayoutOf(*store, root)), AppendTo(&compressed)));
+  ASSERT_OK(layer::GzipMembers(layer::SourceOf(LayoutOf(*store, root)), AppendTo(&compressed)));
   auto other = MakeMemoryBlobStore();
-  auto image = ImportArchive(SourceOf(compressed), *other);
+  auto image = ImportArchive(layer::SourceOf(compressed), *other);
   ASSERT_OK(image);
   EXPECT_EQ(image->root, root);
 }
@@ -81,7 +81,7 @@ TEST(LayoutTest, BlobWithAnotherDigestIsRefused) {
   ASSERT_NE(config, std::string::npos);
   tar[config + 1] = 'F';
   auto other = MakeMemoryBlobStore();
-  ExpectInvalid(ImportArchive(SourceOf(tar), *other).status(), "is not what its name says");
+  ExpectInvalid(ImportArchive(layer::SourceOf(tar), *other).status(), "is not what its name says");
 }
 
 TEST(LayoutTest, MissingBlobIsNamedWithWhatNeedsIt) {
@@ -94,10 +94,10 @@ TEST(LayoutTest, MissingBlobIsNamedWithWhatNeedsIt) {
   std::map<std::string, std::string> files;
   for (const SampleEntry& sample : *tree) {
     const bool layer = sample.entry.path.ends_with(manifest->layers[1].digest.hash);
-    if (sample.entry.type == EntryType::kFile && !layer) files[sample.entry.path] = sample.content;
+    if (sample.entry.type == layer::EntryType::kFile && !layer) files[sample.entry.path] = sample.content;
   }
   auto other = MakeMemoryBlobStore();
-  ExpectInvalid(ImportArchive(SourceOf(Archive(files)), *other).status(),
+  ExpectInvalid(ImportArchive(layer::SourceOf(Archive(files)), *other).status(),
                 fmt::format("blob {} is missing, which manifest {} names", manifest->layers[1].digest.Oci(),
                             root.Oci()));
 }
@@ -112,30 +112,28 @@ TEST(LayoutTest, IndexWithoutSomePlatformsIsAccepted) {
   std::map<std::string, std::string> files;
   for (const SampleEntry& sample : *tree) {
     const bool arm = sample.entry.path.ends_with(index->manifests[1].digest.hash);
-    if (sample.entry.type == EntryType::kFile && !arm) files[sample.entry.path] = sample.content;
+    if (sample.entry.type == layer::EntryType::kFile && !arm) files[sample.entry.path] = sample.content;
   }
   auto other = MakeMemoryBlobStore();
-  auto image = ImportArchive(SourceOf(Archive(files)), *other);
+  auto image = ImportArchive(layer::SourceOf(Archive(files)), *other);
   ASSERT_OK(image);
   EXPECT_EQ(WalkImage(*other, image->root)->platforms.size(), 1u);
 }
 
 TEST(LayoutTest, WhatIsNoImageIsRefused) {
   auto store = MakeMemoryBlobStore();
-  ExpectInvalid(ImportArchive(SourceOf(Archive({{"readme", "x"}})), *store).status(), "not an image");
-  ExpectInvalid(ImportArchive(SourceOf("neither tar nor anything"), *store).status(), "tar");
-  ExpectInvalid(
-      ImportArchive(
-          SourceOf(Archive({{"index.json", "{"}, {"oci-layout", R"({"imageLayoutVersion":"1.0.0"})"}})),
-          *store)
-          .status(),
-      "index.json");
-  ExpectInvalid(
-      ImportArchive(
-          SourceOf(Archive({{"index.json", "{}"}, {"oci-layout", R"({"imageLayoutVersion":"2.0.0"})"}})),
-          *store)
-          .status(),
-      "version 1");
+  ExpectInvalid(ImportArchive(layer::SourceOf(Archive({{"readme", "x"}})), *store).status(), "not an image");
+  ExpectInvalid(ImportArchive(layer::SourceOf("neither tar nor anything"), *store).status(), "tar");
+  ExpectInvalid(ImportArchive(layer::SourceOf(Archive({{"index.json", "{"},
+                                                       {"oci-layout", R"({"imageLayoutVersion":"1.0.0"})"}})),
+                              *store)
+                    .status(),
+                "index.json");
+  ExpectInvalid(ImportArchive(layer::SourceOf(Archive({{"index.json", "{}"},
+                                                       {"oci-layout", R"({"imageLayoutVersion":"2.0.0"})"}})),
+                              *store)
+                    .status(),
+                "version 1");
   auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
   ExpectInvalid(ImportImage(folder->path(), *store).status(), "not an OCI layout");
@@ -160,15 +158,15 @@ TEST(LayoutTest, OneOfSeveralImagesIsChosenByName) {
   }
   files["index.json"] = WriteImageIndex(index);
   auto other = MakeMemoryBlobStore();
-  ExpectInvalid(ImportArchive(SourceOf(Archive(files)), *other).status(),
+  ExpectInvalid(ImportArchive(layer::SourceOf(Archive(files)), *other).status(),
                 "several images; choose one by name (amd64, arm64)");
   ImportOptions options;
   options.name = "arm64";
-  auto image = ImportArchive(SourceOf(Archive(files)), *other, options);
+  auto image = ImportArchive(layer::SourceOf(Archive(files)), *other, options);
   ASSERT_OK(image);
   EXPECT_EQ(image->root, index.manifests[1].digest);
   options.name = "s390x";
-  ExpectInvalid(ImportArchive(SourceOf(Archive(files)), *other, options).status(), "no image 's390x'");
+  ExpectInvalid(ImportArchive(layer::SourceOf(Archive(files)), *other, options).status(), "no image 's390x'");
 }
 
 TEST(LayoutTest, SkopeoReadsOursAndWeReadItsFormats) {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "common/base/blob_store.h"
-#include "common/oci/compression.h"
+#include "common/layer/compression.h"
 #include "common/oci/image.h"
 #include "common/oci/layout.h"
-#include "tests/common/oci/sample_tree.h"
+#include "tests/common/layer/sample_tree.h"
 
 namespace crossmill::oci {
 
@@ -33,7 +33,7 @@ inline Digest PutImage(BlobStore& store, const std::string& architecture, size_t
   }
   // Device nodes are left out: unpacking them needs privileges.
   const std::vector<std::vector<SampleEntry>> trees = {
-      {Folder("bin"), File("bin/sh", "#!"), Special("bin/sh2", EntryType::kHardLink, "bin/sh")},
+      {Folder("bin"), File("bin/sh", "#!"), Special("bin/sh2", layer::EntryType::kHardLink, "bin/sh")},
       {Folder("bin"), Whiteout("bin/sh"), Folder("etc"), File("etc/arch", architecture),
        File("etc/noise", noise)}};
   ImageManifest manifest;
@@ -41,7 +41,7 @@ inline Digest PutImage(BlobStore& store, const std::string& architecture, size_t
   for (const std::vector<SampleEntry>& tree : trees) {
     const std::string tar = WriteLayer(tree).first;
     std::string compressed;
-    EXPECT_OK(GzipMembers(SourceOf(tar), AppendTo(&compressed)));
+    EXPECT_OK(layer::GzipMembers(layer::SourceOf(tar), AppendTo(&compressed)));
     diff_ids.push_back(DigestOf(tar));
     Descriptor layer;
     layer.media_type = media_type::kOciLayerGzip;

@@ -11,7 +11,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 #include "tests/support/golden.h"
 
 namespace crossmill::plan {

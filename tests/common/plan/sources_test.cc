@@ -3,9 +3,9 @@
 
 #include "common/base/status.h"
 #include "common/plan/planner.h"
-#include "common/plan/platform.h"
 #include "common/plan/remote_source.h"
 #include "common/plan/step_sources.h"
+#include "common/words/platform.h"
 
 namespace crossmill::plan {
 namespace {

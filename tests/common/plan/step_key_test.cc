@@ -7,7 +7,7 @@
 #include <set>
 
 #include "common/base/status.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 #include "tests/support/golden.h"
 
 namespace crossmill::plan {

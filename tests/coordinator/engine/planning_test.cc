@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/files.h"
-#include "common/plan/platform.h"
+#include "common/words/platform.h"
 #include "tests/common/oci/sample_image.h"
 #include "tests/support/image_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -83,7 +83,7 @@ class PlanningTest : public ::testing::Test {
     calls.on_progress = [this](const std::string& what, int64_t done, int64_t total) {
       progress_.push_back(what + " " + std::to_string(done) + "/" + std::to_string(total));
     };
-    return PlanBuild(submission_, *plan::ParsePlatform("linux/amd64"),
+    return PlanBuild(submission_, *ParsePlatform("linux/amd64"),
                      {images_->store(), *blobs_, with_remote ? &remote_ : nullptr}, calls);
   }
   std::string ErrorOf(const std::string& dockerfile, bool with_remote = true) {

@@ -3,7 +3,7 @@
 #include <deque>
 
 #include "common/base/status.h"
-#include "common/oci/layer_writer.h"
+#include "common/layer/layer_writer.h"
 
 namespace crossmill::coordinator {
 
@@ -117,15 +117,15 @@ void PlayedWorker::Report(v1::LeaseReport report) { engine_->WorkerReport(name_,
 v1::Layer PlayedWorker::MakeLayer(const std::string& word) {
   const std::string content = differ_on_.contains(word) ? word + " by " + name_ : word;
   std::string tar;
-  oci::LayerWriter writer(
+  layer::LayerWriter writer(
       [&](std::string_view bytes) {
         tar.append(bytes);
         return absl::OkStatus();
       },
       0);
-  oci::TarEntry entry;
+  layer::TarEntry entry;
   entry.path = word;
-  entry.type = oci::EntryType::kFile;
+  entry.type = layer::EntryType::kFile;
   entry.mode = 0644;
   entry.size = static_cast<int64_t>(content.size());
   size_t done = 0;

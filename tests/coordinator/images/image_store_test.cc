@@ -166,7 +166,7 @@ TEST_F(ImageStoreTest, DamagedBlobFromTheRegistryIsRefused) {
 TEST_F(ImageStoreTest, PullReportsProgressAndCanBeEnded) {
   source_.Publish("docker.io/library/python:3.11", oci::PutIndex(*source_.blobs));
   std::stop_source stop;
-  oci::PullOptions options;
+  registry::PullOptions options;
   options.stop = stop.get_token();
   int steps = 0;
   options.on_progress = [&](const Digest&, int64_t) { ++steps; };

@@ -1,5 +1,5 @@
 // The agent against a coordinator of the test's own, over a real connection.
-#include "worker/agent.h"
+#include "worker/agent/agent.h"
 
 #include <gmock/gmock.h>
 #include <grpcpp/server.h>
@@ -15,7 +15,7 @@
 #include "common/rpc/channel.h"
 #include "crossmill/v1/worker_service.grpc.pb.h"
 #include "tests/support/status_matchers.h"
-#include "worker/coordinator_forwarder.h"
+#include "worker/agent/coordinator_forwarder.h"
 
 namespace crossmill::worker {
 namespace {

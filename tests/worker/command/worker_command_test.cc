@@ -16,7 +16,7 @@
 #include "common/base/subprocess.h"
 #include "tests/support/host_root.h"
 #include "tests/support/status_matchers.h"
-#include "worker/folder_blob_store.h"
+#include "worker/task/folder_blob_store.h"
 
 namespace crossmill::worker {
 namespace {

@@ -1,0 +1,112 @@
+#include "cli/commands/app.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/completion_command.h"
+#include "cli/show/exit_codes.h"
+#include "cli/show/json_output.h"
+
+namespace crossmill::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 ok, 1 build failed, 2 usage, 3 not reproducible, 4 not permitted,\n"
+    "5 infrastructure, 6 inconclusive, 124 time-out, 130 cancelled.";
+
+void AddGlobalFlags(CLI::App& app, Session& session) {
+  app.add_option("--coordinator", session.coordinator,
+                 "unix:/PATH or HOST:PORT [CROSSMILL_COORDINATOR; default: the socket in the data folder]")
+      ->type_name("ADDRESS");
+  app.add_option("--token-file", session.token_file,
+                 "File with a client token for TCP [or CROSSMILL_TOKEN: the token]")
+      ->type_name("FILE");
+  app.add_option("--ca-file", session.ca_file, "Authorities for TLS, PEM [CROSSMILL_CA_FILE]")
+      ->type_name("FILE");
+  app.add_flag("--insecure", session.insecure, "Allow a plain-text connection to another host");
+  app.add_option("--data", session.data,
+                 "Data folder of the local farm [CROSSMILL_DATA; default: /var/lib/crossmill "
+                 "for root, else $XDG_DATA_HOME/crossmill]")
+      ->type_name("FOLDER");
+  app.set_version_flag("--version", std::string("crossmill ") + CROSSMILL_VERSION);
+}
+
+int Report(const absl::Status& status, Session& session) {
+  if (session.json_progress) {
+    Json line = {{"event", "error"}};
+    line.update(ErrorJson(status));
+    session.env.Err(WriteJson(line) + "\n");
+    if (session.json) (void)session.PrintJson(ErrorJson(status));
+    return ExitCodeOf(status);
+  }
+  const bool colour = session.ErrColour();
+  std::string text = Paint("crossmill:", Ink::kRed, colour) + " " + std::string(Sv(status.message())) + "\n";
+  if (const std::string hint = HintOf(status); !hint.empty())
+    text += Paint("hint:", Ink::kYellow, colour) + " " + hint + "\n";
+  session.env.Err(text);
+  // The exit code says it too when standard output is closed.
+  if (session.json) (void)session.PrintJson(ErrorJson(status));
+  return ExitCodeOf(status);
+}
+
+int ReportParse(const CLI::App& app, const CLI::ParseError& error, Session& session, bool json) {
+  if (error.get_exit_code() == 0) {
+    std::ostringstream out;
+    std::ostringstream err;
+    app.exit(error, out, err);
+    return session.Print(out.str()).ok() ? kExitOk : kExitInfrastructure;
+  }
+  session.json = json;
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  std::string name = command->get_name();
+  for (const CLI::App* parent = command->get_parent(); parent != nullptr; parent = parent->get_parent()) {
+    name = parent->get_name() + " " + name;
+  }
+  return Report(WithHint(absl::InvalidArgumentError(error.what()),
+                         fmt::format("`{} --help` lists what it takes", name)),
+                session);
+}
+
+}  // namespace
+
+void AddJsonFlag(CLI::App& command, Session& session) {
+  command.add_flag("--json", session.json, "Print the result as JSON (docs/cli.md)");
+}
+
+int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
+  Session session(env);
+  CLI::App app("Cross-architecture reproducible build farm", "crossmill");
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  app.fallthrough();
+  AddGlobalFlags(app, session);
+  AddBuildCommand(app, session);
+  AddRetryCommand(app, session);
+  AddCheckCommand(app, session);
+  AddWatchCommands(app, session);
+  AddBuildsCommands(app, session);
+  AddImageCommands(app, session);
+  AddWorkerCommands(app, session);
+  AddFarmCommands(app, session);
+  AddDoctorCommand(app, session);
+  AddVersionCommand(app, session);
+  AddCompletionCommand(app, session);
+  // What the scripts of `crossmill completion` call at each press of Tab.
+  if (!arguments.empty() && arguments[0] == kCompleteCommand)
+    return AnswerCompletion(app, session, {arguments.begin() + 1, arguments.end()});
+  // The library's parser throws; nothing else here does.
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    return ReportParse(app, error, session, json);
+  }
+  const absl::StatusOr<int> code = session.command();
+  return code.ok() ? *code : Report(code.status(), session);
+}
+
+}  // namespace crossmill::cli

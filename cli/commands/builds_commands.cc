@@ -1,0 +1,169 @@
+// crossmill ls, show, packages, diff and cancel.
+#include <CLI/CLI.hpp>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/report.h"
+#include "cli/show/differences.h"
+#include "cli/show/exit_codes.h"
+#include "cli/show/json_output.h"
+#include "cli/show/render_tables.h"
+#include "common/words/platform.h"
+#include "common/words/words.h"
+
+namespace crossmill::cli {
+namespace {
+
+absl::StatusOr<int> List(Session& session, int limit) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  std::vector<v1::BuildView> builds;
+  v1::ListBuildsRequest request;
+  do {
+    request.set_page_size(std::min(limit - static_cast<int>(builds.size()), 100));
+    ASSIGN_OR_RETURN(const v1::ListBuildsResponse response,
+                     session.Call(*farm->builds, &v1::Builds::StubInterface::ListBuilds, request));
+    builds.insert(builds.end(), response.builds().begin(), response.builds().end());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty() && static_cast<int>(builds.size()) < limit);
+  if (session.json) {
+    Json list = Json::array();
+    for (const v1::BuildView& build : builds) list.push_back(BuildRowJson(build));
+    RETURN_IF_ERROR(session.PrintJson(list));
+  } else {
+    RETURN_IF_ERROR(
+        session.Print(RenderBuilds(builds, UnixNanos(session.env.clock().Now()), session.OutText())));
+  }
+  return kExitOk;
+}
+
+absl::StatusOr<int> Show(Session& session, const std::string& build) {
+  ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session, build, ""));
+  if (session.json) {
+    RETURN_IF_ERROR(session.PrintJson(BuildJson(report.build, report.packages)));
+  } else {
+    RETURN_IF_ERROR(session.Print(RenderReport(report, session.OutText())));
+  }
+  return kExitOk;
+}
+
+absl::StatusOr<std::string> NormalisedPlatform(const std::string& text) {
+  if (text.empty()) return std::string();
+  ASSIGN_OR_RETURN(const v1::Platform platform, ParsePlatform(text));
+  return FormatPlatform(platform);
+}
+
+absl::StatusOr<int> Packages(Session& session, const std::string& build, const std::string& only) {
+  ASSIGN_OR_RETURN(const std::string platform, NormalisedPlatform(only));
+  ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, build));
+  ASSIGN_OR_RETURN(const std::vector<v1::PackageRow> all, FetchPackages(session, view.id()));
+  std::vector<v1::PackageRow> rows;
+  for (const v1::PackageRow& row : all) {
+    if (platform.empty() || FormatPlatform(row.platform()) == platform) rows.push_back(row);
+  }
+  if (session.json) {
+    Json list = Json::array();
+    for (const v1::PackageRow& row : rows) list.push_back(PackageJson(row));
+    RETURN_IF_ERROR(session.PrintJson(list));
+  } else {
+    RETURN_IF_ERROR(session.Print(RenderPackages(rows, session.OutText())));
+  }
+  return kExitOk;
+}
+
+struct DiffFlags {
+  std::string build;
+  std::string platform;
+  size_t paths = 1000;
+};
+
+absl::StatusOr<int> Diff(Session& session, const DiffFlags& flags) {
+  ASSIGN_OR_RETURN(const std::string platform, NormalisedPlatform(flags.platform));
+  ASSIGN_OR_RETURN(v1::BuildView view, GetBuild(session, flags.build));
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  std::string text;
+  std::vector<v1::CellComparison> comparisons;
+  for (v1::CellView& cell : *view.mutable_cells()) {
+    if (!platform.empty() && FormatPlatform(cell.platform()) != platform) continue;
+    for (v1::StepComparison& step : *cell.mutable_comparison()->mutable_steps()) {
+      if (!step.agrees())
+        RETURN_IF_ERROR(session.Explain(CompleteDifferences(*farm->blobs, flags.paths, &step)));
+    }
+    *cell.mutable_comparison()->mutable_platform() = cell.platform();
+    comparisons.push_back(cell.comparison());
+    const std::string verdict = RenderVerdict(view, cell, session.OutText(), flags.paths);
+    text += PlatformLabel(cell) + "\n" +
+            (verdict.empty() ? "  unverified: submit it with --verify 2\n" : verdict);
+  }
+  if (session.json) {
+    RETURN_IF_ERROR(session.PrintJson(DiffJson(view, comparisons)));
+  } else {
+    RETURN_IF_ERROR(session.Print(text));
+  }
+  return kExitOk;
+}
+
+absl::StatusOr<int> Cancel(Session& session, const std::string& build) {
+  ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, build));
+  if (IsFinished(view.status())) {
+    session.env.Err(fmt::format("build {} is already {}\n", view.id(), Word(view.status())));
+    return kExitOk;
+  }
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::CancelBuildRequest request;
+  request.set_build_id(view.id());
+  RETURN_IF_ERROR(session.Call(*farm->builds, &v1::Builds::StubInterface::CancelBuild, request).status());
+  RETURN_IF_ERROR(session.Print(fmt::format("build {} cancelled\n", view.id())));
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddBuildsCommands(CLI::App& app, Session& session) {
+  CLI::App* list = app.add_subcommand("ls", "List builds, newest first");
+  auto limit = std::make_shared<int>(20);
+  list->add_option("-n,--limit", *limit, "At most so many")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  AddJsonFlag(*list, session);
+  list->callback(
+      [&session, limit] { session.command = [&session, limit] { return List(session, *limit); }; });
+
+  CLI::App* show = app.add_subcommand("show", "Print the report of a build");
+  auto shown = std::make_shared<std::string>();
+  show->add_option("build", *shown, "Number of the build [the latest]")->type_name("BUILD");
+  AddJsonFlag(*show, session);
+  show->callback(
+      [&session, shown] { session.command = [&session, shown] { return Show(session, *shown); }; });
+
+  CLI::App* packages =
+      app.add_subcommand("packages", "List a build's Python packages: wheel or source, per platform");
+  auto listed = std::make_shared<std::string>();
+  auto platform = std::make_shared<std::string>();
+  packages->add_option("build", *listed, "Number of the build [the latest]")->type_name("BUILD");
+  packages->add_option("--platform", *platform, "Only this platform")->type_name("OS/ARCH");
+  AddJsonFlag(*packages, session);
+  packages->callback([&session, listed, platform] {
+    session.command = [&session, listed, platform] { return Packages(session, *listed, *platform); };
+  });
+
+  CLI::App* diff =
+      app.add_subcommand("diff", "Print what differs between the executions of a verified build");
+  auto flags = std::make_shared<DiffFlags>();
+  diff->add_option("build", flags->build, "Number of the build [the latest]")->type_name("BUILD");
+  diff->add_option("--platform", flags->platform, "Only this platform")->type_name("OS/ARCH");
+  diff->add_option("--paths", flags->paths, "At most so many paths per step")
+      ->type_name("N")
+      ->capture_default_str();
+  AddJsonFlag(*diff, session);
+  diff->callback(
+      [&session, flags] { session.command = [&session, flags] { return Diff(session, *flags); }; });
+
+  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a build");
+  auto cancelled = std::make_shared<std::string>();
+  cancel->add_option("build", *cancelled, "Number of the build")->type_name("BUILD")->required();
+  cancel->callback([&session, cancelled] {
+    session.command = [&session, cancelled] { return Cancel(session, *cancelled); };
+  });
+}
+
+}  // namespace crossmill::cli

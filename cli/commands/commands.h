@@ -1,0 +1,32 @@
+// The commands: each function adds its subcommands to the parser; a chosen one sets session.command.
+#pragma once
+
+#include "cli/session/session.h"
+
+namespace CLI {
+class App;
+}
+
+namespace crossmill::cli {
+
+void AddBuildCommand(CLI::App& app, Session& session);
+void AddRetryCommand(CLI::App& app, Session& session);
+void AddCheckCommand(CLI::App& app, Session& session);
+// watch, logs
+void AddWatchCommands(CLI::App& app, Session& session);
+// ls, show, packages, diff, cancel
+void AddBuildsCommands(CLI::App& app, Session& session);
+// image import|ls|pull|push|save|rm|inspect|history
+void AddImageCommands(CLI::App& app, Session& session);
+// worker ls
+void AddWorkerCommands(CLI::App& app, Session& session);
+// up, down
+void AddFarmCommands(CLI::App& app, Session& session);
+void AddDoctorCommand(CLI::App& app, Session& session);
+void AddVersionCommand(CLI::App& app, Session& session);
+void AddCompletionCommand(CLI::App& app, Session& session);
+
+// --json, on commands whose result has a document.
+void AddJsonFlag(CLI::App& command, Session& session);
+
+}  // namespace crossmill::cli

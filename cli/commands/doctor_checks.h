@@ -1,0 +1,41 @@
+// What a machine needs to be a worker and a coordinator, one check each.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/show/text.h"
+
+namespace crossmill::cli {
+
+enum class CheckLevel { kOk, kWarn, kFail };
+
+struct Check {
+  CheckLevel level = CheckLevel::kOk;
+  std::string name;
+  // What was found.
+  std::string detail;
+  // What to do; empty when ok.
+  std::string fix;
+};
+
+// Pure parts, for texts of files and facts.
+Check CheckKernel(std::string_view release);
+// `text` of /etc/subuid or /etc/subgid, called `file`.
+Check CheckSubordinateRange(std::string_view file, std::string_view text, std::string_view user,
+                            uint32_t uid);
+// A registration of binfmt_misc (empty: there is none) for programs of `architecture`.
+Check CheckBinfmt(std::string_view architecture, std::string_view registration);
+Check CheckDisk(std::string_view folder, int64_t free_bytes);
+
+// What this machine has; looks only, except for one mount in a namespace of its own that ends with the
+// check. `user`: whom workers run as.
+std::vector<Check> CheckMachine(const std::string& user, bool as_root, const std::string& data_folder,
+                                const std::string& path_variable);
+
+std::string RenderChecks(const std::vector<Check>& checks, const TextOptions& options);
+bool AnyFailed(const std::vector<Check>& checks);
+
+}  // namespace crossmill::cli

@@ -1,0 +1,309 @@
+// crossmill up and down: a whole farm on this machine, as background processes.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <filesystem>
+#include <set>
+
+#include "absl/time/clock.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/daemons.h"
+#include "cli/show/exit_codes.h"
+#include "common/base/files.h"
+#include "common/base/subprocess.h"
+
+namespace crossmill::cli {
+namespace {
+
+constexpr char kWorkerUser[] = "crossmill";
+constexpr absl::Duration kStartPatience = absl::Seconds(30);
+constexpr absl::Duration kStopPatience = absl::Seconds(20);
+
+struct UpFlags {
+  int workers = 2;
+  int slots = 0;
+  // Empty: only the socket; started by root, any free port of the loopback.
+  std::string listen;
+};
+
+// The farm below one data folder:
+//   coordinator.sock, tokens, ...   the coordinator's own
+//   workers/wN                      data folder of worker wN
+//   run/NAME.pid, run/NAME.log      daemons
+//   run/listen, run/worker.token    how workers of root reach the coordinator: they become another user,
+//                                   to whom the socket (0600) is closed
+class LocalFarm {
+ public:
+  LocalFarm(Session& session, const UpFlags& flags)
+      : session_(session),
+        flags_(flags),
+        data_(session.DataFolder()),
+        programs_(session.env.ProgramFolder()) {}
+
+  absl::Status Up();
+  std::string socket() const { return "unix:" + data_ + "/coordinator.sock"; }
+
+ private:
+  absl::Status CheckPrograms();
+  // Sets listen_ and worker_token_ where workers need them; true if a running coordinator does not know
+  // them yet.
+  absl::StatusOr<bool> PrepareAccess();
+  absl::StatusOr<std::string> NewToken();
+  absl::Status CheckUser();
+  absl::Status StartCoordinator();
+  absl::Status StartWorker(const std::string& name);
+  absl::Status WaitForCoordinator();
+  absl::Status WaitForWorkers(std::set<std::string> names);
+  DaemonSpec Daemon(const std::string& name, std::vector<std::string> argv) const {
+    return {name, std::move(argv), data_ + "/run"};
+  }
+  void Say(const std::string& text) { session_.env.Err(text + "\n"); }
+  absl::Status Died(const DaemonSpec& daemon) const;
+
+  Session& session_;
+  const UpFlags& flags_;
+  const std::string data_;
+  const std::string programs_;
+  const passwd* user_ = nullptr;
+  // host:port the coordinator listens on; empty: only its socket.
+  std::string listen_;
+  // File with the workers' token; empty: they use the socket.
+  std::string worker_token_;
+};
+
+// A port of the loopback that nobody uses now.
+absl::StatusOr<std::string> FreeLoopbackAddress() {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  if (!fd.valid() || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return ErrnoStatus(errno, "find a free port");
+  }
+  return fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
+}
+
+std::string Trimmed(std::string text) {
+  text.erase(text.find_last_not_of(" \r\n") + 1);
+  return text;
+}
+
+absl::StatusOr<std::string> LocalFarm::NewToken() {
+  ProcessOptions options;
+  options.argv = {programs_ + "/crossmill-coordinator", "--data", data_, "token", "worker", "up"};
+  ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(options));
+  if (result.exit_code != 0)
+    return absl::InternalError(fmt::format("no worker token: {}", Trimmed(result.stderr_text)));
+  return Trimmed(result.stdout_text);
+}
+
+absl::StatusOr<bool> LocalFarm::PrepareAccess() {
+  const std::string listen_file = data_ + "/run/listen";
+  const std::string before = Trimmed(ReadFile(listen_file).value_or(""));
+  listen_ = flags_.listen.empty() ? before : flags_.listen;
+  if (user_ != nullptr && listen_.empty()) {
+    ASSIGN_OR_RETURN(listen_, FreeLoopbackAddress());
+  }
+  bool news = listen_ != before;
+  if (news) RETURN_IF_ERROR(WriteFileAtomic(listen_file, listen_ + "\n"));
+  if (user_ == nullptr) return news;
+  worker_token_ = data_ + "/run/worker.token";
+  if (!Exists(worker_token_)) {
+    ASSIGN_OR_RETURN(const std::string token, NewToken());
+    RETURN_IF_ERROR(WriteFileAtomic(worker_token_, token + "\n", 0600));
+    news = true;
+  }
+  return news;
+}
+
+absl::Status LocalFarm::CheckPrograms() {
+  for (const char* name : {"crossmill-coordinator", "crossmill-worker"}) {
+    const std::string path = programs_ + "/" + name;
+    if (access(path.c_str(), X_OK) != 0) {
+      return WithHint(absl::FailedPreconditionError(fmt::format("{} is missing", path)),
+                      "`cmake --build --preset release` builds all three programs into one folder");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalFarm::CheckUser() {
+  if (!session_.env.IsRoot()) return absl::OkStatus();
+  user_ = getpwnam(kWorkerUser);
+  if (user_ == nullptr) {
+    return WithHint(
+        absl::FailedPreconditionError(
+            "workers started by root run as the system user crossmill, which does not exist"),
+        "useradd --system --no-create-home --shell /usr/sbin/nologin crossmill, then `crossmill doctor` "
+        "says which ids it needs");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
+  return absl::InternalError(fmt::format("{} ended at once; the end of {}:\n{}", daemon.name,
+                                         daemon.LogFile(), LogTail(daemon.LogFile(), 10)));
+}
+
+absl::Status LocalFarm::StartCoordinator() {
+  ASSIGN_OR_RETURN(const bool restart, PrepareAccess());
+  std::vector<std::string> argv = {programs_ + "/crossmill-coordinator", "--data", data_};
+  if (!listen_.empty()) argv.insert(argv.end(), {"--listen", listen_});
+  const DaemonSpec daemon = Daemon("coordinator", std::move(argv));
+  if (restart) RETURN_IF_ERROR(StopDaemon(daemon.PidFile(), kStopPatience).status());
+  if (const auto pid = RunningDaemon(daemon.PidFile())) {
+    Say(fmt::format("coordinator is running (pid {})", *pid));
+  } else {
+    ASSIGN_OR_RETURN(const pid_t started, StartDaemon(daemon));
+    Say(fmt::format("coordinator started (pid {}, log {})", started, daemon.LogFile()));
+  }
+  return WaitForCoordinator();
+}
+
+absl::Status LocalFarm::WaitForCoordinator() {
+  const DaemonSpec daemon = Daemon("coordinator", {});
+  const absl::Time deadline = absl::Now() + kStartPatience;
+  absl::Status last;
+  while (absl::Now() < deadline) {
+    ASSIGN_OR_RETURN(Farm * farm, session_.Connect());
+    last = session_.Call(*farm->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status();
+    if (last.ok() || !absl::IsUnavailable(last)) return last;
+    if (!RunningDaemon(daemon.PidFile())) return Died(daemon);
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  return last;
+}
+
+absl::Status LocalFarm::StartWorker(const std::string& name) {
+  const std::string folder = data_ + "/workers/" + name;
+  RETURN_IF_ERROR(MakeFolders(folder, 0755));
+  if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0)
+    return ErrnoStatus(errno, folder);
+  std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--data", folder, "--name", name};
+  if (worker_token_.empty()) {
+    argv.insert(argv.end(), {"--coordinator", socket()});
+  } else {
+    argv.insert(argv.end(), {"--coordinator", listen_, "--token-file", worker_token_});
+  }
+  // Shorter than `down` waits before it kills.
+  argv.insert(argv.end(), {"--grace", "10"});
+  if (flags_.slots > 0) argv.insert(argv.end(), {"--slots", std::to_string(flags_.slots)});
+  const DaemonSpec daemon = Daemon("worker-" + name, std::move(argv));
+  if (const auto pid = RunningDaemon(daemon.PidFile())) {
+    Say(fmt::format("worker {} is running (pid {})", name, *pid));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const pid_t started, StartDaemon(daemon));
+  Say(fmt::format("worker {} started (pid {}, log {})", name, started, daemon.LogFile()));
+  return absl::OkStatus();
+}
+
+absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
+  ASSIGN_OR_RETURN(Farm * farm, session_.Connect());
+  const absl::Time deadline = absl::Now() + kStartPatience;
+  while (true) {
+    ASSIGN_OR_RETURN(
+        const v1::ListWorkersResponse response,
+        session_.Call(*farm->farm, &v1::Farm::StubInterface::ListWorkers, v1::ListWorkersRequest()));
+    for (const v1::WorkerView& worker : response.workers()) {
+      if (worker.connected()) names.erase(worker.info().name());
+    }
+    if (names.empty()) return absl::OkStatus();
+    for (const std::string& name : names) {
+      const DaemonSpec daemon = Daemon("worker-" + name, {});
+      if (!RunningDaemon(daemon.PidFile())) return Died(daemon);
+    }
+    if (absl::Now() > deadline) {
+      const DaemonSpec daemon = Daemon("worker-" + *names.begin(), {});
+      return absl::UnavailableError(fmt::format("worker {} does not connect; the end of {}:\n{}",
+                                                *names.begin(), daemon.LogFile(),
+                                                LogTail(daemon.LogFile(), 10)));
+    }
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+}
+
+absl::Status LocalFarm::Up() {
+  RETURN_IF_ERROR(CheckPrograms());
+  RETURN_IF_ERROR(CheckUser());
+  RETURN_IF_ERROR(MakeFolders(data_ + "/run", 0755));
+  // The socket of this data folder, whatever else is configured.
+  session_.coordinator = socket();
+  RETURN_IF_ERROR(StartCoordinator());
+  std::set<std::string> names;
+  for (int i = 1; i <= flags_.workers; ++i) {
+    const std::string name = "w" + std::to_string(i);
+    RETURN_IF_ERROR(StartWorker(name));
+    names.insert(name);
+  }
+  return WaitForWorkers(std::move(names));
+}
+
+absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
+  LocalFarm farm(session, flags);
+  RETURN_IF_ERROR(farm.Up());
+  const std::string program = session.env.ProgramFolder() + "/crossmill";
+  // Needed in the lines below only when the folder is not the default.
+  const std::string data = session.data.empty() ? "" : " --data " + session.DataFolder();
+  RETURN_IF_ERROR(
+      session.Print(fmt::format("the farm is up: {1} worker{2}\n"
+                                "  build   {0}{3} build --platform linux/amd64,linux/arm64 FOLDER\n"
+                                "  look    {0}{3} ls, {0}{3} worker ls, {0}{3} doctor\n"
+                                "  stop    {0}{3} down\n",
+                                program, flags.workers, flags.workers == 1 ? "" : "s", data)));
+  return kExitOk;
+}
+
+absl::StatusOr<int> Down(Session& session) {
+  const std::string folder = session.DataFolder() + "/run";
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".pid") names.push_back(entry.path().stem());
+  }
+  // Workers first: they hand back what they run.
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(a == "coordinator", a) < std::pair(b == "coordinator", b);
+  });
+  int stopped = 0;
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const bool ran, StopDaemon(folder + "/" + name + ".pid", kStopPatience));
+    if (!ran) continue;
+    ++stopped;
+    session.env.Err(fmt::format("{} stopped\n", name));
+  }
+  RETURN_IF_ERROR(session.Print(stopped == 0 ? "nothing of this farm is running\n" : "the farm is down\n"));
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddFarmCommands(CLI::App& app, Session& session) {
+  CLI::App* up =
+      app.add_subcommand("up", "Start a coordinator and workers on this machine, in the background");
+  auto flags = std::make_shared<UpFlags>();
+  up->add_option("--workers", flags->workers, "Number of workers")
+      ->type_name("N")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  up->add_option("--slots", flags->slots, "Tasks that each worker runs at a time [its default]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
+  up->add_option("--listen", flags->listen,
+                 "Let clients and workers with a token reach the coordinator here [only its socket]")
+      ->type_name("HOST:PORT");
+  up->callback([&session, flags] { session.command = [&session, flags] { return Up(session, *flags); }; });
+
+  CLI::App* down = app.add_subcommand("down", "Stop what `up` started");
+  down->callback([&session] { session.command = [&session] { return Down(session); }; });
+}
+
+}  // namespace crossmill::cli

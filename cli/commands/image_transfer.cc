@@ -1,0 +1,107 @@
+#include "cli/commands/image_transfer.h"
+
+#include <map>
+#include <set>
+#include <utility>
+
+#include "cli/show/text.h"
+#include "common/oci/reference.h"
+#include "common/registry/credentials.h"
+
+namespace crossmill::cli {
+namespace {
+
+// Sums of what is known of the blobs so far.
+class Transfers {
+ public:
+  Transfers(Progress& progress, std::string doing) : progress_(progress), doing_(std::move(doing)) {}
+
+  void On(const std::string& digest, int64_t done, int64_t total, std::string_view remark) {
+    blobs_[digest] = {done, total};
+    int64_t all_done = 0;
+    int64_t all = 0;
+    for (const auto& [name, bytes] : blobs_) {
+      all_done += bytes.first;
+      all += bytes.second;
+    }
+    progress_.Activity(fmt::format("{}: {} of {}", doing_, FormatBytes(all_done), FormatBytes(all)));
+    if (done == total && finished_.insert(digest).second) {
+      progress_.Note(fmt::format("{} {}{}", digest, FormatBytes(total), remark));
+    }
+  }
+
+ private:
+  Progress& progress_;
+  const std::string doing_;
+  // Blob -> (done, total).
+  std::map<std::string, std::pair<int64_t, int64_t>> blobs_;
+  std::set<std::string> finished_;
+};
+
+}  // namespace
+
+std::vector<v1::RegistryCredentials> OwnCredentials(Session& session, const std::string& text,
+                                                    Progress& progress) {
+  // A bad reference is the coordinator's to explain.
+  const auto reference = oci::ParseReference(text);
+  if (!reference.ok()) return {};
+  const registry::CredentialLookup lookup =
+      registry::DockerCredentials([&](const std::string& name) { return session.env.Variable(name); });
+  const auto found = lookup(reference->registry);
+  if (!found.ok()) {
+    progress.Note(fmt::format("note: no credentials of yours for {}: {}", reference->registry,
+                              Sv(found.status().message())));
+    return {};
+  }
+  if (!found->has_value()) return {};
+  v1::RegistryCredentials credentials;
+  credentials.set_registry(reference->registry);
+  credentials.set_username((*found)->user);
+  credentials.set_password((*found)->password);
+  credentials.set_identity_token((*found)->identity_token);
+  return {credentials};
+}
+
+absl::StatusOr<v1::ImageView> PullImage(Session& session, const v1::PullImageRequest& given,
+                                        Progress& progress) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::PullImageRequest request = given;
+  for (auto& one : OwnCredentials(session, request.reference(), progress))
+    *request.add_credentials() = std::move(one);
+  Transfers transfers(progress, "pulling " + request.reference());
+  grpc::ClientContext context;
+  const auto reader = farm->images->PullImage(&context, request);
+  v1::PullProgress news;
+  v1::ImageView image;
+  while (reader->Read(&news)) {
+    if (news.has_image()) image = news.image();
+    if (!news.digest().empty()) transfers.On(news.digest(), news.done_bytes(), news.total_bytes(), "");
+  }
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return session.Explain(rpc::FromGrpc(status));
+  return image;
+}
+
+absl::StatusOr<std::string> PushImage(Session& session, const v1::PushImageRequest& given,
+                                      Progress& progress) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::PushImageRequest request = given;
+  const std::string target = request.reference().empty() ? request.name() : request.reference();
+  for (auto& one : OwnCredentials(session, target, progress)) *request.add_credentials() = std::move(one);
+  Transfers transfers(progress, "pushing " + target);
+  grpc::ClientContext context;
+  const auto reader = farm->images->PushImage(&context, request);
+  v1::PushProgress news;
+  std::string pushed;
+  while (reader->Read(&news)) {
+    if (!news.pushed_digest().empty()) pushed = news.pushed_digest();
+    if (news.digest().empty()) continue;
+    transfers.On(news.digest(), news.done_bytes(), news.total_bytes(), news.existed() ? " was there" : "");
+  }
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return session.Explain(rpc::FromGrpc(status));
+  progress.Note(fmt::format("pushed {} {}", target, pushed));
+  return pushed;
+}
+
+}  // namespace crossmill::cli

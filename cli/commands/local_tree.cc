@@ -1,0 +1,190 @@
+#include "cli/commands/local_tree.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+
+namespace crossmill::cli {
+namespace {
+
+class LocalTree {
+ public:
+  explicit LocalTree(UniqueFd root) : root_(std::move(root)) {}
+
+  absl::Status Put(const layer::TarEntry& entry, const layer::Source& content) {
+    const absl::Status status = PutEntry(entry, content);
+    if (status.ok()) return status;
+    return Annotate(status, layer::Printable(entry.path));
+  }
+
+  // Modes and times of folders, when nothing is put into them any more.
+  absl::Status Finish() {
+    for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
+      ASSIGN_OR_RETURN(const Place place, Locate(it->path));
+      const char* name = place.name.c_str();
+      if (fchmodat(place.fd(), name, it->mode, 0) != 0) return ErrnoStatus(errno, layer::Printable(it->path));
+      RETURN_IF_ERROR(SetTime(place, it->mtime));
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<std::string> TakeNotes() {
+    if (devices_ == 0) return {};
+    return {fmt::format("{} device nodes are left out, '{}' is the first", devices_,
+                        layer::Printable(first_device_))};
+  }
+
+ private:
+  // A name in a folder that is open.
+  struct Place {
+    const UniqueFd* folder;
+    std::string name;
+    int fd() const { return folder->get(); }
+  };
+
+  // Component by component and never through a symlink: no path leads out of the root.
+  absl::StatusOr<Place> Locate(const std::string& path) {
+    const size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return Place{&root_, path};
+    const std::string parent = path.substr(0, slash);
+    if (parent != open_path_ || !open_.valid()) {
+      UniqueFd fd;
+      std::string_view left = parent;
+      int at = root_.get();
+      while (!left.empty()) {
+        const size_t end = std::min(left.find('/'), left.size());
+        const std::string name(left.substr(0, end));
+        UniqueFd next(openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!next.valid()) return ErrnoStatus(errno, "folder " + name);
+        fd = std::move(next);
+        at = fd.get();
+        left.remove_prefix(std::min(end + 1, left.size()));
+      }
+      open_ = std::move(fd);
+      open_path_ = parent;
+    }
+    return Place{&open_, path.substr(slash + 1)};
+  }
+
+  static absl::Status SetTime(const Place& place, int64_t mtime) {
+    const timespec times[2] = {{mtime, 0}, {mtime, 0}};
+    if (utimensat(place.fd(), place.name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+      return ErrnoStatus(errno, "set times");
+    return absl::OkStatus();
+  }
+
+  // Takes away what is not a folder.
+  static absl::Status Clear(const Place& place) {
+    if (unlinkat(place.fd(), place.name.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
+    if (errno == EISDIR) return absl::FailedPreconditionError("a folder is where a file should be");
+    return ErrnoStatus(errno, "replace");
+  }
+
+  absl::Status PutFolder(const Place& place, const layer::TarEntry& entry) {
+    folders_.push_back({entry.path, entry.mode, entry.mtime});
+    const char* name = place.name.c_str();
+    if (mkdirat(place.fd(), name, 0700) == 0) return absl::OkStatus();
+    if (errno != EEXIST) return ErrnoStatus(errno, "make a folder");
+    struct stat known;
+    if (fstatat(place.fd(), name, &known, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, "stat");
+    if (S_ISDIR(known.st_mode)) {
+      // So that it can be written into until its own mode is set.
+      if (fchmodat(place.fd(), name, (known.st_mode & 07777) | 0700, 0) != 0)
+        return ErrnoStatus(errno, "chmod");
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(Clear(place));
+    if (mkdirat(place.fd(), name, 0700) != 0) return ErrnoStatus(errno, "make a folder");
+    return absl::OkStatus();
+  }
+
+  absl::Status PutFile(const Place& place, const layer::TarEntry& entry, const layer::Source& content) {
+    RETURN_IF_ERROR(Clear(place));
+    UniqueFd fd(
+        openat(place.fd(), place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd.valid()) return ErrnoStatus(errno, "create");
+    if (content) {
+      buffer_.resize(256 << 10);
+      while (true) {
+        ASSIGN_OR_RETURN(const size_t count, content(buffer_.data(), buffer_.size()));
+        if (count == 0) break;
+        RETURN_IF_ERROR(WriteAll(fd.get(), std::string_view(buffer_.data(), count)));
+      }
+    }
+    if (fchmod(fd.get(), entry.mode) != 0) return ErrnoStatus(errno, "chmod");
+    const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
+    if (futimens(fd.get(), times) != 0) return ErrnoStatus(errno, "set times");
+    if (close(fd.Release()) != 0) return ErrnoStatus(errno, "write");
+    return absl::OkStatus();
+  }
+
+  absl::Status PutLink(const layer::TarEntry& entry) {
+    ASSIGN_OR_RETURN(const Place target, Locate(entry.link));
+    const UniqueFd folder(fcntl(target.fd(), F_DUPFD_CLOEXEC, 0));
+    if (!folder.valid()) return ErrnoStatus(errno, "dup");
+    ASSIGN_OR_RETURN(const Place place, Locate(entry.path));
+    RETURN_IF_ERROR(Clear(place));
+    if (linkat(folder.get(), target.name.c_str(), place.fd(), place.name.c_str(), 0) != 0) {
+      return ErrnoStatus(errno, "hard link to " + layer::Printable(entry.link));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status PutEntry(const layer::TarEntry& entry, const layer::Source& content) {
+    if (entry.type == layer::EntryType::kHardLink)
+      return left_out_.contains(entry.link) ? absl::OkStatus() : PutLink(entry);
+    if (entry.type == layer::EntryType::kCharDevice || entry.type == layer::EntryType::kBlockDevice) {
+      if (devices_++ == 0) first_device_ = entry.path;
+      left_out_.insert(entry.path);
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const Place place, Locate(entry.path));
+    if (entry.type == layer::EntryType::kDirectory) return PutFolder(place, entry);
+    if (entry.type == layer::EntryType::kFile) return PutFile(place, entry, content);
+    RETURN_IF_ERROR(Clear(place));
+    const char* name = place.name.c_str();
+    if (entry.type == layer::EntryType::kSymlink) {
+      if (symlinkat(entry.link.c_str(), place.fd(), name) != 0) return ErrnoStatus(errno, "symlink");
+    } else if (mkfifoat(place.fd(), name, 0600) != 0 || fchmodat(place.fd(), name, entry.mode, 0) != 0) {
+      return ErrnoStatus(errno, "make a fifo");
+    }
+    return SetTime(place, entry.mtime);
+  }
+
+  struct Folder {
+    std::string path;
+    uint32_t mode;
+    int64_t mtime;
+  };
+  const UniqueFd root_;
+  UniqueFd open_;
+  std::string open_path_;
+  std::vector<Folder> folders_;
+  std::string buffer_;
+  std::set<std::string> left_out_;
+  int devices_ = 0;
+  std::string first_device_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> WriteLocalTree(const oci::Flattener& tree,
+                                                        const std::string& folder) {
+  ASSIGN_OR_RETURN(UniqueFd root, OpenFile(folder, O_RDONLY | O_DIRECTORY));
+  LocalTree local(std::move(root));
+  RETURN_IF_ERROR(tree.Visit(
+      [&](const layer::TarEntry& entry, const layer::Source& content) { return local.Put(entry, content); }));
+  RETURN_IF_ERROR(local.Finish());
+  return local.TakeNotes();
+}
+
+}  // namespace crossmill::cli

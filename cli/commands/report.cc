@@ -1,0 +1,80 @@
+#include "cli/commands/report.h"
+
+#include <deque>
+
+#include "cli/show/console_lines.h"
+
+namespace crossmill::cli {
+namespace {
+
+absl::StatusOr<std::vector<std::string>> LastLines(Session& session, int64_t execution, size_t count) {
+  std::deque<std::string> lines;
+  const auto add = [&](std::vector<std::string> more) {
+    for (std::string& line : more) {
+      lines.push_back(std::move(line));
+      if (lines.size() > count) lines.pop_front();
+    }
+  };
+  LineAssembler streams[3];
+  RETURN_IF_ERROR(ReadConsole(session, execution, false, [&](const v1::LogChunk& chunk) {
+    add(streams[static_cast<int>(chunk.stream()) % 3].Feed(chunk.data()));
+    return absl::OkStatus();
+  }));
+  for (LineAssembler& stream : streams) add(stream.Finish());
+  return std::vector<std::string>(lines.begin(), lines.end());
+}
+
+}  // namespace
+
+absl::Status ReadConsole(Session& session, int64_t execution, bool follow,
+                         const std::function<absl::Status(const v1::LogChunk&)>& sink) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  grpc::ClientContext context;
+  v1::ReadLogRequest request;
+  request.set_execution(execution);
+  request.set_follow(follow);
+  const auto reader = farm->builds->ReadLog(&context, request);
+  v1::ReadLogResponse response;
+  absl::Status result;
+  while (result.ok() && reader->Read(&response)) result = sink(response.chunk());
+  if (!result.ok()) context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  if (!result.ok()) return result;
+  return status.ok() ? absl::OkStatus() : session.Explain(rpc::FromGrpc(status));
+}
+
+absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int64_t build_id) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::ListPackagesRequest request;
+  request.set_build_id(build_id);
+  ASSIGN_OR_RETURN(const v1::ListPackagesResponse response,
+                   session.Call(*farm->builds, &v1::Builds::StubInterface::ListPackages, request));
+  return std::vector<v1::PackageRow>(response.rows().begin(), response.rows().end());
+}
+
+absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
+                                        const std::string& dockerfile, size_t lines) {
+  BuildReport report;
+  report.dockerfile = dockerfile;
+  ASSIGN_OR_RETURN(report.build, GetBuild(session, build));
+  ASSIGN_OR_RETURN(report.packages, FetchPackages(session, report.build.id()));
+  for (const v1::StageView& stage : report.build.stages()) {
+    for (const v1::StepView& step : stage.steps()) {
+      if (step.status() != v1::STEP_FAILED || step.execution() == 0) continue;
+      auto last = LastLines(session, step.execution(), lines);
+      // A report without the console is better than none.
+      if (last.ok()) report.failures.push_back({stage.index(), step.number(), *std::move(last)});
+    }
+  }
+  if (report.dockerfile.empty() && !report.failures.empty()) {
+    ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+    v1::GetSubmissionRequest request;
+    request.set_build_id(report.build.id());
+    // Its lines are shown beside the failure; without them the report still says which they are.
+    const auto submission = session.Call(*farm->builds, &v1::Builds::StubInterface::GetSubmission, request);
+    if (submission.ok()) report.dockerfile = submission->recipe().dockerfile();
+  }
+  return report;
+}
+
+}  // namespace crossmill::cli

@@ -1,0 +1,26 @@
+// Fetches everything a report needs from the coordinator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/session/session.h"
+#include "cli/show/render_build.h"
+
+namespace crossmill::cli {
+
+// View, packages and, for failed steps, the last `lines` of their consoles. `build` as in GetBuild;
+// `dockerfile` may be empty: a failed build's is then fetched.
+absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
+                                        const std::string& dockerfile, size_t lines = 20);
+
+absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int64_t build_id);
+
+// Everything an execution wrote, chunk by chunk; with `follow` until it ends. The error of `sink` ends it.
+absl::Status ReadConsole(Session& session, int64_t execution, bool follow,
+                         const std::function<absl::Status(const v1::LogChunk&)>& sink);
+
+}  // namespace crossmill::cli

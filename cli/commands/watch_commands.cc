@@ -1,0 +1,164 @@
+// crossmill watch and logs.
+#include <CLI/CLI.hpp>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/report.h"
+#include "cli/recipe/build_flags.h"
+#include "cli/session/build_follow.h"
+#include "cli/show/console_lines.h"
+#include "cli/show/exit_codes.h"
+#include "cli/show/json_output.h"
+#include "cli/show/render_plain.h"
+#include "common/words/platform.h"
+#include "common/words/words.h"
+
+namespace crossmill::cli {
+namespace {
+
+struct WatchFlags {
+  std::string build;
+  std::string progress = "auto";
+};
+
+absl::StatusOr<int> Watch(Session& session, const WatchFlags& flags) {
+  ASSIGN_OR_RETURN(const ProgressMode mode, ParseProgress(flags.progress));
+  ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, flags.build));
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  const std::unique_ptr<Progress> progress = MakeProgress(session, mode);
+  FollowOptions options;
+  options.on_interrupt = OnInterrupt::kDetach;
+  options.logs = mode != ProgressMode::kQuiet;
+  const auto model = FollowBuild(session, *farm, *progress, options, [&] { return view.id(); });
+  progress->Finish();
+  if (absl::IsCancelled(model.status())) {
+    session.env.Err(fmt::format("build {0} goes on; `crossmill watch {0}` follows it again\n", view.id()));
+    return kExitOk;
+  }
+  RETURN_IF_ERROR(model.status());
+  ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session, std::to_string(view.id()), ""));
+  if (session.json) {
+    RETURN_IF_ERROR(session.PrintJson(BuildJson(report.build, report.packages)));
+  } else if (mode == ProgressMode::kQuiet) {
+    RETURN_IF_ERROR(session.Print(report.build.index_digest() + "\n"));
+  } else {
+    RETURN_IF_ERROR(session.Print(RenderReport(report, session.OutText())));
+  }
+  return ExitCodeOf(report.build, false);
+}
+
+struct LogFlags {
+  std::string build;
+  std::string platform;
+  std::string stage;
+  uint32_t step = 0;
+  bool follow = false;
+};
+
+// Which steps the flags choose.
+class StepFilter {
+ public:
+  static absl::StatusOr<StepFilter> Make(const LogFlags& flags) {
+    StepFilter filter(flags);
+    if (!flags.platform.empty()) {
+      ASSIGN_OR_RETURN(const v1::Platform platform, ParsePlatform(flags.platform));
+      filter.platform_ = FormatPlatform(platform);
+    }
+    return filter;
+  }
+
+  bool Takes(const v1::StageView& stage, uint32_t step) const {
+    if (!platform_.empty() && FormatPlatform(stage.platform()) != platform_) return false;
+    if (!flags_.stage.empty() && stage.name() != flags_.stage && StageLabel(stage) != flags_.stage)
+      return false;
+    return flags_.step == 0 || flags_.step == step;
+  }
+
+ private:
+  explicit StepFilter(const LogFlags& flags) : flags_(flags) {}
+  LogFlags flags_;
+  std::string platform_;
+};
+
+// Consoles of the chosen steps as they come, on standard output.
+class ConsoleOutput final : public Progress {
+ public:
+  ConsoleOutput(Session& session, StepFilter filter) : session_(session), filter_(std::move(filter)) {}
+  void Note(std::string_view text) override { session_.env.Err(std::string(text) + "\n"); }
+  void Activity(std::string_view) override {}
+  void OnEvent(const v1::BuildEvent&, const BuildModel&) override {}
+  void OnLine(const ConsoleLine& line, const BuildModel& model) override {
+    const v1::StageView* stage = model.Stage(line.stage);
+    if (stage == nullptr || !filter_.Takes(*stage, line.step)) return;
+    // A reader that went away shows in the exit code of the pipe, and there is no one left to tell.
+    (void)session_.Print(RenderPlainLine(line, model, session_.OutText().colour));
+  }
+  void Finish() override {}
+
+ private:
+  Session& session_;
+  StepFilter filter_;
+};
+
+absl::StatusOr<int> FollowLogs(Session& session, const v1::BuildView& view, StepFilter filter) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  ConsoleOutput output(session, std::move(filter));
+  FollowOptions options;
+  options.on_interrupt = OnInterrupt::kDetach;
+  const auto model = FollowBuild(session, *farm, output, options, [&] { return view.id(); });
+  if (!absl::IsCancelled(model.status())) RETURN_IF_ERROR(model.status());
+  return kExitOk;
+}
+
+absl::StatusOr<int> Logs(Session& session, const LogFlags& flags) {
+  ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, flags.build));
+  ASSIGN_OR_RETURN(StepFilter filter, StepFilter::Make(flags));
+  if (flags.follow && !IsFinished(view.status())) return FollowLogs(session, view, std::move(filter));
+  std::vector<std::pair<const v1::StageView*, const v1::StepView*>> chosen;
+  for (const v1::StageView& stage : view.stages()) {
+    for (const v1::StepView& step : stage.steps()) {
+      if (step.execution() != 0 && filter.Takes(stage, step.number())) chosen.emplace_back(&stage, &step);
+    }
+  }
+  if (chosen.empty()) {
+    return absl::NotFoundError(fmt::format(
+        "build {} has no console for that; `crossmill show {}` lists its steps", view.id(), view.id()));
+  }
+  BuildModel model(view.id());
+  for (const auto& [stage, step] : chosen) {
+    // Headings are no part of the console: one step alone can be piped as it is.
+    session.env.Err(fmt::format("#{} {} {}\n", FormatPlatform(stage->platform()),
+                                fmt::format("{} {}", stage->name(), step->number()),
+                                Printable(step->text())));
+    RETURN_IF_ERROR(ReadConsole(session, step->execution(), false,
+                                [&](const v1::LogChunk& chunk) { return session.Print(chunk.data()); }));
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddWatchCommands(CLI::App& app, Session& session) {
+  CLI::App* watch = app.add_subcommand("watch", "Follow a build until it is finished, then print its report");
+  auto watch_flags = std::make_shared<WatchFlags>();
+  watch->add_option("build", watch_flags->build, "Number of the build [the latest]")->type_name("BUILD");
+  watch->add_option("--progress", watch_flags->progress, "How to show the build while it runs")
+      ->type_name("auto|tty|plain|json|quiet")
+      ->capture_default_str();
+  AddJsonFlag(*watch, session);
+  watch->callback([&session, watch_flags] {
+    session.command = [&session, watch_flags] { return Watch(session, *watch_flags); };
+  });
+
+  CLI::App* logs = app.add_subcommand("logs", "Print what the steps of a build wrote");
+  auto log_flags = std::make_shared<LogFlags>();
+  logs->add_option("build", log_flags->build, "Number of the build [the latest]")->type_name("BUILD");
+  logs->add_option("--platform", log_flags->platform, "Only this platform")->type_name("OS/ARCH");
+  logs->add_option("--stage", log_flags->stage, "Only this stage")->type_name("STAGE");
+  logs->add_option("--step", log_flags->step, "Only this step")->type_name("N");
+  logs->add_flag("-f,--follow", log_flags->follow, "Go on until the build is finished");
+  logs->callback([&session, log_flags] {
+    session.command = [&session, log_flags] { return Logs(session, *log_flags); };
+  });
+}
+
+}  // namespace crossmill::cli

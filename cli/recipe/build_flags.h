@@ -1,0 +1,120 @@
+// What `crossmill build` was asked for: texts of the flags to values. Pure.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cli/show/progress.h"
+#include "crossmill/v1/build.pb.h"
+
+namespace crossmill::cli {
+
+// As written on the command line.
+struct BuildFlags {
+  std::string context = ".";
+  // -f; empty: Dockerfile in the context; "-": standard input.
+  std::string file;
+  std::vector<std::string> platforms;
+  std::string target;
+  std::vector<std::string> build_args;
+  // --build-context NAME=VALUE.
+  std::vector<std::string> build_contexts;
+  bool no_cache = false;
+  // Check instead of build.
+  bool check = false;
+  std::string network;
+  // -1: not given.
+  int verify = -1;
+  bool allow_same_host = false;
+  std::vector<std::string> require;
+  // Not given: the variable SOURCE_DATE_EPOCH.
+  std::optional<std::string> source_date_epoch;
+  std::string emulation = "allow";
+  std::vector<std::string> tags;
+  std::vector<std::string> outputs;
+  bool push = false;
+  std::vector<std::string> annotations;
+  // "gzip" or "zstd", with ",level=N" after it; empty: gzip.
+  std::string compression;
+  std::string metadata_file;
+  std::string iid_file;
+  std::string progress = "auto";
+  bool detach = false;
+  std::string timeout;
+  std::string step_timeout;
+  std::string idempotency_key;
+  // --secret and --ssh: cli/session/build_session.h reads them.
+  std::vector<std::string> secrets;
+  std::vector<std::string> agents;
+  std::vector<std::string> extra_hosts;
+  std::string shm_size;
+  std::vector<std::string> ulimits;
+  std::vector<std::string> no_cache_stages;
+  bool pull = false;
+  std::vector<std::string> labels;
+  // `crossmill retry`: the build that is submitted again.
+  std::string retried;
+};
+
+// -o: how and where the finished image is written.
+struct OutputTarget {
+  enum class Type { kOci, kDocker, kTar, kLocal };
+  Type type = Type::kOci;
+  // A file, "-" for standard output, or the folder of kLocal.
+  std::string destination;
+  // Of the image's layers; only where the image is built, and for kOci.
+  v1::Compression compression = v1::COMPRESSION_UNSPECIFIED;
+  int32_t compression_level = 0;
+  // kTar, kLocal: a folder per platform even for one.
+  bool split = false;
+};
+
+enum class EpochMode { kByBases, kNumber, kGit, kNone };
+struct EpochChoice {
+  EpochMode mode = EpochMode::kByBases;
+  int64_t seconds = 0;
+};
+
+using VariableLookup = std::function<std::optional<std::string>(const std::string&)>;
+
+// "NAME=value", or "NAME" for the variable's value (nothing when it is not set).
+absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_view text,
+                                                                    const VariableLookup& variable);
+// "type=oci,dest=FILE" (docker, tar and local likewise, with the options of docs/cli.md), "FILE.tar", "-".
+absl::StatusOr<OutputTarget> ParseOutput(std::string_view text);
+// "gzip", "zstd", "zstd,level=9" into the options.
+absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options);
+// A number, "git" or "none"; `flag` unset: `variable` SOURCE_DATE_EPOCH, a number.
+absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
+                                       const std::optional<std::string>& variable);
+// "90", "90s", "45m", "1h30m": whole seconds, more than 0.
+absl::StatusOr<uint32_t> ParseTimeLimit(std::string_view text, std::string_view flag);
+absl::StatusOr<ProgressMode> ParseProgress(std::string_view text);
+// --add-host: "NAME:ADDRESS" or "NAME=ADDRESS", an IPv6 address with or without brackets, to "ADDRESS NAME".
+absl::StatusOr<std::string> ParseExtraHost(std::string_view text);
+// "64m", "1.5g", "65536": bytes, more than 0; k, m, g and t are powers of 1024.
+absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag);
+// --ulimit: "NAME=SOFT[:HARD]"; -1 is unlimited.
+absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text);
+
+// Everything but platforms left out (`own` is the default) and an epoch taken from git (-1 then).
+absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,
+                                                  const EpochChoice& epoch);
+
+// The Dockerfile's path, and how it is called in messages.
+struct RecipePaths {
+  std::string dockerfile;
+  std::string dockerfile_name;
+  // Candidates for the ignore file, first wins, with their names in messages.
+  std::vector<std::pair<std::string, std::string>> ignore_files;
+};
+// `file` is -f as written; a context folder.
+RecipePaths FindRecipe(const std::string& file, const std::string& context_folder);
+
+}  // namespace crossmill::cli

@@ -1,0 +1,39 @@
+// A submitted build until its end: watched, cancelled by the user or by the time limit.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "cli/session/session.h"
+#include "cli/show/build_model.h"
+#include "cli/show/progress.h"
+
+namespace crossmill::cli {
+
+enum class OnInterrupt {
+  // The first interrupt cancels the build, the second ends the program.
+  kCancel,
+  // The first interrupt stops watching.
+  kDetach,
+};
+
+struct FollowOptions {
+  OnInterrupt on_interrupt = OnInterrupt::kCancel;
+  bool logs = true;
+  // When the build is to be cancelled as timed out.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+};
+
+// `submit` gives the build's id; an interrupt while it runs cancels the build once the id is known.
+// CANCELLED after detaching.
+absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& progress,
+                                       const FollowOptions& options,
+                                       const std::function<absl::StatusOr<int64_t>()>& submit);
+
+// The display for a mode: auto is live on a terminal, plain elsewhere.
+std::unique_ptr<Progress> MakeProgress(Session& session, ProgressMode mode);
+
+}  // namespace crossmill::cli

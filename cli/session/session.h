@@ -1,0 +1,82 @@
+// One run of the program: global flags, the connection, and how results are printed. Commands get it.
+#pragma once
+
+#include <grpcpp/client_context.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "cli/session/environment.h"
+#include "cli/show/text.h"
+#include "common/base/json.h"
+#include "common/base/status.h"
+#include "common/rpc/status_proto.h"
+
+namespace crossmill::cli {
+
+class Session {
+ public:
+  explicit Session(Environment& environment) : env(environment) {}
+
+  Environment& env;
+  // Global flags as given; empty when not.
+  std::string coordinator;
+  std::string token_file;
+  std::string ca_file;
+  std::string data;
+  bool insecure = false;
+  // --json of the chosen command.
+  bool json = false;
+  // Standard error holds JSON lines (--progress json).
+  bool json_progress = false;
+  // Set by the chosen command's parser: what to do. The result is the exit code.
+  std::function<absl::StatusOr<int>()> command;
+
+  // --data, else CROSSMILL_DATA, else /var/lib/crossmill for root and $XDG_DATA_HOME/crossmill.
+  std::string DataFolder();
+  // --coordinator, else CROSSMILL_COORDINATOR, else the socket in the data folder.
+  std::string Address();
+  // Connects at the first call. The farm belongs to the session.
+  absl::StatusOr<Farm*> Connect();
+
+  // How text on the two outputs may look: width, colours unless NO_COLOR or TERM=dumb.
+  TextOptions OutText();
+  bool ErrColour();
+  absl::Status Print(std::string_view text) { return env.Out(text); }
+  absl::Status PrintJson(const Json& json);
+
+  // One unary call: `method` of `stub`. UNAVAILABLE names the address and says what to do.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(Stub& stub,
+                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120));
+    Response response;
+    const grpc::Status status = (stub.*method)(&context, request, &response);
+    if (!status.ok()) return Explain(rpc::FromGrpc(status));
+    return response;
+  }
+
+  // Adds to an error of a call which coordinator it was and a hint.
+  absl::Status Explain(const absl::Status& status);
+
+ private:
+  TextOptions TextFor(const Terminal& terminal);
+  absl::StatusOr<std::string> Token();
+
+  std::unique_ptr<Farm> farm_;
+};
+
+// "12", "b12" or "latest" (also empty) to a build id, 0 for the latest. INVALID_ARGUMENT otherwise.
+absl::StatusOr<int64_t> ParseBuildId(std::string_view text);
+
+// The build's view; `text` as for ParseBuildId.
+absl::StatusOr<v1::BuildView> GetBuild(Session& session, std::string_view text);
+
+}  // namespace crossmill::cli

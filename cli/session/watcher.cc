@@ -1,0 +1,130 @@
+#include "cli/session/watcher.h"
+
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/show/console_lines.h"
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+#include "common/rpc/status_proto.h"
+
+namespace crossmill::cli {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+class Watch {
+ public:
+  Watch(Farm& farm, const WatchOptions& options, Progress& progress, std::stop_token stop)
+      : farm_(farm),
+        options_(options),
+        progress_(progress),
+        stop_(std::move(stop)),
+        model_(options.build_id) {}
+
+  absl::StatusOr<BuildModel> Run() {
+    auto wait = options_.first_wait;
+    std::optional<SteadyClock::time_point> lost_since;
+    while (true) {
+      bool received = false;
+      const absl::Status status = Stream(&received);
+      if (model_.finished()) return model_;
+      if (stop_.stop_requested()) return absl::CancelledError("stopped watching");
+      // A stream that ends before the build does was cut by a coordinator that went down in order.
+      if (!status.ok() && status.code() != absl::StatusCode::kUnavailable) return status;
+      if (received) {
+        lost_since.reset();
+        wait = options_.first_wait;
+      }
+      if (!lost_since) {
+        lost_since = SteadyClock::now();
+        progress_.Note(fmt::format("the connection to the coordinator is lost; trying again ({})",
+                                   status.ok() ? "the stream ended" : Sv(status.message())));
+      }
+      if (SteadyClock::now() - *lost_since > options_.give_up) {
+        return Annotate(status.ok() ? absl::UnavailableError("the stream ended") : status,
+                        fmt::format("build {} goes on without us; `crossmill watch {}` follows it again",
+                                    options_.build_id, options_.build_id));
+      }
+      Pause(wait);
+      wait = std::min(wait * 2, options_.longest_wait);
+    }
+  }
+
+ private:
+  absl::Status Stream(bool* received) {
+    grpc::ClientContext context;
+    const std::stop_callback cancel(stop_, [&context] { context.TryCancel(); });
+    v1::WatchBuildRequest request;
+    request.set_build_id(options_.build_id);
+    request.set_from_event(model_.last_event() + 1);
+    request.set_logs(options_.logs);
+    const auto reader = farm_.builds->WatchBuild(&context, request);
+    v1::WatchBuildResponse response;
+    while (reader->Read(&response)) {
+      *received = true;
+      if (response.has_event()) {
+        OnEvent(response.event());
+      } else if (response.has_log()) {
+        OnLog(response.log());
+      } else if (response.has_progress()) {
+        progress_.OnPlanning(response.progress(), model_);
+      }
+    }
+    return rpc::FromGrpc(reader->Finish());
+  }
+
+  void OnEvent(const v1::BuildEvent& event) {
+    if (event.number() <= model_.last_event()) return;
+    if (event.event_case() == v1::BuildEvent::kStepChanged) {
+      const auto& changed = event.step_changed();
+      const v1::StepStatus status = ExecutionOf(changed).status();
+      // What the console still holds belongs before the step's end.
+      if (status == v1::STEP_EXECUTED || status == v1::STEP_FAILED || status == v1::STEP_CANCELLED) {
+        for (const ConsoleLine& line :
+             lines_.FinishStep(changed.stage(), changed.replica(), changed.step().number(), event.time())) {
+          progress_.OnLine(line, model_);
+        }
+      }
+    }
+    model_.Apply(event);
+    progress_.OnEvent(event, model_);
+  }
+
+  void OnLog(const v1::WatchedLog& log) {
+    progress_.OnLog(log, model_);
+    for (const ConsoleLine& line :
+         lines_.Feed(log.execution(), log.stage(), log.replica(), log.offset(), log.chunk())) {
+      progress_.OnLine(line, model_);
+    }
+  }
+
+  void Pause(std::chrono::milliseconds duration) {
+    const std::stop_callback wake(stop_, [this] {
+      MutexLock lock(mutex_);
+      stopped_.NotifyAll();
+    });
+    MutexLock lock(mutex_);
+    if (!stop_.stop_requested()) stopped_.WaitFor(mutex_, duration);
+  }
+
+  Farm& farm_;
+  const WatchOptions& options_;
+  Progress& progress_;
+  std::stop_token stop_;
+  BuildModel model_;
+  ConsoleLines lines_;
+  Mutex mutex_;
+  CondVar stopped_;
+};
+
+}  // namespace
+
+absl::StatusOr<BuildModel> WatchBuild(Farm& farm, const WatchOptions& options, Progress& progress,
+                                      std::stop_token stop) {
+  return Watch(farm, options, progress, std::move(stop)).Run();
+}
+
+}  // namespace crossmill::cli

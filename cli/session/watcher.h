@@ -1,0 +1,33 @@
+// Follows a build's events until it is finished, over lost connections.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/session/environment.h"
+#include "cli/show/build_model.h"
+#include "cli/show/progress.h"
+
+namespace crossmill::cli {
+
+struct WatchOptions {
+  int64_t build_id = 0;
+  // Send consoles too.
+  bool logs = true;
+  // Waits between attempts to connect again double from the first to the longest.
+  std::chrono::milliseconds first_wait{100};
+  std::chrono::milliseconds longest_wait{3000};
+  // How long a lost connection is tried again.
+  std::chrono::seconds give_up{600};
+};
+
+// Shows every event once in `progress`. Returns the model when the build is finished; CANCELLED after
+// a stop request; UNAVAILABLE when the coordinator stayed away for too long, else the call's error.
+absl::StatusOr<BuildModel> WatchBuild(Farm& farm, const WatchOptions& options, Progress& progress,
+                                      std::stop_token stop);
+
+}  // namespace crossmill::cli

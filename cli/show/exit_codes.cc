@@ -1,0 +1,104 @@
+#include "cli/show/exit_codes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/cord.h"
+#include "common/base/status.h"
+
+namespace crossmill::cli {
+namespace {
+
+constexpr char kHintUrl[] = "crossmill/hint";
+constexpr char kExitUrl[] = "crossmill/exit";
+
+// Gravest first.
+constexpr std::array kGravity = {v1::VERDICT_FAILED, v1::UNREPRODUCIBLE, v1::FLAKY,       v1::INPUT_DRIFT,
+                                 v1::INCONCLUSIVE,   v1::UNVERIFIED,     v1::REPRODUCIBLE};
+
+std::string Payload(const absl::Status& status, const char* url) {
+  const auto payload = status.GetPayload(url);
+  return payload ? std::string(*payload) : "";
+}
+
+}  // namespace
+
+int ExitCodeOf(const absl::Status& status) {
+  if (const std::string code = Payload(status, kExitUrl); !code.empty()) return std::stoi(code);
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kExitOk;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+      return kExitUsage;
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return kExitNotPermitted;
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitTimeOut;
+    case absl::StatusCode::kCancelled:
+      return kExitCancelled;
+    default:
+      return kExitInfrastructure;
+  }
+}
+
+int ExitCodeOf(const v1::BuildView& build, bool require_reproducible) {
+  switch (build.status()) {
+    case v1::SUCCEEDED:
+      break;
+    case v1::FAILED:
+      return kExitBuildFailed;
+    case v1::CANCELLED:
+      return kExitCancelled;
+    case v1::TIMED_OUT:
+      return kExitTimeOut;
+    default:
+      return kExitInfrastructure;
+  }
+  if (!require_reproducible) return kExitOk;
+  switch (OverallVerdict(build)) {
+    case v1::REPRODUCIBLE:
+      return kExitOk;
+    case v1::UNREPRODUCIBLE:
+    case v1::FLAKY:
+    case v1::INPUT_DRIFT:
+    case v1::VERDICT_FAILED:
+      return kExitNotReproducible;
+    default:
+      return kExitInconclusive;
+  }
+}
+
+v1::Verdict OverallVerdict(const v1::BuildView& build) {
+  size_t gravest = kGravity.size();
+  for (const v1::CellView& cell : build.cells()) {
+    v1::Verdict verdict = cell.comparison().verdict();
+    if (verdict == v1::VERDICT_UNSPECIFIED) verdict = v1::UNVERIFIED;
+    const auto found = std::find(kGravity.begin(), kGravity.end(), verdict);
+    gravest = std::min<size_t>(gravest, static_cast<size_t>(found - kGravity.begin()));
+  }
+  return gravest < kGravity.size() ? kGravity[gravest] : v1::UNVERIFIED;
+}
+
+absl::Status WithHint(absl::Status status, const std::string& hint) {
+  status.SetPayload(kHintUrl, absl::Cord(hint));
+  return status;
+}
+
+absl::Status WithExit(absl::Status status, ExitCode code) {
+  status.SetPayload(kExitUrl, absl::Cord(std::to_string(static_cast<int>(code))));
+  return status;
+}
+
+std::string HintOf(const absl::Status& status) { return Payload(status, kHintUrl); }
+
+std::string CodeWord(absl::StatusCode code) {
+  std::string word = absl::StatusCodeToString(code);
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  return word;
+}
+
+}  // namespace crossmill::cli

@@ -1,0 +1,300 @@
+#include "cli/show/json_output.h"
+
+#include "cli/show/exit_codes.h"
+#include "cli/show/text.h"
+#include "common/base/status.h"
+#include "common/words/platform.h"
+#include "common/words/words.h"
+
+namespace crossmill::cli {
+namespace {
+
+Json TimeJson(int64_t nanos) { return nanos == 0 ? Json(nullptr) : Json(FormatRfc3339(nanos)); }
+
+Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+template <typename DigestMessage>
+Json DigestJson(const DigestMessage& digest) {
+  return digest.hash().empty() ? Json(nullptr) : Json("sha256:" + digest.hash());
+}
+
+double Seconds(int64_t from_nanos, int64_t to_nanos) {
+  return static_cast<double>(to_nanos - from_nanos) / 1e9;
+}
+
+v1::Verdict VerdictOf(const v1::CellView& cell) {
+  const v1::Verdict verdict = cell.comparison().verdict();
+  return verdict == v1::VERDICT_UNSPECIFIED ? v1::UNVERIFIED : verdict;
+}
+
+Json RangeJson(const v1::SourceRange& range) {
+  return {{"file", range.file()}, {"first_line", range.first_line()}, {"last_line", range.last_line()}};
+}
+
+Json DifferenceJson(const v1::PathDifference& difference) {
+  return {{"path", difference.path()},
+          {"kind", Word(difference.kind())},
+          {"detail", TextOrNull(difference.detail())},
+          {"first", DigestJson(difference.first())},
+          {"second", DigestJson(difference.second())}};
+}
+
+Json StepComparisonJson(const v1::StepComparison& step) {
+  Json witnesses = Json::array();
+  for (const v1::Witness& witness : step.witnesses()) {
+    witnesses.push_back({{"worker", witness.worker()},
+                         {"host_id", witness.host_id()},
+                         {"host_name", witness.host_name()},
+                         {"emulated", witness.emulated()},
+                         {"layer_digest", DigestJson(witness.layer().tar())},
+                         {"finished_at", TimeJson(witness.finished_at())}});
+  }
+  Json differences = Json::array();
+  for (const v1::PathDifference& difference : step.differences())
+    differences.push_back(DifferenceJson(difference));
+  return {{"stage", step.stage()},
+          {"stage_name", step.stage_name()},
+          {"step", step.step_number()},
+          {"text", step.text()},
+          {"range", RangeJson(step.range())},
+          {"agrees", step.agrees()},
+          {"reaches_image", step.reaches_image()},
+          {"witnesses", std::move(witnesses)},
+          {"differences", std::move(differences)},
+          {"differences_total", step.differences_total()}};
+}
+
+Json ComparisonJson(const v1::CellComparison& comparison, bool with_steps) {
+  Json json = {{"level", TextOrNull(comparison.level())},
+               {"same_host", comparison.same_host()},
+               {"hosts", comparison.hosts()},
+               {"executions", comparison.executions()},
+               {"image_digests", Json::array()},
+               {"reason", TextOrNull(comparison.reason())}};
+  for (const std::string& digest : comparison.image_digests()) json["image_digests"].push_back(digest);
+  if (!with_steps) return json;
+  json["steps"] = Json::array();
+  for (const v1::StepComparison& step : comparison.steps()) json["steps"].push_back(StepComparisonJson(step));
+  return json;
+}
+
+Json CellJson(const v1::CellView& cell, bool whole) {
+  Json json = {{"platform", FormatPlatform(cell.platform())},
+               {"status", Word(cell.status())},
+               {"message", TextOrNull(cell.message())},
+               {"emulated", cell.emulated()},
+               {"seconds", cell.seconds()},
+               {"image_digest", TextOrNull(cell.image_digest())},
+               {"image_bytes", cell.image_bytes()},
+               {"all_stages_bytes", cell.all_stages_bytes()},
+               {"verdict", Word(VerdictOf(cell))},
+               {"comparison", ComparisonJson(cell.comparison(), whole)}};
+  if (!whole) return json;
+  json["target_stage"] = cell.target_stage();
+  json["stages"] = Json::array();
+  for (const uint32_t stage : cell.stages()) json["stages"].push_back(stage);
+  return json;
+}
+
+Json StepJson(const v1::StepView& step) {
+  Json replicas = Json::array();
+  for (const v1::ReplicaStep& replica : step.replicas()) {
+    replicas.push_back({{"replica", replica.replica()},
+                        {"status", Word(replica.status())},
+                        {"worker", TextOrNull(replica.worker())},
+                        {"layer_digest", DigestJson(replica.layer().tar())},
+                        {"seconds", replica.seconds()}});
+  }
+  return {{"number", step.number()},
+          {"instruction", step.instruction()},
+          {"text", step.text()},
+          {"range", RangeJson(step.range())},
+          {"status", Word(step.status())},
+          {"seconds", step.seconds()},
+          {"worker", TextOrNull(step.worker())},
+          {"emulated", step.emulated()},
+          {"exit_code", step.exit_code()},
+          {"failure", TextOrNull(step.failure())},
+          {"layer_digest", DigestJson(step.layer().tar())},
+          {"layer_bytes", step.layer().tar().size_bytes()},
+          {"manifest_digest", DigestJson(step.layer().manifest())},
+          {"content_bytes", step.content_bytes()},
+          {"key", TextOrNull(step.key())},
+          {"execution", step.execution() == 0 ? Json(nullptr) : Json(step.execution())},
+          {"replicas", std::move(replicas)}};
+}
+
+Json StageJson(const v1::StageView& stage) {
+  Json steps = Json::array();
+  for (const v1::StepView& step : stage.steps()) steps.push_back(StepJson(step));
+  return {{"index", stage.index()},
+          {"name", stage.name()},
+          {"platform", FormatPlatform(stage.platform())},
+          {"from", stage.from_text()},
+          {"range", RangeJson(stage.from_range())},
+          {"base", stage.base() < 0 ? Json(nullptr) : Json(stage.base())},
+          {"size_bytes", stage.size_bytes()},
+          {"message", TextOrNull(stage.message())},
+          {"steps", std::move(steps)}};
+}
+
+template <typename Items, typename Function>
+Json List(const Items& items, const Function& function) {
+  Json list = Json::array();
+  for (const auto& item : items) list.push_back(function(item));
+  return list;
+}
+
+std::string PlatformText(const v1::Platform& platform) { return FormatPlatform(platform); }
+
+}  // namespace
+
+Json BuildRowJson(const v1::BuildView& build) {
+  const v1::BuildOptions& options = build.options();
+  return {{"id", build.id()},
+          {"status", Word(build.status())},
+          {"message", TextOrNull(build.message())},
+          {"created_at", TimeJson(build.created_at())},
+          {"finished_at", TimeJson(build.finished_at())},
+          {"seconds",
+           build.finished_at() == 0 ? Json(nullptr) : Json(Seconds(build.created_at(), build.finished_at()))},
+          {"dockerfile", build.dockerfile_name()},
+          {"target", TextOrNull(build.target())},
+          {"platforms", List(options.platforms(), PlatformText)},
+          {"verify", options.verify()},
+          {"tags", List(options.tags(), [](const std::string& tag) { return Json(tag); })},
+          {"verdict", Word(OverallVerdict(build))},
+          {"index_digest", TextOrNull(build.index_digest())},
+          {"cells", List(build.cells(), [](const v1::CellView& cell) { return CellJson(cell, false); })}};
+}
+
+Json BuildJson(const v1::BuildView& build, absl::Span<const v1::PackageRow> packages) {
+  Json json = BuildRowJson(build);
+  const v1::BuildOptions& options = build.options();
+  json["options"] = {{"allow_same_host", options.allow_same_host()},
+                     {"no_cache", options.no_cache()},
+                     {"network", TextOrNull(std::string(Word(options.network())))},
+                     {"source_date_epoch",
+                      options.has_source_date_epoch() ? Json(options.source_date_epoch()) : Json(nullptr)},
+                     {"keep_times", options.keep_times()},
+                     {"timeout", options.timeout()},
+                     {"step_timeout", options.step_timeout()},
+                     {"forbid_emulation", options.forbid_emulation()}};
+  json["epoch"] = build.epoch();
+  json["warnings"] = List(build.warnings(), [](const std::string& text) { return Json(text); });
+  json["bases"] = List(build.bases(), [](const v1::PinnedImage& base) {
+    return Json{{"reference", base.reference()},
+                {"platform", FormatPlatform(base.platform())},
+                {"manifest_digest", TextOrNull(base.manifest_digest())},
+                {"stand_in", base.stand_in()}};
+  });
+  json["cells"] = List(build.cells(), [](const v1::CellView& cell) { return CellJson(cell, true); });
+  json["stages"] = List(build.stages(), StageJson);
+  json["packages"] = List(packages, PackageJson);
+  return json;
+}
+
+Json PackageJson(const v1::PackageRow& row) {
+  const v1::PackageOutcome& package = row.package();
+  return {{"platform", FormatPlatform(row.platform())},
+          {"stage", row.stage()},
+          {"stage_name", row.stage_name()},
+          {"step", row.step_number()},
+          {"name", package.name()},
+          {"version", package.version()},
+          {"outcome", Word(package.outcome())},
+          {"scope", package.scope()},
+          {"tag", TextOrNull(package.tag())},
+          {"file_name", TextOrNull(package.file_name())},
+          {"seconds", package.seconds() < 0 ? Json(nullptr) : Json(package.seconds())},
+          {"built_digest",
+           package.built_sha256().empty() ? Json(nullptr) : Json("sha256:" + package.built_sha256())},
+          {"built_bytes", package.built_size()},
+          {"failure_class", TextOrNull(package.failure_class())},
+          {"failure_line", TextOrNull(package.failure_line())},
+          {"remedy", TextOrNull(package.remedy())},
+          {"witnesses", List(package.witnesses(), [](const std::string& text) { return Json(text); })},
+          {"conflict", TextOrNull(package.conflict())},
+          {"emulated", package.emulated()},
+          {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
+}
+
+Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons) {
+  return {{"id", build.id()},
+          {"verdict", Word(OverallVerdict(build))},
+          {"cells", List(comparisons, [](const v1::CellComparison& comparison) {
+             Json json = {
+                 {"platform", FormatPlatform(comparison.platform())},
+                 {"verdict", comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED)
+                                                                             : Word(comparison.verdict())}};
+             json.update(ComparisonJson(comparison, true));
+             return json;
+           })}};
+}
+
+Json WorkerJson(const v1::WorkerView& worker) {
+  const v1::WorkerInfo& info = worker.info();
+  return {
+      {"name", info.name()},
+      {"connected", worker.connected()},
+      {"draining", worker.draining()},
+      {"last_seen", TimeJson(worker.last_seen())},
+      {"version", info.version()},
+      {"host_id", info.host_id()},
+      {"host_name", info.host_name()},
+      {"kernel", info.kernel()},
+      {"cpu_model", info.cpu_model()},
+      {"cpus", info.cpus()},
+      {"runtime", info.runtime()},
+      {"file_system", info.file_system()},
+      {"platforms",
+       List(info.platforms(),
+            [](const v1::PlatformSupport& support) {
+              return Json{{"platform", FormatPlatform(support.platform())}, {"emulated", support.emulated()}};
+            })},
+      {"slots", info.slots()},
+      {"slots_used", worker.slots_used()},
+      {"tasks", List(worker.tasks(), [](const std::string& task) { return Json(task); })}};
+}
+
+Json ImageJson(const v1::ImageView& image) {
+  return {{"name", image.name()},
+          {"digest", TextOrNull(image.digest())},
+          {"platforms", List(image.platforms(), PlatformText)},
+          {"created_at", TimeJson(image.created_at())},
+          {"stand_in", image.stand_in()},
+          {"size_bytes", image.size_bytes()},
+          {"origin", TextOrNull(image.origin())},
+          {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())}};
+}
+
+Json BuildStageJson(const v1::StageView& stage) { return StageJson(stage); }
+
+Json BuildStepJson(const v1::StepView& step) { return StepJson(step); }
+
+Json BuildCellJson(const v1::CellView& cell) { return CellJson(cell, true); }
+
+Json MetadataJson(const v1::BuildView& build) {
+  Json platforms = Json::object();
+  for (const v1::CellView& cell : build.cells()) {
+    platforms[FormatPlatform(cell.platform())] = {{"digest", TextOrNull(cell.image_digest())},
+                                                  {"status", Word(cell.status())},
+                                                  {"verdict", Word(VerdictOf(cell))},
+                                                  {"same_host", cell.comparison().same_host()}};
+  }
+  return {{"build_id", build.id()},
+          {"status", Word(build.status())},
+          {"index_digest", TextOrNull(build.index_digest())},
+          {"verdict", Word(OverallVerdict(build))},
+          {"platforms", std::move(platforms)},
+          {"tags", List(build.options().tags(), [](const std::string& tag) { return Json(tag); })}};
+}
+
+Json ErrorJson(const absl::Status& status) {
+  return {{"error",
+           {{"code", CodeWord(status.code())},
+            {"message", Sv(status.message())},
+            {"hint", TextOrNull(HintOf(status))}}}};
+}
+
+}  // namespace crossmill::cli

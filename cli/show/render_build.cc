@@ -1,0 +1,452 @@
+#include "cli/show/render_build.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/show/build_model.h"
+#include "common/words/platform.h"
+#include "common/words/words.h"
+
+namespace crossmill::cli {
+namespace {
+
+using Cell = Table::Cell;
+
+const v1::StageView* FindStage(const v1::BuildView& build, uint32_t index) {
+  for (const v1::StageView& stage : build.stages()) {
+    if (stage.index() == index) return &stage;
+  }
+  return nullptr;
+}
+
+double BuildSeconds(const v1::BuildView& build) {
+  if (build.finished_at() == 0) return -1;
+  return static_cast<double>(build.finished_at() - build.created_at()) / 1e9;
+}
+
+std::string Short(std::string_view digest) {
+  const size_t colon = digest.find(':');
+  return std::string(digest.substr(0, colon == std::string_view::npos ? 12 : colon + 13));
+}
+
+// "2/2 agree", "differs", "" when the step has no replicas.
+Cell Agreement(const v1::StepView& step) {
+  int finished = 0;
+  int agreeing = 0;
+  for (const v1::ReplicaStep& replica : step.replicas()) {
+    if (!replica.has_layer()) continue;
+    ++finished;
+    if (replica.layer().tar().hash() == step.layer().tar().hash()) ++agreeing;
+  }
+  if (finished == 0) return {};
+  if (agreeing < finished) return {"differs", Ink::kRed};
+  return {fmt::format("{0}/{0} agree", finished + 1), Ink::kGreen};
+}
+
+Cell StepState(const v1::StepView& step) {
+  switch (step.status()) {
+    case v1::STEP_CACHED:
+      return {"cached", Ink::kGreen};
+    case v1::STEP_SHARED:
+      return {"shared", Ink::kGreen};
+    case v1::STEP_FAILED:
+      return {"FAILED", Ink::kRed};
+    case v1::STEP_METADATA:
+      return {"config", Ink::kDim};
+    case v1::STEP_EXECUTED:
+      return {"executed", Ink::kPlain};
+    default:
+      return {std::string(Word(step.status())), Ink::kDim};
+  }
+}
+
+Cell StepTime(const v1::StepView& step) {
+  switch (step.status()) {
+    case v1::STEP_EXECUTED:
+    case v1::STEP_FAILED:
+      return {FormatSeconds(step.seconds())};
+    // What it took when it ran: what the cache saved.
+    case v1::STEP_CACHED:
+    case v1::STEP_SHARED:
+      return {fmt::format("({})", FormatSeconds(step.seconds())), Ink::kDim};
+    default:
+      return {};
+  }
+}
+
+std::string WorkerText(const v1::StepView& step) {
+  if (step.worker().empty()) return step.emulated() ? "emulated" : "";
+  return step.emulated() ? step.worker() + ", emulated" : step.worker();
+}
+
+void AddStageRows(const v1::BuildView& build, const v1::StageView& stage, Table* table) {
+  const uint32_t last = LastStepNumber(stage);
+  const bool has_from = !stage.steps().empty() && stage.steps(0).number() == 1;
+  if (!has_from) {
+    const bool stand_in =
+        stage.base() >= 0 && stage.base() < build.bases_size() && build.bases(stage.base()).stand_in();
+    table->Add({{fmt::format("1/{}", last)},
+                {Printable(stage.from_text())},
+                {stand_in            ? "stand-in"
+                 : stage.base() >= 0 ? "base"
+                                     : "",
+                 Ink::kDim}});
+  }
+  for (const v1::StepView& step : stage.steps()) {
+    const bool layer = step.has_layer() && step.status() != v1::STEP_METADATA;
+    table->Add({{fmt::format("{}/{}", step.number(), last)},
+                {Printable(step.text())},
+                StepState(step),
+                StepTime(step),
+                {layer ? "+" + FormatBytes(step.layer().tar().size_bytes()) : ""},
+                Agreement(step),
+                {WorkerText(step), Ink::kDim}});
+  }
+}
+
+std::string Ordinal(int index) {
+  if (index == 0) return "first";
+  if (index == 1) return "second";
+  if (index == 2) return "third";
+  return fmt::format("{}th", index + 1);
+}
+
+std::string RenderDivergence(const v1::BuildView& build, const v1::StepComparison& step,
+                             const TextOptions& options, size_t paths) {
+  const v1::StageView* stage = FindStage(build, step.stage());
+  const std::string label = stage == nullptr ? fmt::format("{} {}", step.stage_name(), step.step_number())
+                                             : StepLabel(*stage, step.step_number());
+  std::string result = fmt::format(
+      "    {} {}\n",
+      Paint(fmt::format("✗ {} {}", FormatRange(step.range()), label), Ink::kRed, options.colour),
+      Ellipsize(Printable(step.text()), std::max(20, options.width - 8 - DisplayWidth(label) -
+                                                         DisplayWidth(FormatRange(step.range())))));
+  std::string workers;
+  for (const v1::Witness& witness : step.witnesses()) {
+    workers += fmt::format("{}{} {}", workers.empty() ? "" : ", ", witness.worker(),
+                           Short("sha256:" + witness.layer().tar().hash()));
+  }
+  const uint32_t total =
+      std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
+  result += fmt::format("      {} {}; {}{}\n", total, total == 1 ? "path differs" : "paths differ",
+                        step.reaches_image() ? "it reaches the image" : "none of it reaches the image",
+                        workers.empty() ? "" : "; layers: " + workers);
+  Table table({{""}, {""}, {""}}, 1);
+  size_t shown = 0;
+  for (const v1::PathDifference& difference : step.differences()) {
+    if (shown == paths) break;
+    table.Add({{std::string(Word(difference.kind())), Ink::kYellow},
+               {Printable(difference.path())},
+               {Printable(difference.detail()), Ink::kDim}});
+    ++shown;
+  }
+  result += table.Render(options, 8);
+  if (total > shown) {
+    result += fmt::format("        … {} more: crossmill diff {}\n", total - shown, build.id());
+  }
+  return result;
+}
+
+}  // namespace
+
+Ink InkOf(v1::BuildStatus status) {
+  switch (status) {
+    case v1::SUCCEEDED:
+      return Ink::kGreen;
+    case v1::FAILED:
+    case v1::INFRASTRUCTURE_FAILED:
+    case v1::TIMED_OUT:
+      return Ink::kRed;
+    case v1::CANCELLED:
+      return Ink::kYellow;
+    default:
+      return Ink::kCyan;
+  }
+}
+
+Ink InkOf(v1::Verdict verdict) {
+  switch (verdict) {
+    case v1::REPRODUCIBLE:
+      return Ink::kGreen;
+    case v1::UNVERIFIED:
+    case v1::VERDICT_UNSPECIFIED:
+      return Ink::kDim;
+    case v1::INCONCLUSIVE:
+      return Ink::kYellow;
+    default:
+      return Ink::kRed;
+  }
+}
+
+std::string_view Glyph(v1::BuildStatus status) {
+  switch (status) {
+    case v1::SUCCEEDED:
+      return "✓";
+    case v1::FAILED:
+    case v1::TIMED_OUT:
+      return "✗";
+    case v1::INFRASTRUCTURE_FAILED:
+      return "!";
+    case v1::CANCELLED:
+      return "⊘";
+    case v1::RUNNING:
+      return "▸";
+    default:
+      return "·";
+  }
+}
+
+std::string_view Glyph(v1::Verdict verdict) {
+  switch (verdict) {
+    case v1::REPRODUCIBLE:
+      return "✓";
+    case v1::UNVERIFIED:
+    case v1::VERDICT_UNSPECIFIED:
+      return "-";
+    case v1::INCONCLUSIVE:
+      return "?";
+    default:
+      return "✗";
+  }
+}
+
+std::string PlatformLabel(const v1::CellView& cell) {
+  return FormatPlatform(cell.platform()) + (cell.emulated() ? " (emulated)" : "");
+}
+
+std::string StageLabel(const v1::StageView& stage) {
+  const bool named = stage.name().find_first_not_of("0123456789") != std::string::npos;
+  return named ? stage.name() : "stage-" + stage.name();
+}
+
+std::string StepLabel(const v1::StageView& stage, uint32_t number) {
+  return fmt::format("{} {}/{}", StageLabel(stage), number, LastStepNumber(stage));
+}
+
+std::string RenderHeader(const v1::BuildView& build, const TextOptions& options) {
+  std::string line = fmt::format("Build {} ", build.id());
+  line = Paint(line, Ink::kBold, options.colour) +
+         Paint(fmt::format("{} {}", Glyph(build.status()), Word(build.status())), InkOf(build.status()),
+               options.colour);
+  if (BuildSeconds(build) >= 0) line += fmt::format(" in {}", FormatSeconds(BuildSeconds(build)));
+  std::string result = line + "\n";
+  Table table({{""}, {""}});
+  const auto add = [&](std::string name, std::string value) {
+    if (!value.empty()) table.Add({{std::move(name), Ink::kDim}, {std::move(value)}});
+  };
+  add("message", Printable(build.message()));
+  add("target", build.target());
+  std::string tags;
+  for (const std::string& tag : build.options().tags()) tags += (tags.empty() ? "" : ", ") + tag;
+  add("tags", tags);
+  add("index", build.index_digest());
+  for (const v1::PinnedImage& base : build.bases()) {
+    add("base", fmt::format("{} {} {}{}", base.reference(), FormatPlatform(base.platform()),
+                            base.manifest_digest(), base.stand_in() ? " stand-in" : ""));
+  }
+  result += table.Render(options, 2);
+  for (const std::string& warning : build.warnings()) {
+    result += fmt::format("  {} {}\n", Paint("warning:", Ink::kYellow, options.colour), Printable(warning));
+  }
+  return result;
+}
+
+std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options) {
+  Table table({{"PLATFORM"},
+               {"STATUS"},
+               {"TIME", Table::Align::kRight},
+               {"IMAGE", Table::Align::kRight},
+               {"VERDICT"},
+               {"DIGEST"}},
+              5);
+  for (const v1::CellView& cell : build.cells()) {
+    const v1::CellComparison& comparison = cell.comparison();
+    std::string verdict = fmt::format(
+        "{} {}", Glyph(comparison.verdict()),
+        comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED) : Word(comparison.verdict()));
+    if (comparison.same_host()) verdict += " (same host)";
+    table.Add({{PlatformLabel(cell), Ink::kBold},
+               {fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())), InkOf(cell.status())},
+               {cell.seconds() > 0 ? FormatSeconds(cell.seconds()) : ""},
+               {cell.image_bytes() > 0 ? FormatBytes(cell.image_bytes()) : ""},
+               {verdict, InkOf(comparison.verdict())},
+               {Short(cell.image_digest())}});
+  }
+  return table.Render(options);
+}
+
+std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options) {
+  std::string result = Paint(PlatformLabel(cell), Ink::kBold, options.colour) + "  " +
+                       Paint(fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())),
+                             InkOf(cell.status()), options.colour) +
+                       (cell.seconds() > 0 ? " in " + FormatSeconds(cell.seconds()) : "") + "\n";
+  // Said once: the header has the first failure of all.
+  if (!cell.message().empty() && cell.message() != build.message())
+    result += fmt::format("  {}\n", Printable(cell.message()));
+  if (!cell.image_digest().empty()) result += fmt::format("  image {}\n", cell.image_digest());
+  for (const uint32_t index : cell.stages()) {
+    const v1::StageView* stage = FindStage(build, index);
+    if (stage == nullptr) continue;
+    std::string heading = StageLabel(*stage);
+    if (!SamePlatform(stage->platform(), cell.platform())) {
+      heading += fmt::format(" (on {})", FormatPlatform(stage->platform()));
+    }
+    if (stage->size_bytes() > 0) heading += "  " + FormatBytes(stage->size_bytes());
+    if (index == cell.target_stage()) heading += "  = image";
+    result += fmt::format("  {}\n", Paint(heading, Ink::kCyan, options.colour));
+    if (!stage->message().empty() && stage->message() != cell.message())
+      result += fmt::format("    {}\n", Printable(stage->message()));
+    Table table({{"", Table::Align::kRight},
+                 {""},
+                 {""},
+                 {"", Table::Align::kRight},
+                 {"", Table::Align::kRight},
+                 {""},
+                 {""}},
+                1);
+    AddStageRows(build, *stage, &table);
+    result += table.Render(options, 4);
+  }
+  const int64_t saved = cell.all_stages_bytes() - cell.image_bytes();
+  if (cell.image_bytes() > 0 && cell.all_stages_bytes() > 0) {
+    result += fmt::format("  sizes  all stages {}, image {}", FormatBytes(cell.all_stages_bytes()),
+                          FormatBytes(cell.image_bytes()));
+    if (saved > 0 && cell.stages_size() > 1) {
+      result +=
+          fmt::format(": multi-stage saved {} ({:.0f} %)", FormatBytes(saved),
+                      100.0 * static_cast<double>(saved) / static_cast<double>(cell.all_stages_bytes()));
+    }
+    result += "\n";
+  }
+  return result;
+}
+
+std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& cell,
+                               absl::Span<const v1::PackageRow> rows, const TextOptions& options) {
+  Table table({{"package"}, {"version"}, {"how"}, {"time", Table::Align::kRight}, {"tag"}, {"stage"}, {""}},
+              4);
+  int wheels = 0;
+  int sources = 0;
+  for (const v1::PackageRow& row : rows) {
+    if (std::find(cell.stages().begin(), cell.stages().end(), row.stage()) == cell.stages().end()) continue;
+    const v1::PackageOutcome& package = row.package();
+    const bool wheel = package.outcome() == v1::WHEEL;
+    const bool failed = package.outcome() == v1::OUTCOME_FAILED;
+    wheels += wheel ? 1 : 0;
+    sources += package.outcome() == v1::SOURCE || package.outcome() == v1::SOURCE_CACHED ? 1 : 0;
+    std::string remark = package.scope() == "build-dep" ? "build-dep" : "";
+    if (!package.conflict().empty()) remark += (remark.empty() ? "" : "; ") + Printable(package.conflict());
+    if (failed && !package.failure_class().empty()) remark = package.failure_class();
+    table.Add({{Printable(package.name())},
+               {Printable(package.version())},
+               {std::string(Word(package.outcome())), failed  ? Ink::kRed
+                                                      : wheel ? Ink::kGreen
+                                                              : Ink::kYellow},
+               {package.seconds() < 0 ? "-" : FormatSeconds(package.seconds())},
+               {Printable(package.tag()), Ink::kDim},
+               {fmt::format("{} {}", row.stage_name(), row.step_number()), Ink::kDim},
+               {remark, Ink::kDim}});
+  }
+  (void)build;
+  if (table.empty()) return "";
+  return fmt::format("  packages  {} as wheel, {} from source\n", wheels, sources) + table.Render(options, 4);
+}
+
+std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
+                          size_t paths) {
+  const v1::CellComparison& comparison = cell.comparison();
+  if (comparison.verdict() == v1::VERDICT_UNSPECIFIED || comparison.verdict() == v1::UNVERIFIED) return "";
+  std::string result =
+      "  verdict  " + Paint(fmt::format("{} {}", Glyph(comparison.verdict()), Word(comparison.verdict())),
+                            InkOf(comparison.verdict()), options.colour);
+  if (comparison.executions() > 0) {
+    result += fmt::format("; {} executions on {} {}", comparison.executions(), comparison.hosts(),
+                          comparison.hosts() == 1 ? "host" : "hosts");
+  }
+  if (comparison.same_host()) result += " (same host)";
+  if (!comparison.level().empty() && comparison.level() != "none") {
+    result += fmt::format("; strictest level that matches: {}", comparison.level());
+  }
+  result += "\n";
+  if (!comparison.reason().empty()) result += fmt::format("    {}\n", Printable(comparison.reason()));
+  Table digests({{""}, {""}, {""}});
+  for (int i = 0; i < comparison.image_digests_size(); ++i) {
+    const bool same = comparison.image_digests(i) == comparison.image_digests(0);
+    digests.Add({{Ordinal(i), Ink::kDim},
+                 {comparison.image_digests(i)},
+                 i == 0 ? Cell{}
+                 : same && comparison.verdict() == v1::UNREPRODUCIBLE
+                     ? Cell{"equal, because a replica goes on from the first's layers", Ink::kDim}
+                 : same ? Cell{"equal", Ink::kGreen}
+                        : Cell{"differs", Ink::kRed}});
+  }
+  result += digests.Render(options, 4);
+  for (const v1::StepComparison& step : comparison.steps()) {
+    if (!step.agrees()) result += RenderDivergence(build, step, options, paths);
+  }
+  return result;
+}
+
+std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range,
+                          const TextOptions& options) {
+  std::string result;
+  uint32_t number = 0;
+  while (!dockerfile.empty()) {
+    ++number;
+    const size_t end = dockerfile.find('\n');
+    const std::string_view line = dockerfile.substr(0, end);
+    dockerfile.remove_prefix(end == std::string_view::npos ? dockerfile.size() : end + 1);
+    if (number + 2 < range.first_line()) continue;
+    if (number > range.last_line() + 1) break;
+    const bool marked = number >= range.first_line() && number <= range.last_line();
+    const std::string text =
+        Ellipsize(fmt::format("  {} {:>4} | {}", marked ? ">" : " ", number, Printable(line)), options.width);
+    result += Paint(text, marked ? Ink::kRed : Ink::kDim, options.colour) + "\n";
+  }
+  return result;
+}
+
+std::string RenderFailures(const BuildReport& report, const TextOptions& options) {
+  std::string result;
+  for (const v1::StageView& stage : report.build.stages()) {
+    for (const v1::StepView& step : stage.steps()) {
+      if (step.status() != v1::STEP_FAILED) continue;
+      std::string what = step.failure();
+      if (what.empty()) what = fmt::format("exit code {}", step.exit_code());
+      const std::string where = WorkerText(step);
+      result += Paint(fmt::format("✗ {} {} failed: {}", FormatPlatform(stage.platform()),
+                                  StepLabel(stage, step.number()), Printable(what)),
+                      Ink::kRed, options.colour) +
+                (where.empty() ? "" : fmt::format("  ({})", where)) + "\n";
+      result += fmt::format("  {} {}\n", FormatRange(step.range()), Printable(step.text()));
+      if (!report.dockerfile.empty()) result += RenderExcerpt(report.dockerfile, step.range(), options);
+      for (const StepFailure& failure : report.failures) {
+        if (failure.stage != stage.index() || failure.step != step.number() || failure.last_lines.empty())
+          continue;
+        result += fmt::format(
+            "  last lines of its console (crossmill logs {} --platform {} --stage {} --step {}):\n",
+            report.build.id(), FormatPlatform(stage.platform()), stage.name(), step.number());
+        for (const std::string& line : failure.last_lines) result += fmt::format("    {}\n", line);
+      }
+    }
+  }
+  return result;
+}
+
+std::string RenderReport(const BuildReport& report, const TextOptions& options, size_t paths) {
+  const v1::BuildView& build = report.build;
+  std::string result = RenderHeader(build, options);
+  if (build.cells().empty()) return result + RenderFailures(report, options);
+  result += "\n" + RenderMatrix(build, options);
+  for (const v1::CellView& cell : build.cells()) {
+    result += "\n" + RenderCell(build, cell, options);
+    result += RenderCellPackages(build, cell, report.packages, options);
+    result += RenderVerdict(build, cell, options, paths);
+  }
+  const std::string failures = RenderFailures(report, options);
+  if (!failures.empty()) result += "\n" + failures;
+  return result;
+}
+
+}  // namespace crossmill::cli

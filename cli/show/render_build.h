@@ -1,0 +1,66 @@
+// What people read of a build when it is over: matrix of cells, steps with time and cache, sizes,
+// packages, verdicts with their divergent steps, failures. Pure: views to text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "cli/show/text.h"
+#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/client_service.pb.h"
+
+namespace crossmill::cli {
+
+// What is known of a failed step beside its view.
+struct StepFailure {
+  uint32_t stage = 0;
+  uint32_t step = 0;
+  // The last lines of its console.
+  std::vector<std::string> last_lines;
+};
+
+struct BuildReport {
+  v1::BuildView build;
+  std::vector<v1::PackageRow> packages;
+  std::vector<StepFailure> failures;
+  // Text of the recipe's file, when the client has it: failures show its lines.
+  std::string dockerfile;
+};
+
+// The whole report. `paths` limits the differing paths shown for each step.
+std::string RenderReport(const BuildReport& report, const TextOptions& options, size_t paths = 10);
+
+// "Build 12 succeeded in 3m 12s" and what belongs to it: message, tags, digest, bases, warnings.
+std::string RenderHeader(const v1::BuildView& build, const TextOptions& options);
+// One row per cell.
+std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options);
+// Stages and steps of one cell, and what multi-stage saved.
+std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options);
+// The cell's packages; empty when there are none.
+std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& cell,
+                               absl::Span<const v1::PackageRow> rows, const TextOptions& options);
+// Verdict with both digests and the divergent steps; empty when nobody asked for one.
+std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
+                          size_t paths);
+// Every failed step: exit code, Dockerfile lines, last lines of its console.
+std::string RenderFailures(const BuildReport& report, const TextOptions& options);
+
+// Dockerfile lines around a range, with numbers; the range's own are marked.
+std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range,
+                          const TextOptions& options);
+
+// Parts that other displays use too.
+std::string PlatformLabel(const v1::CellView& cell);
+// "builder"; a stage without a name is "stage-2".
+std::string StageLabel(const v1::StageView& stage);
+// "builder 4/7".
+std::string StepLabel(const v1::StageView& stage, uint32_t number);
+Ink InkOf(v1::BuildStatus status);
+Ink InkOf(v1::Verdict verdict);
+// "✓", "✗", ...: status without colour.
+std::string_view Glyph(v1::BuildStatus status);
+std::string_view Glyph(v1::Verdict verdict);
+
+}  // namespace crossmill::cli

@@ -1,0 +1,159 @@
+#include "cli/show/render_tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "cli/show/exit_codes.h"
+#include "cli/show/render_build.h"
+#include "common/words/platform.h"
+#include "common/words/words.h"
+
+namespace crossmill::cli {
+namespace {
+
+template <typename Platforms>
+std::string PlatformList(const Platforms& platforms) {
+  std::string result;
+  for (const v1::Platform& platform : platforms) {
+    result += (result.empty() ? "" : ", ") + FormatPlatform(platform);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string RenderBuilds(absl::Span<const v1::BuildView> builds, int64_t now, const TextOptions& options) {
+  if (builds.empty()) return "no builds yet\n";
+  Table table({{"BUILD", Table::Align::kRight},
+               {"STATUS"},
+               {"CREATED"},
+               {"TIME", Table::Align::kRight},
+               {"PLATFORMS"},
+               {"VERDICT"},
+               {"TAGS"}},
+              6);
+  for (const v1::BuildView& build : builds) {
+    const int64_t end = build.finished_at() != 0 ? build.finished_at() : now;
+    const v1::Verdict verdict = OverallVerdict(build);
+    std::string tags;
+    for (const std::string& tag : build.options().tags()) tags += (tags.empty() ? "" : ", ") + tag;
+    std::string platforms = PlatformList(build.options().platforms());
+    if (platforms.empty()) {
+      for (const v1::CellView& cell : build.cells()) {
+        platforms += (platforms.empty() ? "" : ", ") + FormatPlatform(cell.platform());
+      }
+    }
+    table.Add({{std::to_string(build.id()), Ink::kBold},
+               {fmt::format("{} {}", Glyph(build.status()), Word(build.status())), InkOf(build.status())},
+               {FormatAge(build.created_at(), now)},
+               {FormatSeconds(static_cast<double>(end - build.created_at()) / 1e9)},
+               {platforms},
+               {IsFinished(build.status()) ? fmt::format("{} {}", Glyph(verdict), Word(verdict)) : "",
+                InkOf(verdict)},
+               {tags}});
+  }
+  return table.Render(options);
+}
+
+std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now, const TextOptions& options) {
+  if (workers.empty()) return "no workers have ever connected\n";
+  Table table({{"WORKER"},
+               {"STATE"},
+               {"SLOTS", Table::Align::kRight},
+               {"PLATFORMS"},
+               {"HOST"},
+               {"CPU"},
+               {"RUNTIME"},
+               {"TASKS"}},
+              5);
+  for (const v1::WorkerView& worker : workers) {
+    const v1::WorkerInfo& info = worker.info();
+    std::string platforms;
+    for (const v1::PlatformSupport& support : info.platforms()) {
+      platforms += (platforms.empty() ? "" : ", ") + FormatPlatform(support.platform());
+      if (support.emulated()) platforms += " (emulated)";
+    }
+    std::string tasks;
+    for (const std::string& task : worker.tasks()) tasks += (tasks.empty() ? "" : ", ") + task;
+    Table::Cell state = {"connected", Ink::kGreen};
+    if (worker.draining()) state = {"draining", Ink::kYellow};
+    if (!worker.connected()) state = {fmt::format("lost {}", FormatAge(worker.last_seen(), now)), Ink::kRed};
+    table.Add({{info.name(), Ink::kBold},
+               state,
+               {fmt::format("{}/{}", worker.slots_used(), info.slots())},
+               {platforms},
+               {info.host_name()},
+               {fmt::format("{} × {}", info.cpus(), Printable(info.cpu_model()))},
+               {info.runtime()},
+               {tasks}});
+  }
+  return table.Render(options);
+}
+
+std::string RenderImages(absl::Span<const v1::ImageView> images, int64_t now, const TextOptions& options) {
+  if (images.empty()) return "no images yet\n";
+  Table table({{"NAME"}, {"DIGEST"}, {"PLATFORMS"}, {"SIZE", Table::Align::kRight}, {"CREATED"}, {"ORIGIN"}},
+              0);
+  for (const v1::ImageView& image : images) {
+    table.Add({{image.name(), Ink::kBold},
+               {image.digest().substr(0, 19)},
+               {PlatformList(image.platforms())},
+               {FormatBytes(image.size_bytes())},
+               {FormatAge(image.created_at(), now)},
+               {image.origin() + (image.stand_in() ? ", stand-in" : "")}});
+  }
+  return table.Render(options);
+}
+
+std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOptions& options) {
+  if (rows.empty()) return "no Python packages on record for this build\n";
+  std::vector<std::string> platforms;
+  // Runtime packages first, then by name.
+  using Key = std::tuple<bool, std::string, std::string, std::string, uint32_t>;
+  std::map<Key, std::map<std::string, const v1::PackageOutcome*>> packages;
+  for (const v1::PackageRow& row : rows) {
+    const std::string platform = FormatPlatform(row.platform());
+    if (std::find(platforms.begin(), platforms.end(), platform) == platforms.end())
+      platforms.push_back(platform);
+    packages[{row.package().scope() == "build-dep", row.package().name(), row.package().version(),
+              row.stage_name(), row.step_number()}][platform] = &row.package();
+  }
+  std::vector<Table::Column> columns = {{"PACKAGE"}, {"VERSION"}, {"STEP"}};
+  for (const std::string& platform : platforms) {
+    columns.push_back({platform});
+    columns.push_back({"TIME", Table::Align::kRight});
+    columns.push_back({"TAG"});
+  }
+  Table table(columns, static_cast<int>(columns.size()) - 1);
+  for (const auto& [key, outcomes] : packages) {
+    const auto& [build_dep, name, version, stage, step] = key;
+    std::vector<Table::Cell> cells = {
+        {Printable(name) + (build_dep ? " (build-dep)" : ""), build_dep ? Ink::kDim : Ink::kBold},
+        {Printable(version)},
+        {fmt::format("{} {}", stage, step), Ink::kDim}};
+    for (const std::string& platform : platforms) {
+      const auto found = outcomes.find(platform);
+      if (found == outcomes.end()) {
+        cells.insert(cells.end(), {{"-", Ink::kDim}, {}, {}});
+        continue;
+      }
+      const v1::PackageOutcome& package = *found->second;
+      const Ink ink = package.outcome() == v1::WHEEL            ? Ink::kGreen
+                      : package.outcome() == v1::OUTCOME_FAILED ? Ink::kRed
+                                                                : Ink::kYellow;
+      std::string how(Word(package.outcome()));
+      if (package.emulated()) how += " (emulated)";
+      cells.push_back({how, ink});
+      cells.push_back({package.seconds() < 0 ? "-" : FormatSeconds(package.seconds())});
+      cells.push_back({Printable(package.tag()), Ink::kDim});
+    }
+    table.Add(std::move(cells));
+  }
+  return table.Render(options);
+}
+
+}  // namespace crossmill::cli

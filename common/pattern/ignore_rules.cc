@@ -1,0 +1,98 @@
+#include "common/pattern/ignore_rules.h"
+
+#include "absl/strings/ascii.h"
+#include "common/base/status.h"
+
+namespace crossmill::pattern {
+namespace {
+
+std::string_view Trim(std::string_view text) { return Sv(absl::StripAsciiWhitespace(Av(text))); }
+
+// Go's filepath.Clean without the leading slash. `..` that leads out stays and so matches nothing.
+std::string CleanRelative(std::string_view path) {
+  std::vector<std::string_view> segments;
+  for (size_t begin = 0; begin <= path.size();) {
+    size_t end = path.find('/', begin);
+    if (end == std::string_view::npos) end = path.size();
+    const std::string_view segment = path.substr(begin, end - begin);
+    if (segment == ".." && !segments.empty() && segments.back() != "..") {
+      segments.pop_back();
+    } else if (segment == ".." && path.starts_with('/')) {
+      // The root's parent is the root.
+    } else if (!segment.empty() && segment != ".") {
+      segments.push_back(segment);
+    }
+    begin = end + 1;
+  }
+  std::string clean;
+  for (const std::string_view segment : segments) {
+    if (!clean.empty()) clean += '/';
+    clean += segment;
+  }
+  return clean;
+}
+
+}  // namespace
+
+absl::StatusOr<IgnoreRules> IgnoreRules::Parse(std::string_view text) {
+  IgnoreRules rules;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  int line = 0;
+  while (!text.empty()) {
+    ++line;
+    const size_t end = text.find('\n');
+    const std::string_view row = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (row.starts_with('#')) continue;
+    const std::string_view pattern = Trim(row);
+    if (pattern.empty()) continue;
+    RETURN_IF_ERROR(Annotate(rules.Add(pattern, line), fmt::format("{}", line)));
+  }
+  return rules;
+}
+
+absl::StatusOr<IgnoreRules> IgnoreRules::FromPatterns(absl::Span<const std::string> patterns) {
+  IgnoreRules rules;
+  int position = 0;
+  for (const std::string& pattern : patterns) {
+    ++position;
+    if (!Trim(pattern).empty()) RETURN_IF_ERROR(rules.Add(Trim(pattern), position));
+  }
+  return rules;
+}
+
+absl::Status IgnoreRules::Add(std::string_view text, int line) {
+  const bool exception = text.starts_with('!');
+  const std::string_view body = exception ? Trim(text.substr(1)) : text;
+  if (body.empty()) return absl::InvalidArgumentError("'!' stands alone; expected a pattern after it");
+  ASSIGN_OR_RETURN(PathPattern pattern, PathPattern::Compile(CleanRelative(body)));
+  rules_.push_back({Rule{line, std::string(text)}, std::move(pattern), exception});
+  return absl::OkStatus();
+}
+
+int IgnoreRules::ExcludingIndex(std::string_view path) const {
+  int excluding = -1;
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    // A rule that would only say again what is so already need not be tried, except to name the last.
+    if (rules_[i].exception && excluding < 0) continue;
+    if (!rules_[i].pattern.MatchesPathOrParent(path)) continue;
+    excluding = rules_[i].exception ? -1 : static_cast<int>(i);
+  }
+  return excluding;
+}
+
+std::optional<IgnoreRules::Rule> IgnoreRules::Excluding(std::string_view path) const {
+  const int index = ExcludingIndex(path);
+  if (index < 0) return std::nullopt;
+  return rules_[static_cast<size_t>(index)].rule;
+}
+
+bool IgnoreRules::MayHaveExceptionBelow(std::string_view folder) const {
+  const int excluding = ExcludingIndex(folder);
+  for (size_t i = excluding < 0 ? 0 : static_cast<size_t>(excluding) + 1; i < rules_.size(); ++i) {
+    if (rules_[i].exception && rules_[i].pattern.MayMatchBelow(folder)) return true;
+  }
+  return false;
+}
+
+}  // namespace crossmill::pattern

@@ -1,0 +1,280 @@
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "cli/show/exit_codes.h"
+#include "cli/show/json_output.h"
+#include "cli/show/render_build.h"
+#include "cli/show/render_live.h"
+#include "cli/show/render_plain.h"
+#include "cli/show/render_tables.h"
+#include "common/base/status.h"
+#include "tests/cli/sample_build.h"
+#include "tests/support/golden.h"
+
+namespace crossmill::cli {
+namespace {
+
+constexpr char kGolden[] = CROSSMILL_GOLDEN_FOLDER "/cli";
+
+TEST(RenderReportTest, VerifiedBuildOnTwoPlatforms) {
+  ExpectGolden(kGolden, "report.txt", RenderReport(SampleReport(), {120, false}));
+}
+
+TEST(RenderReportTest, ColoursAndNarrowTerminal) {
+  ExpectGolden(kGolden, "report-80-colour.txt", RenderReport(SampleReport(), {80, true}));
+}
+
+TEST(RenderReportTest, FailedRunShowsLinesAndConsole) {
+  ExpectGolden(kGolden, "report-failed.txt", RenderReport(FailedReport(), {120, false}));
+}
+
+TEST(RenderReportTest, TablesStayWithinTheWidth) {
+  const std::string text = RenderMatrix(SampleReport().build, {90, false}) +
+                           RenderCell(SampleReport().build, SampleReport().build.cells(0), {90, false});
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = text.find('\n', begin);
+    EXPECT_LE(DisplayWidth(text.substr(begin, end - begin)), 90) << text.substr(begin, end - begin);
+    begin = end + 1;
+  }
+}
+
+TEST(RenderReportTest, BuildThatFailedBeforeItsPlanSaysWhy) {
+  BuildReport report;
+  report.build.set_id(3);
+  report.build.set_status(v1::FAILED);
+  report.build.set_message("Dockerfile:1:6: no such image");
+  const std::string text = RenderReport(report, {100, false});
+  EXPECT_NE(text.find("Build 3 ✗ failed"), std::string::npos) << text;
+  EXPECT_NE(text.find("Dockerfile:1:6: no such image"), std::string::npos) << text;
+}
+
+TEST(RenderTablesTest, Builds) {
+  const std::vector<v1::BuildView> builds = {FailedReport().build, SampleReport().build};
+  ExpectGolden(kGolden, "builds.txt", RenderBuilds(builds, kSampleStart + 600'000'000'000, {120, false}));
+  EXPECT_EQ(RenderBuilds({}, 0, {}), "no builds yet\n");
+}
+
+TEST(RenderTablesTest, PackagesOverPlatforms) {
+  ExpectGolden(kGolden, "packages.txt", RenderPackages(SampleReport().packages, {160, false}));
+}
+
+std::vector<v1::WorkerView> SampleWorkers() {
+  v1::WorkerView worker;
+  v1::WorkerInfo* info = worker.mutable_info();
+  info->set_name("w1");
+  info->set_version("0.1.0");
+  info->set_host_id("boot-1");
+  info->set_host_name("tower");
+  info->set_cpu_model("Example CPU");
+  info->set_cpus(8);
+  info->set_runtime("crun 1.8.1");
+  info->set_slots(4);
+  *info->add_platforms()->mutable_platform() = SamplePlatform("amd64");
+  v1::PlatformSupport* emulated = info->add_platforms();
+  *emulated->mutable_platform() = SamplePlatform("arm64");
+  emulated->set_emulated(true);
+  worker.set_connected(true);
+  worker.set_slots_used(1);
+  worker.set_last_seen(kSampleStart);
+  worker.add_tasks("b12/linux-arm64/builder/r0");
+  v1::WorkerView lost = worker;
+  lost.mutable_info()->set_name("w2");
+  lost.set_connected(false);
+  lost.clear_tasks();
+  return {worker, lost};
+}
+
+v1::ImageView SampleImage() {
+  v1::ImageView image;
+  image.set_name("docker.io/library/python:3.11");
+  image.set_digest("sha256:" + Hash('b'));
+  *image.add_platforms() = SamplePlatform("amd64");
+  *image.add_platforms() = SamplePlatform("arm64");
+  image.set_created_at(kSampleStart);
+  image.set_stand_in(true);
+  image.set_size_bytes(301'000'000);
+  image.set_origin("import");
+  return image;
+}
+
+TEST(RenderTablesTest, WorkersAndImages) {
+  ExpectGolden(kGolden, "workers.txt",
+               RenderWorkers(SampleWorkers(), kSampleStart + 90'000'000'000, {160, false}));
+  ExpectGolden(kGolden, "images.txt",
+               RenderImages({SampleImage()}, kSampleStart + 90'000'000'000, {120, false}));
+}
+
+TEST(JsonOutputTest, Documents) {
+  const BuildReport report = SampleReport();
+  ExpectGolden(kGolden, "build.json", WriteJsonPretty(BuildJson(report.build, report.packages)) + "\n");
+  ExpectGolden(kGolden, "build-row.json", WriteJsonPretty(BuildRowJson(report.build)) + "\n");
+  ExpectGolden(kGolden, "diff.json",
+               WriteJsonPretty(DiffJson(report.build, {report.build.cells(0).comparison()})) + "\n");
+  ExpectGolden(kGolden, "worker.json", WriteJsonPretty(WorkerJson(SampleWorkers()[0])) + "\n");
+  ExpectGolden(kGolden, "image.json", WriteJsonPretty(ImageJson(SampleImage())) + "\n");
+  ExpectGolden(kGolden, "metadata.json", WriteJsonPretty(MetadataJson(report.build)) + "\n");
+}
+
+TEST(JsonOutputTest, ErrorsCarryCodeMessageAndHint) {
+  EXPECT_EQ(WriteJson(ErrorJson(WithHint(absl::UnavailableError("away"), "start it"))),
+            R"({"error":{"code":"unavailable","message":"away","hint":"start it"}})");
+  EXPECT_EQ(WriteJson(ErrorJson(absl::NotFoundError("no build 9"))),
+            R"({"error":{"code":"not_found","message":"no build 9","hint":null}})");
+}
+
+// A build under way: events as the coordinator sends them.
+std::vector<v1::BuildEvent> SampleEvents() {
+  std::vector<v1::BuildEvent> events;
+  const auto add = [&](double seconds) -> v1::BuildEvent& {
+    v1::BuildEvent event;
+    event.set_number(static_cast<int64_t>(events.size()) + 1);
+    event.set_time(kSampleStart + static_cast<int64_t>(seconds * 1e9));
+    events.push_back(event);
+    return events.back();
+  };
+  add(0).mutable_status_changed()->set_status(v1::PLANNING);
+  auto* base = add(0.5).mutable_base_pinned();
+  base->set_reference("python:3.11");
+  *base->mutable_platform() = SamplePlatform("amd64");
+  base->set_manifest_digest("sha256:" + Hash('b'));
+  base->set_stand_in(true);
+  auto* planned = add(0.6).mutable_planned();
+  v1::BuildView plan = SampleReport().build;
+  for (v1::StageView& stage : *plan.mutable_stages()) {
+    for (v1::StepView& step : *stage.mutable_steps()) {
+      v1::StepView waiting;
+      waiting.set_number(step.number());
+      waiting.set_text(step.text());
+      waiting.set_instruction(step.instruction());
+      waiting.set_status(step.status() == v1::STEP_METADATA ? v1::STEP_METADATA : v1::STEP_WAITING);
+      step = waiting;
+    }
+    *planned->add_stages() = stage;
+  }
+  for (const v1::CellView& cell : plan.cells()) {
+    v1::CellPlan* cell_plan = planned->add_cells();
+    *cell_plan->mutable_platform() = cell.platform();
+    cell_plan->set_target_stage(cell.target_stage());
+  }
+  add(0.7).mutable_status_changed()->set_status(v1::RUNNING);
+  // Whole steps, as the coordinator sends them; `replica` says whose part is news.
+  const v1::BuildView done = SampleReport().build;
+  std::map<std::pair<uint32_t, uint32_t>, v1::StepView> steps;
+  const auto step = [&](double seconds, uint32_t stage, uint32_t number, v1::StepStatus status,
+                        uint32_t replica = 0) {
+    const v1::StepView& last = done.stages(static_cast<int>(stage)).steps(static_cast<int>(number) - 2);
+    v1::StepView& now = steps[{stage, number}];
+    if (replica == 0) {
+      const auto replicas = now.replicas();
+      now = last;
+      now.set_status(status);
+      *now.mutable_replicas() = replicas;
+    } else {
+      if (now.replicas().empty()) now.add_replicas();
+      *now.mutable_replicas(0) = last.replicas(0);
+      now.mutable_replicas(0)->set_status(status);
+      if (status == v1::STEP_RUNNING) now.mutable_replicas(0)->clear_layer();
+    }
+    auto* changed = add(seconds).mutable_step_changed();
+    changed->set_stage(stage);
+    changed->set_replica(replica);
+    *changed->mutable_step() = now;
+  };
+  step(1, 0, 2, v1::STEP_RUNNING);
+  step(1.2, 2, 2, v1::STEP_RUNNING);
+  step(1.3, 0, 2, v1::STEP_RUNNING, 1);
+  step(35.2, 0, 2, v1::STEP_EXECUTED);
+  step(35.3, 0, 3, v1::STEP_CACHED);
+  step(35.4, 0, 4, v1::STEP_RUNNING);
+  step(35.5, 2, 2, v1::STEP_EXECUTED);
+  step(35.6, 2, 2, v1::STEP_EXECUTED, 1);
+  auto* notice = add(36).mutable_notice();
+  notice->set_warning(true);
+  notice->set_text("worker w3 was silent for 30 s: its task goes to another");
+  return events;
+}
+
+TEST(RenderPlainTest, EventsBecomeLinesWithTheirStep) {
+  BuildModel model(12);
+  std::string text;
+  for (const v1::BuildEvent& event : SampleEvents()) {
+    ASSERT_TRUE(model.Apply(event));
+    text += RenderPlainEvent(event, model, false);
+  }
+  // The replica of the step that differs, at its end.
+  v1::BuildEvent differing = SampleEvents()[6];
+  ASSERT_EQ(differing.step_changed().replica(), 1u);
+  differing.set_number(100);
+  *differing.mutable_step_changed()->mutable_step() = SampleReport().build.stages(0).steps(0);
+  ASSERT_TRUE(model.Apply(differing));
+  text += RenderPlainEvent(differing, model, false);
+  ConsoleLine line{105, 0, 0, 4, kSampleStart + 47'700'000'000, "Collecting numpy"};
+  text += RenderPlainLine(line, model, false);
+  line.replica = 1;
+  EXPECT_EQ(RenderPlainLine(line, model, false), "");
+  ExpectGolden(kGolden, "plain.txt", text);
+}
+
+class RenderLiveTest : public testing::Test {
+ protected:
+  RenderLiveTest() {
+    for (const v1::BuildEvent& event : SampleEvents()) model_.Apply(event);
+    state_.model = &model_;
+    for (int i = 0; i < 6; ++i)
+      state_.tails[{0, 0, 4}].push_back("line " + std::to_string(i) + " of a long console " +
+                                        std::string(80, '.'));
+  }
+  std::string Draw(TerminalSize size, bool colour = false) {
+    std::string text;
+    for (const std::string& line : RenderLive(state_, kSampleStart + 50'000'000'000, 3, size, colour))
+      text += line + "\n";
+    return text;
+  }
+  BuildModel model_{12};
+  LiveState state_;
+};
+
+TEST_F(RenderLiveTest, RunningStepsWithTheirLastLines) { ExpectGolden(kGolden, "live.txt", Draw({100, 40})); }
+TEST_F(RenderLiveTest, Colours) { ExpectGolden(kGolden, "live-colour.txt", Draw({100, 40}, true)); }
+
+TEST_F(RenderLiveTest, SmallTerminalKeepsWhatRuns) {
+  ExpectGolden(kGolden, "live-small.txt", Draw({60, 8}));
+  for (int height = 3; height < 12; ++height) {
+    const auto lines = RenderLive(state_, kSampleStart, 0, {50, height}, false);
+    EXPECT_LT(static_cast<int>(lines.size()), height);
+    for (const std::string& line : lines) EXPECT_LT(DisplayWidth(line), 50) << line;
+  }
+}
+
+TEST_F(RenderLiveTest, BeforeTheBuildOneLineSaysWhatGoesOn) {
+  LiveState state;
+  EXPECT_TRUE(RenderLive(state, 0, 0, {80, 24}, false).empty());
+  state.activity = "sending the context";
+  EXPECT_EQ(RenderLive(state, 0, 0, {80, 24}, false), std::vector<std::string>{"⠋ sending the context"});
+}
+
+TEST(BuildModelTest, EventAppliedTwiceCountsOnce) {
+  BuildModel model(12);
+  const auto events = SampleEvents();
+  for (const v1::BuildEvent& event : events) EXPECT_TRUE(model.Apply(event));
+  const std::string before = model.view().SerializeAsString();
+  for (const v1::BuildEvent& event : events) EXPECT_FALSE(model.Apply(event));
+  EXPECT_EQ(model.view().SerializeAsString(), before);
+  EXPECT_EQ(model.last_event(), static_cast<int64_t>(events.size()));
+}
+
+TEST(BuildModelTest, ReplicaChangesDoNotTouchTheFirstExecution) {
+  BuildModel model(12);
+  for (const v1::BuildEvent& event : SampleEvents()) model.Apply(event);
+  const v1::StepView* step = model.Step(0, 2);
+  ASSERT_NE(step, nullptr);
+  EXPECT_EQ(step->status(), v1::STEP_EXECUTED);
+  ASSERT_EQ(step->replicas_size(), 1);
+  EXPECT_EQ(step->replicas(0).status(), v1::STEP_RUNNING);
+  EXPECT_EQ(model.StartedAt(0, 1, 2), kSampleStart + 1'300'000'000);
+}
+
+}  // namespace
+}  // namespace crossmill::cli

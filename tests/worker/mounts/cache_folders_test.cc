@@ -1,0 +1,134 @@
+#include "worker/mounts/cache_folders.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::worker {
+namespace {
+
+class CacheFoldersTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = TemporaryFolder::Create();
+    ASSERT_OK(folder);
+    folder_.emplace(std::move(*folder));
+    Open();
+    request_.id = "apt";
+    request_.uid = getuid();
+    request_.gid = getgid();
+  }
+  void Open() {
+    auto caches = CacheFolders::Create(folder_->Path("caches"));
+    ASSERT_OK(caches);
+    caches_ = std::move(*caches);
+  }
+  std::unique_ptr<CacheFolders::Use> Take(v1::RunMount::Sharing sharing) {
+    CacheRequest request = request_;
+    request.sharing = sharing;
+    auto use = caches_->Acquire(request, {}, [] { FAIL() << "waits"; });
+    EXPECT_OK(use);
+    return use.ok() ? std::move(*use) : nullptr;
+  }
+
+  std::optional<TemporaryFolder> folder_;
+  std::unique_ptr<CacheFolders> caches_;
+  CacheRequest request_;
+};
+
+TEST_F(CacheFoldersTest, SharedIsOneFolderForAll) {
+  const auto one = Take(v1::RunMount::SHARED);
+  const auto two = Take(v1::RunMount::SHARED);
+  EXPECT_EQ(one->path(), two->path());
+}
+
+TEST_F(CacheFoldersTest, PrivateIsOneForEachAndAFreeOneIsTakenAgain) {
+  auto one = Take(v1::RunMount::PRIVATE);
+  const auto two = Take(v1::RunMount::PRIVATE);
+  EXPECT_NE(one->path(), two->path());
+  const std::string path = one->path();
+  one.reset();
+  EXPECT_EQ(Take(v1::RunMount::PRIVATE)->path(), path);
+}
+
+TEST_F(CacheFoldersTest, SharedDoesNotJoinWhatIsPrivate) {
+  const auto one = Take(v1::RunMount::PRIVATE);
+  EXPECT_NE(Take(v1::RunMount::SHARED)->path(), one->path());
+}
+
+TEST_F(CacheFoldersTest, LockedWaitsAndSaysSoOnce) {
+  auto first = Take(v1::RunMount::LOCKED);
+  const std::string path = first->path();
+  std::atomic<int> told = 0;
+  std::string second;
+  {
+    const std::jthread other([&] {
+      CacheRequest request = request_;
+      request.sharing = v1::RunMount::LOCKED;
+      const auto use = caches_->Acquire(request, {}, [&] { ++told; });
+      ASSERT_OK(use);
+      EXPECT_EQ(first, nullptr);
+      second = (*use)->path();
+    });
+    while (told == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+    EXPECT_EQ(second, "");
+    auto released = std::move(first);
+    released.reset();
+  }
+  EXPECT_EQ(second, path);
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(CacheFoldersTest, StopEndsTheWaiting) {
+  const auto first = Take(v1::RunMount::LOCKED);
+  std::stop_source stop;
+  request_.sharing = v1::RunMount::LOCKED;
+  const auto use = caches_->Acquire(request_, stop.get_token(), [&] { stop.request_stop(); });
+  EXPECT_TRUE(absl::IsCancelled(use.status())) << use.status();
+}
+
+TEST_F(CacheFoldersTest, ContentOutlivesTheWorker) {
+  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARED)->path() + "/file", "kept"));
+  caches_.reset();
+  Open();
+  EXPECT_EQ(*ReadFile(Take(v1::RunMount::SHARED)->path() + "/file"), "kept");
+}
+
+TEST_F(CacheFoldersTest, NewFolderHasModeAndContentOfItsRequest) {
+  request_.mode = 0700;
+  request_.content = "digest";
+  request_.fill = [](const std::string& path) -> absl::Status {
+    RETURN_IF_ERROR(MakeFolders(path));
+    return WriteFileAtomic(path + "/seed", "seed");
+  };
+  const auto use = Take(v1::RunMount::SHARED);
+  struct stat state {};
+  ASSERT_EQ(stat(use->path().c_str(), &state), 0);
+  EXPECT_EQ(state.st_mode & 07777, 0700u);
+  EXPECT_TRUE(Exists(use->path() + "/seed"));
+  // Others of that id that do not want it have their own.
+  request_.mode = 0755;
+  request_.content.clear();
+  request_.fill = nullptr;
+  EXPECT_FALSE(Exists(Take(v1::RunMount::SHARED)->path() + "/seed"));
+}
+
+TEST_F(CacheFoldersTest, FailedContentLeavesNoCache) {
+  request_.content = "digest";
+  request_.fill = [](const std::string&) { return absl::UnavailableError("no blob"); };
+  EXPECT_TRUE(absl::IsUnavailable(caches_->Acquire(request_, {}, [] {}).status()));
+  request_.fill = [](const std::string& path) { return MakeFolders(path); };
+  const auto use = Take(v1::RunMount::LOCKED);
+  EXPECT_TRUE(Exists(use->path()));
+}
+
+}  // namespace
+}  // namespace crossmill::worker

@@ -1,0 +1,664 @@
+// COPY, ADD and WORKDIR in a root, with BuildKit's rules.
+#include "worker/tree/copier.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/base/subprocess.h"
+#include "common/layer/tar_reader.h"
+#include "tests/support/golden.h"
+#include "tests/support/namespaces.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/tar_text.h"
+#include "worker/tree/file_metadata.h"
+
+namespace crossmill::worker {
+namespace {
+
+namespace reapi = ::build::bazel::remote::execution::v2;
+using layer::EntryType;
+
+constexpr int64_t kClamp = 1'600'000'000;
+
+// A root to copy into, a context in a blob store, and the COPY that is being put together.
+struct Workplace {
+  explicit Workplace(const std::string& folder) : root(folder + "/root"), blobs(MakeMemoryBlobStore()) {
+    EXPECT_OK(MakeFolders(root + "/etc"));
+    EXPECT_OK(WriteFileAtomic(root + "/etc/passwd", "app:x:1000:1001::/:\n"));
+    EXPECT_OK(WriteFileAtomic(folder + "/outside", "untouched"));
+  }
+  Digest Put(std::string_view bytes) {
+    auto digest = blobs->PutBytes(bytes);
+    EXPECT_OK(digest);
+    return *digest;
+  }
+  v1::ContextMatch* Match(std::string_view name) {
+    if (copy.sources().empty()) {
+      copy.add_sources()->mutable_context();
+      copy.mutable_sources(0)->set_text("src");
+    }
+    v1::ContextMatch* match = copy.mutable_sources(0)->mutable_context()->add_matches();
+    match->set_name(std::string(name));
+    match->set_unix_mode(0640);
+    return match;
+  }
+  void File(std::string_view name, std::string_view content) {
+    ToProto(Put(content), Match(name)->mutable_file());
+  }
+  // sub/{script (0755), link -> script, inner/} with modes of their own.
+  void Folder(std::string_view name) {
+    reapi::Directory inner;
+    inner.mutable_node_properties()->mutable_unix_mode()->set_value(0700);
+    reapi::Directory directory;
+    directory.mutable_node_properties()->mutable_unix_mode()->set_value(0750);
+    directory.mutable_node_properties()->mutable_mtime()->set_seconds(77);
+    reapi::FileNode* file = directory.add_files();
+    file->set_name("script");
+    ToProto(Put("#!"), file->mutable_digest());
+    file->mutable_node_properties()->mutable_unix_mode()->set_value(0755);
+    file->mutable_node_properties()->mutable_mtime()->set_seconds(78);
+    reapi::DirectoryNode* node = directory.add_directories();
+    node->set_name("inner");
+    ToProto(Put(inner.SerializeAsString()), node->mutable_digest());
+    reapi::SymlinkNode* link = directory.add_symlinks();
+    link->set_name("link");
+    link->set_target("script");
+    ToProto(Put(directory.SerializeAsString()), Match(name)->mutable_directory());
+  }
+  // {first, sub/second, zero} that are one file by their property, and `extra` beside them that is not.
+  void HardLinks(std::string_view name, std::string_view extra) {
+    const auto add = [&](reapi::Directory& directory, const char* file_name, std::string_view content) {
+      reapi::FileNode* file = directory.add_files();
+      file->set_name(file_name);
+      ToProto(Put(content), file->mutable_digest());
+      file->mutable_node_properties()->mutable_unix_mode()->set_value(0640);
+      return file->mutable_node_properties();
+    };
+    const auto add_shared = [&](reapi::Directory& directory, const char* file_name) {
+      reapi::NodeProperty* property = add(directory, file_name, "shared")->add_properties();
+      property->set_name("hardlink");
+      property->set_value("src/first");
+    };
+    reapi::Directory sub, directory;
+    sub.mutable_node_properties()->mutable_unix_mode()->set_value(0750);
+    add_shared(sub, "second");
+    add(directory, "alone", "shared");
+    if (extra.empty()) {
+      add_shared(directory, "first");
+    } else {
+      add(directory, "first", extra);
+    }
+    add_shared(directory, "zero");
+    reapi::DirectoryNode* node = directory.add_directories();
+    node->set_name("sub");
+    ToProto(Put(sub.SerializeAsString()), node->mutable_digest());
+    ToProto(Put(directory.SerializeAsString()), Match(name)->mutable_directory());
+  }
+  bool SameFile(const std::string& a, const std::string& b) const {
+    struct stat first, second;
+    return lstat((root + a).c_str(), &first) == 0 && lstat((root + b).c_str(), &second) == 0 &&
+           first.st_ino == second.st_ino && first.st_dev == second.st_dev;
+  }
+  absl::Status Run(std::string_view destination, bool keep_times = false) {
+    copy.set_destination(std::string(destination));
+    for (v1::CopySource& source : *copy.mutable_sources()) source.set_extract(extract);
+    return ExecuteCopy(copy, root, kClamp, keep_times, *blobs);
+  }
+  // "file 640 0:0 1600000000 content", or "nothing".
+  std::string At(const std::string& path) const {
+    const auto found = InspectFile(root + path, path);
+    if (!found.ok() || !*found) return "nothing";
+    const layer::TarEntry& entry = (*found)->entry;
+    std::string text =
+        fmt::format("{} {:o} {}:{} {}", layer::EntryTypeName(entry.type), entry.mode, entry.uid, entry.gid,
+                    entry.mtime == kClamp ? "clamp" : std::to_string(entry.mtime));
+    if (entry.type == EntryType::kFile) text += " " + ReadFile(root + path).value_or("unreadable");
+    if (entry.type == EntryType::kSymlink) text += " " + entry.link;
+    return text;
+  }
+
+  std::string root;
+  std::unique_ptr<BlobStore> blobs;
+  v1::Copy copy;
+  bool extract = false;
+};
+
+class CopierTest : public testing::Test {
+ protected:
+  std::optional<std::string> Run(const std::function<void(Workplace&)>& body) {
+    return RunInNamespaces(Privilege::kUserNamespace, Disk::kTemporaryFolder, [&](const std::string& folder) {
+      Workplace place(folder);
+      body(place);
+      EXPECT_EQ("untouched", ReadFile(folder + "/outside").value_or("gone"));
+    });
+  }
+};
+
+#define RUN_HERE(...) \
+  if (auto reason = Run(__VA_ARGS__)) GTEST_SKIP() << *reason
+
+TEST_F(CopierTest, FileToANewName) {
+  RUN_HERE([](Workplace& place) {
+    place.File("a.txt", "hello");
+    ASSERT_OK(place.Run("/srv/new/b.txt"));
+    EXPECT_EQ("file 640 0:0 clamp hello", place.At("/srv/new/b.txt"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/srv/new"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/srv"));
+  });
+}
+
+TEST_F(CopierTest, FileIntoADirectoryBySlashExistenceOrNumber) {
+  RUN_HERE([](Workplace& place) {
+    place.File("a.txt", "1");
+    ASSERT_OK(place.Run("/slash/"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/slash/a.txt"));
+    ASSERT_OK(place.Run("/etc"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/etc/a.txt"));
+    ASSERT_OK(place.Run("/"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/a.txt"));
+    place.File("b.txt", "2");
+    ASSERT_OK(place.Run("/several"));
+    EXPECT_EQ("file 640 0:0 clamp 2", place.At("/several/b.txt"));
+  });
+}
+
+TEST_F(CopierTest, ContentsOfADirectoryMerge) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/app/inner"));
+    ASSERT_OK(WriteFileAtomic(place.root + "/app/inner/mine", "kept"));
+    ASSERT_OK(WriteFileAtomic(place.root + "/app/script", "old"));
+    ASSERT_EQ(0, chmod((place.root + "/app").c_str(), 0711));
+    place.Folder("sub");
+    ASSERT_OK(place.Run("/app"));
+    EXPECT_TRUE(place.At("/app").starts_with("directory 711 0:0 ")) << place.At("/app");
+    EXPECT_EQ("directory 700 0:0 clamp", place.At("/app/inner"));
+    EXPECT_EQ("file 755 0:0 clamp #!", place.At("/app/script"));
+    EXPECT_EQ("symlink 777 0:0 clamp script", place.At("/app/link"));
+    EXPECT_EQ("kept", ReadFile(place.root + "/app/inner/mine").value_or("gone"));
+    EXPECT_EQ("nothing", place.At("/app/sub"));
+  });
+}
+
+TEST_F(CopierTest, NewDestinationOfADirectoryHas0755) {
+  RUN_HERE([](Workplace& place) {
+    place.Folder("sub");
+    place.copy.set_chown("app");
+    ASSERT_OK(place.Run("/new"));
+    EXPECT_EQ("directory 755 1000:1001 clamp", place.At("/new"));
+    EXPECT_EQ("file 755 1000:1001 clamp #!", place.At("/new/script"));
+    EXPECT_EQ("symlink 777 1000:1001 clamp script", place.At("/new/link"));
+  });
+}
+
+TEST_F(CopierTest, ChmodOctalAndSymbolic) {
+  RUN_HERE([](Workplace& place) {
+    place.Folder("sub");
+    place.copy.set_chmod("u=rwX,go=");
+    ASSERT_OK(place.Run("/symbolic"));
+    EXPECT_EQ("file 700 0:0 clamp #!", place.At("/symbolic/script"));
+    EXPECT_EQ("directory 700 0:0 clamp", place.At("/symbolic/inner"));
+    place.copy.set_chmod("4711");
+    ASSERT_OK(place.Run("/octal"));
+    EXPECT_EQ("file 4711 0:0 clamp #!", place.At("/octal/script"));
+    place.copy.set_chmod("rwx");
+    EXPECT_TRUE(absl::IsInvalidArgument(place.Run("/bad")));
+  });
+}
+
+TEST_F(CopierTest, UnknownOwnerIsRoot) {
+  RUN_HERE([](Workplace& place) {
+    place.File("a", "1");
+    place.copy.set_chown("nobody");
+    EXPECT_OK(place.Run("/a"));
+    place.copy.set_chown("70000");
+    EXPECT_TRUE(absl::IsInvalidArgument(place.Run("/a")));
+  });
+}
+
+TEST_F(CopierTest, LinkAtTheDestinationIsFollowedInsideTheRoot) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_EQ(0, symlink("/srv/data", (place.root + "/dir").c_str()));
+    ASSERT_EQ(0, symlink("../../../outside", (place.root + "/file").c_str()));
+    place.File("a", "1");
+    ASSERT_OK(place.Run("/dir/"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/srv/data/a"));
+    ASSERT_OK(place.Run("/file"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/outside"));
+  });
+}
+
+TEST_F(CopierTest, LinkThatAFileReplacesIsNotFollowed) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_EQ(0, symlink("/etc/passwd", (place.root + "/etc/a").c_str()));
+    place.File("a", "1");
+    ASSERT_OK(place.Run("/etc/"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/etc/a"));
+    EXPECT_EQ("app:x:1000:1001::/:\n", ReadFile(place.root + "/etc/passwd").value_or("?"));
+  });
+}
+
+TEST_F(CopierTest, TypeConflictsAreErrorsByName) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/app/script"));
+    place.Folder("sub");
+    EXPECT_EQ("src: cannot replace the directory /app/script with a file", place.Run("/app").message());
+    ASSERT_OK(WriteFileAtomic(place.root + "/file", "x"));
+    EXPECT_EQ("src: /file is not a directory", place.Run("/file").message());
+    EXPECT_TRUE(absl::IsInvalidArgument(place.Run("/file/below")));
+    ASSERT_OK(MakeFolders(place.root + "/links"));
+    ASSERT_EQ(0, symlink("/etc", (place.root + "/links/inner").c_str()));
+    EXPECT_EQ("src: cannot copy a directory to /links/inner, which is not a directory",
+              place.Run("/links").message());
+  });
+}
+
+TEST_F(CopierTest, KeptTimesAreTheContextsOwn) {
+  RUN_HERE([](Workplace& place) {
+    place.Folder("sub");
+    place.Match("file")->set_mtime(99);
+    ToProto(place.Put("x"),
+            place.copy.mutable_sources(0)->mutable_context()->mutable_matches(1)->mutable_file());
+    ASSERT_OK(place.Run("/etc/new", true));
+    EXPECT_EQ("file 755 0:0 78 #!", place.At("/etc/new/script"));
+    EXPECT_EQ("file 640 0:0 99 x", place.At("/etc/new/file"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/etc/new"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/etc"));
+  });
+}
+
+TEST_F(CopierTest, ParentsKeepTheirPath) {
+  RUN_HERE([](Workplace& place) {
+    place.File("src/deep/a", "1");
+    place.Folder("lib/sub");
+    place.copy.set_parents(true);
+    ASSERT_OK(place.Run("/out"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/out/src/deep/a"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/out/lib"));
+    EXPECT_EQ("directory 750 0:0 clamp", place.At("/out/lib/sub"));
+    EXPECT_EQ("file 755 0:0 clamp #!", place.At("/out/lib/sub/script"));
+  });
+}
+
+TEST_F(CopierTest, ParentsHaveTheModesOfTheContext) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/out/src"));
+    place.File("src/deep/a", "1");
+    for (const uint32_t mode : {0750U, 0711U}) {
+      place.copy.mutable_sources(0)->mutable_context()->mutable_matches(0)->add_parent_modes(mode);
+    }
+    place.copy.set_parents(true);
+    ASSERT_OK(place.Run("/out"));
+    EXPECT_TRUE(place.At("/out").starts_with("directory 755 0:0"));
+    EXPECT_EQ("directory 750 0:0 clamp", place.At("/out/src"));
+    EXPECT_EQ("directory 711 0:0 clamp", place.At("/out/src/deep"));
+    place.copy.set_chown("5:6");
+    ASSERT_OK(place.Run("/owned"));
+    EXPECT_EQ("directory 750 5:6 clamp", place.At("/owned/src"));
+    EXPECT_EQ("file 640 5:6 clamp 1", place.At("/owned/src/deep/a"));
+  });
+}
+
+TEST_F(CopierTest, HardLinksOfTheContextStay) {
+  RUN_HERE([](Workplace& place) {
+    place.HardLinks("src", "");
+    ASSERT_OK(place.Run("/plain"));
+    // Once more over what is there.
+    ASSERT_OK(place.Run("/plain"));
+    EXPECT_EQ("file 640 0:0 clamp shared", place.At("/plain/zero"));
+    place.copy.set_chown("5:6");
+    place.copy.set_chmod("4711");
+    ASSERT_OK(place.Run("/owned"));
+    EXPECT_EQ("file 4711 5:6 clamp shared", place.At("/owned/sub/second"));
+    place.copy.set_link(true);
+    ASSERT_OK(MakeFolders(place.root + "/linked/zero"));
+    ASSERT_OK(place.Run("/linked"));
+    EXPECT_EQ("file 4711 5:6 clamp shared", place.At("/linked/zero"));
+    place.copy.set_link(false);
+    place.copy.set_parents(true);
+    ASSERT_OK(place.Run("/with"));
+    for (const char* folder : {"/plain", "/owned", "/linked", "/with/src"}) {
+      const std::string base = folder;
+      EXPECT_TRUE(place.SameFile(base + "/first", base + "/zero")) << base;
+      EXPECT_TRUE(place.SameFile(base + "/first", base + "/sub/second")) << base;
+      EXPECT_FALSE(place.SameFile(base + "/first", base + "/alone")) << base;
+    }
+    EXPECT_FALSE(place.SameFile("/plain/first", "/owned/first"));
+  });
+}
+
+TEST_F(CopierTest, HardLinkWhoseFirstFileWasReplacedIsAFile) {
+  RUN_HERE([](Workplace& place) {
+    place.HardLinks("one", "");
+    // Its `first` takes the place of the one that the others were linked to.
+    place.HardLinks("two", "different");
+    ASSERT_OK(place.Run("/app/"));
+    EXPECT_EQ("file 640 0:0 clamp different", place.At("/app/first"));
+    EXPECT_EQ("file 640 0:0 clamp shared", place.At("/app/zero"));
+    EXPECT_EQ("file 640 0:0 clamp shared", place.At("/app/sub/second"));
+    EXPECT_FALSE(place.SameFile("/app/first", "/app/zero"));
+    EXPECT_TRUE(place.SameFile("/app/zero", "/app/sub/second"));
+  });
+}
+
+TEST_F(CopierTest, LinkedCopyKnowsNothingOfWhatIsBelow) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/data/inner"));
+    ASSERT_OK(WriteFileAtomic(place.root + "/data/kept", "kept"));
+    ASSERT_EQ(0, symlink("/data", (place.root + "/app").c_str()));
+    ASSERT_EQ(0, symlink("data", (place.root + "/tree").c_str()));
+    ASSERT_OK(WriteFileAtomic(place.root + "/file", "x"));
+    ASSERT_EQ(0, chmod((place.root + "/data").c_str(), 01777));
+    place.copy.set_link(true);
+    place.File("a", "1");
+    ASSERT_OK(place.Run("/app/sub/../a"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/app"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/app/a"));
+    EXPECT_EQ("nothing", place.At("/data/a"));
+    ASSERT_OK(place.Run("/file/below/"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/file/below/a"));
+    // A name without slash is the file's name, whatever is there; other folders keep what is in them.
+    ASSERT_OK(place.Run("/data/inner"));
+    EXPECT_EQ("file 640 0:0 clamp 1", place.At("/data/inner"));
+    EXPECT_EQ("kept", ReadFile(place.root + "/data/kept").value_or("gone"));
+    // The layer has the folder on the way with the metadata of a new one.
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/data"));
+  });
+}
+
+TEST_F(CopierTest, LinkedFolderTakesThePlaceOfLinks) {
+  RUN_HERE([](Workplace& place) {
+    ASSERT_OK(MakeFolders(place.root + "/data"));
+    ASSERT_OK(MakeFolders(place.root + "/tree/script"));
+    ASSERT_EQ(0, symlink("/data", (place.root + "/tree/inner").c_str()));
+    place.copy.set_link(true);
+    place.copy.set_chown("5:6");
+    place.Folder("sub");
+    ASSERT_OK(place.Run("/tree"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/tree"));
+    EXPECT_EQ("directory 700 5:6 clamp", place.At("/tree/inner"));
+    EXPECT_EQ("file 755 5:6 clamp #!", place.At("/tree/script"));
+  });
+}
+
+TEST_F(CopierTest, InlineFile) {
+  RUN_HERE([](Workplace& place) {
+    v1::InlineFile* file = place.copy.add_sources()->mutable_inline_file();
+    file->set_name("EOF");
+    file->set_content("text\n");
+    ASSERT_OK(place.Run("/etc/motd"));
+    EXPECT_EQ("file 644 0:0 clamp text\n", place.At("/etc/motd"));
+  });
+}
+
+TEST_F(CopierTest, MissingBlobIsInfrastructure) {
+  RUN_HERE([](Workplace& place) {
+    ToProto(DigestOf("not there"), place.Match("a")->mutable_file());
+    EXPECT_TRUE(absl::IsUnavailable(place.Run("/a")));
+  });
+}
+
+std::string Compressed(const std::string& bytes, const char* program) {
+  ProcessOptions options;
+  options.argv = {program, "-c"};
+  options.input = bytes;
+  auto result = RunProcess(options);
+  return result.ok() && result->exit_code == 0 ? result->stdout_text : "";
+}
+
+TEST_F(CopierTest, AddExtractsArchivesByContent) {
+  RUN_HERE([](Workplace& place) {
+    TarText tar;
+    tar.Add("pkg", EntryType::kDirectory).Add("pkg/f", EntryType::kFile, "1", 1234, 5678, 04755);
+    tar.AddLink("pkg/hard", EntryType::kHardLink, "pkg/f")
+        .AddLink("pkg/soft", EntryType::kSymlink, "/nowhere");
+    tar.Add("name \xff", EntryType::kFile, "2").Add("dev", EntryType::kCharDevice);
+    const std::string plain = tar.Finish();
+    place.extract = true;
+    place.File("x.anything", plain);
+    ASSERT_OK(place.Run("/none"));
+    int tried = 0;
+    for (const char* program : {"gzip", "bzip2", "xz"}) {
+      const std::string packed = Compressed(plain, program);
+      if (packed.empty()) continue;
+      ++tried;
+      place.copy.clear_sources();
+      place.File("x", packed);
+      ASSERT_OK(place.Run(fmt::format("/{}", program)));
+      EXPECT_EQ("file 4755 1234:5678 clamp 1", place.At(fmt::format("/{}/pkg/f", program)));
+    }
+    EXPECT_GE(tried, 1);
+    EXPECT_EQ("file 4755 1234:5678 clamp 1", place.At("/none/pkg/f"));
+    EXPECT_EQ("file 4755 1234:5678 clamp 1", place.At("/none/pkg/hard"));
+    EXPECT_EQ("symlink 777 0:0 clamp /nowhere", place.At("/none/pkg/soft"));
+    EXPECT_EQ("file 644 0:0 clamp 2", place.At("/none/name \xff"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/none/pkg"));
+    EXPECT_EQ("nothing", place.At("/none/dev"));
+  });
+}
+
+TEST_F(CopierTest, OwnersAndModesInAnArchiveAreItsOwn) {
+  RUN_HERE([](Workplace& place) {
+    TarText tar;
+    // An entry for the archive's own root says nothing about the destination.
+    tar.Add("./", EntryType::kDirectory, "", 9, 9).Add("pkg/f", EntryType::kFile, "1", 77, 88, 04711);
+    place.extract = true;
+    place.copy.set_chown("5:6");
+    place.copy.set_chmod("600");
+    place.File("x.tar", tar.Finish());
+    ASSERT_OK(place.Run("/made/for"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/made"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/made/for"));
+    EXPECT_EQ("directory 755 0:0 0", place.At("/made/for/pkg"));
+    EXPECT_EQ("file 4711 77:88 clamp 1", place.At("/made/for/pkg/f"));
+  });
+}
+
+TEST_F(CopierTest, AddCopiesWhatIsNoArchive) {
+  RUN_HERE([](Workplace& place) {
+    place.extract = true;
+    const std::string packed = Compressed("just text", "gzip");
+    place.File("notes.gz", packed);
+    ASSERT_OK(place.Run("/notes.gz"));
+    EXPECT_EQ("file 640 0:0 clamp " + packed, place.At("/notes.gz"));
+  });
+}
+
+TEST_F(CopierTest, ExtractedEntriesStayInTheRoot) {
+  RUN_HERE([](Workplace& place) {
+    TarText tar;
+    tar.AddLink("up", EntryType::kSymlink, "../../..").Add("up/outside", EntryType::kFile, "evil");
+    place.extract = true;
+    place.File("x.tar", tar.Finish());
+    ASSERT_OK(place.Run("/a/b"));
+    EXPECT_EQ("file 644 0:0 clamp evil", place.At("/outside"));
+    TarText dots;
+    dots.Add("../outside", EntryType::kFile, "evil");
+    place.copy.clear_sources();
+    place.File("x.tar", dots.Finish());
+    // The first header already is no entry of a tar, so it is a file like any other.
+    ASSERT_OK(place.Run("/c/"));
+    EXPECT_NE("nothing", place.At("/c/x.tar"));
+  });
+}
+
+TEST_F(CopierTest, WorkdirMakesWhatIsMissing) {
+  RUN_HERE([](Workplace& place) {
+    v1::Workdir workdir;
+    workdir.set_path("/etc/app/data");
+    workdir.set_user("app");
+    ASSERT_OK(ExecuteWorkdir(workdir, place.root, kClamp));
+    EXPECT_EQ("directory 755 1000:1001 clamp", place.At("/etc/app"));
+    EXPECT_EQ("directory 755 1000:1001 clamp", place.At("/etc/app/data"));
+    ASSERT_OK(ExecuteWorkdir(workdir, place.root));
+    workdir.set_path("/etc/passwd");
+    EXPECT_EQ("/etc/passwd is not a directory", ExecuteWorkdir(workdir, place.root).message());
+  });
+}
+
+// ---- exports ----------------------------------------------------------------------------------------
+
+struct Producer {
+  explicit Producer(const std::string& folder) : root(folder + "/producer") {
+    EXPECT_OK(MakeFolders(root + "/usr/lib/deep"));
+    EXPECT_OK(WriteFileAtomic(root + "/usr/lib/one.so", "1"));
+    EXPECT_OK(WriteFileAtomic(root + "/usr/lib/two.so", "2"));
+    EXPECT_OK(WriteFileAtomic(root + "/usr/lib/deep/three.txt", "3", 0600));
+    EXPECT_EQ(0, chown((root + "/usr/lib/one.so").c_str(), 7, 8));
+    EXPECT_EQ(0, link((root + "/usr/lib/one.so").c_str(), (root + "/usr/lib/deep/same").c_str()));
+    EXPECT_EQ(0, symlink("usr/lib", (root + "/lib").c_str()));
+    EXPECT_EQ(0, symlink("../one.so", (root + "/usr/lib/deep/link").c_str()));
+    EXPECT_EQ(0, symlink("/../../outside", (root + "/escape").c_str()));
+    for (const char* path :
+         {"/usr/lib/one.so", "/usr/lib/two.so", "/usr/lib/deep/three.txt", "/usr/lib/deep", "/usr/lib"}) {
+      EXPECT_OK(SetMtime(root + path, kClamp - 100));
+    }
+  }
+  static v1::Export Wanted(std::string_view pattern) {
+    v1::Export wanted;
+    wanted.set_pattern(std::string(pattern));
+    return wanted;
+  }
+  absl::Status CopyTo(Workplace& place, const v1::Export& wanted, std::string_view destination) {
+    auto blob = MakeExport(wanted, root, *place.blobs);
+    if (!blob.ok()) return blob.status();
+    v1::CopySource* source = place.copy.add_sources();
+    *source->mutable_export_()->mutable_export_() = wanted;
+    ToProto(*blob, source->mutable_export_()->mutable_blob());
+    const absl::Status status = place.Run(destination);
+    place.copy.clear_sources();
+    return status;
+  }
+  // Paths in the export's tar.
+  static std::vector<std::string> Paths(BlobStore& blobs, const Digest& blob) {
+    const std::string bytes = blobs.Get(blob).value_or("");
+    layer::TarReader reader(layer::SourceOf(bytes));
+    std::vector<std::string> paths;
+    for (auto entry = reader.Next(); entry.ok() && entry->has_value(); entry = reader.Next()) {
+      paths.push_back((*entry)->path);
+    }
+    return paths;
+  }
+  std::string root;
+};
+
+using Paths = std::vector<std::string>;
+
+TEST_F(CopierTest, ExportOfADirectoryKeepsOwnersTimesAndLinks) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    ASSERT_OK(producer.CopyTo(place, Producer::Wanted("/lib"), "/opt/lib"));
+    EXPECT_EQ(fmt::format("file 644 7:8 {} 1", kClamp - 100), place.At("/opt/lib/one.so"));
+    EXPECT_EQ(fmt::format("directory 755 0:0 {}", kClamp - 100), place.At("/opt/lib/deep"));
+    EXPECT_EQ("directory 755 0:0 clamp", place.At("/opt/lib"));
+    struct stat first, second;
+    ASSERT_EQ(0, stat((place.root + "/opt/lib/one.so").c_str(), &first));
+    ASSERT_EQ(0, stat((place.root + "/opt/lib/deep/same").c_str(), &second));
+    EXPECT_EQ(first.st_ino, second.st_ino);
+    EXPECT_TRUE(place.At("/opt/lib/deep/link").starts_with("symlink 777 0:0 clamp ../one.so"));
+  });
+}
+
+TEST_F(CopierTest, ExportByPatternGoesIntoTheDestination) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    ASSERT_OK(producer.CopyTo(place, Producer::Wanted("/lib/*.so"), "/opt"));
+    EXPECT_TRUE(place.At("/opt/two.so").starts_with("file 644 0:0")) << place.At("/opt/two.so");
+    ASSERT_OK(producer.CopyTo(place, Producer::Wanted("/usr/lib/one.s?"), "/renamed"));
+    EXPECT_TRUE(place.At("/renamed").starts_with("file 644 7:8")) << place.At("/renamed");
+  });
+}
+
+TEST_F(CopierTest, ExportHasTheDocumentedForm) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    auto paths = [&](v1::Export wanted) {
+      auto blob = MakeExport(wanted, producer.root, *place.blobs);
+      EXPECT_OK(blob);
+      return blob.ok() ? Producer::Paths(*place.blobs, *blob) : Paths();
+    };
+    EXPECT_EQ((Paths{"0", "0/one.so", "1", "1/two.so"}), paths(Producer::Wanted("/usr/*/*.so")));
+    EXPECT_EQ((Paths{"0", "0/deep", "0/deep/link", "0/deep/same", "0/deep/three.txt"}),
+              paths(Producer::Wanted("/lib/deep/")));
+    v1::Export parents = Producer::Wanted("/usr/./lib/*.so");
+    parents.set_parents(true);
+    EXPECT_EQ((Paths{"0", "0/lib", "0/lib/one.so", "1", "1/lib", "1/lib/two.so"}), paths(parents));
+    v1::Export excluding = Producer::Wanted("/usr/lib");
+    excluding.add_excludes("**/*.txt");
+    excluding.add_excludes("*.so");
+    EXPECT_EQ((Paths{"0", "0/lib", "0/lib/deep", "0/lib/deep/link", "0/lib/deep/same"}), paths(excluding));
+    EXPECT_EQ("0/rootfs", paths(Producer::Wanted("/"))[1]);
+    EXPECT_EQ((Paths{"0", "0/three.txt"}), paths(Producer::Wanted("/**/*.txt")));
+  });
+}
+
+TEST_F(CopierTest, ExportOfNothingIsNotFound) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    for (const char* pattern : {"/missing", "/usr/lib/one.so/x", "/escape"}) {
+      const auto blob = MakeExport(Producer::Wanted(pattern), producer.root, *place.blobs);
+      EXPECT_TRUE(absl::IsNotFound(blob.status())) << pattern << blob.status();
+    }
+  });
+}
+
+TEST_F(CopierTest, ExportOfAPatternMayBeEmpty) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    const auto blob = MakeExport(Producer::Wanted("/usr/*.py"), producer.root, *place.blobs);
+    EXPECT_OK(blob);
+  });
+}
+
+TEST_F(CopierTest, ExportDigestIsThatOfTheGolden) {
+  HoldGoldens(std::string(CROSSMILL_GOLDEN_FOLDER) + "/exports");
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    for (const char* path : {"/usr/lib/deep/link", "/usr/lib/deep", "/usr/lib"}) {
+      ASSERT_OK(SetMtime(producer.root + path, kClamp - 100));
+    }
+    const auto blob = MakeExport(Producer::Wanted("/usr/lib"), producer.root, *place.blobs);
+    ASSERT_OK(blob);
+    ExpectGolden(std::string(CROSSMILL_GOLDEN_FOLDER) + "/exports", "usr-lib.digest", blob->Oci() + "\n");
+  });
+}
+
+TEST_F(CopierTest, ExportWithParentsMerges) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    v1::Export wanted = Producer::Wanted("/usr/./lib/deep");
+    wanted.set_parents(true);
+    place.copy.set_parents(true);
+    ASSERT_OK(producer.CopyTo(place, wanted, "/etc/out"));
+    EXPECT_TRUE(place.At("/etc/out/lib/deep/three.txt").starts_with("file 600 0:0"));
+    EXPECT_TRUE(place.At("/etc/out/lib").starts_with("directory 755 0:0"));
+  });
+}
+
+TEST_F(CopierTest, ExportWithParentsKeepsTheFoldersInBetween) {
+  RUN_HERE([](Workplace& place) {
+    Producer producer(place.root + "/..");
+    ASSERT_EQ(0, chmod((producer.root + "/usr/lib").c_str(), 0750));
+    ASSERT_EQ(0, chown((producer.root + "/usr/lib/deep").c_str(), 7, 8));
+    ASSERT_OK(SetMtime(producer.root + "/usr/lib/deep", kClamp - 100));
+    v1::Export wanted = Producer::Wanted("/usr/./lib/deep/three.txt");
+    wanted.set_parents(true);
+    place.copy.set_parents(true);
+    ASSERT_OK(producer.CopyTo(place, wanted, "/out"));
+    EXPECT_TRUE(place.At("/out/lib").starts_with("directory 750 0:0")) << place.At("/out/lib");
+    EXPECT_EQ(fmt::format("directory 755 7:8 {}", kClamp - 100), place.At("/out/lib/deep"));
+    EXPECT_TRUE(place.At("/out/lib/deep/three.txt").starts_with("file 600 0:0"));
+    // The pivot itself: what is in it.
+    wanted = Producer::Wanted("/usr/lib/deep/./");
+    wanted.set_parents(true);
+    ASSERT_OK(producer.CopyTo(place, wanted, "/pivot"));
+    EXPECT_TRUE(place.At("/pivot/three.txt").starts_with("file 600 0:0")) << place.At("/pivot/three.txt");
+  });
+}
+
+}  // namespace
+}  // namespace crossmill::worker

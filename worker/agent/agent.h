@@ -1,0 +1,54 @@
+// The worker's side of Synchronize: keeps a stream to the coordinator, says what the lease board has to
+// say and hands it what the coordinator desires.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <stop_token>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "worker/agent/lease_board.h"
+
+namespace crossmill::worker {
+
+struct AgentOptions {
+  absl::Duration heartbeat = absl::Seconds(5);
+  // Between attempts to connect: doubles up to the longest.
+  absl::Duration first_wait = absl::Milliseconds(200);
+  absl::Duration longest_wait = absl::Seconds(5);
+  // How long running tasks may go on after a stop request.
+  absl::Duration grace = absl::Seconds(60);
+  // After that and when nothing runs: how long results may take to be acknowledged.
+  absl::Duration farewell = absl::Seconds(5);
+};
+
+class Agent {
+ public:
+  // `board` must outlive it.
+  Agent(std::shared_ptr<grpc::Channel> channel, LeaseBoard& board, AgentOptions options);
+
+  // Until a stop was requested and what ran has ended. Lost connections are made anew. An error only if
+  // the coordinator refuses this worker (UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT) before it
+  // ever accepted it.
+  absl::Status Run(const std::stop_token& stop);
+
+ private:
+  // One stream, until it breaks or all is done.
+  absl::Status Converse(const std::stop_token& stop);
+  // After a stop request: cancels when the grace is over; true when there is nothing more to wait for.
+  bool Done(const std::stop_token& stop);
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  LeaseBoard& board_;
+  const AgentOptions options_;
+  // Since the stop request.
+  absl::Time stopped_at_ = absl::InfiniteFuture();
+  absl::Time cancelled_at_ = absl::InfiniteFuture();
+  // When the last task ended, once a stop was requested.
+  absl::Time quiet_since_ = absl::InfiniteFuture();
+  bool accepted_ = false;
+};
+
+}  // namespace crossmill::worker

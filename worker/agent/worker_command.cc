@@ -1,0 +1,288 @@
+#include "worker/agent/worker_command.h"
+
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/files.h"
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/remote_blob_store.h"
+#include "worker/agent/agent.h"
+#include "worker/agent/coordinator_forwarder.h"
+#include "worker/agent/lease_board.h"
+#include "worker/agent/spool.h"
+#include "worker/host/probes.h"
+#include "worker/host/user_namespace.h"
+#include "worker/layers/overlay_snapshotter.h"
+#include "worker/mounts/step_mounts.h"
+#include "worker/mounts/task_secrets.h"
+#include "worker/sandbox/host_settings.h"
+#include "worker/sandbox/oci_sandbox.h"
+#include "worker/task/folder_blob_store.h"
+#include "worker/task/stage_executor.h"
+#include "worker/task/task_file.h"
+
+namespace crossmill::worker {
+namespace {
+
+constexpr int kExitInfrastructure = 5;
+
+struct Flags {
+  rpc::ChannelOptions channel;
+  std::string token_file;
+  std::string name;
+  std::string data = "/var/lib/crossmill/worker";
+  uint32_t slots = 0;
+  std::string runtime;
+  std::string log_level = "info";
+  std::string user = "crossmill";
+  std::string ca_bundle;
+  std::vector<std::string> pass_env;
+  double grace_seconds = 60;
+  // For `run`.
+  std::string task_file;
+  std::string blobs;
+  std::vector<std::string> secrets;
+};
+
+void DeclareFlags(CLI::App& app, Flags* flags) {
+  app.add_option("--data", flags->data,
+                 "Folder for layers, spool and bundles; started as root, it is given to --user")
+      ->capture_default_str();
+  app.add_option("--runtime", flags->runtime, "OCI runtime: crun, runc or a path (default: crun, else runc)");
+  app.add_option("--user", flags->user, "System user to become when started as root")->capture_default_str();
+  app.add_option("--ca-bundle", flags->ca_bundle,
+                 "PEM bundle given to RUN steps (default: SSL_CERT_FILE and the like; 'none': no bundle)");
+  app.add_option("--pass-env", flags->pass_env,
+                 "Variable of this environment that RUN steps see; repeatable");
+  app.add_option("--log-level", flags->log_level, "trace, debug, info, warn or error")->capture_default_str();
+}
+
+void DeclareAgentFlags(CLI::App& app, Flags* flags) {
+  app.add_option("--coordinator", flags->channel.address, "unix:/path or host:port");
+  app.add_option("--name", flags->name, "Unique in the farm (default: HOST-PID)");
+  app.add_option("--slots", flags->slots, "Tasks at the same time (default: half of the processors)");
+  app.add_option("--token-file", flags->token_file, "File with the worker token (for host:port)");
+  app.add_option("--ca", flags->channel.ca_file, "PEM file with the coordinator's certificate authority");
+  app.add_flag("--insecure", flags->channel.insecure, "Allow plain text to another machine");
+  app.add_option("--grace", flags->grace_seconds, "Seconds that running tasks may go on after SIGTERM")
+      ->capture_default_str();
+}
+
+// Makes a folder and, as root, gives it to the user that the worker becomes.
+absl::Status MakeOwnFolder(const std::string& path, const std::string& user) {
+  RETURN_IF_ERROR(MakeFolders(path));
+  if (geteuid() != 0) return absl::OkStatus();
+  struct stat state {};
+  if (stat(path.c_str(), &state) != 0) return ErrnoStatus(errno, path);
+  const passwd* entry = getpwnam(user.c_str());
+  // A user that does not exist is EnterNamespaces' to explain.
+  if (entry == nullptr || state.st_uid != 0) return absl::OkStatus();
+  if (chown(path.c_str(), entry->pw_uid, entry->pw_gid) != 0) return ErrnoStatus(errno, path);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<HostSettings> ReadHostSettings(const Flags& flags, const std::string& host_name) {
+  HostSettingsSource source;
+  source.environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return std::nullopt;
+    return value;
+  };
+  source.host_name = host_name;
+  source.pass_env = flags.pass_env;
+  source.ca_bundle = flags.ca_bundle;
+  return DetectHostSettings(source);
+}
+
+// Requests a stop at SIGTERM, SIGINT and SIGHUP; the second signal ends the process, and with it, being the
+// namespaces' last, everything in them. Construct before any other thread: they inherit the blocked signals.
+class StopAtSignals {
+ public:
+  StopAtSignals() {
+    sigemptyset(&signals_);
+    for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, number);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    // A broken connection is an error of write, not a death.
+    signal(SIGPIPE, SIG_IGN);
+    thread_ = std::jthread([this](const std::stop_token& end) { Wait(end); });
+  }
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  void Wait(const std::stop_token& end) {
+    const timespec patience{0, 200'000'000};
+    while (!end.stop_requested()) {
+      if (sigtimedwait(&signals_, nullptr, &patience) < 0) continue;
+      if (stop_.stop_requested()) _exit(130);
+      spdlog::info("stopping; a second signal ends at once");
+      stop_.request_stop();
+    }
+  }
+
+  sigset_t signals_{};
+  std::stop_source stop_;
+  std::jthread thread_;
+};
+
+// What executes tasks, over any blob store. Members in order of dependency.
+struct Machinery {
+  SystemClock clock;
+  std::unique_ptr<OverlaySnapshotter> snapshotter;
+  std::unique_ptr<OciSandbox> sandbox;
+  std::unique_ptr<MountStore> mounts;
+  std::unique_ptr<StageExecutor> executor;
+};
+
+absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, const HostSettings& settings,
+                                                         BlobStore& blobs, SshForwarder* ssh,
+                                                         v1::WorkerInfo* info) {
+  auto machinery = std::make_unique<Machinery>();
+  // First: it holds the lock that keeps a second worker out of the data folder.
+  ASSIGN_OR_RETURN(machinery->snapshotter, OverlaySnapshotter::Create(flags.data + "/snapshots", blobs));
+  ASSIGN_OR_RETURN(machinery->sandbox, OciSandbox::Create({.runtime = flags.runtime,
+                                                           .folder = flags.data + "/sandbox",
+                                                           .host_settings = settings}));
+  ASSIGN_OR_RETURN(machinery->mounts, MountStore::Create(flags.data + "/mounts"));
+  info->set_runtime(machinery->sandbox->version());
+  ASSIGN_OR_RETURN(*info->mutable_file_system(), FileSystemOf(flags.data));
+  ExecutorOptions options;
+  options.platforms.assign(info->platforms().begin(), info->platforms().end());
+  options.host_settings = settings;
+  options.mounts = machinery->mounts.get();
+  options.ssh = ssh;
+  machinery->executor = std::make_unique<StageExecutor>(*machinery->snapshotter, *machinery->sandbox, blobs,
+                                                        machinery->clock, std::move(options));
+  return machinery;
+}
+
+absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, v1::WorkerInfo info) {
+  const StopAtSignals signals;
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, rpc::MakeChannel(flags.channel));
+  RETURN_IF_ERROR(MakeFolders(flags.data + "/upload"));
+  rpc::RemoteBlobOptions blob_options;
+  blob_options.spool_folder = flags.data + "/upload";
+  // Some two minutes: a step that ends while the coordinator restarts must not be lost.
+  blob_options.retry.attempts = 45;
+  const std::unique_ptr<BlobStore> blobs = rpc::MakeRemoteBlobStore(channel, blob_options);
+  CoordinatorForwarder ssh(channel);
+  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &ssh, &info));
+  ASSIGN_OR_RETURN(Spool spool, Spool::Open(flags.data + "/spool"));
+  LeaseBoard board(
+      info,
+      [&machinery](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
+                   const std::stop_token& stop) {
+        return machinery->executor->Execute(task, context, observer, stop);
+      },
+      spool);
+  RETURN_IF_ERROR(board.Restore());
+  for (const v1::PlatformSupport& support : info.platforms()) {
+    spdlog::info("platform {}/{}{}{}", support.platform().os(), support.platform().architecture(),
+                 support.platform().variant().empty() ? "" : "/" + support.platform().variant(),
+                 support.emulated() ? " (emulated)" : "");
+  }
+  spdlog::info("worker={} slots={} runtime='{}' coordinator={}", info.name(), info.slots(), info.runtime(),
+               flags.channel.address);
+  AgentOptions options;
+  options.grace = absl::Seconds(flags.grace_seconds);
+  return Agent(channel, board, options).Run(signals.token());
+}
+
+absl::StatusOr<int> ExecuteTaskFile(const Flags& flags, const v1::Task& task,
+                                    const std::vector<SecretSource>& secrets, const HostSettings& settings,
+                                    v1::WorkerInfo info) {
+  const StopAtSignals signals;
+  TaskContext context;
+  ASSIGN_OR_RETURN(context.secrets, ReadSecrets(secrets));
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> blobs, OpenFolderBlobStore(flags.blobs));
+  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, nullptr, &info));
+  PrintingObserver observer(task, std::cerr);
+  const v1::TaskResult result = machinery->executor->Execute(task, context, observer, signals.token());
+  std::cout << TaskResultJson(result) << std::flush;
+  return ExitCodeOf(result);
+}
+
+absl::Status CompleteAgentFlags(const v1::WorkerInfo& info, Flags* flags) {
+  if (flags->channel.address.empty()) return absl::InvalidArgumentError("--coordinator is missing");
+  if (!flags->token_file.empty()) {
+    ASSIGN_OR_RETURN(std::string token, ReadFile(flags->token_file, 4096));
+    token.erase(token.find_last_not_of(" \r\n") + 1);
+    flags->channel.token = std::move(token);
+  }
+  if (flags->slots == 0) flags->slots = std::max(1u, info.cpus() / 2);
+  if (flags->name.empty()) flags->name = fmt::format("{}-{}", info.host_name(), getpid());
+  return absl::OkStatus();
+}
+
+// Everything that needs the outside is read first, then the namespaces are entered.
+absl::StatusOr<int> Execute(Flags flags, bool from_file) {
+  ASSIGN_OR_RETURN(v1::WorkerInfo info, ProbeMachine());
+  ASSIGN_OR_RETURN(const HostSettings settings, ReadHostSettings(flags, info.host_name()));
+  std::optional<v1::Task> task;
+  std::vector<SecretSource> secrets;
+  if (from_file) {
+    ASSIGN_OR_RETURN(task, ReadTaskFile(flags.task_file));
+    ASSIGN_OR_RETURN(secrets, OpenSecrets(flags.secrets));
+    RETURN_IF_ERROR(MakeOwnFolder(flags.blobs, flags.user));
+    flags.blobs = std::filesystem::absolute(flags.blobs);
+  } else {
+    RETURN_IF_ERROR(CompleteAgentFlags(info, &flags));
+  }
+  RETURN_IF_ERROR(MakeOwnFolder(flags.data, flags.user));
+  flags.data = std::filesystem::absolute(flags.data);
+  info.set_name(flags.name);
+  info.set_slots(flags.slots);
+  NamespaceOptions namespaces;
+  namespaces.user = flags.user;
+  ASSIGN_OR_RETURN(const std::optional<int> ended, EnterNamespaces(namespaces));
+  if (ended) return *ended;
+  if (from_file) return ExecuteTaskFile(flags, *task, secrets, settings, std::move(info));
+  RETURN_IF_ERROR(ServeCoordinator(flags, settings, std::move(info)));
+  return 0;
+}
+
+}  // namespace
+
+int RunWorkerCommand(int argc, char** argv) {
+  Flags flags;
+  CLI::App app{"Executes build stages for a Crossmill coordinator."};
+  app.set_version_flag("--version", std::string("crossmill-worker " CROSSMILL_VERSION));
+  DeclareFlags(app, &flags);
+  DeclareAgentFlags(app, &flags);
+  CLI::App* run = app.add_subcommand("run", "Executes one task from a file and prints its result as JSON");
+  run->add_option("TASK_FILE", flags.task_file, "A Task, in protobuf's binary or JSON form")->required();
+  run->add_option("--blobs", flags.blobs,
+                  "Folder with blobs named sha256-HEX; new ones are added; as root, it is given to --user")
+      ->required();
+  run->add_option("--secret", flags.secrets,
+                  "Value for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME; repeatable");
+  DeclareFlags(*run, &flags);
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  SetUpLog("crossmill-worker", flags.log_level);
+  const auto code = Execute(std::move(flags), run->parsed());
+  if (code.ok()) return *code;
+  std::cerr << "crossmill-worker: " << Sv(code.status().message()) << "\n";
+  return absl::IsInvalidArgument(code.status()) ? 2 : kExitInfrastructure;
+}
+
+}  // namespace crossmill::worker

@@ -1,0 +1,119 @@
+// The second half of layer_diff.h: the layer's bytes, and the upper directory made into the layer.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/layer/layer_writer.h"
+#include "worker/layers/layer_diff.h"
+#include "worker/tree/file_metadata.h"
+#include "worker/tree/long_path.h"
+
+namespace crossmill::worker {
+namespace {
+
+class DiffWriter {
+ public:
+  DiffWriter(const std::string& upper, layer::LayerWriter& writer, std::vector<std::string>* files)
+      : upper_(upper), writer_(writer), files_(files) {}
+
+  absl::Status WriteAll(const std::vector<DiffNode>& nodes) {
+    for (const DiffNode& node : nodes) {
+      if (!node.kept) continue;
+      RETURN_IF_ERROR(node.whiteout ? writer_.AddWhiteout(node.entry.path) : Write(node));
+      RETURN_IF_ERROR(WriteAll(node.children));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Write(const DiffNode& node) {
+    const bool folder = node.entry.type == layer::EntryType::kDirectory;
+    if (node.entry.type == layer::EntryType::kFile) files_->push_back(node.entry.path);
+    if (!folder && node.links > 1) {
+      const auto [first, is_first] = first_names_.emplace(node.inode, node.entry.path);
+      if (!is_first) {
+        layer::TarEntry link = node.entry;
+        link.type = layer::EntryType::kHardLink;
+        link.link = first->second;
+        link.size = 0;
+        link.xattrs.clear();
+        return writer_.Add(link, nullptr);
+      }
+    }
+    if (node.entry.type != layer::EntryType::kFile) return writer_.Add(node.entry, nullptr);
+    const ReachablePath file(fmt::format("{}/{}", upper_, node.entry.path));
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(file.text(), O_RDONLY | O_NOFOLLOW));
+    return writer_.Add(node.entry,
+                       [&fd](char* buffer, size_t size) { return ReadSome(fd.get(), buffer, size); });
+  }
+
+  const std::string& upper_;
+  layer::LayerWriter& writer_;
+  std::vector<std::string>* files_;
+  std::map<uint64_t, std::string> first_names_;
+};
+
+absl::Status Remove(const DiffNode& node, const std::string& file) {
+  if (!node.on_disk) return absl::OkStatus();
+  if (unlink(file.c_str()) == 0) return absl::OkStatus();
+  if (errno != EISDIR && errno != EPERM) return ErrnoStatus(errno, file);
+  return RemoveTree(file);
+}
+
+absl::Status PruneNodes(const std::vector<DiffNode>& nodes, const std::string& upper) {
+  for (const DiffNode& node : nodes) {
+    const std::string file = fmt::format("{}/{}", upper, node.entry.path);
+    if (!node.kept) {
+      RETURN_IF_ERROR(Remove(node, file));
+      continue;
+    }
+    if (node.whiteout) {
+      if (node.in_the_way) RETURN_IF_ERROR(Remove(node, file));
+      if ((node.in_the_way || !node.on_disk) && mknod(file.c_str(), S_IFCHR, makedev(0, 0)) != 0) {
+        return ErrnoStatus(errno, fmt::format("whiteout {}", file));
+      }
+      continue;
+    }
+    RETURN_IF_ERROR(PruneNodes(node.children, upper));
+    if (node.has_overlay_xattrs) RETURN_IF_ERROR(RemoveOverlayXattrs(file));
+    // Always for directories: what was removed from them has just touched them.
+    if (node.time_differs || node.entry.type == layer::EntryType::kDirectory) {
+      RETURN_IF_ERROR(SetMtime(file, node.entry.mtime));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
+                                        int64_t whiteout_time, BlobStore& blobs) {
+  WrittenLayer layer;
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> blob, blobs.Create({}));
+  layer::LayerWriter writer([&blob](std::string_view bytes) { return blob->Write(bytes); }, whiteout_time);
+  RETURN_IF_ERROR(DiffWriter(upper, writer, &layer.files).WriteAll(diff.nodes));
+  ASSIGN_OR_RETURN(const layer::LayerManifest manifest, writer.Finish());
+  ASSIGN_OR_RETURN(layer.tar, blob->Commit());
+  ASSIGN_OR_RETURN(layer.manifest, blobs.PutBytes(manifest.Serialize()));
+  layer.content_bytes = manifest.ContentBytes();
+  return layer;
+}
+
+absl::Status PruneUpper(const UpperDiff& diff, const std::string& upper) {
+  RETURN_IF_ERROR(PruneNodes(diff.nodes, upper));
+  RETURN_IF_ERROR(RemoveOverlayXattrs(upper));
+  return ResetRoot(upper);
+}
+
+absl::Status ResetRoot(const std::string& folder) {
+  if (chown(folder.c_str(), 0, 0) != 0 || chmod(folder.c_str(), 0755) != 0) return ErrnoStatus(errno, folder);
+  return SetMtime(folder, 0);
+}
+
+}  // namespace crossmill::worker

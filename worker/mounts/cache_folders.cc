@@ -1,0 +1,154 @@
+#include "worker/mounts/cache_folders.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <optional>
+
+#include "common/base/digest.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "worker/tree/lower_tree.h"
+
+namespace crossmill::worker {
+namespace {
+
+// How soon a stop ends the waiting for a locked cache.
+constexpr std::chrono::milliseconds kStopPatience{100};
+
+std::optional<size_t> NumberOf(std::string_view name) {
+  size_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+CacheFolders::Use::~Use() { owner_.Release(key_, number_); }
+
+absl::StatusOr<std::unique_ptr<CacheFolders>> CacheFolders::Create(std::string folder) {
+  std::unique_ptr<CacheFolders> caches(new CacheFolders(std::move(folder)));
+  RETURN_IF_ERROR(caches->Load());
+  return caches;
+}
+
+absl::Status CacheFolders::Load() {
+  RETURN_IF_ERROR(MakeFolders(folder_, 0700));
+  ASSIGN_OR_RETURN(const std::vector<std::string> keys, ListFolder(folder_));
+  MutexLock lock(mutex_);
+  for (const std::string& key : keys) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(fmt::format("{}/{}", folder_, key)));
+    std::vector<Folder>& folders = caches_[key];
+    for (const std::string& name : names) {
+      const std::optional<size_t> number = NumberOf(name);
+      if (!number) {
+        // Half made when its worker was killed.
+        if (name != "id") RETURN_IF_ERROR(RemoveTree(fmt::format("{}/{}/{}", folder_, key, name)));
+        continue;
+      }
+      while (folders.size() <= *number) folders.push_back({.missing = true});
+      folders[*number].missing = false;
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string CacheFolders::KeyOf(const CacheRequest& request) {
+  return DigestOf(fmt::format("{} {:o} {} {} {}", request.id.size(), request.mode, request.uid, request.gid,
+                              request.id + request.content))
+      .hash.substr(0, 32);
+}
+
+std::string CacheFolders::PathOf(const std::string& key, size_t number) const {
+  return fmt::format("{}/{}/{}", folder_, key, number);
+}
+
+absl::Status CacheFolders::Make(const CacheRequest& request, const std::string& key,
+                                const std::string& path) const {
+  RETURN_IF_ERROR(MakeFolders(fmt::format("{}/{}", folder_, key), 0700));
+  RETURN_IF_ERROR(WriteFileAtomic(fmt::format("{}/{}/id", folder_, key), request.id + "\n"));
+  const std::string made = path + ".new";
+  RETURN_IF_ERROR(RemoveTree(made));
+  if (request.fill) {
+    RETURN_IF_ERROR(request.fill(made));
+  } else if (mkdir(made.c_str(), 0700) != 0) {
+    return ErrnoStatus(errno, made);
+  }
+  if (chown(made.c_str(), request.uid, request.gid) != 0) {
+    return ErrnoStatus(errno,
+                       fmt::format("owner {}:{} of the cache '{}'", request.uid, request.gid, request.id));
+  }
+  if (chmod(made.c_str(), request.mode) != 0 || rename(made.c_str(), path.c_str()) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(
+    const CacheRequest& request, const std::stop_token& stop, const std::function<void()>& on_wait) {
+  const std::string key = KeyOf(request);
+  const bool shared = request.sharing == v1::RunMount::SHARED;
+  size_t chosen = 0;
+  bool told = false;
+  {
+    MutexLock lock(mutex_);
+    std::vector<Folder>& folders = caches_[key];
+    while (true) {
+      if (stop.stop_requested()) return absl::CancelledError("cancelled");
+      std::optional<size_t> joined, free, unused;
+      bool taken = false;
+      for (size_t i = 0; i < folders.size(); ++i) {
+        const Folder& folder = folders[i];
+        if (folder.users > 0 && folder.shared && shared && !joined) joined = i;
+        if (folder.users > 0) taken = true;
+        if (folder.users == 0 && folder.missing && !unused) unused = i;
+        if (folder.users == 0 && !folder.missing && !free) free = i;
+      }
+      if (joined && folders[*joined].ready) {
+        ++folders[*joined].users;
+        return std::unique_ptr<Use>(new Use(*this, key, *joined, PathOf(key, *joined)));
+      }
+      if (!joined && free) {
+        folders[*free].users = 1;
+        folders[*free].shared = shared;
+        return std::unique_ptr<Use>(new Use(*this, key, *free, PathOf(key, *free)));
+      }
+      if (!joined && !(request.sharing == v1::RunMount::LOCKED && taken)) {
+        chosen = unused.value_or(folders.size());
+        if (!unused) folders.emplace_back();
+        folders[chosen] = {.users = 1, .shared = shared, .ready = false, .missing = true};
+        break;
+      }
+      if (!joined && !told) {
+        told = true;
+        mutex_.Unlock();
+        on_wait();
+        mutex_.Lock();
+        continue;
+      }
+      changed_.WaitFor(mutex_, kStopPatience);
+    }
+  }
+  const std::string path = PathOf(key, chosen);
+  const absl::Status made = Make(request, key, path);
+  MutexLock lock(mutex_);
+  Folder& folder = caches_[key][chosen];
+  folder.ready = true;
+  folder.missing = !made.ok();
+  if (!made.ok()) folder.users = 0;
+  changed_.NotifyAll();
+  if (!made.ok()) return made;
+  return std::unique_ptr<Use>(new Use(*this, key, chosen, path));
+}
+
+void CacheFolders::Release(const std::string& key, size_t number) {
+  MutexLock lock(mutex_);
+  --caches_[key][number].users;
+  changed_.NotifyAll();
+}
+
+}  // namespace crossmill::worker

@@ -1,0 +1,47 @@
+// The OCI runtime configuration (config.json) of one RUN step.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/json.h"
+#include "worker/sandbox/sandbox.h"
+#include "worker/sandbox/step_limits.h"
+
+namespace crossmill::worker {
+
+// Every step sees this name.
+inline constexpr std::string_view kStepHostName = "crossmill";
+
+struct BindMount {
+  std::string source;
+  // Absolute in the step.
+  std::string destination;
+  bool folder = false;
+  // Besides "bind".
+  std::vector<std::string> options = {"ro", "nosuid", "nodev"};
+  // See StepMount.
+  bool takes_mode = false;
+};
+
+struct SpecOptions {
+  // uname's machine of this host.
+  std::string machine;
+  // Base64 of the compiled filter, for runtimes that take it (crun); empty: the profile as JSON.
+  std::string seccomp_bpf;
+  // In the order in which they are mounted, after the runtime's own file systems. One at the place of such a
+  // file system replaces it.
+  std::vector<BindMount> binds;
+  std::vector<StepLimit> limits;
+};
+
+// Pure. Docker's capabilities, filter, masked and read-only paths; private pid, ipc, uts and mount
+// namespaces, and a network namespace with only loopback unless the step's network is the host's.
+Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options);
+
+// Folders and files that the runtime mounts over by this configuration, in order; an empty source is a file
+// system of its own making.
+std::vector<BindMount> MountsInRoot(const SpecOptions& options);
+
+}  // namespace crossmill::worker

@@ -1,0 +1,374 @@
+#include "worker/task/stage_executor.h"
+
+#include <string.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "common/layer/tar_entry.h"
+#include "common/words/platform.h"
+#include "worker/host/probes.h"
+#include "worker/mounts/secret_mask.h"
+#include "worker/mounts/secret_search.h"
+#include "worker/task/dist_info.h"
+#include "worker/task/log_bundler.h"
+#include "worker/task/required_blobs.h"
+#include "worker/tree/copier.h"
+#include "worker/tree/exporter.h"
+#include "worker/tree/users.h"
+
+namespace crossmill::worker {
+namespace {
+
+// Errors that the recipe caused: another worker would meet them too.
+bool IsRecipeFault(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status);
+}
+
+std::string DescribeExit(int code) {
+  if (code <= 128 || code > 128 + 64) return fmt::format("exit code {}", code);
+  const char* name = sigabbrev_np(code - 128);
+  const std::string signal =
+      name == nullptr ? fmt::format("signal {}", code - 128) : fmt::format("SIG{}", name);
+  return fmt::format("exit code {} (killed by {}{})", code, signal,
+                     code == 137 ? "; perhaps out of memory" : "");
+}
+
+std::string Place(const v1::SourceRange& range) {
+  return range.file().empty() ? "" : fmt::format("{}:{}: ", range.file(), range.first_line());
+}
+
+// Every file of such a step is as old as its layer says, whatever the context's times are.
+bool HasExactTimes(const v1::Step& step) {
+  if (step.has_workdir()) return true;
+  return step.has_copy() && std::none_of(step.copy().sources().begin(), step.copy().sources().end(),
+                                         [](const v1::CopySource& source) { return source.has_export_(); });
+}
+
+bool MayHoldDistInfo(const std::vector<std::string>& paths) {
+  return std::any_of(paths.begin(), paths.end(),
+                     [](const std::string& path) { return path.find(".dist-info/") != std::string::npos; });
+}
+
+}  // namespace
+
+// One task under way.
+class StageExecutor::Execution {
+ public:
+  Execution(StageExecutor& executor, const v1::Task& task, const TaskContext& context,
+            ExecutionObserver& observer, const std::stop_token& stop)
+      : executor_(executor),
+        task_(task),
+        context_(context),
+        observer_(observer),
+        stop_(stop),
+        blobs_(executor.blobs_) {
+    for (const v1::Layer& layer : task.parents()) layers_.push_back(FromProto(layer.tar()));
+  }
+
+  v1::TaskResult Run() {
+    if (!ExecuteSteps() || !MakeExports()) return std::move(result_);
+    result_.set_outcome(v1::TASK_OUTCOME_SUCCEEDED);
+    return std::move(result_);
+  }
+
+ private:
+  // What executing an action gave: a status that is not OK is the farm's fault, `failure` the recipe's.
+  struct ActionResult {
+    std::string failure;
+    int exit_code = 0;
+    bool timed_out = false;
+    std::vector<std::string> stubs;
+    // Ids of the secrets that the step could read.
+    std::vector<std::string> secrets;
+  };
+
+  // Each returns false when the task ended, with result_ filled in.
+  bool ExecuteSteps() {
+    for (const v1::Step& step : task_.steps()) {
+      if (stop_.stop_requested()) return End(absl::CancelledError("cancelled"));
+      v1::StepResult result;
+      result.set_number(step.number());
+      result.set_started_at(UnixNanos(executor_.clock_.Now()));
+      v1::StepStarted started;
+      started.set_number(step.number());
+      started.set_started_at(result.started_at());
+      observer_.OnStepStarted(started);
+      const absl::Status status = ExecuteStep(step, &result);
+      if (!status.ok()) return End(Annotate(status, fmt::format("step {}", step.number())));
+      result.set_finished_at(UnixNanos(executor_.clock_.Now()));
+      *result_.add_steps() = result;
+      observer_.OnStepFinished(result);
+      if (!result.failure().empty()) {
+        return Fail(fmt::format("{}{}: {}", Place(step.range()), step.instruction(), result.failure()));
+      }
+      const v1::Layer& next = step.has_expected() ? step.expected() : result.layer();
+      layers_.push_back(FromProto(next.tar()));
+    }
+    return true;
+  }
+
+  bool MakeExports() {
+    if (task_.exports().empty()) return true;
+    auto view = executor_.snapshotter_.View(layers_);
+    if (!view.ok()) return End(Annotate(view.status(), "root file system for exports"));
+    bool complete = true;
+    for (const v1::Export& wanted : task_.exports()) {
+      if (stop_.stop_requested()) return End(absl::CancelledError("cancelled"));
+      v1::ExportResult& made = *result_.add_exports();
+      *made.mutable_export_() = wanted;
+      const auto blob = MakeExport(wanted, (*view)->root(), blobs_);
+      if (blob.ok()) {
+        ToProto(*blob, made.mutable_blob());
+        continue;
+      }
+      if (!IsRecipeFault(blob.status())) return End(Annotate(blob.status(), "export"));
+      made.set_failure(std::string(Sv(blob.status().message())));
+      if (complete) Fail(made.failure());
+      complete = false;
+    }
+    return complete;
+  }
+
+  absl::Status ExecuteStep(const v1::Step& step, v1::StepResult* result) {
+    auto snapshot = executor_.snapshotter_.Prepare(layers_);
+    if (!snapshot.ok()) {
+      // A layer that no worker can unpack (an owner outside every id map) is not worth a retry.
+      if (!absl::IsInvalidArgument(snapshot.status()) && !absl::IsFailedPrecondition(snapshot.status())) {
+        return Annotate(snapshot.status(), "root file system");
+      }
+      result->set_failure(std::string(Sv(snapshot.status().message())));
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const ActionResult action, ExecuteAction(step, (*snapshot)->root(), result));
+    result->set_exit_code(action.exit_code);
+    result->set_timed_out(action.timed_out);
+    result->set_failure(action.failure);
+    if (!action.failure.empty()) return absl::OkStatus();
+    CommitOptions options;
+    options.clamp_time = step.clamp_time();
+    options.keep_times = step.keep_times();
+    options.exact_times = HasExactTimes(step) && !step.keep_times();
+    options.stubs = action.stubs;
+    ASSIGN_OR_RETURN(const CommittedLayer committed, (*snapshot)->Commit(options));
+    snapshot->reset();
+    *result->mutable_layer() = committed.layer;
+    result->set_content_bytes(committed.content_bytes);
+    return Inspect(committed, action.secrets, result);
+  }
+
+  // The layer is on disk, but no longer mounted: one more mount, only for steps that installed something or
+  // could read secrets.
+  absl::Status Inspect(const CommittedLayer& committed, const std::vector<std::string>& secrets,
+                       v1::StepResult* result) {
+    if (secrets.empty() && !MayHoldDistInfo(committed.changed_paths)) return absl::OkStatus();
+    std::vector<Digest> layers = layers_;
+    layers.push_back(FromProto(committed.layer.tar()));
+    ASSIGN_OR_RETURN(const auto view, executor_.snapshotter_.View(layers));
+    for (v1::DistInfo& info : ReadDistInfos(view->root(), committed.changed_paths)) {
+      *result->add_dist_infos() = std::move(info);
+    }
+    if (secrets.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<LeakedSecret> leaked,
+                     FindSecrets(view->root(), committed.changed_paths, *context_.secrets, secrets));
+    for (const LeakedSecret& secret : leaked) {
+      Warn(fmt::format("the layer contains the secret '{}' in /{}", secret.id, layer::Printable(secret.path)),
+           result);
+    }
+    return absl::OkStatus();
+  }
+
+  void Warn(const std::string& warning, v1::StepResult* result) {
+    result->add_warnings(warning);
+    v1::LogChunk chunk;
+    chunk.set_step_number(result->number());
+    chunk.set_stream(v1::LogChunk::WORKER);
+    chunk.set_time(UnixNanos(executor_.clock_.Now()));
+    chunk.set_data(fmt::format("warning: {}\n", warning));
+    observer_.OnLog(chunk);
+  }
+
+  absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const std::string& root,
+                                             v1::StepResult* result) {
+    absl::Status status;
+    switch (step.action_case()) {
+      case v1::Step::kRun:
+        return ExecuteRun(step, root, result);
+      case v1::Step::kCopy:
+        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_);
+        break;
+      case v1::Step::kWorkdir:
+        status = ExecuteWorkdir(step.workdir(), root);
+        break;
+      case v1::Step::ACTION_NOT_SET:
+        return absl::InternalError(fmt::format("step {} has no action", step.number()));
+    }
+    ActionResult action;
+    if (!status.ok() && !IsRecipeFault(status)) return status;
+    if (!status.ok()) action.failure = std::string(Sv(status.message()));
+    return action;
+  }
+
+  absl::StatusOr<ActionResult> ExecuteRun(const v1::Step& step, const std::string& root,
+                                          v1::StepResult* result) {
+    ActionResult action;
+    bool emulated = false;
+    if (!Supports(executor_.options_.platforms, task_.platform(), &emulated)) {
+      return absl::UnavailableError(
+          fmt::format("no emulation for {} on this worker", FormatPlatform(task_.platform())));
+    }
+    result->set_emulated(emulated);
+    const auto user = ResolveUser(root, step.run().user());
+    if (!user.ok()) {
+      if (!IsRecipeFault(user.status())) return user.status();
+      action.failure = std::string(Sv(user.status().message()));
+      return action;
+    }
+    const absl::Status folder = MakeWorkingFolder(step.run(), root);
+    if (!folder.ok()) {
+      if (!IsRecipeFault(folder)) return folder;
+      action.failure = std::string(Sv(folder.message()));
+      return action;
+    }
+    return RunInSandbox(step, root, Identity{user->uid, user->gid, user->groups, user->home});
+  }
+
+  // A base image may name a working folder that it does not contain.
+  absl::Status MakeWorkingFolder(const v1::Run& run, const std::string& root) {
+    v1::Workdir folder;
+    folder.set_path(run.cwd());
+    folder.set_user(run.user());
+    return run.cwd().empty() || run.cwd() == "/" ? absl::OkStatus() : ExecuteWorkdir(folder, root);
+  }
+
+  absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const std::string& root,
+                                            Identity identity) {
+    LogBundler log(step.number(), executor_.clock_,
+                   [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
+    const auto tell = [&log](const std::string& line) { log.Add(v1::LogChunk::WORKER, line + "\n"); };
+    ActionResult action;
+    auto mounts = PrepareMounts(step, tell);
+    if (!mounts.ok() && !IsRecipeFault(mounts.status())) return mounts.status();
+    if (!mounts.ok()) {
+      action.failure = std::string(Sv(mounts.status().message()));
+      tell(action.failure);
+      return action;
+    }
+    SandboxRun run{.run = step.run(),
+                   .platform = task_.platform(),
+                   .root = root,
+                   .identity = std::move(identity),
+                   .env = {},
+                   .time_limit = TimeLimit(),
+                   .on_output = {},
+                   .stop = stop_};
+    std::optional<int64_t> epoch;
+    if (task_.has_source_date_epoch()) epoch = task_.source_date_epoch();
+    run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings);
+    if (*mounts != nullptr) {
+      run.mounts = (*mounts)->mounts();
+      (*mounts)->SetEnvironment(&run.env);
+      action.secrets = (*mounts)->secrets();
+      run.holds_secrets = !action.secrets.empty();
+    }
+    RETURN_IF_ERROR(RunMasked(run, log, &action));
+    if (!action.failure.empty()) tell(action.failure);
+    return action;
+  }
+
+  // nullptr for a step without mounts.
+  absl::StatusOr<std::unique_ptr<StepMounts>> PrepareMounts(
+      const v1::Step& step, const std::function<void(const std::string&)>& tell) {
+    if (step.run().mounts().empty()) return std::unique_ptr<StepMounts>();
+    if (executor_.options_.mounts == nullptr) {
+      return absl::FailedPreconditionError("this worker has no folder for mounts");
+    }
+    return StepMounts::Prepare({.store = *executor_.options_.mounts,
+                                .blobs = blobs_,
+                                .task = context_,
+                                .ssh = executor_.options_.ssh,
+                                .stop = stop_,
+                                .tell = tell},
+                               step);
+  }
+
+  // The step's console without the values of its secrets.
+  absl::Status RunMasked(SandboxRun& run, LogBundler& log, ActionResult* action) {
+    SecretPatterns patterns;
+    for (const std::string& id : action->secrets) patterns.AddValue(*context_.secrets->Find(id));
+    MaskedStream out(patterns), err(patterns);
+    run.on_output = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
+      if (patterns.empty() || stream == v1::LogChunk::WORKER) return log.Add(stream, bytes);
+      log.Add(stream, (stream == v1::LogChunk::STDOUT ? out : err).Add(bytes));
+    };
+    const auto ended = executor_.sandbox_.Run(run);
+    log.Add(v1::LogChunk::STDOUT, out.Finish());
+    log.Add(v1::LogChunk::STDERR, err.Finish());
+    if (run.holds_secrets) {
+      for (std::string& entry : run.env) Wipe(&entry);
+    }
+    RETURN_IF_ERROR(ended.status());
+    if (ended->stopped) return absl::CancelledError("cancelled");
+    action->exit_code = ended->exit_code;
+    action->timed_out = ended->timed_out;
+    action->stubs = ended->stubs;
+    if (ended->timed_out) {
+      action->failure = fmt::format("time limit of {} exceeded", absl::FormatDuration(run.time_limit));
+    } else if (!ended->refusal.empty()) {
+      action->failure = patterns.Mask(ended->refusal);
+    } else if (ended->exit_code != 0) {
+      action->failure = DescribeExit(ended->exit_code);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Duration TimeLimit() const {
+    return task_.step_time_limit() == 0 ? executor_.options_.step_time_limit
+                                        : absl::Seconds(task_.step_time_limit());
+  }
+
+  bool Fail(std::string message) {
+    result_.set_outcome(v1::TASK_OUTCOME_FAILED);
+    result_.set_message(std::move(message));
+    return false;
+  }
+
+  // A stop makes everything fail in some way; then that is the reason.
+  bool End(const absl::Status& status) {
+    const bool cancelled = stop_.stop_requested() || absl::IsCancelled(status);
+    result_.set_outcome(cancelled ? v1::TASK_OUTCOME_CANCELLED : v1::TASK_OUTCOME_INFRASTRUCTURE);
+    result_.set_message(cancelled ? "cancelled" : std::string(Sv(status.message())));
+    return false;
+  }
+
+  StageExecutor& executor_;
+  const v1::Task& task_;
+  const TaskContext& context_;
+  ExecutionObserver& observer_;
+  const std::stop_token& stop_;
+  RequiredBlobs blobs_;
+  // Bottom first: the root of the next step.
+  std::vector<Digest> layers_;
+  v1::TaskResult result_;
+};
+
+StageExecutor::StageExecutor(Snapshotter& snapshotter, Sandbox& sandbox, BlobStore& blobs, Clock& clock,
+                             ExecutorOptions options)
+    : snapshotter_(snapshotter),
+      sandbox_(sandbox),
+      blobs_(blobs),
+      clock_(clock),
+      options_(std::move(options)) {}
+
+v1::TaskResult StageExecutor::Execute(const v1::Task& task, const TaskContext& context,
+                                      ExecutionObserver& observer, const std::stop_token& stop) {
+  return Execution(*this, task, context, observer, stop).Run();
+}
+
+}  // namespace crossmill::worker

@@ -1,0 +1,69 @@
+// Executes a task: (task, blobs) -> (result, blobs). Knows no coordinator.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/blob_store.h"
+#include "common/base/clock.h"
+#include "crossmill/v1/result.pb.h"
+#include "crossmill/v1/worker.pb.h"
+#include "worker/layers/snapshotter.h"
+#include "worker/mounts/ssh_relay.h"
+#include "worker/mounts/step_mounts.h"
+#include "worker/mounts/task_secrets.h"
+#include "worker/sandbox/host_settings.h"
+#include "worker/sandbox/sandbox.h"
+
+namespace crossmill::worker {
+
+struct ExecutorOptions {
+  // What RUN can execute here.
+  std::vector<v1::PlatformSupport> platforms;
+  HostSettings host_settings;
+  // For tasks that name none.
+  absl::Duration step_time_limit = absl::Hours(6);
+  // For RUN --mount; nullptr: such steps cannot be executed here. Outlives the executor.
+  MountStore* mounts = nullptr;
+  // The way to ssh agents; nullptr: there are none. Outlives the executor.
+  SshForwarder* ssh = nullptr;
+};
+
+// Hears of a task's progress. Thread safe: log pieces may come from another thread than the rest, but
+// each step's pieces come in order and before its OnStepFinished.
+class ExecutionObserver {
+ public:
+  virtual ~ExecutionObserver() = default;
+  virtual void OnStepStarted(const v1::StepStarted& started) = 0;
+  virtual void OnLog(const v1::LogChunk& chunk) = 0;
+  // The step's layer and manifest are in the blob store.
+  virtual void OnStepFinished(const v1::StepResult& result) = 0;
+};
+
+// Thread safe: one call of Execute per task, several at the same time. The objects it was given must
+// outlive it.
+class StageExecutor {
+ public:
+  StageExecutor(Snapshotter& snapshotter, Sandbox& sandbox, BlobStore& blobs, Clock& clock,
+                ExecutorOptions options);
+
+  // Never fails otherwise: the outcome says it. A step that exits non-zero, a COPY that does not work and
+  // an export that matches nothing are FAILED; what another worker might do better is INFRASTRUCTURE.
+  v1::TaskResult Execute(const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
+                         const std::stop_token& stop);
+
+ private:
+  class Execution;
+
+  Snapshotter& snapshotter_;
+  Sandbox& sandbox_;
+  BlobStore& blobs_;
+  Clock& clock_;
+  const ExecutorOptions options_;
+};
+
+}  // namespace crossmill::worker

@@ -1,0 +1,401 @@
+#include "worker/tree/copy_sources.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+#include "worker/tree/archive_source.h"
+#include "worker/tree/glob.h"
+
+namespace crossmill::worker {
+namespace {
+
+namespace reapi = ::build::bazel::remote::execution::v2;
+
+// A blob that is missing or wrong is never the recipe's fault.
+absl::Status BlobStatus(const absl::Status& status) {
+  if (absl::IsNotFound(status) || absl::IsInvalidArgument(status))
+    return absl::UnavailableError(status.message());
+  return status;
+}
+
+absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(BlobStore& blobs, const Digest& digest) {
+  auto reader = blobs.Open(digest, 0);
+  if (!reader.ok()) return BlobStatus(reader.status());
+  return reader;
+}
+
+// Opens the blob when its first byte is wanted.
+layer::Source BlobSource(BlobStore& blobs, const Digest& digest) {
+  auto reader = std::make_shared<std::unique_ptr<BlobReader>>();
+  return [&blobs, digest, reader](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+    if (*reader == nullptr) {
+      ASSIGN_OR_RETURN(*reader, OpenBlob(blobs, digest));
+    }
+    return (*reader)->Read(buffer, size);
+  };
+}
+
+// Files up to this size are fetched before they are written, several at a time: one call after the other
+// costs a round trip each, which is more than their bytes. At most kFetchedAtOnce of them are in memory.
+constexpr int64_t kSmallFile = 64 << 10;
+constexpr int kFetchedAtOnce = 128;
+constexpr size_t kFetchThreads = 8;
+
+// Contents of those of `files` that are small; others stay empty.
+absl::StatusOr<std::vector<std::string>> FetchSmall(BlobStore& blobs,
+                                                    absl::Span<const reapi::FileNode* const> files) {
+  std::vector<std::string> contents(files.size());
+  std::atomic<size_t> next{0};
+  Mutex mutex;
+  absl::Status status;
+  const auto work = [&] {
+    for (size_t i = next++; i < files.size(); i = next++) {
+      const Digest digest = FromProto(files[i]->digest());
+      if (digest.size == 0 || digest.size > kSmallFile) continue;
+      auto content = blobs.Get(digest);
+      if (content.ok()) {
+        contents[i] = *std::move(content);
+        continue;
+      }
+      MutexLock lock(mutex);
+      if (status.ok()) status = BlobStatus(content.status());
+      next = files.size();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 1; i < std::min(kFetchThreads, files.size()); ++i) threads.emplace_back(work);
+    work();
+  }
+  RETURN_IF_ERROR(status);
+  return contents;
+}
+
+int64_t TimeOf(const reapi::NodeProperties& properties) { return properties.mtime().seconds(); }
+
+uint32_t ModeOf(const reapi::NodeProperties& properties, uint32_t otherwise) {
+  return properties.has_unix_mode() ? properties.unix_mode().value() & 07777 : otherwise;
+}
+
+// Files with the same value, content and mode are one file (docs/formats.md, "context"). Empty for others.
+std::string HardLinkOf(const reapi::NodeProperties& properties) {
+  for (const reapi::NodeProperty& property : properties.properties()) {
+    if (property.name() == "hardlink") return property.value();
+  }
+  return "";
+}
+
+// One for each match: as with BuildKit, files of two sources are not linked, so that the path that the map
+// below remembers cannot have been replaced by the next source.
+class ContextCopier {
+ public:
+  ContextCopier(BlobStore& blobs, CopyTarget& target) : blobs_(blobs), target_(target) {}
+
+  absl::StatusOr<reapi::Directory> Read(const Digest& digest) {
+    auto bytes = blobs_.Get(digest);
+    if (!bytes.ok()) return BlobStatus(bytes.status());
+    reapi::Directory directory;
+    if (!directory.ParseFromString(*bytes)) {
+      return absl::DataLossError(fmt::format("blob {} is not a Directory", ToString(digest)));
+    }
+    return directory;
+  }
+
+  absl::Status AddFolder(const std::string& path, const reapi::Directory& directory) {
+    layer::TarEntry entry;
+    entry.path = path;
+    entry.type = layer::EntryType::kDirectory;
+    entry.mode = ModeOf(directory.node_properties(), 0755);
+    entry.mtime = TimeOf(directory.node_properties());
+    return target_.Add(SourceKind::kContext, std::move(entry), nullptr);
+  }
+
+  absl::Status AddFile(const std::string& path, const Digest& digest, uint32_t mode, int64_t mtime) {
+    return AddFile(path, digest, mode, mtime, BlobSource(blobs_, digest));
+  }
+
+  absl::Status AddLink(const std::string& path, const std::string& link, int64_t mtime) {
+    layer::TarEntry entry;
+    entry.path = path;
+    entry.type = layer::EntryType::kSymlink;
+    entry.mode = 0777;
+    entry.link = link;
+    entry.mtime = mtime;
+    return target_.Add(SourceKind::kContext, std::move(entry), nullptr);
+  }
+
+  absl::Status AddContents(const std::string& path, const reapi::Directory& directory) {
+    RETURN_IF_ERROR(AddFiles(path, directory));
+    for (const reapi::SymlinkNode& link : directory.symlinks()) {
+      RETURN_IF_ERROR(AddLink(JoinPath(path, link.name()), link.target(), TimeOf(link.node_properties())));
+    }
+    for (const reapi::DirectoryNode& node : directory.directories()) {
+      ASSIGN_OR_RETURN(const reapi::Directory below, Read(FromProto(node.digest())));
+      const std::string folder = JoinPath(path, node.name());
+      RETURN_IF_ERROR(AddFolder(folder, below));
+      RETURN_IF_ERROR(AddContents(folder, below));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status AddFile(const std::string& path, const Digest& digest, uint32_t mode, int64_t mtime,
+                       const layer::Source& content) {
+    layer::TarEntry entry;
+    entry.path = path;
+    entry.mode = mode;
+    entry.size = digest.size;
+    entry.mtime = mtime;
+    return target_.Add(SourceKind::kContext, std::move(entry), content);
+  }
+
+  absl::Status AddFiles(const std::string& path, const reapi::Directory& directory) {
+    for (int begin = 0; begin < directory.files_size(); begin += kFetchedAtOnce) {
+      const int count = std::min(kFetchedAtOnce, directory.files_size() - begin);
+      const auto files = absl::MakeConstSpan(directory.files().data() + begin, static_cast<size_t>(count));
+      ASSIGN_OR_RETURN(const std::vector<std::string> contents, FetchSmall(blobs_, files));
+      for (size_t i = 0; i < files.size(); ++i) {
+        const reapi::NodeProperties& properties = files[i]->node_properties();
+        const Digest digest = FromProto(files[i]->digest());
+        const bool fetched = static_cast<int64_t>(contents[i].size()) == digest.size;
+        const std::string file_path = JoinPath(path, files[i]->name());
+        const uint32_t mode = ModeOf(properties, files[i]->is_executable() ? 0755 : 0644);
+        ASSIGN_OR_RETURN(const bool linked, AddHardLink(file_path, HardLinkOf(properties), digest, mode));
+        if (linked) continue;
+        RETURN_IF_ERROR(AddFile(file_path, digest, mode, TimeOf(properties),
+                                fetched ? layer::SourceOf(contents[i]) : BlobSource(blobs_, digest)));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // False when this is the first of its group here, which is written as a file.
+  absl::StatusOr<bool> AddHardLink(const std::string& path, const std::string& group, const Digest& digest,
+                                   uint32_t mode) {
+    if (group.empty()) return false;
+    const auto [first, inserted] = written_.try_emplace({group, digest, mode}, path);
+    if (inserted) return false;
+    layer::TarEntry entry;
+    entry.path = path;
+    entry.type = layer::EntryType::kHardLink;
+    entry.link = first->second;
+    RETURN_IF_ERROR(target_.Add(SourceKind::kContext, std::move(entry), nullptr));
+    return true;
+  }
+
+  BlobStore& blobs_;
+  CopyTarget& target_;
+  // Group, content and mode to the first path of it that was written.
+  std::map<std::tuple<std::string, Digest, uint32_t>, std::string> written_;
+};
+
+absl::Status ExtractArchive(const Digest& archive, BlobStore& blobs, CopyTarget& target) {
+  ASSIGN_OR_RETURN(const std::string folder, target.PlaceFolder("", false));
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, archive));
+  layer::TarReader reader(MakeDecompressingSource(*blob));
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<layer::TarEntry> entry, reader.Next());
+    if (!entry) return absl::OkStatus();
+    entry->path = JoinPath(folder, entry->path);
+    if (entry->type == layer::EntryType::kHardLink) entry->link = JoinPath(folder, entry->link);
+    RETURN_IF_ERROR(target.AddExtracted(
+        *std::move(entry), [&reader](char* buffer, size_t size) { return reader.ReadData(buffer, size); }));
+  }
+}
+
+// Streams an export's tar to the target.
+class ExportCopier {
+ public:
+  ExportCopier(layer::TarReader& reader, bool parents, CopyTarget& target)
+      : reader_(reader), parents_(parents), target_(target) {}
+
+  absl::Status Run() {
+    while (true) {
+      auto entry = reader_.Next();
+      if (!entry.ok()) return BlobStatus(entry.status());
+      if (!entry->has_value()) return absl::OkStatus();
+      RETURN_IF_ERROR(Copy(**std::move(entry)));
+    }
+  }
+
+ private:
+  // A path in the tar is NUMBER/NAME/REST; NAME/REST with --parents is where it goes below the destination.
+  static std::string_view AfterNumber(std::string_view path) {
+    const size_t slash = path.find('/');
+    return slash == path.npos ? "" : path.substr(slash + 1);
+  }
+  absl::StatusOr<std::string> Map(std::string_view path) const {
+    const std::string_view rest = AfterNumber(path);
+    if (parents_) return JoinPath(base_, rest);
+    const size_t slash = rest.find('/');
+    return slash == rest.npos ? base_ : JoinPath(base_, rest.substr(slash + 1));
+  }
+
+  absl::Status Copy(layer::TarEntry entry) {
+    const std::string_view rest = AfterNumber(entry.path);
+    const bool folder = entry.type == layer::EntryType::kDirectory;
+    if (rest.empty()) {
+      if (!parents_) return absl::OkStatus();
+      return PlaceParents();
+    }
+    if (!parents_ && rest.find('/') == rest.npos) {
+      ASSIGN_OR_RETURN(base_, folder ? target_.PlaceFolder(rest, false) : target_.PlaceFile(rest));
+      if (folder) return absl::OkStatus();  // Its contents go to the destination, it does not.
+    }
+    if (entry.type == layer::EntryType::kHardLink) {
+      ASSIGN_OR_RETURN(entry.link, Map(entry.link));
+    }
+    ASSIGN_OR_RETURN(entry.path, Map(entry.path));
+    return target_.Add(SourceKind::kStage, std::move(entry),
+                       [this](char* buffer, size_t size) { return reader_.ReadData(buffer, size); });
+  }
+
+  absl::Status PlaceParents() {
+    ASSIGN_OR_RETURN(base_, target_.PlaceFolder("", false));
+    return absl::OkStatus();
+  }
+
+  layer::TarReader& reader_;
+  const bool parents_;
+  CopyTarget& target_;
+  // Where NAME (with --parents: what NUMBER holds) goes.
+  std::string base_;
+};
+
+// An export's only match as it is: NUMBER/NAME. Returns that path.
+absl::StatusOr<std::string> PlaceExport(const Digest& digest, BlobStore& blobs, CopyTarget& target) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
+  layer::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
+  std::string placed;
+  while (true) {
+    auto entry = reader.Next();
+    if (!entry.ok()) return BlobStatus(entry.status());
+    if (!entry->has_value()) break;
+    const size_t slash = (*entry)->path.find('/');
+    if (slash != std::string::npos && (*entry)->path.find('/', slash + 1) == std::string::npos) {
+      if (!placed.empty()) return absl::InvalidArgumentError("matches more than one file or folder");
+      placed = (*entry)->path;
+    }
+    RETURN_IF_ERROR(target.Add(SourceKind::kStage, **std::move(entry), [&reader](char* buffer, size_t size) {
+      return reader.ReadData(buffer, size);
+    }));
+  }
+  if (placed.empty()) return absl::DataLossError("the export is empty");
+  return placed;
+}
+
+absl::StatusOr<std::string> PlaceContext(const v1::ContextMatches& context, BlobStore& blobs,
+                                         CopyTarget& target) {
+  if (context.matches().empty()) return absl::NotFoundError("no such file or folder in the context");
+  if (context.matches_size() > 1) {
+    return absl::InvalidArgumentError("matches more than one file or folder");
+  }
+  v1::ContextMatch match = context.matches(0);
+  if (!match.has_directory() && !match.has_file()) {
+    return absl::InvalidArgumentError("a symbolic link cannot be mounted");
+  }
+  match.set_name("content");
+  RETURN_IF_ERROR(CopyContextMatch(match, {.extract = false, .parents = true}, blobs, target));
+  return match.name();
+}
+
+// The folders that a name with --parents goes through.
+absl::Status AddParents(const v1::ContextMatch& match, CopyTarget& target) {
+  ASSIGN_OR_RETURN(const std::string base, target.PlaceFolder("", false));
+  const std::string& name = match.name();
+  int folder = 0;
+  for (size_t end = name.find('/'); end != name.npos; end = name.find('/', end + 1), ++folder) {
+    const uint32_t mode = folder < match.parent_modes_size() ? match.parent_modes(folder) & 07777 : 0755;
+    RETURN_IF_ERROR(target.AddParent(JoinPath(base, name.substr(0, end)), mode));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
+  layer::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
+  int matches = 0;
+  while (true) {
+    auto entry = reader.Next();
+    if (!entry.ok()) return BlobStatus(entry.status());
+    if (!entry->has_value()) return false;
+    if ((*entry)->path.find('/') == std::string::npos && ++matches > 1) return true;
+  }
+}
+
+}  // namespace
+
+absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& manner, BlobStore& blobs,
+                              CopyTarget& target) {
+  ContextCopier copier(blobs, target);
+  if (manner.parents) RETURN_IF_ERROR(AddParents(match, target));
+  if (match.has_directory()) {
+    ASSIGN_OR_RETURN(const reapi::Directory directory, copier.Read(FromProto(match.directory())));
+    ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(match.name(), manner.parents));
+    if (manner.parents && !path.empty()) RETURN_IF_ERROR(copier.AddFolder(path, directory));
+    return copier.AddContents(path, directory);
+  }
+  if (match.has_file() && manner.extract) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, FromProto(match.file())));
+    ASSIGN_OR_RETURN(const bool is_archive, IsTarArchive(*blob));
+    if (is_archive) return ExtractArchive(FromProto(match.file()), blobs, target);
+  }
+  ASSIGN_OR_RETURN(const std::string path, target.PlaceFile(match.name()));
+  if (!match.has_file()) return copier.AddLink(path, match.symlink_target(), match.mtime());
+  return copier.AddFile(path, FromProto(match.file()), match.unix_mode() & 07777, match.mtime());
+}
+
+absl::Status CopyInlineFile(const v1::InlineFile& file, CopyTarget& target) {
+  layer::TarEntry entry;
+  ASSIGN_OR_RETURN(entry.path, target.PlaceFile(file.name()));
+  entry.mode = file.mode() != 0 ? file.mode() & 07777 : 0644;
+  entry.size = static_cast<int64_t>(file.content().size());
+  return target.Add(SourceKind::kContext, std::move(entry), layer::SourceOf(file.content()));
+}
+
+absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTarget& target) {
+  const Digest digest = FromProto(source.blob());
+  const v1::Export& wanted = source.export_();
+  if (!target.is_folder()) {
+    // One file goes to the destination, several go into it.
+    bool several = wanted.parents();
+    if (!several && HasGlob(wanted.pattern())) {
+      ASSIGN_OR_RETURN(several, HoldsSeveral(blobs, digest));
+    }
+    if (several) target.ExpectSeveral();
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
+  layer::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
+  return ExportCopier(reader, wanted.parents(), target).Run();
+}
+
+absl::StatusOr<std::string> PlaceMountSource(const v1::CopySource& source, const std::string& folder,
+                                             int64_t clamp_time, bool keep_times, BlobStore& blobs) {
+  v1::Copy copy;
+  copy.set_destination("/");
+  ASSIGN_OR_RETURN(const std::unique_ptr<CopyTarget> target,
+                   CopyTarget::Create(copy, folder, clamp_time, keep_times));
+  absl::StatusOr<std::string> placed = absl::InternalError("the source was not resolved");
+  if (source.has_context()) {
+    placed = PlaceContext(source.context(), blobs, *target);
+  } else if (source.has_export_()) {
+    placed = PlaceExport(FromProto(source.export_().blob()), blobs, *target);
+  } else if (source.has_inline_file()) {
+    placed = source.inline_file().name();
+    RETURN_IF_ERROR(CopyInlineFile(source.inline_file(), *target));
+  }
+  if (!placed.ok()) return Annotate(placed.status(), source.text());
+  RETURN_IF_ERROR(target->Finish());
+  return fmt::format("{}/{}", folder, *placed);
+}
+
+}  // namespace crossmill::worker

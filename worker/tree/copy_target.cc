@@ -1,0 +1,166 @@
+#include "worker/tree/copy_target.h"
+
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "common/base/status.h"
+#include "worker/tree/users.h"
+
+namespace crossmill::worker {
+
+std::string JoinPath(std::string_view folder, std::string_view name) {
+  if (folder.empty()) return std::string(name);
+  return name.empty() ? std::string(folder) : fmt::format("{}/{}", folder, name);
+}
+
+absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Create(const v1::Copy& copy, const std::string& root,
+                                                               int64_t clamp_time, bool keep_times) {
+  std::unique_ptr<CopyTarget> target(new CopyTarget(clamp_time, keep_times));
+  ASSIGN_OR_RETURN(target->root_, OpenRoot(root));
+  ASSIGN_OR_RETURN(target->ids_, IdMap::OfThisProcess());
+  if (!copy.chown().empty()) {
+    ASSIGN_OR_RETURN(target->owner_, ResolveOwner(root, copy.chown()));
+  }
+  if (!copy.chmod().empty()) {
+    ASSIGN_OR_RETURN(target->mode_, FileMode::Parse(copy.chmod()));
+  }
+  target->link_ = copy.link();
+  RETURN_IF_ERROR(target->FindDestination(copy.destination()));
+  const int fd = target->root_.get();
+  target->merger_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.replace = copy.link()});
+  target->unpacker_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = true});
+  return target;
+}
+
+absl::Status CopyTarget::FindDestination(const std::string& destination) {
+  if (destination.ends_with('/') || destination.ends_with("/.")) is_folder_ = true;
+  if (link_) {
+    std::vector<std::string_view> names;
+    for (const auto& part : absl::StrSplit(Av(destination), '/', absl::SkipEmpty())) {
+      const std::string_view name = Sv(part);
+      if (name == "..") {
+        if (!names.empty()) names.pop_back();
+      } else if (name != ".") {
+        names.push_back(name);
+      }
+    }
+    destination_ = fmt::format("{}", fmt::join(names, "/"));
+    if (names.empty()) is_folder_ = true;
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(destination_, ResolveInRoot(root_.get(), destination));
+  const auto existing = OpenBelow(root_.get(), destination_, O_PATH);
+  if (!existing.ok()) return absl::IsNotFound(existing.status()) ? absl::OkStatus() : existing.status();
+  struct stat info;
+  if (fstat(existing->get(), &info) != 0) return ErrnoStatus(errno, destination);
+  if (S_ISDIR(info.st_mode)) is_folder_ = true;
+  return absl::OkStatus();
+}
+
+// As on an empty root: folders that exist there get the metadata of new ones, links and files give way.
+absl::Status CopyTarget::MakeLinkedFolders(std::string_view path) {
+  for (size_t end = path.find('/'); !path.empty(); end = path.find('/', end + 1)) {
+    layer::TarEntry folder;
+    folder.path = std::string(path.substr(0, end));
+    if (own_folders_.insert(folder.path).second) {
+      folder.type = layer::EntryType::kDirectory;
+      folder.mode = 0755;
+      folder.uid = owner_.value_or(Owner{}).uid;
+      folder.gid = owner_.value_or(Owner{}).gid;
+      folder.mtime = clamp_time_;
+      RETURN_IF_ERROR(merger_->Add(folder, nullptr));
+    }
+    if (end == path.npos) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CopyTarget::MakeFolders(std::string_view path) {
+  if (link_) return MakeLinkedFolders(path);
+  std::vector<std::string> made;
+  const auto folder = MakeFoldersBelow(root_.get(), path, owner_.value_or(Owner{}), &made);
+  if (!folder.ok()) return folder.status();
+  if (!made.empty()) touched_.emplace(FolderOf(made.front()));
+  for (std::string& name : made) merger_->SetFolderTime(std::move(name), clamp_time_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> CopyTarget::PlaceFolder(std::string_view name, bool parents) {
+  std::string path = parents ? JoinPath(destination_, name) : destination_;
+  RETURN_IF_ERROR(MakeFolders(parents ? FolderOf(path) : path));
+  return path;
+}
+
+absl::Status CopyTarget::AddParent(std::string path, uint32_t mode) {
+  layer::TarEntry folder;
+  folder.path = std::move(path);
+  folder.type = layer::EntryType::kDirectory;
+  folder.mode = mode;
+  folder.mtime = clamp_time_;
+  return Add(SourceKind::kContext, std::move(folder), nullptr);
+}
+
+absl::StatusOr<std::string> CopyTarget::PlaceFile(std::string_view name) {
+  std::string path = is_folder_ ? JoinPath(destination_, name) : destination_;
+  RETURN_IF_ERROR(MakeFolders(FolderOf(path)));
+  return path;
+}
+
+absl::Status CopyTarget::CheckOwner(const layer::TarEntry& entry) const {
+  const absl::Status status = ids_.Check(entry.uid, entry.gid, fmt::format("/{}", entry.path));
+  return status.ok() ? status : absl::InvalidArgumentError(status.message());
+}
+
+void CopyTarget::ApplyTime(SourceKind kind, layer::TarEntry* entry) const {
+  if (keep_times_) {
+    entry->mtime = layer::ClampTime(entry->mtime, std::numeric_limits<int64_t>::max());
+  } else {
+    entry->mtime = kind == SourceKind::kContext ? clamp_time_ : layer::ClampTime(entry->mtime, clamp_time_);
+  }
+}
+
+absl::Status CopyTarget::Add(SourceKind kind, layer::TarEntry entry, const layer::Source& content) {
+  if (kind == SourceKind::kContext) entry.uid = entry.gid = 0;
+  if (owner_) {
+    entry.uid = owner_->uid;
+    entry.gid = owner_->gid;
+  }
+  RETURN_IF_ERROR(CheckOwner(entry));
+  if (mode_ && (entry.type == layer::EntryType::kFile || entry.type == layer::EntryType::kDirectory)) {
+    entry.mode = mode_->Apply(entry.mode, entry.type == layer::EntryType::kDirectory);
+  }
+  ApplyTime(kind, &entry);
+  if (link_ && entry.type == layer::EntryType::kDirectory) own_folders_.insert(entry.path);
+  return merger_->Add(entry, content);
+}
+
+absl::Status CopyTarget::AddExtracted(layer::TarEntry entry, const layer::Source& content) {
+  if (entry.type == layer::EntryType::kCharDevice || entry.type == layer::EntryType::kBlockDevice) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(CheckOwner(entry));
+  ApplyTime(SourceKind::kContext, &entry);
+  return unpacker_->Add(entry, content);
+}
+
+absl::Status CopyTarget::Finish() {
+  if (keep_times_) {
+    // The clock's time, which writing gave them, would be in the layer.
+    for (const TreeWriter* writer : {merger_.get(), unpacker_.get()}) {
+      touched_.insert(writer->touched().begin(), writer->touched().end());
+    }
+    TreeWriter times(root_.get(), {.unpack = true});
+    for (const std::string& path : touched_) times.SetFolderTime(path, clamp_time_);
+    RETURN_IF_ERROR(times.Finish());
+  }
+  RETURN_IF_ERROR(unpacker_->Finish());
+  return merger_->Finish();
+}
+
+}  // namespace crossmill::worker

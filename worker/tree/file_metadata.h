@@ -1,0 +1,69 @@
+// Metadata of files on disk in the words of a layer: which extended attributes belong to a layer, what a
+// whiteout is, and the way back onto the disk.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/layer/tar_entry.h"
+
+namespace crossmill::worker {
+
+// overlayfs keeps its own notes in attributes with this prefix (mount option userxattr).
+constexpr std::string_view kOverlayPrefix = "user.overlay.";
+constexpr std::string_view kOpaqueXattr = "user.overlay.opaque";
+
+// True for attributes that are part of a layer: user.* (overlay's own apart), POSIX ACLs and file
+// capabilities. security.selinux and the like are the host's, trusted.* only real root sees.
+bool IsLayerXattr(std::string_view name);
+
+// security.capability in the form in which a layer holds it: the one without a root id, if the root it
+// names is the root of the user namespace.
+std::string CanonicalCapability(std::string_view value);
+
+enum class FileKind { kEntry, kWhiteout, kSocket, kDevice };
+
+// A file as it lies on disk.
+struct FoundFile {
+  FileKind kind = FileKind::kEntry;
+  // Path as given; the mtime in whole seconds, not clamped. Never a kHardLink: that is for the caller.
+  layer::TarEntry entry;
+  bool opaque = false;
+  bool has_overlay_xattrs = false;
+  // mtime has a fraction of a second.
+  bool has_fraction = false;
+  uint64_t inode = 0;
+  uint64_t links = 1;
+};
+
+// Looks at `file` without following links; nullopt if there is nothing. `path` becomes entry.path.
+absl::StatusOr<std::optional<FoundFile>> InspectFile(const std::string& file, std::string path);
+
+// mtime in whole seconds, atime the same; links are not followed.
+absl::Status SetMtime(const std::string& file, int64_t seconds);
+// The attributes of an open file or folder, exactly: what a layer may hold and `xattrs` does not is removed.
+absl::Status SetXattrs(int fd, const std::map<std::string, std::string>& xattrs, std::string_view path);
+absl::Status RemoveOverlayXattrs(const std::string& file);
+
+// Which ids of a layer exist here: the map of this process's user namespace.
+class IdMap {
+ public:
+  // From /proc/self/uid_map and gid_map.
+  static absl::StatusOr<IdMap> OfThisProcess();
+  // FAILED_PRECONDITION names path and owner.
+  absl::Status Check(uint32_t uid, uint32_t gid, std::string_view path) const;
+
+ private:
+  static absl::StatusOr<std::map<uint32_t, uint64_t>> Parse(const std::string& file);
+  static bool Contains(const std::map<uint32_t, uint64_t>& ranges, uint32_t id);
+  // First id to count.
+  std::map<uint32_t, uint64_t> users_;
+  std::map<uint32_t, uint64_t> groups_;
+};
+
+}  // namespace crossmill::worker

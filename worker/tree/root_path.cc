@@ -1,0 +1,167 @@
+#include "worker/tree/root_path.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <deque>
+
+#include "common/base/status.h"
+#include "common/layer/tar_entry.h"
+
+namespace crossmill::worker {
+namespace {
+
+constexpr int kMaxLinks = 255;
+
+absl::StatusOr<UniqueFd> Open2(int folder, std::string_view path, int flags, mode_t mode, uint64_t resolve) {
+  const std::string text = path.empty() ? "." : std::string(path);
+  open_how how = {};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+  how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
+  how.resolve = resolve;
+  while (true) {
+    const long fd = syscall(SYS_openat2, folder, text.c_str(), &how, sizeof(how));
+    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    // EAGAIN: a rename elsewhere made the kernel unsure about "..".
+    if (errno == EINTR || errno == EAGAIN) continue;
+    return ErrnoStatus(
+        errno, fmt::format(
+                   "/{}", layer::Printable(path.substr(std::min(path.find_first_not_of('/'), path.size())))));
+  }
+}
+
+std::vector<std::string> Components(std::string_view path) {
+  std::vector<std::string> components;
+  while (!path.empty()) {
+    const size_t end = std::min(path.find('/'), path.size());
+    const std::string_view name = path.substr(0, end);
+    if (!name.empty() && name != ".") components.emplace_back(name);
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return components;
+}
+
+std::string Join(const std::vector<std::string>& components) {
+  std::string path;
+  for (const std::string& name : components) {
+    if (!path.empty()) path += '/';
+    path += name;
+  }
+  return path;
+}
+
+// Target of the link `path` below `root`; empty if it is none; "" and `missing` if there is nothing.
+absl::StatusOr<std::string> ReadLink(int root, const std::string& path, struct stat* info, bool* missing) {
+  *missing = false;
+  auto fd = OpenBelow(root, path, O_PATH | O_NOFOLLOW);
+  if (!fd.ok()) {
+    *missing = absl::IsNotFound(fd.status());
+    if (*missing) return std::string();
+    return fd.status();
+  }
+  if (fstat(fd->get(), info) != 0) return ErrnoStatus(errno, path);
+  if (!S_ISLNK(info->st_mode)) return std::string();
+  char target[PATH_MAX];
+  const ssize_t size = readlinkat(fd->get(), "", target, sizeof(target));
+  if (size <= 0) return ErrnoStatus(size < 0 ? errno : EINVAL, path);
+  return std::string(target, static_cast<size_t>(size));
+}
+
+absl::StatusOr<std::string> Resolve(int root, std::string_view path, bool follow_last) {
+  std::vector<std::string> done;
+  const std::vector<std::string> first = Components(path);
+  std::deque<std::string> rest(first.begin(), first.end());
+  int links = 0;
+  bool below_missing = false;
+  while (!rest.empty()) {
+    const std::string name = std::move(rest.front());
+    rest.pop_front();
+    if (name == "..") {
+      if (!done.empty()) done.pop_back();
+      below_missing = false;
+      continue;
+    }
+    done.push_back(name);
+    if (below_missing || (rest.empty() && !follow_last)) continue;
+    struct stat info;
+    bool missing = false;
+    ASSIGN_OR_RETURN(const std::string target, ReadLink(root, Join(done), &info, &missing));
+    below_missing = missing;
+    if (missing) continue;
+    if (!target.empty()) {
+      if (++links > kMaxLinks) {
+        return absl::InvalidArgumentError(
+            fmt::format("{}: too many levels of links", layer::Printable(path)));
+      }
+      done.pop_back();
+      if (target.front() == '/') done.clear();
+      const std::vector<std::string> components = Components(target);
+      rest.insert(rest.begin(), components.begin(), components.end());
+    } else if (!rest.empty() && !S_ISDIR(info.st_mode)) {
+      return absl::InvalidArgumentError(fmt::format("/{} is not a directory", layer::Printable(Join(done))));
+    }
+  }
+  return Join(done);
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> OpenRoot(const std::string& root) { return OpenFile(root, O_PATH | O_DIRECTORY); }
+
+absl::StatusOr<UniqueFd> OpenInRoot(int root, std::string_view path, int flags, mode_t mode) {
+  return Open2(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+absl::StatusOr<UniqueFd> OpenBelow(int folder, std::string_view path, int flags, mode_t mode) {
+  return Open2(folder, path, flags | O_NOFOLLOW, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+}
+
+absl::StatusOr<std::string> ResolveInRoot(int root, std::string_view path) {
+  return Resolve(root, path, true);
+}
+
+absl::StatusOr<std::string> ResolveParentInRoot(int root, std::string_view path) {
+  return Resolve(root, path, false);
+}
+
+absl::StatusOr<UniqueFd> MakeFoldersBelow(int root, std::string_view path, const Owner& owner,
+                                          std::vector<std::string>* made) {
+  ASSIGN_OR_RETURN(UniqueFd folder, OpenBelow(root, "", O_RDONLY | O_DIRECTORY));
+  std::string so_far;
+  for (const std::string& name : Components(path)) {
+    so_far += so_far.empty() ? name : "/" + name;
+    const bool created = mkdirat(folder.get(), name.c_str(), 0755) == 0;
+    if (!created && errno != EEXIST) return ErrnoStatus(errno, fmt::format("/{}", layer::Printable(so_far)));
+    auto next = OpenBelow(folder.get(), name, O_RDONLY | O_DIRECTORY);
+    if (!next.ok()) {
+      return absl::InvalidArgumentError(fmt::format("/{} is not a directory", layer::Printable(so_far)));
+    }
+    if (created) {
+      if (fchown(next->get(), owner.uid, owner.gid) != 0 || fchmod(next->get(), 0755) != 0) {
+        return ErrnoStatus(
+            errno, fmt::format("/{}: setting owner {}:{}", layer::Printable(so_far), owner.uid, owner.gid));
+      }
+      if (made != nullptr) made->push_back(so_far);
+    }
+    folder = *std::move(next);
+  }
+  return folder;
+}
+
+absl::StatusOr<std::string> ReadFileInRoot(int root, std::string_view path, int64_t limit) {
+  ASSIGN_OR_RETURN(const UniqueFd fd, OpenInRoot(root, path, O_RDONLY | O_NONBLOCK));
+  struct stat info;
+  if (fstat(fd.get(), &info) != 0) return ErrnoStatus(errno, path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(fmt::format("{} is not a regular file", layer::Printable(path)));
+  }
+  return ReadAll(fd.get(), limit);
+}
+
+}  // namespace crossmill::worker
