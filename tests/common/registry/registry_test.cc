@@ -270,7 +270,7 @@ TEST_F(RegistryTest, PlainHttpIsForLoopbackAndWhatIsNamed) {
 
 TEST_F(RegistryTest, PullTakesOnlyThePlatformsAskedForAndWhatIsMissing) {
   auto source = MakeMemoryBlobStore();
-  const Digest root = PutIndex(*source);
+  const Digest root = oci::PutIndex(*source);
   auto index = *oci::ParseImageIndex(*source->Get(root));
   const Digest arm = index.manifests[1].digest;
   auto manifest = *oci::ParseImageManifest(*source->Get(arm));
@@ -282,14 +282,14 @@ TEST_F(RegistryTest, PullTakesOnlyThePlatformsAskedForAndWhatIsMissing) {
   ASSERT_OK(store->PutBytes(*source->Get(manifest.layers[0].digest)));
   RegistryClient client(http_, Options());
   PullOptions options;
-  options.platforms = {LinuxPlatform("arm64")};
+  options.platforms = {oci::LinuxPlatform("arm64")};
   auto pulled = PullImage(client, *oci::ParseReference("r.example/app:1"), *store, options);
   ASSERT_OK(pulled);
   EXPECT_EQ(pulled->root, root);
   EXPECT_TRUE(store->Has(manifest.layers[1].digest));
   EXPECT_FALSE(store->Has(index.manifests[0].digest));
   EXPECT_EQ(http_.requests().size(), 4u);
-  options.platforms = {LinuxPlatform("s390x")};
+  options.platforms = {oci::LinuxPlatform("s390x")};
   ExpectError(PullImage(client, *oci::ParseReference("r.example/app:1"), *store, options).status(),
               absl::StatusCode::kNotFound, "r.example/app:1: the image has no platform linux/s390x; it has");
 }
