@@ -12,13 +12,13 @@
 namespace crossmill::core {
 namespace {
 
-bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
-
 bool Over(Phase phase) {
   return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled;
 }
 
 }  // namespace
+
+bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
 
 std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers) {
   std::vector<Digest> ids;

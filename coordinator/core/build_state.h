@@ -75,6 +75,9 @@ struct ReplicaRun {
   std::string problem;
 };
 
+// The step changes the root file system; others change only the image's configuration.
+bool HasAction(const v1::Step& step);
+
 // What cache keys name a root file system by: the tars of its layers, bottom first.
 std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers);
 

@@ -65,7 +65,7 @@ grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::Get
                                      v1::BuildView* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto view = engine_.Get(request->build_id());
+  auto view = engine_.reader().Get(request->build_id());
   if (!view.ok()) return rpc::ToGrpc(view.status());
   *response = *std::move(view);
   return grpc::Status::OK;
@@ -82,7 +82,7 @@ grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::L
   if (!token.empty() && (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size())) {
     return rpc::ToGrpc(absl::InvalidArgumentError("page_token is not one that ListBuilds gave"));
   }
-  auto views = engine_.List(before, size);
+  auto views = engine_.reader().List(before, size);
   if (!views.ok()) return rpc::ToGrpc(views.status());
   for (v1::BuildView& view : *views) *response->add_builds() = std::move(view);
   if (response->builds_size() == size) {
@@ -105,7 +105,7 @@ grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::Read
   int64_t next = 0;
   while (!context->IsCancelled()) {
     // Asked before reading: what was written before the end is then read.
-    const auto running = engine_.IsRunning(request->execution());
+    const auto running = engine_.reader().IsRunning(request->execution());
     if (!running.ok()) return rpc::ToGrpc(running.status());
     const auto chunks = logs_.Read(request->execution(), next, kLogPage);
     if (!chunks.ok()) return rpc::ToGrpc(chunks.status());
@@ -126,7 +126,7 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
                                          v1::ListPackagesResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto packages = engine_.Packages(request->build_id());
+  auto packages = engine_.reader().Packages(request->build_id());
   if (!packages.ok()) return rpc::ToGrpc(packages.status());
   for (LocatedPackage& package : *packages) {
     v1::PackageRow& row = *response->add_rows();
@@ -145,7 +145,7 @@ grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context,
                                           v1::BuildSubmission* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto submission = engine_.Submission(request->build_id());
+  auto submission = engine_.reader().Submission(request->build_id());
   if (!submission.ok()) return rpc::ToGrpc(submission.status());
   *response = *std::move(submission);
   return grpc::Status::OK;

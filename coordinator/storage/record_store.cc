@@ -66,6 +66,7 @@ constexpr Sql kSaveWorker{
     "save a worker",
     "INSERT INTO workers (name, info, last_seen) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO "
     "UPDATE SET info = excluded.info, last_seen = excluded.last_seen"};
+constexpr Sql kRemoveWorker{"remove a worker", "DELETE FROM workers WHERE name = ?1"};
 constexpr Sql kWorkers{"list workers", "SELECT name, info, last_seen FROM workers ORDER BY name"};
 
 absl::Status NoSuchBuild(int64_t build) {
@@ -321,6 +322,11 @@ absl::StatusOr<std::vector<LeaseRow>> RecordStore::ActiveLeases() {
 absl::Status RecordStore::SaveWorker(const v1::WorkerInfo& info, int64_t last_seen_ns) {
   RecursiveMutexLock lock(connection_->mutex());
   return connection_->Run(kSaveWorker, info.name(), Blob{info.SerializeAsString()}, last_seen_ns);
+}
+
+absl::Status RecordStore::RemoveWorker(std::string_view name) {
+  RecursiveMutexLock lock(connection_->mutex());
+  return connection_->Run(kRemoveWorker, name);
 }
 
 absl::StatusOr<std::vector<WorkerRow>> RecordStore::Workers() {

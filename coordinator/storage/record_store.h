@@ -202,12 +202,14 @@ class RecordStore {
   // Granted and not ended, by number.
   absl::StatusOr<std::vector<LeaseRow>> ActiveLeases();
 
-  // ---- workers ----
+  // ---- workers that are present: a restarted coordinator waits for them ----
 
   // By info.name().
   absl::Status SaveWorker(const v1::WorkerInfo& info, int64_t last_seen_ns);
   // By name.
   absl::StatusOr<std::vector<WorkerRow>> Workers();
+  // OK too when there is none of that name.
+  absl::Status RemoveWorker(std::string_view name);
 
  private:
   explicit RecordStore(std::unique_ptr<Connection> connection);
