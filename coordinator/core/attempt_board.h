@@ -102,9 +102,16 @@ class AttemptBoard {
   // The owner, which must be absent, gets an attempt: of `attempt` everything but id, key and waiters is
   // given. Returns its id.
   TaskId Begin(Attempt attempt);
-  // The run, which must be absent, waits for an attempt under way at a step with this key, if one will do:
-  // begun late enough; placed, or still to be placed, where the joiner allows; `may_share` says whether both
-  // may see the same secrets. Replicas are never joined. False: there is none.
+  // The run, which must be absent, waits for an attempt under way at a step with this key, if one will do.
+  // False: there is none.
+  //
+  // Single flight: equal steps of concurrent builds are one execution. An attempt will do when its result is
+  // one that the joiner would take from the cache, and when waiting for it is no worse than waiting for an
+  // attempt of its own: it was begun late enough (--no-cache joins only what began after it was submitted);
+  // it is leased where the joiner allows, or still to be placed under the same rule about emulation; and
+  // `may_share` says that both may see the same secrets. Replicas are executed for their own sake and are
+  // never joined. One step is joined, not a task: when it ends the waiters are absent again, walk the cache,
+  // and join the next step of the same attempt if that is still theirs.
   bool Join(const std::string& key, const Joiner& joiner,
             const std::function<bool(const Attempt&)>& may_share);
 

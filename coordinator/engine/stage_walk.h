@@ -1,5 +1,14 @@
 // The walk of a stage over the step cache: key, hit, next key, until the first miss. What is a hit is taken
 // into the build's state; what is missing the engine has executed.
+//
+// One walk serves five situations, so that none has rules of its own: a new build; a build whose step was
+// executed for another one that it had joined; a stage whose worker was lost; a stage whose own step has just
+// been recorded; and the replay after a restart, where events give the view but the facts (layers, keys,
+// exports) are walked again. What makes that right: a fact comes only from an execution that is recorded and
+// whose layer is durable, a key is a function of facts and plan, and a plan is recorded before anything is
+// executed for it. So walking once more never gives another state, and what was told already is not told
+// again (BuildState::StepFinished). A hit can be lost between two walks, when a blob is: then the step is
+// executed again, like any miss.
 #pragma once
 
 #include <string>
