@@ -115,6 +115,8 @@ class Completer {
 void OfferFlags(const CLI::App& command, Completer& completer) {
   for (const CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
     for (const CLI::Option* option : app->get_options(nullptr)) {
+      // Taken for Docker's sake only (cli/recipe/docker_flags.h).
+      if (option->get_group().empty()) continue;
       // --version belongs to the program only.
       if (app != &command && option->get_name() == "--version") continue;
       if (app != &command && (option->get_name() == "--help" || option->get_name() == "-h,--help")) continue;

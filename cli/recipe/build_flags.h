@@ -28,6 +28,14 @@ struct BuildFlags {
   bool no_cache = false;
   // Check instead of build.
   bool check = false;
+  // --call, as Docker has it; empty: build.
+  std::string call;
+  // Only the image digest is printed; as --progress quiet.
+  bool quiet = false;
+  // Into the Docker daemon of this machine, if there is one.
+  bool load = false;
+  // Flags that only Docker's builder knows, as they were given (cli/recipe/docker_flags.h).
+  std::vector<std::string> ignored;
   std::string network;
   // -1: not given.
   int verify = -1;

@@ -8,11 +8,13 @@
 namespace crossmill::cli {
 
 std::string Session::DataFolder() {
-  if (!data.empty()) return data;
-  if (const std::string folder = env.VariableOr("CROSSMILL_DATA"); !folder.empty()) return folder;
+  // What `up` starts has another working folder.
+  if (!data.empty()) return AbsolutePath(data);
+  if (const std::string folder = env.VariableOr("CROSSMILL_DATA"); !folder.empty())
+    return AbsolutePath(folder);
   if (env.IsRoot()) return "/var/lib/crossmill";
   if (const std::string folder = env.VariableOr("XDG_DATA_HOME"); !folder.empty())
-    return folder + "/crossmill";
+    return AbsolutePath(folder + "/crossmill");
   return env.VariableOr("HOME") + "/.local/share/crossmill";
 }
 

@@ -37,7 +37,7 @@ class Session {
   // Set by the chosen command's parser: what to do. The result is the exit code.
   std::function<absl::StatusOr<int>()> command;
 
-  // --data, else CROSSMILL_DATA, else /var/lib/crossmill for root and $XDG_DATA_HOME/crossmill.
+  // --data, else CROSSMILL_DATA, else /var/lib/crossmill for root and $XDG_DATA_HOME/crossmill. Absolute.
   std::string DataFolder();
   // --coordinator, else CROSSMILL_COORDINATOR, else the socket in the data folder.
   std::string Address();
