@@ -63,7 +63,7 @@ std::vector<std::string> NamesLike(std::string_view word, const CLI::App& comman
   return names;
 }
 
-// What the parser does not know, with the nearest that it does; else the parser's own words.
+// Names the word that the parser does not know, with the nearest that it does; else the parser's own words.
 std::string DescribeParseError(const CLI::App& app, const CLI::App& command, const CLI::ParseError& error) {
   const std::vector<std::string> extras = app.remaining(true);
   const auto flag = std::find_if(extras.begin(), extras.end(),
@@ -122,7 +122,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddDoctorCommand(app, session);
   AddVersionCommand(app, session);
   AddCompletionCommand(app, session);
-  // What the scripts of `crossmill completion` call at each press of Tab.
+  // The scripts of `crossmill completion` call this at each press of Tab.
   if (!arguments.empty() && arguments[0] == kCompleteCommand)
     return AnswerCompletion(app, session, {arguments.begin() + 1, arguments.end()});
   // The library's parser throws; nothing else here does.

@@ -9,10 +9,10 @@ class App;
 
 namespace crossmill::cli {
 
-// All of `build`, with those of Docker's that mean nothing here.
+// `build` has all, and those of Docker's that mean nothing here.
 void AddBuildArguments(CLI::App* command, BuildFlags* flags);
 
-// Of `retry`: the recipe and its options are the farm's, so only what concerns results and offers.
+// `retry` has only those for results and offers: recipe and options are the farm's.
 void AddRetryArguments(CLI::App* command, BuildFlags* flags);
 
 }  // namespace crossmill::cli

@@ -54,7 +54,7 @@ class BuildCommand {
   absl::StatusOr<int> Run();
 
  private:
-  // What holds for build and retry: results, progress, what the client offers.
+  // Flags that build and retry share: results, progress, offers of the client.
   absl::Status ReadCommonFlags();
   absl::Status ReadFlags();
   // The submission of the build that is tried again.
@@ -268,7 +268,7 @@ absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
                    oci::AnnotationsFor(annotations, oci::AnnotationLevel::kIndexDescriptor, nullptr));
   for (const OutputTarget& output : outputs_) {
     const absl::Status written = WriteImage(session_, image, output);
-    // Whatever it was, the build itself is done and well.
+    // The build itself is done and well.
     if (!written.ok()) return WithExit(written, kExitInfrastructure);
   }
   if (!load_) return absl::OkStatus();

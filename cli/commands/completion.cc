@@ -31,10 +31,10 @@ const CLI::App* FindCommand(const CLI::App& parent, const std::string& name) {
   return nullptr;
 }
 
-// Where the words before the cursor lead.
+// The place in the command line to which the words before the cursor lead.
 struct Position {
   const CLI::App* command;
-  // Whose value the next word is; null if it is none's.
+  // The next word is its value; null if it is none's.
   const CLI::Option* pending = nullptr;
   size_t positionals = 0;
   bool only_positionals = false;

@@ -46,7 +46,8 @@ absl::Status SetNetwork(const std::string& text, v1::BuildOptions* options) {
   } else if (text == "host" || text == "default" || text.empty()) {
     options->set_network(v1::NETWORK_MODE_HOST);
   } else {
-    return absl::InvalidArgumentError(fmt::format("--network={} is not known; expected none, host or default", text));
+    return absl::InvalidArgumentError(
+        fmt::format("--network={} is not known; expected none, host or default", text));
   }
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// What `crossmill build` was asked for: texts of the flags to values. Pure.
+// The flags of `crossmill build`: their texts become values. Pure.
 #pragma once
 
 #include <cstdint>
@@ -70,13 +70,13 @@ struct BuildFlags {
   std::string retried;
 };
 
-// -o: how and where the finished image is written.
+// -o: the form and the place in which the finished image is written.
 struct OutputTarget {
   enum class Type { kOci, kDocker, kTar, kLocal };
   Type type = Type::kOci;
   // A file, "-" for standard output, or the folder of kLocal.
   std::string destination;
-  // Of the image's layers; only where the image is built, and for kOci.
+  // The compression of the image's layers; only where the image is built, and for kOci.
   v1::Compression compression = v1::COMPRESSION_UNSPECIFIED;
   int32_t compression_level = 0;
   // kTar, kLocal: a folder per platform even for one.

@@ -38,7 +38,7 @@ std::string IgnoredFlagsNotice(absl::Span<const std::string> given);
 // --call: what is asked of the recipe besides building it.
 struct DockerCall {
   bool check = false;
-  // Of the findings: "text" or "json".
+  // The findings are written as "text" or "json".
   std::string format = "text";
 };
 

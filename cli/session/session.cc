@@ -8,7 +8,7 @@
 namespace crossmill::cli {
 
 std::string Session::DataFolder() {
-  // What `up` starts has another working folder.
+  // Processes that `up` starts have another working folder.
   if (!data.empty()) return AbsolutePath(data);
   if (const std::string folder = env.VariableOr("CROSSMILL_DATA"); !folder.empty())
     return AbsolutePath(folder);

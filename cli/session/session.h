@@ -44,7 +44,7 @@ class Session {
   // Connects at the first call. The farm belongs to the session.
   absl::StatusOr<Farm*> Connect();
 
-  // How text on the two outputs may look: width, colours unless NO_COLOR or TERM=dumb.
+  // Width and colours of text on the two outputs; no colours with NO_COLOR or TERM=dumb.
   TextOptions OutText();
   bool ErrColour();
   absl::Status Print(std::string_view text) { return env.Out(text); }
