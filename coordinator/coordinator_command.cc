@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "common/base/files.h"
+#include "common/base/absolute_path.h"
 #include "common/base/log.h"
 #include "common/base/private_memory.h"
 #include "common/base/status.h"

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "cli/show/exit_codes.h"
+#include "common/base/absolute_path.h"
 #include "common/base/files.h"
 
 namespace crossmill::cli {

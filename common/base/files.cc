@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include "common/base/status.h"
@@ -175,13 +174,6 @@ absl::Status SyncFolder(const std::string& path) {
 bool Exists(const std::string& path) {
   struct stat info;
   return lstat(path.c_str(), &info) == 0;
-}
-
-std::string AbsolutePath(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  // The working folder is gone: nothing relative leads anywhere.
-  return error ? path : absolute.string();
 }
 
 absl::StatusOr<TemporaryFolder> TemporaryFolder::Create(const std::string& parent) {

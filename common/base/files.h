@@ -57,9 +57,6 @@ absl::Status RemoveTree(const std::string& path);
 absl::Status SyncFolder(const std::string& path);
 bool Exists(const std::string& path);
 
-// The path for a process with another working folder. Links and ".." stay as they are.
-std::string AbsolutePath(const std::string& path);
-
 // A folder that is removed, with what is in it, when the object dies.
 class TemporaryFolder {
  public:

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/absolute_path.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
