@@ -9,12 +9,26 @@
 #include "cli/commands/app.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
+#include "common/oci/image.h"
 #include "tests/cli/fake_coordinator.h"
 #include "tests/cli/fake_environment.h"
 #include "tests/cli/sample_build.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::cli {
+
+// A one-layer image in the coordinator's store.
+inline Digest PutImage(BlobStore& store) {
+  const std::string layer(1024, '\0');
+  const Digest layer_digest = *store.PutBytes(layer);
+  const Digest config =
+      *store.PutBytes(R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[")" +
+                      layer_digest.Oci() + R"("]}})");
+  oci::ImageManifest manifest;
+  manifest.config = {std::string(oci::media_type::kOciConfig), config, std::nullopt, {}};
+  manifest.layers = {{std::string(oci::media_type::kOciLayer), layer_digest, std::nullopt, {}}};
+  return *store.PutBytes(oci::WriteImageManifest(manifest));
+}
 
 class CommandsTest : public testing::Test {
  protected:

@@ -358,19 +358,6 @@ TEST_F(CommandsTest, UpWithoutTheProgramsSaysWhatIsMissing) {
   EXPECT_EQ(env_.out, "nothing of this farm is running\n");
 }
 
-// A one-layer image in the coordinator's store.
-Digest PutImage(BlobStore& store) {
-  const std::string layer(1024, '\0');
-  const Digest layer_digest = *store.PutBytes(layer);
-  const Digest config =
-      *store.PutBytes(R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[")" +
-                      layer_digest.Oci() + R"("]}})");
-  oci::ImageManifest manifest;
-  manifest.config = {std::string(oci::media_type::kOciConfig), config, std::nullopt, {}};
-  manifest.layers = {{std::string(oci::media_type::kOciLayer), layer_digest, std::nullopt, {}}};
-  return *store.PutBytes(oci::WriteImageManifest(manifest));
-}
-
 TEST_F(CommandsTest, OutputIsALayoutThatCanBeImported) {
   BuildSucceeds();
   const Digest root = PutImage(coordinator_.blobs());

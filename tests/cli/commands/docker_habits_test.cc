@@ -151,6 +151,21 @@ TEST_F(DockerHabitsTest, LoadWithDockerSaysWhatCannotBe) {
   EXPECT_THAT(env_.err(), HasSubstr("--load cannot be used with --detach"));
 }
 
+TEST_F(DockerHabitsTest, LoadHandsDockerAnArchive) {
+  coordinator_.AddRoot(coordinator_.view.index_digest(), PutImage(coordinator_.blobs()));
+  RunDocker(0);
+  BuildSucceeds();
+  EXPECT_EQ(Build({"--load", "-q"}), 0) << env_.err();
+  EXPECT_EQ(env_.err(), "");
+  ASSERT_EQ(env_.programs_run.size(), 2U);
+  EXPECT_THAT(env_.programs_run[1], ElementsAre("docker", "load", "--quiet", "--input", EndsWith(".tar")));
+  EXPECT_THAT(loaded_, HasSubstr("manifest.json"));
+  EXPECT_FALSE(Exists(env_.programs_run[1].back())) << "a temporary file";
+  RunDocker(1);
+  EXPECT_EQ(Build({"--load"}), 5);
+  EXPECT_THAT(env_.err(), HasSubstr("--load: docker load ended with 1: no space left"));
+}
+
 TEST_F(DockerHabitsTest, CallCheckChecks) {
   ASSERT_OK(WriteFileAtomic(Context("Dockerfile"), "FROM scratch\nRUNN true\n"));
   EXPECT_EQ(Build({"--call=check"}), 1);
