@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "common/base/absolute_path.h"
 #include "common/base/log.h"
 #include "common/base/private_memory.h"
 #include "common/base/status.h"
@@ -88,6 +89,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   crossmill::SetUpLog("coordinator", level);
+  options.data_folder = AbsolutePath(options.data_folder);
+  if (!options.listen.unix_socket.empty())
+    options.listen.unix_socket = AbsolutePath(options.listen.unix_socket);
   if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
   if (token->parsed()) return PrintNewToken(options.token_file, role, name);
   return Serve(options, timeout_seconds, grace_seconds);

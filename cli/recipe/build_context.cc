@@ -153,7 +153,7 @@ absl::Status BuildContext::OpenStdin() {
     head->append(buffer, count);
   }
   const bool archive = fetch::IsArchive(*head);
-  // What was looked at comes first.
+  // The bytes that told the type come first.
   const layer::Source source = [&env, head](char* buffer, size_t size) -> absl::StatusOr<size_t> {
     if (head->empty()) return env.ReadIn(buffer, size);
     const size_t count = head->copy(buffer, size);

@@ -31,7 +31,7 @@ class ContextScratch {
   // An empty folder, mode 0755.
   absl::StatusOr<std::string> NewFolder();
 
-  // What a git URL means.
+  // The commit that a git URL means, checked out.
   absl::StatusOr<fetch::GitCheckout> CheckOut(std::string_view url);
 
   // A download: its first bytes and, from the beginning, all of them.

@@ -23,7 +23,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// What the coordinator may be ahead of an agent; it answers one short message after the other.
+// The coordinator may be so far ahead of an agent, which answers one short message after the other.
 constexpr size_t kMaxWaitingBytes = 1 << 20;
 constexpr auto kFirstWait = std::chrono::milliseconds(100);
 constexpr auto kLongestWait = std::chrono::milliseconds(3000);

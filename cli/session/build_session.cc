@@ -21,8 +21,8 @@ constexpr size_t kMaxSecretBytes = 500 << 10;
 constexpr auto kAgentStart = std::chrono::seconds(5);
 constexpr auto kAgentEnd = std::chrono::seconds(3);
 
-// What keeps an agent of ours: its end is the agent's. ssh-agent is a setgid program, which the kernel does
-// not end with its parent, and it must not outlive us with the keys, however we end.
+// A keeper watches each agent of ours and ends it when we have ended. ssh-agent is a setgid program, which
+// the kernel does not end with its parent, and it must not outlive us with the keys, however we end.
 constexpr const char* kKeeper =
     "while kill -0 \"$1\" 2>/dev/null && test -S \"$SSH_AUTH_SOCK\"; do sleep 0.2; done; kill "
     "\"$SSH_AGENT_PID\"";

@@ -61,7 +61,7 @@ class LocalAgents {
   std::vector<std::unique_ptr<OwnAgent>> own_;
 };
 
-// What a build's client keeps at hand until the build ends.
+// Secrets and agents that a client keeps at hand until its build ends.
 struct ClientOffers {
   std::vector<v1::Secret> secrets;
   std::map<std::string, std::string> agent_sockets;

@@ -66,7 +66,7 @@ Cell StepTime(const v1::StepView& step) {
     case v1::STEP_EXECUTED:
     case v1::STEP_FAILED:
       return {FormatSeconds(step.seconds())};
-    // What it took when it ran: what the cache saved.
+    // The time of the execution, which the cache saved.
     case v1::STEP_CACHED:
     case v1::STEP_SHARED:
       return {fmt::format("({})", FormatSeconds(step.seconds())), Ink::kDim};

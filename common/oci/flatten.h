@@ -19,7 +19,7 @@
 namespace crossmill::oci {
 
 // Not thread safe. Memory grows with the number of paths, not with contents: these go through the spool. The
-// result depends on the layers only (docs/formats.md, "Flattened tar").
+// result depends on the layers only (docs/formats.md, "Images").
 class Flattener {
  public:
   // Gets the entries of the tree in the order of canonical tars. Of several hard links to one file the first

@@ -17,7 +17,7 @@ namespace {
 
 class Planner {
  public:
-  Planner(const PlanOptions& options, const ReadRecipe& read, absl::Span<const v1::PinnedImage> bases)
+  Planner(const PlanOptions& options, const RecipeReading& read, absl::Span<const v1::PinnedImage> bases)
       : options_(options), read_(read), bases_(bases) {}
 
   absl::StatusOr<v1::BuildPlan> Make();
@@ -45,7 +45,7 @@ class Planner {
   void WarnUnused();
 
   const PlanOptions& options_;
-  const ReadRecipe& read_;
+  const RecipeReading& read_;
   const absl::Span<const v1::PinnedImage> bases_;
   BuildFacts facts_;
   std::map<BaseKey, uint32_t> base_index_;
@@ -87,7 +87,7 @@ absl::Status Planner::MatchBases() {
 }
 
 // A build argument, else an ARG before the first FROM; empty means none.
-std::string EpochArgument(const ReadRecipe& read) {
+std::string EpochArgument(const RecipeReading& read) {
   if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end())
     return given->second;
   const dockerfile::Variables& globals = read.views.front().globals;
@@ -95,7 +95,7 @@ std::string EpochArgument(const ReadRecipe& read) {
   return global == globals.end() ? "" : global->second;
 }
 
-absl::Status BadEpoch(const ReadRecipe& read, const std::string& value) {
+absl::Status BadEpoch(const RecipeReading& read, const std::string& value) {
   // Where the file says it, if it does.
   dockerfile::Place place{read.outline.document.file, 1, 1};
   for (const dockerfile::Instruction* instruction : read.outline.global_args) {
@@ -299,13 +299,13 @@ void Planner::WarnUnused() {
 
 absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const PlanOptions& options,
                                                 absl::Span<const v1::PinnedImage> known) {
-  ASSIGN_OR_RETURN(ReadRecipe read, Read(recipe, options, known));
+  ASSIGN_OR_RETURN(RecipeReading read, ReadRecipe(recipe, options, known));
   return std::move(read.needs);
 }
 
 absl::StatusOr<v1::BuildPlan> MakePlan(const v1::Recipe& recipe, const PlanOptions& options,
                                        absl::Span<const v1::PinnedImage> bases) {
-  ASSIGN_OR_RETURN(const ReadRecipe read, Read(recipe, options, bases));
+  ASSIGN_OR_RETURN(const RecipeReading read, ReadRecipe(recipe, options, bases));
   return Planner(options, read, bases).Make();
 }
 

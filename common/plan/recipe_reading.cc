@@ -19,7 +19,7 @@ std::string FileName(const v1::Recipe& recipe) {
 // Finds out, round by round, what triggers of known bases add to reachable stages and needed bases.
 class NeedFinder {
  public:
-  NeedFinder(ReadRecipe& read, absl::Span<const v1::PinnedImage> known) : read_(read), known_(known) {}
+  NeedFinder(RecipeReading& read, absl::Span<const v1::PinnedImage> known) : read_(read), known_(known) {}
 
   absl::Status Find() {
     size_t usable = 0;
@@ -109,7 +109,7 @@ class NeedFinder {
                            image.root});
   }
 
-  ReadRecipe& read_;
+  RecipeReading& read_;
   const absl::Span<const v1::PinnedImage> known_;
   std::map<BaseKey, size_t> index_;
   // By need: what its config says.
@@ -138,9 +138,9 @@ BaseKey KeyOf(const ImageName& image, const v1::Platform& platform) {
   return {image.root.empty() ? image.reference : image.root.Oci(), FormatPlatform(platform)};
 }
 
-absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& options,
-                                absl::Span<const v1::PinnedImage> known) {
-  ReadRecipe read;
+absl::StatusOr<RecipeReading> ReadRecipe(const v1::Recipe& recipe, const PlanOptions& options,
+                                         absl::Span<const v1::PinnedImage> known) {
+  RecipeReading read;
   ASSIGN_OR_RETURN(read.outline, dockerfile::ReadOutline(FileName(recipe), recipe.dockerfile()));
   ASSIGN_OR_RETURN(NamedContexts contexts, NamedContexts::Read(recipe));
   read.contexts = std::make_unique<const NamedContexts>(std::move(contexts));

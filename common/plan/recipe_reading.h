@@ -1,5 +1,5 @@
-// What FindBases and MakePlan both start from: a recipe's stages as every wanted platform sees them, and the
-// base images they need.
+// A recipe as every wanted platform sees it: its stages, and the base images they need. FindBases and
+// MakePlan both start from it.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ namespace crossmill::plan {
 using BaseKey = std::pair<std::string, std::string>;
 BaseKey KeyOf(const ImageName& image, const v1::Platform& platform);
 
-struct ReadRecipe {
+struct RecipeReading {
   dockerfile::Outline outline;
   // On the heap: the views point to it.
   std::unique_ptr<const NamedContexts> contexts;
@@ -38,7 +38,7 @@ struct ReadRecipe {
 };
 
 // `known` is parallel to the beginning of `needs`. `recipe` must outlive the result.
-absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& options,
-                                absl::Span<const v1::PinnedImage> known);
+absl::StatusOr<RecipeReading> ReadRecipe(const v1::Recipe& recipe, const PlanOptions& options,
+                                         absl::Span<const v1::PinnedImage> known);
 
 }  // namespace crossmill::plan

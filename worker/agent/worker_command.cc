@@ -8,7 +8,6 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/absolute_path.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
@@ -239,12 +239,14 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
     ASSIGN_OR_RETURN(task, ReadTaskFile(flags.task_file));
     ASSIGN_OR_RETURN(secrets, OpenSecrets(flags.secrets));
     RETURN_IF_ERROR(MakeOwnFolder(flags.blobs, flags.user));
-    flags.blobs = std::filesystem::absolute(flags.blobs);
+    flags.blobs = AbsolutePath(flags.blobs);
   } else {
     RETURN_IF_ERROR(CompleteAgentFlags(info, &flags));
   }
   RETURN_IF_ERROR(MakeOwnFolder(flags.data, flags.user));
-  flags.data = std::filesystem::absolute(flags.data);
+  flags.data = AbsolutePath(flags.data);
+  // Layers are mounted, and steps run, with other working folders.
+  if (flags.runtime.find('/') != std::string::npos) flags.runtime = AbsolutePath(flags.runtime);
   info.set_name(flags.name);
   info.set_slots(flags.slots);
   NamespaceOptions namespaces;
