@@ -113,7 +113,10 @@ class Scanner {
   absl::Status Walk(FolderNode* root) {
     root_ = UniqueFd(open(options_.folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root_.valid()) return Problem(errno, "");
-    unfinished_ = 1;
+    {
+      MutexLock lock(mutex_);
+      unfinished_ = 1;
+    }
     Push({root, 0, 0, true});
     int threads = options_.threads;
     if (threads <= 0) threads = std::clamp<int>(static_cast<int>(std::thread::hardware_concurrency()), 2, 16);
