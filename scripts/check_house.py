@@ -20,7 +20,7 @@ TOPS = ("common", "coordinator", "worker", "cli", "proto", "tests", "scripts")
 DATA = ("tests/golden/", "tests/fuzz/corpus/", "tests/e2e/conformance/cases/")
 # Classes that are still too large, with what they may have until they are divided. A number only shrinks, and an
 # entry that is not needed any more is a breach too.
-LARGE_CLASSES = {"coordinator/engine/engine.h:Engine": 72}
+LARGE_CLASSES = {}
 # Likewise sources, by lines.
 LONG_FILES = {"tests/worker/tree/copier_test.cc": 664}
 
@@ -91,6 +91,9 @@ METHOD = re.compile(r"(?:~?\w+|operator\s*\S+?)\s*\(")
 def is_method(declaration):
     declaration = re.sub(r"\b(?:ABSL_\w+|__attribute__|alignas|noexcept|decltype|explicit)\s*\([^()]*\)", "", declaration)
     declaration = re.sub(r"\b(?:public|private|protected)\s*:", "", declaration).strip()
+    # A deleted function is what a class has not.
+    if declaration.endswith("= delete"):
+        return False
     if re.match(r"(?:using|friend|static_assert|typedef|enum|struct|class|union)\b", declaration):
         return False
     if "operator" not in declaration:

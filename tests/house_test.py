@@ -34,7 +34,7 @@ class HouseTest(unittest.TestCase):
               int count_ ABSL_GUARDED_BY(mutex_) = Count(3);
               std::function<void(int)> handler_ ABSL_GUARDED_BY(mutex_);
               std::vector<int> all_{1, 2, 3};
-            };"""), {"Room": 7, "Inner": 1})
+            };"""), {"Room": 6, "Inner": 1})
 
     def test_what_is_too_large_is_told(self):
         header = "class Large {\n" + "void F();\n" * 51 + "};\n"

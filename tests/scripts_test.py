@@ -140,6 +140,25 @@ class ScriptsTest(unittest.TestCase):
         self.assertEqual((again.returncode, again.stderr), (0, ""))
         self.assertIsNotNone(stand_ins.find("node:18"))
 
+    # ---- what was skipped ----
+
+    def test_skipped_tests_are_named_also_in_a_file_that_passed(self):
+        results = self.folder / "results"
+        results.mkdir()
+        (results / "release.xml").write_text("""<testsuite>
+            <testcase name="e2e_examples" status="run"><system-out>ok
+skipped: test_page (Examples.test_page): no stand-in for node:18
+</system-out></testcase>
+            <testcase name="e2e_packages" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/><system-out>Ran 0
+skipped: setUpClass (Packages): no stand-in for python:3.11</system-out></testcase>
+            <testcase name="bench_smoke" status="notrun"><skipped message=""/><system-out>needs root</system-out></testcase>
+            <testcase name="plan_test" status="run"><system-out>fine</system-out></testcase></testsuite>""")
+        result = self.run_script("scripts/skipped_tests.py", results)
+        self.assertEqual(result.stdout.splitlines(),
+                         ["skipped: test_page (Examples.test_page): no stand-in for node:18",
+                          "skipped: setUpClass (Packages): no stand-in for python:3.11",
+                          "skipped: bench_smoke: needs root"])
+
 
 if __name__ == "__main__":
     unittest.main()

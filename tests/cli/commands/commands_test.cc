@@ -223,7 +223,7 @@ TEST_F(CommandsTest, UnknownFlagsAreUsage) {
   EXPECT_EQ(Run({"show", "twelve"}), 2);
   EXPECT_EQ(Run({"show", "99"}), 2);
   EXPECT_EQ(Run({"--help"}), 0);
-  EXPECT_THAT(env_.out, HasSubstr("Exit codes: 0 ok, 1 build failed"));
+  EXPECT_THAT(env_.out, HasSubstr("Exit codes:\n  0    ok\n  1    the build failed"));
 }
 
 TEST_F(CommandsTest, WatchResumesWhereTheConnectionBroke) {
