@@ -1,4 +1,4 @@
-// Images in docker's own archive format (`docker save` before OCI layouts): part of the importer.
+// Images in docker's own archive format (`docker save` before OCI layouts), read and written.
 #pragma once
 
 #include <map>
