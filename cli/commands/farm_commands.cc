@@ -252,8 +252,11 @@ absl::StatusOr<pid_t> LocalFarm::Start(const DaemonSpec& daemon) {
 void LocalFarm::StopStarted() {
   while (!started_.empty()) {
     const absl::StatusOr<bool> stopped = StopDaemon(started_.back().PidFile(), kStopPatience);
-    Say(stopped.ok() ? fmt::format("{} stopped again", started_.back().name)
-                     : std::string(Sv(stopped.status().message())));
+    if (!stopped.ok()) {
+      Say(std::string(Sv(stopped.status().message())));
+    } else if (*stopped) {
+      Say(fmt::format("{} stopped again", started_.back().name));
+    }
     started_.pop_back();
   }
 }
