@@ -298,7 +298,7 @@ TEST(PlannerTest, EmptyUserIsRootAgain) {
   EXPECT_NE(plan->stages(0).config().find(R"("created_by":"USER ")"), std::string::npos);
 }
 
-TEST(PlannerTest, WorkdirKeepsItsSlashInTheConfigOnly) {
+TEST(PlannerTest, WorkdirIsAsWrittenInTheConfigOnly) {
   const std::string dockerfile = "FROM a\nWORKDIR /tmp/\nRUN x\nCOPY f .\n";
   const auto plan = Plan(MakeCase(dockerfile));
   ASSERT_TRUE(plan.ok()) << plan.status();
@@ -313,7 +313,9 @@ TEST(PlannerTest, WorkdirKeepsItsSlashInTheConfigOnly) {
             std::string::npos);
   EXPECT_NE(ConfigOf("FROM a\nWORKDIR /tmp/\nWORKDIR $NOPE\n").find(R"("WorkingDir":"/tmp/")"),
             std::string::npos);
-  EXPECT_NE(ConfigOf("FROM a\nWORKDIR //\n").find(R"("WorkingDir":"/")"), std::string::npos);
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /a/b/.\n").find(R"("WorkingDir":"/a/b/.")"), std::string::npos);
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /a/../b/\n").find(R"("WorkingDir":"/b")"), std::string::npos);
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /a/..\n").find(R"("WorkingDir":"/")"), std::string::npos);
   // A base's own.
   const Json settings = {{"bases", {{"a", {{"config", {{"WorkingDir", "/srv/"}}}}}}}};
   EXPECT_NE(ConfigOf("FROM a\nENV A=1\n", settings).find(R"("WorkingDir":"/srv/")"), std::string::npos);
