@@ -10,6 +10,7 @@ import shutil
 import tarfile
 import tempfile
 
+import daemons
 import peers
 import stand_ins
 from farm import Farm, free_port
@@ -131,7 +132,7 @@ def cold(bench):
     else:
         builder, runtime = images[0][-1], images[1][-1]
         command = "python -m compileall -q package"
-    with peers.Registry(bench.folder, free_port()) as registry:
+    with daemons.Registry(bench.folder, free_port()) as registry:
         names = registry.push(builder, "bench/python:1"), registry.push(runtime, "bench/python-slim:1")
         with context_folder(example_files(*names, command, 20 if bench.smoke else 2000)) as context:
             return cold_rows(bench, context)
@@ -143,7 +144,7 @@ def cold_rows(bench, context):
             return seconds(lambda: build_ours(farm, context))
 
     def docker():
-        with peers.DockerDaemon(tempfile.mkdtemp(dir=bench.folder)) as daemon:
+        with daemons.DockerDaemon(tempfile.mkdtemp(dir=bench.folder)) as daemon:
             peer = peers.Docker(daemon, buildkit=True)
             return seconds(lambda: peer.build(context))
 
@@ -198,7 +199,7 @@ def transfer(bench):
     layout = noise_layout(bench.folder, layers, megabytes)
 
     def registry():
-        return peers.Registry(tempfile.mkdtemp(dir=bench.folder), free_port())
+        return daemons.Registry(tempfile.mkdtemp(dir=bench.folder), free_port())
 
     def ours(farm, *arguments):
         result = farm.cli("image", *arguments)
@@ -210,12 +211,10 @@ def transfer(bench):
 
     def push_ours(farm):
         with registry() as place:
-            place.wait()
             return seconds(lambda: ours(farm, "push", "noise:1", f"{place.host}/noise:1"))
 
     def push_skopeo():
         with registry() as place:
-            place.wait()
             return seconds(lambda: skopeo("--dest-tls-verify=false", f"oci:{layout}:1", f"docker://{place.host}/noise:1"))
 
     def pull_ours(place):
@@ -233,7 +232,6 @@ def transfer(bench):
     with bench.farm(workers=0) as farm, registry() as place:
         farm.import_base("noise:1", layout)
         pushes = alternate(rounds, {"crossmill": lambda: push_ours(farm), "skopeo": push_skopeo})
-        place.wait()
         skopeo("--dest-tls-verify=false", f"oci:{layout}:1", f"docker://{place.host}/noise:1")
         pulls = alternate(rounds, {"crossmill": lambda: pull_ours(place), "skopeo": lambda: pull_skopeo(place)})
     what = f"{layers} layers of {megabytes} MiB"

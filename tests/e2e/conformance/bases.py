@@ -12,42 +12,15 @@ import tarfile
 
 import farm
 import tiny_base
+from tar_writer import TarWriter
 
 EPOCH = tiny_base.EPOCH
 # cap_net_bind_service=ep, as setcap writes it (VFS_CAP_REVISION_2 with the effective flag).
 NET_BIND = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
 
 
-class Layer:
-    def __init__(self):
-        self.out = io.BytesIO()
-        self.tar = tarfile.open(fileobj=self.out, mode="w", format=tarfile.PAX_FORMAT)
-
-    def add(self, name, kind=tarfile.REGTYPE, mode=0o644, data=b"", link="", owner=(0, 0), xattrs=None):
-        info = tarfile.TarInfo(name)
-        info.type, info.mode, info.mtime, info.linkname, info.size = kind, mode, EPOCH, link, len(data)
-        info.uid, info.gid = owner
-        for key, value in (xattrs or {}).items():
-            info.pax_headers["SCHILY.xattr." + key] = value.decode("utf-8", "surrogateescape")
-        self.tar.addfile(info, io.BytesIO(data))
-        return self
-
-    def folder(self, name, mode=0o755, owner=(0, 0)):
-        return self.add(name, tarfile.DIRTYPE, mode, owner=owner)
-
-    def link(self, name, target):
-        return self.add(name, tarfile.SYMTYPE, 0o777, link=target)
-
-    def hard(self, name, target):
-        return self.add(name, tarfile.LNKTYPE, link=target)
-
-    def bytes(self):
-        self.tar.close()
-        return self.out.getvalue()
-
-
 def mount_points():
-    layer = Layer()
+    layer = TarWriter()
     for name in ("proc", "sys", "dev", "run", "mnt"):
         layer.folder(name)
     for name in ("etc/hosts", "etc/hostname", "etc/resolv.conf"):
@@ -56,7 +29,7 @@ def mount_points():
 
 
 def users():
-    return (Layer()
+    return (TarWriter()
             .add("etc/passwd", data=b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n"
                                     b"web:x:33:44:web:/srv:/bin/sh\n77:x:1077:1078:a number as name:/:/bin/sh\n"
                                     b"lonely:x:1500:1501:no such group:/:/bin/sh\n")
@@ -65,7 +38,7 @@ def users():
 
 
 def symlinks():
-    return (Layer().folder("data").folder("data/app").add("data/app/there", data=b"there\n")
+    return (TarWriter().folder("data").folder("data/app").add("data/app/there", data=b"there\n")
             .folder("usr/lib").link("lib", "usr/lib").link("app", "/data/app").link("relative", "data/app")
             .link("dangling", "/nowhere/yet").folder("deep").link("deep/up", "../../../data").link("one", "two")
             .link("two", "three").link("three", "/data").link("loop-a", "loop-b").link("loop-b", "loop-a")
@@ -73,7 +46,7 @@ def symlinks():
 
 
 def odd_files():
-    return (Layer().folder("odd")
+    return (TarWriter().folder("odd")
             .add("odd/setuid", mode=0o4755, data=b"setuid\n").add("odd/setgid", mode=0o2755, data=b"setgid\n", owner=(0, 44))
             .add("odd/caps", mode=0o755, data=b"caps\n", xattrs={"security.capability": NET_BIND})
             .add("odd/user-xattr", data=b"xattr\n", xattrs={"user.colour": b"blue"})
@@ -83,12 +56,12 @@ def odd_files():
 
 
 def whiteouts():
-    return Layer().add("odd/.wh.gone").add("odd/.wh.replaced").add("odd/replaced", data=b"now a file\n").bytes()
+    return TarWriter().add("odd/.wh.gone").add("odd/.wh.replaced").add("odd/replaced", data=b"now a file\n").bytes()
 
 
 def replaced():
     """The file `odd/replaced` needs its whiteout in another layer than the file itself for some readers."""
-    return Layer().add("odd/late", data=b"late\n").bytes()
+    return TarWriter().add("odd/late", data=b"late\n").bytes()
 
 
 FULL_CONFIG = {"Env": ["PATH=/bin:/usr/bin", "FROM_BASE=base value", "EMPTY="], "Entrypoint": ["/bin/entry", "--flag"],
@@ -116,12 +89,12 @@ def make_all(folder):
         "with-users": ([*base, users()], {}),
         "with-symlinks": ([*base, symlinks()], {}),
         "with-odd": ([*base, odd_files(), whiteouts(), replaced()], {}),
-        "with-volume": ([*base, Layer().folder("data", 0o750, (1000, 1000)).add("data/from-base", data=b"base\n").bytes()],
+        "with-volume": ([*base, TarWriter().folder("data", 0o750, (1000, 1000)).add("data/from-base", data=b"base\n").bytes()],
                         {"Volumes": {"/data": {}}}),
-        "with-config": ([*base, Layer().folder("srv").folder("srv/base", owner=(1000, 1000)).bytes()], FULL_CONFIG),
+        "with-config": ([*base, TarWriter().folder("srv").folder("srv/base", owner=(1000, 1000)).bytes()], FULL_CONFIG),
         "with-onbuild": (base, {"OnBuild": onbuild}),
         "with-shell": (base, {"Shell": ["/bin/sh", "-ec"], "Env": ["PATH=/bin:/usr/bin", "SHELLED=1"]}),
-        "with-workdir": ([*base, Layer().folder("srv").bytes()], {"WorkingDir": "/srv"}),
+        "with-workdir": ([*base, TarWriter().folder("srv").bytes()], {"WorkingDir": "/srv"}),
     }
     paths = {}
     for name, (layers, config) in variants.items():
@@ -129,7 +102,7 @@ def make_all(folder):
         write_image(paths[name], [(architecture(), "", layers)], config)
     paths["any-platform"] = folder / "any-platform.tar"
     write_image(paths["any-platform"],
-                [(arch, variant, [Layer().folder("etc").add("etc/arch", data=f"{arch}{variant}\n".encode()).bytes()])
+                [(arch, variant, [TarWriter().folder("etc").add("etc/arch", data=f"{arch}{variant}\n".encode()).bytes()])
                  for arch, variant in (("amd64", ""), ("arm64", ""), ("arm", "v7"))], {})
     return paths
 

@@ -1,4 +1,5 @@
-"""The builders that cases are given to: ours, and as peers Docker's two and buildah, each with state of its own.
+"""The builders that cases are given to: ours, and as peers the newest BuildKit, Debian's Docker with its two
+builders, and buildah, each with state of its own.
 
 build() returns an Outcome; a peer that is not installed or does not start says why in `problem`. Everything
 started here is ended by process id.
@@ -9,13 +10,10 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
 
 import bases
+from daemons import DOCKER
 
-# Debian's; another client of the same name may come first in PATH and speak only BuildKit.
-DOCKER = "/usr/bin/docker"
-START_LIMIT = 30
 BUILD_LIMIT = 120
 
 
@@ -43,17 +41,6 @@ def must(argv, environment=None):
     if code != 0:
         raise RuntimeError(f"{' '.join(map(str, argv))}: exit code {code}\n{output[-3000:]}")
     return output
-
-
-def stop(process):
-    if process is None or process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def dockerfile_options(prepared, dockerfile):
@@ -102,50 +89,37 @@ class Ours:
         return {name: value for name, value in self.farm.environment().items() if name in wanted}
 
 
-class DockerDaemon:
-    """A dockerd without bridge and packet filters."""
+class BuildKit:
+    """The newest BuildKit with its own client: the reference."""
+    name = "buildkit"
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder) / "docker"
-        self.problem = ""
-        self.process = None
-        self.environment = {"DOCKER_HOST": f"unix://{self.folder}/docker.sock", "DOCKER_CONFIG": f"{self.folder}/config"}
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.problem = daemon.problem
+        self.title = f"buildkit {daemon.version}"
 
-    def __enter__(self):
-        if not os.path.exists(DOCKER) or shutil.which("dockerd") is None:
-            self.problem = "docker.io is not installed"
-            return self
-        (self.folder / "config").mkdir(parents=True)
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                ["dockerd", "--iptables=false", "--bridge=none", "--data-root", self.folder / "data", "--exec-root",
-                 self.folder / "exec", "--pidfile", self.folder / "pid", "--host", f"unix://{self.folder}/docker.sock"],
-                stdout=log, stderr=log)
-        end = time.monotonic() + START_LIMIT
-        while time.monotonic() < end and self.process.poll() is None:
-            if run([DOCKER, "version"], {**os.environ, **self.environment})[0] == 0:
-                return self
-            time.sleep(0.1)
-        lines = (self.folder / "log").read_text(errors="replace").splitlines()
-        self.problem = f"dockerd does not start: {lines[-1] if lines else 'it says nothing'}"
-        self.close()
-        return self
+    def load(self, name, layout):
+        self.daemon.registry.push(layout, f"library/{name}:latest")
 
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        stop(self.process)
-        self.process = None
-        if os.path.ismount(self.folder / "data"):  # a daemon that crashed leaves it
-            run(["umount", "--recursive", self.folder / "data"])
+    def build(self, prepared, dockerfile=None):
+        case = prepared.case
+        environment = {**prepared.environment, **self.daemon.environment}
+        archive = prepared.work.parent / f"{self.name}.tar"
+        platforms = ["--platform", ",".join(case.platforms)] if case.platforms else []
+        code, output = run([*self.daemon.client, "build", "--builder", "peer", "--no-cache", "--progress", "plain",
+                            "--provenance=false", "--allow", "network.host", "--network", case.network, *platforms,
+                            *dockerfile_options(prepared, dockerfile), *prepared.args(bool(dockerfile)),
+                            "-o", f"type=oci,dest={archive}", context_of(prepared, dockerfile)],
+                           environment, prepared.stdin, prepared.context)
+        return Outcome(code, output, archive)
 
 
 class Docker:
-    """`docker build`: the embedded BuildKit or the classic builder."""
+    """Debian's `docker build`: the BuildKit of 20.10 in it, or the classic builder."""
 
     def __init__(self, daemon, buildkit):
-        self.name = "buildkit" if buildkit else "classic"
+        self.name = "docker" if buildkit else "classic"
+        self.title = "docker 20.10, " + ("BuildKit in it" if buildkit else "classic builder")
         self.problem = daemon.problem
         self.environment = {**daemon.environment, "DOCKER_BUILDKIT": "1" if buildkit else "0"}
 
@@ -158,7 +132,7 @@ class Docker:
         tag = f"case-{case.name.lower()}-{self.name}"
         archive = prepared.work.parent / f"{self.name}.tar"
         platform = ["--platform", case.platforms[0]] if case.platforms else []
-        progress = ["--progress", "plain"] if self.name == "buildkit" else []
+        progress = ["--progress", "plain"] if self.name == "docker" else []
         code, output = run([DOCKER, "build", "--no-cache", "--network", case.network, *platform, *progress,
                             *dockerfile_options(prepared, dockerfile), *prepared.args(bool(dockerfile)), "-t", tag, context_of(prepared, dockerfile)],
                            environment, prepared.stdin, prepared.context)
@@ -169,6 +143,7 @@ class Docker:
 
 class Buildah:
     name = "buildah"
+    title = "buildah 1.28"
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder) / "buildah"

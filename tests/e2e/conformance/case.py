@@ -14,7 +14,8 @@ import sys
 
 CASES = pathlib.Path(__file__).resolve().parent / "cases"
 KEYS = {"about", "args", "dockerfile", "context", "stdin", "platforms", "fails", "exit_code", "peers", "origin",
-        "environment", "says", "network", "ssh_agent", "skip_history"}
+        "environment", "says", "network", "ssh_agent", "skip_history", "open",
+        "twice"}
 
 
 @dataclasses.dataclass
@@ -36,6 +37,8 @@ class Case:
     network: str = "none"
     ssh_agent: bool = False
     skip_history: bool = False                                # it says what changes from run to run
+    twice: bool = False                                       # built two times, the second is judged
+    open: str = ""                                            # why ours does not pass yet
 
     @property
     def expected_file(self):
@@ -96,7 +99,8 @@ class Prepared:
 
 def prepare(case, folder, server, agent):
     """Makes context and work folder below `folder`. `server`: address of this case's files; `agent`: ssh agent's socket."""
-    context, work = folder / "context", folder / "work"
+    # The reference takes folders of one name for versions of one context and believes size and time of their files.
+    context, work = folder / folder.name, folder / "work"
     work.mkdir(parents=True)
     if (case.folder / "context").exists():
         shutil.copytree(case.folder / "context", context, symlinks=True)

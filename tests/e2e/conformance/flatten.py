@@ -156,5 +156,5 @@ def oci_images(read):
         if "manifests" in document:
             waiting.extend(document["manifests"])
         else:
-            images.append((blob(document["config"]), [blob(layer) for layer in document["layers"]]))
+            images.append((blob(document["config"]), [blob(layer) for layer in document["layers"] or []]))
     return images

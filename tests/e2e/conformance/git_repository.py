@@ -11,14 +11,14 @@ def write(folder, name, text, mode=0o644):
     with open(path, "w") as file:
         file.write(text)
     os.chmod(path, mode)
-def repository(bare):
+def repository(bare, dockerfile="FROM base\nCOPY . /all\n"):
     source = os.path.join(os.environ["CASE_WORK"], "source")
     os.makedirs(source)
     git("init", "-q", cwd=source)
     write(source, "file.txt", "first\n")
     write(source, "run.sh", "#!/bin/sh\n", 0o755)
     write(source, "sub/inner.txt", "inner\n")
-    write(source, "Dockerfile", "FROM base\nCOPY . /all\n")
+    write(source, "Dockerfile", dockerfile)
     write(source, "sub/Dockerfile", "FROM base\nCOPY . /sub-all\n")
     os.symlink("file.txt", os.path.join(source, "link"))
     git("add", "-A", cwd=source)

@@ -1,3 +1,7 @@
 FROM base
-COPY star[*] /one.txt
-COPY what[?] /two.txt
+COPY --chmod=644 <<EOF /one.txt
+star
+EOF
+COPY --chmod=644 <<EOF /two.txt
+what
+EOF

@@ -2,3 +2,6 @@
 import os
 import socket
 os.mkfifo("pipe", 0o640)
+os.mkdir("below")
+os.mkfifo("below/pipe")
+socket.socket(socket.AF_UNIX).bind("socket")

@@ -1,0 +1,3 @@
+"""An archive."""
+import tar_writer
+tar_writer.sample().write("a.tar.gz", "gz")

@@ -1,3 +1,0 @@
-FROM base
-COPY a.tar /t/
-ADD a.tar /u/

@@ -1,3 +1,0 @@
-FROM base
-ARG SERVER
-ADD $SERVER/file.txt /x

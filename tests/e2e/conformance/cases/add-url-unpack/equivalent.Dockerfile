@@ -1,2 +1,0 @@
-FROM base
-ADD arch.tar /x/

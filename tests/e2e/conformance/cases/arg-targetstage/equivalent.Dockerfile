@@ -1,2 +1,0 @@
-FROM base AS second
-RUN echo "[second]" > /out

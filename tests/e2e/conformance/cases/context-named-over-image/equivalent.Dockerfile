@@ -1,2 +1,0 @@
-FROM with-odd
-RUN ls /odd > /odd-listing && echo other context > /shadow

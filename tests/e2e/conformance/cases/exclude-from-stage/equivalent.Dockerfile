@@ -1,2 +1,0 @@
-FROM base
-RUN mkdir /out && echo 1 > /out/keep

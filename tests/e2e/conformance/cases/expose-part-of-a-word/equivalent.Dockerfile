@@ -1,0 +1,2 @@
+FROM base
+EXPOSE 8080 91/udp

@@ -1,3 +1,0 @@
-FROM base
-ENV SET=value
-RUN printf '%s\n' '$SET value fallback "value" '"'value'" > /out

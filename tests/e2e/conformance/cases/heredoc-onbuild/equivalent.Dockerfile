@@ -1,2 +1,0 @@
-FROM base
-RUN echo text > /from-parent && echo ran > /ran

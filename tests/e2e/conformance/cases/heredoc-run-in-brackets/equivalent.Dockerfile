@@ -1,2 +1,0 @@
-FROM base
-RUN printf 'via sh\nafter\n' > /out

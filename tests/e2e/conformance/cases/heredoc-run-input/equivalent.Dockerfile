@@ -1,4 +1,0 @@
-FROM base
-ENV NAME=value
-RUN echo 'plain value' > /plain && echo 'quoted $NAME' > /quoted
-RUN printf 'FIRST\nSECOND\n' > /tabs

@@ -1,2 +1,0 @@
-FROM base
-RUN printf 'tabbed\n  then spaces\n  spaces stay\nEOF-not\n' > /tabs

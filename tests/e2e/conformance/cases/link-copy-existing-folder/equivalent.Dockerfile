@@ -1,3 +1,0 @@
-FROM base
-COPY a.txt /new/
-COPY dir /home

@@ -1,4 +1,0 @@
-FROM with-symlinks
-RUN rm /app /relative && mkdir /app
-COPY a.txt /app/a.txt
-COPY dir /relative

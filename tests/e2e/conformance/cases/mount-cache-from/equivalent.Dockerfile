@@ -1,2 +1,0 @@
-FROM base
-RUN echo seeded > /out

@@ -1,3 +1,0 @@
-FROM base
-ENV TO=/over/there
-RUN echo c > /out

@@ -1,2 +1,0 @@
-FROM base
-RUN echo ok > /file && echo ok > /variable && : > /run-listing

@@ -1,2 +1,0 @@
-FROM base
-RUN echo /run/buildkit/ssh_agent.0 > /where && echo none > /none
