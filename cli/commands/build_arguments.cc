@@ -69,7 +69,7 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
       ->type_name("NAME");
   command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")
       ->type_name("TIME");
-  command->add_option("--step-timeout", flags->step_timeout, "Limit of each step: 20m")->type_name("TIME");
+  command->add_option("--step-timeout", flags->step_timeout, "Timeout of each step: 20m")->type_name("TIME");
   command->add_option("--add-host", flags->extra_hosts, "Line of /etc/hosts in RUN steps; repeatable")
       ->type_name("NAME:ADDRESS")
       ->allow_extra_args(false);

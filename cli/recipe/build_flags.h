@@ -102,7 +102,7 @@ absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options);
 absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
                                        const std::optional<std::string>& variable);
 // "90", "90s", "45m", "1h30m": whole seconds, more than 0.
-absl::StatusOr<uint32_t> ParseTimeLimit(std::string_view text, std::string_view flag);
+absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag);
 absl::StatusOr<ProgressMode> ParseProgress(std::string_view text);
 // --add-host: "NAME:ADDRESS" or "NAME=ADDRESS", an IPv6 address with or without brackets, to "ADDRESS NAME".
 absl::StatusOr<std::string> ParseExtraHost(std::string_view text);

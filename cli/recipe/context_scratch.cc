@@ -108,6 +108,7 @@ absl::StatusOr<ContextScratch::Download> ContextScratch::Get(const std::string& 
   progress_.Note(fmt::format("fetched {} {}", shown, FormatBytes(file.digest.size)));
   Download download;
   download.size = file.digest.size;
+  download.time = file.mtime;
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> reader, downloads_->Open(file.digest, 0));
   download.head.resize(fetch::kArchiveHead);
   size_t filled = 0;

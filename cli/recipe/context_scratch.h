@@ -39,6 +39,8 @@ class ContextScratch {
     std::string head;
     layer::Source source;
     int64_t size = 0;
+    // Last-Modified, seconds since 1970; 0: not said.
+    int64_t time = 0;
   };
   absl::StatusOr<Download> Get(const std::string& url);
 

@@ -52,8 +52,6 @@ Cell StepState(const v1::StepView& step) {
       return {"shared", Ink::kGreen};
     case v1::STEP_FAILED:
       return {"FAILED", Ink::kRed};
-    case v1::STEP_METADATA:
-      return {"config", Ink::kDim};
     case v1::STEP_EXECUTED:
       return {"executed", Ink::kPlain};
     default:

@@ -109,7 +109,8 @@ void CheckCasing(const Subject& subject, Sink& sink) {
   });
 }
 
-// An empty line between the first and the last line of an instruction, here-documents left out.
+// An empty line between the first and the last line of an instruction, here-documents left out. The place is
+// the end of the instruction, as in Docker's builder, so that both tools name one line.
 void CheckContinuation(const Subject& subject, const Instruction& instruction, Sink& sink) {
   uint32_t last = instruction.last_line;
   for (const dockerfile::Heredoc& heredoc : instruction.heredocs) {
@@ -117,8 +118,8 @@ void CheckContinuation(const Subject& subject, const Instruction& instruction, S
   }
   for (uint32_t line = instruction.first_line + 1; line <= last; ++line) {
     if (!absl::StripAsciiWhitespace(Av(subject.Line(line))).empty()) continue;
-    if (Finding* finding = sink.AddAtLine("NoEmptyContinuation", line, "Empty continuation line")) {
-      finding->fix = "remove the empty line, or end the instruction before it";
+    if (Finding* finding = sink.AddAtLine("NoEmptyContinuation", last, "Empty continuation line")) {
+      finding->fix = fmt::format("remove the empty line {}, or end the instruction before it", line);
     }
     return;
   }

@@ -1,5 +1,5 @@
-// A recipe as every wanted platform sees it: its stages, and the base images they need. FindBases and
-// MakePlan both start from it.
+// A recipe's stages as every wanted platform sees them, and the base images they need: FindBases and MakePlan
+// both start from this.
 #pragma once
 
 #include <memory>
@@ -36,6 +36,9 @@ struct RecipeReading {
   // Parallel to `needs`.
   std::vector<BaseKey> keys;
 };
+
+// Without SOURCE_DATE_EPOCH resolved, reachable stages and needs.
+absl::StatusOr<RecipeReading> ReadStages(const v1::Recipe& recipe, const PlanOptions& options);
 
 // `known` is parallel to the beginning of `needs`. `recipe` must outlive the result.
 absl::StatusOr<RecipeReading> ReadRecipe(const v1::Recipe& recipe, const PlanOptions& options,

@@ -114,6 +114,7 @@ void WriteMount(const v1::RunMount& mount, bool keep_times, KeyWriter& writer) {
   writer.Integer('i', mount.mode());
   writer.Integer('i', mount.uid());
   writer.Integer('i', mount.gid());
+  writer.Text('t', mount.cache_path());
   writer.Integer('s', mount.has_source() ? 1 : 0);
   if (mount.has_source()) WriteSource(mount.source(), keep_times, writer);
 }
@@ -138,6 +139,7 @@ void WriteRun(const v1::Run& run, bool keep_times, std::optional<int64_t> source
     writer.Integer('i', limit.soft());
     writer.Integer('i', limit.hard());
   }
+  writer.Text('N', run.hostname());
   writer.Integer('E', source_date_epoch ? 1 : 0);
   if (source_date_epoch) writer.Integer('i', *source_date_epoch);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -17,9 +18,9 @@ namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
-// Of a file that ADD fetches, unless --chmod says otherwise.
+// A file that ADD fetches has it, unless --chmod says otherwise.
 constexpr uint32_t kRemoteFileMode = 0600;
-// What a URL without a name in it gives, as Docker's builder names it.
+// The name of a file from a URL without a name in it, as Docker's builder gives it.
 constexpr std::string_view kUnnamed = "__unnamed__";
 
 std::string At(const v1::SourceRange& range) {
@@ -39,6 +40,11 @@ std::string HidingRule(const std::string& rules_text, const std::string& rules_n
   return fmt::format("; it is hidden by {}:{}: '{}'", rules_name, rule->line, rule->text);
 }
 
+// The recipe's place would mislead: it has no part in it.
+bool IsStoreFault(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDataLoss(status);
+}
+
 // Directory messages of all contexts, read once.
 class ContextReader {
  public:
@@ -47,9 +53,17 @@ class ContextReader {
   absl::StatusOr<reapi::Directory> Read(const Digest& digest) {
     auto known = read_.find(digest);
     if (known != read_.end()) return known->second;
-    ASSIGN_OR_RETURN(const std::string bytes, blobs_.Get(digest));
+    const absl::StatusOr<std::string> bytes = blobs_.Get(digest);
+    // The client had sent all of it before it submitted: the recipe cannot be blamed.
+    if (absl::IsNotFound(bytes.status())) {
+      return absl::UnavailableError(fmt::format(
+          "folder {} of the context is no longer in the farm's store; submit the build again (the "
+          "client sends what is missing)",
+          ToString(digest)));
+    }
+    RETURN_IF_ERROR(bytes.status());
     reapi::Directory directory;
-    if (!directory.ParseFromString(bytes)) {
+    if (!directory.ParseFromString(*bytes)) {
       return absl::DataLossError(fmt::format("blob {} of the context is not a Directory", ToString(digest)));
     }
     return read_[digest] = directory;
@@ -113,6 +127,7 @@ class SourceResolver {
     auto matches = plan::MatchContext(
         pattern, root, [&](const Digest& digest) { return reader_.Read(digest); },
         [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+    if (IsStoreFault(matches.status())) return matches.status();
     if (!matches.ok()) {
       std::string hint;
       if (absl::IsNotFound(matches.status())) {
@@ -236,6 +251,32 @@ class SourceResolver {
   std::map<Key, v1::ContextMatches> fetched_;
 };
 
+// When the one thing that `step` adds was last changed, as its server or its commit says; nullopt: nobody
+// says.
+absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const PlanningStores& stores,
+                                                    const PlanningCalls& calls) {
+  const v1::CopySource& source = step.copy().sources(0);
+  const std::string url = source.has_remote_git() ? source.remote_git().url() : source.remote_file().url();
+  const auto failed = [&](const absl::Status& status) {
+    return absl::Status(status.code(), Av(fmt::format("{}: SOURCE_DATE_EPOCH: {}: {}", At(step.range()), url,
+                                                      Sv(status.message()))));
+  };
+  if (stores.remote == nullptr) {
+    return failed(absl::UnimplementedError("this coordinator does not fetch remote sources"));
+  }
+  const auto on_progress = [&](int64_t done, int64_t total) {
+    if (calls.on_progress) calls.on_progress(url, done, total);
+  };
+  if (source.has_remote_git()) {
+    const auto time = stores.remote->CommitTime(url, source.remote_git().checksum(), on_progress);
+    if (!time.ok()) return failed(time.status());
+    return *time;
+  }
+  const auto file = stores.remote->FetchFile(url, source.remote_file().checksum(), on_progress);
+  if (!file.ok()) return failed(file.status());
+  return file->mtime == 0 ? std::nullopt : std::optional<int64_t>(file->mtime);
+}
+
 absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images) {
   auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh)
                                   : images.PinRoot(need.root, need.platform, need.reference);
@@ -266,7 +307,11 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
                                         const v1::Platform& build_platform, const PlanningStores& stores,
                                         const PlanningCalls& calls) {
   const v1::Recipe& recipe = submission.recipe();
-  const plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform);
+  plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform);
+  ASSIGN_OR_RETURN(const std::optional<v1::Step> epoch_source, plan::FindEpochSource(recipe, options));
+  if (epoch_source) {
+    ASSIGN_OR_RETURN(options.epoch_stage_time, TimeOfSource(*epoch_source, stores, calls));
+  }
   std::vector<v1::PinnedImage> bases;
   while (true) {
     // Triggers of the bases known so far may need more.

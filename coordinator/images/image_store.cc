@@ -237,7 +237,9 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinRoot(const Digest& root, const v1
                                                     std::string_view name) {
   const auto pin = [&]() -> absl::StatusOr<v1::PinnedImage> {
     if (!blobs_.Has(root)) {
-      return absl::FailedPreconditionError(fmt::format("blob {} is not in the farm's store", root.Oci()));
+      // The client had sent it: the recipe cannot be blamed.
+      return absl::UnavailableError(
+          fmt::format("blob {} is no longer in the farm's store; submit the build again", root.Oci()));
     }
     ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, root, platform));
     RETURN_IF_ERROR(oci::WalkImage(blobs_, manifest).status());

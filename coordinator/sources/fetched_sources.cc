@@ -50,6 +50,39 @@ absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string&
 absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& url,
                                                              const std::string& checksum, bool keep_git_dir,
                                                              const OnProgress& on_progress) {
+  ASSIGN_OR_RETURN(fetch::GitReference reference, ReadReference(url, checksum));
+  return FetchTree(std::move(reference), keep_git_dir, on_progress);
+}
+
+// A tree whose files have the commit's time says it, and is kept like any other.
+absl::StatusOr<std::optional<int64_t>> FetchedSources::CommitTime(const std::string& url,
+                                                                  const std::string& checksum,
+                                                                  const OnProgress& on_progress) {
+  ASSIGN_OR_RETURN(fetch::GitReference reference, ReadReference(url, checksum));
+  reference.commit_times = true;
+  ASSIGN_OR_RETURN(const Tree tree, FetchTree(std::move(reference), false, on_progress));
+  std::vector<Digest> folders = {tree.root};
+  while (!folders.empty()) {
+    ASSIGN_OR_RETURN(const std::string bytes, blobs_.Get(folders.back()));
+    folders.pop_back();
+    reapi::Directory directory;
+    if (!directory.ParseFromString(bytes)) {
+      return absl::DataLossError(fmt::format("{}: not a folder", fetch::WithoutCredentials(url)));
+    }
+    for (const reapi::FileNode& file : directory.files()) {
+      if (file.node_properties().has_mtime()) {
+        return std::optional<int64_t>(file.node_properties().mtime().seconds());
+      }
+    }
+    for (const reapi::DirectoryNode& child : directory.directories()) {
+      folders.push_back(FromProto(child.digest()));
+    }
+  }
+  return std::optional<int64_t>();
+}
+
+absl::StatusOr<fetch::GitReference> FetchedSources::ReadReference(const std::string& url,
+                                                                  const std::string& checksum) {
   ASSIGN_OR_RETURN(fetch::GitReference reference, fetch::ParseGitReference(url));
   if (!checksum.empty()) {
     // Whichever is longer; one has to begin with the other.
@@ -61,7 +94,7 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& 
     if (checksum.size() > reference.checksum.size()) reference.checksum = checksum;
     RETURN_IF_ERROR(fetch::CheckGitReference(reference));
   }
-  return FetchTree(std::move(reference), keep_git_dir, on_progress);
+  return reference;
 }
 
 absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReference reference,

@@ -33,6 +33,8 @@ class FetchedSources final : public RemoteSources {
                                  const OnProgress& on_progress) override;
   absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
                                 const OnProgress& on_progress) override;
+  absl::StatusOr<std::optional<int64_t>> CommitTime(const std::string& url, const std::string& checksum,
+                                                    const OnProgress& on_progress) override;
   // As FetchGit for a reference that is parsed.
   absl::StatusOr<Tree> FetchTree(fetch::GitReference reference, bool keep_git_dir,
                                  const OnProgress& on_progress);
@@ -41,6 +43,9 @@ class FetchedSources final : public RemoteSources {
   void Stop() { stop_.request_stop(); }
 
  private:
+  // With the checksum that it must have.
+  static absl::StatusOr<fetch::GitReference> ReadReference(const std::string& url,
+                                                           const std::string& checksum);
   absl::StatusOr<bool> HasTree(const Digest& root);
   absl::StatusOr<Tree> CheckOut(const fetch::GitReference& reference, bool keep_git_dir,
                                 const OnProgress& on_progress);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -45,6 +46,11 @@ class RemoteSources {
   // must mean, or empty.
   virtual absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum,
                                         bool keep_git_dir, const OnProgress& on_progress) = 0;
+
+  // When the commit that `url` means was made, seconds since 1970; nullopt if it holds no file.
+  virtual absl::StatusOr<std::optional<int64_t>> CommitTime(const std::string& url,
+                                                            const std::string& checksum,
+                                                            const OnProgress& on_progress) = 0;
 };
 
 }  // namespace crossmill::coordinator

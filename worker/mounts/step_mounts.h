@@ -1,4 +1,4 @@
-// What RUN --mount brings into a step: sources laid out, caches taken, secrets put into memory, ssh sockets
+// RUN --mount of one step, made ready: sources laid out, caches taken, secrets put into memory, ssh sockets
 // opened; everything given back when the step is over.
 #pragma once
 
@@ -42,6 +42,8 @@ struct StepMountsContext {
   MountStore& store;
   BlobStore& blobs;
   TaskContext task;
+  // See v1::Task.
+  std::string fresh_caches = {};
   // nullptr: there is none.
   SshForwarder* ssh = nullptr;
   std::stop_token stop;

@@ -27,7 +27,7 @@ class TaskSecrets {
   std::map<std::string, std::string> values_;
 };
 
-// What an execution gets beside its task, and what no record of the task may hold.
+// An execution gets this beside its task, and no record of the task may hold it.
 struct TaskContext {
   // Under which the coordinator knows the execution; 0: none (a task from a file).
   uint64_t lease = 0;

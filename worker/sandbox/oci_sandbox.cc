@@ -112,8 +112,8 @@ bool IsFailedExec(std::string_view last_words) {
 }
 
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
-  std::string text =
-      fmt::format("127.0.0.1 localhost {0}\n::1 localhost ip6-localhost ip6-loopback {0}\n", kStepHostName);
+  std::string text = fmt::format("127.0.0.1 localhost {0}\n::1 localhost ip6-localhost ip6-loopback {0}\n",
+                                 HostNameOf(run.run));
   for (const std::string& line : run.run.extra_hosts()) text += line + "\n";
   if (run.run.network() == v1::NETWORK_MODE_NONE) return text;
   for (const std::string& line : settings.hosts) text += line + "\n";
@@ -200,7 +200,7 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& r
   if (const auto text = ReadFile(options_.resolv_conf, 1 << 20); network && text.ok()) resolver = *text;
   RETURN_IF_ERROR(add("hosts", HostsFile(run, options_.host_settings), "/etc/hosts", 0644));
   RETURN_IF_ERROR(add("resolv.conf", resolver, "/etc/resolv.conf", 0644));
-  RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", kStepHostName), "/etc/hostname", 0644));
+  RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", HostNameOf(run.run)), "/etc/hostname", 0644));
   int number = 0;
   for (const v1::InlineFile& file : run.run.files()) {
     if (file.name().empty() || file.name().find('/') != std::string::npos || file.name() == "..") {
@@ -284,7 +284,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
       container, {"run", "--bundle", container.bundle, "--pid-file", container.pid_file(), container.id});
   options.env = RuntimeEnvironment();
   options.working_folder = container.bundle;
-  options.time_limit = run.time_limit;
+  options.time_limit = run.timeout;
   options.stop = run.stop;
   std::string last_words;
   options.on_output = [&](OutputStream stream, std::string_view bytes) {
@@ -321,7 +321,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Explain(const SandboxRun& run, const s
         run.platform.variant().empty() ? "" : "/", run.platform.variant(), problem->text));
   }
   if (problem) return Refused(problem->exit_code, problem->text);
-  // What a step's user may not do is the recipe's business: a program or a folder of somebody else.
+  // The recipe decides about programs and folders that its user may not use.
   if (run.identity.uid != 0 && message.find("ermission denied") != std::string::npos) {
     return Refused(126, fmt::format("{}: permission denied for user {}", program, run.identity.uid));
   }

@@ -6,6 +6,7 @@
 #include "common/base/status.h"
 #include "worker/tree/copy_sources.h"
 #include "worker/tree/copy_target.h"
+#include "worker/tree/file_metadata.h"
 #include "worker/tree/root_path.h"
 #include "worker/tree/users.h"
 
@@ -55,7 +56,9 @@ absl::Status ExecuteWorkdir(const v1::Workdir& workdir, const std::string& root,
                             std::optional<int64_t> made_time) {
   ASSIGN_OR_RETURN(const UniqueFd fd, OpenRoot(root));
   ASSIGN_OR_RETURN(const Owner owner, ResolveOwner(root, workdir.user()));
+  ASSIGN_OR_RETURN(const IdMap ids, IdMap::OfThisProcess());
   ASSIGN_OR_RETURN(const std::string path, ResolveInRoot(fd.get(), workdir.path()));
+  RETURN_IF_ERROR(ids.Check(owner.uid, owner.gid, workdir.path()));
   std::vector<std::string> made;
   RETURN_IF_ERROR(MakeFoldersBelow(fd.get(), path, owner, &made).status());
   if (!made_time || made.empty()) return absl::OkStatus();

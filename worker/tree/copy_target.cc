@@ -26,6 +26,8 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Create(const v1::Copy& c
   ASSIGN_OR_RETURN(target->ids_, IdMap::OfThisProcess());
   if (!copy.chown().empty()) {
     ASSIGN_OR_RETURN(target->owner_, ResolveOwner(root, copy.chown()));
+    // Before anything is made: folders on the way get it too.
+    RETURN_IF_ERROR(target->ids_.Check(target->owner_->uid, target->owner_->gid, copy.destination()));
   }
   if (!copy.chmod().empty()) {
     ASSIGN_OR_RETURN(target->mode_, FileMode::Parse(copy.chmod()));
@@ -113,8 +115,7 @@ absl::StatusOr<std::string> CopyTarget::PlaceFile(std::string_view name) {
 }
 
 absl::Status CopyTarget::CheckOwner(const layer::TarEntry& entry) const {
-  const absl::Status status = ids_.Check(entry.uid, entry.gid, fmt::format("/{}", entry.path));
-  return status.ok() ? status : absl::InvalidArgumentError(status.message());
+  return ids_.Check(entry.uid, entry.gid, fmt::format("/{}", entry.path));
 }
 
 void CopyTarget::ApplyTime(SourceKind kind, layer::TarEntry* entry) const {

@@ -146,11 +146,11 @@ TEST_F(StageExecutorTest, KilledProgramIsNamedBySignal) {
   EXPECT_EQ(crashed.steps(0).failure(), "exit code 139 (killed by SIGSEGV)");
 }
 
-TEST_F(StageExecutorTest, TimeLimitIsTheRecipesFailure) {
-  task_.set_step_time_limit(90);
+TEST_F(StageExecutorTest, StepTimeoutIsTheRecipesFailure) {
+  task_.set_step_timeout(90);
   AddRun("slow");
   const v1::TaskResult result = Execute([](const SandboxRun& run) -> absl::StatusOr<SandboxResult> {
-    EXPECT_EQ(run.time_limit, absl::Seconds(90));
+    EXPECT_EQ(run.timeout, absl::Seconds(90));
     SandboxResult ended;
     ended.exit_code = 137;
     ended.timed_out = true;
@@ -158,7 +158,7 @@ TEST_F(StageExecutorTest, TimeLimitIsTheRecipesFailure) {
   });
   EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_FAILED);
   EXPECT_TRUE(result.steps(0).timed_out());
-  EXPECT_EQ(result.steps(0).failure(), "time limit of 1m30s exceeded");
+  EXPECT_EQ(result.steps(0).failure(), "step timeout of 1m30s reached");
 }
 
 TEST_F(StageExecutorTest, BrokenSandboxIsInfrastructure) {

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "tests/support/status_matchers.h"
-#include "worker/host/subordinate_ids.h"
 #include "worker/tree/file_mode.h"
 #include "worker/tree/glob.h"
 
@@ -33,7 +32,7 @@ TEST_F(UsersTest, NameBringsGroupsAndHome) {
   ASSERT_OK(user);
   EXPECT_EQ(1000u, user->uid);
   EXPECT_EQ(1001u, user->gid);
-  EXPECT_EQ((std::vector<uint32_t>{29, 44}), user->groups);
+  EXPECT_EQ((std::vector<uint32_t>{29, 44, 1001}), user->groups);
   EXPECT_EQ("/home/app", user->home);
 }
 
@@ -42,6 +41,7 @@ TEST_F(UsersTest, EmptyIsRoot) {
   ASSERT_OK(user);
   EXPECT_EQ(0u, user->uid);
   EXPECT_EQ("/root", user->home);
+  EXPECT_EQ(std::vector<uint32_t>{0}, user->groups);
 }
 
 TEST_F(UsersTest, NumberThatNobodyHas) {
@@ -56,7 +56,7 @@ TEST_F(UsersTest, GivenGroupReplacesSupplementaryOnes) {
   auto user = ResolveUser(folder_->path(), "1000:audio");
   ASSERT_OK(user);
   EXPECT_EQ(29u, user->gid);
-  EXPECT_TRUE(user->groups.empty());
+  EXPECT_EQ(std::vector<uint32_t>{29}, user->groups);
 }
 
 TEST_F(UsersTest, UnknownNamesAreNamed) {
@@ -89,14 +89,6 @@ TEST_F(UsersTest, PasswdLinkDoesNotLeadOut) {
   ASSERT_EQ(0, unlink(folder_->Path("etc/passwd").c_str()));
   ASSERT_EQ(0, symlink("../../../../../../etc/passwd", folder_->Path("etc/passwd").c_str()));
   EXPECT_FALSE(ResolveUser(folder_->path(), "daemon").ok());
-}
-
-TEST(SubordinateIdsTest, RangeIsFoundByNameOrNumberAndMustBeLarge) {
-  const std::string_view text = "# comment\napp:100000:1000\n1000:300000:65536\nother:500000:65535\n";
-  EXPECT_EQ(300000u, FindRange(text, "app", 1000)->first);
-  EXPECT_FALSE(FindRange(text, "app", 7).has_value());
-  EXPECT_EQ(500000u, FindRange(text, "other", 7)->first);
-  EXPECT_EQ(565535u, FreeRangeStart(text));
 }
 
 TEST(FileModeTest, OctalAndSymbolic) {
