@@ -113,7 +113,8 @@ bool IsFailedExec(std::string_view last_words) {
 }
 
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
-  std::string text = fmt::format("127.0.0.1 localhost {0}\n::1 localhost ip6-localhost ip6-loopback {0}\n",
+  // The step's own name is an IPv4 address only, as in Docker's builder: a machine may have no IPv6.
+  std::string text = fmt::format("127.0.0.1 localhost {}\n::1 localhost ip6-localhost ip6-loopback\n",
                                  HostNameOf(run.run));
   for (const std::string& line : run.run.extra_hosts()) text += line + "\n";
   if (run.run.network() == v1::NETWORK_MODE_NONE) return text;

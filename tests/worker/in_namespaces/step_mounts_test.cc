@@ -107,7 +107,7 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     ASSERT_OK(snapshot);
     const std::string root = (*snapshot)->root();
     ASSERT_OK(MakeHostRoot(root, {"sh", "cat", "ls", "id", "env", "sleep", "stat", "touch", "mkdir", "mount",
-                                  "df", "rm", "base64", "cp", "chmod", "ln"}));
+                                  "df", "rm", "base64", "cp", "chmod", "chown", "ln"}));
     ASSERT_OK(MakeFolders(root + "/existing", 0750));
     chmod(std::string(root + "/existing").c_str(), 0750);
     ASSERT_OK(WriteFileAtomic(root + "/file", "image"));
