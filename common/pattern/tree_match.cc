@@ -42,9 +42,10 @@ class Matcher {
  public:
   Matcher(const SourcePattern& pattern, SourceTree& tree) : pattern_(pattern), tree_(tree) {}
 
-  absl::StatusOr<std::vector<SourceMatch>> Match() {
+  absl::StatusOr<SourceMatches> Match() {
     RETURN_IF_ERROR(pattern_.parents ? MatchParents() : MatchPlain(pattern_.text, matches_));
-    return std::move(matches_);
+    found_.matches = std::move(matches_);
+    return std::move(found_);
   }
 
  private:
@@ -66,6 +67,7 @@ class Matcher {
   const SourcePattern& pattern_;
   SourceTree& tree_;
   std::vector<SourceMatch> matches_;
+  SourceMatches found_;
 };
 
 // Follows every link on the way, the last one too. Unset: something on the way does not exist.
@@ -92,6 +94,7 @@ absl::StatusOr<std::optional<Matcher::Found>> Matcher::Follow(std::string_view p
         return absl::InvalidArgumentError(
             fmt::format("'{}' is a loop of links in {}", path, pattern_.tree_name));
       }
+      found_.links.insert(child);
       const std::vector<std::string> steps = Components(entry->target);
       open.insert(open.begin(), steps.begin(), steps.end());
       if (entry->target.starts_with('/')) folders.resize(1);
@@ -134,6 +137,7 @@ absl::Status Matcher::MatchPlain(std::string_view text, std::vector<SourceMatch>
   }
   const absl::StatusOr<PathPattern> compiled = PathPattern::Compile(split.wild, Dialect::kCopy);
   if (!compiled.ok() || base->kind != Kind::kFolder) return absl::OkStatus();
+  found_.searches.push_back({base->path, split.wild, Dialect::kCopy});
   return WalkPlain(*compiled, *base, split.fixed, "", matches);
 }
 
@@ -186,6 +190,7 @@ absl::Status Matcher::MatchParents() {
     if (below.empty()) {
       matches_.push_back(pivot);
     } else if (compiled.ok()) {
+      if (!fixed) found_.searches.push_back({pivot.real_path, below, Dialect::kIgnore});
       RETURN_IF_ERROR(WalkParents(*compiled, pivot, ""));
     }
     if (matches_.size() > known || fixed) continue;
@@ -231,7 +236,7 @@ void Matcher::AddParents(const SourceMatch& pivot, const std::string& below, Kin
 
 }  // namespace
 
-absl::StatusOr<std::vector<SourceMatch>> MatchSources(const SourcePattern& pattern, SourceTree& tree) {
+absl::StatusOr<SourceMatches> MatchSources(const SourcePattern& pattern, SourceTree& tree) {
   return Matcher(pattern, tree).Match();
 }
 

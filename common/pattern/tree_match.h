@@ -2,12 +2,14 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/pattern/ignore_rules.h"
+#include "common/pattern/path_pattern.h"
 
 namespace crossmill::pattern {
 
@@ -44,6 +46,22 @@ struct SourceMatch {
   bool nothing = false;
 };
 
+// Where names were looked for: what is below `folder` and matches `pattern` was found, or would have been.
+struct SourceSearch {
+  std::string folder;
+  std::string pattern;
+  Dialect dialect = Dialect::kCopy;
+};
+
+struct SourceMatches {
+  // In the order of a walk: names in a folder bytewise.
+  std::vector<SourceMatch> matches;
+  // What the answer depends on besides the matches: links that were followed, by where they are, and
+  // searches. Both with the links on their way followed.
+  std::set<std::string> links;
+  std::vector<SourceSearch> searches;
+};
+
 struct SourcePattern {
   // The source as written, absolute or not; `..` stops at the root.
   std::string_view text;
@@ -55,8 +73,6 @@ struct SourcePattern {
   std::string_view tree_name;
 };
 
-// The matches in the order of a walk: names in a folder bytewise.
-//
 // - Without --parents links of the components before the first wildcard are followed inside the tree
 // (absolute
 //   ones begin at its root, `..` stops there), and so is a match that is a link. Wildcards are those of
@@ -67,6 +83,6 @@ struct SourcePattern {
 // NOT_FOUND names a path that does not exist, and the part of it that does. A pattern with wildcards may
 // match nothing, but the folder before its first wildcard has to be there. A malformed pattern matches
 // nothing. INVALID_ARGUMENT for a loop of links.
-absl::StatusOr<std::vector<SourceMatch>> MatchSources(const SourcePattern& pattern, SourceTree& tree);
+absl::StatusOr<SourceMatches> MatchSources(const SourcePattern& pattern, SourceTree& tree);
 
 }  // namespace crossmill::pattern

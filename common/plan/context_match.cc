@@ -111,6 +111,7 @@ class Resolver {
 
  private:
   absl::Status Add(const pattern::SourceMatch& found);
+  absl::StatusOr<v1::ContextMatch*> AddNamed(const pattern::SourceMatch& found);
   absl::Status AddFolder(const pattern::SourceMatch& found);
   absl::Status AddNothing(const std::string& path);
   // `path` is what excludes are matched against.
@@ -127,16 +128,15 @@ class Resolver {
 absl::StatusOr<v1::ContextMatches> Resolver::Resolve() {
   ASSIGN_OR_RETURN(excludes_, pattern::IgnoreRules::FromPatterns(std::vector<std::string>(
                                   pattern_.excludes().begin(), pattern_.excludes().end())));
-  ASSIGN_OR_RETURN(const std::vector<pattern::SourceMatch> matches,
-                   pattern::MatchSources({.text = pattern_.pattern(),
-                                          .parents = pattern_.parents(),
-                                          .excludes = excludes_,
-                                          .tree_name = "the context"},
-                                         tree_));
-  for (const pattern::SourceMatch& match : matches) RETURN_IF_ERROR(Add(match));
+  ASSIGN_OR_RETURN(const pattern::SourceMatches found, pattern::MatchSources({.text = pattern_.pattern(),
+                                                                              .parents = pattern_.parents(),
+                                                                              .excludes = excludes_,
+                                                                              .tree_name = "the context"},
+                                                                             tree_));
+  for (const pattern::SourceMatch& match : found.matches) RETURN_IF_ERROR(Add(match));
   // All that matched may have been hidden.
-  if (pattern_.parents() && !matches.empty() && result_.matches().empty()) {
-    RETURN_IF_ERROR(AddNothing(matches[0].path));
+  if (pattern_.parents() && !found.matches.empty() && result_.matches().empty()) {
+    RETURN_IF_ERROR(AddNothing(found.matches[0].path));
   }
   return std::move(result_);
 }
@@ -144,26 +144,31 @@ absl::StatusOr<v1::ContextMatches> Resolver::Resolve() {
 absl::Status Resolver::Add(const pattern::SourceMatch& found) {
   if (found.nothing) return AddNothing(found.path);
   if (found.kind == SourceTree::Kind::kFolder) return AddFolder(found);
-  v1::ContextMatch match;
-  match.set_name(found.name);
-  match.set_path(found.path);
-  for (const std::string& parent : found.parents) {
-    ASSIGN_OR_RETURN(const reapi::Directory* folder, tree_.Folder(parent));
-    match.add_parent_modes(ModeOf(folder->node_properties(), 0755));
-  }
+  ASSIGN_OR_RETURN(v1::ContextMatch* const match, AddNamed(found));
   ASSIGN_OR_RETURN(const reapi::Directory* folder, tree_.FolderOf(found.real_path));
   const std::string_view name = MerkleTree::NameOf(found.real_path);
   if (const reapi::FileNode* file = FindNamed(folder->files(), name)) {
-    match.set_unix_mode(ModeOf(file->node_properties(), file->is_executable() ? 0755 : 0644));
-    match.set_mtime(file->node_properties().mtime().seconds());
-    *match.mutable_file() = file->digest();
+    match->set_unix_mode(ModeOf(file->node_properties(), file->is_executable() ? 0755 : 0644));
+    match->set_mtime(file->node_properties().mtime().seconds());
+    *match->mutable_file() = file->digest();
   } else if (const reapi::SymlinkNode* link = FindNamed(folder->symlinks(), name)) {
-    match.set_symlink_target(link->target());
-    match.set_unix_mode(0777);
-    match.set_mtime(link->node_properties().mtime().seconds());
+    match->set_symlink_target(link->target());
+    match->set_unix_mode(0777);
+    match->set_mtime(link->node_properties().mtime().seconds());
   }
-  *result_.add_matches() = std::move(match);
   return absl::OkStatus();
+}
+
+// A match without what it is.
+absl::StatusOr<v1::ContextMatch*> Resolver::AddNamed(const pattern::SourceMatch& found) {
+  v1::ContextMatch* const match = result_.add_matches();
+  match->set_name(found.name);
+  match->set_path(found.path);
+  for (const std::string& parent : found.parents) {
+    ASSIGN_OR_RETURN(const reapi::Directory* folder, tree_.Folder(parent));
+    match->add_parent_modes(ModeOf(folder->node_properties(), 0755));
+  }
+  return match;
 }
 
 absl::Status Resolver::AddFolder(const pattern::SourceMatch& found) {
@@ -177,16 +182,10 @@ absl::Status Resolver::AddFolder(const pattern::SourceMatch& found) {
     if (!digest) return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const reapi::Directory* directory, tree_.Read(*folder));
-  v1::ContextMatch& match = *result_.add_matches();
-  match.set_name(found.name);
-  match.set_path(found.path);
-  match.set_unix_mode(ModeOf(directory->node_properties(), 0755));
-  match.set_mtime(directory->node_properties().mtime().seconds());
-  ToProto(*digest, match.mutable_directory());
-  for (const std::string& parent : found.parents) {
-    ASSIGN_OR_RETURN(const reapi::Directory* above, tree_.Folder(parent));
-    match.add_parent_modes(ModeOf(above->node_properties(), 0755));
-  }
+  ASSIGN_OR_RETURN(v1::ContextMatch* const match, AddNamed(found));
+  match->set_unix_mode(ModeOf(directory->node_properties(), 0755));
+  match->set_mtime(directory->node_properties().mtime().seconds());
+  ToProto(*digest, match->mutable_directory());
   return absl::OkStatus();
 }
 

@@ -108,6 +108,17 @@ absl::Status TreeWriter::AddFolder(int parent, const std::string& name, const la
   return ApplyMetadata(fd->get(), entry);
 }
 
+absl::StatusOr<bool> TreeWriter::SetFolderMode(const std::string& path, uint32_t mode) {
+  const auto fd = OpenBelow(root_, path, O_RDONLY | O_DIRECTORY);
+  if (absl::IsNotFound(fd.status())) return false;
+  if (!fd.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("cannot copy a directory to /{}, which is not a directory", layer::Printable(path)));
+  }
+  if (fchmod(fd->get(), mode) != 0) return Failed(path, "setting the mode");
+  return true;
+}
+
 absl::Status TreeWriter::AddFile(int parent, const std::string& name, const layer::TarEntry& entry,
                                  const layer::Source& content) {
   RETURN_IF_ERROR(Clear(parent, name, entry));

@@ -33,6 +33,8 @@ class TreeWriter {
   // entry.path and, for hard links, entry.link are relative to the root. Devices are not written (the
   // caller says so). `content` is read to its end for files.
   absl::Status Add(const layer::TarEntry& entry, const layer::Source& content);
+  // False, and nothing done, if there is no folder at `path`; INVALID_ARGUMENT if something else is.
+  absl::StatusOr<bool> SetFolderMode(const std::string& path, uint32_t mode);
   // An mtime that Finish() gives to a folder.
   void SetFolderTime(std::string path, int64_t mtime) { folder_times_[std::move(path)] = mtime; }
   // Sets the times of folders, which writing into them has changed. Call last.

@@ -64,7 +64,7 @@ std::string Names(FakeTree& tree, std::string_view text, bool parents = false,
       MatchSources({.text = text, .parents = parents, .excludes = *rules, .tree_name = "the tree"}, tree);
   if (!matches.ok()) return matches.status().ToString();
   std::string names;
-  for (const SourceMatch& match : *matches) {
+  for (const SourceMatch& match : matches->matches) {
     if (!names.empty()) names += ' ';
     names += match.nothing ? match.path + "=nothing" : match.path + "=" + match.name;
     if (match.real_path != match.path) names += "@" + match.real_path;
@@ -142,6 +142,28 @@ TEST(TreeMatchTest, ExcludesSayNothingOfAPlainSource) {
   EXPECT_EQ(Names(tree, "/a*", true, {"a.c", "a"}), "a-b=a-b");
   // An exception may be below.
   EXPECT_EQ(Names(tree, "/a", true, {"a", "!a/b"}), "a=a");
+}
+
+TEST(TreeMatchTest, WhatTheAnswerDependsOnIsTold) {
+  FakeTree tree = Sample();
+  const IgnoreRules none;
+  const auto dependencies = [&](std::string_view text, bool parents) {
+    const auto found =
+        MatchSources({.text = text, .parents = parents, .excludes = none, .tree_name = "the tree"}, tree);
+    EXPECT_TRUE(found.ok()) << found.status();
+    std::string all;
+    for (const std::string& link : found->links) all += link + "@ ";
+    for (const SourceSearch& search : found->searches) {
+      all += fmt::format("{}:{}{} ", search.folder, search.dialect == Dialect::kIgnore ? "**" : "",
+                         search.pattern);
+    }
+    return all;
+  };
+  EXPECT_EQ(dependencies("/link/sub/c", false), "link@ ");
+  EXPECT_EQ(dependencies("/link/s*/c", false), "link@ a:s*/c ");
+  EXPECT_EQ(dependencies("/u*", false), "up@ :u* ");
+  EXPECT_EQ(dependencies("/link/./x*", true), "link@ a:**x* ");
+  EXPECT_EQ(dependencies("/a/b", true), "");
 }
 
 TEST(TreeMatchTest, ATreeEndsTheSearch) {
