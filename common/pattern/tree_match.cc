@@ -36,6 +36,18 @@ SplitPattern Split(std::string_view text) {
   return split;
 }
 
+// The pattern behind the pivot `/./` of --parents, and what is before it.
+struct PivotedPattern {
+  std::string_view before;
+  std::string below;
+};
+
+PivotedPattern SplitAtPivot(std::string_view text) {
+  const size_t at = text.find("/./");
+  if (at == std::string_view::npos) return {"/", CleanAbsolute(text).substr(1)};
+  return {text.substr(0, at), CleanAbsolute(text.substr(at + 3)).substr(1)};
+}
+
 std::string LastComponent(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 class Matcher {
@@ -135,10 +147,10 @@ absl::Status Matcher::MatchPlain(std::string_view text, std::vector<SourceMatch>
     match.kind = base->kind;
     return absl::OkStatus();
   }
-  const absl::StatusOr<PathPattern> compiled = PathPattern::Compile(split.wild, Dialect::kCopy);
-  if (!compiled.ok() || base->kind != Kind::kFolder) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const PathPattern compiled, PathPattern::Compile(split.wild, Dialect::kCopy));
+  if (base->kind != Kind::kFolder) return absl::OkStatus();
   found_.searches.push_back({base->path, split.wild, Dialect::kCopy});
-  return WalkPlain(*compiled, *base, split.fixed, "", matches);
+  return WalkPlain(compiled, *base, split.fixed, "", matches);
 }
 
 // `below`: the path from `base` on that the walk is at.
@@ -175,23 +187,20 @@ absl::Status Matcher::AddFollowed(const std::string& path, std::vector<SourceMat
 }
 
 absl::Status Matcher::MatchParents() {
-  const size_t at = pattern_.text.find("/./");
-  const std::string_view before = at == std::string_view::npos ? "/" : pattern_.text.substr(0, at);
-  const std::string_view behind = at == std::string_view::npos ? pattern_.text : pattern_.text.substr(at + 3);
-  const std::string below = CleanAbsolute(behind).substr(1);
+  const auto [before, below] = SplitAtPivot(pattern_.text);
   std::vector<SourceMatch> pivots;
   RETURN_IF_ERROR(MatchPlain(before, pivots));
   const bool fixed = !HasWildcards(before) && !HasWildcards(below);
-  const absl::StatusOr<PathPattern> compiled = PathPattern::Compile(below, Dialect::kIgnore);
+  ASSIGN_OR_RETURN(const PathPattern compiled, PathPattern::Compile(below, Dialect::kIgnore));
   for (SourceMatch& pivot : pivots) {
     pivot.name.clear();
     if (pivot.kind != Kind::kFolder) continue;
     const size_t known = matches_.size();
     if (below.empty()) {
       matches_.push_back(pivot);
-    } else if (compiled.ok()) {
+    } else {
       if (!fixed) found_.searches.push_back({pivot.real_path, below, Dialect::kIgnore});
-      RETURN_IF_ERROR(WalkParents(*compiled, pivot, ""));
+      RETURN_IF_ERROR(WalkParents(compiled, pivot, ""));
     }
     if (matches_.size() > known || fixed) continue;
     pivot.nothing = true;
@@ -235,6 +244,13 @@ void Matcher::AddParents(const SourceMatch& pivot, const std::string& below, Kin
 }
 
 }  // namespace
+
+absl::Status CheckSourcePattern(std::string_view text, bool parents) {
+  if (!parents) return PathPattern::Compile(Split(text).wild, Dialect::kCopy).status();
+  const PivotedPattern pivoted = SplitAtPivot(text);
+  RETURN_IF_ERROR(CheckSourcePattern(pivoted.before, false));
+  return PathPattern::Compile(pivoted.below, Dialect::kIgnore).status();
+}
 
 absl::StatusOr<SourceMatches> MatchSources(const SourcePattern& pattern, SourceTree& tree) {
   return Matcher(pattern, tree).Match();

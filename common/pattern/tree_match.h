@@ -81,8 +81,11 @@ struct SourcePattern {
 //   nothing is followed and the pattern is one of Dialect::kIgnore.
 //
 // NOT_FOUND names a path that does not exist, and the part of it that does. A pattern with wildcards may
-// match nothing, but the folder before its first wildcard has to be there. A malformed pattern matches
-// nothing. INVALID_ARGUMENT for a loop of links.
+// match nothing, but the folder before its first wildcard has to be there. INVALID_ARGUMENT for a loop of
+// links, and as CheckSourcePattern.
 absl::StatusOr<SourceMatches> MatchSources(const SourcePattern& pattern, SourceTree& tree);
+
+// INVALID_ARGUMENT says what is wrong with a source's wildcards.
+absl::Status CheckSourcePattern(std::string_view text, bool parents);
 
 }  // namespace crossmill::pattern

@@ -157,7 +157,8 @@ absl::Status CopyTarget::AddExtracted(layer::TarEntry entry, const layer::Source
   if (unpacker_ == nullptr) {
     RETURN_IF_ERROR(PlaceFolder("").status());
     ASSIGN_OR_RETURN(unpack_root_, OpenBelow(root_.get(), destination_, O_PATH | O_DIRECTORY));
-    unpacker_ = std::make_unique<TreeWriter>(unpack_root_.get(), TreeWriterOptions{.unpack = true});
+    unpacker_ =
+        std::make_unique<TreeWriter>(unpack_root_.get(), TreeWriterOptions{.unpack = true, .archive = true});
   }
   if (owner_) {
     entry.uid = owner_->uid;
@@ -165,7 +166,8 @@ absl::Status CopyTarget::AddExtracted(layer::TarEntry entry, const layer::Source
   }
   RETURN_IF_ERROR(CheckOwner(entry));
   ApplyTime(SourceKind::kContext, &entry);
-  return Annotate(unpacker_->Add(entry, content), fmt::format("in /{}", layer::Printable(destination_)));
+  return Annotate(unpacker_->Add(entry, content),
+                  fmt::format("/{} of the archive", layer::Printable(entry.path)));
 }
 
 // The clock's time, which writing gave them, would be in the layer.

@@ -22,6 +22,9 @@ struct TreeWriterOptions {
   bool unpack = false;
   // As COPY --link merges: links are not followed either, but what is in the way is replaced.
   bool replace = false;
+  // With `unpack`, as ADD unpacks archives: a hard link gives its file the owner, mode and time of its own
+  // entry, and an entry below a link that leads to nothing is INVALID_ARGUMENT.
+  bool archive = false;
 };
 
 // Not thread safe.
@@ -51,6 +54,7 @@ class TreeWriter {
   absl::Status AddFile(int parent, const std::string& name, const layer::TarEntry& entry,
                        const layer::Source& content);
   absl::Status AddHardLink(int parent, const std::string& name, const layer::TarEntry& entry);
+  absl::Status CheckLeadsSomewhere(std::string_view folder) const;
   absl::Status AddSpecial(int parent, const std::string& name, const layer::TarEntry& entry);
   absl::Status Clear(int parent, const std::string& name, const layer::TarEntry& entry);
 

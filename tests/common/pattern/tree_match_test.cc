@@ -144,6 +144,17 @@ TEST(TreeMatchTest, ExcludesSayNothingOfAPlainSource) {
   EXPECT_EQ(Names(tree, "/a", true, {"a", "!a/b"}), "a=a");
 }
 
+TEST(TreeMatchTest, MalformedPatternsAreErrors) {
+  FakeTree tree = Sample();
+  EXPECT_EQ(Names(tree, "/a/[x"),
+            "INVALID_ARGUMENT: pattern '[x' has a '[' that is not closed; expected ']' or '\\['");
+  EXPECT_FALSE(CheckSourcePattern("/a/[]x]", false).ok());
+  EXPECT_FALSE(CheckSourcePattern("/a/[x/./b", true).ok());
+  EXPECT_FALSE(CheckSourcePattern("/a/./**/[x", true).ok());
+  EXPECT_TRUE(CheckSourcePattern("/a/[x]/./**/b?", true).ok());
+  EXPECT_TRUE(CheckSourcePattern("/a\\[x", false).ok());
+}
+
 TEST(TreeMatchTest, WhatTheAnswerDependsOnIsTold) {
   FakeTree tree = Sample();
   const IgnoreRules none;

@@ -147,6 +147,37 @@ TEST_F(DestinationTest, AnArchivesLinksStayInTheDestination) {
   });
 }
 
+TEST_F(DestinationTest, AnEntryBelowALinkToNothingIsAnError) {
+  RUN_HERE([](Workplace& place) {
+    TarText tar;
+    tar.AddLink("etc", EntryType::kSymlink, "/etc").Add("etc/deep/x", EntryType::kFile, "1");
+    place.extract = true;
+    place.File("x.tar", tar.Finish());
+    EXPECT_EQ("src: /etc/deep/x of the archive: /etc is a link that leads to nothing",
+              place.Run("/sub").message());
+    // A folder that is missing behind a link is made.
+    TarText behind;
+    behind.Add("in", EntryType::kDirectory).AddLink("l", EntryType::kSymlink, "in");
+    behind.Add("l/new/x", EntryType::kFile, "1");
+    place.copy.clear_sources();
+    place.File("x.tar", behind.Finish());
+    ASSERT_OK(place.Run("/other"));
+    EXPECT_EQ("file 644 0:0 clamp 1", place.At("/other/in/new/x"));
+  });
+}
+
+TEST_F(DestinationTest, AHardLinkOfAnArchiveSaysWhatItsFileIs) {
+  RUN_HERE([](Workplace& place) {
+    TarText tar;
+    tar.Add("a", EntryType::kFile, "1", 1, 2, 0600).AddLink("b", EntryType::kHardLink, "a");
+    place.extract = true;
+    place.File("x.tar", tar.Finish());
+    ASSERT_OK(place.Run("/x/"));
+    EXPECT_EQ("file 777 0:0 clamp 1", place.At("/x/a"));
+    EXPECT_TRUE(place.SameFile("/x/a", "/x/b"));
+  });
+}
+
 TEST_F(DestinationTest, NamesOfAnArchiveAreForgiven) {
   RUN_HERE([](Workplace& place) {
     TarText tar;
