@@ -8,6 +8,7 @@
 #include "common/check/subject.h"
 #include "common/check/variables.h"
 #include "common/pattern/ignore_rules.h"
+#include "common/pattern/path_pattern.h"
 
 namespace crossmill::check {
 namespace {
@@ -304,13 +305,15 @@ void CheckIgnored(const Instruction& instruction, const pattern::IgnoreRules& ru
         word.text.starts_with("git@") || (!instruction.json && word.text.starts_with("<<"))) {
       continue;
     }
-    std::string_view path = word.text;
-    while (path.starts_with("./")) path.remove_prefix(2);
-    while (path.starts_with('/')) path.remove_prefix(1);
-    while (path.ends_with('/')) path.remove_suffix(1);
-    if (path.empty() || path == "." || path.find_first_of("*?[") != std::string_view::npos) continue;
+    // As Docker does it, a pattern is looked at as if it were a path: rules that hide `*.log` hide what it
+    // names.
+    std::string path = pattern::CleanAbsolute(word.text).substr(1);
+    const bool whole = path.empty();
+    if (whole) path = ".";
     const auto rule = rules.Excluding(path);
     if (!rule) continue;
+    // Of the whole context something is left, unless a rule hides all of it.
+    if (whole && rule->text != "*" && rule->text != "**" && rule->text != "**/*") continue;
     const std::string command = instruction.keyword() == Keyword::kAdd ? "Add" : "Copy";
     if (Finding* finding = sink.Add(
             "CopyIgnoredFile", instruction, {word.offset, word.text.size()},

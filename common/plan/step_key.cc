@@ -91,7 +91,8 @@ void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& write
       writer.Text('k', "pattern");
       writer.Text('t', source.context_pattern().pattern());
       writer.Boolean('b', source.context_pattern().parents());
-      writer.List('M', source.context_pattern().excludes());
+      writer.List('M', source.has_remote_git() ? source.remote_git().excludes()
+                                               : source.context_pattern().excludes());
       writer.Text('t', source.context_pattern().context());
       writer.Text('t', source.has_remote_git() ? source.remote_git().url() : source.remote_file().url());
       writer.Text('t',

@@ -124,9 +124,7 @@ class SourceResolver {
     const v1::ContextPattern pattern = source.context_pattern();
     const v1::NamedContext* context = pattern.context().empty() ? nullptr : FindContext(pattern.context());
     const Digest root = FromProto(context == nullptr ? recipe_.context_root() : context->tree());
-    auto matches = plan::MatchContext(
-        pattern, root, [&](const Digest& digest) { return reader_.Read(digest); },
-        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+    auto matches = MatchTree(pattern, root);
     if (IsStoreFault(matches.status())) return matches.status();
     if (!matches.ok()) {
       std::string hint;
@@ -164,8 +162,21 @@ class SourceResolver {
     ASSIGN_OR_RETURN(v1::ContextMatches matches,
                      Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), wanted.keep_git_dir()),
                            [&] { return FetchGit(step, wanted); }));
+    if (!wanted.excludes().empty()) {
+      v1::ContextPattern rest;
+      *rest.mutable_excludes() = wanted.excludes();
+      auto left = MatchTree(rest, FromProto(matches.matches(0).directory()));
+      if (!left.ok()) return Failed(step, left.status(), "");
+      matches = *std::move(left);
+    }
     Put(std::move(matches), source);
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<v1::ContextMatches> MatchTree(const v1::ContextPattern& pattern, const Digest& root) {
+    return plan::MatchContext(
+        pattern, root, [&](const Digest& digest) { return reader_.Read(digest); },
+        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
   }
 
   // URL, checksum, keep_git_dir.
@@ -224,11 +235,7 @@ class SourceResolver {
     found.set_cached(tree.cached);
     Note(step, found);
     // As the context itself: without a name, so that its content goes to the destination.
-    v1::ContextPattern everything;
-    everything.set_pattern("/");
-    return plan::MatchContext(
-        everything, tree.root, [&](const Digest& digest) { return reader_.Read(digest); },
-        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+    return MatchTree({}, tree.root);
   }
 
   void Note(const v1::Step& step, v1::RemoteSource& found) {

@@ -129,7 +129,7 @@ class StageExecutor::Execution {
       if (stop_.stop_requested()) return End(absl::CancelledError("cancelled"));
       v1::ExportResult& made = *result_.add_exports();
       *made.mutable_export_() = wanted;
-      const auto blob = MakeExport(wanted, (*view)->root(), blobs_);
+      const auto blob = MakeExport(wanted, (*view)->root(), blobs_, stop_);
       if (blob.ok()) {
         ToProto(*blob, made.mutable_blob());
         continue;
@@ -159,11 +159,17 @@ class StageExecutor::Execution {
     options.keep_times = step.keep_times();
     options.exact_times = HasExactTimes(step) && !step.keep_times();
     options.stubs = action.stubs;
-    ASSIGN_OR_RETURN(const CommittedLayer committed, (*snapshot)->Commit(options));
+    const absl::StatusOr<CommittedLayer> committed = (*snapshot)->Commit(options);
+    if (absl::IsInvalidArgument(committed.status())) {
+      // The step made a file that no layer can hold (its name means a removal): every worker would meet it.
+      result->set_failure(std::string(Sv(committed.status().message())));
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(committed.status());
     snapshot->reset();
-    *result->mutable_layer() = committed.layer;
-    result->set_content_bytes(committed.content_bytes);
-    return Inspect(committed, action.secrets, result);
+    *result->mutable_layer() = committed->layer;
+    result->set_content_bytes(committed->content_bytes);
+    return Inspect(*committed, action.secrets, result);
   }
 
   // The layer is on disk, but no longer mounted: one more mount, only for steps that installed something or
@@ -204,7 +210,7 @@ class StageExecutor::Execution {
       case v1::Step::kRun:
         return ExecuteRun(step, root, result);
       case v1::Step::kCopy:
-        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_);
+        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_, stop_);
         break;
       case v1::Step::kWorkdir:
         status = ExecuteWorkdir(step.workdir(), root);

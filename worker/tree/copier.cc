@@ -38,14 +38,18 @@ absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, Blob
 }  // namespace
 
 absl::Status ExecuteCopy(const v1::Copy& copy, const std::string& root, int64_t clamp_time, bool keep_times,
-                         BlobStore& blobs) {
+                         BlobStore& blobs, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CopyTarget> target,
-                   CopyTarget::Create(copy, root, clamp_time, keep_times));
-  int things = 0;
-  for (const v1::CopySource& source : copy.sources()) {
-    things += source.has_context() ? source.context().matches_size() : 1;
+                   CopyTarget::Create(copy, root, clamp_time, keep_times, stop));
+  if (copy.parents()) target->ExpectFolder();
+  if (!target->is_folder()) {
+    int things = 0;
+    for (const v1::CopySource& source : copy.sources()) {
+      ASSIGN_OR_RETURN(const int more, CountThings(source, blobs));
+      things += more;
+    }
+    if (things > 1) target->ExpectSeveral();
   }
-  if (things > 1 || copy.parents()) target->ExpectSeveral();
   for (const v1::CopySource& source : copy.sources()) {
     RETURN_IF_ERROR(Annotate(CopySource(source, copy, blobs, *target), source.text()));
   }

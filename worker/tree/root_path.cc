@@ -124,19 +124,19 @@ absl::StatusOr<std::string> ResolveParentInRoot(int root, std::string_view path)
 }
 
 absl::StatusOr<UniqueFd> MakeFoldersBelow(int root, std::string_view path, const Owner& owner,
-                                          std::vector<std::string>* made) {
+                                          std::vector<std::string>* made, mode_t mode) {
   ASSIGN_OR_RETURN(UniqueFd folder, OpenBelow(root, "", O_RDONLY | O_DIRECTORY));
   std::string so_far;
   for (const std::string& name : Components(path)) {
     so_far += so_far.empty() ? name : "/" + name;
-    const bool created = mkdirat(folder.get(), name.c_str(), 0755) == 0;
+    const bool created = mkdirat(folder.get(), name.c_str(), 0700) == 0;
     if (!created && errno != EEXIST) return ErrnoStatus(errno, fmt::format("/{}", layer::Printable(so_far)));
     auto next = OpenBelow(folder.get(), name, O_RDONLY | O_DIRECTORY);
     if (!next.ok()) {
       return absl::InvalidArgumentError(fmt::format("/{} is not a directory", layer::Printable(so_far)));
     }
     if (created) {
-      if (fchown(next->get(), owner.uid, owner.gid) != 0 || fchmod(next->get(), 0755) != 0) {
+      if (fchown(next->get(), owner.uid, owner.gid) != 0 || fchmod(next->get(), mode) != 0) {
         return ErrnoStatus(
             errno, fmt::format("/{}: setting owner {}:{}", layer::Printable(so_far), owner.uid, owner.gid));
       }

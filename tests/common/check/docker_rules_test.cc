@@ -276,6 +276,21 @@ TEST(DockerRulesTest, IgnoredFilesCannotBeCopied) {
                           ".dockerignore"));
   given.ignore_file = "Dockerfile\n!Dockerfile\n";
   EXPECT_THAT(DockerFindings(given), IsEmpty());
+  // A pattern is looked at as if it were a path.
+  given.ignore_file = "*.log\ndocs\n";
+  given.dockerfile = "FROM scratch\nCOPY *.log a*.log docs/*.md *.txt . /x/\n";
+  EXPECT_THAT(DockerFindings(given),
+              ElementsAre("2 CopyIgnoredFile: Attempting to Copy file \"*.log\" that is excluded by "
+                          ".dockerignore",
+                          "2 CopyIgnoredFile: Attempting to Copy file \"a*.log\" that is excluded by "
+                          ".dockerignore",
+                          "2 CopyIgnoredFile: Attempting to Copy file \"docs/*.md\" that is excluded by "
+                          ".dockerignore"));
+  given.ignore_file = "**\n";
+  given.dockerfile = "FROM scratch\nCOPY . /x/\n";
+  EXPECT_THAT(
+      DockerFindings(given),
+      ElementsAre("2 CopyIgnoredFile: Attempting to Copy file \".\" that is excluded by .dockerignore"));
   given.ignore_file = "foobar\n";
   given.dockerfile =
       "FROM scratch AS base\nCOPY Dockerfile /foobar\n\nFROM base\nCOPY --from=base /foobar /Dockerfile\n";

@@ -251,6 +251,8 @@ TEST(PlannerTest, MistakesAreNamedWithPlaceAndExpectation) {
   EXPECT_EQ(ErrorOf("FROM a\nCOPY --chmod=9 a b\n"),
             "Dockerfile:2:6: --chmod has the value '9'; expected an octal mode up to 07777, or one such as "
             "u=rwX,go=rX");
+  EXPECT_EQ(ErrorOf("FROM a\nCOPY x []a] b/\n"),
+            "Dockerfile:2:8: pattern '[]a]' has a ']' where a class needs a character; expected '\\]'");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --network=bridge x\n"),
             "Dockerfile:2:5: RUN --network has the value 'bridge'; expected default, none or host");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --network=host x\n", {{"network", "none"}}),

@@ -154,6 +154,25 @@ TEST(AddTest, FlagsSayWhatToFetchAndUnpack) {
   EXPECT_FALSE(plan->stages(0).steps(1).copy().sources(0).extract());
 }
 
+TEST(AddTest, ExcludesReachAGitRepository) {
+  const auto plan =
+      Plan(Recipe("FROM scratch\nADD --exclude=*.md --exclude=!a.md https://x.invalid/r.git a /r/\n"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const v1::Copy& copy = plan->stages(0).steps(0).copy();
+  ASSERT_EQ(copy.sources(0).remote_git().excludes_size(), 2);
+  EXPECT_EQ(copy.sources(0).remote_git().excludes(1), "!a.md");
+  EXPECT_EQ(copy.sources(1).context_pattern().excludes_size(), 2);
+}
+
+TEST(CopyTest, AModeThatIsToldMakesALinkedCopyAPlainOne) {
+  const auto plan = Plan(
+      Recipe("FROM scratch\nCOPY --link a /a\nCOPY --link --chmod=700 a /a\nCOPY --chmod=u+x --link a /a\n"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_TRUE(plan->stages(0).steps(0).copy().link());
+  EXPECT_FALSE(plan->stages(0).steps(1).copy().link());
+  EXPECT_FALSE(plan->stages(0).steps(2).copy().link());
+}
+
 TEST(AddTest, MistakesAreNamedWithPlaceAndExpectation) {
   EXPECT_EQ(ErrorOf("FROM a\nADD --checksum=sha256:x a b\n"),
             "Dockerfile:2:5: ADD --checksum of the path 'a'; expected a URL or git repository");

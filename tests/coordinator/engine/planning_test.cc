@@ -158,6 +158,22 @@ TEST_F(PlanningTest, GitRepositoryIsADirectoryWithoutName) {
   EXPECT_EQ(FromProto(match.directory()), remote_.tree.root);
 }
 
+TEST_F(PlanningTest, ExcludesFilterAGitRepository) {
+  remote_.tree = {Tree({"README", "keep.md", "main.c"}), "abc", false};
+  const auto plan = Plan(
+      "FROM scratch\nADD --exclude=*.md --exclude=!keep.md --exclude=README https://x.invalid/r.git /src\n"
+      "ADD https://x.invalid/r.git /all\n");
+  ASSERT_OK(plan);
+  const auto match = [&](int step) {
+    return plan->stages(0).steps(step).copy().sources(0).context().matches(0);
+  };
+  EXPECT_EQ(match(0).name(), "");
+  EXPECT_EQ(FromProto(match(0).directory()), Tree({"keep.md", "main.c"}));
+  // The same repository, fetched once, as it is.
+  EXPECT_EQ(FromProto(match(1).directory()), remote_.tree.root);
+  EXPECT_EQ(remote_.calls.size(), 1u);
+}
+
 TEST_F(PlanningTest, WhatCannotBeFetchedNamesPlaceAndReason) {
   EXPECT_EQ(ErrorOf("FROM scratch\nRUN x\n  ADD https://x.invalid/f /f\n"),
             "Dockerfile:3:3: ADD: https://x.invalid/f: 404 Not Found");

@@ -179,6 +179,17 @@ TEST_F(StageExecutorTest, FullDiskIsInfrastructure) {
   EXPECT_THAT(result.message(), HasSubstr("No space left"));
 }
 
+TEST_F(StageExecutorTest, AFileThatNoLayerCanHoldIsTheRecipesFailure) {
+  AddRun("any");
+  snapshotter_->FailCommits(
+      absl::InvalidArgumentError("path 'x/.wh.x': names that begin with .wh. mean removals"));
+  const v1::TaskResult result = Execute(WriteOwnName);
+  EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_FAILED);
+  EXPECT_EQ(result.message(), "Dockerfile:11: RUN: path 'x/.wh.x': names that begin with .wh. mean removals");
+  ASSERT_EQ(result.steps_size(), 1);
+  EXPECT_THAT(result.steps(0).failure(), HasSubstr(".wh."));
+}
+
 TEST_F(StageExecutorTest, MissingParentLayerIsInfrastructure) {
   ToProto(DigestOf("nowhere"), task_.add_parents()->mutable_tar());
   AddRun("any");

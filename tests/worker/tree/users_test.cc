@@ -6,7 +6,6 @@
 
 #include "tests/support/status_matchers.h"
 #include "worker/tree/file_mode.h"
-#include "worker/tree/glob.h"
 
 namespace crossmill::worker {
 namespace {
@@ -111,23 +110,17 @@ TEST(FileModeTest, OctalAndSymbolic) {
   EXPECT_EQ(0xffffu, apply("u+q", 0, false));
 }
 
-TEST(GlobTest, Components) {
-  EXPECT_TRUE(MatchComponent("*.py", "a.py"));
-  EXPECT_FALSE(MatchComponent("*.py", "a.pyc"));
-  EXPECT_TRUE(MatchComponent("a?c[0-9x]", "abcx"));
-  EXPECT_FALSE(MatchComponent("[^a-c]", "b"));
-  EXPECT_TRUE(MatchComponent("\\*", "*"));
-  EXPECT_FALSE(MatchComponent("[", "["));
-  EXPECT_FALSE(MatchComponent("[a", "a"));
-  EXPECT_TRUE(MatchComponent("[\\]]", "]"));
+TEST(FileModeTest, FoldersThatAreMadeHaveAnOctalMode) {
+  EXPECT_EQ(0700u, FileMode::Parse("700")->OfMadeFolders());
+  EXPECT_EQ(0711u, FileMode::Parse("4711")->OfMadeFolders());
+  EXPECT_EQ(0755u, FileMode::Parse("u=rwx,go=")->OfMadeFolders());
 }
 
-TEST(GlobTest, DoubleStarAndParents) {
-  EXPECT_TRUE(MatchPath({"**", "*.c"}, {"a", "b", "x.c"}));
-  EXPECT_TRUE(MatchPath({"**", "*.c"}, {"x.c"}));
-  EXPECT_FALSE(MatchPath({"a", "**", "x"}, {"b", "x"}));
-  EXPECT_TRUE(Excludes({"build"}, {"build", "out", "x"}));
-  EXPECT_FALSE(Excludes({"build"}, {"src", "build"}));
+TEST(OwnerTest, AnEmptyGroupIsTheOneWithoutAColon) {
+  const auto owner = ResolveOwner("/", "5:");
+  ASSERT_TRUE(owner.ok()) << owner.status();
+  EXPECT_EQ(5u, owner->uid);
+  EXPECT_EQ(5u, owner->gid);
 }
 
 }  // namespace
