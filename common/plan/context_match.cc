@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/pattern/ignore_rules.h"
 #include "common/pattern/path_pattern.h"
@@ -28,12 +29,6 @@ std::vector<std::string> Segments(std::string_view path) {
     begin = end + 1;
   }
   return segments;
-}
-
-std::string Join(std::string_view folder, std::string_view name) {
-  if (folder.empty()) return std::string(name);
-  if (name.empty()) return std::string(folder);
-  return fmt::format("{}/{}", folder, name);
 }
 
 uint32_t ModeOf(const reapi::NodeProperties& properties, uint32_t otherwise) {
@@ -220,7 +215,7 @@ absl::Status Matcher::MatchSegments(const Digest& folder, const std::string& pat
   }
   const bool last = next + 1 == segments_.size();
   for (const std::string& name : names) {
-    const std::string child_path = Join(path, name);
+    const std::string child_path = JoinPath(path, name);
     // From the first wildcard on only the source itself is followed, not folders on the way.
     if (next >= first_wildcard_ && !last) {
       ASSIGN_OR_RETURN(const std::optional<Node> child, tree_.Child(folder, name));
@@ -280,7 +275,7 @@ absl::Status Matcher::MatchParents() {
     }
   }
   if (matches_.empty() && !pattern::HasWildcards(text))
-    return NotFound(pattern::Unescape(Join(pivot_, below)));
+    return NotFound(pattern::Unescape(JoinPath(pivot_, below)));
   return absl::OkStatus();
 }
 
@@ -288,11 +283,11 @@ absl::Status Matcher::MatchBelow(const Digest& folder, const std::string& path,
                                  const std::vector<uint32_t>& modes, const pattern::PathPattern& pattern) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(folder));
   for (const std::string& name : names) {
-    const std::string child_path = Join(path, name);
+    const std::string child_path = JoinPath(path, name);
     ASSIGN_OR_RETURN(const std::optional<Node> node, tree_.Child(folder, name));
     if (pattern.Matches(child_path)) {
       if (node->kind == Node::kDirectory || !excludes_.Excluding(child_path)) {
-        RETURN_IF_ERROR(Add(Join(pivot_, child_path), child_path, *node, modes));
+        RETURN_IF_ERROR(Add(JoinPath(pivot_, child_path), child_path, *node, modes));
       }
     } else if (node->kind == Node::kDirectory && pattern.MayMatchBelow(child_path)) {
       ASSIGN_OR_RETURN(const reapi::Directory* directory, tree_.Read(node->digest));
@@ -345,7 +340,7 @@ absl::StatusOr<std::optional<Digest>> Matcher::Filter(const Digest& folder, cons
   reapi::Directory filtered;
   if (original.has_node_properties()) *filtered.mutable_node_properties() = original.node_properties();
   const auto excluded = [&](const std::string& name) {
-    return excludes_.Excluding(Join(path, name)).has_value();
+    return excludes_.Excluding(JoinPath(path, name)).has_value();
   };
   bool changed = false;
   for (const reapi::FileNode& node : original.files()) {
@@ -363,7 +358,7 @@ absl::StatusOr<std::optional<Digest>> Matcher::Filter(const Digest& folder, cons
     }
   }
   for (const reapi::DirectoryNode& node : original.directories()) {
-    const std::string child = Join(path, node.name());
+    const std::string child = JoinPath(path, node.name());
     const bool hidden = excludes_.Excluding(child).has_value();
     std::optional<Digest> digest;
     if (!hidden || excludes_.MayHaveExceptionBelow(child)) {
@@ -389,7 +384,7 @@ absl::Status Matcher::NotFound(std::string_view path) {
   const std::string clean = pattern::CleanAbsolute(path).substr(1);
   std::string known;
   for (const std::string& segment : Segments(clean)) {
-    const std::string next = Join(known, segment);
+    const std::string next = JoinPath(known, segment);
     ASSIGN_OR_RETURN(const std::optional<Node> node, Resolve(next));
     if (!node) break;
     known = next;

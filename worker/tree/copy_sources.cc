@@ -11,6 +11,7 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "common/base/mutex.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "worker/tree/archive_source.h"
 #include "worker/tree/glob.h"

@@ -9,15 +9,11 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "worker/tree/users.h"
 
 namespace crossmill::worker {
-
-std::string JoinPath(std::string_view folder, std::string_view name) {
-  if (folder.empty()) return std::string(name);
-  return name.empty() ? std::string(folder) : fmt::format("{}/{}", folder, name);
-}
 
 absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Create(const v1::Copy& copy, const std::string& root,
                                                                int64_t clamp_time, bool keep_times) {

@@ -78,7 +78,4 @@ class CopyTarget {
   std::unique_ptr<TreeWriter> unpacker_;
 };
 
-// "a" and "b" to "a/b"; an empty folder is the root.
-std::string JoinPath(std::string_view folder, std::string_view name);
-
 }  // namespace crossmill::worker

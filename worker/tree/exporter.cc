@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/files.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/layer/canonical_tar.h"
 #include "worker/tree/copy_target.h"
@@ -23,12 +24,6 @@ namespace crossmill::worker {
 namespace {
 
 constexpr size_t kChunk = 1 << 18;
-
-std::string Join(const std::vector<std::string>& components, size_t from = 0) {
-  std::string path;
-  for (size_t i = from; i < components.size(); ++i) path = JoinPath(path, components[i]);
-  return path;
-}
 
 // Finds what a pattern names in a root.
 class Matcher {
@@ -71,7 +66,7 @@ class Matcher {
   }
 
   absl::StatusOr<bool> Exists(const std::vector<std::string>& path) {
-    auto resolved = ResolveParentInRoot(root_fd_, Join(path));
+    auto resolved = ResolveParentInRoot(root_fd_, JoinNames(path));
     if (absl::IsInvalidArgument(resolved.status())) return false;  // Below a file.
     if (!resolved.ok()) return resolved.status();
     ASSIGN_OR_RETURN(const auto found, InspectFile(JoinPath(root_, *resolved), *resolved));
@@ -80,7 +75,7 @@ class Matcher {
 
   // Names in a folder; none if it is no folder. `real`: folders behind a link are not entered.
   absl::StatusOr<std::vector<std::string>> List(const std::vector<std::string>& path, bool real) {
-    const std::string text = Join(path);
+    const std::string text = JoinNames(path);
     auto resolved = real ? ResolveParentInRoot(root_fd_, text) : ResolveInRoot(root_fd_, text);
     if (absl::IsInvalidArgument(resolved.status())) return std::vector<std::string>();
     if (!resolved.ok()) return resolved.status();
@@ -198,7 +193,8 @@ class ExportWriter {
 };
 
 struct Source {
-  // Below the numbered folder; empty: what is in the source lies there (with --parents, of the pivot itself).
+  // Below the numbered folder; empty: what is in the source lies there (with --parents, of the pivot
+  // itself).
   std::vector<std::string> name;
   // Relative to the root, without links.
   std::string path;
@@ -217,11 +213,11 @@ absl::StatusOr<std::vector<Source>> FindSources(const v1::Export& wanted, const 
   std::vector<Source> sources;
   for (const std::vector<std::string>& match : matches) {
     Source source;
-    ASSIGN_OR_RETURN(source.path, ResolveInRoot(root_fd, Join(match)));
+    ASSIGN_OR_RETURN(source.path, ResolveInRoot(root_fd, JoinNames(match)));
     ASSIGN_OR_RETURN(const auto found, InspectFile(JoinPath(root, source.path), source.path));
     if (!found) {
       return absl::NotFoundError(
-          fmt::format("/{} is a link that leads nowhere", layer::Printable(Join(match))));
+          fmt::format("/{} is a link that leads nowhere", layer::Printable(JoinNames(match))));
     }
     const bool folder = found->entry.type == layer::EntryType::kDirectory && found->kind == FileKind::kEntry;
     if (wanted.parents() && folder && match.size() <= kept_from) {
@@ -234,7 +230,7 @@ absl::StatusOr<std::vector<Source>> FindSources(const v1::Export& wanted, const 
       source.name.assign(match.begin() + static_cast<ptrdiff_t>(kept_from), match.end());
       for (size_t end = kept_from + 1; end < match.size(); ++end) {
         const std::vector<std::string> folder(match.begin(), match.begin() + static_cast<ptrdiff_t>(end));
-        ASSIGN_OR_RETURN(source.parents.emplace_back(), ResolveInRoot(root_fd, Join(folder)));
+        ASSIGN_OR_RETURN(source.parents.emplace_back(), ResolveInRoot(root_fd, JoinNames(folder)));
       }
     } else {
       source.name = {match.back()};

@@ -20,7 +20,7 @@ using layer::Special;
 class LocalTreeTest : public testing::Test {
  protected:
   absl::StatusOr<std::vector<std::string>> Write(const std::vector<layer::SampleEntry>& layer) {
-    oci::Flattener flattener(spool_);
+    oci::Flattener flattener(contents_);
     RETURN_IF_ERROR(flattener.AddLayer(layer::SourceOf(layer::WriteLayer(layer).first)));
     return WriteLocalTree(flattener, out_);
   }
@@ -33,7 +33,7 @@ class LocalTreeTest : public testing::Test {
 
   TemporaryFolder folder_ = *TemporaryFolder::Create();
   const std::string out_ = folder_.Path("out");
-  layer::Spool spool_ = *layer::Spool::Create();
+  NamelessFile contents_ = *NamelessFile::Create();
 };
 
 TEST_F(LocalTreeTest, ModesTimesAndLinksAreKept) {

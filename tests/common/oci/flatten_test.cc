@@ -34,7 +34,8 @@ std::string LooseTar(const std::vector<layer::SampleEntry>& entries) {
     EXPECT_OK(writer.Finish());
     if (link) {
       one[layer::ustar::kType] = '1';
-      layer::ustar::PutOctal(one.data(), {layer::ustar::kChecksum.position, 7}, layer::ustar::ChecksumOf(one.data()).as_unsigned);
+      layer::ustar::PutOctal(one.data(), {layer::ustar::kChecksum.position, 7},
+                             layer::ustar::ChecksumOf(one.data()).as_unsigned);
     }
     tar += one.substr(0, one.size() - 1024);
   }
@@ -68,8 +69,8 @@ class FlattenTest : public testing::Test {
     return tree;
   }
 
-  layer::Spool spool_ = *layer::Spool::Create();
-  Flattener flattener_{spool_};
+  NamelessFile contents_ = *NamelessFile::Create();
+  Flattener flattener_{contents_};
 };
 
 TEST_F(FlattenTest, LaterLayersReplaceAndRemove) {
@@ -153,8 +154,8 @@ TEST_F(FlattenTest, SymlinkLoopIsAnError) {
 TEST_F(FlattenTest, ResultDoesNotDependOnTheOrderInLayers) {
   ASSERT_OK(Add({layer::File("b", "1"), layer::Folder("a"), layer::File("a/x", "2")}));
   const std::string first = Tar();
-  layer::Spool spool = *layer::Spool::Create();
-  Flattener other(spool);
+  NamelessFile contents = *NamelessFile::Create();
+  Flattener other(contents);
   ASSERT_OK(other.AddLayer(
       layer::SourceOf(LooseTar({layer::Folder("a"), layer::File("a/x", "2"), layer::File("b", "1")}))));
   std::string second;
@@ -191,7 +192,7 @@ TEST_F(FlattenTest, ImageWithALayerThatHasNotItsDiffIdIsDamaged) {
   EXPECT_THAT(Tree(), ElementsAre("bin", "bin/sh2=#!", "etc", "etc/arch=amd64", "etc/noise="));
   ImageManifest manifest = *ParseImageManifest(*store->Get(good));
   std::swap(manifest.layers[0], manifest.layers[1]);
-  Flattener other(spool_);
+  Flattener other(contents_);
   const absl::Status status = AddImageLayers(*store, *store->PutBytes(WriteImageManifest(manifest)), other);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
 }
@@ -200,9 +201,9 @@ TEST(DockerArchiveWriterTest, ComesBackAsTheSameImageAndSkopeoReadsIt) {
   auto store = MakeMemoryBlobStore();
   const Digest manifest = PutImage(*store, "amd64", 100'000);
   std::string tar;
-  layer::Spool spool = *layer::Spool::Create();
+  NamelessFile contents = *NamelessFile::Create();
   ASSERT_OK(WriteDockerArchive(*store, manifest,
-                               {{std::string("team/app:1"), std::string("docker.io/library/x:2")}}, spool,
+                               {{std::string("team/app:1"), std::string("docker.io/library/x:2")}}, contents,
                                layer::AppendTo(&tar)));
   auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
@@ -218,7 +219,7 @@ TEST(DockerArchiveWriterTest, ComesBackAsTheSameImageAndSkopeoReadsIt) {
   const auto other = ParseImageManifest(*target->Get(imported->root));
   EXPECT_EQ(one->config.digest, other->config.digest);
   std::string again;
-  layer::Spool second = *layer::Spool::Create();
+  NamelessFile second = *NamelessFile::Create();
   ASSERT_OK(WriteDockerArchive(*store, manifest,
                                {{std::string("team/app:1"), std::string("docker.io/library/x:2")}}, second,
                                layer::AppendTo(&again)));

@@ -1,4 +1,4 @@
-#include "worker/agent/spool.h"
+#include "worker/agent/undelivered_results.h"
 
 #include <unistd.h>
 
@@ -18,23 +18,25 @@ constexpr std::string_view kSuffix = ".pb";
 
 }  // namespace
 
-absl::StatusOr<Spool> Spool::Open(std::string folder) {
+absl::StatusOr<UndeliveredResults> UndeliveredResults::Open(std::string folder) {
   RETURN_IF_ERROR(MakeFolders(folder, 0700));
-  return Spool(std::move(folder));
+  return UndeliveredResults(std::move(folder));
 }
 
-std::string Spool::PathOf(uint64_t lease) const { return fmt::format("{}/{}{}", folder_, lease, kSuffix); }
+std::string UndeliveredResults::PathOf(uint64_t lease) const {
+  return fmt::format("{}/{}{}", folder_, lease, kSuffix);
+}
 
-absl::Status Spool::Save(uint64_t lease, const v1::TaskResult& result) {
+absl::Status UndeliveredResults::Save(uint64_t lease, const v1::TaskResult& result) {
   return WriteFileAtomic(PathOf(lease), result.SerializeAsString(), 0600, /*durable=*/true);
 }
 
-absl::Status Spool::Forget(uint64_t lease) {
+absl::Status UndeliveredResults::Forget(uint64_t lease) {
   if (unlink(PathOf(lease).c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, PathOf(lease));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::map<uint64_t, v1::TaskResult>> Spool::Load() {
+absl::StatusOr<std::map<uint64_t, v1::TaskResult>> UndeliveredResults::Load() {
   std::map<uint64_t, v1::TaskResult> results;
   std::error_code error;
   for (const auto& file : std::filesystem::directory_iterator(folder_, error)) {
@@ -49,7 +51,7 @@ absl::StatusOr<std::map<uint64_t, v1::TaskResult>> Spool::Load() {
       results[lease] = std::move(result);
       continue;
     }
-    spdlog::warn("spooled result {} cannot be read and is dropped", file.path().string());
+    spdlog::warn("undelivered result {} cannot be read and is dropped", file.path().string());
     std::filesystem::remove(file.path(), error);
   }
   if (error) return ErrnoStatus(error.value(), folder_);

@@ -12,10 +12,10 @@
 namespace crossmill::worker {
 
 // One file per lease. Thread safe for different leases.
-class Spool {
+class UndeliveredResults {
  public:
   // Makes the folder.
-  static absl::StatusOr<Spool> Open(std::string folder);
+  static absl::StatusOr<UndeliveredResults> Open(std::string folder);
 
   // Durable when it returns.
   absl::Status Save(uint64_t lease, const v1::TaskResult& result);
@@ -26,7 +26,7 @@ class Spool {
   absl::StatusOr<std::map<uint64_t, v1::TaskResult>> Load();
 
  private:
-  explicit Spool(std::string folder) : folder_(std::move(folder)) {}
+  explicit UndeliveredResults(std::string folder) : folder_(std::move(folder)) {}
   std::string PathOf(uint64_t lease) const;
 
   std::string folder_;
