@@ -215,6 +215,7 @@ absl::Status BuildCommand::ReadRecipe() {
 
 absl::StatusOr<int64_t> BuildCommand::Submit() {
   v1::SubmitBuildRequest request;
+  const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
   *request.mutable_submission() = submission_;
   request.set_idempotency_key(flags_.idempotency_key.empty() ? NewIdempotencyKey() : flags_.idempotency_key);
   for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;

@@ -169,6 +169,7 @@ class AttachStream {
     for (const v1::Secret& secret : offers_.secrets) *first.add_secrets() = secret;
     for (const auto& [id, socket] : offers_.agent_sockets) first.add_ssh_ids(id);
     SendMessage(first);
+    WipeValues(first.mutable_secrets());
     v1::AttachResponse message;
     while (stream_->Read(&message)) OnMessage(message);
     // Their threads write to the stream.

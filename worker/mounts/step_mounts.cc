@@ -61,7 +61,6 @@ absl::StatusOr<std::unique_ptr<StepMounts>> StepMounts::Prepare(const StepMounts
 }
 
 StepMounts::~StepMounts() {
-  for (auto& [name, value] : secret_env_) Wipe(&value);
   relays_.clear();
   caches_.clear();
   while (!tmpfs_.empty()) {
@@ -251,7 +250,7 @@ absl::Status StepMounts::AddSecret(const v1::RunMount& mount) {
       return absl::InvalidArgumentError(
           fmt::format("secret '{}' has a zero byte and cannot be the variable {}", mount.id(), mount.env()));
     }
-    secret_env_.emplace_back(mount.env(), *value);
+    secret_env_.emplace_back(mount.env(), ToWiped(*value));
   }
   if (mount.target().empty()) return absl::OkStatus();
   StepMount& secret = mounts_.emplace_back();
@@ -300,9 +299,13 @@ void StepMounts::SetEnvironment(std::vector<std::string>* env) const {
   if (!ssh_socket_.empty() && std::none_of(env->begin(), env->end(), sets("SSH_AUTH_SOCK"))) {
     env->push_back("SSH_AUTH_SOCK=" + ssh_socket_);
   }
+  // Made in their place: a string that moves may leave its bytes behind.
+  for (const auto& [name, value] : secret_env_) std::erase_if(*env, sets(name));
+  env->reserve(env->size() + secret_env_.size());
   for (const auto& [name, value] : secret_env_) {
-    std::erase_if(*env, sets(name));
-    env->push_back(fmt::format("{}={}", name, value));
+    std::string& entry = env->emplace_back();
+    entry.reserve(name.size() + 1 + value.size());
+    entry.append(name).append(1, '=').append(View(value));
   }
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/wiping.h"
+
 namespace crossmill::worker {
 
 // As long as one object with a value lives, this process leaves no core dump and no other process of the
@@ -34,8 +36,5 @@ struct TaskContext {
   // nullptr: none.
   std::shared_ptr<const TaskSecrets> secrets;
 };
-
-// Overwrites what `text` holds and empties it.
-void Wipe(std::string* text);
 
 }  // namespace crossmill::worker

@@ -20,6 +20,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
+#include "common/base/wiped_io.h"
 #include "worker/sandbox/program_check.h"
 #include "worker/sandbox/seccomp_profile.h"
 
@@ -233,6 +234,16 @@ std::vector<std::string> OciSandbox::Command(const Container& container,
   return argv;
 }
 
+absl::Status OciSandbox::WriteConfig(const SandboxRun& run, const SpecOptions& spec,
+                                     const std::string& path) {
+  Json config = MakeRuntimeSpec(run, spec);
+  const WipedBytes text = WriteJsonWiped(config);
+  if (run.holds_secrets) {
+    for (Json& entry : config["process"]["env"]) Wipe(entry.get_ptr<std::string*>());
+  }
+  return WriteFileAtomic(path, View(text), 0600);
+}
+
 absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   if (run.run.argv().empty()) return absl::InvalidArgumentError("nothing to run");
   auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_);
@@ -246,7 +257,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   const Container container = {fmt::format("step-{}-{}", getpid(), next_container_++), bundle.path()};
   ASSIGN_OR_RETURN(std::vector<BindMount> binds, MakeBinds(run, bundle.path()));
   const SpecOptions spec = {machine_, seccomp_bpf_, std::move(binds), std::move(limits->limits)};
-  RETURN_IF_ERROR(WriteFileAtomic(bundle.Path("config.json"), WriteJson(MakeRuntimeSpec(run, spec)), 0600));
+  RETURN_IF_ERROR(WriteConfig(run, spec, bundle.Path("config.json")));
 
   MountPoints points(run.root);
   absl::StatusOr<SandboxResult> result = absl::UnknownError("not run");
