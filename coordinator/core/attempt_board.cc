@@ -88,7 +88,7 @@ void AttemptBoard::Release(TaskId task) {
 
 void AttemptBoard::TellHold(TaskId task) { At(task).hold_told = true; }
 
-void AttemptBoard::Lease(TaskId task, const Assignment& assignment, std::vector<v1::Secret> secrets) {
+void AttemptBoard::Lease(TaskId task, const Assignment& assignment, WipedSecrets<v1::Secret> secrets) {
   Attempt& attempt = At(task);
   attempt.lease = assignment.lease;
   attempt.worker = assignment.worker;
@@ -97,7 +97,9 @@ void AttemptBoard::Lease(TaskId task, const Assignment& assignment, std::vector<
   leases_[assignment.lease] = task;
 }
 
-std::vector<v1::Secret> AttemptBoard::TakeSecrets(TaskId task) { return std::exchange(At(task).secrets, {}); }
+WipedSecrets<v1::Secret> AttemptBoard::TakeSecrets(TaskId task) {
+  return std::exchange(At(task).secrets, {});
+}
 
 void AttemptBoard::StepStarted(TaskId task, int64_t execution) { At(task).execution = execution; }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/base/wiping.h"
 #include "coordinator/core/scheduler.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/result.pb.h"
@@ -66,7 +67,7 @@ struct Attempt {
   int64_t execution = 0;
   int64_t log_chunks = 0;
   // Of its owner, taken when it is leased, gone once sent.
-  std::vector<v1::Secret> secrets;
+  WipedSecrets<v1::Secret> secrets;
 
   bool complete() const { return position >= task.steps_size(); }
   const v1::Step& step() const { return task.steps(position); }
@@ -119,8 +120,8 @@ class AttemptBoard {
 
   void Release(TaskId task);
   void TellHold(TaskId task);
-  void Lease(TaskId task, const Assignment& assignment, std::vector<v1::Secret> secrets);
-  std::vector<v1::Secret> TakeSecrets(TaskId task);
+  void Lease(TaskId task, const Assignment& assignment, WipedSecrets<v1::Secret> secrets);
+  WipedSecrets<v1::Secret> TakeSecrets(TaskId task);
   void StepStarted(TaskId task, int64_t execution);
   // Offset of a further chunk of the running step's console.
   int64_t NextLogChunk(TaskId task);

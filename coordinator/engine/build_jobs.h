@@ -44,7 +44,7 @@ struct JobParts {
 // RunningBuild.jobs counts it; `done` runs in the loop and finds the build by its id, for it may be gone.
 class BuildJobs {
  public:
-  BuildJobs(JobParts parts, RunningBuilds& builds, Watchers& watchers, int threads)
+  BuildJobs(JobParts parts, RunningBuilds& builds, Watchers& watchers, JobThreads threads)
       : parts_(std::move(parts)), builds_(builds), watchers_(watchers), jobs_(threads) {}
 
   // Before anything else. `on_planned` gets what Plan gave.
@@ -52,7 +52,7 @@ class BuildJobs {
     loop_ = &loop;
     on_planned_ = std::move(on_planned);
   }
-  // Waits for what runs.
+  // Tells what runs to stop, and waits for it.
   void Stop() { jobs_.Stop(); }
 
   void Plan(RunningBuild& build);
@@ -63,8 +63,9 @@ class BuildJobs {
   std::vector<PlanningStep> LatestProgress(int64_t build) { return progress_.Latest(build); }
 
  private:
-  // `job` runs off the loop and returns what is to be done in it.
-  void Run(RunningBuild& build, std::function<std::function<void()>()> job);
+  // `job` runs off the loop and returns what is to be done in it. Its token stops when the build has ended.
+  void Run(RunningBuild& build, JobKind kind,
+           std::function<std::function<void()>(const std::stop_token&)> job);
 
   const JobParts parts_;
   RunningBuilds& builds_;

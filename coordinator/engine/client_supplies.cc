@@ -28,8 +28,8 @@ bool ClientSupplies::MayShare(const core::Attempt& attempt, int64_t build) const
   return mounts.agents.empty() && secrets_.SameValues(attempt.owner->build, build, mounts.secrets);
 }
 
-std::vector<v1::Secret> ClientSupplies::SecretsFor(const core::Attempt& attempt) const {
-  std::vector<v1::Secret> secrets;
+WipedSecrets<v1::Secret> ClientSupplies::SecretsFor(const core::Attempt& attempt) const {
+  WipedSecrets<v1::Secret> secrets;
   if (!attempt.owner) return secrets;
   for (const std::string& id : ClientMountsOf(attempt.task).secrets) {
     const std::string* value = secrets_.Find(attempt.owner->build, id);

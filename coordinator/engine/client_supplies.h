@@ -39,7 +39,7 @@ class ClientSupplies {
   // Steps that see other secrets are not one execution, whatever their key.
   bool MayShare(const core::Attempt& attempt, int64_t build) const;
   // Those of the attempt's owner, for its lease.
-  std::vector<v1::Secret> SecretsFor(const core::Attempt& attempt) const;
+  WipedSecrets<v1::Secret> SecretsFor(const core::Attempt& attempt) const;
 
  private:
   BuildSecrets secrets_;

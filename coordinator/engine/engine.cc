@@ -69,8 +69,8 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
 
 Engine::~Engine() { Stop(); }
 
-void Engine::EndWatches() {
-  watchers_.CloseAll();
+void Engine::EndWatches(const absl::Status& reason) {
+  watchers_.CloseAll(reason);
   supplies_.CloseAll();
 }
 
@@ -101,7 +101,11 @@ absl::Status Engine::Start() {
   ASSIGN_OR_RETURN(std::vector<storage::UnfinishedBuild> builds, records_.UnfinishedBuilds());
 
   loop_ = std::make_unique<TransactionLoop>(
-      records_, [this] { Tick(); }, std::chrono::milliseconds(200));
+      records_, [this] { Tick(); }, std::chrono::milliseconds(200),
+      [this](const absl::Status& reason) {
+        EndWatches(reason);
+        if (options_.on_failure) options_.on_failure(reason);
+      });
   reader_ = std::make_unique<FarmReader>(*loop_, records_, builds_, board_, scheduler_);
   jobs_.Start(*loop_, [this](int64_t build, Planned planned) { OnPlanned(build, std::move(planned)); });
   loop_->Post([this, builds = std::move(builds), leases, orphans = std::move(execution_of)] {
@@ -126,9 +130,15 @@ void Engine::ForgetRestored(int64_t build) {
 void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   v1::BuildView view = row.view;
   view.set_last_event(0);
-  auto events = records_.Events(row.id, 1, kEventPage);
+  const auto events = records_.Events(row.id, 1, kEventPage);
   if (events.ok()) {
     for (const v1::BuildEvent& event : *events) core::ApplyEvent(event, &view);
+  } else {
+    // What it was is not known, so it cannot go on. Its numbers do: a watcher must not be told two things
+    // under one of them.
+    const auto last = records_.LastEventNumber(row.id);
+    if (!last.ok()) return loop_->Require(last.status());
+    view.set_last_event(*last);
   }
   auto build = std::make_unique<RunningBuild>(std::move(view));
   build->submission = row.submission;
@@ -136,6 +146,13 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   build->since = row.submission.options().no_cache() ? row.submitted_at : 0;
   RunningBuild& stored = *(builds_[row.id] = std::move(build));
   stored.state.Enter(Now());
+  if (!events.ok()) {
+    spdlog::error("build={} cannot go on: {}", row.id, Sv(events.status().message()));
+    return CancelBuild(
+        stored, v1::INFRASTRUCTURE_FAILED,
+        fmt::format("{}: the build cannot go on after the restart of the coordinator; submit it again",
+                    Sv(events.status().message())));
+  }
   stored.state.Notice(false, "the coordinator was restarted; the build goes on");
   spdlog::info("build={} restored", row.id);
   if (row.plan) {
@@ -208,6 +225,9 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
 void Engine::OnPlanned(int64_t id, Planned planned) {
   RunningBuild* build = Find(id);
   if (build == nullptr || build->concluding) return;
+  // Only the end of the coordinator stops the planning of a build that goes on: it is planned again by the
+  // next.
+  if (absl::IsCancelled(planned.plan.status())) return;
   build->state.Enter(Now());
   for (const v1::PinnedImage& base : planned.pinned) build->state.BasePinned(base);
   for (const v1::RemoteSource& source : planned.fetched) build->state.RemoteFetched(source);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -46,13 +47,16 @@ struct EngineOptions {
   int max_infrastructure_failures = 3;
   // Idempotency keys are remembered for so long.
   absl::Duration idempotency_window = absl::Hours(24);
-  int job_threads = 4;
+  JobThreads job_threads;
   // $BUILDPLATFORM of every build.
   v1::Platform build_platform = ParsePlatform("linux/amd64").value();
   // Not owned; null: ADD of URLs and git repositories is refused.
   RemoteSources* remote_sources = nullptr;
   // How long a task waits for a client that has to give its secrets again, or to attach its ssh agents.
   absl::Duration client_grace = absl::Seconds(60);
+  // Told once when a batch could not be recorded (transaction_loop.h): the program has to start again. May be
+  // empty.
+  std::function<void(const absl::Status&)> on_failure;
 };
 
 struct Submitted {
@@ -71,8 +75,8 @@ class Engine {
 
   // Takes up the builds that were not finished when the coordinator last stopped.
   absl::Status Start();
-  // Ends the watches and attached clients there are, as if their builds had ended.
-  void EndWatches();
+  // Ends the watches and attached clients there are; they are told why (`reason` is not OK).
+  void EndWatches(const absl::Status& reason = absl::UnavailableError("the coordinator is shutting down"));
   // Ends watchers and threads. Builds stay as they are and go on after the next Start.
   void Stop();
 

@@ -47,8 +47,7 @@ void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState
     const std::string& name = state.info().name();
     const std::set<core::LeaseNumber> reported(state.leases().begin(), state.leases().end());
     const auto kept = scheduler_.Connect(state.info(), reported, state.draining(), clock_.Now());
-    const absl::Status saved = records_.SaveWorker(state.info(), Now());
-    if (!saved.ok()) spdlog::error("worker={} {}", name, Sv(saved.message()));
+    loop_->Require(records_.SaveWorker(state.info(), Now()));
     if (links_.Connect(name, link, kept)) {
       spdlog::info("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
                    state.info().slots(), kept.size());
@@ -114,10 +113,10 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   row.emulated = attempt.emulated && attempt.step().has_run();
   row.started_at = Now();
   auto id = records_.BeginExecution(row);
-  if (!id.ok()) {
-    spdlog::error("lease={} {}", attempt.lease, Sv(id.status().message()));
-    return;
-  }
+  loop_->Require(id.status());
+  if (!id.ok()) return;
+  // A batch that was never committed may have used the number, and begun its console.
+  loop_->Require(logs_.Discard(*id));
   row.id = *id;
   board_.StepStarted(task, *id);
   if (!attempt.owner) return;
@@ -129,8 +128,8 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
 
 void Engine::OnLog(const core::Attempt& attempt, const v1::LogChunk& chunk) {
   if (attempt.execution == 0) return;
-  const absl::Status written = logs_.Append(attempt.execution, chunk);
-  if (!written.ok()) spdlog::error("execution={} {}", attempt.execution, Sv(written.message()));
+  // A console with a hole in it would tell less, and its packages wrongly.
+  loop_->Require(Annotate(logs_.Append(attempt.execution, chunk), "the console"));
   Watched watched;
   watched.execution = attempt.execution;
   watched.replica = attempt.task.replica();
@@ -181,7 +180,7 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   }
   const core::StepFact fact = FactOf(*row);
   RecordPackages(attempt, result);
-  logs_.Close(attempt.execution).IgnoreError();  // reading opens it again
+  loop_->Require(Annotate(logs_.Close(attempt.execution), "the console"));  // reading opens it again
 
   const std::optional<core::StageRunId> owner = attempt.owner;
   RunningBuild* build = owner ? Find(owner->build) : nullptr;
@@ -244,9 +243,8 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
       if (build != nullptr) failure = ExportFailure(*build, attempt->owner->stage, exported);
       continue;
     }
-    const absl::Status saved =
-        records_.SaveExport(plan::ExportKey(chain, exported.export_()), FromProto(exported.blob()));
-    if (!saved.ok()) spdlog::error("task={} {}", attempt->task.name(), Sv(saved.message()));
+    loop_->Require(
+        records_.SaveExport(plan::ExportKey(chain, exported.export_()), FromProto(exported.blob())));
   }
   core::Attempt ended = board_.End(task);
   Close(ended, failure.empty() ? "succeeded" : "failed");

@@ -189,7 +189,6 @@ void Engine::Close(core::Attempt& ended, const std::string& outcome) {
     links_.Touch(ended.worker);
   }
   scheduler_.Remove(ended.id);
-  for (v1::Secret& secret : ended.secrets) Wipe(&secret);
 }
 
 void Engine::LeaveUnwanted(RunningBuild& build) {

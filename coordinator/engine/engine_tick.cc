@@ -27,11 +27,11 @@ void Engine::Tick() {
     ConcludeCells(build);
     ConcludeBuild(build);
     Flush(build);
-    if (IsFinished(build.state.view().status()) && build.jobs == 0) Forget(build);
+    // Whatever its jobs still find is nobody's any more.
+    if (IsFinished(build.state.view().status())) Forget(build);
   }
   for (const std::string& worker : scheduler_.TakeDeparted()) {
-    const absl::Status removed = records_.RemoveWorker(worker);
-    if (!removed.ok()) spdlog::error("worker={} {}", worker, Sv(removed.message()));
+    loop_->Require(records_.RemoveWorker(worker));
   }
   SendDesiredStates();
 }
@@ -45,12 +45,15 @@ void Engine::CancelLate(RunningBuild& build) {
 
 void Engine::Forget(RunningBuild& build) {
   const int64_t id = build.id();
-  const absl::Status saved = records_.SaveView(id, build.state.view());
-  if (!saved.ok()) spdlog::error("build={} {}", id, Sv(saved.message()));
+  loop_->Require(records_.SaveView(id, build.state.view()));
+  build.stop.request_stop();
   spdlog::info("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
                build.state.view().message());
-  loop_->AfterCommit([this, id] { watchers_.Close(id); });
-  supplies_.Forget(id);
+  // Not before: to an attached client it is the end of the build.
+  loop_->AfterCommit([this, id] {
+    watchers_.Close(id);
+    supplies_.Forget(id);
+  });
   ForgetRestored(id);
   builds_.erase(id);
 }
@@ -60,8 +63,7 @@ void Engine::Flush(RunningBuild& build) {
   if (events.empty()) return;
   const int64_t id = build.state.id();
   for (const v1::BuildEvent& event : events) {
-    const absl::Status saved = records_.AppendEvent(id, event);
-    if (!saved.ok()) spdlog::error("build={} event={} {}", id, event.number(), Sv(saved.message()));
+    loop_->Require(Annotate(records_.AppendEvent(id, event), fmt::format("build {}", id)));
   }
   loop_->AfterCommit([this, id, events = std::move(events)] { watchers_.Publish(id, events); });
 }
@@ -124,8 +126,7 @@ void Engine::DispatchLeases() {
     row.worker = assignment.worker;
     row.task = attempt.task;
     row.granted_at = Now();
-    const absl::Status saved = records_.InsertLease(row);
-    if (!saved.ok()) spdlog::error("lease={} {}", assignment.lease, Sv(saved.message()));
+    loop_->Require(records_.InsertLease(row));
   }
 }
 
@@ -152,7 +153,8 @@ void Engine::GiveUpUnplaceable() {
 
 void Engine::SendDesiredStates() {
   for (DueState& due : links_.TakeDue()) {
-    v1::SynchronizeResponse message;
+    auto sent = std::make_shared<WorkerMessage>();
+    v1::SynchronizeResponse& message = sent->content;
     std::set<core::LeaseNumber> desired = scheduler_.LeasesOf(due.worker);
     for (core::LeaseNumber lease : desired) {
       v1::DesiredLease& row = *message.add_leases();
@@ -164,12 +166,7 @@ void Engine::SendDesiredStates() {
     }
     links_.SetKnown(due.worker, std::move(desired));
     for (core::LeaseNumber lease : due.acknowledged) message.add_acknowledged(lease);
-    loop_->AfterCommit([link = std::move(due.link), message = std::move(message)]() mutable {
-      link->Send(message);
-      for (v1::DesiredLease& lease : *message.mutable_leases()) {
-        for (v1::Secret& secret : *lease.mutable_secrets()) Wipe(&secret);
-      }
-    });
+    loop_->AfterCommit([link = std::move(due.link), sent] { link->Send(sent->content); });
   }
 }
 

@@ -192,8 +192,9 @@ class SourceResolver {
   }
 
   absl::StatusOr<v1::ContextMatches> FetchFile(const v1::Step& step, const v1::RemoteFile& wanted) {
-    ASSIGN_OR_RETURN(const RemoteSources::File file,
-                     stores_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url())));
+    ASSIGN_OR_RETURN(
+        const RemoteSources::File file,
+        stores_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url()), calls_.stop));
     v1::RemoteSource found;
     found.set_url(wanted.url());
     found.set_digest(file.digest.Oci());
@@ -216,7 +217,7 @@ class SourceResolver {
   absl::StatusOr<v1::ContextMatches> FetchGit(const v1::Step& step, const v1::RemoteGit& wanted) {
     ASSIGN_OR_RETURN(const RemoteSources::Tree tree,
                      stores_.remote->FetchGit(wanted.url(), wanted.checksum(), wanted.keep_git_dir(),
-                                              ProgressOf(wanted.url())));
+                                              ProgressOf(wanted.url()), calls_.stop));
     v1::RemoteSource found;
     found.set_url(wanted.url());
     found.set_commit(tree.commit);
@@ -268,19 +269,20 @@ absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const 
     if (calls.on_progress) calls.on_progress(url, done, total);
   };
   if (source.has_remote_git()) {
-    const auto time = stores.remote->CommitTime(url, source.remote_git().checksum(), on_progress);
+    const auto time = stores.remote->CommitTime(url, source.remote_git().checksum(), on_progress, calls.stop);
     if (!time.ok()) return failed(time.status());
     return *time;
   }
-  const auto file = stores.remote->FetchFile(url, source.remote_file().checksum(), on_progress);
+  const auto file = stores.remote->FetchFile(url, source.remote_file().checksum(), on_progress, calls.stop);
   if (!file.ok()) return failed(file.status());
   return file->mtime == 0 ? std::nullopt : std::optional<int64_t>(file->mtime);
 }
 
-absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images) {
-  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh)
+absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images,
+                                        const std::stop_token& stop) {
+  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh, stop)
                                   : images.PinRoot(need.root, need.platform, need.reference);
-  if (pinned.ok()) return pinned;
+  if (pinned.ok() || absl::IsCancelled(pinned.status())) return pinned;
   // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
   return absl::Status(
       pinned.status().code(),
@@ -318,7 +320,8 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
     ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
     if (needs.size() == bases.size()) break;
     for (size_t i = bases.size(); i < needs.size(); ++i) {
-      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], submission.options().pull(), stores.images));
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned,
+                       PinBase(needs[i], submission.options().pull(), stores.images, calls.stop));
       if (calls.on_pinned) calls.on_pinned(pinned);
       bases.push_back(std::move(pinned));
     }

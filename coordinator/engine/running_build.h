@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <stop_token>
 
 #include "coordinator/core/build_state.h"
 #include "coordinator/core/scheduler.h"
@@ -22,8 +23,10 @@ struct RunningBuild {
   int64_t submitted_at = 0;
   // Only executions begun then or later count (--no-cache).
   int64_t since = 0;
-  // Jobs on the way; the build does not end before they do.
+  // Jobs on the way.
   int jobs = 0;
+  // Told to them when the build has ended: it does not wait for them then.
+  std::stop_source stop;
   bool concluding = false;
   // Task groups per stage, for spreading.
   std::map<int, uint64_t> groups;

@@ -21,9 +21,11 @@ grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::
                                         v1::SubmitBuildResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  std::vector<v1::Secret> secrets(request->secrets().begin(), request->secrets().end());
+  // The message is gRPC's, made for this call and dropped after it; const only in the generated interface.
+  auto* wiped = const_cast<v1::SubmitBuildRequest*>(request)->mutable_secrets();
+  const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
+  const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
   const auto submitted = engine_.Submit(request->submission(), request->idempotency_key(), secrets);
-  for (v1::Secret& secret : secrets) Wipe(&secret);
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);
@@ -58,7 +60,7 @@ grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::W
     if (!writer->Write(response)) break;
   }
   engine_.Unwatch(request->build_id(), *watcher);
-  return grpc::Status::OK;
+  return rpc::ToGrpc((*watcher)->reason());
 }
 
 grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
@@ -157,11 +159,10 @@ grpc::Status BuildsService::Attach(grpc::ServerContext* context,
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   v1::AttachRequest request;
   if (!stream->Read(&request)) return grpc::Status::OK;
-  std::vector<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
+  const AtScopeEnd wipe([&request] { WipeValues(request.mutable_secrets()); });
+  const WipedSecrets<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
   const auto client = engine_.Attach(
       request.build_id(), secrets, std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));
-  for (v1::Secret& secret : secrets) Wipe(&secret);
-  for (v1::Secret& secret : *request.mutable_secrets()) Wipe(&secret);
   if (!client.ok()) return rpc::ToGrpc(client.status());
   {
     const std::jthread writer([&client, stream, context] {

@@ -134,6 +134,18 @@ TEST_F(RegistryTest, TokenIsFetchedOnceAndUsedForTheRepository) {
   EXPECT_EQ(HeaderOf(requests[3], "Authorization"), "Bearer T0");
 }
 
+// A token server can hang as a registry can.
+TEST_F(RegistryTest, EveryRequestHearsAStop) {
+  const std::string challenge = R"(Bearer realm="https://auth.example/token",service="s",scope="x")";
+  http_.Answer("GET https://r.example/v2/app/manifests/1", Status(401, {{"www-authenticate", challenge}}));
+  const std::stop_source stop;
+  RegistryClient client(http_, Options());
+  EXPECT_FALSE(client.GetManifest(*oci::ParseReference("r.example/app:1"), stop.get_token()).ok());
+  const auto requests = http_.requests();
+  EXPECT_GE(requests.size(), 2u);
+  for (const auto& request : requests) EXPECT_TRUE(request.stop == stop.get_token()) << request.url;
+}
+
 TEST_F(RegistryTest, ExpiredTokenIsRenewed) {
   const std::string challenge = R"(Bearer realm="https://auth.example/token")";
   const std::string token_url = "GET https://auth.example/token?service=&scope=repository%3Aapp%3Apull";

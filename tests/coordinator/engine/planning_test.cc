@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 class FakeRemoteSources final : public RemoteSources {
  public:
   absl::StatusOr<File> FetchFile(const std::string& url, const std::string& checksum,
-                                 const OnProgress& on_progress) override {
+                                 const OnProgress& on_progress, std::stop_token) override {
     calls.push_back("file " + url + " " + checksum);
     on_progress(5, 10);
     const auto found = files.find(url);
@@ -30,13 +30,13 @@ class FakeRemoteSources final : public RemoteSources {
     return found->second;
   }
   absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
-                                const OnProgress&) override {
+                                const OnProgress&, std::stop_token) override {
     calls.push_back("git " + url + " " + checksum + (keep_git_dir ? " kept" : ""));
     return tree;
   }
 
   absl::StatusOr<std::optional<int64_t>> CommitTime(const std::string& url, const std::string& checksum,
-                                                    const OnProgress&) override {
+                                                    const OnProgress&, std::stop_token) override {
     calls.push_back("time " + url + " " + checksum);
     return commit_time;
   }
