@@ -1,12 +1,15 @@
 #include "coordinator/coordinator_command.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 
+#include "common/base/absolute_path.h"
 #include "common/base/log.h"
+#include "common/base/mutex.h"
 #include "common/base/private_memory.h"
 #include "common/base/status.h"
 #include "coordinator/rpc/token_file.h"
@@ -15,6 +18,27 @@
 namespace {
 
 using crossmill::Sv;
+
+// Why the program has to end although nobody asked it to. Thread safe.
+class FatalError {
+ public:
+  void Set(const absl::Status& reason) {
+    {
+      crossmill::MutexLock lock(mutex_);
+      reason_ = reason;
+    }
+    // Wakes whoever waits for signals.
+    kill(getpid(), SIGTERM);
+  }
+  absl::Status Get() {
+    crossmill::MutexLock lock(mutex_);
+    return reason_;
+  }
+
+ private:
+  crossmill::Mutex mutex_;
+  absl::Status reason_ ABSL_GUARDED_BY(mutex_);
+};
 
 int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, int grace_seconds) {
   // Values of secrets will be in it.
@@ -28,6 +52,8 @@ int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, in
   sigemptyset(&signals);
   for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  FatalError fatal;
+  options.on_failure = [&fatal](const absl::Status& reason) { fatal.Set(reason); };
   auto server = crossmill::coordinator::Server::Start(options);
   if (!server.ok()) {
     fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(server.status().message()));
@@ -35,8 +61,14 @@ int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, in
   }
   int number = 0;
   sigwait(&signals, &number);
-  spdlog::info("stopping signal={}", number);
-  return 0;
+  const absl::Status reason = fatal.Get();
+  if (reason.ok()) {
+    spdlog::info("stopping signal={}", number);
+    return 0;
+  }
+  server->reset();
+  fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(reason.message()));
+  return 5;
 }
 
 int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
@@ -88,6 +120,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   crossmill::SetUpLog("coordinator", level);
+  options.data_folder = AbsolutePath(options.data_folder);
+  if (!options.listen.unix_socket.empty())
+    options.listen.unix_socket = AbsolutePath(options.listen.unix_socket);
   if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
   if (token->parsed()) return PrintNewToken(options.token_file, role, name);
   return Serve(options, timeout_seconds, grace_seconds);

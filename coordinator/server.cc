@@ -75,6 +75,7 @@ class ServerImpl final : public Server {
     if (engine_) engine_->EndWatches();
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
+    if (images_) images_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();
   }
@@ -96,6 +97,7 @@ class ServerImpl final : public Server {
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.unplaceable_grace = options_.unplaceable_grace;
     engine.remote_sources = sources_.get();
+    engine.on_failure = options_.on_failure;
     ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(engine_->Start());

@@ -1,6 +1,7 @@
 // The coordinator as a whole: its object graph, start and stop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ struct ServerOptions {
   std::vector<std::string> plain_registries;
   // "registry=mirror".
   std::vector<std::string> registry_mirrors;
+  // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is
+  // answered but UNAVAILABLE from then on, and the program has to end and start again.
+  std::function<void(const absl::Status&)> on_failure;
 };
 
 // Owns everything; thread safe. Destroying it stops the server; builds go on after the next start.

@@ -40,12 +40,13 @@ ALLOWED = {
     "worker/mounts": ["common/base", "worker/host", "worker/tree", "worker/sandbox"],
     "worker/task": ["common/base", "common/words", "common/layer", "worker/host", "worker/tree", "worker/layers",
                     "worker/sandbox", "worker/mounts"],
-    "worker/agent": ["common/base", "common/rpc", "worker"],
+    "worker/agent": ["common/base", "common/rpc", "worker/host", "worker/tree", "worker/layers", "worker/sandbox",
+                     "worker/mounts", "worker/task"],
     "worker": ["worker/agent"],
     "cli/show": ["common/base", "common/words", "common/layer"],
     "cli/session": ["common/base", "common/words", "common/rpc", "cli/show"],
     "cli/recipe": ["common", "cli/show", "cli/session"],
-    "cli/commands": ["common", "cli"],
+    "cli/commands": ["common", "cli/show", "cli/session", "cli/recipe"],
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.

@@ -20,5 +20,6 @@ run_tests() {
   if [[ $kind == unit ]]; then options=(--exclude-regex '_NOT_BUILT$|^e2e' --label-exclude '^(integration|e2e|bench)$'); fi
   ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1 \
     ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --timeout 600 \
+    --test-output-size-passed 65536 \
     --output-junit "$results/$preset.xml" "${options[@]}"
 }

@@ -8,13 +8,10 @@
 #include "cli/commands/completion_command.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
+#include "common/dockerfile/recipe_error.h"
 
 namespace crossmill::cli {
 namespace {
-
-constexpr const char* kFooter =
-    "Exit codes: 0 ok, 1 build failed, 2 usage, 3 not reproducible, 4 not permitted,\n"
-    "5 infrastructure, 6 inconclusive, 124 time-out, 130 cancelled.";
 
 void AddGlobalFlags(CLI::App& app, Session& session) {
   app.add_option("--coordinator", session.coordinator,
@@ -51,6 +48,37 @@ int Report(const absl::Status& status, Session& session) {
   return ExitCodeOf(status);
 }
 
+// Flags of a command and of those above it, "--name"; or the names of its subcommands.
+std::vector<std::string> NamesLike(std::string_view word, const CLI::App& command) {
+  std::vector<std::string> names;
+  if (!word.starts_with('-')) {
+    for (const CLI::App* sub : command.get_subcommands(nullptr)) names.push_back(sub->get_name());
+    return names;
+  }
+  for (const CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : app->get_options(nullptr)) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+// Names the word that the parser does not know, with the nearest that it does; else the parser's own words.
+std::string DescribeParseError(const CLI::App& app, const CLI::App& command, const CLI::ParseError& error) {
+  const std::vector<std::string> extras = app.remaining(true);
+  const auto flag = std::find_if(extras.begin(), extras.end(),
+                                 [](const std::string& word) { return word.starts_with('-'); });
+  if (flag != extras.end()) {
+    const std::string name = flag->substr(0, flag->find('='));
+    return fmt::format("{} is not known{}", Printable(name),
+                       dockerfile::DidYouMean(name, NamesLike(name, command)));
+  }
+  const bool command_missing = !extras.empty() && !command.get_subcommands(nullptr).empty();
+  if (!command_missing) return error.what();
+  return fmt::format("there is no command \"{}\"{}", Printable(extras.front()),
+                     dockerfile::DidYouMean(extras.front(), NamesLike(extras.front(), command)));
+}
+
 int ReportParse(const CLI::App& app, const CLI::ParseError& error, Session& session, bool json) {
   if (error.get_exit_code() == 0) {
     std::ostringstream out;
@@ -65,7 +93,7 @@ int ReportParse(const CLI::App& app, const CLI::ParseError& error, Session& sess
   for (const CLI::App* parent = command->get_parent(); parent != nullptr; parent = parent->get_parent()) {
     name = parent->get_name() + " " + name;
   }
-  return Report(WithHint(absl::InvalidArgumentError(error.what()),
+  return Report(WithHint(absl::InvalidArgumentError(DescribeParseError(app, *command, error)),
                          fmt::format("`{} --help` lists what it takes", name)),
                 session);
 }
@@ -80,7 +108,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   Session session(env);
   CLI::App app("Cross-architecture reproducible build farm", "crossmill");
   app.require_subcommand(1);
-  app.footer(kFooter);
+  app.footer(ExitCodeHelp());
   app.fallthrough();
   AddGlobalFlags(app, session);
   AddBuildCommand(app, session);
@@ -94,7 +122,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddDoctorCommand(app, session);
   AddVersionCommand(app, session);
   AddCompletionCommand(app, session);
-  // What the scripts of `crossmill completion` call at each press of Tab.
+  // The scripts of `crossmill completion` call this at each press of Tab.
   if (!arguments.empty() && arguments[0] == kCompleteCommand)
     return AnswerCompletion(app, session, {arguments.begin() + 1, arguments.end()});
   // The library's parser throws; nothing else here does.

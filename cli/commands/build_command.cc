@@ -4,13 +4,16 @@
 #include <CLI/CLI.hpp>
 #include <random>
 
+#include "cli/commands/build_arguments.h"
 #include "cli/commands/check_command.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/docker_load.h"
 #include "cli/commands/image_output.h"
 #include "cli/commands/image_transfer.h"
 #include "cli/commands/report.h"
 #include "cli/recipe/build_context.h"
 #include "cli/recipe/build_flags.h"
+#include "cli/recipe/docker_flags.h"
 #include "cli/session/build_follow.h"
 #include "cli/session/build_session.h"
 #include "cli/show/exit_codes.h"
@@ -39,6 +42,10 @@ std::string NewIdempotencyKey() {
   return key;
 }
 
+void TellIgnored(Session& session, absl::Span<const std::string> flags) {
+  if (!flags.empty()) session.env.Err(fmt::format("crossmill: {}\n", IgnoredFlagsNotice(flags)));
+}
+
 // One run of the command. The members are what its phases hand on.
 class BuildCommand {
  public:
@@ -47,7 +54,7 @@ class BuildCommand {
   absl::StatusOr<int> Run();
 
  private:
-  // What holds for build and retry: results, progress, what the client offers.
+  // Flags that build and retry share: results, progress, offers of the client.
   absl::Status ReadCommonFlags();
   absl::Status ReadFlags();
   // The submission of the build that is tried again.
@@ -61,6 +68,8 @@ class BuildCommand {
   absl::StatusOr<int> Finish(const v1::BuildView& known);
   absl::Status WriteFiles(const v1::BuildView& build);
   absl::Status WriteOutputs(const v1::BuildView& build);
+  // Also tells which flags are ignored.
+  void StartProgress();
   // --push: each -t.
   absl::Status Push(const v1::BuildView& build);
   // Results, unless an image is written to standard output.
@@ -74,6 +83,8 @@ class BuildCommand {
   std::vector<OutputTarget> outputs_;
   bool image_on_stdout_ = false;
   bool require_reproducible_ = false;
+  // --load, and a Docker daemon answers: else it is ignored, as others of Docker's flags.
+  bool load_ = false;
   ProgressMode mode_ = ProgressMode::kAuto;
   v1::BuildSubmission submission_;
   Farm* farm_ = nullptr;
@@ -89,6 +100,10 @@ absl::Status BuildCommand::ReadFlags() {
                    ParseEpoch(flags_.source_date_epoch, session_.env.Variable("SOURCE_DATE_EPOCH")));
   ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
   ASSIGN_OR_RETURN(*submission_.mutable_options(), MakeBuildOptions(flags_, own, epoch));
+  if (load_ && submission_.options().platforms_size() > 1) {
+    return absl::InvalidArgumentError(
+        "--load: Docker takes one platform; -o type=oci or the farm's store hold several");
+  }
   epoch_of_commit_ = epoch.mode == EpochMode::kGit;
   v1::Recipe* recipe = submission_.mutable_recipe();
   recipe->set_target(flags_.target);
@@ -124,9 +139,20 @@ absl::Status BuildCommand::ReadCommonFlags() {
         "--detach does not wait for a result: --iidfile and --require cannot be used with it");
   }
   ASSIGN_OR_RETURN(mode_, ParseProgress(flags_.progress));
+  if (flags_.quiet) {
+    if (mode_ != ProgressMode::kAuto && mode_ != ProgressMode::kQuiet) {
+      return absl::InvalidArgumentError(
+          fmt::format("-q cannot be used with --progress {}: it shows nothing", flags_.progress));
+    }
+    mode_ = ProgressMode::kQuiet;
+  }
   if (flags_.detach && !flags_.agents.empty()) {
     return absl::InvalidArgumentError(
         "--ssh needs this program while the build runs: it cannot be used with --detach");
+  }
+  load_ = flags_.load && DockerAnswers(session_.env);
+  if (load_ && flags_.detach) {
+    return absl::InvalidArgumentError("--load cannot be used with --detach: it happens after the build");
   }
   require_reproducible_ = !flags_.require.empty();
   return absl::OkStatus();
@@ -189,6 +215,7 @@ absl::Status BuildCommand::ReadRecipe() {
 
 absl::StatusOr<int64_t> BuildCommand::Submit() {
   v1::SubmitBuildRequest request;
+  const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
   *request.mutable_submission() = submission_;
   request.set_idempotency_key(flags_.idempotency_key.empty() ? NewIdempotencyKey() : flags_.idempotency_key);
   for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;
@@ -232,7 +259,7 @@ absl::Status BuildCommand::WriteFiles(const v1::BuildView& build) {
 }
 
 absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
-  if (outputs_.empty() || build.status() != v1::SUCCEEDED) return absl::OkStatus();
+  if ((outputs_.empty() && !load_) || build.status() != v1::SUCCEEDED) return absl::OkStatus();
   ImageToWrite image;
   image.image = build.index_digest();
   image.names.assign(build.options().tags().begin(), build.options().tags().end());
@@ -242,10 +269,23 @@ absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
                    oci::AnnotationsFor(annotations, oci::AnnotationLevel::kIndexDescriptor, nullptr));
   for (const OutputTarget& output : outputs_) {
     const absl::Status written = WriteImage(session_, image, output);
-    // Whatever it was, the build itself is done and well.
+    // The build itself is done and well.
     if (!written.ok()) return WithExit(written, kExitInfrastructure);
   }
-  return absl::OkStatus();
+  if (!load_) return absl::OkStatus();
+  const absl::Status loaded = LoadIntoDocker(session_, image);
+  return loaded.ok() ? loaded : WithExit(loaded, kExitInfrastructure);
+}
+
+void BuildCommand::StartProgress() {
+  std::vector<std::string> ignored = flags_.ignored;
+  if (flags_.load && !load_) ignored.emplace_back("--load");
+  // Before a live picture, whose lines are drawn over; but as a line of JSON where all are.
+  if (mode_ != ProgressMode::kJson) TellIgnored(session_, ignored);
+  // Detached, there is nothing to show live.
+  progress_ =
+      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
+  if (mode_ == ProgressMode::kJson && !ignored.empty()) progress_->Note(IgnoredFlagsNotice(ignored));
 }
 
 absl::Status BuildCommand::Push(const v1::BuildView& build) {
@@ -331,9 +371,7 @@ absl::StatusOr<BuildModel> BuildCommand::Follow() {
 absl::StatusOr<int> BuildCommand::Run() {
   const bool retry = !flags_.retried.empty();
   RETURN_IF_ERROR(ReadCommonFlags());
-  // Detached, there is nothing to show live.
-  progress_ =
-      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
+  StartProgress();
   if (!retry) {
     RETURN_IF_ERROR(ReadFlags());
     RETURN_IF_ERROR(ReadOffers());
@@ -356,151 +394,21 @@ absl::StatusOr<int> BuildCommand::Run() {
   return Finish(model.view());
 }
 
-void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
-  command
-      ->add_option(
-          "context", flags->context,
-          "Folder that COPY and ADD read from; - (tar or Dockerfile on standard input), git URL, http(s) URL")
-      ->type_name("CONTEXT")
-      ->capture_default_str();
-  command
-      ->add_option("-f,--file", flags->file,
-                   "Dockerfile; - reads it from standard input [CONTEXT/Dockerfile]")
-      ->type_name("FILE");
-  command
-      ->add_option("--platform", flags->platforms, "Platforms, comma separated or repeated [this machine's]")
-      ->type_name("OS/ARCH,...");
-  command->add_option("--target", flags->target, "Stage to build [the last]")->type_name("STAGE");
-  command
-      ->add_option("--build-arg", flags->build_args,
-                   "Build argument; NAME alone takes the variable's value; repeatable")
-      ->type_name("NAME[=VALUE]");
-  command
-      ->add_option("--build-context", flags->build_contexts,
-                   "Name for FROM, COPY --from and mounts: folder, docker-image://, oci-layout://, git or "
-                   "http(s) URL; "
-                   "repeatable")
-      ->type_name("NAME=VALUE");
-  command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
-  command->add_flag("--check", flags->check, "Do not build: check the recipe, as `crossmill check` does");
-  command->add_option("--network", flags->network, "Network of RUN steps [host]")->type_name("none|host");
-  command->add_option("--emulation", flags->emulation, "Whether emulated executions count")
-      ->type_name("allow|never")
-      ->capture_default_str();
-  command
-      ->add_option("--source-date-epoch", flags->source_date_epoch,
-                   "Newest file time in the image: seconds, git (the context's commit) or none (keep times) "
-                   "[SOURCE_DATE_EPOCH, else by the base images]")
-      ->type_name("EPOCH");
-}
-
-// What only the client has.
-void AddOffers(CLI::App* command, BuildFlags* flags) {
-  command
-      ->add_option("--secret", flags->secrets,
-                   "Secret for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME; repeatable")
-      ->type_name("SECRET")
-      ->allow_extra_args(false);
-  command
-      ->add_option(
-          "--ssh", flags->agents,
-          "ssh agent for RUN --mount=type=ssh: default, ID, ID=SOCKET or ID=KEY_FILE,...; repeatable")
-      ->type_name("AGENT")
-      ->allow_extra_args(false);
-}
-
-void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
-  command->add_option("-t,--tag", flags->tags, "Name of the image in the farm's store; repeatable")
-      ->type_name("NAME");
-  command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")
-      ->type_name("TIME");
-  command->add_option("--step-timeout", flags->step_timeout, "Limit of each step: 20m")->type_name("TIME");
-  command->add_option("--add-host", flags->extra_hosts, "Line of /etc/hosts in RUN steps; repeatable")
-      ->type_name("NAME:ADDRESS")
-      ->allow_extra_args(false);
-  command->add_option("--shm-size", flags->shm_size, "Size of /dev/shm in RUN steps [64m]")
-      ->type_name("SIZE");
-  command->add_option("--ulimit", flags->ulimits, "Limit of RUN steps; repeatable")
-      ->type_name("NAME=SOFT[:HARD]")
-      ->allow_extra_args(false);
-  command
-      ->add_option("--no-cache-filter", flags->no_cache_stages,
-                   "Stages to execute anew, comma separated or repeated")
-      ->type_name("STAGE,...")
-      ->allow_extra_args(false);
-  command->add_option("--label", flags->labels, "Label of the images; repeatable")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false);
-  command->add_flag("--pull", flags->pull, "Ask the registries again what the tags of base images mean");
-}
-
-void AddVerification(CLI::App* command, BuildFlags* flags) {
-  command->add_option("--verify", flags->verify, "Execute each step N times on different hosts and compare")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
-  command->add_flag("--allow-same-host", flags->allow_same_host, "Let executions to compare run on one host");
-  command
-      ->add_option("--require", flags->require,
-                   "Exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
-      ->type_name("reproducible");
-}
-
-void AddResults(CLI::App* command, BuildFlags* flags) {
-  command
-      ->add_option(
-          "-o,--output", flags->outputs,
-          "type=oci|docker|tar|local,dest=PATH; FILE alone: OCI layout tar; - is standard output; repeatable")
-      ->type_name("OUTPUT");
-  command->add_flag("--push", flags->push, "Push each -t to its registry when the build has succeeded");
-  command
-      ->add_option(
-          "--annotation", flags->annotations,
-          "Annotation [LEVEL:]NAME=VALUE; LEVEL is manifest, index, manifest-descriptor or index-descriptor "
-          "[manifest]; repeatable")
-      ->type_name("ANNOTATION")
-      ->allow_extra_args(false);
-  command
-      ->add_option("--compression", flags->compression, "Of new layers: gzip or zstd, with ,level=N [gzip]")
-      ->type_name("NAME");
-  command
-      ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
-      ->type_name("FILE");
-  command->add_option("--iidfile", flags->iid_file, "Write the image digest")->type_name("FILE");
-  command
-      ->add_option(
-          "--progress", flags->progress,
-          "How to show the build while it runs; json: one object per line on standard error, quiet: only the "
-          "image digest at the end")
-      ->type_name("auto|tty|plain|json|quiet")
-      ->capture_default_str();
-  command->add_flag("-d,--detach", flags->detach, "Print the build's id and do not wait");
-  command
-      ->add_option("--idempotency-key", flags->idempotency_key,
-                   "The same key within a day gives the same build [random]")
-      ->type_name("KEY");
-}
-
 }  // namespace
 
 void AddBuildCommand(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("build", "Build a Dockerfile for one or more platforms");
   auto flags = std::make_shared<BuildFlags>();
-  AddWhatToBuild(command, flags.get());
-  AddVerification(command, flags.get());
-  AddBuildOptions(command, flags.get());
-  AddOffers(command, flags.get());
-  AddResults(command, flags.get());
+  AddBuildArguments(command, flags.get());
   AddJsonFlag(*command, session);
-  // One value per mention: what follows is the context.
-  for (const char* name :
-       {"--platform", "--build-arg", "--build-context", "--tag", "--output", "--require"}) {
-    command->get_option(name)->allow_extra_args(false);
-  }
   command->callback([&session, flags] {
     session.command = [&session, flags]() -> absl::StatusOr<int> {
-      if (!flags->check) return BuildCommand(session, *flags).Run();
+      ASSIGN_OR_RETURN(const DockerCall call, ParseDockerCall(flags->call));
+      if (!flags->check && !call.check) return BuildCommand(session, *flags).Run();
+      TellIgnored(session, flags->ignored);
       CheckFlags check;
       check.build = *flags;
+      check.format = call.format;
       return RunCheck(session, check);
     };
   });
@@ -509,19 +417,8 @@ void AddBuildCommand(CLI::App& app, Session& session) {
 void AddRetryCommand(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("retry", "Submit the recipe of a build again, as it was");
   auto flags = std::make_shared<BuildFlags>();
-  command->add_option("build", flags->retried, "Number of the build, or latest")
-      ->type_name("BUILD")
-      ->required();
-  command->add_flag("--no-cache", flags->no_cache, "Execute every step anew");
-  command->add_flag("--pull", flags->pull, "Ask the registries again what the tags of base images mean");
-  command
-      ->add_option("--require", flags->require,
-                   "reproducible: exit 3 when it is not, 6 when that cannot be said")
-      ->type_name("WHAT");
-  AddOffers(command, flags.get());
-  AddResults(command, flags.get());
+  AddRetryArguments(command, flags.get());
   AddJsonFlag(*command, session);
-  for (const char* name : {"--output", "--require"}) command->get_option(name)->allow_extra_args(false);
   command->callback([&session, flags] {
     session.command = [&session, flags] { return BuildCommand(session, *flags).Run(); };
   });

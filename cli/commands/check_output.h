@@ -1,4 +1,4 @@
-// How findings of `crossmill check` are written: as a compiler does, as JSON, as SARIF 2.1.0. Pure.
+// Findings of `crossmill check` as text like a compiler's, as JSON and as SARIF 2.1.0. Pure.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace crossmill::cli {
 
-// What the outputs need besides the findings.
+// The recipe that was checked, as the outputs need it besides the findings.
 struct CheckedRecipe {
   // As findings name it.
   std::string dockerfile_name;

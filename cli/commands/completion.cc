@@ -31,10 +31,10 @@ const CLI::App* FindCommand(const CLI::App& parent, const std::string& name) {
   return nullptr;
 }
 
-// Where the words before the cursor lead.
+// The place in the command line to which the words before the cursor lead.
 struct Position {
   const CLI::App* command;
-  // Whose value the next word is; null if it is none's.
+  // The next word is its value; null if it is none's.
   const CLI::Option* pending = nullptr;
   size_t positionals = 0;
   bool only_positionals = false;
@@ -115,6 +115,8 @@ class Completer {
 void OfferFlags(const CLI::App& command, Completer& completer) {
   for (const CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
     for (const CLI::Option* option : app->get_options(nullptr)) {
+      // Taken for Docker's sake only (cli/recipe/docker_flags.h).
+      if (option->get_group().empty()) continue;
       // --version belongs to the program only.
       if (app != &command && option->get_name() == "--version") continue;
       if (app != &command && (option->get_name() == "--help" || option->get_name() == "-h,--help")) continue;

@@ -1,6 +1,6 @@
-// What can stand at the cursor of a command line: read from the program's own parser, so it cannot be out of
-// date. Values are found by the type names that --help shows: `a|b|c` is a choice, FILE a file, BUILD a
-// build.
+// Candidates for the word at the cursor of a command line, from the program's own parser, so that they cannot
+// be out of date. Values are found by the type names that --help shows: `a|b|c` is a choice, FILE a file,
+// BUILD a build.
 #pragma once
 
 #include <functional>

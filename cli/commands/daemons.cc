@@ -99,7 +99,10 @@ absl::StatusOr<pid_t> StartDaemon(const DaemonSpec& spec) {
     if (news[1] > 0) pid = news[1];
   }
   if (error != 0 || pid == 0) return ErrnoStatus(error, fmt::format("start {}", spec.argv[0]));
-  RETURN_IF_ERROR(WriteFileAtomic(spec.PidFile(), fmt::format("{} {}\n", pid, StartTime(pid))));
+  const absl::Status noted = WriteFileAtomic(spec.PidFile(), fmt::format("{} {}\n", pid, StartTime(pid)));
+  // Nobody would find it again.
+  if (!noted.ok()) kill(pid, SIGTERM);
+  RETURN_IF_ERROR(noted);
   return pid;
 }
 

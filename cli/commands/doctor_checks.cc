@@ -13,9 +13,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <map>
 
 #include "cli/show/text.h"
 #include "common/base/files.h"
@@ -180,26 +182,37 @@ Check CheckKernel(std::string_view release) {
 Check CheckSubordinateRange(std::string_view file, std::string_view text, std::string_view user,
                             uint32_t uid) {
   Check check{CheckLevel::kOk, std::string(file), "", ""};
-  uint64_t best = 0;
-  uint64_t end_of_all = 100000;
+  uint64_t count = 0;
+  size_t ranges = 0;
+  std::map<uint64_t, uint64_t> taken;
   for (const std::string& line : Split(text, '\n')) {
     const std::vector<std::string> fields = Split(line, ':');
     if (fields.size() != 3) continue;
     const uint64_t first = Number(fields[1]);
-    const uint64_t count = Number(fields[2]);
-    end_of_all = std::max(end_of_all, first + count);
+    uint64_t& end = taken[first];
+    end = std::max(end, first + Number(fields[2]));
     if (fields[0] != user && fields[0] != std::to_string(uid)) continue;
-    if (count > best) {
-      best = count;
-      check.detail = fmt::format("{} ids from {} for {}", count, first, user);
-    }
+    count += Number(fields[2]);
+    ++ranges;
   }
-  if (best >= kNeededIds) return check;
+  if (count >= kNeededIds) {
+    check.detail = fmt::format("{} ids in {} for {}: files may belong to 0..{}", count,
+                               ranges == 1 ? "1 range" : fmt::format("{} ranges", ranges), user,
+                               std::min<uint64_t>(count, 0xfffffffe));
+    if (count <= kNeededIds + 1) check.detail += " (scripts/setup-host gives more)";
+    return check;
+  }
   check.level = CheckLevel::kFail;
-  if (best == 0) check.detail = fmt::format("no range for {}", user);
+  check.detail = count == 0 ? fmt::format("no range for {}", user) : fmt::format("{} ids for {}", count, user);
   const std::string_view flag =
       file.find("gid") != std::string_view::npos ? "--add-subgids" : "--add-subuids";
-  check.fix = fmt::format("usermod {} {}-{} {}", flag, end_of_all, end_of_all + 65535, user);
+  // The first gap that is large enough: wide ranges may lie at the end of all ids.
+  uint64_t start = 100000;
+  for (const auto& [first, end] : taken) {
+    if (start + kNeededIds < first) break;
+    start = std::max(start, end);
+  }
+  check.fix = fmt::format("usermod {} {}-{} {}", flag, start, start + kNeededIds, user);
   return check;
 }
 

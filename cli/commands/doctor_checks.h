@@ -1,4 +1,4 @@
-// What a machine needs to be a worker and a coordinator, one check each.
+// Checks of a machine that is to be worker and coordinator: one for each thing that it needs.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ enum class CheckLevel { kOk, kWarn, kFail };
 struct Check {
   CheckLevel level = CheckLevel::kOk;
   std::string name;
-  // What was found.
+  // The fact that was found.
   std::string detail;
-  // What to do; empty when ok.
+  // The remedy; empty when ok.
   std::string fix;
 };
 
@@ -30,7 +30,7 @@ Check CheckSubordinateRange(std::string_view file, std::string_view text, std::s
 Check CheckBinfmt(std::string_view architecture, std::string_view registration);
 Check CheckDisk(std::string_view folder, int64_t free_bytes);
 
-// What this machine has; looks only, except for one mount in a namespace of its own that ends with the
+// Checks this machine; looks only, except for one mount in a namespace of its own that ends with the
 // check. `user`: whom workers run as.
 std::vector<Check> CheckMachine(const std::string& user, bool as_root, const std::string& data_folder,
                                 const std::string& path_variable);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <set>
@@ -24,6 +25,8 @@ namespace {
 constexpr char kWorkerUser[] = "crossmill";
 constexpr absl::Duration kStartPatience = absl::Seconds(30);
 constexpr absl::Duration kStopPatience = absl::Seconds(20);
+// Between two looks at what is awaited.
+constexpr absl::Duration kLook = absl::Milliseconds(50);
 
 struct UpFlags {
   int workers = 2;
@@ -46,10 +49,15 @@ class LocalFarm {
         data_(session.DataFolder()),
         programs_(session.env.ProgramFolder()) {}
 
+  // When it fails, or is interrupted, what it has started is ended again.
   absl::Status Up();
   std::string socket() const { return "unix:" + data_ + "/coordinator.sock"; }
 
  private:
+  absl::Status StartAll();
+  // Last started, first stopped.
+  void StopStarted();
+  absl::StatusOr<pid_t> Start(const DaemonSpec& daemon);
   absl::Status CheckPrograms();
   // Sets listen_ and worker_token_ where workers need them; true if a running coordinator does not know
   // them yet.
@@ -75,6 +83,8 @@ class LocalFarm {
   std::string listen_;
   // File with the workers' token; empty: they use the socket.
   std::string worker_token_;
+  std::vector<DaemonSpec> started_;
+  std::atomic<bool> interrupted_ = false;
 };
 
 // A port of the loopback that nobody uses now.
@@ -162,7 +172,7 @@ absl::Status LocalFarm::StartCoordinator() {
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
     Say(fmt::format("coordinator is running (pid {})", *pid));
   } else {
-    ASSIGN_OR_RETURN(const pid_t started, StartDaemon(daemon));
+    ASSIGN_OR_RETURN(const pid_t started, Start(daemon));
     Say(fmt::format("coordinator started (pid {}, log {})", started, daemon.LogFile()));
   }
   return WaitForCoordinator();
@@ -177,7 +187,8 @@ absl::Status LocalFarm::WaitForCoordinator() {
     last = session_.Call(*farm->farm, &v1::Farm::StubInterface::GetVersion, v1::GetVersionRequest()).status();
     if (last.ok() || !absl::IsUnavailable(last)) return last;
     if (!RunningDaemon(daemon.PidFile())) return Died(daemon);
-    absl::SleepFor(absl::Milliseconds(50));
+    if (interrupted_) return absl::CancelledError("interrupted");
+    absl::SleepFor(kLook);
   }
   return last;
 }
@@ -201,7 +212,7 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
     Say(fmt::format("worker {} is running (pid {})", name, *pid));
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const pid_t started, StartDaemon(daemon));
+  ASSIGN_OR_RETURN(const pid_t started, Start(daemon));
   Say(fmt::format("worker {} started (pid {}, log {})", name, started, daemon.LogFile()));
   return absl::OkStatus();
 }
@@ -227,11 +238,38 @@ absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
                                                 *names.begin(), daemon.LogFile(),
                                                 LogTail(daemon.LogFile(), 10)));
     }
-    absl::SleepFor(absl::Milliseconds(50));
+    if (interrupted_) return absl::CancelledError("interrupted");
+    absl::SleepFor(kLook);
+  }
+}
+
+absl::StatusOr<pid_t> LocalFarm::Start(const DaemonSpec& daemon) {
+  ASSIGN_OR_RETURN(const pid_t pid, StartDaemon(daemon));
+  started_.push_back(daemon);
+  return pid;
+}
+
+void LocalFarm::StopStarted() {
+  while (!started_.empty()) {
+    const absl::StatusOr<bool> stopped = StopDaemon(started_.back().PidFile(), kStopPatience);
+    if (!stopped.ok()) {
+      Say(std::string(Sv(stopped.status().message())));
+    } else if (*stopped) {
+      Say(fmt::format("{} stopped again", started_.back().name));
+    }
+    started_.pop_back();
   }
 }
 
 absl::Status LocalFarm::Up() {
+  session_.env.OnInterrupt([this](int) { interrupted_ = true; });
+  const absl::Status status = StartAll();
+  if (!status.ok()) StopStarted();
+  session_.env.OnInterrupt(nullptr);
+  return status;
+}
+
+absl::Status LocalFarm::StartAll() {
   RETURN_IF_ERROR(CheckPrograms());
   RETURN_IF_ERROR(CheckUser());
   RETURN_IF_ERROR(MakeFolders(data_ + "/run", 0755));

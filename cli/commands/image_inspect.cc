@@ -121,7 +121,7 @@ bool HasLayer(const Json& entry) {
   return it == entry.end() || !it->is_boolean() || !it->get<bool>();
 }
 
-// Of the build's steps, by diffID.
+// Seconds of the build's steps, by diffID.
 std::map<std::string, double> SecondsByLayer(const v1::BuildView& build) {
   std::map<std::string, double> seconds;
   for (const v1::StageView& stage : build.stages()) {

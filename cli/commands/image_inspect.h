@@ -1,4 +1,4 @@
-// What an image is and how it came about: crossmill image inspect and history.
+// crossmill image inspect and history: an image's documents, and the steps that made it.
 #pragma once
 
 #include <cstdint>
@@ -51,9 +51,9 @@ struct HistoryRow {
   bool compressed = false;
   // "sha256:..." of the uncompressed layer; empty for none.
   std::string diff_id;
-  // What the step took when this farm built it; nothing for others.
+  // Seconds of the step when this farm built it; unset for others.
   std::optional<double> seconds;
-  // Of the image that it was built from.
+  // The step is one of the base image's.
   bool base = false;
 };
 

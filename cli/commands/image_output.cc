@@ -82,23 +82,23 @@ class ImageWriter {
   }
 
  private:
-  absl::Status WriteStream(const layer::Sink& sink, const std::string& spool_folder) {
+  absl::Status WriteStream(const layer::Sink& sink, const std::string& temporary_folder) {
     if (target_.type == Type::kOci)
       return oci::WriteLayout(blobs_, root_, image_.names, sink, image_.annotations);
     ASSIGN_OR_RETURN(const std::vector<PlatformManifest> platforms, PlatformsOf(blobs_, root_));
-    ASSIGN_OR_RETURN(layer::Spool spool, layer::Spool::Create(spool_folder));
+    ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(temporary_folder));
     if (target_.type == Type::kDocker) {
       if (platforms.size() > 1) {
         return absl::InvalidArgumentError(
             "docker's archive holds one platform, the image has several; use type=oci, or build for one "
             "platform");
       }
-      return oci::WriteDockerArchive(blobs_, platforms.front().manifest, image_.names, spool, sink);
+      return oci::WriteDockerArchive(blobs_, platforms.front().manifest, image_.names, contents, sink);
     }
-    return WriteTar(platforms, spool_folder, sink);
+    return WriteTar(platforms, temporary_folder, sink);
   }
 
-  absl::Status WriteTar(std::vector<PlatformManifest> platforms, const std::string& spool_folder,
+  absl::Status WriteTar(std::vector<PlatformManifest> platforms, const std::string& temporary_folder,
                         const layer::Sink& sink) {
     const bool split = target_.split || platforms.size() > 1;
     // A canonical tar is sorted.
@@ -107,8 +107,8 @@ class ImageWriter {
     });
     layer::CanonicalTarWriter tar(sink);
     for (const PlatformManifest& one : platforms) {
-      ASSIGN_OR_RETURN(layer::Spool spool, layer::Spool::Create(spool_folder));
-      oci::Flattener flattener(spool);
+      ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(temporary_folder));
+      oci::Flattener flattener(contents);
       RETURN_IF_ERROR(oci::AddImageLayers(blobs_, one.manifest, flattener));
       RETURN_IF_ERROR(oci::WriteTree(flattener, split ? FolderOf(one.platform) : "", tar));
     }
@@ -123,8 +123,8 @@ class ImageWriter {
       const std::string folder =
           split ? fmt::format("{}/{}", target_.destination, FolderOf(one.platform)) : target_.destination;
       if (split) RETURN_IF_ERROR(MakeFolders(folder));
-      ASSIGN_OR_RETURN(layer::Spool spool, layer::Spool::Create(target_.destination));
-      oci::Flattener flattener(spool);
+      ASSIGN_OR_RETURN(NamelessFile contents, NamelessFile::Create(target_.destination));
+      oci::Flattener flattener(contents);
       RETURN_IF_ERROR(oci::AddImageLayers(blobs_, one.manifest, flattener));
       ASSIGN_OR_RETURN(const std::vector<std::string> notes, WriteLocalTree(flattener, folder));
       for (const std::string& note : notes)

@@ -15,9 +15,9 @@ namespace crossmill::cli {
 struct ImageToWrite {
   // In the store, or "sha256:...".
   std::string image;
-  // What the archive's index calls it.
+  // Names in the archive's index.
   std::vector<std::string> names;
-  // Of the index's descriptor in an OCI layout.
+  // Annotations of the index's descriptor in an OCI layout.
   std::map<std::string, std::string> annotations;
 };
 

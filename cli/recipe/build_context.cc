@@ -2,9 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -58,6 +61,19 @@ absl::StatusOr<int64_t> GitCommitTime(const std::string& folder) {
                     result.ok() ? result->stderr_text : std::string(Sv(result.status().message()))));
   }
   return std::atoll(result->stdout_text.c_str());
+}
+
+// The newest file of an extracted archive: the time of the archive where its server says none.
+std::optional<int64_t> NewestFile(const std::string& folder) {
+  std::optional<int64_t> newest;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    struct stat info;
+    if (lstat(entry->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    newest = std::max(newest.value_or(info.st_mtim.tv_sec), int64_t{info.st_mtim.tv_sec});
+  }
+  return newest;
 }
 
 // A file of an extracted context. Links are followed as long as they stay inside.
@@ -153,7 +169,7 @@ absl::Status BuildContext::OpenStdin() {
     head->append(buffer, count);
   }
   const bool archive = fetch::IsArchive(*head);
-  // What was looked at comes first.
+  // The bytes that told the type come first.
   const layer::Source source = [&env, head](char* buffer, size_t size) -> absl::StatusOr<size_t> {
     if (head->empty()) return env.ReadIn(buffer, size);
     const size_t count = head->copy(buffer, size);
@@ -179,10 +195,12 @@ absl::Status BuildContext::OpenStdin() {
 
 absl::Status BuildContext::OpenHttp() {
   ASSIGN_OR_RETURN(const ContextScratch::Download download, scratch_->Get(flags_.context));
+  if (download.time != 0) source_time_ = download.time;
   if (fetch::IsArchive(download.head)) {
     auto folder = scratch_->Extract(download.source);
     if (!folder.ok()) return Annotate(folder.status(), fetch::WithoutCredentials(flags_.context));
     folder_ = *std::move(folder);
+    if (!source_time_) source_time_ = NewestFile(folder_);
     return absl::OkStatus();
   }
   auto text = ReadSource(download.source, kMaxDockerfile);
@@ -208,6 +226,7 @@ absl::Status BuildContext::OpenContext() {
       ASSIGN_OR_RETURN(const fetch::GitCheckout checkout, scratch_->CheckOut(flags_.context));
       folder_ = checkout.folder;
       commit_time_ = checkout.commit_time;
+      source_time_ = checkout.commit_time;
       break;
     }
   }
@@ -266,6 +285,7 @@ absl::StatusOr<std::string> BuildContext::ReadDockerfile(v1::Recipe* recipe) {
 absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
   scratch_ = std::make_unique<ContextScratch>(session_.env, progress);
   RETURN_IF_ERROR(OpenContext());
+  if (source_time_) recipe->set_context_time(*source_time_);
   auto text = ReadDockerfile(recipe);
   if (!text.ok()) {
     return WithHint(text.status(),
@@ -339,12 +359,16 @@ absl::Status BuildContext::OpenNamed(const NamedContextFlag& flag, v1::NamedCont
     case Kind::kGit: {
       ASSIGN_OR_RETURN(const fetch::GitCheckout checkout, scratch_->CheckOut(flag.value));
       *folder = checkout.folder;
+      context->set_time(checkout.commit_time);
       break;
     }
     case Kind::kHttp: {
       ASSIGN_OR_RETURN(const ContextScratch::Download download, scratch_->Get(flag.value));
+      if (download.time != 0) context->set_time(download.time);
       if (fetch::IsArchive(download.head)) {
         ASSIGN_OR_RETURN(*folder, scratch_->Extract(download.source));
+        const std::optional<int64_t> newest = NewestFile(*folder);
+        if (!context->has_time() && newest) context->set_time(*newest);
       } else {
         ASSIGN_OR_RETURN(*folder, scratch_->NewFolder());
         RETURN_IF_ERROR(scratch_->Save(download.source, fmt::format("{}/{}", *folder, kDownloadName)));

@@ -1,5 +1,5 @@
-// What a build reads on this machine: the context, the Dockerfile, the ignore file and the named contexts,
-// wherever the user said they are (docs/cli.md, "The context"). Opened, sent to the farm, cleaned up.
+// The context of a build with Dockerfile, ignore file and named contexts, from where the user said they are
+// (docs/cli.md, "The context"). A build opens it, sends it to the farm and cleans up.
 #pragma once
 
 #include <cstdint>
@@ -67,6 +67,8 @@ class BuildContext {
   // The Dockerfile itself took the context's place.
   std::optional<std::string> dockerfile_;
   std::optional<int64_t> commit_time_;
+  // What SOURCE_DATE_EPOCH=context means.
+  std::optional<int64_t> source_time_;
   pattern::IgnoreRules ignore_;
   std::unique_ptr<ContextScratch> scratch_;
 };

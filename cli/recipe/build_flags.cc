@@ -43,10 +43,11 @@ absl::Status AddPlatforms(const BuildFlags& flags, const v1::Platform& own, v1::
 absl::Status SetNetwork(const std::string& text, v1::BuildOptions* options) {
   if (text == "none") {
     options->set_network(v1::NETWORK_MODE_NONE);
-  } else if (text == "host" || text.empty()) {
+  } else if (text == "host" || text == "default" || text.empty()) {
     options->set_network(v1::NETWORK_MODE_HOST);
   } else {
-    return absl::InvalidArgumentError(fmt::format("--network={} is not known; expected none or host", text));
+    return absl::InvalidArgumentError(
+        fmt::format("--network={} is not known; expected none, host or default", text));
   }
   return absl::OkStatus();
 }
@@ -330,7 +331,7 @@ absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
   return EpochChoice{EpochMode::kNumber, *seconds};
 }
 
-absl::StatusOr<uint32_t> ParseTimeLimit(std::string_view text, std::string_view flag) {
+absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag) {
   absl::Duration duration;
   if (const std::optional<int64_t> seconds = ParseNumber(text)) {
     duration = absl::Seconds(*seconds);
@@ -400,11 +401,11 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
     options.set_compression_level(output.compression_level);
   }
   if (!flags.timeout.empty()) {
-    ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeLimit(flags.timeout, "--timeout"));
+    ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeout(flags.timeout, "--timeout"));
     options.set_timeout(seconds);
   }
   if (!flags.step_timeout.empty()) {
-    ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeLimit(flags.step_timeout, "--step-timeout"));
+    ASSIGN_OR_RETURN(const uint32_t seconds, ParseTimeout(flags.step_timeout, "--step-timeout"));
     options.set_step_timeout(seconds);
   }
   if (flags.emulation != "allow" && flags.emulation != "never") {

@@ -1,4 +1,4 @@
-// What `crossmill build` was asked for: texts of the flags to values. Pure.
+// The flags of `crossmill build`: their texts become values. Pure.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,14 @@ struct BuildFlags {
   bool no_cache = false;
   // Check instead of build.
   bool check = false;
+  // --call, as Docker has it; empty: build.
+  std::string call;
+  // Only the image digest is printed; as --progress quiet.
+  bool quiet = false;
+  // Into the Docker daemon of this machine, if there is one.
+  bool load = false;
+  // Flags that only Docker's builder knows, as they were given (cli/recipe/docker_flags.h).
+  std::vector<std::string> ignored;
   std::string network;
   // -1: not given.
   int verify = -1;
@@ -62,13 +70,13 @@ struct BuildFlags {
   std::string retried;
 };
 
-// -o: how and where the finished image is written.
+// -o: the form and the place in which the finished image is written.
 struct OutputTarget {
   enum class Type { kOci, kDocker, kTar, kLocal };
   Type type = Type::kOci;
   // A file, "-" for standard output, or the folder of kLocal.
   std::string destination;
-  // Of the image's layers; only where the image is built, and for kOci.
+  // The compression of the image's layers; only where the image is built, and for kOci.
   v1::Compression compression = v1::COMPRESSION_UNSPECIFIED;
   int32_t compression_level = 0;
   // kTar, kLocal: a folder per platform even for one.
@@ -94,7 +102,7 @@ absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options);
 absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
                                        const std::optional<std::string>& variable);
 // "90", "90s", "45m", "1h30m": whole seconds, more than 0.
-absl::StatusOr<uint32_t> ParseTimeLimit(std::string_view text, std::string_view flag);
+absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag);
 absl::StatusOr<ProgressMode> ParseProgress(std::string_view text);
 // --add-host: "NAME:ADDRESS" or "NAME=ADDRESS", an IPv6 address with or without brackets, to "ADDRESS NAME".
 absl::StatusOr<std::string> ParseExtraHost(std::string_view text);

@@ -15,7 +15,7 @@
 namespace crossmill::cli {
 namespace {
 
-// Of all calls together: a check is no build.
+// All calls together get this long: a check is no build.
 constexpr auto kPatience = std::chrono::seconds(3);
 // More builds say nothing new.
 constexpr int kBuildsListed = 60;
@@ -147,7 +147,7 @@ class FarmReader {
     }
   }
 
-  // Of an index: its first image.
+  // An index stands for its first image.
   std::optional<check::KnownBase> ReadConfig(Digest root) {
     for (int depth = 0; depth < 3; ++depth) {
       const auto document = farm_.blobs->Get(root);

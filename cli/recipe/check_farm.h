@@ -1,5 +1,5 @@
-// What a farm knows that `crossmill check` can use: past builds of the same Dockerfile, and base images. A
-// farm that cannot be reached knows nothing; that is no error.
+// Past builds of a Dockerfile and its base images, as a farm knows them, for `crossmill check`. A farm that
+// cannot be reached knows nothing; that is no error.
 #pragma once
 
 #include <map>

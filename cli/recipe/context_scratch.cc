@@ -47,7 +47,7 @@ void ContextScratch::OnInterrupt() {
   stop_.request_stop();
   {
     MutexLock lock(mutex_);
-    // What still writes there has been told to stop; until it has, some of it may appear again.
+    // Threads that still write there have been told to stop; until they have, files may appear again.
     for (int attempt = 0; attempt < 40 && folder_; ++attempt) {
       MakeRemovable(folder_->path());
       if (RemoveTree(folder_->path()).ok() && !Exists(folder_->path())) break;
@@ -71,7 +71,7 @@ absl::StatusOr<std::string> ContextScratch::NewFolder() {
   RETURN_IF_ERROR(Open());
   const std::string path = fmt::format("{}/{}", root_, ++count_);
   RETURN_IF_ERROR(MakeFolders(path));
-  // Whatever the umask says: it is the mode of the context's own folder.
+  // The context's own folder has this mode, with every umask.
   if (chmod(path.c_str(), 0755) != 0) return ErrnoStatus(errno, path);
   return path;
 }
@@ -108,6 +108,7 @@ absl::StatusOr<ContextScratch::Download> ContextScratch::Get(const std::string& 
   progress_.Note(fmt::format("fetched {} {}", shown, FormatBytes(file.digest.size)));
   Download download;
   download.size = file.digest.size;
+  download.time = file.mtime;
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> reader, downloads_->Open(file.digest, 0));
   download.head.resize(fetch::kArchiveHead);
   size_t filled = 0;

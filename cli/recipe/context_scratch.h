@@ -31,7 +31,7 @@ class ContextScratch {
   // An empty folder, mode 0755.
   absl::StatusOr<std::string> NewFolder();
 
-  // What a git URL means.
+  // The commit that a git URL means, checked out.
   absl::StatusOr<fetch::GitCheckout> CheckOut(std::string_view url);
 
   // A download: its first bytes and, from the beginning, all of them.
@@ -39,6 +39,8 @@ class ContextScratch {
     std::string head;
     layer::Source source;
     int64_t size = 0;
+    // Last-Modified, seconds since 1970; 0: not said.
+    int64_t time = 0;
   };
   absl::StatusOr<Download> Get(const std::string& url);
 

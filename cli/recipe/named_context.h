@@ -15,7 +15,7 @@ struct NamedContextFlag {
   Kind kind = Kind::kFolder;
   // Folder, image reference, layout folder or URL.
   std::string value;
-  // Of a layout: a tag, or "sha256:..."; empty: its only image.
+  // The image of a layout: a tag, or "sha256:..."; empty: its only one.
   std::string choose;
 };
 

@@ -23,7 +23,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// What the coordinator may be ahead of an agent; it answers one short message after the other.
+// The coordinator may be so far ahead of an agent, which answers one short message after the other.
 constexpr size_t kMaxWaitingBytes = 1 << 20;
 constexpr auto kFirstWait = std::chrono::milliseconds(100);
 constexpr auto kLongestWait = std::chrono::milliseconds(3000);
@@ -169,6 +169,7 @@ class AttachStream {
     for (const v1::Secret& secret : offers_.secrets) *first.add_secrets() = secret;
     for (const auto& [id, socket] : offers_.agent_sockets) first.add_ssh_ids(id);
     SendMessage(first);
+    WipeValues(first.mutable_secrets());
     v1::AttachResponse message;
     while (stream_->Read(&message)) OnMessage(message);
     // Their threads write to the stream.

@@ -1,4 +1,4 @@
-// A submitted build until its end: watched, cancelled by the user or by the time limit.
+// A submitted build until its end: watched, cancelled by the user or by --timeout.
 #pragma once
 
 #include <chrono>

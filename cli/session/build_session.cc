@@ -1,5 +1,6 @@
 #include "cli/session/build_session.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
+#include "common/base/wiped_io.h"
 
 namespace crossmill::cli {
 namespace {
@@ -21,8 +23,8 @@ constexpr size_t kMaxSecretBytes = 500 << 10;
 constexpr auto kAgentStart = std::chrono::seconds(5);
 constexpr auto kAgentEnd = std::chrono::seconds(3);
 
-// What keeps an agent of ours: its end is the agent's. ssh-agent is a setgid program, which the kernel does
-// not end with its parent, and it must not outlive us with the keys, however we end.
+// A keeper watches each agent of ours and ends it when we have ended. ssh-agent is a setgid program, which
+// the kernel does not end with its parent, and it must not outlive us with the keys, however we end.
 constexpr const char* kKeeper =
     "while kill -0 \"$1\" 2>/dev/null && test -S \"$SSH_AUTH_SOCK\"; do sleep 0.2; done; kill "
     "\"$SSH_AGENT_PID\"";
@@ -37,19 +39,26 @@ bool IsSocket(const std::string& path) {
   return stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
-absl::StatusOr<std::string> ReadSecret(const SecretSource& source, Environment& env) {
+absl::StatusOr<WipedBytes> ReadSecret(const SecretSource& source, Environment& env) {
   if (!source.variable.empty()) {
     std::optional<std::string> value = env.Variable(source.variable);
     if (!value) {
       return absl::InvalidArgumentError(
           fmt::format("--secret id={}: the variable {} is not set", source.id, source.variable));
     }
-    return *std::move(value);
+    WipedBytes kept = ToWiped(*value);
+    Wipe(&*value);
+    return kept;
   }
-  auto value = ReadFile(source.file, kMaxSecretBytes + 1);
+  auto file = OpenFile(source.file, O_RDONLY);
+  if (!file.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("--secret id={}: {}", source.id, Sv(file.status().message())));
+  }
+  auto value = ReadAllWiped(file->get(), kMaxSecretBytes + 1);
   if (!value.ok()) {
-    return absl::Status(absl::StatusCode::kInvalidArgument,
-                        Av(fmt::format("--secret id={}: {}", source.id, Sv(value.status().message()))));
+    return absl::InvalidArgumentError(
+        fmt::format("--secret id={}: {}: {}", source.id, source.file, Sv(value.status().message())));
   }
   return value;
 }
@@ -106,17 +115,19 @@ absl::StatusOr<AgentSource> ParseAgent(std::string_view text) {
   return source;
 }
 
-absl::StatusOr<std::vector<v1::Secret>> ReadSecrets(const std::vector<std::string>& flags, Environment& env) {
-  std::vector<v1::Secret> secrets;
+absl::StatusOr<WipedSecrets<v1::Secret>> ReadSecrets(const std::vector<std::string>& flags,
+                                                     Environment& env) {
+  WipedSecrets<v1::Secret> secrets;
   std::set<std::string> ids;
   for (const std::string& text : flags) {
     ASSIGN_OR_RETURN(const SecretSource source, ParseSecret(text, env));
     if (!ids.insert(source.id).second) {
       return absl::InvalidArgumentError(fmt::format("--secret names {} twice", source.id));
     }
+    ASSIGN_OR_RETURN(const WipedBytes value, ReadSecret(source, env));
     v1::Secret& secret = secrets.emplace_back();
     secret.set_id(source.id);
-    ASSIGN_OR_RETURN(*secret.mutable_value(), ReadSecret(source, env));
+    secret.set_value(value.data(), value.size());
     if (secret.value().size() > kMaxSecretBytes) {
       return absl::InvalidArgumentError(
           fmt::format("--secret id={}: more than {} KiB", source.id, kMaxSecretBytes >> 10));

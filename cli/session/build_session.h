@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/session/environment.h"
+#include "common/base/wiping.h"
 #include "crossmill/v1/worker.pb.h"
 
 namespace crossmill::cli {
@@ -40,7 +41,7 @@ absl::StatusOr<SecretSource> ParseSecret(std::string_view text, Environment& env
 absl::StatusOr<AgentSource> ParseAgent(std::string_view text);
 
 // Reads the values. Each id may be given once; at most 500 KiB each.
-absl::StatusOr<std::vector<v1::Secret>> ReadSecrets(const std::vector<std::string>& flags, Environment& env);
+absl::StatusOr<WipedSecrets<v1::Secret>> ReadSecrets(const std::vector<std::string>& flags, Environment& env);
 
 // Sockets of agents, and the agents that it starts itself for key files; those end with it.
 class LocalAgents {
@@ -61,9 +62,9 @@ class LocalAgents {
   std::vector<std::unique_ptr<OwnAgent>> own_;
 };
 
-// What a build's client keeps at hand until the build ends.
+// Secrets and agents that a client keeps at hand until its build ends.
 struct ClientOffers {
-  std::vector<v1::Secret> secrets;
+  WipedSecrets<v1::Secret> secrets;
   std::map<std::string, std::string> agent_sockets;
   bool empty() const { return secrets.empty() && agent_sockets.empty(); }
 };

@@ -92,6 +92,10 @@ class SystemEnvironment final : public Environment {
     return std::string(text.substr(0, text.rfind('/')));
   }
 
+  absl::StatusOr<ProcessResult> RunProgram(const ProcessOptions& options) override {
+    return RunProcess(options);
+  }
+
   absl::StatusOr<std::unique_ptr<Farm>> Connect(const ConnectOptions& options) override {
     rpc::ChannelOptions channel_options;
     channel_options.address = options.address;

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
+#include "common/base/subprocess.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 
 namespace crossmill::cli {
@@ -58,6 +59,8 @@ class Environment {
   virtual bool IsRoot() = 0;
   // Folder of this program: where the others are.
   virtual std::string ProgramFolder() = 0;
+  // Another program of this machine, to its end.
+  virtual absl::StatusOr<ProcessResult> RunProgram(const ProcessOptions& options) = 0;
   // Does not wait for the connection.
   virtual absl::StatusOr<std::unique_ptr<Farm>> Connect(const ConnectOptions& options) = 0;
   // An empty handler (as at the start) means: end the program with 130. After the call the former

@@ -3,16 +3,19 @@
 #include <charconv>
 
 #include "cli/show/exit_codes.h"
+#include "common/base/absolute_path.h"
 #include "common/base/files.h"
 
 namespace crossmill::cli {
 
 std::string Session::DataFolder() {
-  if (!data.empty()) return data;
-  if (const std::string folder = env.VariableOr("CROSSMILL_DATA"); !folder.empty()) return folder;
+  // Processes that `up` starts have another working folder.
+  if (!data.empty()) return AbsolutePath(data);
+  if (const std::string folder = env.VariableOr("CROSSMILL_DATA"); !folder.empty())
+    return AbsolutePath(folder);
   if (env.IsRoot()) return "/var/lib/crossmill";
   if (const std::string folder = env.VariableOr("XDG_DATA_HOME"); !folder.empty())
-    return folder + "/crossmill";
+    return AbsolutePath(folder + "/crossmill");
   return env.VariableOr("HOME") + "/.local/share/crossmill";
 }
 

@@ -37,14 +37,14 @@ class Session {
   // Set by the chosen command's parser: what to do. The result is the exit code.
   std::function<absl::StatusOr<int>()> command;
 
-  // --data, else CROSSMILL_DATA, else /var/lib/crossmill for root and $XDG_DATA_HOME/crossmill.
+  // --data, else CROSSMILL_DATA, else /var/lib/crossmill for root and $XDG_DATA_HOME/crossmill. Absolute.
   std::string DataFolder();
   // --coordinator, else CROSSMILL_COORDINATOR, else the socket in the data folder.
   std::string Address();
   // Connects at the first call. The farm belongs to the session.
   absl::StatusOr<Farm*> Connect();
 
-  // How text on the two outputs may look: width, colours unless NO_COLOR or TERM=dumb.
+  // Width and colours of text on the two outputs; no colours with NO_COLOR or TERM=dumb.
   TextOptions OutText();
   bool ErrColour();
   absl::Status Print(std::string_view text) { return env.Out(text); }

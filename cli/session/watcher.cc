@@ -81,7 +81,7 @@ class Watch {
     if (event.event_case() == v1::BuildEvent::kStepChanged) {
       const auto& changed = event.step_changed();
       const v1::StepStatus status = ExecutionOf(changed).status();
-      // What the console still holds belongs before the step's end.
+      // Lines that the console still holds belong before the step's end.
       if (status == v1::STEP_EXECUTED || status == v1::STEP_FAILED || status == v1::STEP_CANCELLED) {
         for (const ConsoleLine& line :
              lines_.FinishStep(changed.stage(), changed.replica(), changed.step().number(), event.time())) {

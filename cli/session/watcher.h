@@ -21,7 +21,7 @@ struct WatchOptions {
   // Waits between attempts to connect again double from the first to the longest.
   std::chrono::milliseconds first_wait{100};
   std::chrono::milliseconds longest_wait{3000};
-  // How long a lost connection is tried again.
+  // A lost connection is tried again for this long.
   std::chrono::seconds give_up{600};
 };
 

@@ -1,4 +1,4 @@
-// What a watcher knows of a build: the view that its numbered events add up to.
+// The view of a build that its numbered events add up to, as a watcher has it.
 #pragma once
 
 #include <cstdint>

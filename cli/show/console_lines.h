@@ -58,7 +58,7 @@ class ConsoleLines {
     uint32_t replica = 0;
     uint32_t step = 0;
     int64_t next_offset = 0;
-    // Of the last chunk taken.
+    // The last chunk taken has this time.
     int64_t last_time = 0;
     LineAssembler streams[3];
   };

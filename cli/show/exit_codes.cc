@@ -16,12 +16,41 @@ constexpr char kExitUrl[] = "crossmill/exit";
 constexpr std::array kGravity = {v1::VERDICT_FAILED, v1::UNREPRODUCIBLE, v1::FLAKY,       v1::INPUT_DRIFT,
                                  v1::INCONCLUSIVE,   v1::UNVERIFIED,     v1::REPRODUCIBLE};
 
+constexpr std::array kMeanings = {
+    ExitCodeMeaning{kExitOk, "ok"},
+    ExitCodeMeaning{
+        kExitBuildFailed,
+        "the build failed, by the recipe's fault: a step, the Dockerfile, a base image that does not "
+        "exist; of check: a finding is as grave as --fail-on says"},
+    ExitCodeMeaning{
+        kExitUsage,
+        "usage: an unknown flag or value, a build or image that does not exist, a name that is taken"},
+    ExitCodeMeaning{kExitNotReproducible,
+                    "--require reproducible: a verdict is unreproducible, flaky, input-drift or failed"},
+    ExitCodeMeaning{kExitNotPermitted, "not permitted: no token, a wrong one, or one of the other role"},
+    ExitCodeMeaning{kExitInfrastructure,
+                    "infrastructure: the farm's fault, or it cannot be reached; of doctor: a check failed"},
+    ExitCodeMeaning{kExitInconclusive, "--require reproducible: there is no verdict"},
+    ExitCodeMeaning{kExitTimeOut, "--timeout is over: the build is cancelled as timed out"},
+    ExitCodeMeaning{kExitCancelled, "cancelled: by Ctrl-C or by somebody else"},
+};
+
 std::string Payload(const absl::Status& status, const char* url) {
   const auto payload = status.GetPayload(url);
   return payload ? std::string(*payload) : "";
 }
 
 }  // namespace
+
+absl::Span<const ExitCodeMeaning> ExitCodeMeanings() { return kMeanings; }
+
+std::string ExitCodeHelp() {
+  std::string text = "Exit codes:\n";
+  for (const ExitCodeMeaning& row : kMeanings)
+    text += fmt::format("  {:<5}{}\n", static_cast<int>(row.code), row.meaning);
+  text.pop_back();
+  return text;
+}
 
 int ExitCodeOf(const absl::Status& status) {
   if (const std::string code = Payload(status, kExitUrl); !code.empty()) return std::stoi(code);

@@ -1,29 +1,38 @@
-// Exit codes: what scripts rely on (README, "exit codes"). Pure.
+// Exit codes: what scripts rely on. Their meanings stand here; --help prints them, and the tables in
+// README.md and docs/cli.md have to say the same (tests/cli/show/exit_codes_test.cc). Pure.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "crossmill/v1/build.pb.h"
 
 namespace crossmill::cli {
 
 enum ExitCode : int {
   kExitOk = 0,
-  // The recipe's fault.
   kExitBuildFailed = 1,
   kExitUsage = 2,
-  // --require reproducible: a verdict is unreproducible, flaky or input-drift.
   kExitNotReproducible = 3,
   kExitNotPermitted = 4,
-  // The farm's fault, or it cannot be reached.
   kExitInfrastructure = 5,
-  // --require reproducible: there is no verdict.
   kExitInconclusive = 6,
   kExitTimeOut = 124,
   kExitCancelled = 130,
 };
+
+struct ExitCodeMeaning {
+  ExitCode code;
+  std::string_view meaning;
+};
+
+// All of them, by number.
+absl::Span<const ExitCodeMeaning> ExitCodeMeanings();
+// One line each, for the end of --help.
+std::string ExitCodeHelp();
 
 // The code of an error, unless WithExit gave it one: INVALID_ARGUMENT, NOT_FOUND and ALREADY_EXISTS
 // are usage, UNAUTHENTICATED and PERMISSION_DENIED not permitted, DEADLINE_EXCEEDED a time-out,

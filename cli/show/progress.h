@@ -1,5 +1,5 @@
-// How a build's events are shown while it runs, on stderr: live on a terminal, as plain lines, or
-// not at all.
+// The events of a build, shown on stderr while it runs: live on a terminal, as plain lines, as lines of JSON,
+// or not at all.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ class Progress {
   // A console chunk as it came, before its lines; may come again after a lost connection.
   virtual void OnLog(const v1::WatchedLog&, const BuildModel&) {}
   virtual void OnLine(const ConsoleLine& line, const BuildModel& model) = 0;
-  // How far something is that planning waits for.
+  // A pull or download that planning waits for has come so far.
   virtual void OnPlanning(const v1::PlanningProgress&, const BuildModel&) {}
   // Nothing comes after it; the terminal is as it was.
   virtual void Finish() = 0;

@@ -52,8 +52,6 @@ Cell StepState(const v1::StepView& step) {
       return {"shared", Ink::kGreen};
     case v1::STEP_FAILED:
       return {"FAILED", Ink::kRed};
-    case v1::STEP_METADATA:
-      return {"config", Ink::kDim};
     case v1::STEP_EXECUTED:
       return {"executed", Ink::kPlain};
     default:
@@ -66,7 +64,7 @@ Cell StepTime(const v1::StepView& step) {
     case v1::STEP_EXECUTED:
     case v1::STEP_FAILED:
       return {FormatSeconds(step.seconds())};
-    // What it took when it ran: what the cache saved.
+    // The time of the execution, which the cache saved.
     case v1::STEP_CACHED:
     case v1::STEP_SHARED:
       return {fmt::format("({})", FormatSeconds(step.seconds())), Ink::kDim};

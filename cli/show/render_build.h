@@ -1,4 +1,4 @@
-// What people read of a build when it is over: matrix of cells, steps with time and cache, sizes,
+// The report of a finished build, for people: matrix of cells, steps with time and cache, sizes,
 // packages, verdicts with their divergent steps, failures. Pure: views to text.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace crossmill::cli {
 
-// What is known of a failed step beside its view.
+// A failed step, beside its view.
 struct StepFailure {
   uint32_t stage = 0;
   uint32_t step = 0;

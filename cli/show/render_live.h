@@ -21,7 +21,7 @@ struct LiveState {
   // Null until there is a build.
   const BuildModel* model = nullptr;
   std::map<StepKey, std::deque<std::string>> tails;
-  // What planning waits for, shown while the build is planned.
+  // Pulls and downloads that planning waits for, by what they fetch.
   std::map<std::string, std::string> planning;
   // Before the build: what goes on.
   std::string activity;

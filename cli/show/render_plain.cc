@@ -50,7 +50,7 @@ std::string RenderStep(const v1::BuildEvent::StepChanged& changed, const BuildMo
                        step.layer().tar().hash() != changed.step().layer().tar().hash();
   if (differs) outcome += ", DIFFERS from the first";
   const std::string painted = Paint(outcome, differs ? Ink::kRed : InkOfStep(step.status()), colour);
-  // What was not seen running is named with its outcome.
+  // A step that was not seen running is named with its outcome.
   if (!model.StartedAt(changed.stage(), changed.replica(), step.number())) {
     return fmt::format("{} {} {}\n", prefix, text, painted);
   }

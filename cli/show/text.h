@@ -11,7 +11,7 @@
 
 namespace crossmill::cli {
 
-// How wide a text may be and whether it may carry colours.
+// A text may be so wide, and may carry colours or not.
 struct TextOptions {
   // Columns; text is shortened to it where it is shortened at all.
   int width = 100;

@@ -22,7 +22,7 @@ struct Digest {
   bool empty() const { return hash.empty(); }
   // "sha256:HASH", as OCI documents write it.
   std::string Oci() const { return "sha256:" + hash; }
-  auto operator<=>(const Digest&) const = default;
+  auto operator<=>(const Digest&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
 
   template <typename H>
   friend H AbslHashValue(H h, const Digest& digest) {

@@ -204,6 +204,8 @@ CheckReport CheckRecipe(const CheckInput& input) {
   CheckSecretValues(subject, sink);
   CheckImage(subject, sink);
   CheckMusl(subject, sink);
+  CheckAutomaticArguments(subject, sink);
+  CheckLinks(subject, sink);
   for (Finding& finding : sink.Take()) report.findings.push_back(std::move(finding));
   if (!error.ok() && !SaysEmptyBase(error)) report.findings.push_back(FromStatus(input, error));
   Sort(report.findings);

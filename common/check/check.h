@@ -19,7 +19,7 @@
 
 namespace crossmill::check {
 
-// What is known of a base image.
+// A base image, as far as it is known.
 struct KnownBase {
   // Names in its environment.
   std::set<std::string, std::less<>> variables;

@@ -1,4 +1,4 @@
-// What lies in the context that should not, with what it weighs.
+// Checks of the context: what lies in it and should not, with what it weighs.
 #include <algorithm>
 
 #include "absl/strings/match.h"

@@ -75,7 +75,7 @@ bool IsKeyName(std::string_view name) {
   return name == "id_rsa" || name == "id_dsa" || name == "id_ecdsa" || name == "id_ed25519";
 }
 
-// What a file is that looks like a secret; empty if it does not.
+// The kind of secret that a file looks like; empty if it looks like none.
 std::string_view SecretKind(std::string_view path, std::string_view head) {
   const std::string_view name = BaseName(path);
   const bool private_key = absl::StrContains(Av(head), "PRIVATE KEY-----");

@@ -1,5 +1,5 @@
-// What lies in a context that should not: the walker tells every path that is part of it, and gets the sums.
-// Pure.
+// Sums of what lies in a context and should not: the walker tells every path that is part of it, and gets the
+// sums. Pure.
 #pragma once
 
 #include <cstdint>

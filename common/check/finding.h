@@ -1,4 +1,4 @@
-// What a check found: where, what, why it matters and how to mend it.
+// A finding of a check: where, what, why it matters and how to mend it.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +25,13 @@ struct Finding {
   uint32_t end_line = 0;
   // Behind the last byte; 0: the end of the line.
   uint32_t end_column = 0;
-  // What is wrong, in one sentence.
+  // The mistake, in one sentence.
   std::string message;
   // Why it matters, with the measured cost where there is one.
   std::string why;
-  // What to do about it.
+  // The remedy.
   std::string fix;
-  // What the place could read instead, one or more lines; may be empty.
+  // Text that could stand in its place, one or more lines; may be empty.
   std::string replacement;
   // Texts that no output may repeat (a secret's value in the source line).
   std::vector<std::string> masked;

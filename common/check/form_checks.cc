@@ -8,6 +8,7 @@
 #include "common/check/subject.h"
 #include "common/check/variables.h"
 #include "common/pattern/ignore_rules.h"
+#include "common/pattern/path_pattern.h"
 
 namespace crossmill::check {
 namespace {
@@ -109,7 +110,8 @@ void CheckCasing(const Subject& subject, Sink& sink) {
   });
 }
 
-// An empty line between the first and the last line of an instruction, here-documents left out.
+// An empty line between the first and the last line of an instruction, here-documents left out. The place is
+// the end of the instruction, as in Docker's builder, so that both tools name one line.
 void CheckContinuation(const Subject& subject, const Instruction& instruction, Sink& sink) {
   uint32_t last = instruction.last_line;
   for (const dockerfile::Heredoc& heredoc : instruction.heredocs) {
@@ -117,8 +119,8 @@ void CheckContinuation(const Subject& subject, const Instruction& instruction, S
   }
   for (uint32_t line = instruction.first_line + 1; line <= last; ++line) {
     if (!absl::StripAsciiWhitespace(Av(subject.Line(line))).empty()) continue;
-    if (Finding* finding = sink.AddAtLine("NoEmptyContinuation", line, "Empty continuation line")) {
-      finding->fix = "remove the empty line, or end the instruction before it";
+    if (Finding* finding = sink.AddAtLine("NoEmptyContinuation", last, "Empty continuation line")) {
+      finding->fix = fmt::format("remove the empty line {}, or end the instruction before it", line);
     }
     return;
   }
@@ -303,13 +305,15 @@ void CheckIgnored(const Instruction& instruction, const pattern::IgnoreRules& ru
         word.text.starts_with("git@") || (!instruction.json && word.text.starts_with("<<"))) {
       continue;
     }
-    std::string_view path = word.text;
-    while (path.starts_with("./")) path.remove_prefix(2);
-    while (path.starts_with('/')) path.remove_prefix(1);
-    while (path.ends_with('/')) path.remove_suffix(1);
-    if (path.empty() || path == "." || path.find_first_of("*?[") != std::string_view::npos) continue;
+    // As Docker does it, a pattern is looked at as if it were a path: rules that hide `*.log` hide what it
+    // names.
+    std::string path = pattern::CleanAbsolute(word.text).substr(1);
+    const bool whole = path.empty();
+    if (whole) path = ".";
     const auto rule = rules.Excluding(path);
     if (!rule) continue;
+    // Of the whole context something is left, unless a rule hides all of it.
+    if (whole && rule->text != "*" && rule->text != "**" && rule->text != "**/*") continue;
     const std::string command = instruction.keyword() == Keyword::kAdd ? "Add" : "Copy";
     if (Finding* finding = sink.Add(
             "CopyIgnoredFile", instruction, {word.offset, word.text.size()},

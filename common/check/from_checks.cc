@@ -26,7 +26,7 @@ void CheckUndefined(const Subject& subject, const Instruction& from, Sink& sink)
   }
   const auto check = [&](std::string_view text, size_t offset) {
     for (const VariableUse& use : FindVariables(text, subject.outline.document.escape, false)) {
-      if (use.may_be_unset || dockerfile::IsPlatformArgument(use.name) ||
+      if (use.is_required || dockerfile::IsPlatformArgument(use.name) ||
           std::find(declared.begin(), declared.end(), use.name) != declared.end()) {
         continue;
       }

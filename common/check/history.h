@@ -1,4 +1,4 @@
-// What past builds tell about a Dockerfile's steps: how often each ran, for how long, what it left. Pure.
+// Past builds tell this about a Dockerfile's steps: how often each ran, for how long, what it left. Pure.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct PastStep {
   std::string stage;
   // "RUN pip install -r requirements.txt", whitespace as it may be.
   std::string text;
-  // Of an execution in this build; a cached step has none.
+  // It ran in this build, and took so long; a cached step did not.
   bool executed = false;
   double seconds = 0;
   // Content of the layer, if known.

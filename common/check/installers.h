@@ -12,7 +12,8 @@ namespace crossmill::check {
 // pip install, pip3.11 install, python -m pip install.
 bool IsPipInstall(const ShellCommand& command);
 
-// What a pip install names: requirement files (-r) and packages; no local paths, URLs or variables.
+// The sources that a pip install names: requirement files (-r) and packages; no local paths, URLs or
+// variables.
 struct PipArguments {
   std::vector<std::string> files;
   std::vector<std::string> packages;
@@ -36,9 +37,9 @@ struct DependencyInstall {
   std::string_view tool;
   // At least one of them is there; the others if they are.
   std::vector<std::string> manifests;
-  // What to copy before, as written in COPY.
+  // Files to be copied before, as written in COPY.
   std::string copy;
-  // What to run before sources are copied; empty: the same command.
+  // Command to be run before sources are copied; empty: the same.
   std::string command;
   // Only a cache mount helps: the tool cannot install dependencies alone.
   std::string mount;

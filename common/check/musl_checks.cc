@@ -98,7 +98,7 @@ void CheckCommand(const Subject& subject, const dockerfile::Stage& stage, const 
         known = true;
       }
     }
-    // What the farm saw counts more than what was once looked up.
+    // The farm's own experience counts more than what was once looked up.
     if (!known && std::find(kWithoutMuslWheel.begin(), kWithoutMuslWheel.end(), named.package) !=
                       kWithoutMuslWheel.end())
       missing.push_back(shown);

@@ -1,4 +1,4 @@
-// What package managers leave in layers, and how they are called.
+// Checks of package managers: what they leave in layers, and how they are called.
 #include <algorithm>
 
 #include "absl/strings/match.h"

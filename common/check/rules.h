@@ -10,7 +10,7 @@ namespace crossmill::check {
 
 struct Rule {
   std::string_view id;
-  // What a finding has unless the check knows better.
+  // A finding has it unless the check knows better.
   Severity severity;
   // One of the 22 checks of Docker's builder, under its name and with its meaning.
   bool docker;

@@ -15,7 +15,7 @@ using dockerfile::Keyword;
 
 bool Downloads(std::string_view program) { return program == "curl" || program == "wget"; }
 
-// What it would be bad to feed half a download.
+// Programs that do harm with half a download.
 bool Consumes(std::string_view program) {
   return program == "sh" || program == "bash" || program == "ash" || program == "dash" || program == "zsh" ||
          program == "tar" || program == "bsdtar" || program == "python" || program == "python3" ||

@@ -12,7 +12,7 @@ namespace crossmill::check {
 struct ShellWord {
   // Without quotes and escapes.
   std::string text;
-  // Of the word as written.
+  // Place of the word as written.
   size_t offset = 0;
   size_t length = 0;
   // A variable or a command substitution decides what it is.

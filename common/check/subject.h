@@ -1,4 +1,4 @@
-// What the single checks look at: the recipe as read, with its stages and scripts; and where they put their
+// The recipe as read, with its stages and scripts, which the single checks look at; and the sink for their
 // findings. Internal to this folder.
 #pragma once
 
@@ -26,7 +26,7 @@ struct RunScript {
   std::vector<ShellCommand> commands;
   // The script in the instruction's text begins here; npos for a here-document.
   size_t offset = 0;
-  // Of a here-document.
+  // A here-document's, in the file.
   uint32_t first_line = 0;
   std::string text;
 };
@@ -36,7 +36,7 @@ struct StageFacts {
   bool in_image = false;
   // The build reaches it.
   bool reached = false;
-  // What it is built from.
+  // FROM, resolved.
   plan::StageBase base;
   // The image that its chain of stages begins with; "scratch", or empty if unknown.
   std::string root_image;
@@ -83,7 +83,7 @@ class Sink {
   Finding* Add(std::string_view rule, const RunScript& script, const ShellCommand& command,
                std::string message);
   Finding* AddAtLine(std::string_view rule, uint32_t line, std::string message);
-  // Of the context: the ignore file, or the folder itself.
+  // A place in the context: the ignore file, or the folder itself.
   Finding* AddAtFile(std::string_view rule, std::string file, std::string message);
 
   std::vector<Finding> Take() { return std::move(findings_); }
@@ -109,6 +109,8 @@ void CheckPackages(const Subject& subject, Sink& sink);
 void CheckScripts(const Subject& subject, Sink& sink);
 void CheckImage(const Subject& subject, Sink& sink);
 void CheckMusl(const Subject& subject, Sink& sink);
+void CheckAutomaticArguments(const Subject& subject, Sink& sink);
+void CheckLinks(const Subject& subject, Sink& sink);
 void CheckSecretValues(const Subject& subject, Sink& sink);
 
 // The last part of an image's name: "python" of docker.io/library/python:3.11, and its tag ("" if none).

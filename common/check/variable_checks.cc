@@ -12,7 +12,7 @@ namespace {
 using dockerfile::Instruction;
 using dockerfile::Keyword;
 
-// What an official image sets in its environment, as its publisher documents or its Dockerfile says. A
+// The environment of official images, as their publishers document it or their Dockerfiles say. A
 // missing name costs a finding only where `complete` is set: bases that set nothing but PATH.
 struct OfficialImage {
   std::string_view name;
@@ -149,7 +149,7 @@ class VariableCheck {
     for (const Piece& piece : ExpandedPieces(instruction)) {
       for (const VariableUse& use :
            FindVariables(piece.text, subject_.outline.document.escape, piece.quotes_are_text)) {
-        if (use.may_be_unset || scope.names.contains(use.name) || own.contains(use.name) ||
+        if (use.is_required || scope.names.contains(use.name) || own.contains(use.name) ||
             use.name.starts_with("BUILDKIT_SBOM_") || !told.insert(use.name).second) {
           continue;
         }
@@ -190,9 +190,12 @@ class VariableCheck {
       finding->fix = fmt::format("it is defined in line {}; move that before this line", later->first_line);
     } else if (!near.empty()) {
       finding->fix = fmt::format("write ${}", near);
+    } else if (use.has_alternative) {
+      finding->why = "nothing can define it here, so the expansion is always the same";
+      finding->fix = fmt::format("put ARG {} before this line, or write what it expands to", use.name);
     } else {
-      finding->fix = fmt::format(
-          "put ARG {0} or ENV {0}=... before this line, or give a default: ${{{0}:-...}}", use.name);
+      finding->fix =
+          fmt::format("put ARG {0} (with a default: ARG {0}=...) or ENV {0}=... before this line", use.name);
     }
   }
 

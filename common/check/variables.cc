@@ -48,12 +48,13 @@ std::vector<VariableUse> FindVariables(std::string_view text, char escape, bool 
       if (begin >= text.size() || !IsNameStart(text[begin])) continue;
       size_t end = begin;
       while (end < text.size() && IsNamePart(text[end])) ++end;
-      VariableUse use{std::string(text.substr(begin, end - begin)), i, end - i, false};
+      VariableUse use{std::string(text.substr(begin, end - begin)), i, end - i};
       if (braces) {
         size_t sign = end;
         if (sign < text.size() && text[sign] == ':') ++sign;
-        use.may_be_unset =
-            sign < text.size() && (text[sign] == '-' || text[sign] == '+' || text[sign] == '?');
+        const char operation = sign < text.size() ? text[sign] : '\0';
+        use.has_alternative = operation == '-' || operation == '+';
+        use.is_required = operation == '?';
         if (end < text.size() && text[end] == '}') ++use.length;
       }
       uses.push_back(std::move(use));

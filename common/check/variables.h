@@ -9,11 +9,13 @@ namespace crossmill::check {
 
 struct VariableUse {
   std::string name;
-  // Of the `$`.
+  // The place of the `$`.
   size_t offset = 0;
   size_t length = 0;
-  // ${NAME-...}, ${NAME:+...} and the like: it may be unset.
-  bool may_be_unset = false;
+  // ${NAME:-...} or ${NAME+...}: for a name that nothing defines always the same.
+  bool has_alternative = false;
+  // ${NAME:?...}: the build stops without it, which needs no warning.
+  bool is_required = false;
 };
 
 // In order, those inside operators too. `quotes_are_text`: here-documents.

@@ -21,6 +21,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/context/hash_cache.h"
@@ -92,10 +93,6 @@ struct FolderNode {
   bool dropped = false;
 };
 
-std::string Join(const std::string& folder, const std::string& name) {
-  return folder.empty() ? name : folder + "/" + name;
-}
-
 std::string_view TypeName(mode_t mode) {
   if (S_ISSOCK(mode)) return "socket";
   if (S_ISFIFO(mode)) return "named pipe";
@@ -113,7 +110,10 @@ class Scanner {
   absl::Status Walk(FolderNode* root) {
     root_ = UniqueFd(open(options_.folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root_.valid()) return Problem(errno, "");
-    unfinished_ = 1;
+    {
+      MutexLock lock(mutex_);
+      unfinished_ = 1;
+    }
     Push({root, 0, 0, true});
     int threads = options_.threads;
     if (threads <= 0) threads = std::clamp<int>(static_cast<int>(std::thread::hardware_concurrency()), 2, 16);
@@ -228,7 +228,7 @@ class Scanner {
 absl::Status Scanner::ListEntry(FolderNode* folder, const dirent& entry) {
   std::string name = entry.d_name;
   if (name == "." || name == "..") return absl::OkStatus();
-  const std::string path = Join(folder->path, name);
+  const std::string path = JoinPath(folder->path, name);
   const bool excluded = options_.ignore != nullptr && options_.ignore->Excluding(path).has_value();
   unsigned char type = entry.d_type;
   if (type == DT_UNKNOWN) {
@@ -304,22 +304,22 @@ absl::Status Scanner::ReadItem(FolderNode* folder, const HashCache::Folder* know
   struct stat info;
   if (fstatat(folder->fd.get(), item->name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     // It was removed since the folder was listed: as if it had never been there.
-    return errno == ENOENT ? absl::OkStatus() : Problem(errno, Join(folder->path, item->name));
+    return errno == ENOENT ? absl::OkStatus() : Problem(errno, JoinPath(folder->path, item->name));
   }
   item->mode = info.st_mode & 07777;
   item->identity = IdentityOf(info);
   if (S_ISLNK(info.st_mode)) {
     std::string target(static_cast<size_t>(std::max<off_t>(info.st_size, 1)) + 1, '\0');
     const ssize_t size = readlinkat(folder->fd.get(), item->name.c_str(), target.data(), target.size());
-    if (size < 0) return Problem(errno, Join(folder->path, item->name));
+    if (size < 0) return Problem(errno, JoinPath(folder->path, item->name));
     target.resize(static_cast<size_t>(size));
     item->target = std::move(target);
     item->kind = Item::Kind::kLink;
     return absl::OkStatus();
   }
   if (!S_ISREG(info.st_mode)) {
-    Note(fmt::format("{} is a {} and is left out of the context", Printable(Join(folder->path, item->name)),
-                     TypeName(info.st_mode)));
+    Note(fmt::format("{} is a {} and is left out of the context",
+                     Printable(JoinPath(folder->path, item->name)), TypeName(info.st_mode)));
     return absl::OkStatus();
   }
   item->kind = Item::Kind::kFile;
@@ -336,7 +336,7 @@ absl::Status Scanner::ReadItem(FolderNode* folder, const HashCache::Folder* know
 }
 
 absl::Status Scanner::HashFile(FolderNode* folder, Item* item) {
-  const std::string path = Join(folder->path, item->name);
+  const std::string path = JoinPath(folder->path, item->name);
   // Kept per thread: a quarter of a megabyte is too much for every small file.
   thread_local std::vector<char> buffer(256 * 1024);
   for (int attempt = 0; attempt < 3; ++attempt) {
@@ -455,7 +455,8 @@ int Depth(const FolderNode* folder) {
 }
 
 void Scanner::NameHardLinks() {
-  // Content and mode count too: who changes files while they are read may have changed one between two names.
+  // Content and mode count too: who changes files while they are read may have changed one between two
+  // names.
   std::map<std::tuple<dev_t, uint64_t, RawSha256, uint32_t>, std::vector<Linked>> groups;
   {
     MutexLock lock(mutex_);
@@ -469,7 +470,7 @@ void Scanner::NameHardLinks() {
   for (const auto& [file, members] : groups) {
     if (members.size() < 2) continue;
     std::vector<std::string> paths;
-    for (const Linked& member : members) paths.push_back(Join(member.folder->path, member.item->name));
+    for (const Linked& member : members) paths.push_back(JoinPath(member.folder->path, member.item->name));
     const std::string value = EscapedPath(*std::min_element(paths.begin(), paths.end()));
     for (const Linked& member : members) {
       hard_links_[member.item] = value;
@@ -486,7 +487,8 @@ void Collect(FolderNode* folder, ScannedContext* result, HashCacheWriter* cache,
   HashCache::Folder entries;
   for (const Item& item : folder->items) {
     if (item.kind != Item::Kind::kFile) continue;
-    result->files.push_back({Digest{HexOf(item.hash), item.identity.size}, Join(folder->path, item.name)});
+    result->files.push_back(
+        {Digest{HexOf(item.hash), item.identity.size}, JoinPath(folder->path, item.name)});
     result->bytes += item.identity.size;
     if (item.trusted) entries.push_back({item.name, item.identity, item.hash});
   }

@@ -14,7 +14,7 @@ constexpr int kDeepest = 100;
 
 absl::Status Error(std::string_view message) { return absl::InvalidArgumentError(Av(message)); }
 
-// What a text expands to: as one text and as words.
+// The expansion of a text: as one text and as words.
 struct Expanded {
   std::string text;
   std::vector<std::string> words;

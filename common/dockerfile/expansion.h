@@ -14,7 +14,7 @@ namespace crossmill::dockerfile {
 using Variables = std::map<std::string, std::string, std::less<>>;
 
 struct ExpansionOptions {
-  // Of the escape directive.
+  // The character that the escape directive chose.
   char escape = '\\';
   // Here-documents: quotes are text.
   bool quotes_are_text = false;

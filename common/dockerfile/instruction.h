@@ -86,7 +86,7 @@ struct Word {
 struct Flag {
   const FlagSyntax* syntax = nullptr;
   std::string value;
-  // Of a boolean flag.
+  // The value of a boolean flag.
   bool enabled = false;
   size_t offset = 0;
 };

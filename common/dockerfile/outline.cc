@@ -4,7 +4,6 @@
 #include <array>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 
@@ -21,6 +20,15 @@ std::optional<size_t> Outline::FindStage(std::string_view name, size_t before) c
   const auto behind = std::lower_bound(found->second.begin(), found->second.end(), before);
   if (behind == found->second.begin()) return std::nullopt;
   return *std::prev(behind);
+}
+
+std::optional<size_t> Outline::FindStageByAnyName(std::string_view name) const {
+  if (const std::optional<size_t> stage = FindStage(name, stages.size())) return stage;
+  const std::string lower = absl::AsciiStrToLower(Av(name));
+  for (const Stage& stage : stages) {
+    if (std::to_string(stage.index) == name || stage.Label() == lower) return stage.index;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> Outline::StageNames(size_t before) const {
@@ -64,9 +72,7 @@ absl::StatusOr<Outline> ReadOutline(std::string_view file, std::string_view text
 
 absl::StatusOr<size_t> FindTarget(const Outline& outline, std::string_view target) {
   if (target.empty()) return outline.stages.size() - 1;
-  if (const std::optional<size_t> stage = outline.FindStage(target, outline.stages.size())) return *stage;
-  size_t index = 0;
-  if (absl::SimpleAtoi(Av(target), &index) && index < outline.stages.size()) return index;
+  if (const std::optional<size_t> stage = outline.FindStageByAnyName(target)) return *stage;
   return UnknownStage(outline, "target stage", target, "");
 }
 

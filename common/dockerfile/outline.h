@@ -20,8 +20,8 @@ struct Stage {
   const Instruction* from = nullptr;
   std::vector<const Instruction*> body;
 
-  // Name, else number: for people.
-  std::string Label() const { return name.empty() ? std::to_string(index) : name; }
+  // How every display, event, log and message calls the stage: its name, else "stage-" and its number.
+  std::string Label() const { return name.empty() ? "stage-" + std::to_string(index) : name; }
 };
 
 // Movable; pointers go into `document`.
@@ -39,13 +39,15 @@ struct Outline {
 
   // The last stage of that name before stage `before`.
   std::optional<size_t> FindStage(std::string_view name, size_t before) const;
+  // The stage that a user names: by name, by number, or as displays call it.
+  std::optional<size_t> FindStageByAnyName(std::string_view name) const;
   // The stage names before stage `before`, in order, each once.
   std::vector<std::string> StageNames(size_t before) const;
 };
 
 absl::StatusOr<Outline> ReadOutline(std::string_view file, std::string_view text);
 
-// The stage that a build's target means: a name, a number, or "" for the last.
+// The stage that a build's target means: a name, a number, a label, or "" for the last.
 // INVALID_ARGUMENT lists the stages.
 absl::StatusOr<size_t> FindTarget(const Outline& outline, std::string_view target);
 

@@ -47,8 +47,9 @@ std::optional<int64_t> ParsePaxTime(std::string_view text) {
   return seconds;
 }
 
-// The path in the form of TarEntry::path; empty for the root. nullopt if it has a ".." component.
-std::optional<std::string> Normalised(std::string_view path) {
+// The path in the form of TarEntry::path; empty for the root. nullopt if it has a ".." component that is not
+// forgiven.
+std::optional<std::string> Normalised(std::string_view path, TarNames names) {
   std::string result;
   result.reserve(path.size());
   size_t begin = 0;
@@ -57,7 +58,12 @@ std::optional<std::string> Normalised(std::string_view path) {
     const std::string_view component = path.substr(begin, end - begin);
     begin = end + 1;
     if (component.empty() || component == ".") continue;
-    if (component == "..") return std::nullopt;
+    if (component == "..") {
+      if (names == TarNames::kStrict) return std::nullopt;
+      const size_t last = result.rfind('/');
+      result.resize(last == std::string::npos ? 0 : last);
+      continue;
+    }
     if (!result.empty()) result.push_back('/');
     result.append(component);
   }
@@ -97,7 +103,8 @@ Source SourceOf(std::string_view bytes) {
   };
 }
 
-TarReader::TarReader(Source source) : source_(std::move(source)), buffer_(kBuffer, '\0') {}
+TarReader::TarReader(Source source, TarNames names)
+    : source_(std::move(source)), names_(names), buffer_(kBuffer, '\0') {}
 
 absl::Status TarReader::Error(std::string_view what) const {
   return absl::InvalidArgumentError(fmt::format("tar: {} (entry at offset {})", what, header_offset_));
@@ -327,13 +334,13 @@ absl::Status TarReader::ApplyNames(const char* block, const Pending& pending, Ta
   if (path.find('\0') != std::string::npos || link.find('\0') != std::string::npos) {
     return Error("a name contains a NUL byte");
   }
-  if (path.empty()) return Error("an entry has no name");
-  *directory = path.back() == '/';
-  auto normal = Normalised(path);
+  if (path.empty() && names_ == TarNames::kStrict) return Error("an entry has no name");
+  *directory = path.ends_with('/');
+  auto normal = Normalised(path, names_);
   if (!normal.has_value()) return Error(fmt::format("path '{}' has a '..' component", Printable(path)));
   entry->path = *std::move(normal);
   if (entry->type == EntryType::kHardLink) {
-    auto target = Normalised(link);
+    auto target = Normalised(link, names_);
     if (!target.has_value() || target->empty()) {
       return Error(fmt::format("'{}' is a hard link to '{}'", Printable(path), Printable(link)));
     }
@@ -374,7 +381,9 @@ absl::StatusOr<std::optional<TarEntry>> TarReader::MakeEntry(const char* block, 
     padding_ = over == 0 ? 0 : static_cast<int64_t>(kBlock) - over;
   }
   if (entry.path.empty()) {
-    if (entry.type != EntryType::kDirectory) return Error("the root is not a directory");
+    if (entry.type != EntryType::kDirectory && names_ == TarNames::kStrict) {
+      return Error("the root is not a directory");
+    }
     return std::nullopt;
   }
   return entry;

@@ -22,16 +22,24 @@ using Source = std::function<absl::StatusOr<size_t>(char* buffer, size_t size)>;
 // A source over bytes that outlive it.
 Source SourceOf(std::string_view bytes);
 
+// How names are read.
+enum class TarNames {
+  // A layer's or an export's: a name that is empty or has a ".." component is an error.
+  kStrict,
+  // Any archive's, as tar programs unpack it: ".." stops at the root, and what has no name is left out.
+  kForgiving,
+};
+
 // Not thread safe. Memory is bounded: an extended header has at most 4 MiB. Errors of the source are
 // returned as they are; everything wrong with the bytes is INVALID_ARGUMENT naming the offset.
 class TarReader {
  public:
-  explicit TarReader(Source source);
+  explicit TarReader(Source source, TarNames names = TarNames::kStrict);
 
   // The next entry, or nullopt at the end; content that was not read is skipped. Paths and the targets
-  // of hard links are brought into the form of TarEntry::path: "./x", "/x" and "x//" become "x"; a ".."
-  // component is an error. Entries for the root itself ("./") are left out. The reader judges
-  // nothing else: entries may be in any order, repeated, or below a symlink.
+  // of hard links are brought into the form of TarEntry::path: "./x", "/x" and "x//" become "x". Entries
+  // for the root itself ("./") are left out. The reader judges nothing else: entries may be in any order,
+  // repeated, or below a symlink.
   // At the end the source is read to its own end, so that a digest-checking source has its say.
   absl::StatusOr<std::optional<TarEntry>> Next();
   // Content of the entry that Next() returned last; 0 at its end.
@@ -67,6 +75,7 @@ class TarReader {
   absl::Status Error(std::string_view what) const;
 
   Source source_;
+  const TarNames names_;
   std::string buffer_;
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -1,4 +1,4 @@
-// Images in docker's own archive format (`docker save` before OCI layouts): part of the importer.
+// Images in docker's own archive format (`docker save` before OCI layouts), read and written.
 #pragma once
 
 #include <map>
@@ -10,8 +10,8 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
+#include "common/base/nameless_file.h"
 #include "common/layer/canonical_tar.h"
-#include "common/layer/spool.h"
 
 namespace crossmill::oci {
 
@@ -41,9 +41,9 @@ absl::StatusOr<DockerImage> ImportDockerImage(std::string_view manifest_json, co
 
 // Writes one platform's image (a manifest) as `docker load` takes it in any version: manifest.json,
 // repositories, config and uncompressed layers, as a canonical tar (docs/formats.md). `names` are references
-// with tags. The layers go through the spool, because a tar says sizes first. Errors as WalkImage;
+// with tags. The layers go through the file, because a tar says sizes first. Errors as WalkImage;
 // INVALID_ARGUMENT for a bad name or an index.
 absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest, absl::Span<const std::string> names,
-                                layer::Spool& spool, const layer::Sink& sink);
+                                NamelessFile& contents, const layer::Sink& sink);
 
 }  // namespace crossmill::oci

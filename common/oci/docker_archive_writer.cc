@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/layer/blob_copy.h"
 #include "common/layer/compression.h"
+#include "common/layer/file_part.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/image.h"
 #include "common/oci/reference.h"
@@ -20,9 +21,9 @@ struct Place {
   int64_t size = 0;
 };
 
-absl::StatusOr<Place> SpoolLayer(BlobStore& store, const Digest& blob, const std::string& diff_id,
-                                 layer::Spool& spool) {
-  Place place{spool.size(), 0};
+absl::StatusOr<Place> UnpackLayer(BlobStore& store, const Digest& blob, const std::string& diff_id,
+                                  NamelessFile& contents) {
+  Place place{contents.size(), 0};
   ASSIGN_OR_RETURN(const layer::Source compressed, layer::BlobSource(store, blob));
   const layer::Source tar = layer::Decompressed(compressed);
   Sha256 sha;
@@ -32,9 +33,9 @@ absl::StatusOr<Place> SpoolLayer(BlobStore& store, const Digest& blob, const std
     if (count == 0) break;
     const std::string_view bytes(buffer.data(), count);
     sha.Update(bytes);
-    RETURN_IF_ERROR(spool.Append(bytes));
+    RETURN_IF_ERROR(contents.Append(bytes));
   }
-  place.size = spool.size() - place.offset;
+  place.size = contents.size() - place.offset;
   if (const Digest actual = sha.Finish(); actual.Oci() != diff_id) {
     return absl::DataLossError(fmt::format("layer {}: its content has diffID {}, the image config says {}",
                                            blob.Oci(), actual.Oci(), diff_id));
@@ -52,13 +53,13 @@ absl::Status AddFile(layer::CanonicalTarWriter& tar, const std::string& path, st
 }
 
 absl::Status AddLayer(layer::CanonicalTarWriter& tar, const std::string& path, const Place& place,
-                      const layer::Spool& spool) {
+                      const NamelessFile& contents) {
   layer::TarEntry entry;
   entry.path = path;
   entry.mode = 0644;
   entry.size = place.size;
   RETURN_IF_ERROR(tar.Add(entry));
-  const layer::Source content = spool.Part(place.offset, place.size);
+  const layer::Source content = layer::PartOf(contents, place.offset, place.size);
   std::string buffer(256 << 10, '\0');
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, content(buffer.data(), buffer.size()));
@@ -70,7 +71,7 @@ absl::Status AddLayer(layer::CanonicalTarWriter& tar, const std::string& path, c
 }  // namespace
 
 absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
-                                absl::Span<const std::string> names, layer::Spool& spool,
+                                absl::Span<const std::string> names, NamelessFile& contents,
                                 const layer::Sink& sink) {
   Json tags = Json::array();
   Json repositories = Json::object();
@@ -100,7 +101,8 @@ absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
     const std::string path = hash + ".tar";
     layer_paths.push_back(path);
     if (layers.contains(path)) continue;
-    ASSIGN_OR_RETURN(layers[path], SpoolLayer(store, manifest.layers[i].digest, config.diff_ids[i], spool));
+    ASSIGN_OR_RETURN(layers[path],
+                     UnpackLayer(store, manifest.layers[i].digest, config.diff_ids[i], contents));
   }
   const std::string config_path = manifest.config.digest.hash + ".json";
   Json image = Json::object();
@@ -114,7 +116,7 @@ absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
       RETURN_IF_ERROR(AddFile(tar, config_path, config_bytes));
       config_written = true;
     }
-    RETURN_IF_ERROR(AddLayer(tar, path, place, spool));
+    RETURN_IF_ERROR(AddLayer(tar, path, place, contents));
   }
   if (!config_written) RETURN_IF_ERROR(AddFile(tar, config_path, config_bytes));
   Json images = Json::array();

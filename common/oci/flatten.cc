@@ -4,10 +4,12 @@
 #include <vector>
 
 #include "common/base/digest.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/layer/blob_copy.h"
 #include "common/layer/canonical_tar.h"
 #include "common/layer/compression.h"
+#include "common/layer/file_part.h"
 
 namespace crossmill::oci {
 namespace {
@@ -22,10 +24,6 @@ std::pair<std::string_view, std::string_view> SplitPath(std::string_view path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string_view::npos) return {"", path};
   return {path.substr(0, slash), path.substr(slash + 1)};
-}
-
-std::string Join(std::string_view folder, std::string_view name) {
-  return folder.empty() ? std::string(name) : fmt::format("{}/{}", folder, name);
 }
 
 }  // namespace
@@ -54,7 +52,7 @@ absl::StatusOr<std::string> Flattener::ResolveFolder(std::string_view folder) co
       resolved = std::string(SplitPath(resolved).first);
       continue;
     }
-    const std::string path = Join(resolved, name);
+    const std::string path = JoinPath(resolved, name);
     const auto it = tree_.find(path);
     if (it == tree_.end() || it->second.file->entry.type != layer::EntryType::kSymlink) {
       resolved = path;
@@ -74,7 +72,7 @@ absl::StatusOr<std::string> Flattener::ResolveFolder(std::string_view folder) co
 absl::StatusOr<std::string> Flattener::Resolve(std::string_view path) const {
   const auto [folder, name] = SplitPath(path);
   ASSIGN_OR_RETURN(const std::string resolved, ResolveFolder(folder));
-  return Join(resolved, name);
+  return JoinPath(resolved, name);
 }
 
 void Flattener::RemoveLower(const std::string& path, bool itself) {
@@ -150,18 +148,18 @@ absl::Status Flattener::Apply(layer::TarReader& reader, layer::TarEntry entry) {
       return absl::InvalidArgumentError(fmt::format("layer {}: '{}' removes nothing that has a name", layer_,
                                                     layer::Printable(entry.path)));
     }
-    RemoveLower(Join(folder, removed), true);
+    RemoveLower(JoinPath(folder, removed), true);
     return absl::OkStatus();
   }
   if (entry.type == layer::EntryType::kHardLink) return Link(path, entry);
   auto file = std::make_shared<File>();
   if (entry.type == layer::EntryType::kFile && entry.size > 0) {
-    file->content = spool_.size();
+    file->content = contents_.size();
     std::vector<char> buffer(std::min<size_t>(256 << 10, static_cast<size_t>(entry.size)));
     while (true) {
       ASSIGN_OR_RETURN(const size_t count, reader.ReadData(buffer.data(), buffer.size()));
       if (count == 0) break;
-      RETURN_IF_ERROR(spool_.Append(std::string_view(buffer.data(), count)));
+      RETURN_IF_ERROR(contents_.Append(std::string_view(buffer.data(), count)));
     }
   }
   file->entry = std::move(entry);
@@ -187,7 +185,7 @@ absl::Status Flattener::Visit(const Visitor& visitor) const {
       }
     }
     const layer::Source content = entry.type == layer::EntryType::kFile && entry.size > 0
-                                      ? spool_.Part(file.content, entry.size)
+                                      ? layer::PartOf(contents_, file.content, entry.size)
                                       : layer::Source();
     RETURN_IF_ERROR(visitor(entry, content));
   }
@@ -240,8 +238,8 @@ absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, laye
   std::vector<char> buffer(256 << 10);
   return flattener.Visit([&](const layer::TarEntry& entry, const layer::Source& content) -> absl::Status {
     layer::TarEntry placed = entry;
-    placed.path = Join(prefix, entry.path);
-    if (entry.type == layer::EntryType::kHardLink) placed.link = Join(prefix, entry.link);
+    placed.path = JoinPath(prefix, entry.path);
+    if (entry.type == layer::EntryType::kHardLink) placed.link = JoinPath(prefix, entry.link);
     if (entry.type == layer::EntryType::kSymlink) placed.mode = 0777;
     placed.mtime = std::max<int64_t>(0, entry.mtime);
     RETURN_IF_ERROR(tar.Add(placed));

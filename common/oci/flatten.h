@@ -10,23 +10,23 @@
 
 #include "absl/status/status.h"
 #include "common/base/blob_store.h"
+#include "common/base/nameless_file.h"
 #include "common/layer/canonical_tar.h"
-#include "common/layer/spool.h"
 #include "common/layer/tar_entry.h"
 #include "common/layer/tar_reader.h"
 #include "common/oci/image.h"
 
 namespace crossmill::oci {
 
-// Not thread safe. Memory grows with the number of paths, not with contents: these go through the spool. The
-// result depends on the layers only (docs/formats.md, "Flattened tar").
+// Not thread safe. Memory grows with the number of paths, not with contents: these go through the file. The
+// result depends on the layers only (docs/formats.md, "Images").
 class Flattener {
  public:
   // Gets the entries of the tree in the order of canonical tars. Of several hard links to one file the first
   // is the file, the others name it. `content` is for files with size > 0 and need not be read.
   using Visitor = std::function<absl::Status(const layer::TarEntry& entry, const layer::Source& content)>;
 
-  explicit Flattener(layer::Spool& spool) : spool_(spool) {}
+  explicit Flattener(NamelessFile& contents) : contents_(contents) {}
 
   // The next layer up, uncompressed. Whiteouts and opaque markers remove what the layers below have; entries
   // below a symlink go where it leads (inside the root). INVALID_ARGUMENT names a path that cannot be
@@ -41,7 +41,7 @@ class Flattener {
   struct File {
     // `path` and, for links, the rest of the tree's business are not used.
     layer::TarEntry entry;
-    int64_t content = 0;  // Offset in the spool.
+    int64_t content = 0;  // Offset in the file.
   };
   struct Node {
     std::shared_ptr<File> file;
@@ -59,7 +59,7 @@ class Flattener {
   void RemoveAll(const std::string& path);
   void Put(const std::string& path, std::shared_ptr<File> file);
 
-  layer::Spool& spool_;
+  NamelessFile& contents_;
   Tree tree_;
   int layer_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "common/pattern/ignore_rules.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "common/base/status.h"
 
@@ -65,20 +67,39 @@ absl::Status IgnoreRules::Add(std::string_view text, int line) {
   const bool exception = text.starts_with('!');
   const std::string_view body = exception ? Trim(text.substr(1)) : text;
   if (body.empty()) return absl::InvalidArgumentError("'!' stands alone; expected a pattern after it");
-  ASSIGN_OR_RETURN(PathPattern pattern, PathPattern::Compile(CleanRelative(body)));
+  ASSIGN_OR_RETURN(PathPattern pattern, PathPattern::Compile(CleanRelative(body), Dialect::kIgnore));
+  has_exceptions_ = has_exceptions_ || exception;
   rules_.push_back({Rule{line, std::string(text)}, std::move(pattern), exception});
   return absl::OkStatus();
 }
 
+// The index of the rule that hides the path, or -1.
 int IgnoreRules::ExcludingIndex(std::string_view path) const {
-  int excluding = -1;
-  for (size_t i = 0; i < rules_.size(); ++i) {
-    // A rule that would only say again what is so already need not be tried, except to name the last.
-    if (rules_[i].exception && excluding < 0) continue;
-    if (!rules_[i].pattern.MatchesPathOrParent(path)) continue;
-    excluding = rules_[i].exception ? -1 : static_cast<int>(i);
+  if (!has_exceptions_) {
+    const auto found = std::find_if(rules_.begin(), rules_.end(), [&](const CompiledRule& rule) {
+      return rule.pattern.MatchesPathOrParent(path);
+    });
+    return found == rules_.end() ? -1 : static_cast<int>(found - rules_.begin());
   }
-  return excluding;
+  // Per rule: it matches the folder that the loop is at, or one above. Only a rule that would change what the
+  // rules before it say is tried, so a later one may not count although its pattern matches.
+  std::vector<char> matches(rules_.size(), 0);
+  int excluding = -1;
+  for (size_t end = path.find('/');; end = path.find('/', end + 1)) {
+    const std::string_view part = path.substr(0, end);
+    excluding = -1;
+    for (size_t i = 0; i < rules_.size(); ++i) {
+      const bool would_change = rules_[i].exception == (excluding >= 0);
+      if (matches[i] == 0 && would_change) matches[i] = rules_[i].pattern.Matches(part) ? 1 : 0;
+      if (matches[i] != 0) excluding = rules_[i].exception ? -1 : static_cast<int>(i);
+    }
+    if (end == path.npos) return excluding;
+  }
+}
+
+IgnoreRules::Verdict IgnoreRules::Judge(std::string_view path) const {
+  if (ExcludingIndex(path) < 0) return Verdict::kTaken;
+  return MayHaveExceptionBelow(path) ? Verdict::kMaybeBelow : Verdict::kHidden;
 }
 
 std::optional<IgnoreRules::Rule> IgnoreRules::Excluding(std::string_view path) const {

@@ -1,4 +1,4 @@
-// Docker's ignore files: which paths of a folder are not part of the context.
+// Docker's ignore files, and --exclude: which paths of a folder are left out.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,10 @@
 
 namespace crossmill::pattern {
 
-// Rules in order; the last one that matches a path, or a folder it is in, decides. Immutable, thread
-// safe. Paths are relative to the context, slash-separated, without leading or trailing slash.
+// Rules in order; the last one that matches a path, or a folder it is in, decides. As in moby/patternmatcher,
+// on the way down a rule counts for a folder only where it changed something there: of "p/c" and "!p" the
+// second says nothing about p, which was not hidden, and so nothing about p/c. Immutable, thread safe. Paths
+// are relative to the context, slash-separated, without leading or trailing slash.
 class IgnoreRules {
  public:
   struct Rule {
@@ -34,6 +36,11 @@ class IgnoreRules {
   // One rule per pattern (--exclude); line is the position counted from 1.
   static absl::StatusOr<IgnoreRules> FromPatterns(absl::Span<const std::string> patterns);
 
+  // What the rules say of a path, parents considered. kMaybeBelow: it is hidden, but an exception may bring
+  // back something below it; the folders on the way to that come with it.
+  enum class Verdict { kTaken, kHidden, kMaybeBelow };
+  Verdict Judge(std::string_view path) const;
+
   // The rule that hides the path, parents considered; none if it is in the context.
   std::optional<Rule> Excluding(std::string_view path) const;
 
@@ -53,6 +60,7 @@ class IgnoreRules {
   int ExcludingIndex(std::string_view path) const;
 
   std::vector<CompiledRule> rules_;
+  bool has_exceptions_ = false;
 };
 
 }  // namespace crossmill::pattern

@@ -8,42 +8,42 @@
 namespace crossmill::pattern {
 namespace {
 
-// Reads a class whose `[` is before `position`; leaves `position` behind its `]`. False if it is not
-// closed. Ranges are over bytes.
-bool ReadClass(std::string_view pattern, size_t& position, std::bitset<256>& members) {
-  bool negated = false;
-  // Go's classes: a `!` is an ordinary member.
-  if (position < pattern.size() && pattern[position] == '^') {
-    negated = true;
-    ++position;
-  }
-  const auto read_char = [&](unsigned char& c) {
-    if (position >= pattern.size()) return false;
-    if (pattern[position] == '\\') ++position;
-    if (position >= pattern.size()) return false;
-    c = static_cast<unsigned char>(pattern[position++]);
-    return true;
-  };
-  bool first = true;
-  while (position < pattern.size() && (pattern[position] != ']' || first)) {
-    first = false;
-    unsigned char low = 0;
-    if (!read_char(low)) return false;
-    unsigned char high = low;
-    if (position + 1 < pattern.size() && pattern[position] == '-' && pattern[position + 1] != ']') {
-      ++position;
-      if (!read_char(high)) return false;
+// Bytes that are not UTF-8 are characters of their own, behind the last code point.
+constexpr uint32_t kBadByte = 0x110000;
+// As which Go's classes see such a byte.
+constexpr uint32_t kReplacement = 0xFFFD;
+
+// Takes the first character off the text, which is not empty.
+uint32_t TakeCharacter(std::string_view& text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  const size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  uint32_t character = lead;
+  bool valid = lead <= 0xF4 && length != 0 && length <= text.size();
+  if (valid && length > 1) {
+    character = lead & (0x7Fu >> length);
+    for (size_t i = 1; i < length; ++i) {
+      valid = valid && (byte(i) & 0xC0) == 0x80;
+      character = character << 6 | (byte(i) & 0x3Fu);
     }
-    for (int c = low; c <= high; ++c) members.set(static_cast<size_t>(c));
+    // Too long a form, half of a surrogate pair, or beyond the last code point.
+    if (length == 3) valid = valid && character >= 0x800 && (character < 0xD800 || character > 0xDFFF);
+    if (length == 4) valid = valid && character >= 0x10000 && character < kBadByte;
   }
-  if (position >= pattern.size()) return false;
-  ++position;
-  if (negated) members.flip();
-  members.reset('/');
-  return true;
+  text.remove_prefix(valid ? length : 1);
+  return valid ? character : kBadByte + lead;
 }
 
 }  // namespace
+
+bool PathPattern::Class::Has(uint32_t character) const {
+  if (character == '/') return false;
+  if (character >= kBadByte) character = kReplacement;
+  const bool found = std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) {
+    return range.first <= character && character <= range.second;
+  });
+  return found != negated;
+}
 
 // The set of token positions that a prefix of the path can have led to: bits, without allocation for
 // patterns of usual length.
@@ -81,49 +81,104 @@ class PathPattern::States {
   std::vector<uint64_t> large_;
 };
 
-absl::StatusOr<PathPattern> PathPattern::Compile(std::string_view pattern) {
-  PathPattern compiled;
-  const auto add = [&](Kind kind, char c = 0, uint32_t char_class = 0) {
-    compiled.tokens_.push_back({kind, c, char_class});
-    compiled.literal_ = compiled.literal_ && kind == Kind::kChar;
-  };
-  for (size_t i = 0; i < pattern.size();) {
-    const char c = pattern[i++];
-    if (c == '*') {
-      if (i >= pattern.size() || pattern[i] != '*') {
-        add(Kind::kStar);
-        continue;
-      }
-      while (i < pattern.size() && pattern[i] == '*') ++i;
-      if (i < pattern.size() && pattern[i] == '/') {
-        ++i;
-        add(Kind::kFolders);
+// Reads a pattern's text into tokens. Used once.
+class PathPattern::Reader {
+ public:
+  Reader(std::string_view text, Dialect dialect, PathPattern& pattern)
+      : whole_(text), rest_(text), dialect_(dialect), pattern_(pattern) {}
+
+  absl::Status Read() {
+    while (!rest_.empty()) {
+      const char first = rest_.front();
+      if (first == '*') {
+        ReadStars();
+      } else if (first == '?') {
+        rest_.remove_prefix(1);
+        pattern_.Add(Kind::kAnyCharacter);
+      } else if (first == '[') {
+        RETURN_IF_ERROR(ReadClass());
       } else {
-        add(Kind::kAnyText);
+        if (first == '\\') rest_.remove_prefix(1);
+        if (rest_.empty()) {
+          return absl::InvalidArgumentError(
+              fmt::format("pattern '{}' ends in '\\'; expected a character after it", whole_));
+        }
+        pattern_.Add(Kind::kCharacter, TakeCharacter(rest_));
       }
-    } else if (c == '?') {
-      add(Kind::kAnyChar);
-    } else if (c == '[') {
-      std::bitset<256> members;
-      if (!ReadClass(pattern, i, members)) {
-        return absl::InvalidArgumentError(
-            fmt::format("pattern '{}' has a '[' that is not closed; expected ']' or '\\['", pattern));
-      }
-      compiled.classes_.push_back(members);
-      add(Kind::kClass, 0, static_cast<uint32_t>(compiled.classes_.size() - 1));
-    } else if (c == '\\') {
-      if (i >= pattern.size()) {
-        return absl::InvalidArgumentError(
-            fmt::format("pattern '{}' ends in '\\'; expected a character after it", pattern));
-      }
-      add(Kind::kChar, pattern[i++]);
-    } else {
-      add(Kind::kChar, c);
     }
+    return absl::OkStatus();
   }
-  if (compiled.literal_) {
-    for (const Token& token : compiled.tokens_) compiled.literal_text_ += token.character;
+
+ private:
+  void ReadStars() {
+    const bool leading = rest_.size() == whole_.size();
+    rest_.remove_prefix(1);
+    if (dialect_ == Dialect::kCopy || !rest_.starts_with('*')) return pattern_.Add(Kind::kStar);
+    rest_.remove_prefix(1);
+    const bool folder = rest_.starts_with('/');
+    if (folder) rest_.remove_prefix(1);
+    // moby compares what follows a leading `**` as the path's end if there is nothing special in it.
+    const bool suffix = leading && !folder && rest_.find_first_of("*?[]\\") == std::string_view::npos;
+    pattern_.Add(rest_.empty() || suffix ? Kind::kAnyText : Kind::kFolders);
   }
+
+  // Go's rules: a class is not empty, and `-` and `]` as members need a backslash.
+  absl::Status ReadClass() {
+    rest_.remove_prefix(1);
+    Class members;
+    members.negated = rest_.starts_with('^');
+    if (members.negated) rest_.remove_prefix(1);
+    while (members.ranges.empty() || !rest_.starts_with(']')) {
+      std::pair<uint32_t, uint32_t> range;
+      RETURN_IF_ERROR(ReadMember(range.first));
+      range.second = range.first;
+      if (rest_.starts_with('-')) {
+        rest_.remove_prefix(1);
+        RETURN_IF_ERROR(ReadMember(range.second));
+      }
+      members.ranges.push_back(range);
+    }
+    rest_.remove_prefix(1);
+    pattern_.classes_.push_back(std::move(members));
+    pattern_.Add(Kind::kClass);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadMember(uint32_t& member) {
+    if (rest_.starts_with('-') || rest_.starts_with(']')) {
+      return absl::InvalidArgumentError(
+          fmt::format("pattern '{}' has a '{}' where a class needs a character; expected '\\{}'", whole_,
+                      rest_.front(), rest_.front()));
+    }
+    if (rest_.starts_with('\\')) rest_.remove_prefix(1);
+    if (rest_.empty()) {
+      return absl::InvalidArgumentError(
+          fmt::format("pattern '{}' has a '[' that is not closed; expected ']' or '\\['", whole_));
+    }
+    member = TakeCharacter(rest_);
+    if (member >= kBadByte) {
+      return absl::InvalidArgumentError(
+          fmt::format("pattern '{}' has a class with a byte that is not UTF-8", whole_));
+    }
+    return absl::OkStatus();
+  }
+
+  const std::string_view whole_;
+  std::string_view rest_;
+  const Dialect dialect_;
+  PathPattern& pattern_;
+};
+
+void PathPattern::Add(Kind kind, uint32_t character) {
+  const size_t last_class = classes_.empty() ? 0 : classes_.size() - 1;
+  tokens_.push_back({kind, character, static_cast<uint32_t>(kind == Kind::kClass ? last_class : 0)});
+  literal_ = literal_ && kind == Kind::kCharacter;
+}
+
+absl::StatusOr<PathPattern> PathPattern::Compile(std::string_view pattern, Dialect dialect) {
+  PathPattern compiled;
+  RETURN_IF_ERROR(Reader(pattern, dialect, compiled).Read());
+  if (compiled.literal_) compiled.literal_text_ = Unescape(pattern);
   return compiled;
 }
 
@@ -138,23 +193,23 @@ void PathPattern::Enter(size_t state, States& states) const {
   }
 }
 
-void PathPattern::Step(const States& from, char c, States& to) const {
+void PathPattern::Step(const States& from, uint32_t character, States& to) const {
   to.Clear();
   from.ForEach([&](size_t i) {
     if (i == tokens_.size()) return;
     const Token& token = tokens_[i];
     switch (token.kind) {
-      case Kind::kChar:
-        if (token.character == c) Enter(i + 1, to);
+      case Kind::kCharacter:
+        if (token.character == character) Enter(i + 1, to);
         break;
-      case Kind::kAnyChar:
-        if (c != '/') Enter(i + 1, to);
+      case Kind::kAnyCharacter:
+        if (character != '/') Enter(i + 1, to);
         break;
       case Kind::kClass:
-        if (classes_[token.char_class].test(static_cast<unsigned char>(c))) Enter(i + 1, to);
+        if (classes_[token.char_class].Has(character)) Enter(i + 1, to);
         break;
       case Kind::kStar:
-        if (c != '/') Enter(i, to);
+        if (character != '/') Enter(i, to);
         break;
       case Kind::kAnyText:
         Enter(i, to);
@@ -162,7 +217,7 @@ void PathPattern::Step(const States& from, char c, States& to) const {
       case Kind::kFolders:
         // Inside a folder's name; it can end only with a slash.
         to.Add(i);
-        if (c == '/') Enter(i + 1, to);
+        if (character == '/') Enter(i + 1, to);
         break;
     }
   });
@@ -173,8 +228,8 @@ bool PathPattern::Matches(std::string_view path) const {
   States current(tokens_.size() + 1);
   States next(tokens_.size() + 1);
   Enter(0, current);
-  for (const char c : path) {
-    Step(current, c, next);
+  while (!path.empty()) {
+    Step(current, TakeCharacter(path), next);
     std::swap(current, next);
     if (current.empty()) return false;
   }
@@ -190,14 +245,14 @@ bool PathPattern::MatchesPathOrParent(std::string_view path) const {
   States next(tokens_.size() + 1);
   Enter(0, current);
   const bool any_folder_first = tokens_[0].kind == Kind::kFolders;
-  for (size_t i = 0; i < path.size(); ++i) {
-    if (any_folder_first && path[i] != '/' && current.IsOnlyFirst()) {
+  for (bool first = true; !path.empty(); first = false) {
+    if (any_folder_first && path.front() != '/' && current.IsOnlyFirst()) {
       // Nothing but a leading `**/` is left: the next chance is the next folder.
-      i = path.find('/', i);
-      if (i == std::string_view::npos) return false;
+      path.remove_prefix(std::min(path.find('/'), path.size()));
+      if (path.empty()) return false;
     }
-    if (path[i] == '/' && i != 0 && current.Has(tokens_.size())) return true;
-    Step(current, path[i], next);
+    if (path.front() == '/' && !first && current.Has(tokens_.size())) return true;
+    Step(current, TakeCharacter(path), next);
     std::swap(current, next);
     if (current.empty()) return false;
   }
@@ -213,56 +268,18 @@ bool PathPattern::MayMatchBelow(std::string_view folder) const {
   States current(tokens_.size() + 1);
   States next(tokens_.size() + 1);
   Enter(0, current);
-  for (size_t i = 0; i <= folder.size(); ++i) {
-    Step(current, i < folder.size() ? folder[i] : '/', next);
+  while (true) {
+    const bool at_end = folder.empty();
+    Step(current, at_end ? '/' : TakeCharacter(folder), next);
     std::swap(current, next);
     if (current.empty()) return false;
+    if (at_end) break;
   }
   // Something must still be able to follow the slash.
   for (size_t i = 0; i < tokens_.size(); ++i) {
     if (current.Has(i)) return true;
   }
   return false;
-}
-
-bool MatchSegment(std::string_view pattern, std::string_view name) {
-  // Backtracking only to the last star is enough inside one segment.
-  size_t p = 0;
-  size_t n = 0;
-  size_t star_p = std::string_view::npos;
-  size_t star_n = 0;
-  const auto match_one = [&](size_t& at) {
-    const char c = pattern[at];
-    if (c == '?') return ++at, true;
-    if (c == '[') {
-      std::bitset<256> members;
-      size_t position = at + 1;
-      if (!ReadClass(pattern, position, members)) return false;
-      if (!members.test(static_cast<unsigned char>(name[n]))) return false;
-      at = position;
-      return true;
-    }
-    if (c == '\\' && at + 1 < pattern.size()) ++at;
-    if (pattern[at] != name[n]) return false;
-    ++at;
-    return true;
-  };
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star_p = ++p;
-      star_n = n;
-      continue;
-    }
-    if (p < pattern.size() && match_one(p)) {
-      ++n;
-      continue;
-    }
-    if (star_p == std::string_view::npos) return false;
-    p = star_p;
-    n = ++star_n;
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
 }
 
 bool HasWildcards(std::string_view pattern) {
@@ -277,20 +294,16 @@ bool HasWildcards(std::string_view pattern) {
 }
 
 std::string CleanAbsolute(std::string_view path) {
-  std::vector<std::string_view> segments;
-  for (size_t begin = 0; begin <= path.size();) {
-    size_t end = path.find('/', begin);
-    if (end == std::string_view::npos) end = path.size();
-    const std::string_view segment = path.substr(begin, end - begin);
-    if (segment == "..") {
-      if (!segments.empty()) segments.pop_back();
-    } else if (!segment.empty() && segment != ".") {
-      segments.push_back(segment);
+  std::vector<std::string> kept;
+  for (std::string& component : Components(path)) {
+    if (component != "..") {
+      kept.push_back(std::move(component));
+    } else if (!kept.empty()) {
+      kept.pop_back();
     }
-    begin = end + 1;
   }
   std::string clean;
-  for (const std::string_view segment : segments) clean.append("/").append(segment);
+  for (const std::string& component : kept) clean.append("/").append(component);
   return clean.empty() ? "/" : clean;
 }
 
@@ -301,6 +314,17 @@ std::string Unescape(std::string_view pattern) {
     text += pattern[i];
   }
   return text;
+}
+
+std::vector<std::string> Components(std::string_view path) {
+  std::vector<std::string> components;
+  while (!path.empty()) {
+    const size_t end = std::min(path.find('/'), path.size());
+    const std::string_view name = path.substr(0, end);
+    if (!name.empty() && name != ".") components.emplace_back(name);
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return components;
 }
 
 }  // namespace crossmill::pattern

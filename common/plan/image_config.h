@@ -44,7 +44,7 @@ struct ImageConfig {
   std::optional<HealthCheck> health_check;
   std::vector<std::string> on_build;
   std::vector<std::string> shell;
-  // Of the base as they stand, then ours: created_by, comment, empty_layer; without `created`.
+  // Entries of the base as they stand, then ours: created_by, comment, empty_layer; without `created`.
   Json history = Json::array();
 
   // Replaces NAME=... where it stands, else appends.
@@ -53,7 +53,7 @@ struct ImageConfig {
   void AddHistory(std::string created_by, bool empty_layer);
 };
 
-// What FROM scratch begins with: PATH and the working directory "/".
+// FROM scratch begins with this: PATH and the working directory "/".
 ImageConfig EmptyImageConfig(const v1::Platform& platform);
 
 // INVALID_ARGUMENT if `document` is not an image config. Members that no builder keeps are dropped.

@@ -23,7 +23,7 @@ class NamedContexts {
   const v1::NamedContext* Find(std::string_view name, const v1::Platform& platform) const;
   // Each name once, without platforms.
   std::vector<std::string> Names() const;
-  // Of those that nothing can reach.
+  // One for each context that nothing can reach.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:

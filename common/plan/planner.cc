@@ -5,8 +5,10 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
+#include "common/plan/epoch_source.h"
 #include "common/plan/recipe_reading.h"
 #include "common/plan/stage_evaluator.h"
 #include "common/plan/step_sources.h"
@@ -17,7 +19,7 @@ namespace {
 
 class Planner {
  public:
-  Planner(const PlanOptions& options, const ReadRecipe& read, absl::Span<const v1::PinnedImage> bases)
+  Planner(const PlanOptions& options, const RecipeReading& read, absl::Span<const v1::PinnedImage> bases)
       : options_(options), read_(read), bases_(bases) {}
 
   absl::StatusOr<v1::BuildPlan> Make();
@@ -45,7 +47,7 @@ class Planner {
   void WarnUnused();
 
   const PlanOptions& options_;
-  const ReadRecipe& read_;
+  const RecipeReading& read_;
   const absl::Span<const v1::PinnedImage> bases_;
   BuildFacts facts_;
   std::map<BaseKey, uint32_t> base_index_;
@@ -54,10 +56,28 @@ class Planner {
   v1::BuildPlan plan_;
 };
 
+// A name that is none would fail in every step, and it goes into lines of /etc/hosts.
+absl::Status CheckHostName(const dockerfile::Variables& given) {
+  const auto found = given.find("BUILDKIT_SANDBOX_HOSTNAME");
+  if (found == given.end()) return absl::OkStatus();
+  constexpr size_t kLongest = 64;  // The kernel takes no more.
+  const std::string& name = found->second;
+  const bool valid =
+      name.size() <= kLongest && std::all_of(name.begin(), name.end(), [](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_';
+      });
+  if (valid) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("build argument BUILDKIT_SANDBOX_HOSTNAME has the value '{}'; expected at most {} letters, "
+                  "digits, dots and hyphens",
+                  name, kLongest));
+}
+
 absl::StatusOr<v1::BuildPlan> Planner::Make() {
   facts_.outline = &read_.outline;
   facts_.options = &options_;
   facts_.build_arguments = read_.given;
+  RETURN_IF_ERROR(CheckHostName(read_.given));
   RETURN_IF_ERROR(MatchBases());
   RETURN_IF_ERROR(ChooseEpoch());
   for (size_t view = 0; view < read_.views.size(); ++view) {
@@ -84,39 +104,6 @@ absl::Status Planner::MatchBases() {
     *plan_.add_bases() = bases_[i];
   }
   return absl::OkStatus();
-}
-
-// A build argument, else an ARG before the first FROM; empty means none.
-std::string EpochArgument(const ReadRecipe& read) {
-  if (const auto given = read.given.find("SOURCE_DATE_EPOCH"); given != read.given.end())
-    return given->second;
-  const dockerfile::Variables& globals = read.views.front().globals;
-  const auto global = globals.find("SOURCE_DATE_EPOCH");
-  return global == globals.end() ? "" : global->second;
-}
-
-absl::Status BadEpoch(const ReadRecipe& read, const std::string& value) {
-  // Where the file says it, if it does.
-  dockerfile::Place place{read.outline.document.file, 1, 1};
-  for (const dockerfile::Instruction* instruction : read.outline.global_args) {
-    for (const dockerfile::Pair& pair : instruction->pairs) {
-      if (pair.name == "SOURCE_DATE_EPOCH") place = instruction->PlaceOf(place.file, pair.offset);
-    }
-  }
-  const bool names_source = value == "context" || read.outline.FindStage(value, read.outline.stages.size()) ||
-                            read.contexts->Find(value, read.views.front().target) != nullptr;
-  if (names_source) {
-    return dockerfile::RecipeError(
-        place, fmt::format("SOURCE_DATE_EPOCH is '{}', but the time of a source is not known "
-                           "where the build is planned; expected seconds since 1970 "
-                           "(--source-date-epoch=git takes the context's commit time)",
-                           value));
-  }
-  std::vector<std::string> names = read.outline.StageNames(read.outline.stages.size());
-  names.push_back("context");
-  return dockerfile::RecipeError(
-      place, fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970{}", value,
-                         dockerfile::DidYouMean(value, names)));
 }
 
 absl::Status Planner::ChooseEpoch() {
@@ -265,10 +252,10 @@ void Planner::AddExports(const v1::StagePlan& consumer) {
   }
 }
 
-// Of Docker's own arguments, those that say something to the client or its cache, not to a build here.
-constexpr std::string_view kIgnoredArguments[] = {
-    "BUILDKIT_SYNTAX",         "BUILDKIT_SANDBOX_HOSTNAME",  "BUILDKIT_INLINE_CACHE",
-    "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"};
+// Docker's own arguments that say something to the client or its cache, not to a build here.
+constexpr std::string_view kIgnoredArguments[] = {"BUILDKIT_SYNTAX", "BUILDKIT_INLINE_CACHE",
+                                                  "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_SBOM_SCAN_CONTEXT",
+                                                  "BUILDKIT_SBOM_SCAN_STAGE"};
 
 void Planner::WarnUnused() {
   std::set<std::string> declared;
@@ -299,20 +286,20 @@ void Planner::WarnUnused() {
 
 absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const PlanOptions& options,
                                                 absl::Span<const v1::PinnedImage> known) {
-  ASSIGN_OR_RETURN(ReadRecipe read, Read(recipe, options, known));
+  ASSIGN_OR_RETURN(RecipeReading read, ReadRecipe(recipe, options, known));
   return std::move(read.needs);
 }
 
 absl::StatusOr<v1::BuildPlan> MakePlan(const v1::Recipe& recipe, const PlanOptions& options,
                                        absl::Span<const v1::PinnedImage> bases) {
-  ASSIGN_OR_RETURN(const ReadRecipe read, Read(recipe, options, bases));
+  ASSIGN_OR_RETURN(const RecipeReading read, ReadRecipe(recipe, options, bases));
   return Planner(options, read, bases).Make();
 }
 
 absl::Status CheckSyntax(std::string_view file_name, std::string_view text,
                          absl::Span<const std::string> context_names) {
   ASSIGN_OR_RETURN(const dockerfile::Outline outline, dockerfile::ReadOutline(file_name, text));
-  // What the contexts hold does not matter here, only that they have these names.
+  // Only the names of the contexts matter here, not what they hold.
   v1::Recipe recipe;
   for (const std::string& name : context_names) {
     recipe.add_contexts()->set_name(name);

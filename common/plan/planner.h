@@ -20,13 +20,15 @@ struct PlanOptions {
   std::vector<v1::Platform> platforms;
   // $BUILDPLATFORM: the same for the whole farm.
   v1::Platform build_platform;
-  // Of RUN steps that do not choose.
+  // For RUN steps that do not choose.
   v1::NetworkMode network = v1::NETWORK_MODE_HOST;
   // Strict: every layer clamps to it. A build argument SOURCE_DATE_EPOCH means the same.
   std::optional<int64_t> source_date_epoch;
   // --source-date-epoch=none.
   bool keep_times = false;
-  // Of every RUN: v1::Run's fields of the same names.
+  // Time of what FindEpochSource found; unset: it has none.
+  std::optional<int64_t> epoch_stage_time;
+  // For every RUN: v1::Run's fields of the same names.
   std::vector<std::string> extra_hosts;
   int64_t shm_size = 0;
   std::vector<v1::Ulimit> ulimits;
@@ -46,6 +48,11 @@ struct BaseNeed {
   // Not empty: the image is this index or manifest in the blob store, whatever its name means elsewhere.
   Digest root;
 };
+
+// SOURCE_DATE_EPOCH may name a stage that only adds one file or repository from elsewhere: its time is meant.
+// The step that adds it, which has to be fetched for that before anything else is planned; nullopt: no stage
+// is named. Errors: as FindBases.
+absl::StatusOr<std::optional<v1::Step>> FindEpochSource(const v1::Recipe& recipe, const PlanOptions& options);
 
 // Every base image that the target needs on the wanted platforms, each (reference, platform) once. Triggers
 // (ONBUILD) of bases may need more: `known` is parallel to the beginning of an earlier result, which the new

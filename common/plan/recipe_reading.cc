@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "common/base/status.h"
+#include "common/plan/epoch_source.h"
 #include "common/plan/image_config.h"
 #include "common/words/platform.h"
 
@@ -19,7 +20,7 @@ std::string FileName(const v1::Recipe& recipe) {
 // Finds out, round by round, what triggers of known bases add to reachable stages and needed bases.
 class NeedFinder {
  public:
-  NeedFinder(ReadRecipe& read, absl::Span<const v1::PinnedImage> known) : read_(read), known_(known) {}
+  NeedFinder(RecipeReading& read, absl::Span<const v1::PinnedImage> known) : read_(read), known_(known) {}
 
   absl::Status Find() {
     size_t usable = 0;
@@ -109,7 +110,7 @@ class NeedFinder {
                            image.root});
   }
 
-  ReadRecipe& read_;
+  RecipeReading& read_;
   const absl::Span<const v1::PinnedImage> known_;
   std::map<BaseKey, size_t> index_;
   // By need: what its config says.
@@ -120,14 +121,12 @@ absl::StatusOr<std::set<size_t>> UncachedStages(const dockerfile::Outline& outli
                                                 const std::vector<std::string>& names) {
   std::set<size_t> uncached;
   for (const std::string& name : names) {
-    bool found = false;
-    const std::string wanted = absl::AsciiStrToLower(name);
-    for (const dockerfile::Stage& stage : outline.stages) {
-      if (stage.name != wanted && std::to_string(stage.index) != wanted) continue;
-      uncached.insert(stage.index);
-      found = true;
-    }
-    if (!found) return dockerfile::UnknownStage(outline, "stage", name, " (--no-cache-filter)");
+    // A name that several stages have means all of them.
+    const auto named = outline.stages_by_name.find(absl::AsciiStrToLower(name));
+    if (named != outline.stages_by_name.end()) uncached.insert(named->second.begin(), named->second.end());
+    const std::optional<size_t> stage = outline.FindStageByAnyName(name);
+    if (!stage) return dockerfile::UnknownStage(outline, "stage", name, " (--no-cache-filter)");
+    uncached.insert(*stage);
   }
   return uncached;
 }
@@ -138,9 +137,8 @@ BaseKey KeyOf(const ImageName& image, const v1::Platform& platform) {
   return {image.root.empty() ? image.reference : image.root.Oci(), FormatPlatform(platform)};
 }
 
-absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& options,
-                                absl::Span<const v1::PinnedImage> known) {
-  ReadRecipe read;
+absl::StatusOr<RecipeReading> ReadStages(const v1::Recipe& recipe, const PlanOptions& options) {
+  RecipeReading read;
   ASSIGN_OR_RETURN(read.outline, dockerfile::ReadOutline(FileName(recipe), recipe.dockerfile()));
   ASSIGN_OR_RETURN(NamedContexts contexts, NamedContexts::Read(recipe));
   read.contexts = std::make_unique<const NamedContexts>(std::move(contexts));
@@ -164,6 +162,13 @@ absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& opt
     }
     read.views.push_back(std::move(view));
   }
+  return read;
+}
+
+absl::StatusOr<RecipeReading> ReadRecipe(const v1::Recipe& recipe, const PlanOptions& options,
+                                         absl::Span<const v1::PinnedImage> known) {
+  ASSIGN_OR_RETURN(RecipeReading read, ReadStages(recipe, options));
+  RETURN_IF_ERROR(ResolveEpoch(recipe, options, read));
   read.reachable.resize(read.views.size());
   RETURN_IF_ERROR(NeedFinder(read, known).Find());
   return read;

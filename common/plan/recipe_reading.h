@@ -1,5 +1,5 @@
-// What FindBases and MakePlan both start from: a recipe's stages as every wanted platform sees them, and the
-// base images they need.
+// A recipe's stages as every wanted platform sees them, and the base images they need: FindBases and MakePlan
+// both start from this.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ namespace crossmill::plan {
 using BaseKey = std::pair<std::string, std::string>;
 BaseKey KeyOf(const ImageName& image, const v1::Platform& platform);
 
-struct ReadRecipe {
+struct RecipeReading {
   dockerfile::Outline outline;
   // On the heap: the views point to it.
   std::unique_ptr<const NamedContexts> contexts;
@@ -37,8 +37,11 @@ struct ReadRecipe {
   std::vector<BaseKey> keys;
 };
 
+// Without SOURCE_DATE_EPOCH resolved, reachable stages and needs.
+absl::StatusOr<RecipeReading> ReadStages(const v1::Recipe& recipe, const PlanOptions& options);
+
 // `known` is parallel to the beginning of `needs`. `recipe` must outlive the result.
-absl::StatusOr<ReadRecipe> Read(const v1::Recipe& recipe, const PlanOptions& options,
-                                absl::Span<const v1::PinnedImage> known);
+absl::StatusOr<RecipeReading> ReadRecipe(const v1::Recipe& recipe, const PlanOptions& options,
+                                         absl::Span<const v1::PinnedImage> known);
 
 }  // namespace crossmill::plan

@@ -7,6 +7,7 @@
 #include "common/dockerfile/words.h"
 #include "common/pattern/ignore_rules.h"
 #include "common/pattern/path_pattern.h"
+#include "common/pattern/tree_match.h"
 #include "common/plan/stage_evaluator.h"
 
 namespace crossmill::plan {
@@ -71,6 +72,8 @@ absl::Status StageEvaluator::CopyFlags(const dockerfile::Instruction& instructio
       shown_ += fmt::format("--{}={} ", name, value);
     }
   }
+  // As in Docker's builder, where a layer on its own cannot have modes that are told.
+  if (!copy.chmod().empty()) copy.set_link(false);
   absl::StatusOr<pattern::IgnoreRules> rules = pattern::IgnoreRules::FromPatterns(settings.excludes);
   if (!rules.ok()) {
     return Error(instruction, instruction.FindFlag("exclude")->offset,
@@ -93,6 +96,9 @@ absl::Status StageEvaluator::AddSource(const dockerfile::Instruction& instructio
           instruction, offset,
           fmt::format("{} of '{}'; expected a path, an http(s) URL or a git repository", name, source));
     }
+    const absl::Status wildcards =
+        pattern::CheckSourcePattern(SourcePattern(source, copy.parents()), copy.parents());
+    if (!wildcards.ok()) return Error(instruction, offset, Sv(wildcards.message()));
     AddPath(instruction, source, settings, copy, added);
     return absl::OkStatus();
   }
@@ -130,6 +136,7 @@ absl::Status StageEvaluator::AddGit(const dockerfile::Instruction& instruction, 
   git.set_url(source);
   git.set_checksum(checksum.empty() ? reference.checksum : checksum);
   git.set_keep_git_dir(reference.keep_git_dir.value_or(keep != nullptr && keep->enabled));
+  for (const std::string& exclude : settings.excludes) git.add_excludes(exclude);
   if (!IsHex(git.checksum()) || git.checksum().size() > 64) {
     return Error(instruction, offset,
                  fmt::format("'{}' is not a git commit; expected its hexadecimal id, or the beginning of it",

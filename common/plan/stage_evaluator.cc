@@ -13,7 +13,7 @@
 namespace crossmill::plan {
 namespace {
 
-// Of all variables together: a recipe that doubles a variable in each line is stopped here.
+// All variables together have at most so many: a recipe that doubles a variable in each line is stopped here.
 constexpr size_t kMostVariableBytes = size_t{8} << 20;
 // Names of signals that STOPSIGNAL may give, as the kernel has them on Linux.
 constexpr std::string_view kSignals[] = {
@@ -38,6 +38,13 @@ std::string OneLine(std::string_view text) {
   std::replace(line.begin(), line.end(), '\n', ' ');
   std::replace(line.begin(), line.end(), '\r', ' ');
   return line;
+}
+
+// As the config says it: as written, like Docker's builder, so that a slash at the end stays. But not with `..`,
+// which a runtime may resolve by another folder than the one that was made. Steps get the clean path.
+std::string AsWorkingFolder(std::string_view written) {
+  const bool up = fmt::format("{}/", written).find("/../") != std::string::npos;
+  return written.starts_with('/') && !up ? std::string(written) : pattern::CleanAbsolute(written);
 }
 
 }  // namespace
@@ -67,7 +74,7 @@ StageState StateFromConfig(ImageConfig config) {
   StageState state;
   state.config = std::move(config);
   std::string& folder = state.config.working_dir;
-  if (!folder.empty()) folder = pattern::CleanAbsolute(folder);
+  if (!folder.empty()) folder = AsWorkingFolder(folder);
   AssignEnvironment(state);
   return state;
 }
@@ -355,10 +362,7 @@ absl::Status StageEvaluator::Shell(const dockerfile::Instruction& instruction) {
 absl::Status StageEvaluator::User(const dockerfile::Instruction& instruction) {
   const dockerfile::Word& word = instruction.words[0];
   ASSIGN_OR_RETURN(shown_, ExpandAt(instruction, word.offset, word.text));
-  if (shown_.empty()) {
-    return Error(instruction, word.offset,
-                 "USER is empty after expansion; expected NAME[:GROUP] or UID[:GID]");
-  }
+  // Empty: the image's programs and later steps run as root again.
   state_.config.user = shown_;
   state_.config.AddHistory("USER " + shown_, true);
   return absl::OkStatus();
@@ -367,16 +371,19 @@ absl::Status StageEvaluator::User(const dockerfile::Instruction& instruction) {
 absl::Status StageEvaluator::Workdir(const dockerfile::Instruction& instruction, v1::Step& step) {
   const dockerfile::Word& word = instruction.words[0];
   ASSIGN_OR_RETURN(shown_, ExpandAt(instruction, word.offset, word.text));
-  const std::string& old = state_.config.working_dir;
-  const std::string path = pattern::CleanAbsolute(shown_.starts_with('/') ? shown_ : old + "/" + shown_);
-  state_.config.working_dir = path;
+  if (!shown_.empty()) {
+    state_.config.working_dir = shown_.starts_with('/')
+                                    ? AsWorkingFolder(shown_)
+                                    : pattern::CleanAbsolute(state_.config.working_dir + "/" + shown_);
+  }
+  const std::string path = pattern::CleanAbsolute(state_.config.working_dir);
   const bool makes_layer = path != "/";
   if (makes_layer) {
     step.mutable_workdir()->set_path(path);
     step.mutable_workdir()->set_user(state_.config.user);
     StampLayer(facts_, state_, step);
   }
-  state_.config.AddHistory("WORKDIR " + path, !makes_layer);
+  state_.config.AddHistory("WORKDIR " + state_.config.working_dir, !makes_layer);
   return absl::OkStatus();
 }
 

@@ -22,7 +22,7 @@
 
 namespace crossmill::plan {
 
-// What is the same for every stage of a build.
+// Facts that are the same for every stage of a build.
 struct BuildFacts {
   const dockerfile::Outline* outline = nullptr;
   const PlanOptions* options = nullptr;
@@ -31,7 +31,7 @@ struct BuildFacts {
   bool strict_epoch = false;
 };
 
-// What a stage hands on to a stage that is built from it.
+// A stage hands this on to a stage that is built from it.
 struct StageState {
   ImageConfig config;
   // Config environment and build arguments with values: what `$NAME` means, and what commands see.
@@ -39,7 +39,7 @@ struct StageState {
   // By name in `variables`: number of the last assignment. Commands see them in this order.
   std::map<std::string, int64_t, std::less<>> assigned;
   int64_t assignments = 0;
-  // Of `variables`, bounded.
+  // Size of `variables`, bounded.
   size_t variable_bytes = 0;
   // Declared build arguments in order of declaration, each once.
   std::vector<std::pair<std::string, std::optional<std::string>>> arguments;

@@ -82,7 +82,7 @@ std::vector<std::string> KnownNames(const dockerfile::Outline& outline, const Na
   return names;
 }
 
-// What a named context stands for. Target: StageBase or CopyOrigin.
+// Puts what a named context stands for into the target. Target: StageBase or CopyOrigin.
 template <typename Target>
 absl::Status ApplyContext(const v1::NamedContext& context, const dockerfile::Place& place, Target& target) {
   switch (context.source_case()) {
@@ -160,7 +160,7 @@ absl::StatusOr<StageBase> ReadBase(const dockerfile::Outline& outline, const Pla
   return base;
 }
 
-// What a name means to an instruction of stage `current`.
+// The meaning of a name in an instruction of stage `current`.
 absl::StatusOr<CopyOrigin> FindOrigin(const dockerfile::Outline& outline, const NamedContexts& contexts,
                                       const v1::Platform& target, size_t current,
                                       const dockerfile::Instruction& instruction, const std::string& name,

@@ -31,11 +31,11 @@ struct CopyOrigin {
   size_t stage = 0;
   ImageName image;
   const v1::NamedContext* tree = nullptr;
-  // Of the --from or from= that says it, into Instruction::text.
+  // Place of the --from or from= that says it, in Instruction::text.
   size_t offset = 0;
 };
 
-// What a stage is built from, for one wanted platform.
+// The base of a stage, for one wanted platform.
 struct StageBase {
   enum Kind { kScratch, kStage, kImage, kTree } kind = kScratch;
   size_t stage = 0;
@@ -43,7 +43,7 @@ struct StageBase {
   const v1::NamedContext* tree = nullptr;
   // A named context has the stage's name: its instructions do not count.
   bool replaced = false;
-  // Of the stage.
+  // The stage's own.
   v1::Platform platform;
   // FROM as shown.
   std::string text;
@@ -68,8 +68,8 @@ absl::StatusOr<PlatformView> ViewFor(const dockerfile::Outline& outline, const N
                                      const dockerfile::Variables& given, std::string_view target_name,
                                      const v1::Platform& target, const v1::Platform& build_platform);
 
-// Of a COPY, or of one mount with from=; any other instruction takes nothing from elsewhere. `current` is its
-// stage.
+// The origin of a COPY, or of one mount with from=; any other instruction takes nothing from elsewhere.
+// `current` is its stage.
 absl::StatusOr<CopyOrigin> OriginOfCopy(const dockerfile::Outline& outline, const NamedContexts& contexts,
                                         const v1::Platform& target, size_t current,
                                         const dockerfile::Instruction& instruction);

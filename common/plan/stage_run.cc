@@ -14,6 +14,7 @@ namespace crossmill::plan {
 namespace {
 
 constexpr std::string_view kCacheNamespace = "BUILDKIT_CACHE_MOUNT_NS";
+constexpr std::string_view kHostNameArgument = "BUILDKIT_SANDBOX_HOSTNAME";
 
 // Last part of a path; that of "/" is "/".
 std::string BaseName(std::string_view path) {
@@ -31,7 +32,11 @@ absl::Status StageEvaluator::Run(const dockerfile::Instruction& instruction, v1:
   for (const std::string& host : facts_.options->extra_hosts) run.add_extra_hosts(host);
   run.set_shm_size(facts_.options->shm_size);
   for (const v1::Ulimit& limit : facts_.options->ulimits) *run.add_ulimits() = limit;
-  run.set_cwd(state_.config.working_dir.empty() ? "/" : state_.config.working_dir);
+  if (const auto name = facts_.build_arguments.find(kHostNameArgument);
+      name != facts_.build_arguments.end()) {
+    run.set_hostname(name->second);
+  }
+  run.set_cwd(pattern::CleanAbsolute(state_.config.working_dir));
   run.set_user(state_.config.user);
   if (instruction.json) {
     for (const dockerfile::Word& word : instruction.words) run.add_argv(word.text);
@@ -143,7 +148,7 @@ absl::Status StageEvaluator::AddMount(const dockerfile::Instruction& instruction
       mount.set_id(spec.id.empty() ? "default" : spec.id);
       mount.set_mode(spec.mode.value_or(0600));
       if (!spec.target.empty()) break;
-      int number = 0;  // Of the agents before it.
+      int number = 0;  // It counts the agents before it.
       for (const v1::RunMount& other : run.mounts()) number += other.type() == v1::RunMount::SSH ? 1 : 0;
       mount.set_target(fmt::format("/run/buildkit/ssh_agent.{}", number - 1));
       break;
@@ -152,8 +157,10 @@ absl::Status StageEvaluator::AddMount(const dockerfile::Instruction& instruction
       if (spec.type == v1::RunMount::BIND) RETURN_IF_ERROR(MountSource(instruction, flag, spec, mount));
       break;
   }
-  mount.set_uid(spec.uid.value_or(0));
-  mount.set_gid(spec.gid.value_or(0));
+  // As in the builder, a folder below a cache is as it is there.
+  const bool part = spec.type == v1::RunMount::CACHE && pattern::CleanAbsolute(spec.source) != "/";
+  mount.set_uid(part ? 0 : spec.uid.value_or(0));
+  mount.set_gid(part ? 0 : spec.gid.value_or(0));
   if (mount.target() == "/") {
     return Error(instruction, flag.offset,
                  "--mount: the target is '/'; expected a path below it (target=PATH)");
@@ -207,10 +214,7 @@ absl::Status StageEvaluator::AddCache(const dockerfile::Instruction& instruction
   // elsewhere.
   const bool owned = spec.mode || spec.uid || spec.gid;
   mount.set_mode(whole ? spec.mode.value_or(0755) : 0755);
-  if (spec.from.empty() && !whole) {
-    return Error(instruction, flag.offset,
-                 "--mount: a cache has a source but no from; expected from=STAGE, or no source");
-  }
+  if (spec.from.empty() && !whole) mount.set_cache_path(pattern::CleanAbsolute(spec.source));
   if (spec.from.empty() || (whole && owned)) return absl::OkStatus();
   return MountSource(instruction, flag, spec, mount);
 }

@@ -91,7 +91,8 @@ void WriteSource(const v1::CopySource& source, bool keep_times, KeyWriter& write
       writer.Text('k', "pattern");
       writer.Text('t', source.context_pattern().pattern());
       writer.Boolean('b', source.context_pattern().parents());
-      writer.List('M', source.context_pattern().excludes());
+      writer.List('M', source.has_remote_git() ? source.remote_git().excludes()
+                                               : source.context_pattern().excludes());
       writer.Text('t', source.context_pattern().context());
       writer.Text('t', source.has_remote_git() ? source.remote_git().url() : source.remote_file().url());
       writer.Text('t',
@@ -114,6 +115,7 @@ void WriteMount(const v1::RunMount& mount, bool keep_times, KeyWriter& writer) {
   writer.Integer('i', mount.mode());
   writer.Integer('i', mount.uid());
   writer.Integer('i', mount.gid());
+  writer.Text('t', mount.cache_path());
   writer.Integer('s', mount.has_source() ? 1 : 0);
   if (mount.has_source()) WriteSource(mount.source(), keep_times, writer);
 }
@@ -138,6 +140,7 @@ void WriteRun(const v1::Run& run, bool keep_times, std::optional<int64_t> source
     writer.Integer('i', limit.soft());
     writer.Integer('i', limit.hard());
   }
+  writer.Text('N', run.hostname());
   writer.Integer('E', source_date_epoch ? 1 : 0);
   if (source_date_epoch) writer.Integer('i', *source_date_epoch);
 }

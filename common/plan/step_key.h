@@ -28,10 +28,11 @@
 //     n  integer  network mode
 //     f  list of files: t name, t content, i mode
 //     M  list of mounts: t type, t target, r boolean read-only, t id, i sharing, i size, q boolean required,
-//        t variable, i mode, i uid, i gid, s list of at most one source, as below
+//        t variable, i mode, i uid, i gid, t path in the cache, s list of at most one source, as below
 //     h  list of texts (t): lines of /etc/hosts
 //     z  integer size of /dev/shm, 0: the usual
 //     U  list of limits: t name, i soft, i hard
+//     N  text     host name, empty: the usual
 //     E  list of at most one integer (i): SOURCE_DATE_EPOCH that the command sees
 //   copy:
 //     D  text     destination
@@ -74,9 +75,9 @@
 
 namespace crossmill::plan {
 
-inline constexpr int64_t kKeyVersion = 4;
+inline constexpr int64_t kKeyVersion = 5;
 // To be raised when the sandbox changes in a way that commands can see.
-inline constexpr int64_t kSandboxVersion = 1;
+inline constexpr int64_t kSandboxVersion = 2;
 
 // Hex sha256. `parents`: diffIDs, bottom first. `resolved_step`: as in a task (matches and export blobs
 // filled in). `source_date_epoch`: what RUN sees; other actions do not depend on it.

@@ -149,8 +149,8 @@ absl::StatusOr<RegistryClient::Answer> RegistryClient::Exchange(const Endpoint& 
   ASSIGN_OR_RETURN(Answer answer, SendOnce(std::move(first), sink));
   if (answer.response.status != 401) return answer;
   // No authorization yet, or a token that has expired.
-  ASSIGN_OR_RETURN(authorization,
-                   Authorize(endpoint, reference, answer.response.Header("www-authenticate"), access));
+  ASSIGN_OR_RETURN(authorization, Authorize(endpoint, reference, answer.response.Header("www-authenticate"),
+                                            access, request.stop));
   if (authorization.empty()) return answer;
   {
     MutexLock lock(mutex_);
@@ -167,10 +167,11 @@ absl::StatusOr<std::optional<Credentials>> RegistryClient::CredentialsFor(const 
 
 absl::StatusOr<std::string> RegistryClient::Authorize(const Endpoint& endpoint,
                                                       const oci::Reference& reference,
-                                                      std::string_view header, const RegistryAccess& access) {
+                                                      std::string_view header, const RegistryAccess& access,
+                                                      const std::stop_token& stop) {
   const auto challenge = ParseChallenge(header);
   if (!challenge.has_value()) return "";
-  if (challenge->scheme == "bearer") return FetchToken(endpoint, reference, *challenge, access);
+  if (challenge->scheme == "bearer") return FetchToken(endpoint, reference, *challenge, access, stop);
   ASSIGN_OR_RETURN(const auto credentials, CredentialsFor(endpoint));
   return credentials.has_value() ? BasicAuthorization(*credentials) : "";
 }
@@ -178,7 +179,8 @@ absl::StatusOr<std::string> RegistryClient::Authorize(const Endpoint& endpoint,
 absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint,
                                                        const oci::Reference& reference,
                                                        const Challenge& challenge,
-                                                       const RegistryAccess& access) {
+                                                       const RegistryAccess& access,
+                                                       const std::stop_token& stop) {
   const auto parameter = [&challenge](const char* name) {
     const auto it = challenge.parameters.find(name);
     return it == challenge.parameters.end() ? std::string() : it->second;
@@ -194,6 +196,7 @@ absl::StatusOr<std::string> RegistryClient::FetchToken(const Endpoint& endpoint,
       Scopes(reference, parameter("scope"), access.push, access.mount_from);
   const std::string service = "service=" + http::UrlEscape(parameter("service"));
   http::HttpRequest request;
+  request.stop = stop;
   if (credentials.has_value() && !credentials->identity_token.empty()) {
     request.method = "POST";
     request.url = realm;

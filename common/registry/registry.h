@@ -124,10 +124,12 @@ class RegistryClient {
                              const http::HttpRequest& request, std::string_view what);
   absl::StatusOr<Answer> SendOnce(http::HttpRequest request, const http::BodySink& sink);
   absl::StatusOr<std::string> Authorize(const Endpoint& endpoint, const oci::Reference& reference,
-                                        std::string_view header, const RegistryAccess& access);
+                                        std::string_view header, const RegistryAccess& access,
+                                        const std::stop_token& stop);
   absl::StatusOr<std::optional<Credentials>> CredentialsFor(const Endpoint& endpoint) const;
   absl::StatusOr<std::string> FetchToken(const Endpoint& endpoint, const oci::Reference& reference,
-                                         const Challenge& challenge, const RegistryAccess& access);
+                                         const Challenge& challenge, const RegistryAccess& access,
+                                         const std::stop_token& stop);
   absl::StatusOr<RegistryManifest> GetManifestFrom(const Endpoint& endpoint, const oci::Reference& reference,
                                                    std::stop_token stop);
   absl::Status GetBlobFrom(const Endpoint& endpoint, const oci::Reference& reference, const Digest& digest,

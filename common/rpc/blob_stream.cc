@@ -103,8 +103,8 @@ class StreamReader final : public BlobReader {
 };
 
 // One stream from `offset` on. Returns what the server says it has.
-absl::StatusOr<int64_t> SendFrom(ByteStream::StubInterface& stub, const std::string& name, const Spool& spool,
-                                 int64_t offset) {
+absl::StatusOr<int64_t> SendFrom(ByteStream::StubInterface& stub, const std::string& name,
+                                 const UploadBuffer& buffer, int64_t offset) {
   grpc::ClientContext context;
   google::bytestream::WriteResponse response;
   auto stream = stub.Write(&context, &response);
@@ -114,7 +114,7 @@ absl::StatusOr<int64_t> SendFrom(ByteStream::StubInterface& stub, const std::str
   while (!last) {
     std::string* data = request.mutable_data();
     data->resize(kPiece);
-    auto count = spool.ReadAt(offset, data->data(), data->size());
+    auto count = buffer.ReadAt(offset, data->data(), data->size());
     if (!count.ok()) {
       context.TryCancel();
       stream->Finish();
@@ -123,7 +123,7 @@ absl::StatusOr<int64_t> SendFrom(ByteStream::StubInterface& stub, const std::str
     data->resize(*count);
     request.set_write_offset(offset);
     offset += static_cast<int64_t>(*count);
-    last = offset == spool.size();
+    last = offset == buffer.size();
     request.set_finish_write(last);
     // False: the server ended the call, because it has the blob or because of an error.
     if (!stream->Write(request)) break;
@@ -150,13 +150,13 @@ int64_t Committed(ByteStream::StubInterface& stub, const std::string& name, int6
 
 }  // namespace
 
-absl::Status UploadBlob(ByteStream::StubInterface& stub, const Digest& digest, const Spool& spool,
+absl::Status UploadBlob(ByteStream::StubInterface& stub, const Digest& digest, const UploadBuffer& buffer,
                         const RetryPolicy& policy) {
   const std::string name = NewWriteName(digest);
   Backoff backoff(policy);
   int64_t offset = 0;
   while (true) {
-    auto committed = SendFrom(stub, name, spool, offset);
+    auto committed = SendFrom(stub, name, buffer, offset);
     if (committed.ok() && *committed == digest.size) return absl::OkStatus();
     absl::Status status =
         committed.ok()

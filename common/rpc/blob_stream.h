@@ -7,15 +7,15 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/rpc/retry.h"
-#include "common/rpc/spool.h"
+#include "common/rpc/upload_buffer.h"
 #include "google/bytestream/bytestream_service.grpc.pb.h"
 
 namespace crossmill::rpc {
 
-// Sends the spool's bytes, which have `digest`. Returns when the server has the blob, also when it had
+// Sends the buffer's bytes, which have `digest`. Returns when the server has the blob, also when it had
 // it before. INVALID_ARGUMENT if the server computed another digest.
 absl::Status UploadBlob(google::bytestream::ByteStream::StubInterface& stub, const Digest& digest,
-                        const Spool& spool, const RetryPolicy& policy);
+                        const UploadBuffer& buffer, const RetryPolicy& policy);
 
 // Opens `digest` for reading from `offset`; the first bytes are already here when it returns, so
 // NOT_FOUND comes from here. `stub` must outlive the reader. Reads fail with DATA_LOSS when the bytes

@@ -9,8 +9,8 @@
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/blob_stream.h"
-#include "common/rpc/spool.h"
 #include "common/rpc/status_proto.h"
+#include "common/rpc/upload_buffer.h"
 
 namespace crossmill::rpc {
 namespace {
@@ -76,8 +76,8 @@ class RemoteBlobStore final : public BlobStore {
   // Bytes of blobs, overhead included, that may travel in one batch call.
   absl::StatusOr<int64_t> BatchLimit();
   absl::Status SendBatch(const reapi::BatchUpdateBlobsRequest& request);
-  absl::Status Upload(const Digest& digest, const Spool& spool) {
-    return UploadBlob(*bytes_, digest, spool, options_.retry);
+  absl::Status Upload(const Digest& digest, const UploadBuffer& buffer) {
+    return UploadBlob(*bytes_, digest, buffer, options_.retry);
   }
 
   const RemoteBlobOptions options_;
@@ -94,11 +94,11 @@ class RemoteBlobStore::Writer final : public BlobWriter {
   Writer(RemoteBlobStore& store, Digest expected)
       : store_(store),
         expected_(std::move(expected)),
-        spool_(store.options_.spool_folder, store.options_.memory_spool) {}
+        buffer_(store.options_.buffer_folder, store.options_.memory_buffer) {}
 
   absl::Status Write(std::string_view bytes) override {
     hash_.Update(bytes);
-    return spool_.Append(bytes);
+    return buffer_.Append(bytes);
   }
 
   absl::StatusOr<Digest> Commit() override {
@@ -107,12 +107,12 @@ class RemoteBlobStore::Writer final : public BlobWriter {
       return absl::InvalidArgumentError(
           fmt::format("blob has digest {}, not {}", ToString(digest), ToString(expected_)));
     }
-    if (spool_.in_memory()) {
-      ASSIGN_OR_RETURN(std::string bytes, spool_.TakeMemory());
+    if (buffer_.in_memory()) {
+      ASSIGN_OR_RETURN(std::string bytes, buffer_.TakeMemory());
       const std::pair<Digest, std::string> blob(digest, std::move(bytes));
       RETURN_IF_ERROR(store_.Put(absl::MakeConstSpan(&blob, 1)));
     } else {
-      RETURN_IF_ERROR(store_.Upload(digest, spool_));
+      RETURN_IF_ERROR(store_.Upload(digest, buffer_));
     }
     return digest;
   }
@@ -121,7 +121,7 @@ class RemoteBlobStore::Writer final : public BlobWriter {
   RemoteBlobStore& store_;
   const Digest expected_;
   Sha256 hash_;
-  Spool spool_;
+  UploadBuffer buffer_;
 };
 
 absl::StatusOr<int64_t> RemoteBlobStore::BatchLimit() {
@@ -230,9 +230,9 @@ absl::Status RemoteBlobStore::Put(absl::Span<const std::pair<Digest, std::string
     if (bytes.empty() || !seen.insert(digest).second) continue;
     const int64_t cost = digest.size + kBlobOverhead;
     if (cost > limit) {
-      Spool spool("", bytes.size());
-      RETURN_IF_ERROR(spool.Append(bytes));
-      RETURN_IF_ERROR(Upload(digest, spool));
+      UploadBuffer buffer("", bytes.size());
+      RETURN_IF_ERROR(buffer.Append(bytes));
+      RETURN_IF_ERROR(Upload(digest, buffer));
       continue;
     }
     if (batch_bytes + cost > limit) {
@@ -256,9 +256,9 @@ std::unique_ptr<BlobStore> MakeRemoteBlobStore(std::shared_ptr<grpc::Channel> ch
 }
 
 std::unique_ptr<BlobStore> MakeRemoteBlobStore(std::shared_ptr<grpc::Channel> channel,
-                                               std::string spool_folder) {
+                                               std::string buffer_folder) {
   RemoteBlobOptions options;
-  options.spool_folder = std::move(spool_folder);
+  options.buffer_folder = std::move(buffer_folder);
   return MakeRemoteBlobStore(std::move(channel), options);
 }
 

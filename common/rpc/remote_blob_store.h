@@ -13,9 +13,9 @@
 namespace crossmill::rpc {
 
 struct RemoteBlobOptions {
-  // Where writers put what is more than `memory_spool` bytes until Commit; empty: $TMPDIR or /tmp.
-  std::string spool_folder;
-  size_t memory_spool = 1 << 20;
+  // Where writers put what is more than `memory_buffer` bytes until Commit; empty: $TMPDIR or /var/tmp.
+  std::string buffer_folder;
+  size_t memory_buffer = 1 << 20;
   RetryPolicy retry;
 };
 
@@ -25,6 +25,6 @@ struct RemoteBlobOptions {
 std::unique_ptr<BlobStore> MakeRemoteBlobStore(std::shared_ptr<grpc::Channel> channel,
                                                const RemoteBlobOptions& options);
 std::unique_ptr<BlobStore> MakeRemoteBlobStore(std::shared_ptr<grpc::Channel> channel,
-                                               std::string spool_folder);
+                                               std::string buffer_folder);
 
 }  // namespace crossmill::rpc

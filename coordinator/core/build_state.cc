@@ -12,13 +12,13 @@
 namespace crossmill::core {
 namespace {
 
-bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
-
 bool Over(Phase phase) {
   return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled;
 }
 
 }  // namespace
+
+bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
 
 std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers) {
   std::vector<Digest> ids;
@@ -147,6 +147,15 @@ std::vector<v1::Layer> BuildState::ChainBefore(int stage, int index) const {
   return chain;
 }
 
+void BuildState::SetTaskOptions(const v1::StagePlan& plan, v1::Task& task) const {
+  task.set_step_timeout(view_.options().step_timeout());
+  if (!plan_.keep_times()) task.set_source_date_epoch(plan_.epoch());
+  // Ids of builds begin again in a farm with new data; a worker's caches may be older than that.
+  if (view_.options().no_cache() || plan.no_cache()) {
+    task.set_fresh_caches(fmt::format("build {} of {}", id(), view_.created_at()));
+  }
+}
+
 v1::Task BuildState::MakeTask(int stage, int first) const {
   const v1::StagePlan& plan = plan_.stages(stage);
   v1::Task task;
@@ -159,8 +168,7 @@ v1::Task BuildState::MakeTask(int stage, int first) const {
   for (int i = 0; i < plan.exports_size(); ++i) {
     if (!stages_[stage].exports[i]) *task.add_exports() = plan.exports(i);
   }
-  task.set_step_time_limit(view_.options().step_timeout());
-  if (!plan_.keep_times()) task.set_source_date_epoch(plan_.epoch());
+  SetTaskOptions(plan, task);
   return task;
 }
 
@@ -178,8 +186,7 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
     step = ResolveStep(stage, i);
     *step.mutable_expected() = stages_[stage].facts[i]->layer;
   }
-  task.set_step_time_limit(view_.options().step_timeout());
-  if (!plan_.keep_times()) task.set_source_date_epoch(plan_.epoch());
+  SetTaskOptions(plan, task);
   return task;
 }
 

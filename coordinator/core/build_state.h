@@ -75,6 +75,9 @@ struct ReplicaRun {
   std::string problem;
 };
 
+// The step changes the root file system; others change only the image's configuration.
+bool HasAction(const v1::Step& step);
+
 // What cache keys name a root file system by: the tars of its layers, bottom first.
 std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers);
 
@@ -144,6 +147,8 @@ class BuildState {
   void InitialView();
   v1::StepView* FindStep(int stage, int index);
   void EmitStep(int stage, int replica, int index);
+  // Those of the build's options that a task of the stage carries.
+  void SetTaskOptions(const v1::StagePlan& plan, v1::Task& task) const;
   static v1::ReplicaStep* FindReplica(v1::StepView* step, int replica);
 
   v1::BuildView view_;

@@ -1,5 +1,5 @@
 // The verdict on one cell: did its steps give the same bytes wherever they ran, and if not, does the
-// difference reach the image? Pure; the rules are those of docs/architecture.md, "Reproducibility".
+// difference reach the image? Pure; the rules are those of docs/formats.md, "Verdicts".
 //
 // A replica executes each step on the first execution's layers, so each step is judged alone: a step whose
 // layers differ is divergent, whatever came before it. That is also why equal image digests prove nothing

@@ -28,7 +28,7 @@ constexpr Rule kRules[] = {
     {"network", {"Temporary failure in name resolution", ""}, "no name could be resolved: see --network"},
     {"network", {"ReadTimeoutError", ""}, "the index did not answer in time: try again"},
     {"network", {"Failed to connect to", ""}, "a server was not reachable: try again, or see --network"},
-    {"time-limit", {"time limit", ""}, "raise --timeout, or use a native worker or a wheel"},
+    {"time-limit", {"step timeout of", "reached"}, "raise --step-timeout, or use a native worker or a wheel"},
     {"no-compiler",
      {"error: command '", "failed: No such file"},
      "apt-get install build-essential (apk add build-base)"},

@@ -16,8 +16,10 @@ std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::
   Worker& worker = workers_[info.name()];
   worker.info = info;
   worker.connected = true;
+  worker.present = true;
   worker.silent = false;
   worker.draining = draining;
+  std::erase(departed_, info.name());
   worker.last_seen = now;
   std::set<LeaseNumber> kept;
   std::vector<LeaseNumber> gone;
@@ -32,6 +34,14 @@ std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::
   return kept;
 }
 
+void Scheduler::Expect(const v1::WorkerInfo& info, absl::Time now) {
+  MutexLock lock(mutex_);
+  Worker& worker = workers_[info.name()];
+  worker.info = info;
+  worker.present = true;
+  worker.last_seen = now;
+}
+
 void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   MutexLock lock(mutex_);
   auto it = workers_.find(worker);
@@ -39,6 +49,8 @@ void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   it->second.last_seen = now;
   if (!std::exchange(it->second.silent, false)) return;
   it->second.connected = true;
+  it->second.present = true;
+  std::erase(departed_, worker);
 }
 
 void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
@@ -48,11 +60,16 @@ void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
   it->second.connected = false;
   it->second.silent = false;
   it->second.last_seen = now;
+  if (it->second.draining) Depart(it->second);
 }
 
-void Scheduler::Enqueue(TaskId task, Requirements requirements, absl::Time now) {
+void Scheduler::Depart(Worker& worker) {
+  if (std::exchange(worker.present, false)) departed_.push_back(worker.info.name());
+}
+
+void Scheduler::Enqueue(TaskId task, Requirements requirements) {
   MutexLock lock(mutex_);
-  tasks_[task] = Task{std::move(requirements), now, 0, ""};
+  tasks_[task] = Task{std::move(requirements), 0, "", std::nullopt};
   queue_.push_back(task);
 }
 
@@ -67,7 +84,7 @@ void Scheduler::Restore(LeaseNumber lease, TaskId task, Requirements requirement
   holder.leases[lease] = task;
   lease_workers_[lease] = worker;
   if (requirements.group != 0) groups_[requirements.group].insert(task);
-  tasks_[task] = Task{std::move(requirements), now, lease, worker};
+  tasks_[task] = Task{std::move(requirements), lease, worker, std::nullopt};
 }
 
 void Scheduler::Remove(TaskId task) {
@@ -123,6 +140,7 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
     if (now - worker.last_seen < options_.worker_timeout) continue;
     worker.silent = worker.silent || worker.connected;
     worker.connected = false;
+    Depart(worker);
     while (!worker.leases.empty()) {
       Lose(worker, worker.leases.begin()->first,
            fmt::format("worker {} was silent for {}", name,
@@ -130,6 +148,11 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
     }
   }
   return std::exchange(lost_, {});
+}
+
+std::vector<std::string> Scheduler::TakeDeparted() {
+  MutexLock lock(mutex_);
+  return std::exchange(departed_, {});
 }
 
 Scheduler::Fit Scheduler::FitOf(const Worker& worker, const Requirements& requirements) {
@@ -166,12 +189,13 @@ bool Scheduler::SpreadAllows(const Worker& worker, const Task& task) const {
 Scheduler::Worker* Scheduler::Choose(const Task& task, bool* emulated) {
   Worker* best = nullptr;
   Fit best_fit = Fit::kNever;
-  bool native_connected = false;
+  bool native_present = false;
   for (auto& [name, worker] : workers_) {
-    if (!worker.connected || worker.draining) continue;
+    if (!worker.present || worker.draining) continue;
     const Fit fit = FitOf(worker, task.requirements);
     if (fit == Fit::kNever) continue;
-    if (fit == Fit::kNative) native_connected = true;
+    if (fit == Fit::kNative) native_present = true;
+    if (!worker.connected) continue;
     if (worker.leases.size() >= worker.info.slots() || !SpreadAllows(worker, task)) continue;
     // Of equals the least loaded, so that stages of one build do not crowd one worker.
     const bool better = best == nullptr || fit > best_fit ||
@@ -182,12 +206,12 @@ Scheduler::Worker* Scheduler::Choose(const Task& task, bool* emulated) {
       best_fit = fit;
     }
   }
-  if (best_fit == Fit::kEmulated && native_connected) return nullptr;
+  if (best_fit == Fit::kEmulated && native_present) return nullptr;
   *emulated = best_fit == Fit::kEmulated;
   return best;
 }
 
-std::vector<Assignment> Scheduler::Assign(absl::Time now) {
+std::vector<Assignment> Scheduler::Assign() {
   MutexLock lock(mutex_);
   uint64_t free_slots = 0;
   for (const auto& [name, worker] : workers_) {
@@ -209,7 +233,7 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
     }
     task.lease = new_lease_(id, worker->info.name());
     task.worker = worker->info.name();
-    task.queued_since = now;
+    task.unplaceable_since.reset();
     worker->leases[task.lease] = id;
     lease_workers_[task.lease] = task.worker;
     if (task.requirements.group != 0) groups_[task.requirements.group].insert(id);
@@ -223,22 +247,21 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
 std::string Scheduler::WhyUnplaceable(const Task& task) const {
   const Requirements& requirements = task.requirements;
   const std::string platform = FormatPlatform(requirements.platform);
-  size_t connected = 0;
+  size_t present = 0;
   size_t capable = 0;
   std::set<std::string> hosts;
   for (const auto& [name, worker] : workers_) {
-    if (!worker.connected) continue;
-    ++connected;
+    if (!worker.present) continue;
+    ++present;
     Requirements anywhere = requirements;
     anywhere.spread = Spread::kNone;
     if (FitOf(worker, anywhere) == Fit::kNever) continue;
     ++capable;
     hosts.insert(worker.info.host_id());
   }
-  if (connected == 0)
-    return fmt::format("no worker is connected that could run {}", requirements.description);
+  if (present == 0) return fmt::format("no worker is connected that could run {}", requirements.description);
   if (capable == 0) {
-    return fmt::format("none of the {} connected workers can run {}{}", connected, platform,
+    return fmt::format("none of the {} connected workers can run {}{}", present, platform,
                        requirements.forbid_emulation ? " without emulation" : "");
   }
   if (requirements.spread == Spread::kHosts) {
@@ -251,16 +274,20 @@ std::string Scheduler::WhyUnplaceable(const Task& task) const {
                      capable, capable == 1 ? "" : "s");
 }
 
-std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now, absl::Duration grace) const {
+std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
   MutexLock lock(mutex_);
   std::vector<UnplaceableTask> found;
   for (TaskId id : queue_) {
-    const Task& task = tasks_.at(id);
-    if (now - task.queued_since < grace) continue;
+    Task& task = tasks_.at(id);
     const bool possible = std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
-      return entry.second.connected && FitOf(entry.second, task.requirements) != Fit::kNever;
+      return entry.second.present && FitOf(entry.second, task.requirements) != Fit::kNever;
     });
-    if (!possible) found.push_back(UnplaceableTask{id, WhyUnplaceable(task)});
+    if (possible) {
+      task.unplaceable_since.reset();
+      continue;
+    }
+    if (!task.unplaceable_since) task.unplaceable_since = now;
+    found.push_back(UnplaceableTask{id, WhyUnplaceable(task), *task.unplaceable_since});
   }
   return found;
 }

@@ -1,7 +1,9 @@
 // Places tasks on workers. Pure: it is given the time, does no I/O, and decides only who runs what.
 //
-// FIFO over tasks, native workers before emulated ones: while a native worker is connected a task
+// FIFO over tasks, native workers before emulated ones: while a native worker is present a task
 // waits for it; a task that executes nothing (COPY and metadata only) runs on any architecture.
+// A worker is present from when it connects until it has been away for the time-out: a stream that breaks
+// for a second must neither fail the tasks that wait for its worker nor send them to emulation.
 // Tasks of one group (the first execution of a stage and its replicas) can be kept on distinct hosts
 // or distinct workers. Leases are numbered and fenced: what is reported under another number than the
 // one that is active is refused.
@@ -64,14 +66,16 @@ struct LostLease {
   std::string reason;
 };
 
-// A task that no connected worker can ever run.
+// A task that no present worker can ever run.
 struct UnplaceableTask {
   TaskId task;
   std::string reason;
+  // Since when nobody could: not since it was queued.
+  absl::Time since;
 };
 
 struct SchedulerOptions {
-  // Silence after which a worker's leases expire.
+  // Silence after which a worker's leases expire and it is no longer present.
   absl::Duration worker_timeout = absl::Seconds(30);
 };
 
@@ -96,11 +100,14 @@ class Scheduler {
   // others of that worker are lost and returned by the next Expire.
   std::set<LeaseNumber> Connect(const v1::WorkerInfo& info, const std::set<LeaseNumber>& reported,
                                 bool draining, absl::Time now);
+  // A worker that was present when the coordinator stopped: it has the time-out to come back.
+  void Expect(const v1::WorkerInfo& info, absl::Time now);
   void Heartbeat(const std::string& worker, absl::Time now);
-  // The stream is gone: nothing new is placed there, its leases expire after the time-out.
+  // The stream is gone: nothing new is placed there; its leases expire, and what waits for it stops waiting,
+  // after the time-out.
   void Disconnect(const std::string& worker, absl::Time now);
 
-  void Enqueue(TaskId task, Requirements requirements, absl::Time now);
+  void Enqueue(TaskId task, Requirements requirements);
   // A lease that was active before a restart: held for its worker until the time-out.
   void Restore(LeaseNumber lease, TaskId task, Requirements requirements, const std::string& worker,
                absl::Time now);
@@ -113,9 +120,11 @@ class Scheduler {
   void Finish(LeaseNumber lease);
 
   std::vector<LostLease> Expire(absl::Time now);
-  std::vector<Assignment> Assign(absl::Time now);
-  // Queued tasks that no connected worker can ever run, waiting for at least `grace`.
-  std::vector<UnplaceableTask> Unplaceable(absl::Time now, absl::Duration grace) const;
+  // Workers that Expire found to be no longer present, each once; connecting again makes them present.
+  std::vector<std::string> TakeDeparted();
+  std::vector<Assignment> Assign();
+  // Queued tasks that no present worker can ever run.
+  std::vector<UnplaceableTask> Unplaceable(absl::Time now);
 
   std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
   std::vector<WorkerStatus> Workers() const;
@@ -124,6 +133,8 @@ class Scheduler {
   struct Worker {
     v1::WorkerInfo info;
     bool connected = false;
+    // Connected, or away for less than the time-out. A draining worker that leaves does not come back.
+    bool present = false;
     bool draining = false;
     // Its stream is open, but nothing came for longer than the time-out; the next message connects it again.
     bool silent = false;
@@ -132,9 +143,10 @@ class Scheduler {
   };
   struct Task {
     Requirements requirements;
-    absl::Time queued_since;
     LeaseNumber lease = 0;
     std::string worker;
+    // While it is queued and nobody present can ever run it.
+    std::optional<absl::Time> unplaceable_since;
   };
 
   enum class Fit { kNever, kEmulated, kNative };
@@ -144,6 +156,7 @@ class Scheduler {
   Worker* Choose(const Task& task, bool* emulated) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string WhyUnplaceable(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lose(Worker& worker, LeaseNumber lease, std::string reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Depart(Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const SchedulerOptions options_;
   const NewLease new_lease_;
@@ -156,6 +169,7 @@ class Scheduler {
   // Leased tasks per group: what is spread looks here.
   std::map<uint64_t, std::set<TaskId>> groups_ ABSL_GUARDED_BY(mutex_);
   std::vector<LostLease> lost_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> departed_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace crossmill::core

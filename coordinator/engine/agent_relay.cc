@@ -74,25 +74,25 @@ std::shared_ptr<AgentChannel> AttachedClient::Open(const std::string& ssh_id) {
   return channel;
 }
 
-std::optional<AgentFrame> AttachedClient::Next(std::chrono::milliseconds patience, bool* over) {
-  MutexLock lock(mutex_);
+std::shared_ptr<AgentChannel> AttachedClient::FindDue() const {
   const auto due = [](const AgentChannel& channel) {
     return !channel.opened_ || !channel.to_agent_.empty() || (channel.worker_ended_ && !channel.end_sent_);
   };
-  const auto find = [&]() -> std::shared_ptr<AgentChannel> {
-    // The first after the one that was served last, around.
-    for (auto it = channels_.upper_bound(last_served_); it != channels_.end(); ++it) {
-      if (due(*it->second)) return it->second;
-    }
-    for (const auto& [number, channel] : channels_) {
-      if (due(*channel)) return channel;
-    }
-    return nullptr;
-  };
-  std::shared_ptr<AgentChannel> channel = find();
+  for (auto it = channels_.upper_bound(last_served_); it != channels_.end(); ++it) {
+    if (due(*it->second)) return it->second;
+  }
+  for (const auto& [number, channel] : channels_) {
+    if (due(*channel)) return channel;
+  }
+  return nullptr;
+}
+
+std::optional<AgentFrame> AttachedClient::Next(std::chrono::milliseconds patience, bool* over) {
+  MutexLock lock(mutex_);
+  std::shared_ptr<AgentChannel> channel = FindDue();
   if (channel == nullptr && abandoned_.empty() && !closed_) {
     changed_.WaitFor(mutex_, patience);
-    channel = find();
+    channel = FindDue();
   }
   *over = closed_;
   AgentFrame message;

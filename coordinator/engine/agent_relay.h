@@ -92,6 +92,8 @@ class AttachedClient : public std::enable_shared_from_this<AttachedClient> {
 
  private:
   friend class AgentChannel;
+  // The first channel with something for the client after the one that was served last, around; or null.
+  std::shared_ptr<AgentChannel> FindDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CloseChannel(AgentChannel& channel, const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetIfOver(AgentChannel& channel) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

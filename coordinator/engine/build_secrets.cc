@@ -1,18 +1,10 @@
 #include "coordinator/engine/build_secrets.h"
 
 #include <fmt/format.h>
-#include <string.h>  // explicit_bzero
 
 #include <algorithm>
 
 namespace crossmill::coordinator {
-
-void Wipe(std::string* value) {
-  explicit_bzero(value->data(), value->size());
-  value->clear();
-}
-
-void Wipe(v1::Secret* secret) { Wipe(secret->mutable_value()); }
 
 absl::Status CheckSecrets(const v1::BuildOptions& options, const std::vector<v1::Secret>& secrets) {
   std::set<std::string> given;
@@ -38,6 +30,10 @@ absl::Status CheckSecrets(const v1::BuildOptions& options, const std::vector<v1:
     }
   }
   return absl::OkStatus();
+}
+
+WorkerMessage::~WorkerMessage() {
+  for (v1::DesiredLease& lease : *content.mutable_leases()) WipeValues(lease.mutable_secrets());
 }
 
 BuildSecrets::~BuildSecrets() {

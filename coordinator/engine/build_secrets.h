@@ -6,9 +6,11 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/base/wiping.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/worker.pb.h"
 
@@ -17,13 +19,20 @@ namespace crossmill::coordinator {
 // BuildKit's limit.
 inline constexpr size_t kMaxSecretBytes = 500 << 10;
 
-// Overwrites the bytes before they go back to the allocator.
-void Wipe(std::string* value);
-void Wipe(v1::Secret* secret);
-
 // INVALID_ARGUMENT unless `secrets` gives exactly the ids that the options name, each once and none longer
 // than kMaxSecretBytes. No message holds a value.
 absl::Status CheckSecrets(const v1::BuildOptions& options, const std::vector<v1::Secret>& secrets);
+
+// A message to a worker; the values in its leases are wiped when it is dropped, sent or not.
+struct WorkerMessage {
+  WorkerMessage() = default;
+  explicit WorkerMessage(v1::SynchronizeResponse message) : content(std::move(message)) {}
+  WorkerMessage(WorkerMessage&&) = default;
+  WorkerMessage& operator=(WorkerMessage&&) = default;
+  ~WorkerMessage();
+
+  v1::SynchronizeResponse content;
+};
 
 // Not thread safe: the engine owns it.
 class BuildSecrets {

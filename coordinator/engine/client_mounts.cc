@@ -19,6 +19,16 @@ std::string HowToGive(const v1::RunMount& mount) {
   return fmt::format("give it with --ssh {0} or --ssh {0}=SOCKET_OR_KEY_FILE", mount.id());
 }
 
+// A secret hides what the recipe sets, also one that is not there.
+void SetEmpty(const std::string& name, v1::Run* run) {
+  auto& env = *run->mutable_env();
+  const std::string prefix = name + "=";
+  env.erase(std::remove_if(env.begin(), env.end(),
+                           [&](const std::string& entry) { return entry.starts_with(prefix); }),
+            env.end());
+  *env.Add() = prefix;
+}
+
 }  // namespace
 
 ClientMounts ClientMountsOf(const v1::Step& step) {
@@ -56,6 +66,9 @@ absl::Status LeaveOutMissing(const v1::BuildOptions& options, v1::BuildPlan* pla
         return absl::InvalidArgumentError(
             fmt::format("{}:{}: {} is required, and the build was not given it; {}", step.range().file(),
                         step.range().first_line(), What(mount), HowToGive(mount)));
+      }
+      for (const v1::RunMount& mount : mounts) {
+        if (missing(mount) && !mount.env().empty()) SetEmpty(mount.env(), step.mutable_run());
       }
       mounts.erase(std::remove_if(mounts.begin(), mounts.end(), missing), mounts.end());
     }

@@ -21,7 +21,8 @@ ClientMounts ClientMountsOf(const v1::Step& step);
 ClientMounts ClientMountsOf(const v1::Task& task);
 
 // Takes out of the plan the mounts of secrets and agents that the build was not given, so that such a step
-// has another cache key than one that sees the secret. INVALID_ARGUMENT with FILE:LINE for the first that is
+// has another cache key than one that sees the secret. The variable of such a secret is set, but empty, as in
+// Docker's builder. INVALID_ARGUMENT with FILE:LINE for the first that is
 // required.
 absl::Status LeaveOutMissing(const v1::BuildOptions& options, v1::BuildPlan* plan);
 

@@ -31,6 +31,27 @@ absl::Status CheckOptions(const v1::BuildOptions& options) {
   return absl::OkStatus();
 }
 
+// Gives a watcher that begins now the consoles of the build's running steps so far.
+void PushRunningConsoles(const core::AttemptBoard& board, storage::LogStore& logs, int64_t build,
+                         Watcher& watcher) {
+  for (const auto& [task, attempt] : board.all()) {
+    if (attempt.execution == 0) continue;
+    for (const core::StageRunId& run : attempt.Runs()) {
+      if (run.build != build) continue;
+      auto chunks = logs.Read(attempt.execution, 0, kEventPage);
+      if (!chunks.ok()) continue;
+      Watched watched{.execution = attempt.execution,
+                      .stage = static_cast<uint32_t>(run.stage),
+                      .replica = attempt.task.replica()};
+      for (v1::LogChunk& chunk : *chunks) {
+        watched.chunk = std::move(chunk);
+        watcher.Push(watched);
+        ++watched.offset;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore& blobs, ImageStore& images,
@@ -38,19 +59,19 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
     : records_(records),
       logs_(logs),
       blobs_(blobs),
-      images_(images),
-      assembler_(assembler),
       clock_(clock),
       options_(options),
       cache_(records, blobs),
+      walk_(cache_, records),
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
-      jobs_(options.job_threads) {}
+      jobs_({images, blobs, assembler, records, options.remote_sources, options.build_platform}, builds_,
+            watchers_, options.job_threads) {}
 
 Engine::~Engine() { Stop(); }
 
-void Engine::EndWatches() {
-  watchers_.CloseAll();
-  relay_.CloseAll();
+void Engine::EndWatches(const absl::Status& reason) {
+  watchers_.CloseAll(reason);
+  supplies_.CloseAll();
 }
 
 void Engine::Stop() {
@@ -61,59 +82,88 @@ void Engine::Stop() {
 
 absl::Status Engine::Start() {
   ASSIGN_OR_RETURN(next_lease_, records_.NextLease());
-  ASSIGN_OR_RETURN(std::vector<storage::LeaseRow> leases, records_.ActiveLeases());
-  for (storage::LeaseRow& row : leases) {
-    const Place place{row.build, static_cast<int>(row.stage), static_cast<int>(row.replica)};
-    restored_[place] = std::move(row);
-  }
+  ASSIGN_OR_RETURN(const std::vector<storage::WorkerRow> workers, records_.Workers());
+  for (const storage::WorkerRow& row : workers) scheduler_.Expect(row.info, clock_.Now());
+
+  ASSIGN_OR_RETURN(const std::vector<storage::LeaseRow> leases, records_.ActiveLeases());
   ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records_.UnfinishedExecutions());
-  for (const storage::Execution& execution : executions) restored_executions_[execution.lease] = execution.id;
+  std::map<uint64_t, int64_t> execution_of;
+  for (const storage::Execution& execution : executions) execution_of[execution.lease] = execution.id;
+  for (const storage::LeaseRow& row : leases) {
+    core::RestoredLease lease{row.number, row.worker, row.task, row.granted_at};
+    if (auto running = execution_of.extract(row.number)) {
+      lease.execution = running.mapped();
+      // Console offsets go on: clients deduplicate by them.
+      lease.log_chunks = logs_.ChunkCount(lease.execution).value_or(0);
+    }
+    board_.Expect({row.build, static_cast<int>(row.stage), static_cast<int>(row.replica)}, std::move(lease));
+  }
   ASSIGN_OR_RETURN(std::vector<storage::UnfinishedBuild> builds, records_.UnfinishedBuilds());
 
   loop_ = std::make_unique<TransactionLoop>(
-      records_, [this] { Tick(); }, std::chrono::milliseconds(200));
-  loop_->Post([this, builds = std::move(builds), executions] {
+      records_, [this] { Tick(); }, std::chrono::milliseconds(200),
+      [this](const absl::Status& reason) {
+        EndWatches(reason);
+        if (options_.on_failure) options_.on_failure(reason);
+      });
+  reader_ = std::make_unique<FarmReader>(*loop_, records_, builds_, board_, scheduler_);
+  jobs_.Start(*loop_, [this](int64_t build, Planned planned) { OnPlanned(build, std::move(planned)); });
+  loop_->Post([this, builds = std::move(builds), leases, orphans = std::move(execution_of)] {
+    // Executions whose lease is no longer active: nobody will finish them.
+    for (const auto& [lease, execution] : orphans) records_.AbandonExecution(execution).IgnoreError();
     for (const storage::UnfinishedBuild& row : builds) RestoreBuild(row);
-    // What nobody took up again is over: the worker will be told to drop it.
-    std::set<uint64_t> held;
-    for (const auto& [lease, task] : leases_) held.insert(lease);
-    for (const auto& [place, row] : restored_) {
-      if (held.contains(row.number) || builds_.contains(place.build)) continue;
-      records_.EndLease(row.number, "superseded").IgnoreError();
-    }
-    for (const storage::Execution& execution : executions) {
-      if (!held.contains(execution.lease) && !restored_executions_.contains(execution.lease)) {
-        records_.AbandonExecution(execution.id).IgnoreError();
-      }
+    for (const storage::LeaseRow& row : leases) {
+      if (Find(row.build) == nullptr) ForgetRestored(row.build);
     }
   });
   return absl::OkStatus();
 }
 
+// The worker that still runs under such a lease is told to drop it.
+void Engine::ForgetRestored(int64_t build) {
+  for (const core::RestoredLease& lease : board_.TakeRestoredOf(build)) {
+    records_.EndLease(lease.lease, "superseded").IgnoreError();
+    if (lease.execution != 0) records_.AbandonExecution(lease.execution).IgnoreError();
+  }
+}
+
 void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   v1::BuildView view = row.view;
   view.set_last_event(0);
-  auto events = records_.Events(row.id, 1, kEventPage);
+  const auto events = records_.Events(row.id, 1, kEventPage);
   if (events.ok()) {
     for (const v1::BuildEvent& event : *events) core::ApplyEvent(event, &view);
+  } else {
+    // What it was is not known, so it cannot go on. Its numbers do: a watcher must not be told two things
+    // under one of them.
+    const auto last = records_.LastEventNumber(row.id);
+    if (!last.ok()) return loop_->Require(last.status());
+    view.set_last_event(*last);
   }
-  auto build = std::make_unique<Build>(std::move(view));
+  auto build = std::make_unique<RunningBuild>(std::move(view));
   build->submission = row.submission;
   build->submitted_at = row.submitted_at;
   build->since = row.submission.options().no_cache() ? row.submitted_at : 0;
-  Build& stored = *(builds_[row.id] = std::move(build));
+  RunningBuild& stored = *(builds_[row.id] = std::move(build));
   stored.state.Enter(Now());
+  if (!events.ok()) {
+    spdlog::error("build={} cannot go on: {}", row.id, Sv(events.status().message()));
+    return CancelBuild(
+        stored, v1::INFRASTRUCTURE_FAILED,
+        fmt::format("{}: the build cannot go on after the restart of the coordinator; submit it again",
+                    Sv(events.status().message())));
+  }
   stored.state.Notice(false, "the coordinator was restarted; the build goes on");
   spdlog::info("build={} restored", row.id);
   if (row.plan) {
     stored.state.SetPlan(*std::move(row.plan));
     AdvanceReady(stored);
   } else {
-    StartPlanning(stored);
+    jobs_.Plan(stored);
   }
 }
 
-Engine::Build* Engine::Find(int64_t build) {
+RunningBuild* Engine::Find(int64_t build) {
   auto it = builds_.find(build);
   return it == builds_.end() ? nullptr : it->second.get();
 }
@@ -148,10 +198,7 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
         if (earlier) {
           if (earlier->submission_digest == digest) {
             // The coordinator may have been restarted since.
-            if (Find(earlier->build_id) != nullptr) {
-              secrets_.Give(earlier->build_id, secrets);
-              ReleaseHeld(earlier->build_id);
-            }
+            if (Find(earlier->build_id) != nullptr) supplies_.Give(earlier->build_id, secrets);
             return Submitted{earlier->build_id, true};
           }
           return absl::AlreadyExistsError(
@@ -161,56 +208,30 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
         const int64_t now = Now();
         ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
         ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
-        auto build = std::make_unique<Build>(std::move(view));
+        auto build = std::make_unique<RunningBuild>(std::move(view));
         build->submission = submission;
         build->submitted_at = now;
         build->since = submission.options().no_cache() ? now : 0;
         build->state.Enter(now);
         build->state.SetStatus(v1::PLANNING, "");
-        secrets_.Give(id, secrets);
-        StartPlanning(*(builds_[id] = std::move(build)));
+        supplies_.Give(id, secrets);
+        jobs_.Plan(*(builds_[id] = std::move(build)));
         spdlog::info("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
                      submission.options().verify());
         return Submitted{id, false};
       });
 }
 
-void Engine::StartPlanning(Build& build) {
-  const int64_t id = build.state.id();
-  RunJob(id, [this, id, submission = build.submission] {
-    std::vector<v1::PinnedImage> pinned;
-    std::vector<v1::RemoteSource> fetched;
-    PlanningCalls calls;
-    calls.on_pinned = [&](const v1::PinnedImage& base) { pinned.push_back(base); };
-    calls.on_fetched = [&](const v1::RemoteSource& source) { fetched.push_back(source); };
-    calls.on_progress = [this, id](const std::string& what, int64_t done, int64_t total) {
-      TellProgress(id, {what, done, total});
-    };
-    auto plan =
-        PlanBuild(submission, options_.build_platform, {images_, blobs_, options_.remote_sources}, calls);
-    if (plan.ok()) {
-      const absl::Status given = LeaveOutMissing(submission.options(), &*plan);
-      if (!given.ok()) plan = given;
-    }
-    return [this, id, plan = std::move(plan), pinned = std::move(pinned),
-            fetched = std::move(fetched)]() mutable { Planned(id, std::move(plan), pinned, fetched); };
-  });
-}
-
-void Engine::TellProgress(int64_t build, const PlanningStep& step) {
-  if (planning_progress_.Report(build, step)) watchers_.PublishProgress(build, step);
-}
-
-void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan,
-                     const std::vector<v1::PinnedImage>& pinned,
-                     const std::vector<v1::RemoteSource>& fetched) {
-  planning_progress_.Forget(id);
-  Build* build = Find(id);
+void Engine::OnPlanned(int64_t id, Planned planned) {
+  RunningBuild* build = Find(id);
   if (build == nullptr || build->concluding) return;
+  // Only the end of the coordinator stops the planning of a build that goes on: it is planned again by the
+  // next.
+  if (absl::IsCancelled(planned.plan.status())) return;
   build->state.Enter(Now());
-  for (const v1::PinnedImage& base : pinned) build->state.BasePinned(base);
-  for (const v1::RemoteSource& source : fetched) build->state.RemoteFetched(source);
-  const absl::Status saved = plan.ok() ? records_.SavePlan(id, *plan) : plan.status();
+  for (const v1::PinnedImage& base : planned.pinned) build->state.BasePinned(base);
+  for (const v1::RemoteSource& source : planned.fetched) build->state.RemoteFetched(source);
+  const absl::Status saved = planned.plan.ok() ? records_.SavePlan(id, *planned.plan) : planned.plan.status();
   if (!saved.ok()) {
     const bool recipe =
         absl::IsInvalidArgument(saved) || absl::IsNotFound(saved) || absl::IsFailedPrecondition(saved);
@@ -218,39 +239,15 @@ void Engine::Planned(int64_t id, absl::StatusOr<v1::BuildPlan> plan,
     build->state.Finish(recipe ? v1::FAILED : v1::INFRASTRUCTURE_FAILED, Sv(saved.message()), "");
     return;
   }
-  build->state.SetPlan(*std::move(plan));
+  build->state.SetPlan(*std::move(planned.plan));
   build->state.SetStatus(v1::RUNNING, "");
   AdvanceReady(*build);
-}
-
-absl::StatusOr<v1::BuildView> Engine::LoadView(int64_t id) {
-  if (id == 0) {
-    ASSIGN_OR_RETURN(id, records_.LatestBuild());
-  }
-  if (Build* build = Find(id)) return build->state.view();
-  return records_.LoadView(id);
-}
-
-absl::StatusOr<v1::BuildView> Engine::Get(int64_t build) {
-  return loop_->Call<v1::BuildView>([this, build] { return LoadView(build); });
-}
-
-absl::StatusOr<std::vector<v1::BuildView>> Engine::List(int64_t before, int limit) {
-  using Views = std::vector<v1::BuildView>;
-  return loop_->Call<Views>([this, before, limit]() -> absl::StatusOr<Views> {
-    ASSIGN_OR_RETURN(Views views, records_.ListViews(before, limit));
-    for (v1::BuildView& view : views) {
-      if (Build* build = Find(view.id())) view = build->state.view();
-      view.clear_stages();
-    }
-    return views;
-  });
 }
 
 absl::Status Engine::Cancel(int64_t id, bool timed_out) {
   return loop_
       ->Call<bool>([this, id, timed_out]() -> absl::StatusOr<bool> {
-        Build* build = Find(id);
+        RunningBuild* build = Find(id);
         if (build == nullptr) {
           RETURN_IF_ERROR(records_.LoadView(id).status());
           return false;
@@ -263,7 +260,7 @@ absl::Status Engine::Cancel(int64_t id, bool timed_out) {
       .status();
 }
 
-void Engine::CancelBuild(Build& build, v1::BuildStatus status, const std::string& message) {
+void Engine::CancelBuild(RunningBuild& build, v1::BuildStatus status, const std::string& message) {
   if (build.concluding) return;
   build.concluding = true;
   const auto cells = build.state.view().cells();
@@ -273,59 +270,26 @@ void Engine::CancelBuild(Build& build, v1::BuildStatus status, const std::string
     cell.set_message(message);
     build.state.CellFinished(cell);
   }
-  DetachUnwanted(build);
+  LeaveUnwanted(build);
   build.state.Finish(status, message, "");
-}
-
-absl::StatusOr<std::vector<LocatedPackage>> Engine::Packages(int64_t id) {
-  using Located = std::vector<LocatedPackage>;
-  return loop_->Call<Located>([this, id]() -> absl::StatusOr<Located> {
-    ASSIGN_OR_RETURN(const v1::BuildView view, LoadView(id));
-    Located located;
-    for (const v1::StageView& stage : view.stages()) {
-      for (const v1::StepView& step : stage.steps()) {
-        if (step.execution() == 0) continue;
-        ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages, records_.Packages(step.execution()));
-        for (const v1::PackageOutcome& package : packages) {
-          located.push_back(
-              {stage.platform(), stage.index(), stage.name(), step.number(), step.execution(), package});
-        }
-      }
-    }
-    return located;
-  });
 }
 
 absl::StatusOr<std::shared_ptr<Watcher>> Engine::Watch(int64_t id, int64_t from_event, bool logs) {
   using Result = std::shared_ptr<Watcher>;
   return loop_->Call<Result>([this, id, from_event, logs]() -> absl::StatusOr<Result> {
-    ASSIGN_OR_RETURN(const v1::BuildView view, LoadView(id));
+    ASSIGN_OR_RETURN(const v1::BuildView view, reader_->Load(id));
     // Flushed first, so that nothing falls between what is recorded and what is published.
-    if (Build* build = Find(id)) Flush(*build);
+    if (RunningBuild* build = Find(id)) Flush(*build);
     ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> events, records_.Events(id, from_event, kEventPage));
     auto watcher = std::make_shared<Watcher>(logs);
     for (const v1::BuildEvent& event : events) watcher->Push(Watched{.event = event});
-    for (const PlanningStep& step : planning_progress_.Latest(id)) watcher->Push(Watched{.progress = step});
-    Build* build = Find(id);
+    for (const PlanningStep& step : jobs_.LatestProgress(id)) watcher->Push(Watched{.progress = step});
+    RunningBuild* build = Find(id);
     if (build == nullptr) {
       watcher->Close();
       return watcher;
     }
-    if (logs) {
-      for (const auto& [task, attempt] : attempts_) {
-        if (attempt.execution == 0 || !attempt.owner || attempt.owner->build != id) continue;
-        auto chunks = logs_.Read(attempt.execution, 0, kEventPage);
-        if (!chunks.ok()) continue;
-        Watched watched{.execution = attempt.execution,
-                        .stage = static_cast<uint32_t>(attempt.owner->stage),
-                        .replica = attempt.task.replica()};
-        for (v1::LogChunk& chunk : *chunks) {
-          watched.chunk = std::move(chunk);
-          watcher->Push(watched);
-          ++watched.offset;
-        }
-      }
-    }
+    if (logs) PushRunningConsoles(board_, logs_, id, *watcher);
     // Added after the commit of what it was just given, so that it does not get these events twice.
     loop_->AfterCommit([this, id, watcher] { watchers_.Add(id, watcher); });
     return watcher;
@@ -336,21 +300,42 @@ void Engine::Unwatch(int64_t build, const std::shared_ptr<Watcher>& watcher) {
   watchers_.Remove(build, watcher);
 }
 
-absl::StatusOr<bool> Engine::IsRunning(int64_t execution) {
-  return loop_->Call<bool>([this, execution]() -> absl::StatusOr<bool> {
-    ASSIGN_OR_RETURN(const storage::Execution row, records_.GetExecution(execution));
-    return std::any_of(attempts_.begin(), attempts_.end(),
-                       [&](const auto& entry) { return entry.second.execution == row.id; });
+absl::StatusOr<std::shared_ptr<AttachedClient>> Engine::Attach(int64_t id,
+                                                               const std::vector<v1::Secret>& secrets,
+                                                               const std::set<std::string>& ssh_ids) {
+  using Client = std::shared_ptr<AttachedClient>;
+  return loop_->Call<Client>([this, id, &secrets, &ssh_ids]() -> absl::StatusOr<Client> {
+    RunningBuild* build = Find(id);
+    if (build == nullptr || IsFinished(build->state.view().status())) {
+      RETURN_IF_ERROR(records_.LoadView(id).status());
+      return absl::FailedPreconditionError(fmt::format("build {} has ended", id));
+    }
+    const v1::BuildOptions& options = build->submission.options();
+    if (!secrets.empty()) RETURN_IF_ERROR(CheckSecrets(options, secrets));
+    for (const std::string& ssh_id : ssh_ids) {
+      if (std::find(options.ssh_ids().begin(), options.ssh_ids().end(), ssh_id) == options.ssh_ids().end()) {
+        return absl::InvalidArgumentError(
+            fmt::format("ssh agent {} is offered, which the options of build {} do not name", ssh_id, id));
+      }
+    }
+    supplies_.Give(id, secrets);
+    return supplies_.Attach(id, ssh_ids);
   });
 }
 
-absl::StatusOr<std::map<core::TaskId, std::string>> Engine::TaskNames() {
-  using Names = std::map<core::TaskId, std::string>;
-  return loop_->Call<Names>([this]() -> absl::StatusOr<Names> {
-    Names names;
-    for (const auto& [id, attempt] : attempts_) names[id] = attempt.task.name();
-    return names;
-  });
+absl::StatusOr<std::shared_ptr<AgentChannel>> Engine::OpenAgent(core::LeaseNumber lease,
+                                                                const std::string& ssh_id) {
+  ASSIGN_OR_RETURN(const int64_t build, loop_->Call<int64_t>([this, lease,
+                                                              &ssh_id]() -> absl::StatusOr<int64_t> {
+    const core::Attempt* attempt = board_.FindLease(lease);
+    if (attempt == nullptr) return absl::NotFoundError(fmt::format("lease {} is not active", lease));
+    if (!ClientMountsOf(attempt->task).agents.contains(ssh_id)) {
+      return absl::NotFoundError(fmt::format("no step under lease {} mounts ssh agent {}", lease, ssh_id));
+    }
+    if (!attempt->owner) return absl::UnavailableError("the build whose ssh agent it is has ended");
+    return attempt->owner->build;
+  }));
+  return supplies_.Open(build, ssh_id);
 }
 
 }  // namespace crossmill::coordinator

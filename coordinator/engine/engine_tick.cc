@@ -2,63 +2,122 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/words/words.h"
-#include "coordinator/core/build_view.h"
-#include "coordinator/engine/conclusion.h"
 #include "coordinator/engine/engine.h"
 
 namespace crossmill::coordinator {
+namespace {
+
+// A client attaches within moments; when it takes longer people should know what is waited for.
+constexpr absl::Duration kQuietWait = absl::Seconds(5);
+
+}  // namespace
 
 void Engine::Tick() {
-  DispatchLeases();
-  HandleUnplaceable();
-  GiveUpHeld();
+  for (const core::LostLease& lost : scheduler_.Expire(clock_.Now())) OnLost(lost.task, lost.reason);
+  GiveUpUnplaceable();
+  ReviewHeld();
   std::vector<int64_t> ids;
   for (const auto& [id, build] : builds_) ids.push_back(id);
+  for (int64_t id : ids) CancelLate(*builds_.at(id));
+  EndUnwanted();
+  DispatchLeases();
   for (int64_t id : ids) {
-    Build& build = *builds_.at(id);
+    RunningBuild& build = *builds_.at(id);
     build.state.Enter(Now());
-    const uint32_t timeout = build.submission.options().timeout();
-    if (timeout > 0 && Now() - build.submitted_at > int64_t{timeout} * 1'000'000'000) {
-      CancelBuild(build, v1::TIMED_OUT, fmt::format("the build's time limit of {} s was reached", timeout));
-    }
     ConcludeCells(build);
     ConcludeBuild(build);
     Flush(build);
-    if (IsFinished(build.state.view().status()) && build.jobs == 0) {
-      const absl::Status saved = records_.SaveView(id, build.state.view());
-      if (!saved.ok()) spdlog::error("build={} {}", id, Sv(saved.message()));
-      spdlog::info("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
-                   build.state.view().message());
-      loop_->AfterCommit([this, id] { watchers_.Close(id); });
-      relay_.CloseBuild(id);
-      secrets_.Forget(id);
-      builds_.erase(id);
-    }
+    // Whatever its jobs still find is nobody's any more.
+    if (IsFinished(build.state.view().status())) Forget(build);
+  }
+  for (const std::string& worker : scheduler_.TakeDeparted()) {
+    loop_->Require(records_.RemoveWorker(worker));
   }
   SendDesiredStates();
 }
 
-void Engine::Flush(Build& build) {
+void Engine::CancelLate(RunningBuild& build) {
+  const uint32_t timeout = build.submission.options().timeout();
+  if (timeout == 0 || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000) return;
+  build.state.Enter(Now());
+  CancelBuild(build, v1::TIMED_OUT, fmt::format("the build's time limit of {} s was reached", timeout));
+}
+
+void Engine::Forget(RunningBuild& build) {
+  const int64_t id = build.id();
+  loop_->Require(records_.SaveView(id, build.state.view()));
+  build.stop.request_stop();
+  spdlog::info("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
+               build.state.view().message());
+  // Not before: to an attached client it is the end of the build.
+  loop_->AfterCommit([this, id] {
+    watchers_.Close(id);
+    supplies_.Forget(id);
+  });
+  ForgetRestored(id);
+  builds_.erase(id);
+}
+
+void Engine::Flush(RunningBuild& build) {
   std::vector<v1::BuildEvent> events = build.state.TakeEvents();
   if (events.empty()) return;
   const int64_t id = build.state.id();
   for (const v1::BuildEvent& event : events) {
-    const absl::Status saved = records_.AppendEvent(id, event);
-    if (!saved.ok()) spdlog::error("build={} event={} {}", id, event.number(), Sv(saved.message()));
+    loop_->Require(Annotate(records_.AppendEvent(id, event), fmt::format("build {}", id)));
   }
   loop_->AfterCommit([this, id, events = std::move(events)] { watchers_.Publish(id, events); });
 }
 
+// Who waited for an attempt that cannot go on has to begin anew; that may leave others unwanted.
+void Engine::EndUnwanted() {
+  std::vector<core::Attempt> unwanted = board_.TakeUnwanted();
+  while (!unwanted.empty()) {
+    for (core::Attempt& ended : unwanted) {
+      Close(ended, "cancelled");
+      for (const core::StageRunId& run : ended.waiters) Advance(run);
+    }
+    unwanted = board_.TakeUnwanted();
+  }
+}
+
+void Engine::ReviewHeld() {
+  const absl::Time now = clock_.Now();
+  std::vector<core::TaskId> tasks;
+  for (const core::Attempt* attempt : board_.Held()) tasks.push_back(attempt->id);
+  for (core::TaskId task : tasks) {
+    const core::Attempt& attempt = *board_.Find(task);
+    if (!attempt.owner) continue;  // EndUnwanted ends it
+    const core::StageRunId run = *attempt.owner;
+    const std::string missing = supplies_.Missing(run.build, attempt.task);
+    const absl::Duration waited = now - *attempt.held_since;
+    if (missing.empty()) {
+      board_.Release(task);
+      scheduler_.Enqueue(task, attempt.requirements);
+    } else if (waited >= options_.client_grace) {
+      core::Attempt ended = board_.End(task);
+      Close(ended, "cancelled");
+      FailRun(run, v1::INFRASTRUCTURE_FAILED,
+              fmt::format("{} did not come from the client within {}: values of secrets and connections to "
+                          "ssh agents are not kept over a restart of the coordinator, and the client is not "
+                          "connected; submit the build again, finished steps are cached",
+                          missing, Sv(absl::FormatDuration(options_.client_grace))));
+      for (const core::StageRunId& waiter : ended.waiters) Advance(waiter);
+    } else if (waited >= kQuietWait && !attempt.hold_told) {
+      board_.TellHold(task);
+      if (RunningBuild* build = Find(run.build)) {
+        build->state.Enter(Now());
+        build->state.Notice(
+            true, fmt::format("{} waits for the client: {} is not there", attempt.task.name(), missing));
+      }
+    }
+  }
+}
+
 void Engine::DispatchLeases() {
-  for (const core::LostLease& lost : scheduler_.Expire(clock_.Now())) OnLost(lost.task, lost.reason);
-  for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now())) {
-    Attempt& attempt = attempts_.at(assignment.task);
-    attempt.lease = assignment.lease;
-    attempt.worker = assignment.worker;
-    attempt.emulated = assignment.emulated;
-    attempt.secrets = SecretsFor(attempt);
-    leases_[assignment.lease] = assignment.task;
-    dirty_workers_.insert(assignment.worker);
+  for (const core::Assignment& assignment : scheduler_.Assign()) {
+    const core::Attempt& attempt = *board_.Find(assignment.task);
+    board_.Lease(assignment.task, assignment, supplies_.SecretsFor(attempt));
+    links_.Touch(assignment.worker);
     storage::LeaseRow row;
     row.number = assignment.lease;
     row.build = attempt.origin.build;
@@ -67,107 +126,66 @@ void Engine::DispatchLeases() {
     row.worker = assignment.worker;
     row.task = attempt.task;
     row.granted_at = Now();
-    const absl::Status saved = records_.InsertLease(row);
-    if (!saved.ok()) spdlog::error("lease={} {}", assignment.lease, Sv(saved.message()));
+    loop_->Require(records_.InsertLease(row));
   }
 }
 
-void Engine::HandleUnplaceable() {
-  for (const core::UnplaceableTask& task : scheduler_.Unplaceable(clock_.Now(), absl::ZeroDuration())) {
-    auto it = attempts_.find(task.task);
-    if (it == attempts_.end() || !it->second.owner) continue;
-    Build* build = Find(it->second.owner->build);
-    if (build == nullptr || !build->noticed.insert(task.task).second) continue;
-    build->state.Enter(Now());
-    build->state.Notice(true, fmt::format("{}; waiting {} for one", task.reason,
-                                          Sv(absl::FormatDuration(options_.unplaceable_grace))));
+// Whoever joined the task wants it placed as its owner does (core/attempt_board.cc, PlacementFits), so all of
+// them are told, and all of them fail.
+void Engine::GiveUpUnplaceable() {
+  const absl::Time now = clock_.Now();
+  for (const core::UnplaceableTask& task : scheduler_.Unplaceable(now)) {
+    for (const core::StageRunId& run : board_.Find(task.task)->Runs()) {
+      RunningBuild* build = Find(run.build);
+      if (build == nullptr || !build->noticed.insert(task.task).second) continue;
+      build->state.Enter(Now());
+      build->state.Notice(true, fmt::format("{}; waiting {} for one", task.reason,
+                                            Sv(absl::FormatDuration(options_.unplaceable_grace))));
+    }
+    if (now - task.since < options_.unplaceable_grace) continue;
+    core::Attempt ended = board_.End(task.task);
+    Close(ended, "unplaceable");
+    for (const core::StageRunId& run : ended.Runs()) {
+      FailRun(run, v1::INFRASTRUCTURE_FAILED, task.reason);
+    }
   }
-  for (const core::UnplaceableTask& task : scheduler_.Unplaceable(clock_.Now(), options_.unplaceable_grace)) {
-    auto it = attempts_.find(task.task);
-    if (it == attempts_.end() || !it->second.owner) continue;
-    const Place place = *it->second.owner;
-    EndAttempt(task.task, "unplaceable");
-    GiveUp(place, task.reason);
-  }
-}
-
-void Engine::GiveUp(const Place& place, const std::string& reason) {
-  Build* build = Find(place.build);
-  if (build == nullptr) return;
-  build->state.Enter(Now());
-  if (place.replica == 0) {
-    Fail(*build, place.stage, v1::INFRASTRUCTURE_FAILED, reason);
-    return;
-  }
-  core::ReplicaRun& run = build->state.replica(place.stage, place.replica);
-  run.phase = core::Phase::kFailed;
-  run.problem = reason;
-  AdvanceReplicas(*build, place.stage);
 }
 
 void Engine::SendDesiredStates() {
-  std::set<std::string> workers = std::exchange(dirty_workers_, {});
-  for (const std::string& worker : workers) {
-    auto link = links_.find(worker);
-    if (link == links_.end()) continue;
-    v1::SynchronizeResponse message;
-    std::set<core::LeaseNumber>& known = known_leases_[worker];
-    std::set<core::LeaseNumber> desired = scheduler_.LeasesOf(worker);
+  for (DueState& due : links_.TakeDue()) {
+    auto sent = std::make_shared<WorkerMessage>();
+    v1::SynchronizeResponse& message = sent->content;
+    std::set<core::LeaseNumber> desired = scheduler_.LeasesOf(due.worker);
     for (core::LeaseNumber lease : desired) {
       v1::DesiredLease& row = *message.add_leases();
       row.set_lease(lease);
-      auto task = leases_.find(lease);
-      if (known.contains(lease) || task == leases_.end()) continue;
-      Attempt& attempt = attempts_.at(task->second);
-      *row.mutable_task() = attempt.task;
-      for (v1::Secret& secret : std::exchange(attempt.secrets, {})) *row.add_secrets() = std::move(secret);
+      const core::Attempt* attempt = board_.FindLease(lease);
+      if (due.known.contains(lease) || attempt == nullptr) continue;
+      *row.mutable_task() = attempt->task;
+      for (v1::Secret& secret : board_.TakeSecrets(attempt->id)) *row.add_secrets() = std::move(secret);
     }
-    known = std::move(desired);
-    for (core::LeaseNumber lease : acknowledged_[worker]) message.add_acknowledged(lease);
-    acknowledged_.erase(worker);
-    loop_->AfterCommit([link = link->second, message = std::move(message)]() mutable {
-      link->Send(message);
-      for (v1::DesiredLease& lease : *message.mutable_leases()) {
-        for (v1::Secret& secret : *lease.mutable_secrets()) Wipe(&secret);
-      }
-    });
+    links_.SetKnown(due.worker, std::move(desired));
+    for (core::LeaseNumber lease : due.acknowledged) message.add_acknowledged(lease);
+    loop_->AfterCommit([link = std::move(due.link), sent] { link->Send(sent->content); });
   }
 }
 
-void Engine::RunJob(int64_t id, std::function<std::function<void()>()> job) {
-  if (Build* build = Find(id)) ++build->jobs;
-  jobs_.Run([this, id, job = std::move(job)] {
-    loop_->Post([this, id, done = job()] {
-      if (Build* build = Find(id)) --build->jobs;
-      done();
-    });
-  });
-}
-
-void Engine::ConcludeCells(Build& build) {
+void Engine::ConcludeCells(RunningBuild& build) {
   for (int cell : build.state.CellsToFinish()) {
     build.state.MarkFinishing(cell);
-    CellInput input = MakeCellInput(build.state, cell, [&](int stage) { return build.SinceOf(stage); });
-    const int64_t id = build.state.id();
-    RunJob(id, [this, id, input = std::move(input)] {
-      v1::CellView view = ConcludeCell(input, assembler_, blobs_, records_);
-      return [this, id, view = std::move(view)] { CellConcluded(id, view); };
+    jobs_.ConcludeCell(build, cell, [this, id = build.id()](v1::CellView view) {
+      RunningBuild* build = Find(id);
+      if (build == nullptr || build->concluding) return;
+      build->state.Enter(Now());
+      view.set_seconds(static_cast<double>(Now() - build->submitted_at) / 1e9);
+      build->state.CellFinished(view);
     });
   }
 }
 
-void Engine::CellConcluded(int64_t id, v1::CellView cell) {
-  Build* build = Find(id);
-  if (build == nullptr || build->concluding) return;
-  build->state.Enter(Now());
-  cell.set_seconds(static_cast<double>(Now() - build->submitted_at) / 1e9);
-  build->state.CellFinished(cell);
-}
-
-void Engine::ConcludeBuild(Build& build) {
+void Engine::ConcludeBuild(RunningBuild& build) {
   if (build.concluding || build.jobs > 0 || !build.state.AllCellsOver()) return;
   build.concluding = true;
-  const int64_t id = build.state.id();
   v1::BuildStatus status = v1::SUCCEEDED;
   std::string message;
   for (const v1::CellView& cell : build.state.view().cells()) {
@@ -182,18 +200,15 @@ void Engine::ConcludeBuild(Build& build) {
     build.state.Finish(status, message, "");
     return;
   }
-  RunJob(id, [this, id, view = build.state.view()] {
-    auto digest = AssembleBuild(view, assembler_);
-    return [this, id, digest = std::move(digest)] {
-      Build* build = Find(id);
-      if (build == nullptr) return;
-      build->state.Enter(Now());
-      if (digest.ok()) {
-        build->state.Finish(v1::SUCCEEDED, "", *digest);
-      } else {
-        build->state.Finish(v1::INFRASTRUCTURE_FAILED, Sv(digest.status().message()), "");
-      }
-    };
+  jobs_.Assemble(build, [this, id = build.id()](const absl::StatusOr<std::string>& digest) {
+    RunningBuild* build = Find(id);
+    if (build == nullptr) return;
+    build->state.Enter(Now());
+    if (digest.ok()) {
+      build->state.Finish(v1::SUCCEEDED, "", *digest);
+    } else {
+      build->state.Finish(v1::INFRASTRUCTURE_FAILED, Sv(digest.status().message()), "");
+    }
   });
 }
 

@@ -1,43 +1,72 @@
 #include "coordinator/engine/jobs.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "common/base/stop.h"
+
 namespace crossmill::coordinator {
 
-Jobs::Jobs(int threads) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+Jobs::Jobs(JobThreads threads) {
+  MutexLock lock(mutex_);
+  pools_[JobKind::kNetwork].limit = static_cast<size_t>(std::max(1, threads.network));
+  pools_[JobKind::kProcessor].limit = static_cast<size_t>(std::max(1, threads.processor));
 }
 
 Jobs::~Jobs() { Stop(); }
 
 void Jobs::Stop() {
+  std::vector<std::jthread> threads;
+  std::vector<Waiting> dropped;
   {
     MutexLock lock(mutex_);
     stopping_ = true;
-    waiting_.clear();
+    for (auto& [kind, pool] : pools_) {
+      for (Waiting& waiting : pool.waiting) dropped.push_back(std::move(waiting));
+      pool.waiting.clear();
+      for (std::jthread& thread : pool.threads) threads.push_back(std::move(thread));
+      pool.threads.clear();
+    }
     wake_.NotifyAll();
   }
-  for (std::jthread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
+  stop_.request_stop();
+  for (std::jthread& thread : threads) thread.join();
 }
 
-void Jobs::Run(std::function<void()> job) {
+void Jobs::Run(JobKind kind, std::stop_token stop, Job job) {
   MutexLock lock(mutex_);
   if (stopping_) return;
-  waiting_.push_back(std::move(job));
-  wake_.NotifyOne();
+  Pool& pool = pools_[kind];
+  pool.waiting.push_back({std::move(stop), std::move(job)});
+  if (pool.waiting.size() > pool.idle && pool.threads.size() < pool.limit) {
+    // Counted at once, so that the next job does not take it for its own.
+    ++pool.idle;
+    pool.threads.emplace_back([this, &pool] { Work(pool); });
+  }
+  // Of both kinds, with one condition: whoever has nothing to do waits on.
+  wake_.NotifyAll();
 }
 
-void Jobs::Work() {
+Jobs::Waiting Jobs::Next(Pool& pool) {
+  MutexLock lock(mutex_);
+  while (pool.waiting.empty() && !stopping_) wake_.Wait(mutex_);
+  if (stopping_) return {};
+  --pool.idle;
+  Waiting next = std::move(pool.waiting.front());
+  pool.waiting.pop_front();
+  return next;
+}
+
+void Jobs::Work(Pool& pool) {
   while (true) {
-    std::function<void()> job;
     {
-      MutexLock lock(mutex_);
-      while (waiting_.empty() && !stopping_) wake_.Wait(mutex_);
-      if (stopping_) return;
-      job = std::move(waiting_.front());
-      waiting_.pop_front();
+      const Waiting next = Next(pool);
+      if (!next.job) return;
+      const StopOfEither stop(next.stop, stop_.get_token());
+      next.job(stop.token());
     }
-    job();
+    MutexLock lock(mutex_);
+    ++pool.idle;
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <deque>
 #include <functional>
+#include <map>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -10,25 +12,53 @@
 
 namespace crossmill::coordinator {
 
-// Thread safe. The destructor waits for jobs that run; those that wait are dropped.
+// What a job waits for most of the time. Each kind has threads of its own: a registry that does not answer
+// holds up no image that only has to be compressed.
+enum class JobKind { kNetwork, kProcessor };
+
+struct JobThreads {
+  // Many: they cost little while they wait, and a slow server must not keep others' builds from being
+  // planned.
+  int network = 64;
+  int processor = 4;
+};
+
+// Thread safe. Threads are started when they are first needed. The destructor tells jobs that run to stop and
+// waits for them; those that wait are dropped.
 class Jobs {
  public:
-  explicit Jobs(int threads);
+  using Job = std::function<void(const std::stop_token&)>;
+
+  explicit Jobs(JobThreads threads);
   ~Jobs();
   Jobs(const Jobs&) = delete;
   Jobs& operator=(const Jobs&) = delete;
 
-  void Run(std::function<void()> job);
+  // The job's token stops when `stop` does, or with Stop().
+  void Run(JobKind kind, std::stop_token stop, Job job);
   void Stop();
 
  private:
-  void Work();
+  struct Waiting {
+    std::stop_token stop;
+    Job job;
+  };
+  struct Pool {
+    size_t limit = 1;
+    size_t idle = 0;
+    std::deque<Waiting> waiting;
+    std::vector<std::jthread> threads;
+  };
 
+  void Work(Pool& pool);
+  // The next job; an empty one at the end.
+  Waiting Next(Pool& pool);
+
+  std::stop_source stop_;
   Mutex mutex_;
   CondVar wake_;
-  std::deque<std::function<void()>> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::map<JobKind, Pool> pools_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::jthread> threads_;
 };
 
 }  // namespace crossmill::coordinator

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -17,9 +18,9 @@ namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
-// Of a file that ADD fetches, unless --chmod says otherwise.
+// A file that ADD fetches has it, unless --chmod says otherwise.
 constexpr uint32_t kRemoteFileMode = 0600;
-// What a URL without a name in it gives, as Docker's builder names it.
+// The name of a file from a URL without a name in it, as Docker's builder gives it.
 constexpr std::string_view kUnnamed = "__unnamed__";
 
 std::string At(const v1::SourceRange& range) {
@@ -39,6 +40,11 @@ std::string HidingRule(const std::string& rules_text, const std::string& rules_n
   return fmt::format("; it is hidden by {}:{}: '{}'", rules_name, rule->line, rule->text);
 }
 
+// The recipe's place would mislead: it has no part in it.
+bool IsStoreFault(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDataLoss(status);
+}
+
 // Directory messages of all contexts, read once.
 class ContextReader {
  public:
@@ -47,9 +53,17 @@ class ContextReader {
   absl::StatusOr<reapi::Directory> Read(const Digest& digest) {
     auto known = read_.find(digest);
     if (known != read_.end()) return known->second;
-    ASSIGN_OR_RETURN(const std::string bytes, blobs_.Get(digest));
+    const absl::StatusOr<std::string> bytes = blobs_.Get(digest);
+    // The client had sent all of it before it submitted: the recipe cannot be blamed.
+    if (absl::IsNotFound(bytes.status())) {
+      return absl::UnavailableError(fmt::format(
+          "folder {} of the context is no longer in the farm's store; submit the build again (the "
+          "client sends what is missing)",
+          ToString(digest)));
+    }
+    RETURN_IF_ERROR(bytes.status());
     reapi::Directory directory;
-    if (!directory.ParseFromString(bytes)) {
+    if (!directory.ParseFromString(*bytes)) {
       return absl::DataLossError(fmt::format("blob {} of the context is not a Directory", ToString(digest)));
     }
     return read_[digest] = directory;
@@ -110,9 +124,8 @@ class SourceResolver {
     const v1::ContextPattern pattern = source.context_pattern();
     const v1::NamedContext* context = pattern.context().empty() ? nullptr : FindContext(pattern.context());
     const Digest root = FromProto(context == nullptr ? recipe_.context_root() : context->tree());
-    auto matches = plan::MatchContext(
-        pattern, root, [&](const Digest& digest) { return reader_.Read(digest); },
-        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+    auto matches = MatchTree(pattern, root);
+    if (IsStoreFault(matches.status())) return matches.status();
     if (!matches.ok()) {
       std::string hint;
       if (absl::IsNotFound(matches.status())) {
@@ -149,8 +162,21 @@ class SourceResolver {
     ASSIGN_OR_RETURN(v1::ContextMatches matches,
                      Fetch(step, std::make_tuple(wanted.url(), wanted.checksum(), wanted.keep_git_dir()),
                            [&] { return FetchGit(step, wanted); }));
+    if (!wanted.excludes().empty()) {
+      v1::ContextPattern rest;
+      *rest.mutable_excludes() = wanted.excludes();
+      auto left = MatchTree(rest, FromProto(matches.matches(0).directory()));
+      if (!left.ok()) return Failed(step, left.status(), "");
+      matches = *std::move(left);
+    }
     Put(std::move(matches), source);
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<v1::ContextMatches> MatchTree(const v1::ContextPattern& pattern, const Digest& root) {
+    return plan::MatchContext(
+        pattern, root, [&](const Digest& digest) { return reader_.Read(digest); },
+        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
   }
 
   // URL, checksum, keep_git_dir.
@@ -177,8 +203,9 @@ class SourceResolver {
   }
 
   absl::StatusOr<v1::ContextMatches> FetchFile(const v1::Step& step, const v1::RemoteFile& wanted) {
-    ASSIGN_OR_RETURN(const RemoteSources::File file,
-                     stores_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url())));
+    ASSIGN_OR_RETURN(
+        const RemoteSources::File file,
+        stores_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url()), calls_.stop));
     v1::RemoteSource found;
     found.set_url(wanted.url());
     found.set_digest(file.digest.Oci());
@@ -201,18 +228,14 @@ class SourceResolver {
   absl::StatusOr<v1::ContextMatches> FetchGit(const v1::Step& step, const v1::RemoteGit& wanted) {
     ASSIGN_OR_RETURN(const RemoteSources::Tree tree,
                      stores_.remote->FetchGit(wanted.url(), wanted.checksum(), wanted.keep_git_dir(),
-                                              ProgressOf(wanted.url())));
+                                              ProgressOf(wanted.url()), calls_.stop));
     v1::RemoteSource found;
     found.set_url(wanted.url());
     found.set_commit(tree.commit);
     found.set_cached(tree.cached);
     Note(step, found);
     // As the context itself: without a name, so that its content goes to the destination.
-    v1::ContextPattern everything;
-    everything.set_pattern("/");
-    return plan::MatchContext(
-        everything, tree.root, [&](const Digest& digest) { return reader_.Read(digest); },
-        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+    return MatchTree({}, tree.root);
   }
 
   void Note(const v1::Step& step, v1::RemoteSource& found) {
@@ -236,10 +259,37 @@ class SourceResolver {
   std::map<Key, v1::ContextMatches> fetched_;
 };
 
-absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images) {
-  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh)
+// When the one thing that `step` adds was last changed, as its server or its commit says; nullopt: nobody
+// says.
+absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const PlanningStores& stores,
+                                                    const PlanningCalls& calls) {
+  const v1::CopySource& source = step.copy().sources(0);
+  const std::string url = source.has_remote_git() ? source.remote_git().url() : source.remote_file().url();
+  const auto failed = [&](const absl::Status& status) {
+    return absl::Status(status.code(), Av(fmt::format("{}: SOURCE_DATE_EPOCH: {}: {}", At(step.range()), url,
+                                                      Sv(status.message()))));
+  };
+  if (stores.remote == nullptr) {
+    return failed(absl::UnimplementedError("this coordinator does not fetch remote sources"));
+  }
+  const auto on_progress = [&](int64_t done, int64_t total) {
+    if (calls.on_progress) calls.on_progress(url, done, total);
+  };
+  if (source.has_remote_git()) {
+    const auto time = stores.remote->CommitTime(url, source.remote_git().checksum(), on_progress, calls.stop);
+    if (!time.ok()) return failed(time.status());
+    return *time;
+  }
+  const auto file = stores.remote->FetchFile(url, source.remote_file().checksum(), on_progress, calls.stop);
+  if (!file.ok()) return failed(file.status());
+  return file->mtime == 0 ? std::nullopt : std::optional<int64_t>(file->mtime);
+}
+
+absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images,
+                                        const std::stop_token& stop) {
+  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh, stop)
                                   : images.PinRoot(need.root, need.platform, need.reference);
-  if (pinned.ok()) return pinned;
+  if (pinned.ok() || absl::IsCancelled(pinned.status())) return pinned;
   // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
   return absl::Status(
       pinned.status().code(),
@@ -266,14 +316,19 @@ absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
                                         const v1::Platform& build_platform, const PlanningStores& stores,
                                         const PlanningCalls& calls) {
   const v1::Recipe& recipe = submission.recipe();
-  const plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform);
+  plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform);
+  ASSIGN_OR_RETURN(const std::optional<v1::Step> epoch_source, plan::FindEpochSource(recipe, options));
+  if (epoch_source) {
+    ASSIGN_OR_RETURN(options.epoch_stage_time, TimeOfSource(*epoch_source, stores, calls));
+  }
   std::vector<v1::PinnedImage> bases;
   while (true) {
     // Triggers of the bases known so far may need more.
     ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
     if (needs.size() == bases.size()) break;
     for (size_t i = bases.size(); i < needs.size(); ++i) {
-      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], submission.options().pull(), stores.images));
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned,
+                       PinBase(needs[i], submission.options().pull(), stores.images, calls.stop));
       if (calls.on_pinned) calls.on_pinned(pinned);
       bases.push_back(std::move(pinned));
     }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -26,6 +27,8 @@ struct PlanningCalls {
   std::function<void(const v1::RemoteSource&)> on_fetched;
   // What is being fetched, bytes so far, all bytes (0: not known).
   std::function<void(const std::string& what, int64_t done, int64_t total)> on_progress;
+  // Ends what is being fetched, and the planning with CANCELLED.
+  std::stop_token stop;
 };
 
 // What planning reads from. Not owned.

@@ -28,10 +28,16 @@ void Watcher::Push(Watched item) {
   wake_.NotifyOne();
 }
 
-void Watcher::Close() {
+void Watcher::Close(const absl::Status& reason) {
   MutexLock lock(mutex_);
+  if (!closed_) reason_ = reason;
   closed_ = true;
   wake_.NotifyAll();
+}
+
+absl::Status Watcher::reason() {
+  MutexLock lock(mutex_);
+  return reason_;
 }
 
 std::optional<Watched> Watcher::Next(std::chrono::milliseconds timeout, bool* ended) {
@@ -47,6 +53,7 @@ std::optional<Watched> Watcher::Next(std::chrono::milliseconds timeout, bool* en
 
 void Watchers::Add(int64_t build, std::shared_ptr<Watcher> watcher) {
   MutexLock lock(mutex_);
+  if (!ended_.ok()) return watcher->Close(ended_);
   watchers_[build].push_back(std::move(watcher));
 }
 
@@ -91,10 +98,11 @@ void Watchers::Close(int64_t build) {
   watchers_.erase(it);
 }
 
-void Watchers::CloseAll() {
+void Watchers::CloseAll(const absl::Status& reason) {
   MutexLock lock(mutex_);
+  if (ended_.ok()) ended_ = reason;
   for (const auto& [build, list] : watchers_) {
-    for (const auto& watcher : list) watcher->Close();
+    for (const auto& watcher : list) watcher->Close(reason);
   }
   watchers_.clear();
 }

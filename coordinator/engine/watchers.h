@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/base/mutex.h"
 #include "coordinator/engine/planning_progress.h"
 #include "crossmill/v1/build.pb.h"
@@ -33,8 +34,10 @@ class Watcher {
   explicit Watcher(bool logs) : logs_(logs) {}
   bool wants_logs() const { return logs_; }
   void Push(Watched item);
-  // No more items will come.
-  void Close();
+  // No more items will come. `reason`: OK after the build's last event.
+  void Close(const absl::Status& reason = absl::OkStatus());
+  // Why it was closed.
+  absl::Status reason();
   // The next item, or nothing after `timeout` or at the end (`ended` tells which).
   std::optional<Watched> Next(std::chrono::milliseconds timeout, bool* ended);
 
@@ -45,6 +48,7 @@ class Watcher {
   std::deque<Watched> items_ ABSL_GUARDED_BY(mutex_);
   size_t log_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status reason_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Thread safe.
@@ -57,11 +61,14 @@ class Watchers {
   void PublishProgress(int64_t build, const PlanningStep& progress);
   // After the last event of a build.
   void Close(int64_t build);
-  void CloseAll();
+  // Those there are, and all that are added later.
+  void CloseAll(const absl::Status& reason);
 
  private:
   Mutex mutex_;
   std::map<int64_t, std::vector<std::shared_ptr<Watcher>>> watchers_ ABSL_GUARDED_BY(mutex_);
+  // Not OK: after CloseAll.
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace crossmill::coordinator

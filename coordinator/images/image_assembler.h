@@ -9,9 +9,9 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
+#include "common/base/keyed_lock.h"
 #include "common/oci/image.h"
 #include "coordinator/images/image_records.h"
-#include "coordinator/images/keyed_lock.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
 

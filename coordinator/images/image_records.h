@@ -1,5 +1,6 @@
 // What the farm keeps about its images, apart from their blobs. The SQLite implementation is in
-// coordinator/storage (tables images, image_manifests, compressed_layers); tests have one in memory.
+// coordinator/storage (tables images, image_platforms, image_manifests,
+// compressed_layers); tests have one in memory.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/stop.h"
 #include "common/oci/base_layers.h"
 #include "common/oci/image.h"
 #include "common/oci/image_walk.h"
@@ -105,9 +106,17 @@ absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const regist
                                              const ClientCredentials& credentials) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
   const std::string name = reference.ToString();
-  const KeyedLock::Hold hold(pulls_, name);
-  ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, options, credentials));
+  const StopOfEither either(options.stop, stop_.get_token());
+  ASSIGN_OR_RETURN(const auto hold, KeyedLock::Hold::Wait(pulls_, name, either.token()));
+  registry::PullOptions shared = options;
+  shared.stop = hold->stop_token();
+  ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, shared, credentials));
   return Register(name, root, false, std::string(kRegistryOrigin), false);
+}
+
+int ImageStore::WaitingFor(std::string_view text) {
+  const auto reference = oci::ParseReference(text);
+  return reference.ok() ? pulls_.WaitingFor(reference->ToString()) : 0;
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ImageStore::MountsFor(const oci::Reference& target) {
@@ -137,6 +146,8 @@ absl::StatusOr<Digest> ImageStore::Push(std::string_view name, std::string_view 
   for (const oci::Descriptor& blob : blobs.contents) {
     if (const auto it = mounts.find(blob.digest.hash); it != mounts.end()) options.mount_from.insert(*it);
   }
+  const StopOfEither either(options.stop, stop_.get_token());
+  options.stop = either.token();
   return source_.Push(target, blobs_, image.root, options, credentials);
 }
 
@@ -206,7 +217,7 @@ absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::PinStored(const oci::
 }
 
 absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1::Platform& platform,
-                                                bool refresh) {
+                                                bool refresh, std::stop_token stop) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
   if (refresh && reference.digest.empty()) {
     ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, FindStored(reference));
@@ -220,7 +231,9 @@ absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1:
   if (stored->has_value()) return **std::move(stored);
   registry::PullOptions options;
   options.platforms.push_back(platform);
+  options.stop = std::move(stop);
   const auto pulled = Pull(text, options);
+  if (absl::IsCancelled(pulled.status())) return pulled.status();
   if (!pulled.ok() && pulled.status().GetPayload(oci::kMissingPlatform).has_value()) {
     return Annotate(pulled.status(), fmt::format("base image {}", text));
   }
@@ -237,7 +250,9 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinRoot(const Digest& root, const v1
                                                     std::string_view name) {
   const auto pin = [&]() -> absl::StatusOr<v1::PinnedImage> {
     if (!blobs_.Has(root)) {
-      return absl::FailedPreconditionError(fmt::format("blob {} is not in the farm's store", root.Oci()));
+      // The client had sent it: the recipe cannot be blamed.
+      return absl::UnavailableError(
+          fmt::format("blob {} is no longer in the farm's store; submit the build again", root.Oci()));
     }
     ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, root, platform));
     RETURN_IF_ERROR(oci::WalkImage(blobs_, manifest).status());

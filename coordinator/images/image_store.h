@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,11 +12,11 @@
 #include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
+#include "common/base/keyed_lock.h"
 #include "common/oci/reference.h"
 #include "common/registry/image_pull.h"
 #include "coordinator/images/image_records.h"
 #include "coordinator/images/image_source.h"
-#include "coordinator/images/keyed_lock.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::coordinator {
@@ -33,7 +34,7 @@ class ImageStore {
 
   // Fetches from the registry, also when the store has the name (which then points to what was fetched).
   // Layers are checked against their diffIDs when a build first uses them. NOT_FOUND for an unknown image or
-  // a platform that it lacks; CANCELLED when told to stop.
+  // a platform that it lacks; CANCELLED when told to stop (options.stop; as Pin).
   absl::StatusOr<ImageRecord> Pull(std::string_view reference, const registry::PullOptions& options,
                                    const ClientCredentials& credentials = {});
 
@@ -53,8 +54,9 @@ class ImageStore {
   // has); INVALID_ARGUMENT for a malformed reference.
   // With `refresh` a registry is asked again what a tag means (docker build --pull), except for images that
   // no registry gave: imported and built ones.
+  // `stop` ends it with CANCELLED at once; the pull goes on as long as somebody else waits for the image.
   absl::StatusOr<v1::PinnedImage> Pin(std::string_view reference, const v1::Platform& platform,
-                                      bool refresh = false);
+                                      bool refresh = false, std::stop_token stop = {});
 
   // The platform's image below an index or manifest whose blobs are in the store (the client's
   // oci-layout://); `name` is how messages and the record call it. Errors as Pin; FAILED_PRECONDITION names a
@@ -70,6 +72,12 @@ class ImageStore {
 
   // The pinned images at or below the image's root: of platforms whose layers have been unpacked.
   absl::StatusOr<std::vector<v1::PinnedImage>> Unpacked(const ImageRecord& image);
+
+  // How many wait for a pull of the image that is under way. INVALID_ARGUMENT counts as none.
+  int WaitingFor(std::string_view reference);
+
+  // Ends pulls and pushes, those that run and all that come later, with CANCELLED.
+  void Stop() { stop_.request_stop(); }
 
  private:
   // With `pin` every platform's layers are unpacked and checked at once.
@@ -91,6 +99,7 @@ class ImageStore {
   ImageRecords& records_;
   ImageSource& source_;
   Clock& clock_;
+  std::stop_source stop_;
   // By name: one pull at a time.
   KeyedLock pulls_;
   // By manifest: layers are uncompressed once.

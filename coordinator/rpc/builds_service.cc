@@ -21,9 +21,11 @@ grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::
                                         v1::SubmitBuildResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  std::vector<v1::Secret> secrets(request->secrets().begin(), request->secrets().end());
+  // The message is gRPC's, made for this call and dropped after it; const only in the generated interface.
+  auto* wiped = const_cast<v1::SubmitBuildRequest*>(request)->mutable_secrets();
+  const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
+  const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
   const auto submitted = engine_.Submit(request->submission(), request->idempotency_key(), secrets);
-  for (v1::Secret& secret : secrets) Wipe(&secret);
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);
@@ -58,14 +60,14 @@ grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::W
     if (!writer->Write(response)) break;
   }
   engine_.Unwatch(request->build_id(), *watcher);
-  return grpc::Status::OK;
+  return rpc::ToGrpc((*watcher)->reason());
 }
 
 grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
                                      v1::BuildView* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto view = engine_.Get(request->build_id());
+  auto view = engine_.reader().Get(request->build_id());
   if (!view.ok()) return rpc::ToGrpc(view.status());
   *response = *std::move(view);
   return grpc::Status::OK;
@@ -82,7 +84,7 @@ grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::L
   if (!token.empty() && (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size())) {
     return rpc::ToGrpc(absl::InvalidArgumentError("page_token is not one that ListBuilds gave"));
   }
-  auto views = engine_.List(before, size);
+  auto views = engine_.reader().List(before, size);
   if (!views.ok()) return rpc::ToGrpc(views.status());
   for (v1::BuildView& view : *views) *response->add_builds() = std::move(view);
   if (response->builds_size() == size) {
@@ -105,7 +107,7 @@ grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::Read
   int64_t next = 0;
   while (!context->IsCancelled()) {
     // Asked before reading: what was written before the end is then read.
-    const auto running = engine_.IsRunning(request->execution());
+    const auto running = engine_.reader().IsRunning(request->execution());
     if (!running.ok()) return rpc::ToGrpc(running.status());
     const auto chunks = logs_.Read(request->execution(), next, kLogPage);
     if (!chunks.ok()) return rpc::ToGrpc(chunks.status());
@@ -126,7 +128,7 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
                                          v1::ListPackagesResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto packages = engine_.Packages(request->build_id());
+  auto packages = engine_.reader().Packages(request->build_id());
   if (!packages.ok()) return rpc::ToGrpc(packages.status());
   for (LocatedPackage& package : *packages) {
     v1::PackageRow& row = *response->add_rows();
@@ -145,7 +147,7 @@ grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context,
                                           v1::BuildSubmission* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto submission = engine_.Submission(request->build_id());
+  auto submission = engine_.reader().Submission(request->build_id());
   if (!submission.ok()) return rpc::ToGrpc(submission.status());
   *response = *std::move(submission);
   return grpc::Status::OK;
@@ -157,11 +159,10 @@ grpc::Status BuildsService::Attach(grpc::ServerContext* context,
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   v1::AttachRequest request;
   if (!stream->Read(&request)) return grpc::Status::OK;
-  std::vector<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
+  const AtScopeEnd wipe([&request] { WipeValues(request.mutable_secrets()); });
+  const WipedSecrets<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
   const auto client = engine_.Attach(
       request.build_id(), secrets, std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));
-  for (v1::Secret& secret : secrets) Wipe(&secret);
-  for (v1::Secret& secret : *request.mutable_secrets()) Wipe(&secret);
   if (!client.ok()) return rpc::ToGrpc(client.status());
   {
     const std::jthread writer([&client, stream, context] {

@@ -8,9 +8,9 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
                                       v1::ListWorkersResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto names = engine_.TaskNames();
+  const auto names = engine_.reader().TaskNames();
   if (!names.ok()) return rpc::ToGrpc(names.status());
-  for (const core::WorkerStatus& worker : engine_.Workers()) {
+  for (const core::WorkerStatus& worker : engine_.reader().Workers()) {
     v1::WorkerView& view = *response->add_workers();
     *view.mutable_info() = worker.info;
     view.set_connected(worker.connected);

@@ -1,8 +1,12 @@
 #include "coordinator/rpc/images_service.h"
 
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <stop_token>
+#include <thread>
 #include <vector>
 
 #include "common/rpc/blob_names.h"
@@ -45,6 +49,33 @@ ClientCredentials CredentialsOf(const google::protobuf::RepeatedPtrField<v1::Reg
   return credentials;
 }
 
+// Its token stops when the call is cancelled, also while the registry says nothing. gRPC has no callback for
+// that in calls of this form, so it looks now and then.
+class StopWhenCancelled {
+ public:
+  explicit StopWhenCancelled(grpc::ServerContext* context)
+      : looker_([this, context](const std::stop_token& over) { Look(context, over); }) {}
+
+  void Stop() { stop_.request_stop(); }
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  void Look(grpc::ServerContext* context, const std::stop_token& over) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    while (!over.stop_requested()) {
+      if (context->IsCancelled()) return Stop();
+      wake.wait_for(lock, over, kPatience, [] { return false; });
+    }
+  }
+
+  static constexpr auto kPatience = std::chrono::milliseconds(100);
+  std::stop_source stop_;
+  // Last: it uses what is above.
+  std::jthread looker_;
+};
+
 // Progress for people: not every piece of every blob.
 class Pace {
  public:
@@ -86,19 +117,18 @@ grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::L
 grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::PullImageRequest* request,
                                       grpc::ServerWriter<v1::PullProgress>* writer) {
   if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
-  std::stop_source stop;
+  StopWhenCancelled stop(context);
   Pace pace;
   registry::PullOptions options;
   options.platforms.assign(request->platforms().begin(), request->platforms().end());
-  options.stop = stop.get_token();
+  options.stop = stop.token();
   options.on_progress = [&](const Digest& blob, int64_t done) {
-    if (context->IsCancelled()) stop.request_stop();
     if (!pace.Due(blob, done)) return;
     v1::PullProgress message;
     message.set_digest(blob.Oci());
     message.set_done_bytes(done);
     message.set_total_bytes(blob.size);
-    if (!writer->Write(message)) stop.request_stop();
+    if (!writer->Write(message)) stop.Stop();
   };
   const auto record = images_.Pull(request->reference(), options, CredentialsOf(request->credentials()));
   if (!record.ok()) return ToGrpc(record.status());
@@ -111,20 +141,19 @@ grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::Pu
 grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::PushImageRequest* request,
                                       grpc::ServerWriter<v1::PushProgress>* writer) {
   if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
-  std::stop_source stop;
+  StopWhenCancelled stop(context);
   Pace pace;
   registry::PushOptions options;
   options.platforms.assign(request->platforms().begin(), request->platforms().end());
-  options.stop = stop.get_token();
+  options.stop = stop.token();
   options.on_progress = [&](const Digest& blob, int64_t done, bool existed) {
-    if (context->IsCancelled()) stop.request_stop();
     if (!pace.Due(blob, done)) return;
     v1::PushProgress message;
     message.set_digest(blob.Oci());
     message.set_done_bytes(done);
     message.set_total_bytes(blob.size);
     message.set_existed(existed);
-    if (!writer->Write(message)) stop.request_stop();
+    if (!writer->Write(message)) stop.Stop();
   };
   const auto pushed =
       images_.Push(request->name(), request->reference(), options, CredentialsOf(request->credentials()));

@@ -22,7 +22,7 @@ class StreamLink final : public WorkerLink {
   void Send(const v1::SynchronizeResponse& message) override {
     MutexLock lock(mutex_);
     if (closed_) return;
-    queue_.push_back(message);
+    queue_.emplace_back(message);
     wake_.NotifyOne();
   }
 
@@ -39,7 +39,7 @@ class StreamLink final : public WorkerLink {
  private:
   void Write() {
     while (true) {
-      v1::SynchronizeResponse message;
+      WorkerMessage message;
       {
         MutexLock lock(mutex_);
         while (queue_.empty() && !closed_) wake_.Wait(mutex_);
@@ -47,21 +47,25 @@ class StreamLink final : public WorkerLink {
         message = std::move(queue_.front());
         queue_.pop_front();
       }
-      const bool written = stream_->Write(message);
-      for (v1::DesiredLease& lease : *message.mutable_leases()) {
-        for (v1::Secret& secret : *lease.mutable_secrets()) Wipe(&secret);
-      }
-      if (!written) return;
+      if (!stream_->Write(message.content)) return;
     }
   }
 
   Stream* stream_;
   Mutex mutex_;
   CondVar wake_;
-  std::deque<v1::SynchronizeResponse> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<WorkerMessage> queue_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::jthread writer_;
 };
+
+absl::Status CheckName(const std::string& first, const std::string& now) {
+  if (now == first) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("this stream is worker '{}'; it cannot become '{}': a worker's name is that of its first "
+                  "message",
+                  first, now));
+}
 
 }  // namespace
 
@@ -74,11 +78,16 @@ grpc::Status WorkerQueueService::Synchronize(grpc::ServerContext* context, Strea
     return rpc::ToGrpc(
         absl::InvalidArgumentError("the first message of a worker must be its state, with a name"));
   }
+  // Fixed by the first message: with another name this stream could take another worker's leases, and end
+  // them.
   const std::string name = request.state().info().name();
   auto link = std::make_shared<StreamLink>(stream);
+  absl::Status refused;
   do {
     switch (request.message_case()) {
       case v1::SynchronizeRequest::kState:
+        refused = CheckName(name, request.state().info().name());
+        if (!refused.ok()) break;
         engine_.WorkerState(link, request.state());
         break;
       case v1::SynchronizeRequest::kReport:
@@ -89,10 +98,10 @@ grpc::Status WorkerQueueService::Synchronize(grpc::ServerContext* context, Strea
         engine_.WorkerHeartbeat(name);
         break;
     }
-  } while (stream->Read(&request));
+  } while (refused.ok() && stream->Read(&request));
   engine_.WorkerGone(name, link);
   link->Close();
-  return grpc::Status::OK;
+  return rpc::ToGrpc(refused);
 }
 
 grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame>* WorkerQueueService::Forward(

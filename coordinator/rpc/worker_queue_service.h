@@ -1,5 +1,5 @@
 // crossmill.v1.WorkerQueue: one stream per connected worker, and one per connection of a step to an ssh
-// agent. See docs/architecture.md, "leases" and "secrets".
+// agent. See docs/architecture.md, "Leases" and "Secrets and ssh agents".
 #pragma once
 
 #include "coordinator/engine/engine.h"

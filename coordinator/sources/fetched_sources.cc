@@ -7,6 +7,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/base/stop.h"
 #include "common/context/context_scan.h"
 #include "common/context/context_upload.h"
 #include "common/fetch/git_checkout.h"
@@ -25,10 +26,11 @@ RemoteSources::File FromRecord(const RemoteFileRecord& record) {
 
 absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string& url,
                                                               const std::string& checksum,
-                                                              const OnProgress& on_progress) {
+                                                              const OnProgress& on_progress,
+                                                              std::stop_token stop) {
   const std::string key = fetch::WithoutCredentials(url);
-  const KeyedLock::Hold hold(files_, key);
-  if (stop_.stop_requested()) return absl::CancelledError("the coordinator ends");
+  const StopOfEither either(std::move(stop), stop_.get_token());
+  ASSIGN_OR_RETURN(const auto hold, KeyedLock::Hold::Wait(files_, key, either.token()));
   ASSIGN_OR_RETURN(std::optional<RemoteFileRecord> known, records_.FindFile(key));
   if (known && !blobs_.Has(known->digest)) known.reset();
   // With a checksum there is nothing that the server could say.
@@ -36,7 +38,7 @@ absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string&
   fetch::HttpFileOptions options;
   options.checksum = checksum;
   options.on_progress = on_progress;
-  options.stop = stop_.get_token();
+  options.stop = hold->stop_token();
   if (known && checksum.empty()) {
     options.known_etag = known->etag;
     options.known_last_modified = known->last_modified;
@@ -49,7 +51,42 @@ absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string&
 
 absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& url,
                                                              const std::string& checksum, bool keep_git_dir,
-                                                             const OnProgress& on_progress) {
+                                                             const OnProgress& on_progress,
+                                                             std::stop_token stop) {
+  ASSIGN_OR_RETURN(fetch::GitReference reference, ReadReference(url, checksum));
+  return FetchTree(std::move(reference), keep_git_dir, on_progress, std::move(stop));
+}
+
+// A tree whose files have the commit's time says it, and is kept like any other.
+absl::StatusOr<std::optional<int64_t>> FetchedSources::CommitTime(const std::string& url,
+                                                                  const std::string& checksum,
+                                                                  const OnProgress& on_progress,
+                                                                  std::stop_token stop) {
+  ASSIGN_OR_RETURN(fetch::GitReference reference, ReadReference(url, checksum));
+  reference.commit_times = true;
+  ASSIGN_OR_RETURN(const Tree tree, FetchTree(std::move(reference), false, on_progress, std::move(stop)));
+  std::vector<Digest> folders = {tree.root};
+  while (!folders.empty()) {
+    ASSIGN_OR_RETURN(const std::string bytes, blobs_.Get(folders.back()));
+    folders.pop_back();
+    reapi::Directory directory;
+    if (!directory.ParseFromString(bytes)) {
+      return absl::DataLossError(fmt::format("{}: not a folder", fetch::WithoutCredentials(url)));
+    }
+    for (const reapi::FileNode& file : directory.files()) {
+      if (file.node_properties().has_mtime()) {
+        return std::optional<int64_t>(file.node_properties().mtime().seconds());
+      }
+    }
+    for (const reapi::DirectoryNode& child : directory.directories()) {
+      folders.push_back(FromProto(child.digest()));
+    }
+  }
+  return std::optional<int64_t>();
+}
+
+absl::StatusOr<fetch::GitReference> FetchedSources::ReadReference(const std::string& url,
+                                                                  const std::string& checksum) {
   ASSIGN_OR_RETURN(fetch::GitReference reference, fetch::ParseGitReference(url));
   if (!checksum.empty()) {
     // Whichever is longer; one has to begin with the other.
@@ -61,19 +98,20 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchGit(const std::string& 
     if (checksum.size() > reference.checksum.size()) reference.checksum = checksum;
     RETURN_IF_ERROR(fetch::CheckGitReference(reference));
   }
-  return FetchTree(std::move(reference), keep_git_dir, on_progress);
+  return reference;
 }
 
 absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReference reference,
                                                               bool keep_git_dir,
-                                                              const OnProgress& on_progress) {
+                                                              const OnProgress& on_progress,
+                                                              std::stop_token stop) {
   const std::string repository = fetch::WithoutCredentials(reference.remote);
-  const KeyedLock::Hold hold(repositories_, repository);
-  if (stop_.stop_requested()) return absl::CancelledError("the coordinator ends");
+  const StopOfEither either(std::move(stop), stop_.get_token());
+  ASSIGN_OR_RETURN(const auto hold, KeyedLock::Hold::Wait(repositories_, repository, either.token()));
   const bool keep = reference.keep_git_dir.value_or(keep_git_dir) && reference.folder.empty();
   fetch::GitProgramOptions program;
   program.time_limit = options_.git_limit;
-  program.stop = stop_.get_token();
+  program.stop = hold->stop_token();
   program.allow_local = options_.allow_local_git;
   fetch::ResolvedGit resolved;
   if (fetch::IsCommitId(reference.checksum) && !keep) {
@@ -97,7 +135,7 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReferenc
       if (whole) return Tree{*root, resolved.commit, true};
     }
   }
-  ASSIGN_OR_RETURN(Tree tree, CheckOut(reference, keep, on_progress));
+  ASSIGN_OR_RETURN(Tree tree, CheckOut(reference, keep, program, on_progress));
   key.commit = tree.commit;
   RETURN_IF_ERROR(records_.PutTree(key, tree.root));
   return tree;
@@ -105,13 +143,10 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::FetchTree(fetch::GitReferenc
 
 absl::StatusOr<RemoteSources::Tree> FetchedSources::CheckOut(const fetch::GitReference& reference,
                                                              bool keep_git_dir,
+                                                             const fetch::GitProgramOptions& program,
                                                              const OnProgress& on_progress) {
   RETURN_IF_ERROR(MakeFolders(options_.scratch_folder, 0700));
   ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create(options_.scratch_folder));
-  fetch::GitProgramOptions program;
-  program.time_limit = options_.git_limit;
-  program.stop = stop_.get_token();
-  program.allow_local = options_.allow_local_git;
   ASSIGN_OR_RETURN(const fetch::GitCheckout checkout,
                    fetch::CheckoutGit(reference, keep_git_dir, folder.path(), program));
   context::ScanOptions scan;

@@ -6,9 +6,10 @@
 
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
+#include "common/base/keyed_lock.h"
+#include "common/fetch/git_program.h"
 #include "common/fetch/git_reference.h"
 #include "common/http/http_client.h"
-#include "coordinator/images/keyed_lock.h"
 #include "coordinator/sources/remote_records.h"
 #include "coordinator/sources/remote_sources.h"
 
@@ -30,20 +31,26 @@ class FetchedSources final : public RemoteSources {
       : blobs_(blobs), records_(records), http_(http), clock_(clock), options_(std::move(options)) {}
 
   absl::StatusOr<File> FetchFile(const std::string& url, const std::string& checksum,
-                                 const OnProgress& on_progress) override;
+                                 const OnProgress& on_progress, std::stop_token stop = {}) override;
   absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
-                                const OnProgress& on_progress) override;
+                                const OnProgress& on_progress, std::stop_token stop = {}) override;
+  absl::StatusOr<std::optional<int64_t>> CommitTime(const std::string& url, const std::string& checksum,
+                                                    const OnProgress& on_progress,
+                                                    std::stop_token stop = {}) override;
   // As FetchGit for a reference that is parsed.
   absl::StatusOr<Tree> FetchTree(fetch::GitReference reference, bool keep_git_dir,
-                                 const OnProgress& on_progress);
+                                 const OnProgress& on_progress, std::stop_token stop = {});
 
   // Ends what runs, and everything that comes later, with CANCELLED.
   void Stop() { stop_.request_stop(); }
 
  private:
+  // With the checksum that it must have.
+  static absl::StatusOr<fetch::GitReference> ReadReference(const std::string& url,
+                                                           const std::string& checksum);
   absl::StatusOr<bool> HasTree(const Digest& root);
   absl::StatusOr<Tree> CheckOut(const fetch::GitReference& reference, bool keep_git_dir,
-                                const OnProgress& on_progress);
+                                const fetch::GitProgramOptions& program, const OnProgress& on_progress);
 
   BlobStore& blobs_;
   RemoteRecords& records_;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -36,15 +38,23 @@ class RemoteSources {
   // Bytes so far; `total` 0: not known. Called on the calling thread.
   using OnProgress = std::function<void(int64_t done, int64_t total)>;
 
+  // `stop` ends a call with CANCELLED at once; what it fetches goes on as long as another call waits for it.
   // `checksum`: "sha256:..." that the content must have, or empty. INVALID_ARGUMENT: it has another one;
   // NOT_FOUND, UNAVAILABLE: the server's words.
   virtual absl::StatusOr<File> FetchFile(const std::string& url, const std::string& checksum,
-                                         const OnProgress& on_progress) = 0;
+                                         const OnProgress& on_progress, std::stop_token stop = {}) = 0;
 
   // `url` with its "#ref:folder" or query; `checksum`: a commit id or the beginning of one that the reference
   // must mean, or empty.
   virtual absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum,
-                                        bool keep_git_dir, const OnProgress& on_progress) = 0;
+                                        bool keep_git_dir, const OnProgress& on_progress,
+                                        std::stop_token stop = {}) = 0;
+
+  // When the commit that `url` means was made, seconds since 1970; nullopt if it holds no file.
+  virtual absl::StatusOr<std::optional<int64_t>> CommitTime(const std::string& url,
+                                                            const std::string& checksum,
+                                                            const OnProgress& on_progress,
+                                                            std::stop_token stop = {}) = 0;
 };
 
 }  // namespace crossmill::coordinator

@@ -21,7 +21,10 @@ absl::Status Connection::Transact(const std::function<absl::Status()>& body) {
 
 absl::Status Connection::TransactOutermost(const std::function<absl::Status()>& body) {
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database_));
-  RETURN_IF_ERROR(body());
+  failure_ = absl::OkStatus();
+  const absl::Status done = body();
+  RETURN_IF_ERROR(failure_);
+  RETURN_IF_ERROR(done);
   return transaction.Commit();
 }
 
@@ -30,13 +33,19 @@ absl::Status Connection::TransactNested(const std::function<absl::Status()>& bod
     return absl::UnavailableError("begin a savepoint: the database has rolled back the transaction");
   }
   // Equal names nest: RELEASE and ROLLBACK TO mean the innermost.
-  RETURN_IF_ERROR(database_.Execute("begin a savepoint", "SAVEPOINT nested"));
+  RETURN_IF_ERROR(NoteFailure(database_.Execute("begin a savepoint", "SAVEPOINT nested")));
   absl::Status status = body();
-  if (status.ok()) return database_.Execute("end a savepoint", "RELEASE nested");
+  if (status.ok()) return NoteFailure(database_.Execute("end a savepoint", "RELEASE nested"));
   if (database_.InTransaction()) {
-    RETURN_IF_ERROR(database_.Execute("undo a savepoint", "ROLLBACK TO nested; RELEASE nested"));
+    RETURN_IF_ERROR(NoteFailure(database_.Execute("undo a savepoint", "ROLLBACK TO nested; RELEASE nested")));
   }
   return status;
+}
+
+absl::Status Connection::NoteFailure(absl::Status changed) {
+  const bool disk = absl::IsUnavailable(changed) || absl::IsDataLoss(changed) || absl::IsInternal(changed);
+  if (depth_ > 0 && disk && failure_.ok()) failure_ = changed;
+  return changed;
 }
 
 absl::StatusOr<StatementUse> Connection::Use(const Sql& sql) {

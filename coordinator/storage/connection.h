@@ -55,13 +55,14 @@ class Connection {
   // UNAVAILABLE inside a transaction that SQLite has rolled back by itself.
   absl::StatusOr<StatementUse> Use(const Sql& sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Use, Bind and Run.
+  // Use, Bind and Run: a change. One that fails for the disk's sake (not for a constraint) inside a
+  // transaction cannot be passed over: the whole transaction is rolled back, whatever its body returns.
   template <typename... Values>
   absl::Status Run(const Sql& sql, const Values&... values) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<StatementUse> use = Use(sql);
-    if (!use.ok()) return use.status();
+    if (!use.ok()) return NoteFailure(use.status());
     (*use)->Bind(values...);
-    return (*use)->Run();
+    return NoteFailure((*use)->Run());
   }
 
   int64_t LastInsertId() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return database_.LastInsertId(); }
@@ -73,10 +74,15 @@ class Connection {
   absl::Status TransactNested(const std::function<absl::Status()>& body)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Returns `changed`, remembered when it ends the transaction.
+  absl::Status NoteFailure(absl::Status changed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   RecursiveMutex mutex_;
   Database database_ ABSL_GUARDED_BY(mutex_);
   // Depth of Transact calls that are running.
   int depth_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The first change of the transaction that the disk did not take.
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   // After database_: statements go first.
   std::unordered_map<const Sql*, Statement> statements_ ABSL_GUARDED_BY(mutex_);
 };

@@ -257,12 +257,15 @@ LogStore::~LogStore() {
   while (!logs_.empty()) CloseOldest();
 }
 
+std::string LogStore::PathOf(int64_t execution) const {
+  return fmt::format("{}/{:02}/{}.log", folder_, execution % 100, execution);
+}
+
 std::shared_ptr<LogStore::Log> LogStore::Find(int64_t execution) {
   MutexLock lock(mutex_);
   std::shared_ptr<Log>& log = logs_[execution];
   if (log == nullptr) {
-    const std::string path = fmt::format("{}/{:02}/{}.log", folder_, execution % 100, execution);
-    log = std::make_shared<Log>(path, options_);
+    log = std::make_shared<Log>(PathOf(execution), options_);
   }
   log->last_use = ++uses_;
   std::shared_ptr<Log> found = log;
@@ -301,6 +304,13 @@ absl::StatusOr<int64_t> LogStore::ChunkCount(int64_t execution) {
     ASSIGN_OR_RETURN(const std::optional<int64_t> count, Find(execution)->ChunkCount());
     if (count.has_value()) return *count;
   }
+}
+
+absl::Status LogStore::Discard(int64_t execution) {
+  Close(execution).IgnoreError();  // whatever waits is discarded too
+  const std::string path = PathOf(execution);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, path);
+  return absl::OkStatus();
 }
 
 absl::Status LogStore::Close(int64_t execution) {

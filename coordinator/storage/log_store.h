@@ -46,12 +46,15 @@ class LogStore {
   absl::StatusOr<std::vector<v1::LogChunk>> Read(int64_t execution, int64_t from_chunk, int limit);
   // Chunks so far, including the one that says the log was truncated.
   absl::StatusOr<int64_t> ChunkCount(int64_t execution);
+  // As if the execution never had a log.
+  absl::Status Discard(int64_t execution);
   // Writes what waits and frees descriptor and index. Never necessary, only early.
   absl::Status Close(int64_t execution);
 
  private:
   class Log;
 
+  std::string PathOf(int64_t execution) const;
   // The log's place, opened or not; may close another log to make room.
   std::shared_ptr<Log> Find(int64_t execution) ABSL_LOCKS_EXCLUDED(mutex_);
   void CloseOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

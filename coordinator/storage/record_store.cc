@@ -37,8 +37,9 @@ static_assert(v1::RUNNING < 4 && v1::SUCCEEDED == 4, "0001_initial.sql knows whi
 
 constexpr Sql kAppendEvent{"append an event",
                            "INSERT INTO events (build, number, time, event) VALUES (?1, ?2, ?3, ?4)"};
-constexpr Sql kEvents{"read events",
-                      "SELECT event FROM events WHERE build = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"};
+constexpr Sql kEvents{
+    "read events",
+    "SELECT number, event FROM events WHERE build = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"};
 constexpr Sql kLastEventNumber{"find the last event",
                                "SELECT coalesce(max(number), 0) FROM events WHERE build = ?1"};
 
@@ -66,6 +67,7 @@ constexpr Sql kSaveWorker{
     "save a worker",
     "INSERT INTO workers (name, info, last_seen) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO "
     "UPDATE SET info = excluded.info, last_seen = excluded.last_seen"};
+constexpr Sql kRemoveWorker{"remove a worker", "DELETE FROM workers WHERE name = ?1"};
 constexpr Sql kWorkers{"list workers", "SELECT name, info, last_seen FROM workers ORDER BY name"};
 
 absl::Status NoSuchBuild(int64_t build) {
@@ -240,10 +242,22 @@ absl::StatusOr<std::vector<v1::BuildEvent>> RecordStore::Events(int64_t build, i
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kEvents));
   query->Bind(build, from_number, std::max(limit, 0));
   std::vector<v1::BuildEvent> events;
+  int64_t expected = std::max<int64_t>(from_number, 1);
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return events;
-    RETURN_IF_ERROR(ParseRecord(query->Bytes(0), BuildRecord("an event", build), &events.emplace_back()));
+    if (query->Int64(0) != expected) {
+      return absl::DataLossError(
+          fmt::format("event {} of build {} is missing in the record", expected, build));
+    }
+    const std::string what = fmt::format("event {} of build {}", expected, build);
+    v1::BuildEvent& event = events.emplace_back();
+    RETURN_IF_ERROR(ParseRecord(query->Bytes(1), what, &event));
+    if (event.number() != expected) {
+      return absl::DataLossError(
+          fmt::format("the record of {} is damaged: it says {}", what, event.number()));
+    }
+    ++expected;
   }
 }
 
@@ -321,6 +335,11 @@ absl::StatusOr<std::vector<LeaseRow>> RecordStore::ActiveLeases() {
 absl::Status RecordStore::SaveWorker(const v1::WorkerInfo& info, int64_t last_seen_ns) {
   RecursiveMutexLock lock(connection_->mutex());
   return connection_->Run(kSaveWorker, info.name(), Blob{info.SerializeAsString()}, last_seen_ns);
+}
+
+absl::Status RecordStore::RemoveWorker(std::string_view name) {
+  RecursiveMutexLock lock(connection_->mutex());
+  return connection_->Run(kRemoveWorker, name);
 }
 
 absl::StatusOr<std::vector<WorkerRow>> RecordStore::Workers() {

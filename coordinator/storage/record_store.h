@@ -151,7 +151,8 @@ class RecordStore {
 
   // INVALID_ARGUMENT unless event.number() is LastEventNumber() + 1.
   absl::Status AppendEvent(int64_t build, const v1::BuildEvent& event);
-  // From number `from_number` (0 and 1: the first) in order.
+  // From number `from_number` (0 and 1: the first) in order, none left out: DATA_LOSS names the first event
+  // that is damaged or missing, and its build.
   absl::StatusOr<std::vector<v1::BuildEvent>> Events(int64_t build, int64_t from_number, int limit);
   // 0: none yet.
   absl::StatusOr<int64_t> LastEventNumber(int64_t build);
@@ -202,12 +203,14 @@ class RecordStore {
   // Granted and not ended, by number.
   absl::StatusOr<std::vector<LeaseRow>> ActiveLeases();
 
-  // ---- workers ----
+  // ---- workers that are present: a restarted coordinator waits for them ----
 
   // By info.name().
   absl::Status SaveWorker(const v1::WorkerInfo& info, int64_t last_seen_ns);
   // By name.
   absl::StatusOr<std::vector<WorkerRow>> Workers();
+  // OK too when there is none of that name.
+  absl::Status RemoveWorker(std::string_view name);
 
  private:
   explicit RecordStore(std::unique_ptr<Connection> connection);

@@ -12,6 +12,7 @@ import tempfile
 
 import daemons
 import peers
+import stand_ins
 from farm import Farm, free_port
 from measure import Row, alternate, compare, seconds, span
 from tiny_base import machine_architecture
@@ -121,11 +122,10 @@ def example_files(builder, runtime, command, count):
 
 def cold(bench):
     """The example's shape with nothing kept from before: pull, unpack, COPY of many files, compile, COPY --from."""
-    cache = pathlib.Path("/var/cache/crossmill")
-    images = sorted(cache.glob("python-amd64*.oci.tar")), sorted(cache.glob("python-slim-amd64*.oci.tar"))
+    images = sorted(stand_ins.CACHE.glob("python-amd64*.oci.tar")), sorted(stand_ins.CACHE.glob("python-slim-amd64*.oci.tar"))
     if bench.smoke or not all(images):
         if not bench.smoke:
-            bench.say("cold: no stand-in images in /var/cache/crossmill (scripts/base-images makes them): "
+            bench.say(f"cold: no stand-in images in {stand_ins.CACHE} (scripts/base-images makes them): "
                       "the tiny base is used, and nothing is compiled")
         builder = runtime = bench.tiny
         command = "find package -name '*.py' | xargs sha256sum > package/sums"

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cli/session/environment.h"
 #include "common/base/mutex.h"
@@ -47,7 +49,12 @@ class FakeEnvironment final : public Environment {
   }
   Clock& clock() override { return clock_; }
   bool IsRoot() override { return false; }
-  std::string ProgramFolder() override { return "/nonexistent"; }
+  std::string ProgramFolder() override { return program_folder; }
+  absl::StatusOr<ProcessResult> RunProgram(const ProcessOptions& options) override {
+    programs_run.push_back(options.argv);
+    if (!run_program) return absl::NotFoundError("no such program");
+    return run_program(options);
+  }
   absl::StatusOr<std::unique_ptr<Farm>> Connect(const ConnectOptions& options) override {
     connected = options;
     if (!connect_error.ok()) return connect_error;
@@ -77,6 +84,10 @@ class FakeEnvironment final : public Environment {
   ConnectOptions connected;
   absl::Status connect_error;
   std::atomic<int> forced{-1};
+  std::string program_folder = "/nonexistent";
+  // Each call of another program; unset: there is none.
+  std::vector<std::vector<std::string>> programs_run;
+  std::function<absl::StatusOr<ProcessResult>(const ProcessOptions&)> run_program;
 
  private:
   FakeCoordinator& coordinator_;

@@ -1,44 +1,23 @@
 """The recipes that tutorials teach, in examples/: built for real on a farm of two workers, then run, and they answer.
 
 Dockerfiles and sources are taken as they are. Where no registry answers the bases are the stand-ins that
-scripts/base-images keeps in /var/cache/crossmill; packages come from the indexes this machine is set up for.
+scripts/base-images keeps (stand_ins.py); packages come from the indexes this machine is set up for.
 Python's are built for linux/arm64 too, emulated on x86_64.
 """
 import functools
 import json
-import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
 
+import stand_ins
 import tiny_base
 from container import STOP_LIMIT, Container, Unpacked
 from farm import ROOT, FarmTestCase, can_run_arm64, main, require_root_and_user, steps, wait_for
 
-CACHE_OF_BASES = pathlib.Path("/var/cache/crossmill")
-# What scripts/base-images calls them.
-STAND_INS = {"python:3.11": "python", "python:3.11-slim": "python-slim", "node:18": "node", "nginx:1.22": "nginx",
-             "maven:3.8-eclipse-temurin-17": "maven", "eclipse-temurin:17-jre": "jre", "gcc:12": "gcc",
-             "golang:1.19": "golang"}
 NATIVE = f"linux/{tiny_base.machine_architecture()}"
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
-
-
-@functools.cache
-def registry_answers():
-    try:
-        return subprocess.run(["skopeo", "inspect", "--raw", "docker://docker.io/library/debian:bookworm-slim"],
-                              capture_output=True, timeout=15).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-def find_stand_in(name):
-    """The newest archive for this machine's platform, or None."""
-    archives = [path for path in CACHE_OF_BASES.glob(f"{STAND_INS[name]}-a*.oci.tar")
-                if NATIVE.split("/")[1] in path.name.split("-r")[0]]
-    return max(archives, key=lambda path: path.stat().st_mtime, default=None)
 
 
 @functools.cache
@@ -66,12 +45,11 @@ class ExamplesTest(FarmTestCase):
 
     def require_bases(self, *names):
         for name in names:
-            archive = find_stand_in(name)
-            if registry_answers():
+            if stand_ins.registry_answers():
                 continue
+            archive = stand_ins.find(name)
             if archive is None:
-                self.skipTest(f"no registry answers and {CACHE_OF_BASES} has no stand-in for {name}: "
-                              "scripts/base-images makes it")
+                self.skipTest(f"no registry answers, and {stand_ins.why_missing(name)}")
             if name not in self.imported:
                 self.farm.import_base(name, archive)
                 self.imported.add(name)

@@ -1,17 +1,16 @@
 """The example's kind of recipe on a small local package index: which package came as a wheel, which from source.
 
-Needs the stand-in for python:3.11 that scripts/base-images keeps in /var/cache/crossmill.
+Needs the stand-in for python:3.11 that scripts/base-images keeps (stand_ins.py).
 """
 import json
-import pathlib
 import subprocess
 import sys
 import unittest
 
+import stand_ins
 import tiny_base
 from farm import ROOT, FarmTestCase, can_run_arm64, main, require_root_and_user, step
 
-CACHE_OF_BASES = pathlib.Path("/var/cache/crossmill")
 PACKAGE = {"platform", "stage", "stage_name", "step", "name", "version", "outcome", "scope", "tag", "file_name",
            "seconds", "built_digest", "built_bytes", "failure_class", "failure_line", "remedy", "witnesses",
            "conflict", "emulated", "execution"}
@@ -19,11 +18,10 @@ MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
 def find_base():
-    """The archive that scripts/base-images made last."""
-    archives = sorted(CACHE_OF_BASES.glob("python-a*.oci.tar"), key=lambda path: path.stat().st_mtime)
-    if not archives:
-        raise unittest.SkipTest(f"needs a python stand-in in {CACHE_OF_BASES}: scripts/base-images makes it")
-    return archives[-1]
+    archive = stand_ins.find("python:3.11")
+    if archive is None:
+        raise unittest.SkipTest(stand_ins.why_missing("python:3.11"))
+    return archive
 
 
 class PackagesTest(FarmTestCase):

@@ -9,13 +9,19 @@ import shutil
 import subprocess
 import tarfile
 import time
+import urllib.parse
 
 from farm import FarmTestCase, main, require_program, wait_for
 
 # As people write them: short enough for one line of base64, and one of several lines.
 TOKEN = "crossmill-planted-token-8Zr4Qw7yT1"
 KEY = "-----BEGIN PLANTED KEY-----\nplanted-line-one-5hJk2LmN\nplanted-line-two-9pQs3RtV\n-----END PLANTED KEY-----\n"
-NEEDLES = [TOKEN, "planted-line-one-5hJk2LmN", "planted-line-two-9pQs3RtV"]
+# A password inside a line, in the form that it has in a URL and in its own.
+PASSWORD = "planted-P@ss/word Zx81"
+IN_URL = urllib.parse.quote(PASSWORD, safe="")
+PIP_CONF = f"[global]\nindex-url = https://builder:{IN_URL}@pypi.example/simple\ntimeout = 60\n"
+SETTINGS = json.dumps({"user": "builder", "port": 8080, "debug": True, "password": "planted-json-Qw44"})
+NEEDLES = [TOKEN, "planted-line-one-5hJk2LmN", "planted-line-two-9pQs3RtV", PASSWORD, IN_URL, "planted-json-Qw44"]
 
 
 PLAIN = [needle.encode() for needle in NEEDLES]
@@ -55,6 +61,14 @@ class SecretsTest(FarmTestCase):
         self.printed = []
 
     # ---- the build ----
+
+    def planted_files(self, **contents):
+        """Files beside the farm's folder, and the options that give them to a build."""
+        self.given = []
+        for name, content in contents.items():
+            path = self.write(f"../{self.context.name}-{name}", content)
+            self.addCleanup(path.unlink, missing_ok=True)
+            self.given += ["--secret", f"id={name},src={path}"]
 
     def start(self, *arguments):
         """A build that is given both secrets; the variable is in no environment but the client's."""
@@ -156,6 +170,32 @@ class SecretsTest(FarmTestCase):
         said = self.finish(self.start("-t", "planted:1"), 0)
         self.assertIn("***", said, "the console is masked")
         self.search_everything()
+
+    def test_the_passwords_inside_files_are_masked_in_every_form(self):
+        self.planted_files(pipconf=PIP_CONF, settings=SETTINGS)
+        self.dockerfile(r"""
+            FROM tiny
+            RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf,required=true --mount=type=secret,id=settings \
+                cat /etc/pip.conf; url=$(sed -n 's/index-url = //p' /etc/pip.conf); echo "Looking in $url"; \
+                word=$(echo "$url" | sed 's/.*builder:\(.*\)@.*/\1/'); echo "in the URL: <$word>"; \
+                plain=$(printf "$(echo "$word" | sed 's/%/\\x/g')"); echo "alone: <$plain>"; \
+                printf 'builder:%s' "$plain" | busybox base64; \
+                sed 's/.*password": "\(.*\)".*/json: <\1>/' /run/secrets/settings; echo 'port 8080, debug true, https'
+            """)
+        said = self.finish(self.start(*self.given), 0)
+        for text in ("in the URL: <***>", "alone: <***>", "json: <***>", "port 8080, debug true, https", "[global]"):
+            self.assertIn(text, said)
+        self.search_everything()
+
+    def test_the_password_of_a_file_in_a_layer_is_reported(self):
+        self.planted_files(pipconf=PIP_CONF)
+        self.dockerfile(r"""
+            FROM tiny
+            RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf,required=true \
+                sed -n 's/.*builder:\(.*\)@.*/\1/p' /etc/pip.conf > /leak
+            """)
+        said = self.finish(self.start(*self.given), 0)
+        self.assertRegex(said, r"Dockerfile:2: .*pipconf.*/?leak")
 
     def test_neither_does_one_that_fails(self):
         self.dockerfile("""

@@ -65,12 +65,12 @@ class FolderSnapshot final : public worker::Snapshot {
 }  // namespace
 
 absl::StatusOr<v1::Layer> WriteLayer(const LayerFiles& files, BlobStore& blobs) {
-  std::map<std::string, oci::SampleEntry, layer::PathLess> entries;
+  std::map<std::string, layer::SampleEntry, layer::PathLess> entries;
   for (const auto& [path, content] : files) {
     for (fs::path above = fs::path(path).parent_path(); !above.empty(); above = above.parent_path()) {
-      entries.emplace(above.string(), oci::Folder(above.string()));
+      entries.emplace(above.string(), layer::Folder(above.string()));
     }
-    entries[path] = oci::File(path, content);
+    entries[path] = layer::File(path, content);
   }
   std::string tar;
   layer::LayerWriter writer(

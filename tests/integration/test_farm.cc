@@ -129,7 +129,7 @@ class TestWorker::Impl {
             [this](const v1::Task& task, const worker::TaskContext& context,
                    worker::ExecutionObserver& observer,
                    const std::stop_token& stop) { return executor_.Execute(task, context, observer, stop); },
-            spool_),
+            results_),
         agent_(std::move(channel), board_, AgentOptions()),
         thread_([this] { EXPECT_OK(agent_.Run(stop_.get_token())); }) {}
   ~Impl() {
@@ -168,7 +168,7 @@ class TestWorker::Impl {
   LayerFolders snapshotter_;
   FakeSandbox sandbox_;
   worker::StageExecutor executor_;
-  worker::Spool spool_ = *worker::Spool::Open(folder_.Path("spool"));
+  worker::UndeliveredResults results_ = *worker::UndeliveredResults::Open(folder_.Path("spool"));
   worker::LeaseBoard board_;
   worker::Agent agent_;
   std::stop_source stop_;

@@ -49,7 +49,7 @@ class Script {
   std::vector<std::string> begun_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A worker as its program has it: agent, lease board, spool, executor, remote blobs.
+// A worker as its program has it: agent, lease board, undelivered results, executor, remote blobs.
 class TestWorker {
  public:
   TestWorker(Script& script, std::shared_ptr<grpc::Channel> channel, std::string name, std::string host);

@@ -62,8 +62,8 @@ class RpcFixture : public testing::Test {
                                                const std::string& message) {
     return crossmill::CallRaw(TcpChannel(token), method, message);
   }
-  std::unique_ptr<BlobStore> Remote(size_t memory_spool = 1 << 20) {
-    return rpc::MakeRemoteBlobStore(UnixChannel(), {folder_.path(), memory_spool, QuickRetry()});
+  std::unique_ptr<BlobStore> Remote(size_t memory_buffer = 1 << 20) {
+    return rpc::MakeRemoteBlobStore(UnixChannel(), {folder_.path(), memory_buffer, QuickRetry()});
   }
 
   TemporaryFolder folder_ = *TemporaryFolder::Create();

@@ -71,9 +71,7 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
       if (!accepted_) spdlog::info("connected to the coordinator");
       accepted_ = true;
       board_.Apply(desired);
-      for (v1::DesiredLease& lease : *desired.mutable_leases()) {
-        for (v1::Secret& secret : *lease.mutable_secrets()) Wipe(secret.mutable_value());
-      }
+      for (v1::DesiredLease& lease : *desired.mutable_leases()) WipeValues(lease.mutable_secrets());
       if (stop.stop_requested()) board_.Wake();
     }
     broken = true;

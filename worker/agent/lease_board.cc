@@ -52,8 +52,8 @@ class LeaseBoard::LeaseObserver final : public ExecutionObserver {
   const uint64_t lease_;
 };
 
-LeaseBoard::LeaseBoard(v1::WorkerInfo info, Execute execute, Spool& spool)
-    : info_(std::move(info)), execute_(std::move(execute)), spool_(spool) {}
+LeaseBoard::LeaseBoard(v1::WorkerInfo info, Execute execute, UndeliveredResults& results)
+    : info_(std::move(info)), execute_(std::move(execute)), results_(results) {}
 
 LeaseBoard::~LeaseBoard() {
   std::list<std::jthread> ended;
@@ -69,10 +69,10 @@ LeaseBoard::~LeaseBoard() {
 }
 
 absl::Status LeaseBoard::Restore() {
-  ASSIGN_OR_RETURN(auto results, spool_.Load());
+  ASSIGN_OR_RETURN(auto results, results_.Load());
   MutexLock lock(mutex_);
   for (auto& [number, result] : results) {
-    spdlog::info("spooled result found lease={}", number);
+    spdlog::info("undelivered result found lease={}", number);
     Lease& lease = leases_[number];
     lease.started = true;
     lease.result = std::move(result);
@@ -171,7 +171,7 @@ void LeaseBoard::Finish(uint64_t number, v1::TaskResult result) {
   spdlog::info("finished lease={} outcome={} message='{}'", number, v1::TaskOutcome_Name(result.outcome()),
                result.message());
   // Outside the lock: it waits for the disk. Without it the result lives as long as this process.
-  const absl::Status saved = spool_.Save(number, result);
+  const absl::Status saved = results_.Save(number, result);
   if (!saved.ok()) spdlog::warn("result is not on disk lease={}: {}", number, Sv(saved.message()));
 
   MutexLock lock(mutex_);
@@ -226,8 +226,8 @@ void LeaseBoard::TrimLogs() {
 }
 
 void LeaseBoard::Forget(uint64_t number) {
-  const absl::Status forgotten = spool_.Forget(number);
-  if (!forgotten.ok()) spdlog::warn("spooled result stays lease={}: {}", number, Sv(forgotten.message()));
+  const absl::Status forgotten = results_.Forget(number);
+  if (!forgotten.ok()) spdlog::warn("undelivered result stays lease={}: {}", number, Sv(forgotten.message()));
   for (const v1::LeaseReport& report : reports_) {
     if (report.lease() == number && report.has_log()) waiting_log_bytes_ -= report.log().data().size();
   }

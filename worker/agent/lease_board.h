@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "common/base/mutex.h"
 #include "crossmill/v1/worker.pb.h"
-#include "worker/agent/spool.h"
+#include "worker/agent/undelivered_results.h"
 #include "worker/mounts/task_secrets.h"
 #include "worker/task/stage_executor.h"
 
@@ -35,11 +35,11 @@ class LeaseBoard {
   // Console bytes kept for a connection; beyond it the oldest pieces are dropped, with a note.
   static constexpr size_t kWaitingLogBytes = 16 << 20;
 
-  LeaseBoard(v1::WorkerInfo info, Execute execute, Spool& spool);
+  LeaseBoard(v1::WorkerInfo info, Execute execute, UndeliveredResults& results);
   // Cancels what runs and waits for its end.
   ~LeaseBoard();
 
-  // Results that an earlier process spooled. Call before the first connection.
+  // Results that an earlier process left. Call before the first connection.
   absl::Status Restore();
 
   // A new connection: everything that is said on it from now on begins with the whole state.
@@ -90,7 +90,7 @@ class LeaseBoard {
 
   const v1::WorkerInfo info_;
   const Execute execute_;
-  Spool& spool_;
+  UndeliveredResults& results_;
 
   Mutex mutex_;
   CondVar changed_;

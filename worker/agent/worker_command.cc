@@ -8,7 +8,6 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/absolute_path.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
@@ -25,7 +25,7 @@
 #include "worker/agent/agent.h"
 #include "worker/agent/coordinator_forwarder.h"
 #include "worker/agent/lease_board.h"
-#include "worker/agent/spool.h"
+#include "worker/agent/undelivered_results.h"
 #include "worker/host/probes.h"
 #include "worker/host/user_namespace.h"
 #include "worker/layers/overlay_snapshotter.h"
@@ -62,7 +62,7 @@ struct Flags {
 
 void DeclareFlags(CLI::App& app, Flags* flags) {
   app.add_option("--data", flags->data,
-                 "Folder for layers, spool and bundles; started as root, it is given to --user")
+                 "Folder for layers, results and bundles; started as root, it is given to --user")
       ->capture_default_str();
   app.add_option("--runtime", flags->runtime, "OCI runtime: crun, runc or a path (default: crun, else runc)");
   app.add_option("--user", flags->user, "System user to become when started as root")->capture_default_str();
@@ -176,20 +176,20 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, rpc::MakeChannel(flags.channel));
   RETURN_IF_ERROR(MakeFolders(flags.data + "/upload"));
   rpc::RemoteBlobOptions blob_options;
-  blob_options.spool_folder = flags.data + "/upload";
+  blob_options.buffer_folder = flags.data + "/upload";
   // Some two minutes: a step that ends while the coordinator restarts must not be lost.
   blob_options.retry.attempts = 45;
   const std::unique_ptr<BlobStore> blobs = rpc::MakeRemoteBlobStore(channel, blob_options);
   CoordinatorForwarder ssh(channel);
   ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &ssh, &info));
-  ASSIGN_OR_RETURN(Spool spool, Spool::Open(flags.data + "/spool"));
+  ASSIGN_OR_RETURN(UndeliveredResults results, UndeliveredResults::Open(flags.data + "/spool"));
   LeaseBoard board(
       info,
       [&machinery](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
                    const std::stop_token& stop) {
         return machinery->executor->Execute(task, context, observer, stop);
       },
-      spool);
+      results);
   RETURN_IF_ERROR(board.Restore());
   for (const v1::PlatformSupport& support : info.platforms()) {
     spdlog::info("platform {}/{}{}{}", support.platform().os(), support.platform().architecture(),
@@ -239,12 +239,14 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
     ASSIGN_OR_RETURN(task, ReadTaskFile(flags.task_file));
     ASSIGN_OR_RETURN(secrets, OpenSecrets(flags.secrets));
     RETURN_IF_ERROR(MakeOwnFolder(flags.blobs, flags.user));
-    flags.blobs = std::filesystem::absolute(flags.blobs);
+    flags.blobs = AbsolutePath(flags.blobs);
   } else {
     RETURN_IF_ERROR(CompleteAgentFlags(info, &flags));
   }
   RETURN_IF_ERROR(MakeOwnFolder(flags.data, flags.user));
-  flags.data = std::filesystem::absolute(flags.data);
+  flags.data = AbsolutePath(flags.data);
+  // Layers are mounted, and steps run, with other working folders.
+  if (flags.runtime.find('/') != std::string::npos) flags.runtime = AbsolutePath(flags.runtime);
   info.set_name(flags.name);
   info.set_slots(flags.slots);
   NamespaceOptions namespaces;

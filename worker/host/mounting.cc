@@ -41,7 +41,7 @@ Mount& Mount::operator=(Mount&& other) noexcept {
 absl::Status Mount::Unmount() {
   if (target_.empty()) return absl::OkStatus();
   const std::string target = std::exchange(target_, {});
-  // What a killed step leaves behind lets go within moments.
+  // Remains of a killed step let go within moments.
   for (int attempt = 0; attempt < 50; ++attempt) {
     if (umount2(target.c_str(), UMOUNT_NOFOLLOW) == 0) return absl::OkStatus();
     if (errno != EBUSY) return ErrnoStatus(errno, fmt::format("unmounting {}", target));

@@ -1,37 +1,43 @@
-// Reads /etc/subuid and /etc/subgid: which ranges of ids a user may map into a user namespace.
+// Reads /etc/subuid and /etc/subgid: which ids a user may map into a user namespace.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace crossmill::worker {
 
-// Inside a worker's user namespace there are ids 0 (the user itself) and 1..kMappedIds. Always the same
-// number, so that a step finds the same ids on every host.
-constexpr uint32_t kMappedIds = 65535;
+// A worker's user namespace has the ids 0 (the user itself) and 1..N, N the number of its subordinate ids. At
+// least so many have to be there: every image is made for 16-bit ids, few use more.
+constexpr uint32_t kLeastMappedIds = 65535;
 
 struct IdRange {
   uint32_t first = 0;
   uint32_t count = 0;
 };
 
-// The user's first range with at least kMappedIds ids in the text of /etc/subuid or /etc/subgid (see
-// subuid(5)): lines NAME:FIRST:COUNT where NAME may also be the numeric uid. nullopt if there is none.
-std::optional<IdRange> FindRange(std::string_view text, std::string_view user, uint32_t uid);
+// All ranges of the user in the text of /etc/subuid or /etc/subgid (see subuid(5)): lines NAME:FIRST:COUNT,
+// where NAME may also be the numeric uid. In the file's order, because that is the order in which they are
+// mapped: a range that is added later leaves what earlier ones mean. No id occurs twice, and `own`, which is
+// mapped to 0, not at all. At most as many ranges as the kernel takes at once. `existing`: /proc/self/uid_map or
+// gid_map, because in a container the file may promise ids that are not there.
+std::vector<IdRange> FindRanges(std::string_view text, std::string_view user, uint32_t uid, uint32_t own,
+                                std::string_view existing = "0 0 4294967295");
+
+uint64_t CountIds(const std::vector<IdRange>& ranges);
 
 // A start for a new range that overlaps nothing in `text`: what the message to the operator proposes.
 uint32_t FreeRangeStart(std::string_view text);
 
 struct SubordinateIds {
-  IdRange users;
-  IdRange groups;
+  std::vector<IdRange> users;
+  std::vector<IdRange> groups;
 };
 
-// FAILED_PRECONDITION names what is missing and the command that adds it.
-absl::StatusOr<SubordinateIds> ReadSubordinateIds(std::string_view user, uint32_t uid);
+// `gid`: the user's own group. FAILED_PRECONDITION names what is missing and the command that adds it.
+absl::StatusOr<SubordinateIds> ReadSubordinateIds(std::string_view user, uint32_t uid, uint32_t gid);
 
 }  // namespace crossmill::worker

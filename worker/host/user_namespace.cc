@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "common/base/files.h"
 #include "common/base/status.h"
@@ -75,17 +76,18 @@ absl::Status CheckTools() {
   return absl::OkStatus();
 }
 
-// newuidmap or newgidmap for this process's parent: 0 is `own`, 1..kMappedIds the subordinate range.
-absl::Status MapIds(const char* tool, pid_t target, uint32_t own, const IdRange& range) {
+// newuidmap or newgidmap for this process's parent: 0 is `own`, from 1 on the subordinate ranges without gaps.
+// So a layer says the same of owners whichever ids of the machine stand for them.
+absl::Status MapIds(const char* tool, pid_t target, uint32_t own, const std::vector<IdRange>& ranges) {
   ProcessOptions options;
-  options.argv = {tool,
-                  std::to_string(target),
-                  "0",
-                  std::to_string(own),
-                  "1",
-                  "1",
-                  std::to_string(range.first),
-                  std::to_string(kMappedIds)};
+  options.argv = {tool, std::to_string(target), "0", std::to_string(own), "1"};
+  uint64_t inside = 1;
+  for (const IdRange& range : ranges) {
+    for (const uint64_t number : {inside, uint64_t{range.first}, uint64_t{range.count}}) {
+      options.argv.push_back(std::to_string(number));
+    }
+    inside += range.count;
+  }
   auto result = RunProcess(options);
   if (!result.ok()) return Annotate(result.status(), tool);
   if (result->exit_code == 0) return absl::OkStatus();
@@ -130,7 +132,7 @@ absl::Status EnterUserNamespace(const Identity& identity, const SubordinateIds& 
   }
   if (!status.ok()) return status;
   if (exit_status != 0) return absl::FailedPreconditionError(message.value_or("the ids could not be mapped"));
-  // What the unprivileged user's supplementary groups allowed is not for steps.
+  // Steps must not have what the unprivileged user's supplementary groups allow.
   if (setgroups(0, nullptr) != 0) return ErrnoStatus(errno, "setgroups");
   if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) return ErrnoStatus(errno, "becoming uid 0");
   return absl::OkStatus();
@@ -194,7 +196,7 @@ absl::Status SetUpMounts() {
 absl::StatusOr<std::optional<int>> EnterNamespaces(const NamespaceOptions& options) {
   ASSIGN_OR_RETURN(const Identity identity, FindIdentity(options));
   RETURN_IF_ERROR(CheckTools());
-  ASSIGN_OR_RETURN(const SubordinateIds ids, ReadSubordinateIds(identity.name, identity.uid));
+  ASSIGN_OR_RETURN(const SubordinateIds ids, ReadSubordinateIds(identity.name, identity.uid, identity.gid));
   RETURN_IF_ERROR(BecomeUser(identity));
   RETURN_IF_ERROR(EnterUserNamespace(identity, ids));
 

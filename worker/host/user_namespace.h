@@ -1,5 +1,5 @@
 // The namespaces that a worker lives in: one user, mount and pid namespace in which it is root over
-// itself and a subordinate range of ids. Everything it starts and mounts ends with it.
+// itself and its subordinate ids. Everything it starts and mounts ends with it.
 //
 //   outer process    waits; forwards SIGTERM, SIGINT and SIGHUP; its death ends everything
 //   └ pid 1          a reaper without threads; its death ends everything
@@ -23,7 +23,8 @@ struct NamespaceOptions {
 
 // Call once, before any thread exists. Returns twice:
 //   in the outer process, when everything has ended, with the worker's exit code (128 + signal)
-//   in the worker, with nullopt, as uid 0 of the new namespaces; ids 1..65535 are mapped too
+//   in the worker, with nullopt, as uid 0 of the new namespaces, with all subordinate ids of the
+//     user as 1..N (subordinate_ids.h)
 // FAILED_PRECONDITION says what the machine lacks and the command that supplies it. An error in the
 // worker half is returned in the worker half, which should print it and exit.
 absl::StatusOr<std::optional<int>> EnterNamespaces(const NamespaceOptions& options);

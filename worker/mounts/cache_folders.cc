@@ -7,9 +7,11 @@
 #include <charconv>
 #include <chrono>
 #include <optional>
+#include <set>
 
 #include "common/base/digest.h"
 #include "common/base/files.h"
+#include "common/base/log.h"
 #include "common/base/status.h"
 #include "worker/tree/lower_tree.h"
 
@@ -18,6 +20,8 @@ namespace {
 
 // How soon a stop ends the waiting for a locked cache.
 constexpr std::chrono::milliseconds kStopPatience{100};
+constexpr std::string_view kFresh = "fresh";
+constexpr std::string_view kStale = ".stale";
 
 std::optional<size_t> NumberOf(std::string_view name) {
   size_t number = 0;
@@ -40,18 +44,24 @@ absl::Status CacheFolders::Load() {
   RETURN_IF_ERROR(MakeFolders(folder_, 0700));
   ASSIGN_OR_RETURN(const std::vector<std::string> keys, ListFolder(folder_));
   MutexLock lock(mutex_);
-  for (const std::string& key : keys) {
-    ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(fmt::format("{}/{}", folder_, key)));
-    std::vector<Folder>& folders = caches_[key];
-    for (const std::string& name : names) {
-      const std::optional<size_t> number = NumberOf(name);
-      if (!number) {
-        // Half made when its worker was killed.
-        if (name != "id") RETURN_IF_ERROR(RemoveTree(fmt::format("{}/{}/{}", folder_, key, name)));
-        continue;
-      }
-      while (folders.size() <= *number) folders.push_back({.missing = true});
-      folders[*number].missing = false;
+  for (const std::string& key : keys) RETURN_IF_ERROR(LoadCache(key, caches_[key]));
+  return absl::OkStatus();
+}
+
+absl::Status CacheFolders::LoadCache(const std::string& key, Cache& cache) const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(fmt::format("{}/{}", folder_, key)));
+  const std::set<std::string> all(names.begin(), names.end());
+  for (const std::string& name : names) {
+    const std::string path = fmt::format("{}/{}/{}", folder_, key, name);
+    const std::optional<size_t> number = NumberOf(name);
+    if (name == kFresh) {
+      ASSIGN_OR_RETURN(cache.fresh, ReadFile(path));
+    } else if (!number || all.contains(name + std::string(kStale))) {
+      // Half made, half removed, or due to be removed when its worker was killed.
+      if (name != "id") RETURN_IF_ERROR(RemoveTree(path));
+    } else {
+      while (cache.folders.size() <= *number) cache.folders.push_back({.missing = true});
+      cache.folders[*number].missing = false;
     }
   }
   return absl::OkStatus();
@@ -78,36 +88,70 @@ absl::Status CacheFolders::Make(const CacheRequest& request, const std::string& 
   } else if (mkdir(made.c_str(), 0700) != 0) {
     return ErrnoStatus(errno, made);
   }
-  if (chown(made.c_str(), request.uid, request.gid) != 0) {
+  if (!request.fill && chown(made.c_str(), request.uid, request.gid) != 0) {
     return ErrnoStatus(errno,
                        fmt::format("owner {}:{} of the cache '{}'", request.uid, request.gid, request.id));
   }
-  if (chmod(made.c_str(), request.mode) != 0 || rename(made.c_str(), path.c_str()) != 0) {
-    return ErrnoStatus(errno, path);
+  if (!request.fill && chmod(made.c_str(), request.mode) != 0) return ErrnoStatus(errno, path);
+  return rename(made.c_str(), path.c_str()) == 0 ? absl::OkStatus() : ErrnoStatus(errno, path);
+}
+
+absl::Status CacheFolders::Freshen(const std::string& key, const std::string& fresh,
+                                   std::vector<std::string>& gone) {
+  Cache& cache = caches_[key];
+  if (fresh.empty() || cache.fresh == fresh) return absl::OkStatus();
+  for (size_t i = 0; i < cache.folders.size(); ++i) {
+    Folder& folder = cache.folders[i];
+    const std::string path = PathOf(key, i);
+    if (folder.users > 0) {
+      RETURN_IF_ERROR(WriteFileAtomic(path + std::string(kStale), ""));
+      folder.stale = true;
+    } else if (!folder.missing) {
+      gone.push_back(fmt::format("{}.old{}", path, discarded_++));
+      if (rename(path.c_str(), gone.back().c_str()) != 0) return ErrnoStatus(errno, path);
+      folder.missing = true;
+    }
   }
+  // Last: a worker that is killed before it begins again.
+  RETURN_IF_ERROR(MakeFolders(fmt::format("{}/{}", folder_, key), 0700));
+  RETURN_IF_ERROR(WriteFileAtomic(fmt::format("{}/{}/{}", folder_, key, kFresh), fresh));
+  cache.fresh = fresh;
   return absl::OkStatus();
+}
+
+CacheFolders::Choice CacheFolders::Choose(const std::vector<Folder>& folders, v1::RunMount::Sharing sharing) {
+  Choice choice;
+  for (size_t i = 0; i < folders.size(); ++i) {
+    const Folder& folder = folders[i];
+    if (folder.stale) continue;
+    if (folder.users > 0 && folder.shared && sharing == v1::RunMount::SHARED && !choice.joined) {
+      choice.joined = i;
+    }
+    if (folder.users > 0) choice.taken = true;
+    if (folder.users == 0 && folder.missing && !choice.unused) choice.unused = i;
+    if (folder.users == 0 && !folder.missing && !choice.free) choice.free = i;
+  }
+  return choice;
 }
 
 absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(
     const CacheRequest& request, const std::stop_token& stop, const std::function<void()>& on_wait) {
   const std::string key = KeyOf(request);
   const bool shared = request.sharing == v1::RunMount::SHARED;
+  std::vector<std::string> gone;
+  {
+    MutexLock lock(mutex_);
+    RETURN_IF_ERROR(Freshen(key, request.fresh, gone));
+  }
+  for (const std::string& path : gone) RETURN_IF_ERROR(RemoveTree(path));
   size_t chosen = 0;
   bool told = false;
   {
     MutexLock lock(mutex_);
-    std::vector<Folder>& folders = caches_[key];
+    std::vector<Folder>& folders = caches_[key].folders;
     while (true) {
       if (stop.stop_requested()) return absl::CancelledError("cancelled");
-      std::optional<size_t> joined, free, unused;
-      bool taken = false;
-      for (size_t i = 0; i < folders.size(); ++i) {
-        const Folder& folder = folders[i];
-        if (folder.users > 0 && folder.shared && shared && !joined) joined = i;
-        if (folder.users > 0) taken = true;
-        if (folder.users == 0 && folder.missing && !unused) unused = i;
-        if (folder.users == 0 && !folder.missing && !free) free = i;
-      }
+      const auto [joined, free, unused, taken] = Choose(folders, request.sharing);
       if (joined && folders[*joined].ready) {
         ++folders[*joined].users;
         return std::unique_ptr<Use>(new Use(*this, key, *joined, PathOf(key, *joined)));
@@ -136,18 +180,34 @@ absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(
   const std::string path = PathOf(key, chosen);
   const absl::Status made = Make(request, key, path);
   MutexLock lock(mutex_);
-  Folder& folder = caches_[key][chosen];
+  Folder& folder = caches_[key].folders[chosen];
   folder.ready = true;
   folder.missing = !made.ok();
-  if (!made.ok()) folder.users = 0;
+  if (!made.ok()) {
+    (void)RemoveTree(path + std::string(kStale));
+    folder = {.missing = true};
+  }
   changed_.NotifyAll();
   if (!made.ok()) return made;
   return std::unique_ptr<Use>(new Use(*this, key, chosen, path));
 }
 
 void CacheFolders::Release(const std::string& key, size_t number) {
+  const std::string path = PathOf(key, number);
+  {
+    MutexLock lock(mutex_);
+    Folder& folder = caches_[key].folders[number];
+    if (--folder.users > 0 || !folder.stale) return changed_.NotifyAll();
+    // Still nobody's until it is gone.
+    folder.users = 1;
+  }
+  absl::Status removed = RemoveTree(path);
+  removed.Update(RemoveTree(path + std::string(kStale)));
+  if (!removed.ok()) spdlog::warn("a stale cache stays: {}", Sv(removed.message()));
   MutexLock lock(mutex_);
-  --caches_[key][number].users;
+  Folder& folder = caches_[key].folders[number];
+  // One that could not be removed keeps its mark, and its number, until the worker starts again.
+  if (removed.ok()) folder = {.missing = true};
   changed_.NotifyAll();
 }
 

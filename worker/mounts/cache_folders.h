@@ -3,12 +3,16 @@
 //
 //   KEY/id       the cache's id, for people; KEY is a hash of it and of what a new folder of it looks like
 //   KEY/0, ...   its folders: one, and more where steps at the same time need their own
+//   KEY/fresh    the last build without cache (--no-cache) that used it: folders are younger than that
+//   KEY/0.stale  folder 0 is older than that and goes when the step that has it is over
+//   KEY/0.old... a folder that is being removed
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -23,15 +27,18 @@ namespace crossmill::worker {
 struct CacheRequest {
   std::string id;
   v1::RunMount::Sharing sharing = v1::RunMount::SHARED;
-  // Of a new folder. A step that wants others than before gets another cache, as with BuildKit: it could
-  // not write to that of somebody else.
+  // A new folder's mode and owner, unless it is filled. A step that wants others than before gets another
+  // cache, as with BuildKit: it could not write to that of somebody else.
   uint32_t mode = 0755;
   uint32_t uid = 0;
   uint32_t gid = 0;
   // Names the initial content; empty: none. Part of what the cache is, too.
   std::string content;
-  // Puts the initial content at `path`, which does not exist; unset: an empty folder.
+  // Puts the initial content at `path`, which does not exist, with mode and owner; unset: an empty folder.
   std::function<absl::Status(const std::string& path)> fill;
+  // Names a build that trusts no cache: it finds the cache empty, or as its own steps left it. Empty: any
+  // other.
+  std::string fresh;
 };
 
 // Thread safe.
@@ -76,12 +83,30 @@ class CacheFolders {
     bool shared = false;
     // Being made: who may join waits.
     bool ready = true;
-    // It could not be made, and the number is free again.
+    // It could not be made or is gone, and the number is free again.
     bool missing = false;
+    // A build without cache came while it was in use: nobody else gets it, and it is removed afterwards.
+    bool stale = false;
   };
+  struct Cache {
+    std::vector<Folder> folders;
+    // Name of the last build without cache.
+    std::string fresh;
+  };
+
+  // Numbers of folders: one to share, one that is free, a number without folder; and whether others have one.
+  struct Choice {
+    std::optional<size_t> joined, free, unused;
+    bool taken = false;
+  };
+  static Choice Choose(const std::vector<Folder>& folders, v1::RunMount::Sharing sharing);
 
   explicit CacheFolders(std::string folder) : folder_(std::move(folder)) {}
   absl::Status Load();
+  absl::Status LoadCache(const std::string& key, Cache& cache) const;
+  // Takes everything that is older than the build out of the cache; `gone` gets the paths to be removed.
+  absl::Status Freshen(const std::string& key, const std::string& fresh, std::vector<std::string>& gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Make(const CacheRequest& request, const std::string& key, const std::string& path) const;
   void Release(const std::string& key, size_t number);
   std::string PathOf(const std::string& key, size_t number) const;
@@ -89,7 +114,8 @@ class CacheFolders {
   const std::string folder_;
   Mutex mutex_;
   CondVar changed_;
-  std::map<std::string, std::vector<Folder>> caches_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Cache> caches_ ABSL_GUARDED_BY(mutex_);
+  uint64_t discarded_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace crossmill::worker

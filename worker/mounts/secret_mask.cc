@@ -1,10 +1,6 @@
 #include "worker/mounts/secret_mask.h"
 
-#include <string.h>
-
 #include <algorithm>
-
-#include "worker/mounts/task_secrets.h"
 
 namespace crossmill::worker {
 namespace {
@@ -14,8 +10,9 @@ constexpr const char* kUrlSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 constexpr size_t kBase64Line = 76;
 
 // The characters that depend on `value` alone when `bytes_before` others come before it and others follow.
-std::string InnerBase64(std::string_view value, size_t bytes_before, const char* alphabet) {
-  std::string text;
+WipedBytes InnerBase64(std::string_view value, size_t bytes_before, const char* alphabet) {
+  WipedBytes text;
+  text.reserve(value.size() * 8 / 6);
   const auto bit = [&](size_t index) {
     const auto byte = static_cast<unsigned char>(value[index / 8]);
     return (byte >> (7 - index % 8)) & 1u;
@@ -24,76 +21,70 @@ std::string InnerBase64(std::string_view value, size_t bytes_before, const char*
   for (size_t begin = skipped; begin + 6 <= value.size() * 8; begin += 6) {
     unsigned index = 0;
     for (size_t i = 0; i < 6; ++i) index = index << 1 | bit(begin + i);
-    text += alphabet[index];
+    text.push_back(alphabet[index]);
   }
   return text;
 }
 
 }  // namespace
 
-SecretPatterns::~SecretPatterns() {
-  for (auto& patterns : patterns_) {
-    for (std::string& pattern : patterns) Wipe(&pattern);
-  }
-}
-
 void SecretPatterns::Add(std::string_view pattern) {
-  if (pattern.size() < kShortest) return;
+  if (pattern.size() < kShortestSecret) return;
   auto& patterns = patterns_[static_cast<unsigned char>(pattern.front())];
-  if (std::find(patterns.begin(), patterns.end(), pattern) != patterns.end()) return;
-  patterns.emplace_back(pattern);
+  const auto same = [&](const WipedBytes& known) { return View(known) == pattern; };
+  if (std::any_of(patterns.begin(), patterns.end(), same)) return;
+  patterns.push_back(ToWiped(pattern));
   longest_ = std::max(longest_, pattern.size());
 }
 
 void SecretPatterns::AddBase64(std::string_view value, size_t bytes_before, const char* alphabet) {
-  std::string text = InnerBase64(value, bytes_before, alphabet);
+  const WipedBytes encoded = InnerBase64(value, bytes_before, alphabet);
+  const std::string_view text = View(encoded);
   if (text.size() >= kShortestBase64) Add(text);
-  if (bytes_before == 0) {
-    for (size_t begin = 0; text.size() > kBase64Line && begin < text.size(); begin += kBase64Line) {
-      const std::string_view line = std::string_view(text).substr(begin, kBase64Line);
-      if (line.size() >= kShortestBase64) Add(line);
-    }
+  if (bytes_before != 0 || text.size() <= kBase64Line) return;
+  for (size_t begin = 0; begin < text.size(); begin += kBase64Line) {
+    const std::string_view line = text.substr(begin, kBase64Line);
+    if (line.size() >= kShortestBase64) Add(line);
   }
-  Wipe(&text);
 }
 
 void SecretPatterns::AddValue(std::string_view value) {
-  while (value.ends_with('\n') || value.ends_with('\r')) value.remove_suffix(1);
-  Add(value);
-  for (std::string_view rest = value; !rest.empty();) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    std::string_view line = rest.substr(0, end);
-    constexpr std::string_view kSpace = " \t\r";
-    line.remove_prefix(std::min(line.find_first_not_of(kSpace), line.size()));
-    while (!line.empty() && kSpace.find(line.back()) != kSpace.npos) line.remove_suffix(1);
-    Add(line);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  for (const char* alphabet : {kStandard, kUrlSafe}) {
-    for (size_t bytes_before = 0; bytes_before < 3; ++bytes_before) AddBase64(value, bytes_before, alphabet);
+  for (const SecretValue& secret : SecretValues(value)) {
+    const std::string_view text = View(secret.text);
+    Add(text);
+    // What stands in a line is found in its base64 by itself.
+    if (secret.kind == SecretValue::Kind::kLine) continue;
+    for (bool upper_case : {true, false}) Add(View(PercentEncoded(text, upper_case)));
+    for (const char* alphabet : {kStandard, kUrlSafe}) {
+      for (size_t bytes_before = 0; bytes_before < 3; ++bytes_before) {
+        AddBase64(text, bytes_before, alphabet);
+      }
+    }
   }
 }
 
 std::string SecretPatterns::Mask(std::string_view text) const {
   MaskedStream stream(*this);
-  return stream.Add(text) + stream.Finish();
+  // In this order, which the operands of + do not have.
+  std::string shown = stream.Add(text);
+  shown += stream.Finish();
+  return shown;
 }
-
-MaskedStream::~MaskedStream() { Wipe(&held_); }
 
 std::string MaskedStream::Add(std::string_view bytes) {
   if (patterns_.empty()) return std::string(bytes);
-  held_ += bytes;
+  held_.insert(held_.end(), bytes.begin(), bytes.end());
   return Take(false);
 }
 
 size_t MaskedStream::MatchAt(size_t position, bool* open) const {
-  const std::string_view rest = std::string_view(held_).substr(position);
+  const std::string_view rest = View(held_).substr(position);
   size_t longest = 0;
-  for (const std::string& pattern : patterns_.patterns_[static_cast<unsigned char>(rest.front())]) {
+  for (const WipedBytes& known : patterns_.patterns_[static_cast<unsigned char>(rest.front())]) {
+    const std::string_view pattern = View(known);
     if (rest.starts_with(pattern)) {
       longest = std::max(longest, pattern.size());
-    } else if (rest.size() < pattern.size() && std::string_view(pattern).starts_with(rest)) {
+    } else if (rest.size() < pattern.size() && pattern.starts_with(rest)) {
       *open = true;
     }
   }
@@ -113,8 +104,7 @@ std::string MaskedStream::Take(bool at_end) {
     }
     if (position >= covered_) shown += held_[position];
   }
-  explicit_bzero(held_.data(), position);
-  held_.erase(0, position);
+  held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(position));
   covered_ -= std::min(covered_, position);
   return shown;
 }

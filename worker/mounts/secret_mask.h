@@ -6,6 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/wiping.h"
+#include "worker/mounts/secret_values.h"
+
 namespace crossmill::worker {
 
 inline constexpr std::string_view kMask = "***";
@@ -13,18 +16,16 @@ inline constexpr std::string_view kMask = "***";
 // What is hidden. Fill it first; then thread safe. Wiped when it dies.
 class SecretPatterns {
  public:
-  // Shorter texts would hide what is no secret.
-  static constexpr size_t kShortest = 4;
   // Of a value in base64: at least so many characters.
   static constexpr size_t kShortestBase64 = 8;
 
   SecretPatterns() = default;
-  ~SecretPatterns();
   SecretPatterns(const SecretPatterns&) = delete;
   SecretPatterns& operator=(const SecretPatterns&) = delete;
 
-  // The value, each of its lines, and its base64: both alphabets, at each of the three places that it can
-  // have in what is encoded ("user:VALUE"), and in lines as base64(1) breaks them.
+  // The value, each of its lines, and the values inside it (secret_values.h); of the value and those inside
+  // it also the form that they have in URLs and their base64: both alphabets, at each of the three places
+  // that it can have in what is encoded ("user:VALUE"), and in lines as base64(1) breaks them.
   void AddValue(std::string_view value);
   bool empty() const { return longest_ == 0; }
   // A whole text.
@@ -36,7 +37,7 @@ class SecretPatterns {
   void AddBase64(std::string_view value, size_t bytes_before, const char* alphabet);
 
   // By first byte.
-  std::array<std::vector<std::string>, 256> patterns_;
+  std::array<std::vector<WipedBytes>, 256> patterns_;
   size_t longest_ = 0;
 };
 
@@ -45,7 +46,6 @@ class MaskedStream {
  public:
   // `patterns` must outlive it.
   explicit MaskedStream(const SecretPatterns& patterns) : patterns_(patterns) {}
-  ~MaskedStream();
   // What can be shown now: everything but an end that may be the beginning of a secret.
   std::string Add(std::string_view bytes);
   // What was held back. Call at the end.
@@ -57,7 +57,7 @@ class MaskedStream {
   size_t MatchAt(size_t position, bool* open) const;
 
   const SecretPatterns& patterns_;
-  std::string held_;
+  WipedBytes held_;
   // So many of the first bytes of held_ belong to a secret that was shown as a mask already.
   size_t covered_ = 0;
 };

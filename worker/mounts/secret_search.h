@@ -18,9 +18,10 @@ struct LeakedSecret {
 // Values shorter than this are found everywhere.
 inline constexpr size_t kShortestSearched = 8;
 
-// Looks for the values of `ids` (line ends at their end apart) in regular files below `root`, byte by byte:
-// what was compressed or encoded is not found. `paths` are relative to the root; what is no regular file is
-// skipped.
+// Looks for the values of `ids` and those inside them (secret_values.h; of lines only those that look like a
+// token) in regular files below `root`, byte by byte, also in the form that they have in URLs: what was
+// compressed or encoded otherwise is not found. Each id once per file. `paths` are relative to the root; what
+// is no regular file is skipped.
 absl::StatusOr<std::vector<LeakedSecret>> FindSecrets(const std::string& root,
                                                       const std::vector<std::string>& paths,
                                                       const TaskSecrets& secrets,

@@ -13,11 +13,12 @@
 #include "common/base/status.h"
 #include "worker/tree/copy_sources.h"
 #include "worker/tree/file_metadata.h"
+#include "worker/tree/root_path.h"
 
 namespace crossmill::worker {
 namespace {
 
-// What stands for the content of a mount: nothing of it but bytes, and what they become.
+// A name for the content of a mount: its bytes and what they become count, nothing else.
 std::string NameOf(const v1::CopySource& source) {
   switch (source.source_case()) {
     case v1::CopySource::kContext: {
@@ -60,7 +61,6 @@ absl::StatusOr<std::unique_ptr<StepMounts>> StepMounts::Prepare(const StepMounts
 }
 
 StepMounts::~StepMounts() {
-  for (auto& [name, value] : secret_env_) Wipe(&value);
   relays_.clear();
   caches_.clear();
   while (!tmpfs_.empty()) {
@@ -122,8 +122,7 @@ absl::StatusOr<std::string> StepMounts::MemoryFolder() {
 absl::Status StepMounts::SetOwner(const std::string& path, const v1::RunMount& mount,
                                   uint32_t default_mode) const {
   ASSIGN_OR_RETURN(const IdMap ids, IdMap::OfThisProcess());
-  const absl::Status known = ids.Check(mount.uid(), mount.gid(), mount.target());
-  if (!known.ok()) return absl::InvalidArgumentError(known.message());
+  RETURN_IF_ERROR(ids.Check(mount.uid(), mount.gid(), mount.target()));
   if (chown(path.c_str(), mount.uid(), mount.gid()) != 0 ||
       chmod(path.c_str(), mount.mode() == 0 ? default_mode : mount.mode() & 07777) != 0) {
     return ErrnoStatus(errno, path);
@@ -157,6 +156,7 @@ CacheRequest StepMounts::RequestOf(const v1::RunMount& mount) const {
   request.mode = mount.mode() == 0 ? 0755 : mount.mode() & 07777;
   request.uid = mount.uid();
   request.gid = mount.gid();
+  request.fresh = context_.fresh_caches;
   if (!mount.has_source()) return request;
   request.content = NameOf(mount.source());
   request.fill = [this, &mount](const std::string& path) -> absl::Status {
@@ -186,8 +186,7 @@ absl::Status StepMounts::TakeCaches() {
   }
   ASSIGN_OR_RETURN(const IdMap ids, IdMap::OfThisProcess());
   for (const auto& [key, request] : wanted) {
-    const absl::Status known = ids.Check(request.uid, request.gid, request.id);
-    if (!known.ok()) return absl::InvalidArgumentError(known.message());
+    RETURN_IF_ERROR(ids.Check(request.uid, request.gid, request.id));
     ASSIGN_OR_RETURN(
         caches_[key], context_.store.caches().Acquire(request, context_.stop, [&, id = request.id] {
           context_.tell(fmt::format("waiting for the cache '{}', which another step has locked", id));
@@ -202,6 +201,21 @@ absl::Status StepMounts::AddCache(const v1::RunMount& mount) {
   cache.read_only = mount.read_only();
   cache.folder = true;
   cache.source = caches_[CacheFolders::KeyOf(RequestOf(mount))]->path();
+  if (mount.cache_path().empty()) return absl::OkStatus();
+  // Steps fill the cache, so a link in it may lead anywhere: nowhere but inside here.
+  ASSIGN_OR_RETURN(const UniqueFd root, OpenRoot(cache.source));
+  ASSIGN_OR_RETURN(const std::string path, ResolveInRoot(root.get(), mount.cache_path()));
+  struct stat state {};
+  if (fstatat(root.get(), path.empty() ? "." : path.c_str(), &state, AT_SYMLINK_NOFOLLOW) != 0) {
+    return absl::NotFoundError(
+        fmt::format("{}: the cache '{}' has no {}", mount.target(), mount.id(), mount.cache_path()));
+  }
+  if (!S_ISDIR(state.st_mode) && !S_ISREG(state.st_mode)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: only a file or a folder can be mounted", mount.cache_path()));
+  }
+  cache.folder = S_ISDIR(state.st_mode);
+  cache.source += "/" + path;
   return absl::OkStatus();
 }
 
@@ -221,7 +235,10 @@ absl::Status StepMounts::AddSecret(const v1::RunMount& mount) {
   const std::string* value =
       context_.task.secrets == nullptr ? nullptr : context_.task.secrets->Find(mount.id());
   if (value == nullptr) {
-    if (!mount.required()) return absl::OkStatus();
+    if (!mount.required()) {
+      if (!mount.env().empty()) secret_env_.emplace_back(mount.env(), "");
+      return absl::OkStatus();
+    }
     return absl::InvalidArgumentError(fmt::format(
         "secret '{0}' is required and was not given: --secret id={0},src=FILE or env=NAME", mount.id()));
   }
@@ -233,7 +250,7 @@ absl::Status StepMounts::AddSecret(const v1::RunMount& mount) {
       return absl::InvalidArgumentError(
           fmt::format("secret '{}' has a zero byte and cannot be the variable {}", mount.id(), mount.env()));
     }
-    secret_env_.emplace_back(mount.env(), *value);
+    secret_env_.emplace_back(mount.env(), ToWiped(*value));
   }
   if (mount.target().empty()) return absl::OkStatus();
   StepMount& secret = mounts_.emplace_back();
@@ -282,9 +299,13 @@ void StepMounts::SetEnvironment(std::vector<std::string>* env) const {
   if (!ssh_socket_.empty() && std::none_of(env->begin(), env->end(), sets("SSH_AUTH_SOCK"))) {
     env->push_back("SSH_AUTH_SOCK=" + ssh_socket_);
   }
+  // Made in their place: a string that moves may leave its bytes behind.
+  for (const auto& [name, value] : secret_env_) std::erase_if(*env, sets(name));
+  env->reserve(env->size() + secret_env_.size());
   for (const auto& [name, value] : secret_env_) {
-    std::erase_if(*env, sets(name));
-    env->push_back(fmt::format("{}={}", name, value));
+    std::string& entry = env->emplace_back();
+    entry.reserve(name.size() + 1 + value.size());
+    entry.append(name).append(1, '=').append(View(value));
   }
 }
 

@@ -1,4 +1,4 @@
-// What RUN --mount brings into a step: sources laid out, caches taken, secrets put into memory, ssh sockets
+// RUN --mount of one step, made ready: sources laid out, caches taken, secrets put into memory, ssh sockets
 // opened; everything given back when the step is over.
 #pragma once
 
@@ -42,6 +42,8 @@ struct StepMountsContext {
   MountStore& store;
   BlobStore& blobs;
   TaskContext task;
+  // See v1::Task.
+  std::string fresh_caches = {};
   // nullptr: there is none.
   SshForwarder* ssh = nullptr;
   std::stop_token stop;
@@ -60,7 +62,8 @@ class StepMounts {
 
   // In the order in which they are mounted.
   const std::vector<StepMount>& mounts() const { return mounts_; }
-  // Puts the variables of secrets and ssh sockets into a step's environment (NAME=value).
+  // Puts the variables of secrets and ssh sockets into a step's environment (NAME=value). Its strings are the
+  // caller's to wipe.
   void SetEnvironment(std::vector<std::string>* env) const;
   // Ids whose values the step sees.
   const std::vector<std::string>& secrets() const { return secrets_; }
@@ -85,7 +88,7 @@ class StepMounts {
   std::vector<StepMount> mounts_;
   std::vector<std::string> secrets_;
   // Secrets replace what the recipe sets; ssh sockets do not.
-  std::vector<std::pair<std::string, std::string>> secret_env_;
+  std::vector<std::pair<std::string, WipedBytes>> secret_env_;
   std::string ssh_socket_;
   // In the order in which they are made; they go backwards.
   std::unique_ptr<TemporaryFolder> folder_;

@@ -1,6 +1,5 @@
 #include "worker/mounts/task_secrets.h"
 
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -42,11 +41,6 @@ ClosedMemory& Memory() {
 }
 
 }  // namespace
-
-void Wipe(std::string* text) {
-  explicit_bzero(text->data(), text->size());
-  text->clear();
-}
 
 TaskSecrets::~TaskSecrets() {
   for (auto& [id, value] : values_) Wipe(&value);

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/wiping.h"
+
 namespace crossmill::worker {
 
 // As long as one object with a value lives, this process leaves no core dump and no other process of the
@@ -27,15 +29,12 @@ class TaskSecrets {
   std::map<std::string, std::string> values_;
 };
 
-// What an execution gets beside its task, and what no record of the task may hold.
+// An execution gets this beside its task, and no record of the task may hold it.
 struct TaskContext {
   // Under which the coordinator knows the execution; 0: none (a task from a file).
   uint64_t lease = 0;
   // nullptr: none.
   std::shared_ptr<const TaskSecrets> secrets;
 };
-
-// Overwrites what `text` holds and empties it.
-void Wipe(std::string* text);
 
 }  // namespace crossmill::worker

@@ -57,7 +57,7 @@ absl::StatusOr<std::string> FindBundle(const HostSettingsSource& source) {
   return std::string();
 }
 
-// What every Java program reads, Maven, Gradle and sbt among them; it says so on standard error.
+// Every Java program reads it, Maven, Gradle and sbt among them; it says so on standard error.
 constexpr const char* kJavaOptions = "JAVA_TOOL_OPTIONS";
 
 std::string TrustStoreOf(const std::string& bundle) {

@@ -1,5 +1,5 @@
-// What of the operator's machine passes into RUN steps while they execute, and never into an image or a
-// cache key: proxies, names in the hosts file, the bundle of certificate authorities, the address of a
+// Settings of the operator's machine that pass into RUN steps while they execute, and never into an image or
+// a cache key: proxies, names in the hosts file, the bundle of certificate authorities, the address of a
 // package index. All of it only for steps with a network.
 #pragma once
 

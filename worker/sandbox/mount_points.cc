@@ -113,7 +113,7 @@ absl::StatusOr<MountPoint> MountPoints::Add(std::string_view path, bool folder, 
   if (place.empty()) {
     return absl::FailedPreconditionError(fmt::format("mount point {}: the root itself", path));
   }
-  // What was mounted below is out of sight from now on.
+  // Mounts below are out of sight from now on.
   mounts_.erase(mounts_.lower_bound(place + "/"), mounts_.lower_bound(place + "0"));
   mounts_[place] = source;
   return point;

@@ -36,7 +36,7 @@ class MountPoints {
   // what is there cannot be mounted over, naming it.
   absl::StatusOr<MountPoint> Add(std::string_view path, bool folder, const std::string& source = "");
 
-  // What Add made in the root itself, relative to it, parents first.
+  // Paths that Add made in the root itself, relative to it, parents first.
   const std::vector<std::string>& made() const { return made_in_root_; }
 
   // Removes what Add made where it is still empty, last first. Folders get their times back.

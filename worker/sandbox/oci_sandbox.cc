@@ -20,6 +20,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
+#include "common/base/wiped_io.h"
 #include "worker/sandbox/program_check.h"
 #include "worker/sandbox/seccomp_profile.h"
 
@@ -112,8 +113,9 @@ bool IsFailedExec(std::string_view last_words) {
 }
 
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
-  std::string text =
-      fmt::format("127.0.0.1 localhost {0}\n::1 localhost ip6-localhost ip6-loopback {0}\n", kStepHostName);
+  // The step's own name is an IPv4 address only, as in Docker's builder: a machine may have no IPv6.
+  std::string text = fmt::format("127.0.0.1 localhost {}\n::1 localhost ip6-localhost ip6-loopback\n",
+                                 HostNameOf(run.run));
   for (const std::string& line : run.run.extra_hosts()) text += line + "\n";
   if (run.run.network() == v1::NETWORK_MODE_NONE) return text;
   for (const std::string& line : settings.hosts) text += line + "\n";
@@ -200,7 +202,7 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& r
   if (const auto text = ReadFile(options_.resolv_conf, 1 << 20); network && text.ok()) resolver = *text;
   RETURN_IF_ERROR(add("hosts", HostsFile(run, options_.host_settings), "/etc/hosts", 0644));
   RETURN_IF_ERROR(add("resolv.conf", resolver, "/etc/resolv.conf", 0644));
-  RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", kStepHostName), "/etc/hostname", 0644));
+  RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", HostNameOf(run.run)), "/etc/hostname", 0644));
   int number = 0;
   for (const v1::InlineFile& file : run.run.files()) {
     if (file.name().empty() || file.name().find('/') != std::string::npos || file.name() == "..") {
@@ -233,6 +235,16 @@ std::vector<std::string> OciSandbox::Command(const Container& container,
   return argv;
 }
 
+absl::Status OciSandbox::WriteConfig(const SandboxRun& run, const SpecOptions& spec,
+                                     const std::string& path) {
+  Json config = MakeRuntimeSpec(run, spec);
+  const WipedBytes text = WriteJsonWiped(config);
+  if (run.holds_secrets) {
+    for (Json& entry : config["process"]["env"]) Wipe(entry.get_ptr<std::string*>());
+  }
+  return WriteFileAtomic(path, View(text), 0600);
+}
+
 absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   if (run.run.argv().empty()) return absl::InvalidArgumentError("nothing to run");
   auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_);
@@ -246,7 +258,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   const Container container = {fmt::format("step-{}-{}", getpid(), next_container_++), bundle.path()};
   ASSIGN_OR_RETURN(std::vector<BindMount> binds, MakeBinds(run, bundle.path()));
   const SpecOptions spec = {machine_, seccomp_bpf_, std::move(binds), std::move(limits->limits)};
-  RETURN_IF_ERROR(WriteFileAtomic(bundle.Path("config.json"), WriteJson(MakeRuntimeSpec(run, spec)), 0600));
+  RETURN_IF_ERROR(WriteConfig(run, spec, bundle.Path("config.json")));
 
   MountPoints points(run.root);
   absl::StatusOr<SandboxResult> result = absl::UnknownError("not run");
@@ -284,7 +296,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
       container, {"run", "--bundle", container.bundle, "--pid-file", container.pid_file(), container.id});
   options.env = RuntimeEnvironment();
   options.working_folder = container.bundle;
-  options.time_limit = run.time_limit;
+  options.time_limit = run.timeout;
   options.stop = run.stop;
   std::string last_words;
   options.on_output = [&](OutputStream stream, std::string_view bytes) {
@@ -321,7 +333,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Explain(const SandboxRun& run, const s
         run.platform.variant().empty() ? "" : "/", run.platform.variant(), problem->text));
   }
   if (problem) return Refused(problem->exit_code, problem->text);
-  // What a step's user may not do is the recipe's business: a program or a folder of somebody else.
+  // The recipe decides about programs and folders that its user may not use.
   if (run.identity.uid != 0 && message.find("ermission denied") != std::string::npos) {
     return Refused(126, fmt::format("{}: permission denied for user {}", program, run.identity.uid));
   }

@@ -44,9 +44,12 @@ class OciSandbox final : public Sandbox {
 
   explicit OciSandbox(OciSandboxOptions options) : options_(std::move(options)) {}
   absl::Status Prepare();
-  // What is bound into the step: hosts, resolver, host name, heredocs, the recipe's mounts, CA bundle.
+  // Everything that is bound into the step: hosts, resolver, host name, heredocs, the recipe's mounts, CA
+  // bundle.
   absl::StatusOr<std::vector<BindMount>> MakeBinds(const SandboxRun& run, const std::string& folder) const;
   // Makes the places of all mounts. FAILED_PRECONDITION is the recipe's fault.
+  // The step's config.json, which holds its environment and so may hold secrets.
+  static absl::Status WriteConfig(const SandboxRun& run, const SpecOptions& spec, const std::string& path);
   static absl::Status MakeMountPoints(const SpecOptions& spec, MountPoints* points);
   std::vector<std::string> Command(const Container& container,
                                    std::initializer_list<std::string> arguments) const;

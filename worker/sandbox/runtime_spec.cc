@@ -110,6 +110,10 @@ Json Linux(const SandboxRun& run, const SpecOptions& options) {
 
 }  // namespace
 
+std::string HostNameOf(const v1::Run& run) {
+  return run.hostname().empty() ? std::string(kStepHostName) : run.hostname();
+}
+
 Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options) {
   Json spec;
   spec["ociVersion"] = "1.0.2";
@@ -118,7 +122,7 @@ Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options) {
   root["path"] = run.root;
   root["readonly"] = false;
   spec["root"] = std::move(root);
-  spec["hostname"] = kStepHostName;
+  spec["hostname"] = HostNameOf(run.run);
   spec["mounts"] = Mounts(run, options);
   spec["linux"] = Linux(run, options);
   if (!options.seccomp_bpf.empty()) spec["annotations"]["run.oci.seccomp_bpf_data"] = options.seccomp_bpf;

@@ -11,8 +11,9 @@
 
 namespace crossmill::worker {
 
-// Every step sees this name.
+// The name of the machine that steps see, unless the recipe asks for another.
 inline constexpr std::string_view kStepHostName = "crossmill";
+std::string HostNameOf(const v1::Run& run);
 
 struct BindMount {
   std::string source;

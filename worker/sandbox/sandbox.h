@@ -15,7 +15,7 @@
 
 namespace crossmill::worker {
 
-// Who a step runs as, resolved in its root.
+// A step's user, resolved in its root.
 struct Identity {
   uint32_t uid = 0;
   uint32_t gid = 0;
@@ -52,7 +52,7 @@ struct SandboxRun {
   std::vector<StepMount> mounts = {};
   // The step may read secrets: it leaves no core dumps.
   bool holds_secrets = false;
-  absl::Duration time_limit = absl::InfiniteDuration();
+  absl::Duration timeout = absl::InfiniteDuration();
   // Called on the calling thread, in order per stream.
   std::function<void(v1::LogChunk::Stream, std::string_view)> on_output;
   // A stop request kills every process of the step.

@@ -21,6 +21,7 @@
 #include "worker/task/required_blobs.h"
 #include "worker/tree/copier.h"
 #include "worker/tree/exporter.h"
+#include "worker/tree/file_metadata.h"
 #include "worker/tree/users.h"
 
 namespace crossmill::worker {
@@ -30,6 +31,10 @@ namespace {
 bool IsRecipeFault(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status);
 }
+
+// A layer that no worker can unpack, such as one with an owner outside every id map: not worth a retry. One
+// that is missing is the store's fault.
+bool IsUnusableLayer(const absl::Status& status) { return absl::IsInvalidArgument(status); }
 
 std::string DescribeExit(int code) {
   if (code <= 128 || code > 128 + 64) return fmt::format("exit code {}", code);
@@ -117,13 +122,14 @@ class StageExecutor::Execution {
   bool MakeExports() {
     if (task_.exports().empty()) return true;
     auto view = executor_.snapshotter_.View(layers_);
+    if (IsUnusableLayer(view.status())) return Fail(std::string(Sv(view.status().message())));
     if (!view.ok()) return End(Annotate(view.status(), "root file system for exports"));
     bool complete = true;
     for (const v1::Export& wanted : task_.exports()) {
       if (stop_.stop_requested()) return End(absl::CancelledError("cancelled"));
       v1::ExportResult& made = *result_.add_exports();
       *made.mutable_export_() = wanted;
-      const auto blob = MakeExport(wanted, (*view)->root(), blobs_);
+      const auto blob = MakeExport(wanted, (*view)->root(), blobs_, stop_);
       if (blob.ok()) {
         ToProto(*blob, made.mutable_blob());
         continue;
@@ -139,10 +145,7 @@ class StageExecutor::Execution {
   absl::Status ExecuteStep(const v1::Step& step, v1::StepResult* result) {
     auto snapshot = executor_.snapshotter_.Prepare(layers_);
     if (!snapshot.ok()) {
-      // A layer that no worker can unpack (an owner outside every id map) is not worth a retry.
-      if (!absl::IsInvalidArgument(snapshot.status()) && !absl::IsFailedPrecondition(snapshot.status())) {
-        return Annotate(snapshot.status(), "root file system");
-      }
+      if (!IsUnusableLayer(snapshot.status())) return Annotate(snapshot.status(), "root file system");
       result->set_failure(std::string(Sv(snapshot.status().message())));
       return absl::OkStatus();
     }
@@ -156,11 +159,17 @@ class StageExecutor::Execution {
     options.keep_times = step.keep_times();
     options.exact_times = HasExactTimes(step) && !step.keep_times();
     options.stubs = action.stubs;
-    ASSIGN_OR_RETURN(const CommittedLayer committed, (*snapshot)->Commit(options));
+    const absl::StatusOr<CommittedLayer> committed = (*snapshot)->Commit(options);
+    if (absl::IsInvalidArgument(committed.status())) {
+      // The step made a file that no layer can hold (its name means a removal): every worker would meet it.
+      result->set_failure(std::string(Sv(committed.status().message())));
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(committed.status());
     snapshot->reset();
-    *result->mutable_layer() = committed.layer;
-    result->set_content_bytes(committed.content_bytes);
-    return Inspect(committed, action.secrets, result);
+    *result->mutable_layer() = committed->layer;
+    result->set_content_bytes(committed->content_bytes);
+    return Inspect(*committed, action.secrets, result);
   }
 
   // The layer is on disk, but no longer mounted: one more mount, only for steps that installed something or
@@ -201,7 +210,7 @@ class StageExecutor::Execution {
       case v1::Step::kRun:
         return ExecuteRun(step, root, result);
       case v1::Step::kCopy:
-        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_);
+        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_, stop_);
         break;
       case v1::Step::kWorkdir:
         status = ExecuteWorkdir(step.workdir(), root);
@@ -224,19 +233,22 @@ class StageExecutor::Execution {
           fmt::format("no emulation for {} on this worker", FormatPlatform(task_.platform())));
     }
     result->set_emulated(emulated);
-    const auto user = ResolveUser(root, step.run().user());
-    if (!user.ok()) {
-      if (!IsRecipeFault(user.status())) return user.status();
-      action.failure = std::string(Sv(user.status().message()));
+    absl::StatusOr<Identity> identity = PrepareIdentity(step.run(), root);
+    if (!identity.ok()) {
+      if (!IsRecipeFault(identity.status())) return identity.status();
+      action.failure = std::string(Sv(identity.status().message()));
       return action;
     }
-    const absl::Status folder = MakeWorkingFolder(step.run(), root);
-    if (!folder.ok()) {
-      if (!IsRecipeFault(folder)) return folder;
-      action.failure = std::string(Sv(folder.message()));
-      return action;
-    }
-    return RunInSandbox(step, root, Identity{user->uid, user->gid, user->groups, user->home});
+    return RunInSandbox(step, root, *std::move(identity));
+  }
+
+  // Whom the step runs as, with the folder that it begins in.
+  absl::StatusOr<Identity> PrepareIdentity(const v1::Run& run, const std::string& root) {
+    ASSIGN_OR_RETURN(const User user, ResolveUser(root, run.user()));
+    ASSIGN_OR_RETURN(const IdMap ids, IdMap::OfThisProcess());
+    RETURN_IF_ERROR(ids.CheckRunner(user.uid, user.gid, user.groups));
+    RETURN_IF_ERROR(MakeWorkingFolder(run, root));
+    return Identity{user.uid, user.gid, user.groups, user.home};
   }
 
   // A base image may name a working folder that it does not contain.
@@ -265,7 +277,7 @@ class StageExecutor::Execution {
                    .root = root,
                    .identity = std::move(identity),
                    .env = {},
-                   .time_limit = TimeLimit(),
+                   .timeout = StepTimeout(),
                    .on_output = {},
                    .stop = stop_};
     std::optional<int64_t> epoch;
@@ -292,6 +304,7 @@ class StageExecutor::Execution {
     return StepMounts::Prepare({.store = *executor_.options_.mounts,
                                 .blobs = blobs_,
                                 .task = context_,
+                                .fresh_caches = task_.fresh_caches(),
                                 .ssh = executor_.options_.ssh,
                                 .stop = stop_,
                                 .tell = tell},
@@ -319,7 +332,7 @@ class StageExecutor::Execution {
     action->timed_out = ended->timed_out;
     action->stubs = ended->stubs;
     if (ended->timed_out) {
-      action->failure = fmt::format("time limit of {} exceeded", absl::FormatDuration(run.time_limit));
+      action->failure = fmt::format("step timeout of {} reached", absl::FormatDuration(run.timeout));
     } else if (!ended->refusal.empty()) {
       action->failure = patterns.Mask(ended->refusal);
     } else if (ended->exit_code != 0) {
@@ -328,9 +341,8 @@ class StageExecutor::Execution {
     return absl::OkStatus();
   }
 
-  absl::Duration TimeLimit() const {
-    return task_.step_time_limit() == 0 ? executor_.options_.step_time_limit
-                                        : absl::Seconds(task_.step_time_limit());
+  absl::Duration StepTimeout() const {
+    return task_.step_timeout() == 0 ? executor_.options_.step_timeout : absl::Seconds(task_.step_timeout());
   }
 
   bool Fail(std::string message) {

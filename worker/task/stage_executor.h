@@ -26,7 +26,7 @@ struct ExecutorOptions {
   std::vector<v1::PlatformSupport> platforms;
   HostSettings host_settings;
   // For tasks that name none.
-  absl::Duration step_time_limit = absl::Hours(6);
+  absl::Duration step_timeout = absl::Hours(6);
   // For RUN --mount; nullptr: such steps cannot be executed here. Outlives the executor.
   MountStore* mounts = nullptr;
   // The way to ssh agents; nullptr: there are none. Outlives the executor.

@@ -11,6 +11,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/base/wiped_io.h"
 
 namespace crossmill::worker {
 namespace {
@@ -81,13 +82,12 @@ absl::StatusOr<std::shared_ptr<const TaskSecrets>> ReadSecrets(const std::vector
       secrets->Add(source.id, std::getenv(source.variable.c_str()));
       continue;
     }
-    auto value = ReadAll(source.file.get(), kSecretBytes);
+    const auto value = ReadAllWiped(source.file.get(), kSecretBytes);
     if (!value.ok()) {
       return absl::InvalidArgumentError(
           fmt::format("--secret id={}: {}", source.id, Sv(value.status().message())));
     }
-    secrets->Add(source.id, *value);
-    Wipe(&*value);
+    secrets->Add(source.id, View(*value));
   }
   return std::shared_ptr<const TaskSecrets>(std::move(secrets));
 }

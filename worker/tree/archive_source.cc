@@ -9,7 +9,7 @@ layer::Source MakeDecompressingSource(BlobReader& blob) {
 }
 
 absl::StatusOr<bool> IsTarArchive(BlobReader& blob) {
-  layer::TarReader reader(MakeDecompressingSource(blob));
+  layer::TarReader reader(MakeDecompressingSource(blob), layer::TarNames::kForgiving);
   const auto first = reader.Next();
   if (first.ok()) return first->has_value();
   if (absl::IsInvalidArgument(first.status())) return false;

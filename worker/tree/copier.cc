@@ -6,6 +6,7 @@
 #include "common/base/status.h"
 #include "worker/tree/copy_sources.h"
 #include "worker/tree/copy_target.h"
+#include "worker/tree/file_metadata.h"
 #include "worker/tree/root_path.h"
 #include "worker/tree/users.h"
 
@@ -37,14 +38,18 @@ absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, Blob
 }  // namespace
 
 absl::Status ExecuteCopy(const v1::Copy& copy, const std::string& root, int64_t clamp_time, bool keep_times,
-                         BlobStore& blobs) {
+                         BlobStore& blobs, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CopyTarget> target,
-                   CopyTarget::Create(copy, root, clamp_time, keep_times));
-  int things = 0;
-  for (const v1::CopySource& source : copy.sources()) {
-    things += source.has_context() ? source.context().matches_size() : 1;
+                   CopyTarget::Create(copy, root, clamp_time, keep_times, stop));
+  if (copy.parents()) target->ExpectFolder();
+  if (!target->is_folder()) {
+    int things = 0;
+    for (const v1::CopySource& source : copy.sources()) {
+      ASSIGN_OR_RETURN(const int more, CountThings(source, blobs));
+      things += more;
+    }
+    if (things > 1) target->ExpectSeveral();
   }
-  if (things > 1 || copy.parents()) target->ExpectSeveral();
   for (const v1::CopySource& source : copy.sources()) {
     RETURN_IF_ERROR(Annotate(CopySource(source, copy, blobs, *target), source.text()));
   }
@@ -55,7 +60,9 @@ absl::Status ExecuteWorkdir(const v1::Workdir& workdir, const std::string& root,
                             std::optional<int64_t> made_time) {
   ASSIGN_OR_RETURN(const UniqueFd fd, OpenRoot(root));
   ASSIGN_OR_RETURN(const Owner owner, ResolveOwner(root, workdir.user()));
+  ASSIGN_OR_RETURN(const IdMap ids, IdMap::OfThisProcess());
   ASSIGN_OR_RETURN(const std::string path, ResolveInRoot(fd.get(), workdir.path()));
+  RETURN_IF_ERROR(ids.Check(owner.uid, owner.gid, workdir.path()));
   std::vector<std::string> made;
   RETURN_IF_ERROR(MakeFoldersBelow(fd.get(), path, owner, &made).status());
   if (!made_time || made.empty()) return absl::OkStatus();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,9 +15,9 @@ namespace crossmill::worker {
 
 // Sources are resolved: ContextMatches, exports with their blob, inline files. INVALID_ARGUMENT and
 // NOT_FOUND are the recipe's failure (an unknown user, a file where a directory must be); anything else is
-// infrastructure. Nothing outside `root` is touched.
+// infrastructure, CANCELLED after a stop. Nothing outside `root` is touched.
 absl::Status ExecuteCopy(const v1::Copy& copy, const std::string& root, int64_t clamp_time, bool keep_times,
-                         BlobStore& blobs);
+                         BlobStore& blobs, const std::stop_token& stop = {});
 
 // Makes the folders that are missing, mode 0755, owned by the user. `made_time`: their mtime (seconds; with
 // --source-date-epoch=none, where Commit does not clamp them).

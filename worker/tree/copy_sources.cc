@@ -11,9 +11,10 @@
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "common/base/mutex.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
+#include "common/pattern/path_pattern.h"
 #include "worker/tree/archive_source.h"
-#include "worker/tree/glob.h"
 
 namespace crossmill::worker {
 namespace {
@@ -199,14 +200,12 @@ class ContextCopier {
 };
 
 absl::Status ExtractArchive(const Digest& archive, BlobStore& blobs, CopyTarget& target) {
-  ASSIGN_OR_RETURN(const std::string folder, target.PlaceFolder("", false));
+  RETURN_IF_ERROR(target.PlaceFolder("").status());
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, archive));
-  layer::TarReader reader(MakeDecompressingSource(*blob));
+  layer::TarReader reader(MakeDecompressingSource(*blob), layer::TarNames::kForgiving);
   while (true) {
     ASSIGN_OR_RETURN(std::optional<layer::TarEntry> entry, reader.Next());
     if (!entry) return absl::OkStatus();
-    entry->path = JoinPath(folder, entry->path);
-    if (entry->type == layer::EntryType::kHardLink) entry->link = JoinPath(folder, entry->link);
     RETURN_IF_ERROR(target.AddExtracted(
         *std::move(entry), [&reader](char* buffer, size_t size) { return reader.ReadData(buffer, size); }));
   }
@@ -244,24 +243,25 @@ class ExportCopier {
     const std::string_view rest = AfterNumber(entry.path);
     const bool folder = entry.type == layer::EntryType::kDirectory;
     if (rest.empty()) {
+      parents_left_ = parents_ ? entry.mtime : 0;
       if (!parents_) return absl::OkStatus();
-      return PlaceParents();
+      ASSIGN_OR_RETURN(base_, target_.PlaceFolder(""));
+      return absl::OkStatus();
     }
     if (!parents_ && rest.find('/') == rest.npos) {
-      ASSIGN_OR_RETURN(base_, folder ? target_.PlaceFolder(rest, false) : target_.PlaceFile(rest));
+      ASSIGN_OR_RETURN(base_, folder ? target_.PlaceFolder("") : target_.PlaceFile(rest));
       if (folder) return absl::OkStatus();  // Its contents go to the destination, it does not.
     }
     if (entry.type == layer::EntryType::kHardLink) {
       ASSIGN_OR_RETURN(entry.link, Map(entry.link));
     }
     ASSIGN_OR_RETURN(entry.path, Map(entry.path));
+    if (parents_left_ > 0) {
+      --parents_left_;
+      return target_.AddParent(SourceKind::kStage, std::move(entry));
+    }
     return target_.Add(SourceKind::kStage, std::move(entry),
                        [this](char* buffer, size_t size) { return reader_.ReadData(buffer, size); });
-  }
-
-  absl::Status PlaceParents() {
-    ASSIGN_OR_RETURN(base_, target_.PlaceFolder("", false));
-    return absl::OkStatus();
   }
 
   layer::TarReader& reader_;
@@ -269,6 +269,8 @@ class ExportCopier {
   CopyTarget& target_;
   // Where NAME (with --parents: what NUMBER holds) goes.
   std::string base_;
+  // Entries that are folders on the way to the match.
+  int64_t parents_left_ = 0;
 };
 
 // An export's only match as it is: NUMBER/NAME. Returns that path.
@@ -310,29 +312,38 @@ absl::StatusOr<std::string> PlaceContext(const v1::ContextMatches& context, Blob
 
 // The folders that a name with --parents goes through.
 absl::Status AddParents(const v1::ContextMatch& match, CopyTarget& target) {
-  ASSIGN_OR_RETURN(const std::string base, target.PlaceFolder("", false));
+  ASSIGN_OR_RETURN(const std::string base, target.PlaceFolder(""));
   const std::string& name = match.name();
   int folder = 0;
   for (size_t end = name.find('/'); end != name.npos; end = name.find('/', end + 1), ++folder) {
-    const uint32_t mode = folder < match.parent_modes_size() ? match.parent_modes(folder) & 07777 : 0755;
-    RETURN_IF_ERROR(target.AddParent(JoinPath(base, name.substr(0, end)), mode));
+    layer::TarEntry entry;
+    entry.path = JoinPath(base, name.substr(0, end));
+    entry.mode = folder < match.parent_modes_size() ? match.parent_modes(folder) & 07777 : 0755;
+    RETURN_IF_ERROR(target.AddParent(SourceKind::kContext, std::move(entry)));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> HoldsSeveral(BlobStore& blobs, const Digest& digest) {
+// 0, 1, or 2 for more.
+absl::StatusOr<int> CountMatches(BlobStore& blobs, const Digest& digest) {
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
   layer::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
   int matches = 0;
   while (true) {
     auto entry = reader.Next();
     if (!entry.ok()) return BlobStatus(entry.status());
-    if (!entry->has_value()) return false;
-    if ((*entry)->path.find('/') == std::string::npos && ++matches > 1) return true;
+    if (!entry->has_value()) return matches;
+    if ((*entry)->path.find('/') == std::string::npos && ++matches > 1) return matches;
   }
 }
 
 }  // namespace
+
+absl::StatusOr<int> CountThings(const v1::CopySource& source, BlobStore& blobs) {
+  if (source.has_context()) return source.context().matches_size();
+  if (!source.has_export_() || !pattern::HasWildcards(source.export_().export_().pattern())) return 1;
+  return CountMatches(blobs, FromProto(source.export_().blob()));
+}
 
 absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& manner, BlobStore& blobs,
                               CopyTarget& target) {
@@ -340,8 +351,9 @@ absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& m
   if (manner.parents) RETURN_IF_ERROR(AddParents(match, target));
   if (match.has_directory()) {
     ASSIGN_OR_RETURN(const reapi::Directory directory, copier.Read(FromProto(match.directory())));
-    ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(match.name(), manner.parents));
-    if (manner.parents && !path.empty()) RETURN_IF_ERROR(copier.AddFolder(path, directory));
+    const std::string_view name = manner.parents ? match.name() : std::string_view();
+    ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(name));
+    if (!name.empty()) RETURN_IF_ERROR(copier.AddFolder(path, directory));
     return copier.AddContents(path, directory);
   }
   if (match.has_file() && manner.extract) {
@@ -363,19 +375,9 @@ absl::Status CopyInlineFile(const v1::InlineFile& file, CopyTarget& target) {
 }
 
 absl::Status CopyExport(const v1::ExportSource& source, BlobStore& blobs, CopyTarget& target) {
-  const Digest digest = FromProto(source.blob());
-  const v1::Export& wanted = source.export_();
-  if (!target.is_folder()) {
-    // One file goes to the destination, several go into it.
-    bool several = wanted.parents();
-    if (!several && HasGlob(wanted.pattern())) {
-      ASSIGN_OR_RETURN(several, HoldsSeveral(blobs, digest));
-    }
-    if (several) target.ExpectSeveral();
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, digest));
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, FromProto(source.blob())));
   layer::TarReader reader([&blob](char* buffer, size_t size) { return blob->Read(buffer, size); });
-  return ExportCopier(reader, wanted.parents(), target).Run();
+  return ExportCopier(reader, source.export_().parents(), target).Run();
 }
 
 absl::StatusOr<std::string> PlaceMountSource(const v1::CopySource& source, const std::string& folder,

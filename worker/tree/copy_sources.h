@@ -19,6 +19,9 @@ struct CopyManner {
   bool parents = false;
 };
 
+// How many files and folders a source names; 2 may stand for more.
+absl::StatusOr<int> CountThings(const v1::CopySource& source, BlobStore& blobs);
+
 // Each copies one source to the target. INVALID_ARGUMENT is the recipe's failure; trouble with blobs is
 // UNAVAILABLE or DATA_LOSS.
 absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& manner, BlobStore& blobs,

@@ -9,23 +9,22 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "worker/tree/users.h"
 
 namespace crossmill::worker {
 
-std::string JoinPath(std::string_view folder, std::string_view name) {
-  if (folder.empty()) return std::string(name);
-  return name.empty() ? std::string(folder) : fmt::format("{}/{}", folder, name);
-}
-
 absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Create(const v1::Copy& copy, const std::string& root,
-                                                               int64_t clamp_time, bool keep_times) {
-  std::unique_ptr<CopyTarget> target(new CopyTarget(clamp_time, keep_times));
+                                                               int64_t clamp_time, bool keep_times,
+                                                               std::stop_token stop) {
+  std::unique_ptr<CopyTarget> target(new CopyTarget(clamp_time, keep_times, std::move(stop)));
   ASSIGN_OR_RETURN(target->root_, OpenRoot(root));
   ASSIGN_OR_RETURN(target->ids_, IdMap::OfThisProcess());
   if (!copy.chown().empty()) {
     ASSIGN_OR_RETURN(target->owner_, ResolveOwner(root, copy.chown()));
+    // Before anything is made: folders on the way get it too.
+    RETURN_IF_ERROR(target->ids_.Check(target->owner_->uid, target->owner_->gid, copy.destination()));
   }
   if (!copy.chmod().empty()) {
     ASSIGN_OR_RETURN(target->mode_, FileMode::Parse(copy.chmod()));
@@ -34,7 +33,6 @@ absl::StatusOr<std::unique_ptr<CopyTarget>> CopyTarget::Create(const v1::Copy& c
   RETURN_IF_ERROR(target->FindDestination(copy.destination()));
   const int fd = target->root_.get();
   target->merger_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.replace = copy.link()});
-  target->unpacker_ = std::make_unique<TreeWriter>(fd, TreeWriterOptions{.unpack = true});
   return target;
 }
 
@@ -84,37 +82,43 @@ absl::Status CopyTarget::MakeLinkedFolders(std::string_view path) {
 absl::Status CopyTarget::MakeFolders(std::string_view path) {
   if (link_) return MakeLinkedFolders(path);
   std::vector<std::string> made;
-  const auto folder = MakeFoldersBelow(root_.get(), path, owner_.value_or(Owner{}), &made);
+  const mode_t mode = mode_ ? mode_->OfMadeFolders() : 0755;
+  const auto folder = MakeFoldersBelow(root_.get(), path, owner_.value_or(Owner{}), &made, mode);
   if (!folder.ok()) return folder.status();
   if (!made.empty()) touched_.emplace(FolderOf(made.front()));
   for (std::string& name : made) merger_->SetFolderTime(std::move(name), clamp_time_);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> CopyTarget::PlaceFolder(std::string_view name, bool parents) {
-  std::string path = parents ? JoinPath(destination_, name) : destination_;
-  RETURN_IF_ERROR(MakeFolders(parents ? FolderOf(path) : path));
+absl::StatusOr<std::string> CopyTarget::PlaceFolder(std::string_view name) {
+  std::string path = JoinPath(destination_, name);
+  RETURN_IF_ERROR(MakeFolders(name.empty() ? path : FolderOf(path)));
+  is_folder_ = true;
   return path;
 }
 
-absl::Status CopyTarget::AddParent(std::string path, uint32_t mode) {
-  layer::TarEntry folder;
-  folder.path = std::move(path);
+absl::Status CopyTarget::AddParent(SourceKind kind, layer::TarEntry folder) {
   folder.type = layer::EntryType::kDirectory;
-  folder.mode = mode;
-  folder.mtime = clamp_time_;
-  return Add(SourceKind::kContext, std::move(folder), nullptr);
+  if (!link_ || own_folders_.contains(folder.path)) {
+    ASSIGN_OR_RETURN(const bool set, merger_->SetFolderMode(folder.path, folder.mode));
+    if (set) return absl::OkStatus();
+  }
+  return Add(kind, std::move(folder), nullptr);
 }
 
 absl::StatusOr<std::string> CopyTarget::PlaceFile(std::string_view name) {
+  if (several_ && !is_folder_) {
+    return absl::InvalidArgumentError(fmt::format(
+        "several sources are copied to /{0}, which is not a folder; expected /{0}/ as destination",
+        layer::Printable(destination_)));
+  }
   std::string path = is_folder_ ? JoinPath(destination_, name) : destination_;
   RETURN_IF_ERROR(MakeFolders(FolderOf(path)));
   return path;
 }
 
 absl::Status CopyTarget::CheckOwner(const layer::TarEntry& entry) const {
-  const absl::Status status = ids_.Check(entry.uid, entry.gid, fmt::format("/{}", entry.path));
-  return status.ok() ? status : absl::InvalidArgumentError(status.message());
+  return ids_.Check(entry.uid, entry.gid, fmt::format("/{}", entry.path));
 }
 
 void CopyTarget::ApplyTime(SourceKind kind, layer::TarEntry* entry) const {
@@ -126,6 +130,7 @@ void CopyTarget::ApplyTime(SourceKind kind, layer::TarEntry* entry) const {
 }
 
 absl::Status CopyTarget::Add(SourceKind kind, layer::TarEntry entry, const layer::Source& content) {
+  if (stop_.stop_requested()) return absl::CancelledError("cancelled");
   if (kind == SourceKind::kContext) entry.uid = entry.gid = 0;
   if (owner_) {
     entry.uid = owner_->uid;
@@ -141,25 +146,41 @@ absl::Status CopyTarget::Add(SourceKind kind, layer::TarEntry entry, const layer
 }
 
 absl::Status CopyTarget::AddExtracted(layer::TarEntry entry, const layer::Source& content) {
+  if (stop_.stop_requested()) return absl::CancelledError("cancelled");
   if (entry.type == layer::EntryType::kCharDevice || entry.type == layer::EntryType::kBlockDevice) {
     return absl::OkStatus();
   }
+  if (unpacker_ == nullptr) {
+    RETURN_IF_ERROR(PlaceFolder("").status());
+    ASSIGN_OR_RETURN(unpack_root_, OpenBelow(root_.get(), destination_, O_PATH | O_DIRECTORY));
+    unpacker_ =
+        std::make_unique<TreeWriter>(unpack_root_.get(), TreeWriterOptions{.unpack = true, .archive = true});
+  }
+  if (owner_) {
+    entry.uid = owner_->uid;
+    entry.gid = owner_->gid;
+  }
   RETURN_IF_ERROR(CheckOwner(entry));
   ApplyTime(SourceKind::kContext, &entry);
-  return unpacker_->Add(entry, content);
+  return Annotate(unpacker_->Add(entry, content),
+                  fmt::format("/{} of the archive", layer::Printable(entry.path)));
+}
+
+// The clock's time, which writing gave them, would be in the layer.
+absl::Status CopyTarget::SetTouchedTimes() {
+  touched_.insert(merger_->touched().begin(), merger_->touched().end());
+  TreeWriter times(root_.get(), {.unpack = true});
+  for (const std::string& path : touched_) times.SetFolderTime(path, clamp_time_);
+  RETURN_IF_ERROR(times.Finish());
+  if (unpacker_ == nullptr) return absl::OkStatus();
+  TreeWriter unpacked(unpack_root_.get(), {.unpack = true});
+  for (const std::string& path : unpacker_->touched()) unpacked.SetFolderTime(path, clamp_time_);
+  return unpacked.Finish();
 }
 
 absl::Status CopyTarget::Finish() {
-  if (keep_times_) {
-    // The clock's time, which writing gave them, would be in the layer.
-    for (const TreeWriter* writer : {merger_.get(), unpacker_.get()}) {
-      touched_.insert(writer->touched().begin(), writer->touched().end());
-    }
-    TreeWriter times(root_.get(), {.unpack = true});
-    for (const std::string& path : touched_) times.SetFolderTime(path, clamp_time_);
-    RETURN_IF_ERROR(times.Finish());
-  }
-  RETURN_IF_ERROR(unpacker_->Finish());
+  if (keep_times_) RETURN_IF_ERROR(SetTouchedTimes());
+  if (unpacker_ != nullptr) RETURN_IF_ERROR(unpacker_->Finish());
   return merger_->Finish();
 }
 

@@ -3,9 +3,11 @@
 // The tar has one folder per match, numbered from 0 in bytewise order of the matched paths (all numbers with
 // the same count of digits, so that the tar's order is theirs), holding exactly one entry tree named by the
 // match's base name; with --parents, the path below the pivot "/./" (of the pivot itself its contents), whose
-// folders have their own metadata. "/" is named "rootfs". docs/formats.md.
+// folders have their own metadata. "/" is named "rootfs". --parents that finds nothing has a numbered folder
+// with nothing in it. docs/formats.md.
 #pragma once
 
+#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,8 +17,10 @@
 
 namespace crossmill::worker {
 
-// `root` is a merged root that nobody writes to. Links are followed inside the root for what the pattern
-// names, kept below. NOT_FOUND: nothing matches, or a matched link leads nowhere (in the root).
-absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& root, BlobStore& blobs);
+// `root` is a merged root that nobody writes to. What the pattern names is found as in the context
+// (pattern::MatchSources). NOT_FOUND: there is no such path; INVALID_ARGUMENT: a loop of links; CANCELLED
+// after a stop.
+absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& root, BlobStore& blobs,
+                                  const std::stop_token& stop = {});
 
 }  // namespace crossmill::worker

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -183,9 +184,9 @@ absl::Status RemoveOverlayXattrs(const std::string& whole) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::map<uint32_t, uint64_t>> IdMap::Parse(const std::string& file) {
+absl::StatusOr<IdMap::Ranges> IdMap::Parse(const std::string& file) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
-  std::map<uint32_t, uint64_t> ranges;
+  Ranges ranges;
   std::istringstream stream(text);
   uint64_t inside, outside, count;
   while (stream >> inside >> outside >> count) ranges[static_cast<uint32_t>(inside)] = count;
@@ -199,18 +200,40 @@ absl::StatusOr<IdMap> IdMap::OfThisProcess() {
   return map;
 }
 
-bool IdMap::Contains(const std::map<uint32_t, uint64_t>& ranges, uint32_t id) {
+bool IdMap::Contains(const Ranges& ranges, uint32_t id) {
   auto next = ranges.upper_bound(id);
   if (next == ranges.begin()) return false;
   --next;
   return id - next->first < next->second;
 }
 
+std::string IdMap::Limits() const {
+  // A worker maps its ids without gaps from 0 on.
+  const auto end = [](const Ranges& ranges) {
+    return ranges.empty() ? 0 : ranges.rbegin()->first + ranges.rbegin()->second;
+  };
+  const uint64_t count = std::min(end(users_), end(groups_));
+  constexpr uint64_t kUsual = 1 << 16;
+  return fmt::format("the worker's user namespace has only the ids 0..{}{}", count == 0 ? 0 : count - 1,
+                     count > kUsual ? "" : " (scripts/setup-host gives it more)");
+}
+
 absl::Status IdMap::Check(uint32_t uid, uint32_t gid, std::string_view path) const {
   if (Contains(users_, uid) && Contains(groups_, gid)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      fmt::format("{} belongs to {}:{}, and the worker's user namespace has only the ids 0..65535",
-                  layer::Printable(path), uid, gid));
+  return absl::InvalidArgumentError(
+      fmt::format("{} belongs to {}:{}, and {}", layer::Printable(path), uid, gid, Limits()));
+}
+
+absl::Status IdMap::CheckRunner(uint32_t uid, uint32_t gid, absl::Span<const uint32_t> groups) const {
+  if (!Contains(users_, uid) || !Contains(groups_, gid)) {
+    return absl::InvalidArgumentError(fmt::format("the step runs as {}:{}, and {}", uid, gid, Limits()));
+  }
+  for (const uint32_t group : groups) {
+    if (Contains(groups_, group)) continue;
+    return absl::InvalidArgumentError(
+        fmt::format("the step's user {} is in group {} (/etc/group), and {}", uid, group, Limits()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace crossmill::worker

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/layer/tar_entry.h"
 
 namespace crossmill::worker {
@@ -50,20 +51,27 @@ absl::Status SetMtime(const std::string& file, int64_t seconds);
 absl::Status SetXattrs(int fd, const std::map<std::string, std::string>& xattrs, std::string_view path);
 absl::Status RemoveOverlayXattrs(const std::string& file);
 
-// Which ids of a layer exist here: the map of this process's user namespace.
+// The ids that exist here: the map of this process's user namespace. An owner without an id is the recipe's
+// fault (or its base's): another worker of the farm would have no id for it either.
 class IdMap {
  public:
   // From /proc/self/uid_map and gid_map.
   static absl::StatusOr<IdMap> OfThisProcess();
-  // FAILED_PRECONDITION names path and owner.
+  // INVALID_ARGUMENT names path and owner.
   absl::Status Check(uint32_t uid, uint32_t gid, std::string_view path) const;
+  // The same for whom a program runs as.
+  absl::Status CheckRunner(uint32_t uid, uint32_t gid, absl::Span<const uint32_t> groups) const;
 
  private:
-  static absl::StatusOr<std::map<uint32_t, uint64_t>> Parse(const std::string& file);
-  static bool Contains(const std::map<uint32_t, uint64_t>& ranges, uint32_t id);
   // First id to count.
-  std::map<uint32_t, uint64_t> users_;
-  std::map<uint32_t, uint64_t> groups_;
+  using Ranges = std::map<uint32_t, uint64_t>;
+  static absl::StatusOr<Ranges> Parse(const std::string& file);
+  static bool Contains(const Ranges& ranges, uint32_t id);
+  // "the worker's user namespace has only the ids 0..65535" and what to do about it.
+  std::string Limits() const;
+
+  Ranges users_;
+  Ranges groups_;
 };
 
 }  // namespace crossmill::worker

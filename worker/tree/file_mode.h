@@ -16,6 +16,8 @@ class FileMode {
   static absl::StatusOr<FileMode> Parse(std::string_view text);
   // Mode of a file that had `mode` before.
   uint32_t Apply(uint32_t mode, bool is_folder) const;
+  // Of folders that COPY makes on the way: an octal mode's permission bits, 0755 with a symbolic one.
+  uint32_t OfMadeFolders() const { return octal_ ? value_ & 0777 : 0755; }
 
  private:
   struct Clause {

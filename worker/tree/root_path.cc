@@ -11,6 +11,7 @@
 #include <climits>
 #include <deque>
 
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/layer/tar_entry.h"
 
@@ -45,15 +46,6 @@ std::vector<std::string> Components(std::string_view path) {
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   return components;
-}
-
-std::string Join(const std::vector<std::string>& components) {
-  std::string path;
-  for (const std::string& name : components) {
-    if (!path.empty()) path += '/';
-    path += name;
-  }
-  return path;
 }
 
 // Target of the link `path` below `root`; empty if it is none; "" and `missing` if there is nothing.
@@ -91,7 +83,7 @@ absl::StatusOr<std::string> Resolve(int root, std::string_view path, bool follow
     if (below_missing || (rest.empty() && !follow_last)) continue;
     struct stat info;
     bool missing = false;
-    ASSIGN_OR_RETURN(const std::string target, ReadLink(root, Join(done), &info, &missing));
+    ASSIGN_OR_RETURN(const std::string target, ReadLink(root, JoinNames(done), &info, &missing));
     below_missing = missing;
     if (missing) continue;
     if (!target.empty()) {
@@ -104,10 +96,11 @@ absl::StatusOr<std::string> Resolve(int root, std::string_view path, bool follow
       const std::vector<std::string> components = Components(target);
       rest.insert(rest.begin(), components.begin(), components.end());
     } else if (!rest.empty() && !S_ISDIR(info.st_mode)) {
-      return absl::InvalidArgumentError(fmt::format("/{} is not a directory", layer::Printable(Join(done))));
+      return absl::InvalidArgumentError(
+          fmt::format("/{} is not a directory", layer::Printable(JoinNames(done))));
     }
   }
-  return Join(done);
+  return JoinNames(done);
 }
 
 }  // namespace
@@ -131,19 +124,19 @@ absl::StatusOr<std::string> ResolveParentInRoot(int root, std::string_view path)
 }
 
 absl::StatusOr<UniqueFd> MakeFoldersBelow(int root, std::string_view path, const Owner& owner,
-                                          std::vector<std::string>* made) {
+                                          std::vector<std::string>* made, mode_t mode) {
   ASSIGN_OR_RETURN(UniqueFd folder, OpenBelow(root, "", O_RDONLY | O_DIRECTORY));
   std::string so_far;
   for (const std::string& name : Components(path)) {
     so_far += so_far.empty() ? name : "/" + name;
-    const bool created = mkdirat(folder.get(), name.c_str(), 0755) == 0;
+    const bool created = mkdirat(folder.get(), name.c_str(), 0700) == 0;
     if (!created && errno != EEXIST) return ErrnoStatus(errno, fmt::format("/{}", layer::Printable(so_far)));
     auto next = OpenBelow(folder.get(), name, O_RDONLY | O_DIRECTORY);
     if (!next.ok()) {
       return absl::InvalidArgumentError(fmt::format("/{} is not a directory", layer::Printable(so_far)));
     }
     if (created) {
-      if (fchown(next->get(), owner.uid, owner.gid) != 0 || fchmod(next->get(), 0755) != 0) {
+      if (fchown(next->get(), owner.uid, owner.gid) != 0 || fchmod(next->get(), mode) != 0) {
         return ErrnoStatus(
             errno, fmt::format("/{}: setting owner {}:{}", layer::Printable(so_far), owner.uid, owner.gid));
       }

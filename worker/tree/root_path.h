@@ -36,10 +36,10 @@ struct Owner {
   uint32_t gid = 0;
 };
 
-// mkdir -p of a path without links (as ResolveInRoot gives it), mode 0755, owned by `owner`. Appends the
-// folders it made to `made`, outermost first. INVALID_ARGUMENT if a component is not a folder.
+// mkdir -p of a path without links (as ResolveInRoot gives it), owned by `owner`. Appends the folders it made
+// to `made`, outermost first. INVALID_ARGUMENT if a component is not a folder.
 absl::StatusOr<UniqueFd> MakeFoldersBelow(int root, std::string_view path, const Owner& owner,
-                                          std::vector<std::string>* made);
+                                          std::vector<std::string>* made, mode_t mode = 0755);
 
 // A whole file of the root. Devices and FIFOs are refused.
 absl::StatusOr<std::string> ReadFileInRoot(int root, std::string_view path, int64_t limit);

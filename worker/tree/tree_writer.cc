@@ -47,6 +47,7 @@ absl::StatusOr<int> TreeWriter::OpenParent(std::string_view path) {
   parent_.Reset();
   if (options_.unpack) {
     ASSIGN_OR_RETURN(const std::string resolved, ResolveInRoot(root_, folder));
+    if (options_.archive && resolved != folder) RETURN_IF_ERROR(CheckLeadsSomewhere(folder));
     std::vector<std::string> made;
     ASSIGN_OR_RETURN(parent_, MakeFoldersBelow(root_, resolved, {}, &made));
     // Who leaves out a folder's entry says nothing about its time.
@@ -56,6 +57,20 @@ absl::StatusOr<int> TreeWriter::OpenParent(std::string_view path) {
   }
   parent_path_ = std::string(folder);
   return parent_.get();
+}
+
+absl::Status TreeWriter::CheckLeadsSomewhere(std::string_view folder) const {
+  for (size_t end = folder.find('/');; end = folder.find('/', end + 1)) {
+    const std::string_view part = folder.substr(0, end);
+    ASSIGN_OR_RETURN(const std::string target, ResolveInRoot(root_, part));
+    if (!OpenBelow(root_, target, O_PATH).ok()) {
+      ASSIGN_OR_RETURN(const std::string link, ResolveParentInRoot(root_, part));
+      if (!OpenBelow(root_, link, O_PATH).ok()) return absl::OkStatus();
+      return absl::InvalidArgumentError(
+          fmt::format("/{} is a link that leads to nothing", layer::Printable(part)));
+    }
+    if (end == part.npos) return absl::OkStatus();
+  }
 }
 
 absl::Status TreeWriter::Add(const layer::TarEntry& entry, const layer::Source& content) {
@@ -108,6 +123,17 @@ absl::Status TreeWriter::AddFolder(int parent, const std::string& name, const la
   return ApplyMetadata(fd->get(), entry);
 }
 
+absl::StatusOr<bool> TreeWriter::SetFolderMode(const std::string& path, uint32_t mode) {
+  const auto fd = OpenBelow(root_, path, O_RDONLY | O_DIRECTORY);
+  if (absl::IsNotFound(fd.status())) return false;
+  if (!fd.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("cannot copy a directory to /{}, which is not a directory", layer::Printable(path)));
+  }
+  if (fchmod(fd->get(), mode) != 0) return Failed(path, "setting the mode");
+  return true;
+}
+
 absl::Status TreeWriter::AddFile(int parent, const std::string& name, const layer::TarEntry& entry,
                                  const layer::Source& content) {
   RETURN_IF_ERROR(Clear(parent, name, entry));
@@ -154,6 +180,17 @@ absl::Status TreeWriter::AddHardLink(int parent, const std::string& name, const 
   }
   RETURN_IF_ERROR(Clear(parent, name, entry));
   if (linkat(folder->get(), base.c_str(), parent, name.c_str(), 0) != 0) return Failed(entry.path, "linking");
+  if (!options_.archive) return absl::OkStatus();
+  if (fchownat(parent, name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) {
+    return Failed(entry.path, fmt::format("setting owner {}:{}", entry.uid, entry.gid));
+  }
+  if (!S_ISLNK(found.st_mode) && fchmodat(parent, name.c_str(), entry.mode, 0) != 0) {
+    return Failed(entry.path, "setting the mode");
+  }
+  const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
+  if (utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
+    return Failed(entry.path, "setting the time");
+  }
   return absl::OkStatus();
 }
 

@@ -22,6 +22,9 @@ struct TreeWriterOptions {
   bool unpack = false;
   // As COPY --link merges: links are not followed either, but what is in the way is replaced.
   bool replace = false;
+  // With `unpack`, as ADD unpacks archives: a hard link gives its file the owner, mode and time of its own
+  // entry, and an entry below a link that leads to nothing is INVALID_ARGUMENT.
+  bool archive = false;
 };
 
 // Not thread safe.
@@ -33,6 +36,8 @@ class TreeWriter {
   // entry.path and, for hard links, entry.link are relative to the root. Devices are not written (the
   // caller says so). `content` is read to its end for files.
   absl::Status Add(const layer::TarEntry& entry, const layer::Source& content);
+  // False, and nothing done, if there is no folder at `path`; INVALID_ARGUMENT if something else is.
+  absl::StatusOr<bool> SetFolderMode(const std::string& path, uint32_t mode);
   // An mtime that Finish() gives to a folder.
   void SetFolderTime(std::string path, int64_t mtime) { folder_times_[std::move(path)] = mtime; }
   // Sets the times of folders, which writing into them has changed. Call last.
@@ -49,6 +54,7 @@ class TreeWriter {
   absl::Status AddFile(int parent, const std::string& name, const layer::TarEntry& entry,
                        const layer::Source& content);
   absl::Status AddHardLink(int parent, const std::string& name, const layer::TarEntry& entry);
+  absl::Status CheckLeadsSomewhere(std::string_view folder) const;
   absl::Status AddSpecial(int parent, const std::string& name, const layer::TarEntry& entry);
   absl::Status Clear(int parent, const std::string& name, const layer::TarEntry& entry);
 

@@ -139,6 +139,8 @@ absl::StatusOr<User> ResolveUser(const std::string& root, std::string_view text)
     if (!gid) return Unknown("group", group);
     resolved.gid = *gid;
   }
+  const auto place = std::lower_bound(resolved.groups.begin(), resolved.groups.end(), resolved.gid);
+  if (place == resolved.groups.end() || *place != resolved.gid) resolved.groups.insert(place, resolved.gid);
   return resolved;
 }
 

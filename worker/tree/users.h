@@ -14,14 +14,15 @@ namespace crossmill::worker {
 struct User {
   uint32_t uid = 0;
   uint32_t gid = 0;
-  // Supplementary; ascending.
+  // Supplementary; ascending. The primary group is one of them, as containers have it since 2022: else files of
+  // that group would be closed to a program that changes its group.
   std::vector<uint32_t> groups;
   // From /etc/passwd; "/" for a uid that is not in it.
   std::string home = "/";
 };
 
 // As in USER: name or number, with optional ":group". Empty: root. A number that is not in /etc/passwd has
-// group 0. Supplementary groups come from /etc/group unless a group is given (as Docker does it).
+// group 0. Further supplementary groups come from /etc/group unless a group is given (as Docker does it).
 // INVALID_ARGUMENT for a name that the root does not know.
 absl::StatusOr<User> ResolveUser(const std::string& root, std::string_view text);
 

@@ -4,15 +4,12 @@
 #include <atomic>
 #include <thread>
 
-#include "cli/commands/app.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
 #include "common/oci/image.h"
 #include "common/oci/layout.h"
-#include "tests/cli/fake_coordinator.h"
-#include "tests/cli/fake_environment.h"
-#include "tests/cli/sample_build.h"
+#include "tests/cli/commands_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::cli {
@@ -22,48 +19,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-class CommandsTest : public testing::Test {
- protected:
-  CommandsTest() : folder_(*TemporaryFolder::Create()) {
-    env_.variables["XDG_CACHE_HOME"] = folder_.Path("cache");
-    EXPECT_OK(MakeFolders(folder_.Path("context")));
-    EXPECT_OK(WriteFileAtomic(Context("Dockerfile"), "FROM scratch\nCOPY app /\n"));
-    EXPECT_OK(WriteFileAtomic(Context("app"), "app"));
-    coordinator_.view = SampleReport().build;
-    coordinator_.packages = SampleReport().packages;
-  }
-
-  std::string Context(const std::string& name) { return folder_.Path("context/" + name); }
-  int Run(std::vector<std::string> arguments) {
-    env_.out.clear();
-    return RunCrossmill(arguments, env_);
-  }
-  int Build(std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {"build", folder_.Path("context")};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return Run(arguments);
-  }
-  void AddStatus(v1::BuildStatus status) {
-    v1::BuildEvent event;
-    event.mutable_status_changed()->set_status(status);
-    coordinator_.events.push_back(event);
-  }
-  void BuildSucceeds() {
-    AddStatus(v1::PLANNING);
-    AddStatus(v1::RUNNING);
-    AddStatus(v1::SUCCEEDED);
-  }
-  Json OutJson() {
-    const auto json = ParseJson(env_.out);
-    EXPECT_OK(json);
-    return json.ok() ? *json : Json();
-  }
-
-  TemporaryFolder folder_;
-  FakeCoordinator coordinator_;
-  FakeEnvironment env_{coordinator_};
-};
 
 TEST_F(CommandsTest, SecretsTravelBesideTheSubmission) {
   BuildSucceeds();
@@ -268,7 +223,7 @@ TEST_F(CommandsTest, UnknownFlagsAreUsage) {
   EXPECT_EQ(Run({"show", "twelve"}), 2);
   EXPECT_EQ(Run({"show", "99"}), 2);
   EXPECT_EQ(Run({"--help"}), 0);
-  EXPECT_THAT(env_.out, HasSubstr("Exit codes: 0 ok, 1 build failed"));
+  EXPECT_THAT(env_.out, HasSubstr("Exit codes:\n  0    ok\n  1    the build failed"));
 }
 
 TEST_F(CommandsTest, WatchResumesWhereTheConnectionBroke) {
@@ -401,19 +356,6 @@ TEST_F(CommandsTest, UpWithoutTheProgramsSaysWhatIsMissing) {
   EXPECT_THAT(env_.err(), HasSubstr("/nonexistent/crossmill-coordinator is missing"));
   EXPECT_EQ(Run({"down", "--data", folder_.Path("data")}), 0);
   EXPECT_EQ(env_.out, "nothing of this farm is running\n");
-}
-
-// A one-layer image in the coordinator's store.
-Digest PutImage(BlobStore& store) {
-  const std::string layer(1024, '\0');
-  const Digest layer_digest = *store.PutBytes(layer);
-  const Digest config =
-      *store.PutBytes(R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[")" +
-                      layer_digest.Oci() + R"("]}})");
-  oci::ImageManifest manifest;
-  manifest.config = {std::string(oci::media_type::kOciConfig), config, std::nullopt, {}};
-  manifest.layers = {{std::string(oci::media_type::kOciLayer), layer_digest, std::nullopt, {}}};
-  return *store.PutBytes(oci::WriteImageManifest(manifest));
 }
 
 TEST_F(CommandsTest, OutputIsALayoutThatCanBeImported) {

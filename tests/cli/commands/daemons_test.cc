@@ -91,6 +91,22 @@ TEST(DoctorTest, SubordinateRanges) {
   EXPECT_EQ(none.level, CheckLevel::kFail);
   // The proposed range overlaps no other.
   EXPECT_EQ(none.fix, "usermod --add-subgids 165536-231071 a");
+  const Check between =
+      CheckSubordinateRange("/etc/subuid", "b:100000:65536\nb:2147483648:2147483647\n", "a", 1000);
+  EXPECT_EQ(between.fix, "usermod --add-subuids 165536-231071 a");
+}
+
+TEST(DoctorTest, NumberOfSubordinateIdsIsSaid) {
+  EXPECT_EQ(CheckSubordinateRange("/etc/subuid", "a:100000:65536\n", "a", 1000).detail,
+            "65536 ids in 1 range for a: files may belong to 0..65536 (scripts/setup-host gives more)");
+  const Check wide =
+      CheckSubordinateRange("/etc/subuid", "a:100000:65536\na:2147483648:2147483647\n", "a", 1000);
+  EXPECT_EQ(wide.level, CheckLevel::kOk);
+  EXPECT_EQ(wide.detail, "2147549183 ids in 2 ranges for a: files may belong to 0..2147549183");
+  EXPECT_EQ(CheckSubordinateRange("/etc/subuid", "a:100000:1000\n", "a", 1000).detail, "1000 ids for a");
+  // Small ranges count together.
+  EXPECT_EQ(CheckSubordinateRange("/etc/subuid", "a:100000:40000\na:200000:40000\n", "a", 1000).level,
+            CheckLevel::kOk);
 }
 
 TEST(DoctorTest, BinfmtNeedsItsFlags) {

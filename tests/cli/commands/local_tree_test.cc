@@ -13,15 +13,15 @@ namespace crossmill::cli {
 namespace {
 
 using layer::EntryType;
-using oci::File;
-using oci::Folder;
-using oci::Special;
+using layer::File;
+using layer::Folder;
+using layer::Special;
 
 class LocalTreeTest : public testing::Test {
  protected:
-  absl::StatusOr<std::vector<std::string>> Write(const std::vector<oci::SampleEntry>& layer) {
-    oci::Flattener flattener(spool_);
-    RETURN_IF_ERROR(flattener.AddLayer(layer::SourceOf(oci::WriteLayer(layer).first)));
+  absl::StatusOr<std::vector<std::string>> Write(const std::vector<layer::SampleEntry>& layer) {
+    oci::Flattener flattener(contents_);
+    RETURN_IF_ERROR(flattener.AddLayer(layer::SourceOf(layer::WriteLayer(layer).first)));
     return WriteLocalTree(flattener, out_);
   }
   void SetUp() override { ASSERT_OK(MakeFolders(out_)); }
@@ -33,7 +33,7 @@ class LocalTreeTest : public testing::Test {
 
   TemporaryFolder folder_ = *TemporaryFolder::Create();
   const std::string out_ = folder_.Path("out");
-  layer::Spool spool_ = *layer::Spool::Create();
+  NamelessFile contents_ = *NamelessFile::Create();
 };
 
 TEST_F(LocalTreeTest, ModesTimesAndLinksAreKept) {
@@ -51,7 +51,7 @@ TEST_F(LocalTreeTest, ModesTimesAndLinksAreKept) {
 }
 
 TEST_F(LocalTreeTest, DevicesAreLeftOutWithANote) {
-  oci::SampleEntry null = Special("dev/null", EntryType::kCharDevice, "", 0666);
+  layer::SampleEntry null = Special("dev/null", EntryType::kCharDevice, "", 0666);
   null.entry.dev_major = 1;
   null.entry.dev_minor = 3;
   const auto notes = Write({Folder("dev"), null});

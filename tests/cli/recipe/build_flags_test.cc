@@ -84,12 +84,12 @@ TEST(BuildFlagsTest, EpochComesFromFlagBeforeVariable) {
   EXPECT_FALSE(ParseEpoch("-1", std::nullopt).ok());
 }
 
-TEST(BuildFlagsTest, TimeLimits) {
-  EXPECT_EQ(*ParseTimeLimit("90", "--timeout"), 90u);
-  EXPECT_EQ(*ParseTimeLimit("45m", "--timeout"), 2700u);
-  EXPECT_EQ(*ParseTimeLimit("1h30m", "--timeout"), 5400u);
+TEST(BuildFlagsTest, Timeouts) {
+  EXPECT_EQ(*ParseTimeout("90", "--timeout"), 90u);
+  EXPECT_EQ(*ParseTimeout("45m", "--timeout"), 2700u);
+  EXPECT_EQ(*ParseTimeout("1h30m", "--timeout"), 5400u);
   for (const char* bad : {"0", "soon", "-5s", "", "100ms"})
-    EXPECT_FALSE(ParseTimeLimit(bad, "--timeout").ok()) << bad;
+    EXPECT_FALSE(ParseTimeout(bad, "--timeout").ok()) << bad;
 }
 
 TEST(BuildFlagsTest, PlatformsAreSplitAndNormalised) {

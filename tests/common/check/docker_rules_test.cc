@@ -24,9 +24,16 @@ TEST(DockerRulesTest, StageNamesAndTheirKeywordHaveACase) {
               ElementsAre("1 FromAsCasing: 'AS' and 'from' keywords' casing do not match"));
 }
 
-TEST(DockerRulesTest, EmptyLineInsideAnInstructionIsToldWhereItIs) {
+TEST(DockerRulesTest, EmptyLineInsideAnInstructionIsToldAtItsEnd) {
   EXPECT_THAT(Findings("FROM scratch\nCOPY Dockerfile \\\n\n.\nCOPY Dockerfile \\\n.\n"),
-              ElementsAre("3 NoEmptyContinuation: Empty continuation line"));
+              ElementsAre("4 NoEmptyContinuation: Empty continuation line"));
+  Case given;
+  given.dockerfile = "FROM scratch\nCOPY \\\n\n# comment\n  a \\\n  b \\\n  /\n";
+  const CheckReport report = Check(given);
+  const Finding* finding = Find(report, "NoEmptyContinuation");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->line, 7u);
+  EXPECT_EQ(finding->fix, "remove the empty line 3, or end the instruction before it");
   EXPECT_THAT(Findings("FROM alpine\nRUN <<EOF\necho a\n\necho b\nEOF\n"), IsEmpty());
 }
 
@@ -107,6 +114,8 @@ TEST(DockerRulesTest, ArgumentsInFromAreDeclared) {
   EXPECT_THAT(
       Findings("ARG MY_OS=linux\nARG MY_ARCH=amd64\nFROM --platform=linux/${MYARCH} busybox\n"),
       ElementsAre("3 UndefinedArgInFrom: FROM argument 'MYARCH' is not declared (did you mean MY_ARCH?)"));
+  EXPECT_THAT(Findings("FROM busybox:${version:-1}\n"),
+              ElementsAre("1 UndefinedArgInFrom: FROM argument 'version' is not declared"));
   EXPECT_THAT(Findings("ARG tag=latest\nFROM busybox:${tag}${version} AS b\n"),
               ElementsAre("2 UndefinedArgInFrom: FROM argument 'version' is not declared"));
 }
@@ -126,10 +135,20 @@ TEST(DockerRulesTest, VariablesAreDefinedBeforeTheirUse) {
         "FROM alpine\nRUN echo $PATH\n",
         // Which variables these bases set is not known here.
         "FROM registry.example/team/base\nCOPY $foo .\n", "FROM eclipse-temurin:17\nENV X=$JAVA_HOME/bin\n",
-        "FROM scratch\nCOPY ${foo:-a} .\n", "FROM scratch\nCOPY '$foo' .\n",
+        "FROM scratch\nCOPY ${foo:?give it} .\n", "FROM scratch\nARG foo\nCOPY ${foo:-a} .\n",
+        "FROM registry.example/team/base\nCOPY ${foo:-a} .\n", "FROM scratch\nCOPY '$foo' .\n",
         "FROM scratch\nCOPY \\$foo .\n"}) {
     EXPECT_THAT(Findings(fine), IsEmpty()) << fine;
   }
+  // An alternative does not define it.
+  for (const char* use : {"${foo:-a}", "${foo-a}", "${foo:+a}b", "${foo+a}b"}) {
+    EXPECT_THAT(Findings(std::string("FROM scratch\nCOPY ") + use + " .\n"),
+                ElementsAre("2 UndefinedVar: Usage of undefined variable '$foo'"))
+        << use;
+  }
+  EXPECT_THAT(Findings("FROM scratch\nCOPY ${foo:-${bar}} .\n"),
+              ElementsAre("2 UndefinedVar: Usage of undefined variable '$foo'",
+                          "2 UndefinedVar: Usage of undefined variable '$bar'"));
   EXPECT_THAT(Findings("FROM alpine\nCOPY $foo .\nARG foo=bar\nRUN echo $foo\n"),
               ElementsAre("2 UndefinedVar: Usage of undefined variable '$foo'"));
   EXPECT_THAT(
@@ -257,6 +276,21 @@ TEST(DockerRulesTest, IgnoredFilesCannotBeCopied) {
                           ".dockerignore"));
   given.ignore_file = "Dockerfile\n!Dockerfile\n";
   EXPECT_THAT(DockerFindings(given), IsEmpty());
+  // A pattern is looked at as if it were a path.
+  given.ignore_file = "*.log\ndocs\n";
+  given.dockerfile = "FROM scratch\nCOPY *.log a*.log docs/*.md *.txt . /x/\n";
+  EXPECT_THAT(DockerFindings(given),
+              ElementsAre("2 CopyIgnoredFile: Attempting to Copy file \"*.log\" that is excluded by "
+                          ".dockerignore",
+                          "2 CopyIgnoredFile: Attempting to Copy file \"a*.log\" that is excluded by "
+                          ".dockerignore",
+                          "2 CopyIgnoredFile: Attempting to Copy file \"docs/*.md\" that is excluded by "
+                          ".dockerignore"));
+  given.ignore_file = "**\n";
+  given.dockerfile = "FROM scratch\nCOPY . /x/\n";
+  EXPECT_THAT(
+      DockerFindings(given),
+      ElementsAre("2 CopyIgnoredFile: Attempting to Copy file \".\" that is excluded by .dockerignore"));
   given.ignore_file = "foobar\n";
   given.dockerfile =
       "FROM scratch AS base\nCOPY Dockerfile /foobar\n\nFROM base\nCOPY --from=base /foobar /Dockerfile\n";

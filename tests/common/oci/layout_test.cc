@@ -17,7 +17,7 @@ namespace crossmill::oci {
 namespace {
 
 #define REQUIRE_PROGRAM(name) \
-  if (RunCommand({"which", name})->exit_code != 0) GTEST_SKIP() << name << " is not installed"
+  if (layer::RunCommand({"which", name})->exit_code != 0) GTEST_SKIP() << name << " is not installed"
 
 void ExpectInvalid(const absl::Status& status, std::string_view reason) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
@@ -27,9 +27,9 @@ void ExpectInvalid(const absl::Status& status, std::string_view reason) {
 // A tar of those files.
 std::string Archive(const std::map<std::string, std::string>& files) {
   std::string tar;
-  layer::CanonicalTarWriter writer(AppendTo(&tar));
+  layer::CanonicalTarWriter writer(layer::AppendTo(&tar));
   for (const auto& [path, content] : files) {
-    EXPECT_OK(writer.Add(File(path, content).entry));
+    EXPECT_OK(writer.Add(layer::File(path, content).entry));
     EXPECT_OK(writer.Data(content));
   }
   EXPECT_OK(writer.Finish());
@@ -67,7 +67,7 @@ TEST(LayoutTest, CompressedLayoutIsImported) {
   auto store = MakeMemoryBlobStore();
   const Digest root = PutImage(*store, "amd64");
   std::string compressed;
-  ASSERT_OK(layer::GzipMembers(layer::SourceOf(LayoutOf(*store, root)), AppendTo(&compressed)));
+  ASSERT_OK(layer::GzipMembers(layer::SourceOf(LayoutOf(*store, root)), layer::AppendTo(&compressed)));
   auto other = MakeMemoryBlobStore();
   auto image = ImportArchive(layer::SourceOf(compressed), *other);
   ASSERT_OK(image);
@@ -89,10 +89,10 @@ TEST(LayoutTest, MissingBlobIsNamedWithWhatNeedsIt) {
   const Digest root = PutImage(*store, "amd64");
   auto manifest = ParseImageManifest(*store->Get(root));
   ASSERT_OK(manifest);
-  auto tree = ReadTar(LayoutOf(*store, root));
+  auto tree = layer::ReadTar(LayoutOf(*store, root));
   ASSERT_OK(tree);
   std::map<std::string, std::string> files;
-  for (const SampleEntry& sample : *tree) {
+  for (const layer::SampleEntry& sample : *tree) {
     const bool layer = sample.entry.path.ends_with(manifest->layers[1].digest.hash);
     if (sample.entry.type == layer::EntryType::kFile && !layer) files[sample.entry.path] = sample.content;
   }
@@ -107,10 +107,10 @@ TEST(LayoutTest, IndexWithoutSomePlatformsIsAccepted) {
   const Digest root = PutIndex(*store);
   auto index = ParseImageIndex(*store->Get(root));
   ASSERT_OK(index);
-  auto tree = ReadTar(LayoutOf(*store, root));
+  auto tree = layer::ReadTar(LayoutOf(*store, root));
   ASSERT_OK(tree);
   std::map<std::string, std::string> files;
-  for (const SampleEntry& sample : *tree) {
+  for (const layer::SampleEntry& sample : *tree) {
     const bool arm = sample.entry.path.ends_with(index->manifests[1].digest.hash);
     if (sample.entry.type == layer::EntryType::kFile && !arm) files[sample.entry.path] = sample.content;
   }
@@ -150,9 +150,9 @@ TEST(LayoutTest, OneOfSeveralImagesIsChosenByName) {
     descriptor.media_type = media_type::kOciManifest;
     descriptor.annotations["org.opencontainers.image.ref.name"] = name;
     index.manifests.push_back(descriptor);
-    const auto tree = ReadTar(LayoutOf(*store, descriptor.digest));
+    const auto tree = layer::ReadTar(LayoutOf(*store, descriptor.digest));
     ASSERT_OK(tree);
-    for (const SampleEntry& sample : *tree) {
+    for (const layer::SampleEntry& sample : *tree) {
       if (sample.entry.path.starts_with("blobs/sha256/")) files[sample.entry.path] = sample.content;
     }
   }
@@ -180,13 +180,14 @@ TEST(LayoutTest, SkopeoReadsOursAndWeReadItsFormats) {
   ASSERT_OK(WriteFileAtomic(folder->Path("index.tar"), LayoutOf(*store, index, {"app:2"})));
 
   auto inspect =
-      RunCommand({"skopeo", "inspect", "--raw", "oci-archive:" + folder->Path("image.tar") + ":1"});
+      layer::RunCommand({"skopeo", "inspect", "--raw", "oci-archive:" + folder->Path("image.tar") + ":1"});
   ASSERT_OK(inspect);
   ASSERT_EQ(inspect->exit_code, 0) << inspect->stderr_text;
   EXPECT_EQ(DigestOf(inspect->stdout_text), root);
 
-  auto copy = RunCommand({"skopeo", "copy", "-q", "--all", "oci-archive:" + folder->Path("index.tar") + ":2",
-                          "oci:" + folder->Path("layout") + ":copied"});
+  auto copy =
+      layer::RunCommand({"skopeo", "copy", "-q", "--all", "oci-archive:" + folder->Path("index.tar") + ":2",
+                         "oci:" + folder->Path("layout") + ":copied"});
   ASSERT_OK(copy);
   ASSERT_EQ(copy->exit_code, 0) << copy->stderr_text;
   auto other = MakeMemoryBlobStore();
@@ -195,8 +196,8 @@ TEST(LayoutTest, SkopeoReadsOursAndWeReadItsFormats) {
   EXPECT_EQ(image->root, index);
   EXPECT_EQ(image->names, std::vector<std::string>{"copied"});
 
-  auto docker = RunCommand({"skopeo", "copy", "-q", "oci-archive:" + folder->Path("image.tar") + ":1",
-                            "docker-archive:" + folder->Path("docker.tar") + ":team/app:3"});
+  auto docker = layer::RunCommand({"skopeo", "copy", "-q", "oci-archive:" + folder->Path("image.tar") + ":1",
+                                   "docker-archive:" + folder->Path("docker.tar") + ":team/app:3"});
   ASSERT_OK(docker);
   ASSERT_EQ(docker->exit_code, 0) << docker->stderr_text;
   auto third = MakeMemoryBlobStore();
@@ -220,9 +221,10 @@ TEST(LayoutTest, UmociUnpacksOurs) {
   ASSERT_OK(
       WriteFileAtomic(folder->Path("image.tar"), LayoutOf(*store, PutImage(*store, "amd64"), {"app:1"})));
   ASSERT_OK(MakeFolders(folder->Path("layout")));
-  ASSERT_EQ(RunCommand({"tar", "-xf", folder->Path("image.tar"), "-C", folder->Path("layout")})->exit_code,
-            0);
-  auto unpack = RunCommand(
+  ASSERT_EQ(
+      layer::RunCommand({"tar", "-xf", folder->Path("image.tar"), "-C", folder->Path("layout")})->exit_code,
+      0);
+  auto unpack = layer::RunCommand(
       {"umoci", "unpack", "--rootless", "--image", folder->Path("layout") + ":1", folder->Path("bundle")});
   ASSERT_OK(unpack);
   ASSERT_EQ(unpack->exit_code, 0) << unpack->stderr_text;

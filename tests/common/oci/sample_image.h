@@ -32,16 +32,17 @@ inline Digest PutImage(BlobStore& store, const std::string& architecture, size_t
     noise.push_back(static_cast<char>(state >> 24));
   }
   // Device nodes are left out: unpacking them needs privileges.
-  const std::vector<std::vector<SampleEntry>> trees = {
-      {Folder("bin"), File("bin/sh", "#!"), Special("bin/sh2", layer::EntryType::kHardLink, "bin/sh")},
-      {Folder("bin"), Whiteout("bin/sh"), Folder("etc"), File("etc/arch", architecture),
-       File("etc/noise", noise)}};
+  const std::vector<std::vector<layer::SampleEntry>> trees = {
+      {layer::Folder("bin"), layer::File("bin/sh", "#!"),
+       layer::Special("bin/sh2", layer::EntryType::kHardLink, "bin/sh")},
+      {layer::Folder("bin"), layer::Whiteout("bin/sh"), layer::Folder("etc"),
+       layer::File("etc/arch", architecture), layer::File("etc/noise", noise)}};
   ImageManifest manifest;
   std::vector<Digest> diff_ids;
-  for (const std::vector<SampleEntry>& tree : trees) {
-    const std::string tar = WriteLayer(tree).first;
+  for (const std::vector<layer::SampleEntry>& tree : trees) {
+    const std::string tar = layer::WriteLayer(tree).first;
     std::string compressed;
-    EXPECT_OK(layer::GzipMembers(layer::SourceOf(tar), AppendTo(&compressed)));
+    EXPECT_OK(layer::GzipMembers(layer::SourceOf(tar), layer::AppendTo(&compressed)));
     diff_ids.push_back(DigestOf(tar));
     Descriptor layer;
     layer.media_type = media_type::kOciLayerGzip;
@@ -73,7 +74,7 @@ inline Digest PutIndex(BlobStore& store, size_t padding = 0) {
 inline std::string LayoutOf(BlobStore& store, const Digest& root,
                             const std::vector<std::string>& names = {}) {
   std::string tar;
-  EXPECT_OK(WriteLayout(store, root, names, AppendTo(&tar)));
+  EXPECT_OK(WriteLayout(store, root, names, layer::AppendTo(&tar)));
   return tar;
 }
 

@@ -43,7 +43,8 @@ TEST(IgnoreRulesTest, DoubleStarMatchesAnyNumberOfFolders) {
   EXPECT_TRUE(Hides("docs/**", "docs/a"));
   EXPECT_FALSE(Hides("docs/**", "docs"));
   EXPECT_TRUE(Hides("**", "anything/at/all"));
-  EXPECT_TRUE(Hides("a**b", "a/x/yb"));
+  EXPECT_TRUE(Hides("a**b", "a/x/b"));
+  EXPECT_FALSE(Hides("a**b", "a/x/yb"));
 }
 
 TEST(IgnoreRulesTest, LastMatchWins) {

@@ -167,12 +167,13 @@ TEST(ContextMatchTest, LinksAreFollowedInsideTheContext) {
   EXPECT_EQ(context.Names("/linkdir/*.h"), "linkdir/l.h=l.h");
   EXPECT_EQ(FromProto(context.Match("/abslink")->matches(0).file()), DigestOf("main"));
   EXPECT_EQ(context.Names("/src/up/readme.md"), "src/up/readme.md=readme.md");
-  EXPECT_EQ(context.Names("/loop1"), "FAILED_PRECONDITION: 'loop1' is a loop of links in the context");
+  EXPECT_EQ(context.Names("/loop1"), "INVALID_ARGUMENT: 'loop1' is a loop of links in the context");
   EXPECT_EQ(context.Names("/link*/l.c"), "");
 }
 
 TEST(ContextMatchTest, MissingSourceIsNamed) {
   FakeContext context = Sample();
+  EXPECT_EQ(context.Names("/nosuch/*.py"), "NOT_FOUND: 'nosuch' is not in the context");
   EXPECT_EQ(context.Names("/nope.py"), "NOT_FOUND: 'nope.py' is not in the context");
   EXPECT_EQ(context.Names("/src/nope/x"), "NOT_FOUND: 'src/nope/x' is not in the context (only 'src' is)");
   EXPECT_EQ(context.Names("/app.py/x"), "NOT_FOUND: 'app.py/x' is not in the context (only 'app.py' is)");
@@ -198,7 +199,11 @@ TEST(ContextMatchTest, ParentsKeepThePathFromThePivotOn) {
   EXPECT_EQ(context.Names("/src/./nope", true),
             "NOT_FOUND: 'src/nope' is not in the context (only 'src' is)");
   EXPECT_EQ(context.Names("/nope/./x", true), "NOT_FOUND: 'nope' is not in the context");
-  EXPECT_EQ(context.Names("/**/*.none", true), "");
+  // The destination is made: an empty folder without a name.
+  EXPECT_EQ(context.Names("/**/*.none", true), "=/");
+  EXPECT_EQ(context.Names("/src/./*.none", true), "src=/");
+  EXPECT_EQ(context.Tree(FromProto(context.Match("/src/./*.none", true)->matches(0).directory())), "");
+  EXPECT_EQ(context.Names("/src/./lib", true, {"lib", "!lib/none"}), "src/lib=/");
 }
 
 TEST(ContextMatchTest, ParentsBringTheModesOfTheFoldersInBetween) {
@@ -217,10 +222,13 @@ TEST(ContextMatchTest, ParentsBringTheModesOfTheFoldersInBetween) {
   EXPECT_EQ(modes("/a/b/file", false), std::vector<uint32_t>());
 }
 
-TEST(ContextMatchTest, ExcludesFilterFoldersAndMatchedFiles) {
+TEST(ContextMatchTest, ExcludesFilterWhatIsInASource) {
   FakeContext context = Sample();
-  EXPECT_EQ(context.Names("/*.txt", false, {"b*"}), "a.txt=a.txt");
-  EXPECT_EQ(context.Names("/*", false, {"*.txt", "l*", "d*", "*x", "s*", "a*"}), "empty=empty/");
+  // Without --parents they say nothing of what the source names.
+  EXPECT_EQ(context.Names("/a.txt", false, {"a.txt"}), "a.txt=a.txt");
+  EXPECT_EQ(context.Names("/*.txt", false, {"b*"}), "a.txt=a.txt b.txt=b.txt");
+  EXPECT_EQ(context.Names("/s*", false, {"s*"}), "src=src/");
+  EXPECT_EQ(context.Names("/*.txt", true, {"b*"}), "a.txt=a.txt");
   const auto tree = [&](std::string_view pattern, bool parents, std::vector<std::string> excludes) {
     const auto matches = context.Match(pattern, parents, std::move(excludes));
     EXPECT_TRUE(matches.ok()) << matches.status();
@@ -229,6 +237,7 @@ TEST(ContextMatchTest, ExcludesFilterFoldersAndMatchedFiles) {
   EXPECT_EQ(tree("/src", false, {"**/*.c"}), "up@ lib/ lib/l.h lib/deep/ ");
   EXPECT_EQ(tree("/src", false, {"lib"}), "main.c up@ ");
   EXPECT_EQ(tree("/src", false, {"lib", "!lib/deep"}), "main.c up@ lib/ lib/deep/ lib/deep/x.c ");
+  EXPECT_EQ(tree("/src", true, {"src", "!src/lib/l.c"}), "lib/ lib/l.c ");
   EXPECT_EQ(tree("/src", true, {"src/lib/*.h"}), "main.c up@ lib/ lib/l.c lib/deep/ lib/deep/x.c ");
   // Nothing excluded: the same digest, nothing stored anew.
   EXPECT_EQ(context.Match("/src", false, {"*.none"})->matches(0).directory().hash(),

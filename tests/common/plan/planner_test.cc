@@ -221,8 +221,9 @@ TEST(PlannerTest, SuggestionOfAnUnknownImageIsTheStageMeant) {
 }
 
 TEST(PlannerTest, TargetThatIsNoStageListsTheStages) {
-  EXPECT_EQ(ErrorOf("FROM a AS build\nFROM b\nFROM c AS test\n", {{"target", "tset"}}),
-            "Dockerfile: target stage 'tset' not found; did you mean test?; expected one of: build, 1, test");
+  EXPECT_EQ(
+      ErrorOf("FROM a AS build\nFROM b\nFROM c AS test\n", {{"target", "tset"}}),
+      "Dockerfile: target stage 'tset' not found; did you mean test?; expected one of: build, stage-1, test");
   EXPECT_EQ(ErrorOf("FROM a AS build\nFROM b\n", {{"target", "BUILD"}}), "no error");
   EXPECT_EQ(ErrorOf("FROM a AS build\nFROM b\n", {{"target", "1"}}), "no error");
 }
@@ -250,6 +251,8 @@ TEST(PlannerTest, MistakesAreNamedWithPlaceAndExpectation) {
   EXPECT_EQ(ErrorOf("FROM a\nCOPY --chmod=9 a b\n"),
             "Dockerfile:2:6: --chmod has the value '9'; expected an octal mode up to 07777, or one such as "
             "u=rwX,go=rX");
+  EXPECT_EQ(ErrorOf("FROM a\nCOPY x []a] b/\n"),
+            "Dockerfile:2:8: pattern '[]a]' has a ']' where a class needs a character; expected '\\]'");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --network=bridge x\n"),
             "Dockerfile:2:5: RUN --network has the value 'bridge'; expected default, none or host");
   EXPECT_EQ(ErrorOf("FROM a\nRUN --network=host x\n", {{"network", "none"}}),
@@ -279,8 +282,94 @@ TEST(PlannerTest, MistakesAreNamedWithPlaceAndExpectation) {
             "Dockerfile:1:6: 'Debian:12' is neither an earlier stage nor an image reference; expected a "
             "stage name or "
             "[REGISTRY/]NAME[:TAG][@DIGEST] in lower case");
-  EXPECT_EQ(ErrorOf("FROM a\nUSER $NOPE\n"),
-            "Dockerfile:2:6: USER is empty after expansion; expected NAME[:GROUP] or UID[:GID]");
+}
+
+// The image config of the last stage, as JSON text.
+std::string ConfigOf(std::string_view dockerfile, const Json& settings = Json::object()) {
+  const auto plan = Plan(MakeCase(dockerfile, settings));
+  EXPECT_TRUE(plan.ok()) << plan.status();
+  return plan.ok() ? plan->stages(plan->stages_size() - 1).config() : "";
+}
+
+TEST(PlannerTest, EmptyUserIsRootAgain) {
+  const auto plan = Plan(MakeCase("FROM a\nUSER app\nRUN x\nUSER $NOPE\nRUN y\n"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->stages(0).steps(1).run().user(), "app");
+  EXPECT_EQ(plan->stages(0).steps(3).run().user(), "");
+  EXPECT_EQ(plan->stages(0).config().find("\"User\""), std::string::npos);
+  EXPECT_NE(plan->stages(0).config().find(R"("created_by":"USER ")"), std::string::npos);
+}
+
+TEST(PlannerTest, WorkdirIsAsWrittenInTheConfigOnly) {
+  const std::string dockerfile = "FROM a\nWORKDIR /tmp/\nRUN x\nCOPY f .\n";
+  const auto plan = Plan(MakeCase(dockerfile));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const v1::StagePlan& stage = plan->stages(0);
+  EXPECT_NE(stage.config().find(R"("WorkingDir":"/tmp/")"), std::string::npos);
+  EXPECT_NE(stage.config().find(R"("created_by":"WORKDIR /tmp/")"), std::string::npos);
+  // Steps, and with them keys, are as without it.
+  EXPECT_EQ(stage.steps(0).workdir().path(), "/tmp");
+  EXPECT_EQ(stage.steps(1).run().cwd(), "/tmp");
+  EXPECT_EQ(stage.steps(2).copy().destination(), "/tmp/");
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /tmp/\nWORKDIR x/\n").find(R"("WorkingDir":"/tmp/x")"),
+            std::string::npos);
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /tmp/\nWORKDIR $NOPE\n").find(R"("WorkingDir":"/tmp/")"),
+            std::string::npos);
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /a/b/.\n").find(R"("WorkingDir":"/a/b/.")"), std::string::npos);
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /a/../b/\n").find(R"("WorkingDir":"/b")"), std::string::npos);
+  EXPECT_NE(ConfigOf("FROM a\nWORKDIR /a/..\n").find(R"("WorkingDir":"/")"), std::string::npos);
+  // A base's own.
+  const Json settings = {{"bases", {{"a", {{"config", {{"WorkingDir", "/srv/"}}}}}}}};
+  EXPECT_NE(ConfigOf("FROM a\nENV A=1\n", settings).find(R"("WorkingDir":"/srv/")"), std::string::npos);
+}
+
+TEST(PlannerTest, HostNameOfStepsIsABuildArgument) {
+  const char* dockerfile = "FROM a\nRUN x\n";
+  auto plan = Plan(MakeCase(dockerfile, {{"arguments", {{"BUILDKIT_SANDBOX_HOSTNAME", "build.example"}}}}));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->stages(0).steps(0).run().hostname(), "build.example");
+  EXPECT_EQ(plan->warnings_size(), 0);
+  EXPECT_EQ(Plan(MakeCase(dockerfile))->stages(0).steps(0).run().hostname(), "");
+  for (const std::string& bad : {std::string("a b"), std::string("a\nb"), std::string(65, 'x')}) {
+    const std::string error = ErrorOf(dockerfile, {{"arguments", {{"BUILDKIT_SANDBOX_HOSTNAME", bad}}}});
+    EXPECT_NE(error.find("BUILDKIT_SANDBOX_HOSTNAME has the value"), std::string::npos) << error;
+  }
+}
+
+TEST(PlannerTest, CacheWithASourceAndNoFromIsAPartOfTheCache) {
+  const auto plan = Plan(MakeCase(
+      "FROM a\nRUN --mount=type=cache,id=x,source=sub/../d,target=/c,uid=7,mode=0700 y\n"
+      "RUN --mount=type=cache,id=x,target=/c y\nRUN --mount=type=cache,id=x,source=/,uid=7,target=/c y\n"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const v1::RunMount& part = plan->stages(0).steps(0).run().mounts(0);
+  EXPECT_EQ(part.cache_path(), "/d");
+  EXPECT_FALSE(part.has_source());
+  // It is the same cache as the one without source: owner and mode are what they are there.
+  const v1::RunMount& whole = plan->stages(0).steps(1).run().mounts(0);
+  EXPECT_EQ(part.uid(), whole.uid());
+  EXPECT_EQ(part.mode(), whole.mode());
+  EXPECT_EQ(part.id(), whole.id());
+  EXPECT_EQ(whole.cache_path(), "");
+  EXPECT_EQ(plan->stages(0).steps(2).run().mounts(0).cache_path(), "");
+  EXPECT_EQ(plan->stages(0).steps(2).run().mounts(0).uid(), 7u);
+}
+
+TEST(PlannerTest, StageWithoutNameIsCalledByItsNumber) {
+  const char* dockerfile = "FROM a\nRUN x\nFROM b AS two\nRUN y\nFROM c\nCOPY --from=0 /x /x\n";
+  const auto plan = Plan(MakeCase(dockerfile));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->stages_size(), 2);
+  EXPECT_EQ(plan->stages(0).name(), "stage-0");
+  EXPECT_EQ(plan->stages(1).name(), "stage-2");
+  // What displays call it is a target too; a stage of that name comes first.
+  for (const char* target : {"stage-0", "STAGE-0", "0"}) {
+    const auto first = Plan(MakeCase(dockerfile, {{"target", target}}));
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_EQ(first->stages(0).name(), "stage-0") << target;
+  }
+  const auto named = Plan(MakeCase("FROM a\nFROM b AS stage-0\nFROM c\n", {{"target", "stage-0"}}));
+  ASSERT_TRUE(named.ok());
+  EXPECT_EQ(named->bases(0).reference(), "b");
 }
 
 TEST(PlannerTest, BasesThatDoNotFitAreRefused) {

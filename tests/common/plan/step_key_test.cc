@@ -60,7 +60,7 @@ TEST(StepKeyTest, WorkdirKeyIsTheHashOfItsFieldsWrittenByHand) {
     return tag + number(value.size()) + std::string(value);
   };
   const auto integer = [&](char tag, uint64_t value) { return tag + number(8) + number(value); };
-  const std::string bytes = text('H', "crossmill-step-key") + integer('V', 4) + integer('S', 1) +
+  const std::string bytes = text('H', "crossmill-step-key") + integer('V', 5) + integer('S', 2) +
                             text('P', "linux/amd64") + integer('L', 0) + integer('C', 1) +
                             text('K', std::string_view("\0", 1)) + text('A', "workdir") + text('D', "/w") +
                             text('u', "1000");
@@ -106,6 +106,7 @@ TEST(StepKeyTest, EverythingElseIsInIt) {
   changed([](v1::Run& run, v1::Step&) { run.mutable_files(0)->set_content("y"); });
   changed([](v1::Run& run, v1::Step&) { run.add_extra_hosts("10.0.0.1 db"); });
   changed([](v1::Run& run, v1::Step&) { run.set_shm_size(1); });
+  changed([](v1::Run& run, v1::Step&) { run.set_hostname("a"); });
   changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_name("nofile"); });
   changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_soft(1); });
   changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_hard(1); });
@@ -135,6 +136,7 @@ TEST(StepKeyTest, EverythingOfAMountIsInIt) {
       "mounts { type: CACHE target: '/t' id: 'a' mode: 448 }",
       "mounts { type: CACHE target: '/t' id: 'a' uid: 1 }",
       "mounts { type: CACHE target: '/t' id: 'a' gid: 1 }",
+      "mounts { type: CACHE target: '/t' id: 'a' cache_path: '/p' }",
       "mounts { type: SECRET id: 'a' }",
       "mounts { type: SECRET id: 'a' env: 'A' }",
       "mounts { type: SECRET id: 'a' required: true }",

@@ -32,7 +32,7 @@ class DockerRegistryTest : public testing::Test {
 TEST_F(DockerRegistryTest, PushedImageIsPulledWithTheSameBytes) {
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
-  const Digest root = PutIndex(*store_, 3 << 20);
+  const Digest root = oci::PutIndex(*store_, 3 << 20);
   ASSERT_OK((*registry)->Push(*http_, *store_, root, "team/app", "1"));
   RegistryClient client(*http_, Options());
   auto target = MakeMemoryBlobStore();
@@ -44,8 +44,8 @@ TEST_F(DockerRegistryTest, PushedImageIsPulledWithTheSameBytes) {
   ASSERT_OK(pulled);
   EXPECT_EQ(pulled->root, root);
   EXPECT_GT(most, 3 << 20);
-  EXPECT_EQ(DigestOf(LayoutOf(*target, root)), DigestOf(LayoutOf(*store_, root)));
-  EXPECT_OK(oci::PinImage(*target, root, LinuxPlatform("arm64")));
+  EXPECT_EQ(DigestOf(oci::LayoutOf(*target, root)), DigestOf(oci::LayoutOf(*store_, root)));
+  EXPECT_OK(oci::PinImage(*target, root, oci::LinuxPlatform("arm64")));
 }
 
 // Breaks every transfer after a megabyte.
@@ -74,7 +74,7 @@ class BreakingHttpClient final : public http::HttpClient {
 TEST_F(DockerRegistryTest, BrokenTransferGoesOnWhereItWas) {
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
-  const Digest root = PutImage(*store_, "amd64", 3 << 20);
+  const Digest root = oci::PutImage(*store_, "amd64", 3 << 20);
   ASSERT_OK((*registry)->Push(*http_, *store_, root, "app", "1"));
   BreakingHttpClient breaking(*http_);
   RegistryOptions options = Options();
@@ -88,16 +88,16 @@ TEST_F(DockerRegistryTest, BrokenTransferGoesOnWhereItWas) {
 }
 
 TEST_F(DockerRegistryTest, DockerMediaTypesAreUnderstood) {
-  if (RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
+  if (layer::RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
   auto folder = TemporaryFolder::Create();
   ASSERT_OK(folder);
-  const Digest root = PutIndex(*store_);
-  ASSERT_OK(WriteFileAtomic(folder->Path("image.tar"), LayoutOf(*store_, root, {"app:1"})));
-  auto copy = RunCommand({"skopeo", "copy", "-q", "--all", "--format", "v2s2", "--dest-tls-verify=false",
-                          "oci-archive:" + folder->Path("image.tar") + ":1",
-                          "docker://" + (*registry)->host() + "/app:docker"});
+  const Digest root = oci::PutIndex(*store_);
+  ASSERT_OK(WriteFileAtomic(folder->Path("image.tar"), oci::LayoutOf(*store_, root, {"app:1"})));
+  auto copy = layer::RunCommand({"skopeo", "copy", "-q", "--all", "--format", "v2s2",
+                                 "--dest-tls-verify=false", "oci-archive:" + folder->Path("image.tar") + ":1",
+                                 "docker://" + (*registry)->host() + "/app:docker"});
   ASSERT_OK(copy);
   ASSERT_EQ(copy->exit_code, 0) << copy->stderr_text;
   RegistryClient client(*http_, Options());
@@ -105,8 +105,8 @@ TEST_F(DockerRegistryTest, DockerMediaTypesAreUnderstood) {
   auto pulled = PullImage(client, *oci::ParseReference((*registry)->host() + "/app:docker"), *target);
   ASSERT_OK(pulled);
   EXPECT_EQ(pulled->media_type, oci::media_type::kDockerIndex);
-  auto pinned = oci::PinImage(*target, pulled->root, LinuxPlatform("amd64"));
-  auto original = oci::PinImage(*store_, root, LinuxPlatform("amd64"));
+  auto pinned = oci::PinImage(*target, pulled->root, oci::LinuxPlatform("amd64"));
+  auto original = oci::PinImage(*store_, root, oci::LinuxPlatform("amd64"));
   ASSERT_OK(pinned);
   EXPECT_EQ(pinned->layers(1).tar().hash(), original->layers(1).tar().hash());
 }
@@ -127,7 +127,7 @@ TEST_F(DockerRegistryTest, ErrorsOfARealRegistryAreExplained) {
 TEST_F(DockerRegistryTest, CorruptedBlobIsNoticed) {
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
-  const Digest root = PutImage(*store_, "amd64");
+  const Digest root = oci::PutImage(*store_, "amd64");
   ASSERT_OK((*registry)->Push(*http_, *store_, root, "app", "1"));
   const Digest layer = oci::ParseImageManifest(*store_->Get(root))->layers[0].digest;
   const std::string path = fmt::format("{}/data/docker/registry/v2/blobs/sha256/{}/{}/data",
@@ -148,7 +148,7 @@ TEST_F(DockerRegistryTest, BasicAuthorizationIsUsed) {
   auto registry =
       DockerRegistry::Start(*http_, "u:$2b$04$aZOITf72cXVf.jZiyPhvP.NwVHG8W0Y1cHnG5xscao.oEPIVMxRuW\n");
   ASSERT_OK(registry);
-  const Digest root = PutImage(*store_, "amd64");
+  const Digest root = oci::PutImage(*store_, "amd64");
   ASSERT_OK((*registry)->Push(*http_, *store_, root, "app", "1", BasicAuthorization({"u", "p", ""})));
   const oci::Reference reference = *oci::ParseReference((*registry)->host() + "/app:1");
   RegistryClient anonymous(*http_, Options());
@@ -165,7 +165,7 @@ TEST_F(DockerRegistryTest, BasicAuthorizationIsUsed) {
 TEST_F(DockerRegistryTest, PushGivesTheSameBytesAndTheSecondSendsNothing) {
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
-  const Digest root = PutIndex(*store_, 3 << 20);
+  const Digest root = oci::PutIndex(*store_, 3 << 20);
   RegistryOptions options = Options();
   options.chunk_bytes = 1 << 20;
   RegistryClient client(*http_, options);
@@ -184,7 +184,7 @@ TEST_F(DockerRegistryTest, PushGivesTheSameBytesAndTheSecondSendsNothing) {
   EXPECT_EQ(existed, 0);
   auto target = MakeMemoryBlobStore();
   ASSERT_OK(PullImage(client, reference, *target));
-  EXPECT_EQ(DigestOf(LayoutOf(*target, root)), DigestOf(LayoutOf(*store_, root)));
+  EXPECT_EQ(DigestOf(oci::LayoutOf(*target, root)), DigestOf(oci::LayoutOf(*store_, root)));
   sent = 0;
   ASSERT_OK(PushImage(client, reference, *store_, root, push));
   EXPECT_EQ(sent, 0);
@@ -228,7 +228,7 @@ class BreakingUploads final : public http::HttpClient {
 TEST_F(DockerRegistryTest, BrokenPushIsMended) {
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
-  const Digest root = PutImage(*store_, "amd64", 4 << 20);
+  const Digest root = oci::PutImage(*store_, "amd64", 4 << 20);
   BreakingUploads breaking(*http_);
   RegistryOptions options = Options();
   options.attempts = 4;
@@ -243,22 +243,22 @@ TEST_F(DockerRegistryTest, BrokenPushIsMended) {
   auto target = MakeMemoryBlobStore();
   RegistryClient clean(*http_, Options());
   ASSERT_OK(PullImage(clean, reference, *target));
-  EXPECT_EQ(DigestOf(LayoutOf(*target, root)), DigestOf(LayoutOf(*store_, root)));
+  EXPECT_EQ(DigestOf(oci::LayoutOf(*target, root)), DigestOf(oci::LayoutOf(*store_, root)));
 }
 
 TEST_F(DockerRegistryTest, OnePlatformIsPushedAsItsManifestAndSkopeoReadsIt) {
-  if (RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
+  if (layer::RunCommand({"which", "skopeo"})->exit_code != 0) GTEST_SKIP() << "skopeo is not installed";
   auto registry = DockerRegistry::Start(*http_);
   ASSERT_OK(registry);
-  const Digest root = PutIndex(*store_);
+  const Digest root = oci::PutIndex(*store_);
   RegistryClient client(*http_, Options());
   PushOptions push;
-  push.platforms = {LinuxPlatform("arm64")};
+  push.platforms = {oci::LinuxPlatform("arm64")};
   auto pushed =
       PushImage(client, *oci::ParseReference((*registry)->host() + "/app:arm"), *store_, root, push);
   ASSERT_OK(pushed);
   EXPECT_EQ(*pushed, oci::ParseImageIndex(*store_->Get(root))->manifests[1].digest);
-  auto inspected = RunCommand(
+  auto inspected = layer::RunCommand(
       {"skopeo", "inspect", "--tls-verify=false", "--raw", "docker://" + (*registry)->host() + "/app:arm"});
   ASSERT_OK(inspected);
   EXPECT_EQ(inspected->stdout_text, *store_->Get(*pushed)) << inspected->stderr_text;

@@ -234,11 +234,11 @@ TEST_F(RegistryPushTest, ManifestStoredUnderAnotherDigestIsDataLoss) {
 }
 
 TEST_F(RegistryPushTest, IndexWithPlatformsThatAreNotThereIsRefusedBeforeAnythingIsSent) {
-  const Digest root = PutIndex(*store_);
+  const Digest root = oci::PutIndex(*store_);
   const auto index = oci::ParseImageIndex(*store_->Get(root));
   auto partial = MakeMemoryBlobStore();
   ASSERT_OK(partial->PutBytes(*store_->Get(root)));
-  ASSERT_EQ(PutImage(*partial, "arm64"), index->manifests[1].digest);
+  ASSERT_EQ(oci::PutImage(*partial, "arm64"), index->manifests[1].digest);
   RegistryClient client(http_, Options());
   const auto pushed = PushImage(client, target_.reference, *partial, root, {});
   EXPECT_EQ(pushed.status().code(), absl::StatusCode::kFailedPrecondition);

@@ -134,6 +134,18 @@ TEST_F(RegistryTest, TokenIsFetchedOnceAndUsedForTheRepository) {
   EXPECT_EQ(HeaderOf(requests[3], "Authorization"), "Bearer T0");
 }
 
+// A token server can hang as a registry can.
+TEST_F(RegistryTest, EveryRequestHearsAStop) {
+  const std::string challenge = R"(Bearer realm="https://auth.example/token",service="s",scope="x")";
+  http_.Answer("GET https://r.example/v2/app/manifests/1", Status(401, {{"www-authenticate", challenge}}));
+  const std::stop_source stop;
+  RegistryClient client(http_, Options());
+  EXPECT_FALSE(client.GetManifest(*oci::ParseReference("r.example/app:1"), stop.get_token()).ok());
+  const auto requests = http_.requests();
+  EXPECT_GE(requests.size(), 2u);
+  for (const auto& request : requests) EXPECT_TRUE(request.stop == stop.get_token()) << request.url;
+}
+
 TEST_F(RegistryTest, ExpiredTokenIsRenewed) {
   const std::string challenge = R"(Bearer realm="https://auth.example/token")";
   const std::string token_url = "GET https://auth.example/token?service=&scope=repository%3Aapp%3Apull";
@@ -270,7 +282,7 @@ TEST_F(RegistryTest, PlainHttpIsForLoopbackAndWhatIsNamed) {
 
 TEST_F(RegistryTest, PullTakesOnlyThePlatformsAskedForAndWhatIsMissing) {
   auto source = MakeMemoryBlobStore();
-  const Digest root = PutIndex(*source);
+  const Digest root = oci::PutIndex(*source);
   auto index = *oci::ParseImageIndex(*source->Get(root));
   const Digest arm = index.manifests[1].digest;
   auto manifest = *oci::ParseImageManifest(*source->Get(arm));
@@ -282,14 +294,14 @@ TEST_F(RegistryTest, PullTakesOnlyThePlatformsAskedForAndWhatIsMissing) {
   ASSERT_OK(store->PutBytes(*source->Get(manifest.layers[0].digest)));
   RegistryClient client(http_, Options());
   PullOptions options;
-  options.platforms = {LinuxPlatform("arm64")};
+  options.platforms = {oci::LinuxPlatform("arm64")};
   auto pulled = PullImage(client, *oci::ParseReference("r.example/app:1"), *store, options);
   ASSERT_OK(pulled);
   EXPECT_EQ(pulled->root, root);
   EXPECT_TRUE(store->Has(manifest.layers[1].digest));
   EXPECT_FALSE(store->Has(index.manifests[0].digest));
   EXPECT_EQ(http_.requests().size(), 4u);
-  options.platforms = {LinuxPlatform("s390x")};
+  options.platforms = {oci::LinuxPlatform("s390x")};
   ExpectError(PullImage(client, *oci::ParseReference("r.example/app:1"), *store, options).status(),
               absl::StatusCode::kNotFound, "r.example/app:1: the image has no platform linux/s390x; it has");
 }

@@ -230,8 +230,24 @@ TEST_F(BuildStateTest, TaskHoldsWhatIsLeftOfTheStage) {
   EXPECT_EQ(task.steps(0).number(), 4u);
   ASSERT_EQ(task.exports_size(), 1);
   EXPECT_EQ(task.exports(0).pattern(), "/other");
-  EXPECT_EQ(task.step_time_limit(), 60u);
+  EXPECT_EQ(task.step_timeout(), 60u);
   EXPECT_EQ(task.source_date_epoch(), 4711);
+}
+
+TEST(BuildStateFreshCachesTest, BuildsWithoutCacheHaveCachesOfTheirOwn) {
+  const auto fresh = [](const v1::BuildView& view, bool filtered) {
+    v1::BuildPlan plan = SamplePlan();
+    plan.mutable_stages(0)->set_no_cache(filtered);
+    BuildState state(view);
+    state.SetPlan(plan);
+    return state.MakeTask(0, 0).fresh_caches();
+  };
+  v1::BuildView view = SampleView();
+  view.set_created_at(4711);
+  EXPECT_EQ(fresh(view, false), "");
+  EXPECT_EQ(fresh(view, true), "build 12 of 4711");
+  view.mutable_options()->set_no_cache(true);
+  EXPECT_EQ(fresh(view, false), "build 12 of 4711");
 }
 
 TEST(BuildStateKeptTimesTest, StepsSeeNoEpoch) {

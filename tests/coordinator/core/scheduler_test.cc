@@ -51,14 +51,14 @@ class SchedulerTest : public ::testing::Test {
 
 TEST_F(SchedulerTest, FirstComeFirstServed) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(7, On("amd64"), now_);
-  scheduler_.Enqueue(8, On("amd64"), now_);
-  auto first = scheduler_.Assign(now_);
+  scheduler_.Enqueue(7, On("amd64"));
+  scheduler_.Enqueue(8, On("amd64"));
+  auto first = scheduler_.Assign();
   ASSERT_EQ(first.size(), 1u);
   EXPECT_EQ(first[0].task, 7u);
-  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+  EXPECT_TRUE(scheduler_.Assign().empty());
   scheduler_.Finish(first[0].lease);
-  auto second = scheduler_.Assign(now_);
+  auto second = scheduler_.Assign();
   ASSERT_EQ(second.size(), 1u);
   EXPECT_EQ(second[0].task, 8u);
 }
@@ -66,14 +66,20 @@ TEST_F(SchedulerTest, FirstComeFirstServed) {
 TEST_F(SchedulerTest, NativeBeforeEmulated) {
   Connect(Worker("a-emulates", "h1", 4, "amd64", "arm64"));
   Connect(Worker("b-native", "h2", 1, "arm64"));
-  scheduler_.Enqueue(1, On("arm64"), now_);
-  scheduler_.Enqueue(2, On("arm64"), now_);
-  auto assigned = scheduler_.Assign(now_);
+  scheduler_.Enqueue(1, On("arm64"));
+  scheduler_.Enqueue(2, On("arm64"));
+  auto assigned = scheduler_.Assign();
   ASSERT_EQ(assigned.size(), 1u) << "the second waits for the native worker";
   EXPECT_EQ(assigned[0].worker, "b-native");
   EXPECT_FALSE(assigned[0].emulated);
+  // A stream that breaks for a moment sends nothing to emulation; a worker that stays away does.
   scheduler_.Disconnect("b-native", now_);
-  assigned = scheduler_.Assign(now_);
+  EXPECT_TRUE(scheduler_.Assign().empty());
+  scheduler_.Heartbeat("a-emulates", now_ + absl::Seconds(29));
+  scheduler_.Expire(now_ + absl::Seconds(29));
+  EXPECT_TRUE(scheduler_.Assign().empty());
+  scheduler_.Expire(now_ + absl::Seconds(30));
+  assigned = scheduler_.Assign();
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "a-emulates");
   EXPECT_TRUE(assigned[0].emulated);
@@ -83,8 +89,8 @@ TEST_F(SchedulerTest, NeutralTaskRunsOnAnyArchitecture) {
   Connect(Worker("w", "h", 1, "amd64"));
   Requirements neutral = On("s390x");
   neutral.neutral = true;
-  scheduler_.Enqueue(1, neutral, now_);
-  auto assigned = scheduler_.Assign(now_);
+  scheduler_.Enqueue(1, neutral);
+  auto assigned = scheduler_.Assign();
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_FALSE(assigned[0].emulated);
 }
@@ -92,8 +98,8 @@ TEST_F(SchedulerTest, NeutralTaskRunsOnAnyArchitecture) {
 TEST_F(SchedulerTest, EqualWorkersShareTheLoad) {
   Connect(Worker("w1", "h", 4, "amd64"));
   Connect(Worker("w2", "h", 4, "amd64"));
-  for (TaskId task = 1; task <= 8; ++task) scheduler_.Enqueue(task, On("amd64"), now_);
-  EXPECT_EQ(scheduler_.Assign(now_).size(), 8u);
+  for (TaskId task = 1; task <= 8; ++task) scheduler_.Enqueue(task, On("amd64"));
+  EXPECT_EQ(scheduler_.Assign().size(), 8u);
   EXPECT_EQ(scheduler_.LeasesOf("w1").size(), 4u);
 }
 
@@ -105,36 +111,83 @@ TEST_F(SchedulerTest, ReplicasGoToAnotherHost) {
   replica.group = 5;
   replica.excluded_hosts = {"host-a"};
   replica.excluded_workers = {"w1"};
-  scheduler_.Enqueue(1, replica, now_);
-  EXPECT_TRUE(scheduler_.Assign(now_).empty());
-  auto stuck = scheduler_.Unplaceable(now_, absl::ZeroDuration());
+  scheduler_.Enqueue(1, replica);
+  EXPECT_TRUE(scheduler_.Assign().empty());
+  auto stuck = scheduler_.Unplaceable(now_);
   ASSERT_EQ(stuck.size(), 1u);
   EXPECT_NE(stuck[0].reason.find("--allow-same-host"), std::string::npos) << stuck[0].reason;
   replica.spread = Spread::kWorkers;
-  scheduler_.Enqueue(2, replica, now_);
-  auto assigned = scheduler_.Assign(now_);
+  scheduler_.Enqueue(2, replica);
+  auto assigned = scheduler_.Assign();
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "w2");
   Connect(Worker("w3", "host-b", 1, "amd64"));
-  assigned = scheduler_.Assign(now_);
+  assigned = scheduler_.Assign();
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "w3");
 }
 
 TEST_F(SchedulerTest, UnplaceableNamesThePlatform) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(1, On("arm64"), now_);
-  auto stuck = scheduler_.Unplaceable(now_, absl::ZeroDuration());
+  scheduler_.Enqueue(1, On("arm64"));
+  auto stuck = scheduler_.Unplaceable(now_);
   ASSERT_EQ(stuck.size(), 1u);
   EXPECT_NE(stuck[0].reason.find("linux/arm64"), std::string::npos);
-  EXPECT_TRUE(scheduler_.Unplaceable(now_, absl::Seconds(5)).empty());
-  EXPECT_EQ(scheduler_.Unplaceable(now_ + absl::Seconds(5), absl::Seconds(5)).size(), 1u);
+  EXPECT_EQ(stuck[0].since, now_);
+  EXPECT_EQ(scheduler_.Unplaceable(now_ + absl::Seconds(5)).at(0).since, now_);
+}
+
+TEST_F(SchedulerTest, GraceCountsFromWhenNobodyCouldRunIt) {
+  Connect(Worker("w", "h", 1, "amd64"));
+  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(2, On("amd64"));
+  ASSERT_EQ(scheduler_.Assign().size(), 1u);
+  // It waits behind another for an hour, then the stream breaks.
+  now_ += absl::Hours(1);
+  scheduler_.Heartbeat("w", now_);
+  scheduler_.Disconnect("w", now_);
+  now_ += absl::Seconds(29);
+  scheduler_.Expire(now_);
+  EXPECT_TRUE(scheduler_.Unplaceable(now_).empty()) << "the worker is still present";
+  now_ += absl::Seconds(1);
+  scheduler_.Expire(now_);
+  ASSERT_EQ(scheduler_.Unplaceable(now_).size(), 1u);
+  EXPECT_EQ(scheduler_.Unplaceable(now_ + absl::Seconds(3)).at(0).since, now_);
+  // Somebody came: the next time counts anew.
+  Connect(Worker("w2", "h", 0, "amd64"));
+  EXPECT_TRUE(scheduler_.Unplaceable(now_).empty());
+  now_ += absl::Seconds(60);
+  scheduler_.Expire(now_);
+  EXPECT_EQ(scheduler_.Unplaceable(now_).at(0).since, now_);
+}
+
+TEST_F(SchedulerTest, WorkersFromBeforeARestartAreWaitedForUntilTheTimeOut) {
+  scheduler_.Expect(Worker("native", "h2", 1, "arm64"), now_);
+  Connect(Worker("emulates", "h1", 4, "amd64", "arm64"));
+  scheduler_.Enqueue(1, On("arm64"));
+  EXPECT_TRUE(scheduler_.Assign().empty()) << "the native worker is about to come back";
+  EXPECT_TRUE(scheduler_.Unplaceable(now_).empty());
+  EXPECT_TRUE(scheduler_.TakeDeparted().empty());
+  now_ += absl::Seconds(30);
+  scheduler_.Heartbeat("emulates", now_);
+  scheduler_.Expire(now_);
+  EXPECT_EQ(scheduler_.TakeDeparted(), std::vector<std::string>{"native"});
+  EXPECT_TRUE(scheduler_.TakeDeparted().empty());
+  ASSERT_EQ(scheduler_.Assign().size(), 1u);
+}
+
+TEST_F(SchedulerTest, DrainingWorkerThatLeavesIsNotWaitedFor) {
+  scheduler_.Connect(Worker("w", "h", 1, "amd64"), {}, true, now_);
+  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Disconnect("w", now_);
+  EXPECT_EQ(scheduler_.Unplaceable(now_).size(), 1u);
+  EXPECT_EQ(scheduler_.TakeDeparted(), std::vector<std::string>{"w"});
 }
 
 TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(1, On("amd64"), now_);
-  const LeaseNumber lease = scheduler_.Assign(now_).at(0).lease;
+  scheduler_.Enqueue(1, On("amd64"));
+  const LeaseNumber lease = scheduler_.Assign().at(0).lease;
   EXPECT_OK(scheduler_.Check(lease, "w"));
   EXPECT_FALSE(scheduler_.Check(lease, "other").ok());
   EXPECT_TRUE(scheduler_.Expire(now_ + absl::Seconds(29)).empty());
@@ -146,31 +199,31 @@ TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
 
 TEST_F(SchedulerTest, WorkerHeardAgainAfterSilenceGetsTasksAgain) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(1, On("amd64"), now_);
-  ASSERT_EQ(scheduler_.Assign(now_).size(), 1u);
+  scheduler_.Enqueue(1, On("amd64"));
+  ASSERT_EQ(scheduler_.Assign().size(), 1u);
   now_ += absl::Seconds(30);
   ASSERT_EQ(scheduler_.Expire(now_).size(), 1u);
-  scheduler_.Enqueue(1, On("amd64"), now_);
-  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+  scheduler_.Enqueue(1, On("amd64"));
+  EXPECT_TRUE(scheduler_.Assign().empty());
   now_ += absl::Seconds(30);
   EXPECT_TRUE(scheduler_.Expire(now_).empty());
   scheduler_.Heartbeat("w", now_);
-  EXPECT_EQ(scheduler_.Assign(now_).size(), 1u);
+  EXPECT_EQ(scheduler_.Assign().size(), 1u);
 }
 
 TEST_F(SchedulerTest, LateHeartbeatDoesNotConnectAWorkerThatHasLeft) {
   Connect(Worker("w", "h", 1, "amd64"));
   scheduler_.Disconnect("w", now_);
   scheduler_.Heartbeat("w", now_);
-  scheduler_.Enqueue(1, On("amd64"), now_);
-  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+  scheduler_.Enqueue(1, On("amd64"));
+  EXPECT_TRUE(scheduler_.Assign().empty());
 }
 
 TEST_F(SchedulerTest, ReconnectKeepsWhatTheWorkerStillHas) {
   Connect(Worker("w", "h", 2, "amd64"));
-  scheduler_.Enqueue(1, On("amd64"), now_);
-  scheduler_.Enqueue(2, On("amd64"), now_);
-  auto assigned = scheduler_.Assign(now_);
+  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(2, On("amd64"));
+  auto assigned = scheduler_.Assign();
   ASSERT_EQ(assigned.size(), 2u);
   scheduler_.Disconnect("w", now_);
   auto kept = scheduler_.Connect(Worker("w", "h", 2, "amd64"), {assigned[0].lease, 99}, false, now_);
@@ -190,8 +243,8 @@ TEST_F(SchedulerTest, RestoredLeaseWaitsForItsWorkerUntilTheTimeOut) {
 
 TEST_F(SchedulerTest, DrainingWorkerTakesNothingNew) {
   scheduler_.Connect(Worker("w", "h", 1, "amd64"), {}, true, now_);
-  scheduler_.Enqueue(1, On("amd64"), now_);
-  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+  scheduler_.Enqueue(1, On("amd64"));
+  EXPECT_TRUE(scheduler_.Assign().empty());
 }
 
 // A thousand workers that come, go silent and return; every task is done exactly once, no worker ever
@@ -206,13 +259,13 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
   }
   std::set<TaskId> open;
   for (TaskId task = 1; task <= kTasks; ++task) {
-    scheduler_.Enqueue(task, On(task % 5 == 0 ? "arm64" : "amd64"), now_);
+    scheduler_.Enqueue(task, On(task % 5 == 0 ? "arm64" : "amd64"));
     open.insert(task);
   }
   std::map<LeaseNumber, Assignment> running;
   std::map<TaskId, int> finished;
   for (int round = 0; round < 500 && !open.empty(); ++round) {
-    for (const Assignment& assignment : scheduler_.Assign(now_)) running[assignment.lease] = assignment;
+    for (const Assignment& assignment : scheduler_.Assign()) running[assignment.lease] = assignment;
     for (const WorkerStatus& worker : scheduler_.Workers()) {
       ASSERT_LE(worker.leases.size(), worker.info.slots());
     }
@@ -232,7 +285,7 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
     }
     for (const LostLease& lost : scheduler_.Expire(now_)) {
       running.erase(lost.lease);
-      scheduler_.Enqueue(lost.task, On(lost.task % 5 == 0 ? "arm64" : "amd64"), now_);
+      scheduler_.Enqueue(lost.task, On(lost.task % 5 == 0 ? "arm64" : "amd64"));
     }
     for (const WorkerStatus& worker : scheduler_.Workers()) {
       if (!worker.connected) Connect(worker.info);

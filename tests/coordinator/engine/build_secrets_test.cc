@@ -97,6 +97,19 @@ TEST(ClientMountsTest, WhatWasNotGivenAndIsNotRequiredIsLeftOut) {
   EXPECT_EQ(plan.stages(0).steps(0).run().mounts(0).id(), "pip");
 }
 
+TEST(ClientMountsTest, VariableOfASecretThatWasNotGivenIsEmpty) {
+  v1::BuildPlan plan = PlanWith(v1::RunMount::SECRET, "token", false);
+  v1::Run& run = *plan.mutable_stages(0)->mutable_steps(0)->mutable_run();
+  run.mutable_mounts(1)->set_env("TOKEN");
+  for (const char* entry : {"TOKEN=of the recipe", "TOKENS=stay", "A=b"}) run.add_env(entry);
+  v1::BuildPlan given = plan;
+  EXPECT_OK(LeaveOutMissing(Options({}), &plan));
+  EXPECT_THAT(run.env(), testing::ElementsAre("TOKENS=stay", "A=b", "TOKEN="));
+  EXPECT_OK(LeaveOutMissing(Options({"token"}), &given));
+  EXPECT_THAT(given.stages(0).steps(0).run().env(),
+              testing::ElementsAre("TOKEN=of the recipe", "TOKENS=stay", "A=b"));
+}
+
 TEST(ClientMountsTest, RequiredOneThatIsMissingIsNamedWithItsLine) {
   v1::BuildPlan plan = PlanWith(v1::RunMount::SECRET, "token", true);
   absl::Status missing = LeaveOutMissing(Options({}), &plan);

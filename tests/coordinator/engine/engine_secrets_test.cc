@@ -79,11 +79,11 @@ class EngineSecretsTest : public ::testing::Test {
   // Submitted and planned; the coordinator was restarted since.
   int64_t RestoredBuild(const v1::BuildSubmission& submission, const std::vector<v1::Secret>& secrets) {
     const int64_t id = Submit(submission, secrets);
-    EXPECT_TRUE(Eventually([&] { return engine_->Get(id)->status() == v1::RUNNING; }));
+    EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(id)->status() == v1::RUNNING; }));
     Stop();
     Start();
     // Answered after the builds were taken up.
-    EXPECT_OK(engine_->Get(id));
+    EXPECT_OK(engine_->reader().Get(id));
     return id;
   }
 
@@ -94,8 +94,8 @@ class EngineSecretsTest : public ::testing::Test {
   }
 
   v1::BuildView WaitForEnd(int64_t build) {
-    EXPECT_TRUE(Eventually([&] { return engine_->Get(build)->status() >= v1::SUCCEEDED; }));
-    return *engine_->Get(build);
+    EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(build)->status() >= v1::SUCCEEDED; }));
+    return *engine_->reader().Get(build);
   }
 
   FakeClock clock_;
@@ -118,11 +118,11 @@ TEST_F(EngineSecretsTest, TaskIsHeldUntilTheClientGivesItsSecretsAgain) {
   // Less than makes a worker silent, more than makes people wonder.
   clock_.Advance(absl::Seconds(20));
   EXPECT_TRUE(Eventually([&] {
-    const v1::BuildView view = *engine_->Get(build);
+    const v1::BuildView view = *engine_->reader().Get(build);
     return std::any_of(view.warnings().begin(), view.warnings().end(), [](const std::string& warning) {
       return warning.find("secret token is not there") != std::string::npos;
     });
-  })) << engine_->Get(build)->ShortDebugString();
+  })) << engine_->reader().Get(build)->ShortDebugString();
   EXPECT_EQ(worker->Desired().size(), 0u) << "nothing runs without its secret";
   ASSERT_OK(engine_->Attach(build, {Secret("token", "value")}, {}));
   const auto lease = worker->NextLease();
@@ -180,9 +180,9 @@ TEST_F(EngineSecretsTest, BuildsWithOtherValuesDoNotShareAnExecution) {
 
 TEST_F(EngineSecretsTest, WhoJoinedGoesOnWithItsOwnValuesWhenTheFirstLeaves) {
   const int64_t first = Submit(Submission({"token"}), {Secret("token", "same")});
-  EXPECT_TRUE(Eventually([&] { return engine_->Get(first)->status() == v1::RUNNING; }));
+  EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(first)->status() == v1::RUNNING; }));
   const int64_t second = Submit(Submission({"token"}), {Secret("token", "same")});
-  EXPECT_TRUE(Eventually([&] { return engine_->Get(second)->status() == v1::RUNNING; }));
+  EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(second)->status() == v1::RUNNING; }));
   ASSERT_OK(engine_->Cancel(first, false));
   auto worker = NewWorker("w1");
   const auto lease = worker->NextLease();
@@ -191,7 +191,7 @@ TEST_F(EngineSecretsTest, WhoJoinedGoesOnWithItsOwnValuesWhenTheFirstLeaves) {
   worker->FinishStep(*lease, 0);
   worker->FinishTask(*lease);
   EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
-  EXPECT_EQ(engine_->Get(first)->status(), v1::CANCELLED);
+  EXPECT_EQ(engine_->reader().Get(first)->status(), v1::CANCELLED);
 }
 
 TEST_F(EngineSecretsTest, RequiredSecretThatWasNotGivenIsNamedWithItsLine) {
@@ -211,7 +211,7 @@ TEST_F(EngineSecretsTest, ValuesAreInNothingThatIsRecorded) {
   auto worker = NewWorker("w1");
   worker->PlayAll();
   EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
-  EXPECT_EQ(engine_->Submission(build)->options().secret_ids(0), "token");
+  EXPECT_EQ(engine_->reader().Submission(build)->options().secret_ids(0), "token");
   worker.reset();
   Stop();
   for (const char* name : {"record.db", "record.db-wal"}) {

@@ -4,100 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/base/blob_store.h"
-#include "common/base/files.h"
 #include "common/base/status.h"
-#include "tests/coordinator/engine/played_worker.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/image_fixture.h"
-#include "tests/support/status_matchers.h"
+#include "tests/coordinator/engine/engine_fixture.h"
 
 namespace crossmill::coordinator {
 namespace {
 
-namespace reapi = ::build::bazel::remote::execution::v2;
-
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-class EngineTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    auto folder = TemporaryFolder::Create();
-    ASSERT_OK(folder);
-    folder_ = std::make_unique<TemporaryFolder>(*std::move(folder));
-    StartCoordinator();
-  }
-  void TearDown() override { StopCoordinator(); }
-
-  void StartCoordinator() {
-    auto records = storage::RecordStore::Open(folder_->Path("record.db"));
-    ASSERT_OK(records);
-    records_ = *std::move(records);
-    logs_ = std::make_unique<storage::LogStore>(folder_->Path("logs"));
-    images_ = std::make_unique<ImageFixture>(*blobs_, *records_);
-    EngineOptions options;
-    options.unplaceable_grace = absl::Seconds(20);
-    engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(),
-                                       clock_, options);
-    ASSERT_OK(engine_->Start());
-  }
-  void StopCoordinator() {
-    if (engine_) engine_->Stop();
-    engine_.reset();
-    images_.reset();
-    logs_.reset();
-    records_.reset();
-  }
-
-  // An empty context; `dockerfile` from scratch.
-  v1::BuildSubmission Submission(const std::string& dockerfile, int verify = 0) {
-    v1::BuildSubmission submission;
-    submission.mutable_recipe()->set_dockerfile(dockerfile);
-    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
-    reapi::Directory root;
-    root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
-    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(),
-            submission.mutable_recipe()->mutable_context_root());
-    v1::Platform& platform = *submission.mutable_options()->add_platforms();
-    platform.set_os("linux");
-    platform.set_architecture("amd64");
-    submission.mutable_options()->set_network(v1::NETWORK_MODE_NONE);
-    submission.mutable_options()->set_verify(verify);
-    return submission;
-  }
-
-  int64_t Submit(const v1::BuildSubmission& submission, const std::string& key = "") {
-    auto submitted = engine_->Submit(submission, key);
-    EXPECT_OK(submitted);
-    return submitted.ok() ? submitted->build : 0;
-  }
-
-  v1::BuildView WaitForEnd(int64_t build) {
-    v1::BuildView view;
-    EXPECT_TRUE(Eventually([&] {
-      auto got = engine_->Get(build);
-      if (!got.ok()) return false;
-      view = *got;
-      return view.status() >= v1::SUCCEEDED;
-    })) << view.ShortDebugString();
-    return view;
-  }
-
-  std::unique_ptr<PlayedWorker> NewWorker(const std::string& name, const std::string& host = "host-a") {
-    auto worker = std::make_unique<PlayedWorker>(*engine_, *blobs_, name, host);
-    worker->Connect({});
-    return worker;
-  }
-
-  FakeClock clock_;
-  std::unique_ptr<TemporaryFolder> folder_;
-  std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
-  std::unique_ptr<storage::RecordStore> records_;
-  std::unique_ptr<storage::LogStore> logs_;
-  std::unique_ptr<ImageFixture> images_;
-  std::unique_ptr<Engine> engine_;
-};
 
 TEST_F(EngineTest, BuildRunsAndASecondOneIsCached) {
   auto worker = NewWorker("w1");
@@ -138,7 +52,7 @@ TEST_F(EngineTest, EqualStepsOfConcurrentBuildsAreOneExecution) {
   ASSERT_TRUE(lease);
   const int64_t second = Submit(submission);
   const int64_t third = Submit(Submission("FROM scratch\nRUN one\nRUN other\n"));
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(third)->status() == v1::RUNNING; }));
+  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(third)->status() == v1::RUNNING; }));
   worker->PlayAll();
   EXPECT_EQ(WaitForEnd(first).status(), v1::SUCCEEDED);
   const v1::BuildView joined = WaitForEnd(second);
@@ -154,7 +68,7 @@ TEST_F(EngineTest, CancelOfTheOwnerLeavesTheExecutionToWhoJoined) {
   const int64_t first = Submit(submission);
   ASSERT_TRUE(worker->NextLease());
   const int64_t second = Submit(submission);
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(second)->status() == v1::RUNNING; }));
+  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(second)->status() == v1::RUNNING; }));
   ASSERT_OK(engine_->Cancel(first, false));
   EXPECT_EQ(WaitForEnd(first).status(), v1::CANCELLED);
   worker->PlayAll();
@@ -201,8 +115,8 @@ TEST_F(EngineTest, SilentWorkersTaskGoesToAnotherAndFinishedStepsAreKept) {
   const auto lease = lost->NextLease();
   ASSERT_TRUE(lease);
   lost->FinishStep(*lease, 0);
-  ASSERT_TRUE(
-      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  ASSERT_TRUE(Eventually(
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
   auto other = NewWorker("w2");
   other->PlayAll();
   clock_.Advance(absl::Seconds(31));
@@ -230,7 +144,7 @@ TEST_F(EngineTest, NoWorkerForThePlatformSaysSoAtOnceAndFailsLater) {
   submission.mutable_options()->mutable_platforms(0)->set_architecture("s390x");
   const int64_t build = Submit(submission);
   ASSERT_TRUE(Eventually([&] {
-    auto view = engine_->Get(build);
+    auto view = engine_->reader().Get(build);
     return view->warnings_size() > 0 && view->warnings(0).find("linux/s390x") != std::string::npos;
   }));
   clock_.Advance(absl::Seconds(21));
@@ -244,9 +158,9 @@ TEST_F(EngineTest, RestartedCoordinatorGoesOnWithoutRepeatingFinishedSteps) {
   const auto lease = worker->NextLease();
   ASSERT_TRUE(lease);
   worker->FinishStep(*lease, 0);
-  ASSERT_TRUE(
-      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
-  const int64_t events = engine_->Get(build)->last_event();
+  ASSERT_TRUE(Eventually(
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+  const int64_t events = engine_->reader().Get(build)->last_event();
   StopCoordinator();
   StartCoordinator();
   // The worker still has the lease and finishes under it.
@@ -292,7 +206,7 @@ TEST_F(EngineTest, VerifyOnOneHostIsInconclusiveUnlessAllowed) {
   two->PlayAll();
   auto submission = Submission("FROM scratch\nRUN one\n", 2);
   const int64_t build = Submit(submission);
-  ASSERT_TRUE(Eventually([&] { return engine_->Get(build)->warnings_size() > 0; }));
+  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(build)->warnings_size() > 0; }));
   clock_.Advance(absl::Seconds(21));
   one->Heartbeat();
   two->Heartbeat();
@@ -372,8 +286,8 @@ TEST_F(EngineTest, WatcherThatComesInTheMiddleMissesNoConsole) {
   ASSERT_TRUE(lease);
   worker->StartStep(*lease, 0);
   worker->Say(*lease, 0, "a");
-  ASSERT_TRUE(
-      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  ASSERT_TRUE(Eventually(
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
   // The record is held, so that the watch and the next piece of console come into one batch.
   std::jthread watching;
   absl::StatusOr<std::shared_ptr<Watcher>> watcher = absl::UnknownError("not watched");
@@ -398,8 +312,8 @@ TEST_F(EngineTest, ConsoleOffsetsGoOnAfterARestart) {
   worker->StartStep(*lease, 0);
   worker->Say(*lease, 0, "a");
   worker->Say(*lease, 0, "b");
-  ASSERT_TRUE(
-      Eventually([&] { return engine_->Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+  ASSERT_TRUE(Eventually(
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
   StopCoordinator();
   StartCoordinator();
   worker->Reconnect(*engine_, {*lease});

@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 class FakeRemoteSources final : public RemoteSources {
  public:
   absl::StatusOr<File> FetchFile(const std::string& url, const std::string& checksum,
-                                 const OnProgress& on_progress) override {
+                                 const OnProgress& on_progress, std::stop_token) override {
     calls.push_back("file " + url + " " + checksum);
     on_progress(5, 10);
     const auto found = files.find(url);
@@ -30,13 +30,20 @@ class FakeRemoteSources final : public RemoteSources {
     return found->second;
   }
   absl::StatusOr<Tree> FetchGit(const std::string& url, const std::string& checksum, bool keep_git_dir,
-                                const OnProgress&) override {
+                                const OnProgress&, std::stop_token) override {
     calls.push_back("git " + url + " " + checksum + (keep_git_dir ? " kept" : ""));
     return tree;
   }
 
+  absl::StatusOr<std::optional<int64_t>> CommitTime(const std::string& url, const std::string& checksum,
+                                                    const OnProgress&, std::stop_token) override {
+    calls.push_back("time " + url + " " + checksum);
+    return commit_time;
+  }
+
   std::map<std::string, File> files;
   Tree tree;
+  std::optional<int64_t> commit_time;
   std::vector<std::string> calls;
 };
 
@@ -151,6 +158,22 @@ TEST_F(PlanningTest, GitRepositoryIsADirectoryWithoutName) {
   EXPECT_EQ(FromProto(match.directory()), remote_.tree.root);
 }
 
+TEST_F(PlanningTest, ExcludesFilterAGitRepository) {
+  remote_.tree = {Tree({"README", "keep.md", "main.c"}), "abc", false};
+  const auto plan = Plan(
+      "FROM scratch\nADD --exclude=*.md --exclude=!keep.md --exclude=README https://x.invalid/r.git /src\n"
+      "ADD https://x.invalid/r.git /all\n");
+  ASSERT_OK(plan);
+  const auto match = [&](int step) {
+    return plan->stages(0).steps(step).copy().sources(0).context().matches(0);
+  };
+  EXPECT_EQ(match(0).name(), "");
+  EXPECT_EQ(FromProto(match(0).directory()), Tree({"keep.md", "main.c"}));
+  // The same repository, fetched once, as it is.
+  EXPECT_EQ(FromProto(match(1).directory()), remote_.tree.root);
+  EXPECT_EQ(remote_.calls.size(), 1u);
+}
+
 TEST_F(PlanningTest, WhatCannotBeFetchedNamesPlaceAndReason) {
   EXPECT_EQ(ErrorOf("FROM scratch\nRUN x\n  ADD https://x.invalid/f /f\n"),
             "Dockerfile:3:3: ADD: https://x.invalid/f: 404 Not Found");
@@ -189,6 +212,87 @@ TEST_F(PlanningTest, MissingSourcesNameTheirContextAndTheRuleThatHidesThem) {
             "../assets/.dockerignore:2: '*.png'");
   EXPECT_THAT(ErrorOf("FROM scratch\nRUN --mount=source=nope,target=/n x\n"),
               HasSubstr("Dockerfile:2:1: RUN --mount: 'nope' is not in the context"));
+}
+
+TEST_F(PlanningTest, MissingFoldersOfTheContextAreNotBlamedOnTheRecipe) {
+  const Digest lost = DigestOf("a folder that the store has lost");
+  reapi::Directory root;
+  root.add_directories()->set_name("src");
+  ToProto(lost, root.mutable_directories(0)->mutable_digest());
+  const Digest digest = blobs_->PutBytes(root.SerializeAsString()).value();
+  ToProto(digest, submission_.mutable_recipe()->mutable_context_root());
+  ToProto(digest, AddContext("assets").mutable_tree());
+  for (const char* dockerfile : {"FROM scratch\nCOPY src/a /\n", "FROM scratch\nCOPY --from=assets src/a /\n",
+                                 "FROM scratch\nRUN --mount=source=src/a,target=/a x\n"}) {
+    const auto plan = Plan(dockerfile);
+    EXPECT_TRUE(absl::IsUnavailable(plan.status())) << plan.status();
+    EXPECT_THAT(std::string(plan.status().message()), testing::StartsWith("folder " + lost.hash))
+        << dockerfile;
+    EXPECT_THAT(std::string(plan.status().message()), HasSubstr("submit the build again"));
+  }
+  // Neither is a whole context that is gone, nor a layout.
+  ToProto(lost, submission_.mutable_recipe()->mutable_context_root());
+  EXPECT_TRUE(absl::IsUnavailable(Plan("FROM scratch\nCOPY . /\n").status()));
+  ToProto(lost, AddContext("base").mutable_image_root());
+  EXPECT_TRUE(absl::IsUnavailable(Plan("FROM base\n").status())) << Plan("FROM base\n").status();
+}
+
+TEST_F(PlanningTest, EpochOfAStageIsThatOfWhatItAdds) {
+  remote_.files["https://x.invalid/f"] = {DigestOf("content"), "f", 1234, false};
+  const std::string file = "FROM scratch AS src\nADD https://x.invalid/f /\n";
+  auto plan = Plan("ARG SOURCE_DATE_EPOCH=src\n" + file + "FROM scratch\nARG SOURCE_DATE_EPOCH\nRUN x\n");
+  ASSERT_OK(plan);
+  EXPECT_EQ(plan->epoch(), 1234);
+  EXPECT_TRUE(plan->strict_epoch());
+  EXPECT_THAT(plan->stages(0).steps(1).run().env(), testing::Contains("SOURCE_DATE_EPOCH=1234"));
+  // The server says no time.
+  remote_.files["https://x.invalid/f"].mtime = 0;
+  plan = Plan("ARG SOURCE_DATE_EPOCH=src\n" + file + "FROM scratch\nARG SOURCE_DATE_EPOCH\nRUN x\n");
+  ASSERT_OK(plan);
+  EXPECT_FALSE(plan->strict_epoch());
+  EXPECT_THAT(plan->stages(0).steps(1).run().env(),
+              testing::Not(testing::Contains(testing::StartsWith("SOURCE_DATE_EPOCH"))));
+  remote_.tree = {Tree({"README"}), "abc", false};
+  remote_.commit_time = 99;
+  plan = Plan(
+      "ARG V=2\nARG SOURCE_DATE_EPOCH=SRC\nFROM scratch AS src\nARG V\n"
+      "ADD --checksum=abc https://x.invalid/r.git#v$V /\nFROM src\nRUN x\n");
+  ASSERT_OK(plan);
+  EXPECT_EQ(plan->epoch(), 99);
+  EXPECT_THAT(remote_.calls, testing::Contains("time https://x.invalid/r.git#v2 abc"));
+}
+
+TEST_F(PlanningTest, EpochOfAContextIsWhatTheClientSaid) {
+  const std::string dockerfile = "ARG SOURCE_DATE_EPOCH=context\nFROM scratch\nRUN x\n";
+  auto plan = Plan(dockerfile);
+  ASSERT_OK(plan);
+  EXPECT_FALSE(plan->strict_epoch()) << "a folder has no time";
+  submission_.mutable_recipe()->set_context_time(77);
+  plan = Plan(dockerfile);
+  ASSERT_OK(plan);
+  EXPECT_TRUE(plan->strict_epoch());
+  EXPECT_EQ(plan->epoch(), 77);
+  v1::NamedContext& assets = AddContext("assets");
+  ToProto(Tree({"logo"}), assets.mutable_tree());
+  assets.set_time(88);
+  plan = Plan("ARG SOURCE_DATE_EPOCH=assets\nFROM scratch\nRUN x\n");
+  ASSERT_OK(plan);
+  EXPECT_EQ(plan->epoch(), 88);
+}
+
+TEST_F(PlanningTest, EpochOfAnythingElseIsRefusedWithItsPlace) {
+  EXPECT_EQ(
+      ErrorOf("ARG SOURCE_DATE_EPOCH=contxt\nFROM scratch\nRUN x\n"),
+      "Dockerfile:1:5: SOURCE_DATE_EPOCH has the value 'contxt'; expected seconds since 1970, context, a "
+      "build context or a stage; did you mean context?");
+  for (const char* body : {"FROM scratch AS src\nCOPY a /\n", "FROM scratch AS src\n",
+                           "FROM scratch AS src\nADD https://x.invalid/f https://x.invalid/g /\n",
+                           "FROM scratch AS src\nADD a /\n"}) {
+    EXPECT_THAT(ErrorOf(std::string("ARG SOURCE_DATE_EPOCH=src\n") + body + "FROM scratch\nRUN x\n"),
+                testing::AllOf(testing::StartsWith("Dockerfile:"),
+                               HasSubstr("SOURCE_DATE_EPOCH names stage 'src', whose time is not known")))
+        << body;
+  }
 }
 
 TEST_F(PlanningTest, LayoutAndTriggersArePinnedUntilNothingNewIsNeeded) {

@@ -56,6 +56,12 @@ void PlayedWorker::Connect(const std::set<uint64_t>& leases) {
   v1::Platform& platform = *state.mutable_info()->add_platforms()->mutable_platform();
   platform.set_os("linux");
   platform.set_architecture("amd64");
+  if (!emulated_.empty()) {
+    v1::PlatformSupport& support = *state.mutable_info()->add_platforms();
+    support.mutable_platform()->set_os("linux");
+    support.mutable_platform()->set_architecture(emulated_);
+    support.set_emulated(true);
+  }
   for (uint64_t lease : leases) state.add_leases(lease);
   engine_->WorkerState(link_, state);
 }
@@ -64,6 +70,8 @@ void PlayedWorker::Reconnect(Engine& engine, const std::set<uint64_t>& leases) {
   engine_ = &engine;
   Connect(leases);
 }
+
+void PlayedWorker::Disconnect() { engine_->WorkerGone(name_, link_); }
 
 void PlayedWorker::Heartbeat() { engine_->WorkerHeartbeat(name_); }
 

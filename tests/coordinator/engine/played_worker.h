@@ -22,7 +22,11 @@ class PlayedWorker {
   PlayedWorker(Engine& engine, BlobStore& blobs, std::string name, std::string host);
   ~PlayedWorker();
 
+  // Before it connects: emulates the architecture beside amd64.
+  void Emulate(const std::string& architecture) { emulated_ = architecture; }
   void Connect(const std::set<uint64_t>& leases);
+  // Its stream breaks.
+  void Disconnect();
   // After a restart of the coordinator.
   void Reconnect(Engine& engine, const std::set<uint64_t>& leases);
   void Heartbeat();
@@ -68,6 +72,7 @@ class PlayedWorker {
   BlobStore& blobs_;
   const std::string name_;
   const std::string host_;
+  std::string emulated_;
   std::shared_ptr<Link> link_;
   std::map<std::string, int> fail_on_;
   std::map<std::string, std::string> warn_on_;

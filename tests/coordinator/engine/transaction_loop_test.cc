@@ -29,7 +29,11 @@ class TransactionLoopTest : public ::testing::Test {
     ASSERT_OK(records);
     records_ = *std::move(records);
     loop_ = std::make_unique<TransactionLoop>(
-        *records_, [this] { ++ticks_; }, milliseconds(5));
+        *records_, [this] { ++ticks_; }, milliseconds(5),
+        [this](const absl::Status& reason) {
+          failure_ = reason;
+          ++failures_;
+        });
   }
   void TearDown() override { loop_.reset(); }
 
@@ -49,6 +53,8 @@ class TransactionLoopTest : public ::testing::Test {
   std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<storage::RecordStore> records_;
   std::atomic<int> ticks_ = 0;
+  std::atomic<int> failures_ = 0;
+  absl::Status failure_;
   std::promise<void> gate_;
   std::unique_ptr<TransactionLoop> loop_;
 };
@@ -116,9 +122,64 @@ TEST_F(TransactionLoopTest, WhatCouldNotBeMadeDurableIsNotPromised) {
   EXPECT_FALSE(done);
   EXPECT_TRUE(failed);
   EXPECT_EQ(Builds(), 0);
-  // The next batch is a new transaction.
-  EXPECT_OK(loop_->Call<int64_t>([&] { return records_->InsertBuild({}, "", "", 1); }));
-  EXPECT_EQ(Builds(), 1);
+  // Also now that the disk is not full any more: memory is ahead of the record.
+  EXPECT_TRUE(Eventually([&] { return failures_ == 1; }));
+  const int ticks = ticks_;
+  const auto later = loop_->Call<int64_t>([&] { return records_->InsertBuild({}, "", "", 1); });
+  EXPECT_TRUE(absl::IsUnavailable(later.status()));
+  EXPECT_THAT(std::string(later.status().message()), ::testing::HasSubstr("insert a build"));
+  EXPECT_EQ(Builds(), 0);
+  EXPECT_EQ(ticks_, ticks);
+}
+
+TEST_F(TransactionLoopTest, FailedBatchTakesEverythingWithItThatWaits) {
+  std::atomic<int> done = 0;
+  std::atomic<int> told = 0;
+  const auto effect = [&] {
+    loop_->AfterCommit([&] { ++done; },
+                       [&](const absl::Status& status) {
+                         EXPECT_TRUE(absl::IsUnavailable(status));
+                         EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("disk of stone"));
+                         ++told;
+                       });
+  };
+  std::vector<std::jthread> callers;
+  std::atomic<int> refused = 0;
+  Hold();
+  loop_->Post(effect);
+  loop_->Post([&] {
+    effect();
+    (void)records_->InsertBuild({}, "", "", 1);
+    loop_->Require(absl::OkStatus());
+    loop_->Require(absl::UnavailableError("disk of stone"));
+  });
+  loop_->Post([&] { ++done; });
+  for (int i = 0; i < 3; ++i) {
+    callers.emplace_back([&] {
+      if (absl::IsUnavailable(loop_->Call<int>([&] { return ++done, 1; }).status())) ++refused;
+    });
+  }
+  Release();
+  callers.clear();
+  EXPECT_EQ(refused, 3) << "whoever waited for the batch, or behind it";
+  EXPECT_EQ(done, 0);
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(Builds(), 0);
+  EXPECT_TRUE(Eventually([&] { return failures_ == 1; }));
+  EXPECT_THAT(std::string(failure_.message()), ::testing::HasSubstr("disk of stone"));
+}
+
+TEST_F(TransactionLoopTest, WriteThatFailedCannotBePassedOver) {
+  {
+    const storage::FullDisk full(1 << 20);
+    loop_->Post([&] {
+      v1::BuildSubmission submission;
+      submission.mutable_recipe()->set_dockerfile(std::string(20'000'000, 'x'));
+      records_->InsertBuild(submission, "", "", 1).IgnoreError();
+    });
+    EXPECT_TRUE(Eventually([&] { return failures_ == 1; }));
+  }
+  EXPECT_EQ(Builds(), 0);
 }
 
 TEST_F(TransactionLoopTest, TicksWithoutWork) {

@@ -161,9 +161,12 @@ TEST_F(WatchersTest, CloseEndsOneBuildAndCloseAllTheRest) {
   watchers_.Close(1);
   EXPECT_TRUE(Ended(*one));
   EXPECT_FALSE(Ended(*two));
-  watchers_.CloseAll();
+  watchers_.CloseAll(absl::UnavailableError("the end"));
   EXPECT_TRUE(Ended(*two));
   EXPECT_TRUE(Ended(*three));
+  EXPECT_EQ(one->reason(), absl::OkStatus());
+  EXPECT_EQ(three->reason().message(), "the end");
+  EXPECT_TRUE(Ended(*Add(4))) << "one that comes later";
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ class ImageAssemblerTest : public testing::Test {
  protected:
   v1::Layer PutLayer(const std::string& content) {
     v1::Layer layer;
-    const std::string tar = oci::WriteLayer({oci::File("app", content)}).first;
+    const std::string tar = layer::WriteLayer({layer::File("app", content)}).first;
     ToProto(*blobs_->PutBytes(tar), layer.mutable_tar());
     return layer;
   }

@@ -11,6 +11,8 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "coordinator/storage/connection.h"
+#include "tests/coordinator/storage/failing_disk.h"
 #include "tests/coordinator/storage/full_disk.h"
 #include "tests/support/status_matchers.h"
 
@@ -169,6 +171,60 @@ TEST_F(RecordStoreTest, EventsAreReadFromAnyNumber) {
   EXPECT_THAT(EventNumbers(build, 3, 10), ElementsAre(3, 4));
   EXPECT_THAT(EventNumbers(build, 2, 2), ElementsAre(2, 3));
   EXPECT_THAT(EventNumbers(build, 5, 10), IsEmpty());
+}
+
+TEST_F(RecordStoreTest, UnreadableEventIsNamedAndNotSkipped) {
+  constexpr Sql kDamage{"damage an event", "UPDATE events SET event = x'ff' WHERE number = 2"};
+  constexpr Sql kLose{"lose an event", "DELETE FROM events WHERE number = 2"};
+  constexpr Sql kSwap{
+      "swap events",
+      "UPDATE events SET event = (SELECT event FROM events WHERE number = 3) WHERE number = 2"};
+  for (const Sql* sql : {&kDamage, &kSwap, &kLose}) {
+    const int64_t build = Insert();
+    for (int64_t number = 1; number <= 3; ++number)
+      ASSERT_OK(store_->AppendEvent(build, Notice(number, "n")));
+    {
+      RecursiveMutexLock lock(store_->connection().mutex());
+      ASSERT_OK(store_->connection().Run(*sql));
+    }
+    const absl::Status status = store_->Events(build, 1, 10).status();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << sql->purpose << ": " << status;
+    EXPECT_THAT(std::string(status.message()),
+                ::testing::HasSubstr("event 2 of build " + std::to_string(build)));
+    EXPECT_THAT(EventNumbers(build, 3, 10), ElementsAre(3));
+    EXPECT_EQ(*store_->LastEventNumber(build), 3);
+  }
+}
+
+TEST_F(RecordStoreTest, ChangeThatTheDiskRefusesEndsTheTransaction) {
+  FailingDisk disk;
+  const TemporaryFolder folder = *TemporaryFolder::Create();
+  auto store = OpenStore(folder.Path("record.db"));
+  constexpr Sql kSmallCache{"shrink the cache", "PRAGMA cache_size=1"};
+  {
+    RecursiveMutexLock lock(store->connection().mutex());
+    ASSERT_OK(store->connection().Run(kSmallCache));
+  }
+  v1::BuildSubmission large = Submission();
+  large.mutable_recipe()->set_dockerfile(std::string(1 << 20, 'x'));
+  // Once: what comes after it would work.
+  disk.FailAt(1, FailingDisk::Mode::kOnce);
+  const absl::Status status = store->Transact([&] {
+    EXPECT_FALSE(store->InsertBuild(large, "", "", 1).ok());
+    store->InsertBuild(Submission(), "", "", 1).IgnoreError();
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(disk.failed(), 1);
+  EXPECT_THAT(*store->ListViews(0, 10), IsEmpty());
+  // The next transaction is another one.
+  EXPECT_OK(store->Transact([&] { return store->InsertBuild(Submission(), "", "", 1).status(); }));
+  // A constraint is the caller's business.
+  EXPECT_OK(store->Transact([&] {
+    EXPECT_FALSE(store->AppendEvent(77, Notice(1, "of no build")).ok());
+    return store->InsertBuild(Submission(), "", "", 1).status();
+  }));
+  EXPECT_EQ(store->ListViews(0, 10)->size(), 2u);
 }
 
 TEST_F(RecordStoreTest, EventNumbersHaveNoGapsAndNoRepetition) {

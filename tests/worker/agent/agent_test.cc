@@ -74,9 +74,9 @@ class AgentTest : public testing::Test {
     auto folder = TemporaryFolder::Create();
     ASSERT_OK(folder);
     folder_.emplace(std::move(*folder));
-    auto spool = Spool::Open(folder_->Path("spool"));
-    ASSERT_OK(spool);
-    spool_.emplace(std::move(*spool));
+    auto results = UndeliveredResults::Open(folder_->Path("spool"));
+    ASSERT_OK(results);
+    results_.emplace(std::move(*results));
     v1::WorkerInfo info;
     info.set_name("w1");
     info.set_slots(1);
@@ -84,7 +84,7 @@ class AgentTest : public testing::Test {
         info,
         [this](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
                const std::stop_token& stop) { return execute_(task, context, observer, stop); },
-        *spool_);
+        *results_);
     options_.heartbeat = absl::Milliseconds(50);
     options_.first_wait = absl::Milliseconds(10);
     options_.longest_wait = absl::Milliseconds(50);
@@ -111,7 +111,7 @@ class AgentTest : public testing::Test {
   }
 
   std::optional<TemporaryFolder> folder_;
-  std::optional<Spool> spool_;
+  std::optional<UndeliveredResults> results_;
   LeaseBoard::Execute execute_ = [](const v1::Task&, const TaskContext&, ExecutionObserver&,
                                     const std::stop_token&) {
     v1::TaskResult result;

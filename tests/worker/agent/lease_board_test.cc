@@ -71,9 +71,9 @@ class LeaseBoardTest : public testing::Test {
   // As a new process with the same data folder would.
   void MakeBoard(LeaseBoard::Execute execute = nullptr) {
     board_.reset();
-    auto spool = Spool::Open(folder_->Path("spool"));
-    ASSERT_OK(spool);
-    spool_.emplace(std::move(*spool));
+    auto results = UndeliveredResults::Open(folder_->Path("spool"));
+    ASSERT_OK(results);
+    results_.emplace(std::move(*results));
     v1::WorkerInfo info;
     info.set_name("w1");
     info.set_slots(2);
@@ -81,7 +81,7 @@ class LeaseBoardTest : public testing::Test {
       execute = [this](const v1::Task& task, const TaskContext&, ExecutionObserver& observer,
                        const std::stop_token& stop) { return gate_.Execute(task, observer, stop); };
     }
-    board_ = std::make_unique<LeaseBoard>(info, std::move(execute), *spool_);
+    board_ = std::make_unique<LeaseBoard>(info, std::move(execute), *results_);
     ASSERT_OK(board_->Restore());
     board_->Connected();
   }
@@ -119,11 +119,11 @@ class LeaseBoardTest : public testing::Test {
     const auto request = Await([](const v1::SynchronizeRequest& message) { return message.has_state(); });
     return {request.state().leases().begin(), request.state().leases().end()};
   }
-  bool Spooled(uint64_t lease) { return Exists(folder_->Path("spool/" + std::to_string(lease) + ".pb")); }
+  bool IsKept(uint64_t lease) { return Exists(folder_->Path("spool/" + std::to_string(lease) + ".pb")); }
 
   Gate gate_;
   std::optional<TemporaryFolder> folder_;
-  std::optional<Spool> spool_;
+  std::optional<UndeliveredResults> results_;
   std::unique_ptr<LeaseBoard> board_;
 };
 
@@ -140,10 +140,10 @@ TEST_F(LeaseBoardTest, DesiredTaskRunsAndItsResultStaysOnDiskUntilAcknowledged) 
   gate_.Open();
   const v1::TaskResult result = AwaitResult(7);
   EXPECT_EQ(result.message(), "result of t7");
-  EXPECT_TRUE(Spooled(7));
+  EXPECT_TRUE(IsKept(7));
   EXPECT_FALSE(board_->Idle());
   board_->Apply(Desire({}, {7}));
-  EXPECT_FALSE(Spooled(7));
+  EXPECT_FALSE(IsKept(7));
   EXPECT_TRUE(board_->Idle());
 }
 
@@ -165,7 +165,7 @@ TEST_F(LeaseBoardTest, UnnamedLeaseIsCancelledAndItsResultInterestsNobody) {
     const auto request = board_->Next(absl::Milliseconds(10));
     EXPECT_FALSE(request && request->report().has_task_finished());
   }
-  EXPECT_FALSE(Spooled(1));
+  EXPECT_FALSE(IsKept(1));
 }
 
 TEST_F(LeaseBoardTest, CancelledLeaseMakesRoomForTheNext) {
@@ -198,11 +198,11 @@ TEST_F(LeaseBoardTest, ResultOfAnEarlierProcessIsDelivered) {
   EXPECT_EQ(gate_.started(), 1u);
 }
 
-TEST_F(LeaseBoardTest, UnreadableSpoolFileIsDropped) {
+TEST_F(LeaseBoardTest, UnreadableResultIsDropped) {
   ASSERT_OK(WriteFileAtomic(folder_->Path("spool/9.pb"), "\xff\xff\xff no protobuf"));
   MakeBoard();
   EXPECT_THAT(AwaitState(), IsEmpty());
-  EXPECT_FALSE(Spooled(9));
+  EXPECT_FALSE(IsKept(9));
 }
 
 TEST_F(LeaseBoardTest, DrainingWorkerSaysSoAndTakesNothingNew) {

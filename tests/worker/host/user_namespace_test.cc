@@ -30,7 +30,7 @@ std::optional<std::string> Obstacle() {
   const passwd* user = geteuid() == 0 ? getpwnam(kUser) : getpwuid(geteuid());
   if (user == nullptr)
     return fmt::format("there is no system user {} (scripts/setup-host creates it)", kUser);
-  const auto ids = ReadSubordinateIds(user->pw_name, user->pw_uid);
+  const auto ids = ReadSubordinateIds(user->pw_name, user->pw_uid, user->pw_gid);
   if (!ids.ok()) return ids.status().ToString();
   return std::nullopt;
 }
@@ -98,12 +98,21 @@ class Worker {
 
 TEST(UserNamespaceTest, WorkerIsRootOverItsOwnIds) {
   NEED_NAMESPACES();
-  Worker worker([](int pipe) {
+  const passwd* user = geteuid() == 0 ? getpwnam(kUser) : getpwuid(geteuid());
+  const auto ids = ReadSubordinateIds(user->pw_name, user->pw_uid, user->pw_gid);
+  ASSERT_OK(ids);
+  const uint64_t last_user = CountIds(ids->users);
+  const uint64_t last_group = CountIds(ids->groups);
+  Worker worker([=](int pipe) {
     const auto say = [pipe](const std::string& text) { (void)WriteAll(pipe, text + "\n"); };
     say(fmt::format("ids {}:{} groups {}", getuid(), getgid(), getgroups(0, nullptr)));
     say(mount("tmpfs", "/mnt", "tmpfs", 0, nullptr) == 0 ? "mounts" : "cannot mount");
-    say(mkdir("/mnt/x", 0755) == 0 && chown("/mnt/x", 65535, 65535) == 0 ? "last id" : "no last id");
-    say(chown("/mnt/x", 65536, 0) != 0 && errno == EINVAL ? "no further id" : "too many ids");
+    const auto chowns = [](uint64_t uid, uint64_t gid) {
+      return chown("/mnt/x", static_cast<uid_t>(uid), static_cast<gid_t>(gid)) == 0;
+    };
+    say(mkdir("/mnt/x", 0755) == 0 && chowns(65535, 65535) ? "16-bit ids" : "no 16-bit ids");
+    say(chowns(last_user, last_group) ? "last id" : "no last id");
+    say(!chowns(last_user + 1, 0) && errno == EINVAL ? "no further id" : "too many ids");
     say(access("/proc/1/stat", F_OK) == 0 && !Exists("/proc/4") ? "own proc" : "foreign proc");
     struct statfs cgroups;
     const bool hybrid = Exists("/sys/fs/cgroup/unified");
@@ -111,7 +120,7 @@ TEST(UserNamespaceTest, WorkerIsRootOverItsOwnIds) {
     say(hybrid || unified ? (unified && !hybrid ? "unified" : "hybrid") : "unified");
     return 7;
   });
-  EXPECT_EQ("ids 0:0 groups 0\nmounts\nlast id\nno further id\nown proc\nunified\n", worker.ReadToEnd());
+  EXPECT_EQ("ids 0:0 groups 0\nmounts\n16-bit ids\nlast id\nno further id\nown proc\nunified\n", worker.ReadToEnd());
   EXPECT_EQ(7, worker.Wait());
 }
 
@@ -182,7 +191,7 @@ TEST(UserNamespaceTest, MissingUserIsNamedWithTheCommand) {
 }
 
 TEST(UserNamespaceTest, MissingRangeIsNamedWithTheCommand) {
-  const auto ids = ReadSubordinateIds("crossmill-nobody", 4'000'000'000U);
+  const auto ids = ReadSubordinateIds("crossmill-nobody", 4'000'000'000U, 4'000'000'000U);
   ASSERT_TRUE(absl::IsFailedPrecondition(ids.status()));
   EXPECT_NE(std::string::npos, Sv(ids.status().message()).find("usermod --add-subuids "));
   EXPECT_NE(std::string::npos, Sv(ids.status().message()).find(" crossmill-nobody"));

@@ -97,7 +97,7 @@ class OciSandboxTest : public testing::TestWithParam<const char*> {
                    .root = root(),
                    .identity = {},
                    .env = {"PATH=/bin"},
-                   .time_limit = absl::Minutes(1),
+                   .timeout = absl::Minutes(1),
                    .on_output = {},
                    .stop = {}};
     run.platform.set_os("linux");
@@ -144,6 +144,15 @@ TEST_P(OciSandboxTest, StepSeesFixedSurroundingsAndNothingOfTheHost) {
   EXPECT_THAT(ended.out, HasSubstr("LANG=C\n"));
   EXPECT_THAT(ended.out, Not(HasSubstr("leak")));
   EXPECT_THAT(ended.out, testing::EndsWith("crossmill\n"));
+}
+
+TEST_P(OciSandboxTest, HostNameIsTheRecipesWhereItHasOne) {
+  run_.set_hostname("build.example");
+  const Ended ended = Shell("uname -n; cat /etc/hostname /etc/hosts");
+  ASSERT_OK(ended.result);
+  EXPECT_THAT(ended.out,
+              testing::StartsWith("build.example\nbuild.example\n127.0.0.1 localhost build.example\n"));
+  EXPECT_THAT(ended.out, Not(HasSubstr("crossmill")));
 }
 
 TEST_P(OciSandboxTest, CapabilitiesAreDockersAndTheFilterIsOn) {
@@ -243,9 +252,9 @@ TEST_P(OciSandboxTest, ForeignProgramWithoutEmulatorIsTheWorkersLack) {
   EXPECT_THAT(std::string(Sv(ended.result.status().message())), HasSubstr("no emulation for linux/mips64"));
 }
 
-TEST_P(OciSandboxTest, TimeLimitKillsTheWholeTree) {
+TEST_P(OciSandboxTest, TimeoutKillsTheWholeTree) {
   const Ended ended = Shell("sleep 31.41 & (sleep 27.18 & sleep 27.18) & sleep 31.41",
-                            [](SandboxRun& run) { run.time_limit = absl::Milliseconds(500); });
+                            [](SandboxRun& run) { run.timeout = absl::Milliseconds(500); });
   ASSERT_OK(ended.result);
   EXPECT_TRUE(ended.result->timed_out);
   EXPECT_FALSE(ProcessExists("sleep 31.41 "));

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
@@ -106,7 +107,7 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     ASSERT_OK(snapshot);
     const std::string root = (*snapshot)->root();
     ASSERT_OK(MakeHostRoot(root, {"sh", "cat", "ls", "id", "env", "sleep", "stat", "touch", "mkdir", "mount",
-                                  "df", "rm", "base64", "cp", "chmod", "ln"}));
+                                  "df", "rm", "base64", "cp", "chmod", "chown", "ln"}));
     ASSERT_OK(MakeFolders(root + "/existing", 0750));
     chmod(std::string(root + "/existing").c_str(), 0750);
     ASSERT_OK(WriteFileAtomic(root + "/file", "image"));
@@ -181,6 +182,8 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     task.mutable_platform()->set_os("linux");
     task.mutable_platform()->set_architecture("any");
     *task.add_parents() = base_;
+    for (const v1::Layer& layer : base_layers_) *task.add_parents() = layer;
+    task.set_fresh_caches(fresh_caches_);
     *task.add_steps() = step;
     for (const std::string& pattern : exports) task.add_exports()->set_pattern(pattern);
     ConsoleObserver console;
@@ -232,6 +235,9 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
   SystemClock clock_;
   std::unique_ptr<StageExecutor> executor_;
   v1::Layer base_;
+  // On top of it.
+  std::vector<v1::Layer> base_layers_;
+  std::string fresh_caches_;
   TaskContext context_;
 };
 
@@ -367,6 +373,113 @@ TEST_P(StepMountsTest, NewCacheBeginsWithItsSource) {
   EXPECT_EQ(Succeed(step).out, "own\nseed\n");
 }
 
+TEST_P(StepMountsTest, NewCacheHasModeAndOwnerOfItsSource) {
+  // A folder of another stage, which is not root's.
+  const Executed producer = Succeed(Step("mkdir -m 1730 /seed; chown 12:34 /seed; touch /seed/a"), {"/seed"});
+  ASSERT_EQ(producer.result.exports_size(), 1);
+  v1::Step step = Step("stat -c '%a %u:%g' /c; ls /c");
+  v1::RunMount& cache = Add(step, v1::RunMount::CACHE, "/c");
+  cache.set_id("owned");
+  cache.set_mode(0755);
+  *cache.mutable_source()->mutable_export_()->mutable_blob() = producer.result.exports(0).blob();
+  EXPECT_EQ(Succeed(step).out, "1730 12:34\na\n");
+}
+
+TEST_P(StepMountsTest, PartOfACacheIsMounted) {
+  v1::Step whole = Step("mkdir -m 700 /c/sub; echo in > /c/sub/f; ln -s ../../../../etc /c/out");
+  Add(whole, v1::RunMount::CACHE, "/c").set_id("parts");
+  v1::Step part = Step("stat -c '%a' /p; cat /p/f; echo more >> /p/f");
+  v1::RunMount& mount = Add(part, v1::RunMount::CACHE, "/p");
+  mount.set_id("parts");
+  mount.set_cache_path("/sub");
+  const Executed missing = Execute(part);
+  EXPECT_EQ(missing.result.outcome(), v1::TASK_OUTCOME_FAILED);
+  EXPECT_THAT(missing.result.message(), HasSubstr("/p: the cache 'parts' has no /sub"));
+  Succeed(whole);
+  EXPECT_EQ(Succeed(part).out, "700\nin\n");
+  EXPECT_EQ(Succeed(part).out, "700\nin\nmore\n");
+  mount.set_cache_path("/sub/f");
+  part.mutable_run()->set_argv(2, "cat /p");
+  EXPECT_EQ(Succeed(part).out, "in\nmore\nmore\n");
+  // A link leads nowhere out of the cache.
+  mount.set_cache_path("/out");
+  EXPECT_THAT(Execute(part).result.message(), HasSubstr("the cache 'parts' has no /out"));
+}
+
+TEST_P(StepMountsTest, BuildWithoutCacheHasFreshCaches) {
+  v1::Step step = Step("ls /c; touch /c/x");
+  Add(step, v1::RunMount::CACHE, "/c").set_id("fresh");
+  EXPECT_EQ(Succeed(step).out, "");
+  EXPECT_EQ(Succeed(step).out, "x\n");
+  fresh_caches_ = "build 7";
+  EXPECT_EQ(Succeed(step).out, "");
+  EXPECT_EQ(Succeed(step).out, "x\n");
+}
+
+TEST_P(StepMountsTest, IdsBeyondThoseOfTheWorkerAreTheRecipesMistake) {
+  const std::string limits = "the worker's user namespace has only the ids 0..";
+  const auto message = [&](const v1::Step& step) {
+    const Executed executed = Execute(step);
+    EXPECT_EQ(executed.result.outcome(), v1::TASK_OUTCOME_FAILED) << executed.result.message();
+    EXPECT_THAT(executed.result.message(), HasSubstr(limits));
+    return executed.result.message();
+  };
+  v1::Step run = Step("id");
+  run.mutable_run()->set_user("4294967294:4294967294");
+  EXPECT_THAT(message(run), HasSubstr("RUN: the step runs as 4294967294:4294967294"));
+  run.mutable_run()->set_user("0:4294967294");
+  EXPECT_THAT(message(run), HasSubstr("the step runs as 0:4294967294"));
+  v1::Step workdir;
+  workdir.set_instruction("WORKDIR");
+  workdir.mutable_workdir()->set_path("/w");
+  workdir.mutable_workdir()->set_user("4294967294");
+  EXPECT_THAT(message(workdir), HasSubstr("/w belongs to 4294967294:4294967294"));
+  v1::Step copy;
+  copy.set_instruction("COPY");
+  copy.mutable_copy()->set_destination("/new/folder/");
+  copy.mutable_copy()->set_chown("4294967294:1");
+  v1::CopySource& source = *copy.mutable_copy()->add_sources();
+  source.mutable_inline_file()->set_name("f");
+  EXPECT_THAT(message(copy), HasSubstr("/new/folder/ belongs to 4294967294:1"));
+  for (const auto type : {v1::RunMount::CACHE, v1::RunMount::SECRET}) {
+    v1::Step mounted = Step("true");
+    v1::RunMount& mount = Add(mounted, type, "/m");
+    mount.set_id("token");
+    mount.set_uid(4294967294U);
+    Give("token", "value");
+    message(mounted);
+  }
+}
+
+TEST_P(StepMountsTest, OwnersAndUsersMayHaveAnyIdThatTheWorkerHas) {
+  const auto map = ReadFile("/proc/self/uid_map");
+  ASSERT_OK(map);
+  if (map->find('\n') == map->rfind('\n')) GTEST_SKIP() << "only one id";
+  std::istringstream ranges(*map);
+  uint64_t inside = 0, outside = 0, count = 0, last = 0;
+  while (ranges >> inside >> outside >> count) last = inside + count - 1;
+  v1::Step step = Step(fmt::format(
+      "touch /f; chown {0}:{0} /f; stat -c '%u:%g' /f; cd /; cp -p /f /g; stat -c '%u:%g' /g", last));
+  const Executed executed = Succeed(step, {"/f"});
+  EXPECT_EQ(executed.out, fmt::format("{0}:{0}\n{0}:{0}\n", last));
+  EXPECT_THAT(Layer(executed), ElementsAre("f", "g"));
+  // And again as a layer that was unpacked.
+  v1::Step as_user = Step("id -u; id -g; stat -c %u /f");
+  as_user.mutable_run()->set_user(fmt::format("{0}:{0}", last));
+  base_layers_.push_back(executed.result.steps(0).layer());
+  EXPECT_EQ(Succeed(as_user).out, fmt::format("{0}\n{0}\n{0}\n", last));
+}
+
+TEST_P(StepMountsTest, PrimaryGroupIsASupplementaryOneToo) {
+  v1::Step step = Step("grep Groups /proc/self/status");
+  step.mutable_run()->set_argv(2,
+                               "while read -r key rest; do [ $key = Groups: ] && echo $rest; done < "
+                               "/proc/self/status; true");
+  EXPECT_EQ(Succeed(step).out, "0\n");
+  step.mutable_run()->set_user("12:34");
+  EXPECT_EQ(Succeed(step).out, "34\n");
+}
+
 // Two steps at the same time, each waiting up to 5 s for the other's file in the cache.
 std::pair<Executed, Executed> Meet(
     const std::function<Executed(const std::string&, const std::string&)>& run) {
@@ -488,7 +601,7 @@ TEST_P(StepMountsTest, MissingSecretFailsOnlyIfItIsRequired) {
   AddSecret(step, "/run/secrets/token").set_env("TOKEN");
   const Executed executed = Succeed(step);
   EXPECT_THAT(executed.out, Not(HasSubstr("token")));
-  EXPECT_THAT(executed.out, Not(HasSubstr("TOKEN")));
+  EXPECT_THAT(executed.out, HasSubstr("TOKEN=\n")) << "set, but empty";
   step.mutable_run()->mutable_mounts(0)->set_required(true);
   const Executed failed = Execute(step);
   EXPECT_EQ(failed.result.outcome(), v1::TASK_OUTCOME_FAILED);

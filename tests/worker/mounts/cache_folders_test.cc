@@ -107,18 +107,72 @@ TEST_F(CacheFoldersTest, NewFolderHasModeAndContentOfItsRequest) {
   request_.content = "digest";
   request_.fill = [](const std::string& path) -> absl::Status {
     RETURN_IF_ERROR(MakeFolders(path));
+    EXPECT_EQ(chmod(path.c_str(), 01770), 0);
     return WriteFileAtomic(path + "/seed", "seed");
   };
   const auto use = Take(v1::RunMount::SHARED);
   struct stat state {};
   ASSERT_EQ(stat(use->path().c_str(), &state), 0);
-  EXPECT_EQ(state.st_mode & 07777, 0700u);
+  EXPECT_EQ(state.st_mode & 07777, 01770u) << "content comes with its folder's mode";
   EXPECT_TRUE(Exists(use->path() + "/seed"));
   // Others of that id that do not want it have their own.
   request_.mode = 0755;
   request_.content.clear();
   request_.fill = nullptr;
-  EXPECT_FALSE(Exists(Take(v1::RunMount::SHARED)->path() + "/seed"));
+  const auto empty = Take(v1::RunMount::SHARED);
+  EXPECT_FALSE(Exists(empty->path() + "/seed"));
+  ASSERT_EQ(stat(empty->path().c_str(), &state), 0);
+  EXPECT_EQ(state.st_mode & 07777, 0755u);
+}
+
+TEST_F(CacheFoldersTest, BuildWithoutCacheFindsOnlyWhatItsOwnStepsLeft) {
+  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARED)->path() + "/old", ""));
+  request_.fresh = "build 7";
+  {
+    const auto use = Take(v1::RunMount::SHARED);
+    EXPECT_FALSE(Exists(use->path() + "/old"));
+    ASSERT_OK(WriteFileAtomic(use->path() + "/new", ""));
+  }
+  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARED)->path() + "/new")) << "a later step of the same build";
+  caches_.reset();
+  Open();
+  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARED)->path() + "/new")) << "after a restart of the worker";
+  request_.fresh = "build 8";
+  EXPECT_FALSE(Exists(Take(v1::RunMount::SHARED)->path() + "/new")) << "the next build without cache";
+  // Builds that trust caches go on with what it made.
+  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARED)->path() + "/last", ""));
+  request_.fresh.clear();
+  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARED)->path() + "/last"));
+}
+
+TEST_F(CacheFoldersTest, CacheInUseStaysWithItsStepAndIsGoneAfterIt) {
+  for (const auto sharing : {v1::RunMount::SHARED, v1::RunMount::LOCKED}) {
+    request_.fresh.clear();
+    auto old = Take(sharing);
+    const std::string path = old->path();
+    ASSERT_OK(WriteFileAtomic(path + "/old", ""));
+    request_.fresh = fmt::format("build {}", static_cast<int>(sharing));
+    const auto use = Take(sharing);
+    EXPECT_NE(use->path(), path);
+    EXPECT_FALSE(Exists(use->path() + "/old"));
+    EXPECT_TRUE(Exists(path + "/old"));
+    old.reset();
+    EXPECT_FALSE(Exists(path));
+    EXPECT_FALSE(Exists(path + ".stale"));
+  }
+}
+
+TEST_F(CacheFoldersTest, CacheInUseWhenTheWorkerWasKilledIsGoneAfterwards) {
+  const auto old = Take(v1::RunMount::SHARED);
+  ASSERT_OK(WriteFileAtomic(old->path() + "/old", ""));
+  request_.fresh = "build 7";
+  const auto use = Take(v1::RunMount::SHARED);
+  ASSERT_OK(WriteFileAtomic(use->path() + "/new", ""));
+  // Another worker on the same folder, as if this one had died.
+  auto next = CacheFolders::Create(folder_->Path("caches"));
+  ASSERT_OK(next);
+  EXPECT_FALSE(Exists(old->path()));
+  EXPECT_TRUE(Exists(use->path() + "/new"));
 }
 
 TEST_F(CacheFoldersTest, FailedContentLeavesNoCache) {

@@ -80,6 +80,12 @@ TEST(MaskedStreamTest, LongBase64IsFoundInTheLinesOfBase64Programs) {
   EXPECT_EQ(patterns.Mask(encoded.substr(0, 76) + "\n" + encoded.substr(76) + "\n"), "***\n***\n");
 }
 
+TEST(MaskedStreamTest, WholeTextThatEndsLikeASecretKeepsItsEnd) {
+  SecretPatterns patterns;
+  patterns.AddValue("hunter22");
+  EXPECT_EQ(patterns.Mask("cannot find hunter2"), "cannot find hunter2");
+}
+
 TEST(MaskedStreamTest, WithoutSecretsNothingIsHeldBack) {
   const SecretPatterns patterns;
   MaskedStream stream(patterns);

@@ -27,7 +27,7 @@ class RuntimeSpecTest : public testing::Test {
                          .root = "/data/root",
                          .identity = {.uid = 1000, .gid = 1001, .groups = {27}, .home = "/home/app"},
                          .env = {"PATH=/bin"},
-                         .time_limit = absl::InfiniteDuration(),
+                         .timeout = absl::InfiniteDuration(),
                          .on_output = {},
                          .stop = {}};
     return MakeRuntimeSpec(run, options_);

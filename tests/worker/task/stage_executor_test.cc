@@ -146,11 +146,11 @@ TEST_F(StageExecutorTest, KilledProgramIsNamedBySignal) {
   EXPECT_EQ(crashed.steps(0).failure(), "exit code 139 (killed by SIGSEGV)");
 }
 
-TEST_F(StageExecutorTest, TimeLimitIsTheRecipesFailure) {
-  task_.set_step_time_limit(90);
+TEST_F(StageExecutorTest, StepTimeoutIsTheRecipesFailure) {
+  task_.set_step_timeout(90);
   AddRun("slow");
   const v1::TaskResult result = Execute([](const SandboxRun& run) -> absl::StatusOr<SandboxResult> {
-    EXPECT_EQ(run.time_limit, absl::Seconds(90));
+    EXPECT_EQ(run.timeout, absl::Seconds(90));
     SandboxResult ended;
     ended.exit_code = 137;
     ended.timed_out = true;
@@ -158,7 +158,7 @@ TEST_F(StageExecutorTest, TimeLimitIsTheRecipesFailure) {
   });
   EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_FAILED);
   EXPECT_TRUE(result.steps(0).timed_out());
-  EXPECT_EQ(result.steps(0).failure(), "time limit of 1m30s exceeded");
+  EXPECT_EQ(result.steps(0).failure(), "step timeout of 1m30s reached");
 }
 
 TEST_F(StageExecutorTest, BrokenSandboxIsInfrastructure) {
@@ -177,6 +177,17 @@ TEST_F(StageExecutorTest, FullDiskIsInfrastructure) {
   const v1::TaskResult result = Execute(WriteOwnName);
   EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_INFRASTRUCTURE);
   EXPECT_THAT(result.message(), HasSubstr("No space left"));
+}
+
+TEST_F(StageExecutorTest, AFileThatNoLayerCanHoldIsTheRecipesFailure) {
+  AddRun("any");
+  snapshotter_->FailCommits(
+      absl::InvalidArgumentError("path 'x/.wh.x': names that begin with .wh. mean removals"));
+  const v1::TaskResult result = Execute(WriteOwnName);
+  EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_FAILED);
+  EXPECT_EQ(result.message(), "Dockerfile:11: RUN: path 'x/.wh.x': names that begin with .wh. mean removals");
+  ASSERT_EQ(result.steps_size(), 1);
+  EXPECT_THAT(result.steps(0).failure(), HasSubstr(".wh."));
 }
 
 TEST_F(StageExecutorTest, MissingParentLayerIsInfrastructure) {

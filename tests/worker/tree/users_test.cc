@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include "tests/support/status_matchers.h"
-#include "worker/host/subordinate_ids.h"
 #include "worker/tree/file_mode.h"
-#include "worker/tree/glob.h"
 
 namespace crossmill::worker {
 namespace {
@@ -33,7 +31,7 @@ TEST_F(UsersTest, NameBringsGroupsAndHome) {
   ASSERT_OK(user);
   EXPECT_EQ(1000u, user->uid);
   EXPECT_EQ(1001u, user->gid);
-  EXPECT_EQ((std::vector<uint32_t>{29, 44}), user->groups);
+  EXPECT_EQ((std::vector<uint32_t>{29, 44, 1001}), user->groups);
   EXPECT_EQ("/home/app", user->home);
 }
 
@@ -42,6 +40,7 @@ TEST_F(UsersTest, EmptyIsRoot) {
   ASSERT_OK(user);
   EXPECT_EQ(0u, user->uid);
   EXPECT_EQ("/root", user->home);
+  EXPECT_EQ(std::vector<uint32_t>{0}, user->groups);
 }
 
 TEST_F(UsersTest, NumberThatNobodyHas) {
@@ -56,7 +55,7 @@ TEST_F(UsersTest, GivenGroupReplacesSupplementaryOnes) {
   auto user = ResolveUser(folder_->path(), "1000:audio");
   ASSERT_OK(user);
   EXPECT_EQ(29u, user->gid);
-  EXPECT_TRUE(user->groups.empty());
+  EXPECT_EQ(std::vector<uint32_t>{29}, user->groups);
 }
 
 TEST_F(UsersTest, UnknownNamesAreNamed) {
@@ -91,14 +90,6 @@ TEST_F(UsersTest, PasswdLinkDoesNotLeadOut) {
   EXPECT_FALSE(ResolveUser(folder_->path(), "daemon").ok());
 }
 
-TEST(SubordinateIdsTest, RangeIsFoundByNameOrNumberAndMustBeLarge) {
-  const std::string_view text = "# comment\napp:100000:1000\n1000:300000:65536\nother:500000:65535\n";
-  EXPECT_EQ(300000u, FindRange(text, "app", 1000)->first);
-  EXPECT_FALSE(FindRange(text, "app", 7).has_value());
-  EXPECT_EQ(500000u, FindRange(text, "other", 7)->first);
-  EXPECT_EQ(565535u, FreeRangeStart(text));
-}
-
 TEST(FileModeTest, OctalAndSymbolic) {
   auto apply = [](std::string_view text, uint32_t mode, bool folder) {
     auto parsed = FileMode::Parse(text);
@@ -119,23 +110,17 @@ TEST(FileModeTest, OctalAndSymbolic) {
   EXPECT_EQ(0xffffu, apply("u+q", 0, false));
 }
 
-TEST(GlobTest, Components) {
-  EXPECT_TRUE(MatchComponent("*.py", "a.py"));
-  EXPECT_FALSE(MatchComponent("*.py", "a.pyc"));
-  EXPECT_TRUE(MatchComponent("a?c[0-9x]", "abcx"));
-  EXPECT_FALSE(MatchComponent("[^a-c]", "b"));
-  EXPECT_TRUE(MatchComponent("\\*", "*"));
-  EXPECT_FALSE(MatchComponent("[", "["));
-  EXPECT_FALSE(MatchComponent("[a", "a"));
-  EXPECT_TRUE(MatchComponent("[\\]]", "]"));
+TEST(FileModeTest, FoldersThatAreMadeHaveAnOctalMode) {
+  EXPECT_EQ(0700u, FileMode::Parse("700")->OfMadeFolders());
+  EXPECT_EQ(0711u, FileMode::Parse("4711")->OfMadeFolders());
+  EXPECT_EQ(0755u, FileMode::Parse("u=rwx,go=")->OfMadeFolders());
 }
 
-TEST(GlobTest, DoubleStarAndParents) {
-  EXPECT_TRUE(MatchPath({"**", "*.c"}, {"a", "b", "x.c"}));
-  EXPECT_TRUE(MatchPath({"**", "*.c"}, {"x.c"}));
-  EXPECT_FALSE(MatchPath({"a", "**", "x"}, {"b", "x"}));
-  EXPECT_TRUE(Excludes({"build"}, {"build", "out", "x"}));
-  EXPECT_FALSE(Excludes({"build"}, {"src", "build"}));
+TEST(OwnerTest, AnEmptyGroupIsTheOneWithoutAColon) {
+  const auto owner = ResolveOwner("/", "5:");
+  ASSERT_TRUE(owner.ok()) << owner.status();
+  EXPECT_EQ(5u, owner->uid);
+  EXPECT_EQ(5u, owner->gid);
 }
 
 }  // namespace

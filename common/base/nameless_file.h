@@ -1,0 +1,35 @@
+// A temporary file without a name: gone with its last descriptor, also when the program is killed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/files.h"
+
+namespace crossmill {
+
+// Bytes that are appended, and read from any offset. Move only. Not thread safe.
+class NamelessFile {
+ public:
+  // In the folder; empty: $TMPDIR, else /var/tmp (as large as disks are; /tmp may be memory). Errors name the
+  // folder.
+  static absl::StatusOr<NamelessFile> Create(const std::string& folder = "");
+
+  int64_t size() const { return size_; }
+  // RESOURCE_EXHAUSTED when the disk is full; the message names the folder.
+  absl::Status Append(std::string_view bytes);
+  // Fills `buffer` as far as the content goes.
+  absl::StatusOr<size_t> ReadAt(int64_t offset, char* buffer, size_t size) const;
+
+ private:
+  NamelessFile(UniqueFd file, std::string folder) : file_(std::move(file)), folder_(std::move(folder)) {}
+
+  UniqueFd file_;
+  std::string folder_;
+  int64_t size_ = 0;
+};
+
+}  // namespace crossmill

@@ -1,0 +1,66 @@
+#include "coordinator/engine/build_jobs.h"
+
+#include <utility>
+
+#include "coordinator/engine/client_mounts.h"
+#include "coordinator/engine/conclusion.h"
+#include "coordinator/engine/planning.h"
+
+namespace crossmill::coordinator {
+
+void BuildJobs::Run(RunningBuild& build, JobKind kind,
+                    std::function<std::function<void()>(const std::stop_token&)> job) {
+  ++build.jobs;
+  jobs_.Run(kind, build.stop.get_token(),
+            [this, id = build.id(), job = std::move(job)](const std::stop_token& stop) {
+              loop_->Post([this, id, done = job(stop)] {
+                const auto found = builds_.find(id);
+                if (found != builds_.end()) --found->second->jobs;
+                done();
+              });
+            });
+}
+
+void BuildJobs::Plan(RunningBuild& build) {
+  const int64_t id = build.id();
+  Run(build, JobKind::kNetwork, [this, id, submission = build.submission](const std::stop_token& stop) {
+    Planned planned;
+    PlanningCalls calls;
+    calls.stop = stop;
+    calls.on_pinned = [&](const v1::PinnedImage& base) { planned.pinned.push_back(base); };
+    calls.on_fetched = [&](const v1::RemoteSource& source) { planned.fetched.push_back(source); };
+    calls.on_progress = [this, id](const std::string& what, int64_t done_bytes, int64_t total) {
+      const PlanningStep step{what, done_bytes, total};
+      if (progress_.Report(id, step)) watchers_.PublishProgress(id, step);
+    };
+    planned.plan = PlanBuild(submission, parts_.build_platform,
+                             {parts_.images, parts_.blobs, parts_.remote_sources}, calls);
+    if (planned.plan.ok()) {
+      const absl::Status given = LeaveOutMissing(submission.options(), &*planned.plan);
+      if (!given.ok()) planned.plan = given;
+    }
+    return [this, id, planned = std::move(planned)]() mutable {
+      progress_.Forget(id);
+      on_planned_(id, std::move(planned));
+    };
+  });
+}
+
+void BuildJobs::ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done) {
+  CellInput input = MakeCellInput(build.state, cell, [&](int stage) { return build.SinceOf(stage); });
+  Run(build, JobKind::kProcessor,
+      [this, input = std::move(input), done = std::move(done)](const std::stop_token&) {
+        v1::CellView view = coordinator::ConcludeCell(input, parts_.assembler, parts_.blobs, parts_.records);
+        return [done, view = std::move(view)]() mutable { done(std::move(view)); };
+      });
+}
+
+void BuildJobs::Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done) {
+  Run(build, JobKind::kProcessor,
+      [this, view = build.state.view(), done = std::move(done)](const std::stop_token&) {
+        auto digest = AssembleBuild(view, parts_.assembler);
+        return [done, digest = std::move(digest)]() mutable { done(std::move(digest)); };
+      });
+}
+
+}  // namespace crossmill::coordinator

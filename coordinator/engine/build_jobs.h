@@ -1,0 +1,80 @@
+// The long work of builds (planning, pulling, compressing, comparing): it runs on threads of its own, and its
+// result comes back into the transaction loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/blob_store.h"
+#include "coordinator/engine/jobs.h"
+#include "coordinator/engine/planning_progress.h"
+#include "coordinator/engine/running_build.h"
+#include "coordinator/engine/transaction_loop.h"
+#include "coordinator/engine/watchers.h"
+#include "coordinator/images/image_assembler.h"
+#include "coordinator/images/image_store.h"
+#include "coordinator/sources/remote_sources.h"
+#include "coordinator/storage/record_store.h"
+
+namespace crossmill::coordinator {
+
+// What planning a build gave.
+struct Planned {
+  absl::StatusOr<v1::BuildPlan> plan;
+  std::vector<v1::PinnedImage> pinned;
+  std::vector<v1::RemoteSource> fetched;
+};
+
+// What the jobs work with; all of it outlives them.
+struct JobParts {
+  ImageStore& images;
+  BlobStore& blobs;
+  ImageAssembler& assembler;
+  storage::RecordStore& records;
+  // Null: ADD of URLs and git repositories is refused.
+  RemoteSources* remote_sources = nullptr;
+  // $BUILDPLATFORM.
+  v1::Platform build_platform;
+};
+
+// Only used in the transaction loop, but for Stop and LatestProgress. While a job is on its way
+// RunningBuild.jobs counts it; `done` runs in the loop and finds the build by its id, for it may be gone.
+class BuildJobs {
+ public:
+  BuildJobs(JobParts parts, RunningBuilds& builds, Watchers& watchers, JobThreads threads)
+      : parts_(std::move(parts)), builds_(builds), watchers_(watchers), jobs_(threads) {}
+
+  // Before anything else. `on_planned` gets what Plan gave.
+  void Start(TransactionLoop& loop, std::function<void(int64_t build, Planned)> on_planned) {
+    loop_ = &loop;
+    on_planned_ = std::move(on_planned);
+  }
+  // Tells what runs to stop, and waits for it.
+  void Stop() { jobs_.Stop(); }
+
+  void Plan(RunningBuild& build);
+  void ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done);
+  // The index of a build whose cells all succeeded.
+  void Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done);
+  // How far the things are that the build's planning waits for.
+  std::vector<PlanningStep> LatestProgress(int64_t build) { return progress_.Latest(build); }
+
+ private:
+  // `job` runs off the loop and returns what is to be done in it. Its token stops when the build has ended.
+  void Run(RunningBuild& build, JobKind kind,
+           std::function<std::function<void()>(const std::stop_token&)> job);
+
+  const JobParts parts_;
+  RunningBuilds& builds_;
+  Watchers& watchers_;
+  PlanningProgressLog progress_;
+  TransactionLoop* loop_ = nullptr;
+  std::function<void(int64_t build, Planned)> on_planned_;
+  // Last, so that it stops first.
+  Jobs jobs_;
+};
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,44 @@
+// A build that is under way, as the engine keeps it in memory.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <stop_token>
+
+#include "coordinator/core/build_state.h"
+#include "coordinator/core/scheduler.h"
+#include "crossmill/v1/build.pb.h"
+
+namespace crossmill::coordinator {
+
+// Not thread safe: only used in the transaction loop.
+struct RunningBuild {
+  explicit RunningBuild(v1::BuildView view) : state(std::move(view)) {}
+
+  core::BuildState state;
+  v1::BuildSubmission submission;
+  // Unix time in nanoseconds.
+  int64_t submitted_at = 0;
+  // Only executions begun then or later count (--no-cache).
+  int64_t since = 0;
+  // Jobs on the way.
+  int jobs = 0;
+  // Told to them when the build has ended: it does not wait for them then.
+  std::stop_source stop;
+  bool concluding = false;
+  // Task groups per stage, for spreading.
+  std::map<int, uint64_t> groups;
+  // Tasks whose missing worker people were told of.
+  std::set<core::TaskId> noticed;
+
+  int64_t id() const { return state.id(); }
+  bool forbids_emulation() const { return submission.options().forbid_emulation(); }
+  // As `since`, of one stage (--no-cache-filter).
+  int64_t SinceOf(int stage) const { return state.plan().stages(stage).no_cache() ? submitted_at : since; }
+};
+
+using RunningBuilds = std::map<int64_t, std::unique_ptr<RunningBuild>>;
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Checks that rooms stay small and stand above each other (docs/architecture.md, "Conventions"). Prints each breach.
+
+- a folder of sources has at most 40 files, a source at most 600 lines, a class at most 50 methods;
+- neither the table of scripts/check_layers.py nor the real includes go round in a circle, between rooms and between files.
+"""
+import pathlib
+import re
+import sys
+
+import check_layers
+
+ROOT = check_layers.ROOT
+MOST_FILES = 40
+MOST_LINES = 600
+MOST_METHODS = 50
+SOURCES = {".h", ".cc", ".proto", ".py"}
+TOPS = ("common", "coordinator", "worker", "cli", "proto", "tests", "scripts")
+# Inputs of tests, however they are called.
+DATA = ("tests/golden/", "tests/fuzz/corpus/", "tests/e2e/conformance/cases/")
+# Classes that are still too large, with what they may have until they are divided. A number only shrinks, and an
+# entry that is not needed any more is a breach too.
+LARGE_CLASSES = {}
+# Likewise sources, by lines.
+LONG_FILES = {"tests/worker/tree/copier_test.cc": 664}
+
+
+def sources():
+    for top in TOPS:
+        for file in sorted((ROOT / top).rglob("*")):
+            name = file.relative_to(ROOT).as_posix()
+            if name.startswith(DATA) or not file.is_file():
+                continue
+            if file.suffix in SOURCES or (top == "scripts" and not file.suffix):
+                yield name, file.read_text(errors="replace")
+
+
+# ---- size ----
+
+def size_breaches(files, long=None):
+    long = dict(LONG_FILES if long is None else long)
+    folders = {}
+    for name, text in files:
+        folder = name.rsplit("/", 1)[0]
+        folders[folder] = folders.get(folder, 0) + 1
+        lines = text.count("\n")
+        limit = long.pop(name, None)
+        if limit is not None and lines <= MOST_LINES:
+            yield f"{name}: {lines} lines: take it out of LONG_FILES in scripts/check_house.py"
+        elif lines > (limit or MOST_LINES):
+            yield f"{name}: {lines} lines; at most {limit or MOST_LINES}"
+    for folder, count in folders.items():
+        if count > MOST_FILES:
+            yield f"{folder}/: {count} sources; at most {MOST_FILES}"
+    for name in long:
+        yield f"scripts/check_house.py: LONG_FILES names {name}, which is not there"
+
+
+def without_comments(text):
+    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|^[ \t]*#(?:[^\n]|\\\n)*', "", text, flags=re.S | re.M)
+
+
+def body_after(text, begin):
+    """The text inside the braces that open at `begin`."""
+    depth = 0
+    for index in range(begin, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[index], 0)
+        if depth == 0:
+            return text[begin + 1:index]
+    return text[begin + 1:]
+
+
+def without_inner(text, opening, closing):
+    """Text with what stands between brackets left out, the brackets too."""
+    depth, kept = 0, []
+    for char in text:
+        if char == opening:
+            depth += 1
+        elif char == closing and depth:
+            depth -= 1
+            # The body of a function or type ends a declaration as `;` does.
+            kept.append(";" if closing == "}" and depth == 0 else "")
+        elif depth == 0:
+            kept.append(char)
+    return "".join(kept)
+
+
+METHOD = re.compile(r"(?:~?\w+|operator\s*\S+?)\s*\(")
+
+
+def is_method(declaration):
+    declaration = re.sub(r"\b(?:ABSL_\w+|__attribute__|alignas|noexcept|decltype|explicit)\s*\([^()]*\)", "", declaration)
+    declaration = re.sub(r"\b(?:public|private|protected)\s*:", "", declaration).strip()
+    # A deleted function is what a class has not.
+    if declaration.endswith("= delete"):
+        return False
+    if re.match(r"(?:using|friend|static_assert|typedef|enum|struct|class|union)\b", declaration):
+        return False
+    if "operator" not in declaration:
+        # Angle brackets of types; arrows of trailing results are behind the parenthesis.
+        declaration = without_inner(declaration.split("->")[0], "<", ">")
+        before = declaration.split("(")[0]
+        if "=" in before:
+            return False
+    return METHOD.search(declaration) is not None
+
+
+def classes(text, outer=""):
+    """(name, number of methods declared or defined in the body) of each class and struct."""
+    text = without_comments(text)
+    for match in re.finditer(r"(?<!enum )\b(?:class|struct)\s+(?:ABSL_\w+(?:\([^)]*\))?\s+)?(\w+)\s*(?:final\s*)?(?::[^;{()]*)?\{", text):
+        body = body_after(text, match.end() - 1)
+        declarations = without_inner(body, "{", "}").split(";")
+        yield match.group(1), sum(map(is_method, declarations))
+
+
+def class_breaches(files, large=None):
+    large = dict(LARGE_CLASSES if large is None else large)
+    for name, text in files:
+        if not name.endswith(".h"):
+            continue
+        for title, methods in classes(text):
+            limit = large.pop(f"{name}:{title}", None)
+            if limit is not None and methods <= MOST_METHODS:
+                yield f"{name}: class {title} has {methods} methods: take it out of LARGE_CLASSES in scripts/check_house.py"
+            elif methods > (limit or MOST_METHODS):
+                yield f"{name}: class {title} has {methods} methods; at most {limit or MOST_METHODS}"
+    for entry in large:
+        yield f"scripts/check_house.py: LARGE_CLASSES names {entry}, which is not there"
+
+
+# ---- circles ----
+
+def circle(graph):
+    """One circle of a graph {node: neighbours} as a list that ends where it begins, or None."""
+    state, path = {}, []
+
+    def visit(node):
+        state[node] = "open"
+        path.append(node)
+        for neighbour in sorted(graph.get(node, ())):
+            if state.get(neighbour) == "open":
+                return path[path.index(neighbour):] + [neighbour]
+            if neighbour not in state and (found := visit(neighbour)):
+                return found
+        path.pop()
+        state[node] = "done"
+        return None
+
+    for node in sorted(graph):
+        if node not in state and (found := visit(node)):
+            return found
+    return None
+
+
+def table_graph(table):
+    """Who may include whom, with entries that mean a folder and all below it spelled out."""
+    return {room: {other for other in table for allowed in entries
+                   if other != room and (other == allowed or other.startswith(allowed + "/"))}
+            for room, entries in table.items()}
+
+
+def include_graphs(files):
+    """({file: files}, {room: rooms}) of the real includes."""
+    by_file, by_room = {}, {}
+    for name, text in files:
+        room = check_layers.folder_of(name, check_layers.ALLOWED)
+        if room is None or name.startswith("tests/"):
+            continue
+        for line in text.splitlines():
+            match = check_layers.INCLUDE.match(line)
+            target = match and check_layers.folder_of(match.group(1), check_layers.ALLOWED)
+            if not target:
+                continue
+            by_file.setdefault(name, set()).add(match.group(1))
+            if target != room:
+                by_room.setdefault(room, set()).add(target)
+    return by_file, by_room
+
+
+def circle_breaches(files):
+    by_file, by_room = include_graphs(files)
+    for what, graph in (("the table of scripts/check_layers.py", table_graph(check_layers.ALLOWED)),
+                        ("includes between rooms", by_room), ("includes between files", by_file)):
+        if found := circle(graph):
+            yield f"{what} go round: {' -> '.join(found)}"
+
+
+def main():
+    files = list(sources())
+    found = [*size_breaches(files), *class_breaches(files), *circle_breaches(files)]
+    print("\n".join(found) if found else "the house is in order")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

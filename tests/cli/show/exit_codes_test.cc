@@ -1,0 +1,54 @@
+#include "cli/show/exit_codes.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_replace.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::cli {
+namespace {
+
+// The rows of the table below "## Exit codes", without marks of code.
+std::string DocumentedCodes(const std::string& file) {
+  const auto text = ReadFile(CROSSMILL_SOURCE_FOLDER "/" + file);
+  EXPECT_OK(text);
+  const std::string_view heading = "## Exit codes\n";
+  const size_t begin = text->find(heading);
+  EXPECT_NE(begin, std::string::npos) << file;
+  const size_t end = text->find("\n## ", begin);
+  std::string rows;
+  for (size_t at = text->find("\n| ", begin); at < end; at = text->find("\n| ", at + 1))
+    rows += text->substr(at + 1, text->find('\n', at + 1) - at);
+  return absl::StrReplaceAll(rows, {{"`", ""}});
+}
+
+TEST(ExitCodesTest, DocumentsSayWhatTheCodeSays) {
+  std::string expected = "| code | meaning |\n";
+  for (const ExitCodeMeaning& row : ExitCodeMeanings())
+    expected += fmt::format("| {} | {} |\n", static_cast<int>(row.code), row.meaning);
+  for (const char* file : {"README.md", "docs/cli.md"}) EXPECT_EQ(DocumentedCodes(file), expected) << file;
+}
+
+TEST(ExitCodesTest, HelpHasALineForEach) {
+  const std::string help = ExitCodeHelp();
+  EXPECT_EQ(help.substr(0, help.find('\n', 12)), "Exit codes:\n  0    ok");
+  for (const ExitCodeMeaning& row : ExitCodeMeanings())
+    EXPECT_NE(help.find(fmt::format("  {:<5}{}", static_cast<int>(row.code), row.meaning)),
+              std::string::npos);
+}
+
+TEST(ExitCodesTest, EveryErrorHasOneOfThem) {
+  for (int code = 0; code <= 16; ++code) {
+    const int exit = ExitCodeOf(absl::Status(static_cast<absl::StatusCode>(code), "x"));
+    bool known = false;
+    for (const ExitCodeMeaning& row : ExitCodeMeanings()) known = known || row.code == exit;
+    EXPECT_TRUE(known) << code;
+  }
+}
+
+}  // namespace
+}  // namespace crossmill::cli

@@ -1,0 +1,187 @@
+// Who owns, waits for and holds a task, and what becomes of them when it ends otherwise than well.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "tests/coordinator/engine/engine_fixture.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class EngineAttemptsTest : public EngineTest {
+ protected:
+  v1::BuildSubmission On(const std::string& architecture, const std::string& dockerfile) {
+    v1::BuildSubmission submission = Submission(dockerfile);
+    submission.mutable_options()->mutable_platforms(0)->set_architecture(architecture);
+    return submission;
+  }
+  bool IsRunning(int64_t build) {
+    return Eventually([&] { return engine_->reader().Get(build)->status() == v1::RUNNING; });
+  }
+  bool WarnsOf(int64_t build, const std::string& text) {
+    return Eventually([&] {
+      const auto view = engine_->reader().Get(build);
+      for (const std::string& warning : view->warnings()) {
+        if (warning.find(text) != std::string::npos) return true;
+      }
+      return false;
+    });
+  }
+  std::vector<std::string> LeaseOutcomes() {
+    sqlite3* database = nullptr;
+    EXPECT_EQ(sqlite3_open_v2(folder_->Path("record.db").c_str(), &database, SQLITE_OPEN_READONLY, nullptr),
+              0);
+    std::vector<std::string> outcomes;
+    const auto add = [](void* to, int, char** values, char**) {
+      static_cast<std::vector<std::string>*>(to)->push_back(values[0] != nullptr ? values[0] : "active");
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_exec(database, "SELECT outcome FROM leases ORDER BY number", add, &outcomes, nullptr),
+              0);
+    sqlite3_close(database);
+    return outcomes;
+  }
+};
+
+TEST_F(EngineAttemptsTest, TaskEndsWhenTheLastWhoWaitedForItGoes) {
+  auto worker = NewWorker("w1");
+  const auto submission = Submission("FROM scratch\nRUN one\n");
+  const int64_t first = Submit(submission);
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  const int64_t second = Submit(submission);
+  ASSERT_TRUE(IsRunning(second));
+  ASSERT_OK(engine_->Cancel(first, false));
+  WaitForEnd(first);
+  EXPECT_TRUE(worker->Desired().contains(*lease)) << "the second build waits for it";
+  ASSERT_OK(engine_->Cancel(second, false));
+  WaitForEnd(second);
+  EXPECT_TRUE(Eventually([&] { return !worker->Desired().contains(*lease); })) << "it runs on for nobody";
+}
+
+TEST_F(EngineAttemptsTest, WhoJoinedATaskThatNobodyCanRunFailsWithIt) {
+  const int64_t first = Submit(On("s390x", "FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(WarnsOf(first, "s390x"));
+  const int64_t second = Submit(On("s390x", "FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(WarnsOf(second, "s390x")) << "it is told what it waits for";
+  clock_.Advance(absl::Seconds(21));
+  EXPECT_EQ(WaitForEnd(first).status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::INFRASTRUCTURE_FAILED);
+}
+
+TEST_F(EngineAttemptsTest, TaskThatNobodyCanRunEndsAlsoWithoutItsOwner) {
+  const int64_t first = Submit(On("s390x", "FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(WarnsOf(first, "s390x"));
+  const int64_t second = Submit(On("s390x", "FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(WarnsOf(second, "s390x"));
+  ASSERT_OK(engine_->Cancel(first, false));
+  WaitForEnd(first);
+  clock_.Advance(absl::Seconds(21));
+  EXPECT_EQ(WaitForEnd(second).status(), v1::INFRASTRUCTURE_FAILED);
+}
+
+TEST_F(EngineAttemptsTest, BuildThatAllowsEmulationDoesNotWaitWithOneThatForbidsIt) {
+  auto strict = On("s390x", "FROM scratch\nRUN one\n");
+  strict.mutable_options()->set_forbid_emulation(true);
+  const int64_t first = Submit(strict);
+  ASSERT_TRUE(WarnsOf(first, "s390x"));
+  const int64_t second = Submit(On("s390x", "FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(IsRunning(second));
+  auto worker = std::make_unique<PlayedWorker>(*engine_, *blobs_, "w1", "host-a");
+  worker->Emulate("s390x");
+  worker->Connect({});
+  worker->PlayAll();
+  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
+  clock_.Advance(absl::Seconds(21));
+  worker->Heartbeat();
+  EXPECT_EQ(WaitForEnd(first).status(), v1::INFRASTRUCTURE_FAILED);
+}
+
+TEST_F(EngineAttemptsTest, WhoJoinedATaskThatEndsWithoutItsResultsGoesOn) {
+  auto worker = NewWorker("w1");
+  const auto submission = Submission("FROM scratch\nRUN one\n");
+  const int64_t first = Submit(submission);
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  const int64_t second = Submit(submission);
+  ASSERT_TRUE(IsRunning(second));
+  worker->FinishTask(*lease);
+  const v1::BuildView view = WaitForEnd(first);
+  EXPECT_EQ(view.status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_THAT(view.message(), HasSubstr("without all results"));
+  worker->PlayAll();
+  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
+}
+
+TEST_F(EngineAttemptsTest, FailureOfAJoinedStepIsThatOfEveryBuild) {
+  auto worker = NewWorker("w1");
+  worker->FailOn("one", 3);
+  const auto submission = Submission("FROM scratch\nRUN one\n");
+  const int64_t first = Submit(submission);
+  ASSERT_TRUE(IsRunning(first));
+  const int64_t second = Submit(Submission("FROM scratch\n\nRUN one\n"));
+  ASSERT_TRUE(IsRunning(second));
+  worker->PlayAll();
+  EXPECT_THAT(WaitForEnd(first).message(), HasSubstr("Dockerfile:2"));
+  EXPECT_THAT(WaitForEnd(second).message(), HasSubstr("Dockerfile:3")) << "its own line";
+  EXPECT_EQ(worker->steps_run(), 1);
+  EXPECT_TRUE(Eventually([&] { return worker->Desired().empty(); }));
+  StopCoordinator();
+  EXPECT_THAT(LeaseOutcomes(), ElementsAre("failed"));
+}
+
+TEST_F(EngineAttemptsTest, ShortSilenceOfTheOnlyWorkerFailsNothing) {
+  auto worker = NewWorker("w1");
+  const int64_t busy = Submit(Submission("FROM scratch\nRUN one\n"));
+  const int64_t busy2 = Submit(Submission("FROM scratch\nRUN two\n"));
+  const int64_t queued = Submit(Submission("FROM scratch\nRUN three\n"));
+  ASSERT_TRUE(worker->NextLease());
+  ASSERT_TRUE(worker->NextLease());
+  ASSERT_TRUE(IsRunning(queued));
+  // It waits behind the others for longer than the grace, then the stream breaks for a second.
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(absl::Seconds(10));
+    worker->Heartbeat();
+  }
+  worker->Disconnect();
+  clock_.Advance(absl::Seconds(1));
+  ASSERT_OK(engine_->reader().Get(queued));  // the batch after the disconnect
+  EXPECT_EQ(engine_->reader().Get(queued)->status(), v1::RUNNING);
+  EXPECT_EQ(engine_->reader().Get(queued)->warnings_size(), 0);
+  worker->Connect({1, 2});
+  worker->PlayAll();
+  EXPECT_EQ(WaitForEnd(queued).status(), v1::SUCCEEDED);
+  ASSERT_OK(engine_->Cancel(busy, false));
+  ASSERT_OK(engine_->Cancel(busy2, false));
+}
+
+TEST_F(EngineAttemptsTest, RestartedCoordinatorWaitsForTheWorkersItHad) {
+  auto worker = NewWorker("w1");
+  const int64_t busy = Submit(Submission("FROM scratch\nRUN one\n"));
+  const auto lease = worker->NextLease();
+  ASSERT_TRUE(lease);
+  StopCoordinator();
+  clock_.Advance(absl::Seconds(60));
+  StartCoordinator();
+  const int64_t fresh = Submit(Submission("FROM scratch\nRUN two\n"));
+  ASSERT_TRUE(IsRunning(fresh));
+  clock_.Advance(absl::Seconds(21));
+  ASSERT_OK(engine_->reader().Get(fresh));
+  EXPECT_EQ(engine_->reader().Get(fresh)->warnings_size(), 0) << "the worker is about to come back";
+  worker->Reconnect(*engine_, {*lease});
+  worker->FinishStep(*lease, 0);
+  worker->FinishTask(*lease);
+  worker->PlayAll();
+  EXPECT_EQ(WaitForEnd(busy).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(fresh).status(), v1::SUCCEEDED);
+  // Away for good: it is forgotten, and not waited for by the next coordinator.
+  worker.reset();
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_TRUE(Eventually([&] { return records_->Workers()->empty(); }));
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator

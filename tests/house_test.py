@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""scripts/check_house.py finds what it says it finds. Run by ctest."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts"))
+import check_house as house  # noqa: E402
+
+
+def methods(text):
+    return dict(house.classes(text))
+
+
+class HouseTest(unittest.TestCase):
+    def test_methods_are_counted_and_nothing_else(self):
+        self.assertEqual(methods("""
+            // class Comment { void No(); };
+            class ABSL_LOCKABLE Room final : public Base<int, Other> {
+             public:
+              using Visitor = std::function<void(int)>;
+              explicit Room(std::string name) : name_(std::move(name)) {}
+              ~Room() override { for (int i : all_) Use(i); }
+              Room& operator=(const Room&) = delete;
+              bool operator()(int a, int b) const { return a < b; }
+              static absl::StatusOr<std::vector<int>> Make(int a = Default(1), Visitor visit = {});
+              auto Trailing() -> std::map<int, int>;
+              virtual void Pure(const std::function<void()>& f) const ABSL_LOCKS_EXCLUDED(mutex_) = 0;
+              struct Inner { int a = 0; int Sum() const; };
+              enum class Kind { kA, kB };
+             private:
+              friend class Other;
+              static_assert(sizeof(int) == 4);
+              int count_ ABSL_GUARDED_BY(mutex_) = Count(3);
+              std::function<void(int)> handler_ ABSL_GUARDED_BY(mutex_);
+              std::vector<int> all_{1, 2, 3};
+            };"""), {"Room": 6, "Inner": 1})
+
+    def test_what_is_too_large_is_told(self):
+        header = "class Large {\n" + "void F();\n" * 51 + "};\n"
+        self.assertEqual(list(house.class_breaches([("cli/a.h", header)], {})),
+                         ["cli/a.h: class Large has 51 methods; at most 50"])
+        self.assertEqual(list(house.class_breaches([("cli/a.h", header)], {"cli/a.h:Large": 51})), [])
+        self.assertEqual(list(house.class_breaches([("cli/a.h", header)], {"cli/a.h:Large": 51, "cli/b.h:Gone": 60})),
+                         ["scripts/check_house.py: LARGE_CLASSES names cli/b.h:Gone, which is not there"])
+        self.assertIn("take it out", *house.class_breaches([("cli/a.h", "class Large {};")], {"cli/a.h:Large": 51}))
+        files = [(f"cli/f{number}.cc", "\n" * number) for number in (1, 2, 601)]
+        self.assertEqual(list(house.size_breaches(files, {})), ["cli/f601.cc: 601 lines; at most 600"])
+        self.assertEqual(list(house.size_breaches([(f"cli/f{number}.cc", "") for number in range(41)], {})),
+                         ["cli/: 41 sources; at most 40"])
+
+    def test_circles_are_found_between_files_and_between_rooms(self):
+        self.assertIsNone(house.circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}))
+        self.assertEqual(house.circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}), ["b", "c", "b"])
+        self.assertEqual(house.table_graph({"cli": ["cli/show"], "cli/show": ["common"], "common/base": []}),
+                         {"cli": {"cli/show"}, "cli/show": {"common/base"}, "common/base": set()})
+        files = [("common/base/a.h", '#include "common/http/b.h"\n'), ("common/http/b.h", '#include "common/base/a.h"\n')]
+        found = list(house.circle_breaches(files))
+        self.assertIn("includes between rooms go round: common/base -> common/http -> common/base", found)
+        self.assertIn("includes between files go round: common/base/a.h -> common/http/b.h -> common/base/a.h", found)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""The scripts' own promises: they say at once what is short, and one base image that fails keeps no other from being made.
+
+Run by ctest. Programs of the machine are replaced by shims in PATH; nothing outside a temporary folder is written.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import stand_ins  # noqa: E402
+
+# Makes a "root file system", unless its packages have what the test wants to fail.
+MMDEBSTRAP = """#!/bin/sh
+for argument; do
+  case $argument in
+    --include=*nodejs*) echo 'E: no such package: nodejs' >&2; exit 7 ;;
+    */*.partial) output=$argument ;;
+  esac
+done
+echo "root of $output" >"$output"
+"""
+DF = """#!/bin/sh
+printf 'Filesystem 1048576-blocks Used Available Capacity Mounted on\\n'
+case $2 in /elsewhere*) printf '/dev/b 9 9 4000 1%% /elsewhere\\n' ;; *) printf '/dev/a 9 9 2150 1%% /\\n' ;; esac
+"""
+
+
+class ScriptsTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="crossmill-scripts-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.shims = self.folder / "bin"
+        self.shims.mkdir()
+        self.environment = {**os.environ, "PATH": f"{self.shims}:{os.environ['PATH']}",
+                            "CROSSMILL_CACHE": str(self.folder / "cache")}
+
+    def shim(self, name, text):
+        file = self.shims / name
+        file.write_text(text)
+        file.chmod(0o755)
+
+    def run_script(self, *arguments, **more):
+        return subprocess.run(list(map(str, arguments)), capture_output=True, text=True, cwd=ROOT,
+                              env={**self.environment, **more})
+
+    # ---- what is short ----
+
+    def require(self, needs, **more):
+        return self.run_script("bash", "-euc", f"source scripts/resources.sh; {needs}; require_resources test", **more)
+
+    def memory(self, mebibytes):
+        file = self.folder / "meminfo"
+        file.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {mebibytes * 1024} kB\n")
+        return str(file)
+
+    def test_needs_on_one_file_system_add_up_and_are_told_with_what_is_free(self):
+        self.shim("df", DF)
+        result = self.require("need_space 2048 /tmp compiling; need_space 1024 /tmp images")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr, "test: needs 3.0 GiB on / (compiling 2.0 GiB, images 1.0 GiB), and 2.1 GiB are "
+                                        "free\n")
+        self.assertEqual(self.require("need_space 2048 /tmp compiling").stderr, "")
+
+    def test_what_a_folder_holds_already_counts(self):
+        self.shim("df", DF)
+        with open(self.folder / "large", "wb") as file:
+            file.write(b"x" * (200 << 20))
+        self.assertEqual(self.require(f"need_folder 2300 {self.folder} compiling").returncode, 0)
+        self.assertEqual(self.require(f"need_folder 2300 {self.shims} compiling").returncode, 1)
+        self.assertEqual(self.require(f"need_space 2300 {self.folder} compiling").returncode, 1)
+
+    def test_memory_for_a_compiler_is_needed_and_limits_how_many_run(self):
+        result = self.require("true", MEMINFO=self.memory(700))
+        self.assertEqual((result.returncode, result.stderr),
+                         (1, "test: needs 1.2 GiB of memory for a compiler, and 0.7 GiB are available\n"))
+        count = self.run_script("bash", "-c", "source scripts/resources.sh; compilers_that_fit",
+                                MEMINFO=self.memory(1300))
+        self.assertEqual(count.stdout, "1")
+
+    def test_the_scripts_say_it_before_they_do_anything(self):
+        self.shim("df", "#!/bin/sh\nprintf 'x\\n/dev/a 9 9 10 1%% /\\n'\n")
+        for tool in ("apt-get", "cmake", "dpkg-query"):
+            self.shim(tool, f"#!/bin/sh\necho {tool} ran >&2\nexit 9\n")
+        for script in ("test", "run"):
+            with self.subTest(script=script):
+                # Folders that hold nothing yet, wherever this tree has been built.
+                copy = self.folder / script
+                (copy / "scripts").mkdir(parents=True)
+                for file in (ROOT / "scripts").iterdir():
+                    if file.is_file():
+                        (copy / "scripts" / file.name).write_bytes(file.read_bytes())
+                        (copy / "scripts" / file.name).chmod(0o755)
+                result = self.run_script(copy / "scripts" / script)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertRegex(result.stderr, rf"^{script}: needs [0-9.]+ GiB on / \(.*\), and 0.0 GiB are free\n$")
+                self.assertEqual(result.stdout, "")
+
+    # ---- base images ----
+
+    def test_one_base_image_that_fails_keeps_no_other_from_being_made(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, as scripts/base-images does")
+        if not list(pathlib.Path("/var/lib/apt/lists").glob("*Release")):
+            self.skipTest("needs the package lists of this machine: apt-get update")
+        self.shim("mmdebstrap", MMDEBSTRAP)
+        self.shim("skopeo", "#!/bin/sh\nexit 1\n")
+        made = ("--image", "debian", "--image", "node", "--image", "jre", "--arch", stand_ins.architecture())
+        result = self.run_script("scripts/base-images", "build", *made)
+        self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+        self.assertRegex(result.stderr, r"base-images: no node: mmdebstrap failed for linux/\w+: see /\S+\n")
+        self.assertTrue(result.stderr.endswith("base-images: without node; the others are there\n"), result.stderr)
+        stand_ins.CACHE = pathlib.Path(self.environment["CROSSMILL_CACHE"])
+        self.assertIsNotNone(stand_ins.find("debian:bookworm"))
+        self.assertIsNotNone(stand_ins.find("eclipse-temurin:17-jre"))
+        self.assertIsNone(stand_ins.find("node:18"))
+        self.assertRegex(stand_ins.why_missing("node:18"),
+                         r"^the stand-in for node:18 could not be made: mmdebstrap failed for linux/\w+: see /\S+$")
+        self.assertIn("scripts/base-images makes it", stand_ins.why_missing("golang:1.19"))
+
+        # Those that are there are imported, and the missing one is told again.
+        crossmill = self.folder / "crossmill"
+        crossmill.write_text('#!/bin/sh\necho "imported $5"\n')
+        crossmill.chmod(0o755)
+        imported = self.run_script("scripts/base-images", "import", *made, CROSSMILL=str(crossmill))
+        self.assertEqual(imported.returncode, 1)
+        self.assertIn("imported docker.io/library/debian:bookworm\n", imported.stdout)
+        self.assertIn("imported docker.io/library/eclipse-temurin:17-jre\n", imported.stdout)
+        self.assertNotIn("imported docker.io/library/node", imported.stdout)
+        self.assertIn("base-images: no node: mmdebstrap failed", imported.stderr)
+
+        # When it works again nothing of the failure is left.
+        self.shim("mmdebstrap", MMDEBSTRAP.replace("*nodejs*", "*nothing*"))
+        again = self.run_script("scripts/base-images", "build", *made)
+        self.assertEqual((again.returncode, again.stderr), (0, ""))
+        self.assertIsNotNone(stand_ins.find("node:18"))
+
+    # ---- what was skipped ----
+
+    def test_skipped_tests_are_named_also_in_a_file_that_passed(self):
+        results = self.folder / "results"
+        results.mkdir()
+        (results / "release.xml").write_text("""<testsuite>
+            <testcase name="e2e_examples" status="run"><system-out>ok
+skipped: test_page (Examples.test_page): no stand-in for node:18
+</system-out></testcase>
+            <testcase name="e2e_packages" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/><system-out>Ran 0
+skipped: setUpClass (Packages): no stand-in for python:3.11</system-out></testcase>
+            <testcase name="bench_smoke" status="notrun"><skipped message=""/><system-out>needs root</system-out></testcase>
+            <testcase name="plan_test" status="run"><system-out>fine</system-out></testcase></testsuite>""")
+        result = self.run_script("scripts/skipped_tests.py", results)
+        self.assertEqual(result.stdout.splitlines(),
+                         ["skipped: test_page (Examples.test_page): no stand-in for node:18",
+                          "skipped: setUpClass (Packages): no stand-in for python:3.11",
+                          "skipped: bench_smoke: needs root"])
+
+
+if __name__ == "__main__":
+    unittest.main()
