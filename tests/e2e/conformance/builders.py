@@ -5,6 +5,7 @@ build() returns an Outcome; a peer that is not installed or does not start says 
 started here is ended by process id.
 """
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
@@ -15,6 +16,12 @@ import bases
 from daemons import DOCKER
 
 BUILD_LIMIT = 120
+# The checks that BuildKit has; ours has more.
+CHECKS = ("StageNameCasing FromAsCasing NoEmptyContinuation ConsistentInstructionCasing DuplicateStageName "
+          "ReservedStageName JSONArgsRecommended MaintainerDeprecated UndefinedArgInFrom WorkdirRelativePath UndefinedVar "
+          "MultipleInstructionsDisallowed LegacyKeyValueFormat InvalidBaseImagePlatform RedundantTargetPlatform "
+          "SecretsUsedInArgOrEnv InvalidDefaultArgInFrom FromPlatformFlagConstDisallowed CopyIgnoredFile "
+          "InvalidDefinitionDescription ExposeProtoCasing ExposeInvalidFormat").split()
 
 
 @dataclasses.dataclass
@@ -22,13 +29,14 @@ class Outcome:
     code: int
     output: str
     archive: pathlib.Path = None  # where the image is, after success
+    findings: list = None         # (line, rule, message) of a case that is checked
 
 
-def run(argv, environment=None, stdin=None, cwd=None):
+def run(argv, environment=None, stdin=None, cwd=None, errors=subprocess.STDOUT):
     """(exit code, standard output and error together)."""
     with open(stdin or os.devnull, "rb") as source:
         try:
-            result = subprocess.run([str(word) for word in argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            result = subprocess.run([str(word) for word in argv], stdout=subprocess.PIPE, stderr=errors,
                                     text=True, errors="replace", env=environment, stdin=source, cwd=cwd,
                                     timeout=BUILD_LIMIT)
         except subprocess.TimeoutExpired as error:
@@ -79,6 +87,15 @@ class Ours:
                            {**prepared.environment, **self.environment}, prepared.stdin, prepared.context)
         return Outcome(code, output, archive)
 
+    def check(self, prepared):
+        code, output = run([self.program, "check", "--format", "json", *dockerfile_options(prepared, None),
+                            *prepared.args(), context_of(prepared, None)],
+                           {**prepared.environment, **self.environment}, prepared.stdin, prepared.context,
+                           subprocess.DEVNULL)
+        found = json.loads(output)["findings"] if output.startswith("{") else []
+        return Outcome(code, output, findings=[(finding["line"], finding["rule"], finding["message"])
+                                               for finding in found if finding["rule"] in CHECKS])
+
     @property
     def program(self):
         return sys.modules["farm"].BIN / "crossmill"
@@ -112,6 +129,22 @@ class BuildKit:
                             "-o", f"type=oci,dest={archive}", context_of(prepared, dockerfile)],
                            environment, prepared.stdin, prepared.context)
         return Outcome(code, output, archive)
+
+    def check(self, prepared):
+        """It ends with 1 when it finds something."""
+        code, output = run([*self.daemon.client, "build", "--builder", "peer", "--progress", "quiet",
+                            "--call", "check,format=json", *dockerfile_options(prepared, None), *prepared.args(),
+                            context_of(prepared, None)],
+                           {**prepared.environment, **self.daemon.environment}, prepared.stdin, prepared.context,
+                           subprocess.DEVNULL)
+        if not output.startswith("{"):
+            return Outcome(code or 1, output, findings=[])
+        document = json.loads(output)
+        if document.get("buildError"):
+            return Outcome(1, str(document["buildError"]), findings=[])
+        found = [(warning["location"]["ranges"][0]["start"]["line"], warning["ruleName"], warning["detail"])
+                 for warning in document.get("warnings") or []]
+        return Outcome(0, output, findings=found)
 
 
 class Docker:

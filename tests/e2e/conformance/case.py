@@ -15,7 +15,7 @@ import sys
 CASES = pathlib.Path(__file__).resolve().parent / "cases"
 KEYS = {"about", "args", "dockerfile", "context", "stdin", "platforms", "fails", "exit_code", "peers", "origin",
         "environment", "says", "network", "ssh_agent", "skip_history", "open",
-        "twice"}
+        "twice", "check"}
 
 
 @dataclasses.dataclass
@@ -37,6 +37,7 @@ class Case:
     network: str = "none"
     ssh_agent: bool = False
     skip_history: bool = False                                # it says what changes from run to run
+    check: bool = False                                       # checked, not built
     twice: bool = False                                       # built two times, the second is judged
     open: str = ""                                            # why ours does not pass yet
 

@@ -110,6 +110,11 @@ def portrait(platform, nodes, document, base, server=""):
     return out
 
 
+def findings(found):
+    """The text of a check: what was found, as (line, rule, message)."""
+    return ["check", *(f"  {line} {rule}: {message}" for line, rule, message in sorted(found))]
+
+
 def parent_of(path):
     return path.rpartition("/")[0]
 
