@@ -14,17 +14,17 @@ class StepCachesTest : public StepMountsTest {};
 
 TEST_P(StepCachesTest, MountBelowACacheLeavesNothingInIt) {
   v1::Step step = Step("ls /c/sub");
-  Add(step, v1::RunMount::CACHE, "/c").set_id("c");
+  Add(step, v1::RunMount::TYPE_CACHE, "/c").set_id("c");
   AddFolder(step, "/c/sub", {{"x", ""}});
   EXPECT_EQ(Succeed(step).out, "x\n");
   step = Step("ls /c");
-  Add(step, v1::RunMount::CACHE, "/c").set_id("c");
+  Add(step, v1::RunMount::TYPE_CACHE, "/c").set_id("c");
   EXPECT_EQ(Succeed(step).out, "");
 }
 
 TEST_P(StepCachesTest, CacheIsKeptBetweenStepsAndWorkers) {
   v1::Step step = Step("stat -c '%a %u:%g' /c; cat /c/x; echo kept >> /c/x");
-  v1::RunMount& cache = Add(step, v1::RunMount::CACHE, "/c");
+  v1::RunMount& cache = Add(step, v1::RunMount::TYPE_CACHE, "/c");
   cache.set_id("c");
   cache.set_mode(0700);
   cache.set_uid(12);
@@ -39,7 +39,7 @@ TEST_P(StepCachesTest, CacheIsKeptBetweenStepsAndWorkers) {
 
 TEST_P(StepCachesTest, NewCacheBeginsWithItsSource) {
   v1::Step step = Step("ls /c; touch /c/own");
-  v1::RunMount& cache = Add(step, v1::RunMount::CACHE, "/c");
+  v1::RunMount& cache = Add(step, v1::RunMount::TYPE_CACHE, "/c");
   cache.set_id("seeded");
   v1::ContextMatch& match = *cache.mutable_source()->mutable_context()->add_matches();
   match.set_name("x");
@@ -53,7 +53,7 @@ TEST_P(StepCachesTest, NewCacheHasModeAndOwnerOfItsSource) {
   const Executed producer = Succeed(Step("mkdir -m 1730 /seed; chown 12:34 /seed; touch /seed/a"), {"/seed"});
   ASSERT_EQ(producer.result.exports_size(), 1);
   v1::Step step = Step("stat -c '%a %u:%g' /c; ls /c");
-  v1::RunMount& cache = Add(step, v1::RunMount::CACHE, "/c");
+  v1::RunMount& cache = Add(step, v1::RunMount::TYPE_CACHE, "/c");
   cache.set_id("owned");
   cache.set_mode(0755);
   *cache.mutable_source()->mutable_export_()->mutable_blob() = producer.result.exports(0).blob();
@@ -62,9 +62,9 @@ TEST_P(StepCachesTest, NewCacheHasModeAndOwnerOfItsSource) {
 
 TEST_P(StepCachesTest, PartOfACacheIsMounted) {
   v1::Step whole = Step("mkdir -m 700 /c/sub; echo in > /c/sub/f; ln -s ../../../../etc /c/out");
-  Add(whole, v1::RunMount::CACHE, "/c").set_id("parts");
+  Add(whole, v1::RunMount::TYPE_CACHE, "/c").set_id("parts");
   v1::Step part = Step("stat -c '%a' /p; cat /p/f; echo more >> /p/f");
-  v1::RunMount& mount = Add(part, v1::RunMount::CACHE, "/p");
+  v1::RunMount& mount = Add(part, v1::RunMount::TYPE_CACHE, "/p");
   mount.set_id("parts");
   mount.set_cache_path("/sub");
   const Executed missing = Execute(part);
@@ -83,7 +83,7 @@ TEST_P(StepCachesTest, PartOfACacheIsMounted) {
 
 TEST_P(StepCachesTest, BuildWithoutCacheHasFreshCaches) {
   v1::Step step = Step("ls /c; touch /c/x");
-  Add(step, v1::RunMount::CACHE, "/c").set_id("fresh");
+  Add(step, v1::RunMount::TYPE_CACHE, "/c").set_id("fresh");
   EXPECT_EQ(Succeed(step).out, "");
   EXPECT_EQ(Succeed(step).out, "x\n");
   fresh_caches_ = "build 7";
@@ -109,18 +109,18 @@ TEST_P(StepCachesTest, SharingDecidesWhetherStepsMeetInTheCache) {
           "touch /c/{0}; i=0; while [ $i -lt {2} ] && ! [ -e /c/{1} ]; do sleep 0.1; i=$((i+1)); done; "
           "ls /c; rm /c/{0}",
           own, other, patience));
-      v1::RunMount& cache = Add(step, v1::RunMount::CACHE, "/c");
+      v1::RunMount& cache = Add(step, v1::RunMount::TYPE_CACHE, "/c");
       cache.set_id("meeting");
       cache.set_sharing(sharing);
       return Succeed(step);
     });
   };
-  const auto shared = run(v1::RunMount::SHARED, 50);
+  const auto shared = run(v1::RunMount::SHARING_SHARED, 50);
   EXPECT_THAT(shared.first.out + shared.second.out, HasSubstr("one\ntwo\n"));
-  const auto own = run(v1::RunMount::PRIVATE, 8);
+  const auto own = run(v1::RunMount::SHARING_PRIVATE, 8);
   EXPECT_EQ(own.first.out, "one\n");
   EXPECT_EQ(own.second.out, "two\n");
-  const auto locked = run(v1::RunMount::LOCKED, 8);
+  const auto locked = run(v1::RunMount::SHARING_LOCKED, 8);
   EXPECT_EQ(locked.first.out, "one\n");
   EXPECT_EQ(locked.second.out, "two\n");
 }
@@ -129,9 +129,9 @@ TEST_P(StepCachesTest, LockedCacheIsWaitedForAndTheConsoleSaysSo) {
   std::string worker;
   const auto step = [&](const std::string& script) {
     v1::Step made = Step(script);
-    v1::RunMount& cache = Add(made, v1::RunMount::CACHE, "/c");
+    v1::RunMount& cache = Add(made, v1::RunMount::TYPE_CACHE, "/c");
     cache.set_id("apt");
-    cache.set_sharing(v1::RunMount::LOCKED);
+    cache.set_sharing(v1::RunMount::SHARING_LOCKED);
     return made;
   };
   const auto both = Meet([&](const std::string&, const std::string&) {

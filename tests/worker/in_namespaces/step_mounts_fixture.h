@@ -40,9 +40,9 @@ class ConsoleObserver final : public ExecutionObserver {
   void OnStepFinished(const v1::StepResult&) override {}
   void OnLog(const v1::LogChunk& chunk) override {
     MutexLock lock(mutex_);
-    (chunk.stream() == v1::LogChunk::STDOUT   ? out_
-     : chunk.stream() == v1::LogChunk::STDERR ? err_
-                                              : worker_) += chunk.data();
+    (chunk.stream() == v1::LogChunk::STREAM_STDOUT   ? out_
+     : chunk.stream() == v1::LogChunk::STREAM_STDERR ? err_
+                                                     : worker_) += chunk.data();
   }
   std::string out() { return Locked(out_); }
   std::string err() { return Locked(err_); }
@@ -145,7 +145,7 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
   }
   v1::RunMount& AddFolder(v1::Step& step, const std::string& target,
                           const std::map<std::string, std::string>& files, bool read_only = true) {
-    v1::RunMount& mount = Add(step, v1::RunMount::BIND, target);
+    v1::RunMount& mount = Add(step, v1::RunMount::TYPE_BIND, target);
     mount.set_read_only(read_only);
     v1::ContextMatch& match = *mount.mutable_source()->mutable_context()->add_matches();
     match.set_name("folder");
@@ -153,7 +153,7 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     return mount;
   }
   v1::RunMount& AddFile(v1::Step& step, const std::string& target, const std::string& content) {
-    v1::RunMount& mount = Add(step, v1::RunMount::BIND, target);
+    v1::RunMount& mount = Add(step, v1::RunMount::TYPE_BIND, target);
     mount.set_read_only(true);
     v1::ContextMatch& match = *mount.mutable_source()->mutable_context()->add_matches();
     match.set_name("a");
@@ -162,7 +162,7 @@ class StepMountsTest : public testing::TestWithParam<const char*> {
     return mount;
   }
   v1::RunMount& AddSecret(v1::Step& step, const std::string& target) {
-    v1::RunMount& mount = Add(step, v1::RunMount::SECRET, target);
+    v1::RunMount& mount = Add(step, v1::RunMount::TYPE_SECRET, target);
     mount.set_id("token");
     return mount;
   }

@@ -43,7 +43,7 @@ TEST_P(StepMountsTest, ExportOfAnotherStageKeepsItsMetadata) {
   v1::Step producer = Step("mkdir -p /out/sub && echo built > /out/sub/x && chmod 4751 /out/sub/x");
   const Executed made = Succeed(producer, {"/out"});
   v1::Step step = Step("stat -c '%a %n' /in/sub/x; cat /in/sub/x");
-  v1::RunMount& mount = Add(step, v1::RunMount::BIND, "/in");
+  v1::RunMount& mount = Add(step, v1::RunMount::TYPE_BIND, "/in");
   mount.set_read_only(true);
   *mount.mutable_source()->mutable_export_()->mutable_blob() = made.result.exports(0).blob();
   EXPECT_EQ(Succeed(step).out, "4751 /in/sub/x\nbuilt\n");
@@ -69,7 +69,7 @@ TEST_P(StepMountsTest, MountPointsLeaveNoTraceButWhatTheStepPutBeside) {
       {"etc", "/etc", "ls /etc; touch /etc/x", {}},
       {"tmp", "/tmp", "touch /tmp/x", {}},
   };
-  for (const v1::RunMount::Type type : {v1::RunMount::TMPFS, v1::RunMount::CACHE}) {
+  for (const v1::RunMount::Type type : {v1::RunMount::TYPE_TMPFS, v1::RunMount::TYPE_CACHE}) {
     for (const TraceCase& trace : cases) {
       SCOPED_TRACE(fmt::format("{} {}", trace.name, static_cast<int>(type)));
       v1::Step step = Step(trace.script);
@@ -82,7 +82,7 @@ TEST_P(StepMountsTest, MountPointsLeaveNoTraceButWhatTheStepPutBeside) {
 TEST_P(StepMountsTest, ParentsAreMountedBeforeWhatIsBelow) {
   v1::Step step = Step("ls /a /a/b /a/c; cat /a/c/f; touch /a/b/x");
   AddFile(step, "/a/c/f", "file\n");
-  Add(step, v1::RunMount::TMPFS, "/a/b");
+  Add(step, v1::RunMount::TYPE_TMPFS, "/a/b");
   AddFolder(step, "/a", {{"x", ""}});
   Executed executed = Succeed(step);
   EXPECT_EQ(executed.out, "/a:\nb\nc\nx\n\n/a/b:\n\n/a/c:\nf\nfile\n");
@@ -91,8 +91,8 @@ TEST_P(StepMountsTest, ParentsAreMountedBeforeWhatIsBelow) {
 
 TEST_P(StepMountsTest, TmpfsHasTheModeOfItsPlaceAndItsSize) {
   v1::Step step = Step("stat -c '%a' /new /existing; df -k /new | cat");
-  Add(step, v1::RunMount::TMPFS, "/new").set_size(8 << 20);
-  Add(step, v1::RunMount::TMPFS, "/existing");
+  Add(step, v1::RunMount::TYPE_TMPFS, "/new").set_size(8 << 20);
+  Add(step, v1::RunMount::TYPE_TMPFS, "/existing");
   const Executed executed = Succeed(step);
   EXPECT_THAT(executed.out, testing::StartsWith("1777\n750\n"));
   EXPECT_THAT(executed.out, HasSubstr(" 8192 "));
@@ -101,7 +101,7 @@ TEST_P(StepMountsTest, TmpfsHasTheModeOfItsPlaceAndItsSize) {
 TEST_P(StepMountsTest, WrongPlacesAreTheRecipesMistake) {
   for (const char* target : {"/file", "/file/x", "/proc/x", "/dev", "/"}) {
     v1::Step step = Step(":");
-    Add(step, v1::RunMount::TMPFS, target);
+    Add(step, v1::RunMount::TYPE_TMPFS, target);
     const Executed executed = Execute(step);
     EXPECT_EQ(executed.result.outcome(), v1::TASK_OUTCOME_FAILED) << target << executed.result.message();
     EXPECT_THAT(executed.result.message(), HasSubstr(fmt::format("mount point {}: ", target)));
@@ -133,7 +133,7 @@ TEST_P(StepMountsTest, IdsBeyondThoseOfTheWorkerAreTheRecipesMistake) {
   v1::CopySource& source = *copy.mutable_copy()->add_sources();
   source.mutable_inline_file()->set_name("f");
   EXPECT_THAT(message(copy), HasSubstr("/new/folder/ belongs to 4294967294:1"));
-  for (const auto type : {v1::RunMount::CACHE, v1::RunMount::SECRET}) {
+  for (const auto type : {v1::RunMount::TYPE_CACHE, v1::RunMount::TYPE_SECRET}) {
     v1::Step mounted = Step("true");
     v1::RunMount& mount = Add(mounted, type, "/m");
     mount.set_id("token");
@@ -251,7 +251,7 @@ TEST_P(StepMountsTest, MissingSecretFailsOnlyIfItIsRequired) {
 
 TEST_P(StepMountsTest, AgentSocketIsThereWithItsOwnerAndVariable) {
   v1::Step step = Step("stat -c '%F %a %u:%g' $SSH_AUTH_SOCK; echo $SSH_AUTH_SOCK");
-  v1::RunMount& mount = Add(step, v1::RunMount::SSH, "/run/buildkit/ssh_agent.0");
+  v1::RunMount& mount = Add(step, v1::RunMount::TYPE_SSH, "/run/buildkit/ssh_agent.0");
   mount.set_id("default");
   mount.set_required(true);
   mount.set_uid(7);
