@@ -236,7 +236,7 @@ absl::Status StepMounts::AddSecret(const v1::RunMount& mount) {
       context_.task.secrets == nullptr ? nullptr : context_.task.secrets->Find(mount.id());
   if (value == nullptr) {
     if (!mount.required()) {
-      if (!mount.env().empty()) secret_env_.emplace_back(mount.env(), "");
+      if (!mount.env().empty()) secret_env_.emplace_back(mount.env(), WipedBytes());
       return absl::OkStatus();
     }
     return absl::InvalidArgumentError(fmt::format(
