@@ -109,7 +109,7 @@ class StageNamesTest(FarmTestCase):
             FROM tiny AS last
             COPY --from=0 /f /f
             """)
-        result = self.build("--progress", "json")
+        result = self.farm.cli("build", "--progress", "json", self.context)
         self.assert_exit(result, 0)
         names = {json.loads(line).get("stage_name") for line in result.stderr.splitlines() if line.startswith("{")}
         self.assertEqual(names - {None}, {"stage-0", "last"})
