@@ -252,14 +252,14 @@ absl::Status BuildCommand::WriteFiles(const v1::BuildView& build) {
   if (!flags_.metadata_file.empty()) {
     RETURN_IF_ERROR(WriteFileAtomic(flags_.metadata_file, WriteJsonPretty(MetadataJson(build)) + "\n"));
   }
-  if (!flags_.iid_file.empty() && build.status() == v1::SUCCEEDED) {
+  if (!flags_.iid_file.empty() && build.status() == v1::BUILD_STATUS_SUCCEEDED) {
     RETURN_IF_ERROR(WriteFileAtomic(flags_.iid_file, build.index_digest()));
   }
   return absl::OkStatus();
 }
 
 absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
-  if ((outputs_.empty() && !load_) || build.status() != v1::SUCCEEDED) return absl::OkStatus();
+  if ((outputs_.empty() && !load_) || build.status() != v1::BUILD_STATUS_SUCCEEDED) return absl::OkStatus();
   ImageToWrite image;
   image.image = build.index_digest();
   image.names.assign(build.options().tags().begin(), build.options().tags().end());
@@ -289,7 +289,7 @@ void BuildCommand::StartProgress() {
 }
 
 absl::Status BuildCommand::Push(const v1::BuildView& build) {
-  if (!flags_.push || build.status() != v1::SUCCEEDED) return absl::OkStatus();
+  if (!flags_.push || build.status() != v1::BUILD_STATUS_SUCCEEDED) return absl::OkStatus();
   for (const std::string& tag : build.options().tags()) {
     v1::PushImageRequest request;
     request.set_name(build.index_digest());
@@ -316,7 +316,7 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   if (session_.json) {
     RETURN_IF_ERROR(session_.PrintJson(BuildJson(report.build, report.packages)));
   } else if (mode_ == ProgressMode::kQuiet) {
-    if (report.build.status() == v1::SUCCEEDED) {
+    if (report.build.status() == v1::BUILD_STATUS_SUCCEEDED) {
       RETURN_IF_ERROR(PrintResult(report.build.index_digest() + "\n"));
     } else {
       session_.env.Err(RenderHeader(report.build, {160, session_.ErrColour()}) +
@@ -338,7 +338,7 @@ absl::StatusOr<int> BuildCommand::Detach() {
   progress_->Finish();
   v1::BuildView view;
   view.set_id(id);
-  view.set_status(v1::QUEUED);
+  view.set_status(v1::BUILD_STATUS_QUEUED);
   *view.mutable_options() = submission_.options();
   RETURN_IF_ERROR(WriteFiles(view));
   if (session_.json) {

@@ -60,7 +60,7 @@ absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build
   ASSIGN_OR_RETURN(report.packages, FetchPackages(session, report.build.id()));
   for (const v1::StageView& stage : report.build.stages()) {
     for (const v1::StepView& step : stage.steps()) {
-      if (step.status() != v1::STEP_FAILED || step.execution() == 0) continue;
+      if (step.status() != v1::STEP_STATUS_FAILED || step.execution() == 0) continue;
       auto last = LastLines(session, step.execution(), lines);
       // A report without the console is better than none.
       if (last.ok()) report.failures.push_back({stage.index(), step.number(), *std::move(last)});

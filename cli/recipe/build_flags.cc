@@ -223,15 +223,16 @@ absl::StatusOr<OutputTarget::Type> ParseOutputType(std::string_view text, const 
 }
 
 absl::Status CheckCompression(v1::Compression compression, int64_t level) {
-  const int64_t highest = compression == v1::ZSTD ? 22 : 12;
+  const int64_t highest = compression == v1::COMPRESSION_ZSTD ? 22 : 12;
   if (level >= 1 && level <= highest) return absl::OkStatus();
   return absl::InvalidArgumentError(fmt::format("compression level {}: expected 1 to {} for {}", level,
-                                                highest, compression == v1::ZSTD ? "zstd" : "gzip"));
+                                                highest,
+                                                compression == v1::COMPRESSION_ZSTD ? "zstd" : "gzip"));
 }
 
 absl::StatusOr<v1::Compression> ParseCompressionName(std::string_view text) {
-  if (text == "gzip") return v1::GZIP;
-  if (text == "zstd") return v1::ZSTD;
+  if (text == "gzip") return v1::COMPRESSION_GZIP;
+  if (text == "zstd") return v1::COMPRESSION_ZSTD;
   return absl::InvalidArgumentError(fmt::format("compression {} is not known; expected gzip or zstd", text));
 }
 
@@ -391,7 +392,7 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
       return OutputError(text, "docker's archive holds one platform; use type=oci for several");
     }
     if (output.compression == 0 && output.compression_level == 0) continue;
-    const v1::Compression wanted = output.compression == 0 ? v1::GZIP : output.compression;
+    const v1::Compression wanted = output.compression == 0 ? v1::COMPRESSION_GZIP : output.compression;
     const bool other =
         options.compression() != 0 &&
         (options.compression() != wanted || options.compression_level() != output.compression_level);

@@ -116,7 +116,7 @@ class FarmReader {
         past.build = build.id();
         past.stage = stage.name();
         past.text = step.text();
-        past.executed = step.status() == v1::STEP_EXECUTED;
+        past.executed = step.status() == v1::STEP_STATUS_EXECUTED;
         past.seconds = step.seconds();
         past.bytes = step.content_bytes();
         past.execution = step.execution();
@@ -134,7 +134,8 @@ class FarmReader {
       check::PastPackage past;
       past.name = row.package().name();
       past.stage = row.stage_name();
-      past.source = row.package().outcome() == v1::SOURCE || row.package().outcome() == v1::SOURCE_CACHED;
+      past.source = row.package().outcome() == v1::OUTCOME_SOURCE ||
+                    row.package().outcome() == v1::OUTCOME_SOURCE_CACHED;
       past.failed = row.package().outcome() == v1::OUTCOME_FAILED;
       past.seconds = std::max(0.0, row.package().seconds());
       for (const v1::StageView& stage : build.stages()) {

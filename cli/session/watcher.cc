@@ -82,7 +82,8 @@ class Watch {
       const auto& changed = event.step_changed();
       const v1::StepStatus status = ExecutionOf(changed).status();
       // Lines that the console still holds belong before the step's end.
-      if (status == v1::STEP_EXECUTED || status == v1::STEP_FAILED || status == v1::STEP_CANCELLED) {
+      if (status == v1::STEP_STATUS_EXECUTED || status == v1::STEP_STATUS_FAILED ||
+          status == v1::STEP_STATUS_CANCELLED) {
         for (const ConsoleLine& line :
              lines_.FinishStep(changed.stage(), changed.replica(), changed.step().number(), event.time())) {
           progress_.OnLine(line, model_);

@@ -49,14 +49,14 @@ void BuildModel::ApplyPlan(const v1::BuildEvent::Planned& planned) {
     v1::CellView* cell = view_.add_cells();
     *cell->mutable_platform() = plan.platform();
     cell->set_target_stage(plan.target_stage());
-    cell->set_status(v1::QUEUED);
+    cell->set_status(v1::BUILD_STATUS_QUEUED);
   }
 }
 
 v1::StepView ExecutionOf(const v1::BuildEvent::StepChanged& changed) {
   v1::StepView step = changed.step();
   if (changed.replica() == 0) return step;
-  step.set_status(v1::STEP_WAITING);
+  step.set_status(v1::STEP_STATUS_WAITING);
   step.clear_worker();
   step.clear_layer();
   for (const v1::ReplicaStep& replica : changed.step().replicas()) {
@@ -74,7 +74,7 @@ void BuildModel::ApplyStep(const v1::BuildEvent::StepChanged& changed, int64_t t
   if (stage == nullptr) return;
   const std::tuple key(changed.stage(), changed.replica(), changed.step().number());
   // A new attempt after a lost worker begins anew.
-  if (ExecutionOf(changed).status() == v1::STEP_RUNNING) started_[key] = time;
+  if (ExecutionOf(changed).status() == v1::STEP_STATUS_RUNNING) started_[key] = time;
   for (v1::StepView& step : *stage->mutable_steps()) {
     if (step.number() == changed.step().number()) step = changed.step();
   }

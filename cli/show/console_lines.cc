@@ -85,9 +85,9 @@ std::vector<ConsoleLine> ConsoleLines::Feed(int64_t execution, uint32_t stage, u
   if (offset < console.next_offset && chunk.time() <= console.last_time) return {};
   console.last_time = chunk.time();
   console.next_offset = offset + 1;
-  const int stream = chunk.stream() == v1::LogChunk::STDERR   ? 1
-                     : chunk.stream() == v1::LogChunk::WORKER ? 2
-                                                              : 0;
+  const int stream = chunk.stream() == v1::LogChunk::STREAM_STDERR   ? 1
+                     : chunk.stream() == v1::LogChunk::STREAM_WORKER ? 2
+                                                                     : 0;
   std::vector<ConsoleLine> result;
   for (std::string& text : console.streams[stream].Feed(chunk.data())) {
     result.push_back({execution, stage, replica, chunk.step_number(), chunk.time(), std::move(text)});

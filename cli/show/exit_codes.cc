@@ -13,8 +13,9 @@ constexpr char kHintUrl[] = "crossmill/hint";
 constexpr char kExitUrl[] = "crossmill/exit";
 
 // Gravest first.
-constexpr std::array kGravity = {v1::VERDICT_FAILED, v1::UNREPRODUCIBLE, v1::FLAKY,       v1::INPUT_DRIFT,
-                                 v1::INCONCLUSIVE,   v1::UNVERIFIED,     v1::REPRODUCIBLE};
+constexpr std::array kGravity = {v1::VERDICT_FAILED,      v1::VERDICT_UNREPRODUCIBLE, v1::VERDICT_FLAKY,
+                                 v1::VERDICT_INPUT_DRIFT, v1::VERDICT_INCONCLUSIVE,   v1::VERDICT_UNVERIFIED,
+                                 v1::VERDICT_REPRODUCIBLE};
 
 constexpr std::array kMeanings = {
     ExitCodeMeaning{kExitOk, "ok"},
@@ -75,24 +76,24 @@ int ExitCodeOf(const absl::Status& status) {
 
 int ExitCodeOf(const v1::BuildView& build, bool require_reproducible) {
   switch (build.status()) {
-    case v1::SUCCEEDED:
+    case v1::BUILD_STATUS_SUCCEEDED:
       break;
-    case v1::FAILED:
+    case v1::BUILD_STATUS_FAILED:
       return kExitBuildFailed;
-    case v1::CANCELLED:
+    case v1::BUILD_STATUS_CANCELLED:
       return kExitCancelled;
-    case v1::TIMED_OUT:
+    case v1::BUILD_STATUS_TIMED_OUT:
       return kExitTimeOut;
     default:
       return kExitInfrastructure;
   }
   if (!require_reproducible) return kExitOk;
   switch (OverallVerdict(build)) {
-    case v1::REPRODUCIBLE:
+    case v1::VERDICT_REPRODUCIBLE:
       return kExitOk;
-    case v1::UNREPRODUCIBLE:
-    case v1::FLAKY:
-    case v1::INPUT_DRIFT:
+    case v1::VERDICT_UNREPRODUCIBLE:
+    case v1::VERDICT_FLAKY:
+    case v1::VERDICT_INPUT_DRIFT:
     case v1::VERDICT_FAILED:
       return kExitNotReproducible;
     default:
@@ -104,11 +105,11 @@ v1::Verdict OverallVerdict(const v1::BuildView& build) {
   size_t gravest = kGravity.size();
   for (const v1::CellView& cell : build.cells()) {
     v1::Verdict verdict = cell.comparison().verdict();
-    if (verdict == v1::VERDICT_UNSPECIFIED) verdict = v1::UNVERIFIED;
+    if (verdict == v1::VERDICT_UNSPECIFIED) verdict = v1::VERDICT_UNVERIFIED;
     const auto found = std::find(kGravity.begin(), kGravity.end(), verdict);
     gravest = std::min<size_t>(gravest, static_cast<size_t>(found - kGravity.begin()));
   }
-  return gravest < kGravity.size() ? kGravity[gravest] : v1::UNVERIFIED;
+  return gravest < kGravity.size() ? kGravity[gravest] : v1::VERDICT_UNVERIFIED;
 }
 
 absl::Status WithHint(absl::Status status, const std::string& hint) {

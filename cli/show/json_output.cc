@@ -24,7 +24,7 @@ double Seconds(int64_t from_nanos, int64_t to_nanos) {
 
 v1::Verdict VerdictOf(const v1::CellView& cell) {
   const v1::Verdict verdict = cell.comparison().verdict();
-  return verdict == v1::VERDICT_UNSPECIFIED ? v1::UNVERIFIED : verdict;
+  return verdict == v1::VERDICT_UNSPECIFIED ? v1::VERDICT_UNVERIFIED : verdict;
 }
 
 Json RangeJson(const v1::SourceRange& range) {
@@ -225,7 +225,7 @@ Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> c
           {"cells", List(comparisons, [](const v1::CellComparison& comparison) {
              Json json = {
                  {"platform", FormatPlatform(comparison.platform())},
-                 {"verdict", comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED)
+                 {"verdict", comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::VERDICT_UNVERIFIED)
                                                                              : Word(comparison.verdict())}};
              json.update(ComparisonJson(comparison, true));
              return json;

@@ -44,7 +44,7 @@ class PlainProgress final : public Progress {
   bool IsNews(const v1::BuildEvent::StepChanged& changed) {
     const v1::StepStatus status = ExecutionOf(changed).status();
     v1::StepStatus& told = told_[{changed.stage(), changed.replica(), changed.step().number()}];
-    return std::exchange(told, status) != status || status == v1::STEP_RUNNING;
+    return std::exchange(told, status) != status || status == v1::STEP_STATUS_RUNNING;
   }
 
   TextSink sink_;

@@ -46,13 +46,13 @@ Cell Agreement(const v1::StepView& step) {
 
 Cell StepState(const v1::StepView& step) {
   switch (step.status()) {
-    case v1::STEP_CACHED:
+    case v1::STEP_STATUS_CACHED:
       return {"cached", Ink::kGreen};
-    case v1::STEP_SHARED:
+    case v1::STEP_STATUS_SHARED:
       return {"shared", Ink::kGreen};
-    case v1::STEP_FAILED:
+    case v1::STEP_STATUS_FAILED:
       return {"FAILED", Ink::kRed};
-    case v1::STEP_EXECUTED:
+    case v1::STEP_STATUS_EXECUTED:
       return {"executed", Ink::kPlain};
     default:
       return {std::string(Word(step.status())), Ink::kDim};
@@ -61,12 +61,12 @@ Cell StepState(const v1::StepView& step) {
 
 Cell StepTime(const v1::StepView& step) {
   switch (step.status()) {
-    case v1::STEP_EXECUTED:
-    case v1::STEP_FAILED:
+    case v1::STEP_STATUS_EXECUTED:
+    case v1::STEP_STATUS_FAILED:
       return {FormatSeconds(step.seconds())};
     // The time of the execution, which the cache saved.
-    case v1::STEP_CACHED:
-    case v1::STEP_SHARED:
+    case v1::STEP_STATUS_CACHED:
+    case v1::STEP_STATUS_SHARED:
       return {fmt::format("({})", FormatSeconds(step.seconds())), Ink::kDim};
     default:
       return {};
@@ -92,7 +92,7 @@ void AddStageRows(const v1::BuildView& build, const v1::StageView& stage, Table*
                  Ink::kDim}});
   }
   for (const v1::StepView& step : stage.steps()) {
-    const bool layer = step.has_layer() && step.status() != v1::STEP_METADATA;
+    const bool layer = step.has_layer() && step.status() != v1::STEP_STATUS_METADATA;
     table->Add({{fmt::format("{}/{}", step.number(), last)},
                 {Printable(step.text())},
                 StepState(step),
@@ -150,13 +150,13 @@ std::string RenderDivergence(const v1::BuildView& build, const v1::StepCompariso
 
 Ink InkOf(v1::BuildStatus status) {
   switch (status) {
-    case v1::SUCCEEDED:
+    case v1::BUILD_STATUS_SUCCEEDED:
       return Ink::kGreen;
-    case v1::FAILED:
-    case v1::INFRASTRUCTURE_FAILED:
-    case v1::TIMED_OUT:
+    case v1::BUILD_STATUS_FAILED:
+    case v1::BUILD_STATUS_INFRASTRUCTURE_FAILED:
+    case v1::BUILD_STATUS_TIMED_OUT:
       return Ink::kRed;
-    case v1::CANCELLED:
+    case v1::BUILD_STATUS_CANCELLED:
       return Ink::kYellow;
     default:
       return Ink::kCyan;
@@ -165,12 +165,12 @@ Ink InkOf(v1::BuildStatus status) {
 
 Ink InkOf(v1::Verdict verdict) {
   switch (verdict) {
-    case v1::REPRODUCIBLE:
+    case v1::VERDICT_REPRODUCIBLE:
       return Ink::kGreen;
-    case v1::UNVERIFIED:
+    case v1::VERDICT_UNVERIFIED:
     case v1::VERDICT_UNSPECIFIED:
       return Ink::kDim;
-    case v1::INCONCLUSIVE:
+    case v1::VERDICT_INCONCLUSIVE:
       return Ink::kYellow;
     default:
       return Ink::kRed;
@@ -179,16 +179,16 @@ Ink InkOf(v1::Verdict verdict) {
 
 std::string_view Glyph(v1::BuildStatus status) {
   switch (status) {
-    case v1::SUCCEEDED:
+    case v1::BUILD_STATUS_SUCCEEDED:
       return "✓";
-    case v1::FAILED:
-    case v1::TIMED_OUT:
+    case v1::BUILD_STATUS_FAILED:
+    case v1::BUILD_STATUS_TIMED_OUT:
       return "✗";
-    case v1::INFRASTRUCTURE_FAILED:
+    case v1::BUILD_STATUS_INFRASTRUCTURE_FAILED:
       return "!";
-    case v1::CANCELLED:
+    case v1::BUILD_STATUS_CANCELLED:
       return "⊘";
-    case v1::RUNNING:
+    case v1::BUILD_STATUS_RUNNING:
       return "▸";
     default:
       return "·";
@@ -197,12 +197,12 @@ std::string_view Glyph(v1::BuildStatus status) {
 
 std::string_view Glyph(v1::Verdict verdict) {
   switch (verdict) {
-    case v1::REPRODUCIBLE:
+    case v1::VERDICT_REPRODUCIBLE:
       return "✓";
-    case v1::UNVERIFIED:
+    case v1::VERDICT_UNVERIFIED:
     case v1::VERDICT_UNSPECIFIED:
       return "-";
-    case v1::INCONCLUSIVE:
+    case v1::VERDICT_INCONCLUSIVE:
       return "?";
     default:
       return "✗";
@@ -260,9 +260,10 @@ std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options)
               5);
   for (const v1::CellView& cell : build.cells()) {
     const v1::CellComparison& comparison = cell.comparison();
-    std::string verdict = fmt::format(
-        "{} {}", Glyph(comparison.verdict()),
-        comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::UNVERIFIED) : Word(comparison.verdict()));
+    std::string verdict =
+        fmt::format("{} {}", Glyph(comparison.verdict()),
+                    comparison.verdict() == v1::VERDICT_UNSPECIFIED ? Word(v1::VERDICT_UNVERIFIED)
+                                                                    : Word(comparison.verdict()));
     if (comparison.same_host()) verdict += " (same host)";
     table.Add({{PlatformLabel(cell), Ink::kBold},
                {fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())), InkOf(cell.status())},
@@ -329,10 +330,11 @@ std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& c
   for (const v1::PackageRow& row : rows) {
     if (std::find(cell.stages().begin(), cell.stages().end(), row.stage()) == cell.stages().end()) continue;
     const v1::PackageOutcome& package = row.package();
-    const bool wheel = package.outcome() == v1::WHEEL;
+    const bool wheel = package.outcome() == v1::OUTCOME_WHEEL;
     const bool failed = package.outcome() == v1::OUTCOME_FAILED;
     wheels += wheel ? 1 : 0;
-    sources += package.outcome() == v1::SOURCE || package.outcome() == v1::SOURCE_CACHED ? 1 : 0;
+    sources +=
+        package.outcome() == v1::OUTCOME_SOURCE || package.outcome() == v1::OUTCOME_SOURCE_CACHED ? 1 : 0;
     std::string remark = package.scope() == "build-dep" ? "build-dep" : "";
     if (!package.conflict().empty()) remark += (remark.empty() ? "" : "; ") + Printable(package.conflict());
     if (failed && !package.failure_class().empty()) remark = package.failure_class();
@@ -354,7 +356,8 @@ std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& c
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths) {
   const v1::CellComparison& comparison = cell.comparison();
-  if (comparison.verdict() == v1::VERDICT_UNSPECIFIED || comparison.verdict() == v1::UNVERIFIED) return "";
+  if (comparison.verdict() == v1::VERDICT_UNSPECIFIED || comparison.verdict() == v1::VERDICT_UNVERIFIED)
+    return "";
   std::string result =
       "  verdict  " + Paint(fmt::format("{} {}", Glyph(comparison.verdict()), Word(comparison.verdict())),
                             InkOf(comparison.verdict()), options.colour);
@@ -374,7 +377,7 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
     digests.Add({{Ordinal(i), Ink::kDim},
                  {comparison.image_digests(i)},
                  i == 0 ? Cell{}
-                 : same && comparison.verdict() == v1::UNREPRODUCIBLE
+                 : same && comparison.verdict() == v1::VERDICT_UNREPRODUCIBLE
                      ? Cell{"equal, because a replica goes on from the first's layers", Ink::kDim}
                  : same ? Cell{"equal", Ink::kGreen}
                         : Cell{"differs", Ink::kRed}});
@@ -409,7 +412,7 @@ std::string RenderFailures(const BuildReport& report, const TextOptions& options
   std::string result;
   for (const v1::StageView& stage : report.build.stages()) {
     for (const v1::StepView& step : stage.steps()) {
-      if (step.status() != v1::STEP_FAILED) continue;
+      if (step.status() != v1::STEP_STATUS_FAILED) continue;
       std::string what = step.failure();
       if (what.empty()) what = fmt::format("exit code {}", step.exit_code());
       const std::string where = WorkerText(step);

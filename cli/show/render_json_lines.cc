@@ -120,9 +120,9 @@ Json LogLine(const v1::WatchedLog& log, const BuildModel& model) {
   line["step"] = chunk.step_number();
   line["execution"] = log.execution();
   line["offset"] = log.offset();
-  line["stream"] = chunk.stream() == v1::LogChunk::STDERR   ? "stderr"
-                   : chunk.stream() == v1::LogChunk::WORKER ? "worker"
-                                                            : "stdout";
+  line["stream"] = chunk.stream() == v1::LogChunk::STREAM_STDERR   ? "stderr"
+                   : chunk.stream() == v1::LogChunk::STREAM_WORKER ? "worker"
+                                                                   : "stdout";
   const std::string text = ValidUtf8(chunk.data());
   line["text"] = text;
   line["base64"] = text == chunk.data() ? Json(nullptr) : Json(absl::Base64Escape(chunk.data()));

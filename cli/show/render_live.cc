@@ -33,7 +33,7 @@ class Picture {
 
   std::vector<std::string> Draw() {
     Title();
-    if (model_.view().status() == v1::PLANNING) {
+    if (model_.view().status() == v1::BUILD_STATUS_PLANNING) {
       for (const auto& [what, text] : state_.planning)
         Add(1, fmt::format("  {} {}", spinner_, text), "", Ink::kCyan);
     }
@@ -65,7 +65,7 @@ class Picture {
     int done = 0;
     for (const v1::StageView& stage : view.stages()) {
       for (const v1::StepView& step : stage.steps()) {
-        if (step.status() == v1::STEP_METADATA) continue;
+        if (step.status() == v1::STEP_STATUS_METADATA) continue;
         ++total;
         done += IsFinished(step.status()) ? 1 : 0;
       }
@@ -100,22 +100,22 @@ class Picture {
     bool complete = true;
     bool active = false;
     for (const v1::StepView& step : stage.steps()) {
-      if (step.status() == v1::STEP_RUNNING) {
+      if (step.status() == v1::STEP_STATUS_RUNNING) {
         active = true;
         Running(stage, 0, step);
       }
       for (const v1::ReplicaStep& replica : step.replicas()) {
-        if (replica.status() != v1::STEP_RUNNING) continue;
+        if (replica.status() != v1::STEP_STATUS_RUNNING) continue;
         active = true;
         Running(stage, replica.replica(), step);
       }
-      if (step.status() == v1::STEP_FAILED) {
+      if (step.status() == v1::STEP_STATUS_FAILED) {
         Add(0, fmt::format("  ✗ {} {}", StepLabel(stage, step.number()), Printable(step.text())),
             FormatSeconds(step.seconds()), Ink::kRed);
         return;
       }
-      if (step.status() == v1::STEP_EXECUTED) seconds += step.seconds();
-      if (step.status() == v1::STEP_CACHED || step.status() == v1::STEP_SHARED) ++cached;
+      if (step.status() == v1::STEP_STATUS_EXECUTED) seconds += step.seconds();
+      if (step.status() == v1::STEP_STATUS_CACHED || step.status() == v1::STEP_STATUS_SHARED) ++cached;
       complete = complete && IsFinished(step.status());
       if (complete) done = step.number();
     }

@@ -14,15 +14,15 @@ std::string Outcome(const v1::StepView& step) {
   std::string worker = step.worker().empty() ? "" : " on " + step.worker();
   if (step.emulated()) worker += " (emulated)";
   switch (step.status()) {
-    case v1::STEP_EXECUTED:
+    case v1::STEP_STATUS_EXECUTED:
       return fmt::format("done {}{}", FormatSeconds(step.seconds()), worker);
-    case v1::STEP_CACHED:
+    case v1::STEP_STATUS_CACHED:
       return "cached";
-    case v1::STEP_SHARED:
+    case v1::STEP_STATUS_SHARED:
       return fmt::format("shared with another build, {}", FormatSeconds(step.seconds()));
-    case v1::STEP_CANCELLED:
+    case v1::STEP_STATUS_CANCELLED:
       return "cancelled";
-    case v1::STEP_FAILED: {
+    case v1::STEP_STATUS_FAILED: {
       const std::string what =
           step.failure().empty() ? fmt::format("exit code {}", step.exit_code()) : Printable(step.failure());
       return fmt::format("FAILED: {}{}", what, worker);
@@ -33,8 +33,8 @@ std::string Outcome(const v1::StepView& step) {
 }
 
 Ink InkOfStep(v1::StepStatus status) {
-  if (status == v1::STEP_FAILED) return Ink::kRed;
-  if (status == v1::STEP_CACHED || status == v1::STEP_SHARED) return Ink::kGreen;
+  if (status == v1::STEP_STATUS_FAILED) return Ink::kRed;
+  if (status == v1::STEP_STATUS_CACHED || status == v1::STEP_STATUS_SHARED) return Ink::kGreen;
   return Ink::kPlain;
 }
 
@@ -43,7 +43,7 @@ std::string RenderStep(const v1::BuildEvent::StepChanged& changed, const BuildMo
   const std::string prefix =
       Paint(PlainPrefix(model, changed.stage(), changed.replica(), step.number()), Ink::kCyan, colour);
   const std::string text = Printable(step.text());
-  if (step.status() == v1::STEP_RUNNING) return fmt::format("{} {}\n", prefix, text);
+  if (step.status() == v1::STEP_STATUS_RUNNING) return fmt::format("{} {}\n", prefix, text);
   std::string outcome = Outcome(step);
   if (outcome.empty()) return "";
   const bool differs = changed.replica() > 0 && step.has_layer() && changed.step().has_layer() &&
@@ -63,7 +63,7 @@ std::string RenderCellEvent(const v1::CellView& cell, bool colour) {
                                  Paint(Word(cell.status()), InkOf(cell.status()), colour));
   if (!cell.image_digest().empty()) line += " " + cell.image_digest();
   if (cell.comparison().verdict() != v1::VERDICT_UNSPECIFIED &&
-      cell.comparison().verdict() != v1::UNVERIFIED) {
+      cell.comparison().verdict() != v1::VERDICT_UNVERIFIED) {
     line += fmt::format(" {}{}", Word(cell.comparison().verdict()),
                         cell.comparison().same_host() ? " (same host)" : "");
   }

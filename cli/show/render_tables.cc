@@ -142,7 +142,7 @@ std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOpti
         continue;
       }
       const v1::PackageOutcome& package = *found->second;
-      const Ink ink = package.outcome() == v1::WHEEL            ? Ink::kGreen
+      const Ink ink = package.outcome() == v1::OUTCOME_WHEEL    ? Ink::kGreen
                       : package.outcome() == v1::OUTCOME_FAILED ? Ink::kRed
                                                                 : Ink::kYellow;
       std::string how(Word(package.outcome()));

@@ -26,7 +26,23 @@ std::string History::Normalised(std::string_view text) {
   }
 }
 
+namespace {
+
+// Records of older coordinators call a stage without name by its number alone.
+std::string Label(std::string stage) {
+  const bool number = !stage.empty() && stage.find_first_not_of("0123456789") == std::string::npos;
+  return number ? "stage-" + stage : stage;
+}
+
+}  // namespace
+
+void History::Add(PastPackage package) {
+  package.stage = Label(std::move(package.stage));
+  packages_.push_back(std::move(package));
+}
+
 void History::Add(PastStep step) {
+  step.stage = Label(std::move(step.stage));
   // Builds share executions; each took its time once.
   if (step.executed && step.execution != 0 && !executions_.insert(step.execution).second)
     step.executed = false;

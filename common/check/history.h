@@ -44,7 +44,7 @@ class History {
   };
 
   void Add(PastStep step);
-  void Add(PastPackage package) { packages_.push_back(std::move(package)); }
+  void Add(PastPackage package);
 
   // Over all builds, each execution once. Texts are compared normalised.
   Cost Of(std::string_view stage, std::string_view text) const;

@@ -117,7 +117,7 @@ absl::StatusOr<MountSpec> MountReader::Read(const ExpandText& expand) {
   }
   RETURN_IF_ERROR(Check());
   if (!access_given_) {
-    mount_.read_only = !Is(v1::RunMount::CACHE) && !Is(v1::RunMount::TMPFS);
+    mount_.read_only = !Is(v1::RunMount::TYPE_CACHE) && !Is(v1::RunMount::TYPE_TMPFS);
   }
   return std::move(mount_);
 }
@@ -157,7 +157,7 @@ absl::Status MountReader::Apply(const Field& field) {
     }
     mount_.sharing = static_cast<v1::RunMount::Sharing>(found - SharingModes().begin());
   } else if (key == "env") {
-    if (!Is(v1::RunMount::SECRET)) return OnlyFor(field, "type=secret");
+    if (!Is(v1::RunMount::TYPE_SECRET)) return OnlyFor(field, "type=secret");
     if (field.value.empty() || field.value.find('=') != std::string::npos) {
       return BadValue(field, "the name of a variable");
     }
@@ -177,7 +177,8 @@ absl::Status MountReader::ApplyAccess(const Field& field) {
     value = *parsed;
   }
   if (field.key == "required") {
-    if (!Is(v1::RunMount::SECRET) && !Is(v1::RunMount::SSH)) return OnlyFor(field, "type=secret or type=ssh");
+    if (!Is(v1::RunMount::TYPE_SECRET) && !Is(v1::RunMount::TYPE_SSH))
+      return OnlyFor(field, "type=secret or type=ssh");
     mount_.required = value;
     return absl::OkStatus();
   }
@@ -188,7 +189,7 @@ absl::Status MountReader::ApplyAccess(const Field& field) {
 
 absl::Status MountReader::ApplyNumber(const Field& field) {
   if (field.key == "size") {
-    if (!Is(v1::RunMount::TMPFS)) return OnlyFor(field, "type=tmpfs");
+    if (!Is(v1::RunMount::TYPE_TMPFS)) return OnlyFor(field, "type=tmpfs");
     const std::optional<int64_t> bytes = ParseByteCount(field.value);
     if (!bytes) return BadValue(field, "a number of bytes, such as 64m or 1g");
     mount_.size = *bytes;
@@ -210,7 +211,7 @@ absl::Status MountReader::ApplyNumber(const Field& field) {
 
 absl::Status MountReader::Check() const {
   const std::string name = TypeName(mount_.type);
-  if (Is(v1::RunMount::BIND) || Is(v1::RunMount::TMPFS)) {
+  if (Is(v1::RunMount::TYPE_BIND) || Is(v1::RunMount::TYPE_TMPFS)) {
     const std::string_view key = mount_.mode ? "mode" : mount_.uid ? "uid" : mount_.gid ? "gid" : "";
     if (!key.empty()) {
       return Error(
@@ -219,11 +220,11 @@ absl::Status MountReader::Check() const {
                       key, name));
     }
   }
-  if (mount_.sharing && !Is(v1::RunMount::CACHE)) {
+  if (mount_.sharing && !Is(v1::RunMount::TYPE_CACHE)) {
     return Error(
         fmt::format("--mount: sharing does not belong to type={}; expected it with type=cache", name));
   }
-  if (Is(v1::RunMount::SECRET)) {
+  if (Is(v1::RunMount::TYPE_SECRET)) {
     if (!mount_.from.empty()) return Error("--mount: a secret has no from; expected only id, target or env");
     if (mount_.source.empty() && mount_.target.empty() && mount_.id.empty()) {
       return Error("--mount: the secret has no name; expected id=NAME or target=PATH");
@@ -232,7 +233,7 @@ absl::Status MountReader::Check() const {
       return Error("--mount: the secret has both source and id; expected one of them");
     }
   }
-  if (Is(v1::RunMount::SSH) && !mount_.source.empty()) {
+  if (Is(v1::RunMount::TYPE_SSH) && !mount_.source.empty()) {
     return Error("--mount: an ssh agent has no source; expected id=NAME or nothing");
   }
   return absl::OkStatus();

@@ -15,7 +15,7 @@
 namespace crossmill::dockerfile {
 
 struct MountSpec {
-  v1::RunMount::Type type = v1::RunMount::BIND;
+  v1::RunMount::Type type = v1::RunMount::TYPE_BIND;
   std::string from;
   std::string source;
   // As written; empty if not given.

@@ -80,13 +80,13 @@ std::optional<v1::PathDifference> Compare(const ManifestEntry& first, const Mani
   difference.set_detail(CompareMetadata(first, second));
   const bool both_files = !first.sha256.empty() && !second.sha256.empty();
   if (both_files && (first.sha256 != second.sha256 || first.entry.size != second.entry.size)) {
-    difference.set_kind(Kind::CONTENT);
+    difference.set_kind(Kind::KIND_CONTENT);
     SetDigest(first, difference.mutable_first());
     SetDigest(second, difference.mutable_second());
   } else if (!difference.detail().empty()) {
-    difference.set_kind(Kind::METADATA);
+    difference.set_kind(Kind::KIND_METADATA);
   } else if (first.entry.mtime != second.entry.mtime) {
-    difference.set_kind(Kind::TIME);
+    difference.set_kind(Kind::KIND_TIME);
   } else {
     return std::nullopt;
   }
@@ -100,7 +100,8 @@ v1::PathDifference OnlyIn(const ManifestEntry& entry, v1::PathDifference::Kind k
   difference.set_kind(kind);
   difference.set_detail(std::string(TypeName(entry)));
   if (!entry.sha256.empty()) {
-    SetDigest(entry, kind == Kind::ONLY_FIRST ? difference.mutable_first() : difference.mutable_second());
+    SetDigest(entry,
+              kind == Kind::KIND_ONLY_FIRST ? difference.mutable_first() : difference.mutable_second());
   }
   return difference;
 }
@@ -125,9 +126,9 @@ std::vector<v1::PathDifference> DiffManifests(const LayerManifest& first, const 
                       : j == b.size() ? -1
                                       : ComparePaths(a[i]->entry.path, b[j]->entry.path);
     if (order < 0) {
-      add(OnlyIn(*a[i++], Kind::ONLY_FIRST));
+      add(OnlyIn(*a[i++], Kind::KIND_ONLY_FIRST));
     } else if (order > 0) {
-      add(OnlyIn(*b[j++], Kind::ONLY_SECOND));
+      add(OnlyIn(*b[j++], Kind::KIND_ONLY_SECOND));
     } else {
       add(Compare(*a[i++], *b[j++]));
     }

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "absl/strings/str_join.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 
 namespace crossmill::pattern {
@@ -13,12 +14,6 @@ using Kind = SourceTree::Kind;
 
 // As many as Docker's builder follows.
 constexpr int kMostLinks = 255;
-
-std::string Join(std::string_view folder, std::string_view name) {
-  if (folder.empty()) return std::string(name);
-  if (name.empty()) return std::string(folder);
-  return fmt::format("{}/{}", folder, name);
-}
 
 // The components before the first one with a wildcard, without escapes, and the rest as a pattern.
 struct SplitPattern {
@@ -31,7 +26,7 @@ SplitPattern Split(std::string_view text) {
   for (const std::string& component : Components(CleanAbsolute(text))) {
     const bool wild = !split.wild.empty() || HasWildcards(component);
     std::string& part = wild ? split.wild : split.fixed;
-    part = Join(part, wild ? component : Unescape(component));
+    part = JoinPath(part, wild ? component : Unescape(component));
   }
   return split;
 }
@@ -98,7 +93,7 @@ absl::StatusOr<std::optional<Matcher::Found>> Matcher::Follow(std::string_view p
       found = {folders.back(), Kind::kFolder};
       continue;
     }
-    std::string child = Join(folders.back(), name);
+    std::string child = JoinPath(folders.back(), name);
     ASSIGN_OR_RETURN(const std::optional<SourceTree::Entry> entry, tree_.Find(child));
     if (!entry) return std::nullopt;
     if (entry->kind == Kind::kLink) {
@@ -123,7 +118,7 @@ absl::StatusOr<std::optional<Matcher::Found>> Matcher::Follow(std::string_view p
 absl::Status Matcher::NotFound(const std::string& path) {
   std::string known;
   for (const std::string& component : Components(path)) {
-    const std::string next = Join(known, component);
+    const std::string next = JoinPath(known, component);
     ASSIGN_OR_RETURN(const std::optional<Found> found, Follow(next));
     if (!found) break;
     known = next;
@@ -156,15 +151,15 @@ absl::Status Matcher::MatchPlain(std::string_view text, std::vector<SourceMatch>
 // `below`: the path from `base` on that the walk is at.
 absl::Status Matcher::WalkPlain(const PathPattern& pattern, const Found& base, const std::string& spelled,
                                 const std::string& below, std::vector<SourceMatch>& matches) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(Join(base.path, below)));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(JoinPath(base.path, below)));
   for (const std::string& name : names) {
-    const std::string child = Join(below, name);
+    const std::string child = JoinPath(below, name);
     if (pattern.Matches(child)) {
-      RETURN_IF_ERROR(AddFollowed(Join(spelled, child), matches));
+      RETURN_IF_ERROR(AddFollowed(JoinPath(spelled, child), matches));
       continue;
     }
     if (!pattern.MayMatchBelow(child)) continue;
-    ASSIGN_OR_RETURN(const std::optional<SourceTree::Entry> entry, tree_.Find(Join(base.path, child)));
+    ASSIGN_OR_RETURN(const std::optional<SourceTree::Entry> entry, tree_.Find(JoinPath(base.path, child)));
     if (entry && entry->kind == Kind::kFolder) {
       RETURN_IF_ERROR(WalkPlain(pattern, base, spelled, child, matches));
     }
@@ -207,17 +202,18 @@ absl::Status Matcher::MatchParents() {
     matches_.push_back(pivot);
   }
   if (!matches_.empty() || !fixed) return absl::OkStatus();
-  return NotFound(Join(CleanAbsolute(Unescape(before)).substr(1), Unescape(below)));
+  return NotFound(JoinPath(CleanAbsolute(Unescape(before)).substr(1), Unescape(below)));
 }
 
 absl::Status Matcher::WalkParents(const PathPattern& pattern, const SourceMatch& pivot,
                                   const std::string& below) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(Join(pivot.real_path, below)));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(JoinPath(pivot.real_path, below)));
   for (const std::string& name : names) {
-    const std::string child = Join(below, name);
+    const std::string child = JoinPath(below, name);
     const bool matches = pattern.Matches(child);
     if (!matches && !pattern.MayMatchBelow(child)) continue;
-    ASSIGN_OR_RETURN(const std::optional<SourceTree::Entry> entry, tree_.Find(Join(pivot.real_path, child)));
+    ASSIGN_OR_RETURN(const std::optional<SourceTree::Entry> entry,
+                     tree_.Find(JoinPath(pivot.real_path, child)));
     if (!entry) continue;
     const bool folder = entry->kind == Kind::kFolder;
     if (!matches) {
@@ -234,12 +230,12 @@ absl::Status Matcher::WalkParents(const PathPattern& pattern, const SourceMatch&
 
 void Matcher::AddParents(const SourceMatch& pivot, const std::string& below, Kind kind) {
   SourceMatch& match = matches_.emplace_back();
-  match.path = Join(pivot.path, below);
-  match.real_path = Join(pivot.real_path, below);
+  match.path = JoinPath(pivot.path, below);
+  match.real_path = JoinPath(pivot.real_path, below);
   match.name = below;
   match.kind = kind;
   for (size_t end = below.find('/'); end != below.npos; end = below.find('/', end + 1)) {
-    match.parents.push_back(Join(pivot.real_path, below.substr(0, end)));
+    match.parents.push_back(JoinPath(pivot.real_path, below.substr(0, end)));
   }
 }
 

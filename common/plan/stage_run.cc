@@ -138,27 +138,27 @@ absl::Status StageEvaluator::AddMount(const dockerfile::Instruction& instruction
   mount.set_required(spec.required);
   mount.set_size(spec.size);
   switch (spec.type) {
-    case v1::RunMount::CACHE:
+    case v1::RunMount::TYPE_CACHE:
       RETURN_IF_ERROR(AddCache(instruction, flag, spec, mount));
       break;
-    case v1::RunMount::SECRET:
+    case v1::RunMount::TYPE_SECRET:
       AddSecret(spec, mount);
       break;
-    case v1::RunMount::SSH: {
+    case v1::RunMount::TYPE_SSH: {
       mount.set_id(spec.id.empty() ? "default" : spec.id);
       mount.set_mode(spec.mode.value_or(0600));
       if (!spec.target.empty()) break;
       int number = 0;  // It counts the agents before it.
-      for (const v1::RunMount& other : run.mounts()) number += other.type() == v1::RunMount::SSH ? 1 : 0;
+      for (const v1::RunMount& other : run.mounts()) number += other.type() == v1::RunMount::TYPE_SSH ? 1 : 0;
       mount.set_target(fmt::format("/run/buildkit/ssh_agent.{}", number - 1));
       break;
     }
     default:
-      if (spec.type == v1::RunMount::BIND) RETURN_IF_ERROR(MountSource(instruction, flag, spec, mount));
+      if (spec.type == v1::RunMount::TYPE_BIND) RETURN_IF_ERROR(MountSource(instruction, flag, spec, mount));
       break;
   }
   // As in the builder, a folder below a cache is as it is there.
-  const bool part = spec.type == v1::RunMount::CACHE && pattern::CleanAbsolute(spec.source) != "/";
+  const bool part = spec.type == v1::RunMount::TYPE_CACHE && pattern::CleanAbsolute(spec.source) != "/";
   mount.set_uid(part ? 0 : spec.uid.value_or(0));
   mount.set_gid(part ? 0 : spec.gid.value_or(0));
   if (mount.target() == "/") {
@@ -208,7 +208,7 @@ absl::Status StageEvaluator::AddCache(const dockerfile::Instruction& instruction
   const auto given = facts_.build_arguments.find(kCacheNamespace);
   if (given != facts_.build_arguments.end() && !given->second.empty()) id = given->second + "/" + id;
   mount.set_id(id);
-  mount.set_sharing(spec.sharing.value_or(v1::RunMount::SHARED));
+  mount.set_sharing(spec.sharing.value_or(v1::RunMount::SHARING_SHARED));
   const bool whole = pattern::CleanAbsolute(spec.source) == "/";
   // Mode and owner are those of a new, empty folder: as in the builder, it then has no content from
   // elsewhere.

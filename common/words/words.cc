@@ -6,21 +6,21 @@ namespace crossmill {
 
 std::string_view Word(v1::BuildStatus status) {
   switch (status) {
-    case v1::PLANNING:
+    case v1::BUILD_STATUS_PLANNING:
       return "planning";
-    case v1::QUEUED:
+    case v1::BUILD_STATUS_QUEUED:
       return "queued";
-    case v1::RUNNING:
+    case v1::BUILD_STATUS_RUNNING:
       return "running";
-    case v1::SUCCEEDED:
+    case v1::BUILD_STATUS_SUCCEEDED:
       return "succeeded";
-    case v1::FAILED:
+    case v1::BUILD_STATUS_FAILED:
       return "failed";
-    case v1::CANCELLED:
+    case v1::BUILD_STATUS_CANCELLED:
       return "cancelled";
-    case v1::INFRASTRUCTURE_FAILED:
+    case v1::BUILD_STATUS_INFRASTRUCTURE_FAILED:
       return "infrastructure-failed";
-    case v1::TIMED_OUT:
+    case v1::BUILD_STATUS_TIMED_OUT:
       return "timed-out";
     default:
       return "unknown";
@@ -29,21 +29,21 @@ std::string_view Word(v1::BuildStatus status) {
 
 std::string_view Word(v1::StepStatus status) {
   switch (status) {
-    case v1::STEP_WAITING:
+    case v1::STEP_STATUS_WAITING:
       return "waiting";
-    case v1::STEP_RUNNING:
+    case v1::STEP_STATUS_RUNNING:
       return "running";
-    case v1::STEP_EXECUTED:
+    case v1::STEP_STATUS_EXECUTED:
       return "executed";
-    case v1::STEP_CACHED:
+    case v1::STEP_STATUS_CACHED:
       return "cached";
-    case v1::STEP_FAILED:
+    case v1::STEP_STATUS_FAILED:
       return "failed";
-    case v1::STEP_CANCELLED:
+    case v1::STEP_STATUS_CANCELLED:
       return "cancelled";
-    case v1::STEP_METADATA:
+    case v1::STEP_STATUS_METADATA:
       return "metadata";
-    case v1::STEP_SHARED:
+    case v1::STEP_STATUS_SHARED:
       return "shared";
     default:
       return "unknown";
@@ -52,19 +52,19 @@ std::string_view Word(v1::StepStatus status) {
 
 std::string_view Word(v1::Verdict verdict) {
   switch (verdict) {
-    case v1::REPRODUCIBLE:
+    case v1::VERDICT_REPRODUCIBLE:
       return "reproducible";
-    case v1::UNREPRODUCIBLE:
+    case v1::VERDICT_UNREPRODUCIBLE:
       return "unreproducible";
-    case v1::UNVERIFIED:
+    case v1::VERDICT_UNVERIFIED:
       return "unverified";
-    case v1::INPUT_DRIFT:
+    case v1::VERDICT_INPUT_DRIFT:
       return "input-drift";
-    case v1::FLAKY:
+    case v1::VERDICT_FLAKY:
       return "flaky";
     case v1::VERDICT_FAILED:
       return "failed";
-    case v1::INCONCLUSIVE:
+    case v1::VERDICT_INCONCLUSIVE:
       return "inconclusive";
     default:
       return "unknown";
@@ -73,23 +73,23 @@ std::string_view Word(v1::Verdict verdict) {
 
 std::string_view Word(v1::Outcome outcome) {
   switch (outcome) {
-    case v1::WHEEL:
+    case v1::OUTCOME_WHEEL:
       return "wheel";
-    case v1::SOURCE:
+    case v1::OUTCOME_SOURCE:
       return "source";
-    case v1::SOURCE_CACHED:
+    case v1::OUTCOME_SOURCE_CACHED:
       return "source-cached";
-    case v1::VCS:
+    case v1::OUTCOME_VCS:
       return "vcs";
-    case v1::LOCAL:
+    case v1::OUTCOME_LOCAL:
       return "local";
-    case v1::EDITABLE:
+    case v1::OUTCOME_EDITABLE:
       return "editable";
-    case v1::DISTRO:
+    case v1::OUTCOME_DISTRO:
       return "distro";
     case v1::OUTCOME_FAILED:
       return "failed";
-    case v1::BYPASSED:
+    case v1::OUTCOME_BYPASSED:
       return "bypassed";
     default:
       return "unknown";
@@ -98,15 +98,15 @@ std::string_view Word(v1::Outcome outcome) {
 
 std::string_view Word(v1::PathDifference::Kind kind) {
   switch (kind) {
-    case v1::PathDifference::ONLY_FIRST:
+    case v1::PathDifference::KIND_ONLY_FIRST:
       return "only-first";
-    case v1::PathDifference::ONLY_SECOND:
+    case v1::PathDifference::KIND_ONLY_SECOND:
       return "only-second";
-    case v1::PathDifference::CONTENT:
+    case v1::PathDifference::KIND_CONTENT:
       return "content";
-    case v1::PathDifference::METADATA:
+    case v1::PathDifference::KIND_METADATA:
       return "metadata";
-    case v1::PathDifference::TIME:
+    case v1::PathDifference::KIND_TIME:
       return "time";
     default:
       return "unknown";
@@ -125,12 +125,14 @@ std::string_view Word(v1::NetworkMode mode) {
 }
 
 bool IsFinished(v1::BuildStatus status) {
-  return status == v1::SUCCEEDED || status == v1::FAILED || status == v1::CANCELLED ||
-         status == v1::INFRASTRUCTURE_FAILED || status == v1::TIMED_OUT;
+  return status == v1::BUILD_STATUS_SUCCEEDED || status == v1::BUILD_STATUS_FAILED ||
+         status == v1::BUILD_STATUS_CANCELLED || status == v1::BUILD_STATUS_INFRASTRUCTURE_FAILED ||
+         status == v1::BUILD_STATUS_TIMED_OUT;
 }
 
 bool IsFinished(v1::StepStatus status) {
-  return status != v1::STEP_STATUS_UNSPECIFIED && status != v1::STEP_WAITING && status != v1::STEP_RUNNING;
+  return status != v1::STEP_STATUS_UNSPECIFIED && status != v1::STEP_STATUS_WAITING &&
+         status != v1::STEP_STATUS_RUNNING;
 }
 
 std::string FormatRange(const v1::SourceRange& range) {

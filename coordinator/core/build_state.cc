@@ -81,7 +81,7 @@ void BuildState::InitialView() {
       row.set_instruction(step.instruction());
       row.set_text(step.text());
       *row.mutable_range() = step.range();
-      row.set_status(HasAction(step) ? v1::STEP_WAITING : v1::STEP_METADATA);
+      row.set_status(HasAction(step) ? v1::STEP_STATUS_WAITING : v1::STEP_STATUS_METADATA);
     }
   }
   *view_.mutable_stages() = planned.stages();
@@ -90,7 +90,7 @@ void BuildState::InitialView() {
   for (size_t i = 0; i < cell_stages_.size(); ++i) {
     v1::CellView cell;
     *cell.mutable_platform() = plan_.cells(i).platform();
-    cell.set_status(v1::RUNNING);
+    cell.set_status(v1::BUILD_STATUS_RUNNING);
     cell.set_target_stage(plan_.cells(i).target_stage());
     for (int stage : cell_stages_[i]) cell.add_stages(stage);
     *Add().mutable_cell_changed()->mutable_cell() = cell;
@@ -214,7 +214,7 @@ void BuildState::StepStarted(int stage, int replica, int index, const StepFact& 
   v1::StepView* step = FindStep(stage, index);
   if (replica == 0) {
     stages_[stage].phase = Phase::kRunning;
-    step->set_status(v1::STEP_RUNNING);
+    step->set_status(v1::STEP_STATUS_RUNNING);
     step->set_worker(fact.worker);
     step->set_emulated(fact.emulated);
     step->set_execution(fact.execution);
@@ -222,7 +222,7 @@ void BuildState::StepStarted(int stage, int replica, int index, const StepFact& 
   } else {
     this->replica(stage, replica).phase = Phase::kRunning;
     v1::ReplicaStep* row = FindReplica(step, replica);
-    row->set_status(v1::STEP_RUNNING);
+    row->set_status(v1::STEP_STATUS_RUNNING);
     row->set_worker(fact.worker);
   }
   EmitStep(stage, replica, index);
@@ -235,13 +235,13 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
     v1::ReplicaStep* row = FindReplica(step, replica);
     // Looked at again whenever a replica moves on; told once.
     if (IsFinished(row->status()) && row->worker() == fact.worker &&
-        (status == v1::STEP_FAILED) == (row->status() == v1::STEP_FAILED)) {
+        (status == v1::STEP_STATUS_FAILED) == (row->status() == v1::STEP_STATUS_FAILED)) {
       return;
     }
     row->set_status(status);
     row->set_worker(fact.worker);
     row->set_seconds(fact.seconds);
-    if (status != v1::STEP_FAILED) *row->mutable_layer() = fact.layer;
+    if (status != v1::STEP_STATUS_FAILED) *row->mutable_layer() = fact.layer;
     EmitStep(stage, replica, index);
     return;
   }
@@ -249,7 +249,7 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
   // A restored build walks over what it has already told; an attempt that was begun and could be
   // resumed stays "executed".
   const bool told = IsFinished(step->status()) && step->execution() == fact.execution;
-  if (status != v1::STEP_FAILED) {
+  if (status != v1::STEP_STATUS_FAILED) {
     run.facts[index] = fact;
     run.chain.push_back(fact.layer);
     run.next = index + 1;
@@ -262,7 +262,7 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
   step->set_emulated(fact.emulated);
   step->set_execution(fact.execution);
   step->set_key(fact.key);
-  if (status == v1::STEP_FAILED) {
+  if (status == v1::STEP_STATUS_FAILED) {
     step->set_exit_code(fact.exit_code);
     step->set_failure(fact.failure);
   } else {
@@ -275,11 +275,11 @@ void BuildState::StepInterrupted(int stage, int replica, int index) {
   v1::StepView* step = FindStep(stage, index);
   if (replica > 0) {
     v1::ReplicaStep* row = FindReplica(step, replica);
-    if (row->status() != v1::STEP_RUNNING) return;
-    row->set_status(v1::STEP_WAITING);
+    if (row->status() != v1::STEP_STATUS_RUNNING) return;
+    row->set_status(v1::STEP_STATUS_WAITING);
   } else {
-    if (step->status() != v1::STEP_RUNNING) return;
-    step->set_status(v1::STEP_WAITING);
+    if (step->status() != v1::STEP_STATUS_RUNNING) return;
+    step->set_status(v1::STEP_STATUS_WAITING);
     step->set_execution(0);
   }
   EmitStep(stage, replica, index);
@@ -320,8 +320,8 @@ void BuildState::StageCancelled(int stage) {
   stages_[stage].phase = Phase::kCancelled;
   for (int i = 0; i < view_.stages(stage).steps_size(); ++i) {
     const v1::StepStatus status = view_.stages(stage).steps(i).status();
-    if (status != v1::STEP_RUNNING) continue;
-    FindStep(stage, i)->set_status(v1::STEP_CANCELLED);
+    if (status != v1::STEP_STATUS_RUNNING) continue;
+    FindStep(stage, i)->set_status(v1::STEP_STATUS_CANCELLED);
     EmitStep(stage, 0, i);
   }
 }

@@ -120,7 +120,9 @@ class CellJudge {
     }
     ++divergent_in_image_;
     if (!reach_.IsInImage(stage)) exports_differ_ = true;
-    const auto is_time = [](const v1::PathDifference* d) { return d->kind() == v1::PathDifference::TIME; };
+    const auto is_time = [](const v1::PathDifference* d) {
+      return d->kind() == v1::PathDifference::KIND_TIME;
+    };
     if (incomplete || !std::all_of(reaching.begin(), reaching.end(), is_time)) more_than_times_ = true;
     if (reason_step_.has_value()) return;
     reason_step_ = result_.steps_size() - 1;
@@ -139,21 +141,21 @@ class CellJudge {
   }
 
   void Decide() {
-    if (input_.wanted < 2) return Set(v1::UNVERIFIED, "none", "no verification was asked for");
+    if (input_.wanted < 2) return Set(v1::VERDICT_UNVERIFIED, "none", "no verification was asked for");
     if (flaky_.has_value()) {
       return Set(
-          v1::FLAKY, "none",
+          v1::VERDICT_FLAKY, "none",
           fmt::format("{} succeeded in one execution and failed in another", Place(result_.steps(*flaky_))));
     }
-    if (divergent_in_image_ > 0) return Set(v1::UNREPRODUCIBLE, DivergentLevel(), DivergentReason());
+    if (divergent_in_image_ > 0) return Set(v1::VERDICT_UNREPRODUCIBLE, DivergentLevel(), DivergentReason());
     if (result_.steps_size() == 0 && !fewest_executions_.has_value()) {
-      return Set(v1::REPRODUCIBLE, AgreeingLevel(),
+      return Set(v1::VERDICT_REPRODUCIBLE, AgreeingLevel(),
                  "no step is executed: the image is its base and its config");
     }
     const size_t distinct = (input_.allow_same_host ? fewest_workers_ : fewest_hosts_).value_or(0);
     if (distinct < input_.wanted) {
       const std::string_view what = input_.allow_same_host ? "worker" : "host";
-      return Set(v1::INCONCLUSIVE, "none",
+      return Set(v1::VERDICT_INCONCLUSIVE, "none",
                  fmt::format("{} were asked for, but not every step ran on more than {}",
                              Count(input_.wanted, what), distinct == 0 ? "none" : Count(distinct, what)));
     }
@@ -163,7 +165,7 @@ class CellJudge {
       reason += fmt::format("; {} differ{} in paths that do not reach the image",
                             Count(divergent_elsewhere_, "step"), divergent_elsewhere_ == 1 ? "s" : "");
     }
-    Set(v1::REPRODUCIBLE, AgreeingLevel(), reason);
+    Set(v1::VERDICT_REPRODUCIBLE, AgreeingLevel(), reason);
   }
 
   std::string Hosts() const { return result_.same_host() ? "the same host" : Count(result_.hosts(), "host"); }

@@ -137,9 +137,9 @@ Relation Compare(absl::Span<const std::string> pattern, absl::Span<const std::st
 
 bool ChangesMeaning(const v1::PathDifference& difference) {
   switch (difference.kind()) {
-    case v1::PathDifference::TIME:
+    case v1::PathDifference::KIND_TIME:
       return false;
-    case v1::PathDifference::METADATA:
+    case v1::PathDifference::KIND_METADATA:
       return difference.detail().find("type") != std::string::npos ||
              difference.detail().find("link") != std::string::npos;
     default:

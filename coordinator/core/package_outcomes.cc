@@ -36,19 +36,19 @@ std::string CompressTags(const v1::DistInfo& info) {
 v1::Outcome OutcomeOfDirectUrl(const std::string& text) {
   const auto document = ParseJson(text);
   if (!document.ok() || !document->is_object()) return v1::OUTCOME_UNSPECIFIED;
-  if (document->contains("vcs_info")) return v1::VCS;
+  if (document->contains("vcs_info")) return v1::OUTCOME_VCS;
   if (const auto folder = document->find("dir_info"); folder != document->end()) {
     const auto editable = folder->is_object() ? folder->find("editable") : folder->end();
     const bool is_editable =
         folder->is_object() && editable != folder->end() && editable->is_boolean() && editable->get<bool>();
-    return is_editable ? v1::EDITABLE : v1::LOCAL;
+    return is_editable ? v1::OUTCOME_EDITABLE : v1::OUTCOME_LOCAL;
   }
   const auto url = document->find("url");
   if (url == document->end() || !url->is_string()) return v1::OUTCOME_UNSPECIFIED;
   const std::string address = url->get<std::string>();
-  if (address.rfind("file:", 0) == 0) return v1::LOCAL;
+  if (address.rfind("file:", 0) == 0) return v1::OUTCOME_LOCAL;
   const PackageFile file = ParsePackageFile(address);
-  return file.name.empty() ? v1::OUTCOME_UNSPECIFIED : file.wheel ? v1::WHEEL : v1::SOURCE;
+  return file.name.empty() ? v1::OUTCOME_UNSPECIFIED : file.wheel ? v1::OUTCOME_WHEEL : v1::OUTCOME_SOURCE;
 }
 
 // What the dist-info alone says. UNSPECIFIED: a pure package from source looks like one from a wheel, so a
@@ -63,33 +63,33 @@ LayerWord WordOfLayer(const v1::DistInfo& info, std::string_view tag) {
     const v1::Outcome outcome = OutcomeOfDirectUrl(info.direct_url());
     if (outcome != v1::OUTCOME_UNSPECIFIED) return {outcome, outcome};
   }
-  if (info.uv_build()) return {v1::SOURCE, v1::SOURCE};
+  if (info.uv_build()) return {v1::OUTCOME_SOURCE, v1::OUTCOME_SOURCE};
   if (info.installer().empty()) {
     // Debian's packages come without INSTALLER. Elsewhere it only means an unknown installer.
     const bool debian = info.path().find("usr/lib/python3/dist-packages/") != std::string::npos;
-    return debian ? LayerWord{v1::DISTRO, v1::DISTRO} : LayerWord{};
+    return debian ? LayerWord{v1::OUTCOME_DISTRO, v1::OUTCOME_DISTRO} : LayerWord{};
   }
-  if (IsLocallyCompiledTag(tag)) return {v1::SOURCE, v1::SOURCE};
-  if (!tag.empty() && !tag.ends_with("-any")) return {v1::WHEEL, v1::WHEEL};
-  return {v1::OUTCOME_UNSPECIFIED, v1::WHEEL};
+  if (IsLocallyCompiledTag(tag)) return {v1::OUTCOME_SOURCE, v1::OUTCOME_SOURCE};
+  if (!tag.empty() && !tag.ends_with("-any")) return {v1::OUTCOME_WHEEL, v1::OUTCOME_WHEEL};
+  return {v1::OUTCOME_UNSPECIFIED, v1::OUTCOME_WHEEL};
 }
 
 v1::Outcome OutcomeOfConsole(const PackageObservation& seen) {
   switch (seen.origin) {
     case PackageOrigin::kVcs:
-      return v1::VCS;
+      return v1::OUTCOME_VCS;
     case PackageOrigin::kLocal:
-      return v1::LOCAL;
+      return v1::OUTCOME_LOCAL;
     case PackageOrigin::kEditable:
-      return v1::EDITABLE;
+      return v1::OUTCOME_EDITABLE;
     case PackageOrigin::kCachedBuild:
-      return v1::SOURCE_CACHED;
+      return v1::OUTCOME_SOURCE_CACHED;
     case PackageOrigin::kSource:
-      return v1::SOURCE;
+      return v1::OUTCOME_SOURCE;
     case PackageOrigin::kWheel:
-      return seen.built ? v1::SOURCE : v1::WHEEL;
+      return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_WHEEL;
     case PackageOrigin::kUnknown:
-      return seen.built ? v1::SOURCE : v1::OUTCOME_UNSPECIFIED;
+      return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNSPECIFIED;
   }
   return v1::OUTCOME_UNSPECIFIED;
 }
@@ -98,16 +98,16 @@ v1::Outcome OutcomeOfConsole(const PackageObservation& seen) {
 bool Compatible(v1::Outcome console, v1::Outcome layer) {
   if (console == layer) return true;
   const auto compiled = [](v1::Outcome outcome) {
-    return outcome == v1::SOURCE || outcome == v1::SOURCE_CACHED;
+    return outcome == v1::OUTCOME_SOURCE || outcome == v1::OUTCOME_SOURCE_CACHED;
   };
   const auto direct = [](v1::Outcome outcome) {
-    return outcome == v1::VCS || outcome == v1::LOCAL || outcome == v1::EDITABLE;
+    return outcome == v1::OUTCOME_VCS || outcome == v1::OUTCOME_LOCAL || outcome == v1::OUTCOME_EDITABLE;
   };
-  if (console == v1::SOURCE_CACHED && layer == v1::SOURCE) return true;
+  if (console == v1::OUTCOME_SOURCE_CACHED && layer == v1::OUTCOME_SOURCE) return true;
   // The installed wheel of a checkout or folder was compiled: its tag says so.
-  if (direct(console) && (compiled(layer) || layer == v1::WHEEL)) return true;
+  if (direct(console) && (compiled(layer) || layer == v1::OUTCOME_WHEEL)) return true;
   // direct_url names a folder or checkout, the console a build or a local file.
-  return direct(layer) && (compiled(console) || console == v1::WHEEL);
+  return direct(layer) && (compiled(console) || console == v1::OUTCOME_WHEEL);
 }
 
 class Outcomes {
@@ -172,7 +172,8 @@ class Outcomes {
       AddConsole(*seen, &outcome);
       console = OutcomeOfConsole(*seen);
       // uv says when it builds; its mark without that is a build from its cache.
-      if (console == v1::OUTCOME_UNSPECIFIED && layer.outcome == v1::SOURCE) console = v1::SOURCE_CACHED;
+      if (console == v1::OUTCOME_UNSPECIFIED && layer.outcome == v1::OUTCOME_SOURCE)
+        console = v1::OUTCOME_SOURCE_CACHED;
     }
     outcome.add_witnesses("layer");
     outcome.set_outcome(Choose(console, layer));
@@ -183,8 +184,8 @@ class Outcomes {
   static v1::Outcome Choose(v1::Outcome console, const LayerWord& layer) {
     if (console == v1::OUTCOME_UNSPECIFIED) return layer.fallback;
     // The layer knows what was asked for, the console only what was done.
-    const bool direct =
-        layer.outcome == v1::VCS || layer.outcome == v1::LOCAL || layer.outcome == v1::EDITABLE;
+    const bool direct = layer.outcome == v1::OUTCOME_VCS || layer.outcome == v1::OUTCOME_LOCAL ||
+                        layer.outcome == v1::OUTCOME_EDITABLE;
     return direct && Compatible(console, layer.outcome) ? layer.outcome : console;
   }
 

@@ -8,12 +8,12 @@ namespace crossmill::coordinator {
 namespace {
 
 std::string What(const v1::RunMount& mount) {
-  return fmt::format("RUN --mount=type={},id={}", mount.type() == v1::RunMount::SECRET ? "secret" : "ssh",
-                     mount.id());
+  return fmt::format("RUN --mount=type={},id={}",
+                     mount.type() == v1::RunMount::TYPE_SECRET ? "secret" : "ssh", mount.id());
 }
 
 std::string HowToGive(const v1::RunMount& mount) {
-  if (mount.type() == v1::RunMount::SECRET) {
+  if (mount.type() == v1::RunMount::TYPE_SECRET) {
     return fmt::format("give it with --secret id={0},src=FILE or --secret id={0},env=NAME", mount.id());
   }
   return fmt::format("give it with --ssh {0} or --ssh {0}=SOCKET_OR_KEY_FILE", mount.id());
@@ -34,8 +34,8 @@ void SetEmpty(const std::string& name, v1::Run* run) {
 ClientMounts ClientMountsOf(const v1::Step& step) {
   ClientMounts found;
   for (const v1::RunMount& mount : step.run().mounts()) {
-    if (mount.type() == v1::RunMount::SECRET) found.secrets.insert(mount.id());
-    if (mount.type() == v1::RunMount::SSH) found.agents.insert(mount.id());
+    if (mount.type() == v1::RunMount::TYPE_SECRET) found.secrets.insert(mount.id());
+    if (mount.type() == v1::RunMount::TYPE_SSH) found.agents.insert(mount.id());
   }
   return found;
 }
@@ -54,8 +54,8 @@ absl::Status LeaveOutMissing(const v1::BuildOptions& options, v1::BuildPlan* pla
   const std::set<std::string> secrets(options.secret_ids().begin(), options.secret_ids().end());
   const std::set<std::string> agents(options.ssh_ids().begin(), options.ssh_ids().end());
   const auto missing = [&](const v1::RunMount& mount) {
-    return (mount.type() == v1::RunMount::SECRET && !secrets.contains(mount.id())) ||
-           (mount.type() == v1::RunMount::SSH && !agents.contains(mount.id()));
+    return (mount.type() == v1::RunMount::TYPE_SECRET && !secrets.contains(mount.id())) ||
+           (mount.type() == v1::RunMount::TYPE_SSH && !agents.contains(mount.id()));
   };
   for (v1::StagePlan& stage : *plan->mutable_stages()) {
     for (v1::Step& step : *stage.mutable_steps()) {

@@ -142,7 +142,7 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
     executions.image_digests.push_back(own.manifest.Oci());
   }
   *view->mutable_comparison() = core::CompareCell(executions);
-  if (!input.problems.empty() && view->comparison().verdict() == v1::INCONCLUSIVE) {
+  if (!input.problems.empty() && view->comparison().verdict() == v1::VERDICT_INCONCLUSIVE) {
     view->mutable_comparison()->set_reason(
         fmt::format("{}; {}", view->comparison().reason(), input.problems.front()));
   }
@@ -194,7 +194,7 @@ v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, Blo
     ToProto(image->manifest, view.mutable_image_manifest());
     status = Compare(input, *image, assembler, blobs, records, &view);
   }
-  view.set_status(status.ok() ? v1::SUCCEEDED : v1::INFRASTRUCTURE_FAILED);
+  view.set_status(status.ok() ? v1::BUILD_STATUS_SUCCEEDED : v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
   if (!status.ok()) {
     view.set_message(fmt::format("{}: {}", FormatPlatform(view.platform()), Sv(status.message())));
   }

@@ -149,7 +149,7 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   if (!events.ok()) {
     spdlog::error("build={} cannot go on: {}", row.id, Sv(events.status().message()));
     return CancelBuild(
-        stored, v1::INFRASTRUCTURE_FAILED,
+        stored, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
         fmt::format("{}: the build cannot go on after the restart of the coordinator; submit it again",
                     Sv(events.status().message())));
   }
@@ -213,7 +213,7 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
         build->submitted_at = now;
         build->since = submission.options().no_cache() ? now : 0;
         build->state.Enter(now);
-        build->state.SetStatus(v1::PLANNING, "");
+        build->state.SetStatus(v1::BUILD_STATUS_PLANNING, "");
         supplies_.Give(id, secrets);
         jobs_.Plan(*(builds_[id] = std::move(build)));
         spdlog::info("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
@@ -236,11 +236,12 @@ void Engine::OnPlanned(int64_t id, Planned planned) {
     const bool recipe =
         absl::IsInvalidArgument(saved) || absl::IsNotFound(saved) || absl::IsFailedPrecondition(saved);
     build->concluding = true;
-    build->state.Finish(recipe ? v1::FAILED : v1::INFRASTRUCTURE_FAILED, Sv(saved.message()), "");
+    build->state.Finish(recipe ? v1::BUILD_STATUS_FAILED : v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
+                        Sv(saved.message()), "");
     return;
   }
   build->state.SetPlan(*std::move(planned.plan));
-  build->state.SetStatus(v1::RUNNING, "");
+  build->state.SetStatus(v1::BUILD_STATUS_RUNNING, "");
   AdvanceReady(*build);
 }
 
@@ -253,7 +254,7 @@ absl::Status Engine::Cancel(int64_t id, bool timed_out) {
           return false;
         }
         build->state.Enter(Now());
-        CancelBuild(*build, timed_out ? v1::TIMED_OUT : v1::CANCELLED,
+        CancelBuild(*build, timed_out ? v1::BUILD_STATUS_TIMED_OUT : v1::BUILD_STATUS_CANCELLED,
                     timed_out ? "the client's time limit was reached" : "cancelled by the client");
         return true;
       })

@@ -200,7 +200,7 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   const v1::Layer layer = attempt.task.replica() == 0 ? fact.layer : attempt.step().expected();
   const std::vector<core::StageRunId> waiters = board_.FinishStep(task, layer);
   if (build != nullptr) {
-    build->state.StepFinished(owner->stage, owner->replica, index, fact, v1::STEP_EXECUTED);
+    build->state.StepFinished(owner->stage, owner->replica, index, fact, v1::STEP_STATUS_EXECUTED);
   }
   for (const core::StageRunId& run : waiters) Advance(run);
 }
@@ -213,11 +213,12 @@ void Engine::OnStepFailed(core::TaskId task, const core::StepFact& fact) {
     if (build == nullptr) continue;
     build->state.Enter(Now());
     const int index = ended.owner == run ? ended.step_index() : build->state.stage(run.stage).next;
-    build->state.StepFinished(run.stage, run.replica, index, fact, v1::STEP_FAILED);
+    build->state.StepFinished(run.stage, run.replica, index, fact, v1::STEP_STATUS_FAILED);
     // One failure can be that of several stages of a build: the first of them may have ended it.
     if (!build->state.Wanted(run.stage)) continue;
     const v1::StagePlan& stage = build->state.plan().stages(run.stage);
-    FailRun(run, v1::FAILED, run.replica > 0 ? fact.failure : FailureAt(stage, stage.steps(index), fact));
+    FailRun(run, v1::BUILD_STATUS_FAILED,
+            run.replica > 0 ? fact.failure : FailureAt(stage, stage.steps(index), fact));
     AdvanceReady(*build);
   }
 }
@@ -249,9 +250,10 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
   core::Attempt ended = board_.End(task);
   Close(ended, failure.empty() ? "succeeded" : "failed");
   if (ended.owner && !failure.empty()) {
-    FailRun(*ended.owner, v1::FAILED, failure);
+    FailRun(*ended.owner, v1::BUILD_STATUS_FAILED, failure);
   } else if (ended.owner && !ended.complete()) {
-    FailRun(*ended.owner, v1::INFRASTRUCTURE_FAILED, "the worker finished its task without all results");
+    FailRun(*ended.owner, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
+            "the worker finished its task without all results");
   } else if (ended.owner) {
     Advance(*ended.owner);
   }
@@ -271,7 +273,7 @@ void Engine::OnLost(core::TaskId task, const std::string& reason) {
     int& failures = run.replica == 0 ? build->state.stage(run.stage).infrastructure_failures
                                      : build->state.replica(run.stage, run.replica).infrastructure_failures;
     if (++failures >= options_.max_infrastructure_failures) {
-      FailRun(run, v1::INFRASTRUCTURE_FAILED,
+      FailRun(run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
               fmt::format("given up after {} infrastructure failures; the last one: {}", failures, reason));
     } else {
       build->state.Notice(true, fmt::format("{}: {}; it runs again", ended.task.name(), reason));

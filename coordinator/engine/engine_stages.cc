@@ -100,7 +100,7 @@ void Engine::AdvanceStage(RunningBuild& build, int stage) {
   if (run.next == 0 && run.chain.empty()) run.chain = build.state.ChainBefore(stage, 0);
   const auto walked = walk_.First(build, stage, run.phase == core::Phase::kJoined);
   if (!walked.ok()) {
-    FailRun(id, v1::INFRASTRUCTURE_FAILED, std::string(Sv(walked.status().message())));
+    FailRun(id, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, std::string(Sv(walked.status().message())));
     return;
   }
   if (walked->done) {

@@ -40,7 +40,8 @@ void Engine::CancelLate(RunningBuild& build) {
   const uint32_t timeout = build.submission.options().timeout();
   if (timeout == 0 || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000) return;
   build.state.Enter(Now());
-  CancelBuild(build, v1::TIMED_OUT, fmt::format("the build's time limit of {} s was reached", timeout));
+  CancelBuild(build, v1::BUILD_STATUS_TIMED_OUT,
+              fmt::format("the build's time limit of {} s was reached", timeout));
 }
 
 void Engine::Forget(RunningBuild& build) {
@@ -96,7 +97,7 @@ void Engine::ReviewHeld() {
     } else if (waited >= options_.client_grace) {
       core::Attempt ended = board_.End(task);
       Close(ended, "cancelled");
-      FailRun(run, v1::INFRASTRUCTURE_FAILED,
+      FailRun(run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
               fmt::format("{} did not come from the client within {}: values of secrets and connections to "
                           "ssh agents are not kept over a restart of the coordinator, and the client is not "
                           "connected; submit the build again, finished steps are cached",
@@ -146,7 +147,7 @@ void Engine::GiveUpUnplaceable() {
     core::Attempt ended = board_.End(task.task);
     Close(ended, "unplaceable");
     for (const core::StageRunId& run : ended.Runs()) {
-      FailRun(run, v1::INFRASTRUCTURE_FAILED, task.reason);
+      FailRun(run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, task.reason);
     }
   }
 }
@@ -186,17 +187,17 @@ void Engine::ConcludeCells(RunningBuild& build) {
 void Engine::ConcludeBuild(RunningBuild& build) {
   if (build.concluding || build.jobs > 0 || !build.state.AllCellsOver()) return;
   build.concluding = true;
-  v1::BuildStatus status = v1::SUCCEEDED;
+  v1::BuildStatus status = v1::BUILD_STATUS_SUCCEEDED;
   std::string message;
   for (const v1::CellView& cell : build.state.view().cells()) {
-    if (cell.status() == v1::SUCCEEDED) continue;
+    if (cell.status() == v1::BUILD_STATUS_SUCCEEDED) continue;
     // The recipe's failure says more than the farm's.
-    if (status == v1::SUCCEEDED || cell.status() == v1::FAILED) {
+    if (status == v1::BUILD_STATUS_SUCCEEDED || cell.status() == v1::BUILD_STATUS_FAILED) {
       status = cell.status();
       message = cell.message();
     }
   }
-  if (status != v1::SUCCEEDED) {
+  if (status != v1::BUILD_STATUS_SUCCEEDED) {
     build.state.Finish(status, message, "");
     return;
   }
@@ -205,9 +206,9 @@ void Engine::ConcludeBuild(RunningBuild& build) {
     if (build == nullptr) return;
     build->state.Enter(Now());
     if (digest.ok()) {
-      build->state.Finish(v1::SUCCEEDED, "", *digest);
+      build->state.Finish(v1::BUILD_STATUS_SUCCEEDED, "", *digest);
     } else {
-      build->state.Finish(v1::INFRASTRUCTURE_FAILED, Sv(digest.status().message()), "");
+      build->state.Finish(v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, Sv(digest.status().message()), "");
     }
   });
 }

@@ -166,6 +166,7 @@ class SourceResolver {
       v1::ContextPattern rest;
       *rest.mutable_excludes() = wanted.excludes();
       auto left = MatchTree(rest, FromProto(matches.matches(0).directory()));
+      if (IsStoreFault(left.status())) return left.status();
       if (!left.ok()) return Failed(step, left.status(), "");
       matches = *std::move(left);
     }

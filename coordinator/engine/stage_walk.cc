@@ -16,8 +16,8 @@ std::optional<int64_t> EpochOf(const v1::BuildPlan& plan) {
 }
 
 v1::StepStatus StatusOf(const StepCache::Hit& hit, int64_t build, bool joined) {
-  if (hit.build == build) return v1::STEP_EXECUTED;
-  return joined ? v1::STEP_SHARED : v1::STEP_CACHED;
+  if (hit.build == build) return v1::STEP_STATUS_EXECUTED;
+  return joined ? v1::STEP_STATUS_SHARED : v1::STEP_STATUS_CACHED;
 }
 
 // The witness that stands for the replica: the first execution's own host counts as the first, so the r-th
@@ -81,9 +81,9 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
     const storage::Execution* mine =
         WitnessOf(witnesses, *first.facts[i], replica, build.submission.options());
     if (mine != nullptr) {
-      const v1::StepStatus status = !mine->succeeded()          ? v1::STEP_FAILED
-                                    : mine->build == build.id() ? v1::STEP_EXECUTED
-                                                                : v1::STEP_CACHED;
+      const v1::StepStatus status = !mine->succeeded()          ? v1::STEP_STATUS_FAILED
+                                    : mine->build == build.id() ? v1::STEP_STATUS_EXECUTED
+                                                                : v1::STEP_STATUS_CACHED;
       build.state.StepFinished(stage, replica, i, FactOf(*mine), status);
       continue;
     }

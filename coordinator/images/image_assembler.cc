@@ -106,7 +106,7 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
 
 absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar,
                                                                 const ImageOptions& options) {
-  const bool zstd = options.compression == v1::ZSTD;
+  const bool zstd = options.compression == v1::COMPRESSION_ZSTD;
   const int level = options.compression_level != 0 ? options.compression_level
                                                    : (zstd ? layer::kZstdLevel : layer::kGzipLevel);
   const std::string compressor = zstd ? layer::ZstdCompressorName(level) : layer::CompressorName(level);

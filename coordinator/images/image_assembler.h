@@ -19,7 +19,7 @@ namespace crossmill::coordinator {
 
 // What the submitter wants of the images beside their content.
 struct ImageOptions {
-  v1::Compression compression = v1::GZIP;
+  v1::Compression compression = v1::COMPRESSION_GZIP;
   // 0: the compression's default.
   int compression_level = 0;
   // Besides those of the Dockerfile, and before them.

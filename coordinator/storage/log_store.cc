@@ -176,7 +176,7 @@ class LogStore::Log {
   v1::LogChunk TruncationNotice(const v1::LogChunk& dropped) const {
     v1::LogChunk notice;
     notice.set_step_number(dropped.step_number());
-    notice.set_stream(v1::LogChunk::WORKER);
+    notice.set_stream(v1::LogChunk::STREAM_WORKER);
     notice.set_time(dropped.time());
     notice.set_data(NoticeText());
     return notice;
@@ -211,7 +211,7 @@ class LogStore::Log {
       ASSIGN_OR_RETURN(const std::optional<v1::LogChunk> chunk, reader.Next());
       if (!chunk.has_value()) break;
       NoteChunk(offset);
-      truncated_ = chunk->stream() == v1::LogChunk::WORKER && chunk->data() == NoticeText();
+      truncated_ = chunk->stream() == v1::LogChunk::STREAM_WORKER && chunk->data() == NoticeText();
     }
     written_ = reader.offset();
     struct stat status;

@@ -33,7 +33,8 @@ constexpr Sql kUnfinishedBuilds{
     "find unfinished builds",
     "SELECT id, submitted_at, submission, plan, view FROM builds WHERE status < 4 "
     "ORDER BY id"};
-static_assert(v1::RUNNING < 4 && v1::SUCCEEDED == 4, "0001_initial.sql knows which statuses are final");
+static_assert(v1::BUILD_STATUS_RUNNING < 4 && v1::BUILD_STATUS_SUCCEEDED == 4,
+              "0001_initial.sql knows which statuses are final");
 
 constexpr Sql kAppendEvent{"append an event",
                            "INSERT INTO events (build, number, time, event) VALUES (?1, ?2, ?3, ?4)"};
@@ -81,7 +82,7 @@ std::string BuildRecord(std::string_view what, int64_t build) {
 v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64_t now_ns) {
   v1::BuildView view;
   view.set_id(id);
-  view.set_status(v1::PLANNING);
+  view.set_status(v1::BUILD_STATUS_PLANNING);
   view.set_created_at(now_ns);
   *view.mutable_options() = submission.options();
   view.set_dockerfile_name(submission.recipe().dockerfile_name());
@@ -116,7 +117,7 @@ absl::StatusOr<int64_t> RecordStore::InsertBuild(const v1::BuildSubmission& subm
     RecursiveMutexLock lock(connection_->mutex());
     RETURN_IF_ERROR(connection_->Run(kInsertBuild, key, submission_digest,
                                      Blob{submission.SerializeAsString()}, now_ns, Blob{},
-                                     static_cast<int>(v1::PLANNING)));
+                                     static_cast<int>(v1::BUILD_STATUS_PLANNING)));
     id = connection_->LastInsertId();
     // The view holds the id, which is known only now.
     return connection_->Run(kSetView, id, Blob{FirstView(id, submission, now_ns).SerializeAsString()});

@@ -57,9 +57,9 @@ class CommandsTest : public testing::Test {
     coordinator_.events.push_back(event);
   }
   void BuildSucceeds() {
-    AddStatus(v1::PLANNING);
-    AddStatus(v1::RUNNING);
-    AddStatus(v1::SUCCEEDED);
+    AddStatus(v1::BUILD_STATUS_PLANNING);
+    AddStatus(v1::BUILD_STATUS_RUNNING);
+    AddStatus(v1::BUILD_STATUS_SUCCEEDED);
   }
   Json OutJson() {
     const auto json = ParseJson(env_.out);

@@ -122,7 +122,7 @@ class FakeCoordinator final : public v1::Builds::Service,
       ++next;
       writer->Write(response);
       if (request->logs() && response.event().has_step_changed() &&
-          response.event().step_changed().step().status() == v1::STEP_RUNNING) {
+          response.event().step_changed().step().status() == v1::STEP_STATUS_RUNNING) {
         for (const v1::WatchedLog& log : logs) {
           v1::WatchBuildResponse item;
           *item.mutable_log() = log;
@@ -156,7 +156,7 @@ class FakeCoordinator final : public v1::Builds::Service,
                            v1::CancelBuildResponse*) override {
     MutexLock lock(mutex_);
     cancels.push_back(*request);
-    view.set_status(request->timed_out() ? v1::TIMED_OUT : v1::CANCELLED);
+    view.set_status(request->timed_out() ? v1::BUILD_STATUS_TIMED_OUT : v1::BUILD_STATUS_CANCELLED);
     v1::BuildEvent event;
     event.mutable_status_changed()->set_status(view.status());
     events.push_back(event);

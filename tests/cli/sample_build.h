@@ -40,7 +40,7 @@ inline v1::StepView SampleStep(uint32_t number, const std::string& instruction, 
     step.mutable_layer()->mutable_manifest()->set_size_bytes(100);
     step.set_content_bytes(bytes);
   }
-  if (status == v1::STEP_EXECUTED || status == v1::STEP_FAILED) {
+  if (status == v1::STEP_STATUS_EXECUTED || status == v1::STEP_STATUS_FAILED) {
     step.set_worker("w1");
     step.set_execution(line + 100);
   }
@@ -50,7 +50,7 @@ inline v1::StepView SampleStep(uint32_t number, const std::string& instruction, 
 inline void AddSampleReplica(char digit, v1::StepView* step) {
   v1::ReplicaStep* replica = step->add_replicas();
   replica->set_replica(1);
-  replica->set_status(v1::STEP_EXECUTED);
+  replica->set_status(v1::STEP_STATUS_EXECUTED);
   replica->set_worker("w2");
   replica->mutable_layer()->mutable_tar()->set_hash(Hash(digit));
   replica->set_seconds(33);
@@ -76,12 +76,12 @@ inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1
   *builder->add_steps() = SampleStep(2, "RUN",
                                      "RUN apt-get update && apt-get install -y --no-install-recommends gcc "
                                      "libpq-dev && rm -rf /var/lib/apt/lists/*",
-                                     3, v1::STEP_EXECUTED, 34.2, '1', 120'000'000);
+                                     3, v1::STEP_STATUS_EXECUTED, 34.2, '1', 120'000'000);
   AddSampleReplica(diverges ? '9' : '1', builder->mutable_steps(0));
   *builder->add_steps() =
-      SampleStep(3, "COPY", "COPY requirements.txt .", 4, v1::STEP_CACHED, 0.1, '2', 2048);
+      SampleStep(3, "COPY", "COPY requirements.txt .", 4, v1::STEP_STATUS_CACHED, 0.1, '2', 2048);
   *builder->add_steps() = SampleStep(4, "RUN", "RUN pip install --user -r requirements.txt", 5,
-                                     v1::STEP_EXECUTED, 95.5, '3', 88'000'000);
+                                     v1::STEP_STATUS_EXECUTED, 95.5, '3', 88'000'000);
   AddSampleReplica('3', builder->mutable_steps(2));
   for (v1::StepView& step : *builder->mutable_steps()) step.set_emulated(emulated);
 
@@ -93,13 +93,13 @@ inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1
   target->set_base(-1);
   target->set_size_bytes(152'000'000);
   *target->add_steps() = SampleStep(2, "COPY", "COPY --from=builder /root/.local /root/.local", 8,
-                                    v1::STEP_EXECUTED, 1.4, '4', 88'000'000);
+                                    v1::STEP_STATUS_EXECUTED, 1.4, '4', 88'000'000);
   *target->add_steps() =
-      SampleStep(3, "ENV", "ENV PATH=/root/.local/bin:$PATH", 9, v1::STEP_METADATA, 0, '0', -1);
+      SampleStep(3, "ENV", "ENV PATH=/root/.local/bin:$PATH", 9, v1::STEP_STATUS_METADATA, 0, '0', -1);
 
   v1::CellView* cell = build->add_cells();
   *cell->mutable_platform() = SamplePlatform(architecture);
-  cell->set_status(v1::SUCCEEDED);
+  cell->set_status(v1::BUILD_STATUS_SUCCEEDED);
   cell->set_image_digest("sha256:" + Hash(emulated ? 'd' : 'c'));
   cell->set_image_bytes(152'000'000);
   cell->set_all_stages_bytes(1'064'000'000);
@@ -110,7 +110,7 @@ inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1
   cell->set_seconds(emulated ? 178.3 : 62.0);
   v1::CellComparison* comparison = cell->mutable_comparison();
   *comparison->mutable_platform() = cell->platform();
-  comparison->set_verdict(diverges ? v1::UNREPRODUCIBLE : v1::REPRODUCIBLE);
+  comparison->set_verdict(diverges ? v1::VERDICT_UNREPRODUCIBLE : v1::VERDICT_REPRODUCIBLE);
   comparison->set_level(diverges ? "exports" : "image");
   comparison->set_same_host(true);
   comparison->set_hosts(1);
@@ -138,7 +138,7 @@ inline void AddSamplePlatform(const std::string& architecture, bool diverges, v1
   for (int i = 0; i < 12; ++i) {
     v1::PathDifference* difference = step->add_differences();
     difference->set_path("var/log/apt/history-" + std::to_string(i) + ".log");
-    difference->set_kind(i == 0 ? v1::PathDifference::METADATA : v1::PathDifference::CONTENT);
+    difference->set_kind(i == 0 ? v1::PathDifference::KIND_METADATA : v1::PathDifference::KIND_CONTENT);
     if (i == 0) difference->set_detail("mode 0644 != 0600");
   }
   step->set_differences_total(15);
@@ -170,7 +170,7 @@ inline BuildReport SampleReport() {
   BuildReport report;
   v1::BuildView& build = report.build;
   build.set_id(12);
-  build.set_status(v1::SUCCEEDED);
+  build.set_status(v1::BUILD_STATUS_SUCCEEDED);
   build.set_created_at(kSampleStart);
   build.set_finished_at(kSampleStart + 192'400'000'000);
   build.set_dockerfile_name("Dockerfile");
@@ -189,13 +189,13 @@ inline BuildReport SampleReport() {
   for (const char* architecture : {"amd64", "arm64"}) {
     const std::string machine = stage == 0 ? "x86_64" : "aarch64";
     report.packages.push_back(
-        SamplePackage(architecture, stage, "click", "8.1.7", v1::WHEEL, 0.4, "py3-none-any"));
-    report.packages.push_back(SamplePackage(architecture, stage, "numpy", "1.26.4", v1::WHEEL, 2.1,
+        SamplePackage(architecture, stage, "click", "8.1.7", v1::OUTCOME_WHEEL, 0.4, "py3-none-any"));
+    report.packages.push_back(SamplePackage(architecture, stage, "numpy", "1.26.4", v1::OUTCOME_WHEEL, 2.1,
                                             "cp311-cp311-manylinux_2_17_" + machine));
-    report.packages.push_back(SamplePackage(architecture, stage, "psycopg2", "2.9.9", v1::SOURCE,
+    report.packages.push_back(SamplePackage(architecture, stage, "psycopg2", "2.9.9", v1::OUTCOME_SOURCE,
                                             stage == 0 ? 11.2 : 74.8, "cp311-cp311-linux_" + machine));
-    report.packages.push_back(SamplePackage(architecture, stage, "setuptools", "69.0.3", v1::WHEEL, -1,
-                                            "py3-none-any", "build-dep"));
+    report.packages.push_back(SamplePackage(architecture, stage, "setuptools", "69.0.3", v1::OUTCOME_WHEEL,
+                                            -1, "py3-none-any", "build-dep"));
     stage += 2;
   }
   return report;
@@ -206,7 +206,7 @@ inline BuildReport FailedReport() {
   BuildReport report;
   v1::BuildView& build = report.build;
   build.set_id(13);
-  build.set_status(v1::FAILED);
+  build.set_status(v1::BUILD_STATUS_FAILED);
   build.set_message("linux/arm64 builder 3/3: exit code 1");
   build.set_created_at(kSampleStart);
   build.set_finished_at(kSampleStart + 8'000'000'000);
@@ -215,15 +215,15 @@ inline BuildReport FailedReport() {
   *stage->mutable_platform() = SamplePlatform("arm64");
   stage->set_from_text("FROM scratch AS builder");
   stage->set_base(-1);
-  *stage->add_steps() = SampleStep(2, "COPY", "COPY app.py /", 4, v1::STEP_EXECUTED, 0.2, '5', 1024);
+  *stage->add_steps() = SampleStep(2, "COPY", "COPY app.py /", 4, v1::STEP_STATUS_EXECUTED, 0.2, '5', 1024);
   *stage->add_steps() =
-      SampleStep(3, "RUN", "RUN python -m build && false", 6, v1::STEP_FAILED, 3.2, '0', -1);
+      SampleStep(3, "RUN", "RUN python -m build && false", 6, v1::STEP_STATUS_FAILED, 3.2, '0', -1);
   stage->mutable_steps(1)->mutable_range()->set_last_line(7);
   stage->mutable_steps(1)->set_exit_code(1);
   stage->mutable_steps(1)->set_emulated(true);
   v1::CellView* cell = build.add_cells();
   *cell->mutable_platform() = SamplePlatform("arm64");
-  cell->set_status(v1::FAILED);
+  cell->set_status(v1::BUILD_STATUS_FAILED);
   cell->add_stages(0);
   cell->set_emulated(true);
   report.failures.push_back(

@@ -53,7 +53,7 @@ TEST_F(BuildsTest, BuildRunsToItsImageAndTheNextOneIsCached) {
       "FROM scratch\nCOPY app.py /srv/\nRUN see srv/app.py\nENV A=b\nRUN write two\n";
   const auto submission = Submission(dockerfile, {{"app.py", "print()"}, {"sub/other", "x"}});
   const v1::BuildView first = WaitForEnd(Submit(submission));
-  ASSERT_EQ(first.status(), v1::SUCCEEDED) << first.message();
+  ASSERT_EQ(first.status(), v1::BUILD_STATUS_SUCCEEDED) << first.message();
   EXPECT_THAT(script_.Begun(), ElementsAre("w1: see srv/app.py", "w1: write two"));
   EXPECT_FALSE(first.index_digest().empty());
   ASSERT_EQ(first.cells_size(), 1);
@@ -68,13 +68,13 @@ TEST_F(BuildsTest, ExportsFeedTheStageThatCopies) {
   const auto worker = NewWorker("w1");
   const v1::BuildView view = WaitForEnd(
       Submit("FROM scratch AS a\nRUN write one\nFROM scratch\nCOPY --from=a /one /two\nRUN see two\n"));
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
 }
 
 TEST_F(BuildsTest, FailingStepIsNamedWithItsLineAndItsConsole) {
   const auto worker = NewWorker("w1");
   const v1::BuildView view = WaitForEnd(Submit("FROM scratch\nRUN write one\nRUN fail 3\nRUN write two\n"));
-  EXPECT_EQ(view.status(), v1::FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_FAILED);
   EXPECT_THAT(view.message(), HasSubstr("Dockerfile:3"));
   EXPECT_THAT(view.message(), HasSubstr("exit code 3"));
   EXPECT_EQ(view.stages(0).steps(1).exit_code(), 3);
@@ -112,7 +112,7 @@ TEST_F(BuildsTest, WatchResumedAtAnyEventHasNoGapAndNoRepetition) {
   EXPECT_OK(rest.status);
   seen.insert(seen.end(), rest.events.begin(), rest.events.end());
   for (size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i].number(), static_cast<int64_t>(i) + 1);
-  EXPECT_EQ(seen.back().status_changed().status(), v1::SUCCEEDED);
+  EXPECT_EQ(seen.back().status_changed().status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(seen.back().number(), Get(build).last_event());
   // The same once it is over, from the record.
   for (int64_t from : {0, 1, 5, static_cast<int>(seen.size())}) {
@@ -160,7 +160,7 @@ TEST_F(BuildsTest, WatcherOfLogsHasAllOfTheConsoleWheneverItComes) {
 TEST_F(BuildsTest, LogIsFollowedToTheEndOfTheStep) {
   const auto worker = NewWorker("w1");
   const int64_t build = Submit("FROM scratch\nRUN hold one\n");
-  ASSERT_TRUE(StepBecomes(build, 0, 0, v1::STEP_RUNNING));
+  ASSERT_TRUE(StepBecomes(build, 0, 0, v1::STEP_STATUS_RUNNING));
   const int64_t execution = Get(build).stages(0).steps(0).execution();
   ASSERT_TRUE(Eventually([&] { return !ReadLog(execution, false).empty(); }));
   EXPECT_EQ(ReadLog(execution, false), "one begins\n") << "without following, what there is";
@@ -168,7 +168,7 @@ TEST_F(BuildsTest, LogIsFollowedToTheEndOfTheStep) {
     if (so_far == "one begins\n") script_.Open("one");
   });
   EXPECT_EQ(text, "one begins\none ends\n");
-  EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(ReadLog(execution, true), text) << "following what is over ends at once";
   grpc::ClientContext context;
   v1::ReadLogRequest unknown;
@@ -200,17 +200,17 @@ TEST_F(BuildsTest, ListGoesThroughAllPagesNewestFirst) {
   request.set_page_token("7 and more");
   v1::ListBuildsResponse response;
   EXPECT_TRUE(absl::IsInvalidArgument(rpc::FromGrpc(builds_->ListBuilds(&context, request, &response))));
-  for (int64_t build : submitted) EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  for (int64_t build : submitted) EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
 }
 
 TEST_F(BuildsTest, CancelEndsTheRunningStepAndFreesTheWorker) {
   const auto worker = NewWorker("w1");
   const int64_t build = Submit("FROM scratch\nRUN hold forever\nRUN write two\n");
-  ASSERT_TRUE(StepBecomes(build, 0, 0, v1::STEP_RUNNING));
+  ASSERT_TRUE(StepBecomes(build, 0, 0, v1::STEP_STATUS_RUNNING));
   ASSERT_OK(Cancel(build));
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::CANCELLED);
-  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_CANCELLED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_CANCELLED);
+  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_STATUS_CANCELLED);
   EXPECT_OK(Cancel(build));  // once more changes nothing
   // The gate was never opened: the step ended because it was stopped, and its slot is free.
   const auto farm = v1::Farm::NewStub(channel_);
@@ -220,7 +220,7 @@ TEST_F(BuildsTest, CancelEndsTheRunningStepAndFreesTheWorker) {
     return farm->ListWorkers(&context, {}, &workers).ok() && workers.workers_size() == 1 &&
            workers.workers(0).slots_used() == 0;
   }));
-  EXPECT_EQ(WaitForEnd(Submit("FROM scratch\nRUN write other\n")).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(Submit("FROM scratch\nRUN write other\n")).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_THAT(script_.Begun(), Not(Contains("w1: write two")));
   grpc::ClientContext context;
   v1::CancelBuildRequest unknown;
@@ -251,8 +251,9 @@ TEST_F(BuildsTest, TwoHostsThatAgreeMakeItReproducible) {
   v1::BuildSubmission submission = Submission("FROM scratch\nRUN write one\nRUN write two\n");
   submission.mutable_options()->set_verify(2);
   const v1::BuildView view = WaitForEnd(Submit(submission));
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
-  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::REPRODUCIBLE) << view.cells(0).comparison().reason();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE)
+      << view.cells(0).comparison().reason();
   EXPECT_EQ(script_.Begun().size(), 4u);
 }
 
@@ -262,9 +263,9 @@ TEST_F(BuildsTest, TwoHostsThatDifferNameStepAndPath) {
   v1::BuildSubmission submission = Submission("FROM scratch\nRUN write one\nRUN sign two\nRUN write three\n");
   submission.mutable_options()->set_verify(2);
   const v1::BuildView view = WaitForEnd(Submit(submission));
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   const v1::CellComparison& comparison = view.cells(0).comparison();
-  EXPECT_EQ(comparison.verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(comparison.verdict(), v1::VERDICT_UNREPRODUCIBLE);
   ASSERT_EQ(comparison.steps_size(), 3);
   EXPECT_TRUE(comparison.steps(0).agrees());
   EXPECT_FALSE(comparison.steps(1).agrees());

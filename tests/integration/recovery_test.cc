@@ -53,7 +53,7 @@ TEST_F(RecoveryTest, WorkerShutDownInTheMiddleOfAStepIsReplaced) {
   ASSERT_TRUE(script_.HasBegun("w2: hold two"));
   script_.Open("two");
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_THAT(script_.Begun(),
               ElementsAre("w1: write one", "w1: hold two", "w2: hold two", "w2: write three"));
   EXPECT_EQ(view.stages(0).steps(0).worker(), "w1");
@@ -70,16 +70,16 @@ TEST_F(RecoveryTest, WorkerThatVanishesIsReplacedAfterItsTimeAndItsFinishedStepI
   lost.Send(Started(lease->lease(), 2));
   lost.Send(Finished(lease->lease(), Result(2, "one", "one")));
   lost.Send(Started(lease->lease(), 3));
-  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_RUNNING));
+  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_STATUS_RUNNING));
   lost.Vanish();
   const auto other = NewWorker("w2");
   const WatchedBuild watched = Watch(build, 1, false);
   ExpectEveryEventOnce(watched);
   const v1::BuildView view = Get(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_THAT(script_.Begun(), ElementsAre("w2: write two"));
   EXPECT_EQ(view.stages(0).steps(0).worker(), "lost");
-  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_EXECUTED);
+  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_STATUS_EXECUTED);
 }
 
 TEST_F(RecoveryTest, ResultUnderAnOldLeaseIsRefused) {
@@ -92,7 +92,7 @@ TEST_F(RecoveryTest, ResultUnderAnOldLeaseIsRefused) {
   // Its time runs out, and another worker has the task.
   const auto other = NewWorker("w2");
   ASSERT_TRUE(script_.HasBegun("w2: hold one"));
-  ASSERT_TRUE(StepBecomes(build, 0, 0, v1::STEP_RUNNING));
+  ASSERT_TRUE(StepBecomes(build, 0, 0, v1::STEP_STATUS_RUNNING));
   // Now it comes with a result of its own.
   const v1::StepResult late = Result(2, "one", "too late");
   silent.Send(Finished(lease->lease(), late));
@@ -102,17 +102,17 @@ TEST_F(RecoveryTest, ResultUnderAnOldLeaseIsRefused) {
   *end.mutable_task_finished()->add_steps() = late;
   silent.Send(end);
   EXPECT_TRUE(silent.Acknowledged(lease->lease())) << "so that it forgets it";
-  EXPECT_EQ(Get(build).stages(0).steps(0).status(), v1::STEP_RUNNING);
+  EXPECT_EQ(Get(build).stages(0).steps(0).status(), v1::STEP_STATUS_RUNNING);
   // Nor does another worker's number help.
   RawWorker thief(TcpChannel("worker"), "thief");
   thief.SendState({});
   end.set_lease(lease->lease() + 1);
   thief.Send(end);
   EXPECT_TRUE(thief.Acknowledged(lease->lease() + 1));
-  EXPECT_EQ(Get(build).status(), v1::RUNNING);
+  EXPECT_EQ(Get(build).status(), v1::BUILD_STATUS_RUNNING);
   script_.Open("one");
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_EQ(view.stages(0).steps(0).worker(), "w2");
   EXPECT_NE(FromProto(view.stages(0).steps(0).layer().tar()), FromProto(late.layer().tar()));
 }
@@ -132,14 +132,14 @@ TEST_F(RecoveryTest, LayerThatWasNeverSentIsNotBelieved) {
   liar.Vanish();
   const auto other = NewWorker("w2");
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_THAT(view.warnings(), Contains(HasSubstr("not in the blob store")));
 }
 
 TEST_F(RecoveryTest, RestartedCoordinatorGoesOnWithTheRunningStep) {
   const auto worker = NewWorker("w1");
   const int64_t build = Submit("FROM scratch\nRUN write one\nRUN hold two\nRUN write three\n");
-  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_RUNNING));
+  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_STATUS_RUNNING));
   const int64_t execution = Get(build).stages(0).steps(1).execution();
   const int64_t events = Get(build).last_event();
   StopServer();
@@ -160,7 +160,7 @@ TEST_F(RecoveryTest, RestartedCoordinatorGoesOnWithTheRunningStep) {
     EXPECT_EQ(log.offset(), offset++);
   }
   const v1::BuildView view = Get(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_GT(view.last_event(), events);
   EXPECT_THAT(script_.Begun(), ElementsAre("w1: write one", "w1: hold two", "w1: write three"))
       << "neither the finished step nor the running one ran again";
@@ -170,13 +170,13 @@ TEST_F(RecoveryTest, RestartedCoordinatorGoesOnWithTheRunningStep) {
 TEST_F(RecoveryTest, StepThatEndedWhileTheCoordinatorWasAwayIsNotLost) {
   const auto worker = NewWorker("w1");
   const int64_t build = Submit("FROM scratch\nRUN write one\nRUN hold two\nRUN write three\n");
-  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_RUNNING));
+  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_STATUS_RUNNING));
   StopServer();
   script_.Open("two");
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   StartServer();
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   for (const char* line : {"w1: write one", "w1: hold two", "w1: write three"})
     EXPECT_EQ(Begun(line), 1) << line;
 }
@@ -184,14 +184,14 @@ TEST_F(RecoveryTest, StepThatEndedWhileTheCoordinatorWasAwayIsNotLost) {
 TEST_F(RecoveryTest, WorkerLostDuringTheRestartIsReplaced) {
   auto worker = NewWorker("w1");
   const int64_t build = Submit("FROM scratch\nRUN write one\nRUN hold two\n");
-  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_RUNNING));
+  ASSERT_TRUE(StepBecomes(build, 0, 1, v1::STEP_STATUS_RUNNING));
   StopServer();
   worker.reset();
   StartServer();
   script_.Open("two");
   const auto other = NewWorker("w2");
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_EQ(Begun("w1: write one"), 1);
   EXPECT_EQ(Begun("w2: write one"), 0);
   EXPECT_EQ(Begun("w2: hold two"), 1);
@@ -201,9 +201,9 @@ TEST_F(RecoveryTest, QueuedBuildSurvivesARestartAndWaitsForAWorker) {
   const int64_t build = Submit("FROM scratch\nRUN write one\n");
   StopServer();
   StartServer();
-  EXPECT_LT(Get(build).status(), v1::SUCCEEDED);
+  EXPECT_LT(Get(build).status(), v1::BUILD_STATUS_SUCCEEDED);
   const auto worker = NewWorker("w1");
-  EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
 }
 
 TEST_F(RecoveryTest, FinishedBuildIsTheSameAfterARestart) {
@@ -212,7 +212,7 @@ TEST_F(RecoveryTest, FinishedBuildIsTheSameAfterARestart) {
     WaitForEnd(Submit("FROM scratch\nRUN write one\n"));
   }
   const v1::BuildView before = Get(1);
-  EXPECT_EQ(before.status(), v1::SUCCEEDED);
+  EXPECT_EQ(before.status(), v1::BUILD_STATUS_SUCCEEDED);
   StopServer();
   StartServer();
   EXPECT_EQ(Get(1).DebugString(), before.DebugString());

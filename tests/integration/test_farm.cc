@@ -77,7 +77,7 @@ absl::StatusOr<worker::SandboxResult> Script::Run(const std::string& worker, con
   std::string file = name;
   if (verb == "fail") {
     result.exit_code = std::stoi(name);
-    run.on_output(v1::LogChunk::STDERR, "failing\n");
+    run.on_output(v1::LogChunk::STREAM_STDERR, "failing\n");
     return result;
   }
   if (verb == "see") {
@@ -85,14 +85,14 @@ absl::StatusOr<worker::SandboxResult> Script::Run(const std::string& worker, con
     file = "seen";
   }
   if (verb == "hold") {
-    run.on_output(v1::LogChunk::STDOUT, name + " begins\n");
+    run.on_output(v1::LogChunk::STREAM_STDOUT, name + " begins\n");
     MutexLock lock(mutex_);
     while (!open_.contains(name) && !run.stop.stop_requested()) {
       changed_.WaitFor(mutex_, std::chrono::milliseconds(10));
     }
     result.stopped = run.stop.stop_requested();
   }
-  if (verb == "hold") run.on_output(v1::LogChunk::STDOUT, name + " ends\n");
+  if (verb == "hold") run.on_output(v1::LogChunk::STREAM_STDOUT, name + " ends\n");
   RETURN_IF_ERROR(WriteFileAtomic(run.root + "/" + file, verb == "sign" ? worker : name));
   return result;
 }

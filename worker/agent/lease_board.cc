@@ -216,7 +216,7 @@ void LeaseBoard::TrimLogs() {
     last = &report;
   }
   if (last == nullptr) return;
-  last->mutable_log()->set_stream(v1::LogChunk::WORKER);
+  last->mutable_log()->set_stream(v1::LogChunk::STREAM_WORKER);
   last->mutable_log()->set_data(
       "[console output before this was dropped: the coordinator did not take it]\n");
   waiting_log_bytes_ += last->log().data().size();

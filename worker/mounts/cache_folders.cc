@@ -124,7 +124,7 @@ CacheFolders::Choice CacheFolders::Choose(const std::vector<Folder>& folders, v1
   for (size_t i = 0; i < folders.size(); ++i) {
     const Folder& folder = folders[i];
     if (folder.stale) continue;
-    if (folder.users > 0 && folder.shared && sharing == v1::RunMount::SHARED && !choice.joined) {
+    if (folder.users > 0 && folder.shared && sharing == v1::RunMount::SHARING_SHARED && !choice.joined) {
       choice.joined = i;
     }
     if (folder.users > 0) choice.taken = true;
@@ -137,7 +137,7 @@ CacheFolders::Choice CacheFolders::Choose(const std::vector<Folder>& folders, v1
 absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(
     const CacheRequest& request, const std::stop_token& stop, const std::function<void()>& on_wait) {
   const std::string key = KeyOf(request);
-  const bool shared = request.sharing == v1::RunMount::SHARED;
+  const bool shared = request.sharing == v1::RunMount::SHARING_SHARED;
   std::vector<std::string> gone;
   {
     MutexLock lock(mutex_);
@@ -161,7 +161,7 @@ absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(
         folders[*free].shared = shared;
         return std::unique_ptr<Use>(new Use(*this, key, *free, PathOf(key, *free)));
       }
-      if (!joined && !(request.sharing == v1::RunMount::LOCKED && taken)) {
+      if (!joined && !(request.sharing == v1::RunMount::SHARING_LOCKED && taken)) {
         chosen = unused.value_or(folders.size());
         if (!unused) folders.emplace_back();
         folders[chosen] = {.users = 1, .shared = shared, .ready = false, .missing = true};

@@ -26,7 +26,7 @@ namespace crossmill::worker {
 
 struct CacheRequest {
   std::string id;
-  v1::RunMount::Sharing sharing = v1::RunMount::SHARED;
+  v1::RunMount::Sharing sharing = v1::RunMount::SHARING_SHARED;
   // A new folder's mode and owner, unless it is filled. A step that wants others than before gets another
   // cache, as with BuildKit: it could not write to that of somebody else.
   uint32_t mode = 0755;

@@ -76,19 +76,19 @@ absl::Status StepMounts::PrepareAll() {
   RETURN_IF_ERROR(TakeCaches());
   for (const v1::RunMount& mount : step_.run().mounts()) {
     switch (mount.type()) {
-      case v1::RunMount::BIND:
+      case v1::RunMount::TYPE_BIND:
         RETURN_IF_ERROR(AddBind(mount));
         break;
-      case v1::RunMount::CACHE:
+      case v1::RunMount::TYPE_CACHE:
         RETURN_IF_ERROR(AddCache(mount));
         break;
-      case v1::RunMount::TMPFS:
+      case v1::RunMount::TYPE_TMPFS:
         RETURN_IF_ERROR(AddTmpfs(mount));
         break;
-      case v1::RunMount::SECRET:
+      case v1::RunMount::TYPE_SECRET:
         RETURN_IF_ERROR(AddSecret(mount));
         break;
-      case v1::RunMount::SSH:
+      case v1::RunMount::TYPE_SSH:
         RETURN_IF_ERROR(AddSsh(mount));
         break;
       default:
@@ -180,7 +180,7 @@ CacheRequest StepMounts::RequestOf(const v1::RunMount& mount) const {
 absl::Status StepMounts::TakeCaches() {
   std::map<std::string, CacheRequest> wanted;
   for (const v1::RunMount& mount : step_.run().mounts()) {
-    if (mount.type() != v1::RunMount::CACHE) continue;
+    if (mount.type() != v1::RunMount::TYPE_CACHE) continue;
     CacheRequest request = RequestOf(mount);
     wanted.try_emplace(CacheFolders::KeyOf(request), std::move(request));
   }
@@ -236,7 +236,7 @@ absl::Status StepMounts::AddSecret(const v1::RunMount& mount) {
       context_.task.secrets == nullptr ? nullptr : context_.task.secrets->Find(mount.id());
   if (value == nullptr) {
     if (!mount.required()) {
-      if (!mount.env().empty()) secret_env_.emplace_back(mount.env(), "");
+      if (!mount.env().empty()) secret_env_.emplace_back(mount.env(), WipedBytes());
       return absl::OkStatus();
     }
     return absl::InvalidArgumentError(fmt::format(

@@ -114,8 +114,8 @@ bool IsFailedExec(std::string_view last_words) {
 
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
   // The step's own name is an IPv4 address only, as in Docker's builder: a machine may have no IPv6.
-  std::string text = fmt::format("127.0.0.1 localhost {}\n::1 localhost ip6-localhost ip6-loopback\n",
-                                 HostNameOf(run.run));
+  std::string text =
+      fmt::format("127.0.0.1 localhost {}\n::1 localhost ip6-localhost ip6-loopback\n", HostNameOf(run.run));
   for (const std::string& line : run.run.extra_hosts()) text += line + "\n";
   if (run.run.network() == v1::NETWORK_MODE_NONE) return text;
   for (const std::string& line : settings.hosts) text += line + "\n";
@@ -252,7 +252,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
     return Refused(126, std::string(Sv(limits.status().message())));
   RETURN_IF_ERROR(limits.status());
   for (const std::string& line : limits->warnings) {
-    run.on_output(v1::LogChunk::WORKER, fmt::format("warning: {}\n", line));
+    run.on_output(v1::LogChunk::STREAM_WORKER, fmt::format("warning: {}\n", line));
   }
   ASSIGN_OR_RETURN(const TemporaryFolder bundle, TemporaryFolder::Create(options_.folder));
   const Container container = {fmt::format("step-{}-{}", getpid(), next_container_++), bundle.path()};
@@ -301,7 +301,8 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
   std::string last_words;
   options.on_output = [&](OutputStream stream, std::string_view bytes) {
     if (stream == OutputStream::kStderr) KeepTail(bytes, &last_words);
-    run.on_output(stream == OutputStream::kStdout ? v1::LogChunk::STDOUT : v1::LogChunk::STDERR, bytes);
+    run.on_output(stream == OutputStream::kStdout ? v1::LogChunk::STREAM_STDOUT : v1::LogChunk::STREAM_STDERR,
+                  bytes);
   };
   auto process = RunProcess(options);
   if (!process.ok()) return Annotate(process.status(), "cannot start the OCI runtime");

@@ -197,7 +197,7 @@ class StageExecutor::Execution {
     result->add_warnings(warning);
     v1::LogChunk chunk;
     chunk.set_step_number(result->number());
-    chunk.set_stream(v1::LogChunk::WORKER);
+    chunk.set_stream(v1::LogChunk::STREAM_WORKER);
     chunk.set_time(UnixNanos(executor_.clock_.Now()));
     chunk.set_data(fmt::format("warning: {}\n", warning));
     observer_.OnLog(chunk);
@@ -263,7 +263,7 @@ class StageExecutor::Execution {
                                             Identity identity) {
     LogBundler log(step.number(), executor_.clock_,
                    [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
-    const auto tell = [&log](const std::string& line) { log.Add(v1::LogChunk::WORKER, line + "\n"); };
+    const auto tell = [&log](const std::string& line) { log.Add(v1::LogChunk::STREAM_WORKER, line + "\n"); };
     ActionResult action;
     auto mounts = PrepareMounts(step, tell);
     if (!mounts.ok() && !IsRecipeFault(mounts.status())) return mounts.status();
@@ -317,12 +317,12 @@ class StageExecutor::Execution {
     for (const std::string& id : action->secrets) patterns.AddValue(*context_.secrets->Find(id));
     MaskedStream out(patterns), err(patterns);
     run.on_output = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
-      if (patterns.empty() || stream == v1::LogChunk::WORKER) return log.Add(stream, bytes);
-      log.Add(stream, (stream == v1::LogChunk::STDOUT ? out : err).Add(bytes));
+      if (patterns.empty() || stream == v1::LogChunk::STREAM_WORKER) return log.Add(stream, bytes);
+      log.Add(stream, (stream == v1::LogChunk::STREAM_STDOUT ? out : err).Add(bytes));
     };
     const auto ended = executor_.sandbox_.Run(run);
-    log.Add(v1::LogChunk::STDOUT, out.Finish());
-    log.Add(v1::LogChunk::STDERR, err.Finish());
+    log.Add(v1::LogChunk::STREAM_STDOUT, out.Finish());
+    log.Add(v1::LogChunk::STREAM_STDERR, err.Finish());
     if (run.holds_secrets) {
       for (std::string& entry : run.env) Wipe(&entry);
     }

@@ -2,10 +2,11 @@
 
 #include <climits>
 
+#include "common/base/paths.h"
 #include "common/base/status.h"
-#include "worker/tree/copy_target.h"
 #include "worker/tree/file_metadata.h"
 #include "worker/tree/lower_tree.h"
+#include "worker/tree/tree_writer.h"
 
 namespace crossmill::worker {
 

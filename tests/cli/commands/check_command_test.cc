@@ -88,7 +88,7 @@ TEST_F(CheckCommandTest, PastBuildsTellTheSeconds) {
   v1::StageView* stage = view.add_stages();
   stage->set_name("0");
   *stage->add_steps() =
-      SampleStep(3, "RUN", "RUN pip install -r requirements.txt", 3, v1::STEP_EXECUTED, 62, 'a', 9);
+      SampleStep(3, "RUN", "RUN pip install -r requirements.txt", 3, v1::STEP_STATUS_EXECUTED, 62, 'a', 9);
   EXPECT_EQ(Check(), 0);
   EXPECT_THAT(env_.out, HasSubstr("in the last 1 build of it that step ran 1 time and took 1 min 02 s"));
   // Of another Dockerfile.
@@ -179,7 +179,7 @@ TEST_F(CheckCommandTest, CompletionKnowsCommandsFlagsAndChoices) {
 
 TEST_F(CheckCommandTest, CompletionAsksTheFarmForBuildsAndImages) {
   coordinator_.view.set_id(12);
-  coordinator_.view.set_status(v1::SUCCEEDED);
+  coordinator_.view.set_status(v1::BUILD_STATUS_SUCCEEDED);
   coordinator_.images.emplace_back().set_name("docker.io/library/alpine:3.20");
   EXPECT_THAT(Complete({"show", "1"}), testing::StartsWith("none\n12\tsucceeded"));
   EXPECT_THAT(Complete({"image", "save", "docker"}), HasSubstr("docker.io/library/alpine:3.20\t"));

@@ -149,7 +149,7 @@ TEST_F(CommandsTest, RequireReproducibleFailsTheCommandNotTheBuild) {
 TEST_F(CommandsTest, RequireReproducibleWithoutAVerdictIsInconclusive) {
   BuildSucceeds();
   for (v1::CellView& cell : *coordinator_.view.mutable_cells())
-    cell.mutable_comparison()->set_verdict(v1::INCONCLUSIVE);
+    cell.mutable_comparison()->set_verdict(v1::VERDICT_INCONCLUSIVE);
   EXPECT_EQ(Build({"--require", "reproducible", "--json"}), 6);
   EXPECT_EQ(OutJson()["verdict"], "inconclusive");
 }
@@ -166,7 +166,7 @@ TEST_F(CommandsTest, FailedRunShowsConsoleAndLines) {
   coordinator_.packages.clear();
   coordinator_.consoles[106] = "Traceback\nModuleNotFoundError: No module named 'build'\n";
   ASSERT_OK(WriteFileAtomic(Context("Dockerfile"), failed.dockerfile));
-  AddStatus(v1::FAILED);
+  AddStatus(v1::BUILD_STATUS_FAILED);
   EXPECT_EQ(Build(), 1);
   EXPECT_THAT(env_.out, HasSubstr("✗ linux/arm64 builder 3/3 failed: exit code 1  (w1, emulated)"));
   EXPECT_THAT(env_.out, HasSubstr(">    6 | RUN python -m build"));
@@ -227,8 +227,8 @@ TEST_F(CommandsTest, UnknownFlagsAreUsage) {
 }
 
 TEST_F(CommandsTest, WatchResumesWhereTheConnectionBroke) {
-  for (int i = 0; i < 4; ++i) AddStatus(v1::RUNNING);
-  AddStatus(v1::SUCCEEDED);
+  for (int i = 0; i < 4; ++i) AddStatus(v1::BUILD_STATUS_RUNNING);
+  AddStatus(v1::BUILD_STATUS_SUCCEEDED);
   coordinator_.cut_watch_after = 2;
   EXPECT_EQ(Run({"watch", "12", "--progress", "plain"}), 0) << env_.err();
   EXPECT_THAT(coordinator_.watched_from, ElementsAre(1, 3));
@@ -258,7 +258,7 @@ class Interrupter {
 };
 
 TEST_F(CommandsTest, InterruptCancelsTheBuild) {
-  AddStatus(v1::RUNNING);
+  AddStatus(v1::BUILD_STATUS_RUNNING);
   Interrupter interrupter(env_, 1, "#build 12 running");
   EXPECT_EQ(Build({"--progress", "plain"}), 130);
   ASSERT_EQ(coordinator_.cancels.size(), 1u);
@@ -267,14 +267,14 @@ TEST_F(CommandsTest, InterruptCancelsTheBuild) {
 }
 
 TEST_F(CommandsTest, SecondInterruptForcesTheEnd) {
-  AddStatus(v1::RUNNING);
+  AddStatus(v1::BUILD_STATUS_RUNNING);
   Interrupter interrupter(env_, 2, "#build 12 running");
   Build({"--progress", "plain"});
   EXPECT_EQ(env_.forced, 130);
 }
 
 TEST_F(CommandsTest, InterruptOfWatchDetaches) {
-  AddStatus(v1::RUNNING);
+  AddStatus(v1::BUILD_STATUS_RUNNING);
   Interrupter interrupter(env_, 1, "#build 12 running");
   EXPECT_EQ(Run({"watch", "--progress", "plain"}), 0);
   EXPECT_TRUE(coordinator_.cancels.empty());
@@ -282,7 +282,7 @@ TEST_F(CommandsTest, InterruptOfWatchDetaches) {
 }
 
 TEST_F(CommandsTest, TimeOutCancelsAsTimedOut) {
-  AddStatus(v1::RUNNING);
+  AddStatus(v1::BUILD_STATUS_RUNNING);
   EXPECT_EQ(Build({"--timeout", "1s"}), 124);
   ASSERT_EQ(coordinator_.cancels.size(), 1u);
   EXPECT_TRUE(coordinator_.cancels[0].timed_out());
@@ -324,7 +324,7 @@ TEST_F(CommandsTest, LogsOfOneStepAreItsBytes) {
 TEST_F(CommandsTest, CancelOfAFinishedBuildSaysSo) {
   EXPECT_EQ(Run({"cancel", "12"}), 0);
   EXPECT_TRUE(coordinator_.cancels.empty());
-  coordinator_.view.set_status(v1::RUNNING);
+  coordinator_.view.set_status(v1::BUILD_STATUS_RUNNING);
   EXPECT_EQ(Run({"cancel", "b12"}), 0);
   EXPECT_EQ(coordinator_.cancels.size(), 1u);
 }

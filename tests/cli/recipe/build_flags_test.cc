@@ -22,7 +22,7 @@ TEST(BuildFlagsTest, OutputForms) {
   EXPECT_EQ(ParseOutput("dest=-,type=tar")->type, Type::kTar);
   EXPECT_TRUE(ParseOutput("type=local,dest=out,platform-split=true")->split);
   const auto zstd = ParseOutput("type=oci,dest=a,compression=zstd,compression-level=19");
-  EXPECT_EQ(zstd->compression, v1::ZSTD);
+  EXPECT_EQ(zstd->compression, v1::COMPRESSION_ZSTD);
   EXPECT_EQ(zstd->compression_level, 19);
   for (const char* bad : {"", "type=docker", "type=oci", "dest=a,x=1", "type=oci,dest", "dest=a",
                           "type=x,dest=a", "type=local,dest=-", "type=tar,dest=a,compression=zstd",
@@ -40,7 +40,7 @@ TEST(BuildFlagsTest, CompressionAndAnnotationsAndPush) {
   flags.push = true;
   const auto options = MakeBuildOptions(flags, Own(), {});
   ASSERT_TRUE(options.ok()) << options.status();
-  EXPECT_EQ(options->compression(), v1::ZSTD);
+  EXPECT_EQ(options->compression(), v1::COMPRESSION_ZSTD);
   EXPECT_EQ(options->compression_level(), 9);
   ASSERT_EQ(options->annotations_size(), 2);
   EXPECT_EQ(options->annotations(0).name(), "index:a");
@@ -136,18 +136,18 @@ TEST(BuildFlagsTest, IgnoreFileBesideTheDockerfileComesFirst) {
 
 v1::BuildView WithVerdicts(std::initializer_list<v1::Verdict> verdicts) {
   v1::BuildView build;
-  build.set_status(v1::SUCCEEDED);
+  build.set_status(v1::BUILD_STATUS_SUCCEEDED);
   for (const v1::Verdict verdict : verdicts) build.add_cells()->mutable_comparison()->set_verdict(verdict);
   return build;
 }
 
 TEST(ExitCodeTest, VerdictsCountOnlyWhenRequired) {
-  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE, v1::UNREPRODUCIBLE}), false), 0);
-  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE, v1::UNREPRODUCIBLE}), true), 3);
-  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::FLAKY, v1::INCONCLUSIVE}), true), 3);
-  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE, v1::INCONCLUSIVE}), true), 6);
-  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::UNVERIFIED}), true), 6);
-  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::REPRODUCIBLE}), true), 0);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::VERDICT_REPRODUCIBLE, v1::VERDICT_UNREPRODUCIBLE}), false), 0);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::VERDICT_REPRODUCIBLE, v1::VERDICT_UNREPRODUCIBLE}), true), 3);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::VERDICT_FLAKY, v1::VERDICT_INCONCLUSIVE}), true), 3);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::VERDICT_REPRODUCIBLE, v1::VERDICT_INCONCLUSIVE}), true), 6);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::VERDICT_UNVERIFIED}), true), 6);
+  EXPECT_EQ(ExitCodeOf(WithVerdicts({v1::VERDICT_REPRODUCIBLE}), true), 0);
   EXPECT_EQ(ExitCodeOf(WithVerdicts({}), true), 6);
 }
 
@@ -157,10 +157,10 @@ TEST(ExitCodeTest, StatusesOfBuilds) {
     build.set_status(status);
     return ExitCodeOf(build, true);
   };
-  EXPECT_EQ(code(v1::FAILED), 1);
-  EXPECT_EQ(code(v1::CANCELLED), 130);
-  EXPECT_EQ(code(v1::TIMED_OUT), 124);
-  EXPECT_EQ(code(v1::INFRASTRUCTURE_FAILED), 5);
+  EXPECT_EQ(code(v1::BUILD_STATUS_FAILED), 1);
+  EXPECT_EQ(code(v1::BUILD_STATUS_CANCELLED), 130);
+  EXPECT_EQ(code(v1::BUILD_STATUS_TIMED_OUT), 124);
+  EXPECT_EQ(code(v1::BUILD_STATUS_INFRASTRUCTURE_FAILED), 5);
 }
 
 TEST(ExitCodeTest, Errors) {

@@ -27,7 +27,7 @@ std::vector<v1::BuildEvent> EventsOfEachKind() {
   const v1::BuildView sample = SampleReport().build;
   std::vector<v1::BuildEvent> events;
   events.push_back(Event(1));
-  events.back().mutable_status_changed()->set_status(v1::PLANNING);
+  events.back().mutable_status_changed()->set_status(v1::BUILD_STATUS_PLANNING);
   events.push_back(Event(2));
   events.back().mutable_base_pinned()->set_reference("python:3.11");
   *events.back().mutable_base_pinned()->mutable_platform() = SamplePlatform("arm64");
@@ -51,7 +51,7 @@ std::vector<v1::BuildEvent> EventsOfEachKind() {
   events.push_back(Event(8));
   *events.back().mutable_cell_changed()->mutable_cell() = sample.cells(0);
   events.push_back(Event(9));
-  events.back().mutable_status_changed()->set_status(v1::SUCCEEDED);
+  events.back().mutable_status_changed()->set_status(v1::BUILD_STATUS_SUCCEEDED);
   events.back().mutable_status_changed()->set_index_digest("sha256:" + Hash('d'));
   return events;
 }
@@ -62,7 +62,7 @@ v1::WatchedLog Log(int64_t offset, const std::string& data) {
   log.set_offset(offset);
   log.mutable_chunk()->set_step_number(2);
   log.mutable_chunk()->set_time(kSampleStart);
-  log.mutable_chunk()->set_stream(v1::LogChunk::STDERR);
+  log.mutable_chunk()->set_stream(v1::LogChunk::STREAM_STDERR);
   log.mutable_chunk()->set_data(data);
   return log;
 }
@@ -100,12 +100,12 @@ TEST(JsonLinesTest, WatchWritesLinesAndEndsWithTheResult) {
   FakeEnvironment env(coordinator);
   coordinator.view = SampleReport().build;
   v1::BuildEvent running;
-  running.mutable_status_changed()->set_status(v1::RUNNING);
+  running.mutable_status_changed()->set_status(v1::BUILD_STATUS_RUNNING);
   v1::BuildEvent step;
   step.mutable_step_changed()->mutable_step()->set_number(2);
-  step.mutable_step_changed()->mutable_step()->set_status(v1::STEP_RUNNING);
+  step.mutable_step_changed()->mutable_step()->set_status(v1::STEP_STATUS_RUNNING);
   v1::BuildEvent done;
-  done.mutable_status_changed()->set_status(v1::SUCCEEDED);
+  done.mutable_status_changed()->set_status(v1::BUILD_STATUS_SUCCEEDED);
   coordinator.events = {running, step, done};
   coordinator.logs = {Log(0, "one\n"), Log(1, "two\n")};
   EXPECT_EQ(RunCrossmill({"watch", "12", "--progress", "json"}, env), 0);

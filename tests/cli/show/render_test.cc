@@ -43,7 +43,7 @@ TEST(RenderReportTest, TablesStayWithinTheWidth) {
 TEST(RenderReportTest, BuildThatFailedBeforeItsPlanSaysWhy) {
   BuildReport report;
   report.build.set_id(3);
-  report.build.set_status(v1::FAILED);
+  report.build.set_status(v1::BUILD_STATUS_FAILED);
   report.build.set_message("Dockerfile:1:6: no such image");
   const std::string text = RenderReport(report, {100, false});
   EXPECT_NE(text.find("Build 3 ✗ failed"), std::string::npos) << text;
@@ -134,7 +134,7 @@ std::vector<v1::BuildEvent> SampleEvents() {
     events.push_back(event);
     return events.back();
   };
-  add(0).mutable_status_changed()->set_status(v1::PLANNING);
+  add(0).mutable_status_changed()->set_status(v1::BUILD_STATUS_PLANNING);
   auto* base = add(0.5).mutable_base_pinned();
   base->set_reference("python:3.11");
   *base->mutable_platform() = SamplePlatform("amd64");
@@ -148,7 +148,8 @@ std::vector<v1::BuildEvent> SampleEvents() {
       waiting.set_number(step.number());
       waiting.set_text(step.text());
       waiting.set_instruction(step.instruction());
-      waiting.set_status(step.status() == v1::STEP_METADATA ? v1::STEP_METADATA : v1::STEP_WAITING);
+      waiting.set_status(step.status() == v1::STEP_STATUS_METADATA ? v1::STEP_STATUS_METADATA
+                                                                   : v1::STEP_STATUS_WAITING);
       step = waiting;
     }
     *planned->add_stages() = stage;
@@ -158,7 +159,7 @@ std::vector<v1::BuildEvent> SampleEvents() {
     *cell_plan->mutable_platform() = cell.platform();
     cell_plan->set_target_stage(cell.target_stage());
   }
-  add(0.7).mutable_status_changed()->set_status(v1::RUNNING);
+  add(0.7).mutable_status_changed()->set_status(v1::BUILD_STATUS_RUNNING);
   // Whole steps, as the coordinator sends them; `replica` says whose part is news.
   const v1::BuildView done = SampleReport().build;
   std::map<std::pair<uint32_t, uint32_t>, v1::StepView> steps;
@@ -175,21 +176,21 @@ std::vector<v1::BuildEvent> SampleEvents() {
       if (now.replicas().empty()) now.add_replicas();
       *now.mutable_replicas(0) = last.replicas(0);
       now.mutable_replicas(0)->set_status(status);
-      if (status == v1::STEP_RUNNING) now.mutable_replicas(0)->clear_layer();
+      if (status == v1::STEP_STATUS_RUNNING) now.mutable_replicas(0)->clear_layer();
     }
     auto* changed = add(seconds).mutable_step_changed();
     changed->set_stage(stage);
     changed->set_replica(replica);
     *changed->mutable_step() = now;
   };
-  step(1, 0, 2, v1::STEP_RUNNING);
-  step(1.2, 2, 2, v1::STEP_RUNNING);
-  step(1.3, 0, 2, v1::STEP_RUNNING, 1);
-  step(35.2, 0, 2, v1::STEP_EXECUTED);
-  step(35.3, 0, 3, v1::STEP_CACHED);
-  step(35.4, 0, 4, v1::STEP_RUNNING);
-  step(35.5, 2, 2, v1::STEP_EXECUTED);
-  step(35.6, 2, 2, v1::STEP_EXECUTED, 1);
+  step(1, 0, 2, v1::STEP_STATUS_RUNNING);
+  step(1.2, 2, 2, v1::STEP_STATUS_RUNNING);
+  step(1.3, 0, 2, v1::STEP_STATUS_RUNNING, 1);
+  step(35.2, 0, 2, v1::STEP_STATUS_EXECUTED);
+  step(35.3, 0, 3, v1::STEP_STATUS_CACHED);
+  step(35.4, 0, 4, v1::STEP_STATUS_RUNNING);
+  step(35.5, 2, 2, v1::STEP_STATUS_EXECUTED);
+  step(35.6, 2, 2, v1::STEP_STATUS_EXECUTED, 1);
   auto* notice = add(36).mutable_notice();
   notice->set_warning(true);
   notice->set_text("worker w3 was silent for 30 s: its task goes to another");
@@ -270,9 +271,9 @@ TEST(BuildModelTest, ReplicaChangesDoNotTouchTheFirstExecution) {
   for (const v1::BuildEvent& event : SampleEvents()) model.Apply(event);
   const v1::StepView* step = model.Step(0, 2);
   ASSERT_NE(step, nullptr);
-  EXPECT_EQ(step->status(), v1::STEP_EXECUTED);
+  EXPECT_EQ(step->status(), v1::STEP_STATUS_EXECUTED);
   ASSERT_EQ(step->replicas_size(), 1);
-  EXPECT_EQ(step->replicas(0).status(), v1::STEP_RUNNING);
+  EXPECT_EQ(step->replicas(0).status(), v1::STEP_STATUS_RUNNING);
   EXPECT_EQ(model.StartedAt(0, 1, 2), kSampleStart + 1'300'000'000);
 }
 

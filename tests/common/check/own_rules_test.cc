@@ -95,7 +95,7 @@ TEST(OwnRulesTest, SourcesBeforeDependenciesAreCountedInSeconds) {
   for (int build = 1; build <= 3; ++build) {
     PastStep step;
     step.build = build;
-    step.stage = "0";
+    step.stage = build == 1 ? "0" : "stage-0";
     step.text = "RUN pip install --no-cache-dir  -r requirements.txt";
     step.executed = true;
     step.seconds = 40;

@@ -30,21 +30,21 @@ TEST(ManifestDiffTest, EachPathIsNamedOnceWithItsGravestKind) {
       {both, File("content", "two"), File("meta", "m", 0600), File("same", "s"), File("second", ""), later});
   ASSERT_EQ(differences.size(), 6u);
   EXPECT_EQ(differences[0].path(), "both");
-  EXPECT_EQ(differences[0].kind(), v1::PathDifference::CONTENT);
+  EXPECT_EQ(differences[0].kind(), v1::PathDifference::KIND_CONTENT);
   EXPECT_EQ(differences[0].detail(), "mode 0644 != 0600");
-  EXPECT_EQ(differences[1].kind(), v1::PathDifference::CONTENT);
+  EXPECT_EQ(differences[1].kind(), v1::PathDifference::KIND_CONTENT);
   EXPECT_EQ(differences[1].detail(), "");
   EXPECT_EQ(differences[1].first().hash(), DigestOf("one").hash);
   EXPECT_EQ(differences[1].second().hash(), DigestOf("two").hash);
   EXPECT_EQ(differences[1].second().size_bytes(), 3);
   EXPECT_EQ(differences[2].path(), "first");
-  EXPECT_EQ(differences[2].kind(), v1::PathDifference::ONLY_FIRST);
-  EXPECT_EQ(differences[3].kind(), v1::PathDifference::METADATA);
+  EXPECT_EQ(differences[2].kind(), v1::PathDifference::KIND_ONLY_FIRST);
+  EXPECT_EQ(differences[3].kind(), v1::PathDifference::KIND_METADATA);
   EXPECT_EQ(differences[3].detail(), "mode 0644 != 0600");
   EXPECT_EQ(differences[4].path(), "second");
-  EXPECT_EQ(differences[4].kind(), v1::PathDifference::ONLY_SECOND);
+  EXPECT_EQ(differences[4].kind(), v1::PathDifference::KIND_ONLY_SECOND);
   EXPECT_EQ(differences[5].path(), "time");
-  EXPECT_EQ(differences[5].kind(), v1::PathDifference::TIME);
+  EXPECT_EQ(differences[5].kind(), v1::PathDifference::KIND_TIME);
 }
 
 TEST(ManifestDiffTest, MetadataSaysWhatDiffers) {
@@ -60,7 +60,7 @@ TEST(ManifestDiffTest, MetadataSaysWhatDiffers) {
             "the second");
   const auto type = Diff({File("x", "")}, {Special("x", EntryType::kSymlink, "y")});
   ASSERT_EQ(type.size(), 1u);
-  EXPECT_EQ(type[0].kind(), v1::PathDifference::METADATA);
+  EXPECT_EQ(type[0].kind(), v1::PathDifference::KIND_METADATA);
   EXPECT_EQ(type[0].detail(), "type file != symlink");
   const auto link = Diff({Special("x", EntryType::kSymlink, "y")}, {Special("x", EntryType::kSymlink, "z")});
   ASSERT_EQ(link.size(), 1u);

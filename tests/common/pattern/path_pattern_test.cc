@@ -48,6 +48,27 @@ TEST(PathPatternTest, IgnoreRulesAnswerAsMobyDoes) {
   }
 }
 
+// A walk goes only where something may match: it must not miss anything.
+void ExpectFoundByAWalk(const PathPattern& pattern, const std::string& path, const std::string& text) {
+  EXPECT_TRUE(pattern.MayMatchBelow("")) << text;
+  for (size_t end = path.find('/'); end != path.npos; end = path.find('/', end + 1)) {
+    EXPECT_TRUE(pattern.MayMatchBelow(path.substr(0, end))) << text << " on " << path;
+  }
+}
+
+TEST(PathPatternTest, WhatMatchesIsFoundByAWalk) {
+  for (const auto& row : Rows("copy_patterns")) {
+    if (row[2] == "yes") ExpectFoundByAWalk(Compiled(row[0], Dialect::kCopy), row[1], row[0]);
+  }
+  for (const auto& row : Rows("ignore_rules")) {
+    for (const auto rule : absl::StrSplit(row[0], '|')) {
+      const std::string text(rule.starts_with("!") ? rule.substr(1) : rule);
+      const PathPattern pattern = Compiled(text, Dialect::kIgnore);
+      if (pattern.Matches(row[1])) ExpectFoundByAWalk(pattern, row[1], text);
+    }
+  }
+}
+
 TEST(PathPatternTest, StarsDifferByDialect) {
   EXPECT_TRUE(Compiled("**/x", Dialect::kCopy).Matches("a/x"));
   EXPECT_FALSE(Compiled("**/x", Dialect::kCopy).Matches("a/b/x"));

@@ -99,7 +99,7 @@ v1::BuildPlan SamplePlan() {
 v1::BuildView SampleView(uint32_t verify = 0) {
   v1::BuildView view;
   view.set_id(12);
-  view.set_status(v1::PLANNING);
+  view.set_status(v1::BUILD_STATUS_PLANNING);
   view.mutable_options()->set_verify(verify);
   view.mutable_options()->set_step_timeout(60);
   return view;
@@ -134,19 +134,19 @@ class BuildStateTest : public ::testing::Test {
   const v1::StepView& Step(int stage, int index) { return state_.view().stages(stage).steps(index); }
 
   void FinishBuilder() {
-    state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
-    state_.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_CACHED);
+    state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
+    state_.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_STATUS_CACHED);
     state_.stage(0).exports[0] = DigestOf("export");
     state_.StageDone(0);
   }
   void FinishFinal(int stage) {
-    state_.StepFinished(stage, 0, 0, Executed(10 * stage, "copied"), v1::STEP_EXECUTED);
-    state_.StepFinished(stage, 0, 1, Executed(10 * stage + 1, "mine"), v1::STEP_EXECUTED);
+    state_.StepFinished(stage, 0, 0, Executed(10 * stage, "copied"), v1::STEP_STATUS_EXECUTED);
+    state_.StepFinished(stage, 0, 1, Executed(10 * stage + 1, "mine"), v1::STEP_STATUS_EXECUTED);
     state_.StageDone(stage);
   }
   void FinishCell(int cell) {
     v1::CellView view = state_.view().cells(cell);
-    view.set_status(v1::SUCCEEDED);
+    view.set_status(v1::BUILD_STATUS_SUCCEEDED);
     state_.CellFinished(view);
   }
 
@@ -165,8 +165,8 @@ TEST_F(BuildStateTest, PlanShowsEveryStageStepAndCell) {
   ASSERT_EQ(view.stages_size(), 3);
   EXPECT_EQ(view.epoch(), 4711);
   EXPECT_EQ(view.stages(0).name(), "builder");
-  EXPECT_EQ(Step(0, 0).status(), v1::STEP_WAITING);
-  EXPECT_EQ(Step(0, 1).status(), v1::STEP_METADATA);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_WAITING);
+  EXPECT_EQ(Step(0, 1).status(), v1::STEP_STATUS_METADATA);
   EXPECT_THAT(view.warnings(), ElementsAre("careful"));
   ASSERT_EQ(view.cells_size(), 2);
   EXPECT_THAT(view.cells(0).stages(), ElementsAre(0, 1));
@@ -212,15 +212,15 @@ TEST(BuildStateFromStageTest, ChainOfAStageOnAStageIncludesAllOfIt) {
   plan.mutable_stages(2)->set_scratch(true);
   BuildState state(SampleView());
   state.SetPlan(plan);
-  state.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
-  state.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_EXECUTED);
-  state.StepFinished(1, 0, 0, Executed(3, "copied"), v1::STEP_EXECUTED);
+  state.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
+  state.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_STATUS_EXECUTED);
+  state.StepFinished(1, 0, 0, Executed(3, "copied"), v1::STEP_STATUS_EXECUTED);
   EXPECT_THAT(Names(state.ChainBefore(1, 1), kLayers), ElementsAre("base", "one", "two", "copied"));
   EXPECT_THAT(state.ChainBefore(2, 0), IsEmpty());
 }
 
 TEST_F(BuildStateTest, TaskHoldsWhatIsLeftOfTheStage) {
-  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
   state_.stage(0).exports[0] = DigestOf("export");
   const v1::Task task = state_.MakeTask(0, 1);
   EXPECT_EQ(task.name(), "b12/linux/amd64/builder/r0");
@@ -264,10 +264,10 @@ TEST_F(BuildStateTest, StepRunsAndFinishes) {
   running.layer.Clear();
   state_.StepStarted(0, 0, 0, running);
   EXPECT_EQ(state_.stage(0).phase, Phase::kRunning);
-  EXPECT_EQ(Step(0, 0).status(), v1::STEP_RUNNING);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_RUNNING);
   EXPECT_EQ(Step(0, 0).execution(), 1);
-  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
-  EXPECT_EQ(Step(0, 0).status(), v1::STEP_EXECUTED);
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_EXECUTED);
   EXPECT_EQ(FromProto(Step(0, 0).layer().tar()), DigestOf("one"));
   EXPECT_EQ(state_.stage(0).next, 1);
   EXPECT_EQ(Take().size(), 2u);
@@ -300,18 +300,18 @@ TEST_F(BuildStateTest, RemoteSourceIsAnEventAndPartOfTheView) {
 TEST_F(BuildStateTest, InterruptedStepWaitsAgainAndAFinishedOneDoesNot) {
   state_.StepStarted(0, 0, 0, Executed(1, "one"));
   state_.StepInterrupted(0, 0, 0);
-  EXPECT_EQ(Step(0, 0).status(), v1::STEP_WAITING);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_WAITING);
   EXPECT_EQ(Step(0, 0).execution(), 0);
-  state_.StepFinished(0, 0, 0, Executed(2, "one"), v1::STEP_EXECUTED);
+  state_.StepFinished(0, 0, 0, Executed(2, "one"), v1::STEP_STATUS_EXECUTED);
   Take();
   state_.StepInterrupted(0, 0, 0);
-  EXPECT_EQ(Step(0, 0).status(), v1::STEP_EXECUTED);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_EXECUTED);
   EXPECT_THAT(Take(), IsEmpty());
 }
 
 TEST_F(BuildStateTest, FailedStepSaysWhyAndMovesNothing) {
-  state_.StepFinished(0, 0, 0, Failed(1, 3), v1::STEP_FAILED);
-  EXPECT_EQ(Step(0, 0).status(), v1::STEP_FAILED);
+  state_.StepFinished(0, 0, 0, Failed(1, 3), v1::STEP_STATUS_FAILED);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_FAILED);
   EXPECT_EQ(Step(0, 0).exit_code(), 3);
   EXPECT_EQ(Step(0, 0).failure(), "exit code");
   EXPECT_EQ(state_.stage(0).next, 0);
@@ -320,30 +320,31 @@ TEST_F(BuildStateTest, FailedStepSaysWhyAndMovesNothing) {
 
 TEST_F(BuildStateTest, FailedStageFailsTheCellsThatNeedIt) {
   FinishBuilder();
-  state_.StageFailed(2, v1::FAILED, "Dockerfile:7: exit code 1");
-  EXPECT_EQ(state_.view().cells(0).status(), v1::RUNNING);
-  EXPECT_EQ(state_.view().cells(1).status(), v1::FAILED);
+  state_.StageFailed(2, v1::BUILD_STATUS_FAILED, "Dockerfile:7: exit code 1");
+  EXPECT_EQ(state_.view().cells(0).status(), v1::BUILD_STATUS_RUNNING);
+  EXPECT_EQ(state_.view().cells(1).status(), v1::BUILD_STATUS_FAILED);
   EXPECT_EQ(state_.view().cells(1).message(), "Dockerfile:7: exit code 1");
   EXPECT_EQ(state_.view().stages(2).message(), "Dockerfile:7: exit code 1");
   EXPECT_FALSE(state_.AllCellsOver());
 }
 
 TEST_F(BuildStateTest, FailedStageOfEveryCellFailsThemAllOnce) {
-  state_.StageFailed(0, v1::INFRASTRUCTURE_FAILED, "no worker");
+  state_.StageFailed(0, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, "no worker");
   EXPECT_TRUE(state_.AllCellsOver());
   Take();
-  state_.StageFailed(1, v1::FAILED, "later");
-  EXPECT_EQ(state_.view().cells(0).status(), v1::INFRASTRUCTURE_FAILED) << "the first reason counts";
+  state_.StageFailed(1, v1::BUILD_STATUS_FAILED, "later");
+  EXPECT_EQ(state_.view().cells(0).status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED)
+      << "the first reason counts";
 }
 
 TEST_F(BuildStateTest, CancelledStageCancelsTheRunningStep) {
-  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
   state_.StepStarted(0, 0, 2, Executed(2, "two"));
   state_.StageCancelled(0);
   EXPECT_EQ(state_.stage(0).phase, Phase::kCancelled);
-  EXPECT_EQ(Step(0, 0).status(), v1::STEP_EXECUTED);
-  EXPECT_EQ(Step(0, 1).status(), v1::STEP_METADATA);
-  EXPECT_EQ(Step(0, 2).status(), v1::STEP_CANCELLED);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_EXECUTED);
+  EXPECT_EQ(Step(0, 1).status(), v1::STEP_STATUS_METADATA);
+  EXPECT_EQ(Step(0, 2).status(), v1::STEP_STATUS_CANCELLED);
 }
 
 TEST_F(BuildStateTest, StageSizeIsTheWholeRootFileSystem) {
@@ -368,16 +369,16 @@ TEST_F(BuildStateTest, CellEndsWhenItsStagesAreDone) {
   FinishCell(1);
   EXPECT_TRUE(state_.AllCellsOver());
   state_.Enter(2000);
-  state_.Finish(v1::SUCCEEDED, "", "sha256:index");
+  state_.Finish(v1::BUILD_STATUS_SUCCEEDED, "", "sha256:index");
   EXPECT_EQ(state_.view().finished_at(), 2000);
   EXPECT_EQ(state_.view().index_digest(), "sha256:index");
 }
 
 TEST_F(BuildStateTest, StatusIsToldWhenItChanges) {
   Take();
-  state_.SetStatus(v1::PLANNING, "");
+  state_.SetStatus(v1::BUILD_STATUS_PLANNING, "");
   EXPECT_THAT(Take(), IsEmpty());
-  state_.SetStatus(v1::RUNNING, "");
+  state_.SetStatus(v1::BUILD_STATUS_RUNNING, "");
   EXPECT_EQ(Take().size(), 1u);
 }
 
@@ -427,33 +428,34 @@ TEST_F(VerifiedBuildStateTest, ReplicaHasItsOwnRowAndMovesNothing) {
   state_.StepStarted(0, 1, 0, other);
   EXPECT_EQ(state_.replica(0, 1).phase, Phase::kRunning);
   ASSERT_EQ(Step(0, 0).replicas_size(), 1);
-  EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_RUNNING);
+  EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_STATUS_RUNNING);
   state_.StepInterrupted(0, 1, 0);
-  EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_WAITING);
-  state_.StepFinished(0, 1, 0, other, v1::STEP_EXECUTED);
+  EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_STATUS_WAITING);
+  state_.StepFinished(0, 1, 0, other, v1::STEP_STATUS_EXECUTED);
   ASSERT_EQ(Step(0, 0).replicas_size(), 1);
   EXPECT_EQ(Step(0, 0).replicas(0).worker(), "w2");
   EXPECT_EQ(FromProto(Step(0, 0).replicas(0).layer().tar()), DigestOf("mine"));
   EXPECT_EQ(Step(0, 0).worker(), "w1");
   EXPECT_EQ(FromProto(state_.stage(0).facts[0]->layer.tar()), DigestOf("one"));
-  state_.StepFinished(0, 1, 2, Failed(10, 1), v1::STEP_FAILED);
-  EXPECT_EQ(Step(0, 2).status(), v1::STEP_CACHED);
-  EXPECT_EQ(Step(0, 2).replicas(0).status(), v1::STEP_FAILED);
+  state_.StepFinished(0, 1, 2, Failed(10, 1), v1::STEP_STATUS_FAILED);
+  EXPECT_EQ(Step(0, 2).status(), v1::STEP_STATUS_CACHED);
+  EXPECT_EQ(Step(0, 2).replicas(0).status(), v1::STEP_STATUS_FAILED);
   EXPECT_FALSE(Step(0, 2).replicas(0).has_layer());
 }
 
 // A coordinator that was restarted sums the events up and walks over what was done.
 TEST_F(BuildStateTest, RestoredBuildRepeatsNoEvent) {
-  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_EXECUTED);
+  state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
   state_.StepStarted(0, 0, 2, Executed(2, "two"));
   BuildState restored(state_.view());
   restored.SetPlan(SamplePlan());
-  restored.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_CACHED);
+  restored.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_CACHED);
   EXPECT_THAT(restored.TakeEvents(), IsEmpty());
-  EXPECT_EQ(restored.view().stages(0).steps(0).status(), v1::STEP_EXECUTED) << "it was, for this build";
+  EXPECT_EQ(restored.view().stages(0).steps(0).status(), v1::STEP_STATUS_EXECUTED)
+      << "it was, for this build";
   EXPECT_EQ(restored.stage(0).next, 1);
   EXPECT_THAT(Names(restored.ChainBefore(0, 2), kLayers), ElementsAre("base", "one"));
-  restored.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_EXECUTED);
+  restored.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_STATUS_EXECUTED);
   const auto events = restored.TakeEvents();
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].number(), state_.view().last_event() + 1) << "numbers go on";

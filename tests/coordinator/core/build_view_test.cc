@@ -14,7 +14,7 @@ namespace {
 v1::BuildView Planned() {
   v1::BuildView view;
   view.set_id(3);
-  view.set_status(v1::RUNNING);
+  view.set_status(v1::BUILD_STATUS_RUNNING);
   view.set_last_event(9);
   for (uint32_t i = 0; i < 2; ++i) {
     v1::StageView& stage = *view.add_stages();
@@ -22,14 +22,14 @@ v1::BuildView Planned() {
     for (uint32_t number = 2; number <= 3; ++number) {
       v1::StepView& step = *stage.add_steps();
       step.set_number(number);
-      step.set_status(v1::STEP_WAITING);
+      step.set_status(v1::STEP_STATUS_WAITING);
     }
   }
   for (const char* architecture : {"amd64", "arm64"}) {
     v1::CellView& cell = *view.add_cells();
     cell.mutable_platform()->set_os("linux");
     cell.mutable_platform()->set_architecture(architecture);
-    cell.set_status(v1::RUNNING);
+    cell.set_status(v1::BUILD_STATUS_RUNNING);
   }
   return view;
 }
@@ -60,25 +60,25 @@ void Nothing(v1::BuildView&) {}
 
 const Case kCases[] = {
     {"StatusThatGoesOn",
-     [](v1::BuildEvent& event) { event.mutable_status_changed()->set_status(v1::QUEUED); },
-     [](v1::BuildView& view) { view.set_status(v1::QUEUED); }},
+     [](v1::BuildEvent& event) { event.mutable_status_changed()->set_status(v1::BUILD_STATUS_QUEUED); },
+     [](v1::BuildView& view) { view.set_status(v1::BUILD_STATUS_QUEUED); }},
     {"StatusThatEndsTheBuild",
      [](v1::BuildEvent& event) {
-       event.mutable_status_changed()->set_status(v1::FAILED);
+       event.mutable_status_changed()->set_status(v1::BUILD_STATUS_FAILED);
        event.mutable_status_changed()->set_message("why");
      },
      [](v1::BuildView& view) {
-       view.set_status(v1::FAILED);
+       view.set_status(v1::BUILD_STATUS_FAILED);
        view.set_message("why");
        view.set_finished_at(777);
      }},
     {"SuccessWithItsIndex",
      [](v1::BuildEvent& event) {
-       event.mutable_status_changed()->set_status(v1::SUCCEEDED);
+       event.mutable_status_changed()->set_status(v1::BUILD_STATUS_SUCCEEDED);
        event.mutable_status_changed()->set_index_digest("sha256:x");
      },
      [](v1::BuildView& view) {
-       view.set_status(v1::SUCCEEDED);
+       view.set_status(v1::BUILD_STATUS_SUCCEEDED);
        view.set_index_digest("sha256:x");
        view.set_finished_at(777);
      }},
@@ -96,9 +96,11 @@ const Case kCases[] = {
      [](v1::BuildEvent& event) {
        event.mutable_step_changed()->set_stage(1);
        event.mutable_step_changed()->mutable_step()->set_number(3);
-       event.mutable_step_changed()->mutable_step()->set_status(v1::STEP_EXECUTED);
+       event.mutable_step_changed()->mutable_step()->set_status(v1::STEP_STATUS_EXECUTED);
      },
-     [](v1::BuildView& view) { view.mutable_stages(1)->mutable_steps(1)->set_status(v1::STEP_EXECUTED); }},
+     [](v1::BuildView& view) {
+       view.mutable_stages(1)->mutable_steps(1)->set_status(v1::STEP_STATUS_EXECUTED);
+     }},
     {"StepOfAStageThatIsNotThere", [](v1::BuildEvent& event) { event.mutable_step_changed()->set_stage(7); },
      Nothing},
     {"StepThatIsNotThere",
@@ -114,9 +116,9 @@ const Case kCases[] = {
     {"CellIsFoundByItsPlatform",
      [](v1::BuildEvent& event) {
        *event.mutable_cell_changed()->mutable_cell() = Planned().cells(1);
-       event.mutable_cell_changed()->mutable_cell()->set_status(v1::SUCCEEDED);
+       event.mutable_cell_changed()->mutable_cell()->set_status(v1::BUILD_STATUS_SUCCEEDED);
      },
-     [](v1::BuildView& view) { view.mutable_cells(1)->set_status(v1::SUCCEEDED); }},
+     [](v1::BuildView& view) { view.mutable_cells(1)->set_status(v1::BUILD_STATUS_SUCCEEDED); }},
     {"NewCell",
      [](v1::BuildEvent& event) {
        event.mutable_cell_changed()->mutable_cell()->mutable_platform()->set_architecture("riscv64");
@@ -139,13 +141,14 @@ INSTANTIATE_TEST_SUITE_P(Events, ApplyEventTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return info.param.name; });
 
 TEST(BuildViewTest, EveryStatusIsFinishedOrNot) {
-  const std::set<v1::BuildStatus> goes_on = {v1::BUILD_STATUS_UNSPECIFIED, v1::PLANNING, v1::QUEUED,
-                                             v1::RUNNING};
+  const std::set<v1::BuildStatus> goes_on = {v1::BUILD_STATUS_UNSPECIFIED, v1::BUILD_STATUS_PLANNING,
+                                             v1::BUILD_STATUS_QUEUED, v1::BUILD_STATUS_RUNNING};
   for (int status = 0; status < v1::BuildStatus_ARRAYSIZE; ++status) {
     const auto value = static_cast<v1::BuildStatus>(status);
     EXPECT_EQ(IsFinished(value), !goes_on.contains(value)) << v1::BuildStatus_Name(value);
   }
-  const std::set<v1::StepStatus> not_over = {v1::STEP_STATUS_UNSPECIFIED, v1::STEP_WAITING, v1::STEP_RUNNING};
+  const std::set<v1::StepStatus> not_over = {v1::STEP_STATUS_UNSPECIFIED, v1::STEP_STATUS_WAITING,
+                                             v1::STEP_STATUS_RUNNING};
   for (int status = 0; status < v1::StepStatus_ARRAYSIZE; ++status) {
     const auto value = static_cast<v1::StepStatus>(status);
     EXPECT_EQ(IsFinished(value), !not_over.contains(value)) << v1::StepStatus_Name(value);

@@ -8,7 +8,7 @@ namespace crossmill::core {
 namespace {
 
 v1::PathDifference Difference(const std::string& path,
-                              v1::PathDifference::Kind kind = v1::PathDifference::CONTENT,
+                              v1::PathDifference::Kind kind = v1::PathDifference::KIND_CONTENT,
                               const std::string& detail = "") {
   v1::PathDifference difference;
   difference.set_path(path);
@@ -107,7 +107,7 @@ TEST_F(ComparerTest, WhatIsMountedIntoACommandReachesTheImageAsIfCopied) {
 
 TEST_F(ComparerTest, AgreementOnTwoHostsIsReproducibleAtImageLevel) {
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_EQ(result.level(), "image");
   EXPECT_EQ(result.hosts(), 2u);
   EXPECT_EQ(result.executions(), 2u);
@@ -119,7 +119,7 @@ TEST_F(ComparerTest, AgreementOnTwoHostsIsReproducibleAtImageLevel) {
 TEST_F(ComparerTest, DivergentStepThatIsNotCopiedFromIsListedAndTheImageIsReproducible) {
   input_.steps[0] = Divergent(0, 2, {Difference("var/log/apt/history.log"), Difference("var/log/dpkg.log")});
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_EQ(result.level(), "image");
   EXPECT_FALSE(result.steps(0).agrees());
   EXPECT_FALSE(result.steps(0).reaches_image());
@@ -132,7 +132,7 @@ TEST_F(ComparerTest, DivergentStepThatIsNotCopiedFromIsListedAndTheImageIsReprod
 TEST_F(ComparerTest, DivergenceBelowAnExportedPathReachesTheImage) {
   input_.steps[1] = Divergent(0, 3, {Difference("root/.cache/x"), Difference("root/.local/lib/a.so")});
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_UNREPRODUCIBLE);
   // The replica copied the first's export, so the image digests say nothing.
   EXPECT_EQ(result.level(), "none");
   EXPECT_TRUE(result.steps(1).reaches_image());
@@ -149,7 +149,7 @@ TEST_F(ComparerTest, DivergenceInTheTargetStageReachesTheImageWhateverThePath) {
   input_.steps.push_back(Divergent(1, 4, {Difference("tmp/now")}));
   input_.image_digests = {"sha256:i", "sha256:j"};
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_UNREPRODUCIBLE);
   EXPECT_EQ(result.level(), "exports");
   EXPECT_EQ(result.image_digests_size(), 2);
 }
@@ -157,34 +157,34 @@ TEST_F(ComparerTest, DivergenceInTheTargetStageReachesTheImageWhateverThePath) {
 TEST_F(ComparerTest, DivergenceInAStageTheTargetIsFromReachesTheImage) {
   plan_.mutable_stages(1)->set_base_stage(0);
   input_.steps[0] = Divergent(0, 2, {Difference("var/log/dpkg.log")});
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
 }
 
 TEST_F(ComparerTest, TimesAloneAreEqualManifests) {
   plan_.mutable_stages(1)->set_base_stage(0);
-  input_.steps[0] = Divergent(0, 2, {Difference("var/x", v1::PathDifference::TIME)});
+  input_.steps[0] = Divergent(0, 2, {Difference("var/x", v1::PathDifference::KIND_TIME)});
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_UNREPRODUCIBLE);
   EXPECT_EQ(result.level(), "manifests");
 }
 
 TEST_F(ComparerTest, UnknownDifferencesOfAStageThatIsCopiedFromCountAsReaching) {
   input_.steps[0] = Divergent(0, 2, {Difference("var/log/dpkg.log")});
   input_.steps[0].differences_total = 5000;
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
   input_.steps[0] = Divergent(0, 2, {});
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
 }
 
 TEST_F(ComparerTest, TwoWorkersOfOneHostAreInconclusiveUnlessAllowed) {
   for (StepExecutions& step : input_.steps)
     step.witnesses = {Ran("w1", "h1", "same"), Ran("w2", "h1", "same")};
   v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::INCONCLUSIVE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_INCONCLUSIVE);
   EXPECT_EQ(result.reason(), "2 hosts were asked for, but not every step ran on more than 1 host");
   input_.allow_same_host = true;
   result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_TRUE(result.same_host());
   EXPECT_EQ(result.reason(), "2 executions on the same host gave the same bytes");
 }
@@ -193,31 +193,31 @@ TEST_F(ComparerTest, OneWorkerTwiceIsInconclusiveEvenIfOneHostIsAllowed) {
   input_.allow_same_host = true;
   for (StepExecutions& step : input_.steps)
     step.witnesses = {Ran("w1", "h1", "same"), Ran("w1", "h1", "same")};
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::INCONCLUSIVE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_INCONCLUSIVE);
 }
 
 TEST_F(ComparerTest, AStepWithoutExecutionsIsInconclusive) {
   input_.steps.pop_back();
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::INCONCLUSIVE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_INCONCLUSIVE);
 }
 
 TEST_F(ComparerTest, DivergenceIsProofEvenOnOneHost) {
   input_.steps[1] = Divergent(0, 3, {Difference("root/.local/x")});
   input_.steps[1].witnesses = {Ran("w1", "h1", "one"), Ran("w2", "h1", "other")};
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
 }
 
 TEST_F(ComparerTest, FailureInOneExecutionIsFlaky) {
   input_.steps[1].witnesses = {Ran("w1", "h1", "one"), Ran("w2", "h2", "")};
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::FLAKY);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_FLAKY);
   EXPECT_EQ(result.reason(),
             "step 3 of stage builder (Dockerfile:13) succeeded in one execution and failed in another");
 }
 
 TEST_F(ComparerTest, NotAskedForIsUnverified) {
   input_.wanted = 1;
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::UNVERIFIED);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNVERIFIED);
 }
 
 TEST_F(ComparerTest, LevelFallsToConfigAndLayersWhenDigestsDiffer) {
@@ -231,10 +231,10 @@ TEST_F(ComparerTest, LevelFallsToConfigAndLayersWhenDigestsDiffer) {
 TEST_F(ComparerTest, TheThirdOfThreeExecutionsCanDisagree) {
   input_.wanted = 3;
   for (StepExecutions& step : input_.steps) step.witnesses.push_back(Ran("w3", "h3", "same"));
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_REPRODUCIBLE);
   input_.steps[1].witnesses[2] = Ran("w3", "h3", "other");
   input_.steps[1].differences = {Difference("root/.local/x")};
-  EXPECT_EQ(CompareCell(input_).verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
 }
 
 TEST_F(ComparerTest, DifferencesAreCutAtTheLimitAndCounted) {
@@ -251,7 +251,7 @@ TEST_F(ComparerTest, StepsOfOtherCellsAreIgnored) {
   AddRun(AddStage(&plan_, "other-platform"), 2, "date");
   input_.steps.push_back(Divergent(2, 2, {Difference("x")}));
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_EQ(result.steps_size(), 3);
 }
 
@@ -259,7 +259,7 @@ TEST_F(ComparerTest, AnImageWithoutSteps) {
   plan_.mutable_stages(1)->clear_steps();
   input_.steps.clear();
   const v1::CellComparison result = CompareCell(input_);
-  EXPECT_EQ(result.verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_EQ(result.steps_size(), 0);
 }
 
@@ -315,10 +315,10 @@ TEST(ImageReachTest, FolderAboveAnExportReachesOnlyIfItsMeaningChanges) {
   AddStage(&plan, "builder");
   AddCopyFrom(AddStage(&plan, "target"), 2, 0, "/opt/app", "/app");
   const ImageReach reach(plan, 1);
-  EXPECT_FALSE(reach.Reaches(0, Difference("opt", v1::PathDifference::TIME)));
-  EXPECT_FALSE(reach.Reaches(0, Difference("opt", v1::PathDifference::METADATA, "mode 0755 != 0700")));
-  EXPECT_TRUE(reach.Reaches(0, Difference("opt", v1::PathDifference::METADATA, "link target a != b")));
-  EXPECT_TRUE(reach.Reaches(0, Difference("opt", v1::PathDifference::ONLY_SECOND)));
+  EXPECT_FALSE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_TIME)));
+  EXPECT_FALSE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_METADATA, "mode 0755 != 0700")));
+  EXPECT_TRUE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_METADATA, "link target a != b")));
+  EXPECT_TRUE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_ONLY_SECOND)));
 }
 
 TEST(ImageReachTest, CopiesOfCopiesReachWhereTheirDestinationIsExported) {

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 v1::LogChunk Chunk(int64_t time, const std::string& data,
-                   v1::LogChunk::Stream stream = v1::LogChunk::STDOUT) {
+                   v1::LogChunk::Stream stream = v1::LogChunk::STREAM_STDOUT) {
   v1::LogChunk chunk;
   chunk.set_time(time);
   chunk.set_data(data);
@@ -35,7 +35,7 @@ TEST(SplitConsoleTest, LinesAcrossChunksHaveTheTimeTheyWereComplete) {
 }
 
 TEST(SplitConsoleTest, StreamsDoNotBreakEachOthersLines) {
-  EXPECT_THAT(Texts({Chunk(1, "out "), Chunk(2, "err\n", v1::LogChunk::STDERR), Chunk(3, "put\n")}),
+  EXPECT_THAT(Texts({Chunk(1, "out "), Chunk(2, "err\n", v1::LogChunk::STREAM_STDERR), Chunk(3, "put\n")}),
               ElementsAre("err", "out put"));
 }
 

@@ -48,7 +48,7 @@ std::vector<v1::LogChunk> ReadConsole(const std::string& path) {
     EXPECT_OK(piece);
     v1::LogChunk chunk;
     chunk.set_time(std::stoll(fields[0]) * 1'000'000);
-    chunk.set_stream(fields[1] == "out" ? v1::LogChunk::STDOUT : v1::LogChunk::STDERR);
+    chunk.set_stream(fields[1] == "out" ? v1::LogChunk::STREAM_STDOUT : v1::LogChunk::STREAM_STDERR);
     chunk.set_data(Bytes(piece->get<std::string>()));
     chunks.push_back(std::move(chunk));
   }
@@ -174,9 +174,9 @@ TEST(PackageOutcomesTest, LayerAloneTellsCompiledFromPublished) {
                                                Info("pure", "1", "py3-none-any")},
                      /*emulated=*/true);
   ASSERT_EQ(outcomes.size(), 3u);
-  EXPECT_EQ(outcomes[0].outcome(), v1::SOURCE);
-  EXPECT_EQ(outcomes[1].outcome(), v1::WHEEL);
-  EXPECT_EQ(outcomes[2].outcome(), v1::WHEEL);
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_SOURCE);
+  EXPECT_EQ(outcomes[1].outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_EQ(outcomes[2].outcome(), v1::OUTCOME_WHEEL);
   EXPECT_TRUE(outcomes[0].emulated());
   EXPECT_LT(outcomes[0].seconds(), 0);
   EXPECT_THAT(outcomes[0].witnesses(), testing::ElementsAre("layer"));
@@ -185,7 +185,7 @@ TEST(PackageOutcomesTest, LayerAloneTellsCompiledFromPublished) {
 TEST(PackageOutcomesTest, DistributionPackagesHaveNoInstaller) {
   v1::DistInfo info = Info("six", "1.16.0", "py3-none-any", "");
   info.set_path("usr/lib/python3/dist-packages/six-1.16.0.dist-info");
-  EXPECT_EQ(DerivePackages({}, std::vector{info}, false)[0].outcome(), v1::DISTRO);
+  EXPECT_EQ(DerivePackages({}, std::vector{info}, false)[0].outcome(), v1::OUTCOME_DISTRO);
 }
 
 TEST(PackageOutcomesTest, DirectUrlsSayVcsLocalAndEditable) {
@@ -193,14 +193,14 @@ TEST(PackageOutcomesTest, DirectUrlsSayVcsLocalAndEditable) {
     const char* text;
     v1::Outcome outcome;
   } kCases[] = {
-      {R"({"url": "https://host/r.git", "vcs_info": {"vcs": "git", "commit_id": "00"}})", v1::VCS},
-      {R"({"url": "file:///src", "dir_info": {}})", v1::LOCAL},
-      {R"({"url": "file:///src", "dir_info": {"editable": true}})", v1::EDITABLE},
-      {R"({"url": "https://host/x-1-py3-none-any.whl", "archive_info": {}})", v1::WHEEL},
-      {R"({"url": "https://host/x-1.tar.gz", "archive_info": {}})", v1::SOURCE},
-      {R"({"url": 5, "dir_info": []})", v1::LOCAL},
-      {"not json", v1::WHEEL},
-      {"[]", v1::WHEEL},
+      {R"({"url": "https://host/r.git", "vcs_info": {"vcs": "git", "commit_id": "00"}})", v1::OUTCOME_VCS},
+      {R"({"url": "file:///src", "dir_info": {}})", v1::OUTCOME_LOCAL},
+      {R"({"url": "file:///src", "dir_info": {"editable": true}})", v1::OUTCOME_EDITABLE},
+      {R"({"url": "https://host/x-1-py3-none-any.whl", "archive_info": {}})", v1::OUTCOME_WHEEL},
+      {R"({"url": "https://host/x-1.tar.gz", "archive_info": {}})", v1::OUTCOME_SOURCE},
+      {R"({"url": 5, "dir_info": []})", v1::OUTCOME_LOCAL},
+      {"not json", v1::OUTCOME_WHEEL},
+      {"[]", v1::OUTCOME_WHEEL},
   };
   for (const auto& test : kCases) {
     v1::DistInfo info = Info("x", "1", "py3-none-any");
@@ -214,7 +214,7 @@ TEST(PackageOutcomesTest, DisagreementIsKeptAndTheConsoleDecides) {
                             "Successfully installed x-1"});
   const auto outcomes = DerivePackages(lines, std::vector{Info("x", "1", "cp311-cp311-linux_x86_64")}, false);
   ASSERT_EQ(outcomes.size(), 1u);
-  EXPECT_EQ(outcomes[0].outcome(), v1::WHEEL);
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_WHEEL);
   EXPECT_EQ(outcomes[0].conflict(), "console: wheel; layer: source");
 }
 
@@ -247,7 +247,7 @@ TEST(PackageOutcomesTest, SourceWheelOfAnEarlierRunIsCached) {
                             "Installing collected packages: x", "Successfully installed x-1"});
   EXPECT_EQ(
       DerivePackages(lines, std::vector{Info("x", "1", "cp311-cp311-linux_x86_64")}, false)[0].outcome(),
-      v1::SOURCE_CACHED);
+      v1::OUTCOME_SOURCE_CACHED);
 }
 
 // ---- failures ----

@@ -72,7 +72,7 @@ v1::BuildPlan PlanWith(v1::RunMount::Type type, const std::string& id, bool requ
   step.mutable_range()->set_file("Dockerfile");
   step.mutable_range()->set_first_line(3);
   v1::RunMount& cache = *step.mutable_run()->add_mounts();
-  cache.set_type(v1::RunMount::CACHE);
+  cache.set_type(v1::RunMount::TYPE_CACHE);
   cache.set_id("pip");
   v1::RunMount& mount = *step.mutable_run()->add_mounts();
   mount.set_type(type);
@@ -82,23 +82,23 @@ v1::BuildPlan PlanWith(v1::RunMount::Type type, const std::string& id, bool requ
 }
 
 TEST(ClientMountsTest, WhatWasGivenStays) {
-  v1::BuildPlan plan = PlanWith(v1::RunMount::SECRET, "token", true);
+  v1::BuildPlan plan = PlanWith(v1::RunMount::TYPE_SECRET, "token", true);
   EXPECT_OK(LeaveOutMissing(Options({"token"}), &plan));
   EXPECT_EQ(plan.stages(0).steps(0).run().mounts_size(), 2);
-  plan = PlanWith(v1::RunMount::SSH, "default", true);
+  plan = PlanWith(v1::RunMount::TYPE_SSH, "default", true);
   EXPECT_OK(LeaveOutMissing(Options({}, {"default"}), &plan));
   EXPECT_EQ(plan.stages(0).steps(0).run().mounts_size(), 2);
 }
 
 TEST(ClientMountsTest, WhatWasNotGivenAndIsNotRequiredIsLeftOut) {
-  v1::BuildPlan plan = PlanWith(v1::RunMount::SECRET, "token", false);
+  v1::BuildPlan plan = PlanWith(v1::RunMount::TYPE_SECRET, "token", false);
   EXPECT_OK(LeaveOutMissing(Options({"other"}, {"token"}), &plan));
   ASSERT_EQ(plan.stages(0).steps(0).run().mounts_size(), 1);
   EXPECT_EQ(plan.stages(0).steps(0).run().mounts(0).id(), "pip");
 }
 
 TEST(ClientMountsTest, VariableOfASecretThatWasNotGivenIsEmpty) {
-  v1::BuildPlan plan = PlanWith(v1::RunMount::SECRET, "token", false);
+  v1::BuildPlan plan = PlanWith(v1::RunMount::TYPE_SECRET, "token", false);
   v1::Run& run = *plan.mutable_stages(0)->mutable_steps(0)->mutable_run();
   run.mutable_mounts(1)->set_env("TOKEN");
   for (const char* entry : {"TOKEN=of the recipe", "TOKENS=stay", "A=b"}) run.add_env(entry);
@@ -111,21 +111,21 @@ TEST(ClientMountsTest, VariableOfASecretThatWasNotGivenIsEmpty) {
 }
 
 TEST(ClientMountsTest, RequiredOneThatIsMissingIsNamedWithItsLine) {
-  v1::BuildPlan plan = PlanWith(v1::RunMount::SECRET, "token", true);
+  v1::BuildPlan plan = PlanWith(v1::RunMount::TYPE_SECRET, "token", true);
   absl::Status missing = LeaveOutMissing(Options({}), &plan);
   EXPECT_TRUE(absl::IsInvalidArgument(missing));
   EXPECT_THAT(std::string(Sv(missing.message())),
               HasSubstr("Dockerfile:3: RUN --mount=type=secret,id=token"));
   EXPECT_THAT(std::string(Sv(missing.message())), HasSubstr("--secret id=token,src=FILE"));
-  plan = PlanWith(v1::RunMount::SSH, "default", true);
+  plan = PlanWith(v1::RunMount::TYPE_SSH, "default", true);
   missing = LeaveOutMissing(Options({"default"}), &plan);
   EXPECT_THAT(std::string(Sv(missing.message())), HasSubstr("--ssh default"));
 }
 
 TEST(ClientMountsTest, MountsOfATaskAreThoseOfAllItsSteps) {
   v1::Task task;
-  *task.add_steps() = PlanWith(v1::RunMount::SECRET, "a", false).stages(0).steps(0);
-  *task.add_steps() = PlanWith(v1::RunMount::SSH, "b", false).stages(0).steps(0);
+  *task.add_steps() = PlanWith(v1::RunMount::TYPE_SECRET, "a", false).stages(0).steps(0);
+  *task.add_steps() = PlanWith(v1::RunMount::TYPE_SSH, "b", false).stages(0).steps(0);
   const ClientMounts mounts = ClientMountsOf(task);
   EXPECT_EQ(mounts.secrets, std::set<std::string>{"a"});
   EXPECT_EQ(mounts.agents, std::set<std::string>{"b"});

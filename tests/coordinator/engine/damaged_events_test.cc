@@ -31,7 +31,7 @@ TEST_P(DamagedEventsTest, BuildEndsWithTheirNameAndItsNumbersGoOn) {
   StopCoordinator();
   StartCoordinator();
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
   EXPECT_THAT(view.message(),
               AllOf(HasSubstr("event 2 of build " + std::to_string(build)), HasSubstr("again")));
   EXPECT_GT(view.last_event(), last) << "numbers were given twice";
@@ -48,7 +48,7 @@ TEST_P(DamagedEventsTest, BuildEndsWithTheirNameAndItsNumbersGoOn) {
   // Other builds do not suffer.
   auto other = NewWorker("w2");
   other->PlayAll();
-  EXPECT_EQ(WaitForEnd(Submit(Submission("FROM scratch\nRUN two\n"))).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(Submit(Submission("FROM scratch\nRUN two\n"))).status(), v1::BUILD_STATUS_SUCCEEDED);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, DamagedEventsTest, ::testing::Values(&kDamage, &kLose),

@@ -19,7 +19,7 @@ class EngineAttemptsTest : public EngineTest {
     return submission;
   }
   bool IsRunning(int64_t build) {
-    return Eventually([&] { return engine_->reader().Get(build)->status() == v1::RUNNING; });
+    return Eventually([&] { return engine_->reader().Get(build)->status() == v1::BUILD_STATUS_RUNNING; });
   }
   bool WarnsOf(int64_t build, const std::string& text) {
     return Eventually([&] {
@@ -68,8 +68,8 @@ TEST_F(EngineAttemptsTest, WhoJoinedATaskThatNobodyCanRunFailsWithIt) {
   const int64_t second = Submit(On("s390x", "FROM scratch\nRUN one\n"));
   ASSERT_TRUE(WarnsOf(second, "s390x")) << "it is told what it waits for";
   clock_.Advance(absl::Seconds(21));
-  EXPECT_EQ(WaitForEnd(first).status(), v1::INFRASTRUCTURE_FAILED);
-  EXPECT_EQ(WaitForEnd(second).status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(WaitForEnd(first).status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
 }
 
 TEST_F(EngineAttemptsTest, TaskThatNobodyCanRunEndsAlsoWithoutItsOwner) {
@@ -80,7 +80,7 @@ TEST_F(EngineAttemptsTest, TaskThatNobodyCanRunEndsAlsoWithoutItsOwner) {
   ASSERT_OK(engine_->Cancel(first, false));
   WaitForEnd(first);
   clock_.Advance(absl::Seconds(21));
-  EXPECT_EQ(WaitForEnd(second).status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
 }
 
 TEST_F(EngineAttemptsTest, BuildThatAllowsEmulationDoesNotWaitWithOneThatForbidsIt) {
@@ -94,10 +94,10 @@ TEST_F(EngineAttemptsTest, BuildThatAllowsEmulationDoesNotWaitWithOneThatForbids
   worker->Emulate("s390x");
   worker->Connect({});
   worker->PlayAll();
-  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::BUILD_STATUS_SUCCEEDED);
   clock_.Advance(absl::Seconds(21));
   worker->Heartbeat();
-  EXPECT_EQ(WaitForEnd(first).status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(WaitForEnd(first).status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
 }
 
 TEST_F(EngineAttemptsTest, WhoJoinedATaskThatEndsWithoutItsResultsGoesOn) {
@@ -110,10 +110,10 @@ TEST_F(EngineAttemptsTest, WhoJoinedATaskThatEndsWithoutItsResultsGoesOn) {
   ASSERT_TRUE(IsRunning(second));
   worker->FinishTask(*lease);
   const v1::BuildView view = WaitForEnd(first);
-  EXPECT_EQ(view.status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
   EXPECT_THAT(view.message(), HasSubstr("without all results"));
   worker->PlayAll();
-  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::BUILD_STATUS_SUCCEEDED);
 }
 
 TEST_F(EngineAttemptsTest, FailureOfAJoinedStepIsThatOfEveryBuild) {
@@ -149,11 +149,11 @@ TEST_F(EngineAttemptsTest, ShortSilenceOfTheOnlyWorkerFailsNothing) {
   worker->Disconnect();
   clock_.Advance(absl::Seconds(1));
   ASSERT_OK(engine_->reader().Get(queued));  // the batch after the disconnect
-  EXPECT_EQ(engine_->reader().Get(queued)->status(), v1::RUNNING);
+  EXPECT_EQ(engine_->reader().Get(queued)->status(), v1::BUILD_STATUS_RUNNING);
   EXPECT_EQ(engine_->reader().Get(queued)->warnings_size(), 0);
   worker->Connect({1, 2});
   worker->PlayAll();
-  EXPECT_EQ(WaitForEnd(queued).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(queued).status(), v1::BUILD_STATUS_SUCCEEDED);
   ASSERT_OK(engine_->Cancel(busy, false));
   ASSERT_OK(engine_->Cancel(busy2, false));
 }
@@ -175,8 +175,8 @@ TEST_F(EngineAttemptsTest, RestartedCoordinatorWaitsForTheWorkersItHad) {
   worker->FinishStep(*lease, 0);
   worker->FinishTask(*lease);
   worker->PlayAll();
-  EXPECT_EQ(WaitForEnd(busy).status(), v1::SUCCEEDED);
-  EXPECT_EQ(WaitForEnd(fresh).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(busy).status(), v1::BUILD_STATUS_SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(fresh).status(), v1::BUILD_STATUS_SUCCEEDED);
   // Away for good: it is forgotten, and not waited for by the next coordinator.
   worker.reset();
   clock_.Advance(absl::Seconds(31));

@@ -75,7 +75,7 @@ class EngineTest : public ::testing::Test {
       auto got = engine_->reader().Get(build);
       if (!got.ok()) return false;
       view = *got;
-      return view.status() >= v1::SUCCEEDED;
+      return view.status() >= v1::BUILD_STATUS_SUCCEEDED;
     })) << view.ShortDebugString();
     return view;
   }

@@ -79,7 +79,7 @@ class EngineSecretsTest : public ::testing::Test {
   // Submitted and planned; the coordinator was restarted since.
   int64_t RestoredBuild(const v1::BuildSubmission& submission, const std::vector<v1::Secret>& secrets) {
     const int64_t id = Submit(submission, secrets);
-    EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(id)->status() == v1::RUNNING; }));
+    EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(id)->status() == v1::BUILD_STATUS_RUNNING; }));
     Stop();
     Start();
     // Answered after the builds were taken up.
@@ -94,7 +94,8 @@ class EngineSecretsTest : public ::testing::Test {
   }
 
   v1::BuildView WaitForEnd(int64_t build) {
-    EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(build)->status() >= v1::SUCCEEDED; }));
+    EXPECT_TRUE(
+        Eventually([&] { return engine_->reader().Get(build)->status() >= v1::BUILD_STATUS_SUCCEEDED; }));
     return *engine_->reader().Get(build);
   }
 
@@ -131,14 +132,14 @@ TEST_F(EngineSecretsTest, TaskIsHeldUntilTheClientGivesItsSecretsAgain) {
   EXPECT_EQ(worker->SecretsOf(*lease)[0].value(), "value");
   worker->FinishStep(*lease, 0);
   worker->FinishTask(*lease);
-  EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
 }
 
 TEST_F(EngineSecretsTest, HeldTaskEndsAsInfrastructureWhenTheClientDoesNotCome) {
   const int64_t build = RestoredBuild(Submission({"token"}), {Secret("token", "value")});
   clock_.Advance(absl::Seconds(61));
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
   EXPECT_THAT(view.message(), HasSubstr("secret token did not come"));
   EXPECT_THAT(view.message(), HasSubstr("submit the build again"));
 }
@@ -158,7 +159,7 @@ TEST_F(EngineSecretsTest, TaskIsHeldUntilItsAgentIsThere) {
   EXPECT_TRUE(absl::IsUnavailable(engine_->OpenAgent(*lease, "default").status()));
   worker->FinishStep(*lease, 0);
   worker->FinishTask(*lease);
-  EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_TRUE(absl::IsFailedPrecondition(engine_->Attach(build, {}, {"default"}).status())) << "it has ended";
   EXPECT_TRUE(absl::IsNotFound(engine_->Attach(build + 1, {}, {}).status()));
 }
@@ -180,9 +181,10 @@ TEST_F(EngineSecretsTest, BuildsWithOtherValuesDoNotShareAnExecution) {
 
 TEST_F(EngineSecretsTest, WhoJoinedGoesOnWithItsOwnValuesWhenTheFirstLeaves) {
   const int64_t first = Submit(Submission({"token"}), {Secret("token", "same")});
-  EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(first)->status() == v1::RUNNING; }));
+  EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(first)->status() == v1::BUILD_STATUS_RUNNING; }));
   const int64_t second = Submit(Submission({"token"}), {Secret("token", "same")});
-  EXPECT_TRUE(Eventually([&] { return engine_->reader().Get(second)->status() == v1::RUNNING; }));
+  EXPECT_TRUE(
+      Eventually([&] { return engine_->reader().Get(second)->status() == v1::BUILD_STATUS_RUNNING; }));
   ASSERT_OK(engine_->Cancel(first, false));
   auto worker = NewWorker("w1");
   const auto lease = worker->NextLease();
@@ -190,8 +192,8 @@ TEST_F(EngineSecretsTest, WhoJoinedGoesOnWithItsOwnValuesWhenTheFirstLeaves) {
   ASSERT_EQ(worker->SecretsOf(*lease).size(), 1u);
   worker->FinishStep(*lease, 0);
   worker->FinishTask(*lease);
-  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
-  EXPECT_EQ(engine_->reader().Get(first)->status(), v1::CANCELLED);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::BUILD_STATUS_SUCCEEDED);
+  EXPECT_EQ(engine_->reader().Get(first)->status(), v1::BUILD_STATUS_CANCELLED);
 }
 
 TEST_F(EngineSecretsTest, RequiredSecretThatWasNotGivenIsNamedWithItsLine) {
@@ -199,7 +201,7 @@ TEST_F(EngineSecretsTest, RequiredSecretThatWasNotGivenIsNamedWithItsLine) {
   submission.mutable_recipe()->set_dockerfile(
       "FROM scratch\n\nRUN --mount=type=secret,id=token,required one\n");
   const v1::BuildView view = WaitForEnd(Submit(submission, {}));
-  EXPECT_EQ(view.status(), v1::FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_FAILED);
   EXPECT_THAT(view.message(), HasSubstr("Dockerfile:3"));
   EXPECT_THAT(view.message(), HasSubstr("--secret id=token"));
 }
@@ -210,7 +212,7 @@ TEST_F(EngineSecretsTest, ValuesAreInNothingThatIsRecorded) {
   ASSERT_OK(engine_->Attach(build, {Secret("token", value)}, {}));
   auto worker = NewWorker("w1");
   worker->PlayAll();
-  EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(engine_->reader().Submission(build)->options().secret_ids(0), "token");
   worker.reset();
   Stop();

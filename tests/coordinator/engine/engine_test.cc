@@ -18,18 +18,18 @@ TEST_F(EngineTest, BuildRunsAndASecondOneIsCached) {
   worker->PlayAll();
   const auto submission = Submission("FROM scratch\nRUN one\nENV A=b\nRUN two\n");
   const v1::BuildView first = WaitForEnd(Submit(submission));
-  ASSERT_EQ(first.status(), v1::SUCCEEDED) << first.message();
+  ASSERT_EQ(first.status(), v1::BUILD_STATUS_SUCCEEDED) << first.message();
   EXPECT_EQ(worker->steps_run(), 2);
   ASSERT_EQ(first.stages(0).steps_size(), 3);
-  EXPECT_EQ(first.stages(0).steps(0).status(), v1::STEP_EXECUTED);
-  EXPECT_EQ(first.stages(0).steps(1).status(), v1::STEP_METADATA);
+  EXPECT_EQ(first.stages(0).steps(0).status(), v1::STEP_STATUS_EXECUTED);
+  EXPECT_EQ(first.stages(0).steps(1).status(), v1::STEP_STATUS_METADATA);
   EXPECT_FALSE(first.cells(0).image_digest().empty());
   EXPECT_FALSE(first.index_digest().empty());
 
   const v1::BuildView second = WaitForEnd(Submit(submission));
-  EXPECT_EQ(second.status(), v1::SUCCEEDED);
+  EXPECT_EQ(second.status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(worker->steps_run(), 2) << "nothing ran again";
-  EXPECT_EQ(second.stages(0).steps(2).status(), v1::STEP_CACHED);
+  EXPECT_EQ(second.stages(0).steps(2).status(), v1::STEP_STATUS_CACHED);
   EXPECT_EQ(second.index_digest(), first.index_digest());
 }
 
@@ -40,7 +40,7 @@ TEST_F(EngineTest, NoCacheRunsEverythingAgain) {
   WaitForEnd(Submit(submission));
   clock_.Advance(absl::Seconds(1));
   submission.mutable_options()->set_no_cache(true);
-  EXPECT_EQ(WaitForEnd(Submit(submission)).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(Submit(submission)).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(worker->steps_run(), 2);
 }
 
@@ -52,14 +52,14 @@ TEST_F(EngineTest, EqualStepsOfConcurrentBuildsAreOneExecution) {
   ASSERT_TRUE(lease);
   const int64_t second = Submit(submission);
   const int64_t third = Submit(Submission("FROM scratch\nRUN one\nRUN other\n"));
-  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(third)->status() == v1::RUNNING; }));
+  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(third)->status() == v1::BUILD_STATUS_RUNNING; }));
   worker->PlayAll();
-  EXPECT_EQ(WaitForEnd(first).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(first).status(), v1::BUILD_STATUS_SUCCEEDED);
   const v1::BuildView joined = WaitForEnd(second);
-  EXPECT_EQ(joined.status(), v1::SUCCEEDED);
-  EXPECT_EQ(WaitForEnd(third).status(), v1::SUCCEEDED);
+  EXPECT_EQ(joined.status(), v1::BUILD_STATUS_SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(third).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(worker->steps_run(), 3);
-  EXPECT_EQ(joined.stages(0).steps(1).status(), v1::STEP_SHARED);
+  EXPECT_EQ(joined.stages(0).steps(1).status(), v1::STEP_STATUS_SHARED);
 }
 
 TEST_F(EngineTest, CancelOfTheOwnerLeavesTheExecutionToWhoJoined) {
@@ -68,11 +68,12 @@ TEST_F(EngineTest, CancelOfTheOwnerLeavesTheExecutionToWhoJoined) {
   const int64_t first = Submit(submission);
   ASSERT_TRUE(worker->NextLease());
   const int64_t second = Submit(submission);
-  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(second)->status() == v1::RUNNING; }));
+  ASSERT_TRUE(
+      Eventually([&] { return engine_->reader().Get(second)->status() == v1::BUILD_STATUS_RUNNING; }));
   ASSERT_OK(engine_->Cancel(first, false));
-  EXPECT_EQ(WaitForEnd(first).status(), v1::CANCELLED);
+  EXPECT_EQ(WaitForEnd(first).status(), v1::BUILD_STATUS_CANCELLED);
   worker->PlayAll();
-  EXPECT_EQ(WaitForEnd(second).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(second).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(worker->steps_run(), 2);
 }
 
@@ -82,7 +83,7 @@ TEST_F(EngineTest, CancelWithdrawsTheLease) {
   const auto lease = worker->NextLease();
   ASSERT_TRUE(lease);
   ASSERT_OK(engine_->Cancel(build, false));
-  EXPECT_EQ(WaitForEnd(build).status(), v1::CANCELLED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_CANCELLED);
   EXPECT_TRUE(Eventually([&] { return !worker->Desired().contains(*lease); }));
 }
 
@@ -91,10 +92,10 @@ TEST_F(EngineTest, FailingStepFailsTheBuildWithItsLineAndIsNotRetried) {
   worker->FailOn("two", 3);
   worker->PlayAll();
   const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\nRUN three\n")));
-  EXPECT_EQ(view.status(), v1::FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_FAILED);
   EXPECT_THAT(view.message(), HasSubstr("Dockerfile:3"));
   EXPECT_THAT(view.message(), HasSubstr("exit code 3"));
-  EXPECT_EQ(view.stages(0).steps(1).status(), v1::STEP_FAILED);
+  EXPECT_EQ(view.stages(0).steps(1).status(), v1::STEP_STATUS_FAILED);
   EXPECT_EQ(view.stages(0).steps(1).exit_code(), 3);
   EXPECT_EQ(worker->steps_run(), 2);
 }
@@ -104,7 +105,7 @@ TEST_F(EngineTest, WarningOfAStepIsOneOfTheBuildWithItsLine) {
   worker->WarnOn("two", "the layer contains the secret 'token' in /etc/npmrc");
   worker->PlayAll();
   const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\n")));
-  EXPECT_EQ(view.status(), v1::SUCCEEDED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_THAT(view.warnings(),
               testing::Contains("Dockerfile:3: the layer contains the secret 'token' in /etc/npmrc"));
 }
@@ -116,12 +117,12 @@ TEST_F(EngineTest, SilentWorkersTaskGoesToAnotherAndFinishedStepsAreKept) {
   ASSERT_TRUE(lease);
   lost->FinishStep(*lease, 0);
   ASSERT_TRUE(Eventually(
-      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_STATUS_EXECUTED; }));
   auto other = NewWorker("w2");
   other->PlayAll();
   clock_.Advance(absl::Seconds(31));
   other->Heartbeat();
-  EXPECT_EQ(WaitForEnd(build).status(), v1::SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
   EXPECT_EQ(other->steps_run(), 1) << "only the step that had not finished";
   // The old lease is fenced.
   lost->FinishTask(*lease);
@@ -133,7 +134,7 @@ TEST_F(EngineTest, ThreeInfrastructureFailuresFailTheBuildWithTheReason) {
   worker->BreakOn("one", "no space left on device");
   worker->PlayAll();
   const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\n")));
-  EXPECT_EQ(view.status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
   EXPECT_THAT(view.message(), HasSubstr("no space left on device"));
   EXPECT_EQ(worker->tasks_started(), 3);
 }
@@ -149,7 +150,7 @@ TEST_F(EngineTest, NoWorkerForThePlatformSaysSoAtOnceAndFailsLater) {
   }));
   clock_.Advance(absl::Seconds(21));
   worker->Heartbeat();
-  EXPECT_EQ(WaitForEnd(build).status(), v1::INFRASTRUCTURE_FAILED);
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
 }
 
 TEST_F(EngineTest, RestartedCoordinatorGoesOnWithoutRepeatingFinishedSteps) {
@@ -159,7 +160,7 @@ TEST_F(EngineTest, RestartedCoordinatorGoesOnWithoutRepeatingFinishedSteps) {
   ASSERT_TRUE(lease);
   worker->FinishStep(*lease, 0);
   ASSERT_TRUE(Eventually(
-      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_EXECUTED; }));
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_STATUS_EXECUTED; }));
   const int64_t events = engine_->reader().Get(build)->last_event();
   StopCoordinator();
   StartCoordinator();
@@ -168,7 +169,7 @@ TEST_F(EngineTest, RestartedCoordinatorGoesOnWithoutRepeatingFinishedSteps) {
   worker->FinishStep(*lease, 1);
   worker->FinishTask(*lease);
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_GT(view.last_event(), events);
   EXPECT_EQ(worker->steps_run(), 2);
   // Every event once, in order, over the restart.
@@ -189,13 +190,14 @@ TEST_F(EngineTest, VerifyComparesTwoHostsAndAgreementIsCached) {
   two->PlayAll();
   const auto submission = Submission("FROM scratch\nRUN one\nRUN two\n", 2);
   const v1::BuildView view = WaitForEnd(Submit(submission));
-  ASSERT_EQ(view.status(), v1::SUCCEEDED) << view.message();
-  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::REPRODUCIBLE) << view.cells(0).comparison().reason();
+  ASSERT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE)
+      << view.cells(0).comparison().reason();
   EXPECT_FALSE(view.cells(0).comparison().same_host());
   EXPECT_EQ(one->steps_run() + two->steps_run(), 4);
   EXPECT_EQ(one->steps_run(), 2);
   const v1::BuildView again = WaitForEnd(Submit(submission));
-  EXPECT_EQ(again.cells(0).comparison().verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(again.cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_EQ(one->steps_run() + two->steps_run(), 4) << "agreement is cached";
 }
 
@@ -211,11 +213,11 @@ TEST_F(EngineTest, VerifyOnOneHostIsInconclusiveUnlessAllowed) {
   one->Heartbeat();
   two->Heartbeat();
   const v1::BuildView view = WaitForEnd(build);
-  EXPECT_EQ(view.status(), v1::SUCCEEDED);
-  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::INCONCLUSIVE);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED);
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::VERDICT_INCONCLUSIVE);
   submission.mutable_options()->set_allow_same_host(true);
   const v1::BuildView allowed = WaitForEnd(Submit(submission));
-  EXPECT_EQ(allowed.cells(0).comparison().verdict(), v1::REPRODUCIBLE);
+  EXPECT_EQ(allowed.cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_TRUE(allowed.cells(0).comparison().same_host());
 }
 
@@ -229,7 +231,7 @@ TEST_F(EngineTest, DivergentStepIsNamedAndTheNextIsJudgedAlone) {
   const auto submission = Submission("FROM scratch\nRUN one\nRUN two\nRUN three\n", 2);
   const v1::BuildView view = WaitForEnd(Submit(submission));
   const v1::CellComparison& comparison = view.cells(0).comparison();
-  EXPECT_EQ(comparison.verdict(), v1::UNREPRODUCIBLE);
+  EXPECT_EQ(comparison.verdict(), v1::VERDICT_UNREPRODUCIBLE);
   ASSERT_EQ(comparison.steps_size(), 3);
   EXPECT_TRUE(comparison.steps(0).agrees());
   EXPECT_FALSE(comparison.steps(1).agrees());
@@ -261,7 +263,7 @@ TEST_F(EngineTest, MissingSourceNamesLineAndIgnoreRule) {
   submission.mutable_recipe()->set_ignore_file("# ours\n*.py\n");
   submission.mutable_recipe()->set_ignore_file_name(".dockerignore");
   const v1::BuildView view = WaitForEnd(Submit(submission));
-  EXPECT_EQ(view.status(), v1::FAILED);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_FAILED);
   EXPECT_THAT(view.message(), HasSubstr("Dockerfile:2"));
   EXPECT_THAT(view.message(), HasSubstr("app.py"));
   EXPECT_THAT(view.message(), HasSubstr(".dockerignore:2"));
@@ -287,7 +289,7 @@ TEST_F(EngineTest, WatcherThatComesInTheMiddleMissesNoConsole) {
   worker->StartStep(*lease, 0);
   worker->Say(*lease, 0, "a");
   ASSERT_TRUE(Eventually(
-      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_STATUS_RUNNING; }));
   // The record is held, so that the watch and the next piece of console come into one batch.
   std::jthread watching;
   absl::StatusOr<std::shared_ptr<Watcher>> watcher = absl::UnknownError("not watched");
@@ -313,7 +315,7 @@ TEST_F(EngineTest, ConsoleOffsetsGoOnAfterARestart) {
   worker->Say(*lease, 0, "a");
   worker->Say(*lease, 0, "b");
   ASSERT_TRUE(Eventually(
-      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_RUNNING; }));
+      [&] { return engine_->reader().Get(build)->stages(0).steps(0).status() == v1::STEP_STATUS_RUNNING; }));
   StopCoordinator();
   StartCoordinator();
   worker->Reconnect(*engine_, {*lease});
@@ -328,15 +330,15 @@ TEST_F(EngineTest, StageThatIsNotToBeCachedRunsAnewAndOthersDoNot) {
   worker->PlayAll();
   auto submission =
       Submission("FROM scratch AS a\nRUN one\nFROM scratch AS b\nRUN two\nFROM a\nCOPY --from=b /two /t\n");
-  ASSERT_EQ(WaitForEnd(Submit(submission)).status(), v1::SUCCEEDED);
+  ASSERT_EQ(WaitForEnd(Submit(submission)).status(), v1::BUILD_STATUS_SUCCEEDED);
   const int before = worker->steps_run();
   clock_.Advance(absl::Seconds(1));
   submission.mutable_options()->add_no_cache_stages("B");
   const v1::BuildView view = WaitForEnd(Submit(submission));
-  ASSERT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  ASSERT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_EQ(worker->steps_run(), before + 1);
-  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_CACHED);
-  EXPECT_EQ(view.stages(1).steps(0).status(), v1::STEP_EXECUTED);
+  EXPECT_EQ(view.stages(0).steps(0).status(), v1::STEP_STATUS_CACHED);
+  EXPECT_EQ(view.stages(1).steps(0).status(), v1::STEP_STATUS_EXECUTED);
   submission.mutable_options()->set_no_cache_stages(0, "c");
   EXPECT_THAT(engine_->Submit(submission, "").status().message(),
               HasSubstr("stage 'c' (--no-cache-filter) not found"));
@@ -347,7 +349,7 @@ TEST_F(EngineTest, ExportFeedsTheStageThatMounts) {
   worker->PlayAll();
   const v1::BuildView view = WaitForEnd(Submit(Submission(
       "FROM scratch AS a\nRUN one\nFROM scratch\nRUN --mount=from=a,source=/one,target=/two three\n")));
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_EQ(worker->exports_made(), 1);
 }
 
@@ -356,7 +358,7 @@ TEST_F(EngineTest, ExportFeedsTheStageThatCopies) {
   worker->PlayAll();
   const v1::BuildView view =
       WaitForEnd(Submit(Submission("FROM scratch AS a\nRUN one\nFROM scratch\nCOPY --from=a /one /two\n")));
-  EXPECT_EQ(view.status(), v1::SUCCEEDED) << view.message();
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
   EXPECT_EQ(worker->exports_made(), 1);
 }
 

@@ -141,7 +141,8 @@ class FailingFarm {
     Listen();
     const auto view = engine_->reader().Get(build_);
     ASSERT_OK(view);
-    EXPECT_EQ(view->status(), v1::SUCCEEDED) << view->message() << " after " << failures << " failures";
+    EXPECT_EQ(view->status(), v1::BUILD_STATUS_SUCCEEDED)
+        << view->message() << " after " << failures << " failures";
     EXPECT_TRUE(records_->ActiveLeases()->empty());
     EXPECT_TRUE(records_->UnfinishedExecutions()->empty());
     EXPECT_TRUE(records_->UnfinishedBuilds()->empty());

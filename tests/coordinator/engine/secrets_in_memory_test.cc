@@ -69,7 +69,7 @@ TEST_F(SecretsInMemoryTest, LeasedButNotSent) {
   // Its stream breaks in the batch that leases: the values wait for a stream that does not come.
   engine_->WorkerGone("w1", link);
   const int64_t build = SubmitPlanted();
-  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(build)->status() == v1::RUNNING; }));
+  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(build)->status() == v1::BUILD_STATUS_RUNNING; }));
   StopCoordinator();
   EXPECT_EQ(freed.found(), 0);
 }

@@ -100,7 +100,7 @@ TEST_F(SlowRegistryTest, OtherBuildsArePlannedAndConcludedMeanwhile) {
   worker.Connect({});
   worker.PlayAll();
   const int64_t build = Submit("FROM scratch\nRUN one\n");
-  EXPECT_TRUE(Eventually([&] { return StatusOf(build) == v1::SUCCEEDED; }))
+  EXPECT_TRUE(Eventually([&] { return StatusOf(build) == v1::BUILD_STATUS_SUCCEEDED; }))
       << engine_->reader().Get(build)->ShortDebugString();
   EXPECT_EQ(source_.running, 12);
 }
@@ -119,8 +119,8 @@ TEST_F(SlowRegistryTest, CancelEndsWatchAndPull) {
     ASSERT_TRUE(item || ended) << "the watch goes on";
     if (item && item->event) last = *item->event;
   }
-  EXPECT_EQ(last.status_changed().status(), v1::CANCELLED) << last.ShortDebugString();
-  EXPECT_EQ(StatusOf(build), v1::CANCELLED);
+  EXPECT_EQ(last.status_changed().status(), v1::BUILD_STATUS_CANCELLED) << last.ShortDebugString();
+  EXPECT_EQ(StatusOf(build), v1::BUILD_STATUS_CANCELLED);
   EXPECT_TRUE(Eventually([&] { return source_.running == 0; }));
 }
 
@@ -130,7 +130,7 @@ TEST_F(SlowRegistryTest, PullGoesOnForTheOtherBuildThatWantsIt) {
   const int64_t second = Submit("FROM silent/image\nRUN two\n");
   ASSERT_TRUE(Eventually([&] { return images_->WaitingFor("silent/image") == 1; }));
   ASSERT_OK(engine_->Cancel(first, false));
-  EXPECT_EQ(StatusOf(first), v1::CANCELLED);
+  EXPECT_EQ(StatusOf(first), v1::BUILD_STATUS_CANCELLED);
   EXPECT_EQ(source_.running, 1) << "the second waits for it";
   EXPECT_EQ(images_->WaitingFor("silent/image"), 1);
   ASSERT_OK(engine_->Cancel(second, false));
@@ -145,7 +145,7 @@ TEST_F(SlowRegistryTest, ShutdownDoesNotWaitAndTheBuildGoesOnAfterIt) {
   EXPECT_EQ(source_.running, 0);
   Start();
   EXPECT_TRUE(Eventually([&] { return source_.running == 1; })) << "it is planned again";
-  EXPECT_EQ(StatusOf(build), v1::PLANNING);
+  EXPECT_EQ(StatusOf(build), v1::BUILD_STATUS_PLANNING);
 }
 
 }  // namespace

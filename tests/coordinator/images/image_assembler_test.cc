@@ -153,7 +153,7 @@ v1::BuildArgument Argument(std::string name, std::string value) {
 TEST_F(ImageAssemblerTest, ZstdLayersAreRememberedBesideGzippedOnes) {
   ImageParts parts = Parts(nullptr);
   const auto gzip = assembler_.AssembleImage(parts);
-  parts.options.compression = v1::ZSTD;
+  parts.options.compression = v1::COMPRESSION_ZSTD;
   parts.options.compression_level = 9;
   const auto zstd = assembler_.AssembleImage(parts);
   ASSERT_OK(zstd);

@@ -252,7 +252,7 @@ v1::PackageOutcome Package(const std::string& name) {
   v1::PackageOutcome package;
   package.set_name(name);
   package.set_version("1.26.4");
-  package.set_outcome(v1::SOURCE);
+  package.set_outcome(v1::OUTCOME_SOURCE);
   package.set_scope("runtime");
   package.set_tag("cp311-cp311-linux_aarch64");
   package.set_file_name("numpy-1.26.4.tar.gz");

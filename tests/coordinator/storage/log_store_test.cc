@@ -20,7 +20,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-v1::LogChunk Chunk(const std::string& data, v1::LogChunk::Stream stream = v1::LogChunk::STDOUT) {
+v1::LogChunk Chunk(const std::string& data, v1::LogChunk::Stream stream = v1::LogChunk::STREAM_STDOUT) {
   v1::LogChunk chunk;
   chunk.set_step_number(3);
   chunk.set_stream(stream);
@@ -73,12 +73,12 @@ class LogStoreTest : public ::testing::Test {
 
 TEST_F(LogStoreTest, ChunksComeBackWholeAndInOrder) {
   ASSERT_OK(store_->Append(7, Chunk("one\n")));
-  ASSERT_OK(store_->Append(7, Chunk(std::string("\0\xff", 2), v1::LogChunk::STDERR)));
+  ASSERT_OK(store_->Append(7, Chunk(std::string("\0\xff", 2), v1::LogChunk::STREAM_STDERR)));
   auto chunks = store_->Read(7, 0, 10);
   ASSERT_OK(chunks);
   ASSERT_EQ(chunks->size(), 2u);
   EXPECT_EQ((*chunks)[0].SerializeAsString(), Chunk("one\n").SerializeAsString());
-  EXPECT_EQ((*chunks)[1].stream(), v1::LogChunk::STDERR);
+  EXPECT_EQ((*chunks)[1].stream(), v1::LogChunk::STREAM_STDERR);
   EXPECT_EQ((*chunks)[1].data(), std::string("\0\xff", 2));
 }
 
@@ -158,7 +158,7 @@ TEST_F(LogStoreTest, LongLogIsTruncatedOnceAndVisibly) {
   ASSERT_OK(chunks);
   ASSERT_GT(chunks->size(), 5u);
   ASSERT_LT(chunks->size(), 12u);
-  EXPECT_EQ(chunks->back().stream(), v1::LogChunk::WORKER);
+  EXPECT_EQ(chunks->back().stream(), v1::LogChunk::STREAM_WORKER);
   EXPECT_EQ(chunks->back().data(), "log truncated: it is longer than 1000 bytes\n");
   EXPECT_EQ(chunks->back().step_number(), 3u);
   EXPECT_EQ((*chunks)[chunks->size() - 2].data(), std::string(100, 'x'));

@@ -83,7 +83,7 @@ TEST_F(RecordStoreTest, NewBuildHasAFirstView) {
   auto view = store_->LoadView(1);
   ASSERT_OK(view);
   EXPECT_EQ(view->id(), 1);
-  EXPECT_EQ(view->status(), v1::PLANNING);
+  EXPECT_EQ(view->status(), v1::BUILD_STATUS_PLANNING);
   EXPECT_EQ(view->created_at(), 42);
   EXPECT_EQ(view->options().verify(), 2u);
   EXPECT_EQ(view->dockerfile_name(), "Dockerfile");
@@ -124,7 +124,7 @@ TEST_F(RecordStoreTest, PlanAndViewComeBackAsSaved) {
   EXPECT_EQ(store_->LoadPlan(build).value().SerializeAsString(), plan.SerializeAsString());
   v1::BuildView view;
   view.set_id(build);
-  view.set_status(v1::FAILED);
+  view.set_status(v1::BUILD_STATUS_FAILED);
   view.set_finished_at(900);
   view.set_message("step 3 failed");
   ASSERT_OK(store_->SaveView(build, view));
@@ -141,7 +141,7 @@ TEST_F(RecordStoreTest, ListIsNewestFirstAndGoesOnBelowAnId) {
 }
 
 TEST_F(RecordStoreTest, OnlyBuildsInAFinalStatusAreFinished) {
-  for (int status = v1::PLANNING; status <= v1::TIMED_OUT; ++status) {
+  for (int status = v1::BUILD_STATUS_PLANNING; status <= v1::BUILD_STATUS_TIMED_OUT; ++status) {
     SetStatus(Insert(), static_cast<v1::BuildStatus>(status));
   }
   v1::BuildPlan plan;
@@ -155,7 +155,7 @@ TEST_F(RecordStoreTest, OnlyBuildsInAFinalStatusAreFinished) {
   EXPECT_EQ((*unfinished)[1].plan->epoch(), 7);
   EXPECT_EQ((*unfinished)[1].submitted_at, 100);
   EXPECT_EQ((*unfinished)[1].submission.recipe().target(), "app");
-  EXPECT_EQ((*unfinished)[2].view.status(), v1::RUNNING);
+  EXPECT_EQ((*unfinished)[2].view.status(), v1::BUILD_STATUS_RUNNING);
 }
 
 // ---- events ----

@@ -252,7 +252,7 @@ TEST_F(LeaseBoardTest, ConsoleWithoutConnectionIsKeptUpToALimitAndTheGapIsTold) 
   int notes = 0;
   Await([&](const v1::SynchronizeRequest& request) {
     bytes += request.report().log().data().size();
-    notes += request.report().log().stream() == v1::LogChunk::WORKER;
+    notes += request.report().log().stream() == v1::LogChunk::STREAM_WORKER;
     return request.report().has_task_finished();
   });
   EXPECT_LE(bytes, LeaseBoard::kWaitingLogBytes + 1000);

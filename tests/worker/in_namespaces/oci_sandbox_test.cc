@@ -103,7 +103,7 @@ class OciSandboxTest : public testing::TestWithParam<const char*> {
     run.platform.set_os("linux");
     run.platform.set_architecture("mips64");
     run.on_output = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
-      (stream == v1::LogChunk::STDOUT ? ended.out : ended.err) += bytes;
+      (stream == v1::LogChunk::STREAM_STDOUT ? ended.out : ended.err) += bytes;
     };
     if (change) change(run);
     ended.result = sandbox_->Run(run);

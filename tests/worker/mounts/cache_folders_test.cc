@@ -44,34 +44,34 @@ class CacheFoldersTest : public testing::Test {
 };
 
 TEST_F(CacheFoldersTest, SharedIsOneFolderForAll) {
-  const auto one = Take(v1::RunMount::SHARED);
-  const auto two = Take(v1::RunMount::SHARED);
+  const auto one = Take(v1::RunMount::SHARING_SHARED);
+  const auto two = Take(v1::RunMount::SHARING_SHARED);
   EXPECT_EQ(one->path(), two->path());
 }
 
 TEST_F(CacheFoldersTest, PrivateIsOneForEachAndAFreeOneIsTakenAgain) {
-  auto one = Take(v1::RunMount::PRIVATE);
-  const auto two = Take(v1::RunMount::PRIVATE);
+  auto one = Take(v1::RunMount::SHARING_PRIVATE);
+  const auto two = Take(v1::RunMount::SHARING_PRIVATE);
   EXPECT_NE(one->path(), two->path());
   const std::string path = one->path();
   one.reset();
-  EXPECT_EQ(Take(v1::RunMount::PRIVATE)->path(), path);
+  EXPECT_EQ(Take(v1::RunMount::SHARING_PRIVATE)->path(), path);
 }
 
 TEST_F(CacheFoldersTest, SharedDoesNotJoinWhatIsPrivate) {
-  const auto one = Take(v1::RunMount::PRIVATE);
-  EXPECT_NE(Take(v1::RunMount::SHARED)->path(), one->path());
+  const auto one = Take(v1::RunMount::SHARING_PRIVATE);
+  EXPECT_NE(Take(v1::RunMount::SHARING_SHARED)->path(), one->path());
 }
 
 TEST_F(CacheFoldersTest, LockedWaitsAndSaysSoOnce) {
-  auto first = Take(v1::RunMount::LOCKED);
+  auto first = Take(v1::RunMount::SHARING_LOCKED);
   const std::string path = first->path();
   std::atomic<int> told = 0;
   std::string second;
   {
     const std::jthread other([&] {
       CacheRequest request = request_;
-      request.sharing = v1::RunMount::LOCKED;
+      request.sharing = v1::RunMount::SHARING_LOCKED;
       const auto use = caches_->Acquire(request, {}, [&] { ++told; });
       ASSERT_OK(use);
       EXPECT_EQ(first, nullptr);
@@ -88,18 +88,18 @@ TEST_F(CacheFoldersTest, LockedWaitsAndSaysSoOnce) {
 }
 
 TEST_F(CacheFoldersTest, StopEndsTheWaiting) {
-  const auto first = Take(v1::RunMount::LOCKED);
+  const auto first = Take(v1::RunMount::SHARING_LOCKED);
   std::stop_source stop;
-  request_.sharing = v1::RunMount::LOCKED;
+  request_.sharing = v1::RunMount::SHARING_LOCKED;
   const auto use = caches_->Acquire(request_, stop.get_token(), [&] { stop.request_stop(); });
   EXPECT_TRUE(absl::IsCancelled(use.status())) << use.status();
 }
 
 TEST_F(CacheFoldersTest, ContentOutlivesTheWorker) {
-  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARED)->path() + "/file", "kept"));
+  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARING_SHARED)->path() + "/file", "kept"));
   caches_.reset();
   Open();
-  EXPECT_EQ(*ReadFile(Take(v1::RunMount::SHARED)->path() + "/file"), "kept");
+  EXPECT_EQ(*ReadFile(Take(v1::RunMount::SHARING_SHARED)->path() + "/file"), "kept");
 }
 
 TEST_F(CacheFoldersTest, NewFolderHasModeAndContentOfItsRequest) {
@@ -110,7 +110,7 @@ TEST_F(CacheFoldersTest, NewFolderHasModeAndContentOfItsRequest) {
     EXPECT_EQ(chmod(path.c_str(), 01770), 0);
     return WriteFileAtomic(path + "/seed", "seed");
   };
-  const auto use = Take(v1::RunMount::SHARED);
+  const auto use = Take(v1::RunMount::SHARING_SHARED);
   struct stat state {};
   ASSERT_EQ(stat(use->path().c_str(), &state), 0);
   EXPECT_EQ(state.st_mode & 07777, 01770u) << "content comes with its folder's mode";
@@ -119,34 +119,35 @@ TEST_F(CacheFoldersTest, NewFolderHasModeAndContentOfItsRequest) {
   request_.mode = 0755;
   request_.content.clear();
   request_.fill = nullptr;
-  const auto empty = Take(v1::RunMount::SHARED);
+  const auto empty = Take(v1::RunMount::SHARING_SHARED);
   EXPECT_FALSE(Exists(empty->path() + "/seed"));
   ASSERT_EQ(stat(empty->path().c_str(), &state), 0);
   EXPECT_EQ(state.st_mode & 07777, 0755u);
 }
 
 TEST_F(CacheFoldersTest, BuildWithoutCacheFindsOnlyWhatItsOwnStepsLeft) {
-  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARED)->path() + "/old", ""));
+  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARING_SHARED)->path() + "/old", ""));
   request_.fresh = "build 7";
   {
-    const auto use = Take(v1::RunMount::SHARED);
+    const auto use = Take(v1::RunMount::SHARING_SHARED);
     EXPECT_FALSE(Exists(use->path() + "/old"));
     ASSERT_OK(WriteFileAtomic(use->path() + "/new", ""));
   }
-  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARED)->path() + "/new")) << "a later step of the same build";
+  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARING_SHARED)->path() + "/new"))
+      << "a later step of the same build";
   caches_.reset();
   Open();
-  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARED)->path() + "/new")) << "after a restart of the worker";
+  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARING_SHARED)->path() + "/new")) << "after a restart of the worker";
   request_.fresh = "build 8";
-  EXPECT_FALSE(Exists(Take(v1::RunMount::SHARED)->path() + "/new")) << "the next build without cache";
+  EXPECT_FALSE(Exists(Take(v1::RunMount::SHARING_SHARED)->path() + "/new")) << "the next build without cache";
   // Builds that trust caches go on with what it made.
-  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARED)->path() + "/last", ""));
+  ASSERT_OK(WriteFileAtomic(Take(v1::RunMount::SHARING_SHARED)->path() + "/last", ""));
   request_.fresh.clear();
-  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARED)->path() + "/last"));
+  EXPECT_TRUE(Exists(Take(v1::RunMount::SHARING_SHARED)->path() + "/last"));
 }
 
 TEST_F(CacheFoldersTest, CacheInUseStaysWithItsStepAndIsGoneAfterIt) {
-  for (const auto sharing : {v1::RunMount::SHARED, v1::RunMount::LOCKED}) {
+  for (const auto sharing : {v1::RunMount::SHARING_SHARED, v1::RunMount::SHARING_LOCKED}) {
     request_.fresh.clear();
     auto old = Take(sharing);
     const std::string path = old->path();
@@ -163,10 +164,10 @@ TEST_F(CacheFoldersTest, CacheInUseStaysWithItsStepAndIsGoneAfterIt) {
 }
 
 TEST_F(CacheFoldersTest, CacheInUseWhenTheWorkerWasKilledIsGoneAfterwards) {
-  const auto old = Take(v1::RunMount::SHARED);
+  const auto old = Take(v1::RunMount::SHARING_SHARED);
   ASSERT_OK(WriteFileAtomic(old->path() + "/old", ""));
   request_.fresh = "build 7";
-  const auto use = Take(v1::RunMount::SHARED);
+  const auto use = Take(v1::RunMount::SHARING_SHARED);
   ASSERT_OK(WriteFileAtomic(use->path() + "/new", ""));
   // Another worker on the same folder, as if this one had died.
   auto next = CacheFolders::Create(folder_->Path("caches"));
@@ -180,7 +181,7 @@ TEST_F(CacheFoldersTest, FailedContentLeavesNoCache) {
   request_.fill = [](const std::string&) { return absl::UnavailableError("no blob"); };
   EXPECT_TRUE(absl::IsUnavailable(caches_->Acquire(request_, {}, [] {}).status()));
   request_.fill = [](const std::string& path) { return MakeFolders(path); };
-  const auto use = Take(v1::RunMount::LOCKED);
+  const auto use = Take(v1::RunMount::SHARING_LOCKED);
   EXPECT_TRUE(Exists(use->path()));
 }
 

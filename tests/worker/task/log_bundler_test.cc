@@ -46,9 +46,9 @@ TEST_F(LogBundlerTest, PiecesOfOneStreamBecomeOneChunkWithTheTimeOfTheFirst) {
   const int64_t began = UnixNanos(clock_.Now());
   {
     LogBundler bundler(3, clock_, Sink());
-    bundler.Add(v1::LogChunk::STDOUT, "a");
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "a");
     clock_.Advance(absl::Seconds(1));
-    bundler.Add(v1::LogChunk::STDOUT, "b");
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "b");
   }
   // Perhaps two, if the test was slow; never reordered.
   std::string all;
@@ -62,9 +62,9 @@ TEST_F(LogBundlerTest, PiecesOfOneStreamBecomeOneChunkWithTheTimeOfTheFirst) {
 TEST_F(LogBundlerTest, StreamsStayInOrder) {
   {
     LogBundler bundler(1, clock_, Sink());
-    bundler.Add(v1::LogChunk::STDOUT, "one");
-    bundler.Add(v1::LogChunk::STDERR, "two");
-    bundler.Add(v1::LogChunk::STDOUT, "three");
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "one");
+    bundler.Add(v1::LogChunk::STREAM_STDERR, "two");
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "three");
   }
   EXPECT_THAT(Texts(), ElementsAre("0:one", "1:two", "0:three"));
 }
@@ -73,7 +73,7 @@ TEST_F(LogBundlerTest, LargeOutputIsCutAndComplete) {
   const std::string large(LogBundler::kChunkBytes * 3 + 10, 'x');
   {
     LogBundler bundler(1, clock_, Sink());
-    bundler.Add(v1::LogChunk::STDOUT, large);
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, large);
   }
   const std::vector<v1::LogChunk> chunks = Chunks();
   ASSERT_EQ(chunks.size(), 4u);
@@ -83,7 +83,7 @@ TEST_F(LogBundlerTest, LargeOutputIsCutAndComplete) {
 
 TEST_F(LogBundlerTest, QuietStepsOutputArrivesWithoutAFlush) {
   LogBundler bundler(1, clock_, Sink());
-  bundler.Add(v1::LogChunk::STDOUT, "prompt: ");
+  bundler.Add(v1::LogChunk::STREAM_STDOUT, "prompt: ");
   MutexLock lock(mutex_);
   while (chunks_.empty()) {
     ASSERT_TRUE(changed_.WaitFor(mutex_, std::chrono::seconds(30)));

@@ -125,7 +125,7 @@ TEST_F(StageExecutorTest, NonZeroExitIsTheRecipesFailureAndEndsTheTask) {
   AddRun("bad");
   AddRun("never");
   const v1::TaskResult result = Execute([](const SandboxRun& run) {
-    run.on_output(v1::LogChunk::STDERR, "no such option\n");
+    run.on_output(v1::LogChunk::STREAM_STDERR, "no such option\n");
     return ExitWith(2);
   });
   EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_FAILED);
