@@ -40,7 +40,8 @@ def run(argv, environment=None, stdin=None, cwd=None, errors=subprocess.STDOUT):
                                     text=True, errors="replace", env=environment, stdin=source, cwd=cwd,
                                     timeout=BUILD_LIMIT)
         except subprocess.TimeoutExpired as error:
-            return 124, f"{error.output or ''}\nno result after {BUILD_LIMIT} s"
+            said = (error.output or b"").decode(errors="replace")
+            return 124, f"{said}\nno result after {BUILD_LIMIT} s"
     return result.returncode, result.stdout
 
 
