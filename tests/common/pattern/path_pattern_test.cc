@@ -62,7 +62,7 @@ TEST(PathPatternTest, WhatMatchesIsFoundByAWalk) {
   }
   for (const auto& row : Rows("ignore_rules")) {
     for (const auto rule : absl::StrSplit(row[0], '|')) {
-      const std::string text(rule.starts_with("!") ? rule.substr(1) : rule);
+      const std::string text(Sv(rule).substr(Sv(rule).starts_with("!") ? 1 : 0));
       const PathPattern pattern = Compiled(text, Dialect::kIgnore);
       if (pattern.Matches(row[1])) ExpectFoundByAWalk(pattern, row[1], text);
     }
