@@ -48,7 +48,7 @@ absl::StatusOr<IgnoreRules> IgnoreRules::Parse(std::string_view text) {
     if (row.starts_with('#')) continue;
     const std::string_view pattern = Trim(row);
     if (pattern.empty()) continue;
-    RETURN_IF_ERROR(Annotate(rules.Add(pattern, line), fmt::format("{}", line)));
+    RETURN_IF_ERROR(Annotate(rules.Add(pattern, line, LeadingSlash::kDropped), fmt::format("{}", line)));
   }
   return rules;
 }
@@ -58,16 +58,18 @@ absl::StatusOr<IgnoreRules> IgnoreRules::FromPatterns(absl::Span<const std::stri
   int position = 0;
   for (const std::string& pattern : patterns) {
     ++position;
-    if (!Trim(pattern).empty()) RETURN_IF_ERROR(rules.Add(Trim(pattern), position));
+    if (!Trim(pattern).empty()) RETURN_IF_ERROR(rules.Add(Trim(pattern), position, LeadingSlash::kKept));
   }
   return rules;
 }
 
-absl::Status IgnoreRules::Add(std::string_view text, int line) {
+absl::Status IgnoreRules::Add(std::string_view text, int line, LeadingSlash slash) {
   const bool exception = text.starts_with('!');
   const std::string_view body = exception ? Trim(text.substr(1)) : text;
   if (body.empty()) return absl::InvalidArgumentError("'!' stands alone; expected a pattern after it");
-  ASSIGN_OR_RETURN(PathPattern pattern, PathPattern::Compile(CleanRelative(body), Dialect::kIgnore));
+  std::string clean = CleanRelative(body);
+  if (slash == LeadingSlash::kKept && body.starts_with('/')) clean.insert(0, 1, '/');
+  ASSIGN_OR_RETURN(PathPattern pattern, PathPattern::Compile(clean, Dialect::kIgnore));
   has_exceptions_ = has_exceptions_ || exception;
   rules_.push_back({Rule{line, std::string(text)}, std::move(pattern), exception});
   return absl::OkStatus();

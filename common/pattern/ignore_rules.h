@@ -33,7 +33,8 @@ class IgnoreRules {
   // INVALID_ARGUMENT: "LINE: what is wrong; what was expected".
   static absl::StatusOr<IgnoreRules> Parse(std::string_view text);
 
-  // One rule per pattern (--exclude); line is the position counted from 1.
+  // One rule per pattern (--exclude); line is the position counted from 1. As in Docker's builder a leading
+  // slash stays here, and such a pattern matches nothing.
   static absl::StatusOr<IgnoreRules> FromPatterns(absl::Span<const std::string> patterns);
 
   // What the rules say of a path, parents considered. kMaybeBelow: it is hidden, but an exception may bring
@@ -56,7 +57,8 @@ class IgnoreRules {
     PathPattern pattern;
     bool exception;
   };
-  absl::Status Add(std::string_view pattern, int line);
+  enum class LeadingSlash { kDropped, kKept };
+  absl::Status Add(std::string_view pattern, int line, LeadingSlash slash);
   int ExcludingIndex(std::string_view path) const;
 
   std::vector<CompiledRule> rules_;

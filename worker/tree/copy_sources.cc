@@ -200,7 +200,7 @@ class ContextCopier {
 };
 
 absl::Status ExtractArchive(const Digest& archive, BlobStore& blobs, CopyTarget& target) {
-  RETURN_IF_ERROR(target.PlaceFolder("").status());
+  RETURN_IF_ERROR(target.PlaceArchive());
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, archive));
   layer::TarReader reader(MakeDecompressingSource(*blob), layer::TarNames::kForgiving);
   while (true) {

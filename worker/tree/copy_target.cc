@@ -79,10 +79,9 @@ absl::Status CopyTarget::MakeLinkedFolders(std::string_view path) {
   return absl::OkStatus();
 }
 
-absl::Status CopyTarget::MakeFolders(std::string_view path) {
+absl::Status CopyTarget::MakeFolders(std::string_view path, mode_t mode) {
   if (link_) return MakeLinkedFolders(path);
   std::vector<std::string> made;
-  const mode_t mode = mode_ ? mode_->OfMadeFolders() : 0755;
   const auto folder = MakeFoldersBelow(root_.get(), path, owner_.value_or(Owner{}), &made, mode);
   if (!folder.ok()) return folder.status();
   if (!made.empty()) touched_.emplace(FolderOf(made.front()));
@@ -92,9 +91,15 @@ absl::Status CopyTarget::MakeFolders(std::string_view path) {
 
 absl::StatusOr<std::string> CopyTarget::PlaceFolder(std::string_view name) {
   std::string path = JoinPath(destination_, name);
-  RETURN_IF_ERROR(MakeFolders(name.empty() ? path : FolderOf(path)));
+  RETURN_IF_ERROR(MakeFolders(name.empty() ? path : FolderOf(path), ModeOfMadeFolders()));
   is_folder_ = true;
   return path;
+}
+
+absl::Status CopyTarget::PlaceArchive() {
+  RETURN_IF_ERROR(MakeFolders(destination_, 0755));
+  is_folder_ = true;
+  return absl::OkStatus();
 }
 
 absl::Status CopyTarget::AddParent(SourceKind kind, layer::TarEntry folder) {
@@ -113,7 +118,7 @@ absl::StatusOr<std::string> CopyTarget::PlaceFile(std::string_view name) {
         layer::Printable(destination_)));
   }
   std::string path = is_folder_ ? JoinPath(destination_, name) : destination_;
-  RETURN_IF_ERROR(MakeFolders(FolderOf(path)));
+  RETURN_IF_ERROR(MakeFolders(FolderOf(path), ModeOfMadeFolders()));
   return path;
 }
 
@@ -151,7 +156,7 @@ absl::Status CopyTarget::AddExtracted(layer::TarEntry entry, const layer::Source
     return absl::OkStatus();
   }
   if (unpacker_ == nullptr) {
-    RETURN_IF_ERROR(PlaceFolder("").status());
+    RETURN_IF_ERROR(PlaceArchive());
     ASSIGN_OR_RETURN(unpack_root_, OpenBelow(root_.get(), destination_, O_PATH | O_DIRECTORY));
     unpacker_ =
         std::make_unique<TreeWriter>(unpack_root_.get(), TreeWriterOptions{.unpack = true, .archive = true});

@@ -44,6 +44,8 @@ class CopyTarget {
   // Path (relative to the root) for the contents of a source folder: the destination itself, or with a name
   // (--parents) the folder below it. What is missing on the way is made, the destination too.
   absl::StatusOr<std::string> PlaceFolder(std::string_view name);
+  // The destination of an archive's content, made if need be: --chmod does not reach it.
+  absl::Status PlaceArchive();
   // A folder that a name goes through (--parents). As in Docker's builder one that is there gets the source's
   // mode and nothing else, --chmod or not; a new one has all that a source has.
   absl::Status AddParent(SourceKind kind, layer::TarEntry folder);
@@ -64,7 +66,8 @@ class CopyTarget {
   CopyTarget(int64_t clamp_time, bool keep_times, std::stop_token stop)
       : clamp_time_(clamp_time), keep_times_(keep_times), stop_(std::move(stop)) {}
   absl::Status FindDestination(const std::string& destination);
-  absl::Status MakeFolders(std::string_view path);
+  absl::Status MakeFolders(std::string_view path, mode_t mode);
+  mode_t ModeOfMadeFolders() const { return mode_ ? mode_->OfMadeFolders() : 0755; }
   absl::Status MakeLinkedFolders(std::string_view path);
   absl::Status SetTouchedTimes();
   absl::Status CheckOwner(const layer::TarEntry& entry) const;

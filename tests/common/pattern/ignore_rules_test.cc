@@ -72,6 +72,15 @@ TEST(IgnoreRulesTest, TextIsCleaned) {
   EXPECT_FALSE(Hides(".", "a"));
 }
 
+TEST(IgnoreRulesTest, ALeadingSlashOfAnExcludeMatchesNothing) {
+  const std::vector<std::string> patterns{"/a", "./x/../b", ".."};
+  const auto rules = IgnoreRules::FromPatterns(patterns);
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  EXPECT_FALSE(rules->Excluding("a").has_value());
+  EXPECT_TRUE(rules->Excluding("b").has_value());
+  EXPECT_FALSE(rules->Excluding("c").has_value());
+}
+
 TEST(IgnoreRulesTest, RuleIsNamedWithItsLine) {
   const auto rule = Rules("# no\n\n*.log\n").Excluding("x.log/deep");
   ASSERT_TRUE(rule.has_value());

@@ -61,8 +61,8 @@ TEST(PathPatternTest, WhatMatchesIsFoundByAWalk) {
     if (row[2] == "yes") ExpectFoundByAWalk(Compiled(row[0], Dialect::kCopy), row[1], row[0]);
   }
   for (const auto& row : Rows("ignore_rules")) {
-    for (const std::string rule : absl::StrSplit(row[0], '|')) {
-      const std::string text(rule.starts_with("!") ? rule.substr(1) : rule);
+    for (const auto rule : absl::StrSplit(row[0], '|')) {
+      const std::string text(Sv(rule).substr(Sv(rule).starts_with("!") ? 1 : 0));
       const PathPattern pattern = Compiled(text, Dialect::kIgnore);
       if (pattern.Matches(row[1])) ExpectFoundByAWalk(pattern, row[1], text);
     }

@@ -118,6 +118,8 @@ TEST_F(DestinationTest, OwnersInAnArchiveAreItsOwnUnlessTold) {
     // Reaches neither into the archive nor to the folders that are made for it.
     place.copy.set_chmod("600");
     ASSERT_OK(place.Run("/made/for"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/made"));
+    EXPECT_EQ("directory 755 5:6 clamp", place.At("/made/for"));
     EXPECT_EQ("file 4711 5:6 clamp 1", place.At("/made/for/pkg/f"));
     EXPECT_EQ("symlink 777 5:6 clamp pkg/f", place.At("/made/for/l"));
     // Without an entry of its own it belongs to nobody else.
