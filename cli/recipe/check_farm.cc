@@ -70,7 +70,11 @@ class FarmReader {
     v1::ListImagesResponse response;
     if (!Call(*farm_.images, &v1::Images::StubInterface::ListImages, v1::ListImagesRequest(), &response))
       return images;
-    for (const v1::ImageView& image : response.images()) images[image.name()] = image;
+    // The farm shows short names; a Dockerfile's reference is compared as what it means.
+    for (const v1::ImageView& image : response.images()) {
+      const auto name = oci::ParseReference(image.name());
+      images[name.ok() ? name->ToString() : image.name()] = image;
+    }
     return images;
   }
 

@@ -37,7 +37,7 @@ class IdsTest(FarmTestCase):
                 result = self.build()
                 self.assert_exit(result, 1)
                 self.assert_says(result, f"Dockerfile:{instruction.count(chr(10)) + 2}", f"{BEYOND}",
-                                 "the worker's user namespace has only the ids 0..")
+                                 "only the ids 0..")
                 self.assertEqual(self.leases() - before, 1, "it was tried again")
 
     def test_large_ids_of_steps_and_layers(self):

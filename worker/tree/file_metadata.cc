@@ -225,6 +225,12 @@ absl::Status IdMap::Check(uint32_t uid, uint32_t gid, std::string_view path) con
 }
 
 absl::Status IdMap::CheckRunner(uint32_t uid, uint32_t gid, absl::Span<const uint32_t> groups) const {
+  // runc takes no higher ones, so no step gets them: a result must not depend on the runtime.
+  constexpr uint32_t kHighest = 2147483647;
+  if (uid > kHighest || gid > kHighest) {
+    return absl::InvalidArgumentError(
+        fmt::format("the step runs as {}:{}, and programs can have only the ids 0..{}", uid, gid, kHighest));
+  }
   if (!Contains(users_, uid) || !Contains(groups_, gid)) {
     return absl::InvalidArgumentError(fmt::format("the step runs as {}:{}, and {}", uid, gid, Limits()));
   }
