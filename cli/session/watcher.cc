@@ -32,8 +32,9 @@ class Watch {
       const absl::Status status = Stream(&received);
       if (model_.finished()) return model_;
       if (stop_.stop_requested()) return absl::CancelledError("stopped watching");
-      // A stream that ends before the build does was cut by a coordinator that went down in order.
-      if (!status.ok() && status.code() != absl::StatusCode::kUnavailable) return status;
+      // A stream that ends before the build does, or is cancelled though we did not ask for it, was cut by a
+      // coordinator that went down in order.
+      if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsCancelled(status)) return status;
       if (received) {
         lost_since.reset();
         wait = options_.first_wait;

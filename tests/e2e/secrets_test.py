@@ -183,12 +183,13 @@ class SecretsTest(FarmTestCase):
                 sed 's/.*password": "\(.*\)".*/json: <\1>/' /run/secrets/settings; echo 'port 8080, debug true, https'
             """)
         said = self.finish(self.start(*self.given), 0)
-        for text in ("in the URL: <***>", "alone: <***>", "json: <***>", "port 8080, debug true, https", "[global]"):
+        for text in ("in the URL: <***>", "alone: <***>", "json: <***>", "port 8080, debug true, https"):
             self.assertIn(text, said)
         self.search_everything()
 
     def test_the_password_of_a_file_in_a_layer_is_reported(self):
-        self.planted_files(pipconf=PIP_CONF)
+        # Another one: what is in a layer stays in the farm, which the other tests search.
+        self.planted_files(pipconf="[global]\nindex-url = https://builder:leaked-Aa12Bb34@pypi.example/simple\n")
         self.dockerfile(r"""
             FROM tiny
             RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf,required=true \
