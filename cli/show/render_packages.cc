@@ -27,7 +27,7 @@ bool IsOnlySaved(const v1::PackageOutcome& package) {
 }
 
 Ink InkOf(const v1::PackageOutcome& package) {
-  return package.outcome() == v1::WHEEL ? Ink::kGreen : IsFailed(package) ? Ink::kRed : Ink::kYellow;
+  return package.outcome() == v1::OUTCOME_WHEEL ? Ink::kGreen : IsFailed(package) ? Ink::kRed : Ink::kYellow;
 }
 
 std::string NameAndVersion(const v1::PackageOutcome& package) {
@@ -142,8 +142,9 @@ std::string RenderCellPackages(const v1::CellView& cell, absl::Span<const v1::Pa
     if (std::find(cell.stages().begin(), cell.stages().end(), row.stage()) == cell.stages().end()) continue;
     shown.push_back(&row);
     const v1::PackageOutcome& package = row.package();
-    wheels += package.outcome() == v1::WHEEL ? 1 : 0;
-    sources += package.outcome() == v1::SOURCE || package.outcome() == v1::SOURCE_CACHED ? 1 : 0;
+    wheels += package.outcome() == v1::OUTCOME_WHEEL ? 1 : 0;
+    sources +=
+        package.outcome() == v1::OUTCOME_SOURCE || package.outcome() == v1::OUTCOME_SOURCE_CACHED ? 1 : 0;
     unknown += package.outcome() == v1::OUTCOME_UNKNOWN ? 1 : 0;
     std::string remark = IsBuildDependency(package) ? "build-dep" : "";
     if (IsOnlySaved(package)) remark = "not installed, in " + Printable(package.environment());

@@ -22,30 +22,32 @@ DirectUrl ReadDirectUrl(const std::string& text) {
   if (text.empty()) return {};
   const auto document = ParseJson(text);
   if (!document.ok() || !document->is_object()) return {};
-  if (document->contains("vcs_info")) return {v1::VCS, {}};
+  if (document->contains("vcs_info")) return {v1::OUTCOME_VCS, {}};
   if (const auto folder = document->find("dir_info"); folder != document->end()) {
     const auto editable = folder->is_object() ? folder->find("editable") : folder->end();
     const bool is_editable =
         folder->is_object() && editable != folder->end() && editable->is_boolean() && editable->get<bool>();
-    return {is_editable ? v1::EDITABLE : v1::LOCAL, {}};
+    return {is_editable ? v1::OUTCOME_EDITABLE : v1::OUTCOME_LOCAL, {}};
   }
   const auto url = document->find("url");
   if (url == document->end() || !url->is_string()) return {};
   const std::string address = url->get<std::string>();
   const PackageFile file = ParsePackageFile(address);
   if (address.rfind("file:", 0) == 0) {
-    if (!file.wheel) return {v1::LOCAL, {}};
+    if (!file.wheel) return {v1::OUTCOME_LOCAL, {}};
     return {v1::OUTCOME_UNSPECIFIED, address.substr(address.rfind('/') + 1)};
   }
   if (file.name.empty()) return {};
-  return {file.wheel ? v1::WHEEL : v1::SOURCE, {}};
+  return {file.wheel ? v1::OUTCOME_WHEEL : v1::OUTCOME_SOURCE, {}};
 }
 
 bool IsDirect(v1::Outcome outcome) {
-  return outcome == v1::VCS || outcome == v1::LOCAL || outcome == v1::EDITABLE;
+  return outcome == v1::OUTCOME_VCS || outcome == v1::OUTCOME_LOCAL || outcome == v1::OUTCOME_EDITABLE;
 }
 
-bool IsCompiled(v1::Outcome outcome) { return outcome == v1::SOURCE || outcome == v1::SOURCE_CACHED; }
+bool IsCompiled(v1::Outcome outcome) {
+  return outcome == v1::OUTCOME_SOURCE || outcome == v1::OUTCOME_SOURCE_CACHED;
+}
 
 bool IsUnknown(v1::Outcome outcome) {
   return outcome == v1::OUTCOME_UNKNOWN || outcome == v1::OUTCOME_UNSPECIFIED;
@@ -99,11 +101,11 @@ PackageOrigins::PackageOrigins(const std::vector<v1::WheelFile>& wheels,
                                const std::function<std::vector<EarlierWheel>()>& earlier)
     : ask_earlier_(earlier) {
   for (const v1::WheelFile& wheel : wheels) {
-    if (wheel.origin() == v1::WheelFile::UNKNOWN) continue;
+    if (wheel.origin() == v1::WheelFile::ORIGIN_UNKNOWN) continue;
     const PackageFile file = ParsePackageFile(wheel.file_name());
     if (file.name.empty()) continue;
     Traces& traces = traces_[{file.name, CanonicalVersion(file.version)}];
-    if (wheel.origin() == v1::WheelFile::FETCHED) {
+    if (wheel.origin() == v1::WheelFile::ORIGIN_FETCHED) {
       traces.fetched = true;
     } else {
       (wheel.added() ? traces.built_now : traces.built_before) = true;
@@ -137,34 +139,35 @@ v1::Outcome PackageOrigins::OfFolderWheel(std::string_view file_name, std::strin
                                           std::string_view version, std::string_view tag) {
   const Traces traces = TracesOf(name, version);
   const auto earlier = Earlier(file_name, /*saved_only=*/false);
-  if (IsCompiledHere(tag, version) || traces.built_now || traces.built_before) return v1::SOURCE_CACHED;
-  if (earlier.has_value()) return earlier->compiled ? v1::SOURCE_CACHED : v1::WHEEL;
-  if (IsPublishedTag(tag) || traces.fetched) return v1::WHEEL;
+  if (IsCompiledHere(tag, version) || traces.built_now || traces.built_before)
+    return v1::OUTCOME_SOURCE_CACHED;
+  if (earlier.has_value()) return earlier->compiled ? v1::OUTCOME_SOURCE_CACHED : v1::OUTCOME_WHEEL;
+  if (IsPublishedTag(tag) || traces.fetched) return v1::OUTCOME_WHEEL;
   // A file in a folder, and nobody knows whose.
-  return v1::LOCAL;
+  return v1::OUTCOME_LOCAL;
 }
 
 v1::Outcome PackageOrigins::OfConsole(const PackageObservation& seen, std::string_view name,
                                       std::string_view version, std::string_view tag) {
   switch (seen.origin) {
     case PackageOrigin::kVcs:
-      return v1::VCS;
+      return v1::OUTCOME_VCS;
     case PackageOrigin::kLocal:
-      return v1::LOCAL;
+      return v1::OUTCOME_LOCAL;
     case PackageOrigin::kEditable:
-      return v1::EDITABLE;
+      return v1::OUTCOME_EDITABLE;
     case PackageOrigin::kCachedBuild:
-      return v1::SOURCE_CACHED;
+      return v1::OUTCOME_SOURCE_CACHED;
     case PackageOrigin::kSource:
-      return v1::SOURCE;
+      return v1::OUTCOME_SOURCE;
     case PackageOrigin::kWheel:
-      return seen.built ? v1::SOURCE : v1::WHEEL;
+      return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_WHEEL;
     case PackageOrigin::kFolderWheel:
-      return seen.built ? v1::SOURCE : OfFolderWheel(seen.file_name, name, version, tag);
+      return seen.built ? v1::OUTCOME_SOURCE : OfFolderWheel(seen.file_name, name, version, tag);
     case PackageOrigin::kUnknown:
       break;
   }
-  return seen.built ? v1::SOURCE : v1::OUTCOME_UNKNOWN;
+  return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
 }
 
 v1::Outcome PackageOrigins::Judge(const PackageObservation& seen) {
@@ -172,26 +175,26 @@ v1::Outcome PackageOrigins::Judge(const PackageObservation& seen) {
 }
 
 v1::Outcome PackageOrigins::OfLayer(const v1::DistInfo& info, std::string_view tag) {
-  if (info.form() == v1::DistInfo::EGG_LINK) return v1::EDITABLE;
-  if (IsDistroPackage(info)) return v1::DISTRO;
+  if (info.form() == v1::DistInfo::FORM_EGG_LINK) return v1::OUTCOME_EDITABLE;
+  if (IsDistroPackage(info)) return v1::OUTCOME_DISTRO;
   // setup.py ran: there is no other way to an egg-info here.
-  if (info.setup_py_install() || info.form() == v1::DistInfo::EGG_INFO) return v1::SOURCE;
+  if (info.setup_py_install() || info.form() == v1::DistInfo::FORM_EGG_INFO) return v1::OUTCOME_SOURCE;
   const std::string name = NormalisePackageName(info.name());
   const Traces traces = TracesOf(name, info.version());
   const bool compiled = info.uv_build() || IsCompiledHere(tag, info.version());
   if (compiled || traces.built_now || traces.built_before) {
-    if (traces.built_now) return v1::SOURCE;
-    if (traces.built_before) return v1::SOURCE_CACHED;
+    if (traces.built_now) return v1::OUTCOME_SOURCE;
+    if (traces.built_before) return v1::OUTCOME_SOURCE_CACHED;
   }
-  if (!compiled && (IsPublishedTag(tag) || traces.fetched)) return v1::WHEEL;
+  if (!compiled && (IsPublishedTag(tag) || traces.fetched)) return v1::OUTCOME_WHEEL;
   std::string stem = info.name();
   std::replace(stem.begin(), stem.end(), '-', '_');
   for (const std::string& spelling : {stem, info.name()}) {
     const auto earlier =
         Earlier(fmt::format("{}-{}-{}.whl", spelling, info.version(), tag), /*saved_only=*/true);
-    if (earlier.has_value()) return earlier->compiled ? v1::SOURCE_CACHED : v1::WHEEL;
+    if (earlier.has_value()) return earlier->compiled ? v1::OUTCOME_SOURCE_CACHED : v1::OUTCOME_WHEEL;
   }
-  return compiled ? v1::SOURCE : v1::OUTCOME_UNKNOWN;
+  return compiled ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
 }
 
 PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const PackageObservation* seen) {
@@ -206,7 +209,7 @@ PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const 
   if (IsUnknown(console) && seen->by_uv) {
     // uv says when it builds: without that its mark, or a compiled tag, is a build from its cache. Nothing of
     // the kind is a wheel.
-    console = IsCompiled(layer) ? v1::SOURCE_CACHED : IsUnknown(layer) ? v1::WHEEL : layer;
+    console = IsCompiled(layer) ? v1::OUTCOME_SOURCE_CACHED : IsUnknown(layer) ? v1::OUTCOME_WHEEL : layer;
   }
   if (IsUnknown(console)) return {layer, {}};
   if (!Compatible(console, layer)) {

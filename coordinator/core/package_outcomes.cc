@@ -26,13 +26,13 @@ constexpr std::string_view kHowToKnow =
 // The better the place, the smaller: the console means the best of several.
 int Rank(const v1::DistInfo& info) {
   switch (info.place()) {
-    case v1::DistInfo::INTERPRETER:
-    case v1::DistInfo::VIRTUAL_ENVIRONMENT:
-    case v1::DistInfo::USER_SITE:
+    case v1::DistInfo::PLACE_INTERPRETER:
+    case v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT:
+    case v1::DistInfo::PLACE_USER_SITE:
       return IsDistroPackage(info) || info.seed() ? 1 : 0;
-    case v1::DistInfo::PREFIX:
+    case v1::DistInfo::PLACE_PREFIX:
       return 2;
-    case v1::DistInfo::FOLDER:
+    case v1::DistInfo::PLACE_FOLDER:
       return 3;
     default:
       return 4;
@@ -63,7 +63,7 @@ class Outcomes {
   std::vector<v1::PackageOutcome> Derive() {
     std::vector<const v1::DistInfo*> infos;
     for (const v1::DistInfo& info : evidence_.infos) {
-      if (info.place() != v1::DistInfo::INSTALLER) infos.push_back(&info);
+      if (info.place() != v1::DistInfo::PLACE_INSTALLER) infos.push_back(&info);
     }
     std::stable_sort(infos.begin(), infos.end(),
                      [](const auto* left, const auto* right) { return Rank(*left) < Rank(*right); });
@@ -90,15 +90,15 @@ class Outcomes {
   // True if an interpreter of the image finds it, or a folder that the command names has it.
   bool IsFound(const v1::DistInfo& info) const {
     switch (info.place()) {
-      case v1::DistInfo::INTERPRETER:
-      case v1::DistInfo::VIRTUAL_ENVIRONMENT:
-      case v1::DistInfo::USER_SITE:
+      case v1::DistInfo::PLACE_INTERPRETER:
+      case v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT:
+      case v1::DistInfo::PLACE_USER_SITE:
         // What `python -m venv` puts into every environment is no package of the recipe's.
         return !info.seed();
-      case v1::DistInfo::FOLDER:
+      case v1::DistInfo::PLACE_FOLDER:
         return std::find(folders_.begin(), folders_.end(), info.environment()) != folders_.end();
-      case v1::DistInfo::PREFIX:
-      case v1::DistInfo::OTHER_ROOT:
+      case v1::DistInfo::PLACE_PREFIX:
+      case v1::DistInfo::PLACE_OTHER_ROOT:
         return std::any_of(folders_.begin(), folders_.end(),
                            [&](const std::string& folder) { return IsBelow(info.environment(), folder); });
       default:
@@ -193,7 +193,8 @@ class Outcomes {
 
   const v1::WheelFile* FindSaved(const PackageObservation& seen) const {
     for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (wheel.added() && wheel.origin() == v1::WheelFile::UNKNOWN && wheel.file_name() == seen.file_name) {
+      if (wheel.added() && wheel.origin() == v1::WheelFile::ORIGIN_UNKNOWN &&
+          wheel.file_name() == seen.file_name) {
         return &wheel;
       }
     }
@@ -208,12 +209,12 @@ class Outcomes {
       known.emplace(outcome.name(), CanonicalVersion(outcome.version()));
     }
     for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (!wheel.added() || wheel.origin() != v1::WheelFile::UNKNOWN) continue;
+      if (!wheel.added() || wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) continue;
       const PackageFile file = ParsePackageFile(wheel.file_name());
       if (!IsCompiledHere(file.tag, file.version)) continue;
       if (!known.emplace(file.name, CanonicalVersion(file.version)).second) continue;
       v1::PackageOutcome outcome = Base(kRuntime, file.name, file.version);
-      outcome.set_outcome(v1::SOURCE);
+      outcome.set_outcome(v1::OUTCOME_SOURCE);
       outcome.set_tag(file.tag);
       outcome.set_file_name(wheel.file_name());
       outcome.set_environment(Place(FolderOf(wheel)));
@@ -248,9 +249,9 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
 void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector<EarlierWheel>* wheels) {
   for (const v1::PackageOutcome& outcome : outcomes) {
     if (!ParsePackageFile(outcome.file_name()).wheel || outcome.outcome() == v1::OUTCOME_FAILED) continue;
-    const bool compiled = outcome.outcome() == v1::SOURCE || outcome.outcome() == v1::SOURCE_CACHED ||
-                          !outcome.built_sha256().empty();
-    if (!compiled && outcome.outcome() != v1::WHEEL) continue;
+    const bool compiled = outcome.outcome() == v1::OUTCOME_SOURCE ||
+                          outcome.outcome() == v1::OUTCOME_SOURCE_CACHED || !outcome.built_sha256().empty();
+    if (!compiled && outcome.outcome() != v1::OUTCOME_WHEEL) continue;
     wheels->push_back({outcome.file_name(), compiled, !outcome.installed()});
   }
 }

@@ -126,8 +126,8 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
 void Engine::OnLog(const core::Attempt& attempt, const v1::LogChunk& chunk) {
   if (attempt.execution == 0) return;
   if (!attempt.complete() && attempt.step().has_run()) packages_.Add(attempt.execution, chunk);
-  const absl::Status written = logs_.Append(attempt.execution, chunk);
-  if (!written.ok()) spdlog::error("execution={} {}", attempt.execution, Sv(written.message()));
+  // A console with a hole in it would tell less, and its packages wrongly.
+  loop_->Require(Annotate(logs_.Append(attempt.execution, chunk), "the console"));
   Watched watched;
   watched.execution = attempt.execution;
   watched.replica = attempt.task.replica();
@@ -161,9 +161,7 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
     return wheels;
   };
   const auto packages = core::DerivePackages(packages_.Finish(attempt.execution), evidence);
-  absl::Status status;
-  if (!packages.empty()) status = records_.SavePackages(attempt.execution, packages);
-  if (!status.ok()) spdlog::error("execution={} {}", attempt.execution, Sv(status.message()));
+  if (!packages.empty()) loop_->Require(records_.SavePackages(attempt.execution, packages));
 }
 
 void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {

@@ -82,14 +82,14 @@ bool ReadDistInfo(const RootReader& root, v1::DistInfo* info) {
 
 // A folder with PKG-INFO, or a file that is one.
 bool ReadEggInfo(const RootReader& root, v1::DistInfo* info) {
-  info->set_form(v1::DistInfo::EGG_INFO);
+  info->set_form(v1::DistInfo::FORM_EGG_INFO);
   info->set_setup_py_install(root.IsFile(info->path() + "/installed-files.txt"));
   return ReadNames(root, info->path() + "/PKG-INFO", info) || ReadNames(root, info->path(), info);
 }
 
 // NAME.egg-link: its first line is the folder that has NAME.egg-info.
 bool ReadEggLink(const RootReader& root, v1::DistInfo* info) {
-  info->set_form(v1::DistInfo::EGG_LINK);
+  info->set_form(v1::DistInfo::FORM_EGG_LINK);
   const std::optional<std::string> text = root.ReadFront(info->path(), 4096);
   if (!text.has_value()) return false;
   const std::string_view folder = FirstLine(*text);

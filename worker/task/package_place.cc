@@ -105,12 +105,12 @@ std::vector<std::string> BundledWheels(const RootReader& root, const std::string
 void FindPlace(const RootReader& root, std::string_view folder, v1::DistInfo* info) {
   const std::vector<std::string> parts = absl::StrSplit(Av(folder), '/', absl::SkipEmpty());
   info->set_environment(std::string(folder));
-  info->set_place(v1::DistInfo::FOLDER);
+  info->set_place(v1::DistInfo::PLACE_FOLDER);
   const auto inner = std::find_if(parts.begin(), parts.end(), IsPackagesFolder);
   // Below a package of an environment lies what that package brought along.
   const bool copied = inner != parts.end() && inner + 1 != parts.end();
   if (copied || std::any_of(parts.begin(), parts.end(), IsInstallersFolder) || IsCondaPackage(root, parts)) {
-    info->set_place(v1::DistInfo::INSTALLER);
+    info->set_place(v1::DistInfo::PLACE_INSTALLER);
     return;
   }
   // PREFIX/lib/pythonX.Y/site-packages, also lib64; Debian's PREFIX/local/lib/pythonX.Y/dist-packages is a
@@ -123,21 +123,21 @@ void FindPlace(const RootReader& root, std::string_view folder, v1::DistInfo* in
   const std::string path = Join(parts, prefix);
   info->set_environment(path);
   if (IsInOtherRoot(root, parts, prefix)) {
-    info->set_place(v1::DistInfo::OTHER_ROOT);
+    info->set_place(v1::DistInfo::PLACE_OTHER_ROOT);
   } else if (root.Exists(path.empty() ? "pyvenv.cfg" : path + "/pyvenv.cfg")) {
-    info->set_place(v1::DistInfo::VIRTUAL_ENVIRONMENT);
+    info->set_place(v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT);
   } else if (path.ends_with("/.local")) {
-    info->set_place(v1::DistInfo::USER_SITE);
+    info->set_place(v1::DistInfo::PLACE_USER_SITE);
   } else if (HasInterpreter(root, path, parts[parts.size() - 2])) {
-    info->set_place(v1::DistInfo::INTERPRETER);
+    info->set_place(v1::DistInfo::PLACE_INTERPRETER);
   } else {
-    info->set_place(v1::DistInfo::PREFIX);
+    info->set_place(v1::DistInfo::PLACE_PREFIX);
   }
 }
 
 bool IsSeed(const RootReader& root, const std::set<std::string, std::less<>>& changed,
             const v1::DistInfo& info) {
-  if (info.place() != v1::DistInfo::VIRTUAL_ENVIRONMENT) return false;
+  if (info.place() != v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT) return false;
   if (std::find(std::begin(kSeeds), std::end(kSeeds), info.name()) == std::end(kSeeds)) return false;
   const std::string settings_path = info.environment() + "/pyvenv.cfg";
   if (!changed.contains(settings_path)) return false;

@@ -57,7 +57,7 @@ std::optional<v1::WheelFile> ReadUvPath(const std::vector<std::string>& parts) {
     if (IsUvFolder(parts[i], "sdists-v")) {
       if (!parts.back().ends_with(".whl")) return std::nullopt;
       wheel.set_file_name(ValidUtf8(parts.back()));
-      wheel.set_origin(v1::WheelFile::BUILT);
+      wheel.set_origin(v1::WheelFile::ORIGIN_BUILT);
       return wheel;
     }
     if (IsUvFolder(parts[i], "wheels-v")) {
@@ -65,7 +65,7 @@ std::optional<v1::WheelFile> ReadUvPath(const std::vector<std::string>& parts) {
       if (!stem.ends_with(".http")) return std::nullopt;
       stem.remove_suffix(5);
       wheel.set_file_name(ValidUtf8(fmt::format("{}-{}.whl", Normalised(parts[parts.size() - 2]), stem)));
-      wheel.set_origin(v1::WheelFile::FETCHED);
+      wheel.set_origin(v1::WheelFile::ORIGIN_FETCHED);
       return wheel;
     }
   }
@@ -81,7 +81,7 @@ std::optional<v1::WheelFile> ReadPath(const std::string& path) {
   if (!wheel_file || parts.empty()) return std::nullopt;
   v1::WheelFile wheel;
   wheel.set_file_name(ValidUtf8(parts.back()));
-  if (IsPipsBuild(parts)) wheel.set_origin(v1::WheelFile::BUILT);
+  if (IsPipsBuild(parts)) wheel.set_origin(v1::WheelFile::ORIGIN_BUILT);
   return wheel;
 }
 
@@ -131,7 +131,7 @@ class EarlierWheels {
       if (depth > 0) {
         if (IsHex(name, 2)) FindPip(path, depth - 1);
       } else if (name.ends_with(".whl") && wanted_.contains(KeyOf(name))) {
-        Add(path, name, v1::WheelFile::BUILT);
+        Add(path, name, v1::WheelFile::ORIGIN_BUILT);
       }
     }
   }
@@ -156,7 +156,7 @@ class EarlierWheels {
         if (!file.starts_with(info.version() + "-") || !file.ends_with(".http")) continue;
         Add(package + "/" + file,
             fmt::format("{}-{}.whl", Normalised(info.name()), file.substr(0, file.size() - 5)),
-            v1::WheelFile::FETCHED);
+            v1::WheelFile::ORIGIN_FETCHED);
       }
       return;
     }
@@ -164,7 +164,7 @@ class EarlierWheels {
     for (const std::string& id : List(version)) {
       for (const std::string& file : List(version + "/" + id)) {
         if (file.ends_with(".whl"))
-          Add(fmt::format("{}/{}/{}", version, id, file), file, v1::WheelFile::BUILT);
+          Add(fmt::format("{}/{}/{}", version, id, file), file, v1::WheelFile::ORIGIN_BUILT);
       }
     }
   }

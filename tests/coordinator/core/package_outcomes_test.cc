@@ -74,10 +74,10 @@ std::vector<v1::DistInfo> ReadInfos(const std::string& path) {
     info.set_direct_url(item.at("direct_url").get<std::string>());
     info.set_uv_build(item.at("uv_build").get<bool>());
     info.set_requested(item.at("requested").get<bool>());
-    if (item.value("egg_info", false)) info.set_form(v1::DistInfo::EGG_INFO);
+    if (item.value("egg_info", false)) info.set_form(v1::DistInfo::FORM_EGG_INFO);
     info.set_setup_py_install(item.value("setup_py_install", false));
     // Recorded in a virtual environment, which the worker would have told.
-    info.set_place(v1::DistInfo::VIRTUAL_ENVIRONMENT);
+    info.set_place(v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT);
     info.set_environment("venv");
     infos.push_back(std::move(info));
   }
@@ -88,7 +88,7 @@ std::string Describe(const std::vector<v1::PackageOutcome>& outcomes) {
   std::string text;
   for (const v1::PackageOutcome& outcome : outcomes) {
     text += fmt::format("{} {} {} {}\n", outcome.scope(), outcome.name(), outcome.version(),
-                        v1::Outcome_Name(outcome.outcome()));
+                        Word(outcome.outcome()));
     const auto line = [&](const char* name, const std::string& value) {
       if (!value.empty()) text += fmt::format("  {}: {}\n", name, value);
     };
@@ -201,7 +201,7 @@ v1::DistInfo Info(const std::string& name, const std::string& version, const std
   info.set_version(version);
   info.add_tags(tag);
   info.set_installer(installer);
-  info.set_place(v1::DistInfo::INTERPRETER);
+  info.set_place(v1::DistInfo::PLACE_INTERPRETER);
   info.set_environment("usr/local");
   return info;
 }
@@ -273,10 +273,10 @@ TEST(PackageOutcomesTest, LayerAloneTellsCompiledFromPublishedAndPureFromNothing
 TEST(PackageOutcomesTest, CachesInTheLayerTellWhatASilentConsoleDoesNot) {
   StepEvidence evidence = Layer({Info("built", "1", "py3-none-any"), Info("before", "1", "py3-none-any"),
                                  Info("fetched", "1.0", "py3-none-any"), Info("else", "2", "py3-none-any")});
-  evidence.wheels = {Wheel("built-1-py3-none-any.whl", v1::WheelFile::BUILT, true),
-                     Wheel("before-1-py3-none-any.whl", v1::WheelFile::BUILT, false),
-                     Wheel("fetched-1.0.0-py3-none-any.whl", v1::WheelFile::FETCHED, true),
-                     Wheel("else-1-py3-none-any.whl", v1::WheelFile::BUILT, true)};
+  evidence.wheels = {Wheel("built-1-py3-none-any.whl", v1::WheelFile::ORIGIN_BUILT, true),
+                     Wheel("before-1-py3-none-any.whl", v1::WheelFile::ORIGIN_BUILT, false),
+                     Wheel("fetched-1.0.0-py3-none-any.whl", v1::WheelFile::ORIGIN_FETCHED, true),
+                     Wheel("else-1-py3-none-any.whl", v1::WheelFile::ORIGIN_BUILT, true)};
   EXPECT_EQ(Brief(DerivePackages({}, evidence)),
             "before 1 source-cached @/usr/local, built 1 source @/usr/local, else 2 unknown @/usr/local, "
             "fetched 1.0 wheel @/usr/local");
@@ -286,19 +286,20 @@ TEST(PackageOutcomesTest, WhatNoInterpreterFindsIsNotInstalled) {
   const auto six = [](v1::DistInfo::Place place, const std::string& environment) {
     return In(Info("six", "1.17.0", "py3-none-any"), place, environment);
   };
-  for (const auto place :
-       {v1::DistInfo::INSTALLER, v1::DistInfo::OTHER_ROOT, v1::DistInfo::PREFIX, v1::DistInfo::FOLDER}) {
+  for (const auto place : {v1::DistInfo::PLACE_INSTALLER, v1::DistInfo::PLACE_OTHER_ROOT,
+                           v1::DistInfo::PLACE_PREFIX, v1::DistInfo::PLACE_FOLDER}) {
     EXPECT_EQ(Brief(DerivePackages({}, Layer({six(place, "p")}))), "") << place;
   }
-  v1::DistInfo seed = six(v1::DistInfo::VIRTUAL_ENVIRONMENT, "v");
+  v1::DistInfo seed = six(v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT, "v");
   seed.set_seed(true);
   EXPECT_EQ(Brief(DerivePackages({}, Layer({seed}))), "");
   // The console names it, so it was asked for; but never what lies in a cache or inside another package.
   const auto console = Console({"Collecting six", "  Downloading six-1.17.0-py2.py3-none-any.whl (1 kB)",
                                 "Successfully installed six-1.17.0"});
   EXPECT_EQ(Brief(DerivePackages(console, Layer({seed}))), "six 1.17.0 wheel @/v");
-  EXPECT_EQ(Brief(DerivePackages(console, Layer({six(v1::DistInfo::FOLDER, "t")}))), "six 1.17.0 wheel @/t");
-  EXPECT_EQ(Brief(DerivePackages(console, Layer({six(v1::DistInfo::INSTALLER, "c")}))), "");
+  EXPECT_EQ(Brief(DerivePackages(console, Layer({six(v1::DistInfo::PLACE_FOLDER, "t")}))),
+            "six 1.17.0 wheel @/t");
+  EXPECT_EQ(Brief(DerivePackages(console, Layer({six(v1::DistInfo::PLACE_INSTALLER, "c")}))), "");
 }
 
 TEST(PackageOutcomesTest, FoldersThatTheCommandOrTheEnvironmentNamesCount) {
@@ -311,26 +312,26 @@ TEST(PackageOutcomesTest, FoldersThatTheCommandOrTheEnvironmentNamesCount) {
     const char* environment;
     bool there;
   } kCases[] = {
-      {"pip install -q --target /t x", v1::DistInfo::FOLDER, "t", true},
-      {"pip install -q --target=/t x", v1::DistInfo::FOLDER, "t", true},
-      {"pip install -q -t ./lib x", v1::DistInfo::FOLDER, "app/lib", true},
-      {"cd /srv && pip install -q -t lib x", v1::DistInfo::FOLDER, "srv/lib", true},
-      {"pip install -q -t \"${TARGET}\" x", v1::DistInfo::FOLDER, "env/target", true},
-      {"PIP_TARGET=/t pip install -q x", v1::DistInfo::FOLDER, "t", true},
-      {"pip install -q --prefix=/p x", v1::DistInfo::PREFIX, "p/local", true},
-      {"uv pip install -q --prefix /p x", v1::DistInfo::PREFIX, "p", true},
-      {"pip install -q --root /r x", v1::DistInfo::OTHER_ROOT, "r/usr/local", true},
-      {"PYTHONPATH=/a:/t make", v1::DistInfo::FOLDER, "t", true},
-      {"pip install -q --target /t x", v1::DistInfo::FOLDER, "t/inner", false},
-      {"pip install -q --target /t x", v1::DistInfo::INSTALLER, "t", false},
-      {"mktemp -t t; make --prefix /p", v1::DistInfo::PREFIX, "p", false},
+      {"pip install -q --target /t x", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q --target=/t x", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q -t ./lib x", v1::DistInfo::PLACE_FOLDER, "app/lib", true},
+      {"cd /srv && pip install -q -t lib x", v1::DistInfo::PLACE_FOLDER, "srv/lib", true},
+      {"pip install -q -t \"${TARGET}\" x", v1::DistInfo::PLACE_FOLDER, "env/target", true},
+      {"PIP_TARGET=/t pip install -q x", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q --prefix=/p x", v1::DistInfo::PLACE_PREFIX, "p/local", true},
+      {"uv pip install -q --prefix /p x", v1::DistInfo::PLACE_PREFIX, "p", true},
+      {"pip install -q --root /r x", v1::DistInfo::PLACE_OTHER_ROOT, "r/usr/local", true},
+      {"PYTHONPATH=/a:/t make", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q --target /t x", v1::DistInfo::PLACE_FOLDER, "t/inner", false},
+      {"pip install -q --target /t x", v1::DistInfo::PLACE_INSTALLER, "t", false},
+      {"mktemp -t t; make --prefix /p", v1::DistInfo::PLACE_PREFIX, "p", false},
   };
   for (const auto& test : kCases) {
     EXPECT_EQ(Brief(DerivePackages({}, Layer({in(test.place, test.environment)}, test.command))),
               test.there ? fmt::format("x 1 source @/{}", test.environment) : "")
         << test.command;
   }
-  StepEvidence evidence = Layer({in(v1::DistInfo::FOLDER, "deps")}, "make install");
+  StepEvidence evidence = Layer({in(v1::DistInfo::PLACE_FOLDER, "deps")}, "make install");
   evidence.run.add_env("PYTHONPATH=/deps");
   EXPECT_EQ(Brief(DerivePackages({}, evidence)), "x 1 source @/deps");
 }
@@ -340,35 +341,36 @@ TEST(PackageOutcomesTest, TheSamePackageInTwoEnvironmentsIsThereTwice) {
                                 "Using Python 3.11.2 environment at: /b", "   Building six==1.17.0",
                                 "      Built six==1.17.0", " + six==1.17.0"});
   const auto info = [](const std::string& environment) {
-    return In(Info("six", "1.17.0", "py3-none-any", "uv"), v1::DistInfo::VIRTUAL_ENVIRONMENT, environment);
+    return In(Info("six", "1.17.0", "py3-none-any", "uv"), v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT,
+              environment);
   };
-  EXPECT_EQ(Brief(DerivePackages(console,
-                                 Layer({info("a"), info("b"), In(info("b"), v1::DistInfo::INSTALLER, "c")}))),
+  EXPECT_EQ(Brief(DerivePackages(
+                console, Layer({info("a"), info("b"), In(info("b"), v1::DistInfo::PLACE_INSTALLER, "c")}))),
             "six 1.17.0 wheel @/a, six 1.17.0 source @/b");
 }
 
 TEST(PackageOutcomesTest, DistributionPackagesHaveNoInstaller) {
   v1::DistInfo info = Info("six", "1.16.0", "py3-none-any", "");
   info.set_path("usr/lib/python3/dist-packages/six-1.16.0.dist-info");
-  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::DISTRO);
-  info.set_form(v1::DistInfo::EGG_INFO);
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_DISTRO);
+  info.set_form(v1::DistInfo::FORM_EGG_INFO);
   info.set_path("usr/lib/python3/dist-packages/six-1.16.0.egg-info");
-  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::DISTRO);
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_DISTRO);
   for (const char* installer : {"rpm", "conda"}) {
     EXPECT_EQ(DerivePackages({}, Layer({Info("x", "1", "py3-none-any", installer)}))[0].outcome(),
-              v1::DISTRO);
+              v1::OUTCOME_DISTRO);
   }
 }
 
 TEST(PackageOutcomesTest, EggsComeFromSource) {
   v1::DistInfo info = Info("docopt", "0.6.2", "", "");
   info.clear_tags();
-  info.set_form(v1::DistInfo::EGG_INFO);
+  info.set_form(v1::DistInfo::FORM_EGG_INFO);
   info.set_setup_py_install(true);
-  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::SOURCE);
-  info.set_form(v1::DistInfo::EGG_LINK);
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_SOURCE);
+  info.set_form(v1::DistInfo::FORM_EGG_LINK);
   info.set_setup_py_install(false);
-  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::EDITABLE);
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_EDITABLE);
 }
 
 TEST(PackageOutcomesTest, DirectUrlsSayVcsLocalAndEditable) {
@@ -376,14 +378,14 @@ TEST(PackageOutcomesTest, DirectUrlsSayVcsLocalAndEditable) {
     const char* text;
     v1::Outcome outcome;
   } kCases[] = {
-      {R"({"url": "https://host/r.git", "vcs_info": {"vcs": "git", "commit_id": "00"}})", v1::VCS},
-      {R"({"url": "file:///src", "dir_info": {}})", v1::LOCAL},
-      {R"({"url": "file:///src", "dir_info": {"editable": true}})", v1::EDITABLE},
-      {R"({"url": "https://host/x-1-py3-none-any.whl", "archive_info": {}})", v1::WHEEL},
-      {R"({"url": "https://host/x-1.tar.gz", "archive_info": {}})", v1::SOURCE},
-      {R"({"url": "file:///wh/x-1-py3-none-any.whl", "archive_info": {}})", v1::LOCAL},
-      {R"({"url": "file:///src/x-1.tar.gz", "archive_info": {}})", v1::LOCAL},
-      {R"({"url": 5, "dir_info": []})", v1::LOCAL},
+      {R"({"url": "https://host/r.git", "vcs_info": {"vcs": "git", "commit_id": "00"}})", v1::OUTCOME_VCS},
+      {R"({"url": "file:///src", "dir_info": {}})", v1::OUTCOME_LOCAL},
+      {R"({"url": "file:///src", "dir_info": {"editable": true}})", v1::OUTCOME_EDITABLE},
+      {R"({"url": "https://host/x-1-py3-none-any.whl", "archive_info": {}})", v1::OUTCOME_WHEEL},
+      {R"({"url": "https://host/x-1.tar.gz", "archive_info": {}})", v1::OUTCOME_SOURCE},
+      {R"({"url": "file:///wh/x-1-py3-none-any.whl", "archive_info": {}})", v1::OUTCOME_LOCAL},
+      {R"({"url": "file:///src/x-1.tar.gz", "archive_info": {}})", v1::OUTCOME_LOCAL},
+      {R"({"url": 5, "dir_info": []})", v1::OUTCOME_LOCAL},
       {"not json", v1::OUTCOME_UNKNOWN},
       {"[]", v1::OUTCOME_UNKNOWN},
   };
@@ -441,8 +443,8 @@ TEST(PackageOutcomesTest, WheelsThatWereSavedAreNotInstalled) {
        "  Building wheel for y (setup.py): finished with status 'done'",
        "  Created wheel for y: filename=y-1-py3-none-any.whl size=12 sha256=ab", "Successfully built y"});
   StepEvidence evidence = Layer({}, "pip wheel -w /wh six y");
-  evidence.wheels = {Wheel("six-1-py3-none-any.whl", v1::WheelFile::UNKNOWN, true),
-                     Wheel("y-1-py3-none-any.whl", v1::WheelFile::UNKNOWN, true)};
+  evidence.wheels = {Wheel("six-1-py3-none-any.whl", v1::WheelFile::ORIGIN_UNKNOWN, true),
+                     Wheel("y-1-py3-none-any.whl", v1::WheelFile::ORIGIN_UNKNOWN, true)};
   const auto outcomes = DerivePackages(seen, evidence);
   EXPECT_EQ(Brief(outcomes), "six 1 wheel not in /wh, y 1 source not in /wh");
   // A later step, or another stage with a copy of the folder.
@@ -475,8 +477,8 @@ TEST(PackageOutcomesTest, AFolderWheelOfUnknownOriginIsLocal) {
 
 TEST(PackageOutcomesTest, ASilentPipWheelIsProvedByTheTag) {
   StepEvidence evidence = Layer({}, "pip wheel -q -w /wh x y");
-  evidence.wheels = {Wheel("x-1-cp311-cp311-linux_x86_64.whl", v1::WheelFile::UNKNOWN, true),
-                     Wheel("y-1-py3-none-any.whl", v1::WheelFile::UNKNOWN, true)};
+  evidence.wheels = {Wheel("x-1-cp311-cp311-linux_x86_64.whl", v1::WheelFile::ORIGIN_UNKNOWN, true),
+                     Wheel("y-1-py3-none-any.whl", v1::WheelFile::ORIGIN_UNKNOWN, true)};
   EXPECT_EQ(Brief(DerivePackages({}, evidence)), "x 1 source not in /wh");
   evidence.run.set_argv(2, "curl -O https://host/x-1-cp311-cp311-linux_x86_64.whl && pip install wheel");
   EXPECT_EQ(Brief(DerivePackages({}, evidence)), "");
@@ -493,7 +495,7 @@ TEST(PackageOutcomesTest, SourceWheelOfAnEarlierRunIsCached) {
   const auto seen = Console({"Processing /wheels/x-1-cp311-cp311-linux_x86_64.whl",
                              "Installing collected packages: x", "Successfully installed x-1"});
   EXPECT_EQ(DerivePackages(seen, Layer({Info("x", "1", "cp311-cp311-linux_x86_64")}))[0].outcome(),
-            v1::SOURCE_CACHED);
+            v1::OUTCOME_SOURCE_CACHED);
 }
 
 TEST(PackageOutcomesTest, AnIndexOfItsOwnPublishesPlainLinuxTags) {
@@ -508,7 +510,7 @@ TEST(PackageOutcomesTest, AnIndexOfItsOwnPublishesPlainLinuxTags) {
 
 TEST(PackageOutcomesTest, NamesThatAreNoTextAreMadeText) {
   const auto outcomes = DerivePackages(
-      {}, Layer({In(Info("x", "1", "py3-none-any"), v1::DistInfo::VIRTUAL_ENVIRONMENT, "v\xff")}));
+      {}, Layer({In(Info("x", "1", "py3-none-any"), v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT, "v\xff")}));
   ASSERT_EQ(outcomes.size(), 1u);
   EXPECT_EQ(outcomes[0].environment(), "/v\xef\xbf\xbd");
 }

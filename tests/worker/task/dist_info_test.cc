@@ -152,7 +152,7 @@ TEST_F(DistInfoTest, EggInfosAreReadAsFoldersAndAsFiles) {
   EXPECT_FALSE(infos[0].setup_py_install());
   EXPECT_EQ(infos[3].name(), "old");
   EXPECT_EQ(infos[3].environment(), "v");
-  for (const auto& info : infos) EXPECT_EQ(info.form(), v1::DistInfo::EGG_INFO);
+  for (const auto& info : infos) EXPECT_EQ(info.form(), v1::DistInfo::FORM_EGG_INFO);
 }
 
 TEST_F(DistInfoTest, AnEggLinkNamesTheFolderThatIsInstalled) {
@@ -161,7 +161,7 @@ TEST_F(DistInfoTest, AnEggLinkNamesTheFolderThatIsInstalled) {
   Write("usr/local/lib/python3.11/dist-packages/my-tool.egg-link", "/src\n.");
   const auto info = ReadOne();
   EXPECT_EQ(info.name(), "my-tool");
-  EXPECT_EQ(info.form(), v1::DistInfo::EGG_LINK);
+  EXPECT_EQ(info.form(), v1::DistInfo::FORM_EGG_LINK);
 }
 
 // ---- places ----
@@ -172,25 +172,25 @@ TEST_F(DistInfoTest, ThePlaceIsJudgedByTheRootAndTheNamesOnTheWay) {
     v1::DistInfo::Place place;
     const char* environment;
   } kCases[] = {
-      {"usr/local/lib/python3.11/site-packages", v1::DistInfo::INTERPRETER, "usr/local"},
-      {"usr/local/lib/python3.11/dist-packages", v1::DistInfo::INTERPRETER, "usr/local"},
-      {"usr/lib/python3/dist-packages", v1::DistInfo::INTERPRETER, "usr"},
-      {"opt/venv/lib/python3.12/site-packages", v1::DistInfo::VIRTUAL_ENVIRONMENT, "opt/venv"},
-      {"opt/venv/lib64/python3.12/site-packages", v1::DistInfo::VIRTUAL_ENVIRONMENT, "opt/venv"},
-      {"root/.local/lib/python3.11/site-packages", v1::DistInfo::USER_SITE, "root/.local"},
-      {"p/lib/python3.11/site-packages", v1::DistInfo::PREFIX, "p"},
+      {"usr/local/lib/python3.11/site-packages", v1::DistInfo::PLACE_INTERPRETER, "usr/local"},
+      {"usr/local/lib/python3.11/dist-packages", v1::DistInfo::PLACE_INTERPRETER, "usr/local"},
+      {"usr/lib/python3/dist-packages", v1::DistInfo::PLACE_INTERPRETER, "usr"},
+      {"opt/venv/lib/python3.12/site-packages", v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT, "opt/venv"},
+      {"opt/venv/lib64/python3.12/site-packages", v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT, "opt/venv"},
+      {"root/.local/lib/python3.11/site-packages", v1::DistInfo::PLACE_USER_SITE, "root/.local"},
+      {"p/lib/python3.11/site-packages", v1::DistInfo::PLACE_PREFIX, "p"},
       // No interpreter of that version.
-      {"usr/local/lib/python3.9/site-packages", v1::DistInfo::PREFIX, "usr/local"},
-      {"t", v1::DistInfo::FOLDER, "t"},
-      {"rootfs/usr/lib/python3/dist-packages", v1::DistInfo::OTHER_ROOT, "rootfs/usr"},
-      {"rootfs/opt/venv/lib/python3.12/site-packages", v1::DistInfo::OTHER_ROOT, "rootfs/opt/venv"},
-      {"usr/local/lib/python3.11/site-packages/setuptools/_vendor", v1::DistInfo::INSTALLER, ""},
-      {"usr/local/lib/python3.11/site-packages/tool/bundled", v1::DistInfo::INSTALLER, ""},
-      {"root/.cache/uv/archive-v0/x8Kq", v1::DistInfo::INSTALLER, ""},
-      {"cache/builds-v0/.tmpX/lib/python3.11/site-packages", v1::DistInfo::INSTALLER, ""},
-      {"tmp/pip-build-env-a1b2/overlay/lib/python3.11/site-packages", v1::DistInfo::INSTALLER, ""},
-      {"tmp/build-env-zz/lib/python3.11/site-packages", v1::DistInfo::INSTALLER, ""},
-      {"opt/conda/pkgs/six-1.16-py311/lib/python3.11/site-packages", v1::DistInfo::INSTALLER, ""},
+      {"usr/local/lib/python3.9/site-packages", v1::DistInfo::PLACE_PREFIX, "usr/local"},
+      {"t", v1::DistInfo::PLACE_FOLDER, "t"},
+      {"rootfs/usr/lib/python3/dist-packages", v1::DistInfo::PLACE_OTHER_ROOT, "rootfs/usr"},
+      {"rootfs/opt/venv/lib/python3.12/site-packages", v1::DistInfo::PLACE_OTHER_ROOT, "rootfs/opt/venv"},
+      {"usr/local/lib/python3.11/site-packages/setuptools/_vendor", v1::DistInfo::PLACE_INSTALLER, ""},
+      {"usr/local/lib/python3.11/site-packages/tool/bundled", v1::DistInfo::PLACE_INSTALLER, ""},
+      {"root/.cache/uv/archive-v0/x8Kq", v1::DistInfo::PLACE_INSTALLER, ""},
+      {"cache/builds-v0/.tmpX/lib/python3.11/site-packages", v1::DistInfo::PLACE_INSTALLER, ""},
+      {"tmp/pip-build-env-a1b2/overlay/lib/python3.11/site-packages", v1::DistInfo::PLACE_INSTALLER, ""},
+      {"tmp/build-env-zz/lib/python3.11/site-packages", v1::DistInfo::PLACE_INSTALLER, ""},
+      {"opt/conda/pkgs/six-1.16-py311/lib/python3.11/site-packages", v1::DistInfo::PLACE_INSTALLER, ""},
   };
   for (const char* program :
        {"usr/bin/python3", "usr/bin/python3.11", "rootfs/usr/bin/python3", "opt/venv/pyvenv.cfg",
@@ -202,7 +202,7 @@ TEST_F(DistInfoTest, ThePlaceIsJudgedByTheRootAndTheNamesOnTheWay) {
     Write(std::string(test.folder) + "/six-1.17.0.dist-info/METADATA", kMetadata);
     const auto info = ReadOne();
     EXPECT_EQ(info.place(), test.place) << test.folder;
-    if (test.place != v1::DistInfo::INSTALLER) {
+    if (test.place != v1::DistInfo::PLACE_INSTALLER) {
       EXPECT_EQ(info.environment(), test.environment);
     }
   }
@@ -255,10 +255,10 @@ TEST_F(DistInfoTest, WheelsInFoldersAndCachesAreTold) {
   changed_.push_back("wh/gone-1-py3-none-any.whl");
   const auto facts = ReadPackages(root_, changed_);
   EXPECT_EQ(Describe(facts.wheels),
-            "BUILT added termcolor-1.1.0-py3-none-any.whl\n"
-            "BUILT added docopt-0.6.2-py2.py3-none-any.whl\n"
-            "FETCHED added typing_extensions-4.12.2-py3-none-any.whl\n"
-            "UNKNOWN added six-1.17.0-py2.py3-none-any.whl\n");
+            "ORIGIN_BUILT added termcolor-1.1.0-py3-none-any.whl\n"
+            "ORIGIN_BUILT added docopt-0.6.2-py2.py3-none-any.whl\n"
+            "ORIGIN_FETCHED added typing_extensions-4.12.2-py3-none-any.whl\n"
+            "ORIGIN_UNKNOWN added six-1.17.0-py2.py3-none-any.whl\n");
 }
 
 TEST_F(DistInfoTest, EarlierWheelsOfThePackagesAreLookedUpInTheCaches) {
@@ -271,9 +271,9 @@ TEST_F(DistInfoTest, EarlierWheelsOfThePackagesAreLookedUpInTheCaches) {
   changed_.clear();
   Write("v/lib/python3.11/site-packages/six-1.17.0.dist-info/METADATA", kMetadata);
   EXPECT_EQ(Describe(ReadPackages(root_, changed_).wheels),
-            "BUILT earlier six-1.17.0-py3-none-any.whl\n"
-            "BUILT earlier six-1.17.0-py2.py3-none-any.whl\n"
-            "FETCHED earlier six-1.17.0-py2.py3-none-any.whl\n");
+            "ORIGIN_BUILT earlier six-1.17.0-py3-none-any.whl\n"
+            "ORIGIN_BUILT earlier six-1.17.0-py2.py3-none-any.whl\n"
+            "ORIGIN_FETCHED earlier six-1.17.0-py2.py3-none-any.whl\n");
 }
 
 TEST_F(DistInfoTest, OrdinaryStepsAreNotLookedInto) {
