@@ -6,6 +6,7 @@
 #include "cli/show/differences.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
+#include "cli/show/render_packages.h"
 #include "cli/show/render_tables.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"

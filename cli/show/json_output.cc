@@ -216,6 +216,8 @@ Json PackageJson(const v1::PackageRow& row) {
           {"witnesses", List(package.witnesses(), [](const std::string& text) { return Json(text); })},
           {"conflict", TextOrNull(package.conflict())},
           {"emulated", package.emulated()},
+          {"environment", TextOrNull(package.environment())},
+          {"installed", package.installed()},
           {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
 }
 

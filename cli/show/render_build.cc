@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/show/build_model.h"
+#include "cli/show/render_packages.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
@@ -321,38 +322,6 @@ std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, con
   return result;
 }
 
-std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& cell,
-                               absl::Span<const v1::PackageRow> rows, const TextOptions& options) {
-  Table table({{"package"}, {"version"}, {"how"}, {"time", Table::Align::kRight}, {"tag"}, {"stage"}, {""}},
-              4);
-  int wheels = 0;
-  int sources = 0;
-  for (const v1::PackageRow& row : rows) {
-    if (std::find(cell.stages().begin(), cell.stages().end(), row.stage()) == cell.stages().end()) continue;
-    const v1::PackageOutcome& package = row.package();
-    const bool wheel = package.outcome() == v1::OUTCOME_WHEEL;
-    const bool failed = package.outcome() == v1::OUTCOME_FAILED;
-    wheels += wheel ? 1 : 0;
-    sources +=
-        package.outcome() == v1::OUTCOME_SOURCE || package.outcome() == v1::OUTCOME_SOURCE_CACHED ? 1 : 0;
-    std::string remark = package.scope() == "build-dep" ? "build-dep" : "";
-    if (!package.conflict().empty()) remark += (remark.empty() ? "" : "; ") + Printable(package.conflict());
-    if (failed && !package.failure_class().empty()) remark = package.failure_class();
-    table.Add({{Printable(package.name())},
-               {Printable(package.version())},
-               {std::string(Word(package.outcome())), failed  ? Ink::kRed
-                                                      : wheel ? Ink::kGreen
-                                                              : Ink::kYellow},
-               {package.seconds() < 0 ? "-" : FormatSeconds(package.seconds())},
-               {Printable(package.tag()), Ink::kDim},
-               {fmt::format("{} {}", row.stage_name(), row.step_number()), Ink::kDim},
-               {remark, Ink::kDim}});
-  }
-  (void)build;
-  if (table.empty()) return "";
-  return fmt::format("  packages  {} as wheel, {} from source\n", wheels, sources) + table.Render(options, 4);
-}
-
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths) {
   const v1::CellComparison& comparison = cell.comparison();
@@ -442,7 +411,7 @@ std::string RenderReport(const BuildReport& report, const TextOptions& options, 
   result += "\n" + RenderMatrix(build, options);
   for (const v1::CellView& cell : build.cells()) {
     result += "\n" + RenderCell(build, cell, options);
-    result += RenderCellPackages(build, cell, report.packages, options);
+    result += RenderCellPackages(cell, report.packages, options);
     result += RenderVerdict(build, cell, options, paths);
   }
   const std::string failures = RenderFailures(report, options);

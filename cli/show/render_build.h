@@ -38,9 +38,6 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
 std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options);
 // Stages and steps of one cell, and what multi-stage saved.
 std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options);
-// The cell's packages; empty when there are none.
-std::string RenderCellPackages(const v1::BuildView& build, const v1::CellView& cell,
-                               absl::Span<const v1::PackageRow> rows, const TextOptions& options);
 // Verdict with both digests and the divergent steps; empty when nobody asked for one.
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths);

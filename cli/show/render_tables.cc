@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 #include <vector>
 
 #include "cli/show/exit_codes.h"
@@ -105,53 +103,6 @@ std::string RenderImages(absl::Span<const v1::ImageView> images, int64_t now, co
                {FormatBytes(image.size_bytes())},
                {FormatAge(image.created_at(), now)},
                {image.origin() + (image.stand_in() ? ", stand-in" : "")}});
-  }
-  return table.Render(options);
-}
-
-std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOptions& options) {
-  if (rows.empty()) return "no Python packages on record for this build\n";
-  std::vector<std::string> platforms;
-  // Runtime packages first, then by name.
-  using Key = std::tuple<bool, std::string, std::string, std::string, uint32_t>;
-  std::map<Key, std::map<std::string, const v1::PackageOutcome*>> packages;
-  for (const v1::PackageRow& row : rows) {
-    const std::string platform = FormatPlatform(row.platform());
-    if (std::find(platforms.begin(), platforms.end(), platform) == platforms.end())
-      platforms.push_back(platform);
-    packages[{row.package().scope() == "build-dep", row.package().name(), row.package().version(),
-              row.stage_name(), row.step_number()}][platform] = &row.package();
-  }
-  std::vector<Table::Column> columns = {{"PACKAGE"}, {"VERSION"}, {"STEP"}};
-  for (const std::string& platform : platforms) {
-    columns.push_back({platform});
-    columns.push_back({"TIME", Table::Align::kRight});
-    columns.push_back({"TAG"});
-  }
-  Table table(columns, static_cast<int>(columns.size()) - 1);
-  for (const auto& [key, outcomes] : packages) {
-    const auto& [build_dep, name, version, stage, step] = key;
-    std::vector<Table::Cell> cells = {
-        {Printable(name) + (build_dep ? " (build-dep)" : ""), build_dep ? Ink::kDim : Ink::kBold},
-        {Printable(version)},
-        {fmt::format("{} {}", stage, step), Ink::kDim}};
-    for (const std::string& platform : platforms) {
-      const auto found = outcomes.find(platform);
-      if (found == outcomes.end()) {
-        cells.insert(cells.end(), {{"-", Ink::kDim}, {}, {}});
-        continue;
-      }
-      const v1::PackageOutcome& package = *found->second;
-      const Ink ink = package.outcome() == v1::OUTCOME_WHEEL    ? Ink::kGreen
-                      : package.outcome() == v1::OUTCOME_FAILED ? Ink::kRed
-                                                                : Ink::kYellow;
-      std::string how(Word(package.outcome()));
-      if (package.emulated()) how += " (emulated)";
-      cells.push_back({how, ink});
-      cells.push_back({package.seconds() < 0 ? "-" : FormatSeconds(package.seconds())});
-      cells.push_back({Printable(package.tag()), Ink::kDim});
-    }
-    table.Add(std::move(cells));
   }
   return table.Render(options);
 }

@@ -1,4 +1,4 @@
-// Lists: builds, workers, images, packages over platforms. Pure: views to text.
+// Lists: builds, workers, images. Pure: views to text.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,5 @@ namespace crossmill::cli {
 std::string RenderBuilds(absl::Span<const v1::BuildView> builds, int64_t now, const TextOptions& options);
 std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now, const TextOptions& options);
 std::string RenderImages(absl::Span<const v1::ImageView> images, int64_t now, const TextOptions& options);
-// One row per package, version and stage, one column per platform: how it arrived and how long it took.
-std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOptions& options);
 
 }  // namespace crossmill::cli

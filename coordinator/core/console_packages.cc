@@ -3,16 +3,25 @@
 #include "coordinator/core/console_packages.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
+#include "coordinator/core/console_prefix.h"
+#include "coordinator/core/package_ledger.h"
 
 namespace crossmill::core {
 namespace {
 
-constexpr size_t kMostFailureLines = 400;
-constexpr size_t kNone = static_cast<size_t>(-1);
+using Id = PackageLedger::Id;
+using Entry = PackageLedger::Entry;
+constexpr Id kNone = PackageLedger::kNone;
+
+// Of one package: a resolver that goes back tries many.
+constexpr size_t kMostFiles = 64;
+// Longer than any version or file name that an index takes.
+constexpr size_t kLongestText = 300;
 
 double Seconds(int64_t from_ns, int64_t to_ns) {
   return std::max<double>(0, static_cast<double>(to_ns - from_ns) / 1e9);
@@ -36,12 +45,21 @@ std::string_view FirstWord(std::string_view text) { return text.substr(0, text.f
 // The value of "key=" in "filename=F size=N sha256=H".
 std::string_view Field(std::string_view text, std::string_view key) {
   const size_t at = text.find(key);
-  return at == text.npos ? std::string_view{} : FirstWord(text.substr(at + key.size()));
+  return at == text.npos ? std::string_view{}
+                         : FirstWord(text.substr(at + key.size())).substr(0, kLongestText);
 }
 
 // Name in a requirement: "six==1.17.0", "six (from x)", "pkg[extra]>=1; marker", "pkg@ URL".
 std::string_view RequirementName(std::string_view text) {
-  return text.substr(0, text.find_first_of(" \t=<>!~[;@(,`'"));
+  return text.substr(0, text.find_first_of(" \t=<>!~[;@(,`':"));
+}
+
+// The version in "six==1.17.0 (from x)"; empty if it is not pinned.
+std::string_view PinnedVersion(std::string_view requirement) {
+  const size_t name = RequirementName(requirement).size();
+  std::string_view rest = requirement.substr(name);
+  if (!Consume(&rest, "==")) return {};
+  return rest.substr(0, std::min(rest.find_first_of(" \t`',;()*:"), kLongestText));
 }
 
 bool IsVcsUrl(std::string_view text) {
@@ -49,89 +67,112 @@ bool IsVcsUrl(std::string_view text) {
          text.starts_with("bzr+");
 }
 
-class PackageConsole {
- public:
-  std::vector<PackageObservation> Parse(absl::Span<const ConsoleLine> lines) {
-    for (const ConsoleLine& line : lines) Add(line);
-    return Finish();
+// What a repository's address says of the package's name: "#egg=NAME", else its last part.
+std::string_view NameOfRepository(std::string_view url) {
+  if (const size_t egg = url.find("#egg="); egg != url.npos) {
+    return url.substr(egg + 5, url.substr(egg + 5).find_first_of("&["));
   }
+  url = url.substr(0, url.find('#'));
+  while (url.ends_with('/')) url.remove_suffix(1);
+  std::string_view name = url.substr(url.rfind('/') + 1);
+  name = name.substr(0, name.find('@'));
+  if (name.ends_with(".git")) name.remove_suffix(4);
+  return name;
+}
 
- private:
-  struct Entry {
-    PackageObservation seen;
-    int64_t first_ns = 0;
-    int64_t building_since_ns = 0;
-    bool building = false;
-    // Every file that was fetched for it: backtracking fetches several versions.
-    std::vector<PackageFile> files;
-    std::vector<std::string> file_names;
-    std::vector<PackageOrigin> file_origins;
-  };
+// "https://127.0.0.1:9/simple, http://localhost/simple".
+bool IsLoopback(std::string_view indexes) {
+  for (const auto index : absl::StrSplit(Av(indexes), ", ")) {
+    std::string_view host = Sv(index);
+    const size_t scheme = host.find("://");
+    if (scheme != host.npos) host.remove_prefix(scheme + 3);
+    host = host.substr(0, host.find('/'));
+    host = host.substr(host.rfind('@') + 1);
+    if (!host.starts_with("127.") && !host.starts_with("localhost") && !host.starts_with("[::1]"))
+      return false;
+  }
+  return true;
+}
 
+}  // namespace
+
+class PackageConsole::Parser {
+ public:
   void Add(const ConsoleLine& line) {
     now_ = line.time_ns;
-    const std::string_view text = line.text;
+    const std::string_view text = prefix_.Strip(line.text);
     const size_t indent = std::min(text.find_first_not_of(' '), text.size());
     const std::string_view rest = Trim(text);
-    if (rest.empty()) return KeepFailureLine(text);
+    if (rest.empty()) return;
+    if (AddToolOutput(indent, rest)) return;
     if (AddUvLine(text, rest) || AddUvDownload(rest) || AddCollecting(indent, rest) ||
-        AddOrigin(indent, rest) || AddBuild(indent, rest) || AddPhase(rest) || AddInstalled(indent, rest)) {
+        AddOrigin(indent, rest) || AddBuild(indent, rest) || AddPhase(rest) || AddInstalled(indent, rest) ||
+        AddRun(rest)) {
       return;
     }
     AddError(rest);
-    KeepFailureLine(text);
+    KeepFailureLine(rest);
   }
 
-  // ---- entries ----
-
-  size_t Find(std::string_view name, bool build_dependency) const {
-    const std::string normalised = NormalisePackageName(name);
-    for (size_t i = entries_.size(); i-- > 0;) {
-      if (entries_[i].seen.name == normalised && entries_[i].seen.build_dependency == build_dependency)
-        return i;
-    }
-    return kNone;
-  }
-
-  size_t New(std::string_view name, bool build_dependency) {
-    Entry entry;
-    entry.seen.name = NormalisePackageName(name);
-    entry.seen.build_dependency = build_dependency;
-    entry.first_ns = now_;
-    entries_.push_back(std::move(entry));
-    return entries_.size() - 1;
-  }
-
-  size_t FindOrNew(std::string_view name, bool build_dependency) {
-    const size_t found = Find(name, build_dependency);
-    return found != kNone ? found : Adopt(name, build_dependency);
-  }
-
-  // A package given by URL or folder gets its name only when it is built or installed.
-  size_t Adopt(std::string_view name, bool build_dependency) {
-    for (size_t i = 0; i < entries_.size(); ++i) {
-      if (entries_[i].seen.name.empty() && entries_[i].seen.build_dependency == build_dependency) {
-        entries_[i].seen.name = NormalisePackageName(name);
-        return i;
+  std::vector<PackageObservation> Finish() {
+    EndTurn();
+    std::vector<PackageObservation> observations;
+    for (Entry& entry : ledger_.Take()) {
+      PackageObservation& seen = entry.seen;
+      if (seen.name.empty()) {
+        if (!seen.failed) continue;
+        seen.name = "(unnamed)";
       }
+      ChooseFile(&entry);
+      if (seen.failed) seen.failure = entry.failure.Read();
+      observations.push_back(std::move(seen));
     }
-    return New(name, build_dependency);
+    return observations;
+  }
+
+ private:
+  Id FindOrNew(std::string_view name, bool build_dependency) {
+    return ledger_.FindOrNew(name, build_dependency, now_);
   }
 
   void EndTurn() {
-    if (current_ != kNone && entries_[current_].seen.fetch_seconds < 0) {
-      entries_[current_].seen.fetch_seconds = Seconds(entries_[current_].first_ns, now_);
+    Entry* entry = ledger_.Get(current_);
+    if (entry != nullptr && entry->seen.fetch_seconds < 0) {
+      entry->seen.fetch_seconds = Seconds(entry->first_ns, now_);
     }
     failing_ = kNone;
   }
 
-  void BeginTurn(size_t entry, bool build_dependency) {
+  void BeginTurn(Id entry, bool build_dependency) {
     if (build_dependency) {
       current_dependency_ = entry;
     } else {
       EndTurn();
       current_ = entry;
     }
+  }
+
+  // ---- output of a build that pip shows afterwards, in a frame ----
+
+  // "╰─> [28 lines of output]" until "[end of output]": what a backend or the pip below it said. Nothing in
+  // it is a package of this step; all of it explains the failure.
+  bool AddToolOutput(size_t indent, std::string_view rest) {
+    if (rest.starts_with("╰─> [") && rest.ends_with("of output]")) {
+      if (tool_output_depth_++ == 0) tool_output_indent_ = indent + 4;
+      return true;
+    }
+    if (tool_output_depth_ == 0) return false;
+    // A filter may have taken the end away.
+    if (indent < tool_output_indent_) {
+      tool_output_depth_ = 0;
+      return false;
+    }
+    if (rest == "[end of output]") {
+      --tool_output_depth_;
+      return true;
+    }
+    KeepFailureLine(rest);
+    return true;
   }
 
   // ---- pip: where it comes from ----
@@ -161,24 +202,38 @@ class PackageConsole {
       name = RequirementName(what);
     }
     // Mentioned again while it is being resolved (another requirement names it, or backtracking).
-    size_t entry = name.empty() ? kNone : Find(name, dependency);
-    if (entry == kNone || entries_[entry].seen.arrived) entry = New(name, dependency);
-    BeginTurn(entry, dependency);
-    if (origin != PackageOrigin::kUnknown) entries_[entry].seen.origin = origin;
-    if (processing && !file.name.empty()) AddFile(entry, what, /*compiled_earlier=*/false);
+    Id id = name.empty() ? kNone : ledger_.Find(name, dependency);
+    const Entry* known = ledger_.Get(id);
+    if (known == nullptr || known->seen.arrived || known->seen.failed) {
+      id = ledger_.New(name, dependency, now_);
+    }
+    BeginTurn(id, dependency);
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return true;
+    if (origin != PackageOrigin::kUnknown) entry->seen.origin = origin;
+    if (origin == PackageOrigin::kVcs) repository_ = NameOfRepository(url).substr(0, kLongestText);
+    if (processing && !file.name.empty()) AddFile(id, what, FileFrom::kFolder);
     return true;
   }
 
-  void AddFile(size_t entry, std::string_view path, bool compiled_earlier) {
+  enum class FileFrom { kIndex, kFolder, kBuildCache };
+
+  void AddFile(Id id, std::string_view path, FileFrom from) {
+    Entry* entry = ledger_.Get(id);
     PackageFile file = ParsePackageFile(path);
-    if (file.name.empty()) return;
+    if (entry == nullptr || file.name.empty() || file.version.size() > kLongestText) return;
     PackageOrigin origin = file.wheel ? PackageOrigin::kWheel : PackageOrigin::kSource;
-    if (file.wheel && (compiled_earlier || IsLocallyCompiledTag(file.tag)))
+    if (file.wheel && from == FileFrom::kFolder) origin = PackageOrigin::kFolderWheel;
+    // An index other than PyPI may well publish linux_ARCH (PyTorch's does): only what comes from this
+    // machine was made on one like it.
+    if (file.wheel &&
+        (from == FileFrom::kBuildCache || (from == FileFrom::kFolder && IsLocallyCompiledTag(file.tag)))) {
       origin = PackageOrigin::kCachedBuild;
+    }
     path = path.substr(0, path.find_first_of("#?"));
-    entries_[entry].file_names.emplace_back(path.substr(path.rfind('/') + 1));
-    entries_[entry].files.push_back(std::move(file));
-    entries_[entry].file_origins.push_back(origin);
+    path = path.substr(path.rfind('/') + 1);
+    if (entry->files.size() >= kMostFiles) entry->files.erase(entry->files.begin());
+    entry->files.push_back({std::move(file), std::string(path.substr(0, kLongestText)), origin});
   }
 
   bool AddOrigin(size_t indent, std::string_view rest) {
@@ -191,13 +246,14 @@ class PackageConsole {
     if (file.name.empty()) return false;
     const bool dependency = indent > 2 || (indent == 2 && InBuildEnvironmentOnly(file.name));
     // pip names the size of what it downloaded once; a wheel that it built earlier it names without.
-    AddFile(FindOrNew(file.name, dependency), what, cached && rest.size() == what.size());
+    AddFile(FindOrNew(file.name, dependency), what,
+            cached && rest.size() == what.size() ? FileFrom::kBuildCache : FileFrom::kIndex);
     return true;
   }
 
   // Newer pip fetches all files after resolving, at indentation 0 or 2: only the name tells whose it is.
   bool InBuildEnvironmentOnly(std::string_view name) const {
-    return Find(name, false) == kNone && Find(name, true) != kNone;
+    return ledger_.Find(name, false) == kNone && ledger_.Find(name, true) != kNone;
   }
 
   // ---- pip: building ----
@@ -206,53 +262,59 @@ class PackageConsole {
     const bool dependency = indent > 2;
     for (const std::string_view start :
          {"Building wheel for ", "Building editable for ", "Running setup.py install for ",
-          "Running setup.py bdist_wheel for "}) {
+          "Running setup.py develop for ", "Running setup.py bdist_wheel for "}) {
       std::string_view text = rest;
       if (!Consume(&text, start)) continue;
-      const bool legacy = start.find("install") != start.npos;
-      const size_t entry = FindOrNew(RequirementName(text.substr(0, text.find(':'))), dependency);
+      const Id id = FindOrNew(RequirementName(text), dependency);
       if (rest.find(": started") != rest.npos) {
         BeginTurn(kNone, dependency);
-        entries_[entry].building = true;
-        entries_[entry].building_since_ns = now_;
+        if (Entry* entry = ledger_.Get(id)) entry->building_since_ns = now_;
+        ledger_.SetBuilding(id, true);
       } else if (rest.find(": finished with status 'done'") != rest.npos) {
-        Built(entry);
-        entries_[entry].seen.legacy_install = legacy;
+        Built(id);
       } else if (rest.find(": finished with status 'error'") != rest.npos) {
-        Fail(entry);
+        Fail(id);
       }
       return true;
     }
     std::string_view text = rest;
     if (!Consume(&text, "Created wheel for ") && !Consume(&text, "Created editable for ")) return false;
-    Entry& entry = entries_[FindOrNew(RequirementName(text.substr(0, text.find(':'))), dependency)];
-    entry.seen.built = true;
-    entry.seen.file_name = Field(text, "filename=");
-    entry.seen.built_sha256 = Field(text, "sha256=");
-    const PackageFile file = ParsePackageFile(entry.seen.file_name);
-    if (entry.seen.version.empty()) entry.seen.version = file.version;
-    entry.seen.built_size = 0;
+    Entry* entry = ledger_.Get(FindOrNew(RequirementName(text), dependency));
+    if (entry == nullptr) return true;
+    PackageObservation& seen = entry->seen;
+    seen.built = true;
+    seen.file_name = Field(text, "filename=");
+    seen.built_sha256 = Field(text, "sha256=");
+    if (seen.version.empty()) seen.version = ParsePackageFile(seen.file_name).version;
+    seen.built_size = 0;
     for (const char c : Field(text, "size=")) {
-      if (c < '0' || c > '9' || entry.seen.built_size > INT64_MAX / 16) break;
-      entry.seen.built_size = entry.seen.built_size * 10 + (c - '0');
+      if (c < '0' || c > '9' || seen.built_size > INT64_MAX / 16) break;
+      seen.built_size = seen.built_size * 10 + (c - '0');
     }
     return true;
   }
 
-  void Built(size_t index) {
-    Entry& entry = entries_[index];
-    entry.seen.built = true;
-    if (entry.building) entry.seen.build_seconds = Seconds(entry.building_since_ns, now_);
-    entry.building = false;
+  void EndBuilding(Id id) {
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return;
+    if (entry->building) entry->seen.build_seconds = Seconds(entry->building_since_ns, now_);
+    ledger_.SetBuilding(id, false);
   }
 
-  void Fail(size_t index) {
-    Entry& entry = entries_[index];
-    entry.seen.failed = true;
-    if (entry.building) entry.seen.build_seconds = Seconds(entry.building_since_ns, now_);
-    entry.building = false;
+  void Built(Id id) {
+    EndBuilding(id);
+    if (Entry* entry = ledger_.Get(id)) entry->seen.built = true;
+  }
+
+  void Fail(Id id) {
+    EndBuilding(id);
     EndTurn();
-    failing_ = index;
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return;
+    entry->seen.failed = true;
+    // The reason may have been printed before pip says who failed.
+    if (entry->failure.empty()) entry->failure = std::exchange(unowned_, {});
+    failing_ = id;
   }
 
   // "Preparing metadata (...): finished with status 'error'" and the like fail the package whose turn it is.
@@ -262,10 +324,18 @@ class PackageConsole {
           "Getting requirements to build ", "Preparing metadata (", "Preparing wheel metadata",
           "Preparing editable metadata", "Checking if build backend supports "}) {
       if (!rest.starts_with(start)) continue;
-      if (rest.find(": finished with status 'error'") != rest.npos && current_ != kNone) Fail(current_);
+      if (rest.find(": finished with status 'error'") != rest.npos) FailCurrent();
       return true;
     }
     return false;
+  }
+
+  void FailCurrent() {
+    const Entry* entry = ledger_.Get(current_);
+    if (entry == nullptr) return;
+    // A checkout that failed has no name yet but its address; the oldest entry without a name takes it.
+    if (entry->seen.name.empty() && entry->seen.origin == PackageOrigin::kVcs) FindOrNew(repository_, false);
+    Fail(current_);
   }
 
   // ---- pip: done ----
@@ -281,49 +351,84 @@ class PackageConsole {
     }
     if (Consume(&rest, "Saved ")) {
       const PackageFile file = ParsePackageFile(rest);
-      if (!file.name.empty()) Arrive(FindOrNew(file.name, false), file.version, /*only_saved=*/true);
+      if (file.wheel) Arrive(FindOrNew(file.name, false), file.version, /*only_saved=*/true);
       return true;
     }
-    if (Consume(&rest, "Successfully built ")) {
-      // `pip wheel` says nothing more about a wheel that it built; `pip install` goes on.
+    if (Consume(&rest, "Successfully downloaded ")) {
+      // `pip download` saves as `pip wheel` does, but makes nothing.
+      ForEachWord(rest, [this](std::string_view name) {
+        Entry* entry = ledger_.Get(ledger_.Find(name, false));
+        if (entry != nullptr && entry->seen.only_saved) entry->seen.arrived = false;
+      });
       return true;
     }
+    // `pip wheel` says nothing more about a wheel that it built; `pip install` goes on.
+    if (rest.starts_with("Successfully built ")) return true;
     if (Consume(&rest, "Successfully uninstalled ")) {
       const size_t dash = rest.rfind('-');
       if (dash != rest.npos) Remove(rest.substr(0, dash), rest.substr(dash + 1));
       return true;
     }
     if (!Consume(&rest, "Successfully installed ")) return false;
-    for (const auto word : absl::StrSplit(Av(rest), ' ', absl::SkipEmpty())) {
-      const std::string_view item = Sv(word);
+    ForEachWord(rest, [&](std::string_view item) {
       const size_t dash = item.rfind('-');
-      if (dash == item.npos) continue;
+      if (dash == item.npos) return;
       Arrive(FindOrNew(item.substr(0, dash), indent > 0), item.substr(dash + 1), /*only_saved=*/false);
-    }
+    });
+    unowned_ = {};
     return true;
   }
 
-  void Arrive(size_t index, std::string_view version, bool only_saved) {
-    PackageObservation& seen = entries_[index].seen;
-    seen.arrived = true;
-    seen.only_saved = only_saved;
-    seen.version = version;
+  template <typename Function>
+  static void ForEachWord(std::string_view text, const Function& function) {
+    for (const auto word : absl::StrSplit(Av(text), ' ', absl::SkipEmpty())) function(Sv(word));
+  }
+
+  void Arrive(Id id, std::string_view version, bool only_saved) {
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return;
+    entry->seen.arrived = true;
+    entry->seen.only_saved = only_saved;
+    entry->seen.version = version.substr(0, kLongestText);
+    entry->seen.environment = environment_;
+    // pip falls back to setup.py install where making a wheel failed.
+    entry->seen.failed = false;
+    entry->failure = {};
   }
 
   void Remove(std::string_view name, std::string_view version) {
-    const std::string normalised = NormalisePackageName(name);
-    std::erase_if(entries_, [&](const Entry& entry) {
-      return entry.seen.name == normalised && entry.seen.version == version && entry.seen.arrived &&
-             !entry.seen.build_dependency;
-    });
+    ledger_.Remove(name, version);
     current_ = current_dependency_ = failing_ = kNone;
+  }
+
+  // ---- which installer, where, from which index ----
+
+  // "Using pip 23.0.1 from /v/lib/python3.11/site-packages/pip (python 3.11)", with -v; uv: "Using
+  // Python 3.11.2 environment at: /v", "Creating virtual environment at: .venv".
+  bool AddRun(std::string_view rest) {
+    if (Consume(&rest, "Looking in indexes: ")) {
+      index_is_local_ = IsLoopback(rest);
+      return true;
+    }
+    if (rest.starts_with("Using pip ")) {
+      const size_t from = rest.find(" from ");
+      const size_t packages = rest.find("/lib/python");
+      if (from == rest.npos || packages == rest.npos || packages < from + 6) return false;
+      environment_ = rest.substr(from + 6, std::min(packages - from - 6, kLongestText));
+      return true;
+    }
+    const size_t at = rest.find("environment at: ");
+    if (at == rest.npos || (!rest.starts_with("Using ") && !rest.starts_with("Creating "))) return false;
+    environment_ = rest.substr(at + 16, kLongestText);
+    return true;
   }
 
   // ---- uv ----
 
-  // "   Building X==V", "      Built X==V", " + X==V", " - X==V"; `X @ URL` instead of == for URLs.
+  // "   Building X==V", "      Built X==V", " + X==V", " ~ X==V" (again), " - X==V"; `X @ URL` instead of ==
+  // for URLs.
   bool AddUvLine(std::string_view text, std::string_view rest) {
-    const bool added = text.starts_with(" + ");
+    const bool added = text.starts_with(" + ") || text.starts_with(" ~ ");
     const bool removed = text.starts_with(" - ");
     const bool building = Consume(&rest, "Building ") && text.starts_with("   ");
     const bool built = Consume(&rest, "Built ") && text.starts_with("      ");
@@ -333,7 +438,7 @@ class PackageConsole {
     const size_t at = rest.find(" @ ");
     if (equals == rest.npos && at == rest.npos) return false;
     const std::string_view name = Trim(rest.substr(0, std::min(equals, at)));
-    if (name.empty() || name.find(' ') != name.npos) return false;
+    if (!IsPackageName(name)) return false;
     const std::string_view version = equals < at ? FirstWord(rest.substr(equals + 2)) : std::string_view{};
     const size_t from = rest.find(" (from ");
     const std::string_view url = at != rest.npos     ? rest.substr(at + 3)
@@ -344,138 +449,201 @@ class PackageConsole {
     } else if (built) {
       Built(FindOrNew(name, false));
     } else {
-      AddUvPackage(FindOrNew(name, false), version, url, building);
+      AddUvPackage(name, version, url, building);
     }
     return true;
   }
 
-  void AddUvPackage(size_t index, std::string_view version, std::string_view url, bool building) {
-    Entry& entry = entries_[index];
-    if (building) {
-      entry.building = true;
-      entry.building_since_ns = now_;
-      if (!version.empty()) entry.seen.version = version;
-    } else {
-      Arrive(index, version, /*only_saved=*/false);
+  void AddUvPackage(std::string_view name, std::string_view version, std::string_view url, bool building) {
+    Id id = FindOrNew(name, false);
+    // The same package in another environment of this step.
+    if (const Entry* known = ledger_.Get(id); known != nullptr && known->seen.arrived) {
+      id = ledger_.New(name, false, now_);
     }
-    const PackageOrigin otherwise = building ? PackageOrigin::kSource : entry.seen.origin;
-    entry.seen.origin = UvOrigin(url, otherwise);
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return;
+    if (building) {
+      entry->building_since_ns = now_;
+      ledger_.SetBuilding(id, true);
+      if (!version.empty()) entry->seen.version = version.substr(0, kLongestText);
+    } else {
+      Arrive(id, version, /*only_saved=*/false);
+      entry->seen.by_uv = true;
+    }
+    const PackageOrigin otherwise = building ? PackageOrigin::kSource : entry->seen.origin;
+    entry->seen.origin = UvOrigin(url, otherwise);
   }
 
-  // "Downloading numpy (16.0MiB)", " Downloaded numpy": uv says so of large files only.
+  // "Downloading numpy (16.0MiB)", " Downloaded numpy": uv says so of large files only. uv 0.9 says
+  // " Downloading numpy" when it is done.
   bool AddUvDownload(std::string_view rest) {
     const bool begins = Consume(&rest, "Downloading ");
     if (!begins && !Consume(&rest, "Downloaded ")) return false;
     const std::string_view name = FirstWord(rest);
-    if (!ParsePackageFile(name).name.empty() || name.empty() || name.find('/') != name.npos) return false;
-    if (begins && rest.find(" (") != name.size()) return false;
-    Entry& entry = entries_[FindOrNew(name, false)];
-    if (begins) {
-      entry.first_ns = now_;
+    if (!ParsePackageFile(name).name.empty() || !IsPackageName(name)) return false;
+    const bool done = rest.size() == name.size();
+    if (!done && rest.find(" (") != name.size()) return false;
+    const Id id = done ? ledger_.Find(name, false) : FindOrNew(name, false);
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return false;
+    if (done) {
+      entry->seen.fetch_seconds = Seconds(entry->first_ns, now_);
     } else {
-      entry.seen.fetch_seconds = Seconds(entry.first_ns, now_);
+      entry->first_ns = now_;
     }
     return true;
   }
 
   static PackageOrigin UvOrigin(std::string_view url, PackageOrigin otherwise) {
+    while (url.ends_with(')')) url.remove_suffix(1);
     if (IsVcsUrl(url)) return PackageOrigin::kVcs;
-    if (url.starts_with("file:")) return PackageOrigin::kLocal;
-    return otherwise;
+    if (!url.starts_with("file:")) return otherwise;
+    const PackageFile file = ParsePackageFile(url);
+    if (!file.wheel) return PackageOrigin::kLocal;
+    return IsLocallyCompiledTag(file.tag) ? PackageOrigin::kCachedBuild : PackageOrigin::kFolderWheel;
   }
 
   // ---- errors ----
 
   void AddError(std::string_view rest) {
-    if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos) {
-      if (current_ != kNone) Fail(current_);
-    } else if (Consume(&rest, "ERROR: No matching distribution found for ") ||
-               Consume(&rest, "ERROR: Could not find a version that satisfies the requirement ") ||
-               Consume(&rest, "ERROR: Failed building wheel for ") ||
-               Consume(&rest, "ERROR: Failed to build '")) {
-      FailByName(rest);
-    } else if (const size_t at = rest.find("ailed to ");
-               at != rest.npos && rest.find("build `", at) != rest.npos) {
-      // uv: "Failed to build `X==V`", "Failed to download and build `X==V`".
-      FailByName(rest.substr(rest.find('`', at) + 1));
+    if (TellsIgnoredReleases(rest)) {
+      ignored_ = rest;
+      return;
+    }
+    if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos ||
+        rest.starts_with("error: subprocess-exited-with-error") || rest.starts_with("ERROR: Exception:") ||
+        rest.starts_with("ERROR: Could not install packages due to an OSError") ||
+        rest.starts_with("ERROR: HTTP error ")) {
+      if (failing_ == kNone) FailCurrent();
+      return;
+    }
+    for (const std::string_view start : {"ERROR: No matching distribution found for ",
+                                         "ERROR: Could not find a version that satisfies the requirement ",
+                                         "ERROR: Failed building wheel for ", "ERROR: Failed to build '",
+                                         "ERROR: Package '", "ERROR: Cannot install "}) {
+      std::string_view text = rest;
+      if (!Consume(&text, start)) continue;
+      // "ERROR: Cannot install -r r.txt (line 1), a==1 and b because these package versions have ..."
+      if (start.ends_with("install ") && text.find(" have conflicting dependencies") == text.npos) return;
+      while (Consume(&text, "-r ")) {
+        const size_t end = text.find(") ");
+        text = end == text.npos ? std::string_view{} : Trim(text.substr(end + 2));
+        Consume(&text, "and ");
+      }
+      return FailByName(text);
+    }
+    if (rest.ends_with("is not a supported wheel on this platform.") && Consume(&rest, "ERROR: ")) {
+      return FailByName(ParsePackageFile(FirstWord(rest)).name);
+    }
+    AddUvError(rest);
+  }
+
+  void AddUvError(std::string_view rest) {
+    if (const size_t at = rest.find("ailed to "); at != rest.npos) {
+      // "Failed to build `X==V`", "Failed to download and build `X==V`", "Failed to download `X==V`".
+      for (const std::string_view what : {"build `", "download `", "prepare `", "install `"}) {
+        const size_t name = rest.find(what, at);
+        if (name != rest.npos) return FailByName(rest.substr(name + what.size()));
+      }
+      // "error: Failed to fetch: `https://host/simple/X/`".
+      const size_t page = rest.find("/simple/", at);
+      if (rest.substr(at).starts_with("ailed to fetch: `") && page != rest.npos) {
+        const std::string_view name = rest.substr(page + 8);
+        return FailByName(name.substr(0, name.find_first_of("/`")));
+      }
+    }
+    // "╰─▶ Because there is no version of X==V and you require ..."
+    const size_t because = rest.find("Because ");
+    if (because == rest.npos || because > 16) return;
+    std::string_view text = rest.substr(because + 8);
+    for (const std::string_view start : {"there is no version of ", "there are no versions of ", "only "}) {
+      if (Consume(&text, start)) return FailByName(text);
+    }
+    if (text.find(" was not found in ") != text.npos || text.find(" has no ") != text.npos) FailByName(text);
+    // "Because the requested Python version (>=3.11) does not satisfy Python<3.11 and X==V depends on ..."
+    if (Consume(&text, "the requested Python version ")) {
+      const size_t name = text.find(" and ");
+      if (name != text.npos) FailByName(text.substr(name + 5));
     }
   }
 
   void FailByName(std::string_view rest) {
     const std::string_view name = RequirementName(rest);
-    if (name.empty()) return;
-    const size_t index = FindOrNew(name, false);
-    Entry& entry = entries_[index];
-    if (const size_t equals = rest.find("=="); equals == name.size() && entry.seen.version.empty()) {
-      rest.remove_prefix(equals + 2);
-      entry.seen.version = rest.substr(0, rest.find_first_of(" \t`',;("));
-    }
-    Fail(index);
+    const Id id = FindOrNew(name, false);
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return;
+    if (entry->seen.arrived) return FailByName(ledger_.New(name, false, now_), rest);
+    FailByName(id, rest);
   }
 
-  void KeepFailureLine(std::string_view text) {
-    const std::string_view rest = Trim(text);
+  void FailByName(Id id, std::string_view rest) {
+    Entry* entry = ledger_.Get(id);
+    if (entry == nullptr) return;
+    if (entry->seen.version.empty()) entry->seen.version = PinnedVersion(rest);
+    Fail(id);
+    entry->failure.SetUnmet(rest, ignored_, index_is_local_);
+  }
+
+  void KeepFailureLine(std::string_view rest) {
     // The reason may come first, while a build still runs (-v), or before pip says who failed.
-    const size_t index = failing_ != kNone ? failing_ : BuildingNow();
-    if (rest.empty()) return;
-    std::vector<std::string>& lines = index == kNone ? unowned_lines_ : entries_[index].seen.failure_lines;
-    if (lines.size() >= kMostFailureLines) lines.erase(lines.begin());
-    lines.emplace_back(rest);
-  }
-
-  size_t BuildingNow() const {
-    for (size_t i = entries_.size(); i-- > 0;) {
-      if (entries_[i].building) return i;
-    }
-    return kNone;
-  }
-
-  // ---- end ----
-
-  std::vector<PackageObservation> Finish() {
-    EndTurn();
-    std::vector<PackageObservation> observations;
-    for (Entry& entry : entries_) {
-      if (entry.seen.name.empty()) {
-        if (!entry.seen.failed) continue;
-        entry.seen.name = "(unnamed)";
-      }
-      ChooseFile(&entry);
-      // A failure with no line of its own: what was printed outside any package's turn is all there is.
-      if (entry.seen.failed && entry.seen.failure_lines.empty()) entry.seen.failure_lines = unowned_lines_;
-      if (!entry.seen.failed) entry.seen.failure_lines.clear();
-      observations.push_back(std::move(entry.seen));
-    }
-    return observations;
+    Entry* entry = ledger_.Get(failing_ != kNone ? failing_ : ledger_.Building());
+    (entry == nullptr ? unowned_ : entry->failure).Add(rest);
   }
 
   // Of several files the one of the version that arrived, else the last.
   static void ChooseFile(Entry* entry) {
     PackageObservation& seen = entry->seen;
-    size_t chosen = kNone;
-    for (size_t i = 0; i < entry->files.size(); ++i) {
-      if (seen.version.empty() || entry->files[i].version == seen.version) chosen = i;
+    const std::string version = CanonicalVersion(seen.version);
+    const PackageLedger::Candidate* chosen = nullptr;
+    for (const PackageLedger::Candidate& candidate : entry->files) {
+      if (seen.version.empty() || CanonicalVersion(candidate.file.version) == version) chosen = &candidate;
     }
-    if (chosen == kNone) return;
-    if (seen.origin == PackageOrigin::kUnknown) seen.origin = entry->file_origins[chosen];
-    if (seen.file_name.empty()) seen.file_name = entry->file_names[chosen];
-    if (seen.version.empty()) seen.version = entry->files[chosen].version;
+    if (chosen == nullptr) return;
+    if (seen.origin == PackageOrigin::kUnknown) seen.origin = chosen->origin;
+    if (seen.file_name.empty()) seen.file_name = chosen->file_name;
+    if (seen.version.empty()) seen.version = chosen->file.version;
   }
 
-  std::vector<Entry> entries_;
+  PackageLedger ledger_;
+  ConsolePrefix prefix_;
   // Whose turn it is: pip works on one package after the other. kNone: nobody's.
-  size_t current_ = kNone;
-  size_t current_dependency_ = kNone;
+  Id current_ = kNone;
+  Id current_dependency_ = kNone;
   // Whose failure the lines that follow explain.
-  size_t failing_ = kNone;
+  Id failing_ = kNone;
   int64_t now_ = 0;
-  std::vector<std::string> unowned_lines_;
+  // What was printed outside any package's turn or failure: the reason of the next one.
+  PackageFailureReader unowned_;
+  std::string ignored_;
+  // Every index of the present run is at a loopback address: in the step itself.
+  bool index_is_local_ = false;
+  std::string environment_;
+  // Of the last checkout.
+  std::string repository_;
+  int tool_output_depth_ = 0;
+  size_t tool_output_indent_ = 0;
 };
 
-}  // namespace
+PackageConsole::PackageConsole() : parser_(std::make_unique<Parser>()) {}
+PackageConsole::~PackageConsole() = default;
+PackageConsole::PackageConsole(PackageConsole&&) noexcept = default;
+PackageConsole& PackageConsole::operator=(PackageConsole&&) noexcept = default;
+
+void PackageConsole::Add(const v1::LogChunk& chunk) {
+  lines_.Add(chunk, [this](const ConsoleLine& line) { parser_->Add(line); });
+}
+
+void PackageConsole::Add(const ConsoleLine& line) { parser_->Add(line); }
+
+std::vector<PackageObservation> PackageConsole::Finish() {
+  lines_.Finish([this](const ConsoleLine& line) { parser_->Add(line); });
+  return parser_->Finish();
+}
 
 std::vector<PackageObservation> ParsePackageConsole(absl::Span<const ConsoleLine> lines) {
-  return PackageConsole().Parse(lines);
+  PackageConsole console;
+  for (const ConsoleLine& line : lines) console.Add(line);
+  return console.Finish();
 }
 
 }  // namespace crossmill::core

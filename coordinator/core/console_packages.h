@@ -1,32 +1,26 @@
 // What pip and uv say on the console of a RUN step: a pure parser from lines with times to observations.
-// The grammar is that of pip 20 to 26 and uv 0.4 to 0.9, output to a pipe (not a terminal).
+// The grammar is that of pip 20 to 26 and uv 0.4 to 0.9, output to a pipe (not a terminal), also behind a
+// prefix that a filter put before every line.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "coordinator/core/console_lines.h"
+#include "coordinator/core/package_failures.h"
 #include "crossmill/v1/result.pb.h"
 
 namespace crossmill::core {
 
-struct ConsoleLine {
-  // Unix time in nanoseconds, when the line was complete.
-  int64_t time_ns = 0;
-  // Without line end and terminal control sequences; valid UTF-8.
-  std::string text;
-};
-
-// The console of one step as lines. Streams are put together apart from each other (a line of stderr
-// never breaks one of stdout); what a carriage return overwrote is left out; lines beyond 16 KiB are cut.
-std::vector<ConsoleLine> SplitConsole(absl::Span<const v1::LogChunk> chunks);
-
 // Where the console says a package came from.
 enum class PackageOrigin {
   kUnknown,
-  kWheel,        // a wheel was downloaded, or taken from the download cache or a local folder
+  kWheel,        // a wheel was downloaded, or taken from the download cache
+  kFolderWheel,  // a wheel from a local folder
   kSource,       // a source distribution
   kCachedBuild,  // a wheel that was compiled earlier, from the installer's cache or a local folder
   kVcs,
@@ -43,13 +37,15 @@ struct PackageObservation {
   PackageOrigin origin = PackageOrigin::kUnknown;
   // Downloaded or built file; the built wheel when both.
   std::string file_name;
+  // The environment that the installer named; usually empty.
+  std::string environment;
   // Installed in an isolated build environment, not in the image.
   bool build_dependency = false;
   // A wheel was made, or setup.py install ran.
   bool built = false;
-  // setup.py install: leaves no dist-info.
-  bool legacy_install = false;
-  // Named as installed, or saved by `pip wheel` or `pip download`.
+  // uv named it as installed: uv says of everything that it builds that it does.
+  bool by_uv = false;
+  // Named as installed, or saved by `pip wheel`.
   bool arrived = false;
   // Of `arrived`: only saved, not installed.
   bool only_saved = false;
@@ -61,15 +57,40 @@ struct PackageObservation {
   // Of the built wheel; empty and 0 when the console did not say them.
   std::string built_sha256;
   int64_t built_size = 0;
-  // What was printed about the failure, oldest first; at most 400 lines.
-  std::vector<std::string> failure_lines;
+  // Only of `failed`.
+  PackageFailure failure;
 };
 
-// In order of first mention. A package collected twice in one step (two runs of pip) is there twice.
+// Fed line by line while a step runs. Time is linear in the lines; memory is bounded whatever is printed:
+// packages beyond the 20,000th that was installed are not noted.
+class PackageConsole {
+ public:
+  PackageConsole();
+  ~PackageConsole();
+  PackageConsole(PackageConsole&&) noexcept;
+  PackageConsole& operator=(PackageConsole&&) noexcept;
+
+  void Add(const v1::LogChunk& chunk);
+  void Add(const ConsoleLine& line);
+  // In order of first mention. A package collected twice in one step (two runs of pip) is there twice.
+  // Nothing may be added afterwards.
+  std::vector<PackageObservation> Finish();
+
+ private:
+  class Parser;
+  ConsoleLineReader lines_;
+  std::unique_ptr<Parser> parser_;
+};
+
 std::vector<PackageObservation> ParsePackageConsole(absl::Span<const ConsoleLine> lines);
 
 // "Foo.Bar_baz" -> "foo-bar-baz".
 std::string NormalisePackageName(std::string_view name);
+// True for what PEP 508 allows as a name, up to 200 characters.
+bool IsPackageName(std::string_view name);
+// Versions that PEP 440 calls equal become equal texts: "v2024.08.30" and "2024.8.30", "1.0-alpha.1" and
+// "1a1", "1.0" and "1.0.0".
+std::string CanonicalVersion(std::string_view version);
 
 // Parts of a wheel's or source distribution's file name; empty name when it is neither.
 struct PackageFile {
@@ -80,7 +101,7 @@ struct PackageFile {
 };
 PackageFile ParsePackageFile(std::string_view file_name);
 
-// True if a platform of the tag is plain linux_ARCH: compiled on a machine, never published that way.
+// True if a platform of the tag is plain linux_ARCH: compiled on a machine, never published on PyPI that way.
 bool IsLocallyCompiledTag(std::string_view tag);
 
 }  // namespace crossmill::core

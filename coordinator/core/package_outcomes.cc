@@ -1,141 +1,127 @@
 #include "coordinator/core/package_outcomes.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <tuple>
+#include <utility>
 
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/words/words.h"
-#include "coordinator/core/package_failures.h"
+#include "coordinator/core/install_folders.h"
+#include "coordinator/core/package_origin.h"
 
 namespace crossmill::core {
 namespace {
 
 constexpr std::string_view kRuntime = "runtime";
 constexpr std::string_view kBuildDependency = "build-dep";
+constexpr size_t kMostOutcomes = 20'000;
 
-// Tags of one wheel multiplied out -> the compressed form of its file name.
-std::string CompressTags(const v1::DistInfo& info) {
-  std::vector<std::string> parts[3];
-  for (const std::string& tag : info.tags()) {
-    const std::vector<std::string> fields = absl::StrSplit(tag, '-');
-    if (fields.size() != 3) continue;
-    for (size_t i = 0; i < 3; ++i) {
-      if (std::find(parts[i].begin(), parts[i].end(), fields[i]) == parts[i].end())
-        parts[i].push_back(fields[i]);
-    }
+constexpr std::string_view kHowToKnow =
+    "the console is silent (-q, or its output went elsewhere), and a pure wheel looks the same either way: "
+    "install without -q, or leave the installer's cache in the layer or in no cache mount";
+
+// The better the place, the smaller: the console means the best of several.
+int Rank(const v1::DistInfo& info) {
+  switch (info.place()) {
+    case v1::DistInfo::PLACE_INTERPRETER:
+    case v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT:
+    case v1::DistInfo::PLACE_USER_SITE:
+      return IsDistroPackage(info) || info.seed() ? 1 : 0;
+    case v1::DistInfo::PLACE_PREFIX:
+      return 2;
+    case v1::DistInfo::PLACE_FOLDER:
+      return 3;
+    default:
+      return 4;
   }
-  if (parts[0].empty()) return {};
-  return fmt::format("{}-{}-{}", absl::StrJoin(parts[0], "."), absl::StrJoin(parts[1], "."),
-                     absl::StrJoin(parts[2], "."));
 }
 
-// direct_url.json (PEP 610): what was asked for was a URL, not a name.
-v1::Outcome OutcomeOfDirectUrl(const std::string& text) {
-  const auto document = ParseJson(text);
-  if (!document.ok() || !document->is_object()) return v1::OUTCOME_UNSPECIFIED;
-  if (document->contains("vcs_info")) return v1::OUTCOME_VCS;
-  if (const auto folder = document->find("dir_info"); folder != document->end()) {
-    const auto editable = folder->is_object() ? folder->find("editable") : folder->end();
-    const bool is_editable =
-        folder->is_object() && editable != folder->end() && editable->is_boolean() && editable->get<bool>();
-    return is_editable ? v1::OUTCOME_EDITABLE : v1::OUTCOME_LOCAL;
-  }
-  const auto url = document->find("url");
-  if (url == document->end() || !url->is_string()) return v1::OUTCOME_UNSPECIFIED;
-  const std::string address = url->get<std::string>();
-  if (address.rfind("file:", 0) == 0) return v1::OUTCOME_LOCAL;
-  const PackageFile file = ParsePackageFile(address);
-  return file.name.empty() ? v1::OUTCOME_UNSPECIFIED : file.wheel ? v1::OUTCOME_WHEEL : v1::OUTCOME_SOURCE;
-}
+// As people write it; names in a layer are any bytes.
+std::string Place(std::string_view path) { return "/" + ValidUtf8(path); }
 
-// What the dist-info alone says. UNSPECIFIED: a pure package from source looks like one from a wheel, so a
-// pure tag decides nothing; `fallback` is what it most likely is.
-struct LayerWord {
-  v1::Outcome outcome = v1::OUTCOME_UNSPECIFIED;
-  v1::Outcome fallback = v1::OUTCOME_UNSPECIFIED;
-};
-
-LayerWord WordOfLayer(const v1::DistInfo& info, std::string_view tag) {
-  if (!info.direct_url().empty()) {
-    const v1::Outcome outcome = OutcomeOfDirectUrl(info.direct_url());
-    if (outcome != v1::OUTCOME_UNSPECIFIED) return {outcome, outcome};
-  }
-  if (info.uv_build()) return {v1::OUTCOME_SOURCE, v1::OUTCOME_SOURCE};
-  if (info.installer().empty()) {
-    // Debian's packages come without INSTALLER. Elsewhere it only means an unknown installer.
-    const bool debian = info.path().find("usr/lib/python3/dist-packages/") != std::string::npos;
-    return debian ? LayerWord{v1::OUTCOME_DISTRO, v1::OUTCOME_DISTRO} : LayerWord{};
-  }
-  if (IsLocallyCompiledTag(tag)) return {v1::OUTCOME_SOURCE, v1::OUTCOME_SOURCE};
-  if (!tag.empty() && !tag.ends_with("-any")) return {v1::OUTCOME_WHEEL, v1::OUTCOME_WHEEL};
-  return {v1::OUTCOME_UNSPECIFIED, v1::OUTCOME_WHEEL};
-}
-
-v1::Outcome OutcomeOfConsole(const PackageObservation& seen) {
-  switch (seen.origin) {
-    case PackageOrigin::kVcs:
-      return v1::OUTCOME_VCS;
-    case PackageOrigin::kLocal:
-      return v1::OUTCOME_LOCAL;
-    case PackageOrigin::kEditable:
-      return v1::OUTCOME_EDITABLE;
-    case PackageOrigin::kCachedBuild:
-      return v1::OUTCOME_SOURCE_CACHED;
-    case PackageOrigin::kSource:
-      return v1::OUTCOME_SOURCE;
-    case PackageOrigin::kWheel:
-      return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_WHEEL;
-    case PackageOrigin::kUnknown:
-      return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNSPECIFIED;
-  }
-  return v1::OUTCOME_UNSPECIFIED;
-}
-
-// A package asked for by URL or folder is still compiled or not: these are no disagreement.
-bool Compatible(v1::Outcome console, v1::Outcome layer) {
-  if (console == layer) return true;
-  const auto compiled = [](v1::Outcome outcome) {
-    return outcome == v1::OUTCOME_SOURCE || outcome == v1::OUTCOME_SOURCE_CACHED;
-  };
-  const auto direct = [](v1::Outcome outcome) {
-    return outcome == v1::OUTCOME_VCS || outcome == v1::OUTCOME_LOCAL || outcome == v1::OUTCOME_EDITABLE;
-  };
-  if (console == v1::OUTCOME_SOURCE_CACHED && layer == v1::OUTCOME_SOURCE) return true;
-  // The installed wheel of a checkout or folder was compiled: its tag says so.
-  if (direct(console) && (compiled(layer) || layer == v1::OUTCOME_WHEEL)) return true;
-  // direct_url names a folder or checkout, the console a build or a local file.
-  return direct(layer) && (compiled(console) || console == v1::OUTCOME_WHEEL);
+bool IsBelow(std::string_view path, std::string_view folder) {
+  return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with("/"));
 }
 
 class Outcomes {
  public:
-  Outcomes(std::vector<PackageObservation> seen, absl::Span<const v1::DistInfo> infos, bool emulated)
-      : seen_(std::move(seen)), used_(seen_.size(), false), infos_(infos), emulated_(emulated) {}
+  Outcomes(std::vector<PackageObservation> seen, const StepEvidence& evidence)
+      : seen_(std::move(seen)),
+        used_(seen_.size(), false),
+        evidence_(evidence),
+        folders_(InstallFolders(evidence.run)),
+        origins_(evidence.wheels, evidence.earlier_wheels) {
+    for (size_t i = seen_.size(); i-- > 0;) {
+      if (!seen_[i].build_dependency && seen_[i].arrived && !seen_[i].only_saved)
+        by_name_[seen_[i].name].push_back(i);
+    }
+  }
 
   std::vector<v1::PackageOutcome> Derive() {
-    for (const v1::DistInfo& info : infos_) AddInstalled(info);
+    std::vector<const v1::DistInfo*> infos;
+    for (const v1::DistInfo& info : evidence_.infos) {
+      if (info.place() != v1::DistInfo::PLACE_INSTALLER) infos.push_back(&info);
+    }
+    std::stable_sort(infos.begin(), infos.end(),
+                     [](const auto* left, const auto* right) { return Rank(*left) < Rank(*right); });
+    for (const v1::DistInfo* info : infos) {
+      const PackageObservation* seen = Match(*info);
+      if (seen != nullptr || IsFound(*info)) AddInstalled(*info, seen);
+    }
     for (size_t i = 0; i < seen_.size(); ++i) {
       if (!used_[i]) AddSeen(seen_[i]);
     }
+    AddSavedWheels();
     std::sort(outcomes_.begin(), outcomes_.end(), [](const auto& left, const auto& right) {
       const auto key = [](const v1::PackageOutcome& outcome) {
-        return std::tuple(outcome.scope() != kRuntime, outcome.name(), outcome.version());
+        return std::tuple(outcome.scope() != kRuntime, outcome.name(), outcome.version(),
+                          outcome.environment());
       };
       return key(left) < key(right);
     });
+    if (outcomes_.size() > kMostOutcomes) outcomes_.resize(kMostOutcomes);
     return std::move(outcomes_);
   }
 
  private:
-  // The observation of an installed package: the last of its name, one of its version if there is one.
-  const PackageObservation* Match(const std::string& name, const std::string& version) {
+  // True if an interpreter of the image finds it, or a folder that the command names has it.
+  bool IsFound(const v1::DistInfo& info) const {
+    switch (info.place()) {
+      case v1::DistInfo::PLACE_INTERPRETER:
+      case v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT:
+      case v1::DistInfo::PLACE_USER_SITE:
+        // What `python -m venv` puts into every environment is no package of the recipe's.
+        return !info.seed();
+      case v1::DistInfo::PLACE_FOLDER:
+        return std::find(folders_.begin(), folders_.end(), info.environment()) != folders_.end();
+      case v1::DistInfo::PLACE_PREFIX:
+      case v1::DistInfo::PLACE_OTHER_ROOT:
+        return std::any_of(folders_.begin(), folders_.end(),
+                           [&](const std::string& folder) { return IsBelow(info.environment(), folder); });
+      default:
+        return false;
+    }
+  }
+
+  // The observation of an installed package: of its name and version, in its environment if the console named
+  // one. One without a version (uv, for a URL) is paired by its name.
+  const PackageObservation* Match(const v1::DistInfo& info) {
+    const auto named = by_name_.find(NormalisePackageName(info.name()));
+    if (named == by_name_.end()) return nullptr;
+    const std::string version = CanonicalVersion(info.version());
     size_t best = seen_.size();
-    for (size_t i = 0; i < seen_.size(); ++i) {
-      if (seen_[i].name != name || seen_[i].build_dependency || used_[i]) continue;
-      if (best == seen_.size() || seen_[i].version == version || seen_[best].version != version) best = i;
+    for (const size_t i : named->second) {
+      if (used_[i]) continue;
+      if (!seen_[i].version.empty() && CanonicalVersion(seen_[i].version) != version) continue;
+      if (best == seen_.size()) best = i;
+      if (!seen_[i].environment.empty() &&
+          std::string_view(seen_[i].environment).substr(1) == info.environment()) {
+        best = i;
+        break;
+      }
     }
     if (best == seen_.size()) return nullptr;
     used_[best] = true;
@@ -148,7 +134,7 @@ class Outcomes {
     outcome.set_version(version);
     outcome.set_scope(std::string(scope));
     outcome.set_seconds(-1);
-    outcome.set_emulated(emulated_);
+    outcome.set_emulated(evidence_.emulated);
     return outcome;
   }
 
@@ -161,90 +147,118 @@ class Outcomes {
     if (outcome->tag().empty()) outcome->set_tag(ParsePackageFile(seen.file_name).tag);
   }
 
-  void AddInstalled(const v1::DistInfo& info) {
-    const std::string name = NormalisePackageName(info.name());
-    v1::PackageOutcome outcome = Base(kRuntime, name, info.version());
+  static void SetOutcome(v1::Outcome word, v1::PackageOutcome* outcome) {
+    outcome->set_outcome(word);
+    if (word == v1::OUTCOME_UNKNOWN) outcome->set_remedy(std::string(kHowToKnow));
+  }
+
+  void AddInstalled(const v1::DistInfo& info, const PackageObservation* seen) {
+    v1::PackageOutcome outcome = Base(kRuntime, NormalisePackageName(info.name()), info.version());
     outcome.set_tag(CompressTags(info));
-    const LayerWord layer = WordOfLayer(info, outcome.tag());
-    const PackageObservation* seen = Match(name, info.version());
-    v1::Outcome console = v1::OUTCOME_UNSPECIFIED;
-    if (seen != nullptr) {
-      AddConsole(*seen, &outcome);
-      console = OutcomeOfConsole(*seen);
-      // uv says when it builds; its mark without that is a build from its cache.
-      if (console == v1::OUTCOME_UNSPECIFIED && layer.outcome == v1::OUTCOME_SOURCE)
-        console = v1::OUTCOME_SOURCE_CACHED;
-    }
+    outcome.set_environment(Place(info.environment()));
+    outcome.set_installed(true);
+    if (seen != nullptr) AddConsole(*seen, &outcome);
     outcome.add_witnesses("layer");
-    outcome.set_outcome(Choose(console, layer));
-    outcome.set_conflict(Conflict(seen, console, layer, info));
+    const PackageOrigins::Judgement judged = origins_.Judge(info, seen);
+    SetOutcome(judged.outcome, &outcome);
+    outcome.set_conflict(judged.conflict);
     outcomes_.push_back(std::move(outcome));
-  }
-
-  static v1::Outcome Choose(v1::Outcome console, const LayerWord& layer) {
-    if (console == v1::OUTCOME_UNSPECIFIED) return layer.fallback;
-    // The layer knows what was asked for, the console only what was done.
-    const bool direct = layer.outcome == v1::OUTCOME_VCS || layer.outcome == v1::OUTCOME_LOCAL ||
-                        layer.outcome == v1::OUTCOME_EDITABLE;
-    return direct && Compatible(console, layer.outcome) ? layer.outcome : console;
-  }
-
-  static std::string Conflict(const PackageObservation* seen, v1::Outcome console, const LayerWord& layer,
-                              const v1::DistInfo& info) {
-    if (seen == nullptr) return {};
-    if (!seen->version.empty() && seen->version != info.version()) {
-      return fmt::format("console: version {}; layer: version {}", seen->version, info.version());
-    }
-    if (seen->failed) return fmt::format("console: failed; layer: installed by {}", info.installer());
-    if (console == v1::OUTCOME_UNSPECIFIED || layer.outcome == v1::OUTCOME_UNSPECIFIED ||
-        Compatible(console, layer.outcome)) {
-      return {};
-    }
-    return fmt::format("console: {}; layer: {}", Word(console), Word(layer.outcome));
   }
 
   // Seen on the console only.
   void AddSeen(const PackageObservation& seen) {
-    const bool arrived = seen.arrived || seen.built;
-    if (!arrived && !seen.failed) return;
+    const bool installed = seen.arrived && !seen.only_saved;
+    // Presence is the layer's word: it was removed again, or lies in a mount.
+    if (installed && !seen.build_dependency && evidence_.has_layer) return;
+    if (!seen.arrived && !seen.built && !seen.failed) return;
     v1::PackageOutcome outcome =
         Base(seen.build_dependency ? kBuildDependency : kRuntime, seen.name, seen.version);
     AddConsole(seen, &outcome);
-    if (seen.failed && !seen.arrived) {
+    if (seen.failed) {
       outcome.set_outcome(v1::OUTCOME_FAILED);
-      if (const auto failure = ClassifyPackageFailure(seen.failure_lines)) {
-        outcome.set_failure_class(failure->failure_class);
-        outcome.set_failure_line(failure->line);
-        outcome.set_remedy(failure->remedy);
-      } else {
-        outcome.set_failure_class("unknown");
-        if (!seen.failure_lines.empty()) outcome.set_failure_line(seen.failure_lines.back());
-      }
+      outcome.set_failure_class(seen.failure.failure_class);
+      outcome.set_failure_line(seen.failure.line);
+      outcome.set_remedy(seen.failure.remedy);
     } else {
-      outcome.set_outcome(OutcomeOfConsole(seen));
-      // setup.py install leaves an egg-info, `pip wheel` a file, a build environment nothing.
-      // Where the layer has no dist-info at all it is no witness: the step failed later, or a cache mount.
-      if (!infos_.empty() && seen.arrived && !seen.only_saved && !seen.legacy_install &&
-          !seen.build_dependency) {
-        outcome.set_conflict("console: installed; layer: no dist-info");
-      }
+      SetOutcome(origins_.Judge(seen), &outcome);
+      if (const v1::WheelFile* wheel = FindSaved(seen)) outcome.set_environment(Place(FolderOf(*wheel)));
     }
     outcomes_.push_back(std::move(outcome));
   }
 
+  static std::string FolderOf(const v1::WheelFile& wheel) {
+    const size_t slash = wheel.path().rfind('/');
+    return slash == std::string::npos ? std::string() : wheel.path().substr(0, slash);
+  }
+
+  const v1::WheelFile* FindSaved(const PackageObservation& seen) const {
+    for (const v1::WheelFile& wheel : evidence_.wheels) {
+      if (wheel.added() && wheel.origin() == v1::WheelFile::ORIGIN_UNKNOWN &&
+          wheel.file_name() == seen.file_name) {
+        return &wheel;
+      }
+    }
+    return nullptr;
+  }
+
+  // What a silent `pip wheel` compiled. Only what proves it: the tag, and that this step makes wheels.
+  void AddSavedWheels() {
+    if (evidence_.wheels.empty() || !MakesWheels(evidence_.run)) return;
+    std::set<std::pair<std::string, std::string>> known;
+    for (const v1::PackageOutcome& outcome : outcomes_) {
+      known.emplace(outcome.name(), CanonicalVersion(outcome.version()));
+    }
+    for (const v1::WheelFile& wheel : evidence_.wheels) {
+      if (!wheel.added() || wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) continue;
+      const PackageFile file = ParsePackageFile(wheel.file_name());
+      if (!IsCompiledHere(file.tag, file.version)) continue;
+      if (!known.emplace(file.name, CanonicalVersion(file.version)).second) continue;
+      v1::PackageOutcome outcome = Base(kRuntime, file.name, file.version);
+      outcome.set_outcome(v1::OUTCOME_SOURCE);
+      outcome.set_tag(file.tag);
+      outcome.set_file_name(wheel.file_name());
+      outcome.set_environment(Place(FolderOf(wheel)));
+      outcome.add_witnesses("layer");
+      outcomes_.push_back(std::move(outcome));
+    }
+  }
+
   std::vector<PackageObservation> seen_;
-  // Parallel to seen_: already put together with a dist-info.
+  // Parallel to seen_: already put together with a record of the layer.
   std::vector<bool> used_;
-  absl::Span<const v1::DistInfo> infos_;
-  bool emulated_;
+  // Indexes into seen_ of what was installed, the last first.
+  std::map<std::string, std::vector<size_t>> by_name_;
+  const StepEvidence& evidence_;
+  const std::vector<std::string> folders_;
+  PackageOrigins origins_;
   std::vector<v1::PackageOutcome> outcomes_;
 };
 
 }  // namespace
 
-std::vector<v1::PackageOutcome> DerivePackages(absl::Span<const ConsoleLine> lines,
-                                               absl::Span<const v1::DistInfo> infos, bool emulated) {
-  return Outcomes(ParsePackageConsole(lines), infos, emulated).Derive();
+StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool emulated) {
+  StepEvidence evidence;
+  evidence.run = run;
+  evidence.infos.assign(result.dist_infos().begin(), result.dist_infos().end());
+  evidence.wheels.assign(result.wheels().begin(), result.wheels().end());
+  evidence.has_layer = result.has_layer();
+  evidence.emulated = emulated;
+  return evidence;
+}
+
+void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector<EarlierWheel>* wheels) {
+  for (const v1::PackageOutcome& outcome : outcomes) {
+    if (!ParsePackageFile(outcome.file_name()).wheel || outcome.outcome() == v1::OUTCOME_FAILED) continue;
+    const bool compiled = outcome.outcome() == v1::OUTCOME_SOURCE ||
+                          outcome.outcome() == v1::OUTCOME_SOURCE_CACHED || !outcome.built_sha256().empty();
+    if (!compiled && outcome.outcome() != v1::OUTCOME_WHEEL) continue;
+    wheels->push_back({outcome.file_name(), compiled, !outcome.installed()});
+  }
+}
+
+std::vector<v1::PackageOutcome> DerivePackages(std::vector<PackageObservation> seen,
+                                               const StepEvidence& evidence) {
+  return Outcomes(std::move(seen), evidence).Derive();
 }
 
 }  // namespace crossmill::core

@@ -2,23 +2,51 @@
 // Pure. docs/formats.md, "outcomes", describes the result for readers.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "coordinator/core/console_packages.h"
+#include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
 #include "crossmill/v1/result.pb.h"
 
 namespace crossmill::core {
 
+// A wheel that an earlier step of the same build made or fetched.
+struct EarlierWheel {
+  std::string file_name;
+  bool compiled = false;
+  // It was put into a folder (`pip wheel`) rather than installed.
+  bool saved = false;
+};
+
+// What there is to judge a step by, beside its console.
+struct StepEvidence {
+  v1::Run run;
+  std::vector<v1::DistInfo> infos;
+  std::vector<v1::WheelFile> wheels;
+  // Asked only when a wheel's origin depends on it. May be empty.
+  std::function<std::vector<EarlierWheel>()> earlier_wheels;
+  // The step succeeded: what is not in `infos` is not in the image.
+  bool has_layer = true;
+  bool emulated = false;
+};
+
+// What a finished step reported, as evidence.
+StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool emulated);
+// What a step's outcomes tell later steps of the build.
+void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector<EarlierWheel>* wheels);
+
 // Outcomes of one step on one platform, runtime before build-dep, then by name and version.
-// `infos` are those of the step's layer; `emulated` is copied into each outcome.
 //
-// Presence is the layer's word, origin and seconds are the console's. Where the two disagree the console's
-// outcome stands and `conflict` holds both words.
-std::vector<v1::PackageOutcome> DerivePackages(absl::Span<const ConsoleLine> lines,
-                                               absl::Span<const v1::DistInfo> infos, bool emulated);
+// A package is there if the layer has it where an interpreter of the image finds it, or where the console or
+// the command says; console and layer are put together by environment, name and version. Origin and seconds
+// are the console's. Where the two disagree the console's outcome stands and `conflict` holds both words;
+// where neither tells, the outcome is unknown.
+std::vector<v1::PackageOutcome> DerivePackages(std::vector<PackageObservation> seen,
+                                               const StepEvidence& evidence);
 
 }  // namespace crossmill::core

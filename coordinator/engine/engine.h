@@ -27,6 +27,7 @@
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/stage_walk.h"
 #include "coordinator/engine/step_cache.h"
+#include "coordinator/engine/step_packages.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/engine/watchers.h"
 #include "coordinator/engine/worker_links.h"
@@ -169,6 +170,7 @@ class Engine {
   core::Scheduler scheduler_;
   Watchers watchers_;
   ClientSupplies supplies_;
+  StepPackages packages_;
 
   // Only used in the loop.
   RunningBuilds builds_;

@@ -6,14 +6,11 @@
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
-#include "coordinator/core/console_packages.h"
 #include "coordinator/core/package_outcomes.h"
 #include "coordinator/engine/engine.h"
 
 namespace crossmill::coordinator {
 namespace {
-
-constexpr int kLogPage = 100'000;
 
 // The failure of an export, at the instruction that asks for it.
 std::string ExportFailure(const RunningBuild& build, int stage, const v1::ExportResult& failed) {
@@ -128,6 +125,7 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
 
 void Engine::OnLog(const core::Attempt& attempt, const v1::LogChunk& chunk) {
   if (attempt.execution == 0) return;
+  if (!attempt.complete() && attempt.step().has_run()) packages_.Add(attempt.execution, chunk);
   // A console with a hole in it would tell less, and its packages wrongly.
   loop_->Require(Annotate(logs_.Append(attempt.execution, chunk), "the console"));
   Watched watched;
@@ -148,14 +146,22 @@ void Engine::OnLog(const core::Attempt& attempt, const v1::LogChunk& chunk) {
 void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& result) {
   if (!attempt.step().has_run()) return;
   // In the step's own transaction: a record of a step without its packages would stay that way.
-  const auto chunks = logs_.Read(attempt.execution, 0, kLogPage);
-  absl::Status status = chunks.status();
-  if (status.ok()) {
-    const std::vector<v1::DistInfo> infos(result.dist_infos().begin(), result.dist_infos().end());
-    const auto packages = core::DerivePackages(core::SplitConsole(*chunks), infos, attempt.emulated);
-    if (!packages.empty()) status = records_.SavePackages(attempt.execution, packages);
-  }
-  if (!status.ok()) spdlog::error("execution={} {}", attempt.execution, Sv(status.message()));
+  core::StepEvidence evidence = core::EvidenceOf(attempt.step().run(), result, attempt.emulated);
+  evidence.earlier_wheels = [&] {
+    std::vector<core::EarlierWheel> wheels;
+    const RunningBuild* build = Find(attempt.owner.value_or(attempt.origin).build);
+    if (build == nullptr) return wheels;
+    for (const v1::StageView& stage : build->state.view().stages()) {
+      for (const v1::StepView& step : stage.steps()) {
+        if (step.execution() == 0 || step.execution() == attempt.execution) continue;
+        const auto earlier = records_.Packages(step.execution());
+        if (earlier.ok()) core::AddEarlierWheels(*earlier, &wheels);
+      }
+    }
+    return wheels;
+  };
+  const auto packages = core::DerivePackages(packages_.Finish(attempt.execution), evidence);
+  if (!packages.empty()) loop_->Require(records_.SavePackages(attempt.execution, packages));
 }
 
 void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {

@@ -182,6 +182,7 @@ void Engine::Close(core::Attempt& ended, const std::string& outcome) {
   if (ended.execution != 0) {
     records_.AbandonExecution(ended.execution).IgnoreError();  // finished ones stay
     logs_.Close(ended.execution).IgnoreError();
+    packages_.Forget(ended.execution);
   }
   if (ended.lease != 0) {
     absl::Status recorded = records_.EndLease(ended.lease, outcome);

@@ -52,12 +52,12 @@ constexpr Sql kInsertPackage{
     "save a package",
     "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
     "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
-    "witnesses, conflict, emulated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-    "?12, ?13, ?14, ?15, ?16, ?17)"};
+    "witnesses, conflict, emulated, environment, installed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+    "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"};
 constexpr Sql kPackages{
     "load the packages of an execution",
     "SELECT name, version, outcome, scope, tag, file_name, seconds, built_sha256, built_size, "
-    "failure_class, failure_line, remedy, witnesses, conflict, emulated "
+    "failure_class, failure_line, remedy, witnesses, conflict, emulated, environment, installed "
     "FROM packages WHERE execution = ?1 ORDER BY position"};
 
 absl::Status NoSuchExecution(int64_t id) {
@@ -148,6 +148,8 @@ v1::PackageOutcome ReadPackage(const Statement& row) {
   SplitWitnesses(row.Text(12), &package);
   package.set_conflict(std::string(row.Text(13)));
   package.set_emulated(row.Int64(14) != 0);
+  package.set_environment(std::string(row.Text(15)));
+  package.set_installed(row.Int64(16) != 0);
   return package;
 }
 
@@ -242,7 +244,8 @@ absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::P
                                        package.scope(), package.tag(), package.file_name(), package.seconds(),
                                        package.built_sha256(), package.built_size(), package.failure_class(),
                                        package.failure_line(), package.remedy(), JoinWitnesses(package),
-                                       package.conflict(), package.emulated()));
+                                       package.conflict(), package.emulated(), package.environment(),
+                                       package.installed()));
     }
     return absl::OkStatus();
   });

@@ -163,6 +163,8 @@ inline v1::PackageRow SamplePackage(const std::string& architecture, uint32_t st
   package->add_witnesses("console");
   package->add_witnesses("layer");
   package->set_emulated(architecture == "arm64");
+  package->set_installed(scope == "runtime");
+  if (package->installed()) package->set_environment("/root/.local");
   return row;
 }
 

@@ -13,7 +13,7 @@ from farm import ROOT, FarmTestCase, can_run_arm64, main, require_root_and_user,
 
 PACKAGE = {"platform", "stage", "stage_name", "step", "name", "version", "outcome", "scope", "tag", "file_name",
            "seconds", "built_digest", "built_bytes", "failure_class", "failure_line", "remedy", "witnesses",
-           "conflict", "emulated", "execution"}
+           "conflict", "emulated", "environment", "installed", "execution"}
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
@@ -89,7 +89,53 @@ class PackagesTest(FarmTestCase):
         self.assertEqual(failed["name"], "headerless")
         self.assertIn("not_there.h", failed["failure_line"])
         self.assertTrue(failed["failure_class"])
+        self.assertFalse(failed["installed"])
+        # What to do stands where people read, not only in JSON.
+        for text in (result.stdout + result.stderr, self.farm.cli("packages").stdout):
+            self.assertIn(failed["failure_line"], text)
+            self.assertIn(failed["remedy"], text)
         self.assert_farm_goes_on()
+
+    def rows(self):
+        """(stage, step, name) -> package, of the latest build; a second row of the same key fails."""
+        found = {}
+        for package in json.loads(self.farm.cli("packages", "--json").stdout):
+            if package["scope"] == "runtime":
+                self.assertNotIn((package["stage_name"], package["step"], package["name"], package["environment"]), found)
+                found[package["stage_name"], package["step"], package["name"], package["environment"]] = package
+        return {key: (package["outcome"], package["installed"]) for key, package in found.items()}
+
+    def test_only_what_an_interpreter_finds_counts_and_silence_is_unknown(self):
+        self.dockerfile("""
+            FROM python:3.11 AS builder
+            RUN python3 -m venv /v && /v/bin/pip install -q purepkg
+            RUN pip wheel --no-cache-dir -w /wheels purepkg cextpkg puresrc
+            RUN pip install --no-cache-dir --target /t purepkg
+            RUN pip download -d /d purepkg
+            RUN pip install --no-cache-dir scriptpkg && pip uninstall -q -y scriptpkg
+            RUN mkdir -p /rootfs/etc /rootfs/usr/lib/python3 && cp -r /v/lib/python3.11/site-packages /rootfs/usr/lib/python3/dist-packages
+            FROM python:3.11
+            COPY --from=builder /wheels /w
+            RUN pip install --no-cache-dir --no-index --find-links /w purepkg cextpkg puresrc
+            """)
+        self.assert_exit(self.build("-t", "places:1"), 0)
+        rows = self.rows()
+        final = {key[2]: value for key, value in rows.items() if key[0] != "builder"}
+        self.assertEqual(final, {"purepkg": ("wheel", True), "cextpkg": ("source-cached", True),
+                                 "puresrc": ("source-cached", True)})
+        self.assertEqual({key[1:]: value for key, value in rows.items() if key[0] == "builder"},
+                         {(2, "purepkg", "/v"): ("unknown", True), (3, "purepkg", "/wheels"): ("wheel", False),
+                          (3, "cextpkg", "/wheels"): ("source", False), (3, "puresrc", "/wheels"): ("source", False),
+                          (4, "purepkg", "/t"): ("wheel", True)})
+        self.assertIn("without -q", self.farm.cli("packages").stdout)
+
+    def test_the_end_of_a_long_console_is_read(self):
+        self.dockerfile("""
+            FROM python:3.11
+            RUN seq -f 'Collecting p%.0f' 60000 && pip install --no-cache-dir --target /t purepkg
+            """)
+        self.assert_exit(self.build(), 0)
+        self.assertEqual({key[2]: value for key, value in self.rows().items()}, {"purepkg": ("wheel", True)})
 
     def test_make_with_a_compiler_recompiles_nothing_in_a_later_run(self):
         self.write("main.c", "int part(void);\nint main(void) { return part(); }\n")

@@ -23,7 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].text != same[i].text) abort();
   }
-  for (const v1::PackageOutcome& outcome : core::DerivePackages(lines, {}, false)) {
+  core::StepEvidence evidence;
+  evidence.run.add_argv(std::string(text.substr(0, 200)));
+  evidence.has_layer = size % 2 == 0;
+  for (const v1::PackageOutcome& outcome : core::DerivePackages(core::ParsePackageConsole(lines), evidence)) {
     // A string that is not UTF-8 would not serialise.
     if (outcome.SerializeAsString().empty()) abort();
   }

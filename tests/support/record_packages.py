@@ -54,6 +54,14 @@ def dist_infos(root, before):
             "installer": read("INSTALLER").strip(), "direct_url": read("direct_url.json"),
             "uv_build": (folder / "uv_build.json").exists(), "requested": (folder / "REQUESTED").exists(),
         })
+    for folder in sorted(root.rglob("*.egg-info")):
+        name = folder.relative_to(root).as_posix()
+        if name in before or not (folder / "PKG-INFO").exists():
+            continue
+        metadata = email.parser.Parser().parsestr((folder / "PKG-INFO").read_text())
+        found.append({"path": name, "name": metadata["Name"], "version": metadata["Version"], "tags": [], "generator": "",
+                      "installer": "", "direct_url": "", "uv_build": False, "requested": False, "egg_info": True,
+                      "setup_py_install": (folder / "installed-files.txt").exists()})
     return found
 
 
@@ -75,7 +83,7 @@ class Recorder:
         for earlier in setup:
             run(*command, "-q", *earlier, environment=environment)
             run(python, "-m", "pip", "uninstall", "-q", "-y", *earlier, environment=environment)
-        before = {p.relative_to(venv).as_posix() for p in venv.rglob("*.dist-info")}
+        before = {p.relative_to(venv).as_posix() for p in venv.rglob("*-info")}
         folder = self.output / name
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, str(HERE / "record_console.py"), str(folder / "console.txt"),

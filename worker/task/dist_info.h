@@ -1,4 +1,5 @@
-// Facts about installed Python packages, read from the *.dist-info folders that a step changed.
+// Facts about installed Python packages, read from the records that a step changed: *.dist-info, *.egg-info,
+// eggs and *.egg-link.
 #pragma once
 
 #include <string>
@@ -9,12 +10,20 @@
 
 namespace crossmill::worker {
 
+struct PackageFacts {
+  // Sorted by path.
+  std::vector<v1::DistInfo> infos;
+  std::vector<v1::WheelFile> wheels;
+};
+
+// True if one of the changed paths may belong to a record or a wheel: worth a look into the root.
+bool MayHoldPackages(absl::Span<const std::string> changed_paths);
+
 // `root`: the step's root file system. `changed_paths`: paths of changed files inside it, without leading
-// slash; every folder *.dist-info above one of them that (still) has METADATA is read.
+// slash; every record above or at one of them that (still) names a package is read.
 //
-// The files are the image's, so nothing in them is trusted: paths are resolved inside `root` only, links to
-// files are not followed, only regular files are read, each up to a fixed size. What cannot be read is
-// left out; there is no error. Sorted by path. Thread safe.
-std::vector<v1::DistInfo> ReadDistInfos(const std::string& root, absl::Span<const std::string> changed_paths);
+// The files are the image's, so nothing in them is trusted (root_reader.h), and each is read up to a fixed
+// size. What cannot be read is left out; there is no error. Thread safe.
+PackageFacts ReadPackages(const std::string& root, absl::Span<const std::string> changed_paths);
 
 }  // namespace crossmill::worker

@@ -56,11 +56,6 @@ bool HasExactTimes(const v1::Step& step) {
                                          [](const v1::CopySource& source) { return source.has_export_(); });
 }
 
-bool MayHoldDistInfo(const std::vector<std::string>& paths) {
-  return std::any_of(paths.begin(), paths.end(),
-                     [](const std::string& path) { return path.find(".dist-info/") != std::string::npos; });
-}
-
 }  // namespace
 
 // One task under way.
@@ -176,13 +171,13 @@ class StageExecutor::Execution {
   // could read secrets.
   absl::Status Inspect(const CommittedLayer& committed, const std::vector<std::string>& secrets,
                        v1::StepResult* result) {
-    if (secrets.empty() && !MayHoldDistInfo(committed.changed_paths)) return absl::OkStatus();
+    if (secrets.empty() && !MayHoldPackages(committed.changed_paths)) return absl::OkStatus();
     std::vector<Digest> layers = layers_;
     layers.push_back(FromProto(committed.layer.tar()));
     ASSIGN_OR_RETURN(const auto view, executor_.snapshotter_.View(layers));
-    for (v1::DistInfo& info : ReadDistInfos(view->root(), committed.changed_paths)) {
-      *result->add_dist_infos() = std::move(info);
-    }
+    PackageFacts packages = ReadPackages(view->root(), committed.changed_paths);
+    for (v1::DistInfo& info : packages.infos) *result->add_dist_infos() = std::move(info);
+    for (v1::WheelFile& wheel : packages.wheels) *result->add_wheels() = std::move(wheel);
     if (secrets.empty()) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<LeakedSecret> leaked,
                      FindSecrets(view->root(), committed.changed_paths, *context_.secrets, secrets));

@@ -7,6 +7,7 @@
 #include "cli/show/render_build.h"
 #include "cli/show/render_live.h"
 #include "cli/show/render_plain.h"
+#include "cli/show/render_packages.h"
 #include "cli/show/render_tables.h"
 #include "common/base/status.h"
 #include "tests/cli/sample_build.h"

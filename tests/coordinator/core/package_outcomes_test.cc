@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "common/words/words.h"
 #include "coordinator/core/package_failures.h"
 #include "tests/support/golden.h"
 #include "tests/support/status_matchers.h"
@@ -72,6 +74,11 @@ std::vector<v1::DistInfo> ReadInfos(const std::string& path) {
     info.set_direct_url(item.at("direct_url").get<std::string>());
     info.set_uv_build(item.at("uv_build").get<bool>());
     info.set_requested(item.at("requested").get<bool>());
+    if (item.value("egg_info", false)) info.set_form(v1::DistInfo::FORM_EGG_INFO);
+    info.set_setup_py_install(item.value("setup_py_install", false));
+    // Recorded in a virtual environment, which the worker would have told.
+    info.set_place(v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT);
+    info.set_environment("venv");
     infos.push_back(std::move(info));
   }
   return infos;
@@ -81,7 +88,7 @@ std::string Describe(const std::vector<v1::PackageOutcome>& outcomes) {
   std::string text;
   for (const v1::PackageOutcome& outcome : outcomes) {
     text += fmt::format("{} {} {} {}\n", outcome.scope(), outcome.name(), outcome.version(),
-                        v1::Outcome_Name(outcome.outcome()));
+                        Word(outcome.outcome()));
     const auto line = [&](const char* name, const std::string& value) {
       if (!value.empty()) text += fmt::format("  {}: {}\n", name, value);
     };
@@ -99,6 +106,8 @@ std::string Describe(const std::vector<v1::PackageOutcome>& outcomes) {
       witnesses += (witnesses.empty() ? "" : ", ") + witness;
     line("witnesses", witnesses);
     line("conflict", outcome.conflict());
+    if (outcome.installed()) line("in", outcome.environment());
+    if (!outcome.installed()) line("saved in", outcome.environment());
   }
   return text;
 }
@@ -115,12 +124,48 @@ std::vector<std::string> Cases() {
   return cases;
 }
 
+// A recording of dist_infos.json alone is of a command that had a virtual environment for itself; step.json
+// has the command and all facts, as tests/support/record_steps.py wrote them.
+StepEvidence ReadEvidence(const std::string& folder) {
+  StepEvidence evidence;
+  const auto console = ReadFile(folder + "/console.txt");
+  EXPECT_OK(console);
+  evidence.has_layer = console->find("\nexit 0") != std::string::npos || console->rfind("exit 0", 0) == 0;
+  const auto text = ReadFile(folder + "/step.json");
+  if (!text.ok()) {
+    evidence.infos = ReadInfos(folder + "/dist_infos.json");
+    return evidence;
+  }
+  const auto document = ParseJson(*text);
+  EXPECT_OK(document);
+  v1::StepResult result;
+  EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(document->at("run").dump(), &evidence.run).ok());
+  EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(document->at("result").dump(), &result).ok());
+  evidence.infos.assign(result.dist_infos().begin(), result.dist_infos().end());
+  evidence.wheels.assign(result.wheels().begin(), result.wheels().end());
+  evidence.earlier_wheels = [wheels = document->at("earlier")] {
+    std::vector<EarlierWheel> earlier;
+    for (const Json& wheel : wheels) {
+      earlier.push_back({wheel.at("file").get<std::string>(), wheel.at("compiled").get<bool>(),
+                         wheel.at("saved").get<bool>()});
+    }
+    return earlier;
+  };
+  return evidence;
+}
+
+std::vector<v1::PackageOutcome> Derive(const std::vector<v1::LogChunk>& chunks,
+                                       const StepEvidence& evidence) {
+  PackageConsole console;
+  for (const v1::LogChunk& chunk : chunks) console.Add(chunk);
+  return DerivePackages(console.Finish(), evidence);
+}
+
 class RecordedPackagesTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(RecordedPackagesTest, GiveTheirOutcomes) {
   const std::string folder = kFolder + "/" + GetParam();
-  const auto lines = SplitConsole(ReadConsole(folder + "/console.txt"));
-  const auto outcomes = DerivePackages(lines, ReadInfos(folder + "/dist_infos.json"), /*emulated=*/false);
+  const auto outcomes = Derive(ReadConsole(folder + "/console.txt"), ReadEvidence(folder));
   ExpectGolden(kFolder, GetParam() + "/outcomes.txt", Describe(outcomes));
 }
 
@@ -133,10 +178,9 @@ TEST_P(RecordedPackagesTest, DoNotDependOnHowTheConsoleWasCut) {
       bytes.back().set_data(std::string(1, c));
     }
   }
-  const auto whole = SplitConsole(ReadConsole(folder + "/console.txt"));
-  const auto infos = ReadInfos(folder + "/dist_infos.json");
-  EXPECT_EQ(Describe(DerivePackages(SplitConsole(bytes), infos, false)),
-            Describe(DerivePackages(whole, infos, false)));
+  const StepEvidence evidence = ReadEvidence(folder);
+  EXPECT_EQ(Describe(Derive(bytes, evidence)),
+            Describe(Derive(ReadConsole(folder + "/console.txt"), evidence)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, RecordedPackagesTest, testing::ValuesIn(Cases()), [](const auto& info) {
@@ -152,40 +196,181 @@ TEST(PackageOutcomesTest, ThereAreRecordings) { EXPECT_GE(Cases().size(), 15u); 
 v1::DistInfo Info(const std::string& name, const std::string& version, const std::string& tag,
                   const std::string& installer = "pip") {
   v1::DistInfo info;
-  info.set_path("usr/lib/python3/site-packages/" + name + "-" + version + ".dist-info");
+  info.set_path("usr/local/lib/python3.11/site-packages/" + name + "-" + version + ".dist-info");
   info.set_name(name);
   info.set_version(version);
   info.add_tags(tag);
   info.set_installer(installer);
+  info.set_place(v1::DistInfo::PLACE_INTERPRETER);
+  info.set_environment("usr/local");
   return info;
 }
 
-std::vector<ConsoleLine> Lines(std::initializer_list<const char*> texts) {
-  std::vector<ConsoleLine> lines;
-  for (const char* text : texts) lines.push_back({static_cast<int64_t>(lines.size()) * 1'000'000'000, text});
-  return lines;
+v1::DistInfo In(v1::DistInfo info, v1::DistInfo::Place place, const std::string& environment) {
+  info.set_place(place);
+  info.set_environment(environment);
+  info.set_path(environment + "/x.dist-info");
+  return info;
 }
 
-TEST(PackageOutcomesTest, LayerAloneTellsCompiledFromPublished) {
-  const auto outcomes =
-      DerivePackages({},
-                     std::vector<v1::DistInfo>{Info("compiled", "1", "cp311-cp311-linux_aarch64"),
-                                               Info("published", "1", "cp311-cp311-manylinux_2_17_aarch64"),
-                                               Info("pure", "1", "py3-none-any")},
-                     /*emulated=*/true);
-  ASSERT_EQ(outcomes.size(), 3u);
-  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_SOURCE);
-  EXPECT_EQ(outcomes[1].outcome(), v1::OUTCOME_WHEEL);
-  EXPECT_EQ(outcomes[2].outcome(), v1::OUTCOME_WHEEL);
+v1::WheelFile Wheel(const std::string& file, v1::WheelFile::Origin origin, bool added,
+                    const std::string& folder = "wh") {
+  v1::WheelFile wheel;
+  wheel.set_path(folder + "/" + file);
+  wheel.set_file_name(file);
+  wheel.set_origin(origin);
+  wheel.set_added(added);
+  return wheel;
+}
+
+std::vector<PackageObservation> Console(std::initializer_list<const char*> texts) {
+  PackageConsole console;
+  int64_t time = 0;
+  for (const char* text : texts) console.Add(ConsoleLine{1'000'000'000 * time++, text});
+  return console.Finish();
+}
+
+StepEvidence Layer(std::vector<v1::DistInfo> infos, const std::string& command = "pip install x") {
+  StepEvidence evidence;
+  evidence.infos = std::move(infos);
+  evidence.run.add_argv("/bin/sh");
+  evidence.run.add_argv("-c");
+  evidence.run.add_argv(command);
+  evidence.run.set_cwd("/app");
+  evidence.run.add_env("TARGET=/env/target");
+  return evidence;
+}
+
+// "name version outcome @environment" of each, in order.
+std::string Brief(const std::vector<v1::PackageOutcome>& outcomes) {
+  std::string text;
+  for (const v1::PackageOutcome& outcome : outcomes) {
+    text +=
+        fmt::format("{}{} {} {} {}{}", text.empty() ? "" : ", ", outcome.name(), outcome.version(),
+                    Word(outcome.outcome()), outcome.installed() ? "@" : "not in ", outcome.environment());
+  }
+  return text;
+}
+
+TEST(PackageOutcomesTest, LayerAloneTellsCompiledFromPublishedAndPureFromNothing) {
+  StepEvidence evidence =
+      Layer({Info("compiled", "1", "cp311-cp311-linux_aarch64"),
+             Info("published", "1", "cp311-cp311-manylinux_2_17_aarch64"), Info("pure", "1", "py3-none-any"),
+             Info("other", "2.0+cpu", "cp311-cp311-linux_aarch64"),
+             Info("armv7", "1", "cp311-cp311-linux_armv7l")});
+  evidence.emulated = true;
+  const auto outcomes = DerivePackages({}, evidence);
+  EXPECT_EQ(Brief(outcomes),
+            "armv7 1 unknown @/usr/local, compiled 1 source @/usr/local, other 2.0+cpu unknown @/usr/local, "
+            "published 1 wheel @/usr/local, pure 1 unknown @/usr/local");
   EXPECT_TRUE(outcomes[0].emulated());
   EXPECT_LT(outcomes[0].seconds(), 0);
   EXPECT_THAT(outcomes[0].witnesses(), testing::ElementsAre("layer"));
+  EXPECT_THAT(outcomes[4].remedy(), testing::HasSubstr("without -q"));
+  EXPECT_EQ(outcomes[1].remedy(), "");
+}
+
+TEST(PackageOutcomesTest, CachesInTheLayerTellWhatASilentConsoleDoesNot) {
+  StepEvidence evidence = Layer({Info("built", "1", "py3-none-any"), Info("before", "1", "py3-none-any"),
+                                 Info("fetched", "1.0", "py3-none-any"), Info("else", "2", "py3-none-any")});
+  evidence.wheels = {Wheel("built-1-py3-none-any.whl", v1::WheelFile::ORIGIN_BUILT, true),
+                     Wheel("before-1-py3-none-any.whl", v1::WheelFile::ORIGIN_BUILT, false),
+                     Wheel("fetched-1.0.0-py3-none-any.whl", v1::WheelFile::ORIGIN_FETCHED, true),
+                     Wheel("else-1-py3-none-any.whl", v1::WheelFile::ORIGIN_BUILT, true)};
+  EXPECT_EQ(Brief(DerivePackages({}, evidence)),
+            "before 1 source-cached @/usr/local, built 1 source @/usr/local, else 2 unknown @/usr/local, "
+            "fetched 1.0 wheel @/usr/local");
+}
+
+TEST(PackageOutcomesTest, WhatNoInterpreterFindsIsNotInstalled) {
+  const auto six = [](v1::DistInfo::Place place, const std::string& environment) {
+    return In(Info("six", "1.17.0", "py3-none-any"), place, environment);
+  };
+  for (const auto place : {v1::DistInfo::PLACE_INSTALLER, v1::DistInfo::PLACE_OTHER_ROOT,
+                           v1::DistInfo::PLACE_PREFIX, v1::DistInfo::PLACE_FOLDER}) {
+    EXPECT_EQ(Brief(DerivePackages({}, Layer({six(place, "p")}))), "") << place;
+  }
+  v1::DistInfo seed = six(v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT, "v");
+  seed.set_seed(true);
+  EXPECT_EQ(Brief(DerivePackages({}, Layer({seed}))), "");
+  // The console names it, so it was asked for; but never what lies in a cache or inside another package.
+  const auto console = Console({"Collecting six", "  Downloading six-1.17.0-py2.py3-none-any.whl (1 kB)",
+                                "Successfully installed six-1.17.0"});
+  EXPECT_EQ(Brief(DerivePackages(console, Layer({seed}))), "six 1.17.0 wheel @/v");
+  EXPECT_EQ(Brief(DerivePackages(console, Layer({six(v1::DistInfo::PLACE_FOLDER, "t")}))),
+            "six 1.17.0 wheel @/t");
+  EXPECT_EQ(Brief(DerivePackages(console, Layer({six(v1::DistInfo::PLACE_INSTALLER, "c")}))), "");
+}
+
+TEST(PackageOutcomesTest, FoldersThatTheCommandOrTheEnvironmentNamesCount) {
+  const auto in = [](v1::DistInfo::Place place, const std::string& environment) {
+    return In(Info("x", "1", "cp311-cp311-linux_x86_64"), place, environment);
+  };
+  const struct {
+    const char* command;
+    v1::DistInfo::Place place;
+    const char* environment;
+    bool there;
+  } kCases[] = {
+      {"pip install -q --target /t x", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q --target=/t x", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q -t ./lib x", v1::DistInfo::PLACE_FOLDER, "app/lib", true},
+      {"cd /srv && pip install -q -t lib x", v1::DistInfo::PLACE_FOLDER, "srv/lib", true},
+      {"pip install -q -t \"${TARGET}\" x", v1::DistInfo::PLACE_FOLDER, "env/target", true},
+      {"PIP_TARGET=/t pip install -q x", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q --prefix=/p x", v1::DistInfo::PLACE_PREFIX, "p/local", true},
+      {"uv pip install -q --prefix /p x", v1::DistInfo::PLACE_PREFIX, "p", true},
+      {"pip install -q --root /r x", v1::DistInfo::PLACE_OTHER_ROOT, "r/usr/local", true},
+      {"PYTHONPATH=/a:/t make", v1::DistInfo::PLACE_FOLDER, "t", true},
+      {"pip install -q --target /t x", v1::DistInfo::PLACE_FOLDER, "t/inner", false},
+      {"pip install -q --target /t x", v1::DistInfo::PLACE_INSTALLER, "t", false},
+      {"mktemp -t t; make --prefix /p", v1::DistInfo::PLACE_PREFIX, "p", false},
+  };
+  for (const auto& test : kCases) {
+    EXPECT_EQ(Brief(DerivePackages({}, Layer({in(test.place, test.environment)}, test.command))),
+              test.there ? fmt::format("x 1 source @/{}", test.environment) : "")
+        << test.command;
+  }
+  StepEvidence evidence = Layer({in(v1::DistInfo::PLACE_FOLDER, "deps")}, "make install");
+  evidence.run.add_env("PYTHONPATH=/deps");
+  EXPECT_EQ(Brief(DerivePackages({}, evidence)), "x 1 source @/deps");
+}
+
+TEST(PackageOutcomesTest, TheSamePackageInTwoEnvironmentsIsThereTwice) {
+  const auto console = Console({"Using Python 3.11.2 environment at: /a", " + six==1.17.0",
+                                "Using Python 3.11.2 environment at: /b", "   Building six==1.17.0",
+                                "      Built six==1.17.0", " + six==1.17.0"});
+  const auto info = [](const std::string& environment) {
+    return In(Info("six", "1.17.0", "py3-none-any", "uv"), v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT,
+              environment);
+  };
+  EXPECT_EQ(Brief(DerivePackages(
+                console, Layer({info("a"), info("b"), In(info("b"), v1::DistInfo::PLACE_INSTALLER, "c")}))),
+            "six 1.17.0 wheel @/a, six 1.17.0 source @/b");
 }
 
 TEST(PackageOutcomesTest, DistributionPackagesHaveNoInstaller) {
   v1::DistInfo info = Info("six", "1.16.0", "py3-none-any", "");
   info.set_path("usr/lib/python3/dist-packages/six-1.16.0.dist-info");
-  EXPECT_EQ(DerivePackages({}, std::vector{info}, false)[0].outcome(), v1::OUTCOME_DISTRO);
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_DISTRO);
+  info.set_form(v1::DistInfo::FORM_EGG_INFO);
+  info.set_path("usr/lib/python3/dist-packages/six-1.16.0.egg-info");
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_DISTRO);
+  for (const char* installer : {"rpm", "conda"}) {
+    EXPECT_EQ(DerivePackages({}, Layer({Info("x", "1", "py3-none-any", installer)}))[0].outcome(),
+              v1::OUTCOME_DISTRO);
+  }
+}
+
+TEST(PackageOutcomesTest, EggsComeFromSource) {
+  v1::DistInfo info = Info("docopt", "0.6.2", "", "");
+  info.clear_tags();
+  info.set_form(v1::DistInfo::FORM_EGG_INFO);
+  info.set_setup_py_install(true);
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_SOURCE);
+  info.set_form(v1::DistInfo::FORM_EGG_LINK);
+  info.set_setup_py_install(false);
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), v1::OUTCOME_EDITABLE);
 }
 
 TEST(PackageOutcomesTest, DirectUrlsSayVcsLocalAndEditable) {
@@ -198,56 +383,136 @@ TEST(PackageOutcomesTest, DirectUrlsSayVcsLocalAndEditable) {
       {R"({"url": "file:///src", "dir_info": {"editable": true}})", v1::OUTCOME_EDITABLE},
       {R"({"url": "https://host/x-1-py3-none-any.whl", "archive_info": {}})", v1::OUTCOME_WHEEL},
       {R"({"url": "https://host/x-1.tar.gz", "archive_info": {}})", v1::OUTCOME_SOURCE},
+      {R"({"url": "file:///wh/x-1-py3-none-any.whl", "archive_info": {}})", v1::OUTCOME_LOCAL},
+      {R"({"url": "file:///src/x-1.tar.gz", "archive_info": {}})", v1::OUTCOME_LOCAL},
       {R"({"url": 5, "dir_info": []})", v1::OUTCOME_LOCAL},
-      {"not json", v1::OUTCOME_WHEEL},
-      {"[]", v1::OUTCOME_WHEEL},
+      {"not json", v1::OUTCOME_UNKNOWN},
+      {"[]", v1::OUTCOME_UNKNOWN},
   };
   for (const auto& test : kCases) {
     v1::DistInfo info = Info("x", "1", "py3-none-any");
     info.set_direct_url(test.text);
-    EXPECT_EQ(DerivePackages({}, std::vector{info}, false)[0].outcome(), test.outcome) << test.text;
+    EXPECT_EQ(DerivePackages({}, Layer({info}))[0].outcome(), test.outcome) << test.text;
   }
 }
 
+TEST(PackageOutcomesTest, TheLayerKnowsWhatWasAskedFor) {
+  v1::DistInfo info = Info("x", "1", "py3-none-any", "uv");
+  info.set_direct_url(R"({"url": "file:///src", "dir_info": {"editable": true}})");
+  // uv says "from file:" of a folder and of an editable install alike.
+  const auto outcomes = DerivePackages(
+      Console({"   Building x @ file:///src", "      Built x @ file:///src", " + x==1 (from file:///src)"}),
+      Layer({info}));
+  EXPECT_EQ(Brief(outcomes), "x 1 editable @/usr/local");
+  EXPECT_EQ(outcomes[0].conflict(), "");
+}
+
 TEST(PackageOutcomesTest, DisagreementIsKeptAndTheConsoleDecides) {
-  const auto lines = Lines({"Collecting x", "  Downloading x-1-cp311-cp311-manylinux_2_17_x86_64.whl (1 kB)",
-                            "Successfully installed x-1"});
-  const auto outcomes = DerivePackages(lines, std::vector{Info("x", "1", "cp311-cp311-linux_x86_64")}, false);
+  const auto seen = Console({"Collecting x", "  Downloading x-1-cp311-cp311-manylinux_2_17_x86_64.whl (1 kB)",
+                             "Successfully installed x-1"});
+  const auto outcomes = DerivePackages(seen, Layer({Info("x", "1", "cp311-cp311-linux_x86_64")}));
   ASSERT_EQ(outcomes.size(), 1u);
   EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_WHEEL);
   EXPECT_EQ(outcomes[0].conflict(), "console: wheel; layer: source");
 }
 
-TEST(PackageOutcomesTest, AnotherVersionInTheLayerIsAConflict) {
-  const auto lines =
-      Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
-  const auto outcomes = DerivePackages(lines, std::vector{Info("x", "2", "py3-none-any")}, false);
-  ASSERT_EQ(outcomes.size(), 1u);
-  EXPECT_EQ(outcomes[0].version(), "2");
-  EXPECT_EQ(outcomes[0].conflict(), "console: version 1; layer: version 2");
+TEST(PackageOutcomesTest, AnotherVersionIsAnotherPackage) {
+  const auto seen =
+      Console({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
+  EXPECT_EQ(Brief(DerivePackages(seen, Layer({Info("x", "2", "py3-none-any")}))), "x 2 unknown @/usr/local");
+  // Equal by PEP 440.
+  EXPECT_EQ(Brief(DerivePackages(seen, Layer({Info("X", "1.0", "py3-none-any")}))),
+            "x 1.0 wheel @/usr/local");
 }
 
-TEST(PackageOutcomesTest, InstalledPerConsoleButNotInTheLayer) {
-  const auto lines =
-      Lines({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
-  const auto outcomes = DerivePackages(lines, std::vector{Info("y", "2", "py3-none-any")}, false);
-  ASSERT_EQ(outcomes.size(), 2u);
-  EXPECT_EQ(outcomes[0].conflict(), "console: installed; layer: no dist-info");
+TEST(PackageOutcomesTest, PresenceIsTheLayersWordUnlessThereIsNone) {
+  const auto seen =
+      Console({"Collecting x", "  Downloading x-1-py3-none-any.whl (1 kB)", "Successfully installed x-1"});
+  StepEvidence evidence = Layer({});
+  EXPECT_EQ(Brief(DerivePackages(seen, evidence)), "");
+  // The step failed later.
+  evidence.has_layer = false;
+  EXPECT_EQ(Brief(DerivePackages(seen, evidence)), "x 1 wheel not in ");
+}
+
+TEST(PackageOutcomesTest, WheelsThatWereSavedAreNotInstalled) {
+  const auto seen = Console(
+      {"Collecting six", "  Downloading six-1-py3-none-any.whl (1 kB)", "Collecting y",
+       "  Downloading y-1.tar.gz (1 kB)", "Saved /wh/six-1-py3-none-any.whl",
+       "Building wheels for collected packages: y", "  Building wheel for y (setup.py): started",
+       "  Building wheel for y (setup.py): finished with status 'done'",
+       "  Created wheel for y: filename=y-1-py3-none-any.whl size=12 sha256=ab", "Successfully built y"});
+  StepEvidence evidence = Layer({}, "pip wheel -w /wh six y");
+  evidence.wheels = {Wheel("six-1-py3-none-any.whl", v1::WheelFile::ORIGIN_UNKNOWN, true),
+                     Wheel("y-1-py3-none-any.whl", v1::WheelFile::ORIGIN_UNKNOWN, true)};
+  const auto outcomes = DerivePackages(seen, evidence);
+  EXPECT_EQ(Brief(outcomes), "six 1 wheel not in /wh, y 1 source not in /wh");
+  // A later step, or another stage with a copy of the folder.
+  std::vector<EarlierWheel> earlier;
+  AddEarlierWheels(outcomes, &earlier);
+  StepEvidence later = Layer({Info("six", "1", "py3-none-any"), Info("y", "1", "py3-none-any")});
+  later.earlier_wheels = [&earlier] { return earlier; };
+  const auto processed = [](const std::string& folder) {
+    return Console({("Processing " + folder + "/six-1-py3-none-any.whl").c_str(),
+                    ("Processing " + folder + "/y-1-py3-none-any.whl").c_str(),
+                    "Successfully installed six-1 y-1"});
+  };
+  const std::string right = "six 1 wheel @/usr/local, y 1 source-cached @/usr/local";
+  EXPECT_EQ(Brief(DerivePackages(processed("/wheels"), later)), right);
+  EXPECT_EQ(Brief(DerivePackages(processed("./w"), later)), right);
+  EXPECT_EQ(Brief(DerivePackages({}, later)), right);
+  for (v1::DistInfo& info : later.infos) info.set_installer("uv");
+  EXPECT_EQ(Brief(DerivePackages(Console({" + six==1", " + y==1"}), later)), right);
+  for (v1::DistInfo& info : later.infos) {
+    info.set_direct_url(
+        fmt::format(R"({{"url": "file:///w/{}-1-py3-none-any.whl", "archive_info": {{}}}})", info.name()));
+  }
+  EXPECT_EQ(Brief(DerivePackages({}, later)), right);
+}
+
+TEST(PackageOutcomesTest, AFolderWheelOfUnknownOriginIsLocal) {
+  const auto seen = Console({"Processing /wh/x-1-py3-none-any.whl", "Successfully installed x-1"});
+  EXPECT_EQ(Brief(DerivePackages(seen, Layer({Info("x", "1", "py3-none-any")}))), "x 1 local @/usr/local");
+}
+
+TEST(PackageOutcomesTest, ASilentPipWheelIsProvedByTheTag) {
+  StepEvidence evidence = Layer({}, "pip wheel -q -w /wh x y");
+  evidence.wheels = {Wheel("x-1-cp311-cp311-linux_x86_64.whl", v1::WheelFile::ORIGIN_UNKNOWN, true),
+                     Wheel("y-1-py3-none-any.whl", v1::WheelFile::ORIGIN_UNKNOWN, true)};
+  EXPECT_EQ(Brief(DerivePackages({}, evidence)), "x 1 source not in /wh");
+  evidence.run.set_argv(2, "curl -O https://host/x-1-cp311-cp311-linux_x86_64.whl && pip install wheel");
+  EXPECT_EQ(Brief(DerivePackages({}, evidence)), "");
 }
 
 TEST(PackageOutcomesTest, SeveralTagsAreCompressed) {
   v1::DistInfo info = Info("x", "1", "cp311-cp311-manylinux_2_17_x86_64");
   info.add_tags("cp311-cp311-manylinux2014_x86_64");
-  EXPECT_EQ(DerivePackages({}, std::vector{info}, false)[0].tag(),
+  EXPECT_EQ(DerivePackages({}, Layer({info}))[0].tag(),
             "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64");
 }
 
 TEST(PackageOutcomesTest, SourceWheelOfAnEarlierRunIsCached) {
-  const auto lines = Lines({"Processing /wheels/x-1-cp311-cp311-linux_x86_64.whl",
-                            "Installing collected packages: x", "Successfully installed x-1"});
-  EXPECT_EQ(
-      DerivePackages(lines, std::vector{Info("x", "1", "cp311-cp311-linux_x86_64")}, false)[0].outcome(),
-      v1::OUTCOME_SOURCE_CACHED);
+  const auto seen = Console({"Processing /wheels/x-1-cp311-cp311-linux_x86_64.whl",
+                             "Installing collected packages: x", "Successfully installed x-1"});
+  EXPECT_EQ(DerivePackages(seen, Layer({Info("x", "1", "cp311-cp311-linux_x86_64")}))[0].outcome(),
+            v1::OUTCOME_SOURCE_CACHED);
+}
+
+TEST(PackageOutcomesTest, AnIndexOfItsOwnPublishesPlainLinuxTags) {
+  const auto seen =
+      Console({"Collecting torch",
+               "  Downloading https://host/whl/torch-2.0.1%2Bcpu-cp311-cp311-linux_x86_64.whl (195.4 MB)",
+               "Successfully installed torch-2.0.1+cpu"});
+  const auto outcomes = DerivePackages(seen, Layer({Info("torch", "2.0.1+cpu", "cp311-cp311-linux_x86_64")}));
+  EXPECT_EQ(Brief(outcomes), "torch 2.0.1+cpu wheel @/usr/local");
+  EXPECT_EQ(outcomes[0].conflict(), "");
+}
+
+TEST(PackageOutcomesTest, NamesThatAreNoTextAreMadeText) {
+  const auto outcomes = DerivePackages(
+      {}, Layer({In(Info("x", "1", "py3-none-any"), v1::DistInfo::PLACE_VIRTUAL_ENVIRONMENT, "v\xff")}));
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].environment(), "/v\xef\xbf\xbd");
 }
 
 // ---- failures ----
@@ -288,6 +553,41 @@ TEST(PackageFailureTest, TheMostSpecificLineGivesTheClass) {
        "backend"},
       {{"error: invalid command 'bdist_wheel'"}, "build-backend", "wheel"},
       {{"AttributeError: cython_sources"}, "cython-too-new", "cython<3"},
+      {{"AttributeError: 'build_ext' object has no attribute 'cython_sources'"},
+       "cython-too-new",
+       "cython<3"},
+      {{"The headers or library files could not be found for jpeg,"}, "header", "libjpeg-dev"},
+      {{"Error: Please make sure the libxml2 and libxslt development packages are installed."},
+       "header",
+       "libxml2-dev libxslt1-dev"},
+      {{"ConfigurationError: Could not run curl-config: [Errno 2] No such file or directory: 'curl-config'"},
+       "config-tool",
+       "libcurl4-openssl-dev"},
+      {{"/bin/sh: 1: gdal-config: not found"}, "config-tool", "libgdal-dev"},
+      {{"error in suds-jurko setup command: use_2to3 is invalid."}, "setuptools-too-new", "setuptools<58"},
+      {{"You need to install gcc to build this module"}, "no-compiler", "build-essential"},
+      {{"psutil could not be installed from sources because gcc is not installed. Try running:"},
+       "no-compiler",
+       "build-essential"},
+      {{"You need to install libcap development headers to build this module"}, "header", "libcap-dev"},
+      {{"prctl.c:1:10: fatal error: sys/capability.h: No such file or directory"}, "header", "libcap-dev"},
+      {{"error: command 'swig' failed: No such file or directory"}, "build-tool", "swig"},
+      {{"CMake is not installed on your system!"}, "build-tool", "cmake"},
+      {{"../meson.build:31:12: ERROR: Dependency \"cairo\" not found, tried pkgconfig"},
+       "pkg-config",
+       "libcairo2-dev"},
+      {{"Package libffi was not found in the pkg-config search path."}, "pkg-config", "libffi-dev"},
+      {{"g++: error trying to exec 'cc1plus': execvp: No such file or directory"},
+       "no-compiler",
+       "build-essential"},
+      {{"error: [Errno 28] No space left on device"}, "disk-full", "full"},
+      {{"ERROR: Package 'x' requires a different Python: 3.11.2 not in '<3.11'"},
+       "requires-python",
+       "supports"},
+      {{"ERROR: Hashes are required in --require-hashes mode, but they are missing"}, "hash-missing", "hash"},
+      {{"ERROR: Cannot install a==1 and b==2 because these package versions have conflicting dependencies."},
+       "conflict",
+       "loosen"},
       {{"gcc: fatal error: Killed signal terminated program cc1plus"}, "out-of-memory", "fewer jobs"},
       {{"ERROR: No matching distribution found for x",
         "ERROR: Could not find a version that satisfies the requirement x (from versions: none)"},
@@ -297,19 +597,37 @@ TEST(PackageFailureTest, TheMostSpecificLineGivesTheClass) {
   };
   for (const auto& test : kCases) {
     const auto failure = ClassifyPackageFailure(test.lines);
-    ASSERT_TRUE(failure.has_value()) << test.lines[0];
-    EXPECT_EQ(failure->failure_class, test.failure_class) << test.lines[0];
-    EXPECT_THAT(failure->remedy, testing::HasSubstr(test.remedy)) << test.lines[0];
+    EXPECT_EQ(failure.failure_class, test.failure_class) << test.lines[0];
+    EXPECT_THAT(failure.remedy, testing::HasSubstr(test.remedy)) << test.lines[0];
   }
-  EXPECT_FALSE(ClassifyPackageFailure(std::vector<std::string>{"all is well", ""}).has_value());
+  EXPECT_EQ(ClassifyPackageFailure(std::vector<std::string>{"all is well", ""}).failure_class, "unknown");
+}
+
+TEST(PackageFailureTest, PipsOwnWordsAreNeverQuoted) {
+  const auto failure = ClassifyPackageFailure(std::vector<std::string>{
+      "  error: subprocess-exited-with-error", "  × python setup.py egg_info did not run successfully.",
+      "  │ exit code: 1", "  ╰─> [3 lines of output]",
+      "      Traceback (most recent call last):", "        File \"<string>\", line 2, in <module>",
+      "      ValueError: the moon is not full", "      For more see the manual", "      [end of output]",
+      "  note: This error originates from a subprocess, and is likely not a problem with pip.",
+      "error: metadata-generation-failed", "× Encountered error while generating package metadata.",
+      "╰─> See above for output.", "note: This is an issue with the package mentioned above, not pip.",
+      "hint: See above for details."});
+  EXPECT_EQ(failure.failure_class, "unknown");
+  EXPECT_EQ(failure.line, "ValueError: the moon is not full");
+  const auto compiler = ClassifyPackageFailure(
+      std::vector<std::string>{"a.c:1:5: error: expected ';' before '}' token", "   1 | int", "     |    ^",
+                               "1 error generated.", "error: command '/usr/bin/gcc' failed with exit code 1",
+                               "ERROR: Failed building wheel for x", "Failed to build x"});
+  EXPECT_EQ(compiler.failure_class, "build");
+  EXPECT_EQ(compiler.line, "a.c:1:5: error: expected ';' before '}' token");
 }
 
 TEST(PackageFailureTest, OfEqualClassesTheLastLineCounts) {
   const auto failure = ClassifyPackageFailure(
       std::vector<std::string>{"a.c:1:1: fatal error: one.h: No such file or directory",
                                "a.c:1:1: fatal error: two.h: No such file or directory"});
-  ASSERT_TRUE(failure.has_value());
-  EXPECT_EQ(failure->line, "a.c:1:1: fatal error: two.h: No such file or directory");
+  EXPECT_EQ(failure.line, "a.c:1:1: fatal error: two.h: No such file or directory");
 }
 
 }  // namespace

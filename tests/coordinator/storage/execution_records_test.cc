@@ -266,6 +266,8 @@ v1::PackageOutcome Package(const std::string& name) {
   package.add_witnesses("layer");
   package.set_conflict("console says 1.26.3");
   package.set_emulated(true);
+  package.set_environment("/opt/venv");
+  package.set_installed(true);
   return package;
 }
 

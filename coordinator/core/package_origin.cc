@@ -1,0 +1,222 @@
+#include "coordinator/core/package_origin.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/base/json.h"
+#include "common/base/status.h"
+#include "common/words/words.h"
+
+namespace crossmill::core {
+namespace {
+
+// What direct_url.json (PEP 610) says: what was asked for was a URL, not a name.
+struct DirectUrl {
+  v1::Outcome outcome = v1::OUTCOME_UNSPECIFIED;
+  // A wheel in a folder: where that came from is another question.
+  std::string folder_wheel;
+};
+
+DirectUrl ReadDirectUrl(const std::string& text) {
+  if (text.empty()) return {};
+  const auto document = ParseJson(text);
+  if (!document.ok() || !document->is_object()) return {};
+  if (document->contains("vcs_info")) return {v1::OUTCOME_VCS, {}};
+  if (const auto folder = document->find("dir_info"); folder != document->end()) {
+    const auto editable = folder->is_object() ? folder->find("editable") : folder->end();
+    const bool is_editable =
+        folder->is_object() && editable != folder->end() && editable->is_boolean() && editable->get<bool>();
+    return {is_editable ? v1::OUTCOME_EDITABLE : v1::OUTCOME_LOCAL, {}};
+  }
+  const auto url = document->find("url");
+  if (url == document->end() || !url->is_string()) return {};
+  const std::string address = url->get<std::string>();
+  const PackageFile file = ParsePackageFile(address);
+  if (address.rfind("file:", 0) == 0) {
+    if (!file.wheel) return {v1::OUTCOME_LOCAL, {}};
+    return {v1::OUTCOME_UNSPECIFIED, address.substr(address.rfind('/') + 1)};
+  }
+  if (file.name.empty()) return {};
+  return {file.wheel ? v1::OUTCOME_WHEEL : v1::OUTCOME_SOURCE, {}};
+}
+
+bool IsDirect(v1::Outcome outcome) {
+  return outcome == v1::OUTCOME_VCS || outcome == v1::OUTCOME_LOCAL || outcome == v1::OUTCOME_EDITABLE;
+}
+
+bool IsCompiled(v1::Outcome outcome) {
+  return outcome == v1::OUTCOME_SOURCE || outcome == v1::OUTCOME_SOURCE_CACHED;
+}
+
+bool IsUnknown(v1::Outcome outcome) {
+  return outcome == v1::OUTCOME_UNKNOWN || outcome == v1::OUTCOME_UNSPECIFIED;
+}
+
+// A package asked for by URL or folder is still compiled or not: these are no disagreement.
+bool Compatible(v1::Outcome console, v1::Outcome layer) {
+  if (console == layer || IsUnknown(console) || IsUnknown(layer)) return true;
+  // The tag shows that it was compiled, not when.
+  if (IsCompiled(console) && IsCompiled(layer)) return true;
+  return IsDirect(console) || IsDirect(layer);
+}
+
+// A platform that only published wheels name: manylinux, musllinux.
+bool IsPublishedTag(std::string_view tag) {
+  return !tag.empty() && !tag.ends_with("-any") && tag.find("-linux_") == tag.npos &&
+         tag.find(".linux_") == tag.npos;
+}
+
+}  // namespace
+
+std::string CompressTags(const v1::DistInfo& info) {
+  std::vector<std::string> parts[3];
+  for (const std::string& tag : info.tags()) {
+    const std::vector<std::string> fields = absl::StrSplit(tag, '-');
+    if (fields.size() != 3) continue;
+    for (size_t i = 0; i < 3; ++i) {
+      if (std::find(parts[i].begin(), parts[i].end(), fields[i]) == parts[i].end())
+        parts[i].push_back(fields[i]);
+    }
+  }
+  if (parts[0].empty()) return {};
+  return fmt::format("{}-{}-{}", absl::StrJoin(parts[0], "."), absl::StrJoin(parts[1], "."),
+                     absl::StrJoin(parts[2], "."));
+}
+
+bool IsCompiledHere(std::string_view tag, std::string_view version) {
+  return IsLocallyCompiledTag(tag) && version.find('+') == version.npos;
+}
+
+bool IsDistroPackage(const v1::DistInfo& info) {
+  if (info.installer() == "rpm" || info.installer() == "conda" || info.installer() == "debian" ||
+      info.installer() == "apk") {
+    return true;
+  }
+  // Debian's and Alpine's packages come without INSTALLER; /usr/local is the administrator's.
+  return info.installer().empty() && !info.setup_py_install() && info.path().starts_with("usr/lib/python3");
+}
+
+PackageOrigins::PackageOrigins(const std::vector<v1::WheelFile>& wheels,
+                               const std::function<std::vector<EarlierWheel>()>& earlier)
+    : ask_earlier_(earlier) {
+  for (const v1::WheelFile& wheel : wheels) {
+    if (wheel.origin() == v1::WheelFile::ORIGIN_UNKNOWN) continue;
+    const PackageFile file = ParsePackageFile(wheel.file_name());
+    if (file.name.empty()) continue;
+    Traces& traces = traces_[{file.name, CanonicalVersion(file.version)}];
+    if (wheel.origin() == v1::WheelFile::ORIGIN_FETCHED) {
+      traces.fetched = true;
+    } else {
+      (wheel.added() ? traces.built_now : traces.built_before) = true;
+    }
+  }
+}
+
+PackageOrigins::Traces PackageOrigins::TracesOf(std::string_view name, std::string_view version) const {
+  const auto found = traces_.find({std::string(name), CanonicalVersion(version)});
+  return found == traces_.end() ? Traces{} : found->second;
+}
+
+std::optional<EarlierWheel> PackageOrigins::Earlier(std::string_view file_name, bool saved_only) {
+  if (!earlier_.has_value()) {
+    earlier_.emplace();
+    if (ask_earlier_) {
+      for (EarlierWheel& wheel : ask_earlier_()) {
+        EarlierWheel& known = (*earlier_)[wheel.file_name];
+        wheel.compiled |= known.compiled;
+        wheel.saved |= known.saved;
+        known = std::move(wheel);
+      }
+    }
+  }
+  const auto found = earlier_->find(file_name);
+  if (found == earlier_->end() || (saved_only && !found->second.saved)) return std::nullopt;
+  return found->second;
+}
+
+v1::Outcome PackageOrigins::OfFolderWheel(std::string_view file_name, std::string_view name,
+                                          std::string_view version, std::string_view tag) {
+  const Traces traces = TracesOf(name, version);
+  const auto earlier = Earlier(file_name, /*saved_only=*/false);
+  if (IsCompiledHere(tag, version) || traces.built_now || traces.built_before)
+    return v1::OUTCOME_SOURCE_CACHED;
+  if (earlier.has_value()) return earlier->compiled ? v1::OUTCOME_SOURCE_CACHED : v1::OUTCOME_WHEEL;
+  if (IsPublishedTag(tag) || traces.fetched) return v1::OUTCOME_WHEEL;
+  // A file in a folder, and nobody knows whose.
+  return v1::OUTCOME_LOCAL;
+}
+
+v1::Outcome PackageOrigins::OfConsole(const PackageObservation& seen, std::string_view name,
+                                      std::string_view version, std::string_view tag) {
+  switch (seen.origin) {
+    case PackageOrigin::kVcs:
+      return v1::OUTCOME_VCS;
+    case PackageOrigin::kLocal:
+      return v1::OUTCOME_LOCAL;
+    case PackageOrigin::kEditable:
+      return v1::OUTCOME_EDITABLE;
+    case PackageOrigin::kCachedBuild:
+      return v1::OUTCOME_SOURCE_CACHED;
+    case PackageOrigin::kSource:
+      return v1::OUTCOME_SOURCE;
+    case PackageOrigin::kWheel:
+      return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_WHEEL;
+    case PackageOrigin::kFolderWheel:
+      return seen.built ? v1::OUTCOME_SOURCE : OfFolderWheel(seen.file_name, name, version, tag);
+    case PackageOrigin::kUnknown:
+      break;
+  }
+  return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
+}
+
+v1::Outcome PackageOrigins::Judge(const PackageObservation& seen) {
+  return OfConsole(seen, seen.name, seen.version, ParsePackageFile(seen.file_name).tag);
+}
+
+v1::Outcome PackageOrigins::OfLayer(const v1::DistInfo& info, std::string_view tag) {
+  if (info.form() == v1::DistInfo::FORM_EGG_LINK) return v1::OUTCOME_EDITABLE;
+  if (IsDistroPackage(info)) return v1::OUTCOME_DISTRO;
+  // setup.py ran: there is no other way to an egg-info here.
+  if (info.setup_py_install() || info.form() == v1::DistInfo::FORM_EGG_INFO) return v1::OUTCOME_SOURCE;
+  const std::string name = NormalisePackageName(info.name());
+  const Traces traces = TracesOf(name, info.version());
+  const bool compiled = info.uv_build() || IsCompiledHere(tag, info.version());
+  if (compiled || traces.built_now || traces.built_before) {
+    if (traces.built_now) return v1::OUTCOME_SOURCE;
+    if (traces.built_before) return v1::OUTCOME_SOURCE_CACHED;
+  }
+  if (!compiled && (IsPublishedTag(tag) || traces.fetched)) return v1::OUTCOME_WHEEL;
+  std::string stem = info.name();
+  std::replace(stem.begin(), stem.end(), '-', '_');
+  for (const std::string& spelling : {stem, info.name()}) {
+    const auto earlier =
+        Earlier(fmt::format("{}-{}-{}.whl", spelling, info.version(), tag), /*saved_only=*/true);
+    if (earlier.has_value()) return earlier->compiled ? v1::OUTCOME_SOURCE_CACHED : v1::OUTCOME_WHEEL;
+  }
+  return compiled ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
+}
+
+PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const PackageObservation* seen) {
+  const std::string name = NormalisePackageName(info.name());
+  const std::string tag = CompressTags(info);
+  const DirectUrl direct = ReadDirectUrl(info.direct_url());
+  v1::Outcome layer = direct.outcome;
+  if (!direct.folder_wheel.empty()) layer = OfFolderWheel(direct.folder_wheel, name, info.version(), tag);
+  if (IsUnknown(layer)) layer = OfLayer(info, tag);
+  if (seen == nullptr) return {layer, {}};
+  v1::Outcome console = OfConsole(*seen, name, info.version(), tag);
+  if (IsUnknown(console) && seen->by_uv) {
+    // uv says when it builds: without that its mark, or a compiled tag, is a build from its cache. Nothing of
+    // the kind is a wheel.
+    console = IsCompiled(layer) ? v1::OUTCOME_SOURCE_CACHED : IsUnknown(layer) ? v1::OUTCOME_WHEEL : layer;
+  }
+  if (IsUnknown(console)) return {layer, {}};
+  if (!Compatible(console, layer)) {
+    return {console, fmt::format("console: {}; layer: {}", Word(console), Word(layer))};
+  }
+  // The layer knows what was asked for, the console only what was done.
+  return {IsDirect(layer) ? layer : console, {}};
+}
+
+}  // namespace crossmill::core

@@ -1,0 +1,67 @@
+// Wheel or source: what the records in a layer, installers' caches and the console prove about one package.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "coordinator/core/console_packages.h"
+#include "coordinator/core/package_outcomes.h"
+#include "crossmill/v1/report.pb.h"
+#include "crossmill/v1/result.pb.h"
+
+namespace crossmill::core {
+
+// Tags of one wheel multiplied out -> the compressed form of its file name.
+std::string CompressTags(const v1::DistInfo& info);
+
+// Compiled on a machine, not published: a plain linux_ARCH tag. A local version ("2.0.1+cpu") is published by
+// its own index under such a tag, so it proves nothing.
+bool IsCompiledHere(std::string_view tag, std::string_view version);
+
+// Put there by the distribution's package manager.
+bool IsDistroPackage(const v1::DistInfo& info);
+
+class PackageOrigins {
+ public:
+  struct Judgement {
+    v1::Outcome outcome = v1::OUTCOME_UNKNOWN;
+    std::string conflict;
+  };
+
+  // The references outlive it.
+  PackageOrigins(const std::vector<v1::WheelFile>& wheels,
+                 const std::function<std::vector<EarlierWheel>()>& earlier);
+
+  // Of an installed package; `seen` may be null.
+  Judgement Judge(const v1::DistInfo& info, const PackageObservation* seen);
+  // Of what only the console names.
+  v1::Outcome Judge(const PackageObservation& seen);
+
+ private:
+  struct Traces {
+    bool built_now = false;
+    bool built_before = false;
+    bool fetched = false;
+  };
+
+  Traces TracesOf(std::string_view name, std::string_view version) const;
+  // What earlier steps of the build did with a wheel; nullopt: nothing is known of it.
+  std::optional<EarlierWheel> Earlier(std::string_view file_name, bool saved_only);
+  v1::Outcome OfConsole(const PackageObservation& seen, std::string_view name, std::string_view version,
+                        std::string_view tag);
+  v1::Outcome OfFolderWheel(std::string_view file_name, std::string_view name, std::string_view version,
+                            std::string_view tag);
+  v1::Outcome OfLayer(const v1::DistInfo& info, std::string_view tag);
+
+  std::map<std::pair<std::string, std::string>, Traces> traces_;
+  const std::function<std::vector<EarlierWheel>()>& ask_earlier_;
+  // Filled at the first question.
+  std::optional<std::map<std::string, EarlierWheel, std::less<>>> earlier_;
+};
+
+}  // namespace crossmill::core
