@@ -3,6 +3,7 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/plan/step_key.h"
 #include "common/words/platform.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
@@ -23,13 +24,33 @@ void ExcludeWitnesses(RunningBuild& build, const core::StageRunId& run, storage:
     if (!fact) continue;
     requirements->excluded_workers.insert(fact->worker);
     requirements->excluded_hosts.insert(fact->host_id);
-    auto witnesses = records.Witnesses(fact->key, build.SinceOf(run.stage));
+    auto witnesses = records.Witnesses(fact->key, build.SinceOf(run.stage), build.submitted_at);
     if (!witnesses.ok()) continue;
     for (const storage::Execution& witness : *witnesses) {
       requirements->excluded_workers.insert(witness.worker);
       requirements->excluded_hosts.insert(witness.host_id);
     }
   }
+}
+
+// Those on which the first step of the task has failed since the build was submitted. Returns how many.
+size_t ExcludeFailures(const RunningBuild& build, const core::StageRunId& run, const v1::Task& task,
+                       storage::RecordStore& records, core::Requirements* requirements) {
+  if (build.state.replicas() == 0 || task.steps().empty()) return 0;
+  std::vector<Digest> parents;
+  for (const v1::Layer& layer : task.parents()) parents.push_back(FromProto(layer.tar()));
+  std::optional<int64_t> epoch;
+  if (task.has_source_date_epoch()) epoch = task.source_date_epoch();
+  const std::string key = plan::StepKey(task.platform(), parents, task.steps(0), epoch);
+  const auto witnesses = records.Witnesses(key, build.SinceOf(run.stage), build.submitted_at);
+  if (!witnesses.ok()) return 0;
+  for (const storage::Execution& witness : *witnesses) {
+    if (witness.succeeded()) continue;
+    requirements->excluded_workers.insert(witness.worker);
+    requirements->excluded_hosts.insert(witness.host_id);
+  }
+  return build.submission.options().allow_same_host() ? requirements->excluded_workers.size()
+                                                      : requirements->excluded_hosts.size();
 }
 
 core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& run, const v1::Task& task,
@@ -41,9 +62,13 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
   requirements.forbid_emulation = build.forbids_emulation();
   requirements.description = fmt::format("stage {} on {}", build.state.plan().stages(run.stage).name(),
                                          FormatPlatform(task.platform()));
-  if (run.replica == 0) return requirements;
-  requirements.spread =
+  const core::Spread spread =
       build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
+  if (run.replica == 0) {
+    if (ExcludeFailures(build, run, task, records, &requirements) > 0) requirements.spread = spread;
+    return requirements;
+  }
+  requirements.spread = spread;
   uint64_t& group = build.groups[run.stage];
   if (group == 0) group = (*next_group)++;
   requirements.group = group;
@@ -218,6 +243,26 @@ void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const 
   spdlog::info("build={} stage={} failed: {}", run.build, run.stage, message);
   build->state.StageFailed(run.stage, status, message);
   LeaveUnwanted(*build);
+}
+
+bool Engine::TryElsewhere(RunningBuild& build, const core::StageRunId& run, int index,
+                          const core::StepFact& fact, const std::string& message) {
+  if (run.replica > 0 || build.state.replicas() == 0 ||
+      !build.state.plan().stages(run.stage).steps(index).has_run()) {
+    return false;
+  }
+  const v1::Task task = build.state.MakeTask(run.stage, index);
+  core::Requirements failed;
+  const size_t places = ExcludeFailures(build, run, task, records_, &failed);
+  if (places > static_cast<size_t>(build.state.replicas())) return false;
+  if (!scheduler_.CanRun(RequirementsOf(build, run, task, records_, &next_group_))) return false;
+  build.state.stage(run.stage).failure = message;
+  build.state.StepInterrupted(run.stage, 0, index);
+  build.state.Notice(
+      true, fmt::format("{} on {}; {} tries it", message, fact.worker,
+                        build.submission.options().allow_same_host() ? "another worker" : "another host"));
+  AdvanceStage(build, run.stage);
+  return true;
 }
 
 }  // namespace crossmill::coordinator

@@ -254,6 +254,98 @@ TEST_P(OverlaySnapshotterTest, UnpackingGivesWhatCommitLeftAndDiffsToTheSameByte
   });
 }
 
+// ---- compiled Python files ----
+
+// A file compiled by CPython 3.11 from a source of that time and size.
+std::string Compiled(int64_t source_time, size_t source_size, uint32_t flags = 0) {
+  std::string bytes("\xa7\x0d\r\n", 4);
+  for (const uint32_t value :
+       {flags, static_cast<uint32_t>(source_time), static_cast<uint32_t>(source_size)}) {
+    for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(value >> shift & 0xff);
+  }
+  return bytes + "code";
+}
+
+// A module and its compiled file, both of `time`.
+void WriteModule(const std::string& folder, const std::string& name, int64_t time,
+                 std::string_view compiled) {
+  const std::string source = fmt::format("{}/{}.py", folder, name);
+  const std::string cache = folder + "/__pycache__";
+  (void)mkdir(cache.c_str(), 0755);
+  Write(source, "x = 1\n");
+  Write(fmt::format("{}/{}.cpython-311.pyc", cache, name), compiled, 0444);
+  EXPECT_OK(SetMtime(source, time));
+}
+
+std::string FileOf(Layers& layers, const std::vector<Digest>& parents, const std::string& path) {
+  auto view = layers.snapshotter().View(parents);
+  EXPECT_OK(view);
+  return view.ok() ? ReadFile((*view)->root() + path).value_or("unreadable") : "";
+}
+
+TEST_P(OverlaySnapshotterTest, CompiledPythonFilesAreAsValidAsTheyWere) {
+  RUN_HERE([](const std::string& folder) {
+    constexpr int64_t kNow = kClamp + 1000;
+    Layers layers(folder + "/w");
+    const Digest layer = layers.Step({}, [](const std::string& root) {
+      WriteModule(root, "valid", kNow, Compiled(kNow, 6));
+      WriteModule(root, "older", kClamp - 7, Compiled(kClamp - 7, 6));
+      WriteModule(root, "stale", kNow, Compiled(kNow - 1, 6));
+      WriteModule(root, "resized", kNow, Compiled(kNow, 7));
+      WriteModule(root, "hashed", kNow, Compiled(kNow, 6, 1));
+      Write(root + "/__pycache__/alone.cpython-311.pyc", Compiled(kNow, 6));
+      Write(root + "/valid.pyc", Compiled(kNow, 6));
+    });
+    const auto compiled = [&](const std::string& name) {
+      return FileOf(layers, {layer}, fmt::format("/__pycache__/{}.cpython-311.pyc", name));
+    };
+    EXPECT_EQ(compiled("valid"), Compiled(kClamp, 6));
+    EXPECT_EQ(FileOf(layers, {layer}, "/valid.pyc"), Compiled(kClamp, 6));
+    EXPECT_EQ(compiled("older"), Compiled(kClamp - 7, 6));
+    EXPECT_EQ(compiled("stale"), Compiled(kNow - 1, 6));
+    EXPECT_EQ(compiled("resized"), Compiled(kNow, 7));
+    EXPECT_EQ(compiled("hashed"), Compiled(kNow, 6, 1));
+    EXPECT_EQ(compiled("alone"), Compiled(kNow, 6));
+    EXPECT_NE(layers.View({layer}).find(fmt::format("valid.cpython-311.pyc file 444 0:0 20 {}", kClamp)),
+              std::string::npos)
+        << layers.View({layer});
+    // Another host, which unpacks the layer, sees the same.
+    Layers there(folder + "/there", &layers.blobs());
+    EXPECT_EQ(there.View({layer}), layers.View({layer}));
+  });
+}
+
+TEST_P(OverlaySnapshotterTest, CompiledPythonFileOfAnUntouchedOrTouchedSource) {
+  RUN_HERE([](const std::string& folder) {
+    constexpr int64_t kNow = kClamp + 1000;
+    Layers layers(folder + "/w");
+    const Digest first = layers.Step({}, [](const std::string& root) { Write(root + "/m.py", "x = 1\n"); });
+    // The source is of a layer below: its time is final.
+    const Digest second = layers.Step({first}, [](const std::string& root) {
+      MakeFolder(root + "/__pycache__");
+      Write(root + "/__pycache__/m.cpython-311.pyc", Compiled(kClamp, 6), 0444);
+    });
+    EXPECT_EQ(FileOf(layers, {first, second}, "/__pycache__/m.cpython-311.pyc"), Compiled(kClamp, 6));
+    // Touched, but with the same layer time: the layer has only the compiled file.
+    const Digest third = layers.Step(
+        {first}, [](const std::string& root) { WriteModule(root, "m", kNow, Compiled(kNow, 6)); });
+    EXPECT_EQ((Paths{"__pycache__", "__pycache__/m.cpython-311.pyc"}), layers.Paths());
+    EXPECT_EQ(FileOf(layers, {first, third}, "/__pycache__/m.cpython-311.pyc"), Compiled(kClamp, 6));
+    EXPECT_EQ(second, third);
+  });
+}
+
+TEST_P(OverlaySnapshotterTest, TimesOfCompiledPythonFilesAreKeptWithTheOthers) {
+  RUN_HERE([](const std::string& folder) {
+    constexpr int64_t kNow = kClamp + 1000;
+    Layers layers(folder + "/w");
+    const Digest layer =
+        layers.Step({}, [](const std::string& root) { WriteModule(root, "m", kNow, Compiled(kNow, 6)); },
+                    {.clamp_time = kClamp, .keep_times = true});
+    EXPECT_EQ(FileOf(layers, {layer}, "/__pycache__/m.cpython-311.pyc"), Compiled(kNow, 6));
+  });
+}
+
 TEST_P(OverlaySnapshotterTest, RemovedLowerDirectoryBecomesOneWhiteout) {
   RUN_HERE([](const std::string& folder) {
     Layers layers(folder + "/w");
