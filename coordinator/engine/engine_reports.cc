@@ -215,12 +215,13 @@ void Engine::OnStepFailed(core::TaskId task, const core::StepFact& fact) {
     const int index = ended.owner == run ? ended.step_index() : build->state.stage(run.stage).next;
     const v1::StagePlan& stage = build->state.plan().stages(run.stage);
     const std::string message = run.replica > 0 ? fact.failure : FailureAt(stage, stage.steps(index), fact);
-    const bool wanted = build->state.Wanted(run.stage);
-    if (wanted && TryElsewhere(*build, run, index, fact, message)) continue;
-    build->state.StepFinished(run.stage, run.replica, index, fact, v1::STEP_STATUS_FAILED);
     // One failure can be that of several stages of a build: the first of them may have ended it.
-    if (!wanted) continue;
-    FailRun(run, v1::BUILD_STATUS_FAILED, message);
+    if (!build->state.Wanted(run.stage)) {
+      build->state.StepFinished(run.stage, run.replica, index, fact, v1::STEP_STATUS_FAILED);
+      continue;
+    }
+    const FailedStep step{index, fact};
+    FailRun(run, v1::BUILD_STATUS_FAILED, message, &step);
     AdvanceReady(*build);
   }
 }

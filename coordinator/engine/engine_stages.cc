@@ -76,6 +76,19 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
   return requirements;
 }
 
+bool CanTryElsewhere(RunningBuild& build, const core::StageRunId& run, int index,
+                     storage::RecordStore& records, const core::Scheduler& scheduler, uint64_t* next_group) {
+  if (run.replica > 0 || build.state.replicas() == 0 ||
+      !build.state.plan().stages(run.stage).steps(index).has_run()) {
+    return false;
+  }
+  const v1::Task task = build.state.MakeTask(run.stage, index);
+  core::Requirements failed;
+  const size_t places = ExcludeFailures(build, run, task, records, &failed);
+  return places <= static_cast<size_t>(build.state.replicas()) &&
+         scheduler.CanRun(RequirementsOf(build, run, task, records, next_group));
+}
+
 // The attempt that a worker still executes under a lease from before a restart. Its task may begin before the
 // step `first` that is missing now: what came in between is finished.
 void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
@@ -229,10 +242,23 @@ void Engine::LeaveUnwanted(RunningBuild& build) {
   }
 }
 
-void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message) {
+void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message,
+                     const FailedStep* step) {
   RunningBuild* build = Find(run.build);
   if (build == nullptr) return;
   build->state.Enter(Now());
+  if (step != nullptr && CanTryElsewhere(*build, run, step->index, records_, scheduler_, &next_group_)) {
+    build->state.stage(run.stage).failure = message;
+    build->state.StepInterrupted(run.stage, 0, step->index);
+    const bool by_worker = build->submission.options().allow_same_host();
+    build->state.Notice(true, fmt::format("{} on {}; {} tries it", message, step->fact.worker,
+                                          by_worker ? "another worker" : "another host"));
+    AdvanceStage(*build, run.stage);
+    return;
+  }
+  if (step != nullptr) {
+    build->state.StepFinished(run.stage, run.replica, step->index, step->fact, v1::STEP_STATUS_FAILED);
+  }
   if (run.replica > 0) {
     core::ReplicaRun& replica = build->state.replica(run.stage, run.replica);
     replica.phase = core::Phase::kFailed;
@@ -243,26 +269,6 @@ void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const 
   spdlog::info("build={} stage={} failed: {}", run.build, run.stage, message);
   build->state.StageFailed(run.stage, status, message);
   LeaveUnwanted(*build);
-}
-
-bool Engine::TryElsewhere(RunningBuild& build, const core::StageRunId& run, int index,
-                          const core::StepFact& fact, const std::string& message) {
-  if (run.replica > 0 || build.state.replicas() == 0 ||
-      !build.state.plan().stages(run.stage).steps(index).has_run()) {
-    return false;
-  }
-  const v1::Task task = build.state.MakeTask(run.stage, index);
-  core::Requirements failed;
-  const size_t places = ExcludeFailures(build, run, task, records_, &failed);
-  if (places > static_cast<size_t>(build.state.replicas())) return false;
-  if (!scheduler_.CanRun(RequirementsOf(build, run, task, records_, &next_group_))) return false;
-  build.state.stage(run.stage).failure = message;
-  build.state.StepInterrupted(run.stage, 0, index);
-  build.state.Notice(
-      true, fmt::format("{} on {}; {} tries it", message, fact.worker,
-                        build.submission.options().allow_same_host() ? "another worker" : "another host"));
-  AdvanceStage(build, run.stage);
-  return true;
 }
 
 }  // namespace crossmill::coordinator
