@@ -59,11 +59,15 @@ v1::StepView ExecutionOf(const v1::BuildEvent::StepChanged& changed) {
   step.set_status(v1::STEP_STATUS_WAITING);
   step.clear_worker();
   step.clear_layer();
+  step.clear_exit_code();
+  step.clear_failure();
   for (const v1::ReplicaStep& replica : changed.step().replicas()) {
     if (replica.replica() != changed.replica()) continue;
     step.set_status(replica.status());
     step.set_worker(replica.worker());
     step.set_seconds(replica.seconds());
+    step.set_exit_code(replica.exit_code());
+    step.set_failure(replica.failure());
     if (replica.has_layer()) *step.mutable_layer() = replica.layer();
   }
   return step;

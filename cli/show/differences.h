@@ -9,8 +9,8 @@
 
 namespace crossmill::cli {
 
-// When the comparison's list is not complete: compares the first execution's manifest with the first
-// that differs and fills in up to `limit` paths. A manifest that is gone leaves the list as it was.
+// When the comparison's list is not complete: compares the first execution's manifest with each that differs
+// and fills in up to `limit` paths. A manifest that is gone leaves the list as it was.
 absl::Status CompleteDifferences(BlobStore& blobs, size_t limit, v1::StepComparison* step);
 
 }  // namespace crossmill::cli

@@ -47,6 +47,7 @@ Json StepComparisonJson(const v1::StepComparison& step) {
                          {"host_name", witness.host_name()},
                          {"emulated", witness.emulated()},
                          {"layer_digest", DigestJson(witness.layer().tar())},
+                         {"failure", TextOrNull(witness.failure())},
                          {"finished_at", TimeJson(witness.finished_at())}});
   }
   Json differences = Json::array();
@@ -71,7 +72,8 @@ Json ComparisonJson(const v1::CellComparison& comparison, bool with_steps) {
                {"executions", comparison.executions()},
                {"image_digests", Json::array()},
                {"reason", TextOrNull(comparison.reason())}};
-  for (const std::string& digest : comparison.image_digests()) json["image_digests"].push_back(digest);
+  for (const std::string& digest : comparison.image_digests())
+    json["image_digests"].push_back(TextOrNull(digest));
   if (!with_steps) return json;
   json["steps"] = Json::array();
   for (const v1::StepComparison& step : comparison.steps()) json["steps"].push_back(StepComparisonJson(step));
@@ -103,6 +105,8 @@ Json StepJson(const v1::StepView& step) {
                         {"status", Word(replica.status())},
                         {"worker", TextOrNull(replica.worker())},
                         {"layer_digest", DigestJson(replica.layer().tar())},
+                        {"exit_code", replica.exit_code()},
+                        {"failure", TextOrNull(replica.failure())},
                         {"seconds", replica.seconds()}});
   }
   return {{"number", step.number()},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cli/show/build_model.h"
 #include "cli/show/render_packages.h"
@@ -31,11 +32,12 @@ std::string Short(std::string_view digest) {
   return std::string(digest.substr(0, colon == std::string_view::npos ? 12 : colon + 13));
 }
 
-// "2/2 agree", "differs", "" when the step has no replicas.
+// "2/2 agree", "differs", "flaky", "" when the step has no replicas.
 Cell Agreement(const v1::StepView& step) {
   int finished = 0;
   int agreeing = 0;
   for (const v1::ReplicaStep& replica : step.replicas()) {
+    if (replica.status() == v1::STEP_STATUS_FAILED && step.has_layer()) return {"flaky", Ink::kRed};
     if (!replica.has_layer()) continue;
     ++finished;
     if (replica.layer().tar().hash() == step.layer().tar().hash()) ++agreeing;
@@ -111,6 +113,32 @@ std::string Ordinal(int index) {
   return fmt::format("{}th", index + 1);
 }
 
+// What its executions gave. One that failed has no layer, and nothing differs from it.
+std::string RenderWitnesses(const v1::StepComparison& step, uint32_t total) {
+  std::string layers;
+  std::string failures;
+  std::set<std::string> different;
+  for (const v1::Witness& witness : step.witnesses()) {
+    if (witness.has_layer()) {
+      different.insert(witness.layer().tar().hash());
+      layers += fmt::format("{}{} {}", layers.empty() ? "" : ", ", witness.worker(),
+                            Short("sha256:" + witness.layer().tar().hash()));
+    } else {
+      failures += fmt::format("{}failed on {}{}", failures.empty() ? "" : ", ", witness.worker(),
+                              witness.failure().empty() ? "" : ": " + Printable(witness.failure()));
+    }
+  }
+  std::string result = failures;
+  if (different.size() > 1 || (failures.empty() && different.empty())) {
+    const std::string_view reaches =
+        step.reaches_image() ? "it reaches the image" : "none of it reaches the image";
+    result += fmt::format("{}{} {}; {}", result.empty() ? "" : "; ", total,
+                          total == 1 ? "path differs" : "paths differ", reaches);
+  }
+  if (layers.empty()) return result;
+  return fmt::format("{}; {}: {}", result, different.size() > 1 ? "layers" : "layer", layers);
+}
+
 std::string RenderDivergence(const v1::BuildView& build, const v1::StepComparison& step,
                              const TextOptions& options, size_t paths) {
   const v1::StageView* stage = FindStage(build, step.stage());
@@ -121,16 +149,9 @@ std::string RenderDivergence(const v1::BuildView& build, const v1::StepCompariso
       Paint(fmt::format("✗ {} {}", FormatRange(step.range()), label), Ink::kRed, options.colour),
       Ellipsize(Printable(step.text()), std::max(20, options.width - 8 - DisplayWidth(label) -
                                                          DisplayWidth(FormatRange(step.range())))));
-  std::string workers;
-  for (const v1::Witness& witness : step.witnesses()) {
-    workers += fmt::format("{}{} {}", workers.empty() ? "" : ", ", witness.worker(),
-                           Short("sha256:" + witness.layer().tar().hash()));
-  }
   const uint32_t total =
       std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
-  result += fmt::format("      {} {}; {}{}\n", total, total == 1 ? "path differs" : "paths differ",
-                        step.reaches_image() ? "it reaches the image" : "none of it reaches the image",
-                        workers.empty() ? "" : "; layers: " + workers);
+  result += fmt::format("      {}\n", RenderWitnesses(step, total));
   Table table({{""}, {""}, {""}}, 1);
   size_t shown = 0;
   for (const v1::PathDifference& difference : step.differences()) {
@@ -339,9 +360,17 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
     result += fmt::format("; strictest level that matches: {}", comparison.level());
   }
   result += "\n";
-  if (!comparison.reason().empty()) result += fmt::format("    {}\n", Printable(comparison.reason()));
+  // A failure is told with the cell.
+  if (!comparison.reason().empty() && comparison.reason() != cell.message())
+    result += fmt::format("    {}\n", Printable(comparison.reason()));
   Table digests({{""}, {""}, {""}});
   for (int i = 0; i < comparison.image_digests_size(); ++i) {
+    if (comparison.image_digests(i).empty()) {
+      digests.Add({{Ordinal(i), Ink::kDim},
+                   {"no image"},
+                   {"it did not succeed in every step of its own", Ink::kDim}});
+      continue;
+    }
     const bool same = comparison.image_digests(i) == comparison.image_digests(0);
     digests.Add({{Ordinal(i), Ink::kDim},
                  {comparison.image_digests(i)},

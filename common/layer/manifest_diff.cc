@@ -1,6 +1,8 @@
 #include "common/layer/manifest_diff.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -12,15 +14,27 @@ namespace {
 
 using Kind = v1::PathDifference;
 
+// An entry, and where its content and extended attributes are: for a hard link at its target.
+struct Row {
+  const ManifestEntry* entry;
+  const ManifestEntry* content;
+};
+
 // Sorted by what people see: a whiteout sorts under the path it removes, not under its ".wh." name.
-std::vector<const ManifestEntry*> Sorted(const LayerManifest& manifest) {
-  std::vector<const ManifestEntry*> entries;
-  entries.reserve(manifest.entries.size());
-  for (const ManifestEntry& entry : manifest.entries) entries.push_back(&entry);
-  std::stable_sort(entries.begin(), entries.end(), [](const ManifestEntry* a, const ManifestEntry* b) {
-    return ComparePaths(a->entry.path, b->entry.path) < 0;
+std::vector<Row> Sorted(const LayerManifest& manifest) {
+  std::vector<Row> rows;
+  rows.reserve(manifest.entries.size());
+  std::map<std::string_view, const ManifestEntry*> files;
+  for (const ManifestEntry& entry : manifest.entries) {
+    const bool link = entry.entry.type == EntryType::kHardLink;
+    const auto target = link ? files.find(entry.entry.link) : files.end();
+    rows.push_back({&entry, target == files.end() ? &entry : target->second});
+    if (!link && !entry.whiteout) files.emplace(entry.entry.path, &entry);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return ComparePaths(a.entry->entry.path, b.entry->entry.path) < 0;
   });
-  return entries;
+  return rows;
 }
 
 std::string_view TypeName(const ManifestEntry& entry) {
@@ -48,13 +62,13 @@ void CompareXattrs(const TarEntry& a, const TarEntry& b, std::string* detail) {
 }
 
 // All that differs beside content and time.
-std::string CompareMetadata(const ManifestEntry& first, const ManifestEntry& second) {
-  const TarEntry& a = first.entry;
-  const TarEntry& b = second.entry;
+std::string CompareMetadata(const Row& first, const Row& second) {
+  const TarEntry& a = first.entry->entry;
+  const TarEntry& b = second.entry->entry;
   std::string detail;
-  if (TypeName(first) != TypeName(second)) {
+  if (TypeName(*first.entry) != TypeName(*second.entry)) {
     // Between different types nothing else is comparable.
-    return fmt::format("type {} != {}", TypeName(first), TypeName(second));
+    return fmt::format("type {} != {}", TypeName(*first.entry), TypeName(*second.entry));
   }
   if (a.mode != b.mode) AppendDetail(fmt::format("mode {:04o} != {:04o}", a.mode, b.mode), &detail);
   if (a.uid != b.uid || a.gid != b.gid) {
@@ -66,7 +80,7 @@ std::string CompareMetadata(const ManifestEntry& first, const ManifestEntry& sec
     AppendDetail(fmt::format("device {}:{} != {}:{}", a.dev_major, a.dev_minor, b.dev_major, b.dev_minor),
                  &detail);
   }
-  CompareXattrs(a, b, &detail);
+  CompareXattrs(first.content->entry, second.content->entry, &detail);
   return detail;
 }
 
@@ -75,32 +89,34 @@ void SetDigest(const ManifestEntry& entry, build::bazel::remote::execution::v2::
 }
 
 // nullopt: equal.
-std::optional<v1::PathDifference> Compare(const ManifestEntry& first, const ManifestEntry& second) {
+std::optional<v1::PathDifference> Compare(const Row& first, const Row& second) {
+  const ManifestEntry& a = *first.content;
+  const ManifestEntry& b = *second.content;
   v1::PathDifference difference;
   difference.set_detail(CompareMetadata(first, second));
-  const bool both_files = !first.sha256.empty() && !second.sha256.empty();
-  if (both_files && (first.sha256 != second.sha256 || first.entry.size != second.entry.size)) {
+  const bool both_files = !a.sha256.empty() && !b.sha256.empty();
+  if (both_files && (a.sha256 != b.sha256 || a.entry.size != b.entry.size)) {
     difference.set_kind(Kind::KIND_CONTENT);
-    SetDigest(first, difference.mutable_first());
-    SetDigest(second, difference.mutable_second());
+    SetDigest(a, difference.mutable_first());
+    SetDigest(b, difference.mutable_second());
   } else if (!difference.detail().empty()) {
     difference.set_kind(Kind::KIND_METADATA);
-  } else if (first.entry.mtime != second.entry.mtime) {
+  } else if (first.entry->entry.mtime != second.entry->entry.mtime) {
     difference.set_kind(Kind::KIND_TIME);
   } else {
     return std::nullopt;
   }
-  difference.set_path(first.entry.path);
+  difference.set_path(first.entry->entry.path);
   return difference;
 }
 
-v1::PathDifference OnlyIn(const ManifestEntry& entry, v1::PathDifference::Kind kind) {
+v1::PathDifference OnlyIn(const Row& row, v1::PathDifference::Kind kind) {
   v1::PathDifference difference;
-  difference.set_path(entry.entry.path);
+  difference.set_path(row.entry->entry.path);
   difference.set_kind(kind);
-  difference.set_detail(std::string(TypeName(entry)));
-  if (!entry.sha256.empty()) {
-    SetDigest(entry,
+  difference.set_detail(std::string(TypeName(*row.entry)));
+  if (!row.content->sha256.empty()) {
+    SetDigest(*row.content,
               kind == Kind::KIND_ONLY_FIRST ? difference.mutable_first() : difference.mutable_second());
   }
   return difference;
@@ -110,8 +126,8 @@ v1::PathDifference OnlyIn(const ManifestEntry& entry, v1::PathDifference::Kind k
 
 std::vector<v1::PathDifference> DiffManifests(const LayerManifest& first, const LayerManifest& second,
                                               size_t limit, uint32_t* total) {
-  const std::vector<const ManifestEntry*> a = Sorted(first);
-  const std::vector<const ManifestEntry*> b = Sorted(second);
+  const std::vector<Row> a = Sorted(first);
+  const std::vector<Row> b = Sorted(second);
   std::vector<v1::PathDifference> differences;
   uint32_t count = 0;
   const auto add = [&](std::optional<v1::PathDifference> difference) {
@@ -124,17 +140,51 @@ std::vector<v1::PathDifference> DiffManifests(const LayerManifest& first, const 
   while (i < a.size() || j < b.size()) {
     const int order = i == a.size()   ? 1
                       : j == b.size() ? -1
-                                      : ComparePaths(a[i]->entry.path, b[j]->entry.path);
+                                      : ComparePaths(a[i].entry->entry.path, b[j].entry->entry.path);
     if (order < 0) {
-      add(OnlyIn(*a[i++], Kind::KIND_ONLY_FIRST));
+      add(OnlyIn(a[i++], Kind::KIND_ONLY_FIRST));
     } else if (order > 0) {
-      add(OnlyIn(*b[j++], Kind::KIND_ONLY_SECOND));
+      add(OnlyIn(b[j++], Kind::KIND_ONLY_SECOND));
     } else {
-      add(Compare(*a[i++], *b[j++]));
+      add(Compare(a[i++], b[j++]));
     }
   }
   if (total != nullptr) *total = count;
   return differences;
+}
+
+bool ChangesMeaning(const v1::PathDifference& difference) {
+  switch (difference.kind()) {
+    case Kind::KIND_TIME:
+    case Kind::KIND_CONTENT:
+      return false;
+    case Kind::KIND_METADATA:
+      return difference.detail().find("type") != std::string::npos ||
+             difference.detail().find("link") != std::string::npos;
+    default:
+      return true;
+  }
+}
+
+std::vector<v1::PathDifference> DiffManifests(const LayerManifest& first,
+                                              absl::Span<const LayerManifest> others, size_t limit,
+                                              uint32_t* total) {
+  if (others.size() == 1) return DiffManifests(first, others[0], limit, total);
+  std::vector<v1::PathDifference> all;
+  for (const LayerManifest& other : others) {
+    std::vector<v1::PathDifference> differences = DiffManifests(first, other, SIZE_MAX, nullptr);
+    std::move(differences.begin(), differences.end(), std::back_inserter(all));
+  }
+  std::stable_sort(all.begin(), all.end(), [](const v1::PathDifference& a, const v1::PathDifference& b) {
+    const int order = ComparePaths(a.path(), b.path());
+    return order != 0 ? order < 0 : ChangesMeaning(a) && !ChangesMeaning(b);
+  });
+  all.erase(
+      std::unique(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.path() == b.path(); }),
+      all.end());
+  if (total != nullptr) *total = static_cast<uint32_t>(all.size());
+  if (all.size() > limit) all.resize(limit);
+  return all;
 }
 
 }  // namespace crossmill::layer

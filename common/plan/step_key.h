@@ -76,7 +76,8 @@
 namespace crossmill::plan {
 
 inline constexpr int64_t kKeyVersion = 5;
-// To be raised when the sandbox changes in a way that commands can see.
+// To be raised when the sandbox changes in a way that commands can see, or layers are made by other rules.
+// 2: the headers of compiled Python files name the times that the layer gives their sources.
 inline constexpr int64_t kSandboxVersion = 2;
 
 // Hex sha256. `parents`: diffIDs, bottom first. `resolved_step`: as in a task (matches and export blobs

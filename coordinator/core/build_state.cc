@@ -122,13 +122,22 @@ v1::Step BuildState::ResolveStep(int stage, int index) const {
     if (!source->has_export_()) continue;
     const int producer = static_cast<int>(source->export_().stage());
     for (int i = 0; i < plan_.stages(producer).exports_size(); ++i) {
-      const auto& blob = stages_[producer].exports[i];
-      if (blob && plan::SameExport(plan_.stages(producer).exports(i), source->export_().export_())) {
-        ToProto(*blob, source->mutable_export_()->mutable_blob());
+      const auto& made = stages_[producer].exports[i];
+      if (made && plan::SameExport(plan_.stages(producer).exports(i), source->export_().export_())) {
+        ToProto(made->blob, source->mutable_export_()->mutable_blob());
       }
     }
   }
   return step;
+}
+
+ResolvedExports BuildState::Exports() const {
+  ResolvedExports resolved;
+  for (const StageRun& run : stages_) {
+    auto& paths = resolved.paths.emplace_back();
+    for (const auto& made : run.exports) paths.push_back(made ? made->paths : std::nullopt);
+  }
+  return resolved;
 }
 
 std::vector<v1::Layer> BuildState::ChainBefore(int stage, int index) const {
@@ -241,7 +250,15 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
     row->set_status(status);
     row->set_worker(fact.worker);
     row->set_seconds(fact.seconds);
-    if (status != v1::STEP_STATUS_FAILED) *row->mutable_layer() = fact.layer;
+    if (status == v1::STEP_STATUS_FAILED) {
+      row->clear_layer();
+      row->set_exit_code(fact.exit_code);
+      row->set_failure(fact.failure);
+    } else {
+      *row->mutable_layer() = fact.layer;
+      row->clear_exit_code();
+      row->clear_failure();
+    }
     EmitStep(stage, replica, index);
     return;
   }
@@ -253,6 +270,7 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
     run.facts[index] = fact;
     run.chain.push_back(fact.layer);
     run.next = index + 1;
+    run.failure.clear();
   }
   if (told) return;
   step->set_status(status);
@@ -312,6 +330,11 @@ void BuildState::StageFailed(int stage, v1::BuildStatus status, std::string_view
     v1::CellView cell = view_.cells(i);
     cell.set_status(status);
     cell.set_message(std::string(message));
+    if (status == v1::BUILD_STATUS_FAILED && replicas() > 0) {
+      cell.mutable_comparison()->set_verdict(v1::VERDICT_FAILED);
+      cell.mutable_comparison()->set_level("none");
+      cell.mutable_comparison()->set_reason(std::string(message));
+    }
     CellFinished(cell);
   }
 }

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "common/base/digest.h"
+#include "coordinator/core/image_reach.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
+#include "crossmill/v1/result.pb.h"
 
 namespace crossmill::core {
 
@@ -34,6 +36,13 @@ struct StepFact {
   // Non-zero or a message: the step failed there.
   int exit_code = 0;
   std::string failure;
+};
+
+// What a stage's export is: the blob, and what it was made of.
+struct StageExport {
+  Digest blob;
+  // Unset: nobody noted it.
+  std::optional<v1::ExportedPaths> paths;
 };
 
 enum class Phase {
@@ -58,10 +67,12 @@ struct StageRun {
   // Per index into StagePlan.steps; empty for metadata.
   std::vector<std::optional<StepFact>> facts;
   // Parallel to StagePlan.exports.
-  std::vector<std::optional<Digest>> exports;
+  std::vector<std::optional<StageExport>> exports;
   // Stages whose end it waits for.
   std::set<int> needs;
   int infrastructure_failures = 0;
+  // What step `next` failed with where it was tried so far, while another host tries it.
+  std::string failure;
 };
 
 // A stage's replica r >= 1: it begins when the first execution is done.
@@ -95,6 +106,9 @@ class BuildState {
   void SetPlan(v1::BuildPlan plan);
   bool planned() const { return planned_; }
 
+  // How the exports of the stages done so far were resolved; `plain_copies` is for the caller.
+  ResolvedExports Exports() const;
+
   const v1::BuildView& view() const { return view_; }
   const v1::BuildPlan& plan() const { return plan_; }
   int64_t id() const { return view_.id(); }
@@ -124,7 +138,8 @@ class BuildState {
   // The attempt is over without a result: the step waits again.
   void StepInterrupted(int stage, int replica, int index);
   void StageDone(int stage);
-  // Fails the cells that need the stage; `status` FAILED or INFRASTRUCTURE_FAILED.
+  // Fails the cells that need the stage; `status` FAILED or INFRASTRUCTURE_FAILED. A failure of the recipe is
+  // a verdict where one was asked for: it failed wherever it was tried.
   void StageFailed(int stage, v1::BuildStatus status, std::string_view message);
   void StageCancelled(int stage);
 

@@ -1,8 +1,10 @@
 #include "coordinator/core/comparer.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "common/base/status.h"
 #include "common/plan/step_sources.h"
@@ -28,13 +30,30 @@ std::string Place(const v1::StepComparison& step) {
                      step.range().file(), step.range().first_line());
 }
 
+bool CopiesFromStages(const v1::Step& step) {
+  return std::any_of(step.copy().sources().begin(), step.copy().sources().end(),
+                     [](const v1::CopySource& source) { return source.has_export_(); });
+}
+
+// With the copies between stages whose layers show that they wrote where their destination says.
+ResolvedExports ResolvedOf(const CellExecutions& input) {
+  ResolvedExports resolved = input.resolved;
+  for (const auto& [id, layer] : input.layers) {
+    const v1::Step* step = FindStep(*input.plan, {id.first, id.second, {}, {}, 0});
+    if (step != nullptr && CopiesFromStages(*step) && WroteWhereTold(layer, step->copy().destination())) {
+      resolved.plain_copies.insert(id);
+    }
+  }
+  return resolved;
+}
+
 // Judges one cell. Used once.
 class CellJudge {
  public:
   explicit CellJudge(const CellExecutions& input)
       : input_(input),
         cell_(input.plan->cells(static_cast<int>(input.cell))),
-        reach_(*input.plan, cell_.target_stage()),
+        reach_(*input.plan, cell_.target_stage(), ResolvedOf(input)),
         stages_(StagesOfCell(*input.plan, input.cell)) {}
 
   v1::CellComparison Judge() {
@@ -61,34 +80,38 @@ class CellJudge {
     step->set_step_number(executions.step_number);
     *step->mutable_range() = planned->range();
     step->set_text(planned->text());
-    CountWitnesses(executions, step);
-    if (!step->agrees()) AddDifferences(executions, step);
+    if (CountWitnesses(executions, step)) AddDifferences(executions, step);
   }
 
-  void CountWitnesses(const StepExecutions& executions, v1::StepComparison* step) {
+  // True if there are different layers. An execution that failed has none: it makes the step flaky, and
+  // nothing can be said of its bytes.
+  bool CountWitnesses(const StepExecutions& executions, v1::StepComparison* step) {
     std::set<std::string> hosts;
     std::set<std::string> workers;
+    std::set<std::string> layers;
     size_t failed = 0;
-    bool agrees = true;
-    const std::string& first = executions.witnesses.front().layer().tar().hash();
     for (const v1::Witness& witness : executions.witnesses) {
       *step->add_witnesses() = witness;
       hosts.insert(witness.host_id());
       workers.insert(witness.worker());
       all_hosts_.insert(witness.host_id());
       const std::string& layer = witness.layer().tar().hash();
-      if (layer.empty()) ++failed;
-      if (layer != first) agrees = false;
+      if (layer.empty()) {
+        ++failed;
+      } else {
+        layers.insert(layer);
+      }
     }
-    step->set_agrees(agrees);
-    if (failed > 0 && failed < executions.witnesses.size() && !flaky_.has_value())
-      flaky_ = result_.steps_size() - 1;
+    const bool flaky = failed > 0 && !layers.empty();
+    step->set_agrees(!flaky && layers.size() <= 1);
+    if (flaky && !flaky_.has_value()) flaky_ = result_.steps_size() - 1;
     const auto keep_fewest = [](std::optional<size_t>* fewest, size_t count) {
       *fewest = std::min(fewest->value_or(count), count);
     };
     keep_fewest(&fewest_hosts_, hosts.size());
     keep_fewest(&fewest_workers_, workers.size());
     keep_fewest(&fewest_executions_, executions.witnesses.size());
+    return layers.size() > 1;
   }
 
   void AddDifferences(const StepExecutions& executions, v1::StepComparison* step) {
@@ -96,7 +119,8 @@ class CellJudge {
     std::vector<const v1::PathDifference*> reaching;
     std::vector<const v1::PathDifference*> others;
     for (const v1::PathDifference& difference : executions.differences) {
-      (reach_.Reaches(executions.stage, difference) ? reaching : others).push_back(&difference);
+      const bool reaches = reach_.Reaches(executions.stage, difference) || WasCarriedIn(difference);
+      (reaches ? reaching : others).push_back(&difference);
     }
     // Layers that differ in unknown paths, or in none (their bytes alone): nothing shows that they stay
     // outside.
@@ -109,6 +133,34 @@ class CellJudge {
     for (const v1::PathDifference* difference : reaching) {
       if (static_cast<size_t>(step->differences_size()) >= input_.difference_limit) break;
       *step->add_differences() = *difference;
+    }
+  }
+
+  // The very bytes are in the image at another path: a later step moved or copied the file. It did so in the
+  // replica too, with the first's bytes, so nothing else would show it.
+  bool WasCarriedIn(const v1::PathDifference& difference) {
+    if (difference.first().hash().empty() || difference.first().size_bytes() == 0) return false;
+    if (!contents_.has_value()) CollectContents();
+    return contents_->contains(difference.first().hash());
+  }
+
+  // Of the files that steps put where it reaches the image.
+  void CollectContents() {
+    contents_.emplace();
+    for (const auto& [id, layer] : input_.layers) {
+      if (!std::binary_search(stages_.begin(), stages_.end(), id.first) || !reach_.IsConnected(id.first))
+        continue;
+      std::map<std::string_view, std::string_view> files;
+      for (const layer::ManifestEntry& each : layer.entries) {
+        std::string_view content = each.sha256;
+        if (each.entry.type == layer::EntryType::kHardLink) content = files[each.entry.link];
+        if (content.empty()) continue;
+        files[each.entry.path] = content;
+        v1::PathDifference file;
+        file.set_path(each.entry.path);
+        file.set_kind(v1::PathDifference::KIND_CONTENT);
+        if (reach_.Reaches(id.first, file)) contents_->emplace(content);
+      }
     }
   }
 
@@ -142,11 +194,7 @@ class CellJudge {
 
   void Decide() {
     if (input_.wanted < 2) return Set(v1::VERDICT_UNVERIFIED, "none", "no verification was asked for");
-    if (flaky_.has_value()) {
-      return Set(
-          v1::VERDICT_FLAKY, "none",
-          fmt::format("{} succeeded in one execution and failed in another", Place(result_.steps(*flaky_))));
-    }
+    if (flaky_.has_value()) return Set(v1::VERDICT_FLAKY, "none", FlakyReason());
     if (divergent_in_image_ > 0) return Set(v1::VERDICT_UNREPRODUCIBLE, DivergentLevel(), DivergentReason());
     if (result_.steps_size() == 0 && !fewest_executions_.has_value()) {
       return Set(v1::VERDICT_REPRODUCIBLE, AgreeingLevel(),
@@ -187,6 +235,17 @@ class CellJudge {
     return exports_differ_ ? "none" : "exports";
   }
 
+  std::string FlakyReason() const {
+    const v1::StepComparison& step = result_.steps(*flaky_);
+    std::string reason = fmt::format("{} succeeded in one execution and failed in another", Place(step));
+    for (const v1::Witness& witness : step.witnesses()) {
+      if (witness.has_layer()) continue;
+      return fmt::format("{}: {} on {}", reason, witness.failure().empty() ? "no reason" : witness.failure(),
+                         witness.worker());
+    }
+    return reason;
+  }
+
   std::string DivergentReason() const {
     const v1::StepComparison& step = result_.steps(*reason_step_);
     std::string reason = fmt::format("{} gives different bytes", Place(step));
@@ -219,6 +278,8 @@ class CellJudge {
   std::optional<size_t> fewest_hosts_;
   std::optional<size_t> fewest_workers_;
   std::optional<size_t> fewest_executions_;
+  // SHA-256 of files that reach the image; collected when first asked for.
+  std::optional<std::set<std::string, std::less<>>> contents_;
   // Index into result_.steps.
   std::optional<int> flaky_;
   size_t divergent_in_image_ = 0;

@@ -7,9 +7,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/layer/layer_manifest.h"
+#include "coordinator/core/image_reach.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
 
@@ -23,7 +27,8 @@ struct StepExecutions {
   uint32_t step_number = 0;
   // The first is the one the build went on from. A witness without a layer failed.
   std::vector<v1::Witness> witnesses;
-  // First against the first that disagrees; complete, or differences_total says how many there are.
+  // Of all layers that are not the first's, each path once; complete, or differences_total says how many
+  // there are.
   std::vector<v1::PathDifference> differences;
   // 0: as many as in `differences`.
   uint32_t differences_total = 0;
@@ -35,12 +40,17 @@ struct CellExecutions {
   uint32_t cell = 0;
   // Every step with an action of every stage that the cell needs. Steps of other stages are ignored.
   std::vector<StepExecutions> steps;
+  // How the exports between the stages were resolved; `plain_copies` follows from `layers`.
+  ResolvedExports resolved;
+  // What the first execution of each step changed, by stage and Step.number. Needed when layers differ:
+  // without them a copy between stages may have gone anywhere.
+  std::map<std::pair<uint32_t, uint32_t>, layer::LayerManifest> layers;
   // --verify N: executions wanted of each step, on so many hosts.
   uint32_t wanted = 0;
   // Distinct workers count, whatever hosts they run on.
   bool allow_same_host = false;
-  // "sha256:..." of the image manifest and of the config, of the first and of each replica in order. The
-  // configs may be left out.
+  // "sha256:..." of the image manifest and of the config, of the first and of each replica in order; empty
+  // for a replica that did not execute every step. The configs may be left out.
   std::vector<std::string> image_digests;
   std::vector<std::string> config_digests;
   // Differences kept per step in the result; those that reach the image come first.
@@ -49,7 +59,7 @@ struct CellExecutions {
 
 // Verdicts:
 //   UNVERIFIED      fewer than two executions were asked for
-//   FLAKY           a step succeeded in one execution and failed in another
+//   FLAKY           a step succeeded in one execution and failed in another; says nothing of bytes
 //   UNREPRODUCIBLE  a divergent step reaches the image
 //   INCONCLUSIVE    none does so far, but a step has too few executions, or on too few hosts (workers)
 //   REPRODUCIBLE    otherwise; divergent steps that do not reach the image are still in `steps`

@@ -274,6 +274,13 @@ std::string Scheduler::WhyUnplaceable(const Task& task) const {
                      capable, capable == 1 ? "" : "s");
 }
 
+bool Scheduler::CanRun(const Requirements& requirements) const {
+  MutexLock lock(mutex_);
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
+    return entry.second.present && FitOf(entry.second, requirements) != Fit::kNever;
+  });
+}
+
 std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
   MutexLock lock(mutex_);
   std::vector<UnplaceableTask> found;

@@ -125,6 +125,8 @@ class Scheduler {
   std::vector<Assignment> Assign();
   // Queued tasks that no present worker can ever run.
   std::vector<UnplaceableTask> Unplaceable(absl::Time now);
+  // Some present worker can run it, now or later.
+  bool CanRun(const Requirements& requirements) const;
 
   std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
   std::vector<WorkerStatus> Workers() const;

@@ -8,6 +8,8 @@
 #include "common/layer/manifest_diff.h"
 #include "common/words/platform.h"
 #include "coordinator/core/comparer.h"
+#include "coordinator/core/image_reach.h"
+#include "coordinator/core/witnesses.h"
 #include "coordinator/engine/step_cache.h"
 
 namespace crossmill::coordinator {
@@ -22,64 +24,38 @@ const v1::PinnedImage* BaseOf(const v1::BuildPlan& plan, int stage) {
   return at->base_case() == v1::StagePlan::kBaseImage ? &plan.bases(at->base_image()) : nullptr;
 }
 
-v1::Witness WitnessOf(const core::StepFact& fact) {
-  v1::Witness witness;
-  witness.set_worker(fact.worker);
-  witness.set_host_id(fact.host_id);
-  witness.set_host_name(fact.host_name);
-  witness.set_emulated(fact.emulated);
-  witness.set_finished_at(fact.finished_at);
-  if (fact.exit_code == 0 && fact.failure.empty()) *witness.mutable_layer() = fact.layer;
-  return witness;
-}
-
-// The first execution and at most wanted - 1 others, each on a host (worker) of its own.
 absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, const CellInput::StepInput& step,
                                                      storage::RecordStore& records) {
-  const core::StepFact& fact = step.fact;
-  std::vector<v1::Witness> witnesses = {WitnessOf(fact)};
-  const bool by_worker = input.options.allow_same_host();
-  std::set<std::string> seen = {by_worker ? fact.worker : fact.host_id};
-  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records.Witnesses(fact.key, step.since));
-  for (const storage::Execution& execution : executions) {
-    if (witnesses.size() >= input.options.verify()) break;
-    if (input.options.forbid_emulation() && execution.emulated) continue;
-    if (seen.insert(by_worker ? execution.worker : execution.host_id).second) {
-      witnesses.push_back(WitnessOf(FactOf(execution)));
-    }
-  }
-  return witnesses;
+  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions,
+                   records.Witnesses(step.fact.key, step.since, input.submitted_at));
+  std::vector<core::StepFact> others;
+  for (const storage::Execution& execution : executions) others.push_back(FactOf(execution));
+  return core::SelectWitnesses(step.fact, others,
+                               {.wanted = input.options.verify(),
+                                .by_worker = input.options.allow_same_host(),
+                                .forbid_emulation = input.options.forbid_emulation()});
 }
 
 bool SameLayer(const v1::Layer& a, const v1::Layer& b) { return a.tar().hash() == b.tar().hash(); }
 
-absl::Status AddDifferences(BlobStore& blobs, core::StepExecutions* step) {
-  const v1::Layer& first = step->witnesses.front().layer();
-  for (const v1::Witness& witness : step->witnesses) {
-    if (!witness.has_layer() || SameLayer(first, witness.layer())) continue;
-    ASSIGN_OR_RETURN(const std::string first_bytes, blobs.Get(FromProto(first.manifest())));
-    ASSIGN_OR_RETURN(const std::string second_bytes, blobs.Get(FromProto(witness.layer().manifest())));
-    ASSIGN_OR_RETURN(const layer::LayerManifest first_manifest, layer::LayerManifest::Parse(first_bytes));
-    ASSIGN_OR_RETURN(const layer::LayerManifest second_manifest, layer::LayerManifest::Parse(second_bytes));
-    step->differences =
-        layer::DiffManifests(first_manifest, second_manifest, SIZE_MAX, &step->differences_total);
-    return absl::OkStatus();
-  }
-  return absl::OkStatus();
+absl::StatusOr<layer::LayerManifest> ReadManifest(BlobStore& blobs, const v1::Layer& layer) {
+  ASSIGN_OR_RETURN(const std::string bytes, blobs.Get(FromProto(layer.manifest())));
+  return layer::LayerManifest::Parse(bytes);
 }
 
-// The target's root file system as replica `replica` made it: its own layer where it has one.
-std::vector<v1::Layer> ReplicaChain(const CellInput& input, const std::vector<core::StepExecutions>& steps,
-                                    uint32_t replica) {
-  std::vector<v1::Layer> chain =
-      input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
-  for (const core::StepExecutions& step : steps) {
-    if (step.witnesses.size() <= replica || !step.witnesses[replica].has_layer()) continue;
-    for (v1::Layer& layer : chain) {
-      if (SameLayer(layer, step.witnesses.front().layer())) layer = step.witnesses[replica].layer();
-    }
+// Of every layer that is not the first's: each may reach the image by another path.
+absl::Status AddDifferences(BlobStore& blobs, core::StepExecutions* step) {
+  const v1::Layer& first = step->witnesses.front().layer();
+  std::set<std::string> known = {first.tar().hash()};
+  std::vector<layer::LayerManifest> others;
+  for (const v1::Witness& witness : step->witnesses) {
+    if (!witness.has_layer() || !known.insert(witness.layer().tar().hash()).second) continue;
+    ASSIGN_OR_RETURN(others.emplace_back(), ReadManifest(blobs, witness.layer()));
   }
-  return chain;
+  if (others.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const layer::LayerManifest manifest, ReadManifest(blobs, first));
+  step->differences = layer::DiffManifests(manifest, others, SIZE_MAX, &step->differences_total);
+  return absl::OkStatus();
 }
 
 // Clamp values of the layers that `stage` and the stages below it made, bottom first.
@@ -110,6 +86,27 @@ absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vecto
   return assembler.AssembleImage(parts);
 }
 
+// Of the first execution, and of each replica that has an image of its own.
+absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
+                             core::CellExecutions* executions) {
+  executions->image_digests = {image.manifest.Oci()};
+  const uint32_t target = input.plan.cells(input.cell).target_stage();
+  const std::vector<v1::Layer>& first = input.chains.at(static_cast<int>(target));
+  for (uint32_t replica = 1; replica < executions->wanted; ++replica) {
+    const auto chain = core::ReplicaChain(input.plan, target, first, executions->steps, replica);
+    if (!chain) {
+      executions->image_digests.emplace_back();
+      continue;
+    }
+    AssembledImage own = image;
+    if (!std::equal(chain->begin(), chain->end(), first.begin(), first.end(), SameLayer)) {
+      ASSIGN_OR_RETURN(own, Assemble(input, *chain, assembler));
+    }
+    executions->image_digests.push_back(own.manifest.Oci());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
                      BlobStore& blobs, storage::RecordStore& records, v1::CellView* view) {
   core::CellExecutions executions;
@@ -123,24 +120,21 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
     row.stage = step.stage;
     row.step_number = step.number;
     if (executions.wanted < 2) {
-      row.witnesses = {WitnessOf(step.fact)};
+      row.witnesses = {core::WitnessOf(step.fact)};
       continue;
     }
     ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
     RETURN_IF_ERROR(AddDifferences(blobs, &row));
   }
-  executions.image_digests = {image.manifest.Oci()};
-  const auto& first_chain = input.chains.at(static_cast<int>(input.plan.cells(input.cell).target_stage()));
-  for (uint32_t replica = 1; replica < executions.wanted; ++replica) {
-    const std::vector<v1::Layer> chain = ReplicaChain(input, executions.steps, replica);
-    const bool same =
-        std::equal(chain.begin(), chain.end(), first_chain.begin(), first_chain.end(), SameLayer);
-    AssembledImage own = image;
-    if (!same) {
-      ASSIGN_OR_RETURN(own, Assemble(input, chain, assembler));
-    }
-    executions.image_digests.push_back(own.manifest.Oci());
+  executions.resolved = input.exports;
+  const bool diverges = std::any_of(executions.steps.begin(), executions.steps.end(),
+                                    [](const auto& step) { return step.differences_total > 0; });
+  for (const CellInput::StepInput& step : input.steps) {
+    if (!diverges) break;
+    ASSIGN_OR_RETURN((executions.layers[{static_cast<uint32_t>(step.stage), step.number}]),
+                     ReadManifest(blobs, step.fact.layer));
   }
+  RETURN_IF_ERROR(AddImageDigests(input, image, assembler, &executions));
   *view->mutable_comparison() = core::CompareCell(executions);
   if (!input.problems.empty() && view->comparison().verdict() == v1::VERDICT_INCONCLUSIVE) {
     view->mutable_comparison()->set_reason(
@@ -157,6 +151,8 @@ CellInput MakeCellInput(core::BuildState& state, int cell, const std::function<i
   input.cell = cell;
   input.view = state.view().cells(cell);
   input.options = state.view().options();
+  input.submitted_at = state.view().created_at();
+  input.exports = state.Exports();
   for (int stage : state.StagesOf(cell)) {
     const v1::StagePlan& plan = input.plan.stages(stage);
     for (int i = 0; i < plan.steps_size(); ++i) {

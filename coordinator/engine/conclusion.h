@@ -34,6 +34,10 @@ struct CellInput {
   std::vector<StepInput> steps;
   // Root file system of each needed stage when it was done.
   std::map<int, std::vector<v1::Layer>> chains;
+  // How exports were resolved.
+  core::ResolvedExports exports;
+  // Failures begun earlier are no witnesses: whatever they were, this build did not meet them.
+  int64_t submitted_at = 0;
   // Why replicas could not be executed.
   std::vector<std::string> problems;
 };

@@ -132,7 +132,14 @@ class Engine {
   void LeaveUnwanted(RunningBuild& build);
   // Records and tells that an attempt which left the board is over. Its runs are the caller's.
   void Close(core::Attempt& ended, const std::string& outcome);
-  void FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message);
+  // Of a command that failed: with --verify its first execution is tried on another host instead, so that a
+  // failure of one is told from one of all, while somebody is left who could and not enough have tried.
+  struct FailedStep {
+    int index;
+    const core::StepFact& fact;
+  };
+  void FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message,
+               const FailedStep* step = nullptr);
 
   // engine_reports.cc
   void OnReport(const std::string& worker, const v1::LeaseReport& report);

@@ -219,12 +219,15 @@ void Engine::OnStepFailed(core::TaskId task, const core::StepFact& fact) {
     if (build == nullptr) continue;
     build->state.Enter(Now());
     const int index = ended.owner == run ? ended.step_index() : build->state.stage(run.stage).next;
-    build->state.StepFinished(run.stage, run.replica, index, fact, v1::STEP_STATUS_FAILED);
-    // One failure can be that of several stages of a build: the first of them may have ended it.
-    if (!build->state.Wanted(run.stage)) continue;
     const v1::StagePlan& stage = build->state.plan().stages(run.stage);
-    FailRun(run, v1::BUILD_STATUS_FAILED,
-            run.replica > 0 ? fact.failure : FailureAt(stage, stage.steps(index), fact));
+    const std::string message = run.replica > 0 ? fact.failure : FailureAt(stage, stage.steps(index), fact);
+    // One failure can be that of several stages of a build: the first of them may have ended it.
+    if (!build->state.Wanted(run.stage)) {
+      build->state.StepFinished(run.stage, run.replica, index, fact, v1::STEP_STATUS_FAILED);
+      continue;
+    }
+    const FailedStep step{index, fact};
+    FailRun(run, v1::BUILD_STATUS_FAILED, message, &step);
     AdvanceReady(*build);
   }
 }
@@ -250,8 +253,9 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
       if (build != nullptr) failure = ExportFailure(*build, attempt->owner->stage, exported);
       continue;
     }
-    loop_->Require(
-        records_.SaveExport(plan::ExportKey(chain, exported.export_()), FromProto(exported.blob())));
+    storage::ExportRow row{FromProto(exported.blob()), std::nullopt};
+    if (exported.has_paths()) row.paths = exported.paths();
+    loop_->Require(records_.SaveExport(plan::ExportKey(chain, exported.export_()), row));
   }
   core::Attempt ended = board_.End(task);
   Close(ended, failure.empty() ? "succeeded" : "failed");

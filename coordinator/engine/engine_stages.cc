@@ -3,6 +3,7 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/plan/step_key.h"
 #include "common/words/platform.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
@@ -23,13 +24,33 @@ void ExcludeWitnesses(RunningBuild& build, const core::StageRunId& run, storage:
     if (!fact) continue;
     requirements->excluded_workers.insert(fact->worker);
     requirements->excluded_hosts.insert(fact->host_id);
-    auto witnesses = records.Witnesses(fact->key, build.SinceOf(run.stage));
+    auto witnesses = records.Witnesses(fact->key, build.SinceOf(run.stage), build.submitted_at);
     if (!witnesses.ok()) continue;
     for (const storage::Execution& witness : *witnesses) {
       requirements->excluded_workers.insert(witness.worker);
       requirements->excluded_hosts.insert(witness.host_id);
     }
   }
+}
+
+// Those on which the first step of the task has failed since the build was submitted. Returns how many.
+size_t ExcludeFailures(const RunningBuild& build, const core::StageRunId& run, const v1::Task& task,
+                       storage::RecordStore& records, core::Requirements* requirements) {
+  if (build.state.replicas() == 0 || task.steps().empty()) return 0;
+  std::vector<Digest> parents;
+  for (const v1::Layer& layer : task.parents()) parents.push_back(FromProto(layer.tar()));
+  std::optional<int64_t> epoch;
+  if (task.has_source_date_epoch()) epoch = task.source_date_epoch();
+  const std::string key = plan::StepKey(task.platform(), parents, task.steps(0), epoch);
+  const auto witnesses = records.Witnesses(key, build.SinceOf(run.stage), build.submitted_at);
+  if (!witnesses.ok()) return 0;
+  for (const storage::Execution& witness : *witnesses) {
+    if (witness.succeeded()) continue;
+    requirements->excluded_workers.insert(witness.worker);
+    requirements->excluded_hosts.insert(witness.host_id);
+  }
+  return build.submission.options().allow_same_host() ? requirements->excluded_workers.size()
+                                                      : requirements->excluded_hosts.size();
 }
 
 core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& run, const v1::Task& task,
@@ -41,14 +62,31 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
   requirements.forbid_emulation = build.forbids_emulation();
   requirements.description = fmt::format("stage {} on {}", build.state.plan().stages(run.stage).name(),
                                          FormatPlatform(task.platform()));
-  if (run.replica == 0) return requirements;
-  requirements.spread =
+  const core::Spread spread =
       build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
+  if (run.replica == 0) {
+    if (ExcludeFailures(build, run, task, records, &requirements) > 0) requirements.spread = spread;
+    return requirements;
+  }
+  requirements.spread = spread;
   uint64_t& group = build.groups[run.stage];
   if (group == 0) group = (*next_group)++;
   requirements.group = group;
   ExcludeWitnesses(build, run, records, &requirements);
   return requirements;
+}
+
+bool CanTryElsewhere(RunningBuild& build, const core::StageRunId& run, int index,
+                     storage::RecordStore& records, const core::Scheduler& scheduler, uint64_t* next_group) {
+  if (run.replica > 0 || build.state.replicas() == 0 ||
+      !build.state.plan().stages(run.stage).steps(index).has_run()) {
+    return false;
+  }
+  const v1::Task task = build.state.MakeTask(run.stage, index);
+  core::Requirements failed;
+  const size_t places = ExcludeFailures(build, run, task, records, &failed);
+  return places <= static_cast<size_t>(build.state.replicas()) &&
+         scheduler.CanRun(RequirementsOf(build, run, task, records, next_group));
 }
 
 // The attempt that a worker still executes under a lease from before a restart. Its task may begin before the
@@ -205,10 +243,23 @@ void Engine::LeaveUnwanted(RunningBuild& build) {
   }
 }
 
-void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message) {
+void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message,
+                     const FailedStep* step) {
   RunningBuild* build = Find(run.build);
   if (build == nullptr) return;
   build->state.Enter(Now());
+  if (step != nullptr && CanTryElsewhere(*build, run, step->index, records_, scheduler_, &next_group_)) {
+    build->state.stage(run.stage).failure = message;
+    build->state.StepInterrupted(run.stage, 0, step->index);
+    const bool by_worker = build->submission.options().allow_same_host();
+    build->state.Notice(true, fmt::format("{} on {}; {} tries it", message, step->fact.worker,
+                                          by_worker ? "another worker" : "another host"));
+    AdvanceStage(*build, run.stage);
+    return;
+  }
+  if (step != nullptr) {
+    build->state.StepFinished(run.stage, run.replica, step->index, step->fact, v1::STEP_STATUS_FAILED);
+  }
   if (run.replica > 0) {
     core::ReplicaRun& replica = build->state.replica(run.stage, run.replica);
     replica.phase = core::Phase::kFailed;

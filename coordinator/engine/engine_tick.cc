@@ -147,7 +147,15 @@ void Engine::GiveUpUnplaceable() {
     core::Attempt ended = board_.End(task.task);
     Close(ended, "unplaceable");
     for (const core::StageRunId& run : ended.Runs()) {
-      FailRun(run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, task.reason);
+      RunningBuild* build = Find(run.build);
+      // It failed elsewhere, and whoever was to try it again went away.
+      const std::string failure =
+          build == nullptr || run.replica > 0 ? "" : build->state.stage(run.stage).failure;
+      if (!failure.empty()) {
+        FailRun(run, v1::BUILD_STATUS_FAILED, failure);
+      } else {
+        FailRun(run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, task.reason);
+      }
     }
   }
 }

@@ -75,9 +75,15 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
   const core::StageRun& first = build.state.stage(stage);
   run.first = -1;
   run.last = -1;
+  const bool by_worker = build.submission.options().allow_same_host();
+  const auto place = [&](int i) { return by_worker ? first.facts[i]->worker : first.facts[i]->host_id; };
   for (int i = 0; i < static_cast<int>(first.facts.size()); ++i) {
     if (!first.facts[i]) continue;
-    ASSIGN_OR_RETURN(const auto witnesses, records_.Witnesses(first.facts[i]->key, build.SinceOf(stage)));
+    // A task goes to a place that is none of its steps' own: what another host executed first, because this
+    // one failed or was lost, is a task of its own, or two hosts could never replicate each other.
+    if (run.first >= 0 && place(i) != place(run.first)) break;
+    ASSIGN_OR_RETURN(const auto witnesses,
+                     records_.Witnesses(first.facts[i]->key, build.SinceOf(stage), build.submitted_at));
     const storage::Execution* mine =
         WitnessOf(witnesses, *first.facts[i], replica, build.submission.options());
     if (mine != nullptr) {

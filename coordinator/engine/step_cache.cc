@@ -37,10 +37,10 @@ absl::StatusOr<std::optional<StepCache::Hit>> StepCache::Find(const std::string&
   return Hit{FactOf(*found), found->build};
 }
 
-absl::StatusOr<std::optional<Digest>> StepCache::FindExport(const std::string& key) {
-  ASSIGN_OR_RETURN(std::optional<Digest> blob, records_.FindExport(key));
-  if (!blob || !blobs_.Has(*blob)) return std::nullopt;
-  return blob;
+absl::StatusOr<std::optional<core::StageExport>> StepCache::FindExport(const std::string& key) {
+  ASSIGN_OR_RETURN(std::optional<storage::ExportRow> row, records_.FindExport(key));
+  if (!row || !blobs_.Has(row->blob)) return std::nullopt;
+  return core::StageExport{std::move(row->blob), std::move(row->paths)};
 }
 
 }  // namespace crossmill::coordinator

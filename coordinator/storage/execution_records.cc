@@ -44,7 +44,9 @@ constexpr Sql kWitnesses{
     "load the executions of a key",
     "SELECT " EXECUTION_COLUMNS
     " FROM executions "
-    "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 ORDER BY finished_at, id"};
+    "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND "
+    "(started_at >= ?3 OR (exit_code = 0 AND failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL)) "
+    "ORDER BY finished_at, id"};
 
 constexpr Sql kDeletePackages{"replace the packages of an execution",
                               "DELETE FROM packages WHERE execution = ?1"};
@@ -224,10 +226,11 @@ absl::StatusOr<std::optional<Execution>> RecordStore::FindReusable(std::string_v
   return ReadExecution(*query);
 }
 
-absl::StatusOr<std::vector<Execution>> RecordStore::Witnesses(std::string_view key, int64_t since_ns) {
+absl::StatusOr<std::vector<Execution>> RecordStore::Witnesses(std::string_view key, int64_t since_ns,
+                                                              int64_t failures_since_ns) {
   RecursiveMutexLock lock(connection_->mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kWitnesses));
-  query->Bind(key, since_ns);
+  query->Bind(key, since_ns, failures_since_ns);
   return ReadExecutions(*query);
 }
 

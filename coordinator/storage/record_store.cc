@@ -44,11 +44,12 @@ constexpr Sql kEvents{
 constexpr Sql kLastEventNumber{"find the last event",
                                "SELECT coalesce(max(number), 0) FROM events WHERE build = ?1"};
 
-constexpr Sql kFindExport{"look up an export", "SELECT blob_hash, blob_size FROM exports WHERE key = ?1"};
+constexpr Sql kFindExport{"look up an export",
+                          "SELECT blob_hash, blob_size, paths FROM exports WHERE key = ?1"};
 constexpr Sql kSaveExport{
     "save an export",
-    "INSERT INTO exports (key, blob_hash, blob_size) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO "
-    "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size"};
+    "INSERT INTO exports (key, blob_hash, blob_size, paths) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO "
+    "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size, paths = excluded.paths"};
 
 constexpr Sql kInsertLease{
     "grant a lease",
@@ -272,18 +273,30 @@ absl::StatusOr<int64_t> RecordStore::LastEventNumber(int64_t build) {
 
 // ---- exports ----
 
-absl::StatusOr<std::optional<Digest>> RecordStore::FindExport(std::string_view key) {
+absl::StatusOr<std::optional<ExportRow>> RecordStore::FindExport(std::string_view key) {
   RecursiveMutexLock lock(connection_->mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kFindExport));
   query->Bind(key);
   ASSIGN_OR_RETURN(const bool found, query->Step());
-  if (!found) return std::optional<Digest>();
-  return Digest{std::string(query->Text(0)), query->Int64(1)};
+  if (!found) return std::optional<ExportRow>();
+  ExportRow row;
+  row.blob = Digest{std::string(query->Text(0)), query->Int64(1)};
+  if (!query->IsNull(2)) {
+    RETURN_IF_ERROR(
+        ParseRecord(query->Bytes(2), fmt::format("the paths of export {}", key), &row.paths.emplace()));
+  }
+  return row;
 }
 
-absl::Status RecordStore::SaveExport(std::string_view key, const Digest& blob) {
+absl::Status RecordStore::SaveExport(std::string_view key, const ExportRow& row) {
   RecursiveMutexLock lock(connection_->mutex());
-  return connection_->Run(kSaveExport, key, blob.hash, blob.size);
+  std::optional<Blob> paths;
+  std::string bytes;
+  if (row.paths) {
+    bytes = row.paths->SerializeAsString();
+    paths = Blob{bytes};
+  }
+  return connection_->Run(kSaveExport, key, row.blob.hash, row.blob.size, paths);
 }
 
 // ---- leases ----

@@ -93,6 +93,13 @@ struct LeaseRow {
   int64_t granted_at = 0;
 };
 
+// An export that a worker made.
+struct ExportRow {
+  Digest blob;
+  // Unset: the worker did not say.
+  std::optional<v1::ExportedPaths> paths;
+};
+
 struct WorkerRow {
   v1::WorkerInfo info;
   int64_t last_seen = 0;
@@ -174,15 +181,16 @@ class RecordStore {
   // the one that finished first, replica 0 before others.
   absl::StatusOr<std::optional<Execution>> FindReusable(std::string_view key, int64_t since_ns,
                                                         bool forbid_emulation);
-  // Every finished execution of `key` (success or failure) started at or after `since_ns`, in the order
-  // they finished.
-  absl::StatusOr<std::vector<Execution>> Witnesses(std::string_view key, int64_t since_ns);
+  // Every finished execution of `key` started at or after `since_ns`, failures only if they started at or
+  // after `failures_since_ns` too, in the order they finished.
+  absl::StatusOr<std::vector<Execution>> Witnesses(std::string_view key, int64_t since_ns,
+                                                   int64_t failures_since_ns);
 
   // ---- exports (ExportKey -> blob) ----
 
-  absl::StatusOr<std::optional<Digest>> FindExport(std::string_view key);
+  absl::StatusOr<std::optional<ExportRow>> FindExport(std::string_view key);
   // The last one saved counts.
-  absl::Status SaveExport(std::string_view key, const Digest& blob);
+  absl::Status SaveExport(std::string_view key, const ExportRow& row);
 
   // ---- packages ----
 

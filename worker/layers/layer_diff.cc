@@ -133,6 +133,8 @@ class Differ {
   absl::Status Compare(const FoundFile& found, const std::optional<LowerFile>& below, bool hidden,
                        DiffNode* node) {
     const int64_t on_disk_time = node->entry.mtime;
+    node->disk_mtime = on_disk_time;
+    if (below) node->lower_mtime = below->found.entry.mtime;
     int64_t time = LayerTime(on_disk_time);
     const std::string path = node->entry.path;
     bool dropped_below = false;

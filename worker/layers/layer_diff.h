@@ -46,6 +46,9 @@ struct DiffNode {
   bool has_overlay_xattrs = false;
   // The mtime on disk is not entry.mtime exactly.
   bool time_differs = false;
+  // Seconds: on disk, and of what lies below at the path, which is seen where the node is not kept.
+  int64_t disk_mtime = 0;
+  int64_t lower_mtime = 0;
   uint64_t inode = 0;
   uint64_t links = 1;
   std::vector<DiffNode> children;

@@ -19,6 +19,7 @@
 #include "worker/host/mounting.h"
 #include "worker/layers/layer_diff.h"
 #include "worker/layers/layer_unpack.h"
+#include "worker/layers/pyc_times.h"
 #include "worker/tree/lower_tree.h"
 
 namespace crossmill::worker {
@@ -86,16 +87,17 @@ class OverlaySnapshot final : public Snapshot {
     if (!Exists(upper))
       return absl::FailedPreconditionError("a view, or a snapshot that was committed before");
     RETURN_IF_ERROR(mount_.Unmount());
-    ASSIGN_OR_RETURN(const UpperDiff diff, DiffUpper(upper, lowers_,
-                                                     {.clamp_time = options.clamp_time,
-                                                      .started_at = started_at_,
-                                                      .keep_times = options.keep_times,
-                                                      .exact_times = options.exact_times,
-                                                      .stubs = options.stubs}));
+    ASSIGN_OR_RETURN(UpperDiff diff, DiffUpper(upper, lowers_,
+                                               {.clamp_time = options.clamp_time,
+                                                .started_at = started_at_,
+                                                .keep_times = options.keep_times,
+                                                .exact_times = options.exact_times,
+                                                .stubs = options.stubs}));
     if (!diff.left_out.empty()) {
       spdlog::info("snapshot={} left_out={} first={}", folder_, diff.left_out.size(),
                    layer::Printable(diff.left_out.front()));
     }
+    RETURN_IF_ERROR(RefreshPycs(upper, &diff));
     ASSIGN_OR_RETURN(WrittenLayer written, WriteLayer(diff, upper, options.clamp_time, owner_.blobs_));
     RETURN_IF_ERROR(PruneUpper(diff, upper));
     RETURN_IF_ERROR(owner_.Adopt(written.tar, upper));

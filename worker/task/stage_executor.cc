@@ -124,11 +124,12 @@ class StageExecutor::Execution {
       if (stop_.stop_requested()) return End(absl::CancelledError("cancelled"));
       v1::ExportResult& made = *result_.add_exports();
       *made.mutable_export_() = wanted;
-      const auto blob = MakeExport(wanted, (*view)->root(), blobs_, stop_);
+      const auto blob = MakeExport(wanted, (*view)->root(), blobs_, stop_, made.mutable_paths());
       if (blob.ok()) {
         ToProto(*blob, made.mutable_blob());
         continue;
       }
+      made.clear_paths();
       if (!IsRecipeFault(blob.status())) return End(Annotate(blob.status(), "export"));
       made.set_failure(std::string(Sv(blob.status().message())));
       if (complete) Fail(made.failure());

@@ -130,7 +130,8 @@ void CopyTarget::ApplyTime(SourceKind kind, layer::TarEntry* entry) const {
   if (keep_times_) {
     entry->mtime = layer::ClampTime(entry->mtime, std::numeric_limits<int64_t>::max());
   } else {
-    entry->mtime = kind == SourceKind::kContext ? clamp_time_ : layer::ClampTime(entry->mtime, clamp_time_);
+    // The layer clamps it when it is made; until then compiled Python files are compared with it.
+    entry->mtime = kind == SourceKind::kContext ? clamp_time_ : std::max<int64_t>(entry->mtime, 0);
   }
 }
 

@@ -23,7 +23,7 @@
 namespace crossmill::worker {
 
 // Whose metadata a source has. Files of the context belong to 0:0 and get exactly the clamp time; files of
-// another stage keep their owners, and their times up to the clamp time.
+// another stage keep their owners and times.
 enum class SourceKind { kContext, kStage };
 
 // Not thread safe.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,7 @@ using pattern::IgnoreRules;
 using Verdict = IgnoreRules::Verdict;
 
 constexpr size_t kChunk = 1 << 18;
+constexpr size_t kMaxNotedPaths = 50'000;
 
 // Writes matched trees to a canonical tar.
 class ExportWriter {
@@ -160,10 +162,35 @@ absl::Status AddMatch(const pattern::SourceMatch& match, bool parents, std::stri
   return writer.AddTree(match.real_path, path + "/" + names.back(), parents ? match.name : "");
 }
 
+v1::ExportedPaths PathsOf(const pattern::SourceMatches& found) {
+  std::set<std::string> trees;
+  std::set<std::string> folders;
+  for (const pattern::SourceMatch& match : found.matches) {
+    if (!match.nothing) trees.insert(match.real_path);
+    folders.insert(match.parents.begin(), match.parents.end());
+  }
+  v1::ExportedPaths paths;
+  if (trees.size() + folders.size() + found.links.size() + found.searches.size() > kMaxNotedPaths) {
+    // Too much to tell apart: the whole root counts.
+    paths.add_trees("");
+    return paths;
+  }
+  *paths.mutable_trees() = {trees.begin(), trees.end()};
+  *paths.mutable_folders() = {folders.begin(), folders.end()};
+  *paths.mutable_links() = {found.links.begin(), found.links.end()};
+  for (const pattern::SourceSearch& search : found.searches) {
+    v1::ExportedPaths::Search& row = *paths.add_searches();
+    row.set_folder(search.folder);
+    row.set_pattern(search.pattern);
+    row.set_ignore_dialect(search.dialect == pattern::Dialect::kIgnore);
+  }
+  return paths;
+}
+
 }  // namespace
 
 absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& root, BlobStore& blobs,
-                                  const std::stop_token& stop) {
+                                  const std::stop_token& stop, v1::ExportedPaths* paths) {
   ASSIGN_OR_RETURN(const IgnoreRules excludes, IgnoreRules::FromPatterns(std::vector<std::string>(
                                                    wanted.excludes().begin(), wanted.excludes().end())));
   RootTree tree(root, stop);
@@ -172,6 +199,7 @@ absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& r
                                                                               .excludes = excludes,
                                                                               .tree_name = "the stage"},
                                                                              tree));
+  if (paths != nullptr) *paths = PathsOf(found);
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> blob, blobs.Create({}));
   layer::CanonicalTarWriter tar([&blob](std::string_view bytes) { return blob->Write(bytes); });
   ExportWriter writer(excludes, root, stop, tar);

@@ -14,13 +14,14 @@
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
 #include "crossmill/v1/plan.pb.h"
+#include "crossmill/v1/result.pb.h"
 
 namespace crossmill::worker {
 
 // `root` is a merged root that nobody writes to. What the pattern names is found as in the context
 // (pattern::MatchSources). NOT_FOUND: there is no such path; INVALID_ARGUMENT: a loop of links; CANCELLED
-// after a stop.
+// after a stop. `paths`, if given, gets what the export was made of: the comparison judges differences by it.
 absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& root, BlobStore& blobs,
-                                  const std::stop_token& stop = {});
+                                  const std::stop_token& stop = {}, v1::ExportedPaths* paths = nullptr);
 
 }  // namespace crossmill::worker

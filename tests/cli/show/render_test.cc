@@ -257,6 +257,61 @@ TEST_F(RenderLiveTest, BeforeTheBuildOneLineSaysWhatGoesOn) {
   EXPECT_EQ(RenderLive(state, 0, 0, {80, 24}, false), std::vector<std::string>{"⠋ sending the context"});
 }
 
+// The sample's first platform with a replica that failed in its first step.
+v1::BuildView FlakyBuild() {
+  v1::BuildView build = SampleReport().build;
+  v1::ReplicaStep& replica = *build.mutable_stages(0)->mutable_steps(0)->mutable_replicas(0);
+  replica.set_status(v1::STEP_STATUS_FAILED);
+  replica.clear_layer();
+  replica.set_exit_code(3);
+  replica.set_failure("exit code 3");
+  v1::CellComparison& comparison = *build.mutable_cells(0)->mutable_comparison();
+  comparison.set_verdict(v1::VERDICT_FLAKY);
+  comparison.set_level("none");
+  comparison.set_image_digests(1, "");
+  v1::StepComparison& step = *comparison.mutable_steps(0);
+  step.set_reaches_image(false);
+  step.clear_differences();
+  step.set_differences_total(0);
+  step.mutable_witnesses(1)->clear_layer();
+  step.mutable_witnesses(1)->set_failure("exit code 3");
+  return build;
+}
+
+TEST(RenderVerdictTest, AnExecutionThatFailedIsNotADifference) {
+  const v1::BuildView build = FlakyBuild();
+  const std::string text = RenderVerdict(build, build.cells(0), {}, 10);
+  EXPECT_NE(text.find("failed on w2: exit code 3; layer: w1 "), std::string::npos) << text;
+  EXPECT_NE(text.find("no image"), std::string::npos) << text;
+  for (const char* lie : {"equal", "paths differ", "reaches the image"}) {
+    EXPECT_EQ(text.find(lie), std::string::npos) << lie << "\n" << text;
+  }
+  EXPECT_NE(RenderCell(build, build.cells(0), {}).find("flaky"), std::string::npos);
+}
+
+TEST(RenderVerdictTest, LayersBesideAFailureDifferAsEver) {
+  v1::BuildView build = SampleReport().build;
+  v1::StepComparison& step = *build.mutable_cells(0)->mutable_comparison()->mutable_steps(0);
+  v1::Witness& failed = *step.add_witnesses();
+  failed.set_worker("w3");
+  failed.set_failure("exit code 3");
+  const std::string text = RenderVerdict(build, build.cells(0), {}, 1);
+  EXPECT_NE(
+      text.find("failed on w3: exit code 3; 15 paths differ; none of it reaches the image; layers: w1 "),
+      std::string::npos)
+      << text;
+}
+
+TEST(RenderPlainTest, AReplicaThatFailedSaysWithWhat) {
+  BuildModel model(12);
+  for (const v1::BuildEvent& event : SampleEvents()) model.Apply(event);
+  v1::BuildEvent event = SampleEvents()[6];
+  event.set_number(100);
+  *event.mutable_step_changed()->mutable_step() = FlakyBuild().stages(0).steps(0);
+  const std::string text = RenderPlainEvent(event, model, false);
+  EXPECT_NE(text.find("replica 1 FAILED: exit code 3 on w2"), std::string::npos) << text;
+}
+
 TEST(BuildModelTest, EventAppliedTwiceCountsOnce) {
   BuildModel model(12);
   const auto events = SampleEvents();

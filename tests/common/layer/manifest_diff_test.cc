@@ -82,5 +82,39 @@ TEST(ManifestDiffTest, LimitCutsTheListButNotTheCount) {
   EXPECT_EQ(total, 3u);
 }
 
+TEST(ManifestDiffTest, NamesOfOneFileDifferTogether) {
+  const auto linked = [](const std::string& content) {
+    const SampleEntry file = File("a/file", content);
+    SampleEntry link = file;
+    link.entry.path = "b/link";
+    link.entry.type = EntryType::kHardLink;
+    link.entry.link = "a/file";
+    link.entry.size = 0;
+    link.content.clear();
+    return std::vector<SampleEntry>{file, link};
+  };
+  EXPECT_TRUE(Diff(linked("one"), linked("one")).empty());
+  const auto differences = Diff(linked("one"), linked("two"));
+  ASSERT_EQ(differences.size(), 2u);
+  EXPECT_EQ(differences[1].path(), "b/link");
+  EXPECT_EQ(differences[1].kind(), v1::PathDifference::KIND_CONTENT);
+  EXPECT_EQ(differences[1].second().hash(), DigestOf("two").hash);
+}
+
+TEST(ManifestDiffTest, EveryOtherIsComparedWithTheFirst) {
+  const LayerManifest first = WriteLayer({File("a", "1"), File("b", "1"), File("c", "1")}).second;
+  const std::vector<LayerManifest> others = {
+      WriteLayer({File("a", "2"), File("b", "1"), File("c", "2")}).second,
+      WriteLayer({File("b", "2"), File("c", "3")}).second};
+  uint32_t total = 0;
+  const auto differences = DiffManifests(first, others, 2, &total);
+  EXPECT_EQ(total, 3u);
+  ASSERT_EQ(differences.size(), 2u);
+  EXPECT_EQ(differences[0].path(), "a");
+  EXPECT_EQ(differences[0].kind(), v1::PathDifference::KIND_ONLY_FIRST)
+      << "which says more than other content";
+  EXPECT_EQ(differences[1].path(), "b");
+}
+
 }  // namespace
 }  // namespace crossmill::layer

@@ -136,7 +136,7 @@ class BuildStateTest : public ::testing::Test {
   void FinishBuilder() {
     state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
     state_.StepFinished(0, 0, 2, Executed(2, "two"), v1::STEP_STATUS_CACHED);
-    state_.stage(0).exports[0] = DigestOf("export");
+    state_.stage(0).exports[0] = StageExport{DigestOf("export"), {}};
     state_.StageDone(0);
   }
   void FinishFinal(int stage) {
@@ -221,7 +221,7 @@ TEST(BuildStateFromStageTest, ChainOfAStageOnAStageIncludesAllOfIt) {
 
 TEST_F(BuildStateTest, TaskHoldsWhatIsLeftOfTheStage) {
   state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
-  state_.stage(0).exports[0] = DigestOf("export");
+  state_.stage(0).exports[0] = StageExport{DigestOf("export"), {}};
   const v1::Task task = state_.MakeTask(0, 1);
   EXPECT_EQ(task.name(), "b12/linux/amd64/builder/r0");
   EXPECT_EQ(task.replica(), 0u);
@@ -283,7 +283,7 @@ TEST_F(BuildStateTest, MountedExportIsAnEdgeAndIsFilledIn) {
   state.SetPlan(plan);
   EXPECT_THAT(state.stage(1).needs, ElementsAre(0));
   EXPECT_THAT(state.ReadyStages(), ElementsAre(0));
-  state.stage(0).exports[1] = DigestOf("other export");
+  state.stage(0).exports[1] = StageExport{DigestOf("other export"), {}};
   const v1::Step step = state.ResolveStep(1, 1);
   EXPECT_EQ(FromProto(step.run().mounts(0).source().export_().blob()), DigestOf("other export"));
 }

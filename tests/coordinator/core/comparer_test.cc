@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "coordinator/core/image_reach.h"
-
 namespace crossmill::core {
 namespace {
 
@@ -42,6 +40,10 @@ v1::Step* AddRun(v1::StagePlan* stage, uint32_t number, const std::string& comma
   return step;
 }
 
+void AddExport(v1::BuildPlan* plan, uint32_t from, const std::string& pattern) {
+  plan->mutable_stages(static_cast<int>(from))->add_exports()->set_pattern(pattern);
+}
+
 void AddCopyFrom(v1::StagePlan* stage, uint32_t number, uint32_t from, const std::string& pattern,
                  const std::string& to) {
   v1::Step* step = stage->add_steps();
@@ -63,6 +65,9 @@ class ComparerTest : public testing::Test {
     AddRun(builder, 3, "pip install --user");
     v1::StagePlan* target = AddStage(&plan_, "1");
     AddCopyFrom(target, 2, 0, "/root/.local", "/root/.local");
+    AddExport(&plan_, 0, "/root/.local");
+    input_.resolved.paths.resize(2);
+    input_.resolved.paths[0].emplace_back().emplace().add_trees("root/.local");
     v1::Step* metadata = target->add_steps();
     metadata->set_number(3);
     plan_.add_cells()->set_target_stage(1);
@@ -83,27 +88,6 @@ class ComparerTest : public testing::Test {
   v1::BuildPlan plan_;
   CellExecutions input_;
 };
-
-TEST_F(ComparerTest, WhatIsMountedIntoACommandReachesTheImageAsIfCopied) {
-  // Stage 2 is only mounted into the target, stage 3 into the builder, whose /root/.local is copied.
-  AddRun(AddStage(&plan_, "tools"), 2, "make tools");
-  AddRun(AddStage(&plan_, "seed"), 2, "make seed");
-  const auto mount = [&](int stage, uint32_t from, const std::string& pattern) {
-    v1::Step* step = AddRun(plan_.mutable_stages(stage), 9, "use");
-    v1::ExportSource* source = step->mutable_run()->add_mounts()->mutable_source()->mutable_export_();
-    source->set_stage(from);
-    source->mutable_export_()->set_pattern(pattern);
-  };
-  mount(1, 2, "/opt/tools");
-  mount(0, 3, "/seed");
-  EXPECT_EQ(StagesOfCell(plan_, 0), (std::vector<uint32_t>{0, 1, 2, 3}));
-  const ImageReach reach(plan_, 1);
-  EXPECT_FALSE(reach.IsInImage(2));
-  EXPECT_TRUE(reach.Reaches(2, Difference("opt/tools/bin/cc")));
-  EXPECT_FALSE(reach.Reaches(2, Difference("var/log/x")));
-  EXPECT_TRUE(reach.Reaches(3, Difference("seed/a")));
-  EXPECT_FALSE(reach.Reaches(3, Difference("other")));
-}
 
 TEST_F(ComparerTest, AgreementOnTwoHostsIsReproducibleAtImageLevel) {
   const v1::CellComparison result = CompareCell(input_);
@@ -142,6 +126,30 @@ TEST_F(ComparerTest, DivergenceBelowAnExportedPathReachesTheImage) {
       result.reason(),
       "step 3 of stage builder (Dockerfile:13) gives different bytes in 1 path that reaches the image, first "
       "/root/.local/lib/a.so");
+}
+
+layer::LayerManifest Manifest(const std::vector<std::string>& lines) {
+  std::string text = "crossmill-manifest 1\n";
+  for (const std::string& line : lines) text += line + "\n";
+  return layer::LayerManifest::Parse(text).value();
+}
+
+TEST_F(ComparerTest, BytesThatALaterStepCarriedToAnExportedPathReach) {
+  const std::string hash(64, 'a');
+  v1::PathDifference moved = Difference("tmp/x");
+  moved.mutable_first()->set_hash(hash);
+  moved.mutable_first()->set_size_bytes(16);
+  input_.steps[0] = Divergent(0, 2, {moved});
+  const std::string file = "f 0644 0 0 16 1 " + hash + " ";
+  input_.layers[{0, 2}] = Manifest({file + "tmp/x"});
+  input_.layers[{0, 3}] = Manifest({file + "srv/x"});
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_REPRODUCIBLE);
+  input_.layers[{0, 3}] = Manifest({file + "root/.local/x"});
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
+  input_.layers[{0, 3}] = Manifest({file + "a", "h 0644 0 0 0 1 - root/.local/x -> a"});
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
+  input_.steps[0].differences[0].mutable_first()->set_size_bytes(0);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_REPRODUCIBLE) << "empty files are everywhere";
 }
 
 TEST_F(ComparerTest, DivergenceInTheTargetStageReachesTheImageWhateverThePath) {
@@ -207,12 +215,35 @@ TEST_F(ComparerTest, DivergenceIsProofEvenOnOneHost) {
   EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
 }
 
+v1::Witness Failed(const std::string& worker, const std::string& host, const std::string& failure) {
+  v1::Witness witness;
+  witness.set_worker(worker);
+  witness.set_host_id(host);
+  witness.set_failure(failure);
+  return witness;
+}
+
 TEST_F(ComparerTest, FailureInOneExecutionIsFlaky) {
-  input_.steps[1].witnesses = {Ran("w1", "h1", "one"), Ran("w2", "h2", "")};
+  input_.steps[1].witnesses = {Ran("w1", "h1", "one"), Failed("w2", "h2", "exit code 3")};
   const v1::CellComparison result = CompareCell(input_);
   EXPECT_EQ(result.verdict(), v1::VERDICT_FLAKY);
-  EXPECT_EQ(result.reason(),
-            "step 3 of stage builder (Dockerfile:13) succeeded in one execution and failed in another");
+  EXPECT_EQ(
+      result.reason(),
+      "step 3 of stage builder (Dockerfile:13) succeeded in one execution and failed in another: exit code 3 "
+      "on w2");
+  EXPECT_FALSE(result.steps(1).agrees());
+  // A failure has no bytes that could differ or reach anything.
+  EXPECT_FALSE(result.steps(1).reaches_image());
+  EXPECT_EQ(result.steps(1).differences_total(), 0u);
+}
+
+TEST_F(ComparerTest, LayersThatDifferBesideAFailureAreJudgedAsEver) {
+  input_.steps[1] = Divergent(0, 3, {Difference("root/.local/x")});
+  input_.steps[1].witnesses.push_back(Failed("w3", "h3", "exit code 3"));
+  const v1::CellComparison result = CompareCell(input_);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_FLAKY);
+  EXPECT_TRUE(result.steps(1).reaches_image());
+  EXPECT_EQ(result.steps(1).differences_total(), 1u);
 }
 
 TEST_F(ComparerTest, NotAskedForIsUnverified) {
@@ -261,88 +292,6 @@ TEST_F(ComparerTest, AnImageWithoutSteps) {
   const v1::CellComparison result = CompareCell(input_);
   EXPECT_EQ(result.verdict(), v1::VERDICT_REPRODUCIBLE);
   EXPECT_EQ(result.steps_size(), 0);
-}
-
-// ---- what reaches the image ----
-
-TEST(ImageReachTest, ExportsMatchAtAndBelowTheirPattern) {
-  const struct {
-    const char* pattern;
-    const char* path;
-    bool lies_in;
-  } kCases[] = {
-      {"/root/.local", "root/.local", true},
-      {"/root/.local", "root/.local/bin/x", true},
-      {"/root/.local/", "root/.local/bin/x", true},
-      {"/root/.local", "root/.locale", false},
-      {"/root/.local", "root", false},
-      {"/", "any/where", true},
-      {"/app/*.whl", "app/a.whl", true},
-      {"/app/*.whl", "app/sub/a.whl", false},
-      {"/app/*", "app/sub/a.whl", true},
-      {"/app/?[a-c].so", "app/xb.so", true},
-      {"/app/?[a-c].so", "app/xd.so", false},
-      {"/app/[^a].so", "app/b.so", true},
-      {"/app/[^a].so", "app/a.so", false},
-      {"/app/\\*", "app/*", true},
-      {"/app/\\*", "app/x", false},
-      {"/opt/**/lib", "opt/a/b/lib/x.so", true},
-      {"/opt/**/lib", "opt/lib/x.so", true},
-      {"/opt/**/lib", "opt/a/b/bin", false},
-      {"/a/../b/./c", "b/c", true},
-      {"/bin/tool", "usr/bin/tool", true},
-      {"/usr/lib/x", "lib/x/y", true},
-      {"**", "anything", true},
-  };
-  for (const auto& test : kCases) {
-    EXPECT_EQ(LiesInExport(test.pattern, test.path), test.lies_in) << test.pattern << " " << test.path;
-  }
-}
-
-TEST(ImageReachTest, HostilePatternsTakeNoTime) {
-  std::string pattern;
-  std::string path;
-  for (int i = 0; i < 60; ++i) {
-    pattern += "/**/a";
-    path += "/a";
-  }
-  EXPECT_FALSE(LiesInExport(pattern + "/b", path + path));
-  EXPECT_FALSE(LiesInExport("/" + std::string(60, '*') + "b", "/" + std::string(2000, 'a')));
-}
-
-TEST(ImageReachTest, FolderAboveAnExportReachesOnlyIfItsMeaningChanges) {
-  v1::BuildPlan plan;
-  AddStage(&plan, "builder");
-  AddCopyFrom(AddStage(&plan, "target"), 2, 0, "/opt/app", "/app");
-  const ImageReach reach(plan, 1);
-  EXPECT_FALSE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_TIME)));
-  EXPECT_FALSE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_METADATA, "mode 0755 != 0700")));
-  EXPECT_TRUE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_METADATA, "link target a != b")));
-  EXPECT_TRUE(reach.Reaches(0, Difference("opt", v1::PathDifference::KIND_ONLY_SECOND)));
-}
-
-TEST(ImageReachTest, CopiesOfCopiesReachWhereTheirDestinationIsExported) {
-  v1::BuildPlan plan;
-  AddStage(&plan, "sources");
-  v1::StagePlan* middle = AddStage(&plan, "middle");
-  AddCopyFrom(middle, 2, 0, "/used", "/out/used");
-  AddCopyFrom(middle, 3, 0, "/unused", "/scratch");
-  AddCopyFrom(AddStage(&plan, "target"), 2, 1, "/out", "/");
-  const ImageReach reach(plan, 2);
-  EXPECT_TRUE(reach.Reaches(0, Difference("used/a")));
-  EXPECT_FALSE(reach.Reaches(0, Difference("unused/a")));
-  EXPECT_TRUE(reach.IsConnected(1));
-  EXPECT_FALSE(reach.IsInImage(1));
-}
-
-TEST(ImageReachTest, ExportsReachIntoTheStagesBelow) {
-  v1::BuildPlan plan;
-  AddStage(&plan, "base");
-  AddStage(&plan, "builder")->set_base_stage(0);
-  AddCopyFrom(AddStage(&plan, "target"), 2, 1, "/opt", "/opt");
-  const ImageReach reach(plan, 2);
-  EXPECT_TRUE(reach.Reaches(0, Difference("opt/x")));
-  EXPECT_FALSE(reach.Reaches(0, Difference("var/x")));
 }
 
 }  // namespace

@@ -200,6 +200,9 @@ void PlayedWorker::FinishTask(uint64_t lease) {
     v1::ExportResult& exported = *result.add_exports();
     *exported.mutable_export_() = wanted;
     ToProto(blobs_.PutBytes("export of " + wanted.pattern()).value(), exported.mutable_blob());
+    const auto lead = lead_to_.find(wanted.pattern());
+    const std::string path = lead == lead_to_.end() ? wanted.pattern().substr(1) : lead->second;
+    if (!path.empty()) exported.mutable_paths()->add_trees(path);
     MutexLock lock(link_->mutex);
     ++link_->exports;
   }

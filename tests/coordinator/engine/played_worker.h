@@ -51,8 +51,11 @@ class PlayedWorker {
   // From now on a thread plays every lease to its end.
   void PlayAll();
   void FailOn(const std::string& word, int exit_code) { fail_on_[word] = exit_code; }
+  void Mend(const std::string& word) { fail_on_.erase(word); }
   void BreakOn(const std::string& word, const std::string& reason) { break_on_[word] = reason; }
   void WarnOn(const std::string& word, const std::string& warning) { warn_on_[word] = warning; }
+  // Its exports of the pattern are made of this path (relative to the root); empty: it does not say.
+  void LeadTo(const std::string& pattern, const std::string& path) { lead_to_[pattern] = path; }
   // The file's content tells the worker's name.
   void DifferOn(const std::string& word) { differ_on_.insert(word); }
 
@@ -77,6 +80,7 @@ class PlayedWorker {
   std::map<std::string, int> fail_on_;
   std::map<std::string, std::string> warn_on_;
   std::map<std::string, std::string> break_on_;
+  std::map<std::string, std::string> lead_to_;
   std::set<std::string> differ_on_;
   std::set<uint64_t> played_;
   std::jthread player_;

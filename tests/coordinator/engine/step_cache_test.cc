@@ -130,11 +130,14 @@ TEST_F(StepCacheTest, EmulatedEntriesCanBeForbidden) {
 }
 
 TEST_F(StepCacheTest, ExportIsThereWhenItsBlobIs) {
-  EXPECT_EQ(cache_->FindExport("key").value(), std::nullopt);
-  ASSERT_OK(records_->SaveExport("key", DigestOf("export")));
-  EXPECT_EQ(cache_->FindExport("key").value(), std::nullopt);
+  EXPECT_FALSE(cache_->FindExport("key").value().has_value());
+  ASSERT_OK(records_->SaveExport("key", {DigestOf("export"), std::nullopt}));
+  EXPECT_FALSE(cache_->FindExport("key").value().has_value());
   ASSERT_OK(blobs_->PutBytes("export"));
-  EXPECT_EQ(cache_->FindExport("key").value(), DigestOf("export"));
+  const auto found = cache_->FindExport("key").value();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->blob, DigestOf("export"));
+  EXPECT_FALSE(found->paths.has_value());
 }
 
 }  // namespace

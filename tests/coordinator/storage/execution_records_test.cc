@@ -69,8 +69,8 @@ class ExecutionRecordsTest : public ::testing::Test {
     EXPECT_OK(found);
     return found->has_value() ? (*found)->id : 0;
   }
-  std::vector<int64_t> WitnessIds(int64_t since) {
-    auto witnesses = store_->Witnesses("key", since);
+  std::vector<int64_t> WitnessIds(int64_t since, int64_t failures_since = 0) {
+    auto witnesses = store_->Witnesses("key", since, failures_since);
     EXPECT_OK(witnesses);
     std::vector<int64_t> ids;
     for (const Execution& execution : *witnesses) ids.push_back(execution.id);
@@ -115,6 +115,15 @@ TEST_F(ExecutionRecordsTest, FinishedExecutionHasItsLayer) {
   EXPECT_EQ(execution->manifest, DigestOf("manifest"));
   EXPECT_EQ(execution->content_bytes, 4711);
   EXPECT_EQ(execution->layer().SerializeAsString(), Success("layer").layer().SerializeAsString());
+}
+
+TEST_F(ExecutionRecordsTest, OldFailuresAreNoWitnesses) {
+  const int64_t old_failure = Execute(100, 110, Failure());
+  const int64_t old_success = Execute(120, 130, Success("layer"));
+  const int64_t failure = Execute(200, 210, Failure());
+  EXPECT_THAT(WitnessIds(0, 0), ElementsAre(old_failure, old_success, failure));
+  EXPECT_THAT(WitnessIds(0, 200), ElementsAre(old_success, failure));
+  EXPECT_THAT(WitnessIds(150, 0), ElementsAre(failure));
 }
 
 TEST_F(ExecutionRecordsTest, FailureIsKeptWithoutLayer) {

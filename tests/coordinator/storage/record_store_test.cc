@@ -346,10 +346,19 @@ TEST(RecordStoreFileTest, FullDiskFailsTheWholeTransactionAndOnlyThat) {
 // ---- exports ----
 
 TEST_F(RecordStoreTest, LastSavedExportCounts) {
-  EXPECT_EQ(store_->FindExport("key").value(), std::nullopt);
-  ASSERT_OK(store_->SaveExport("key", DigestOf("one")));
-  ASSERT_OK(store_->SaveExport("key", DigestOf("three")));
-  EXPECT_EQ(store_->FindExport("key").value(), DigestOf("three"));
+  EXPECT_FALSE(store_->FindExport("key").value().has_value());
+  ASSERT_OK(store_->SaveExport("key", {DigestOf("one"), std::nullopt}));
+  EXPECT_FALSE(store_->FindExport("key").value()->paths.has_value());
+  // Nothing noted is something else than not noted.
+  ASSERT_OK(store_->SaveExport("key", {DigestOf("two"), v1::ExportedPaths()}));
+  EXPECT_TRUE(store_->FindExport("key").value()->paths.has_value());
+  v1::ExportedPaths paths;
+  paths.add_trees("app/releases/1");
+  ASSERT_OK(store_->SaveExport("key", {DigestOf("three"), paths}));
+  const auto found = store_->FindExport("key").value();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->blob, DigestOf("three"));
+  EXPECT_EQ(found->paths->SerializeAsString(), paths.SerializeAsString());
 }
 
 // ---- leases ----

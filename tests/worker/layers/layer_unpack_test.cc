@@ -110,9 +110,10 @@ TEST_F(LayerUnpackTest, OwnerThatDoesNotExistHereIsRefusedByName) {
     tar.Add("home/someone", EntryType::kFile, "x", 70000, 5);
     const auto result = Unpack(tar, folder);
     EXPECT_TRUE(absl::IsInvalidArgument(result.status()));
-    EXPECT_EQ("home/someone belongs to 70000:5, and the worker's user namespace has only the ids 0..65535 "
-              "(scripts/setup-host gives it more)",
-              result.status().message());
+    EXPECT_EQ(
+        "home/someone belongs to 70000:5, and the worker's user namespace has only the ids 0..65535 "
+        "(scripts/setup-host gives it more)",
+        result.status().message());
   });
 }
 

@@ -1,0 +1,137 @@
+// What a build with --verify is told: failures of one host and of all, old ones, and links between stages.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/coordinator/engine/engine_fixture.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST_F(EngineTest, AReplicaThatFailsMakesTheStepFlakyAndSaysWhy) {
+  auto one = NewWorker("w1", "host-a");
+  one->PlayAll();
+  const auto submission = Submission("FROM scratch\nRUN one\nRUN two\n", 2);
+  const int64_t build = Submit(submission);
+  ASSERT_TRUE(Eventually([&] { return one->steps_run() == 2; }));
+  auto two = NewWorker("w2", "host-b");
+  two->FailOn("two", 3);
+  two->PlayAll();
+  const v1::BuildView view = WaitForEnd(build);
+  ASSERT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
+  const v1::CellComparison& comparison = view.cells(0).comparison();
+  EXPECT_EQ(comparison.verdict(), v1::VERDICT_FLAKY);
+  EXPECT_THAT(comparison.reason(), HasSubstr("exit code 3 on w2"));
+  ASSERT_EQ(comparison.image_digests_size(), 2);
+  EXPECT_EQ(comparison.image_digests(1), "") << "a replica that failed has no image";
+  ASSERT_EQ(comparison.steps_size(), 2);
+  EXPECT_FALSE(comparison.steps(1).agrees());
+  EXPECT_FALSE(comparison.steps(1).reaches_image());
+  ASSERT_EQ(view.stages(0).steps(1).replicas_size(), 1);
+  const v1::ReplicaStep& replica = view.stages(0).steps(1).replicas(0);
+  EXPECT_EQ(replica.status(), v1::STEP_STATUS_FAILED);
+  EXPECT_EQ(replica.exit_code(), 3);
+  EXPECT_EQ(replica.failure(), "exit code 3");
+}
+
+TEST_F(EngineTest, AFailureFromBeforeTheSubmissionIsForgotten) {
+  auto two = NewWorker("w2", "host-b");
+  two->FailOn("two", 3);
+  two->PlayAll();
+  ASSERT_EQ(WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\n"))).status(),
+            v1::BUILD_STATUS_FAILED);
+  two->Mend("two");
+  clock_.Advance(absl::Seconds(1));
+  two->Heartbeat();
+  auto one = NewWorker("w1", "host-a");
+  one->PlayAll();
+  const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\n", 2)));
+  ASSERT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE)
+      << view.cells(0).comparison().reason();
+}
+
+TEST_F(EngineTest, AFirstExecutionThatFailsIsTriedOnAnotherHostAndIsFlaky) {
+  auto one = NewWorker("w1", "host-a");
+  one->FailOn("two", 3);
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\nENV A=1\nRUN two\nRUN three\n", 2));
+  const auto lease = one->NextLease();
+  ASSERT_TRUE(lease);
+  auto two = NewWorker("w2", "host-b");
+  two->PlayAll();
+  one->FinishStep(*lease, 0);
+  one->FinishStep(*lease, 1);
+  one->PlayAll();
+  const v1::BuildView view = WaitForEnd(build);
+  ASSERT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::VERDICT_FLAKY) << view.cells(0).comparison().reason();
+  EXPECT_EQ(view.stages(0).steps(2).worker(), "w2");
+  ASSERT_GE(view.warnings_size(), 1);
+  EXPECT_THAT(view.warnings(0), HasSubstr("exit code 3 on w1; another host tries it"));
+}
+
+TEST_F(EngineTest, AStepThatFailsEverywhereFailedAndIsNotFlaky) {
+  auto one = NewWorker("w1", "host-a");
+  auto two = NewWorker("w2", "host-b");
+  for (auto* worker : {one.get(), two.get()}) {
+    worker->FailOn("two", 3);
+    worker->PlayAll();
+  }
+  const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\n", 2)));
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_FAILED);
+  EXPECT_THAT(view.message(), HasSubstr("Dockerfile:3: RUN on linux/amd64: exit code 3"));
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::VERDICT_FAILED);
+  EXPECT_EQ(one->tasks_started() + two->tasks_started(), 2);
+}
+
+TEST_F(EngineTest, WithoutAnotherHostAFailureIsOneAtOnce) {
+  auto one = NewWorker("w1", "host-a");
+  auto two = NewWorker("w2", "host-a");
+  for (auto* worker : {one.get(), two.get()}) {
+    worker->FailOn("one", 3);
+    worker->PlayAll();
+  }
+  const v1::BuildView view = WaitForEnd(Submit(Submission("FROM scratch\nRUN one\n", 2)));
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_FAILED);
+  EXPECT_EQ(one->tasks_started() + two->tasks_started(), 1);
+}
+
+TEST_F(EngineTest, AnExportIsJudgedByWhereTheWorkerFoundIt) {
+  auto one = NewWorker("w1", "host-a");
+  auto two = NewWorker("w2", "host-b");
+  for (auto* worker : {one.get(), two.get()}) {
+    worker->DifferOn("two");
+    worker->PlayAll();
+  }
+  const auto submission = [&](const std::string& copied) {
+    return Submission("FROM scratch AS a\nRUN one\nRUN two\nFROM scratch\nCOPY --from=a /" + copied + " x\n",
+                      2);
+  };
+  const v1::BuildView apart = WaitForEnd(Submit(submission("one")));
+  EXPECT_EQ(apart.cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE)
+      << apart.cells(0).comparison().reason();
+  // The export of /current was made of /two.
+  for (auto* worker : {one.get(), two.get()}) worker->LeadTo("/current", "two");
+  const v1::BuildView through = WaitForEnd(Submit(submission("current")));
+  EXPECT_EQ(through.cells(0).comparison().verdict(), v1::VERDICT_UNREPRODUCIBLE);
+  // A hit of the cache knows it too.
+  EXPECT_EQ(WaitForEnd(Submit(submission("current"))).cells(0).comparison().verdict(),
+            v1::VERDICT_UNREPRODUCIBLE);
+}
+
+TEST_F(EngineTest, AnExportThatNobodyResolvedGetsNoTick) {
+  auto one = NewWorker("w1", "host-a");
+  auto two = NewWorker("w2", "host-b");
+  for (auto* worker : {one.get(), two.get()}) {
+    worker->DifferOn("two");
+    worker->LeadTo("/one", "");
+    worker->PlayAll();
+  }
+  const v1::BuildView view = WaitForEnd(
+      Submit(Submission("FROM scratch AS a\nRUN one\nRUN two\nFROM scratch\nCOPY --from=a /one x\n", 2)));
+  EXPECT_EQ(view.cells(0).comparison().verdict(), v1::VERDICT_UNREPRODUCIBLE);
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator

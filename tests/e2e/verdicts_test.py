@@ -1,0 +1,232 @@
+"""What `build --verify` says, on a real farm: differences behind links, failures of some executions, compiled files.
+
+Two workers of one machine, so every build allows the same host.
+"""
+import functools
+import io
+import json
+import pathlib
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+import tiny_base
+from farm import CACHE, FarmTestCase, main
+
+RANDOM = "head -c 16 /dev/urandom"
+PYTHON = ("python3.11-minimal", "libpython3.11-minimal", "libc6", "zlib1g", "libexpat1", "libgcc-s1")
+
+
+@functools.cache
+def python_archive():
+    """A base with busybox and Debian's smallest Python 3.11."""
+    archive = CACHE / "tiny-python3.11.tar"
+    if archive.exists():
+        return archive
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        try:
+            subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *PYTHON], check=True,
+                           cwd=folder, capture_output=True)
+            for package in folder.glob("*.deb"):
+                subprocess.run(["dpkg-deb", "-x", package, folder / "root"], check=True)
+            busybox = tiny_base.busybox(tiny_base.machine_architecture())
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise unittest.SkipTest(f"cannot get python3.11-minimal from Debian: {error}")
+        out = io.BytesIO()
+
+        def plain(info):
+            info.uid = info.gid = 0
+            info.uname = info.gname = ""
+            info.mtime = tiny_base.EPOCH
+            return info
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for name in sorted(path.name for path in (folder / "root").iterdir()):
+                tar.add(folder / "root" / name, name, filter=plain)
+        layers = [tiny_base.layer(busybox), out.getvalue()]
+        tiny_base.write_layout(archive, [(tiny_base.machine_architecture(), layers)])
+    return archive
+
+
+class VerdictsTest(FarmTestCase):
+    farm_options = {"workers": 2}
+
+    def verify(self, text, code=None, *options):
+        """The one cell of a verified build."""
+        self.dockerfile(text)
+        result = self.build("--json", "--verify", "2", "--allow-same-host", "--require", "reproducible", *options)
+        if code is not None:
+            self.assert_exit(result, code)
+        document = json.loads(result.stdout)
+        cell, = document["cells"]
+        return document, cell
+
+    def assert_unreproducible(self, text, path):
+        _, cell = self.verify(text, 3)
+        self.assertEqual(cell["verdict"], "unreproducible", cell)
+        reaching = [step for step in cell["comparison"]["steps"] if step["reaches_image"]]
+        self.assertIn(path, [each["path"] for step in reaching for each in step["differences"]])
+
+    def assert_reproducible(self, text):
+        """In spite of a difference that does not reach the image."""
+        _, cell = self.verify(text, 0)
+        self.assertEqual(cell["verdict"], "reproducible", cell)
+        differing = [step for step in cell["comparison"]["steps"] if not step["agrees"]]
+        self.assertEqual([step["reaches_image"] for step in differing], [False])
+
+    # ---- links ----
+
+    def test_a_difference_behind_a_link_reaches_the_image(self):
+        self.assert_unreproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /app/releases/1 && {RANDOM} >/app/releases/1/x && ln -s releases/1 /app/current
+            FROM tiny
+            COPY --from=b /app/current /app
+            """, "app/releases/1/x")
+        shown = self.farm.cli("diff")
+        self.assertIn("it reaches the image", shown.stdout)
+        # Once more: the export is one of the cache's.
+        result = self.build("--verify", "2", "--allow-same-host", "--require", "reproducible")
+        self.assert_exit(result, 3)
+
+    def test_links_on_the_way_chains_and_absolute_ones(self):
+        self.assert_unreproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /data/v1/lib && {RANDOM} >/data/v1/lib/x && ln -s /data/v1 /one && ln -s ../one /etc/two
+            FROM tiny
+            COPY --from=b /etc/two/lib/x /x
+            """, "data/v1/lib/x")
+
+    def test_a_link_that_leads_elsewhere_reaches(self):
+        self.assert_unreproducible("""
+            FROM tiny AS b
+            RUN n=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ') && mkdir -p /r/$n && echo x >/r/$n/x && ln -s r/$n /current
+            FROM tiny
+            COPY --from=b /current /x
+            """, "current")
+
+    def test_what_a_copied_link_points_to_is_not_copied(self):
+        self.assert_reproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /app /data && {RANDOM} >/data/x && ln -s /data/x /app/link && echo y >/app/y
+            FROM tiny
+            COPY --from=b /app /app
+            """)
+
+    def test_globs_and_excludes(self):
+        self.assert_reproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /w && echo 1 >/w/a.whl && {RANDOM} | md5sum >/w/pip.log && touch /w/$$-$(cat /w/pip.log | cut -c1-8).tmp
+            FROM tiny
+            COPY --from=b /w/*.whl /w/
+            """)
+        self.assert_reproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /w/log && echo 2 >/w/a && {RANDOM} >/w/log/x
+            FROM tiny
+            COPY --from=b --exclude=log /w /w
+            """)
+        self.assert_unreproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /real && {RANDOM} >/real/a.whl && ln -s real /w
+            FROM tiny
+            COPY --from=b /w/*.whl /w/
+            """, "real/a.whl")
+
+    def test_a_mount_reaches_what_it_shows(self):
+        self.assert_unreproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /t/1 && {RANDOM} >/t/1/x && ln -s 1 /t/now
+            FROM tiny
+            RUN --mount=type=bind,from=b,source=/t/now,target=/m wc -c </m/x >/size
+            """, "t/1/x")
+
+    def test_a_copy_through_a_link_of_a_stage_between(self):
+        self.assert_unreproducible(f"""
+            FROM tiny AS a
+            RUN {RANDOM} >/x
+            FROM tiny AS b
+            RUN mkdir -p /app/1 && ln -s 1 /app/now
+            COPY --from=a /x /app/now/x
+            FROM tiny
+            COPY --from=b /app/1 /app
+            """, "x")
+
+    def test_bytes_that_a_later_step_moves(self):
+        self.assert_unreproducible(f"""
+            FROM tiny AS b
+            RUN {RANDOM} >/tmp/x
+            RUN mkdir /app && mv /tmp/x /app/y
+            FROM tiny
+            COPY --from=b /app /app
+            """, "tmp/x")
+
+    def test_names_of_one_file(self):
+        self.assert_unreproducible(f"""
+            FROM tiny AS b
+            RUN mkdir -p /a /z && {RANDOM} >/a/x && ln /a/x /z/x
+            FROM tiny
+            COPY --from=b /z /z
+            """, "z/x")
+
+    # ---- failures ----
+
+    def test_a_step_that_fails_in_one_execution_is_flaky(self):
+        """One of two fails in half of the tries: sooner or later exactly one does."""
+        document, cell = self.verify("""
+            FROM tiny
+            RUN echo stable >/f
+            RUN test $(od -An -N1 -tu1 /dev/urandom) -lt 128
+            """)
+        seen = {document["status"], cell["verdict"]}
+        tries = 0
+        while cell["verdict"] != "flaky" and tries < 12:
+            document, cell = self.verify(f"""
+                FROM tiny
+                RUN echo stable {tries} >/f
+                RUN test $(od -An -N1 -tu1 /dev/urandom) -lt 128
+                """)
+            seen |= {document["status"], cell["verdict"]}
+            tries += 1
+        self.assertLessEqual(seen, {"succeeded", "failed", "flaky", "reproducible"})
+        self.assertEqual(cell["verdict"], "flaky")
+        step = cell["comparison"]["steps"][-1]
+        self.assertEqual((step["agrees"], step["reaches_image"], step["differences_total"]), (False, False, 0))
+        self.assertIn("exit code 1", [witness["failure"] for witness in step["witnesses"]])
+        self.assertIsNone(cell["comparison"]["image_digests"][1])
+        diff = self.farm.cli("diff")
+        self.assertIn("failed on w", diff.stdout)
+        self.assertNotIn("reaches the image", diff.stdout)
+        self.assertNotIn("exit code 0", diff.stdout)
+
+    def test_a_step_that_fails_everywhere_failed(self):
+        document, cell = self.verify("""
+            FROM tiny
+            RUN echo everywhere; false
+            """, 1)
+        self.assertEqual((document["status"], cell["verdict"]), ("failed", "failed"))
+        self.assertTrue(any("another worker tries it" in each for each in document["warnings"]), document["warnings"])
+
+    # ---- compiled Python files ----
+
+    def test_compiled_files_of_imports_stay_valid_and_agree(self):
+        self.farm.import_base("tiny-python", python_archive())
+        valid = "python3.11 -v -c 'import m' 2>&1 | grep -q 'm.cpython-311.pyc matches'"
+        document, cell = self.verify(f"""
+            FROM tiny-python AS b
+            RUN sleep 1.1; mkdir /app && echo 'x = 1' >/app/m.py && cd /app && python3.11 -c 'import m'
+            RUN cd /app && {valid}
+            RUN echo one
+            FROM tiny-python
+            COPY --from=b /app /srv
+            RUN cd /srv && {valid}
+            RUN --mount=type=bind,from=b,source=/app,target=/mnt cd /mnt && {valid}
+            """, 0)
+        self.assertEqual(cell["verdict"], "reproducible", cell)
+        self.assertTrue(all(step["agrees"] for step in cell["comparison"]["steps"]))
+
+
+if __name__ == "__main__":
+    main()
