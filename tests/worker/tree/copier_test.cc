@@ -295,6 +295,7 @@ TEST_F(CopierTest, AddExtractsArchivesByContent) {
   RUN_HERE([](Workplace& place) {
     TarText tar;
     tar.Add("pkg", EntryType::kDirectory).Add("pkg/f", EntryType::kFile, "1", 1234, 5678, 04755);
+    tar.Add("pkg/alone", EntryType::kFile, "3", 1234, 5678, 04755);
     tar.AddLink("pkg/hard", EntryType::kHardLink, "pkg/f")
         .AddLink("pkg/soft", EntryType::kSymlink, "/nowhere");
     tar.Add("name \xff", EntryType::kFile, "2").Add("dev", EntryType::kCharDevice);
@@ -310,11 +311,13 @@ TEST_F(CopierTest, AddExtractsArchivesByContent) {
       place.copy.clear_sources();
       place.File("x", packed);
       ASSERT_OK(place.Run(fmt::format("/{}", program)));
-      EXPECT_EQ("file 4755 1234:5678 clamp 1", place.At(fmt::format("/{}/pkg/f", program)));
+      EXPECT_EQ("file 777 0:0 clamp 1", place.At(fmt::format("/{}/pkg/f", program)));
     }
     EXPECT_GE(tried, 1);
-    EXPECT_EQ("file 4755 1234:5678 clamp 1", place.At("/none/pkg/f"));
-    EXPECT_EQ("file 4755 1234:5678 clamp 1", place.At("/none/pkg/hard"));
+    // The hard link's entry says last what the file is.
+    EXPECT_EQ("file 777 0:0 clamp 1", place.At("/none/pkg/f"));
+    EXPECT_EQ("file 777 0:0 clamp 1", place.At("/none/pkg/hard"));
+    EXPECT_EQ("file 4755 1234:5678 clamp 3", place.At("/none/pkg/alone"));
     EXPECT_EQ("symlink 777 0:0 clamp /nowhere", place.At("/none/pkg/soft"));
     EXPECT_EQ("file 644 0:0 clamp 2", place.At("/none/name \xff"));
     EXPECT_EQ("directory 755 0:0 clamp", place.At("/none/pkg"));
