@@ -6,11 +6,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::check {
 namespace {
-
-std::string_view Trim(std::string_view text) { return Sv(absl::StripAsciiWhitespace(Av(text))); }
 
 bool IsNameChar(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';

@@ -2,12 +2,11 @@
 
 #include "absl/strings/ascii.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/dockerfile/recipe_error.h"
 
 namespace crossmill::check {
 namespace {
-
-std::string_view Trim(std::string_view text) { return Sv(absl::StripAsciiWhitespace(Av(text))); }
 
 // Calls `take` with each trimmed part between separators.
 template <typename Function>

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::pattern {
 namespace {
-
-std::string_view Trim(std::string_view text) { return Sv(absl::StripAsciiWhitespace(Av(text))); }
 
 // Go's filepath.Clean without the leading slash. `..` that leads out stays and so matches nothing.
 std::string CleanRelative(std::string_view path) {

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::core {
 namespace {
@@ -318,12 +319,6 @@ std::string Remedy(const Rule& rule, std::string_view line) {
       return known.empty() ? "install the development package that the message names" : known;
   }
   return {};
-}
-
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 // Takes off what pip and uv draw before a line: "│ ", "╰─> ", "├─▶ ", "× ".

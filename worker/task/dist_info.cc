@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "common/base/text.h"
 #include "common/base/utf8.h"
 #include "worker/task/package_place.h"
 #include "worker/task/root_reader.h"
@@ -20,12 +21,6 @@ constexpr int kMostTags = 512;
 constexpr size_t kMostRecords = 20000;
 
 using Paths = std::set<std::string, std::less<>>;
-
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 std::string_view FirstLine(std::string_view text) { return Trim(text.substr(0, text.find('\n'))); }
 

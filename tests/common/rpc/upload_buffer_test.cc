@@ -16,11 +16,11 @@ TEST(UploadBufferTest, GoesToAFileBeyondItsLimitAndReadsTheSame) {
   ASSERT_OK(buffer.Append("def"));
   EXPECT_FALSE(buffer.in_memory());
   EXPECT_EQ(buffer.size(), 16);
-  char buffer[8];
-  ASSERT_EQ(*buffer.ReadAt(7, buffer, 8), 8u);
-  EXPECT_EQ(std::string(buffer, 8), "789abcde");
-  ASSERT_EQ(*buffer.ReadAt(15, buffer, 8), 1u);
-  EXPECT_EQ(*buffer.ReadAt(16, buffer, 8), 0u);
+  char bytes[8];
+  ASSERT_EQ(*buffer.ReadAt(7, bytes, 8), 8u);
+  EXPECT_EQ(std::string(bytes, 8), "789abcde");
+  ASSERT_EQ(*buffer.ReadAt(15, bytes, 8), 1u);
+  EXPECT_EQ(*buffer.ReadAt(16, bytes, 8), 0u);
 }
 
 TEST(UploadBufferTest, FolderThatIsNotThereIsNamed) {
