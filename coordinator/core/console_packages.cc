@@ -10,8 +10,8 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "coordinator/core/console_prefix.h"
+#include "coordinator/core/console_words.h"
 #include "coordinator/core/package_ledger.h"
-#include "coordinator/core/requirement_text.h"
 
 namespace crossmill::core {
 namespace {
@@ -25,22 +25,6 @@ constexpr size_t kMostFiles = 64;
 
 double Seconds(int64_t from_ns, int64_t to_ns) {
   return std::max<double>(0, static_cast<double>(to_ns - from_ns) / 1e9);
-}
-
-// Removes `prefix` from the front of `text` if it is there.
-bool Consume(std::string_view* text, std::string_view prefix) {
-  if (!text->starts_with(prefix)) return false;
-  text->remove_prefix(prefix.size());
-  return true;
-}
-
-std::string_view FirstWord(std::string_view text) { return text.substr(0, text.find_first_of(" \t")); }
-
-// The value of "key=" in "filename=F size=N sha256=H".
-std::string_view Field(std::string_view text, std::string_view key) {
-  const size_t at = text.find(key);
-  return at == text.npos ? std::string_view{}
-                         : FirstWord(text.substr(at + key.size())).substr(0, kLongestText);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
-// Why packages failed: classes, quoted lines and remedies from consoles.
 #include "coordinator/core/package_failures.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
 
 namespace crossmill::core {
 namespace {

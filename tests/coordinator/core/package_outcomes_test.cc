@@ -14,7 +14,6 @@
 #include "common/base/json.h"
 #include "common/base/status.h"
 #include "common/words/words.h"
-#include "coordinator/core/package_failures.h"
 #include "tests/support/golden.h"
 #include "tests/support/status_matchers.h"
 

@@ -1,4 +1,4 @@
-#include "coordinator/core/requirement_text.h"
+#include "coordinator/core/console_words.h"
 
 #include <algorithm>
 
@@ -7,15 +7,32 @@
 
 namespace crossmill::core {
 
+// Removes `prefix` from the front of `text` if it is there.
+bool Consume(std::string_view* text, std::string_view prefix) {
+  if (!text->starts_with(prefix)) return false;
+  text->remove_prefix(prefix.size());
+  return true;
+}
+
+std::string_view FirstWord(std::string_view text) { return text.substr(0, text.find_first_of(" \t")); }
+
+// The value of "key=" in "filename=F size=N sha256=H".
+std::string_view Field(std::string_view text, std::string_view key) {
+  const size_t at = text.find(key);
+  return at == text.npos ? std::string_view{}
+                         : FirstWord(text.substr(at + key.size())).substr(0, kLongestText);
+}
+
+// Name in a requirement: "six==1.17.0", "six (from x)", "pkg[extra]>=1; marker", "pkg@ URL".
 std::string_view RequirementName(std::string_view text) {
   return text.substr(0, text.find_first_of(" \t=<>!~[;@(,`':"));
 }
 
+// The version in "six==1.17.0 (from x)"; empty if it is not pinned.
 std::string_view PinnedVersion(std::string_view requirement) {
   const size_t name = RequirementName(requirement).size();
   std::string_view rest = requirement.substr(name);
-  if (!rest.starts_with("==")) return {};
-  rest.remove_prefix(2);
+  if (!Consume(&rest, "==")) return {};
   return rest.substr(0, std::min(rest.find_first_of(" \t`',;()*:"), kLongestText));
 }
 
@@ -24,6 +41,7 @@ bool IsVcsUrl(std::string_view text) {
          text.starts_with("bzr+");
 }
 
+// What a repository's address says of the package's name: "#egg=NAME", else its last part.
 std::string_view NameOfRepository(std::string_view url) {
   if (const size_t egg = url.find("#egg="); egg != url.npos) {
     return url.substr(egg + 5, url.substr(egg + 5).find_first_of("&["));
@@ -36,6 +54,7 @@ std::string_view NameOfRepository(std::string_view url) {
   return name;
 }
 
+// "https://127.0.0.1:9/simple, http://localhost/simple".
 bool IsLoopback(std::string_view indexes) {
   for (const auto index : absl::StrSplit(Av(indexes), ", ")) {
     std::string_view host = Sv(index);
