@@ -38,6 +38,9 @@ class Variables final : public cli::Environment {
   Clock& clock() override { return clock_; }
   bool IsRoot() override { return false; }
   std::string ProgramFolder() override { return "/nonexistent"; }
+  absl::StatusOr<ProcessResult> RunProgram(const ProcessOptions&) override {
+    return absl::UnimplementedError("not here");
+  }
   absl::StatusOr<std::unique_ptr<cli::Farm>> Connect(const cli::ConnectOptions&) override {
     return absl::UnimplementedError("not here");
   }

@@ -154,8 +154,6 @@ TEST(RunMountTest, MistakesAreNamedWithPlaceAndExpectation) {
       {"type=ssh,source=x",
        "Dockerfile:5:5: --mount: an ssh agent has no source; expected id=NAME or nothing"},
       {"target=/", "Dockerfile:5:5: --mount: the target is '/'; expected a path below it (target=PATH)"},
-      {"type=cache,target=/c,source=/x",
-       "Dockerfile:5:5: --mount: a cache has a source but no from; expected from=STAGE, or no source"},
       {"target=/t,from=scratch,source=/x",
        "Dockerfile:5:5: --mount: there is no '/x' in scratch; expected a from= that has it"},
       {"target=/t,from=Tolls",

@@ -112,6 +112,7 @@ class LayerOfModules : public testing::Test {
   void WriteModule(const std::string& name, int64_t time, const std::string& compiled) {
     WriteSource(Upper(name + ".py"), time);
     ASSERT_OK(WriteFileAtomic(Upper(Cached(name)), compiled, 0444));
+    ASSERT_OK(SetMtime(Upper(Cached(name)), kNow));
   }
   void Commit(bool keep_times = false) {
     auto diff = DiffUpper(folder_->Path("upper"), {folder_->Path("lower")},
