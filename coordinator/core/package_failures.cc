@@ -93,12 +93,12 @@ constexpr Rule kRules[] = {
     {"network", {"Could not fetch URL ", "connection error"}, kTryAgain},
     {"network",
      {"CERTIFICATE_VERIFY_FAILED", ""},
-     "the server's certificate is not trusted in the image: see docs/network.md about certificate "
-     "authorities"},
+     "the server's certificate is not trusted in the image: add its authority's certificate before this "
+     "step"},
     {"network",
      {"invalid peer certificate", ""},
-     "the server's certificate is not trusted in the image: see docs/network.md about certificate "
-     "authorities"},
+     "the server's certificate is not trusted in the image: add its authority's certificate before this "
+     "step"},
     {"build-tool", {"error: command '", "failed: No such file"}, "", Look::kTool},
     {"build-tool", {"CMake must be installed", ""}, "apt-get install cmake (apk add cmake)"},
     {"build-tool", {"CMake is not installed", ""}, "apt-get install cmake (apk add cmake)"},
