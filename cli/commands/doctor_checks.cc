@@ -203,7 +203,8 @@ Check CheckSubordinateRange(std::string_view file, std::string_view text, std::s
     return check;
   }
   check.level = CheckLevel::kFail;
-  check.detail = count == 0 ? fmt::format("no range for {}", user) : fmt::format("{} ids for {}", count, user);
+  check.detail =
+      count == 0 ? fmt::format("no range for {}", user) : fmt::format("{} ids for {}", count, user);
   const std::string_view flag =
       file.find("gid") != std::string_view::npos ? "--add-subgids" : "--add-subuids";
   // The first gap that is large enough: wide ranges may lie at the end of all ids.

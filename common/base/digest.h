@@ -22,7 +22,8 @@ struct Digest {
   bool empty() const { return hash.empty(); }
   // "sha256:HASH", as OCI documents write it.
   std::string Oci() const { return "sha256:" + hash; }
-  auto operator<=>(const Digest&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
+  auto operator<=>(const Digest&) const = default;
 
   template <typename H>
   friend H AbslHashValue(H h, const Digest& digest) {

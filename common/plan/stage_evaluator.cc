@@ -40,8 +40,8 @@ std::string OneLine(std::string_view text) {
   return line;
 }
 
-// As the config says it: as written, like Docker's builder, so that a slash at the end stays. But not with `..`,
-// which a runtime may resolve by another folder than the one that was made. Steps get the clean path.
+// As the config says it: as written, like Docker's builder, so that a slash at the end stays. But not with
+// `..`, which a runtime may resolve by another folder than the one that was made. Steps get the clean path.
 std::string AsWorkingFolder(std::string_view written) {
   const bool up = fmt::format("{}/", written).find("/../") != std::string::npos;
   return written.starts_with('/') && !up ? std::string(written) : pattern::CleanAbsolute(written);

@@ -29,7 +29,8 @@ struct StageRunId {
   int64_t build = 0;
   int stage = 0;
   int replica = 0;
-  auto operator<=>(const StageRunId&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
+  auto operator<=>(const StageRunId&) const = default;
 };
 
 // One task on its way to a result. The board alone changes it.

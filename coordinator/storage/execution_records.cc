@@ -242,13 +242,12 @@ absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::P
     RETURN_IF_ERROR(connection_->Run(kDeletePackages, execution));
     int64_t position = 0;
     for (const v1::PackageOutcome& package : packages) {
-      RETURN_IF_ERROR(connection_->Run(kInsertPackage, execution, position++, package.name(),
-                                       package.version(), static_cast<int>(package.outcome()),
-                                       package.scope(), package.tag(), package.file_name(), package.seconds(),
-                                       package.built_sha256(), package.built_size(), package.failure_class(),
-                                       package.failure_line(), package.remedy(), JoinWitnesses(package),
-                                       package.conflict(), package.emulated(), package.environment(),
-                                       package.installed()));
+      RETURN_IF_ERROR(connection_->Run(
+          kInsertPackage, execution, position++, package.name(), package.version(),
+          static_cast<int>(package.outcome()), package.scope(), package.tag(), package.file_name(),
+          package.seconds(), package.built_sha256(), package.built_size(), package.failure_class(),
+          package.failure_line(), package.remedy(), JoinWitnesses(package), package.conflict(),
+          package.emulated(), package.environment(), package.installed()));
     }
     return absl::OkStatus();
   });

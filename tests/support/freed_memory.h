@@ -6,8 +6,8 @@
 namespace crossmill {
 
 // Looks at every block that `delete` gives back while it lives, on any thread. One at a time; the text has at
-// most 64 bytes. The test itself keeps it in static memory only. Of a secret look for the text behind its first
-// byte: a short std::string that has been moved from has lost that one and kept the rest.
+// most 64 bytes. The test itself keeps it in static memory only. Of a secret look for the text behind its
+// first byte: a short std::string that has been moved from has lost that one and kept the rest.
 class FreedMemory {
  public:
   explicit FreedMemory(std::string_view planted);

@@ -22,8 +22,8 @@ struct IdRange {
 // All ranges of the user in the text of /etc/subuid or /etc/subgid (see subuid(5)): lines NAME:FIRST:COUNT,
 // where NAME may also be the numeric uid. In the file's order, because that is the order in which they are
 // mapped: a range that is added later leaves what earlier ones mean. No id occurs twice, and `own`, which is
-// mapped to 0, not at all. At most as many ranges as the kernel takes at once. `existing`: /proc/self/uid_map or
-// gid_map, because in a container the file may promise ids that are not there.
+// mapped to 0, not at all. At most as many ranges as the kernel takes at once. `existing`: /proc/self/uid_map
+// or gid_map, because in a container the file may promise ids that are not there.
 std::vector<IdRange> FindRanges(std::string_view text, std::string_view user, uint32_t uid, uint32_t own,
                                 std::string_view existing = "0 0 4294967295");
 

@@ -76,8 +76,8 @@ absl::Status CheckTools() {
   return absl::OkStatus();
 }
 
-// newuidmap or newgidmap for this process's parent: 0 is `own`, from 1 on the subordinate ranges without gaps.
-// So a layer says the same of owners whichever ids of the machine stand for them.
+// newuidmap or newgidmap for this process's parent: 0 is `own`, from 1 on the subordinate ranges without
+// gaps. So a layer says the same of owners whichever ids of the machine stand for them.
 absl::Status MapIds(const char* tool, pid_t target, uint32_t own, const std::vector<IdRange>& ranges) {
   ProcessOptions options;
   options.argv = {tool, std::to_string(target), "0", std::to_string(own), "1"};

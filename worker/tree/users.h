@@ -14,8 +14,8 @@ namespace crossmill::worker {
 struct User {
   uint32_t uid = 0;
   uint32_t gid = 0;
-  // Supplementary; ascending. The primary group is one of them, as containers have it since 2022: else files of
-  // that group would be closed to a program that changes its group.
+  // Supplementary; ascending. The primary group is one of them, as containers have it since 2022: else files
+  // of that group would be closed to a program that changes its group.
   std::vector<uint32_t> groups;
   // From /etc/passwd; "/" for a uid that is not in it.
   std::string home = "/";

@@ -120,7 +120,8 @@ TEST(UserNamespaceTest, WorkerIsRootOverItsOwnIds) {
     say(hybrid || unified ? (unified && !hybrid ? "unified" : "hybrid") : "unified");
     return 7;
   });
-  EXPECT_EQ("ids 0:0 groups 0\nmounts\n16-bit ids\nlast id\nno further id\nown proc\nunified\n", worker.ReadToEnd());
+  EXPECT_EQ("ids 0:0 groups 0\nmounts\n16-bit ids\nlast id\nno further id\nown proc\nunified\n",
+            worker.ReadToEnd());
   EXPECT_EQ(7, worker.Wait());
 }
 

@@ -132,7 +132,8 @@ TEST(SecretValuesTest, FormsInUrls) {
 
 TEST(SecretValuesTest, PasswordOfAPipConfIsMaskedInEveryForm) {
   SecretPatterns patterns;
-  patterns.AddValue("[global]\nindex-url = https://builder:p%40ss%20w0rd%2F1@pypi.example/simple\ntimeout = 60\n");
+  patterns.AddValue(
+      "[global]\nindex-url = https://builder:p%40ss%20w0rd%2F1@pypi.example/simple\ntimeout = 60\n");
   EXPECT_EQ(patterns.Mask("password is p@ss w0rd/1."), "password is ***.");
   EXPECT_EQ(patterns.Mask("https://builder:p%40ss%20w0rd%2F1@other/"), "https://builder:***@other/");
   EXPECT_EQ(patterns.Mask("https://builder:p%40ss%20w0rd%2f1@other/"), "https://builder:***@other/");
