@@ -9,6 +9,8 @@
 namespace crossmill::cli {
 namespace {
 
+constexpr std::chrono::milliseconds kRetryCancel{500};
+
 // Turns interrupts and the deadline into cancel calls, which a thread of its own makes: an interrupt
 // must never wait for the coordinator.
 class Canceller {
@@ -82,10 +84,25 @@ class Canceller {
       MutexLock lock(mutex_);
       request.set_build_id(build_id_);
     }
-    const auto response = session_.Call(*farm_.builds, &v1::Builds::StubInterface::CancelBuild, request);
-    if (!response.ok() && response.status().code() != absl::StatusCode::kFailedPrecondition) {
-      progress_.Note(fmt::format("cannot cancel: {}", Sv(response.status().message())));
+    absl::Status status = Cancel(request);
+    if (absl::IsUnavailable(status)) {
+      progress_.Note(fmt::format("cannot cancel yet, trying on: {}", Sv(status.message())));
     }
+    // A coordinator that is being started again has the build still.
+    while (absl::IsUnavailable(status) && !StopsWithin(stop, kRetryCancel)) status = Cancel(request);
+    if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsFailedPrecondition(status)) {
+      progress_.Note(fmt::format("cannot cancel: {}", Sv(status.message())));
+    }
+  }
+
+  absl::Status Cancel(const v1::CancelBuildRequest& request) {
+    return session_.Call(*farm_.builds, &v1::Builds::StubInterface::CancelBuild, request).status();
+  }
+
+  bool StopsWithin(const std::stop_token& stop, std::chrono::nanoseconds time) {
+    MutexLock lock(mutex_);
+    if (!stop.stop_requested()) wake_.WaitFor(mutex_, time);
+    return stop.stop_requested();
   }
 
   Session& session_;
