@@ -62,6 +62,15 @@ void* operator new(size_t size, std::align_val_t alignment) {
 void* operator new[](size_t size, std::align_val_t alignment) {
   return crossmill::Allocate(size, static_cast<size_t>(alignment));
 }
+// std::stable_sort takes its memory so; what one operator gives the other must take back.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return crossmill::Allocate(size, 1); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return crossmill::Allocate(size, 1); }
+void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return crossmill::Allocate(size, static_cast<size_t>(alignment));
+}
+void* operator new[](size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return crossmill::Allocate(size, static_cast<size_t>(alignment));
+}
 void operator delete(void* block) noexcept { crossmill::GiveBack(block); }
 void operator delete[](void* block) noexcept { crossmill::GiveBack(block); }
 void operator delete(void* block, size_t) noexcept { crossmill::GiveBack(block); }
