@@ -140,7 +140,7 @@ class ScriptsTest(unittest.TestCase):
         self.assertEqual((again.returncode, again.stderr), (0, ""))
         self.assertIsNotNone(stand_ins.find("node:18"))
 
-    # ---- what was skipped ----
+    # ---- what was skipped and what failed ----
 
     def test_skipped_tests_are_named_also_in_a_file_that_passed(self):
         results = self.folder / "results"
@@ -153,11 +153,24 @@ skipped: test_page (Examples.test_page): no stand-in for node:18
 skipped: setUpClass (Packages): no stand-in for python:3.11</system-out></testcase>
             <testcase name="bench_smoke" status="notrun"><skipped message=""/><system-out>needs root</system-out></testcase>
             <testcase name="plan_test" status="run"><system-out>fine</system-out></testcase></testsuite>""")
-        result = self.run_script("scripts/skipped_tests.py", results)
+        result = self.run_script("scripts/test_summary.py", results)
         self.assertEqual(result.stdout.splitlines(),
                          ["skipped: test_page (Examples.test_page): no stand-in for node:18",
                           "skipped: setUpClass (Packages): no stand-in for python:3.11",
                           "skipped: bench_smoke: needs root"])
+
+    def test_failed_tests_stand_last_with_the_end_of_what_they_printed(self):
+        results = self.folder / "results"
+        results.mkdir()
+        output = "\n".join(f"line {number}" for number in range(1, 101))
+        (results / "release.xml").write_text(f"""<testsuite>
+            <testcase name="e2e_farm" status="fail"><failure message=""/><system-out>{output}</system-out></testcase>
+            <testcase name="tsan_test" status="notrun"><skipped message=""/><system-out>no compiler</system-out>
+            </testcase></testsuite>""")
+        lines = self.run_script("scripts/test_summary.py", results).stdout.splitlines()
+        self.assertEqual(lines[:4], ["skipped: tsan_test: no compiler", "failed: e2e_farm (release)",
+                                     "    (40 lines before)", "    line 41"])
+        self.assertEqual((lines[-1], len(lines)), ("    line 100", 63))
 
 
 if __name__ == "__main__":

@@ -29,10 +29,11 @@ class LocalTree {
   // Modes and times of folders, when nothing is put into them any more.
   absl::Status Finish() {
     for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
-      ASSIGN_OR_RETURN(const Place place, Locate(it->path));
-      const char* name = place.name.c_str();
-      if (fchmodat(place.fd(), name, it->mode, 0) != 0) return ErrnoStatus(errno, layer::Printable(it->path));
-      RETURN_IF_ERROR(SetTime(place, it->mtime));
+      ASSIGN_OR_RETURN(const FolderEntry target, Locate(it->path));
+      const char* name = target.name.c_str();
+      if (fchmodat(target.fd(), name, it->mode, 0) != 0)
+        return ErrnoStatus(errno, layer::Printable(it->path));
+      RETURN_IF_ERROR(SetTime(target, it->mtime));
     }
     return absl::OkStatus();
   }
@@ -45,16 +46,16 @@ class LocalTree {
 
  private:
   // A name in a folder that is open.
-  struct Place {
+  struct FolderEntry {
     const UniqueFd* folder;
     std::string name;
     int fd() const { return folder->get(); }
   };
 
   // Component by component and never through a symlink: no path leads out of the root.
-  absl::StatusOr<Place> Locate(const std::string& path) {
+  absl::StatusOr<FolderEntry> Locate(const std::string& path) {
     const size_t slash = path.rfind('/');
-    if (slash == std::string::npos) return Place{&root_, path};
+    if (slash == std::string::npos) return FolderEntry{&root_, path};
     const std::string parent = path.substr(0, slash);
     if (parent != open_path_ || !open_.valid()) {
       UniqueFd fd;
@@ -72,45 +73,46 @@ class LocalTree {
       open_ = std::move(fd);
       open_path_ = parent;
     }
-    return Place{&open_, path.substr(slash + 1)};
+    return FolderEntry{&open_, path.substr(slash + 1)};
   }
 
-  static absl::Status SetTime(const Place& place, int64_t mtime) {
+  static absl::Status SetTime(const FolderEntry& target, int64_t mtime) {
     const timespec times[2] = {{mtime, 0}, {mtime, 0}};
-    if (utimensat(place.fd(), place.name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+    if (utimensat(target.fd(), target.name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
       return ErrnoStatus(errno, "set times");
     return absl::OkStatus();
   }
 
   // Takes away what is not a folder.
-  static absl::Status Clear(const Place& place) {
-    if (unlinkat(place.fd(), place.name.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
+  static absl::Status Clear(const FolderEntry& target) {
+    if (unlinkat(target.fd(), target.name.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
     if (errno == EISDIR) return absl::FailedPreconditionError("a folder is where a file should be");
     return ErrnoStatus(errno, "replace");
   }
 
-  absl::Status PutFolder(const Place& place, const layer::TarEntry& entry) {
+  absl::Status PutFolder(const FolderEntry& target, const layer::TarEntry& entry) {
     folders_.push_back({entry.path, entry.mode, entry.mtime});
-    const char* name = place.name.c_str();
-    if (mkdirat(place.fd(), name, 0700) == 0) return absl::OkStatus();
+    const char* name = target.name.c_str();
+    if (mkdirat(target.fd(), name, 0700) == 0) return absl::OkStatus();
     if (errno != EEXIST) return ErrnoStatus(errno, "make a folder");
     struct stat known;
-    if (fstatat(place.fd(), name, &known, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, "stat");
+    if (fstatat(target.fd(), name, &known, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, "stat");
     if (S_ISDIR(known.st_mode)) {
       // So that it can be written into until its own mode is set.
-      if (fchmodat(place.fd(), name, (known.st_mode & 07777) | 0700, 0) != 0)
+      if (fchmodat(target.fd(), name, (known.st_mode & 07777) | 0700, 0) != 0)
         return ErrnoStatus(errno, "chmod");
       return absl::OkStatus();
     }
-    RETURN_IF_ERROR(Clear(place));
-    if (mkdirat(place.fd(), name, 0700) != 0) return ErrnoStatus(errno, "make a folder");
+    RETURN_IF_ERROR(Clear(target));
+    if (mkdirat(target.fd(), name, 0700) != 0) return ErrnoStatus(errno, "make a folder");
     return absl::OkStatus();
   }
 
-  absl::Status PutFile(const Place& place, const layer::TarEntry& entry, const layer::Source& content) {
-    RETURN_IF_ERROR(Clear(place));
+  absl::Status PutFile(const FolderEntry& target, const layer::TarEntry& entry,
+                       const layer::Source& content) {
+    RETURN_IF_ERROR(Clear(target));
     UniqueFd fd(
-        openat(place.fd(), place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+        openat(target.fd(), target.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd.valid()) return ErrnoStatus(errno, "create");
     if (content) {
       buffer_.resize(256 << 10);
@@ -128,12 +130,12 @@ class LocalTree {
   }
 
   absl::Status PutLink(const layer::TarEntry& entry) {
-    ASSIGN_OR_RETURN(const Place target, Locate(entry.link));
-    const UniqueFd folder(fcntl(target.fd(), F_DUPFD_CLOEXEC, 0));
+    ASSIGN_OR_RETURN(const FolderEntry known, Locate(entry.link));
+    const UniqueFd folder(fcntl(known.fd(), F_DUPFD_CLOEXEC, 0));
     if (!folder.valid()) return ErrnoStatus(errno, "dup");
-    ASSIGN_OR_RETURN(const Place place, Locate(entry.path));
-    RETURN_IF_ERROR(Clear(place));
-    if (linkat(folder.get(), target.name.c_str(), place.fd(), place.name.c_str(), 0) != 0) {
+    ASSIGN_OR_RETURN(const FolderEntry target, Locate(entry.path));
+    RETURN_IF_ERROR(Clear(target));
+    if (linkat(folder.get(), known.name.c_str(), target.fd(), target.name.c_str(), 0) != 0) {
       return ErrnoStatus(errno, "hard link to " + layer::Printable(entry.link));
     }
     return absl::OkStatus();
@@ -147,17 +149,17 @@ class LocalTree {
       left_out_.insert(entry.path);
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(const Place place, Locate(entry.path));
-    if (entry.type == layer::EntryType::kDirectory) return PutFolder(place, entry);
-    if (entry.type == layer::EntryType::kFile) return PutFile(place, entry, content);
-    RETURN_IF_ERROR(Clear(place));
-    const char* name = place.name.c_str();
+    ASSIGN_OR_RETURN(const FolderEntry target, Locate(entry.path));
+    if (entry.type == layer::EntryType::kDirectory) return PutFolder(target, entry);
+    if (entry.type == layer::EntryType::kFile) return PutFile(target, entry, content);
+    RETURN_IF_ERROR(Clear(target));
+    const char* name = target.name.c_str();
     if (entry.type == layer::EntryType::kSymlink) {
-      if (symlinkat(entry.link.c_str(), place.fd(), name) != 0) return ErrnoStatus(errno, "symlink");
-    } else if (mkfifoat(place.fd(), name, 0600) != 0 || fchmodat(place.fd(), name, entry.mode, 0) != 0) {
+      if (symlinkat(entry.link.c_str(), target.fd(), name) != 0) return ErrnoStatus(errno, "symlink");
+    } else if (mkfifoat(target.fd(), name, 0600) != 0 || fchmodat(target.fd(), name, entry.mode, 0) != 0) {
       return ErrnoStatus(errno, "make a fifo");
     }
-    return SetTime(place, entry.mtime);
+    return SetTime(target, entry.mtime);
   }
 
   struct Folder {

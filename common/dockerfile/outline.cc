@@ -4,6 +4,8 @@
 #include <array>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 
@@ -74,6 +76,12 @@ absl::StatusOr<size_t> FindTarget(const Outline& outline, std::string_view targe
   if (target.empty()) return outline.stages.size() - 1;
   if (const std::optional<size_t> stage = outline.FindStageByAnyName(target)) return *stage;
   return UnknownStage(outline, "target stage", target, "");
+}
+
+std::string StagePhrase(std::string_view label) {
+  const bool nameless =
+      absl::StartsWith(label, "stage-") && label.find_first_not_of("0123456789", 6) == std::string_view::npos;
+  return absl::StrCat(nameless ? "" : "stage ", label);
 }
 
 absl::Status UnknownStage(const Outline& outline, std::string_view what, std::string_view name,

@@ -16,14 +16,14 @@
 namespace crossmill::oci {
 namespace {
 
-struct Place {
+struct StoredLayer {
   int64_t offset = 0;
   int64_t size = 0;
 };
 
-absl::StatusOr<Place> UnpackLayer(BlobStore& store, const Digest& blob, const std::string& diff_id,
-                                  NamelessFile& contents) {
-  Place place{contents.size(), 0};
+absl::StatusOr<StoredLayer> UnpackLayer(BlobStore& store, const Digest& blob, const std::string& diff_id,
+                                        NamelessFile& contents) {
+  StoredLayer stored{contents.size(), 0};
   ASSIGN_OR_RETURN(const layer::Source compressed, layer::BlobSource(store, blob));
   const layer::Source tar = layer::Decompressed(compressed);
   Sha256 sha;
@@ -35,12 +35,12 @@ absl::StatusOr<Place> UnpackLayer(BlobStore& store, const Digest& blob, const st
     sha.Update(bytes);
     RETURN_IF_ERROR(contents.Append(bytes));
   }
-  place.size = contents.size() - place.offset;
+  stored.size = contents.size() - stored.offset;
   if (const Digest actual = sha.Finish(); actual.Oci() != diff_id) {
     return absl::DataLossError(fmt::format("layer {}: its content has diffID {}, the image config says {}",
                                            blob.Oci(), actual.Oci(), diff_id));
   }
-  return place;
+  return stored;
 }
 
 absl::Status AddFile(layer::CanonicalTarWriter& tar, const std::string& path, std::string_view bytes) {
@@ -52,14 +52,14 @@ absl::Status AddFile(layer::CanonicalTarWriter& tar, const std::string& path, st
   return tar.Data(bytes);
 }
 
-absl::Status AddLayer(layer::CanonicalTarWriter& tar, const std::string& path, const Place& place,
+absl::Status AddLayer(layer::CanonicalTarWriter& tar, const std::string& path, const StoredLayer& stored,
                       const NamelessFile& contents) {
   layer::TarEntry entry;
   entry.path = path;
   entry.mode = 0644;
-  entry.size = place.size;
+  entry.size = stored.size;
   RETURN_IF_ERROR(tar.Add(entry));
-  const layer::Source content = layer::PartOf(contents, place.offset, place.size);
+  const layer::Source content = layer::PartOf(contents, stored.offset, stored.size);
   std::string buffer(256 << 10, '\0');
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, content(buffer.data(), buffer.size()));
@@ -94,7 +94,7 @@ absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
     }
   }
   // By path; layers that occur twice are there once.
-  std::map<std::string, Place> layers;
+  std::map<std::string, StoredLayer> layers;
   Json layer_paths = Json::array();
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
     ASSIGN_OR_RETURN(const std::string hash, HashOfOci(config.diff_ids[i]));
@@ -111,12 +111,12 @@ absl::Status WriteDockerArchive(BlobStore& store, const Digest& manifest_digest,
   image["Layers"] = std::move(layer_paths);
   layer::CanonicalTarWriter tar(sink);
   bool config_written = false;
-  for (const auto& [path, place] : layers) {
+  for (const auto& [path, stored] : layers) {
     if (!config_written && config_path < path) {
       RETURN_IF_ERROR(AddFile(tar, config_path, config_bytes));
       config_written = true;
     }
-    RETURN_IF_ERROR(AddLayer(tar, path, place, contents));
+    RETURN_IF_ERROR(AddLayer(tar, path, stored, contents));
   }
   if (!config_written) RETURN_IF_ERROR(AddFile(tar, config_path, config_bytes));
   Json images = Json::array();

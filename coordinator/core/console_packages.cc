@@ -58,6 +58,7 @@ class PackageConsole::Parser {
       }
       ChooseFile(&entry);
       if (seen.failed) seen.failure = entry.failure.Read();
+      if (entry.building) seen.building_since_ns = entry.building_since_ns;
       observations.push_back(std::move(seen));
     }
     return observations;

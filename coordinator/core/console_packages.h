@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,9 @@ struct PackageObservation {
   // Of `arrived`: only saved, not installed.
   bool only_saved = false;
   bool failed = false;
+  // Since when it was being built (the chunk's time in nanoseconds), if that had not ended when the console
+  // did.
+  std::optional<int64_t> building_since_ns;
   // Seconds that making the wheel took (without its build dependencies), < 0: unknown.
   double build_seconds = -1;
   // Seconds from the first mention until the next package's turn, < 0: unknown.

@@ -59,17 +59,17 @@ ExportedPathSet::ExportedPathSet(const v1::Export& wanted, const v1::ExportedPat
   if (rules.ok()) excludes_ = *std::move(rules);
 }
 
-ExportedPathSet::Place ExportedPathSet::PlaceOf(std::string_view path) const {
-  Place place = Place::kOutside;
+ExportedPathSet::Cover ExportedPathSet::CoverOf(std::string_view path) const {
+  Cover cover = Cover::kOutside;
   for (std::string_view tree = path;; tree = FolderOf(tree)) {
     if (trees_.contains(tree)) {
       const std::string_view below = path.substr(std::min(path.size(), tree.empty() ? 0 : tree.size() + 1));
       // Of several trees that it lies in, one that copies it is enough.
       if (tree == path || excludes_.Judge(below) != pattern::IgnoreRules::Verdict::kHidden)
-        return Place::kCopied;
-      place = Place::kHidden;
+        return Cover::kCopied;
+      cover = Cover::kHidden;
     }
-    if (tree.empty()) return place;
+    if (tree.empty()) return cover;
   }
 }
 
@@ -86,15 +86,15 @@ bool ExportedPathSet::IsSearched(std::string_view path, bool hidden) const {
 bool ExportedPathSet::Holds(const v1::PathDifference& difference) const {
   const std::string& path = difference.path();
   if (everything_ || folders_.contains(path)) return true;
-  const Place place = PlaceOf(path);
-  if (place == Place::kCopied) return true;
+  const Cover cover = CoverOf(path);
+  if (cover == Cover::kCopied) return true;
   return layer::ChangesMeaning(difference) &&
-         (names_.contains(path) || IsSearched(path, place == Place::kHidden));
+         (names_.contains(path) || IsSearched(path, cover == Cover::kHidden));
 }
 
 bool ExportedPathSet::Overlaps(std::string_view path) const {
   // What is written below a hidden folder may be brought back by a later exclude's exception.
-  if (everything_ || path.empty() || PlaceOf(path) != Place::kOutside) return true;
+  if (everything_ || path.empty() || CoverOf(path) != Cover::kOutside) return true;
   if (folders_.contains(path) || names_.contains(path) || IsSearched(path, false)) return true;
   return std::any_of(searches_.begin(), searches_.end(),
                      [&](const Search& search) { return IsAtOrBelow(search.folder, path); });

@@ -30,8 +30,8 @@ class ExportedPathSet {
 
  private:
   // In a tree that was copied, or in one where an exclude hides it.
-  enum class Place { kOutside, kHidden, kCopied };
-  Place PlaceOf(std::string_view path) const;
+  enum class Cover { kOutside, kHidden, kCopied };
+  Cover CoverOf(std::string_view path) const;
   // It is where a glob looked, and what appears or goes there may be a match.
   bool IsSearched(std::string_view path, bool hidden) const;
 

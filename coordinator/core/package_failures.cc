@@ -263,7 +263,6 @@ constexpr Rule kRules[] = {
     {"out-of-memory", {"error: command '", "failed with exit code -9"}, kLessMemory},
     {"out-of-memory", {"died with <Signals.SIGKILL", ""}, kLessMemory},
     {"disk-full", {"No space left on device", ""}, "the worker's disk, or a tmpfs of the step, is full"},
-    {"time-limit", {"time limit of ", "exceeded"}, "raise --timeout, or use a native worker or a wheel"},
     {"externally-managed",
      {"externally-managed-environment", ""},
      "use a virtual environment, or --break-system-packages"},

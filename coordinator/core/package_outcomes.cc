@@ -170,10 +170,17 @@ class Outcomes {
     const bool installed = seen.arrived && !seen.only_saved;
     // Presence is the layer's word: it was removed again, or lies in a mount.
     if (installed && !seen.build_dependency && evidence_.has_layer) return;
-    if (!seen.arrived && !seen.built && !seen.failed) return;
+    // pip says nothing of what it was building when it was killed.
+    const bool cut_short = seen.building_since_ns && evidence_.timed_out_at;
+    if (!seen.arrived && !seen.built && !seen.failed && !cut_short) return;
     v1::PackageOutcome outcome =
         Base(seen.build_dependency ? kBuildDependency : kRuntime, seen.name, seen.version);
     AddConsole(seen, &outcome);
+    if (cut_short) {
+      AddCutShort(seen, &outcome);
+      outcomes_.push_back(std::move(outcome));
+      return;
+    }
     if (seen.failed) {
       outcome.set_outcome(v1::OUTCOME_FAILED);
       outcome.set_failure_class(seen.failure.failure_class);
@@ -184,6 +191,15 @@ class Outcomes {
       if (const v1::WheelFile* wheel = FindSaved(seen)) outcome.set_environment(Place(FolderOf(*wheel)));
     }
     outcomes_.push_back(std::move(outcome));
+  }
+
+  void AddCutShort(const PackageObservation& seen, v1::PackageOutcome* outcome) const {
+    outcome->set_outcome(v1::OUTCOME_FAILED);
+    outcome->set_failure_class("time-limit");
+    outcome->set_failure_line(evidence_.timeout_words);
+    outcome->set_remedy("raise --step-timeout, or use a native worker or a wheel");
+    outcome->set_seconds(
+        static_cast<double>(std::max<int64_t>(0, *evidence_.timed_out_at - *seen.building_since_ns)) / 1e9);
   }
 
   static std::string FolderOf(const v1::WheelFile& wheel) {
@@ -243,6 +259,10 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
   evidence.wheels.assign(result.wheels().begin(), result.wheels().end());
   evidence.has_layer = result.has_layer();
   evidence.emulated = emulated;
+  if (result.timed_out()) {
+    evidence.timed_out_at = result.finished_at();
+    evidence.timeout_words = result.failure();
+  }
   return evidence;
 }
 

@@ -2,7 +2,9 @@
 // Pure. docs/formats.md, "outcomes", describes the result for readers.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +35,9 @@ struct StepEvidence {
   // The step succeeded: what is not in `infos` is not in the image.
   bool has_layer = true;
   bool emulated = false;
+  // When the step's timeout ended it, in nanoseconds of the worker's clock, and in which words.
+  std::optional<int64_t> timed_out_at;
+  std::string timeout_words;
 };
 
 // What a finished step reported, as evidence.

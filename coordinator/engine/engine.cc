@@ -120,7 +120,8 @@ absl::Status Engine::Start() {
   return absl::OkStatus();
 }
 
-// The worker that still runs under such a lease is told to drop it.
+// The worker that still runs under such a lease is told to drop it. What ended already stays as it is: only
+// that is passed over here, for a disk that refuses a write fails the whole batch (Connection).
 void Engine::ForgetRestored(int64_t build) {
   for (const core::RestoredLease& lease : board_.TakeRestoredOf(build)) {
     records_.EndLease(lease.lease, "superseded").IgnoreError();
@@ -256,7 +257,7 @@ absl::Status Engine::Cancel(int64_t id, bool timed_out) {
         }
         build->state.Enter(Now());
         CancelBuild(*build, timed_out ? v1::BUILD_STATUS_TIMED_OUT : v1::BUILD_STATUS_CANCELLED,
-                    timed_out ? "the client's time limit was reached" : "cancelled by the client");
+                    timed_out ? "the client ended the build at its --timeout" : "cancelled by the client");
         return true;
       })
       .status();

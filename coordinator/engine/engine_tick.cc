@@ -41,7 +41,7 @@ void Engine::CancelLate(RunningBuild& build) {
   if (timeout == 0 || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000) return;
   build.state.Enter(Now());
   CancelBuild(build, v1::BUILD_STATUS_TIMED_OUT,
-              fmt::format("the build's time limit of {} s was reached", timeout));
+              fmt::format("the build took longer than its --timeout of {} s", timeout));
 }
 
 void Engine::Forget(RunningBuild& build) {

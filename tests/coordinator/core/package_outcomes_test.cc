@@ -269,6 +269,27 @@ TEST(PackageOutcomesTest, LayerAloneTellsCompiledFromPublishedAndPureFromNothing
   EXPECT_EQ(outcomes[1].remedy(), "");
 }
 
+TEST(PackageOutcomesTest, WhatWasBeingBuiltAtTheStepsTimeoutFailedByIt) {
+  const auto seen = Console({"Collecting slow==2.0", "  Downloading slow-2.0.tar.gz (1 kB)",
+                             "Building wheels for collected packages: quick, slow",
+                             "  Building wheel for quick (setup.py): started",
+                             "  Building wheel for quick (setup.py): finished with status 'done'",
+                             "  Building wheel for slow (setup.py): started"});
+  v1::StepResult result;
+  result.set_exit_code(137);
+  result.set_finished_at(3605'000'000'000);
+  EXPECT_EQ(Brief(DerivePackages(seen, EvidenceOf({}, result, true))), "quick  source not in ")
+      << "a step that ended by itself says nothing of what it was building";
+  result.set_timed_out(true);
+  result.set_failure("step timeout of 1h reached");
+  const auto outcomes = DerivePackages(seen, EvidenceOf({}, result, true));
+  ASSERT_EQ(Brief(outcomes), "quick  source not in , slow 2.0 failed not in ");
+  EXPECT_EQ(outcomes[1].failure_class(), "time-limit");
+  EXPECT_EQ(outcomes[1].failure_line(), "step timeout of 1h reached");
+  EXPECT_EQ(outcomes[1].seconds(), 3600);
+  EXPECT_THAT(outcomes[1].remedy(), testing::HasSubstr("--step-timeout"));
+}
+
 TEST(PackageOutcomesTest, CachesInTheLayerTellWhatASilentConsoleDoesNot) {
   StepEvidence evidence = Layer({Info("built", "1", "py3-none-any"), Info("before", "1", "py3-none-any"),
                                  Info("fetched", "1.0", "py3-none-any"), Info("else", "2", "py3-none-any")});

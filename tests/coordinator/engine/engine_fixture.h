@@ -16,6 +16,22 @@
 
 namespace crossmill::coordinator {
 
+// `dockerfile` for linux/amd64 without a network, with an empty context.
+inline v1::BuildSubmission SubmissionOf(BlobStore& blobs, const std::string& dockerfile) {
+  v1::BuildSubmission submission;
+  submission.mutable_recipe()->set_dockerfile(dockerfile);
+  submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
+  ::build::bazel::remote::execution::v2::Directory root;
+  root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
+  ToProto(blobs.PutBytes(root.SerializeAsString()).value(),
+          submission.mutable_recipe()->mutable_context_root());
+  v1::Platform& platform = *submission.mutable_options()->add_platforms();
+  platform.set_os("linux");
+  platform.set_architecture("amd64");
+  submission.mutable_options()->set_network(v1::NETWORK_MODE_NONE);
+  return submission;
+}
+
 class EngineTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -46,19 +62,8 @@ class EngineTest : public ::testing::Test {
     records_.reset();
   }
 
-  // An empty context; `dockerfile` from scratch.
   v1::BuildSubmission Submission(const std::string& dockerfile, int verify = 0) {
-    v1::BuildSubmission submission;
-    submission.mutable_recipe()->set_dockerfile(dockerfile);
-    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
-    ::build::bazel::remote::execution::v2::Directory root;
-    root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
-    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(),
-            submission.mutable_recipe()->mutable_context_root());
-    v1::Platform& platform = *submission.mutable_options()->add_platforms();
-    platform.set_os("linux");
-    platform.set_architecture("amd64");
-    submission.mutable_options()->set_network(v1::NETWORK_MODE_NONE);
+    v1::BuildSubmission submission = SubmissionOf(*blobs_, dockerfile);
     submission.mutable_options()->set_verify(verify);
     return submission;
   }

@@ -11,7 +11,7 @@
 #include "common/base/status.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/storage/connection.h"
-#include "tests/coordinator/engine/played_worker.h"
+#include "tests/coordinator/engine/engine_fixture.h"
 #include "tests/coordinator/storage/failing_disk.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/image_fixture.h"
@@ -19,8 +19,6 @@
 
 namespace crossmill::coordinator {
 namespace {
-
-namespace reapi = ::build::bazel::remote::execution::v2;
 
 using storage::FailingDisk;
 
@@ -67,18 +65,7 @@ class FailingFarm {
 
   // True: the answer came.
   bool Submit() {
-    v1::BuildSubmission submission;
-    submission.mutable_recipe()->set_dockerfile(kDockerfile);
-    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
-    reapi::Directory root;
-    root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
-    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(),
-            submission.mutable_recipe()->mutable_context_root());
-    v1::Platform& platform = *submission.mutable_options()->add_platforms();
-    platform.set_os("linux");
-    platform.set_architecture("amd64");
-    submission.mutable_options()->set_network(v1::NETWORK_MODE_NONE);
-    const auto submitted = engine_->Submit(submission, "one-key");
+    const auto submitted = engine_->Submit(SubmissionOf(*blobs_, kDockerfile), "one-key");
     if (!submitted.ok()) {
       EXPECT_TRUE(absl::IsUnavailable(submitted.status())) << submitted.status();
       return false;

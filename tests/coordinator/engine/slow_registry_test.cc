@@ -10,14 +10,12 @@
 #include "common/base/status.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/storage/image_records_sqlite.h"
-#include "tests/coordinator/engine/played_worker.h"
+#include "tests/coordinator/engine/engine_fixture.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::coordinator {
 namespace {
-
-namespace reapi = ::build::bazel::remote::execution::v2;
 
 // Every pull lasts until it is told to stop.
 class SilentSource final : public ImageSource {
@@ -65,18 +63,7 @@ class SlowRegistryTest : public ::testing::Test {
   }
 
   int64_t Submit(const std::string& dockerfile) {
-    v1::BuildSubmission submission;
-    submission.mutable_recipe()->set_dockerfile(dockerfile);
-    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
-    reapi::Directory root;
-    root.mutable_node_properties()->mutable_unix_mode()->set_value(0755);
-    ToProto(blobs_->PutBytes(root.SerializeAsString()).value(),
-            submission.mutable_recipe()->mutable_context_root());
-    v1::Platform& platform = *submission.mutable_options()->add_platforms();
-    platform.set_os("linux");
-    platform.set_architecture("amd64");
-    submission.mutable_options()->set_network(v1::NETWORK_MODE_NONE);
-    return engine_->Submit(submission, "").value().build;
+    return engine_->Submit(SubmissionOf(*blobs_, dockerfile), "").value().build;
   }
 
   v1::BuildStatus StatusOf(int64_t build) { return engine_->reader().Get(build)->status(); }
