@@ -4,8 +4,6 @@
 #include <array>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 
@@ -80,8 +78,8 @@ absl::StatusOr<size_t> FindTarget(const Outline& outline, std::string_view targe
 
 std::string StagePhrase(std::string_view label) {
   const bool nameless =
-      absl::StartsWith(label, "stage-") && label.find_first_not_of("0123456789", 6) == std::string_view::npos;
-  return absl::StrCat(nameless ? "" : "stage ", label);
+      label.starts_with("stage-") && label.find_first_not_of("0123456789", 6) == std::string_view::npos;
+  return std::string(nameless ? "" : "stage ").append(label);
 }
 
 absl::Status UnknownStage(const Outline& outline, std::string_view what, std::string_view name,
