@@ -37,13 +37,26 @@ LISTED_PATH = re.compile(rf"^({FOLDERS}/[\w./{{}},-]*)(?= )", re.M)
 LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
-def tracked_files():
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
-    if listed.returncode == 0:
-        names = listed.stdout.split("\0")
-    else:
-        names = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*") if path.is_file()]
-    for name in sorted(filter(None, names)):
+def tracked_names():
+    """None: this is no git checkout (a source archive), or there is no git."""
+    try:
+        listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z"], capture_output=True,
+                                text=True)
+    except FileNotFoundError:
+        return None
+    return list(filter(None, listed.stdout.split("\0"))) if listed.returncode == 0 else None
+
+
+def names_on_disk():
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in (".git", "build", "__pycache__")]
+        for name in files:
+            yield (pathlib.Path(folder) / name).relative_to(ROOT).as_posix()
+
+
+def source_files():
+    tracked = tracked_names()
+    for name in sorted(names_on_disk() if tracked is None else tracked):
         if name.startswith("build/") or (name.startswith(DATA) and not name.endswith("README.md")):
             continue
         path = ROOT / name
@@ -137,7 +150,7 @@ def path_problems(name, text):
 
 
 def problems():
-    for name, text in tracked_files():
+    for name, text in source_files():
         whole = running_text(name, text)
         if name.endswith(".md"):
             yield from link_problems(name, text)
@@ -149,6 +162,11 @@ class References(unittest.TestCase):
     def test_every_reference_resolves(self):
         found = list(problems())
         self.assertEqual(found, [], "\n" + "\n".join(found))
+
+    def test_sources_are_found_without_git(self):
+        names = set(names_on_disk())
+        self.assertLessEqual({"README.md", ".ci/run", "docs/cli.md", "common/base/files.h"}, names)
+        self.assertEqual([name for name in names if name.startswith((".git/", "build/"))], [])
 
     def test_what_would_be_found(self):
         """The checks themselves: each kind of a reference that leads nowhere is told."""

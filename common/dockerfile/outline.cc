@@ -76,12 +76,6 @@ absl::StatusOr<size_t> FindTarget(const Outline& outline, std::string_view targe
   return UnknownStage(outline, "target stage", target, "");
 }
 
-std::string StagePhrase(std::string_view label) {
-  const bool nameless =
-      label.starts_with("stage-") && label.find_first_not_of("0123456789", 6) == std::string_view::npos;
-  return std::string(nameless ? "" : "stage ").append(label);
-}
-
 absl::Status UnknownStage(const Outline& outline, std::string_view what, std::string_view name,
                           std::string_view said_by) {
   std::vector<std::string> labels;

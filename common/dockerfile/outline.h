@@ -24,9 +24,6 @@ struct Stage {
   std::string Label() const { return name.empty() ? "stage-" + std::to_string(index) : name; }
 };
 
-// A stage inside a sentence, by its label: "stage builder", and "stage-2" as it is.
-std::string StagePhrase(std::string_view label);
-
 // Movable; pointers go into `document`.
 struct Outline {
   Outline() = default;

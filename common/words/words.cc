@@ -137,6 +137,12 @@ bool IsFinished(v1::StepStatus status) {
          status != v1::STEP_STATUS_RUNNING;
 }
 
+std::string StagePhrase(std::string_view label) {
+  const bool nameless =
+      label.starts_with("stage-") && label.find_first_not_of("0123456789", 6) == std::string_view::npos;
+  return std::string(nameless ? "" : "stage ").append(label);
+}
+
 std::string FormatRange(const v1::SourceRange& range) {
   const std::string file = range.file().empty() ? "Dockerfile" : range.file();
   if (range.last_line() > range.first_line()) {

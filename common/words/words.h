@@ -27,6 +27,8 @@ std::string_view Word(v1::NetworkMode mode);
 bool IsFinished(v1::BuildStatus status);
 bool IsFinished(v1::StepStatus status);
 
+// A stage inside a sentence, by its label: "stage builder", and "stage-2" as it is.
+std::string StagePhrase(std::string_view label);
 // "Dockerfile:7" or "Dockerfile:7-9".
 std::string FormatRange(const v1::SourceRange& range);
 

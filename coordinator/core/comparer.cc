@@ -7,8 +7,8 @@
 #include <string>
 
 #include "common/base/status.h"
-#include "common/dockerfile/outline.h"
 #include "common/plan/step_sources.h"
+#include "common/words/words.h"
 #include "coordinator/core/image_reach.h"
 
 namespace crossmill::core {
@@ -27,7 +27,7 @@ std::string Count(size_t count, std::string_view one) {
 }
 
 std::string Place(const v1::StepComparison& step) {
-  return fmt::format("step {} of {} ({}:{})", step.step_number(), dockerfile::StagePhrase(step.stage_name()),
+  return fmt::format("step {} of {} ({}:{})", step.step_number(), StagePhrase(step.stage_name()),
                      step.range().file(), step.range().first_line());
 }
 

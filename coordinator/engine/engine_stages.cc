@@ -3,9 +3,9 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
-#include "common/dockerfile/outline.h"
 #include "common/plan/step_key.h"
 #include "common/words/platform.h"
+#include "common/words/words.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
 
@@ -61,9 +61,8 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
   requirements.neutral = std::none_of(task.steps().begin(), task.steps().end(),
                                       [](const v1::Step& step) { return step.has_run(); });
   requirements.forbid_emulation = build.forbids_emulation();
-  requirements.description =
-      fmt::format("{} on {}", dockerfile::StagePhrase(build.state.plan().stages(run.stage).name()),
-                  FormatPlatform(task.platform()));
+  requirements.description = fmt::format("{} on {}", StagePhrase(build.state.plan().stages(run.stage).name()),
+                                         FormatPlatform(task.platform()));
   const core::Spread spread =
       build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
   if (run.replica == 0) {
