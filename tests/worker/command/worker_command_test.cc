@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <thread>
 
@@ -15,6 +14,7 @@
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
 #include "tests/support/host_root.h"
+#include "tests/support/processes.h"
 #include "tests/support/status_matchers.h"
 #include "worker/task/folder_blob_store.h"
 
@@ -24,18 +24,6 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string Binary() { return CROSSMILL_BINARY_FOLDER "/crossmill-worker"; }
-
-// The processes whose command line begins so.
-std::vector<pid_t> ProcessesOf(const std::string& command) {
-  std::vector<pid_t> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    std::replace(text.begin(), text.end(), '\0', ' ');
-    if (text.starts_with(command)) found.push_back(std::stoi(entry.path().filename()));
-  }
-  return found;
-}
 
 bool Comes(const std::function<bool()>& condition) {
   for (int i = 0; i < 1000; ++i) {
@@ -140,16 +128,18 @@ TEST_P(WorkerCommandTest, FailingStepIsExitCodeOneAndNamed) {
 }
 
 TEST_P(WorkerCommandTest, KilledWorkerLeavesNoProcess) {
-  WriteTask({"sleep 8642.5 & sleep 8642.5"});
+  // Another one for each runtime: the two tests may run side by side.
+  const std::string sleep = GetParam() == std::string("crun") ? "sleep 8641.5" : "sleep 8642.5";
+  WriteTask({sleep + " & " + sleep});
   std::jthread killer;
   RunProgram(Command(GetParam()), [&](pid_t worker) {
-    killer = std::jthread([worker] {
-      EXPECT_TRUE(Comes([] { return ProcessesOf("sleep 8642.5").size() == 2; }));
+    killer = std::jthread([worker, sleep] {
+      EXPECT_TRUE(Comes([&] { return ProcessesOf(sleep).size() == 2; }));
       kill(worker, SIGKILL);
     });
   });
   killer.join();
-  EXPECT_TRUE(Comes([] { return ProcessesOf("sleep 8642.5").empty(); }));
+  EXPECT_TRUE(Comes([&] { return ProcessesOf(sleep).empty(); }));
   // And nothing is left that keeps the next worker from the same data folder.
   WriteTask({":"});
   EXPECT_EQ(RunProgram(Command(GetParam())).exit_code, 0);

@@ -8,13 +8,13 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <thread>
 
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "tests/support/host_root.h"
+#include "tests/support/processes.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::worker {
@@ -46,16 +46,6 @@ std::vector<std::string> Listing(const std::string& root) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) add(entry.path());
   std::sort(lines.begin(), lines.end());
   return lines;
-}
-
-bool ProcessExists(const std::string& command_line) {
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    std::replace(text.begin(), text.end(), '\0', ' ');
-    if (text == command_line) return true;
-  }
-  return false;
 }
 
 class OciSandboxTest : public testing::TestWithParam<const char*> {
@@ -257,26 +247,26 @@ TEST_P(OciSandboxTest, TimeoutKillsTheWholeTree) {
                             [](SandboxRun& run) { run.timeout = absl::Milliseconds(500); });
   ASSERT_OK(ended.result);
   EXPECT_TRUE(ended.result->timed_out);
-  EXPECT_FALSE(ProcessExists("sleep 31.41 "));
-  EXPECT_FALSE(ProcessExists("sleep 27.18 "));
+  EXPECT_TRUE(ProcessesOf("sleep 31.41 ").empty());
+  EXPECT_TRUE(ProcessesOf("sleep 27.18 ").empty());
   EXPECT_TRUE(std::filesystem::is_empty(folder_->Path("sandbox/state")));
 }
 
 TEST_P(OciSandboxTest, StopKillsTheWholeTree) {
   std::stop_source stop;
   const std::jthread stopper([&] {
-    while (!ProcessExists("sleep 16.18 ")) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    while (ProcessesOf("sleep 16.18 ").empty()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     stop.request_stop();
   });
   const Ended ended = Shell("sleep 16.18", [&](SandboxRun& run) { run.stop = stop.get_token(); });
   ASSERT_OK(ended.result);
   EXPECT_TRUE(ended.result->stopped);
-  EXPECT_FALSE(ProcessExists("sleep 16.18 "));
+  EXPECT_TRUE(ProcessesOf("sleep 16.18 ").empty());
 }
 
 TEST_P(OciSandboxTest, BackgroundProcessesEndWithTheStep) {
   ASSERT_OK(Shell("sleep 14.14 & echo started").result);
-  EXPECT_FALSE(ProcessExists("sleep 14.14 "));
+  EXPECT_TRUE(ProcessesOf("sleep 14.14 ").empty());
 }
 
 TEST_P(OciSandboxTest, UserHasNoCapabilitiesButSetuidProgramsWork) {
