@@ -166,7 +166,7 @@ TEST_F(EngineSecretsTest, ValuesAreInNothingThatIsRecorded) {
   worker.reset();
   StopCoordinator();
   for (const char* name : {"record.db", "record.db-wal"}) {
-    const auto bytes = ReadFile(folder_.Path(name), 1 << 30);
+    const auto bytes = ReadFile(folder_->Path(name), 1 << 30);
     if (!bytes.ok()) continue;
     EXPECT_EQ(bytes->find(value), std::string::npos) << name;
   }
