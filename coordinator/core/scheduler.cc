@@ -1,20 +1,37 @@
 #include "coordinator/core/scheduler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/status.h"
 #include "common/words/platform.h"
 
 namespace crossmill::core {
+namespace {
+
+// Workers whose machines have no room for a task are passed over so often before it waits: the emptiest come
+// first, so that further ones have hardly more.
+constexpr int kMostRefusals = 8;
+
+int WeightOf(const ExpectedUse& use) {
+  if (!use.cpus) return 0;
+  if (*use.cpus < 0.2) return 1;
+  if (*use.cpus < 0.75) return 2;
+  return *use.cpus < 1.5 ? 3 : 4;
+}
+
+}  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, NewLease new_lease)
     : options_(options), new_lease_(std::move(new_lease)) {}
+
+// ---- workers ----
 
 std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::set<LeaseNumber>& reported,
                                          bool draining, absl::Time now) {
   MutexLock lock(mutex_);
   Worker& worker = workers_[info.name()];
-  worker.info = info;
+  SetInfo(worker, info, now);
   worker.connected = true;
   worker.present = true;
   worker.silent = false;
@@ -31,15 +48,37 @@ std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::
     }
   }
   for (LeaseNumber lease : gone) Lose(worker, lease, "the worker no longer has it");
+  Refresh(worker);
   return kept;
 }
 
 void Scheduler::Expect(const v1::WorkerInfo& info, absl::Time now) {
   MutexLock lock(mutex_);
   Worker& worker = workers_[info.name()];
-  worker.info = info;
+  SetInfo(worker, info, now);
   worker.present = true;
   worker.last_seen = now;
+  Refresh(worker);
+}
+
+void Scheduler::SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time now) {
+  Host& before = hosts_[worker.info.host_id()];
+  before.workers.erase(worker.info.name());
+  for (const auto& [lease, task] : worker.leases) before.room.Remove(lease);
+  if (before.workers.empty()) hosts_.erase(worker.info.host_id());
+  worker.info = info;
+  worker.native.clear();
+  worker.emulated.clear();
+  for (const v1::PlatformSupport& support : info.platforms()) {
+    (support.emulated() ? worker.emulated : worker.native).push_back(FormatPlatform(support.platform()));
+  }
+  Host& host = hosts_[info.host_id()];
+  host.workers.insert(info.name());
+  host.room.SetCpus(std::max(1u, info.cpus()));
+  for (const auto& [lease, task] : worker.leases) {
+    const auto known = tasks_.find(task);
+    host.room.Add(lease, known == tasks_.end() ? ExpectedUse() : known->second.requirements.use, now);
+  }
 }
 
 void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
@@ -51,6 +90,16 @@ void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   it->second.connected = true;
   it->second.present = true;
   std::erase(departed_, worker);
+  Refresh(it->second);
+}
+
+void Scheduler::Report(const std::string& worker, const v1::HostLoad& load, absl::Time now) {
+  MutexLock lock(mutex_);
+  auto it = workers_.find(worker);
+  if (it == workers_.end()) return;
+  const std::string& host = it->second.info.host_id();
+  hosts_[host].room.Report(load, now);
+  RefreshHost(host);
 }
 
 void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
@@ -61,19 +110,97 @@ void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
   it->second.silent = false;
   it->second.last_seen = now;
   if (it->second.draining) Depart(it->second);
+  Refresh(it->second);
 }
 
 void Scheduler::Depart(Worker& worker) {
   if (std::exchange(worker.present, false)) departed_.push_back(worker.info.name());
 }
 
-void Scheduler::Enqueue(TaskId task, Requirements requirements) {
-  MutexLock lock(mutex_);
-  tasks_[task] = Task{std::move(requirements), 0, "", std::nullopt};
-  queue_.push_back(task);
+void Scheduler::Refresh(const Worker& worker) {
+  const v1::WorkerInfo& info = worker.info;
+  const HostRoom& room = hosts_[info.host_id()].room;
+  WorkerStanding standing;
+  standing.host = info.host_id();
+  standing.native = worker.native;
+  standing.emulated = worker.emulated;
+  standing.present = worker.present;
+  standing.staying = worker.present && !worker.draining;
+  standing.tasks = static_cast<uint32_t>(worker.leases.size());
+  standing.fullness = static_cast<double>(standing.tasks) / std::max(1u, info.slots());
+  if (info.slots_by_load()) standing.fullness = std::max(standing.fullness, room.Used() / room.cpus());
+  standing.open = worker.connected && !worker.draining && Admits(worker, ExpectedUse{0.0, 1});
+  pools_.Update(info.name(), standing);
 }
 
-void Scheduler::Restore(LeaseNumber lease, TaskId task, Requirements requirements, const std::string& worker,
+void Scheduler::RefreshWith(const Worker& worker) {
+  if (!worker.info.slots_by_load()) Refresh(worker);
+  RefreshHost(worker.info.host_id());
+}
+
+void Scheduler::RefreshHost(const std::string& host) {
+  for (const std::string& name : hosts_[host].workers) {
+    const Worker& worker = workers_.at(name);
+    if (worker.info.slots_by_load()) Refresh(worker);
+  }
+}
+
+// ---- leases and tasks ----
+
+void Scheduler::Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time now) {
+  const Requirements& requirements = tasks_.at(task).requirements;
+  worker.leases[lease] = task;
+  lease_workers_[lease] = worker.info.name();
+  if (requirements.group != 0) groups_[requirements.group].insert(task);
+  hosts_[worker.info.host_id()].room.Add(lease, requirements.use, now);
+  RefreshWith(worker);
+}
+
+void Scheduler::Drop(Worker& worker, LeaseNumber lease) {
+  worker.leases.erase(lease);
+  lease_workers_.erase(lease);
+  hosts_[worker.info.host_id()].room.Remove(lease);
+  RefreshWith(worker);
+}
+
+void Scheduler::Erase(TaskId id) {
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end()) return;
+  const Task& task = found->second;
+  if (const uint64_t group = task.requirements.group; group != 0) {
+    groups_[group].erase(id);
+    if (groups_[group].empty()) groups_.erase(group);
+  }
+  if (task.lease == 0) {
+    const auto queue = queues_.find(task.kind);
+    queue->second.tasks.erase(task.place);
+    if (queue->second.tasks.empty()) queues_.erase(queue);
+  }
+  tasks_.erase(found);
+}
+
+Scheduler::Kind Scheduler::KindOf(const Requirements& requirements) {
+  Kind kind;
+  if (!requirements.neutral) {
+    kind.platform = FormatPlatform(requirements.platform);
+    kind.forbid_emulation = requirements.forbid_emulation;
+  }
+  kind.picky = requirements.spread != Spread::kNone;
+  kind.weight = WeightOf(requirements.use);
+  return kind;
+}
+
+void Scheduler::Enqueue(TaskId id, Requirements requirements) {
+  MutexLock lock(mutex_);
+  Task task;
+  task.kind = KindOf(requirements);
+  task.requirements = std::move(requirements);
+  task.place = next_place_++;
+  queues_[task.kind].tasks.emplace(task.place, id);
+  tasks_[id] = std::move(task);
+}
+
+void Scheduler::Restore(LeaseNumber lease, TaskId id, Requirements requirements, const std::string& worker,
                         absl::Time now) {
   MutexLock lock(mutex_);
   Worker& holder = workers_[worker];
@@ -81,24 +208,21 @@ void Scheduler::Restore(LeaseNumber lease, TaskId task, Requirements requirement
     holder.info.set_name(worker);
     holder.last_seen = now;
   }
-  holder.leases[lease] = task;
-  lease_workers_[lease] = worker;
-  if (requirements.group != 0) groups_[requirements.group].insert(task);
-  tasks_[task] = Task{std::move(requirements), lease, worker, std::nullopt};
+  Task task;
+  task.kind = KindOf(requirements);
+  task.requirements = std::move(requirements);
+  task.lease = lease;
+  task.worker = worker;
+  tasks_[id] = std::move(task);
+  Hold(holder, lease, id, now);
 }
 
-void Scheduler::Remove(TaskId task) {
+void Scheduler::Remove(TaskId id) {
   MutexLock lock(mutex_);
-  auto it = tasks_.find(task);
-  if (it == tasks_.end()) return;
-  if (it->second.lease != 0) {
-    workers_[it->second.worker].leases.erase(it->second.lease);
-    lease_workers_.erase(it->second.lease);
-  } else {
-    std::erase(queue_, task);
-  }
-  if (it->second.requirements.group != 0) groups_[it->second.requirements.group].erase(task);
-  tasks_.erase(it);
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end()) return;
+  if (found->second.lease != 0) Drop(workers_.at(found->second.worker), found->second.lease);
+  Erase(id);
 }
 
 absl::Status Scheduler::Check(LeaseNumber lease, const std::string& worker) const {
@@ -110,34 +234,32 @@ absl::Status Scheduler::Check(LeaseNumber lease, const std::string& worker) cons
 
 void Scheduler::Finish(LeaseNumber lease) {
   MutexLock lock(mutex_);
-  auto holder = lease_workers_.find(lease);
+  const auto holder = lease_workers_.find(lease);
   if (holder == lease_workers_.end()) return;
-  Worker& worker = workers_[holder->second];
+  Worker& worker = workers_.at(holder->second);
   const TaskId task = worker.leases[lease];
-  worker.leases.erase(lease);
-  lease_workers_.erase(holder);
-  auto it = tasks_.find(task);
-  if (it == tasks_.end()) return;
-  if (it->second.requirements.group != 0) groups_[it->second.requirements.group].erase(task);
-  tasks_.erase(it);
+  Drop(worker, lease);
+  Erase(task);
 }
 
 void Scheduler::Lose(Worker& worker, LeaseNumber lease, std::string reason) {
   const TaskId task = worker.leases[lease];
-  worker.leases.erase(lease);
-  lease_workers_.erase(lease);
-  auto it = tasks_.find(task);
-  if (it != tasks_.end()) {
-    if (it->second.requirements.group != 0) groups_[it->second.requirements.group].erase(task);
-    tasks_.erase(it);
-  }
+  Drop(worker, lease);
+  Erase(task);
   lost_.push_back(LostLease{lease, task, worker.info.name(), std::move(reason)});
 }
 
 std::vector<LostLease> Scheduler::Expire(absl::Time now) {
   MutexLock lock(mutex_);
+  if (now < next_expiry_) return std::exchange(lost_, {});
+  // Whoever is heard later expires later.
+  next_expiry_ = now + options_.worker_timeout;
   for (auto& [name, worker] : workers_) {
-    if (now - worker.last_seen < options_.worker_timeout) continue;
+    if (now - worker.last_seen < options_.worker_timeout) {
+      next_expiry_ = std::min(next_expiry_, worker.last_seen + options_.worker_timeout);
+      continue;
+    }
+    if (!worker.connected && !worker.present && worker.leases.empty()) continue;
     worker.silent = worker.silent || worker.connected;
     worker.connected = false;
     Depart(worker);
@@ -146,6 +268,7 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
            fmt::format("worker {} was silent for {}", name,
                        Sv(absl::FormatDuration(options_.worker_timeout))));
     }
+    Refresh(worker);
   }
   return std::exchange(lost_, {});
 }
@@ -155,25 +278,19 @@ std::vector<std::string> Scheduler::TakeDeparted() {
   return std::exchange(departed_, {});
 }
 
-Scheduler::Fit Scheduler::FitOf(const Worker& worker, const Requirements& requirements) {
-  if (requirements.spread == Spread::kHosts && requirements.excluded_hosts.contains(worker.info.host_id())) {
-    return Fit::kNever;
-  }
-  if (requirements.spread == Spread::kWorkers && requirements.excluded_workers.contains(worker.info.name())) {
-    return Fit::kNever;
-  }
-  if (requirements.neutral) return Fit::kNative;
-  Fit best = Fit::kNever;
-  for (const v1::PlatformSupport& support : worker.info.platforms()) {
-    if (!SamePlatform(support.platform(), requirements.platform)) continue;
-    if (!support.emulated()) return Fit::kNative;
-    if (!requirements.forbid_emulation) best = Fit::kEmulated;
-  }
-  return best;
+// ---- placing ----
+
+Avoided Scheduler::AvoidedBy(const Requirements& requirements) {
+  Avoided avoided;
+  if (requirements.spread == Spread::kHosts) avoided.hosts = &requirements.excluded_hosts;
+  if (requirements.spread == Spread::kWorkers) avoided.workers = &requirements.excluded_workers;
+  return avoided;
 }
 
-bool Scheduler::SpreadAllows(const Worker& worker, const Task& task) const {
-  const Requirements& requirements = task.requirements;
+bool Scheduler::SpreadAllows(const Worker& worker, const Requirements& requirements) const {
+  const Avoided avoided = AvoidedBy(requirements);
+  if (avoided.hosts != nullptr && avoided.hosts->contains(worker.info.host_id())) return false;
+  if (avoided.workers != nullptr && avoided.workers->contains(worker.info.name())) return false;
   if (requirements.spread == Spread::kNone || requirements.group == 0) return true;
   auto group = groups_.find(requirements.group);
   if (group == groups_.end()) return true;
@@ -186,79 +303,110 @@ bool Scheduler::SpreadAllows(const Worker& worker, const Task& task) const {
   return true;
 }
 
-Scheduler::Worker* Scheduler::Choose(const Task& task, bool* emulated) {
-  Worker* best = nullptr;
-  Fit best_fit = Fit::kNever;
-  bool native_present = false;
-  for (auto& [name, worker] : workers_) {
-    if (!worker.present || worker.draining) continue;
-    const Fit fit = FitOf(worker, task.requirements);
-    if (fit == Fit::kNever) continue;
-    if (fit == Fit::kNative) native_present = true;
-    if (!worker.connected) continue;
-    if (worker.leases.size() >= worker.info.slots() || !SpreadAllows(worker, task)) continue;
-    // Of equals the least loaded, so that stages of one build do not crowd one worker.
-    const bool better = best == nullptr || fit > best_fit ||
-                        (fit == best_fit && worker.leases.size() * best->info.slots() <
-                                                best->leases.size() * worker.info.slots());
-    if (better) {
-      best = &worker;
-      best_fit = fit;
-    }
-  }
-  if (best_fit == Fit::kEmulated && native_present) return nullptr;
-  *emulated = best_fit == Fit::kEmulated;
-  return best;
+bool Scheduler::Admits(const Worker& worker, const ExpectedUse& use) const {
+  const size_t tasks = worker.leases.size();
+  if (tasks >= worker.info.slots()) return false;
+  if (!worker.info.slots_by_load() || tasks < std::max(1u, worker.info.cpus() / 2)) return true;
+  return hosts_.at(worker.info.host_id()).room.Admits(use);
 }
 
-std::vector<Assignment> Scheduler::Assign() {
+std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task) const {
+  const Requirements& requirements = task.requirements;
+  std::string found;
+  const auto search = [&](bool emulated) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    int refused = 0;
+    pools_.Offer(task.kind.platform, emulated, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      const Worker& worker = workers_.at(name);
+      if (!SpreadAllows(worker, requirements)) return false;
+      if (!Admits(worker, requirements.use)) return ++refused >= kMostRefusals;
+      found = name;
+      return true;
+    });
+    return !found.empty();
+  };
+  if (search(false)) return Choice{found, false};
+  if (task.kind.platform.empty() || task.kind.forbid_emulation) return std::nullopt;
+  if (pools_.IsAnyStaying(task.kind.platform, false, AvoidedBy(requirements))) return std::nullopt;
+  if (search(true)) return Choice{found, true};
+  return std::nullopt;
+}
+
+Assignment Scheduler::Grant(TaskId id, Task& task, Choice choice, absl::Time now) {
+  queues_.at(task.kind).tasks.erase(task.place);
+  task.lease = new_lease_(id, choice.worker);
+  task.worker = choice.worker;
+  task.unplaceable_since.reset();
+  Hold(workers_.at(choice.worker), task.lease, id, now);
+  return Assignment{task.lease, id, std::move(choice.worker), choice.emulated};
+}
+
+std::vector<Assignment> Scheduler::Assign(absl::Time now) {
   MutexLock lock(mutex_);
-  uint64_t free_slots = 0;
-  for (const auto& [name, worker] : workers_) {
-    if (worker.connected && !worker.draining && worker.info.slots() > worker.leases.size()) {
-      free_slots += worker.info.slots() - worker.leases.size();
-    }
-  }
+  // The first of each queue that may still be placed, the oldest of all first.
+  std::map<uint64_t, Queue*> heads;
+  for (auto& [kind, queue] : queues_) heads.emplace(queue.tasks.begin()->first, &queue);
   std::vector<Assignment> assignments;
-  std::deque<TaskId> waiting;
-  while (!queue_.empty() && free_slots > 0) {
-    const TaskId id = queue_.front();
-    queue_.pop_front();
+  while (!heads.empty()) {
+    const auto [place, queue] = *heads.begin();
+    heads.erase(heads.begin());
+    const auto entry = queue->tasks.find(place);
+    const TaskId id = entry->second;
     Task& task = tasks_.at(id);
-    bool emulated = false;
-    Worker* worker = Choose(task, &emulated);
-    if (worker == nullptr) {
-      waiting.push_back(id);
+    const auto next = std::next(entry);
+    std::optional<Choice> choice = Choose(task);
+    const bool others_may = choice || (task.kind.picky && (pools_.IsAnyOpen(task.kind.platform, false) ||
+                                                           pools_.IsAnyOpen(task.kind.platform, true)));
+    if (others_may && next != queue->tasks.end()) heads.emplace(next->first, queue);
+    if (choice) assignments.push_back(Grant(id, task, *std::move(choice), now));
+  }
+  std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
+  return assignments;
+}
+
+bool Scheduler::IsPossible(const Kind& kind, const Requirements& requirements) const {
+  const Avoided avoided = AvoidedBy(requirements);
+  return pools_.IsAnyPresent(kind.platform, false, avoided) ||
+         (!kind.platform.empty() && !kind.forbid_emulation &&
+          pools_.IsAnyPresent(kind.platform, true, avoided));
+}
+
+bool Scheduler::CanRun(const Requirements& requirements) const {
+  MutexLock lock(mutex_);
+  return IsPossible(KindOf(requirements), requirements);
+}
+
+std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
+  MutexLock lock(mutex_);
+  std::vector<UnplaceableTask> found;
+  for (auto& [kind, queue] : queues_) {
+    // One stands for all that are not picky.
+    if (!kind.picky && !queue.unplaceable &&
+        IsPossible(kind, tasks_.at(queue.tasks.begin()->second).requirements)) {
       continue;
     }
-    task.lease = new_lease_(id, worker->info.name());
-    task.worker = worker->info.name();
-    task.unplaceable_since.reset();
-    worker->leases[task.lease] = id;
-    lease_workers_[task.lease] = task.worker;
-    if (task.requirements.group != 0) groups_[task.requirements.group].insert(id);
-    assignments.push_back(Assignment{task.lease, id, task.worker, emulated});
-    --free_slots;
+    queue.unplaceable = false;
+    for (const auto& [place, id] : queue.tasks) {
+      Task& task = tasks_.at(id);
+      if (IsPossible(kind, task.requirements)) {
+        task.unplaceable_since.reset();
+        continue;
+      }
+      queue.unplaceable = true;
+      if (!task.unplaceable_since) task.unplaceable_since = now;
+      found.push_back(UnplaceableTask{id, WhyUnplaceable(task), *task.unplaceable_since});
+    }
   }
-  queue_.insert(queue_.begin(), waiting.begin(), waiting.end());
-  return assignments;
+  return found;
 }
 
 std::string Scheduler::WhyUnplaceable(const Task& task) const {
   const Requirements& requirements = task.requirements;
   const std::string platform = FormatPlatform(requirements.platform);
-  size_t present = 0;
-  size_t capable = 0;
+  const size_t present = pools_.CountPresent("", false, nullptr);
   std::set<std::string> hosts;
-  for (const auto& [name, worker] : workers_) {
-    if (!worker.present) continue;
-    ++present;
-    Requirements anywhere = requirements;
-    anywhere.spread = Spread::kNone;
-    if (FitOf(worker, anywhere) == Fit::kNever) continue;
-    ++capable;
-    hosts.insert(worker.info.host_id());
-  }
+  std::set<std::string>* const wanted = task.kind.picky ? &hosts : nullptr;
+  size_t capable = pools_.CountPresent(task.kind.platform, false, wanted);
+  if (!task.kind.forbid_emulation) capable += pools_.CountPresent(task.kind.platform, true, wanted);
   if (present == 0) return fmt::format("no worker is connected that could run {}", requirements.description);
   if (capable == 0) {
     return fmt::format("none of the {} connected workers can run {}{}", present, platform,
@@ -274,30 +422,7 @@ std::string Scheduler::WhyUnplaceable(const Task& task) const {
                      capable, capable == 1 ? "" : "s");
 }
 
-bool Scheduler::CanRun(const Requirements& requirements) const {
-  MutexLock lock(mutex_);
-  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
-    return entry.second.present && FitOf(entry.second, requirements) != Fit::kNever;
-  });
-}
-
-std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
-  MutexLock lock(mutex_);
-  std::vector<UnplaceableTask> found;
-  for (TaskId id : queue_) {
-    Task& task = tasks_.at(id);
-    const bool possible = std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
-      return entry.second.present && FitOf(entry.second, task.requirements) != Fit::kNever;
-    });
-    if (possible) {
-      task.unplaceable_since.reset();
-      continue;
-    }
-    if (!task.unplaceable_since) task.unplaceable_since = now;
-    found.push_back(UnplaceableTask{id, WhyUnplaceable(task), *task.unplaceable_since});
-  }
-  return found;
-}
+// ---- looking ----
 
 std::set<LeaseNumber> Scheduler::LeasesOf(const std::string& worker) const {
   MutexLock lock(mutex_);
@@ -316,6 +441,12 @@ std::vector<WorkerStatus> Scheduler::Workers() const {
         WorkerStatus{worker.info, worker.connected, worker.draining, worker.last_seen, worker.leases});
   }
   return all;
+}
+
+v1::WorkerInfo Scheduler::InfoOf(const std::string& worker) const {
+  MutexLock lock(mutex_);
+  const auto found = workers_.find(worker);
+  return found == workers_.end() ? v1::WorkerInfo() : found->second.info;
 }
 
 }  // namespace crossmill::core

@@ -1,7 +1,10 @@
 // Places tasks on workers. Pure: it is given the time, does no I/O, and decides only who runs what.
 //
-// FIFO over tasks, native workers before emulated ones: while a native worker is present a task
-// waits for it; a task that executes nothing (COPY and metadata only) runs on any architecture.
+// Tasks wait in queues of their kind (what they need and about how much they use), each first come first
+// served: what holds up one kind holds up no other. Native workers come before emulated ones: while a native
+// worker is present a task waits for it; a task that executes nothing (COPY and metadata only) runs on any
+// architecture. A worker whose operator fixed its slots fills them; any other takes what its machine has room
+// for (host_room.h), and half as many tasks as it has processors whatever the machine does.
 // A worker is present from when it connects until it has been away for the time-out: a stream that breaks
 // for a second must neither fail the tasks that wait for its worker nor send them to emulation.
 // Tasks of one group (the first execution of a stage and its replicas) can be kept on distinct hosts
@@ -10,7 +13,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -21,6 +23,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/base/mutex.h"
+#include "coordinator/core/host_room.h"
+#include "coordinator/core/worker_pools.h"
 #include "crossmill/v1/worker.pb.h"
 
 namespace crossmill::core {
@@ -45,6 +49,7 @@ struct Requirements {
   Spread spread = Spread::kNone;
   // Tasks with the same non-zero group are spread.
   uint64_t group = 0;
+  ExpectedUse use;
   std::set<std::string> excluded_hosts;
   std::set<std::string> excluded_workers;
   // For messages: "builder on linux/arm64".
@@ -103,6 +108,8 @@ class Scheduler {
   // A worker that was present when the coordinator stopped: it has the time-out to come back.
   void Expect(const v1::WorkerInfo& info, absl::Time now);
   void Heartbeat(const std::string& worker, absl::Time now);
+  // What the worker's machine measured.
+  void Report(const std::string& worker, const v1::HostLoad& load, absl::Time now);
   // The stream is gone: nothing new is placed there; its leases expire, and what waits for it stops waiting,
   // after the time-out.
   void Disconnect(const std::string& worker, absl::Time now);
@@ -122,7 +129,8 @@ class Scheduler {
   std::vector<LostLease> Expire(absl::Time now);
   // Workers that Expire found to be no longer present, each once; connecting again makes them present.
   std::vector<std::string> TakeDeparted();
-  std::vector<Assignment> Assign();
+  // Leases what can be placed now.
+  std::vector<Assignment> Assign(absl::Time now);
   // Queued tasks that no present worker can ever run.
   std::vector<UnplaceableTask> Unplaceable(absl::Time now);
   // Some present worker can run it, now or later.
@@ -130,6 +138,8 @@ class Scheduler {
 
   std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
   std::vector<WorkerStatus> Workers() const;
+  // What a worker said of itself; empty if it is not known.
+  v1::WorkerInfo InfoOf(const std::string& worker) const;
 
  private:
   struct Worker {
@@ -142,21 +152,71 @@ class Scheduler {
     bool silent = false;
     absl::Time last_seen;
     std::map<LeaseNumber, TaskId> leases;
+    // Platforms of `info` as text.
+    std::vector<std::string> native;
+    std::vector<std::string> emulated;
+  };
+  // Tasks of one kind. A picky task (spread, with somebody to avoid) may find nobody where the next one does,
+  // so theirs are looked at one by one; of the others the first stands for all.
+  struct Kind {
+    // Empty: any platform will do.
+    std::string platform;
+    bool forbid_emulation = false;
+    bool picky = false;
+    // About how many processors: what waits for a whole one must not hold up what needs none.
+    int weight = 0;
+    auto operator<=>(const Kind&) const = default;
   };
   struct Task {
     Requirements requirements;
+    Kind kind;
+    // Its place in the queue of its kind; grows over all of them.
+    uint64_t place = 0;
     LeaseNumber lease = 0;
     std::string worker;
     // While it is queued and nobody present can ever run it.
     std::optional<absl::Time> unplaceable_since;
   };
+  struct Queue {
+    std::map<uint64_t, TaskId> tasks;
+    // Nobody could run the first when that was looked at last.
+    bool unplaceable = false;
+  };
+  struct Host {
+    HostRoom room;
+    std::set<std::string> workers;
+  };
+  struct Choice {
+    std::string worker;
+    bool emulated = false;
+  };
 
-  enum class Fit { kNever, kEmulated, kNative };
-  // What the worker could do for the task, ignoring slots and what runs now.
-  static Fit FitOf(const Worker& worker, const Requirements& requirements);
-  bool SpreadAllows(const Worker& worker, const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Worker* Choose(const Task& task, bool* emulated) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static Kind KindOf(const Requirements& requirements);
+  static Avoided AvoidedBy(const Requirements& requirements);
+  // Somebody present could run it, now or later.
+  bool IsPossible(const Kind& kind, const Requirements& requirements) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool SpreadAllows(const Worker& worker, const Requirements& requirements) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The worker has a slot for it, and its machine room.
+  bool Admits(const Worker& worker, const ExpectedUse& use) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Choice> Choose(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Assignment Grant(TaskId id, Task& task, Choice choice, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string WhyUnplaceable(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The worker holds the lease from now on; what is on its host is seen by all workers there.
+  void Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Drop(Worker& worker, LeaseNumber lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Erase(TaskId task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the pools how the worker stands.
+  void Refresh(const Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After it got or ended a task: its neighbours have another room, too.
+  void RefreshWith(const Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RefreshHost(const std::string& host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lose(Worker& worker, LeaseNumber lease, std::string reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Depart(Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -165,13 +225,18 @@ class Scheduler {
 
   mutable Mutex mutex_;
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Host> hosts_ ABSL_GUARDED_BY(mutex_);
+  WorkerPools pools_ ABSL_GUARDED_BY(mutex_);
   std::map<TaskId, Task> tasks_ ABSL_GUARDED_BY(mutex_);
-  std::deque<TaskId> queue_ ABSL_GUARDED_BY(mutex_);
+  std::map<Kind, Queue> queues_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_place_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<LeaseNumber, std::string> lease_workers_ ABSL_GUARDED_BY(mutex_);
   // Leased tasks per group: what is spread looks here.
   std::map<uint64_t, std::set<TaskId>> groups_ ABSL_GUARDED_BY(mutex_);
   std::vector<LostLease> lost_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> departed_ ABSL_GUARDED_BY(mutex_);
+  // Nobody's time-out is over before.
+  absl::Time next_expiry_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 }  // namespace crossmill::core

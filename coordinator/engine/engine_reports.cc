@@ -102,11 +102,9 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   row.replica = attempt.task.replica();
   row.lease = attempt.lease;
   row.worker = attempt.worker;
-  for (const core::WorkerStatus& worker : scheduler_.Workers()) {
-    if (worker.info.name() != attempt.worker) continue;
-    row.host_id = worker.info.host_id();
-    row.host_name = worker.info.host_name();
-  }
+  const v1::WorkerInfo worker = scheduler_.InfoOf(attempt.worker);
+  row.host_id = worker.host_id();
+  row.host_name = worker.host_name();
   row.emulated = attempt.emulated && attempt.step().has_run();
   row.started_at = Now();
   auto id = records_.BeginExecution(row);

@@ -115,7 +115,7 @@ void Engine::ReviewHeld() {
 }
 
 void Engine::DispatchLeases() {
-  for (const core::Assignment& assignment : scheduler_.Assign()) {
+  for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now())) {
     const core::Attempt& attempt = *board_.Find(assignment.task);
     board_.Lease(assignment.task, assignment, supplies_.SecretsFor(attempt));
     links_.Touch(assignment.worker);

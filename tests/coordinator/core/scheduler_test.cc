@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+#include <optional>
 #include <random>
 
 #include "tests/support/status_matchers.h"
@@ -53,12 +55,12 @@ TEST_F(SchedulerTest, FirstComeFirstServed) {
   Connect(Worker("w", "h", 1, "amd64"));
   scheduler_.Enqueue(7, On("amd64"));
   scheduler_.Enqueue(8, On("amd64"));
-  auto first = scheduler_.Assign();
+  auto first = scheduler_.Assign(now_);
   ASSERT_EQ(first.size(), 1u);
   EXPECT_EQ(first[0].task, 7u);
-  EXPECT_TRUE(scheduler_.Assign().empty());
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
   scheduler_.Finish(first[0].lease);
-  auto second = scheduler_.Assign();
+  auto second = scheduler_.Assign(now_);
   ASSERT_EQ(second.size(), 1u);
   EXPECT_EQ(second[0].task, 8u);
 }
@@ -68,18 +70,18 @@ TEST_F(SchedulerTest, NativeBeforeEmulated) {
   Connect(Worker("b-native", "h2", 1, "arm64"));
   scheduler_.Enqueue(1, On("arm64"));
   scheduler_.Enqueue(2, On("arm64"));
-  auto assigned = scheduler_.Assign();
+  auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u) << "the second waits for the native worker";
   EXPECT_EQ(assigned[0].worker, "b-native");
   EXPECT_FALSE(assigned[0].emulated);
   // A stream that breaks for a moment sends nothing to emulation; a worker that stays away does.
   scheduler_.Disconnect("b-native", now_);
-  EXPECT_TRUE(scheduler_.Assign().empty());
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
   scheduler_.Heartbeat("a-emulates", now_ + absl::Seconds(29));
   scheduler_.Expire(now_ + absl::Seconds(29));
-  EXPECT_TRUE(scheduler_.Assign().empty());
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
   scheduler_.Expire(now_ + absl::Seconds(30));
-  assigned = scheduler_.Assign();
+  assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "a-emulates");
   EXPECT_TRUE(assigned[0].emulated);
@@ -90,7 +92,7 @@ TEST_F(SchedulerTest, NeutralTaskRunsOnAnyArchitecture) {
   Requirements neutral = On("s390x");
   neutral.neutral = true;
   scheduler_.Enqueue(1, neutral);
-  auto assigned = scheduler_.Assign();
+  auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_FALSE(assigned[0].emulated);
 }
@@ -99,7 +101,7 @@ TEST_F(SchedulerTest, EqualWorkersShareTheLoad) {
   Connect(Worker("w1", "h", 4, "amd64"));
   Connect(Worker("w2", "h", 4, "amd64"));
   for (TaskId task = 1; task <= 8; ++task) scheduler_.Enqueue(task, On("amd64"));
-  EXPECT_EQ(scheduler_.Assign().size(), 8u);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 8u);
   EXPECT_EQ(scheduler_.LeasesOf("w1").size(), 4u);
 }
 
@@ -112,17 +114,17 @@ TEST_F(SchedulerTest, ReplicasGoToAnotherHost) {
   replica.excluded_hosts = {"host-a"};
   replica.excluded_workers = {"w1"};
   scheduler_.Enqueue(1, replica);
-  EXPECT_TRUE(scheduler_.Assign().empty());
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
   auto stuck = scheduler_.Unplaceable(now_);
   ASSERT_EQ(stuck.size(), 1u);
   EXPECT_NE(stuck[0].reason.find("--allow-same-host"), std::string::npos) << stuck[0].reason;
   replica.spread = Spread::kWorkers;
   scheduler_.Enqueue(2, replica);
-  auto assigned = scheduler_.Assign();
+  auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "w2");
   Connect(Worker("w3", "host-b", 1, "amd64"));
-  assigned = scheduler_.Assign();
+  assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "w3");
 }
@@ -141,7 +143,7 @@ TEST_F(SchedulerTest, GraceCountsFromWhenNobodyCouldRunIt) {
   Connect(Worker("w", "h", 1, "amd64"));
   scheduler_.Enqueue(1, On("amd64"));
   scheduler_.Enqueue(2, On("amd64"));
-  ASSERT_EQ(scheduler_.Assign().size(), 1u);
+  ASSERT_EQ(scheduler_.Assign(now_).size(), 1u);
   // It waits behind another for an hour, then the stream breaks.
   now_ += absl::Hours(1);
   scheduler_.Heartbeat("w", now_);
@@ -165,7 +167,7 @@ TEST_F(SchedulerTest, WorkersFromBeforeARestartAreWaitedForUntilTheTimeOut) {
   scheduler_.Expect(Worker("native", "h2", 1, "arm64"), now_);
   Connect(Worker("emulates", "h1", 4, "amd64", "arm64"));
   scheduler_.Enqueue(1, On("arm64"));
-  EXPECT_TRUE(scheduler_.Assign().empty()) << "the native worker is about to come back";
+  EXPECT_TRUE(scheduler_.Assign(now_).empty()) << "the native worker is about to come back";
   EXPECT_TRUE(scheduler_.Unplaceable(now_).empty());
   EXPECT_TRUE(scheduler_.TakeDeparted().empty());
   now_ += absl::Seconds(30);
@@ -173,7 +175,7 @@ TEST_F(SchedulerTest, WorkersFromBeforeARestartAreWaitedForUntilTheTimeOut) {
   scheduler_.Expire(now_);
   EXPECT_EQ(scheduler_.TakeDeparted(), std::vector<std::string>{"native"});
   EXPECT_TRUE(scheduler_.TakeDeparted().empty());
-  ASSERT_EQ(scheduler_.Assign().size(), 1u);
+  ASSERT_EQ(scheduler_.Assign(now_).size(), 1u);
 }
 
 TEST_F(SchedulerTest, DrainingWorkerThatLeavesIsNotWaitedFor) {
@@ -187,7 +189,7 @@ TEST_F(SchedulerTest, DrainingWorkerThatLeavesIsNotWaitedFor) {
 TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
   Connect(Worker("w", "h", 1, "amd64"));
   scheduler_.Enqueue(1, On("amd64"));
-  const LeaseNumber lease = scheduler_.Assign().at(0).lease;
+  const LeaseNumber lease = scheduler_.Assign(now_).at(0).lease;
   EXPECT_OK(scheduler_.Check(lease, "w"));
   EXPECT_FALSE(scheduler_.Check(lease, "other").ok());
   EXPECT_TRUE(scheduler_.Expire(now_ + absl::Seconds(29)).empty());
@@ -200,15 +202,15 @@ TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
 TEST_F(SchedulerTest, WorkerHeardAgainAfterSilenceGetsTasksAgain) {
   Connect(Worker("w", "h", 1, "amd64"));
   scheduler_.Enqueue(1, On("amd64"));
-  ASSERT_EQ(scheduler_.Assign().size(), 1u);
+  ASSERT_EQ(scheduler_.Assign(now_).size(), 1u);
   now_ += absl::Seconds(30);
   ASSERT_EQ(scheduler_.Expire(now_).size(), 1u);
   scheduler_.Enqueue(1, On("amd64"));
-  EXPECT_TRUE(scheduler_.Assign().empty());
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
   now_ += absl::Seconds(30);
   EXPECT_TRUE(scheduler_.Expire(now_).empty());
   scheduler_.Heartbeat("w", now_);
-  EXPECT_EQ(scheduler_.Assign().size(), 1u);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 1u);
 }
 
 TEST_F(SchedulerTest, LateHeartbeatDoesNotConnectAWorkerThatHasLeft) {
@@ -216,14 +218,14 @@ TEST_F(SchedulerTest, LateHeartbeatDoesNotConnectAWorkerThatHasLeft) {
   scheduler_.Disconnect("w", now_);
   scheduler_.Heartbeat("w", now_);
   scheduler_.Enqueue(1, On("amd64"));
-  EXPECT_TRUE(scheduler_.Assign().empty());
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
 }
 
 TEST_F(SchedulerTest, ReconnectKeepsWhatTheWorkerStillHas) {
   Connect(Worker("w", "h", 2, "amd64"));
   scheduler_.Enqueue(1, On("amd64"));
   scheduler_.Enqueue(2, On("amd64"));
-  auto assigned = scheduler_.Assign();
+  auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 2u);
   scheduler_.Disconnect("w", now_);
   auto kept = scheduler_.Connect(Worker("w", "h", 2, "amd64"), {assigned[0].lease, 99}, false, now_);
@@ -244,7 +246,141 @@ TEST_F(SchedulerTest, RestoredLeaseWaitsForItsWorkerUntilTheTimeOut) {
 TEST_F(SchedulerTest, DrainingWorkerTakesNothingNew) {
   scheduler_.Connect(Worker("w", "h", 1, "amd64"), {}, true, now_);
   scheduler_.Enqueue(1, On("amd64"));
-  EXPECT_TRUE(scheduler_.Assign().empty());
+  EXPECT_TRUE(scheduler_.Assign(now_).empty());
+}
+
+v1::WorkerInfo WorkerByLoad(const std::string& name, const std::string& host, uint32_t cpus) {
+  v1::WorkerInfo info = Worker(name, host, 100, "amd64");
+  info.set_cpus(cpus);
+  info.set_slots_by_load(true);
+  return info;
+}
+
+Requirements Using(std::optional<double> cpus) {
+  Requirements requirements = On("amd64");
+  requirements.use.cpus = cpus;
+  return requirements;
+}
+
+TEST_F(SchedulerTest, StepsThatWaitHoldNoProcessorAndThoseThatComputeDo) {
+  Connect(WorkerByLoad("w", "h", 4));
+  for (TaskId task = 1; task <= 50; ++task) scheduler_.Enqueue(task, Using(0.01));
+  for (TaskId task = 51; task <= 60; ++task) scheduler_.Enqueue(task, Using(1.0));
+  std::map<bool, int> placed;
+  for (const Assignment& assignment : scheduler_.Assign(now_)) ++placed[assignment.task <= 50];
+  EXPECT_EQ(placed[true], 50);
+  EXPECT_EQ(placed[false], 3) << "four processors, half of one is asleep already";
+}
+
+TEST_F(SchedulerTest, WhatWaitsForAProcessorHoldsUpNothingThatNeedsNone) {
+  Connect(WorkerByLoad("w", "h", 2));
+  scheduler_.Enqueue(1, Using(2.0));
+  scheduler_.Enqueue(2, Using(2.0));
+  scheduler_.Enqueue(3, Using(0.0));
+  const auto assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 2u);
+  EXPECT_EQ(assigned[0].task, 1u);
+  EXPECT_EQ(assigned[1].task, 3u);
+  scheduler_.Finish(assigned[0].lease);
+  EXPECT_EQ(scheduler_.Assign(now_).at(0).task, 2u);
+}
+
+TEST_F(SchedulerTest, WorkersOfOneMachineShareItsRoom) {
+  Connect(WorkerByLoad("w1", "h", 4));
+  Connect(WorkerByLoad("w2", "h", 4));
+  Connect(WorkerByLoad("w3", "other", 4));
+  for (TaskId task = 1; task <= 20; ++task) scheduler_.Enqueue(task, Using(1.0));
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 8u);
+  EXPECT_EQ(scheduler_.LeasesOf("w1").size(), 2u);
+  EXPECT_EQ(scheduler_.LeasesOf("w2").size(), 2u);
+  EXPECT_EQ(scheduler_.LeasesOf("w3").size(), 4u);
+}
+
+TEST_F(SchedulerTest, ABusyMachineStillTakesHalfAsManyTasksAsItHasProcessors) {
+  Connect(WorkerByLoad("w", "h", 4));
+  v1::HostLoad load;
+  load.set_busy_cpus(40);
+  scheduler_.Report("w", load, now_);
+  for (TaskId task = 1; task <= 9; ++task) scheduler_.Enqueue(task, Using(1.0));
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 2u);
+  load.set_busy_cpus(0);
+  scheduler_.Report("w", load, now_);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 2u);
+}
+
+TEST_F(SchedulerTest, FixedSlotsAreFilledWhateverTheMachineDoes) {
+  v1::WorkerInfo info = WorkerByLoad("w", "h", 2);
+  info.set_slots_by_load(false);
+  info.set_slots(5);
+  Connect(info);
+  v1::HostLoad load;
+  load.set_busy_cpus(40);
+  scheduler_.Report("w", load, now_);
+  for (TaskId task = 1; task <= 9; ++task) scheduler_.Enqueue(task, Using(2.0));
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 5u);
+}
+
+TEST_F(SchedulerTest, AWorkerThatMovesToAnotherHostTakesItsTasksAlong) {
+  Connect(WorkerByLoad("w", "h", 2));
+  scheduler_.Enqueue(1, Using(2.0));
+  const LeaseNumber lease = scheduler_.Assign(now_).at(0).lease;
+  scheduler_.Connect(WorkerByLoad("w", "h2", 2), {lease}, false, now_);
+  Connect(WorkerByLoad("x", "h", 2));
+  scheduler_.Enqueue(2, Using(2.0));
+  scheduler_.Enqueue(3, Using(2.0));
+  const auto assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 1u);
+  EXPECT_EQ(assigned[0].worker, "x");
+}
+
+TEST_F(SchedulerTest, APickyTaskThatFindsNobodyHoldsUpNoOther) {
+  Connect(Worker("w1", "host-a", 1, "amd64"));
+  Requirements elsewhere = On("amd64");
+  elsewhere.spread = Spread::kHosts;
+  elsewhere.excluded_hosts = {"host-a"};
+  Requirements anywhere = elsewhere;
+  anywhere.excluded_hosts = {"host-b"};
+  scheduler_.Enqueue(1, elsewhere);
+  scheduler_.Enqueue(2, anywhere);
+  const auto assigned = scheduler_.Assign(now_);
+  ASSERT_EQ(assigned.size(), 1u);
+  EXPECT_EQ(assigned[0].task, 2u);
+}
+
+// The processor's time for one decision while tasks end and others begin.
+double SecondsPerDecision(int workers, int tasks) {
+  LeaseNumber next = 1;
+  Scheduler scheduler(SchedulerOptions{}, [&](TaskId, const std::string&) { return next++; });
+  const absl::Time now = absl::FromUnixSeconds(1000);
+  for (int i = 0; i < workers; ++i) {
+    const std::string name = "w" + std::to_string(i);
+    v1::WorkerInfo info = WorkerByLoad(name, "h" + name, 4);
+    info.set_slots_by_load(i % 2 == 0);
+    info.set_slots(4);
+    scheduler.Connect(info, {}, false, now);
+  }
+  for (int i = 0; i < tasks; ++i) scheduler.Enqueue(i, Using(i % 3 == 0 ? std::nullopt : std::optional(1.0)));
+  std::vector<Assignment> running = scheduler.Assign(now);
+  std::mt19937 random(7);
+  constexpr int kDecisions = 2000;
+  const clock_t began = clock();
+  for (int i = 0; i < kDecisions; ++i) {
+    Assignment& ended = running[random() % running.size()];
+    scheduler.Finish(ended.lease);
+    const std::vector<Assignment> assigned = scheduler.Assign(now);
+    if (!assigned.empty()) ended = assigned[0];
+    scheduler.Expire(now);
+    scheduler.Unplaceable(now);
+  }
+  return static_cast<double>(clock() - began) / CLOCKS_PER_SEC / kDecisions;
+}
+
+TEST(SchedulerScaleTest, ADecisionCostsTheSameAmongTenThousandWorkers) {
+  const double few = SecondsPerDecision(100, 4'000);
+  const double many = SecondsPerDecision(10'000, 100'000);
+  RecordProperty("microseconds", std::to_string(many * 1e6));
+  // A hundred times as many: a walk over them would be a hundred times as long.
+  EXPECT_LT(many, few * 15) << many * 1e6 << " us against " << few * 1e6;
 }
 
 // A thousand workers that come, go silent and return; every task is done exactly once, no worker ever
@@ -265,9 +401,18 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
   std::map<LeaseNumber, Assignment> running;
   std::map<TaskId, int> finished;
   for (int round = 0; round < 500 && !open.empty(); ++round) {
-    for (const Assignment& assignment : scheduler_.Assign()) running[assignment.lease] = assignment;
+    for (const Assignment& assignment : scheduler_.Assign(now_)) running[assignment.lease] = assignment;
+    std::set<TaskId> leased;
+    for (const auto& [lease, assignment] : running) leased.insert(assignment.task);
+    std::set<std::string> waiting;
+    for (TaskId task : open) {
+      if (!leased.contains(task)) waiting.insert(task % 5 == 0 ? "arm64" : "amd64");
+    }
     for (const WorkerStatus& worker : scheduler_.Workers()) {
       ASSERT_LE(worker.leases.size(), worker.info.slots());
+      const bool has_room = worker.connected && worker.leases.size() < worker.info.slots();
+      ASSERT_FALSE(has_room && waiting.contains(worker.info.platforms(0).platform().architecture()))
+          << worker.info.name() << " has a free slot while a task waits for one";
     }
     now_ += absl::Seconds(10);
     for (int i = 0; i < kWorkers; ++i) {

@@ -1,0 +1,115 @@
+#include "coordinator/core/worker_pools.h"
+
+#include <algorithm>
+
+namespace crossmill::core {
+
+std::set<WorkerPools::Key> WorkerPools::KeysOf(const WorkerStanding& standing) {
+  std::set<Key> keys = {{"", false}};
+  for (const std::string& platform : standing.native) keys.emplace(platform, false);
+  for (const std::string& platform : standing.emulated) {
+    if (!keys.contains({platform, false})) keys.emplace(platform, true);
+  }
+  return keys;
+}
+
+void WorkerPools::Crowd::Insert(const std::string& host, const std::string& worker) {
+  if (hosts[host].insert(worker).second) ++workers;
+}
+
+void WorkerPools::Crowd::Erase(const std::string& host, const std::string& worker) {
+  const auto found = hosts.find(host);
+  if (found == hosts.end()) return;
+  workers -= found->second.erase(worker);
+  if (found->second.empty()) hosts.erase(found);
+}
+
+bool WorkerPools::Crowd::HasOtherThan(const Avoided& avoided) const {
+  // More hosts (workers) than are avoided: one is left. Else few enough to look at each.
+  if (avoided.hosts != nullptr) {
+    return hosts.size() > avoided.hosts->size() ||
+           std::any_of(hosts.begin(), hosts.end(),
+                       [&](const auto& host) { return !avoided.hosts->contains(host.first); });
+  }
+  if (avoided.workers == nullptr) return workers > 0;
+  if (workers > avoided.workers->size()) return true;
+  for (const auto& [host, names] : hosts) {
+    for (const std::string& worker : names) {
+      if (!avoided.workers->contains(worker)) return true;
+    }
+  }
+  return false;
+}
+
+void WorkerPools::SetPresence(const std::string& worker, const WorkerStanding& standing, bool there) {
+  for (const Key& key : KeysOf(standing)) {
+    Pool& pool = pools_[key];
+    if (there && standing.present) pool.present.Insert(standing.host, worker);
+    if (there && standing.staying) pool.staying.Insert(standing.host, worker);
+    if (!there) pool.present.Erase(standing.host, worker);
+    if (!there) pool.staying.Erase(standing.host, worker);
+  }
+}
+
+void WorkerPools::SetOpen(const std::string& worker, const WorkerStanding& standing, bool there) {
+  if (!standing.open) return;
+  const Order order(standing.fullness, standing.tasks, worker);
+  for (const Key& key : KeysOf(standing)) {
+    if (there) {
+      pools_[key].open.insert(order);
+    } else {
+      pools_[key].open.erase(order);
+    }
+  }
+}
+
+void WorkerPools::Update(const std::string& worker, const WorkerStanding& standing) {
+  const auto [entry, added] = standings_.try_emplace(worker);
+  WorkerStanding& known = entry->second;
+  // What changes with every lease is only how full it is.
+  const bool moved = added || known.host != standing.host || known.native != standing.native ||
+                     known.emulated != standing.emulated || known.present != standing.present ||
+                     known.staying != standing.staying;
+  const bool reordered = moved || known.open != standing.open || known.fullness != standing.fullness ||
+                         known.tasks != standing.tasks;
+  if (!added && reordered) SetOpen(worker, known, false);
+  if (!added && moved) SetPresence(worker, known, false);
+  known = standing;
+  if (moved) SetPresence(worker, known, true);
+  if (reordered) SetOpen(worker, known, true);
+}
+
+bool WorkerPools::Offer(const std::string& platform, bool emulated,
+                        const std::function<bool(const std::string&)>& take) const {
+  const auto pool = pools_.find({platform, emulated});
+  if (pool == pools_.end()) return false;
+  return std::any_of(pool->second.open.begin(), pool->second.open.end(),
+                     [&](const Order& order) { return take(std::get<std::string>(order)); });
+}
+
+bool WorkerPools::IsAnyOpen(const std::string& platform, bool emulated) const {
+  const auto pool = pools_.find({platform, emulated});
+  return pool != pools_.end() && !pool->second.open.empty();
+}
+
+bool WorkerPools::IsAnyPresent(const std::string& platform, bool emulated, const Avoided& avoided) const {
+  const auto pool = pools_.find({platform, emulated});
+  return pool != pools_.end() && pool->second.present.HasOtherThan(avoided);
+}
+
+bool WorkerPools::IsAnyStaying(const std::string& platform, bool emulated, const Avoided& avoided) const {
+  const auto pool = pools_.find({platform, emulated});
+  return pool != pools_.end() && pool->second.staying.HasOtherThan(avoided);
+}
+
+size_t WorkerPools::CountPresent(const std::string& platform, bool emulated,
+                                 std::set<std::string>* hosts) const {
+  const auto pool = pools_.find({platform, emulated});
+  if (pool == pools_.end()) return 0;
+  if (hosts != nullptr) {
+    for (const auto& [host, workers] : pool->second.present.hosts) hosts->insert(host);
+  }
+  return pool->second.present.workers;
+}
+
+}  // namespace crossmill::core

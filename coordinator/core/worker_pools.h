@@ -1,0 +1,85 @@
+// Which workers could run a task, found without looking at all of them: workers indexed by what they can
+// execute, those with room in the order in which they are to be used. Pure.
+//
+// A decision costs a few lookups in trees, whatever the number of workers and tasks. Every change of a worker
+// (connected, a slot taken, its host busier) is told with Update, which moves its entries.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace crossmill::core {
+
+// What a worker is to the pools at one moment.
+struct WorkerStanding {
+  std::string host;
+  // Platforms as text ("linux/arm64"). One that is both counts as native.
+  std::vector<std::string> native;
+  std::vector<std::string> emulated;
+  // It is there, or is expected to come back.
+  bool present = false;
+  // Of those: it will take tasks again (it does not drain).
+  bool staying = false;
+  // May get a task now.
+  bool open = false;
+  // How full it is, 0 to 1: the emptier first.
+  double fullness = 0;
+  uint32_t tasks = 0;
+};
+
+// Which workers a task must not run on, beside those that cannot.
+struct Avoided {
+  const std::set<std::string>* hosts = nullptr;
+  const std::set<std::string>* workers = nullptr;
+};
+
+// Not thread safe: the scheduler's lock guards it.
+class WorkerPools {
+ public:
+  void Update(const std::string& worker, const WorkerStanding& standing);
+
+  // Shows open workers that execute `platform` natively (emulated: only with emulation; empty platform: any
+  // worker), the emptiest first, until `take` says true. Returns whether it did.
+  bool Offer(const std::string& platform, bool emulated,
+             const std::function<bool(const std::string&)>& take) const;
+  bool IsAnyOpen(const std::string& platform, bool emulated) const;
+  // Whether a worker that is present (or staying), open or not, and not avoided could run it that way.
+  bool IsAnyPresent(const std::string& platform, bool emulated, const Avoided& avoided) const;
+  bool IsAnyStaying(const std::string& platform, bool emulated, const Avoided& avoided) const;
+  // Present workers that could run it that way; adds their hosts if asked.
+  size_t CountPresent(const std::string& platform, bool emulated, std::set<std::string>* hosts) const;
+
+ private:
+  using Key = std::pair<std::string, bool>;
+  using Order = std::tuple<double, uint32_t, std::string>;
+  // Workers by their hosts.
+  struct Crowd {
+    std::map<std::string, std::set<std::string>> hosts;
+    size_t workers = 0;
+
+    void Insert(const std::string& host, const std::string& worker);
+    void Erase(const std::string& host, const std::string& worker);
+    bool HasOtherThan(const Avoided& avoided) const;
+  };
+  struct Pool {
+    std::set<Order> open;
+    Crowd present;
+    Crowd staying;
+  };
+  static std::set<Key> KeysOf(const WorkerStanding& standing);
+  void SetPresence(const std::string& worker, const WorkerStanding& standing, bool there);
+  void SetOpen(const std::string& worker, const WorkerStanding& standing, bool there);
+
+  std::unordered_map<std::string, WorkerStanding> standings_;
+  std::map<Key, Pool> pools_;
+};
+
+}  // namespace crossmill::core
