@@ -17,6 +17,7 @@ ALLOWED = {
     "common/dockerfile": ["common/base", "common/pattern"],
     "common/plan": ["common/base", "common/words", "common/pattern", "common/dockerfile"],
     "common/check": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan"],
+    "common/packages": ["common/base", "common/words"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
     "common/oci": ["common/base", "common/layer"],
@@ -28,7 +29,7 @@ ALLOWED = {
     "coordinator/sources": ["common/base", "common/http", "common/fetch", "common/context", "coordinator/images"],
     "coordinator/storage": ["common/base", "coordinator/core", "coordinator/images", "coordinator/sources"],
     "coordinator/engine": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan", "common/layer",
-                           "common/oci", "coordinator/core", "coordinator/storage", "coordinator/images",
+                           "common/oci", "common/packages", "coordinator/core", "coordinator/storage", "coordinator/images",
                            "coordinator/sources"],
     "coordinator/rpc": ["common/base", "common/words", "common/rpc", "coordinator/core", "coordinator/engine",
                         "coordinator/images", "coordinator/storage"],
@@ -50,7 +51,8 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "coordinator/core"]
+PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
+        "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 

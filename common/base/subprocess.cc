@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,8 +98,10 @@ class Pump {
     int status = 0;
     bool exited = false;
     while (true) {
-      if (!exited && waitpid(pid_, &status, WNOHANG) == pid_) {
+      rusage use;
+      if (!exited && wait4(pid_, &status, WNOHANG, &use) == pid_) {
         exited = true;
+        Note(use);
         pidfd_.Reset();
       }
       if (exited && !outputs_[0].valid() && !outputs_[1].valid()) return status;
@@ -116,6 +119,14 @@ class Pump {
     if (!result_->timed_out && !result_->stopped) *why = true;
     kill(-pid_, SIGKILL);
     kill(pid_, SIGKILL);
+  }
+
+  void Note(const rusage& use) {
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    result_->cpu_seconds = seconds(use.ru_utime) + seconds(use.ru_stime);
+    result_->peak_memory = static_cast<uint64_t>(use.ru_maxrss) << 10;
   }
 
   // True if bytes moved.

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -42,6 +43,10 @@ struct ProcessResult {
   int exit_code = 0;
   bool timed_out = false;
   bool stopped = false;
+  // Of the process and those of its descendants that were waited for: user and system time.
+  double cpu_seconds = 0;
+  // The most memory, in bytes, that one of them had resident.
+  uint64_t peak_memory = 0;
   // Filled only when on_output is not set.
   std::string stdout_text;
   std::string stderr_text;

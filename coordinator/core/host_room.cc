@@ -1,6 +1,7 @@
 #include "coordinator/core/host_room.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace crossmill::core {
 namespace {
@@ -30,6 +31,8 @@ void HostRoom::Charge(const Task& task, int sign) {
 
 void HostRoom::Report(const v1::HostLoad& load, absl::Time now) {
   load_ = load;
+  // Whatever a worker sends must not become a number that no comparison is true of.
+  load_.set_busy_cpus(std::isfinite(load.busy_cpus()) ? std::max(0.0, load.busy_cpus()) : 0.0);
   for (auto& [lease, task] : tasks_) {
     if (!task.young || now - task.since < kRamp) continue;
     Charge(task, -1);

@@ -106,7 +106,8 @@ class Engine {
 
   void WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState& state);
   void WorkerReport(const std::string& worker, v1::LeaseReport report);
-  void WorkerHeartbeat(const std::string& worker);
+  // `load`: what its machine does, if it said.
+  void WorkerHeartbeat(const std::string& worker, const v1::HostLoad* load = nullptr);
   void WorkerGone(const std::string& worker, const std::shared_ptr<WorkerLink>& link);
   // A connection from a step under the lease to an ssh agent of its build. NOT_FOUND: the lease is not
   // active, or its task does not mount the agent; UNAVAILABLE: the client is not there.

@@ -6,7 +6,8 @@
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
-#include "coordinator/core/package_outcomes.h"
+#include "common/packages/package_outcomes.h"
+#include "coordinator/core/step_history.h"
 #include "coordinator/engine/engine.h"
 
 namespace crossmill::coordinator {
@@ -52,7 +53,10 @@ void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState
   });
 }
 
-void Engine::WorkerHeartbeat(const std::string& worker) { scheduler_.Heartbeat(worker, clock_.Now()); }
+void Engine::WorkerHeartbeat(const std::string& worker, const v1::HostLoad* load) {
+  scheduler_.Heartbeat(worker, clock_.Now());
+  if (load != nullptr) scheduler_.Report(worker, *load, clock_.Now());
+}
 
 void Engine::WorkerGone(const std::string& worker, const std::shared_ptr<WorkerLink>& link) {
   loop_->Post([this, worker, link] {
@@ -99,6 +103,7 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   row.build = attempt.origin.build;
   row.stage = attempt.origin.stage;
   row.step_number = attempt.step().number();
+  row.shape = core::StepShape(attempt.step(), attempt.task.platform());
   row.replica = attempt.task.replica();
   row.lease = attempt.lease;
   row.worker = attempt.worker;
@@ -144,21 +149,21 @@ void Engine::OnLog(const core::Attempt& attempt, const v1::LogChunk& chunk) {
 void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& result) {
   if (!attempt.step().has_run()) return;
   // In the step's own transaction: a record of a step without its packages would stay that way.
-  core::StepEvidence evidence = core::EvidenceOf(attempt.step().run(), result, attempt.emulated);
+  packages::StepEvidence evidence = packages::EvidenceOf(attempt.step().run(), result, attempt.emulated);
   evidence.earlier_wheels = [&] {
-    std::vector<core::EarlierWheel> wheels;
+    std::vector<packages::EarlierWheel> wheels;
     const RunningBuild* build = Find(attempt.owner.value_or(attempt.origin).build);
     if (build == nullptr) return wheels;
     for (const v1::StageView& stage : build->state.view().stages()) {
       for (const v1::StepView& step : stage.steps()) {
         if (step.execution() == 0 || step.execution() == attempt.execution) continue;
         const auto earlier = records_.Packages(step.execution());
-        if (earlier.ok()) core::AddEarlierWheels(*earlier, &wheels);
+        if (earlier.ok()) packages::AddEarlierWheels(*earlier, &wheels);
       }
     }
     return wheels;
   };
-  const auto packages = core::DerivePackages(packages_.Finish(attempt.execution), evidence);
+  const auto packages = packages::DerivePackages(packages_.Finish(attempt.execution), evidence);
   if (!packages.empty()) loop_->Require(records_.SavePackages(attempt.execution, packages));
 }
 

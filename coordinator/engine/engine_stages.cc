@@ -6,6 +6,7 @@
 #include "common/plan/step_key.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
+#include "coordinator/core/step_history.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
 
@@ -63,6 +64,10 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
   requirements.forbid_emulation = build.forbids_emulation();
   requirements.description = fmt::format("{} on {}", StagePhrase(build.state.plan().stages(run.stage).name()),
                                          FormatPlatform(task.platform()));
+  requirements.use = core::ExpectedUseOf(task, [&](const std::string& shape) {
+    const auto past = records.PastUse(shape);
+    return past.ok() ? *past : std::nullopt;
+  });
   const core::Spread spread =
       build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
   if (run.replica == 0) {

@@ -15,13 +15,13 @@ constexpr int kPage = 256;
 
 void StepPackages::Add(int64_t execution, const v1::LogChunk& chunk) { Find(execution).Add(chunk); }
 
-std::vector<core::PackageObservation> StepPackages::Finish(int64_t execution) {
-  std::vector<core::PackageObservation> seen = Find(execution).Finish();
+std::vector<packages::PackageObservation> StepPackages::Finish(int64_t execution) {
+  std::vector<packages::PackageObservation> seen = Find(execution).Finish();
   open_.erase(execution);
   return seen;
 }
 
-core::PackageConsole& StepPackages::Find(int64_t execution) {
+packages::PackageConsole& StepPackages::Find(int64_t execution) {
   const auto [found, is_new] = open_.try_emplace(execution);
   found->second.last_use = ++uses_;
   if (!is_new) return found->second.console;
@@ -34,7 +34,7 @@ core::PackageConsole& StepPackages::Find(int64_t execution) {
   return open_.at(execution).console;
 }
 
-void StepPackages::Replay(int64_t execution, core::PackageConsole* console) {
+void StepPackages::Replay(int64_t execution, packages::PackageConsole* console) {
   for (int64_t from = 0;; from += kPage) {
     const auto chunks = logs_.Read(execution, from, kPage);
     if (!chunks.ok()) {

@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "coordinator/core/console_packages.h"
+#include "common/packages/console_packages.h"
 #include "coordinator/storage/log_store.h"
 #include "crossmill/v1/result.pb.h"
 
@@ -24,18 +24,18 @@ class StepPackages {
   // Call it before the chunk is appended to the log.
   void Add(int64_t execution, const v1::LogChunk& chunk);
   // The step is over: what its whole console said.
-  std::vector<core::PackageObservation> Finish(int64_t execution);
+  std::vector<packages::PackageObservation> Finish(int64_t execution);
   // The step was given up.
   void Forget(int64_t execution) { open_.erase(execution); }
 
  private:
   struct Open {
-    core::PackageConsole console;
+    packages::PackageConsole console;
     int64_t last_use = 0;
   };
 
-  core::PackageConsole& Find(int64_t execution);
-  void Replay(int64_t execution, core::PackageConsole* console);
+  packages::PackageConsole& Find(int64_t execution);
+  void Replay(int64_t execution, packages::PackageConsole* console);
 
   storage::LogStore& logs_;
   const size_t most_open_;

@@ -84,6 +84,7 @@ grpc::Status WorkerQueueService::Synchronize(grpc::ServerContext* context, Strea
   auto link = std::make_shared<StreamLink>(stream);
   absl::Status refused;
   do {
+    if (request.has_load()) engine_.WorkerHeartbeat(name, &request.load());
     switch (request.message_case()) {
       case v1::SynchronizeRequest::kState:
         refused = CheckName(name, request.state().info().name());

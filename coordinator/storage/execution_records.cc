@@ -1,4 +1,6 @@
 // RecordStore's executions (step cache, witnesses) and packages.
+#include <algorithm>
+
 #include "common/base/status.h"
 #include "coordinator/storage/connection.h"
 #include "coordinator/storage/record_store.h"
@@ -15,14 +17,15 @@ namespace {
 constexpr Sql kBeginExecution{
     "begin an execution",
     "INSERT INTO executions (key, build, stage, step_number, replica, lease, worker, "
-    "host_id, host_name, emulated, started_at) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
+    "host_id, host_name, emulated, started_at, shape) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"};
 constexpr Sql kFinishExecution{
     "finish an execution",
     "UPDATE executions SET finished_at = ?2, "
     "duration_ns = coalesce(?3, max(?2 - started_at, 0)), exit_code = ?4, failure = ?5, "
     "timed_out = ?6, tar_hash = ?7, tar_size = ?8, manifest_hash = ?9, "
-    "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12) "
+    "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12), cpu_ns = ?13, "
+    "peak_memory = ?14 "
     "WHERE id = ?1 AND finished_at IS NULL AND abandoned = 0"};
 constexpr Sql kAbandonExecution{"abandon an execution",
                                 "UPDATE executions SET abandoned = 1 WHERE id = ?1 AND finished_at IS NULL"};
@@ -47,6 +50,11 @@ constexpr Sql kWitnesses{
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND "
     "(started_at >= ?3 OR (exit_code = 0 AND failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL)) "
     "ORDER BY finished_at, id"};
+
+constexpr Sql kPastUse{"look up what a step used",
+                       "SELECT duration_ns, cpu_ns, peak_memory FROM executions "
+                       "WHERE shape = ?1 AND cpu_ns IS NOT NULL AND exit_code = 0 AND failure = '' "
+                       "ORDER BY id DESC LIMIT 1"};
 
 constexpr Sql kDeletePackages{"replace the packages of an execution",
                               "DELETE FROM packages WHERE execution = ?1"};
@@ -173,7 +181,7 @@ absl::StatusOr<int64_t> RecordStore::BeginExecution(const Execution& execution) 
   RETURN_IF_ERROR(connection_->Run(kBeginExecution, execution.key, execution.build, execution.stage,
                                    execution.step_number, execution.replica, lease, execution.worker,
                                    execution.host_id, execution.host_name, execution.emulated,
-                                   execution.started_at));
+                                   execution.started_at, execution.shape));
   return connection_->LastInsertId();
 }
 
@@ -182,12 +190,19 @@ absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& resu
   if (result.started_at() > 0 && result.finished_at() >= result.started_at()) {
     duration = result.finished_at() - result.started_at();
   }
+  std::optional<int64_t> cpu;
+  std::optional<int64_t> memory;
+  if (result.has_cpu_seconds()) {
+    // A worker's word: nothing that it says is too large for a column.
+    cpu = static_cast<int64_t>(std::clamp(result.cpu_seconds(), 0.0, 1e9) * 1e9);
+    memory = static_cast<int64_t>(std::min<uint64_t>(result.peak_memory(), INT64_MAX));
+  }
   const DigestColumns tar(result.layer().has_tar(), result.layer().tar());
   const DigestColumns manifest(result.layer().has_manifest(), result.layer().manifest());
   RecursiveMutexLock lock(connection_->mutex());
   RETURN_IF_ERROR(connection_->Run(kFinishExecution, id, finished_at, duration, result.exit_code(),
                                    result.failure(), result.timed_out(), tar.hash, tar.size, manifest.hash,
-                                   manifest.size, result.content_bytes(), result.emulated()));
+                                   manifest.size, result.content_bytes(), result.emulated(), cpu, memory));
   if (connection_->Changes() == 1) return absl::OkStatus();
   RETURN_IF_ERROR(GetExecution(id).status());
   return absl::FailedPreconditionError(fmt::format("execution {} is finished or abandoned already", id));
@@ -199,6 +214,15 @@ absl::Status RecordStore::AbandonExecution(int64_t id) {
   if (connection_->Changes() == 1) return absl::OkStatus();
   RETURN_IF_ERROR(GetExecution(id).status());
   return absl::FailedPreconditionError(fmt::format("execution {} is finished already", id));
+}
+
+absl::StatusOr<std::optional<core::PastUse>> RecordStore::PastUse(const std::string& shape) {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kPastUse));
+  query->Bind(shape);
+  ASSIGN_OR_RETURN(const bool found, query->Step());
+  if (!found) return std::nullopt;
+  return core::PastUse{query->Int64(0), query->Int64(1), query->Int64(2)};
 }
 
 absl::StatusOr<Execution> RecordStore::GetExecution(int64_t id) {

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/digest.h"
+#include "coordinator/core/step_history.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
@@ -55,6 +56,8 @@ struct Execution {
   uint32_t step_number = 0;
   // 0: the first execution.
   uint32_t replica = 0;
+  // core::StepShape; only written.
+  std::string shape;
   // 0: none.
   uint64_t lease = 0;
   std::string worker;
@@ -193,6 +196,9 @@ class RecordStore {
   absl::Status SaveExport(std::string_view key, const ExportRow& row);
 
   // ---- packages ----
+
+  // Of the last success of a step of that shape that was measured.
+  absl::StatusOr<std::optional<core::PastUse>> PastUse(const std::string& shape);
 
   // Replaces what the execution had.
   absl::Status SavePackages(int64_t execution, absl::Span<const v1::PackageOutcome> packages);

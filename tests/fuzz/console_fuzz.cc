@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "coordinator/core/package_outcomes.h"
+#include "common/packages/package_outcomes.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace crossmill;  // NOLINT(google-build-using-namespace): one function
@@ -23,10 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].text != same[i].text) abort();
   }
-  core::StepEvidence evidence;
+  packages::StepEvidence evidence;
   evidence.run.add_argv(std::string(text.substr(0, 200)));
   evidence.has_layer = size % 2 == 0;
-  for (const v1::PackageOutcome& outcome : core::DerivePackages(core::ParsePackageConsole(lines), evidence)) {
+  for (const v1::PackageOutcome& outcome : packages::DerivePackages(packages::ParsePackageConsole(lines), evidence)) {
     // A string that is not UTF-8 would not serialise.
     if (outcome.SerializeAsString().empty()) abort();
   }

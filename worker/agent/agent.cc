@@ -80,15 +80,13 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
   // Only this thread writes.
   bool done = false;
   while (!broken && !(done = Done(stop))) {
-    // After a stop request the end of the grace has to be noticed.
-    const absl::Duration patience =
-        stop.stop_requested() ? std::min(options_.heartbeat, absl::Milliseconds(200)) : options_.heartbeat;
-    std::optional<v1::SynchronizeRequest> request = board_.Next(patience);
+    std::optional<v1::SynchronizeRequest> request = board_.Next(Patience(stop));
     if (broken) break;
     if (!request) {
       request.emplace();
       request->set_heartbeat(true);
     }
+    AddLoad(&*request);
     if (!stream->Write(*request)) break;
   }
   // After a failed write the reader ends by itself, and Finish says why.
@@ -97,6 +95,23 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
   const grpc::Status status = stream->Finish();
   return done || status.ok() ? absl::UnavailableError("the coordinator closed the stream")
                              : rpc::FromGrpc(status);
+}
+
+absl::Duration Agent::Patience(const std::stop_token& stop) {
+  // After a stop request the end of the grace has to be noticed.
+  if (stop.stop_requested()) return std::min(options_.heartbeat, absl::Milliseconds(200));
+  return options_.measure && board_.Running() ? std::min(options_.heartbeat, options_.load_interval)
+                                              : options_.heartbeat;
+}
+
+void Agent::AddLoad(v1::SynchronizeRequest* request) {
+  const absl::Time now = absl::Now();
+  // A message of its own may come a little early.
+  if (!options_.measure || now - load_told_at_ < options_.load_interval * 0.9) return;
+  std::optional<v1::HostLoad> load = options_.measure();
+  if (!load) return;
+  load_told_at_ = now;
+  *request->mutable_load() = *std::move(load);
 }
 
 bool Agent::Done(const std::stop_token& stop) {

@@ -4,7 +4,9 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 
 #include "absl/status/status.h"
@@ -15,6 +17,10 @@ namespace crossmill::worker {
 
 struct AgentOptions {
   absl::Duration heartbeat = absl::Seconds(5);
+  // While tasks run the load of the machine is told that often; else with the heartbeats.
+  absl::Duration load_interval = absl::Seconds(1);
+  // What the machine does, since the last call; nothing: it can't be told. May be empty.
+  std::function<std::optional<v1::HostLoad>()> measure = {};
   // Between attempts to connect: doubles up to the longest.
   absl::Duration first_wait = absl::Milliseconds(200);
   absl::Duration longest_wait = absl::Seconds(5);
@@ -37,6 +43,10 @@ class Agent {
  private:
   // One stream, until it breaks or all is done.
   absl::Status Converse(const std::stop_token& stop);
+  // How long the next message may be waited for.
+  absl::Duration Patience(const std::stop_token& stop);
+  // Adds the load of the machine when it is due.
+  void AddLoad(v1::SynchronizeRequest* request);
   // After a stop request: cancels when the grace is over; true when there is nothing more to wait for.
   bool Done(const std::stop_token& stop);
 
@@ -49,6 +59,7 @@ class Agent {
   // When the last task ended, once a stop was requested.
   absl::Time quiet_since_ = absl::InfiniteFuture();
   bool accepted_ = false;
+  absl::Time load_told_at_ = absl::InfinitePast();
 };
 
 }  // namespace crossmill::worker

@@ -26,6 +26,7 @@
 #include "worker/agent/coordinator_forwarder.h"
 #include "worker/agent/lease_board.h"
 #include "worker/agent/undelivered_results.h"
+#include "worker/host/host_load.h"
 #include "worker/host/probes.h"
 #include "worker/host/user_namespace.h"
 #include "worker/layers/overlay_snapshotter.h"
@@ -76,7 +77,8 @@ void DeclareFlags(CLI::App& app, Flags* flags) {
 void DeclareAgentFlags(CLI::App& app, Flags* flags) {
   app.add_option("--coordinator", flags->channel.address, "unix:/path or host:port");
   app.add_option("--name", flags->name, "Unique in the farm (default: HOST-PID)");
-  app.add_option("--slots", flags->slots, "Tasks at the same time (default: half of the processors)");
+  app.add_option("--slots", flags->slots,
+                 "Tasks at the same time (default: as many as the machine has room for)");
   app.add_option("--token-file", flags->token_file, "File with the worker token (for host:port)");
   app.add_option("--ca", flags->channel.ca_file, "PEM file with the coordinator's certificate authority");
   app.add_flag("--insecure", flags->channel.insecure, "Allow plain text to another machine");
@@ -149,6 +151,10 @@ struct Machinery {
   std::unique_ptr<StageExecutor> executor;
 };
 
+// The most tasks of a worker whose slots follow its load: steps that only wait are many, but each has its
+// root file system and its threads.
+uint32_t MostSlots(uint32_t cpus) { return std::clamp(cpus * 8, 16u, 128u); }
+
 absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, const HostSettings& settings,
                                                          BlobStore& blobs, SshForwarder* ssh,
                                                          v1::WorkerInfo* info) {
@@ -200,6 +206,8 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
                flags.channel.address);
   AgentOptions options;
   options.grace = absl::Seconds(flags.grace_seconds);
+  HostLoadMeter meter(info.cpus());
+  options.measure = [&meter] { return meter.Sample(); };
   return Agent(channel, board, options).Run(signals.token());
 }
 
@@ -224,7 +232,6 @@ absl::Status CompleteAgentFlags(const v1::WorkerInfo& info, Flags* flags) {
     token.erase(token.find_last_not_of(" \r\n") + 1);
     flags->channel.token = std::move(token);
   }
-  if (flags->slots == 0) flags->slots = std::max(1u, info.cpus() / 2);
   if (flags->name.empty()) flags->name = fmt::format("{}-{}", info.host_name(), getpid());
   return absl::OkStatus();
 }
@@ -248,7 +255,8 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   // Layers are mounted, and steps run, with other working folders.
   if (flags.runtime.find('/') != std::string::npos) flags.runtime = AbsolutePath(flags.runtime);
   info.set_name(flags.name);
-  info.set_slots(flags.slots);
+  info.set_slots(flags.slots == 0 ? MostSlots(info.cpus()) : flags.slots);
+  info.set_slots_by_load(flags.slots == 0);
   NamespaceOptions namespaces;
   namespaces.user = flags.user;
   ASSIGN_OR_RETURN(const std::optional<int> ended, EnterNamespaces(namespaces));

@@ -108,9 +108,10 @@ void AddEmulated(const std::string& folder, v1::WorkerInfo* info) {
     }
   }
   for (const auto& [architecture, why] : refused) {
-    const bool offered =
-        std::any_of(info->platforms().begin(), info->platforms().end(),
-                    [&](const auto& support) { return support.platform().architecture() == architecture; });
+    // Bound anew: clang 14 captures no structured binding.
+    const bool offered = std::any_of(
+        info->platforms().begin(), info->platforms().end(),
+        [&name = architecture](const auto& support) { return support.platform().architecture() == name; });
     if (!offered) spdlog::warn("linux/{} is not offered: {}", architecture, why);
   }
 }

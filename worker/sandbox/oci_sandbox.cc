@@ -310,6 +310,8 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
   result.exit_code = process->exit_code;
   result.timed_out = process->timed_out;
   result.stopped = process->stopped;
+  result.cpu_seconds = process->cpu_seconds;
+  result.peak_memory = process->peak_memory;
   if (result.timed_out || result.stopped || result.exit_code == 0) return result;
   if (const std::string message = ErrorInLog(container.log()); !message.empty()) return Explain(run, message);
   // A failed exec is the last thing a runtime does in the container, and tells it on stderr. A program

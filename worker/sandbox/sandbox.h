@@ -64,6 +64,10 @@ struct SandboxResult {
   int exit_code = 0;
   bool timed_out = false;
   bool stopped = false;
+  // Of all processes of the step that ended within it.
+  double cpu_seconds = 0;
+  // The most memory, in bytes, that one of them had resident.
+  uint64_t peak_memory = 0;
   // Why the program could not be executed, for people; empty if it was.
   std::string refusal;
   // Mount points that did not exist in the root before, without leading slash, parents first. They are

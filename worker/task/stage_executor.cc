@@ -84,6 +84,9 @@ class StageExecutor::Execution {
     std::string failure;
     int exit_code = 0;
     bool timed_out = false;
+    // Unset: nothing was run.
+    std::optional<double> cpu_seconds;
+    uint64_t peak_memory = 0;
     std::vector<std::string> stubs;
     // Ids of the secrets that the step could read.
     std::vector<std::string> secrets;
@@ -148,6 +151,10 @@ class StageExecutor::Execution {
     ASSIGN_OR_RETURN(const ActionResult action, ExecuteAction(step, (*snapshot)->root(), result));
     result->set_exit_code(action.exit_code);
     result->set_timed_out(action.timed_out);
+    if (action.cpu_seconds) {
+      result->set_cpu_seconds(*action.cpu_seconds);
+      result->set_peak_memory(action.peak_memory);
+    }
     result->set_failure(action.failure);
     if (!action.failure.empty()) return absl::OkStatus();
     CommitOptions options;
@@ -326,6 +333,8 @@ class StageExecutor::Execution {
     if (ended->stopped) return absl::CancelledError("cancelled");
     action->exit_code = ended->exit_code;
     action->timed_out = ended->timed_out;
+    action->cpu_seconds = ended->cpu_seconds;
+    action->peak_memory = ended->peak_memory;
     action->stubs = ended->stubs;
     if (ended->timed_out) {
       action->failure = fmt::format("step timeout of {} reached", absl::FormatDuration(run.timeout));

@@ -29,7 +29,7 @@ class StepPackagesTest : public testing::Test {
     ASSERT_OK(logs_->Append(execution, Chunk(data)));
   }
 
-  static std::string Installed(const std::vector<core::PackageObservation>& seen) {
+  static std::string Installed(const std::vector<packages::PackageObservation>& seen) {
     std::string names;
     for (const auto& observation : seen) {
       if (observation.arrived) names += observation.name + "==" + observation.version + " ";

@@ -314,5 +314,37 @@ TEST_F(ExecutionRecordsTest, SavingPackagesAgainReplacesThem) {
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->SavePackages(id + 1, {Package("orphan")})));
 }
 
+TEST_F(ExecutionRecordsTest, PastUseIsOfTheLastMeasuredSuccessOfTheShape) {
+  const auto finish = [&](const std::string& shape, v1::StepResult result, std::optional<double> cpu) {
+    Execution execution;
+    execution.key = "k";
+    execution.build = build_;
+    execution.shape = shape;
+    execution.started_at = 100;
+    result.set_started_at(1000);
+    result.set_finished_at(5000);
+    if (cpu) result.set_cpu_seconds(*cpu);
+    result.set_peak_memory(7 << 20);
+    const auto id = store_->BeginExecution(execution);
+    ASSERT_OK(id);
+    ASSERT_OK(store_->FinishExecution(*id, result, 200));
+  };
+  EXPECT_FALSE(store_->PastUse("s")->has_value());
+  finish("s", Success("x"), 1.5);
+  finish("s", Success("x"), std::nullopt);
+  v1::StepResult failed = Success("x");
+  failed.set_exit_code(1);
+  finish("s", failed, 9);
+  finish("other", Success("x"), 8);
+  const auto past = store_->PastUse("s");
+  ASSERT_OK(past);
+  ASSERT_TRUE(past->has_value());
+  EXPECT_EQ((*past)->duration_ns, 4000);
+  EXPECT_EQ((*past)->cpu_ns, 1'500'000'000);
+  EXPECT_EQ((*past)->peak_memory, 7 << 20);
+  finish("s", Success("x"), 1e300);
+  EXPECT_EQ((*store_->PastUse("s"))->cpu_ns, 1'000'000'000'000'000'000) << "a worker's word";
+}
+
 }  // namespace
 }  // namespace crossmill::storage

@@ -1,11 +1,11 @@
-#include "coordinator/core/console_words.h"
+#include "common/packages/console_words.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 // Removes `prefix` from the front of `text` if it is there.
 bool Consume(std::string_view* text, std::string_view prefix) {
@@ -68,4 +68,4 @@ bool IsLoopback(std::string_view indexes) {
   return true;
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,4 +1,4 @@
-#include "coordinator/core/console_packages.h"
+#include "common/packages/console_packages.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <functional>
 #include <limits>
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 using testing::ElementsAre;
@@ -419,4 +419,4 @@ TEST(PackageConsoleTest, IgnoredReleasesAreTheReasonOnlyIfTheyWereAskedFor) {
 }
 
 }  // namespace
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "coordinator/core/console_packages.h"
+#include "common/packages/console_packages.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
 #include "crossmill/v1/result.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 // A wheel that an earlier step of the same build made or fetched.
 struct EarlierWheel {
@@ -54,4 +54,4 @@ void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector
 std::vector<v1::PackageOutcome> DerivePackages(std::vector<PackageObservation> seen,
                                                const StepEvidence& evidence);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

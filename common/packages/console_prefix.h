@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 // Learns a prefix from a line in which an installer's words stand behind something else, and takes it off
 // from then on. Numbers in a prefix may change (times, line numbers). Keeps at most four.
@@ -17,4 +17,4 @@ class ConsolePrefix {
   std::vector<std::string> shapes_;
 };
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,4 +1,4 @@
-#include "coordinator/core/package_failures.h"
+#include "common/packages/package_failures.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 TEST(PackageFailureTest, TheMostSpecificLineGivesTheClass) {
@@ -123,4 +123,4 @@ TEST(PackageFailureTest, OfEqualClassesTheLastLineCounts) {
 }
 
 }  // namespace
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

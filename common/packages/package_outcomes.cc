@@ -1,4 +1,4 @@
-#include "coordinator/core/package_outcomes.h"
+#include "common/packages/package_outcomes.h"
 
 #include <algorithm>
 #include <map>
@@ -9,10 +9,10 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/words/words.h"
-#include "coordinator/core/install_folders.h"
-#include "coordinator/core/package_origin.h"
+#include "common/packages/install_folders.h"
+#include "common/packages/package_origin.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 constexpr std::string_view kRuntime = "runtime";
@@ -281,4 +281,4 @@ std::vector<v1::PackageOutcome> DerivePackages(std::vector<PackageObservation> s
   return Outcomes(std::move(seen), evidence).Derive();
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -3,9 +3,9 @@
 #include <cctype>
 
 #include "common/base/status.h"
-#include "coordinator/core/package_failures.h"
+#include "common/packages/package_failures.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 struct Provider {
@@ -260,4 +260,4 @@ std::string ProviderNamedIn(std::string_view text) {
   return {};
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

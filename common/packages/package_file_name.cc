@@ -3,9 +3,9 @@
 #include <array>
 
 #include "absl/strings/str_split.h"
-#include "coordinator/core/console_packages.h"
+#include "common/packages/console_packages.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 constexpr std::array<std::string_view, 6> kSourceSuffixes = {".tar.gz", ".zip",    ".tar.bz2",
@@ -153,4 +153,4 @@ bool IsLocallyCompiledTag(std::string_view tag) {
   return false;
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

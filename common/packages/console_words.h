@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 // Longer than any version or file name that an index takes.
 inline constexpr size_t kLongestText = 300;
@@ -24,4 +24,4 @@ std::string_view NameOfRepository(std::string_view url);
 // "https://127.0.0.1:9/simple, http://localhost/simple".
 bool IsLoopback(std::string_view indexes);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,9 +1,9 @@
-#include "coordinator/core/package_ledger.h"
+#include "common/packages/package_ledger.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 // A step that installs more than this is not one that anybody reads.
@@ -130,4 +130,4 @@ std::vector<PackageLedger::Entry> PackageLedger::Take() {
   return entries;
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,4 +1,4 @@
-#include "coordinator/core/install_folders.h"
+#include "common/packages/install_folders.h"
 
 #include <algorithm>
 #include <string_view>
@@ -7,7 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 // A script of a megabyte has its installs at the front, or it has none.
@@ -197,4 +197,4 @@ bool MakesWheels(const v1::Run& run) {
   return false;
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,9 +1,9 @@
 // Chunk borders, carriage returns, terminal control sequences.
-#include "coordinator/core/console_lines.h"
+#include "common/packages/console_lines.h"
 
 #include "common/base/utf8.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 // "Successfully installed" names every package of a run on one line.
@@ -76,4 +76,4 @@ std::vector<ConsoleLine> SplitConsole(absl::Span<const v1::LogChunk> chunks) {
   return lines;
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

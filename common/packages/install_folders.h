@@ -6,7 +6,7 @@
 
 #include "crossmill/v1/plan.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 // Folders named by --target, --prefix, --root (with and without `=`, also pip's -t), PIP_TARGET and the like,
 // and PYTHONPATH; absolute, without the leading slash, as paths in a layer. Variables are those of the step's
@@ -16,4 +16,4 @@ std::vector<std::string> InstallFolders(const v1::Run& run);
 // The command makes wheels: `pip wheel`, `-m build`, `bdist_wheel`, `uv build`.
 bool MakesWheels(const v1::Run& run);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,6 +1,6 @@
 // Outcomes of recorded consoles (tests/golden/packages, made by tests/support/record_packages.py) and of the
 // combinations that no recording shows.
-#include "coordinator/core/package_outcomes.h"
+#include "common/packages/package_outcomes.h"
 
 #include <dirent.h>
 #include <gmock/gmock.h>
@@ -17,7 +17,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/status_matchers.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 const std::string kFolder = std::string(CROSSMILL_GOLDEN_FOLDER) + "/packages";
@@ -536,4 +536,4 @@ TEST(PackageOutcomesTest, NamesThatAreNoTextAreMadeText) {
 }
 
 }  // namespace
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

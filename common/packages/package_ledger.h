@@ -11,9 +11,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "coordinator/core/console_packages.h"
+#include "common/packages/console_packages.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 class PackageLedger {
  public:
@@ -69,4 +69,4 @@ class PackageLedger {
   std::set<Id> building_;
 };
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

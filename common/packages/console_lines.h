@@ -11,7 +11,7 @@
 #include "absl/types/span.h"
 #include "crossmill/v1/result.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 struct ConsoleLine {
   // Unix time in nanoseconds, when the line was complete.
@@ -51,4 +51,4 @@ class ConsoleLineReader {
 
 std::vector<ConsoleLine> SplitConsole(absl::Span<const v1::LogChunk> chunks);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,4 +1,4 @@
-#include "coordinator/core/package_origin.h"
+#include "common/packages/package_origin.h"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "common/words/words.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 // What direct_url.json (PEP 610) says: what was asked for was a URL, not a name.
@@ -219,4 +219,4 @@ PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const 
   return {IsDirect(layer) ? layer : console, {}};
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,4 +1,4 @@
-#include "coordinator/core/package_failures.h"
+#include "common/packages/package_failures.h"
 
 #include <array>
 #include <string_view>
@@ -6,7 +6,7 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 // Lines are quoted in tables and kept in the record.
@@ -487,4 +487,4 @@ PackageFailure ClassifyPackageFailure(absl::Span<const std::string> lines) {
   return reader.Read();
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -7,7 +7,7 @@
 
 #include "absl/types/span.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 struct PackageFailure {
   // "no-compiler", "header", ...: docs/formats.md lists them; "unknown" when no line is known.
@@ -62,4 +62,4 @@ std::string ProviderOfTool(std::string_view tool);
 // The provider of the first word in `text` that names a library; for messages in plain words.
 std::string ProviderNamedIn(std::string_view text);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,8 +1,8 @@
-#include "coordinator/core/console_prefix.h"
+#include "common/packages/console_prefix.h"
 
 #include <cstddef>
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 constexpr size_t kLongestPrefix = 80;
@@ -68,4 +68,4 @@ std::string_view ConsolePrefix::Strip(std::string_view line) {
   return line.substr(at);
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "coordinator/core/console_packages.h"
-#include "coordinator/core/package_outcomes.h"
+#include "common/packages/console_packages.h"
+#include "common/packages/package_outcomes.h"
 #include "crossmill/v1/report.pb.h"
 #include "crossmill/v1/result.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 // Tags of one wheel multiplied out -> the compressed form of its file name.
 std::string CompressTags(const v1::DistInfo& info);
@@ -64,4 +64,4 @@ class PackageOrigins {
   std::optional<std::map<std::string, EarlierWheel, std::less<>>> earlier_;
 };
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

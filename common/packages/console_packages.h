@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "coordinator/core/console_lines.h"
-#include "coordinator/core/package_failures.h"
+#include "common/packages/console_lines.h"
+#include "common/packages/package_failures.h"
 #include "crossmill/v1/result.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 
 // Where the console says a package came from.
 enum class PackageOrigin {
@@ -108,4 +108,4 @@ PackageFile ParsePackageFile(std::string_view file_name);
 // True if a platform of the tag is plain linux_ARCH: compiled on a machine, never published on PyPI that way.
 bool IsLocallyCompiledTag(std::string_view tag);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,6 +1,6 @@
 // The parser proper: a small state machine over lines. Indentation tells pip's own lines (0 to 2 spaces) from
 // those of the pip that it runs to fill an isolated build environment (2 more per level).
-#include "coordinator/core/console_packages.h"
+#include "common/packages/console_packages.h"
 
 #include <algorithm>
 #include <array>
@@ -9,11 +9,11 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
-#include "coordinator/core/console_prefix.h"
-#include "coordinator/core/console_words.h"
-#include "coordinator/core/package_ledger.h"
+#include "common/packages/console_prefix.h"
+#include "common/packages/console_words.h"
+#include "common/packages/package_ledger.h"
 
-namespace crossmill::core {
+namespace crossmill::packages {
 namespace {
 
 using Id = PackageLedger::Id;
@@ -580,4 +580,4 @@ std::vector<PackageObservation> ParsePackageConsole(absl::Span<const ConsoleLine
   return console.Finish();
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::packages

@@ -1,0 +1,32 @@
+// What earlier executions tell of a step that is to be executed: how much of a machine it will use. Pure.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "coordinator/core/host_room.h"
+#include "crossmill/v1/plan.pb.h"
+
+namespace crossmill::core {
+
+// An earlier success.
+struct PastUse {
+  int64_t duration_ns = 0;
+  // Processor time of all its processes.
+  int64_t cpu_ns = 0;
+  // Bytes.
+  int64_t peak_memory = 0;
+};
+
+// What a RUN does, whatever it does it to: equal for the same command on the same platform in another build,
+// on other files, after other steps. Empty for steps that run nothing.
+std::string StepShape(const v1::Step& step, const v1::Platform& platform);
+
+// What a task will use: that of its hungriest step. Unknown as soon as one of its RUN steps was never seen;
+// `past` looks a shape up.
+ExpectedUse ExpectedUseOf(const v1::Task& task,
+                          const std::function<std::optional<PastUse>(const std::string& shape)>& past);
+
+}  // namespace crossmill::core

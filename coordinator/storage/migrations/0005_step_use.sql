@@ -1,0 +1,8 @@
+-- What a RUN does whatever it does it to (core/step_history.h), and what it used: placing looks it up.
+ALTER TABLE executions ADD COLUMN shape TEXT NOT NULL DEFAULT '';
+-- Processor time of all its processes. NULL: not measured.
+ALTER TABLE executions ADD COLUMN cpu_ns INTEGER;
+-- The most memory that one of them had, in bytes.
+ALTER TABLE executions ADD COLUMN peak_memory INTEGER;
+CREATE INDEX executions_by_shape ON executions (shape, id)
+  WHERE cpu_ns IS NOT NULL AND exit_code = 0 AND failure = '';

@@ -1,0 +1,59 @@
+#include "coordinator/core/step_history.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace crossmill::core {
+namespace {
+
+v1::Step RunOf(const std::string& command) {
+  v1::Step step;
+  step.mutable_run()->add_argv("/bin/sh");
+  step.mutable_run()->add_argv("-c");
+  step.mutable_run()->add_argv(command);
+  return step;
+}
+
+v1::Platform On(const std::string& architecture) {
+  v1::Platform platform;
+  platform.set_os("linux");
+  platform.set_architecture(architecture);
+  return platform;
+}
+
+TEST(StepShapeTest, IsTheCommandOnItsPlatform) {
+  const std::string shape = StepShape(RunOf("make"), On("amd64"));
+  EXPECT_NE(shape, StepShape(RunOf("make all"), On("amd64")));
+  EXPECT_NE(shape, StepShape(RunOf("make"), On("arm64")));
+  v1::Step elsewhere = RunOf("make");
+  elsewhere.set_number(9);
+  elsewhere.mutable_run()->add_env("VERSION=2");
+  EXPECT_EQ(shape, StepShape(elsewhere, On("amd64"))) << "another build of the same";
+  v1::Step copy;
+  copy.mutable_copy()->set_destination("/x");
+  EXPECT_EQ(StepShape(copy, On("amd64")), "");
+}
+
+TEST(ExpectedUseTest, IsThatOfTheHungriestStepAndUnknownWithOneThatWasNeverSeen) {
+  v1::Task task;
+  *task.mutable_platform() = On("amd64");
+  *task.add_steps() = RunOf("sleep 10");
+  *task.add_steps() = RunOf("make");
+  std::map<std::string, PastUse> record;
+  const auto past = [&](const std::string& shape) -> std::optional<PastUse> {
+    const auto found = record.find(shape);
+    return found == record.end() ? std::nullopt : std::optional(found->second);
+  };
+  record[StepShape(task.steps(0), task.platform())] = {10'000, 10, 1000};
+  EXPECT_FALSE(ExpectedUseOf(task, past).cpus);
+  record[StepShape(task.steps(1), task.platform())] = {10'000, 18'000, 500};
+  EXPECT_DOUBLE_EQ(ExpectedUseOf(task, past).cpus.value(), 1.8);
+  EXPECT_EQ(ExpectedUseOf(task, past).memory, 1000u);
+  record[StepShape(task.steps(1), task.platform())] = {0, 18'000, 500};
+  EXPECT_FALSE(ExpectedUseOf(task, past).cpus) << "nothing can be divided by no time";
+  EXPECT_FALSE(ExpectedUseOf(v1::Task(), past).cpus);
+}
+
+}  // namespace
+}  // namespace crossmill::core
