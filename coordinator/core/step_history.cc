@@ -6,6 +6,14 @@
 #include "common/words/platform.h"
 
 namespace crossmill::core {
+namespace {
+
+// Of the time: processors were scarce.
+constexpr double kScarce = 0.3;
+// Of a processor.
+constexpr double kALittle = 0.1;
+
+}  // namespace
 
 std::string StepShape(const v1::Step& step, const v1::Platform& platform) {
   if (!step.has_run()) return {};
@@ -16,6 +24,12 @@ std::string StepShape(const v1::Step& step, const v1::Platform& platform) {
   return Sha256Hex(FormatPlatform(platform) + "\n" + run.SerializeAsString());
 }
 
+double CpusOf(const PastUse& past) {
+  if (past.duration_ns <= 0) return 0;
+  const double used = static_cast<double>(past.cpu_ns) / static_cast<double>(past.duration_ns);
+  return past.cpu_wait_share > kScarce && used > kALittle ? std::max(used, 1.0) : used;
+}
+
 ExpectedUse ExpectedUseOf(const v1::Task& task,
                           const std::function<std::optional<PastUse>(const std::string&)>& past) {
   ExpectedUse use;
@@ -23,8 +37,7 @@ ExpectedUse ExpectedUseOf(const v1::Task& task,
     if (!step.has_run()) continue;
     const std::optional<PastUse> earlier = past(StepShape(step, task.platform()));
     if (!earlier || earlier->duration_ns <= 0) return {};
-    const double cpus = static_cast<double>(earlier->cpu_ns) / static_cast<double>(earlier->duration_ns);
-    use.cpus = std::max(use.cpus.value_or(0), cpus);
+    use.cpus = std::max(use.cpus.value_or(0), CpusOf(*earlier));
     use.memory = std::max(use.memory, static_cast<uint64_t>(std::max<int64_t>(0, earlier->peak_memory)));
   }
   return use;

@@ -18,7 +18,14 @@ struct PastUse {
   int64_t cpu_ns = 0;
   // Bytes.
   int64_t peak_memory = 0;
+  // Share of the time in which some process of the machine waited for a processor.
+  double cpu_wait_share = 0;
 };
+
+// Processors that it would use on average if it got them. Beside others it gets fewer than it wants: eight
+// compilers on two processors use a quarter each. So what used more than a little while there were not enough
+// is taken to want a whole one.
+double CpusOf(const PastUse& past);
 
 // What a RUN does, whatever it does it to: equal for the same command on the same platform in another build,
 // on other files, after other steps. Empty for steps that run nothing.

@@ -25,7 +25,7 @@ constexpr Sql kFinishExecution{
     "duration_ns = coalesce(?3, max(?2 - started_at, 0)), exit_code = ?4, failure = ?5, "
     "timed_out = ?6, tar_hash = ?7, tar_size = ?8, manifest_hash = ?9, "
     "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12), cpu_ns = ?13, "
-    "peak_memory = ?14 "
+    "peak_memory = ?14, cpu_wait_share = ?15 "
     "WHERE id = ?1 AND finished_at IS NULL AND abandoned = 0"};
 constexpr Sql kAbandonExecution{"abandon an execution",
                                 "UPDATE executions SET abandoned = 1 WHERE id = ?1 AND finished_at IS NULL"};
@@ -52,7 +52,7 @@ constexpr Sql kWitnesses{
     "ORDER BY finished_at, id"};
 
 constexpr Sql kPastUse{"look up what a step used",
-                       "SELECT duration_ns, cpu_ns, peak_memory FROM executions "
+                       "SELECT duration_ns, cpu_ns, peak_memory, cpu_wait_share FROM executions "
                        "WHERE shape = ?1 AND cpu_ns IS NOT NULL AND exit_code = 0 AND failure = '' "
                        "ORDER BY id DESC LIMIT 1"};
 
@@ -194,15 +194,17 @@ absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& resu
   std::optional<int64_t> memory;
   if (result.has_cpu_seconds()) {
     // A worker's word: nothing that it says is too large for a column.
-    cpu = static_cast<int64_t>(std::clamp(result.cpu_seconds(), 0.0, 1e9) * 1e9);
+    cpu = result.cpu_seconds() > 0 ? static_cast<int64_t>(std::min(result.cpu_seconds(), 1e9) * 1e9) : 0;
     memory = static_cast<int64_t>(std::min<uint64_t>(result.peak_memory(), INT64_MAX));
   }
+  const double waited = result.cpu_wait_share() > 0 ? std::min(result.cpu_wait_share(), 1.0) : 0;
   const DigestColumns tar(result.layer().has_tar(), result.layer().tar());
   const DigestColumns manifest(result.layer().has_manifest(), result.layer().manifest());
   RecursiveMutexLock lock(connection_->mutex());
   RETURN_IF_ERROR(connection_->Run(kFinishExecution, id, finished_at, duration, result.exit_code(),
                                    result.failure(), result.timed_out(), tar.hash, tar.size, manifest.hash,
-                                   manifest.size, result.content_bytes(), result.emulated(), cpu, memory));
+                                   manifest.size, result.content_bytes(), result.emulated(), cpu, memory,
+                                   waited));
   if (connection_->Changes() == 1) return absl::OkStatus();
   RETURN_IF_ERROR(GetExecution(id).status());
   return absl::FailedPreconditionError(fmt::format("execution {} is finished or abandoned already", id));
@@ -222,7 +224,7 @@ absl::StatusOr<std::optional<core::PastUse>> RecordStore::PastUse(const std::str
   query->Bind(shape);
   ASSIGN_OR_RETURN(const bool found, query->Step());
   if (!found) return std::nullopt;
-  return core::PastUse{query->Int64(0), query->Int64(1), query->Int64(2)};
+  return core::PastUse{query->Int64(0), query->Int64(1), query->Int64(2), query->Double(3)};
 }
 
 absl::StatusOr<Execution> RecordStore::GetExecution(int64_t id) {

@@ -81,18 +81,18 @@ def marginal(bench):
 
 
 def stages(bench):
-    """Independent stages on two workers, against the sleep itself."""
+    """Independent stages on two workers as they are by default, against the sleep itself."""
     count, sleep = (3, 0.2) if bench.smoke else (8, 2)
     recipe = "".join(f"FROM {TINY} AS s{n}\nRUN sleep {sleep} && echo {n} > /s{n}\n" for n in range(count))
     recipe += "FROM scratch\n" + "".join(f"COPY --from=s{n} /s{n} /s{n}\n" for n in range(count))
-    with bench.farm(workers=2, slots=4) as farm, context_folder({"Dockerfile": recipe}) as context:
+    with bench.farm(workers=2, slots=None) as farm, context_folder({"Dockerfile": recipe}) as context:
         build_ours(farm, context)  # the workers have the base from now on, as those of a running farm do
         for peer in bench.peers:
             peer.build(context)
         times = alternate(1 if bench.smoke else 3, sides(bench, farm, lambda build: seconds(lambda: build(context, True))))
     what = f"{count} stages of sleep {sleep}"
     times["the sleep"] = [float(sleep)] * len(times["crossmill"])
-    return [*compare("stages", what, times, "the sleep", 1.4), *compare("stages", what, times, "buildkit", None),
+    return [*compare("stages", what, times, "the sleep", 1.15), *compare("stages", what, times, "buildkit", None),
             *compare("stages", what, times, "buildah", None)]
 
 

@@ -104,7 +104,8 @@ class Farm:
 
     def __init__(self, workers=1, slots=2, worker_options=(), coordinator_options=(), options_of=None,
                  worker_environment=None):
-        """`options_of`: further options of single workers by name; `worker_environment`: added variables."""
+        """`slots` None: workers take what the machine has room for. `options_of`: further options of single workers by
+        name; `worker_environment`: added variables."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-e2e-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.data = self.folder / "coordinator"
@@ -165,7 +166,7 @@ class Farm:
         log = open(self.folder / f"{name}.log", "ab")
         self.workers[name] = subprocess.Popen(
             [BIN / "crossmill-worker", "--coordinator", f"127.0.0.1:{self.port}", "--name", name, "--data", data,
-             "--slots", str(self.slots), "--token-file", token_file, *self.worker_options,
+             *(("--slots", str(self.slots)) if self.slots else ()), "--token-file", token_file, *self.worker_options,
              *self.options_of.get(name, ())], stdout=log, stderr=log,
             env={**os.environ, **self.worker_environment})
         log.close()

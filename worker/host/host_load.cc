@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "absl/time/clock.h"
 #include "common/base/files.h"
 
 namespace crossmill::worker {
@@ -62,6 +63,25 @@ double ParsePressure(std::string_view pressure) {
   double percent = 0;
   std::from_chars(pressure.data(), pressure.data() + pressure.size(), percent);
   return std::clamp(percent / 100, 0.0, 1.0);
+}
+
+std::optional<uint64_t> ParseStalled(std::string_view pressure) {
+  if (!pressure.starts_with("some ")) return std::nullopt;
+  pressure = pressure.substr(0, pressure.find('\n'));
+  const size_t at = pressure.find(" total=");
+  if (at == std::string_view::npos) return std::nullopt;
+  pressure.remove_prefix(at + 7);
+  return TakeNumber(&pressure);
+}
+
+ProcessorWait::ProcessorWait(std::string pressure)
+    : pressure_(std::move(pressure)), began_(absl::Now()), waited_(ParseStalled(ReadOrNothing(pressure_))) {}
+
+double ProcessorWait::Share() const {
+  const std::optional<uint64_t> waited = ParseStalled(ReadOrNothing(pressure_));
+  const auto passed = static_cast<double>(absl::ToInt64Microseconds(absl::Now() - began_));
+  if (!waited || !waited_ || *waited < *waited_ || passed <= 0) return 0;
+  return std::min(1.0, static_cast<double>(*waited - *waited_) / passed);
 }
 
 HostLoadMeter::HostLoadMeter(uint32_t cpus, LoadSources sources)

@@ -18,6 +18,20 @@ struct LoadSources {
   std::string memory_pressure = "/proc/pressure/memory";
 };
 
+// How much of the time some process of this machine waited for a processor. Thread safe.
+class ProcessorWait {
+ public:
+  // Measures from now on.
+  explicit ProcessorWait(std::string pressure = "/proc/pressure/cpu");
+  // Share of the time since then, 0 to 1; 0 where the kernel does not tell.
+  double Share() const;
+
+ private:
+  const std::string pressure_;
+  const absl::Time began_;
+  const std::optional<uint64_t> waited_;
+};
+
 // Processor time since boot, summed over all processors, in the kernel's ticks.
 struct ProcessorTime {
   uint64_t busy = 0;
@@ -25,6 +39,8 @@ struct ProcessorTime {
 };
 // The first line of /proc/stat; nothing if it is not one. Waiting for a disk is not busy.
 std::optional<ProcessorTime> ParseProcessorTime(std::string_view stat);
+// Microseconds: "total" of the line "some" in a file of /proc/pressure; nothing if there is none.
+std::optional<uint64_t> ParseStalled(std::string_view pressure);
 // "some avg10" of a file of /proc/pressure, 0 to 1; 0 if there is none.
 double ParsePressure(std::string_view pressure);
 

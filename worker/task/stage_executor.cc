@@ -13,6 +13,7 @@
 #include "common/base/status.h"
 #include "common/layer/tar_entry.h"
 #include "common/words/platform.h"
+#include "worker/host/host_load.h"
 #include "worker/host/probes.h"
 #include "worker/mounts/secret_mask.h"
 #include "worker/mounts/secret_search.h"
@@ -87,6 +88,7 @@ class StageExecutor::Execution {
     // Unset: nothing was run.
     std::optional<double> cpu_seconds;
     uint64_t peak_memory = 0;
+    double cpu_wait_share = 0;
     std::vector<std::string> stubs;
     // Ids of the secrets that the step could read.
     std::vector<std::string> secrets;
@@ -154,6 +156,7 @@ class StageExecutor::Execution {
     if (action.cpu_seconds) {
       result->set_cpu_seconds(*action.cpu_seconds);
       result->set_peak_memory(action.peak_memory);
+      result->set_cpu_wait_share(action.cpu_wait_share);
     }
     result->set_failure(action.failure);
     if (!action.failure.empty()) return absl::OkStatus();
@@ -323,6 +326,7 @@ class StageExecutor::Execution {
       if (patterns.empty() || stream == v1::LogChunk::STREAM_WORKER) return log.Add(stream, bytes);
       log.Add(stream, (stream == v1::LogChunk::STREAM_STDOUT ? out : err).Add(bytes));
     };
+    const ProcessorWait wait;
     const auto ended = executor_.sandbox_.Run(run);
     log.Add(v1::LogChunk::STREAM_STDOUT, out.Finish());
     log.Add(v1::LogChunk::STREAM_STDERR, err.Finish());
@@ -335,6 +339,7 @@ class StageExecutor::Execution {
     action->timed_out = ended->timed_out;
     action->cpu_seconds = ended->cpu_seconds;
     action->peak_memory = ended->peak_memory;
+    action->cpu_wait_share = wait.Share();
     action->stubs = ended->stubs;
     if (ended->timed_out) {
       action->failure = fmt::format("step timeout of {} reached", absl::FormatDuration(run.timeout));

@@ -35,6 +35,14 @@ TEST(StepShapeTest, IsTheCommandOnItsPlatform) {
   EXPECT_EQ(StepShape(copy, On("amd64")), "");
 }
 
+TEST(PastUseTest, WhatComputedWhileProcessorsWereScarceWantsAWholeOne) {
+  EXPECT_DOUBLE_EQ(CpusOf({8'000, 2'000, 0, 0.0}), 0.25);
+  EXPECT_DOUBLE_EQ(CpusOf({8'000, 2'000, 0, 0.9}), 1.0);
+  EXPECT_DOUBLE_EQ(CpusOf({8'000, 14'000, 0, 0.9}), 1.75);
+  EXPECT_DOUBLE_EQ(CpusOf({8'000, 80, 0, 0.9}), 0.01) << "it slept";
+  EXPECT_DOUBLE_EQ(CpusOf({0, 80, 0, 0.9}), 0.0);
+}
+
 TEST(ExpectedUseTest, IsThatOfTheHungriestStepAndUnknownWithOneThatWasNeverSeen) {
   v1::Task task;
   *task.mutable_platform() = On("amd64");

@@ -27,6 +27,25 @@ TEST(HostLoadTest, PressureIsAShare) {
   EXPECT_EQ(ParsePressure("some avg10=x"), 0);
 }
 
+TEST(HostLoadTest, StalledIsTheTotalOfSome) {
+  EXPECT_EQ(ParseStalled("some avg10=1.00 avg60=0.00 avg300=0.00 total=123\nfull avg10=0 total=9\n"), 123u);
+  EXPECT_EQ(ParseStalled("full avg10=0 total=9\n"), std::nullopt);
+  EXPECT_EQ(ParseStalled("some avg10=0\nfull total=9\n"), std::nullopt);
+}
+
+TEST(ProcessorWaitTest, IsAShareOfTheTimeAndNothingWhereTheKernelIsSilent) {
+  const TemporaryFolder folder = *TemporaryFolder::Create();
+  const std::string file = folder.Path("cpu");
+  EXPECT_EQ(ProcessorWait(file).Share(), 0);
+  ASSERT_OK(WriteFileAtomic(file, "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n"));
+  const ProcessorWait wait(file);
+  EXPECT_EQ(wait.Share(), 0);
+  ASSERT_OK(WriteFileAtomic(file, "some avg10=0.00 avg60=0.00 avg300=0.00 total=999999999999\n"));
+  EXPECT_EQ(wait.Share(), 1);
+  ASSERT_OK(WriteFileAtomic(file, "some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n"));
+  EXPECT_EQ(wait.Share(), 0) << "a machine that was restarted";
+}
+
 class HostLoadMeterTest : public ::testing::Test {
  protected:
   void Write(const std::string& stat, const std::string& memory = "") {
