@@ -224,19 +224,50 @@ class Piece {
   size_t compressed_ = 0;
 };
 
+using Deflate = std::unique_ptr<libdeflate_compressor, CompressorFreer>;
+
+// Much of what is in layers is compressed already (wheels, archives, pictures). Searching in it for what
+// repeats takes longest of all and gains nothing, so a member whose samples do not shrink is stored. That is
+// decided by the member's bytes alone.
 class Member final : public Piece {
  public:
-  explicit Member(int level) : compressor_(libdeflate_alloc_compressor(level)) {
-    if (compressor_ == nullptr) return;
-    Allocate(kGzipMemberBytes, libdeflate_gzip_compress_bound(compressor_.get(), kGzipMemberBytes));
+  explicit Member(int level)
+      : compressor_(libdeflate_alloc_compressor(level)),
+        sampler_(libdeflate_alloc_compressor(1)),
+        storer_(libdeflate_alloc_compressor(0)),
+        sample_(kSampleBytes + (kSampleBytes >> 2), '\0') {
+    if (compressor_ == nullptr || sampler_ == nullptr || storer_ == nullptr) return;
+    Allocate(kGzipMemberBytes, std::max(libdeflate_gzip_compress_bound(compressor_.get(), kGzipMemberBytes),
+                                        libdeflate_gzip_compress_bound(storer_.get(), kGzipMemberBytes)));
   }
   void Compress() override {
-    compressed_ =
-        libdeflate_gzip_compress(compressor_.get(), input_.data(), size_, output_.data(), output_.size());
+    libdeflate_compressor* const compressor = Shrinks() ? compressor_.get() : storer_.get();
+    compressed_ = libdeflate_gzip_compress(compressor, input_.data(), size_, output_.data(), output_.size());
   }
 
  private:
-  std::unique_ptr<libdeflate_compressor, CompressorFreer> compressor_;
+  static constexpr size_t kSamples = 16;
+  static constexpr size_t kSampleBytes = 16 << 10;
+  // A smaller member is compressed faster than it is judged.
+  static constexpr size_t kLeastJudged = 1 << 20;
+
+  // By a thirtieth of what is sampled, evenly over the member.
+  bool Shrinks() {
+    if (size_ < kLeastJudged) return true;
+    size_t shrunk = 0;
+    for (size_t i = 0; i < kSamples; ++i) {
+      const char* sample = input_.data() + (size_ - kSampleBytes) / (kSamples - 1) * i;
+      const size_t size =
+          libdeflate_deflate_compress(sampler_.get(), sample, kSampleBytes, sample_.data(), sample_.size());
+      shrunk += size == 0 ? kSampleBytes : std::min(size, kSampleBytes);
+    }
+    return shrunk < kSamples * kSampleBytes / 30 * 29;
+  }
+
+  Deflate compressor_;
+  Deflate sampler_;
+  Deflate storer_;
+  std::string sample_;
 };
 
 class Frame final : public Piece {
@@ -320,8 +351,8 @@ std::string ZstdCompressorName(int level) {
 }
 
 std::string CompressorName(int level) {
-  return fmt::format("libdeflate {} gzip level {}, members of {}", LIBDEFLATE_VERSION_STRING, level,
-                     kGzipMemberBytes);
+  return fmt::format("libdeflate {} gzip level {}, members of {}, stored if they do not shrink",
+                     LIBDEFLATE_VERSION_STRING, level, kGzipMemberBytes);
 }
 
 }  // namespace crossmill::layer

@@ -27,11 +27,13 @@ inline constexpr size_t kGzipMemberBytes = 8 << 20;
 inline constexpr int kGzipLevel = 6;
 
 // Compresses to gzip members of kGzipMemberBytes each (the last may be shorter; an empty input is one
-// empty member): mtime 0, OS 255, no name. The bytes depend on the input, the level and libdeflate's
-// version only (CompressorName), not on `threads`, which compress members side by side.
+// empty member): mtime 0, OS 255, no name; one of at least 1 MiB whose samples do not shrink is stored. The
+// bytes depend on the input, the level and libdeflate's version only (CompressorName), not on `threads`,
+// which compress members side by side.
 absl::Status GzipMembers(const Source& source, const Sink& sink, int level = kGzipLevel, int threads = 1);
 
-// What decides the compressed bytes, for the record: "libdeflate 1.14 gzip level 6, members of 8388608".
+// What decides the compressed bytes, for the record: "libdeflate 1.14 gzip level 6, members of 8388608,
+// stored if they do not shrink".
 std::string CompressorName(int level = kGzipLevel);
 
 // Compresses to zstd frames of kZstdFrameBytes each (the last may be shorter; an empty input is one empty

@@ -4,6 +4,8 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <random>
 
 #include "common/base/digest.h"
 #include "common/base/files.h"
@@ -115,6 +117,27 @@ TEST(CompressionTest, GzipHasAFixedHeaderAndDoesNotDependOnThreads) {
   const std::string full = text.substr(0, kGzipMemberBytes);
   EXPECT_EQ(DigestOf(Gzip(full, 2)), DigestOf(Gzip(full, 1)));
   EXPECT_EQ(DigestOf(Gzip(full) + Gzip(text.substr(kGzipMemberBytes))), DigestOf(one));
+}
+
+TEST(CompressionTest, MembersThatDoNotShrinkAreStoredAndOthersAreNot) {
+  std::string noise(kGzipMemberBytes, '\0');
+  std::mt19937_64 random(5);
+  for (size_t i = 0; i < noise.size(); i += 8) {
+    const uint64_t value = random();
+    std::memcpy(noise.data() + i, &value, 8);
+  }
+  const std::string stored = Gzip(noise);
+  EXPECT_GT(stored.size(), noise.size()) << "no byte was saved, whatever the level";
+  EXPECT_LT(stored.size(), noise.size() + noise.size() / 1000);
+  EXPECT_EQ(DigestOf(*ReadOut(Decompressed(SourceOf(stored)))), DigestOf(noise));
+  // A tenth of text among it is worth the search.
+  std::string mixed = noise;
+  const std::string text = Sample(mixed.size() / 10);
+  for (size_t i = 0; i + 4096 <= text.size(); i += 4096) mixed.replace(i * 10, 4096, text, i, 4096);
+  EXPECT_LT(Gzip(mixed).size(), mixed.size() - mixed.size() / 30);
+  const std::string both = Gzip(noise + Sample(kGzipMemberBytes), 2);
+  EXPECT_EQ(both.substr(0, stored.size()), stored) << "each member is judged by itself";
+  EXPECT_LT(both.size(), noise.size() + kGzipMemberBytes / 2);
 }
 
 TEST(CompressionTest, GzipProgramAcceptsOurs) {
