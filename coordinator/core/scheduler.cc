@@ -13,6 +13,9 @@ namespace {
 // first, so that further ones have hardly more.
 constexpr int kMostRefusals = 8;
 
+// How much fuller than the emptiest worker the one that has the layers may be.
+constexpr double kCrowding = 0.25;
+
 int WeightOf(const ExpectedUse& use) {
   if (!use.cpus) return 0;
   if (*use.cpus < 0.2) return 1;
@@ -310,6 +313,19 @@ bool Scheduler::Admits(const Worker& worker, const ExpectedUse& use) const {
   return hosts_.at(worker.info.host_id()).room.Admits(use);
 }
 
+std::string Scheduler::Preferred(const Task& task, const std::string& emptiest) const {
+  const auto found = workers_.find(task.requirements.preferred_worker);
+  if (found == workers_.end()) return emptiest;
+  const Worker& worker = found->second;
+  const std::vector<std::string>& native = worker.native;
+  const bool able = worker.connected && !worker.draining &&
+                    (task.kind.platform.empty() ||
+                     std::find(native.begin(), native.end(), task.kind.platform) != native.end()) &&
+                    SpreadAllows(worker, task.requirements) && Admits(worker, task.requirements.use) &&
+                    pools_.FullnessOf(worker.info.name()) <= pools_.FullnessOf(emptiest) + kCrowding;
+  return able ? worker.info.name() : emptiest;
+}
+
 std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task) const {
   const Requirements& requirements = task.requirements;
   std::string found;
@@ -324,7 +340,7 @@ std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task) const {
     });
     return !found.empty();
   };
-  if (search(false)) return Choice{found, false};
+  if (search(false)) return Choice{Preferred(task, found), false};
   if (task.kind.platform.empty() || task.kind.forbid_emulation) return std::nullopt;
   if (pools_.IsAnyStaying(task.kind.platform, false, AvoidedBy(requirements))) return std::nullopt;
   if (search(true)) return Choice{found, true};

@@ -50,6 +50,8 @@ struct Requirements {
   // Tasks with the same non-zero group are spread.
   uint64_t group = 0;
   ExpectedUse use;
+  // It has the task's layers already. Taken unless another one is much emptier.
+  std::string preferred_worker;
   std::set<std::string> excluded_hosts;
   std::set<std::string> excluded_workers;
   // For messages: "builder on linux/arm64".
@@ -200,6 +202,9 @@ class Scheduler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The worker has a slot for it, and its machine room.
   bool Admits(const Worker& worker, const ExpectedUse& use) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The worker to take: `emptiest`, which can run the task, or the one that it prefers.
+  std::string Preferred(const Task& task, const std::string& emptiest) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Choice> Choose(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Assignment Grant(TaskId id, Task& task, Choice choice, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -87,6 +87,11 @@ bool WorkerPools::Offer(const std::string& platform, bool emulated,
                      [&](const Order& order) { return take(std::get<std::string>(order)); });
 }
 
+double WorkerPools::FullnessOf(const std::string& worker) const {
+  const auto found = standings_.find(worker);
+  return found == standings_.end() ? 0 : found->second.fullness;
+}
+
 bool WorkerPools::IsAnyOpen(const std::string& platform, bool emulated) const {
   const auto pool = pools_.find({platform, emulated});
   return pool != pools_.end() && !pool->second.open.empty();

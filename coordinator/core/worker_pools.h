@@ -50,6 +50,8 @@ class WorkerPools {
   // worker), the emptiest first, until `take` says true. Returns whether it did.
   bool Offer(const std::string& platform, bool emulated,
              const std::function<bool(const std::string&)>& take) const;
+  // 0 for one that is not known.
+  double FullnessOf(const std::string& worker) const;
   bool IsAnyOpen(const std::string& platform, bool emulated) const;
   // Whether a worker that is present (or staying), open or not, and not avoided could run it that way.
   bool IsAnyPresent(const std::string& platform, bool emulated, const Avoided& avoided) const;

@@ -1,5 +1,6 @@
 // Engine: how stages and replicas advance — walk the cache, join, begin, fail.
 #include <algorithm>
+#include <map>
 
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -55,6 +56,24 @@ size_t ExcludeFailures(const RunningBuild& build, const core::StageRunId& run, c
                                                       : requirements->excluded_hosts.size();
 }
 
+// The worker that made most bytes of what the stage's root file system consists of so far; empty where it is
+// too little to matter.
+std::string WorkerWithLayers(RunningBuild& build, int stage) {
+  constexpr int64_t kWorthwhile = int64_t{1} << 20;
+  std::map<std::string, int64_t> bytes;
+  for (int i = stage; i >= 0;) {
+    for (const auto& fact : build.state.stage(i).facts) {
+      if (fact) bytes[fact->worker] += fact->content_bytes;
+    }
+    const v1::StagePlan& plan = build.state.plan().stages(i);
+    i = plan.base_case() == v1::StagePlan::kBaseStage ? static_cast<int>(plan.base_stage()) : -1;
+  }
+  const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& left, const auto& right) {
+    return left.second < right.second;
+  });
+  return most == bytes.end() || most->second < kWorthwhile ? std::string() : most->first;
+}
+
 core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& run, const v1::Task& task,
                                   storage::RecordStore& records, uint64_t* next_group) {
   core::Requirements requirements;
@@ -71,6 +90,7 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
   const core::Spread spread =
       build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
   if (run.replica == 0) {
+    requirements.preferred_worker = WorkerWithLayers(build, run.stage);
     if (ExcludeFailures(build, run, task, records, &requirements) > 0) requirements.spread = spread;
     return requirements;
   }

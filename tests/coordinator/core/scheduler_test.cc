@@ -347,6 +347,29 @@ TEST_F(SchedulerTest, APickyTaskThatFindsNobodyHoldsUpNoOther) {
   EXPECT_EQ(assigned[0].task, 2u);
 }
 
+TEST_F(SchedulerTest, TheWorkerThatHasTheLayersIsPreferredUnlessItIsMuchFuller) {
+  for (const char* name : {"a", "b", "c"}) Connect(Worker(name, name, 4, "amd64"));
+  Requirements warm = On("amd64");
+  warm.preferred_worker = "b";
+  for (TaskId task = 1; task <= 4; ++task) scheduler_.Enqueue(task, warm);
+  scheduler_.Assign(now_);
+  EXPECT_EQ(scheduler_.LeasesOf("b").size(), 2u) << "half full, while others are empty";
+  EXPECT_EQ(scheduler_.LeasesOf("a").size(), 1u);
+  EXPECT_EQ(scheduler_.LeasesOf("c").size(), 1u);
+  warm.preferred_worker = "gone";
+  scheduler_.Enqueue(9, warm);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 1u);
+}
+
+TEST_F(SchedulerTest, AWorkerThatOnlyEmulatesIsNotPreferredToANativeOne) {
+  Connect(Worker("emulates", "h1", 4, "amd64", "arm64"));
+  Connect(Worker("native", "h2", 4, "arm64"));
+  Requirements warm = On("arm64");
+  warm.preferred_worker = "emulates";
+  scheduler_.Enqueue(1, warm);
+  EXPECT_EQ(scheduler_.Assign(now_).at(0).worker, "native");
+}
+
 // The processor's time for one decision while tasks end and others begin.
 double SecondsPerDecision(int workers, int tasks) {
   LeaseNumber next = 1;
