@@ -52,7 +52,9 @@ void PlayedWorker::Connect(const std::set<uint64_t>& leases) {
   v1::WorkerState state;
   state.mutable_info()->set_name(name_);
   state.mutable_info()->set_host_id(host_);
-  state.mutable_info()->set_slots(2);
+  state.mutable_info()->set_slots(cpus_ == 0 ? 2 : 100);
+  state.mutable_info()->set_cpus(cpus_);
+  state.mutable_info()->set_slots_by_load(cpus_ != 0);
   v1::Platform& platform = *state.mutable_info()->add_platforms()->mutable_platform();
   platform.set_os("linux");
   platform.set_architecture("amd64");
@@ -182,6 +184,12 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
     result.set_failure("exit code " + std::to_string(failure->second));
   } else {
     *result.mutable_layer() = MakeLayer(word);
+    if (auto bytes = weigh_on_.find(word); bytes != weigh_on_.end()) result.set_content_bytes(bytes->second);
+    if (auto use = use_on_.find(word); use != use_on_.end()) {
+      result.set_started_at(1'000'000'000);
+      result.set_finished_at(2'000'000'000);
+      result.set_cpu_seconds(use->second);
+    }
   }
   {
     MutexLock lock(link_->mutex);

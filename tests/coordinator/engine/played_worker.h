@@ -24,6 +24,8 @@ class PlayedWorker {
 
   // Before it connects: emulates the architecture beside amd64.
   void Emulate(const std::string& architecture) { emulated_ = architecture; }
+  // Before it connects: its slots (then many) follow the load of its machine.
+  void FollowLoad(uint32_t cpus) { cpus_ = cpus; }
   void Connect(const std::set<uint64_t>& leases);
   // Its stream breaks.
   void Disconnect();
@@ -56,6 +58,10 @@ class PlayedWorker {
   void WarnOn(const std::string& word, const std::string& warning) { warn_on_[word] = warning; }
   // Its exports of the pattern are made of this path (relative to the root); empty: it does not say.
   void LeadTo(const std::string& pattern, const std::string& path) { lead_to_[pattern] = path; }
+  // Its layer says to have that many bytes.
+  void WeighOn(const std::string& word, int64_t bytes) { weigh_on_[word] = bytes; }
+  // Its command takes a second and uses so many processors.
+  void UseOn(const std::string& word, double cpus) { use_on_[word] = cpus; }
   // The file's content tells the worker's name.
   void DifferOn(const std::string& word) { differ_on_.insert(word); }
 
@@ -76,11 +82,14 @@ class PlayedWorker {
   const std::string name_;
   const std::string host_;
   std::string emulated_;
+  uint32_t cpus_ = 0;
   std::shared_ptr<Link> link_;
   std::map<std::string, int> fail_on_;
   std::map<std::string, std::string> warn_on_;
   std::map<std::string, std::string> break_on_;
   std::map<std::string, std::string> lead_to_;
+  std::map<std::string, int64_t> weigh_on_;
+  std::map<std::string, double> use_on_;
   std::set<std::string> differ_on_;
   std::set<uint64_t> played_;
   std::jthread player_;
