@@ -104,6 +104,12 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--placement-grace", grace_seconds, "Seconds a task waits for a worker that can run it")
       ->capture_default_str();
+  app.add_option("--emulate-after", options.emulate_after,
+                 "A task that waited for a native worker for so many times what it takes under emulation is "
+                 "emulated; "
+                 "0: never")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--build-platform", options.build_platform,
                  "What BUILDPLATFORM means in every Dockerfile (default: this machine's platform)");
   app.add_option("--plain-registry,--insecure-registry", options.plain_registries,

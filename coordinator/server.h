@@ -21,6 +21,8 @@ struct ServerOptions {
   std::string token_file;
   // Silence after which a worker's leases expire.
   absl::Duration worker_timeout = absl::Seconds(30);
+  // SchedulerOptions::emulate_after.
+  double emulate_after = 1;
   // How long a task that no connected worker can run waits for one.
   absl::Duration unplaceable_grace = absl::Seconds(20);
   // $BUILDPLATFORM of every build; empty: this machine's.

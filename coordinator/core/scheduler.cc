@@ -190,15 +190,17 @@ Scheduler::Kind Scheduler::KindOf(const Requirements& requirements) {
   }
   kind.picky = requirements.spread != Spread::kNone;
   kind.weight = WeightOf(requirements.use);
+  kind.knows_emulated_time = requirements.emulated_time.has_value();
   return kind;
 }
 
-void Scheduler::Enqueue(TaskId id, Requirements requirements) {
+void Scheduler::Enqueue(TaskId id, Requirements requirements, absl::Time now) {
   MutexLock lock(mutex_);
   Task task;
   task.kind = KindOf(requirements);
   task.requirements = std::move(requirements);
   task.place = next_place_++;
+  task.queued_at = now;
   queues_[task.kind].tasks.emplace(task.place, id);
   tasks_[id] = std::move(task);
 }
@@ -326,7 +328,12 @@ std::string Scheduler::Preferred(const Task& task, const std::string& emptiest) 
   return able ? worker.info.name() : emptiest;
 }
 
-std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task) const {
+bool Scheduler::WaitedTooLong(const Task& task, absl::Time now) const {
+  return options_.emulate_after > 0 && task.requirements.emulated_time &&
+         now - task.queued_at >= *task.requirements.emulated_time * options_.emulate_after;
+}
+
+std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task, absl::Time now) const {
   const Requirements& requirements = task.requirements;
   std::string found;
   const auto search = [&](bool emulated) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -342,7 +349,9 @@ std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task) const {
   };
   if (search(false)) return Choice{Preferred(task, found), false};
   if (task.kind.platform.empty() || task.kind.forbid_emulation) return std::nullopt;
-  if (pools_.IsAnyStaying(task.kind.platform, false, AvoidedBy(requirements))) return std::nullopt;
+  if (!WaitedTooLong(task, now) && pools_.IsAnyStaying(task.kind.platform, false, AvoidedBy(requirements))) {
+    return std::nullopt;
+  }
   if (search(true)) return Choice{found, true};
   return std::nullopt;
 }
@@ -369,7 +378,7 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
     const TaskId id = entry->second;
     Task& task = tasks_.at(id);
     const auto next = std::next(entry);
-    std::optional<Choice> choice = Choose(task);
+    std::optional<Choice> choice = Choose(task, now);
     const bool others_may = choice || (task.kind.picky && (pools_.IsAnyOpen(task.kind.platform, false) ||
                                                            pools_.IsAnyOpen(task.kind.platform, true)));
     if (others_may && next != queue->tasks.end()) heads.emplace(next->first, queue);

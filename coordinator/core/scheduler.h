@@ -2,14 +2,14 @@
 //
 // Tasks wait in queues of their kind (what they need and about how much they use), each first come first
 // served: what holds up one kind holds up no other. Native workers come before emulated ones: while a native
-// worker is present a task waits for it; a task that executes nothing (COPY and metadata only) runs on any
-// architecture. A worker whose operator fixed its slots fills them; any other takes what its machine has room
-// for (host_room.h), and half as many tasks as it has processors whatever the machine does.
-// A worker is present from when it connects until it has been away for the time-out: a stream that breaks
-// for a second must neither fail the tasks that wait for its worker nor send them to emulation.
-// Tasks of one group (the first execution of a stage and its replicas) can be kept on distinct hosts
-// or distinct workers. Leases are numbered and fenced: what is reported under another number than the
-// one that is active is refused.
+// worker is present a task waits for it, for as long as emulation is known to take; a task that executes
+// nothing (COPY and metadata only) runs on any architecture. A worker whose operator fixed its slots fills
+// them; any other takes what its machine has room for (host_room.h), and half as many tasks as it has
+// processors whatever the machine does. A worker is present from when it connects until it has been away for
+// the time-out: a stream that breaks for a second must neither fail the tasks that wait for its worker nor
+// send them to emulation. Tasks of one group (the first execution of a stage and its replicas) can be kept on
+// distinct hosts or distinct workers. Leases are numbered and fenced: what is reported under another number
+// than the one that is active is refused.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,8 @@ struct Requirements {
   // Tasks with the same non-zero group are spread.
   uint64_t group = 0;
   ExpectedUse use;
+  // How long it takes under emulation; unset: nobody knows.
+  std::optional<absl::Duration> emulated_time;
   // It has the task's layers already. Taken unless another one is much emptier.
   std::string preferred_worker;
   std::set<std::string> excluded_hosts;
@@ -84,6 +86,9 @@ struct UnplaceableTask {
 struct SchedulerOptions {
   // Silence after which a worker's leases expire and it is no longer present.
   absl::Duration worker_timeout = absl::Seconds(30);
+  // A task that waited for a native worker for so many times what it takes under emulation is emulated. With
+  // 1 it takes at most twice as long as the better of the two would have been. 0: never.
+  double emulate_after = 1;
 };
 
 // Snapshot of one worker for display.
@@ -116,7 +121,7 @@ class Scheduler {
   // after the time-out.
   void Disconnect(const std::string& worker, absl::Time now);
 
-  void Enqueue(TaskId task, Requirements requirements);
+  void Enqueue(TaskId task, Requirements requirements, absl::Time now);
   // A lease that was active before a restart: held for its worker until the time-out.
   void Restore(LeaseNumber lease, TaskId task, Requirements requirements, const std::string& worker,
                absl::Time now);
@@ -167,6 +172,8 @@ class Scheduler {
     bool picky = false;
     // About how many processors: what waits for a whole one must not hold up what needs none.
     int weight = 0;
+    // How long it takes under emulation is known: only then may it be emulated while native workers are busy.
+    bool knows_emulated_time = false;
     auto operator<=>(const Kind&) const = default;
   };
   struct Task {
@@ -174,6 +181,7 @@ class Scheduler {
     Kind kind;
     // Its place in the queue of its kind; grows over all of them.
     uint64_t place = 0;
+    absl::Time queued_at = absl::InfiniteFuture();
     LeaseNumber lease = 0;
     std::string worker;
     // While it is queued and nobody present can ever run it.
@@ -205,7 +213,9 @@ class Scheduler {
   // The worker to take: `emptiest`, which can run the task, or the one that it prefers.
   std::string Preferred(const Task& task, const std::string& emptiest) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<Choice> Choose(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // It waited for a native worker longer than emulation would have taken.
+  bool WaitedTooLong(const Task& task, absl::Time now) const;
+  std::optional<Choice> Choose(const Task& task, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Assignment Grant(TaskId id, Task& task, Choice choice, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string WhyUnplaceable(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

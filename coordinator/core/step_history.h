@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/time/time.h"
 #include "coordinator/core/host_room.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -31,9 +32,12 @@ double CpusOf(const PastUse& past);
 // on other files, after other steps. Empty for steps that run nothing.
 std::string StepShape(const v1::Step& step, const v1::Platform& platform);
 
-// What a task will use: that of its hungriest step. Unknown as soon as one of its RUN steps was never seen;
-// `past` looks a shape up.
-ExpectedUse ExpectedUseOf(const v1::Task& task,
-                          const std::function<std::optional<PastUse>(const std::string& shape)>& past);
+// Looks a shape up: the last success, natively or under emulation.
+using LookUpPast = std::function<std::optional<PastUse>(const std::string& shape, bool emulated)>;
+
+// What a task will use: that of its hungriest step. Unknown as soon as one of its RUN steps was never seen.
+ExpectedUse ExpectedUseOf(const v1::Task& task, const LookUpPast& past);
+// How long its RUN steps take under emulation; unknown as soon as one was never seen so, or without any.
+std::optional<absl::Duration> EmulatedTimeOf(const v1::Task& task, const LookUpPast& past);
 
 }  // namespace crossmill::core

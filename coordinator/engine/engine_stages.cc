@@ -83,10 +83,12 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
   requirements.forbid_emulation = build.forbids_emulation();
   requirements.description = fmt::format("{} on {}", StagePhrase(build.state.plan().stages(run.stage).name()),
                                          FormatPlatform(task.platform()));
-  requirements.use = core::ExpectedUseOf(task, [&](const std::string& shape) {
-    const auto past = records.PastUse(shape);
-    return past.ok() ? *past : std::nullopt;
-  });
+  const auto past = [&](const std::string& shape, bool emulated) {
+    const auto use = records.PastUse(shape, emulated);
+    return use.ok() ? *use : std::nullopt;
+  };
+  requirements.use = core::ExpectedUseOf(task, past);
+  requirements.emulated_time = core::EmulatedTimeOf(task, past);
   const core::Spread spread =
       build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
   if (run.replica == 0) {
@@ -239,7 +241,7 @@ void Engine::Begin(RunningBuild& build, const core::StageRunId& run, int first) 
   const bool held = attempt.needs_client && !supplies_.Missing(run.build, attempt.task).empty();
   if (held) attempt.held_since = clock_.Now();
   const core::TaskId task = board_.Begin(std::move(attempt));
-  if (!held) scheduler_.Enqueue(task, requirements);
+  if (!held) scheduler_.Enqueue(task, requirements, clock_.Now());
 }
 
 void Engine::Close(core::Attempt& ended, const std::string& outcome) {

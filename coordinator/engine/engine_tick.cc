@@ -93,7 +93,7 @@ void Engine::ReviewHeld() {
     const absl::Duration waited = now - *attempt.held_since;
     if (missing.empty()) {
       board_.Release(task);
-      scheduler_.Enqueue(task, attempt.requirements);
+      scheduler_.Enqueue(task, attempt.requirements, now);
     } else if (waited >= options_.client_grace) {
       core::Attempt ended = board_.End(task);
       Close(ended, "cancelled");

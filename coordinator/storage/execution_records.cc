@@ -51,10 +51,11 @@ constexpr Sql kWitnesses{
     "(started_at >= ?3 OR (exit_code = 0 AND failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL)) "
     "ORDER BY finished_at, id"};
 
-constexpr Sql kPastUse{"look up what a step used",
-                       "SELECT duration_ns, cpu_ns, peak_memory, cpu_wait_share FROM executions "
-                       "WHERE shape = ?1 AND cpu_ns IS NOT NULL AND exit_code = 0 AND failure = '' "
-                       "ORDER BY id DESC LIMIT 1"};
+constexpr Sql kPastUse{
+    "look up what a step used",
+    "SELECT duration_ns, cpu_ns, peak_memory, cpu_wait_share FROM executions "
+    "WHERE shape = ?1 AND emulated = ?2 AND cpu_ns IS NOT NULL AND exit_code = 0 AND failure = '' "
+    "ORDER BY id DESC LIMIT 1"};
 
 constexpr Sql kDeletePackages{"replace the packages of an execution",
                               "DELETE FROM packages WHERE execution = ?1"};
@@ -218,10 +219,10 @@ absl::Status RecordStore::AbandonExecution(int64_t id) {
   return absl::FailedPreconditionError(fmt::format("execution {} is finished already", id));
 }
 
-absl::StatusOr<std::optional<core::PastUse>> RecordStore::PastUse(const std::string& shape) {
+absl::StatusOr<std::optional<core::PastUse>> RecordStore::PastUse(const std::string& shape, bool emulated) {
   RecursiveMutexLock lock(connection_->mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kPastUse));
-  query->Bind(shape);
+  query->Bind(shape, emulated);
   ASSIGN_OR_RETURN(const bool found, query->Step());
   if (!found) return std::nullopt;
   return core::PastUse{query->Int64(0), query->Int64(1), query->Int64(2), query->Double(3)};

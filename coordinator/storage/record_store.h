@@ -197,8 +197,8 @@ class RecordStore {
 
   // ---- packages ----
 
-  // Of the last success of a step of that shape that was measured.
-  absl::StatusOr<std::optional<core::PastUse>> PastUse(const std::string& shape);
+  // Of the last success of a step of that shape that was measured, under emulation or natively.
+  absl::StatusOr<std::optional<core::PastUse>> PastUse(const std::string& shape, bool emulated);
 
   // Replaces what the execution had.
   absl::Status SavePackages(int64_t execution, absl::Span<const v1::PackageOutcome> packages);

@@ -6,5 +6,5 @@ ALTER TABLE executions ADD COLUMN cpu_ns INTEGER;
 ALTER TABLE executions ADD COLUMN peak_memory INTEGER;
 -- Share of its time in which some process of the machine waited for a processor.
 ALTER TABLE executions ADD COLUMN cpu_wait_share REAL NOT NULL DEFAULT 0;
-CREATE INDEX executions_by_shape ON executions (shape, id)
+CREATE INDEX executions_by_shape ON executions (shape, emulated, id)
   WHERE cpu_ns IS NOT NULL AND exit_code = 0 AND failure = '';

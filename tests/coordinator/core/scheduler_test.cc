@@ -53,8 +53,8 @@ class SchedulerTest : public ::testing::Test {
 
 TEST_F(SchedulerTest, FirstComeFirstServed) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(7, On("amd64"));
-  scheduler_.Enqueue(8, On("amd64"));
+  scheduler_.Enqueue(7, On("amd64"), now_);
+  scheduler_.Enqueue(8, On("amd64"), now_);
   auto first = scheduler_.Assign(now_);
   ASSERT_EQ(first.size(), 1u);
   EXPECT_EQ(first[0].task, 7u);
@@ -68,8 +68,8 @@ TEST_F(SchedulerTest, FirstComeFirstServed) {
 TEST_F(SchedulerTest, NativeBeforeEmulated) {
   Connect(Worker("a-emulates", "h1", 4, "amd64", "arm64"));
   Connect(Worker("b-native", "h2", 1, "arm64"));
-  scheduler_.Enqueue(1, On("arm64"));
-  scheduler_.Enqueue(2, On("arm64"));
+  scheduler_.Enqueue(1, On("arm64"), now_);
+  scheduler_.Enqueue(2, On("arm64"), now_);
   auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u) << "the second waits for the native worker";
   EXPECT_EQ(assigned[0].worker, "b-native");
@@ -91,7 +91,7 @@ TEST_F(SchedulerTest, NeutralTaskRunsOnAnyArchitecture) {
   Connect(Worker("w", "h", 1, "amd64"));
   Requirements neutral = On("s390x");
   neutral.neutral = true;
-  scheduler_.Enqueue(1, neutral);
+  scheduler_.Enqueue(1, neutral, now_);
   auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_FALSE(assigned[0].emulated);
@@ -100,7 +100,7 @@ TEST_F(SchedulerTest, NeutralTaskRunsOnAnyArchitecture) {
 TEST_F(SchedulerTest, EqualWorkersShareTheLoad) {
   Connect(Worker("w1", "h", 4, "amd64"));
   Connect(Worker("w2", "h", 4, "amd64"));
-  for (TaskId task = 1; task <= 8; ++task) scheduler_.Enqueue(task, On("amd64"));
+  for (TaskId task = 1; task <= 8; ++task) scheduler_.Enqueue(task, On("amd64"), now_);
   EXPECT_EQ(scheduler_.Assign(now_).size(), 8u);
   EXPECT_EQ(scheduler_.LeasesOf("w1").size(), 4u);
 }
@@ -113,13 +113,13 @@ TEST_F(SchedulerTest, ReplicasGoToAnotherHost) {
   replica.group = 5;
   replica.excluded_hosts = {"host-a"};
   replica.excluded_workers = {"w1"};
-  scheduler_.Enqueue(1, replica);
+  scheduler_.Enqueue(1, replica, now_);
   EXPECT_TRUE(scheduler_.Assign(now_).empty());
   auto stuck = scheduler_.Unplaceable(now_);
   ASSERT_EQ(stuck.size(), 1u);
   EXPECT_NE(stuck[0].reason.find("--allow-same-host"), std::string::npos) << stuck[0].reason;
   replica.spread = Spread::kWorkers;
-  scheduler_.Enqueue(2, replica);
+  scheduler_.Enqueue(2, replica, now_);
   auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "w2");
@@ -131,7 +131,7 @@ TEST_F(SchedulerTest, ReplicasGoToAnotherHost) {
 
 TEST_F(SchedulerTest, UnplaceableNamesThePlatform) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(1, On("arm64"));
+  scheduler_.Enqueue(1, On("arm64"), now_);
   auto stuck = scheduler_.Unplaceable(now_);
   ASSERT_EQ(stuck.size(), 1u);
   EXPECT_NE(stuck[0].reason.find("linux/arm64"), std::string::npos);
@@ -141,8 +141,8 @@ TEST_F(SchedulerTest, UnplaceableNamesThePlatform) {
 
 TEST_F(SchedulerTest, GraceCountsFromWhenNobodyCouldRunIt) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(1, On("amd64"));
-  scheduler_.Enqueue(2, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  scheduler_.Enqueue(2, On("amd64"), now_);
   ASSERT_EQ(scheduler_.Assign(now_).size(), 1u);
   // It waits behind another for an hour, then the stream breaks.
   now_ += absl::Hours(1);
@@ -166,7 +166,7 @@ TEST_F(SchedulerTest, GraceCountsFromWhenNobodyCouldRunIt) {
 TEST_F(SchedulerTest, WorkersFromBeforeARestartAreWaitedForUntilTheTimeOut) {
   scheduler_.Expect(Worker("native", "h2", 1, "arm64"), now_);
   Connect(Worker("emulates", "h1", 4, "amd64", "arm64"));
-  scheduler_.Enqueue(1, On("arm64"));
+  scheduler_.Enqueue(1, On("arm64"), now_);
   EXPECT_TRUE(scheduler_.Assign(now_).empty()) << "the native worker is about to come back";
   EXPECT_TRUE(scheduler_.Unplaceable(now_).empty());
   EXPECT_TRUE(scheduler_.TakeDeparted().empty());
@@ -180,7 +180,7 @@ TEST_F(SchedulerTest, WorkersFromBeforeARestartAreWaitedForUntilTheTimeOut) {
 
 TEST_F(SchedulerTest, DrainingWorkerThatLeavesIsNotWaitedFor) {
   scheduler_.Connect(Worker("w", "h", 1, "amd64"), {}, true, now_);
-  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
   scheduler_.Disconnect("w", now_);
   EXPECT_EQ(scheduler_.Unplaceable(now_).size(), 1u);
   EXPECT_EQ(scheduler_.TakeDeparted(), std::vector<std::string>{"w"});
@@ -188,7 +188,7 @@ TEST_F(SchedulerTest, DrainingWorkerThatLeavesIsNotWaitedFor) {
 
 TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
   const LeaseNumber lease = scheduler_.Assign(now_).at(0).lease;
   EXPECT_OK(scheduler_.Check(lease, "w"));
   EXPECT_FALSE(scheduler_.Check(lease, "other").ok());
@@ -201,11 +201,11 @@ TEST_F(SchedulerTest, SilenceExpiresTheLeaseAndFencesItsResult) {
 
 TEST_F(SchedulerTest, WorkerHeardAgainAfterSilenceGetsTasksAgain) {
   Connect(Worker("w", "h", 1, "amd64"));
-  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
   ASSERT_EQ(scheduler_.Assign(now_).size(), 1u);
   now_ += absl::Seconds(30);
   ASSERT_EQ(scheduler_.Expire(now_).size(), 1u);
-  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
   EXPECT_TRUE(scheduler_.Assign(now_).empty());
   now_ += absl::Seconds(30);
   EXPECT_TRUE(scheduler_.Expire(now_).empty());
@@ -217,14 +217,14 @@ TEST_F(SchedulerTest, LateHeartbeatDoesNotConnectAWorkerThatHasLeft) {
   Connect(Worker("w", "h", 1, "amd64"));
   scheduler_.Disconnect("w", now_);
   scheduler_.Heartbeat("w", now_);
-  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
   EXPECT_TRUE(scheduler_.Assign(now_).empty());
 }
 
 TEST_F(SchedulerTest, ReconnectKeepsWhatTheWorkerStillHas) {
   Connect(Worker("w", "h", 2, "amd64"));
-  scheduler_.Enqueue(1, On("amd64"));
-  scheduler_.Enqueue(2, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
+  scheduler_.Enqueue(2, On("amd64"), now_);
   auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 2u);
   scheduler_.Disconnect("w", now_);
@@ -245,7 +245,7 @@ TEST_F(SchedulerTest, RestoredLeaseWaitsForItsWorkerUntilTheTimeOut) {
 
 TEST_F(SchedulerTest, DrainingWorkerTakesNothingNew) {
   scheduler_.Connect(Worker("w", "h", 1, "amd64"), {}, true, now_);
-  scheduler_.Enqueue(1, On("amd64"));
+  scheduler_.Enqueue(1, On("amd64"), now_);
   EXPECT_TRUE(scheduler_.Assign(now_).empty());
 }
 
@@ -264,8 +264,8 @@ Requirements Using(std::optional<double> cpus) {
 
 TEST_F(SchedulerTest, StepsThatWaitHoldNoProcessorAndThoseThatComputeDo) {
   Connect(WorkerByLoad("w", "h", 4));
-  for (TaskId task = 1; task <= 50; ++task) scheduler_.Enqueue(task, Using(0.01));
-  for (TaskId task = 51; task <= 60; ++task) scheduler_.Enqueue(task, Using(1.0));
+  for (TaskId task = 1; task <= 50; ++task) scheduler_.Enqueue(task, Using(0.01), now_);
+  for (TaskId task = 51; task <= 60; ++task) scheduler_.Enqueue(task, Using(1.0), now_);
   std::map<bool, int> placed;
   for (const Assignment& assignment : scheduler_.Assign(now_)) ++placed[assignment.task <= 50];
   EXPECT_EQ(placed[true], 50);
@@ -274,9 +274,9 @@ TEST_F(SchedulerTest, StepsThatWaitHoldNoProcessorAndThoseThatComputeDo) {
 
 TEST_F(SchedulerTest, WhatWaitsForAProcessorHoldsUpNothingThatNeedsNone) {
   Connect(WorkerByLoad("w", "h", 2));
-  scheduler_.Enqueue(1, Using(2.0));
-  scheduler_.Enqueue(2, Using(2.0));
-  scheduler_.Enqueue(3, Using(0.0));
+  scheduler_.Enqueue(1, Using(2.0), now_);
+  scheduler_.Enqueue(2, Using(2.0), now_);
+  scheduler_.Enqueue(3, Using(0.0), now_);
   const auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 2u);
   EXPECT_EQ(assigned[0].task, 1u);
@@ -289,7 +289,7 @@ TEST_F(SchedulerTest, WorkersOfOneMachineShareItsRoom) {
   Connect(WorkerByLoad("w1", "h", 4));
   Connect(WorkerByLoad("w2", "h", 4));
   Connect(WorkerByLoad("w3", "other", 4));
-  for (TaskId task = 1; task <= 20; ++task) scheduler_.Enqueue(task, Using(1.0));
+  for (TaskId task = 1; task <= 20; ++task) scheduler_.Enqueue(task, Using(1.0), now_);
   EXPECT_EQ(scheduler_.Assign(now_).size(), 8u);
   EXPECT_EQ(scheduler_.LeasesOf("w1").size(), 2u);
   EXPECT_EQ(scheduler_.LeasesOf("w2").size(), 2u);
@@ -301,7 +301,7 @@ TEST_F(SchedulerTest, ABusyMachineStillTakesHalfAsManyTasksAsItHasProcessors) {
   v1::HostLoad load;
   load.set_busy_cpus(40);
   scheduler_.Report("w", load, now_);
-  for (TaskId task = 1; task <= 9; ++task) scheduler_.Enqueue(task, Using(1.0));
+  for (TaskId task = 1; task <= 9; ++task) scheduler_.Enqueue(task, Using(1.0), now_);
   EXPECT_EQ(scheduler_.Assign(now_).size(), 2u);
   load.set_busy_cpus(0);
   scheduler_.Report("w", load, now_);
@@ -316,18 +316,18 @@ TEST_F(SchedulerTest, FixedSlotsAreFilledWhateverTheMachineDoes) {
   v1::HostLoad load;
   load.set_busy_cpus(40);
   scheduler_.Report("w", load, now_);
-  for (TaskId task = 1; task <= 9; ++task) scheduler_.Enqueue(task, Using(2.0));
+  for (TaskId task = 1; task <= 9; ++task) scheduler_.Enqueue(task, Using(2.0), now_);
   EXPECT_EQ(scheduler_.Assign(now_).size(), 5u);
 }
 
 TEST_F(SchedulerTest, AWorkerThatMovesToAnotherHostTakesItsTasksAlong) {
   Connect(WorkerByLoad("w", "h", 2));
-  scheduler_.Enqueue(1, Using(2.0));
+  scheduler_.Enqueue(1, Using(2.0), now_);
   const LeaseNumber lease = scheduler_.Assign(now_).at(0).lease;
   scheduler_.Connect(WorkerByLoad("w", "h2", 2), {lease}, false, now_);
   Connect(WorkerByLoad("x", "h", 2));
-  scheduler_.Enqueue(2, Using(2.0));
-  scheduler_.Enqueue(3, Using(2.0));
+  scheduler_.Enqueue(2, Using(2.0), now_);
+  scheduler_.Enqueue(3, Using(2.0), now_);
   const auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].worker, "x");
@@ -340,8 +340,8 @@ TEST_F(SchedulerTest, APickyTaskThatFindsNobodyHoldsUpNoOther) {
   elsewhere.excluded_hosts = {"host-a"};
   Requirements anywhere = elsewhere;
   anywhere.excluded_hosts = {"host-b"};
-  scheduler_.Enqueue(1, elsewhere);
-  scheduler_.Enqueue(2, anywhere);
+  scheduler_.Enqueue(1, elsewhere, now_);
+  scheduler_.Enqueue(2, anywhere, now_);
   const auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].task, 2u);
@@ -351,13 +351,13 @@ TEST_F(SchedulerTest, TheWorkerThatHasTheLayersIsPreferredUnlessItIsMuchFuller) 
   for (const char* name : {"a", "b", "c"}) Connect(Worker(name, name, 4, "amd64"));
   Requirements warm = On("amd64");
   warm.preferred_worker = "b";
-  for (TaskId task = 1; task <= 4; ++task) scheduler_.Enqueue(task, warm);
+  for (TaskId task = 1; task <= 4; ++task) scheduler_.Enqueue(task, warm, now_);
   scheduler_.Assign(now_);
   EXPECT_EQ(scheduler_.LeasesOf("b").size(), 2u) << "half full, while others are empty";
   EXPECT_EQ(scheduler_.LeasesOf("a").size(), 1u);
   EXPECT_EQ(scheduler_.LeasesOf("c").size(), 1u);
   warm.preferred_worker = "gone";
-  scheduler_.Enqueue(9, warm);
+  scheduler_.Enqueue(9, warm, now_);
   EXPECT_EQ(scheduler_.Assign(now_).size(), 1u);
 }
 
@@ -366,8 +366,41 @@ TEST_F(SchedulerTest, AWorkerThatOnlyEmulatesIsNotPreferredToANativeOne) {
   Connect(Worker("native", "h2", 4, "arm64"));
   Requirements warm = On("arm64");
   warm.preferred_worker = "emulates";
-  scheduler_.Enqueue(1, warm);
+  scheduler_.Enqueue(1, warm, now_);
   EXPECT_EQ(scheduler_.Assign(now_).at(0).worker, "native");
+}
+
+TEST_F(SchedulerTest, ATaskThatWaitedAsLongAsEmulationTakesIsEmulated) {
+  Connect(Worker("emulates", "h1", 4, "amd64", "arm64"));
+  Connect(Worker("native", "h2", 1, "arm64"));
+  Requirements known = On("arm64");
+  known.emulated_time = absl::Minutes(10);
+  Requirements forbids = known;
+  forbids.forbid_emulation = true;
+  scheduler_.Enqueue(1, On("arm64"), now_);
+  scheduler_.Enqueue(2, On("arm64"), now_);
+  scheduler_.Enqueue(3, forbids, now_);
+  scheduler_.Enqueue(4, known, now_);
+  EXPECT_EQ(scheduler_.Assign(now_).at(0).worker, "native");
+  EXPECT_TRUE(scheduler_.Assign(now_ + absl::Minutes(9)).empty());
+  const auto assigned = scheduler_.Assign(now_ + absl::Minutes(10));
+  ASSERT_EQ(assigned.size(), 1u) << "how long the second takes is not known, the third forbids it";
+  EXPECT_EQ(assigned[0].task, 4u);
+  EXPECT_EQ(assigned[0].worker, "emulates");
+  EXPECT_TRUE(assigned[0].emulated);
+}
+
+TEST(SchedulerPolicyTest, EmulationIsNeverBetterIfTheFarmSaysSo) {
+  LeaseNumber next = 1;
+  Scheduler scheduler({.emulate_after = 0}, [&](TaskId, const std::string&) { return next++; });
+  const absl::Time now = absl::FromUnixSeconds(1000);
+  scheduler.Connect(Worker("emulates", "h1", 4, "amd64", "arm64"), {}, false, now);
+  scheduler.Connect(Worker("native", "h2", 1, "arm64"), {}, false, now);
+  Requirements known = On("arm64");
+  known.emulated_time = absl::Minutes(10);
+  scheduler.Enqueue(1, known, now);
+  scheduler.Enqueue(2, known, now);
+  EXPECT_EQ(scheduler.Assign(now + absl::Hours(5)).size(), 1u);
 }
 
 // The processor's time for one decision while tasks end and others begin.
@@ -382,7 +415,8 @@ double SecondsPerDecision(int workers, int tasks) {
     info.set_slots(4);
     scheduler.Connect(info, {}, false, now);
   }
-  for (int i = 0; i < tasks; ++i) scheduler.Enqueue(i, Using(i % 3 == 0 ? std::nullopt : std::optional(1.0)));
+  for (int i = 0; i < tasks; ++i)
+    scheduler.Enqueue(i, Using(i % 3 == 0 ? std::nullopt : std::optional(1.0)), now);
   std::vector<Assignment> running = scheduler.Assign(now);
   std::mt19937 random(7);
   constexpr int kDecisions = 2000;
@@ -418,7 +452,7 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
   }
   std::set<TaskId> open;
   for (TaskId task = 1; task <= kTasks; ++task) {
-    scheduler_.Enqueue(task, On(task % 5 == 0 ? "arm64" : "amd64"));
+    scheduler_.Enqueue(task, On(task % 5 == 0 ? "arm64" : "amd64"), now_);
     open.insert(task);
   }
   std::map<LeaseNumber, Assignment> running;
@@ -453,7 +487,7 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
     }
     for (const LostLease& lost : scheduler_.Expire(now_)) {
       running.erase(lost.lease);
-      scheduler_.Enqueue(lost.task, On(lost.task % 5 == 0 ? "arm64" : "amd64"));
+      scheduler_.Enqueue(lost.task, On(lost.task % 5 == 0 ? "arm64" : "amd64"), now_);
     }
     for (const WorkerStatus& worker : scheduler_.Workers()) {
       if (!worker.connected) Connect(worker.info);

@@ -48,19 +48,30 @@ TEST(ExpectedUseTest, IsThatOfTheHungriestStepAndUnknownWithOneThatWasNeverSeen)
   *task.mutable_platform() = On("amd64");
   *task.add_steps() = RunOf("sleep 10");
   *task.add_steps() = RunOf("make");
-  std::map<std::string, PastUse> record;
-  const auto past = [&](const std::string& shape) -> std::optional<PastUse> {
+  std::map<std::string, PastUse> native_record;
+  std::map<std::string, PastUse> emulated_record;
+  const auto past = [&](const std::string& shape, bool emulated) -> std::optional<PastUse> {
+    const auto& record = emulated ? emulated_record : native_record;
     const auto found = record.find(shape);
     return found == record.end() ? std::nullopt : std::optional(found->second);
   };
-  record[StepShape(task.steps(0), task.platform())] = {10'000, 10, 1000};
+  native_record[StepShape(task.steps(0), task.platform())] = {10'000, 10, 1000};
   EXPECT_FALSE(ExpectedUseOf(task, past).cpus);
-  record[StepShape(task.steps(1), task.platform())] = {10'000, 18'000, 500};
+  native_record[StepShape(task.steps(1), task.platform())] = {10'000, 18'000, 500};
   EXPECT_DOUBLE_EQ(ExpectedUseOf(task, past).cpus.value(), 1.8);
   EXPECT_EQ(ExpectedUseOf(task, past).memory, 1000u);
-  record[StepShape(task.steps(1), task.platform())] = {0, 18'000, 500};
+  native_record[StepShape(task.steps(1), task.platform())] = {0, 18'000, 500};
   EXPECT_FALSE(ExpectedUseOf(task, past).cpus) << "nothing can be divided by no time";
   EXPECT_FALSE(ExpectedUseOf(v1::Task(), past).cpus);
+
+  EXPECT_FALSE(EmulatedTimeOf(task, past));
+  native_record.erase(StepShape(task.steps(1), task.platform()));
+  emulated_record[StepShape(task.steps(0), task.platform())] = {10'000, 10, 0};
+  EXPECT_FALSE(EmulatedTimeOf(task, past));
+  emulated_record[StepShape(task.steps(1), task.platform())] = {90'000, 80'000, 0};
+  EXPECT_EQ(EmulatedTimeOf(task, past), absl::Nanoseconds(100'000));
+  EXPECT_FALSE(EmulatedTimeOf(v1::Task(), past));
+  EXPECT_NEAR(ExpectedUseOf(task, past).cpus.value(), 0.89, 0.01) << "what is known of it, as it is known";
 }
 
 }  // namespace

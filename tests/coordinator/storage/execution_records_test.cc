@@ -329,21 +329,27 @@ TEST_F(ExecutionRecordsTest, PastUseIsOfTheLastMeasuredSuccessOfTheShape) {
     ASSERT_OK(id);
     ASSERT_OK(store_->FinishExecution(*id, result, 200));
   };
-  EXPECT_FALSE(store_->PastUse("s")->has_value());
+  EXPECT_FALSE(store_->PastUse("s", false)->has_value());
   finish("s", Success("x"), 1.5);
   finish("s", Success("x"), std::nullopt);
   v1::StepResult failed = Success("x");
   failed.set_exit_code(1);
   finish("s", failed, 9);
   finish("other", Success("x"), 8);
-  const auto past = store_->PastUse("s");
+  const auto past = store_->PastUse("s", false);
   ASSERT_OK(past);
   ASSERT_TRUE(past->has_value());
   EXPECT_EQ((*past)->duration_ns, 4000);
   EXPECT_EQ((*past)->cpu_ns, 1'500'000'000);
   EXPECT_EQ((*past)->peak_memory, 7 << 20);
+  EXPECT_FALSE(store_->PastUse("s", true)->has_value());
+  v1::StepResult emulated = Success("x");
+  emulated.set_emulated(true);
+  finish("s", emulated, 3);
+  EXPECT_EQ((*store_->PastUse("s", true))->cpu_ns, 3'000'000'000);
+  EXPECT_EQ((*store_->PastUse("s", false))->cpu_ns, 1'500'000'000);
   finish("s", Success("x"), 1e300);
-  EXPECT_EQ((*store_->PastUse("s"))->cpu_ns, 1'000'000'000'000'000'000) << "a worker's word";
+  EXPECT_EQ((*store_->PastUse("s", false))->cpu_ns, 1'000'000'000'000'000'000) << "a worker's word";
 }
 
 }  // namespace
