@@ -259,6 +259,7 @@ Json WorkerJson(const v1::WorkerView& worker) {
               return Json{{"platform", FormatPlatform(support.platform())}, {"emulated", support.emulated()}};
             })},
       {"slots", info.slots()},
+      {"slots_by_load", info.slots_by_load()},
       {"slots_used", worker.slots_used()},
       {"tasks", List(worker.tasks(), [](const std::string& task) { return Json(task); })}};
 }

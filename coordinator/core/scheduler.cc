@@ -16,6 +16,15 @@ constexpr int kMostRefusals = 8;
 // How much fuller than the emptiest worker the one that has the layers may be.
 constexpr double kCrowding = 0.25;
 
+// A task that waited that long for room is placed as soon as there is any: else steps that use little, but
+// without end, would keep one that wants a whole machine waiting for ever.
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+ExpectedUse NeededRoom(const ExpectedUse& use, absl::Duration waited) {
+  if (waited < kPatience || !use.cpus) return use;
+  return {std::min(*use.cpus, HostRoom::kUnseenCpus), use.memory};
+}
+
 int WeightOf(const ExpectedUse& use) {
   if (!use.cpus) return 0;
   if (*use.cpus < 0.2) return 1;
@@ -335,13 +344,14 @@ bool Scheduler::WaitedTooLong(const Task& task, absl::Time now) const {
 
 std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task, absl::Time now) const {
   const Requirements& requirements = task.requirements;
+  const ExpectedUse room = NeededRoom(requirements.use, now - task.queued_at);
   std::string found;
   const auto search = [&](bool emulated) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     int refused = 0;
     pools_.Offer(task.kind.platform, emulated, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       const Worker& worker = workers_.at(name);
       if (!SpreadAllows(worker, requirements)) return false;
-      if (!Admits(worker, requirements.use)) return ++refused >= kMostRefusals;
+      if (!Admits(worker, room)) return ++refused >= kMostRefusals;
       found = name;
       return true;
     });

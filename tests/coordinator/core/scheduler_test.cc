@@ -285,6 +285,17 @@ TEST_F(SchedulerTest, WhatWaitsForAProcessorHoldsUpNothingThatNeedsNone) {
   EXPECT_EQ(scheduler_.Assign(now_).at(0).task, 2u);
 }
 
+TEST_F(SchedulerTest, StepsThatUseLittleWithoutEndDoNotKeepALargeOneWaitingForEver) {
+  Connect(WorkerByLoad("w", "h", 4));
+  for (TaskId task = 1; task <= 6; ++task) scheduler_.Enqueue(task, Using(0.3), now_);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 6u);
+  scheduler_.Enqueue(10, Using(4.0), now_);
+  EXPECT_TRUE(scheduler_.Assign(now_ + absl::Seconds(29)).empty());
+  EXPECT_EQ(scheduler_.Assign(now_ + absl::Seconds(30)).size(), 1u);
+  scheduler_.Enqueue(11, Using(4.0), now_);
+  EXPECT_TRUE(scheduler_.Assign(now_ + absl::Minutes(5)).empty()) << "one, not all of them";
+}
+
 TEST_F(SchedulerTest, WorkersOfOneMachineShareItsRoom) {
   Connect(WorkerByLoad("w1", "h", 4));
   Connect(WorkerByLoad("w2", "h", 4));
