@@ -27,6 +27,10 @@ constexpr char kUser[] = "crossmill";
 
 // Why namespaces cannot be entered here.
 std::optional<std::string> Obstacle() {
+#ifdef __SANITIZE_THREAD__
+  return "the thread sanitizer has a thread of its own, and only a process with a single one enters a user "
+         "namespace";
+#endif
   const passwd* user = geteuid() == 0 ? getpwnam(kUser) : getpwuid(geteuid());
   if (user == nullptr)
     return fmt::format("there is no system user {} (scripts/setup-host creates it)", kUser);
