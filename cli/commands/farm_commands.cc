@@ -332,7 +332,8 @@ void AddFarmCommands(CLI::App& app, Session& session) {
       ->type_name("N")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
-  up->add_option("--slots", flags->slots, "Tasks that each worker runs at a time [as many as the machine has room for]")
+  up->add_option("--slots", flags->slots,
+                 "Tasks that each worker runs at a time [as many as the machine has room for]")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
   up->add_option("--listen", flags->listen,

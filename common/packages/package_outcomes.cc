@@ -8,9 +8,9 @@
 
 #include "common/base/status.h"
 #include "common/base/utf8.h"
-#include "common/words/words.h"
 #include "common/packages/install_folders.h"
 #include "common/packages/package_origin.h"
+#include "common/words/words.h"
 
 namespace crossmill::packages {
 namespace {

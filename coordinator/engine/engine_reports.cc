@@ -3,10 +3,10 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/packages/package_outcomes.h"
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
-#include "common/packages/package_outcomes.h"
 #include "coordinator/core/step_history.h"
 #include "coordinator/engine/engine.h"
 

@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   packages::StepEvidence evidence;
   evidence.run.add_argv(std::string(text.substr(0, 200)));
   evidence.has_layer = size % 2 == 0;
-  for (const v1::PackageOutcome& outcome : packages::DerivePackages(packages::ParsePackageConsole(lines), evidence)) {
+  for (const v1::PackageOutcome& outcome :
+       packages::DerivePackages(packages::ParsePackageConsole(lines), evidence)) {
     // A string that is not UTF-8 would not serialise.
     if (outcome.SerializeAsString().empty()) abort();
   }
