@@ -11,7 +11,7 @@ namespace {
 // Of the time: processors were scarce.
 constexpr double kScarce = 0.3;
 // Of a processor.
-constexpr double kALittle = 0.1;
+constexpr double kALittle = 0.03;
 
 }  // namespace
 

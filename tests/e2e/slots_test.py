@@ -31,7 +31,7 @@ class SlotsByLoad(farm.FarmTestCase):
         return most
 
     def test_1_steps_that_sleep_run_side_by_side(self):
-        self.dockerfile(stages("sleep 4"))
+        self.dockerfile(stages("sleep 6"))
         self.build_json("--network", "none")
         # Never seen before: how many depends on what else this machine does.
         self.assertGreaterEqual(self.most_at_once(), 2)
