@@ -27,7 +27,7 @@ std::string Session::Address() {
 
 absl::StatusOr<std::string> Session::Token() {
   if (token_file.empty()) return env.VariableOr("CROSSMILL_TOKEN");
-  ASSIGN_OR_RETURN(std::string token, ReadFile(token_file, 64 * 1024));
+  ASSIGN_OR_RETURN(std::string token, ReadFile(token_file, 64 << 10));
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r' || token.back() == ' '))
     token.pop_back();
   return token;

@@ -6,7 +6,7 @@ namespace crossmill::cli {
 namespace {
 
 // A line without an end is passed on in pieces rather than kept.
-constexpr size_t kLongestLine = 64 * 1024;
+constexpr size_t kLongestLine = 64 << 10;
 
 }  // namespace
 

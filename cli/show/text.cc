@@ -148,7 +148,7 @@ std::string FormatAge(int64_t then_nanos, int64_t now_nanos) {
   if (seconds < 5) return "just now";
   if (seconds < 60) return fmt::format("{}s ago", seconds);
   if (seconds < 3600) return fmt::format("{}m ago", seconds / 60);
-  if (seconds < 48 * 3600) return fmt::format("{}h ago", seconds / 3600);
+  if (seconds < int64_t{48} * 3600) return fmt::format("{}h ago", seconds / 3600);
   return FormatRfc3339(then_nanos).substr(0, 10);
 }
 

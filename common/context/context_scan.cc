@@ -338,7 +338,7 @@ absl::Status Scanner::ReadItem(FolderNode* folder, const HashCache::Folder* know
 absl::Status Scanner::HashFile(FolderNode* folder, Item* item) {
   const std::string path = JoinPath(folder->path, item->name);
   // Kept per thread: a quarter of a megabyte is too much for every small file.
-  thread_local std::vector<char> buffer(256 * 1024);
+  thread_local std::vector<char> buffer(256 << 10);
   for (int attempt = 0; attempt < 3; ++attempt) {
     // Non-blocking in case a pipe took the file's place.
     UniqueFd fd(openat(folder->fd.get(), item->name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));

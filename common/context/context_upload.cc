@@ -20,8 +20,8 @@ namespace {
 // Digests per FindMissing: about a megabyte on the wire.
 constexpr size_t kFindBatch = 10'000;
 // Blobs up to this size travel several at once.
-constexpr int64_t kSmallBlob = 128 * 1024;
-constexpr int64_t kBatchBytes = 2 * 1024 * 1024;
+constexpr int64_t kSmallBlob = 128 << 10;
+constexpr int64_t kBatchBytes = 2 << 20;
 constexpr size_t kBatchBlobs = 1000;
 constexpr int kThreads = 4;
 
