@@ -1,5 +1,6 @@
 #include "common/base/keyed_lock.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -30,7 +31,7 @@ std::stop_token KeyedLock::Hold::stop_token() const {
 std::shared_ptr<KeyedLock::Entry> KeyedLock::Acquire(const std::string& key, const std::stop_token& stop) {
   // Before the lock is taken: with a token that has stopped it runs at once.
   const std::stop_callback wake(stop, [this] { WakeAll(); });
-  std::stop_source unwanted{std::nostopstate};
+  std::optional<std::stop_source> unwanted;
   std::shared_ptr<Entry> entry;
   {
     MutexLock lock(mutex_);
@@ -53,7 +54,7 @@ std::shared_ptr<KeyedLock::Entry> KeyedLock::Acquire(const std::string& key, con
     if (!entry->held && entry->waiting == 0) entries_.erase(key);
   }
   // Without the lock: whoever listens is called now.
-  unwanted.request_stop();
+  if (unwanted) unwanted->request_stop();
   return nullptr;
 }
 
@@ -75,13 +76,13 @@ void KeyedLock::Release(Entry& entry) {
 }
 
 void KeyedLock::HolderStopped(Entry& entry) {
-  std::stop_source unwanted{std::nostopstate};
+  std::optional<std::stop_source> unwanted;
   {
     MutexLock lock(mutex_);
     entry.holder_stopped = true;
     if (entry.waiting == 0) unwanted = entry.ending;
   }
-  unwanted.request_stop();
+  if (unwanted) unwanted->request_stop();
 }
 
 void KeyedLock::WakeAll() {
