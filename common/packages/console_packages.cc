@@ -488,7 +488,7 @@ class PackageConsole::Parser {
     }
     // "╰─▶ Because there is no version of X==V and you require ..."
     const size_t because = rest.find("Because ");
-    if (because == rest.npos || because > 16) return;
+    if (because > 16) return;  // npos, too
     std::string_view text = rest.substr(because + 8);
     for (const std::string_view start : {"there is no version of ", "there are no versions of ", "only "}) {
       if (Consume(&text, start)) return FailByName(text);

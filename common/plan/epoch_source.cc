@@ -95,7 +95,7 @@ absl::Status BadEpoch(const RecipeReading& read, const std::string& value) {
   }
   std::vector<std::string> names = read.outline.StageNames(read.outline.stages.size());
   for (std::string& name : read.contexts->Names()) names.push_back(std::move(name));
-  names.push_back("context");
+  names.emplace_back("context");
   return dockerfile::RecipeError(
       place,
       fmt::format("SOURCE_DATE_EPOCH has the value '{}'; expected seconds since 1970, context, a build "

@@ -10,7 +10,6 @@ namespace crossmill::registry {
 
 using registry_errors::AtRegistry;
 using registry_errors::IsSuccess;
-using registry_errors::IsTransient;
 using registry_errors::Placed;
 using registry_errors::StatusFor;
 

@@ -91,9 +91,8 @@ std::string_view Word(v1::Outcome outcome) {
       return "failed";
     case v1::OUTCOME_BYPASSED:
       return "bypassed";
-    case v1::OUTCOME_UNKNOWN:
-      return "unknown";
     default:
+      // OUTCOME_UNKNOWN, and what a newer program may say.
       return "unknown";
   }
 }
