@@ -174,6 +174,7 @@ class Scheduler {
     int weight = 0;
     // How long it takes under emulation is known: only then may it be emulated while native workers are busy.
     bool knows_emulated_time = false;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
     auto operator<=>(const Kind&) const = default;
   };
   struct Task {
