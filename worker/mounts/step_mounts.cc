@@ -246,7 +246,7 @@ absl::Status StepMounts::AddSecret(const v1::RunMount& mount) {
     secrets_.push_back(mount.id());
   }
   if (!mount.env().empty()) {
-    if (memchr(value->data(), '\0', value->size()) != nullptr) {
+    if (std::find(value->begin(), value->end(), '\0') != value->end()) {
       return absl::InvalidArgumentError(
           fmt::format("secret '{}' has a zero byte and cannot be the variable {}", mount.id(), mount.env()));
     }

@@ -230,7 +230,7 @@ std::vector<std::string> OciSandbox::Command(const Container& container,
   std::vector<std::string> argv = {
       runtime_, "--root", options_.folder + "/state", "--log", container.log(), "--log-format", "json"};
   // Without delegated cgroups there is nothing to manage; runc finds that out by itself.
-  if (crun_) argv.push_back("--cgroup-manager=disabled");
+  if (crun_) argv.emplace_back("--cgroup-manager=disabled");
   argv.insert(argv.end(), arguments);
   return argv;
 }

@@ -79,7 +79,12 @@ absl::StatusOr<std::shared_ptr<const TaskSecrets>> ReadSecrets(const std::vector
   auto secrets = std::make_shared<TaskSecrets>();
   for (const SecretSource& source : sources) {
     if (!source.variable.empty()) {
-      secrets->Add(source.id, std::getenv(source.variable.c_str()));
+      const char* const value = std::getenv(source.variable.c_str());
+      if (value == nullptr) {
+        return absl::InvalidArgumentError(
+            fmt::format("--secret id={}: {} is not set", source.id, source.variable));
+      }
+      secrets->Add(source.id, value);
       continue;
     }
     const auto value = ReadAllWiped(source.file.get(), kSecretBytes);
