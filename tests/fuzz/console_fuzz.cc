@@ -17,8 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t at = 0; at < text.size(); at += piece) {
     cut.emplace_back().set_data(std::string(text.substr(at, piece)));
   }
-  const auto lines = core::SplitConsole(whole);
-  const auto same = core::SplitConsole(cut);
+  const auto lines = packages::SplitConsole(whole);
+  const auto same = packages::SplitConsole(cut);
   if (lines.size() != same.size()) abort();
   for (size_t i = 0; i < lines.size(); ++i) {
     if (lines[i].text != same[i].text) abort();
