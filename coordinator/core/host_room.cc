@@ -16,9 +16,7 @@ uint64_t Reserve(uint64_t total) { return std::max(total / 20, uint64_t{256} << 
 
 }  // namespace
 
-double HostRoom::CpusOf(const ExpectedUse& use) const {
-  return std::clamp(use.cpus.value_or(kUnseenCpus), 0.0, cpus_);
-}
+double HostRoom::CpusOf(const ExpectedUse& use) { return use.cpus.value_or(kUnseenCpus); }
 
 uint64_t HostRoom::MemoryOf(const ExpectedUse& use) { return use.memory == 0 ? kUnseenMemory : use.memory; }
 
@@ -64,7 +62,8 @@ void HostRoom::Remove(uint64_t lease) {
 double HostRoom::Used() const { return std::max(load_.busy_cpus() + young_cpus_, known_cpus_); }
 
 bool HostRoom::Admits(const ExpectedUse& use) const {
-  const double cpus = CpusOf(use);
+  // Never more than the machine has: a task from a larger one must be able to run here.
+  const double cpus = std::min(CpusOf(use), cpus_);
   if (cpus >= kHardlyAny && Used() + cpus > cpus_ + kGrain) return false;
   if (load_.total_memory() == 0) return true;
   return load_.memory_pressure() <= kMostMemoryPressure &&

@@ -53,9 +53,9 @@ class HostRoom {
     absl::Time since;
     bool young = true;
   };
-  // Of a young task, or of one to be placed. Never more than the machine has: a task from a larger one must
-  // be able to run here.
-  double CpusOf(const ExpectedUse& use) const;
+  // What a task is charged. It does not depend on the machine's size, which may be told anew while the task
+  // runs: what was added is what is taken away.
+  static double CpusOf(const ExpectedUse& use);
   static uint64_t MemoryOf(const ExpectedUse& use);
   void Charge(const Task& task, int sign);
 

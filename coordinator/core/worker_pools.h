@@ -30,7 +30,7 @@ struct WorkerStanding {
   bool staying = false;
   // May get a task now.
   bool open = false;
-  // How full it is, 0 to 1: the emptier first.
+  // How full it is, from 0 on, 1 is full: the emptier first.
   double fullness = 0;
   uint32_t tasks = 0;
 };

@@ -88,6 +88,18 @@ TEST_F(HostRoomTest, ATaskFromALargerMachineCanRun) {
   EXPECT_FALSE(room_.Admits({64.0, 0}));
 }
 
+TEST_F(HostRoomTest, NothingStaysChargedWhenTheMachineIsSaidToHaveAnotherSizeMeanwhile) {
+  room_.SetCpus(8);
+  room_.Add(1, {8.0, 0}, now_);
+  room_.Add(2, {}, now_);
+  // Another worker of the machine, which sees fewer of its processors.
+  room_.SetCpus(2);
+  room_.Remove(1);
+  room_.Remove(2);
+  EXPECT_NEAR(room_.Used(), 0.0, 0.001);
+  EXPECT_TRUE(room_.Admits({2.0, 0}));
+}
+
 TEST_F(HostRoomTest, MemoryThatIsPromisedIsNotPromisedAgain) {
   Report(0, absl::Seconds(1), 4 * kGiB);
   EXPECT_FALSE(room_.Admits({0.1, 4 * kGiB}));
