@@ -86,8 +86,9 @@ struct UnplaceableTask {
 struct SchedulerOptions {
   // Silence after which a worker's leases expire and it is no longer present.
   absl::Duration worker_timeout = absl::Seconds(30);
-  // A task that waited for a native worker for so many times what it takes under emulation is emulated. With
-  // 1 it takes at most twice as long as the better of the two would have been. 0: never.
+  // A task that waited for a native worker for so many times what it takes under emulation is emulated, if a
+  // worker that emulates has room and no task of its kind came before it. With 1 it then takes at most about
+  // twice as long as the better of the two would have. 0: never.
   double emulate_after = 1;
 };
 

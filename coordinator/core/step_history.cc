@@ -30,29 +30,30 @@ double CpusOf(const PastUse& past) {
   return past.cpu_wait_share > kScarce && used > kALittle ? std::max(used, 1.0) : used;
 }
 
-ExpectedUse ExpectedUseOf(const v1::Task& task, const LookUpPast& past) {
+Forecast ForecastOf(const v1::Task& task, const LookUpPast& past) {
   ExpectedUse use;
+  absl::Duration time;
+  bool ran = false;
+  bool use_known = true;
+  bool time_known = true;
   for (const v1::Step& step : task.steps()) {
     if (!step.has_run()) continue;
+    ran = true;
     const std::string shape = StepShape(step, task.platform());
+    const std::optional<PastUse> emulated = past(shape, true);
     std::optional<PastUse> earlier = past(shape, false);
-    if (!earlier) earlier = past(shape, true);
-    if (!earlier || earlier->duration_ns <= 0) return {};
+    if (!earlier) earlier = emulated;
+    use_known = use_known && earlier && earlier->duration_ns > 0;
+    time_known = time_known && emulated;
+    if (emulated) time += absl::Nanoseconds(emulated->duration_ns);
+    if (!earlier) continue;
     use.cpus = std::max(use.cpus.value_or(0), CpusOf(*earlier));
     use.memory = std::max(use.memory, static_cast<uint64_t>(std::max<int64_t>(0, earlier->peak_memory)));
   }
-  return use;
-}
-
-std::optional<absl::Duration> EmulatedTimeOf(const v1::Task& task, const LookUpPast& past) {
-  std::optional<absl::Duration> time;
-  for (const v1::Step& step : task.steps()) {
-    if (!step.has_run()) continue;
-    const std::optional<PastUse> earlier = past(StepShape(step, task.platform()), true);
-    if (!earlier) return std::nullopt;
-    time = time.value_or(absl::ZeroDuration()) + absl::Nanoseconds(earlier->duration_ns);
-  }
-  return time;
+  Forecast forecast;
+  if (use_known) forecast.use = use;
+  if (ran && time_known) forecast.emulated_time = time;
+  return forecast;
 }
 
 }  // namespace crossmill::core

@@ -35,9 +35,12 @@ std::string StepShape(const v1::Step& step, const v1::Platform& platform);
 // Looks a shape up: the last success, natively or under emulation.
 using LookUpPast = std::function<std::optional<PastUse>(const std::string& shape, bool emulated)>;
 
-// What a task will use: that of its hungriest step. Unknown as soon as one of its RUN steps was never seen.
-ExpectedUse ExpectedUseOf(const v1::Task& task, const LookUpPast& past);
-// How long its RUN steps take under emulation; unknown as soon as one was never seen so, or without any.
-std::optional<absl::Duration> EmulatedTimeOf(const v1::Task& task, const LookUpPast& past);
+struct Forecast {
+  // That of the hungriest step. Unknown as soon as one of the RUN steps was never seen, or without any.
+  ExpectedUse use;
+  // How long the RUN steps take under emulation; unknown as soon as one was never seen so, or without any.
+  std::optional<absl::Duration> emulated_time;
+};
+Forecast ForecastOf(const v1::Task& task, const LookUpPast& past);
 
 }  // namespace crossmill::core

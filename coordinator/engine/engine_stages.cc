@@ -87,8 +87,9 @@ core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& r
     const auto use = records.PastUse(shape, emulated);
     return use.ok() ? *use : std::nullopt;
   };
-  requirements.use = core::ExpectedUseOf(task, past);
-  requirements.emulated_time = core::EmulatedTimeOf(task, past);
+  const core::Forecast forecast = core::ForecastOf(task, past);
+  requirements.use = forecast.use;
+  requirements.emulated_time = forecast.emulated_time;
   const core::Spread spread =
       build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
   if (run.replica == 0) {

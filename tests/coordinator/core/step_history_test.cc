@@ -56,22 +56,22 @@ TEST(ExpectedUseTest, IsThatOfTheHungriestStepAndUnknownWithOneThatWasNeverSeen)
     return found == record.end() ? std::nullopt : std::optional(found->second);
   };
   native_record[StepShape(task.steps(0), task.platform())] = {10'000, 10, 1000};
-  EXPECT_FALSE(ExpectedUseOf(task, past).cpus);
+  EXPECT_FALSE(ForecastOf(task, past).use.cpus);
   native_record[StepShape(task.steps(1), task.platform())] = {10'000, 18'000, 500};
-  EXPECT_DOUBLE_EQ(ExpectedUseOf(task, past).cpus.value(), 1.8);
-  EXPECT_EQ(ExpectedUseOf(task, past).memory, 1000u);
+  EXPECT_DOUBLE_EQ(ForecastOf(task, past).use.cpus.value(), 1.8);
+  EXPECT_EQ(ForecastOf(task, past).use.memory, 1000u);
   native_record[StepShape(task.steps(1), task.platform())] = {0, 18'000, 500};
-  EXPECT_FALSE(ExpectedUseOf(task, past).cpus) << "nothing can be divided by no time";
-  EXPECT_FALSE(ExpectedUseOf(v1::Task(), past).cpus);
+  EXPECT_FALSE(ForecastOf(task, past).use.cpus) << "nothing can be divided by no time";
+  EXPECT_FALSE(ForecastOf(v1::Task(), past).use.cpus);
 
-  EXPECT_FALSE(EmulatedTimeOf(task, past));
+  EXPECT_FALSE(ForecastOf(task, past).emulated_time);
   native_record.erase(StepShape(task.steps(1), task.platform()));
   emulated_record[StepShape(task.steps(0), task.platform())] = {10'000, 10, 0};
-  EXPECT_FALSE(EmulatedTimeOf(task, past));
+  EXPECT_FALSE(ForecastOf(task, past).emulated_time);
   emulated_record[StepShape(task.steps(1), task.platform())] = {90'000, 80'000, 0};
-  EXPECT_EQ(EmulatedTimeOf(task, past), absl::Nanoseconds(100'000));
-  EXPECT_FALSE(EmulatedTimeOf(v1::Task(), past));
-  EXPECT_NEAR(ExpectedUseOf(task, past).cpus.value(), 0.89, 0.01) << "what is known of it, as it is known";
+  EXPECT_EQ(ForecastOf(task, past).emulated_time, absl::Nanoseconds(100'000));
+  EXPECT_FALSE(ForecastOf(v1::Task(), past).emulated_time);
+  EXPECT_NEAR(ForecastOf(task, past).use.cpus.value(), 0.89, 0.01) << "what is known of it, as it is known";
 }
 
 }  // namespace
