@@ -23,6 +23,7 @@
 #include "coordinator/rpc/cas_service.h"
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
+#include "coordinator/rpc/local_door.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
@@ -76,6 +77,7 @@ class ServerImpl final : public Server {
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
     if (images_) images_->Stop();
+    if (door_) door_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();
   }
@@ -130,6 +132,8 @@ class ServerImpl final : public Server {
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
+    door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
+    RETURN_IF_ERROR(door_->Start());
     const std::vector<ServedService> services = {
         {"build.bazel.remote.execution.v2.ContentAddressableStorage", cas_.get()},
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
@@ -138,6 +142,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Images", image_service_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
+        {"crossmill.v1.LocalDoor", door_.get()},
     };
     ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services));
     spdlog::info("serving data={} socket={} tcp={}", options_.data_folder, options_.listen.unix_socket,
@@ -166,6 +171,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<WorkerQueueService> queue_;
+  std::unique_ptr<LocalDoor> door_;
   std::unique_ptr<RpcServer> rpc_;
 };
 

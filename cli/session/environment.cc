@@ -15,7 +15,7 @@
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/channel.h"
-#include "common/rpc/remote_blob_store.h"
+#include "common/rpc/local_blob_store.h"
 
 namespace crossmill::cli {
 namespace {
@@ -107,7 +107,7 @@ class SystemEnvironment final : public Environment {
     farm->builds = v1::Builds::NewStub(channel);
     farm->images = v1::Images::NewStub(channel);
     farm->farm = v1::Farm::NewStub(channel);
-    farm->blobs = rpc::MakeRemoteBlobStore(channel, std::string());
+    farm->blobs = rpc::MakeLocalBlobStore(channel, {});
     return farm;
   }
 

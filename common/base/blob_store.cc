@@ -85,6 +85,23 @@ class MemoryBlobStore final : public BlobStore {
 
 }  // namespace
 
+absl::Status BlobWriter::WriteFile(int fd, int64_t offset, int64_t size) {
+  std::string buffer(static_cast<size_t>(std::min<int64_t>(size, kChunk)), '\0');
+  while (size > 0) {
+    const size_t wanted = static_cast<size_t>(std::min<int64_t>(size, static_cast<int64_t>(buffer.size())));
+    ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
+    if (count < wanted) return absl::FailedPreconditionError("the file became shorter while it was read");
+    RETURN_IF_ERROR(Write(std::string_view(buffer.data(), count)));
+    offset += static_cast<int64_t>(count);
+    size -= static_cast<int64_t>(count);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BlobWriter::WriteBlob(const Digest&) {
+  return absl::UnimplementedError("this store takes bytes only");
+}
+
 absl::StatusOr<std::string> BlobStore::Get(const Digest& digest) {
   ASSIGN_OR_RETURN(std::unique_ptr<BlobReader> reader, Open(digest, 0));
   std::string content(static_cast<size_t>(digest.size), '\0');
@@ -98,6 +115,15 @@ absl::StatusOr<std::string> BlobStore::Get(const Digest& digest) {
     return absl::DataLossError(fmt::format("blob {} does not have its digest", ToString(digest)));
   }
   return content;
+}
+
+absl::StatusOr<std::vector<std::string>> BlobStore::GetAll(absl::Span<const Digest> digests) {
+  std::vector<std::string> contents;
+  contents.reserve(digests.size());
+  for (const Digest& digest : digests) {
+    ASSIGN_OR_RETURN(contents.emplace_back(), Get(digest));
+  }
+  return contents;
 }
 
 absl::Status BlobStore::Put(absl::Span<const std::pair<Digest, std::string>> blobs) {

@@ -23,6 +23,9 @@ class BlobReader {
   // Up to `size` bytes into `buffer`; 0 only at the end. DATA_LOSS at the end of a blob read from its
   // beginning whose bytes do not have its digest.
   virtual absl::StatusOr<size_t> Read(char* buffer, size_t size) = 0;
+  // The blob's own file where the store keeps it as one, else -1. The reader's; only for reading at offsets of
+  // one's own. Its bytes were not compared with the digest.
+  virtual int file() const { return -1; }
 };
 
 // Writes one blob. Not thread safe. Destroying it without Commit abandons it.
@@ -30,6 +33,13 @@ class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
   virtual absl::Status Write(std::string_view bytes) = 0;
+  // Appends `size` bytes from `offset` on of a regular file. What Write does by default; a store that is on this
+  // machine reads the file itself, perhaps later, so nobody writes to it until Commit returns. The descriptor
+  // may be closed at once. FAILED_PRECONDITION, here or from Commit, if the file is shorter.
+  virtual absl::Status WriteFile(int fd, int64_t offset, int64_t size);
+  // Appends the content of a blob that the same store has, which then need not be there twice. UNIMPLEMENTED
+  // (the default) or NOT_FOUND: nothing was appended, and the caller writes the bytes.
+  virtual absl::Status WriteBlob(const Digest& blob);
   // Makes the blob durable and visible. INVALID_ARGUMENT if a digest was promised and is not met.
   virtual absl::StatusOr<Digest> Commit() = 0;
 };
@@ -46,6 +56,8 @@ class BlobStore {
   virtual absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) = 0;
   // A blob that fits in memory. The default goes through Open.
   virtual absl::StatusOr<std::string> Get(const Digest& digest);
+  // Several small blobs, in this order; together they fit in memory. The default gets one after the other.
+  virtual absl::StatusOr<std::vector<std::string>> GetAll(absl::Span<const Digest> digests);
   // Several small blobs at once, digest-checked; the default goes through Create.
   virtual absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs);
   // One blob.

@@ -1,7 +1,9 @@
 #include "common/base/disk_blob_store.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/mutex.h"
+#include "common/base/parted_file.h"
 #include "common/base/status.h"
 
 namespace crossmill {
@@ -27,6 +30,10 @@ constexpr size_t kMemoryLimit = 256 << 10;
 // Write-back is started each time this much of a large blob has been written, so that the final sync
 // has little left to do.
 constexpr int64_t kWriteBackStep = 16 << 20;
+// Of a file that is copied or hashed at once.
+constexpr size_t kCopyPiece = 256 << 10;
+// Blobs from here on are not repeated in others that hold them.
+constexpr int64_t kSharedPart = 256 << 10;
 
 class DiskBlobStore final : public BlobStore {
  public:
@@ -42,25 +49,32 @@ class DiskBlobStore final : public BlobStore {
 
  private:
   class Reader;
+  class PartsReader;
   class Writer;
 
   // A file in FOLDER/tmp; removed with the object unless it got its name.
   struct Staged {
     Staged() = default;
     Staged(Staged&& other) noexcept
-        : digest(std::move(other.digest)), path(std::exchange(other.path, {})), fd(std::move(other.fd)) {}
+        : digest(std::move(other.digest)),
+          path(std::exchange(other.path, {})),
+          fd(std::move(other.fd)),
+          parts(std::move(other.parts)) {}
     ~Staged() {
       if (!path.empty()) unlink(path.c_str());
     }
     Digest digest;
     std::string path;
     UniqueFd fd;
+    // Not empty: the file is one of parts.
+    std::vector<BlobPart> parts;
   };
 
   std::string ShardOf(const std::string& hash) const {
     return fmt::format("{}/blobs/{}", folder_, hash.substr(0, 2));
   }
   std::string PathOf(const std::string& hash) const { return fmt::format("{}/{}", ShardOf(hash), hash); }
+  std::string PartsPathOf(const std::string& hash) const { return PathOf(hash) + ".parts"; }
 
   absl::StatusOr<Staged> Stage();
   // Gives digest-checked files their names, durably: one sync per file and one per shard.
@@ -68,9 +82,13 @@ class DiskBlobStore final : public BlobStore {
   // Whether the file is there with the right size. Makes its name durable if another thread is still at it.
   absl::StatusOr<bool> Present(const Digest& digest);
   absl::Status SyncShardOf(const std::string& hash);
+  // The file of a blob that is whole there, NOT_FOUND for others.
   absl::StatusOr<UniqueFd> OpenBlob(const Digest& digest);
-  // The file behind `fd` does not have the digest of its name.
-  absl::Status MoveAside(const Digest& digest, int fd);
+  // The parts of a blob that is kept so, with the file that lists them; NOT_FOUND for others.
+  absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> OpenParts(const Digest& digest);
+  absl::StatusOr<bool> PresentInParts(const Digest& digest);
+  // The file behind `fd` does not have the digest of its name, `path`.
+  absl::Status MoveAside(const Digest& digest, const std::string& path, int fd);
   absl::Status Wrap(const absl::Status& status) const {
     return Annotate(status, fmt::format("writing to the blob store in {}", folder_));
   }
@@ -96,15 +114,17 @@ class DiskBlobStore::Reader final : public BlobReader {
     if (left <= 0 || size == 0) return 0;
     ASSIGN_OR_RETURN(const size_t count,
                      ReadSome(fd_.get(), buffer, std::min(size, static_cast<size_t>(left))));
-    if (count == 0) return store_.MoveAside(digest_, fd_.get());
+    if (count == 0) return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
     offset_ += static_cast<int64_t>(count);
     if (hash_.has_value()) {
       hash_->Update(std::string_view(buffer, count));
       // Checked with the last piece, so that a bad blob is never delivered whole.
-      if (offset_ == digest_.size && hash_->Finish() != digest_) return store_.MoveAside(digest_, fd_.get());
+      if (offset_ == digest_.size && hash_->Finish() != digest_) return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
     }
     return count;
   }
+
+  int file() const override { return fd_.get(); }
 
  private:
   DiskBlobStore& store_;
@@ -114,23 +134,111 @@ class DiskBlobStore::Reader final : public BlobReader {
   std::optional<Sha256> hash_;
 };
 
+// A blob whose file lists its parts.
+class DiskBlobStore::PartsReader final : public BlobReader {
+ public:
+  PartsReader(DiskBlobStore& store, Digest digest, UniqueFd fd, std::vector<BlobPart> parts, int64_t offset)
+      : store_(store),
+        digest_(std::move(digest)),
+        fd_(std::move(fd)),
+        parts_(std::move(parts)),
+        position_(offset) {
+    if (offset == 0) hash_.emplace();
+  }
+
+  absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
+    if (position_ >= digest_.size || size == 0) return 0;
+    const auto count = ReadPart(buffer, size);
+    if (!count.ok()) spdlog::error("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
+    if (!count.ok() || *count == 0) return Broken();
+    position_ += static_cast<int64_t>(*count);
+    if (hash_.has_value()) {
+      hash_->Update(std::string_view(buffer, *count));
+      if (position_ == digest_.size && hash_->Finish() != digest_) return Broken();
+    }
+    return count;
+  }
+
+ private:
+  // 0 where a file is shorter than it should be.
+  absl::StatusOr<size_t> ReadPart(char* buffer, size_t size) {
+    while (position_ >= begin_ + parts_[part_].size()) {
+      begin_ += parts_[part_].size();
+      own_begin_ += parts_[part_].bytes;
+      blob_.Reset();
+      ++part_;
+    }
+    const BlobPart& part = parts_[part_];
+    const int64_t at = position_ - begin_;
+    size = static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(size), part.size() - at));
+    if (part.blob.empty()) return ReadAt(fd_.get(), own_begin_ + at, buffer, size);
+    if (!blob_.valid()) {
+      ASSIGN_OR_RETURN(blob_, store_.OpenBlob(part.blob));
+    }
+    return ReadAt(blob_.get(), at, buffer, size);
+  }
+
+  // One of the files is wrong. All are read, so that the one that is goes too.
+  absl::Status Broken() {
+    std::string buffer(kMemoryLimit, '\0');
+    for (const BlobPart& part : parts_) {
+      if (part.blob.empty()) continue;
+      auto reader = store_.Open(part.blob, 0);
+      while (reader.ok() && (*reader)->Read(buffer.data(), buffer.size()).value_or(0) > 0) {
+      }
+    }
+    return store_.MoveAside(digest_, store_.PartsPathOf(digest_.hash), fd_.get());
+  }
+
+  DiskBlobStore& store_;
+  const Digest digest_;
+  const UniqueFd fd_;
+  const std::vector<BlobPart> parts_;
+  std::optional<Sha256> hash_;
+  // Of the next byte, in the blob.
+  int64_t position_;
+  // The part that it is in, where that begins in the blob, and where its bytes begin in the file. Its own file if
+  // it is another blob.
+  size_t part_ = 0;
+  int64_t begin_ = 0;
+  int64_t own_begin_ = 0;
+  UniqueFd blob_;
+};
+
 class DiskBlobStore::Writer final : public BlobWriter {
  public:
   Writer(DiskBlobStore& store, Digest expected) : store_(store), expected_(std::move(expected)) {}
 
   absl::Status Write(std::string_view bytes) override {
     hash_.Update(bytes);
-    size_ += static_cast<int64_t>(bytes.size());
+    own_bytes_ += static_cast<int64_t>(bytes.size());
     if (!file_.has_value()) {
       memory_.append(bytes);
       return memory_.size() <= kMemoryLimit ? absl::OkStatus() : Spill();
     }
     RETURN_IF_ERROR(store_.Wrap(WriteAll(file_->fd.get(), bytes)));
-    if (size_ - written_back_ >= kWriteBackStep) {
-      // Only a hint; file systems that do not know it need it least.
-      sync_file_range(file_->fd.get(), written_back_, size_ - written_back_, SYNC_FILE_RANGE_WRITE);
-      written_back_ = size_;
+    StartWriteBack();
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteFile(int fd, int64_t offset, int64_t size) override {
+    if (size <= static_cast<int64_t>(kMemoryLimit)) return BlobWriter::WriteFile(fd, offset, size);
+    const bool first = own_bytes_ == 0 && parts_.empty() && !file_.has_value();
+    if (!file_.has_value()) RETURN_IF_ERROR(Spill());
+    if (first && offset == 0) {
+      ASSIGN_OR_RETURN(const bool shared, Share(fd, size));
+      if (shared) return absl::OkStatus();
     }
+    return Copy(fd, offset, size);
+  }
+
+  absl::Status WriteBlob(const Digest& blob) override {
+    if (blob.size < kSharedPart) return absl::UnimplementedError("small blobs are not shared");
+    // One that is made of parts itself is copied: parts have no parts.
+    ASSIGN_OR_RETURN(const UniqueFd fd, store_.OpenBlob(blob));
+    RETURN_IF_ERROR(Hash(fd.get(), 0, blob.size));
+    EndOwnPart();
+    parts_.push_back({blob, 0});
     return absl::OkStatus();
   }
 
@@ -143,6 +251,11 @@ class DiskBlobStore::Writer final : public BlobWriter {
     ASSIGN_OR_RETURN(const bool present, store_.Present(digest));
     if (present) return digest;
     if (!file_.has_value()) RETURN_IF_ERROR(Spill());
+    if (!parts_.empty()) {
+      EndOwnPart();
+      RETURN_IF_ERROR(store_.Wrap(WritePartList(file_->fd.get(), parts_)));
+      file_->parts = std::move(parts_);
+    }
     file_->digest = digest;
     RETURN_IF_ERROR(store_.Place(absl::MakeSpan(&*file_, 1)));
     return digest;
@@ -157,13 +270,71 @@ class DiskBlobStore::Writer final : public BlobWriter {
     return absl::OkStatus();
   }
 
+  // The file's blocks instead of a copy, where the file system can. It may change afterwards: ours does not.
+  absl::StatusOr<bool> Share(int fd, int64_t size) {
+    struct stat info;
+    if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "stat");
+    if (info.st_size != size || ioctl(file_->fd.get(), FICLONE, fd) != 0) return false;
+    if (lseek(file_->fd.get(), 0, SEEK_END) != size) return Shorter();
+    RETURN_IF_ERROR(Hash(file_->fd.get(), 0, size));
+    own_bytes_ += size;
+    return true;
+  }
+
+  // One pass: each piece is hashed and written while it is in the processor's cache.
+  absl::Status Copy(int fd, int64_t offset, int64_t size) {
+    std::string buffer(kCopyPiece, '\0');
+    while (size > 0) {
+      const size_t wanted = static_cast<size_t>(std::min<int64_t>(size, static_cast<int64_t>(buffer.size())));
+      ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
+      if (count < wanted) return Shorter();
+      RETURN_IF_ERROR(Write(std::string_view(buffer.data(), count)));
+      offset += static_cast<int64_t>(count);
+      size -= static_cast<int64_t>(count);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Hash(int fd, int64_t offset, int64_t size) {
+    std::string buffer(kCopyPiece, '\0');
+    for (const int64_t end = offset + size; offset < end;) {
+      const size_t wanted = static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
+      ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
+      if (count < wanted) return Shorter();
+      hash_.Update(std::string_view(buffer.data(), count));
+      offset += static_cast<int64_t>(count);
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status Shorter() {
+    return absl::FailedPreconditionError("the file became shorter while it was read");
+  }
+
+  // What was written since the last part becomes one.
+  void EndOwnPart() {
+    if (own_bytes_ > own_listed_) parts_.push_back({{}, own_bytes_ - own_listed_});
+    own_listed_ = own_bytes_;
+  }
+
+  void StartWriteBack() {
+    if (own_bytes_ - written_back_ < kWriteBackStep) return;
+    // Only a hint; file systems that do not know it need it least.
+    sync_file_range(file_->fd.get(), written_back_, own_bytes_ - written_back_, SYNC_FILE_RANGE_WRITE);
+    written_back_ = own_bytes_;
+  }
+
   DiskBlobStore& store_;
   const Digest expected_;
   Sha256 hash_;
   std::string memory_;
   std::optional<Staged> file_;
-  int64_t size_ = 0;
+  // Of the staged file and what is still in memory.
+  int64_t own_bytes_ = 0;
   int64_t written_back_ = 0;
+  // Empty until the first blob; of own_bytes_ so many are listed.
+  std::vector<BlobPart> parts_;
+  int64_t own_listed_ = 0;
 };
 
 absl::Status DiskBlobStore::Prepare() {
@@ -210,9 +381,8 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
   // An error below leaves hashes in unsynced_: whoever relies on them syncs again.
   std::set<std::string> shards;
   for (Staged& file : files) {
-    if (rename(file.path.c_str(), PathOf(file.digest.hash).c_str()) != 0) {
-      return Wrap(ErrnoStatus(errno, PathOf(file.digest.hash)));
-    }
+    const std::string path = file.parts.empty() ? PathOf(file.digest.hash) : PartsPathOf(file.digest.hash);
+    if (rename(file.path.c_str(), path.c_str()) != 0) return Wrap(ErrnoStatus(errno, path));
     file.path.clear();
     shards.insert(ShardOf(file.digest.hash));
   }
@@ -226,16 +396,42 @@ absl::StatusOr<bool> DiskBlobStore::Present(const Digest& digest) {
   if (digest.size == 0) return true;
   if (!IsSha256Hex(digest.hash)) return false;
   struct stat info;
-  if (stat(PathOf(digest.hash).c_str(), &info) != 0) {
-    if (errno == ENOENT) return false;
+  if (stat(PathOf(digest.hash).c_str(), &info) == 0) {
+    if (info.st_size != digest.size) return false;
+  } else if (errno == ENOENT) {
+    ASSIGN_OR_RETURN(const bool present, PresentInParts(digest));
+    if (!present) return false;
+  } else {
     return ErrnoStatus(errno, PathOf(digest.hash));
   }
-  if (info.st_size != digest.size) return false;
   {
     MutexLock lock(mutex_);
     if (!unsynced_.contains(digest.hash)) return true;
   }
   RETURN_IF_ERROR(SyncShardOf(digest.hash));
+  return true;
+}
+
+absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> DiskBlobStore::OpenParts(const Digest& digest) {
+  if (!IsSha256Hex(digest.hash)) return absl::NotFoundError("no digest");
+  const std::string path = PartsPathOf(digest.hash);
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDONLY));
+  auto parts = ReadPartList(fd.get());
+  if (absl::IsDataLoss(parts.status())) return MoveAside(digest, path, fd.get());
+  RETURN_IF_ERROR(parts.status());
+  if (SizeOf(*parts) != digest.size) return absl::NotFoundError("another size");
+  return std::make_pair(std::move(fd), *std::move(parts));
+}
+
+absl::StatusOr<bool> DiskBlobStore::PresentInParts(const Digest& digest) {
+  auto found = OpenParts(digest);
+  if (absl::IsNotFound(found.status()) || absl::IsDataLoss(found.status())) return false;
+  RETURN_IF_ERROR(found.status());
+  for (const BlobPart& part : found->second) {
+    if (part.blob.empty()) continue;
+    struct stat info;
+    if (stat(PathOf(part.blob.hash).c_str(), &info) != 0 || info.st_size != part.blob.size) return false;
+  }
   return true;
 }
 
@@ -250,8 +446,7 @@ absl::StatusOr<std::vector<Digest>> DiskBlobStore::FindMissing(absl::Span<const 
   return missing;
 }
 
-absl::Status DiskBlobStore::MoveAside(const Digest& digest, int fd) {
-  const std::string path = PathOf(digest.hash);
+absl::Status DiskBlobStore::MoveAside(const Digest& digest, const std::string& path, int fd) {
   struct stat opened;
   struct stat named;
   std::string where = "it has been replaced since";
@@ -285,7 +480,7 @@ absl::StatusOr<UniqueFd> DiskBlobStore::OpenBlob(const Digest& digest) {
     hash.Update(std::string_view(buffer.data(), count));
   }
   if (hash.Finish().hash == digest.hash) return absent;
-  return MoveAside(digest, fd->get());
+  return MoveAside(digest, PathOf(digest.hash), fd->get());
 }
 
 absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& digest, int64_t offset) {
@@ -293,17 +488,29 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
     return absl::OutOfRangeError(fmt::format("offset {} in blob {}", offset, ToString(digest)));
   }
   if (digest.size == 0) return std::make_unique<Reader>(*this, digest, UniqueFd(), 0);
-  ASSIGN_OR_RETURN(UniqueFd fd, OpenBlob(digest));
-  if (offset > 0 && lseek(fd.get(), offset, SEEK_SET) < 0) return ErrnoStatus(errno, PathOf(digest.hash));
-  return std::make_unique<Reader>(*this, digest, std::move(fd), offset);
+  auto fd = OpenBlob(digest);
+  if (absl::IsNotFound(fd.status())) {
+    auto parts = OpenParts(digest);
+    // Who asks knows nothing of parts.
+    if (absl::IsNotFound(parts.status())) return fd.status();
+    RETURN_IF_ERROR(parts.status());
+    return std::make_unique<PartsReader>(*this, digest, std::move(parts->first), std::move(parts->second), offset);
+  }
+  RETURN_IF_ERROR(fd.status());
+  if (offset > 0 && lseek(fd->get(), offset, SEEK_SET) < 0) return ErrnoStatus(errno, PathOf(digest.hash));
+  return std::make_unique<Reader>(*this, digest, *std::move(fd), offset);
 }
 
 absl::StatusOr<std::string> DiskBlobStore::Get(const Digest& digest) {
   if (digest.size == 0) return std::string();
-  ASSIGN_OR_RETURN(UniqueFd fd, OpenBlob(digest));
+  auto fd = OpenBlob(digest);
+  if (absl::IsNotFound(fd.status())) return BlobStore::Get(digest);
+  RETURN_IF_ERROR(fd.status());
   std::string content(static_cast<size_t>(digest.size), '\0');
-  ASSIGN_OR_RETURN(const size_t count, ReadSome(fd.get(), content.data(), content.size()));
-  if (count != content.size() || DigestOf(content) != digest) return MoveAside(digest, fd.get());
+  ASSIGN_OR_RETURN(const size_t count, ReadSome(fd->get(), content.data(), content.size()));
+  if (count != content.size() || DigestOf(content) != digest) {
+    return MoveAside(digest, PathOf(digest.hash), fd->get());
+  }
   return content;
 }
 

@@ -88,6 +88,20 @@ absl::StatusOr<size_t> ReadSome(int fd, char* buffer, size_t size) {
   return done;
 }
 
+absl::StatusOr<size_t> ReadAt(int fd, int64_t offset, char* buffer, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t count = pread(fd, buffer + done, size - done, offset + static_cast<int64_t>(done));
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoStatus(errno, "read");
+    }
+    if (count == 0) break;
+    done += static_cast<size_t>(count);
+  }
+  return done;
+}
+
 absl::StatusOr<std::string> ReadAll(int fd, int64_t limit) {
   std::string content;
   struct stat info;

@@ -42,6 +42,8 @@ absl::Status WriteAll(int fd, std::string_view bytes);
 
 // Fills `buffer` as far as the file goes; returns the count (short only at the end of the file).
 absl::StatusOr<size_t> ReadSome(int fd, char* buffer, size_t size);
+// The same from `offset` on, whatever the descriptor's own position.
+absl::StatusOr<size_t> ReadAt(int fd, int64_t offset, char* buffer, size_t size);
 
 // Creates or replaces `path`: other processes see the old or the new content, whole. With `durable`
 // the file and its folder are synced first.

@@ -44,15 +44,9 @@ absl::Status NamelessFile::Append(std::string_view bytes) {
 }
 
 absl::StatusOr<size_t> NamelessFile::ReadAt(int64_t offset, char* buffer, size_t size) const {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t count = pread(file_.get(), buffer + done, size - done, offset + static_cast<int64_t>(done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoStatus(errno, "read a temporary file in " + folder_);
-    if (count == 0) break;
-    done += static_cast<size_t>(count);
-  }
-  return done;
+  auto count = crossmill::ReadAt(file_.get(), offset, buffer, size);
+  if (!count.ok()) return Annotate(count.status(), "temporary file in " + folder_);
+  return count;
 }
 
 }  // namespace crossmill

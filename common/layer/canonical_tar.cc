@@ -142,6 +142,11 @@ Header PaxHeaderOf(size_t content_size) {
 
 CanonicalTarWriter::CanonicalTarWriter(Sink sink) : sink_(std::move(sink)) { buffer_.reserve(kBuffer); }
 
+CanonicalTarWriter::CanonicalTarWriter(BlobWriter& blob)
+    : CanonicalTarWriter([&blob](std::string_view bytes) { return blob.Write(bytes); }) {
+  blob_ = &blob;
+}
+
 absl::Status CanonicalTarWriter::CheckOrder(const TarEntry& entry) const {
   if (previous_path_.empty()) return absl::OkStatus();
   if (ComparePaths(previous_path_, entry.path) >= 0) {
@@ -180,12 +185,30 @@ absl::Status CanonicalTarWriter::Data(std::string_view bytes) {
   return Emit(bytes);
 }
 
+absl::Status CanonicalTarWriter::FileData(int fd) {
+  if (blob_ == nullptr) return absl::FailedPreconditionError("the tar does not go to a blob");
+  RETURN_IF_ERROR(EmitBuffer());
+  return blob_->WriteFile(fd, 0, std::exchange(missing_, 0));
+}
+
+absl::Status CanonicalTarWriter::BlobData(const Digest& content) {
+  if (blob_ == nullptr) return absl::FailedPreconditionError("the tar does not go to a blob");
+  if (content.size != missing_) {
+    return absl::InvalidArgumentError(
+        fmt::format("'{}': a blob of {} bytes as content of {}", Printable(previous_path_), content.size, missing_));
+  }
+  RETURN_IF_ERROR(EmitBuffer());
+  RETURN_IF_ERROR(blob_->WriteBlob(content));
+  missing_ = 0;
+  return absl::OkStatus();
+}
+
 absl::Status CanonicalTarWriter::Finish() {
   RETURN_IF_ERROR(EndEntry());
   finished_ = true;
   const std::string zeros(2 * kBlock, '\0');
   RETURN_IF_ERROR(Emit(zeros));
-  return buffer_.empty() ? absl::OkStatus() : sink_(buffer_);
+  return EmitBuffer();
 }
 
 absl::Status CanonicalTarWriter::EndEntry() {
@@ -198,10 +221,15 @@ absl::Status CanonicalTarWriter::EndEntry() {
   return Pad(size);
 }
 
+absl::Status CanonicalTarWriter::EmitBuffer() {
+  if (!buffer_.empty()) RETURN_IF_ERROR(sink_(buffer_));
+  buffer_.clear();
+  return absl::OkStatus();
+}
+
 absl::Status CanonicalTarWriter::Emit(std::string_view bytes) {
   if (buffer_.size() + bytes.size() > kBuffer) {
-    if (!buffer_.empty()) RETURN_IF_ERROR(sink_(buffer_));
-    buffer_.clear();
+    RETURN_IF_ERROR(EmitBuffer());
     if (bytes.size() >= kBuffer) return sink_(bytes);
   }
   buffer_.append(bytes);

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "common/base/blob_store.h"
 #include "common/layer/tar_entry.h"
 
 namespace crossmill::layer {
@@ -25,6 +26,8 @@ class CanonicalTarWriter {
  public:
   // `sink` gets the bytes in pieces of up to about 256 KiB, or as large as given to Data().
   explicit CanonicalTarWriter(Sink sink);
+  // Writes to a blob, which must outlive the writer; the caller commits it.
+  explicit CanonicalTarWriter(BlobWriter& blob);
 
   // Starts an entry. INVALID_ARGUMENT, naming the path, if the entry is not in canonical form (see
   // TarEntry; symlinks have mode 0777, hard links a target that comes before them and no xattrs, mtime
@@ -32,6 +35,12 @@ class CanonicalTarWriter {
   absl::Status Add(const TarEntry& entry);
   // Content of the file added last; the pieces must add up to its size.
   absl::Status Data(std::string_view bytes);
+  // The whole content of the file added last, from the beginning of a regular file; of a writer with a blob
+  // only. As BlobWriter::WriteFile: nobody may write to it until the blob is committed.
+  absl::Status FileData(int fd);
+  // The same from what the blob's store has; as BlobWriter::WriteBlob, UNIMPLEMENTED and NOT_FOUND leave
+  // everything as it was.
+  absl::Status BlobData(const Digest& content);
   // Two zero blocks, no further padding. Nothing may be added after it.
   absl::Status Finish();
 
@@ -39,9 +48,12 @@ class CanonicalTarWriter {
   absl::Status CheckOrder(const TarEntry& entry) const;
   absl::Status EndEntry();
   absl::Status Emit(std::string_view bytes);
+  absl::Status EmitBuffer();
   absl::Status Pad(int64_t size);
 
   Sink sink_;
+  // Where sink_ leads, if it is a blob.
+  BlobWriter* blob_ = nullptr;
   std::string buffer_;
   std::string previous_path_;
   bool previous_is_directory_ = true;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "build/bazel/remote/execution/v2/remote_execution_services.grpc.pb.h"
 #include "common/base/mutex.h"
@@ -54,6 +55,7 @@ class RemoteBlobStore final : public BlobStore {
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override;
   absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override;
   absl::StatusOr<std::string> Get(const Digest& digest) override;
+  absl::StatusOr<std::vector<std::string>> GetAll(absl::Span<const Digest> digests) override;
   absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs) override;
 
  private:
@@ -75,6 +77,8 @@ class RemoteBlobStore final : public BlobStore {
 
   // Bytes of blobs, overhead included, that may travel in one batch call.
   absl::StatusOr<int64_t> BatchLimit();
+  // Blobs that fit in one call, none of them empty, in any order.
+  absl::Status FetchBatch(absl::Span<const Digest> digests, absl::flat_hash_map<Digest, std::string>* contents);
   absl::Status SendBatch(const reapi::BatchUpdateBlobsRequest& request);
   absl::Status Upload(const Digest& digest, const UploadBuffer& buffer) {
     return UploadBlob(*bytes_, digest, buffer, options_.retry);
@@ -165,22 +169,65 @@ absl::StatusOr<std::string> RemoteBlobStore::Get(const Digest& digest) {
   if (digest.size == 0) return std::string();
   ASSIGN_OR_RETURN(const int64_t limit, BatchLimit());
   if (digest.size + kBlobOverhead > limit) return BlobStore::Get(digest);
+  absl::flat_hash_map<Digest, std::string> content;
+  RETURN_IF_ERROR(FetchBatch(absl::MakeConstSpan(&digest, 1), &content));
+  return std::move(content.begin()->second);
+}
+
+absl::StatusOr<std::vector<std::string>> RemoteBlobStore::GetAll(absl::Span<const Digest> digests) {
+  ASSIGN_OR_RETURN(const int64_t limit, BatchLimit());
+  absl::flat_hash_map<Digest, std::string> found;
+  std::vector<Digest> batch;
+  int64_t batch_bytes = 0;
+  for (const Digest& digest : digests) {
+    if (digest.size == 0 || found.contains(digest)) continue;
+    const int64_t cost = digest.size + kBlobOverhead;
+    if (cost > limit) {
+      ASSIGN_OR_RETURN(found[digest], BlobStore::Get(digest));
+      continue;
+    }
+    if (batch_bytes + cost > limit) {
+      RETURN_IF_ERROR(FetchBatch(batch, &found));
+      batch.clear();
+      batch_bytes = 0;
+    }
+    found[digest];  // Taken: each is asked for once.
+    batch.push_back(digest);
+    batch_bytes += cost;
+  }
+  if (!batch.empty()) RETURN_IF_ERROR(FetchBatch(batch, &found));
+  std::vector<std::string> contents;
+  contents.reserve(digests.size());
+  for (const Digest& digest : digests) {
+    contents.push_back(digest.size == 0 ? std::string() : found.at(digest));
+  }
+  return contents;
+}
+
+absl::Status RemoteBlobStore::FetchBatch(absl::Span<const Digest> digests,
+                                         absl::flat_hash_map<Digest, std::string>* contents) {
   reapi::BatchReadBlobsRequest request;
-  ToProto(digest, request.add_digests());
+  absl::flat_hash_set<Digest> wanted(digests.begin(), digests.end());
+  for (const Digest& digest : wanted) ToProto(digest, request.add_digests());
   reapi::BatchReadBlobsResponse response;
   RETURN_IF_ERROR(
       Call(*cas_, &reapi::ContentAddressableStorage::StubInterface::BatchReadBlobs, request, &response));
-  if (response.responses_size() != 1) {
-    return absl::InternalError(
-        fmt::format("asked for one blob, the server sent {}", response.responses_size()));
+  for (auto& blob : *response.mutable_responses()) {
+    const Digest digest = FromProto(blob.digest());
+    const absl::Status status = StatusFromProto(blob.status());
+    if (!status.ok()) return Annotate(status, fmt::format("reading blob {}", ToString(digest)));
+    if (DigestOf(blob.data()) != digest) {
+      return absl::DataLossError(fmt::format("blob {} does not have its digest", ToString(digest)));
+    }
+    if (wanted.erase(digest) == 0) {
+      return absl::InternalError(fmt::format("the server sent blob {}, for which nobody asked", ToString(digest)));
+    }
+    (*contents)[digest] = std::move(*blob.mutable_data());
   }
-  auto& blob = *response.mutable_responses(0);
-  const absl::Status status = StatusFromProto(blob.status());
-  if (!status.ok()) return Annotate(status, fmt::format("reading blob {}", ToString(digest)));
-  if (DigestOf(blob.data()) != digest) {
-    return absl::DataLossError(fmt::format("blob {} does not have its digest", ToString(digest)));
+  if (!wanted.empty()) {
+    return absl::InternalError(fmt::format("the server did not answer for {} of {} blobs", wanted.size(), digests.size()));
   }
-  return std::move(*blob.mutable_data());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<BlobReader>> RemoteBlobStore::Open(const Digest& digest, int64_t offset) {

@@ -56,7 +56,7 @@ def rebuild(bench):
         timers = sides(bench, farm, lambda build: seconds(lambda: build(context)))
         for fill in timers.values():
             fill()
-        times = alternate(1 if bench.smoke else 15, timers)
+        times = alternate(bench.rounds(15), timers)
     what = f"{count} RUNs, nothing changed"
     return [*compare("rebuild", what, times, "classic", 0.6), *compare("rebuild", what, times, "buildkit", 0.1),
             *compare("rebuild", what, times, "buildah", None)]
@@ -70,7 +70,7 @@ def marginal(bench):
         def cost(build):
             single = seconds(lambda: build(one, True))
             return (seconds(lambda: build(many, True)) - single) / (count - 1)
-        times = alternate(1 if bench.smoke else 5, sides(bench, farm, cost))
+        times = alternate(bench.rounds(5), sides(bench, farm, cost))
         steps = [step["seconds"] for stage in farm.show()["stages"] for step in stage["steps"]
                  if step["instruction"] == "RUN" and step["seconds"]]
     rows = [row for peer, target in (("buildkit", 0.8), ("classic", None), ("buildah", None))
@@ -89,7 +89,7 @@ def stages(bench):
         build_ours(farm, context)  # the workers have the base from now on, as those of a running farm do
         for peer in bench.peers:
             peer.build(context)
-        times = alternate(1 if bench.smoke else 3, sides(bench, farm, lambda build: seconds(lambda: build(context, True))))
+        times = alternate(bench.rounds(3), sides(bench, farm, lambda build: seconds(lambda: build(context, True))))
     what = f"{count} stages of sleep {sleep}"
     times["the sleep"] = [float(sleep)] * len(times["crossmill"])
     return [*compare("stages", what, times, "the sleep", 1.15), *compare("stages", what, times, "buildkit", None),
@@ -151,7 +151,7 @@ def cold_rows(bench, context):
     timers = {"crossmill": ours}
     if any(peer.name == "buildkit" for peer in bench.peers):
         timers["buildkit"] = docker
-    times = alternate(1 if bench.smoke else 3, timers)
+    times = alternate(bench.rounds(3), timers)
     what = "cold example, bases pulled"
     return compare("cold", what, times, "buildkit", 1.0)
 
@@ -228,7 +228,7 @@ def transfer(bench):
         finally:
             shutil.rmtree(folder)
 
-    rounds = 1 if bench.smoke else 7
+    rounds = bench.rounds(7)
     with bench.farm(workers=0) as farm, registry() as place:
         farm.import_base("noise:1", layout)
         pushes = alternate(rounds, {"crossmill": lambda: push_ours(farm), "skopeo": push_skopeo})

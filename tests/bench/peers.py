@@ -36,6 +36,25 @@ class Docker:
         run([DOCKER, "build", "--network=none", *options, context], self.env)
 
 
+class NewBuildKit:
+    """The newest buildkitd with its own client; nothing is exported, as with `docker build` of BuildKit."""
+    name = "buildkitd"
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.problem = daemon.problem
+        self.env = {**os.environ, **daemon.environment}
+
+    def load(self, archive, name):
+        self.daemon.registry.push(archive, name)
+
+    def build(self, context, no_cache=False):
+        options = ["--no-cache"] if no_cache else []
+        # The daemon has the host's network only; a step without one is as good.
+        run([*self.daemon.client, "build", "--builder", "peer", "--network=none", "--provenance=false",
+             "--output", "type=cacheonly", *options, context], self.env)
+
+
 class Buildah:
     name = "buildah"
 

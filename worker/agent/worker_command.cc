@@ -21,7 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/rpc/channel.h"
-#include "common/rpc/remote_blob_store.h"
+#include "common/rpc/local_blob_store.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/coordinator_forwarder.h"
 #include "worker/agent/lease_board.h"
@@ -185,7 +185,7 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
   blob_options.buffer_folder = flags.data + "/upload";
   // Some two minutes: a step that ends while the coordinator restarts must not be lost.
   blob_options.retry.attempts = 45;
-  const std::unique_ptr<BlobStore> blobs = rpc::MakeRemoteBlobStore(channel, blob_options);
+  const std::unique_ptr<BlobStore> blobs = rpc::MakeLocalBlobStore(channel, blob_options);
   CoordinatorForwarder ssh(channel);
   ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &ssh, &info));
   ASSIGN_OR_RETURN(UndeliveredResults results, UndeliveredResults::Open(flags.data + "/spool"));

@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/layer/layer_writer.h"
 #include "worker/layers/layer_diff.h"
+#include "worker/layers/pyc_times.h"
 #include "worker/tree/file_metadata.h"
 #include "worker/tree/long_path.h"
 
@@ -19,8 +20,9 @@ namespace {
 
 class DiffWriter {
  public:
-  DiffWriter(const std::string& upper, layer::LayerWriter& writer, std::vector<std::string>* files)
-      : upper_(upper), writer_(writer), files_(files) {}
+  DiffWriter(const std::string& upper, const KnownContents& known, layer::LayerWriter& writer,
+             std::vector<std::string>* files)
+      : upper_(upper), known_(known), writer_(writer), files_(files) {}
 
   absl::Status WriteAll(const std::vector<DiffNode>& nodes) {
     for (const DiffNode& node : nodes) {
@@ -49,11 +51,13 @@ class DiffWriter {
     if (node.entry.type != layer::EntryType::kFile) return writer_.Add(node.entry, nullptr);
     const ReachablePath file(fmt::format("{}/{}", upper_, node.entry.path));
     ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(file.text(), O_RDONLY | O_NOFOLLOW));
-    return writer_.Add(node.entry,
-                       [&fd](char* buffer, size_t size) { return ReadSome(fd.get(), buffer, size); });
+    // Compiled Python files were changed after they were copied (pyc_times.h).
+    const auto known = SourceOfPyc(node.entry.path) ? known_.end() : known_.find(node.entry.path);
+    return writer_.AddFile(node.entry, fd.get(), known == known_.end() ? Digest() : known->second);
   }
 
   const std::string& upper_;
+  const KnownContents& known_;
   layer::LayerWriter& writer_;
   std::vector<std::string>* files_;
   std::map<uint64_t, std::string> first_names_;
@@ -92,16 +96,28 @@ absl::Status PruneNodes(const std::vector<DiffNode>& nodes, const std::string& u
 
 }  // namespace
 
-absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
-                                        int64_t whiteout_time, BlobStore& blobs) {
+namespace {
+
+absl::StatusOr<WrittenLayer> WriteOnce(const UpperDiff& diff, const std::string& upper, int64_t whiteout_time,
+                                       const KnownContents& known, BlobStore& blobs) {
   WrittenLayer layer;
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> blob, blobs.Create({}));
-  layer::LayerWriter writer([&blob](std::string_view bytes) { return blob->Write(bytes); }, whiteout_time);
-  RETURN_IF_ERROR(DiffWriter(upper, writer, &layer.files).WriteAll(diff.nodes));
+  layer::LayerWriter writer(*blob, whiteout_time);
+  RETURN_IF_ERROR(DiffWriter(upper, known, writer, &layer.files).WriteAll(diff.nodes));
   ASSIGN_OR_RETURN(const layer::LayerManifest manifest, writer.Finish());
   ASSIGN_OR_RETURN(layer.tar, blob->Commit());
   ASSIGN_OR_RETURN(layer.manifest, blobs.PutBytes(manifest.Serialize()));
   layer.content_bytes = manifest.ContentBytes();
+  return layer;
+}
+
+}  // namespace
+
+absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
+                                        int64_t whiteout_time, const KnownContents& known, BlobStore& blobs) {
+  auto layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
+  // A store on this machine that was started again has lost what was handed over. The second time waits for it.
+  if (absl::IsUnavailable(layer.status())) layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
   return layer;
 }
 

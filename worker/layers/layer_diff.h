@@ -13,6 +13,7 @@
 #include "common/base/blob_store.h"
 #include "common/layer/layer_manifest.h"
 #include "common/layer/tar_entry.h"
+#include "worker/tree/known_contents.h"
 
 namespace crossmill::worker {
 
@@ -65,7 +66,8 @@ struct UpperDiff {
 absl::StatusOr<UpperDiff> DiffUpper(const std::string& upper, const std::vector<std::string>& lowers,
                                     const DiffOptions& options);
 
-// Writes the layer's tar and manifest to `blobs`. Whiteouts get `whiteout_time`.
+// Writes the layer's tar and manifest to `blobs`. Whiteouts get `whiteout_time`. Files that are `known` to be
+// blobs of the store need not be read.
 struct WrittenLayer {
   Digest tar;
   Digest manifest;
@@ -74,7 +76,7 @@ struct WrittenLayer {
   std::vector<std::string> files;
 };
 absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
-                                        int64_t whiteout_time, BlobStore& blobs);
+                                        int64_t whiteout_time, const KnownContents& known, BlobStore& blobs);
 
 // Makes the upper directory what unpacking the layer would give: removes what was dropped, turns opaque
 // marks into whiteouts, sets mtimes (directories last).

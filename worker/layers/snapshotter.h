@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "common/base/digest.h"
 #include "crossmill/v1/plan.pb.h"
+#include "worker/tree/known_contents.h"
 
 namespace crossmill::worker {
 
@@ -23,6 +24,8 @@ struct CommitOptions {
   bool exact_times = false;
   // Mount points that the runtime may have created in the root; dropped where they are new and empty.
   std::vector<std::string> stubs = {};
+  // What the step copied, and nobody wrote to since.
+  KnownContents known = {};
 };
 
 struct CommittedLayer {

@@ -31,6 +31,12 @@ absl::StatusOr<std::string> RequiredBlobs::Get(const Digest& digest) {
   return bytes;
 }
 
+absl::StatusOr<std::vector<std::string>> RequiredBlobs::GetAll(absl::Span<const Digest> digests) {
+  auto contents = blobs_.GetAll(digests);
+  if (!contents.ok()) return Required(contents.status());
+  return contents;
+}
+
 absl::Status RequiredBlobs::Put(absl::Span<const std::pair<Digest, std::string>> blobs) {
   return blobs_.Put(blobs);
 }

@@ -14,6 +14,7 @@ class RequiredBlobs final : public BlobStore {
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override;
   absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override;
   absl::StatusOr<std::string> Get(const Digest& digest) override;
+  absl::StatusOr<std::vector<std::string>> GetAll(absl::Span<const Digest> digests) override;
   absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs) override;
 
  private:

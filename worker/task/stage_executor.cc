@@ -90,6 +90,8 @@ class StageExecutor::Execution {
     uint64_t peak_memory = 0;
     double cpu_wait_share = 0;
     std::vector<std::string> stubs;
+    // Of COPY.
+    KnownContents known;
     // Ids of the secrets that the step could read.
     std::vector<std::string> secrets;
   };
@@ -165,6 +167,7 @@ class StageExecutor::Execution {
     options.keep_times = step.keep_times();
     options.exact_times = HasExactTimes(step) && !step.keep_times();
     options.stubs = action.stubs;
+    options.known = action.known;
     const absl::StatusOr<CommittedLayer> committed = (*snapshot)->Commit(options);
     if (absl::IsInvalidArgument(committed.status())) {
       // The step made a file that no layer can hold (its name means a removal): every worker would meet it.
@@ -211,12 +214,13 @@ class StageExecutor::Execution {
 
   absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const std::string& root,
                                              v1::StepResult* result) {
+    ActionResult action;
     absl::Status status;
     switch (step.action_case()) {
       case v1::Step::kRun:
         return ExecuteRun(step, root, result);
       case v1::Step::kCopy:
-        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_, stop_);
+        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_, stop_, &action.known);
         break;
       case v1::Step::kWorkdir:
         status = ExecuteWorkdir(step.workdir(), root);
@@ -224,7 +228,6 @@ class StageExecutor::Execution {
       case v1::Step::ACTION_NOT_SET:
         return absl::InternalError(fmt::format("step {} has no action", step.number()));
     }
-    ActionResult action;
     if (!status.ok() && !IsRecipeFault(status)) return status;
     if (!status.ok()) action.failure = std::string(Sv(status.message()));
     return action;

@@ -38,7 +38,7 @@ absl::Status CopySource(const v1::CopySource& source, const v1::Copy& copy, Blob
 }  // namespace
 
 absl::Status ExecuteCopy(const v1::Copy& copy, const std::string& root, int64_t clamp_time, bool keep_times,
-                         BlobStore& blobs, const std::stop_token& stop) {
+                         BlobStore& blobs, const std::stop_token& stop, KnownContents* known) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CopyTarget> target,
                    CopyTarget::Create(copy, root, clamp_time, keep_times, stop));
   if (copy.parents()) target->ExpectFolder();
@@ -53,6 +53,7 @@ absl::Status ExecuteCopy(const v1::Copy& copy, const std::string& root, int64_t 
   for (const v1::CopySource& source : copy.sources()) {
     RETURN_IF_ERROR(Annotate(CopySource(source, copy, blobs, *target), source.text()));
   }
+  if (known != nullptr) *known = target->known();
   return target->Finish();
 }
 

@@ -1,20 +1,17 @@
 #include "worker/tree/copy_sources.h"
 
-#include <algorithm>
-#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <vector>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
-#include "common/base/mutex.h"
 #include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/pattern/path_pattern.h"
 #include "worker/tree/archive_source.h"
+#include "worker/tree/context_reader.h"
 
 namespace crossmill::worker {
 namespace {
@@ -45,42 +42,6 @@ layer::Source BlobSource(BlobStore& blobs, const Digest& digest) {
   };
 }
 
-// Files up to this size are fetched before they are written, several at a time: one call after the other
-// costs a round trip each, which is more than their bytes. At most kFetchedAtOnce of them are in memory.
-constexpr int64_t kSmallFile = 64 << 10;
-constexpr int kFetchedAtOnce = 128;
-constexpr size_t kFetchThreads = 8;
-
-// Contents of those of `files` that are small; others stay empty.
-absl::StatusOr<std::vector<std::string>> FetchSmall(BlobStore& blobs,
-                                                    absl::Span<const reapi::FileNode* const> files) {
-  std::vector<std::string> contents(files.size());
-  std::atomic<size_t> next{0};
-  Mutex mutex;
-  absl::Status status;
-  const auto work = [&] {
-    for (size_t i = next++; i < files.size(); i = next++) {
-      const Digest digest = FromProto(files[i]->digest());
-      if (digest.size == 0 || digest.size > kSmallFile) continue;
-      auto content = blobs.Get(digest);
-      if (content.ok()) {
-        contents[i] = *std::move(content);
-        continue;
-      }
-      MutexLock lock(mutex);
-      if (status.ok()) status = BlobStatus(content.status());
-      next = files.size();
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (size_t i = 1; i < std::min(kFetchThreads, files.size()); ++i) threads.emplace_back(work);
-    work();
-  }
-  RETURN_IF_ERROR(status);
-  return contents;
-}
-
 int64_t TimeOf(const reapi::NodeProperties& properties) { return properties.mtime().seconds(); }
 
 uint32_t ModeOf(const reapi::NodeProperties& properties, uint32_t otherwise) {
@@ -101,25 +62,6 @@ class ContextCopier {
  public:
   ContextCopier(BlobStore& blobs, CopyTarget& target) : blobs_(blobs), target_(target) {}
 
-  absl::StatusOr<reapi::Directory> Read(const Digest& digest) {
-    auto bytes = blobs_.Get(digest);
-    if (!bytes.ok()) return BlobStatus(bytes.status());
-    reapi::Directory directory;
-    if (!directory.ParseFromString(*bytes)) {
-      return absl::DataLossError(fmt::format("blob {} is not a Directory", ToString(digest)));
-    }
-    return directory;
-  }
-
-  absl::Status AddFolder(const std::string& path, const reapi::Directory& directory) {
-    layer::TarEntry entry;
-    entry.path = path;
-    entry.type = layer::EntryType::kDirectory;
-    entry.mode = ModeOf(directory.node_properties(), 0755);
-    entry.mtime = TimeOf(directory.node_properties());
-    return target_.Add(SourceKind::kContext, std::move(entry), nullptr);
-  }
-
   absl::Status AddFile(const std::string& path, const Digest& digest, uint32_t mode, int64_t mtime) {
     return AddFile(path, digest, mode, mtime, BlobSource(blobs_, digest));
   }
@@ -134,21 +76,53 @@ class ContextCopier {
     return target_.Add(SourceKind::kContext, std::move(entry), nullptr);
   }
 
-  absl::Status AddContents(const std::string& path, const reapi::Directory& directory) {
-    RETURN_IF_ERROR(AddFiles(path, directory));
+  // What is in the folder `digest`, which goes to `path`; the folder itself too if `with_itself`.
+  absl::Status AddTree(const std::string& path, const Digest& digest, bool with_itself) {
+    ASSIGN_OR_RETURN(ContextReader reader, ContextReader::Open(blobs_, digest));
+    if (with_itself) RETURN_IF_ERROR(AddFolder(path, reader.Get(digest)));
+    return AddContents(path, reader.Get(digest), reader);
+  }
+
+ private:
+  absl::Status AddContents(const std::string& path, const reapi::Directory& directory, ContextReader& reader) {
+    for (const reapi::FileNode& file : directory.files()) RETURN_IF_ERROR(AddFile(path, file, reader));
     for (const reapi::SymlinkNode& link : directory.symlinks()) {
       RETURN_IF_ERROR(AddLink(JoinPath(path, link.name()), link.target(), TimeOf(link.node_properties())));
     }
     for (const reapi::DirectoryNode& node : directory.directories()) {
-      ASSIGN_OR_RETURN(const reapi::Directory below, Read(FromProto(node.digest())));
+      const reapi::Directory& below = reader.Get(FromProto(node.digest()));
       const std::string folder = JoinPath(path, node.name());
       RETURN_IF_ERROR(AddFolder(folder, below));
-      RETURN_IF_ERROR(AddContents(folder, below));
+      RETURN_IF_ERROR(AddContents(folder, below, reader));
     }
     return absl::OkStatus();
   }
 
- private:
+  absl::Status AddFile(const std::string& folder, const reapi::FileNode& file, ContextReader& reader) {
+    const Digest digest = FromProto(file.digest());
+    // Taken whether it is needed or not: they come in the order of the files.
+    std::string small;
+    if (digest.size > 0 && digest.size <= kSmallFile) {
+      ASSIGN_OR_RETURN(small, reader.NextSmall());
+    }
+    const reapi::NodeProperties& properties = file.node_properties();
+    const std::string path = JoinPath(folder, file.name());
+    const uint32_t mode = ModeOf(properties, file.is_executable() ? 0755 : 0644);
+    ASSIGN_OR_RETURN(const bool linked, AddHardLink(path, HardLinkOf(properties), digest, mode));
+    if (linked) return absl::OkStatus();
+    return AddFile(path, digest, mode, TimeOf(properties),
+                   digest.size <= kSmallFile ? layer::SourceOf(small) : BlobSource(blobs_, digest));
+  }
+
+  absl::Status AddFolder(const std::string& path, const reapi::Directory& directory) {
+    layer::TarEntry entry;
+    entry.path = path;
+    entry.type = layer::EntryType::kDirectory;
+    entry.mode = ModeOf(directory.node_properties(), 0755);
+    entry.mtime = TimeOf(directory.node_properties());
+    return target_.Add(SourceKind::kContext, std::move(entry), nullptr);
+  }
+
   absl::Status AddFile(const std::string& path, const Digest& digest, uint32_t mode, int64_t mtime,
                        const layer::Source& content) {
     layer::TarEntry entry;
@@ -156,26 +130,8 @@ class ContextCopier {
     entry.mode = mode;
     entry.size = digest.size;
     entry.mtime = mtime;
-    return target_.Add(SourceKind::kContext, std::move(entry), content);
-  }
-
-  absl::Status AddFiles(const std::string& path, const reapi::Directory& directory) {
-    for (int begin = 0; begin < directory.files_size(); begin += kFetchedAtOnce) {
-      const int count = std::min(kFetchedAtOnce, directory.files_size() - begin);
-      const auto files = absl::MakeConstSpan(directory.files().data() + begin, static_cast<size_t>(count));
-      ASSIGN_OR_RETURN(const std::vector<std::string> contents, FetchSmall(blobs_, files));
-      for (size_t i = 0; i < files.size(); ++i) {
-        const reapi::NodeProperties& properties = files[i]->node_properties();
-        const Digest digest = FromProto(files[i]->digest());
-        const bool fetched = static_cast<int64_t>(contents[i].size()) == digest.size;
-        const std::string file_path = JoinPath(path, files[i]->name());
-        const uint32_t mode = ModeOf(properties, files[i]->is_executable() ? 0755 : 0644);
-        ASSIGN_OR_RETURN(const bool linked, AddHardLink(file_path, HardLinkOf(properties), digest, mode));
-        if (linked) continue;
-        RETURN_IF_ERROR(AddFile(file_path, digest, mode, TimeOf(properties),
-                                fetched ? layer::SourceOf(contents[i]) : BlobSource(blobs_, digest)));
-      }
-    }
+    RETURN_IF_ERROR(target_.Add(SourceKind::kContext, std::move(entry), content));
+    target_.NoteContent(path, digest);
     return absl::OkStatus();
   }
 
@@ -350,11 +306,9 @@ absl::Status CopyContextMatch(const v1::ContextMatch& match, const CopyManner& m
   ContextCopier copier(blobs, target);
   if (manner.parents) RETURN_IF_ERROR(AddParents(match, target));
   if (match.has_directory()) {
-    ASSIGN_OR_RETURN(const reapi::Directory directory, copier.Read(FromProto(match.directory())));
     const std::string_view name = manner.parents ? match.name() : std::string_view();
     ASSIGN_OR_RETURN(const std::string path, target.PlaceFolder(name));
-    if (!name.empty()) RETURN_IF_ERROR(copier.AddFolder(path, directory));
-    return copier.AddContents(path, directory);
+    return copier.AddTree(path, FromProto(match.directory()), !name.empty());
   }
   if (match.has_file() && manner.extract) {
     ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> blob, OpenBlob(blobs, FromProto(match.file())));

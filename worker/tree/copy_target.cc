@@ -148,6 +148,7 @@ absl::Status CopyTarget::Add(SourceKind kind, layer::TarEntry entry, const layer
   }
   ApplyTime(kind, &entry);
   if (link_ && entry.type == layer::EntryType::kDirectory) own_folders_.insert(entry.path);
+  known_.erase(entry.path);
   return merger_->Add(entry, content);
 }
 
@@ -168,6 +169,8 @@ absl::Status CopyTarget::AddExtracted(layer::TarEntry entry, const layer::Source
   }
   RETURN_IF_ERROR(CheckOwner(entry));
   ApplyTime(SourceKind::kContext, &entry);
+  // Links of the archive may lead to any of them.
+  known_.clear();
   return Annotate(unpacker_->Add(entry, content),
                   fmt::format("/{} of the archive", layer::Printable(entry.path)));
 }

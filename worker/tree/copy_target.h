@@ -17,6 +17,7 @@
 #include "crossmill/v1/plan.pb.h"
 #include "worker/tree/file_metadata.h"
 #include "worker/tree/file_mode.h"
+#include "worker/tree/known_contents.h"
 #include "worker/tree/root_path.h"
 #include "worker/tree/tree_writer.h"
 
@@ -59,6 +60,10 @@ class CopyTarget {
   // in Docker's builder --chmod does not reach into it), links on the way are followed as if the destination
   // were the root, what is in the way is replaced.
   absl::Status AddExtracted(layer::TarEntry entry, const layer::Source& content);
+  // What was added last at the path is the blob's content: it was compared with its digest on the way.
+  void NoteContent(const std::string& path, const Digest& content) { known_[path] = content; }
+  // Files that were noted, unless something else took their place.
+  const KnownContents& known() const { return known_; }
   // Sets the times of folders.
   absl::Status Finish();
 
@@ -85,6 +90,7 @@ class CopyTarget {
   bool is_folder_ = false;
   bool several_ = false;
   std::set<std::string> touched_;
+  KnownContents known_;
   // --link: nothing of what is below counts, as if the root were empty.
   bool link_ = false;
   // With it: the folders that are from this COPY.

@@ -248,7 +248,7 @@ TEST_P(OverlaySnapshotterTest, UnpackingGivesWhatCommitLeftAndDiffsToTheSameByte
     const std::string upper = there.DirectoryOf(second);
     auto diff = DiffUpper(upper, {there.DirectoryOf(first)}, {.clamp_time = kClamp});
     ASSERT_OK(diff);
-    auto written = WriteLayer(*diff, upper, kClamp, there.blobs());
+    auto written = WriteLayer(*diff, upper, kClamp, {}, there.blobs());
     ASSERT_OK(written);
     EXPECT_EQ(second, written->tar);
   });

@@ -119,7 +119,7 @@ class LayerOfModules : public testing::Test {
                           {.clamp_time = kClamp, .keep_times = keep_times});
     ASSERT_OK(diff);
     ASSERT_OK(RefreshPycs(folder_->Path("upper"), &*diff));
-    auto written = WriteLayer(*diff, folder_->Path("upper"), kClamp, *blobs_);
+    auto written = WriteLayer(*diff, folder_->Path("upper"), kClamp, {}, *blobs_);
     ASSERT_OK(written);
     tar_ = *blobs_->Get(written->tar);
     ASSERT_OK(PruneUpper(*diff, folder_->Path("upper")));
