@@ -64,6 +64,8 @@ class BuildCommand {
   absl::Status ReadRecipe();
   absl::StatusOr<int64_t> Submit();
   absl::StatusOr<int> Detach();
+  // What is done with the image afterwards, or told of it, needs its digest.
+  bool TakesImage() const;
   absl::StatusOr<BuildModel> Follow();
   absl::StatusOr<int> Finish(const v1::BuildView& known);
   absl::Status WriteFiles(const v1::BuildView& build);
@@ -349,9 +351,15 @@ absl::StatusOr<int> BuildCommand::Detach() {
   return kExitOk;
 }
 
+bool BuildCommand::TakesImage() const {
+  return flags_.push || load_ || !outputs_.empty() || !flags_.metadata_file.empty() || !flags_.iid_file.empty() ||
+         session_.json || mode_ == ProgressMode::kQuiet || require_reproducible_;
+}
+
 absl::StatusOr<BuildModel> BuildCommand::Follow() {
   FollowOptions follow;
   follow.logs = mode_ != ProgressMode::kQuiet;
+  follow.until_built = !TakesImage();
   if (submission_.options().timeout() > 0) {
     follow.deadline = started_ + std::chrono::seconds(submission_.options().timeout());
   }

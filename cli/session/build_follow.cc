@@ -130,6 +130,7 @@ absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& p
   WatchOptions watch;
   watch.build_id = build_id;
   watch.logs = options.logs;
+  watch.until_built = options.until_built;
   return WatchBuild(farm, watch, progress, canceller.watch_stop());
 }
 

@@ -25,6 +25,8 @@ struct FollowOptions {
   bool logs = true;
   // When the build is to be cancelled as timed out.
   std::optional<std::chrono::steady_clock::time_point> deadline;
+  // As WatchOptions.
+  bool until_built = false;
 };
 
 // `submit` gives the build's id; an interrupt while it runs cancels the build once the id is known.

@@ -3,17 +3,24 @@
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "cli/show/console_lines.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
+
+// Small images are packed within it, and their digest is in the report.
+constexpr std::chrono::milliseconds kPackingGrace{200};
 
 class Watch {
  public:
@@ -30,7 +37,7 @@ class Watch {
     while (true) {
       bool received = false;
       const absl::Status status = Stream(&received);
-      if (model_.finished()) return model_;
+      if (model_.finished() || left_) return model_;
       if (stop_.stop_requested()) return absl::CancelledError("stopped watching");
       // A stream that ends before the build does, or is cancelled though we did not ask for it, was cut by a
       // coordinator that went down in order.
@@ -64,10 +71,21 @@ class Watch {
     request.set_logs(options_.logs);
     const auto reader = farm_.builds->WatchBuild(&context, request);
     v1::WatchBuildResponse response;
+    // Last: it uses the context.
+    std::optional<std::jthread> leaving;
     while (reader->Read(&response)) {
       *received = true;
       if (response.has_event()) {
         OnEvent(response.event());
+        if (options_.until_built && !leaving && IsBuilt(model_.view())) {
+          left_ = true;
+          leaving.emplace([&context](const std::stop_token& stop) {
+            std::mutex mutex;
+            std::unique_lock lock(mutex);
+            std::condition_variable_any().wait_for(lock, stop, kPackingGrace, [] { return false; });
+            if (!stop.stop_requested()) context.TryCancel();
+          });
+        }
       } else if (response.has_log()) {
         OnLog(response.log());
       } else if (response.has_progress()) {
@@ -117,6 +135,8 @@ class Watch {
   Progress& progress_;
   std::stop_token stop_;
   BuildModel model_;
+  // Built, and nobody here takes the image.
+  bool left_ = false;
   ConsoleLines lines_;
   Mutex mutex_;
   CondVar stopped_;

@@ -18,6 +18,8 @@ struct WatchOptions {
   int64_t build_id = 0;
   // Send consoles too.
   bool logs = true;
+  // Return when every layer is there, and do not wait for the image to be packed but for a moment.
+  bool until_built = false;
   // Waits between attempts to connect again double from the first to the longest.
   std::chrono::milliseconds first_wait{100};
   std::chrono::milliseconds longest_wait{3000};
@@ -25,7 +27,7 @@ struct WatchOptions {
   std::chrono::seconds give_up{600};
 };
 
-// Shows every event once in `progress`. Returns the model when the build is finished; CANCELLED after
+// Shows every event once in `progress`. Returns the model when the build is finished (or built); CANCELLED after
 // a stop request; UNAVAILABLE when the coordinator stayed away for too long, else the call's error.
 absl::StatusOr<BuildModel> WatchBuild(Farm& farm, const WatchOptions& options, Progress& progress,
                                       std::stop_token stop);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/cord.h"
 #include "common/base/status.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {
@@ -75,6 +76,8 @@ int ExitCodeOf(const absl::Status& status) {
 }
 
 int ExitCodeOf(const v1::BuildView& build, bool require_reproducible) {
+  // What nobody waits for is still being packed.
+  if (IsBuilt(build)) return require_reproducible ? kExitInconclusive : kExitOk;
   switch (build.status()) {
     case v1::BUILD_STATUS_SUCCEEDED:
       break;

@@ -15,6 +15,15 @@ namespace {
 
 using Cell = Table::Cell;
 
+v1::BuildStatus ShownStatus(const v1::CellView& cell) {
+  return IsBuilt(cell) ? v1::BUILD_STATUS_SUCCEEDED : cell.status();
+}
+
+// "✓ built" while its image is being packed.
+std::string CellWord(const v1::CellView& cell) {
+  return fmt::format("{} {}", Glyph(ShownStatus(cell)), IsBuilt(cell) ? "built" : Word(cell.status()));
+}
+
 const v1::StageView* FindStage(const v1::BuildView& build, uint32_t index) {
   for (const v1::StageView& stage : build.stages()) {
     if (stage.index() == index) return &stage;
@@ -23,6 +32,11 @@ const v1::StageView* FindStage(const v1::BuildView& build, uint32_t index) {
 }
 
 double BuildSeconds(const v1::BuildView& build) {
+  if (IsBuilt(build)) {
+    double longest = 0;
+    for (const v1::CellView& cell : build.cells()) longest = std::max(longest, cell.seconds());
+    return longest;
+  }
   if (build.finished_at() == 0) return -1;
   return static_cast<double>(build.finished_at() - build.created_at()) / 1e9;
 }
@@ -245,9 +259,10 @@ std::string StepLabel(const v1::StageView& stage, uint32_t number) {
 }
 
 std::string RenderHeader(const v1::BuildView& build, const TextOptions& options) {
+  const v1::BuildStatus shown = IsBuilt(build) ? v1::BUILD_STATUS_SUCCEEDED : build.status();
   std::string line = fmt::format("Build {} ", build.id());
   line = Paint(line, Ink::kBold, options.colour) +
-         Paint(fmt::format("{} {}", Glyph(build.status()), Word(build.status())), InkOf(build.status()),
+         Paint(fmt::format("{} {}", Glyph(shown), IsBuilt(build) ? "built" : Word(shown)), InkOf(shown),
                options.colour);
   if (BuildSeconds(build) >= 0) line += fmt::format(" in {}", FormatSeconds(BuildSeconds(build)));
   std::string result = line + "\n";
@@ -260,7 +275,8 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
   std::string tags;
   for (const std::string& tag : build.options().tags()) tags += (tags.empty() ? "" : ", ") + tag;
   add("tags", tags);
-  add("index", build.index_digest());
+  add("index", IsBuilt(build) ? fmt::format("being packed; `crossmill show {}` tells its digest then", build.id())
+                              : build.index_digest());
   for (const v1::PinnedImage& base : build.bases()) {
     add("base", fmt::format("{} {} {}{}", base.reference(), FormatPlatform(base.platform()),
                             base.manifest_digest(), base.stand_in() ? " stand-in" : ""));
@@ -288,7 +304,7 @@ std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options)
                                                                     : Word(comparison.verdict()));
     if (comparison.same_host()) verdict += " (same host)";
     table.Add({{PlatformLabel(cell), Ink::kBold},
-               {fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())), InkOf(cell.status())},
+               {CellWord(cell), InkOf(ShownStatus(cell))},
                {cell.seconds() > 0 ? FormatSeconds(cell.seconds()) : ""},
                {cell.image_bytes() > 0 ? FormatBytes(cell.image_bytes()) : ""},
                {verdict, InkOf(comparison.verdict())},
@@ -299,8 +315,7 @@ std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options)
 
 std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options) {
   std::string result = Paint(PlatformLabel(cell), Ink::kBold, options.colour) + "  " +
-                       Paint(fmt::format("{} {}", Glyph(cell.status()), Word(cell.status())),
-                             InkOf(cell.status()), options.colour) +
+                       Paint(CellWord(cell), InkOf(ShownStatus(cell)), options.colour) +
                        (cell.seconds() > 0 ? " in " + FormatSeconds(cell.seconds()) : "") + "\n";
   // Said once: the header has the first failure of all.
   if (!cell.message().empty() && cell.message() != build.message())

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace crossmill {
 
 std::string_view Word(v1::BuildStatus status) {
@@ -129,6 +131,17 @@ bool IsFinished(v1::BuildStatus status) {
   return status == v1::BUILD_STATUS_SUCCEEDED || status == v1::BUILD_STATUS_FAILED ||
          status == v1::BUILD_STATUS_CANCELLED || status == v1::BUILD_STATUS_INFRASTRUCTURE_FAILED ||
          status == v1::BUILD_STATUS_TIMED_OUT;
+}
+
+bool IsBuilt(const v1::BuildView& build) {
+  if (build.status() != v1::BUILD_STATUS_RUNNING || build.cells().empty()) return false;
+  return std::all_of(build.cells().begin(), build.cells().end(), [](const v1::CellView& cell) {
+    return cell.status() == v1::BUILD_STATUS_SUCCEEDED || IsBuilt(cell);
+  });
+}
+
+bool IsBuilt(const v1::CellView& cell) {
+  return cell.status() == v1::BUILD_STATUS_RUNNING && cell.seconds() > 0;
 }
 
 bool IsFinished(v1::StepStatus status) {

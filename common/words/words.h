@@ -25,6 +25,11 @@ std::string_view Word(v1::NetworkMode mode);
 
 // A build in this state changes no more.
 bool IsFinished(v1::BuildStatus status);
+// Every layer of every platform is there and nothing failed: only the images are still being packed, for which
+// nobody has to wait who does not take them.
+bool IsBuilt(const v1::BuildView& build);
+// The same of one platform.
+bool IsBuilt(const v1::CellView& cell);
 bool IsFinished(v1::StepStatus status);
 
 // A stage inside a sentence, by its label: "stage builder", and "stage-2" as it is.

@@ -349,7 +349,7 @@ void BuildState::StageCancelled(int stage) {
   }
 }
 
-void BuildState::CellFinished(const v1::CellView& cell) {
+void BuildState::ChangeCell(const v1::CellView& cell) {
   *Add().mutable_cell_changed()->mutable_cell() = cell;
   for (v1::CellView& known : *view_.mutable_cells()) {
     if (SamePlatform(known.platform(), cell.platform())) known = cell;

@@ -143,7 +143,9 @@ class BuildState {
   void StageFailed(int stage, v1::BuildStatus status, std::string_view message);
   void StageCancelled(int stage);
 
-  void CellFinished(const v1::CellView& cell);
+  // Every layer of the cell is there; its image is being packed.
+  void CellBuilt(const v1::CellView& cell) { ChangeCell(cell); }
+  void CellFinished(const v1::CellView& cell) { ChangeCell(cell); }
   void Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest);
   void SetStatus(v1::BuildStatus status, std::string_view message);
   void Notice(bool warning, std::string text);
@@ -161,6 +163,7 @@ class BuildState {
   v1::BuildEvent& Add();
   void InitialView();
   v1::StepView* FindStep(int stage, int index);
+  void ChangeCell(const v1::CellView& cell);
   void EmitStep(int stage, int replica, int index);
   // Those of the build's options that a task of the stage carries.
   void SetTaskOptions(const v1::StagePlan& plan, v1::Task& task) const;

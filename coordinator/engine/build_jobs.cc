@@ -46,13 +46,17 @@ void BuildJobs::Plan(RunningBuild& build) {
   });
 }
 
-void BuildJobs::ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done) {
+v1::CellView BuildJobs::ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done) {
   CellInput input = MakeCellInput(build.state, cell, [&](int stage) { return build.SinceOf(stage); });
+  v1::CellView measured = MeasureCell(input);
   Run(build, JobKind::kProcessor,
-      [this, input = std::move(input), done = std::move(done)](const std::stop_token&) {
-        v1::CellView view = coordinator::ConcludeCell(input, parts_.assembler, parts_.blobs, parts_.records);
+      [this, input = std::move(input), done = std::move(done)](const std::stop_token& stop) -> std::function<void()> {
+        v1::CellView view = coordinator::ConcludeCell(input, parts_.assembler, parts_.blobs, parts_.records, stop);
+        // Not the cell's failure: the build is over, or goes on after a restart.
+        if (stop.stop_requested()) return [] {};
         return [done, view = std::move(view)]() mutable { done(std::move(view)); };
       });
+  return measured;
 }
 
 void BuildJobs::Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done) {

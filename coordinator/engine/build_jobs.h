@@ -56,7 +56,8 @@ class BuildJobs {
   void Stop() { jobs_.Stop(); }
 
   void Plan(RunningBuild& build);
-  void ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done);
+  // Returns the cell as it is before its image is packed.
+  v1::CellView ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done);
   // The index of a build whose cells all succeeded.
   void Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done);
   // How far the things are that the build's planning waits for.

@@ -71,7 +71,7 @@ std::vector<int64_t> LayerTimes(const v1::BuildPlan& plan, int stage) {
 }
 
 absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vector<v1::Layer>& chain,
-                                        ImageAssembler& assembler) {
+                                        ImageAssembler& assembler, const std::stop_token& stop) {
   const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
   ImageParts parts;
   parts.platform = input.plan.cells(input.cell).platform();
@@ -83,12 +83,12 @@ absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vecto
   parts.epoch = input.plan.epoch();
   parts.keep_times = input.plan.keep_times();
   parts.options = ImageOptionsOf(input.options);
-  return assembler.AssembleImage(parts);
+  return assembler.AssembleImage(parts, stop);
 }
 
 // Of the first execution, and of each replica that has an image of its own.
 absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
-                             core::CellExecutions* executions) {
+                             const std::stop_token& stop, core::CellExecutions* executions) {
   executions->image_digests = {image.manifest.Oci()};
   const uint32_t target = input.plan.cells(input.cell).target_stage();
   const std::vector<v1::Layer>& first = input.chains.at(static_cast<int>(target));
@@ -100,7 +100,7 @@ absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image
     }
     AssembledImage own = image;
     if (!std::equal(chain->begin(), chain->end(), first.begin(), first.end(), SameLayer)) {
-      ASSIGN_OR_RETURN(own, Assemble(input, *chain, assembler));
+      ASSIGN_OR_RETURN(own, Assemble(input, *chain, assembler, stop));
     }
     executions->image_digests.push_back(own.manifest.Oci());
   }
@@ -108,7 +108,8 @@ absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image
 }
 
 absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
-                     BlobStore& blobs, storage::RecordStore& records, v1::CellView* view) {
+                     BlobStore& blobs, storage::RecordStore& records, const std::stop_token& stop,
+                     v1::CellView* view) {
   core::CellExecutions executions;
   executions.plan = &input.plan;
   executions.cell = input.cell;
@@ -134,7 +135,7 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
     ASSIGN_OR_RETURN((executions.layers[{static_cast<uint32_t>(step.stage), step.number}]),
                      ReadManifest(blobs, step.fact.layer));
   }
-  RETURN_IF_ERROR(AddImageDigests(input, image, assembler, &executions));
+  RETURN_IF_ERROR(AddImageDigests(input, image, assembler, stop, &executions));
   *view->mutable_comparison() = core::CompareCell(executions);
   if (!input.problems.empty() && view->comparison().verdict() == v1::VERDICT_INCONCLUSIVE) {
     view->mutable_comparison()->set_reason(
@@ -168,9 +169,10 @@ CellInput MakeCellInput(core::BuildState& state, int cell, const std::function<i
   return input;
 }
 
-v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
-                          storage::RecordStore& records) {
+v1::CellView MeasureCell(const CellInput& input) {
   v1::CellView view = input.view;
+  // A restored build was measured before.
+  view.set_image_bytes(0);
   const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
   std::set<std::string> counted;
   int64_t all_bytes = 0;
@@ -183,12 +185,19 @@ v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, Blo
   view.set_all_stages_bytes(all_bytes);
   view.set_emulated(std::any_of(input.steps.begin(), input.steps.end(),
                                 [](const CellInput::StepInput& step) { return step.fact.emulated; }));
-  const auto image = Assemble(input, input.chains.at(target), assembler);
+  return view;
+}
+
+v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
+                          storage::RecordStore& records, const std::stop_token& stop) {
+  v1::CellView view = MeasureCell(input);
+  const int target = static_cast<int>(input.plan.cells(input.cell).target_stage());
+  const auto image = Assemble(input, input.chains.at(target), assembler, stop);
   absl::Status status = image.status();
   if (image.ok()) {
     view.set_image_digest(image->manifest.Oci());
     ToProto(image->manifest, view.mutable_image_manifest());
-    status = Compare(input, *image, assembler, blobs, records, &view);
+    status = Compare(input, *image, assembler, blobs, records, stop, &view);
   }
   view.set_status(status.ok() ? v1::BUILD_STATUS_SUCCEEDED : v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
   if (!status.ok()) {

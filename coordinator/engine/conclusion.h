@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -45,9 +46,12 @@ struct CellInput {
 // `since`: of a stage's executions, those begun then or later count.
 CellInput MakeCellInput(core::BuildState& state, int cell, const std::function<int64_t(int stage)>& since);
 
-// Never fails otherwise than by a cell that says why.
+// The cell with what is known before its image is packed: sizes, emulation. No I/O.
+v1::CellView MeasureCell(const CellInput& input);
+
+// Never fails otherwise than by a cell that says why. After a stop what it says means nothing.
 v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
-                          storage::RecordStore& records);
+                          storage::RecordStore& records, const std::stop_token& stop);
 
 // The multi-platform index of a build whose cells all succeeded, named as asked; "sha256:...".
 absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler);

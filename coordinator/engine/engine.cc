@@ -59,6 +59,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
     : records_(records),
       logs_(logs),
       blobs_(blobs),
+      images_(images),
       clock_(clock),
       options_(options),
       cache_(records, blobs),

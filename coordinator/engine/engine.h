@@ -170,6 +170,7 @@ class Engine {
   storage::RecordStore& records_;
   storage::LogStore& logs_;
   BlobStore& blobs_;
+  ImageStore& images_;
   Clock& clock_;
   const EngineOptions options_;
   StepCache cache_;

@@ -10,6 +10,14 @@ namespace {
 // A client attaches within moments; when it takes longer people should know what is waited for.
 constexpr absl::Duration kQuietWait = absl::Seconds(5);
 
+// Whoever asks for the names of a built build from now on waits for its image.
+void ExpectImage(RunningBuild& build, ImageStore& images) {
+  if (build.expected || !IsBuilt(build.state.view())) return;
+  build.expected = true;
+  const auto& tags = build.submission.options().tags();
+  images.Expect(build.id(), std::vector<std::string>(tags.begin(), tags.end()));
+}
+
 }  // namespace
 
 void Engine::Tick() {
@@ -52,6 +60,7 @@ void Engine::Forget(RunningBuild& build) {
                build.state.view().message());
   // Not before: to an attached client it is the end of the build.
   loop_->AfterCommit([this, id] {
+    images_.ExpectNoMore(id);
     watchers_.Close(id);
     supplies_.Forget(id);
   });
@@ -182,14 +191,22 @@ void Engine::SendDesiredStates() {
 void Engine::ConcludeCells(RunningBuild& build) {
   for (int cell : build.state.CellsToFinish()) {
     build.state.MarkFinishing(cell);
-    jobs_.ConcludeCell(build, cell, [this, id = build.id()](v1::CellView view) {
+    const double told = build.state.view().cells(cell).seconds();
+    const double seconds = told > 0 ? told : build.SecondsUntil(Now());
+    v1::CellView built = jobs_.ConcludeCell(build, cell, [this, id = build.id(), seconds](v1::CellView view) {
       RunningBuild* build = Find(id);
       if (build == nullptr || build->concluding) return;
       build->state.Enter(Now());
-      view.set_seconds(static_cast<double>(Now() - build->submitted_at) / 1e9);
+      view.set_seconds(seconds);
       build->state.CellFinished(view);
     });
+    // A verdict needs the images; a restored build has told it before.
+    if (build.state.replicas() > 0 || told > 0) continue;
+    build.state.Enter(Now());
+    built.set_seconds(seconds);
+    build.state.CellBuilt(built);
   }
+  ExpectImage(build, images_);
 }
 
 void Engine::ConcludeBuild(RunningBuild& build) {

@@ -1,11 +1,20 @@
 #include "coordinator/engine/jobs.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "common/base/stop.h"
 
 namespace crossmill::coordinator {
+
+namespace {
+
+constexpr int kProcessorNice = 5;
+
+}  // namespace
 
 Jobs::Jobs(JobThreads threads) {
   MutexLock lock(mutex_);
@@ -41,7 +50,11 @@ void Jobs::Run(JobKind kind, std::stop_token stop, Job job) {
   if (pool.waiting.size() > pool.idle && pool.threads.size() < pool.limit) {
     // Counted at once, so that the next job does not take it for its own.
     ++pool.idle;
-    pool.threads.emplace_back([this, &pool] { Work(pool); });
+    pool.threads.emplace_back([this, &pool, kind] {
+      // Packing an image must not hold up the steps that run on this machine; threads that it begins inherit this.
+      if (kind == JobKind::kProcessor) (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kProcessorNice);
+      Work(pool);
+    });
   }
   // Of both kinds, with one condition: whoever has nothing to do waits on.
   wake_.NotifyAll();

@@ -28,12 +28,16 @@ struct RunningBuild {
   // Told to them when the build has ended: it does not wait for them then.
   std::stop_source stop;
   bool concluding = false;
+  // Its names are awaited.
+  bool expected = false;
   // Task groups per stage, for spreading.
   std::map<int, uint64_t> groups;
   // Tasks whose missing worker people were told of.
   std::set<core::TaskId> noticed;
 
   int64_t id() const { return state.id(); }
+  // From the submission until `now`.
+  double SecondsUntil(int64_t now) const { return static_cast<double>(now - submitted_at) / 1e9; }
   bool forbids_emulation() const { return submission.options().forbid_emulation(); }
   // As `since`, of one stage (--no-cache-filter).
   int64_t SinceOf(int stage) const { return state.plan().stages(stage).no_cache() ? submitted_at : since; }

@@ -104,8 +104,8 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
   return std::move(manifest.layers);
 }
 
-absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar,
-                                                                const ImageOptions& options) {
+absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar, const ImageOptions& options,
+                                                                const std::stop_token& stop) {
   const bool zstd = options.compression == v1::COMPRESSION_ZSTD;
   const int level = options.compression_level != 0 ? options.compression_level
                                                    : (zstd ? layer::kZstdLevel : layer::kGzipLevel);
@@ -119,7 +119,11 @@ absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& ta
     descriptor.digest = *known;
     return descriptor;
   }
-  ASSIGN_OR_RETURN(const layer::Source source, layer::BlobSource(blobs_, tar));
+  ASSIGN_OR_RETURN(const layer::Source blob, layer::BlobSource(blobs_, tar));
+  const layer::Source source = [&](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+    if (stop.stop_requested()) return absl::CancelledError("cancelled");
+    return blob(buffer, size);
+  };
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, blobs_.Create(Digest()));
   const layer::Sink sink = [&](std::string_view bytes) { return writer->Write(bytes); };
   RETURN_IF_ERROR(zstd ? layer::ZstdFrames(source, sink, level, threads_)
@@ -129,7 +133,8 @@ absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& ta
   return descriptor;
 }
 
-absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& parts) {
+absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& parts,
+                                                             const std::stop_token& stop) {
   AssembledImage assembled;
   assembled.platform = parts.platform;
   oci::ImageManifest manifest;
@@ -141,7 +146,7 @@ absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& p
     newest = parts.base->newest_time();
   }
   for (const v1::Layer& layer : parts.layers) {
-    auto compressed = CompressedLayer(FromProto(layer.tar()), parts.options);
+    auto compressed = CompressedLayer(FromProto(layer.tar()), parts.options, stop);
     if (!compressed.ok()) {
       return Annotate(compressed.status(),
                       fmt::format("compressing layer {}", ToString(FromProto(layer.tar()))));

@@ -1,6 +1,7 @@
 // From finished stages to images: manifests, configs and the multi-platform index.
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,8 +62,9 @@ class ImageAssembler {
 
   // Puts config and manifest into the store. The base's layers are used in the form in which their publisher
   // compressed them, new ones are compressed once and remembered. Equal parts give equal bytes.
-  // NOT_FOUND names a layer that is not in the store; INVALID_ARGUMENT if config and layers do not fit.
-  absl::StatusOr<AssembledImage> AssembleImage(const ImageParts& parts);
+  // NOT_FOUND names a layer that is not in the store; INVALID_ARGUMENT if config and layers do not fit;
+  // CANCELLED after a stop.
+  absl::StatusOr<AssembledImage> AssembleImage(const ImageParts& parts, const std::stop_token& stop = {});
 
   // Puts the index of the images (in this order) into the store and names it: always by its digest, and by
   // each of `tags`. INVALID_ARGUMENT for a malformed tag, before anything is written. `origin`: "build 12".
@@ -73,7 +75,8 @@ class ImageAssembler {
  private:
   // The base's layers as its manifest names them, with media types of OCI.
   absl::StatusOr<std::vector<oci::Descriptor>> BaseLayers(const v1::PinnedImage& base);
-  absl::StatusOr<oci::Descriptor> CompressedLayer(const Digest& tar, const ImageOptions& options);
+  absl::StatusOr<oci::Descriptor> CompressedLayer(const Digest& tar, const ImageOptions& options,
+                                                  const std::stop_token& stop);
 
   BlobStore& blobs_;
   ImageRecords& records_;

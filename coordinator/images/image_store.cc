@@ -153,6 +153,11 @@ absl::StatusOr<Digest> ImageStore::Push(std::string_view name, std::string_view 
 
 absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std::string> names) {
   std::vector<ImageRecord> removed;
+  for (const std::string& name : names) {
+    if (name.starts_with(kSha256)) continue;
+    ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
+    RETURN_IF_ERROR(AwaitName(reference, {}));
+  }
   ASSIGN_OR_RETURN(const std::vector<ImageRecord> images, records_.ListImages());
   for (const std::string& name : names) {
     const size_t before = removed.size();
@@ -219,6 +224,7 @@ absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::PinStored(const oci::
 absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1::Platform& platform,
                                                 bool refresh, std::stop_token stop) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
+  RETURN_IF_ERROR(AwaitName(reference, stop));
   if (refresh && reference.digest.empty()) {
     ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, FindStored(reference));
     refresh = !known.has_value() || known->origin == kRegistryOrigin;
@@ -265,7 +271,23 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinRoot(const Digest& root, const v1
   return pinned;
 }
 
+void ImageStore::Expect(int64_t build, absl::Span<const std::string> tags) {
+  std::vector<std::string> names;
+  for (const std::string& tag : tags) {
+    const auto reference = oci::ParseReference(tag);
+    if (reference.ok()) names.push_back(reference->ToString());
+  }
+  expected_.Expect(build, std::move(names));
+}
+
+absl::Status ImageStore::AwaitName(const oci::Reference& reference, const std::stop_token& stop) {
+  if (!reference.digest.empty()) return absl::OkStatus();
+  const StopOfEither either(stop, stop_.get_token());
+  return expected_.Await(reference.ToString(), either.token());
+}
+
 absl::StatusOr<std::vector<ImageRecord>> ImageStore::List() {
+  RETURN_IF_ERROR(expected_.AwaitAll(stop_.get_token()));
   ASSIGN_OR_RETURN(std::vector<ImageRecord> images, records_.ListImages());
   std::erase_if(images, [](const ImageRecord& image) { return image.name.starts_with(kSha256); });
   return images;
@@ -292,6 +314,7 @@ absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name) {
     }
   } else {
     ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
+    RETURN_IF_ERROR(AwaitName(reference, {}));
     ASSIGN_OR_RETURN(record, FindStored(reference));
   }
   if (!record.has_value()) {

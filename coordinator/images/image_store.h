@@ -15,6 +15,7 @@
 #include "common/base/keyed_lock.h"
 #include "common/oci/reference.h"
 #include "common/registry/image_pull.h"
+#include "coordinator/images/expected_names.h"
 #include "coordinator/images/image_records.h"
 #include "coordinator/images/image_source.h"
 #include "crossmill/v1/plan.pb.h"
@@ -64,6 +65,11 @@ class ImageStore {
   absl::StatusOr<v1::PinnedImage> PinRoot(const Digest& root, const v1::Platform& platform,
                                           std::string_view name);
 
+  // The image of a build will have these names: whoever asks for one, or lists all, waits until ExpectNoMore. Tags
+  // that are no names are left out.
+  void Expect(int64_t build, absl::Span<const std::string> tags);
+  void ExpectNoMore(int64_t build) { expected_.End(build); }
+
   // Ordered by name; without those that have none.
   absl::StatusOr<std::vector<ImageRecord>> List();
 
@@ -91,6 +97,8 @@ class ImageStore {
                                                            const v1::Platform& platform);
   // By blob hash: a repository of the target's registry that the farm pulled the blob from.
   absl::StatusOr<std::map<std::string, std::string>> MountsFor(const oci::Reference& target);
+  // Until no build is about to set the name.
+  absl::Status AwaitName(const oci::Reference& reference, const std::stop_token& stop);
   absl::StatusOr<std::optional<ImageRecord>> FindStored(const oci::Reference& reference);
   absl::StatusOr<std::optional<ImageRecord>> FindManifestImage(std::string_view digest);
   absl::StatusOr<std::optional<v1::PinnedImage>> FindPinned(std::string_view manifest_digest);
@@ -100,6 +108,7 @@ class ImageStore {
   ImageSource& source_;
   Clock& clock_;
   std::stop_source stop_;
+  ExpectedNames expected_;
   // By name: one pull at a time.
   KeyedLock pulls_;
   // By manifest: layers are uncompressed once.
