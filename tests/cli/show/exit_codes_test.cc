@@ -50,5 +50,20 @@ TEST(ExitCodesTest, EveryErrorHasOneOfThem) {
   }
 }
 
+TEST(ExitCodesTest, BuiltIsOkUnlessAVerdictIsRequired) {
+  v1::BuildView build;
+  build.set_status(v1::BUILD_STATUS_RUNNING);
+  EXPECT_EQ(ExitCodeOf(build, false), kExitInfrastructure);
+  v1::CellView& cell = *build.add_cells();
+  cell.set_status(v1::BUILD_STATUS_RUNNING);
+  EXPECT_EQ(ExitCodeOf(build, false), kExitInfrastructure) << "nothing is done";
+  cell.set_seconds(1.5);
+  EXPECT_EQ(ExitCodeOf(build, false), kExitOk);
+  EXPECT_EQ(ExitCodeOf(build, true), kExitInconclusive);
+  *build.add_cells() = cell;
+  build.mutable_cells(1)->set_status(v1::BUILD_STATUS_FAILED);
+  EXPECT_EQ(ExitCodeOf(build, false), kExitInfrastructure) << "another platform is not built";
+}
+
 }  // namespace
 }  // namespace crossmill::cli

@@ -1,0 +1,127 @@
+// A build is built before its image is packed, and whoever asks for the image waits.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "common/base/status.h"
+#include "common/words/words.h"
+#include "tests/coordinator/engine/engine_fixture.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+// Blobs that nobody can read, and so no layer can be packed, until it is told.
+class HeldBlobs final : public BlobStore {
+ public:
+  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
+    return blobs_->FindMissing(digests);
+  }
+  absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
+    released_.wait(false);
+    return blobs_->Open(digest, offset);
+  }
+  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
+    return blobs_->Create(expected);
+  }
+  absl::StatusOr<std::string> Get(const Digest& digest) override { return blobs_->Get(digest); }
+  void Release() {
+    released_ = true;
+    released_.notify_all();
+  }
+
+ private:
+  const std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
+  std::atomic<bool> released_ = false;
+};
+
+class EnginePackingTest : public EngineTest {
+ protected:
+  EnginePackingTest() {
+    auto held = std::make_unique<HeldBlobs>();
+    held_ = held.get();
+    blobs_ = std::move(held);
+  }
+  void TearDown() override {
+    held_->Release();
+    EngineTest::TearDown();
+  }
+
+  v1::BuildSubmission Tagged(int verify = 0) {
+    v1::BuildSubmission submission = Submission("FROM scratch\nRUN one\n", verify);
+    submission.mutable_options()->add_tags("app:1");
+    return submission;
+  }
+  bool Built(int64_t build) {
+    const auto view = engine_->reader().Get(build);
+    return view.ok() && IsBuilt(*view);
+  }
+
+  HeldBlobs* held_;
+};
+
+TEST_F(EnginePackingTest, BuiltIsToldBeforeTheImageIsThere) {
+  const int64_t build = Submit(Tagged());
+  clock_.Advance(absl::Seconds(1));
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  ASSERT_TRUE(Eventually([&] { return Built(build); }));
+  const v1::BuildView built = engine_->reader().Get(build).value();
+  EXPECT_EQ(built.status(), v1::BUILD_STATUS_RUNNING);
+  EXPECT_GT(built.cells(0).image_bytes(), 0);
+  EXPECT_EQ(built.cells(0).image_digest(), "");
+  EXPECT_EQ(built.index_digest(), "");
+
+  std::atomic<bool> returned = false;
+  absl::StatusOr<ImageRecord> image;
+  std::jthread asks([&] {
+    image = images_->store().Get("app:1");
+    returned = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(returned) << "the name is not set yet";
+  held_->Release();
+  const v1::BuildView ended = WaitForEnd(build);
+  asks.join();
+  ASSERT_EQ(ended.status(), v1::BUILD_STATUS_SUCCEEDED) << ended.message();
+  ASSERT_OK(image);
+  EXPECT_EQ(image->root.Oci(), ended.index_digest());
+  EXPECT_EQ(ended.cells(0).seconds(), built.cells(0).seconds()) << "packing is not building";
+}
+
+TEST_F(EnginePackingTest, VerdictIsNotToldBeforeItIsKnown) {
+  auto first = NewWorker("w1", "host-a");
+  auto second = NewWorker("w2", "host-b");
+  first->PlayAll();
+  second->PlayAll();
+  const int64_t build = Submit(Tagged(2));
+  ASSERT_TRUE(Eventually([&] { return first->steps_run() + second->steps_run() == 2; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(Built(build));
+  held_->Release();
+  EXPECT_EQ(WaitForEnd(build).cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE);
+}
+
+TEST_F(EnginePackingTest, PackingStopsWithTheCoordinatorAndGoesOnAfterIt) {
+  const int64_t build = Submit(Tagged());
+  clock_.Advance(absl::Seconds(1));
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  ASSERT_TRUE(Eventually([&] { return Built(build); }));
+  worker.reset();
+  {
+    std::jthread stops([&] { StopCoordinator(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    held_->Release();
+  }
+  StartCoordinator();
+  const v1::BuildView ended = WaitForEnd(build);
+  EXPECT_EQ(ended.status(), v1::BUILD_STATUS_SUCCEEDED) << ended.message();
+  const auto image = images_->store().Get("app:1");
+  ASSERT_OK(image);
+  EXPECT_EQ(image->root.Oci(), ended.index_digest());
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator
