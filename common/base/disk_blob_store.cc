@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <future>
 #include <optional>
 #include <set>
 #include <utility>
@@ -34,6 +35,26 @@ constexpr int64_t kWriteBackStep = 16 << 20;
 constexpr size_t kCopyPiece = 256 << 10;
 // Blobs from here on are not repeated in others that hold them.
 constexpr int64_t kSharedPart = 256 << 10;
+
+absl::Status Shorter() { return absl::FailedPreconditionError("the file became shorter while it was read"); }
+
+absl::Status HashFile(int fd, int64_t offset, int64_t size, Sha256* hash) {
+  std::string buffer(kCopyPiece, '\0');
+  for (const int64_t end = offset + size; offset < end;) {
+    const size_t wanted = static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
+    ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
+    if (count < wanted) return Shorter();
+    hash->Update(std::string_view(buffer.data(), count));
+    offset += static_cast<int64_t>(count);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Digest> DigestOfFile(int fd, int64_t size) {
+  Sha256 hash;
+  RETURN_IF_ERROR(HashFile(fd, 0, size, &hash));
+  return hash.Finish();
+}
 
 class DiskBlobStore final : public BlobStore {
  public:
@@ -79,8 +100,11 @@ class DiskBlobStore final : public BlobStore {
   absl::StatusOr<Staged> Stage();
   // Gives digest-checked files their names, durably: one sync per file and one per shard.
   absl::Status Place(absl::Span<Staged> files);
-  // Whether the file is there with the right size. Makes its name durable if another thread is still at it.
+  // Whether the blob is there with the right size, as a file or in parts. Makes names durable if another thread is
+  // still at it.
   absl::StatusOr<bool> Present(const Digest& digest);
+  absl::StatusOr<bool> PresentAsFile(const Digest& digest) const;
+  absl::Status MakeDurable(const std::string& hash);
   absl::Status SyncShardOf(const std::string& hash);
   // The file of a blob that is whole there, NOT_FOUND for others.
   absl::StatusOr<UniqueFd> OpenBlob(const Digest& digest);
@@ -149,7 +173,11 @@ class DiskBlobStore::PartsReader final : public BlobReader {
   absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
     if (position_ >= digest_.size || size == 0) return 0;
     const auto count = ReadPart(buffer, size);
-    if (!count.ok()) spdlog::error("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
+    if (!count.ok()) {
+      spdlog::error("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
+      // Anything else (no descriptor left, a disk that cannot be read) says nothing about the bytes.
+      if (!absl::IsNotFound(count.status()) && !absl::IsDataLoss(count.status())) return count.status();
+    }
     if (!count.ok() || *count == 0) return Broken();
     position_ += static_cast<int64_t>(*count);
     if (hash_.has_value()) {
@@ -223,20 +251,26 @@ class DiskBlobStore::Writer final : public BlobWriter {
 
   absl::Status WriteFile(int fd, int64_t offset, int64_t size) override {
     if (size <= static_cast<int64_t>(kMemoryLimit)) return BlobWriter::WriteFile(fd, offset, size);
-    const bool first = own_bytes_ == 0 && parts_.empty() && !file_.has_value();
     if (!file_.has_value()) RETURN_IF_ERROR(Spill());
-    if (first && offset == 0) {
-      ASSIGN_OR_RETURN(const bool shared, Share(fd, size));
-      if (shared) return absl::OkStatus();
-    }
-    return Copy(fd, offset, size);
+    ASSIGN_OR_RETURN(const bool shared, Share(fd, offset, size));
+    return shared ? absl::OkStatus() : Copy(fd, offset, size);
   }
 
   absl::Status WriteBlob(const Digest& blob) override {
     if (blob.size < kSharedPart) return absl::UnimplementedError("small blobs are not shared");
+    if (parts_.size() + 2 > kMostParts) return absl::UnimplementedError("no more parts");
     // One that is made of parts itself is copied: parts have no parts.
-    ASSIGN_OR_RETURN(const UniqueFd fd, store_.OpenBlob(blob));
-    RETURN_IF_ERROR(Hash(fd.get(), 0, blob.size));
+    const auto fd = store_.OpenBlob(blob);
+    if (absl::IsDataLoss(fd.status())) return absl::NotFoundError(fd.status().message());
+    RETURN_IF_ERROR(fd.status());
+    // A damaged blob must not become part of one whose digest is right for the damage. On another processor where
+    // there is one: it takes as long as what is done here.
+    auto real = std::async([&fd, &blob] { return DigestOfFile(fd->get(), blob.size); });
+    const absl::Status hashed = Hash(fd->get(), 0, blob.size);
+    const absl::StatusOr<Digest> digest = real.get();
+    RETURN_IF_ERROR(hashed);
+    RETURN_IF_ERROR(digest.status());
+    if (*digest != blob) return store_.MoveAside(blob, store_.PathOf(blob.hash), fd->get());
     EndOwnPart();
     parts_.push_back({blob, 0});
     return absl::OkStatus();
@@ -270,13 +304,14 @@ class DiskBlobStore::Writer final : public BlobWriter {
     return absl::OkStatus();
   }
 
-  // The file's blocks instead of a copy, where the file system can. It may change afterwards: ours does not.
-  absl::StatusOr<bool> Share(int fd, int64_t size) {
-    struct stat info;
-    if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "stat");
-    if (info.st_size != size || ioctl(file_->fd.get(), FICLONE, fd) != 0) return false;
-    if (lseek(file_->fd.get(), 0, SEEK_END) != size) return Shorter();
-    RETURN_IF_ERROR(Hash(file_->fd.get(), 0, size));
+  // The file's blocks instead of a copy, where the file system can: both files at the beginning of a block, and to
+  // the end of one or of the file. It may change afterwards: ours does not.
+  absl::StatusOr<bool> Share(int fd, int64_t offset, int64_t size) {
+    const file_clone_range range{fd, static_cast<uint64_t>(offset), static_cast<uint64_t>(size),
+                                 static_cast<uint64_t>(own_bytes_)};
+    if (ioctl(file_->fd.get(), FICLONERANGE, &range) != 0) return false;
+    if (lseek(file_->fd.get(), 0, SEEK_END) != own_bytes_ + size) return Shorter();
+    RETURN_IF_ERROR(Hash(file_->fd.get(), own_bytes_, size));
     own_bytes_ += size;
     return true;
   }
@@ -295,21 +330,7 @@ class DiskBlobStore::Writer final : public BlobWriter {
     return absl::OkStatus();
   }
 
-  absl::Status Hash(int fd, int64_t offset, int64_t size) {
-    std::string buffer(kCopyPiece, '\0');
-    for (const int64_t end = offset + size; offset < end;) {
-      const size_t wanted = static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
-      ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
-      if (count < wanted) return Shorter();
-      hash_.Update(std::string_view(buffer.data(), count));
-      offset += static_cast<int64_t>(count);
-    }
-    return absl::OkStatus();
-  }
-
-  static absl::Status Shorter() {
-    return absl::FailedPreconditionError("the file became shorter while it was read");
-  }
+  absl::Status Hash(int fd, int64_t offset, int64_t size) { return HashFile(fd, offset, size, &hash_); }
 
   // What was written since the last part becomes one.
   void EndOwnPart() {
@@ -395,21 +416,27 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
 absl::StatusOr<bool> DiskBlobStore::Present(const Digest& digest) {
   if (digest.size == 0) return true;
   if (!IsSha256Hex(digest.hash)) return false;
-  struct stat info;
-  if (stat(PathOf(digest.hash).c_str(), &info) == 0) {
-    if (info.st_size != digest.size) return false;
-  } else if (errno == ENOENT) {
-    ASSIGN_OR_RETURN(const bool present, PresentInParts(digest));
-    if (!present) return false;
-  } else {
-    return ErrnoStatus(errno, PathOf(digest.hash));
+  ASSIGN_OR_RETURN(bool present, PresentAsFile(digest));
+  // Also beside a file of another size, which is damaged.
+  if (!present) {
+    ASSIGN_OR_RETURN(present, PresentInParts(digest));
   }
+  if (present) RETURN_IF_ERROR(MakeDurable(digest.hash));
+  return present;
+}
+
+absl::StatusOr<bool> DiskBlobStore::PresentAsFile(const Digest& digest) const {
+  struct stat info;
+  if (stat(PathOf(digest.hash).c_str(), &info) == 0) return info.st_size == digest.size;
+  return errno == ENOENT ? absl::StatusOr<bool>(false) : ErrnoStatus(errno, PathOf(digest.hash));
+}
+
+absl::Status DiskBlobStore::MakeDurable(const std::string& hash) {
   {
     MutexLock lock(mutex_);
-    if (!unsynced_.contains(digest.hash)) return true;
+    if (!unsynced_.contains(hash)) return absl::OkStatus();
   }
-  RETURN_IF_ERROR(SyncShardOf(digest.hash));
-  return true;
+  return SyncShardOf(hash);
 }
 
 absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> DiskBlobStore::OpenParts(const Digest& digest) {
@@ -429,8 +456,9 @@ absl::StatusOr<bool> DiskBlobStore::PresentInParts(const Digest& digest) {
   RETURN_IF_ERROR(found.status());
   for (const BlobPart& part : found->second) {
     if (part.blob.empty()) continue;
-    struct stat info;
-    if (stat(PathOf(part.blob.hash).c_str(), &info) != 0 || info.st_size != part.blob.size) return false;
+    ASSIGN_OR_RETURN(const bool present, PresentAsFile(part.blob));
+    if (!present) return false;
+    RETURN_IF_ERROR(MakeDurable(part.blob.hash));
   }
   return true;
 }
@@ -489,7 +517,8 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
   }
   if (digest.size == 0) return std::make_unique<Reader>(*this, digest, UniqueFd(), 0);
   auto fd = OpenBlob(digest);
-  if (absl::IsNotFound(fd.status())) {
+  // A damaged file may have parts beside it, which were written when it was missed.
+  if (absl::IsNotFound(fd.status()) || absl::IsDataLoss(fd.status())) {
     auto parts = OpenParts(digest);
     // Who asks knows nothing of parts.
     if (absl::IsNotFound(parts.status())) return fd.status();
@@ -504,7 +533,11 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
 absl::StatusOr<std::string> DiskBlobStore::Get(const Digest& digest) {
   if (digest.size == 0) return std::string();
   auto fd = OpenBlob(digest);
-  if (absl::IsNotFound(fd.status())) return BlobStore::Get(digest);
+  if (absl::IsNotFound(fd.status()) || absl::IsDataLoss(fd.status())) {
+    // A damaged file has gone now: the other way says so if there are no parts.
+    auto content = BlobStore::Get(digest);
+    return absl::IsNotFound(content.status()) ? fd.status() : content;
+  }
   RETURN_IF_ERROR(fd.status());
   std::string content(static_cast<size_t>(digest.size), '\0');
   ASSIGN_OR_RETURN(const size_t count, ReadSome(fd->get(), content.data(), content.size()));
