@@ -110,6 +110,17 @@ class Uploader {
 
   absl::Status Stream(const Source& source) {
     if (source.bytes != nullptr || source.digest.size <= kSmallBlob) return Batch({source});
+    int64_t sent = 0;
+    const absl::Status status = StreamOnce(source, &sent);
+    if (!absl::IsUnavailable(status)) return status;
+    // A store on this machine that was started again has lost what it got. The second time waits for it.
+    Sent(0, -sent);
+    return StreamOnce(source, &sent);
+  }
+
+  // `sent`: bytes that were told, also of an attempt that failed.
+  absl::Status StreamOnce(const Source& source, int64_t* sent) {
+    *sent = 0;
     ASSIGN_OR_RETURN(const UniqueFd fd, Open(source));
     ASSIGN_OR_RETURN(std::unique_ptr<BlobWriter> writer, store_.Create(source.digest));
     std::vector<char> buffer(1 << 20);
@@ -120,6 +131,7 @@ class Uploader {
       const std::string_view piece(buffer.data(), count);
       sha.Update(piece);
       if (count > 0) RETURN_IF_ERROR(writer->Write(piece));
+      *sent += static_cast<int64_t>(count);
       Sent(0, static_cast<int64_t>(count));
       if (count < buffer.size()) break;
     }
