@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/time/clock.h"
+#include "common/base/checked_files.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/mutex.h"
@@ -121,6 +123,7 @@ class DiskBlobStore final : public BlobStore {
   const std::string folder_;
   const UniqueFd lock_;
   std::atomic<uint64_t> counter_{0};
+  CheckedFiles checked_;
   Mutex mutex_;
   // Hashes whose file has its name while the shard is not yet synced.
   absl::flat_hash_set<std::string> unsynced_ ABSL_GUARDED_BY(mutex_);
@@ -264,13 +267,12 @@ class DiskBlobStore::Writer final : public BlobWriter {
     if (absl::IsDataLoss(fd.status())) return absl::NotFoundError(fd.status().message());
     RETURN_IF_ERROR(fd.status());
     // A damaged blob must not become part of one whose digest is right for the damage. On another processor where
-    // there is one: it takes as long as what is done here.
-    auto real = std::async([&fd, &blob] { return DigestOfFile(fd->get(), blob.size); });
-    const absl::Status hashed = Hash(fd->get(), 0, blob.size);
-    const absl::StatusOr<Digest> digest = real.get();
-    RETURN_IF_ERROR(hashed);
-    RETURN_IF_ERROR(digest.status());
-    if (*digest != blob) return store_.MoveAside(blob, store_.PathOf(blob.hash), fd->get());
+    // there is one: it takes as long as what is done here. What has just come in was compared then.
+    const bool checked = store_.checked_.Knows(blob.hash, fd->get(), absl::Now());
+    auto real = std::async([&] { return checked ? blob : DigestOfFile(fd->get(), blob.size); });
+    RETURN_IF_ERROR(Hash(fd->get(), 0, blob.size));
+    ASSIGN_OR_RETURN(const Digest digest, real.get());
+    if (digest != blob) return store_.MoveAside(blob, store_.PathOf(blob.hash), fd->get());
     EndOwnPart();
     parts_.push_back({blob, 0});
     return absl::OkStatus();
@@ -405,6 +407,7 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
     const std::string path = file.parts.empty() ? PathOf(file.digest.hash) : PartsPathOf(file.digest.hash);
     if (rename(file.path.c_str(), path.c_str()) != 0) return Wrap(ErrnoStatus(errno, path));
     file.path.clear();
+    if (file.parts.empty() && file.digest.size >= kSharedPart) checked_.Note(file.digest.hash, file.fd.get(), absl::Now());
     shards.insert(ShardOf(file.digest.hash));
   }
   for (const std::string& shard : shards) RETURN_IF_ERROR(Wrap(SyncFolder(shard)));
