@@ -4,6 +4,7 @@
 #include <map>
 
 #include "absl/container/flat_hash_set.h"
+#include "common/base/file_digest.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
@@ -90,7 +91,7 @@ absl::Status BlobWriter::WriteFile(int fd, int64_t offset, int64_t size) {
   while (size > 0) {
     const size_t wanted = static_cast<size_t>(std::min<int64_t>(size, static_cast<int64_t>(buffer.size())));
     ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
-    if (count < wanted) return absl::FailedPreconditionError("the file became shorter while it was read");
+    if (count < wanted) return FileBecameShorter();
     RETURN_IF_ERROR(Write(std::string_view(buffer.data(), count)));
     offset += static_cast<int64_t>(count);
     size -= static_cast<int64_t>(count);

@@ -38,7 +38,7 @@ class BlobWriter {
   // may be closed at once. FAILED_PRECONDITION, here or from Commit, if the file is shorter.
   virtual absl::Status WriteFile(int fd, int64_t offset, int64_t size);
   // Appends the content of a blob that the same store has, which then need not be there twice. UNIMPLEMENTED
-  // (the default) or NOT_FOUND: nothing was appended, and the caller writes the bytes.
+  // (the default) or NOT_FOUND: nothing was appended, and the caller writes the bytes. DATA_LOSS: it is damaged.
   virtual absl::Status WriteBlob(const Digest& blob);
   // Makes the blob durable and visible. INVALID_ARGUMENT if a digest was promised and is not met.
   virtual absl::StatusOr<Digest> Commit() = 0;

@@ -12,12 +12,16 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <future>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/time/clock.h"
+#include "common/base/checked_files.h"
+#include "common/base/file_digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/mutex.h"
@@ -97,8 +101,11 @@ class DiskBlobStore final : public BlobStore {
   absl::Status SyncEach(absl::Span<const Staged> files) const;
   // Gives digest-checked files their names, durably: a few by a sync each, many by two of the file system.
   absl::Status Place(absl::Span<Staged> files);
-  // Whether the file is there with the right size. Makes its name durable if another thread is still at it.
+  // Whether the blob is there with the right size, as a file or in parts. Makes names durable if another thread is
+  // still at it.
   absl::StatusOr<bool> Present(const Digest& digest);
+  absl::StatusOr<bool> PresentAsFile(const Digest& digest) const;
+  absl::Status MakeDurable(const std::string& hash);
   absl::Status SyncShardOf(const std::string& hash);
   // The file of a blob that is whole there, NOT_FOUND for others.
   absl::StatusOr<UniqueFd> OpenBlob(const Digest& digest);
@@ -115,6 +122,7 @@ class DiskBlobStore final : public BlobStore {
   const std::string folder_;
   const UniqueFd lock_;
   std::atomic<uint64_t> counter_{0};
+  CheckedFiles checked_;
   Mutex mutex_;
   // Hashes whose file has its name while the shard is not yet synced.
   absl::flat_hash_set<std::string> unsynced_ ABSL_GUARDED_BY(mutex_);
@@ -167,7 +175,11 @@ class DiskBlobStore::PartsReader final : public BlobReader {
   absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
     if (position_ >= digest_.size || size == 0) return 0;
     const auto count = ReadPart(buffer, size);
-    if (!count.ok()) spdlog::error("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
+    if (!count.ok()) {
+      spdlog::error("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
+      // Anything else (no descriptor left, a disk that cannot be read) says nothing about the bytes.
+      if (!absl::IsNotFound(count.status()) && !absl::IsDataLoss(count.status())) return count.status();
+    }
     if (!count.ok() || *count == 0) return Broken();
     position_ += static_cast<int64_t>(*count);
     if (hash_.has_value()) {
@@ -241,20 +253,25 @@ class DiskBlobStore::Writer final : public BlobWriter {
 
   absl::Status WriteFile(int fd, int64_t offset, int64_t size) override {
     if (size <= static_cast<int64_t>(kMemoryLimit)) return BlobWriter::WriteFile(fd, offset, size);
-    const bool first = own_bytes_ == 0 && parts_.empty() && !file_.has_value();
     if (!file_.has_value()) RETURN_IF_ERROR(Spill());
-    if (first && offset == 0) {
-      ASSIGN_OR_RETURN(const bool shared, Share(fd, size));
-      if (shared) return absl::OkStatus();
-    }
-    return Copy(fd, offset, size);
+    ASSIGN_OR_RETURN(const bool shared, Share(fd, offset, size));
+    return shared ? absl::OkStatus() : Copy(fd, offset, size);
   }
 
   absl::Status WriteBlob(const Digest& blob) override {
     if (blob.size < kSharedPart) return absl::UnimplementedError("small blobs are not shared");
+    if (parts_.size() + 2 > kMostParts) return absl::UnimplementedError("no more parts");
     // One that is made of parts itself is copied: parts have no parts.
-    ASSIGN_OR_RETURN(const UniqueFd fd, store_.OpenBlob(blob));
-    RETURN_IF_ERROR(Hash(fd.get(), 0, blob.size));
+    const auto fd = store_.OpenBlob(blob);
+    if (absl::IsDataLoss(fd.status())) return absl::NotFoundError(fd.status().message());
+    RETURN_IF_ERROR(fd.status());
+    // A damaged blob must not become part of one whose digest is right for the damage. On another processor where
+    // there is one: it takes as long as what is done here. What has just come in was compared then.
+    const bool checked = store_.checked_.Knows(blob.hash, fd->get(), absl::Now());
+    auto real = std::async([&] { return checked ? blob : DigestOfFile(fd->get(), blob.size); });
+    RETURN_IF_ERROR(Hash(fd->get(), 0, blob.size));
+    ASSIGN_OR_RETURN(const Digest digest, real.get());
+    if (digest != blob) return store_.MoveAside(blob, store_.PathOf(blob.hash), fd->get());
     EndOwnPart();
     parts_.push_back({blob, 0});
     return absl::OkStatus();
@@ -288,13 +305,14 @@ class DiskBlobStore::Writer final : public BlobWriter {
     return absl::OkStatus();
   }
 
-  // The file's blocks instead of a copy, where the file system can. It may change afterwards: ours does not.
-  absl::StatusOr<bool> Share(int fd, int64_t size) {
-    struct stat info;
-    if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "stat");
-    if (info.st_size != size || ioctl(file_->fd.get(), FICLONE, fd) != 0) return false;
-    if (lseek(file_->fd.get(), 0, SEEK_END) != size) return Shorter();
-    RETURN_IF_ERROR(Hash(file_->fd.get(), 0, size));
+  // The file's blocks instead of a copy, where the file system can: both files at the beginning of a block, and to
+  // the end of one or of the file. It may change afterwards: ours does not.
+  absl::StatusOr<bool> Share(int fd, int64_t offset, int64_t size) {
+    const file_clone_range range{fd, static_cast<uint64_t>(offset), static_cast<uint64_t>(size),
+                                 static_cast<uint64_t>(own_bytes_)};
+    if (ioctl(file_->fd.get(), FICLONERANGE, &range) != 0) return false;
+    if (lseek(file_->fd.get(), 0, SEEK_END) != own_bytes_ + size) return FileBecameShorter();
+    RETURN_IF_ERROR(Hash(file_->fd.get(), own_bytes_, size));
     own_bytes_ += size;
     return true;
   }
@@ -305,7 +323,7 @@ class DiskBlobStore::Writer final : public BlobWriter {
     while (size > 0) {
       const size_t wanted = static_cast<size_t>(std::min<int64_t>(size, static_cast<int64_t>(buffer.size())));
       ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
-      if (count < wanted) return Shorter();
+      if (count < wanted) return FileBecameShorter();
       RETURN_IF_ERROR(Write(std::string_view(buffer.data(), count)));
       offset += static_cast<int64_t>(count);
       size -= static_cast<int64_t>(count);
@@ -313,21 +331,7 @@ class DiskBlobStore::Writer final : public BlobWriter {
     return absl::OkStatus();
   }
 
-  absl::Status Hash(int fd, int64_t offset, int64_t size) {
-    std::string buffer(kCopyPiece, '\0');
-    for (const int64_t end = offset + size; offset < end;) {
-      const size_t wanted = static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
-      ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
-      if (count < wanted) return Shorter();
-      hash_.Update(std::string_view(buffer.data(), count));
-      offset += static_cast<int64_t>(count);
-    }
-    return absl::OkStatus();
-  }
-
-  static absl::Status Shorter() {
-    return absl::FailedPreconditionError("the file became shorter while it was read");
-  }
+  absl::Status Hash(int fd, int64_t offset, int64_t size) { return HashFile(fd, offset, size, &hash_); }
 
   // What was written since the last part becomes one.
   void EndOwnPart() {
@@ -412,6 +416,7 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
     const std::string path = file.parts.empty() ? PathOf(file.digest.hash) : PartsPathOf(file.digest.hash);
     if (rename(file.path.c_str(), path.c_str()) != 0) return Wrap(ErrnoStatus(errno, path));
     file.path.clear();
+    if (file.parts.empty() && file.digest.size >= kSharedPart) checked_.Note(file.digest.hash, file.fd.get(), absl::Now());
     shards.insert(ShardOf(file.digest.hash));
   }
   if (together) {
@@ -427,21 +432,27 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
 absl::StatusOr<bool> DiskBlobStore::Present(const Digest& digest) {
   if (digest.size == 0) return true;
   if (!IsSha256Hex(digest.hash)) return false;
-  struct stat info;
-  if (stat(PathOf(digest.hash).c_str(), &info) == 0) {
-    if (info.st_size != digest.size) return false;
-  } else if (errno == ENOENT) {
-    ASSIGN_OR_RETURN(const bool present, PresentInParts(digest));
-    if (!present) return false;
-  } else {
-    return ErrnoStatus(errno, PathOf(digest.hash));
+  ASSIGN_OR_RETURN(bool present, PresentAsFile(digest));
+  // Also beside a file of another size, which is damaged.
+  if (!present) {
+    ASSIGN_OR_RETURN(present, PresentInParts(digest));
   }
+  if (present) RETURN_IF_ERROR(MakeDurable(digest.hash));
+  return present;
+}
+
+absl::StatusOr<bool> DiskBlobStore::PresentAsFile(const Digest& digest) const {
+  struct stat info;
+  if (stat(PathOf(digest.hash).c_str(), &info) == 0) return info.st_size == digest.size;
+  return errno == ENOENT ? absl::StatusOr<bool>(false) : ErrnoStatus(errno, PathOf(digest.hash));
+}
+
+absl::Status DiskBlobStore::MakeDurable(const std::string& hash) {
   {
     MutexLock lock(mutex_);
-    if (!unsynced_.contains(digest.hash)) return true;
+    if (!unsynced_.contains(hash)) return absl::OkStatus();
   }
-  RETURN_IF_ERROR(SyncShardOf(digest.hash));
-  return true;
+  return SyncShardOf(hash);
 }
 
 absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> DiskBlobStore::OpenParts(const Digest& digest) {
@@ -461,8 +472,9 @@ absl::StatusOr<bool> DiskBlobStore::PresentInParts(const Digest& digest) {
   RETURN_IF_ERROR(found.status());
   for (const BlobPart& part : found->second) {
     if (part.blob.empty()) continue;
-    struct stat info;
-    if (stat(PathOf(part.blob.hash).c_str(), &info) != 0 || info.st_size != part.blob.size) return false;
+    ASSIGN_OR_RETURN(const bool present, PresentAsFile(part.blob));
+    if (!present) return false;
+    RETURN_IF_ERROR(MakeDurable(part.blob.hash));
   }
   return true;
 }
@@ -521,7 +533,8 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
   }
   if (digest.size == 0) return std::make_unique<Reader>(*this, digest, UniqueFd(), 0);
   auto fd = OpenBlob(digest);
-  if (absl::IsNotFound(fd.status())) {
+  // A damaged file may have parts beside it, which were written when it was missed.
+  if (absl::IsNotFound(fd.status()) || absl::IsDataLoss(fd.status())) {
     auto parts = OpenParts(digest);
     // Who asks knows nothing of parts.
     if (absl::IsNotFound(parts.status())) return fd.status();
@@ -536,7 +549,11 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
 absl::StatusOr<std::string> DiskBlobStore::Get(const Digest& digest) {
   if (digest.size == 0) return std::string();
   auto fd = OpenBlob(digest);
-  if (absl::IsNotFound(fd.status())) return BlobStore::Get(digest);
+  if (absl::IsNotFound(fd.status()) || absl::IsDataLoss(fd.status())) {
+    // A damaged file has gone now: the other way says so if there are no parts.
+    auto content = BlobStore::Get(digest);
+    return absl::IsNotFound(content.status()) ? fd.status() : content;
+  }
   RETURN_IF_ERROR(fd.status());
   std::string content(static_cast<size_t>(digest.size), '\0');
   ASSIGN_OR_RETURN(const size_t count, ReadSome(fd->get(), content.data(), content.size()));

@@ -18,6 +18,8 @@ constexpr std::string_view kMark = " crossmill parts 1\n";
 constexpr int64_t kFooter = 16 + static_cast<int64_t>(kMark.size());
 // A layer has two entries per large file; a list beyond this is damaged.
 constexpr int64_t kLongestList = 64 << 20;
+// No blob is larger: sums of sizes below it cannot overflow.
+constexpr int64_t kLargestBlob = int64_t{1} << 62;
 
 template <typename Number>
 bool Parse(std::string_view text, int base, Number* number) {
@@ -85,9 +87,12 @@ absl::StatusOr<std::vector<BlobPart>> ReadPartList(int fd) {
   if (read != text.size()) return Damaged("it became shorter");
   std::vector<BlobPart> parts;
   int64_t bytes = 0;
+  int64_t size = 0;
   for (std::string_view rest = text; !rest.empty();) {
     const size_t end = rest.find('\n');
     if (end == rest.npos || !ParsePart(rest.substr(0, end), &parts.emplace_back())) return Damaged("its list");
+    if (parts.back().size() > kLargestBlob - size) return Damaged("its list names more than any blob has");
+    size += parts.back().size();
     bytes += parts.back().bytes;
     rest.remove_prefix(end + 1);
   }

@@ -24,6 +24,9 @@ struct BlobPart {
 // Bytes of all parts.
 int64_t SizeOf(absl::Span<const BlobPart> parts);
 
+// A list that can be read again is at most this long; beyond it a blob is copied into the file.
+inline constexpr size_t kMostParts = 500'000;
+
 // Ends the file: its own bytes are in it already, one after the other, and `fd` stands behind them.
 absl::Status WritePartList(int fd, absl::Span<const BlobPart> parts);
 // DATA_LOSS if the file does not end in a list, or the list does not fit the file.

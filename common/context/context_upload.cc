@@ -24,6 +24,7 @@ constexpr int64_t kSmallBlob = 128 << 10;
 constexpr int64_t kBatchBytes = 2 << 20;
 constexpr size_t kBatchBlobs = 1000;
 constexpr int kThreads = 4;
+constexpr int64_t kFilePiece = 64 << 20;
 
 // One blob to send: a message in memory or a file.
 struct Source {
@@ -110,21 +111,32 @@ class Uploader {
 
   absl::Status Stream(const Source& source) {
     if (source.bytes != nullptr || source.digest.size <= kSmallBlob) return Batch({source});
+    int64_t sent = 0;
+    const absl::Status status = StreamOnce(source, &sent);
+    if (!absl::IsUnavailable(status)) return status;
+    // A store on this machine that was started again has lost what it got. The second time waits for it.
+    Sent(0, -sent);
+    return StreamOnce(source, &sent);
+  }
+
+  // `sent`: bytes that were told, also of an attempt that failed.
+  absl::Status StreamOnce(const Source& source, int64_t* sent) {
+    *sent = 0;
     ASSIGN_OR_RETURN(const UniqueFd fd, Open(source));
     ASSIGN_OR_RETURN(std::unique_ptr<BlobWriter> writer, store_.Create(source.digest));
-    std::vector<char> buffer(1 << 20);
-    // The writer would notice a changed file only at the end, and less clearly.
-    Sha256 sha;
-    while (true) {
-      ASSIGN_OR_RETURN(const size_t count, ReadSome(fd.get(), buffer.data(), buffer.size()));
-      const std::string_view piece(buffer.data(), count);
-      sha.Update(piece);
-      if (count > 0) RETURN_IF_ERROR(writer->Write(piece));
-      Sent(0, static_cast<int64_t>(count));
-      if (count < buffer.size()) break;
+    // In pieces for the progress only: a store on this machine reads the file itself.
+    for (int64_t offset = 0; offset < source.digest.size; offset += kFilePiece) {
+      const int64_t size = std::min(kFilePiece, source.digest.size - offset);
+      const absl::Status status = writer->WriteFile(fd.get(), offset, size);
+      if (absl::IsFailedPrecondition(status)) return Changed(source);
+      RETURN_IF_ERROR(status);
+      *sent += size;
+      Sent(0, size);
     }
-    if (sha.Finish() != source.digest) return Changed(source);
-    RETURN_IF_ERROR(writer->Commit().status());
+    const absl::Status status = writer->Commit().status();
+    // Another digest than the scan's, or fewer bytes.
+    if (absl::IsInvalidArgument(status) || absl::IsFailedPrecondition(status)) return Changed(source);
+    RETURN_IF_ERROR(status);
     Sent(1, 0);
     return absl::OkStatus();
   }

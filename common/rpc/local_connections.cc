@@ -49,10 +49,10 @@ LocalConnections::LocalConnections(std::shared_ptr<grpc::Channel> channel)
 std::unique_ptr<LocalConnection> LocalConnections::Take() {
   {
     MutexLock lock(mutex_);
-    if (!idle_.empty()) {
+    while (!idle_.empty()) {
       std::unique_ptr<LocalConnection> connection = std::move(idle_.back());
       idle_.pop_back();
-      return connection;
+      if (!connection->Ended()) return connection;
     }
     if (absl::Now() < avoided_until_) return nullptr;
   }

@@ -24,6 +24,8 @@ class LocalConnection {
   explicit LocalConnection(PacketSocket socket) : socket_(std::move(socket)) {}
 
   absl::Status Send(const v1::LocalRequest& request, int file = -1);
+  // The coordinator has closed it: it was idle for too long, or the coordinator was started again.
+  bool Ended() const { return socket_.Ended(); }
   // The answer to what was sent last; its status is returned. `file` gets what came with it.
   absl::StatusOr<v1::LocalResponse> Receive(UniqueFd* file = nullptr);
 

@@ -1,5 +1,6 @@
 #include "common/rpc/packet_socket.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -91,22 +92,33 @@ absl::StatusOr<std::optional<Packet>> PacketSocket::Receive() {
   message.msg_control = control;
   message.msg_controllen = sizeof(control);
   ssize_t count = 0;
+  int files = 0;
   while ((count = recvmsg(fd_.get(), &message, MSG_CMSG_CLOEXEC)) < 0) {
     if (errno != EINTR) return SocketStatus(errno);
   }
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    int file = -1;
-    memcpy(&file, CMSG_DATA(header), sizeof(int));
-    packet.file = UniqueFd(file);
+    // Room for one is room for two, as it is aligned: whatever came is ours to close.
+    for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= header->cmsg_len; at += sizeof(int)) {
+      int file = -1;
+      memcpy(&file, CMSG_DATA(header) + at, sizeof(int));
+      UniqueFd received(file);
+      ++files;
+      if (files == 1) packet.file = std::move(received);
+    }
   }
   // Nobody sends an empty packet, so none is the end.
   if (count == 0) return std::nullopt;
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  if (files > 1 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return absl::InvalidArgumentError("a packet of the local socket is too long, or has too many files");
   }
   packet.bytes.resize(static_cast<size_t>(count));
   return packet;
+}
+
+bool PacketSocket::Ended() const {
+  pollfd state{fd_.get(), 0, 0};
+  return poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
 void PacketSocket::ShutDown() { shutdown(fd_.get(), SHUT_RDWR); }

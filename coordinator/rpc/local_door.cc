@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -20,6 +21,9 @@ namespace {
 // A connection says who it is at once; later it may be idle, as clients keep some.
 constexpr absl::Duration kFirstWord = absl::Seconds(5);
 constexpr absl::Duration kIdle = absl::Minutes(10);
+// Of a file at once; between pieces it is seen that nobody waits for the blob any more. A whole number of blocks, so
+// that they can be shared (common/base/disk_blob_store).
+constexpr int64_t kFilePiece = 64 << 20;
 // When no descriptor is left for a connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -39,7 +43,8 @@ class Conversation {
   absl::Status Run() {
     while (true) {
       ASSIGN_OR_RETURN(std::optional<rpc::Packet> packet, socket_.Receive());
-      if (!packet.has_value()) return absl::OkStatus();
+      // What the other side sent before it went, or before the door was closed, need not be done any more.
+      if (!packet.has_value() || socket_.Ended()) return absl::OkStatus();
       v1::LocalRequest request;
       if (!request.ParseFromString(packet->bytes)) return absl::InvalidArgumentError("a message that is none");
       RETURN_IF_ERROR(Handle(request, packet->file));
@@ -94,7 +99,15 @@ class Conversation {
         part.size() > info.st_size - part.offset()) {
       return absl::FailedPreconditionError("a part of a file that is shorter");
     }
-    return writer_->WriteFile(file.get(), part.offset(), part.size());
+    // It may be of any size: a file with a hole of some exabytes is soon made.
+    int64_t done = 0;
+    do {
+      if (socket_.Ended()) return absl::CancelledError("nobody waits for the blob");
+      const int64_t piece = std::min(part.size() - done, kFilePiece);
+      RETURN_IF_ERROR(writer_->WriteFile(file.get(), part.offset() + done, piece));
+      done += piece;
+    } while (done < part.size());
+    return absl::OkStatus();
   }
 
   absl::Status AnswerBlob(const Digest& blob) {
@@ -142,24 +155,29 @@ absl::Status LocalDoor::Start() {
   ASSIGN_OR_RETURN(boot_id_, ReadFile("/proc/sys/kernel/random/boot_id", 4096));
   boot_id_.erase(boot_id_.find_last_not_of(" \n") + 1);
   ASSIGN_OR_RETURN(const std::string random, RandomBytes(16));
-  name_ = "crossmill-" + absl::BytesToHexString(random);
-  ASSIGN_OR_RETURN(listener_, rpc::PacketListener::Listen(name_));
+  const std::string name = "crossmill-" + absl::BytesToHexString(random);
+  ASSIGN_OR_RETURN(listener_, rpc::PacketListener::Listen(name));
+  name_ = name;
   acceptor_ = std::jthread([this] { AcceptAll(); });
   return absl::OkStatus();
 }
 
 void LocalDoor::Stop() {
   if (!acceptor_.joinable()) return;
-  listener_.ShutDown();
-  acceptor_.join();
   {
     MutexLock lock(mutex_);
     stopping_ = true;
-    for (Connection& connection : connections_) connection.socket.ShutDown();
   }
-  // Nobody adds to the list any more; the threads only mark their own entry.
-  for (Connection& connection : connections_) connection.thread.join();
-  connections_.clear();
+  listener_.ShutDown();
+  acceptor_.join();
+  std::list<Connection> connections;
+  {
+    MutexLock lock(mutex_);
+    for (Connection& connection : connections_) connection.socket.ShutDown();
+    // Nobody adds to the list any more; the threads only mark their own entry, wherever it is.
+    connections.swap(connections_);
+  }
+  // They are joined as the list dies, without the lock, which they take at their end.
 }
 
 void LocalDoor::AcceptAll() {
@@ -201,7 +219,8 @@ void LocalDoor::Serve(Connection& connection) {
   }();
   if (!status.ok()) spdlog::debug("local_door ended={}", status.ToString());
   MutexLock lock(mutex_);
-  connection.socket.ShutDown();
+  // Closed now, not when the thread is joined: that may be long after.
+  connection.socket = rpc::PacketSocket();
   connection.ended = true;
 }
 
@@ -241,6 +260,11 @@ grpc::Status LocalDoor::Invite(grpc::ServerContext* context, const v1::InviteReq
                                v1::InviteResponse* response) {
   if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return rpc::ToGrpc(status);
   if (name_.empty() || request->boot_id() != boot_id_) return grpc::Status::OK;
+  {
+    // "No door" would be believed for a while, also after the next start.
+    MutexLock lock(mutex_);
+    if (stopping_) return rpc::ToGrpc(absl::UnavailableError("the coordinator stops"));
+  }
   auto ticket = NewTicket();
   if (!ticket.ok()) return rpc::ToGrpc(ticket.status());
   response->set_socket(name_);

@@ -38,6 +38,7 @@ class LocalDoor final : public v1::LocalDoor::Service {
       : blobs_(blobs), authenticator_(authenticator), clock_(clock) {}
   ~LocalDoor() override;
 
+  // After an error there is no door, and nobody is invited.
   absl::Status Start();
   // Ends all connections and joins the threads.
   void Stop();

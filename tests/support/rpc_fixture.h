@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/blob_store.h"
+#include "common/base/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/remote_blob_store.h"
@@ -33,6 +34,9 @@ class RpcFixture : public testing::Test {
   static constexpr char kClientToken[] = "client-token";
   static constexpr char kWorkerToken[] = "worker-token";
 
+  // Blobs in memory, or in folder_/content.
+  explicit RpcFixture(bool blobs_on_disk = false)
+      : blobs_(blobs_on_disk ? *OpenDiskBlobStore(folder_.Path("content")) : MakeMemoryBlobStore()) {}
   void SetUp() override { StartServer(); }
 
   void StartServer() {
@@ -68,7 +72,7 @@ class RpcFixture : public testing::Test {
 
   TemporaryFolder folder_ = *TemporaryFolder::Create();
   FakeClock clock_;
-  std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
+  std::unique_ptr<BlobStore> blobs_;
   coordinator::Authenticator authenticator_{
       {{Sha256Hex(kClientToken), true, false, "client"}, {Sha256Hex(kWorkerToken), false, true, "worker"}}};
   coordinator::CasService cas_{*blobs_, authenticator_};

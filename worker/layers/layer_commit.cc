@@ -94,10 +94,6 @@ absl::Status PruneNodes(const std::vector<DiffNode>& nodes, const std::string& u
   return absl::OkStatus();
 }
 
-}  // namespace
-
-namespace {
-
 absl::StatusOr<WrittenLayer> WriteOnce(const UpperDiff& diff, const std::string& upper, int64_t whiteout_time,
                                        const KnownContents& known, BlobStore& blobs) {
   WrittenLayer layer;

@@ -63,7 +63,7 @@ std::vector<Digest> ContextReader::NextBatch() {
     Place& place = ahead_.back();
     if (place.file < place.directory->files_size()) {
       Digest digest = FromProto(place.directory->files(place.file++).digest());
-      if (digest.size == 0 || digest.size > kSmallFile) continue;
+      if (!IsSmallFile(digest)) continue;
       bytes += digest.size;
       batch.push_back(std::move(digest));
     } else if (place.folder < place.directory->directories_size()) {

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <deque>
 #include <future>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
@@ -18,6 +18,7 @@ namespace crossmill::worker {
 
 // Files up to this size are read by ContextReader: one call for each would cost more than their bytes.
 inline constexpr int64_t kSmallFile = 64 << 10;
+inline bool IsSmallFile(const Digest& digest) { return digest.size > 0 && digest.size <= kSmallFile; }
 
 // Not thread safe. `blobs` must outlive it.
 class ContextReader {
@@ -50,7 +51,8 @@ class ContextReader {
   std::future<Contents> Fetch();
 
   BlobStore* blobs_;
-  absl::flat_hash_map<Digest, Directory> directories_;
+  // A map whose elements stay where they are, also when the reader is moved.
+  std::map<Digest, Directory> directories_;
   // Where reading ahead is. A folder that occurs often is read again each time: what is kept is bounded.
   std::vector<Place> ahead_;
   // The batch that is handed out, and the one on the way.

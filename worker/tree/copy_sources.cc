@@ -102,7 +102,7 @@ class ContextCopier {
     const Digest digest = FromProto(file.digest());
     // Taken whether it is needed or not: they come in the order of the files.
     std::string small;
-    if (digest.size > 0 && digest.size <= kSmallFile) {
+    if (IsSmallFile(digest)) {
       ASSIGN_OR_RETURN(small, reader.NextSmall());
     }
     const reapi::NodeProperties& properties = file.node_properties();
@@ -111,7 +111,7 @@ class ContextCopier {
     ASSIGN_OR_RETURN(const bool linked, AddHardLink(path, HardLinkOf(properties), digest, mode));
     if (linked) return absl::OkStatus();
     return AddFile(path, digest, mode, TimeOf(properties),
-                   digest.size <= kSmallFile ? layer::SourceOf(small) : BlobSource(blobs_, digest));
+                   IsSmallFile(digest) ? layer::SourceOf(small) : BlobSource(blobs_, digest));
   }
 
   absl::Status AddFolder(const std::string& path, const reapi::Directory& directory) {

@@ -187,6 +187,20 @@ v1::ExportedPaths PathsOf(const pattern::SourceMatches& found) {
   return paths;
 }
 
+absl::StatusOr<Digest> WriteExport(const std::vector<pattern::SourceMatch>& matches, bool parents,
+                                   const IgnoreRules& excludes, const std::string& root, BlobStore& blobs,
+                                   const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> blob, blobs.Create({}));
+  layer::CanonicalTarWriter tar(*blob);
+  ExportWriter writer(excludes, root, stop, tar);
+  const size_t digits = matches.empty() ? 1 : std::to_string(matches.size() - 1).size();
+  for (size_t i = 0; i < matches.size(); ++i) {
+    RETURN_IF_ERROR(AddMatch(matches[i], parents, fmt::format("{:0{}}", i, digits), writer));
+  }
+  RETURN_IF_ERROR(tar.Finish());
+  return blob->Commit();
+}
+
 }  // namespace
 
 absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& root, BlobStore& blobs,
@@ -200,16 +214,12 @@ absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& r
                                                                               .tree_name = "the stage"},
                                                                              tree));
   if (paths != nullptr) *paths = PathsOf(found);
-  ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> blob, blobs.Create({}));
-  layer::CanonicalTarWriter tar([&blob](std::string_view bytes) { return blob->Write(bytes); });
-  ExportWriter writer(excludes, root, stop, tar);
-  const std::vector<pattern::SourceMatch>& matches = found.matches;
-  const size_t digits = matches.empty() ? 1 : std::to_string(matches.size() - 1).size();
-  for (size_t i = 0; i < matches.size(); ++i) {
-    RETURN_IF_ERROR(AddMatch(matches[i], wanted.parents(), fmt::format("{:0{}}", i, digits), writer));
+  auto blob = WriteExport(found.matches, wanted.parents(), excludes, root, blobs, stop);
+  // As with layers: a store on this machine that was started again has lost what was handed over.
+  if (absl::IsUnavailable(blob.status())) {
+    blob = WriteExport(found.matches, wanted.parents(), excludes, root, blobs, stop);
   }
-  RETURN_IF_ERROR(tar.Finish());
-  return blob->Commit();
+  return blob;
 }
 
 }  // namespace crossmill::worker

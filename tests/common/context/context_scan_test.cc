@@ -19,6 +19,7 @@
 #include "common/context/context_upload.h"
 #include "common/context/hash_cache.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/restarting_store.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::context {
@@ -346,6 +347,24 @@ TEST_F(ContextScanTest, OnlyMissingBlobsAreSent) {
   sent = UploadContext(context, folder_.path(), *store, nullptr);
   ASSERT_OK(sent);
   EXPECT_EQ(sent->blobs, 0);
+}
+
+TEST_F(ContextScanTest, AStoreThatWasStartedAgainGetsAFileAgain) {
+  Write("large", std::string(3'000'000, 'x'));
+  const ScannedContext context = Scan();
+  RestartingStore store;
+  store.failures = 1;
+  UploadResult last;
+  const auto sent = UploadContext(context, folder_.path(), store,
+                                  [&](const UploadResult& so_far, const UploadResult&) { last = so_far; });
+  ASSERT_OK(sent);
+  EXPECT_TRUE(store.Has(DigestOf(std::string(3'000'000, 'x'))));
+  // What was lost does not count.
+  EXPECT_EQ(last.bytes, sent->bytes);
+  EXPECT_EQ(last.blobs, sent->blobs);
+  RestartingStore gone;
+  gone.failures = 2;
+  EXPECT_TRUE(absl::IsUnavailable(UploadContext(context, folder_.path(), gone, nullptr).status()));
 }
 
 TEST_F(ContextScanTest, FileThatChangedSinceTheScanIsNamed) {

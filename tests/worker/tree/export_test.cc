@@ -1,5 +1,6 @@
 // What COPY --from takes out of a stage: the same as from the context.
 #include "common/layer/tar_reader.h"
+#include "tests/support/restarting_store.h"
 #include "tests/worker/tree/workplace.h"
 #include "worker/tree/exporter.h"
 
@@ -150,6 +151,19 @@ TEST_F(ExportTest, AStopEndsTheSearch) {
     stop.request_stop();
     EXPECT_EQ("CANCELLED: cancelled", stage.Paths(stage.Wanted("/*/*"), stop.get_token()));
     EXPECT_EQ("CANCELLED: cancelled", stage.Paths(stage.Wanted("/dir"), stop.get_token()));
+  });
+}
+
+TEST_F(ExportTest, AStoreThatWasStartedAgainGetsTheExportAgain) {
+  RUN_HERE([](Workplace& place) {
+    const Stage stage(place);
+    RestartingStore blobs;
+    const auto plain = MakeExport(stage.Wanted("/dir"), stage.root, blobs, {});
+    ASSERT_OK(plain);
+    blobs.failures = 1;
+    EXPECT_EQ(MakeExport(stage.Wanted("/dir"), stage.root, blobs, {}).value_or(Digest()), *plain);
+    blobs.failures = 2;
+    EXPECT_TRUE(absl::IsUnavailable(MakeExport(stage.Wanted("/dir"), stage.root, blobs, {}).status()));
   });
 }
 

@@ -1,0 +1,49 @@
+// A store that loses what some writers were given, as one on this machine does when it is started again.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/blob_store.h"
+
+namespace crossmill {
+
+// Thread safe, apart from `failures`: one writer at a time.
+class RestartingStore final : public BlobStore {
+ public:
+  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
+    return memory_->FindMissing(digests);
+  }
+  absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
+    return memory_->Open(digest, offset);
+  }
+  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
+    auto writer = memory_->Create(expected);
+    if (!writer.ok() || failures == 0) return writer;
+    --failures;
+    return std::make_unique<LostWriter>(*std::move(writer));
+  }
+  absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs) override {
+    return memory_->Put(blobs);
+  }
+
+  // Of the writers to come, so many are UNAVAILABLE at their end.
+  int failures = 0;
+
+ private:
+  class LostWriter final : public BlobWriter {
+   public:
+    explicit LostWriter(std::unique_ptr<BlobWriter> writer) : writer_(std::move(writer)) {}
+    absl::Status Write(std::string_view bytes) override { return writer_->Write(bytes); }
+    absl::StatusOr<Digest> Commit() override { return absl::UnavailableError("started again"); }
+
+   private:
+    std::unique_ptr<BlobWriter> writer_;
+  };
+
+  std::unique_ptr<BlobStore> memory_ = MakeMemoryBlobStore();
+};
+
+}  // namespace crossmill
