@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "common/base/clock.h"
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"

@@ -11,6 +11,7 @@ SERVICE = re.compile(r'(\.grpc\.pb\.h|_services?\.pb\.h)$')
 # Folder -> folders it may include (its own is always allowed). The longest matching prefix counts.
 ALLOWED = {
     "common/base": [],
+    "common/blobs": ["common/base"],
     "common/http": ["common/base"],
     "common/words": ["common/base"],
     "common/pattern": ["common/base"],

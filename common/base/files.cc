@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
@@ -177,6 +179,16 @@ absl::Status RemoveTree(const std::string& path) {
   RETURN_IF_ERROR(RemoveEntries(UniqueFd(fd), path));
   if (rmdir(path.c_str()) != 0) return ErrnoStatus(errno, path);
   return absl::OkStatus();
+}
+
+bool SyncfsTellsOfErrors() {
+  static const bool tells = [] {
+    utsname name;
+    int major = 0, minor = 0;
+    return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+           (major > 5 || (major == 5 && minor >= 8));
+  }();
+  return tells;
 }
 
 absl::Status SyncFolder(const std::string& path) {

@@ -57,6 +57,8 @@ absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
 absl::Status RemoveTree(const std::string& path);
 
 absl::Status SyncFolder(const std::string& path);
+// syncfs tells of writes that failed: since Linux 5.8.
+bool SyncfsTellsOfErrors();
 bool Exists(const std::string& path);
 
 // A folder that is removed, with what is in it, when the object dies.

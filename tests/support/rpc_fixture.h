@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/base/blob_store.h"
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/remote_blob_store.h"

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "common/base/blob_store.h"
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "tests/common/layer/sample_tree.h"

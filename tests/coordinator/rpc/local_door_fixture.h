@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/rpc/local_blob_store.h"

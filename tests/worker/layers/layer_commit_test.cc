@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "tests/support/restarting_store.h"

@@ -1,4 +1,4 @@
-#include "common/base/checked_files.h"
+#include "common/blobs/checked_files.h"
 
 #include <sys/stat.h>
 

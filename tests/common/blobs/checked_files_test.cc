@@ -1,5 +1,5 @@
 // Files that were compared with their digest a moment ago.
-#include "common/base/checked_files.h"
+#include "common/blobs/checked_files.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

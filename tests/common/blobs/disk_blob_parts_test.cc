@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <random>
 
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
-#include "common/base/parted_file.h"
+#include "common/blobs/parted_file.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
 #include "tests/support/namespaces.h"

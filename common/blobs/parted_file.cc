@@ -1,4 +1,4 @@
-#include "common/base/parted_file.h"
+#include "common/blobs/parted_file.h"
 
 #include <sys/stat.h>
 

@@ -1,5 +1,5 @@
 // The file of a blob that is kept in parts: its one form, and what is no such file.
-#include "common/base/parted_file.h"
+#include "common/blobs/parted_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -1,17 +1,15 @@
-#include "common/base/disk_blob_store.h"
+#include "common/blobs/disk_blob_store.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <future>
 #include <optional>
 #include <set>
@@ -20,12 +18,12 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/clock.h"
-#include "common/base/checked_files.h"
+#include "common/blobs/checked_files.h"
 #include "common/base/file_digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/mutex.h"
-#include "common/base/parted_file.h"
+#include "common/blobs/parted_file.h"
 #include "common/base/status.h"
 
 namespace crossmill {
@@ -44,17 +42,6 @@ constexpr int64_t kSharedPart = 256 << 10;
 // So many files are synced with their whole file system: a thousand at once instead of one after the other, at
 // the price of what others have written there.
 constexpr size_t kSyncTogether = 64;
-
-// syncfs tells of failed writes since Linux 5.8.
-bool SyncfsTellsErrors() {
-  static const bool tells = [] {
-    utsname name;
-    int major = 0, minor = 0;
-    return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-           (major > 5 || (major == 5 && minor >= 8));
-  }();
-  return tells;
-}
 
 class DiskBlobStore final : public BlobStore {
  public:
@@ -400,7 +387,7 @@ absl::Status DiskBlobStore::SyncEach(absl::Span<const Staged> files) const {
 }
 
 absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
-  const bool together = files.size() >= kSyncTogether && SyncfsTellsErrors();
+  const bool together = files.size() >= kSyncTogether && SyncfsTellsOfErrors();
   if (together) {
     if (syncfs(files.front().fd.get()) != 0) return Wrap(ErrnoStatus(errno, folder_));
   } else {
