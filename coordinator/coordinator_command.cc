@@ -104,10 +104,16 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--placement-grace", grace_seconds, "Seconds a task waits for a worker that can run it")
       ->capture_default_str();
-  app.add_option("--emulate-after", options.emulate_after,
-                 "A task that waited for a native worker for so many times what it takes under emulation is "
-                 "emulated; "
-                 "0: never")
+  app.add_option(
+         "--emulate-after", options.emulation.after,
+         "A task that waits for a native worker is emulated when waiting and running natively are expected "
+         "to take more than so many times what emulation takes, or when it has waited that long; 0: never")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option(
+         "--emulate-at-most", options.emulation.most_slowdown,
+         "A task that takes more than so many times as long under emulation as natively waits for a native "
+         "worker as long as one is present; 0: no limit")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--build-platform", options.build_platform,

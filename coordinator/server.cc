@@ -97,7 +97,7 @@ class ServerImpl final : public Server {
     assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
     EngineOptions engine;
     engine.scheduler.worker_timeout = options_.worker_timeout;
-    engine.scheduler.emulate_after = options_.emulate_after;
+    engine.scheduler.emulation = options_.emulation;
     engine.unplaceable_grace = options_.unplaceable_grace;
     engine.remote_sources = sources_.get();
     engine.on_failure = options_.on_failure;

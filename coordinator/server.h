@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "coordinator/core/native_backlog.h"
 #include "coordinator/rpc/rpc_server.h"
 
 namespace crossmill::coordinator {
@@ -21,8 +22,7 @@ struct ServerOptions {
   std::string token_file;
   // Silence after which a worker's leases expire.
   absl::Duration worker_timeout = absl::Seconds(30);
-  // SchedulerOptions::emulate_after.
-  double emulate_after = 1;
+  core::EmulationPolicy emulation;
   // How long a task that no connected worker can run waits for one.
   absl::Duration unplaceable_grace = absl::Seconds(20);
   // $BUILDPLATFORM of every build; empty: this machine's.

@@ -19,9 +19,16 @@ bool Unwanted(const Attempt& attempt) {
 // A result that the joiner would refuse is not worth waiting for. Before it is placed an attempt goes where
 // its own requirements send it: were they not the joiner's, the joiner would share a wait that is not its
 // own, for a native worker that it doesn't need, say.
-bool PlacementFits(const Attempt& attempt, bool forbid_emulation) {
-  if (attempt.lease == 0) return attempt.requirements.forbid_emulation == forbid_emulation;
-  return !forbid_emulation || !attempt.emulated;
+bool PlacementFits(const Attempt& attempt, const Joiner& joiner) {
+  if (attempt.lease == 0) {
+    const Requirements& requirements = attempt.requirements;
+    return requirements.forbid_emulation == joiner.forbid_emulation && requirements.spread == joiner.spread &&
+           (joiner.spread == Spread::kNone || requirements.avoid == joiner.avoid);
+  }
+  if (joiner.forbid_emulation && attempt.emulated) return false;
+  // It failed there already: once more would tell nothing of the others.
+  if (joiner.spread == Spread::kHosts) return !joiner.avoid.hosts.contains(attempt.host);
+  return joiner.spread == Spread::kNone || !joiner.avoid.workers.contains(attempt.worker);
 }
 
 }  // namespace
@@ -70,8 +77,8 @@ bool AttemptBoard::Join(const std::string& key, const Joiner& joiner,
   if (found == keys_.end()) return false;
   for (TaskId task : found->second) {
     Attempt& attempt = At(task);
-    if (attempt.begun_at < joiner.since || !PlacementFits(attempt, joiner.forbid_emulation) ||
-        IsOrphan(attempt) || !may_share(attempt)) {
+    if (attempt.begun_at < joiner.since || !PlacementFits(attempt, joiner) || IsOrphan(attempt) ||
+        !may_share(attempt)) {
       continue;
     }
     attempt.waiters.push_back(joiner.run);
@@ -88,10 +95,12 @@ void AttemptBoard::Release(TaskId task) {
 
 void AttemptBoard::TellHold(TaskId task) { At(task).hold_told = true; }
 
-void AttemptBoard::Lease(TaskId task, const Assignment& assignment, WipedSecrets<v1::Secret> secrets) {
+void AttemptBoard::Lease(TaskId task, const Assignment& assignment, const std::string& host,
+                         WipedSecrets<v1::Secret> secrets) {
   Attempt& attempt = At(task);
   attempt.lease = assignment.lease;
   attempt.worker = assignment.worker;
+  attempt.host = host;
   attempt.emulated = assignment.emulated;
   attempt.secrets = std::move(secrets);
   leases_[assignment.lease] = task;
@@ -160,6 +169,11 @@ const Attempt* AttemptBoard::Find(TaskId task) const {
 const Attempt* AttemptBoard::FindLease(LeaseNumber lease) const {
   const auto found = leases_.find(lease);
   return found == leases_.end() ? nullptr : Find(found->second);
+}
+
+const Attempt* AttemptBoard::FindOf(const StageRunId& run) const {
+  const auto found = runs_.find(run);
+  return found == runs_.end() ? nullptr : Find(found->second);
 }
 
 std::vector<const Attempt*> AttemptBoard::Held() const {

@@ -63,6 +63,7 @@ struct Attempt {
   // 0: not leased yet.
   LeaseNumber lease = 0;
   std::string worker;
+  std::string host;
   bool emulated = false;
   // Record of the running step; 0 before it started.
   int64_t execution = 0;
@@ -94,6 +95,9 @@ struct Joiner {
   // Only attempts begun then or later count. Unix time in nanoseconds.
   int64_t since = 0;
   bool forbid_emulation = false;
+  // Where its own attempt would not be placed.
+  Spread spread = Spread::kNone;
+  Places avoid = {};
 };
 
 // Not thread safe: the engine owns it. Pointers hold until the next call that is not const.
@@ -110,7 +114,7 @@ class AttemptBoard {
   // Single flight: equal steps of concurrent builds are one execution. An attempt will do when its result is
   // one that the joiner would take from the cache, and when waiting for it is no worse than waiting for an
   // attempt of its own: it was begun late enough (--no-cache joins only what began after it was submitted);
-  // it is leased where the joiner allows, or still to be placed under the same rule about emulation; and
+  // it is leased where the joiner allows, or still to be placed under the same rules; and
   // `may_share` says that both may see the same secrets. Replicas are executed for their own sake and are
   // never joined. One step is joined, not a task: when it ends the waiters are absent again, walk the cache,
   // and join the next step of the same attempt if that is still theirs.
@@ -121,7 +125,11 @@ class AttemptBoard {
 
   void Release(TaskId task);
   void TellHold(TaskId task);
-  void Lease(TaskId task, const Assignment& assignment, WipedSecrets<v1::Secret> secrets);
+  // `host`: of the assignment's worker.
+  void Lease(TaskId task, const Assignment& assignment, const std::string& host,
+             WipedSecrets<v1::Secret> secrets);
+  // Its requirements have changed: it must keep away from these.
+  void Avoid(TaskId task, Places places) { At(task).requirements.avoid = std::move(places); }
   WipedSecrets<v1::Secret> TakeSecrets(TaskId task);
   void StepStarted(TaskId task, int64_t execution);
   // Offset of a further chunk of the running step's console.
@@ -144,6 +152,8 @@ class AttemptBoard {
   // Null: there is none.
   const Attempt* Find(TaskId task) const;
   const Attempt* FindLease(LeaseNumber lease) const;
+  // That the run owns or waits for.
+  const Attempt* FindOf(const StageRunId& run) const;
   bool IsPresent(const StageRunId& run) const { return runs_.contains(run); }
   std::vector<const Attempt*> Held() const;
   const std::map<TaskId, Attempt>& all() const { return attempts_; }

@@ -39,6 +39,8 @@ class HostRoom {
 
   void SetCpus(double cpus) { cpus_ = cpus; }
   void Report(const v1::HostLoad& load, absl::Time now);
+  // What was told is too old to mean anything.
+  void ForgetLoad() { load_ = {}; }
   void Add(uint64_t lease, const ExpectedUse& use, absl::Time now);
   void Remove(uint64_t lease);
 

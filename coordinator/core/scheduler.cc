@@ -9,20 +9,9 @@
 namespace crossmill::core {
 namespace {
 
-// Workers whose machines have no room for a task are passed over so often before it waits: the emptiest come
-// first, so that further ones have hardly more.
-constexpr int kMostRefusals = 8;
-
-// How much fuller than the emptiest worker the one that has the layers may be.
-constexpr double kCrowding = 0.25;
-
-// A task that waited that long for room is placed as soon as there is any: else steps that use little, but
-// without end, would keep one that wants a whole machine waiting for ever.
-constexpr absl::Duration kPatience = absl::Seconds(30);
-
-ExpectedUse NeededRoom(const ExpectedUse& use, absl::Duration waited) {
-  if (waited < kPatience || !use.cpus) return use;
-  return {std::min(*use.cpus, HostRoom::kUnseenCpus), use.memory};
+size_t CountAvoided(const Requirements& requirements) {
+  return requirements.spread == Spread::kHosts ? requirements.avoid.hosts.size()
+                                               : requirements.avoid.workers.size();
 }
 
 int WeightOf(const ExpectedUse& use) {
@@ -74,19 +63,30 @@ void Scheduler::Expect(const v1::WorkerInfo& info, absl::Time now) {
 }
 
 void Scheduler::SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time now) {
-  Host& before = hosts_[worker.info.host_id()];
-  before.workers.erase(worker.info.name());
-  for (const auto& [lease, task] : worker.leases) before.room.Remove(lease);
-  if (before.workers.empty()) hosts_.erase(worker.info.host_id());
+  // A worker that comes back to its machine finds it as it was left: what it does is no less for that the
+  // stream broke. Somebody who was away for long finds what was told then outdated.
+  const std::string from = worker.info.host_id();
+  const bool moves = !hosts_.contains(info.host_id()) || from != info.host_id();
+  if (moves && hosts_.contains(from)) {
+    Host& before = hosts_.at(from);
+    before.workers.erase(worker.info.name());
+    for (const auto& [lease, task] : worker.leases) before.room.Remove(lease);
+    if (before.workers.empty()) hosts_.erase(from);
+  }
   worker.info = info;
   worker.native.clear();
   worker.emulated.clear();
   for (const v1::PlatformSupport& support : info.platforms()) {
     (support.emulated() ? worker.emulated : worker.native).push_back(FormatPlatform(support.platform()));
   }
+  for (const std::string& platform : worker.emulated) OpenBacklog(platform, now);
   Host& host = hosts_[info.host_id()];
   host.workers.insert(info.name());
   host.room.SetCpus(std::max(1u, info.cpus()));
+  const auto is_present = [&](const std::string& name)
+                              ABSL_NO_THREAD_SAFETY_ANALYSIS { return workers_.at(name).present; };
+  if (std::none_of(host.workers.begin(), host.workers.end(), is_present)) host.room.ForgetLoad();
+  if (!moves) return;
   for (const auto& [lease, task] : worker.leases) {
     const auto known = tasks_.find(task);
     host.room.Add(lease, known == tasks_.end() ? ExpectedUse() : known->second.requirements.use, now);
@@ -126,7 +126,9 @@ void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
 }
 
 void Scheduler::Depart(Worker& worker) {
-  if (std::exchange(worker.present, false)) departed_.push_back(worker.info.name());
+  if (!std::exchange(worker.present, false)) return;
+  departed_.push_back(worker.info.name());
+  layers_.Forget(worker.info.name());
 }
 
 void Scheduler::Refresh(const Worker& worker) {
@@ -160,15 +162,22 @@ void Scheduler::RefreshHost(const std::string& host) {
 // ---- leases and tasks ----
 
 void Scheduler::Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time now) {
-  const Requirements& requirements = tasks_.at(task).requirements;
+  Task& held = tasks_.at(task);
+  const Requirements& requirements = held.requirements;
   worker.leases[lease] = task;
   lease_workers_[lease] = worker.info.name();
   if (requirements.group != 0) groups_[requirements.group].insert(task);
   hosts_[worker.info.host_id()].room.Add(lease, requirements.use, now);
+  for (const LayerSize& layer : requirements.layers) layers_.Note(worker.info.name(), layer);
+  const auto backlog = backlogs_.find(held.kind.platform);
+  if (backlog != backlogs_.end()) BeginIn(backlog->second, held, now);
   RefreshWith(worker);
 }
 
 void Scheduler::Drop(Worker& worker, LeaseNumber lease) {
+  Task& task = tasks_.at(worker.leases.at(lease));
+  if (task.native_until) backlogs_.at(task.kind.platform).End(*task.native_until);
+  task.native_until.reset();
   worker.leases.erase(lease);
   lease_workers_.erase(lease);
   hosts_[worker.info.host_id()].room.Remove(lease);
@@ -184,9 +193,8 @@ void Scheduler::Erase(TaskId id) {
     if (groups_[group].empty()) groups_.erase(group);
   }
   if (task.lease == 0) {
-    const auto queue = queues_.find(task.kind);
-    queue->second.tasks.erase(task.place);
-    if (queue->second.tasks.empty()) queues_.erase(queue);
+    TakeFromQueue(id, task);
+    if (queues_.at(task.kind).tasks.empty()) queues_.erase(task.kind);
   }
   tasks_.erase(found);
 }
@@ -199,8 +207,47 @@ Scheduler::Kind Scheduler::KindOf(const Requirements& requirements) {
   }
   kind.picky = requirements.spread != Spread::kNone;
   kind.weight = WeightOf(requirements.use);
-  kind.knows_emulated_time = requirements.emulated_time.has_value();
   return kind;
+}
+
+void Scheduler::BeginIn(NativeBacklog& backlog, Task& task, absl::Time now) {
+  if (!pools_.Executes(task.worker, task.kind.platform, Way::kNative)) return;
+  const std::optional<absl::Duration>& lasts = task.requirements.time.native;
+  task.native_until = lasts ? now + *lasts : absl::InfiniteFuture();
+  backlog.Begin(*task.native_until);
+}
+
+void Scheduler::OpenBacklog(const std::string& platform, absl::Time now) {
+  const auto [entry, fresh] = backlogs_.try_emplace(platform, options_.emulation);
+  if (!fresh) return;
+  for (auto& [id, task] : tasks_) {
+    if (task.kind.platform != platform) continue;
+    if (task.lease == 0) {
+      entry->second.Add(WaitingOf(id, task));
+    } else {
+      BeginIn(entry->second, task, now);
+    }
+  }
+}
+
+NativeBacklog::Waiting Scheduler::WaitingOf(TaskId id, const Task& task) {
+  return {id, task.rank, task.requirements.time, task.kind.forbid_emulation, task.queued_at};
+}
+
+void Scheduler::PutInQueue(TaskId id, const Task& task) {
+  Queue& queue = queues_[task.kind];
+  queue.tasks.emplace(task.rank, id);
+  if (task.kind.picky) queue.avoided.insert(CountAvoided(task.requirements));
+  const auto backlog = backlogs_.find(task.kind.platform);
+  if (backlog != backlogs_.end()) backlog->second.Add(WaitingOf(id, task));
+}
+
+void Scheduler::TakeFromQueue(TaskId id, const Task& task) {
+  Queue& queue = queues_.at(task.kind);
+  queue.tasks.erase(task.rank);
+  if (task.kind.picky) queue.avoided.erase(queue.avoided.find(CountAvoided(task.requirements)));
+  const auto backlog = backlogs_.find(task.kind.platform);
+  if (backlog != backlogs_.end()) backlog->second.Remove(WaitingOf(id, task));
 }
 
 void Scheduler::Enqueue(TaskId id, Requirements requirements, absl::Time now) {
@@ -208,10 +255,9 @@ void Scheduler::Enqueue(TaskId id, Requirements requirements, absl::Time now) {
   Task task;
   task.kind = KindOf(requirements);
   task.requirements = std::move(requirements);
-  task.place = next_place_++;
+  task.rank = RankOf(now, task.requirements.path, next_place_++);
   task.queued_at = now;
-  queues_[task.kind].tasks.emplace(task.place, id);
-  tasks_[id] = std::move(task);
+  PutInQueue(id, tasks_[id] = std::move(task));
 }
 
 void Scheduler::Restore(LeaseNumber lease, TaskId id, Requirements requirements, const std::string& worker,
@@ -229,6 +275,22 @@ void Scheduler::Restore(LeaseNumber lease, TaskId id, Requirements requirements,
   task.worker = worker;
   tasks_[id] = std::move(task);
   Hold(holder, lease, id, now);
+}
+
+void Scheduler::Avoid(TaskId id, const Places& places) {
+  MutexLock lock(mutex_);
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end() || found->second.lease != 0) return;
+  Task& task = found->second;
+  TakeFromQueue(id, task);
+  task.requirements.avoid = places;
+  PutInQueue(id, task);
+}
+
+void Scheduler::Made(const std::string& worker, const LayerSize& layer) {
+  MutexLock lock(mutex_);
+  const auto found = workers_.find(worker);
+  if (found != workers_.end() && found->second.present) layers_.Note(worker, layer);
 }
 
 void Scheduler::Remove(TaskId id) {
@@ -284,177 +346,14 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
     }
     Refresh(worker);
   }
+  std::sort(lost_.begin(), lost_.end(),
+            [](const LostLease& left, const LostLease& right) { return left.lease < right.lease; });
   return std::exchange(lost_, {});
 }
 
 std::vector<std::string> Scheduler::TakeDeparted() {
   MutexLock lock(mutex_);
   return std::exchange(departed_, {});
-}
-
-// ---- placing ----
-
-Avoided Scheduler::AvoidedBy(const Requirements& requirements) {
-  Avoided avoided;
-  if (requirements.spread == Spread::kHosts) avoided.hosts = &requirements.excluded_hosts;
-  if (requirements.spread == Spread::kWorkers) avoided.workers = &requirements.excluded_workers;
-  return avoided;
-}
-
-bool Scheduler::SpreadAllows(const Worker& worker, const Requirements& requirements) const {
-  const Avoided avoided = AvoidedBy(requirements);
-  if (avoided.hosts != nullptr && avoided.hosts->contains(worker.info.host_id())) return false;
-  if (avoided.workers != nullptr && avoided.workers->contains(worker.info.name())) return false;
-  if (requirements.spread == Spread::kNone || requirements.group == 0) return true;
-  auto group = groups_.find(requirements.group);
-  if (group == groups_.end()) return true;
-  for (const TaskId other : group->second) {
-    const v1::WorkerInfo& holder = workers_.at(tasks_.at(other).worker).info;
-    const bool taken = requirements.spread == Spread::kHosts ? holder.host_id() == worker.info.host_id()
-                                                             : holder.name() == worker.info.name();
-    if (taken) return false;
-  }
-  return true;
-}
-
-bool Scheduler::Admits(const Worker& worker, const ExpectedUse& use) const {
-  const size_t tasks = worker.leases.size();
-  if (tasks >= worker.info.slots()) return false;
-  if (!worker.info.slots_by_load() || tasks < std::max(1u, worker.info.cpus() / 2)) return true;
-  return hosts_.at(worker.info.host_id()).room.Admits(use);
-}
-
-std::string Scheduler::Preferred(const Task& task, const std::string& emptiest) const {
-  const auto found = workers_.find(task.requirements.preferred_worker);
-  if (found == workers_.end()) return emptiest;
-  const Worker& worker = found->second;
-  const std::vector<std::string>& native = worker.native;
-  const bool able = worker.connected && !worker.draining &&
-                    (task.kind.platform.empty() ||
-                     std::find(native.begin(), native.end(), task.kind.platform) != native.end()) &&
-                    SpreadAllows(worker, task.requirements) && Admits(worker, task.requirements.use) &&
-                    pools_.FullnessOf(worker.info.name()) <= pools_.FullnessOf(emptiest) + kCrowding;
-  return able ? worker.info.name() : emptiest;
-}
-
-bool Scheduler::WaitedTooLong(const Task& task, absl::Time now) const {
-  return options_.emulate_after > 0 && task.requirements.emulated_time &&
-         now - task.queued_at >= *task.requirements.emulated_time * options_.emulate_after;
-}
-
-std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task, absl::Time now) const {
-  const Requirements& requirements = task.requirements;
-  const ExpectedUse room = NeededRoom(requirements.use, now - task.queued_at);
-  std::string found;
-  const auto search = [&](bool emulated) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    int refused = 0;
-    pools_.Offer(task.kind.platform, emulated, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      const Worker& worker = workers_.at(name);
-      if (!SpreadAllows(worker, requirements)) return false;
-      if (!Admits(worker, room)) return ++refused >= kMostRefusals;
-      found = name;
-      return true;
-    });
-    return !found.empty();
-  };
-  if (search(false)) return Choice{Preferred(task, found), false};
-  if (task.kind.platform.empty() || task.kind.forbid_emulation) return std::nullopt;
-  if (!WaitedTooLong(task, now) && pools_.IsAnyStaying(task.kind.platform, false, AvoidedBy(requirements))) {
-    return std::nullopt;
-  }
-  if (search(true)) return Choice{found, true};
-  return std::nullopt;
-}
-
-Assignment Scheduler::Grant(TaskId id, Task& task, Choice choice, absl::Time now) {
-  queues_.at(task.kind).tasks.erase(task.place);
-  task.lease = new_lease_(id, choice.worker);
-  task.worker = choice.worker;
-  task.unplaceable_since.reset();
-  Hold(workers_.at(choice.worker), task.lease, id, now);
-  return Assignment{task.lease, id, std::move(choice.worker), choice.emulated};
-}
-
-std::vector<Assignment> Scheduler::Assign(absl::Time now) {
-  MutexLock lock(mutex_);
-  // The first of each queue that may still be placed, the oldest of all first.
-  std::map<uint64_t, Queue*> heads;
-  for (auto& [kind, queue] : queues_) heads.emplace(queue.tasks.begin()->first, &queue);
-  std::vector<Assignment> assignments;
-  while (!heads.empty()) {
-    const auto [place, queue] = *heads.begin();
-    heads.erase(heads.begin());
-    const auto entry = queue->tasks.find(place);
-    const TaskId id = entry->second;
-    Task& task = tasks_.at(id);
-    const auto next = std::next(entry);
-    std::optional<Choice> choice = Choose(task, now);
-    const bool others_may = choice || (task.kind.picky && (pools_.IsAnyOpen(task.kind.platform, false) ||
-                                                           pools_.IsAnyOpen(task.kind.platform, true)));
-    if (others_may && next != queue->tasks.end()) heads.emplace(next->first, queue);
-    if (choice) assignments.push_back(Grant(id, task, *std::move(choice), now));
-  }
-  std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
-  return assignments;
-}
-
-bool Scheduler::IsPossible(const Kind& kind, const Requirements& requirements) const {
-  const Avoided avoided = AvoidedBy(requirements);
-  return pools_.IsAnyPresent(kind.platform, false, avoided) ||
-         (!kind.platform.empty() && !kind.forbid_emulation &&
-          pools_.IsAnyPresent(kind.platform, true, avoided));
-}
-
-bool Scheduler::CanRun(const Requirements& requirements) const {
-  MutexLock lock(mutex_);
-  return IsPossible(KindOf(requirements), requirements);
-}
-
-std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
-  MutexLock lock(mutex_);
-  std::vector<UnplaceableTask> found;
-  for (auto& [kind, queue] : queues_) {
-    // One stands for all that are not picky.
-    if (!kind.picky && !queue.unplaceable &&
-        IsPossible(kind, tasks_.at(queue.tasks.begin()->second).requirements)) {
-      continue;
-    }
-    queue.unplaceable = false;
-    for (const auto& [place, id] : queue.tasks) {
-      Task& task = tasks_.at(id);
-      if (IsPossible(kind, task.requirements)) {
-        task.unplaceable_since.reset();
-        continue;
-      }
-      queue.unplaceable = true;
-      if (!task.unplaceable_since) task.unplaceable_since = now;
-      found.push_back(UnplaceableTask{id, WhyUnplaceable(task), *task.unplaceable_since});
-    }
-  }
-  return found;
-}
-
-std::string Scheduler::WhyUnplaceable(const Task& task) const {
-  const Requirements& requirements = task.requirements;
-  const std::string platform = FormatPlatform(requirements.platform);
-  const size_t present = pools_.CountPresent("", false, nullptr);
-  std::set<std::string> hosts;
-  std::set<std::string>* const wanted = task.kind.picky ? &hosts : nullptr;
-  size_t capable = pools_.CountPresent(task.kind.platform, false, wanted);
-  if (!task.kind.forbid_emulation) capable += pools_.CountPresent(task.kind.platform, true, wanted);
-  if (present == 0) return fmt::format("no worker is connected that could run {}", requirements.description);
-  if (capable == 0) {
-    return fmt::format("none of the {} connected workers can run {}{}", present, platform,
-                       requirements.forbid_emulation ? " without emulation" : "");
-  }
-  if (requirements.spread == Spread::kHosts) {
-    return fmt::format(
-        "another host for {} is needed, but the {} connected workers that can run it are on {} host{}{}",
-        platform, capable, hosts.size(), hosts.size() == 1 ? "" : "s",
-        capable > hosts.size() ? " (--allow-same-host accepts another worker of one host)" : "");
-  }
-  return fmt::format("another worker for {} is needed, but only {} connected worker{} can run it", platform,
-                     capable, capable == 1 ? "" : "s");
 }
 
 // ---- looking ----
@@ -475,6 +374,9 @@ std::vector<WorkerStatus> Scheduler::Workers() const {
     all.push_back(
         WorkerStatus{worker.info, worker.connected, worker.draining, worker.last_seen, worker.leases});
   }
+  std::sort(all.begin(), all.end(), [](const WorkerStatus& left, const WorkerStatus& right) {
+    return left.info.name() < right.info.name();
+  });
   return all;
 }
 

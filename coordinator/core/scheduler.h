@@ -1,15 +1,20 @@
 // Places tasks on workers. Pure: it is given the time, does no I/O, and decides only who runs what.
 //
-// Tasks wait in queues of their kind (what they need and about how much they use), each first come first
-// served: what holds up one kind holds up no other. Native workers come before emulated ones: while a native
-// worker is present a task waits for it, for as long as emulation is known to take; a task that executes
-// nothing (COPY and metadata only) runs on any architecture. A worker whose operator fixed its slots fills
-// them; any other takes what its machine has room for (host_room.h), and half as many tasks as it has
-// processors whatever the machine does. A worker is present from when it connects until it has been away for
-// the time-out: a stream that breaks for a second must neither fail the tasks that wait for its worker nor
-// send them to emulation. Tasks of one group (the first execution of a stage and its replicas) can be kept on
-// distinct hosts or distinct workers. Leases are numbered and fenced: what is reported under another number
-// than the one that is active is refused.
+// Tasks wait in queues of their kind (what they need and about how much they use), the longest path first and
+// with ageing (queue_rank.h): what holds up one kind holds up no other. A task goes where it is expected to
+// end first: of the workers with room the emptiest ones and those that have its layers are compared by the
+// bytes they would still have to fetch and by how full they are. Native workers come before emulated ones:
+// while a native worker is present a task waits for it, until emulation is expected to end earlier, or it has
+// waited as long as that takes (native_backlog.h); a task that executes nothing (COPY and metadata only) runs
+// on any architecture. A worker whose operator fixed its slots fills them; any other takes what its machine
+// has room for (host_room.h), and half as many tasks as it has processors whatever the machine does. A worker
+// is present from when it connects until it has been away for the time-out: a stream that breaks for a second
+// must neither fail the tasks that wait for its worker nor send them to emulation. Tasks of one group (the
+// replicas of a stage) are kept on distinct hosts or distinct workers while they run, and away from where
+// they must not run. Leases are numbered and fenced: what is reported under another number than the one that
+// is active is refused.
+//
+// No decision walks over all workers or all tasks: what is asked for is indexed, and looks are counted.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +23,17 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/base/mutex.h"
+#include "coordinator/core/expected_time.h"
 #include "coordinator/core/host_room.h"
+#include "coordinator/core/layer_places.h"
+#include "coordinator/core/native_backlog.h"
+#include "coordinator/core/queue_rank.h"
 #include "coordinator/core/worker_pools.h"
 #include "crossmill/v1/worker.pb.h"
 
@@ -35,10 +45,16 @@ using LeaseNumber = uint64_t;
 enum class Spread {
   // Anywhere.
   kNone,
-  // On a worker that is not in `excluded_workers` and runs no other task of the group.
+  // On a worker that is not one of `avoid` and runs no other task of the group.
   kWorkers,
-  // On a host that is not in `excluded_hosts` and runs no other task of the group.
+  // On a host that is not one of `avoid` and runs no other task of the group.
   kHosts,
+};
+
+struct Places {
+  std::set<std::string> hosts;
+  std::set<std::string> workers;
+  bool operator==(const Places&) const = default;
 };
 
 struct Requirements {
@@ -50,12 +66,14 @@ struct Requirements {
   // Tasks with the same non-zero group are spread.
   uint64_t group = 0;
   ExpectedUse use;
-  // How long it takes under emulation; unset: nobody knows.
-  std::optional<absl::Duration> emulated_time;
-  // It has the task's layers already. Taken unless another one is much emptier.
-  std::string preferred_worker;
-  std::set<std::string> excluded_hosts;
-  std::set<std::string> excluded_workers;
+  ExpectedTime time;
+  // How long the longest chain through it takes: since its build came, itself, and what waits for it
+  // (critical_path.h).
+  absl::Duration path;
+  // What its worker needs, LayerPlaces::Worthwhile.
+  std::vector<LayerSize> layers;
+  // Of `spread`.
+  Places avoid;
   // For messages: "builder on linux/arm64".
   std::string description;
 };
@@ -86,10 +104,8 @@ struct UnplaceableTask {
 struct SchedulerOptions {
   // Silence after which a worker's leases expire and it is no longer present.
   absl::Duration worker_timeout = absl::Seconds(30);
-  // A task that waited for a native worker for so many times what it takes under emulation is emulated, if a
-  // worker that emulates has room and no task of its kind came before it. With 1 it then takes at most about
-  // twice as long as the better of the two would have. 0: never.
-  double emulate_after = 1;
+  // When what waits for a native worker is emulated.
+  EmulationPolicy emulation;
 };
 
 // Snapshot of one worker for display.
@@ -126,6 +142,10 @@ class Scheduler {
   // A lease that was active before a restart: held for its worker until the time-out.
   void Restore(LeaseNumber lease, TaskId task, Requirements requirements, const std::string& worker,
                absl::Time now);
+  // From now on a queued task must keep away from these; nothing if it is not queued.
+  void Avoid(TaskId task, const Places& places);
+  // The worker made a layer: it need not fetch it. That it has the layers of the tasks it was given is known.
+  void Made(const std::string& worker, const LayerSize& layer);
   // Forgets a queued or leased task.
   void Remove(TaskId task);
 
@@ -145,6 +165,7 @@ class Scheduler {
   bool CanRun(const Requirements& requirements) const;
 
   std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
+  // By name.
   std::vector<WorkerStatus> Workers() const;
   // What a worker said of itself; empty if it is not known.
   v1::WorkerInfo InfoOf(const std::string& worker) const;
@@ -173,24 +194,28 @@ class Scheduler {
     bool picky = false;
     // About how many processors: what waits for a whole one must not hold up what needs none.
     int weight = 0;
-    // How long it takes under emulation is known: only then may it be emulated while native workers are busy.
-    bool knows_emulated_time = false;
     // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
     auto operator<=>(const Kind&) const = default;
   };
   struct Task {
     Requirements requirements;
     Kind kind;
-    // Its place in the queue of its kind; grows over all of them.
-    uint64_t place = 0;
+    // Its place in the queue of its kind, and among the first of all kinds.
+    QueueRank rank;
     absl::Time queued_at = absl::InfiniteFuture();
     LeaseNumber lease = 0;
     std::string worker;
+    // While it runs natively: its end as the backlog was told it.
+    std::optional<absl::Time> native_until;
     // While it is queued and nobody present can ever run it.
     std::optional<absl::Time> unplaceable_since;
   };
   struct Queue {
-    std::map<uint64_t, TaskId> tasks;
+    std::map<QueueRank, TaskId> tasks;
+    // Of a picky kind: how many hosts or workers each must avoid.
+    std::multiset<size_t> avoided;
+    // Of a picky kind: which one to look at first the next time, after many were looked at in vain.
+    std::optional<QueueRank> resume;
     // Nobody could run the first when that was looked at last.
     bool unplaceable = false;
   };
@@ -205,6 +230,8 @@ class Scheduler {
 
   static Kind KindOf(const Requirements& requirements);
   static Avoided AvoidedBy(const Requirements& requirements);
+  // Somebody present could run each task of the queue, found without a look at them.
+  bool AreAllPossible(const Kind& kind, const Queue& queue) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Somebody present could run it, now or later.
   bool IsPossible(const Kind& kind, const Requirements& requirements) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -212,12 +239,20 @@ class Scheduler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The worker has a slot for it, and its machine room.
   bool Admits(const Worker& worker, const ExpectedUse& use) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The worker to take: `emptiest`, which can run the task, or the one that it prefers.
-  std::string Preferred(const Task& task, const std::string& emptiest) const
+  // Begins the backlog of a platform with the tasks there are, unless there is one.
+  void OpenBacklog(const std::string& platform, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void BeginIn(NativeBacklog& backlog, Task& task, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static NativeBacklog::Waiting WaitingOf(TaskId id, const Task& task);
+  void PutInQueue(TaskId id, const Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Leaves an empty queue behind.
+  void TakeFromQueue(TaskId id, const Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of the workers with room the one where it is expected to end first, executed that way.
+  std::optional<std::string> BestOf(const Task& task, Way way, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // It waited for a native worker longer than emulation would have taken.
-  bool WaitedTooLong(const Task& task, absl::Time now) const;
-  std::optional<Choice> Choose(const Task& task, absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Choice> Choose(const Task& task, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of the tasks that could not be placed natively those that end earlier under emulation.
+  void AssignEmulated(absl::Time now, std::vector<Assignment>* assignments)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Assignment Grant(TaskId id, Task& task, Choice choice, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string WhyUnplaceable(const Task& task) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -241,13 +276,18 @@ class Scheduler {
   const NewLease new_lease_;
 
   mutable Mutex mutex_;
-  std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, Host> hosts_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Host> hosts_ ABSL_GUARDED_BY(mutex_);
   WorkerPools pools_ ABSL_GUARDED_BY(mutex_);
-  std::map<TaskId, Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<TaskId, Task> tasks_ ABSL_GUARDED_BY(mutex_);
   std::map<Kind, Queue> queues_ ABSL_GUARDED_BY(mutex_);
+  // Of each platform that some worker emulates or has emulated: where nobody could, nobody asks.
+  std::map<std::string, NativeBacklog> backlogs_ ABSL_GUARDED_BY(mutex_);
+  LayerPlaces layers_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_place_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::map<LeaseNumber, std::string> lease_workers_ ABSL_GUARDED_BY(mutex_);
+  // Among many workers with a layer others are looked at each time.
+  uint64_t turn_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::unordered_map<LeaseNumber, std::string> lease_workers_ ABSL_GUARDED_BY(mutex_);
   // Leased tasks per group: what is spread looks here.
   std::map<uint64_t, std::set<TaskId>> groups_ ABSL_GUARDED_BY(mutex_);
   std::vector<LostLease> lost_ ABSL_GUARDED_BY(mutex_);

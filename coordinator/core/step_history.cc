@@ -32,27 +32,37 @@ double CpusOf(const PastUse& past) {
 
 Forecast ForecastOf(const v1::Task& task, const LookUpPast& past) {
   ExpectedUse use;
-  absl::Duration time;
-  bool ran = false;
+  absl::Duration native_time;
+  absl::Duration emulated_time;
+  absl::Duration seen_time;
+  int ran = 0;
+  int seen = 0;
   bool use_known = true;
-  bool time_known = true;
+  bool native_known = true;
+  bool emulated_known = true;
   for (const v1::Step& step : task.steps()) {
     if (!step.has_run()) continue;
-    ran = true;
+    ++ran;
     const std::string shape = StepShape(step, task.platform());
     const std::optional<PastUse> emulated = past(shape, true);
-    std::optional<PastUse> earlier = past(shape, false);
-    if (!earlier) earlier = emulated;
+    const std::optional<PastUse> native = past(shape, false);
+    const std::optional<PastUse>& earlier = native ? native : emulated;
     use_known = use_known && earlier && earlier->duration_ns > 0;
-    time_known = time_known && emulated;
-    if (emulated) time += absl::Nanoseconds(emulated->duration_ns);
+    native_known = native_known && native;
+    emulated_known = emulated_known && emulated;
+    if (native) native_time += absl::Nanoseconds(native->duration_ns);
+    if (emulated) emulated_time += absl::Nanoseconds(emulated->duration_ns);
     if (!earlier) continue;
+    ++seen;
+    seen_time += absl::Nanoseconds(earlier->duration_ns);
     use.cpus = std::max(use.cpus.value_or(0), CpusOf(*earlier));
     use.memory = std::max(use.memory, static_cast<uint64_t>(std::max<int64_t>(0, earlier->peak_memory)));
   }
   Forecast forecast;
   if (use_known) forecast.use = use;
-  if (ran && time_known) forecast.emulated_time = time;
+  if (ran > 0 && native_known) forecast.time.native = native_time;
+  if (ran > 0 && emulated_known) forecast.time.emulated = emulated_time;
+  forecast.guess = seen_time + (ran - seen) * (seen > 0 ? seen_time / seen : kUnseenStep);
   return forecast;
 }
 

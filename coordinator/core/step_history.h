@@ -1,4 +1,5 @@
-// What earlier executions tell of a step that is to be executed: how much of a machine it will use. Pure.
+// What earlier executions tell of a step that is to be executed: how long it will take, and how much of a
+// machine. Pure.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "coordinator/core/expected_time.h"
 #include "coordinator/core/host_room.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -32,14 +34,20 @@ double CpusOf(const PastUse& past);
 // on other files, after other steps. Empty for steps that run nothing.
 std::string StepShape(const v1::Step& step, const v1::Platform& platform);
 
+// Of a RUN that was never seen, among none that was.
+constexpr absl::Duration kUnseenStep = absl::Seconds(10);
+
 // Looks a shape up: the last success, natively or under emulation.
 using LookUpPast = std::function<std::optional<PastUse>(const std::string& shape, bool emulated)>;
 
 struct Forecast {
   // That of the hungriest step. Unknown as soon as one of the RUN steps was never seen, or without any.
   ExpectedUse use;
-  // How long the RUN steps take under emulation; unknown as soon as one was never seen so, or without any.
-  std::optional<absl::Duration> emulated_time;
+  // How long the RUN steps take; unknown as soon as one was never seen so, or without any.
+  ExpectedTime time;
+  // How long it will take, anyway: a step that was never seen takes as long as the others of the stage on
+  // average, or kUnseenStep. For putting one before another, not for waiting.
+  absl::Duration guess;
 };
 Forecast ForecastOf(const v1::Task& task, const LookUpPast& past);
 

@@ -1,5 +1,6 @@
 #include "coordinator/core/witnesses.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -58,6 +59,24 @@ std::vector<v1::Witness> SelectWitnesses(const StepFact& first, absl::Span<const
   }
   witnesses.insert(witnesses.end(), failures.begin(), failures.end());
   return witnesses;
+}
+
+std::vector<int> ShareWitnesses(const std::string& first_place, absl::Span<const PlacedWitness> others,
+                                int replicas) {
+  std::vector<int> shares(replicas, -1);
+  std::set<std::string> taken = {first_place};
+  for (int i = 0; i < static_cast<int>(others.size()); ++i) {
+    const PlacedWitness& other = others[i];
+    if (other.replica < 1 || other.replica > replicas || shares[other.replica - 1] >= 0) continue;
+    if (taken.insert(other.place).second) shares[other.replica - 1] = i;
+  }
+  auto without = shares.begin();
+  for (int i = 0; i < static_cast<int>(others.size()); ++i) {
+    without = std::find(without, shares.end(), -1);
+    if (without == shares.end()) break;
+    if (taken.insert(others[i].place).second) *without = i;
+  }
+  return shares;
 }
 
 std::optional<std::vector<v1::Layer>> ReplicaChain(const v1::BuildPlan& plan, uint32_t target,

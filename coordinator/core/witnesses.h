@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -28,6 +29,21 @@ v1::Witness WitnessOf(const StepFact& fact);
 // it.
 std::vector<v1::Witness> SelectWitnesses(const StepFact& first, absl::Span<const StepFact> others,
                                          const WitnessRules& rules);
+
+// An execution of a step beside the first, as far as the replicas share it out among themselves.
+struct PlacedWitness {
+  // Its host (or worker, where distinct workers count).
+  std::string place;
+  // The replica of this very stage run that executed it; 0: another build's, or an earlier try of the first.
+  int replica = 0;
+};
+
+// Which of the witnesses stands for which replica: each place once, `first_place` never. What a replica
+// executed itself is its own, so that replicas which run side by side can end in any order; what others
+// executed goes to the replicas that have none, the lowest first. Returns for replica 1, 2, ... an index into
+// `others`, or -1.
+std::vector<int> ShareWitnesses(const std::string& first_place, absl::Span<const PlacedWitness> others,
+                                int replicas);
 
 // The target's root file system with the layers that replica `replica` made, each in its step's place;
 // `first`: the same of the first execution, base layers at the bottom. nullopt: it did not succeed in every

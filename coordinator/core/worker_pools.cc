@@ -5,10 +5,10 @@
 namespace crossmill::core {
 
 std::set<WorkerPools::Key> WorkerPools::KeysOf(const WorkerStanding& standing) {
-  std::set<Key> keys = {{"", false}};
-  for (const std::string& platform : standing.native) keys.emplace(platform, false);
+  std::set<Key> keys = {{"", Way::kNative}};
+  for (const std::string& platform : standing.native) keys.emplace(platform, Way::kNative);
   for (const std::string& platform : standing.emulated) {
-    if (!keys.contains({platform, false})) keys.emplace(platform, true);
+    if (!keys.contains({platform, Way::kNative})) keys.emplace(platform, Way::kEmulated);
   }
   return keys;
 }
@@ -79,12 +79,27 @@ void WorkerPools::Update(const std::string& worker, const WorkerStanding& standi
   if (reordered) SetOpen(worker, known, true);
 }
 
-bool WorkerPools::Offer(const std::string& platform, bool emulated,
+bool WorkerPools::Offer(const std::string& platform, Way way,
                         const std::function<bool(const std::string&)>& take) const {
-  const auto pool = pools_.find({platform, emulated});
+  const auto pool = pools_.find({platform, way});
   if (pool == pools_.end()) return false;
   return std::any_of(pool->second.open.begin(), pool->second.open.end(),
                      [&](const Order& order) { return take(std::get<std::string>(order)); });
+}
+
+bool WorkerPools::Executes(const std::string& worker, const std::string& platform, Way way) const {
+  const auto found = standings_.find(worker);
+  if (found == standings_.end()) return false;
+  const auto names = [&](const std::vector<std::string>& platforms) {
+    return std::find(platforms.begin(), platforms.end(), platform) != platforms.end();
+  };
+  const bool native = platform.empty() || names(found->second.native);
+  return way == Way::kNative ? native : !native && names(found->second.emulated);
+}
+
+bool WorkerPools::IsOpen(const std::string& worker) const {
+  const auto found = standings_.find(worker);
+  return found != standings_.end() && found->second.open;
 }
 
 double WorkerPools::FullnessOf(const std::string& worker) const {
@@ -92,24 +107,28 @@ double WorkerPools::FullnessOf(const std::string& worker) const {
   return found == standings_.end() ? 0 : found->second.fullness;
 }
 
-bool WorkerPools::IsAnyOpen(const std::string& platform, bool emulated) const {
-  const auto pool = pools_.find({platform, emulated});
+bool WorkerPools::IsAnyOpen(const std::string& platform, Way way) const {
+  const auto pool = pools_.find({platform, way});
   return pool != pools_.end() && !pool->second.open.empty();
 }
 
-bool WorkerPools::IsAnyPresent(const std::string& platform, bool emulated, const Avoided& avoided) const {
-  const auto pool = pools_.find({platform, emulated});
+bool WorkerPools::IsAnyPresent(const std::string& platform, Way way, const Avoided& avoided) const {
+  const auto pool = pools_.find({platform, way});
   return pool != pools_.end() && pool->second.present.HasOtherThan(avoided);
 }
 
-bool WorkerPools::IsAnyStaying(const std::string& platform, bool emulated, const Avoided& avoided) const {
-  const auto pool = pools_.find({platform, emulated});
+bool WorkerPools::IsAnyStaying(const std::string& platform, Way way, const Avoided& avoided) const {
+  const auto pool = pools_.find({platform, way});
   return pool != pools_.end() && pool->second.staying.HasOtherThan(avoided);
 }
 
-size_t WorkerPools::CountPresent(const std::string& platform, bool emulated,
-                                 std::set<std::string>* hosts) const {
-  const auto pool = pools_.find({platform, emulated});
+size_t WorkerPools::CountHosts(const std::string& platform, Way way) const {
+  const auto pool = pools_.find({platform, way});
+  return pool == pools_.end() ? 0 : pool->second.present.hosts.size();
+}
+
+size_t WorkerPools::CountPresent(const std::string& platform, Way way, std::set<std::string>* hosts) const {
+  const auto pool = pools_.find({platform, way});
   if (pool == pools_.end()) return 0;
   if (hosts != nullptr) {
     for (const auto& [host, workers] : pool->second.present.hosts) hosts->insert(host);

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "coordinator/core/expected_time.h"
+
 namespace crossmill::core {
 
 // What a worker is to the pools at one moment.
@@ -46,21 +48,25 @@ class WorkerPools {
  public:
   void Update(const std::string& worker, const WorkerStanding& standing);
 
-  // Shows open workers that execute `platform` natively (emulated: only with emulation; empty platform: any
+  // Shows open workers that execute `platform` that way and no better one (empty platform: natively on any
   // worker), the emptiest first, until `take` says true. Returns whether it did.
-  bool Offer(const std::string& platform, bool emulated,
-             const std::function<bool(const std::string&)>& take) const;
+  bool Offer(const std::string& platform, Way way, const std::function<bool(const std::string&)>& take) const;
+  // The worker executes the platform that way and no better one.
+  bool Executes(const std::string& worker, const std::string& platform, Way way) const;
+  bool IsOpen(const std::string& worker) const;
   // 0 for one that is not known.
   double FullnessOf(const std::string& worker) const;
-  bool IsAnyOpen(const std::string& platform, bool emulated) const;
+  bool IsAnyOpen(const std::string& platform, Way way) const;
   // Whether a worker that is present (or staying), open or not, and not avoided could run it that way.
-  bool IsAnyPresent(const std::string& platform, bool emulated, const Avoided& avoided) const;
-  bool IsAnyStaying(const std::string& platform, bool emulated, const Avoided& avoided) const;
+  bool IsAnyPresent(const std::string& platform, Way way, const Avoided& avoided) const;
+  bool IsAnyStaying(const std::string& platform, Way way, const Avoided& avoided) const;
+  // Hosts of the workers that are present and could run it that way.
+  size_t CountHosts(const std::string& platform, Way way) const;
   // Present workers that could run it that way; adds their hosts if asked.
-  size_t CountPresent(const std::string& platform, bool emulated, std::set<std::string>* hosts) const;
+  size_t CountPresent(const std::string& platform, Way way, std::set<std::string>* hosts) const;
 
  private:
-  using Key = std::pair<std::string, bool>;
+  using Key = std::pair<std::string, Way>;
   using Order = std::tuple<double, uint32_t, std::string>;
   // Workers by their hosts.
   struct Crowd {

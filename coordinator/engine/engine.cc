@@ -64,6 +64,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       options_(options),
       cache_(records, blobs),
       walk_(cache_, records),
+      placing_(records),
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
       packages_(logs),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.build_platform}, builds_,

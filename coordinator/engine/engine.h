@@ -24,6 +24,7 @@
 #include "coordinator/engine/build_jobs.h"
 #include "coordinator/engine/client_supplies.h"
 #include "coordinator/engine/farm_reader.h"
+#include "coordinator/engine/placing.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/stage_walk.h"
 #include "coordinator/engine/step_cache.h"
@@ -175,6 +176,7 @@ class Engine {
   const EngineOptions options_;
   StepCache cache_;
   StageWalk walk_;
+  Placing placing_;
   core::LeaseNumber next_lease_ = 1;
   core::Scheduler scheduler_;
   Watchers watchers_;
@@ -185,7 +187,6 @@ class Engine {
   RunningBuilds builds_;
   core::AttemptBoard board_;
   WorkerLinks links_;
-  uint64_t next_group_ = 1;
 
   // Last, so that they stop first.
   BuildJobs jobs_;

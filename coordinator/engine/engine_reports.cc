@@ -204,6 +204,7 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
     OnStepFailed(task, fact);
     return;
   }
+  scheduler_.Made(attempt.worker, core::SizeOf(fact.layer));
   const int index = attempt.step_index();
   // A replica goes on from the first's layer, whatever it made itself.
   const v1::Layer layer = attempt.task.replica() == 0 ? fact.layer : attempt.step().expected();

@@ -126,7 +126,8 @@ void Engine::ReviewHeld() {
 void Engine::DispatchLeases() {
   for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now())) {
     const core::Attempt& attempt = *board_.Find(assignment.task);
-    board_.Lease(assignment.task, assignment, supplies_.SecretsFor(attempt));
+    board_.Lease(assignment.task, assignment, scheduler_.InfoOf(assignment.worker).host_id(),
+                 supplies_.SecretsFor(attempt));
     links_.Touch(assignment.worker);
     storage::LeaseRow row;
     row.number = assignment.lease;

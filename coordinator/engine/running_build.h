@@ -6,7 +6,9 @@
 #include <memory>
 #include <set>
 #include <stop_token>
+#include <vector>
 
+#include "absl/time/time.h"
 #include "coordinator/core/build_state.h"
 #include "coordinator/core/scheduler.h"
 #include "crossmill/v1/build.pb.h"
@@ -30,6 +32,8 @@ struct RunningBuild {
   bool concluding = false;
   // Its names are awaited.
   bool expected = false;
+  // Per stage, how long what waits for it takes (core/critical_path.h); empty: not asked yet.
+  std::vector<absl::Duration> behind;
   // Task groups per stage, for spreading.
   std::map<int, uint64_t> groups;
   // Tasks whose missing worker people were told of.

@@ -1,11 +1,11 @@
 #include "coordinator/engine/stage_walk.h"
 
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/plan/step_key.h"
+#include "coordinator/core/witnesses.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -20,21 +20,37 @@ v1::StepStatus StatusOf(const StepCache::Hit& hit, int64_t build, bool joined) {
   return joined ? v1::STEP_STATUS_SHARED : v1::STEP_STATUS_CACHED;
 }
 
-// The witness that stands for the replica: the first execution's own host counts as the first, so the r-th
-// replica is the (r+1)-th distinct host, in the order they finished. Null: there is none yet.
-const storage::Execution* WitnessOf(const std::vector<storage::Execution>& witnesses,
-                                    const core::StepFact& first, int replica,
-                                    const v1::BuildOptions& options) {
-  const bool by_worker = options.allow_same_host();
-  std::set<std::string> seen = {by_worker ? first.worker : first.host_id};
+// Of one step: whether the replica still has to execute it, and the witness that stands for it, if there is
+// one.
+struct ReplicaShare {
+  const storage::Execution* own = nullptr;
+  bool wanted = false;
+};
+
+// The lowest replica that still executes something makes up for those that were given up: the more hosts
+// agree, the more the verdict says, whichever of them it was that failed.
+ReplicaShare ShareOf(RunningBuild& build, int stage, int replica, const core::StepFact& first,
+                     const std::vector<storage::Execution>& witnesses) {
+  const v1::BuildOptions& options = build.submission.options();
+  const auto place = [&](const auto& at) { return options.allow_same_host() ? at.worker : at.host_id; };
+  std::vector<core::PlacedWitness> placed;
+  std::vector<const storage::Execution*> rows;
   for (const storage::Execution& witness : witnesses) {
     if (options.forbid_emulation() && witness.emulated) continue;
-    if (seen.insert(by_worker ? witness.worker : witness.host_id).second &&
-        static_cast<int>(seen.size()) == replica + 1) {
-      return &witness;
-    }
+    const bool ours = witness.build == build.id() && static_cast<int>(witness.stage) == stage;
+    placed.push_back({place(witness), ours ? static_cast<int>(witness.replica) : 0});
+    rows.push_back(&witness);
   }
-  return nullptr;
+  const std::vector<int> shares = core::ShareWitnesses(place(first), placed, build.state.replicas());
+  const int mine = shares[replica - 1];
+  ReplicaShare share{mine < 0 ? nullptr : rows[mine], mine < 0};
+  for (int other = 1; other <= build.state.replicas(); ++other) {
+    const core::Phase phase = build.state.replica(stage, other).phase;
+    const bool given_up = phase == core::Phase::kFailed;
+    if (other < replica && !given_up && phase != core::Phase::kDone) break;  // that one does
+    share.wanted = share.wanted || (given_up && shares[other - 1] < 0);
+  }
+  return share;
 }
 
 }  // namespace
@@ -84,15 +100,14 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
     if (run.first >= 0 && place(i) != place(run.first)) break;
     ASSIGN_OR_RETURN(const auto witnesses,
                      records_.Witnesses(first.facts[i]->key, build.SinceOf(stage), build.submitted_at));
-    const storage::Execution* mine =
-        WitnessOf(witnesses, *first.facts[i], replica, build.submission.options());
-    if (mine != nullptr) {
-      const v1::StepStatus status = !mine->succeeded()          ? v1::STEP_STATUS_FAILED
-                                    : mine->build == build.id() ? v1::STEP_STATUS_EXECUTED
-                                                                : v1::STEP_STATUS_CACHED;
-      build.state.StepFinished(stage, replica, i, FactOf(*mine), status);
-      continue;
+    const ReplicaShare share = ShareOf(build, stage, replica, *first.facts[i], witnesses);
+    if (share.own != nullptr) {
+      const v1::StepStatus status = !share.own->succeeded()          ? v1::STEP_STATUS_FAILED
+                                    : share.own->build == build.id() ? v1::STEP_STATUS_EXECUTED
+                                                                     : v1::STEP_STATUS_CACHED;
+      build.state.StepFinished(stage, replica, i, FactOf(*share.own), status);
     }
+    if (!share.wanted) continue;
     if (run.first < 0) run.first = i;
     run.last = i;
   }

@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import pathlib
+import sqlite3
 import subprocess
 import tarfile
 import tempfile
@@ -226,6 +227,24 @@ class VerdictsTest(FarmTestCase):
             """, 0)
         self.assertEqual(cell["verdict"], "reproducible", cell)
         self.assertTrue(all(step["agrees"] for step in cell["comparison"]["steps"]))
+
+
+class ReplicasTest(FarmTestCase):
+    farm_options = {"workers": 3}
+
+    def test_the_replicas_of_a_stage_run_side_by_side(self):
+        self.dockerfile("FROM tiny\nRUN sleep 4 && echo x > /x\n")
+        document = self.build_json("--verify", "3", "--allow-same-host", "--require", "reproducible", "--network", "none")
+        cell, = document["cells"]
+        witnesses = cell["comparison"]["steps"][0]["witnesses"]
+        self.assertEqual(len({witness["worker"] for witness in witnesses}), 3)
+        with sqlite3.connect(f"file:{self.farm.data}/record.db?mode=ro", uri=True) as record:
+            rows = record.execute("SELECT started_at, finished_at FROM executions WHERE shape <> '' "
+                                  "ORDER BY replica").fetchall()
+        self.assertEqual(len(rows), 3)
+        first, *replicas = rows
+        self.assertGreaterEqual(min(begun for begun, _ in replicas), first[1])
+        self.assertLess(max(begun for begun, _ in replicas), min(ended for _, ended in replicas))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class AttemptBoardTest : public ::testing::Test {
     return board_.Join(KeyOf(task), {run, since, forbid_emulation}, Always);
   }
   void Lease(TaskId task, bool emulated = false) {
-    board_.Lease(task, Assignment{next_lease_++, task, "w", emulated}, {});
+    board_.Lease(task, Assignment{next_lease_++, task, "w", emulated}, "h", {});
   }
 
   AttemptBoard board_;
@@ -204,7 +204,7 @@ class Simulation {
       case 3:
         WithTask([&](TaskId task) {
           if (board_.Find(task)->lease == 0 && !board_.Find(task)->held_since)
-            board_.Lease(task, Assignment{next_lease_++, task, "w", Pick(2) == 0}, {});
+            board_.Lease(task, Assignment{next_lease_++, task, "w", Pick(2) == 0}, "h", {});
         });
         break;
       case 4:

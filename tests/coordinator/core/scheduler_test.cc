@@ -2,54 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <ctime>
-#include <optional>
 #include <random>
 
+#include "tests/coordinator/core/scheduler_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::core {
 namespace {
-
-v1::Platform PlatformOf(const std::string& architecture) {
-  v1::Platform platform;
-  platform.set_os("linux");
-  platform.set_architecture(architecture);
-  return platform;
-}
-
-v1::WorkerInfo Worker(const std::string& name, const std::string& host, int slots, const std::string& native,
-                      const std::string& emulated = "") {
-  v1::WorkerInfo info;
-  info.set_name(name);
-  info.set_host_id(host);
-  info.set_slots(slots);
-  *info.add_platforms()->mutable_platform() = PlatformOf(native);
-  if (!emulated.empty()) {
-    v1::PlatformSupport& support = *info.add_platforms();
-    *support.mutable_platform() = PlatformOf(emulated);
-    support.set_emulated(true);
-  }
-  return info;
-}
-
-Requirements On(const std::string& architecture) {
-  Requirements requirements;
-  requirements.platform = PlatformOf(architecture);
-  requirements.description = "stage x";
-  return requirements;
-}
-
-class SchedulerTest : public ::testing::Test {
- protected:
-  void Connect(const v1::WorkerInfo& info, std::set<LeaseNumber> reported = {}) {
-    scheduler_.Connect(info, reported, false, now_);
-  }
-
-  LeaseNumber next_ = 1;
-  Scheduler scheduler_{SchedulerOptions{}, [this](TaskId, const std::string&) { return next_++; }};
-  absl::Time now_ = absl::FromUnixSeconds(1000);
-};
 
 TEST_F(SchedulerTest, FirstComeFirstServed) {
   Connect(Worker("w", "h", 1, "amd64"));
@@ -111,8 +70,8 @@ TEST_F(SchedulerTest, ReplicasGoToAnotherHost) {
   Requirements replica = On("amd64");
   replica.spread = Spread::kHosts;
   replica.group = 5;
-  replica.excluded_hosts = {"host-a"};
-  replica.excluded_workers = {"w1"};
+  replica.avoid.hosts = {"host-a"};
+  replica.avoid.workers = {"w1"};
   scheduler_.Enqueue(1, replica, now_);
   EXPECT_TRUE(scheduler_.Assign(now_).empty());
   auto stuck = scheduler_.Unplaceable(now_);
@@ -249,19 +208,6 @@ TEST_F(SchedulerTest, DrainingWorkerTakesNothingNew) {
   EXPECT_TRUE(scheduler_.Assign(now_).empty());
 }
 
-v1::WorkerInfo WorkerByLoad(const std::string& name, const std::string& host, uint32_t cpus) {
-  v1::WorkerInfo info = Worker(name, host, 100, "amd64");
-  info.set_cpus(cpus);
-  info.set_slots_by_load(true);
-  return info;
-}
-
-Requirements Using(std::optional<double> cpus) {
-  Requirements requirements = On("amd64");
-  requirements.use.cpus = cpus;
-  return requirements;
-}
-
 TEST_F(SchedulerTest, StepsThatWaitHoldNoProcessorAndThoseThatComputeDo) {
   Connect(WorkerByLoad("w", "h", 4));
   for (TaskId task = 1; task <= 50; ++task) scheduler_.Enqueue(task, Using(0.01), now_);
@@ -344,112 +290,47 @@ TEST_F(SchedulerTest, AWorkerThatMovesToAnotherHostTakesItsTasksAlong) {
   EXPECT_EQ(assigned[0].worker, "x");
 }
 
+TEST_F(SchedulerTest, AWorkerThatReconnectsFindsTheLoadOfItsMachineAsItWas) {
+  Connect(WorkerByLoad("w", "h", 4));
+  v1::HostLoad load;
+  load.set_busy_cpus(40);
+  scheduler_.Report("w", load, now_);
+  scheduler_.Disconnect("w", now_);
+  Connect(WorkerByLoad("w", "h", 4));
+  for (TaskId task = 1; task <= 9; ++task) scheduler_.Enqueue(task, Using(1.0), now_);
+  std::set<LeaseNumber> leases;
+  for (const Assignment& assignment : scheduler_.Assign(now_)) leases.insert(assignment.lease);
+  EXPECT_EQ(leases.size(), 2u) << "half as many as it has processors";
+  // After the time-out nothing is known of it any more.
+  now_ += absl::Seconds(30);
+  scheduler_.Expire(now_);
+  Connect(WorkerByLoad("w", "h", 4));
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 4u);
+}
+
+TEST_F(SchedulerTest, AWorkerThatReconnectsKeepsTheRoomOfItsTasksTaken) {
+  Connect(WorkerByLoad("w", "h", 4));
+  scheduler_.Enqueue(1, Using(4.0), now_);
+  const LeaseNumber lease = scheduler_.Assign(now_).at(0).lease;
+  Connect(WorkerByLoad("w", "h", 4), {lease});
+  for (TaskId task = 2; task <= 9; ++task) scheduler_.Enqueue(task, Using(1.0), now_);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 1u);
+  scheduler_.Finish(lease);
+  EXPECT_EQ(scheduler_.Assign(now_).size(), 3u);
+}
+
 TEST_F(SchedulerTest, APickyTaskThatFindsNobodyHoldsUpNoOther) {
   Connect(Worker("w1", "host-a", 1, "amd64"));
   Requirements elsewhere = On("amd64");
   elsewhere.spread = Spread::kHosts;
-  elsewhere.excluded_hosts = {"host-a"};
+  elsewhere.avoid.hosts = {"host-a"};
   Requirements anywhere = elsewhere;
-  anywhere.excluded_hosts = {"host-b"};
+  anywhere.avoid.hosts = {"host-b"};
   scheduler_.Enqueue(1, elsewhere, now_);
   scheduler_.Enqueue(2, anywhere, now_);
   const auto assigned = scheduler_.Assign(now_);
   ASSERT_EQ(assigned.size(), 1u);
   EXPECT_EQ(assigned[0].task, 2u);
-}
-
-TEST_F(SchedulerTest, TheWorkerThatHasTheLayersIsPreferredUnlessItIsMuchFuller) {
-  for (const char* name : {"a", "b", "c"}) Connect(Worker(name, name, 4, "amd64"));
-  Requirements warm = On("amd64");
-  warm.preferred_worker = "b";
-  for (TaskId task = 1; task <= 4; ++task) scheduler_.Enqueue(task, warm, now_);
-  scheduler_.Assign(now_);
-  EXPECT_EQ(scheduler_.LeasesOf("b").size(), 2u) << "half full, while others are empty";
-  EXPECT_EQ(scheduler_.LeasesOf("a").size(), 1u);
-  EXPECT_EQ(scheduler_.LeasesOf("c").size(), 1u);
-  warm.preferred_worker = "gone";
-  scheduler_.Enqueue(9, warm, now_);
-  EXPECT_EQ(scheduler_.Assign(now_).size(), 1u);
-}
-
-TEST_F(SchedulerTest, AWorkerThatOnlyEmulatesIsNotPreferredToANativeOne) {
-  Connect(Worker("emulates", "h1", 4, "amd64", "arm64"));
-  Connect(Worker("native", "h2", 4, "arm64"));
-  Requirements warm = On("arm64");
-  warm.preferred_worker = "emulates";
-  scheduler_.Enqueue(1, warm, now_);
-  EXPECT_EQ(scheduler_.Assign(now_).at(0).worker, "native");
-}
-
-TEST_F(SchedulerTest, ATaskThatWaitedAsLongAsEmulationTakesIsEmulated) {
-  Connect(Worker("emulates", "h1", 4, "amd64", "arm64"));
-  Connect(Worker("native", "h2", 1, "arm64"));
-  Requirements known = On("arm64");
-  known.emulated_time = absl::Minutes(10);
-  Requirements forbids = known;
-  forbids.forbid_emulation = true;
-  scheduler_.Enqueue(1, On("arm64"), now_);
-  scheduler_.Enqueue(2, On("arm64"), now_);
-  scheduler_.Enqueue(3, forbids, now_);
-  scheduler_.Enqueue(4, known, now_);
-  EXPECT_EQ(scheduler_.Assign(now_).at(0).worker, "native");
-  EXPECT_TRUE(scheduler_.Assign(now_ + absl::Minutes(9)).empty());
-  const auto assigned = scheduler_.Assign(now_ + absl::Minutes(10));
-  ASSERT_EQ(assigned.size(), 1u) << "how long the second takes is not known, the third forbids it";
-  EXPECT_EQ(assigned[0].task, 4u);
-  EXPECT_EQ(assigned[0].worker, "emulates");
-  EXPECT_TRUE(assigned[0].emulated);
-}
-
-TEST(SchedulerPolicyTest, EmulationIsNeverBetterIfTheFarmSaysSo) {
-  LeaseNumber next = 1;
-  Scheduler scheduler({.emulate_after = 0}, [&](TaskId, const std::string&) { return next++; });
-  const absl::Time now = absl::FromUnixSeconds(1000);
-  scheduler.Connect(Worker("emulates", "h1", 4, "amd64", "arm64"), {}, false, now);
-  scheduler.Connect(Worker("native", "h2", 1, "arm64"), {}, false, now);
-  Requirements known = On("arm64");
-  known.emulated_time = absl::Minutes(10);
-  scheduler.Enqueue(1, known, now);
-  scheduler.Enqueue(2, known, now);
-  EXPECT_EQ(scheduler.Assign(now + absl::Hours(5)).size(), 1u);
-}
-
-// The processor's time for one decision while tasks end and others begin.
-double SecondsPerDecision(int workers, int tasks) {
-  LeaseNumber next = 1;
-  Scheduler scheduler(SchedulerOptions{}, [&](TaskId, const std::string&) { return next++; });
-  const absl::Time now = absl::FromUnixSeconds(1000);
-  for (int i = 0; i < workers; ++i) {
-    const std::string name = "w" + std::to_string(i);
-    v1::WorkerInfo info = WorkerByLoad(name, "h" + name, 4);
-    info.set_slots_by_load(i % 2 == 0);
-    info.set_slots(4);
-    scheduler.Connect(info, {}, false, now);
-  }
-  for (int i = 0; i < tasks; ++i)
-    scheduler.Enqueue(i, Using(i % 3 == 0 ? std::nullopt : std::optional(1.0)), now);
-  std::vector<Assignment> running = scheduler.Assign(now);
-  std::mt19937 random(7);
-  constexpr int kDecisions = 2000;
-  const clock_t began = clock();
-  for (int i = 0; i < kDecisions; ++i) {
-    Assignment& ended = running[random() % running.size()];
-    scheduler.Finish(ended.lease);
-    const std::vector<Assignment> assigned = scheduler.Assign(now);
-    if (!assigned.empty()) ended = assigned[0];
-    scheduler.Expire(now);
-    scheduler.Unplaceable(now);
-  }
-  return static_cast<double>(clock() - began) / CLOCKS_PER_SEC / kDecisions;
-}
-
-TEST(SchedulerScaleTest, ADecisionCostsTheSameAmongTenThousandWorkers) {
-  const double few = SecondsPerDecision(100, 4'000);
-  const double many = SecondsPerDecision(10'000, 100'000);
-  RecordProperty("microseconds", std::to_string(many * 1e6));
-  RecordProperty("microseconds_among_few", std::to_string(few * 1e6));
-  // A hundred times as many: a walk over them would be a hundred times as long.
-  EXPECT_LT(many, few * 15) << many * 1e6 << " us against " << few * 1e6;
 }
 
 // A thousand workers that come, go silent and return; every task is done exactly once, no worker ever

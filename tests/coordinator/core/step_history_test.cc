@@ -64,13 +64,13 @@ TEST(ExpectedUseTest, IsThatOfTheHungriestStepAndUnknownWithOneThatWasNeverSeen)
   EXPECT_FALSE(ForecastOf(task, past).use.cpus) << "nothing can be divided by no time";
   EXPECT_FALSE(ForecastOf(v1::Task(), past).use.cpus);
 
-  EXPECT_FALSE(ForecastOf(task, past).emulated_time);
+  EXPECT_FALSE(ForecastOf(task, past).time.emulated);
   native_record.erase(StepShape(task.steps(1), task.platform()));
   emulated_record[StepShape(task.steps(0), task.platform())] = {10'000, 10, 0};
-  EXPECT_FALSE(ForecastOf(task, past).emulated_time);
+  EXPECT_FALSE(ForecastOf(task, past).time.emulated);
   emulated_record[StepShape(task.steps(1), task.platform())] = {90'000, 80'000, 0};
-  EXPECT_EQ(ForecastOf(task, past).emulated_time, absl::Nanoseconds(100'000));
-  EXPECT_FALSE(ForecastOf(v1::Task(), past).emulated_time);
+  EXPECT_EQ(ForecastOf(task, past).time.emulated, absl::Nanoseconds(100'000));
+  EXPECT_FALSE(ForecastOf(v1::Task(), past).time.emulated);
   EXPECT_NEAR(ForecastOf(task, past).use.cpus.value(), 0.89, 0.01) << "what is known of it, as it is known";
 }
 

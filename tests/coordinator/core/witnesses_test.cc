@@ -111,5 +111,26 @@ TEST_F(ReplicaChainTest, WithoutAllStepsThereIsNoImage) {
   EXPECT_EQ(Chain({Step(0, 2, {"empty", "empty"}), Step(0, 3, {"empty", "empty"})}, 1), "none");
 }
 
+TEST(ShareWitnessesTest, WhatAReplicaExecutedIsItsOwnAndTheRestGoesToTheLowestWithoutAny) {
+  using Shares = std::vector<int>;
+  const struct {
+    std::vector<PlacedWitness> others;
+    Shares shares;
+  } cases[] = {
+      {{}, {-1, -1}},
+      {{{"b", 2}}, {-1, 0}},
+      {{{"c", 2}, {"b", 1}}, {1, 0}},
+      {{{"b", 0}}, {0, -1}},
+      {{{"b", 0}, {"c", 1}}, {1, 0}},
+      {{{"b", 0}, {"b", 1}}, {1, -1}},
+      {{{"b", 0}, {"b", 0}, {"c", 0}, {"d", 0}}, {0, 2}},
+      {{{"a", 0}, {"a", 1}}, {-1, -1}},
+      {{{"b", 1}, {"c", 1}}, {0, 1}},
+      {{{"b", 7}}, {0, -1}},
+  };
+  for (const auto& each : cases)
+    EXPECT_EQ(ShareWitnesses("a", each.others, 2), each.shares) << each.others.size();
+}
+
 }  // namespace
 }  // namespace crossmill::core

@@ -14,7 +14,7 @@ TEST_F(EnginePlacingTest, AStageGoesWhereItsBaseStageWasMadeIfThatIsLarge) {
   for (const bool large : {true, false}) {
     const std::string word = large ? "large" : "small";
     auto maker = NewWorker("z-" + word, "host-z");
-    maker->WeighOn(word, large ? 50 << 20 : 50);
+    maker->WeighOn(word, large ? 3 << 20 : 50);
     const int64_t build =
         Submit(Submission("FROM scratch AS base\nRUN " + word + "\nFROM base\nRUN next-" + word + "\n"));
     const auto lease = maker->NextLease();
@@ -51,11 +51,51 @@ TEST_F(EnginePlacingTest, AMachineThatIsBusyGetsStepsThatAreKnownToWait) {
       "FROM scratch AS c\nRUN sleep\nFROM scratch\nCOPY --from=a /x /a\nCOPY --from=b /x /b\n"
       "COPY --from=c /x /c\n");
   submission.mutable_options()->set_no_cache(true);
+  clock_.Advance(absl::Seconds(1));  // or they would be executions of this build
   Submit(submission);
   EXPECT_TRUE(Eventually([&] { return fresh->Desired().size() == 2; }))
       << "one that computes, and the sleeper";
   fresh->Heartbeat();
   EXPECT_EQ(fresh->Desired().size(), 2u);
+}
+
+// Four stages wait for two places; one of them has a chain of others behind it.
+TEST_F(EnginePlacingTest, TheStageThatMostWaitForIsExecutedFirst) {
+  const int64_t build =
+      Submit(Submission("FROM scratch AS a\nRUN a\nFROM scratch AS b\nRUN b\nFROM scratch AS c\nRUN c\n"
+                        "FROM scratch AS d\nRUN d\nFROM d AS e\nRUN e\nFROM scratch\nCOPY --from=a /a /a\n"
+                        "COPY --from=b /b /b\nCOPY --from=c /c /c\nCOPY --from=e /e /e\n"));
+  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(build)->stages_size() == 6; }));
+  auto worker = NewWorker("w");
+  ASSERT_TRUE(Eventually([&] { return worker->Desired().size() == 2; }));
+  const auto first = worker->NextLease();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(worker->TaskOf(*first).steps(0).text(), "RUN d");
+  EXPECT_EQ(worker->TaskOf(worker->NextLease().value()).steps(0).text(), "RUN a");
+}
+
+TEST_F(EnginePlacingTest, WhatTookLongBeforeIsExecutedFirst) {
+  auto before = NewWorker("w1");
+  before->UseOn("long", 0.1, 60);
+  before->UseOn("short", 0.1, 1);
+  before->PlayAll();
+  for (const char* word : {"long", "short"}) {
+    WaitForEnd(Submit(Submission(std::string("FROM scratch\nRUN ") + word + "\n")));
+  }
+  before->Disconnect();
+  auto submission = Submission(
+      "FROM scratch AS a\nRUN short\nFROM scratch AS b\nRUN never-seen\nFROM scratch AS c\nRUN long\n"
+      "FROM scratch\nCOPY --from=a /short /a\nCOPY --from=b /never-seen /b\nCOPY --from=c /long /c\n");
+  submission.mutable_options()->set_no_cache(true);
+  clock_.Advance(absl::Seconds(1));
+  const int64_t build = Submit(submission);
+  ASSERT_TRUE(Eventually([&] { return engine_->reader().Get(build)->stages_size() == 4; }));
+  auto worker = NewWorker("w2");
+  const auto first = worker->NextLease();
+  const auto second = worker->NextLease();
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(worker->TaskOf(*first).steps(0).text(), "RUN long");
+  EXPECT_EQ(worker->TaskOf(*second).steps(0).text(), "RUN never-seen");
 }
 
 }  // namespace

@@ -117,6 +117,11 @@ int PlayedWorker::exports_made() {
   return link_->exports;
 }
 
+size_t PlayedWorker::tasks_given() {
+  MutexLock lock(link_->mutex);
+  return link_->tasks.size();
+}
+
 v1::Task PlayedWorker::TaskOf(uint64_t lease) {
   MutexLock lock(link_->mutex);
   return link_->tasks.at(lease);
@@ -125,7 +130,8 @@ v1::Task PlayedWorker::TaskOf(uint64_t lease) {
 void PlayedWorker::Report(v1::LeaseReport report) { engine_->WorkerReport(name_, std::move(report)); }
 
 v1::Layer PlayedWorker::MakeLayer(const std::string& word) {
-  const std::string content = differ_on_.contains(word) ? word + " by " + name_ : word;
+  std::string content = differ_on_.contains(word) ? word + " by " + name_ : word;
+  if (const auto bytes = weigh_on_.find(word); bytes != weigh_on_.end()) content.resize(bytes->second, '.');
   std::string tar;
   layer::LayerWriter writer(
       [&](std::string_view bytes) {
@@ -184,11 +190,11 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
     result.set_failure("exit code " + std::to_string(failure->second));
   } else {
     *result.mutable_layer() = MakeLayer(word);
-    if (auto bytes = weigh_on_.find(word); bytes != weigh_on_.end()) result.set_content_bytes(bytes->second);
     if (auto use = use_on_.find(word); use != use_on_.end()) {
       result.set_started_at(1'000'000'000);
-      result.set_finished_at(2'000'000'000);
-      result.set_cpu_seconds(use->second);
+      const auto [cpus, seconds] = use->second;
+      result.set_finished_at((1 + seconds) * 1'000'000'000);
+      result.set_cpu_seconds(cpus * static_cast<double>(seconds));
     }
   }
   {

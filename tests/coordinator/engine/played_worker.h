@@ -37,6 +37,8 @@ class PlayedWorker {
   std::optional<uint64_t> NextLease();
   std::set<uint64_t> Desired();
   std::set<uint64_t> Acknowledged();
+  v1::Task TaskOf(uint64_t lease);
+  size_t tasks_given();
   // What came with the lease's task.
   std::vector<v1::Secret> SecretsOf(uint64_t lease);
 
@@ -58,10 +60,10 @@ class PlayedWorker {
   void WarnOn(const std::string& word, const std::string& warning) { warn_on_[word] = warning; }
   // Its exports of the pattern are made of this path (relative to the root); empty: it does not say.
   void LeadTo(const std::string& pattern, const std::string& path) { lead_to_[pattern] = path; }
-  // Its layer says to have that many bytes.
-  void WeighOn(const std::string& word, int64_t bytes) { weigh_on_[word] = bytes; }
-  // Its command takes a second and uses so many processors.
-  void UseOn(const std::string& word, double cpus) { use_on_[word] = cpus; }
+  // Its file has that many bytes.
+  void WeighOn(const std::string& word, size_t bytes) { weigh_on_[word] = bytes; }
+  // Its command takes so many seconds and uses so many processors.
+  void UseOn(const std::string& word, double cpus, int64_t seconds = 1) { use_on_[word] = {cpus, seconds}; }
   // The file's content tells the worker's name.
   void DifferOn(const std::string& word) { differ_on_.insert(word); }
 
@@ -75,7 +77,6 @@ class PlayedWorker {
   void PlayTask(uint64_t lease);
   v1::Layer MakeLayer(const std::string& word);
   void Report(v1::LeaseReport report);
-  v1::Task TaskOf(uint64_t lease);
 
   Engine* engine_;
   BlobStore& blobs_;
@@ -88,8 +89,8 @@ class PlayedWorker {
   std::map<std::string, std::string> warn_on_;
   std::map<std::string, std::string> break_on_;
   std::map<std::string, std::string> lead_to_;
-  std::map<std::string, int64_t> weigh_on_;
-  std::map<std::string, double> use_on_;
+  std::map<std::string, size_t> weigh_on_;
+  std::map<std::string, std::pair<double, int64_t>> use_on_;
   std::set<std::string> differ_on_;
   std::set<uint64_t> played_;
   std::jthread player_;

@@ -1,0 +1,255 @@
+// Scheduler: which worker gets which task, and which tasks nobody can run.
+#include <algorithm>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/words/platform.h"
+#include "coordinator/core/scheduler.h"
+#include "coordinator/core/step_history.h"
+
+namespace crossmill::core {
+namespace {
+
+// Workers whose machines have no room for a task are passed over so often before it waits: the emptiest come
+// first, so that further ones have hardly more.
+constexpr int kMostRefusals = 8;
+
+// So many of the emptiest workers, and so many that have layers of the task, are compared.
+constexpr int kMostOffers = 3;
+
+// Workers that a task must avoid are passed over so often.
+constexpr int kMostAvoided = 256;
+
+// Of a picky kind, and of those that should be emulated, so many are looked at in vain at a time.
+constexpr int kMostInVain = 16;
+
+// A task on a machine that is full takes so much longer than on an empty one.
+constexpr double kCrowding = 0.5;
+
+// Bytes of layers that a worker fetches and unpacks in a second, rather too few: a wire is shared.
+constexpr double kFetchedInASecond = 64 << 20;
+
+// A task that waited that long for room is placed as soon as there is any: else steps that use little, but
+// without end, would keep one that wants a whole machine waiting for ever.
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+ExpectedUse NeededRoom(const ExpectedUse& use, absl::Duration waited) {
+  if (waited < kPatience || !use.cpus) return use;
+  return {std::min(*use.cpus, HostRoom::kUnseenCpus), use.memory};
+}
+
+}  // namespace
+
+Avoided Scheduler::AvoidedBy(const Requirements& requirements) {
+  Avoided avoided;
+  if (requirements.spread == Spread::kHosts) avoided.hosts = &requirements.avoid.hosts;
+  if (requirements.spread == Spread::kWorkers) avoided.workers = &requirements.avoid.workers;
+  return avoided;
+}
+
+bool Scheduler::SpreadAllows(const Worker& worker, const Requirements& requirements) const {
+  const Avoided avoided = AvoidedBy(requirements);
+  if (avoided.hosts != nullptr && avoided.hosts->contains(worker.info.host_id())) return false;
+  if (avoided.workers != nullptr && avoided.workers->contains(worker.info.name())) return false;
+  if (requirements.spread == Spread::kNone || requirements.group == 0) return true;
+  auto group = groups_.find(requirements.group);
+  if (group == groups_.end()) return true;
+  for (const TaskId other : group->second) {
+    const v1::WorkerInfo& holder = workers_.at(tasks_.at(other).worker).info;
+    const bool taken = requirements.spread == Spread::kHosts ? holder.host_id() == worker.info.host_id()
+                                                             : holder.name() == worker.info.name();
+    if (taken) return false;
+  }
+  return true;
+}
+
+bool Scheduler::Admits(const Worker& worker, const ExpectedUse& use) const {
+  const size_t tasks = worker.leases.size();
+  if (tasks >= worker.info.slots()) return false;
+  if (!worker.info.slots_by_load() || tasks < std::max(1u, worker.info.cpus() / 2)) return true;
+  return hosts_.at(worker.info.host_id()).room.Admits(use);
+}
+
+std::optional<std::string> Scheduler::BestOf(const Task& task, Way way, absl::Time now) {
+  const Requirements& requirements = task.requirements;
+  const std::string& platform = task.kind.platform;
+  if (!pools_.IsAnyOpen(platform, way)) return std::nullopt;
+  const ExpectedUse room = NeededRoom(requirements.use, now - task.queued_at);
+  const LayerPlaces::Wanted layers(layers_, requirements.layers);
+  const absl::Duration lasts = requirements.time.By(way).value_or(kUnseenStep);
+  std::optional<std::string> best;
+  absl::Duration best_end;
+  const auto consider = [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const absl::Duration end =
+        absl::Seconds(static_cast<double>(layers.MissingAt(name)) / kFetchedInASecond) +
+        lasts * (1 + kCrowding * pools_.FullnessOf(name));
+    if (best && end >= best_end) return;
+    best = name;
+    best_end = end;
+  };
+  int offered = 0;
+  int refused = 0;
+  int avoided = 0;
+  pools_.Offer(platform, way, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const Worker& worker = workers_.at(name);
+    if (!SpreadAllows(worker, requirements)) return ++avoided >= kMostAvoided;
+    if (!Admits(worker, room)) return ++refused >= kMostRefusals;
+    consider(name);
+    return layers.IsNowhere() || ++offered >= kMostOffers;
+  });
+  layers.ShowHolders(kMostOffers, turn_++, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!pools_.IsOpen(name) || !pools_.Executes(name, platform, way)) return;
+    const Worker& worker = workers_.at(name);
+    if (SpreadAllows(worker, requirements) && Admits(worker, room)) consider(name);
+  });
+  return best;
+}
+
+std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task, absl::Time now) {
+  if (auto native = BestOf(task, Way::kNative, now)) return Choice{*std::move(native), false};
+  if (task.kind.platform.empty() || task.kind.forbid_emulation) return std::nullopt;
+  // Whether it is better not to wait for them is asked of all that wait, in AssignEmulated.
+  if (pools_.IsAnyStaying(task.kind.platform, Way::kNative, AvoidedBy(task.requirements)))
+    return std::nullopt;
+  if (auto emulated = BestOf(task, Way::kEmulated, now)) return Choice{*std::move(emulated), true};
+  return std::nullopt;
+}
+
+Assignment Scheduler::Grant(TaskId id, Task& task, Choice choice, absl::Time now) {
+  TakeFromQueue(id, task);
+  task.lease = new_lease_(id, choice.worker);
+  task.worker = choice.worker;
+  task.unplaceable_since.reset();
+  Hold(workers_.at(choice.worker), task.lease, id, now);
+  return Assignment{task.lease, id, std::move(choice.worker), choice.emulated};
+}
+
+std::vector<Assignment> Scheduler::Assign(absl::Time now) {
+  MutexLock lock(mutex_);
+  // Of each queue the first that may still be placed, and how many were looked at in vain.
+  struct Head {
+    Queue* queue;
+    int in_vain = 0;
+  };
+  std::map<QueueRank, Head> heads;
+  for (auto& [kind, queue] : queues_) {
+    auto first = queue.tasks.begin();
+    if (const auto resume = std::exchange(queue.resume, std::nullopt)) {
+      first = queue.tasks.lower_bound(*resume);
+      if (first == queue.tasks.end()) first = queue.tasks.begin();
+    }
+    heads.emplace(first->first, Head{&queue});
+  }
+  std::vector<Assignment> assignments;
+  while (!heads.empty()) {
+    auto [rank, head] = *heads.begin();
+    heads.erase(heads.begin());
+    const auto entry = head.queue->tasks.find(rank);
+    const TaskId id = entry->second;
+    Task& task = tasks_.at(id);
+    const auto next = std::next(entry);
+    std::optional<Choice> choice = Choose(task, now);
+    const bool others_may =
+        choice || (task.kind.picky && (pools_.IsAnyOpen(task.kind.platform, Way::kNative) ||
+                                       pools_.IsAnyOpen(task.kind.platform, Way::kEmulated)));
+    if (others_may && next != head.queue->tasks.end()) {
+      if (!choice) ++head.in_vain;
+      if (head.in_vain < kMostInVain) {
+        heads.emplace(next->first, head);
+      } else {
+        head.queue->resume = next->first;
+      }
+    }
+    if (choice) assignments.push_back(Grant(id, task, *std::move(choice), now));
+  }
+  AssignEmulated(now, &assignments);
+  std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
+  return assignments;
+}
+
+void Scheduler::AssignEmulated(absl::Time now, std::vector<Assignment>* assignments) {
+  for (auto& [platform, backlog] : backlogs_) {
+    int in_vain = 0;
+    std::set<int> refused_weights;
+    bool found = true;
+    while (found && in_vain < kMostInVain && pools_.IsAnyOpen(platform, Way::kEmulated)) {
+      found = false;
+      for (const TaskId id : backlog.Better(now, pools_.CountPresent(platform, Way::kNative, nullptr))) {
+        Task& task = tasks_.at(id);
+        if (refused_weights.contains(task.kind.weight)) continue;
+        if (auto worker = BestOf(task, Way::kEmulated, now)) {
+          assignments->push_back(Grant(id, task, Choice{*std::move(worker), true}, now));
+          found = true;
+          break;
+        }
+        // Of those that are not picky one stands for all that use as much.
+        if (!task.kind.picky) refused_weights.insert(task.kind.weight);
+        if (++in_vain >= kMostInVain) break;
+      }
+    }
+  }
+}
+
+bool Scheduler::IsPossible(const Kind& kind, const Requirements& requirements) const {
+  const Avoided avoided = AvoidedBy(requirements);
+  return pools_.IsAnyPresent(kind.platform, Way::kNative, avoided) ||
+         (!kind.platform.empty() && !kind.forbid_emulation &&
+          pools_.IsAnyPresent(kind.platform, Way::kEmulated, avoided));
+}
+
+// More hosts than anybody avoids (and as many workers at least): one is left for each.
+bool Scheduler::AreAllPossible(const Kind& kind, const Queue& queue) const {
+  if (queue.unplaceable) return false;
+  if (!kind.picky) return IsPossible(kind, tasks_.at(queue.tasks.begin()->second).requirements);
+  return pools_.CountHosts(kind.platform, Way::kNative) > *queue.avoided.rbegin();
+}
+
+bool Scheduler::CanRun(const Requirements& requirements) const {
+  MutexLock lock(mutex_);
+  return IsPossible(KindOf(requirements), requirements);
+}
+
+std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
+  MutexLock lock(mutex_);
+  std::vector<UnplaceableTask> found;
+  for (auto& [kind, queue] : queues_) {
+    if (AreAllPossible(kind, queue)) continue;
+    queue.unplaceable = false;
+    for (const auto& [place, id] : queue.tasks) {
+      Task& task = tasks_.at(id);
+      if (IsPossible(kind, task.requirements)) {
+        task.unplaceable_since.reset();
+        continue;
+      }
+      queue.unplaceable = true;
+      if (!task.unplaceable_since) task.unplaceable_since = now;
+      found.push_back(UnplaceableTask{id, WhyUnplaceable(task), *task.unplaceable_since});
+    }
+  }
+  return found;
+}
+
+std::string Scheduler::WhyUnplaceable(const Task& task) const {
+  const Requirements& requirements = task.requirements;
+  const std::string platform = FormatPlatform(requirements.platform);
+  const size_t present = pools_.CountPresent("", Way::kNative, nullptr);
+  std::set<std::string> hosts;
+  std::set<std::string>* const wanted = task.kind.picky ? &hosts : nullptr;
+  size_t capable = pools_.CountPresent(task.kind.platform, Way::kNative, wanted);
+  if (!task.kind.forbid_emulation) capable += pools_.CountPresent(task.kind.platform, Way::kEmulated, wanted);
+  if (present == 0) return fmt::format("no worker is connected that could run {}", requirements.description);
+  if (capable == 0) {
+    return fmt::format("none of the {} connected workers can run {}{}", present, platform,
+                       requirements.forbid_emulation ? " without emulation" : "");
+  }
+  if (requirements.spread == Spread::kHosts) {
+    return fmt::format(
+        "another host for {} is needed, but the {} connected workers that can run it are on {} host{}{}",
+        platform, capable, hosts.size(), hosts.size() == 1 ? "" : "s",
+        capable > hosts.size() ? " (--allow-same-host accepts another worker of one host)" : "");
+  }
+  return fmt::format("another worker for {} is needed, but only {} connected worker{} can run it", platform,
+                     capable, capable == 1 ? "" : "s");
+}
+
+}  // namespace crossmill::core
