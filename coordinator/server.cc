@@ -145,8 +145,8 @@ class ServerImpl final : public Server {
         {"crossmill.v1.LocalDoor", door_.get()},
     };
     ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services));
-    spdlog::info("serving data={} socket={} tcp={}", options_.data_folder, options_.listen.unix_socket,
-                 options_.listen.tcp_address.empty() ? "none" : fmt::format("port {}", rpc_->tcp_port()));
+    LogInfo("serving data={} socket={} tcp={}", options_.data_folder, options_.listen.unix_socket,
+            options_.listen.tcp_address.empty() ? "none" : fmt::format("port {}", rpc_->tcp_port()));
     return absl::OkStatus();
   }
 

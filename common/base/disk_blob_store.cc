@@ -488,7 +488,7 @@ absl::Status DiskBlobStore::MoveAside(const Digest& digest, const std::string& p
     where = rename(path.c_str(), aside.c_str()) == 0 ? fmt::format("moved to {}", aside)
                                                      : fmt::format("could not be moved to {}", aside);
   }
-  spdlog::error("blob_corrupt digest={} file={} {}", ToString(digest), path, where);
+  LogError("blob_corrupt digest={} file={} {}", ToString(digest), path, where);
   return absl::DataLossError(
       fmt::format("blob {} does not have its digest on disk; {}", ToString(digest), where));
 }

@@ -6,17 +6,11 @@
 #include <optional>
 #include <random>
 
+#include "tests/coordinator/core/messages.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::core {
 namespace {
-
-v1::Platform PlatformOf(const std::string& architecture) {
-  v1::Platform platform;
-  platform.set_os("linux");
-  platform.set_architecture(architecture);
-  return platform;
-}
 
 v1::WorkerInfo Worker(const std::string& name, const std::string& host, int slots, const std::string& native,
                       const std::string& emulated = "") {
