@@ -37,8 +37,8 @@ constexpr size_t kCopyPiece = 256 << 10;
 // Blobs from here on are not repeated in others that hold them.
 constexpr int64_t kSharedPart = 256 << 10;
 
-// So many files are synced with their whole file system: a thousand at once instead of one after the other, at
-// the price of what others have written there.
+// So many files are synced with their whole file system: a thousand at once instead of one after the other,
+// at the price of what others have written there.
 constexpr size_t kSyncTogether = 64;
 
 // syncfs tells of failed writes since Linux 5.8.
@@ -137,7 +137,8 @@ class DiskBlobStore::Reader final : public BlobReader {
     if (hash_.has_value()) {
       hash_->Update(std::string_view(buffer, count));
       // Checked with the last piece, so that a bad blob is never delivered whole.
-      if (offset_ == digest_.size && hash_->Finish() != digest_) return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
+      if (offset_ == digest_.size && hash_->Finish() != digest_)
+        return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
     }
     return count;
   }
@@ -167,7 +168,7 @@ class DiskBlobStore::PartsReader final : public BlobReader {
   absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
     if (position_ >= digest_.size || size == 0) return 0;
     const auto count = ReadPart(buffer, size);
-    if (!count.ok()) spdlog::error("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
+    if (!count.ok()) LogError("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
     if (!count.ok() || *count == 0) return Broken();
     position_ += static_cast<int64_t>(*count);
     if (hash_.has_value()) {
@@ -215,8 +216,8 @@ class DiskBlobStore::PartsReader final : public BlobReader {
   std::optional<Sha256> hash_;
   // Of the next byte, in the blob.
   int64_t position_;
-  // The part that it is in, where that begins in the blob, and where its bytes begin in the file. Its own file if
-  // it is another blob.
+  // The part that it is in, where that begins in the blob, and where its bytes begin in the file. Its own
+  // file if it is another blob.
   size_t part_ = 0;
   int64_t begin_ = 0;
   int64_t own_begin_ = 0;
@@ -316,7 +317,8 @@ class DiskBlobStore::Writer final : public BlobWriter {
   absl::Status Hash(int fd, int64_t offset, int64_t size) {
     std::string buffer(kCopyPiece, '\0');
     for (const int64_t end = offset + size; offset < end;) {
-      const size_t wanted = static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
+      const size_t wanted =
+          static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
       ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
       if (count < wanted) return Shorter();
       hash_.Update(std::string_view(buffer.data(), count));
@@ -526,7 +528,8 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
     // Who asks knows nothing of parts.
     if (absl::IsNotFound(parts.status())) return fd.status();
     RETURN_IF_ERROR(parts.status());
-    return std::make_unique<PartsReader>(*this, digest, std::move(parts->first), std::move(parts->second), offset);
+    return std::make_unique<PartsReader>(*this, digest, std::move(parts->first), std::move(parts->second),
+                                         offset);
   }
   RETURN_IF_ERROR(fd.status());
   if (offset > 0 && lseek(fd->get(), offset, SEEK_SET) < 0) return ErrnoStatus(errno, PathOf(digest.hash));

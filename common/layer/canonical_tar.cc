@@ -189,8 +189,8 @@ absl::Status CanonicalTarWriter::FileData(int fd) {
 absl::Status CanonicalTarWriter::BlobData(const Digest& content) {
   if (blob_ == nullptr) return absl::FailedPreconditionError("the tar does not go to a blob");
   if (content.size != missing_) {
-    return absl::InvalidArgumentError(
-        fmt::format("'{}': a blob of {} bytes as content of {}", Printable(previous_path_), content.size, missing_));
+    return absl::InvalidArgumentError(fmt::format("'{}': a blob of {} bytes as content of {}",
+                                                  Printable(previous_path_), content.size, missing_));
   }
   RETURN_IF_ERROR(EmitBuffer());
   RETURN_IF_ERROR(blob_->WriteBlob(content));

@@ -98,7 +98,8 @@ class OverlaySnapshot final : public Snapshot {
               layer::Printable(diff.left_out.front()));
     }
     RETURN_IF_ERROR(RefreshPycs(upper, &diff));
-    ASSIGN_OR_RETURN(WrittenLayer written, WriteLayer(diff, upper, options.clamp_time, options.known, owner_.blobs_));
+    ASSIGN_OR_RETURN(WrittenLayer written,
+                     WriteLayer(diff, upper, options.clamp_time, options.known, owner_.blobs_));
     RETURN_IF_ERROR(PruneUpper(diff, upper));
     RETURN_IF_ERROR(owner_.Adopt(written.tar, upper));
     CommittedLayer committed;
