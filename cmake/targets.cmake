@@ -10,11 +10,33 @@ endif()
 target_include_directories(crossmill_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(crossmill_options INTERFACE CROSSMILL_VERSION="${PROJECT_VERSION}")
 
+# With CROSSMILL_UNITY the sources of a target are compiled in groups of about eight: the headers that they share are
+# read once per group, which more than halves a build from nothing. A build after a small change is slower, so it is not
+# the default; scripts that begin with an empty folder turn it on. Everything must compile either way: each source
+# includes what it needs, and names in anonymous namespaces are unique in their folder.
+option(CROSSMILL_UNITY "Compile sources in groups: the fastest way from nothing" OFF)
+
+function(crossmill_group_sources name)
+  if(NOT CROSSMILL_UNITY)
+    return()
+  endif()
+  # Groups of equal size, so that all processors have work to the end.
+  list(LENGTH ARGN count)
+  math(EXPR groups "(${count} + 7) / 8")
+  math(EXPR size "(${count} + ${groups} - 1) / ${groups}")
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${size})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # The compiler takes anonymous namespaces of all sources but the first of a group for those of headers.
+    target_compile_options(${name} PRIVATE -Wno-subobject-linkage)
+  endif()
+endfunction()
+
 # crossmill_library(NAME SOURCES file... [DEPS target...])
 function(crossmill_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC crossmill_options ${ARG_DEPS})
+  crossmill_group_sources(${name} ${ARG_SOURCES})
 endfunction()
 
 # crossmill_program(NAME SOURCES file... DEPS target...): a binary in build/<preset>/bin.
@@ -37,6 +59,7 @@ function(crossmill_test name)
     set(ARG_TIMEOUT 120)
   endif()
   add_executable(${name} ${sources})
+  crossmill_group_sources(${name} ${sources})
   # Tests are compiled more often than they run.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} crossmill_test_support GTest::gmock GTest::gtest_main)

@@ -63,7 +63,7 @@ int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, in
   sigwait(&signals, &number);
   const absl::Status reason = fatal.Get();
   if (reason.ok()) {
-    spdlog::info("stopping signal={}", number);
+    crossmill::LogInfo("stopping signal={}", number);
     return 0;
   }
   server->reset();

@@ -134,7 +134,7 @@ class ServerImpl final : public Server {
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
     // Without it everything goes over the wire, as from other machines.
-    if (const absl::Status door = door_->Start(); !door.ok()) spdlog::warn("local_door error={}", door.ToString());
+    if (const absl::Status door = door_->Start(); !door.ok()) LogWarning("local_door error={}", door.ToString());
     const std::vector<ServedService> services = {
         {"build.bazel.remote.execution.v2.ContentAddressableStorage", cas_.get()},
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
@@ -146,8 +146,8 @@ class ServerImpl final : public Server {
         {"crossmill.v1.LocalDoor", door_.get()},
     };
     ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services));
-    spdlog::info("serving data={} socket={} tcp={}", options_.data_folder, options_.listen.unix_socket,
-                 options_.listen.tcp_address.empty() ? "none" : fmt::format("port {}", rpc_->tcp_port()));
+    LogInfo("serving data={} socket={} tcp={}", options_.data_folder, options_.listen.unix_socket,
+            options_.listen.tcp_address.empty() ? "none" : fmt::format("port {}", rpc_->tcp_port()));
     return absl::OkStatus();
   }
 

@@ -4,8 +4,9 @@
 
 step() { printf '\n==> %s\n' "$*"; }
 
+# configure PRESET [CMAKE OPTION]...: unless the folder is there.
 configure() {
-  [[ -f build/$1/build.ninja ]] || cmake --preset "$1"
+  [[ -f build/$1/build.ninja ]] || cmake --preset "$@"
 }
 
 # Test binaries that are not integration or end-to-end tests, one per line.

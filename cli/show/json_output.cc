@@ -11,8 +11,6 @@ namespace {
 
 Json TimeJson(int64_t nanos) { return nanos == 0 ? Json(nullptr) : Json(FormatRfc3339(nanos)); }
 
-Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-
 template <typename DigestMessage>
 Json DigestJson(const DigestMessage& digest) {
   return digest.hash().empty() ? Json(nullptr) : Json("sha256:" + digest.hash());

@@ -10,8 +10,6 @@
 namespace crossmill::cli {
 namespace {
 
-Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-
 Json Begin(std::string_view event, Json number, int64_t time, Json build) {
   return {{"event", event},
           {"number", std::move(number)},

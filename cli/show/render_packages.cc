@@ -26,7 +26,7 @@ bool IsOnlySaved(const v1::PackageOutcome& package) {
          !package.environment().empty();
 }
 
-Ink InkOf(const v1::PackageOutcome& package) {
+Ink InkOfPackage(const v1::PackageOutcome& package) {
   return package.outcome() == v1::OUTCOME_WHEEL ? Ink::kGreen : IsFailed(package) ? Ink::kRed : Ink::kYellow;
 }
 
@@ -120,7 +120,7 @@ std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOpti
       std::string how(Word(package.outcome()));
       if (package.emulated()) how += " (emulated)";
       if (IsOnlySaved(package)) how += " (not installed)";
-      cells.push_back({how, InkOf(package)});
+      cells.push_back({how, InkOfPackage(package)});
       cells.push_back({package.seconds() < 0 ? "-" : FormatSeconds(package.seconds())});
       cells.push_back({Printable(package.tag()), Ink::kDim});
     }
@@ -152,7 +152,7 @@ std::string RenderCellPackages(const v1::CellView& cell, absl::Span<const v1::Pa
     if (IsFailed(package) && !package.failure_class().empty()) remark = package.failure_class();
     table.Add({{Printable(package.name())},
                {Printable(package.version())},
-               {std::string(Word(package.outcome())), InkOf(package)},
+               {std::string(Word(package.outcome())), InkOfPackage(package)},
                {package.seconds() < 0 ? "-" : FormatSeconds(package.seconds())},
                {Printable(package.tag()), Ink::kDim},
                {fmt::format("{} {}", row.stage_name(), row.step_number()), Ink::kDim},

@@ -13,6 +13,8 @@ absl::StatusOr<Json> ParseJson(std::string_view text) {
   }
 }
 
+Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
 std::string WriteJson(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -19,4 +19,7 @@ std::string WriteJson(const Json& value);
 // Two-space indented, for people and files.
 std::string WriteJsonPretty(const Json& value);
 
+// Null for an empty text.
+Json TextOrNull(const std::string& text);
+
 }  // namespace crossmill

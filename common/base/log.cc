@@ -1,11 +1,31 @@
 #include "common/base/log.h"
 
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <memory>
 #include <string>
 
 namespace crossmill {
+namespace {
+
+spdlog::level::level_enum LevelOf(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kCritical:
+      break;
+  }
+  return spdlog::level::critical;
+}
+
+}  // namespace
 
 void SetUpLog(std::string_view program, std::string_view level) {
   auto logger = std::make_shared<spdlog::logger>(std::string(program),
@@ -15,6 +35,11 @@ void SetUpLog(std::string_view program, std::string_view level) {
   logger->set_level(parsed == spdlog::level::off && level != "off" ? spdlog::level::info : parsed);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
+}
+
+void WriteLog(LogLevel level, fmt::string_view format, fmt::format_args values) {
+  const spdlog::level::level_enum number = LevelOf(level);
+  if (spdlog::should_log(number)) spdlog::log(number, fmt::vformat(format, values));
 }
 
 }  // namespace crossmill

@@ -18,6 +18,11 @@ inline std::string JoinPath(std::string_view folder, std::string_view name) {
   return path;
 }
 
+// `path` is `folder` or below it; all is below the empty one.
+inline bool IsAtOrBelow(std::string_view path, std::string_view folder) {
+  return folder.empty() || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
 // The names from `from` on, with slashes between them.
 inline std::string JoinNames(const std::vector<std::string>& names, size_t from = 0) {
   std::string path;

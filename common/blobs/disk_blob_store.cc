@@ -39,8 +39,8 @@ constexpr size_t kCopyPiece = 256 << 10;
 // Blobs from here on are not repeated in others that hold them.
 constexpr int64_t kSharedPart = 256 << 10;
 
-// So many files are synced with their whole file system: a thousand at once instead of one after the other, at
-// the price of what others have written there.
+// So many files are synced with their whole file system: a thousand at once instead of one after the other,
+// at the price of what others have written there.
 constexpr size_t kSyncTogether = 64;
 
 class DiskBlobStore final : public BlobStore {
@@ -132,7 +132,8 @@ class DiskBlobStore::Reader final : public BlobReader {
     if (hash_.has_value()) {
       hash_->Update(std::string_view(buffer, count));
       // Checked with the last piece, so that a bad blob is never delivered whole.
-      if (offset_ == digest_.size && hash_->Finish() != digest_) return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
+      if (offset_ == digest_.size && hash_->Finish() != digest_)
+        return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
     }
     return count;
   }
@@ -163,7 +164,7 @@ class DiskBlobStore::PartsReader final : public BlobReader {
     if (position_ >= digest_.size || size == 0) return 0;
     const auto count = ReadPart(buffer, size);
     if (!count.ok()) {
-      spdlog::error("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
+      LogError("blob_parts digest={} error={}", ToString(digest_), count.status().ToString());
       // Anything else (no descriptor left, a disk that cannot be read) says nothing about the bytes.
       if (!absl::IsNotFound(count.status()) && !absl::IsDataLoss(count.status())) return count.status();
     }
@@ -214,8 +215,8 @@ class DiskBlobStore::PartsReader final : public BlobReader {
   std::optional<Sha256> hash_;
   // Of the next byte, in the blob.
   int64_t position_;
-  // The part that it is in, where that begins in the blob, and where its bytes begin in the file. Its own file if
-  // it is another blob.
+  // The part that it is in, where that begins in the blob, and where its bytes begin in the file. Its own
+  // file if it is another blob.
   size_t part_ = 0;
   int64_t begin_ = 0;
   int64_t own_begin_ = 0;
@@ -487,7 +488,7 @@ absl::Status DiskBlobStore::MoveAside(const Digest& digest, const std::string& p
     where = rename(path.c_str(), aside.c_str()) == 0 ? fmt::format("moved to {}", aside)
                                                      : fmt::format("could not be moved to {}", aside);
   }
-  spdlog::error("blob_corrupt digest={} file={} {}", ToString(digest), path, where);
+  LogError("blob_corrupt digest={} file={} {}", ToString(digest), path, where);
   return absl::DataLossError(
       fmt::format("blob {} does not have its digest on disk; {}", ToString(digest), where));
 }
@@ -526,7 +527,8 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
     // Who asks knows nothing of parts.
     if (absl::IsNotFound(parts.status())) return fd.status();
     RETURN_IF_ERROR(parts.status());
-    return std::make_unique<PartsReader>(*this, digest, std::move(parts->first), std::move(parts->second), offset);
+    return std::make_unique<PartsReader>(*this, digest, std::move(parts->first), std::move(parts->second),
+                                         offset);
   }
   RETURN_IF_ERROR(fd.status());
   if (offset > 0 && lseek(fd->get(), offset, SEEK_SET) < 0) return ErrnoStatus(errno, PathOf(digest.hash));

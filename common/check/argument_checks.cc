@@ -30,8 +30,6 @@ void CheckDefaults(const Instruction& instruction, Sink& sink) {
   }
 }
 
-bool IsNamePart(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; }
-
 // The script itself gives the variable a value: NAME=..., for NAME in, read NAME.
 bool Assigns(std::string_view script, std::string_view name) {
   for (size_t at = script.find(name); at != std::string_view::npos; at = script.find(name, at + 1)) {

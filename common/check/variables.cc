@@ -8,7 +8,6 @@ namespace crossmill::check {
 namespace {
 
 bool IsNameStart(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)) || c == '_'; }
-bool IsNamePart(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
 // Edits that turn one into the other; swapping neighbours is one.
 size_t Distance(std::string_view a, std::string_view b) {
@@ -27,6 +26,8 @@ size_t Distance(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
+
+bool IsNamePart(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
 std::vector<VariableUse> FindVariables(std::string_view text, char escape, bool quotes_are_text) {
   std::vector<VariableUse> uses;

@@ -18,6 +18,9 @@ struct VariableUse {
   bool is_required = false;
 };
 
+// Letters, digits and _: what a name goes on with.
+bool IsNamePart(char c);
+
 // In order, those inside operators too. `quotes_are_text`: here-documents.
 std::vector<VariableUse> FindVariables(std::string_view text, char escape, bool quotes_are_text);
 

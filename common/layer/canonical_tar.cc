@@ -13,14 +13,9 @@ namespace {
 
 using ustar::kBlock;
 
-constexpr size_t kBuffer = 256 << 10;
+constexpr size_t kWriteBuffer = 256 << 10;
 // Fixed, so that it carries nothing of the writer (GNU tar puts its process id there).
 constexpr std::string_view kPaxName = "././@PaxHeader";
-
-absl::Status Refuse(const TarEntry& entry, std::string_view why) {
-  return absl::InvalidArgumentError(
-      fmt::format("{} '{}': {}", EntryTypeName(entry.type), Printable(entry.path), why));
-}
 
 char TypeFlag(EntryType type) {
   switch (type) {
@@ -140,7 +135,7 @@ Header PaxHeaderOf(size_t content_size) {
 
 }  // namespace
 
-CanonicalTarWriter::CanonicalTarWriter(Sink sink) : sink_(std::move(sink)) { buffer_.reserve(kBuffer); }
+CanonicalTarWriter::CanonicalTarWriter(Sink sink) : sink_(std::move(sink)) { buffer_.reserve(kWriteBuffer); }
 
 CanonicalTarWriter::CanonicalTarWriter(BlobWriter& blob)
     : CanonicalTarWriter([&blob](std::string_view bytes) { return blob.Write(bytes); }) {
@@ -150,11 +145,11 @@ CanonicalTarWriter::CanonicalTarWriter(BlobWriter& blob)
 absl::Status CanonicalTarWriter::CheckOrder(const TarEntry& entry) const {
   if (previous_path_.empty()) return absl::OkStatus();
   if (ComparePaths(previous_path_, entry.path) >= 0) {
-    return Refuse(entry, fmt::format("does not come after '{}'", Printable(previous_path_)));
+    return RefuseEntry(entry, fmt::format("does not come after '{}'", Printable(previous_path_)));
   }
   // Whatever is below a path follows it directly, so this sees every such case.
   if (!previous_is_directory_ && IsBelow(entry.path, previous_path_)) {
-    return Refuse(entry, fmt::format("'{}' is not a directory", Printable(previous_path_)));
+    return RefuseEntry(entry, fmt::format("'{}' is not a directory", Printable(previous_path_)));
   }
   return absl::OkStatus();
 }
@@ -194,8 +189,8 @@ absl::Status CanonicalTarWriter::FileData(int fd) {
 absl::Status CanonicalTarWriter::BlobData(const Digest& content) {
   if (blob_ == nullptr) return absl::FailedPreconditionError("the tar does not go to a blob");
   if (content.size != missing_) {
-    return absl::InvalidArgumentError(
-        fmt::format("'{}': a blob of {} bytes as content of {}", Printable(previous_path_), content.size, missing_));
+    return absl::InvalidArgumentError(fmt::format("'{}': a blob of {} bytes as content of {}",
+                                                  Printable(previous_path_), content.size, missing_));
   }
   RETURN_IF_ERROR(EmitBuffer());
   RETURN_IF_ERROR(blob_->WriteBlob(content));
@@ -228,9 +223,9 @@ absl::Status CanonicalTarWriter::EmitBuffer() {
 }
 
 absl::Status CanonicalTarWriter::Emit(std::string_view bytes) {
-  if (buffer_.size() + bytes.size() > kBuffer) {
+  if (buffer_.size() + bytes.size() > kWriteBuffer) {
     RETURN_IF_ERROR(EmitBuffer());
-    if (bytes.size() >= kBuffer) return sink_(bytes);
+    if (bytes.size() >= kWriteBuffer) return sink_(bytes);
   }
   buffer_.append(bytes);
   return absl::OkStatus();

@@ -16,14 +16,14 @@
 namespace crossmill::layer {
 namespace {
 
-constexpr size_t kBuffer = 256 << 10;
+constexpr size_t kInputBuffer = 256 << 10;
 constexpr int kMaxZstdWindowLog = 27;
 constexpr int kGzipWindowBits = 15 + 16;  // zlib: the largest window, gzip format.
 
 // Compressed bytes in front of a decoder.
 class Input {
  public:
-  explicit Input(Source source) : source_(std::move(source)), buffer_(kBuffer, '\0') {}
+  explicit Input(Source source) : source_(std::move(source)), buffer_(kInputBuffer, '\0') {}
 
   // Makes sure that there are bytes, unless the stream has ended.
   absl::Status Fill() {

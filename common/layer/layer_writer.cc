@@ -9,17 +9,17 @@
 namespace crossmill::layer {
 namespace {
 
-constexpr size_t kBuffer = 256 << 10;
+constexpr size_t kCopyBuffer = 256 << 10;
 // From here on a store reads a file for itself: what that saves is more than the message it costs.
 constexpr int64_t kLargeFile = 256 << 10;
 
 }  // namespace
 
 LayerWriter::LayerWriter(Sink tar, int64_t whiteout_time)
-    : tar_(std::move(tar)), whiteout_time_(whiteout_time), buffer_(kBuffer, '\0') {}
+    : tar_(std::move(tar)), whiteout_time_(whiteout_time), buffer_(kCopyBuffer, '\0') {}
 
 LayerWriter::LayerWriter(BlobWriter& tar, int64_t whiteout_time)
-    : tar_(tar), whiteout_time_(whiteout_time), buffer_(kBuffer, '\0') {}
+    : tar_(tar), whiteout_time_(whiteout_time), buffer_(kCopyBuffer, '\0') {}
 
 absl::Status LayerWriter::Begin(const TarEntry& entry) {
   ManifestEntry record{entry, "", false};

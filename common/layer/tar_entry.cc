@@ -6,31 +6,34 @@
 #include "common/base/status.h"
 
 namespace crossmill::layer {
-namespace {
 
-absl::Status Refuse(const TarEntry& entry, std::string_view why) {
+absl::Status RefuseEntry(const TarEntry& entry, std::string_view why) {
   return absl::InvalidArgumentError(
       fmt::format("{} '{}': {}", EntryTypeName(entry.type), Printable(entry.path), why));
 }
 
+namespace {
+
 absl::Status CheckLink(const TarEntry& entry) {
   switch (entry.type) {
     case EntryType::kSymlink:
-      if (entry.link.empty()) return Refuse(entry, "has no target");
-      if (entry.link.find('\0') != std::string::npos) return Refuse(entry, "its target contains a NUL byte");
-      if (entry.mode != 0777) return Refuse(entry, "has not mode 0777");
+      if (entry.link.empty()) return RefuseEntry(entry, "has no target");
+      if (entry.link.find('\0') != std::string::npos)
+        return RefuseEntry(entry, "its target contains a NUL byte");
+      if (entry.mode != 0777) return RefuseEntry(entry, "has not mode 0777");
       return absl::OkStatus();
     case EntryType::kHardLink: {
       const absl::Status form = CheckPath(entry.link);
-      if (!form.ok()) return Refuse(entry, fmt::format("target: {}", Sv(form.message())));
+      if (!form.ok()) return RefuseEntry(entry, fmt::format("target: {}", Sv(form.message())));
       if (ComparePaths(entry.link, entry.path) >= 0) {
-        return Refuse(entry, fmt::format("its target '{}' does not come before it", Printable(entry.link)));
+        return RefuseEntry(entry,
+                           fmt::format("its target '{}' does not come before it", Printable(entry.link)));
       }
-      if (!entry.xattrs.empty()) return Refuse(entry, "has xattrs of its own");
+      if (!entry.xattrs.empty()) return RefuseEntry(entry, "has xattrs of its own");
       return absl::OkStatus();
     }
     default:
-      return entry.link.empty() ? absl::OkStatus() : Refuse(entry, "has a link target");
+      return entry.link.empty() ? absl::OkStatus() : RefuseEntry(entry, "has a link target");
   }
 }
 
@@ -39,22 +42,22 @@ absl::Status CheckLink(const TarEntry& entry) {
 absl::Status CheckEntry(const TarEntry& entry) {
   RETURN_IF_ERROR(CheckPath(entry.path));
   RETURN_IF_ERROR(CheckLink(entry));
-  if (entry.mode > 07777) return Refuse(entry, fmt::format("mode {:o} is over 7777", entry.mode));
+  if (entry.mode > 07777) return RefuseEntry(entry, fmt::format("mode {:o} is over 7777", entry.mode));
   constexpr uint32_t kNoOwner = std::numeric_limits<uint32_t>::max();
-  if (entry.uid == kNoOwner || entry.gid == kNoOwner) return Refuse(entry, "has no valid owner");
-  if (entry.mtime < 0) return Refuse(entry, "has an mtime before 1970 (see ClampTime)");
+  if (entry.uid == kNoOwner || entry.gid == kNoOwner) return RefuseEntry(entry, "has no valid owner");
+  if (entry.mtime < 0) return RefuseEntry(entry, "has an mtime before 1970 (see ClampTime)");
   if (entry.size < 0 || (entry.type != EntryType::kFile && entry.size != 0)) {
-    return Refuse(entry, fmt::format("has size {}", entry.size));
+    return RefuseEntry(entry, fmt::format("has size {}", entry.size));
   }
   const bool device = entry.type == EntryType::kCharDevice || entry.type == EntryType::kBlockDevice;
   // What a ustar header holds; Linux has at most 12 and 20 bits.
   const uint32_t largest = device ? (uint32_t{1} << 21) - 1 : 0;
   if (entry.dev_major > largest || entry.dev_minor > largest) {
-    return Refuse(entry, fmt::format("has device number {}:{}", entry.dev_major, entry.dev_minor));
+    return RefuseEntry(entry, fmt::format("has device number {}:{}", entry.dev_major, entry.dev_minor));
   }
   for (const auto& [name, value] : entry.xattrs) {
     if (name.empty() || name.find('=') != std::string::npos || name.find('\0') != std::string::npos) {
-      return Refuse(entry, fmt::format("a tar cannot hold the xattr name '{}'", Printable(name)));
+      return RefuseEntry(entry, fmt::format("a tar cannot hold the xattr name '{}'", Printable(name)));
     }
   }
   return absl::OkStatus();

@@ -59,6 +59,9 @@ absl::Status CheckPath(std::string_view path);
 // CanonicalTarWriter::Add); says nothing of its place among others.
 absl::Status CheckEntry(const TarEntry& entry);
 
+// INVALID_ARGUMENT: what the entry is, its path, and `why`.
+absl::Status RefuseEntry(const TarEntry& entry, std::string_view why);
+
 // The path for messages: bytes that do not print are shown as \xHH.
 std::string Printable(std::string_view path);
 

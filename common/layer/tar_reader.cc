@@ -14,7 +14,7 @@ namespace {
 
 using ustar::kBlock;
 
-constexpr size_t kBuffer = 256 << 10;
+constexpr size_t kReadBuffer = 256 << 10;
 constexpr int64_t kMaxPax = 4 << 20;
 constexpr int64_t kMaxGnuName = 64 << 10;
 // Global records live as long as the reader.
@@ -104,7 +104,7 @@ Source SourceOf(std::string_view bytes) {
 }
 
 TarReader::TarReader(Source source, TarNames names)
-    : source_(std::move(source)), names_(names), buffer_(kBuffer, '\0') {}
+    : source_(std::move(source)), names_(names), buffer_(kReadBuffer, '\0') {}
 
 absl::Status TarReader::Error(std::string_view what) const {
   return absl::InvalidArgumentError(fmt::format("tar: {} (entry at offset {})", what, header_offset_));
@@ -120,7 +120,7 @@ absl::Status TarReader::Fill() {
 
 absl::StatusOr<size_t> TarReader::Take(char* buffer, size_t size) {
   size_t count = 0;
-  if (begin_ == end_ && size >= kBuffer && !source_ended_) {
+  if (begin_ == end_ && size >= kReadBuffer && !source_ended_) {
     // Large reads go straight to the caller.
     ASSIGN_OR_RETURN(count, source_(buffer, size));
     source_ended_ = count == 0;

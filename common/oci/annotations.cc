@@ -16,7 +16,7 @@ std::optional<AnnotationLevel> LevelOf(std::string_view text) {
   return std::nullopt;
 }
 
-absl::Status Wrong(std::string_view name, std::string_view what) {
+absl::Status WrongAnnotation(std::string_view name, std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("annotation {}: {}", name, what));
 }
 
@@ -58,22 +58,24 @@ absl::StatusOr<Annotation> ParseAnnotation(std::string_view name, std::string_vi
       std::string_view level = levels.substr(0, end);
       levels.remove_prefix(std::min(end + 1, levels.size()));
       if (const size_t bracket = level.find('['); bracket != std::string_view::npos) {
-        if (!level.ends_with(']')) return Wrong(name, "']' is missing");
+        if (!level.ends_with(']')) return WrongAnnotation(name, "']' is missing");
         annotation.platform = ParsePlatformText(level.substr(bracket + 1, level.size() - bracket - 2));
-        if (!annotation.platform.has_value()) return Wrong(name, "expected [OS/ARCH]");
+        if (!annotation.platform.has_value()) return WrongAnnotation(name, "expected [OS/ARCH]");
         level = level.substr(0, bracket);
-        if (level == "index" || level == "index-descriptor") return Wrong(name, "an index has no platform");
+        if (level == "index" || level == "index-descriptor")
+          return WrongAnnotation(name, "an index has no platform");
       }
       const auto known = LevelOf(level);
       if (!known.has_value()) {
-        return Wrong(name, fmt::format("'{}' is not known; expected index, manifest, index-descriptor or "
-                                       "manifest-descriptor",
-                                       level));
+        return WrongAnnotation(name,
+                               fmt::format("'{}' is not known; expected index, manifest, index-descriptor or "
+                                           "manifest-descriptor",
+                                           level));
       }
       annotation.levels.insert(*known);
     }
   }
-  if (annotation.name.empty()) return Wrong(name, "has no name");
+  if (annotation.name.empty()) return WrongAnnotation(name, "has no name");
   if (annotation.levels.empty()) annotation.levels.insert(AnnotationLevel::kManifest);
   return annotation;
 }

@@ -12,7 +12,7 @@ namespace {
 // Far more than registries accept, and little enough for memory.
 constexpr size_t kMaxEntries = 10'000;
 
-absl::Status Wrong(std::string_view member, std::string_view what) {
+absl::Status WrongMember(std::string_view member, std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("image document: '{}' {}", member, what));
 }
 
@@ -41,14 +41,15 @@ v1::Platform ParsePlatform(const Json& object) {
 }
 
 absl::StatusOr<Descriptor> ParseDescriptor(const Json& value, std::string_view member) {
-  if (!value.is_object()) return Wrong(member, "is not a descriptor");
+  if (!value.is_object()) return WrongMember(member, "is not a descriptor");
   Descriptor descriptor;
   descriptor.media_type = Text(value, "mediaType");
   auto hash = HashOfOci(Text(value, "digest"));
-  if (!hash.ok()) return Wrong(member, fmt::format("has a bad digest: {}", Sv(hash.status().message())));
+  if (!hash.ok())
+    return WrongMember(member, fmt::format("has a bad digest: {}", Sv(hash.status().message())));
   const auto size = value.find("size");
   if (size == value.end() || !size->is_number_integer() || size->get<int64_t>() < 0) {
-    return Wrong(member, "has no size");
+    return WrongMember(member, "has no size");
   }
   descriptor.digest = Digest{*std::move(hash), size->get<int64_t>()};
   if (const auto it = value.find("platform"); it != value.end() && it->is_object()) {
@@ -60,8 +61,8 @@ absl::StatusOr<Descriptor> ParseDescriptor(const Json& value, std::string_view m
 
 absl::StatusOr<std::vector<Descriptor>> ParseDescriptors(const Json& document, const char* member) {
   const auto it = document.find(member);
-  if (it == document.end() || !it->is_array()) return Wrong(member, "is not a list");
-  if (it->size() > kMaxEntries) return Wrong(member, fmt::format("has over {} entries", kMaxEntries));
+  if (it == document.end() || !it->is_array()) return WrongMember(member, "is not a list");
+  if (it->size() > kMaxEntries) return WrongMember(member, fmt::format("has over {} entries", kMaxEntries));
   std::vector<Descriptor> descriptors;
   for (const Json& value : *it) {
     ASSIGN_OR_RETURN(Descriptor descriptor, ParseDescriptor(value, member));
@@ -219,18 +220,18 @@ absl::StatusOr<ImageConfig> ParseImageConfig(std::string_view document) {
   ImageConfig config;
   config.platform = ParsePlatform(json);
   if (config.platform.os().empty() || config.platform.architecture().empty()) {
-    return Wrong("architecture", "or 'os' is missing from the image config");
+    return WrongMember("architecture", "or 'os' is missing from the image config");
   }
   config.created = ParseTime(Text(json, "created"));
   const auto rootfs = json.find("rootfs");
   if (rootfs == json.end() || !rootfs->is_object())
-    return Wrong("rootfs", "is missing from the image config");
+    return WrongMember("rootfs", "is missing from the image config");
   const auto ids = rootfs->find("diff_ids");
   // Docker writes null for an image without layers.
   if (ids == rootfs->end() || ids->is_null()) return config;
-  if (!ids->is_array() || ids->size() > kMaxEntries) return Wrong("rootfs.diff_ids", "is not a list");
+  if (!ids->is_array() || ids->size() > kMaxEntries) return WrongMember("rootfs.diff_ids", "is not a list");
   for (const Json& id : *ids) {
-    if (!id.is_string()) return Wrong("rootfs.diff_ids", "holds something else than digests");
+    if (!id.is_string()) return WrongMember("rootfs.diff_ids", "holds something else than digests");
     RETURN_IF_ERROR(HashOfOci(id.get<std::string>()).status());
     config.diff_ids.push_back(id.get<std::string>());
   }

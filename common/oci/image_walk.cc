@@ -7,7 +7,6 @@
 namespace crossmill::oci {
 namespace {
 
-constexpr int64_t kMaxDocument = 8 << 20;
 constexpr int kMaxDepth = 4;
 
 class Walk {

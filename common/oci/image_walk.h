@@ -1,6 +1,7 @@
 // All blobs of an image that is in a blob store.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,9 @@
 #include "common/oci/image.h"
 
 namespace crossmill::oci {
+
+// Largest document (index, manifest, config) that is read, in bytes.
+inline constexpr int64_t kMaxDocument = 8 << 20;
 
 struct ImageBlobs {
   // Of the root: an index's or a manifest's.

@@ -22,7 +22,6 @@ namespace crossmill::oci {
 namespace {
 
 constexpr std::string_view kBlobFolder = "blobs/sha256/";
-constexpr int64_t kMaxDocument = 8 << 20;
 constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 constexpr const char* kImageName = "io.containerd.image.name";
 

@@ -62,9 +62,9 @@ absl::StatusOr<std::vector<Token>> Compile(std::string_view pattern) {
 }
 
 // Where matches that begin at text[begin] end: the first or the last such place.
-class Matcher {
+class ShellMatcher {
  public:
-  explicit Matcher(const std::vector<Token>& tokens)
+  explicit ShellMatcher(const std::vector<Token>& tokens)
       : tokens_(tokens), current_(tokens.size() + 1), next_(tokens.size() + 1) {}
 
   std::optional<size_t> End(const std::vector<std::string_view>& text, size_t begin, bool longest) {
@@ -117,7 +117,7 @@ std::string Join(const std::vector<std::string_view>& characters, size_t begin, 
 absl::StatusOr<std::string> WithoutPrefix(std::string_view value, std::string_view pattern, bool longest) {
   ASSIGN_OR_RETURN(const std::vector<Token> tokens, Compile(pattern));
   const std::vector<std::string_view> text = Characters(value);
-  const std::optional<size_t> end = Matcher(tokens).End(text, 0, longest);
+  const std::optional<size_t> end = ShellMatcher(tokens).End(text, 0, longest);
   return end ? Join(text, *end, text.size()) : std::string(value);
 }
 
@@ -126,7 +126,7 @@ absl::StatusOr<std::string> WithoutSuffix(std::string_view value, std::string_vi
   std::vector<std::string_view> text = Characters(value);
   std::reverse(tokens.begin(), tokens.end());
   std::reverse(text.begin(), text.end());
-  const std::optional<size_t> end = Matcher(tokens).End(text, 0, longest);
+  const std::optional<size_t> end = ShellMatcher(tokens).End(text, 0, longest);
   if (!end) return std::string(value);
   std::reverse(text.begin(), text.end());
   return Join(text, 0, text.size() - *end);
@@ -136,7 +136,7 @@ absl::StatusOr<std::string> Replace(std::string_view value, std::string_view pat
                                     std::string_view replacement, bool all) {
   ASSIGN_OR_RETURN(const std::vector<Token> tokens, Compile(pattern));
   const std::vector<std::string_view> text = Characters(value);
-  Matcher matcher(tokens);
+  ShellMatcher matcher(tokens);
   std::string result;
   std::optional<size_t> last_end;
   for (size_t i = 0; i <= text.size();) {

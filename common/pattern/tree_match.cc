@@ -45,9 +45,9 @@ PivotedPattern SplitAtPivot(std::string_view text) {
 
 std::string LastComponent(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-class Matcher {
+class TreeMatcher {
  public:
-  Matcher(const SourcePattern& pattern, SourceTree& tree) : pattern_(pattern), tree_(tree) {}
+  TreeMatcher(const SourcePattern& pattern, SourceTree& tree) : pattern_(pattern), tree_(tree) {}
 
   absl::StatusOr<SourceMatches> Match() {
     RETURN_IF_ERROR(pattern_.parents ? MatchParents() : MatchPlain(pattern_.text, matches_));
@@ -78,7 +78,7 @@ class Matcher {
 };
 
 // Follows every link on the way, the last one too. Unset: something on the way does not exist.
-absl::StatusOr<std::optional<Matcher::Found>> Matcher::Follow(std::string_view path) {
+absl::StatusOr<std::optional<TreeMatcher::Found>> TreeMatcher::Follow(std::string_view path) {
   const std::vector<std::string> split = Components(path);
   std::deque<std::string> open(split.begin(), split.end());
   std::vector<std::string> folders{""};
@@ -115,7 +115,7 @@ absl::StatusOr<std::optional<Matcher::Found>> Matcher::Follow(std::string_view p
 }
 
 // Names the first part of the path that is missing, so that a person sees where it goes wrong.
-absl::Status Matcher::NotFound(const std::string& path) {
+absl::Status TreeMatcher::NotFound(const std::string& path) {
   std::string known;
   for (const std::string& component : Components(path)) {
     const std::string next = JoinPath(known, component);
@@ -130,7 +130,7 @@ absl::Status Matcher::NotFound(const std::string& path) {
       fmt::format("'{}' is not in {} (only '{}' is)", path, pattern_.tree_name, known));
 }
 
-absl::Status Matcher::MatchPlain(std::string_view text, std::vector<SourceMatch>& matches) {
+absl::Status TreeMatcher::MatchPlain(std::string_view text, std::vector<SourceMatch>& matches) {
   const SplitPattern split = Split(text);
   ASSIGN_OR_RETURN(const std::optional<Found> base, Follow(split.fixed));
   if (!base) return NotFound(split.fixed);
@@ -149,8 +149,8 @@ absl::Status Matcher::MatchPlain(std::string_view text, std::vector<SourceMatch>
 }
 
 // `below`: the path from `base` on that the walk is at.
-absl::Status Matcher::WalkPlain(const PathPattern& pattern, const Found& base, const std::string& spelled,
-                                const std::string& below, std::vector<SourceMatch>& matches) {
+absl::Status TreeMatcher::WalkPlain(const PathPattern& pattern, const Found& base, const std::string& spelled,
+                                    const std::string& below, std::vector<SourceMatch>& matches) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(JoinPath(base.path, below)));
   for (const std::string& name : names) {
     const std::string child = JoinPath(below, name);
@@ -167,7 +167,7 @@ absl::Status Matcher::WalkPlain(const PathPattern& pattern, const Found& base, c
   return absl::OkStatus();
 }
 
-absl::Status Matcher::AddFollowed(const std::string& path, std::vector<SourceMatch>& matches) {
+absl::Status TreeMatcher::AddFollowed(const std::string& path, std::vector<SourceMatch>& matches) {
   ASSIGN_OR_RETURN(const std::optional<Found> found, Follow(path));
   if (!found) {
     return absl::NotFoundError(
@@ -181,7 +181,7 @@ absl::Status Matcher::AddFollowed(const std::string& path, std::vector<SourceMat
   return absl::OkStatus();
 }
 
-absl::Status Matcher::MatchParents() {
+absl::Status TreeMatcher::MatchParents() {
   const auto [before, below] = SplitAtPivot(pattern_.text);
   std::vector<SourceMatch> pivots;
   RETURN_IF_ERROR(MatchPlain(before, pivots));
@@ -205,8 +205,8 @@ absl::Status Matcher::MatchParents() {
   return NotFound(JoinPath(CleanAbsolute(Unescape(before)).substr(1), Unescape(below)));
 }
 
-absl::Status Matcher::WalkParents(const PathPattern& pattern, const SourceMatch& pivot,
-                                  const std::string& below) {
+absl::Status TreeMatcher::WalkParents(const PathPattern& pattern, const SourceMatch& pivot,
+                                      const std::string& below) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, tree_.Names(JoinPath(pivot.real_path, below)));
   for (const std::string& name : names) {
     const std::string child = JoinPath(below, name);
@@ -228,7 +228,7 @@ absl::Status Matcher::WalkParents(const PathPattern& pattern, const SourceMatch&
   return absl::OkStatus();
 }
 
-void Matcher::AddParents(const SourceMatch& pivot, const std::string& below, Kind kind) {
+void TreeMatcher::AddParents(const SourceMatch& pivot, const std::string& below, Kind kind) {
   SourceMatch& match = matches_.emplace_back();
   match.path = JoinPath(pivot.path, below);
   match.real_path = JoinPath(pivot.real_path, below);
@@ -249,7 +249,7 @@ absl::Status CheckSourcePattern(std::string_view text, bool parents) {
 }
 
 absl::StatusOr<SourceMatches> MatchSources(const SourcePattern& pattern, SourceTree& tree) {
-  return Matcher(pattern, tree).Match();
+  return TreeMatcher(pattern, tree).Match();
 }
 
 }  // namespace crossmill::pattern

@@ -14,7 +14,7 @@ namespace {
 using google::bytestream::ByteStream;
 
 // Larger pieces gain nothing; smaller ones cost a wake-up each.
-constexpr size_t kPiece = 512 << 10;
+constexpr size_t kDownloadPiece = 512 << 10;
 constexpr absl::Duration kQueryLimit = absl::Seconds(30);
 
 class StreamReader final : public BlobReader {
@@ -113,7 +113,7 @@ absl::StatusOr<int64_t> SendFrom(ByteStream::StubInterface& stub, const std::str
   bool last = false;
   while (!last) {
     std::string* data = request.mutable_data();
-    data->resize(kPiece);
+    data->resize(kDownloadPiece);
     auto count = buffer.ReadAt(offset, data->data(), data->size());
     if (!count.ok()) {
       context.TryCancel();

@@ -111,7 +111,7 @@ bool IsLoopback(std::string_view address) {
 void KeepGrpcRunning() {
   static const bool kept = [] {
     if (std::getenv("GRPC_VERBOSITY") == nullptr && std::getenv("GRPC_TRACE") == nullptr) {
-      gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("grpc {}", line->message); });
+      gpr_set_log_function([](gpr_log_func_args* line) { LogDebug("grpc {}", line->message); });
     }
     grpc_init();
     return true;

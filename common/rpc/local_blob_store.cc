@@ -15,14 +15,14 @@ namespace {
 // Up to here bytes travel in the calls of the remote store, several blobs in one.
 constexpr size_t kSmallBlob = 256 << 10;
 // Bytes of one message; the rest of the packet is for its framing.
-constexpr size_t kPiece = kMostPacketBytes - 1024;
+constexpr size_t kPacketBytes = kMostPacketBytes - 1024;
 
 bool IsBroken(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-// A blob read from its own file. Bytes that do not have the digest are read once more through the remote store,
-// whose coordinator then notices and says so.
+// A blob read from its own file. Bytes that do not have the digest are read once more through the remote
+// store, whose coordinator then notices and says so.
 class FileReader final : public BlobReader {
  public:
   FileReader(BlobStore& remote, Digest digest, UniqueFd file, int64_t offset)
@@ -33,8 +33,9 @@ class FileReader final : public BlobReader {
   absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
     const int64_t left = digest_.size - offset_;
     if (left <= 0 || size == 0) return 0;
-    ASSIGN_OR_RETURN(const size_t count, ReadAt(file_.get(), offset_, buffer,
-                                                static_cast<size_t>(std::min<int64_t>(left, static_cast<int64_t>(size)))));
+    ASSIGN_OR_RETURN(const size_t count,
+                     ReadAt(file_.get(), offset_, buffer,
+                            static_cast<size_t>(std::min<int64_t>(left, static_cast<int64_t>(size)))));
     if (count == 0) return Lost();
     offset_ += static_cast<int64_t>(count);
     if (hash_.has_value()) {
@@ -75,7 +76,9 @@ class LocalBlobStore final : public BlobStore {
   absl::StatusOr<std::string> Get(const Digest& digest) override {
     return digest.size <= static_cast<int64_t>(kSmallBlob) ? remote_->Get(digest) : BlobStore::Get(digest);
   }
-  absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs) override { return remote_->Put(blobs); }
+  absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs) override {
+    return remote_->Put(blobs);
+  }
   absl::StatusOr<std::vector<std::string>> GetAll(absl::Span<const Digest> digests) override {
     return remote_->GetAll(digests);
   }
@@ -118,8 +121,8 @@ absl::StatusOr<std::unique_ptr<BlobReader>> LocalBlobStore::Open(const Digest& d
   return remote_->Open(digest, offset);
 }
 
-// Keeps a small blob until its end and sends it with one call. A larger one goes through the door as it comes; where
-// there is none, to a writer of the remote store.
+// Keeps a small blob until its end and sends it with one call. A larger one goes through the door as it
+// comes; where there is none, to a writer of the remote store.
 class LocalBlobStore::Writer final : public BlobWriter {
  public:
   Writer(LocalBlobStore& store, Digest expected) : store_(store), expected_(std::move(expected)) {}
@@ -136,7 +139,7 @@ class LocalBlobStore::Writer final : public BlobWriter {
   }
 
   absl::Status WriteFile(int fd, int64_t offset, int64_t size) override {
-    if (size <= static_cast<int64_t>(kPiece)) return BlobWriter::WriteFile(fd, offset, size);
+    if (size <= static_cast<int64_t>(kPacketBytes)) return BlobWriter::WriteFile(fd, offset, size);
     RETURN_IF_ERROR(Decide());
     if (remote_ != nullptr) return remote_->WriteFile(fd, offset, size);
     RETURN_IF_ERROR(Flush());
@@ -195,10 +198,10 @@ class LocalBlobStore::Writer final : public BlobWriter {
   // In packets that are full: a layer of many small files is many small pieces.
   absl::Status SendBytes(std::string_view bytes) {
     while (!bytes.empty()) {
-      const size_t count = std::min(bytes.size(), kPiece - memory_.size());
+      const size_t count = std::min(bytes.size(), kPacketBytes - memory_.size());
       memory_.append(bytes.substr(0, count));
       bytes.remove_prefix(count);
-      if (memory_.size() == kPiece) RETURN_IF_ERROR(Flush());
+      if (memory_.size() == kPacketBytes) RETURN_IF_ERROR(Flush());
     }
     return absl::OkStatus();
   }

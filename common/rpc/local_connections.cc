@@ -58,7 +58,7 @@ std::unique_ptr<LocalConnection> LocalConnections::Take() {
   }
   auto connection = Open();
   if (connection.ok()) return *std::move(connection);
-  spdlog::debug("local_door error={}", connection.status().ToString());
+  LogDebug("local_door error={}", connection.status().ToString());
   AvoidFor(absl::IsUnavailable(connection.status()) ? kBroken : kNoDoor);
   return nullptr;
 }

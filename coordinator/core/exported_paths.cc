@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/layer/manifest_diff.h"
 
@@ -12,10 +13,6 @@ namespace {
 
 std::vector<std::string> Components(std::string_view path) {
   return absl::StrSplit(Av(path), '/', absl::SkipEmpty());
-}
-
-bool IsAtOrBelow(std::string_view path, std::string_view folder) {
-  return folder.empty() || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
 }
 
 std::string_view FolderOf(std::string_view path) {

@@ -2,17 +2,10 @@
 
 #include <algorithm>
 
+#include "common/base/paths.h"
 #include "common/plan/step_sources.h"
 
 namespace crossmill::core {
-namespace {
-
-bool IsAtOrBelow(std::string_view path, std::string_view folder) {
-  return folder.empty() || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
-}
-
-}  // namespace
-
 ImageReach::ImageReach(const v1::BuildPlan& plan, uint32_t target_stage, const ResolvedExports& resolved)
     : whole_(static_cast<size_t>(plan.stages_size()), false),
       exports_(static_cast<size_t>(plan.stages_size())) {

@@ -151,14 +151,14 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   RunningBuild& stored = *(builds_[row.id] = std::move(build));
   stored.state.Enter(Now());
   if (!events.ok()) {
-    spdlog::error("build={} cannot go on: {}", row.id, Sv(events.status().message()));
+    LogError("build={} cannot go on: {}", row.id, Sv(events.status().message()));
     return CancelBuild(
         stored, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
         fmt::format("{}: the build cannot go on after the restart of the coordinator; submit it again",
                     Sv(events.status().message())));
   }
   stored.state.Notice(false, "the coordinator was restarted; the build goes on");
-  spdlog::info("build={} restored", row.id);
+  LogInfo("build={} restored", row.id);
   if (row.plan) {
     stored.state.SetPlan(*std::move(row.plan));
     AdvanceReady(stored);
@@ -220,8 +220,8 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
         build->state.SetStatus(v1::BUILD_STATUS_PLANNING, "");
         supplies_.Give(id, secrets);
         jobs_.Plan(*(builds_[id] = std::move(build)));
-        spdlog::info("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
-                     submission.options().verify());
+        LogInfo("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
+                submission.options().verify());
         return Submitted{id, false};
       });
 }

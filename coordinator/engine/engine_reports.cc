@@ -47,8 +47,8 @@ void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState
     const auto kept = scheduler_.Connect(state.info(), reported, state.draining(), clock_.Now());
     loop_->Require(records_.SaveWorker(state.info(), Now()));
     if (links_.Connect(name, link, kept)) {
-      spdlog::info("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
-                   state.info().slots(), kept.size());
+      LogInfo("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
+              state.info().slots(), kept.size());
     }
   });
 }
@@ -62,7 +62,7 @@ void Engine::WorkerGone(const std::string& worker, const std::shared_ptr<WorkerL
   loop_->Post([this, worker, link] {
     if (!links_.Disconnect(worker, link)) return;
     scheduler_.Disconnect(worker, clock_.Now());
-    spdlog::info("worker={} disconnected", worker);
+    LogInfo("worker={} disconnected", worker);
   });
 }
 
@@ -278,7 +278,7 @@ void Engine::OnLost(core::TaskId task, const std::string& reason) {
   if (board_.Find(task) == nullptr) return;
   core::Attempt ended = board_.End(task);
   Close(ended, "lost: " + reason);
-  spdlog::warn("task={} lease={} worker={} lost: {}", ended.task.name(), ended.lease, ended.worker, reason);
+  LogWarning("task={} lease={} worker={} lost: {}", ended.task.name(), ended.lease, ended.worker, reason);
   RunningBuild* build = ended.owner ? Find(ended.owner->build) : nullptr;
   if (build != nullptr) {
     const core::StageRunId& run = *ended.owner;

@@ -160,7 +160,7 @@ void Engine::Close(core::Attempt& ended, const std::string& outcome) {
   }
   if (ended.lease != 0) {
     absl::Status recorded = records_.EndLease(ended.lease, outcome);
-    if (!recorded.ok()) spdlog::warn("lease={} {}", ended.lease, Sv(recorded.message()));
+    if (!recorded.ok()) LogWarning("lease={} {}", ended.lease, Sv(recorded.message()));
     links_.Touch(ended.worker);
   }
   scheduler_.Remove(ended.id);
@@ -203,7 +203,7 @@ void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const 
     AdvanceReplicas(*build, run.stage);
     return;
   }
-  spdlog::info("build={} stage={} failed: {}", run.build, run.stage, message);
+  LogInfo("build={} stage={} failed: {}", run.build, run.stage, message);
   build->state.StageFailed(run.stage, status, message);
   LeaveUnwanted(*build);
 }

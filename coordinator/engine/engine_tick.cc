@@ -56,8 +56,8 @@ void Engine::Forget(RunningBuild& build) {
   const int64_t id = build.id();
   loop_->Require(records_.SaveView(id, build.state.view()));
   build.stop.request_stop();
-  spdlog::info("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
-               build.state.view().message());
+  LogInfo("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
+          build.state.view().message());
   // Not before: to an attached client it is the end of the build.
   loop_->AfterCommit([this, id] {
     images_.ExpectNoMore(id);

@@ -38,7 +38,7 @@ void StepPackages::Replay(int64_t execution, packages::PackageConsole* console) 
   for (int64_t from = 0;; from += kPage) {
     const auto chunks = logs_.Read(execution, from, kPage);
     if (!chunks.ok()) {
-      spdlog::error("execution={} packages: {}", execution, Sv(chunks.status().message()));
+      LogError("execution={} packages: {}", execution, Sv(chunks.status().message()));
       return;
     }
     for (const v1::LogChunk& chunk : *chunks) console->Add(chunk);

@@ -82,7 +82,7 @@ void TransactionLoop::GiveUp(const absl::Status& reason, std::deque<Effect> undo
       fmt::format("the coordinator stops, because what it did could not be recorded: {}; it goes on from its "
                   "record when it is started again",
                   Sv(reason.message()))));
-  spdlog::critical("{}", Sv(refusal.message()));
+  LogCritical("{}", Sv(refusal.message()));
   std::deque<Effect> waiting;
   {
     MutexLock lock(mutex_);

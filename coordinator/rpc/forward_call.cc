@@ -6,7 +6,7 @@
 namespace crossmill::coordinator {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kWaitForFrame = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -107,7 +107,7 @@ void ForwardCall::TakeToWorker() {
   to_agent_ = std::jthread([this] { TakeToAgent(); });
   bool over = false;
   while (!over) {
-    const std::optional<v1::ForwardFrame> frame = channel->Receive(kPatience, &over);
+    const std::optional<v1::ForwardFrame> frame = channel->Receive(kWaitForFrame, &over);
     if (frame && !Write(*frame)) break;
   }
   const absl::Status why = channel->status();

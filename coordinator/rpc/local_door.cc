@@ -33,8 +33,8 @@ absl::StatusOr<std::string> RandomBytes(size_t size) {
   return bytes;
 }
 
-// One connection's conversation after its ticket. The first error of what is not answered is kept for the next
-// answer; what comes in between is not looked at.
+// One connection's conversation after its ticket. The first error of what is not answered is kept for the
+// next answer; what comes in between is not looked at.
 class Conversation {
  public:
   Conversation(rpc::PacketSocket& socket, BlobStore& blobs) : socket_(socket), blobs_(blobs) {}
@@ -46,7 +46,8 @@ class Conversation {
       // What the other side sent before it went, or before the door was closed, need not be done any more.
       if (!packet.has_value() || socket_.Ended()) return absl::OkStatus();
       v1::LocalRequest request;
-      if (!request.ParseFromString(packet->bytes)) return absl::InvalidArgumentError("a message that is none");
+      if (!request.ParseFromString(packet->bytes))
+        return absl::InvalidArgumentError("a message that is none");
       RETURN_IF_ERROR(Handle(request, packet->file));
     }
   }
@@ -186,7 +187,7 @@ void LocalDoor::AcceptAll() {
     if (absl::IsCancelled(socket.status())) return;
     JoinEnded();
     if (!socket.ok()) {
-      spdlog::warn("local_door error={}", socket.status().ToString());
+      LogWarning("local_door error={}", socket.status().ToString());
       std::this_thread::sleep_for(kAcceptPause);
       continue;
     }
@@ -197,7 +198,7 @@ void LocalDoor::AcceptAll() {
     try {
       connection.thread = std::jthread([this, &connection] { Serve(connection); });
     } catch (const std::system_error& error) {
-      spdlog::warn("local_door error='{}'", error.what());
+      LogWarning("local_door error='{}'", error.what());
       connections_.pop_back();
     }
   }
@@ -217,7 +218,7 @@ void LocalDoor::Serve(Connection& connection) {
     RETURN_IF_ERROR(connection.socket.Send(welcome.SerializeAsString()));
     return Conversation(connection.socket, blobs_).Run();
   }();
-  if (!status.ok()) spdlog::debug("local_door ended={}", status.ToString());
+  if (!status.ok()) LogDebug("local_door ended={}", status.ToString());
   MutexLock lock(mutex_);
   // Closed now, not when the thread is joined: that may be long after.
   connection.socket = rpc::PacketSocket();

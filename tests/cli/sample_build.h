@@ -10,6 +10,9 @@
 
 namespace crossmill::cli {
 
+// Where the texts and documents of the sample are.
+inline constexpr char kCliGoldens[] = CROSSMILL_GOLDEN_FOLDER "/cli";
+
 inline constexpr int64_t kSampleStart = 1'700'000'000'000'000'000;
 
 inline std::string Hash(char digit) { return std::string(64, digit); }

@@ -48,7 +48,7 @@ absl::Status Agent::Run(const std::stop_token& stop) {
     if (Done(stop)) break;
     if (!accepted_ && IsRefusal(status)) return Annotate(status, "the coordinator refuses this worker");
     if (!complained || accepted_before != accepted_) {
-      spdlog::warn("no connection to the coordinator: {}", Sv(status.message()));
+      LogWarning("no connection to the coordinator: {}", Sv(status.message()));
     }
     complained = true;
     // A stream that lasted was a good one.
@@ -68,7 +68,7 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
   std::jthread reader([&] {
     v1::SynchronizeResponse desired;
     while (stream->Read(&desired)) {
-      if (!accepted_) spdlog::info("connected to the coordinator");
+      if (!accepted_) LogInfo("connected to the coordinator");
       accepted_ = true;
       board_.Apply(desired);
       for (v1::DesiredLease& lease : *desired.mutable_leases()) WipeValues(lease.mutable_secrets());

@@ -72,7 +72,7 @@ absl::Status LeaseBoard::Restore() {
   ASSIGN_OR_RETURN(auto results, results_.Load());
   MutexLock lock(mutex_);
   for (auto& [number, result] : results) {
-    spdlog::info("undelivered result found lease={}", number);
+    LogInfo("undelivered result found lease={}", number);
     Lease& lease = leases_[number];
     lease.started = true;
     lease.result = std::move(result);
@@ -111,7 +111,7 @@ void LeaseBoard::Apply(const v1::SynchronizeResponse& desired) {
   for (uint64_t number : unnamed) {
     Lease& lease = leases_[number];
     const bool runs = lease.started && !lease.result;
-    if (runs && !lease.abandoned) spdlog::info("cancelled lease={} task={}", number, lease.task.name());
+    if (runs && !lease.abandoned) LogInfo("cancelled lease={} task={}", number, lease.task.name());
     lease.abandoned = true;
     lease.stop.request_stop();
     if (!runs) Forget(number);
@@ -144,7 +144,7 @@ void LeaseBoard::StartWaiting() {
     if (lease.started) continue;
     lease.started = true;
     ++running_;
-    spdlog::info("started lease={} task={}", number, lease.task.name());
+    LogInfo("started lease={} task={}", number, lease.task.name());
     lease.thread =
         std::jthread([this, context = TaskContext{number, std::move(lease.secrets)}, task = lease.task,
                       stop = lease.stop.get_token()]() mutable { RunLease(std::move(context), task, stop); });
@@ -168,11 +168,11 @@ void LeaseBoard::Finish(uint64_t number, v1::TaskResult result) {
       result.set_message(cut_short);
     }
   }
-  spdlog::info("finished lease={} outcome={} message='{}'", number, v1::TaskOutcome_Name(result.outcome()),
-               result.message());
+  LogInfo("finished lease={} outcome={} message='{}'", number, v1::TaskOutcome_Name(result.outcome()),
+          result.message());
   // Outside the lock: it waits for the disk. Without it the result lives as long as this process.
   const absl::Status saved = results_.Save(number, result);
-  if (!saved.ok()) spdlog::warn("result is not on disk lease={}: {}", number, Sv(saved.message()));
+  if (!saved.ok()) LogWarning("result is not on disk lease={}: {}", number, Sv(saved.message()));
 
   MutexLock lock(mutex_);
   Lease& lease = leases_[number];
@@ -227,7 +227,7 @@ void LeaseBoard::TrimLogs() {
 
 void LeaseBoard::Forget(uint64_t number) {
   const absl::Status forgotten = results_.Forget(number);
-  if (!forgotten.ok()) spdlog::warn("undelivered result stays lease={}: {}", number, Sv(forgotten.message()));
+  if (!forgotten.ok()) LogWarning("undelivered result stays lease={}: {}", number, Sv(forgotten.message()));
   for (const v1::LeaseReport& report : reports_) {
     if (report.lease() == number && report.has_log()) waiting_log_bytes_ -= report.log().data().size();
   }

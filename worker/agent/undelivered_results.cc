@@ -51,7 +51,7 @@ absl::StatusOr<std::map<uint64_t, v1::TaskResult>> UndeliveredResults::Load() {
       results[lease] = std::move(result);
       continue;
     }
-    spdlog::warn("undelivered result {} cannot be read and is dropped", file.path().string());
+    LogWarning("undelivered result {} cannot be read and is dropped", file.path().string());
     std::filesystem::remove(file.path(), error);
   }
   if (error) return ErrnoStatus(error.value(), folder_);

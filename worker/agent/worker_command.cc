@@ -132,7 +132,7 @@ class StopAtSignals {
     while (!end.stop_requested()) {
       if (sigtimedwait(&signals_, nullptr, &patience) < 0) continue;
       if (stop_.stop_requested()) _exit(130);
-      spdlog::info("stopping; a second signal ends at once");
+      LogInfo("stopping; a second signal ends at once");
       stop_.request_stop();
     }
   }
@@ -198,12 +198,12 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
       results);
   RETURN_IF_ERROR(board.Restore());
   for (const v1::PlatformSupport& support : info.platforms()) {
-    spdlog::info("platform {}/{}{}{}", support.platform().os(), support.platform().architecture(),
-                 support.platform().variant().empty() ? "" : "/" + support.platform().variant(),
-                 support.emulated() ? " (emulated)" : "");
+    LogInfo("platform {}/{}{}{}", support.platform().os(), support.platform().architecture(),
+            support.platform().variant().empty() ? "" : "/" + support.platform().variant(),
+            support.emulated() ? " (emulated)" : "");
   }
-  spdlog::info("worker={} slots={} runtime='{}' coordinator={}", info.name(), info.slots(), info.runtime(),
-               flags.channel.address);
+  LogInfo("worker={} slots={} runtime='{}' coordinator={}", info.name(), info.slots(), info.runtime(),
+          flags.channel.address);
   AgentOptions options;
   options.grace = absl::Seconds(flags.grace_seconds);
   HostLoadMeter meter(info.cpus());

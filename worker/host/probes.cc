@@ -112,7 +112,7 @@ void AddEmulated(const std::string& folder, v1::WorkerInfo* info) {
     const bool offered = std::any_of(
         info->platforms().begin(), info->platforms().end(),
         [&name = architecture](const auto& support) { return support.platform().architecture() == name; });
-    if (!offered) spdlog::warn("linux/{} is not offered: {}", architecture, why);
+    if (!offered) LogWarning("linux/{} is not offered: {}", architecture, why);
   }
 }
 

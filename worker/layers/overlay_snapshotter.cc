@@ -75,9 +75,9 @@ class OverlaySnapshot final : public Snapshot {
 
   ~OverlaySnapshot() override {
     const absl::Status unmounted = mount_.Unmount();
-    if (!unmounted.ok()) spdlog::warn("snapshot={} error={}", folder_, unmounted.ToString());
+    if (!unmounted.ok()) LogWarning("snapshot={} error={}", folder_, unmounted.ToString());
     const absl::Status removed = RemoveTree(folder_);
-    if (!removed.ok()) spdlog::warn("snapshot={} error={}", folder_, removed.ToString());
+    if (!removed.ok()) LogWarning("snapshot={} error={}", folder_, removed.ToString());
   }
 
   const std::string& root() const override { return root_; }
@@ -94,11 +94,12 @@ class OverlaySnapshot final : public Snapshot {
                                                 .exact_times = options.exact_times,
                                                 .stubs = options.stubs}));
     if (!diff.left_out.empty()) {
-      spdlog::info("snapshot={} left_out={} first={}", folder_, diff.left_out.size(),
-                   layer::Printable(diff.left_out.front()));
+      LogInfo("snapshot={} left_out={} first={}", folder_, diff.left_out.size(),
+              layer::Printable(diff.left_out.front()));
     }
     RETURN_IF_ERROR(RefreshPycs(upper, &diff));
-    ASSIGN_OR_RETURN(WrittenLayer written, WriteLayer(diff, upper, options.clamp_time, options.known, owner_.blobs_));
+    ASSIGN_OR_RETURN(WrittenLayer written,
+                     WriteLayer(diff, upper, options.clamp_time, options.known, owner_.blobs_));
     RETURN_IF_ERROR(PruneUpper(diff, upper));
     RETURN_IF_ERROR(owner_.Adopt(written.tar, upper));
     CommittedLayer committed;
@@ -259,14 +260,14 @@ absl::StatusOr<std::string> OverlaySnapshotter::Fetch(const Digest& tar) {
     ASSIGN_OR_RETURN(const UnpackNotes notes, UnpackLayer(source, directory, ids_));
     if (hash.Finish() != tar) return absl::DataLossError("the blob does not have its digest");
     if (!notes.skipped_devices.empty()) {
-      spdlog::info("layer={} skipped_devices={} first={}", tar.hash, notes.skipped_devices.size(),
-                   layer::Printable(notes.skipped_devices.front()));
+      LogInfo("layer={} skipped_devices={} first={}", tar.hash, notes.skipped_devices.size(),
+              layer::Printable(notes.skipped_devices.front()));
     }
     return Publish(tar, directory, id);
   }();
   if (status.ok()) return id;
   const absl::Status removed = RemoveTree(directory);
-  if (!removed.ok()) spdlog::warn("layer={} error={}", tar.hash, removed.ToString());
+  if (!removed.ok()) LogWarning("layer={} error={}", tar.hash, removed.ToString());
   return status;
 }
 

@@ -203,7 +203,7 @@ void CacheFolders::Release(const std::string& key, size_t number) {
   }
   absl::Status removed = RemoveTree(path);
   removed.Update(RemoveTree(path + std::string(kStale)));
-  if (!removed.ok()) spdlog::warn("a stale cache stays: {}", Sv(removed.message()));
+  if (!removed.ok()) LogWarning("a stale cache stays: {}", Sv(removed.message()));
   MutexLock lock(mutex_);
   Folder& folder = caches_[key].folders[number];
   // One that could not be removed keeps its mark, and its number, until the worker starts again.

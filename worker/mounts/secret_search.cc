@@ -18,7 +18,7 @@
 namespace crossmill::worker {
 namespace {
 
-constexpr size_t kChunk = 1 << 20;
+constexpr size_t kSearchChunk = 1 << 20;
 constexpr int kFilterBits = 16;
 
 // Many texts in one pass over the bytes, however many they are: eight bytes at each place are looked up in a
@@ -66,7 +66,7 @@ class TextSearch {
 absl::StatusOr<std::vector<bool>> Search(int file, const TextSearch& search, size_t owners,
                                          WipedBytes* buffer) {
   std::vector<bool> found(owners);
-  buffer->resize(kChunk + search.longest());
+  buffer->resize(kSearchChunk + search.longest());
   // Bytes at the beginning that were there in the round before: a text may lie across.
   size_t kept = 0;
   while (true) {

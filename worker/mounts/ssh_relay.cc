@@ -15,7 +15,7 @@
 namespace crossmill::worker {
 namespace {
 
-constexpr size_t kChunk = 16 << 10;
+constexpr size_t kRelayChunk = 16 << 10;
 // No ssh client has more at a time; a step that opens without end must not eat the worker's descriptors.
 constexpr size_t kConnections = 64;
 
@@ -98,7 +98,7 @@ void SshRelay::Accept() {
     if (stopping_) return;
     if (!socket.valid()) {
       if (error == EINTR || error == ECONNABORTED) continue;
-      spdlog::warn("ssh relay ended: {}", strerror(error));
+      LogWarning("ssh relay ended: {}", strerror(error));
       return;
     }
     if (connections_.size() >= kConnections) continue;
@@ -127,7 +127,7 @@ absl::Status SshRelay::Exchange(Connection& connection) {
   }
   const int socket = connection.socket.get();
   const std::jthread outward([&stream, socket] {
-    std::array<char, kChunk> buffer;
+    std::array<char, kRelayChunk> buffer;
     while (true) {
       const ssize_t size = recv(socket, buffer.data(), buffer.size(), 0);
       if (size < 0 && errno == EINTR) continue;
@@ -136,7 +136,7 @@ absl::Status SshRelay::Exchange(Connection& connection) {
     }
     (void)stream.CloseWrite();
   });
-  std::array<char, kChunk> buffer;
+  std::array<char, kRelayChunk> buffer;
   absl::Status status;
   while (true) {
     const auto size = stream.Read(buffer.data(), buffer.size());

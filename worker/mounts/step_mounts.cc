@@ -65,7 +65,7 @@ StepMounts::~StepMounts() {
   caches_.clear();
   while (!tmpfs_.empty()) {
     const absl::Status status = tmpfs_.back().Unmount();
-    if (!status.ok()) spdlog::warn("{}", Sv(status.message()));
+    if (!status.ok()) LogWarning("{}", Sv(status.message()));
     tmpfs_.pop_back();
   }
 }

@@ -52,7 +52,7 @@ absl::StatusOr<std::string> FindBundle(const HostSettingsSource& source) {
     if (!path || path->empty()) continue;
     auto bundle = ReadFile(*path, 16 << 20);
     if (bundle.ok()) return bundle;
-    spdlog::warn("CA bundle of {} is not passed to steps: {}", name, Sv(bundle.status().message()));
+    LogWarning("CA bundle of {} is not passed to steps: {}", name, Sv(bundle.status().message()));
   }
   return std::string();
 }
@@ -64,7 +64,7 @@ std::string TrustStoreOf(const std::string& bundle) {
   if (bundle.empty()) return {};
   absl::StatusOr<std::string> store = JavaTrustStore(bundle);
   if (store.ok()) return *std::move(store);
-  spdlog::warn("CA bundle is not passed to Java in steps: {}", Sv(store.status().message()));
+  LogWarning("CA bundle is not passed to Java in steps: {}", Sv(store.status().message()));
   return {};
 }
 

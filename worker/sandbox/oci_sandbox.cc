@@ -351,7 +351,7 @@ absl::Status OciSandbox::Destroy(const Container& container) const {
   const auto deleted = RunProcess(options);
   RETURN_IF_ERROR(KillAndWait(container.pid_file()));
   if (!deleted.ok() || deleted->exit_code != 0) {
-    spdlog::debug("runtime state of {} removed by hand", container.id);
+    LogDebug("runtime state of {} removed by hand", container.id);
   }
   return RemoveTree(fmt::format("{}/state/{}", options_.folder, container.id));
 }

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/status.h"
+#include "worker/tree/blob_status.h"
 
 namespace crossmill::worker {
 namespace {
@@ -14,14 +15,6 @@ namespace {
 constexpr size_t kFolders = 2000;
 constexpr size_t kFiles = 1000;
 constexpr int64_t kBytes = 2 << 20;
-
-// A blob that is missing or wrong is never the recipe's fault.
-absl::Status BlobStatus(const absl::Status& status) {
-  if (absl::IsNotFound(status) || absl::IsInvalidArgument(status)) {
-    return absl::UnavailableError(status.message());
-  }
-  return status;
-}
 
 }  // namespace
 
@@ -78,7 +71,8 @@ std::vector<Digest> ContextReader::NextBatch() {
 std::future<ContextReader::Contents> ContextReader::Fetch() {
   std::vector<Digest> batch = NextBatch();
   if (batch.empty()) return {};
-  return std::async(std::launch::async, [blobs = blobs_, batch = std::move(batch)] { return blobs->GetAll(batch); });
+  return std::async(std::launch::async,
+                    [blobs = blobs_, batch = std::move(batch)] { return blobs->GetAll(batch); });
 }
 
 absl::StatusOr<std::string> ContextReader::NextSmall() {

@@ -11,19 +11,13 @@
 #include "common/base/status.h"
 #include "common/pattern/path_pattern.h"
 #include "worker/tree/archive_source.h"
+#include "worker/tree/blob_status.h"
 #include "worker/tree/context_reader.h"
 
 namespace crossmill::worker {
 namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
-
-// A blob that is missing or wrong is never the recipe's fault.
-absl::Status BlobStatus(const absl::Status& status) {
-  if (absl::IsNotFound(status) || absl::IsInvalidArgument(status))
-    return absl::UnavailableError(status.message());
-  return status;
-}
 
 absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(BlobStore& blobs, const Digest& digest) {
   auto reader = blobs.Open(digest, 0);
@@ -84,7 +78,8 @@ class ContextCopier {
   }
 
  private:
-  absl::Status AddContents(const std::string& path, const reapi::Directory& directory, ContextReader& reader) {
+  absl::Status AddContents(const std::string& path, const reapi::Directory& directory,
+                           ContextReader& reader) {
     for (const reapi::FileNode& file : directory.files()) RETURN_IF_ERROR(AddFile(path, file, reader));
     for (const reapi::SymlinkNode& link : directory.symlinks()) {
       RETURN_IF_ERROR(AddLink(JoinPath(path, link.name()), link.target(), TimeOf(link.node_properties())));

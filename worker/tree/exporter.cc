@@ -27,7 +27,7 @@ namespace {
 using pattern::IgnoreRules;
 using Verdict = IgnoreRules::Verdict;
 
-constexpr size_t kChunk = 1 << 18;
+constexpr size_t kExportChunk = 1 << 18;
 constexpr size_t kMaxNotedPaths = 50'000;
 
 // Writes matched trees to a canonical tar.
@@ -39,7 +39,7 @@ class ExportWriter {
         root_(std::move(root)),
         stop_(std::move(stop)),
         tar_(tar),
-        buffer_(kChunk, '\0') {}
+        buffer_(kExportChunk, '\0') {}
 
   // A numbered folder, with fixed metadata. Its time says how many folders come before the match in it.
   absl::Status AddNumber(const std::string& path, size_t parents) {

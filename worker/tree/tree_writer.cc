@@ -14,7 +14,7 @@
 namespace crossmill::worker {
 namespace {
 
-constexpr size_t kChunk = 1 << 18;
+constexpr size_t kWriteChunk = 1 << 18;
 
 absl::Status Failed(std::string_view path, std::string_view what) {
   return ErrnoStatus(errno, fmt::format("/{}: {}", layer::Printable(path), what));
@@ -139,7 +139,7 @@ absl::Status TreeWriter::AddFile(int parent, const std::string& name, const laye
   RETURN_IF_ERROR(Clear(parent, name, entry));
   const UniqueFd fd(openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return Failed(entry.path, "creating the file");
-  buffer_.resize(kChunk);
+  buffer_.resize(kWriteChunk);
   int64_t written = 0;
   while (entry.size > 0) {
     ASSIGN_OR_RETURN(const size_t size, content(buffer_.data(), buffer_.size()));

@@ -13,8 +13,6 @@
 namespace crossmill::cli {
 namespace {
 
-constexpr char kGolden[] = CROSSMILL_GOLDEN_FOLDER "/cli";
-
 v1::BuildEvent Event(int64_t number) {
   v1::BuildEvent event;
   event.set_number(number);
@@ -82,7 +80,7 @@ TEST(JsonLinesTest, EveryEventIsOneObject) {
   text += WriteJson(PlanningLine(progress, model, kSampleStart)) + "\n";
   text += WriteJson(NoteLine("note", "context 2 files", kSampleStart)) + "\n";
   text += WriteJson(ResultLine(model, kSampleStart)) + "\n";
-  ExpectGolden(kGolden, "progress.jsonl", text);
+  ExpectGolden(kCliGoldens, "progress.jsonl", text);
 }
 
 TEST(JsonLinesTest, BytesThatAreNoTextComeAsBase64) {

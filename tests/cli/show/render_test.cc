@@ -16,18 +16,16 @@
 namespace crossmill::cli {
 namespace {
 
-constexpr char kGolden[] = CROSSMILL_GOLDEN_FOLDER "/cli";
-
 TEST(RenderReportTest, VerifiedBuildOnTwoPlatforms) {
-  ExpectGolden(kGolden, "report.txt", RenderReport(SampleReport(), {120, false}));
+  ExpectGolden(kCliGoldens, "report.txt", RenderReport(SampleReport(), {120, false}));
 }
 
 TEST(RenderReportTest, ColoursAndNarrowTerminal) {
-  ExpectGolden(kGolden, "report-80-colour.txt", RenderReport(SampleReport(), {80, true}));
+  ExpectGolden(kCliGoldens, "report-80-colour.txt", RenderReport(SampleReport(), {80, true}));
 }
 
 TEST(RenderReportTest, FailedRunShowsLinesAndConsole) {
-  ExpectGolden(kGolden, "report-failed.txt", RenderReport(FailedReport(), {120, false}));
+  ExpectGolden(kCliGoldens, "report-failed.txt", RenderReport(FailedReport(), {120, false}));
 }
 
 TEST(RenderReportTest, TablesStayWithinTheWidth) {
@@ -53,12 +51,12 @@ TEST(RenderReportTest, BuildThatFailedBeforeItsPlanSaysWhy) {
 
 TEST(RenderTablesTest, Builds) {
   const std::vector<v1::BuildView> builds = {FailedReport().build, SampleReport().build};
-  ExpectGolden(kGolden, "builds.txt", RenderBuilds(builds, kSampleStart + 600'000'000'000, {120, false}));
+  ExpectGolden(kCliGoldens, "builds.txt", RenderBuilds(builds, kSampleStart + 600'000'000'000, {120, false}));
   EXPECT_EQ(RenderBuilds({}, 0, {}), "no builds yet\n");
 }
 
 TEST(RenderTablesTest, PackagesOverPlatforms) {
-  ExpectGolden(kGolden, "packages.txt", RenderPackages(SampleReport().packages, {160, false}));
+  ExpectGolden(kCliGoldens, "packages.txt", RenderPackages(SampleReport().packages, {160, false}));
 }
 
 std::vector<v1::WorkerView> SampleWorkers() {
@@ -101,21 +99,21 @@ v1::ImageView SampleImage() {
 }
 
 TEST(RenderTablesTest, WorkersAndImages) {
-  ExpectGolden(kGolden, "workers.txt",
+  ExpectGolden(kCliGoldens, "workers.txt",
                RenderWorkers(SampleWorkers(), kSampleStart + 90'000'000'000, {160, false}));
-  ExpectGolden(kGolden, "images.txt",
+  ExpectGolden(kCliGoldens, "images.txt",
                RenderImages({SampleImage()}, kSampleStart + 90'000'000'000, {120, false}));
 }
 
 TEST(JsonOutputTest, Documents) {
   const BuildReport report = SampleReport();
-  ExpectGolden(kGolden, "build.json", WriteJsonPretty(BuildJson(report.build, report.packages)) + "\n");
-  ExpectGolden(kGolden, "build-row.json", WriteJsonPretty(BuildRowJson(report.build)) + "\n");
-  ExpectGolden(kGolden, "diff.json",
+  ExpectGolden(kCliGoldens, "build.json", WriteJsonPretty(BuildJson(report.build, report.packages)) + "\n");
+  ExpectGolden(kCliGoldens, "build-row.json", WriteJsonPretty(BuildRowJson(report.build)) + "\n");
+  ExpectGolden(kCliGoldens, "diff.json",
                WriteJsonPretty(DiffJson(report.build, {report.build.cells(0).comparison()})) + "\n");
-  ExpectGolden(kGolden, "worker.json", WriteJsonPretty(WorkerJson(SampleWorkers()[0])) + "\n");
-  ExpectGolden(kGolden, "image.json", WriteJsonPretty(ImageJson(SampleImage())) + "\n");
-  ExpectGolden(kGolden, "metadata.json", WriteJsonPretty(MetadataJson(report.build)) + "\n");
+  ExpectGolden(kCliGoldens, "worker.json", WriteJsonPretty(WorkerJson(SampleWorkers()[0])) + "\n");
+  ExpectGolden(kCliGoldens, "image.json", WriteJsonPretty(ImageJson(SampleImage())) + "\n");
+  ExpectGolden(kCliGoldens, "metadata.json", WriteJsonPretty(MetadataJson(report.build)) + "\n");
 }
 
 TEST(JsonOutputTest, ErrorsCarryCodeMessageAndHint) {
@@ -216,7 +214,7 @@ TEST(RenderPlainTest, EventsBecomeLinesWithTheirStep) {
   text += RenderPlainLine(line, model, false);
   line.replica = 1;
   EXPECT_EQ(RenderPlainLine(line, model, false), "");
-  ExpectGolden(kGolden, "plain.txt", text);
+  ExpectGolden(kCliGoldens, "plain.txt", text);
 }
 
 class RenderLiveTest : public testing::Test {
@@ -238,11 +236,13 @@ class RenderLiveTest : public testing::Test {
   LiveState state_;
 };
 
-TEST_F(RenderLiveTest, RunningStepsWithTheirLastLines) { ExpectGolden(kGolden, "live.txt", Draw({100, 40})); }
-TEST_F(RenderLiveTest, Colours) { ExpectGolden(kGolden, "live-colour.txt", Draw({100, 40}, true)); }
+TEST_F(RenderLiveTest, RunningStepsWithTheirLastLines) {
+  ExpectGolden(kCliGoldens, "live.txt", Draw({100, 40}));
+}
+TEST_F(RenderLiveTest, Colours) { ExpectGolden(kCliGoldens, "live-colour.txt", Draw({100, 40}, true)); }
 
 TEST_F(RenderLiveTest, SmallTerminalKeepsWhatRuns) {
-  ExpectGolden(kGolden, "live-small.txt", Draw({60, 8}));
+  ExpectGolden(kCliGoldens, "live-small.txt", Draw({60, 8}));
   for (int height = 3; height < 12; ++height) {
     const auto lines = RenderLive(state_, kSampleStart, 0, {50, height}, false);
     EXPECT_LT(static_cast<int>(lines.size()), height);

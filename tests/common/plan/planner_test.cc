@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(All, PlanGoldenTest, testing::ValuesIn(Cases()), [](con
   return name;
 });
 
-std::string ErrorOf(std::string_view dockerfile, const Json& settings = Json::object()) {
+std::string PlanErrorOf(std::string_view dockerfile, const Json& settings = Json::object()) {
   const auto plan = Plan(MakeCase(dockerfile, settings));
   return plan.ok() ? "no error" : std::string(plan.status().message());
 }
@@ -222,63 +222,63 @@ TEST(PlannerTest, SuggestionOfAnUnknownImageIsTheStageMeant) {
 
 TEST(PlannerTest, TargetThatIsNoStageListsTheStages) {
   EXPECT_EQ(
-      ErrorOf("FROM a AS build\nFROM b\nFROM c AS test\n", {{"target", "tset"}}),
+      PlanErrorOf("FROM a AS build\nFROM b\nFROM c AS test\n", {{"target", "tset"}}),
       "Dockerfile: target stage 'tset' not found; did you mean test?; expected one of: build, stage-1, test");
-  EXPECT_EQ(ErrorOf("FROM a AS build\nFROM b\n", {{"target", "BUILD"}}), "no error");
-  EXPECT_EQ(ErrorOf("FROM a AS build\nFROM b\n", {{"target", "1"}}), "no error");
+  EXPECT_EQ(PlanErrorOf("FROM a AS build\nFROM b\n", {{"target", "BUILD"}}), "no error");
+  EXPECT_EQ(PlanErrorOf("FROM a AS build\nFROM b\n", {{"target", "1"}}), "no error");
 }
 
 TEST(PlannerTest, WhatTheFarmRefusesIsNamedWithPlaceAndReason) {
   EXPECT_EQ(
-      ErrorOf("FROM a\nRUN --security=insecure x\n"),
+      PlanErrorOf("FROM a\nRUN --security=insecure x\n"),
       "Dockerfile:2:5: RUN --security=insecure is refused: steps of this farm never run outside of their "
       "sandbox; expected --security=sandbox");
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --security=sandbx x\n"),
+  EXPECT_EQ(PlanErrorOf("FROM a\nRUN --security=sandbx x\n"),
             "Dockerfile:2:5: RUN --security has the value 'sandbx'; expected sandbox; did you mean sandbox?");
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --security=sandbox x\n"), "no error");
+  EXPECT_EQ(PlanErrorOf("FROM a\nRUN --security=sandbox x\n"), "no error");
   EXPECT_EQ(
-      ErrorOf("FROM a\nRUN --device=vendor.com/gpu=0 y\n"),
+      PlanErrorOf("FROM a\nRUN --device=vendor.com/gpu=0 y\n"),
       "Dockerfile:2:5: RUN --device=vendor.com/gpu=0 is refused: steps see no devices of their host, whose "
       "results would depend on it; expected RUN without --device");
   // Not in a stage that nobody needs.
-  EXPECT_EQ(ErrorOf("FROM a AS x\nRUN --security=insecure x\nFROM b\n"), "no error");
+  EXPECT_EQ(PlanErrorOf("FROM a AS x\nRUN --security=insecure x\nFROM b\n"), "no error");
 }
 
 TEST(PlannerTest, MistakesAreNamedWithPlaceAndExpectation) {
   // Docker's builder does not ask for the slash: an existing folder is one without it too.
-  EXPECT_EQ(ErrorOf("FROM a\nCOPY a b /c\n"), "no error");
-  EXPECT_EQ(ErrorOf("FROM a\nCOPY a b .\n"), "no error");
-  EXPECT_EQ(ErrorOf("FROM a\nCOPY --chmod=9 a b\n"),
+  EXPECT_EQ(PlanErrorOf("FROM a\nCOPY a b /c\n"), "no error");
+  EXPECT_EQ(PlanErrorOf("FROM a\nCOPY a b .\n"), "no error");
+  EXPECT_EQ(PlanErrorOf("FROM a\nCOPY --chmod=9 a b\n"),
             "Dockerfile:2:6: --chmod has the value '9'; expected an octal mode up to 07777, or one such as "
             "u=rwX,go=rX");
-  EXPECT_EQ(ErrorOf("FROM a\nCOPY x []a] b/\n"),
+  EXPECT_EQ(PlanErrorOf("FROM a\nCOPY x []a] b/\n"),
             "Dockerfile:2:8: pattern '[]a]' has a ']' where a class needs a character; expected '\\]'");
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --network=bridge x\n"),
+  EXPECT_EQ(PlanErrorOf("FROM a\nRUN --network=bridge x\n"),
             "Dockerfile:2:5: RUN --network has the value 'bridge'; expected default, none or host");
-  EXPECT_EQ(ErrorOf("FROM a\nRUN --network=host x\n", {{"network", "none"}}),
+  EXPECT_EQ(PlanErrorOf("FROM a\nRUN --network=host x\n", {{"network", "none"}}),
             "Dockerfile:2:5: RUN --network=host in a build without network; expected the build to be "
             "submitted with "
             "--network=host");
-  EXPECT_EQ(ErrorOf("FROM a\nENV A=\"${B:?set it}\"\n"), "Dockerfile:2:5: B: set it");
-  EXPECT_EQ(ErrorOf("FROM a\nEXPOSE 80/http\n"),
+  EXPECT_EQ(PlanErrorOf("FROM a\nENV A=\"${B:?set it}\"\n"), "Dockerfile:2:5: B: set it");
+  EXPECT_EQ(PlanErrorOf("FROM a\nEXPOSE 80/http\n"),
             "Dockerfile:2:8: unknown protocol 'http' in '80/http'; expected tcp, udp or sctp");
-  EXPECT_EQ(ErrorOf("FROM a\nEXPOSE 99999\n"),
+  EXPECT_EQ(PlanErrorOf("FROM a\nEXPOSE 99999\n"),
             "Dockerfile:2:8: '99999' is not a port; expected PORT[-PORT][/tcp|/udp|/sctp]");
   EXPECT_EQ(
-      ErrorOf("FROM a\nSTOPSIGNAL SIGNOPE\n"),
+      PlanErrorOf("FROM a\nSTOPSIGNAL SIGNOPE\n"),
       "Dockerfile:2:12: unknown signal 'SIGNOPE'; expected a name such as SIGTERM or a number from 1 to 64");
-  EXPECT_EQ(ErrorOf("FROM a\nHEALTHCHECK --interval=5 CMD x\n"),
+  EXPECT_EQ(PlanErrorOf("FROM a\nHEALTHCHECK --interval=5 CMD x\n"),
             "Dockerfile:2:13: --interval: '5' is not a duration; expected a number with a unit, such as 30s, "
             "500ms or "
             "1m30s");
   EXPECT_EQ(
-      ErrorOf("FROM $X\n"),
+      PlanErrorOf("FROM $X\n"),
       "Dockerfile:1:6: '$X' is empty after expansion; expected a value (only ARGs before the first FROM and "
       "automatic platform arguments count here)");
   EXPECT_EQ(
-      ErrorOf("FROM --platform=x/y/z/w a\n"),
+      PlanErrorOf("FROM --platform=x/y/z/w a\n"),
       "Dockerfile:1:6: 'x/y/z/w' is not a platform; expected OS/ARCHITECTURE[/VARIANT], such as linux/arm64");
-  EXPECT_EQ(ErrorOf("FROM Debian:12\n"),
+  EXPECT_EQ(PlanErrorOf("FROM Debian:12\n"),
             "Dockerfile:1:6: 'Debian:12' is neither an earlier stage nor an image reference; expected a "
             "stage name or "
             "[REGISTRY/]NAME[:TAG][@DIGEST] in lower case");
@@ -331,7 +331,7 @@ TEST(PlannerTest, HostNameOfStepsIsABuildArgument) {
   EXPECT_EQ(plan->warnings_size(), 0);
   EXPECT_EQ(Plan(MakeCase(dockerfile))->stages(0).steps(0).run().hostname(), "");
   for (const std::string& bad : {std::string("a b"), std::string("a\nb"), std::string(65, 'x')}) {
-    const std::string error = ErrorOf(dockerfile, {{"arguments", {{"BUILDKIT_SANDBOX_HOSTNAME", bad}}}});
+    const std::string error = PlanErrorOf(dockerfile, {{"arguments", {{"BUILDKIT_SANDBOX_HOSTNAME", bad}}}});
     EXPECT_NE(error.find("BUILDKIT_SANDBOX_HOSTNAME has the value"), std::string::npos) << error;
   }
 }
@@ -421,10 +421,10 @@ TEST(PlannerTest, KnownBasesAreTheBeginningOfWhatIsFound) {
 
 TEST(PlannerTest, TriggersAreOnlyInstructionsThatMayBe) {
   Json config = {{"config", {{"OnBuild", {"FROM x"}}}}};
-  EXPECT_EQ(ErrorOf("FROM a\n", {{"bases", {{"a", config}}}}),
+  EXPECT_EQ(PlanErrorOf("FROM a\n", {{"bases", {{"a", config}}}}),
             "Dockerfile:1:1: ONBUILD trigger of the base: FROM cannot be a trigger");
   config["config"]["OnBuild"] = {"COPY --chmod=9 a b"};
-  EXPECT_EQ(ErrorOf("FROM a\n", {{"bases", {{"a", config}}}}),
+  EXPECT_EQ(PlanErrorOf("FROM a\n", {{"bases", {{"a", config}}}}),
             "Dockerfile:1:1: --chmod has the value '9'; expected an octal mode up to 07777, or one such as "
             "u=rwX,go=rX");
 }
@@ -432,7 +432,7 @@ TEST(PlannerTest, TriggersAreOnlyInstructionsThatMayBe) {
 TEST(PlannerTest, VariablesThatDoubleAreStopped) {
   std::string text = "FROM a\nENV X=" + std::string(60'000, 'x') + "\n";
   for (int i = 0; i < 30; ++i) text += fmt::format("ENV Y{}=$X$X$X$X$X$X$X$X\n", i);
-  EXPECT_NE(ErrorOf(text).find("expected at most 8 MiB together"), std::string::npos);
+  EXPECT_NE(PlanErrorOf(text).find("expected at most 8 MiB together"), std::string::npos);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/core/build_view.h"
+#include "tests/coordinator/core/messages.h"
 
 namespace crossmill::core {
 namespace {
@@ -37,13 +38,6 @@ StepFact Failed(int64_t execution, int exit_code) {
   fact.exit_code = exit_code;
   fact.failure = "exit code";
   return fact;
-}
-
-v1::Platform PlatformOf(const std::string& architecture) {
-  v1::Platform platform;
-  platform.set_os("linux");
-  platform.set_architecture(architecture);
-  return platform;
 }
 
 std::vector<std::string> Names(const std::vector<v1::Layer>& layers, const std::vector<std::string>& known) {

@@ -2,18 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/coordinator/core/messages.h"
+
 namespace crossmill::core {
 namespace {
-
-v1::PathDifference Difference(const std::string& path,
-                              v1::PathDifference::Kind kind = v1::PathDifference::KIND_CONTENT,
-                              const std::string& detail = "") {
-  v1::PathDifference difference;
-  difference.set_path(path);
-  difference.set_kind(kind);
-  difference.set_detail(detail);
-  return difference;
-}
 
 v1::Witness Ran(const std::string& worker, const std::string& host, const std::string& layer) {
   v1::Witness witness;

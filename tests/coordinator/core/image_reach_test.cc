@@ -4,20 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/core/exported_paths.h"
+#include "tests/coordinator/core/messages.h"
 
 namespace crossmill::core {
 namespace {
 
 using Kind = v1::PathDifference;
-
-v1::PathDifference Difference(const std::string& path, Kind::Kind kind = Kind::KIND_CONTENT,
-                              const std::string& detail = "") {
-  v1::PathDifference difference;
-  difference.set_path(path);
-  difference.set_kind(kind);
-  difference.set_detail(detail);
-  return difference;
-}
 
 v1::PathDifference OtherTarget(const std::string& path) {
   return Difference(path, Kind::KIND_METADATA, "link releases/1 != releases/2");

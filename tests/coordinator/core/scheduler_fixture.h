@@ -8,15 +8,9 @@
 #include <string>
 
 #include "coordinator/core/scheduler.h"
+#include "tests/coordinator/core/messages.h"
 
 namespace crossmill::core {
-
-inline v1::Platform PlatformOf(const std::string& architecture) {
-  v1::Platform platform;
-  platform.set_os("linux");
-  platform.set_architecture(architecture);
-  return platform;
-}
 
 inline v1::WorkerInfo Worker(const std::string& name, const std::string& host, int slots,
                              const std::string& native, const std::string& emulated = "") {

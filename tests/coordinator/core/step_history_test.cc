@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "tests/coordinator/core/messages.h"
+
 namespace crossmill::core {
 namespace {
 
@@ -15,24 +17,17 @@ v1::Step RunOf(const std::string& command) {
   return step;
 }
 
-v1::Platform On(const std::string& architecture) {
-  v1::Platform platform;
-  platform.set_os("linux");
-  platform.set_architecture(architecture);
-  return platform;
-}
-
 TEST(StepShapeTest, IsTheCommandOnItsPlatform) {
-  const std::string shape = StepShape(RunOf("make"), On("amd64"));
-  EXPECT_NE(shape, StepShape(RunOf("make all"), On("amd64")));
-  EXPECT_NE(shape, StepShape(RunOf("make"), On("arm64")));
+  const std::string shape = StepShape(RunOf("make"), PlatformOf("amd64"));
+  EXPECT_NE(shape, StepShape(RunOf("make all"), PlatformOf("amd64")));
+  EXPECT_NE(shape, StepShape(RunOf("make"), PlatformOf("arm64")));
   v1::Step elsewhere = RunOf("make");
   elsewhere.set_number(9);
   elsewhere.mutable_run()->add_env("VERSION=2");
-  EXPECT_EQ(shape, StepShape(elsewhere, On("amd64"))) << "another build of the same";
+  EXPECT_EQ(shape, StepShape(elsewhere, PlatformOf("amd64"))) << "another build of the same";
   v1::Step copy;
   copy.mutable_copy()->set_destination("/x");
-  EXPECT_EQ(StepShape(copy, On("amd64")), "");
+  EXPECT_EQ(StepShape(copy, PlatformOf("amd64")), "");
 }
 
 TEST(PastUseTest, WhatComputedWhileProcessorsWereScarceWantsAWholeOne) {
@@ -45,7 +40,7 @@ TEST(PastUseTest, WhatComputedWhileProcessorsWereScarceWantsAWholeOne) {
 
 TEST(ExpectedUseTest, IsThatOfTheHungriestStepAndUnknownWithOneThatWasNeverSeen) {
   v1::Task task;
-  *task.mutable_platform() = On("amd64");
+  *task.mutable_platform() = PlatformOf("amd64");
   *task.add_steps() = RunOf("sleep 10");
   *task.add_steps() = RunOf("make");
   std::map<std::string, PastUse> native_record;

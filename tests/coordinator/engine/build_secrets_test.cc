@@ -5,6 +5,7 @@
 
 #include "common/base/status.h"
 #include "coordinator/engine/client_mounts.h"
+#include "tests/coordinator/engine/secret.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::coordinator {
@@ -12,13 +13,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-v1::Secret Secret(const std::string& id, const std::string& value) {
-  v1::Secret secret;
-  secret.set_id(id);
-  secret.set_value(value);
-  return secret;
-}
 
 v1::BuildOptions Options(const std::vector<std::string>& secrets,
                          const std::vector<std::string>& agents = {}) {

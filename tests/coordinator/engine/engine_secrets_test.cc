@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "coordinator/engine/engine.h"
 #include "tests/coordinator/engine/engine_fixture.h"
+#include "tests/coordinator/engine/secret.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/image_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -17,13 +18,6 @@ namespace crossmill::coordinator {
 namespace {
 
 using ::testing::HasSubstr;
-
-v1::Secret Secret(const std::string& id, const std::string& value) {
-  v1::Secret secret;
-  secret.set_id(id);
-  secret.set_value(value);
-  return secret;
-}
 
 class EngineSecretsTest : public EngineTest {
  protected:

@@ -82,8 +82,8 @@ TEST(PycTimesTest, SourcesAreFoundByName) {
 
 // ---- in a layer ----
 
-constexpr int64_t kClamp = 1'600'000'000;
-constexpr int64_t kNow = kClamp + 1000;
+constexpr int64_t kLayerClamp = 1'600'000'000;
+constexpr int64_t kNow = kLayerClamp + 1000;
 
 // A file compiled by CPython 3.11 from a source of that time and size.
 std::string Compiled(int64_t source_time, uint32_t source_size, uint32_t flags = 0) {
@@ -116,10 +116,10 @@ class LayerOfModules : public testing::Test {
   }
   void Commit(bool keep_times = false) {
     auto diff = DiffUpper(folder_->Path("upper"), {folder_->Path("lower")},
-                          {.clamp_time = kClamp, .keep_times = keep_times});
+                          {.clamp_time = kLayerClamp, .keep_times = keep_times});
     ASSERT_OK(diff);
     ASSERT_OK(RefreshPycs(folder_->Path("upper"), &*diff));
-    auto written = WriteLayer(*diff, folder_->Path("upper"), kClamp, {}, *blobs_);
+    auto written = WriteLayer(*diff, folder_->Path("upper"), kLayerClamp, {}, *blobs_);
     ASSERT_OK(written);
     tar_ = *blobs_->Get(written->tar);
     ASSERT_OK(PruneUpper(*diff, folder_->Path("upper")));
@@ -140,16 +140,16 @@ class LayerOfModules : public testing::Test {
 
 TEST_F(LayerOfModules, CompiledFilesAreAsValidAsTheyWere) {
   WriteModule("valid", kNow, Compiled(kNow, 6));
-  WriteModule("older", kClamp - 7, Compiled(kClamp - 7, 6));
+  WriteModule("older", kLayerClamp - 7, Compiled(kLayerClamp - 7, 6));
   WriteModule("stale", kNow, Compiled(kNow - 1, 6));
   WriteModule("resized", kNow, Compiled(kNow, 7));
   WriteModule("hashed", kNow, Compiled(kNow, 6, 1));
   ASSERT_OK(WriteFileAtomic(Upper(Cached("alone")), Compiled(kNow, 6)));
   ASSERT_OK(WriteFileAtomic(Upper("valid.pyc"), Compiled(kNow, 6)));
   Commit();
-  EXPECT_EQ(Bytes(Cached("valid")), Compiled(kClamp, 6));
-  EXPECT_EQ(Bytes("valid.pyc"), Compiled(kClamp, 6));
-  EXPECT_EQ(Bytes(Cached("older")), Compiled(kClamp - 7, 6));
+  EXPECT_EQ(Bytes(Cached("valid")), Compiled(kLayerClamp, 6));
+  EXPECT_EQ(Bytes("valid.pyc"), Compiled(kLayerClamp, 6));
+  EXPECT_EQ(Bytes(Cached("older")), Compiled(kLayerClamp - 7, 6));
   EXPECT_EQ(Bytes(Cached("stale")), Compiled(kNow - 1, 6));
   EXPECT_EQ(Bytes(Cached("resized")), Compiled(kNow, 7));
   EXPECT_EQ(Bytes(Cached("hashed")), Compiled(kNow, 6, 1));
@@ -158,10 +158,10 @@ TEST_F(LayerOfModules, CompiledFilesAreAsValidAsTheyWere) {
 
 TEST_F(LayerOfModules, ASourceThatTheLayerDoesNotHoldHasTheTimeOfTheOneBelow) {
   // Touched, with the same layer time: only the compiled file is in the layer.
-  WriteSource(Lower("m.py"), kClamp);
+  WriteSource(Lower("m.py"), kLayerClamp);
   WriteModule("m", kNow, Compiled(kNow, 6));
   Commit();
-  EXPECT_EQ(Bytes(Cached("m")), Compiled(kClamp, 6));
+  EXPECT_EQ(Bytes(Cached("m")), Compiled(kLayerClamp, 6));
   EXPECT_EQ(tar_.find("m.py"), std::string::npos);
 }
 
