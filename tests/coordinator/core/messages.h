@@ -8,6 +8,8 @@
 
 namespace crossmill::core {
 
+inline constexpr int64_t kMiB = int64_t{1} << 20;
+
 inline v1::Platform PlatformOf(const std::string& architecture) {
   v1::Platform platform;
   platform.set_os("linux");

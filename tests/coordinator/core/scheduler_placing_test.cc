@@ -130,7 +130,6 @@ TEST(SchedulerPathTest, AChainIsNotLeftForTheEnd) {
 
 // ---- where it goes ----
 
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 TEST_F(SchedulerTest, TheWorkerThatHasTheLayersIsTakenUnlessItIsMuchFuller) {
   for (const char* name : {"a", "b", "c"}) Connect(Worker(name, name, 4, "amd64"));

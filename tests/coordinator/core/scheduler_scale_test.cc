@@ -9,7 +9,6 @@
 namespace crossmill::core {
 namespace {
 
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 enum class Mix {
   // One platform; half of the workers follow their machines' load.
