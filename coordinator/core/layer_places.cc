@@ -48,7 +48,7 @@ void LayerPlaces::Drop(uint32_t worker, Entry* entry) {
   layer.places[last] = place->second;
   layer.holders.pop_back();
   layer.places.erase(worker);
-  if (layer.holders.empty()) layers_.erase(entry->first);
+  if (layer.holders.empty()) layers_.erase(layers_.find(entry->first));
 }
 
 LayerPlaces::Wanted::Wanted(const LayerPlaces& places, absl::Span<const LayerSize> layers) : places_(places) {
