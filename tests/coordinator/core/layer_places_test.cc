@@ -7,13 +7,13 @@
 #include <random>
 #include <set>
 
+#include "tests/coordinator/core/messages.h"
+
 namespace crossmill::core {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
-
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 std::vector<std::string> HoldersOf(const LayerPlaces& places, const std::vector<LayerSize>& layers, int most,
                                    uint64_t turn = 0) {

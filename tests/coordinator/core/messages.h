@@ -1,12 +1,15 @@
 // Small messages that the tests of coordinator/core make.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
 
 namespace crossmill::core {
+
+inline constexpr int64_t kMiB = int64_t{1} << 20;
 
 inline v1::Platform PlatformOf(const std::string& architecture) {
   v1::Platform platform;

@@ -4,12 +4,11 @@
 #include <ctime>
 #include <random>
 
+#include "tests/coordinator/core/messages.h"
 #include "tests/coordinator/core/scheduler_fixture.h"
 
 namespace crossmill::core {
 namespace {
-
-constexpr int64_t kMiB = int64_t{1} << 20;
 
 enum class Mix {
   // One platform; half of the workers follow their machines' load.

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "tests/support/restarting_store.h"
 #include "tests/support/status_matchers.h"
 #include "worker/layers/layer_diff.h"
@@ -14,7 +14,7 @@
 namespace crossmill::worker {
 namespace {
 
-constexpr int64_t kClamp = 1'600'000'000;
+constexpr int64_t kCommitClamp = 1'600'000'000;
 
 class LayerCommitTest : public testing::Test {
  protected:
@@ -27,8 +27,8 @@ class LayerCommitTest : public testing::Test {
   }
   absl::StatusOr<WrittenLayer> Write(BlobStore& blobs, const KnownContents& known) {
     ASSIGN_OR_RETURN(const UpperDiff diff,
-                     DiffUpper(folder_.Path("upper"), {folder_.Path("lower")}, {.clamp_time = kClamp}));
-    return WriteLayer(diff, folder_.Path("upper"), kClamp, known, blobs);
+                     DiffUpper(folder_.Path("upper"), {folder_.Path("lower")}, {.clamp_time = kCommitClamp}));
+    return WriteLayer(diff, folder_.Path("upper"), kCommitClamp, known, blobs);
   }
 
   TemporaryFolder folder_ = *TemporaryFolder::Create();
