@@ -2,6 +2,8 @@
 """Checks that rooms stay small and stand above each other (docs/architecture.md, "Conventions"). Prints each breach.
 
 - a folder of sources has at most 40 files, a source at most 600 lines, a class at most 50 methods;
+- sources of a folder compile in one group too (CROSSMILL_UNITY, cmake/targets.cmake): what anonymous namespaces declare
+  has a name of its own in its folder;
 - neither the table of scripts/check_layers.py nor the real includes go round in a circle, between rooms and between files.
 """
 import pathlib
@@ -129,6 +131,52 @@ def class_breaches(files, large=None):
         yield f"scripts/check_house.py: LARGE_CLASSES names {entry}, which is not there"
 
 
+# ---- names ----
+
+# Each source there is a program.
+PROGRAMS = ("tests/fuzz", "tests/bench")
+
+
+def without_parameter_names(parameters):
+    types = [re.sub(r"\s*=.*", "", parameter).strip() for parameter in without_inner(parameters, "<", ">").split(",")]
+    return ", ".join(re.sub(r"(?<=[\w&*>\s])\s*\b(?<!::)\w+$", "", one) if re.search(r"[\s&*]\w+$", one) else one
+                     for one in types)
+
+
+def hidden_names(text):
+    """{(namespace around, what an anonymous namespace in it declares): its text}; functions with their types."""
+    text = without_comments(text)
+    found = {}
+    for match in re.finditer(r"\bnamespace\s*\{", text):
+        around = re.findall(r"\bnamespace\s+([\w:]+)\s*\{", text[:match.start()])
+        for declaration in without_inner(body_after(text, match.end() - 1), "{", "}").split(";"):
+            declaration = " ".join(declaration.split())
+            plain = without_inner(declaration, "<", ">")
+            if type_name := re.match(r"(?:template )?(?:(?:enum class|enum|class|struct) (\w+)|using (\w+) =)", plain):
+                name = type_name.group(1) or type_name.group(2)
+            elif constant := re.match(r"(?:inline |static )?const(?:expr|init)? [^=(]*?(\w+)(?:\[\w*\])? ?(?:=|$)", plain):
+                name = constant.group(1)
+            elif function := re.search(r"[\w&*] ?\b(\w+)\((.*)\)", declaration):
+                name = f"{function.group(1)}({without_parameter_names(function.group(2))})"
+            else:
+                continue
+            found[around[-1] if around else "", name] = declaration
+    return found
+
+
+def name_breaches(files):
+    declared = {}
+    for name, text in files:
+        folder, _, base = name.rpartition("/")
+        if not name.endswith(".cc") or base == "main.cc" or folder.startswith(PROGRAMS):
+            continue
+        for (around, hidden), declaration in hidden_names(text).items():
+            other, its = declared.setdefault((folder, around, hidden), (name, declaration))
+            # The same abbreviation twice is allowed.
+            if other != name and not (declaration.startswith("using ") and its == declaration):
+                yield f"{name}: {hidden} is in an anonymous namespace of {other} too"
+
+
 # ---- circles ----
 
 def circle(graph):
@@ -188,7 +236,7 @@ def circle_breaches(files):
 
 def main():
     files = list(sources())
-    found = [*size_breaches(files), *class_breaches(files), *circle_breaches(files)]
+    found = [*size_breaches(files), *class_breaches(files), *name_breaches(files), *circle_breaches(files)]
     print("\n".join(found) if found else "the house is in order")
     return 1 if found else 0
 

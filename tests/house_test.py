@@ -49,6 +49,21 @@ class HouseTest(unittest.TestCase):
         self.assertEqual(list(house.size_breaches([(f"cli/f{number}.cc", "") for number in range(41)], {})),
                          ["cli/: 41 sources; at most 40"])
 
+    def test_a_name_hidden_in_two_sources_of_a_folder_is_told(self):
+        def hidden(body):
+            return "namespace crossmill::cli {\nnamespace {\n" + body + "\n}  // namespace\nint Shown(int a) { return a; }\n}\n"
+
+        one = hidden("using ::testing::Not;\nusing Kind = v1::Kind;\nconstexpr size_t kChunk = 1 << 10;\nclass Matcher { int kChunk = 1; };\n"
+                     "std::string Text(const std::string& path, int mode = 0) { return path; }")
+        same = [("cli/a.cc", one), ("cli/b.cc", one)]
+        told = [line.split(" is in ")[0] for line in house.name_breaches(same)]
+        self.assertEqual(told, ["cli/b.cc: kChunk", "cli/b.cc: Matcher", "cli/b.cc: Text(const std::string&, int)"])
+        other = hidden("using Kind = v1::Kind;\nconstexpr size_t kPiece = 1;\nclass Walker {};\nstd::string Text(int mode) { return kChunk; }")
+        self.assertEqual(list(house.name_breaches([("cli/a.cc", one), ("cli/b.cc", other)])), [])
+        # Another folder, another namespace, programs.
+        for name, text in (("common/b.cc", one), ("cli/b.cc", one.replace("cli {", "show {")), ("cli/main.cc", one)):
+            self.assertEqual(list(house.name_breaches([("cli/a.cc", one), (name, text)])), [])
+
     def test_circles_are_found_between_files_and_between_rooms(self):
         self.assertIsNone(house.circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}))
         self.assertEqual(house.circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}), ["b", "c", "b"])

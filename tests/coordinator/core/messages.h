@@ -1,6 +1,7 @@
 // Small messages that the tests of coordinator/core make.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "crossmill/v1/plan.pb.h"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coordinator/core/critical_path.h"
+#include "tests/coordinator/core/messages.h"
 #include "tests/coordinator/core/scheduler_fixture.h"
 
 namespace crossmill::core {
@@ -129,7 +130,6 @@ TEST(SchedulerPathTest, AChainIsNotLeftForTheEnd) {
 }
 
 // ---- where it goes ----
-
 
 TEST_F(SchedulerTest, TheWorkerThatHasTheLayersIsTakenUnlessItIsMuchFuller) {
   for (const char* name : {"a", "b", "c"}) Connect(Worker(name, name, 4, "amd64"));

@@ -4,18 +4,17 @@
 #include <ctime>
 #include <random>
 
+#include "tests/coordinator/core/messages.h"
 #include "tests/coordinator/core/scheduler_fixture.h"
 
 namespace crossmill::core {
 namespace {
 
-
 enum class Mix {
   // One platform; half of the workers follow their machines' load.
   kPlain,
   // The same with all that placing in time knows: paths, times, layers, replicas that avoid hosts, a platform
-  // whose
-  // native workers are too few.
+  // whose native workers are too few.
   kEverything,
 };
 

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "tests/support/restarting_store.h"
 #include "tests/support/status_matchers.h"
 #include "worker/layers/layer_diff.h"
