@@ -3,10 +3,7 @@
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include "cli/show/console_lines.h"
 #include "common/base/mutex.h"
@@ -18,9 +15,6 @@ namespace crossmill::cli {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-
-// Small images are packed within it, and their digest is in the report.
-constexpr std::chrono::milliseconds kPackingGrace{200};
 
 class Watch {
  public:
@@ -71,20 +65,13 @@ class Watch {
     request.set_logs(options_.logs);
     const auto reader = farm_.builds->WatchBuild(&context, request);
     v1::WatchBuildResponse response;
-    // Last: it uses the context.
-    std::optional<std::jthread> leaving;
     while (reader->Read(&response)) {
       *received = true;
       if (response.has_event()) {
         OnEvent(response.event());
-        if (options_.until_built && !leaving && IsBuilt(model_.view())) {
+        if (options_.until_built && !left_ && IsBuilt(model_.view())) {
           left_ = true;
-          leaving.emplace([&context](const std::stop_token& stop) {
-            std::mutex mutex;
-            std::unique_lock lock(mutex);
-            std::condition_variable_any().wait_for(lock, stop, kPackingGrace, [] { return false; });
-            if (!stop.stop_requested()) context.TryCancel();
-          });
+          context.TryCancel();
         }
       } else if (response.has_log()) {
         OnLog(response.log());

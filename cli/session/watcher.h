@@ -18,7 +18,7 @@ struct WatchOptions {
   int64_t build_id = 0;
   // Send consoles too.
   bool logs = true;
-  // Return when every layer is there, and do not wait for the image to be packed but for a moment.
+  // Return when every layer is there: do not wait for an image whose packing takes long.
   bool until_built = false;
   // Waits between attempts to connect again double from the first to the longest.
   std::chrono::milliseconds first_wait{100};

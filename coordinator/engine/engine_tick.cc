@@ -10,6 +10,19 @@ namespace {
 // A client attaches within moments; when it takes longer people should know what is waited for.
 constexpr absl::Duration kQuietWait = absl::Seconds(5);
 
+// A small image is packed at once, which costs no event and no commit of its own.
+constexpr int64_t kQuietPacking = 100'000'000;
+
+void TellBuilt(RunningBuild& build, int64_t now) {
+  std::erase_if(build.packing, [&](const auto& entry) {
+    const auto& [since, cell] = entry.second;
+    if (now - since < kQuietPacking) return false;
+    build.state.Enter(now);
+    build.state.CellBuilt(cell);
+    return true;
+  });
+}
+
 // Whoever asks for the names of a built build from now on waits for its image.
 void ExpectImage(RunningBuild& build, ImageStore& images) {
   if (build.expected || !IsBuilt(build.state.view())) return;
@@ -194,19 +207,20 @@ void Engine::ConcludeCells(RunningBuild& build) {
     build.state.MarkFinishing(cell);
     const double told = build.state.view().cells(cell).seconds();
     const double seconds = told > 0 ? told : build.SecondsUntil(Now());
-    v1::CellView built = jobs_.ConcludeCell(build, cell, [this, id = build.id(), seconds](v1::CellView view) {
+    v1::CellView built = jobs_.ConcludeCell(build, cell, [this, id = build.id(), cell, seconds](v1::CellView view) {
       RunningBuild* build = Find(id);
       if (build == nullptr || build->concluding) return;
+      build->packing.erase(cell);
       build->state.Enter(Now());
       view.set_seconds(seconds);
       build->state.CellFinished(view);
     });
     // A verdict needs the images; a restored build has told it before.
     if (build.state.replicas() > 0 || told > 0) continue;
-    build.state.Enter(Now());
     built.set_seconds(seconds);
-    build.state.CellBuilt(built);
+    build.packing[cell] = {Now(), std::move(built)};
   }
+  TellBuilt(build, Now());
   ExpectImage(build, images_);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -30,6 +31,8 @@ struct RunningBuild {
   // Told to them when the build has ended: it does not wait for them then.
   std::stop_source stop;
   bool concluding = false;
+  // Cells as they are before their images are packed, by index, with the time when packing began.
+  std::map<int, std::pair<int64_t, v1::CellView>> packing;
   // Its names are awaited.
   bool expected = false;
   // Per stage, how long what waits for it takes (core/critical_path.h); empty: not asked yet.

@@ -54,6 +54,8 @@ class EnginePackingTest : public EngineTest {
     return submission;
   }
   bool Built(int64_t build) {
+    // Packing that takes no time is not told.
+    clock_.Advance(absl::Milliseconds(200));
     const auto view = engine_->reader().Get(build);
     return view.ok() && IsBuilt(*view);
   }
