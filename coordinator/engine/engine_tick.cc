@@ -59,7 +59,8 @@ void Engine::Tick() {
 
 void Engine::CancelLate(RunningBuild& build) {
   const uint32_t timeout = build.submission.options().timeout();
-  if (timeout == 0 || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000) return;
+  // A build that was told as built stays so: its client has gone, with success.
+  if (timeout == 0 || build.expected || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000) return;
   build.state.Enter(Now());
   CancelBuild(build, v1::BUILD_STATUS_TIMED_OUT,
               fmt::format("the build took longer than its --timeout of {} s", timeout));

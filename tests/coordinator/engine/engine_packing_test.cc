@@ -8,31 +8,30 @@
 #include "common/base/status.h"
 #include "common/words/words.h"
 #include "tests/coordinator/engine/engine_fixture.h"
+#include "tests/support/forwarding_store.h"
 
 namespace crossmill::coordinator {
 namespace {
 
 // Blobs that nobody can read, and so no layer can be packed, until it is told.
-class HeldBlobs final : public BlobStore {
+class HeldBlobs final : public ForwardingStore {
  public:
-  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
-    return blobs_->FindMissing(digests);
-  }
+  HeldBlobs() : HeldBlobs(MakeMemoryBlobStore()) {}
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
     released_.wait(false);
-    return blobs_->Open(digest, offset);
+    return ForwardingStore::Open(digest, offset);
   }
-  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
-    return blobs_->Create(expected);
-  }
-  absl::StatusOr<std::string> Get(const Digest& digest) override { return blobs_->Get(digest); }
+  // Documents are read all the same.
+  absl::StatusOr<std::string> Get(const Digest& digest) override { return memory_->Get(digest); }
   void Release() {
     released_ = true;
     released_.notify_all();
   }
 
  private:
-  const std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
+  explicit HeldBlobs(std::unique_ptr<BlobStore> memory) : ForwardingStore(*memory), memory_(std::move(memory)) {}
+
+  const std::unique_ptr<BlobStore> memory_;
   std::atomic<bool> released_ = false;
 };
 
@@ -103,6 +102,23 @@ TEST_F(EnginePackingTest, VerdictIsNotToldBeforeItIsKnown) {
   EXPECT_FALSE(Built(build));
   held_->Release();
   EXPECT_EQ(WaitForEnd(build).cells(0).comparison().verdict(), v1::VERDICT_REPRODUCIBLE);
+}
+
+// What was told as built stays so: the limit is for the build that somebody waits for.
+TEST_F(EnginePackingTest, TimeoutThatEndsWhileTheImageIsPackedCancelsNothing) {
+  v1::BuildSubmission submission = Tagged();
+  submission.mutable_options()->set_timeout(60);
+  const int64_t build = Submit(submission);
+  clock_.Advance(absl::Seconds(1));
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  ASSERT_TRUE(Eventually([&] { return Built(build); }));
+  clock_.Advance(absl::Seconds(100));
+  // A tick sees the time.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  held_->Release();
+  const v1::BuildView ended = WaitForEnd(build);
+  EXPECT_EQ(ended.status(), v1::BUILD_STATUS_SUCCEEDED) << ended.message();
 }
 
 TEST_F(EnginePackingTest, PackingStopsWithTheCoordinatorAndGoesOnAfterIt) {
