@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/file_digest.h"
@@ -84,19 +85,47 @@ class MemoryBlobStore final : public BlobStore {
   std::map<Digest, std::string> blobs_ ABSL_GUARDED_BY(mutex_);
 };
 
+class FileBlobReader final : public BlobReader {
+ public:
+  FileBlobReader(Digest digest, UniqueFd file, int64_t offset, std::function<absl::Status(int)> wrong)
+      : digest_(std::move(digest)), file_(std::move(file)), offset_(offset), wrong_(std::move(wrong)) {
+    if (offset == 0) hash_.emplace();
+  }
+
+  absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
+    const int64_t left = digest_.size - offset_;
+    if (left <= 0 || size == 0) return 0;
+    ASSIGN_OR_RETURN(const size_t count,
+                     ReadAt(file_.get(), offset_, buffer, std::min(size, static_cast<size_t>(left))));
+    if (count == 0) return wrong_(file_.get());
+    offset_ += static_cast<int64_t>(count);
+    if (hash_.has_value()) {
+      hash_->Update(std::string_view(buffer, count));
+      // Checked with the last piece, so that a bad blob is never delivered whole.
+      if (offset_ == digest_.size && hash_->Finish() != digest_) return wrong_(file_.get());
+    }
+    return count;
+  }
+
+  int file() const override { return file_.get(); }
+
+ private:
+  const Digest digest_;
+  const UniqueFd file_;
+  int64_t offset_;
+  const std::function<absl::Status(int)> wrong_;
+  std::optional<Sha256> hash_;
+};
+
 }  // namespace
 
+std::unique_ptr<BlobReader> MakeFileBlobReader(Digest digest, UniqueFd file, int64_t offset,
+                                               std::function<absl::Status(int file)> wrong) {
+  return std::make_unique<FileBlobReader>(std::move(digest), std::move(file), offset, std::move(wrong));
+}
+
 absl::Status BlobWriter::WriteFile(int fd, int64_t offset, int64_t size) {
-  std::string buffer(static_cast<size_t>(std::min<int64_t>(size, kChunk)), '\0');
-  while (size > 0) {
-    const size_t wanted = static_cast<size_t>(std::min<int64_t>(size, static_cast<int64_t>(buffer.size())));
-    ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
-    if (count < wanted) return FileBecameShorter();
-    RETURN_IF_ERROR(Write(std::string_view(buffer.data(), count)));
-    offset += static_cast<int64_t>(count);
-    size -= static_cast<int64_t>(count);
-  }
-  return absl::OkStatus();
+  return ReadPieces(fd, offset, size, [this](std::string_view piece) { return Write(piece); });
 }
 
 absl::Status BlobWriter::WriteBlob(const Digest&) {

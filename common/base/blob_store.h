@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/digest.h"
+#include "common/base/files.h"
 
 namespace crossmill {
 
@@ -67,6 +69,11 @@ class BlobStore {
 
 // Copies what is left of `reader` to the file descriptor. Returns the number of bytes.
 absl::StatusOr<int64_t> CopyToFile(BlobReader& reader, int fd);
+
+// Reads the blob from a file that should hold it. `wrong` is asked for the error when the bytes turn out to be too few
+// or, read from the beginning, not those of the digest.
+std::unique_ptr<BlobReader> MakeFileBlobReader(Digest digest, UniqueFd file, int64_t offset,
+                                               std::function<absl::Status(int file)> wrong);
 
 // Blobs in memory: for tests and for small local work. Thread safe.
 std::unique_ptr<BlobStore> MakeMemoryBlobStore();

@@ -56,6 +56,22 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Calls `read_from` with the bytes that are there already until there are `size` of them, or no more come.
+template <typename ReadFrom>
+absl::StatusOr<size_t> FillWith(ReadFrom read_from, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t count = read_from(done);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return ErrnoStatus(errno, "read");
+    }
+    if (count == 0) break;
+    done += static_cast<size_t>(count);
+  }
+  return done;
+}
+
 }  // namespace
 
 UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
@@ -77,31 +93,12 @@ absl::StatusOr<UniqueFd> OpenFile(const std::string& path, int flags, mode_t mod
 }
 
 absl::StatusOr<size_t> ReadSome(int fd, char* buffer, size_t size) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t count = read(fd, buffer + done, size - done);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoStatus(errno, "read");
-    }
-    if (count == 0) break;
-    done += static_cast<size_t>(count);
-  }
-  return done;
+  return FillWith([&](size_t done) { return read(fd, buffer + done, size - done); }, size);
 }
 
 absl::StatusOr<size_t> ReadAt(int fd, int64_t offset, char* buffer, size_t size) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t count = pread(fd, buffer + done, size - done, offset + static_cast<int64_t>(done));
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoStatus(errno, "read");
-    }
-    if (count == 0) break;
-    done += static_cast<size_t>(count);
-  }
-  return done;
+  return FillWith(
+      [&](size_t done) { return pread(fd, buffer + done, size - done, offset + static_cast<int64_t>(done)); }, size);
 }
 
 absl::StatusOr<std::string> ReadAll(int fd, int64_t limit) {

@@ -34,8 +34,6 @@ constexpr size_t kMemoryLimit = 256 << 10;
 // Write-back is started each time this much of a large blob has been written, so that the final sync
 // has little left to do.
 constexpr int64_t kWriteBackStep = 16 << 20;
-// Of a file that is copied or hashed at once.
-constexpr size_t kCopyPiece = 256 << 10;
 // Blobs from here on are not repeated in others that hold them.
 constexpr int64_t kSharedPart = 256 << 10;
 
@@ -56,7 +54,6 @@ class DiskBlobStore final : public BlobStore {
   absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs) override;
 
  private:
-  class Reader;
   class PartsReader;
   class Writer;
 
@@ -113,39 +110,6 @@ class DiskBlobStore final : public BlobStore {
   Mutex mutex_;
   // Hashes whose file has its name while the shard is not yet synced.
   absl::flat_hash_set<std::string> unsynced_ ABSL_GUARDED_BY(mutex_);
-};
-
-class DiskBlobStore::Reader final : public BlobReader {
- public:
-  Reader(DiskBlobStore& store, Digest digest, UniqueFd fd, int64_t offset)
-      : store_(store), digest_(std::move(digest)), fd_(std::move(fd)), offset_(offset) {
-    if (offset == 0) hash_.emplace();
-  }
-
-  absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
-    const int64_t left = digest_.size - offset_;
-    if (left <= 0 || size == 0) return 0;
-    ASSIGN_OR_RETURN(const size_t count,
-                     ReadSome(fd_.get(), buffer, std::min(size, static_cast<size_t>(left))));
-    if (count == 0) return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
-    offset_ += static_cast<int64_t>(count);
-    if (hash_.has_value()) {
-      hash_->Update(std::string_view(buffer, count));
-      // Checked with the last piece, so that a bad blob is never delivered whole.
-      if (offset_ == digest_.size && hash_->Finish() != digest_)
-        return store_.MoveAside(digest_, store_.PathOf(digest_.hash), fd_.get());
-    }
-    return count;
-  }
-
-  int file() const override { return fd_.get(); }
-
- private:
-  DiskBlobStore& store_;
-  const Digest digest_;
-  const UniqueFd fd_;
-  int64_t offset_;
-  std::optional<Sha256> hash_;
 };
 
 // A blob whose file lists its parts.
@@ -243,7 +207,7 @@ class DiskBlobStore::Writer final : public BlobWriter {
     if (size <= static_cast<int64_t>(kMemoryLimit)) return BlobWriter::WriteFile(fd, offset, size);
     if (!file_.has_value()) RETURN_IF_ERROR(Spill());
     ASSIGN_OR_RETURN(const bool shared, Share(fd, offset, size));
-    return shared ? absl::OkStatus() : Copy(fd, offset, size);
+    return shared ? absl::OkStatus() : BlobWriter::WriteFile(fd, offset, size);
   }
 
   absl::Status WriteBlob(const Digest& blob) override {
@@ -256,9 +220,10 @@ class DiskBlobStore::Writer final : public BlobWriter {
     // A damaged blob must not become part of one whose digest is right for the damage. On another processor where
     // there is one: it takes as long as what is done here. What has just come in was compared then.
     const bool checked = store_.checked_.Knows(blob.hash, fd->get(), absl::Now());
-    auto real = std::async([&] { return checked ? blob : DigestOfFile(fd->get(), blob.size); });
+    std::future<absl::StatusOr<Digest>> real;
+    if (!checked) real = std::async([&] { return DigestOfFile(fd->get(), blob.size); });
     RETURN_IF_ERROR(Hash(fd->get(), 0, blob.size));
-    ASSIGN_OR_RETURN(const Digest digest, real.get());
+    ASSIGN_OR_RETURN(const Digest digest, checked ? blob : real.get());
     if (digest != blob) return store_.MoveAside(blob, store_.PathOf(blob.hash), fd->get());
     EndOwnPart();
     parts_.push_back({blob, 0});
@@ -303,20 +268,6 @@ class DiskBlobStore::Writer final : public BlobWriter {
     RETURN_IF_ERROR(Hash(file_->fd.get(), own_bytes_, size));
     own_bytes_ += size;
     return true;
-  }
-
-  // One pass: each piece is hashed and written while it is in the processor's cache.
-  absl::Status Copy(int fd, int64_t offset, int64_t size) {
-    std::string buffer(kCopyPiece, '\0');
-    while (size > 0) {
-      const size_t wanted = static_cast<size_t>(std::min<int64_t>(size, static_cast<int64_t>(buffer.size())));
-      ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
-      if (count < wanted) return FileBecameShorter();
-      RETURN_IF_ERROR(Write(std::string_view(buffer.data(), count)));
-      offset += static_cast<int64_t>(count);
-      size -= static_cast<int64_t>(count);
-    }
-    return absl::OkStatus();
   }
 
   absl::Status Hash(int fd, int64_t offset, int64_t size) { return HashFile(fd, offset, size, &hash_); }
@@ -504,14 +455,8 @@ absl::StatusOr<UniqueFd> DiskBlobStore::OpenBlob(const Digest& digest) {
   if (fstat(fd->get(), &info) != 0) return ErrnoStatus(errno, PathOf(digest.hash));
   if (info.st_size == digest.size) return fd;
   // Either the digest's size lies or the file is damaged.
-  Sha256 hash;
-  std::string buffer(kMemoryLimit, '\0');
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, ReadSome(fd->get(), buffer.data(), buffer.size()));
-    if (count == 0) break;
-    hash.Update(std::string_view(buffer.data(), count));
-  }
-  if (hash.Finish().hash == digest.hash) return absent;
+  ASSIGN_OR_RETURN(const Digest real, DigestOfFile(fd->get(), info.st_size));
+  if (real.hash == digest.hash) return absent;
   return MoveAside(digest, PathOf(digest.hash), fd->get());
 }
 
@@ -519,7 +464,7 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
   if (offset < 0 || offset > digest.size) {
     return absl::OutOfRangeError(fmt::format("offset {} in blob {}", offset, ToString(digest)));
   }
-  if (digest.size == 0) return std::make_unique<Reader>(*this, digest, UniqueFd(), 0);
+  if (digest.size == 0) return MakeFileBlobReader(digest, {}, 0, {});
   auto fd = OpenBlob(digest);
   // A damaged file may have parts beside it, which were written when it was missed.
   if (absl::IsNotFound(fd.status()) || absl::IsDataLoss(fd.status())) {
@@ -531,8 +476,9 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
                                          offset);
   }
   RETURN_IF_ERROR(fd.status());
-  if (offset > 0 && lseek(fd->get(), offset, SEEK_SET) < 0) return ErrnoStatus(errno, PathOf(digest.hash));
-  return std::make_unique<Reader>(*this, digest, *std::move(fd), offset);
+  return MakeFileBlobReader(digest, *std::move(fd), offset, [this, digest](int file) {
+    return MoveAside(digest, PathOf(digest.hash), file);
+  });
 }
 
 absl::StatusOr<std::string> DiskBlobStore::Get(const Digest& digest) {

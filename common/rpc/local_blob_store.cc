@@ -1,6 +1,5 @@
 #include "common/rpc/local_blob_store.h"
 
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,49 +20,16 @@ bool IsBroken(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-// A blob read from its own file. Bytes that do not have the digest are read once more through the remote
-// store, whose coordinator then notices and says so.
-class FileReader final : public BlobReader {
- public:
-  FileReader(BlobStore& remote, Digest digest, UniqueFd file, int64_t offset)
-      : remote_(remote), digest_(std::move(digest)), file_(std::move(file)), offset_(offset) {
-    if (offset == 0) hash_.emplace();
+// The coordinator notices and says what is wrong with a blob that is read through it to its end.
+absl::Status ReadToItsEnd(BlobStore& remote, const Digest& digest) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> reader, remote.Open(digest, 0));
+  std::string buffer(kSmallBlob, '\0');
+  while (true) {
+    ASSIGN_OR_RETURN(const size_t count, reader->Read(buffer.data(), buffer.size()));
+    if (count == 0) break;
   }
-
-  absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
-    const int64_t left = digest_.size - offset_;
-    if (left <= 0 || size == 0) return 0;
-    ASSIGN_OR_RETURN(const size_t count,
-                     ReadAt(file_.get(), offset_, buffer,
-                            static_cast<size_t>(std::min<int64_t>(left, static_cast<int64_t>(size)))));
-    if (count == 0) return Lost();
-    offset_ += static_cast<int64_t>(count);
-    if (hash_.has_value()) {
-      hash_->Update(std::string_view(buffer, count));
-      if (offset_ == digest_.size && hash_->Finish() != digest_) return Lost();
-    }
-    return count;
-  }
-
-  int file() const override { return file_.get(); }
-
- private:
-  absl::Status Lost() {
-    ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> reader, remote_.Open(digest_, 0));
-    std::string buffer(kSmallBlob, '\0');
-    while (true) {
-      ASSIGN_OR_RETURN(const size_t count, reader->Read(buffer.data(), buffer.size()));
-      if (count == 0) break;
-    }
-    return absl::DataLossError(fmt::format("blob {} does not have its digest on disk", ToString(digest_)));
-  }
-
-  BlobStore& remote_;
-  const Digest digest_;
-  const UniqueFd file_;
-  int64_t offset_;
-  std::optional<Sha256> hash_;
-};
+  return absl::DataLossError(fmt::format("blob {} does not have its digest on disk", ToString(digest)));
+}
 
 class LocalBlobStore final : public BlobStore {
  public:
@@ -114,7 +80,8 @@ UniqueFd LocalBlobStore::OpenFileOf(const Digest& digest) {
 absl::StatusOr<std::unique_ptr<BlobReader>> LocalBlobStore::Open(const Digest& digest, int64_t offset) {
   if (offset >= 0 && offset <= digest.size && digest.size > static_cast<int64_t>(kSmallBlob)) {
     if (UniqueFd file = OpenFileOf(digest); file.valid()) {
-      return std::make_unique<FileReader>(*remote_, digest, std::move(file), offset);
+      return MakeFileBlobReader(digest, std::move(file), offset,
+                                [this, digest](int) { return ReadToItsEnd(*remote_, digest); });
     }
   }
   // What went wrong at the door goes wrong there too, with the right words.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "common/base/boot_id.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -18,12 +19,6 @@ constexpr absl::Duration kAnswerLimit = absl::Minutes(10);
 constexpr absl::Duration kNoDoor = absl::Minutes(10);
 constexpr absl::Duration kBroken = absl::Seconds(10);
 constexpr size_t kMostIdle = 8;
-
-std::string BootId() {
-  std::string id = ReadFile("/proc/sys/kernel/random/boot_id", 4096).value_or("");
-  id.erase(id.find_last_not_of(" \n") + 1);
-  return id;
-}
 
 }  // namespace
 
@@ -44,7 +39,7 @@ absl::StatusOr<v1::LocalResponse> LocalConnection::Receive(UniqueFd* file) {
 }
 
 LocalConnections::LocalConnections(std::shared_ptr<grpc::Channel> channel)
-    : door_(v1::LocalDoor::NewStub(std::move(channel))), boot_id_(BootId()) {}
+    : door_(v1::LocalDoor::NewStub(std::move(channel))), boot_id_(ReadBootId().value_or("")) {}
 
 std::unique_ptr<LocalConnection> LocalConnections::Take() {
   {

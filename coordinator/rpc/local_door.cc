@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "common/base/boot_id.h"
+#include "common/base/ended.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -153,8 +155,7 @@ class Conversation {
 LocalDoor::~LocalDoor() { Stop(); }
 
 absl::Status LocalDoor::Start() {
-  ASSIGN_OR_RETURN(boot_id_, ReadFile("/proc/sys/kernel/random/boot_id", 4096));
-  boot_id_.erase(boot_id_.find_last_not_of(" \n") + 1);
+  ASSIGN_OR_RETURN(boot_id_, ReadBootId());
   ASSIGN_OR_RETURN(const std::string random, RandomBytes(16));
   const std::string name = "crossmill-" + absl::BytesToHexString(random);
   ASSIGN_OR_RETURN(listener_, rpc::PacketListener::Listen(name));
@@ -229,11 +230,7 @@ void LocalDoor::JoinEnded() {
   std::list<Connection> ended;
   {
     MutexLock lock(mutex_);
-    for (auto it = connections_.begin(); it != connections_.end();) {
-      const auto next = std::next(it);
-      if (it->ended) ended.splice(ended.end(), connections_, it);
-      it = next;
-    }
+    ended = TakeEnded(connections_);
   }
   // Their threads are at their end: joining them, as the list dies, waits for nobody.
 }

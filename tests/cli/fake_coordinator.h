@@ -16,6 +16,7 @@
 #include "common/base/mutex.h"
 #include "common/words/words.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
+#include "tests/support/forwarding_store.h"
 
 namespace crossmill::cli {
 
@@ -251,25 +252,8 @@ class FakeCoordinator final : public v1::Builds::Service,
   std::vector<v1::AttachRequest> attached_;
 };
 
-class BlobStoreView final : public BlobStore {
- public:
-  explicit BlobStoreView(BlobStore& store) : store_(store) {}
-  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
-    return store_.FindMissing(digests);
-  }
-  absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
-    return store_.Open(digest, offset);
-  }
-  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
-    return store_.Create(expected);
-  }
-
- private:
-  BlobStore& store_;
-};
-
 inline std::unique_ptr<BlobStore> FakeCoordinator::MakeSharedView() {
-  return std::make_unique<BlobStoreView>(*blobs_);
+  return std::make_unique<ForwardingStore>(*blobs_);
 }
 
 }  // namespace crossmill::cli

@@ -7,20 +7,16 @@
 #include <vector>
 
 #include "common/base/blob_store.h"
+#include "tests/support/forwarding_store.h"
 
 namespace crossmill {
 
 // Thread safe, apart from `failures`: one writer at a time.
-class RestartingStore final : public BlobStore {
+class RestartingStore final : public ForwardingStore {
  public:
-  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
-    return memory_->FindMissing(digests);
-  }
-  absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
-    return memory_->Open(digest, offset);
-  }
+  RestartingStore() : RestartingStore(MakeMemoryBlobStore()) {}
   absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
-    auto writer = memory_->Create(expected);
+    auto writer = ForwardingStore::Create(expected);
     if (!writer.ok() || failures == 0) return writer;
     --failures;
     return std::make_unique<LostWriter>(*std::move(writer));
@@ -43,7 +39,10 @@ class RestartingStore final : public BlobStore {
     std::unique_ptr<BlobWriter> writer_;
   };
 
-  std::unique_ptr<BlobStore> memory_ = MakeMemoryBlobStore();
+  explicit RestartingStore(std::unique_ptr<BlobStore> memory)
+      : ForwardingStore(*memory), memory_(std::move(memory)) {}
+
+  const std::unique_ptr<BlobStore> memory_;
 };
 
 }  // namespace crossmill

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <thread>
 
+#include "common/base/boot_id.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -191,8 +192,7 @@ absl::StatusOr<v1::WorkerInfo> ProbeMachine(const ProbeSources& sources) {
   v1::WorkerInfo info;
   utsname name{};
   if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
-  ASSIGN_OR_RETURN(std::string boot_id, ReadFile(sources.boot_id, 4096));
-  boot_id.erase(boot_id.find_last_not_of(" \n") + 1);
+  ASSIGN_OR_RETURN(const std::string boot_id, ReadBootId(sources.boot_id));
   info.set_host_id(boot_id);
   info.set_host_name(name.nodename);
   info.set_kernel(name.release);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/base/ended.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 
@@ -82,11 +83,7 @@ SshRelay::~SshRelay() {
 void SshRelay::JoinEnded() {
   std::list<Connection> ended;
   MutexLock lock(mutex_);
-  for (auto it = connections_.begin(); it != connections_.end();) {
-    const auto next = std::next(it);
-    if (it->ended) ended.splice(ended.end(), connections_, it);
-    it = next;
-  }
+  ended = TakeEnded(connections_);
 }
 
 void SshRelay::Accept() {

@@ -71,8 +71,8 @@ std::vector<Digest> ContextReader::NextBatch() {
 std::future<ContextReader::Contents> ContextReader::Fetch() {
   std::vector<Digest> batch = NextBatch();
   if (batch.empty()) return {};
-  return std::async(std::launch::async,
-                    [blobs = blobs_, batch = std::move(batch)] { return blobs->GetAll(batch); });
+  // Where no thread can be had it is done when it is wanted.
+  return std::async([blobs = blobs_, batch = std::move(batch)] { return blobs->GetAll(batch); });
 }
 
 absl::StatusOr<std::string> ContextReader::NextSmall() {

@@ -9,12 +9,14 @@
 #include <filesystem>
 #include <random>
 
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
-#include "common/blobs/parted_file.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
+#include "common/blobs/disk_blob_store.h"
+#include "common/blobs/parted_file.h"
+#include "tests/common/blobs/disk_store_fixture.h"
 #include "tests/support/namespaces.h"
+#include "tests/support/random_bytes.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill {
@@ -22,13 +24,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-std::string RandomBytes(size_t size, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
 
 // The rest of a blob from `offset` on, in pieces of at most `piece` bytes.
 absl::StatusOr<std::string> ReadFrom(BlobStore& store, const Digest& digest, int64_t offset, size_t piece) {
@@ -54,21 +49,9 @@ size_t OpenFiles() {
   return static_cast<size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
-class DiskBlobPartsTest : public testing::Test {
+class DiskBlobPartsTest : public DiskStoreFixture {
  protected:
-  void SetUp() override { Reopen(); }
-  void Reopen() {
-    store_.reset();
-    auto store = OpenDiskBlobStore(folder_.path());
-    ASSERT_OK(store);
-    store_ = *std::move(store);
-  }
-  std::string PathOf(const Digest& digest) const {
-    return folder_.Path("blobs/" + digest.hash.substr(0, 2) + "/" + digest.hash);
-  }
   std::string PartsPathOf(const Digest& digest) const { return PathOf(digest) + ".parts"; }
-  // Replaces what is on disk behind the store's back.
-  void Damage(const std::string& path, std::string_view bytes) { ASSERT_OK(WriteFileAtomic(path, bytes)); }
   void ExpectNothingTemporary() { EXPECT_TRUE(std::filesystem::is_empty(folder_.Path("tmp"))); }
 
   // head, first, middle, second, end: as a layer has its files. The digest, as Commit said.
@@ -97,9 +80,7 @@ class DiskBlobPartsTest : public testing::Test {
   const std::string second_ = RandomBytes(1 << 20, 4);
   const std::string end_ = RandomBytes(1024, 5);
   const std::string whole_ = head_ + first_ + middle_ + second_ + end_;
-  TemporaryFolder folder_ = *TemporaryFolder::Create();
   TemporaryFolder files_ = *TemporaryFolder::Create();
-  std::unique_ptr<BlobStore> store_;
 };
 
 TEST_F(DiskBlobPartsTest, ReadsTheSameFromEveryOffsetInEveryPiece) {

@@ -11,6 +11,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "tests/common/blobs/disk_store_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill {
@@ -20,26 +21,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class DiskBlobStoreTest : public testing::Test {
- protected:
-  void SetUp() override { Reopen(); }
-  void Reopen() {
-    store_.reset();
-    auto store = OpenDiskBlobStore(folder_.path());
-    ASSERT_OK(store);
-    store_ = *std::move(store);
-  }
-  std::string PathOf(const Digest& digest) const {
-    return folder_.Path("blobs/" + digest.hash.substr(0, 2) + "/" + digest.hash);
-  }
-  // Replaces what is on disk behind the store's back.
-  void Damage(const Digest& digest, std::string_view bytes) {
-    ASSERT_OK(WriteFileAtomic(PathOf(digest), bytes));
-  }
-
-  TemporaryFolder folder_ = *TemporaryFolder::Create();
-  std::unique_ptr<BlobStore> store_;
-};
+class DiskBlobStoreTest : public DiskStoreFixture {};
 
 TEST_F(DiskBlobStoreTest, BlobsSurviveReopening) {
   const Digest digest = *store_->PutBytes("content");

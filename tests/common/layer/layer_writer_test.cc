@@ -8,20 +8,14 @@
 #include <random>
 
 #include "common/base/blob_store.h"
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "tests/common/layer/sample_tree.h"
+#include "tests/support/random_bytes.h"
 
 namespace crossmill::layer {
 namespace {
-
-std::string RandomBytes(size_t size) {
-  std::mt19937_64 random(size);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
 
 // What a store says to WriteBlob.
 enum class Shares { kAll, kUnimplemented, kNotFound, kDataLoss };

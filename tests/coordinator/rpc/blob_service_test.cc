@@ -12,6 +12,7 @@
 #include "common/rpc/status_proto.h"
 #include "coordinator/rpc/zstd_stream.h"
 #include "google/bytestream/bytestream_service.grpc.pb.h"
+#include "tests/support/random_bytes.h"
 #include "tests/support/rpc_fixture.h"
 
 namespace crossmill {
@@ -23,13 +24,6 @@ using google::bytestream::ByteStream;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-std::string RandomBytes(size_t size) {
-  std::mt19937_64 random(size);
-  std::string bytes(size, '\0');
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(random());
-  return bytes;
-}
 
 class BlobServiceTest : public RpcFixture {
  protected:

@@ -8,6 +8,7 @@
 #include "build/bazel/remote/execution/v2/remote_execution_services.grpc.pb.h"
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
+#include "tests/support/random_bytes.h"
 #include "tests/support/rpc_fixture.h"
 
 namespace crossmill {
@@ -17,13 +18,6 @@ namespace reapi = ::build::bazel::remote::execution::v2;
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-std::string RandomBytes(size_t size, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
 
 class GetAllTest : public RpcFixture {
  protected:

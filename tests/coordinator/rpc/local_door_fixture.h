@@ -14,9 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include "common/blobs/disk_blob_store.h"
+#include "common/base/boot_id.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/rpc/local_blob_store.h"
 #include "common/rpc/packet_socket.h"
 #include "common/rpc/status_proto.h"
@@ -24,22 +25,13 @@
 #include "crossmill/v1/local.pb.h"
 #include "crossmill/v1/local_service.grpc.pb.h"
 #include "tests/support/eventually.h"
+#include "tests/support/forwarding_store.h"
+#include "tests/support/random_bytes.h"
 #include "tests/support/rpc_fixture.h"
 
 namespace crossmill {
 
-inline std::string RandomBytes(size_t size, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
-
-inline std::string ThisBoot() {
-  std::string id = ReadFile("/proc/sys/kernel/random/boot_id").value_or("");
-  id.erase(id.find_last_not_of(" \n") + 1);
-  return id;
-}
+inline std::string ThisBoot() { return ReadBootId().value_or(""); }
 
 inline size_t EntriesOf(const std::string& folder) {
   return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
@@ -97,26 +89,20 @@ class Visitor {
 };
 
 // The door's view of the blobs: counts what goes through it.
-class CountingStore final : public BlobStore {
+class CountingStore final : public ForwardingStore {
  public:
-  explicit CountingStore(BlobStore& blobs) : blobs_(blobs) {}
-  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
-    return blobs_.FindMissing(digests);
-  }
+  using ForwardingStore::ForwardingStore;
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
     ++opened;
-    return blobs_.Open(digest, offset);
+    return ForwardingStore::Open(digest, offset);
   }
   absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
     ++created;
-    return blobs_.Create(expected);
+    return ForwardingStore::Create(expected);
   }
 
   std::atomic<int> opened{0};
   std::atomic<int> created{0};
-
- private:
-  BlobStore& blobs_;
 };
 
 class LocalDoorFixture : public RpcFixture {

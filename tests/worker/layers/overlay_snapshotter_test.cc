@@ -17,6 +17,7 @@
 
 #include "common/base/status.h"
 #include "common/layer/layer_manifest.h"
+#include "tests/support/forwarding_store.h"
 #include "tests/support/golden.h"
 #include "tests/support/namespaces.h"
 #include "tests/support/status_matchers.h"
@@ -475,25 +476,16 @@ TEST_P(OverlaySnapshotterTest, NextWorkerFindsLayersAndCleansUpAfterAKilledOne) 
 }
 
 // Counts Open, and may give other bytes than the digest promises.
-class WatchedStore final : public BlobStore {
+class WatchedStore final : public ForwardingStore {
  public:
-  explicit WatchedStore(BlobStore& real) : real_(real) {}
-  absl::StatusOr<std::vector<Digest>> FindMissing(absl::Span<const Digest> digests) override {
-    return real_.FindMissing(digests);
-  }
+  using ForwardingStore::ForwardingStore;
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
     ++opened;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    return real_.Open(lie.empty() ? digest : lie, offset);
-  }
-  absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override {
-    return real_.Create(expected);
+    return ForwardingStore::Open(lie.empty() ? digest : lie, offset);
   }
   std::atomic<int> opened = 0;
   Digest lie;
-
- private:
-  BlobStore& real_;
 };
 
 TEST_P(OverlaySnapshotterTest, ConcurrentRequestsFetchALayerOnce) {
