@@ -412,6 +412,14 @@ std::vector<int> BuildState::CellsToFinish() const {
   return cells;
 }
 
+v1::BuildView BuildState::Headline() {
+  google::protobuf::RepeatedPtrField<v1::StageView> stages;
+  stages.Swap(view_.mutable_stages());
+  v1::BuildView headline = view_;
+  stages.Swap(view_.mutable_stages());
+  return headline;
+}
+
 bool BuildState::AllCellsOver() const {
   return planned_ && std::all_of(view_.cells().begin(), view_.cells().end(),
                                  [](const v1::CellView& cell) { return IsFinished(cell.status()); });

@@ -110,6 +110,8 @@ class BuildState {
   ResolvedExports Exports() const;
 
   const v1::BuildView& view() const { return view_; }
+  // The view without its stages.
+  v1::BuildView Headline();
   const v1::BuildPlan& plan() const { return plan_; }
   int64_t id() const { return view_.id(); }
   int replicas() const;
