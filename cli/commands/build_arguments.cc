@@ -37,8 +37,10 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
   command
       ->add_option("--call", flags->call, "check: the same as --check; check,format=json writes it as JSON")
       ->type_name("build|check");
-  command->add_option("--network", flags->network, "Network of RUN steps [host]")
-      ->type_name("none|host|default");
+  command
+      ->add_option("--network", flags->network,
+                   "Network of RUN steps: recorded goes out through a proxy that records it [recorded]")
+      ->type_name("recorded|none|host|default");
   command->add_option("--emulation", flags->emulation, "Whether emulated executions count")
       ->type_name("allow|never")
       ->capture_default_str();

@@ -43,11 +43,13 @@ absl::Status AddPlatforms(const BuildFlags& flags, const v1::Platform& own, v1::
 absl::Status SetNetwork(const std::string& text, v1::BuildOptions* options) {
   if (text == "none") {
     options->set_network(v1::NETWORK_MODE_NONE);
-  } else if (text == "host" || text == "default" || text.empty()) {
+  } else if (text == "host") {
     options->set_network(v1::NETWORK_MODE_HOST);
+  } else if (text == "recorded" || text == "default" || text.empty()) {
+    options->set_network(v1::NETWORK_MODE_RECORDED);
   } else {
     return absl::InvalidArgumentError(
-        fmt::format("--network={} is not known; expected none, host or default", text));
+        fmt::format("--network={} is not known; expected recorded, none, host or default", text));
   }
   return absl::OkStatus();
 }

@@ -21,7 +21,7 @@ struct PlanOptions {
   // $BUILDPLATFORM: the same for the whole farm.
   v1::Platform build_platform;
   // For RUN steps that do not choose.
-  v1::NetworkMode network = v1::NETWORK_MODE_HOST;
+  v1::NetworkMode network = v1::NETWORK_MODE_RECORDED;
   // Strict: every layer clamps to it. A build argument SOURCE_DATE_EPOCH means the same.
   std::optional<int64_t> source_date_epoch;
   // --source-date-epoch=none.

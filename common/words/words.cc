@@ -122,8 +122,21 @@ std::string_view Word(v1::NetworkMode mode) {
       return "none";
     case v1::NETWORK_MODE_HOST:
       return "host";
+    case v1::NETWORK_MODE_RECORDED:
+      return "recorded";
     default:
       return "";
+  }
+}
+
+std::string_view Word(v1::Fetch::Kind kind) {
+  switch (kind) {
+    case v1::Fetch::KIND_HTTP:
+      return "http";
+    case v1::Fetch::KIND_TUNNEL:
+      return "tunnel";
+    default:
+      return "unknown";
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/report.pb.h"
+#include "crossmill/v1/result.pb.h"
 
 namespace crossmill {
 
@@ -22,6 +23,7 @@ std::string_view Word(v1::Outcome outcome);
 std::string_view Word(v1::PathDifference::Kind kind);
 // "none", "host"; empty when unset.
 std::string_view Word(v1::NetworkMode mode);
+std::string_view Word(v1::Fetch::Kind kind);
 
 // A build in this state changes no more.
 bool IsFinished(v1::BuildStatus status);

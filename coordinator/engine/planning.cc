@@ -303,7 +303,7 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platf
   plan::PlanOptions plan_options;
   plan_options.platforms.assign(options.platforms().begin(), options.platforms().end());
   plan_options.build_platform = build_platform;
-  plan_options.network = options.network();
+  if (options.network() != v1::NETWORK_MODE_UNSPECIFIED) plan_options.network = options.network();
   if (options.has_source_date_epoch()) plan_options.source_date_epoch = options.source_date_epoch();
   plan_options.keep_times = options.keep_times();
   plan_options.extra_hosts.assign(options.extra_hosts().begin(), options.extra_hosts().end());

@@ -103,9 +103,9 @@ class Farm:
     """Coordinator, its tokens and its workers. Use as a context manager."""
 
     def __init__(self, workers=1, slots=2, worker_options=(), coordinator_options=(), options_of=None,
-                 worker_environment=None):
+                 worker_environment=None, worker_command=()):
         """`slots` None: workers take what the machine has room for. `options_of`: further options of single workers by
-        name; `worker_environment`: added variables."""
+        name; `worker_environment`: added variables; `worker_command`: what starts workers as somebody else."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-e2e-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.data = self.folder / "coordinator"
@@ -116,6 +116,7 @@ class Farm:
         self.worker_options = list(worker_options)
         self.options_of = dict(options_of or {})
         self.worker_environment = dict(worker_environment or {})
+        self.worker_command = list(worker_command)
         self.coordinator_options = list(coordinator_options)
         self.coordinator = None
         self.workers = {}
@@ -165,7 +166,7 @@ class Farm:
         shutil.chown(token_file, "crossmill", "crossmill")
         log = open(self.folder / f"{name}.log", "ab")
         self.workers[name] = subprocess.Popen(
-            [BIN / "crossmill-worker", "--coordinator", f"127.0.0.1:{self.port}", "--name", name, "--data", data,
+            [*self.worker_command, BIN / "crossmill-worker", "--coordinator", f"127.0.0.1:{self.port}", "--name", name, "--data", data,
              *(("--slots", str(self.slots)) if self.slots else ()), "--token-file", token_file, *self.worker_options,
              *self.options_of.get(name, ())], stdout=log, stderr=log,
             env={**os.environ, **self.worker_environment})

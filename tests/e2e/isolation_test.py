@@ -103,7 +103,7 @@ class HostVariablesTest(FarmTestCase):
             ENV OF_THE_IMAGE=yes
             RUN env | sort
             """)
-        result = self.build("-t", "variables:1")
+        result = self.build("-t", "variables:1", "--network", "host")
         self.assert_exit(result, 0)
         self.assertNotIn(HOST_SECRET, result.stdout + result.stderr)
         self.assert_says(result, "http_proxy=http://127.0.0.1:9/", "PIP_INDEX_URL=http://127.0.0.1:9/simple/",
@@ -120,12 +120,12 @@ class HostVariablesTest(FarmTestCase):
 
     def test_the_hosts_variables_are_not_in_the_cache_key(self):
         self.dockerfile("FROM tiny\nRUN echo the key knows nothing of proxies > /key\n")
-        first = self.build_json()
+        first = self.build_json("--network", "host")
         self.farm.kill_worker("w1")
         self.farm.worker_environment = {"PIP_INDEX_URL": "http://127.0.0.1:10/", "http_proxy": "http://127.0.0.1:10/"}
         self.farm.start_worker("w2")
         self.farm.wait_for_workers(1)
-        second = self.build_json()
+        second = self.build_json("--network", "host")
         self.assertEqual(second["stages"][0]["steps"][0]["status"], "cached")
         self.assertEqual(second["index_digest"], first["index_digest"])
         self.assert_farm_goes_on()

@@ -25,6 +25,10 @@ def find_base():
 
 
 class PackagesTest(FarmTestCase):
+    def build(self, *arguments):
+        # The index is on the machine's own loopback.
+        return super().build("--network", "host", *arguments)
+
     @classmethod
     def setUpClass(cls):
         require_root_and_user()

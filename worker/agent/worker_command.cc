@@ -32,6 +32,7 @@
 #include "worker/layers/overlay_snapshotter.h"
 #include "worker/mounts/step_mounts.h"
 #include "worker/mounts/task_secrets.h"
+#include "worker/network/network_services.h"
 #include "worker/sandbox/host_settings.h"
 #include "worker/sandbox/oci_sandbox.h"
 #include "worker/task/folder_blob_store.h"
@@ -54,6 +55,7 @@ struct Flags {
   std::string user = "crossmill";
   std::string ca_bundle;
   std::vector<std::string> pass_env;
+  NetworkFlags network;
   double grace_seconds = 60;
   // For `run`.
   std::string task_file;
@@ -71,6 +73,15 @@ void DeclareFlags(CLI::App& app, Flags* flags) {
                  "PEM bundle given to RUN steps (default: SSL_CERT_FILE and the like; 'none': no bundle)");
   app.add_option("--pass-env", flags->pass_env,
                  "Variable of this environment that RUN steps see; repeatable");
+  app.add_option("--network-upstream-proxy", flags->network.upstream_proxy,
+                 "Proxy through which the recording network goes out: http://[USER:PASSWORD@]HOST:PORT, or 'none' "
+                 "(default: http_proxy, https_proxy; no_proxy holds for either)");
+  app.add_option("--network-allow", flags->network.allow,
+                 "Steps on the recording network reach nothing else: NAME, *.DOMAIN, ADDRESS or ADDRESS/BITS, with or "
+                 "without :PORT; repeatable");
+  app.add_option("--network-deny", flags->network.deny, "They do not reach this, whatever is allowed; repeatable");
+  app.add_option("--network-allow-local", flags->network.allow_local,
+                 "HOST:PORT of this machine that they may reach; repeatable");
   app.add_option("--log-level", flags->log_level, "trace, debug, info, warn or error")->capture_default_str();
 }
 
@@ -99,17 +110,28 @@ absl::Status MakeOwnFolder(const std::string& path, const std::string& user) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<HostSettings> ReadHostSettings(const Flags& flags, const std::string& host_name) {
+std::optional<std::string> OwnVariable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+// What the operator and the machine say about steps.
+struct StepSettings {
+  HostSettings host;
+  NetworkSettings network;
+};
+
+absl::StatusOr<StepSettings> ReadSettings(const Flags& flags, const std::string& host_name) {
   HostSettingsSource source;
-  source.environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    if (value == nullptr) return std::nullopt;
-    return value;
-  };
+  source.environment = OwnVariable;
   source.host_name = host_name;
   source.pass_env = flags.pass_env;
   source.ca_bundle = flags.ca_bundle;
-  return DetectHostSettings(source);
+  StepSettings settings;
+  ASSIGN_OR_RETURN(settings.host, DetectHostSettings(source));
+  ASSIGN_OR_RETURN(settings.network, ReadNetworkSettings(flags.network, OwnVariable));
+  return settings;
 }
 
 // Requests a stop at SIGTERM, SIGINT and SIGHUP; the second signal ends the process, and with it, being the
@@ -148,6 +170,7 @@ struct Machinery {
   std::unique_ptr<OverlaySnapshotter> snapshotter;
   std::unique_ptr<OciSandbox> sandbox;
   std::unique_ptr<MountStore> mounts;
+  std::unique_ptr<NetworkServices> network;
   std::unique_ptr<StageExecutor> executor;
 };
 
@@ -155,7 +178,7 @@ struct Machinery {
 // root file system and its threads.
 uint32_t MostSlots(uint32_t cpus) { return std::clamp(cpus * 8, 16u, 128u); }
 
-absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, const HostSettings& settings,
+absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, const StepSettings& settings,
                                                          BlobStore& blobs, SshForwarder* ssh,
                                                          v1::WorkerInfo* info) {
   auto machinery = std::make_unique<Machinery>();
@@ -163,21 +186,24 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
   ASSIGN_OR_RETURN(machinery->snapshotter, OverlaySnapshotter::Create(flags.data + "/snapshots", blobs));
   ASSIGN_OR_RETURN(machinery->sandbox, OciSandbox::Create({.runtime = flags.runtime,
                                                            .folder = flags.data + "/sandbox",
-                                                           .host_settings = settings}));
+                                                           .host_settings = settings.host}));
   ASSIGN_OR_RETURN(machinery->mounts, MountStore::Create(flags.data + "/mounts"));
+  ASSIGN_OR_RETURN(machinery->network,
+                   NetworkServices::Create(flags.data + "/network", settings.network, machinery->clock));
   info->set_runtime(machinery->sandbox->version());
   ASSIGN_OR_RETURN(*info->mutable_file_system(), FileSystemOf(flags.data));
   ExecutorOptions options;
   options.platforms.assign(info->platforms().begin(), info->platforms().end());
-  options.host_settings = settings;
+  options.host_settings = settings.host;
   options.mounts = machinery->mounts.get();
+  options.networks = &machinery->network->networks();
   options.ssh = ssh;
   machinery->executor = std::make_unique<StageExecutor>(*machinery->snapshotter, *machinery->sandbox, blobs,
                                                         machinery->clock, std::move(options));
   return machinery;
 }
 
-absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, v1::WorkerInfo info) {
+absl::Status ServeCoordinator(const Flags& flags, const StepSettings& settings, v1::WorkerInfo info) {
   const StopAtSignals signals;
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, rpc::MakeChannel(flags.channel));
   RETURN_IF_ERROR(MakeFolders(flags.data + "/upload"));
@@ -212,7 +238,7 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
 }
 
 absl::StatusOr<int> ExecuteTaskFile(const Flags& flags, const v1::Task& task,
-                                    const std::vector<SecretSource>& secrets, const HostSettings& settings,
+                                    const std::vector<SecretSource>& secrets, const StepSettings& settings,
                                     v1::WorkerInfo info) {
   const StopAtSignals signals;
   TaskContext context;
@@ -239,7 +265,7 @@ absl::Status CompleteAgentFlags(const v1::WorkerInfo& info, Flags* flags) {
 // Everything that needs the outside is read first, then the namespaces are entered.
 absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   ASSIGN_OR_RETURN(v1::WorkerInfo info, ProbeMachine());
-  ASSIGN_OR_RETURN(const HostSettings settings, ReadHostSettings(flags, info.host_name()));
+  ASSIGN_OR_RETURN(const StepSettings settings, ReadSettings(flags, info.host_name()));
   std::optional<v1::Task> task;
   std::vector<SecretSource> secrets;
   if (from_file) {

@@ -75,6 +75,35 @@ bool Sets(absl::Span<const std::string> env, std::string_view name) {
   });
 }
 
+bool IsProxyVariable(std::string_view name) {
+  return std::find(std::begin(kProxyVariables), std::end(kProxyVariables), name) != std::end(kProxyVariables);
+}
+
+std::string InOtherCase(std::string_view name) {
+  std::string other(name);
+  for (char& c : other) {
+    if (c >= 'a' && c <= 'z') {
+      c = static_cast<char>(c - 'a' + 'A');
+    } else if (c >= 'A' && c <= 'Z') {
+      c = static_cast<char>(c - 'A' + 'a');
+    }
+  }
+  return other;
+}
+
+// The announced variables that the recipe does not set itself; Java's own come back.
+std::string AddAnnounced(const std::vector<std::pair<std::string, std::string>>& announced,
+                         std::vector<std::string>* env) {
+  std::string java;
+  const std::vector<std::string> recipe = *env;
+  for (const auto& [name, value] : announced) {
+    if (name == kJavaOptions) java = value;
+    if (name == kJavaOptions || Sets(recipe, name)) continue;
+    if (!IsProxyVariable(name) || !Sets(recipe, InOtherCase(name))) env->push_back(fmt::format("{}={}", name, value));
+  }
+  return java;
+}
+
 void AddIfMissing(std::string_view name, std::string_view value, std::vector<std::string>* env) {
   if (!Sets(*env, name)) env->push_back(fmt::format("{}={}", name, value));
 }
@@ -124,20 +153,26 @@ absl::StatusOr<HostSettings> DetectHostSettings(const HostSettingsSource& source
 
 std::vector<std::string> StepEnvironment(const v1::Run& run, const Identity& identity,
                                          std::optional<int64_t> source_date_epoch,
-                                         const HostSettings& settings) {
+                                         const HostSettings& settings,
+                                         const std::vector<std::pair<std::string, std::string>>& announced) {
   std::vector<std::string> env(run.env().begin(), run.env().end());
   env.insert(env.end(), run.proxy_env().begin(), run.proxy_env().end());
   AddIfMissing("PATH", kDefaultPath, &env);
   AddIfMissing("HOME", identity.home, &env);
   if (source_date_epoch) AddIfMissing("SOURCE_DATE_EPOCH", fmt::format("{}", *source_date_epoch), &env);
-  if (run.network() == v1::NETWORK_MODE_NONE) return env;
-  for (const auto& [name, value] : settings.variables) AddIfMissing(name, value, &env);
+  const v1::NetworkMode network = NetworkOf(run);
+  if (network == v1::NETWORK_MODE_NONE) return env;
+  std::string java = AddAnnounced(announced, &env);
+  for (const auto& [name, value] : settings.variables) {
+    if (network == v1::NETWORK_MODE_HOST || !IsProxyVariable(name)) AddIfMissing(name, value, &env);
+  }
   if (!settings.ca_bundle.empty()) {
     for (const char* name : kCaVariables) AddIfMissing(name, kCaBundleInStep, &env);
   }
   if (!settings.java_trust_store.empty()) {
-    AddIfMissing(kJavaOptions, fmt::format("-Djavax.net.ssl.trustStore={}", kJavaTrustStoreInStep), &env);
+    java += fmt::format("{}-Djavax.net.ssl.trustStore={}", java.empty() ? "" : " ", kJavaTrustStoreInStep);
   }
+  if (!java.empty()) AddIfMissing(kJavaOptions, java, &env);
   return env;
 }
 

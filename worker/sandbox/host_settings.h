@@ -1,6 +1,6 @@
 // Settings of the operator's machine that pass into RUN steps while they execute, and never into an image or
 // a cache key: proxies, names in the hosts file, the bundle of certificate authorities, the address of a
-// package index. All of it only for steps with a network.
+// package index. All of it only for steps with a network, proxies and names only for those on the host's.
 #pragma once
 
 #include <functional>
@@ -51,9 +51,11 @@ absl::StatusOr<HostSettings> DetectHostSettings(const HostSettingsSource& source
 std::vector<std::string> ForeignHosts(std::string_view hosts_file, std::string_view own_name);
 
 // The complete environment of a step: the recipe's, then what is missing of PATH and HOME, then what
-// holds only while it executes. The recipe's variables are never replaced.
+// holds only while it executes: what its recorded network announces, and the settings, of which the proxies are only
+// for steps on the host's network. The recipe's variables are never replaced; of proxies one in either case counts.
 std::vector<std::string> StepEnvironment(const v1::Run& run, const Identity& identity,
                                          std::optional<int64_t> source_date_epoch,
-                                         const HostSettings& settings);
+                                         const HostSettings& settings,
+                                         const std::vector<std::pair<std::string, std::string>>& announced = {});
 
 }  // namespace crossmill::worker

@@ -117,7 +117,8 @@ std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
   std::string text =
       fmt::format("127.0.0.1 localhost {}\n::1 localhost ip6-localhost ip6-loopback\n", HostNameOf(run.run));
   for (const std::string& line : run.run.extra_hosts()) text += line + "\n";
-  if (run.run.network() == v1::NETWORK_MODE_NONE) return text;
+  // Elsewhere names are looked up by the host itself, or not at all.
+  if (NetworkOf(run.run) != v1::NETWORK_MODE_HOST) return text;
   for (const std::string& line : settings.hosts) text += line + "\n";
   return text;
 }
@@ -196,10 +197,13 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& r
     binds.push_back({path, std::move(destination)});
     return absl::OkStatus();
   };
-  const bool network = run.run.network() != v1::NETWORK_MODE_NONE;
+  const bool network = NetworkOf(run.run) != v1::NETWORK_MODE_NONE;
   std::string resolver;
   // A machine without the file resolves by its hosts file alone, and so does the step.
-  if (const auto text = ReadFile(options_.resolv_conf, 1 << 20); network && text.ok()) resolver = *text;
+  if (const auto text = ReadFile(options_.resolv_conf, 1 << 20);
+      NetworkOf(run.run) == v1::NETWORK_MODE_HOST && text.ok()) {
+    resolver = *text;
+  }
   RETURN_IF_ERROR(add("hosts", HostsFile(run, options_.host_settings), "/etc/hosts", 0644));
   RETURN_IF_ERROR(add("resolv.conf", resolver, "/etc/resolv.conf", 0644));
   RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", HostNameOf(run.run)), "/etc/hostname", 0644));
@@ -247,6 +251,9 @@ absl::Status OciSandbox::WriteConfig(const SandboxRun& run, const SpecOptions& s
 
 absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   if (run.run.argv().empty()) return absl::InvalidArgumentError("nothing to run");
+  if (NetworkOf(run.run) == v1::NETWORK_MODE_RECORDED && run.network_namespace.empty()) {
+    return absl::InternalError("a recorded network without a namespace");
+  }
   auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_);
   if (absl::IsInvalidArgument(limits.status()))
     return Refused(126, std::string(Sv(limits.status().message())));

@@ -72,7 +72,7 @@ Json Mounts(const SandboxRun& run, const SpecOptions& options) {
   mounts.push_back(Mount("/dev/shm", "tmpfs", "shm",
                          {"nosuid", "noexec", "nodev", "mode=1777", fmt::format("size={}", shm)}));
   mounts.push_back(Mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
-  if (run.run.network() == v1::NETWORK_MODE_NONE) {
+  if (NetworkOf(run.run) != v1::NETWORK_MODE_HOST) {
     mounts.push_back(Mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
   } else {
     // The kernel lets only the owner of a network namespace mount sysfs for it.
@@ -93,9 +93,11 @@ Json Linux(const SandboxRun& run, const SpecOptions& options) {
   Json linux_part;
   linux_part["namespaces"] = Json::array();
   for (const char* type : {"pid", "ipc", "uts", "mount", "network"}) {
-    const bool shared = std::string_view(type) == "network" && run.run.network() != v1::NETWORK_MODE_NONE;
+    const bool network = std::string_view(type) == "network";
+    const bool shared = network && NetworkOf(run.run) == v1::NETWORK_MODE_HOST;
     Json entry;
     entry["type"] = type;
+    if (network && !run.network_namespace.empty()) entry["path"] = run.network_namespace;
     if (!shared) linux_part["namespaces"].push_back(std::move(entry));
   }
   // Besides Docker's list the cgroups, which the host's /sys brings along.

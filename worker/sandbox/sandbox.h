@@ -38,6 +38,11 @@ struct StepMount {
   bool no_programs = false;
 };
 
+// What a step's network is: unspecified means recorded.
+inline v1::NetworkMode NetworkOf(const v1::Run& run) {
+  return run.network() == v1::NETWORK_MODE_UNSPECIFIED ? v1::NETWORK_MODE_RECORDED : run.network();
+}
+
 struct SandboxRun {
   // argv, cwd, network, files, extra_hosts, shm_size and ulimits are used; user, env and mounts as resolved
   // below.
@@ -50,6 +55,9 @@ struct SandboxRun {
   std::vector<std::string> env;
   // In the order in which they are mounted, after everything else.
   std::vector<StepMount> mounts = {};
+  // Of a step whose network is recorded: path of its network namespace, which belongs to the user namespace that the
+  // sandbox works in.
+  std::string network_namespace = {};
   // The step may read secrets: it leaves no core dumps.
   bool holds_secrets = false;
   absl::Duration timeout = absl::InfiniteDuration();

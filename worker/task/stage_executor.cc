@@ -19,6 +19,7 @@
 #include "worker/mounts/secret_search.h"
 #include "worker/task/dist_info.h"
 #include "worker/task/log_bundler.h"
+#include "worker/task/recorded_network.h"
 #include "worker/task/required_blobs.h"
 #include "worker/tree/copier.h"
 #include "worker/tree/exporter.h"
@@ -110,8 +111,8 @@ class StageExecutor::Execution {
       const absl::Status status = ExecuteStep(step, &result);
       if (!status.ok()) return End(Annotate(status, fmt::format("step {}", step.number())));
       result.set_finished_at(UnixNanos(executor_.clock_.Now()));
-      *result_.add_steps() = result;
       observer_.OnStepFinished(result);
+      AddStep(result);
       if (!result.failure().empty()) {
         return Fail(fmt::format("{}{}: {}", Place(step.range()), step.instruction(), result.failure()));
       }
@@ -119,6 +120,16 @@ class StageExecutor::Execution {
       layers_.push_back(FromProto(next.tar()));
     }
     return true;
+  }
+
+  // A task's result stays one message, however much its steps fetched: they were told one by one before.
+  void AddStep(const v1::StepResult& result) {
+    constexpr size_t kMostFetchBytes = 8 << 20;
+    v1::StepResult& step = *result_.add_steps();
+    step = result;
+    const size_t bytes = step.fetches().ByteSizeLong();
+    if (bytes > kMostFetchBytes - std::min(fetch_bytes_, kMostFetchBytes)) CountByHost({}, step.mutable_fetches());
+    fetch_bytes_ += step.fetches().ByteSizeLong();
   }
 
   bool MakeExports() {
@@ -248,7 +259,7 @@ class StageExecutor::Execution {
       action.failure = std::string(Sv(identity.status().message()));
       return action;
     }
-    return RunInSandbox(step, root, *std::move(identity));
+    return RunInSandbox(step, root, *std::move(identity), result);
   }
 
   // Whom the step runs as, with the folder that it begins in.
@@ -268,8 +279,8 @@ class StageExecutor::Execution {
     return run.cwd().empty() || run.cwd() == "/" ? absl::OkStatus() : ExecuteWorkdir(folder, root);
   }
 
-  absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const std::string& root,
-                                            Identity identity) {
+  absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const std::string& root, Identity identity,
+                                            v1::StepResult* result) {
     LogBundler log(step.number(), executor_.clock_,
                    [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
     const auto tell = [&log](const std::string& line) { log.Add(v1::LogChunk::STREAM_WORKER, line + "\n"); };
@@ -291,14 +302,18 @@ class StageExecutor::Execution {
                    .stop = stop_};
     std::optional<int64_t> epoch;
     if (task_.has_source_date_epoch()) epoch = task_.source_date_epoch();
-    run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings);
+    ASSIGN_OR_RETURN(RecordedNetwork network, RecordedNetwork::Join(executor_.options_.networks, &run));
+    run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings, network.variables());
     if (*mounts != nullptr) {
       run.mounts = (*mounts)->mounts();
       (*mounts)->SetEnvironment(&run.env);
       action.secrets = (*mounts)->secrets();
       run.holds_secrets = !action.secrets.empty();
     }
-    RETURN_IF_ERROR(RunMasked(run, log, &action));
+    SecretPatterns patterns;
+    for (const std::string& id : action.secrets) patterns.AddValue(*context_.secrets->Find(id));
+    RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
+    network.Report(patterns, !action.failure.empty(), tell, result);
     if (!action.failure.empty()) tell(action.failure);
     return action;
   }
@@ -321,11 +336,11 @@ class StageExecutor::Execution {
   }
 
   // The step's console without the values of its secrets.
-  absl::Status RunMasked(SandboxRun& run, LogBundler& log, ActionResult* action) {
-    SecretPatterns patterns;
-    for (const std::string& id : action->secrets) patterns.AddValue(*context_.secrets->Find(id));
+  absl::Status RunMasked(SandboxRun& run, LogBundler& log, const SecretPatterns& patterns,
+                         RecordedNetwork& network, ActionResult* action) {
     MaskedStream out(patterns), err(patterns);
     run.on_output = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
+      network.Watch(stream, bytes);
       if (patterns.empty() || stream == v1::LogChunk::STREAM_WORKER) return log.Add(stream, bytes);
       log.Add(stream, (stream == v1::LogChunk::STREAM_STDOUT ? out : err).Add(bytes));
     };
@@ -381,6 +396,8 @@ class StageExecutor::Execution {
   // Bottom first: the root of the next step.
   std::vector<Digest> layers_;
   v1::TaskResult result_;
+  // In result_.
+  size_t fetch_bytes_ = 0;
 };
 
 StageExecutor::StageExecutor(Snapshotter& snapshotter, Sandbox& sandbox, BlobStore& blobs, Clock& clock,

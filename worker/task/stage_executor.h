@@ -16,6 +16,7 @@
 #include "worker/mounts/ssh_relay.h"
 #include "worker/mounts/step_mounts.h"
 #include "worker/mounts/task_secrets.h"
+#include "worker/network/step_networks.h"
 #include "worker/sandbox/host_settings.h"
 #include "worker/sandbox/sandbox.h"
 
@@ -29,6 +30,8 @@ struct ExecutorOptions {
   absl::Duration step_timeout = absl::Hours(6);
   // For RUN --mount; nullptr: such steps cannot be executed here. Outlives the executor.
   MountStore* mounts = nullptr;
+  // For steps whose network is recorded; nullptr: such steps cannot be executed here. Outlives the executor.
+  StepNetworks* networks = nullptr;
   // The way to ssh agents; nullptr: there are none. Outlives the executor.
   SshForwarder* ssh = nullptr;
 };

@@ -111,7 +111,7 @@ TEST_F(DockerHabitsTest, NothingIgnoredIsNoNotice) {
   EXPECT_EQ(Build({"--pull=false", "--no-cache=false", "--network=default"}), 0) << env_.err();
   EXPECT_THAT(env_.err(), Not(HasSubstr("ignored")));
   EXPECT_FALSE(coordinator_.submitted.submission().options().no_cache());
-  EXPECT_EQ(coordinator_.submitted.submission().options().network(), v1::NETWORK_MODE_HOST);
+  EXPECT_EQ(coordinator_.submitted.submission().options().network(), v1::NETWORK_MODE_RECORDED);
 }
 
 TEST_F(DockerHabitsTest, JsonProgressHasTheNoticeAsALine) {
