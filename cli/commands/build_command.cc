@@ -316,7 +316,7 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   RETURN_IF_ERROR(WriteOutputs(report.build));
   RETURN_IF_ERROR(pushed);
   if (session_.json) {
-    RETURN_IF_ERROR(session_.PrintJson(BuildJson(report.build, report.packages)));
+    RETURN_IF_ERROR(session_.PrintJson(BuildJson(report)));
   } else if (mode_ == ProgressMode::kQuiet) {
     if (report.build.status() == v1::BUILD_STATUS_SUCCEEDED) {
       RETURN_IF_ERROR(PrintResult(report.build.index_digest() + "\n"));

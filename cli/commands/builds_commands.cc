@@ -1,4 +1,4 @@
-// crossmill ls, show, packages, diff and cancel.
+// crossmill ls, show, packages, fetches, diff and cancel.
 #include <CLI/CLI.hpp>
 
 #include "cli/commands/commands.h"
@@ -6,6 +6,7 @@
 #include "cli/show/differences.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
+#include "cli/show/render_fetches.h"
 #include "cli/show/render_packages.h"
 #include "cli/show/render_tables.h"
 #include "common/words/platform.h"
@@ -39,7 +40,7 @@ absl::StatusOr<int> List(Session& session, int limit) {
 absl::StatusOr<int> Show(Session& session, const std::string& build) {
   ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session, build, ""));
   if (session.json) {
-    RETURN_IF_ERROR(session.PrintJson(BuildJson(report.build, report.packages)));
+    RETURN_IF_ERROR(session.PrintJson(BuildJson(report)));
   } else {
     RETURN_IF_ERROR(session.Print(RenderReport(report, session.OutText())));
   }
@@ -66,6 +67,34 @@ absl::StatusOr<int> Packages(Session& session, const std::string& build, const s
     RETURN_IF_ERROR(session.PrintJson(list));
   } else {
     RETURN_IF_ERROR(session.Print(RenderPackages(rows, session.OutText())));
+  }
+  return kExitOk;
+}
+
+struct FetchesFlags {
+  std::string build;
+  std::string platform;
+  bool csv = false;
+};
+
+absl::StatusOr<int> Fetches(Session& session, const FetchesFlags& flags) {
+  ASSIGN_OR_RETURN(const std::string platform, NormalisedPlatform(flags.platform));
+  ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, flags.build));
+  BuildReport report;
+  RETURN_IF_ERROR(GetFetches(session, view.id(), true, &report));
+  const auto elsewhere = [&](const auto& row) {
+    return !platform.empty() && FormatPlatform(row.platform()) != platform;
+  };
+  std::erase_if(report.fetches, elsewhere);
+  std::erase_if(report.fetch_hosts, elsewhere);
+  if (session.json) {
+    Json list = Json::array();
+    for (const v1::FetchRow& row : report.fetches) list.push_back(FetchJson(row));
+    RETURN_IF_ERROR(session.PrintJson(list));
+  } else if (flags.csv) {
+    RETURN_IF_ERROR(session.Print(FetchesCsv(report.fetches)));
+  } else {
+    RETURN_IF_ERROR(session.Print(RenderFetches(report.fetches, report.fetch_hosts, session.OutText())));
   }
   return kExitOk;
 }
@@ -146,6 +175,16 @@ void AddBuildsCommands(CLI::App& app, Session& session) {
   packages->callback([&session, listed, platform] {
     session.command = [&session, listed, platform] { return Packages(session, *listed, *platform); };
   });
+
+  CLI::App* fetches = app.add_subcommand(
+      "fetches", "List what a build's steps fetched through the recording network (docs/network.md)");
+  auto fetched = std::make_shared<FetchesFlags>();
+  fetches->add_option("build", fetched->build, "Number of the build [the latest]")->type_name("BUILD");
+  fetches->add_option("--platform", fetched->platform, "Only this platform")->type_name("OS/ARCH");
+  fetches->add_flag("--csv", fetched->csv, "Print them as comma-separated values");
+  AddJsonFlag(*fetches, session);
+  fetches->callback(
+      [&session, fetched] { session.command = [&session, fetched] { return Fetches(session, *fetched); }; });
 
   CLI::App* diff =
       app.add_subcommand("diff", "Print what differs between the executions of a verified build");

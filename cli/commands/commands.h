@@ -14,7 +14,7 @@ void AddRetryCommand(CLI::App& app, Session& session);
 void AddCheckCommand(CLI::App& app, Session& session);
 // watch, logs
 void AddWatchCommands(CLI::App& app, Session& session);
-// ls, show, packages, diff, cancel
+// ls, show, packages, fetches, diff, cancel
 void AddBuildsCommands(CLI::App& app, Session& session);
 // image import|ls|pull|push|save|rm|inspect|history
 void AddImageCommands(CLI::App& app, Session& session);

@@ -52,12 +52,29 @@ absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int6
   return std::vector<v1::PackageRow>(response.rows().begin(), response.rows().end());
 }
 
+absl::Status GetFetches(Session& session, int64_t build_id, bool one_by_one, BuildReport* report) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::ListFetchesRequest request;
+  request.set_build_id(build_id);
+  request.set_hosts_only(!one_by_one);
+  do {
+    const auto response = session.Call(*farm->builds, &v1::Builds::StubInterface::ListFetches, request);
+    if (absl::IsUnimplemented(response.status())) return absl::OkStatus();
+    RETURN_IF_ERROR(response.status());
+    report->fetches.insert(report->fetches.end(), response->rows().begin(), response->rows().end());
+    report->fetch_hosts.insert(report->fetch_hosts.end(), response->hosts().begin(), response->hosts().end());
+    request.set_page_token(response->next_page_token());
+  } while (!request.page_token().empty());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
                                         const std::string& dockerfile, size_t lines) {
   BuildReport report;
   report.dockerfile = dockerfile;
   ASSIGN_OR_RETURN(report.build, GetBuild(session, build));
   ASSIGN_OR_RETURN(report.packages, FetchPackages(session, report.build.id()));
+  RETURN_IF_ERROR(GetFetches(session, report.build.id(), session.json, &report));
   for (const v1::StageView& stage : report.build.stages()) {
     for (const v1::StepView& step : stage.steps()) {
       if (step.status() != v1::STEP_STATUS_FAILED || step.execution() == 0) continue;

@@ -19,6 +19,9 @@ absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build
 
 absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int64_t build_id);
 
+// What its steps fetched; `one_by_one`: not only counted. Nothing from a coordinator that knows no fetches.
+absl::Status GetFetches(Session& session, int64_t build_id, bool one_by_one, BuildReport* report);
+
 // Everything an execution wrote, chunk by chunk; with `follow` until it ends. The error of `sink` ends it.
 absl::Status ReadConsole(Session& session, int64_t execution, bool follow,
                          const std::function<absl::Status(const v1::LogChunk&)>& sink);

@@ -37,7 +37,7 @@ absl::StatusOr<int> Watch(Session& session, const WatchFlags& flags) {
   RETURN_IF_ERROR(model.status());
   ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session, std::to_string(view.id()), ""));
   if (session.json) {
-    RETURN_IF_ERROR(session.PrintJson(BuildJson(report.build, report.packages)));
+    RETURN_IF_ERROR(session.PrintJson(BuildJson(report)));
   } else if (mode == ProgressMode::kQuiet) {
     RETURN_IF_ERROR(session.Print(report.build.index_digest() + "\n"));
   } else {

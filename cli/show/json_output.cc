@@ -170,7 +170,8 @@ Json BuildRowJson(const v1::BuildView& build) {
           {"cells", List(build.cells(), [](const v1::CellView& cell) { return CellJson(cell, false); })}};
 }
 
-Json BuildJson(const v1::BuildView& build, absl::Span<const v1::PackageRow> packages) {
+Json BuildJson(const BuildReport& report) {
+  const v1::BuildView& build = report.build;
   Json json = BuildRowJson(build);
   const v1::BuildOptions& options = build.options();
   json["options"] = {{"allow_same_host", options.allow_same_host()},
@@ -192,7 +193,9 @@ Json BuildJson(const v1::BuildView& build, absl::Span<const v1::PackageRow> pack
   });
   json["cells"] = List(build.cells(), [](const v1::CellView& cell) { return CellJson(cell, true); });
   json["stages"] = List(build.stages(), StageJson);
-  json["packages"] = List(packages, PackageJson);
+  json["packages"] = List(report.packages, PackageJson);
+  json["fetches"] = List(report.fetches, FetchJson);
+  json["fetch_hosts"] = List(report.fetch_hosts, FetchHostJson);
   return json;
 }
 
@@ -220,6 +223,43 @@ Json PackageJson(const v1::PackageRow& row) {
           {"emulated", package.emulated()},
           {"environment", TextOrNull(package.environment())},
           {"installed", package.installed()},
+          {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
+}
+
+Json FetchJson(const v1::FetchRow& row) {
+  const v1::Fetch& fetch = row.fetch();
+  return {{"platform", FormatPlatform(row.platform())},
+          {"stage", row.stage()},
+          {"stage_name", row.stage_name()},
+          {"step", row.step_number()},
+          {"kind", Word(fetch.kind())},
+          {"method", TextOrNull(fetch.method())},
+          {"scheme", TextOrNull(fetch.scheme())},
+          {"host", TextOrNull(fetch.host())},
+          {"port", fetch.port() == 0 ? Json(nullptr) : Json(fetch.port())},
+          {"url", TextOrNull(fetch.url())},
+          {"status", fetch.status() == 0 ? Json(nullptr) : Json(fetch.status())},
+          {"bytes_up", fetch.bytes_up()},
+          {"bytes_down", fetch.bytes_down()},
+          {"digest", fetch.sha256().empty() ? Json(nullptr) : Json("sha256:" + fetch.sha256())},
+          {"started_at", TimeJson(fetch.started_at())},
+          {"seconds", fetch.seconds()},
+          {"refused_by", TextOrNull(fetch.refused_by())},
+          {"error", TextOrNull(fetch.error())},
+          {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
+}
+
+Json FetchHostJson(const v1::FetchHostRow& row) {
+  const v1::HostFetches& host = row.host();
+  return {{"platform", FormatPlatform(row.platform())},
+          {"stage", row.stage()},
+          {"stage_name", row.stage_name()},
+          {"step", row.step_number()},
+          {"host", TextOrNull(host.host())},
+          {"fetches", host.fetches()},
+          {"refused", host.refused()},
+          {"bytes_up", host.bytes_up()},
+          {"bytes_down", host.bytes_down()},
           {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
 }
 

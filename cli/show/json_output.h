@@ -7,16 +7,19 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "cli/show/render_build.h"
 #include "common/base/json.h"
 #include "crossmill/v1/client_service.pb.h"
 
 namespace crossmill::cli {
 
 // A whole build, as in `show --json` and `build --json`.
-Json BuildJson(const v1::BuildView& build, absl::Span<const v1::PackageRow> packages);
+Json BuildJson(const BuildReport& report);
 // One element of `ls --json`: a build without stages, bases and packages.
 Json BuildRowJson(const v1::BuildView& build);
 Json PackageJson(const v1::PackageRow& row);
+Json FetchJson(const v1::FetchRow& row);
+Json FetchHostJson(const v1::FetchHostRow& row);
 // `diff --json`.
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons);
 Json WorkerJson(const v1::WorkerView& worker);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/show/build_model.h"
+#include "cli/show/render_fetches.h"
 #include "cli/show/render_packages.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
@@ -456,6 +457,7 @@ std::string RenderReport(const BuildReport& report, const TextOptions& options, 
   for (const v1::CellView& cell : build.cells()) {
     result += "\n" + RenderCell(build, cell, options);
     result += RenderCellPackages(cell, report.packages, options);
+    result += RenderCellFetches(cell, report.fetch_hosts, options);
     result += RenderVerdict(build, cell, options, paths);
   }
   const std::string failures = RenderFailures(report, options);

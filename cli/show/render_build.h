@@ -24,6 +24,9 @@ struct StepFailure {
 struct BuildReport {
   v1::BuildView build;
   std::vector<v1::PackageRow> packages;
+  // What steps fetched, counted per step and host; one by one only where it was asked for.
+  std::vector<v1::FetchHostRow> fetch_hosts;
+  std::vector<v1::FetchRow> fetches;
   std::vector<StepFailure> failures;
   // Text of the recipe's file, when the client has it: failures show its lines.
   std::string dockerfile;

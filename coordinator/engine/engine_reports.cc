@@ -189,6 +189,9 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   }
   const core::StepFact fact = FactOf(*row);
   RecordPackages(attempt, result);
+  if (result.has_fetches()) {
+    loop_->Require(records_.SaveFetches(attempt.execution, core::RecordOfFetches(result.fetches())));
+  }
   loop_->Require(Annotate(logs_.Close(attempt.execution), "the console"));  // reading opens it again
 
   const std::optional<core::StageRunId> owner = attempt.owner;

@@ -50,18 +50,26 @@ absl::StatusOr<std::vector<v1::BuildView>> FarmReader::List(int64_t before, int 
   return views;
 }
 
-absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t build) {
+absl::StatusOr<std::vector<LocatedStep>> FarmReader::Steps(int64_t build) {
   ASSIGN_OR_RETURN(const v1::BuildView view, Get(build));
-  std::vector<LocatedPackage> located;
+  std::vector<LocatedStep> located;
   for (const v1::StageView& stage : view.stages()) {
     for (const v1::StepView& step : stage.steps()) {
       if (step.execution() == 0) continue;
-      ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages,
-                       committed_->Packages(step.execution()));
-      for (const v1::PackageOutcome& package : packages) {
-        located.push_back(
-            {stage.platform(), stage.index(), stage.name(), step.number(), step.execution(), package});
-      }
+      located.push_back({stage.platform(), stage.index(), stage.name(), step.number(), step.execution()});
+    }
+  }
+  return located;
+}
+
+absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t build) {
+  ASSIGN_OR_RETURN(const std::vector<LocatedStep> steps, Steps(build));
+  std::vector<LocatedPackage> located;
+  for (const LocatedStep& step : steps) {
+    ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages, committed_->Packages(step.execution));
+    for (const v1::PackageOutcome& package : packages) {
+      located.push_back(
+          {step.platform, step.stage, step.stage_name, step.step_number, step.execution, package});
     }
   }
   return located;

@@ -29,6 +29,15 @@ struct LocatedPackage {
   v1::PackageOutcome outcome;
 };
 
+// A step of a build and the execution that counts for it.
+struct LocatedStep {
+  v1::Platform platform;
+  uint32_t stage = 0;
+  std::string stage_name;
+  uint32_t step_number = 0;
+  int64_t execution = 0;
+};
+
 // Where a console of a running build comes from.
 struct RunningConsole {
   int64_t execution = 0;
@@ -58,6 +67,12 @@ class FarmReader {
   // Newest first, without stages.
   absl::StatusOr<std::vector<v1::BuildView>> List(int64_t before, int limit);
   absl::StatusOr<std::vector<LocatedPackage>> Packages(int64_t build);
+  // Its steps that have an execution, of this build or an earlier one, in the order of the view.
+  absl::StatusOr<std::vector<LocatedStep>> Steps(int64_t build);
+  absl::StatusOr<v1::StepFetches> Fetches(int64_t execution) { return committed_->Fetches(execution); }
+  absl::StatusOr<std::vector<v1::HostFetches>> FetchHosts(int64_t execution) {
+    return committed_->FetchHosts(execution);
+  }
   // The execution has not ended. NOT_FOUND: there is no such execution.
   absl::StatusOr<bool> IsRunning(int64_t execution);
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Workers(); }

@@ -13,7 +13,69 @@ namespace {
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 1000;
 constexpr int kLogPage = 1000;
+constexpr int kFetchPage = 2000;
+constexpr size_t kFetchPageBytes = 4 << 20;
 constexpr auto kPatience = std::chrono::milliseconds(200);
+
+// Where a page of fetches begins: "STEP:FETCH", both counted from 0 over the build.
+struct FetchPosition {
+  size_t step = 0;
+  int fetch = 0;
+};
+
+absl::StatusOr<FetchPosition> ParseFetchPosition(std::string_view token) {
+  FetchPosition position;
+  if (token.empty()) return position;
+  const size_t colon = std::min(token.find(':'), token.size());
+  const char* const end = token.data() + token.size();
+  const auto step = std::from_chars(token.data(), token.data() + colon, position.step);
+  const auto fetch = std::from_chars(std::min(token.data() + colon + 1, end), end, position.fetch);
+  if (step.ec != std::errc() || fetch.ec != std::errc() || fetch.ptr != end || position.fetch < 0) {
+    return absl::InvalidArgumentError("not a page token of ListFetches");
+  }
+  return position;
+}
+
+template <typename Row>
+void Locate(const LocatedStep& step, Row* row) {
+  *row->mutable_platform() = step.platform;
+  row->set_stage(step.stage);
+  row->set_stage_name(step.stage_name);
+  row->set_step_number(step.step_number);
+  row->set_execution(step.execution);
+}
+
+absl::Status AddFetchHosts(FarmReader& reader, const std::vector<LocatedStep>& steps,
+                           v1::ListFetchesResponse* response) {
+  for (const LocatedStep& step : steps) {
+    ASSIGN_OR_RETURN(std::vector<v1::HostFetches> hosts, reader.FetchHosts(step.execution));
+    for (v1::HostFetches& host : hosts) {
+      v1::FetchHostRow& row = *response->add_hosts();
+      Locate(step, &row);
+      *row.mutable_host() = std::move(host);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddFetches(FarmReader& reader, const std::vector<LocatedStep>& steps, FetchPosition from,
+                        v1::ListFetchesResponse* response) {
+  size_t bytes = 0;
+  for (size_t i = from.step; i < steps.size(); ++i) {
+    ASSIGN_OR_RETURN(v1::StepFetches fetches, reader.Fetches(steps[i].execution));
+    for (int j = i == from.step ? from.fetch : 0; j < fetches.fetches_size(); ++j) {
+      if (response->rows_size() >= kFetchPage || bytes >= kFetchPageBytes) {
+        response->set_next_page_token(fmt::format("{}:{}", i, j));
+        return absl::OkStatus();
+      }
+      v1::FetchRow& row = *response->add_rows();
+      Locate(steps[i], &row);
+      *row.mutable_fetch() = std::move(*fetches.mutable_fetches(j));
+      bytes += row.ByteSizeLong();
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -122,6 +184,20 @@ grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::Read
     std::this_thread::sleep_for(kPatience);
   }
   return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::ListFetches(grpc::ServerContext* context, const v1::ListFetchesRequest* request,
+                                        v1::ListFetchesResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const auto from = ParseFetchPosition(request->page_token());
+  if (!from.ok()) return rpc::ToGrpc(from.status());
+  const auto steps = engine_.reader().Steps(request->build_id());
+  if (!steps.ok()) return rpc::ToGrpc(steps.status());
+  absl::Status status;
+  if (request->page_token().empty()) status = AddFetchHosts(engine_.reader(), *steps, response);
+  if (status.ok() && !request->hosts_only()) status = AddFetches(engine_.reader(), *steps, *from, response);
+  return rpc::ToGrpc(status);
 }
 
 grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,

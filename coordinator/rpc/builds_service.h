@@ -28,6 +28,8 @@ class BuildsService final : public v1::Builds::Service {
                        grpc::ServerWriter<v1::ReadLogResponse>* writer) override;
   grpc::Status ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
                             v1::ListPackagesResponse* response) override;
+  grpc::Status ListFetches(grpc::ServerContext* context, const v1::ListFetchesRequest* request,
+                           v1::ListFetchesResponse* response) override;
   grpc::Status GetSubmission(grpc::ServerContext* context, const v1::GetSubmissionRequest* request,
                              v1::BuildSubmission* response) override;
   grpc::Status Attach(grpc::ServerContext* context,

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/digest.h"
+#include "coordinator/core/fetch_record.h"
 #include "coordinator/core/step_history.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
@@ -207,6 +208,15 @@ class RecordStore {
   absl::Status SavePackages(int64_t execution, absl::Span<const v1::PackageOutcome> packages);
   // In the order they were saved.
   absl::StatusOr<std::vector<v1::PackageOutcome>> Packages(int64_t execution);
+
+  // ---- fetches ----
+
+  // Replaces what the execution had.
+  absl::Status SaveFetches(int64_t execution, const core::FetchRecord& record);
+  // Those that are known one by one, in the order in which they began; none when there is no record.
+  absl::StatusOr<v1::StepFetches> Fetches(int64_t execution);
+  // All of them, counted, by host.
+  absl::StatusOr<std::vector<v1::HostFetches>> FetchHosts(int64_t execution);
 
   // ---- leases ----
 

@@ -39,6 +39,8 @@ class CommandsTest : public testing::Test {
     EXPECT_OK(WriteFileAtomic(Context("app"), "app"));
     coordinator_.view = SampleReport().build;
     coordinator_.packages = SampleReport().packages;
+    coordinator_.fetches = SampleReport().fetches;
+    coordinator_.fetch_hosts = SampleReport().fetch_hosts;
   }
 
   std::string Context(const std::string& name) { return folder_.Path("context/" + name); }

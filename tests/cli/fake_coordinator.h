@@ -40,6 +40,8 @@ class FakeCoordinator final : public v1::Builds::Service,
   std::vector<v1::WatchedLog> logs;
   v1::BuildView view;
   std::vector<v1::PackageRow> packages;
+  std::vector<v1::FetchRow> fetches;
+  std::vector<v1::FetchHostRow> fetch_hosts;
   std::map<int64_t, std::string> consoles;
   std::vector<v1::WorkerView> workers;
   std::vector<v1::ImageView> images;
@@ -195,6 +197,19 @@ class FakeCoordinator final : public v1::Builds::Service,
   grpc::Status ListPackages(grpc::ServerContext*, const v1::ListPackagesRequest*,
                             v1::ListPackagesResponse* response) override {
     for (const v1::PackageRow& row : packages) *response->add_rows() = row;
+    return grpc::Status::OK;
+  }
+
+  // Two rows a page.
+  grpc::Status ListFetches(grpc::ServerContext*, const v1::ListFetchesRequest* request,
+                           v1::ListFetchesResponse* response) override {
+    if (request->page_token().empty()) {
+      for (const v1::FetchHostRow& row : fetch_hosts) *response->add_hosts() = row;
+    }
+    if (request->hosts_only()) return grpc::Status::OK;
+    size_t next = request->page_token().empty() ? 0 : std::stoul(request->page_token());
+    for (int i = 0; i < 2 && next < fetches.size(); ++i) *response->add_rows() = fetches[next++];
+    if (next < fetches.size()) response->set_next_page_token(std::to_string(next));
     return grpc::Status::OK;
   }
 

@@ -171,6 +171,61 @@ inline v1::PackageRow SamplePackage(const std::string& architecture, uint32_t st
   return row;
 }
 
+// One fetch that was recorded whole, a tunnel, one that was refused; and one more that is only counted.
+inline void AddSampleFetches(const std::string& architecture, uint32_t stage, BuildReport* report) {
+  v1::FetchRow row;
+  *row.mutable_platform() = SamplePlatform(architecture);
+  row.set_stage(stage);
+  row.set_stage_name("builder");
+  row.set_step_number(4);
+  row.set_execution(105);
+  v1::Fetch& fetch = *row.mutable_fetch();
+  fetch.set_kind(v1::Fetch::KIND_HTTP);
+  fetch.set_method("GET");
+  fetch.set_scheme("http");
+  fetch.set_host("index.example");
+  fetch.set_port(80);
+  fetch.set_url("http://index.example/simple/click/?a=\"b,c\"");
+  fetch.set_status(200);
+  fetch.set_bytes_down(102'400);
+  fetch.set_sha256(Hash('7'));
+  fetch.set_started_at(kSampleStart + 50'000'000'000);
+  fetch.set_seconds(0.25);
+  report->fetches.push_back(row);
+  fetch.Clear();
+  fetch.set_kind(v1::Fetch::KIND_TUNNEL);
+  fetch.set_method("CONNECT");
+  fetch.set_host("files.example");
+  fetch.set_port(443);
+  fetch.set_status(200);
+  fetch.set_bytes_up(1'200);
+  fetch.set_bytes_down(31'000'000);
+  fetch.set_started_at(kSampleStart + 51'000'000'000);
+  fetch.set_seconds(3.5);
+  report->fetches.push_back(row);
+  fetch.set_host("169.254.169.254");
+  fetch.set_status(403);
+  fetch.set_bytes_up(0);
+  fetch.set_bytes_down(0);
+  fetch.set_refused_by("metadata");
+  fetch.set_seconds(0);
+  report->fetches.push_back(row);
+  for (const auto& [host, count, bytes] : {std::tuple("169.254.169.254", 1, 0), std::tuple("files.example", 2, 32'000'000),
+                                           std::tuple("index.example", 1, 102'400)}) {
+    v1::FetchHostRow hosts;
+    *hosts.mutable_platform() = row.platform();
+    hosts.set_stage(stage);
+    hosts.set_stage_name("builder");
+    hosts.set_step_number(4);
+    hosts.set_execution(105);
+    hosts.mutable_host()->set_host(host);
+    hosts.mutable_host()->set_fetches(count);
+    hosts.mutable_host()->set_bytes_down(bytes);
+    hosts.mutable_host()->set_refused(bytes == 0 ? 1 : 0);
+    report->fetch_hosts.push_back(hosts);
+  }
+}
+
 inline BuildReport SampleReport() {
   BuildReport report;
   v1::BuildView& build = report.build;
@@ -201,6 +256,7 @@ inline BuildReport SampleReport() {
                                             stage == 0 ? 11.2 : 74.8, "cp311-cp311-linux_" + machine));
     report.packages.push_back(SamplePackage(architecture, stage, "setuptools", "69.0.3", v1::OUTCOME_WHEEL,
                                             -1, "py3-none-any", "build-dep"));
+    AddSampleFetches(architecture, stage, &report);
     stage += 2;
   }
   return report;

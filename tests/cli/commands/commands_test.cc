@@ -303,6 +303,14 @@ TEST_F(CommandsTest, JsonDocumentsOfEveryList) {
   EXPECT_EQ(OutJson()["packages"].size(), 8u);
   EXPECT_EQ(Run({"packages", "12", "--platform", "aarch64", "--json"}), 0);
   EXPECT_EQ(OutJson().size(), 4u);
+  EXPECT_EQ(Run({"fetches", "12", "--platform", "aarch64", "--json"}), 0);
+  EXPECT_EQ(OutJson().size(), 3u);
+  EXPECT_EQ(OutJson()[0]["url"], "http://index.example/simple/click/?a=\"b,c\"");
+  EXPECT_EQ(Run({"fetches", "--csv"}), 0);
+  EXPECT_THAT(env_.out, HasSubstr("\"http://index.example/simple/click/?a=\"\"b,c\"\"\",200,"));
+  EXPECT_EQ(Run({"fetches"}), 0);
+  EXPECT_THAT(env_.out, HasSubstr("refused: metadata"));
+  EXPECT_THAT(env_.out, HasSubstr("and 2 more of files.example\n"));
   EXPECT_EQ(Run({"diff", "--json"}), 0);
   EXPECT_EQ(OutJson()["cells"][0]["steps"][0]["differences_total"], 15);
   EXPECT_EQ(Run({"worker", "ls", "--json"}), 0);

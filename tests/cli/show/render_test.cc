@@ -6,6 +6,7 @@
 #include "cli/show/json_output.h"
 #include "cli/show/render_build.h"
 #include "cli/show/render_live.h"
+#include "cli/show/render_fetches.h"
 #include "cli/show/render_packages.h"
 #include "cli/show/render_plain.h"
 #include "cli/show/render_tables.h"
@@ -98,6 +99,23 @@ v1::ImageView SampleImage() {
   return image;
 }
 
+TEST(RenderFetchesTest, TextsOfOthersCannotActOnATerminalOrASpreadsheet) {
+  v1::FetchRow row;
+  row.mutable_platform()->set_os("linux");
+  row.mutable_platform()->set_architecture("amd64");
+  row.mutable_fetch()->set_method("=cmd");
+  row.mutable_fetch()->set_url("http://h/\x1b[31mred\r\n");
+  row.mutable_fetch()->set_error("\x07,\xff");
+  const std::string table = RenderFetches({row}, {}, {200, false});
+  const std::string csv = FetchesCsv({row});
+  for (const std::string& text : {table, csv}) {
+    EXPECT_EQ(text.find('\x1b'), std::string::npos);
+    EXPECT_EQ(text.find('\x07'), std::string::npos);
+  }
+  EXPECT_NE(csv.find(",'=cmd,"), std::string::npos);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 2);
+}
+
 TEST(RenderTablesTest, WorkersAndImages) {
   ExpectGolden(kCliGoldens, "workers.txt",
                RenderWorkers(SampleWorkers(), kSampleStart + 90'000'000'000, {160, false}));
@@ -107,7 +125,7 @@ TEST(RenderTablesTest, WorkersAndImages) {
 
 TEST(JsonOutputTest, Documents) {
   const BuildReport report = SampleReport();
-  ExpectGolden(kCliGoldens, "build.json", WriteJsonPretty(BuildJson(report.build, report.packages)) + "\n");
+  ExpectGolden(kCliGoldens, "build.json", WriteJsonPretty(BuildJson(report)) + "\n");
   ExpectGolden(kCliGoldens, "build-row.json", WriteJsonPretty(BuildRowJson(report.build)) + "\n");
   ExpectGolden(kCliGoldens, "diff.json",
                WriteJsonPretty(DiffJson(report.build, {report.build.cells(0).comparison()})) + "\n");

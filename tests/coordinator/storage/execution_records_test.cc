@@ -352,5 +352,36 @@ TEST_F(ExecutionRecordsTest, PastUseIsOfTheLastMeasuredSuccessOfTheShape) {
   EXPECT_EQ((*store_->PastUse("s", false))->cpu_ns, 1'000'000'000'000'000'000) << "a worker's word";
 }
 
+TEST_F(ExecutionRecordsTest, FetchesComeBackInOrderWithTheirHosts) {
+  const int64_t id = Begin(100);
+  core::FetchRecord record;
+  for (const char* host : {"b.example", "a.example"}) {
+    v1::Fetch& fetch = *record.fetches.add_fetches();
+    fetch.set_host(host);
+    fetch.set_url(std::string("http://") + host + "/x");
+    v1::HostFetches& counted = record.hosts.emplace_back();
+    counted.set_host(host);
+    counted.set_fetches(3);
+    counted.set_bytes_up(1);
+    counted.set_bytes_down(2);
+    counted.set_refused(1);
+  }
+  ASSERT_OK(store_->SaveFetches(id, record));
+  // Once more replaces it.
+  ASSERT_OK(store_->SaveFetches(id, record));
+  const auto fetches = store_->Fetches(id);
+  ASSERT_OK(fetches);
+  EXPECT_EQ(fetches->SerializeAsString(), record.fetches.SerializeAsString());
+  const auto hosts = store_->FetchHosts(id);
+  ASSERT_OK(hosts);
+  ASSERT_EQ(hosts->size(), 2u);
+  EXPECT_EQ((*hosts)[0].host(), "a.example");
+  EXPECT_EQ((*hosts)[0].SerializeAsString(), record.hosts[1].SerializeAsString());
+  const auto none = store_->Fetches(Begin(200));
+  ASSERT_OK(none);
+  EXPECT_EQ(none->fetches_size(), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->SaveFetches(id + 100, record)));
+}
+
 }  // namespace
 }  // namespace crossmill::storage
