@@ -19,6 +19,7 @@ ALLOWED = {
     "common/plan": ["common/base", "common/words", "common/pattern", "common/dockerfile"],
     "common/check": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan"],
     "common/packages": ["common/base", "common/words"],
+    "common/python": ["common/base"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
     "common/oci": ["common/base", "common/layer"],
@@ -53,7 +54,7 @@ ALLOWED = {
 }
 # Folders that see messages, never services, SQL or sockets.
 PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
-        "coordinator/core"]
+        "common/python", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 
