@@ -102,13 +102,13 @@ absl::Status ReadRequirement(std::string_view text, RequirementLine& line) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<AllowedHash> ReadHash(std::string_view value) {
+absl::StatusOr<FileHash> ReadHash(std::string_view value) {
   const size_t colon = value.find(':');
   if (colon == value.npos) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is not ALGORITHM:DIGEST", Printable(value.substr(0, 100))));
   }
-  AllowedHash hash{std::string(value.substr(0, colon)), absl::AsciiStrToLower(Av(value.substr(colon + 1)))};
+  FileHash hash{std::string(value.substr(0, colon)), absl::AsciiStrToLower(Av(value.substr(colon + 1)))};
   if (hash.algorithm != "sha256" && hash.algorithm != "sha384" && hash.algorithm != "sha512") {
     return absl::InvalidArgumentError(fmt::format("hashes are sha256, sha384 or sha512, not '{}'",
                                                   Printable(hash.algorithm.substr(0, 100))));
@@ -159,7 +159,7 @@ class LineReader {
     line.line = number_;
     for (const LineOption& option : options_) {
       if (option.name == "hash") {
-        ASSIGN_OR_RETURN(AllowedHash hash, ReadHash(option.value));
+        ASSIGN_OR_RETURN(FileHash hash, ReadHash(option.value));
         line.hashes.push_back(std::move(hash));
       } else if (option.name == "config-settings") {
         if (option.value.find('=') == option.value.npos) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/python/file_hash.h"
 #include "common/python/requirement.h"
 
 namespace crossmill::python {
@@ -37,14 +38,6 @@ struct FormatControl {
                     std::string_view normal_name);
 };
 
-// --hash=sha256:abc...
-struct AllowedHash {
-  std::string algorithm;
-  // Lower-case hexadecimal.
-  std::string digest;
-  friend bool operator==(const AllowedHash&, const AllowedHash&) = default;
-};
-
 struct RequirementLine {
   enum class Kind {
     // By name: `requirement` is set (its url too for `name @ url`).
@@ -64,7 +57,8 @@ struct RequirementLine {
   // Of kUrl and kPath; in kNamed they are in the requirement.
   std::vector<std::string> extras;
   std::optional<Marker> marker;
-  std::vector<AllowedHash> hashes;
+  // --hash=sha256:abc...
+  std::vector<FileHash> hashes;
   std::vector<std::string> config_settings;
 };
 

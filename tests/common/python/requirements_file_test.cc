@@ -87,8 +87,7 @@ TEST(RequirementsFileTest, HashesAndSettingsBelongToTheirRequirement) {
       "flask==2.0 \\\n    --hash=sha256:ABC \\\n    --hash sha512:def\nother ; os_name == 'a' -C a=b "
       "--config-settings=c=d\n");
   ASSERT_EQ(file.requirements.size(), 2u);
-  EXPECT_THAT(file.requirements[0].hashes,
-              ElementsAre(AllowedHash{"sha256", "abc"}, AllowedHash{"sha512", "def"}));
+  EXPECT_THAT(file.requirements[0].hashes, ElementsAre(FileHash{"sha256", "abc"}, FileHash{"sha512", "def"}));
   EXPECT_TRUE(file.requirements[1].requirement->marker.has_value());
   EXPECT_THAT(file.requirements[1].config_settings, ElementsAre("a=b", "c=d"));
 }
