@@ -83,6 +83,11 @@ absl::Status Specifier::ReadVersion(std::string_view text) {
   if (comparison_ == Comparison::kCompatible && version_->release.size() < 2) {
     return absl::InvalidArgumentError(fmt::format("'{}': ~= needs at least two numbers", Printable(text_)));
   }
+  if (comparison_ == Comparison::kLess) {
+    bound_ = version_;
+    // <1.0 leaves out 1.0.dev1 and 1.0rc1.
+    if (!version_->IsPrerelease()) bound_->dev = Number();
+  }
   return absl::OkStatus();
 }
 
@@ -136,11 +141,7 @@ bool Specifier::Contains(const Version& version) const {
     case Comparison::kLess:
       break;
   }
-  if (version_->IsPrerelease()) return version < *version_;
-  // <1.0 leaves out 1.0.dev1 and 1.0rc1.
-  Version first = *version_;
-  first.dev = Number();
-  return version < first;
+  return version < *bound_;
 }
 
 bool Specifier::ContainsText(std::string_view text) const {

@@ -56,6 +56,8 @@ class Specifier {
   std::string text_;
   std::string arbitrary_;
   std::optional<Version> version_;
+  // Of kLess: what is less than this is contained.
+  std::optional<Version> bound_;
 };
 
 // Clauses that all must hold; none: every version.

@@ -174,7 +174,7 @@ TagRanks::TagRanks(const TagEnvironment& environment)
 void TagRanks::AddGroup(std::string python, std::string abi, bool any) {
   size_t first = 0;
   if (!groups_.empty()) first = groups_.back().first + (groups_.back().any ? 1 : platforms_.size());
-  group_indices_.emplace(fmt::format("{}-{}{}", python, abi, any ? "=any" : ""), groups_.size());
+  group_indices_.emplace(std::tuple(python, abi, any), groups_.size());
   groups_.push_back({std::move(python), std::move(abi), any, first});
 }
 
@@ -197,7 +197,7 @@ std::optional<size_t> TagRanks::PlatformRank(std::string_view platform) const {
 }
 
 const TagRanks::Group* TagRanks::FindGroup(std::string_view python, std::string_view abi, bool any) const {
-  const auto found = group_indices_.find(fmt::format("{}-{}{}", python, abi, any ? "=any" : ""));
+  const auto found = group_indices_.find(std::tuple(python, abi, any));
   return found == group_indices_.end() ? nullptr : &groups_[found->second];
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -90,8 +91,8 @@ class TagRanks {
   std::vector<std::string> platforms_;
   std::map<std::string, size_t, std::less<>> platform_ranks_;
   std::vector<Group> groups_;
-  // "cp311-abi3" and "py3-none=any" -> index in groups_.
-  std::map<std::string, size_t, std::less<>> group_indices_;
+  // Python, ABI, any -> index in groups_.
+  std::map<std::tuple<std::string, std::string, bool>, size_t, std::less<>> group_indices_;
 };
 
 }  // namespace crossmill::python
