@@ -197,7 +197,7 @@ std::optional<size_t> TagRanks::PlatformRank(std::string_view platform) const {
 }
 
 const TagRanks::Group* TagRanks::FindGroup(std::string_view python, std::string_view abi, bool any) const {
-  const auto found = group_indices_.find(std::tuple(python, abi, any));
+  const auto found = group_indices_.find(GroupOrder::View(python, abi, any));
   return found == group_indices_.end() ? nullptr : &groups_[found->second];
 }
 

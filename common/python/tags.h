@@ -82,6 +82,13 @@ class TagRanks {
     size_t first = 0;
   };
 
+  // Finds by views.
+  struct GroupOrder {
+    using is_transparent = void;
+    using View = std::tuple<std::string_view, std::string_view, bool>;
+    bool operator()(const View& a, const View& b) const { return a < b; }
+  };
+
   explicit TagRanks(const TagEnvironment& environment);
   void AddGroup(std::string python, std::string abi, bool any);
   std::optional<size_t> PlatformRank(std::string_view platform) const;
@@ -92,7 +99,7 @@ class TagRanks {
   std::map<std::string, size_t, std::less<>> platform_ranks_;
   std::vector<Group> groups_;
   // Python, ABI, any -> index in groups_.
-  std::map<std::tuple<std::string, std::string, bool>, size_t, std::less<>> group_indices_;
+  std::map<std::tuple<std::string, std::string, bool>, size_t, GroupOrder> group_indices_;
 };
 
 }  // namespace crossmill::python

@@ -107,6 +107,24 @@ def record_pages(folder):
         print(project, len(lines), flush=True)
 
 
+def record_documents(folder):
+    """A few files of two pages, in both forms and as the index writes them, but for its name."""
+    from pip._internal.network.session import PipSession
+    session = PipSession()
+    for project, pattern in (("attrs", r"21\.1\.0|25\.\d"), ("markupsafe", r"-(2\.0\.0a1|3\.0\.3)(\.tar|-cp311-cp311-m)")):
+        for form, accept in (("json", "application/vnd.pypi.simple.v1+json"), ("html", "text/html")):
+            answer = session.get(f"{index_url().rstrip('/')}/{project}/", headers={"Accept": accept})
+            answer.raise_for_status()
+            if form == "json":
+                document = answer.json()
+                document["files"] = [file for file in document["files"] if re.search(pattern, file["filename"])]
+                text = json.dumps(document, indent=1) + "\n"
+            else:
+                text = "".join(line for line in answer.text.splitlines(True)
+                               if "<a " not in line or re.search(pattern, line))
+            (folder / f"{project}.{form}").write_text(re.sub(r"(https?://)[\w.-]+", r"\1files.example", text))
+
+
 def page(folder, project):
     """The same as test code reads it: an index document."""
     files = []
@@ -218,6 +236,7 @@ def main():
     if arguments.inside:
         if not arguments.keep_pages:
             record_pages(arguments.folder / "index")
+            record_documents(arguments.folder / "index")
         record_choices(arguments.folder)
         return
     with tempfile.TemporaryDirectory(prefix="pip-choices-") as folder:
