@@ -44,9 +44,10 @@ size_t ClauseEnd(SyntaxCursor cursor) {
   while (IsOperatorChar(cursor.Peek())) cursor.Take(cursor.Peek());
   cursor.SkipBlanks();
   const std::string_view rest = cursor.Rest();
+  // A comma separates there too.
   const size_t length =
       arbitrary
-          ? rest.find_first_of(" \t\r\n\f\v;)")
+          ? rest.find_first_of(" \t\r\n\f\v;),")
           : rest.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!*+-_");
   return cursor.at() + (length == rest.npos ? rest.size() : length);
 }
@@ -55,14 +56,8 @@ absl::StatusOr<SpecifierSet> ReadClauses(SyntaxCursor& cursor) {
   std::vector<Specifier> clauses;
   while (IsOperatorChar(cursor.Peek())) {
     const size_t begin = cursor.at();
-    size_t end = ClauseEnd(cursor);
-    std::string_view text = cursor.Rest().substr(0, end - begin);
-    // "===" takes commas too; only what follows the last one decides whether they belong to it.
-    if (const size_t comma = text.find(','); comma != text.npos) {
-      text = text.substr(0, comma);
-      end = begin + comma;
-    }
-    auto clause = Specifier::Parse(text);
+    const size_t end = ClauseEnd(cursor);
+    auto clause = Specifier::Parse(cursor.Rest().substr(0, end - begin));
     if (!clause.ok()) return cursor.ErrorAt(begin, Sv(clause.status().message()));
     clauses.push_back(*std::move(clause));
     cursor.MoveTo(end);

@@ -30,6 +30,9 @@ constexpr std::array<OperatorText, 8> kOperators = {{{"===", Comparison::kArbitr
                                                      {"<", Comparison::kLess},
                                                      {">", Comparison::kGreater}}};
 
+// For errors.
+std::string Shown(std::string_view text) { return Printable(text.substr(0, 200)); }
+
 }  // namespace
 
 absl::StatusOr<Specifier> Specifier::Parse(std::string_view text) {
@@ -37,8 +40,8 @@ absl::StatusOr<Specifier> Specifier::Parse(std::string_view text) {
   const auto* found = std::find_if(kOperators.begin(), kOperators.end(),
                                    [&](const OperatorText& one) { return text.starts_with(one.text); });
   if (found == kOperators.end()) {
-    return absl::InvalidArgumentError(fmt::format("'{}' does not begin with ==, !=, ~=, <=, >=, <, > or ===",
-                                                  Printable(text.substr(0, 200))));
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' does not begin with ==, !=, ~=, <=, >=, <, > or ===", Shown(text)));
   }
   const std::string_view version = Trim(text.substr(found->text.size()));
   if (version.empty()) return absl::InvalidArgumentError(fmt::format("no version after '{}'", found->text));
@@ -52,8 +55,7 @@ absl::StatusOr<Specifier> Specifier::Parse(std::string_view text) {
 absl::Status Specifier::ReadVersion(std::string_view text) {
   if (comparison_ == Comparison::kArbitrary) {
     if (text.find_first_of(" \t\r\n\f\v;)") != text.npos) {
-      return absl::InvalidArgumentError(
-          fmt::format("'{}' cannot stand after ===", Printable(text.substr(0, 200))));
+      return absl::InvalidArgumentError(fmt::format("'{}' cannot stand after ===", Shown(text)));
     }
     arbitrary_ = absl::AsciiStrToLower(Av(text));
     if (auto version = Version::Parse(text); version.ok()) version_ = *std::move(version);
@@ -62,7 +64,7 @@ absl::Status Specifier::ReadVersion(std::string_view text) {
   const bool equality = comparison_ == Comparison::kEqual || comparison_ == Comparison::kNotEqual;
   if (text.ends_with(".*")) {
     if (!equality) {
-      return absl::InvalidArgumentError(fmt::format("'{}': .* can only follow == and !=", Printable(text_)));
+      return absl::InvalidArgumentError(fmt::format("'{}': .* can only follow == and !=", Shown(text_)));
     }
     is_prefix_ = true;
     text.remove_suffix(2);
@@ -70,18 +72,18 @@ absl::Status Specifier::ReadVersion(std::string_view text) {
   ASSIGN_OR_RETURN(version_, Version::Parse(text));
   // What Version::Parse lets pass: blanks around it.
   if (Trim(text).size() != text.size()) {
-    return absl::InvalidArgumentError(fmt::format("'{}' is not a version (PEP 440)", Printable(text)));
+    return absl::InvalidArgumentError(fmt::format("'{}' is not a version (PEP 440)", Shown(text)));
   }
   if (is_prefix_ && (version_->IsPrerelease() || version_->post.has_value() || !version_->local.empty())) {
     return absl::InvalidArgumentError(
-        fmt::format("'{}': .* can only follow the numbers of a release", Printable(text_)));
+        fmt::format("'{}': .* can only follow the numbers of a release", Shown(text_)));
   }
   if (!equality && !version_->local.empty()) {
     return absl::InvalidArgumentError(
-        fmt::format("'{}': a local version can only follow == and !=", Printable(text_)));
+        fmt::format("'{}': a local version can only follow == and !=", Shown(text_)));
   }
   if (comparison_ == Comparison::kCompatible && version_->release.size() < 2) {
-    return absl::InvalidArgumentError(fmt::format("'{}': ~= needs at least two numbers", Printable(text_)));
+    return absl::InvalidArgumentError(fmt::format("'{}': ~= needs at least two numbers", Shown(text_)));
   }
   if (comparison_ == Comparison::kLess) {
     bound_ = version_;

@@ -13,6 +13,9 @@
 namespace crossmill::python {
 namespace {
 
+// Of Pythons and ABIs in one name; real ones have a dozen. Each is looked at for each environment.
+constexpr size_t kMostPairs = 256;
+
 absl::Status NotAWheel(std::string_view file_name, std::string_view why) {
   return absl::InvalidArgumentError(
       fmt::format("'{}' is not the name of a wheel: {}", Printable(file_name.substr(0, 200)), why));
@@ -69,6 +72,9 @@ absl::StatusOr<WheelName> WheelName::Parse(std::string_view file_name) {
   wheel.platforms = ReadTagSet(parts[first + 2]);
   if (wheel.pythons.empty() || wheel.abis.empty() || wheel.platforms.empty()) {
     return NotAWheel(file_name, "one of its tags is empty");
+  }
+  if (wheel.pythons.size() * wheel.abis.size() > kMostPairs) {
+    return NotAWheel(file_name, fmt::format("its Pythons and ABIs make more than {} pairs", kMostPairs));
   }
   if (!std::all_of(wheel.pythons.begin(), wheel.pythons.end(), IsIdentifier)) {
     return NotAWheel(file_name, "its Python tag is not a word");

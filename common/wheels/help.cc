@@ -14,6 +14,8 @@ namespace {
 
 // Pythons beyond these are not asked about, whatever a file name says.
 constexpr int kMostMinor = 60;
+// Wheels of one version that are asked about for each Python; real versions have some 200.
+constexpr size_t kMostWheels = 2000;
 
 // Rules for a wheel of any version: no version has the hash that another was given.
 ChoiceRules RulesOfOthers(const ChoiceRules& rules) {
@@ -142,7 +144,9 @@ Help FindHelp(const ProjectFiles& files, const ChoiceRules& rules, const PythonE
   if (!rules.allow_wheels) return help;
   std::vector<const ListedFile*> wheels;
   for (const ListedFile& file : files.files()) {
-    if (file.wheel.has_value() && file.version == version) wheels.push_back(&file);
+    if (wheels.size() < kMostWheels && file.wheel.has_value() && file.version == version) {
+      wheels.push_back(&file);
+    }
   }
   FindVersions(files, rules, environment, version, help);
   FindPythons(files, rules, environment, wheels, allow_yanked, help);

@@ -59,8 +59,8 @@ bool HtmlTags::SkipMarkup() {
   size_t found = rest.find(end, begin);
   if (end.size() == 3) {
     // "--!>" ends a comment too.
-    const size_t other = rest.find("--!>", begin);
-    if (other < found) {
+    const size_t other = rest.substr(0, found).find("--!>", begin);
+    if (other != rest.npos) {
       found = other;
       end = "--!>";
     }

@@ -45,7 +45,8 @@ absl::StatusOr<Json> ReadPage(std::string_view text, const IndexLimits& limits) 
     }
     return page;
   } catch (const Json::exception& error) {
-    return absl::InvalidArgumentError(fmt::format("the index page is not JSON: {}", Printable(error.what())));
+    return absl::InvalidArgumentError(fmt::format("the index page is not JSON: {}",
+                                                  Printable(std::string_view(error.what()).substr(0, 300))));
   }
 }
 

@@ -135,6 +135,52 @@ def page(folder, project):
     return files
 
 
+# ---- requirements files ----
+
+REQUIREMENTS_FILES = [
+    "flask\nrequests==2.0 # c\n\n# d\nsix\\\n>=1\n", "a \\\n# ends\nb\\\n", "a\\\n\\\nb==1\n", "\\\n\\\na\n", " \\\n\na\n",
+    "a#b\n", "a #b\n", "#\n", "-i https://index.example/simple\n--extra-index-url https://x.example\n", "--index https://index.example\n",
+    "--no-index\n--pre\n--prefer-binary\n--require-hashes\n", "-f ./a\n--find-links=b\n", "-f'a b'\n", "--requirement=x\n",
+    "-r base.txt\n-cc.txt\n--constraint d.txt\n", "-e .\n", "-e ./a[b]\n--editable=git+https://vcs.example/a#egg=a\n",
+    "flask --hash=sha256:aa --hash sha512:bb\n", "flask==1 --hash=md5:a\n", "flask -C a=b --config-settings c=d\n",
+    "flask ; python_version<'3' --hash=sha256:aa\n", "flask -i https://index.example\n", "a-1.0-py3-none-any.whl\n",
+    "a-1.0.tar.gz\n", "https://files.example/a-1.0.zip\n", "https://files.example/a ; os_name=='x'\n",
+    "https://files.example/a;os_name=='x'\n", "git+ssh://git@vcs.example/a\n", "a @ https://files.example/a.whl\n",
+    "a@https://files.example/a;os_name=='x'\n", "a ;\n", "a==1;\n", "--unknown\n", "-x\n", "-r\n", "--pre=1\n", "-r 'a\n",
+    "--no-binary :all:\n--only-binary a,b\n", "a 1.0\n", "a=1\n", "a==1 b\n", "\"a\"\n", "-r a b\n", "a\x0bb\x0cc\n", "a\r\nb\rc",
+    "a -- b\n", "file:///a\n", "a[b\n", "--hash=sha256:aa\n", "-r a.txt -c b.txt\n", "a\t--hash=sha256:aa\n", "a>=1,\n", "a  --pre\n"]
+
+
+def requirements_file(text):
+    """[line, kind, name or place, has a marker, hashes] of what pip reads there, and None where it refuses a line."""
+    from pip._internal.exceptions import InstallationError
+    from pip._internal.req import req_file
+    from pip._internal.req.constructors import parse_req_from_line
+    parse, read = req_file.get_line_parser(None), []
+    try:
+        for number, line in req_file.preprocess(text):
+            arguments, options = parse(line)
+            hashes = sorted(f"{name}:{one}" for name, digests in (options.hashes or {}).items() for one in digests)
+            if arguments:
+                parts = parse_req_from_line(arguments, None)
+                marker = bool(parts.markers or (parts.requirement and parts.requirement.marker))
+                kind = "named" if parts.link is None else "path" if parts.link.is_file and ":" not in arguments else "url"
+                read.append([number, kind, parts.requirement.name if kind == "named" else "", marker, hashes])
+            elif options.editables:
+                read.append([number, "editable", options.editables[0], False, []])
+            elif options.requirements or options.constraints:
+                read.append([number, "include" if options.requirements else "constraints",
+                             (options.requirements or options.constraints)[0], False, []])
+    except (InstallationError, req_file.OptionParsingError, req_file.RequirementsFileParseError):
+        read.append(None)
+    return read
+
+
+def record_requirements_files(golden):
+    (golden / "requirements_files.jsonl").write_text("".join(
+        json.dumps([text, requirements_file(text)]) + "\n" for text in REQUIREMENTS_FILES))
+
+
 # ---- choices ----
 
 def tag_lists():
@@ -237,6 +283,7 @@ def main():
         if not arguments.keep_pages:
             record_pages(arguments.folder / "index")
             record_documents(arguments.folder / "index")
+        record_requirements_files(arguments.folder)
         record_choices(arguments.folder)
         return
     with tempfile.TemporaryDirectory(prefix="pip-choices-") as folder:

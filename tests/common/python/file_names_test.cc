@@ -57,6 +57,13 @@ TEST(WheelNameTest, ErrorsSayWhatIsWrong) {
   for (const auto& [text, message] : cases) EXPECT_EQ(WheelName::Parse(text).status().message(), message);
 }
 
+TEST(WheelNameTest, TagsThatMultiplyWithoutEndAreRefused) {
+  std::string many = "a";
+  for (int i = 0; i < 200; ++i) many += ".a";
+  EXPECT_TRUE(WheelName::Parse(fmt::format("a-1-py3-none-{}.whl", many)).ok());
+  EXPECT_FALSE(WheelName::Parse(fmt::format("a-1-{}-{}-any.whl", many, many)).ok());
+}
+
 TEST(SdistNameTest, NamesAreTakenApartAsInPackaging) {
   for (const auto& row : GoldenTable("file_names.txt")) {
     if (absl::AsciiStrToLower(row[0]).ends_with(".whl")) continue;

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "common/base/json.h"
 #include "common/base/status.h"
+#include "tests/common/python/golden_table.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::python {
@@ -35,6 +39,38 @@ TEST(RequirementsFileTest, CommentsAreGoneAndLinesAreCountedWhereTheyBegin) {
   }
   EXPECT_THAT(names,
               ElementsAre("3: flask==2.0", "4: requests>=2.0,<3", "7: six", "9: a", "11: b", "12: last"));
+}
+
+// What pip's own parser makes of small files (tests/support/record_pip_choices.py).
+TEST(RequirementsFileTest, FilesAreReadAsByPip) {
+  const char* kinds[] = {"named", "url", "path", "editable"};
+  for (const std::string& golden : GoldenLines("requirements_files.jsonl")) {
+    const auto expected = ParseJson(golden);
+    ASSERT_OK(expected);
+    const std::string text = expected->at(0).get<std::string>();
+    SCOPED_TRACE(golden);
+    const auto file = ParseRequirementsFile(text);
+    const Json& lines = expected->at(1);
+    EXPECT_EQ(file.ok(), lines.empty() || !lines.back().is_null()) << file.status();
+    if (!file.ok()) continue;
+    std::vector<Json> read;
+    for (const RequirementLine& line : file->requirements) {
+      std::vector<std::string> hashes;
+      for (const FileHash& hash : line.hashes) hashes.push_back(hash.algorithm + ":" + hash.digest);
+      const bool marker =
+          line.marker.has_value() || (line.requirement.has_value() && line.requirement->marker.has_value());
+      const std::string what = line.kind == Kind::kNamed      ? line.requirement->name
+                               : line.kind == Kind::kEditable ? line.location
+                                                              : "";
+      read.push_back({line.line, kinds[static_cast<int>(line.kind)], what, marker, Json(hashes)});
+    }
+    for (const auto& include : file->includes) {
+      read.push_back({include.line, include.constraints ? "constraints" : "include", include.location, false,
+                      Json::array()});
+    }
+    std::stable_sort(read.begin(), read.end(), [](const Json& a, const Json& b) { return a[0] < b[0]; });
+    EXPECT_EQ(Json(read), lines);
+  }
 }
 
 TEST(RequirementsFileTest, OptionsOfTheFile) {
