@@ -68,13 +68,20 @@ void RaiseToNamed(const ListedFile& file, int major, int& newest) {
 
 void FindPythons(const ProjectFiles& files, const ChoiceRules& rules, const PythonEnvironment& environment,
                  const std::vector<const ListedFile*>& wheels, bool allow_yanked, Help& help) {
+  // Another Python does not change the platform.
+  std::vector<const ListedFile*> near;
   int newest = environment.tags().python_minor;
-  for (const ListedFile* wheel : wheels) RaiseToNamed(*wheel, environment.tags().python_major, newest);
+  for (const ListedFile* wheel : wheels) {
+    if (!environment.ranks().FitsPlatform(*wheel->wheel)) continue;
+    near.push_back(wheel);
+    RaiseToNamed(*wheel, environment.tags().python_major, newest);
+  }
+  if (near.empty()) return;
   for (int minor = 0; minor <= newest; ++minor) {
     if (minor == environment.tags().python_minor) continue;
     const auto other = environment.WithMinor(minor);
     if (!other.ok()) continue;
-    const bool fits = std::any_of(wheels.begin(), wheels.end(), [&](const ListedFile* wheel) {
+    const bool fits = std::any_of(near.begin(), near.end(), [&](const ListedFile* wheel) {
       return IsFitting(files, *wheel, rules, *other, allow_yanked);
     });
     if (fits) help.pythons.push_back(fmt::format("{}.{}", environment.tags().python_major, minor));
