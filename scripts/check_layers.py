@@ -19,6 +19,8 @@ ALLOWED = {
     "common/plan": ["common/base", "common/words", "common/pattern", "common/dockerfile"],
     "common/check": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan"],
     "common/packages": ["common/base", "common/words"],
+    "common/python": ["common/base"],
+    "common/wheels": ["common/base", "common/python"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
     "common/oci": ["common/base", "common/layer"],
@@ -54,7 +56,7 @@ ALLOWED = {
 }
 # Folders that see messages, never services, SQL or sockets.
 PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
-        "coordinator/core"]
+        "common/python", "common/wheels", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 

@@ -96,7 +96,7 @@ grpc::ChannelArguments Arguments(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // The machine's web proxy has no business between this machine and itself.
-  if (address.starts_with(kUnix) || IsLoopback(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!LeavesMachine(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return arguments;
 }
 
@@ -108,6 +108,8 @@ bool IsLoopback(std::string_view address) {
   // 127.0.0.0/8 in dotted form; a name such as 127.example.org is not an address.
   return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
+
+bool LeavesMachine(std::string_view address) { return !address.starts_with(kUnix) && !IsLoopback(address); }
 
 void KeepGrpcRunning() {
   static const bool kept = [] {

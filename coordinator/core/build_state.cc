@@ -222,6 +222,7 @@ void BuildState::EmitStep(int stage, int replica, int index) {
 void BuildState::StepStarted(int stage, int replica, int index, const StepFact& fact) {
   v1::StepView* step = FindStep(stage, index);
   if (replica == 0) {
+    TakeBackBuilt(stage);
     stages_[stage].phase = Phase::kRunning;
     step->set_status(v1::STEP_STATUS_RUNNING);
     step->set_worker(fact.worker);
@@ -346,6 +347,15 @@ void BuildState::StageCancelled(int stage) {
     if (status != v1::STEP_STATUS_RUNNING) continue;
     FindStep(stage, i)->set_status(v1::STEP_STATUS_CANCELLED);
     EmitStep(stage, 0, i);
+  }
+}
+
+void BuildState::TakeBackBuilt(int stage) {
+  for (size_t i = 0; i < cell_stages_.size(); ++i) {
+    v1::CellView cell = view_.cells(static_cast<int>(i));
+    if (!IsBuilt(cell) || !cell_stages_[i].contains(stage)) continue;
+    cell.set_seconds(0);
+    ChangeCell(cell);
   }
 }
 
