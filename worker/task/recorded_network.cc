@@ -49,13 +49,14 @@ void MaskFetch(const SecretPatterns& secrets, v1::Fetch* fetch) {
 
 }  // namespace
 
-absl::StatusOr<RecordedNetwork> RecordedNetwork::Join(StepNetworks* networks, SandboxRun* run) {
+absl::StatusOr<RecordedNetwork> RecordedNetwork::Join(StepNetworks* networks, bool java_is_told,
+                                                      SandboxRun* run) {
   RecordedNetwork joined;
   if (NetworkOf(run->run) != v1::NETWORK_MODE_RECORDED) return joined;
   if (networks == nullptr) return absl::FailedPreconditionError("this worker has no recording network");
   const std::vector<std::string> hosts(run->run.extra_hosts().begin(), run->run.extra_hosts().end());
   ASSIGN_OR_RETURN(joined.network_, networks->Take(hosts));
-  joined.variables_ = NetworkVariables(HostNameOf(run->run), HasJava(*run));
+  joined.variables_ = NetworkVariables(HostNameOf(run->run), java_is_told || HasJava(*run));
   run->network_namespace = joined.network_->path();
   return joined;
 }

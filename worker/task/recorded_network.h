@@ -20,8 +20,9 @@ namespace crossmill::worker {
 // Not thread safe. Move only. For steps on other networks it does nothing.
 class RecordedNetwork {
  public:
-  // Sets the run's network namespace. FAILED_PRECONDITION without `networks`; UNAVAILABLE.
-  static absl::StatusOr<RecordedNetwork> Join(StepNetworks* networks, SandboxRun* run);
+  // Sets the run's network namespace. FAILED_PRECONDITION without `networks`; UNAVAILABLE. `java_is_told`: Java gets a
+  // variable of its own in any case, so the proxy may be in it though the root has no Java yet.
+  static absl::StatusOr<RecordedNetwork> Join(StepNetworks* networks, bool java_is_told, SandboxRun* run);
 
   // What the network announces to the step's programs.
   const std::vector<std::pair<std::string, std::string>>& variables() const { return variables_; }

@@ -128,7 +128,8 @@ class StageExecutor::Execution {
     v1::StepResult& step = *result_.add_steps();
     step = result;
     const size_t bytes = step.fetches().ByteSizeLong();
-    if (bytes > kMostFetchBytes - std::min(fetch_bytes_, kMostFetchBytes)) CountByHost({}, step.mutable_fetches());
+    if (bytes > kMostFetchBytes - std::min(fetch_bytes_, kMostFetchBytes))
+      CountByHost({}, step.mutable_fetches());
     fetch_bytes_ += step.fetches().ByteSizeLong();
   }
 
@@ -231,7 +232,8 @@ class StageExecutor::Execution {
       case v1::Step::kRun:
         return ExecuteRun(step, root, result);
       case v1::Step::kCopy:
-        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_, stop_, &action.known);
+        status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_, stop_,
+                             &action.known);
         break;
       case v1::Step::kWorkdir:
         status = ExecuteWorkdir(step.workdir(), root);
@@ -302,8 +304,11 @@ class StageExecutor::Execution {
                    .stop = stop_};
     std::optional<int64_t> epoch;
     if (task_.has_source_date_epoch()) epoch = task_.source_date_epoch();
-    ASSIGN_OR_RETURN(RecordedNetwork network, RecordedNetwork::Join(executor_.options_.networks, &run));
-    run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings, network.variables());
+    ASSIGN_OR_RETURN(RecordedNetwork network,
+                     RecordedNetwork::Join(executor_.options_.networks,
+                                           !executor_.options_.host_settings.java_trust_store.empty(), &run));
+    run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings,
+                              network.variables());
     if (*mounts != nullptr) {
       run.mounts = (*mounts)->mounts();
       (*mounts)->SetEnvironment(&run.env);
