@@ -1,6 +1,7 @@
 #include "coordinator/coordinator_command.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -40,9 +41,18 @@ class FatalError {
   absl::Status reason_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Each connected worker and client is a descriptor; the usual 1024 are for programs that call select.
+void RaiseDescriptorLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, int grace_seconds) {
   // Values of secrets will be in it.
   crossmill::KeepMemoryPrivate();
+  RaiseDescriptorLimit();
   // gRPC's own traces show messages.
   unsetenv("GRPC_TRACE");
   options.worker_timeout = absl::Seconds(timeout_seconds);

@@ -132,10 +132,12 @@ absl::StatusOr<BlobName> ParseWriteName(std::string_view name) {
   return parsed;
 }
 
-std::string ReadName(const Digest& digest) { return fmt::format("blobs/{}/{}", digest.hash, digest.size); }
+std::string ReadName(const Digest& digest, bool zstd) {
+  return fmt::format("{}/{}/{}", zstd ? "compressed-blobs/zstd" : "blobs", digest.hash, digest.size);
+}
 
-std::string NewWriteName(const Digest& digest) {
-  return fmt::format("uploads/{}/blobs/{}/{}", NewUuid(), digest.hash, digest.size);
+std::string NewWriteName(const Digest& digest, bool zstd) {
+  return fmt::format("uploads/{}/{}", NewUuid(), ReadName(digest, zstd));
 }
 
 }  // namespace crossmill::rpc

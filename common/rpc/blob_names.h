@@ -28,9 +28,9 @@ struct BlobName {
 absl::StatusOr<BlobName> ParseReadName(std::string_view name);
 absl::StatusOr<BlobName> ParseWriteName(std::string_view name);
 
-std::string ReadName(const Digest& digest);
+std::string ReadName(const Digest& digest, bool zstd = false);
 // With a fresh random UUID.
-std::string NewWriteName(const Digest& digest);
+std::string NewWriteName(const Digest& digest, bool zstd = false);
 
 // INVALID_ARGUMENT unless 64 lower-case hex digits, a size of at least 0, and for size 0 the hash of nothing.
 absl::Status CheckDigest(const Digest& digest);

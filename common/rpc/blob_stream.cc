@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
+#include "common/rpc/zstd_stream.h"
 
 namespace crossmill::rpc {
 namespace {
@@ -14,13 +15,15 @@ namespace {
 using google::bytestream::ByteStream;
 
 // Larger pieces gain nothing; smaller ones cost a wake-up each.
-constexpr size_t kDownloadPiece = 512 << 10;
+constexpr size_t kPiece = 512 << 10;
+constexpr size_t kSample = 256 << 10;
 constexpr absl::Duration kQueryLimit = absl::Seconds(30);
 
 class StreamReader final : public BlobReader {
  public:
-  StreamReader(ByteStream::StubInterface& stub, Digest digest, int64_t offset, const RetryPolicy& policy)
-      : stub_(stub), digest_(std::move(digest)), received_(offset), backoff_(policy) {
+  StreamReader(ByteStream::StubInterface& stub, Digest digest, int64_t offset, const RetryPolicy& policy,
+               bool compress)
+      : stub_(stub), digest_(std::move(digest)), compress_(compress), received_(offset), backoff_(policy) {
     if (offset == 0) hash_.emplace();
   }
 
@@ -34,8 +37,8 @@ class StreamReader final : public BlobReader {
   absl::Status Begin() { return Fetch(); }
 
   absl::StatusOr<size_t> Read(char* buffer, size_t size) override {
-    if (used_ == piece_.data().size() && !ended_) RETURN_IF_ERROR(Fetch());
-    const size_t count = piece_.data().copy(buffer, size, used_);
+    if (used_ == piece_.size() && !ended_) RETURN_IF_ERROR(Fetch());
+    const size_t count = piece_.copy(buffer, size, used_);
     used_ += count;
     return count;
   }
@@ -43,16 +46,13 @@ class StreamReader final : public BlobReader {
  private:
   // Leaves the next piece in piece_, or sets ended_.
   absl::Status Fetch() {
+    piece_ = {};
+    used_ = 0;
     while (true) {
       if (stream_ == nullptr) Start();
-      if (stream_->Read(&piece_)) {
-        used_ = 0;
-        if (piece_.data().empty()) continue;
-        backoff_.Reset();
-        return Account();
-      }
-      piece_.clear_data();
-      used_ = 0;
+      ASSIGN_OR_RETURN(const bool more, NextPiece());
+      if (more && piece_.empty()) continue;
+      if (more) return Account();
       const absl::Status status = FromGrpc(stream_->Finish());
       stream_.reset();
       // Nothing is missing: how the stream ended does not matter any more.
@@ -64,18 +64,38 @@ class StreamReader final : public BlobReader {
     }
   }
 
+  // False: the stream has ended. The piece may be empty.
+  absl::StatusOr<bool> NextPiece() {
+    if (unzip_.has_value()) {
+      auto unzipped = unzip_->Next();
+      if (!unzipped.ok()) return Lost(fmt::format("cannot be read: {}", Sv(unzipped.status().message())));
+      piece_ = *unzipped;
+      if (!piece_.empty()) return true;
+    }
+    if (!stream_->Read(&message_)) return false;
+    backoff_.Reset();
+    if (unzip_.has_value()) {
+      unzip_->SetInput(message_.data());
+    } else {
+      piece_ = message_.data();
+    }
+    return true;
+  }
+
   void Start() {
     context_ = std::make_unique<grpc::ClientContext>();
     google::bytestream::ReadRequest request;
-    request.set_resource_name(ReadName(digest_));
+    request.set_resource_name(ReadName(digest_, compress_));
+    // Of the blob itself, compressed or not.
     request.set_read_offset(received_);
+    if (compress_) unzip_.emplace(digest_.size - received_);
     stream_ = stub_.Read(context_.get(), request);
   }
 
   absl::Status Account() {
-    received_ += static_cast<int64_t>(piece_.data().size());
+    received_ += static_cast<int64_t>(piece_.size());
     if (received_ > digest_.size) return Lost("is longer than its digest says");
-    if (hash_.has_value()) hash_->Update(piece_.data());
+    if (hash_.has_value()) hash_->Update(piece_);
     return absl::OkStatus();
   }
 
@@ -85,54 +105,115 @@ class StreamReader final : public BlobReader {
     return absl::OkStatus();
   }
 
-  absl::Status Lost(std::string_view what) const {
-    return absl::DataLossError(fmt::format("blob {} {}", ToString(digest_), what));
+  absl::Status Lost(absl::string_view what) const {
+    return absl::DataLossError(fmt::format("blob {} {}", ToString(digest_), Sv(what)));
   }
 
   ByteStream::StubInterface& stub_;
   const Digest digest_;
+  const bool compress_;
   // Offset of the next byte wanted from the server.
   int64_t received_;
   Backoff backoff_;
   std::optional<Sha256> hash_;
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<grpc::ClientReaderInterface<google::bytestream::ReadResponse>> stream_;
-  google::bytestream::ReadResponse piece_;
+  google::bytestream::ReadResponse message_;
+  // Of the stream that there is, if compressed.
+  std::optional<ZstdDecompressor> unzip_;
+  // In message_ or unzip_.
+  std::string_view piece_;
   size_t used_ = 0;
   bool ended_ = false;
+};
+
+// One Write call.
+class Upload {
+ public:
+  Upload(ByteStream::StubInterface& stub, const std::string& name, int64_t offset) : offset_(offset) {
+    stream_ = stub.Write(&context_, &response_);
+    request_.set_resource_name(name);
+  }
+  // Of the next message: filled by the caller, then sent.
+  std::string& data() { return *request_.mutable_data(); }
+  // False: the server ended the call, because it has the blob or because of an error.
+  bool Send(bool last) {
+    request_.set_write_offset(offset_);
+    request_.set_finish_write(last);
+    offset_ += static_cast<int64_t>(request_.data().size());
+    const bool sent = stream_->Write(request_);
+    request_.clear_resource_name();
+    return sent;
+  }
+  // What the server says it has.
+  absl::StatusOr<int64_t> Finish() {
+    stream_->WritesDone();
+    const grpc::Status status = stream_->Finish();
+    if (!status.ok()) return FromGrpc(status);
+    return response_.committed_size();
+  }
+  absl::Status Cancel(const absl::Status& reason) {
+    context_.TryCancel();
+    stream_->Finish();
+    return reason;
+  }
+
+ private:
+  grpc::ClientContext context_;
+  google::bytestream::WriteResponse response_;
+  std::unique_ptr<grpc::ClientWriterInterface<google::bytestream::WriteRequest>> stream_;
+  google::bytestream::WriteRequest request_;
+  int64_t offset_;
 };
 
 // One stream from `offset` on. Returns what the server says it has.
 absl::StatusOr<int64_t> SendFrom(ByteStream::StubInterface& stub, const std::string& name,
                                  const UploadBuffer& buffer, int64_t offset) {
-  grpc::ClientContext context;
-  google::bytestream::WriteResponse response;
-  auto stream = stub.Write(&context, &response);
-  google::bytestream::WriteRequest request;
-  request.set_resource_name(name);
-  bool last = false;
-  while (!last) {
-    std::string* data = request.mutable_data();
-    data->resize(kDownloadPiece);
-    auto count = buffer.ReadAt(offset, data->data(), data->size());
-    if (!count.ok()) {
-      context.TryCancel();
-      stream->Finish();
-      return count.status();
-    }
-    data->resize(*count);
-    request.set_write_offset(offset);
+  Upload upload(stub, name, offset);
+  while (true) {
+    upload.data().resize(kPiece);
+    auto count = buffer.ReadAt(offset, upload.data().data(), kPiece);
+    if (!count.ok()) return upload.Cancel(count.status());
+    upload.data().resize(*count);
     offset += static_cast<int64_t>(*count);
-    last = offset == buffer.size();
-    request.set_finish_write(last);
-    // False: the server ended the call, because it has the blob or because of an error.
-    if (!stream->Write(request)) break;
-    request.clear_resource_name();
+    const bool last = offset == buffer.size();
+    if (!upload.Send(last) || last) return upload.Finish();
   }
-  stream->WritesDone();
-  const grpc::Status status = stream->Finish();
-  if (!status.ok()) return FromGrpc(status);
-  return response.committed_size();
+}
+
+// The whole buffer as zstd. OK: the server has the blob.
+absl::Status SendCompressed(ByteStream::StubInterface& stub, const Digest& digest,
+                            const UploadBuffer& buffer) {
+  Upload upload(stub, NewWriteName(digest, true), 0);
+  bool ended = false;
+  ZstdCompressor compressor([&](std::string_view bytes) {
+    upload.data().append(bytes);
+    if (ended || upload.data().size() < kPiece) return absl::OkStatus();
+    ended = !upload.Send(false);
+    upload.data().clear();
+    return absl::OkStatus();
+  });
+  std::string piece(kPiece, '\0');
+  for (int64_t offset = 0; offset < buffer.size() && !ended;) {
+    auto count = buffer.ReadAt(offset, piece.data(), piece.size());
+    if (!count.ok()) return upload.Cancel(count.status());
+    const absl::Status written = compressor.Write(std::string_view(piece.data(), *count));
+    if (!written.ok()) return upload.Cancel(written);
+    offset += static_cast<int64_t>(*count);
+  }
+  if (!ended) {
+    const absl::Status finished = compressor.Finish();
+    if (!finished.ok()) return upload.Cancel(finished);
+  }
+  if (!ended) upload.Send(true);
+  return upload.Finish().status();
+}
+
+// A piece of its middle tells: the beginning of a layer is headers.
+absl::StatusOr<bool> IsWorthCompressing(const UploadBuffer& buffer) {
+  std::string sample(kSample, '\0');
+  ASSIGN_OR_RETURN(const size_t count, buffer.ReadAt(buffer.size() / 2, sample.data(), sample.size()));
+  return Shrinks(std::string_view(sample.data(), count));
 }
 
 // How far a broken upload got. 0 when the server does not know it (any more).
@@ -151,7 +232,14 @@ int64_t Committed(ByteStream::StubInterface& stub, const std::string& name, int6
 }  // namespace
 
 absl::Status UploadBlob(ByteStream::StubInterface& stub, const Digest& digest, const UploadBuffer& buffer,
-                        const RetryPolicy& policy) {
+                        const RetryPolicy& policy, bool compress) {
+  if (compress) {
+    ASSIGN_OR_RETURN(const bool worth, IsWorthCompressing(buffer));
+    if (worth) {
+      const absl::Status sent = SendCompressed(stub, digest, buffer);
+      if (!IsTransient(sent)) return Annotate(sent, fmt::format("writing blob {}", ToString(digest)));
+    }
+  }
   const std::string name = NewWriteName(digest);
   Backoff backoff(policy);
   int64_t offset = 0;
@@ -176,8 +264,8 @@ absl::Status UploadBlob(ByteStream::StubInterface& stub, const Digest& digest, c
 
 absl::StatusOr<std::unique_ptr<BlobReader>> DownloadBlob(ByteStream::StubInterface& stub,
                                                          const Digest& digest, int64_t offset,
-                                                         const RetryPolicy& policy) {
-  auto reader = std::make_unique<StreamReader>(stub, digest, offset, policy);
+                                                         const RetryPolicy& policy, bool compress) {
+  auto reader = std::make_unique<StreamReader>(stub, digest, offset, policy, compress);
   RETURN_IF_ERROR(reader->Begin());
   return reader;
 }

@@ -39,5 +39,7 @@ void KeepGrpcRunning();
 
 // True when the host part of "host:port" can only be this machine.
 bool IsLoopback(std::string_view address);
+// True when bytes to the address ("unix:/path" or "host:port") leave this machine.
+bool LeavesMachine(std::string_view address);
 
 }  // namespace crossmill::rpc

@@ -78,10 +78,11 @@ class RemoteBlobStore final : public BlobStore {
   // Bytes of blobs, overhead included, that may travel in one batch call.
   absl::StatusOr<int64_t> BatchLimit();
   // Blobs that fit in one call, none of them empty, in any order.
-  absl::Status FetchBatch(absl::Span<const Digest> digests, absl::flat_hash_map<Digest, std::string>* contents);
+  absl::Status FetchBatch(absl::Span<const Digest> digests,
+                          absl::flat_hash_map<Digest, std::string>* contents);
   absl::Status SendBatch(const reapi::BatchUpdateBlobsRequest& request);
   absl::Status Upload(const Digest& digest, const UploadBuffer& buffer) {
-    return UploadBlob(*bytes_, digest, buffer, options_.retry);
+    return UploadBlob(*bytes_, digest, buffer, options_.retry, options_.compress);
   }
 
   const RemoteBlobOptions options_;
@@ -220,12 +221,14 @@ absl::Status RemoteBlobStore::FetchBatch(absl::Span<const Digest> digests,
       return absl::DataLossError(fmt::format("blob {} does not have its digest", ToString(digest)));
     }
     if (wanted.erase(digest) == 0) {
-      return absl::InternalError(fmt::format("the server sent blob {}, for which nobody asked", ToString(digest)));
+      return absl::InternalError(
+          fmt::format("the server sent blob {}, for which nobody asked", ToString(digest)));
     }
     (*contents)[digest] = std::move(*blob.mutable_data());
   }
   if (!wanted.empty()) {
-    return absl::InternalError(fmt::format("the server did not answer for {} of {} blobs", wanted.size(), digests.size()));
+    return absl::InternalError(
+        fmt::format("the server did not answer for {} of {} blobs", wanted.size(), digests.size()));
   }
   return absl::OkStatus();
 }
@@ -238,7 +241,7 @@ absl::StatusOr<std::unique_ptr<BlobReader>> RemoteBlobStore::Open(const Digest& 
     ASSIGN_OR_RETURN(std::string content, Get(digest));
     return std::make_unique<MemoryReader>(std::move(content), static_cast<size_t>(offset));
   }
-  return DownloadBlob(*bytes_, digest, offset, options_.retry);
+  return DownloadBlob(*bytes_, digest, offset, options_.retry, options_.compress);
 }
 
 absl::StatusOr<std::unique_ptr<BlobWriter>> RemoteBlobStore::Create(const Digest& expected) {

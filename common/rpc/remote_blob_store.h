@@ -17,6 +17,8 @@ struct RemoteBlobOptions {
   std::string buffer_folder;
   size_t memory_buffer = 1 << 20;
   RetryPolicy retry;
+  // Large blobs that shrink travel as zstd: where a network is slower than a processor.
+  bool compress = false;
 };
 
 // Thread safe. Every method may fail with UNAVAILABLE after its attempts; a full disk here or there is

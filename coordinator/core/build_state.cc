@@ -222,6 +222,7 @@ void BuildState::EmitStep(int stage, int replica, int index) {
 void BuildState::StepStarted(int stage, int replica, int index, const StepFact& fact) {
   v1::StepView* step = FindStep(stage, index);
   if (replica == 0) {
+    TakeBackBuilt(stage);
     stages_[stage].phase = Phase::kRunning;
     step->set_status(v1::STEP_STATUS_RUNNING);
     step->set_worker(fact.worker);
@@ -349,6 +350,15 @@ void BuildState::StageCancelled(int stage) {
   }
 }
 
+void BuildState::TakeBackBuilt(int stage) {
+  for (size_t i = 0; i < cell_stages_.size(); ++i) {
+    v1::CellView cell = view_.cells(static_cast<int>(i));
+    if (!IsBuilt(cell) || !cell_stages_[i].contains(stage)) continue;
+    cell.set_seconds(0);
+    ChangeCell(cell);
+  }
+}
+
 void BuildState::ChangeCell(const v1::CellView& cell) {
   *Add().mutable_cell_changed()->mutable_cell() = cell;
   for (v1::CellView& known : *view_.mutable_cells()) {
@@ -410,6 +420,14 @@ std::vector<int> BuildState::CellsToFinish() const {
     if (over) cells.push_back(i);
   }
   return cells;
+}
+
+v1::BuildView BuildState::Headline() {
+  google::protobuf::RepeatedPtrField<v1::StageView> stages;
+  stages.Swap(view_.mutable_stages());
+  v1::BuildView headline = view_;
+  stages.Swap(view_.mutable_stages());
+  return headline;
 }
 
 bool BuildState::AllCellsOver() const {

@@ -110,6 +110,8 @@ class BuildState {
   ResolvedExports Exports() const;
 
   const v1::BuildView& view() const { return view_; }
+  // The view without its stages.
+  v1::BuildView Headline();
   const v1::BuildPlan& plan() const { return plan_; }
   int64_t id() const { return view_.id(); }
   int replicas() const;
@@ -163,6 +165,8 @@ class BuildState {
   v1::BuildEvent& Add();
   void InitialView();
   v1::StepView* FindStep(int stage, int index);
+  // A layer of what was built is lost, and made again: its cells are not built any more.
+  void TakeBackBuilt(int stage);
   void ChangeCell(const v1::CellView& cell);
   void EmitStep(int stage, int replica, int index);
   // Those of the build's options that a task of the stage carries.

@@ -31,24 +31,24 @@ absl::Status CheckOptions(const v1::BuildOptions& options) {
   return absl::OkStatus();
 }
 
-// Gives a watcher that begins now the consoles of the build's running steps so far.
-void PushRunningConsoles(const core::AttemptBoard& board, storage::LogStore& logs, int64_t build,
-                         Watcher& watcher) {
-  for (const auto& [task, attempt] : board.all()) {
-    if (attempt.execution == 0) continue;
-    for (const core::StageRunId& run : attempt.Runs()) {
-      if (run.build != build) continue;
-      auto chunks = logs.Read(attempt.execution, 0, kEventPage);
-      if (!chunks.ok()) continue;
-      Watched watched{.execution = attempt.execution,
-                      .stage = static_cast<uint32_t>(run.stage),
-                      .replica = attempt.task.replica()};
-      for (v1::LogChunk& chunk : *chunks) {
-        watched.chunk = std::move(chunk);
-        watcher.Push(watched);
-        ++watched.offset;
-      }
-    }
+// Consoles as far as they were read, by execution.
+using Consoles = std::map<int64_t, std::vector<v1::LogChunk>>;
+
+// Reads on where `read` ends.
+void ReadConsoles(const std::vector<RunningConsole>& running, storage::LogStore& logs, Consoles* read) {
+  for (const RunningConsole& console : running) {
+    std::vector<v1::LogChunk>& chunks = (*read)[console.execution];
+    auto more = logs.Read(console.execution, static_cast<int64_t>(chunks.size()), kEventPage);
+    if (more.ok()) std::move(more->begin(), more->end(), std::back_inserter(chunks));
+  }
+}
+
+void PushConsole(const RunningConsole& console, const std::vector<v1::LogChunk>& chunks, Watcher& watcher) {
+  Watched watched{.execution = console.execution, .stage = console.stage, .replica = console.replica};
+  for (const v1::LogChunk& chunk : chunks) {
+    watched.chunk = chunk;
+    watcher.Push(watched);
+    ++watched.offset;
   }
 }
 
@@ -84,6 +84,7 @@ void Engine::Stop() {
 }
 
 absl::Status Engine::Start() {
+  ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_.OpenAnother());
   ASSIGN_OR_RETURN(next_lease_, records_.NextLease());
   ASSIGN_OR_RETURN(const std::vector<storage::WorkerRow> workers, records_.Workers());
   for (const storage::WorkerRow& row : workers) scheduler_.Expect(row.info, clock_.Now());
@@ -109,7 +110,7 @@ absl::Status Engine::Start() {
         EndWatches(reason);
         if (options_.on_failure) options_.on_failure(reason);
       });
-  reader_ = std::make_unique<FarmReader>(*loop_, records_, builds_, board_, scheduler_);
+  reader_ = std::make_unique<FarmReader>(*loop_, records_, std::move(committed), builds_, board_, scheduler_);
   jobs_.Start(*loop_, [this](int64_t build, Planned planned) { OnPlanned(build, std::move(planned)); });
   loop_->Post([this, builds = std::move(builds), leases, orphans = std::move(execution_of)] {
     // Executions whose lease is no longer active: nobody will finish them.
@@ -148,7 +149,8 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   build->submission = row.submission;
   build->submitted_at = row.submitted_at;
   build->since = row.submission.options().no_cache() ? row.submitted_at : 0;
-  RunningBuild& stored = *(builds_[row.id] = std::move(build));
+  builds_[row.id] = std::move(build);
+  RunningBuild& stored = *Find(row.id);
   stored.state.Enter(Now());
   if (!events.ok()) {
     LogError("build={} cannot go on: {}", row.id, Sv(events.status().message()));
@@ -169,7 +171,9 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
 
 RunningBuild* Engine::Find(int64_t build) {
   auto it = builds_.find(build);
-  return it == builds_.end() ? nullptr : it->second.get();
+  if (it == builds_.end()) return nullptr;
+  touched_.insert(build);
+  return it->second.get();
 }
 
 absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
@@ -219,7 +223,8 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
         build->state.Enter(now);
         build->state.SetStatus(v1::BUILD_STATUS_PLANNING, "");
         supplies_.Give(id, secrets);
-        jobs_.Plan(*(builds_[id] = std::move(build)));
+        builds_[id] = std::move(build);
+        jobs_.Plan(*Find(id));
         LogInfo("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
                 submission.options().verify());
         return Submitted{id, false};
@@ -279,22 +284,37 @@ void Engine::CancelBuild(RunningBuild& build, v1::BuildStatus status, const std:
   build.state.Finish(status, message, "");
 }
 
+// What there is already is read beside the loop, however much it is; in the loop only what came meanwhile.
 absl::StatusOr<std::shared_ptr<Watcher>> Engine::Watch(int64_t id, int64_t from_event, bool logs) {
+  const int64_t from = std::max<int64_t>(from_event, 1);
+  ASSIGN_OR_RETURN(std::vector<v1::BuildEvent> events, reader_->Events(id, from, kEventPage));
+  Consoles consoles;
+  if (logs) {
+    ASSIGN_OR_RETURN(const std::vector<RunningConsole> running, reader_->Consoles(id));
+    ReadConsoles(running, logs_, &consoles);
+  }
   using Result = std::shared_ptr<Watcher>;
-  return loop_->Call<Result>([this, id, from_event, logs]() -> absl::StatusOr<Result> {
-    ASSIGN_OR_RETURN(const v1::BuildView view, reader_->Load(id));
+  return loop_->Call<Result>([this, id, from, logs, &events, &consoles]() -> absl::StatusOr<Result> {
+    RETURN_IF_ERROR(reader_->Load(id).status());
     // Flushed first, so that nothing falls between what is recorded and what is published.
     if (RunningBuild* build = Find(id)) Flush(*build);
-    ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> events, records_.Events(id, from_event, kEventPage));
+    ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> more,
+                     records_.Events(id, from + static_cast<int64_t>(events.size()), kEventPage));
     auto watcher = std::make_shared<Watcher>(logs);
-    for (const v1::BuildEvent& event : events) watcher->Push(Watched{.event = event});
+    for (v1::BuildEvent& event : events) watcher->Push(Watched{.event = std::move(event)});
+    for (const v1::BuildEvent& event : more) watcher->Push(Watched{.event = event});
     for (const PlanningStep& step : jobs_.LatestProgress(id)) watcher->Push(Watched{.progress = step});
     RunningBuild* build = Find(id);
     if (build == nullptr) {
       watcher->Close();
       return watcher;
     }
-    if (logs) PushRunningConsoles(board_, logs_, id, *watcher);
+    if (logs) {
+      const std::vector<RunningConsole> running = reader_->ConsolesNow(id);
+      ReadConsoles(running, logs_, &consoles);
+      for (const RunningConsole& console : running)
+        PushConsole(console, consoles[console.execution], *watcher);
+    }
     // Added after the commit of what it was just given, so that it does not get these events twice.
     loop_->AfterCommit([this, id, watcher] { watchers_.Add(id, watcher); });
     return watcher;

@@ -116,6 +116,7 @@ class Engine {
 
  private:
   // engine.cc
+  // Whoever gets it may change it: the next tick looks at it.
   RunningBuild* Find(int64_t build);
   void RestoreBuild(storage::UnfinishedBuild row);
   // Leases from before a restart that the build's runs did not take up again.
@@ -185,6 +186,9 @@ class Engine {
 
   // Only used in the loop.
   RunningBuilds builds_;
+  // Builds that may have changed since they were last looked at.
+  std::set<int64_t> touched_;
+  absl::Time all_reviewed_ = absl::InfinitePast();
   core::AttemptBoard board_;
   WorkerLinks links_;
 

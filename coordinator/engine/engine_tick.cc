@@ -1,4 +1,6 @@
 // Engine: what is due after every batch — leases, desired states, cells and builds that end, events.
+#include <utility>
+
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/words/words.h"
@@ -9,6 +11,8 @@ namespace {
 
 // A client attaches within moments; when it takes longer people should know what is waited for.
 constexpr absl::Duration kQuietWait = absl::Seconds(5);
+
+constexpr absl::Duration kReview = absl::Milliseconds(50);
 
 // A small image is packed at once, which costs no event and no commit of its own.
 constexpr int64_t kQuietPacking = 100'000'000;
@@ -37,13 +41,21 @@ void Engine::Tick() {
   for (const core::LostLease& lost : scheduler_.Expire(clock_.Now())) OnLost(lost.task, lost.reason);
   GiveUpUnplaceable();
   ReviewHeld();
-  std::vector<int64_t> ids;
-  for (const auto& [id, build] : builds_) ids.push_back(id);
-  for (int64_t id : ids) CancelLate(*builds_.at(id));
+  // A busy farm looks at what a batch touched; for what only time changes all are looked at now and then.
+  const bool all = touched_.empty() || clock_.Now() - all_reviewed_ >= kReview;
+  if (all) {
+    all_reviewed_ = clock_.Now();
+    for (const auto& [id, build] : builds_) {
+      touched_.insert(id);
+      CancelLate(*build);
+    }
+  }
   EndUnwanted();
   DispatchLeases();
-  for (int64_t id : ids) {
-    RunningBuild& build = *builds_.at(id);
+  for (const int64_t id : std::exchange(touched_, {})) {
+    const auto found = builds_.find(id);
+    if (found == builds_.end()) continue;
+    RunningBuild& build = *found->second;
     build.state.Enter(Now());
     ConcludeCells(build);
     ConcludeBuild(build);
@@ -60,7 +72,8 @@ void Engine::Tick() {
 void Engine::CancelLate(RunningBuild& build) {
   const uint32_t timeout = build.submission.options().timeout();
   // A build that was told as built stays so: its client has gone, with success.
-  if (timeout == 0 || build.expected || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000) return;
+  if (timeout == 0 || build.expected || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000)
+    return;
   build.state.Enter(Now());
   CancelBuild(build, v1::BUILD_STATUS_TIMED_OUT,
               fmt::format("the build took longer than its --timeout of {} s", timeout));
@@ -75,6 +88,7 @@ void Engine::Forget(RunningBuild& build) {
   // Not before: to an attached client it is the end of the build.
   loop_->AfterCommit([this, id] {
     images_.ExpectNoMore(id);
+    reader_->Forget(id);
     watchers_.Close(id);
     supplies_.Forget(id);
   });
@@ -89,7 +103,10 @@ void Engine::Flush(RunningBuild& build) {
   for (const v1::BuildEvent& event : events) {
     loop_->Require(Annotate(records_.AppendEvent(id, event), fmt::format("build {}", id)));
   }
-  loop_->AfterCommit([this, id, events = std::move(events)] { watchers_.Publish(id, events); });
+  loop_->AfterCommit([this, id, events = std::move(events), headline = build.state.Headline()]() mutable {
+    reader_->Publish(std::move(headline));
+    watchers_.Publish(id, events);
+  });
 }
 
 // Who waited for an attempt that cannot go on has to begin anew; that may leave others unwanted.
@@ -208,14 +225,15 @@ void Engine::ConcludeCells(RunningBuild& build) {
     build.state.MarkFinishing(cell);
     const double told = build.state.view().cells(cell).seconds();
     const double seconds = told > 0 ? told : build.SecondsUntil(Now());
-    v1::CellView built = jobs_.ConcludeCell(build, cell, [this, id = build.id(), cell, seconds](v1::CellView view) {
-      RunningBuild* build = Find(id);
-      if (build == nullptr || build->concluding) return;
-      build->packing.erase(cell);
-      build->state.Enter(Now());
-      view.set_seconds(seconds);
-      build->state.CellFinished(view);
-    });
+    v1::CellView built =
+        jobs_.ConcludeCell(build, cell, [this, id = build.id(), cell, seconds](v1::CellView view) {
+          RunningBuild* build = Find(id);
+          if (build == nullptr || build->concluding) return;
+          build->packing.erase(cell);
+          build->state.Enter(Now());
+          view.set_seconds(seconds);
+          build->state.CellFinished(view);
+        });
     // A verdict needs the images; a restored build has told it before.
     if (build.state.replicas() > 0 || told > 0) continue;
     built.set_seconds(seconds);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "common/words/words.h"
 
 namespace crossmill::coordinator {
 
@@ -16,66 +17,104 @@ absl::StatusOr<v1::BuildView> FarmReader::Load(int64_t id) {
 }
 
 absl::StatusOr<v1::BuildView> FarmReader::Get(int64_t build) {
-  return loop_.Call<v1::BuildView>([this, build] { return Load(build); });
+  int64_t id = build;
+  if (id == 0) {
+    ASSIGN_OR_RETURN(id, committed_->LatestBuild());
+  }
+  ASSIGN_OR_RETURN(v1::BuildView view, committed_->LoadView(id));
+  if (IsFinished(view.status())) return view;
+  return loop_.Call<v1::BuildView>([this, id] { return Load(id); });
 }
 
 absl::StatusOr<v1::BuildSubmission> FarmReader::Submission(int64_t build) {
-  return loop_.Call<v1::BuildSubmission>([this, build]() -> absl::StatusOr<v1::BuildSubmission> {
-    int64_t id = build;
-    if (id == 0) {
-      ASSIGN_OR_RETURN(id, records_.LatestBuild());
-    }
-    return records_.LoadSubmission(id);
-  });
+  int64_t id = build;
+  if (id == 0) {
+    ASSIGN_OR_RETURN(id, committed_->LatestBuild());
+  }
+  return committed_->LoadSubmission(id);
 }
 
 absl::StatusOr<std::vector<v1::BuildView>> FarmReader::List(int64_t before, int limit) {
-  using Views = std::vector<v1::BuildView>;
-  return loop_.Call<Views>([this, before, limit]() -> absl::StatusOr<Views> {
-    ASSIGN_OR_RETURN(Views views, records_.ListViews(before, limit));
-    for (v1::BuildView& view : views) {
-      const auto running = builds_.find(view.id());
-      if (running != builds_.end()) view = running->second->state.view();
-      view.clear_stages();
-    }
-    return views;
-  });
+  Headlines headlines;
+  {
+    MutexLock lock(mutex_);
+    headlines = headlines_;
+  }
+  // Afterwards: a build that has ended since then is listed as ended.
+  ASSIGN_OR_RETURN(std::vector<v1::BuildView> views, committed_->ListViews(before, limit));
+  for (v1::BuildView& view : views) {
+    const auto headline = headlines.find(view.id());
+    if (!IsFinished(view.status()) && headline != headlines.end()) view = *headline->second;
+    view.clear_stages();
+  }
+  return views;
 }
 
-absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t id) {
-  using Located = std::vector<LocatedPackage>;
-  return loop_.Call<Located>([this, id]() -> absl::StatusOr<Located> {
-    ASSIGN_OR_RETURN(const v1::BuildView view, Load(id));
-    Located located;
-    for (const v1::StageView& stage : view.stages()) {
-      for (const v1::StepView& step : stage.steps()) {
-        if (step.execution() == 0) continue;
-        ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages, records_.Packages(step.execution()));
-        for (const v1::PackageOutcome& package : packages) {
-          located.push_back(
-              {stage.platform(), stage.index(), stage.name(), step.number(), step.execution(), package});
-        }
+absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t build) {
+  ASSIGN_OR_RETURN(const v1::BuildView view, Get(build));
+  std::vector<LocatedPackage> located;
+  for (const v1::StageView& stage : view.stages()) {
+    for (const v1::StepView& step : stage.steps()) {
+      if (step.execution() == 0) continue;
+      ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages,
+                       committed_->Packages(step.execution()));
+      for (const v1::PackageOutcome& package : packages) {
+        located.push_back(
+            {stage.platform(), stage.index(), stage.name(), step.number(), step.execution(), package});
       }
     }
-    return located;
-  });
+  }
+  return located;
 }
 
 absl::StatusOr<bool> FarmReader::IsRunning(int64_t execution) {
+  ASSIGN_OR_RETURN(const storage::Execution row, committed_->GetExecution(execution));
+  if (row.finished_at.has_value()) return false;
   return loop_.Call<bool>([this, execution]() -> absl::StatusOr<bool> {
-    ASSIGN_OR_RETURN(const storage::Execution row, records_.GetExecution(execution));
     return std::any_of(board_.all().begin(), board_.all().end(),
-                       [&](const auto& entry) { return entry.second.execution == row.id; });
+                       [&](const auto& entry) { return entry.second.execution == execution; });
   });
 }
 
-absl::StatusOr<std::map<core::TaskId, std::string>> FarmReader::TaskNames() {
+absl::StatusOr<std::map<core::TaskId, std::string>> FarmReader::TaskNames(std::vector<core::TaskId> tasks) {
   using Names = std::map<core::TaskId, std::string>;
-  return loop_.Call<Names>([this]() -> absl::StatusOr<Names> {
+  if (tasks.empty()) return Names();
+  return loop_.Call<Names>([this, &tasks]() -> absl::StatusOr<Names> {
     Names names;
-    for (const auto& [id, attempt] : board_.all()) names[id] = attempt.task.name();
+    for (const core::TaskId task : tasks) {
+      if (const core::Attempt* attempt = board_.Find(task)) names[task] = attempt->task.name();
+    }
     return names;
   });
+}
+
+absl::StatusOr<std::vector<RunningConsole>> FarmReader::Consoles(int64_t build) {
+  using Consoles = std::vector<RunningConsole>;
+  return loop_.Call<Consoles>([this, build]() -> absl::StatusOr<Consoles> { return ConsolesNow(build); });
+}
+
+std::vector<RunningConsole> FarmReader::ConsolesNow(int64_t build) const {
+  std::vector<RunningConsole> consoles;
+  for (const auto& [task, attempt] : board_.all()) {
+    if (attempt.execution == 0) continue;
+    for (const core::StageRunId& run : attempt.Runs()) {
+      if (run.build != build) continue;
+      consoles.push_back({attempt.execution, static_cast<uint32_t>(run.stage), attempt.task.replica()});
+    }
+  }
+  return consoles;
+}
+
+void FarmReader::Publish(v1::BuildView headline) {
+  const int64_t id = headline.id();
+  auto shared = std::make_shared<const v1::BuildView>(std::move(headline));
+  MutexLock lock(mutex_);
+  headlines_[id] = std::move(shared);
+}
+
+void FarmReader::Forget(int64_t build) {
+  MutexLock lock(mutex_);
+  headlines_.erase(build);
 }
 
 }  // namespace crossmill::coordinator

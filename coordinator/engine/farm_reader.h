@@ -1,13 +1,16 @@
 // What clients ask about builds and workers: answered from memory for what is under way, else from the
-// record.
+// record, on a connection of its own, so that questions neither wait for the farm's transactions nor hold
+// them up.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/base/mutex.h"
 #include "coordinator/core/attempt_board.h"
 #include "coordinator/core/scheduler.h"
 #include "coordinator/engine/running_build.h"
@@ -26,12 +29,27 @@ struct LocatedPackage {
   v1::PackageOutcome outcome;
 };
 
-// Thread safe: each question is answered between two changes, in the transaction loop.
+// Where a console of a running build comes from.
+struct RunningConsole {
+  int64_t execution = 0;
+  uint32_t stage = 0;
+  uint32_t replica = 0;
+};
+
+// Thread safe. Nothing that is not committed is seen; only what is asked of one running build goes through
+// the transaction loop.
 class FarmReader {
  public:
-  FarmReader(TransactionLoop& loop, storage::RecordStore& records, const RunningBuilds& builds,
+  // `records` is the loop's store, `committed` another on the same file.
+  FarmReader(TransactionLoop& loop, storage::RecordStore& records,
+             std::unique_ptr<storage::RecordStore> committed, const RunningBuilds& builds,
              const core::AttemptBoard& board, const core::Scheduler& scheduler)
-      : loop_(loop), records_(records), builds_(builds), board_(board), scheduler_(scheduler) {}
+      : loop_(loop),
+        records_(records),
+        committed_(std::move(committed)),
+        builds_(builds),
+        board_(board),
+        scheduler_(scheduler) {}
 
   // 0: the latest build, here and below. NOT_FOUND: there is no such build.
   absl::StatusOr<v1::BuildView> Get(int64_t build);
@@ -43,18 +61,36 @@ class FarmReader {
   // The execution has not ended. NOT_FOUND: there is no such execution.
   absl::StatusOr<bool> IsRunning(int64_t execution);
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Workers(); }
-  // What runs under the tasks of a worker, for display.
-  absl::StatusOr<std::map<core::TaskId, std::string>> TaskNames();
+  // The names of those of the tasks that there are, for display.
+  absl::StatusOr<std::map<core::TaskId, std::string>> TaskNames(std::vector<core::TaskId> tasks);
+  // Events of a build from number `from` on.
+  absl::StatusOr<std::vector<v1::BuildEvent>> Events(int64_t build, int64_t from, int limit) {
+    return committed_->Events(build, from, limit);
+  }
+  absl::StatusOr<std::vector<RunningConsole>> Consoles(int64_t build);
+
+  // ---- for the engine ----
+
+  // A running build as it is listed, after each commit that changed it.
+  void Publish(v1::BuildView headline);
+  // The build has ended, which is committed.
+  void Forget(int64_t build);
 
   // Only in the loop.
   absl::StatusOr<v1::BuildView> Load(int64_t build);
+  std::vector<RunningConsole> ConsolesNow(int64_t build) const;
 
  private:
+  using Headlines = std::map<int64_t, std::shared_ptr<const v1::BuildView>>;
+
   TransactionLoop& loop_;
   storage::RecordStore& records_;
+  const std::unique_ptr<storage::RecordStore> committed_;
   const RunningBuilds& builds_;
   const core::AttemptBoard& board_;
   const core::Scheduler& scheduler_;
+  Mutex mutex_;
+  Headlines headlines_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace crossmill::coordinator

@@ -7,7 +7,7 @@
 
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
-#include "coordinator/rpc/zstd_stream.h"
+#include "common/rpc/zstd_stream.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -28,7 +28,7 @@ constexpr absl::Duration kTakeOver = absl::Seconds(5);
 absl::Status Gone() { return absl::CancelledError("the client went away"); }
 
 // Feeds `limit` bytes of the reader to the sink.
-absl::Status Pump(BlobReader& reader, int64_t limit, const ByteSink& sink) {
+absl::Status Pump(BlobReader& reader, int64_t limit, const rpc::ByteSink& sink) {
   std::string buffer(static_cast<size_t>(std::clamp<int64_t>(limit, 1, kPiece)), '\0');
   while (limit > 0) {
     const size_t wanted = static_cast<size_t>(std::min<int64_t>(limit, static_cast<int64_t>(buffer.size())));
@@ -60,9 +60,9 @@ absl::Status ReadBlob(BlobStore& blobs, const ReadRequest& request,
   const int64_t left = name.digest.size - offset;
   const int64_t limit = request.read_limit() == 0 ? left : std::min(left, request.read_limit());
   ReadResponse message;
-  const ByteSink send = [&](std::string_view bytes) { return Send(writer, message, bytes); };
+  const rpc::ByteSink send = [&](std::string_view bytes) { return Send(writer, message, bytes); };
   if (!name.zstd) return Pump(*reader, limit, send);
-  ZstdCompressor compressor(send);
+  rpc::ZstdCompressor compressor(send);
   RETURN_IF_ERROR(Pump(*reader, limit, [&](std::string_view bytes) { return compressor.Write(bytes); }));
   return compressor.Finish();
 }
@@ -135,8 +135,8 @@ absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Reade
                                                      WriteRequest& message) {
   const std::string resource = message.resource_name();
   ASSIGN_OR_RETURN(auto writer, blobs_.Create(name.digest));
-  ZstdDecompressor decompressor([&](std::string_view bytes) { return writer->Write(bytes); },
-                                name.digest.size);
+  rpc::ZstdDecompressor decompressor(name.digest.size);
+  const rpc::ByteSink write = [&](std::string_view bytes) { return writer->Write(bytes); };
   int64_t received = 0;
   while (true) {
     // Offsets count compressed bytes; a compressed upload begins at 0, it is not resumable.
@@ -144,7 +144,7 @@ absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Reade
       return absl::OutOfRangeError(
           fmt::format("write offset {} where {} bytes have arrived", message.write_offset(), received));
     }
-    RETURN_IF_ERROR(decompressor.Write(message.data()));
+    RETURN_IF_ERROR(decompressor.Write(message.data(), write));
     received += static_cast<int64_t>(message.data().size());
     if (message.finish_write()) break;
     if (!reader.Read(&message)) return absl::InvalidArgumentError("the upload ended before finish_write");

@@ -9,7 +9,7 @@
 #include "common/base/status.h"
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
-#include "coordinator/rpc/zstd_stream.h"
+#include "common/rpc/zstd_stream.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -49,7 +49,7 @@ absl::StatusOr<std::string> ContentOf(const reapi::BatchUpdateBlobsRequest::Requ
     content = blob.data();
   } else if (blob.compressor() == reapi::Compressor::ZSTD) {
     if (digest.size > kMaxBatchBytes) return absl::InvalidArgumentError("the blob is too large for a batch");
-    ASSIGN_OR_RETURN(content, ZstdDecompress(blob.data(), digest.size));
+    ASSIGN_OR_RETURN(content, rpc::ZstdDecompress(blob.data(), digest.size));
   } else {
     return absl::InvalidArgumentError("the only compressor here is zstd");
   }

@@ -8,9 +8,14 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
                                       v1::ListWorkersResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto names = engine_.reader().TaskNames();
+  const std::vector<core::WorkerStatus> workers = engine_.reader().Workers();
+  std::vector<core::TaskId> tasks;
+  for (const core::WorkerStatus& worker : workers) {
+    for (const auto& [lease, task] : worker.leases) tasks.push_back(task);
+  }
+  const auto names = engine_.reader().TaskNames(std::move(tasks));
   if (!names.ok()) return rpc::ToGrpc(names.status());
-  for (const core::WorkerStatus& worker : engine_.reader().Workers()) {
+  for (const core::WorkerStatus& worker : workers) {
     v1::WorkerView& view = *response->add_workers();
     *view.mutable_info() = worker.info;
     view.set_connected(worker.connected);

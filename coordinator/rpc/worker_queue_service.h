@@ -9,15 +9,13 @@
 namespace crossmill::coordinator {
 
 // Thread safe.
-class WorkerQueueService final
-    : public v1::WorkerQueue::WithCallbackMethod_Forward<v1::WorkerQueue::Service> {
+class WorkerQueueService final : public v1::WorkerQueue::CallbackService {
  public:
   WorkerQueueService(Engine& engine, const Authenticator& authenticator)
       : engine_(engine), authenticator_(authenticator) {}
 
-  grpc::Status Synchronize(
-      grpc::ServerContext* context,
-      grpc::ServerReaderWriter<v1::SynchronizeResponse, v1::SynchronizeRequest>* stream) override;
+  grpc::ServerBidiReactor<v1::SynchronizeRequest, v1::SynchronizeResponse>* Synchronize(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame>* Forward(
       grpc::CallbackServerContext* context) override;
 

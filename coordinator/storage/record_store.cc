@@ -95,10 +95,16 @@ v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64
 
 absl::StatusOr<std::unique_ptr<RecordStore>> RecordStore::Open(const std::string& path) {
   ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(path));
-  return std::unique_ptr<RecordStore>(new RecordStore(std::move(connection)));
+  return std::unique_ptr<RecordStore>(new RecordStore(path, std::move(connection)));
 }
 
-RecordStore::RecordStore(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+absl::StatusOr<std::unique_ptr<RecordStore>> RecordStore::OpenAnother() const {
+  if (path_ == ":memory:") return absl::FailedPreconditionError("a record in memory has one connection");
+  return Open(path_);
+}
+
+RecordStore::RecordStore(std::string path, std::unique_ptr<Connection> connection)
+    : path_(std::move(path)), connection_(std::move(connection)) {}
 
 RecordStore::~RecordStore() = default;
 

@@ -120,6 +120,9 @@ class RecordStore {
   // when a newer Crossmill wrote it. Before an existing file is migrated it is copied to
   // PATH.before-VERSION.
   static absl::StatusOr<std::unique_ptr<RecordStore>> Open(const std::string& path);
+  // Another one on the same file, for questions that must not wait for this one's transactions: it sees what
+  // is committed. FAILED_PRECONDITION when the record is not a file.
+  absl::StatusOr<std::unique_ptr<RecordStore>> OpenAnother() const;
   ~RecordStore();
   RecordStore(const RecordStore&) = delete;
   RecordStore& operator=(const RecordStore&) = delete;
@@ -227,8 +230,9 @@ class RecordStore {
   absl::Status RemoveWorker(std::string_view name);
 
  private:
-  explicit RecordStore(std::unique_ptr<Connection> connection);
+  RecordStore(std::string path, std::unique_ptr<Connection> connection);
 
+  const std::string path_;
   const std::unique_ptr<Connection> connection_;
 };
 

@@ -125,8 +125,9 @@ class KilledCoordinatorTest(FarmTestCase):
         self.farm.start_coordinator()
         stdout, stderr = client.communicate(timeout=90)
         self.assertEqual(client.returncode, 0, stdout + stderr + self.farm.logs())
+        # The report came when all was built; the image is packed after it.
+        wait_for(lambda: self.farm.show()["status"] == "succeeded", "the end of the build")
         build = self.farm.show()
-        self.assertEqual(build["status"], "succeeded")
         self.assertEqual(step(build, "RUN cat")["layer_digest"], stamp, "the finished step was run again")
         again = self.farm.build(self.context, "--json")
         self.assert_exit(again, 0)

@@ -185,6 +185,7 @@ absl::Status ServeCoordinator(const Flags& flags, const HostSettings& settings, 
   blob_options.buffer_folder = flags.data + "/upload";
   // Some two minutes: a step that ends while the coordinator restarts must not be lost.
   blob_options.retry.attempts = 45;
+  blob_options.compress = rpc::LeavesMachine(flags.channel.address);
   const std::unique_ptr<BlobStore> blobs = rpc::MakeLocalBlobStore(channel, blob_options);
   CoordinatorForwarder ssh(channel);
   ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &ssh, &info));

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "tests/coordinator/core/messages.h"
 
@@ -366,6 +367,23 @@ TEST_F(BuildStateTest, CellEndsWhenItsStagesAreDone) {
   state_.Finish(v1::BUILD_STATUS_SUCCEEDED, "", "sha256:index");
   EXPECT_EQ(state_.view().finished_at(), 2000);
   EXPECT_EQ(state_.view().index_digest(), "sha256:index");
+}
+
+TEST_F(BuildStateTest, ACellIsNotBuiltAnyMoreWhenAStageOfItBeginsAgain) {
+  v1::CellView built = state_.view().cells(0);
+  built.set_status(v1::BUILD_STATUS_RUNNING);
+  built.set_seconds(3);
+  state_.CellBuilt(built);
+  v1::CellView other = state_.view().cells(1);
+  other.set_status(v1::BUILD_STATUS_RUNNING);
+  other.set_seconds(4);
+  state_.CellBuilt(other);
+  EXPECT_TRUE(IsBuilt(state_.view().cells(0)));
+  state_.StepStarted(1, 0, 0, Executed(7, "copied"));
+  EXPECT_FALSE(IsBuilt(state_.view().cells(0)));
+  EXPECT_TRUE(IsBuilt(state_.view().cells(1))) << "stage 1 is not of that cell";
+  state_.StepStarted(0, 0, 0, Executed(8, "one"));
+  EXPECT_FALSE(IsBuilt(state_.view().cells(1)));
 }
 
 TEST_F(BuildStateTest, StatusIsToldWhenItChanges) {

@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
-#include "coordinator/rpc/zstd_stream.h"
+#include "common/rpc/zstd_stream.h"
 #include "google/bytestream/bytestream_service.grpc.pb.h"
 #include "tests/support/random_bytes.h"
 #include "tests/support/rpc_fixture.h"
@@ -297,7 +297,7 @@ TEST_F(BlobServiceTest, CompressedBlobsTravelInBothDirections) {
   const std::string content = RandomBytes(10'000) + std::string(3'000'000, 'a');
   const Digest digest = DigestOf(content);
   std::string compressed;
-  coordinator::ZstdCompressor compressor([&](std::string_view bytes) {
+  rpc::ZstdCompressor compressor([&](std::string_view bytes) {
     compressed += bytes;
     return absl::OkStatus();
   });
@@ -312,13 +312,13 @@ TEST_F(BlobServiceTest, CompressedBlobsTravelInBothDirections) {
   const auto received = Read(part, 0, 0);
   ASSERT_OK(received);
   EXPECT_LT(received->size(), content.size() / 50);
-  EXPECT_TRUE(*coordinator::ZstdDecompress(*received, digest.size) == content);
+  EXPECT_TRUE(*rpc::ZstdDecompress(*received, digest.size) == content);
   EXPECT_TRUE(absl::IsInvalidArgument(Read(part, 0, 5).status()));
 }
 
 TEST_F(BlobServiceTest, CompressedDataCannotUnfoldBeyondItsDigest) {
   std::string compressed;
-  coordinator::ZstdCompressor compressor([&](std::string_view bytes) {
+  rpc::ZstdCompressor compressor([&](std::string_view bytes) {
     compressed += bytes;
     return absl::OkStatus();
   });

@@ -38,7 +38,7 @@ class WorkerQueueTest : public RpcFixture {
     return names;
   }
 
-  std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(":memory:");
+  std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
   storage::LogStore logs_{folder_.Path("logs")};
   ImageFixture images_{*blobs_, *records_};
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};

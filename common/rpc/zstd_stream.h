@@ -12,7 +12,7 @@
 struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
 
-namespace crossmill::coordinator {
+namespace crossmill::rpc {
 
 using ByteSink = std::function<absl::Status(std::string_view)>;
 
@@ -36,21 +36,31 @@ class ZstdCompressor {
 // cannot unfold without bound. Not thread safe.
 class ZstdDecompressor {
  public:
-  ZstdDecompressor(ByteSink sink, int64_t limit);
+  explicit ZstdDecompressor(int64_t limit);
   ~ZstdDecompressor();
-  absl::Status Write(std::string_view bytes);
+  // The next input, which must stay until Next has returned nothing: all before it must be used up.
+  void SetInput(std::string_view bytes);
+  // A piece of output, valid until the next call; empty: the input is used up.
+  absl::StatusOr<std::string_view> Next();
+  // All output of these bytes.
+  absl::Status Write(std::string_view bytes, const ByteSink& sink);
   // INVALID_ARGUMENT inside a frame.
   absl::Status Finish() const;
 
  private:
   ZSTD_DCtx_s* context_;
-  const ByteSink sink_;
   const int64_t limit_;
   int64_t produced_ = 0;
   bool frame_open_ = false;
+  std::string_view input_;
+  // The last piece filled the buffer: there may be more even when the input is used up.
+  bool full_ = false;
   std::string buffer_;
 };
 
+// True when zstd makes a sample of less than three quarters of its size: then the rest is worth the time.
+bool Shrinks(std::string_view sample);
+
 absl::StatusOr<std::string> ZstdDecompress(std::string_view bytes, int64_t limit);
 
-}  // namespace crossmill::coordinator
+}  // namespace crossmill::rpc

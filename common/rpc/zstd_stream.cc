@@ -1,10 +1,10 @@
-#include "coordinator/rpc/zstd_stream.h"
+#include "common/rpc/zstd_stream.h"
 
 #include <zstd.h>
 
 #include "common/base/status.h"
 
-namespace crossmill::coordinator {
+namespace crossmill::rpc {
 namespace {
 
 // Transport only: fast matters more than small.
@@ -34,30 +34,41 @@ absl::Status ZstdCompressor::Step(std::string_view bytes, bool last) {
 absl::Status ZstdCompressor::Write(std::string_view bytes) { return Step(bytes, false); }
 absl::Status ZstdCompressor::Finish() { return Step("", true); }
 
-ZstdDecompressor::ZstdDecompressor(ByteSink sink, int64_t limit)
-    : context_(ZSTD_createDCtx()), sink_(std::move(sink)), limit_(limit), buffer_(kBuffer, '\0') {}
+ZstdDecompressor::ZstdDecompressor(int64_t limit)
+    : context_(ZSTD_createDCtx()), limit_(limit), buffer_(kBuffer, '\0') {}
 
 ZstdDecompressor::~ZstdDecompressor() { ZSTD_freeDCtx(context_); }
 
-absl::Status ZstdDecompressor::Write(std::string_view bytes) {
-  ZSTD_inBuffer input = {bytes.data(), bytes.size(), 0};
-  bool more = !bytes.empty();
-  while (more) {
+void ZstdDecompressor::SetInput(std::string_view bytes) { input_ = bytes; }
+
+absl::StatusOr<std::string_view> ZstdDecompressor::Next() {
+  while (full_ || !input_.empty()) {
+    ZSTD_inBuffer input = {input_.data(), input_.size(), 0};
     ZSTD_outBuffer output = {buffer_.data(), buffer_.size(), 0};
     const size_t state = ZSTD_decompressStream(context_, &output, &input);
     if (ZSTD_isError(state)) {
       return absl::InvalidArgumentError(fmt::format("zstd data is damaged: {}", ZSTD_getErrorName(state)));
     }
-    frame_open_ = state != 0;
+    input_.remove_prefix(input.pos);
+    full_ = output.pos == output.size;
+    // Nothing went in or out: that the last piece filled the buffer was chance.
+    if (input.pos > 0 || output.pos > 0) frame_open_ = state != 0;
     produced_ += static_cast<int64_t>(output.pos);
     if (produced_ > limit_) {
       return absl::InvalidArgumentError(fmt::format("zstd data unfolds to more than {} bytes", limit_));
     }
-    if (output.pos > 0) RETURN_IF_ERROR(sink_(std::string_view(buffer_.data(), output.pos)));
-    // A full output buffer may hide more even when the input is used up.
-    more = input.pos < input.size || output.pos == output.size;
+    if (output.pos > 0) return std::string_view(buffer_.data(), output.pos);
   }
-  return absl::OkStatus();
+  return std::string_view();
+}
+
+absl::Status ZstdDecompressor::Write(std::string_view bytes, const ByteSink& sink) {
+  SetInput(bytes);
+  while (true) {
+    ASSIGN_OR_RETURN(const std::string_view piece, Next());
+    if (piece.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(sink(piece));
+  }
 }
 
 absl::Status ZstdDecompressor::Finish() const {
@@ -66,15 +77,19 @@ absl::Status ZstdDecompressor::Finish() const {
 
 absl::StatusOr<std::string> ZstdDecompress(std::string_view bytes, int64_t limit) {
   std::string content;
-  ZstdDecompressor decompressor(
-      [&](std::string_view piece) {
-        content.append(piece);
-        return absl::OkStatus();
-      },
-      limit);
-  RETURN_IF_ERROR(decompressor.Write(bytes));
+  ZstdDecompressor decompressor(limit);
+  RETURN_IF_ERROR(decompressor.Write(bytes, [&](std::string_view piece) {
+    content.append(piece);
+    return absl::OkStatus();
+  }));
   RETURN_IF_ERROR(decompressor.Finish());
   return content;
 }
 
-}  // namespace crossmill::coordinator
+bool Shrinks(std::string_view sample) {
+  std::string packed(ZSTD_compressBound(sample.size()), '\0');
+  const size_t size = ZSTD_compress(packed.data(), packed.size(), sample.data(), sample.size(), kLevel);
+  return !ZSTD_isError(size) && size < sample.size() / 4 * 3;
+}
+
+}  // namespace crossmill::rpc
