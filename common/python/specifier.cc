@@ -113,7 +113,7 @@ bool Specifier::IsGreater(const Version& version) const {
     }();
     if (same_release && version.pre == version_->pre) return false;
   }
-  return ComparePublic(version, *version_) > 0;
+  return std::is_gt(ComparePublic(version, *version_));
 }
 
 bool Specifier::IsCompatible(const Version& version) const {
@@ -123,7 +123,7 @@ bool Specifier::IsCompatible(const Version& version) const {
 bool Specifier::Contains(const Version& version) const {
   const auto equal = [&] {
     if (is_prefix_) return HasPrefix(version);
-    return version_->local.empty() ? ComparePublic(version, *version_) == 0 : version == *version_;
+    return version_->local.empty() ? std::is_eq(ComparePublic(version, *version_)) : version == *version_;
   };
   switch (comparison_) {
     case Comparison::kArbitrary:
@@ -135,7 +135,7 @@ bool Specifier::Contains(const Version& version) const {
     case Comparison::kCompatible:
       return IsCompatible(version);
     case Comparison::kLessOrEqual:
-      return ComparePublic(version, *version_) <= 0;
+      return std::is_lteq(ComparePublic(version, *version_));
     case Comparison::kGreaterOrEqual:
       return version >= *version_;
     case Comparison::kGreater:

@@ -133,7 +133,7 @@ class VersionReader {
 std::strong_ordering CompareReleases(const Version& a, const Version& b) {
   const size_t parts = std::max(a.release.size(), b.release.size());
   for (size_t i = 0; i < parts; ++i) {
-    if (const auto order = a.ReleasePart(i) <=> b.ReleasePart(i); order != 0) return order;
+    if (const auto order = a.ReleasePart(i) <=> b.ReleasePart(i); std::is_neq(order)) return order;
   }
   return std::strong_ordering::equal;
 }
@@ -148,17 +148,18 @@ std::strong_ordering CompareOptional(const std::optional<Number>& a, const std::
                                      std::strong_ordering when_only_a) {
   if (a.has_value() && b.has_value()) return *a <=> *b;
   if (a.has_value()) return when_only_a;
-  return b.has_value() ? 0 <=> when_only_a : std::strong_ordering::equal;
+  if (!b.has_value()) return std::strong_ordering::equal;
+  return std::is_gt(when_only_a) ? std::strong_ordering::less : std::strong_ordering::greater;
 }
 
 // Numbers come after words, and what goes on after what ends.
 std::strong_ordering CompareLocal(const Version& a, const Version& b) {
   for (size_t i = 0; i < std::min(a.local.size(), b.local.size()); ++i) {
-    if (const auto kinds = a.local[i].index() <=> b.local[i].index(); kinds != 0) return kinds;
+    if (const auto kinds = a.local[i].index() <=> b.local[i].index(); std::is_neq(kinds)) return kinds;
     const auto* word = std::get_if<std::string>(&a.local[i]);
     const auto order = word != nullptr ? word->compare(std::get<std::string>(b.local[i])) <=> 0
                                        : std::get<Number>(a.local[i]) <=> std::get<Number>(b.local[i]);
-    if (order != 0) return order;
+    if (std::is_neq(order)) return order;
   }
   return a.local.size() <=> b.local.size();
 }
@@ -171,7 +172,7 @@ Number::Number(std::string_view digits) {
 }
 
 std::strong_ordering operator<=>(const Number& a, const Number& b) {
-  if (const auto order = a.digits_.size() <=> b.digits_.size(); order != 0) return order;
+  if (const auto order = a.digits_.size() <=> b.digits_.size(); std::is_neq(order)) return order;
   return a.digits_.compare(b.digits_) <=> 0;
 }
 
@@ -212,20 +213,20 @@ const Number& Version::ReleasePart(size_t index) const {
 }
 
 std::weak_ordering ComparePublic(const Version& a, const Version& b) {
-  if (const auto order = a.epoch <=> b.epoch; order != 0) return order;
-  if (const auto order = CompareReleases(a, b); order != 0) return order;
-  if (const auto order = PreRank(a) <=> PreRank(b); order != 0) return order;
+  if (const auto order = a.epoch <=> b.epoch; std::is_neq(order)) return order;
+  if (const auto order = CompareReleases(a, b); std::is_neq(order)) return order;
+  if (const auto order = PreRank(a) <=> PreRank(b); std::is_neq(order)) return order;
   if (a.pre.has_value() && b.pre.has_value()) {
-    if (const auto order = a.pre->number <=> b.pre->number; order != 0) return order;
+    if (const auto order = a.pre->number <=> b.pre->number; std::is_neq(order)) return order;
   }
-  if (const auto order = CompareOptional(a.post, b.post, std::strong_ordering::greater); order != 0) {
+  if (const auto order = CompareOptional(a.post, b.post, std::strong_ordering::greater); std::is_neq(order)) {
     return order;
   }
   return CompareOptional(a.dev, b.dev, std::strong_ordering::less);
 }
 
 std::weak_ordering operator<=>(const Version& a, const Version& b) {
-  if (const auto order = ComparePublic(a, b); order != 0) return order;
+  if (const auto order = ComparePublic(a, b); std::is_neq(order)) return order;
   return CompareLocal(a, b);
 }
 

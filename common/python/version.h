@@ -61,7 +61,7 @@ struct Version {
 
 // The order of PEP 440: 1.dev0 < 1a1.dev0 < 1a1 < 1rc1 < 1 < 1+local < 1.post1. 1.0 and 1.0.0 are equal.
 std::weak_ordering operator<=>(const Version& a, const Version& b);
-inline bool operator==(const Version& a, const Version& b) { return (a <=> b) == 0; }
+inline bool operator==(const Version& a, const Version& b) { return std::is_eq(a <=> b); }
 // The same without looking at local parts.
 std::weak_ordering ComparePublic(const Version& a, const Version& b);
 

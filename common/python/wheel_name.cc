@@ -49,6 +49,11 @@ std::vector<std::string> ReadTagSet(std::string_view text) {
 
 }  // namespace
 
+std::strong_ordering operator<=>(const BuildTag& a, const BuildTag& b) {
+  if (const auto order = a.number <=> b.number; std::is_neq(order)) return order;
+  return a.rest.compare(b.rest) <=> 0;
+}
+
 absl::StatusOr<WheelName> WheelName::Parse(std::string_view file_name) {
   if (!file_name.ends_with(".whl")) return NotAWheel(file_name, "it does not end with .whl");
   const std::string_view stem = file_name.substr(0, file_name.size() - 4);

@@ -19,7 +19,7 @@ struct BuildTag {
   Number number;
   std::string rest;
   friend bool operator==(const BuildTag&, const BuildTag&) = default;
-  friend std::strong_ordering operator<=>(const BuildTag&, const BuildTag&) = default;
+  friend std::strong_ordering operator<=>(const BuildTag& a, const BuildTag& b);
 };
 
 struct Tag {

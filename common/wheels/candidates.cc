@@ -68,8 +68,9 @@ bool IsWorse(const Candidate& a, const Candidate& b, bool prefer_binary) {
   const bool b_yanked = b.listed->yanked.has_value();
   if (a_yanked != b_yanked) return a_yanked;
   if (prefer_binary && a.rank.has_value() != b.rank.has_value()) return b.rank.has_value();
-  if (const auto versions = a.file->version <=> b.file->version; versions != 0) return versions < 0;
-  return CompareForms(a, b) < 0;
+  if (const auto versions = a.file->version <=> b.file->version; std::is_neq(versions))
+    return std::is_lt(versions);
+  return std::is_lt(CompareForms(a, b));
 }
 
 // Of equal ones the last of the page; null if there is none.
