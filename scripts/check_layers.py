@@ -47,7 +47,7 @@ ALLOWED = {
     "worker/task": ["common/base", "common/words", "common/layer", "worker/host", "worker/tree", "worker/layers",
                     "worker/sandbox", "worker/mounts"],
     "worker/agent": ["common/base", "common/rpc", "worker/host", "worker/tree", "worker/layers", "worker/sandbox",
-                     "worker/mounts", "worker/task"],
+                     "worker/mounts", "worker/index", "worker/task", "common/index"],
     "worker": ["worker/agent"],
     "cli/show": ["common/base", "common/words", "common/layer"],
     "cli/session": ["common/base", "common/words", "common/rpc", "cli/show"],
