@@ -23,11 +23,13 @@
 #include "coordinator/rpc/cas_service.h"
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
+#include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
 #include "coordinator/storage/image_records_sqlite.h"
+#include "coordinator/storage/index_page_records.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/remote_records_sqlite.h"
@@ -86,6 +88,7 @@ class ServerImpl final : public Server {
     RETURN_IF_ERROR(MakeFolders(options_.data_folder));
     ASSIGN_OR_RETURN(blobs_, OpenDiskBlobStore(options_.data_folder + "/content"));
     ASSIGN_OR_RETURN(records_, storage::RecordStore::Open(options_.data_folder + "/record.db"));
+    index_page_records_ = std::make_unique<storage::IndexPageRecords>(records_->connection());
     logs_ = std::make_unique<storage::LogStore>(options_.data_folder + "/logs");
     image_records_ = std::make_unique<storage::SqliteImageRecords>(records_->connection());
     http_ = http::MakeCurlHttpClient();
@@ -132,6 +135,7 @@ class ServerImpl final : public Server {
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
+    index_pages_ = std::make_unique<IndexPagesService>(*index_page_records_, *blobs_, clock_, *authenticator_);
     door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
     // Without it everything goes over the wire, as from other machines.
     if (const absl::Status door = door_->Start(); !door.ok()) LogWarning("local_door error={}", door.ToString());
@@ -143,6 +147,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Images", image_service_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
+        {"crossmill.v1.IndexPages", index_pages_.get()},
         {"crossmill.v1.LocalDoor", door_.get()},
     };
     ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services));
@@ -155,6 +160,7 @@ class ServerImpl final : public Server {
   SystemClock clock_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<storage::RecordStore> records_;
+  std::unique_ptr<storage::IndexPageRecords> index_page_records_;
   std::unique_ptr<storage::LogStore> logs_;
   std::unique_ptr<storage::SqliteImageRecords> image_records_;
   std::unique_ptr<http::HttpClient> http_;
@@ -171,6 +177,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<BuildsService> builds_;
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<FarmService> farm_;
+  std::unique_ptr<IndexPagesService> index_pages_;
   std::unique_ptr<WorkerQueueService> queue_;
   std::unique_ptr<LocalDoor> door_;
   std::unique_ptr<RpcServer> rpc_;

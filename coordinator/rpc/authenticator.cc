@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-constexpr std::array<std::pair<std::string_view, Access>, 10> kServices = {{
+constexpr std::array<std::pair<std::string_view, Access>, 11> kServices = {{
     {"build.bazel.remote.execution.v2.Capabilities", Access::kAnyRole},
     {"build.bazel.remote.execution.v2.ContentAddressableStorage", Access::kAnyRole},
     {"google.bytestream.ByteStream", Access::kAnyRole},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<std::string_view, Access>, 10> kServices = {{
     {"crossmill.v1.Images", Access::kClient},
     {"crossmill.v1.Farm", Access::kClient},
     {"crossmill.v1.WorkerQueue", Access::kWorker},
+    {"crossmill.v1.IndexPages", Access::kWorker},
     {"crossmill.v1.LocalDoor", Access::kAnyRole},
     {"grpc.health.v1.Health", Access::kOpen},
     {"grpc.reflection.v1alpha.ServerReflection", Access::kOpen},

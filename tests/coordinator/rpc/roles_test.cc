@@ -9,6 +9,7 @@
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
+#include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
@@ -62,7 +63,8 @@ class RolesTest : public RpcFixture {
     return {{"crossmill.v1.Builds", &builds_},
             {"crossmill.v1.Images", &image_service_},
             {"crossmill.v1.Farm", &farm_},
-            {"crossmill.v1.WorkerQueue", &queue_}};
+            {"crossmill.v1.WorkerQueue", &queue_},
+            {"crossmill.v1.IndexPages", &index_pages_}};
   }
 
   std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
@@ -73,6 +75,8 @@ class RolesTest : public RpcFixture {
   ImagesService image_service_{images_.store(), authenticator_};
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_};
   WorkerQueueService queue_{engine_, authenticator_};
+  storage::IndexPageRecords page_records_{records_->connection()};
+  IndexPagesService index_pages_{page_records_, *blobs_, clock_, authenticator_};
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
@@ -80,6 +84,7 @@ TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);
+  EXPECT_EQ(AccessOf("crossmill.v1.IndexPages"), Access::kWorker);
   std::set<std::string> services;
   for (const Method& method : AllMethods())
     services.insert(method.path.substr(1, method.path.rfind('/') - 1));
