@@ -39,6 +39,18 @@ function(crossmill_library name)
   crossmill_group_sources(${name} ${ARG_SOURCES})
 endfunction()
 
+# For sources with coroutines of Boost.Asio.
+function(crossmill_uses_coroutines name)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # A false alarm about the frames of coroutines, which Asio allocates and frees itself.
+    target_compile_options(${name} PRIVATE -Wno-mismatched-new-delete)
+  elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 15)
+    # It has coroutines, but does not say so in the way that the standard library and Asio ask for.
+    target_compile_options(${name} PRIVATE -Wno-builtin-macro-redefined -D__cpp_impl_coroutine=201902L)
+    target_compile_definitions(${name} PRIVATE BOOST_ASIO_HAS_STD_COROUTINE BOOST_ASIO_HAS_CO_AWAIT)
+  endif()
+endfunction()
+
 # crossmill_program(NAME SOURCES file... DEPS target...): a binary in build/<preset>/bin.
 function(crossmill_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})

@@ -72,6 +72,12 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
   command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")
       ->type_name("TIME");
   command->add_option("--step-timeout", flags->step_timeout, "Timeout of each step: 20m")->type_name("TIME");
+  command->add_flag("--offline", flags->offline,
+                    "Package indexes give RUN steps only what the farm has kept; other hosts are not reached");
+  command
+      ->add_option("--exclude-newer", flags->exclude_newer,
+                   "Package indexes show RUN steps no file that was uploaded then or later: 2024-05-01")
+      ->type_name("DATE");
   command->add_option("--add-host", flags->extra_hosts, "Line of /etc/hosts in RUN steps; repeatable")
       ->type_name("NAME:ADDRESS")
       ->allow_extra_args(false);

@@ -54,6 +54,31 @@ absl::Status SetNetwork(const std::string& text, v1::BuildOptions* options) {
   return absl::OkStatus();
 }
 
+// "2024-05-01" (its beginning, UTC) or a time as RFC 3339 has it.
+absl::StatusOr<int64_t> ParseDate(const std::string& text) {
+  absl::Time time;
+  std::string error;
+  if (absl::ParseTime("%Y-%m-%d", text, absl::UTCTimeZone(), &time, &error) ||
+      absl::ParseTime(absl::RFC3339_full, text, absl::UTCTimeZone(), &time, &error)) {
+    return absl::ToUnixSeconds(time);
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("--exclude-newer {} is no date; expected 2024-05-01 or 2024-05-01T12:00:00Z", text));
+}
+
+absl::Status SetIndexPolicy(const BuildFlags& flags, v1::BuildOptions* options) {
+  options->set_offline(flags.offline);
+  if (!flags.exclude_newer.empty()) {
+    ASSIGN_OR_RETURN(const int64_t seconds, ParseDate(flags.exclude_newer));
+    options->set_exclude_newer(seconds);
+  }
+  if ((flags.offline || !flags.exclude_newer.empty()) && options->network() != v1::NETWORK_MODE_RECORDED) {
+    return absl::InvalidArgumentError(fmt::format("{} is for steps on the recorded network: leave out --network={}",
+                                                  flags.offline ? "--offline" : "--exclude-newer", flags.network));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
   bool require = false;
   for (const std::string& what : flags.require) {
@@ -364,6 +389,7 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
   v1::BuildOptions options;
   RETURN_IF_ERROR(AddPlatforms(flags, own, &options));
   RETURN_IF_ERROR(SetNetwork(flags.network, &options));
+  RETURN_IF_ERROR(SetIndexPolicy(flags, &options));
   RETURN_IF_ERROR(SetVerify(flags, &options));
   options.set_no_cache(flags.no_cache);
   if (epoch.mode == EpochMode::kNumber) options.set_source_date_epoch(epoch.seconds);

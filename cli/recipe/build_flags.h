@@ -37,6 +37,8 @@ struct BuildFlags {
   // Flags that only Docker's builder knows, as they were given (cli/recipe/docker_flags.h).
   std::vector<std::string> ignored;
   std::string network;
+  bool offline = false;
+  std::string exclude_newer;
   // -1: not given.
   int verify = -1;
   bool allow_same_host = false;

@@ -27,6 +27,7 @@ using HeaderList = std::unique_ptr<curl_slist, ListCloser>;
 
 // What the callbacks of one transfer share.
 struct Transfer {
+  const CurlOptions* options = nullptr;
   const HttpRequest* request = nullptr;
   const BodySink* sink = nullptr;
   HttpResponse head;
@@ -100,6 +101,29 @@ int OnProgress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<Transfer*>(context)->request->stop.stop_requested() ? 1 : 0;
 }
 
+// Refuses addresses by the options. The message is the transfer's.
+curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address) {
+  auto* transfer = static_cast<Transfer*>(context);
+  const std::string refusal = transfer->options->refuse_address(address->addr);
+  if (!refusal.empty()) {
+    transfer->status = absl::PermissionDeniedError(
+        fmt::format("{} {}: {}", transfer->request->method, transfer->request->url, refusal));
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+// Whether the variables that libcurl reads name a proxy for it; no_proxy is not looked at, so it may say yes too often.
+bool UsesProxy(const Url& url) {
+  if (IsLoopback(url.host)) return false;
+  const auto set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  if (set("all_proxy") || set("ALL_PROXY")) return true;
+  return url.scheme == "http" ? set("http_proxy") : set("https_proxy") || set("HTTPS_PROXY");
+}
+
 absl::Status ErrorOf(CURLcode code, const char* detail, const Transfer& transfer) {
   if (!transfer.status.ok()) return transfer.status;
   const std::string text = fmt::format("{} {}: {}", transfer.request->method, transfer.request->url,
@@ -149,6 +173,11 @@ class CurlHttpClient final : public HttpClient {
     SetOptions(handle.get(), request, url);
     curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, detail);
+    transfer.options = &options_;
+    if (options_.refuse_address && !UsesProxy(url)) {
+      curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);
+      curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETDATA, &transfer);
+    }
     SetCallbacks(handle.get(), &transfer);
     const CURLcode code = curl_easy_perform(handle.get());
     if (const char* last = nullptr;

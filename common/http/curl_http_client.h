@@ -1,6 +1,9 @@
 // HttpClient on libcurl.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,6 +18,9 @@ struct CurlOptions {
   // Certificates to trust instead of the system's. Empty: $CURL_CA_BUNDLE, else $SSL_CERT_FILE, else the
   // system's.
   std::string ca_file;
+  // Asked before each connection that goes straight to a host, redirects included: "" lets it be, else the reason why
+  // not. Not asked about proxies. May be empty.
+  std::function<std::string(const sockaddr& address)> refuse_address;
 };
 
 // Connections are kept and used again. Proxies are those of the usual variables (http_proxy, https_proxy,

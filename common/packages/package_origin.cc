@@ -97,9 +97,9 @@ bool IsDistroPackage(const v1::DistInfo& info) {
   return info.installer().empty() && !info.setup_py_install() && info.path().starts_with("usr/lib/python3");
 }
 
-PackageOrigins::PackageOrigins(const std::vector<v1::WheelFile>& wheels,
+PackageOrigins::PackageOrigins(const std::vector<v1::WheelFile>& wheels, const FetchedFiles& fetched,
                                const std::function<std::vector<EarlierWheel>()>& earlier)
-    : ask_earlier_(earlier) {
+    : fetched_(fetched), ask_earlier_(earlier) {
   for (const v1::WheelFile& wheel : wheels) {
     if (wheel.origin() == v1::WheelFile::ORIGIN_UNKNOWN) continue;
     const PackageFile file = ParsePackageFile(wheel.file_name());
@@ -198,8 +198,49 @@ v1::Outcome PackageOrigins::OfLayer(const v1::DistInfo& info, std::string_view t
 }
 
 PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const PackageObservation* seen) {
-  const std::string name = NormalisePackageName(info.name());
   const std::string tag = CompressTags(info);
+  Judgement judged = JudgeInstall(info, seen, tag);
+  // A distribution's own package did not come from an index, whatever else was fetched.
+  if (judged.outcome != v1::OUTCOME_DISTRO && !IsDirect(judged.outcome)) {
+    AddFetched(NormalisePackageName(info.name()), info.version(), tag, &judged);
+  }
+  return judged;
+}
+
+// A wheel that came and has the tag of what is installed is what was installed. A source alone is what it was compiled
+// of. Both, or wheels with other tags, prove nothing by themselves: installers look at files that they do not take.
+void PackageOrigins::AddFetched(std::string_view name, std::string_view version, std::string_view tag,
+                                Judgement* judged) const {
+  const FetchedFiles::Files* files = fetched_.Find(name, version);
+  if (files == nullptr) {
+    if (IsUnknown(judged->outcome)) judged->tunnel = fetched_.tunnel();
+    return;
+  }
+  v1::Outcome network = v1::OUTCOME_UNKNOWN;
+  for (const FetchedFile& wheel : files->wheels) {
+    if (wheel.tag != tag && !(files->wheels.size() == 1 && files->sources.empty())) continue;
+    network = v1::OUTCOME_WHEEL;
+    judged->file = &wheel;
+  }
+  if (IsUnknown(network) && files->wheels.empty() && !files->sources.empty()) {
+    network = v1::OUTCOME_SOURCE;
+    judged->file = &files->sources.front();
+  }
+  if (IsUnknown(network)) return;
+  if (IsUnknown(judged->outcome)) {
+    judged->outcome = network;
+  } else if (judged->outcome == v1::OUTCOME_WHEEL && network == v1::OUTCOME_SOURCE) {
+    if (!judged->conflict.empty()) judged->conflict += "; ";
+    judged->conflict += fmt::format("console or layer: {}; network: only {}", Word(judged->outcome), judged->file->file_name);
+  } else if (judged->outcome != network) {
+    // Compiled although a wheel came: it was made of something else, a folder or a checkout.
+    judged->file = nullptr;
+  }
+}
+
+PackageOrigins::Judgement PackageOrigins::JudgeInstall(const v1::DistInfo& info, const PackageObservation* seen,
+                                                       std::string_view tag) {
+  const std::string name = NormalisePackageName(info.name());
   const DirectUrl direct = ReadDirectUrl(info.direct_url());
   v1::Outcome layer = direct.outcome;
   if (!direct.folder_wheel.empty()) layer = OfFolderWheel(direct.folder_wheel, name, info.version(), tag);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/packages/console_packages.h"
+#include "common/packages/fetched_files.h"
 #include "common/packages/package_outcomes.h"
 #include "crossmill/v1/report.pb.h"
 #include "crossmill/v1/result.pb.h"
@@ -31,10 +32,14 @@ class PackageOrigins {
   struct Judgement {
     v1::Outcome outcome = v1::OUTCOME_UNKNOWN;
     std::string conflict;
+    // What it was made of, by the record of the network; null: it does not say.
+    const FetchedFile* file = nullptr;
+    // For an outcome that nothing shows: the host of a tunnel through which it may have come.
+    std::string tunnel = {};
   };
 
   // The references outlive it.
-  PackageOrigins(const std::vector<v1::WheelFile>& wheels,
+  PackageOrigins(const std::vector<v1::WheelFile>& wheels, const FetchedFiles& fetched,
                  const std::function<std::vector<EarlierWheel>()>& earlier);
 
   // Of an installed package; `seen` may be null.
@@ -57,8 +62,13 @@ class PackageOrigins {
   v1::Outcome OfFolderWheel(std::string_view file_name, std::string_view name, std::string_view version,
                             std::string_view tag);
   v1::Outcome OfLayer(const v1::DistInfo& info, std::string_view tag);
+  // What console and layer say.
+  Judgement JudgeInstall(const v1::DistInfo& info, const PackageObservation* seen, std::string_view tag);
+  // Adds what the network says.
+  void AddFetched(std::string_view name, std::string_view version, std::string_view tag, Judgement* judged) const;
 
   std::map<std::pair<std::string, std::string>, Traces> traces_;
+  const FetchedFiles& fetched_;
   const std::function<std::vector<EarlierWheel>()>& ask_earlier_;
   // Filled at the first question.
   std::optional<std::map<std::string, EarlierWheel, std::less<>>> earlier_;

@@ -53,7 +53,8 @@ class Outcomes {
         used_(seen_.size(), false),
         evidence_(evidence),
         folders_(InstallFolders(evidence.run)),
-        origins_(evidence.wheels, evidence.earlier_wheels) {
+        fetched_(evidence.fetches),
+        origins_(evidence.wheels, fetched_, evidence.earlier_wheels) {
     for (size_t i = seen_.size(); i-- > 0;) {
       if (!seen_[i].build_dependency && seen_[i].arrived && !seen_[i].only_saved)
         by_name_[seen_[i].name].push_back(i);
@@ -75,6 +76,7 @@ class Outcomes {
       if (!used_[i]) AddSeen(seen_[i]);
     }
     AddSavedWheels();
+    AddFetchedDependencies();
     std::sort(outcomes_.begin(), outcomes_.end(), [](const auto& left, const auto& right) {
       const auto key = [](const v1::PackageOutcome& outcome) {
         return std::tuple(outcome.scope() != kRuntime, outcome.name(), outcome.version(),
@@ -162,7 +164,41 @@ class Outcomes {
     const PackageOrigins::Judgement judged = origins_.Judge(info, seen);
     SetOutcome(judged.outcome, &outcome);
     outcome.set_conflict(judged.conflict);
+    if (judged.file != nullptr) AddFile(*judged.file, &outcome);
+    if (outcome.outcome() == v1::OUTCOME_UNKNOWN && !judged.tunnel.empty()) {
+      outcome.set_outcome(v1::OUTCOME_BYPASSED);
+      outcome.set_remedy(fmt::format("it may have come through the connection to {}, into which nobody sees: let the "
+                                     "installer use the index that the farm offers",
+                                     judged.tunnel));
+    }
     outcomes_.push_back(std::move(outcome));
+  }
+
+  // The file of the network that it was made of.
+  static void AddFile(const FetchedFile& file, v1::PackageOutcome* outcome) {
+    outcome->add_witnesses(file.bypassed ? "proxy" : "index");
+    if (outcome->file_name().empty()) outcome->set_file_name(file.file_name);
+    if (outcome->seconds() < 0 && file.wheel) outcome->set_seconds(file.seconds);
+  }
+
+  // What a silent installer fetched to compile something else. Names that were installed are candidates that were not
+  // taken.
+  void AddFetchedDependencies() {
+    const bool compiled = std::any_of(outcomes_.begin(), outcomes_.end(), [](const v1::PackageOutcome& outcome) {
+      return outcome.outcome() == v1::OUTCOME_SOURCE || outcome.outcome() == v1::OUTCOME_FAILED;
+    });
+    if (!compiled) return;
+    std::set<std::string> known;
+    for (const v1::PackageOutcome& outcome : outcomes_) known.insert(outcome.name());
+    for (const auto& [key, files] : fetched_.all()) {
+      if (known.contains(key.first)) continue;
+      const FetchedFile& file = files.wheels.empty() ? files.sources.front() : files.wheels.front();
+      v1::PackageOutcome outcome = Base(kBuildDependency, file.name, file.version);
+      outcome.set_outcome(file.wheel ? v1::OUTCOME_WHEEL : v1::OUTCOME_SOURCE);
+      outcome.set_tag(file.tag);
+      AddFile(file, &outcome);
+      outcomes_.push_back(std::move(outcome));
+    }
   }
 
   // Seen on the console only.
@@ -246,6 +282,7 @@ class Outcomes {
   std::map<std::string, std::vector<size_t>> by_name_;
   const StepEvidence& evidence_;
   const std::vector<std::string> folders_;
+  const FetchedFiles fetched_;
   PackageOrigins origins_;
   std::vector<v1::PackageOutcome> outcomes_;
 };
@@ -259,6 +296,7 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
   evidence.wheels.assign(result.wheels().begin(), result.wheels().end());
   evidence.has_layer = result.has_layer();
   evidence.emulated = emulated;
+  evidence.fetches = result.fetches();
   if (result.timed_out()) {
     evidence.timed_out_at = result.finished_at();
     evidence.timeout_words = result.failure();

@@ -1,4 +1,5 @@
-// How each Python package of a step arrived: what the console says and what the layer holds, put together.
+// How each Python package of a step arrived: what the console says, what the layer holds and what the network
+// brought, put together.
 // Pure. docs/formats.md, "outcomes", describes the result for readers.
 #pragma once
 
@@ -35,6 +36,8 @@ struct StepEvidence {
   // The step succeeded: what is not in `infos` is not in the image.
   bool has_layer = true;
   bool emulated = false;
+  // By the record of its network.
+  v1::StepFetches fetches;
   // When the step's timeout ended it, in nanoseconds of the worker's clock, and in which words.
   std::optional<int64_t> timed_out_at;
   std::string timeout_words;
@@ -50,7 +53,9 @@ void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector
 // A package is there if the layer has it where an interpreter of the image finds it, or where the console or
 // the command says; console and layer are put together by environment, name and version. Origin and seconds
 // are the console's. Where the two disagree the console's outcome stands and `conflict` holds both words;
-// where neither tells, the outcome is unknown.
+// where neither tells, what the network brought of that name and version does (fetched_files.h), and a file that
+// came in a tunnel is bypassed; else the outcome is unknown. Files that came while the step compiled something, of
+// packages that it did not install, are build dependencies.
 std::vector<v1::PackageOutcome> DerivePackages(std::vector<PackageObservation> seen,
                                                const StepEvidence& evidence);
 

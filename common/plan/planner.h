@@ -32,6 +32,9 @@ struct PlanOptions {
   std::vector<std::string> extra_hosts;
   int64_t shm_size = 0;
   std::vector<v1::Ulimit> ulimits;
+  // For every RUN on the recorded network: the same.
+  bool offline = false;
+  std::optional<int64_t> exclude_newer;
   // Stages by name or number whose steps are executed anew (StagePlan.no_cache).
   std::vector<std::string> no_cache_stages;
 };

@@ -30,6 +30,10 @@ absl::Status StageEvaluator::Run(const dockerfile::Instruction& instruction, v1:
   RETURN_IF_ERROR(RunNetwork(instruction, run));
   RETURN_IF_ERROR(RunSecurity(instruction));
   for (const std::string& host : facts_.options->extra_hosts) run.add_extra_hosts(host);
+  if (run.network() == v1::NETWORK_MODE_RECORDED) {
+    run.set_offline(facts_.options->offline);
+    if (facts_.options->exclude_newer) run.set_exclude_newer(*facts_.options->exclude_newer);
+  }
   run.set_shm_size(facts_.options->shm_size);
   for (const v1::Ulimit& limit : facts_.options->ulimits) *run.add_ulimits() = limit;
   if (const auto name = facts_.build_arguments.find(kHostNameArgument);

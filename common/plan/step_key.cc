@@ -141,6 +141,8 @@ void WriteRun(const v1::Run& run, bool keep_times, std::optional<int64_t> source
     writer.Integer('i', limit.hard());
   }
   writer.Text('N', run.hostname());
+  if (run.offline()) writer.Boolean('o', true);
+  if (run.has_exclude_newer()) writer.Integer('b', run.exclude_newer());
   writer.Integer('E', source_date_epoch ? 1 : 0);
   if (source_date_epoch) writer.Integer('i', *source_date_epoch);
 }

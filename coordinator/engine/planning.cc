@@ -306,6 +306,8 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platf
   if (options.network() != v1::NETWORK_MODE_UNSPECIFIED) plan_options.network = options.network();
   if (options.has_source_date_epoch()) plan_options.source_date_epoch = options.source_date_epoch();
   plan_options.keep_times = options.keep_times();
+  plan_options.offline = options.offline();
+  if (options.has_exclude_newer()) plan_options.exclude_newer = options.exclude_newer();
   plan_options.extra_hosts.assign(options.extra_hosts().begin(), options.extra_hosts().end());
   plan_options.shm_size = options.shm_size();
   plan_options.ulimits.assign(options.ulimits().begin(), options.ulimits().end());

@@ -29,6 +29,8 @@
 #include "worker/host/host_load.h"
 #include "worker/host/probes.h"
 #include "worker/host/user_namespace.h"
+#include "worker/agent/farm_page_archive.h"
+#include "worker/agent/package_index.h"
 #include "worker/layers/overlay_snapshotter.h"
 #include "worker/mounts/step_mounts.h"
 #include "worker/mounts/task_secrets.h"
@@ -56,6 +58,9 @@ struct Flags {
   std::string ca_bundle;
   std::vector<std::string> pass_env;
   NetworkFlags network;
+  // The main one first.
+  std::vector<std::string> index_urls;
+  std::vector<std::string> extra_index_urls;
   double grace_seconds = 60;
   // For `run`.
   std::string task_file;
@@ -82,6 +87,10 @@ void DeclareFlags(CLI::App& app, Flags* flags) {
   app.add_option("--network-deny", flags->network.deny, "They do not reach this, whatever is allowed; repeatable");
   app.add_option("--network-allow-local", flags->network.allow_local,
                  "HOST:PORT of this machine that they may reach; repeatable");
+  app.add_option("--index-url", flags->index_urls,
+                 "Package index for steps on the recording network, or 'none' (default: what this machine's pip uses)")
+      ->expected(1);
+  app.add_option("--extra-index-url", flags->extra_index_urls, "One more, with --index-url; repeatable");
   app.add_option("--log-level", flags->log_level, "trace, debug, info, warn or error")->capture_default_str();
 }
 
@@ -120,6 +129,7 @@ std::optional<std::string> OwnVariable(const std::string& name) {
 struct StepSettings {
   HostSettings host;
   NetworkSettings network;
+  std::vector<index::IndexAddress> indexes;
 };
 
 absl::StatusOr<StepSettings> ReadSettings(const Flags& flags, const std::string& host_name) {
@@ -131,6 +141,7 @@ absl::StatusOr<StepSettings> ReadSettings(const Flags& flags, const std::string&
   StepSettings settings;
   ASSIGN_OR_RETURN(settings.host, DetectHostSettings(source));
   ASSIGN_OR_RETURN(settings.network, ReadNetworkSettings(flags.network, OwnVariable));
+  ASSIGN_OR_RETURN(settings.indexes, FindIndexes(flags.index_urls, flags.extra_index_urls));
   return settings;
 }
 
@@ -170,6 +181,7 @@ struct Machinery {
   std::unique_ptr<OverlaySnapshotter> snapshotter;
   std::unique_ptr<OciSandbox> sandbox;
   std::unique_ptr<MountStore> mounts;
+  std::unique_ptr<PackageIndex> index;
   std::unique_ptr<NetworkServices> network;
   std::unique_ptr<StageExecutor> executor;
 };
@@ -179,8 +191,8 @@ struct Machinery {
 uint32_t MostSlots(uint32_t cpus) { return std::clamp(cpus * 8, 16u, 128u); }
 
 absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, const StepSettings& settings,
-                                                         BlobStore& blobs, SshForwarder* ssh,
-                                                         v1::WorkerInfo* info) {
+                                                         BlobStore& blobs, index::PageArchive* pages,
+                                                         SshForwarder* ssh, v1::WorkerInfo* info) {
   auto machinery = std::make_unique<Machinery>();
   // First: it holds the lock that keeps a second worker out of the data folder.
   ASSIGN_OR_RETURN(machinery->snapshotter, OverlaySnapshotter::Create(flags.data + "/snapshots", blobs));
@@ -188,8 +200,10 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
                                                            .folder = flags.data + "/sandbox",
                                                            .host_settings = settings.host}));
   ASSIGN_OR_RETURN(machinery->mounts, MountStore::Create(flags.data + "/mounts"));
+  machinery->index = std::make_unique<PackageIndex>(settings.indexes, settings.network, blobs, pages, machinery->clock);
   ASSIGN_OR_RETURN(machinery->network,
-                   NetworkServices::Create(flags.data + "/network", settings.network, machinery->clock));
+                   NetworkServices::Create(flags.data + "/network", settings.network, machinery->clock,
+                                           {&machinery->index->service()}));
   info->set_runtime(machinery->sandbox->version());
   ASSIGN_OR_RETURN(*info->mutable_file_system(), FileSystemOf(flags.data));
   ExecutorOptions options;
@@ -197,6 +211,7 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
   options.host_settings = settings.host;
   options.mounts = machinery->mounts.get();
   options.networks = &machinery->network->networks();
+  options.indexes = settings.indexes.size();
   options.ssh = ssh;
   machinery->executor = std::make_unique<StageExecutor>(*machinery->snapshotter, *machinery->sandbox, blobs,
                                                         machinery->clock, std::move(options));
@@ -214,7 +229,8 @@ absl::Status ServeCoordinator(const Flags& flags, const StepSettings& settings, 
   blob_options.compress = rpc::LeavesMachine(flags.channel.address);
   const std::unique_ptr<BlobStore> blobs = rpc::MakeLocalBlobStore(channel, blob_options);
   CoordinatorForwarder ssh(channel);
-  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &ssh, &info));
+  FarmPageArchive pages(channel);
+  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &pages, &ssh, &info));
   ASSIGN_OR_RETURN(UndeliveredResults results, UndeliveredResults::Open(flags.data + "/spool"));
   LeaseBoard board(
       info,
@@ -245,7 +261,7 @@ absl::StatusOr<int> ExecuteTaskFile(const Flags& flags, const v1::Task& task,
   TaskContext context;
   ASSIGN_OR_RETURN(context.secrets, ReadSecrets(secrets));
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> blobs, OpenFolderBlobStore(flags.blobs));
-  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, nullptr, &info));
+  ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, nullptr, nullptr, &info));
   PrintingObserver observer(task, std::cerr);
   const v1::TaskResult result = machinery->executor->Execute(task, context, observer, signals.token());
   std::cout << TaskResultJson(result) << std::flush;

@@ -17,16 +17,9 @@
 #include "common/index/index_files.h"
 #include "common/index/index_pages.h"
 #include "worker/index/index_request.h"
+#include "worker/network/step_service.h"
 
 namespace crossmill::worker {
-
-// What a build asked for.
-struct IndexPolicy {
-  // --offline: only what the farm has.
-  bool offline = false;
-  // --exclude-newer: files that were uploaded then or later, or nobody knows when, are not on the pages.
-  std::optional<absl::Time> exclude_newer;
-};
 
 // One request of a step, for the record.
 struct IndexFetch {

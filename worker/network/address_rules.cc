@@ -104,6 +104,7 @@ std::string ExplainRefusal(std::string_view rule) {
            "worker's "
            "--network-allow-local HOST:PORT.";
   }
+  if (rule == "offline") return "The build was started with --offline.";
   if (rule == "metadata") return "Steps do not reach the metadata services of clouds.";
   if (rule == "link-local" || rule == "unspecified" || rule == "multicast" || rule == "reserved") {
     return "Steps do not reach such addresses.";

@@ -140,6 +140,13 @@ Awaitable<DialFailure> ForwardSession::AskUpstream(ClientConnection& connection,
 
 Awaitable<DialFailure> ForwardSession::Dial(ClientConnection& connection, const ProxyRequest& request,
                                             const UpstreamProxy** proxy) {
+  if (use_.index.offline) {
+    DialFailure offline;
+    offline.status = 403;
+    offline.rule = "offline";
+    offline.text = ExplainRefusal(offline.rule);
+    co_return offline;
+  }
   const UpstreamProxy* upstream = ProxyFor(options_.settings, request.to, request.tunnel);
   std::vector<IpAddress> addresses;
   bool local = false;

@@ -38,12 +38,13 @@ class PreparedNetworks::Network final : public StepNetwork {
     unlink(place.c_str());
   }
 
-  absl::Status Serve(const std::vector<StepService*>& services, const std::vector<std::string>& lines) {
+  absl::Status Serve(const std::vector<StepService*>& services, const std::vector<std::string>& lines,
+                     const IndexPolicy& index) {
     std::vector<std::pair<std::string, IpAddress>> hosts;
     for (const std::string& line : lines) AddHosts(line, &hosts);
     for (size_t i = 0; i < services.size(); ++i) {
       ASSIGN_OR_RETURN(auto session,
-                       services[i]->Serve(std::move(prepared_.network.listeners[i]), {log_, hosts}));
+                       services[i]->Serve(std::move(prepared_.network.listeners[i]), {log_, hosts, index}));
       sessions_.push_back(std::move(session));
     }
     return absl::OkStatus();
@@ -123,7 +124,8 @@ void PreparedNetworks::PrepareAhead() {
   }
 }
 
-absl::StatusOr<std::unique_ptr<StepNetwork>> PreparedNetworks::Take(const std::vector<std::string>& hosts) {
+absl::StatusOr<std::unique_ptr<StepNetwork>> PreparedNetworks::Take(const std::vector<std::string>& hosts,
+                                                                    const IndexPolicy& index) {
   std::optional<Prepared> prepared;
   {
     MutexLock lock(mutex_);
@@ -137,7 +139,7 @@ absl::StatusOr<std::unique_ptr<StepNetwork>> PreparedNetworks::Take(const std::v
     ASSIGN_OR_RETURN(prepared, Prepare());
   }
   auto network = std::make_unique<Network>(*std::move(prepared));
-  RETURN_IF_ERROR(network->Serve(services_, hosts));
+  RETURN_IF_ERROR(network->Serve(services_, hosts, index));
   return network;
 }
 

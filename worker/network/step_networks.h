@@ -32,7 +32,8 @@ class StepNetworks {
  public:
   virtual ~StepNetworks() = default;
   // `hosts`: lines "ADDRESS NAME" that the recipe adds. UNAVAILABLE: this worker cannot make one now.
-  virtual absl::StatusOr<std::unique_ptr<StepNetwork>> Take(const std::vector<std::string>& hosts) = 0;
+  virtual absl::StatusOr<std::unique_ptr<StepNetwork>> Take(const std::vector<std::string>& hosts,
+                                                            const IndexPolicy& index) = 0;
 };
 
 struct PreparedNetworksOptions {
@@ -53,7 +54,8 @@ class PreparedNetworks final : public StepNetworks {
   // After all its networks.
   ~PreparedNetworks() override;
 
-  absl::StatusOr<std::unique_ptr<StepNetwork>> Take(const std::vector<std::string>& hosts) override;
+  absl::StatusOr<std::unique_ptr<StepNetwork>> Take(const std::vector<std::string>& hosts,
+                                                    const IndexPolicy& index) override;
 
  private:
   struct Prepared {

@@ -10,11 +10,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "common/base/files.h"
 #include "worker/network/fetch_log.h"
 #include "worker/network/ip_address.h"
@@ -27,12 +29,21 @@ inline constexpr std::string_view kServiceAddress = "127.0.0.1";
 inline constexpr uint16_t kForwardProxyPort = 61180;
 inline constexpr uint16_t kPackageIndexPort = 61181;
 
+// What a build wants of package indexes.
+struct IndexPolicy {
+  // --offline: only what the farm has.
+  bool offline = false;
+  // --exclude-newer: files that were uploaded then or later, or nobody knows when, are not there.
+  std::optional<absl::Time> exclude_newer = std::nullopt;
+};
+
 // The step that a session is for.
 struct StepUse {
   // Where its fetches are noted; outlives the session.
   FetchLog& log;
   // Names that the recipe gives addresses (--add-host), normal (NormalHost).
   std::vector<std::pair<std::string, IpAddress>> hosts = {};
+  IndexPolicy index = {};
 };
 
 // Its destructor closes the socket and all connections, and waits until nothing uses the step's log any more.

@@ -7,8 +7,10 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "worker/index/index_announcement.h"
 #include "worker/network/announcement.h"
 #include "worker/sandbox/runtime_spec.h"
+#include "worker/task/installer_settings.h"
 #include "worker/tree/root_path.h"
 
 namespace crossmill::worker {
@@ -49,14 +51,22 @@ void MaskFetch(const SecretPatterns& secrets, v1::Fetch* fetch) {
 
 }  // namespace
 
-absl::StatusOr<RecordedNetwork> RecordedNetwork::Join(StepNetworks* networks, bool java_is_told,
-                                                      SandboxRun* run) {
+absl::StatusOr<RecordedNetwork> RecordedNetwork::Join(const RecordedNetworkOptions& options,
+                                                      const std::vector<StepMount>& mounts, SandboxRun* run) {
   RecordedNetwork joined;
   if (NetworkOf(run->run) != v1::NETWORK_MODE_RECORDED) return joined;
-  if (networks == nullptr) return absl::FailedPreconditionError("this worker has no recording network");
+  if (options.networks == nullptr) return absl::FailedPreconditionError("this worker has no recording network");
   const std::vector<std::string> hosts(run->run.extra_hosts().begin(), run->run.extra_hosts().end());
-  ASSIGN_OR_RETURN(joined.network_, networks->Take(hosts));
-  joined.variables_ = NetworkVariables(HostNameOf(run->run), java_is_told || HasJava(*run));
+  IndexPolicy index;
+  index.offline = run->run.offline();
+  if (run->run.has_exclude_newer()) index.exclude_newer = absl::FromUnixSeconds(run->run.exclude_newer());
+  ASSIGN_OR_RETURN(joined.network_, options.networks->Take(hosts, index));
+  joined.variables_ = NetworkVariables(HostNameOf(run->run), options.java_is_told || HasJava(*run));
+  if (options.indexes > 0) {
+    for (auto& variable : IndexVariables(options.indexes, InstallerSettingsOf(*run, mounts))) {
+      joined.variables_.push_back(std::move(variable));
+    }
+  }
   run->network_namespace = joined.network_->path();
   return joined;
 }

@@ -17,12 +17,21 @@
 
 namespace crossmill::worker {
 
+struct RecordedNetworkOptions {
+  // Null: there is none on this worker.
+  StepNetworks* networks = nullptr;
+  // Java gets a variable of its own in any case, so the proxy may be in it though the root has no Java yet.
+  bool java_is_told = false;
+  // How many package indexes are announced.
+  size_t indexes = 0;
+};
+
 // Not thread safe. Move only. For steps on other networks it does nothing.
 class RecordedNetwork {
  public:
-  // Sets the run's network namespace. FAILED_PRECONDITION without `networks`; UNAVAILABLE. `java_is_told`: Java gets a
-  // variable of its own in any case, so the proxy may be in it though the root has no Java yet.
-  static absl::StatusOr<RecordedNetwork> Join(StepNetworks* networks, bool java_is_told, SandboxRun* run);
+  // Sets the run's network namespace. `mounts`: of the step. FAILED_PRECONDITION without networks; UNAVAILABLE.
+  static absl::StatusOr<RecordedNetwork> Join(const RecordedNetworkOptions& options,
+                                              const std::vector<StepMount>& mounts, SandboxRun* run);
 
   // What the network announces to the step's programs.
   const std::vector<std::pair<std::string, std::string>>& variables() const { return variables_; }

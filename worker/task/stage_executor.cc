@@ -304,13 +304,14 @@ class StageExecutor::Execution {
                    .stop = stop_};
     std::optional<int64_t> epoch;
     if (task_.has_source_date_epoch()) epoch = task_.source_date_epoch();
+    if (*mounts != nullptr) run.mounts = (*mounts)->mounts();
+    const HostSettings& settings = executor_.options_.host_settings;
     ASSIGN_OR_RETURN(RecordedNetwork network,
-                     RecordedNetwork::Join(executor_.options_.networks,
-                                           !executor_.options_.host_settings.java_trust_store.empty(), &run));
-    run.env = StepEnvironment(step.run(), run.identity, epoch, executor_.options_.host_settings,
-                              network.variables());
+                     RecordedNetwork::Join({executor_.options_.networks, !settings.java_trust_store.empty(),
+                                            executor_.options_.indexes},
+                                           run.mounts, &run));
+    run.env = StepEnvironment(step.run(), run.identity, epoch, settings, network.variables());
     if (*mounts != nullptr) {
-      run.mounts = (*mounts)->mounts();
       (*mounts)->SetEnvironment(&run.env);
       action.secrets = (*mounts)->secrets();
       run.holds_secrets = !action.secrets.empty();

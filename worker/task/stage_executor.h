@@ -32,6 +32,8 @@ struct ExecutorOptions {
   MountStore* mounts = nullptr;
   // For steps whose network is recorded; nullptr: such steps cannot be executed here. Outlives the executor.
   StepNetworks* networks = nullptr;
+  // How many package indexes are announced to such steps.
+  size_t indexes = 0;
   // The way to ssh agents; nullptr: there are none. Outlives the executor.
   SshForwarder* ssh = nullptr;
 };

@@ -1,0 +1,50 @@
+// The files of packages that a step fetched, by the record of its network: what came, from where. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "crossmill/v1/result.pb.h"
+
+namespace crossmill::packages {
+
+struct FetchedFile {
+  // Normalised, as in outcomes.
+  std::string name;
+  std::string version;
+  std::string file_name;
+  // Of a wheel; a source has none.
+  std::string tag;
+  bool wheel = false;
+  // Not from the package index that the farm offers, but around it.
+  bool bypassed = false;
+  double seconds = 0;
+};
+
+// Only whole files count: metadata, pages, parts and what was refused say nothing about an install. A file that was
+// fetched was not therefore installed: installers fetch candidates that they do not take.
+class FetchedFiles {
+ public:
+  explicit FetchedFiles(const v1::StepFetches& fetches);
+
+  struct Files {
+    std::vector<FetchedFile> wheels;
+    std::vector<FetchedFile> sources;
+  };
+  // Of one name and version; null: none came.
+  const Files* Find(std::string_view name, std::string_view version) const;
+  const std::map<std::pair<std::string, std::string>, Files>& all() const { return files_; }
+
+  // A host to which a tunnel went, through which anything may have come; empty: there is none.
+  const std::string& tunnel() const { return tunnel_; }
+
+ private:
+  // By name and canonical version.
+  std::map<std::pair<std::string, std::string>, Files> files_;
+  std::string tunnel_;
+};
+
+}  // namespace crossmill::packages

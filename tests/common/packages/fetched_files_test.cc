@@ -1,0 +1,202 @@
+// What the network brought as a witness of how packages arrived: each rule a case.
+#include "common/packages/fetched_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/packages/package_outcomes.h"
+
+namespace crossmill::packages {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+v1::Fetch IndexFile(const std::string& file_name, int status = 200) {
+  v1::Fetch fetch;
+  fetch.set_kind(v1::Fetch::KIND_INDEX);
+  fetch.set_method("GET");
+  fetch.set_status(status);
+  fetch.set_file_name(file_name);
+  fetch.set_seconds(0.25);
+  return fetch;
+}
+
+v1::Fetch ProxiedFile(const std::string& url) {
+  v1::Fetch fetch;
+  fetch.set_kind(v1::Fetch::KIND_HTTP);
+  fetch.set_method("GET");
+  fetch.set_status(200);
+  fetch.set_url(url);
+  return fetch;
+}
+
+v1::Fetch Tunnel(const std::string& host) {
+  v1::Fetch fetch;
+  fetch.set_kind(v1::Fetch::KIND_TUNNEL);
+  fetch.set_method("CONNECT");
+  fetch.set_status(200);
+  fetch.set_host(host);
+  fetch.set_bytes_down(1000);
+  return fetch;
+}
+
+class FetchedFilesTest : public ::testing::Test {
+ protected:
+  FetchedFilesTest() { evidence_.run.add_argv("pip install -q demo"); }
+
+  void Install(const std::string& name, const std::string& version, const std::string& tag) {
+    v1::DistInfo info;
+    info.set_path("usr/local/lib/python3.11/site-packages/" + name + "-" + version + ".dist-info");
+    info.set_name(name);
+    info.set_version(version);
+    info.add_tags(tag);
+    info.set_installer("pip");
+    info.set_place(v1::DistInfo::PLACE_INTERPRETER);
+    info.set_environment("usr/local");
+    evidence_.infos.push_back(info);
+  }
+  void Fetch(const v1::Fetch& fetch) { *evidence_.fetches.add_fetches() = fetch; }
+  std::vector<v1::PackageOutcome> Derive() { return DerivePackages(seen_, evidence_); }
+
+  StepEvidence evidence_;
+  std::vector<PackageObservation> seen_;
+};
+
+TEST_F(FetchedFilesTest, ASilentPureWheelIsAWheelIfItCame) {
+  Install("demo", "1.0", "py3-none-any");
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN);
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
+  const auto outcomes = Derive();
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_THAT(outcomes[0].witnesses(), ElementsAre("layer", "index"));
+  EXPECT_EQ(outcomes[0].file_name(), "demo-1.0-py3-none-any.whl");
+  EXPECT_EQ(outcomes[0].seconds(), 0.25);
+  EXPECT_EQ(outcomes[0].remedy(), "");
+}
+
+TEST_F(FetchedFilesTest, ASourceAloneWasCompiled) {
+  Install("demo", "1.0", "py3-none-any");
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  const auto outcomes = Derive();
+  EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_SOURCE);
+  EXPECT_THAT(outcomes[0].witnesses(), ElementsAre("layer", "index"));
+  EXPECT_EQ(outcomes[0].seconds(), -1) << "how long it was compiled nobody saw";
+}
+
+TEST_F(FetchedFilesTest, OfSourceAndWheelTheTagDecides) {
+  Install("demo", "1.0", "py3-none-any");
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  Fetch(IndexFile("demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN) << "neither is proved";
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL);
+}
+
+TEST_F(FetchedFilesTest, OnlyWholeFilesOfThisVersionCount) {
+  Install("demo", "1.0", "py3-none-any");
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl", 206));
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl", 404));
+  Fetch(IndexFile(""));
+  Fetch(IndexFile("demo-2.0-py3-none-any.whl"));
+  Fetch(IndexFile("demon-1.0-py3-none-any.whl"));
+  v1::Fetch broken = IndexFile("demo-1.0-py3-none-any.whl");
+  broken.set_error("not complete");
+  Fetch(broken);
+  v1::Fetch refused = IndexFile("demo-1.0-py3-none-any.whl");
+  refused.set_refused_by("deny");
+  Fetch(refused);
+  v1::Fetch head = IndexFile("demo-1.0-py3-none-any.whl");
+  head.set_method("HEAD");
+  Fetch(head);
+  const auto outcomes = Derive();
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_UNKNOWN);
+}
+
+TEST_F(FetchedFilesTest, VersionsAreComparedAsVersions) {
+  Install("demo", "2024.8.30", "py3-none-any");
+  Fetch(IndexFile("demo-2024.08.30-py3-none-any.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL);
+}
+
+TEST_F(FetchedFilesTest, AFileThroughTheProxyIsNamedSo) {
+  Install("demo", "1.0", "py3-none-any");
+  Fetch(ProxiedFile("http://files.example/a/demo-1.0-py3-none-any.whl?token=***#x"));
+  const auto outcomes = Derive();
+  EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_THAT(outcomes[0].witnesses(), ElementsAre("layer", "proxy"));
+}
+
+TEST_F(FetchedFilesTest, WhatATunnelMayHaveBroughtIsBypassed) {
+  Install("demo", "1.0", "py3-none-any");
+  Install("known", "1.0", "cp311-cp311-manylinux_2_17_x86_64");
+  v1::Fetch refused = Tunnel("denied.example");
+  refused.set_refused_by("deny");
+  Fetch(refused);
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN) << "nothing came through a tunnel that was refused";
+  Fetch(Tunnel("files.example"));
+  const auto outcomes = Derive();
+  EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_BYPASSED);
+  EXPECT_THAT(outcomes[0].remedy(), HasSubstr("files.example"));
+  EXPECT_EQ(outcomes.at(1).outcome(), v1::OUTCOME_WHEEL) << "its tag shows it";
+}
+
+TEST_F(FetchedFilesTest, ADistributionsPackageDidNotComeFromAnIndex) {
+  v1::DistInfo info;
+  info.set_path("usr/lib/python3/dist-packages/demo-1.0.dist-info");
+  info.set_name("demo");
+  info.set_version("1.0");
+  info.set_place(v1::DistInfo::PLACE_INTERPRETER);
+  info.set_environment("usr");
+  evidence_.infos.push_back(info);
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
+  const auto outcomes = Derive();
+  EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_DISTRO);
+  EXPECT_THAT(outcomes[0].witnesses(), ElementsAre("layer"));
+}
+
+TEST_F(FetchedFilesTest, DisagreementIsKept) {
+  Install("demo", "1.0", "cp311-cp311-manylinux_2_17_x86_64");
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  const auto outcomes = Derive();
+  EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_THAT(outcomes[0].conflict(), HasSubstr("demo-1.0.tar.gz"));
+}
+
+TEST_F(FetchedFilesTest, ACheckoutStaysACheckout) {
+  Install("demo", "1.0", "py3-none-any");
+  evidence_.infos[0].set_direct_url(R"({"url":"https://git.example/demo","vcs_info":{"vcs":"git","commit_id":"1"}})");
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_VCS);
+}
+
+TEST_F(FetchedFilesTest, WhatCameToCompileSomethingIsABuildDependency) {
+  Install("demo", "1.0", "cp311-cp311-linux_x86_64");
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  Fetch(IndexFile("setuptools-80.0-py3-none-any.whl"));
+  Fetch(IndexFile("demo-0.9.tar.gz"));
+  const auto outcomes = Derive();
+  ASSERT_EQ(outcomes.size(), 2u) << "another version of what was installed is a candidate that was not taken";
+  EXPECT_EQ(outcomes[0].name(), "demo");
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_SOURCE);
+  EXPECT_EQ(outcomes[1].name(), "setuptools");
+  EXPECT_EQ(outcomes[1].scope(), "build-dep");
+  EXPECT_EQ(outcomes[1].outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_FALSE(outcomes[1].installed());
+  EXPECT_THAT(outcomes[1].witnesses(), ElementsAre("index"));
+}
+
+TEST_F(FetchedFilesTest, WithoutACompileAFetchedFileIsNoPackage) {
+  Install("demo", "1.0", "py3-none-any");
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
+  Fetch(IndexFile("other-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().size(), 1u);
+  evidence_.infos.clear();
+  EXPECT_THAT(Derive(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace crossmill::packages
