@@ -44,7 +44,7 @@ ALLOWED = {
     "worker/sandbox": ["common/base", "worker/host", "worker/tree"],
     "worker/network": ["common/base", "worker/host"],
     "worker/mounts": ["common/base", "worker/host", "worker/tree", "worker/sandbox"],
-    "worker/index": ["common/base", "common/python", "common/wheels", "common/index"],
+    "worker/index": ["common/base", "common/http", "common/python", "common/wheels", "common/index", "worker/network"],
     "worker/task": ["common/base", "common/words", "common/layer", "worker/host", "worker/tree", "worker/layers",
                     "worker/sandbox", "worker/network", "worker/mounts", "worker/index"],
     "worker/agent": ["common/base", "common/rpc", "worker/host", "worker/tree", "worker/layers", "worker/sandbox",

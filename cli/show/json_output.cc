@@ -244,6 +244,9 @@ Json FetchJson(const v1::FetchRow& row) {
           {"digest", fetch.sha256().empty() ? Json(nullptr) : Json("sha256:" + fetch.sha256())},
           {"started_at", TimeJson(fetch.started_at())},
           {"seconds", fetch.seconds()},
+          {"project", TextOrNull(fetch.project())},
+          {"file_name", TextOrNull(fetch.file_name())},
+          {"from_farm", fetch.from_farm()},
           {"refused_by", TextOrNull(fetch.refused_by())},
           {"error", TextOrNull(fetch.error())},
           {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};

@@ -22,6 +22,7 @@ std::string PlaceOf(const v1::Fetch& fetch) {
 
 std::string RemarkOf(const v1::Fetch& fetch) {
   if (!fetch.refused_by().empty()) return fmt::format("refused: {}", Printable(fetch.refused_by()));
+  if (fetch.error().empty() && fetch.from_farm()) return "from the farm";
   return Printable(fetch.error());
 }
 
@@ -89,15 +90,16 @@ std::string FetchesCsv(absl::Span<const v1::FetchRow> rows) {
   std::string result =
       "platform,stage,step,kind,method,scheme,host,port,url,status,bytes_up,bytes_down,sha256,started_at,"
       "seconds,"
-      "refused_by,error\r\n";
+      "refused_by,error,project,file_name,from_farm\r\n";
   for (const v1::FetchRow& row : rows) {
     const v1::Fetch& fetch = row.fetch();
     result += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.6f},{},{}\r\n", FormatPlatform(row.platform()),
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.6f},{},{},{},{},{}\r\n", FormatPlatform(row.platform()),
         CsvField(row.stage_name()), row.step_number(), Word(fetch.kind()), CsvField(fetch.method()),
         CsvField(fetch.scheme()), CsvField(fetch.host()), fetch.port(), CsvField(fetch.url()), fetch.status(),
         fetch.bytes_up(), fetch.bytes_down(), CsvField(fetch.sha256()), FormatRfc3339(fetch.started_at()),
-        fetch.seconds(), CsvField(fetch.refused_by()), CsvField(fetch.error()));
+        fetch.seconds(), CsvField(fetch.refused_by()), CsvField(fetch.error()), CsvField(fetch.project()),
+        CsvField(fetch.file_name()), fetch.from_farm() ? "yes" : "no");
   }
   return result;
 }

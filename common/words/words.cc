@@ -135,6 +135,8 @@ std::string_view Word(v1::Fetch::Kind kind) {
       return "http";
     case v1::Fetch::KIND_TUNNEL:
       return "tunnel";
+    case v1::Fetch::KIND_INDEX:
+      return "index";
     default:
       return "unknown";
   }

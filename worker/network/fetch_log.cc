@@ -31,7 +31,8 @@ void CountByHost(const FetchLimits& limits, v1::StepFetches* fetches) {
 
 void FetchLog::Add(v1::Fetch fetch) {
   // The rest of a message is some hundred bytes at most.
-  const size_t text = fetch.url().size() + fetch.host().size() + fetch.error().size() + fetch.method().size();
+  const size_t text = fetch.url().size() + fetch.host().size() + fetch.error().size() + fetch.method().size() +
+                      fetch.project().size() + fetch.file_name().size();
   MutexLock lock(mutex_);
   if (fetches_.size() < limits_.fetches && text_ + text <= limits_.text) {
     text_ += text;
