@@ -185,16 +185,24 @@ Awaitable<bool> ForwardSession::Receive(ClientConnection& connection, const Requ
   response.version = 11;
   if (!keep) response.fields.Set("Connection", "close");
   const std::string bytes = WriteResponseHead(response);
-  if (co_await connection.client.Write(bytes)) {
+  BodyFraming framing(*length);
+  Sha256 hash;
+  int64_t count = 0;
+  const auto content = [&hash](std::string_view piece) { hash.Update(piece); };
+  // The head goes together with what of the body is there: a small response is one packet, as it came.
+  const absl::StatusOr<size_t> begun = framing.Take(connection.up->Buffered(), content);
+  const std::string_view first = connection.up->Buffered().substr(0, begun.value_or(0));
+  if (co_await connection.client.Write(bytes, first)) {
     note.fetch.set_error("the step's program left");
     connection.up->Close();
     co_return false;
   }
-  BodyFraming framing(*length);
-  Sha256 hash;
-  int64_t count = 0;
-  const Relayed how = co_await RelayBody(connection, *connection.up, connection.client, framing, &count,
-                                         false, [&hash](std::string_view content) { hash.Update(content); });
+  connection.up->Consume(first.size());
+  count += static_cast<int64_t>(first.size());
+  Relayed how = Relayed::kMalformed;
+  if (begun.ok()) {
+    how = co_await RelayBody(connection, *connection.up, connection.client, framing, &count, false, content);
+  }
   note.fetch.set_bytes_down(count);
   if (how != Relayed::kWhole) {
     std::string why = "the origin ended the connection in the middle";

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -70,9 +71,10 @@ Awaitable<boost::system::error_code> TcpStream::Fill() {
   co_return error;
 }
 
-Awaitable<boost::system::error_code> TcpStream::Write(std::string_view bytes) {
-  const auto [error, count] =
-      co_await asio::async_write(socket_, asio::buffer(bytes.data(), bytes.size()), kAwait);
+Awaitable<boost::system::error_code> TcpStream::Write(std::string_view bytes, std::string_view more) {
+  const std::array<asio::const_buffer, 2> buffers = {asio::buffer(bytes.data(), bytes.size()),
+                                                     asio::buffer(more.data(), more.size())};
+  const auto [error, count] = co_await asio::async_write(socket_, buffers, kAwait);
   (void)count;
   co_return error;
 }

@@ -25,7 +25,7 @@ class TcpStream {
   // Reads some more behind what is buffered; at the end of the stream it is asio::error::eof. The buffer
   // grows with the stream's speed up to a bound; then nothing may be buffered when it is called.
   Awaitable<boost::system::error_code> Fill();
-  Awaitable<boost::system::error_code> Write(std::string_view bytes);
+  Awaitable<boost::system::error_code> Write(std::string_view bytes, std::string_view more = {});
 
   // The peer reads the end of the stream.
   void EndWriting();
