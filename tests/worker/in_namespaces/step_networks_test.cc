@@ -93,7 +93,7 @@ class StepNetworksTest : public testing::TestWithParam<const char*> {
 
 TEST_P(StepNetworksTest, AStepHasLoopbackWhereTheProxyListens) {
   const std::string before = OwnNamespace();
-  auto network = services_->networks().Take({});
+  auto network = services_->networks().Take({}, {});
   ASSERT_OK(network);
   EXPECT_EQ(OwnNamespace(), before);
   const std::string output = Run("ls /sys/class/net; cat /proc/net/tcp; cat /proc/net/if_inet6", **network);
@@ -106,14 +106,14 @@ TEST_P(StepNetworksTest, AStepHasLoopbackWhereTheProxyListens) {
 
 TEST_P(StepNetworksTest, NothingIsLeftOfAHundredNetworks) {
   // Until every thread that serves has what it keeps, and what is made ahead is there.
-  for (int i = 0; i < 8; ++i) ASSERT_OK(services_->networks().Take({}));
+  for (int i = 0; i < 8; ++i) ASSERT_OK(services_->networks().Take({}, {}));
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   const size_t descriptors = OpenDescriptors();
   const size_t mounts = MountedNamespaces();
   {
     std::vector<std::unique_ptr<StepNetwork>> held;
     for (int i = 0; i < 100; ++i) {
-      auto network = services_->networks().Take({"192.0.2.1 index.example"});
+      auto network = services_->networks().Take({"192.0.2.1 index.example"}, {});
       ASSERT_OK(network);
       held.push_back(*std::move(network));
       if (held.size() == 10) held.clear();
