@@ -113,7 +113,8 @@ curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address) 
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-// Whether the variables that libcurl reads name a proxy for it; no_proxy is not looked at, so it may say yes too often.
+// Whether the variables that libcurl reads name a proxy for it; no_proxy is not looked at, so it may say yes
+// too often.
 bool UsesProxy(const Url& url) {
   if (IsLoopback(url.host)) return false;
   const auto set = [](const char* name) {

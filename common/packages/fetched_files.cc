@@ -20,7 +20,9 @@ FetchedFiles::FetchedFiles(const v1::StepFetches& fetches) {
       if (tunnel_.empty() && fetch.refused_by().empty() && fetch.bytes_down() > 0) tunnel_ = fetch.host();
       continue;
     }
-    if (fetch.method() != "GET" || fetch.status() != 200 || !fetch.error().empty() || !fetch.refused_by().empty()) continue;
+    if (fetch.method() != "GET" || fetch.status() != 200 || !fetch.error().empty() ||
+        !fetch.refused_by().empty())
+      continue;
     const bool index = fetch.kind() == v1::Fetch::KIND_INDEX;
     FetchedFile file;
     file.file_name = index ? fetch.file_name() : std::string(LastPart(fetch.url()));

@@ -24,8 +24,8 @@ struct FetchedFile {
   double seconds = 0;
 };
 
-// Only whole files count: metadata, pages, parts and what was refused say nothing about an install. A file that was
-// fetched was not therefore installed: installers fetch candidates that they do not take.
+// Only whole files count: metadata, pages, parts and what was refused say nothing about an install. A file
+// that was fetched was not therefore installed: installers fetch candidates that they do not take.
 class FetchedFiles {
  public:
   explicit FetchedFiles(const v1::StepFetches& fetches);

@@ -207,8 +207,9 @@ PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const 
   return judged;
 }
 
-// A wheel that came and has the tag of what is installed is what was installed. A source alone is what it was compiled
-// of. Both, or wheels with other tags, prove nothing by themselves: installers look at files that they do not take.
+// A wheel that came and has the tag of what is installed is what was installed. A source alone is what it was
+// compiled of. Both, or wheels with other tags, prove nothing by themselves: installers look at files that
+// they do not take.
 void PackageOrigins::AddFetched(std::string_view name, std::string_view version, std::string_view tag,
                                 Judgement* judged) const {
   const FetchedFiles::Files* files = fetched_.Find(name, version);
@@ -231,15 +232,16 @@ void PackageOrigins::AddFetched(std::string_view name, std::string_view version,
     judged->outcome = network;
   } else if (judged->outcome == v1::OUTCOME_WHEEL && network == v1::OUTCOME_SOURCE) {
     if (!judged->conflict.empty()) judged->conflict += "; ";
-    judged->conflict += fmt::format("console or layer: {}; network: only {}", Word(judged->outcome), judged->file->file_name);
+    judged->conflict +=
+        fmt::format("console or layer: {}; network: only {}", Word(judged->outcome), judged->file->file_name);
   } else if (judged->outcome != network) {
     // Compiled although a wheel came: it was made of something else, a folder or a checkout.
     judged->file = nullptr;
   }
 }
 
-PackageOrigins::Judgement PackageOrigins::JudgeInstall(const v1::DistInfo& info, const PackageObservation* seen,
-                                                       std::string_view tag) {
+PackageOrigins::Judgement PackageOrigins::JudgeInstall(const v1::DistInfo& info,
+                                                       const PackageObservation* seen, std::string_view tag) {
   const std::string name = NormalisePackageName(info.name());
   const DirectUrl direct = ReadDirectUrl(info.direct_url());
   v1::Outcome layer = direct.outcome;

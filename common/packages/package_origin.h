@@ -65,7 +65,8 @@ class PackageOrigins {
   // What console and layer say.
   Judgement JudgeInstall(const v1::DistInfo& info, const PackageObservation* seen, std::string_view tag);
   // Adds what the network says.
-  void AddFetched(std::string_view name, std::string_view version, std::string_view tag, Judgement* judged) const;
+  void AddFetched(std::string_view name, std::string_view version, std::string_view tag,
+                  Judgement* judged) const;
 
   std::map<std::pair<std::string, std::string>, Traces> traces_;
   const FetchedFiles& fetched_;

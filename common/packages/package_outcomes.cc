@@ -167,9 +167,10 @@ class Outcomes {
     if (judged.file != nullptr) AddFile(*judged.file, &outcome);
     if (outcome.outcome() == v1::OUTCOME_UNKNOWN && !judged.tunnel.empty()) {
       outcome.set_outcome(v1::OUTCOME_BYPASSED);
-      outcome.set_remedy(fmt::format("it may have come through the connection to {}, into which nobody sees: let the "
-                                     "installer use the index that the farm offers",
-                                     judged.tunnel));
+      outcome.set_remedy(
+          fmt::format("it may have come through the connection to {}, into which nobody sees: let the "
+                      "installer use the index that the farm offers",
+                      judged.tunnel));
     }
     outcomes_.push_back(std::move(outcome));
   }
@@ -181,12 +182,13 @@ class Outcomes {
     if (outcome->seconds() < 0 && file.wheel) outcome->set_seconds(file.seconds);
   }
 
-  // What a silent installer fetched to compile something else. Names that were installed are candidates that were not
-  // taken.
+  // What a silent installer fetched to compile something else. Names that were installed are candidates that
+  // were not taken.
   void AddFetchedDependencies() {
-    const bool compiled = std::any_of(outcomes_.begin(), outcomes_.end(), [](const v1::PackageOutcome& outcome) {
-      return outcome.outcome() == v1::OUTCOME_SOURCE || outcome.outcome() == v1::OUTCOME_FAILED;
-    });
+    const bool compiled =
+        std::any_of(outcomes_.begin(), outcomes_.end(), [](const v1::PackageOutcome& outcome) {
+          return outcome.outcome() == v1::OUTCOME_SOURCE || outcome.outcome() == v1::OUTCOME_FAILED;
+        });
     if (!compiled) return;
     std::set<std::string> known;
     for (const v1::PackageOutcome& outcome : outcomes_) known.insert(outcome.name());

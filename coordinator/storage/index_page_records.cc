@@ -5,12 +5,14 @@
 namespace crossmill::storage {
 namespace {
 
-constexpr Sql kPutPage{"save an index page",
-                       "INSERT OR REPLACE INTO index_pages (url, content_type, page_url, etag, last_modified, "
-                       "fresh_until, hash, size, saved_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
-constexpr Sql kFindPage{"look up an index page",
-                        "SELECT content_type, page_url, etag, last_modified, fresh_until, hash, size, saved_at "
-                        "FROM index_pages WHERE url = ?1"};
+constexpr Sql kPutPage{
+    "save an index page",
+    "INSERT OR REPLACE INTO index_pages (url, content_type, page_url, etag, last_modified, "
+    "fresh_until, hash, size, saved_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
+constexpr Sql kFindPage{
+    "look up an index page",
+    "SELECT content_type, page_url, etag, last_modified, fresh_until, hash, size, saved_at "
+    "FROM index_pages WHERE url = ?1"};
 
 }  // namespace
 

@@ -11,10 +11,12 @@
 
 namespace crossmill::worker {
 
-// Thread safe. Waits no longer than some seconds for a coordinator that is away: an index can be asked instead.
+// Thread safe. Waits no longer than some seconds for a coordinator that is away: an index can be asked
+// instead.
 class FarmPageArchive final : public index::PageArchive {
  public:
-  explicit FarmPageArchive(const std::shared_ptr<grpc::Channel>& channel) : stub_(v1::IndexPages::NewStub(channel)) {}
+  explicit FarmPageArchive(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::IndexPages::NewStub(channel)) {}
 
   absl::StatusOr<index::KeptPage> Load(const std::string& url) override;
   absl::Status Save(const std::string& url, const index::KeptPage& page) override;

@@ -28,7 +28,8 @@ void AllowAddressesOf(const std::string& host, const std::string& port, AddressR
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
     const auto address = IpAddress::Of(*each->ai_addr);
     if (!address.has_value()) continue;
-    auto pattern = HostPattern::Parse(fmt::format(fmt::runtime(address->is_v4() ? "{}:{}" : "[{}]:{}"), address->Text(), port));
+    auto pattern = HostPattern::Parse(
+        fmt::format(fmt::runtime(address->is_v4() ? "{}:{}" : "[{}]:{}"), address->Text(), port));
     if (pattern.ok()) rules->allow_local.push_back(*std::move(pattern));
   }
   freeaddrinfo(found);
@@ -59,7 +60,8 @@ std::unique_ptr<http::HttpClient> ClientFor(const std::vector<index::IndexAddres
   for (const index::IndexAddress& address : indexes) {
     const auto url = http::ParseUrl(address.url);
     if (!url.ok()) continue;
-    const bool has_port = url->authority.size() > url->host.size() && url->authority.find_last_of(':') != std::string::npos &&
+    const bool has_port = url->authority.size() > url->host.size() &&
+                          url->authority.find_last_of(':') != std::string::npos &&
                           !url->authority.ends_with(']');
     const std::string port = has_port ? url->authority.substr(url->authority.find_last_of(':') + 1)
                                       : (url->scheme == "https" ? "443" : "80");
@@ -78,15 +80,16 @@ std::unique_ptr<http::HttpClient> ClientFor(const std::vector<index::IndexAddres
 
 }  // namespace
 
-absl::StatusOr<std::vector<index::IndexAddress>> FindIndexes(const std::vector<std::string>& index_urls,
-                                                             const std::vector<std::string>& extra_index_urls) {
+absl::StatusOr<std::vector<index::IndexAddress>> FindIndexes(
+    const std::vector<std::string>& index_urls, const std::vector<std::string>& extra_index_urls) {
   std::vector<std::string> wanted = index_urls;
   if (wanted == std::vector<std::string>{"none"}) {
     wanted.clear();
   } else if (wanted.empty()) {
     const auto settings = AskPip(Print);
     if (settings.ok()) wanted = settings->indexes;
-    if (!settings.ok() && extra_index_urls.empty()) LogWarning("no package index for steps: {}", Sv(settings.status().message()));
+    if (!settings.ok() && extra_index_urls.empty())
+      LogWarning("no package index for steps: {}", Sv(settings.status().message()));
   }
   wanted.insert(wanted.end(), extra_index_urls.begin(), extra_index_urls.end());
   std::vector<index::IndexAddress> indexes;

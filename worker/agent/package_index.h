@@ -1,4 +1,5 @@
-// The package index of a worker's steps, put together: which indexes it stands for, who asks them, who answers.
+// The package index of a worker's steps, put together: which indexes it stands for, who asks them, who
+// answers.
 #pragma once
 
 #include <memory>
@@ -19,18 +20,19 @@
 
 namespace crossmill::worker {
 
-// Those of the flags, else those of this machine's pip; none with "none", and, with a warning, on a machine that has no
-// pip. INVALID_ARGUMENT names the flag. Runs python3, so it comes before the worker's namespaces.
-absl::StatusOr<std::vector<index::IndexAddress>> FindIndexes(const std::vector<std::string>& index_urls,
-                                                             const std::vector<std::string>& extra_index_urls);
+// Those of the flags, else those of this machine's pip; none with "none", and, with a warning, on a machine
+// that has no pip. INVALID_ARGUMENT names the flag. Runs python3, so it comes before the worker's namespaces.
+absl::StatusOr<std::vector<index::IndexAddress>> FindIndexes(
+    const std::vector<std::string>& index_urls, const std::vector<std::string>& extra_index_urls);
 
-// Thread safe. Create after the worker's namespaces are entered: it starts threads. What it is given outlives it.
+// Thread safe. Create after the worker's namespaces are entered: it starts threads. What it is given outlives
+// it.
 class PackageIndex {
  public:
-  // `archive` may be null. Addresses that steps must not reach are not asked for them either, but for those of the
-  // indexes themselves.
-  PackageIndex(const std::vector<index::IndexAddress>& indexes, const NetworkSettings& settings, BlobStore& blobs,
-               index::PageArchive* archive, Clock& clock);
+  // `archive` may be null. Addresses that steps must not reach are not asked for them either, but for those
+  // of the indexes themselves.
+  PackageIndex(const std::vector<index::IndexAddress>& indexes, const NetworkSettings& settings,
+               BlobStore& blobs, index::PageArchive* archive, Clock& clock);
 
   StepService& service() { return service_; }
 

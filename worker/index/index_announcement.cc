@@ -13,7 +13,8 @@ namespace crossmill::worker {
 namespace {
 
 // Of pip's and uv's files.
-constexpr std::string_view kSettings[] = {"index-url", "extra-index-url", "no-index", "find-links", "index", "default-index"};
+constexpr std::string_view kSettings[] = {"index-url",  "extra-index-url", "no-index",
+                                          "find-links", "index",           "default-index"};
 // What reads or writes a lock file, which names the index of each package.
 constexpr std::string_view kLockVerbs[] = {"sync", "lock", "run", "add", "remove", "export", "tree"};
 
@@ -25,7 +26,8 @@ std::string Address(size_t index) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> IndexVariables(size_t indexes, const InstallerSettings& settings) {
+std::vector<std::pair<std::string, std::string>> IndexVariables(size_t indexes,
+                                                                const InstallerSettings& settings) {
   std::vector<std::pair<std::string, std::string>> variables;
   if (indexes == 0) return variables;
   std::string extra;
@@ -34,7 +36,8 @@ std::vector<std::pair<std::string, std::string>> IndexVariables(size_t indexes, 
     variables.emplace_back("PIP_INDEX_URL", Address(0));
     if (!extra.empty()) variables.emplace_back("PIP_EXTRA_INDEX_URL", extra);
   }
-  // A lock file names the index of each package: with another one `uv sync --locked` would call it out of date.
+  // A lock file names the index of each package: with another one `uv sync --locked` would call it out of
+  // date.
   if (!settings.uv_file && settings.uv_pip) {
     variables.emplace_back("UV_DEFAULT_INDEX", Address(0));
     if (!extra.empty()) variables.emplace_back("UV_INDEX", extra);
@@ -61,18 +64,21 @@ bool UsesUvPip(const std::vector<std::string>& argv) {
   bool pip = false;
   for (const std::string& argument : argv) {
     std::vector<std::string> words;
-    for (const absl::string_view word : absl::StrSplit(argument, absl::ByAnyChar(" \t\r\n;&|()`'\""), absl::SkipEmpty())) {
+    for (const absl::string_view word :
+         absl::StrSplit(argument, absl::ByAnyChar(" \t\r\n;&|()`'\""), absl::SkipEmpty())) {
       words.emplace_back(word);
     }
     for (size_t i = 0; i < words.size(); ++i) {
-      const std::string name = words[i].substr(words[i].rfind('/') == std::string::npos ? 0 : words[i].rfind('/') + 1);
+      const std::string name =
+          words[i].substr(words[i].rfind('/') == std::string::npos ? 0 : words[i].rfind('/') + 1);
       if (name == "uvx") pip = true;
       if (name != "uv") continue;
       size_t verb = i + 1;
       while (verb < words.size() && words[verb].starts_with("-")) ++verb;
       if (verb == words.size()) continue;
       if (words[verb] == "pip" || words[verb] == "tool") pip = true;
-      if (std::find(std::begin(kLockVerbs), std::end(kLockVerbs), words[verb]) != std::end(kLockVerbs)) return false;
+      if (std::find(std::begin(kLockVerbs), std::end(kLockVerbs), words[verb]) != std::end(kLockVerbs))
+        return false;
     }
   }
   return pip;

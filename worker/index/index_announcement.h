@@ -1,5 +1,5 @@
-// How installers in a step learn of the package index: variables of the step's environment, which are part of no key
-// and no image. Pure.
+// How installers in a step learn of the package index: variables of the step's environment, which are part of
+// no key and no image. Pure.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ struct InstallerSettings {
 };
 
 // `indexes`: how many there are, the main one included; 0: nothing is announced.
-std::vector<std::pair<std::string, std::string>> IndexVariables(size_t indexes, const InstallerSettings& settings);
+std::vector<std::pair<std::string, std::string>> IndexVariables(size_t indexes,
+                                                                const InstallerSettings& settings);
 
 // Whether the text of a pip or uv settings file names an index, or other places for packages.
 bool NamesAnIndex(const std::string& text);

@@ -101,8 +101,8 @@ HttpQuestion QuestionOf(const RequestHead& head) {
 // One step's use of the index. Runs on the thread of its context; made and destroyed by others.
 class IndexSession final : public StepSession {
  public:
-  IndexSession(asio::io_context& context, IndexProxy& proxy, const IndexServiceOptions& options, UniqueFd listener,
-               StepUse use)
+  IndexSession(asio::io_context& context, IndexProxy& proxy, const IndexServiceOptions& options,
+               UniqueFd listener, StepUse use)
       : context_(context),
         proxy_(proxy),
         options_(options),
@@ -119,12 +119,14 @@ class IndexSession final : public StepSession {
       const absl::StatusOr<RequestHead> head = co_await connection->ReadRequest();
       if (absl::IsOutOfRange(head.status()) || absl::IsUnavailable(head.status())) co_return;
       if (!head.ok()) {
-        co_await connection->Answer(nullptr, 400, "Bad Request", Text(Sv(head.status().message())), {}, false);
+        co_await connection->Answer(nullptr, 400, "Bad Request", Text(Sv(head.status().message())), {},
+                                    false);
         co_return;
       }
       const absl::StatusOr<BodyLength> body = BodyOfRequest(*head);
       if (!body.ok() || body->kind != BodyLength::kNone) {
-        co_await connection->Answer(&*head, 413, "Content Too Large", Text("a package index takes no body"), {}, false);
+        co_await connection->Answer(&*head, 413, "Content Too Large", Text("a package index takes no body"),
+                                    {}, false);
         co_return;
       }
       while (running_ >= options_.requests && !connection->aborted()) {
@@ -138,8 +140,8 @@ class IndexSession final : public StepSession {
     }
   }
 
-  // The proxy waits for other hosts, so it answers on a thread of its own; this waits for it, and tells it to stop
-  // when the step is over.
+  // The proxy waits for other hosts, so it answers on a thread of its own; this waits for it, and tells it to
+  // stop when the step is over.
   Awaitable<bool> Answer(Connection connection, const RequestHead& head) {
     const bool keep = head.version == 11 && !head.fields.HasWord("Connection", "close");
     WireReply reply(context_, connection, head, keep);
@@ -166,7 +168,9 @@ class IndexSession final : public StepSession {
     co_return reply.keeps();
   }
 
-  static std::string Text(std::string_view why) { return fmt::format("crossmill package index: {}\n", Printable(why)); }
+  static std::string Text(std::string_view why) {
+    return fmt::format("crossmill package index: {}\n", Printable(why));
+  }
 
   asio::io_context& context_;
   IndexProxy& proxy_;
@@ -188,7 +192,8 @@ v1::Fetch FetchOf(const IndexFetch& fetch) {
   if (const auto url = http::ParseUrl(fetch.url); url.ok()) {
     noted.set_scheme(url->scheme);
     noted.set_host(url->host);
-    const std::string_view port = std::string_view(url->authority).substr(std::min(url->host.size(), url->authority.size()));
+    const std::string_view port =
+        std::string_view(url->authority).substr(std::min(url->host.size(), url->authority.size()));
     noted.set_port(port.starts_with(':') ? static_cast<uint32_t>(atoi(std::string(port.substr(1)).c_str()))
                                          : (url->scheme == "https" ? 443 : 80));
   }
@@ -206,7 +211,8 @@ v1::Fetch FetchOf(const IndexFetch& fetch) {
 }
 
 absl::StatusOr<std::unique_ptr<StepSession>> IndexService::Serve(UniqueFd listener, StepUse use) {
-  return std::make_unique<IndexSession>(threads_.Next(), proxy_, options_, std::move(listener), std::move(use));
+  return std::make_unique<IndexSession>(threads_.Next(), proxy_, options_, std::move(listener),
+                                        std::move(use));
 }
 
 }  // namespace crossmill::worker

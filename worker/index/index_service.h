@@ -15,7 +15,8 @@ namespace crossmill::worker {
 
 struct IndexServiceOptions {
   ServerLimits limits;
-  // Requests of one step that are answered at the same time; others wait. Each has a thread while it is answered.
+  // Requests of one step that are answered at the same time; others wait. Each has a thread while it is
+  // answered.
   int requests = 24;
 };
 

@@ -27,8 +27,8 @@ print(json.dumps({
 )";
 
 absl::Status Unknown(std::string_view why) {
-  return absl::NotFoundError(
-      fmt::format("this machine's pip does not say which package index it uses ({}); name one with --index-url", why));
+  return absl::NotFoundError(fmt::format(
+      "this machine's pip does not say which package index it uses ({}); name one with --index-url", why));
 }
 
 }  // namespace
@@ -37,8 +37,8 @@ absl::StatusOr<PipSettings> AskPip(const RunProgram& run) {
   const auto printed = run({"python3", "-c", kQuestion});
   if (!printed.ok()) return Unknown(Sv(printed.status().message()));
   const nlohmann::json answer = nlohmann::json::parse(*printed, nullptr, false);
-  if (!answer.is_object() || !answer.contains("index") || !answer["index"].is_string() || !answer.contains("extra") ||
-      !answer["extra"].is_array()) {
+  if (!answer.is_object() || !answer.contains("index") || !answer["index"].is_string() ||
+      !answer.contains("extra") || !answer["extra"].is_array()) {
     return Unknown("its answer cannot be read");
   }
   PipSettings settings;

@@ -1,5 +1,5 @@
-// Which package indexes pip uses on this machine: its configuration files and variables decide, and without any its
-// own default. So no address is written down here.
+// Which package indexes pip uses on this machine: its configuration files and variables decide, and without
+// any its own default. So no address is written down here.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,8 @@ struct PipSettings {
 // Runs a program and returns what it printed.
 using RunProgram = std::function<absl::StatusOr<std::string>(const std::vector<std::string>& words)>;
 
-// Asks this machine's pip. NOT_FOUND: there is none, or it does not say; the message names the flag of the worker
-// that takes its place.
+// Asks this machine's pip. NOT_FOUND: there is none, or it does not say; the message names the flag of the
+// worker that takes its place.
 absl::StatusOr<PipSettings> AskPip(const RunProgram& run);
 
 }  // namespace crossmill::worker

@@ -19,7 +19,8 @@ constexpr size_t kMostBytes = 64 << 10;
 std::string Variable(const v1::Run& run, std::string_view name) {
   std::string value;
   for (const std::string& entry : run.env()) {
-    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') value = entry.substr(name.size() + 1);
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+      value = entry.substr(name.size() + 1);
   }
   return value;
 }
@@ -34,11 +35,14 @@ std::string ReadInRoot(int root, const std::string& path) {
 }
 
 std::vector<std::string> PipFiles(const SandboxRun& run, const std::string& home) {
-  std::vector<std::string> files = {"/etc/pip.conf",        "/etc/xdg/pip/pip.conf",       "/usr/pip.conf",
-                                    "/usr/local/pip.conf",  home + "/.pip/pip.conf",       home + "/.config/pip/pip.conf"};
+  std::vector<std::string> files = {"/etc/pip.conf",         "/etc/xdg/pip/pip.conf",
+                                    "/usr/pip.conf",         "/usr/local/pip.conf",
+                                    home + "/.pip/pip.conf", home + "/.config/pip/pip.conf"};
   if (const std::string file = Variable(run.run, "PIP_CONFIG_FILE"); !file.empty()) files.push_back(file);
-  if (const std::string folder = Variable(run.run, "VIRTUAL_ENV"); !folder.empty()) files.push_back(folder + "/pip.conf");
-  if (const std::string folder = Variable(run.run, "XDG_CONFIG_HOME"); !folder.empty()) files.push_back(folder + "/pip/pip.conf");
+  if (const std::string folder = Variable(run.run, "VIRTUAL_ENV"); !folder.empty())
+    files.push_back(folder + "/pip.conf");
+  if (const std::string folder = Variable(run.run, "XDG_CONFIG_HOME"); !folder.empty())
+    files.push_back(folder + "/pip/pip.conf");
   return files;
 }
 

@@ -6,8 +6,8 @@
 
 namespace crossmill::worker {
 
-// Files are looked for where pip and uv look, in the root as it is before the step; a mount over such a place counts as
-// a file that names an index.
+// Files are looked for where pip and uv look, in the root as it is before the step; a mount over such a place
+// counts as a file that names an index.
 InstallerSettings InstallerSettingsOf(const SandboxRun& run, const std::vector<StepMount>& mounts);
 
 }  // namespace crossmill::worker

@@ -136,7 +136,8 @@ TEST_F(FetchedFilesTest, WhatATunnelMayHaveBroughtIsBypassed) {
   v1::Fetch refused = Tunnel("denied.example");
   refused.set_refused_by("deny");
   Fetch(refused);
-  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN) << "nothing came through a tunnel that was refused";
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN)
+      << "nothing came through a tunnel that was refused";
   Fetch(Tunnel("files.example"));
   const auto outcomes = Derive();
   EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_BYPASSED);
@@ -168,7 +169,8 @@ TEST_F(FetchedFilesTest, DisagreementIsKept) {
 
 TEST_F(FetchedFilesTest, ACheckoutStaysACheckout) {
   Install("demo", "1.0", "py3-none-any");
-  evidence_.infos[0].set_direct_url(R"({"url":"https://git.example/demo","vcs_info":{"vcs":"git","commit_id":"1"}})");
+  evidence_.infos[0].set_direct_url(
+      R"({"url":"https://git.example/demo","vcs_info":{"vcs":"git","commit_id":"1"}})");
   Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
   EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_VCS);
 }

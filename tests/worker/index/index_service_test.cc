@@ -43,7 +43,8 @@ class IndexServiceTest : public ::testing::Test {
   void TearDown() override { session_.reset(); }
 
   void Serve(http::HttpClient& outside) {
-    pages_ = std::make_unique<index::IndexPages>(*index::ParseIndexAddress("https://index.example/simple/"), outside, clock_);
+    pages_ = std::make_unique<index::IndexPages>(*index::ParseIndexAddress("https://index.example/simple/"),
+                                                 outside, clock_);
     files_ = std::make_unique<index::IndexFiles>(outside, *blobs_, clock_);
     proxy_ = std::make_unique<IndexProxy>(std::vector<index::IndexPages*>{pages_.get()}, *files_);
     service_ = std::make_unique<IndexService>(threads_, *proxy_, clock_);
@@ -61,7 +62,8 @@ class IndexServiceTest : public ::testing::Test {
     session_ = *std::move(session);
   }
 
-  absl::StatusOr<std::pair<http::HttpResponse, std::string>> Get(const std::string& target, const std::string& range = "") {
+  absl::StatusOr<std::pair<http::HttpResponse, std::string>> Get(const std::string& target,
+                                                                 const std::string& range = "") {
     http::HttpRequest request;
     request.url = base_ + target;
     request.idle_limit = absl::Seconds(20);
@@ -130,7 +132,8 @@ TEST_F(IndexServiceTest, AStepThatEndsStopsWhatItWaitsFor) {
   HoldingClient holding;
   Serve(holding);
   std::vector<std::jthread> clients;
-  for (int i = 0; i < 40; ++i) clients.emplace_back([this, i] { Get(fmt::format("/simple/p{}/", i)).IgnoreError(); });
+  for (int i = 0; i < 40; ++i)
+    clients.emplace_back([this, i] { Get(fmt::format("/simple/p{}/", i)).IgnoreError(); });
   while (holding.waiting < 24) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   session_.reset();
   EXPECT_EQ(holding.waiting, 0);
@@ -141,7 +144,8 @@ TEST_F(IndexServiceTest, AClientThatGoesAwayHarmsNobody) {
   for (int i = 0; i < 20; ++i) {
     http::HttpRequest request;
     request.url = base_ + "/files/demo/" + kWheel;
-    EXPECT_FALSE(client_->Send(request, [](const auto&, auto) { return absl::CancelledError("enough"); }).ok());
+    EXPECT_FALSE(
+        client_->Send(request, [](const auto&, auto) { return absl::CancelledError("enough"); }).ok());
   }
   const auto file = Get(std::string("/files/demo/") + kWheel);
   ASSERT_OK(file);

@@ -21,7 +21,8 @@ RunProgram Printing(const std::string& text) {
 }
 
 TEST(PipSettingsTest, AnswersAreRead) {
-  const auto settings = AskPip(Printing(R"({"index":"https://u:p@index.example/simple","extra":["https://b.example/"],"none":false})"));
+  const auto settings = AskPip(Printing(
+      R"({"index":"https://u:p@index.example/simple","extra":["https://b.example/"],"none":false})"));
   ASSERT_OK(settings);
   EXPECT_THAT(settings->indexes, ElementsAre("https://u:p@index.example/simple", "https://b.example/"));
   const auto none = AskPip(Printing(R"({"index":"https://index.example/","extra":[],"none":true})"));
@@ -35,7 +36,8 @@ TEST(PipSettingsTest, WithoutAnAnswerTheFlagIsNamed) {
     EXPECT_TRUE(absl::IsNotFound(settings.status())) << text;
     EXPECT_THAT(std::string(settings.status().message()), HasSubstr("--index-url"));
   }
-  const auto failed = AskPip([](const auto&) -> absl::StatusOr<std::string> { return absl::NotFoundError("no python3"); });
+  const auto failed =
+      AskPip([](const auto&) -> absl::StatusOr<std::string> { return absl::NotFoundError("no python3"); });
   EXPECT_THAT(std::string(failed.status().message()), HasSubstr("no python3"));
 }
 
@@ -65,15 +67,17 @@ class RealPipTest : public ::testing::Test {
 
 TEST_F(RealPipTest, VariablesBeatFilesAndThereIsADefault) {
   const std::string file = folder_.Path("pip.conf");
-  std::ofstream(file) << "[global]\nindex-url = https://file.example/simple\nextra-index-url =\n    https://one.example/\n"
-                            "    https://two.example/\n[install]\nindex-url = https://install.example/simple\n";
+  std::ofstream(file)
+      << "[global]\nindex-url = https://file.example/simple\nextra-index-url =\n    https://one.example/\n"
+         "    https://two.example/\n[install]\nindex-url = https://install.example/simple\n";
   const auto own = Ask({{"PIP_CONFIG_FILE", "/dev/null"}});
   ASSERT_OK(own);
   ASSERT_EQ(own->indexes.size(), 1u);
   EXPECT_THAT(own->indexes[0], HasSubstr("://")) << "pip's own default";
   const auto from_file = Ask({{"PIP_CONFIG_FILE", file}});
   ASSERT_OK(from_file);
-  EXPECT_THAT(from_file->indexes, ElementsAre("https://install.example/simple", "https://one.example/", "https://two.example/"));
+  EXPECT_THAT(from_file->indexes,
+              ElementsAre("https://install.example/simple", "https://one.example/", "https://two.example/"));
   const auto from_variable = Ask({{"PIP_CONFIG_FILE", file}, {"PIP_INDEX_URL", "https://variable.example/"}});
   ASSERT_OK(from_variable);
   EXPECT_EQ(from_variable->indexes.at(0), "https://variable.example/");
