@@ -28,8 +28,8 @@ class IndexTestCase(FarmTestCase):
     tiny_architectures = ()
 
     @classmethod
-    def start_farm(cls, url, workers=1):
-        cls.farm_options = {"workers": workers, "worker_options": ["--index-url", url],
+    def start_farm(cls, url):
+        cls.farm_options = {"workers": 1, "worker_options": ["--index-url", url],
                             "worker_environment": {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}}
         super().setUpClass()
         cls.farm.import_base("python:3.11", find_base())
@@ -51,7 +51,7 @@ class RealIndexTest(IndexTestCase):
                                      stdout=subprocess.PIPE, text=True)
         cls.addClassCleanup(cls.index.communicate)
         cls.addClassCleanup(cls.index.terminate)
-        cls.start_farm(cls.index.stdout.readline().strip(), workers=2)
+        cls.start_farm(cls.index.stdout.readline().strip())
 
     def asked(self, part):
         return sum(part in line for line in self.log.read_text().splitlines())
@@ -74,8 +74,8 @@ class RealIndexTest(IndexTestCase):
     def test_a_file_comes_from_outside_once_per_farm(self):
         self.dockerfile("FROM python:3.11\nRUN pip install --no-cache-dir binpkg\n")
         before = self.asked("binpkg-2.0.1")
-        for verify in ("1", "2"):
-            self.assert_exit(self.build("--no-cache", "--verify", verify, "--allow-same-host"), 0)
+        for _ in range(2):
+            self.assert_exit(self.build("--no-cache"), 0)
         self.assertEqual(self.asked("binpkg-2.0.1") - before, 1)
         file, = {f["file_name"]: f for f in self.fetches() if f["file_name"]}.values()
         self.assertTrue(file["from_farm"])
@@ -88,10 +88,14 @@ class RealIndexTest(IndexTestCase):
         before = len(self.log.read_text())
         self.assert_exit(self.build("--no-cache", "--offline"), 0)
         self.assertEqual(len(self.log.read_text()), before, "somebody asked outside")
-        self.dockerfile("FROM python:3.11\nRUN wget -q -O /x http://index.example/ || pip download intree\n")
+        self.dockerfile("FROM python:3.11\nRUN python3 -c 'import urllib.request as r; r.urlopen(\"http://files.example/\")'\n")
         result = self.build("--offline")
         self.assertNotEqual(result.returncode, 0)
-        self.assert_says(result, "offline")
+        self.assert_says(result, "Refused by the rule 'offline'")
+        self.dockerfile("FROM python:3.11\nRUN pip download intree\n")
+        result = self.build("--offline")
+        self.assertNotEqual(result.returncode, 0)
+        self.assert_says(result, "is not kept on the farm, and --offline asks nobody else")
 
     def test_files_of_which_nobody_knows_when_are_too_new(self):
         self.dockerfile("FROM python:3.11\nRUN pip install --no-cache-dir purepkg\n")
@@ -121,7 +125,7 @@ class RealIndexTest(IndexTestCase):
 
     def test_nothing_of_it_is_in_the_image(self):
         self.dockerfile("FROM python:3.11\nRUN pip install --no-cache-dir purepkg\n"
-                        "RUN ! grep -rl 61181 / --include='*' --exclude-dir=proc --exclude-dir=sys 2>/dev/null | grep .\n")
+                        "RUN ! grep -rlF 127.0.0.1:61181 / --exclude-dir=proc --exclude-dir=sys 2>/dev/null | grep .\n")
         self.assert_exit(self.build(), 0)
 
 
@@ -133,11 +137,11 @@ class Liar(http.server.BaseHTTPRequestHandler):
         name = self.path.strip("/").split("/")[-1]
         server = f"http://127.0.0.1:{self.server.server_port}"
         pages = {
-            "wrong-hash": f'<a href="{server}/files/x.whl#sha256={"0" * 64}">wrong_hash-1.0-py3-none-any.whl</a>',
+            "wrong-hash": f'<a href="{server}/files/wrong_hash-1.0-py3-none-any.whl#sha256={"0" * 64}">wrong_hash-1.0-py3-none-any.whl</a>',
             "to-file": '<a href="file:///etc/passwd">to_file-1.0-py3-none-any.whl</a>',
-            "to-metadata": '<a href="http://169.254.169.254/x.whl">to_metadata-1.0-py3-none-any.whl</a>',
+            "to-metadata": '<a href="http://169.254.169.254/to_metadata-1.0-py3-none-any.whl">to_metadata-1.0-py3-none-any.whl</a>',
             "upwards": f'<a href="{server}/files/x.whl">../../upwards-1.0-py3-none-any.whl</a>',
-            "many": "".join(f'<a href="{server}/files/{i}">many-{i}.tar.gz</a>' for i in range(200_000)),
+            "many": "".join(f'<a href="{server}/files/many-{i}.tar.gz">x</a>' for i in range(120_000)),
         }
         body = (pages.get(name) or "bytes").encode()
         if name == "endless":
@@ -183,7 +187,7 @@ class HostileIndexTest(IndexTestCase):
             "to-file": "No matching distribution",
             "to-metadata": "metadata",
             "upwards": "No matching distribution",
-            "many": "100000",
+            "many": "more than 100000 files",
             "endless": "33554432",
             "to-loopback": "loopback",
         }
@@ -192,8 +196,7 @@ class HostileIndexTest(IndexTestCase):
                 self.dockerfile(f"FROM python:3.11\nRUN pip --retries 0 install --no-cache-dir {name}\n")
                 result = self.build()
                 self.assertEqual(result.returncode, 1, result.stderr[-2000:])
-                shown = result.stdout + result.stderr + self.farm.cli("fetches", "--json").stdout
-                self.assertIn(words, shown)
+                self.assert_says(result, words)
         self.dockerfile("FROM python:3.11\nRUN echo fine\n")
         self.assert_exit(self.build(), 0)
 

@@ -61,6 +61,7 @@ absl::StatusOr<RecordedNetwork> RecordedNetwork::Join(const RecordedNetworkOptio
   index.offline = run->run.offline();
   if (run->run.has_exclude_newer()) index.exclude_newer = absl::FromUnixSeconds(run->run.exclude_newer());
   ASSIGN_OR_RETURN(joined.network_, options.networks->Take(hosts, index));
+  joined.offline_ = index.offline;
   joined.variables_ = NetworkVariables(HostNameOf(run->run), options.java_is_told || HasJava(*run));
   if (options.indexes > 0) {
     for (auto& variable : IndexVariables(options.indexes, InstallerSettingsOf(*run, mounts))) {
@@ -84,6 +85,11 @@ void RecordedNetwork::Report(const SecretPatterns& secrets, bool failed,
   std::set<std::string> told;
   for (v1::Fetch& fetch : *fetches.mutable_fetches()) {
     MaskFetch(secrets, &fetch);
+    if (fetch.kind() == v1::Fetch::KIND_INDEX && !fetch.error().empty() && (fetch.status() != 404 || offline_)) {
+      // pip says of a page that it did not get only that there is no such package.
+      const std::string line = fmt::format("package index: {}", Printable(fetch.error()));
+      if (told.size() < kMostRefusals && told.insert(line).second) tell(line);
+    }
     if (fetch.refused_by().empty()) continue;
     // Not every program shows what the proxy answered.
     const std::string what =

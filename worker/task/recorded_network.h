@@ -45,6 +45,7 @@ class RecordedNetwork {
  private:
   std::unique_ptr<StepNetwork> network_;
   std::vector<std::pair<std::string, std::string>> variables_;
+  bool offline_ = false;
   NetworkHint out_;
   NetworkHint err_;
 };
