@@ -21,6 +21,7 @@ ALLOWED = {
     "common/packages": ["common/base", "common/words"],
     "common/python": ["common/base"],
     "common/wheels": ["common/base", "common/python"],
+    "common/predict/image": ["common/base", "common/python"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
     "common/oci": ["common/base", "common/layer"],
@@ -55,7 +56,7 @@ ALLOWED = {
 }
 # Folders that see messages, never services, SQL or sockets.
 PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
-        "common/python", "common/wheels", "coordinator/core"]
+        "common/python", "common/wheels", "common/predict/image", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 
