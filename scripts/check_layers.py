@@ -22,6 +22,7 @@ ALLOWED = {
     "common/python": ["common/base"],
     "common/wheels": ["common/base", "common/python"],
     "common/predict/image": ["common/base", "common/python"],
+    "common/predict/resolver": ["common/base", "common/python", "common/wheels"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
     "common/oci": ["common/base", "common/layer"],
@@ -56,7 +57,7 @@ ALLOWED = {
 }
 # Folders that see messages, never services, SQL or sockets.
 PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
-        "common/python", "common/wheels", "common/predict/image", "coordinator/core"]
+        "common/python", "common/wheels", "common/predict/image", "common/predict/resolver", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 
