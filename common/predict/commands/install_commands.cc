@@ -82,6 +82,11 @@ class CommandReader {
       state_.variables[name] = equals == std::string::npos ? "" : setting.substr(equals + 1);
       state_.exported.insert(name);
     }
+    // As a container without one has it.
+    if (!state_.variables.contains("PATH")) {
+      state_.variables["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+      state_.exported.insert("PATH");
+    }
     if (!state_.variables.contains("HOME") &&
         (run.user().empty() || run.user() == "root" || run.user() == "0"))
       state_.variables["HOME"] = "/root";
