@@ -110,7 +110,7 @@ absl::StatusOr<bool> ShellWalk::TakeRedirection(ShellCommand& command) {
     for (const WordPart& part : token_.parts) name += part.text;
     const size_t index = lexer_.Announce(name, operation == "<<-");
     // Looking ahead costs more than copying.
-    RETURN_IF_ERROR(Charge(16 * (text_.size() - token_.end)));
+    RETURN_IF_ERROR(Charge(64 * (text_.size() - token_.end)));
     ASSIGN_OR_RETURN(command.input, lexer_.Heredoc(index));
   } else {
     ASSIGN_OR_RETURN(const ShellWord target, ExpandText(token_.parts, state_));

@@ -35,7 +35,8 @@ std::vector<std::string> PathFolders(std::string_view path_variable) {
   std::vector<std::string> folders;
   for (const absl::string_view folder : absl::StrSplit(Av(path_variable), ':', absl::SkipEmpty())) {
     const bool known = std::find(folders.begin(), folders.end(), std::string(folder)) != folders.end();
-    if (Sv(folder).starts_with("/") && !known && folders.size() < kMostPathFolders) folders.emplace_back(folder);
+    if (Sv(folder).starts_with("/") && !known && folders.size() < kMostPathFolders)
+      folders.emplace_back(folder);
   }
   return folders;
 }

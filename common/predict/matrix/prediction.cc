@@ -8,6 +8,7 @@
 
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/predict/locks/lock_file.h"
 #include "common/predict/matrix/install_python.h"
 #include "common/predict/resolver/build_requirements.h"
 
@@ -100,9 +101,6 @@ class InstallPrediction {
 
  private:
   absl::Status Predict() {
-    if (install_.tool != Install::Tool::kPip && install_.tool != Install::Tool::kUvPip)
-      return absl::InvalidArgumentError(
-          fmt::format("the lock file of {} is not read", ToolName(install_.tool)));
     const InstallRules& rules = install_.rules;
     if (!rules.python_version.empty() || !rules.platforms.empty() || !rules.abis.empty() ||
         !rules.implementation.empty())
@@ -111,7 +109,11 @@ class InstallPrediction {
       return absl::InvalidArgumentError("an index as of another day is not looked at");
     if (!rules.resolution.empty() && rules.resolution != "highest")
       return absl::InvalidArgumentError("uv's lowest versions are not looked for");
-    ASSIGN_OR_RETURN(const CollectedRequirements collected, CollectRequirements(install_, context_.read));
+    const bool project = install_.tool != Install::Tool::kPip && install_.tool != Install::Tool::kUvPip;
+    CollectedRequirements collected;
+    if (!project) {
+      ASSIGN_OR_RETURN(collected, CollectRequirements(install_, context_.read));
+    }
     ASSIGN_OR_RETURN(const FoundPython python, PythonOfInstall(install_, context_.created, *context_.image));
     RETURN_IF_ERROR(CheckManaged(python));
     const InstalledPackage* pip = python.installed.Find("pip");
@@ -121,7 +123,47 @@ class InstallPrediction {
                      EnvironmentOf(python, linux_first, context_.kernel_machine));
     DescribePython(python, environment, *message_.mutable_python());
     for (const std::string& note : python.notes) message_.add_notes(ValidUtf8(note));
-    return Solve(collected, python, environment);
+    return project ? Select(environment) : Solve(collected, python, environment);
+  }
+
+  LockSelection SelectionOf() const {
+    LockSelection selection;
+    selection.extras = install_.extras;
+    selection.all_extras = install_.all_extras;
+    selection.groups = install_.groups;
+    selection.all_groups = install_.all_groups;
+    selection.only_groups = install_.only_groups;
+    selection.without_groups = install_.without_groups;
+    selection.without_dev = install_.without_dev;
+    selection.without_project = install_.without_project;
+    return selection;
+  }
+
+  // What a project's lock has for this environment.
+  absl::Status Select(const python::PythonEnvironment& environment) {
+    const LockFormat format = install_.tool == Install::Tool::kUvSync   ? LockFormat::kUv
+                              : install_.tool == Install::Tool::kPoetry ? LockFormat::kPoetry
+                                                                        : LockFormat::kPdm;
+    const std::string name = format == LockFormat::kUv       ? "uv.lock"
+                             : format == LockFormat::kPoetry ? "poetry.lock"
+                                                             : "pdm.lock";
+    if (install_.folder.empty()) return absl::InvalidArgumentError("the folder of the project is not known");
+    const auto text = context_.read(PathIn(install_.folder, name));
+    if (!text.ok()) return Annotate(text.status(), name);
+    const auto lock = ReadLockFile(format, *text);
+    if (!lock.ok()) return Annotate(lock.status(), name);
+    LockSelection selection = SelectionOf();
+    if (const auto project = context_.read(PathIn(install_.folder, "pyproject.toml")); project.ok()) {
+      ASSIGN_OR_RETURN(selection.default_groups, DefaultGroups(format, *project));
+    }
+    auto packages = SelectLocked(*lock, selection, install_.rules.format, environment);
+    if (!packages.ok()) return Annotate(packages.status(), name);
+    Resolution resolution;
+    resolution.packages = *std::move(packages);
+    resolution.solved = true;
+    ResolveRules rules;
+    rules.format = install_.rules.format;
+    return Tell(resolution, rules, environment);
   }
 
   // PEP 668.
@@ -170,6 +212,13 @@ class InstallPrediction {
     ResolveRules rules = RulesFor(collected, python);
     ASSIGN_OR_RETURN(const Resolution resolution,
                      Resolve(collected.requirements, rules, environment, *context_.source));
+    rules.constraints = collected.build_constraints;
+    return Tell(resolution, rules, environment);
+  }
+
+  // `rules` are those for what builds need.
+  absl::Status Tell(const Resolution& resolution, const ResolveRules& rules,
+                    const python::PythonEnvironment& environment) {
     message_.set_solved(resolution.solved);
     for (const std::string& note : resolution.notes) message_.add_notes(ValidUtf8(note));
     for (const std::string& line : resolution.failure) message_.add_failure(ValidUtf8(line));
@@ -184,10 +233,9 @@ class InstallPrediction {
       AddChoice(resolution.failed_choice, *failed);
     }
     // Without isolation what is needed has to be there.
-    if (!resolution.solved || collected.rules.no_build_isolation ||
+    if (!resolution.solved || install_.rules.no_build_isolation ||
         install_.action == Install::Action::kDownload)
       return absl::OkStatus();
-    rules.constraints = collected.build_constraints;
     ASSIGN_OR_RETURN(const BuildScope builds,
                      ResolveBuilds(resolution, rules, environment, *context_.source));
     for (const BuildPackage& build : builds.packages) {
@@ -245,11 +293,15 @@ v1::PredictedPackage PackageMessage(const ResolvedPackage& package) {
   if (package.kind == ResolvedPackage::Kind::kDirect) {
     message.set_outcome(DirectOutcome(package));
   } else if (package.kind == ResolvedPackage::Kind::kIndex) {
-    const bool wheel = package.choice.kind == python::Choice::Kind::kWheel;
-    message.set_outcome(wheel ? v1::OUTCOME_WHEEL : v1::OUTCOME_SOURCE);
-    const python::IndexFile& file = package.page->Listed(*package.choice.file);
-    message.set_file_name(ValidUtf8(file.file_name));
-    message.set_size(file.size.value_or(0));
+    message.set_outcome(package.choice.kind == python::Choice::Kind::kWheel    ? v1::OUTCOME_WHEEL
+                        : package.choice.kind == python::Choice::Kind::kSource ? v1::OUTCOME_SOURCE
+                                                                               : v1::OUTCOME_FAILED);
+    // A lock may have no file for this environment.
+    if (package.choice.file != nullptr) {
+      const python::IndexFile& file = package.page->Listed(*package.choice.file);
+      message.set_file_name(ValidUtf8(file.file_name));
+      message.set_size(file.size.value_or(0));
+    }
     AddChoice(package.choice, message);
   }
   return message;

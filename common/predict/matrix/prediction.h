@@ -15,7 +15,7 @@ namespace crossmill::predict {
 struct PredictionContext {
   // The image as it is before the step.
   RootFiles* image = nullptr;
-  // Files of that image, by path: those that requirements name.
+  // Files of that image, by path: those that requirements name, lock files, pyproject.toml.
   ReadText read;
   // Virtual environments that the step makes.
   std::vector<CreatedEnvironment> created;

@@ -1,10 +1,12 @@
 // Images written down by tests: a table of files, folders and links; small ELF files.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/base/status.h"
 #include "common/predict/image/root_files.h"
@@ -33,7 +35,8 @@ class MemoryRoot : public RootFiles {
 
   absl::StatusOr<Listing> List(std::string_view path, size_t limit) override {
     const auto folder = entries_.find(path);
-    if (folder == entries_.end() || folder->second.kind != Kind::kFolder) return absl::NotFoundError(Av(path));
+    if (folder == entries_.end() || folder->second.kind != Kind::kFolder)
+      return absl::NotFoundError(Av(path));
     Listing listing;
     const std::string begin = path == "/" ? "/" : std::string(path) + "/";
     for (auto at = entries_.upper_bound(begin); at != entries_.end() && at->first.starts_with(begin); ++at) {

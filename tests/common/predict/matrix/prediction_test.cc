@@ -151,7 +151,7 @@ TEST(PredictionTest, WhatCannotBeSaidSaysWhy) {
   MemoryRoot root = Image();
   for (const auto& [text, why] : std::vector<std::pair<const char*, const char*>>{
            {"/opt/x/bin/pip install a", "the image has no /opt/x/bin/pip"},
-           {"uv sync", "the lock file of uv sync is not read"},
+           {"uv sync", "uv.lock: there is no such file"},
            {"pip install --python-version 3.9 --only-binary :all: a", "another Python"},
            {"uv pip install a", "the image has no /app/.venv/bin/python"},
            {"uv pip install --system --resolution lowest a", "lowest versions"},
@@ -166,6 +166,37 @@ TEST(PredictionTest, WhatCannotBeSaidSaysWhy) {
   EXPECT_THAT(Predict("pip install pure", root).failure(0), HasSubstr("externally-managed-environment"));
   EXPECT_TRUE(Predict("pip install --break-system-packages pure", root).solved());
   EXPECT_TRUE(Predict("python3 -m venv /v && /v/bin/pip install pure", root).solved());
+}
+
+TEST(PredictionTest, ProjectsWithLocks) {
+  MemoryRoot root = Image(true);
+  const std::map<std::string, std::string> files = {{"/app/pyproject.toml", "[project]\nname = \"p\"\n"},
+                                                    {"/app/uv.lock", R"(
+version = 1
+[[package]]
+name = "p"
+version = "1"
+source = { editable = "." }
+dependencies = [{ name = "fast" }]
+[package.dev-dependencies]
+dev = [{ name = "pure" }]
+[[package]]
+name = "fast"
+version = "1.0"
+sdist = { url = "https://files.example/fast-1.0.tar.gz" }
+wheels = [{ url = "https://files.example/fast-1.0-cp311-cp311-manylinux_2_17_x86_64.whl" }]
+[[package]]
+name = "pure"
+version = "2.0"
+wheels = [{ url = "https://files.example/pure-2.0-py3-none-win32.whl" }]
+)"}};
+  EXPECT_THAT(Told(Predict("uv sync --frozen", root, files)),
+              ElementsAre("fast 1.0 SOURCE runtime", "p 1 EDITABLE runtime", "pure 2.0 FAILED runtime",
+                          "maker 3.0 WHEEL build-dep"));
+  EXPECT_THAT(Told(Predict("uv sync --no-dev --no-install-project", root, files)),
+              ElementsAre("fast 1.0 SOURCE runtime", "maker 3.0 WHEEL build-dep"));
+  EXPECT_THAT(Told(Predict("poetry install", root, files)),
+              Contains(HasSubstr("which environment poetry installs into")));
 }
 
 v1::PackageOutcome Observed(const std::string& name, const std::string& version, v1::Outcome outcome,
