@@ -22,6 +22,12 @@ ALLOWED = {
     "common/python": ["common/base"],
     "common/wheels": ["common/base", "common/python"],
     "common/index": ["common/base", "common/http", "common/python", "common/wheels"],
+    "common/predict/image": ["common/base", "common/python"],
+    "common/predict/resolver": ["common/base", "common/python", "common/wheels"],
+    "common/predict/locks": ["common/base", "common/python", "common/wheels", "common/predict/resolver"],
+    "common/predict/commands": ["common/base", "common/python", "common/wheels", "common/predict/resolver"],
+    "common/predict/matrix": ["common/base", "common/python", "common/wheels", "common/predict/image",
+                              "common/predict/resolver", "common/predict/locks", "common/predict/commands"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
     "common/oci": ["common/base", "common/layer"],
@@ -58,7 +64,8 @@ ALLOWED = {
 }
 # Folders that see messages, never services, SQL or sockets.
 PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
-        "common/python", "common/wheels", "coordinator/core"]
+        "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
+        "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 

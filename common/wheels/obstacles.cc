@@ -88,9 +88,9 @@ bool FitsRequiresPython(const ListedFile& file, const ChoiceRules& rules,
          file.requires_python->Contains(environment.version());
 }
 
-bool HasAllowedHash(const IndexFile& file, const ChoiceRules& rules) {
+bool HasAllowedHash(const IndexFile& file, const std::vector<FileHash>& hashes) {
   return std::any_of(file.hashes.begin(), file.hashes.end(), [&](const FileHash& hash) {
-    return std::find(rules.hashes.begin(), rules.hashes.end(), hash) != rules.hashes.end();
+    return std::find(hashes.begin(), hashes.end(), hash) != hashes.end();
   });
 }
 
@@ -131,7 +131,7 @@ std::vector<Obstacle> Obstacles(const ProjectFiles& files, const ListedFile& fil
     obstacles.push_back({ReasonKind::kRequiresPython, kOtherPython, {}, 0});
   }
   if (const auto time = TimeObstacle(listed, rules)) add(*time);
-  if (!rules.hashes.empty() && !HasAllowedHash(listed, rules)) add(ReasonKind::kHashNotAllowed);
+  if (!rules.hashes.empty() && !HasAllowedHash(listed, rules.hashes)) add(ReasonKind::kHashNotAllowed);
   return obstacles;
 }
 

@@ -26,7 +26,7 @@ bool IsNearer(const Obstacle& a, const Obstacle& b);
 std::optional<ReasonKind> TimeObstacle(const IndexFile& file, const ChoiceRules& rules);
 bool FitsRequiresPython(const ListedFile& file, const ChoiceRules& rules,
                         const PythonEnvironment& environment);
-bool HasAllowedHash(const IndexFile& file, const ChoiceRules& rules);
+bool HasAllowedHash(const IndexFile& file, const std::vector<FileHash>& hashes);
 
 // Why no tag of the wheel fits: at most one obstacle for its platforms and one for its Pythons.
 std::vector<Obstacle> TagObstacles(const WheelName& wheel, const TagRanks& ranks);
