@@ -30,6 +30,7 @@ constexpr absl::Duration kLook = absl::Milliseconds(50);
 
 struct UpFlags {
   int workers = 2;
+  std::vector<std::string> worker_options;
   int slots = 0;
   // Empty: only the socket; started by root, any free port of the loopback.
   std::string listen;
@@ -207,6 +208,7 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
   // Shorter than `down` waits before it kills.
   argv.insert(argv.end(), {"--grace", "10"});
   if (flags_.slots > 0) argv.insert(argv.end(), {"--slots", std::to_string(flags_.slots)});
+  argv.insert(argv.end(), flags_.worker_options.begin(), flags_.worker_options.end());
   const DaemonSpec daemon = Daemon("worker-" + name, std::move(argv));
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
     Say(fmt::format("worker {} is running (pid {})", name, *pid));
@@ -336,6 +338,10 @@ void AddFarmCommands(CLI::App& app, Session& session) {
                  "Tasks that each worker runs at a time [as many as the machine has room for]")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
+  up->add_option("--worker-option", flags->worker_options,
+                 "One word for the command line of each worker: --worker-option=--index-url=URL; repeatable")
+      ->type_name("WORD")
+      ->allow_extra_args(false);
   up->add_option("--listen", flags->listen,
                  "Let clients and workers with a token reach the coordinator here [only its socket]")
       ->type_name("HOST:PORT");
