@@ -13,6 +13,7 @@
 
 #include "common/base/files.h"
 #include "common/base/mutex.h"
+#include "common/base/status.h"
 #include "common/rpc/remote_blob_store.h"
 #include "tests/support/random_bytes.h"
 #include "tests/support/rpc_fixture.h"
