@@ -7,6 +7,7 @@
 #include <map>
 
 #include "common/base/files.h"
+#include "common/base/status.h"
 #include "common/base/subprocess.h"
 #include "tests/support/status_matchers.h"
 
