@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/fetch/git_reference.h"
 
 namespace crossmill::fetch {
@@ -294,23 +295,6 @@ std::string DispositionName(std::string_view header) {
   return value_of("filename=");
 }
 
-std::string Unescaped(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size()) {
-      const auto [end, error] = std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
-      if (error == std::errc() && end == text.data() + i + 3) {
-        plain.push_back(static_cast<char>(value));
-        i += 2;
-        continue;
-      }
-    }
-    plain.push_back(text[i]);
-  }
-  return plain;
-}
-
 // Empty when nothing is left that could name a file.
 std::string SafeBaseName(std::string name) {
   while (name.ends_with('/')) name.pop_back();
@@ -332,8 +316,8 @@ std::string FileNameOf(std::string_view url, std::string_view content_dispositio
   path = path.substr(0, path.find_first_of("?#"));
   const size_t slash = path.find('/');
   path = slash == std::string_view::npos ? std::string_view() : path.substr(slash);
-  if (std::string name = SafeBaseName(Unescaped(path)); !name.empty()) return name;
-  if (std::string name = SafeBaseName(Unescaped(DispositionName(content_disposition))); !name.empty())
+  if (std::string name = SafeBaseName(DecodePercent(path)); !name.empty()) return name;
+  if (std::string name = SafeBaseName(DecodePercent(DispositionName(content_disposition))); !name.empty())
     return name;
   return "__unnamed__";
 }

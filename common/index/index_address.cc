@@ -1,29 +1,21 @@
 #include "common/index/index_address.h"
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_replace.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/http/http_client.h"
 #include "common/python/package_name.h"
+#include "common/wheels/url.h"
 
 namespace crossmill::index {
 namespace {
 
-// "%40" becomes "@"; what is no escape stays.
-std::string Unescape(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    std::string byte;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        absl::ascii_isxdigit(static_cast<unsigned char>(text[i + 1])) &&
-        absl::ascii_isxdigit(static_cast<unsigned char>(text[i + 2]))) {
-      byte = absl::HexStringToBytes(Av(text.substr(i + 1, 2)));
-      i += 2;
-    } else {
-      byte = text[i];
-    }
-    plain += byte;
-  }
-  return plain;
+// Without a password pip's own way is an empty one.
+std::string BasicAuthorization(std::string_view user_and_password) {
+  std::string plain(user_and_password);
+  if (plain.find(':') == std::string::npos) plain += ':';
+  return "Basic " + absl::Base64Escape(DecodePercent(plain));
 }
 
 }  // namespace
@@ -41,20 +33,13 @@ std::vector<std::pair<std::string, std::string>> IndexAddress::HeadersFor(std::s
 }
 
 absl::StatusOr<IndexAddress> ParseIndexAddress(std::string_view text) {
-  const size_t scheme = text.find("://");
-  const size_t end = scheme == std::string_view::npos ? text.size() : text.find_first_of("/?#", scheme + 3);
-  const std::string_view authority =
-      scheme == std::string_view::npos ? std::string_view() : text.substr(scheme + 3, end - scheme - 3);
-  const size_t at = authority.rfind('@');
+  python::UrlParts parts = python::SplitUrl(text);
   IndexAddress address;
-  address.url = text;
-  if (at != std::string_view::npos) {
-    address.url = fmt::format("{}{}", text.substr(0, scheme + 3), text.substr(scheme + 3 + at + 1));
-    address.authorization =
-        "Basic " + absl::Base64Escape(Av(Unescape(authority.substr(0, at).find(':') == std::string_view::npos
-                                                      ? fmt::format("{}:", authority.substr(0, at))
-                                                      : std::string(authority.substr(0, at)))));
+  if (const size_t at = parts.authority.rfind('@'); at != std::string::npos) {
+    address.authorization = BasicAuthorization(std::string_view(parts.authority).substr(0, at));
+    parts.authority.erase(0, at + 1);
   }
+  address.url = python::JoinUrl(parts);
   const auto parsed = http::ParseUrl(address.url);
   if (!parsed.ok() || parsed->host.empty()) {
     return absl::InvalidArgumentError(fmt::format(
@@ -70,13 +55,22 @@ absl::StatusOr<IndexAddress> ParseIndexAddress(std::string_view text) {
 }
 
 std::string ShownUrl(std::string_view url) {
-  url = url.substr(0, url.find_first_of("?#"));
-  const size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return std::string(url);
-  const size_t end = std::min(url.find('/', scheme + 3), url.size());
-  const size_t at = url.substr(0, end).rfind('@');
-  if (at == std::string_view::npos || at < scheme) return std::string(url);
-  return fmt::format("{}{}", url.substr(0, scheme + 3), url.substr(at + 1));
+  python::UrlParts parts = python::SplitUrl(url);
+  parts.authority.erase(0, parts.authority.rfind('@') + 1);
+  parts.has_query = parts.has_fragment = false;
+  return python::JoinUrl(parts);
+}
+
+absl::Status ShownError(const absl::Status& error, const std::string& url) {
+  if (error.ok()) return error;
+  return absl::Status(error.code(), absl::StrReplaceAll(error.message(), {{url, ShownUrl(url)}}));
+}
+
+absl::Status ErrorOfAnswer(std::string_view url, int status) {
+  const std::string text = fmt::format("{} answered with HTTP status {}", ShownUrl(url), status);
+  if (status == 404 || status == 410) return absl::NotFoundError(text);
+  if (status == 401 || status == 403) return absl::PermissionDeniedError(text);
+  return absl::UnavailableError(text);
 }
 
 }  // namespace crossmill::index

@@ -26,5 +26,9 @@ absl::StatusOr<IndexAddress> ParseIndexAddress(std::string_view text);
 
 // The URL as people may see it: without credentials, query and fragment.
 std::string ShownUrl(std::string_view url);
+// The error of a request to the URL with it in that form: the record and the step's console get it.
+absl::Status ShownError(const absl::Status& error, const std::string& url);
+// What another status than 200 means: NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE.
+absl::Status ErrorOfAnswer(std::string_view url, int status);
 
 }  // namespace crossmill::index

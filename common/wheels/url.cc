@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::python {
 namespace {
@@ -52,13 +53,6 @@ std::string MergePaths(const UrlParts& base, std::string_view path) {
   if (base.has_authority && base.path.empty()) return fmt::format("/{}", path);
   const size_t slash = base.path.rfind('/');
   return slash == base.path.npos ? std::string(path) : base.path.substr(0, slash + 1) + std::string(path);
-}
-
-int HexDigit(char c) {
-  return c >= '0' && c <= '9'   ? c - '0'
-         : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                : -1;
 }
 
 }  // namespace
@@ -128,20 +122,6 @@ bool IsHttpUrl(std::string_view url) {
   const std::string_view host = authority.substr(authority.rfind('@') + 1);
   return parts.has_authority && !host.empty() && host.front() != ':' &&
          host.find_first_of("\\<>\"{}|^`") == host.npos;
-}
-
-std::string DecodePercent(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 && HexDigit(text[i + 2]) >= 0) {
-      plain.push_back(static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])));
-      i += 2;
-    } else {
-      plain.push_back(text[i]);
-    }
-  }
-  return plain;
 }
 
 std::string EncodePath(std::string_view path) {

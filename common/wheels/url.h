@@ -29,8 +29,6 @@ std::string ResolveUrl(std::string_view base, std::string_view reference);
 // http or https, with a host, without blanks and control characters.
 bool IsHttpUrl(std::string_view url);
 
-// %41 as A; what is no such escape stays.
-std::string DecodePercent(std::string_view text);
 // Everything but letters, digits and -._~/ escaped: of a path.
 std::string EncodePath(std::string_view path);
 

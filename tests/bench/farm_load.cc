@@ -1,7 +1,7 @@
 // A coordinator under the load of a large farm: thousands of workers that are only streams, a thousand
 // builds, a storm of reconnects after the coordinator was killed, and as many step reports as it takes.
 //
-//   farm_load --coordinator BIN [--workers N] [--builds N] [--steps N]
+//   farm_load --coordinator BIN [--workers N] [--builds N] [--stages N] [--steps N]
 //
 // It starts the coordinator as a program of its own on a folder that goes away again, and prints what each
 // part took and how much memory the coordinator has after it. What must hold is checked (no lease is lost,
@@ -93,7 +93,6 @@ struct Farm {
   Digest file;
   // Leases are held at their first step while false.
   std::atomic<bool> run = false;
-  std::atomic<bool> stop = false;
   std::atomic<int64_t> greeted = 0, held = 0, reports = 0, connections = 0;
 };
 
@@ -171,10 +170,6 @@ class LoadWorker {
     }
   }
   void Over() { farm_.connections -= 1; }
-  bool connected() {
-    MutexLock lock(mutex_);
-    return connection_ != nullptr;
-  }
   void Heartbeat() {
     v1::SynchronizeRequest request;
     request.set_heartbeat(true);
@@ -317,7 +312,6 @@ class Load {
     SubmitAll();
     Storm();
     Work();
-    farm_.stop = true;
     coordinator_.End(SIGTERM);
     WaitUntil("the end of the connections", 60, [&] { return farm_.connections == 0; });
   }

@@ -7,30 +7,14 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/python/package_name.h"
+#include "common/wheels/url.h"
 
 namespace crossmill::worker {
 namespace {
 
 constexpr std::string_view kMetadata = ".metadata";
-
-// Percent escapes resolved; nullopt for a broken one.
-std::optional<std::string> Unescaped(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      plain += text[i];
-      continue;
-    }
-    unsigned value = 0;
-    if (i + 2 >= text.size()) return std::nullopt;
-    const auto parsed = std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + i + 3) return std::nullopt;
-    plain += static_cast<char>(value);
-    i += 2;
-  }
-  return plain;
-}
 
 // A file's name is one that an index may give: no folder, nothing that a shell or a file system takes for
 // more.
@@ -92,22 +76,22 @@ absl::StatusOr<IndexRequest> ParseIndexTarget(std::string_view target) {
   }
   const std::vector<absl::string_view> parts = absl::StrSplit(Av(target), '/');
   if (parts.size() < 3 || !parts[0].empty()) return unknown();
-  const std::optional<std::string> project = Unescaped(Sv(parts[2]));
-  if (!project.has_value() || !python::IsName(*project)) return unknown();
-  request.project = python::NormaliseName(*project);
+  const std::string project = DecodePercent(Sv(parts[2]));
+  if (!python::IsName(project)) return unknown();
+  request.project = python::NormaliseName(project);
   if (parts[1] == "simple") {
     if (parts.size() > 4 || (parts.size() == 4 && !parts[3].empty())) return unknown();
     return request;
   }
   if (parts[1] != "files" || parts.size() != 4) return unknown();
-  std::optional<std::string> file = Unescaped(Sv(parts[3]));
-  if (!file.has_value() || !IsFileName(*file)) return unknown();
+  std::string file = DecodePercent(Sv(parts[3]));
+  if (!IsFileName(file)) return unknown();
   request.wish = IndexWish::kFile;
-  if (file->ends_with(kMetadata)) {
+  if (file.ends_with(kMetadata)) {
     request.wish = IndexWish::kMetadata;
-    file->resize(file->size() - kMetadata.size());
+    file.resize(file.size() - kMetadata.size());
   }
-  request.file_name = *std::move(file);
+  request.file_name = std::move(file);
   return request;
 }
 
@@ -116,16 +100,7 @@ std::string PageTarget(size_t index, std::string_view project) {
 }
 
 std::string FileTarget(size_t index, std::string_view project, std::string_view file_name) {
-  std::string escaped;
-  for (const char c : file_name) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-        std::string_view("-_.~!").find(c) != std::string_view::npos) {
-      escaped += c;
-    } else {
-      escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return fmt::format("{}/files/{}/{}", Prefix(index), project, escaped);
+  return fmt::format("{}/files/{}/{}", Prefix(index), project, python::EncodePath(file_name));
 }
 
 std::optional<python::IndexForm> ChooseForm(std::string_view accept) {

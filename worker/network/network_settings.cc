@@ -6,30 +6,12 @@
 #include "absl/strings/str_split.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::worker {
 namespace {
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-
-int HexOf(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// "%41" is "A".
-std::string Unescaped(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool escape =
-        text[i] == '%' && i + 2 < text.size() && HexOf(text[i + 1]) >= 0 && HexOf(text[i + 2]) >= 0;
-    plain += escape ? static_cast<char>(HexOf(text[i + 1]) * 16 + HexOf(text[i + 2])) : text[i];
-    if (escape) i += 2;
-  }
-  return plain;
-}
 
 // Never says the value: it may hold a password.
 absl::StatusOr<UpstreamProxy> ParseUpstream(std::string_view name, std::string_view url) {
@@ -46,7 +28,7 @@ absl::StatusOr<UpstreamProxy> ParseUpstream(std::string_view name, std::string_v
   url = url.substr(0, url.find_first_of("/?#"));
   UpstreamProxy proxy;
   if (const size_t at = url.rfind('@'); at != std::string_view::npos) {
-    proxy.authorization = "Basic " + absl::Base64Escape(Unescaped(url.substr(0, at)));
+    proxy.authorization = "Basic " + absl::Base64Escape(DecodePercent(url.substr(0, at)));
     url.remove_prefix(at + 1);
   }
   auto authority = ParseAuthority(url, 80);

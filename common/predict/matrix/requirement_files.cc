@@ -75,13 +75,7 @@ class RequirementCollector {
                                            : constraints ? collected_.constraints
                                                          : collected_.requirements;
     for (const python::RequirementLine& line : file.requirements) {
-      RootRequirement root;
-      root.requirement = line.requirement;
-      root.location = line.location;
-      root.extras = line.extras;
-      root.marker = line.marker;
-      root.editable = line.kind == python::RequirementLine::Kind::kEditable;
-      root.hashes = line.hashes;
+      RootRequirement root = RootOf(line);
       root.origin = fmt::format("{} {} (line {})", constraints ? "-c" : "-r", name, line.line);
       target.push_back(std::move(root));
     }

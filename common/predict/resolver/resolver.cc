@@ -11,6 +11,18 @@
 #include "common/predict/resolver/resolution_search.h"
 
 namespace crossmill::predict {
+
+RootRequirement RootOf(const python::RequirementLine& line) {
+  RootRequirement root;
+  root.requirement = line.requirement;
+  root.location = line.location;
+  root.extras = line.extras;
+  root.marker = line.marker;
+  root.editable = line.kind == python::RequirementLine::Kind::kEditable;
+  root.hashes = line.hashes;
+  return root;
+}
+
 namespace {
 
 // The pins that the user's requirements lead to.

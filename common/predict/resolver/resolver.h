@@ -30,6 +30,9 @@ struct RootRequirement {
   std::string origin;
 };
 
+// As a line of a requirements file says it, without an origin.
+RootRequirement RootOf(const python::RequirementLine& line);
+
 // A package that is already in the environment.
 struct PresentPackage {
   // Normalised.

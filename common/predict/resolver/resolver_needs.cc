@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/base/utf8.h"
 #include "common/predict/resolver/resolver_provider.h"
 #include "common/python/package_name.h"
@@ -40,10 +41,8 @@ std::string NameOfLocation(std::string_view location) {
     if (python::IsName(egg)) return python::NormaliseName(egg);
   }
   const std::string file(parts.path.substr(parts.path.rfind('/') + 1));
-  if (const auto wheel = python::WheelName::Parse(python::DecodePercent(file)); wheel.ok())
-    return wheel->project;
-  if (const auto source = python::SdistName::Parse(python::DecodePercent(file)); source.ok())
-    return source->project;
+  if (const auto wheel = python::WheelName::Parse(DecodePercent(file)); wheel.ok()) return wheel->project;
+  if (const auto source = python::SdistName::Parse(DecodePercent(file)); source.ok()) return source->project;
   return "";
 }
 

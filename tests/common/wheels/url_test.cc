@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/text.h"
+
 namespace crossmill::python {
 namespace {
 

@@ -95,13 +95,7 @@ inline std::vector<RootRequirement> Roots(const std::vector<std::string>& lines,
   std::vector<RootRequirement> roots;
   if (!read.ok()) return roots;
   for (const python::RequirementLine& line : read->requirements) {
-    RootRequirement root;
-    root.requirement = line.requirement;
-    root.location = line.location;
-    root.extras = line.extras;
-    root.marker = line.marker;
-    root.editable = line.kind == python::RequirementLine::Kind::kEditable;
-    root.hashes = line.hashes;
+    RootRequirement root = RootOf(line);
     if (!file.empty()) root.origin = fmt::format("{} (line {})", file, line.line);
     roots.push_back(std::move(root));
   }
