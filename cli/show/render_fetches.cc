@@ -45,7 +45,7 @@ std::map<std::string, int64_t> Unlisted(absl::Span<const v1::FetchRow> rows,
                                         absl::Span<const v1::FetchHostRow> hosts) {
   std::map<std::string, int64_t> left;
   for (const v1::FetchHostRow& row : hosts) left[row.host().host()] += row.host().fetches();
-  for (const v1::FetchRow& row : rows) left[row.fetch().host()] -= 1;
+  for (const v1::FetchRow& row : rows) left[row.fetch().host()] -= row.fetch().from_farm() ? 0 : 1;
   std::erase_if(left, [](const auto& entry) { return entry.second <= 0; });
   return left;
 }

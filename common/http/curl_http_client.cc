@@ -113,18 +113,6 @@ curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address) 
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-// Whether the variables that libcurl reads name a proxy for it; no_proxy is not looked at, so it may say yes
-// too often.
-bool UsesProxy(const Url& url) {
-  if (IsLoopback(url.host)) return false;
-  const auto set = [](const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr && *value != '\0';
-  };
-  if (set("all_proxy") || set("ALL_PROXY")) return true;
-  return url.scheme == "http" ? set("http_proxy") : set("https_proxy") || set("HTTPS_PROXY");
-}
-
 absl::Status ErrorOf(CURLcode code, const char* detail, const Transfer& transfer) {
   if (!transfer.status.ok()) return transfer.status;
   const std::string text = fmt::format("{} {}: {}", transfer.request->method, transfer.request->url,
@@ -175,7 +163,7 @@ class CurlHttpClient final : public HttpClient {
     curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, detail);
     transfer.options = &options_;
-    if (options_.refuse_address && !UsesProxy(url)) {
+    if (options_.refuse_address) {
       curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);
       curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETDATA, &transfer);
     }

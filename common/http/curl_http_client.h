@@ -18,8 +18,8 @@ struct CurlOptions {
   // Certificates to trust instead of the system's. Empty: $CURL_CA_BUNDLE, else $SSL_CERT_FILE, else the
   // system's.
   std::string ca_file;
-  // Asked before each connection that goes straight to a host, redirects included: "" lets it be, else the
-  // reason why not. Not asked about proxies. May be empty.
+  // Asked before each connection, redirects and those to proxies included: "" lets it be, else the reason why
+  // not. May be empty.
   std::function<std::string(const sockaddr& address)> refuse_address;
 };
 

@@ -1,11 +1,11 @@
 #include "common/index/index_files.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <memory>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 
@@ -28,20 +28,9 @@ std::string Sha256Of(const python::IndexFile& file) {
 }
 
 std::optional<int64_t> LengthOf(const http::HttpResponse& head) {
-  const std::string_view text = head.Header("content-length");
   int64_t length = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || length < 0) {
-    return std::nullopt;
-  }
+  if (!absl::SimpleAtoi(Av(head.Header("content-length")), &length) || length < 0) return std::nullopt;
   return length;
-}
-
-absl::Status StatusError(std::string_view url, int status) {
-  const std::string text = fmt::format("{} answered with HTTP status {}", url, status);
-  if (status == 404 || status == 410) return absl::NotFoundError(text);
-  if (status == 401 || status == 403) return absl::PermissionDeniedError(text);
-  return absl::UnavailableError(text);
 }
 
 // Takes a file from outside: checks it, keeps it in the store, passes it on.
@@ -227,14 +216,15 @@ absl::Status IndexFiles::FromOutside(const FileQuestion& question, FileSink& sin
   request.stop = question.stop;
   request.headers = question.address->HeadersFor(request.url);
   request.headers.emplace_back("Accept-Encoding", "identity");
+  fetch.outside = true;
   Passage passage(blobs_, *question.file, sink);
   auto head = client_.Send(request, [&](const http::HttpResponse& response, std::string_view bytes) {
     return passage.Take(response, bytes);
   });
   fetch.bytes = passage.received();
-  if (!head.ok()) return head.status();
+  if (!head.ok()) return ShownError(head.status(), request.url);
   fetch.status = head->status;
-  if (head->status != 200) return StatusError(fetch.url, head->status);
+  if (head->status != 200) return ErrorOfAnswer(request.url, head->status);
   const auto stored = passage.Finish();
   fetch.sha256 = passage.sha256();
   if (!stored.ok()) return stored.status();

@@ -35,7 +35,9 @@ class FileSink {
 struct FileFetch {
   // As people may see it.
   std::string url;
-  // 0: nothing was asked, the farm had it.
+  // False: nothing was asked outside.
+  bool outside = false;
+  // Of the answer; 0: none came.
   int status = 0;
   int64_t bytes = 0;
   // Of what came, whole, as hex; empty if it did not come whole.

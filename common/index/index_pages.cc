@@ -29,13 +29,6 @@ absl::Duration MaxAge(std::string_view header) {
   return std::min(absl::Seconds(seconds), kLongest);
 }
 
-absl::Status StatusError(const std::string& url, int status) {
-  const std::string text = fmt::format("{} answered with HTTP status {}", ShownUrl(url), status);
-  if (status == 404 || status == 410) return absl::NotFoundError(text);
-  if (status == 401 || status == 403) return absl::PermissionDeniedError(text);
-  return absl::UnavailableError(text);
-}
-
 }  // namespace
 
 IndexPages::IndexPages(IndexAddress address, http::HttpClient& client, Clock& clock,
@@ -129,8 +122,10 @@ absl::StatusOr<std::shared_ptr<const python::IndexDocument>> IndexPages::Ask(con
   if (known.has_value() && known->page.etag.empty() && !known->page.last_modified.empty()) {
     request.headers.emplace_back("If-Modified-Since", known->page.last_modified);
   }
-  ASSIGN_OR_RETURN(auto answer, http::Fetch(client_, request, options_.limits.bytes));
-  auto& [head, body] = answer;
+  fetch->outside = true;
+  auto answer = http::Fetch(client_, request, options_.limits.bytes);
+  if (!answer.ok()) return ShownError(answer.status(), url);
+  auto& [head, body] = *answer;
   fetch->status = head.status;
   fetch->bytes = static_cast<int64_t>(body.size());
   const absl::Time fresh_until = clock_.Now() + MaxAge(head.Header("cache-control"));
@@ -140,7 +135,7 @@ absl::StatusOr<std::shared_ptr<const python::IndexDocument>> IndexPages::Ask(con
     Keep(*std::move(known));
     return document;
   }
-  if (head.status != 200) return StatusError(url, head.status);
+  if (head.status != 200) return ErrorOfAnswer(url, head.status);
   KeptPage page;
   page.content_type = head.Header("content-type");
   page.body = std::move(body);

@@ -46,7 +46,9 @@ class PageArchive {
 // What asking for a page took.
 struct PageFetch {
   std::string url;
-  // 0: nothing was asked, the page was there.
+  // False: nothing was asked outside.
+  bool outside = false;
+  // Of the answer; 0: none came.
   int status = 0;
   int64_t bytes = 0;
   absl::Time started;

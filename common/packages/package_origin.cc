@@ -1,6 +1,7 @@
 #include "common/packages/package_origin.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -65,6 +66,17 @@ bool Compatible(v1::Outcome console, v1::Outcome layer) {
 bool IsPublishedTag(std::string_view tag) {
   return !tag.empty() && !tag.ends_with("-any") && tag.find("-linux_") == tag.npos &&
          tag.find(".linux_") == tag.npos;
+}
+
+// In any order: a file's name and the record in the layer each have their own.
+bool SameTags(std::string_view a, std::string_view b) {
+  const auto parts = [](std::string_view tag) {
+    std::vector<std::set<std::string>> sets;
+    for (const absl::string_view part : absl::StrSplit(Av(tag), '-'))
+      sets.push_back(absl::StrSplit(part, '.'));
+    return sets;
+  };
+  return parts(a) == parts(b);
 }
 
 }  // namespace
@@ -219,7 +231,7 @@ void PackageOrigins::AddFetched(std::string_view name, std::string_view version,
   }
   v1::Outcome network = v1::OUTCOME_UNKNOWN;
   for (const FetchedFile& wheel : files->wheels) {
-    if (wheel.tag != tag && !(files->wheels.size() == 1 && files->sources.empty())) continue;
+    if (!SameTags(wheel.tag, tag)) continue;
     network = v1::OUTCOME_WHEEL;
     judged->file = &wheel;
   }

@@ -183,15 +183,18 @@ class Outcomes {
   }
 
   // What a silent installer fetched to compile something else. Names that were installed are candidates that
-  // were not taken.
+  // were not taken; a wheel that the step left in a folder was fetched for itself. Of a step that failed
+  // nobody knows what was still to be installed.
   void AddFetchedDependencies() {
-    const bool compiled =
-        std::any_of(outcomes_.begin(), outcomes_.end(), [](const v1::PackageOutcome& outcome) {
-          return outcome.outcome() == v1::OUTCOME_SOURCE || outcome.outcome() == v1::OUTCOME_FAILED;
-        });
-    if (!compiled) return;
+    const bool compiled = std::any_of(
+        outcomes_.begin(), outcomes_.end(),
+        [](const v1::PackageOutcome& outcome) { return outcome.outcome() == v1::OUTCOME_SOURCE; });
+    if (!compiled || !evidence_.has_layer) return;
     std::set<std::string> known;
     for (const v1::PackageOutcome& outcome : outcomes_) known.insert(outcome.name());
+    for (const v1::WheelFile& wheel : evidence_.wheels) {
+      if (wheel.added()) known.insert(ParsePackageFile(wheel.file_name()).name);
+    }
     for (const auto& [key, files] : fetched_.all()) {
       if (known.contains(key.first)) continue;
       const FetchedFile& file = files.wheels.empty() ? files.sources.front() : files.wheels.front();

@@ -54,8 +54,9 @@ void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector
 // the command says; console and layer are put together by environment, name and version. Origin and seconds
 // are the console's. Where the two disagree the console's outcome stands and `conflict` holds both words;
 // where neither tells, what the network brought of that name and version does (fetched_files.h), and a file
-// that came in a tunnel is bypassed; else the outcome is unknown. Files that came while the step compiled
-// something, of packages that it did not install, are build dependencies.
+// that came in a tunnel is bypassed; else the outcome is unknown. Files that came while a step that
+// succeeded compiled something, of packages that it neither installed nor left as a wheel in a folder, are
+// taken for build dependencies.
 std::vector<v1::PackageOutcome> DerivePackages(std::vector<PackageObservation> seen,
                                                const StepEvidence& evidence);
 

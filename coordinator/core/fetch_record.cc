@@ -40,7 +40,8 @@ class HostCounts {
 
 bool IsTooLong(const v1::Fetch& fetch) {
   return std::max({fetch.url().size(), fetch.host().size(), fetch.method().size(), fetch.scheme().size(),
-                   fetch.error().size(), fetch.refused_by().size(), fetch.sha256().size()}) > kMostText;
+                   fetch.error().size(), fetch.refused_by().size(), fetch.sha256().size(),
+                   fetch.project().size(), fetch.file_name().size()}) > kMostText;
 }
 
 }  // namespace
@@ -50,7 +51,8 @@ FetchRecord RecordOfFetches(const v1::StepFetches& told) {
   HostCounts counts;
   size_t bytes = 0;
   for (const v1::Fetch& fetch : told.fetches()) {
-    counts.Add(fetch.host(), 1, fetch.bytes_up(), fetch.bytes_down(), fetch.refused_by().empty() ? 0 : 1);
+    if (!fetch.from_farm())
+      counts.Add(fetch.host(), 1, fetch.bytes_up(), fetch.bytes_down(), fetch.refused_by().empty() ? 0 : 1);
     bytes += fetch.ByteSizeLong();
     const bool kept =
         record.fetches.fetches_size() < kMostFetches && bytes <= kMostBytes && !IsTooLong(fetch);

@@ -10,7 +10,8 @@ namespace crossmill::core {
 struct FetchRecord {
   // One by one; at most as many, and as long, as an honest worker tells.
   v1::StepFetches fetches;
-  // All of them, counted: by host, hosts by name; beyond the first thousand they have no name.
+  // All that went out (not what the farm had), counted: by host, hosts by name; beyond the first thousand
+  // they have no name.
   std::vector<v1::HostFetches> hosts;
 };
 

@@ -3,6 +3,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "common/base/log.h"
@@ -12,6 +14,7 @@
 #include "worker/index/pip_settings.h"
 #include "worker/network/address_rules.h"
 #include "worker/network/forward_proxy.h"
+#include "worker/network/proxy_request.h"
 
 namespace crossmill::worker {
 namespace {
@@ -21,18 +24,37 @@ uint16_t PortOf(const sockaddr& address) {
   return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
 }
 
-// "HOST:PORT" of each address that the host has now: where hosts files lead to this machine, too.
-void AllowAddressesOf(const std::string& host, const std::string& port, AddressRules* rules) {
+struct Place {
+  IpAddress address;
+  uint16_t port = 0;
+  bool operator==(const Place&) const = default;
+};
+
+// The addresses that the host has now: a hosts file may lead to this machine, too.
+void AddPlaces(const std::string& host, uint16_t port, std::vector<Place>* places) {
   addrinfo* found = nullptr;
   if (getaddrinfo(host.c_str(), nullptr, nullptr, &found) != 0) return;
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    const auto address = IpAddress::Of(*each->ai_addr);
-    if (!address.has_value()) continue;
-    auto pattern = HostPattern::Parse(
-        fmt::format(fmt::runtime(address->is_v4() ? "{}:{}" : "[{}]:{}"), address->Text(), port));
-    if (pattern.ok()) rules->allow_local.push_back(*std::move(pattern));
+    if (const auto address = IpAddress::Of(*each->ai_addr)) places->push_back({*address, port});
   }
   freeaddrinfo(found);
+}
+
+// What the operator named is the operator's word, wherever it is: the indexes, and the proxies on the way
+// out.
+std::vector<Place> NamedByOperator(const std::vector<index::IndexAddress>& indexes,
+                                   const NetworkSettings& settings) {
+  std::vector<Place> places;
+  for (const index::IndexAddress& address : indexes) {
+    const auto url = http::ParseUrl(address.url);
+    if (!url.ok()) continue;
+    const auto at = ParseAuthority(url->authority, url->scheme == "https" ? 443 : 80);
+    if (at.ok()) AddPlaces(at->host, at->port, &places);
+  }
+  for (const std::optional<UpstreamProxy>* proxy : {&settings.http_proxy, &settings.https_proxy}) {
+    if (proxy->has_value()) AddPlaces((*proxy)->at.host, (*proxy)->at.port, &places);
+  }
+  return places;
 }
 
 constexpr absl::Duration kPipLimit = absl::Seconds(20);
@@ -55,24 +77,17 @@ std::vector<index::IndexPages*> Pointers(const std::vector<std::unique_ptr<index
 std::unique_ptr<http::HttpClient> ClientFor(const std::vector<index::IndexAddress>& indexes,
                                             const NetworkSettings& settings) {
   AddressRules rules = settings.rules;
-  // The operator's indexes are the operator's word, wherever they are.
+  // The hosts of an index's files are the index's to name; the list is about what steps ask for themselves.
   rules.allow.clear();
-  for (const index::IndexAddress& address : indexes) {
-    const auto url = http::ParseUrl(address.url);
-    if (!url.ok()) continue;
-    const bool has_port = url->authority.size() > url->host.size() &&
-                          url->authority.find_last_of(':') != std::string::npos &&
-                          !url->authority.ends_with(']');
-    const std::string port = has_port ? url->authority.substr(url->authority.find_last_of(':') + 1)
-                                      : (url->scheme == "https" ? "443" : "80");
-    AllowAddressesOf(url->host, port, &rules);
-  }
   http::CurlOptions options;
   options.user_agent = "crossmill-index";
-  options.refuse_address = [rules](const sockaddr& address) -> std::string {
+  options.refuse_address = [rules = std::move(rules), named = NamedByOperator(indexes, settings)](
+                               const sockaddr& address) -> std::string {
     const auto ip = IpAddress::Of(address);
     if (!ip.has_value()) return "an address of no kind that is known";
-    const std::string rule = RefusalOfAddress(rules, ip->Text(), PortOf(address), *ip, OwnAddresses());
+    const uint16_t port = PortOf(address);
+    if (std::find(named.begin(), named.end(), Place{*ip, port}) != named.end()) return "";
+    const std::string rule = RefusalOfAddress(rules, ip->Text(), port, *ip, OwnAddresses());
     return rule.empty() ? "" : fmt::format("refused by the rule '{}'. {}", rule, ExplainRefusal(rule));
   };
   return http::MakeCurlHttpClient(std::move(options));

@@ -108,7 +108,8 @@ class IndexProxy::Call {
     }
     fetch_.wish = request->wish;
     fetch_.project = request->project;
-    fetch_.file_name = request->file_name;
+    // A file's metadata is not the file.
+    fetch_.file_name = request->file_name + (request->wish == IndexWish::kMetadata ? ".metadata" : "");
     Answer(*request);
     return std::move(fetch_);
   }
@@ -129,12 +130,10 @@ class IndexProxy::Call {
     index::PageFetch fetched;
     const auto document = pages.Get(page, &fetched);
     fetch_.started = fetched.started;
-    if (request.wish == IndexWish::kPage || !document.ok()) {
-      fetch_.url = fetched.url;
-      fetch_.bytes = fetched.bytes;
-      fetch_.took = fetched.took;
-      fetch_.from_farm = document.ok() && fetched.status == 0;
-    }
+    fetch_.url = fetched.url;
+    fetch_.bytes = fetched.bytes;
+    fetch_.took = fetched.took;
+    fetch_.from_farm = !fetched.outside;
     if (!document.ok()) {
       Fail(document.status());
     } else if (request.wish == IndexWish::kPage) {
@@ -194,7 +193,7 @@ class IndexProxy::Call {
       return;
     }
     const auto text = proxy_.files_.Metadata(asked, &fetched);
-    Note(fetched, text.status());
+    Note(fetched);
     if (text.ok()) {
       Send(200, "OK", {{"Content-Type", "application/octet-stream"}, {"Cache-Control", "max-age=86400"}},
            *text);
@@ -212,12 +211,12 @@ class IndexProxy::Call {
     if (question_.range.starts_with("bytes=")) {
       const auto stored = proxy_.files_.Ensure(asked, &fetched);
       if (!stored.ok()) {
-        Note(fetched, stored.status());
+        Note(fetched);
         return Fail(stored.status());
       }
       // Without a digest it cannot be kept, and comes whole.
       const auto range = stored->empty() ? std::optional<std::pair<int64_t, int64_t>>() : RangeOf(*stored);
-      if (refused_) return Note(fetched, absl::OkStatus());
+      if (refused_) return Note(fetched);
       if (range.has_value()) {
         status = 206;
         asked.begin = range->first;
@@ -226,10 +225,11 @@ class IndexProxy::Call {
                              fmt::format("bytes {}-{}/{}", range->first, range->second - 1, stored->size));
       }
     }
-    const bool asked_outside = fetched.status != 0;
+    // What was fetched for the range is what goes on record.
+    const bool noted = fetched.outside;
     ReplySink sink(reply_, status, std::move(headers), question_.method == "GET");
-    const absl::Status sent = proxy_.files_.Get(asked, sink, asked_outside ? nullptr : &fetched);
-    Note(fetched, sent);
+    const absl::Status sent = proxy_.files_.Get(asked, sink, noted ? nullptr : &fetched);
+    Note(fetched);
     if (sent.ok()) {
       fetch_.status = status;
     } else if (sink.begun()) {
@@ -250,12 +250,12 @@ class IndexProxy::Call {
     return std::nullopt;
   }
 
-  void Note(const index::FileFetch& fetched, const absl::Status& status) {
+  void Note(const index::FileFetch& fetched) {
     fetch_.url = fetched.url;
     fetch_.bytes = fetched.bytes;
     fetch_.sha256 = fetched.sha256;
     fetch_.took = fetched.took;
-    fetch_.from_farm = status.ok() && fetched.status == 0;
+    fetch_.from_farm = !fetched.outside;
   }
 
   void Fail(const absl::Status& status) {

@@ -25,6 +25,7 @@ namespace crossmill::worker {
 struct IndexFetch {
   IndexWish wish = IndexWish::kPage;
   std::string project;
+  // Empty for a page; of metadata with its ".metadata".
   std::string file_name;
   // Outside, as people may see it.
   std::string url;

@@ -8,7 +8,10 @@ namespace crossmill::worker {
 namespace {
 
 // pip's own reading of its configuration, as `pip install` sees it: files, then [install], then variables.
+// Not with modules of the folder in which the worker was started.
 constexpr char kQuestion[] = R"(
+import sys
+sys.path = [folder for folder in sys.path if folder]
 import json
 from pip._internal.configuration import Configuration
 from pip._internal.models.index import PyPI

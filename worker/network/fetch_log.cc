@@ -10,6 +10,8 @@ namespace {
 using MoreHosts = std::map<std::string, v1::HostFetches>;
 
 void CountFetch(const FetchLimits& limits, const v1::Fetch& fetch, MoreHosts* more) {
+  // Nothing went out for it.
+  if (fetch.from_farm()) return;
   const bool named = more->contains(fetch.host()) || more->size() < limits.hosts;
   v1::HostFetches& host = (*more)[named ? fetch.host() : ""];
   if (named) host.set_host(fetch.host());
@@ -31,8 +33,8 @@ void CountByHost(const FetchLimits& limits, v1::StepFetches* fetches) {
 
 void FetchLog::Add(v1::Fetch fetch) {
   // The rest of a message is some hundred bytes at most.
-  const size_t text = fetch.url().size() + fetch.host().size() + fetch.error().size() + fetch.method().size() +
-                      fetch.project().size() + fetch.file_name().size();
+  const size_t text = fetch.url().size() + fetch.host().size() + fetch.error().size() +
+                      fetch.method().size() + fetch.project().size() + fetch.file_name().size();
   MutexLock lock(mutex_);
   if (fetches_.size() < limits_.fetches && text_ + text <= limits_.text) {
     text_ += text;

@@ -170,6 +170,34 @@ TEST_F(CurlHttpClientTest, ProxyIsUsedButNotForLoopback) {
   EXPECT_EQ(near->second, "direct");
 }
 
+// A redirect may lead around a proxy: no_proxy names what is reached without it.
+TEST_F(CurlHttpClientTest, AnAddressIsRefusedOnEveryWay) {
+  ScriptedServer target([](const std::string&) { return Ok("secret"); });
+  ScriptedServer proxy([&](const std::string&) {
+    return "HTTP/1.1 302 Found\r\nLocation: " + target.Url("/") + "\r\nContent-Length: 0\r\n\r\n";
+  });
+  CurlOptions options;
+  options.refuse_address = [&](const sockaddr& address) -> std::string {
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port) == target.port() ? "not there" : "";
+  };
+  const auto client = MakeCurlHttpClient(options);
+  const auto get = [&](const std::string& url) {
+    HttpRequest request;
+    request.url = url;
+    return Fetch(*client, request, 1000).status();
+  };
+  EXPECT_EQ(get(target.Url("/")).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(get(proxy.Url("/")).code(), absl::StatusCode::kPermissionDenied);
+  setenv("http_proxy", proxy.Url("").c_str(), 1);
+  setenv("no_proxy", "127.0.0.1", 1);
+  const absl::Status around = get("http://far.invalid/x");
+  unsetenv("http_proxy");
+  unsetenv("no_proxy");
+  EXPECT_EQ(around.code(), absl::StatusCode::kPermissionDenied) << around;
+  EXPECT_NE(around.message().find("not there"), std::string::npos);
+  EXPECT_TRUE(target.requests().empty());
+}
+
 TEST_F(CurlHttpClientTest, BadUrlsAreRefused) {
   for (const char* url :
        {"", "x", "ftp://a/b", "file:///etc/passwd", "http://", "http:///x", "https://[::1/x"}) {

@@ -161,6 +161,18 @@ TEST_F(IndexFilesTest, ErrorsOutsideAreTold) {
   }
 }
 
+TEST_F(IndexFilesTest, ErrorsDoNotShowWhatOpensAFile) {
+  file_.url = "https://user:word@files.example/demo-1.0.tar.gz?signature=secret";
+  Promise("content");
+  http::FakeAnswer broken;
+  broken.broken = absl::UnavailableError("GET " + file_.url + ": connection refused");
+  client_.Answer("GET " + file_.url, broken);
+  TextSink sink;
+  const absl::Status status = Get(sink);
+  EXPECT_EQ(status.message(), "GET https://files.example/demo-1.0.tar.gz: connection refused");
+  EXPECT_TRUE(fetch_.outside);
+}
+
 TEST_F(IndexFilesTest, MetadataIsComparedToo) {
   client_.Answer("GET " + file_.url + ".metadata", FileAnswer("Metadata-Version: 2.1"));
   file_.core_metadata = std::vector<python::FileHash>{{"sha256", DigestOf("Metadata-Version: 2.1").hash}};

@@ -116,6 +116,60 @@ TEST_F(FetchedFilesTest, OnlyWholeFilesOfThisVersionCount) {
   EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_UNKNOWN);
 }
 
+TEST_F(FetchedFilesTest, MetadataIsNotTheFile) {
+  Install("demo", "1.0", "py3-none-any");
+  Install("compiled", "1.0", "cp311-cp311-linux_x86_64");
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl.metadata"));
+  Fetch(IndexFile("candidate-1.0-py3-none-any.whl.metadata"));
+  Fetch(ProxiedFile("http://files.example/demo-1.0-py3-none-any.whl.metadata"));
+  const auto outcomes = Derive();
+  ASSERT_EQ(outcomes.size(), 2u) << "what was only looked at is no build dependency";
+  EXPECT_EQ(outcomes[1].name(), "demo");
+  EXPECT_EQ(outcomes[1].outcome(), v1::OUTCOME_UNKNOWN);
+}
+
+TEST_F(FetchedFilesTest, ALoneWheelWithOtherTagsProvesNothing) {
+  Install("demo", "1.0", "py3-none-any");
+  Fetch(IndexFile("demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN)
+      << "it was downloaded, something else is installed";
+}
+
+TEST_F(FetchedFilesTest, TagsMayStandInAnotherOrder) {
+  Install("demo", "1.0", "py3-none-any");
+  evidence_.infos[0].clear_tags();
+  for (const char* tag : {"py3-none-any", "py2-none-any"}) evidence_.infos[0].add_tags(tag);
+  Fetch(IndexFile("demo-1.0-py2.py3-none-any.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL);
+}
+
+TEST_F(FetchedFilesTest, OfAStepThatFailedNothingIsTakenForABuildDependency) {
+  PackageObservation failed;
+  failed.name = "demo";
+  failed.version = "1.0";
+  failed.failed = true;
+  seen_.push_back(failed);
+  PackageObservation built = failed;
+  built.name = "built";
+  built.failed = false;
+  built.built = true;
+  seen_.push_back(built);
+  evidence_.has_layer = false;
+  Fetch(IndexFile("runtime-1.0-py3-none-any.whl"));
+  for (const v1::PackageOutcome& outcome : Derive()) EXPECT_NE(outcome.name(), "runtime");
+}
+
+TEST_F(FetchedFilesTest, AWheelThatTheStepKeptIsNoBuildDependency) {
+  Install("demo", "1.0", "cp311-cp311-linux_x86_64");
+  v1::WheelFile kept;
+  kept.set_path("w/kept-1.0-py3-none-any.whl");
+  kept.set_file_name("kept-1.0-py3-none-any.whl");
+  kept.set_added(true);
+  evidence_.wheels.push_back(kept);
+  Fetch(IndexFile("kept-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().size(), 1u);
+}
+
 TEST_F(FetchedFilesTest, VersionsAreComparedAsVersions) {
   Install("demo", "2024.8.30", "py3-none-any");
   Fetch(IndexFile("demo-2024.08.30-py3-none-any.whl"));

@@ -29,6 +29,18 @@ TEST(FetchRecordTest, ListedAndCountedFetchesAddUp) {
   EXPECT_EQ(record.hosts[1].refused(), 1);
 }
 
+TEST(FetchRecordTest, WhatTheFarmHadWasFetchedFromNoHost) {
+  v1::StepFetches told;
+  AddFetch(&told, "index.example", 10);
+  AddFetch(&told, "index.example", 1000).set_from_farm(true);
+  AddFetch(&told, "files.example", 1000).set_from_farm(true);
+  const FetchRecord record = RecordOfFetches(told);
+  EXPECT_EQ(record.fetches.fetches_size(), 3);
+  ASSERT_EQ(record.hosts.size(), 1u);
+  EXPECT_EQ(record.hosts[0].fetches(), 1);
+  EXPECT_EQ(record.hosts[0].bytes_down(), 10);
+}
+
 TEST(FetchRecordTest, AWorkerCannotTellTooMuch) {
   v1::StepFetches told;
   for (int i = 0; i < 12'000; ++i) AddFetch(&told, "h" + std::to_string(i), -5);

@@ -117,6 +117,7 @@ TEST_F(IndexProxyTest, AFileIsOnRecordWithItsDigest) {
   const TextReply metadata = Ask(std::string("/files/demo/") + kWheel + ".metadata");
   EXPECT_EQ(metadata.body, "Metadata-Version: 2.1\n");
   EXPECT_EQ(fetch_->wish, IndexWish::kMetadata);
+  EXPECT_EQ(fetch_->file_name, std::string(kWheel) + ".metadata") << "it is not the file";
 }
 
 TEST_F(IndexProxyTest, PartsAndHeadsAreServed) {
@@ -158,6 +159,7 @@ TEST_F(IndexProxyTest, OfflineSaysSo) {
   const TextReply page = Ask("/simple/demo/");
   EXPECT_EQ(page.status, 404);
   EXPECT_THAT(page.reason, HasSubstr("--offline"));
+  EXPECT_TRUE(fetch_->from_farm) << "nobody was asked";
   policy_.offline = false;
   Ask("/simple/demo/");
   policy_.offline = true;
@@ -172,6 +174,14 @@ TEST_F(IndexProxyTest, AWrongFileIsAnErrorThatPeopleRead) {
   EXPECT_THAT(reply.reason, HasSubstr("SHA-256"));
   EXPECT_THAT(fetch_->failure, HasSubstr("SHA-256"));
   EXPECT_FALSE(reply.broken);
+}
+
+TEST_F(IndexProxyTest, AnIndexThatDoesNotAnswerWasAsked) {
+  http::FakeAnswer broken;
+  broken.broken = absl::UnavailableError("connection refused");
+  client_.Answer("GET https://index.example/simple/away/", broken);
+  EXPECT_EQ(Ask("/simple/away/").status, 503);
+  EXPECT_FALSE(fetch_->from_farm);
 }
 
 TEST_F(IndexProxyTest, ReasonsAreOneLine) {

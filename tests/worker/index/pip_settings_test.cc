@@ -51,6 +51,7 @@ class RealPipTest : public ::testing::Test {
       options.argv = {"/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "HOME=" + folder_.path()};
       for (const auto& [name, value] : variables) options.argv.push_back(name + "=" + value);
       options.argv.insert(options.argv.end(), words.begin(), words.end());
+      options.working_folder = folder_.path();
       std::string printed;
       options.on_output = [&](OutputStream stream, std::string_view bytes) {
         if (stream == OutputStream::kStdout) printed += bytes;
@@ -65,6 +66,11 @@ class RealPipTest : public ::testing::Test {
   }
   const TemporaryFolder folder_ = *TemporaryFolder::Create();
 };
+
+TEST_F(RealPipTest, ModulesOfTheCurrentFolderAreNotRun) {
+  std::ofstream(folder_.Path("json.py")) << "raise SystemExit('run by ' + __file__)\n";
+  EXPECT_OK(Ask({{"PIP_CONFIG_FILE", "/dev/null"}}));
+}
 
 TEST_F(RealPipTest, VariablesBeatFilesAndThereIsADefault) {
   const std::string file = folder_.Path("pip.conf");
