@@ -26,6 +26,7 @@
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
 #include "coordinator/rpc/token_file.h"
+#include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
 #include "coordinator/storage/image_records_sqlite.h"
@@ -131,6 +132,7 @@ class ServerImpl final : public Server {
     cas_ = std::make_unique<CasService>(*blobs_, *authenticator_);
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
     byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, clock_);
+    wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
@@ -145,6 +147,7 @@ class ServerImpl final : public Server {
         {"google.bytestream.ByteStream", byte_stream_.get()},
         {"crossmill.v1.Builds", builds_.get()},
         {"crossmill.v1.Images", image_service_.get()},
+        {"crossmill.v1.Wheels", wheels_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
@@ -176,6 +179,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<ByteStreamService> byte_stream_;
   std::unique_ptr<BuildsService> builds_;
   std::unique_ptr<ImagesService> image_service_;
+  std::unique_ptr<WheelsService> wheels_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<IndexPagesService> index_pages_;
   std::unique_ptr<WorkerQueueService> queue_;

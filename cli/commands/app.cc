@@ -117,6 +117,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddWatchCommands(app, session);
   AddBuildsCommands(app, session);
   AddImageCommands(app, session);
+  AddWheelCommands(app, session);
   AddWorkerCommands(app, session);
   AddFarmCommands(app, session);
   AddDoctorCommand(app, session);

@@ -72,6 +72,10 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
   command->add_option("--timeout", flags->timeout, "Cancel the build after this time: 45m")
       ->type_name("TIME");
   command->add_option("--step-timeout", flags->step_timeout, "Timeout of each step: 20m")->type_name("TIME");
+  command->add_flag("--no-compile-ahead", flags->no_compile_ahead,
+                    "Leave the compiling of Python packages to the RUN that installs them");
+  command->add_flag("--no-wheel-cache", flags->no_wheel_cache,
+                    "Do not offer wheels that the farm compiled for earlier builds");
   command->add_flag("--offline", flags->offline,
                     "Package indexes give RUN steps only what the farm has kept; other hosts are not reached");
   command

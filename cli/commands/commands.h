@@ -18,6 +18,8 @@ void AddWatchCommands(CLI::App& app, Session& session);
 void AddBuildsCommands(CLI::App& app, Session& session);
 // image import|ls|pull|push|save|rm|inspect|history
 void AddImageCommands(CLI::App& app, Session& session);
+// wheel ls|save|rm
+void AddWheelCommands(CLI::App& app, Session& session);
 // worker ls
 void AddWorkerCommands(CLI::App& app, Session& session);
 // up, down

@@ -68,6 +68,8 @@ absl::StatusOr<int64_t> ParseDate(const std::string& text) {
 
 absl::Status SetIndexPolicy(const BuildFlags& flags, v1::BuildOptions* options) {
   options->set_offline(flags.offline);
+  options->set_no_compile_ahead(flags.no_compile_ahead);
+  options->set_no_wheel_cache(flags.no_wheel_cache);
   if (!flags.exclude_newer.empty()) {
     ASSIGN_OR_RETURN(const int64_t seconds, ParseDate(flags.exclude_newer));
     options->set_exclude_newer(seconds);

@@ -39,6 +39,8 @@ struct BuildFlags {
   std::string network;
   bool offline = false;
   std::string exclude_newer;
+  bool no_compile_ahead = false;
+  bool no_wheel_cache = false;
   // -1: not given.
   int verify = -1;
   bool allow_same_host = false;

@@ -106,6 +106,7 @@ class SystemEnvironment final : public Environment {
     auto farm = std::make_unique<Farm>();
     farm->builds = v1::Builds::NewStub(channel);
     farm->images = v1::Images::NewStub(channel);
+    farm->wheels = v1::Wheels::NewStub(channel);
     farm->farm = v1::Farm::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);

@@ -28,6 +28,7 @@ struct ConnectOptions {
 struct Farm {
   std::unique_ptr<v1::Builds::StubInterface> builds;
   std::unique_ptr<v1::Images::StubInterface> images;
+  std::unique_ptr<v1::Wheels::StubInterface> wheels;
   std::unique_ptr<v1::Farm::StubInterface> farm;
   std::unique_ptr<BlobStore> blobs;
 };

@@ -316,6 +316,29 @@ Json ImageJson(const v1::ImageView& image) {
           {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())}};
 }
 
+Json FarmWheelJson(const v1::FarmWheelView& view) {
+  const v1::FarmWheel& wheel = view.wheel();
+  return {{"id", view.id()},
+          {"name", wheel.project()},
+          {"version", wheel.version()},
+          {"platform", view.platform()},
+          {"file_name", wheel.file_name()},
+          {"sha256", wheel.file().hash()},
+          {"size_bytes", wheel.file().size_bytes()},
+          {"source_file", view.source_file()},
+          {"source_sha256", wheel.source_sha256()},
+          {"build_id", wheel.build()},
+          {"execution", wheel.execution()},
+          {"seconds", wheel.seconds()},
+          {"emulated", wheel.emulated()},
+          {"compiled_at", TimeJson(view.compiled_at())},
+          {"uses", view.uses()},
+          {"used_at", view.used_at() == 0 ? Json() : TimeJson(view.used_at())},
+          {"build_dependencies", List(view.build_dependencies().files(), [](const v1::BuildDependency& file) {
+             return Json{{"name", file.name()}, {"file_name", file.file_name()}, {"sha256", file.sha256()}};
+           })}};
+}
+
 Json BuildStageJson(const v1::StageView& stage) { return StageJson(stage); }
 
 Json BuildStepJson(const v1::StepView& step) { return StepJson(step); }

@@ -24,6 +24,7 @@ Json FetchHostJson(const v1::FetchHostRow& row);
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons);
 Json WorkerJson(const v1::WorkerView& worker);
 Json ImageJson(const v1::ImageView& image);
+Json FarmWheelJson(const v1::FarmWheelView& view);
 // Parts of a whole build, for its events.
 Json BuildStageJson(const v1::StageView& stage);
 Json BuildStepJson(const v1::StepView& step);

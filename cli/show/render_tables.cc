@@ -107,4 +107,30 @@ std::string RenderImages(absl::Span<const v1::ImageView> images, int64_t now, co
   return table.Render(options);
 }
 
+std::string RenderFarmWheels(absl::Span<const v1::FarmWheelView> wheels, bool more, int64_t now,
+                             const TextOptions& options) {
+  if (wheels.empty()) return "no wheels yet: the farm keeps what it compiles ahead of an install\n";
+  Table table({{"ID", Table::Align::kRight},
+               {"WHEEL"},
+               {"PLATFORM"},
+               {"SIZE", Table::Align::kRight},
+               {"COMPILED IN", Table::Align::kRight},
+               {"BUILD", Table::Align::kRight},
+               {"WHEN"},
+               {"OFFERED"}},
+              1);
+  for (const v1::FarmWheelView& view : wheels) {
+    const v1::FarmWheel& wheel = view.wheel();
+    table.Add({{fmt::format("{}", view.id()), Ink::kBold},
+               {Printable(wheel.file_name())},
+               {view.platform()},
+               {FormatBytes(wheel.file().size_bytes())},
+               {FormatSeconds(wheel.seconds()) + (wheel.emulated() ? " emulated" : "")},
+               {fmt::format("{}", wheel.build())},
+               {FormatAge(view.compiled_at(), now)},
+               {view.uses() == 0 ? "never" : fmt::format("{} times, {}", view.uses(), FormatAge(view.used_at(), now))}});
+  }
+  return table.Render(options) + (more ? "there are more: --limit\n" : "");
+}
+
 }  // namespace crossmill::cli

@@ -75,6 +75,9 @@ class IndexFiles {
   // which no SHA-256 is named.
   absl::StatusOr<Digest> Ensure(const FileQuestion& question, FileFetch* fetch);
 
+  // Whether the store has the file.
+  bool Has(const Digest& digest) { return blobs_.Has(digest); }
+
   // A file's metadata (PEP 658), compared with its digests. At most 8 MiB.
   absl::StatusOr<std::string> Metadata(const FileQuestion& question, FileFetch* fetch);
 

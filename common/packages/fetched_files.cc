@@ -34,6 +34,8 @@ FetchedFiles::FetchedFiles(const v1::StepFetches& fetches) {
     file.wheel = parsed.wheel;
     file.bypassed = !index;
     file.seconds = fetch.seconds();
+    file.compiled_in_build = fetch.compiled_in_build();
+    file.compiled_by_execution = fetch.compiled_by_execution();
     Files& files = files_[{file.name, CanonicalVersion(file.version)}];
     (file.wheel ? files.wheels : files.sources).push_back(std::move(file));
   }

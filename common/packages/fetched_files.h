@@ -1,6 +1,7 @@
 // The files of packages that a step fetched, by the record of its network: what came, from where. Pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ struct FetchedFile {
   bool wheel = false;
   // Not from the package index that the farm offers, but around it.
   bool bypassed = false;
+  // A wheel that the farm had compiled: by which execution of which build; else 0.
+  int64_t compiled_in_build = 0;
+  int64_t compiled_by_execution = 0;
   double seconds = 0;
 };
 

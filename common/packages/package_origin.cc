@@ -209,8 +209,23 @@ v1::Outcome PackageOrigins::OfLayer(const v1::DistInfo& info, std::string_view t
   return compiled ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
 }
 
+// The installer took it for a wheel of the index, the layer for something that was compiled; both are right.
+const FetchedFile* PackageOrigins::FarmWheel(const v1::DistInfo& info, const PackageObservation* seen,
+                                             std::string_view tag) const {
+  if (seen != nullptr && seen->built) return nullptr;
+  const FetchedFiles::Files* files = fetched_.Find(NormalisePackageName(info.name()), info.version());
+  if (files == nullptr) return nullptr;
+  const auto found = std::find_if(files->wheels.begin(), files->wheels.end(), [&](const FetchedFile& wheel) {
+    return wheel.compiled_by_execution != 0 && SameTags(wheel.tag, tag);
+  });
+  return found == files->wheels.end() ? nullptr : &*found;
+}
+
 PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const PackageObservation* seen) {
   const std::string tag = CompressTags(info);
+  if (!IsDistroPackage(info) && info.direct_url().empty()) {
+    if (const FetchedFile* file = FarmWheel(info, seen, tag)) return {v1::OUTCOME_SOURCE_CACHED, {}, file};
+  }
   Judgement judged = JudgeInstall(info, seen, tag);
   // A distribution's own package did not come from an index, whatever else was fetched.
   if (judged.outcome != v1::OUTCOME_DISTRO && !IsDirect(judged.outcome)) {

@@ -64,6 +64,9 @@ class PackageOrigins {
   v1::Outcome OfLayer(const v1::DistInfo& info, std::string_view tag);
   // What console and layer say.
   Judgement JudgeInstall(const v1::DistInfo& info, const PackageObservation* seen, std::string_view tag);
+  // The wheel that the farm had compiled and that this was installed from; null: it was not.
+  const FetchedFile* FarmWheel(const v1::DistInfo& info, const PackageObservation* seen,
+                               std::string_view tag) const;
   // Adds what the network says.
   void AddFetched(std::string_view name, std::string_view version, std::string_view tag,
                   Judgement* judged) const;

@@ -179,6 +179,8 @@ class Outcomes {
   static void AddFile(const FetchedFile& file, v1::PackageOutcome* outcome) {
     outcome->add_witnesses(file.bypassed ? "proxy" : "index");
     if (outcome->file_name().empty()) outcome->set_file_name(file.file_name);
+    outcome->set_compiled_in_build(file.compiled_in_build);
+    outcome->set_compiled_by_execution(file.compiled_by_execution);
     if (outcome->seconds() < 0 && file.wheel) outcome->set_seconds(file.seconds);
   }
 
@@ -199,7 +201,9 @@ class Outcomes {
       if (known.contains(key.first)) continue;
       const FetchedFile& file = files.wheels.empty() ? files.sources.front() : files.wheels.front();
       v1::PackageOutcome outcome = Base(kBuildDependency, file.name, file.version);
-      outcome.set_outcome(file.wheel ? v1::OUTCOME_WHEEL : v1::OUTCOME_SOURCE);
+      outcome.set_outcome(file.compiled_by_execution != 0 ? v1::OUTCOME_SOURCE_CACHED
+                          : file.wheel                    ? v1::OUTCOME_WHEEL
+                                                          : v1::OUTCOME_SOURCE);
       outcome.set_tag(file.tag);
       AddFile(file, &outcome);
       outcomes_.push_back(std::move(outcome));

@@ -161,6 +161,7 @@ class AttemptBoard {
   // ---- leases from before a restart ----
 
   void Expect(const StageRunId& run, RestoredLease lease);
+  bool IsExpected(const StageRunId& run) const { return restored_.contains(run); }
   // Nothing: the run had none, or it was taken.
   std::optional<RestoredLease> TakeRestored(const StageRunId& run);
   // Those that runs of the build never took up.

@@ -165,16 +165,16 @@ void BuildState::SetTaskOptions(const v1::StagePlan& plan, v1::Task& task) const
   }
 }
 
-v1::Task BuildState::MakeTask(int stage, int first) const {
+v1::Task BuildState::MakeTask(int stage, int first, int last) const {
   const v1::StagePlan& plan = plan_.stages(stage);
   v1::Task task;
   task.set_name(fmt::format("b{}/{}/{}/r0", id(), FormatPlatform(plan.platform()), plan.name()));
   *task.mutable_platform() = plan.platform();
   for (const v1::Layer& layer : ChainBefore(stage, first)) *task.add_parents() = layer;
-  for (int i = first; i < plan.steps_size(); ++i) {
+  for (int i = first; i <= last; ++i) {
     if (HasAction(plan.steps(i))) *task.add_steps() = ResolveStep(stage, i);
   }
-  for (int i = 0; i < plan.exports_size(); ++i) {
+  for (int i = 0; i < plan.exports_size() && last == plan.steps_size() - 1; ++i) {
     if (!stages_[stage].exports[i]) *task.add_exports() = plan.exports(i);
   }
   SetTaskOptions(plan, task);

@@ -129,9 +129,9 @@ class BuildState {
   // Root file system before step `index` of a stage that is done so far.
   std::vector<v1::Layer> ChainBefore(int stage, int index) const;
 
-  // The stage from step `first` on (its steps up to `last`, which may be before `first`, and the exports
-  // that are not there yet), ready to lease.
-  v1::Task MakeTask(int stage, int first) const;
+  // The stage from step `first` to step `last`, which may be before `first`, ready to lease; with the exports
+  // that are not there yet if that is its last step.
+  v1::Task MakeTask(int stage, int first, int last) const;
   v1::Task MakeReplicaTask(int stage, int replica) const;
 
   void StepStarted(int stage, int replica, int index, const StepFact& fact);

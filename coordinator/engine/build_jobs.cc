@@ -5,6 +5,7 @@
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/conclusion.h"
 #include "coordinator/engine/planning.h"
+#include "coordinator/wheels/wheels_plan.h"
 
 namespace crossmill::coordinator {
 
@@ -33,8 +34,10 @@ void BuildJobs::Plan(RunningBuild& build) {
       const PlanningStep step{what, done_bytes, total};
       if (progress_.Report(id, step)) watchers_.PublishProgress(id, step);
     };
-    planned.plan = PlanBuild(submission, parts_.build_platform,
-                             {parts_.images, parts_.blobs, parts_.remote_sources}, calls);
+    planned.plan = submission.has_wheels()
+                       ? PlanWheels(submission.wheels())
+                       : PlanBuild(submission, parts_.build_platform,
+                                   {parts_.images, parts_.blobs, parts_.remote_sources}, calls);
     if (planned.plan.ok()) {
       const absl::Status given = LeaveOutMissing(submission.options(), &*planned.plan);
       if (!given.ok()) planned.plan = given;
@@ -64,6 +67,24 @@ void BuildJobs::Assemble(RunningBuild& build, std::function<void(absl::StatusOr<
       [this, view = build.state.view(), done = std::move(done)](const std::stop_token&) {
         auto digest = AssembleBuild(view, parts_.assembler);
         return [done, digest = std::move(digest)]() mutable { done(std::move(digest)); };
+      });
+}
+
+void BuildJobs::AskAhead(RunningBuild& build, AheadQuestion question,
+                         std::function<void(absl::StatusOr<AheadAnswer>)> done) {
+  Run(build, JobKind::kNetwork,
+      [this, question = std::move(question), done = std::move(done)](const std::stop_token& stop) {
+        auto answer = parts_.ahead_planner->Ask(question, stop);
+        return [done, answer = std::move(answer)]() mutable { done(std::move(answer)); };
+      });
+}
+
+void BuildJobs::Harvest(RunningBuild& build, HarvestQuestion question, int64_t now_ns,
+                        std::function<void(std::vector<storage::FarmWheelRow>)> done) {
+  Run(build, JobKind::kProcessor,
+      [this, question = std::move(question), now_ns, done = std::move(done)](const std::stop_token&) {
+        auto rows = HarvestWheels(question, parts_.blobs, parts_.records, now_ns);
+        return [done, rows = std::move(rows)]() mutable { done(std::move(rows)); };
       });
 }
 

@@ -18,6 +18,8 @@
 #include "coordinator/images/image_store.h"
 #include "coordinator/sources/remote_sources.h"
 #include "coordinator/storage/record_store.h"
+#include "coordinator/wheels/ahead_planner.h"
+#include "coordinator/wheels/wheel_harvest.h"
 
 namespace crossmill::coordinator {
 
@@ -36,6 +38,8 @@ struct JobParts {
   storage::RecordStore& records;
   // Null: ADD of URLs and git repositories is refused.
   RemoteSources* remote_sources = nullptr;
+  // Null: nothing is compiled ahead.
+  AheadPlanner* ahead_planner = nullptr;
   // $BUILDPLATFORM.
   v1::Platform build_platform;
 };
@@ -60,6 +64,11 @@ class BuildJobs {
   v1::CellView ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done);
   // The index of a build whose cells all succeeded.
   void Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done);
+  // Questions of compiling ahead, for the build that waits.
+  void AskAhead(RunningBuild& build, AheadQuestion question,
+                std::function<void(absl::StatusOr<AheadAnswer>)> done);
+  void Harvest(RunningBuild& build, HarvestQuestion question, int64_t now_ns,
+               std::function<void(std::vector<storage::FarmWheelRow>)> done);
   // How far the things are that the build's planning waits for.
   std::vector<PlanningStep> LatestProgress(int64_t build) { return progress_.Latest(build); }
 

@@ -41,6 +41,8 @@ struct CellInput {
   int64_t submitted_at = 0;
   // Why replicas could not be executed.
   std::vector<std::string> problems;
+  // Of a build of wheels: there is no image.
+  bool wheels = false;
 };
 
 // `since`: of a stage's executions, those begun then or later count.
@@ -53,7 +55,8 @@ v1::CellView MeasureCell(const CellInput& input);
 v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, BlobStore& blobs,
                           storage::RecordStore& records, const std::stop_token& stop);
 
-// The multi-platform index of a build whose cells all succeeded, named as asked; "sha256:...".
+// The multi-platform index of a build whose cells all succeeded, named as asked; "sha256:...". Empty for a
+// build of wheels.
 absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler);
 
 }  // namespace crossmill::coordinator

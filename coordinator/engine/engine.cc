@@ -67,8 +67,11 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       placing_(records),
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
       packages_(logs),
-      jobs_({images, blobs, assembler, records, options.remote_sources, options.build_platform}, builds_,
-            watchers_, options.job_threads) {}
+      wheel_records_(records.connection()),
+      ahead_(CallsForAhead(), wheel_records_, options.ahead_planner != nullptr),
+      jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,
+             options.build_platform},
+            builds_, watchers_, options.job_threads) {}
 
 Engine::~Engine() { Stop(); }
 
@@ -179,6 +182,9 @@ RunningBuild* Engine::Find(int64_t build) {
 absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
                                          const std::string& idempotency_key,
                                          const std::vector<v1::Secret>& secrets) {
+  if (submission.has_wheels()) {
+    return absl::InvalidArgumentError("builds of wheels are the farm's own: submit a recipe");
+  }
   RETURN_IF_ERROR(CheckOptions(submission.options()));
   RETURN_IF_ERROR(CheckSecrets(submission.options(), secrets));
   // What shows without the bases is refused before there is a build.
@@ -213,22 +219,55 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
               fmt::format("idempotency key '{}' was used for another submission (build {})", idempotency_key,
                           earlier->build_id));
         }
-        const int64_t now = Now();
-        ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
-        ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
-        auto build = std::make_unique<RunningBuild>(std::move(view));
-        build->submission = submission;
-        build->submitted_at = now;
-        build->since = submission.options().no_cache() ? now : 0;
-        build->state.Enter(now);
-        build->state.SetStatus(v1::BUILD_STATUS_PLANNING, "");
+        ASSIGN_OR_RETURN(const int64_t id, Admit(submission, idempotency_key, digest));
         supplies_.Give(id, secrets);
-        builds_[id] = std::move(build);
-        jobs_.Plan(*Find(id));
-        LogInfo("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
-                submission.options().verify());
         return Submitted{id, false};
       });
+}
+
+absl::StatusOr<int64_t> Engine::Admit(const v1::BuildSubmission& submission,
+                                      const std::string& idempotency_key, const std::string& digest) {
+  const int64_t now = Now();
+  ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
+  ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
+  auto build = std::make_unique<RunningBuild>(std::move(view));
+  build->submission = submission;
+  build->submitted_at = now;
+  build->since = submission.options().no_cache() ? now : 0;
+  build->state.Enter(now);
+  build->state.SetStatus(v1::BUILD_STATUS_PLANNING, "");
+  builds_[id] = std::move(build);
+  jobs_.Plan(*Find(id));
+  LogInfo("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
+          submission.options().verify());
+  return id;
+}
+
+AheadCalls Engine::CallsForAhead() {
+  AheadCalls calls;
+  calls.ask = [this](int64_t id, AheadQuestion question, auto done) {
+    if (RunningBuild* build = Find(id)) jobs_.AskAhead(*build, std::move(question), std::move(done));
+  };
+  calls.harvest = [this](int64_t id, HarvestQuestion question, auto done) {
+    RunningBuild* build = Find(id);
+    if (build != nullptr) jobs_.Harvest(*build, std::move(question), Now(), std::move(done));
+  };
+  calls.submit = [this](const v1::BuildSubmission& submission) { return Admit(submission, "", ""); };
+  calls.cancel = [this](int64_t id) {
+    RunningBuild* build = Find(id);
+    if (build == nullptr) return;
+    build->state.Enter(Now());
+    CancelBuild(*build, v1::BUILD_STATUS_CANCELLED, "the build that waited for it has ended");
+  };
+  calls.go_on = [this](const core::StageRunId& run) { Advance(run); };
+  calls.tell = [this](int64_t id, const std::string& notice) {
+    RunningBuild* build = Find(id);
+    if (build == nullptr) return;
+    build->state.Enter(Now());
+    build->state.Notice(false, notice);
+  };
+  calls.now = [this] { return Now(); };
+  return calls;
 }
 
 void Engine::OnPlanned(int64_t id, Planned planned) {

@@ -35,8 +35,10 @@
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/sources/remote_sources.h"
+#include "coordinator/storage/farm_wheel_records.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
+#include "coordinator/wheels/compile_ahead.h"
 #include "crossmill/v1/worker.pb.h"
 
 namespace crossmill::coordinator {
@@ -54,6 +56,8 @@ struct EngineOptions {
   v1::Platform build_platform = ParsePlatform("linux/amd64").value();
   // Not owned; null: ADD of URLs and git repositories is refused.
   RemoteSources* remote_sources = nullptr;
+  // Not owned; null: nothing is compiled ahead, and no wheel of the farm is offered.
+  AheadPlanner* ahead_planner = nullptr;
   // How long a task waits for a client that has to give its secrets again, or to attach its ssh agents.
   absl::Duration client_grace = absl::Seconds(60);
   // Told once when a batch could not be recorded (transaction_loop.h): the program has to start again. May be
@@ -118,7 +122,11 @@ class Engine {
   // engine.cc
   // Whoever gets it may change it: the next tick looks at it.
   RunningBuild* Find(int64_t build);
+  // A submission that is new: recorded, and being planned.
+  absl::StatusOr<int64_t> Admit(const v1::BuildSubmission& submission, const std::string& idempotency_key,
+                                const std::string& digest);
   void RestoreBuild(storage::UnfinishedBuild row);
+  AheadCalls CallsForAhead();
   // Leases from before a restart that the build's runs did not take up again.
   void ForgetRestored(int64_t build);
   void OnPlanned(int64_t build, Planned planned);
@@ -156,14 +164,13 @@ class Engine {
 
   // engine_tick.cc
   void Tick();
-  void CancelLate(RunningBuild& build);
   void EndUnwanted();
   void ReviewHeld();
   void DispatchLeases();
   void GiveUpUnplaceable();
   void SendDesiredStates();
-  void ConcludeCells(RunningBuild& build);
-  void ConcludeBuild(RunningBuild& build);
+  // Cells whose steps are over, and the build when its cells are.
+  void Conclude(RunningBuild& build);
   void Flush(RunningBuild& build);
   void Forget(RunningBuild& build);
 
@@ -183,6 +190,8 @@ class Engine {
   Watchers watchers_;
   ClientSupplies supplies_;
   StepPackages packages_;
+  storage::FarmWheelRecords wheel_records_;
+  CompileAhead ahead_;
 
   // Only used in the loop.
   RunningBuilds builds_;

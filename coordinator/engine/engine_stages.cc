@@ -81,6 +81,11 @@ void Engine::AdvanceStage(RunningBuild& build, int stage) {
     run.phase = core::Phase::kJoined;
     return;
   }
+  // What a worker executes already has no use for wheels.
+  if (!board_.IsExpected(id) && ahead_.Hold(build.state, stage, walked->first)) {
+    run.phase = core::Phase::kQueued;
+    return;
+  }
   Begin(build, id, walked->first);
 }
 
@@ -119,8 +124,11 @@ void Engine::Begin(RunningBuild& build, const core::StageRunId& run, int first) 
   core::Phase* phase;
   int last;
   if (run.replica == 0) {
-    attempt.task = build.state.MakeTask(run.stage, first);
-    last = build.state.plan().stages(run.stage).steps_size() - 1;
+    last = ahead_.LastStep(build.state, run.stage, first);
+    attempt.task = build.state.MakeTask(run.stage, first, last);
+    for (v1::FarmWheel& wheel : ahead_.WheelsFor(run.build, run.stage, first)) {
+      *attempt.task.mutable_steps(0)->mutable_run()->add_farm_wheels() = std::move(wheel);
+    }
     phase = &build.state.stage(run.stage).phase;
   } else {
     core::ReplicaRun& replica = build.state.replica(run.stage, run.replica);

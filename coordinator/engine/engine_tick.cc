@@ -35,6 +35,35 @@ void ExpectImage(RunningBuild& build, ImageStore& images) {
   images.Expect(build.id(), std::vector<std::string>(tags.begin(), tags.end()));
 }
 
+bool IsLate(const RunningBuild& build, int64_t now) {
+  const uint32_t timeout = build.submission.options().timeout();
+  // A build that was told as built stays so: its client has gone, with success.
+  return timeout > 0 && !build.expected && now - build.submitted_at > int64_t{timeout} * 1'000'000'000;
+}
+
+// What the cells add up to: the recipe's failure says more than the farm's.
+std::pair<v1::BuildStatus, std::string> EndOf(const v1::BuildView& view) {
+  std::pair<v1::BuildStatus, std::string> end = {v1::BUILD_STATUS_SUCCEEDED, ""};
+  for (const v1::CellView& cell : view.cells()) {
+    if (cell.status() == v1::BUILD_STATUS_SUCCEEDED) continue;
+    if (end.first == v1::BUILD_STATUS_SUCCEEDED || cell.status() == v1::BUILD_STATUS_FAILED) {
+      end = {cell.status(), cell.message()};
+    }
+  }
+  return end;
+}
+
+// Of a build of wheels that has ended.
+std::vector<CompiledStep> CompiledSteps(RunningBuild& build) {
+  std::vector<CompiledStep> steps;
+  for (int stage = 0; stage < build.state.stage_count(); ++stage) {
+    const auto& fact = build.state.stage(stage).facts.front();
+    if (build.state.stage(stage).phase != core::Phase::kDone || !fact.has_value()) continue;
+    steps.push_back({stage, fact->layer, fact->execution, fact->seconds, fact->emulated});
+  }
+  return steps;
+}
+
 }  // namespace
 
 void Engine::Tick() {
@@ -47,7 +76,11 @@ void Engine::Tick() {
     all_reviewed_ = clock_.Now();
     for (const auto& [id, build] : builds_) {
       touched_.insert(id);
-      CancelLate(*build);
+      if (!IsLate(*build, Now())) continue;
+      build->state.Enter(Now());
+      CancelBuild(*build, v1::BUILD_STATUS_TIMED_OUT,
+                  fmt::format("the build took longer than its --timeout of {} s",
+                              build->submission.options().timeout()));
     }
   }
   EndUnwanted();
@@ -57,8 +90,7 @@ void Engine::Tick() {
     if (found == builds_.end()) continue;
     RunningBuild& build = *found->second;
     build.state.Enter(Now());
-    ConcludeCells(build);
-    ConcludeBuild(build);
+    Conclude(build);
     Flush(build);
     // Whatever its jobs still find is nobody's any more.
     if (IsFinished(build.state.view().status())) Forget(build);
@@ -67,16 +99,6 @@ void Engine::Tick() {
     loop_->Require(records_.RemoveWorker(worker));
   }
   SendDesiredStates();
-}
-
-void Engine::CancelLate(RunningBuild& build) {
-  const uint32_t timeout = build.submission.options().timeout();
-  // A build that was told as built stays so: its client has gone, with success.
-  if (timeout == 0 || build.expected || Now() - build.submitted_at <= int64_t{timeout} * 1'000'000'000)
-    return;
-  build.state.Enter(Now());
-  CancelBuild(build, v1::BUILD_STATUS_TIMED_OUT,
-              fmt::format("the build took longer than its --timeout of {} s", timeout));
 }
 
 void Engine::Forget(RunningBuild& build) {
@@ -93,6 +115,8 @@ void Engine::Forget(RunningBuild& build) {
     supplies_.Forget(id);
   });
   ForgetRestored(id);
+  if (build.submission.has_wheels()) ahead_.Ended(build.submission.wheels(), id, CompiledSteps(build));
+  ahead_.Forget(id);
   builds_.erase(id);
 }
 
@@ -220,7 +244,7 @@ void Engine::SendDesiredStates() {
   }
 }
 
-void Engine::ConcludeCells(RunningBuild& build) {
+void Engine::Conclude(RunningBuild& build) {
   for (int cell : build.state.CellsToFinish()) {
     build.state.MarkFinishing(cell);
     const double told = build.state.view().cells(cell).seconds();
@@ -241,22 +265,9 @@ void Engine::ConcludeCells(RunningBuild& build) {
   }
   TellBuilt(build, Now());
   ExpectImage(build, images_);
-}
-
-void Engine::ConcludeBuild(RunningBuild& build) {
   if (build.concluding || build.jobs > 0 || !build.state.AllCellsOver()) return;
   build.concluding = true;
-  v1::BuildStatus status = v1::BUILD_STATUS_SUCCEEDED;
-  std::string message;
-  for (const v1::CellView& cell : build.state.view().cells()) {
-    if (cell.status() == v1::BUILD_STATUS_SUCCEEDED) continue;
-    // The recipe's failure says more than the farm's.
-    if (status == v1::BUILD_STATUS_SUCCEEDED || cell.status() == v1::BUILD_STATUS_FAILED) {
-      status = cell.status();
-      message = cell.message();
-    }
-  }
-  if (status != v1::BUILD_STATUS_SUCCEEDED) {
+  if (const auto [status, message] = EndOf(build.state.view()); status != v1::BUILD_STATUS_SUCCEEDED) {
     build.state.Finish(status, message, "");
     return;
   }

@@ -63,12 +63,13 @@ constexpr Sql kInsertPackage{
     "save a package",
     "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
     "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
-    "witnesses, conflict, emulated, environment, installed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-    "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"};
+    "witnesses, conflict, emulated, environment, installed, compiled_in_build, compiled_by_execution) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"};
 constexpr Sql kPackages{
     "load the packages of an execution",
     "SELECT name, version, outcome, scope, tag, file_name, seconds, built_sha256, built_size, "
-    "failure_class, failure_line, remedy, witnesses, conflict, emulated, environment, installed "
+    "failure_class, failure_line, remedy, witnesses, conflict, emulated, environment, installed, "
+    "compiled_in_build, compiled_by_execution "
     "FROM packages WHERE execution = ?1 ORDER BY position"};
 
 absl::Status NoSuchExecution(int64_t id) {
@@ -161,6 +162,8 @@ v1::PackageOutcome ReadPackage(const Statement& row) {
   package.set_emulated(row.Int64(14) != 0);
   package.set_environment(std::string(row.Text(15)));
   package.set_installed(row.Int64(16) != 0);
+  package.set_compiled_in_build(row.Int64(17));
+  package.set_compiled_by_execution(row.Int64(18));
   return package;
 }
 
@@ -274,7 +277,8 @@ absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::P
           static_cast<int>(package.outcome()), package.scope(), package.tag(), package.file_name(),
           package.seconds(), package.built_sha256(), package.built_size(), package.failure_class(),
           package.failure_line(), package.remedy(), JoinWitnesses(package), package.conflict(),
-          package.emulated(), package.environment(), package.installed()));
+          package.emulated(), package.environment(), package.installed(), package.compiled_in_build(),
+          package.compiled_by_execution()));
     }
     return absl::OkStatus();
   });

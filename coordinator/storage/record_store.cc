@@ -13,7 +13,7 @@ namespace {
 constexpr Sql kInsertBuild{
     "insert a build",
     "INSERT INTO builds (idempotency_key, submission_digest, submission, submitted_at, view, "
-    "status) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+    "status, ahead_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
 constexpr Sql kSetView{"save the view of a build", "UPDATE builds SET view = ?2 WHERE id = ?1"};
 constexpr Sql kFindIdempotent{"look up an idempotency key",
                               "SELECT id, submission_digest FROM builds WHERE idempotency_key = ?1 AND "
@@ -25,9 +25,10 @@ constexpr Sql kSaveView{
 constexpr Sql kLoadView{"load the view of a build", "SELECT view FROM builds WHERE id = ?1"};
 constexpr Sql kLoadSubmission{"load a submission", "SELECT submission FROM builds WHERE id = ?1"};
 constexpr Sql kLoadPlan{"load the plan of a build", "SELECT plan FROM builds WHERE id = ?1"};
-constexpr Sql kLatestBuild{"find the latest build", "SELECT max(id) FROM builds"};
+constexpr Sql kLatestBuild{"find the latest build", 
+    "SELECT (SELECT id FROM builds WHERE ahead_of = 0 ORDER BY id DESC LIMIT 1)"};
 constexpr Sql kListViews{"list builds",
-                         "SELECT id, view FROM builds WHERE id < ?1 ORDER BY id DESC LIMIT ?2"};
+                         "SELECT id, view FROM builds WHERE id < ?1 AND ahead_of = 0 ORDER BY id DESC LIMIT ?2"};
 // The condition is that of the index unfinished_builds.
 constexpr Sql kUnfinishedBuilds{
     "find unfinished builds",
@@ -88,6 +89,7 @@ v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64
   *view.mutable_options() = submission.options();
   view.set_dockerfile_name(submission.recipe().dockerfile_name());
   view.set_target(submission.recipe().target());
+  view.set_ahead_of(submission.wheels().ahead_of());
   return view;
 }
 
@@ -124,7 +126,8 @@ absl::StatusOr<int64_t> RecordStore::InsertBuild(const v1::BuildSubmission& subm
     RecursiveMutexLock lock(connection_->mutex());
     RETURN_IF_ERROR(connection_->Run(kInsertBuild, key, submission_digest,
                                      Blob{submission.SerializeAsString()}, now_ns, Blob{},
-                                     static_cast<int>(v1::BUILD_STATUS_PLANNING)));
+                                     static_cast<int>(v1::BUILD_STATUS_PLANNING),
+                                     submission.wheels().ahead_of()));
     id = connection_->LastInsertId();
     // The view holds the id, which is known only now.
     return connection_->Run(kSetView, id, Blob{FirstView(id, submission, now_ns).SerializeAsString()});

@@ -154,6 +154,7 @@ class RecordStore {
   absl::StatusOr<v1::BuildSubmission> LoadSubmission(int64_t build);
   // NOT_FOUND: there is no such build, or it has not been planned.
   absl::StatusOr<v1::BuildPlan> LoadPlan(int64_t build);
+  // Builds that compile wheels for others are not among those that the next two tell of.
   // NOT_FOUND: there is no build yet.
   absl::StatusOr<int64_t> LatestBuild();
   // Newest first, ids below `before_id` (0: from the newest).

@@ -6,6 +6,7 @@
 #include "common/base/digest.h"
 #include "common/base/status.h"
 #include "common/python/package_name.h"
+#include "worker/index/farm_wheels.h"
 
 namespace crossmill::worker {
 namespace {
@@ -134,13 +135,25 @@ class IndexProxy::Call {
     fetch_.bytes = fetched.bytes;
     fetch_.took = fetched.took;
     fetch_.from_farm = !fetched.outside;
-    if (!document.ok()) {
-      Fail(document.status());
-    } else if (request.wish == IndexWish::kPage) {
-      SendPage(**document, request);
-    } else {
-      SendFile(pages, **document, request);
+    if (!document.ok()) return Fail(document.status());
+    const python::IndexDocument* shown = document->get();
+    python::IndexDocument with_wheels;
+    if (HasFarmWheels(request.project)) {
+      with_wheels = *shown;
+      AddFarmWheels(request.project, policy_.farm_wheels,
+                    [&](const Digest& digest) { return proxy_.files_.Has(digest); }, &with_wheels);
+      shown = &with_wheels;
     }
+    if (request.wish == IndexWish::kPage) {
+      SendPage(*shown, request);
+    } else {
+      SendFile(pages, *shown, request);
+    }
+  }
+
+  bool HasFarmWheels(std::string_view project) const {
+    return std::any_of(policy_.farm_wheels.begin(), policy_.farm_wheels.end(),
+                       [&](const v1::FarmWheel& wheel) { return wheel.project() == project; });
   }
 
   void SendPage(const python::IndexDocument& document, const IndexRequest& request) {
@@ -177,6 +190,11 @@ class IndexProxy::Call {
     asked.file = file;
     asked.offline = policy_.offline;
     asked.stop = stop_;
+    if (const v1::FarmWheel* wheel = FarmWheelOf(*file, policy_.farm_wheels)) {
+      asked.offline = true;
+      fetch_.compiled_in_build = wheel->build();
+      fetch_.compiled_by_execution = wheel->execution();
+    }
     if (request.wish == IndexWish::kMetadata) {
       SendMetadata(asked);
     } else {

@@ -36,6 +36,9 @@ struct IndexFetch {
   std::string sha256;
   // Nothing was asked outside.
   bool from_farm = false;
+  // Of a wheel that the farm compiled: the build and the execution that did; else 0.
+  int64_t compiled_in_build = 0;
+  int64_t compiled_by_execution = 0;
   // Empty: the step got what it asked for.
   std::string failure;
   absl::Time started;

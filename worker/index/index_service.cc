@@ -207,6 +207,8 @@ v1::Fetch FetchOf(const IndexFetch& fetch) {
   noted.set_project(fetch.project);
   noted.set_file_name(fetch.file_name);
   noted.set_from_farm(fetch.from_farm);
+  noted.set_compiled_in_build(fetch.compiled_in_build);
+  noted.set_compiled_by_execution(fetch.compiled_by_execution);
   return noted;
 }
 

@@ -18,6 +18,7 @@
 
 #include "absl/time/time.h"
 #include "common/base/files.h"
+#include "crossmill/v1/plan.pb.h"
 #include "worker/network/fetch_log.h"
 #include "worker/network/ip_address.h"
 
@@ -35,6 +36,8 @@ struct IndexPolicy {
   bool offline = false;
   // --exclude-newer: files that were uploaded then or later, or nobody knows when, are not there.
   std::optional<absl::Time> exclude_newer = std::nullopt;
+  // Wheels that are offered beside the archives that they were compiled from.
+  std::vector<v1::FarmWheel> farm_wheels = {};
 };
 
 // The step that a session is for.

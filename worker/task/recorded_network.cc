@@ -59,6 +59,7 @@ absl::StatusOr<RecordedNetwork> RecordedNetwork::Join(const RecordedNetworkOptio
   const std::vector<std::string> hosts(run->run.extra_hosts().begin(), run->run.extra_hosts().end());
   IndexPolicy index;
   index.offline = run->run.offline();
+  index.farm_wheels.assign(run->run.farm_wheels().begin(), run->run.farm_wheels().end());
   if (run->run.has_exclude_newer()) index.exclude_newer = absl::FromUnixSeconds(run->run.exclude_newer());
   ASSIGN_OR_RETURN(joined.network_, options.networks->Take(hosts, index));
   joined.offline_ = index.offline;

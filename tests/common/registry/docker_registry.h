@@ -6,12 +6,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/base/blob_store.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
@@ -38,20 +40,21 @@ class DockerRegistry {
   static constexpr const char* kProgram = "/usr/bin/docker-registry";
 
   // With `htpasswd` (a file's text) the registry asks for Basic authorization. Ready when it returns; an
-  // error says what the registry printed.
+  // error says what the registry printed. A loaded machine may take long to start it, and somebody else may
+  // take the port before it does.
   static absl::StatusOr<std::unique_ptr<DockerRegistry>> Start(http::HttpClient& http,
                                                                const std::string& htpasswd = "") {
-    ASSIGN_OR_RETURN(TemporaryFolder folder, TemporaryFolder::Create());
-    std::unique_ptr<DockerRegistry> registry(new DockerRegistry(std::move(folder)));
-    RETURN_IF_ERROR(registry->Run(htpasswd));
-    for (int i = 0; i < 100; ++i) {
-      http::HttpRequest request;
-      request.url = registry->url() + "/v2/";
-      if (http::Fetch(http, request, 1 << 20).ok()) return registry;
-      absl::SleepFor(absl::Milliseconds(50));
+    std::string printed;
+    for (int tries = 0; tries < 3; ++tries) {
+      ASSIGN_OR_RETURN(TemporaryFolder folder, TemporaryFolder::Create());
+      std::unique_ptr<DockerRegistry> registry(new DockerRegistry(std::move(folder)));
+      RETURN_IF_ERROR(registry->Run(htpasswd));
+      if (registry->Answers(http)) return registry;
+      registry->thread_.request_stop();
+      registry->thread_.join();
+      printed = registry->printed_;
     }
-    registry.reset();
-    return absl::UnavailableError("docker-registry did not start");
+    return absl::UnavailableError("docker-registry did not start: " + printed);
   }
 
   ~DockerRegistry() {
@@ -107,10 +110,23 @@ class DockerRegistry {
       ProcessOptions options;
       options.argv = {kProgram, "serve", folder_.Path("config.yml")};
       options.stop = stop;
-      options.on_output = [](OutputStream, std::string_view) {};
+      options.on_output = [this](OutputStream, std::string_view text) { printed_ += text; };
       RunProcess(options).IgnoreError();
+      ended_ = true;
     });
     return absl::OkStatus();
+  }
+
+  // False: it has ended, or says nothing for a minute.
+  bool Answers(http::HttpClient& http) const {
+    const absl::Time until = absl::Now() + absl::Minutes(1);
+    while (!ended_ && absl::Now() < until) {
+      http::HttpRequest request;
+      request.url = url() + "/v2/";
+      if (http::Fetch(http, request, 1 << 20).ok()) return true;
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    return false;
   }
 
   static absl::StatusOr<http::HttpResponse> Send(http::HttpClient& http, const std::string& method,
@@ -130,6 +146,9 @@ class DockerRegistry {
 
   TemporaryFolder folder_;
   int port_;
+  // Of the thread until it has ended.
+  std::string printed_;
+  std::atomic<bool> ended_ = false;
   std::jthread thread_;  // Last: joined before the folder goes.
 };
 

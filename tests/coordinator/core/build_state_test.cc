@@ -217,7 +217,7 @@ TEST(BuildStateFromStageTest, ChainOfAStageOnAStageIncludesAllOfIt) {
 TEST_F(BuildStateTest, TaskHoldsWhatIsLeftOfTheStage) {
   state_.StepFinished(0, 0, 0, Executed(1, "one"), v1::STEP_STATUS_EXECUTED);
   state_.stage(0).exports[0] = StageExport{DigestOf("export"), {}};
-  const v1::Task task = state_.MakeTask(0, 1);
+  const v1::Task task = state_.MakeTask(0, 1, state_.plan().stages(0).steps_size() - 1);
   EXPECT_EQ(task.name(), "b12/linux/amd64/builder/r0");
   EXPECT_EQ(task.replica(), 0u);
   EXPECT_THAT(Names({task.parents().begin(), task.parents().end()}, kLayers), ElementsAre("base", "one"));
@@ -235,7 +235,7 @@ TEST(BuildStateFreshCachesTest, BuildsWithoutCacheHaveCachesOfTheirOwn) {
     plan.mutable_stages(0)->set_no_cache(filtered);
     BuildState state(view);
     state.SetPlan(plan);
-    return state.MakeTask(0, 0).fresh_caches();
+    return state.MakeTask(0, 0, state.plan().stages(0).steps_size() - 1).fresh_caches();
   };
   v1::BuildView view = SampleView();
   view.set_created_at(4711);
@@ -250,7 +250,7 @@ TEST(BuildStateKeptTimesTest, StepsSeeNoEpoch) {
   plan.set_keep_times(true);
   BuildState state(SampleView());
   state.SetPlan(plan);
-  EXPECT_FALSE(state.MakeTask(0, 0).has_source_date_epoch());
+  EXPECT_FALSE(state.MakeTask(0, 0, state.plan().stages(0).steps_size() - 1).has_source_date_epoch());
 }
 
 TEST_F(BuildStateTest, StepRunsAndFinishes) {

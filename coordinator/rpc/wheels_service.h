@@ -1,0 +1,31 @@
+// The Wheels service: what the farm has compiled and offers to later builds, for clients.
+#pragma once
+
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/storage/farm_wheel_records.h"
+#include "coordinator/storage/record_store.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe. Role: client. What it is given outlives it.
+class WheelsService final : public v1::Wheels::Service {
+ public:
+  WheelsService(storage::RecordStore& records, const Authenticator& authenticator)
+      : records_(records), wheels_(records.connection()), authenticator_(authenticator) {}
+
+  grpc::Status ListFarmWheels(grpc::ServerContext* context, const v1::ListFarmWheelsRequest* request,
+                              v1::ListFarmWheelsResponse* response) override;
+  grpc::Status RemoveFarmWheels(grpc::ServerContext* context, const v1::RemoveFarmWheelsRequest* request,
+                                v1::RemoveFarmWheelsResponse* response) override;
+
+ private:
+  absl::Status List(const v1::ListFarmWheelsRequest& request, v1::ListFarmWheelsResponse* response);
+  absl::Status Remove(const v1::RemoveFarmWheelsRequest& request, v1::RemoveFarmWheelsResponse* response);
+
+  storage::RecordStore& records_;
+  storage::FarmWheelRecords wheels_;
+  const Authenticator& authenticator_;
+};
+
+}  // namespace crossmill::coordinator
