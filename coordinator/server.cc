@@ -14,6 +14,9 @@
 #include "common/registry/registry.h"
 #include "common/words/platform.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/forecast/farm_indexes.h"
+#include "coordinator/forecast/forecaster.h"
+#include "coordinator/forecast/recorded_pages.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
@@ -25,6 +28,7 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
+#include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
@@ -79,6 +83,7 @@ class ServerImpl final : public Server {
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
     if (images_) images_->Stop();
+    if (predictions_) predictions_->Stop();
     if (door_) door_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();
@@ -107,6 +112,7 @@ class ServerImpl final : public Server {
     ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(engine_->Start());
+    RETURN_IF_ERROR(OpenForecaster(engine.build_platform));
     return Listen();
   }
 
@@ -125,6 +131,15 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status OpenForecaster(const v1::Platform& build_platform) {
+    pages_ = std::make_unique<RecordedPages>(*index_page_records_, *blobs_, clock_);
+    indexes_ = std::make_unique<FarmIndexes>(options_.indexes, *http_, *blobs_, pages_.get(), clock_);
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
+    forecaster_ = std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()},
+                                               std::move(committed), *indexes_, build_platform);
+    return absl::OkStatus();
+  }
+
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
@@ -135,7 +150,8 @@ class ServerImpl final : public Server {
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
-    index_pages_ = std::make_unique<IndexPagesService>(*index_page_records_, *blobs_, clock_, *authenticator_);
+    index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
+    predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
     door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
     // Without it everything goes over the wire, as from other machines.
     if (const absl::Status door = door_->Start(); !door.ok()) LogWarning("local_door error={}", door.ToString());
@@ -145,6 +161,7 @@ class ServerImpl final : public Server {
         {"google.bytestream.ByteStream", byte_stream_.get()},
         {"crossmill.v1.Builds", builds_.get()},
         {"crossmill.v1.Images", image_service_.get()},
+        {"crossmill.v1.Predictions", predictions_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
@@ -170,6 +187,9 @@ class ServerImpl final : public Server {
   std::unique_ptr<FetchedSources> sources_;
   std::unique_ptr<ImageAssembler> assembler_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<RecordedPages> pages_;
+  std::unique_ptr<FarmIndexes> indexes_;
+  std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<CasService> cas_;
   std::unique_ptr<CapabilitiesService> capabilities_;
@@ -178,6 +198,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<IndexPagesService> index_pages_;
+  std::unique_ptr<PredictionsService> predictions_;
   std::unique_ptr<WorkerQueueService> queue_;
   std::unique_ptr<LocalDoor> door_;
   std::unique_ptr<RpcServer> rpc_;

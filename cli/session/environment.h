@@ -29,6 +29,7 @@ struct Farm {
   std::unique_ptr<v1::Builds::StubInterface> builds;
   std::unique_ptr<v1::Images::StubInterface> images;
   std::unique_ptr<v1::Farm::StubInterface> farm;
+  std::unique_ptr<v1::Predictions::StubInterface> predictions;
   std::unique_ptr<BlobStore> blobs;
 };
 
