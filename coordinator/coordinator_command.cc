@@ -13,6 +13,7 @@
 #include "common/base/mutex.h"
 #include "common/base/private_memory.h"
 #include "common/base/status.h"
+#include "common/index/configured_indexes.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/server.h"
 
@@ -99,6 +100,7 @@ int RunCoordinatorCommand(int argc, char** argv) {
   CLI::App app("Crossmill's coordinator: schedules builds, keeps the record and the blobs");
   crossmill::coordinator::ServerOptions options;
   std::string level = "info", role, name;
+  std::vector<std::string> index_urls, extra_index_urls;
   int timeout_seconds = 30, grace_seconds = 20;
   options.data_folder = "/var/lib/crossmill";
   app.set_version_flag("--version", CROSSMILL_VERSION);
@@ -132,6 +134,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
                  "host:port of a registry without TLS (repeatable)");
   app.add_option("--registry-mirror,--mirror", options.registry_mirrors,
                  "REGISTRY=MIRROR, asked before the registry: host:port or URL (repeatable)");
+  app.add_option("--index-url", index_urls,
+                 "Package index that predictions ask, or 'none' (default: what this machine's pip uses)");
+  app.add_option("--extra-index-url", extra_index_urls, "One more, with --index-url; repeatable");
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "client, worker or both")->required();
@@ -147,6 +152,12 @@ int RunCoordinatorCommand(int argc, char** argv) {
     options.listen.unix_socket = AbsolutePath(options.listen.unix_socket);
   if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
   if (token->parsed()) return PrintNewToken(options.token_file, role, name);
+  auto indexes = index::FindIndexes(index_urls, extra_index_urls);
+  if (!indexes.ok()) {
+    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(indexes.status().message()));
+    return 2;
+  }
+  options.indexes = *std::move(indexes);
   return Serve(options, timeout_seconds, grace_seconds);
 }
 

@@ -6,14 +6,18 @@
 #include <thread>
 
 #include "common/base/clock.h"
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/http/curl_http_client.h"
 #include "common/registry/registry.h"
 #include "common/words/platform.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/forecast/ahead_forecast.h"
+#include "coordinator/forecast/farm_indexes.h"
+#include "coordinator/forecast/forecaster.h"
+#include "coordinator/forecast/recorded_pages.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
@@ -25,6 +29,7 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
+#include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
@@ -80,6 +85,7 @@ class ServerImpl final : public Server {
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
     if (images_) images_->Stop();
+    if (predictions_) predictions_->Stop();
     if (door_) door_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();
@@ -106,8 +112,13 @@ class ServerImpl final : public Server {
     engine.remote_sources = sources_.get();
     engine.on_failure = options_.on_failure;
     ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
+    RETURN_IF_ERROR(OpenIndexes());
+    engine.ahead_planner = ahead_forecast_.get();
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(engine_->Start());
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
+    forecaster_ = std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()},
+                                               std::move(committed), *indexes_, engine.build_platform);
     return Listen();
   }
 
@@ -126,6 +137,15 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status OpenIndexes() {
+    pages_ = std::make_unique<RecordedPages>(*index_page_records_, *blobs_, clock_);
+    indexes_ = std::make_unique<FarmIndexes>(options_.indexes, *http_, *blobs_, pages_.get(), clock_);
+    if (options_.indexes.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
+    ahead_forecast_ = std::make_unique<AheadForecast>(*blobs_, std::move(committed), *indexes_);
+    return absl::OkStatus();
+  }
+
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
@@ -137,10 +157,12 @@ class ServerImpl final : public Server {
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
-    index_pages_ = std::make_unique<IndexPagesService>(*index_page_records_, *blobs_, clock_, *authenticator_);
+    index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
+    predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
     door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
     // Without it everything goes over the wire, as from other machines.
-    if (const absl::Status door = door_->Start(); !door.ok()) LogWarning("local_door error={}", door.ToString());
+    if (const absl::Status door = door_->Start(); !door.ok())
+      LogWarning("local_door error={}", door.ToString());
     const std::vector<ServedService> services = {
         {"build.bazel.remote.execution.v2.ContentAddressableStorage", cas_.get()},
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
@@ -148,6 +170,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Builds", builds_.get()},
         {"crossmill.v1.Images", image_service_.get()},
         {"crossmill.v1.Wheels", wheels_.get()},
+        {"crossmill.v1.Predictions", predictions_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
@@ -172,7 +195,11 @@ class ServerImpl final : public Server {
   std::unique_ptr<storage::SqliteRemoteRecords> remote_records_;
   std::unique_ptr<FetchedSources> sources_;
   std::unique_ptr<ImageAssembler> assembler_;
+  std::unique_ptr<RecordedPages> pages_;
+  std::unique_ptr<FarmIndexes> indexes_;
+  std::unique_ptr<AheadForecast> ahead_forecast_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<CasService> cas_;
   std::unique_ptr<CapabilitiesService> capabilities_;
@@ -182,6 +209,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<WheelsService> wheels_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<IndexPagesService> index_pages_;
+  std::unique_ptr<PredictionsService> predictions_;
   std::unique_ptr<WorkerQueueService> queue_;
   std::unique_ptr<LocalDoor> door_;
   std::unique_ptr<RpcServer> rpc_;

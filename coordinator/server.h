@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/index/index_address.h"
 #include "coordinator/core/native_backlog.h"
 #include "coordinator/rpc/rpc_server.h"
 
@@ -31,6 +32,8 @@ struct ServerOptions {
   std::vector<std::string> plain_registries;
   // "registry=mirror".
   std::vector<std::string> registry_mirrors;
+  // Package indexes that predictions ask, the main one first; empty: none.
+  std::vector<index::IndexAddress> indexes;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is
   // answered but UNAVAILABLE from then on, and the program has to end and start again.
   std::function<void(const absl::Status&)> on_failure;

@@ -12,6 +12,7 @@ namespace crossmill::cli {
 void AddBuildCommand(CLI::App& app, Session& session);
 void AddRetryCommand(CLI::App& app, Session& session);
 void AddCheckCommand(CLI::App& app, Session& session);
+void AddPredictCommand(CLI::App& app, Session& session);
 // watch, logs
 void AddWatchCommands(CLI::App& app, Session& session);
 // ls, show, packages, fetches, diff, cancel

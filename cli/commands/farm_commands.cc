@@ -31,6 +31,8 @@ constexpr absl::Duration kLook = absl::Milliseconds(50);
 struct UpFlags {
   int workers = 2;
   std::vector<std::string> worker_options;
+  // Words for coordinator and workers: all of them ask the same package indexes.
+  std::vector<std::string> index_options;
   int slots = 0;
   // Empty: only the socket; started by root, any free port of the loopback.
   std::string listen;
@@ -168,6 +170,7 @@ absl::Status LocalFarm::StartCoordinator() {
   ASSIGN_OR_RETURN(const bool restart, PrepareAccess());
   std::vector<std::string> argv = {programs_ + "/crossmill-coordinator", "--data", data_};
   if (!listen_.empty()) argv.insert(argv.end(), {"--listen", listen_});
+  argv.insert(argv.end(), flags_.index_options.begin(), flags_.index_options.end());
   const DaemonSpec daemon = Daemon("coordinator", std::move(argv));
   if (restart) RETURN_IF_ERROR(StopDaemon(daemon.PidFile(), kStopPatience).status());
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
@@ -208,6 +211,7 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
   // Shorter than `down` waits before it kills.
   argv.insert(argv.end(), {"--grace", "10"});
   if (flags_.slots > 0) argv.insert(argv.end(), {"--slots", std::to_string(flags_.slots)});
+  argv.insert(argv.end(), flags_.index_options.begin(), flags_.index_options.end());
   argv.insert(argv.end(), flags_.worker_options.begin(), flags_.worker_options.end());
   const DaemonSpec daemon = Daemon("worker-" + name, std::move(argv));
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
@@ -339,9 +343,22 @@ void AddFarmCommands(CLI::App& app, Session& session) {
       ->type_name("N")
       ->check(CLI::Range(1, 256));
   up->add_option("--worker-option", flags->worker_options,
-                 "One word for the command line of each worker: --worker-option=--index-url=URL; repeatable")
+                 "One word for the command line of each worker: --worker-option=--log-level=debug; repeatable")
       ->type_name("WORD")
       ->allow_extra_args(false);
+  for (const char* name : {"--index-url", "--extra-index-url"}) {
+    up->add_option_function<std::string>(
+          name,
+          [flags, name](const std::string& url) {
+            flags->index_options.push_back(fmt::format("{}={}", name, url));
+          },
+          std::string_view(name) == "--index-url"
+              ? "Package index of the farm's steps and predictions, or none [what this machine's pip uses]"
+              : "One more, besides --index-url; repeatable")
+        ->type_name("URL")
+        ->trigger_on_parse()
+        ->allow_extra_args(false);
+  }
   up->add_option("--listen", flags->listen,
                  "Let clients and workers with a token reach the coordinator here [only its socket]")
       ->type_name("HOST:PORT");

@@ -122,14 +122,16 @@ void AddWheelCommands(CLI::App& app, Session& session) {
   list->add_option("project", flags->project, "Only this project [all]")->type_name("NAME");
   list->add_option("--limit", flags->limit, "At most so many [1000]")->check(CLI::Range(1, 10'000));
   AddJsonFlag(*list, session);
-  list->callback([&session, flags] { session.command = [&session, flags] { return ListWheels(session, *flags); }; });
+  list->callback(
+      [&session, flags] { session.command = [&session, flags] { return ListWheels(session, *flags); }; });
 
   CLI::App* save = wheel->add_subcommand("save", "Write wheels to a folder");
   auto saved = std::make_shared<SaveFlags>();
   save->add_option("wheel", saved->wheels, "Ids, or names of projects")->type_name("WHEEL")->required();
   save->add_option("-o,--output", saved->folder, "Folder, made if it is not there [.]")->type_name("FOLDER");
   AddJsonFlag(*save, session);
-  save->callback([&session, saved] { session.command = [&session, saved] { return Save(session, *saved); }; });
+  save->callback(
+      [&session, saved] { session.command = [&session, saved] { return Save(session, *saved); }; });
 
   CLI::App* remove = wheel->add_subcommand("rm", "Offer wheels no more");
   auto removed = std::make_shared<std::vector<std::string>>();

@@ -108,6 +108,7 @@ class SystemEnvironment final : public Environment {
     farm->images = v1::Images::NewStub(channel);
     farm->wheels = v1::Wheels::NewStub(channel);
     farm->farm = v1::Farm::NewStub(channel);
+    farm->predictions = v1::Predictions::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);

@@ -30,6 +30,7 @@ struct Farm {
   std::unique_ptr<v1::Images::StubInterface> images;
   std::unique_ptr<v1::Wheels::StubInterface> wheels;
   std::unique_ptr<v1::Farm::StubInterface> farm;
+  std::unique_ptr<v1::Predictions::StubInterface> predictions;
   std::unique_ptr<BlobStore> blobs;
 };
 

@@ -121,14 +121,16 @@ std::string RenderFarmWheels(absl::Span<const v1::FarmWheelView> wheels, bool mo
               1);
   for (const v1::FarmWheelView& view : wheels) {
     const v1::FarmWheel& wheel = view.wheel();
-    table.Add({{fmt::format("{}", view.id()), Ink::kBold},
-               {Printable(wheel.file_name())},
-               {view.platform()},
-               {FormatBytes(wheel.file().size_bytes())},
-               {FormatSeconds(wheel.seconds()) + (wheel.emulated() ? " emulated" : "")},
-               {fmt::format("{}", wheel.build())},
-               {FormatAge(view.compiled_at(), now)},
-               {view.uses() == 0 ? "never" : fmt::format("{} times, {}", view.uses(), FormatAge(view.used_at(), now))}});
+    table.Add(
+        {{fmt::format("{}", view.id()), Ink::kBold},
+         {Printable(wheel.file_name())},
+         {view.platform()},
+         {FormatBytes(wheel.file().size_bytes())},
+         {FormatSeconds(wheel.seconds()) + (wheel.emulated() ? " emulated" : "")},
+         {fmt::format("{}", wheel.build())},
+         {FormatAge(view.compiled_at(), now)},
+         {view.uses() == 0 ? "never"
+                           : fmt::format("{} times, {}", view.uses(), FormatAge(view.used_at(), now))}});
   }
   return table.Render(options) + (more ? "there are more: --limit\n" : "");
 }

@@ -1,8 +1,12 @@
 // Stop tokens put together.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <stop_token>
+#include <thread>
 #include <utility>
 
 namespace crossmill {
@@ -26,6 +30,26 @@ class StopOfEither {
   std::stop_source ending_;
   std::stop_callback<Forward> first_;
   std::stop_callback<Forward> second_;
+};
+
+// Its token stops after that time, unless it is destroyed before.
+class StopAfter {
+ public:
+  explicit StopAfter(std::chrono::milliseconds time)
+      : waiting_([this, time](const std::stop_token& over) {
+          std::mutex mutex;
+          std::unique_lock lock(mutex);
+          std::condition_variable_any wake;
+          wake.wait_for(lock, over, time, [] { return false; });
+          if (!over.stop_requested()) ending_.request_stop();
+        }) {}
+
+  std::stop_token token() const { return ending_.get_token(); }
+
+ private:
+  std::stop_source ending_;
+  // Last: it uses the source.
+  std::jthread waiting_;
 };
 
 }  // namespace crossmill

@@ -53,8 +53,10 @@ v1::CellView BuildJobs::ConcludeCell(RunningBuild& build, int cell, std::functio
   CellInput input = MakeCellInput(build.state, cell, [&](int stage) { return build.SinceOf(stage); });
   v1::CellView measured = MeasureCell(input);
   Run(build, JobKind::kProcessor,
-      [this, input = std::move(input), done = std::move(done)](const std::stop_token& stop) -> std::function<void()> {
-        v1::CellView view = coordinator::ConcludeCell(input, parts_.assembler, parts_.blobs, parts_.records, stop);
+      [this, input = std::move(input),
+       done = std::move(done)](const std::stop_token& stop) -> std::function<void()> {
+        v1::CellView view =
+            coordinator::ConcludeCell(input, parts_.assembler, parts_.blobs, parts_.records, stop);
         // Not the cell's failure: the build is over, or goes on after a restart.
         if (stop.stop_requested()) return [] {};
         return [done, view = std::move(view)]() mutable { done(std::move(view)); };

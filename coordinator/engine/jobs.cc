@@ -51,8 +51,10 @@ void Jobs::Run(JobKind kind, std::stop_token stop, Job job) {
     // Counted at once, so that the next job does not take it for its own.
     ++pool.idle;
     pool.threads.emplace_back([this, &pool, kind] {
-      // Packing an image must not hold up the steps that run on this machine; threads that it begins inherit this.
-      if (kind == JobKind::kProcessor) (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kProcessorNice);
+      // Packing an image must not hold up the steps that run on this machine; threads that it begins inherit
+      // this.
+      if (kind == JobKind::kProcessor)
+        (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kProcessorNice);
       Work(pool);
     });
   }

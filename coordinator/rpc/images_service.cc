@@ -1,16 +1,12 @@
 #include "coordinator/rpc/images_service.h"
 
 #include <charconv>
-#include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
-#include <stop_token>
-#include <thread>
 #include <vector>
 
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -48,33 +44,6 @@ ClientCredentials CredentialsOf(const google::protobuf::RepeatedPtrField<v1::Reg
   }
   return credentials;
 }
-
-// Its token stops when the call is cancelled, also while the registry says nothing. gRPC has no callback for
-// that in calls of this form, so it looks now and then.
-class StopWhenCancelled {
- public:
-  explicit StopWhenCancelled(grpc::ServerContext* context)
-      : looker_([this, context](const std::stop_token& over) { Look(context, over); }) {}
-
-  void Stop() { stop_.request_stop(); }
-  std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  void Look(grpc::ServerContext* context, const std::stop_token& over) {
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    std::unique_lock lock(mutex);
-    while (!over.stop_requested()) {
-      if (context->IsCancelled()) return Stop();
-      wake.wait_for(lock, over, kPatience, [] { return false; });
-    }
-  }
-
-  static constexpr auto kPatience = std::chrono::milliseconds(100);
-  std::stop_source stop_;
-  // Last: it uses what is above.
-  std::jthread looker_;
-};
 
 // Progress for people: not every piece of every blob.
 class Pace {

@@ -1,10 +1,8 @@
 // The IndexPages service: pages of package indexes that workers keep for each other.
 #pragma once
 
-#include "common/base/blob_store.h"
-#include "common/base/clock.h"
+#include "coordinator/forecast/recorded_pages.h"
 #include "coordinator/rpc/authenticator.h"
-#include "coordinator/storage/index_page_records.h"
 #include "crossmill/v1/worker_service.grpc.pb.h"
 
 namespace crossmill::coordinator {
@@ -12,9 +10,8 @@ namespace crossmill::coordinator {
 // Thread safe. Role: worker.
 class IndexPagesService final : public v1::IndexPages::Service {
  public:
-  IndexPagesService(storage::IndexPageRecords& records, BlobStore& blobs, Clock& clock,
-                    const Authenticator& authenticator)
-      : records_(records), blobs_(blobs), clock_(clock), authenticator_(authenticator) {}
+  IndexPagesService(RecordedPages& pages, const Authenticator& authenticator)
+      : pages_(pages), authenticator_(authenticator) {}
 
   grpc::Status Load(grpc::ServerContext* context, const v1::LoadIndexPageRequest* request,
                     v1::KeptIndexPage* response) override;
@@ -23,12 +20,7 @@ class IndexPagesService final : public v1::IndexPages::Service {
                     v1::SaveIndexPageResponse* response) override;
 
  private:
-  absl::Status LoadPage(const std::string& url, v1::KeptIndexPage* page);
-  absl::Status SavePage(const v1::KeptIndexPage& page);
-
-  storage::IndexPageRecords& records_;
-  BlobStore& blobs_;
-  Clock& clock_;
+  RecordedPages& pages_;
   const Authenticator& authenticator_;
 };
 

@@ -24,9 +24,8 @@ constexpr Sql kWithKey{"look up wheels that the farm compiled",
 constexpr Sql kFind{"look up a wheel that the farm compiled", FARM_WHEEL_COLUMNS "WHERE id = ?1"};
 constexpr Sql kListAll{"list wheels that the farm compiled",
                        FARM_WHEEL_COLUMNS "ORDER BY project, version, platform, id DESC LIMIT ?1"};
-constexpr Sql kListProject{
-    "list wheels of a project that the farm compiled",
-    FARM_WHEEL_COLUMNS "WHERE project = ?2 ORDER BY version, platform, id DESC LIMIT ?1"};
+constexpr Sql kListProject{"list wheels of a project that the farm compiled", FARM_WHEEL_COLUMNS
+                           "WHERE project = ?2 ORDER BY version, platform, id DESC LIMIT ?1"};
 constexpr Sql kRemove{"forget a wheel that the farm compiled", "DELETE FROM farm_wheels WHERE id = ?1"};
 constexpr Sql kNoteUse{"note the use of a wheel",
                        "UPDATE farm_wheels SET uses = uses + 1, used_at = ?2 WHERE id = ?1"};
@@ -74,11 +73,11 @@ absl::Status NoSuchWheel(int64_t id) {
 absl::StatusOr<int64_t> FarmWheelRecords::Insert(const FarmWheelRow& row) {
   RecursiveMutexLock lock(connection_.mutex());
   const Digest file = FromProto(row.wheel.file());
-  RETURN_IF_ERROR(connection_.Run(
-      kInsert, row.key, row.wheel.project(), row.wheel.version(), row.source_file, row.wheel.source_sha256(),
-      row.platform, row.wheel.file_name(), file.hash, file.size,
-      Blob{row.build_dependencies.SerializeAsString()}, row.wheel.build(), row.wheel.execution(),
-      row.wheel.seconds(), row.wheel.emulated(), row.compiled_at));
+  RETURN_IF_ERROR(connection_.Run(kInsert, row.key, row.wheel.project(), row.wheel.version(), row.source_file,
+                                  row.wheel.source_sha256(), row.platform, row.wheel.file_name(), file.hash,
+                                  file.size, Blob{row.build_dependencies.SerializeAsString()},
+                                  row.wheel.build(), row.wheel.execution(), row.wheel.seconds(),
+                                  row.wheel.emulated(), row.compiled_at));
   return connection_.LastInsertId();
 }
 

@@ -87,9 +87,8 @@ void CompileAhead::Ask(const Place& place) {
   Waiting& waiting = waiting_.at(place);
   ++waiting.rounds;
   waiting.question.compiled = waiting.offered;
-  calls_.ask(place.build, waiting.question, [this, place](absl::StatusOr<AheadAnswer> answer) {
-    Answered(place, std::move(answer));
-  });
+  calls_.ask(place.build, waiting.question,
+             [this, place](absl::StatusOr<AheadAnswer> answer) { Answered(place, std::move(answer)); });
 }
 
 void CompileAhead::Answered(const Place& place, absl::StatusOr<AheadAnswer> answer) {
@@ -125,8 +124,8 @@ void CompileAhead::Compile(const Place& place, Waiting& waiting, const AheadAnsw
   waiting.asked_for += answer.missing.size();
   compiling_[*build] = place;
   calls_.tell(place.build, fmt::format("{}: {} {} compiled ahead of it, by build {}",
-                                      submission.wheels().place(), answer.missing.size(),
-                                      answer.missing.size() == 1 ? "package is" : "packages are", *build));
+                                       submission.wheels().place(), answer.missing.size(),
+                                       answer.missing.size() == 1 ? "package is" : "packages are", *build));
 }
 
 void CompileAhead::Ended(const v1::WheelsSubmission& wheels, int64_t build, std::vector<CompiledStep> steps) {
@@ -136,8 +135,9 @@ void CompileAhead::Ended(const v1::WheelsSubmission& wheels, int64_t build, std:
   Waiting* waiting = Find(place);
   if (waiting == nullptr) return;
   waiting->compiling = 0;
-  calls_.harvest(place.build, {wheels, build, std::move(steps)},
-                 [this, place](std::vector<storage::FarmWheelRow> rows) { Harvested(place, std::move(rows)); });
+  calls_.harvest(
+      place.build, {wheels, build, std::move(steps)},
+      [this, place](std::vector<storage::FarmWheelRow> rows) { Harvested(place, std::move(rows)); });
 }
 
 void CompileAhead::Harvested(const Place& place, std::vector<storage::FarmWheelRow> rows) {
@@ -171,13 +171,12 @@ void CompileAhead::Finish(const Place& place, Waiting& waiting) {
   const std::string& where = waiting.submission.wheels().place();
   if (waiting.asked_for > 0) {
     const double waited = static_cast<double>(calls_.now() - waiting.began) / 1e9;
-    calls_.tell(place.build,
-               fmt::format("{}: {:.1f} s of compiling were done ahead of it in {:.1f} s", where,
-                           waiting.compiled_seconds, waited));
+    calls_.tell(place.build, fmt::format("{}: {:.1f} s of compiling were done ahead of it in {:.1f} s", where,
+                                         waiting.compiled_seconds, waited));
   }
   if (waiting.kept_seconds > 0) {
     calls_.tell(place.build, fmt::format("{}: wheels that the farm has spare it {:.1f} s of compiling", where,
-                                        waiting.kept_seconds));
+                                         waiting.kept_seconds));
   }
   waiting.question = {};
   calls_.go_on({place.build, place.stage, 0});

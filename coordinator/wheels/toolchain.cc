@@ -11,8 +11,8 @@ namespace {
 
 // Folders below which nothing counts, without leading slash.
 constexpr std::array<std::string_view, 11> kLeftAlone = {
-    "tmp", "run", "proc", "sys", "dev", "var/tmp", "var/log", "var/cache", "var/lib/apt", "var/lib/dpkg",
-    "root/.cache"};
+    "tmp",     "run",       "proc",        "sys",          "dev",        "var/tmp",
+    "var/log", "var/cache", "var/lib/apt", "var/lib/dpkg", "root/.cache"};
 
 // Of installed packages, those that build and those that Python loads by itself.
 constexpr std::array<std::string_view, 7> kBuilders = {
@@ -68,7 +68,8 @@ class Scope {
       if (equals == std::string_view::npos) return false;
       // The folder that a shell is in says nothing of what is read.
       const std::string_view name = variable.substr(0, equals);
-      return name != "PWD" && name != "OLDPWD" && variable.substr(equals).find(path) != std::string_view::npos;
+      return name != "PWD" && name != "OLDPWD" &&
+             variable.substr(equals).find(path) != std::string_view::npos;
     });
   }
 

@@ -7,7 +7,8 @@
 //     something in them (CFLAGS=-I/app/include);
 //   - temporary files, logs, package lists and installers' caches;
 //   - compiled Python (.pyc), which follows from its source;
-//   - installed packages (site-packages, dist-packages), where builds are isolated from them: only what builds
+//   - installed packages (site-packages, dist-packages), where builds are isolated from them: only what
+//   builds
 //     and what Python itself loads (*.pth) counts.
 // Times never count, modes and owners do.
 #pragma once

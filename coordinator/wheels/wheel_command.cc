@@ -20,8 +20,8 @@ v1::Run CompileRun(const WheelCommand& command) {
   const std::string target = fmt::format("{}/{}", kSourceFolder, command.source_file);
   const std::string folder = fmt::format("/{}", kWheelFolder);
   if (command.uv.empty()) {
-    for (const char* word : {"-m", "pip", "wheel", "--no-deps", "--no-cache-dir", "--disable-pip-version-check",
-                             "--no-input", "--wheel-dir"}) {
+    for (const char* word : {"-m", "pip", "wheel", "--no-deps", "--no-cache-dir",
+                             "--disable-pip-version-check", "--no-input", "--wheel-dir"}) {
       if (run.argv().empty()) run.add_argv(command.python);
       run.add_argv(word);
     }
@@ -49,8 +49,10 @@ v1::Run CompileRun(const WheelCommand& command) {
 
 std::string BuildOptionIn(std::string_view text) {
   static constexpr std::array<std::string_view, 10> kOptions = {
-      "--config-setting", "--global-option", "--build-option",    "--no-build-isolation", "--no-use-pep517",
-      "--use-pep517",     "build-constraint", "--install-option", " -C",                  "--no-isolation"};
+      "--config-setting",     "--global-option",  "--build-option",
+      "--no-build-isolation", "--no-use-pep517",  "--use-pep517",
+      "build-constraint",     "--install-option", " -C",
+      "--no-isolation"};
   for (const std::string_view option : kOptions) {
     if (text.find(option) != std::string_view::npos) {
       return std::string(option.substr(option.find_first_not_of(' ')));
@@ -61,9 +63,9 @@ std::string BuildOptionIn(std::string_view text) {
 
 std::string BuildVariableIn(const std::vector<std::string>& environment) {
   static constexpr std::array<std::string_view, 10> kVariables = {
-      "PIP_CONFIG_SETTINGS",   "PIP_GLOBAL_OPTION",   "PIP_BUILD_OPTION",    "PIP_NO_BUILD_ISOLATION",
-      "PIP_BUILD_CONSTRAINT",  "PIP_NO_USE_PEP517",   "PIP_USE_PEP517",      "UV_NO_BUILD_ISOLATION",
-      "UV_BUILD_CONSTRAINT",   "UV_CONFIG_SETTINGS"};
+      "PIP_CONFIG_SETTINGS",  "PIP_GLOBAL_OPTION", "PIP_BUILD_OPTION", "PIP_NO_BUILD_ISOLATION",
+      "PIP_BUILD_CONSTRAINT", "PIP_NO_USE_PEP517", "PIP_USE_PEP517",   "UV_NO_BUILD_ISOLATION",
+      "UV_BUILD_CONSTRAINT",  "UV_CONFIG_SETTINGS"};
   for (const std::string_view variable : environment) {
     const std::string_view name = variable.substr(0, variable.find('='));
     for (const std::string_view known : kVariables) {

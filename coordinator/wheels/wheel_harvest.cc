@@ -107,7 +107,8 @@ absl::StatusOr<storage::FarmWheelRow> Harvest(const v1::WheelCompilation& compil
     row.build_dependencies = *dependencies;
   } else {
     // Nobody could say later that the same would be compiled: it is good for this build only.
-    LogInfo("the wheel of {} is not kept: {}", compilation.source_file(), Sv(dependencies.status().message()));
+    LogInfo("the wheel of {} is not kept: {}", compilation.source_file(),
+            Sv(dependencies.status().message()));
     row.key.clear();
   }
   return row;

@@ -77,6 +77,7 @@ class FakeCoordinator final : public v1::Builds::Service,
     farm->builds = v1::Builds::NewStub(channel);
     farm->images = v1::Images::NewStub(channel);
     farm->farm = v1::Farm::NewStub(channel);
+    farm->predictions = v1::Predictions::NewStub(channel);
     farm->blobs = MakeSharedView();
     return farm;
   }

@@ -7,11 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "common/base/log.h"
 #include "common/base/status.h"
-#include "common/base/subprocess.h"
 #include "common/http/curl_http_client.h"
-#include "worker/index/pip_settings.h"
 #include "worker/network/address_rules.h"
 #include "worker/network/forward_proxy.h"
 #include "worker/network/proxy_request.h"
@@ -57,17 +54,6 @@ std::vector<Place> NamedByOperator(const std::vector<index::IndexAddress>& index
   return places;
 }
 
-constexpr absl::Duration kPipLimit = absl::Seconds(20);
-
-absl::StatusOr<std::string> Print(const std::vector<std::string>& words) {
-  ProcessOptions options;
-  options.argv = words;
-  options.time_limit = kPipLimit;
-  ASSIGN_OR_RETURN(ProcessResult result, RunProcess(options));
-  if (result.exit_code == 0) return std::move(result.stdout_text);
-  return absl::NotFoundError(fmt::format("{} ended with exit code {}", words.front(), result.exit_code));
-}
-
 std::vector<index::IndexPages*> Pointers(const std::vector<std::unique_ptr<index::IndexPages>>& pages) {
   std::vector<index::IndexPages*> pointers;
   for (const auto& page : pages) pointers.push_back(page.get());
@@ -94,27 +80,6 @@ std::unique_ptr<http::HttpClient> ClientFor(const std::vector<index::IndexAddres
 }
 
 }  // namespace
-
-absl::StatusOr<std::vector<index::IndexAddress>> FindIndexes(
-    const std::vector<std::string>& index_urls, const std::vector<std::string>& extra_index_urls) {
-  std::vector<std::string> wanted = index_urls;
-  if (wanted == std::vector<std::string>{"none"}) {
-    wanted.clear();
-  } else if (wanted.empty()) {
-    const auto settings = AskPip(Print);
-    if (settings.ok()) wanted = settings->indexes;
-    if (!settings.ok() && extra_index_urls.empty())
-      LogWarning("no package index for steps: {}", Sv(settings.status().message()));
-  }
-  wanted.insert(wanted.end(), extra_index_urls.begin(), extra_index_urls.end());
-  std::vector<index::IndexAddress> indexes;
-  for (const std::string& text : wanted) {
-    auto address = index::ParseIndexAddress(text);
-    if (!address.ok()) return Annotate(address.status(), "--index-url");
-    indexes.push_back(*std::move(address));
-  }
-  return indexes;
-}
 
 PackageIndex::PackageIndex(const std::vector<index::IndexAddress>& indexes, const NetworkSettings& settings,
                            BlobStore& blobs, index::PageArchive* archive, Clock& clock)

@@ -1,12 +1,9 @@
-// The package index of a worker's steps, put together: which indexes it stands for, who asks them, who
-// answers.
+// The package index of a worker's steps, put together: who asks its indexes, who answers.
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
 #include "common/http/http_client.h"
@@ -19,11 +16,6 @@
 #include "worker/network/network_settings.h"
 
 namespace crossmill::worker {
-
-// Those of the flags, else those of this machine's pip; none with "none", and, with a warning, on a machine
-// that has no pip. INVALID_ARGUMENT names the flag. Runs python3, so it comes before the worker's namespaces.
-absl::StatusOr<std::vector<index::IndexAddress>> FindIndexes(
-    const std::vector<std::string>& index_urls, const std::vector<std::string>& extra_index_urls);
 
 // Thread safe. Create after the worker's namespaces are entered: it starts threads. What it is given outlives
 // it.

@@ -20,6 +20,7 @@
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/index/configured_indexes.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/local_blob_store.h"
 #include "worker/agent/agent.h"
@@ -141,7 +142,7 @@ absl::StatusOr<StepSettings> ReadSettings(const Flags& flags, const std::string&
   StepSettings settings;
   ASSIGN_OR_RETURN(settings.host, DetectHostSettings(source));
   ASSIGN_OR_RETURN(settings.network, ReadNetworkSettings(flags.network, OwnVariable));
-  ASSIGN_OR_RETURN(settings.indexes, FindIndexes(flags.index_urls, flags.extra_index_urls));
+  ASSIGN_OR_RETURN(settings.indexes, index::FindIndexes(flags.index_urls, flags.extra_index_urls));
   return settings;
 }
 

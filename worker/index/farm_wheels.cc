@@ -20,12 +20,11 @@ void AddFarmWheels(std::string_view project, absl::Span<const v1::FarmWheel> whe
   for (const v1::FarmWheel& wheel : wheels) {
     if (wheel.project() != project) continue;
     const auto archive =
-        std::find_if(page->files.begin(), page->files.end(), [&](const python::IndexFile& file) {
-          return HasSha256(file, wheel.source_sha256());
-        });
-    const bool known = std::any_of(page->files.begin(), page->files.end(), [&](const python::IndexFile& file) {
-      return file.file_name == wheel.file_name();
-    });
+        std::find_if(page->files.begin(), page->files.end(),
+                     [&](const python::IndexFile& file) { return HasSha256(file, wheel.source_sha256()); });
+    const bool known =
+        std::any_of(page->files.begin(), page->files.end(),
+                    [&](const python::IndexFile& file) { return file.file_name == wheel.file_name(); });
     const Digest digest = FromProto(wheel.file());
     if (archive == page->files.end() || known || !has(digest)) continue;
     python::IndexFile file;

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/predict/locks/lock_file.h"
@@ -95,7 +97,10 @@ class InstallPrediction {
         status.code() != absl::StatusCode::kFailedPrecondition &&
         status.code() != absl::StatusCode::kResourceExhausted)
       return status;
-    if (!status.ok()) message_.add_failure(ValidUtf8(Sv(status.message())));
+    if (!status.ok()) {
+      message_.add_failure(ValidUtf8(Sv(status.message())));
+      message_.set_unknown(!fails_);
+    }
     return std::move(message_);
   }
 
@@ -105,8 +110,7 @@ class InstallPrediction {
     if (!rules.python_version.empty() || !rules.platforms.empty() || !rules.abis.empty() ||
         !rules.implementation.empty())
       return absl::InvalidArgumentError("what is installed for another Python than the image's is not said");
-    if (!rules.exclude_newer.empty())
-      return absl::InvalidArgumentError("an index as of another day is not looked at");
+    RETURN_IF_ERROR(ReadExcludeNewer());
     if (!rules.resolution.empty() && rules.resolution != "highest")
       return absl::InvalidArgumentError("uv's lowest versions are not looked for");
     const bool project = install_.tool != Install::Tool::kPip && install_.tool != Install::Tool::kUvPip;
@@ -124,6 +128,22 @@ class InstallPrediction {
     DescribePython(python, environment, *message_.mutable_python());
     for (const std::string& note : python.notes) message_.add_notes(ValidUtf8(note));
     return project ? Select(environment) : Solve(collected, python, environment);
+  }
+
+  // --uploaded-prior-to, --exclude-newer: a moment. A date alone means one of its two ends, and a duration one that
+  // changes: neither is guessed.
+  absl::Status ReadExcludeNewer() {
+    const std::string& given = install_.rules.exclude_newer;
+    if (given.empty()) return absl::OkStatus();
+    absl::Time time;
+    if (!absl::ParseTime(absl::RFC3339_full, given, &time, nullptr)) {
+      return absl::InvalidArgumentError(
+          fmt::format("an index as of '{}' is not looked at: that is no time with its zone, as "
+                      "2026-01-31T00:00:00Z",
+                      Printable(std::string_view(given).substr(0, 100))));
+    }
+    exclude_newer_ = time;
+    return absl::OkStatus();
   }
 
   LockSelection SelectionOf() const {
@@ -163,11 +183,12 @@ class InstallPrediction {
     resolution.solved = true;
     ResolveRules rules;
     rules.format = install_.rules.format;
-    return Tell(resolution, rules, environment);
+    ASSIGN_OR_RETURN(ProjectSource * source, context_.source(install_.rules));
+    return Tell(resolution, rules, environment, *source);
   }
 
   // PEP 668.
-  absl::Status CheckManaged(const FoundPython& python) const {
+  absl::Status CheckManaged(const FoundPython& python) {
     const bool elsewhere = !install_.target.empty() || !install_.prefix.empty() || !install_.root.empty() ||
                            install_.action == Install::Action::kWheel ||
                            install_.action == Install::Action::kDownload;
@@ -178,6 +199,7 @@ class InstallPrediction {
     const auto version = python::Version::Parse(pip == nullptr ? "" : pip->version);
     if (install_.tool == Install::Tool::kPip && version.ok() && *version < *python::Version::Parse("23.0"))
       return absl::OkStatus();
+    fails_ = true;
     return absl::FailedPreconditionError(fmt::format(
         "externally-managed-environment: the distribution keeps {} to itself; install into a virtual "
         "environment, or add --break-system-packages",
@@ -192,6 +214,7 @@ class InstallPrediction {
     rules.prefer_binary = given.prefer_binary;
     if (given.pre) rules.prereleases = true;
     rules.ignore_requires_python = given.ignore_requires_python;
+    rules.exclude_newer = exclude_newer_;
     rules.no_dependencies = given.no_dependencies || (install_.tool == Install::Tool::kUvPip &&
                                                       install_.action == Install::Action::kSync);
     rules.require_hashes = given.require_hashes;
@@ -210,15 +233,16 @@ class InstallPrediction {
   absl::Status Solve(const CollectedRequirements& collected, const FoundPython& python,
                      const python::PythonEnvironment& environment) {
     ResolveRules rules = RulesFor(collected, python);
+    ASSIGN_OR_RETURN(ProjectSource * source, context_.source(collected.rules));
     ASSIGN_OR_RETURN(const Resolution resolution,
-                     Resolve(collected.requirements, rules, environment, *context_.source));
+                     Resolve(collected.requirements, rules, environment, *source));
     rules.constraints = collected.build_constraints;
-    return Tell(resolution, rules, environment);
+    return Tell(resolution, rules, environment, *source);
   }
 
   // `rules` are those for what builds need.
   absl::Status Tell(const Resolution& resolution, const ResolveRules& rules,
-                    const python::PythonEnvironment& environment) {
+                    const python::PythonEnvironment& environment, ProjectSource& source) {
     message_.set_solved(resolution.solved);
     for (const std::string& note : resolution.notes) message_.add_notes(ValidUtf8(note));
     for (const std::string& line : resolution.failure) message_.add_failure(ValidUtf8(line));
@@ -237,7 +261,7 @@ class InstallPrediction {
         install_.action == Install::Action::kDownload)
       return absl::OkStatus();
     ASSIGN_OR_RETURN(const BuildScope builds,
-                     ResolveBuilds(resolution, rules, environment, *context_.source));
+                     ResolveBuilds(resolution, rules, environment, source));
     for (const BuildPackage& build : builds.packages) {
       v1::PredictedPackage* message = message_.add_packages();
       *message = PackageMessage(build.package);
@@ -251,6 +275,9 @@ class InstallPrediction {
   const Install& install_;
   const PredictionContext& context_;
   v1::PredictedInstall message_;
+  std::optional<absl::Time> exclude_newer_;
+  // The reason is the installer's, not ours.
+  bool fails_ = false;
 };
 
 // What counts more in a cell of several.
@@ -314,6 +341,7 @@ v1::PredictionMatrix MatrixOf(const v1::Prediction& prediction) {
   for (int column = 0; column < prediction.platforms_size(); ++column) {
     matrix.add_platforms(prediction.platforms(column).platform());
     for (const v1::PredictedStep& step : prediction.platforms(column).steps()) {
+      if (!step.runs_on().empty()) continue;
       for (const v1::PredictedInstall& install : step.installs()) {
         for (const v1::PredictedPackage& package : install.packages()) {
           const std::string& name = package.name().empty() ? package.location() : package.name();

@@ -1,6 +1,8 @@
 // What one command will install, as a message: its requirements, its Python and a resolution joined. Pure.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,13 +21,15 @@ struct PredictionContext {
   ReadText read;
   // Virtual environments that the step makes.
   std::vector<CreatedEnvironment> created;
-  ProjectSource* source = nullptr;
+  // Where packages come from with these rules (of the command, with those of its files): valid as long as the
+  // prediction is made. INVALID_ARGUMENT: what they name is not looked at.
+  std::function<absl::StatusOr<ProjectSource*>(const InstallRules& rules)> source;
   // What the kernel calls the machine, where it is not what the Python was compiled for; else empty.
   std::string kernel_machine;
 };
 
-// What cannot be predicted comes back as an install that is not solved, with the reason in `failure`. Errors
-// are those of the source.
+// What cannot be predicted comes back as an install that is not solved, and `unknown`, with the reason in
+// `failure`. Errors are those of the source.
 absl::StatusOr<v1::PredictedInstall> PredictInstall(const Install& install, const PredictionContext& context);
 
 // What the installer would do with this choice, and why, as a message.

@@ -76,7 +76,8 @@ class RolesTest : public RpcFixture {
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_};
   WorkerQueueService queue_{engine_, authenticator_};
   storage::IndexPageRecords page_records_{records_->connection()};
-  IndexPagesService index_pages_{page_records_, *blobs_, clock_, authenticator_};
+  RecordedPages recorded_pages_{page_records_, *blobs_, clock_};
+  IndexPagesService index_pages_{recorded_pages_, authenticator_};
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {

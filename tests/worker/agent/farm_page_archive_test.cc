@@ -18,7 +18,8 @@ class FarmPageArchiveTest : public RpcFixture {
 
   std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
   storage::IndexPageRecords pages_{records_->connection()};
-  coordinator::IndexPagesService service_{pages_, *blobs_, clock_, authenticator_};
+  coordinator::RecordedPages recorded_{pages_, *blobs_, clock_};
+  coordinator::IndexPagesService service_{recorded_, authenticator_};
 };
 
 TEST_F(FarmPageArchiveTest, APageIsThereForOtherWorkers) {

@@ -62,7 +62,7 @@ v1::PredictedInstall Predict(const std::string& text, MemoryRoot& root,
   PredictionContext context;
   context.image = &root;
   context.created = commands.environments;
-  context.source = &source;
+  context.source = [&](const InstallRules&) -> absl::StatusOr<ProjectSource*> { return &source; };
   context.read = [&](std::string_view path) -> absl::StatusOr<std::string> {
     const auto found = files.find(std::string(path));
     if (found == files.end()) return absl::NotFoundError("there is no such file");

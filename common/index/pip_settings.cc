@@ -1,10 +1,10 @@
-#include "worker/index/pip_settings.h"
+#include "common/index/pip_settings.h"
 
 #include <nlohmann/json.hpp>
 
 #include "common/base/status.h"
 
-namespace crossmill::worker {
+namespace crossmill::index {
 namespace {
 
 // pip's own reading of its configuration, as `pip install` sees it: files, then [install], then variables.
@@ -52,4 +52,4 @@ absl::StatusOr<PipSettings> AskPip(const RunProgram& run) {
   return settings;
 }
 
-}  // namespace crossmill::worker
+}  // namespace crossmill::index

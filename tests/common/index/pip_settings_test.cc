@@ -1,4 +1,4 @@
-#include "worker/index/pip_settings.h"
+#include "common/index/pip_settings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include "common/base/subprocess.h"
 #include "tests/support/status_matchers.h"
 
-namespace crossmill::worker {
+namespace crossmill::index {
 namespace {
 
 using ::testing::ElementsAre;
@@ -92,4 +92,4 @@ TEST_F(RealPipTest, VariablesBeatFilesAndThereIsADefault) {
 }
 
 }  // namespace
-}  // namespace crossmill::worker
+}  // namespace crossmill::index

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace crossmill::worker {
+namespace crossmill::index {
 
 struct PipSettings {
   // As pip has them, credentials included. The main index first; empty with --no-index.
@@ -18,8 +18,8 @@ struct PipSettings {
 // Runs a program and returns what it printed.
 using RunProgram = std::function<absl::StatusOr<std::string>(const std::vector<std::string>& words)>;
 
-// Asks this machine's pip. NOT_FOUND: there is none, or it does not say; the message names the flag of the
-// worker that takes its place.
+// Asks this machine's pip. NOT_FOUND: there is none, or it does not say; the message names the flag that
+// takes its place.
 absl::StatusOr<PipSettings> AskPip(const RunProgram& run);
 
-}  // namespace crossmill::worker
+}  // namespace crossmill::index
