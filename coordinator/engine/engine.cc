@@ -252,6 +252,13 @@ AheadCalls Engine::CallsForAhead() {
     RunningBuild* build = Find(id);
     if (build != nullptr) jobs_.Harvest(*build, std::move(question), Now(), std::move(done));
   };
+  calls.same_indexes = [this] {
+    const std::vector<core::WorkerStatus> workers = scheduler_.Workers();
+    const std::vector<std::string> asked = options_.ahead_planner->IndexUrls();
+    return std::all_of(workers.begin(), workers.end(), [&](const core::WorkerStatus& worker) {
+      return std::equal(asked.begin(), asked.end(), worker.info.index_urls().begin(), worker.info.index_urls().end());
+    });
+  };
   calls.submit = [this](const v1::BuildSubmission& submission) { return Admit(submission, "", ""); };
   calls.cancel = [this](int64_t id) {
     RunningBuild* build = Find(id);

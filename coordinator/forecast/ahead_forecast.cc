@@ -76,7 +76,11 @@ class AheadForecast::Answering {
     PlanForecastRules rules;
     rules.stop = stop_;
     std::string option;
-    rules.on_text = [&](std::string_view text) { option = option.empty() ? BuildOptionIn(text) : option; };
+    rules.on_text = [&](std::string_view text) {
+      if (option.empty()) option = BuildOptionIn(text);
+      // The installer would not take a wheel.
+      if (option.empty() && text.find("--no-binary") != std::string_view::npos) option = "--no-binary";
+    };
     PlanForecast forecast({{farm_.cache_, farm_.layers_, farm_.blobs_}, farm_.indexes_}, std::move(rules));
     const v1::BuildPlan plan = PlanOfStep(question_);
     ASSIGN_OR_RETURN(const v1::PlatformPrediction prediction, forecast.Predict(plan, plan.cells(0)));
@@ -110,7 +114,8 @@ class AheadForecast::Answering {
     for (const v1::PredictedPackage& package : install.packages()) {
       if (stop_.stop_requested()) return absl::CancelledError("the build has ended");
       if (package.scope() != "runtime" || package.outcome() != v1::OUTCOME_SOURCE ||
-          package.certainty() != v1::CERTAINTY_CERTAIN || !package.location().empty()) {
+          package.certainty() != v1::CERTAINTY_CERTAIN || !package.location().empty() ||
+          !command->rules.format.AllowsWheels(package.name())) {
         continue;
       }
       RETURN_IF_ERROR(AddSource(package, install, *command, commands.environments));
@@ -287,6 +292,12 @@ class AheadForecast::Answering {
   // By the hash of the layer's tar.
   std::optional<std::map<std::string, layer::LayerManifest>> manifests_;
 };
+
+std::vector<std::string> AheadForecast::IndexUrls() const {
+  std::vector<std::string> urls;
+  for (const auto& index : indexes_.configured()) urls.push_back(index->address().url);
+  return urls;
+}
 
 absl::StatusOr<AheadAnswer> AheadForecast::Ask(const AheadQuestion& question, const std::stop_token& stop) {
   const StopAfter late(kPatience);

@@ -34,6 +34,7 @@ class AheadForecast final : public AheadPlanner {
         layers_(blobs_),
         wheels_(committed_->connection()) {}
 
+  std::vector<std::string> IndexUrls() const override;
   absl::StatusOr<AheadAnswer> Ask(const AheadQuestion& question, const std::stop_token& stop) override;
 
  private:

@@ -45,6 +45,8 @@ class AheadPlanner {
  public:
   virtual ~AheadPlanner() = default;
   // Takes as long as the index does. What is not understood, or not certain, is in no answer.
+  // The package indexes that it asks, the main one first, without credentials.
+  virtual std::vector<std::string> IndexUrls() const = 0;
   virtual absl::StatusOr<AheadAnswer> Ask(const AheadQuestion& question, const std::stop_token& stop) = 0;
 };
 

@@ -54,6 +54,7 @@ bool CompileAhead::Hold(const core::BuildState& state, int stage, int index) {
   const v1::StagePlan& plan = state.plan().stages(stage);
   if (index >= plan.steps_size() || !Wanted(state, stage, index)) return false;
   const Place place{state.id(), stage, index};
+  if (!waiting_.contains(place) && !calls_.same_indexes()) return false;
   const auto [found, is_new] = waiting_.try_emplace(place);
   Waiting& waiting = found->second;
   if (!is_new) return !waiting.done;

@@ -36,6 +36,9 @@ struct AheadCalls {
   std::function<void(int64_t build, HarvestQuestion question,
                      std::function<void(std::vector<storage::FarmWheelRow>)> done)>
       harvest;
+  // Whether every worker's steps see the package indexes that the planner asks: else packages would be asked
+  // for, and their code would run, that the step never sees.
+  std::function<bool()> same_indexes;
   // Returns the id of the build that compiles.
   std::function<absl::StatusOr<int64_t>(const v1::BuildSubmission&)> submit;
   std::function<void(int64_t build)> cancel;

@@ -301,6 +301,7 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   info.set_name(flags.name);
   info.set_slots(flags.slots == 0 ? MostSlots(info.cpus()) : flags.slots);
   info.set_slots_by_load(flags.slots == 0);
+  for (const index::IndexAddress& index : settings.indexes) info.add_index_urls(index.url);
   NamespaceOptions namespaces;
   namespaces.user = flags.user;
   ASSIGN_OR_RETURN(const std::optional<int> ended, EnterNamespaces(namespaces));
