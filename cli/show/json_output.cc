@@ -223,6 +223,10 @@ Json PackageJson(const v1::PackageRow& row) {
           {"emulated", package.emulated()},
           {"environment", TextOrNull(package.environment())},
           {"installed", package.installed()},
+          {"compiled_in_build",
+           package.compiled_in_build() == 0 ? Json(nullptr) : Json(package.compiled_in_build())},
+          {"compiled_by_execution",
+           package.compiled_by_execution() == 0 ? Json(nullptr) : Json(package.compiled_by_execution())},
           {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
 }
 

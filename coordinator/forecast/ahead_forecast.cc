@@ -114,8 +114,7 @@ class AheadForecast::Answering {
     for (const v1::PredictedPackage& package : install.packages()) {
       if (stop_.stop_requested()) return absl::CancelledError("the build has ended");
       if (package.scope() != "runtime" || package.outcome() != v1::OUTCOME_SOURCE ||
-          package.certainty() != v1::CERTAINTY_CERTAIN || !package.location().empty() ||
-          !command->rules.format.AllowsWheels(package.name())) {
+          !package.location().empty() || !command->rules.format.AllowsWheels(package.name())) {
         continue;
       }
       RETURN_IF_ERROR(AddSource(package, install, *command, commands.environments));

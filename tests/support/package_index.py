@@ -10,7 +10,7 @@ installing them exercises build isolation. The same version of this file makes t
       writes the files into DIR (for pip --find-links) and ends
 
 Kinds: pure-wheel, platform-wheel (both architectures, also musl), pure-sdist, c-sdist (needs a C compiler and
-Python.h), missing-header-sdist (never compiles), pep517-sdist (a pure sdist whose backend is in its own tree,
+Python.h), slow-c-sdist (the same, some seconds of compiling), missing-header-sdist (never compiles), pep517-sdist (a pure sdist whose backend is in its own tree,
 so nothing else is fetched), script-wheel (has a console script).
 """
 import argparse
@@ -194,12 +194,23 @@ def make_wheels(name, version, kind):
     yield f"{name}-{version}-py3-none-any.whl", wheel_bytes(name, version, ["py3-none-any"], code)
 
 
+SLOW_C_FUNCTION = """
+double slow_%(number)d(double *a, int n) {
+  double sum = %(number)d;
+  for (int i = 0; i < n; ++i) for (int j = 0; j < i; ++j) sum += a[i] * a[j] / (1 + sum * j);
+  return sum;
+}
+"""
+
+
 def make_sdist(name, version, kind):
     files = {f"{name}/__init__.py": f'version = "{version}"\n', "pyproject.toml": pyproject(kind == "pep517-sdist")}
     if kind == "pep517-sdist":
         files[f"backend/{BACKEND}.py"] = BACKEND_SOURCE
-    if kind == "c-sdist":
+    if kind in ("c-sdist", "slow-c-sdist"):
         files["src/native.c"] = C_SOURCE
+    if kind == "slow-c-sdist":
+        files["src/slow.c"] = "".join(SLOW_C_FUNCTION % {"number": i} for i in range(2500))
     if kind == "missing-header-sdist":
         files["src/native.c"] = "#include <openssl/not_there.h>\n" + C_SOURCE
     yield f"{name}-{version}.tar.gz", sdist_bytes(name, version, files)
@@ -216,7 +227,7 @@ def make_files(specifications):
         name, version, kind = match.groups()
         if kind in ("pure-wheel", "platform-wheel", "script-wheel"):
             files.update(make_wheels(name, version, kind))
-        elif kind in ("pure-sdist", "c-sdist", "missing-header-sdist", "pep517-sdist"):
+        elif kind in ("pure-sdist", "c-sdist", "slow-c-sdist", "missing-header-sdist", "pep517-sdist"):
             files.update(make_sdist(name, version, kind))
         else:
             raise SystemExit(f"package_index: no kind '{kind}'")
