@@ -6,10 +6,10 @@
 #include <thread>
 
 #include "common/base/clock.h"
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/http/curl_http_client.h"
 #include "common/registry/registry.h"
 #include "common/words/platform.h"
@@ -135,8 +135,9 @@ class ServerImpl final : public Server {
     pages_ = std::make_unique<RecordedPages>(*index_page_records_, *blobs_, clock_);
     indexes_ = std::make_unique<FarmIndexes>(options_.indexes, *http_, *blobs_, pages_.get(), clock_);
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
-    forecaster_ = std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()},
-                                               std::move(committed), *indexes_, build_platform);
+    forecaster_ =
+        std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()}, engine_->reader(),
+                                     std::move(committed), *indexes_, build_platform);
     return absl::OkStatus();
   }
 
@@ -154,7 +155,8 @@ class ServerImpl final : public Server {
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
     door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
     // Without it everything goes over the wire, as from other machines.
-    if (const absl::Status door = door_->Start(); !door.ok()) LogWarning("local_door error={}", door.ToString());
+    if (const absl::Status door = door_->Start(); !door.ok())
+      LogWarning("local_door error={}", door.ToString());
     const std::vector<ServedService> services = {
         {"build.bazel.remote.execution.v2.ContentAddressableStorage", cas_.get()},
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},

@@ -56,11 +56,8 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
 }
 
 absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const ForecastCalls& calls) {
-  if (build == 0) {
-    ASSIGN_OR_RETURN(build, committed_->LatestBuild());
-  }
-  ASSIGN_OR_RETURN(const v1::BuildView view, committed_->LoadView(build));
-  ASSIGN_OR_RETURN(const v1::BuildPlan plan, committed_->LoadPlan(build));
+  ASSIGN_OR_RETURN(const v1::BuildView view, reader_.Get(build));
+  ASSIGN_OR_RETURN(const v1::BuildPlan plan, committed_->LoadPlan(view.id()));
   PlanForecast forecasts({{cache_, layers_, stores_.blobs}, indexes_},
                          {.since = view.created_at(),
                           .no_cache = view.options().no_cache(),
@@ -68,7 +65,7 @@ absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const For
                           .stop = calls.stop,
                           .on_progress = calls.on_progress});
   v1::Forecast forecast;
-  forecast.set_build_id(build);
+  forecast.set_build_id(view.id());
   for (const v1::CellPlan& cell : plan.cells()) {
     ASSIGN_OR_RETURN(*forecast.mutable_prediction()->add_platforms(), forecasts.Predict(plan, cell));
   }
