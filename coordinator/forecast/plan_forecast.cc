@@ -54,6 +54,12 @@ void AddGap(std::string_view source, std::string_view why, v1::PredictedStep& st
   gap->set_why(ValidUtf8(why));
 }
 
+// A Python of its own folder, and what is installed for it, is not the distribution's.
+bool Concerns(const RootDoubt& doubt, const v1::PredictedInstall& install) {
+  const std::string& python = install.python().real_path();
+  return !doubt.system || !(python.starts_with("/usr/local/") || python.starts_with("/opt/"));
+}
+
 // Nothing of the step is certain.
 void MarkDoubtful(v1::PredictedInstall& install) {
   for (v1::PredictedPackage& package : *install.mutable_packages())
@@ -131,7 +137,15 @@ absl::Status PlanForecast::PredictCommand(const predict::Install& install,
     predicted->add_notes(
         "With --network=host the step asks whatever index it finds; here it is the coordinator's.");
   }
-  if (!place.doubts.empty()) MarkDoubtful(*predicted);
+  bool doubtful = false;
+  for (const RootDoubt& doubt : place.doubts) {
+    if (!Concerns(doubt, *predicted)) continue;
+    doubtful = true;
+    const std::string text = ValidUtf8(doubt.text);
+    if (std::find(step.doubts().begin(), step.doubts().end(), text) == step.doubts().end())
+      step.add_doubts(text);
+  }
+  if (doubtful) MarkDoubtful(*predicted);
   *step.add_installs() = *std::move(predicted);
   return absl::OkStatus();
 }
@@ -153,16 +167,16 @@ absl::Status PlanForecast::PredictRun(const v1::BuildPlan& plan, const RunPlace&
   step.set_step_number(place.step->number());
   if (FormatPlatform(stage.platform()) != platform_) step.set_runs_on(FormatPlatform(stage.platform()));
   RunPlace doubted = place;
-  if (std::string doubt = DoubtOfSecrets(run); !doubt.empty()) doubted.doubts.push_back(std::move(doubt));
+  if (std::string doubt = DoubtOfSecrets(run); !doubt.empty())
+    doubted.doubts.push_back({std::move(doubt), false});
   const bool uv = std::any_of(commands.installs.begin(), commands.installs.end(), [](const auto& install) {
     return install.tool == predict::Install::Tool::kUvPip;
   });
   if (uv) {
     if (std::string doubt = DoubtOfUvFiles(run, *place.root); !doubt.empty())
-      doubted.doubts.push_back(std::move(doubt));
+      doubted.doubts.push_back({std::move(doubt), false});
   }
-  for (const std::string& note : settings.notes) doubted.doubts.push_back(note);
-  for (const std::string& doubt : doubted.doubts) step.add_doubts(ValidUtf8(doubt));
+  for (const std::string& note : settings.notes) doubted.doubts.push_back({note, false});
   for (const predict::Install& install : commands.installs)
     RETURN_IF_ERROR(PredictCommand(install, commands, run, doubted, step));
   for (const predict::NotUnderstood& other : commands.not_understood) AddGap(other.source, other.why, step);

@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
+#include "common/predict/commands/system_commands.h"
 #include "coordinator/core/build_state.h"
 #include "coordinator/forecast/copied_content.h"
 
@@ -97,7 +98,7 @@ absl::Status StageRoots::Visit(uint32_t index, const v1::Step& step, const RunVi
     ASSIGN_OR_RETURN(std::vector<std::string> doubts,
                      MountContent(
                          mount, [this](uint32_t stage) { return KnownRoot(stage); }, parts_.blobs, *mounted));
-    for (std::string& doubt : doubts) place.doubts.push_back(std::move(doubt));
+    for (std::string& doubt : doubts) place.doubts.push_back({std::move(doubt), false});
     place.root = &*mounted;
   }
   return visitor(place);
@@ -117,11 +118,12 @@ absl::Status StageRoots::Apply(const v1::StagePlan& stage, const v1::Step& step,
         CopyContent(
             step.copy(), [this](uint32_t from) { return KnownRoot(from); }, parts_.blobs, state.root));
     for (std::string& doubt : doubts)
-      state.doubts.push_back(fmt::format("{}: {}", PlaceOfStep(step), std::move(doubt)));
+      state.doubts.push_back({fmt::format("{}: {}", PlaceOfStep(step), std::move(doubt)), false});
     return absl::OkStatus();
   }
   state.doubts.push_back(
-      fmt::format("what {} changes is not known: it has no result on this farm", PlaceOfStep(step)));
+      {fmt::format("what {} changes is not known: it has no result on this farm", PlaceOfStep(step)),
+       predict::ChangesOnlyTheSystem(step.run())});
   return absl::OkStatus();
 }
 

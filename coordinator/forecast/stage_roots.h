@@ -21,6 +21,14 @@
 
 namespace crossmill::coordinator {
 
+// Something about a root that is not known.
+struct RootDoubt {
+  // A sentence.
+  std::string text;
+  // It is about what the distribution keeps: nothing in /usr/local and /opt is meant.
+  bool system = false;
+};
+
 // A RUN as the walk comes to it.
 struct RunPlace {
   // Index in the plan.
@@ -28,8 +36,7 @@ struct RunPlace {
   const v1::Step* step = nullptr;
   // Before the step, what is mounted from images, stages and the context in place. Valid during the call.
   MergedRoot* root = nullptr;
-  // What is not known of that root; sentences.
-  std::vector<std::string> doubts;
+  std::vector<RootDoubt> doubts;
 };
 using RunVisitor = std::function<absl::Status(const RunPlace& place)>;
 
@@ -59,7 +66,7 @@ class StageRoots {
     MergedRoot root;
     // The layers of the root, bottom first; nullopt: they are not all known, and no key can be computed.
     std::optional<std::vector<v1::Layer>> chain = std::vector<v1::Layer>();
-    std::vector<std::string> doubts;
+    std::vector<RootDoubt> doubts;
     // Parallel to StagePlan.exports.
     std::vector<std::optional<Digest>> exports;
   };
