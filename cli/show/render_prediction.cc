@@ -315,6 +315,16 @@ class ForecastText {
       for (const std::string& note : install.notes())
         notes.Add(fmt::format("{}: {}", PlaceOfStep(step), Printable(note)), platform.platform());
     });
+    for (const v1::PlatformPrediction& platform : forecast_.prediction().platforms()) {
+      for (const v1::PredictedStep& step : platform.steps()) {
+        for (const v1::PredictionDifference& difference : step.cached_differences()) {
+          notes.Add(fmt::format("{}: a build takes its result from the step cache (--no-cache executes it "
+                                "anew): {}",
+                                PlaceOfStep(step), Printable(difference.sentence())),
+                    platform.platform());
+        }
+      }
+    }
     std::string text = Section(notes, "·", Ink::kDim);
     for (const std::string& note : forecast_.notes()) text += fmt::format("· {}\n", Printable(note));
     return text;

@@ -51,8 +51,30 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
   // A recipe that is wrong is so everywhere; a platform that a base lacks is an answer.
   if (planned == 0 && absl::IsInvalidArgument(failed)) return failed;
   for (const std::string& note : forecasts.Notes()) forecast.add_notes(note);
+  RETURN_IF_ERROR(AddCached(*forecast.mutable_prediction()));
   RETURN_IF_ERROR(Finish(forecast));
   return forecast;
+}
+
+absl::Status Forecaster::AddCached(v1::Prediction& prediction) {
+  for (v1::PlatformPrediction& platform : *prediction.mutable_platforms()) {
+    for (v1::PredictedStep& step : *platform.mutable_steps()) {
+      if (step.cached_execution() == 0) continue;
+      ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages,
+                       committed_->Packages(step.cached_execution()));
+      std::set<std::string> different;
+      for (v1::PredictionDifference& difference : predict::Compare(step, packages)) {
+        different.insert(difference.name());
+        *step.add_cached_differences() = std::move(difference);
+      }
+      for (v1::PredictedInstall& install : *step.mutable_installs()) {
+        for (v1::PredictedPackage& package : *install.mutable_packages()) {
+          if (different.contains(package.name())) package.set_certainty(v1::CERTAINTY_DOUBTFUL);
+        }
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const ForecastCalls& calls) {

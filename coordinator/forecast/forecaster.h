@@ -51,6 +51,8 @@ class Forecaster {
   absl::StatusOr<v1::Forecast> PredictAgainst(int64_t build, const ForecastCalls& calls);
 
  private:
+  // What the step cache has of the predicted steps, where that is something else.
+  absl::Status AddCached(v1::Prediction& prediction);
   absl::Status AddObserved(const v1::BuildView& view, v1::Forecast& forecast);
   // How long sources among the packages took to compile here, and the matrix.
   absl::Status Finish(v1::Forecast& forecast);

@@ -58,6 +58,9 @@ absl::StatusOr<std::optional<python::IndexDocument>> IndexSource::Merged(const s
     if (absl::IsNotFound(page.status())) continue;
     if (!page.ok()) return page.status();
     ++budget_.pages;
+    budget_.listed_left -= static_cast<int64_t>((*page)->files.size());
+    if (budget_.listed_left < 0)
+      return absl::ResourceExhaustedError("the pages of the index list too many files for one prediction");
     for (const python::IndexFile& file : (*page)->files) addresses_.try_emplace(file.url, &index->address());
     if (!merged.has_value()) {
       merged = **page;

@@ -11,7 +11,7 @@
 namespace crossmill::coordinator {
 namespace {
 
-constexpr size_t kMostPaths = 4'000'000;
+constexpr size_t kMostPaths = 1'000'000;
 constexpr int kMostLinks = 40;
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";

@@ -108,6 +108,10 @@ absl::StatusOr<predict::ProjectSource*> PlanForecast::SourceOf(const predict::In
     if (run.network() == v1::NETWORK_MODE_NONE)
       return absl::InvalidArgumentError("the step has no network (--network=none), and so no package index");
     ASSIGN_OR_RETURN(indexes, IndexesOf(rules, run));
+    if (install.tool == predict::Install::Tool::kUvPip && indexes->indexes() > 1) {
+      return absl::InvalidArgumentError(
+          "uv takes a package from the first of its indexes that has it: with several nothing is said");
+    }
   }
   rooted = std::make_unique<RootedSource>(indexes, root, install.folder);
   for (const std::string& place : rules.find_links) RETURN_IF_ERROR(rooted->AddLinks(place));
@@ -132,10 +136,6 @@ absl::Status PlanForecast::PredictCommand(const predict::Install& install,
   if (!predicted.ok()) {
     AddGap(install.source, Sv(predicted.status().message()), step);
     return absl::OkStatus();
-  }
-  if (run.network() == v1::NETWORK_MODE_HOST) {
-    predicted->add_notes(
-        "With --network=host the step asks whatever index it finds; here it is the coordinator's.");
   }
   bool doubtful = false;
   for (const RootDoubt& doubt : place.doubts) {
@@ -165,10 +165,15 @@ absl::Status PlanForecast::PredictRun(const v1::BuildPlan& plan, const RunPlace&
   step.set_stage(ValidUtf8(stage.name()));
   step.set_stage_index(place.stage);
   step.set_step_number(place.step->number());
+  step.set_cached_execution(place.execution);
   if (FormatPlatform(stage.platform()) != platform_) step.set_runs_on(FormatPlatform(stage.platform()));
   RunPlace doubted = place;
   if (std::string doubt = DoubtOfSecrets(run); !doubt.empty())
     doubted.doubts.push_back({std::move(doubt), false});
+  if (run.network() == v1::NETWORK_MODE_HOST) {
+    doubted.doubts.push_back(
+        {"on the host's network the step may ask another index; here it is the coordinator's", false});
+  }
   const bool uv = std::any_of(commands.installs.begin(), commands.installs.end(), [](const auto& install) {
     return install.tool == predict::Install::Tool::kUvPip;
   });
@@ -213,7 +218,7 @@ std::vector<std::string> PlanForecast::Notes() const {
   }
   if (budget_.bytes_left <= 0)
     notes.push_back(
-        "Fetching for this prediction reached its limit of 1 GiB: not all metadata was looked at.");
+        "Fetching for this prediction reached its limit of 512 MiB: not all metadata was looked at.");
   return notes;
 }
 

@@ -186,6 +186,18 @@ class PredictTest(FarmTestCase):
         past = json.loads(self.farm.cli("predict", "--json", "--against", "latest").stdout)["past_compiles"]
         self.assertEqual([(one["name"], one["platform"], one["emulated"]) for one in past], [("fast", "linux/amd64", False)])
 
+    def test_what_the_cache_has_is_what_a_build_takes(self):
+        self.index.add(wheel("moving", "1.0"))
+        self.dockerfile("FROM python:3.11\nRUN pip install --no-cache-dir moving\n")
+        self.assert_exit(self.build("--platform", "linux/amd64"), 0)
+        step = self.predict()["platforms"][0]["steps"][0]
+        self.assertTrue(step["cached"])
+        self.assertEqual(step["cached_differences"], [])
+        self.index.add(wheel("moving", "2.0"))
+        step = self.predict()["platforms"][0]["steps"][0]
+        self.assertEqual([one["sentence"] for one in step["cached_differences"]], ["moving: 2.0 was predicted, 1.0 came."])
+        self.assertFalse(step["installs"][0]["packages"][0]["certain"])
+
     def test_nothing_fits(self):
         self.dockerfile("FROM python:3.11\nRUN pip install binary\n")
         forecast = self.predict(code=1)

@@ -3,16 +3,15 @@
 
   record_pip_pairs.py FOLDER                             (tests/golden/python)
 
-Each line is one run of `pip install --dry-run --report - --ignore-installed --no-deps --only-binary :all:` with
+Each line is one run of `pip install --dry-run --report FILE --ignore-installed --no-deps --only-binary :all:` with
 --python-version, --implementation, --abi and a --platform for each platform tag of the environment: nothing of pip is
-replaced. It runs against a server of this process, which serves the pages of a real index, frozen by date, that
+replaced; its main function is called again and again, which saves its start. It runs against a server of this process, which serves the pages of a real index, frozen by date, that
 record_pip_choices.py keeps in FOLDER/index. Without --only-binary pip does not choose for another platform; what has no
 wheel is "-". Needs Debian's python3-venv and a package index that pip reaches by its own configuration.
 """
 import argparse
 import http.server
 import json
-import os
 import pathlib
 import random
 import subprocess
@@ -58,9 +57,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def platforms_of(tags):
-    """In the order in which packaging prefers them."""
-    return list(dict.fromkeys(tag.platform for tag in tags if tag.platform != "any"))
+def platform_lists():
+    """Of each environment, in the order in which packaging prefers them. Asked of another process: packaging is told there
+    that it runs elsewhere."""
+    done = subprocess.run([sys.executable, __file__, "--platforms", "."], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def print_platforms():
+    json.dump([list(dict.fromkeys(tag.platform for tag in tags if tag.platform != "any")) for tags in choices.tag_lists()], sys.stdout)
 
 
 def abi_of(environment):
@@ -81,31 +86,34 @@ def pairs(folder):
             yield project, choose.choice(["", "", "", f"=={one}", f"<={one}", f">={one}", f"~={one.public}.0" if not one.is_prerelease else ""]), at
 
 
-def run(python, url, project, specifier, environment, tags):
-    command = [python, "-m", "pip", "install", "--isolated", "--dry-run", "--report", "-", "--quiet", "--ignore-installed", "--no-deps",
-               "--only-binary", ":all:", "--no-cache-dir", "--index-url", url, "--target", "/nonexistent", "--implementation", "cp",
+def run(folder, url, project, specifier, environment, platforms):
+    from pip._internal.cli.main import main as pip
+    report, log = folder / "report.json", folder / "log"
+    log.unlink(missing_ok=True)
+    command = ["install", "--isolated", "--dry-run", "--report", str(report), "-qqq", "--log", str(log), "--ignore-installed", "--no-deps",
+               "--only-binary", ":all:", "--no-cache-dir", "--disable-pip-version-check", "--index-url", url,
+               "--target", str(folder / "target"), "--implementation", "cp",
                "--python-version", environment[-1], "--abi", abi_of(environment)]
-    for platform in platforms_of(tags):
+    for platform in platforms:
         command += ["--platform", platform]
-    done = subprocess.run([*command, project + specifier], capture_output=True, text=True,
-                          env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
-    if done.returncode == 0:
-        install, = json.loads(done.stdout)["install"]
+    if pip([*command, project + specifier]) == 0:
+        install, = json.loads(report.read_text())["install"]
         return install["download_info"]["url"].rsplit("/", 1)[-1]
-    if "No matching distribution found" in done.stderr:
+    if "No matching distribution found" in log.read_text():
         return "-"
-    raise SystemExit(f"{project}{specifier} in {environment}: {done.stderr}")
+    raise SystemExit(f"{project}{specifier} in {environment}: {log.read_text()[-3000:]}")
 
 
 def record(golden):
     server = Server(golden / "index")
     url = f"http://127.0.0.1:{server.server_port}/simple/"
-    tags = list(choices.tag_lists())
+    platforms = platform_lists()
     lines = []
-    for project, specifier, at in pairs(golden / "index"):
-        taken = run(sys.executable, url, project, specifier, choices.ENVIRONMENTS[at], tags[at])
-        lines.append(f"{project}\t{specifier}\t{at}\t{taken}\n")
-        print(lines[-1], end="", flush=True)
+    with tempfile.TemporaryDirectory(prefix="pip-pairs-") as folder:
+        for project, specifier, at in pairs(golden / "index"):
+            taken = run(pathlib.Path(folder), url, project, specifier, choices.ENVIRONMENTS[at], platforms[at])
+            lines.append(f"{project}\t{specifier}\t{at}\t{taken}\n")
+            print(lines[-1], end="", flush=True)
     (golden / "pairs.txt").write_text("".join(lines))
 
 
@@ -113,7 +121,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--platforms", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.platforms:
+        print_platforms()
+        return
     if arguments.inside:
         record(arguments.folder)
         return
