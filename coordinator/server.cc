@@ -117,8 +117,9 @@ class ServerImpl final : public Server {
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(engine_->Start());
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
-    forecaster_ = std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()},
-                                               std::move(committed), *indexes_, engine.build_platform);
+    forecaster_ =
+        std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()}, engine_->reader(),
+                                     std::move(committed), *indexes_, engine.build_platform);
     return Listen();
   }
 

@@ -76,8 +76,9 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
                     "Leave the compiling of Python packages to the RUN that installs them");
   command->add_flag("--no-wheel-cache", flags->no_wheel_cache,
                     "Do not offer wheels that the farm compiled for earlier builds");
-  command->add_flag("--offline", flags->offline,
-                    "Package indexes give RUN steps only what the farm has kept; other hosts are not reached");
+  command->add_flag(
+      "--offline", flags->offline,
+      "Package indexes give RUN steps only what the farm has kept; other hosts are not reached");
   command
       ->add_option("--exclude-newer", flags->exclude_newer,
                    "Package indexes show RUN steps no file that was uploaded then or later: 2024-05-01")

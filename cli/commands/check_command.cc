@@ -13,6 +13,7 @@
 #include "cli/commands/commands.h"
 #include "cli/recipe/check_context.h"
 #include "cli/recipe/check_farm.h"
+#include "cli/recipe/check_packages.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/files.h"
 #include "common/check/rules.h"
@@ -216,6 +217,7 @@ absl::StatusOr<int> CheckCommand::Run() {
               check::BasesOf(input_.recipe, input_.platforms.front(), input_.build_platform));
   input_.history = &knowledge.history;
   input_.bases = std::move(knowledge.bases);
+  input_.musl = AskForMuslWheels(session_, check::MuslQuestions(input_), input_.platforms);
   check::CheckReport report = check::CheckRecipe(input_);
   for (check::Finding& finding : report.findings) {
     if (finding.file != input_.recipe.dockerfile_name()) finding.file = Shown(finding.file);

@@ -63,7 +63,35 @@ Json PredictedInstallJson(const v1::PredictedInstall& install) {
           {"notes", TextsJson(install.notes())}};
 }
 
+std::string_view DifferenceWord(v1::PredictionDifference::Kind kind) {
+  switch (kind) {
+    case v1::PredictionDifference::KIND_VERSION:
+      return "version";
+    case v1::PredictionDifference::KIND_OUTCOME:
+      return "outcome";
+    case v1::PredictionDifference::KIND_FILE:
+      return "file";
+    case v1::PredictionDifference::KIND_MISSING:
+      return "missing";
+    case v1::PredictionDifference::KIND_UNEXPECTED:
+      return "unexpected";
+    default:
+      return "";
+  }
+}
+
+Json PredictionDifferenceJson(const v1::PredictionDifference& difference) {
+  return {{"kind", DifferenceWord(difference.kind())},
+          {"name", difference.name()},
+          {"scope", difference.scope()},
+          {"sentence", difference.sentence()},
+          {"was_doubtful", difference.was_doubtful()}};
+}
+
 Json PredictedStepJson(const v1::PredictedStep& step) {
+  Json cached = Json::array();
+  for (const v1::PredictionDifference& difference : step.cached_differences())
+    cached.push_back(PredictionDifferenceJson(difference));
   Json installs = Json::array();
   for (const v1::PredictedInstall& install : step.installs())
     installs.push_back(PredictedInstallJson(install));
@@ -74,6 +102,8 @@ Json PredictedStepJson(const v1::PredictedStep& step) {
           {"stage_name", step.stage()},
           {"step", step.step_number()},
           {"runs_on", TextOrNull(step.runs_on())},
+          {"cached", step.cached_execution() != 0},
+          {"cached_differences", std::move(cached)},
           {"installs", std::move(installs)},
           {"not_predicted", std::move(gaps)},
           {"doubts", TextsJson(step.doubts())}};
@@ -97,23 +127,6 @@ Json PredictionMatrixJson(const v1::PredictionMatrix& matrix) {
   return {{"platforms", TextsJson(matrix.platforms())}, {"rows", std::move(rows)}};
 }
 
-std::string_view DifferenceKind(v1::PredictionDifference::Kind kind) {
-  switch (kind) {
-    case v1::PredictionDifference::KIND_VERSION:
-      return "version";
-    case v1::PredictionDifference::KIND_OUTCOME:
-      return "outcome";
-    case v1::PredictionDifference::KIND_FILE:
-      return "file";
-    case v1::PredictionDifference::KIND_MISSING:
-      return "missing";
-    case v1::PredictionDifference::KIND_UNEXPECTED:
-      return "unexpected";
-    default:
-      return "";
-  }
-}
-
 Json ObservedStepJson(const v1::ObservedStep& step) {
   Json packages = Json::array();
   for (const v1::PackageOutcome& package : step.packages()) {
@@ -124,13 +137,8 @@ Json ObservedStepJson(const v1::ObservedStep& step) {
                         {"file_name", TextOrNull(package.file_name())}});
   }
   Json differences = Json::array();
-  for (const v1::PredictionDifference& difference : step.differences()) {
-    differences.push_back({{"kind", DifferenceKind(difference.kind())},
-                           {"name", difference.name()},
-                           {"scope", difference.scope()},
-                           {"sentence", difference.sentence()},
-                           {"was_doubtful", difference.was_doubtful()}});
-  }
+  for (const v1::PredictionDifference& difference : step.differences())
+    differences.push_back(PredictionDifferenceJson(difference));
   return {{"platform", step.platform()},          {"line", step.line()},
           {"stage_name", step.stage()},           {"step", step.step_number()},
           {"executed", step.executed()},          {"packages", std::move(packages)},

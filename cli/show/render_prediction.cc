@@ -50,6 +50,10 @@ std::string Joined(const std::vector<std::string>& texts) {
   return all;
 }
 
+void AddOnce(const std::string& text, std::vector<std::string>& texts) {
+  if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+}
+
 // Each text once, with the platforms that it is about, in the order of the platforms.
 class Grouped {
  public:
@@ -57,8 +61,7 @@ class Grouped {
     auto found =
         std::find_if(groups_.begin(), groups_.end(), [&](const auto& one) { return one.first == text; });
     if (found == groups_.end()) found = groups_.insert(groups_.end(), {text, {}});
-    if (std::find(found->second.begin(), found->second.end(), platform) == found->second.end())
-      found->second.push_back(platform);
+    AddOnce(platform, found->second);
   }
   const std::vector<std::pair<std::string, std::vector<std::string>>>& groups() const { return groups_; }
 
@@ -207,7 +210,7 @@ class ForecastText {
         const auto found = cells.find(platform.platform());
         if (found == cells.end()) continue;
         for (const v1::PredictedPackage* package : found->second) {
-          if (package->reasons().empty() && package->help().empty() && package->doubts().empty()) continue;
+          if (package->reasons().empty() && package->help().empty()) continue;
           reasons.Add(ReasonOf(*package), platform.platform());
         }
         past += PastOf(Worst(found->second), platform.platform());
@@ -230,7 +233,6 @@ class ForecastText {
         package.needed_by().empty() ? "" : fmt::format(", to build {}", Printable(package.needed_by())));
     for (const v1::PredictedReason& reason : package.reasons())
       text += fmt::format("    {}\n", Printable(reason.sentence()));
-    for (const std::string& doubt : package.doubts()) text += fmt::format("    ? {}\n", Printable(doubt));
     for (const std::string& help : package.help()) text += fmt::format("    → {}\n", Printable(help));
     return text;
   }
@@ -272,8 +274,27 @@ class ForecastText {
     return Section(unknown, "?", Ink::kYellow);
   }
 
+  // What single packages hang on, each once with their names; then what whole steps do.
   std::string Doubts() const {
+    std::map<std::string, std::pair<std::vector<std::string>, std::vector<std::string>>> packages;
+    for (const auto& [key, cells] : packages_) {
+      for (const v1::PlatformPrediction& platform : forecast_.prediction().platforms()) {
+        const auto found = cells.find(platform.platform());
+        if (found == cells.end()) continue;
+        for (const v1::PredictedPackage* package : found->second) {
+          for (const std::string& doubt : package->doubts()) {
+            auto& [names, platforms] = packages[doubt];
+            AddOnce(Printable(key.second), names);
+            AddOnce(platform.platform(), platforms);
+          }
+        }
+      }
+    }
     Grouped doubts;
+    for (const auto& [doubt, where] : packages) {
+      for (const std::string& platform : where.second)
+        doubts.Add(fmt::format("{}\n    {}", Joined(where.first), Printable(doubt)), platform);
+    }
     for (const v1::PlatformPrediction& platform : forecast_.prediction().platforms()) {
       for (const v1::PredictedStep& step : platform.steps()) {
         for (const std::string& doubt : step.doubts())
@@ -294,6 +315,16 @@ class ForecastText {
       for (const std::string& note : install.notes())
         notes.Add(fmt::format("{}: {}", PlaceOfStep(step), Printable(note)), platform.platform());
     });
+    for (const v1::PlatformPrediction& platform : forecast_.prediction().platforms()) {
+      for (const v1::PredictedStep& step : platform.steps()) {
+        for (const v1::PredictionDifference& difference : step.cached_differences()) {
+          notes.Add(fmt::format("{}: a build takes its result from the step cache (--no-cache executes it "
+                                "anew): {}",
+                                PlaceOfStep(step), Printable(difference.sentence())),
+                    platform.platform());
+        }
+      }
+    }
     std::string text = Section(notes, "·", Ink::kDim);
     for (const std::string& note : forecast_.notes()) text += fmt::format("· {}\n", Printable(note));
     return text;
@@ -423,6 +454,9 @@ std::string RenderPredictedBeside(const v1::Forecast& forecast, const TextOption
     }
   }
   std::string text = table.Render(options);
+  if (compared == 0)
+    return text + fmt::format("{}no step of build {} that installs Python packages has a result\n",
+                              text.empty() ? "" : "\n", forecast.build_id());
   text += fmt::format(
       "{}build {}: {} of {} steps came as predicted from the plan, and the package index as it was when the "
       "build was submitted\n",

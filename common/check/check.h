@@ -29,6 +29,17 @@ struct KnownBase {
   std::vector<v1::Platform> platforms;
 };
 
+// What the package indexes have for a requirement on a musl base.
+struct MuslAnswer {
+  // From what is fine to what is not.
+  enum class Kind { kWheel, kSource, kNone };
+  Kind kind = Kind::kWheel;
+  // What would give a wheel there; a sentence, or empty.
+  std::string help;
+};
+// Base image's reference after expansion, and requirement as it is written.
+using MuslQuestion = std::pair<std::string, std::string>;
+
 struct CheckInput {
   // Dockerfile, its name, build arguments, target, and the ignore file if there is one. The context's digest
   // is not looked at.
@@ -45,6 +56,8 @@ struct CheckInput {
   std::map<std::string, KnownBase, std::less<>> bases;
   // Not owned; may be null.
   const History* history = nullptr;
+  // Of MuslQuestions, as far as somebody knows.
+  std::map<MuslQuestion, MuslAnswer> musl;
   // --rules.
   std::set<std::string, std::less<>> only;
 };
@@ -61,6 +74,9 @@ CheckReport CheckRecipe(const CheckInput& input);
 // References of the base images of the recipe's stages, for CheckInput::bases; empty if it cannot be read.
 std::vector<std::string> BasesOf(const v1::Recipe& recipe, const v1::Platform& platform,
                                  const v1::Platform& build_platform);
+
+// What pip is told to install on bases with musl, each once; empty if the recipe cannot be read.
+std::vector<MuslQuestion> MuslQuestions(const CheckInput& input);
 
 // "12.4 MB" and "1m 02s", as findings say them.
 std::string BytesText(int64_t bytes);

@@ -143,6 +143,7 @@ PipArguments ReadPipArguments(const ShellCommand& command) {
       arguments.local = true;
     } else if (const std::string name = PackageName(text); !name.empty()) {
       arguments.packages.push_back(name);
+      arguments.requirements.push_back(text);
     }
   }
   return arguments;
@@ -189,7 +190,8 @@ std::vector<RequirementLine> ReadRequirements(std::string_view text) {
       continue;
     }
     if (line.ends_with('\\')) line.remove_suffix(1);
-    if (const std::string name = PackageName(line); !name.empty()) lines.push_back({name, number});
+    if (const std::string name = PackageName(line); !name.empty())
+      lines.push_back({name, number, std::string(Trim(line.substr(0, line.find(" --"))))});
   }
   return lines;
 }

@@ -17,6 +17,8 @@ bool IsPipInstall(const ShellCommand& command);
 struct PipArguments {
   std::vector<std::string> files;
   std::vector<std::string> packages;
+  // As they are written: parallel to `packages`.
+  std::vector<std::string> requirements;
   // Installs a folder (`.`, -e .): it needs the sources.
   bool local = false;
 };
@@ -28,6 +30,8 @@ std::string PackageName(std::string_view requirement);
 struct RequirementLine {
   std::string name;
   int line = 0;
+  // As it is written, without options behind it.
+  std::string text;
 };
 std::vector<RequirementLine> ReadRequirements(std::string_view text);
 

@@ -11,7 +11,7 @@ namespace crossmill::package_archive {
 namespace {
 
 constexpr int64_t kMostText = int64_t{8} << 20;
-constexpr int64_t kMostUnpacked = int64_t{1} << 30;
+constexpr int64_t kMostUnpacked = int64_t{256} << 20;
 
 // NAME in the archive's folder, which has one level.
 std::optional<std::string>* PlaceOf(std::string_view path, SourceTexts& texts) {

@@ -1,5 +1,5 @@
 // What a wheel or a source distribution says of itself, out of the archive: its core metadata, and how it is
-// built. Foreign bytes: texts have at most 8 MiB, and of a source at most 1 GiB is unpacked.
+// built. Foreign bytes: texts have at most 8 MiB, and of a source at most 256 MiB are unpacked.
 #pragma once
 
 #include <optional>

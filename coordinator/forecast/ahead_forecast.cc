@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/base/stop.h"
 #include "common/layer/layer_manifest.h"
+#include "common/package_archive/package_texts.h"
 #include "common/predict/image/root_paths.h"
 #include "common/python/version.h"
 #include "common/wheels/project_files.h"
@@ -81,6 +82,9 @@ class AheadForecast::Answering {
       // The installer would not take a wheel.
       if (option.empty() && text.find("--no-binary") != std::string_view::npos) option = "--no-binary";
     };
+    for (const storage::FarmWheelRow& row : question_.compiled) {
+      ASSIGN_OR_RETURN(rules.compiled[row.wheel.source_sha256()], MetadataOf(row.wheel));
+    }
     PlanForecast forecast({{farm_.cache_, farm_.layers_, farm_.blobs_}, farm_.indexes_}, std::move(rules));
     const v1::BuildPlan plan = PlanOfStep(question_);
     ASSIGN_OR_RETURN(const v1::PlatformPrediction prediction, forecast.Predict(plan, plan.cells(0)));
@@ -120,6 +124,22 @@ class AheadForecast::Answering {
       RETURN_IF_ERROR(AddSource(package, install, *command, commands.environments));
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> MetadataOf(const v1::FarmWheel& wheel) {
+    const Digest digest = FromProto(wheel.file());
+    return package_archive::WheelMetadata(
+        [&](int64_t offset, int64_t size) -> absl::StatusOr<std::string> {
+          ASSIGN_OR_RETURN(const auto reader, farm_.blobs_.Open(digest, offset));
+          std::string bytes(static_cast<size_t>(size), '\0');
+          for (size_t at = 0; at < bytes.size();) {
+            ASSIGN_OR_RETURN(const size_t count, reader->Read(bytes.data() + at, bytes.size() - at));
+            if (count == 0) return absl::OutOfRangeError(fmt::format("{} is cut short", wheel.file_name()));
+            at += count;
+          }
+          return bytes;
+        },
+        digest.size);
   }
 
   // The page that lists the file, and the file; null: none of the farm's indexes has it under a SHA-256.
@@ -173,6 +193,7 @@ class AheadForecast::Answering {
     ToProto(source, compilation.mutable_source());
     *compilation.mutable_run() = CompileRun(compile);
     compilation.set_key(KeyOf(compilation, install.python(), toolchain));
+    answer_.ask_again = answer_.ask_again || package.dependencies_unknown();
     if (question_.use_kept) {
       ASSIGN_OR_RETURN(auto kept, Kept(compilation.key(), package, install));
       if (kept.has_value()) {
@@ -180,7 +201,6 @@ class AheadForecast::Answering {
         return absl::OkStatus();
       }
     }
-    answer_.ask_again = answer_.ask_again || package.dependencies_unknown();
     answer_.missing.push_back(std::move(compilation));
     return absl::OkStatus();
   }

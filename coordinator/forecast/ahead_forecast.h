@@ -22,8 +22,10 @@
 
 namespace crossmill::coordinator {
 
-// Only what is certain is compiled ahead, and only of indexes that the farm's own stands for: an installer
-// that asks elsewhere would not find the wheel. Thread safe. What it is given outlives it.
+// Where the root is not known nothing is compiled ahead, nor from indexes that the farm's own does not stand
+// for: an installer that asks elsewhere would not find the wheel. A version that may come out otherwise (what
+// a source requires is known only once it is built) is compiled: at worst nobody takes the wheel. Thread
+// safe. What it is given outlives it.
 class AheadForecast final : public AheadPlanner {
  public:
   AheadForecast(BlobStore& blobs, std::unique_ptr<storage::RecordStore> committed, FarmIndexes& indexes)

@@ -14,7 +14,7 @@ namespace {
 
 namespace reapi = ::build::bazel::remote::execution::v2;
 
-constexpr int kMostFiles = 500'000;
+constexpr int kMostFiles = 300'000;
 constexpr int kMostLevels = 200;
 
 // What archives begin with: gzip, xz, bzip2, zstd; a plain tar says it further on.

@@ -16,7 +16,7 @@ namespace crossmill::coordinator {
 using RootOfStage = std::function<MergedRoot*(uint32_t stage)>;
 
 // Sources of the context must be resolved, as in a plan. Returns what is not known of the result: sentences.
-// Owners, modes and times are nothing that a prediction looks at. RESOURCE_EXHAUSTED: more than 500,000 files
+// Owners, modes and times are nothing that a prediction looks at. RESOURCE_EXHAUSTED: more than 300,000 files
 // or 200 levels; else errors of the store.
 absl::StatusOr<std::vector<std::string>> CopyContent(const v1::Copy& copy, const RootOfStage& stages,
                                                      BlobStore& blobs, MergedRoot& root);

@@ -24,7 +24,8 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
                                                                         .as_of = std::nullopt,
                                                                         .stop = calls.stop,
                                                                         .on_progress = calls.on_progress,
-                                                                        .on_text = {}});
+                                                                        .on_text = {},
+                                                                        .compiled = {}});
   v1::Forecast forecast;
   absl::Status failed;
   size_t planned = 0;
@@ -52,25 +53,45 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
   // A recipe that is wrong is so everywhere; a platform that a base lacks is an answer.
   if (planned == 0 && absl::IsInvalidArgument(failed)) return failed;
   for (const std::string& note : forecasts.Notes()) forecast.add_notes(note);
+  RETURN_IF_ERROR(AddCached(*forecast.mutable_prediction()));
   RETURN_IF_ERROR(Finish(forecast));
   return forecast;
 }
 
-absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const ForecastCalls& calls) {
-  if (build == 0) {
-    ASSIGN_OR_RETURN(build, committed_->LatestBuild());
+absl::Status Forecaster::AddCached(v1::Prediction& prediction) {
+  for (v1::PlatformPrediction& platform : *prediction.mutable_platforms()) {
+    for (v1::PredictedStep& step : *platform.mutable_steps()) {
+      if (step.cached_execution() == 0) continue;
+      ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages,
+                       committed_->Packages(step.cached_execution()));
+      std::set<std::string> different;
+      for (v1::PredictionDifference& difference : predict::Compare(step, packages)) {
+        different.insert(difference.name());
+        *step.add_cached_differences() = std::move(difference);
+      }
+      for (v1::PredictedInstall& install : *step.mutable_installs()) {
+        for (v1::PredictedPackage& package : *install.mutable_packages()) {
+          if (different.contains(package.name())) package.set_certainty(v1::CERTAINTY_DOUBTFUL);
+        }
+      }
+    }
   }
-  ASSIGN_OR_RETURN(const v1::BuildView view, committed_->LoadView(build));
-  ASSIGN_OR_RETURN(const v1::BuildPlan plan, committed_->LoadPlan(build));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const ForecastCalls& calls) {
+  ASSIGN_OR_RETURN(const v1::BuildView view, reader_.Get(build));
+  ASSIGN_OR_RETURN(const v1::BuildPlan plan, committed_->LoadPlan(view.id()));
   PlanForecast forecasts({{cache_, layers_, stores_.blobs}, indexes_},
                          {.since = view.created_at(),
                           .no_cache = view.options().no_cache(),
                           .as_of = absl::FromUnixNanos(view.created_at()),
                           .stop = calls.stop,
                           .on_progress = calls.on_progress,
-                          .on_text = {}});
+                          .on_text = {},
+                          .compiled = {}});
   v1::Forecast forecast;
-  forecast.set_build_id(build);
+  forecast.set_build_id(view.id());
   for (const v1::CellPlan& cell : plan.cells()) {
     ASSIGN_OR_RETURN(*forecast.mutable_prediction()->add_platforms(), forecasts.Predict(plan, cell));
   }

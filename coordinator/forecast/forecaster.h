@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
+#include "coordinator/engine/farm_reader.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/engine/step_cache.h"
 #include "coordinator/forecast/farm_indexes.h"
@@ -30,9 +31,11 @@ struct ForecastCalls {
 // connection of its own, and runs nothing.
 class Forecaster {
  public:
-  Forecaster(PlanningStores stores, std::unique_ptr<storage::RecordStore> committed, FarmIndexes& indexes,
-             v1::Platform build_platform)
+  // `reader` knows builds that are under way, too.
+  Forecaster(PlanningStores stores, FarmReader& reader, std::unique_ptr<storage::RecordStore> committed,
+             FarmIndexes& indexes, v1::Platform build_platform)
       : stores_(stores),
+        reader_(reader),
         committed_(std::move(committed)),
         indexes_(indexes),
         build_platform_(std::move(build_platform)),
@@ -48,11 +51,14 @@ class Forecaster {
   absl::StatusOr<v1::Forecast> PredictAgainst(int64_t build, const ForecastCalls& calls);
 
  private:
+  // What the step cache has of the predicted steps, where that is something else.
+  absl::Status AddCached(v1::Prediction& prediction);
   absl::Status AddObserved(const v1::BuildView& view, v1::Forecast& forecast);
   // How long sources among the packages took to compile here, and the matrix.
   absl::Status Finish(v1::Forecast& forecast);
 
   const PlanningStores stores_;
+  FarmReader& reader_;
   const std::unique_ptr<storage::RecordStore> committed_;
   FarmIndexes& indexes_;
   const v1::Platform build_platform_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/predict/locks/project_file.h"
 #include "common/python/sdist_name.h"
@@ -49,6 +51,19 @@ package_archive::ReadAt ReaderOf(const std::string& bytes) {
   };
 }
 
+// A wheel's metadata as that of the source it was compiled from: nothing in it is dynamic any more.
+std::string AsStatic(std::string_view metadata) {
+  std::string text = "Metadata-Version: 2.2\n";
+  bool header = true;
+  for (std::string_view line : absl::StrSplit(Av(metadata), '\n')) {
+    header = header && !line.empty() && line != "\r";
+    const bool own = absl::StartsWithIgnoreCase(Av(line), "metadata-version:") ||
+                     absl::StartsWithIgnoreCase(Av(line), "dynamic:");
+    if (!header || !own) text += fmt::format("{}\n", line);
+  }
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<python::IndexDocument>> IndexSource::Merged(const std::string& project) {
@@ -58,6 +73,9 @@ absl::StatusOr<std::optional<python::IndexDocument>> IndexSource::Merged(const s
     if (absl::IsNotFound(page.status())) continue;
     if (!page.ok()) return page.status();
     ++budget_.pages;
+    budget_.listed_left -= static_cast<int64_t>((*page)->files.size());
+    if (budget_.listed_left < 0)
+      return absl::ResourceExhaustedError("the pages of the index list too many files for one prediction");
     for (const python::IndexFile& file : (*page)->files) addresses_.try_emplace(file.url, &index->address());
     if (!merged.has_value()) {
       merged = **page;
@@ -183,6 +201,10 @@ absl::StatusOr<std::optional<std::string>> IndexSource::Metadata(const python::P
                                                                  const python::ListedFile& file) {
   const python::IndexFile& listed = page.Listed(file);
   if (const auto known = metadata_.find(listed.url); known != metadata_.end()) return known->second;
+  for (const python::FileHash& hash : listed.hashes) {
+    const auto found = view_.compiled.find(hash.digest);
+    if (found != view_.compiled.end()) return metadata_[listed.url] = AsStatic(found->second);
+  }
   ASSIGN_OR_RETURN(std::optional<std::string> text, FetchMetadata(listed));
   return metadata_[listed.url] = std::move(text);
 }

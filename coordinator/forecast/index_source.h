@@ -27,6 +27,9 @@ struct IndexView {
   std::optional<absl::Time> exclude_newer;
   // The index as it was then, as far as it tells: files of which it does not say when they came stay.
   std::optional<absl::Time> as_of;
+  // Core metadata of wheels that were compiled from sources of the index, by the source's SHA-256: what such
+  // a source requires is known.
+  std::map<std::string, std::string> compiled;
   std::stop_token stop;
 };
 
@@ -35,7 +38,9 @@ struct FetchBudget {
   int pages = 0;
   int files = 0;
   // Left, in bytes of metadata and archives. Without any left nothing more is looked into.
-  int64_t bytes_left = int64_t{1} << 30;
+  int64_t bytes_left = int64_t{512} << 20;
+  // Left, in files that pages list: what pages take in memory.
+  int64_t listed_left = 1'500'000;
 };
 
 // Used by one thread. What it is given outlives it.
@@ -48,6 +53,7 @@ class IndexSource final : public predict::ProjectSource {
 
   // UNAVAILABLE and whatever else an index answers but NOT_FOUND ends the resolution: what is not known is
   // not empty.
+  // RESOURCE_EXHAUSTED: the pages so far list too many files.
   absl::StatusOr<const python::ProjectFiles*> Page(std::string_view project) override;
   absl::StatusOr<std::optional<std::string>> Metadata(const python::ProjectFiles& page,
                                                       const python::ListedFile& file) override;
@@ -56,6 +62,7 @@ class IndexSource final : public predict::ProjectSource {
   // Of http and https addresses: wheels and sources that are fetched.
   absl::StatusOr<std::optional<predict::DirectPackage>> Direct(std::string_view location) override;
 
+  size_t indexes() const { return indexes_.size(); }
   // Projects of which the index does not tell when any file was uploaded, where that was asked for.
   const std::set<std::string>& timeless() const { return timeless_; }
 

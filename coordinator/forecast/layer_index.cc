@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kMostEntries = 2'000'000;
 constexpr size_t kMostKept = 1'000'000;
+constexpr size_t kLongestPath = 4096;
 
 }  // namespace
 
@@ -22,6 +23,8 @@ absl::StatusOr<LayerIndex> IndexTar(const layer::Source& tar, const std::stop_to
   while (true) {
     ASSIGN_OR_RETURN(std::optional<layer::TarEntry> entry, reader.Next());
     if (!entry.has_value()) return index;
+    // No file system has it.
+    if (entry->path.size() > kLongestPath) continue;
     if (index.size() == kMostEntries)
       return absl::ResourceExhaustedError(fmt::format("a layer of more than {} entries", kMostEntries));
     index.push_back(

@@ -11,7 +11,7 @@
 namespace crossmill::coordinator {
 namespace {
 
-constexpr size_t kMostPaths = 4'000'000;
+constexpr size_t kMostPaths = 1'000'000;
 constexpr int kMostLinks = 40;
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
@@ -32,6 +32,13 @@ std::string Child(std::string_view folder, std::string_view name) {
 absl::StatusOr<std::string> MergedRoot::RealFolder(std::string_view folder) {
   if (!last_folder_.empty() && folder == last_folder_) return last_real_;
   std::string real = "/";
+  std::string_view rest = folder;
+  // Most often it is in the folder that was asked for last.
+  if (!last_folder_.empty() && last_folder_ != "/" && folder.starts_with(last_folder_) &&
+      folder[last_folder_.size()] == '/') {
+    real = last_real_;
+    rest = folder.substr(last_folder_.size());
+  }
   // Names that are left, the next one last.
   std::vector<std::string> left;
   const auto push = [&left](std::string_view path) {
@@ -43,7 +50,7 @@ absl::StatusOr<std::string> MergedRoot::RealFolder(std::string_view folder) {
       end = slash;
     }
   };
-  push(folder);
+  push(rest);
   int links = 0;
   while (!left.empty()) {
     const std::string name = std::move(left.back());

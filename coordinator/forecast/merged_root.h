@@ -31,7 +31,7 @@ class MergedRoot final : public predict::RootFiles {
 
   // The next layer up, whose tar is the blob `tar`: what it removes goes from the layers below, and entries
   // below a link go where it leads, inside the root. Devices and the like are there as kOther.
-  // RESOURCE_EXHAUSTED: more than 4,000,000 paths.
+  // RESOURCE_EXHAUSTED: more than 1,000,000 paths.
   absl::Status AddLayer(const LayerIndex& layer, const Digest& tar);
 
   // As COPY and WORKDIR make them: folders on the way are made, links on it followed; what is in the way
@@ -39,6 +39,8 @@ class MergedRoot final : public predict::RootFiles {
   absl::Status PutFile(std::string_view path, FileContent content);
   absl::Status PutLink(std::string_view path, std::string target);
   absl::Status PutFolder(std::string_view path);
+
+  size_t paths() const { return nodes_.size(); }
 
   // NOT_FOUND if no file is there; links are not followed.
   absl::StatusOr<FileContent> ContentOf(std::string_view path) const;

@@ -54,6 +54,12 @@ void AddGap(std::string_view source, std::string_view why, v1::PredictedStep& st
   gap->set_why(ValidUtf8(why));
 }
 
+// A Python of its own folder, and what is installed for it, is not the distribution's.
+bool Concerns(const RootDoubt& doubt, const v1::PredictedInstall& install) {
+  const std::string& python = install.python().real_path();
+  return !doubt.system || !(python.starts_with("/usr/local/") || python.starts_with("/opt/"));
+}
+
 // Nothing of the step is certain.
 void MarkDoubtful(v1::PredictedInstall& install) {
   for (v1::PredictedPackage& package : *install.mutable_packages())
@@ -84,6 +90,7 @@ absl::StatusOr<IndexSource*> PlanForecast::IndexesOf(const predict::InstallRules
   view.offline = run.offline();
   if (run.has_exclude_newer()) view.exclude_newer = absl::FromUnixSeconds(run.exclude_newer());
   view.as_of = rules_.as_of;
+  view.compiled = rules_.compiled;
   view.stop = rules_.stop;
   std::string key = fmt::format("{} {}", view.offline, run.has_exclude_newer() ? run.exclude_newer() : -1);
   for (const auto& index : indexes) key += fmt::format(" {}", static_cast<const void*>(index.get()));
@@ -102,6 +109,10 @@ absl::StatusOr<predict::ProjectSource*> PlanForecast::SourceOf(const predict::In
     if (run.network() == v1::NETWORK_MODE_NONE)
       return absl::InvalidArgumentError("the step has no network (--network=none), and so no package index");
     ASSIGN_OR_RETURN(indexes, IndexesOf(rules, run));
+    if (install.tool == predict::Install::Tool::kUvPip && indexes->indexes() > 1) {
+      return absl::InvalidArgumentError(
+          "uv takes a package from the first of its indexes that has it: with several nothing is said");
+    }
   }
   rooted = std::make_unique<RootedSource>(indexes, root, install.folder);
   for (const std::string& place : rules.find_links) RETURN_IF_ERROR(rooted->AddLinks(place));
@@ -131,11 +142,15 @@ absl::Status PlanForecast::PredictCommand(const predict::Install& install,
     AddGap(install.source, Sv(predicted.status().message()), step);
     return absl::OkStatus();
   }
-  if (run.network() == v1::NETWORK_MODE_HOST) {
-    predicted->add_notes(
-        "With --network=host the step asks whatever index it finds; here it is the coordinator's.");
+  bool doubtful = false;
+  for (const RootDoubt& doubt : place.doubts) {
+    if (!Concerns(doubt, *predicted)) continue;
+    doubtful = true;
+    const std::string text = ValidUtf8(doubt.text);
+    if (std::find(step.doubts().begin(), step.doubts().end(), text) == step.doubts().end())
+      step.add_doubts(text);
   }
-  if (!place.doubts.empty()) MarkDoubtful(*predicted);
+  if (doubtful) MarkDoubtful(*predicted);
   *step.add_installs() = *std::move(predicted);
   return absl::OkStatus();
 }
@@ -155,18 +170,23 @@ absl::Status PlanForecast::PredictRun(const v1::BuildPlan& plan, const RunPlace&
   step.set_stage(ValidUtf8(stage.name()));
   step.set_stage_index(place.stage);
   step.set_step_number(place.step->number());
+  step.set_cached_execution(place.execution);
   if (FormatPlatform(stage.platform()) != platform_) step.set_runs_on(FormatPlatform(stage.platform()));
   RunPlace doubted = place;
-  if (std::string doubt = DoubtOfSecrets(run); !doubt.empty()) doubted.doubts.push_back(std::move(doubt));
+  if (std::string doubt = DoubtOfSecrets(run); !doubt.empty())
+    doubted.doubts.push_back({std::move(doubt), false});
+  if (run.network() == v1::NETWORK_MODE_HOST) {
+    doubted.doubts.push_back(
+        {"on the host's network the step may ask another index; here it is the coordinator's", false});
+  }
   const bool uv = std::any_of(commands.installs.begin(), commands.installs.end(), [](const auto& install) {
     return install.tool == predict::Install::Tool::kUvPip;
   });
   if (uv) {
     if (std::string doubt = DoubtOfUvFiles(run, *place.root); !doubt.empty())
-      doubted.doubts.push_back(std::move(doubt));
+      doubted.doubts.push_back({std::move(doubt), false});
   }
-  for (const std::string& note : settings.notes) doubted.doubts.push_back(note);
-  for (const std::string& doubt : doubted.doubts) step.add_doubts(ValidUtf8(doubt));
+  for (const std::string& note : settings.notes) doubted.doubts.push_back({note, false});
   for (const predict::Install& install : commands.installs)
     RETURN_IF_ERROR(PredictCommand(install, commands, run, doubted, step));
   for (const predict::NotUnderstood& other : commands.not_understood) AddGap(other.source, other.why, step);
@@ -203,7 +223,7 @@ std::vector<std::string> PlanForecast::Notes() const {
   }
   if (budget_.bytes_left <= 0)
     notes.push_back(
-        "Fetching for this prediction reached its limit of 1 GiB: not all metadata was looked at.");
+        "Fetching for this prediction reached its limit of 512 MiB: not all metadata was looked at.");
   return notes;
 }
 

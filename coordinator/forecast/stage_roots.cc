@@ -5,11 +5,15 @@
 #include "common/base/status.h"
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
+#include "common/predict/commands/system_commands.h"
 #include "coordinator/core/build_state.h"
 #include "coordinator/forecast/copied_content.h"
 
 namespace crossmill::coordinator {
 namespace {
+
+// Of all roots of one walk, which are kept until its end.
+constexpr size_t kMostPathsOfStages = 3'000'000;
 
 // With all that they need.
 std::set<uint32_t> Closure(const v1::BuildPlan& plan, const std::set<uint32_t>& stages) {
@@ -72,23 +76,23 @@ std::optional<v1::Step> StageRoots::Resolved(const v1::Step& step) const {
   return resolved;
 }
 
-absl::StatusOr<std::optional<v1::Layer>> StageRoots::FindLayer(const v1::StagePlan& stage,
-                                                               const v1::Step& step,
-                                                               const StageState& state) {
-  using Found = std::optional<v1::Layer>;
+absl::StatusOr<std::optional<core::StepFact>> StageRoots::FindResult(const v1::StagePlan& stage,
+                                                                     const v1::Step& step,
+                                                                     const StageState& state) {
+  using Found = std::optional<core::StepFact>;
   if (!state.chain.has_value()) return Found();
   const std::optional<v1::Step> resolved = Resolved(step);
   if (!resolved.has_value()) return Found();
   std::optional<int64_t> epoch;
   if (!plan_.keep_times()) epoch = plan_.epoch();
   const std::string key = plan::StepKey(stage.platform(), core::DiffIds(*state.chain), *resolved, epoch);
-  ASSIGN_OR_RETURN(const auto hit, parts_.cache.Find(key, no_cache_ || stage.no_cache() ? since_ : 0, false));
-  return hit.has_value() ? Found(hit->fact.layer) : Found();
+  ASSIGN_OR_RETURN(auto hit, parts_.cache.Find(key, no_cache_ || stage.no_cache() ? since_ : 0, false));
+  return hit.has_value() ? Found(std::move(hit->fact)) : Found();
 }
 
-absl::Status StageRoots::Visit(uint32_t index, const v1::Step& step, const RunVisitor& visitor,
-                               StageState& state) {
-  RunPlace place{index, &step, &state.root, state.doubts};
+absl::Status StageRoots::Visit(uint32_t index, const v1::Step& step, int64_t execution,
+                               const RunVisitor& visitor, StageState& state) {
+  RunPlace place{index, &step, &state.root, state.doubts, execution};
   // What is mounted is there during the step only.
   std::optional<MergedRoot> mounted;
   for (const v1::RunMount& mount : step.run().mounts()) {
@@ -97,17 +101,17 @@ absl::Status StageRoots::Visit(uint32_t index, const v1::Step& step, const RunVi
     ASSIGN_OR_RETURN(std::vector<std::string> doubts,
                      MountContent(
                          mount, [this](uint32_t stage) { return KnownRoot(stage); }, parts_.blobs, *mounted));
-    for (std::string& doubt : doubts) place.doubts.push_back(std::move(doubt));
+    for (std::string& doubt : doubts) place.doubts.push_back({std::move(doubt), false});
     place.root = &*mounted;
   }
   return visitor(place);
 }
 
-absl::Status StageRoots::Apply(const v1::StagePlan& stage, const v1::Step& step, StageState& state) {
-  ASSIGN_OR_RETURN(const std::optional<v1::Layer> layer, FindLayer(stage, step, state));
-  if (layer.has_value()) {
-    state.chain->push_back(*layer);
-    return AddLayer(*layer, state);
+absl::Status StageRoots::Apply(const v1::Step& step, const std::optional<core::StepFact>& result,
+                               StageState& state) {
+  if (result.has_value()) {
+    state.chain->push_back(result->layer);
+    return AddLayer(result->layer, state);
   }
   state.chain.reset();
   if (step.has_workdir()) return state.root.PutFolder(step.workdir().path());
@@ -117,11 +121,12 @@ absl::Status StageRoots::Apply(const v1::StagePlan& stage, const v1::Step& step,
         CopyContent(
             step.copy(), [this](uint32_t from) { return KnownRoot(from); }, parts_.blobs, state.root));
     for (std::string& doubt : doubts)
-      state.doubts.push_back(fmt::format("{}: {}", PlaceOfStep(step), std::move(doubt)));
+      state.doubts.push_back({fmt::format("{}: {}", PlaceOfStep(step), std::move(doubt)), false});
     return absl::OkStatus();
   }
   state.doubts.push_back(
-      fmt::format("what {} changes is not known: it has no result on this farm", PlaceOfStep(step)));
+      {fmt::format("what {} changes is not known: it has no result on this farm", PlaceOfStep(step)),
+       predict::ChangesOnlyTheSystem(step.run())});
   return absl::OkStatus();
 }
 
@@ -143,10 +148,17 @@ absl::Status StageRoots::Walk(const std::set<uint32_t>& stages, const RunVisitor
     ASSIGN_OR_RETURN(StageState state, Begin(stage));
     for (const v1::Step& step : stage.steps()) {
       if (stop_.stop_requested()) return absl::CancelledError("cancelled");
-      if (step.has_run()) RETURN_IF_ERROR(Visit(index, step, visitor, state));
-      if (core::HasAction(step)) RETURN_IF_ERROR(Apply(stage, step, state));
+      if (!core::HasAction(step)) continue;
+      ASSIGN_OR_RETURN(const std::optional<core::StepFact> result, FindResult(stage, step, state));
+      if (step.has_run())
+        RETURN_IF_ERROR(Visit(index, step, result.has_value() ? result->execution : 0, visitor, state));
+      RETURN_IF_ERROR(Apply(step, result, state));
     }
     RETURN_IF_ERROR(FindExports(stage, state));
+    paths_ += state.root.paths();
+    if (paths_ > kMostPathsOfStages)
+      return absl::ResourceExhaustedError(
+          fmt::format("the roots of the stages have more than {} paths", kMostPathsOfStages));
     states_.emplace(index, std::move(state));
   }
   return absl::OkStatus();

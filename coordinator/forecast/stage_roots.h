@@ -21,6 +21,14 @@
 
 namespace crossmill::coordinator {
 
+// Something about a root that is not known.
+struct RootDoubt {
+  // A sentence.
+  std::string text;
+  // It is about what the distribution keeps: nothing in /usr/local and /opt is meant.
+  bool system = false;
+};
+
 // A RUN as the walk comes to it.
 struct RunPlace {
   // Index in the plan.
@@ -28,8 +36,9 @@ struct RunPlace {
   const v1::Step* step = nullptr;
   // Before the step, what is mounted from images, stages and the context in place. Valid during the call.
   MergedRoot* root = nullptr;
-  // What is not known of that root; sentences.
-  std::vector<std::string> doubts;
+  std::vector<RootDoubt> doubts;
+  // The step cache has its result; 0: it has none.
+  int64_t execution = 0;
 };
 using RunVisitor = std::function<absl::Status(const RunPlace& place)>;
 
@@ -49,7 +58,8 @@ class StageRoots {
       : plan_(plan), parts_(parts), since_(since), no_cache_(no_cache), stop_(std::move(stop)) {}
 
   // Goes over those stages and all that they need, in the order of the plan. An error of the visitor ends it.
-  // UNAVAILABLE and DATA_LOSS are the store's; CANCELLED.
+  // NOT_FOUND, UNAVAILABLE and DATA_LOSS are the store's; RESOURCE_EXHAUSTED: more than 3,000,000 paths;
+  // CANCELLED.
   absl::Status Walk(const std::set<uint32_t>& stages, const RunVisitor& visitor);
 
  private:
@@ -59,18 +69,19 @@ class StageRoots {
     MergedRoot root;
     // The layers of the root, bottom first; nullopt: they are not all known, and no key can be computed.
     std::optional<std::vector<v1::Layer>> chain = std::vector<v1::Layer>();
-    std::vector<std::string> doubts;
+    std::vector<RootDoubt> doubts;
     // Parallel to StagePlan.exports.
     std::vector<std::optional<Digest>> exports;
   };
 
   absl::StatusOr<StageState> Begin(const v1::StagePlan& stage);
   absl::Status AddLayer(const v1::Layer& layer, StageState& state);
-  absl::Status Visit(uint32_t index, const v1::Step& step, const RunVisitor& visitor, StageState& state);
-  // Its layer, if the step cache has it.
-  absl::StatusOr<std::optional<v1::Layer>> FindLayer(const v1::StagePlan& stage, const v1::Step& step,
-                                                     const StageState& state);
-  absl::Status Apply(const v1::StagePlan& stage, const v1::Step& step, StageState& state);
+  absl::Status Visit(uint32_t index, const v1::Step& step, int64_t execution, const RunVisitor& visitor,
+                     StageState& state);
+  // Its result, if the step cache has it.
+  absl::StatusOr<std::optional<core::StepFact>> FindResult(const v1::StagePlan& stage, const v1::Step& step,
+                                                           const StageState& state);
+  absl::Status Apply(const v1::Step& step, const std::optional<core::StepFact>& result, StageState& state);
   absl::Status FindExports(const v1::StagePlan& stage, StageState& state);
   // The step as its key is computed of; nullopt: an export that it copies is not known.
   std::optional<v1::Step> Resolved(const v1::Step& step) const;
@@ -82,6 +93,7 @@ class StageRoots {
   const bool no_cache_;
   const std::stop_token stop_;
   std::map<uint32_t, StageState> states_;
+  size_t paths_ = 0;
 };
 
 }  // namespace crossmill::coordinator

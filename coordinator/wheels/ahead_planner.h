@@ -35,7 +35,7 @@ struct AheadAnswer {
   std::vector<storage::FarmWheelRow> kept;
   // Have to be compiled.
   std::vector<v1::WheelCompilation> missing;
-  // What one of `missing` requires is known only once it is compiled: it is worth asking again then.
+  // What one of these sources requires is known only by its wheel: it is worth asking again with it.
   bool ask_again = false;
   // Why nothing, or not all, is done; for the log.
   std::string note;

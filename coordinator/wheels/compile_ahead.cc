@@ -61,6 +61,7 @@ bool CompileAhead::Hold(const core::BuildState& state, int stage, int index) {
   const v1::BuildOptions& options = state.view().options();
   waiting.began = calls_.now();
   waiting.submission = SubmissionFor(state, stage, index);
+  waiting.may_compile = !options.no_compile_ahead();
   waiting.question.run = state.ResolveStep(stage, index).run();
   waiting.question.platform = plan.platform();
   waiting.question.root = state.ChainBefore(stage, index);
@@ -106,9 +107,9 @@ void CompileAhead::Answered(const Place& place, absl::StatusOr<AheadAnswer> answ
     waiting->offered.push_back(std::move(row));
   }
   waiting->ask_again = answer->ask_again && waiting->rounds < kMostRounds;
-  const bool may_compile = !waiting->submission.options().no_compile_ahead();
-  if (answer->missing.empty() || !may_compile) return Finish(place, *waiting);
-  Compile(place, *waiting, *answer);
+  if (!answer->missing.empty() && waiting->may_compile) return Compile(place, *waiting, *answer);
+  if (waiting->ask_again && !answer->kept.empty()) return Ask(place);
+  Finish(place, *waiting);
 }
 
 void CompileAhead::Compile(const Place& place, Waiting& waiting, const AheadAnswer& answer) {

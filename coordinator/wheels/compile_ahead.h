@@ -80,6 +80,7 @@ class CompileAhead {
   };
   struct Waiting {
     bool done = false;
+    bool may_compile = true;
     AheadQuestion question;
     // Of the builds that compile for it: options, and what it is called.
     v1::BuildSubmission submission;

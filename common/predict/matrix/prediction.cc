@@ -69,6 +69,7 @@ v1::Outcome DirectOutcome(const ResolvedPackage& package) {
 void DescribePython(const FoundPython& python, const python::PythonEnvironment& environment,
                     v1::PredictedPython& message) {
   message.set_path(ValidUtf8(python.path));
+  message.set_real_path(ValidUtf8(python.real_path));
   message.set_version(ValidUtf8(python.version));
   message.set_abi(python::AbiName(environment.tags()));
   message.set_machine(environment.tags().machine);

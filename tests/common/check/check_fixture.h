@@ -29,9 +29,10 @@ struct Case {
   const History* history = nullptr;
   std::map<std::string, KnownBase, std::less<>> bases;
   std::set<std::string, std::less<>> only;
+  std::map<MuslQuestion, MuslAnswer> musl;
 };
 
-inline CheckReport Check(const Case& given) {
+inline CheckInput InputOf(const Case& given) {
   CheckInput input;
   input.recipe.set_dockerfile(given.dockerfile);
   input.recipe.set_dockerfile_name("Dockerfile");
@@ -54,8 +55,11 @@ inline CheckReport Check(const Case& given) {
     if (file == given.files.end()) return std::nullopt;
     return file->second;
   };
-  return CheckRecipe(input);
+  input.musl = given.musl;
+  return input;
 }
+
+inline CheckReport Check(const Case& given) { return CheckRecipe(InputOf(given)); }
 
 // "LINE RULE: MESSAGE", Docker's own rules only.
 inline std::vector<std::string> DockerFindings(const Case& given) {

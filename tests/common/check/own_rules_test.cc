@@ -210,6 +210,33 @@ TEST(OwnRulesTest, AlpineIsToldAboutPackagesWithoutWheel) {
   EXPECT_EQ(Find(Check(given), "NoMuslWheel"), nullptr);
 }
 
+TEST(OwnRulesTest, IndexesKnowBetterThanTheListWhatHasAWheel) {
+  const std::string base = "python:3.11-alpine@sha256:" + std::string(64, 'a');
+  Case given;
+  given.dockerfile =
+      Service("COPY requirements.txt ./\nRUN pip install --no-cache-dir -r requirements.txt uvloop\n", base);
+  given.files["requirements.txt"] = "torch>=2 --hash=sha256:aa\nnetifaces==0.11.0 # old\nsix\n";
+  const std::vector<MuslQuestion> questions = MuslQuestions(InputOf(given));
+  ASSERT_EQ(questions.size(), 4U);
+  std::vector<std::string> requirements;
+  for (const auto& [reference, requirement] : questions) {
+    EXPECT_THAT(reference, HasSubstr("alpine"));
+    requirements.push_back(requirement);
+  }
+  EXPECT_THAT(requirements, testing::ElementsAre("uvloop", "torch>=2", "netifaces==0.11.0", "six"));
+  given.musl[questions[1]] = {MuslAnswer::Kind::kWheel, ""};
+  given.musl[questions[2]] = {MuslAnswer::Kind::kSource, "netifaces 0.12 has a wheel here."};
+  const CheckReport report = Check(given);
+  const Finding* finding = Find(report, "NoMuslWheel");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_THAT(finding->message, testing::StartsWith("netifaces (requirements.txt:2) has no wheel"));
+  EXPECT_THAT(finding->why, HasSubstr("compiles it from source"));
+  EXPECT_THAT(finding->fix, HasSubstr("netifaces 0.12 has a wheel here"));
+  // Not asked on other bases.
+  given.dockerfile = Service("RUN pip install --no-cache-dir uvloop\n", "python:3.11@sha256:" + std::string(64, 'a'));
+  EXPECT_TRUE(MuslQuestions(InputOf(given)).empty());
+}
+
 TEST(OwnRulesTest, FarmKnowsBetterThanTheListWhatIsCompiled) {
   History history;
   history.Add(PastPackage{"torch", "0", "RUN pip install --no-cache-dir torch greenlet", false, false, 0});

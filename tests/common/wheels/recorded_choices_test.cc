@@ -74,6 +74,25 @@ TEST(RecordedChoicesTest, ThePagesGiveWhatPipTakes) {
   for (const char* kind : {"wheel", "source", "none"}) EXPECT_GE(kinds[kind], 300) << kind;
 }
 
+// The same of the program itself, told of the other platform by its flags (tests/support/record_pip_pairs.py): for a
+// requirement and a platform, which file.
+TEST(RecordedChoicesTest, ThePagesGiveWhatTheProgramTakes) {
+  const auto environments = RecordedEnvironments();
+  std::map<std::string, ProjectFiles> pages;
+  int pairs = 0;
+  int wheels = 0;
+  for (const auto& row : GoldenTable("pairs.txt")) {
+    const ProjectFiles& page = PageOf(row[0], pages);
+    const Choice choice = Choose(page, RulesOf(row[1], "only-binary"), environments.at(std::stoi(row[2])));
+    const std::string taken = choice.file == nullptr ? "-" : page.Listed(*choice.file).file_name;
+    EXPECT_EQ(taken, row[3]) << row[0] << row[1] << " in " << row[2];
+    ++pairs;
+    wheels += taken == "-" ? 0 : 1;
+  }
+  EXPECT_GE(pairs, 300);
+  EXPECT_GE(wheels, 100);
+}
+
 // A version that is said to have a wheel here is taken as one when it is asked for.
 TEST(RecordedChoicesTest, HelpHelps) {
   const auto environments = RecordedEnvironments();

@@ -5,14 +5,19 @@
 
 #include <set>
 
+#include "common/words/platform.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/forecast/farm_indexes.h"
+#include "coordinator/forecast/forecaster.h"
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
+#include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
+#include "tests/support/fake_http_client.h"
 #include "tests/support/image_fixture.h"
 #include "tests/support/rpc_fixture.h"
 
@@ -53,6 +58,10 @@ class RolesTest : public RpcFixture {
  protected:
   void SetUp() override {
     ASSERT_OK(engine_.Start());
+    forecaster_ =
+        std::make_unique<Forecaster>(PlanningStores{images_.store(), *blobs_, nullptr}, engine_.reader(),
+                                     *records_->OpenAnother(), farm_indexes_, *ParsePlatform("linux/amd64"));
+    predictions_ = std::make_unique<PredictionsService>(*forecaster_, authenticator_);
     RpcFixture::SetUp();
   }
   void TearDown() override {
@@ -64,7 +73,8 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.Images", &image_service_},
             {"crossmill.v1.Farm", &farm_},
             {"crossmill.v1.WorkerQueue", &queue_},
-            {"crossmill.v1.IndexPages", &index_pages_}};
+            {"crossmill.v1.IndexPages", &index_pages_},
+            {"crossmill.v1.Predictions", predictions_.get()}};
   }
 
   std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
@@ -78,11 +88,16 @@ class RolesTest : public RpcFixture {
   storage::IndexPageRecords page_records_{records_->connection()};
   RecordedPages recorded_pages_{page_records_, *blobs_, clock_};
   IndexPagesService index_pages_{recorded_pages_, authenticator_};
+  http::FakeHttpClient http_;
+  FarmIndexes farm_indexes_{{}, http_, *blobs_, nullptr, clock_};
+  // Made when the engine runs.
+  std::unique_ptr<Forecaster> forecaster_;
+  std::unique_ptr<PredictionsService> predictions_;
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
-  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.Predictions",
-                           "crossmill.v1.Wheels"}) {
+  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
+                           "crossmill.v1.Predictions", "crossmill.v1.Wheels"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);

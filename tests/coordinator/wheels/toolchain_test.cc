@@ -40,7 +40,8 @@ class ToolchainTest : public ::testing::Test {
 
   std::list<layer::LayerManifest> manifests_;
   std::vector<ToolchainLayer> layers_;
-  ToolchainScope scope_{.folder = "/app", .files = {"/requirements.txt"}, .environment = {}, .isolated = true};
+  ToolchainScope scope_{
+      .folder = "/app", .files = {"/requirements.txt"}, .environment = {}, .isolated = true};
 };
 
 TEST_F(ToolchainTest, WhatCompilersSeeCounts) {

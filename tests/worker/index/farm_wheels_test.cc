@@ -63,7 +63,8 @@ TEST(FarmWheelsTest, IsNowhereElse) {
   EXPECT_EQ(page.files.size(), 1u) << "compiled from another archive";
   AddFarmWheels("demo", {Wheel("other")}, Has, &page);
   EXPECT_EQ(page.files.size(), 1u) << "another project's";
-  AddFarmWheels("demo", {Wheel()}, [](const Digest&) { return false; }, &page);
+  AddFarmWheels(
+      "demo", {Wheel()}, [](const Digest&) { return false; }, &page);
   EXPECT_EQ(page.files.size(), 1u) << "the file is gone";
   page.files[0].hashes = {{"md5", kSource}};
   AddFarmWheels("demo", {Wheel()}, Has, &page);
