@@ -6,10 +6,10 @@
 #include <thread>
 
 #include "common/base/clock.h"
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/http/curl_http_client.h"
 #include "common/registry/registry.h"
 #include "common/words/platform.h"
@@ -25,6 +25,7 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
+#include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
@@ -132,18 +133,22 @@ class ServerImpl final : public Server {
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
     byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, clock_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
+    packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
-    index_pages_ = std::make_unique<IndexPagesService>(*index_page_records_, *blobs_, clock_, *authenticator_);
+    index_pages_ =
+        std::make_unique<IndexPagesService>(*index_page_records_, *blobs_, clock_, *authenticator_);
     door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
     // Without it everything goes over the wire, as from other machines.
-    if (const absl::Status door = door_->Start(); !door.ok()) LogWarning("local_door error={}", door.ToString());
+    if (const absl::Status door = door_->Start(); !door.ok())
+      LogWarning("local_door error={}", door.ToString());
     const std::vector<ServedService> services = {
         {"build.bazel.remote.execution.v2.ContentAddressableStorage", cas_.get()},
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
         {"google.bytestream.ByteStream", byte_stream_.get()},
         {"crossmill.v1.Builds", builds_.get()},
+        {"crossmill.v1.Packages", packages_.get()},
         {"crossmill.v1.Images", image_service_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
@@ -175,6 +180,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<CapabilitiesService> capabilities_;
   std::unique_ptr<ByteStreamService> byte_stream_;
   std::unique_ptr<BuildsService> builds_;
+  std::unique_ptr<PackagesService> packages_;
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<IndexPagesService> index_pages_;

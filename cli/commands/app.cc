@@ -116,6 +116,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddCheckCommand(app, session);
   AddWatchCommands(app, session);
   AddBuildsCommands(app, session);
+  AddPackagesCommand(app, session);
   AddImageCommands(app, session);
   AddWorkerCommands(app, session);
   AddFarmCommands(app, session);

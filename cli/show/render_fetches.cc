@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "cli/show/csv.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
@@ -27,18 +28,6 @@ std::string RemarkOf(const v1::Fetch& fetch) {
 }
 
 std::string HostName(const std::string& host) { return host.empty() ? "(others)" : Printable(host); }
-
-// A text of others as a field of a table that spreadsheets read: what they would take for a formula is
-// quoted.
-std::string CsvField(std::string_view text) {
-  std::string plain = Printable(text);
-  if (!plain.empty() && std::string_view("=+-@").find(plain[0]) != std::string_view::npos)
-    plain.insert(0, "'");
-  if (plain.find_first_of(",\"") == std::string::npos) return plain;
-  std::string quoted = "\"";
-  for (const char c : plain) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
 
 // How many fetches of a host are not in the list: by host.
 std::map<std::string, int64_t> Unlisted(absl::Span<const v1::FetchRow> rows,
