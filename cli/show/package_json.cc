@@ -25,7 +25,7 @@ Json PlatformJson(const Row& row) {
 }
 
 Json OutcomeJson(v1::Outcome outcome) {
-  return outcome == v1::OUTCOME_UNSPECIFIED ? Json(nullptr) : Json(crossmill::Word(outcome));
+  return outcome == v1::OUTCOME_UNSPECIFIED ? Json(nullptr) : Json(Word(outcome));
 }
 
 template <typename Row>
@@ -57,7 +57,7 @@ Json ChangeJson(const v1::PackageChange& change) {
 void AddPackage(const v1::PackageOutcome& package, Json* row) {
   row->update({{"name", package.name()},
                {"version", package.version()},
-               {"outcome", crossmill::Word(package.outcome())},
+               {"outcome", Word(package.outcome())},
                {"scope", package.scope()},
                {"tag", TextOrNull(package.tag())},
                {"seconds", KnownSeconds(package.seconds())},
@@ -102,7 +102,7 @@ Json CompiledRowJson(const v1::CompiledPackage& row) {
 
 Json UseJson(const v1::PackageUse& row) {
   Json json = {{"build", row.build_id()},
-               {"status", crossmill::Word(row.status())},
+               {"status", Word(row.status())},
                {"recipe", row.recipe()},
                {"submitted_at", WhenJson(row.submitted_at())},
                {"finished_at", WhenJson(row.finished_at())},
@@ -200,27 +200,6 @@ double EmulationRatio(const v1::PackageOutcome& package, const v1::OtherWay& oth
   const double native = package.emulated() ? other.seconds() : package.seconds();
   const double emulated = package.emulated() ? package.seconds() : other.seconds();
   return native < kShortestNative || emulated < 0 ? -1 : emulated / native;
-}
-
-std::string_view Word(v1::PackageChange::Kind kind) {
-  switch (kind) {
-    case v1::PackageChange::KIND_NEW:
-      return "new";
-    case v1::PackageChange::KIND_GONE:
-      return "gone";
-    case v1::PackageChange::KIND_VERSION:
-      return "version";
-    case v1::PackageChange::KIND_NO_LONGER_WHEEL:
-      return "no-longer-wheel";
-    case v1::PackageChange::KIND_NOW_WHEEL:
-      return "now-wheel";
-    case v1::PackageChange::KIND_OUTCOME:
-      return "outcome";
-    case v1::PackageChange::KIND_SLOWER:
-      return "slower";
-    default:
-      return "unknown";
-  }
 }
 
 Json PackagesJson(const BuildReport& report) {

@@ -31,7 +31,4 @@ std::string UsesCsv(const v1::PackageUsesResponse& uses);
 // second, of which a ratio says nothing.
 double EmulationRatio(const v1::PackageOutcome& package, const v1::OtherWay& other);
 
-// "no-longer-wheel", "version", ...
-std::string_view Word(v1::PackageChange::Kind kind);
-
 }  // namespace crossmill::cli

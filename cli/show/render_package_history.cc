@@ -53,7 +53,7 @@ std::vector<std::string> RemarksOf(const v1::PackageOutcome& package) {
 }
 
 Table::Cell OutcomeCell(const v1::PackageOutcome& package) {
-  return {fmt::format("{}{}", crossmill::Word(package.outcome()), package.emulated() ? " (emulated)" : ""),
+  return {fmt::format("{}{}", Word(package.outcome()), package.emulated() ? " (emulated)" : ""),
           InkOfOutcome(package.outcome())};
 }
 
@@ -91,9 +91,8 @@ std::string ChangeText(const v1::PackageChange& change) {
                          FormatSeconds(change.seconds()), change.build_before(),
                          FormatSeconds(change.seconds_before()));
     default:
-      return fmt::format("{}: was {} in build {}, is {} now", of(versions),
-                         crossmill::Word(change.outcome_before()), change.build_before(),
-                         crossmill::Word(change.outcome()));
+      return fmt::format("{}: was {} in build {}, is {} now", of(versions), Word(change.outcome_before()),
+                         change.build_before(), Word(change.outcome()));
   }
 }
 
@@ -222,7 +221,7 @@ std::string RenderUses(std::string_view requirement, const v1::PackageUsesRespon
       remarks.push_back(fmt::format("step of build {}", row.executed_by()));
     }
     table.Add({{fmt::format("{}", row.build_id())},
-               {std::string(crossmill::Word(row.status())), InkOf(row.status())},
+               {std::string(Word(row.status())), InkOf(row.status())},
                {FormatAge(row.submitted_at(), now_nanos)},
                {Printable(row.recipe())},
                {PlatformOf(row)},

@@ -20,7 +20,7 @@ inline constexpr Sql kPlatformsOfPackage{"list the platforms of a package",
 inline constexpr Sql kVersionsOfPackage{"list the versions of a package",
                                         NEXT_VALUES("version", "package_releases", "name = ?1")};
 inline constexpr Sql kCompilingPlatforms{"list the platforms of compilations",
-                                         NEXT_VALUES("platform", "compilations", "platform >= ''")};
+                                         NEXT_VALUES("platform", "compilations", "true")};
 
 inline constexpr Sql kHistory{
     "read the history of a package",
@@ -36,11 +36,13 @@ inline constexpr Sql kCompilations{
     "SELECT name, version, seconds, failed, emulated, replica, build_dependency, finished_at, build "
     "FROM compilations WHERE platform = ?1 AND finished_at >= ?2 ORDER BY finished_at"};
 
-inline constexpr Sql kOtherWay{"look up a compilation",
-                               "SELECT seconds, build, execution FROM compilations WHERE name = ?1 AND "
-                               "version = ?2 AND platform = ?3 AND "
-                               "tag = ?4 AND emulated = ?5 AND failed = 0 AND seconds IS NOT NULL "
-                               "ORDER BY finished_at DESC LIMIT 1"};
+// Without the hint SQLite would go through all that was compiled on the platform, newest first.
+inline constexpr Sql kOtherWay{
+    "look up a compilation",
+    "SELECT seconds, build, execution FROM compilations INDEXED BY compilations_by_release "
+    "WHERE name = ?1 AND version = ?2 AND platform = ?3 AND "
+    "tag = ?4 AND emulated = ?5 AND failed = 0 AND seconds IS NOT NULL "
+    "ORDER BY finished_at DESC LIMIT 1"};
 
 inline constexpr Sql kEarlierSameArguments{
     "look up the last build of a recipe with the same arguments",

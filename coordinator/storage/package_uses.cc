@@ -21,7 +21,7 @@ namespace {
 // So many executions are looked up in a few milliseconds.
 constexpr int64_t kFewExecutions = 4000;
 // So many steps of builds are walked before the other way is taken.
-constexpr int kMostWalked = 20'000;
+constexpr int kMostWalked = 6000;
 
 // A package of a step of a build.
 struct UsePlace {

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import tiny_base
-from farm import ROOT, FarmTestCase, can_run_arm64, free_port, main, require_root_and_user
+from farm import ROOT, FarmTestCase, can_run_arm64, free_port, main, require_root_and_user, wait_for
 from packages_test import find_base
 
 HERE = f"linux/{tiny_base.machine_architecture()}"
@@ -55,6 +55,12 @@ class PackageQueriesTest(FarmTestCase):
             """)
         result = self.build("--network", "host", *arguments)
         self.assert_exit(result, code)
+
+        def ended():
+            # Until its image is packed it is no build that others are compared with.
+            return json.loads(self.farm.cli("show", "--json").stdout)["finished_at"] is not None
+
+        wait_for(ended, "the build's end")
         return json.loads(self.farm.cli("show", "--json").stdout)["id"], result
 
     def ask(self, *arguments):

@@ -11,9 +11,9 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using Kind = v1::PackageChange;
+using Change = v1::PackageChange;
 
-struct Given {
+struct GivenPackage {
   std::string name;
   std::string version = "1.0";
   v1::Outcome outcome = v1::OUTCOME_WHEEL;
@@ -25,9 +25,9 @@ struct Given {
 };
 
 // Without an execution each side has one of its own.
-std::vector<PlacedPackage> Placed(const std::vector<Given>& given, int64_t execution) {
+std::vector<PlacedPackage> Placed(const std::vector<GivenPackage>& given, int64_t execution) {
   std::vector<PlacedPackage> placed;
-  for (const Given& each : given) {
+  for (const GivenPackage& each : given) {
     PlacedPackage package;
     package.platform = *ParsePlatform(each.platform);
     package.execution = each.execution == 0 ? execution : each.execution;
@@ -42,14 +42,14 @@ std::vector<PlacedPackage> Placed(const std::vector<Given>& given, int64_t execu
   return placed;
 }
 
-std::string KindText(Kind::Kind kind) {
-  std::string text = Kind::Kind_Name(kind);
+std::string KindText(Change::Kind kind) {
+  std::string text = Change::Kind_Name(kind);
   return text.substr(std::string("KIND_").size());
 }
 
 // "NAME KIND".
-std::vector<std::string> Changes(const std::vector<Given>& before, const std::vector<Given>& now,
-                                 bool complete = true) {
+std::vector<std::string> Changes(const std::vector<GivenPackage>& before,
+                                 const std::vector<GivenPackage>& now, bool complete = true) {
   std::vector<std::string> changes;
   for (const v1::PackageChange& change : ComparePackages(Placed(before, 1), Placed(now, 2), 11, complete)) {
     EXPECT_EQ(change.build_before(), 11);
@@ -58,7 +58,7 @@ std::vector<std::string> Changes(const std::vector<Given>& before, const std::ve
   return changes;
 }
 
-v1::PackageChange TheChange(const std::vector<Given>& before, const std::vector<Given>& now) {
+v1::PackageChange TheChange(const std::vector<GivenPackage>& before, const std::vector<GivenPackage>& now) {
   const auto changes = ComparePackages(Placed(before, 1), Placed(now, 2), 11, true);
   EXPECT_EQ(changes.size(), 1u);
   return changes.empty() ? v1::PackageChange() : changes.front();
@@ -67,7 +67,7 @@ v1::PackageChange TheChange(const std::vector<Given>& before, const std::vector<
 TEST(PackageChangesTest, AWheelThatIsCompiledNow) {
   const v1::PackageChange change =
       TheChange({{"a", "1.0", v1::OUTCOME_WHEEL, 0.5}}, {{"a", "1.1", v1::OUTCOME_SOURCE, 40}});
-  EXPECT_EQ(change.kind(), Kind::KIND_NO_LONGER_WHEEL);
+  EXPECT_EQ(change.kind(), Change::KIND_NO_LONGER_WHEEL);
   EXPECT_EQ(change.version_before(), "1.0");
   EXPECT_EQ(change.version(), "1.1");
   EXPECT_EQ(change.outcome_before(), v1::OUTCOME_WHEEL);
@@ -103,7 +103,8 @@ TEST(PackageChangesTest, HowItArrives) {
       {"nobody saw", v1::OUTCOME_BYPASSED, v1::OUTCOME_WHEEL, 1, {}},
   };
   for (const Row& row : kRows) {
-    EXPECT_EQ(Changes({{"a", "1.0", row.before}}, {{"a", "1.0", row.now, row.seconds}}), row.expected) << row.what;
+    EXPECT_EQ(Changes({{"a", "1.0", row.before}}, {{"a", "1.0", row.now, row.seconds}}), row.expected)
+        << row.what;
   }
 }
 
@@ -126,13 +127,14 @@ TEST(PackageChangesTest, AFailureIsNotANewPackage) {
 }
 
 TEST(PackageChangesTest, WhatComesFromOneExecutionHasNotChanged) {
-  EXPECT_THAT(Changes({{"a", "1", v1::OUTCOME_WHEEL, 1, 7}}, {{"a", "2", v1::OUTCOME_SOURCE, 1, 7}}), IsEmpty());
+  EXPECT_THAT(Changes({{"a", "1", v1::OUTCOME_WHEEL, 1, 7}}, {{"a", "2", v1::OUTCOME_SOURCE, 1, 7}}),
+              IsEmpty());
 }
 
 TEST(PackageChangesTest, PlatformsAreComparedEach) {
-  const Given amd{"a", "1.0"};
-  const Given arm{"a", "1.0", v1::OUTCOME_WHEEL, 1, 0, "runtime", "linux/arm64"};
-  const Given arm_source{"a", "1.0", v1::OUTCOME_SOURCE, 30, 0, "runtime", "linux/arm64"};
+  const GivenPackage amd{"a", "1.0"};
+  const GivenPackage arm{"a", "1.0", v1::OUTCOME_WHEEL, 1, 0, "runtime", "linux/arm64"};
+  const GivenPackage arm_source{"a", "1.0", v1::OUTCOME_SOURCE, 30, 0, "runtime", "linux/arm64"};
   const auto changes = ComparePackages(Placed({amd, arm}, 1), Placed({amd, arm_source}, 2), 11, true);
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(FormatPlatform(changes[0].platform()), "linux/arm64");
@@ -141,11 +143,12 @@ TEST(PackageChangesTest, PlatformsAreComparedEach) {
 TEST(PackageChangesTest, SeveralOfOneNameAreComparedTogether) {
   // Two environments; one of them has another version now.
   const v1::PackageChange change = TheChange({{"a", "1.0"}, {"a", "1.0"}}, {{"a", "1.0"}, {"a", "1.1"}});
-  EXPECT_EQ(change.kind(), Kind::KIND_VERSION);
+  EXPECT_EQ(change.kind(), Change::KIND_VERSION);
   EXPECT_EQ(change.version_before(), "1.0");
   EXPECT_EQ(change.version(), "1.0, 1.1");
   // One of them is compiled now.
-  EXPECT_THAT(Changes({{"a"}, {"a"}}, {{"a"}, {"a", "1.0", v1::OUTCOME_SOURCE, 9}}), ElementsAre("a NO_LONGER_WHEEL"));
+  EXPECT_THAT(Changes({{"a"}, {"a"}}, {{"a"}, {"a", "1.0", v1::OUTCOME_SOURCE, 9}}),
+              ElementsAre("a NO_LONGER_WHEEL"));
   // One of them was compiled before: nobody knows which is which.
   EXPECT_THAT(Changes({{"a"}, {"a", "1.0", v1::OUTCOME_SOURCE}}, {{"a"}, {"a", "1.0", v1::OUTCOME_SOURCE}}),
               IsEmpty());
@@ -154,7 +157,7 @@ TEST(PackageChangesTest, SeveralOfOneNameAreComparedTogether) {
 TEST(PackageChangesTest, BuildDependenciesComeAndGoInSilence) {
   const auto dependency = [](const std::string& name, const std::string& version,
                              v1::Outcome outcome = v1::OUTCOME_WHEEL) {
-    return Given{name, version, outcome, 1, 0, "build-dep"};
+    return GivenPackage{name, version, outcome, 1, 0, "build-dep"};
   };
   EXPECT_THAT(Changes({dependency("a", "1")}, {dependency("b", "1")}), IsEmpty());
   EXPECT_THAT(Changes({dependency("a", "1")}, {dependency("a", "2")}), ElementsAre("a VERSION"));

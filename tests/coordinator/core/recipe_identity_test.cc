@@ -9,15 +9,15 @@
 namespace crossmill::core {
 namespace {
 
-struct Given {
-  std::vector<std::string> tags;
-  std::string origin;
+struct GivenRecipe {
+  std::vector<std::string> tags{};
+  std::string origin{};
   std::string dockerfile = "Dockerfile";
-  std::string target;
-  std::vector<std::pair<std::string, std::string>> arguments;
+  std::string target{};
+  std::vector<std::pair<std::string, std::string>> arguments{};
 };
 
-RecipeIdentity Of(const Given& given) {
+RecipeIdentity Of(const GivenRecipe& given) {
   v1::BuildSubmission submission;
   for (const std::string& tag : given.tags) submission.mutable_options()->add_tags(tag);
   v1::Recipe& recipe = *submission.mutable_recipe();

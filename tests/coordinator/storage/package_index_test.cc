@@ -1,5 +1,5 @@
-// Records of before there were questions about packages: filled with the old schema, migrated, and the same answers as
-// of a record that was kept with the new one.
+// Records of before there were questions about packages: filled with the old schema, migrated, and the same
+// answers as of a record that was kept with the new one.
 #include "coordinator/storage/package_index.h"
 
 #include <gmock/gmock.h>
@@ -40,7 +40,8 @@ class PackageIndexTest : public PackageRecordFixture {
         "copy",
         "INSERT INTO executions (id, key, build, stage, step_number, replica, worker, host_id, host_name, "
         "emulated, started_at, finished_at, duration_ns, exit_code, failure, tar_hash, tar_size) "
-        "SELECT id, key, build, stage, step_number, replica, worker, host_id, host_name, emulated, started_at, "
+        "SELECT id, key, build, stage, step_number, replica, worker, host_id, host_name, emulated, "
+        "started_at, "
         "finished_at, duration_ns, exit_code, failure, tar_hash, tar_size FROM new.executions"));
     ASSERT_OK(database->Execute("copy", "INSERT INTO packages SELECT * FROM new.packages"));
   }
@@ -103,8 +104,9 @@ TEST_F(PackageIndexTest, AMigratedRecordGivesTheSameAnswers) {
   {
     auto database = Database::Open(New());
     ASSERT_OK(database);
-    ASSERT_OK(database->Execute("its stage", "UPDATE executions SET stage = 1 WHERE platform = 'linux/arm64' AND "
-                                             "build = 2"));
+    ASSERT_OK(database->Execute("its stage",
+                                "UPDATE executions SET stage = 1 WHERE platform = 'linux/arm64' AND "
+                                "build = 2"));
   }
   MakeOld();
   {
@@ -122,8 +124,9 @@ TEST_F(PackageIndexTest, WhatCannotBeReadIsPassedOver) {
   {
     auto database = Database::Open(Old());
     ASSERT_OK(database);
-    ASSERT_OK(database->Execute("damage", "UPDATE builds SET view = x'ff' WHERE id = 1;"
-                                          "UPDATE builds SET submission = x'ff' WHERE id = 3"));
+    ASSERT_OK(database->Execute("damage",
+                                "UPDATE builds SET view = x'ff' WHERE id = 1;"
+                                "UPDATE builds SET submission = x'ff' WHERE id = 3"));
   }
   auto migrated = RecordStore::Open(Old());
   ASSERT_OK(migrated);
