@@ -11,12 +11,13 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-constexpr std::array<std::pair<std::string_view, Access>, 11> kServices = {{
+constexpr std::array<std::pair<std::string_view, Access>, 12> kServices = {{
     {"build.bazel.remote.execution.v2.Capabilities", Access::kAnyRole},
     {"build.bazel.remote.execution.v2.ContentAddressableStorage", Access::kAnyRole},
     {"google.bytestream.ByteStream", Access::kAnyRole},
     {"crossmill.v1.Builds", Access::kClient},
     {"crossmill.v1.Images", Access::kClient},
+    {"crossmill.v1.Packages", Access::kClient},
     {"crossmill.v1.Farm", Access::kClient},
     {"crossmill.v1.WorkerQueue", Access::kWorker},
     {"crossmill.v1.IndexPages", Access::kWorker},

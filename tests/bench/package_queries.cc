@@ -28,6 +28,8 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/words/platform.h"
+#include "coordinator/storage/migrations.h"
+#include "coordinator/storage/package_queries.h"
 #include "coordinator/storage/record_store.h"
 
 namespace crossmill {
