@@ -29,6 +29,7 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
+#include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/wheels_service.h"
@@ -155,6 +156,7 @@ class ServerImpl final : public Server {
     byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, clock_);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
+    packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
@@ -169,6 +171,7 @@ class ServerImpl final : public Server {
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
         {"google.bytestream.ByteStream", byte_stream_.get()},
         {"crossmill.v1.Builds", builds_.get()},
+        {"crossmill.v1.Packages", packages_.get()},
         {"crossmill.v1.Images", image_service_.get()},
         {"crossmill.v1.Wheels", wheels_.get()},
         {"crossmill.v1.Predictions", predictions_.get()},
@@ -206,6 +209,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<CapabilitiesService> capabilities_;
   std::unique_ptr<ByteStreamService> byte_stream_;
   std::unique_ptr<BuildsService> builds_;
+  std::unique_ptr<PackagesService> packages_;
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<WheelsService> wheels_;
   std::unique_ptr<FarmService> farm_;

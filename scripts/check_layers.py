@@ -38,7 +38,7 @@ ALLOWED = {
     "coordinator/core": ["common/base", "common/words", "common/pattern", "common/plan", "common/layer"],
     "coordinator/images": ["common/base", "common/layer", "common/oci", "common/registry"],
     "coordinator/sources": ["common/base", "common/http", "common/fetch", "common/context", "coordinator/images"],
-    "coordinator/storage": ["common/base", "coordinator/core", "coordinator/images", "coordinator/sources"],
+    "coordinator/storage": ["common/base", "common/words", "coordinator/core", "coordinator/images", "coordinator/sources"],
     "coordinator/wheels": ["common/base", "common/words", "common/layer", "common/python", "common/predict/commands",
                            "coordinator/core", "coordinator/storage"],
     "coordinator/engine": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan", "common/layer",

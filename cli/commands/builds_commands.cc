@@ -1,4 +1,4 @@
-// crossmill ls, show, packages, fetches, diff and cancel.
+// crossmill ls, show, fetches, diff and cancel.
 #include <CLI/CLI.hpp>
 
 #include "cli/commands/commands.h"
@@ -7,7 +7,6 @@
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_fetches.h"
-#include "cli/show/render_packages.h"
 #include "cli/show/render_tables.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
@@ -43,30 +42,6 @@ absl::StatusOr<int> Show(Session& session, const std::string& build) {
     RETURN_IF_ERROR(session.PrintJson(BuildJson(report)));
   } else {
     RETURN_IF_ERROR(session.Print(RenderReport(report, session.OutText())));
-  }
-  return kExitOk;
-}
-
-absl::StatusOr<std::string> NormalisedPlatform(const std::string& text) {
-  if (text.empty()) return std::string();
-  ASSIGN_OR_RETURN(const v1::Platform platform, ParsePlatform(text));
-  return FormatPlatform(platform);
-}
-
-absl::StatusOr<int> Packages(Session& session, const std::string& build, const std::string& only) {
-  ASSIGN_OR_RETURN(const std::string platform, NormalisedPlatform(only));
-  ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, build));
-  ASSIGN_OR_RETURN(const std::vector<v1::PackageRow> all, FetchPackages(session, view.id()));
-  std::vector<v1::PackageRow> rows;
-  for (const v1::PackageRow& row : all) {
-    if (platform.empty() || FormatPlatform(row.platform()) == platform) rows.push_back(row);
-  }
-  if (session.json) {
-    Json list = Json::array();
-    for (const v1::PackageRow& row : rows) list.push_back(PackageJson(row));
-    RETURN_IF_ERROR(session.PrintJson(list));
-  } else {
-    RETURN_IF_ERROR(session.Print(RenderPackages(rows, session.OutText())));
   }
   return kExitOk;
 }
@@ -164,17 +139,6 @@ void AddBuildsCommands(CLI::App& app, Session& session) {
   AddJsonFlag(*show, session);
   show->callback(
       [&session, shown] { session.command = [&session, shown] { return Show(session, *shown); }; });
-
-  CLI::App* packages =
-      app.add_subcommand("packages", "List a build's Python packages: wheel or source, per platform");
-  auto listed = std::make_shared<std::string>();
-  auto platform = std::make_shared<std::string>();
-  packages->add_option("build", *listed, "Number of the build [the latest]")->type_name("BUILD");
-  packages->add_option("--platform", *platform, "Only this platform")->type_name("OS/ARCH");
-  AddJsonFlag(*packages, session);
-  packages->callback([&session, listed, platform] {
-    session.command = [&session, listed, platform] { return Packages(session, *listed, *platform); };
-  });
 
   CLI::App* fetches = app.add_subcommand(
       "fetches", "List what a build's steps fetched through the recording network (docs/network.md)");

@@ -15,8 +15,9 @@ void AddCheckCommand(CLI::App& app, Session& session);
 void AddPredictCommand(CLI::App& app, Session& session);
 // watch, logs
 void AddWatchCommands(CLI::App& app, Session& session);
-// ls, show, packages, fetches, diff, cancel
+// ls, show, fetches, diff, cancel
 void AddBuildsCommands(CLI::App& app, Session& session);
+void AddPackagesCommand(CLI::App& app, Session& session);
 // image import|ls|pull|push|save|rm|inspect|history
 void AddImageCommands(CLI::App& app, Session& session);
 // wheel ls|save|rm

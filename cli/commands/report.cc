@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "cli/show/console_lines.h"
+#include "common/words/platform.h"
 
 namespace crossmill::cli {
 namespace {
@@ -43,13 +44,22 @@ absl::Status ReadConsole(Session& session, int64_t execution, bool follow,
   return status.ok() ? absl::OkStatus() : session.Explain(rpc::FromGrpc(status));
 }
 
-absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int64_t build_id) {
+absl::Status GetPackages(Session& session, int64_t build_id, BuildReport* report) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::ListPackagesRequest request;
   request.set_build_id(build_id);
   ASSIGN_OR_RETURN(const v1::ListPackagesResponse response,
                    session.Call(*farm->builds, &v1::Builds::StubInterface::ListPackages, request));
-  return std::vector<v1::PackageRow>(response.rows().begin(), response.rows().end());
+  report->packages.assign(response.rows().begin(), response.rows().end());
+  report->changes.assign(response.changes().begin(), response.changes().end());
+  report->earlier.assign(response.earlier().begin(), response.earlier().end());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> NormalisedPlatform(const std::string& text) {
+  if (text.empty()) return std::string();
+  ASSIGN_OR_RETURN(const v1::Platform platform, ParsePlatform(text));
+  return FormatPlatform(platform);
 }
 
 absl::Status GetFetches(Session& session, int64_t build_id, bool one_by_one, BuildReport* report) {
@@ -73,7 +83,7 @@ absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build
   BuildReport report;
   report.dockerfile = dockerfile;
   ASSIGN_OR_RETURN(report.build, GetBuild(session, build));
-  ASSIGN_OR_RETURN(report.packages, FetchPackages(session, report.build.id()));
+  RETURN_IF_ERROR(GetPackages(session, report.build.id(), &report));
   RETURN_IF_ERROR(GetFetches(session, report.build.id(), session.json, &report));
   for (const v1::StageView& stage : report.build.stages()) {
     for (const v1::StepView& step : stage.steps()) {

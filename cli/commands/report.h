@@ -17,7 +17,11 @@ namespace crossmill::cli {
 absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
                                         const std::string& dockerfile, size_t lines = 20);
 
-absl::StatusOr<std::vector<v1::PackageRow>> FetchPackages(Session& session, int64_t build_id);
+// Its packages, and what changed in them since the last build of the same recipe.
+absl::Status GetPackages(Session& session, int64_t build_id, BuildReport* report);
+
+// The word of --platform as it is displayed; empty for an empty one. INVALID_ARGUMENT.
+absl::StatusOr<std::string> NormalisedPlatform(const std::string& text);
 
 // What its steps fetched; `one_by_one`: not only counted. Nothing from a coordinator that knows no fetches.
 absl::Status GetFetches(Session& session, int64_t build_id, bool one_by_one, BuildReport* report);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "cli/recipe/build_flags.h"
+#include "cli/recipe/context_origin.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/text.h"
 #include "common/base/files.h"
@@ -286,6 +287,8 @@ absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
   scratch_ = std::make_unique<ContextScratch>(session_.env, progress);
   RETURN_IF_ERROR(OpenContext());
   if (source_time_) recipe->set_context_time(*source_time_);
+  if (kind_ == Kind::kFolder) recipe->set_context_origin(OriginOfFolder(folder_));
+  if (kind_ == Kind::kGit || kind_ == Kind::kHttp) recipe->set_context_origin(OriginOfUrl(flags_.context));
   auto text = ReadDockerfile(recipe);
   if (!text.ok()) {
     return WithHint(text.status(),

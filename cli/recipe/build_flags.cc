@@ -54,29 +54,19 @@ absl::Status SetNetwork(const std::string& text, v1::BuildOptions* options) {
   return absl::OkStatus();
 }
 
-// "2024-05-01" (its beginning, UTC) or a time as RFC 3339 has it.
-absl::StatusOr<int64_t> ParseDate(const std::string& text) {
-  absl::Time time;
-  std::string error;
-  if (absl::ParseTime("%Y-%m-%d", text, absl::UTCTimeZone(), &time, &error) ||
-      absl::ParseTime(absl::RFC3339_full, text, absl::UTCTimeZone(), &time, &error)) {
-    return absl::ToUnixSeconds(time);
-  }
-  return absl::InvalidArgumentError(
-      fmt::format("--exclude-newer {} is no date; expected 2024-05-01 or 2024-05-01T12:00:00Z", text));
-}
-
 absl::Status SetIndexPolicy(const BuildFlags& flags, v1::BuildOptions* options) {
   options->set_offline(flags.offline);
   options->set_no_compile_ahead(flags.no_compile_ahead);
   options->set_no_wheel_cache(flags.no_wheel_cache);
   if (!flags.exclude_newer.empty()) {
-    ASSIGN_OR_RETURN(const int64_t seconds, ParseDate(flags.exclude_newer));
-    options->set_exclude_newer(seconds);
+    auto seconds = ParseDate(flags.exclude_newer);
+    if (!seconds.ok()) return Annotate(seconds.status(), "--exclude-newer");
+    options->set_exclude_newer(*seconds);
   }
   if ((flags.offline || !flags.exclude_newer.empty()) && options->network() != v1::NETWORK_MODE_RECORDED) {
-    return absl::InvalidArgumentError(fmt::format("{} is for steps on the recorded network: leave out --network={}",
-                                                  flags.offline ? "--offline" : "--exclude-newer", flags.network));
+    return absl::InvalidArgumentError(
+        fmt::format("{} is for steps on the recorded network: leave out --network={}",
+                    flags.offline ? "--offline" : "--exclude-newer", flags.network));
   }
   return absl::OkStatus();
 }
@@ -359,6 +349,17 @@ absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
         fmt::format("{}={}: expected seconds since 1970{}", name, text, flag ? ", git or none" : ""));
   }
   return EpochChoice{EpochMode::kNumber, *seconds};
+}
+
+absl::StatusOr<int64_t> ParseDate(const std::string& text) {
+  absl::Time time;
+  std::string error;
+  if (absl::ParseTime("%Y-%m-%d", text, absl::UTCTimeZone(), &time, &error) ||
+      absl::ParseTime(absl::RFC3339_full, text, absl::UTCTimeZone(), &time, &error)) {
+    return absl::ToUnixSeconds(time);
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("{} is no date; expected 2024-05-01 or 2024-05-01T12:00:00Z", text));
 }
 
 absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag) {

@@ -106,6 +106,8 @@ absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options);
 absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
                                        const std::optional<std::string>& variable);
 // "90", "90s", "45m", "1h30m": whole seconds, more than 0.
+// "2024-05-01" (its beginning, UTC) or a time as RFC 3339 has it, in seconds since 1970. INVALID_ARGUMENT.
+absl::StatusOr<int64_t> ParseDate(const std::string& text);
 absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag);
 absl::StatusOr<ProgressMode> ParseProgress(std::string_view text);
 // --add-host: "NAME:ADDRESS" or "NAME=ADDRESS", an IPv6 address with or without brackets, to "ADDRESS NAME".

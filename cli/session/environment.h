@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/subprocess.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
+#include "crossmill/v1/package_service.grpc.pb.h"
 
 namespace crossmill::cli {
 
@@ -27,6 +28,7 @@ struct ConnectOptions {
 // A coordinator as a client sees it. Thread safe.
 struct Farm {
   std::unique_ptr<v1::Builds::StubInterface> builds;
+  std::unique_ptr<v1::Packages::StubInterface> packages;
   std::unique_ptr<v1::Images::StubInterface> images;
   std::unique_ptr<v1::Wheels::StubInterface> wheels;
   std::unique_ptr<v1::Farm::StubInterface> farm;

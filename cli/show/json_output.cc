@@ -1,6 +1,7 @@
 #include "cli/show/json_output.h"
 
 #include "cli/show/exit_codes.h"
+#include "cli/show/package_json.h"
 #include "cli/show/text.h"
 #include "common/base/status.h"
 #include "common/words/platform.h"
@@ -193,7 +194,9 @@ Json BuildJson(const BuildReport& report) {
   });
   json["cells"] = List(build.cells(), [](const v1::CellView& cell) { return CellJson(cell, true); });
   json["stages"] = List(build.stages(), StageJson);
-  json["packages"] = List(report.packages, PackageJson);
+  json["packages"] = PackagesJson(report);
+  json["package_changes"] = PackageChangesJson(report);
+  json["earlier_builds"] = EarlierBuildsJson(report);
   json["fetches"] = List(report.fetches, FetchJson);
   json["fetch_hosts"] = List(report.fetch_hosts, FetchHostJson);
   return json;

@@ -17,6 +17,7 @@ namespace crossmill::cli {
 Json BuildJson(const BuildReport& report);
 // One element of `ls --json`: a build without stages, bases and packages.
 Json BuildRowJson(const v1::BuildView& build);
+// Without what package_json.h adds.
 Json PackageJson(const v1::PackageRow& row);
 Json FetchJson(const v1::FetchRow& row);
 Json FetchHostJson(const v1::FetchHostRow& row);

@@ -7,6 +7,7 @@
 
 #include "cli/show/build_model.h"
 #include "cli/show/render_fetches.h"
+#include "cli/show/render_package_history.h"
 #include "cli/show/render_packages.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
@@ -276,8 +277,9 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
   std::string tags;
   for (const std::string& tag : build.options().tags()) tags += (tags.empty() ? "" : ", ") + tag;
   add("tags", tags);
-  add("index", IsBuilt(build) ? fmt::format("being packed; `crossmill show {}` tells its digest then", build.id())
-                              : build.index_digest());
+  add("index", IsBuilt(build)
+                   ? fmt::format("being packed; `crossmill show {}` tells its digest then", build.id())
+                   : build.index_digest());
   for (const v1::PinnedImage& base : build.bases()) {
     add("base", fmt::format("{} {} {}{}", base.reference(), FormatPlatform(base.platform()),
                             base.manifest_digest(), base.stand_in() ? " stand-in" : ""));
@@ -460,6 +462,8 @@ std::string RenderReport(const BuildReport& report, const TextOptions& options, 
     result += RenderCellFetches(cell, report.fetch_hosts, options);
     result += RenderVerdict(build, cell, options, paths);
   }
+  const std::string changes = RenderPackageChanges(report, options);
+  if (!changes.empty()) result += "\n" + changes;
   const std::string failures = RenderFailures(report, options);
   if (!failures.empty()) result += "\n" + failures;
   return result;

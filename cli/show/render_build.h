@@ -10,6 +10,7 @@
 #include "cli/show/text.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/client_service.pb.h"
+#include "crossmill/v1/package_history.pb.h"
 
 namespace crossmill::cli {
 
@@ -24,6 +25,9 @@ struct StepFailure {
 struct BuildReport {
   v1::BuildView build;
   std::vector<v1::PackageRow> packages;
+  // How they differ from those of the last build of the same recipe, and which builds those are.
+  std::vector<v1::PackageChange> changes;
+  std::vector<v1::EarlierBuild> earlier;
   // What steps fetched, counted per step and host; one by one only where it was asked for.
   std::vector<v1::FetchHostRow> fetch_hosts;
   std::vector<v1::FetchRow> fetches;

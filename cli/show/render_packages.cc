@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cli/show/render_package_history.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
@@ -126,7 +127,14 @@ std::string RenderPackages(absl::Span<const v1::PackageRow> rows, const TextOpti
     }
     table.Add(std::move(cells));
   }
-  const std::string notes = RenderNotes(all, options, 0);
+  std::string notes = RenderNotes(all, options, 0);
+  for (const v1::PackageRow* row : all) {
+    const std::string other = OtherWayText(*row);
+    if (other.empty()) continue;
+    notes += fmt::format("{} on {}: compiled in {} {}, {}\n", NameAndVersion(row->package()),
+                         FormatPlatform(row->platform()), FormatSeconds(row->package().seconds()),
+                         row->package().emulated() ? "under emulation" : "natively", other);
+  }
   return table.Render(options) + (notes.empty() ? "" : "\n" + notes);
 }
 
@@ -150,6 +158,8 @@ std::string RenderCellPackages(const v1::CellView& cell, absl::Span<const v1::Pa
     if (IsOnlySaved(package)) remark = "not installed, in " + Printable(package.environment());
     if (!package.conflict().empty()) remark += (remark.empty() ? "" : "; ") + Printable(package.conflict());
     if (IsFailed(package) && !package.failure_class().empty()) remark = package.failure_class();
+    if (const std::string other = OtherWayText(row); !other.empty())
+      remark += (remark.empty() ? "" : "; ") + other;
     table.Add({{Printable(package.name())},
                {Printable(package.version())},
                {std::string(Word(package.outcome())), InkOfPackage(package)},

@@ -142,6 +142,27 @@ std::string_view Word(v1::Fetch::Kind kind) {
   }
 }
 
+std::string_view Word(v1::PackageChange::Kind kind) {
+  switch (kind) {
+    case v1::PackageChange::KIND_NEW:
+      return "new";
+    case v1::PackageChange::KIND_GONE:
+      return "gone";
+    case v1::PackageChange::KIND_VERSION:
+      return "version";
+    case v1::PackageChange::KIND_NO_LONGER_WHEEL:
+      return "no-longer-wheel";
+    case v1::PackageChange::KIND_NOW_WHEEL:
+      return "now-wheel";
+    case v1::PackageChange::KIND_OUTCOME:
+      return "outcome";
+    case v1::PackageChange::KIND_SLOWER:
+      return "slower";
+    default:
+      return "unknown";
+  }
+}
+
 bool IsFinished(v1::BuildStatus status) {
   return status == v1::BUILD_STATUS_SUCCEEDED || status == v1::BUILD_STATUS_FAILED ||
          status == v1::BUILD_STATUS_CANCELLED || status == v1::BUILD_STATUS_INFRASTRUCTURE_FAILED ||

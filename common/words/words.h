@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/package_history.pb.h"
 #include "crossmill/v1/report.pb.h"
 #include "crossmill/v1/result.pb.h"
 
@@ -24,6 +25,8 @@ std::string_view Word(v1::PathDifference::Kind kind);
 // "none", "host"; empty when unset.
 std::string_view Word(v1::NetworkMode mode);
 std::string_view Word(v1::Fetch::Kind kind);
+// "no-longer-wheel", "version", ...
+std::string_view Word(v1::PackageChange::Kind kind);
 
 // A build in this state changes no more.
 bool IsFinished(v1::BuildStatus status);

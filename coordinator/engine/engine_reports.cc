@@ -111,6 +111,7 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   row.host_id = worker.host_id();
   row.host_name = worker.host_name();
   row.emulated = attempt.emulated && attempt.step().has_run();
+  row.platform = FormatPlatform(attempt.task.platform());
   row.started_at = Now();
   auto id = records_.BeginExecution(row);
   loop_->Require(id.status());

@@ -1,11 +1,28 @@
 #include "coordinator/engine/farm_reader.h"
 
 #include <algorithm>
+#include <set>
 
 #include "common/base/status.h"
+#include "common/words/platform.h"
 #include "common/words/words.h"
+#include "coordinator/core/package_changes.h"
+#include "coordinator/core/recipe_identity.h"
 
 namespace crossmill::coordinator {
+namespace {
+
+std::vector<core::PlacedPackage> OfCell(const std::vector<LocatedPackage>& packages,
+                                        const v1::CellView& cell) {
+  std::vector<core::PlacedPackage> placed;
+  for (const LocatedPackage& package : packages) {
+    if (std::find(cell.stages().begin(), cell.stages().end(), package.stage) == cell.stages().end()) continue;
+    placed.push_back({package.platform, package.execution, package.outcome});
+  }
+  return placed;
+}
+
+}  // namespace
 
 absl::StatusOr<v1::BuildView> FarmReader::Load(int64_t id) {
   if (id == 0) {
@@ -73,6 +90,36 @@ absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t build) 
     }
   }
   return located;
+}
+
+absl::StatusOr<PackageComparison> FarmReader::ComparePackages(int64_t build) {
+  ASSIGN_OR_RETURN(const v1::BuildView view, Get(build));
+  ASSIGN_OR_RETURN(const v1::BuildSubmission submission, committed_->LoadSubmission(view.id()));
+  const core::RecipeIdentity identity = core::IdentifyRecipe(submission);
+  PackageComparison comparison;
+  if (identity.recipe.empty()) return comparison;
+  ASSIGN_OR_RETURN(const std::vector<LocatedPackage> packages, Packages(view.id()));
+  std::set<std::string> told;
+  for (const v1::CellView& cell : view.cells()) {
+    const std::string platform = FormatPlatform(cell.platform());
+    ASSIGN_OR_RETURN(
+        const std::optional<v1::EarlierBuild> earlier,
+        package_queries_.FindEarlier(identity.recipe, identity.arguments, platform, view.created_at()));
+    if (!earlier) continue;
+    comparison.earlier.push_back(*earlier);
+    ASSIGN_OR_RETURN(const v1::BuildView view_before, committed_->LoadView(earlier->build_id()));
+    ASSIGN_OR_RETURN(const std::vector<LocatedPackage> packages_before, Packages(earlier->build_id()));
+    for (const v1::CellView& cell_before : view_before.cells()) {
+      if (!SamePlatform(cell_before.platform(), cell.platform())) continue;
+      const bool complete = cell.status() == v1::BUILD_STATUS_SUCCEEDED || IsBuilt(cell);
+      for (v1::PackageChange& change : core::ComparePackages(
+               OfCell(packages_before, cell_before), OfCell(packages, cell), earlier->build_id(), complete)) {
+        // A stage that several platforms share is compared for each of them.
+        if (told.insert(change.SerializeAsString()).second) comparison.changes.push_back(std::move(change));
+      }
+    }
+  }
+  return comparison;
 }
 
 absl::StatusOr<bool> FarmReader::IsRunning(int64_t execution) {

@@ -15,7 +15,9 @@
 #include "coordinator/core/scheduler.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/transaction_loop.h"
+#include "coordinator/storage/package_queries.h"
 #include "coordinator/storage/record_store.h"
+#include "crossmill/v1/package_history.pb.h"
 
 namespace crossmill::coordinator {
 
@@ -38,6 +40,14 @@ struct LocatedStep {
   int64_t execution = 0;
 };
 
+// How the packages of a build differ from those of the last build of the same recipe.
+struct PackageComparison {
+  // By platform; none where there is no earlier build.
+  std::vector<v1::EarlierBuild> earlier;
+  // As core::ComparePackages sorts them, by platform.
+  std::vector<v1::PackageChange> changes;
+};
+
 // Where a console of a running build comes from.
 struct RunningConsole {
   int64_t execution = 0;
@@ -56,6 +66,7 @@ class FarmReader {
       : loop_(loop),
         records_(records),
         committed_(std::move(committed)),
+        package_queries_(committed_->connection()),
         builds_(builds),
         board_(board),
         scheduler_(scheduler) {}
@@ -67,6 +78,10 @@ class FarmReader {
   // Newest first, without stages.
   absl::StatusOr<std::vector<v1::BuildView>> List(int64_t before, int limit);
   absl::StatusOr<std::vector<LocatedPackage>> Packages(int64_t build);
+  // Against the last build of its recipe that had succeeded, per platform, when it was submitted.
+  absl::StatusOr<PackageComparison> ComparePackages(int64_t build);
+  // Over all builds.
+  storage::PackageQueries& package_queries() { return package_queries_; }
   // Its steps that have an execution, of this build or an earlier one, in the order of the view.
   absl::StatusOr<std::vector<LocatedStep>> Steps(int64_t build);
   absl::StatusOr<v1::StepFetches> Fetches(int64_t execution) { return committed_->Fetches(execution); }
@@ -101,6 +116,7 @@ class FarmReader {
   TransactionLoop& loop_;
   storage::RecordStore& records_;
   const std::unique_ptr<storage::RecordStore> committed_;
+  storage::PackageQueries package_queries_;
   const RunningBuilds& builds_;
   const core::AttemptBoard& board_;
   const core::Scheduler& scheduler_;

@@ -6,6 +6,7 @@
 
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
+#include "common/words/platform.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -204,7 +205,11 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
                                          v1::ListPackagesResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  auto packages = engine_.reader().Packages(request->build_id());
+  FarmReader& reader = engine_.reader();
+  // Both parts of the answer are of one build, also when a newer one comes meanwhile.
+  const auto view = reader.Get(request->build_id());
+  if (!view.ok()) return rpc::ToGrpc(view.status());
+  auto packages = reader.Packages(view->id());
   if (!packages.ok()) return rpc::ToGrpc(packages.status());
   for (LocatedPackage& package : *packages) {
     v1::PackageRow& row = *response->add_rows();
@@ -213,8 +218,15 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
     row.set_stage_name(std::move(package.stage_name));
     row.set_step_number(package.step_number);
     row.set_execution(package.execution);
+    auto other = reader.package_queries().FindOtherWay(package.outcome, FormatPlatform(row.platform()));
+    if (!other.ok()) return rpc::ToGrpc(other.status());
+    if (*other) *row.mutable_other_way() = **std::move(other);
     *row.mutable_package() = std::move(package.outcome);
   }
+  auto comparison = reader.ComparePackages(view->id());
+  if (!comparison.ok()) return rpc::ToGrpc(comparison.status());
+  for (v1::EarlierBuild& earlier : comparison->earlier) *response->add_earlier() = std::move(earlier);
+  for (v1::PackageChange& change : comparison->changes) *response->add_changes() = std::move(change);
   return grpc::Status::OK;
 }
 

@@ -7,7 +7,7 @@ namespace crossmill::storage {
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path) {
   ASSIGN_OR_RETURN(Database database, Database::Open(path));
-  RETURN_IF_ERROR(Migrate(database, path, EmbeddedMigrations()));
+  RETURN_IF_ERROR(Migrate(database, path, RecordMigrations()));
   return std::make_unique<Connection>(std::move(database));
 }
 

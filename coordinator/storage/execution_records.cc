@@ -3,6 +3,8 @@
 
 #include "common/base/status.h"
 #include "coordinator/storage/connection.h"
+#include "coordinator/storage/package_index.h"
+#include "coordinator/storage/package_row.h"
 #include "coordinator/storage/record_store.h"
 
 namespace crossmill::storage {
@@ -12,13 +14,13 @@ namespace {
 #define EXECUTION_COLUMNS                                                                                  \
   "id, key, build, stage, step_number, replica, lease, worker, host_id, host_name, emulated, started_at, " \
   "finished_at, duration_ns, exit_code, failure, timed_out, tar_hash, tar_size, manifest_hash, "           \
-  "manifest_size, content_bytes"
+  "manifest_size, content_bytes, platform"
 
 constexpr Sql kBeginExecution{
     "begin an execution",
     "INSERT INTO executions (key, build, stage, step_number, replica, lease, worker, "
-    "host_id, host_name, emulated, started_at, shape) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"};
+    "host_id, host_name, emulated, started_at, shape, platform) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"};
 constexpr Sql kFinishExecution{
     "finish an execution",
     "UPDATE executions SET finished_at = ?2, "
@@ -65,12 +67,9 @@ constexpr Sql kInsertPackage{
     "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
     "witnesses, conflict, emulated, environment, installed, compiled_in_build, compiled_by_execution) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"};
-constexpr Sql kPackages{
-    "load the packages of an execution",
-    "SELECT name, version, outcome, scope, tag, file_name, seconds, built_sha256, built_size, "
-    "failure_class, failure_line, remedy, witnesses, conflict, emulated, environment, installed, "
-    "compiled_in_build, compiled_by_execution "
-    "FROM packages WHERE execution = ?1 ORDER BY position"};
+constexpr Sql kPackages{"load the packages of an execution",
+                        "SELECT " PACKAGE_COLUMNS
+                        " FROM packages p WHERE p.execution = ?1 ORDER BY p.position"};
 
 absl::Status NoSuchExecution(int64_t id) {
   return absl::NotFoundError(fmt::format("there is no execution {}", id));
@@ -102,6 +101,7 @@ Execution ReadExecution(const Statement& row) {
   execution.tar = ReadDigest(row, 17);
   execution.manifest = ReadDigest(row, 19);
   execution.content_bytes = row.Int64(21);
+  execution.platform = row.Text(22);
   return execution;
 }
 
@@ -135,38 +135,6 @@ std::string JoinWitnesses(const v1::PackageOutcome& package) {
   return joined;
 }
 
-void SplitWitnesses(std::string_view joined, v1::PackageOutcome* package) {
-  while (!joined.empty()) {
-    const size_t comma = joined.find(',');
-    package->add_witnesses(std::string(joined.substr(0, comma)));
-    joined = comma == std::string_view::npos ? std::string_view() : joined.substr(comma + 1);
-  }
-}
-
-v1::PackageOutcome ReadPackage(const Statement& row) {
-  v1::PackageOutcome package;
-  package.set_name(std::string(row.Text(0)));
-  package.set_version(std::string(row.Text(1)));
-  package.set_outcome(static_cast<v1::Outcome>(row.Int64(2)));
-  package.set_scope(std::string(row.Text(3)));
-  package.set_tag(std::string(row.Text(4)));
-  package.set_file_name(std::string(row.Text(5)));
-  package.set_seconds(row.Double(6));
-  package.set_built_sha256(std::string(row.Text(7)));
-  package.set_built_size(row.Int64(8));
-  package.set_failure_class(std::string(row.Text(9)));
-  package.set_failure_line(std::string(row.Text(10)));
-  package.set_remedy(std::string(row.Text(11)));
-  SplitWitnesses(row.Text(12), &package);
-  package.set_conflict(std::string(row.Text(13)));
-  package.set_emulated(row.Int64(14) != 0);
-  package.set_environment(std::string(row.Text(15)));
-  package.set_installed(row.Int64(16) != 0);
-  package.set_compiled_in_build(row.Int64(17));
-  package.set_compiled_by_execution(row.Int64(18));
-  return package;
-}
-
 }  // namespace
 
 v1::Layer Execution::layer() const {
@@ -185,7 +153,7 @@ absl::StatusOr<int64_t> RecordStore::BeginExecution(const Execution& execution) 
   RETURN_IF_ERROR(connection_->Run(kBeginExecution, execution.key, execution.build, execution.stage,
                                    execution.step_number, execution.replica, lease, execution.worker,
                                    execution.host_id, execution.host_name, execution.emulated,
-                                   execution.started_at, execution.shape));
+                                   execution.started_at, execution.shape, execution.platform));
   return connection_->LastInsertId();
 }
 
@@ -269,6 +237,7 @@ absl::StatusOr<std::vector<Execution>> RecordStore::Witnesses(std::string_view k
 absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::PackageOutcome> packages) {
   return Transact([&]() -> absl::Status {
     RecursiveMutexLock lock(connection_->mutex());
+    RETURN_IF_ERROR(UnindexPackages(*connection_, execution));
     RETURN_IF_ERROR(connection_->Run(kDeletePackages, execution));
     int64_t position = 0;
     for (const v1::PackageOutcome& package : packages) {
@@ -280,7 +249,7 @@ absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::P
           package.emulated(), package.environment(), package.installed(), package.compiled_in_build(),
           package.compiled_by_execution()));
     }
-    return absl::OkStatus();
+    return IndexPackages(*connection_, execution);
   });
 }
 
@@ -292,7 +261,7 @@ absl::StatusOr<std::vector<v1::PackageOutcome>> RecordStore::Packages(int64_t ex
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return packages;
-    packages.push_back(ReadPackage(*query));
+    packages.push_back(ReadPackage(*query, 0));
   }
 }
 

@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "common/base/files.h"
+#include "common/base/log.h"
 #include "common/base/status.h"
+#include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
 namespace {
@@ -49,6 +52,7 @@ absl::Status Apply(Database& database, const Migration& migration) {
   ASSIGN_OR_RETURN(const int64_t current, database.QueryInt64(kUserVersion));
   if (current >= migration.version) return absl::OkStatus();
   RETURN_IF_ERROR(database.Execute("apply", migration.sql));
+  if (migration.fill != nullptr) RETURN_IF_ERROR(migration.fill(database));
   ASSIGN_OR_RETURN(const int64_t broken, database.QueryInt64(kCountBrokenReferences));
   if (broken != 0) {
     return absl::FailedPreconditionError(
@@ -60,6 +64,15 @@ absl::Status Apply(Database& database, const Migration& migration) {
 }
 
 }  // namespace
+
+std::vector<Migration> RecordMigrations() {
+  const absl::Span<const Migration> embedded = EmbeddedMigrations();
+  std::vector<Migration> migrations(embedded.begin(), embedded.end());
+  for (Migration& migration : migrations) {
+    if (std::string_view(migration.name) == "0008_package_questions.sql") migration.fill = FillPackageIndex;
+  }
+  return migrations;
+}
 
 std::string PathBeforeMigration(const std::string& path, int version) {
   return fmt::format("{}.before-{}", path, version);
@@ -81,6 +94,8 @@ absl::Status Migrate(Database& database, const std::string& path, absl::Span<con
       return absl::FailedPreconditionError(fmt::format("{} is not a Crossmill database", path));
     }
   } else if (path != ":memory:") {
+    LogInfo("record: {} has schema version {}, it is migrated to {}; copying it to {}", path, current, newest,
+            PathBeforeMigration(path, newest));
     RETURN_IF_ERROR(CopyAside(database, path, newest));
   }
   // A migration may have to rebuild a table that others refer to; Apply checks the references instead.
@@ -89,10 +104,12 @@ absl::Status Migrate(Database& database, const std::string& path, absl::Span<con
   absl::Status status;
   for (const Migration& migration : migrations) {
     if (migration.version <= current) continue;
+    if (current != 0) LogInfo("record: applying {}", migration.name);
     status = Annotate(Apply(database, migration), fmt::format("{}: migration {}", path, migration.name));
     if (!status.ok()) break;
   }
   RETURN_IF_ERROR(database.Execute("resume foreign keys", "PRAGMA foreign_keys=ON"));
+  if (status.ok() && current != 0) LogInfo("record: migrated");
   return status;
 }
 

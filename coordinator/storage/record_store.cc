@@ -5,7 +5,9 @@
 #include <limits>
 
 #include "common/base/status.h"
+#include "common/words/words.h"
 #include "coordinator/storage/connection.h"
+#include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
 namespace {
@@ -155,10 +157,15 @@ absl::Status RecordStore::SavePlan(int64_t build, const v1::BuildPlan& plan) {
 absl::Status RecordStore::SaveView(int64_t build, const v1::BuildView& view) {
   std::optional<int64_t> finished_at;
   if (view.finished_at() != 0) finished_at = view.finished_at();
-  RecursiveMutexLock lock(connection_->mutex());
-  RETURN_IF_ERROR(connection_->Run(kSaveView, build, Blob{view.SerializeAsString()},
-                                   static_cast<int>(view.status()), finished_at, view.message()));
-  return connection_->Changes() == 1 ? absl::OkStatus() : NoSuchBuild(build);
+  return Transact([&]() -> absl::Status {
+    RecursiveMutexLock lock(connection_->mutex());
+    RETURN_IF_ERROR(connection_->Run(kSaveView, build, Blob{view.SerializeAsString()},
+                                     static_cast<int>(view.status()), finished_at, view.message()));
+    if (connection_->Changes() != 1) return NoSuchBuild(build);
+    if (!IsFinished(view.status())) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const v1::BuildSubmission submission, LoadSubmission(build));
+    return IndexEndedBuild(*connection_, submission, view);
+  });
 }
 
 absl::StatusOr<v1::BuildView> RecordStore::LoadView(int64_t build) {

@@ -65,6 +65,8 @@ struct Execution {
   std::string host_id;
   std::string host_name;
   bool emulated = false;
+  // FormatPlatform of its stage; '' in records of before it was written down whose build does not say.
+  std::string platform;
   int64_t started_at = 0;
 
   // The rest is meaningful once finished_at is set.
@@ -146,7 +148,8 @@ class RecordStore {
   absl::StatusOr<std::optional<IdempotentBuild>> FindIdempotent(std::string_view idempotency_key,
                                                                 int64_t since_ns);
   absl::Status SavePlan(int64_t build, const v1::BuildPlan& plan);
-  // Also writes the columns status, finished_at and message.
+  // Also writes the columns status, finished_at and message, and, of a build that has ended, what
+  // PackageQueries find it by.
   absl::Status SaveView(int64_t build, const v1::BuildView& view);
   // NOT_FOUND: there is no such build.
   absl::StatusOr<v1::BuildView> LoadView(int64_t build);
@@ -205,7 +208,7 @@ class RecordStore {
   // Of the last success of a step of that shape that was measured, under emulation or natively.
   absl::StatusOr<std::optional<core::PastUse>> PastUse(const std::string& shape, bool emulated);
 
-  // Replaces what the execution had.
+  // Replaces what the execution had. After FinishExecution: PackageQueries find only what has an end.
   absl::Status SavePackages(int64_t execution, absl::Span<const v1::PackageOutcome> packages);
   // In the order they were saved.
   absl::StatusOr<std::vector<v1::PackageOutcome>> Packages(int64_t execution);

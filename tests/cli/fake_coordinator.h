@@ -16,18 +16,21 @@
 #include "common/base/mutex.h"
 #include "common/words/words.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
+#include "crossmill/v1/package_service.grpc.pb.h"
 #include "tests/support/forwarding_store.h"
 
 namespace crossmill::cli {
 
 // Thread safe. Set it up before the first call.
 class FakeCoordinator final : public v1::Builds::Service,
+                              public v1::Packages::Service,
                               public v1::Images::Service,
                               public v1::Farm::Service {
  public:
   FakeCoordinator() : blobs_(MakeMemoryBlobStore()) {
     grpc::ServerBuilder builder;
     builder.RegisterService(static_cast<v1::Builds::Service*>(this));
+    builder.RegisterService(static_cast<v1::Packages::Service*>(this));
     builder.RegisterService(static_cast<v1::Images::Service*>(this));
     builder.RegisterService(static_cast<v1::Farm::Service*>(this));
     server_ = builder.BuildAndStart();
@@ -40,6 +43,11 @@ class FakeCoordinator final : public v1::Builds::Service,
   std::vector<v1::WatchedLog> logs;
   v1::BuildView view;
   std::vector<v1::PackageRow> packages;
+  std::vector<v1::PackageChange> package_changes;
+  std::vector<v1::EarlierBuild> earlier_builds;
+  v1::PackageHistoryResponse history;
+  v1::CompiledPackagesResponse compiled;
+  v1::PackageUsesResponse uses;
   std::vector<v1::FetchRow> fetches;
   std::vector<v1::FetchHostRow> fetch_hosts;
   std::map<int64_t, std::string> consoles;
@@ -58,6 +66,9 @@ class FakeCoordinator final : public v1::Builds::Service,
   v1::SubmitBuildRequest submitted;
   std::vector<int64_t> watched_from;
   std::vector<v1::CancelBuildRequest> cancels;
+  v1::PackageHistoryRequest asked_history;
+  v1::CompiledPackagesRequest asked_compiled;
+  v1::PackageUsesRequest asked_uses;
 
   // A client attached with this value of a secret.
   bool WasAttached(const std::string& value) {
@@ -75,6 +86,7 @@ class FakeCoordinator final : public v1::Builds::Service,
     auto farm = std::make_unique<crossmill::cli::Farm>();
     const auto channel = server_->InProcessChannel({});
     farm->builds = v1::Builds::NewStub(channel);
+    farm->packages = v1::Packages::NewStub(channel);
     farm->images = v1::Images::NewStub(channel);
     farm->farm = v1::Farm::NewStub(channel);
     farm->predictions = v1::Predictions::NewStub(channel);
@@ -198,6 +210,29 @@ class FakeCoordinator final : public v1::Builds::Service,
   grpc::Status ListPackages(grpc::ServerContext*, const v1::ListPackagesRequest*,
                             v1::ListPackagesResponse* response) override {
     for (const v1::PackageRow& row : packages) *response->add_rows() = row;
+    for (const v1::PackageChange& change : package_changes) *response->add_changes() = change;
+    for (const v1::EarlierBuild& earlier : earlier_builds) *response->add_earlier() = earlier;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListHistory(grpc::ServerContext*, const v1::PackageHistoryRequest* request,
+                           v1::PackageHistoryResponse* response) override {
+    asked_history = *request;
+    *response = history;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListCompiled(grpc::ServerContext*, const v1::CompiledPackagesRequest* request,
+                            v1::CompiledPackagesResponse* response) override {
+    asked_compiled = *request;
+    *response = compiled;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListUses(grpc::ServerContext*, const v1::PackageUsesRequest* request,
+                        v1::PackageUsesResponse* response) override {
+    asked_uses = *request;
+    *response = uses;
     return grpc::Status::OK;
   }
 

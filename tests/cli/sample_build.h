@@ -226,6 +226,41 @@ inline void AddSampleFetches(const std::string& architecture, uint32_t stage, Bu
   }
 }
 
+// What is no longer a wheel on one platform, and what is the same on both.
+inline void AddSampleChanges(BuildReport* report) {
+  for (const char* architecture : {"amd64", "arm64"}) {
+    v1::EarlierBuild& earlier = report->earlier.emplace_back();
+    *earlier.mutable_platform() = SamplePlatform(architecture);
+    earlier.set_build_id(11);
+    earlier.set_finished_at(kSampleStart - 3'600'000'000'000);
+    earlier.set_recipe("image example/service, Dockerfile");
+    v1::PackageChange& version = report->changes.emplace_back();
+    *version.mutable_platform() = SamplePlatform(architecture);
+    version.set_name("numpy");
+    version.set_scope("runtime");
+    version.set_kind(v1::PackageChange::KIND_VERSION);
+    version.set_version("1.26.4");
+    version.set_version_before("1.26.3");
+    version.set_outcome(v1::OUTCOME_WHEEL);
+    version.set_outcome_before(v1::OUTCOME_WHEEL);
+    version.set_seconds(2.1);
+    version.set_seconds_before(-1);
+    version.set_build_before(11);
+  }
+  v1::PackageChange& source = report->changes.emplace_back();
+  *source.mutable_platform() = SamplePlatform("arm64");
+  source.set_name("psycopg2");
+  source.set_scope("runtime");
+  source.set_kind(v1::PackageChange::KIND_NO_LONGER_WHEEL);
+  source.set_version("2.9.9");
+  source.set_version_before("2.9.8");
+  source.set_outcome(v1::OUTCOME_SOURCE);
+  source.set_outcome_before(v1::OUTCOME_WHEEL);
+  source.set_seconds(74.8);
+  source.set_seconds_before(0.5);
+  source.set_build_before(11);
+}
+
 inline BuildReport SampleReport() {
   BuildReport report;
   v1::BuildView& build = report.build;
@@ -259,6 +294,12 @@ inline BuildReport SampleReport() {
     AddSampleFetches(architecture, stage, &report);
     stage += 2;
   }
+  // psycopg2 on arm64 was emulated here.
+  v1::OtherWay& native = *report.packages[6].mutable_other_way();
+  native.set_seconds(9.6);
+  native.set_build_id(7);
+  native.set_execution(44);
+  AddSampleChanges(&report);
   return report;
 }
 

@@ -13,6 +13,7 @@
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
+#include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
@@ -36,7 +37,8 @@ struct Method {
 // Every service of these files; one without an access rule is a failure.
 std::vector<Method> AllMethods() {
   std::vector<Method> methods;
-  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/worker_service.proto",
+  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/package_service.proto",
+                           "crossmill/v1/worker_service.proto",
                            "build/bazel/remote/execution/v2/remote_execution_services.proto",
                            "google/bytestream/bytestream_service.proto"}) {
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
@@ -70,6 +72,7 @@ class RolesTest : public RpcFixture {
   }
   std::vector<ServedService> MoreServices() override {
     return {{"crossmill.v1.Builds", &builds_},
+            {"crossmill.v1.Packages", &packages_},
             {"crossmill.v1.Images", &image_service_},
             {"crossmill.v1.Farm", &farm_},
             {"crossmill.v1.WorkerQueue", &queue_},
@@ -82,6 +85,8 @@ class RolesTest : public RpcFixture {
   ImageFixture images_{*blobs_, *records_};
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};
   BuildsService builds_{engine_, logs_, authenticator_};
+  storage::PackageQueries package_queries_{records_->connection()};
+  PackagesService packages_{package_queries_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_};
   WorkerQueueService queue_{engine_, authenticator_};
@@ -97,7 +102,7 @@ class RolesTest : public RpcFixture {
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
   for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
-                           "crossmill.v1.Predictions", "crossmill.v1.Wheels"}) {
+                           "crossmill.v1.Predictions", "crossmill.v1.Wheels", "crossmill.v1.Packages"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);
@@ -106,8 +111,9 @@ TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
   for (const Method& method : AllMethods())
     services.insert(method.path.substr(1, method.path.rfind('/') - 1));
   EXPECT_THAT(services,
-              ::testing::IsSupersetOf({"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
-                                       "crossmill.v1.WorkerQueue", "google.bytestream.ByteStream"}));
+              ::testing::IsSupersetOf({"crossmill.v1.Builds", "crossmill.v1.Packages", "crossmill.v1.Images",
+                                       "crossmill.v1.Farm", "crossmill.v1.WorkerQueue",
+                                       "google.bytestream.ByteStream"}));
 }
 
 TEST_F(RolesTest, EveryMethodIsRefusedWithoutToken) {
