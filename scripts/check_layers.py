@@ -18,7 +18,8 @@ ALLOWED = {
     "common/dockerfile": ["common/base", "common/pattern"],
     "common/plan": ["common/base", "common/words", "common/pattern", "common/dockerfile"],
     "common/check": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan"],
-    "common/packages": ["common/base", "common/words"],
+    "common/failures": ["common/base"],
+    "common/packages": ["common/base", "common/words", "common/failures"],
     "common/python": ["common/base"],
     "common/wheels": ["common/base", "common/python"],
     "common/index": ["common/base", "common/http", "common/python", "common/wheels"],
@@ -39,7 +40,7 @@ ALLOWED = {
     "coordinator/sources": ["common/base", "common/http", "common/fetch", "common/context", "coordinator/images"],
     "coordinator/storage": ["common/base", "coordinator/core", "coordinator/images", "coordinator/sources"],
     "coordinator/engine": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan", "common/layer",
-                           "common/oci", "common/packages", "coordinator/core", "coordinator/storage", "coordinator/images",
+                           "common/oci", "common/failures", "common/packages", "coordinator/core", "coordinator/storage", "coordinator/images",
                            "coordinator/sources"],
     "coordinator/rpc": ["common/base", "common/words", "common/rpc", "coordinator/core", "coordinator/engine",
                         "coordinator/images", "coordinator/storage"],
@@ -63,7 +64,7 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
+PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
         "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')

@@ -31,6 +31,8 @@ double Seconds(int64_t from_ns, int64_t to_ns) {
 
 class PackageConsole::Parser {
  public:
+  explicit Parser(const std::shared_ptr<const failures::FailureRules>& rules) : ledger_(rules), unowned_(rules) {}
+
   void Add(const ConsoleLine& line) {
     now_ = line.time_ns;
     const std::string_view text = prefix_.Strip(line.text);
@@ -247,7 +249,10 @@ class PackageConsole::Parser {
     if (entry == nullptr) return;
     entry->seen.failed = true;
     // The reason may have been printed before pip says who failed.
-    if (entry->failure.empty()) entry->failure = std::exchange(unowned_, {});
+    if (entry->failure.empty()) {
+      entry->failure = unowned_;
+      unowned_.Clear();
+    }
     failing_ = id;
   }
 
@@ -309,7 +314,7 @@ class PackageConsole::Parser {
       if (dash == item.npos) return;
       Arrive(FindOrNew(item.substr(0, dash), indent > 0), item.substr(dash + 1), /*only_saved=*/false);
     });
-    unowned_ = {};
+    unowned_.Clear();
     return true;
   }
 
@@ -327,7 +332,7 @@ class PackageConsole::Parser {
     entry->seen.environment = environment_;
     // pip falls back to setup.py install where making a wheel failed.
     entry->seen.failed = false;
-    entry->failure = {};
+    entry->failure.Clear();
   }
 
   void Remove(std::string_view name, std::string_view version) {
@@ -558,7 +563,8 @@ class PackageConsole::Parser {
   size_t tool_output_indent_ = 0;
 };
 
-PackageConsole::PackageConsole() : parser_(std::make_unique<Parser>()) {}
+PackageConsole::PackageConsole(std::shared_ptr<const failures::FailureRules> rules)
+    : parser_(std::make_unique<Parser>(rules)) {}
 PackageConsole::~PackageConsole() = default;
 PackageConsole::PackageConsole(PackageConsole&&) noexcept = default;
 PackageConsole& PackageConsole::operator=(PackageConsole&&) noexcept = default;

@@ -69,7 +69,9 @@ struct PackageObservation {
 // packages beyond the 20,000th that was installed are not noted.
 class PackageConsole {
  public:
-  PackageConsole();
+  // Failures are read by these rules.
+  explicit PackageConsole(
+      std::shared_ptr<const failures::FailureRules> rules = failures::FailureRules::BuiltIn());
   ~PackageConsole();
   PackageConsole(PackageConsole&&) noexcept;
   PackageConsole& operator=(PackageConsole&&) noexcept;

@@ -42,6 +42,7 @@ PackageLedger::Id PackageLedger::New(std::string_view name, bool build_dependenc
   if (full_ || (entries_.size() >= kMostEntries && !MakeRoom())) return kNone;
   const Id id = next_++;
   Entry& entry = entries_[id];
+  entry.failure = PackageFailureReader(rules_);
   entry.seen.build_dependency = build_dependency;
   entry.first_ns = now_ns;
   if (name.empty()) {
@@ -126,7 +127,7 @@ std::vector<PackageLedger::Entry> PackageLedger::Take() {
   std::vector<Entry> entries;
   entries.reserve(entries_.size());
   for (auto& [id, entry] : entries_) entries.push_back(std::move(entry));
-  *this = PackageLedger();
+  *this = PackageLedger(rules_);
   return entries;
 }
 

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/packages/console_packages.h"
@@ -17,6 +19,8 @@ namespace crossmill::packages {
 
 class PackageLedger {
  public:
+  explicit PackageLedger(std::shared_ptr<const failures::FailureRules> rules) : rules_(std::move(rules)) {}
+
   using Id = uint64_t;
   static constexpr Id kNone = UINT64_MAX;
 
@@ -59,6 +63,8 @@ class PackageLedger {
   // Forgets what was only mentioned, to make room. False: everything counts.
   bool MakeRoom();
 
+  // What failures are read by.
+  std::shared_ptr<const failures::FailureRules> rules_;
   std::map<Id, Entry> entries_;
   Id next_ = 0;
   bool full_ = false;
