@@ -127,9 +127,17 @@ class RemedyMaker {
     } else if (providers_.IsArchived(root_.distribution())) {
       remedy_.sentence += "; that release is on the mirrors no more: use a newer base, or an archive of it";
     } else {
-      remedy_.lines.push_back(fmt::format("RUN {} {}", command, absl::StrJoin(packages, " ")));
-      remedy_.as_root = true;
+      AddAsRoot(fmt::format("RUN {} {}", command, absl::StrJoin(packages, " ")));
     }
+  }
+
+  void AddAsRoot(std::string line) {
+    const std::string& user = situation_.run.user();
+    const std::string name = user.substr(0, user.find(':'));
+    const bool is_root = name.empty() || name == "root" || name == "0";
+    if (!is_root) remedy_.lines.push_back("USER root");
+    remedy_.lines.push_back(std::move(line));
+    if (!is_root) remedy_.lines.push_back("USER " + user);
   }
 
   // What a build that gets that far needs next, so that one remedy is enough.

@@ -27,9 +27,8 @@ struct Remedy {
   // Complete Dockerfile instructions, to be put before the step's. Empty where none is known to be right: the
   // distribution or its package is not known, the package is installed already, the image has no package manager, or
   // the command has settings of its own that the lines would replace.
+  // Where the step runs as somebody else, what only root may do stands between two USER lines.
   std::vector<std::string> lines;
-  // The lines write where only root may.
-  bool as_root = false;
 };
 
 Remedy MakeRemedy(const Need& need, const ProviderTable& providers, const Situation& situation);

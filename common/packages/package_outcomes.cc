@@ -242,7 +242,6 @@ class Outcomes {
         failures::MakeRemedy(seen.failure.need, evidence_.rules->providers(), situation);
     outcome->set_remedy(std::move(remedy.sentence));
     for (std::string& line : remedy.lines) outcome->add_remedy_lines(std::move(line));
-    outcome->set_remedy_as_root(remedy.as_root);
   }
 
   void AddCutShort(const PackageObservation& seen, v1::PackageOutcome* outcome) const {

@@ -27,6 +27,8 @@ struct LocatedPackage {
   uint32_t step_number = 0;
   int64_t execution = 0;
   v1::PackageOutcome outcome;
+  // Of one with remedy_lines.
+  v1::RemedyPlace remedy_place;
 };
 
 // A step of a build and the execution that counts for it.
@@ -36,6 +38,8 @@ struct LocatedStep {
   std::string stage_name;
   uint32_t step_number = 0;
   int64_t execution = 0;
+  // Where its instruction is. Without a range for a trigger of the base image.
+  v1::RemedyPlace place;
 };
 
 // Where a console of a running build comes from.

@@ -63,12 +63,13 @@ constexpr Sql kInsertPackage{
     "save a package",
     "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
     "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
-    "witnesses, conflict, emulated, environment, installed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-    "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"};
+    "witnesses, conflict, emulated, environment, installed, remedy_lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+    "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"};
 constexpr Sql kPackages{
     "load the packages of an execution",
     "SELECT name, version, outcome, scope, tag, file_name, seconds, built_sha256, built_size, "
-    "failure_class, failure_line, remedy, witnesses, conflict, emulated, environment, installed "
+    "failure_class, failure_line, remedy, witnesses, conflict, emulated, environment, installed, "
+    "remedy_lines "
     "FROM packages WHERE execution = ?1 ORDER BY position"};
 
 absl::Status NoSuchExecution(int64_t id) {
@@ -142,6 +143,19 @@ void SplitWitnesses(std::string_view joined, v1::PackageOutcome* package) {
   }
 }
 
+// Dockerfile lines: none has a line feed in it.
+std::string JoinLines(const v1::PackageOutcome& package) {
+  std::string joined;
+  for (const std::string& line : package.remedy_lines()) joined += line + '\n';
+  return joined;
+}
+
+void SplitLines(std::string_view joined, v1::PackageOutcome* package) {
+  for (size_t end = 0; (end = joined.find('\n')) != joined.npos; joined.remove_prefix(end + 1)) {
+    package->add_remedy_lines(std::string(joined.substr(0, end)));
+  }
+}
+
 v1::PackageOutcome ReadPackage(const Statement& row) {
   v1::PackageOutcome package;
   package.set_name(std::string(row.Text(0)));
@@ -161,6 +175,7 @@ v1::PackageOutcome ReadPackage(const Statement& row) {
   package.set_emulated(row.Int64(14) != 0);
   package.set_environment(std::string(row.Text(15)));
   package.set_installed(row.Int64(16) != 0);
+  SplitLines(row.Text(17), &package);
   return package;
 }
 
@@ -274,7 +289,7 @@ absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::P
           static_cast<int>(package.outcome()), package.scope(), package.tag(), package.file_name(),
           package.seconds(), package.built_sha256(), package.built_size(), package.failure_class(),
           package.failure_line(), package.remedy(), JoinWitnesses(package), package.conflict(),
-          package.emulated(), package.environment(), package.installed()));
+          package.emulated(), package.environment(), package.installed(), JoinLines(package)));
     }
     return absl::OkStatus();
   });
