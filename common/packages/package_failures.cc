@@ -17,12 +17,12 @@ constexpr size_t kLongestRead = 1 << 10;
 constexpr size_t kLongestCommand = 16 << 10;
 constexpr std::string_view kSeeAbove = "see the lines above it in the log";
 
-// Takes off what pip and uv draw before a line: "│ ", "╰─> ", "├─▶ ", "× ".
+// Takes off what pip and uv put before a line: "│ ", "╰─> ", "├─▶ ", "× ", "cause: ".
 std::string_view WithoutFrame(std::string_view line) {
   line = Trim(line);
   while (true) {
     bool taken = false;
-    for (const std::string_view piece : {"│", "╰", "├", "─", "▶", "×", "> "}) {
+    for (const std::string_view piece : {"│", "╰", "├", "─", "▶", "×", "> ", "cause: "}) {
       if (!line.starts_with(piece)) continue;
       line = Trim(line.substr(piece.size()));
       taken = true;

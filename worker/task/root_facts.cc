@@ -17,10 +17,10 @@ namespace {
 // Beyond these it is no distribution that anybody made.
 constexpr size_t kLongestOsRelease = 64 << 10;
 constexpr size_t kLongestApkRecord = 32 << 20;
-constexpr size_t kMostFolders = 32;
-constexpr size_t kMostNames = 64 << 10;
+constexpr size_t kMostPathFolders = 32;
+constexpr size_t kMostFolderNames = 64 << 10;
 constexpr size_t kMostPackages = 8192;
-constexpr size_t kLongestName = 128;
+constexpr size_t kLongestFact = 128;
 constexpr std::string_view kUsualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // What remedies depend on (common/failures/remedy): package managers, compilers, and what a build may need besides.
@@ -46,7 +46,7 @@ void AddPrograms(const RootReader& root, std::string_view path, v1::RootFacts* f
   size_t folders = 0;
   for (const auto piece : absl::StrSplit(Av(path), ':')) {
     std::string folder(Sv(piece));
-    if (!folder.starts_with('/') || ++folders > kMostFolders) continue;
+    if (!folder.starts_with('/') || ++folders > kMostPathFolders) continue;
     while (folder.ends_with('/')) folder.pop_back();
     const std::string inside = RelativePath(folder);
     // /bin is a link to /usr/bin, which is on the path as well.
@@ -60,7 +60,7 @@ void AddPrograms(const RootReader& root, std::string_view path, v1::RootFacts* f
 
 void AddPythonHeaders(const RootReader& root, v1::RootFacts* facts) {
   for (const std::string folder : {"usr/include", "usr/local/include"}) {
-    for (const std::string& name : root.List(folder, kMostNames)) {
+    for (const std::string& name : root.List(folder, kMostFolderNames)) {
       if (!name.starts_with("python3")) continue;
       const std::string header = fmt::format("{}/{}/Python.h", folder, name);
       if (root.Exists(header)) facts->add_paths("/" + header);
@@ -70,7 +70,7 @@ void AddPythonHeaders(const RootReader& root, v1::RootFacts* facts) {
 
 std::set<std::string> DebianPackages(const RootReader& root) {
   std::set<std::string> packages;
-  for (const std::string& name : root.List("var/lib/dpkg/info", kMostNames)) {
+  for (const std::string& name : root.List("var/lib/dpkg/info", kMostFolderNames)) {
     // "libpq-dev:amd64.list" or "cmake.list".
     if (!name.ends_with(".list")) continue;
     packages.insert(name.substr(0, std::min(name.find(':'), name.size() - 5)));
@@ -99,7 +99,7 @@ std::string OsReleaseValue(std::string_view text, std::string_view name) {
     if (line.size() >= 2 && (line[0] == '"' || line[0] == '\'') && line.back() == line[0])
       line = line.substr(1, line.size() - 2);
     std::string value;
-    for (const char c : line.substr(0, kLongestName)) {
+    for (const char c : line.substr(0, kLongestFact)) {
       if (c != '\\') value.push_back(c);
     }
     return value;
@@ -125,7 +125,7 @@ v1::RootFacts ReadRootFacts(const std::string& root, const v1::Run& run) {
   packages.merge(AlpinePackages(reader));
   for (const std::string& package : packages) {
     if (facts.packages_size() == static_cast<int>(kMostPackages)) break;
-    if (package.size() <= kLongestName) facts.add_packages(ValidUtf8(package));
+    if (package.size() <= kLongestFact) facts.add_packages(ValidUtf8(package));
   }
   return facts;
 }
