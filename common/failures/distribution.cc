@@ -90,6 +90,7 @@ bool ReleaseRange::Contains(const Release& release) const {
 Distribution Distribution::Of(const v1::RootFacts& root) {
   Distribution distribution;
   if (!IsId(root.distribution())) return distribution;
+  distribution.name = root.distribution();
   distribution.id = Canonical(root.distribution());
   for (const std::string& like : root.like()) {
     if (IsId(like)) distribution.like.push_back(Canonical(like));
@@ -99,13 +100,12 @@ Distribution Distribution::Of(const v1::RootFacts& root) {
 }
 
 std::string Distribution::Name() const {
-  std::string name = id;
-  if (!name.empty()) name[0] = absl::ascii_toupper(static_cast<unsigned char>(name[0]));
-  if (id == "rhel") name = "RHEL";
-  if (release.empty()) return name;
+  std::string shown = name == "rhel" ? "RHEL" : name;
+  if (!shown.empty()) shown[0] = absl::ascii_toupper(static_cast<unsigned char>(shown[0]));
+  if (release.empty()) return shown;
   // Ubuntu's "22.04" is {22, 4}.
-  if (id == "ubuntu" && release.size() > 1) return fmt::format("{} {}.{:02}", name, release[0], release[1]);
-  return fmt::format("{} {}", name, absl::StrJoin(release, "."));
+  if (id == "ubuntu" && release.size() > 1) return fmt::format("{} {}.{:02}", shown, release[0], release[1]);
+  return fmt::format("{} {}", shown, absl::StrJoin(release, "."));
 }
 
 }  // namespace crossmill::failures

@@ -28,7 +28,9 @@ struct ReleaseRange {
 };
 
 struct Distribution {
-  // os-release's ID; those that share another one's releases and packages under that one's ("rocky" is "rhel").
+  // os-release's ID, as it is told.
+  std::string name;
+  // The same; those that share another one's releases and packages under that one's ("rocky" is "rhel").
   std::string id;
   // ID_LIKE: where packages have the same names, of whatever release.
   std::vector<std::string> like;

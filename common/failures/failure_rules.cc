@@ -4,6 +4,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 
 #include "absl/strings/match.h"
@@ -18,7 +19,8 @@ constexpr size_t kLongestLine = 4 << 10;
 // Of a word that was taken out of a line.
 constexpr size_t kLongestWord = 200;
 // Literal pieces that a pattern is looked for by; shorter ones are everywhere.
-constexpr int kShortestPiece = 3;
+constexpr size_t kShortestPiece = 3;
+
 // Lines are any bytes.
 const RE2::Options& PatternOptions() {
   static const RE2::Options options = [] {
@@ -43,6 +45,43 @@ std::string Lower(std::string_view line) {
   return lower;
 }
 
+// What is a piece of any pattern is found in one pass over a line, by the three characters with which it begins.
+class PieceIndex {
+ public:
+  PieceIndex() : by_beginning_(size_t{1} << kBits) {}
+
+  void Add(std::string piece) {
+    by_beginning_[Slot(piece.data())].push_back(static_cast<int>(pieces_.size()));
+    pieces_.push_back(std::move(piece));
+  }
+
+  // Numbers of the pieces in `lower`, each once.
+  std::vector<int> In(std::string_view lower) const {
+    std::vector<int> found;
+    std::vector<bool> known(pieces_.size());
+    for (size_t at = 0; at + kShortestPiece <= lower.size(); ++at) {
+      for (const int number : by_beginning_[Slot(lower.data() + at)]) {
+        const auto index = static_cast<size_t>(number);
+        if (known[index] || !lower.substr(at).starts_with(pieces_[index])) continue;
+        known[index] = true;
+        found.push_back(number);
+      }
+    }
+    return found;
+  }
+
+ private:
+  static constexpr int kBits = 12;
+
+  static size_t Slot(const char* text) {
+    const auto byte = [text](int i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[i])); };
+    return ((byte(0) * 961 + byte(1) * 31 + byte(2)) * 2654435761u) >> (32 - kBits);
+  }
+
+  std::vector<std::string> pieces_;
+  std::vector<std::vector<int>> by_beginning_;
+};
+
 }  // namespace
 
 struct FailureRules::Rule {
@@ -53,9 +92,9 @@ struct FailureRules::Rule {
 };
 
 struct FailureRules::Patterns {
-  re2::FilteredRE2 all{kShortestPiece};
-  // What the filter wants to be looked for, by its number.
-  std::vector<std::string> pieces;
+  re2::FilteredRE2 all{static_cast<int>(kShortestPiece)};
+  // What the filter wants to be looked for.
+  PieceIndex pieces;
   // The rule of each pattern.
   std::vector<Rank> rules;
 };
@@ -99,7 +138,9 @@ class FailureRules::Reader {
         patterns.rules[static_cast<size_t>(id)] = rank;
       }
     }
-    patterns.all.Compile(&patterns.pieces);
+    std::vector<std::string> pieces;
+    patterns.all.Compile(&pieces);
+    for (std::string& piece : pieces) patterns.pieces.Add(std::move(piece));
     return absl::OkStatus();
   }
 
@@ -143,13 +184,8 @@ std::shared_ptr<const FailureRules> FailureRules::BuiltIn() {
 }
 
 std::vector<FailureRules::Rank> FailureRules::Candidates(std::string_view line) const {
-  const std::string lower = Lower(line);
-  std::vector<int> pieces;
-  for (size_t i = 0; i < patterns_->pieces.size(); ++i) {
-    if (lower.find(patterns_->pieces[i]) != lower.npos) pieces.push_back(static_cast<int>(i));
-  }
   std::vector<int> possible;
-  patterns_->all.AllPotentials(pieces, &possible);
+  patterns_->all.AllPotentials(patterns_->pieces.In(Lower(line)), &possible);
   std::vector<Rank> ranks;
   for (const int id : possible) ranks.push_back(patterns_->rules[static_cast<size_t>(id)]);
   std::sort(ranks.begin(), ranks.end(), std::greater<>());

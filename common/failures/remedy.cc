@@ -179,7 +179,7 @@ class RemedyMaker {
     const auto names = [&](std::string_view id) {
       Strings packages;
       for (const Thing& thing : things) {
-        const auto provision = providers_.Find(thing, Distribution{std::string(id), {}, {}});
+        const auto provision = providers_.Find(thing, Distribution{"", std::string(id), {}, {}});
         if (!provision || !need_.least.empty()) return std::string();
         Append(provision->packages, &packages);
       }

@@ -36,6 +36,7 @@ class TextReader {
       const std::string_view text = Trim(Sv(piece));
       if (text.empty() || text[0] == '#') continue;
       const auto [word, rest] = SplitWord(text);
+      if (word == "class") RETURN_IF_ERROR(EndRule());
       const absl::Status read = ReadStatement(word, rest);
       if (!read.ok()) return At(line_, read);
     }
@@ -52,7 +53,6 @@ class TextReader {
     if (word == "provide") return providers_.Add(rest);
     if (word == "archived") return providers_.AddArchived(rest);
     if (word == "class") {
-      RETURN_IF_ERROR(EndRule());
       if (!IsClassName(rest)) {
         return absl::InvalidArgumentError(
             fmt::format("'{}' is no class: its name is lower case letters, digits and dashes", rest));
@@ -152,8 +152,7 @@ class TextReader {
 
   absl::Status EndRule() const {
     if (rules_.empty() || !rules_.back().match.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        fmt::format("the class '{}' before it has no `match` line", rules_.back().failure_class));
+    return At(rules_.back().line, absl::InvalidArgumentError("the rule has no `match` line"));
   }
 
   const RuleFile& file_;

@@ -117,6 +117,7 @@ class PackageConsole::Parser {
     const bool obtaining = rest.starts_with("Obtaining ");
     const bool processing = rest.starts_with("Processing ");
     if (!obtaining && !processing && !rest.starts_with("Collecting ")) return false;
+    uv_ = false;
     const bool dependency = indent > 0;
     rest.remove_prefix(rest.find(' ') + 1);
     const std::string_view what = FirstWord(rest);
@@ -248,6 +249,7 @@ class PackageConsole::Parser {
     Entry* entry = ledger_.Get(id);
     if (entry == nullptr) return;
     entry->seen.failed = true;
+    entry->seen.failed_by_uv = uv_;
     // The reason may have been printed before pip says who failed.
     if (entry->failure.empty()) {
       entry->failure = unowned_;
@@ -359,6 +361,7 @@ class PackageConsole::Parser {
     const size_t at = rest.find("environment at: ");
     if (at == rest.npos || (!rest.starts_with("Using ") && !rest.starts_with("Creating "))) return false;
     environment_ = rest.substr(at + 16, kLongestText);
+    uv_ = true;
     return true;
   }
 
@@ -378,6 +381,7 @@ class PackageConsole::Parser {
     if (equals == rest.npos && at == rest.npos) return false;
     const std::string_view name = Trim(rest.substr(0, std::min(equals, at)));
     if (!IsPackageName(name)) return false;
+    uv_ = true;
     const std::string_view version = equals < at ? FirstWord(rest.substr(equals + 2)) : std::string_view{};
     const size_t from = rest.find(" (from ");
     const std::string_view url = at != rest.npos     ? rest.substr(at + 3)
@@ -557,6 +561,8 @@ class PackageConsole::Parser {
   // Every index of the present run is at a loopback address: in the step itself.
   bool index_is_local_ = false;
   std::string environment_;
+  // The present run is uv's.
+  bool uv_ = false;
   // Of the last checkout.
   std::string repository_;
   int tool_output_depth_ = 0;

@@ -49,10 +49,11 @@ def sdist(need="", include=""):
 
 def pip_download(folder, *names):
     """Wheels from the machine's own index."""
-    done = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, *names],
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        raise unittest.SkipTest(f"the machine's package index gives no {names}: {done.stderr[-500:]}")
+    for name in names:
+        done = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, name],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise unittest.SkipTest(f"the machine's package index gives no {name}: {done.stderr[-500:]}")
 
 
 class RemediesTest(FarmTestCase):

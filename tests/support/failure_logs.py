@@ -134,10 +134,10 @@ CASES = {
     "pkg-config": Case(python(MYSQL), without=["pkg-config", "pkgconf"]),
     "pkg-config-library": Case(meson("project('tiny', 'c', version: '1.0')\ndependency('cairo')\n")),
     "rust-maturin": Case({"Cargo.toml": RUST, "src/lib.rs": "", "pyproject.toml": PYPROJECT % ('"maturin>=1"', "maturin") + METADATA},
-                         without=["cargo", "rustc"]),
+                         without=["cargo", "rustc"], env={"MATURIN_NO_INSTALL_RUST": "1"}),
     "rust-setuptools": Case({"Cargo.toml": RUST, "src/lib.rs": "", "setup.py": SETUP_RUST,
                              "pyproject.toml": PYPROJECT % ('"setuptools", "wheel", "setuptools-rust"', "setuptools.build_meta")},
-                            without=["cargo", "rustc"]),
+                            without=["cargo", "rustc"], env={"MATURIN_NO_INSTALL_RUST": "1"}),
     "python-too-new": Case(including("longintrepr.h")),
     "python-too-new-distutils": Case(python("import imp", PYPROJECT % ('"wheel"', "tiny_backend") + 'backend-path = ["."]\n') |
                                      {"tiny_backend.py": "import imp\n"}, python="312", tools=("pip23", "pip26", "uv")),
