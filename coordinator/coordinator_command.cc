@@ -132,8 +132,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
                  "host:port of a registry without TLS (repeatable)");
   app.add_option("--registry-mirror,--mirror", options.registry_mirrors,
                  "REGISTRY=MIRROR, asked before the registry: host:port or URL (repeatable)");
-  app.add_option("--failure-rules", options.failure_rule_files,
-                 "File with more rules about why packages fail, and what to do (docs/failures.md; repeatable)");
+  app.add_option(
+      "--failure-rules", options.failure_rule_files,
+      "File with more rules about why packages fail, and what to do (docs/failures.md; repeatable)");
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "client, worker or both")->required();

@@ -6,10 +6,10 @@
 #include <thread>
 
 #include "common/base/clock.h"
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/failures/failure_rules.h"
 #include "common/http/curl_http_client.h"
 #include "common/registry/registry.h"
@@ -150,10 +150,12 @@ class ServerImpl final : public Server {
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
-    index_pages_ = std::make_unique<IndexPagesService>(*index_page_records_, *blobs_, clock_, *authenticator_);
+    index_pages_ =
+        std::make_unique<IndexPagesService>(*index_page_records_, *blobs_, clock_, *authenticator_);
     door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
     // Without it everything goes over the wire, as from other machines.
-    if (const absl::Status door = door_->Start(); !door.ok()) LogWarning("local_door error={}", door.ToString());
+    if (const absl::Status door = door_->Start(); !door.ok())
+      LogWarning("local_door error={}", door.ToString());
     const std::vector<ServedService> services = {
         {"build.bazel.remote.execution.v2.ContentAddressableStorage", cas_.get()},
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},

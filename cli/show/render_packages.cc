@@ -44,8 +44,8 @@ std::string RemedyLines(const v1::PackageRow& row, const std::string& margin, co
       place.has_range()
           ? fmt::format("{}    add before line {} of {} ({}):\n", margin, place.range().first_line(),
                         Printable(place.range().file()), Ellipsize(text, kLongestText))
-          : fmt::format("{}    add before the base image's ONBUILD trigger ({}), in its own Dockerfile:\n", margin,
-                        Ellipsize(text, kLongestText));
+          : fmt::format("{}    add before the base image's ONBUILD trigger ({}), in its own Dockerfile:\n",
+                        margin, Ellipsize(text, kLongestText));
   for (const std::string& line : row.package().remedy_lines()) {
     lines += fmt::format("{}      {}\n", margin, Paint(Printable(line), Ink::kBold, options.colour));
   }

@@ -15,8 +15,8 @@ using Release = std::vector<int>;
 // At most four numbers of at most six digits; what follows them is left out ("3.20.1_alpha" is 3.20.1).
 Release ParseRelease(std::string_view text);
 
-// A range of releases as rule files write it: "12", "12..", "..12", "11..12". A bound holds for every release that
-// begins with it: "..3.19" has 3.19.4 in it.
+// A range of releases as rule files write it: "12", "12..", "..12", "11..12". A bound holds for every release
+// that begins with it: "..3.19" has 3.19.4 in it.
 struct ReleaseRange {
   Release from;
   Release to;

@@ -40,12 +40,14 @@ std::string Lower(std::string_view line) {
   std::string lower(line);
   for (char& c : lower) {
     const auto byte = static_cast<unsigned char>(c);
-    if ((byte >= 'A' && byte <= 'Z') || (byte >= 0xc0 && byte <= 0xde && byte != 0xd7)) c = static_cast<char>(byte + 0x20);
+    if ((byte >= 'A' && byte <= 'Z') || (byte >= 0xc0 && byte <= 0xde && byte != 0xd7))
+      c = static_cast<char>(byte + 0x20);
   }
   return lower;
 }
 
-// What is a piece of any pattern is found in one pass over a line, by the three characters with which it begins.
+// What is a piece of any pattern is found in one pass over a line, by the three characters with which it
+// begins.
 class PieceIndex {
  public:
   PieceIndex() : by_beginning_(size_t{1} << kBits) {}
@@ -152,14 +154,16 @@ class FailureRules::Reader {
     for (const auto* patterns : {&rule.match, &rule.unless}) {
       for (const WrittenRule::Pattern& pattern : *patterns) {
         const RE2 compiled(Piece(pattern.text), PatternOptions());
-        if (!compiled.ok()) return at(pattern.line, fmt::format("no regular expression of RE2: {}", compiled.error()));
+        if (!compiled.ok())
+          return at(pattern.line, fmt::format("no regular expression of RE2: {}", compiled.error()));
         if (RE2::PartialMatch("", compiled))
           return at(pattern.line, "the pattern matches every line, also an empty one: make it say more");
         if (patterns == &rule.unless) continue;
         for (const WrittenRule::Pattern& use : rule.uses) {
           if (use.text == "line" || compiled.NamedCapturingGroups().contains(use.text)) continue;
-          return at(use.line, fmt::format("{{{0}}} is in no group of the pattern in line {1}: add (?P<{0}>...) to it",
-                                          use.text, pattern.line));
+          return at(use.line,
+                    fmt::format("{{{0}}} is in no group of the pattern in line {1}: add (?P<{0}>...) to it",
+                                use.text, pattern.line));
         }
       }
     }

@@ -1,5 +1,5 @@
-// What a line of a console tells about why a package could not be built or found: rules from rule files, ours and
-// the operator's. Pure. docs/failures.md has the format.
+// What a line of a console tells about why a package could not be built or found: rules from rule files, ours
+// and the operator's. Pure. docs/failures.md has the format.
 #pragma once
 
 #include <cstddef>
@@ -53,15 +53,16 @@ class FailureRules {
   // Higher is more specific.
   using Rank = size_t;
 
-  // Ours, and those of `more` in order: their rules rank above all that come before them, but those that say `general`
-  // below all; their `provide` lines replace ours of equal names. INVALID_ARGUMENT names file and line, and what to do.
+  // Ours, and those of `more` in order: their rules rank above all that come before them, but those that say
+  // `general` below all; their `provide` lines replace ours of equal names. INVALID_ARGUMENT names file and
+  // line, and what to do.
   static absl::StatusOr<std::shared_ptr<const FailureRules>> Load(absl::Span<const RuleFile> more);
   // Ours alone. Never fails: a test reads them.
   static std::shared_ptr<const FailureRules> BuiltIn();
   ~FailureRules();
 
-  // The most specific rule of those from `least` on that the line shows. Only the first 4 KiB of it are looked at:
-  // nothing longer is a message.
+  // The most specific rule of those from `least` on that the line shows. Only the first 4 KiB of it are
+  // looked at: nothing longer is a message.
   std::optional<Rank> Find(std::string_view line, Rank least) const;
   const std::string& ClassOf(Rank rank) const;
   // What the rule that Find gave for this line says.

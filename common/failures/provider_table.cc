@@ -113,7 +113,8 @@ std::vector<const ProviderTable::Families*> ProviderTable::FamiliesOf(const Thin
   if (kind == beginnings_.end()) return found;
   std::vector<std::pair<size_t, const Families*>> beginnings;
   for (const auto& [beginning, families] : kind->second) {
-    if (std::string_view(thing.name).starts_with(beginning)) beginnings.emplace_back(beginning.size(), &families);
+    if (std::string_view(thing.name).starts_with(beginning))
+      beginnings.emplace_back(beginning.size(), &families);
   }
   std::sort(beginnings.begin(), beginnings.end(), std::greater<>());
   for (const auto& [length, families] : beginnings) found.push_back(families);

@@ -1,5 +1,5 @@
-// Which packages of which distribution bring a header, a library or a program: the `provide` lines of rule files.
-// Pure.
+// Which packages of which distribution bring a header, a library or a program: the `provide` lines of rule
+// files. Pure.
 #pragma once
 
 #include <map>
@@ -30,19 +30,19 @@ struct Provision {
 // Filled while rule files are read; immutable afterwards, then thread safe.
 class ProviderTable {
  public:
-  // "KIND NAME[,NAME...] FAMILY[RANGE]=PACKAGE[,PACKAGE...] ...", without the keyword. INVALID_ARGUMENT says what is
-  // wrong with it. Of equal names the line that was added last counts, whole.
+  // "KIND NAME[,NAME...] FAMILY[RANGE]=PACKAGE[,PACKAGE...] ...", without the keyword. INVALID_ARGUMENT says
+  // what is wrong with it. Of equal names the line that was added last counts, whole.
   absl::Status Add(std::string_view definition);
   // "FAMILY[RANGE] ...": releases whose packages are on no mirror any more.
   absl::Status AddArchived(std::string_view definition);
 
-  // By the exact name, else by the longest beginning with a star that knows the distribution. Of its families the first
-  // of the distribution counts that has no range, or one with the release in it; those of distributions that this one
-  // is like only without a range. nullopt: none is known.
+  // By the exact name, else by the longest beginning with a star that knows the distribution. Of its families
+  // the first of the distribution counts that has no range, or one with the release in it; those of
+  // distributions that this one is like only without a range. nullopt: none is known.
   std::optional<Provision> Find(const Thing& thing, const Distribution& distribution) const;
   bool IsArchived(const Distribution& distribution) const;
-  // The first word of a sentence that is known as a program that ends in "config", as a library, or as a header, whatever its
-  // case. Words that may just be English are none.
+  // The first word of a sentence that is known as a program that ends in "config", as a library, or as a
+  // header, whatever its case. Words that may just be English are none.
   std::optional<Thing> NamedIn(std::string_view text) const;
 
  private:

@@ -38,7 +38,8 @@ class Root {
   }
 
   bool LacksPythonHeaders() const {
-    return HasOnlyDistroPython() && std::none_of(facts_.paths().begin(), facts_.paths().end(), [](const auto& path) {
+    return HasOnlyDistroPython() &&
+           std::none_of(facts_.paths().begin(), facts_.paths().end(), [](const auto& path) {
              return path.starts_with("/usr/include/") && path.ends_with("/Python.h");
            });
   }
@@ -77,8 +78,7 @@ class RemedyMaker {
     } else {
       SetVariables();
     }
-    if (!need_.note.empty())
-      remedy_.sentence += (remedy_.sentence.empty() ? "" : ", ") + need_.note;
+    if (!need_.note.empty()) remedy_.sentence += (remedy_.sentence.empty() ? "" : ", ") + need_.note;
     return std::move(remedy_);
   }
 
@@ -95,7 +95,8 @@ class RemedyMaker {
     for (Thing& thing : things) {
       if (thing.kind != "python") continue;
       if (const std::string elsewhere = PythonElsewhere(); !elsewhere.empty()) {
-        return Say(fmt::format("the Python in {} has no headers: use an image whose Python has them", elsewhere));
+        return Say(
+            fmt::format("the Python in {} has no headers: use an image whose Python has them", elsewhere));
       }
       thing.name = situation_.python_version.empty() ? "3" : situation_.python_version;
     }
@@ -115,8 +116,9 @@ class RemedyMaker {
     const std::string where = root_.distribution().Name();
     if (std::all_of(packages.begin(), packages.end(),
                     [this](const std::string& package) { return root_.IsInstalled(package); })) {
-      return Say(fmt::format("{} ({}) should bring it, but {} installed already: the build does not look there",
-                             absl::StrJoin(packages, " "), where, packages.size() == 1 ? "is" : "are"));
+      return Say(
+          fmt::format("{} ({}) should bring it, but {} installed already: the build does not look there",
+                      absl::StrJoin(packages, " "), where, packages.size() == 1 ? "is" : "are"));
     }
     AppendAlso(&packages);
     std::erase_if(packages, [this](const std::string& package) { return root_.IsInstalled(package); });
@@ -145,8 +147,9 @@ class RemedyMaker {
     for (const Thing& thing : need_.also) {
       if (thing.kind == "compiler") {
         const bool plus = thing.name == "c++";
-        const bool there = plus ? root_.HasProgram("c++") || root_.HasProgram("g++") || root_.HasProgram("clang++")
-                                : root_.HasProgram("cc") || root_.HasProgram("gcc") || root_.HasProgram("clang");
+        const bool there =
+            plus ? root_.HasProgram("c++") || root_.HasProgram("g++") || root_.HasProgram("clang++")
+                 : root_.HasProgram("cc") || root_.HasProgram("gcc") || root_.HasProgram("clang");
         if (!there) AppendFound({"tool", plus ? "c++" : "cc"}, packages);
         if (root_.LacksPythonHeaders()) AppendFound({"python", "3"}, packages);
       } else if (thing.kind != "tool" || !root_.HasProgram(thing.name)) {
@@ -165,11 +168,14 @@ class RemedyMaker {
     }
   }
 
-  std::optional<Provision> Find(const Thing& thing) const { return providers_.Find(thing, root_.distribution()); }
+  std::optional<Provision> Find(const Thing& thing) const {
+    return providers_.Find(thing, root_.distribution());
+  }
 
   // Where a Python is that is not the distribution's; empty: it is, or nobody knows.
   std::string PythonElsewhere() const {
-    if (!situation_.python_prefix.empty()) return situation_.python_prefix == "/usr" ? "" : situation_.python_prefix;
+    if (!situation_.python_prefix.empty())
+      return situation_.python_prefix == "/usr" ? "" : situation_.python_prefix;
     if (!root_.distribution().known() || root_.HasOnlyDistroPython()) return "";
     return Contains(situation_.root.paths(), "/usr/local/bin/python3") ? "/usr/local" : "";
   }
@@ -203,8 +209,8 @@ class RemedyMaker {
     Say(fmt::format("constrain the build: {} ({})", need_.constraint,
                     situation_.by_uv ? "UV_BUILD_CONSTRAINT" : "PIP_BUILD_CONSTRAINT"));
     constexpr std::string_view kFile = "/tmp/build-constraints.txt";
-    const Strings variables = situation_.by_uv ? Strings{"UV_BUILD_CONSTRAINT"}
-                                               : Strings{"PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"};
+    const Strings variables =
+        situation_.by_uv ? Strings{"UV_BUILD_CONSTRAINT"} : Strings{"PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT"};
     for (const std::string& variable : variables) {
       // Theirs would be lost.
       if (HasVariable(variable + "=")) return;
@@ -230,12 +236,14 @@ class RemedyMaker {
 
   bool HasVariable(std::string_view beginning) const {
     const auto& env = situation_.run.env();
-    return std::any_of(env.begin(), env.end(), [&](const std::string& entry) { return entry.starts_with(beginning); });
+    return std::any_of(env.begin(), env.end(),
+                       [&](const std::string& entry) { return entry.starts_with(beginning); });
   }
 
   bool IsInCommand(std::string_view text) const {
     const auto& argv = situation_.run.argv();
-    return std::any_of(argv.begin(), argv.end(), [&](const std::string& word) { return word.find(text) != word.npos; });
+    return std::any_of(argv.begin(), argv.end(),
+                       [&](const std::string& word) { return word.find(text) != word.npos; });
   }
 
   void Say(std::string sentence) { remedy_.sentence = std::move(sentence); }

@@ -123,8 +123,8 @@ class TextReader {
     const bool known =
         kind == "header" || kind == "library" || kind == "shared" || kind == "tool" || kind == "compiler";
     if (!known || name.empty() || name.find(' ') != name.npos) {
-      return absl::InvalidArgumentError(fmt::format(
-          "'{}' has to be a kind (header, library, shared, tool, compiler) and one name", text));
+      return absl::InvalidArgumentError(
+          fmt::format("'{}' has to be a kind (header, library, shared, tool, compiler) and one name", text));
     }
     things->push_back({std::string(kind), std::string(name)});
     return absl::OkStatus();
@@ -135,7 +135,8 @@ class TextReader {
     const size_t equals = variable.find('=');
     if ((installer != "pip" && installer != "uv") || equals == 0 || equals == variable.npos ||
         variable.find(' ') != variable.npos) {
-      return absl::InvalidArgumentError(fmt::format("'{}' has to be `pip NAME=VALUE` or `uv NAME=VALUE`", text));
+      return absl::InvalidArgumentError(
+          fmt::format("'{}' has to be `pip NAME=VALUE` or `uv NAME=VALUE`", text));
     }
     (installer == "pip" ? need->pip_variables : need->uv_variables).emplace_back(variable);
     return CheckQuotable(variable);

@@ -31,7 +31,8 @@ double Seconds(int64_t from_ns, int64_t to_ns) {
 
 class PackageConsole::Parser {
  public:
-  explicit Parser(const std::shared_ptr<const failures::FailureRules>& rules) : ledger_(rules), unowned_(rules) {}
+  explicit Parser(const std::shared_ptr<const failures::FailureRules>& rules)
+      : ledger_(rules), unowned_(rules) {}
 
   void Add(const ConsoleLine& line) {
     now_ = line.time_ns;
@@ -56,7 +57,7 @@ class PackageConsole::Parser {
       PackageObservation& seen = entry.seen;
       if (seen.name.empty()) {
         if (!seen.failed) continue;
-        seen.name = "(unnamed)";
+        seen.name = PackageLedger::kUnnamed;
       }
       ChooseFile(&entry);
       if (seen.failed) seen.failure = entry.failure.Read();
@@ -449,6 +450,7 @@ class PackageConsole::Parser {
   // ---- errors ----
 
   void AddError(std::string_view rest) {
+    if (TellsManagedEnvironment(rest)) return Fail(ledger_.NewRun(now_));
     if (TellsIgnoredReleases(rest)) {
       ignored_ = rest;
       return;

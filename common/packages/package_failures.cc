@@ -134,11 +134,15 @@ void PackageFailureReader::Match(std::string_view line) {
   KeepPython(line.substr(0, kLongestCommand));
   line = line.substr(0, kLongestRead);
   // The index answered in the end: a connection that was lost before is not the reason.
-  const bool listed = line.find("(from versions: ") != line.npos && line.find("(from versions: none)") == line.npos;
+  const bool listed =
+      line.find("(from versions: ") != line.npos && line.find("(from versions: none)") == line.npos;
   if (listed && rule_ && rules_->ClassOf(*rule_) == "network") rule_.reset();
-  // The same rule again is a later line.
+  // That there is no other one then is not the reason either.
+  discarded_ = discarded_ ||
+               (line.find("Discarding ") != line.npos && line.find(" Command errored out ") != line.npos);
   const auto found = rules_->Find(line, rule_.value_or(0));
-  if (!found) return;
+  if (!found || (discarded_ && rule_ && rules_->ClassOf(*found) == "no-distribution")) return;
+  // The same rule again is a later line.
   rule_ = found;
   rule_line_ = Quote(line);
   matched_ = line;
@@ -195,6 +199,11 @@ PackageFailure PackageFailureReader::Read() const {
 
 bool TellsIgnoredReleases(std::string_view line) {
   return line.find("require a different python version: ") != line.npos;
+}
+
+bool TellsManagedEnvironment(std::string_view line) {
+  return line.starts_with("error: externally-managed-environment") ||
+         line.find(" is externally managed, and indicates ") != line.npos;
 }
 
 PackageFailure ClassifyPackageFailure(absl::Span<const std::string> lines) {

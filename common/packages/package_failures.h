@@ -64,6 +64,8 @@ class PackageFailureReader {
   // "Ignored the following versions that require a different python version: ...", if that is the reason.
   std::string ignored_line_;
   bool no_index_ = false;
+  // pip has given a source distribution up, and looks for another one.
+  bool discarded_ = false;
   std::string python_prefix_;
   std::string python_version_;
 };
@@ -71,5 +73,7 @@ class PackageFailureReader {
 PackageFailure ClassifyPackageFailure(absl::Span<const std::string> lines);
 // "ERROR: Ignored the following versions that require a different python version: ...".
 bool TellsIgnoredReleases(std::string_view line);
+// pip or uv do not touch the distribution's Python (PEP 668): they say so before they name a package.
+bool TellsManagedEnvironment(std::string_view line);
 
 }  // namespace crossmill::packages

@@ -54,6 +54,12 @@ PackageLedger::Id PackageLedger::New(std::string_view name, bool build_dependenc
   return id;
 }
 
+PackageLedger::Id PackageLedger::NewRun(int64_t now_ns) {
+  const Id id = New("", /*build_dependency=*/false, now_ns);
+  if (Entry* entry = Get(id)) entry->seen.name = kUnnamed;
+  return id;
+}
+
 PackageLedger::Id PackageLedger::FindOrNew(std::string_view name, bool build_dependency, int64_t now_ns) {
   if (const Id found = Find(name, build_dependency); found != kNone) return found;
   if (!IsPackageName(name)) return kNone;

@@ -236,8 +236,8 @@ class Outcomes {
   void AddFailure(const PackageObservation& seen, v1::PackageOutcome* outcome) const {
     outcome->set_failure_class(seen.failure.failure_class);
     outcome->set_failure_line(seen.failure.line);
-    const failures::Situation situation{evidence_.root, evidence_.run, seen.failed_by_uv, seen.failure.python_prefix,
-                                        seen.failure.python_version};
+    const failures::Situation situation{evidence_.root, evidence_.run, seen.failed_by_uv,
+                                        seen.failure.python_prefix, seen.failure.python_version};
     failures::Remedy remedy =
         failures::MakeRemedy(seen.failure.need, evidence_.rules->providers(), situation);
     outcome->set_remedy(std::move(remedy.sentence));

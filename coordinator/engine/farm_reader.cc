@@ -18,7 +18,6 @@ v1::RemedyPlace PlaceOf(const v1::StageView& stage, const v1::StepView& step) {
 
 }  // namespace
 
-
 absl::StatusOr<v1::BuildView> FarmReader::Load(int64_t id) {
   if (id == 0) {
     ASSIGN_OR_RETURN(id, records_.LatestBuild());
@@ -81,8 +80,8 @@ absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t build) 
   for (const LocatedStep& step : steps) {
     ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages, committed_->Packages(step.execution));
     for (const v1::PackageOutcome& package : packages) {
-      located.push_back({step.platform, step.stage, step.stage_name, step.step_number, step.execution, package,
-                         package.remedy_lines().empty() ? v1::RemedyPlace() : step.place});
+      located.push_back({step.platform, step.stage, step.stage_name, step.step_number, step.execution,
+                         package, package.remedy_lines().empty() ? v1::RemedyPlace() : step.place});
     }
   }
   return located;

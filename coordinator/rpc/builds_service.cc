@@ -213,7 +213,8 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
     row.set_stage_name(std::move(package.stage_name));
     row.set_step_number(package.step_number);
     row.set_execution(package.execution);
-    if (package.outcome.remedy_lines_size() > 0) *row.mutable_remedy_place() = std::move(package.remedy_place);
+    if (package.outcome.remedy_lines_size() > 0)
+      *row.mutable_remedy_place() = std::move(package.remedy_place);
     *row.mutable_package() = std::move(package.outcome);
   }
   return grpc::Status::OK;

@@ -63,7 +63,8 @@ constexpr Sql kInsertPackage{
     "save a package",
     "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
     "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
-    "witnesses, conflict, emulated, environment, installed, remedy_lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+    "witnesses, conflict, emulated, environment, installed, remedy_lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+    "?7, "
     "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"};
 constexpr Sql kPackages{
     "load the packages of an execution",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the logs of tests/golden/failures: what pip (old, middle, new) and uv print when tiny source distributions fail.
 
-  failure_logs.py --wheels FOLDER [--work FOLDER] [CASE...]
+  failure_logs.py --wheels FOLDER [--work FOLDER] [--tool TOOL] [CASE...]
 
 Each case is a source distribution or a command that fails for one reason; CASE/pip20.log ... CASE/uv.log are what the
 real tools printed, with the paths of this machine made plain. FOLDER holds the wheels that the cases build with, as
@@ -106,9 +106,6 @@ KILLED = "import os\nos.environ['CFLAGS'] = '-B' + os.environ['KILLED_CC1']\n"
 RUST = "[package]\nname = \"tiny\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[lib]\nname = \"tiny\"\ncrate-type = [\"cdylib\"]\n"
 SETUP_RUST = "from setuptools import setup\nfrom setuptools_rust import RustExtension\nsetup(name='tiny', version='1.0', " \
              "rust_extensions=[RustExtension('tiny.native', rust_version='>=1.65')])\n"
-PYPY = """
-from distutils.util import strtobool
-"""
 
 
 class Case:
@@ -140,7 +137,7 @@ CASES = {
                             without=["cargo", "rustc"], env={"MATURIN_NO_INSTALL_RUST": "1"}),
     "python-too-new": Case(including("longintrepr.h")),
     "python-too-new-distutils": Case(python("import imp", PYPROJECT % ('"wheel"', "tiny_backend") + 'backend-path = ["."]\n') |
-                                     {"tiny_backend.py": "import imp\n"}, python="312", tools=("pip23", "pip26", "uv")),
+                                     {"tiny_backend.py": "import imp\n"}, python="312", tools=("pip26", "uv")),
     "build-backend": Case({"pyproject.toml": PYPROJECT % ("", "not_there.api")}),
     "setuptools-too-new": Case(python("import pkg_resources")),
     "cython-too-new": Case({"setup.py": CYTHON, "native.c": C_SOURCE, "pyproject.toml": PYPROJECT % ('"setuptools", "wheel", "cython"', "setuptools.build_meta")}),
@@ -211,7 +208,7 @@ class Maker:
         (folder / "plain.txt").write_text("tiny==1.0\n")
         old = folder / "old"
         old.mkdir()
-        (old / "pyproject.toml").write_text(SETUPTOOLS + METADATA + 'requires-python = "<3.9"\n')
+        (old / "pyproject.toml").write_text(SETUPTOOLS + METADATA + 'requires-python = ">=3.99"\n')
         killed = folder / "killed"
         killed.mkdir()
         (killed / "cc1").write_text("#!/bin/sh\nkill -9 $$\n")
@@ -233,11 +230,13 @@ class Maker:
             return [folder / "bin/uv", "pip", "install", "--no-cache", "--python", folder / "bin/python", *asks]
         return [folder / "bin/pip", "install", "--no-cache-dir", *(["--retries", "1", "--timeout", "2"] if "network" in name else []), *asks]
 
-    def make(self, name):
+    def make(self, name, only=None):
         case = CASES[name]
         folder, words = self.prepare(name, case)
         (GOLDEN / name).mkdir(parents=True, exist_ok=True)
         for tool in case.tools:
+            if only not in (None, tool):
+                continue
             command = shlex.join(map(str, self.command(name, case, tool, words)))
             hide = "".join(f"mkdir -p {path}; mount -t tmpfs none {path}; " for path in case.hide)
             script = f"{hide}{case.shell.format(**words) + '; ' if case.shell else ''}exec {command}"
@@ -258,7 +257,6 @@ class Maker:
         text = text.replace(str(self.wheels), "/wheels").replace(str(self.work), "/work")
         text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", text)
         text = re.sub(r"\{1(,1){20,}\}", "{1, ...}", text)
-        # Downloads of real packages name nobody's host: there are none.
         return text
 
 
@@ -267,12 +265,13 @@ def main():
     parser.add_argument("--wheels", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/failure-logs"))
     parser.add_argument("--python312", default="python3.12")
+    parser.add_argument("--tool", choices=TOOLS, help="only its logs")
     parser.add_argument("cases", nargs="*")
     given = parser.parse_args()
     given.work.mkdir(exist_ok=True)
     maker = Maker(given.wheels.resolve(), given.work.resolve(), given.python312)
     for name in given.cases or CASES:
-        maker.make(name)
+        maker.make(name, given.tool)
 
 
 if __name__ == "__main__":

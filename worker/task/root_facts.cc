@@ -23,11 +23,12 @@ constexpr size_t kMostPackages = 8192;
 constexpr size_t kLongestFact = 128;
 constexpr std::string_view kUsualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-// What remedies depend on (common/failures/remedy): package managers, compilers, and what a build may need besides.
-constexpr std::string_view kPrograms[] = {
-    "apt-get", "apk",     "dnf",        "microdnf", "yum",   "cc",    "gcc",   "clang",   "c++",
-    "g++",     "clang++", "pkg-config", "pkgconf",  "cmake", "ninja", "make",  "gfortran", "cargo",
-    "rustc",   "git",     "swig",       "python3"};
+// What remedies depend on (common/failures/remedy): package managers, compilers, and what a build may need
+// besides.
+constexpr std::string_view kPrograms[] = {"apt-get", "apk",   "dnf",   "microdnf", "yum",      "cc",
+                                          "gcc",     "clang", "c++",   "g++",      "clang++",  "pkg-config",
+                                          "pkgconf", "cmake", "ninja", "make",     "gfortran", "cargo",
+                                          "rustc",   "git",   "swig",  "python3"};
 
 std::string RelativePath(std::string_view path) {
   while (path.starts_with('/')) path.remove_prefix(1);

@@ -9,11 +9,12 @@
 
 namespace crossmill::worker {
 
-// Reads the root file system in the folder `root`, trusting nothing in it (root_reader.h); what cannot be read is left
-// out. The step's PATH says where programs are. Takes some milliseconds. Thread safe.
+// Reads the root file system in the folder `root`, trusting nothing in it (root_reader.h); what cannot be
+// read is left out. The step's PATH says where programs are. Takes some milliseconds. Thread safe.
 v1::RootFacts ReadRootFacts(const std::string& root, const v1::Run& run);
 
-// The value of a variable in the text of an os-release(5) file, without quotes and escapes; empty: it is not there.
+// The value of a variable in the text of an os-release(5) file, without quotes and escapes; empty: it is not
+// there.
 std::string OsReleaseValue(std::string_view text, std::string_view name);
 
 }  // namespace crossmill::worker

@@ -20,15 +20,17 @@ TEST(DistributionTest, RangesHoldEveryReleaseThatBeginsWithABound) {
     const char* release;
     bool contained;
   } kCases[] = {
-      {"12", "12", true},       {"12", "12.5", true},      {"12", "13", false},    {"12..", "11", false},
-      {"12..", "99", true},     {"..12", "12.9", true},    {"..12", "13", false},  {"3.18..3.20", "3.19.4", true},
-      {"..3.19", "3.19.7", true}, {"24.10..", "24.04", false}, {"24.10..", "24.10", true}, {"12", "", false},
+      {"12", "12", true},          {"12", "12.5", true},           {"12", "13", false},
+      {"12..", "11", false},       {"12..", "99", true},           {"..12", "12.9", true},
+      {"..12", "13", false},       {"3.18..3.20", "3.19.4", true}, {"..3.19", "3.19.7", true},
+      {"24.10..", "24.04", false}, {"24.10..", "24.10", true},     {"12", "", false},
       {"..12", "", false},
   };
   for (const auto& test : kCases) {
     const auto range = ReleaseRange::Parse(test.range);
     ASSERT_TRUE(range) << test.range;
-    EXPECT_EQ(range->Contains(ParseRelease(test.release)), test.contained) << test.range << " " << test.release;
+    EXPECT_EQ(range->Contains(ParseRelease(test.release)), test.contained)
+        << test.range << " " << test.release;
   }
   for (const char* wrong : {"", "..", "a", "12..x", "1.", ".1", "1..2..3", "-1", "12 "}) {
     EXPECT_FALSE(ReleaseRange::Parse(wrong)) << wrong;

@@ -1,5 +1,5 @@
-// What real installers printed about failures (tests/golden/failures, made by tests/support/failure_logs.py): each
-// log's class, and the remedy in a root of Debian and of Alpine.
+// What real installers printed about failures (tests/golden/failures, made by tests/support/failure_logs.py):
+// each log's class, and the remedy in a root of Debian and of Alpine.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -95,7 +95,8 @@ std::string ReadLog(const std::filesystem::path& path) {
 }
 
 // A root with the distribution's Python and nothing else that a build needs.
-v1::RootFacts BareRoot(const std::string& distribution, const std::string& release, const std::string& manager) {
+v1::RootFacts BareRoot(const std::string& distribution, const std::string& release,
+                       const std::string& manager) {
   v1::RootFacts root;
   root.set_distribution(distribution);
   root.set_release(release);
@@ -117,7 +118,8 @@ std::string Lines(const packages::PackageObservation& seen, const v1::RootFacts&
 // uv has settings of its own for the same.
 std::string ForUv(std::string lines) {
   constexpr char kPip[] = "PIP_CONSTRAINT=/tmp/build-constraints.txt PIP_BUILD_CONSTRAINT";
-  if (const size_t at = lines.find(kPip); at != lines.npos) lines.replace(at, sizeof(kPip) - 1, "UV_BUILD_CONSTRAINT");
+  if (const size_t at = lines.find(kPip); at != lines.npos)
+    lines.replace(at, sizeof(kPip) - 1, "UV_BUILD_CONSTRAINT");
   if (const size_t at = lines.find("PIP_BREAK"); at != lines.npos) lines.replace(at, 3, "UV");
   return lines;
 }
@@ -126,7 +128,8 @@ class FailureLogsTest : public testing::TestWithParam<LogCase> {};
 
 TEST_P(FailureLogsTest, HaveTheirClassAndRemedy) {
   const LogCase& test = GetParam();
-  const std::filesystem::path folder = std::filesystem::path(CROSSMILL_GOLDEN_FOLDER) / "failures" / test.folder;
+  const std::filesystem::path folder =
+      std::filesystem::path(CROSSMILL_GOLDEN_FOLDER) / "failures" / test.folder;
   int logs = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     SCOPED_TRACE(entry.path().filename().string());

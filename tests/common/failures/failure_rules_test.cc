@@ -80,11 +80,13 @@ TEST(FailureRulesTest, RulesOfTheOperatorRankAboveOursAndGeneralOnesBelow) {
 }
 
 TEST(FailureRulesTest, ALaterFileReplacesWhatProvidesAName) {
-  const auto rules = FailureRules::Load(std::vector<RuleFile>{
-      {"one.rules", "provide header libpq-fe.h debian=one"}, {"two.rules", "provide header libpq-fe.h debian=two"}});
+  const auto rules =
+      FailureRules::Load(std::vector<RuleFile>{{"one.rules", "provide header libpq-fe.h debian=one"},
+                                               {"two.rules", "provide header libpq-fe.h debian=two"}});
   ASSERT_TRUE(rules.ok());
   const Thing header{"header", "libpq-fe.h"};
-  EXPECT_EQ((*rules)->providers().Find(header, {"debian", "debian", {}, {12}})->packages, std::vector<std::string>{"two"});
+  EXPECT_EQ((*rules)->providers().Find(header, {"debian", "debian", {}, {12}})->packages,
+            std::vector<std::string>{"two"});
   // Whole: for Alpine none is known any more.
   EXPECT_FALSE((*rules)->providers().Find(header, {"alpine", "alpine", {}, {3, 20}}));
 }
@@ -105,11 +107,15 @@ TEST(FailureRulesTest, HostileLinesTakeLittleTime) {
   std::string words;
   for (const RuleFile& file : EmbeddedRuleFiles()) {
     for (const auto line : absl::StrSplit(file.text, '\n')) {
-      if (const auto at = line.find("match "); at != line.npos) absl::StrAppend(&words, line.substr(at + 6), " ");
+      if (const auto at = line.find("match "); at != line.npos)
+        absl::StrAppend(&words, line.substr(at + 6), " ");
     }
   }
   const std::vector<std::string> lines = {
-      words, std::string(1 << 20, 'a'), std::string(1 << 20, '\xff'), std::string(4096, '\''),
+      words,
+      std::string(1 << 20, 'a'),
+      std::string(1 << 20, '\xff'),
+      std::string(4096, '\''),
       absl::StrCat(std::string(2000, 'x'), "-config ", std::string(2000, 'x'), " not foun"),
       absl::StrCat("error: command '", std::string(4000, '/')),
       "fatal error: \xff\xfe\x00: No such file or directory"};

@@ -134,10 +134,12 @@ TEST_F(RemedyTest, RustIsTheDistributionsWhereItIsNewEnough) {
 
 TEST_F(RemedyTest, ConstraintsAreForTheInstallerAndReplaceNothing) {
   constexpr char kLine[] = "ModuleNotFoundError: No module named 'pkg_resources'";
-  EXPECT_THAT(For(kLine).lines, ElementsAre("RUN echo 'setuptools<82' > /tmp/build-constraints.txt",
-                                            HasSubstr("ENV PIP_CONSTRAINT=/tmp/build-constraints.txt PIP_BUILD")));
+  EXPECT_THAT(For(kLine).lines,
+              ElementsAre("RUN echo 'setuptools<82' > /tmp/build-constraints.txt",
+                          HasSubstr("ENV PIP_CONSTRAINT=/tmp/build-constraints.txt PIP_BUILD")));
   by_uv_ = true;
-  EXPECT_THAT(For(kLine).lines, ElementsAre(HasSubstr("setuptools<82"), HasSubstr("ENV UV_BUILD_CONSTRAINT=")));
+  EXPECT_THAT(For(kLine).lines,
+              ElementsAre(HasSubstr("setuptools<82"), HasSubstr("ENV UV_BUILD_CONSTRAINT=")));
   by_uv_ = false;
   run_.add_argv("pip install --no-build-isolation x");
   EXPECT_THAT(For(kLine).lines, IsEmpty());
