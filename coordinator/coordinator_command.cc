@@ -137,6 +137,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
   app.add_option("--index-url", index_urls,
                  "Package index that predictions ask, or 'none' (default: what this machine's pip uses)");
   app.add_option("--extra-index-url", extra_index_urls, "One more, with --index-url; repeatable");
+  app.add_option(
+      "--failure-rules", options.failure_rule_files,
+      "File with more rules about why packages fail, and what to do (docs/failures.md; repeatable)");
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "client, worker or both")->required();

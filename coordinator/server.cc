@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/blobs/disk_blob_store.h"
+#include "common/failures/failure_rules.h"
 #include "common/http/curl_http_client.h"
 #include "common/registry/registry.h"
 #include "common/words/platform.h"
@@ -75,6 +76,19 @@ absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
   return ParsePlatform(std::string("linux/") + name.machine);
 }
 
+absl::StatusOr<std::shared_ptr<const failures::FailureRules>> LoadFailureRules(
+    const std::vector<std::string>& paths) {
+  constexpr int64_t kLongestFile = int64_t{4} << 20;
+  std::vector<failures::RuleFile> files;
+  for (const std::string& path : paths) {
+    absl::StatusOr<std::string> text = ReadFile(path, kLongestFile);
+    if (!text.ok()) return Annotate(text.status(), "--failure-rules");
+    files.push_back({path, *std::move(text)});
+  }
+  auto rules = failures::FailureRules::Load(files);
+  return rules.ok() ? rules : Annotate(rules.status(), "--failure-rules");
+}
+
 // Members in order of dependency: what is declared later is destroyed first.
 class ServerImpl final : public Server {
  public:
@@ -93,6 +107,8 @@ class ServerImpl final : public Server {
   }
 
   absl::Status Open() {
+    EngineOptions engine;
+    ASSIGN_OR_RETURN(engine.failure_rules, LoadFailureRules(options_.failure_rule_files));
     RETURN_IF_ERROR(MakeFolders(options_.data_folder));
     ASSIGN_OR_RETURN(blobs_, OpenDiskBlobStore(options_.data_folder + "/content"));
     ASSIGN_OR_RETURN(records_, storage::RecordStore::Open(options_.data_folder + "/record.db"));
@@ -106,7 +122,6 @@ class ServerImpl final : public Server {
     RETURN_IF_ERROR(OpenSources());
     const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
-    EngineOptions engine;
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.scheduler.emulation = options_.emulation;
     engine.unplaceable_grace = options_.unplaceable_grace;

@@ -34,6 +34,8 @@ struct ServerOptions {
   std::vector<std::string> registry_mirrors;
   // Package indexes that predictions ask, the main one first; empty: none.
   std::vector<index::IndexAddress> indexes;
+  // Rules of the operator's about why packages fail (docs/failures.md), in order.
+  std::vector<std::string> failure_rule_files;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is
   // answered but UNAVAILABLE from then on, and the program has to end and start again.
   std::function<void(const absl::Status&)> on_failure;

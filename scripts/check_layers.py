@@ -18,7 +18,8 @@ ALLOWED = {
     "common/dockerfile": ["common/base", "common/pattern"],
     "common/plan": ["common/base", "common/words", "common/pattern", "common/dockerfile"],
     "common/check": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan"],
-    "common/packages": ["common/base", "common/words"],
+    "common/failures": ["common/base"],
+    "common/packages": ["common/base", "common/words", "common/failures"],
     "common/python": ["common/base"],
     "common/wheels": ["common/base", "common/python"],
     "common/index": ["common/base", "common/http", "common/python", "common/wheels"],
@@ -42,7 +43,7 @@ ALLOWED = {
     "coordinator/wheels": ["common/base", "common/words", "common/layer", "common/python", "common/predict/commands",
                            "coordinator/core", "coordinator/storage"],
     "coordinator/engine": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan", "common/layer",
-                           "common/oci", "common/packages", "coordinator/core", "coordinator/storage", "coordinator/images",
+                           "common/oci", "common/failures", "common/packages", "coordinator/core", "coordinator/storage", "coordinator/images",
                            "coordinator/sources", "coordinator/wheels"],
     "coordinator/forecast": ["common/base", "common/words", "common/plan", "common/layer", "common/http", "common/python",
                              "common/wheels", "common/index", "common/package_archive", "common/predict",
@@ -70,7 +71,7 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/packages",
+PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
         "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')

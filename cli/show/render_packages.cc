@@ -35,6 +35,24 @@ std::string NameAndVersion(const v1::PackageOutcome& package) {
   return Printable(package.name()) + (package.version().empty() ? "" : " " + Printable(package.version()));
 }
 
+// The lines to add to the Dockerfile, and where.
+std::string RemedyLines(const v1::PackageRow& row, const std::string& margin, const TextOptions& options) {
+  if (row.package().remedy_lines().empty()) return "";
+  constexpr int kLongestText = 60;
+  const v1::RemedyPlace& place = row.remedy_place();
+  const std::string text = Printable(place.text());
+  std::string lines =
+      place.has_range()
+          ? fmt::format("{}    add before line {} of {} ({}):\n", margin, place.range().first_line(),
+                        Printable(place.range().file()), Ellipsize(text, kLongestText))
+          : fmt::format("{}    add before the base image's ONBUILD trigger ({}), in its own Dockerfile:\n",
+                        margin, Ellipsize(text, kLongestText));
+  for (const std::string& line : row.package().remedy_lines()) {
+    lines += fmt::format("{}      {}\n", margin, Paint(Printable(line), Ink::kBold, options.colour));
+  }
+  return lines;
+}
+
 // What was printed and what to do, per failure; then which outcomes are unknown and what would show them. The
 // same on several platforms is said once.
 std::string RenderNotes(const Rows& rows, const TextOptions& options, int indent) {
@@ -57,6 +75,7 @@ std::string RenderNotes(const Rows& rows, const TextOptions& options, int indent
     if (!package.failure_line().empty()) note += ": " + Printable(package.failure_line());
     note += "\n";
     if (!package.remedy().empty()) note += fmt::format("{}  → {}\n", margin, Printable(package.remedy()));
+    note += RemedyLines(*row, margin, options);
     if (told.insert(note).second) result += note;
   }
   for (const auto& [remedy, names] : unknown) {

@@ -31,6 +31,9 @@ double Seconds(int64_t from_ns, int64_t to_ns) {
 
 class PackageConsole::Parser {
  public:
+  explicit Parser(const std::shared_ptr<const failures::FailureRules>& rules)
+      : ledger_(rules), unowned_(rules) {}
+
   void Add(const ConsoleLine& line) {
     now_ = line.time_ns;
     const std::string_view text = prefix_.Strip(line.text);
@@ -54,7 +57,7 @@ class PackageConsole::Parser {
       PackageObservation& seen = entry.seen;
       if (seen.name.empty()) {
         if (!seen.failed) continue;
-        seen.name = "(unnamed)";
+        seen.name = PackageLedger::kUnnamed;
       }
       ChooseFile(&entry);
       if (seen.failed) seen.failure = entry.failure.Read();
@@ -115,6 +118,7 @@ class PackageConsole::Parser {
     const bool obtaining = rest.starts_with("Obtaining ");
     const bool processing = rest.starts_with("Processing ");
     if (!obtaining && !processing && !rest.starts_with("Collecting ")) return false;
+    uv_ = false;
     const bool dependency = indent > 0;
     rest.remove_prefix(rest.find(' ') + 1);
     const std::string_view what = FirstWord(rest);
@@ -246,8 +250,12 @@ class PackageConsole::Parser {
     Entry* entry = ledger_.Get(id);
     if (entry == nullptr) return;
     entry->seen.failed = true;
+    entry->seen.failed_by_uv = uv_;
     // The reason may have been printed before pip says who failed.
-    if (entry->failure.empty()) entry->failure = std::exchange(unowned_, {});
+    if (entry->failure.empty()) {
+      entry->failure = unowned_;
+      unowned_.Clear();
+    }
     failing_ = id;
   }
 
@@ -309,7 +317,7 @@ class PackageConsole::Parser {
       if (dash == item.npos) return;
       Arrive(FindOrNew(item.substr(0, dash), indent > 0), item.substr(dash + 1), /*only_saved=*/false);
     });
-    unowned_ = {};
+    unowned_.Clear();
     return true;
   }
 
@@ -327,7 +335,7 @@ class PackageConsole::Parser {
     entry->seen.environment = environment_;
     // pip falls back to setup.py install where making a wheel failed.
     entry->seen.failed = false;
-    entry->failure = {};
+    entry->failure.Clear();
   }
 
   void Remove(std::string_view name, std::string_view version) {
@@ -354,6 +362,7 @@ class PackageConsole::Parser {
     const size_t at = rest.find("environment at: ");
     if (at == rest.npos || (!rest.starts_with("Using ") && !rest.starts_with("Creating "))) return false;
     environment_ = rest.substr(at + 16, kLongestText);
+    uv_ = true;
     return true;
   }
 
@@ -373,6 +382,7 @@ class PackageConsole::Parser {
     if (equals == rest.npos && at == rest.npos) return false;
     const std::string_view name = Trim(rest.substr(0, std::min(equals, at)));
     if (!IsPackageName(name)) return false;
+    uv_ = true;
     const std::string_view version = equals < at ? FirstWord(rest.substr(equals + 2)) : std::string_view{};
     const size_t from = rest.find(" (from ");
     const std::string_view url = at != rest.npos     ? rest.substr(at + 3)
@@ -440,6 +450,7 @@ class PackageConsole::Parser {
   // ---- errors ----
 
   void AddError(std::string_view rest) {
+    if (TellsManagedEnvironment(rest)) return Fail(ledger_.NewRun(now_));
     if (TellsIgnoredReleases(rest)) {
       ignored_ = rest;
       return;
@@ -552,13 +563,16 @@ class PackageConsole::Parser {
   // Every index of the present run is at a loopback address: in the step itself.
   bool index_is_local_ = false;
   std::string environment_;
+  // The present run is uv's.
+  bool uv_ = false;
   // Of the last checkout.
   std::string repository_;
   int tool_output_depth_ = 0;
   size_t tool_output_indent_ = 0;
 };
 
-PackageConsole::PackageConsole() : parser_(std::make_unique<Parser>()) {}
+PackageConsole::PackageConsole(std::shared_ptr<const failures::FailureRules> rules)
+    : parser_(std::make_unique<Parser>(rules)) {}
 PackageConsole::~PackageConsole() = default;
 PackageConsole::PackageConsole(PackageConsole&&) noexcept = default;
 PackageConsole& PackageConsole::operator=(PackageConsole&&) noexcept = default;

@@ -61,7 +61,8 @@ struct PackageObservation {
   // Of the built wheel; empty and 0 when the console did not say them.
   std::string built_sha256;
   int64_t built_size = 0;
-  // Only of `failed`.
+  // Only of `failed`, in a run of uv or of pip.
+  bool failed_by_uv = false;
   PackageFailure failure;
 };
 
@@ -69,7 +70,9 @@ struct PackageObservation {
 // packages beyond the 20,000th that was installed are not noted.
 class PackageConsole {
  public:
-  PackageConsole();
+  // Failures are read by these rules.
+  explicit PackageConsole(
+      std::shared_ptr<const failures::FailureRules> rules = failures::FailureRules::BuiltIn());
   ~PackageConsole();
   PackageConsole(PackageConsole&&) noexcept;
   PackageConsole& operator=(PackageConsole&&) noexcept;

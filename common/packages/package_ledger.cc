@@ -42,6 +42,7 @@ PackageLedger::Id PackageLedger::New(std::string_view name, bool build_dependenc
   if (full_ || (entries_.size() >= kMostEntries && !MakeRoom())) return kNone;
   const Id id = next_++;
   Entry& entry = entries_[id];
+  entry.failure = PackageFailureReader(rules_);
   entry.seen.build_dependency = build_dependency;
   entry.first_ns = now_ns;
   if (name.empty()) {
@@ -50,6 +51,12 @@ PackageLedger::Id PackageLedger::New(std::string_view name, bool build_dependenc
     entry.seen.name = NormalisePackageName(name);
     Index(id, Key(entry.seen.name, build_dependency));
   }
+  return id;
+}
+
+PackageLedger::Id PackageLedger::NewRun(int64_t now_ns) {
+  const Id id = New("", /*build_dependency=*/false, now_ns);
+  if (Entry* entry = Get(id)) entry->seen.name = kUnnamed;
   return id;
 }
 
@@ -126,7 +133,7 @@ std::vector<PackageLedger::Entry> PackageLedger::Take() {
   std::vector<Entry> entries;
   entries.reserve(entries_.size());
   for (auto& [id, entry] : entries_) entries.push_back(std::move(entry));
-  *this = PackageLedger();
+  *this = PackageLedger(rules_);
   return entries;
 }
 

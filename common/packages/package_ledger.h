@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/packages/console_packages.h"
@@ -17,8 +19,11 @@ namespace crossmill::packages {
 
 class PackageLedger {
  public:
+  explicit PackageLedger(std::shared_ptr<const failures::FailureRules> rules) : rules_(std::move(rules)) {}
+
   using Id = uint64_t;
   static constexpr Id kNone = UINT64_MAX;
+  static constexpr std::string_view kUnnamed = "(unnamed)";
 
   // A file that was fetched; backtracking fetches several versions of one package.
   struct Candidate {
@@ -40,6 +45,8 @@ class PackageLedger {
   Id Find(std::string_view name, bool build_dependency) const;
   // An empty name: one that will be known later (a URL, a folder). kNone: what is no name, or no room.
   Id New(std::string_view name, bool build_dependency, int64_t now_ns);
+  // A run of an installer that ends before it names a package: kUnnamed, and nothing else ever takes it.
+  Id NewRun(int64_t now_ns);
   // The latest of that name, else the oldest without a name, which gets this one, else a new one.
   Id FindOrNew(std::string_view name, bool build_dependency, int64_t now_ns);
   // nullptr for kNone, and for what was forgotten.
@@ -59,6 +66,8 @@ class PackageLedger {
   // Forgets what was only mentioned, to make room. False: everything counts.
   bool MakeRoom();
 
+  // What failures are read by.
+  std::shared_ptr<const failures::FailureRules> rules_;
   std::map<Id, Entry> entries_;
   Id next_ = 0;
   bool full_ = false;

@@ -8,6 +8,7 @@
 
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/failures/remedy.h"
 #include "common/packages/install_folders.h"
 #include "common/packages/package_origin.h"
 #include "common/words/words.h"
@@ -228,14 +229,23 @@ class Outcomes {
     }
     if (seen.failed) {
       outcome.set_outcome(v1::OUTCOME_FAILED);
-      outcome.set_failure_class(seen.failure.failure_class);
-      outcome.set_failure_line(seen.failure.line);
-      outcome.set_remedy(seen.failure.remedy);
+      AddFailure(seen, &outcome);
     } else {
       SetOutcome(origins_.Judge(seen), &outcome);
       if (const v1::WheelFile* wheel = FindSaved(seen)) outcome.set_environment(Place(FolderOf(*wheel)));
     }
     outcomes_.push_back(std::move(outcome));
+  }
+
+  void AddFailure(const PackageObservation& seen, v1::PackageOutcome* outcome) const {
+    outcome->set_failure_class(seen.failure.failure_class);
+    outcome->set_failure_line(seen.failure.line);
+    const failures::Situation situation{evidence_.root, evidence_.run, seen.failed_by_uv,
+                                        seen.failure.python_prefix, seen.failure.python_version};
+    failures::Remedy remedy =
+        failures::MakeRemedy(seen.failure.need, evidence_.rules->providers(), situation);
+    outcome->set_remedy(std::move(remedy.sentence));
+    for (std::string& line : remedy.lines) outcome->add_remedy_lines(std::move(line));
   }
 
   void AddCutShort(const PackageObservation& seen, v1::PackageOutcome* outcome) const {
@@ -306,6 +316,7 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
   evidence.has_layer = result.has_layer();
   evidence.emulated = emulated;
   evidence.fetches = result.fetches();
+  evidence.root = result.root();
   if (result.timed_out()) {
     evidence.timed_out_at = result.finished_at();
     evidence.timeout_words = result.failure();

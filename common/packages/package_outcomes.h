@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/failures/failure_rules.h"
 #include "common/packages/console_packages.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
@@ -41,6 +43,10 @@ struct StepEvidence {
   // When the step's timeout ended it, in nanoseconds of the worker's clock, and in which words.
   std::optional<int64_t> timed_out_at;
   std::string timeout_words;
+  // Of a step that failed.
+  v1::RootFacts root;
+  // What brings what is missing.
+  std::shared_ptr<const failures::FailureRules> rules = failures::FailureRules::BuiltIn();
 };
 
 // What a finished step reported, as evidence.

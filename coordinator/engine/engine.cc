@@ -66,7 +66,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       walk_(cache_, records),
       placing_(records),
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
-      packages_(logs),
+      packages_(logs, options.failure_rules),
       wheel_records_(records.connection()),
       ahead_(CallsForAhead(), wheel_records_, options.ahead_planner != nullptr),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,

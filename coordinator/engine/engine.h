@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
+#include "common/failures/failure_rules.h"
 #include "common/words/platform.h"
 #include "coordinator/core/attempt_board.h"
 #include "coordinator/core/scheduler.h"
@@ -60,6 +61,8 @@ struct EngineOptions {
   AheadPlanner* ahead_planner = nullptr;
   // How long a task waits for a client that has to give its secrets again, or to attach its ssh agents.
   absl::Duration client_grace = absl::Seconds(60);
+  // What failures of packages are read by.
+  std::shared_ptr<const failures::FailureRules> failure_rules = failures::FailureRules::BuiltIn();
   // Told once when a batch could not be recorded (transaction_loop.h): the program has to start again. May be
   // empty.
   std::function<void(const absl::Status&)> on_failure;

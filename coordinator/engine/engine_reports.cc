@@ -151,6 +151,7 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
   if (!attempt.step().has_run()) return;
   // In the step's own transaction: a record of a step without its packages would stay that way.
   packages::StepEvidence evidence = packages::EvidenceOf(attempt.step().run(), result, attempt.emulated);
+  evidence.rules = options_.failure_rules;
   evidence.earlier_wheels = [&] {
     std::vector<packages::EarlierWheel> wheels;
     const RunningBuild* build = Find(attempt.owner.value_or(attempt.origin).build);

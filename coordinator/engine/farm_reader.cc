@@ -22,6 +22,14 @@ std::vector<core::PlacedPackage> OfCell(const std::vector<LocatedPackage>& packa
   return placed;
 }
 
+v1::RemedyPlace PlaceOf(const v1::StageView& stage, const v1::StepView& step) {
+  v1::RemedyPlace place;
+  place.set_text(step.text());
+  // A trigger has the place of the FROM that brings it.
+  if (step.range().first_line() != stage.from_range().first_line()) *place.mutable_range() = step.range();
+  return place;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::BuildView> FarmReader::Load(int64_t id) {
@@ -73,7 +81,8 @@ absl::StatusOr<std::vector<LocatedStep>> FarmReader::Steps(int64_t build) {
   for (const v1::StageView& stage : view.stages()) {
     for (const v1::StepView& step : stage.steps()) {
       if (step.execution() == 0) continue;
-      located.push_back({stage.platform(), stage.index(), stage.name(), step.number(), step.execution()});
+      located.push_back({stage.platform(), stage.index(), stage.name(), step.number(), step.execution(),
+                         PlaceOf(stage, step)});
     }
   }
   return located;
@@ -85,8 +94,8 @@ absl::StatusOr<std::vector<LocatedPackage>> FarmReader::Packages(int64_t build) 
   for (const LocatedStep& step : steps) {
     ASSIGN_OR_RETURN(const std::vector<v1::PackageOutcome> packages, committed_->Packages(step.execution));
     for (const v1::PackageOutcome& package : packages) {
-      located.push_back(
-          {step.platform, step.stage, step.stage_name, step.step_number, step.execution, package});
+      located.push_back({step.platform, step.stage, step.stage_name, step.step_number, step.execution,
+                         package, package.remedy_lines().empty() ? v1::RemedyPlace() : step.place});
     }
   }
   return located;

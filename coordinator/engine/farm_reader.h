@@ -29,6 +29,8 @@ struct LocatedPackage {
   uint32_t step_number = 0;
   int64_t execution = 0;
   v1::PackageOutcome outcome;
+  // Of one with remedy_lines.
+  v1::RemedyPlace remedy_place;
 };
 
 // A step of a build and the execution that counts for it.
@@ -38,6 +40,8 @@ struct LocatedStep {
   std::string stage_name;
   uint32_t step_number = 0;
   int64_t execution = 0;
+  // Where its instruction is. Without a range for a trigger of the base image.
+  v1::RemedyPlace place;
 };
 
 // How the packages of a build differ from those of the last build of the same recipe.

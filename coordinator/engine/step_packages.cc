@@ -22,7 +22,7 @@ std::vector<packages::PackageObservation> StepPackages::Finish(int64_t execution
 }
 
 packages::PackageConsole& StepPackages::Find(int64_t execution) {
-  const auto [found, is_new] = open_.try_emplace(execution);
+  const auto [found, is_new] = open_.try_emplace(execution, rules_);
   found->second.last_use = ++uses_;
   if (!is_new) return found->second.console;
   Replay(execution, &found->second.console);

@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "common/failures/failure_rules.h"
 #include "common/packages/console_packages.h"
 #include "coordinator/storage/log_store.h"
 #include "crossmill/v1/result.pb.h"
@@ -18,8 +21,11 @@ namespace crossmill::coordinator {
 // Not thread safe: the transaction loop's. The log store must outlive it.
 class StepPackages {
  public:
-  explicit StepPackages(storage::LogStore& logs, size_t most_open = 256)
-      : logs_(logs), most_open_(most_open) {}
+  explicit StepPackages(
+      storage::LogStore& logs,
+      std::shared_ptr<const failures::FailureRules> rules = failures::FailureRules::BuiltIn(),
+      size_t most_open = 256)
+      : logs_(logs), rules_(std::move(rules)), most_open_(most_open) {}
 
   // Call it before the chunk is appended to the log.
   void Add(int64_t execution, const v1::LogChunk& chunk);
@@ -30,6 +36,7 @@ class StepPackages {
 
  private:
   struct Open {
+    explicit Open(const std::shared_ptr<const failures::FailureRules>& rules) : console(rules) {}
     packages::PackageConsole console;
     int64_t last_use = 0;
   };
@@ -38,6 +45,7 @@ class StepPackages {
   void Replay(int64_t execution, packages::PackageConsole* console);
 
   storage::LogStore& logs_;
+  const std::shared_ptr<const failures::FailureRules> rules_;
   const size_t most_open_;
   int64_t uses_ = 0;
   std::map<int64_t, Open> open_;

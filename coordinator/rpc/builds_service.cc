@@ -221,6 +221,8 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
     auto other = reader.package_queries().FindOtherWay(package.outcome, FormatPlatform(row.platform()));
     if (!other.ok()) return rpc::ToGrpc(other.status());
     if (*other) *row.mutable_other_way() = **std::move(other);
+    if (package.outcome.remedy_lines_size() > 0)
+      *row.mutable_remedy_place() = std::move(package.remedy_place);
     *row.mutable_package() = std::move(package.outcome);
   }
   auto comparison = reader.ComparePackages(view->id());

@@ -65,8 +65,9 @@ constexpr Sql kInsertPackage{
     "save a package",
     "INSERT INTO packages (execution, position, name, version, outcome, scope, tag, "
     "file_name, seconds, built_sha256, built_size, failure_class, failure_line, remedy, "
-    "witnesses, conflict, emulated, environment, installed, compiled_in_build, compiled_by_execution) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"};
+    "witnesses, conflict, emulated, environment, installed, compiled_in_build, compiled_by_execution, "
+    "remedy_lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+    "?19, ?20, ?21, ?22)"};
 constexpr Sql kPackages{"load the packages of an execution",
                         "SELECT " PACKAGE_COLUMNS
                         " FROM packages p WHERE p.execution = ?1 ORDER BY p.position"};
@@ -125,6 +126,13 @@ struct DigestColumns {
   std::optional<std::string> hash;
   std::optional<int64_t> size;
 };
+
+// Dockerfile lines: none has a line feed in it.
+std::string JoinLines(const v1::PackageOutcome& package) {
+  std::string joined;
+  for (const std::string& line : package.remedy_lines()) joined += line + '\n';
+  return joined;
+}
 
 std::string JoinWitnesses(const v1::PackageOutcome& package) {
   std::string joined;
@@ -247,7 +255,7 @@ absl::Status RecordStore::SavePackages(int64_t execution, absl::Span<const v1::P
           package.seconds(), package.built_sha256(), package.built_size(), package.failure_class(),
           package.failure_line(), package.remedy(), JoinWitnesses(package), package.conflict(),
           package.emulated(), package.environment(), package.installed(), package.compiled_in_build(),
-          package.compiled_by_execution()));
+          package.compiled_by_execution(), JoinLines(package)));
     }
     return IndexPackages(*connection_, execution);
   });

@@ -14,6 +14,13 @@ void SplitWitnesses(std::string_view joined, v1::PackageOutcome* package) {
   }
 }
 
+// Dockerfile lines: none has a line feed in it.
+void SplitLines(std::string_view joined, v1::PackageOutcome* package) {
+  for (size_t end = 0; (end = joined.find('\n')) != joined.npos; joined.remove_prefix(end + 1)) {
+    package->add_remedy_lines(std::string(joined.substr(0, end)));
+  }
+}
+
 }  // namespace
 
 v1::PackageOutcome ReadPackage(const Statement& row, int first) {
@@ -37,6 +44,7 @@ v1::PackageOutcome ReadPackage(const Statement& row, int first) {
   package.set_installed(row.Int64(first + 16) != 0);
   package.set_compiled_in_build(row.Int64(first + 17));
   package.set_compiled_by_execution(row.Int64(first + 18));
+  SplitLines(row.Text(first + 19), &package);
   return package;
 }
 

@@ -8,7 +8,7 @@
 #define PACKAGE_COLUMNS                                                                                  \
   "p.name, p.version, p.outcome, p.scope, p.tag, p.file_name, p.seconds, p.built_sha256, p.built_size, " \
   "p.failure_class, p.failure_line, p.remedy, p.witnesses, p.conflict, p.emulated, p.environment, "      \
-  "p.installed, p.compiled_in_build, p.compiled_by_execution"
+  "p.installed, p.compiled_in_build, p.compiled_by_execution, p.remedy_lines"
 
 namespace crossmill::storage {
 

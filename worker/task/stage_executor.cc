@@ -21,6 +21,7 @@
 #include "worker/task/log_bundler.h"
 #include "worker/task/recorded_network.h"
 #include "worker/task/required_blobs.h"
+#include "worker/task/root_facts.h"
 #include "worker/tree/copier.h"
 #include "worker/tree/exporter.h"
 #include "worker/tree/file_metadata.h"
@@ -261,7 +262,9 @@ class StageExecutor::Execution {
       action.failure = std::string(Sv(identity.status().message()));
       return action;
     }
-    return RunInSandbox(step, root, *std::move(identity), result);
+    ASSIGN_OR_RETURN(action, RunInSandbox(step, root, *std::move(identity), result));
+    if (!action.failure.empty()) *result->mutable_root() = ReadRootFacts(root, step.run());
+    return action;
   }
 
   // Whom the step runs as, with the folder that it begins in.

@@ -5,8 +5,8 @@
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_build.h"
-#include "cli/show/render_live.h"
 #include "cli/show/render_fetches.h"
+#include "cli/show/render_live.h"
 #include "cli/show/render_packages.h"
 #include "cli/show/render_plain.h"
 #include "cli/show/render_tables.h"
@@ -58,6 +58,38 @@ TEST(RenderTablesTest, Builds) {
 
 TEST(RenderTablesTest, PackagesOverPlatforms) {
   ExpectGolden(kCliGoldens, "packages.txt", RenderPackages(SampleReport().packages, {160, false}));
+}
+
+TEST(RenderPackagesTest, LinesOfARemedyStandWithTheirPlace) {
+  v1::PackageRow row;
+  v1::PackageOutcome& package = *row.mutable_package();
+  package.set_name("psycopg2");
+  package.set_outcome(v1::OUTCOME_FAILED);
+  package.set_failure_class("config-tool");
+  package.set_remedy("install libpq-dev (Debian 12)");
+  package.add_remedy_lines("USER root");
+  package.add_remedy_lines("RUN apt-get install -y libpq-dev");
+  row.mutable_remedy_place()->set_text("RUN pip install " + std::string(200, 'x'));
+  row.mutable_remedy_place()->mutable_range()->set_file("Dockerfile");
+  row.mutable_remedy_place()->mutable_range()->set_first_line(7);
+  const std::vector<v1::PackageRow> rows = {row};
+  const std::string text = RenderPackages(rows, {160, false});
+  EXPECT_NE(
+      text.find(
+          "  → install libpq-dev (Debian 12)\n    add before line 7 of Dockerfile (RUN pip install xxx"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find("…):\n      USER root\n      RUN apt-get install -y libpq-dev\n"), std::string::npos)
+      << text;
+  const Json json = PackageJson(row);
+  EXPECT_EQ(json["before_line"], 7);
+  EXPECT_EQ(json["before_file"], "Dockerfile");
+  EXPECT_EQ(json["remedy_lines"].size(), 2u);
+  // A trigger is in another Dockerfile.
+  row.mutable_remedy_place()->clear_range();
+  const std::vector<v1::PackageRow> triggered = {row};
+  EXPECT_NE(RenderPackages(triggered, {160, false}).find("ONBUILD"), std::string::npos);
+  EXPECT_TRUE(PackageJson(row)["before_line"].is_null());
 }
 
 std::vector<v1::WorkerView> SampleWorkers() {

@@ -68,7 +68,7 @@ TEST_F(StepPackagesTest, AStepWithoutALineIsReadFromItsLogAtItsEnd) {
 }
 
 TEST_F(StepPackagesTest, WhatWasPushedOutIsReadAgain) {
-  StepPackages packages(*logs_, /*most_open=*/2);
+  StepPackages packages(*logs_, failures::FailureRules::BuiltIn(), /*most_open=*/2);
   for (int64_t execution = 1; execution <= 5; ++execution)
     Say(packages, execution, "Successfully installed ");
   for (int64_t execution = 1; execution <= 5; ++execution)

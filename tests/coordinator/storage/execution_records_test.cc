@@ -271,6 +271,8 @@ v1::PackageOutcome Package(const std::string& name) {
   package.set_failure_class("compiler");
   package.set_failure_line("error: no acceptable C compiler");
   package.set_remedy("install gcc");
+  package.add_remedy_lines("USER root");
+  package.add_remedy_lines("RUN apk add --no-cache gcc");
   package.add_witnesses("console");
   package.add_witnesses("layer");
   package.set_conflict("console says 1.26.3");
