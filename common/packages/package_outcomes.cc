@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -54,7 +55,9 @@ class Outcomes {
         evidence_(evidence),
         folders_(InstallFolders(evidence.run)),
         fetched_(evidence.fetches),
-        origins_(evidence.wheels, fetched_, evidence.earlier_wheels) {
+        whole_(evidence.network_recorded && fetched_.ToldWhole()),
+        origins_(evidence.wheels, fetched_, whole_, evidence.earlier_wheels) {
+    NameTheSilentFailure();
     for (size_t i = seen_.size(); i-- > 0;) {
       if (!seen_[i].build_dependency && seen_[i].arrived && !seen_[i].only_saved)
         by_name_[seen_[i].name].push_back(i);
@@ -161,8 +164,9 @@ class Outcomes {
     outcome.set_installed(true);
     if (seen != nullptr) AddConsole(*seen, &outcome);
     outcome.add_witnesses("layer");
-    const PackageOrigins::Judgement judged = origins_.Judge(info, seen);
+    const PackageOrigins::Judgement judged = origins_.Judge(info, seen, HasUnexplained());
     SetOutcome(judged.outcome, &outcome);
+    compiled_ |= judged.outcome == v1::OUTCOME_SOURCE || IsBuiltFromAddress(info);
     outcome.set_conflict(judged.conflict);
     if (judged.file != nullptr) AddFile(*judged.file, &outcome);
     if (outcome.outcome() == v1::OUTCOME_UNKNOWN && !judged.tunnel.empty()) {
@@ -182,19 +186,61 @@ class Outcomes {
     if (outcome->seconds() < 0 && file.wheel) outcome->set_seconds(file.seconds);
   }
 
-  // What a silent installer fetched to compile something else. Names that were installed are candidates that
-  // were not taken; a wheel that the step left in a folder was fetched for itself. Of a step that failed
-  // nobody knows what was still to be installed.
-  void AddFetchedDependencies() {
-    const bool compiled = std::any_of(
-        outcomes_.begin(), outcomes_.end(),
-        [](const v1::PackageOutcome& outcome) { return outcome.outcome() == v1::OUTCOME_SOURCE; });
-    if (!compiled || !evidence_.has_layer) return;
-    std::set<std::string> known;
-    for (const v1::PackageOutcome& outcome : outcomes_) known.insert(outcome.name());
-    for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (wheel.added()) known.insert(ParsePackageFile(wheel.file_name()).name);
+  // Names that the layer or the console have as packages of their own: installed, kept, tried or passed over.
+  std::set<std::string> OwnNames() const {
+    std::set<std::string> names;
+    for (const v1::DistInfo& info : evidence_.infos) {
+      if (info.place() != v1::DistInfo::PLACE_INSTALLER) names.insert(NormalisePackageName(info.name()));
     }
+    for (const v1::WheelFile& wheel : evidence_.wheels) {
+      if (wheel.added()) names.insert(ParsePackageFile(wheel.file_name()).name);
+    }
+    for (const PackageObservation& seen : seen_) {
+      if (!seen.build_dependency) names.insert(seen.name);
+    }
+    return names;
+  }
+
+  // A file came that is no package of its own.
+  bool HasUnexplained() {
+    if (!unexplained_.has_value()) {
+      const std::set<std::string> names = OwnNames();
+      unexplained_ = std::any_of(fetched_.all().begin(), fetched_.all().end(),
+                                 [&](const auto& file) { return !names.contains(file.first.first); });
+    }
+    return *unexplained_;
+  }
+
+  // pip -q does not say whose metadata could not be made. If one source came that is nowhere else, it is
+  // that.
+  void NameTheSilentFailure() {
+    const auto silent = std::find_if(seen_.begin(), seen_.end(), [](const PackageObservation& seen) {
+      return seen.failed && seen.name == kUnnamed;
+    });
+    if (silent == seen_.end()) return;
+    const std::set<std::string> names = OwnNames();
+    const FetchedFile* only = nullptr;
+    for (const auto& [key, files] : fetched_.all()) {
+      if (files.sources.empty() || names.contains(key.first)) continue;
+      if (only != nullptr) return;
+      only = &files.sources.front();
+    }
+    if (only == nullptr) return;
+    silent->name = only->name;
+    silent->version = only->version;
+    silent->file_name = only->file_name;
+  }
+
+  // What a silent installer fetched to compile something else. Other versions of what was installed are
+  // candidates that were not taken; a wheel that the step left in a folder was fetched for itself. Of a step
+  // that failed nobody knows what was still to be installed.
+  void AddFetchedDependencies() {
+    const bool compiled =
+        compiled_ || std::any_of(outcomes_.begin(), outcomes_.end(),
+                                 [](const auto& outcome) { return outcome.outcome() == v1::OUTCOME_SOURCE; });
+    if (!compiled || !evidence_.has_layer) return;
+    std::set<std::string> known = OwnNames();
+    for (const v1::PackageOutcome& outcome : outcomes_) known.insert(outcome.name());
     for (const auto& [key, files] : fetched_.all()) {
       if (known.contains(key.first)) continue;
       const FetchedFile& file = files.wheels.empty() ? files.sources.front() : files.wheels.front();
@@ -206,6 +252,20 @@ class Outcomes {
     }
   }
 
+  // A name that an index gives is asked of it first.
+  bool IsAskedOrLocal(const PackageObservation& seen) const {
+    switch (seen.origin) {
+      case PackageOrigin::kFolderWheel:
+      case PackageOrigin::kFolderSource:
+      case PackageOrigin::kVcs:
+      case PackageOrigin::kLocal:
+      case PackageOrigin::kEditable:
+        return true;
+      default:
+        return fetched_.Asked(seen.name) || FindSaved(seen) != nullptr;
+    }
+  }
+
   // Seen on the console only.
   void AddSeen(const PackageObservation& seen) {
     const bool installed = seen.arrived && !seen.only_saved;
@@ -214,6 +274,7 @@ class Outcomes {
     // pip says nothing of what it was building when it was killed.
     const bool cut_short = seen.building_since_ns && evidence_.timed_out_at;
     if (!seen.arrived && !seen.built && !seen.failed && !cut_short) return;
+    if (evidence_.has_layer && whole_ && !IsAskedOrLocal(seen)) return;
     v1::PackageOutcome outcome =
         Base(seen.build_dependency ? kBuildDependency : kRuntime, seen.name, seen.version);
     AddConsole(seen, &outcome);
@@ -288,7 +349,12 @@ class Outcomes {
   const StepEvidence& evidence_;
   const std::vector<std::string> folders_;
   const FetchedFiles fetched_;
+  // `fetched_` is all that came.
+  const bool whole_;
   PackageOrigins origins_;
+  // Something was compiled, as far as it is in the layer.
+  bool compiled_ = false;
+  std::optional<bool> unexplained_;
   std::vector<v1::PackageOutcome> outcomes_;
 };
 
@@ -302,6 +368,8 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
   evidence.has_layer = result.has_layer();
   evidence.emulated = emulated;
   evidence.fetches = result.fetches();
+  evidence.network_recorded = result.has_fetches() && (run.network() == v1::NETWORK_MODE_UNSPECIFIED ||
+                                                       run.network() == v1::NETWORK_MODE_RECORDED);
   if (result.timed_out()) {
     evidence.timed_out_at = result.finished_at();
     evidence.timeout_words = result.failure();

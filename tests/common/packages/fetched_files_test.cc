@@ -92,7 +92,11 @@ TEST_F(FetchedFilesTest, OfSourceAndWheelTheTagDecides) {
   Fetch(IndexFile("demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl"));
   EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN) << "neither is proved";
   Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
-  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN) << "either may have been installed over the other";
+  Install("other", "1.0", "cp311-cp311-manylinux_2_17_x86_64");
+  Fetch(IndexFile("other-1.0.tar.gz"));
+  Fetch(IndexFile("other-1.0-cp311-cp311-manylinux_2_17_x86_64.whl"));
+  EXPECT_EQ(Derive().at(1).outcome(), v1::OUTCOME_WHEEL) << "what is compiled here has no such tag";
 }
 
 TEST_F(FetchedFilesTest, OnlyWholeFilesOfThisVersionCount) {
@@ -213,12 +217,122 @@ TEST_F(FetchedFilesTest, ADistributionsPackageDidNotComeFromAnIndex) {
   EXPECT_THAT(outcomes[0].witnesses(), ElementsAre("layer"));
 }
 
-TEST_F(FetchedFilesTest, DisagreementIsKept) {
+TEST_F(FetchedFilesTest, WhatCameIsStrongerThanATagInTheLayer) {
   Install("demo", "1.0", "cp311-cp311-manylinux_2_17_x86_64");
   Fetch(IndexFile("demo-1.0.tar.gz"));
+  Install("ownindex", "1.0", "cp311-cp311-linux_x86_64");
+  Fetch(IndexFile("ownindex-1.0-cp311-cp311-linux_x86_64.whl"));
   const auto outcomes = Derive();
-  EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_WHEEL);
-  EXPECT_THAT(outcomes[0].conflict(), HasSubstr("demo-1.0.tar.gz"));
+  EXPECT_EQ(outcomes.at(0).outcome(), v1::OUTCOME_SOURCE) << "a build may write any tag";
+  EXPECT_THAT(outcomes[0].conflict(), HasSubstr("layer: wheel; network: only demo-1.0.tar.gz"));
+  EXPECT_EQ(outcomes.at(1).outcome(), v1::OUTCOME_WHEEL) << "an index of one's own may publish any tag";
+  EXPECT_EQ(outcomes[1].file_name(), "ownindex-1.0-cp311-cp311-linux_x86_64.whl");
+}
+
+PackageObservation Seen(const std::string& name, PackageOrigin origin) {
+  PackageObservation seen;
+  seen.name = name;
+  seen.version = "1.0";
+  seen.origin = origin;
+  return seen;
+}
+
+TEST_F(FetchedFilesTest, AConsoleThatDisagreesIsKept) {
+  Install("demo", "1.0", "py3-none-any");
+  seen_ = {Seen("demo", PackageOrigin::kWheel)};
+  seen_[0].arrived = true;
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_THAT(Derive()[0].conflict(), HasSubstr("console: wheel; network: only demo-1.0.tar.gz"));
+}
+
+TEST_F(FetchedFilesTest, NothingIsBuiltOfASourceThatDidNotCome) {
+  Install("demo", "1.0", "py3-none-any");
+  seen_ = {Seen("demo", PackageOrigin::kSource)};
+  seen_[0].arrived = seen_[0].built = true;
+  Fetch(IndexFile("demo-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE) << "a step without a recorded network";
+  evidence_.network_recorded = true;
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL);
+  EXPECT_THAT(Derive()[0].conflict(), HasSubstr("console: source"));
+  Fetch(Tunnel("files.example"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE) << "it may have come unseen";
+  evidence_.fetches.mutable_fetches()->RemoveLast();
+  seen_[0].origin = PackageOrigin::kFolderSource;
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE) << "it lay in a folder";
+}
+
+TEST_F(FetchedFilesTest, LinesOfOtherProgramsAreNoPackages) {
+  evidence_.network_recorded = true;
+  seen_ = {Seen("evil", PackageOrigin::kSource), Seen("failing", PackageOrigin::kUnknown),
+           Seen("dependency", PackageOrigin::kWheel), Seen("folder", PackageOrigin::kLocal)};
+  seen_[0].built = true;
+  seen_[1].failed = true;
+  seen_[2].arrived = seen_[2].build_dependency = true;
+  seen_[3].failed = true;
+  std::vector<std::string> names;
+  for (const v1::PackageOutcome& outcome : Derive()) names.push_back(outcome.name());
+  EXPECT_THAT(names, ElementsAre("folder")) << "nobody asked for the others";
+  for (const char* name : {"evil", "failing", "dependency"}) {
+    v1::Fetch page = IndexFile("");
+    page.set_project(name);
+    Fetch(page);
+  }
+  EXPECT_EQ(Derive().size(), 4u);
+  evidence_.fetches.Clear();
+  evidence_.has_layer = false;
+  EXPECT_EQ(Derive().size(), 4u) << "of a step that failed every word may explain why";
+  evidence_.has_layer = true;
+  evidence_.network_recorded = false;
+  EXPECT_EQ(Derive().size(), 4u) << "nobody saw what came";
+}
+
+TEST_F(FetchedFilesTest, ACompiledPackageOfWhichNothingCameWasCompiledEarlier) {
+  Install("demo", "1.0", "cp311-cp311-linux_x86_64");
+  evidence_.network_recorded = true;
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE) << "of a folder, for all that is known";
+  v1::Fetch page = IndexFile("");
+  page.set_project("demo");
+  Fetch(page);
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE_CACHED);
+  Fetch(IndexFile("backend-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE) << "something was compiled with it";
+  Install("other", "1.0", "py3-none-any");
+  Fetch(IndexFile("other-1.0.tar.gz"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE_CACHED) << "the other one was";
+}
+
+TEST_F(FetchedFilesTest, WhatASilentInstallerFailedAtIsTheSourceThatIsNowhere) {
+  evidence_.has_layer = false;
+  seen_ = {Seen(std::string(kUnnamed), PackageOrigin::kUnknown)};
+  seen_[0].version.clear();
+  seen_[0].failed = true;
+  EXPECT_EQ(Derive().at(0).name(), kUnnamed);
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  Fetch(IndexFile("backend-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().at(0).name(), "demo");
+  EXPECT_EQ(Derive()[0].outcome(), v1::OUTCOME_FAILED);
+  Fetch(IndexFile("second-1.0.tar.gz"));
+  EXPECT_EQ(Derive().at(0).name(), kUnnamed) << "one of two";
+}
+
+TEST_F(FetchedFilesTest, WhatIsBuiltFromAnAddressHasBuildDependenciesToo) {
+  Install("demo", "1.0", "py3-none-any");
+  evidence_.infos[0].set_direct_url(R"({"url":"file:///src","dir_info":{}})");
+  Fetch(IndexFile("backend-1.0-py3-none-any.whl"));
+  ASSERT_EQ(Derive().size(), 2u);
+  EXPECT_EQ(Derive()[1].scope(), "build-dep");
+  evidence_.infos[0].set_direct_url(R"({"url":"file:///w/demo-1.0-py3-none-any.whl","archive_info":{}})");
+  EXPECT_EQ(Derive().size(), 1u) << "a wheel in a folder is not built";
+}
+
+TEST_F(FetchedFilesTest, WhatTheConsoleCollectedAndDroppedIsNoBuildDependency) {
+  Install("demo", "1.0", "cp311-cp311-linux_x86_64");
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  Fetch(IndexFile("dropped-1.0-py3-none-any.whl"));
+  EXPECT_EQ(Derive().size(), 2u);
+  seen_ = {Seen("dropped", PackageOrigin::kWheel)};
+  EXPECT_EQ(Derive().size(), 1u) << "the resolver went back";
 }
 
 TEST_F(FetchedFilesTest, ACheckoutStaysACheckout) {
