@@ -326,6 +326,7 @@ class PackageConsole::Parser {
     Entry* entry = ledger_.Get(id);
     if (entry == nullptr) return;
     entry->seen.arrived = true;
+    entry->seen.arrived_ns = now_;
     entry->seen.only_saved = only_saved;
     entry->seen.version = version.substr(0, kLongestText);
     entry->seen.environment = environment_;

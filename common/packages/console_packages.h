@@ -52,6 +52,8 @@ struct PackageObservation {
   bool by_uv = false;
   // Named as installed, or saved by `pip wheel`.
   bool arrived = false;
+  // Of `arrived`: when the console said so, Unix time in nanoseconds.
+  int64_t arrived_ns = 0;
   // Of `arrived`: only saved, not installed.
   bool only_saved = false;
   bool failed = false;

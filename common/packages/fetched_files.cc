@@ -50,6 +50,7 @@ void FetchedFiles::Add(const v1::Fetch& fetch) {
   file.wheel = parsed.wheel;
   file.bypassed = !index;
   file.seconds = fetch.seconds();
+  if (fetch.started_at() > 0) file.came_at = fetch.started_at() + static_cast<int64_t>(fetch.seconds() * 1e9);
   has_sources_ |= !file.wheel;
   Files& files = files_[{file.name, CanonicalVersion(file.version)}];
   (file.wheel ? files.wheels : files.sources).push_back(std::move(file));

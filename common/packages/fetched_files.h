@@ -1,6 +1,7 @@
 // The files of packages that a step fetched, by the record of its network: what came, from where. Pure.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
@@ -24,6 +25,8 @@ struct FetchedFile {
   // Not from the package index that the farm offers, but around it.
   bool bypassed = false;
   double seconds = 0;
+  // When all of it was there: Unix time in nanoseconds; 0: not known.
+  int64_t came_at = 0;
 };
 
 // Only whole files count: metadata, pages, parts and what was refused say nothing about an install. A file

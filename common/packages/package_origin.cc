@@ -234,21 +234,31 @@ PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const 
 }
 
 // A wheel that came and has the tag of what is installed is what was installed. A source alone is what it was
-// compiled of. Both, where the tag is also what a compilation gives, or wheels with other tags prove nothing
-// by themselves: installers look at files that they do not take, and install one thing twice.
+// compiled of. Wheels with other tags prove nothing: installers look at files that they do not take. Of both,
+// where the tag is also what a compilation gives, it is what came last before the record was written.
 v1::Outcome PackageOrigins::OfNetwork(const FetchedFiles::Files& files, std::string_view tag,
-                                      const FetchedFile** file) const {
-  for (const FetchedFile& wheel : files.wheels) {
-    if (SameTags(wheel.tag, tag)) *file = &wheel;
+                                      int64_t written_at, const FetchedFile** file) const {
+  const auto last_in_time = [&](const std::vector<FetchedFile>& candidates, auto fits) {
+    const FetchedFile* last = nullptr;
+    for (const FetchedFile& candidate : candidates) {
+      const bool too_late = written_at > 0 && candidate.came_at > written_at + kFileTimeStep;
+      if (!too_late && fits(candidate)) last = &candidate;
+    }
+    return last;
+  };
+  const FetchedFile* wheel =
+      last_in_time(files.wheels, [&](const FetchedFile& candidate) { return SameTags(candidate.tag, tag); });
+  const FetchedFile* source = last_in_time(files.sources, [](const FetchedFile&) { return true; });
+  if (wheel == nullptr) {
+    if (!files.wheels.empty() || source == nullptr) return v1::OUTCOME_UNKNOWN;
+    *file = source;
+    return v1::OUTCOME_SOURCE;
   }
-  if (*file != nullptr) {
-    if (files.sources.empty() || IsPublishedTag(tag)) return v1::OUTCOME_WHEEL;
-    *file = nullptr;
-    return v1::OUTCOME_UNKNOWN;
-  }
-  if (!files.wheels.empty() || files.sources.empty()) return v1::OUTCOME_UNKNOWN;
-  *file = &files.sources.front();
-  return v1::OUTCOME_SOURCE;
+  const bool either = source != nullptr && !IsPublishedTag(tag);
+  if (either && (written_at == 0 || source->came_at == 0)) return v1::OUTCOME_UNKNOWN;
+  const bool compiled = either && source->came_at > wheel->came_at;
+  *file = compiled ? source : wheel;
+  return compiled ? v1::OUTCOME_SOURCE : v1::OUTCOME_WHEEL;
 }
 
 void PackageOrigins::AddFetched(const v1::DistInfo& info, const PackageObservation* seen,
@@ -258,7 +268,7 @@ void PackageOrigins::AddFetched(const v1::DistInfo& info, const PackageObservati
     if (IsUnknown(judged->outcome)) judged->tunnel = fetched_.tunnel();
     return;
   }
-  const v1::Outcome network = OfNetwork(*files, tag, &judged->file);
+  const v1::Outcome network = OfNetwork(*files, tag, info.written_at(), &judged->file);
   if (IsUnknown(network)) return;
   const v1::Outcome said = judged->outcome;
   const auto disagree = [&](std::string_view who) {

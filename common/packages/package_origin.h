@@ -1,6 +1,7 @@
 // Wheel or source: what the records in a layer, installers' caches and the console prove about one package.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,6 +17,9 @@
 #include "crossmill/v1/result.pb.h"
 
 namespace crossmill::packages {
+
+// Times that the kernel gives files are up to this much older than the clock, in nanoseconds.
+inline constexpr int64_t kFileTimeStep = 20'000'000;
 
 // Tags of one wheel multiplied out -> the compressed form of its file name.
 std::string CompressTags(const v1::DistInfo& info);
@@ -70,8 +74,9 @@ class PackageOrigins {
   v1::Outcome OfLayer(const v1::DistInfo& info, std::string_view tag);
   // What console and layer say.
   Judgement JudgeInstall(const v1::DistInfo& info, const PackageObservation* seen, std::string_view tag);
-  // What the network says of a file with this tag; sets `file`.
-  v1::Outcome OfNetwork(const FetchedFiles::Files& files, std::string_view tag,
+  // What the network says of a package with this tag whose record was written then (0: not known); sets
+  // `file`.
+  v1::Outcome OfNetwork(const FetchedFiles::Files& files, std::string_view tag, int64_t written_at,
                         const FetchedFile** file) const;
   // Adds what the network says.
   void AddFetched(const v1::DistInfo& info, const PackageObservation* seen, std::string_view tag,

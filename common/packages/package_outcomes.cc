@@ -69,8 +69,10 @@ class Outcomes {
     for (const v1::DistInfo& info : evidence_.infos) {
       if (info.place() != v1::DistInfo::PLACE_INSTALLER) infos.push_back(&info);
     }
-    std::stable_sort(infos.begin(), infos.end(),
-                     [](const auto* left, const auto* right) { return Rank(*left) < Rank(*right); });
+    std::stable_sort(infos.begin(), infos.end(), [](const auto* left, const auto* right) {
+      return std::pair(Rank(*left), left->written_at()) < std::pair(Rank(*right), right->written_at());
+    });
+    for (const v1::DistInfo* info : infos) ++unmatched_[KeyOf(*info)];
     for (const v1::DistInfo* info : infos) {
       const PackageObservation* seen = Match(*info);
       if (seen != nullptr || IsFound(*info)) AddInstalled(*info, seen);
@@ -111,26 +113,47 @@ class Outcomes {
     }
   }
 
+  static std::pair<std::string, std::string> KeyOf(const v1::DistInfo& info) {
+    return {NormalisePackageName(info.name()), CanonicalVersion(info.version())};
+  }
+
   // The observation of an installed package: of its name and version, in its environment if the console named
-  // one. One without a version (uv, for a URL) is paired by its name.
+  // one, else by the time. One without a version (uv, for a URL) is paired by its name.
   const PackageObservation* Match(const v1::DistInfo& info) {
-    const auto named = by_name_.find(NormalisePackageName(info.name()));
+    const auto key = KeyOf(info);
+    const size_t unmatched = unmatched_[key]--;
+    const auto named = by_name_.find(key.first);
     if (named == by_name_.end()) return nullptr;
-    const std::string version = CanonicalVersion(info.version());
-    size_t best = seen_.size();
+    // The last first.
+    std::vector<size_t> fitting;
     for (const size_t i : named->second) {
       if (used_[i]) continue;
-      if (!seen_[i].version.empty() && CanonicalVersion(seen_[i].version) != version) continue;
-      if (best == seen_.size()) best = i;
+      if (!seen_[i].version.empty() && CanonicalVersion(seen_[i].version) != key.second) continue;
       if (!seen_[i].environment.empty() &&
           std::string_view(seen_[i].environment).substr(1) == info.environment()) {
-        best = i;
+        fitting = {i};
         break;
       }
+      fitting.push_back(i);
     }
-    if (best == seen_.size()) return nullptr;
+    if (fitting.empty()) return nullptr;
+    const size_t best = Choose(fitting, info.written_at(), unmatched);
     used_[best] = true;
     return &seen_[best];
+  }
+
+  // An installer says that it is done soon after it wrote the record. Where that decides nothing (no time, or
+  // a console that came in one piece at the end) the last observations are those of the records, in their
+  // order.
+  size_t Choose(const std::vector<size_t>& fitting, int64_t written_at, size_t unmatched) const {
+    constexpr int64_t kOnePiece = 150'000'000;
+    const auto said = [&](size_t i) { return seen_[i].arrived_ns; };
+    if (written_at > 0 && said(fitting.front()) - said(fitting.back()) > kOnePiece) {
+      for (size_t at = fitting.size(); at-- > 0;) {
+        if (said(fitting[at]) + kFileTimeStep >= written_at) return fitting[at];
+      }
+    }
+    return fitting[std::min(std::max<size_t>(unmatched, 1), fitting.size()) - 1];
   }
 
   v1::PackageOutcome Base(std::string_view scope, const std::string& name, const std::string& version) const {
@@ -169,6 +192,12 @@ class Outcomes {
     compiled_ |= judged.outcome == v1::OUTCOME_SOURCE || IsBuiltFromAddress(info);
     outcome.set_conflict(judged.conflict);
     if (judged.file != nullptr) AddFile(*judged.file, &outcome);
+    if (judged.outcome == v1::OUTCOME_WHEEL && seen != nullptr && seen->built) {
+      // The console was not believed.
+      outcome.clear_built_sha256();
+      outcome.clear_built_size();
+      outcome.set_file_name(judged.file != nullptr ? judged.file->file_name : "");
+    }
     if (outcome.outcome() == v1::OUTCOME_UNKNOWN && !judged.tunnel.empty()) {
       outcome.set_outcome(v1::OUTCOME_BYPASSED);
       outcome.set_remedy(
@@ -192,8 +221,10 @@ class Outcomes {
     for (const v1::DistInfo& info : evidence_.infos) {
       if (info.place() != v1::DistInfo::PLACE_INSTALLER) names.insert(NormalisePackageName(info.name()));
     }
+    // What an installer's cache has made is no package for that: a build dependency may be compiled, too.
     for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (wheel.added()) names.insert(ParsePackageFile(wheel.file_name()).name);
+      if (!wheel.added() || wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) continue;
+      names.insert(ParsePackageFile(wheel.file_name()).name);
     }
     for (const PackageObservation& seen : seen_) {
       if (!seen.build_dependency) names.insert(seen.name);
@@ -319,7 +350,17 @@ class Outcomes {
     return nullptr;
   }
 
-  // What a silent `pip wheel` compiled. Only what proves it: the tag, and that this step makes wheels.
+  // What a silent `pip wheel` made or fetched, as far as it is proved: by the tag, or by what came.
+  v1::Outcome OfSavedWheel(const PackageFile& file, const std::string& file_name) const {
+    if (const FetchedFiles::Files* files = fetched_.Find(file.name, file.version)) {
+      const bool came = std::any_of(files->wheels.begin(), files->wheels.end(),
+                                    [&](const FetchedFile& wheel) { return wheel.file_name == file_name; });
+      if (came) return files->sources.empty() ? v1::OUTCOME_WHEEL : v1::OUTCOME_UNKNOWN;
+      if (files->wheels.empty() && !files->sources.empty()) return v1::OUTCOME_SOURCE;
+    }
+    return IsCompiledHere(file.tag, file.version) ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
+  }
+
   void AddSavedWheels() {
     if (evidence_.wheels.empty() || !MakesWheels(evidence_.run)) return;
     std::set<std::pair<std::string, std::string>> known;
@@ -329,14 +370,16 @@ class Outcomes {
     for (const v1::WheelFile& wheel : evidence_.wheels) {
       if (!wheel.added() || wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) continue;
       const PackageFile file = ParsePackageFile(wheel.file_name());
-      if (!IsCompiledHere(file.tag, file.version)) continue;
+      const v1::Outcome word = OfSavedWheel(file, wheel.file_name());
+      if (word == v1::OUTCOME_UNKNOWN) continue;
       if (!known.emplace(file.name, CanonicalVersion(file.version)).second) continue;
       v1::PackageOutcome outcome = Base(kRuntime, file.name, file.version);
-      outcome.set_outcome(v1::OUTCOME_SOURCE);
+      outcome.set_outcome(word);
       outcome.set_tag(file.tag);
       outcome.set_file_name(wheel.file_name());
       outcome.set_environment(Place(FolderOf(wheel)));
       outcome.add_witnesses("layer");
+      if (fetched_.Find(file.name, file.version) != nullptr) outcome.add_witnesses("index");
       outcomes_.push_back(std::move(outcome));
     }
   }
@@ -346,6 +389,8 @@ class Outcomes {
   std::vector<bool> used_;
   // Indexes into seen_ of what was installed, the last first.
   std::map<std::string, std::vector<size_t>> by_name_;
+  // Records that no observation was looked for yet, by name and version.
+  std::map<std::pair<std::string, std::string>, size_t> unmatched_;
   const StepEvidence& evidence_;
   const std::vector<std::string> folders_;
   const FetchedFiles fetched_;
@@ -364,6 +409,11 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
   StepEvidence evidence;
   evidence.run = run;
   evidence.infos.assign(result.dist_infos().begin(), result.dist_infos().end());
+  for (v1::DistInfo& info : evidence.infos) {
+    // A time that something else set tells nothing.
+    if (info.written_at() < result.started_at() || info.written_at() > result.finished_at())
+      info.clear_written_at();
+  }
   evidence.wheels.assign(result.wheels().begin(), result.wheels().end());
   evidence.has_layer = result.has_layer();
   evidence.emulated = emulated;
@@ -384,6 +434,13 @@ void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector
                           outcome.outcome() == v1::OUTCOME_SOURCE_CACHED || !outcome.built_sha256().empty();
     if (!compiled && outcome.outcome() != v1::OUTCOME_WHEEL) continue;
     wheels->push_back({outcome.file_name(), compiled, !outcome.installed()});
+  }
+}
+
+void AddEarlierWheels(const v1::StepFetches& fetches, std::vector<EarlierWheel>* wheels) {
+  const FetchedFiles fetched(fetches);
+  for (const auto& [key, files] : fetched.all()) {
+    for (const FetchedFile& wheel : files.wheels) wheels->push_back({wheel.file_name, false, false});
   }
 }
 

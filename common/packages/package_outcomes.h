@@ -46,8 +46,9 @@ struct StepEvidence {
 
 // What a finished step reported, as evidence.
 StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool emulated);
-// What a step's outcomes tell later steps of the build.
+// What a step's outcomes, and what it fetched, tell later steps of the build.
 void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector<EarlierWheel>* wheels);
+void AddEarlierWheels(const v1::StepFetches& fetches, std::vector<EarlierWheel>* wheels);
 
 // Outcomes of one step on one platform, runtime before build-dep, then by name and version.
 //

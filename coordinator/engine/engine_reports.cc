@@ -162,6 +162,8 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
         if (step.execution() == 0 || step.execution() == attempt.execution) continue;
         const auto earlier = records_.Packages(step.execution());
         if (earlier.ok()) packages::AddEarlierWheels(*earlier, &wheels);
+        const auto fetches = records_.Fetches(step.execution());
+        if (fetches.ok()) packages::AddEarlierWheels(*fetches, &wheels);
       }
     }
     return wheels;

@@ -172,6 +172,8 @@ TEST_F(FetchedFilesTest, AWheelThatTheStepKeptIsNoBuildDependency) {
   evidence_.wheels.push_back(kept);
   Fetch(IndexFile("kept-1.0-py3-none-any.whl"));
   EXPECT_EQ(Derive().size(), 1u);
+  evidence_.wheels[0].set_origin(v1::WheelFile::ORIGIN_BUILT);
+  EXPECT_EQ(Derive().size(), 2u) << "the installer's cache keeps what it compiled to compile something else";
 }
 
 TEST_F(FetchedFilesTest, VersionsAreComparedAsVersions) {

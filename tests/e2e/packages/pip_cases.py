@@ -19,7 +19,7 @@ MOST = {**QUICK, "pip20.0": "slow", "pip21": "slow", "pip22": "slow", "pip24": "
 ORIGINS = [
     *across(MOST, "mixed", f"{PIP} purepkg binpkg cextpkg puresrc"),
     *across(MOST, "silent", f"{PIP} -q purepkg cextpkg puresrc"),
-    *across(QUICK, "oldstyle", f"{PIP} setuptools && {PIP} --no-build-isolation oldstyle"),
+    *across(QUICK, "oldstyle", f"{PIP} oldstyle"),
     *across(QUICK, "vcs", f"{PIP} git+{{host}}/git/vcspkg.git@v1.0"),
     *across(QUICK, "local", f"{PIP} ./application", files=APPLICATION),
     Case("both-prefers-the-wheel", (f"{PIP} bothpkg",)),
@@ -179,7 +179,8 @@ LIES = [
     Case("dry-run-and-download", (f"pip install --no-cache-dir --dry-run puresrc && pip download -q -d /d cextpkg",),
          says={"puresrc": None, "cextpkg": None}),
     Case("failed-but-went-on", (f"{PIP} headerless || true; {PIP} purepkg",), says={"headerless": "failed"}),
-    Case("failed-then-other", (f"{PIP} -q purepkg && ({PIP} -q speechless || {PIP} -q puresrc)",), says={"speechless": "failed"}),
+    Case("failed-then-other", (f"{PIP} -q purepkg && ({PIP} -q speechless || {PIP} -q puresrc)",),
+         says={"speechless": "failed"}),
 ]
 
 UNSEEN = [

@@ -165,6 +165,7 @@ def all_files():
     for platform in PLATFORM_TAGS:
         files.wheel("binpkg", "2.0.1", f"cp311-cp311-{platform}", more={"binpkg/data.txt": f"made for {platform}\n"})
     files.wheel("stablepkg", "1.0", "cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.manylinux_2_17_aarch64")
+    files.wheel("toolpkg", "0.3", more={"toolpkg-0.3.dist-info/entry_points.txt": "[console_scripts]\ntoolpkg = toolpkg:main\n"})
     files.wheel("bothpkg", "1.0")
     files.sdist("bothpkg", "1.0")
     files.wheel("aheadpkg", "1.0")

@@ -13,6 +13,8 @@ class Tool:
     part: str = "quick"
     # It takes releases from the machine's own index.
     real: bool = True
+    # Another base that it copies from.
+    also: str = ""
 
 
 def own_pip(version):
@@ -41,5 +43,11 @@ TOOLS = {
     "poetry": Tool("poetry, newest", make=program("poetry"), before=TOOL_PATH, part="slow"),
     "pdm": Tool("pdm, newest", make=program("pdm"), before=TOOL_PATH, part="slow"),
     "pipenv": Tool("pipenv, newest", make=program("pipenv"), before=TOOL_PATH, part="slow"),
+    # Python on musl: without a compiler, as the published image is, and beside Debian's tools with one.
+    "musl": Tool("pip 22.3.1, musl", base="python:3.11-alpine", part="slow", real=False),
+    "muslcc": Tool("pip 22.3.1, musl", make="apt-get update && apt-get install -y --no-install-recommends musl-tools && "
+                   "rm -rf /var/lib/apt/lists/*", part="slow", real=False, also="python:3.11-alpine",
+                   before="COPY --from=python:3.11-alpine /usr/local /usr/local\n"
+                          "COPY --from=python:3.11-alpine /lib/ld-musl-x86_64.so.1 /lib/\nENV CC=musl-gcc\n"),
     "virtualenv": Tool("virtualenv, newest", make=program("virtualenv"), before=TOOL_PATH, part="slow"),
 }

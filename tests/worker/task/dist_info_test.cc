@@ -30,7 +30,7 @@ class DistInfoTest : public testing::Test {
 
   void Make(const std::string& path) { ASSERT_OK(MakeFolders(root_ + "/" + path)); }
 
-  std::vector<v1::DistInfo> Read() { return ReadPackages(root_, changed_).infos; }
+  std::vector<v1::DistInfo> Read() { return ReadPackages(root_, changed_, {}).infos; }
 
   // The only record there is.
   v1::DistInfo ReadOne() {
@@ -87,7 +87,7 @@ TEST_F(DistInfoTest, RemovedAndIncompleteFoldersAreLeftOut) {
   Write("empty-1.dist-info/RECORD", "");
   Write("nameless-1.dist-info/METADATA", "Version: 1\n");
   EXPECT_TRUE(Read().empty());
-  EXPECT_TRUE(ReadPackages(root_ + "/nothing", changed_).infos.empty());
+  EXPECT_TRUE(ReadPackages(root_ + "/nothing", changed_, {}).infos.empty());
 }
 
 TEST_F(DistInfoTest, LinksLeadNowhere) {
@@ -253,7 +253,7 @@ TEST_F(DistInfoTest, WheelsInFoldersAndCachesAreTold) {
   Write(uv + "wheels-v5/pypi/typing-extensions/4.12.2-py3-none-any.http", "");
   Write("wh/six-1.17.0-py2.py3-none-any.whl", "");
   changed_.push_back("wh/gone-1-py3-none-any.whl");
-  const auto facts = ReadPackages(root_, changed_);
+  const auto facts = ReadPackages(root_, changed_, {});
   EXPECT_EQ(Describe(facts.wheels),
             "ORIGIN_BUILT added termcolor-1.1.0-py3-none-any.whl\n"
             "ORIGIN_BUILT added docopt-0.6.2-py2.py3-none-any.whl\n"
@@ -270,7 +270,7 @@ TEST_F(DistInfoTest, EarlierWheelsOfThePackagesAreLookedUpInTheCaches) {
   Write("root/.cache/uv/sdists-v9/pypi/six/1.17.0/ID/six-1.17.0-py2.py3-none-any.whl", "");
   changed_.clear();
   Write("v/lib/python3.11/site-packages/six-1.17.0.dist-info/METADATA", kMetadata);
-  EXPECT_EQ(Describe(ReadPackages(root_, changed_).wheels),
+  EXPECT_EQ(Describe(ReadPackages(root_, changed_, {}).wheels),
             "ORIGIN_BUILT earlier six-1.17.0-py3-none-any.whl\n"
             "ORIGIN_BUILT earlier six-1.17.0-py2.py3-none-any.whl\n"
             "ORIGIN_FETCHED earlier six-1.17.0-py2.py3-none-any.whl\n");
