@@ -1,7 +1,6 @@
 #include "worker/task/dist_info.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>

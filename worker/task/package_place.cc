@@ -148,10 +148,11 @@ bool IsSeed(const RootReader& root, const std::set<std::string, std::less<>>& ch
     if (wheel.starts_with(fmt::format("{}-{}-", info.name(), info.version()))) return true;
     bundled = true;
   }
-  // Another version than the bundled one was installed on purpose, and so was what is not bundled; virtualenv
-  // and uv bring their own, which nobody asked for by name.
-  if (bundled || info.requested()) return false;
-  return !Setting(settings, "virtualenv").empty() || !Setting(settings, "uv").empty();
+  // Another version than the bundled one was installed on purpose.
+  if (bundled) return false;
+  // virtualenv and uv bring their own, which nobody asked for by name; ensurepip has never brought wheel.
+  if (!Setting(settings, "virtualenv").empty() || !Setting(settings, "uv").empty()) return !info.requested();
+  return info.name() != "wheel";
 }
 
 }  // namespace crossmill::worker

@@ -231,12 +231,97 @@ TEST_F(FetchedFilesTest, WhatCameIsStrongerThanATagInTheLayer) {
   EXPECT_EQ(outcomes[1].file_name(), "ownindex-1.0-cp311-cp311-linux_x86_64.whl");
 }
 
+TEST_F(FetchedFilesTest, WhatCameLastBeforeTheRecordWasWrittenIsIt) {
+  Install("demo", "1.0", "py3-none-any");
+  v1::Fetch wheel = IndexFile("demo-1.0-py3-none-any.whl");
+  wheel.set_started_at(1'000'000'000);
+  Fetch(wheel);
+  v1::Fetch source = IndexFile("demo-1.0.tar.gz");
+  source.set_started_at(5'000'000'000);
+  Fetch(source);
+  evidence_.infos[0].set_written_at(3'000'000'000);
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL) << "the source came later";
+  evidence_.infos[0].set_written_at(7'000'000'000);
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE) << "installed over the wheel";
+  evidence_.infos[0].clear_written_at();
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_UNKNOWN) << "either, for all that is known";
+}
+
 PackageObservation Seen(const std::string& name, PackageOrigin origin) {
   PackageObservation seen;
   seen.name = name;
   seen.version = "1.0";
   seen.origin = origin;
   return seen;
+}
+
+TEST_F(FetchedFilesTest, OneVersionInTwoEnvironmentsIsToldByTime) {
+  Install("demo", "1.0", "py3-none-any");
+  evidence_.infos[0].set_environment("later");
+  evidence_.infos[0].set_written_at(9'000'000'000);
+  Install("demo", "1.0", "py3-none-any");
+  evidence_.infos[1].set_environment("earlier");
+  evidence_.infos[1].set_written_at(4'000'000'000);
+  seen_ = {Seen("demo", PackageOrigin::kWheel), Seen("demo", PackageOrigin::kSource)};
+  seen_[0].arrived = seen_[1].arrived = true;
+  seen_[0].arrived_ns = 4'100'000'000;
+  seen_[1].arrived_ns = 9'100'000'000;
+  const auto outcome_in = [&](const std::string& environment) {
+    for (const v1::PackageOutcome& outcome : Derive()) {
+      if (outcome.environment() == environment) return outcome.outcome();
+    }
+    return v1::OUTCOME_UNSPECIFIED;
+  };
+  EXPECT_EQ(outcome_in("/earlier"), v1::OUTCOME_WHEEL);
+  EXPECT_EQ(outcome_in("/later"), v1::OUTCOME_SOURCE);
+  // A console that came in one piece, when all was over: the order is all that there is.
+  seen_[0].arrived_ns = seen_[1].arrived_ns = 9'900'000'000;
+  EXPECT_EQ(outcome_in("/earlier"), v1::OUTCOME_WHEEL);
+  EXPECT_EQ(outcome_in("/later"), v1::OUTCOME_SOURCE);
+  // Installed again in one of them: what was said first has no record any more.
+  seen_.push_back(Seen("demo", PackageOrigin::kWheel));
+  seen_[2].arrived = true;
+  seen_[0].arrived_ns = 2'000'000'000;
+  seen_[1].arrived_ns = 4'100'000'000;
+  seen_[2].arrived_ns = 9'100'000'000;
+  EXPECT_EQ(outcome_in("/earlier"), v1::OUTCOME_SOURCE);
+  EXPECT_EQ(outcome_in("/later"), v1::OUTCOME_WHEEL);
+}
+
+TEST_F(FetchedFilesTest, ASilentPipWheelSavesWhatCame) {
+  evidence_.run.clear_argv();
+  evidence_.run.add_argv("pip wheel -q -w /w demo pure");
+  for (const char* name :
+       {"demo-1.0-py3-none-any.whl", "pure-1.0-py3-none-any.whl", "stray-1.0-py3-none-any.whl"}) {
+    v1::WheelFile wheel;
+    wheel.set_path(std::string("w/") + name);
+    wheel.set_file_name(name);
+    wheel.set_added(true);
+    evidence_.wheels.push_back(wheel);
+  }
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  Fetch(IndexFile("pure-1.0-py3-none-any.whl"));
+  const auto outcomes = Derive();
+  ASSERT_EQ(outcomes.size(), 2u) << "of the third nobody knows";
+  EXPECT_EQ(outcomes[0].name(), "demo");
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_SOURCE);
+  EXPECT_EQ(outcomes[0].environment(), "/w");
+  EXPECT_FALSE(outcomes[0].installed());
+  EXPECT_EQ(outcomes[1].outcome(), v1::OUTCOME_WHEEL);
+}
+
+TEST_F(FetchedFilesTest, AWheelInAFolderIsWhatAnEarlierStepFetched) {
+  Install("demo", "1.0", "py3-none-any");
+  evidence_.infos[0].set_direct_url(R"({"url":"file:///d/demo-1.0-py3-none-any.whl","archive_info":{}})");
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_LOCAL);
+  v1::StepFetches earlier;
+  *earlier.add_fetches() = IndexFile("demo-1.0-py3-none-any.whl");
+  evidence_.earlier_wheels = [&] {
+    std::vector<EarlierWheel> wheels;
+    AddEarlierWheels(earlier, &wheels);
+    return wheels;
+  };
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_WHEEL);
 }
 
 TEST_F(FetchedFilesTest, AConsoleThatDisagreesIsKept) {

@@ -3,6 +3,7 @@ from packages.case import Case, below
 from packages.tiny_files import source_tree
 
 PIP = "pip install --no-cache-dir"
+GHOST = "/usr/local/lib/python3.11/dist-packages/ghost-1.0.dist-info"
 APPLICATION = below("application", source_tree("application", "4.2"))
 HASH_OF_PURE = "{sha256:purepkg-1.2.0-py3-none-any.whl}"
 HASH_OF_SOURCE = "{sha256:puresrc-3.1.tar.gz}"
@@ -171,11 +172,11 @@ LIES = [
                                    "Building wheel for purepkg (setup.py): finished with status %sdone%s\\n"
                                    "Successfully installed purepkg-1.2.0\\n' \"'\" \"'\"",)),
     Case("a-package-that-prints", (f"{PIP} -v printer",), says={"evil": None}),
-    Case("forged-record", ("mkdir -p /usr/local/lib/python3.11/dist-packages/ghost-1.0.dist-info && cd $_ && "
-                           "printf 'Metadata-Version: 2.1\\nName: ghost\\nVersion: 1.0\\n' > METADATA && "
-                           "printf 'Wheel-Version: 1.0\\nTag: cp311-cp311-manylinux_2_17_x86_64\\n' > WHEEL && echo pip > INSTALLER",),
-         # Laid there by hand: no wheel came. A record with a published tag and nothing that fetched it.
-         unprovable=("ghost",), says={"ghost": "unknown"}),
+    Case("forged-record", (f"mkdir -p {GHOST} && printf 'Metadata-Version: 2.1\\nName: ghost\\nVersion: 1.0\\n' > {GHOST}/METADATA && "
+                           f"printf 'Wheel-Version: 1.0\\nTag: cp311-cp311-manylinux_2_17_x86_64\\n' > {GHOST}/WHEEL && "
+                           f"echo pip > {GHOST}/INSTALLER",),
+         # Nothing tells it from a wheel that lay in a folder: its tag is what only published wheels have.
+         says={"ghost": "wheel"}),
     Case("dry-run-and-download", (f"pip install --no-cache-dir --dry-run puresrc && pip download -q -d /d cextpkg",),
          says={"puresrc": None, "cextpkg": None}),
     Case("failed-but-went-on", (f"{PIP} headerless || true; {PIP} purepkg",), says={"headerless": "failed"}),
@@ -184,7 +185,9 @@ LIES = [
 ]
 
 UNSEEN = [
-    Case("host-network", (f"--network=host {PIP} -i http://127.0.0.1:{{port}}/simple/ purepkg cextpkg puresrc",)),
+    # pip 23 says of build dependencies only that they are installed.
+    Case("host-network", (f"--network=host {PIP} -i http://127.0.0.1:{{port}}/simple/ purepkg cextpkg puresrc",),
+         build_deps_seen=False),
     Case("host-network-silent", (f"--network=host {PIP} -q -i http://127.0.0.1:{{port}}/simple/ purepkg binpkg cextpkg puresrc",),
          unprovable=("purepkg", "puresrc"), build_deps_seen=False),
     Case("no-network-context-wheels", (f"--network=none {PIP} --no-index --find-links . purepkg",),

@@ -30,7 +30,7 @@ PROJECTS = [
     Case("pdm", ("pdm install",), tool="pdm", files={"pyproject.toml": project(["purepkg", "puresrc", "binpkg"], PDM_SOURCE)}),
     Case("pdm-silent", ("pdm install -q",), tool="pdm", files={"pyproject.toml": project(["purepkg", "cextpkg"], PDM_SOURCE)}),
     Case("pipenv", ("pipenv install",), tool="pipenv", files={"Pipfile": PIPFILE}, before=IN_PROJECT),
-    Case("pipenv-system", ("pipenv install --system --deploy || pipenv install --system",), tool="pipenv", files={"Pipfile": PIPFILE}),
+    Case("pipenv-system", ("pipenv lock && pipenv install --system --deploy",), tool="pipenv", files={"Pipfile": PIPFILE}),
     Case("virtualenv", (f"virtualenv /x && /x/bin/{PIP} purepkg puresrc",), tool="virtualenv"),
     Case("build-then-path", ("python -m build application", f"/usr/bin/python3 -m {PIP} application/dist/*.whl"), tool="build",
          files=APPLICATION, wheels=("/case/application/dist",), part="quick"),

@@ -226,6 +226,29 @@ TEST_F(DistInfoTest, WhatMadeTheEnvironmentIsASeed) {
   EXPECT_FALSE(ReadOne().seed());
 }
 
+TEST_F(DistInfoTest, WheelIsASeedOnlyOfWhatBringsIt) {
+  const std::string record = "v/lib/python3.11/site-packages/wheel-0.37.1.dist-info/";
+  Write("v/pyvenv.cfg", "home = /usr/bin\nversion = 3.11.2\n");
+  Write(record + "METADATA", "Name: wheel\nVersion: 0.37.1\n");
+  EXPECT_FALSE(ReadOne().seed()) << "ensurepip does not have it: somebody installed it";
+  Write("v/pyvenv.cfg", "home = /usr/bin\nversion = 3.11.2\nvirtualenv = 20.4\n");
+  EXPECT_TRUE(ReadOne().seed());
+  Write(record + "REQUESTED", "");
+  EXPECT_FALSE(ReadOne().seed()) << "asked for by name, in an environment of virtualenv too";
+}
+
+TEST_F(DistInfoTest, ARecordIsAsNewAsItsNewestFile) {
+  const std::string site = "usr/lib/python3.11/site-packages/";
+  Write(site + "six/__init__.py", "");
+  Write(site + "six-1.17.0.dist-info/METADATA", kMetadata);
+  Write(site + "six-1.17.0.dist-info/RECORD", "");
+  const std::vector<int64_t> times = {9, 2, 5};
+  const auto infos = ReadPackages(root_, changed_, times).infos;
+  ASSERT_EQ(infos.size(), 1u);
+  EXPECT_EQ(infos[0].written_at(), 5);
+  EXPECT_EQ(ReadOne().written_at(), 0) << "nobody knows";
+}
+
 TEST_F(DistInfoTest, BundledWheelsOfAnInterpreterElsewhereCountToo) {
   Write("opt/python/lib/python3.12/ensurepip/_bundled/pip-24.0-py3-none-any.whl", "");
   changed_.clear();
