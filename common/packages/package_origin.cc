@@ -309,12 +309,16 @@ PackageOrigins::Judgement PackageOrigins::JudgeInstall(const v1::DistInfo& info,
     return judged;
   };
   v1::Outcome console = OfConsole(*seen, name, info.version(), tag);
+  bool inferred = false;
   if (IsUnknown(console) && seen->by_uv) {
+    inferred = true;
     // uv says when it builds: without that its mark, or a compiled tag, is a build from its cache. Nothing of
     // the kind is a wheel.
     console = IsCompiled(layer) ? v1::OUTCOME_SOURCE_CACHED : IsUnknown(layer) ? v1::OUTCOME_WHEEL : layer;
   }
   if (IsUnknown(console)) return {layer, {}};
+  // What uv did not say: the network knows better.
+  if (inferred) return judge(IsDirect(layer) ? layer : console, v1::OUTCOME_UNKNOWN, {});
   if (!Compatible(console, layer)) {
     return judge(console, console, fmt::format("console: {}; layer: {}", Word(console), Word(layer)));
   }

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/packages/install_folders.h"
@@ -42,6 +43,17 @@ int Rank(const v1::DistInfo& info) {
 
 // As people write it; names in a layer are any bytes.
 std::string Place(std::string_view path) { return "/" + ValidUtf8(path); }
+
+// A wheel that an installer keeps for itself: below ~/.cache, or, as poetry's artifacts, in a folder that is
+// named by a digest.
+bool IsCached(const v1::WheelFile& wheel) {
+  if (wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) return true;
+  const std::vector<std::string> parts = absl::StrSplit(wheel.path(), '/', absl::SkipEmpty());
+  if (std::find(parts.begin(), parts.end(), ".cache") != parts.end()) return true;
+  if (parts.size() < 2) return false;
+  const std::string& folder = parts[parts.size() - 2];
+  return folder.size() >= 20 && folder.find_first_not_of("0123456789abcdef") == folder.npos;
+}
 
 bool IsBelow(std::string_view path, std::string_view folder) {
   return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with("/"));
@@ -223,7 +235,7 @@ class Outcomes {
     }
     // What an installer's cache has made is no package for that: a build dependency may be compiled, too.
     for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (!wheel.added() || wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) continue;
+      if (!wheel.added() || IsCached(wheel)) continue;
       names.insert(ParsePackageFile(wheel.file_name()).name);
     }
     for (const PackageObservation& seen : seen_) {
@@ -358,17 +370,18 @@ class Outcomes {
       if (came) return files->sources.empty() ? v1::OUTCOME_WHEEL : v1::OUTCOME_UNKNOWN;
       if (files->wheels.empty() && !files->sources.empty()) return v1::OUTCOME_SOURCE;
     }
+    if (BuildsWheels(evidence_.run) && !fetched_.Asked(file.name)) return v1::OUTCOME_LOCAL;
     return IsCompiledHere(file.tag, file.version) ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
   }
 
   void AddSavedWheels() {
-    if (evidence_.wheels.empty() || !MakesWheels(evidence_.run)) return;
+    if (evidence_.wheels.empty() || (!MakesWheels(evidence_.run) && !BuildsWheels(evidence_.run))) return;
     std::set<std::pair<std::string, std::string>> known;
     for (const v1::PackageOutcome& outcome : outcomes_) {
       known.emplace(outcome.name(), CanonicalVersion(outcome.version()));
     }
     for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (!wheel.added() || wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) continue;
+      if (!wheel.added() || IsCached(wheel)) continue;
       const PackageFile file = ParsePackageFile(wheel.file_name());
       const v1::Outcome word = OfSavedWheel(file, wheel.file_name());
       if (word == v1::OUTCOME_UNKNOWN) continue;
@@ -377,6 +390,7 @@ class Outcomes {
       outcome.set_outcome(word);
       outcome.set_tag(file.tag);
       outcome.set_file_name(wheel.file_name());
+      compiled_ |= word == v1::OUTCOME_LOCAL;
       outcome.set_environment(Place(FolderOf(wheel)));
       outcome.add_witnesses("layer");
       if (fetched_.Find(file.name, file.version) != nullptr) outcome.add_witnesses("index");
@@ -430,7 +444,9 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
 void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector<EarlierWheel>* wheels) {
   for (const v1::PackageOutcome& outcome : outcomes) {
     if (!ParsePackageFile(outcome.file_name()).wheel || outcome.outcome() == v1::OUTCOME_FAILED) continue;
-    const bool compiled = outcome.outcome() == v1::OUTCOME_SOURCE ||
+    // A wheel that was made of a folder and saved.
+    const bool saved = outcome.outcome() == v1::OUTCOME_LOCAL && !outcome.installed();
+    const bool compiled = outcome.outcome() == v1::OUTCOME_SOURCE || saved ||
                           outcome.outcome() == v1::OUTCOME_SOURCE_CACHED || !outcome.built_sha256().empty();
     if (!compiled && outcome.outcome() != v1::OUTCOME_WHEEL) continue;
     wheels->push_back({outcome.file_name(), compiled, !outcome.installed()});

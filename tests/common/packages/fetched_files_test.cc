@@ -174,6 +174,12 @@ TEST_F(FetchedFilesTest, AWheelThatTheStepKeptIsNoBuildDependency) {
   EXPECT_EQ(Derive().size(), 1u);
   evidence_.wheels[0].set_origin(v1::WheelFile::ORIGIN_BUILT);
   EXPECT_EQ(Derive().size(), 2u) << "the installer's cache keeps what it compiled to compile something else";
+  evidence_.wheels[0].clear_origin();
+  for (const char* folder :
+       {"root/.cache/pypoetry/artifacts/62/4f/", "c/artifacts/62/4f/624ffa0bd7a1c0e5f7aa7b01c0de/"}) {
+    evidence_.wheels[0].set_path(folder + std::string("kept-1.0-py3-none-any.whl"));
+    EXPECT_EQ(Derive().size(), 2u) << folder;
+  }
 }
 
 TEST_F(FetchedFilesTest, VersionsAreComparedAsVersions) {
@@ -308,6 +314,41 @@ TEST_F(FetchedFilesTest, ASilentPipWheelSavesWhatCame) {
   EXPECT_EQ(outcomes[0].environment(), "/w");
   EXPECT_FALSE(outcomes[0].installed());
   EXPECT_EQ(outcomes[1].outcome(), v1::OUTCOME_WHEEL);
+}
+
+TEST_F(FetchedFilesTest, WhatUvDoesNotSayTheNetworkKnows) {
+  Install("demo", "1.0", "cp311-cp311-linux_x86_64");
+  seen_ = {Seen("demo", PackageOrigin::kUnknown)};
+  seen_[0].arrived = seen_[0].by_uv = true;
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE_CACHED) << "uv says when it builds";
+  Fetch(IndexFile("demo-1.0.tar.gz"));
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE) << "old uv does not";
+}
+
+TEST_F(FetchedFilesTest, AWheelOfAFolderIsCompiledEarlierForALaterStep) {
+  evidence_.run.clear_argv();
+  evidence_.run.add_argv("python -m build . > /dev/null");
+  v1::WheelFile wheel;
+  wheel.set_path("src/dist/demo-1.0-py3-none-any.whl");
+  wheel.set_file_name("demo-1.0-py3-none-any.whl");
+  wheel.set_added(true);
+  evidence_.wheels = {wheel};
+  Fetch(IndexFile("backend-1.0-py3-none-any.whl"));
+  const auto made = Derive();
+  ASSERT_EQ(made.size(), 2u);
+  EXPECT_EQ(made[0].outcome(), v1::OUTCOME_LOCAL);
+  EXPECT_FALSE(made[0].installed());
+  EXPECT_EQ(made[1].scope(), "build-dep");
+  evidence_ = StepEvidence();
+  Install("demo", "1.0", "py3-none-any");
+  evidence_.infos[0].set_direct_url(
+      R"({"url":"file:///src/dist/demo-1.0-py3-none-any.whl","archive_info":{}})");
+  evidence_.earlier_wheels = [&] {
+    std::vector<EarlierWheel> wheels;
+    AddEarlierWheels(made, &wheels);
+    return wheels;
+  };
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE_CACHED);
 }
 
 TEST_F(FetchedFilesTest, AWheelInAFolderIsWhatAnEarlierStepFetched) {

@@ -14,6 +14,9 @@ import time
 import zipfile
 
 KEPT = ("METADATA", "PKG-INFO", "WHEEL", "RECORD", "INSTALLER", "direct_url.json", "built.json", "installed-files.txt")
+# The wheels that what makes a virtual environment puts into it.
+BUNDLED = {"ensurepip": ("/usr/share/python-wheels/*.whl", "/usr/local/lib/python3*/ensurepip/_bundled/*.whl"),
+           "virtualenv": ("/opt/*/lib/python3*/site-packages/virtualenv/seed/wheels/embed/*.whl",)}
 ASK = "import json, site, sys; print(json.dumps([sys.prefix, sys.path, site.getusersitepackages()]))"
 
 
@@ -23,17 +26,25 @@ def interpreters():
         for path in glob.glob(pattern):
             if os.access(path, os.X_OK) and not path.endswith("-config"):
                 found.setdefault(os.path.dirname(path) + "\0" + os.path.realpath(path), path)
+    for folder in virtual_environments():
+        for name in ("python", "python3"):
+            path = os.path.join(folder, "bin", name)
+            if os.path.exists(path):
+                found[folder] = path
+                break
+    return sorted(set(found.values()))
+
+
+def virtual_environments():
+    """Prefix -> its pyvenv.cfg."""
+    found = {}
     for folder, folders, files in os.walk("/"):
         if folder == "/":
             folders[:] = [name for name in folders if name not in ("proc", "sys", "dev", "facts")]
         if "pyvenv.cfg" in files:
-            for name in ("python", "python3"):
-                path = os.path.join(folder, "bin", name)
-                if os.path.exists(path):
-                    found[folder] = path
-                    break
+            found[folder] = read(os.path.join(folder, "pyvenv.cfg"))
             folders[:] = []
-    return sorted(set(found.values()))
+    return found
 
 
 def search_path():
@@ -106,9 +117,9 @@ def main():
     facts = {"time": time.time(), "records": [record for folder in folders for record in records(folder)],
              "wheels": [wheel for folder in sys.argv[2:] for wheel in wheels(folder)],
              "distribution": owned_by_the_distribution(),
-             "bundled": sorted(os.path.basename(path) for pattern in (
-                 "/usr/share/python-wheels/*.whl", "/usr/local/lib/python3*/ensurepip/_bundled/*.whl",
-                 "/opt/*/lib/python3*/site-packages/virtualenv/seed/wheels/embed/*.whl") for path in glob.glob(pattern))}
+             "environments": virtual_environments(),
+             "bundled": {maker: sorted(os.path.basename(path) for pattern in patterns for path in glob.glob(pattern))
+                         for maker, patterns in BUNDLED.items()}}
     os.makedirs(os.path.dirname(sys.argv[1]), exist_ok=True)
     with open(sys.argv[1], "w", encoding="utf-8") as file:
         json.dump(facts, file)

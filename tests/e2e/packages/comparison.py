@@ -83,7 +83,8 @@ class Comparison:
             built = json.loads(wheel["built"])["at"] if wheel["built"] else None
             published = self.index.file(wheel["file_name"])
             if built is not None and built >= begun:
-                saved[normalised(name), version] = "source"
+                # Of the index, or of a folder.
+                saved[normalised(name), version] = "source" if self.index.own_page(normalised(name)) else "local"
             elif built is None and published is not None and hashlib.sha256(published).hexdigest() == wheel["sha256"]:
                 saved[normalised(name), version] = "wheel"
         problems = []

@@ -103,10 +103,17 @@ class Oracle:
             return "wheel", name
         return "source", ""
 
+    def is_seed(self, name, version, facts, environment):
+        """What making a virtual environment puts there: its own wheels, by who made it."""
+        settings = facts["environments"].get(environment)
+        if settings is None or name not in ("pip", "setuptools", "wheel"):
+            return False
+        maker = "virtualenv" if "virtualenv =" in settings else "ensurepip"
+        return any(wheel.split("-")[:2] == [name, version] for wheel in facts["bundled"][maker])
+
     def rows(self, before, after, begun, again=()):
         """Rows of a step, by (name, version, environment)."""
         known = {record["path"]: record for record in before["records"]}
-        bundled = {tuple(name.split("-")[:2]) for name in after["bundled"]}
         found = {}
         for record in after["records"]:
             name = normalised(record["name"])
@@ -114,11 +121,10 @@ class Oracle:
                 continue
             environment = environment_of(record["folder"])
             fresh = not any(environment_of(other["folder"]) == environment for other in before["records"])
-            # What making a virtual environment puts there.
-            if fresh and (name, record["version"]) in bundled and name in ("pip", "setuptools", "wheel"):
+            if fresh and self.is_seed(name, record["version"], after, environment):
                 continue
             outcome, file_name = self.outcome(record, after, begun)
-            tags = frozenset(fields(record["files"].get("WHEEL")).get_all("Tag") or [])
+            tags = frozenset().union(*map(expand, fields(record["files"].get("WHEEL")).get_all("Tag") or []))
             row = Row(name, record["version"], environment, outcome, tags, file_name)
             found[row.name, row.version, row.environment] = row
         return found
