@@ -57,7 +57,7 @@ class PackageConsole::Parser {
       PackageObservation& seen = entry.seen;
       if (seen.name.empty()) {
         if (!seen.failed) continue;
-        seen.name = PackageLedger::kUnnamed;
+        seen.name = kUnnamed;
       }
       ChooseFile(&entry);
       if (seen.failed) seen.failure = entry.failure.Read();
@@ -156,19 +156,23 @@ class PackageConsole::Parser {
 
   enum class FileFrom { kIndex, kFolder, kBuildCache };
 
-  void AddFile(Id id, std::string_view path, FileFrom from) {
+  // pip names files as URLs write them: "1.0%2Bcpu".
+  void AddFile(Id id, std::string_view written, FileFrom from) {
     Entry* entry = ledger_.Get(id);
+    const std::string decoded = DecodePercent(written.substr(0, written.find_first_of("#?")));
+    std::string_view path = decoded;
     PackageFile file = ParsePackageFile(path);
     if (entry == nullptr || file.name.empty() || file.version.size() > kLongestText) return;
     PackageOrigin origin = file.wheel ? PackageOrigin::kWheel : PackageOrigin::kSource;
-    if (file.wheel && from == FileFrom::kFolder) origin = PackageOrigin::kFolderWheel;
+    if (from == FileFrom::kFolder) {
+      origin = file.wheel ? PackageOrigin::kFolderWheel : PackageOrigin::kFolderSource;
+    }
     // An index other than PyPI may well publish linux_ARCH (PyTorch's does): only what comes from this
     // machine was made on one like it.
     if (file.wheel &&
         (from == FileFrom::kBuildCache || (from == FileFrom::kFolder && IsLocallyCompiledTag(file.tag)))) {
       origin = PackageOrigin::kCachedBuild;
     }
-    path = path.substr(0, path.find_first_of("#?"));
     path = path.substr(path.rfind('/') + 1);
     if (entry->files.size() >= kMostFiles) entry->files.erase(entry->files.begin());
     entry->files.push_back({std::move(file), std::string(path.substr(0, kLongestText)), origin});
@@ -330,6 +334,7 @@ class PackageConsole::Parser {
     Entry* entry = ledger_.Get(id);
     if (entry == nullptr) return;
     entry->seen.arrived = true;
+    entry->seen.arrived_ns = now_;
     entry->seen.only_saved = only_saved;
     entry->seen.version = version.substr(0, kLongestText);
     entry->seen.environment = environment_;
@@ -460,6 +465,9 @@ class PackageConsole::Parser {
         rest.starts_with("ERROR: Could not install packages due to an OSError") ||
         rest.starts_with("ERROR: HTTP error ")) {
       if (failing_ == kNone) FailCurrent();
+      // A silent pip (-q) names the package afterwards, or never.
+      if (failing_ == kNone && rest.starts_with("error: subprocess-exited"))
+        Fail(ledger_.New({}, false, now_));
       return;
     }
     for (const std::string_view start : {"ERROR: No matching distribution found for ",

@@ -20,14 +20,18 @@ namespace crossmill::packages {
 // Where the console says a package came from.
 enum class PackageOrigin {
   kUnknown,
-  kWheel,        // a wheel was downloaded, or taken from the download cache
-  kFolderWheel,  // a wheel from a local folder
-  kSource,       // a source distribution
-  kCachedBuild,  // a wheel that was compiled earlier, from the installer's cache or a local folder
+  kWheel,         // a wheel was downloaded, or taken from the download cache
+  kFolderWheel,   // a wheel from a local folder
+  kSource,        // a source distribution that was downloaded
+  kFolderSource,  // one from a local folder
+  kCachedBuild,   // a wheel that was compiled earlier, from the installer's cache or a local folder
   kVcs,
   kLocal,  // a folder
   kEditable,
 };
+
+// The name of what failed without one.
+inline constexpr std::string_view kUnnamed = "(unnamed)";
 
 // One package in one run of an installer.
 struct PackageObservation {
@@ -48,6 +52,8 @@ struct PackageObservation {
   bool by_uv = false;
   // Named as installed, or saved by `pip wheel`.
   bool arrived = false;
+  // Of `arrived`: when the console said so, Unix time in nanoseconds.
+  int64_t arrived_ns = 0;
   // Of `arrived`: only saved, not installed.
   bool only_saved = false;
   bool failed = false;

@@ -197,4 +197,16 @@ bool MakesWheels(const v1::Run& run) {
   return false;
 }
 
+bool BuildsWheels(const v1::Run& run) {
+  const std::vector<std::string> words = WordsOf(TextOf(run));
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "bdist_wheel") return true;
+    if (words[i] != "build" || i == 0) continue;
+    for (const std::string_view program : {"-m", "uv", "poetry", "pdm", "hatch", "flit"}) {
+      if (words[i - 1] == program) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace crossmill::packages

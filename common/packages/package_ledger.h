@@ -23,7 +23,6 @@ class PackageLedger {
 
   using Id = uint64_t;
   static constexpr Id kNone = UINT64_MAX;
-  static constexpr std::string_view kUnnamed = "(unnamed)";
 
   // A file that was fetched; backtracking fetches several versions of one package.
   struct Candidate {

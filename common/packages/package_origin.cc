@@ -109,9 +109,13 @@ bool IsDistroPackage(const v1::DistInfo& info) {
   return info.installer().empty() && !info.setup_py_install() && info.path().starts_with("usr/lib/python3");
 }
 
+bool IsBuiltFromAddress(const v1::DistInfo& info) {
+  return info.form() == v1::DistInfo::FORM_EGG_LINK || IsDirect(ReadDirectUrl(info.direct_url()).outcome);
+}
+
 PackageOrigins::PackageOrigins(const std::vector<v1::WheelFile>& wheels, const FetchedFiles& fetched,
-                               const std::function<std::vector<EarlierWheel>()>& earlier)
-    : fetched_(fetched), ask_earlier_(earlier) {
+                               bool whole, const std::function<std::vector<EarlierWheel>()>& earlier)
+    : fetched_(fetched), whole_(whole), ask_earlier_(earlier) {
   for (const v1::WheelFile& wheel : wheels) {
     if (wheel.origin() == v1::WheelFile::ORIGIN_UNKNOWN) continue;
     const PackageFile file = ParsePackageFile(wheel.file_name());
@@ -171,6 +175,7 @@ v1::Outcome PackageOrigins::OfConsole(const PackageObservation& seen, std::strin
     case PackageOrigin::kCachedBuild:
       return v1::OUTCOME_SOURCE_CACHED;
     case PackageOrigin::kSource:
+    case PackageOrigin::kFolderSource:
       return v1::OUTCOME_SOURCE;
     case PackageOrigin::kWheel:
       return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_WHEEL;
@@ -215,53 +220,88 @@ const FetchedFile* PackageOrigins::FarmWheel(const v1::DistInfo& info, const Pac
   if (seen != nullptr && seen->built) return nullptr;
   const FetchedFiles::Files* files = fetched_.Find(NormalisePackageName(info.name()), info.version());
   if (files == nullptr) return nullptr;
-  const auto found = std::find_if(files->wheels.begin(), files->wheels.end(), [&](const FetchedFile& wheel) {
-    return wheel.compiled_by_execution != 0 && SameTags(wheel.tag, tag);
-  });
-  return found == files->wheels.end() ? nullptr : &*found;
+  const FetchedFile* file = nullptr;
+  OfNetwork(*files, tag, info.written_at(), &file);
+  return file != nullptr && file->compiled_by_execution != 0 ? file : nullptr;
 }
 
-PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const PackageObservation* seen) {
+PackageOrigins::Judgement PackageOrigins::Judge(const v1::DistInfo& info, const PackageObservation* seen,
+                                                bool unexplained) {
   const std::string tag = CompressTags(info);
   if (!IsDistroPackage(info) && info.direct_url().empty()) {
     if (const FetchedFile* file = FarmWheel(info, seen, tag)) return {v1::OUTCOME_SOURCE_CACHED, {}, file};
   }
   Judgement judged = JudgeInstall(info, seen, tag);
   // A distribution's own package did not come from an index, whatever else was fetched.
-  if (judged.outcome != v1::OUTCOME_DISTRO && !IsDirect(judged.outcome)) {
-    AddFetched(NormalisePackageName(info.name()), info.version(), tag, &judged);
+  if (judged.outcome == v1::OUTCOME_DISTRO || IsDirect(judged.outcome)) return judged;
+  const std::string name = NormalisePackageName(info.name());
+  AddFetched(info, seen, tag, &judged);
+  // Compiled, but not of anything that came, although its index was asked: it came from a cache that the
+  // layer does not show. A source in a folder would be compiled with files that came.
+  if (judged.outcome == v1::OUTCOME_SOURCE && IsUnknown(judged.console) && whole_ &&
+      !info.setup_py_install() && info.form() == v1::DistInfo::FORM_DIST_INFO &&
+      !TracesOf(name, info.version()).built_now && fetched_.Asked(name) &&
+      fetched_.Find(name, info.version()) == nullptr && (!unexplained || fetched_.HasSources())) {
+    judged.outcome = v1::OUTCOME_SOURCE_CACHED;
   }
   return judged;
 }
 
 // A wheel that came and has the tag of what is installed is what was installed. A source alone is what it was
-// compiled of. Both, or wheels with other tags, prove nothing by themselves: installers look at files that
-// they do not take.
-void PackageOrigins::AddFetched(std::string_view name, std::string_view version, std::string_view tag,
-                                Judgement* judged) const {
-  const FetchedFiles::Files* files = fetched_.Find(name, version);
+// compiled of. Wheels with other tags prove nothing: installers look at files that they do not take. Of both,
+// where the tag is also what a compilation gives, it is what came last before the record was written.
+v1::Outcome PackageOrigins::OfNetwork(const FetchedFiles::Files& files, std::string_view tag,
+                                      int64_t written_at, const FetchedFile** file) const {
+  const auto last_in_time = [&](const std::vector<FetchedFile>& candidates, auto fits) {
+    const FetchedFile* last = nullptr;
+    for (const FetchedFile& candidate : candidates) {
+      const bool too_late = written_at > 0 && candidate.came_at > written_at + kFileTimeStep;
+      if (!too_late && fits(candidate)) last = &candidate;
+    }
+    return last;
+  };
+  const FetchedFile* wheel =
+      last_in_time(files.wheels, [&](const FetchedFile& candidate) { return SameTags(candidate.tag, tag); });
+  const FetchedFile* source = last_in_time(files.sources, [](const FetchedFile&) { return true; });
+  if (wheel == nullptr) {
+    if (!files.wheels.empty() || source == nullptr) return v1::OUTCOME_UNKNOWN;
+    *file = source;
+    return v1::OUTCOME_SOURCE;
+  }
+  const bool either = source != nullptr && !IsPublishedTag(tag);
+  if (either && (written_at == 0 || source->came_at == 0)) return v1::OUTCOME_UNKNOWN;
+  const bool compiled = either && source->came_at > wheel->came_at;
+  *file = compiled ? source : wheel;
+  return compiled ? v1::OUTCOME_SOURCE : v1::OUTCOME_WHEEL;
+}
+
+void PackageOrigins::AddFetched(const v1::DistInfo& info, const PackageObservation* seen,
+                                std::string_view tag, Judgement* judged) const {
+  const FetchedFiles::Files* files = fetched_.Find(NormalisePackageName(info.name()), info.version());
   if (files == nullptr) {
     if (IsUnknown(judged->outcome)) judged->tunnel = fetched_.tunnel();
     return;
   }
-  v1::Outcome network = v1::OUTCOME_UNKNOWN;
-  for (const FetchedFile& wheel : files->wheels) {
-    if (!SameTags(wheel.tag, tag)) continue;
-    network = v1::OUTCOME_WHEEL;
-    judged->file = &wheel;
-  }
-  if (IsUnknown(network) && files->wheels.empty() && !files->sources.empty()) {
-    network = v1::OUTCOME_SOURCE;
-    judged->file = &files->sources.front();
-  }
+  const v1::Outcome network = OfNetwork(*files, tag, info.written_at(), &judged->file);
   if (IsUnknown(network)) return;
-  if (IsUnknown(judged->outcome)) {
-    judged->outcome = network;
-  } else if (judged->outcome == v1::OUTCOME_WHEEL && network == v1::OUTCOME_SOURCE) {
+  const v1::Outcome said = judged->outcome;
+  const auto disagree = [&](std::string_view who) {
     if (!judged->conflict.empty()) judged->conflict += "; ";
-    judged->conflict +=
-        fmt::format("console or layer: {}; network: only {}", Word(judged->outcome), judged->file->file_name);
-  } else if (judged->outcome != network) {
+    judged->conflict += fmt::format("{}: {}; network: only {}", who, Word(said), judged->file->file_name);
+  };
+  if (IsUnknown(judged->console)) {
+    // Tags are what a package says of itself: a build may claim a published one, and an index may publish
+    // what has that of a compilation. What came is what it was.
+    if (said == v1::OUTCOME_WHEEL && network == v1::OUTCOME_SOURCE) disagree("layer");
+    judged->outcome = network;
+  } else if (said == v1::OUTCOME_WHEEL && network == v1::OUTCOME_SOURCE) {
+    disagree("console");
+  } else if (said == v1::OUTCOME_SOURCE && network == v1::OUTCOME_WHEEL && whole_ &&
+             seen->origin != PackageOrigin::kFolderSource) {
+    // Any program can print that something was built; without a source nothing was.
+    disagree("console");
+    judged->outcome = network;
+  } else if (said != network) {
     // Compiled although a wheel came: it was made of something else, a folder or a checkout.
     judged->file = nullptr;
   }
@@ -275,18 +315,29 @@ PackageOrigins::Judgement PackageOrigins::JudgeInstall(const v1::DistInfo& info,
   if (!direct.folder_wheel.empty()) layer = OfFolderWheel(direct.folder_wheel, name, info.version(), tag);
   if (IsUnknown(layer)) layer = OfLayer(info, tag);
   if (seen == nullptr) return {layer, {}};
+  const auto judge = [](v1::Outcome outcome, v1::Outcome said, std::string conflict) {
+    Judgement judged;
+    judged.outcome = outcome;
+    judged.conflict = std::move(conflict);
+    judged.console = said;
+    return judged;
+  };
   v1::Outcome console = OfConsole(*seen, name, info.version(), tag);
+  bool inferred = false;
   if (IsUnknown(console) && seen->by_uv) {
+    inferred = true;
     // uv says when it builds: without that its mark, or a compiled tag, is a build from its cache. Nothing of
     // the kind is a wheel.
     console = IsCompiled(layer) ? v1::OUTCOME_SOURCE_CACHED : IsUnknown(layer) ? v1::OUTCOME_WHEEL : layer;
   }
   if (IsUnknown(console)) return {layer, {}};
+  // What uv did not say: the network knows better.
+  if (inferred) return judge(IsDirect(layer) ? layer : console, v1::OUTCOME_UNKNOWN, {});
   if (!Compatible(console, layer)) {
-    return {console, fmt::format("console: {}; layer: {}", Word(console), Word(layer))};
+    return judge(console, console, fmt::format("console: {}; layer: {}", Word(console), Word(layer)));
   }
   // The layer knows what was asked for, the console only what was done.
-  return {IsDirect(layer) ? layer : console, {}};
+  return judge(IsDirect(layer) ? layer : console, console, {});
 }
 
 }  // namespace crossmill::packages

@@ -1,6 +1,7 @@
 // Wheel or source: what the records in a layer, installers' caches and the console prove about one package.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -17,6 +18,9 @@
 
 namespace crossmill::packages {
 
+// Times that the kernel gives files are up to this much older than the clock, in nanoseconds.
+inline constexpr int64_t kFileTimeStep = 20'000'000;
+
 // Tags of one wheel multiplied out -> the compressed form of its file name.
 std::string CompressTags(const v1::DistInfo& info);
 
@@ -27,6 +31,9 @@ bool IsCompiledHere(std::string_view tag, std::string_view version);
 // Put there by the distribution's package manager.
 bool IsDistroPackage(const v1::DistInfo& info);
 
+// It was asked for by the address of a folder, an archive of sources or a repository, so it was built.
+bool IsBuiltFromAddress(const v1::DistInfo& info);
+
 class PackageOrigins {
  public:
   struct Judgement {
@@ -36,14 +43,17 @@ class PackageOrigins {
     const FetchedFile* file = nullptr;
     // For an outcome that nothing shows: the host of a tunnel through which it may have come.
     std::string tunnel = {};
+    // What the console said; unknown if it was silent.
+    v1::Outcome console = v1::OUTCOME_UNKNOWN;
   };
 
-  // The references outlive it.
-  PackageOrigins(const std::vector<v1::WheelFile>& wheels, const FetchedFiles& fetched,
+  // The references outlive it. `whole`: `fetched` is all that came.
+  PackageOrigins(const std::vector<v1::WheelFile>& wheels, const FetchedFiles& fetched, bool whole,
                  const std::function<std::vector<EarlierWheel>()>& earlier);
 
-  // Of an installed package; `seen` may be null.
-  Judgement Judge(const v1::DistInfo& info, const PackageObservation* seen);
+  // Of an installed package; `seen` may be null. `unexplained`: files came that were not installed, so
+  // something was compiled with them.
+  Judgement Judge(const v1::DistInfo& info, const PackageObservation* seen, bool unexplained);
   // Of what only the console names.
   v1::Outcome Judge(const PackageObservation& seen);
 
@@ -67,12 +77,17 @@ class PackageOrigins {
   // The wheel that the farm had compiled and that this was installed from; null: it was not.
   const FetchedFile* FarmWheel(const v1::DistInfo& info, const PackageObservation* seen,
                                std::string_view tag) const;
+  // What the network says of a package with this tag whose record was written then (0: not known); sets
+  // `file`.
+  v1::Outcome OfNetwork(const FetchedFiles::Files& files, std::string_view tag, int64_t written_at,
+                        const FetchedFile** file) const;
   // Adds what the network says.
-  void AddFetched(std::string_view name, std::string_view version, std::string_view tag,
+  void AddFetched(const v1::DistInfo& info, const PackageObservation* seen, std::string_view tag,
                   Judgement* judged) const;
 
   std::map<std::pair<std::string, std::string>, Traces> traces_;
   const FetchedFiles& fetched_;
+  const bool whole_;
   const std::function<std::vector<EarlierWheel>()>& ask_earlier_;
   // Filled at the first question.
   std::optional<std::map<std::string, EarlierWheel, std::less<>>> earlier_;

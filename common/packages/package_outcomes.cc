@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/failures/remedy.h"
@@ -43,6 +45,17 @@ int Rank(const v1::DistInfo& info) {
 // As people write it; names in a layer are any bytes.
 std::string Place(std::string_view path) { return "/" + ValidUtf8(path); }
 
+// A wheel that an installer keeps for itself: below ~/.cache, or, as poetry's artifacts, in a folder that is
+// named by a digest.
+bool IsCached(const v1::WheelFile& wheel) {
+  if (wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) return true;
+  const std::vector<std::string> parts = absl::StrSplit(wheel.path(), '/', absl::SkipEmpty());
+  if (std::find(parts.begin(), parts.end(), ".cache") != parts.end()) return true;
+  if (parts.size() < 2) return false;
+  const std::string& folder = parts[parts.size() - 2];
+  return folder.size() >= 20 && folder.find_first_not_of("0123456789abcdef") == folder.npos;
+}
+
 bool IsBelow(std::string_view path, std::string_view folder) {
   return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with("/"));
 }
@@ -55,7 +68,9 @@ class Outcomes {
         evidence_(evidence),
         folders_(InstallFolders(evidence.run)),
         fetched_(evidence.fetches),
-        origins_(evidence.wheels, fetched_, evidence.earlier_wheels) {
+        whole_(evidence.network_recorded && fetched_.ToldWhole()),
+        origins_(evidence.wheels, fetched_, whole_, evidence.earlier_wheels) {
+    NameTheSilentFailure();
     for (size_t i = seen_.size(); i-- > 0;) {
       if (!seen_[i].build_dependency && seen_[i].arrived && !seen_[i].only_saved)
         by_name_[seen_[i].name].push_back(i);
@@ -67,8 +82,10 @@ class Outcomes {
     for (const v1::DistInfo& info : evidence_.infos) {
       if (info.place() != v1::DistInfo::PLACE_INSTALLER) infos.push_back(&info);
     }
-    std::stable_sort(infos.begin(), infos.end(),
-                     [](const auto* left, const auto* right) { return Rank(*left) < Rank(*right); });
+    std::stable_sort(infos.begin(), infos.end(), [](const auto* left, const auto* right) {
+      return std::pair(Rank(*left), left->written_at()) < std::pair(Rank(*right), right->written_at());
+    });
+    for (const v1::DistInfo* info : infos) ++unmatched_[KeyOf(*info)];
     for (const v1::DistInfo* info : infos) {
       const PackageObservation* seen = Match(*info);
       if (seen != nullptr || IsFound(*info)) AddInstalled(*info, seen);
@@ -109,26 +126,47 @@ class Outcomes {
     }
   }
 
+  static std::pair<std::string, std::string> KeyOf(const v1::DistInfo& info) {
+    return {NormalisePackageName(info.name()), CanonicalVersion(info.version())};
+  }
+
   // The observation of an installed package: of its name and version, in its environment if the console named
-  // one. One without a version (uv, for a URL) is paired by its name.
+  // one, else by the time. One without a version (uv, for a URL) is paired by its name.
   const PackageObservation* Match(const v1::DistInfo& info) {
-    const auto named = by_name_.find(NormalisePackageName(info.name()));
+    const auto key = KeyOf(info);
+    const size_t unmatched = unmatched_[key]--;
+    const auto named = by_name_.find(key.first);
     if (named == by_name_.end()) return nullptr;
-    const std::string version = CanonicalVersion(info.version());
-    size_t best = seen_.size();
+    // The last first.
+    std::vector<size_t> fitting;
     for (const size_t i : named->second) {
       if (used_[i]) continue;
-      if (!seen_[i].version.empty() && CanonicalVersion(seen_[i].version) != version) continue;
-      if (best == seen_.size()) best = i;
+      if (!seen_[i].version.empty() && CanonicalVersion(seen_[i].version) != key.second) continue;
       if (!seen_[i].environment.empty() &&
           std::string_view(seen_[i].environment).substr(1) == info.environment()) {
-        best = i;
+        fitting = {i};
         break;
       }
+      fitting.push_back(i);
     }
-    if (best == seen_.size()) return nullptr;
+    if (fitting.empty()) return nullptr;
+    const size_t best = Choose(fitting, info.written_at(), unmatched);
     used_[best] = true;
     return &seen_[best];
+  }
+
+  // An installer says that it is done soon after it wrote the record. Where that decides nothing (no time, or
+  // a console that came in one piece at the end) the last observations are those of the records, in their
+  // order.
+  size_t Choose(const std::vector<size_t>& fitting, int64_t written_at, size_t unmatched) const {
+    constexpr int64_t kOnePiece = 150'000'000;
+    const auto said = [&](size_t i) { return seen_[i].arrived_ns; };
+    if (written_at > 0 && said(fitting.front()) - said(fitting.back()) > kOnePiece) {
+      for (size_t at = fitting.size(); at-- > 0;) {
+        if (said(fitting[at]) + kFileTimeStep >= written_at) return fitting[at];
+      }
+    }
+    return fitting[std::min(std::max<size_t>(unmatched, 1), fitting.size()) - 1];
   }
 
   v1::PackageOutcome Base(std::string_view scope, const std::string& name, const std::string& version) const {
@@ -162,10 +200,17 @@ class Outcomes {
     outcome.set_installed(true);
     if (seen != nullptr) AddConsole(*seen, &outcome);
     outcome.add_witnesses("layer");
-    const PackageOrigins::Judgement judged = origins_.Judge(info, seen);
+    const PackageOrigins::Judgement judged = origins_.Judge(info, seen, HasUnexplained());
     SetOutcome(judged.outcome, &outcome);
+    compiled_ |= judged.outcome == v1::OUTCOME_SOURCE || IsBuiltFromAddress(info);
     outcome.set_conflict(judged.conflict);
     if (judged.file != nullptr) AddFile(*judged.file, &outcome);
+    if (judged.outcome == v1::OUTCOME_WHEEL && seen != nullptr && seen->built) {
+      // The console was not believed.
+      outcome.clear_built_sha256();
+      outcome.clear_built_size();
+      outcome.set_file_name(judged.file != nullptr ? judged.file->file_name : "");
+    }
     if (outcome.outcome() == v1::OUTCOME_UNKNOWN && !judged.tunnel.empty()) {
       outcome.set_outcome(v1::OUTCOME_BYPASSED);
       outcome.set_remedy(
@@ -185,19 +230,63 @@ class Outcomes {
     if (outcome->seconds() < 0 && file.wheel) outcome->set_seconds(file.seconds);
   }
 
-  // What a silent installer fetched to compile something else. Names that were installed are candidates that
-  // were not taken; a wheel that the step left in a folder was fetched for itself. Of a step that failed
-  // nobody knows what was still to be installed.
-  void AddFetchedDependencies() {
-    const bool compiled = std::any_of(
-        outcomes_.begin(), outcomes_.end(),
-        [](const v1::PackageOutcome& outcome) { return outcome.outcome() == v1::OUTCOME_SOURCE; });
-    if (!compiled || !evidence_.has_layer) return;
-    std::set<std::string> known;
-    for (const v1::PackageOutcome& outcome : outcomes_) known.insert(outcome.name());
-    for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (wheel.added()) known.insert(ParsePackageFile(wheel.file_name()).name);
+  // Names that the layer or the console have as packages of their own: installed, kept, tried or passed over.
+  std::set<std::string> OwnNames() const {
+    std::set<std::string> names;
+    for (const v1::DistInfo& info : evidence_.infos) {
+      if (info.place() != v1::DistInfo::PLACE_INSTALLER) names.insert(NormalisePackageName(info.name()));
     }
+    // What an installer's cache has made is no package for that: a build dependency may be compiled, too.
+    for (const v1::WheelFile& wheel : evidence_.wheels) {
+      if (!wheel.added() || IsCached(wheel)) continue;
+      names.insert(ParsePackageFile(wheel.file_name()).name);
+    }
+    for (const PackageObservation& seen : seen_) {
+      if (!seen.build_dependency) names.insert(seen.name);
+    }
+    return names;
+  }
+
+  // A file came that is no package of its own.
+  bool HasUnexplained() {
+    if (!unexplained_.has_value()) {
+      const std::set<std::string> names = OwnNames();
+      unexplained_ = std::any_of(fetched_.all().begin(), fetched_.all().end(),
+                                 [&](const auto& file) { return !names.contains(file.first.first); });
+    }
+    return *unexplained_;
+  }
+
+  // pip -q does not say whose metadata could not be made. If one source came that is nowhere else, it is
+  // that.
+  void NameTheSilentFailure() {
+    const auto silent = std::find_if(seen_.begin(), seen_.end(), [](const PackageObservation& seen) {
+      return seen.failed && seen.name == kUnnamed;
+    });
+    if (silent == seen_.end()) return;
+    const std::set<std::string> names = OwnNames();
+    const FetchedFile* only = nullptr;
+    for (const auto& [key, files] : fetched_.all()) {
+      if (files.sources.empty() || names.contains(key.first)) continue;
+      if (only != nullptr) return;
+      only = &files.sources.front();
+    }
+    if (only == nullptr) return;
+    silent->name = only->name;
+    silent->version = only->version;
+    silent->file_name = only->file_name;
+  }
+
+  // What a silent installer fetched to compile something else. Other versions of what was installed are
+  // candidates that were not taken; a wheel that the step left in a folder was fetched for itself. Of a step
+  // that failed nobody knows what was still to be installed.
+  void AddFetchedDependencies() {
+    const bool compiled =
+        compiled_ || std::any_of(outcomes_.begin(), outcomes_.end(),
+                                 [](const auto& outcome) { return outcome.outcome() == v1::OUTCOME_SOURCE; });
+    if (!compiled || !evidence_.has_layer) return;
+    std::set<std::string> known = OwnNames();
+    for (const v1::PackageOutcome& outcome : outcomes_) known.insert(outcome.name());
     for (const auto& [key, files] : fetched_.all()) {
       if (known.contains(key.first)) continue;
       const FetchedFile& file = files.wheels.empty() ? files.sources.front() : files.wheels.front();
@@ -211,6 +300,20 @@ class Outcomes {
     }
   }
 
+  // A name that an index gives is asked of it first.
+  bool IsAskedOrLocal(const PackageObservation& seen) const {
+    switch (seen.origin) {
+      case PackageOrigin::kFolderWheel:
+      case PackageOrigin::kFolderSource:
+      case PackageOrigin::kVcs:
+      case PackageOrigin::kLocal:
+      case PackageOrigin::kEditable:
+        return true;
+      default:
+        return fetched_.Asked(seen.name) || FindSaved(seen) != nullptr;
+    }
+  }
+
   // Seen on the console only.
   void AddSeen(const PackageObservation& seen) {
     const bool installed = seen.arrived && !seen.only_saved;
@@ -219,6 +322,7 @@ class Outcomes {
     // pip says nothing of what it was building when it was killed.
     const bool cut_short = seen.building_since_ns && evidence_.timed_out_at;
     if (!seen.arrived && !seen.built && !seen.failed && !cut_short) return;
+    if (evidence_.has_layer && whole_ && !IsAskedOrLocal(seen)) return;
     v1::PackageOutcome outcome =
         Base(seen.build_dependency ? kBuildDependency : kRuntime, seen.name, seen.version);
     AddConsole(seen, &outcome);
@@ -272,24 +376,38 @@ class Outcomes {
     return nullptr;
   }
 
-  // What a silent `pip wheel` compiled. Only what proves it: the tag, and that this step makes wheels.
+  // What a silent `pip wheel` made or fetched, as far as it is proved: by the tag, or by what came.
+  v1::Outcome OfSavedWheel(const PackageFile& file, const std::string& file_name) const {
+    if (const FetchedFiles::Files* files = fetched_.Find(file.name, file.version)) {
+      const bool came = std::any_of(files->wheels.begin(), files->wheels.end(),
+                                    [&](const FetchedFile& wheel) { return wheel.file_name == file_name; });
+      if (came) return files->sources.empty() ? v1::OUTCOME_WHEEL : v1::OUTCOME_UNKNOWN;
+      if (files->wheels.empty() && !files->sources.empty()) return v1::OUTCOME_SOURCE;
+    }
+    if (BuildsWheels(evidence_.run) && !fetched_.Asked(file.name)) return v1::OUTCOME_LOCAL;
+    return IsCompiledHere(file.tag, file.version) ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
+  }
+
   void AddSavedWheels() {
-    if (evidence_.wheels.empty() || !MakesWheels(evidence_.run)) return;
+    if (evidence_.wheels.empty() || (!MakesWheels(evidence_.run) && !BuildsWheels(evidence_.run))) return;
     std::set<std::pair<std::string, std::string>> known;
     for (const v1::PackageOutcome& outcome : outcomes_) {
       known.emplace(outcome.name(), CanonicalVersion(outcome.version()));
     }
     for (const v1::WheelFile& wheel : evidence_.wheels) {
-      if (!wheel.added() || wheel.origin() != v1::WheelFile::ORIGIN_UNKNOWN) continue;
+      if (!wheel.added() || IsCached(wheel)) continue;
       const PackageFile file = ParsePackageFile(wheel.file_name());
-      if (!IsCompiledHere(file.tag, file.version)) continue;
+      const v1::Outcome word = OfSavedWheel(file, wheel.file_name());
+      if (word == v1::OUTCOME_UNKNOWN) continue;
       if (!known.emplace(file.name, CanonicalVersion(file.version)).second) continue;
       v1::PackageOutcome outcome = Base(kRuntime, file.name, file.version);
-      outcome.set_outcome(v1::OUTCOME_SOURCE);
+      outcome.set_outcome(word);
       outcome.set_tag(file.tag);
       outcome.set_file_name(wheel.file_name());
+      compiled_ |= word == v1::OUTCOME_LOCAL;
       outcome.set_environment(Place(FolderOf(wheel)));
       outcome.add_witnesses("layer");
+      if (fetched_.Find(file.name, file.version) != nullptr) outcome.add_witnesses("index");
       outcomes_.push_back(std::move(outcome));
     }
   }
@@ -299,10 +417,17 @@ class Outcomes {
   std::vector<bool> used_;
   // Indexes into seen_ of what was installed, the last first.
   std::map<std::string, std::vector<size_t>> by_name_;
+  // Records that no observation was looked for yet, by name and version.
+  std::map<std::pair<std::string, std::string>, size_t> unmatched_;
   const StepEvidence& evidence_;
   const std::vector<std::string> folders_;
   const FetchedFiles fetched_;
+  // `fetched_` is all that came.
+  const bool whole_;
   PackageOrigins origins_;
+  // Something was compiled, as far as it is in the layer.
+  bool compiled_ = false;
+  std::optional<bool> unexplained_;
   std::vector<v1::PackageOutcome> outcomes_;
 };
 
@@ -312,11 +437,18 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
   StepEvidence evidence;
   evidence.run = run;
   evidence.infos.assign(result.dist_infos().begin(), result.dist_infos().end());
+  for (v1::DistInfo& info : evidence.infos) {
+    // A time that something else set tells nothing.
+    if (info.written_at() < result.started_at() || info.written_at() > result.finished_at())
+      info.clear_written_at();
+  }
   evidence.wheels.assign(result.wheels().begin(), result.wheels().end());
   evidence.has_layer = result.has_layer();
   evidence.emulated = emulated;
   evidence.fetches = result.fetches();
   evidence.root = result.root();
+  evidence.network_recorded = result.has_fetches() && (run.network() == v1::NETWORK_MODE_UNSPECIFIED ||
+                                                       run.network() == v1::NETWORK_MODE_RECORDED);
   if (result.timed_out()) {
     evidence.timed_out_at = result.finished_at();
     evidence.timeout_words = result.failure();
@@ -327,10 +459,19 @@ StepEvidence EvidenceOf(const v1::Run& run, const v1::StepResult& result, bool e
 void AddEarlierWheels(absl::Span<const v1::PackageOutcome> outcomes, std::vector<EarlierWheel>* wheels) {
   for (const v1::PackageOutcome& outcome : outcomes) {
     if (!ParsePackageFile(outcome.file_name()).wheel || outcome.outcome() == v1::OUTCOME_FAILED) continue;
-    const bool compiled = outcome.outcome() == v1::OUTCOME_SOURCE ||
+    // A wheel that was made of a folder and saved.
+    const bool saved = outcome.outcome() == v1::OUTCOME_LOCAL && !outcome.installed();
+    const bool compiled = outcome.outcome() == v1::OUTCOME_SOURCE || saved ||
                           outcome.outcome() == v1::OUTCOME_SOURCE_CACHED || !outcome.built_sha256().empty();
     if (!compiled && outcome.outcome() != v1::OUTCOME_WHEEL) continue;
     wheels->push_back({outcome.file_name(), compiled, !outcome.installed()});
+  }
+}
+
+void AddEarlierWheels(const v1::StepFetches& fetches, std::vector<EarlierWheel>* wheels) {
+  const FetchedFiles fetched(fetches);
+  for (const auto& [key, files] : fetched.all()) {
+    for (const FetchedFile& wheel : files.wheels) wheels->push_back({wheel.file_name, false, false});
   }
 }
 

@@ -298,13 +298,17 @@ class CellJudge {
 v1::CellComparison CompareCell(const CellExecutions& executions) { return CellJudge(executions).Judge(); }
 
 std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell) {
+  return StagesUpTo(plan, plan.cells(static_cast<int>(cell)).target_stage());
+}
+
+std::vector<uint32_t> StagesUpTo(const v1::BuildPlan& plan, uint32_t stage) {
   std::set<uint32_t> found;
-  std::vector<uint32_t> waiting = {plan.cells(static_cast<int>(cell)).target_stage()};
+  std::vector<uint32_t> waiting = {stage};
   while (!waiting.empty()) {
-    const uint32_t stage = waiting.back();
+    const uint32_t next = waiting.back();
     waiting.pop_back();
-    if (!found.insert(stage).second) continue;
-    for (const uint32_t needed : plan::NeededStages(plan.stages(static_cast<int>(stage)))) {
+    if (!found.insert(next).second) continue;
+    for (const uint32_t needed : plan::NeededStages(plan.stages(static_cast<int>(next)))) {
       waiting.push_back(needed);
     }
   }

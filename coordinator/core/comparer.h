@@ -66,8 +66,9 @@ struct CellExecutions {
 // A divergent step whose differences are not all known counts as reaching if its stage is copied from.
 v1::CellComparison CompareCell(const CellExecutions& executions);
 
-// The stages that a cell needs: its target, and over FROM, COPY --from and RUN --mount all before it.
-// Ascending.
+// A stage, and over FROM, COPY --from and RUN --mount all before it. Ascending.
+std::vector<uint32_t> StagesUpTo(const v1::BuildPlan& plan, uint32_t stage);
+// The stages that a cell needs: those up to its target.
 std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell);
 
 }  // namespace crossmill::core

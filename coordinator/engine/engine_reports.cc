@@ -7,6 +7,7 @@
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
+#include "coordinator/core/comparer.h"
 #include "coordinator/core/step_history.h"
 #include "coordinator/engine/engine.h"
 
@@ -154,13 +155,17 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
   evidence.rules = options_.failure_rules;
   evidence.earlier_wheels = [&] {
     std::vector<packages::EarlierWheel> wheels;
-    const RunningBuild* build = Find(attempt.owner.value_or(attempt.origin).build);
+    const core::StageRunId run = attempt.owner.value_or(attempt.origin);
+    const RunningBuild* build = Find(run.build);
     if (build == nullptr) return wheels;
-    for (const v1::StageView& stage : build->state.view().stages()) {
-      for (const v1::StepView& step : stage.steps()) {
+    // Of stages that this one does not come from no file is here.
+    for (const uint32_t stage : core::StagesUpTo(build->state.plan(), static_cast<uint32_t>(run.stage))) {
+      for (const v1::StepView& step : build->state.view().stages(static_cast<int>(stage)).steps()) {
         if (step.execution() == 0 || step.execution() == attempt.execution) continue;
         const auto earlier = records_.Packages(step.execution());
         if (earlier.ok()) packages::AddEarlierWheels(*earlier, &wheels);
+        const auto fetches = records_.Fetches(step.execution());
+        if (fetches.ok()) packages::AddEarlierWheels(*fetches, &wheels);
       }
     }
     return wheels;

@@ -10,7 +10,7 @@ namespace crossmill::coordinator {
 namespace {
 
 constexpr int kUsualLimit = 1000;
-constexpr int kMostRows = 10'000;
+constexpr int kMostWheels = 10'000;
 
 v1::FarmWheelView ViewOf(const storage::FarmWheelRow& row) {
   v1::FarmWheelView view;
@@ -29,7 +29,7 @@ v1::FarmWheelView ViewOf(const storage::FarmWheelRow& row) {
 
 absl::Status WheelsService::List(const v1::ListFarmWheelsRequest& request,
                                  v1::ListFarmWheelsResponse* response) {
-  const int limit = request.limit() <= 0 ? kUsualLimit : std::min(request.limit(), kMostRows);
+  const int limit = request.limit() <= 0 ? kUsualLimit : std::min(request.limit(), kMostWheels);
   ASSIGN_OR_RETURN(const std::vector<storage::FarmWheelRow> rows,
                    wheels_.List(python::NormaliseName(request.project()), limit + 1));
   for (const storage::FarmWheelRow& row : rows) {
@@ -44,8 +44,8 @@ absl::Status WheelsService::List(const v1::ListFarmWheelsRequest& request,
 
 absl::Status WheelsService::Remove(const v1::RemoveFarmWheelsRequest& request,
                                    v1::RemoveFarmWheelsResponse* response) {
-  if (request.ids_size() > kMostRows) {
-    return absl::InvalidArgumentError(fmt::format("at most {} wheels are removed at once", kMostRows));
+  if (request.ids_size() > kMostWheels) {
+    return absl::InvalidArgumentError(fmt::format("at most {} wheels are removed at once", kMostWheels));
   }
   return records_.Transact([&]() -> absl::Status {
     for (const int64_t id : request.ids()) {

@@ -65,15 +65,16 @@ def _compile(package):
     made = []
     for source in sorted(pathlib.Path("src").glob("*.c")):
         target = pathlib.Path(package) / (source.stem + suffix)
-        command = ["gcc", "-shared", "-fPIC", "-g0", "-O2", "-I", sysconfig.get_paths()["include"],
+        compiler = os.environ.get("CC", "gcc")
+        command = [compiler, "-shared", "-fPIC", "-g0", "-O2", "-I", sysconfig.get_paths()["include"],
                    "-I", sysconfig.get_paths()["platinclude"], str(source), "-o", str(target)]
         print("running", " ".join(command), flush=True)
         try:
             done = subprocess.run(command)
         except FileNotFoundError as error:
-            raise SystemExit("error: command 'gcc' failed: %s" % error.strerror)
+            raise SystemExit("error: command '%s' failed: %s" % (compiler, error.strerror))
         if done.returncode != 0:
-            raise SystemExit("error: command 'gcc' failed with exit code %d" % done.returncode)
+            raise SystemExit("error: command '%s' failed with exit code %d" % (compiler, done.returncode))
         made.append(target)
     return made
 
@@ -91,16 +92,11 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
     return info
 
 
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+def write_wheel(wheel_directory, tag, files):
+    """`files`: path -> bytes, without the records, which are added."""
     name, version = _field("Name"), _field("Version")
-    tag = "py3-none-any"
-    if _compile(name):
-        interpreter = "cp%d%d" % sys.version_info[:2]
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        tag = "%s-%s-%s" % (interpreter, interpreter, platform)
     info = "%s-%s.dist-info" % (name, version)
-    files = {p.as_posix(): p.read_bytes() for p in sorted(pathlib.Path(name).rglob("*"))
-             if p.is_file() and "__pycache__" not in p.parts}
+    files = dict(files)
     files[info + "/METADATA"] = pathlib.Path("PKG-INFO").read_bytes()
     purelib = "true" if tag.endswith("any") else "false"
     files[info + "/WHEEL"] = ("Wheel-Version: 1.0\\nGenerator: tinybackend 1.0\\nRoot-Is-Purelib: %s\\nTag: %s\\n"
@@ -117,6 +113,22 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, data)
     return file_name
+
+
+def contents():
+    """Tag and files of the wheel, compiled where there is something to compile."""
+    name = _field("Name")
+    tag = "py3-none-any"
+    if _compile(name):
+        interpreter = "cp%d%d" % sys.version_info[:2]
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        tag = "%s-%s-%s" % (interpreter, interpreter, platform)
+    return tag, {p.as_posix(): p.read_bytes() for p in sorted(pathlib.Path(name).rglob("*"))
+                 if p.is_file() and "__pycache__" not in p.parts}
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    return write_wheel(wheel_directory, *contents())
 '''
 
 C_SOURCE = '''\
@@ -135,16 +147,18 @@ PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }
 '''
 
 
-def metadata(name, version):
-    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: Made for a test\n"
+def metadata(name, version, fields=()):
+    """`fields`: further lines, like "Requires-Dist: six"."""
+    return "".join(f"{line}\n" for line in ("Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}",
+                                            "Summary: Made for a test", *fields))
 
 
-def wheel_bytes(name, version, tags, files):
-    """A wheel: `files` plus a dist-info with one Tag line per tag."""
+def wheel_bytes(name, version, tags, files, fields=()):
+    """A wheel: `files` plus a dist-info with one Tag line per tag; `fields` of its METADATA."""
     info = f"{name}-{version}.dist-info"
     pure = "true" if tags[0].endswith("any") else "false"
     files = dict(files)
-    files[f"{info}/METADATA"] = metadata(name, version)
+    files[f"{info}/METADATA"] = metadata(name, version, fields)
     files[f"{info}/WHEEL"] = (f"Wheel-Version: 1.0\nGenerator: package_index 1.0\nRoot-Is-Purelib: {pure}\n"
                               + "".join(f"Tag: {tag}\n" for tag in tags))
     record = ""
@@ -161,11 +175,11 @@ def wheel_bytes(name, version, tags, files):
     return buffer.getvalue()
 
 
-def sdist_bytes(name, version, files):
+def sdist_bytes(name, version, files, fields=()):
     """A source distribution; the gzip header has no name and a fixed time."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path, text in sorted({"PKG-INFO": metadata(name, version), **files}.items()):
+        for path, text in sorted({"PKG-INFO": metadata(name, version, fields), **files}.items()):
             info = tarfile.TarInfo(f"{name}-{version}/{path}")
             info.size, info.mtime, info.mode = len(text.encode()), EPOCH, 0o644
             archive.addfile(info, io.BytesIO(text.encode()))

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   std::ifstream list(argv[2]);
   for (std::string line; std::getline(list, line);) changed.push_back(line);
   crossmill::v1::StepResult result;
-  crossmill::worker::PackageFacts facts = crossmill::worker::ReadPackages(argv[1], changed);
+  crossmill::worker::PackageFacts facts = crossmill::worker::ReadPackages(argv[1], changed, {});
   for (auto& info : facts.infos) *result.add_dist_infos() = std::move(info);
   for (auto& wheel : facts.wheels) *result.add_wheels() = std::move(wheel);
   google::protobuf::util::JsonPrintOptions options;

@@ -21,8 +21,8 @@ namespace {
 class DiffWriter {
  public:
   DiffWriter(const std::string& upper, const KnownContents& known, layer::LayerWriter& writer,
-             std::vector<std::string>* files)
-      : upper_(upper), known_(known), writer_(writer), files_(files) {}
+             WrittenLayer* written)
+      : upper_(upper), known_(known), writer_(writer), written_(*written) {}
 
   absl::Status WriteAll(const std::vector<DiffNode>& nodes) {
     for (const DiffNode& node : nodes) {
@@ -36,7 +36,10 @@ class DiffWriter {
  private:
   absl::Status Write(const DiffNode& node) {
     const bool folder = node.entry.type == layer::EntryType::kDirectory;
-    if (node.entry.type == layer::EntryType::kFile) files_->push_back(node.entry.path);
+    if (node.entry.type == layer::EntryType::kFile) {
+      written_.files.push_back(node.entry.path);
+      written_.times.push_back(node.disk_mtime * 1'000'000'000 + node.disk_fraction);
+    }
     if (!folder && node.links > 1) {
       const auto [first, is_first] = first_names_.emplace(node.inode, node.entry.path);
       if (!is_first) {
@@ -59,7 +62,7 @@ class DiffWriter {
   const std::string& upper_;
   const KnownContents& known_;
   layer::LayerWriter& writer_;
-  std::vector<std::string>* files_;
+  WrittenLayer& written_;
   std::map<uint64_t, std::string> first_names_;
 };
 
@@ -99,7 +102,7 @@ absl::StatusOr<WrittenLayer> WriteOnce(const UpperDiff& diff, const std::string&
   WrittenLayer layer;
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> blob, blobs.Create({}));
   layer::LayerWriter writer(*blob, whiteout_time);
-  RETURN_IF_ERROR(DiffWriter(upper, known, writer, &layer.files).WriteAll(diff.nodes));
+  RETURN_IF_ERROR(DiffWriter(upper, known, writer, &layer).WriteAll(diff.nodes));
   ASSIGN_OR_RETURN(const layer::LayerManifest manifest, writer.Finish());
   ASSIGN_OR_RETURN(layer.tar, blob->Commit());
   ASSIGN_OR_RETURN(layer.manifest, blobs.PutBytes(manifest.Serialize()));
@@ -112,7 +115,8 @@ absl::StatusOr<WrittenLayer> WriteOnce(const UpperDiff& diff, const std::string&
 absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
                                         int64_t whiteout_time, const KnownContents& known, BlobStore& blobs) {
   auto layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
-  // A store on this machine that was started again has lost what was handed over. The second time waits for it.
+  // A store on this machine that was started again has lost what was handed over. The second time waits for
+  // it.
   if (absl::IsUnavailable(layer.status())) layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
   return layer;
 }

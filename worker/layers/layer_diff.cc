@@ -134,6 +134,7 @@ class Differ {
                        DiffNode* node) {
     const int64_t on_disk_time = node->entry.mtime;
     node->disk_mtime = on_disk_time;
+    node->disk_fraction = found.fraction;
     if (below) node->lower_mtime = below->found.entry.mtime;
     int64_t time = LayerTime(on_disk_time);
     const std::string path = node->entry.path;
@@ -159,7 +160,7 @@ class Differ {
     }
     if (node->changed && options_.exact_times && !options_.keep_times)
       node->entry.mtime = options_.clamp_time;
-    node->time_differs = found.has_fraction || node->entry.mtime != on_disk_time;
+    node->time_differs = found.fraction != 0 || node->entry.mtime != on_disk_time;
     return absl::OkStatus();
   }
 

@@ -49,6 +49,8 @@ struct DiffNode {
   bool time_differs = false;
   // Seconds: on disk, and of what lies below at the path, which is seen where the node is not kept.
   int64_t disk_mtime = 0;
+  // Nanoseconds that belong to disk_mtime.
+  int64_t disk_fraction = 0;
   int64_t lower_mtime = 0;
   uint64_t inode = 0;
   uint64_t links = 1;
@@ -72,8 +74,9 @@ struct WrittenLayer {
   Digest tar;
   Digest manifest;
   int64_t content_bytes = 0;
-  // Files of the layer (hard links too), in order.
+  // Files of the layer (hard links too), in order, and their own mtimes in Unix nanoseconds.
   std::vector<std::string> files;
+  std::vector<int64_t> times;
 };
 absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
                                         int64_t whiteout_time, const KnownContents& known, BlobStore& blobs);

@@ -107,6 +107,7 @@ class OverlaySnapshot final : public Snapshot {
     ToProto(written.manifest, committed.layer.mutable_manifest());
     committed.content_bytes = written.content_bytes;
     committed.changed_paths = std::move(written.files);
+    committed.changed_times = std::move(written.times);
     return committed;
   }
 

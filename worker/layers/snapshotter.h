@@ -34,6 +34,8 @@ struct CommittedLayer {
   int64_t content_bytes = 0;
   // Of files (hard links too), relative to the root, in the layer's order.
   std::vector<std::string> changed_paths;
+  // Parallel to it: the mtimes as the step left them, before they were clamped; Unix time in nanoseconds.
+  std::vector<int64_t> changed_times;
 };
 
 // A mounted root. Not thread safe. Destroying it unmounts it and removes what was not committed.

@@ -1,6 +1,7 @@
 #include "worker/task/dist_info.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -130,19 +131,28 @@ bool MayHoldPackages(absl::Span<const std::string> changed_paths) {
   });
 }
 
-PackageFacts ReadPackages(const std::string& root, absl::Span<const std::string> changed_paths) {
+PackageFacts ReadPackages(const std::string& root, absl::Span<const std::string> changed_paths,
+                          absl::Span<const int64_t> changed_times) {
   PackageFacts facts;
   if (!MayHoldPackages(changed_paths)) return facts;
-  Paths records;
+  // Record -> its newest file's time.
+  std::map<std::string, int64_t, std::less<>> records;
   Paths settings;
-  for (const std::string& path : changed_paths) {
+  for (size_t i = 0; i < changed_paths.size(); ++i) {
+    const std::string& path = changed_paths[i];
     const std::string_view record = RecordOf(path);
-    if (!record.empty() && records.size() < kMostRecords) records.emplace(record);
+    if (!record.empty() && (records.size() < kMostRecords || records.contains(record))) {
+      int64_t& newest = records.try_emplace(std::string(record), 0).first->second;
+      if (i < changed_times.size()) newest = std::max(newest, changed_times[i]);
+    }
     if (path.ends_with("/pyvenv.cfg")) settings.insert(path);
   }
   const RootReader reader(root);
-  for (const std::string& path : records) {
-    if (auto info = ReadRecord(reader, settings, path)) facts.infos.push_back(*std::move(info));
+  for (const auto& [path, written_at] : records) {
+    auto info = ReadRecord(reader, settings, path);
+    if (!info) continue;
+    info->set_written_at(written_at);
+    facts.infos.push_back(*std::move(info));
   }
   facts.wheels = FindWheelFiles(reader, changed_paths, facts.infos);
   return facts;

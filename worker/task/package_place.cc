@@ -142,14 +142,16 @@ bool IsSeed(const RootReader& root, const std::set<std::string, std::less<>>& ch
   const std::string settings_path = info.environment() + "/pyvenv.cfg";
   if (!changed.contains(settings_path)) return false;
   const std::string settings = root.ReadFront(settings_path, 4096).value_or("");
+  // virtualenv and uv bring their own, which nobody asked for by name.
+  if (!Setting(settings, "virtualenv").empty() || !Setting(settings, "uv").empty()) return !info.requested();
   bool bundled = false;
   for (const std::string& wheel : BundledWheels(root, settings)) {
     if (!wheel.starts_with(info.name() + "-")) continue;
     if (wheel.starts_with(fmt::format("{}-{}-", info.name(), info.version()))) return true;
     bundled = true;
   }
-  // Another version than the bundled one was installed on purpose; virtualenv brings its own.
-  return !bundled;
+  // Another version than the bundled one was installed on purpose; ensurepip has never brought wheel.
+  return !bundled && info.name() != "wheel";
 }
 
 }  // namespace crossmill::worker

@@ -55,7 +55,8 @@ absl::StatusOr<RecordedNetwork> RecordedNetwork::Join(const RecordedNetworkOptio
                                                       const std::vector<StepMount>& mounts, SandboxRun* run) {
   RecordedNetwork joined;
   if (NetworkOf(run->run) != v1::NETWORK_MODE_RECORDED) return joined;
-  if (options.networks == nullptr) return absl::FailedPreconditionError("this worker has no recording network");
+  if (options.networks == nullptr)
+    return absl::FailedPreconditionError("this worker has no recording network");
   const std::vector<std::string> hosts(run->run.extra_hosts().begin(), run->run.extra_hosts().end());
   IndexPolicy index;
   index.offline = run->run.offline();
@@ -86,7 +87,8 @@ void RecordedNetwork::Report(const SecretPatterns& secrets, bool failed,
   std::set<std::string> told;
   for (v1::Fetch& fetch : *fetches.mutable_fetches()) {
     MaskFetch(secrets, &fetch);
-    if (fetch.kind() == v1::Fetch::KIND_INDEX && !fetch.error().empty() && (fetch.status() != 404 || offline_)) {
+    if (fetch.kind() == v1::Fetch::KIND_INDEX && !fetch.error().empty() &&
+        (fetch.status() != 404 || offline_)) {
       // pip says of a page that it did not get only that there is no such package.
       const std::string line = fmt::format("package index: {}", Printable(fetch.error()));
       if (told.size() < kMostRefusals && told.insert(line).second) tell(line);

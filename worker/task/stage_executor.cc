@@ -202,7 +202,7 @@ class StageExecutor::Execution {
     std::vector<Digest> layers = layers_;
     layers.push_back(FromProto(committed.layer.tar()));
     ASSIGN_OR_RETURN(const auto view, executor_.snapshotter_.View(layers));
-    PackageFacts packages = ReadPackages(view->root(), committed.changed_paths);
+    PackageFacts packages = ReadPackages(view->root(), committed.changed_paths, committed.changed_times);
     for (v1::DistInfo& info : packages.infos) *result->add_dist_infos() = std::move(info);
     for (v1::WheelFile& wheel : packages.wheels) *result->add_wheels() = std::move(wheel);
     if (secrets.empty()) return absl::OkStatus();

@@ -112,7 +112,7 @@ absl::StatusOr<std::optional<FoundFile>> InspectFile(const std::string& whole, s
   entry.uid = info.st_uid;
   entry.gid = info.st_gid;
   entry.mtime = info.st_mtim.tv_sec;
-  found.has_fraction = info.st_mtim.tv_nsec != 0;
+  found.fraction = info.st_mtim.tv_nsec;
   found.inode = info.st_ino;
   found.links = info.st_nlink;
   switch (info.st_mode & S_IFMT) {

@@ -36,8 +36,8 @@ struct FoundFile {
   layer::TarEntry entry;
   bool opaque = false;
   bool has_overlay_xattrs = false;
-  // mtime has a fraction of a second.
-  bool has_fraction = false;
+  // Of the mtime, in nanoseconds.
+  int64_t fraction = 0;
   uint64_t inode = 0;
   uint64_t links = 1;
 };

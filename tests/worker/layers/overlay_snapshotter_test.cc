@@ -323,6 +323,9 @@ TEST_P(OverlaySnapshotterTest, ChangedFileBringsItsDirectoriesUnchanged) {
     EXPECT_EQ(kClamp - 5, manifest->entries[1].entry.mtime);
     EXPECT_EQ(kClamp, manifest->entries[2].entry.mtime);
     EXPECT_EQ((Paths{"etc/conf.d/one"}), layers.committed().changed_paths);
+    // Not clamped: when the step wrote it.
+    ASSERT_EQ(layers.committed().changed_times.size(), 1u);
+    EXPECT_GT(layers.committed().changed_times[0], kClamp * 1'000'000'000);
   });
 }
 

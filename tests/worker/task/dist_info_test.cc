@@ -30,7 +30,7 @@ class DistInfoTest : public testing::Test {
 
   void Make(const std::string& path) { ASSERT_OK(MakeFolders(root_ + "/" + path)); }
 
-  std::vector<v1::DistInfo> Read() { return ReadPackages(root_, changed_).infos; }
+  std::vector<v1::DistInfo> Read() { return ReadPackages(root_, changed_, {}).infos; }
 
   // The only record there is.
   v1::DistInfo ReadOne() {
@@ -87,7 +87,7 @@ TEST_F(DistInfoTest, RemovedAndIncompleteFoldersAreLeftOut) {
   Write("empty-1.dist-info/RECORD", "");
   Write("nameless-1.dist-info/METADATA", "Version: 1\n");
   EXPECT_TRUE(Read().empty());
-  EXPECT_TRUE(ReadPackages(root_ + "/nothing", changed_).infos.empty());
+  EXPECT_TRUE(ReadPackages(root_ + "/nothing", changed_, {}).infos.empty());
 }
 
 TEST_F(DistInfoTest, LinksLeadNowhere) {
@@ -226,6 +226,29 @@ TEST_F(DistInfoTest, WhatMadeTheEnvironmentIsASeed) {
   EXPECT_FALSE(ReadOne().seed());
 }
 
+TEST_F(DistInfoTest, WheelIsASeedOnlyOfWhatBringsIt) {
+  const std::string record = "v/lib/python3.11/site-packages/wheel-0.37.1.dist-info/";
+  Write("v/pyvenv.cfg", "home = /usr/bin\nversion = 3.11.2\n");
+  Write(record + "METADATA", "Name: wheel\nVersion: 0.37.1\n");
+  EXPECT_FALSE(ReadOne().seed()) << "ensurepip does not have it: somebody installed it";
+  Write("v/pyvenv.cfg", "home = /usr/bin\nversion = 3.11.2\nvirtualenv = 20.4\n");
+  EXPECT_TRUE(ReadOne().seed());
+  Write(record + "REQUESTED", "");
+  EXPECT_FALSE(ReadOne().seed()) << "asked for by name, in an environment of virtualenv too";
+}
+
+TEST_F(DistInfoTest, ARecordIsAsNewAsItsNewestFile) {
+  const std::string site = "usr/lib/python3.11/site-packages/";
+  Write(site + "six/__init__.py", "");
+  Write(site + "six-1.17.0.dist-info/METADATA", kMetadata);
+  Write(site + "six-1.17.0.dist-info/RECORD", "");
+  const std::vector<int64_t> times = {9, 2, 5};
+  const auto infos = ReadPackages(root_, changed_, times).infos;
+  ASSERT_EQ(infos.size(), 1u);
+  EXPECT_EQ(infos[0].written_at(), 5);
+  EXPECT_EQ(ReadOne().written_at(), 0) << "nobody knows";
+}
+
 TEST_F(DistInfoTest, BundledWheelsOfAnInterpreterElsewhereCountToo) {
   Write("opt/python/lib/python3.12/ensurepip/_bundled/pip-24.0-py3-none-any.whl", "");
   changed_.clear();
@@ -253,7 +276,7 @@ TEST_F(DistInfoTest, WheelsInFoldersAndCachesAreTold) {
   Write(uv + "wheels-v5/pypi/typing-extensions/4.12.2-py3-none-any.http", "");
   Write("wh/six-1.17.0-py2.py3-none-any.whl", "");
   changed_.push_back("wh/gone-1-py3-none-any.whl");
-  const auto facts = ReadPackages(root_, changed_);
+  const auto facts = ReadPackages(root_, changed_, {});
   EXPECT_EQ(Describe(facts.wheels),
             "ORIGIN_BUILT added termcolor-1.1.0-py3-none-any.whl\n"
             "ORIGIN_BUILT added docopt-0.6.2-py2.py3-none-any.whl\n"
@@ -270,7 +293,7 @@ TEST_F(DistInfoTest, EarlierWheelsOfThePackagesAreLookedUpInTheCaches) {
   Write("root/.cache/uv/sdists-v9/pypi/six/1.17.0/ID/six-1.17.0-py2.py3-none-any.whl", "");
   changed_.clear();
   Write("v/lib/python3.11/site-packages/six-1.17.0.dist-info/METADATA", kMetadata);
-  EXPECT_EQ(Describe(ReadPackages(root_, changed_).wheels),
+  EXPECT_EQ(Describe(ReadPackages(root_, changed_, {}).wheels),
             "ORIGIN_BUILT earlier six-1.17.0-py3-none-any.whl\n"
             "ORIGIN_BUILT earlier six-1.17.0-py2.py3-none-any.whl\n"
             "ORIGIN_FETCHED earlier six-1.17.0-py2.py3-none-any.whl\n");
