@@ -8,6 +8,8 @@
 // It is made as a coordinator of before migration 8 left it, and then migrated: that is measured, too. Prints
 // the median of each question: warm (and its processor time, which other programs of the machine do not
 // lengthen), and cold (a new connection, the file dropped from the page cache). Nothing is judged.
+#include "coordinator/storage/package_queries.h"
+
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,7 +31,6 @@
 #include "common/base/status.h"
 #include "common/words/platform.h"
 #include "coordinator/storage/migrations.h"
-#include "coordinator/storage/package_queries.h"
 #include "coordinator/storage/record_store.h"
 
 namespace crossmill {
