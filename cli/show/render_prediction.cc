@@ -226,11 +226,11 @@ class ForecastText {
   }
 
   std::string ReasonOf(const v1::PredictedPackage& package) const {
-    std::string text = fmt::format(
-        "    {} {}{}\n",
-        Paint(PredictedWord(package), InkOfPrediction(PredictedWord(package)), options_.colour),
-        Printable(package.version()),
-        package.needed_by().empty() ? "" : fmt::format(", to build {}", Printable(package.needed_by())));
+    std::string text =
+        "    " + Paint(PredictedWord(package), InkOfPrediction(PredictedWord(package)), options_.colour);
+    if (!package.version().empty()) text += " " + Printable(package.version());
+    if (!package.needed_by().empty()) text += ", to build " + Printable(package.needed_by());
+    text += "\n";
     for (const v1::PredictedReason& reason : package.reasons())
       text += fmt::format("    {}\n", Printable(reason.sentence()));
     for (const std::string& help : package.help()) text += fmt::format("    → {}\n", Printable(help));
@@ -392,17 +392,21 @@ class BesideTable {
          {Printable(key.second) + (key.first ? " (build-dep)" : ""), key.first ? Ink::kDim : Ink::kBold},
          {before, ink},
          {after},
-         Mark(key, observed)});
+         Mark(key, predicted, outcomes, observed)});
   }
 
-  static Table::Cell Mark(const std::pair<bool, std::string>& key, const v1::ObservedStep& observed) {
+  static Table::Cell Mark(const std::pair<bool, std::string>& key, const v1::PredictedPackage* predicted,
+                          const Outcomes& outcomes, const v1::ObservedStep& observed) {
     if (!observed.executed()) return {};
     for (const v1::PredictionDifference& difference : observed.differences()) {
       if (difference.name() != key.second || (difference.scope() == "build-dep") != key.first) continue;
       return difference.was_doubtful() ? Table::Cell{"≠ (it was doubtful)", Ink::kYellow}
                                        : Table::Cell{"≠", Ink::kRed};
     }
-    return {"=", Ink::kGreen};
+    // Nothing came: that is as predicted where something stays as it is, or fails.
+    const bool nothing =
+        predicted != nullptr && (predicted->present() || PredictedWord(*predicted) == "none");
+    return outcomes.empty() && !nothing ? Table::Cell{} : Table::Cell{"=", Ink::kGreen};
   }
 
   Table table_;

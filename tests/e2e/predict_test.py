@@ -7,13 +7,17 @@ import hashlib
 import http.server
 import io
 import json
+import pathlib
 import re
+import struct
 import tarfile
+import tempfile
 import threading
 import unittest
 import zipfile
 
 import stand_ins
+import tiny_base
 from farm import FarmTestCase, main, require_root_and_user
 
 
@@ -58,6 +62,37 @@ def source(name, version, requires=()):
             info.size = len(text)
             archive.addfile(info, io.BytesIO(text.encode()))
     return f"{name}-{version}.tar.gz", out.getvalue()
+
+
+def python_root(machine, loader, library, flags=0, big=False, bits=64):
+    """A layer with what a prediction looks at in a Python's image: nothing of it could run."""
+    order, wide = ">" if big else "<", "Q" if bits == 64 else "I"
+    head, entry = (64, 56) if bits == 64 else (52, 32)
+    program = struct.pack(f"{order}4sBBB9xHHI{wide * 3}IHHHHHH", b"\x7fELF", bits // 32, 2 if big else 1, 1, 3, machine, 1, 0, head, 0, flags,
+                          head, entry, 1, 0, 0, 0)
+    text = loader.encode() + b"\0"
+    program += (struct.pack(f"{order}IIQQQQQQ", 3, 4, head + entry, 0, 0, len(text), len(text), 1) if bits == 64 else
+                struct.pack(f"{order}IIIIIIII", 3, head + entry, 0, 0, len(text), len(text), 4, 1)) + text
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        def add(name, data=b"", link=""):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.linkname, info.type = len(data), 0o755, link, tarfile.SYMTYPE if link else tarfile.REGTYPE
+            tar.addfile(info, io.BytesIO(data))
+        add("usr/bin/python3.11", program)
+        add("usr/bin/python3", link="python3.11")
+        add("usr/bin/pip", b"#!/usr/bin/python3.11\n")
+        add("usr/lib/python3.11/site-packages/pip-24.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: pip\nVersion: 24.0\n")
+        for path, data in library.items():
+            add(path, data)
+    return out.getvalue()
+
+
+MUSL = {"lib/ld-musl-x86_64.so.1": b"\x7fELF musl libc (x86_64)\nVersion %s\n\x001.2.5\x00"}
+
+
+def glibc(path):
+    return {path: b"\x7fELF" + b"\1" * 100 + b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\nCopyright (C)"}
 
 
 class Index(http.server.ThreadingHTTPServer):
@@ -211,6 +246,40 @@ class PredictTest(FarmTestCase):
         result = self.farm.cli("predict", "--platform", "linux/amd64,linux/s390x", self.context)
         self.assert_exit(result, 1)
         self.assert_says(result, "pure", "nothing is known", "has no platform linux/s390x")
+
+    def import_made(self, name, images):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+            archive = pathlib.Path(folder, "base.tar")
+            tiny_base.write_layout(archive, images)
+            self.farm.import_base(name, archive)
+
+    def test_platforms_that_no_worker_has(self):
+        self.import_made("made", [("s390x", [python_root(22, "/lib/ld64.so.1", glibc("lib/s390x-linux-gnu/libc.so.6"), big=True)])])
+        self.index.add(wheel("far", "1.0", "cp311-cp311-manylinux_2_28_s390x"))
+        self.dockerfile("FROM made\nRUN pip install far fast\n")
+        result = self.farm.cli("predict", "--json", "--platform", "linux/s390x", self.context)
+        self.assert_exit(result, 0)
+        forecast = json.loads(result.stdout)
+        told = self.told(forecast, "linux/s390x")
+        self.assertEqual(told["far"], ("wheel", "1.0", "far-1.0-cp311-cp311-manylinux_2_28_s390x.whl"))
+        self.assertEqual(told["fast"][0], "source")
+        python = forecast["platforms"][0]["steps"][0]["installs"][0]["python"]
+        self.assertEqual((python["machine"], python["libc"]), ("s390x", "glibc 2.36"))
+
+    def test_musl(self):
+        self.import_made("python:3.11-alpine", [("amd64", [python_root(62, "/lib/ld-musl-x86_64.so.1", MUSL)])])
+        self.write("requirements.txt", "pure\nfast==1.0\nbinary\n")
+        self.dockerfile("FROM python:3.11-alpine\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir fast\n"
+                        "RUN pip install --no-cache-dir -r requirements.txt\n")
+        result = self.farm.cli("predict", "--platform", "linux/amd64", self.context)
+        self.assert_exit(result, 1)
+        self.assert_says(result, "The wheels of fast 1.0 for x86_64 and this Python need glibc; here is musl 1.2.")
+        findings = json.loads(self.farm.cli("check", "--json", "--platform", "linux/amd64", self.context).stdout)["findings"]
+        told = {one["line"]: one["message"] for one in findings if one["rule"] == "NoMuslWheel"}
+        self.assertIn("fast has no wheel for python:3.11-alpine", told[4])
+        self.assertIn("fast (requirements.txt:2)", told[5])
+        self.assertIn("binary (requirements.txt:3)", told[5])
+        self.assertNotIn("pure", told[5])
 
     def test_what_is_not_known_is_said(self):
         self.dockerfile("FROM python:3.11\nRUN touch /changed\nRUN pip install pure\nRUN make --version || true\n")

@@ -70,7 +70,8 @@ def print_platforms():
 
 def abi_of(environment):
     (major, minor), threaded = environment[0], environment[1]
-    return f"cp{major}{minor}" + ("t" if threaded else "mu" if major == 2 else "")
+    # Before 3.8 the name says with which allocator Python was built, and in Python 2 how wide its characters are.
+    return f"cp{major}{minor}" + ("t" if threaded else "mu" if major == 2 else "m" if minor < 8 else "")
 
 
 def pairs(folder):
