@@ -1,7 +1,7 @@
 """The index of the truth set: the tiny files of this folder; every other project is passed on to the index of this machine's
 own pip, frozen by date and kept on disk, so that the same set meets the same versions and asks outside once.
 
-Also serves /git/NAME.git (dumb HTTP), /files/NAME and /loose/NAME. Every file that was asked for is in `asked`.
+Also serves /own/ (an index of the tiny files only), /git/NAME.git (dumb HTTP) and /files/NAME.
 """
 import functools
 import hashlib
@@ -35,6 +35,8 @@ def project_of(file_name):
 @functools.cache
 def machines_index():
     """What pip on this machine asks, by its own settings or by its own default; None: it has no pip."""
+    if os.environ.get("PIP_INDEX_URL"):
+        return os.environ["PIP_INDEX_URL"].rstrip("/")
     try:
         named = subprocess.run([sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
         if named.returncode == 0 and named.stdout.strip():

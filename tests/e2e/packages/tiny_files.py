@@ -3,16 +3,14 @@
 What is built of them carries `built.json` in its dist-info, with the time of the build, written by the build backend. So
 what lies in an image says by itself whether it was compiled, and when: no installer and nothing of ours is asked.
 """
-import gzip
 import io
 import pathlib
 import subprocess
 import sys
-import tarfile
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
-from package_index import (BACKEND, BACKEND_SOURCE, BACKEND_VERSION, C_SOURCE, EPOCH, PLATFORM_TAGS, ZIP_TIME,  # noqa: E402
+from package_index import (BACKEND, BACKEND_SOURCE, BACKEND_VERSION, C_SOURCE, PLATFORM_TAGS, ZIP_TIME,  # noqa: E402
                            metadata, sdist_bytes, wheel_bytes)
 
 STAMPED = "stampbackend"
@@ -213,15 +211,3 @@ def make_repositories(folder):
         bare = pathlib.Path(folder, f"{name}.git")
         subprocess.run(["git", "clone", "-q", "--bare", str(work), str(bare)], check=True)
         subprocess.run(["git", "-C", str(bare), "update-server-info"], check=True)
-
-
-def tar_gz(files):
-    """A gzipped tar of path -> text, without a folder of its own."""
-    raw = io.BytesIO()
-    with gzip.GzipFile(fileobj=raw, mode="wb", mtime=EPOCH, filename="") as packed:
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for path, text in sorted(files.items()):
-                info = tarfile.TarInfo(path)
-                info.size, info.mtime = len(text.encode()), EPOCH
-                archive.addfile(info, io.BytesIO(text.encode()))
-    return raw.getvalue()
