@@ -59,7 +59,7 @@ class PackageConsole::Parser {
         if (!seen.failed) continue;
         seen.name = kUnnamed;
       }
-      ChooseFile(&entry);
+      PackageLedger::ChooseFile(&entry);
       if (seen.failed) seen.failure = entry.failure.Read();
       if (entry.building) seen.building_since_ns = entry.building_since_ns;
       observations.push_back(std::move(seen));
@@ -541,20 +541,6 @@ class PackageConsole::Parser {
     // The reason may come first, while a build still runs (-v), or before pip says who failed.
     Entry* entry = ledger_.Get(failing_ != kNone ? failing_ : ledger_.Building());
     (entry == nullptr ? unowned_ : entry->failure).Add(rest);
-  }
-
-  // Of several files the one of the version that arrived, else the last.
-  static void ChooseFile(Entry* entry) {
-    PackageObservation& seen = entry->seen;
-    const std::string version = CanonicalVersion(seen.version);
-    const PackageLedger::Candidate* chosen = nullptr;
-    for (const PackageLedger::Candidate& candidate : entry->files) {
-      if (seen.version.empty() || CanonicalVersion(candidate.file.version) == version) chosen = &candidate;
-    }
-    if (chosen == nullptr) return;
-    if (seen.origin == PackageOrigin::kUnknown) seen.origin = chosen->origin;
-    if (seen.file_name.empty()) seen.file_name = chosen->file_name;
-    if (seen.version.empty()) seen.version = chosen->file.version;
   }
 
   PackageLedger ledger_;

@@ -137,4 +137,17 @@ std::vector<PackageLedger::Entry> PackageLedger::Take() {
   return entries;
 }
 
+void PackageLedger::ChooseFile(Entry* entry) {
+  PackageObservation& seen = entry->seen;
+  const std::string version = CanonicalVersion(seen.version);
+  const Candidate* chosen = nullptr;
+  for (const Candidate& candidate : entry->files) {
+    if (seen.version.empty() || CanonicalVersion(candidate.file.version) == version) chosen = &candidate;
+  }
+  if (chosen == nullptr) return;
+  if (seen.origin == PackageOrigin::kUnknown) seen.origin = chosen->origin;
+  if (seen.file_name.empty()) seen.file_name = chosen->file_name;
+  if (seen.version.empty()) seen.version = chosen->file.version;
+}
+
 }  // namespace crossmill::packages

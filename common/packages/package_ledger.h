@@ -58,6 +58,9 @@ class PackageLedger {
   // Every entry by the order in which it was made. Leaves the ledger empty.
   std::vector<Entry> Take();
 
+  // Of several files the one of the version that arrived, else the last.
+  static void ChooseFile(Entry* entry);
+
  private:
   static std::string Key(std::string_view normalised, bool build_dependency);
   void Index(Id id, const std::string& key);
