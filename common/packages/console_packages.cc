@@ -458,7 +458,8 @@ class PackageConsole::Parser {
     if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos ||
         rest.starts_with("error: subprocess-exited-with-error") || rest.starts_with("ERROR: Exception:") ||
         rest.starts_with("ERROR: Could not install packages due to an OSError") ||
-        rest.starts_with("ERROR: HTTP error ")) {
+        rest.starts_with("ERROR: HTTP error ") || rest.starts_with("ERROR: Hashes are required in ") ||
+        rest.starts_with("ERROR: Cannot find command '")) {
       if (failing_ == kNone) FailCurrent();
       return;
     }
@@ -490,9 +491,9 @@ class PackageConsole::Parser {
         const size_t name = rest.find(what, at);
         if (name != rest.npos) return FailByName(rest.substr(name + what.size()));
       }
-      // "error: Failed to fetch: `https://host/simple/X/`".
+      // "error: Failed to fetch: `https://host/simple/X/`"; newer uv leaves the quotes out.
       const size_t page = rest.find("/simple/", at);
-      if (rest.substr(at).starts_with("ailed to fetch: `") && page != rest.npos) {
+      if (rest.substr(at).starts_with("ailed to fetch: ") && page != rest.npos) {
         const std::string_view name = rest.substr(page + 8);
         return FailByName(name.substr(0, name.find_first_of("/`")));
       }
@@ -506,7 +507,7 @@ class PackageConsole::Parser {
     }
     if (text.find(" was not found in ") != text.npos || text.find(" has no ") != text.npos) FailByName(text);
     // "Because the requested Python version (>=3.11) does not satisfy Python<3.11 and X==V depends on ..."
-    if (Consume(&text, "the requested Python version ")) {
+    if (Consume(&text, "the requested Python version ") || Consume(&text, "the current Python version ")) {
       const size_t name = text.find(" and ");
       if (name != text.npos) FailByName(text.substr(name + 5));
     }
