@@ -450,14 +450,14 @@ class PackageConsole::Parser {
   // ---- errors ----
 
   void AddError(std::string_view rest) {
-    if (TellsManagedEnvironment(rest)) return Fail(ledger_.NewRun(now_));
+    if (TellsNoPackage(rest)) return Fail(ledger_.NewRun(now_));
     if (TellsIgnoredReleases(rest)) {
       ignored_ = rest;
       return;
     }
     if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos ||
         rest.starts_with("error: subprocess-exited-with-error") || rest.starts_with("ERROR: Exception:") ||
-        rest.starts_with("ERROR: Could not install packages due to an OSError") ||
+        rest.starts_with("ERROR: Could not install packages due to an ") ||
         rest.starts_with("ERROR: HTTP error ") || rest.starts_with("ERROR: Hashes are required in ") ||
         rest.starts_with("ERROR: Cannot find command '")) {
       if (failing_ == kNone) FailCurrent();
@@ -485,6 +485,8 @@ class PackageConsole::Parser {
   }
 
   void AddUvError(std::string_view rest) {
+    const size_t hashless = rest.find("but none were provided for: ");
+    if (hashless != rest.npos) return FailByName(rest.substr(hashless + 28));
     if (const size_t at = rest.find("ailed to "); at != rest.npos) {
       // "Failed to build `X==V`", "Failed to download and build `X==V`", "Failed to download `X==V`".
       for (const std::string_view what : {"build `", "download `", "prepare `", "install `"}) {

@@ -201,8 +201,8 @@ bool TellsIgnoredReleases(std::string_view line) {
   return line.find("require a different python version: ") != line.npos;
 }
 
-bool TellsManagedEnvironment(std::string_view line) {
-  return line.starts_with("error: externally-managed-environment") ||
+bool TellsNoPackage(std::string_view line) {
+  return line.starts_with("error: externally-managed-environment") || line == "error: Git operation failed" ||
          line.find(" is externally managed, and indicates ") != line.npos;
 }
 

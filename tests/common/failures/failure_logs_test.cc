@@ -154,7 +154,7 @@ TEST_P(FailureLogsTest, HaveTheirClassAndRemedy) {
     EXPECT_EQ(Lines(failed[0], BareRoot("alpine", "3.20.3", "/sbin/apk"), by_uv),
               by_uv ? ForUv(test.alpine) : test.alpine);
   }
-  EXPECT_GE(logs, 2);
+  EXPECT_GE(logs, 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, FailureLogsTest, testing::ValuesIn(Cases()), [](const auto& test) {
