@@ -455,15 +455,16 @@ class PackageConsole::Parser {
   // ---- errors ----
 
   void AddError(std::string_view rest) {
-    if (TellsManagedEnvironment(rest)) return Fail(ledger_.NewRun(now_));
+    if (TellsNoPackage(rest)) return Fail(ledger_.NewRun(now_));
     if (TellsIgnoredReleases(rest)) {
       ignored_ = rest;
       return;
     }
     if (rest.find("THESE PACKAGES DO NOT MATCH THE HASHES") != rest.npos ||
         rest.starts_with("error: subprocess-exited-with-error") || rest.starts_with("ERROR: Exception:") ||
-        rest.starts_with("ERROR: Could not install packages due to an OSError") ||
-        rest.starts_with("ERROR: HTTP error ")) {
+        rest.starts_with("ERROR: Could not install packages due to an ") ||
+        rest.starts_with("ERROR: HTTP error ") || rest.starts_with("ERROR: Hashes are required in ") ||
+        rest.starts_with("ERROR: Cannot find command '")) {
       if (failing_ == kNone) FailCurrent();
       // A silent pip (-q) names the package afterwards, or never.
       if (failing_ == kNone && rest.starts_with("error: subprocess-exited"))
@@ -492,15 +493,17 @@ class PackageConsole::Parser {
   }
 
   void AddUvError(std::string_view rest) {
+    const size_t hashless = rest.find("but none were provided for: ");
+    if (hashless != rest.npos) return FailByName(rest.substr(hashless + 28));
     if (const size_t at = rest.find("ailed to "); at != rest.npos) {
       // "Failed to build `X==V`", "Failed to download and build `X==V`", "Failed to download `X==V`".
       for (const std::string_view what : {"build `", "download `", "prepare `", "install `"}) {
         const size_t name = rest.find(what, at);
         if (name != rest.npos) return FailByName(rest.substr(name + what.size()));
       }
-      // "error: Failed to fetch: `https://host/simple/X/`".
+      // "error: Failed to fetch: `https://host/simple/X/`"; newer uv leaves the quotes out.
       const size_t page = rest.find("/simple/", at);
-      if (rest.substr(at).starts_with("ailed to fetch: `") && page != rest.npos) {
+      if (rest.substr(at).starts_with("ailed to fetch: ") && page != rest.npos) {
         const std::string_view name = rest.substr(page + 8);
         return FailByName(name.substr(0, name.find_first_of("/`")));
       }
@@ -514,7 +517,7 @@ class PackageConsole::Parser {
     }
     if (text.find(" was not found in ") != text.npos || text.find(" has no ") != text.npos) FailByName(text);
     // "Because the requested Python version (>=3.11) does not satisfy Python<3.11 and X==V depends on ..."
-    if (Consume(&text, "the requested Python version ")) {
+    if (Consume(&text, "the requested Python version ") || Consume(&text, "the current Python version ")) {
       const size_t name = text.find(" and ");
       if (name != text.npos) FailByName(text.substr(name + 5));
     }

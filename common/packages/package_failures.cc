@@ -201,8 +201,9 @@ bool TellsIgnoredReleases(std::string_view line) {
   return line.find("require a different python version: ") != line.npos;
 }
 
-bool TellsManagedEnvironment(std::string_view line) {
-  return line.starts_with("error: externally-managed-environment") ||
+bool TellsNoPackage(std::string_view line) {
+  return line.starts_with("error: externally-managed-environment") || line == "error: Git operation failed" ||
+         line.starts_with("error: Failed to initialize cache at ") ||
          line.find(" is externally managed, and indicates ") != line.npos;
 }
 

@@ -73,7 +73,8 @@ class PackageFailureReader {
 PackageFailure ClassifyPackageFailure(absl::Span<const std::string> lines);
 // "ERROR: Ignored the following versions that require a different python version: ...".
 bool TellsIgnoredReleases(std::string_view line);
-// pip or uv do not touch the distribution's Python (PEP 668): they say so before they name a package.
-bool TellsManagedEnvironment(std::string_view line);
+// A run that ends before it names a package: pip or uv do not touch the distribution's Python (PEP 668), or
+// uv has no git.
+bool TellsNoPackage(std::string_view line);
 
 }  // namespace crossmill::packages

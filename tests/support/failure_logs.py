@@ -137,7 +137,7 @@ CASES = {
                             without=["cargo", "rustc"], env={"MATURIN_NO_INSTALL_RUST": "1"}),
     "python-too-new": Case(including("longintrepr.h")),
     "python-too-new-distutils": Case(python("import imp", PYPROJECT % ('"wheel"', "tiny_backend") + 'backend-path = ["."]\n') |
-                                     {"tiny_backend.py": "import imp\n"}, python="312", tools=("pip26", "uv")),
+                                     {"tiny_backend.py": "import imp\n"}, python="312", tools=("uv",)),
     "build-backend": Case({"pyproject.toml": PYPROJECT % ("", "not_there.api")}),
     "setuptools-too-new": Case(python("import pkg_resources")),
     "cython-too-new": Case({"setup.py": CYTHON, "native.c": C_SOURCE, "pyproject.toml": PYPROJECT % ('"setuptools", "wheel", "cython"', "setuptools.build_meta")}),
