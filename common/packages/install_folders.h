@@ -16,8 +16,8 @@ std::vector<std::string> InstallFolders(const v1::Run& run);
 // The command makes wheels: `pip wheel`, `-m build`, `bdist_wheel`, `uv build`.
 bool MakesWheels(const v1::Run& run);
 
-// The command makes wheels of folders: `-m build`, `bdist_wheel`, `uv build`, `poetry build`. Such a wheel came from
-// nowhere else.
+// The command makes wheels of folders: `-m build`, `bdist_wheel`, `uv build`, `poetry build`. Such a wheel
+// came from nowhere else.
 bool BuildsWheels(const v1::Run& run);
 
 }  // namespace crossmill::packages

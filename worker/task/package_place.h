@@ -15,7 +15,8 @@ namespace crossmill::worker {
 void FindPlace(const RootReader& root, std::string_view folder, v1::DistInfo* info);
 
 // True for what made the virtual environment put there in the same step: pip and setuptools as they are
-// bundled with the interpreter, or as virtualenv and uv bring them. Call it after FindPlace; `changed` are the step's changed files.
+// bundled with the interpreter, or as virtualenv and uv bring them. Call it after FindPlace; `changed` are
+// the step's changed files.
 bool IsSeed(const RootReader& root, const std::set<std::string, std::less<>>& changed,
             const v1::DistInfo& info);
 

@@ -41,6 +41,9 @@ def virtual_environments():
     for folder, folders, files in os.walk("/"):
         if folder == "/":
             folders[:] = [name for name in folders if name not in ("proc", "sys", "dev", "facts")]
+        # What `uv run` makes is its cache's.
+        if folder.endswith("/.cache/uv"):
+            folders[:] = []
         if "pyvenv.cfg" in files:
             found[folder] = read(os.path.join(folder, "pyvenv.cfg"))
             folders[:] = []

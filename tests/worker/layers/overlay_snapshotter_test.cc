@@ -48,7 +48,7 @@ std::string Describe(const std::string& folder) {
     }
     text += fmt::format("{} {} {:o} {}:{} {} {} ->{} opaque={} fraction={} kind={}", path,
                         layer::EntryTypeName(entry.type), entry.mode, entry.uid, entry.gid, entry.size,
-                        entry.mtime, entry.link, (*found)->opaque, (*found)->has_fraction,
+                        entry.mtime, entry.link, (*found)->opaque, (*found)->fraction != 0,
                         static_cast<int>((*found)->kind));
     for (const auto& [name, value] : entry.xattrs) text += fmt::format(" {}={}", name, Sha256Hex(value));
     if (entry.type == layer::EntryType::kFile) {

@@ -129,7 +129,7 @@ class LayerOfModules : public testing::Test {
     const std::string on_disk = ReadFile(Upper(path)).value_or("unreadable");
     EXPECT_NE(tar_.find(on_disk), std::string::npos) << path << " in the layer is another";
     const auto found = InspectFile(Upper(path), path);
-    EXPECT_TRUE(found.ok() && *found && (*found)->entry.mtime <= kNow && !(*found)->has_fraction) << path;
+    EXPECT_TRUE(found.ok() && *found && (*found)->entry.mtime <= kNow && (*found)->fraction == 0) << path;
     return on_disk;
   }
 
