@@ -342,8 +342,9 @@ void AddFarmCommands(CLI::App& app, Session& session) {
                  "Tasks that each worker runs at a time [as many as the machine has room for]")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
-  up->add_option("--worker-option", flags->worker_options,
-                 "One word for the command line of each worker: --worker-option=--log-level=debug; repeatable")
+  up->add_option(
+        "--worker-option", flags->worker_options,
+        "One word for the command line of each worker: --worker-option=--log-level=debug; repeatable")
       ->type_name("WORD")
       ->allow_extra_args(false);
   for (const char* name : {"--index-url", "--extra-index-url"}) {

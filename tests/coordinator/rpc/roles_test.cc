@@ -58,9 +58,9 @@ class RolesTest : public RpcFixture {
  protected:
   void SetUp() override {
     ASSERT_OK(engine_.Start());
-    forecaster_ = std::make_unique<Forecaster>(PlanningStores{images_.store(), *blobs_, nullptr},
-                                               engine_.reader(), *records_->OpenAnother(), farm_indexes_,
-                                               *ParsePlatform("linux/amd64"));
+    forecaster_ =
+        std::make_unique<Forecaster>(PlanningStores{images_.store(), *blobs_, nullptr}, engine_.reader(),
+                                     *records_->OpenAnother(), farm_indexes_, *ParsePlatform("linux/amd64"));
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, authenticator_);
     RpcFixture::SetUp();
   }
@@ -96,8 +96,8 @@ class RolesTest : public RpcFixture {
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
-  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
-                           "crossmill.v1.Predictions"}) {
+  for (const char* name :
+       {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.Predictions"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);
