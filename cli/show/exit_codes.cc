@@ -23,7 +23,8 @@ constexpr std::array kMeanings = {
     ExitCodeMeaning{
         kExitBuildFailed,
         "the build failed, by the recipe's fault: a step, the Dockerfile, a base image that does not "
-        "exist; of check: a finding is as grave as --fail-on says; of predict: a package has no file that fits, or "
+        "exist; of check: a finding is as grave as --fail-on says; of predict: a package has no file that "
+        "fits, or "
         "with --against something came otherwise than it was predicted for certain"},
     ExitCodeMeaning{
         kExitUsage,

@@ -1,4 +1,5 @@
-// Which package indexes a program of the farm asks: those that it was given, else those of this machine's pip.
+// Which package indexes a program of the farm asks: those that it was given, else those of this machine's
+// pip.
 #pragma once
 
 #include <string>

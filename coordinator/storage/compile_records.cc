@@ -24,8 +24,8 @@ absl::StatusOr<std::vector<CompileRow>> CompileRecords::Latest(std::string_view 
   while (true) {
     ASSIGN_OR_RETURN(const bool found, query->Step());
     if (!found) return rows;
-    rows.push_back({query->Int64(0), static_cast<uint32_t>(query->Int64(1)), query->Double(2),
-                    query->Int64(3) != 0});
+    rows.push_back(
+        {query->Int64(0), static_cast<uint32_t>(query->Int64(1)), query->Double(2), query->Int64(3) != 0});
   }
 }
 

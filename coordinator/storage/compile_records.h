@@ -24,8 +24,8 @@ class CompileRecords {
  public:
   explicit CompileRecords(Connection& connection) : connection_(connection) {}
 
-  // Of a package (normalised name) that was compiled from its source and of which it is known how long it took:
-  // the latest first, at most `limit`.
+  // Of a package (normalised name) that was compiled from its source and of which it is known how long it
+  // took: the latest first, at most `limit`.
   absl::StatusOr<std::vector<CompileRow>> Latest(std::string_view name, std::string_view version, int limit);
 
  private:

@@ -131,8 +131,8 @@ class InstallPrediction {
     return project ? Select(environment) : Solve(collected, python, environment);
   }
 
-  // --uploaded-prior-to, --exclude-newer: a moment. A date alone means one of its two ends, and a duration one that
-  // changes: neither is guessed.
+  // --uploaded-prior-to, --exclude-newer: a moment. A date alone means one of its two ends, and a duration
+  // one that changes: neither is guessed.
   absl::Status ReadExcludeNewer() {
     const std::string& given = install_.rules.exclude_newer;
     if (given.empty()) return absl::OkStatus();
@@ -261,8 +261,7 @@ class InstallPrediction {
     if (!resolution.solved || install_.rules.no_build_isolation ||
         install_.action == Install::Action::kDownload)
       return absl::OkStatus();
-    ASSIGN_OR_RETURN(const BuildScope builds,
-                     ResolveBuilds(resolution, rules, environment, source));
+    ASSIGN_OR_RETURN(const BuildScope builds, ResolveBuilds(resolution, rules, environment, source));
     for (const BuildPackage& build : builds.packages) {
       v1::PredictedPackage* message = message_.add_packages();
       *message = PackageMessage(build.package);

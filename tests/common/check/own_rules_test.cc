@@ -233,7 +233,8 @@ TEST(OwnRulesTest, IndexesKnowBetterThanTheListWhatHasAWheel) {
   EXPECT_THAT(finding->why, HasSubstr("compiles it from source"));
   EXPECT_THAT(finding->fix, HasSubstr("netifaces 0.12 has a wheel here"));
   // Not asked on other bases.
-  given.dockerfile = Service("RUN pip install --no-cache-dir uvloop\n", "python:3.11@sha256:" + std::string(64, 'a'));
+  given.dockerfile =
+      Service("RUN pip install --no-cache-dir uvloop\n", "python:3.11@sha256:" + std::string(64, 'a'));
   EXPECT_TRUE(MuslQuestions(InputOf(given)).empty());
 }
 

@@ -74,8 +74,8 @@ TEST(RecordedChoicesTest, ThePagesGiveWhatPipTakes) {
   for (const char* kind : {"wheel", "source", "none"}) EXPECT_GE(kinds[kind], 300) << kind;
 }
 
-// The same of the program itself, told of the other platform by its flags (tests/support/record_pip_pairs.py): for a
-// requirement and a platform, which file.
+// The same of the program itself, told of the other platform by its flags
+// (tests/support/record_pip_pairs.py): for a requirement and a platform, which file.
 TEST(RecordedChoicesTest, ThePagesGiveWhatTheProgramTakes) {
   const auto environments = RecordedEnvironments();
   std::map<std::string, ProjectFiles> pages;
