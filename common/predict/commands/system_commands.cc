@@ -56,6 +56,21 @@ bool IsSystemCommand(const ShellCommand& command) {
   });
 }
 
+// What the walk over the text does not show of the shell's own commands: files that they write, and commands
+// that stand in their words.
+bool HidesSomething(std::string_view text) {
+  if (text.find("$(") != text.npos || text.find('`') != text.npos || text.find("trap") != text.npos)
+    return true;
+  for (size_t at = text.find('>'); at != text.npos; at = text.find('>', at + 1)) {
+    const std::string_view rest = text.substr(at + 1);
+    const size_t target = rest.find_first_not_of(">|& ");
+    if (target == rest.npos) return true;
+    const bool descriptor = rest[0] == '&' && rest[target] >= '0' && rest[target] <= '9';
+    if (!descriptor && !rest.substr(target).starts_with("/dev/null")) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool ChangesOnlyTheSystem(const v1::Run& run) {
@@ -73,7 +88,7 @@ bool ChangesOnlyTheSystem(const v1::Run& run) {
       only_system = only_system && IsSystemCommand(command);
       return absl::OkStatus();
     });
-    return script.Walk(run.argv(2), state).ok() && only_system;
+    return !HidesSomething(run.argv(2)) && script.Walk(run.argv(2), state).ok() && only_system;
   }
   ShellCommand command;
   for (const std::string& word : run.argv()) command.words.emplace_back().text = word;

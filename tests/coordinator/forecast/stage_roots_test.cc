@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/status.h"
 #include "common/plan/step_key.h"
 #include "common/predict/image/root_paths.h"
+#include "coordinator/core/build_state.h"
 #include "coordinator/forecast/past_compiles.h"
 #include "coordinator/storage/record_store.h"
 #include "tests/support/status_matchers.h"

@@ -19,17 +19,31 @@ TEST(SystemCommandsTest, ThePackageManagersOfDistributions) {
        {"apt-get update && apt-get install -y --no-install-recommends gcc && rm -rf /var/lib/apt/lists/*",
         "set -eux; apt-get update; apt-get install -y $PACKAGES; rm -rf /var/lib/apt/lists/* /tmp/x",
         "apk add --no-cache gcc musl-dev", "groupadd -r app && useradd -r -g app app", "mkdir -p /var/app",
-        "apt-get update > /dev/null"})
+        "apt-get update > /dev/null 2>&1", "apt-get update >/dev/null && echo done"})
     EXPECT_TRUE(OnlySystem(text)) << text;
 }
 
 TEST(SystemCommandsTest, AnythingElseMayChangeAnything) {
-  for (const char* text :
-       {"apt-get install -y gcc && make install", "pip install a",
-        "apt-get update && curl -o /usr/local/bin/pip x", "rm -rf /usr/local/lib", "rm -rf /var/../usr/local",
-        "apt-get -o Dir=/usr/local install x", "apk add --root /opt gcc", "echo x > /etc/pip.conf",
-        "apt-get install $(cat list)", "$SHELL -c x", "apt-get install 'a",
-        "useradd -m a && cp x /usr/local/bin/python3", "eval x"})
+  for (const char* text : {"apt-get install -y gcc && make install",
+                           "pip install a",
+                           "apt-get update && curl -o /usr/local/bin/pip x",
+                           "rm -rf /usr/local/lib",
+                           "rm -rf /var/../usr/local",
+                           "apt-get -o Dir=/usr/local install x",
+                           "apk add --root /opt gcc",
+                           "echo x > /etc/pip.conf",
+                           "apt-get install $(cat list)",
+                           "$SHELL -c x",
+                           "apt-get install 'a",
+                           "useradd -m a && cp x /usr/local/bin/python3",
+                           "eval x",
+                           "> /usr/local/bin/pip",
+                           ": > /etc/pip.conf",
+                           "echo $(make install)",
+                           "export A=`make install`",
+                           "trap 'make install' EXIT; apt-get update",
+                           "{ echo x; } > /etc/pip.conf",
+                           "apt-get update 2> /etc/pip.conf"})
     EXPECT_FALSE(OnlySystem(text)) << text;
 }
 
