@@ -55,11 +55,11 @@ package_archive::ReadAt ReaderOf(const std::string& bytes) {
 std::string AsStatic(std::string_view metadata) {
   std::string text = "Metadata-Version: 2.2\n";
   bool header = true;
-  for (std::string_view line : absl::StrSplit(Av(metadata), '\n')) {
+  for (const absl::string_view line : absl::StrSplit(Av(metadata), '\n')) {
     header = header && !line.empty() && line != "\r";
-    const bool own = absl::StartsWithIgnoreCase(Av(line), "metadata-version:") ||
-                     absl::StartsWithIgnoreCase(Av(line), "dynamic:");
-    if (!header || !own) text += fmt::format("{}\n", line);
+    const bool own =
+        absl::StartsWithIgnoreCase(line, "metadata-version:") || absl::StartsWithIgnoreCase(line, "dynamic:");
+    if (!header || !own) text += fmt::format("{}\n", Sv(line));
   }
   return text;
 }

@@ -29,7 +29,7 @@ struct IndexView {
   std::optional<absl::Time> as_of;
   // Core metadata of wheels that were compiled from sources of the index, by the source's SHA-256: what such
   // a source requires is known.
-  std::map<std::string, std::string> compiled;
+  std::map<std::string, std::string> compiled = {};
   std::stop_token stop;
 };
 

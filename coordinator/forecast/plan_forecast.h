@@ -40,7 +40,7 @@ struct PlanForecastRules {
   // The text of each file of requirements and the like that was read; on the caller's thread. May be empty.
   std::function<void(std::string_view text)> on_text;
   // As IndexView's.
-  std::map<std::string, std::string> compiled;
+  std::map<std::string, std::string> compiled = {};
 };
 
 // Used by one thread; what indexes said is asked once for all plans.
