@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/show/text.h"
+#include "common/base/digest.h"
 #include "common/base/status.h"
 #include "common/python/python_environment.h"
 #include "common/python/wheel_name.h"
@@ -109,7 +110,9 @@ WheelStatements ReadStatements(std::string_view text) {
     const std::vector<std::string> words = Split(line, ' ');
     if (words.size() < 2) continue;
     const std::string rest = line.substr(std::min(line.size(), words[0].size() + words[1].size() + 2));
-    if (words[0] == "repair") {
+    if (words[0] == "compiled" && IsSha256Hex(words[1])) {
+      found.compiled_sha256 = words[1];
+    } else if (words[0] == "repair") {
       found.repair = Printable(words[1]);
       found.repair_line = Printable(rest);
     } else if (words[0] == "abi3") {

@@ -26,6 +26,8 @@ struct WheelFile {
 
 // What a recipe said of the wheel that it left (cli/wheelhouse/recipes.h).
 struct WheelStatements {
+  // Hex digest of the wheel as it was compiled, before any repair; empty: nothing was said.
+  std::string compiled_sha256;
   // "repaired", "not-needed" (no compiled code), "not-installed" (no auditwheel in the image), "failed"; empty:
   // nothing was said, as of a wheel that was fetched.
   std::string repair;

@@ -83,6 +83,7 @@ last_line() { tail -n 1 "$1" | cut -c 1-300; }
 mkdir -p /wheelhouse/out /wheelhouse/repaired
 cd /wheelhouse/compiled
 for wheel in *.whl; do
+  say compiled "$(sha256sum "$wheel" | cut -c 1-64)"
   case "$wheel" in
   *-any.whl)
     cp "$wheel" /wheelhouse/out/

@@ -17,6 +17,8 @@ constexpr std::array<std::pair<std::string_view, Access>, 11> kServices = {{
     {"google.bytestream.ByteStream", Access::kAnyRole},
     {"crossmill.v1.Builds", Access::kClient},
     {"crossmill.v1.Images", Access::kClient},
+    {"crossmill.v1.Predictions", Access::kClient},
+    {"crossmill.v1.Wheels", Access::kClient},
     {"crossmill.v1.Farm", Access::kClient},
     {"crossmill.v1.WorkerQueue", Access::kWorker},
     {"crossmill.v1.IndexPages", Access::kWorker},

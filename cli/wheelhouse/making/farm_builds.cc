@@ -75,13 +75,13 @@ absl::StatusOr<FinishedBuild> FarmBuilds::Build(const v1::Platform& platform, co
   return finished;
 }
 
-std::optional<v1::FarmWheel> FarmBuilds::KeptWheel(const std::string& project, int64_t compiled_in) {
+std::optional<v1::FarmWheel> FarmBuilds::KeptWheel(const std::string& project, const std::string& sha256) {
   v1::ListFarmWheelsRequest request;
   request.set_project(project);
   const auto response = session_.Call(*farm_.wheels, &v1::Wheels::StubInterface::ListFarmWheels, request);
   if (!response.ok()) return std::nullopt;
   for (const v1::FarmWheelView& view : response->wheels()) {
-    if (view.wheel().build() == compiled_in) return view.wheel();
+    if (view.wheel().file().hash() == sha256) return view.wheel();
   }
   return std::nullopt;
 }

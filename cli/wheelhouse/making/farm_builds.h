@@ -37,8 +37,8 @@ class FarmBuilds {
   absl::StatusOr<FinishedBuild> Build(const v1::Platform& platform, const std::string& recipe,
                                       const std::function<void(int64_t)>& began);
 
-  // How long the farm took to compile the project's wheel in that build, where it has kept it.
-  std::optional<v1::FarmWheel> KeptWheel(const std::string& project, int64_t compiled_in);
+  // The wheel with these bytes, if the farm compiled it and has kept it.
+  std::optional<v1::FarmWheel> KeptWheel(const std::string& project, const std::string& sha256);
 
   BlobStore& blobs() { return *farm_.blobs; }
   bool stopped() const { return stop_.stop_requested(); }

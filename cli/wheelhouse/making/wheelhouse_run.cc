@@ -197,7 +197,7 @@ void WheelhouseRun::Compile(size_t target, size_t place) {
     const absl::Status status = image.ok() ? TakeFiles(*image, folder, &package) : image.status();
     if (status.ok()) {
       package.statements = image->statements;
-      TakeCompiled(record, *build, &package);
+      TakeCompiled(*build, &package);
     } else {
       Fail(status, &package);
     }
@@ -218,7 +218,7 @@ void WheelhouseRun::Compile(size_t target, size_t place) {
   Say(record, package);
 }
 
-void WheelhouseRun::TakeCompiled(TargetRecord& record, const FinishedBuild& build, PackageRecord* package) {
+void WheelhouseRun::TakeCompiled(const FinishedBuild& build, PackageRecord* package) {
   const v1::StepView* step = FindCompileStep(build.view);
   const v1::PackageOutcome* outcome = FindOutcome(build, package->name);
   const bool executed = step != nullptr && step->status() == v1::STEP_STATUS_EXECUTED;
@@ -227,21 +227,23 @@ void WheelhouseRun::TakeCompiled(TargetRecord& record, const FinishedBuild& buil
     package->seconds = step->seconds();
     package->emulated = step->emulated();
   }
+  // To pip a wheel of the farm is one like others, so what it prints does not tell: the bytes do.
+  const std::string& compiled = package->statements.compiled_sha256;
+  if (const auto wheel = compiled.empty() ? std::nullopt : farm_.KeptWheel(package->name, compiled)) {
+    package->compiled_in = wheel->build();
+    package->seconds = wheel->seconds();
+    package->emulated = wheel->emulated();
+    // The farm compiles ahead of a step by a build that is younger than the step's; an older one was there before.
+    if (package->compiled_in < build.view.id()) package->outcome = Outcome::kSourceKept;
+    return;
+  }
   if (outcome == nullptr) return;
   if (outcome->outcome() == v1::OUTCOME_WHEEL) {
     package->outcome = Outcome::kWheel;
-    package->notes.push_back(
-        fmt::format("{} came as a wheel of the index, a source was predicted", record.target.Label()));
-    return;
-  }
-  if (outcome->seconds() >= 0) package->seconds = outcome->seconds();
-  package->compiled_in = outcome->compiled_in_build();
-  if (package->compiled_in == 0) return;
-  // The farm compiles ahead of a step by a build that is younger than the step's; an older one was there before.
-  if (package->compiled_in < build.view.id()) package->outcome = Outcome::kSourceKept;
-  if (const auto wheel = farm_.KeptWheel(package->name, package->compiled_in)) {
-    package->seconds = wheel->seconds();
-    package->emulated = wheel->emulated();
+    package->seconds = -1;
+    package->notes.emplace_back("came as a wheel of the index, a source was predicted");
+  } else if (outcome->seconds() >= 0) {
+    package->seconds = outcome->seconds();
   }
 }
 

@@ -48,7 +48,7 @@ class WheelhouseRun {
 
   void AddJobs(size_t target);
   // What a build of one package's source says of it.
-  void TakeCompiled(TargetRecord& record, const FinishedBuild& build, PackageRecord* package);
+  void TakeCompiled(const FinishedBuild& build, PackageRecord* package);
   // The image's wheel of this package, and no other.
   absl::Status TakeFiles(const ImageWheels& found, const std::string& folder, PackageRecord* package);
   absl::StatusOr<ImageWheels> TakeImage(const FinishedBuild& build, const std::string& folder);
