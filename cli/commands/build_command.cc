@@ -340,8 +340,8 @@ absl::StatusOr<int> BuildCommand::Detach() {
 }
 
 bool BuildCommand::TakesImage() const {
-  return flags_.push || load_ || !outputs_.empty() || !flags_.metadata_file.empty() || !flags_.iid_file.empty() ||
-         session_.json || mode_ == ProgressMode::kQuiet || require_reproducible_;
+  return flags_.push || load_ || !outputs_.empty() || !flags_.metadata_file.empty() ||
+         !flags_.iid_file.empty() || session_.json || mode_ == ProgressMode::kQuiet || require_reproducible_;
 }
 
 absl::StatusOr<BuildModel> BuildCommand::Follow() {

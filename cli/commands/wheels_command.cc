@@ -1,4 +1,5 @@
-// crossmill wheels: a wheelhouse: every package of requirements as a wheel, for several Pythons and platforms.
+// crossmill wheels: a wheelhouse: every package of requirements as a wheel, for several Pythons and
+// platforms.
 #include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
@@ -101,9 +102,10 @@ class WheelsCommand {
     const std::vector<TargetRecord> records = WheelhouseRun(options_, builds, *progress).Run();
     progress->Finish();
     if (stop.stop_requested()) {
-      // What is there stays as it was: a part of a wheelhouse would look like one. The farm keeps what is done.
-      return absl::CancelledError(
-          fmt::format("stopped: {} is as it was; the next run goes on from what the farm has", flags_.folder));
+      // What is there stays as it was: a part of a wheelhouse would look like one. The farm keeps what is
+      // done.
+      return absl::CancelledError(fmt::format(
+          "stopped: {} is as it was; the next run goes on from what the farm has", flags_.folder));
     }
     ASSIGN_OR_RETURN(const std::vector<std::string> notes, folder.Write(records, Asked()));
     for (const std::string& note : notes) session_.env.Err(fmt::format("crossmill: {}\n", note));
@@ -125,7 +127,8 @@ class WheelsCommand {
       if (record.status == TargetRecord::Status::kComplete) continue;
       bool only_farm = record.plan.failure.empty() && record.missing.empty();
       for (const PackageRecord& package : record.packages)
-        only_farm = only_farm && ((package.done() && package.statements.abi3 != "failed") || package.infrastructure);
+        only_farm =
+            only_farm && ((package.done() && package.statements.abi3 != "failed") || package.infrastructure);
       (only_farm ? infrastructure : failed) = true;
     }
     if (failed) return kExitBuildFailed;
@@ -157,7 +160,8 @@ class WheelsCommand {
 void AddWantedFlags(CLI::App* command, WheelsFlags* flags) {
   command->add_option("requirement", flags->wanted.requirements, "Requirements beside those of files")
       ->type_name("REQUIREMENT");
-  command->add_option("-r,--requirement", flags->wanted.files, "Requirements file; repeatable")->type_name("FILE");
+  command->add_option("-r,--requirement", flags->wanted.files, "Requirements file; repeatable")
+      ->type_name("FILE");
   command->add_option("-c,--constraint", flags->wanted.constraints, "Constraints file; repeatable")
       ->type_name("FILE");
   command
@@ -186,11 +190,13 @@ void AddMakingFlags(CLI::App* command, WheelsFlags* flags) {
       ->add_option("--exclude-newer", flags->build.exclude_newer,
                    "As if no file had been uploaded then or later: 2024-05-01")
       ->type_name("DATE");
-  command->add_flag("--offline", flags->build.offline, "Ask no package index: only what the farm has kept counts");
+  command->add_flag("--offline", flags->build.offline,
+                    "Ask no package index: only what the farm has kept counts");
   command->add_flag("--no-wheel-cache", flags->build.no_wheel_cache,
                     "Take no wheel that the farm compiled before for somebody else");
   command->add_flag("--no-cache", flags->build.no_cache, "Compile anew what an earlier run compiled");
-  command->add_flag("--pull", flags->build.pull, "Ask the registries again what the tags of base images mean");
+  command->add_flag("--pull", flags->build.pull,
+                    "Ask the registries again what the tags of base images mean");
   command->add_option("--progress", flags->build.progress, "How to show what is being done")
       ->type_name("auto|tty|plain|quiet")
       ->capture_default_str();
@@ -200,7 +206,8 @@ void AddMakingFlags(CLI::App* command, WheelsFlags* flags) {
 
 void AddWheelsCommand(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand(
-      "wheels", "Make a wheelhouse: every package of requirements as a wheel, for several Pythons and platforms");
+      "wheels",
+      "Make a wheelhouse: every package of requirements as a wheel, for several Pythons and platforms");
   auto flags = std::make_shared<WheelsFlags>();
   AddWantedFlags(command, flags.get());
   AddMakingFlags(command, flags.get());

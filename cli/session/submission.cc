@@ -11,7 +11,8 @@ std::string NewIdempotencyKey() {
   return key;
 }
 
-absl::StatusOr<v1::SubmitBuildResponse> SubmitOnce(Session& session, Farm& farm, v1::SubmitBuildRequest& request) {
+absl::StatusOr<v1::SubmitBuildResponse> SubmitOnce(Session& session, Farm& farm,
+                                                   v1::SubmitBuildRequest& request) {
   if (request.idempotency_key().empty()) request.set_idempotency_key(NewIdempotencyKey());
   absl::Status last;
   for (int attempt = 0; attempt < 3; ++attempt) {

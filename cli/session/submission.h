@@ -14,6 +14,7 @@ std::string NewIdempotencyKey();
 
 // Asks again while the coordinator cannot be reached, three times at most: the key makes that safe. A request
 // without a key gets one.
-absl::StatusOr<v1::SubmitBuildResponse> SubmitOnce(Session& session, Farm& farm, v1::SubmitBuildRequest& request);
+absl::StatusOr<v1::SubmitBuildResponse> SubmitOnce(Session& session, Farm& farm,
+                                                   v1::SubmitBuildRequest& request);
 
 }  // namespace crossmill::cli

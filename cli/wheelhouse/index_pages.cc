@@ -26,7 +26,8 @@ std::map<std::string, std::string> ProjectPages(python::IndexForm form, absl::Sp
     if (!names.insert(wheel.file.name).second) continue;
     python::IndexDocument& document = documents[wheel.project];
     document.name = wheel.project;
-    if (std::find(document.versions.begin(), document.versions.end(), wheel.version) == document.versions.end())
+    if (std::find(document.versions.begin(), document.versions.end(), wheel.version) ==
+        document.versions.end())
       document.versions.push_back(wheel.version);
     python::IndexFile file;
     file.file_name = wheel.file.name;

@@ -10,7 +10,8 @@ std::string LockFile(const TargetRecord& record) {
       "# Made by crossmill wheels for {}, {}. Beside it:\n"
       "#   pip install --no-index --find-links . --require-hashes -r requirements.lock\n",
       record.target.Label(), StatusWord(record.status));
-  for (const std::string& missing : record.missing) text += fmt::format("# Missing: {}\n", Printable(missing));
+  for (const std::string& missing : record.missing)
+    text += fmt::format("# Missing: {}\n", Printable(missing));
   for (const PackageRecord& package : record.packages) {
     if (!package.done()) {
       text += fmt::format("# {}: {}\n{}=={}\n", OutcomeWord(package.outcome), Printable(package.message),

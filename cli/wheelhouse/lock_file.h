@@ -1,5 +1,5 @@
-// requirements.lock of a target: each package with the digests of its wheels, for `pip install --require-hashes`
-// and `uv pip install --require-hashes`. Pure.
+// requirements.lock of a target: each package with the digests of its wheels, for `pip install
+// --require-hashes` and `uv pip install --require-hashes`. Pure.
 #pragma once
 
 #include <string>

@@ -53,10 +53,11 @@ Rows RowsOf(absl::Span<const TargetRecord> records) {
 }
 
 std::string DescribeTarget(const TargetRecord& record) {
-  std::string text = fmt::format("{}: {}, in {}", record.target.Label(), StatusWord(record.status),
-                                 record.target.base);
+  std::string text =
+      fmt::format("{}: {}, in {}", record.target.Label(), StatusWord(record.status), record.target.base);
   if (!record.base_digest.empty())
-    text += fmt::format(" ({}{})", record.base_digest.substr(0, 19), record.base_stand_in ? ", a stand-in" : "");
+    text +=
+        fmt::format(" ({}{})", record.base_digest.substr(0, 19), record.base_stand_in ? ", a stand-in" : "");
   text += "\n";
   for (const std::string& line : record.plan.failure) text += fmt::format("  {}\n", Printable(line));
   for (const std::string& line : record.missing) text += fmt::format("  missing: {}\n", Printable(line));
@@ -72,7 +73,8 @@ std::string DescribeFailure(const TargetRecord& record, const PackageRecord& pac
   return text;
 }
 
-// What was not done, or done in vain, to wheels that are there: a list of packages for each sentence and target.
+// What was not done, or done in vain, to wheels that are there: a list of packages for each sentence and
+// target.
 std::string DescribeStatements(absl::Span<const TargetRecord> records) {
   std::map<std::string, std::string> packages_of;
   for (const TargetRecord& record : records) {
@@ -127,11 +129,12 @@ std::string MatrixCsv(absl::Span<const TargetRecord> records) {
     for (const PackageRecord& package : record.packages) {
       std::string files;
       for (const WheelFile& file : package.files) files += (files.empty() ? "" : " ") + file.name;
-      text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", CsvField(package.name), CsvField(package.version),
-                          CsvField(record.target.Folder()), OutcomeWord(package.outcome),
-                          package.seconds < 0 ? "" : fmt::format("{:.3f}", package.seconds), package.emulated,
-                          package.build == 0 ? "" : std::to_string(package.build), CsvField(package.failure_class),
-                          CsvField(package.remedy), CsvField(files));
+      text +=
+          fmt::format("{},{},{},{},{},{},{},{},{},{}\n", CsvField(package.name), CsvField(package.version),
+                      CsvField(record.target.Folder()), OutcomeWord(package.outcome),
+                      package.seconds < 0 ? "" : fmt::format("{:.3f}", package.seconds), package.emulated,
+                      package.build == 0 ? "" : std::to_string(package.build),
+                      CsvField(package.failure_class), CsvField(package.remedy), CsvField(files));
     }
   }
   return text;

@@ -10,8 +10,8 @@
 
 namespace crossmill::cli {
 
-// The matrix, then what each target is made in, then what failed and what helps, what is missing, and what was
-// not done to wheels.
+// The matrix, then what each target is made in, then what failed and what helps, what is missing, and what
+// was not done to wheels.
 std::string RenderMatrix(absl::Span<const TargetRecord> records, const TextOptions& options);
 
 // One line for each package and target.

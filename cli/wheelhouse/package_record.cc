@@ -63,7 +63,8 @@ Extras WantedExtras(const TargetRecord& record, const python::MarkerEnvironment&
       for (const WheelFile& file : package.files) {
         for (const python::Requirement& needed : file.requirements) {
           if (!needed.Applies(markers, mine).value_or(false)) continue;
-          for (const std::string& extra : needed.extras) more |= extras[needed.normal_name].insert(extra).second;
+          for (const std::string& extra : needed.extras)
+            more |= extras[needed.normal_name].insert(extra).second;
         }
       }
     }
@@ -87,9 +88,8 @@ void CheckRequirements(const python::MarkerEnvironment& markers, TargetRecord* r
       for (const python::Requirement& needed : file.requirements) {
         if (!needed.Applies(markers, with).value_or(false)) continue;
         const auto found = present.find(needed.normal_name);
-        const auto version = found == present.end()
-                                 ? absl::StatusOr<python::Version>(absl::NotFoundError(""))
-                                 : python::Version::Parse(found->second->version);
+        const auto version = found == present.end() ? absl::StatusOr<python::Version>(absl::NotFoundError(""))
+                                                    : python::Version::Parse(found->second->version);
         if (version.ok() && needed.specifier.Contains(*version)) continue;
         record->missing.push_back(fmt::format(
             "{} requires {}, {}", file.name, DescribeRequirement(needed),
@@ -162,14 +162,14 @@ void Conclude(TargetRecord* record) {
     for (PackageRecord& package : record->packages) CheckTags(*environment, &package);
     CheckRequirements(environment->Markers(), record);
   } else {
-    record->missing.push_back(fmt::format("whether all is there cannot be said: {}",
-                                          Sv(environment.status().message())));
+    record->missing.push_back(
+        fmt::format("whether all is there cannot be said: {}", Sv(environment.status().message())));
   }
   const bool complete =
-      record->missing.empty() && std::all_of(record->packages.begin(), record->packages.end(),
-                                             [](const PackageRecord& package) {
-                                               return package.done() && package.statements.abi3 != "failed";
-                                             });
+      record->missing.empty() &&
+      std::all_of(record->packages.begin(), record->packages.end(), [](const PackageRecord& package) {
+        return package.done() && package.statements.abi3 != "failed";
+      });
   record->status = complete ? TargetRecord::Status::kComplete : TargetRecord::Status::kIncomplete;
 }
 

@@ -28,8 +28,8 @@ struct WheelFile {
 struct WheelStatements {
   // Hex digest of the wheel as it was compiled, before any repair; empty: nothing was said.
   std::string compiled_sha256;
-  // "repaired", "not-needed" (no compiled code), "not-installed" (no auditwheel in the image), "failed"; empty:
-  // nothing was said, as of a wheel that was fetched.
+  // "repaired", "not-needed" (no compiled code), "not-installed" (no auditwheel in the image), "failed";
+  // empty: nothing was said, as of a wheel that was fetched.
   std::string repair;
   // "passed", "failed", "not-abi3", "not-installed" (no abi3audit in the image); empty: not asked for.
   std::string abi3;
@@ -96,8 +96,8 @@ struct TargetRecord {
   WheelTarget target;
   TargetPlan plan;
   Status status = Status::kIncomplete;
-  // "sha256:..." of the base's manifest, and that it was made on the farm in place of the published one; empty
-  // where nothing was built.
+  // "sha256:..." of the base's manifest, and that it was made on the farm in place of the published one;
+  // empty where nothing was built.
   std::string base_digest;
   bool base_stand_in = false;
   // By name.

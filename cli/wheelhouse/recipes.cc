@@ -29,7 +29,8 @@ std::string Words(absl::Span<const std::string> words) {
 }
 
 std::string Pip(const WheelTarget& target, std::string_view command) {
-  return fmt::format("RUN python{} -m pip {} --no-cache-dir --disable-pip-version-check", target.python, command);
+  return fmt::format("RUN python{} -m pip {} --no-cache-dir --disable-pip-version-check", target.python,
+                     command);
 }
 
 // A file with exactly this text, which nothing expands; the word that ends it is no line of it.
@@ -62,7 +63,8 @@ std::string PinLine(const WantedPackages& wanted, const PlannedPackage& package)
 std::string Named(const WantedPackages& wanted, absl::Span<const PlannedPackage* const> packages,
                   std::string* before) {
   bool plain = wanted.hashes.empty();
-  for (const PlannedPackage* package : packages) plain = plain && !wanted.build_options.contains(package->name);
+  for (const PlannedPackage* package : packages)
+    plain = plain && !wanted.build_options.contains(package->name);
   std::string words;
   std::string lines;
   for (const PlannedPackage* package : packages) {
@@ -137,18 +139,19 @@ std::string FetchRecipe(const WheelTarget& target, const WantedPackages& wanted,
   std::string text = Beginning(target, "fetch");
   const std::string named = Named(wanted, packages, &text);
   return text + Pip(target, "download") +
-         fmt::format(" --no-deps --only-binary :all: --dest {}/out{}{}\n", kFolder, Words(wanted.index_options),
-                     named) +
+         fmt::format(" --no-deps --only-binary :all: --dest {}/out{}{}\n", kFolder,
+                     Words(wanted.index_options), named) +
          Ending("fetch");
 }
 
-std::string CompileRecipe(const WheelTarget& target, const WantedPackages& wanted, const PlannedPackage& package,
-                          bool abi3_check) {
+std::string CompileRecipe(const WheelTarget& target, const WantedPackages& wanted,
+                          const PlannedPackage& package, bool abi3_check) {
   std::string text = Beginning(target, "compile");
   const PlannedPackage* const only[] = {&package};
   const std::string named = Named(wanted, only, &text);
-  text += Pip(target, "wheel") + fmt::format(" --no-deps --wheel-dir {}/compiled{}{}{}\n", kFolder,
-                                             Words(wanted.index_options), Words(wanted.compile_options), named);
+  text +=
+      Pip(target, "wheel") + fmt::format(" --no-deps --wheel-dir {}/compiled{}{}{}\n", kFolder,
+                                         Words(wanted.index_options), Words(wanted.compile_options), named);
   text += absl::StrReplaceAll(Av(kFinish), {{"@ABI3@", Av(abi3_check ? kAbi3 : std::string_view())}});
   return text + Ending("compile");
 }

@@ -26,9 +26,9 @@ std::string ResolveRecipe(const WheelTarget& target, const WantedPackages& wante
 std::string FetchRecipe(const WheelTarget& target, const WantedPackages& wanted,
                         absl::Span<const PlannedPackage* const> packages);
 
-// Compiles one package; auditwheel repairs its wheel where the image has that program, and abi3audit judges it
-// if `abi3_check`.
-std::string CompileRecipe(const WheelTarget& target, const WantedPackages& wanted, const PlannedPackage& package,
-                          bool abi3_check);
+// Compiles one package; auditwheel repairs its wheel where the image has that program, and abi3audit judges
+// it if `abi3_check`.
+std::string CompileRecipe(const WheelTarget& target, const WantedPackages& wanted,
+                          const PlannedPackage& package, bool abi3_check);
 
 }  // namespace crossmill::cli

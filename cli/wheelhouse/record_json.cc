@@ -64,7 +64,8 @@ Json BuildRequirementsJson(const TargetPlan& plan, const std::string& package) {
   Json list = Json::array();
   for (const BuildRequirement& requirement : plan.build_requirements) {
     if (requirement.needed_by != package) continue;
-    list.push_back({{"name", requirement.name}, {"version", requirement.version}, {"predicted", requirement.way}});
+    list.push_back(
+        {{"name", requirement.name}, {"version", requirement.version}, {"predicted", requirement.way}});
   }
   return list;
 }
@@ -148,9 +149,8 @@ Json BuildOrderJson(absl::Span<const TargetRecord> records) {
       if (package.way == PlannedPackage::Way::kFetch)
         prebuilt.push_back({{"name", package.name}, {"version", package.version}});
     }
-    targets.push_back({{"target", record.target.Folder()},
-                       {"order", std::move(order)},
-                       {"prebuilt", std::move(prebuilt)}});
+    targets.push_back(
+        {{"target", record.target.Folder()}, {"order", std::move(order)}, {"prebuilt", std::move(prebuilt)}});
   }
   return {{"targets", std::move(targets)}};
 }

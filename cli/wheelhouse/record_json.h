@@ -1,5 +1,5 @@
-// wheelhouse.json and build-order.json (docs/wheelhouse.md): what was asked, what each target is made in, what
-// became of each package, and the order in which sources were compiled. Pure.
+// wheelhouse.json and build-order.json (docs/wheelhouse.md): what was asked, what each target is made in,
+// what became of each package, and the order in which sources were compiled. Pure.
 #pragma once
 
 #include <string>
@@ -37,8 +37,8 @@ Json BuildOrderJson(absl::Span<const TargetRecord> records);
 // A document that is there. INVALID_ARGUMENT: it is none of a wheelhouse.
 absl::StatusOr<Json> ReadWheelhouseJson(std::string_view text);
 
-// The wheels that such a document lists, in its order. Names that are no wheel's are left out: the document is
-// a file that anybody may have written.
+// The wheels that such a document lists, in its order. Names that are no wheel's are left out: the document
+// is a file that anybody may have written.
 std::vector<IndexedWheel> ListedWheels(const Json& document);
 
 }  // namespace crossmill::cli

@@ -65,9 +65,8 @@ absl::StatusOr<std::vector<WheelTarget>> MakeTargets(absl::Span<const v1::Platfo
     for (const std::string& python : pythons) {
       WheelTarget target{platform, python, absl::StrReplaceAll(form, {{Av(kPlace), python}})};
       if (!IsImageReference(target.base)) {
-        return absl::InvalidArgumentError(
-            fmt::format("--base {}: expected an image, in which {{python}} stands for the version",
-                        Printable(base)));
+        return absl::InvalidArgumentError(fmt::format(
+            "--base {}: expected an image, in which {{python}} stands for the version", Printable(base)));
       }
       targets.push_back(std::move(target));
     }

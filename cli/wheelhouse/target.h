@@ -1,4 +1,5 @@
-// What a wheelhouse is made for: one Python on one platform, and the image that packages are compiled in. Pure.
+// What a wheelhouse is made for: one Python on one platform, and the image that packages are compiled in.
+// Pure.
 #pragma once
 
 #include <string>
@@ -26,12 +27,13 @@ struct WheelTarget {
   std::string Folder() const;
 };
 
-// --python: "3.11", several separated by commas or repeated. INVALID_ARGUMENT for what is no such version, and
-// for one that is named twice.
+// --python: "3.11", several separated by commas or repeated. INVALID_ARGUMENT for what is no such version,
+// and for one that is named twice.
 absl::StatusOr<std::vector<std::string>> ParsePythons(absl::Span<const std::string> lists);
 
-// Each Python on each platform, platforms first. `base` is --base: {python} in it stands for the version; empty:
-// the slim image that Docker publishes for each Python. INVALID_ARGUMENT for what is no reference of an image.
+// Each Python on each platform, platforms first. `base` is --base: {python} in it stands for the version;
+// empty: the slim image that Docker publishes for each Python. INVALID_ARGUMENT for what is no reference of
+// an image.
 absl::StatusOr<std::vector<WheelTarget>> MakeTargets(absl::Span<const v1::Platform> platforms,
                                                      absl::Span<const std::string> pythons,
                                                      std::string_view base);

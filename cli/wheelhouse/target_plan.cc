@@ -140,11 +140,13 @@ TargetPlan PlanTarget(const WheelTarget& target, const v1::Forecast& forecast) {
   }
   for (const v1::PredictedPackage& package : install->packages()) {
     if (package.scope() == "build-dep") {
-      plan.build_requirements.push_back({package.name(), package.version(), std::string(PredictedWord(package)),
+      plan.build_requirements.push_back({package.name(), package.version(),
+                                         std::string(PredictedWord(package)),
                                          package.needed_by().substr(0, package.needed_by().find(' '))});
     } else if (package.name().empty() || package.version().empty()) {
-      plan.failure.push_back(fmt::format("which version of {} it is, only its build would say",
-                                         Printable(package.name().empty() ? package.location() : package.name())));
+      plan.failure.push_back(
+          fmt::format("which version of {} it is, only its build would say",
+                      Printable(package.name().empty() ? package.location() : package.name())));
     } else {
       plan.packages.push_back(Planned(package));
     }

@@ -22,7 +22,8 @@ absl::Status CheckAddress(std::string_view address) {
         return static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f ||
                std::string_view("'\"`$<>\\").find(c) != std::string_view::npos;
       })) {
-    return absl::InvalidArgumentError(fmt::format("{} is no address as a recipe can have it", Printable(address)));
+    return absl::InvalidArgumentError(
+        fmt::format("{} is no address as a recipe can have it", Printable(address)));
   }
   const std::string authority = python::SplitUrl(address).authority;
   const std::string_view user = std::string_view(authority).substr(0, authority.find('@'));
@@ -44,8 +45,8 @@ class WantedReader {
       found_.roots.push_back(place);
     }
     if (!names.requirements.empty()) {
-      ASSIGN_OR_RETURN(const size_t place, TakeText("the command line", absl::StrJoin(names.requirements, "\n") + "\n",
-                                                    false));
+      ASSIGN_OR_RETURN(const size_t place,
+                       TakeText("the command line", absl::StrJoin(names.requirements, "\n") + "\n", false));
       found_.roots.push_back(place);
     }
     for (const std::string& path : names.constraints) {
@@ -89,16 +90,16 @@ class WantedReader {
   }
 
   absl::Status TakeLine(const python::RequirementLine& line, bool constraints) {
-    if (line.kind == python::RequirementLine::Kind::kPath || line.kind == python::RequirementLine::Kind::kEditable ||
+    if (line.kind == python::RequirementLine::Kind::kPath ||
+        line.kind == python::RequirementLine::Kind::kEditable ||
         (line.requirement && python::SplitUrl(line.requirement->url).scheme == "file")) {
-      return absl::InvalidArgumentError(fmt::format(
-          "{} is on this machine: a wheelhouse takes packages of an index or of an address",
-          Printable(line.requirement ? line.requirement->url : line.location)));
+      return absl::InvalidArgumentError(
+          fmt::format("{} is on this machine: a wheelhouse takes packages of an index or of an address",
+                      Printable(line.requirement ? line.requirement->url : line.location)));
     }
     if (line.kind == python::RequirementLine::Kind::kUrl) {
-      return absl::InvalidArgumentError(
-          fmt::format("{}: what it is called is not known; write NAME @ {}", Printable(line.location),
-                      Printable(line.location)));
+      return absl::InvalidArgumentError(fmt::format("{}: what it is called is not known; write NAME @ {}",
+                                                    Printable(line.location), Printable(line.location)));
     }
     const python::Requirement& requirement = *line.requirement;
     if (!constraints) ++requirements_;
@@ -163,7 +164,8 @@ class WantedReader {
       if (at >= lines.size() || lines[at].ends_with("\\") || lines[at].ends_with("\\\r"))
         return refuse("write what is included on one line");
       const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-      auto place = Take((folder / include.location).lexically_normal().string(), constraints || include.constraints);
+      auto place =
+          Take((folder / include.location).lexically_normal().string(), constraints || include.constraints);
       if (!place.ok()) return Annotate(place.status(), fmt::format("{}:{}", path, include.line));
       lines[at] = fmt::format("{} {}.txt", include.constraints ? "-c" : "-r", *place);
     }

@@ -41,7 +41,8 @@ absl::StatusOr<v1::Forecast> FarmBuilds::Predict(const v1::Platform& platform, c
   }
   const absl::Status status = rpc::FromGrpc(reader->Finish());
   if (!status.ok()) return session_.Explain(status);
-  if (!forecast.has_value()) return absl::UnavailableError("the coordinator ended the prediction without one");
+  if (!forecast.has_value())
+    return absl::UnavailableError("the coordinator ended the prediction without one");
   return *std::move(forecast);
 }
 

@@ -49,8 +49,8 @@ absl::Status CheckMetadata(const predict::CoreMetadata& metadata, const python::
   const auto version = python::Version::Parse(metadata.version);
   if (python::NormaliseName(metadata.name) == name.project && version.ok() && *version == name.version)
     return absl::OkStatus();
-  return absl::InvalidArgumentError(fmt::format("its metadata is that of {} {}", Printable(metadata.name),
-                                                Printable(metadata.version)));
+  return absl::InvalidArgumentError(
+      fmt::format("its metadata is that of {} {}", Printable(metadata.name), Printable(metadata.version)));
 }
 
 }  // namespace
@@ -88,24 +88,25 @@ absl::StatusOr<ImageWheels> TakeWheels(BlobStore& blobs, const Digest& manifest,
   oci::Flattener flattener(contents);
   RETURN_IF_ERROR(oci::AddImageLayers(blobs, manifest, flattener));
   ImageWheels found;
-  RETURN_IF_ERROR(flattener.Visit([&](const layer::TarEntry& entry, const layer::Source& content) -> absl::Status {
-    if (entry.type != layer::EntryType::kFile || entry.path.find('/') != std::string::npos)
-      return absl::OkStatus();
-    if (entry.path == kStatementsFile) {
-      if (entry.size == 0) return absl::OkStatus();
-      ASSIGN_OR_RETURN(const std::string text, FirstBytes(content, 4096));
-      found.statements = ReadStatements(text);
-      return absl::OkStatus();
-    }
-    if (entry.size == 0 || !python::WheelName::Parse(entry.path).ok()) return absl::OkStatus();
-    if (found.files.size() >= kMostWheels)
-      return absl::InvalidArgumentError(fmt::format("more than {} wheels", kMostWheels));
-    const std::string path = fmt::format("{}/{}", folder, entry.path);
-    RETURN_IF_ERROR(WriteContent(content, path));
-    ASSIGN_OR_RETURN(WheelFile file, ReadWheelFile(path, entry.path));
-    found.files.push_back(std::move(file));
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(
+      flattener.Visit([&](const layer::TarEntry& entry, const layer::Source& content) -> absl::Status {
+        if (entry.type != layer::EntryType::kFile || entry.path.find('/') != std::string::npos)
+          return absl::OkStatus();
+        if (entry.path == kStatementsFile) {
+          if (entry.size == 0) return absl::OkStatus();
+          ASSIGN_OR_RETURN(const std::string text, FirstBytes(content, 4096));
+          found.statements = ReadStatements(text);
+          return absl::OkStatus();
+        }
+        if (entry.size == 0 || !python::WheelName::Parse(entry.path).ok()) return absl::OkStatus();
+        if (found.files.size() >= kMostWheels)
+          return absl::InvalidArgumentError(fmt::format("more than {} wheels", kMostWheels));
+        const std::string path = fmt::format("{}/{}", folder, entry.path);
+        RETURN_IF_ERROR(WriteContent(content, path));
+        ASSIGN_OR_RETURN(WheelFile file, ReadWheelFile(path, entry.path));
+        found.files.push_back(std::move(file));
+        return absl::OkStatus();
+      }));
   return found;
 }
 

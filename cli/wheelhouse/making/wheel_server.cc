@@ -150,17 +150,17 @@ class WheelServer::Impl {
     const std::string_view path = target.substr(0, target.find_first_of("?#"));
     const bool head = request.method() == http::verb::head;
     if (!head && request.method() != http::verb::get) {
-      co_return co_await Send(stream, request,
-                              TextAnswer(http::status::method_not_allowed, "text/plain", "only GET and HEAD\n"));
+      co_return co_await Send(
+          stream, request, TextAnswer(http::status::method_not_allowed, "text/plain", "only GET and HEAD\n"));
     }
-    if (const WheelShelf::File* file = shelf_.FindFile(path)) co_return co_await SendFile(stream, request, *file);
+    if (const WheelShelf::File* file = shelf_.FindFile(path))
+      co_return co_await SendFile(stream, request, *file);
     if (const WheelShelf::Page* page = shelf_.FindPage(path)) {
       const auto accept = request[http::field::accept];
       const bool json = WantsJson(std::string_view(accept.data(), accept.size()));
-      TextResponse response =
-          TextAnswer(http::status::ok,
-                     python::ContentTypeOf(json ? python::IndexForm::kJson : python::IndexForm::kHtml),
-                     json ? page->json : page->html);
+      TextResponse response = TextAnswer(
+          http::status::ok, python::ContentTypeOf(json ? python::IndexForm::kJson : python::IndexForm::kHtml),
+          json ? page->json : page->html);
       response.set(http::field::vary, "Accept");
       co_return co_await Send(stream, request, std::move(response));
     }
@@ -172,7 +172,8 @@ class WheelServer::Impl {
       response.set(http::field::location, slashed);
       co_return co_await Send(stream, request, std::move(response));
     }
-    co_return co_await Send(stream, request, TextAnswer(http::status::not_found, "text/plain", "not found\n"));
+    co_return co_await Send(stream, request,
+                            TextAnswer(http::status::not_found, "text/plain", "not found\n"));
   }
 
   asio::awaitable<bool> Send(beast::tcp_stream& stream, const http::request<http::empty_body>& request,
@@ -232,7 +233,8 @@ class WheelServer::Impl {
 WheelServer::WheelServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 WheelServer::~WheelServer() = default;
 
-absl::StatusOr<std::unique_ptr<WheelServer>> WheelServer::Listen(std::string_view address, const WheelShelf& shelf) {
+absl::StatusOr<std::unique_ptr<WheelServer>> WheelServer::Listen(std::string_view address,
+                                                                 const WheelShelf& shelf) {
   ASSIGN_OR_RETURN(const tcp::endpoint endpoint, ParseEndpoint(address));
   auto impl = std::make_unique<Impl>(shelf);
   RETURN_IF_ERROR(impl->Listen(endpoint));

@@ -14,7 +14,8 @@ class WheelServer {
  public:
   // Listens at "HOST:PORT", "PORT" or "[ADDRESS]:PORT"; HOST is an address. Empty: loopback, a free port.
   // INVALID_ARGUMENT for anything else; UNAVAILABLE if the address is taken. `shelf` outlives the server.
-  static absl::StatusOr<std::unique_ptr<WheelServer>> Listen(std::string_view address, const WheelShelf& shelf);
+  static absl::StatusOr<std::unique_ptr<WheelServer>> Listen(std::string_view address,
+                                                             const WheelShelf& shelf);
   ~WheelServer();
 
   // "http://127.0.0.1:40123"

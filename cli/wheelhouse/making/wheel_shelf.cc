@@ -36,14 +36,16 @@ absl::StatusOr<WheelShelf> WheelShelf::Read(const std::string& folder, std::vect
     const std::string path = fmt::format("{}/{}/{}", folder, wheel.folder, wheel.file.name);
     const auto file = ReadWheelFile(path, wheel.file.name);
     if (!file.ok() || file->sha256 != wheel.file.sha256) {
-      notes->push_back(fmt::format("{} is not served: {}", Printable(path),
-                                   file.ok() ? "it is not the file of the record" : Sv(file.status().message())));
+      notes->push_back(
+          fmt::format("{} is not served: {}", Printable(path),
+                      file.ok() ? "it is not the file of the record" : Sv(file.status().message())));
       continue;
     }
     const auto [known, first] = digests.emplace(wheel.file.name, file->sha256);
     if (!first && known->second != file->sha256) {
-      notes->push_back(fmt::format("{} differs from the file of that name of another target: /simple/ has the first",
-                                   Printable(path)));
+      notes->push_back(
+          fmt::format("{} differs from the file of that name of another target: /simple/ has the first",
+                      Printable(path)));
     }
     wheel.file = *file;
     shelf.files_[fmt::format("/{}/{}", wheel.folder, wheel.file.name)] = {path, file->sha256, file->size};
@@ -56,7 +58,8 @@ absl::StatusOr<WheelShelf> WheelShelf::Read(const std::string& folder, std::vect
     auto json = ProjectPages(python::IndexForm::kJson, wheels, AddressOf);
     for (auto& [name, page] : html)
       shelf.pages_[fmt::format("{}{}/", prefix, name)] = {std::move(page), std::move(json[name])};
-    shelf.pages_[prefix] = {RootPage(python::IndexForm::kHtml, wheels), RootPage(python::IndexForm::kJson, wheels)};
+    shelf.pages_[prefix] = {RootPage(python::IndexForm::kHtml, wheels),
+                            RootPage(python::IndexForm::kJson, wheels)};
   };
   add("/simple/", all);
   for (const std::string& target : shelf.targets_) {
@@ -80,8 +83,10 @@ const WheelShelf::File* WheelShelf::FindFile(std::string_view path) const {
 
 std::string WheelShelf::Overview() const {
   std::string text =
-      "<!DOCTYPE html>\n<html>\n<head><title>Wheelhouse</title></head>\n<body>\n<a href=\"/simple/\">all</a><br>\n";
-  for (const std::string& target : targets_) text += fmt::format("<a href=\"/{0}/simple/\">{0}</a><br>\n", target);
+      "<!DOCTYPE html>\n<html>\n<head><title>Wheelhouse</title></head>\n<body>\n<a "
+      "href=\"/simple/\">all</a><br>\n";
+  for (const std::string& target : targets_)
+    text += fmt::format("<a href=\"/{0}/simple/\">{0}</a><br>\n", target);
   return text + "</body>\n</html>\n";
 }
 

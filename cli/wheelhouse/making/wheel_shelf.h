@@ -1,5 +1,5 @@
-// What a wheelhouse serves: every address and what is there, made once from the record on disk. Nothing that a
-// request says becomes a path.
+// What a wheelhouse serves: every address and what is there, made once from the record on disk. Nothing that
+// a request says becomes a path.
 #pragma once
 
 #include <map>

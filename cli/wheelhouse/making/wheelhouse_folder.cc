@@ -134,7 +134,8 @@ absl::Status WheelhouseFolder::Tidy(const TargetRecord& record, std::vector<std:
     if (file.ok() && file->sha256 == listed->second && unlink(path.c_str()) == 0) {
       notes->push_back(fmt::format("{} is removed: it is no longer part", Printable(path)));
     } else {
-      notes->push_back(fmt::format("{} is left where it is: it is not part of this wheelhouse", Printable(path)));
+      notes->push_back(
+          fmt::format("{} is left where it is: it is not part of this wheelhouse", Printable(path)));
     }
   }
   return absl::OkStatus();

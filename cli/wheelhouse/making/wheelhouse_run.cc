@@ -139,8 +139,8 @@ void WheelhouseRun::Fetch(size_t target, const std::vector<size_t>& packages) {
   TargetRecord& record = records_[target];
   std::vector<const PlannedPackage*> planned;
   for (const size_t place : packages) planned.push_back(&record.plan.packages[place]);
-  const std::string folder = fmt::format("{}/{}-fetch-{}-{}", options_.scratch, target, packages.front(),
-                                         packages.size());
+  const std::string folder =
+      fmt::format("{}/{}-fetch-{}-{}", options_.scratch, target, packages.front(), packages.size());
   int64_t number = 0;
   const auto build = farm_.Build(record.target.platform, FetchRecipe(record.target, options_.wanted, planned),
                                  [&](int64_t id) { number = id; });
@@ -150,7 +150,8 @@ void WheelhouseRun::Fetch(size_t target, const std::vector<size_t>& packages) {
     for (const size_t place : packages) jobs_.Add([this, target, place] { Fetch(target, {place}); });
     return;
   }
-  const auto image = succeeded ? TakeImage(*build, folder) : absl::StatusOr<ImageWheels>(absl::UnknownError(""));
+  const auto image =
+      succeeded ? TakeImage(*build, folder) : absl::StatusOr<ImageWheels>(absl::UnknownError(""));
   if (build.ok()) NoteBase(*build, &record);
   for (const size_t place : packages) {
     PackageRecord& package = record.packages[place];
@@ -168,7 +169,8 @@ void WheelhouseRun::Fetch(size_t target, const std::vector<size_t>& packages) {
       package.outcome = Outcome::kWheel;
       const std::string& predicted = record.plan.packages[place].file_name;
       if (!predicted.empty() && predicted != package.files.front().name)
-        package.notes.push_back(fmt::format("{} came, {} was predicted", package.files.front().name, predicted));
+        package.notes.push_back(
+            fmt::format("{} came, {} was predicted", package.files.front().name, predicted));
     }
     Say(record, package);
   }
@@ -233,7 +235,8 @@ void WheelhouseRun::TakeCompiled(const FinishedBuild& build, PackageRecord* pack
     package->compiled_in = wheel->build();
     package->seconds = wheel->seconds();
     package->emulated = wheel->emulated();
-    // The farm compiles ahead of a step by a build that is younger than the step's; an older one was there before.
+    // The farm compiles ahead of a step by a build that is younger than the step's; an older one was there
+    // before.
     if (package->compiled_in < build.view.id()) package->outcome = Outcome::kSourceKept;
     return;
   }
@@ -253,19 +256,21 @@ absl::StatusOr<ImageWheels> WheelhouseRun::TakeImage(const FinishedBuild& build,
   return TakeWheels(farm_.blobs(), FromProto(build.view.cells(0).image_manifest()), folder);
 }
 
-absl::Status WheelhouseRun::TakeFiles(const ImageWheels& found, const std::string& folder, PackageRecord* package) {
+absl::Status WheelhouseRun::TakeFiles(const ImageWheels& found, const std::string& folder,
+                                      PackageRecord* package) {
   const auto version = python::Version::Parse(package->version);
   if (!version.ok()) return version.status();
   for (const WheelFile& file : found.files) {
     const auto name = python::WheelName::Parse(file.name);
-    if (name.ok() && name->project == package->name && name->version == *version) package->files.push_back(file);
+    if (name.ok() && name->project == package->name && name->version == *version)
+      package->files.push_back(file);
   }
   package->files_folder = folder;
   if (package->files.size() == 1) return absl::OkStatus();
   const bool none = package->files.empty();
   package->files.clear();
-  return absl::InvalidArgumentError(
-      fmt::format("its build left {} wheel of {} {}", none ? "no" : "more than one", package->name, package->version));
+  return absl::InvalidArgumentError(fmt::format(
+      "its build left {} wheel of {} {}", none ? "no" : "more than one", package->name, package->version));
 }
 
 void WheelhouseRun::NoteBase(const FinishedBuild& build, TargetRecord* record) {

@@ -1,9 +1,9 @@
-// One run of `crossmill wheels`: every target is resolved, its wheels are fetched by one build, and each source
-// is compiled by a build of its own, all on the farm and side by side.
+// One run of `crossmill wheels`: every target is resolved, its wheels are fetched by one build, and each
+// source is compiled by a build of its own, all on the farm and side by side.
 //
-// A build for each source and target, because a build is what the farm records, tells the failure of, finds in
-// its cache and tries again: a package that failed stops no other, the step of one that succeeded is found in
-// the cache by the next run, and a failure is never in a cache.
+// A build for each source and target, because a build is what the farm records, tells the failure of, finds
+// in its cache and tries again: a package that failed stops no other, the step of one that succeeded is found
+// in the cache by the next run, and a failure is never in a cache.
 #pragma once
 
 #include <stop_token>

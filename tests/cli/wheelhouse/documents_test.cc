@@ -46,13 +46,12 @@ TEST(WheelhouseDocumentsTest, PagesNameDigestAndPython) {
   ExpectGolden(kGoldens, "ready.html", html.at("ready"));
   ExpectGolden(kGoldens, "simple.html", RootPage(python::IndexForm::kHtml, wheels));
   // The farm's own reader finds what was written.
-  const auto read = python::ReadIndex(python::IndexForm::kJson,
-                                      ProjectPages(python::IndexForm::kJson, wheels,
-                                                   [](const IndexedWheel& wheel) {
-                                                     return "/x/" + wheel.file.name;
-                                                   })
-                                          .at("ready"),
-                                      "http://127.0.0.1:1/simple/ready/");
+  const auto read =
+      python::ReadIndex(python::IndexForm::kJson,
+                        ProjectPages(python::IndexForm::kJson, wheels,
+                                     [](const IndexedWheel& wheel) { return "/x/" + wheel.file.name; })
+                            .at("ready"),
+                        "http://127.0.0.1:1/simple/ready/");
   ASSERT_OK(read);
   ASSERT_EQ(read->files.size(), 1u);
   EXPECT_EQ(read->files[0].url, "http://127.0.0.1:1/x/ready-1.0-py3-none-any.whl");
@@ -82,8 +81,9 @@ TEST(WheelhouseDocumentsTest, HostileRecordNamesNothingOutside) {
   Json document = WheelhouseJson({}, {}, Json());
   const std::string digest = "sha256:" + std::string(64, 'a');
   const auto target = [&](const char* folder, const char* file) {
-    return Json{{"target", folder},
-                {"packages", {{{"name", "x"}, {"files", {{{"file_name", file}, {"digest", digest}}, 7}}}, "text"}}};
+    return Json{
+        {"target", folder},
+        {"packages", {{{"name", "x"}, {"files", {{{"file_name", file}, {"digest", digest}}, 7}}}, "text"}}};
   };
   document["targets"] = {target("..", "x-1-py3-none-any.whl"), target("a/b", "x-1-py3-none-any.whl"),
                          target("ok", "../x-1-py3-none-any.whl"), target("ok", "y-1-py3-none-any.whl"), 3};

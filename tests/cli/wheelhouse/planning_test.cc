@@ -49,9 +49,9 @@ TEST(WheelTargetTest, EachPythonOnEachPlatform) {
 
 TEST(WantedPackagesTest, IncludedFilesAreNamedByPlace) {
   const auto wanted_or = Wanted({{"r.txt", "-r sub/more.txt\nalpha==1\n-c limits.txt\n"},
-                                                  {"sub/more.txt", "-r ../r.txt\ngamma @ https://h/g.tar.gz\n"},
-                                                  {"limits.txt", "beta<2\n"}},
-                                                 {"ready"});
+                                 {"sub/more.txt", "-r ../r.txt\ngamma @ https://h/g.tar.gz\n"},
+                                 {"limits.txt", "beta<2\n"}},
+                                {"ready"});
   ASSERT_OK(wanted_or);
   const auto& wanted = *wanted_or;
   ASSERT_EQ(wanted.files.size(), 4u);
@@ -95,8 +95,8 @@ TEST(TargetPlanTest, SourcesInTheOrderOfTheirBuildRequirements) {
 
 TEST(TargetPlanTest, ACircleEndsAndIsSaid) {
   v1::Forecast forecast = SampleForecast();
-  AddPredicted(*forecast.mutable_prediction()->mutable_platforms(0)->mutable_steps(0)->mutable_installs(0), "alpha",
-               "1.0", v1::OUTCOME_SOURCE, "tool 2.0");
+  AddPredicted(*forecast.mutable_prediction()->mutable_platforms(0)->mutable_steps(0)->mutable_installs(0),
+               "alpha", "1.0", v1::OUTCOME_SOURCE, "tool 2.0");
   const TargetPlan plan = PlanTarget(SampleTarget(), forecast);
   ASSERT_EQ(BuildOrder(plan).size(), 2u);
   for (const PlannedPackage* package : BuildOrder(plan)) EXPECT_TRUE(package->in_circle);
@@ -124,9 +124,10 @@ TEST(ConcludeTest, WhatAWheelRequiresAndNobodyResolvedIsMissing) {
   record.packages[0].files[0].requirements.push_back(*python::Requirement::Parse("tool<2"));
   Conclude(&record);
   EXPECT_EQ(record.status, TargetRecord::Status::kIncomplete);
-  EXPECT_THAT(record.missing,
-              ElementsAre("alpha-1.0-cp311-cp311-linux_x86_64.whl requires late>1, which the resolution did not have",
-                          "alpha-1.0-cp311-cp311-linux_x86_64.whl requires tool<2, and the resolution has 2.0"));
+  EXPECT_THAT(
+      record.missing,
+      ElementsAre("alpha-1.0-cp311-cp311-linux_x86_64.whl requires late>1, which the resolution did not have",
+                  "alpha-1.0-cp311-cp311-linux_x86_64.whl requires tool<2, and the resolution has 2.0"));
 }
 
 TEST(ConcludeTest, AWheelThatDoesNotInstallThereIsAFailure) {
@@ -137,14 +138,16 @@ TEST(ConcludeTest, AWheelThatDoesNotInstallThereIsAFailure) {
 }
 
 TEST(RecipesTest, Goldens) {
-  const auto wanted_or = Wanted({{"r.txt", "--extra-index-url https://h/simple\n--no-binary alpha\nalpha\nCROSSMILL_END\n"}});
+  const auto wanted_or =
+      Wanted({{"r.txt", "--extra-index-url https://h/simple\n--no-binary alpha\nalpha\nCROSSMILL_END\n"}});
   ASSERT_OK(wanted_or);
   const auto& wanted = *wanted_or;
   const TargetPlan plan = PlanTarget(SampleTarget(), SampleForecast());
   const PlannedPackage* const fetched[] = {&plan.packages[2]};
   ExpectGolden("cli/wheelhouse", "resolve.dockerfile", ResolveRecipe(SampleTarget(), wanted));
   ExpectGolden("cli/wheelhouse", "fetch.dockerfile", FetchRecipe(SampleTarget(), wanted, fetched));
-  ExpectGolden("cli/wheelhouse", "compile.dockerfile", CompileRecipe(SampleTarget(), wanted, plan.packages[0], true));
+  ExpectGolden("cli/wheelhouse", "compile.dockerfile",
+               CompileRecipe(SampleTarget(), wanted, plan.packages[0], true));
   const std::string digest(64, 'e');
   const auto hashed_or = Wanted({{"r.txt", "alpha==1.0 --hash=sha256:" + digest + "\n"}});
   ASSERT_OK(hashed_or);
