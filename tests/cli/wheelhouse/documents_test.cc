@@ -12,7 +12,7 @@
 namespace crossmill::cli {
 namespace {
 
-constexpr char kGoldens[] = "cli/wheelhouse";
+constexpr char kGoldens[] = CROSSMILL_GOLDEN_FOLDER "/cli/wheelhouse";
 
 TargetRecord ConcludedSample() {
   TargetRecord record = SampleRecord();

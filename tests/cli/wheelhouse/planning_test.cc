@@ -144,9 +144,11 @@ TEST(RecipesTest, Goldens) {
   const auto& wanted = *wanted_or;
   const TargetPlan plan = PlanTarget(SampleTarget(), SampleForecast());
   const PlannedPackage* const fetched[] = {&plan.packages[2]};
-  ExpectGolden("cli/wheelhouse", "resolve.dockerfile", ResolveRecipe(SampleTarget(), wanted));
-  ExpectGolden("cli/wheelhouse", "fetch.dockerfile", FetchRecipe(SampleTarget(), wanted, fetched));
-  ExpectGolden("cli/wheelhouse", "compile.dockerfile",
+  ExpectGolden(CROSSMILL_GOLDEN_FOLDER "/cli/wheelhouse", "resolve.dockerfile",
+               ResolveRecipe(SampleTarget(), wanted));
+  ExpectGolden(CROSSMILL_GOLDEN_FOLDER "/cli/wheelhouse", "fetch.dockerfile",
+               FetchRecipe(SampleTarget(), wanted, fetched));
+  ExpectGolden(CROSSMILL_GOLDEN_FOLDER "/cli/wheelhouse", "compile.dockerfile",
                CompileRecipe(SampleTarget(), wanted, plan.packages[0], true));
   const std::string digest(64, 'e');
   const auto hashed_or = Wanted({{"r.txt", "alpha==1.0 --hash=sha256:" + digest + "\n"}});
