@@ -15,7 +15,7 @@
 namespace crossmill::cli {
 
 // Beside the wheels in the image that a recipe ends with: what was done to them, one statement a line, "WHAT
-// WORD" or "WHAT WORD TEXT" (cli/wheelhouse/statements.h).
+// WORD" or "WHAT WORD TEXT" (cli/wheelhouse/package_record.h).
 inline constexpr std::string_view kStatementsFile = "statements.txt";
 
 // Is never built: the farm says what its one RUN would bring. `pip wheel` takes nothing that is installed
