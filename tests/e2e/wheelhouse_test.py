@@ -202,6 +202,20 @@ class WheelhouseTest(FarmTestCase):
         self.assert_says(result, "linux/amd64 cp312: unsolved")
         self.assertFalse((self.house / "linux-amd64-cp312").exists())
 
+    def test_stopped(self):
+        process = self.farm.start_cli("wheels", "alpha", "--no-wheel-cache", "--no-cache", "--base", "python:{python}",
+                                      "--python", "3.11", "--progress", "plain", "-o", self.house)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        for line in process.stderr:
+            if "is compiled by build" in line:
+                break
+        build = line.rsplit(" ", 1)[1].strip()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=30), 130)
+        self.assertEqual(list(self.house.iterdir()), [])
+        self.assertEqual(self.farm.show(build)["status"], "cancelled")
+
     def test_served(self):
         self.wheels("gamma", "ready")
         process = self.farm.start_cli("wheels", "--serve", "127.0.0.1:0", "-o", self.house)
