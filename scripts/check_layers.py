@@ -67,13 +67,16 @@ ALLOWED = {
     "cli/show": ["common/base", "common/words", "common/layer"],
     "cli/session": ["common/base", "common/words", "common/rpc", "cli/show"],
     "cli/recipe": ["common", "cli/show", "cli/session"],
-    "cli/commands": ["common", "cli/show", "cli/session", "cli/recipe"],
+    "cli/wheelhouse": ["common/base", "common/words", "common/python", "common/wheels", "cli/show"],
+    "cli/wheelhouse/making": ["common", "cli/show", "cli/session", "cli/wheelhouse"],
+    "cli/commands": ["common", "cli/show", "cli/session", "cli/recipe", "cli/wheelhouse"],
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
 PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
-        "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core"]
+        "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core",
+        "cli/wheelhouse"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 

@@ -120,6 +120,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddPackagesCommand(app, session);
   AddImageCommands(app, session);
   AddWheelCommands(app, session);
+  AddWheelsCommand(app, session);
   AddWorkerCommands(app, session);
   AddFarmCommands(app, session);
   AddDoctorCommand(app, session);

@@ -2,7 +2,6 @@
 #include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
-#include <random>
 
 #include "cli/commands/build_arguments.h"
 #include "cli/commands/check_command.h"
@@ -16,6 +15,7 @@
 #include "cli/recipe/docker_flags.h"
 #include "cli/session/build_follow.h"
 #include "cli/session/build_session.h"
+#include "cli/session/submission.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "common/base/files.h"
@@ -33,13 +33,6 @@ absl::StatusOr<v1::Platform> OwnPlatform() {
   utsname name;
   if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
   return ParsePlatform(std::string("linux/") + name.machine);
-}
-
-std::string NewIdempotencyKey() {
-  std::random_device random;
-  std::string key;
-  for (int i = 0; i < 4; ++i) key += fmt::format("{:08x}", random());
-  return key;
 }
 
 void TellIgnored(Session& session, absl::Span<const std::string> flags) {
@@ -219,20 +212,15 @@ absl::StatusOr<int64_t> BuildCommand::Submit() {
   v1::SubmitBuildRequest request;
   const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
   *request.mutable_submission() = submission_;
-  request.set_idempotency_key(flags_.idempotency_key.empty() ? NewIdempotencyKey() : flags_.idempotency_key);
+  request.set_idempotency_key(flags_.idempotency_key);
   for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;
-  absl::Status last;
-  // The key makes it safe to ask again when the answer was lost.
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    const auto response = session_.Call(*farm_->builds, &v1::Builds::StubInterface::SubmitBuild, request);
-    if (response.ok()) {
-      if (response->existing())
-        progress_->Note(fmt::format("build {} was submitted before with this key", response->build_id()));
-      return response->build_id();
-    }
-    last = response.status();
-    if (!absl::IsUnavailable(last)) break;
+  const auto response = SubmitOnce(session_, *farm_, request);
+  if (response.ok()) {
+    if (response->existing())
+      progress_->Note(fmt::format("build {} was submitted before with this key", response->build_id()));
+    return response->build_id();
   }
+  const absl::Status& last = response.status();
   if (absl::IsFailedPrecondition(last) && !flags_.retried.empty()) {
     return WithHint(
         last,

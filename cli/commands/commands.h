@@ -22,6 +22,7 @@ void AddPackagesCommand(CLI::App& app, Session& session);
 void AddImageCommands(CLI::App& app, Session& session);
 // wheel ls|save|rm
 void AddWheelCommands(CLI::App& app, Session& session);
+void AddWheelsCommand(CLI::App& app, Session& session);
 // worker ls
 void AddWorkerCommands(CLI::App& app, Session& session);
 // up, down
