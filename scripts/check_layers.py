@@ -67,9 +67,10 @@ ALLOWED = {
     "cli/show": ["common/base", "common/words", "common/layer"],
     "cli/session": ["common/base", "common/words", "common/rpc", "cli/show"],
     "cli/recipe": ["common", "cli/show", "cli/session"],
+    "cli/images": ["common", "cli/show", "cli/session", "cli/recipe"],
     "cli/wheelhouse": ["common/base", "common/words", "common/python", "common/wheels", "cli/show"],
     "cli/wheelhouse/making": ["common", "cli/show", "cli/session", "cli/wheelhouse"],
-    "cli/commands": ["common", "cli/show", "cli/session", "cli/recipe", "cli/wheelhouse"],
+    "cli/commands": ["common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/wheelhouse"],
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.

@@ -4,9 +4,9 @@
 #include <optional>
 
 #include "cli/commands/commands.h"
-#include "cli/commands/image_inspect.h"
-#include "cli/commands/image_output.h"
-#include "cli/commands/image_transfer.h"
+#include "cli/images/image_inspect.h"
+#include "cli/images/image_output.h"
+#include "cli/images/image_transfer.h"
 #include "cli/recipe/build_flags.h"
 #include "cli/session/build_follow.h"
 #include "cli/show/exit_codes.h"

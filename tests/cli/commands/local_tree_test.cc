@@ -1,4 +1,4 @@
-#include "cli/commands/local_tree.h"
+#include "cli/images/local_tree.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "cli/commands/image_output.h"
+#include "cli/images/image_output.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "cli/commands/local_tree.h"
+#include "cli/images/local_tree.h"
 #include "common/base/files.h"
 #include "common/oci/docker_archive.h"
 #include "common/oci/flatten.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "cli/commands/image_output.h"
+#include "cli/images/image_output.h"
 #include "cli/session/session.h"
 
 namespace crossmill::cli {

@@ -1,4 +1,4 @@
-#include "cli/commands/image_transfer.h"
+#include "cli/images/image_transfer.h"
 
 #include <map>
 #include <set>

@@ -1,4 +1,4 @@
-#include "cli/commands/image_inspect.h"
+#include "cli/images/image_inspect.h"
 
 #include <algorithm>
 #include <utility>

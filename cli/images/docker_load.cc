@@ -1,4 +1,4 @@
-#include "cli/commands/docker_load.h"
+#include "cli/images/docker_load.h"
 
 #include "common/base/files.h"
 #include "common/base/status.h"
