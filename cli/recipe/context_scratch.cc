@@ -10,8 +10,8 @@
 
 #include "cli/show/exit_codes.h"
 #include "cli/show/text.h"
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/status.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/fetch/archive.h"
 #include "common/fetch/git_reference.h"
 #include "common/fetch/http_file.h"

@@ -12,7 +12,6 @@
 #include "common/base/clock.h"
 #include "common/base/subprocess.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
-#include "crossmill/v1/package_service.grpc.pb.h"
 
 namespace crossmill::cli {
 

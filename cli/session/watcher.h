@@ -27,8 +27,8 @@ struct WatchOptions {
   std::chrono::seconds give_up{600};
 };
 
-// Shows every event once in `progress`. Returns the model when the build is finished (or built); CANCELLED after
-// a stop request; UNAVAILABLE when the coordinator stayed away for too long, else the call's error.
+// Shows every event once in `progress`. Returns the model when the build is finished (or built); CANCELLED
+// after a stop request; UNAVAILABLE when the coordinator stayed away for too long, else the call's error.
 absl::StatusOr<BuildModel> WatchBuild(Farm& farm, const WatchOptions& options, Progress& progress,
                                       std::stop_token stop);
 

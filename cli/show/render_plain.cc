@@ -58,7 +58,8 @@ std::string RenderStep(const v1::BuildEvent::StepChanged& changed, const BuildMo
 }
 
 std::string RenderCellEvent(const v1::CellView& cell, bool colour) {
-  if (IsBuilt(cell)) return fmt::format("{} built\n", Paint("#" + FormatPlatform(cell.platform()), Ink::kCyan, colour));
+  if (IsBuilt(cell))
+    return fmt::format("{} built\n", Paint("#" + FormatPlatform(cell.platform()), Ink::kCyan, colour));
   if (!IsFinished(cell.status())) return "";
   std::string line = fmt::format("{} {}", Paint("#" + FormatPlatform(cell.platform()), Ink::kCyan, colour),
                                  Paint(Word(cell.status()), InkOf(cell.status()), colour));

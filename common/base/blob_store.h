@@ -25,8 +25,8 @@ class BlobReader {
   // Up to `size` bytes into `buffer`; 0 only at the end. DATA_LOSS at the end of a blob read from its
   // beginning whose bytes do not have its digest.
   virtual absl::StatusOr<size_t> Read(char* buffer, size_t size) = 0;
-  // The blob's own file where the store keeps it as one, else -1. The reader's; only for reading at offsets of
-  // one's own. Its bytes were not compared with the digest.
+  // The blob's own file where the store keeps it as one, else -1. The reader's; only for reading at offsets
+  // of one's own. Its bytes were not compared with the digest.
   virtual int file() const { return -1; }
 };
 
@@ -35,12 +35,13 @@ class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
   virtual absl::Status Write(std::string_view bytes) = 0;
-  // Appends `size` bytes from `offset` on of a regular file. What Write does by default; a store that is on this
-  // machine reads the file itself, perhaps later, so nobody writes to it until Commit returns. The descriptor
-  // may be closed at once. FAILED_PRECONDITION, here or from Commit, if the file is shorter.
+  // Appends `size` bytes from `offset` on of a regular file. What Write does by default; a store that is on
+  // this machine reads the file itself, perhaps later, so nobody writes to it until Commit returns. The
+  // descriptor may be closed at once. FAILED_PRECONDITION, here or from Commit, if the file is shorter.
   virtual absl::Status WriteFile(int fd, int64_t offset, int64_t size);
   // Appends the content of a blob that the same store has, which then need not be there twice. UNIMPLEMENTED
-  // (the default) or NOT_FOUND: nothing was appended, and the caller writes the bytes. DATA_LOSS: it is damaged.
+  // (the default) or NOT_FOUND: nothing was appended, and the caller writes the bytes. DATA_LOSS: it is
+  // damaged.
   virtual absl::Status WriteBlob(const Digest& blob);
   // Makes the blob durable and visible. INVALID_ARGUMENT if a digest was promised and is not met.
   virtual absl::StatusOr<Digest> Commit() = 0;
@@ -70,8 +71,8 @@ class BlobStore {
 // Copies what is left of `reader` to the file descriptor. Returns the number of bytes.
 absl::StatusOr<int64_t> CopyToFile(BlobReader& reader, int fd);
 
-// Reads the blob from a file that should hold it. `wrong` is asked for the error when the bytes turn out to be too few
-// or, read from the beginning, not those of the digest.
+// Reads the blob from a file that should hold it. `wrong` is asked for the error when the bytes turn out to
+// be too few or, read from the beginning, not those of the digest.
 std::unique_ptr<BlobReader> MakeFileBlobReader(Digest digest, UniqueFd file, int64_t offset,
                                                std::function<absl::Status(int file)> wrong);
 

@@ -6,8 +6,9 @@
 
 namespace crossmill {
 
-// Moves the entries that say `ended` out of the list; all keep their addresses. Call it under the lock that guards the
-// list and let go of the result without it: that joins the entries' threads, which take the lock at their end.
+// Moves the entries that say `ended` out of the list; all keep their addresses. Call it under the lock that
+// guards the list and let go of the result without it: that joins the entries' threads, which take the lock
+// at their end.
 template <typename Entry>
 std::list<Entry> TakeEnded(std::list<Entry>& entries) {
   std::list<Entry> ended;

@@ -22,7 +22,8 @@ absl::Status ReadPieces(int fd, int64_t offset, int64_t size,
                         const std::function<absl::Status(std::string_view)>& take) {
   std::string buffer(static_cast<size_t>(std::clamp<int64_t>(size, 0, kPiece)), '\0');
   for (const int64_t end = offset + size; offset < end;) {
-    const size_t wanted = static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
+    const size_t wanted =
+        static_cast<size_t>(std::min<int64_t>(end - offset, static_cast<int64_t>(buffer.size())));
     ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, offset, buffer.data(), wanted));
     if (count < wanted) return FileBecameShorter();
     RETURN_IF_ERROR(take(std::string_view(buffer.data(), count)));

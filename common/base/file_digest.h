@@ -14,8 +14,8 @@ namespace crossmill {
 // FAILED_PRECONDITION: a file has fewer bytes than it had.
 absl::Status FileBecameShorter();
 
-// Gives `size` bytes from `offset` on to `take`, in pieces that fit a processor's cache. FileBecameShorter if the
-// file has fewer; an error of `take` ends it.
+// Gives `size` bytes from `offset` on to `take`, in pieces that fit a processor's cache. FileBecameShorter if
+// the file has fewer; an error of `take` ends it.
 absl::Status ReadPieces(int fd, int64_t offset, int64_t size,
                         const std::function<absl::Status(std::string_view)>& take);
 

@@ -98,7 +98,8 @@ absl::StatusOr<size_t> ReadSome(int fd, char* buffer, size_t size) {
 
 absl::StatusOr<size_t> ReadAt(int fd, int64_t offset, char* buffer, size_t size) {
   return FillWith(
-      [&](size_t done) { return pread(fd, buffer + done, size - done, offset + static_cast<int64_t>(done)); }, size);
+      [&](size_t done) { return pread(fd, buffer + done, size - done, offset + static_cast<int64_t>(done)); },
+      size);
 }
 
 absl::StatusOr<std::string> ReadAll(int fd, int64_t limit) {

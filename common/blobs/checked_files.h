@@ -11,8 +11,8 @@
 
 namespace crossmill {
 
-// Thread safe. A file is known by its inode and mtime; what a disk loses in the meantime is not noticed, so the
-// meantime is short.
+// Thread safe. A file is known by its inode and mtime; what a disk loses in the meantime is not noticed, so
+// the meantime is short.
 class CheckedFiles {
  public:
   static constexpr absl::Duration kLife = absl::Minutes(10);

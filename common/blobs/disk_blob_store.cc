@@ -18,13 +18,13 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/clock.h"
-#include "common/blobs/checked_files.h"
 #include "common/base/file_digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/mutex.h"
-#include "common/blobs/parted_file.h"
 #include "common/base/status.h"
+#include "common/blobs/checked_files.h"
+#include "common/blobs/parted_file.h"
 
 namespace crossmill {
 namespace {
@@ -85,8 +85,8 @@ class DiskBlobStore final : public BlobStore {
   absl::Status SyncEach(absl::Span<const Staged> files) const;
   // Gives digest-checked files their names, durably: a few by a sync each, many by two of the file system.
   absl::Status Place(absl::Span<Staged> files);
-  // Whether the blob is there with the right size, as a file or in parts. Makes names durable if another thread is
-  // still at it.
+  // Whether the blob is there with the right size, as a file or in parts. Makes names durable if another
+  // thread is still at it.
   absl::StatusOr<bool> Present(const Digest& digest);
   absl::StatusOr<bool> PresentAsFile(const Digest& digest) const;
   absl::Status MakeDurable(const std::string& hash);
@@ -217,8 +217,8 @@ class DiskBlobStore::Writer final : public BlobWriter {
     const auto fd = store_.OpenBlob(blob);
     if (absl::IsDataLoss(fd.status())) return absl::NotFoundError(fd.status().message());
     RETURN_IF_ERROR(fd.status());
-    // A damaged blob must not become part of one whose digest is right for the damage. On another processor where
-    // there is one: it takes as long as what is done here. What has just come in was compared then.
+    // A damaged blob must not become part of one whose digest is right for the damage. On another processor
+    // where there is one: it takes as long as what is done here. What has just come in was compared then.
     const bool checked = store_.checked_.Knows(blob.hash, fd->get(), absl::Now());
     std::future<absl::StatusOr<Digest>> real;
     if (!checked) real = std::async([&] { return DigestOfFile(fd->get(), blob.size); });
@@ -258,8 +258,8 @@ class DiskBlobStore::Writer final : public BlobWriter {
     return absl::OkStatus();
   }
 
-  // The file's blocks instead of a copy, where the file system can: both files at the beginning of a block, and to
-  // the end of one or of the file. It may change afterwards: ours does not.
+  // The file's blocks instead of a copy, where the file system can: both files at the beginning of a block,
+  // and to the end of one or of the file. It may change afterwards: ours does not.
   absl::StatusOr<bool> Share(int fd, int64_t offset, int64_t size) {
     const file_clone_range range{fd, static_cast<uint64_t>(offset), static_cast<uint64_t>(size),
                                  static_cast<uint64_t>(own_bytes_)};
@@ -355,7 +355,8 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
     const std::string path = file.parts.empty() ? PathOf(file.digest.hash) : PartsPathOf(file.digest.hash);
     if (rename(file.path.c_str(), path.c_str()) != 0) return Wrap(ErrnoStatus(errno, path));
     file.path.clear();
-    if (file.parts.empty() && file.digest.size >= kSharedPart) checked_.Note(file.digest.hash, file.fd.get(), absl::Now());
+    if (file.parts.empty() && file.digest.size >= kSharedPart)
+      checked_.Note(file.digest.hash, file.fd.get(), absl::Now());
     shards.insert(ShardOf(file.digest.hash));
   }
   if (together) {

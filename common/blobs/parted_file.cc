@@ -77,7 +77,8 @@ absl::StatusOr<std::vector<BlobPart>> ReadPartList(int fd) {
   if (info.st_size < kFooter) return Damaged("it is too short");
   ASSIGN_OR_RETURN(const size_t count, ReadAt(fd, info.st_size - kFooter, footer.data(), footer.size()));
   int64_t own = 0;
-  if (count != footer.size() || !footer.ends_with(kMark) || !Parse(std::string_view(footer).substr(0, 16), 16, &own)) {
+  if (count != footer.size() || !footer.ends_with(kMark) ||
+      !Parse(std::string_view(footer).substr(0, 16), 16, &own)) {
     return Damaged("it does not end in a list");
   }
   const int64_t length = info.st_size - kFooter - own;
@@ -90,7 +91,8 @@ absl::StatusOr<std::vector<BlobPart>> ReadPartList(int fd) {
   int64_t size = 0;
   for (std::string_view rest = text; !rest.empty();) {
     const size_t end = rest.find('\n');
-    if (end == rest.npos || !ParsePart(rest.substr(0, end), &parts.emplace_back())) return Damaged("its list");
+    if (end == rest.npos || !ParsePart(rest.substr(0, end), &parts.emplace_back()))
+      return Damaged("its list");
     if (parts.back().size() > kLargestBlob - size) return Damaged("its list names more than any blob has");
     size += parts.back().size();
     bytes += parts.back().bytes;

@@ -1,6 +1,6 @@
-// The file of a blob that is kept as the parts it was put together from: its own bytes, and other blobs that are
-// not repeated (docs/formats.md, "Blobs on disk"). A layer that COPY made of large files of the context is little
-// more than its headers this way.
+// The file of a blob that is kept as the parts it was put together from: its own bytes, and other blobs that
+// are not repeated (docs/formats.md, "Blobs on disk"). A layer that COPY made of large files of the context
+// is little more than its headers this way.
 #pragma once
 
 #include <cstdint>

@@ -27,9 +27,10 @@ class LayerWriter {
   // INVALID_ARGUMENT as CanonicalTarWriter::Add and CheckFollows; FAILED_PRECONDITION if the content
   // has not the size of the entry (the file changed while it was read).
   absl::Status Add(const TarEntry& entry, const Source& content);
-  // A regular file whose content is that of `fd`; of a writer with a blob only. `known` is the content's digest
-  // where the caller has made sure of it: it is not read to be hashed then, and if the blob's store has it, not at
-  // all. Large files are read by the store: nobody may write to them until the blob is committed.
+  // A regular file whose content is that of `fd`; of a writer with a blob only. `known` is the content's
+  // digest where the caller has made sure of it: it is not read to be hashed then, and if the blob's store
+  // has it, not at all. Large files are read by the store: nobody may write to them until the blob is
+  // committed.
   absl::Status AddFile(const TarEntry& entry, int fd, const Digest& known = {});
   // The layer removes `path` of the layers below. Opaque markers are never written.
   absl::Status AddWhiteout(std::string_view path);

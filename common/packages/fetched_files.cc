@@ -63,4 +63,14 @@ const FetchedFiles::Files* FetchedFiles::Find(std::string_view name, std::string
   return found == files_.end() ? nullptr : &found->second;
 }
 
+const FetchedFile* FetchedFiles::FarmWheel(std::string_view file_name) const {
+  const PackageFile parsed = ParsePackageFile(file_name);
+  const Files* files = Find(parsed.name, parsed.version);
+  if (files == nullptr) return nullptr;
+  for (const FetchedFile& wheel : files->wheels) {
+    if (wheel.compiled_by_execution != 0 && wheel.file_name == file_name) return &wheel;
+  }
+  return nullptr;
+}
+
 }  // namespace crossmill::packages

@@ -44,6 +44,8 @@ class FetchedFiles {
   };
   // Of one name and version; null: none came.
   const Files* Find(std::string_view name, std::string_view version) const;
+  // A wheel of that file name which the farm had compiled; null: none came.
+  const FetchedFile* FarmWheel(std::string_view file_name) const;
   const std::map<std::pair<std::string, std::string>, Files>& all() const { return files_; }
 
   // Something of the project was asked for: its page, or a file. `name` is normalised.

@@ -187,8 +187,13 @@ v1::Outcome PackageOrigins::OfConsole(const PackageObservation& seen, std::strin
   return seen.built ? v1::OUTCOME_SOURCE : v1::OUTCOME_UNKNOWN;
 }
 
-v1::Outcome PackageOrigins::Judge(const PackageObservation& seen) {
-  return OfConsole(seen, seen.name, seen.version, ParsePackageFile(seen.file_name).tag);
+PackageOrigins::Judgement PackageOrigins::Judge(const PackageObservation& seen) {
+  if (!seen.built) {
+    if (const FetchedFile* file = fetched_.FarmWheel(seen.file_name)) {
+      return {v1::OUTCOME_SOURCE_CACHED, {}, file};
+    }
+  }
+  return {OfConsole(seen, seen.name, seen.version, ParsePackageFile(seen.file_name).tag), {}};
 }
 
 v1::Outcome PackageOrigins::OfLayer(const v1::DistInfo& info, std::string_view tag) {

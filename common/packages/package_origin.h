@@ -55,7 +55,7 @@ class PackageOrigins {
   // something was compiled with them.
   Judgement Judge(const v1::DistInfo& info, const PackageObservation* seen, bool unexplained);
   // Of what only the console names.
-  v1::Outcome Judge(const PackageObservation& seen);
+  Judgement Judge(const PackageObservation& seen);
 
  private:
   struct Traces {

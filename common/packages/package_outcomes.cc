@@ -335,7 +335,9 @@ class Outcomes {
       outcome.set_outcome(v1::OUTCOME_FAILED);
       AddFailure(seen, &outcome);
     } else {
-      SetOutcome(origins_.Judge(seen), &outcome);
+      const PackageOrigins::Judgement judged = origins_.Judge(seen);
+      SetOutcome(judged.outcome, &outcome);
+      if (judged.file != nullptr) AddFile(*judged.file, &outcome);
       if (const v1::WheelFile* wheel = FindSaved(seen)) outcome.set_environment(Place(FolderOf(*wheel)));
     }
     outcomes_.push_back(std::move(outcome));
@@ -381,6 +383,7 @@ class Outcomes {
     if (const FetchedFiles::Files* files = fetched_.Find(file.name, file.version)) {
       const bool came = std::any_of(files->wheels.begin(), files->wheels.end(),
                                     [&](const FetchedFile& wheel) { return wheel.file_name == file_name; });
+      if (came && fetched_.FarmWheel(file_name) != nullptr) return v1::OUTCOME_SOURCE_CACHED;
       if (came) return files->sources.empty() ? v1::OUTCOME_WHEEL : v1::OUTCOME_UNKNOWN;
       if (files->wheels.empty() && !files->sources.empty()) return v1::OUTCOME_SOURCE;
     }
@@ -408,6 +411,10 @@ class Outcomes {
       outcome.set_environment(Place(FolderOf(wheel)));
       outcome.add_witnesses("layer");
       if (fetched_.Find(file.name, file.version) != nullptr) outcome.add_witnesses("index");
+      if (const FetchedFile* farm = fetched_.FarmWheel(wheel.file_name()); farm != nullptr) {
+        outcome.set_compiled_in_build(farm->compiled_in_build);
+        outcome.set_compiled_by_execution(farm->compiled_by_execution);
+      }
       outcomes_.push_back(std::move(outcome));
     }
   }

@@ -13,7 +13,8 @@
 namespace crossmill::rpc {
 
 // Thread safe. Errors are those of the remote store. A writer that has already handed over bytes when the
-// coordinator goes away fails with UNAVAILABLE: the caller writes the blob again, which then goes the other way.
+// coordinator goes away fails with UNAVAILABLE: the caller writes the blob again, which then goes the other
+// way.
 std::unique_ptr<BlobStore> MakeLocalBlobStore(std::shared_ptr<grpc::Channel> channel,
                                               const RemoteBlobOptions& options);
 

@@ -34,14 +34,14 @@ class PacketSocket {
   bool valid() const { return fd_.valid(); }
   // How long Send and Receive may wait; then DEADLINE_EXCEEDED.
   absl::Status SetTimeout(absl::Duration timeout);
-  // `bytes` is not empty: an empty packet looks like the end. `file` -1: none. Blocks while the other side does not
-  // read. UNAVAILABLE when it has gone.
+  // `bytes` is not empty: an empty packet looks like the end. `file` -1: none. Blocks while the other side
+  // does not read. UNAVAILABLE when it has gone.
   absl::Status Send(std::string_view bytes, int file = -1);
-  // The next packet, or nothing at the end of the connection. INVALID_ARGUMENT for one that is too long or comes
-  // with several files.
+  // The next packet, or nothing at the end of the connection. INVALID_ARGUMENT for one that is too long or
+  // comes with several files.
   absl::StatusOr<std::optional<Packet>> Receive();
-  // The other side has closed the connection, or this one has been shut down. Does not wait; what came before may
-  // still be there to receive.
+  // The other side has closed the connection, or this one has been shut down. Does not wait; what came before
+  // may still be there to receive.
   bool Ended() const;
   // Ends what Send and Receive of another thread wait for; the socket stays open.
   void ShutDown();

@@ -30,8 +30,8 @@ std::string_view Word(v1::PackageChange::Kind kind);
 
 // A build in this state changes no more.
 bool IsFinished(v1::BuildStatus status);
-// Every layer of every platform is there and nothing failed: only the images are still being packed, for which
-// nobody has to wait who does not take them.
+// Every layer of every platform is there and nothing failed: only the images are still being packed, for
+// which nobody has to wait who does not take them.
 bool IsBuilt(const v1::BuildView& build);
 // The same of one platform.
 bool IsBuilt(const v1::CellView& cell);

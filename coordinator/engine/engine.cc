@@ -256,7 +256,8 @@ AheadCalls Engine::CallsForAhead() {
     const std::vector<core::WorkerStatus> workers = scheduler_.Workers();
     const std::vector<std::string> asked = options_.ahead_planner->IndexUrls();
     return std::all_of(workers.begin(), workers.end(), [&](const core::WorkerStatus& worker) {
-      return std::equal(asked.begin(), asked.end(), worker.info.index_urls().begin(), worker.info.index_urls().end());
+      return std::equal(asked.begin(), asked.end(), worker.info.index_urls().begin(),
+                        worker.info.index_urls().end());
     });
   };
   calls.submit = [this](const v1::BuildSubmission& submission) { return Admit(submission, "", ""); };

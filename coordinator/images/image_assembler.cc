@@ -104,7 +104,8 @@ absl::StatusOr<std::vector<oci::Descriptor>> ImageAssembler::BaseLayers(const v1
   return std::move(manifest.layers);
 }
 
-absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar, const ImageOptions& options,
+absl::StatusOr<oci::Descriptor> ImageAssembler::CompressedLayer(const Digest& tar,
+                                                                const ImageOptions& options,
                                                                 const std::stop_token& stop) {
   const bool zstd = options.compression == v1::COMPRESSION_ZSTD;
   const int level = options.compression_level != 0 ? options.compression_level

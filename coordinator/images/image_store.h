@@ -65,8 +65,8 @@ class ImageStore {
   absl::StatusOr<v1::PinnedImage> PinRoot(const Digest& root, const v1::Platform& platform,
                                           std::string_view name);
 
-  // The image of a build will have these names: whoever asks for one, or lists all, waits until ExpectNoMore. Tags
-  // that are no names are left out.
+  // The image of a build will have these names: whoever asks for one, or lists all, waits until ExpectNoMore.
+  // Tags that are no names are left out.
   void Expect(int64_t build, absl::Span<const std::string> tags);
   void ExpectNoMore(int64_t build) { expected_.End(build); }
 

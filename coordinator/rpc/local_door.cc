@@ -23,8 +23,8 @@ namespace {
 // A connection says who it is at once; later it may be idle, as clients keep some.
 constexpr absl::Duration kFirstWord = absl::Seconds(5);
 constexpr absl::Duration kIdle = absl::Minutes(10);
-// Of a file at once; between pieces it is seen that nobody waits for the blob any more. A whole number of blocks, so
-// that they can be shared (common/blobs/disk_blob_store).
+// Of a file at once; between pieces it is seen that nobody waits for the blob any more. A whole number of
+// blocks, so that they can be shared (common/blobs/disk_blob_store).
 constexpr int64_t kFilePiece = 64 << 20;
 // When no descriptor is left for a connection.
 constexpr std::chrono::milliseconds kAcceptPause{100};

@@ -1,10 +1,10 @@
-// The local door: where clients and workers of this machine hand over open files instead of bytes, and get the
-// blobs' files (docs/architecture.md, "Bytes"). crossmill.v1.LocalDoor gives the invitations.
+// The local door: where clients and workers of this machine hand over open files instead of bytes, and get
+// the blobs' files (docs/architecture.md, "Bytes"). crossmill.v1.LocalDoor gives the invitations.
 //
-// The socket has an abstract name, so whoever shares the network namespace can connect, a RUN step on the host
-// network too. The ticket is what lets in: it comes over the authenticated connection, once for each connection
-// to the door. What comes in is as untrusted as over the wire: a blob's digest is computed here, and only regular
-// files are read.
+// The socket has an abstract name, so whoever shares the network namespace can connect, a RUN step on the
+// host network too. The ticket is what lets in: it comes over the authenticated connection, once for each
+// connection to the door. What comes in is as untrusted as over the wire: a blob's digest is computed here,
+// and only regular files are read.
 #pragma once
 
 #include <list>

@@ -3,7 +3,7 @@
 
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/storage/package_queries.h"
-#include "crossmill/v1/package_service.grpc.pb.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
 
 namespace crossmill::coordinator {
 

@@ -27,10 +27,10 @@ constexpr Sql kSaveView{
 constexpr Sql kLoadView{"load the view of a build", "SELECT view FROM builds WHERE id = ?1"};
 constexpr Sql kLoadSubmission{"load a submission", "SELECT submission FROM builds WHERE id = ?1"};
 constexpr Sql kLoadPlan{"load the plan of a build", "SELECT plan FROM builds WHERE id = ?1"};
-constexpr Sql kLatestBuild{"find the latest build", 
-    "SELECT (SELECT id FROM builds WHERE ahead_of = 0 ORDER BY id DESC LIMIT 1)"};
-constexpr Sql kListViews{"list builds",
-                         "SELECT id, view FROM builds WHERE id < ?1 AND ahead_of = 0 ORDER BY id DESC LIMIT ?2"};
+constexpr Sql kLatestBuild{"find the latest build",
+                           "SELECT (SELECT id FROM builds WHERE ahead_of = 0 ORDER BY id DESC LIMIT 1)"};
+constexpr Sql kListViews{
+    "list builds", "SELECT id, view FROM builds WHERE id < ?1 AND ahead_of = 0 ORDER BY id DESC LIMIT ?2"};
 // The condition is that of the index unfinished_builds.
 constexpr Sql kUnfinishedBuilds{
     "find unfinished builds",
@@ -126,10 +126,9 @@ absl::StatusOr<int64_t> RecordStore::InsertBuild(const v1::BuildSubmission& subm
   int64_t id = 0;
   RETURN_IF_ERROR(Transact([&]() -> absl::Status {
     RecursiveMutexLock lock(connection_->mutex());
-    RETURN_IF_ERROR(connection_->Run(kInsertBuild, key, submission_digest,
-                                     Blob{submission.SerializeAsString()}, now_ns, Blob{},
-                                     static_cast<int>(v1::BUILD_STATUS_PLANNING),
-                                     submission.wheels().ahead_of()));
+    RETURN_IF_ERROR(connection_->Run(
+        kInsertBuild, key, submission_digest, Blob{submission.SerializeAsString()}, now_ns, Blob{},
+        static_cast<int>(v1::BUILD_STATUS_PLANNING), submission.wheels().ahead_of()));
     id = connection_->LastInsertId();
     // The view holds the id, which is known only now.
     return connection_->Run(kSetView, id, Blob{FirstView(id, submission, now_ns).SerializeAsString()});

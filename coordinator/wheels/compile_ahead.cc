@@ -149,7 +149,7 @@ void CompileAhead::Harvested(const Place& place, std::vector<storage::FarmWheelR
   for (storage::FarmWheelRow& row : rows) {
     waiting->compiled_seconds += row.wheel.seconds();
     if (!row.key.empty()) {
-      const auto id = records_.Insert(row);
+      const auto id = Keep(row);
       if (id.ok()) {
         row.id = *id;
       } else {
@@ -163,6 +163,14 @@ void CompileAhead::Harvested(const Place& place, std::vector<storage::FarmWheelR
   } else {
     Finish(place, *waiting);
   }
+}
+
+absl::StatusOr<int64_t> CompileAhead::Keep(const storage::FarmWheelRow& row) {
+  ASSIGN_OR_RETURN(const std::vector<storage::FarmWheelRow> kept, records_.WithKey(row.key));
+  for (const storage::FarmWheelRow& other : kept) {
+    if (other.wheel.file().hash() == row.wheel.file().hash()) return other.id;
+  }
+  return records_.Insert(row);
 }
 
 void CompileAhead::Finish(const Place& place, Waiting& waiting) {

@@ -101,6 +101,8 @@ class CompileAhead {
   void Answered(const Place& place, absl::StatusOr<AheadAnswer> answer);
   void Compile(const Place& place, Waiting& waiting, const AheadAnswer& answer);
   void Harvested(const Place& place, std::vector<storage::FarmWheelRow> rows);
+  // Its id: that of the same file under the same key, if the farm has it already.
+  absl::StatusOr<int64_t> Keep(const storage::FarmWheelRow& row);
   void Finish(const Place& place, Waiting& waiting);
   Waiting* Find(const Place& place);
 

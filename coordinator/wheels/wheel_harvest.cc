@@ -91,7 +91,10 @@ absl::StatusOr<storage::FarmWheelRow> Harvest(const v1::WheelCompilation& compil
     return absl::FailedPreconditionError(fmt::format("{} is no wheel of {} {}", found.file_name,
                                                      compilation.project(), compilation.version()));
   }
+  // The step may be one that another build executed.
+  ASSIGN_OR_RETURN(const storage::Execution execution, records.GetExecution(step.execution));
   storage::FarmWheelRow row;
+  row.wheel.set_build(execution.build);
   row.key = compilation.key();
   row.source_file = compilation.source_file();
   row.wheel.set_project(compilation.project());
@@ -128,7 +131,6 @@ std::vector<storage::FarmWheelRow> HarvestWheels(const HarvestQuestion& question
       continue;
     }
     row->platform = FormatPlatform(question.wheels.platform());
-    row->wheel.set_build(question.build);
     row->compiled_at = now_ns;
     rows.push_back(*std::move(row));
   }

@@ -16,7 +16,6 @@
 #include "common/base/mutex.h"
 #include "common/words/words.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
-#include "crossmill/v1/package_service.grpc.pb.h"
 #include "tests/support/forwarding_store.h"
 
 namespace crossmill::cli {

@@ -210,8 +210,9 @@ inline void AddSampleFetches(const std::string& architecture, uint32_t stage, Bu
   fetch.set_refused_by("metadata");
   fetch.set_seconds(0);
   report->fetches.push_back(row);
-  for (const auto& [host, count, bytes] : {std::tuple("169.254.169.254", 1, 0), std::tuple("files.example", 2, 32'000'000),
-                                           std::tuple("index.example", 1, 102'400)}) {
+  for (const auto& [host, count, bytes] :
+       {std::tuple("169.254.169.254", 1, 0), std::tuple("files.example", 2, 32'000'000),
+        std::tuple("index.example", 1, 102'400)}) {
     v1::FetchHostRow hosts;
     *hosts.mutable_platform() = row.platform();
     hosts.set_stage(stage);

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "common/base/blob_store.h"
-#include "common/blobs/disk_blob_store.h"
 #include "common/base/files.h"
+#include "common/blobs/disk_blob_store.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/remote_blob_store.h"
 #include "coordinator/rpc/authenticator.h"

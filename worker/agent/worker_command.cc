@@ -25,13 +25,13 @@
 #include "common/rpc/local_blob_store.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/coordinator_forwarder.h"
+#include "worker/agent/farm_page_archive.h"
 #include "worker/agent/lease_board.h"
+#include "worker/agent/package_index.h"
 #include "worker/agent/undelivered_results.h"
 #include "worker/host/host_load.h"
 #include "worker/host/probes.h"
 #include "worker/host/user_namespace.h"
-#include "worker/agent/farm_page_archive.h"
-#include "worker/agent/package_index.h"
 #include "worker/layers/overlay_snapshotter.h"
 #include "worker/mounts/step_mounts.h"
 #include "worker/mounts/task_secrets.h"
@@ -79,17 +79,21 @@ void DeclareFlags(CLI::App& app, Flags* flags) {
                  "PEM bundle given to RUN steps (default: SSL_CERT_FILE and the like; 'none': no bundle)");
   app.add_option("--pass-env", flags->pass_env,
                  "Variable of this environment that RUN steps see; repeatable");
-  app.add_option("--network-upstream-proxy", flags->network.upstream_proxy,
-                 "Proxy through which the recording network goes out: http://[USER:PASSWORD@]HOST:PORT, or 'none' "
-                 "(default: http_proxy, https_proxy; no_proxy holds for either)");
-  app.add_option("--network-allow", flags->network.allow,
-                 "Steps on the recording network reach nothing else: NAME, *.DOMAIN, ADDRESS or ADDRESS/BITS, with or "
-                 "without :PORT; repeatable");
-  app.add_option("--network-deny", flags->network.deny, "They do not reach this, whatever is allowed; repeatable");
+  app.add_option(
+      "--network-upstream-proxy", flags->network.upstream_proxy,
+      "Proxy through which the recording network goes out: http://[USER:PASSWORD@]HOST:PORT, or 'none' "
+      "(default: http_proxy, https_proxy; no_proxy holds for either)");
+  app.add_option(
+      "--network-allow", flags->network.allow,
+      "Steps on the recording network reach nothing else: NAME, *.DOMAIN, ADDRESS or ADDRESS/BITS, with or "
+      "without :PORT; repeatable");
+  app.add_option("--network-deny", flags->network.deny,
+                 "They do not reach this, whatever is allowed; repeatable");
   app.add_option("--network-allow-local", flags->network.allow_local,
                  "HOST:PORT of this machine that they may reach; repeatable");
   app.add_option("--index-url", flags->index_urls,
-                 "Package index for steps on the recording network, or 'none' (default: what this machine's pip uses)")
+                 "Package index for steps on the recording network, or 'none' (default: what this machine's "
+                 "pip uses)")
       ->expected(1);
   app.add_option("--extra-index-url", flags->extra_index_urls, "One more, with --index-url; repeatable");
   app.add_option("--log-level", flags->log_level, "trace, debug, info, warn or error")->capture_default_str();
@@ -201,7 +205,8 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
                                                            .folder = flags.data + "/sandbox",
                                                            .host_settings = settings.host}));
   ASSIGN_OR_RETURN(machinery->mounts, MountStore::Create(flags.data + "/mounts"));
-  machinery->index = std::make_unique<PackageIndex>(settings.indexes, settings.network, blobs, pages, machinery->clock);
+  machinery->index =
+      std::make_unique<PackageIndex>(settings.indexes, settings.network, blobs, pages, machinery->clock);
   ASSIGN_OR_RETURN(machinery->network,
                    NetworkServices::Create(flags.data + "/network", settings.network, machinery->clock,
                                            {&machinery->index->service()}));

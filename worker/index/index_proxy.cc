@@ -140,8 +140,9 @@ class IndexProxy::Call {
     python::IndexDocument with_wheels;
     if (HasFarmWheels(request.project)) {
       with_wheels = *shown;
-      AddFarmWheels(request.project, policy_.farm_wheels,
-                    [&](const Digest& digest) { return proxy_.files_.Has(digest); }, &with_wheels);
+      AddFarmWheels(
+          request.project, policy_.farm_wheels,
+          [&](const Digest& digest) { return proxy_.files_.Has(digest); }, &with_wheels);
       shown = &with_wheels;
     }
     if (request.wish == IndexWish::kPage) {

@@ -99,7 +99,8 @@ std::string AddAnnounced(const std::vector<std::pair<std::string, std::string>>&
   for (const auto& [name, value] : announced) {
     if (name == kJavaOptions) java = value;
     if (name == kJavaOptions || Sets(recipe, name)) continue;
-    if (!IsProxyVariable(name) || !Sets(recipe, InOtherCase(name))) env->push_back(fmt::format("{}={}", name, value));
+    if (!IsProxyVariable(name) || !Sets(recipe, InOtherCase(name)))
+      env->push_back(fmt::format("{}={}", name, value));
   }
   return java;
 }

@@ -51,11 +51,11 @@ absl::StatusOr<HostSettings> DetectHostSettings(const HostSettingsSource& source
 std::vector<std::string> ForeignHosts(std::string_view hosts_file, std::string_view own_name);
 
 // The complete environment of a step: the recipe's, then what is missing of PATH and HOME, then what
-// holds only while it executes: what its recorded network announces, and the settings, of which the proxies are only
-// for steps on the host's network. The recipe's variables are never replaced; of proxies one in either case counts.
-std::vector<std::string> StepEnvironment(const v1::Run& run, const Identity& identity,
-                                         std::optional<int64_t> source_date_epoch,
-                                         const HostSettings& settings,
-                                         const std::vector<std::pair<std::string, std::string>>& announced = {});
+// holds only while it executes: what its recorded network announces, and the settings, of which the proxies
+// are only for steps on the host's network. The recipe's variables are never replaced; of proxies one in
+// either case counts.
+std::vector<std::string> StepEnvironment(
+    const v1::Run& run, const Identity& identity, std::optional<int64_t> source_date_epoch,
+    const HostSettings& settings, const std::vector<std::pair<std::string, std::string>>& announced = {});
 
 }  // namespace crossmill::worker

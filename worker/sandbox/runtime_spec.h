@@ -38,7 +38,8 @@ struct SpecOptions {
 };
 
 // Pure. Docker's capabilities, filter, masked and read-only paths; private pid, ipc, uts and mount
-// namespaces, and unless the step's network is the host's, a network namespace: the run's, or one with only loopback.
+// namespaces, and unless the step's network is the host's, a network namespace: the run's, or one with only
+// loopback.
 Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options);
 
 // Folders and files that the runtime mounts over by this configuration, in order; an empty source is a file

@@ -55,8 +55,8 @@ struct SandboxRun {
   std::vector<std::string> env;
   // In the order in which they are mounted, after everything else.
   std::vector<StepMount> mounts = {};
-  // Of a step whose network is recorded: path of its network namespace, which belongs to the user namespace that the
-  // sandbox works in.
+  // Of a step whose network is recorded: path of its network namespace, which belongs to the user namespace
+  // that the sandbox works in.
   std::string network_namespace = {};
   // The step may read secrets: it leaves no core dumps.
   bool holds_secrets = false;

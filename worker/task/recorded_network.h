@@ -29,7 +29,8 @@ struct RecordedNetworkOptions {
 // Not thread safe. Move only. For steps on other networks it does nothing.
 class RecordedNetwork {
  public:
-  // Sets the run's network namespace. `mounts`: of the step. FAILED_PRECONDITION without networks; UNAVAILABLE.
+  // Sets the run's network namespace. `mounts`: of the step. FAILED_PRECONDITION without networks;
+  // UNAVAILABLE.
   static absl::StatusOr<RecordedNetwork> Join(const RecordedNetworkOptions& options,
                                               const std::vector<StepMount>& mounts, SandboxRun* run);
 

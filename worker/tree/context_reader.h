@@ -1,5 +1,5 @@
-// Reads a folder of the context out of the blob store, many blobs with one call: its Directory messages level by
-// level, and the small files some hundred at a time, ahead of whoever writes them.
+// Reads a folder of the context out of the blob store, many blobs with one call: its Directory messages level
+// by level, and the small files some hundred at a time, ahead of whoever writes them.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class ContextReader {
  public:
   using Directory = build::bazel::remote::execution::v2::Directory;
 
-  // Reads all folders at and below `root`, each once, however often it occurs. Trouble with blobs is UNAVAILABLE
-  // or DATA_LOSS.
+  // Reads all folders at and below `root`, each once, however often it occurs. Trouble with blobs is
+  // UNAVAILABLE or DATA_LOSS.
   static absl::StatusOr<ContextReader> Open(BlobStore& blobs, const Digest& root);
 
   const Directory& Get(const Digest& digest) const { return directories_.at(digest); }

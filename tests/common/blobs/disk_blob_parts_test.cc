@@ -305,10 +305,12 @@ TEST_F(DiskBlobPartsTest, AFileIsWrittenAsItsBytesAre) {
   const std::string content = RandomBytes((3 << 20) + 17, 9);
   const UniqueFd fd = FileOf(content);
   const int64_t all = static_cast<int64_t>(content.size());
-  const std::pair<int64_t, int64_t> ranges[] = {{0, all},       {0, 0},          {0, 1},         {0, 4096},
-                                                {1, all - 1},   {4096, 1 << 20}, {0, 256 << 10}, {0, (256 << 10) + 1},
-                                                {513, 700'001}, {all, 0},        {all - 1, 1}};
-  for (const std::string& before : {std::string(), std::string("x"), RandomBytes(4096, 10), RandomBytes(1 << 19, 11)}) {
+  const std::pair<int64_t, int64_t> ranges[] = {
+      {0, all},       {0, 0},          {0, 1},         {0, 4096},
+      {1, all - 1},   {4096, 1 << 20}, {0, 256 << 10}, {0, (256 << 10) + 1},
+      {513, 700'001}, {all, 0},        {all - 1, 1}};
+  for (const std::string& before :
+       {std::string(), std::string("x"), RandomBytes(4096, 10), RandomBytes(1 << 19, 11)}) {
     for (const auto& [offset, size] : ranges) {
       auto writer = *store_->Create({});
       ASSERT_OK(writer->Write(before));
@@ -374,7 +376,8 @@ TEST(DiskBlobSharedBlocksTest, AFileOfTheSameFileSystemIsNotCopied) {
       const UniqueFd file = *OpenFile(image, O_CREAT | O_RDWR, 0600);
       ASSERT_EQ(ftruncate(file.get(), int64_t{400} << 20), 0);
     }
-    ASSERT_TRUE(btrfs ? Runs({"mkfs.btrfs", "-q", image}) : Runs({"mkfs.xfs", "-q", "-m", "reflink=1", image}));
+    ASSERT_TRUE(btrfs ? Runs({"mkfs.btrfs", "-q", image})
+                      : Runs({"mkfs.xfs", "-q", "-m", "reflink=1", image}));
     if (!Runs({"mount", "-o", "loop", image, disk})) {
       ASSERT_OK(WriteFileAtomic(notes.Path("skipped"), "a file cannot be mounted here"));
       return;

@@ -127,9 +127,8 @@ TEST(PartedFileTest, ListsThatLieAreDamaged) {
 
 TEST(PartedFileTest, SizesWhoseSumNoNumberHoldsAreDamaged) {
   const std::string most = std::to_string(std::numeric_limits<int64_t>::max());
-  for (const std::string& list :
-       {"blob " + kHash + " " + most + "\nblob " + kHash + " " + most + "\n",
-        "bytes " + most + "\nbytes " + most + "\nbytes 2\n"}) {
+  for (const std::string& list : {"blob " + kHash + " " + most + "\nblob " + kHash + " " + most + "\n",
+                                  "bytes " + most + "\nbytes " + most + "\nbytes 2\n"}) {
     EXPECT_TRUE(absl::IsDataLoss(ReadBack(list + Mark("0000000000000000")).status())) << list;
   }
 }

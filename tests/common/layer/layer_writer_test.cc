@@ -1,4 +1,5 @@
-// A layer that is written to a blob has the bytes of one that is written piece by piece, however its files came.
+// A layer that is written to a blob has the bytes of one that is written piece by piece, however its files
+// came.
 #include "common/layer/layer_writer.h"
 
 #include <fcntl.h>
@@ -67,7 +68,8 @@ const std::vector<size_t> kSizes = {0, 1, 511, 512, (256 << 10) - 1, 256 << 10, 
 
 std::vector<SampleEntry> FilesOfAllSizes() {
   std::vector<SampleEntry> tree;
-  for (size_t i = 0; i < kSizes.size(); ++i) tree.push_back(File(fmt::format("file{}", i), RandomBytes(kSizes[i])));
+  for (size_t i = 0; i < kSizes.size(); ++i)
+    tree.push_back(File(fmt::format("file{}", i), RandomBytes(kSizes[i])));
   return tree;
 }
 
@@ -169,8 +171,8 @@ TEST_F(LayerWriterTest, AStoreThatLostABlobEndsTheLayer) {
   const SampleEntry sample = File("file", RandomBytes(300'000));
   NotingWriter blob(Shares::kDataLoss);
   LayerWriter writer(blob, 0);
-  EXPECT_TRUE(absl::IsDataLoss(
-      writer.AddFile(sample.entry, FileOf(sample.content).get(), DigestOf(sample.content))));
+  EXPECT_TRUE(
+      absl::IsDataLoss(writer.AddFile(sample.entry, FileOf(sample.content).get(), DigestOf(sample.content))));
 }
 
 TEST_F(LayerWriterTest, WhatIsNotWrittenToABlobTakesNoLargeFiles) {

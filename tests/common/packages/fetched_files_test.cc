@@ -99,6 +99,54 @@ TEST_F(FetchedFilesTest, OfSourceAndWheelTheTagDecides) {
   EXPECT_EQ(Derive().at(1).outcome(), v1::OUTCOME_WHEEL) << "what is compiled here has no such tag";
 }
 
+TEST_F(FetchedFilesTest, AWheelOfTheFarmWasCompiledEarlier) {
+  v1::Fetch wheel = IndexFile("demo-1.0-cp311-cp311-linux_x86_64.whl");
+  wheel.set_compiled_in_build(7);
+  wheel.set_compiled_by_execution(8);
+  Install("demo", "1.0", "cp311-cp311-linux_x86_64");
+  Fetch(wheel);
+  auto outcomes = Derive();
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_SOURCE_CACHED);
+  EXPECT_EQ(outcomes[0].compiled_in_build(), 7);
+  EXPECT_EQ(outcomes[0].compiled_by_execution(), 8);
+  EXPECT_EQ(outcomes[0].conflict(), "");
+  // pip takes it for any wheel of an index.
+  PackageObservation seen;
+  seen.name = "demo";
+  seen.version = "1.0";
+  seen.file_name = wheel.file_name();
+  seen.origin = PackageOrigin::kWheel;
+  seen.arrived = true;
+  seen_ = {seen};
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE_CACHED);
+  EXPECT_EQ(Derive()[0].conflict(), "");
+  // It came, and was not taken: the step compiled for itself.
+  seen_[0].built = true;
+  seen_[0].origin = PackageOrigin::kSource;
+  EXPECT_EQ(Derive().at(0).outcome(), v1::OUTCOME_SOURCE);
+  EXPECT_EQ(Derive()[0].compiled_in_build(), 0);
+}
+
+TEST_F(FetchedFilesTest, AWheelOfTheFarmThatIsOnlySaved) {
+  v1::Fetch wheel = IndexFile("demo-1.0-py3-none-any.whl");
+  wheel.set_compiled_in_build(7);
+  wheel.set_compiled_by_execution(8);
+  Fetch(wheel);
+  PackageObservation seen;
+  seen.name = "demo";
+  seen.version = "1.0";
+  seen.file_name = wheel.file_name();
+  seen.origin = PackageOrigin::kWheel;
+  seen.arrived = true;
+  seen.only_saved = true;
+  seen_ = {seen};
+  const auto outcomes = Derive();
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].outcome(), v1::OUTCOME_SOURCE_CACHED);
+  EXPECT_EQ(outcomes[0].compiled_in_build(), 7);
+}
+
 TEST_F(FetchedFilesTest, OnlyWholeFilesOfThisVersionCount) {
   Install("demo", "1.0", "py3-none-any");
   Fetch(IndexFile("demo-1.0-py3-none-any.whl", 206));

@@ -29,7 +29,8 @@ class HeldBlobs final : public ForwardingStore {
   }
 
  private:
-  explicit HeldBlobs(std::unique_ptr<BlobStore> memory) : ForwardingStore(*memory), memory_(std::move(memory)) {}
+  explicit HeldBlobs(std::unique_ptr<BlobStore> memory)
+      : ForwardingStore(*memory), memory_(std::move(memory)) {}
 
   const std::unique_ptr<BlobStore> memory_;
   std::atomic<bool> released_ = false;

@@ -12,7 +12,8 @@ namespace crossmill::coordinator {
 namespace {
 
 // What `wait` returns once `end` was called; `early` says whether it returned before.
-absl::Status WaitUntil(const std::function<absl::Status()>& wait, const std::function<void()>& end, bool* early) {
+absl::Status WaitUntil(const std::function<absl::Status()>& wait, const std::function<void()>& end,
+                       bool* early) {
   std::atomic<bool> returned = false;
   absl::Status status;
   std::jthread waiter([&] {
@@ -56,7 +57,8 @@ TEST(ExpectedNamesTest, StopEndsTheWait) {
   std::stop_source stop;
   bool early = true;
   EXPECT_EQ(
-      WaitUntil([&] { return names.Await("a:1", stop.get_token()); }, [&] { stop.request_stop(); }, &early).code(),
+      WaitUntil([&] { return names.Await("a:1", stop.get_token()); }, [&] { stop.request_stop(); }, &early)
+          .code(),
       absl::StatusCode::kCancelled);
   EXPECT_FALSE(early);
 }

@@ -78,7 +78,8 @@ class WrongCas final : public reapi::ContentAddressableStorage::Service {
  public:
   grpc::Status BatchReadBlobs(grpc::ServerContext*, const reapi::BatchReadBlobsRequest* request,
                               reapi::BatchReadBlobsResponse* response) override {
-    for (const reapi::Digest& digest : request->digests()) Add(FromProto(digest), right(FromProto(digest)), response);
+    for (const reapi::Digest& digest : request->digests())
+      Add(FromProto(digest), right(FromProto(digest)), response);
     change(response);
     return grpc::Status::OK;
   }
@@ -98,8 +99,8 @@ class WrongServerTest : public testing::Test {
     cas_.right = [this](const Digest& digest) { return known_->Get(digest).value_or("unknown"); };
     coordinator::ListenOptions options;
     options.unix_socket = folder_.Path("socket");
-    auto server =
-        coordinator::RpcServer::Start(options, {{"build.bazel.remote.execution.v2.ContentAddressableStorage", &cas_}});
+    auto server = coordinator::RpcServer::Start(
+        options, {{"build.bazel.remote.execution.v2.ContentAddressableStorage", &cas_}});
     ASSERT_OK(server);
     server_ = *std::move(server);
     remote_ = rpc::MakeRemoteBlobStore(*rpc::MakeChannel({"unix:" + folder_.Path("socket"), "", "", false}),
@@ -115,7 +116,9 @@ class WrongServerTest : public testing::Test {
 };
 
 TEST_F(WrongServerTest, AnyOrderIsRight) {
-  cas_.change = [](reapi::BatchReadBlobsResponse* response) { response->mutable_responses()->SwapElements(0, 1); };
+  cas_.change = [](reapi::BatchReadBlobsResponse* response) {
+    response->mutable_responses()->SwapElements(0, 1);
+  };
   EXPECT_EQ(*remote_->GetAll({{one_, two_}}), (std::vector<std::string>{"one", "two"}));
 }
 
@@ -135,7 +138,9 @@ TEST_F(WrongServerTest, SomethingElseIsAnError) {
 }
 
 TEST_F(WrongServerTest, TheSameTwiceIsAnError) {
-  cas_.change = [](reapi::BatchReadBlobsResponse* response) { *response->add_responses() = response->responses(0); };
+  cas_.change = [](reapi::BatchReadBlobsResponse* response) {
+    *response->add_responses() = response->responses(0);
+  };
   EXPECT_TRUE(absl::IsInternal(remote_->GetAll({{one_, two_}}).status()));
 }
 
@@ -150,7 +155,8 @@ TEST_F(WrongServerTest, WrongBytesAreDataLoss) {
 
 TEST_F(WrongServerTest, AnErrorOfOneBlobIsTheErrorOfAll) {
   cas_.change = [](reapi::BatchReadBlobsResponse* response) {
-    rpc::StatusToProto(absl::PermissionDeniedError("not this one"), response->mutable_responses(1)->mutable_status());
+    rpc::StatusToProto(absl::PermissionDeniedError("not this one"),
+                       response->mutable_responses(1)->mutable_status());
   };
   const absl::Status status = remote_->GetAll({{one_, two_}}).status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;

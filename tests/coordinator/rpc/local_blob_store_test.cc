@@ -20,7 +20,8 @@ class LocalBlobStoreTest : public LocalDoorFixture {
   absl::StatusOr<Digest> Write(BlobStore& store, std::string_view bytes, const Digest& expected = {}) {
     ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer, store.Create(expected));
     // Pieces that fit nothing.
-    for (size_t at = 0; at < bytes.size(); at += 77'777) RETURN_IF_ERROR(writer->Write(bytes.substr(at, 77'777)));
+    for (size_t at = 0; at < bytes.size(); at += 77'777)
+      RETURN_IF_ERROR(writer->Write(bytes.substr(at, 77'777)));
     return writer->Commit();
   }
   absl::StatusOr<std::string> ReadFrom(BlobStore& store, const Digest& digest, int64_t offset) {
@@ -36,7 +37,8 @@ class LocalBlobStoreTest : public LocalDoorFixture {
 
 TEST_F(LocalBlobStoreTest, BlobsOfAllSizesTravelInBothDirections) {
   auto local = Local();
-  for (const size_t size : {0, 1, 127 << 10, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 1 << 20, 5'000'003}) {
+  for (const size_t size :
+       {0, 1, 127 << 10, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 1 << 20, 5'000'003}) {
     const std::string content = RandomBytes(size, size + 1);
     const auto digest = Write(*local, content);
     ASSERT_OK(digest);
@@ -44,7 +46,8 @@ TEST_F(LocalBlobStoreTest, BlobsOfAllSizesTravelInBothDirections) {
     EXPECT_TRUE(blobs_->Get(*digest).value_or("nothing") == content) << size;
     EXPECT_TRUE(local->Get(*digest).value_or("nothing") == content) << size;
     for (const size_t offset : {size_t{0}, size / 2, size}) {
-      EXPECT_TRUE(ReadFrom(*local, *digest, static_cast<int64_t>(offset)).value_or("nothing") == content.substr(offset))
+      EXPECT_TRUE(ReadFrom(*local, *digest, static_cast<int64_t>(offset)).value_or("nothing") ==
+                  content.substr(offset))
           << size << " " << offset;
     }
     EXPECT_TRUE(absl::IsOutOfRange(local->Open(*digest, digest->size + 1).status()));
@@ -203,7 +206,8 @@ class ElsewhereTest : public LocalBlobStoreTest {
   // As a machine of its own: never invited.
   class Elsewhere final : public v1::LocalDoor::Service {
    public:
-    grpc::Status Invite(grpc::ServerContext*, const v1::InviteRequest*, v1::InviteResponse* response) override {
+    grpc::Status Invite(grpc::ServerContext*, const v1::InviteRequest*,
+                        v1::InviteResponse* response) override {
       ++asked;
       response->set_socket(socket);
       response->set_ticket("ticket");
@@ -238,8 +242,8 @@ class ElsewhereTest : public LocalBlobStoreTest {
 TEST_F(ElsewhereTest, BlobsOfAnotherMachineTakeTheWire) { ExpectOverTheWire(); }
 
 TEST_F(ElsewhereTest, ACoordinatorWithoutADoorGetsThemOverTheWire) {
-  for (const grpc::StatusCode code :
-       {grpc::StatusCode::UNIMPLEMENTED, grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::PERMISSION_DENIED}) {
+  for (const grpc::StatusCode code : {grpc::StatusCode::UNIMPLEMENTED, grpc::StatusCode::UNAVAILABLE,
+                                      grpc::StatusCode::PERMISSION_DENIED}) {
     elsewhere_.answer = grpc::Status(code, "no");
     ExpectOverTheWire();
   }
@@ -323,7 +327,8 @@ class FullDiskTest : public LocalBlobStoreTest {
       GTEST_SKIP() << "needs root to mount a small tmpfs: " << strerror(errno);
     }
     for (const char* name : {"tmp", "corrupt"}) ASSERT_OK(MakeFolders(Content(name)));
-    for (int shard = 0; shard < 256; ++shard) ASSERT_OK(MakeFolders(Content(fmt::format("blobs/{:02x}", shard))));
+    for (int shard = 0; shard < 256; ++shard)
+      ASSERT_OK(MakeFolders(Content(fmt::format("blobs/{:02x}", shard))));
     LocalBlobStoreTest::SetUp();
   }
   void TearDown() override {

@@ -171,9 +171,9 @@ TEST_F(LocalDoorTest, PartsThatAFileDoesNotHaveAreRefused) {
   const UniqueFd file = FileOf("0123456789");
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
-  const std::pair<int64_t, int64_t> parts[] = {{0, 11},    {11, 0},     {10, 1},    {-1, 5},         {0, -1},
-                                               {-5, 5},    {kMost, 1},  {1, kMost}, {kMost, kMost},  {kLeast, kMost},
-                                               {kLeast, 0}, {0, kLeast}};
+  const std::pair<int64_t, int64_t> parts[] = {{0, 11},        {11, 0},         {10, 1},     {-1, 5},
+                                               {0, -1},        {-5, 5},         {kMost, 1},  {1, kMost},
+                                               {kMost, kMost}, {kLeast, kMost}, {kLeast, 0}, {0, kLeast}};
   for (const auto& [offset, size] : parts) {
     ASSERT_OK(guest->Begin());
     ASSERT_OK(guest->FilePart(file.get(), offset, size));
@@ -327,7 +327,8 @@ TEST_F(LocalDoorTest, NothingIsLeftOfThoseWhoWent) {
   EXPECT_TRUE(Eventually([&] {
     EXPECT_FALSE(LetIn(*Connect(name), "no ticket"));
     return OpenFiles() <= files && Threads() <= threads;
-  })) << OpenFiles() << " files instead of " << files << ", " << Threads() << " threads instead of " << threads;
+  })) << OpenFiles()
+      << " files instead of " << files << ", " << Threads() << " threads instead of " << threads;
 }
 
 TEST_F(LocalDoorTest, WhoSaysNothingDoesNotKeepOthersOut) {

@@ -15,6 +15,7 @@
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
+#include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
@@ -37,8 +38,7 @@ struct Method {
 // Every service of these files; one without an access rule is a failure.
 std::vector<Method> AllMethods() {
   std::vector<Method> methods;
-  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/package_service.proto",
-                           "crossmill/v1/worker_service.proto",
+  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/worker_service.proto",
                            "build/bazel/remote/execution/v2/remote_execution_services.proto",
                            "google/bytestream/bytestream_service.proto"}) {
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
@@ -77,7 +77,8 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.Farm", &farm_},
             {"crossmill.v1.WorkerQueue", &queue_},
             {"crossmill.v1.IndexPages", &index_pages_},
-            {"crossmill.v1.Predictions", predictions_.get()}};
+            {"crossmill.v1.Predictions", predictions_.get()},
+            {"crossmill.v1.Wheels", &wheels_}};
   }
 
   std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
@@ -87,6 +88,7 @@ class RolesTest : public RpcFixture {
   BuildsService builds_{engine_, logs_, authenticator_};
   storage::PackageQueries package_queries_{records_->connection()};
   PackagesService packages_{package_queries_, authenticator_};
+  WheelsService wheels_{*records_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_};
   WorkerQueueService queue_{engine_, authenticator_};

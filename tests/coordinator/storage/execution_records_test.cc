@@ -279,6 +279,8 @@ v1::PackageOutcome Package(const std::string& name) {
   package.set_emulated(true);
   package.set_environment("/opt/venv");
   package.set_installed(true);
+  package.set_compiled_in_build(7);
+  package.set_compiled_by_execution(8);
   return package;
 }
 

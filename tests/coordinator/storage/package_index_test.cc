@@ -35,7 +35,7 @@ class PackageIndexTest : public PackageRecordFixture {
     ASSERT_OK(database);
     ASSERT_OK(Migrate(*database, Old(), EmbeddedMigrations().subspan(0, kOldVersion)));
     ASSERT_OK(database->Execute("attach", "ATTACH '" + New() + "' AS new"));
-    ASSERT_OK(database->Execute("copy", "INSERT INTO builds SELECT * FROM new.builds"));
+    Copy(*database, "builds");
     ASSERT_OK(database->Execute(
         "copy",
         "INSERT INTO executions (id, key, build, stage, step_number, replica, worker, host_id, host_name, "
@@ -43,7 +43,18 @@ class PackageIndexTest : public PackageRecordFixture {
         "SELECT id, key, build, stage, step_number, replica, worker, host_id, host_name, emulated, "
         "started_at, "
         "finished_at, duration_ns, exit_code, failure, tar_hash, tar_size FROM new.executions"));
-    ASSERT_OK(database->Execute("copy", "INSERT INTO packages SELECT * FROM new.packages"));
+    Copy(*database, "packages");
+  }
+  // The columns that the old schema has.
+  static void Copy(Database& database, const std::string& table) {
+    const std::string sql = "SELECT group_concat(name) FROM pragma_table_info('" + table + "')";
+    const Sql names{"list columns", sql.c_str()};
+    auto query = database.Prepare(names);
+    ASSERT_OK(query);
+    ASSERT_OK(query->Step());
+    const std::string columns(query->Text(0));
+    ASSERT_OK(database.Execute(
+        "copy", "INSERT INTO " + table + " (" + columns + ") SELECT " + columns + " FROM new." + table));
   }
   // Rows of the two records that the other one does not have, by table.
   std::vector<std::string> Differences() {

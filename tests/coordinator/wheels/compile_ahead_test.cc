@@ -31,7 +31,7 @@ v1::BuildPlan Plan() {
     v1::Step& step = *stage.add_steps();
     step.set_number(stage.steps_size() + 1);
     step.mutable_range()->set_file("Dockerfile");
-    step.mutable_range()->set_first_line(stage.steps_size() + 1);
+    step.mutable_range()->set_first_line(stage.steps_size());
     if (*command == '\0') {
       step.mutable_copy();
       continue;
