@@ -362,7 +362,7 @@ void BuildState::TakeBackBuilt(int stage) {
 void BuildState::ChangeCell(const v1::CellView& cell) {
   *Add().mutable_cell_changed()->mutable_cell() = cell;
   for (v1::CellView& known : *view_.mutable_cells()) {
-    if (SamePlatform(known.platform(), cell.platform())) known = cell;
+    if (IsSameCell(known, cell)) known = cell;
   }
 }
 

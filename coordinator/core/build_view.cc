@@ -15,7 +15,7 @@ void ApplyStep(const v1::BuildEvent::StepChanged& change, v1::BuildView* view) {
 
 void ApplyCell(const v1::CellView& cell, v1::BuildView* view) {
   for (v1::CellView& known : *view->mutable_cells()) {
-    if (SamePlatform(known.platform(), cell.platform())) {
+    if (IsSameCell(known, cell)) {
       known = cell;
       return;
     }
@@ -24,6 +24,10 @@ void ApplyCell(const v1::CellView& cell, v1::BuildView* view) {
 }
 
 }  // namespace
+
+bool IsSameCell(const v1::CellView& a, const v1::CellView& b) {
+  return a.target_stage() == b.target_stage() && SamePlatform(a.platform(), b.platform());
+}
 
 void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
   view->set_last_event(event.number());

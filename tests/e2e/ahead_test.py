@@ -157,6 +157,8 @@ class AheadTest(FarmTestCase):
         rows = json.loads(self.farm.cli("packages", "--json").stdout)
         failed, = [p for p in rows if p["outcome"] == "failed"]
         self.assertEqual(failed["name"], "headerless")
+        # It does not keep the others from being compiled ahead.
+        self.assertEqual(self.outcomes()["alpha"]["outcome"], "source-cached")
 
     def test_what_is_not_understood_is_left_alone(self):
         self.forget_wheels()

@@ -473,5 +473,42 @@ TEST_F(BuildStateTest, RestoredBuildRepeatsNoEvent) {
   EXPECT_EQ(events[0].number(), state_.view().last_event() + 1) << "numbers go on";
 }
 
+TEST(WheelsBuildTest, CellsOfOnePlatformEndEachByItself) {
+  v1::BuildView view;
+  view.set_id(1);
+  BuildState state(view);
+  state.Enter(1000);
+  v1::BuildPlan plan;
+  plan.add_bases();
+  for (int i = 0; i < 3; ++i) {
+    v1::StagePlan& stage = *plan.add_stages();
+    stage.mutable_platform()->set_os("linux");
+    stage.mutable_platform()->set_architecture("amd64");
+    stage.set_base_image(0);
+    v1::Step& step = *stage.add_steps();
+    step.set_number(2);
+    step.mutable_run();
+    v1::CellPlan& cell = *plan.add_cells();
+    *cell.mutable_platform() = stage.platform();
+    cell.set_target_stage(i);
+  }
+  state.SetPlan(plan);
+  state.StageFailed(1, v1::BUILD_STATUS_FAILED, "it does not compile");
+  EXPECT_FALSE(state.AllCellsOver());
+  EXPECT_TRUE(state.Wanted(0));
+  EXPECT_TRUE(state.Wanted(2));
+  EXPECT_EQ(state.view().cells(0).status(), v1::BUILD_STATUS_RUNNING);
+  EXPECT_EQ(state.view().cells(1).status(), v1::BUILD_STATUS_FAILED);
+  v1::CellView done = state.view().cells(0);
+  done.set_status(v1::BUILD_STATUS_SUCCEEDED);
+  state.CellFinished(done);
+  EXPECT_EQ(state.view().cells(2).status(), v1::BUILD_STATUS_RUNNING);
+  v1::BuildView sum = view;
+  for (const v1::BuildEvent& event : state.TakeEvents()) ApplyEvent(event, &sum);
+  ASSERT_EQ(sum.cells_size(), 3);
+  EXPECT_EQ(sum.cells(1).status(), v1::BUILD_STATUS_FAILED);
+  EXPECT_EQ(sum.cells(2).status(), v1::BUILD_STATUS_RUNNING);
+}
+
 }  // namespace
 }  // namespace crossmill::core
