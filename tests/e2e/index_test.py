@@ -104,7 +104,7 @@ class RealIndexTest(IndexTestCase):
         self.assert_says(result, "No matching distribution found for purepkg")
         result = self.build("--exclude-newer", "yesterday")
         self.assert_exit(result, 2)
-        self.assert_says(result, "--exclude-newer yesterday is no date")
+        self.assert_says(result, "--exclude-newer: yesterday is no date")
         result = self.build("--exclude-newer", "2020-01-01", "--network", "host")
         self.assert_exit(result, 2)
         self.assert_says(result, "recorded network")
