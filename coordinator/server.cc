@@ -1,7 +1,5 @@
 #include "coordinator/server.h"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <thread>
 
@@ -71,9 +69,7 @@ absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
     auto platform = ParsePlatform(given);
     return platform.ok() ? platform : Annotate(platform.status(), "--build-platform");
   }
-  utsname name;
-  if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
-  return ParsePlatform(std::string("linux/") + name.machine);
+  return OwnPlatform();
 }
 
 absl::StatusOr<std::shared_ptr<const failures::FailureRules>> LoadFailureRules(

@@ -1,5 +1,4 @@
 // crossmill build and retry: from flags to the report.
-#include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
 
@@ -28,12 +27,6 @@ namespace crossmill::cli {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-
-absl::StatusOr<v1::Platform> OwnPlatform() {
-  utsname name;
-  if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
-  return ParsePlatform(std::string("linux/") + name.machine);
-}
 
 void TellIgnored(Session& session, absl::Span<const std::string> flags) {
   if (!flags.empty()) session.env.Err(fmt::format("crossmill: {}\n", IgnoredFlagsNotice(flags)));
@@ -102,12 +95,8 @@ absl::Status BuildCommand::ReadFlags() {
   epoch_of_commit_ = epoch.mode == EpochMode::kGit;
   v1::Recipe* recipe = submission_.mutable_recipe();
   recipe->set_target(flags_.target);
-  for (const std::string& text : flags_.build_args) {
-    ASSIGN_OR_RETURN(const auto argument, ParseBuildArgument(text, [&](const std::string& name) {
-                       return session_.env.Variable(name);
-                     }));
-    if (argument) *recipe->add_build_arguments() = *argument;
-  }
+  RETURN_IF_ERROR(AddBuildArguments(
+      flags_.build_args, [&](const std::string& name) { return session_.env.Variable(name); }, recipe));
   return absl::OkStatus();
 }
 

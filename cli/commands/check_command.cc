@@ -1,7 +1,5 @@
 #include "cli/commands/check_command.h"
 
-#include <sys/utsname.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <climits>
@@ -79,9 +77,7 @@ absl::Status CheckCommand::ReadRules() {
 }
 
 absl::Status CheckCommand::ReadPlatforms() {
-  utsname name;
-  if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
-  ASSIGN_OR_RETURN(const v1::Platform own, ParsePlatform(std::string("linux/") + name.machine));
+  ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
   input_.build_platform = own;
   ASSIGN_OR_RETURN(const v1::BuildOptions options, MakeBuildOptions(flags_.build, own, EpochChoice{}));
   input_.platforms.assign(options.platforms().begin(), options.platforms().end());
@@ -107,12 +103,9 @@ absl::Status CheckCommand::ReadFlags() {
   }
   RETURN_IF_ERROR(ReadRules());
   RETURN_IF_ERROR(ReadPlatforms());
-  for (const std::string& text : flags_.build.build_args) {
-    ASSIGN_OR_RETURN(const auto argument, ParseBuildArgument(text, [&](const std::string& name) {
-                       return session_.env.Variable(name);
-                     }));
-    if (argument) *input_.recipe.add_build_arguments() = *argument;
-  }
+  RETURN_IF_ERROR(AddBuildArguments(
+      flags_.build.build_args, [&](const std::string& name) { return session_.env.Variable(name); },
+      &input_.recipe));
   input_.recipe.set_target(flags_.build.target);
   char resolved[PATH_MAX];
   if (realpath(flags_.build.context.c_str(), resolved) == nullptr) {

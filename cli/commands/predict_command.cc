@@ -1,5 +1,4 @@
 // crossmill predict: what Python packages will be, before a build; and beside what came, after one.
-#include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
 
@@ -52,20 +51,14 @@ class PredictCommand {
     const BuildFlags& flags = flags_.build;
     ASSIGN_OR_RETURN(const std::unique_ptr<BuildContext> context,
                      BuildContext::Make(session_, {flags.context, flags.file, flags.build_contexts}));
-    utsname name;
-    if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
-    ASSIGN_OR_RETURN(const v1::Platform own, ParsePlatform(std::string("linux/") + name.machine));
+    ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
     ASSIGN_OR_RETURN(const EpochChoice epoch,
                      ParseEpoch(flags.source_date_epoch, session_.env.Variable("SOURCE_DATE_EPOCH")));
     ASSIGN_OR_RETURN(*submission->mutable_options(), MakeBuildOptions(flags, own, epoch));
     v1::Recipe* recipe = submission->mutable_recipe();
     recipe->set_target(flags.target);
-    for (const std::string& text : flags.build_args) {
-      ASSIGN_OR_RETURN(const auto argument, ParseBuildArgument(text, [&](const std::string& variable) {
-                         return session_.env.Variable(variable);
-                       }));
-      if (argument) *recipe->add_build_arguments() = *argument;
-    }
+    RETURN_IF_ERROR(AddBuildArguments(
+        flags.build_args, [&](const std::string& name) { return session_.env.Variable(name); }, recipe));
     RETURN_IF_ERROR(context->Read(*progress_, recipe));
     const absl::Status syntax = plan::CheckSyntax(recipe->dockerfile_name(), recipe->dockerfile());
     if (!syntax.ok()) return WithExit(syntax, kExitBuildFailed);

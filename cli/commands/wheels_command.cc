@@ -1,6 +1,5 @@
 // crossmill wheels: a wheelhouse: every package of requirements as a wheel, for several Pythons and
 // platforms.
-#include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -55,9 +54,7 @@ class WheelsCommand {
 
  private:
   absl::Status ReadFlags() {
-    utsname name;
-    if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
-    ASSIGN_OR_RETURN(const v1::Platform own, ParsePlatform(std::string("linux/") + name.machine));
+    ASSIGN_OR_RETURN(const v1::Platform own, OwnPlatform());
     ASSIGN_OR_RETURN(const EpochChoice epoch, ParseEpoch({}, session_.env.Variable("SOURCE_DATE_EPOCH")));
     ASSIGN_OR_RETURN(build_options_, MakeBuildOptions(flags_.build, own, epoch));
     ASSIGN_OR_RETURN(const std::vector<std::string> pythons, ParsePythons(flags_.pythons));

@@ -225,6 +225,15 @@ absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_
   return argument;
 }
 
+absl::Status AddBuildArguments(const std::vector<std::string>& texts, const VariableLookup& variable,
+                               v1::Recipe* recipe) {
+  for (const std::string& text : texts) {
+    ASSIGN_OR_RETURN(const auto argument, ParseBuildArgument(text, variable));
+    if (argument) *recipe->add_build_arguments() = *argument;
+  }
+  return absl::OkStatus();
+}
+
 namespace {
 
 absl::Status OutputError(std::string_view text, std::string_view what) {

@@ -98,6 +98,9 @@ using VariableLookup = std::function<std::optional<std::string>(const std::strin
 // "NAME=value", or "NAME" for the variable's value (nothing when it is not set).
 absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_view text,
                                                                     const VariableLookup& variable);
+// --build-arg, all of them, into the recipe.
+absl::Status AddBuildArguments(const std::vector<std::string>& texts, const VariableLookup& variable,
+                               v1::Recipe* recipe);
 // "type=oci,dest=FILE" (docker, tar and local likewise, with the options of docs/cli.md), "FILE.tar", "-".
 absl::StatusOr<OutputTarget> ParseOutput(std::string_view text);
 // "gzip", "zstd", "zstd,level=9" into the options.
@@ -105,9 +108,9 @@ absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options);
 // A number, "git" or "none"; `flag` unset: `variable` SOURCE_DATE_EPOCH, a number.
 absl::StatusOr<EpochChoice> ParseEpoch(const std::optional<std::string>& flag,
                                        const std::optional<std::string>& variable);
-// "90", "90s", "45m", "1h30m": whole seconds, more than 0.
 // "2024-05-01" (its beginning, UTC) or a time as RFC 3339 has it, in seconds since 1970. INVALID_ARGUMENT.
 absl::StatusOr<int64_t> ParseDate(const std::string& text);
+// "90", "90s", "45m", "1h30m": whole seconds, more than 0.
 absl::StatusOr<uint32_t> ParseTimeout(std::string_view text, std::string_view flag);
 absl::StatusOr<ProgressMode> ParseProgress(std::string_view text);
 // --add-host: "NAME:ADDRESS" or "NAME=ADDRESS", an IPv6 address with or without brackets, to "ADDRESS NAME".

@@ -86,7 +86,7 @@ void BuildModel::ApplyStep(const v1::BuildEvent::StepChanged& changed, int64_t t
 
 void BuildModel::ApplyCell(const v1::CellView& news) {
   for (v1::CellView& cell : *view_.mutable_cells()) {
-    if (SamePlatform(cell.platform(), news.platform())) {
+    if (IsSameCell(cell, news)) {
       cell = news;
       return;
     }

@@ -20,13 +20,6 @@ constexpr size_t kMetadataLimit = 8 << 20;
 constexpr size_t kPiece = 256 << 10;
 constexpr auto kPatience = std::chrono::seconds(20);
 
-std::string Sha256Of(const python::IndexFile& file) {
-  for (const python::FileHash& hash : file.hashes) {
-    if (hash.algorithm == "sha256" && hash.digest.size() == 64) return hash.digest;
-  }
-  return "";
-}
-
 std::optional<int64_t> LengthOf(const http::HttpResponse& head) {
   int64_t length = 0;
   if (!absl::SimpleAtoi(Av(head.Header("content-length")), &length) || length < 0) return std::nullopt;

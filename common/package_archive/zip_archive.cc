@@ -49,6 +49,16 @@ absl::StatusOr<std::string> Inflate(std::string_view packed, int64_t size) {
 
 }  // namespace
 
+ReadAt ReadAtOf(std::string_view bytes) {
+  return [bytes](int64_t offset, int64_t size) -> absl::StatusOr<std::string> {
+    const auto end = static_cast<int64_t>(bytes.size());
+    if (offset < 0 || size < 0 || offset > end || size > end - offset) {
+      return absl::OutOfRangeError(fmt::format("byte {} of an archive of {} bytes", offset, end));
+    }
+    return std::string(bytes.substr(static_cast<size_t>(offset), static_cast<size_t>(size)));
+  };
+}
+
 absl::StatusOr<std::vector<ZipMember>> ListZip(const ReadAt& read, int64_t archive_size) {
   if (archive_size < kEndSize) return Damaged("it is too short");
   const int64_t tail_size = std::min(archive_size, kEndSize + kMostComment);

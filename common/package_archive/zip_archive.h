@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,6 +15,9 @@ namespace crossmill::package_archive {
 
 // Exactly `size` bytes from `offset` on; its errors come back as they are.
 using ReadAt = std::function<absl::StatusOr<std::string>(int64_t offset, int64_t size)>;
+
+// Over bytes that outlive it; OUT_OF_RANGE behind their end.
+ReadAt ReadAtOf(std::string_view bytes);
 
 struct ZipMember {
   std::string name;

@@ -155,15 +155,16 @@ class Outcomes {
     return &seen_[best];
   }
 
-  // An installer says that it is done soon after it wrote the record. Where that decides nothing (no time, or
-  // a console that came in one piece at the end) the last observations are those of the records, in their
+  // An installer says that it is done soon after it wrote the record. A line's time is that of the first byte
+  // which travelled with it, so it can be some 100 ms too early. Where time decides nothing (none is known,
+  // or the console came in one piece at the end) the last observations are those of the records, in their
   // order.
   size_t Choose(const std::vector<size_t>& fitting, int64_t written_at, size_t unmatched) const {
     constexpr int64_t kOnePiece = 150'000'000;
     const auto said = [&](size_t i) { return seen_[i].arrived_ns; };
     if (written_at > 0 && said(fitting.front()) - said(fitting.back()) > kOnePiece) {
       for (size_t at = fitting.size(); at-- > 0;) {
-        if (said(fitting[at]) + kFileTimeStep >= written_at) return fitting[at];
+        if (said(fitting[at]) + kOnePiece >= written_at) return fitting[at];
       }
     }
     return fitting[std::min(std::max<size_t>(unmatched, 1), fitting.size()) - 1];

@@ -31,6 +31,13 @@ bool IsFileName(std::string_view name) {
 
 }  // namespace
 
+std::string Sha256Of(const IndexFile& file) {
+  for (const FileHash& hash : file.hashes) {
+    if (hash.algorithm == "sha256" && hash.digest.size() == 64) return hash.digest;
+  }
+  return "";
+}
+
 absl::StatusOr<IndexForm> IndexFormOf(std::string_view content_type) {
   const std::string type = absl::AsciiStrToLower(Av(Trim(content_type.substr(0, content_type.find(';')))));
   if (type == "application/vnd.pypi.simple.v1+json") return IndexForm::kJson;

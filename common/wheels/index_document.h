@@ -36,6 +36,9 @@ struct IndexFile {
   std::string provenance;
 };
 
+// Its SHA-256 in hex; empty: the page names none.
+std::string Sha256Of(const IndexFile& file);
+
 struct IndexDocument {
   // Something that the page lists and that is not among `files`, and why.
   struct Dropped {

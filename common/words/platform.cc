@@ -1,5 +1,8 @@
 #include "common/words/platform.h"
 
+#include <sys/utsname.h>
+
+#include <cerrno>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -69,6 +72,12 @@ std::string FormatPlatform(const v1::Platform& platform) {
   std::string text = platform.os() + "/" + platform.architecture();
   if (!platform.variant().empty()) text += "/" + platform.variant();
   return text;
+}
+
+absl::StatusOr<v1::Platform> OwnPlatform() {
+  utsname name;
+  if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
+  return ParsePlatform(std::string("linux/") + name.machine);
 }
 
 bool SamePlatform(const v1::Platform& left, const v1::Platform& right) {

@@ -17,6 +17,9 @@ absl::StatusOr<v1::Platform> ParsePlatform(std::string_view text);
 // "linux/arm/v7".
 std::string FormatPlatform(const v1::Platform& platform);
 
+// Of this machine's kernel.
+absl::StatusOr<v1::Platform> OwnPlatform();
+
 bool SamePlatform(const v1::Platform& left, const v1::Platform& right);
 
 }  // namespace crossmill

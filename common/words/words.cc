@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "common/words/platform.h"
+
 namespace crossmill {
 
 std::string_view Word(v1::BuildStatus status) {
@@ -178,6 +180,10 @@ bool IsBuilt(const v1::BuildView& build) {
 
 bool IsBuilt(const v1::CellView& cell) {
   return cell.status() == v1::BUILD_STATUS_RUNNING && cell.seconds() > 0;
+}
+
+bool IsSameCell(const v1::CellView& a, const v1::CellView& b) {
+  return a.target_stage() == b.target_stage() && SamePlatform(a.platform(), b.platform());
 }
 
 bool IsFinished(v1::StepStatus status) {

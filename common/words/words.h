@@ -35,6 +35,8 @@ bool IsFinished(v1::BuildStatus status);
 bool IsBuilt(const v1::BuildView& build);
 // The same of one platform.
 bool IsBuilt(const v1::CellView& cell);
+// Whether two views are of one cell of a build. A wheels build has many of one platform.
+bool IsSameCell(const v1::CellView& a, const v1::CellView& b);
 bool IsFinished(v1::StepStatus status);
 
 // A stage inside a sentence, by its label: "stage builder", and "stage-2" as it is.

@@ -25,10 +25,6 @@ void ApplyCell(const v1::CellView& cell, v1::BuildView* view) {
 
 }  // namespace
 
-bool IsSameCell(const v1::CellView& a, const v1::CellView& b) {
-  return a.target_stage() == b.target_stage() && SamePlatform(a.platform(), b.platform());
-}
-
 void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
   view->set_last_event(event.number());
   switch (event.event_case()) {

@@ -9,7 +9,4 @@ namespace crossmill::core {
 // Applies one event. Events are applied in order of their numbers, each once.
 void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view);
 
-// Whether two views are of one cell of a build. A wheels build has many of one platform.
-bool IsSameCell(const v1::CellView& a, const v1::CellView& b);
-
 }  // namespace crossmill::core

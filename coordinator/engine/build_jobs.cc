@@ -38,6 +38,8 @@ void BuildJobs::Plan(RunningBuild& build) {
                        ? PlanWheels(submission.wheels())
                        : PlanBuild(submission, parts_.build_platform,
                                    {parts_.images, parts_.blobs, parts_.remote_sources}, calls);
+    if (planned.plan.ok() && parts_.ahead_planner != nullptr && !submission.has_wheels())
+      MarkCompiling(&*planned.plan);
     if (planned.plan.ok()) {
       const absl::Status given = LeaveOutMissing(submission.options(), &*planned.plan);
       if (!given.ok()) planned.plan = given;

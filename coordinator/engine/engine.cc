@@ -68,7 +68,9 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
       packages_(logs, options.failure_rules),
       wheel_records_(records.connection()),
-      ahead_(CallsForAhead(), wheel_records_, options.ahead_planner != nullptr),
+      ahead_(
+          CallsForAhead(), wheel_records_,
+          options.ahead_planner == nullptr ? std::vector<std::string>() : options.ahead_planner->IndexUrls()),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,
              options.build_platform},
             builds_, watchers_, options.job_threads) {}
@@ -90,7 +92,10 @@ absl::Status Engine::Start() {
   ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_.OpenAnother());
   ASSIGN_OR_RETURN(next_lease_, records_.NextLease());
   ASSIGN_OR_RETURN(const std::vector<storage::WorkerRow> workers, records_.Workers());
-  for (const storage::WorkerRow& row : workers) scheduler_.Expect(row.info, clock_.Now());
+  for (const storage::WorkerRow& row : workers) {
+    scheduler_.Expect(row.info, clock_.Now());
+    ahead_.Know(row.info);
+  }
 
   ASSIGN_OR_RETURN(const std::vector<storage::LeaseRow> leases, records_.ActiveLeases());
   ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records_.UnfinishedExecutions());
@@ -251,14 +256,6 @@ AheadCalls Engine::CallsForAhead() {
   calls.harvest = [this](int64_t id, HarvestQuestion question, auto done) {
     RunningBuild* build = Find(id);
     if (build != nullptr) jobs_.Harvest(*build, std::move(question), Now(), std::move(done));
-  };
-  calls.same_indexes = [this] {
-    const std::vector<core::WorkerStatus> workers = scheduler_.Workers();
-    const std::vector<std::string> asked = options_.ahead_planner->IndexUrls();
-    return std::all_of(workers.begin(), workers.end(), [&](const core::WorkerStatus& worker) {
-      return std::equal(asked.begin(), asked.end(), worker.info.index_urls().begin(),
-                        worker.info.index_urls().end());
-    });
   };
   calls.submit = [this](const v1::BuildSubmission& submission) { return Admit(submission, "", ""); };
   calls.cancel = [this](int64_t id) {

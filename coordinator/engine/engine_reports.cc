@@ -47,6 +47,7 @@ void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState
     const std::set<core::LeaseNumber> reported(state.leases().begin(), state.leases().end());
     const auto kept = scheduler_.Connect(state.info(), reported, state.draining(), clock_.Now());
     loop_->Require(records_.SaveWorker(state.info(), Now()));
+    ahead_.Know(state.info());
     if (links_.Connect(name, link, kept)) {
       LogInfo("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
               state.info().slots(), kept.size());

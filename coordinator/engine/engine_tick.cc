@@ -97,6 +97,7 @@ void Engine::Tick() {
   }
   for (const std::string& worker : scheduler_.TakeDeparted()) {
     loop_->Require(records_.RemoveWorker(worker));
+    ahead_.ForgetWorker(worker);
   }
   SendDesiredStates();
 }

@@ -45,9 +45,23 @@ bool AsksElsewhere(const predict::InstallRules& rules) {
          rules.no_index;
 }
 
-std::string Sha256Of(const python::IndexFile& file) {
-  for (const python::FileHash& hash : file.hashes) {
-    if (hash.algorithm == "sha256") return hash.digest;
+bool IsUv(const predict::Install& install) {
+  return install.tool == predict::Install::Tool::kUvPip || install.tool == predict::Install::Tool::kUvSync;
+}
+
+// uv takes settings from the pyproject.toml of the folder where it runs, or of one above it.
+std::string BuildOptionOfProject(std::string folder, predict::RootFiles& root) {
+  constexpr size_t kMostBytes = size_t{1} << 20;
+  const predict::RootPaths paths(root);
+  while (folder.starts_with('/')) {
+    const auto text = paths.ReadWhole(predict::PathIn(folder, "pyproject.toml"), kMostBytes);
+    if (text.ok()) {
+      if (std::string option = BuildOptionIn(*text); !option.empty()) return option;
+    } else if (!absl::IsNotFound(text.status())) {
+      return "a pyproject.toml that is not read";
+    }
+    if (folder == "/") break;
+    folder = predict::FolderOf(folder);
   }
   return "";
 }
@@ -73,10 +87,17 @@ class AheadForecast::Answering {
   }
 
   absl::StatusOr<AheadAnswer> Run() {
-    const predict::InstallCommands commands = predict::ReadInstallCommands(question_.run);
+    predict::InstallCommands commands;
     PlanForecastRules rules;
     rules.stop = stop_;
     std::string option;
+    rules.on_run = [&](const v1::Run& run, predict::RootFiles& root) {
+      commands = predict::ReadInstallCommands(run);
+      option = BuildVariableIn({run.env().begin(), run.env().end()});
+      for (const predict::Install& install : commands.installs) {
+        if (option.empty() && IsUv(install)) option = BuildOptionOfProject(install.folder, root);
+      }
+    };
     rules.on_text = [&](std::string_view text) {
       if (option.empty()) option = BuildOptionIn(text);
       // The installer would not take a wheel.
@@ -180,9 +201,7 @@ class AheadForecast::Answering {
     WheelCommand compile;
     compile.install = &question_.run;
     compile.python = InterpreterOf(install.python(), created);
-    if (command.tool == predict::Install::Tool::kUvPip || command.tool == predict::Install::Tool::kUvSync) {
-      compile.uv = command.program;
-    }
+    if (IsUv(command)) compile.uv = command.program;
     compile.source_file = package.file_name();
     compile.source = source;
     ASSIGN_OR_RETURN(const std::string toolchain, Toolchain(command));
@@ -243,7 +262,8 @@ class AheadForecast::Answering {
       scope.files.push_back(predict::PathIn(command.folder.empty() ? "/" : command.folder, file.path));
     }
     scope.environment.assign(question_.run.env().begin(), question_.run.env().end());
-    scope.isolated = true;
+    // pip compiles sources without a pyproject.toml among what is installed, where it can (before 25.3).
+    scope.isolated = IsUv(command);
     return ToolchainDigest(layers, scope);
   }
 

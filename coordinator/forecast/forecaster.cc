@@ -23,9 +23,7 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
                                                                         .no_cache = false,
                                                                         .as_of = std::nullopt,
                                                                         .stop = calls.stop,
-                                                                        .on_progress = calls.on_progress,
-                                                                        .on_text = {},
-                                                                        .compiled = {}});
+                                                                        .on_progress = calls.on_progress});
   v1::Forecast forecast;
   absl::Status failed;
   size_t planned = 0;
@@ -87,9 +85,7 @@ absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const For
                           .no_cache = view.options().no_cache(),
                           .as_of = absl::FromUnixNanos(view.created_at()),
                           .stop = calls.stop,
-                          .on_progress = calls.on_progress,
-                          .on_text = {},
-                          .compiled = {}});
+                          .on_progress = calls.on_progress});
   v1::Forecast forecast;
   forecast.set_build_id(view.id());
   for (const v1::CellPlan& cell : plan.cells()) {

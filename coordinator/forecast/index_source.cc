@@ -45,12 +45,6 @@ class TextSink final : public index::FileSink {
   }
 };
 
-package_archive::ReadAt ReaderOf(const std::string& bytes) {
-  return [&bytes](int64_t offset, int64_t size) -> absl::StatusOr<std::string> {
-    return bytes.substr(static_cast<size_t>(offset), static_cast<size_t>(size));
-  };
-}
-
 // A wheel's metadata as that of the source it was compiled from: nothing in it is dynamic any more.
 std::string AsStatic(std::string_view metadata) {
   std::string text = "Metadata-Version: 2.2\n";
@@ -153,7 +147,8 @@ absl::StatusOr<std::optional<std::string>> IndexSource::WheelText(const python::
   if (absl::IsUnimplemented(text.status())) {
     ASSIGN_OR_RETURN(const std::optional<std::string> bytes, Whole(file));
     if (!bytes.has_value()) return Found();
-    text = package_archive::WheelMetadata(ReaderOf(*bytes), static_cast<int64_t>(bytes->size()));
+    text = package_archive::WheelMetadata(package_archive::ReadAtOf(*bytes),
+                                          static_cast<int64_t>(bytes->size()));
   }
   if (IsNoAnswer(text.status())) return Found();
   RETURN_IF_ERROR(text.status());
@@ -168,7 +163,8 @@ absl::StatusOr<std::optional<package_archive::SourceTexts>> IndexSource::SourceO
   Found& found = sources_[file.url];
   if (!bytes.has_value()) return found;
   auto texts = file.file_name.ends_with(".zip")
-                   ? package_archive::ReadSourceZip(ReaderOf(*bytes), static_cast<int64_t>(bytes->size()))
+                   ? package_archive::ReadSourceZip(package_archive::ReadAtOf(*bytes),
+                                                    static_cast<int64_t>(bytes->size()))
                    : package_archive::ReadSourceTar(layer::SourceOf(*bytes));
   if (texts.ok()) found = *std::move(texts);
   return found;

@@ -162,6 +162,7 @@ absl::Status PlanForecast::PredictRun(const v1::BuildPlan& plan, const RunPlace&
   run.clear_env();
   for (const std::string& variable : settings.variables) run.add_env(variable);
   run.mutable_env()->MergeFrom(place.step->run().env());
+  if (rules_.on_run) rules_.on_run(run, *place.root);
   const predict::InstallCommands commands = predict::ReadInstallCommands(run);
   if (commands.installs.empty() && commands.not_understood.empty()) return absl::OkStatus();
   const v1::StagePlan& stage = plan.stages(static_cast<int>(place.stage));

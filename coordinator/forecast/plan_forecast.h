@@ -37,8 +37,10 @@ struct PlanForecastRules {
   std::stop_token stop;
   // What is being looked at, for people; on the caller's thread.
   std::function<void(const std::string& what)> on_progress;
-  // The text of each file of requirements and the like that was read; on the caller's thread. May be empty.
-  std::function<void(std::string_view text)> on_text;
+  // A RUN as installers see it: the image's pip.conf is in its environment; with its root. And the text of
+  // each file of requirements and the like that was read. On the caller's thread; may be empty.
+  std::function<void(const v1::Run& run, predict::RootFiles& root)> on_run = {};
+  std::function<void(std::string_view text)> on_text = {};
   // As IndexView's.
   std::map<std::string, std::string> compiled = {};
 };

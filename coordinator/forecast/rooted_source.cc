@@ -82,9 +82,7 @@ std::optional<predict::DirectPackage> RootedSource::LocalFile(const std::string&
   const predict::RootPaths paths(root_);
   const auto bytes = paths.ReadWhole(path, kMostFileBytes);
   if (!bytes.ok()) return std::nullopt;
-  const package_archive::ReadAt read = [&](int64_t offset, int64_t size) -> absl::StatusOr<std::string> {
-    return bytes->substr(static_cast<size_t>(offset), static_cast<size_t>(size));
-  };
+  const package_archive::ReadAt read = package_archive::ReadAtOf(*bytes);
   const auto size = static_cast<int64_t>(bytes->size());
   if (path.ends_with(".whl"))
     return predict::DirectPackage{package_archive::WheelMetadata(read, size).value_or(""), true};

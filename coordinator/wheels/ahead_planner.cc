@@ -38,4 +38,10 @@ bool MayCompile(const v1::Step& step) {
                      [](const predict::Install& install) { return !install.conditional; });
 }
 
+void MarkCompiling(v1::BuildPlan* plan) {
+  for (v1::StagePlan& stage : *plan->mutable_stages()) {
+    for (v1::Step& step : *stage.mutable_steps()) step.set_may_compile(MayCompile(step));
+  }
+}
+
 }  // namespace crossmill::coordinator

@@ -51,7 +51,10 @@ class AheadPlanner {
 };
 
 // Whether it is worth asking about the step: its command runs an installer in a form that is understood, on
-// the recorded network, and is given nothing of a client. Pure; takes the time of reading a command.
+// the recorded network, and is given nothing of a client. Pure; a long command takes a tenth of a second to
+// read.
 bool MayCompile(const v1::Step& step);
+// Sets Step.may_compile of all that are worth it. A job's work.
+void MarkCompiling(v1::BuildPlan* plan);
 
 }  // namespace crossmill::coordinator

@@ -1,5 +1,6 @@
 #include "coordinator/wheels/compile_ahead.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/log.h"
@@ -37,9 +38,19 @@ v1::BuildSubmission SubmissionFor(const core::BuildState& state, int stage, int 
 
 bool CompileAhead::Wanted(const core::BuildState& state, int stage, int index) const {
   const v1::BuildOptions& options = state.view().options();
-  if (!enabled_ || state.view().ahead_of() != 0) return false;
-  if (options.no_compile_ahead() && options.no_wheel_cache()) return false;
-  return MayCompile(state.plan().stages(stage).steps(index));
+  // A recorded plan may be of a time when there was a planner.
+  if (indexes_.empty() || (options.no_compile_ahead() && options.no_wheel_cache())) return false;
+  return state.plan().stages(stage).steps(index).may_compile();
+}
+
+void CompileAhead::Know(const v1::WorkerInfo& worker) {
+  const bool same =
+      std::equal(indexes_.begin(), indexes_.end(), worker.index_urls().begin(), worker.index_urls().end());
+  if (same) {
+    others_.erase(worker.name());
+  } else {
+    others_.insert(worker.name());
+  }
 }
 
 int CompileAhead::LastStep(const core::BuildState& state, int stage, int first) const {
@@ -54,7 +65,7 @@ bool CompileAhead::Hold(const core::BuildState& state, int stage, int index) {
   const v1::StagePlan& plan = state.plan().stages(stage);
   if (index >= plan.steps_size() || !Wanted(state, stage, index)) return false;
   const Place place{state.id(), stage, index};
-  if (!waiting_.contains(place) && !calls_.same_indexes()) return false;
+  if (!waiting_.contains(place) && !others_.empty()) return false;
   const auto [found, is_new] = waiting_.try_emplace(place);
   Waiting& waiting = found->second;
   if (!is_new) return !waiting.done;
@@ -137,17 +148,19 @@ void CompileAhead::Ended(const v1::WheelsSubmission& wheels, int64_t build, std:
   Waiting* waiting = Find(place);
   if (waiting == nullptr) return;
   waiting->compiling = 0;
-  calls_.harvest(
-      place.build, {wheels, build, std::move(steps)},
-      [this, place](std::vector<storage::FarmWheelRow> rows) { Harvested(place, std::move(rows)); });
+  calls_.harvest(place.build, {wheels, build, std::move(steps)},
+                 [this, place, build](std::vector<storage::FarmWheelRow> rows) {
+                   Harvested(place, build, std::move(rows));
+                 });
 }
 
-void CompileAhead::Harvested(const Place& place, std::vector<storage::FarmWheelRow> rows) {
+void CompileAhead::Harvested(const Place& place, int64_t build, std::vector<storage::FarmWheelRow> rows) {
   Waiting* waiting = Find(place);
   if (waiting == nullptr || waiting->done) return;
   const bool any = !rows.empty();
   for (storage::FarmWheelRow& row : rows) {
-    waiting->compiled_seconds += row.wheel.seconds();
+    // The step cache may have had it, or another build was at it.
+    (row.wheel.build() == build ? waiting->compiled_seconds : waiting->kept_seconds) += row.wheel.seconds();
     if (!row.key.empty()) {
       const auto id = Keep(row);
       if (id.ok()) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "coordinator/wheels/ahead_planner.h"
 #include "coordinator/wheels/wheel_harvest.h"
 #include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/worker.pb.h"
 
 namespace crossmill::coordinator {
 
@@ -36,9 +38,6 @@ struct AheadCalls {
   std::function<void(int64_t build, HarvestQuestion question,
                      std::function<void(std::vector<storage::FarmWheelRow>)> done)>
       harvest;
-  // Whether every worker's steps see the package indexes that the planner asks: else packages would be asked
-  // for, and their code would run, that the step never sees.
-  std::function<bool()> same_indexes;
   // Returns the id of the build that compiles.
   std::function<absl::StatusOr<int64_t>(const v1::BuildSubmission&)> submit;
   std::function<void(int64_t build)> cancel;
@@ -53,9 +52,14 @@ struct AheadCalls {
 // Not thread safe: only used in the transaction loop.
 class CompileAhead {
  public:
-  // `enabled`: there is a planner. The records outlive it.
-  CompileAhead(AheadCalls calls, storage::FarmWheelRecords& records, bool enabled)
-      : calls_(std::move(calls)), records_(records), enabled_(enabled) {}
+  // `indexes`: the package indexes that the planner asks, the main one first. The records outlive it.
+  CompileAhead(AheadCalls calls, storage::FarmWheelRecords& records, std::vector<std::string> indexes)
+      : calls_(std::move(calls)), records_(records), indexes_(std::move(indexes)) {}
+
+  // A worker and the package indexes that its steps see. As long as one sees others nothing is compiled
+  // ahead: packages would be asked for, and their code would run, that the step never sees.
+  void Know(const v1::WorkerInfo& worker);
+  void ForgetWorker(const std::string& worker) { others_.erase(worker); }
 
   // The last step of a task that begins with step `first`: the one before the next RUN that has to be asked
   // about, because its root is known only then.
@@ -100,7 +104,8 @@ class CompileAhead {
   void Ask(const Place& place);
   void Answered(const Place& place, absl::StatusOr<AheadAnswer> answer);
   void Compile(const Place& place, Waiting& waiting, const AheadAnswer& answer);
-  void Harvested(const Place& place, std::vector<storage::FarmWheelRow> rows);
+  // `build`: the one that was to compile them.
+  void Harvested(const Place& place, int64_t build, std::vector<storage::FarmWheelRow> rows);
   // Its id: that of the same file under the same key, if the farm has it already.
   absl::StatusOr<int64_t> Keep(const storage::FarmWheelRow& row);
   void Finish(const Place& place, Waiting& waiting);
@@ -108,7 +113,9 @@ class CompileAhead {
 
   const AheadCalls calls_;
   storage::FarmWheelRecords& records_;
-  const bool enabled_;
+  const std::vector<std::string> indexes_;
+  // Workers whose steps see other indexes.
+  std::set<std::string> others_;
   std::map<Place, Waiting> waiting_;
   // By the build that compiles.
   std::map<int64_t, Place> compiling_;

@@ -9,17 +9,17 @@
 namespace crossmill::coordinator {
 namespace {
 
-// Folders below which nothing counts, without leading slash.
+// Folders below which nothing counts.
 constexpr std::array<std::string_view, 11> kLeftAlone = {
-    "tmp",     "run",       "proc",        "sys",          "dev",        "var/tmp",
-    "var/log", "var/cache", "var/lib/apt", "var/lib/dpkg", "root/.cache"};
+    "/tmp",     "/run",       "/proc",        "/sys",          "/dev",        "/var/tmp",
+    "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/root/.cache"};
 
 // Of installed packages, those that build and those that Python loads by itself.
 constexpr std::array<std::string_view, 7> kBuilders = {
     "pip", "setuptools", "wheel", "uv", "_distutils_hack", "pkg_resources", "virtualenv"};
 
-bool IsBelow(std::string_view path, std::string_view folder) {
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+bool IsIn(std::string_view path, std::string_view folder) {
+  return path == folder || layer::IsBelow(path, folder);
 }
 
 // The path below site-packages or dist-packages; empty: it is in none.
@@ -44,6 +44,9 @@ bool IsBuilder(std::string_view installed) {
 class Scope {
  public:
   explicit Scope(const ToolchainScope& scope) : isolated_(scope.isolated) {
+    for (const std::string_view folder : kLeftAlone) {
+      if (!IsNamed(folder, scope.environment)) left_alone_.push_back(folder.substr(1));
+    }
     AddFolder(scope.folder, scope.environment);
     for (const std::string& file : scope.files) {
       if (file.size() > 1 && !IsNamed(file, scope.environment)) files_.push_back(file.substr(1));
@@ -52,16 +55,21 @@ class Scope {
 
   bool Counts(std::string_view path) const {
     if (path.ends_with(".pyc") || path.ends_with("/__pycache__")) return false;
-    for (const std::string_view folder : kLeftAlone) {
-      if (IsBelow(path, folder)) return false;
+    for (const std::string_view folder : left_alone_) {
+      if (IsIn(path, folder)) return false;
     }
-    if (!folder_.empty() && IsBelow(path, folder_)) return false;
+    if (!folder_.empty() && IsIn(path, folder_)) return IsHidden(path.substr(folder_.size()));
     if (std::find(files_.begin(), files_.end(), path) != files_.end()) return false;
     const std::string_view installed = isolated_ ? InstalledPart(path) : std::string_view();
     return installed.empty() || IsBuilder(installed);
   }
 
  private:
+  // Of a path below the working folder: settings and toolchains of a home lie in such places.
+  static bool IsHidden(std::string_view below) {
+    return below.starts_with("/.") && below != "/.git" && !below.starts_with("/.git/");
+  }
+
   static bool IsNamed(std::string_view path, const std::vector<std::string>& environment) {
     return std::any_of(environment.begin(), environment.end(), [&](std::string_view variable) {
       const size_t equals = variable.find('=');
@@ -78,12 +86,18 @@ class Scope {
     if (folder.size() <= 1 || !folder.starts_with('/') || IsNamed(folder, environment)) return;
     // Of the system: it may hold the compiler itself.
     for (const std::string_view system : {"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt"}) {
-      if (IsBelow(folder, system)) return;
+      if (IsIn(folder, system)) return;
+    }
+    // A home, or what holds homes.
+    if (folder == "/root" || folder == "/home" || folder == "/var" ||
+        (folder.starts_with("/home/") && folder.find('/', 6) == std::string_view::npos)) {
+      return;
     }
     folder_ = folder.substr(1);
   }
 
   const bool isolated_;
+  std::vector<std::string_view> left_alone_;
   std::string folder_;
   std::vector<std::string> files_;
 };

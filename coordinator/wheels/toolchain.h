@@ -2,14 +2,14 @@
 //
 // A wheel may be used again where this digest is the same, so everything counts that is not known to be left
 // alone by compilers and installers: the base image as a whole, and of the layers above it all files but
-//   - what lies in the step's working folder, and files that the command names as requirements: the
-//     application, which changes with every commit. They count when a variable of the environment names
-//     something in them (CFLAGS=-I/app/include);
+//   - those below the step's working folder, and files that the command names as requirements: the
+//     application, which changes with every commit. Hidden files there count (.cargo, .pydistutils.cfg), but
+//     for .git; so does all of a folder that is the system's, or a home;
 //   - temporary files, logs, package lists and installers' caches;
 //   - compiled Python (.pyc), which follows from its source;
-//   - installed packages (site-packages, dist-packages), where builds are isolated from them: only what
-//   builds
-//     and what Python itself loads (*.pth) counts.
+//   - installed packages (site-packages, dist-packages) where every build is isolated from them: only those
+//     that build, and what Python itself loads (*.pth), count.
+// Whatever a variable of the environment names (CFLAGS=-I/app/include) counts in any case.
 // Times never count, modes and owners do.
 #pragma once
 

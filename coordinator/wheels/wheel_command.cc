@@ -48,11 +48,13 @@ v1::Run CompileRun(const WheelCommand& command) {
 }
 
 std::string BuildOptionIn(std::string_view text) {
-  static constexpr std::array<std::string_view, 10> kOptions = {
+  // Those without dashes are uv's, in pyproject.toml.
+  static constexpr std::array<std::string_view, 13> kOptions = {
       "--config-setting",     "--global-option",  "--build-option",
       "--no-build-isolation", "--no-use-pep517",  "--use-pep517",
       "build-constraint",     "--install-option", " -C",
-      "--no-isolation"};
+      "--no-isolation",       "config-setting",   "no-build-isolation",
+      "extra-build-"};
   for (const std::string_view option : kOptions) {
     if (text.find(option) != std::string_view::npos) {
       return std::string(option.substr(option.find_first_not_of(' ')));

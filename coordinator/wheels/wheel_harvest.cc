@@ -1,7 +1,5 @@
 #include "coordinator/wheels/wheel_harvest.h"
 
-#include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/layer/blob_copy.h"
 #include "common/layer/tar_reader.h"
 #include "common/python/package_name.h"
 #include "common/python/wheel_name.h"
@@ -23,20 +22,10 @@ struct FoundWheel {
   Digest file;
 };
 
-absl::StatusOr<Digest> Keep(layer::TarReader& tar, BlobStore& blobs) {
-  ASSIGN_OR_RETURN(auto writer, blobs.Create({}));
-  std::array<char, 64 << 10> piece;
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t size, tar.ReadData(piece.data(), piece.size()));
-    if (size == 0) return writer->Commit();
-    RETURN_IF_ERROR(writer->Write({piece.data(), size}));
-  }
-}
-
 // The only file in the folder, which has to be a wheel.
 absl::StatusOr<FoundWheel> FindWheel(const Digest& layer, BlobStore& blobs) {
-  ASSIGN_OR_RETURN(auto reader, blobs.Open(layer, 0));
-  layer::TarReader tar([&](char* buffer, size_t size) { return reader->Read(buffer, size); });
+  ASSIGN_OR_RETURN(layer::Source bytes, layer::BlobSource(blobs, layer));
+  layer::TarReader tar(std::move(bytes));
   std::optional<FoundWheel> found;
   const std::string folder = fmt::format("{}/", kWheelFolder);
   while (true) {
@@ -49,7 +38,9 @@ absl::StatusOr<FoundWheel> FindWheel(const Digest& layer, BlobStore& blobs) {
     if (entry->type != layer::EntryType::kFile || name.find('/') != std::string::npos) {
       return absl::FailedPreconditionError(fmt::format("{} is no file of its folder", name));
     }
-    ASSIGN_OR_RETURN(const Digest file, Keep(tar, blobs));
+    ASSIGN_OR_RETURN(
+        const Digest file,
+        layer::CopyToStore([&](char* buffer, size_t size) { return tar.ReadData(buffer, size); }, blobs, {}));
     found = FoundWheel{name, file};
   }
   if (!found.has_value()) return absl::NotFoundError("it left no wheel");

@@ -7,12 +7,11 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 
 import stand_ins
-from farm import ROOT, FarmTestCase, main, require_root_and_user
+from farm import FarmTestCase, main, require_root_and_user
 
 PACKAGES = [f"{name}=={version}:{kind}" for name, version, kind in (
     ("alpha", "1.0", "c-sdist"), ("beta", "1.0", "c-sdist"), ("gamma", "1.0", "pure-sdist"),
@@ -43,12 +42,7 @@ class AheadTest(FarmTestCase):
         archive = stand_ins.find("python:3.11")
         if archive is None:
             raise unittest.SkipTest(stand_ins.why_missing("python:3.11"))
-        words = [word for package in PACKAGES for word in ("--package", package)]
-        cls.index = subprocess.Popen([sys.executable, ROOT / "tests/support/package_index.py", *words],
-                                     stdout=subprocess.PIPE, text=True)
-        cls.addClassCleanup(cls.index.communicate)
-        cls.addClassCleanup(cls.index.terminate)
-        url = cls.index.stdout.readline().strip()
+        url = cls.serve_packages(*PACKAGES)
         cls.farm_options = {"workers": 2, "worker_options": ["--index-url", url],
                             "coordinator_options": ["--index-url", url],
                             "worker_environment": {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}}
@@ -131,6 +125,11 @@ class AheadTest(FarmTestCase):
         result = self.build()
         self.assert_exit(result, 0)
         self.assert_says(result, "1 package is compiled ahead of it")
+        # pip 23.0 would compile a source without a pyproject.toml among what is installed.
+        self.install("alpha", extra="RUN pip install --no-cache-dir ready\n")
+        result = self.build()
+        self.assert_exit(result, 0)
+        self.assert_says(result, "1 package is compiled ahead of it")
         self.install("alpha", extra="RUN echo 1 > /app/notes\n")
         result = self.build()
         self.assert_exit(result, 0)
@@ -167,7 +166,24 @@ class AheadTest(FarmTestCase):
             self.install("gamma", flags=flags)
             result = self.build("--no-cache")
             self.assertNotIn("compiled ahead", result.stdout + result.stderr)
+        # Of the file's section for installs, which `pip wheel` does not read.
+        settings = "RUN printf '[install]\\nconfig-settings = a=b\\n' > /etc/pip.conf\n"
+        self.install("gamma", extra=settings)
+        result = self.build("--no-cache")
+        self.assert_exit(result, 0)
+        self.assertNotIn("compiled ahead", result.stdout + result.stderr)
         self.assertEqual(self.kept(), {})
+
+    def test_what_the_step_cache_had_is_not_said_to_be_compiled_now(self):
+        self.install("delta")
+        self.assert_exit(self.build(), 0)
+        executed = self.kept()["delta"]["build_id"]
+        self.forget_wheels()
+        self.install("delta", flags="--no-cache-dir --no-input")
+        result = self.build()
+        self.assert_exit(result, 0)
+        self.assert_says(result, ": 0.0 s of compiling were done ahead of it", "wheels that the farm has spare it")
+        self.assertEqual(self.kept()["delta"]["build_id"], executed)
 
     def test_wheels_are_files_that_can_be_had(self):
         self.install("gamma")

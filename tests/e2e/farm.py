@@ -242,6 +242,17 @@ class FarmTestCase(unittest.TestCase):
     tiny_architectures = ()
 
     @classmethod
+    def serve_packages(cls, *packages, log=None):
+        """Runs tests/support/package_index.py for the class, with its usual packages or with these; its address."""
+        words = [word for package in packages for word in ("--package", package)]
+        words += ["--log", log] if log else []
+        index = subprocess.Popen([sys.executable, ROOT / "tests/support/package_index.py", *words],
+                                 stdout=subprocess.PIPE, text=True)
+        cls.addClassCleanup(index.communicate)
+        cls.addClassCleanup(index.terminate)
+        return index.stdout.readline().strip()
+
+    @classmethod
     def setUpClass(cls):
         require_root_and_user()
         archive = tiny_archive(*cls.tiny_architectures)

@@ -5,14 +5,12 @@ Needs the stand-in for python:3.11 that scripts/base-images keeps (stand_ins.py)
 import http.server
 import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 
 import stand_ins
-from farm import ROOT, FarmTestCase, main, require_root_and_user
+from farm import FarmTestCase, main, require_root_and_user
 
 PAGE = "http://127.0.0.1:61181/simple/"
 
@@ -47,11 +45,7 @@ class RealIndexTest(IndexTestCase):
         require_root_and_user()
         find_base()
         cls.log = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-index-")) / "log"
-        cls.index = subprocess.Popen([sys.executable, ROOT / "tests/support/package_index.py", "--log", cls.log],
-                                     stdout=subprocess.PIPE, text=True)
-        cls.addClassCleanup(cls.index.communicate)
-        cls.addClassCleanup(cls.index.terminate)
-        cls.start_farm(cls.index.stdout.readline().strip())
+        cls.start_farm(cls.serve_packages(log=cls.log))
 
     def asked(self, part):
         return sum(part in line for line in self.log.read_text().splitlines())

@@ -3,13 +3,11 @@
 Needs the stand-in for python:3.11 that scripts/base-images keeps (stand_ins.py).
 """
 import json
-import subprocess
-import sys
 import unittest
 
 import stand_ins
 import tiny_base
-from farm import ROOT, FarmTestCase, can_run_arm64, main, require_root_and_user, step
+from farm import FarmTestCase, can_run_arm64, main, require_root_and_user, step
 
 PACKAGE = {"platform", "stage", "stage_name", "step", "name", "version", "outcome", "scope", "tag", "file_name",
            "seconds", "built_digest", "built_bytes", "failure_class", "failure_line", "remedy", "witnesses",
@@ -33,11 +31,7 @@ class PackagesTest(FarmTestCase):
     def setUpClass(cls):
         require_root_and_user()
         base = find_base()
-        cls.index = subprocess.Popen([sys.executable, ROOT / "tests/support/package_index.py"],
-                                     stdout=subprocess.PIPE, text=True)
-        cls.addClassCleanup(cls.index.communicate)
-        cls.addClassCleanup(cls.index.terminate)
-        url = cls.index.stdout.readline().strip()
+        url = cls.serve_packages()
         cls.farm_options = {"workers": 1, "worker_options": ["--pass-env", "PIP_INDEX_URL"],
                             "worker_environment": {"PIP_INDEX_URL": url, "PIP_EXTRA_INDEX_URL": "",
                                                    "PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}}

@@ -5,20 +5,18 @@ Needs the stand-in for python:3.11 with both architectures that scripts/base-ima
 import hashlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import urllib.error
 import urllib.request
 
 import stand_ins
-from farm import ROOT, FarmTestCase, can_run_arm64, main, require_root_and_user
+from farm import FarmTestCase, can_run_arm64, main, require_root_and_user
 
 PACKAGES = [f"{name}=={version}:{kind}" for name, version, kind in (
     ("alpha", "1.0", "c-sdist"), ("epsilon", "1.0", "pure-sdist"), ("gamma", "1.0", "pure-sdist"), ("headerless", "1.0", "missing-header-sdist"),
@@ -43,12 +41,7 @@ class WheelhouseTest(FarmTestCase):
         if archive is None:
             raise unittest.SkipTest(stand_ins.why_missing("python:3.11"))
         cls.emulates = bool(both) and can_run_arm64()
-        words = [word for package in PACKAGES for word in ("--package", package)]
-        cls.index = subprocess.Popen([sys.executable, ROOT / "tests/support/package_index.py", *words],
-                                     stdout=subprocess.PIPE, text=True)
-        cls.addClassCleanup(cls.index.communicate)
-        cls.addClassCleanup(cls.index.terminate)
-        url = cls.index.stdout.readline().strip()
+        url = cls.serve_packages(*PACKAGES)
         cls.farm_options = {"workers": 2, "worker_options": ["--index-url", url],
                             "coordinator_options": ["--index-url", url]}
         super().setUpClass()

@@ -5,23 +5,15 @@
 #include <utility>
 
 namespace crossmill::worker {
-namespace {
-
-bool HasSha256(const python::IndexFile& file, std::string_view digest) {
-  return std::any_of(file.hashes.begin(), file.hashes.end(), [&](const python::FileHash& hash) {
-    return hash.algorithm == "sha256" && hash.digest == digest;
-  });
-}
-
-}  // namespace
 
 void AddFarmWheels(std::string_view project, absl::Span<const v1::FarmWheel> wheels,
                    const std::function<bool(const Digest&)>& has, python::IndexDocument* page) {
   for (const v1::FarmWheel& wheel : wheels) {
     if (wheel.project() != project) continue;
     const auto archive =
-        std::find_if(page->files.begin(), page->files.end(),
-                     [&](const python::IndexFile& file) { return HasSha256(file, wheel.source_sha256()); });
+        std::find_if(page->files.begin(), page->files.end(), [&](const python::IndexFile& file) {
+          return !wheel.source_sha256().empty() && Sha256Of(file) == wheel.source_sha256();
+        });
     const bool known =
         std::any_of(page->files.begin(), page->files.end(),
                     [&](const python::IndexFile& file) { return file.file_name == wheel.file_name(); });
@@ -42,7 +34,7 @@ void AddFarmWheels(std::string_view project, absl::Span<const v1::FarmWheel> whe
 const v1::FarmWheel* FarmWheelOf(const python::IndexFile& file, absl::Span<const v1::FarmWheel> wheels) {
   if (!file.url.empty()) return nullptr;
   const auto found = std::find_if(wheels.begin(), wheels.end(), [&](const v1::FarmWheel& wheel) {
-    return wheel.file_name() == file.file_name && HasSha256(file, wheel.file().hash());
+    return wheel.file_name() == file.file_name && Sha256Of(file) == wheel.file().hash();
   });
   return found == wheels.end() ? nullptr : &*found;
 }

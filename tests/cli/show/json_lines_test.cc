@@ -36,7 +36,8 @@ std::vector<v1::BuildEvent> EventsOfEachKind() {
   events.back().mutable_remote_fetched()->set_bytes(12);
   events.push_back(Event(4));
   *events.back().mutable_planned()->add_stages() = sample.stages(0);
-  *events.back().mutable_planned()->add_cells()->mutable_platform() = sample.cells(0).platform();
+  events.back().mutable_planned()->add_cells()->set_target_stage(sample.cells(0).target_stage());
+  *events.back().mutable_planned()->mutable_cells(0)->mutable_platform() = sample.cells(0).platform();
   events.push_back(Event(5));
   events.back().mutable_step_changed()->set_stage(sample.stages(0).index());
   *events.back().mutable_step_changed()->mutable_step() = sample.stages(0).steps(0);

@@ -332,6 +332,11 @@ TEST_F(FetchedFilesTest, OneVersionInTwoEnvironmentsIsToldByTime) {
   seen_[0].arrived_ns = seen_[1].arrived_ns = 9'900'000'000;
   EXPECT_EQ(outcome_in("/earlier"), v1::OUTCOME_WHEEL);
   EXPECT_EQ(outcome_in("/later"), v1::OUTCOME_SOURCE);
+  // A line's time is that of the first byte of its chunk: it can be earlier than the record that it tells of.
+  seen_[0].arrived_ns = 3'920'000'000;
+  seen_[1].arrived_ns = 8'920'000'000;
+  EXPECT_EQ(outcome_in("/earlier"), v1::OUTCOME_WHEEL);
+  EXPECT_EQ(outcome_in("/later"), v1::OUTCOME_SOURCE);
   // Installed again in one of them: what was said first has no record any more.
   seen_.push_back(Seen("demo", PackageOrigin::kWheel));
   seen_[2].arrived = true;

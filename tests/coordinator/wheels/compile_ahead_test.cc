@@ -40,7 +40,15 @@ v1::BuildPlan Plan() {
       step.mutable_run()->add_argv(word);
   }
   *plan.add_cells()->mutable_platform() = stage.platform();
+  MarkCompiling(&plan);
   return plan;
+}
+
+v1::WorkerInfo Worker(const std::string& name, const std::string& index) {
+  v1::WorkerInfo worker;
+  worker.set_name(name);
+  worker.add_index_urls(index);
+  return worker;
 }
 
 v1::WheelCompilation Demo() {
@@ -57,6 +65,7 @@ storage::FarmWheelRow Row(const std::string& key = "key") {
   row.key = key;
   row.wheel.set_project("demo");
   row.wheel.set_file_name("demo-1.0-py3-none-any.whl");
+  row.wheel.set_build(77);
   row.wheel.set_seconds(12);
   return row;
 }
@@ -90,7 +99,6 @@ class CompileAheadTest : public ::testing::Test {
       harvested_.push_back(std::move(question));
       reap_ = std::move(done);
     };
-    calls.same_indexes = [this] { return same_indexes_; };
     calls.submit = [this](const v1::BuildSubmission& submission) -> absl::StatusOr<int64_t> {
       submitted_.push_back(submission);
       return 77;
@@ -99,7 +107,8 @@ class CompileAheadTest : public ::testing::Test {
     calls.go_on = [this](const core::StageRunId& run) { went_on_.push_back(run.stage); };
     calls.tell = [this](int64_t, const std::string& notice) { told_.push_back(notice); };
     calls.now = [this] { return now_ += 1'000'000'000; };
-    ahead_ = std::make_unique<CompileAhead>(std::move(calls), *wheels_, true);
+    ahead_ = std::make_unique<CompileAhead>(std::move(calls), *wheels_,
+                                            std::vector<std::string>{"https://index.example/simple/"});
   }
 
   AheadAnswer Missing() {
@@ -112,7 +121,6 @@ class CompileAheadTest : public ::testing::Test {
   std::unique_ptr<storage::FarmWheelRecords> wheels_;
   std::unique_ptr<core::BuildState> state_;
   std::unique_ptr<CompileAhead> ahead_;
-  bool same_indexes_ = true;
   int64_t now_ = 0;
   std::vector<AheadQuestion> asked_;
   std::function<void(absl::StatusOr<AheadAnswer>)> answer_;
@@ -242,9 +250,30 @@ TEST_F(CompileAheadTest, NothingWhereItIsNotWanted) {
   Start(options);
   ASSERT_TRUE(ahead_->Hold(*state_, 0, 1));
   EXPECT_FALSE(asked_.back().use_kept) << "--no-cache";
-  same_indexes_ = false;
   Start({});
+  ahead_->Know(Worker("w1", "https://index.example/simple/"));
+  ahead_->Know(Worker("w2", "https://other.example/simple/"));
   EXPECT_FALSE(ahead_->Hold(*state_, 0, 1)) << "its steps see another index";
+  ahead_->ForgetWorker("w2");
+  EXPECT_TRUE(ahead_->Hold(*state_, 0, 1));
+}
+
+TEST_F(CompileAheadTest, APlanOfATimeWhenThereWasAPlannerIsExecutedWithout) {
+  CompileAhead none({}, *wheels_, {});
+  EXPECT_FALSE(none.Hold(*state_, 0, 1));
+  EXPECT_EQ(none.LastStep(*state_, 0, 0), 3);
+}
+
+TEST_F(CompileAheadTest, WhatAnotherBuildCompiledIsNotSaidToBeDoneNow) {
+  ASSERT_TRUE(ahead_->Hold(*state_, 0, 1));
+  answer_(Missing());
+  ahead_->Ended(submitted_[0].wheels(), 77, {{}});
+  storage::FarmWheelRow earlier = Row();
+  earlier.wheel.set_build(3);
+  reap_({earlier});
+  ASSERT_EQ(told_.size(), 3u);
+  EXPECT_THAT(told_[1], HasSubstr(": 0.0 s of compiling were done ahead of it"));
+  EXPECT_THAT(told_[2], HasSubstr("spare it 12.0 s"));
 }
 
 TEST(WheelsPlanTest, EachArchiveIsACellOfItsOwn) {

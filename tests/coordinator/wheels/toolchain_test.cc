@@ -85,6 +85,27 @@ TEST_F(ToolchainTest, AWorkingFolderOfTheSystemCounts) {
   EXPECT_NE(With({}), With({"x.h=1"}));
 }
 
+TEST_F(ToolchainTest, AHomeIsNoApplication) {
+  for (const char* home : {"/root", "/home", "/home/app"}) {
+    scope_.folder = home;
+    const std::string rustc = std::string(home).substr(1) + "/cargo/bin/rustc";
+    EXPECT_NE(With({rustc + "=1"}), With({rustc + "=2"})) << home;
+  }
+  scope_.folder = "/home/app/service";
+  EXPECT_EQ(With({"home/app/service/main.py=1"}), With({"home/app/service/main.py=2"}));
+  // A user's home may be any folder.
+  scope_.folder = "/srv/app";
+  EXPECT_NE(With({"srv/app/.cargo/config.toml=1"}), With({"srv/app/.cargo/config.toml=2"}));
+  EXPECT_NE(With({"srv/app/.pydistutils.cfg=1"}), With({}));
+  EXPECT_EQ(With({"srv/app/.git/HEAD=1"}), With({"srv/app/.git/HEAD=2"}));
+}
+
+TEST_F(ToolchainTest, TemporaryFilesThatAVariableNamesCount) {
+  scope_.environment = {"CFLAGS=-I/tmp/deps/include"};
+  EXPECT_NE(With({"tmp/deps/include/x.h=1"}), With({"tmp/deps/include/x.h=2"}));
+  EXPECT_EQ(With({"var/log/apt.log=1"}), With({"var/log/apt.log=2"}));
+}
+
 TEST_F(ToolchainTest, TheBaseCountsAsAWhole) {
   const std::string plain = With({});
   layers_[0].tar = DigestOf("another base");

@@ -54,6 +54,8 @@ TEST(BuildOptionTest, WhatChangesHowSourcesAreCompiledIsNamed) {
   EXPECT_EQ(BuildOptionIn("demo --global-option=\"x\""), "--global-option");
   EXPECT_EQ(BuildOptionIn("pip install demo -C a=b"), "-C");
   EXPECT_EQ(BuildOptionIn("uv pip install --no-build-isolation demo"), "--no-build-isolation");
+  EXPECT_EQ(BuildOptionIn("[tool.uv]\nconfig-settings = { editable_mode = \"compat\" }"), "config-setting");
+  EXPECT_EQ(BuildOptionIn("[tool.uv.extra-build-dependencies]\ndemo = [\"numpy\"]"), "extra-build-");
   EXPECT_EQ(BuildVariableIn({"PATH=/", "PIP_NO_CACHE_DIR=1"}), "");
   EXPECT_EQ(BuildVariableIn({"PIP_CONFIG_SETTINGS=a=b"}), "PIP_CONFIG_SETTINGS");
 }
