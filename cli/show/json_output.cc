@@ -41,13 +41,21 @@ Json DifferenceJson(const v1::PathDifference& difference) {
 Json StepComparisonJson(const v1::StepComparison& step) {
   Json witnesses = Json::array();
   for (const v1::Witness& witness : step.witnesses()) {
+    Json circumstances = Json::array();
+    for (const v1::Circumstance& each : witness.circumstances()) {
+      circumstances.push_back({{"aspect", std::string(Word(each.aspect()))},
+                               {"value", each.value()},
+                               {"asked", each.asked()},
+                               {"limit", TextOrNull(each.limit())}});
+    }
     witnesses.push_back({{"worker", witness.worker()},
                          {"host_id", witness.host_id()},
                          {"host_name", witness.host_name()},
                          {"emulated", witness.emulated()},
                          {"layer_digest", DigestJson(witness.layer().tar())},
                          {"failure", TextOrNull(witness.failure())},
-                         {"finished_at", TimeJson(witness.finished_at())}});
+                         {"finished_at", TimeJson(witness.finished_at())},
+                         {"circumstances", std::move(circumstances)}});
   }
   Json differences = Json::array();
   for (const v1::PathDifference& difference : step.differences())
@@ -64,13 +72,23 @@ Json StepComparisonJson(const v1::StepComparison& step) {
           {"differences_total", step.differences_total()}};
 }
 
+template <typename Aspects>
+Json AspectsJson(const Aspects& aspects) {
+  Json words = Json::array();
+  for (const int aspect : aspects) words.push_back(std::string(Word(static_cast<v1::Aspect>(aspect))));
+  return words;
+}
+
 Json ComparisonJson(const v1::CellComparison& comparison, bool with_steps) {
   Json json = {{"level", TextOrNull(comparison.level())},
                {"same_host", comparison.same_host()},
                {"hosts", comparison.hosts()},
                {"executions", comparison.executions()},
                {"image_digests", Json::array()},
-               {"reason", TextOrNull(comparison.reason())}};
+               {"reason", TextOrNull(comparison.reason())},
+               {"varied", AspectsJson(comparison.varied())},
+               {"equal", AspectsJson(comparison.equal())},
+               {"circumstances", TextOrNull(comparison.circumstances())}};
   for (const std::string& digest : comparison.image_digests())
     json["image_digests"].push_back(TextOrNull(digest));
   if (!with_steps) return json;
@@ -183,7 +201,8 @@ Json BuildJson(const BuildReport& report) {
                      {"keep_times", options.keep_times()},
                      {"timeout", options.timeout()},
                      {"step_timeout", options.step_timeout()},
-                     {"forbid_emulation", options.forbid_emulation()}};
+                     {"forbid_emulation", options.forbid_emulation()},
+                     {"vary", options.has_vary() ? AspectsJson(options.vary().aspects()) : Json(nullptr)}};
   json["epoch"] = build.epoch();
   json["warnings"] = List(build.warnings(), [](const std::string& text) { return Json(text); });
   json["bases"] = List(build.bases(), [](const v1::PinnedImage& base) {

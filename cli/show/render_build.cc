@@ -381,6 +381,8 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
   // A failure is told with the cell.
   if (!comparison.reason().empty() && comparison.reason() != cell.message())
     result += fmt::format("    {}\n", Printable(comparison.reason()));
+  if (!comparison.circumstances().empty())
+    result += fmt::format("    {}\n", Printable(comparison.circumstances()));
   Table digests({{""}, {""}, {""}});
   for (int i = 0; i < comparison.image_digests_size(); ++i) {
     if (comparison.image_digests(i).empty()) {

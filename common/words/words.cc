@@ -118,6 +118,27 @@ std::string_view Word(v1::PathDifference::Kind kind) {
   }
 }
 
+std::string_view Word(v1::Aspect aspect) {
+  switch (aspect) {
+    case v1::ASPECT_CLOCK:
+      return "clock";
+    case v1::ASPECT_HOST_NAME:
+      return "host-name";
+    case v1::ASPECT_PROCESSORS:
+      return "processors";
+    case v1::ASPECT_FILE_ORDER:
+      return "file-order";
+    case v1::ASPECT_PROCESS_IDS:
+      return "process-ids";
+    case v1::ASPECT_KERNEL:
+      return "kernel";
+    case v1::ASPECT_CPU_MODEL:
+      return "cpu-model";
+    default:
+      return "";
+  }
+}
+
 std::string_view Word(v1::NetworkMode mode) {
   switch (mode) {
     case v1::NETWORK_MODE_NONE:

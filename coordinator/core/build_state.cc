@@ -4,9 +4,11 @@
 
 #include "common/base/status.h"
 #include "common/plan/step_sources.h"
+#include "common/plan/variation.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 #include "coordinator/core/build_view.h"
+#include "coordinator/core/circumstances.h"
 #include "coordinator/core/comparer.h"
 
 namespace crossmill::core {
@@ -188,12 +190,21 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
   task.set_name(fmt::format("b{}/{}/{}/r{}", id(), FormatPlatform(plan.platform()), plan.name(), replica));
   *task.mutable_platform() = plan.platform();
   task.set_replica(replica);
+  const std::vector<v1::Aspect> aspects = plan::AspectsOf(view_.options());
+  if (!aspects.empty()) {
+    task.mutable_variation()->set_number(static_cast<uint32_t>(replica));
+    task.mutable_variation()->mutable_aspects()->Assign(aspects.begin(), aspects.end());
+  }
   for (const v1::Layer& layer : ChainBefore(stage, run.first)) *task.add_parents() = layer;
   for (int i = run.first; i <= run.last; ++i) {
     if (!HasAction(plan.steps(i))) continue;
     v1::Step& step = *task.add_steps();
     step = ResolveStep(stage, i);
     *step.mutable_expected() = stages_[stage].facts[i]->layer;
+    if (const auto clock = ClockOf(*stages_[stage].facts[i])) {
+      step.set_expected_started_at(clock->begin);
+      step.set_expected_finished_at(clock->end);
+    }
   }
   SetTaskOptions(plan, task);
   return task;

@@ -33,6 +33,8 @@ struct StepFact {
   bool emulated = false;
   // Unix time in nanoseconds.
   int64_t finished_at = 0;
+  // v1.StepResult.circumstances.
+  std::vector<v1::Circumstance> circumstances = {};
   // Non-zero or a message: the step failed there.
   int exit_code = 0;
   std::string failure;

@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/plan/step_sources.h"
 #include "common/words/words.h"
+#include "coordinator/core/circumstances.h"
 #include "coordinator/core/image_reach.h"
 
 namespace crossmill::core {
@@ -66,6 +67,7 @@ class CellJudge {
     result_.set_executions(static_cast<uint32_t>(fewest_executions_.value_or(0)));
     result_.set_same_host(all_hosts_.size() == 1 && result_.executions() > 1);
     Decide();
+    DescribeCircumstances(&result_);
     return std::move(result_);
   }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "coordinator/core/circumstances.h"
 
 namespace crossmill::core {
 namespace {
@@ -28,6 +29,10 @@ std::vector<StepId> LayerSteps(const v1::BuildPlan& plan, uint32_t stage) {
 
 }  // namespace
 
+bool MaySpeak(const StepFact& fact, bool is_run, bool own_replica, absl::Span<const v1::Aspect> aspects) {
+  return !is_run || own_replica || !Succeeded(fact) || WasVaried(fact, aspects);
+}
+
 v1::Witness WitnessOf(const StepFact& fact) {
   v1::Witness witness;
   witness.set_worker(fact.worker);
@@ -35,6 +40,7 @@ v1::Witness WitnessOf(const StepFact& fact) {
   witness.set_host_name(fact.host_name);
   witness.set_emulated(fact.emulated);
   witness.set_finished_at(fact.finished_at);
+  witness.mutable_circumstances()->Assign(fact.circumstances.begin(), fact.circumstances.end());
   if (Succeeded(fact)) {
     *witness.mutable_layer() = fact.layer;
   } else {

@@ -22,6 +22,10 @@ struct WitnessRules {
   bool forbid_emulation = false;
 };
 
+// Whether an execution other than the first may speak for the step at all: a RUN's must have been asked to
+// differ from the first in all these aspects, unless it failed or this very comparison had it executed.
+bool MaySpeak(const StepFact& fact, bool is_run, bool own_replica, absl::Span<const v1::Aspect> aspects);
+
 v1::Witness WitnessOf(const StepFact& fact);
 
 // The first execution and at most wanted - 1 `others` (in the order they finished), each on a host (worker)

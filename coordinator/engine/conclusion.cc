@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "common/base/status.h"
 #include "common/layer/layer_manifest.h"
@@ -26,9 +27,15 @@ const v1::PinnedImage* BaseOf(const v1::BuildPlan& plan, int stage) {
 
 absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, const CellInput::StepInput& step,
                                                      storage::RecordStore& records) {
-  ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions,
+  ASSIGN_OR_RETURN(std::vector<storage::Execution> executions,
                    records.Witnesses(step.fact.key, step.since, input.submitted_at));
   std::vector<core::StepFact> others;
+  const auto& planned = input.plan.stages(step.stage).steps();
+  const auto at = std::find_if(planned.begin(), planned.end(),
+                               [&](const v1::Step& each) { return each.number() == step.number; });
+  if (at != planned.end()) {
+    executions = ThoseThatMaySpeak(std::move(executions), input.build, *at, input.options);
+  }
   for (const storage::Execution& execution : executions) others.push_back(FactOf(execution));
   return core::SelectWitnesses(step.fact, others,
                                {.wanted = input.options.verify(),
@@ -150,6 +157,7 @@ CellInput MakeCellInput(core::BuildState& state, int cell, const std::function<i
   CellInput input;
   input.plan = state.plan();
   input.cell = cell;
+  input.build = state.id();
   input.view = state.view().cells(cell);
   input.options = state.view().options();
   input.submitted_at = state.view().created_at();

@@ -21,6 +21,7 @@ namespace crossmill::coordinator {
 // A copy of what the end of a cell needs, so that the job shares nothing with the engine.
 struct CellInput {
   v1::BuildPlan plan;
+  int64_t build = 0;
   int cell = 0;
   v1::CellView view;
   v1::BuildOptions options;

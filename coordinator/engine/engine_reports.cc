@@ -105,6 +105,7 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   row.build = attempt.origin.build;
   row.stage = attempt.origin.stage;
   row.step_number = attempt.step().number();
+  row.variation = attempt.task.variation().number();
   row.shape = core::StepShape(attempt.step(), attempt.task.platform());
   row.replica = attempt.task.replica();
   row.lease = attempt.lease;

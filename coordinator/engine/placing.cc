@@ -9,6 +9,7 @@
 #include "common/words/platform.h"
 #include "common/words/words.h"
 #include "coordinator/core/critical_path.h"
+#include "coordinator/engine/step_cache.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -55,15 +56,18 @@ core::Places Placing::FailuresOf(const RunningBuild& build, int stage, const std
 
 core::Places Placing::WitnessesOf(RunningBuild& build, const core::StageRunId& run) {
   core::Places places;
+  const v1::BuildOptions& options = build.submission.options();
   const core::ReplicaRun& replica = build.state.replica(run.stage, run.replica);
   for (int i = replica.first; i <= replica.last; ++i) {
     const auto& fact = build.state.stage(run.stage).facts[i];
     if (!fact) continue;
     places.workers.insert(fact->worker);
     places.hosts.insert(fact->host_id);
-    const auto witnesses = records_.Witnesses(fact->key, build.SinceOf(run.stage), build.submitted_at);
+    auto witnesses = records_.Witnesses(fact->key, build.SinceOf(run.stage), build.submitted_at);
     if (!witnesses.ok()) continue;
-    for (const storage::Execution& witness : *witnesses) {
+    const v1::Step& step = build.state.plan().stages(run.stage).steps(i);
+    for (const storage::Execution& witness :
+         ThoseThatMaySpeak(*std::move(witnesses), build.id(), step, options)) {
       places.workers.insert(witness.worker);
       places.hosts.insert(witness.host_id);
     }

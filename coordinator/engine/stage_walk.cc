@@ -1,6 +1,7 @@
 #include "coordinator/engine/stage_walk.h"
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/base/status.h"
@@ -98,8 +99,11 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
     // A task goes to a place that is none of its steps' own: what another host executed first, because this
     // one failed or was lost, is a task of its own, or two hosts could never replicate each other.
     if (run.first >= 0 && place(i) != place(run.first)) break;
-    ASSIGN_OR_RETURN(const auto witnesses,
+    ASSIGN_OR_RETURN(auto executions,
                      records_.Witnesses(first.facts[i]->key, build.SinceOf(stage), build.submitted_at));
+    const std::vector<storage::Execution> witnesses =
+        ThoseThatMaySpeak(std::move(executions), build.id(), build.state.plan().stages(stage).steps(i),
+                          build.submission.options());
     const ReplicaShare share = ShareOf(build, stage, replica, *first.facts[i], witnesses);
     if (share.own != nullptr) {
       const v1::StepStatus status = !share.own->succeeded()          ? v1::STEP_STATUS_FAILED

@@ -1,8 +1,11 @@
 #include "coordinator/engine/step_cache.h"
 
 #include <array>
+#include <utility>
 
 #include "common/base/status.h"
+#include "common/plan/variation.h"
+#include "coordinator/core/witnesses.h"
 
 namespace crossmill::coordinator {
 
@@ -18,9 +21,20 @@ core::StepFact FactOf(const storage::Execution& execution) {
   fact.host_name = execution.host_name;
   fact.emulated = execution.emulated;
   fact.finished_at = execution.finished_at.value_or(0);
+  fact.circumstances = execution.circumstances;
   fact.exit_code = execution.exit_code;
   fact.failure = execution.failure;
   return fact;
+}
+
+std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
+                                                  const v1::Step& step, const v1::BuildOptions& options) {
+  const std::vector<v1::Aspect> aspects = plan::AspectsOf(options);
+  std::erase_if(executions, [&](const storage::Execution& execution) {
+    const bool own_replica = execution.build == build && execution.replica > 0;
+    return !core::MaySpeak(FactOf(execution), step.has_run(), own_replica, aspects);
+  });
+  return executions;
 }
 
 bool StepCache::IsDurable(const v1::Layer& layer) {

@@ -14,20 +14,20 @@ namespace {
 #define EXECUTION_COLUMNS                                                                                  \
   "id, key, build, stage, step_number, replica, lease, worker, host_id, host_name, emulated, started_at, " \
   "finished_at, duration_ns, exit_code, failure, timed_out, tar_hash, tar_size, manifest_hash, "           \
-  "manifest_size, content_bytes, platform"
+  "manifest_size, content_bytes, platform, variation, circumstances"
 
 constexpr Sql kBeginExecution{
     "begin an execution",
     "INSERT INTO executions (key, build, stage, step_number, replica, lease, worker, "
-    "host_id, host_name, emulated, started_at, shape, platform) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"};
+    "host_id, host_name, emulated, started_at, shape, platform, variation) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"};
 constexpr Sql kFinishExecution{
     "finish an execution",
     "UPDATE executions SET finished_at = ?2, "
     "duration_ns = coalesce(?3, max(?2 - started_at, 0)), exit_code = ?4, failure = ?5, "
     "timed_out = ?6, tar_hash = ?7, tar_size = ?8, manifest_hash = ?9, "
     "manifest_size = ?10, content_bytes = ?11, emulated = max(emulated, ?12), cpu_ns = ?13, "
-    "peak_memory = ?14, cpu_wait_share = ?15 "
+    "peak_memory = ?14, cpu_wait_share = ?15, circumstances = ?16 "
     "WHERE id = ?1 AND finished_at IS NULL AND abandoned = 0"};
 constexpr Sql kAbandonExecution{"abandon an execution",
                                 "UPDATE executions SET abandoned = 1 WHERE id = ?1 AND finished_at IS NULL"};
@@ -43,7 +43,7 @@ constexpr Sql kFindReusable{
     "SELECT " EXECUTION_COLUMNS
     " FROM executions "
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
-    "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) "
+    "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) AND variation = 0 "
     "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
 constexpr Sql kWitnesses{
     "load the executions of a key",
@@ -103,6 +103,15 @@ Execution ReadExecution(const Statement& row) {
   execution.manifest = ReadDigest(row, 19);
   execution.content_bytes = row.Int64(21);
   execution.platform = row.Text(22);
+  execution.variation = static_cast<uint32_t>(row.Int64(23));
+  if (!row.IsNull(24)) {
+    v1::StepResult told;
+    const std::string_view bytes = row.Bytes(24);
+    // A record that cannot be read tells nothing.
+    if (told.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      execution.circumstances.assign(told.circumstances().begin(), told.circumstances().end());
+    }
+  }
   return execution;
 }
 
@@ -158,10 +167,10 @@ absl::StatusOr<int64_t> RecordStore::BeginExecution(const Execution& execution) 
   std::optional<uint64_t> lease;
   if (execution.lease != 0) lease = execution.lease;
   RecursiveMutexLock lock(connection_->mutex());
-  RETURN_IF_ERROR(connection_->Run(kBeginExecution, execution.key, execution.build, execution.stage,
-                                   execution.step_number, execution.replica, lease, execution.worker,
-                                   execution.host_id, execution.host_name, execution.emulated,
-                                   execution.started_at, execution.shape, execution.platform));
+  RETURN_IF_ERROR(connection_->Run(
+      kBeginExecution, execution.key, execution.build, execution.stage, execution.step_number,
+      execution.replica, lease, execution.worker, execution.host_id, execution.host_name, execution.emulated,
+      execution.started_at, execution.shape, execution.platform, execution.variation));
   return connection_->LastInsertId();
 }
 
@@ -178,13 +187,18 @@ absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& resu
     memory = static_cast<int64_t>(std::min<uint64_t>(result.peak_memory(), INT64_MAX));
   }
   const double waited = result.cpu_wait_share() > 0 ? std::min(result.cpu_wait_share(), 1.0) : 0;
+  v1::StepResult told;
+  *told.mutable_circumstances() = result.circumstances();
+  const std::string told_bytes = told.SerializeAsString();
+  std::optional<Blob> circumstances;
+  if (!told_bytes.empty()) circumstances = Blob{told_bytes};
   const DigestColumns tar(result.layer().has_tar(), result.layer().tar());
   const DigestColumns manifest(result.layer().has_manifest(), result.layer().manifest());
   RecursiveMutexLock lock(connection_->mutex());
   RETURN_IF_ERROR(connection_->Run(kFinishExecution, id, finished_at, duration, result.exit_code(),
                                    result.failure(), result.timed_out(), tar.hash, tar.size, manifest.hash,
                                    manifest.size, result.content_bytes(), result.emulated(), cpu, memory,
-                                   waited));
+                                   waited, circumstances));
   if (connection_->Changes() == 1) return absl::OkStatus();
   RETURN_IF_ERROR(GetExecution(id).status());
   return absl::FailedPreconditionError(fmt::format("execution {} is finished or abandoned already", id));

@@ -67,6 +67,8 @@ struct Execution {
   bool emulated = false;
   // FormatPlatform of its stage; '' in records of before it was written down whose build does not say.
   std::string platform;
+  // v1.Variation.number; not 0: never found as reusable.
+  uint32_t variation = 0;
   int64_t started_at = 0;
 
   // The rest is meaningful once finished_at is set.
@@ -81,6 +83,8 @@ struct Execution {
   Digest tar;
   Digest manifest;
   int64_t content_bytes = 0;
+  // v1.StepResult.circumstances.
+  std::vector<v1::Circumstance> circumstances;
 
   bool succeeded() const {
     return finished_at.has_value() && exit_code == 0 && failure.empty() && !timed_out && !tar.empty();

@@ -5,6 +5,7 @@ Two workers of one machine, so every build allows the same host.
 import functools
 import io
 import json
+import os
 import pathlib
 import sqlite3
 import subprocess
@@ -227,6 +228,71 @@ class VerdictsTest(FarmTestCase):
             """, 0)
         self.assertEqual(cell["verdict"], "reproducible", cell)
         self.assertTrue(all(step["agrees"] for step in cell["comparison"]["steps"]))
+
+
+class BelievedTest(FarmTestCase):
+    """What depends on the clock, the host or its processors must never pass, and a verdict says what was varied."""
+    farm_options = {"workers": 2}
+
+    def verify(self, command, *options):
+        self.dockerfile(f"FROM tiny\nRUN {command}\n")
+        result = self.build("--json", "--verify", "2", "--allow-same-host", *options)
+        self.assert_exit(result, 0)
+        cell, = json.loads(result.stdout)["cells"]
+        return cell
+
+    def assert_never_passes(self, command):
+        for round in range(6):
+            cell = self.verify(command, "--no-cache")
+            self.assertEqual(cell["verdict"], "unreproducible", (command, round, cell))
+
+    def test_a_second_never_passes(self):
+        self.assert_never_passes("date +%s >/stamp")
+
+    def test_a_host_name_never_passes(self):
+        self.assert_never_passes("hostname >/name")
+
+    def test_a_number_of_processors_never_passes(self):
+        if len(os.sched_getaffinity(0)) < 2:
+            self.skipTest("one processor: there is no other number")
+        self.assert_never_passes("nproc >/processors")
+
+    def test_agreement_under_a_weaker_set_does_not_answer_for_a_stronger_one(self):
+        command = "cat /etc/hostname >/name"
+        weak = self.verify(command, "--vary", "none")
+        self.assertEqual(weak["verdict"], "reproducible", weak)
+        self.assertIn("host-name", weak["comparison"]["equal"])
+        self.assertIn("host name", weak["comparison"]["circumstances"])
+        strong = self.verify(command)
+        self.assertEqual(strong["verdict"], "unreproducible", strong)
+        # What a replica made under another name is never what a build goes on from.
+        self.dockerfile(f"FROM tiny\nRUN {command}\n")
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+            self.assert_exit(self.build("-o", f"type=local,dest={folder}/out"), 0)
+            self.assertEqual(pathlib.Path(folder, "out/name").read_text(), "crossmill\n")
+
+    def test_the_verdict_says_what_was_varied(self):
+        cell = self.verify("echo same >/file")
+        self.assertEqual(cell["verdict"], "reproducible", cell)
+        comparison = cell["comparison"]
+        self.assertLessEqual({"clock", "host-name"}, set(comparison["varied"]))
+        self.assertEqual({"kernel", "cpu-model"}, set(comparison["equal"]) - {"processors"})
+        self.assertRegex(comparison["circumstances"], r"^clock at least .* apart; host name.* varied; .*kernel and CPU model equal$")
+        self.assertIn(comparison["circumstances"], self.farm.cli("show").stdout)
+        again = self.verify("echo same >/file")
+        self.assertEqual(again["comparison"]["varied"], comparison["varied"])
+        self.assertEqual(again["verdict"], "reproducible")
+        # Nothing had to be executed for it.
+        self.assertTrue(all(each["finished_at"] == before["finished_at"]
+                            for each, before in zip(again["comparison"]["steps"][0]["witnesses"],
+                                                    comparison["steps"][0]["witnesses"])))
+
+    def test_words_that_are_none_are_refused(self):
+        self.dockerfile("FROM tiny\n")
+        refused = self.build("--verify", "2", "--vary", "clock,moon")
+        self.assertIn("there is no 'moon'", refused.stderr)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("needs --verify 2", self.build("--vary", "clock").stderr)
 
 
 class ReplicasTest(FarmTestCase):

@@ -215,6 +215,7 @@ absl::StatusOr<std::unique_ptr<Machinery>> MakeMachinery(const Flags& flags, con
   ExecutorOptions options;
   options.platforms.assign(info->platforms().begin(), info->platforms().end());
   options.host_settings = settings.host;
+  options.host_facts = {info->kernel(), info->cpu_model()};
   options.mounts = machinery->mounts.get();
   options.networks = &machinery->network->networks();
   options.indexes = settings.indexes.size();

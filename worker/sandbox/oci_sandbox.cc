@@ -21,6 +21,7 @@
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
 #include "common/base/wiped_io.h"
+#include "worker/sandbox/processors.h"
 #include "worker/sandbox/program_check.h"
 #include "worker/sandbox/seccomp_profile.h"
 
@@ -115,7 +116,7 @@ bool IsFailedExec(std::string_view last_words) {
 std::string HostsFile(const SandboxRun& run, const HostSettings& settings) {
   // The step's own name is an IPv4 address only, as in Docker's builder: a machine may have no IPv6.
   std::string text =
-      fmt::format("127.0.0.1 localhost {}\n::1 localhost ip6-localhost ip6-loopback\n", HostNameOf(run.run));
+      fmt::format("127.0.0.1 localhost {}\n::1 localhost ip6-localhost ip6-loopback\n", HostNameOf(run));
   for (const std::string& line : run.run.extra_hosts()) text += line + "\n";
   // Elsewhere names are looked up by the host itself, or not at all.
   if (NetworkOf(run.run) != v1::NETWORK_MODE_HOST) return text;
@@ -206,7 +207,7 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& r
   }
   RETURN_IF_ERROR(add("hosts", HostsFile(run, options_.host_settings), "/etc/hosts", 0644));
   RETURN_IF_ERROR(add("resolv.conf", resolver, "/etc/resolv.conf", 0644));
-  RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", HostNameOf(run.run)), "/etc/hostname", 0644));
+  RETURN_IF_ERROR(add("hostname", fmt::format("{}\n", HostNameOf(run)), "/etc/hostname", 0644));
   int number = 0;
   for (const v1::InlineFile& file : run.run.files()) {
     if (file.name().empty() || file.name().find('/') != std::string::npos || file.name() == "..") {
@@ -311,6 +312,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
     run.on_output(stream == OutputStream::kStdout ? v1::LogChunk::STREAM_STDOUT : v1::LogChunk::STREAM_STDERR,
                   bytes);
   };
+  const ProcessorLimit limit(run.processors);
   auto process = RunProcess(options);
   if (!process.ok()) return Annotate(process.status(), "cannot start the OCI runtime");
   SandboxResult result;

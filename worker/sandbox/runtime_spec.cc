@@ -116,6 +116,10 @@ std::string HostNameOf(const v1::Run& run) {
   return run.hostname().empty() ? std::string(kStepHostName) : run.hostname();
 }
 
+std::string HostNameOf(const SandboxRun& run) {
+  return run.host_name.empty() ? HostNameOf(run.run) : run.host_name;
+}
+
 Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options) {
   Json spec;
   spec["ociVersion"] = "1.0.2";
@@ -124,7 +128,7 @@ Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options) {
   root["path"] = run.root;
   root["readonly"] = false;
   spec["root"] = std::move(root);
-  spec["hostname"] = HostNameOf(run.run);
+  spec["hostname"] = HostNameOf(run);
   spec["mounts"] = Mounts(run, options);
   spec["linux"] = Linux(run, options);
   if (!options.seccomp_bpf.empty()) spec["annotations"]["run.oci.seccomp_bpf_data"] = options.seccomp_bpf;

@@ -14,6 +14,8 @@ namespace crossmill::worker {
 // The name of the machine that steps see, unless the recipe asks for another.
 inline constexpr std::string_view kStepHostName = "crossmill";
 std::string HostNameOf(const v1::Run& run);
+// That this execution sees.
+std::string HostNameOf(const SandboxRun& run);
 
 struct BindMount {
   std::string source;

@@ -58,6 +58,10 @@ struct SandboxRun {
   // Of a step whose network is recorded: path of its network namespace, which belongs to the user namespace
   // that the sandbox works in.
   std::string network_namespace = {};
+  // Empty: HostNameOf(run).
+  std::string host_name = {};
+  // How many processors its programs see and use; 0: all that this thread may.
+  unsigned processors = 0;
   // The step may read secrets: it leaves no core dumps.
   bool holds_secrets = false;
   absl::Duration timeout = absl::InfiniteDuration();

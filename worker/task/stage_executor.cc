@@ -321,7 +321,13 @@ class StageExecutor::Execution {
     }
     SecretPatterns patterns;
     for (const std::string& id : action.secrets) patterns.AddValue(*context_.secrets->Find(id));
+    StepCircumstances circumstances(step, task_.variation(), executor_.options_.host_facts, executor_.clock_);
+    circumstances.Apply(&run);
+    circumstances.WaitApart(stop_);
+    circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
+    circumstances.Ended();
+    circumstances.Tell(result);
     network.Report(patterns, !action.failure.empty(), tell, result);
     if (!action.failure.empty()) tell(action.failure);
     return action;

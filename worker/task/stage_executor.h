@@ -19,6 +19,7 @@
 #include "worker/network/step_networks.h"
 #include "worker/sandbox/host_settings.h"
 #include "worker/sandbox/sandbox.h"
+#include "worker/task/step_circumstances.h"
 
 namespace crossmill::worker {
 
@@ -26,6 +27,8 @@ struct ExecutorOptions {
   // What RUN can execute here.
   std::vector<v1::PlatformSupport> platforms;
   HostSettings host_settings;
+  // Told with each RUN.
+  HostFacts host_facts = {};
   // For tasks that name none.
   absl::Duration step_timeout = absl::Hours(6);
   // For RUN --mount; nullptr: such steps cannot be executed here. Outlives the executor.

@@ -54,6 +54,22 @@ TEST(WitnessesTest, EmulatedOnesAreLeftOutWhereTheyAreForbidden) {
   EXPECT_EQ(Workers(SelectWitnesses(first, {emulated}, {.wanted = 2, .forbid_emulation = true})), "w1");
 }
 
+TEST(WitnessesTest, AgreementUnderAWeakerSetDoesNotSpeakForAStrongerOne) {
+  const std::vector<v1::Aspect> aspects = {v1::ASPECT_CLOCK};
+  const StepFact plain = Fact(2, "w2", "h2", "a");
+  EXPECT_FALSE(MaySpeak(plain, /*is_run=*/true, /*own_replica=*/false, aspects));
+  EXPECT_TRUE(MaySpeak(plain, true, false, {}));
+  // Nothing varies for a COPY; a comparison's own replica is all that it can have; a failure is a failure.
+  EXPECT_TRUE(MaySpeak(plain, false, false, aspects));
+  EXPECT_TRUE(MaySpeak(plain, true, true, aspects));
+  EXPECT_TRUE(MaySpeak(FailedFact(3, "w3", "h3", 1), true, false, aspects));
+  StepFact varied = plain;
+  varied.circumstances.emplace_back();
+  varied.circumstances.back().set_aspect(v1::ASPECT_CLOCK);
+  varied.circumstances.back().set_asked(true);
+  EXPECT_TRUE(MaySpeak(varied, true, false, aspects));
+}
+
 class ReplicaChainTest : public testing::Test {
  protected:
   // Stage 0 with two steps, FROM it the target with one; two base layers.

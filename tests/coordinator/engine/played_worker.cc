@@ -184,6 +184,13 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
   finished.set_lease(lease);
   v1::StepResult& result = *finished.mutable_step_finished();
   result.set_number(step.number());
+  // As a worker does that can give all it is asked for.
+  for (const int aspect : task.variation().aspects()) {
+    v1::Circumstance& told = *result.add_circumstances();
+    told.set_aspect(static_cast<v1::Aspect>(aspect));
+    told.set_value(std::to_string(task.variation().number()));
+    told.set_asked(true);
+  }
   if (auto warning = warn_on_.find(word); warning != warn_on_.end()) result.add_warnings(warning->second);
   if (auto failure = fail_on_.find(word); failure != fail_on_.end()) {
     result.set_exit_code(failure->second);

@@ -81,6 +81,32 @@ class ExecutionRecordsTest : public ::testing::Test {
   int64_t build_ = 0;
 };
 
+TEST_F(ExecutionRecordsTest, WhatWasVariedIsAWitnessAndNeverReused) {
+  Execution execution;
+  execution.key = "key";
+  execution.build = build_;
+  execution.worker = "w1";
+  execution.replica = 1;
+  execution.variation = 1;
+  execution.started_at = 100;
+  const auto id = store_->BeginExecution(execution);
+  ASSERT_OK(id);
+  v1::StepResult result = Success("layer");
+  v1::Circumstance& told = *result.add_circumstances();
+  told.set_aspect(v1::ASPECT_HOST_NAME);
+  told.set_value("other");
+  told.set_asked(true);
+  ASSERT_OK(store_->FinishExecution(*id, result, 200));
+  EXPECT_EQ(Reusable(), 0);
+  const auto witnesses = store_->Witnesses("key", 0, 0);
+  ASSERT_OK(witnesses);
+  ASSERT_EQ(witnesses->size(), 1u);
+  EXPECT_EQ(witnesses->front().variation, 1u);
+  ASSERT_EQ(witnesses->front().circumstances.size(), 1u);
+  EXPECT_EQ(witnesses->front().circumstances[0].value(), "other");
+  EXPECT_TRUE(witnesses->front().circumstances[0].asked());
+}
+
 TEST_F(ExecutionRecordsTest, RunningExecutionHasNoResult) {
   const int64_t id = Begin(100, 2, true);
   auto execution = store_->GetExecution(id);

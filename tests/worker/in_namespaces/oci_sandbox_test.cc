@@ -16,6 +16,7 @@
 #include "tests/support/host_root.h"
 #include "tests/support/processes.h"
 #include "tests/support/status_matchers.h"
+#include "worker/sandbox/processors.h"
 
 namespace crossmill::worker {
 namespace {
@@ -60,7 +61,7 @@ class OciSandboxTest : public testing::TestWithParam<const char*> {
     settings_.hosts = {"192.0.2.7 index.example"};
     Start(GetParam());
     ASSERT_OK(MakeHostRoot(root(), {"sh", "cat", "ls", "id", "env", "sleep", "chmod", "chown", "unshare",
-                                    "mknod", "touch", "readlink", "uname"}));
+                                    "mknod", "touch", "readlink", "uname", "nproc"}));
     run_.set_network(v1::NETWORK_MODE_NONE);
     run_.set_cwd("/");
   }
@@ -176,6 +177,20 @@ TEST_P(OciSandboxTest, HostNetworkBringsTheOperatorsSettings) {
   EXPECT_THAT(ended.out, HasSubstr("BEGIN CERTIFICATE"));
   EXPECT_THAT(ended.out,
               testing::EndsWith(std::filesystem::read_symlink("/proc/self/ns/net").string() + "\n"));
+}
+
+TEST_P(OciSandboxTest, AnExecutionCanSeeAnotherHostNameAndFewerProcessors) {
+  const unsigned all = AllowedProcessors();
+  const auto other = [](SandboxRun& run) {
+    run.host_name = "other-builder-1";
+    run.processors = 1;
+  };
+  const Ended ended = Shell("uname -n; cat /etc/hostname; nproc", other);
+  EXPECT_EQ(ended.out, "other-builder-1\nother-builder-1\n1\n") << ended.err;
+  EXPECT_THAT(Shell("cat /etc/hosts", other).out, HasSubstr("localhost other-builder-1\n"));
+  // This thread has all again.
+  EXPECT_EQ(AllowedProcessors(), all);
+  EXPECT_EQ(Shell("uname -n; nproc").out, fmt::format("crossmill\n{}\n", all));
 }
 
 TEST_P(OciSandboxTest, MountedFilesCannotBeChanged) {

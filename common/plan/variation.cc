@@ -1,0 +1,55 @@
+#include "common/plan/variation.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_split.h"
+#include "common/base/status.h"
+#include "common/words/words.h"
+
+namespace crossmill::plan {
+namespace {
+
+constexpr std::array kStandard = {v1::ASPECT_CLOCK, v1::ASPECT_HOST_NAME, v1::ASPECT_PROCESSORS};
+
+std::string StandardWords() {
+  std::string words;
+  for (const v1::Aspect aspect : kStandard) words += fmt::format(", {}", Word(aspect));
+  return words;
+}
+
+}  // namespace
+
+std::span<const v1::Aspect> StandardAspects() { return kStandard; }
+
+std::vector<v1::Aspect> AspectsOf(const v1::BuildOptions& options) {
+  if (!options.has_vary()) return {kStandard.begin(), kStandard.end()};
+  std::vector<v1::Aspect> aspects;
+  for (const v1::Aspect aspect : kStandard) {
+    const auto& asked = options.vary().aspects();
+    if (std::find(asked.begin(), asked.end(), aspect) != asked.end()) aspects.push_back(aspect);
+  }
+  return aspects;
+}
+
+absl::StatusOr<v1::Vary> ParseVary(std::string_view text) {
+  v1::Vary vary;
+  if (text == "none") return vary;
+  for (const absl::string_view part : absl::StrSplit(Av(text), ',')) {
+    const std::string_view word = Sv(part);
+    if (word == "standard") {
+      for (const v1::Aspect aspect : kStandard) vary.add_aspects(aspect);
+      continue;
+    }
+    const auto found = std::find_if(kStandard.begin(), kStandard.end(),
+                                    [&](v1::Aspect aspect) { return Word(aspect) == word; });
+    if (found == kStandard.end()) {
+      return absl::InvalidArgumentError(fmt::format("--vary {}: there is no '{}'; there are standard, none{}",
+                                                    text, word, StandardWords()));
+    }
+    vary.add_aspects(*found);
+  }
+  return vary;
+}
+
+}  // namespace crossmill::plan

@@ -1,0 +1,34 @@
+// In what the executions of steps that were compared differed, and in what they were the same: what a verdict
+// may claim about them. Pure; follows from what workers told (v1.Circumstance), never from what was asked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/types/span.h"
+#include "coordinator/core/build_state.h"
+#include "crossmill/v1/plan.pb.h"
+#include "crossmill/v1/report.pb.h"
+
+namespace crossmill::core {
+
+// From when to when a step ran, as its programs read the clock: Unix time in nanoseconds.
+struct ClockInterval {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+// nullopt: it was not told.
+std::optional<ClockInterval> ClockOf(const StepFact& fact);
+
+// True if an execution of a RUN was asked to differ from the first in all these aspects. Agreement under a
+// weaker set never answers for a stronger one.
+bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects);
+
+// Fills in `varied`, `equal` and `circumstances` from the witnesses of the comparison's steps: an aspect is
+// varied if it was in every step where circumstances are known and more than one execution succeeded, and
+// equal if it was in any. The clock is varied where no second of two executions is the same; the words say
+// how far apart the executions of the step that is worst off were.
+void DescribeCircumstances(v1::CellComparison* comparison);
+
+}  // namespace crossmill::core

@@ -1,0 +1,134 @@
+#include "coordinator/core/circumstances.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace crossmill::core {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr int64_t kNanos = 1'000'000'000;
+
+v1::Circumstance Told(v1::Aspect aspect, const std::string& value, bool asked = false) {
+  v1::Circumstance each;
+  each.set_aspect(aspect);
+  each.set_value(value);
+  each.set_asked(asked);
+  return each;
+}
+
+std::string Clock(int64_t begin_ns, int64_t end_ns) {
+  return std::to_string(begin_ns) + " " + std::to_string(end_ns);
+}
+
+class CircumstancesTest : public testing::Test {
+ protected:
+  v1::StepComparison& AddStep(const std::vector<std::vector<v1::Circumstance>>& executions) {
+    v1::StepComparison& step = *comparison_.add_steps();
+    for (const auto& told : executions) {
+      v1::Witness& witness = *step.add_witnesses();
+      witness.mutable_layer()->mutable_tar()->set_hash("a");
+      witness.mutable_circumstances()->Assign(told.begin(), told.end());
+    }
+    return step;
+  }
+  std::string Describe() {
+    DescribeCircumstances(&comparison_);
+    return comparison_.circumstances();
+  }
+
+  v1::CellComparison comparison_;
+};
+
+TEST_F(CircumstancesTest, WhatDiffersIsVariedAndWhatDoesNotIsEqual) {
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 12 * kNanos)), Told(v1::ASPECT_HOST_NAME, "a"),
+            Told(v1::ASPECT_PROCESSORS, "2"), Told(v1::ASPECT_KERNEL, "6.1")},
+           {Told(v1::ASPECT_CLOCK, Clock(15 * kNanos, 16 * kNanos)), Told(v1::ASPECT_HOST_NAME, "b"),
+            Told(v1::ASPECT_PROCESSORS, "1"), Told(v1::ASPECT_KERNEL, "6.1")}});
+  EXPECT_EQ(Describe(), "clock at least 3 s apart; host name and number of processors varied; kernel equal");
+  EXPECT_THAT(comparison_.varied(),
+              ElementsAre(v1::ASPECT_CLOCK, v1::ASPECT_HOST_NAME, v1::ASPECT_PROCESSORS));
+  EXPECT_THAT(comparison_.equal(), ElementsAre(v1::ASPECT_KERNEL));
+}
+
+// Asking for another value is no claim: a worker with one processor has no other number.
+TEST_F(CircumstancesTest, WhatWasAskedForAndNotGivenIsEqual) {
+  AddStep({{Told(v1::ASPECT_PROCESSORS, "1")}, {Told(v1::ASPECT_PROCESSORS, "1", true)}});
+  EXPECT_EQ(Describe(), "number of processors equal");
+  EXPECT_THAT(comparison_.varied(), IsEmpty());
+}
+
+TEST_F(CircumstancesTest, OneStepInWhichItWasEqualUnsaysTheOthers) {
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a")}, {Told(v1::ASPECT_HOST_NAME, "b")}});
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a")}, {Told(v1::ASPECT_HOST_NAME, "a")}});
+  EXPECT_EQ(Describe(), "host name equal");
+}
+
+TEST_F(CircumstancesTest, ASharedSecondIsTheSameClock) {
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(11 * kNanos + 900, 13 * kNanos))}});
+  EXPECT_EQ(Describe(), "clock equal");
+  comparison_.clear_steps();
+  // However early the other ran.
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(100'000 * kNanos, 100'001 * kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(3 * kNanos, 4 * kNanos))}});
+  EXPECT_EQ(Describe(), "clock at least 27 h apart");
+}
+
+TEST_F(CircumstancesTest, TheClockSaysWhatTheWorstStepHad) {
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(0, kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(90 * kNanos, 91 * kNanos))}});
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(5 * kNanos, 6 * kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(8 * kNanos, 9 * kNanos))}});
+  EXPECT_EQ(Describe(), "clock at least 2 s apart");
+}
+
+// Records of before, and workers that are older: nothing is claimed.
+TEST_F(CircumstancesTest, OfAnExecutionThatTellsNothingNothingIsSaid) {
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a")}, {}});
+  EXPECT_EQ(Describe(), "");
+  EXPECT_THAT(comparison_.equal(), IsEmpty());
+}
+
+TEST_F(CircumstancesTest, AFailedExecutionAndALoneOneCompareNothing) {
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a")}, {Told(v1::ASPECT_HOST_NAME, "b")}})
+      .mutable_witnesses(1)
+      ->clear_layer();
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a")}});
+  EXPECT_EQ(Describe(), "");
+}
+
+// A worker's word: nothing of it is taken for a time.
+TEST_F(CircumstancesTest, ClocksThatAreNoTimesAreNotVaried) {
+  for (const char* lie : {"", "x y", "5", "9 3", "-5 -1", "1 2 3", "99999999999999999999 1"}) {
+    comparison_.clear_steps();
+    AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos))}, {Told(v1::ASPECT_CLOCK, lie)}});
+    EXPECT_EQ(Describe(), "clock equal") << lie;
+  }
+}
+
+TEST_F(CircumstancesTest, LimitsAreSaid) {
+  v1::Circumstance clock = Told(v1::ASPECT_CLOCK, Clock(100 * kNanos, 101 * kNanos), true);
+  clock.set_limit("programs that are linked statically");
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(0, 1))}, {clock}});
+  EXPECT_EQ(Describe(), "clock at least 1 min apart; the clock not for programs that are linked statically");
+}
+
+TEST(WasVariedTest, EveryAspectHasToBeAsked) {
+  StepFact fact;
+  EXPECT_TRUE(WasVaried(fact, {}));
+  const std::vector<v1::Aspect> both = {v1::ASPECT_CLOCK, v1::ASPECT_HOST_NAME};
+  EXPECT_FALSE(WasVaried(fact, both));
+  fact.circumstances = {Told(v1::ASPECT_CLOCK, "1 2", true), Told(v1::ASPECT_HOST_NAME, "a", false)};
+  EXPECT_FALSE(WasVaried(fact, both));
+  fact.circumstances[1].set_asked(true);
+  EXPECT_TRUE(WasVaried(fact, both));
+}
+
+}  // namespace
+}  // namespace crossmill::core
