@@ -195,16 +195,15 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
     task.mutable_variation()->set_number(static_cast<uint32_t>(replica));
     task.mutable_variation()->mutable_aspects()->Assign(aspects.begin(), aspects.end());
   }
+  const bool varies_clock = std::find(aspects.begin(), aspects.end(), v1::ASPECT_CLOCK) != aspects.end();
   for (const v1::Layer& layer : ChainBefore(stage, run.first)) *task.add_parents() = layer;
   for (int i = run.first; i <= run.last; ++i) {
     if (!HasAction(plan.steps(i))) continue;
     v1::Step& step = *task.add_steps();
     step = ResolveStep(stage, i);
     *step.mutable_expected() = stages_[stage].facts[i]->layer;
-    if (const auto clock = ClockOf(*stages_[stage].facts[i])) {
-      step.set_expected_started_at(clock->begin);
-      step.set_expected_finished_at(clock->end);
-    }
+    const auto clock = ClockOf(*stages_[stage].facts[i]);
+    if (varies_clock && clock) step.set_expected_finished_at(clock->end);
   }
   SetTaskOptions(plan, task);
   return task;
