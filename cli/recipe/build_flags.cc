@@ -88,11 +88,11 @@ absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
     return absl::InvalidArgumentError("--require reproducible needs at least two executions: --verify 2");
   }
   options->set_verify(static_cast<uint32_t>(verify));
-  if (!flags.vary.empty()) {
+  if (flags.vary) {
     if (verify < 2) {
       return absl::InvalidArgumentError("--vary says how compared executions differ: it needs --verify 2");
     }
-    ASSIGN_OR_RETURN(*options->mutable_vary(), plan::ParseVary(flags.vary));
+    ASSIGN_OR_RETURN(*options->mutable_vary(), plan::ParseVary(*flags.vary));
   }
   options->set_allow_same_host(flags.allow_same_host);
   return absl::OkStatus();

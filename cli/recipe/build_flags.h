@@ -43,7 +43,8 @@ struct BuildFlags {
   bool no_wheel_cache = false;
   // -1: not given.
   int verify = -1;
-  std::string vary;
+  // Not given: the standard set.
+  std::optional<std::string> vary;
   bool allow_same_host = false;
   std::vector<std::string> require;
   // Not given: the variable SOURCE_DATE_EPOCH.

@@ -135,6 +135,17 @@ Header PaxHeaderOf(size_t content_size) {
 
 }  // namespace
 
+int64_t PaddedBytes(int64_t content) {
+  constexpr int64_t kBlockBytes = kBlock;
+  return (content + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
+
+int64_t HeaderBytes(const TarEntry& entry) {
+  constexpr int64_t kBlockBytes = kBlock;
+  const std::string pax = HeaderOf(entry).PaxContent();
+  return pax.empty() ? kBlockBytes : 2 * kBlockBytes + PaddedBytes(static_cast<int64_t>(pax.size()));
+}
+
 CanonicalTarWriter::CanonicalTarWriter(Sink sink) : sink_(std::move(sink)) { buffer_.reserve(kWriteBuffer); }
 
 CanonicalTarWriter::CanonicalTarWriter(BlobWriter& blob)

@@ -18,6 +18,11 @@
 
 namespace crossmill::layer {
 
+// Bytes that an entry in canonical form has before its content: header, and the pax header before that.
+int64_t HeaderBytes(const TarEntry& entry);
+// Bytes that content takes: it is filled up to whole blocks.
+int64_t PaddedBytes(int64_t content);
+
 // Takes the next bytes of a stream.
 using Sink = std::function<absl::Status(std::string_view)>;
 

@@ -20,8 +20,6 @@ std::string StandardWords() {
 
 }  // namespace
 
-std::span<const v1::Aspect> StandardAspects() { return kStandard; }
-
 std::vector<v1::Aspect> AspectsOf(const v1::BuildOptions& options) {
   if (!options.has_vary()) return {kStandard.begin(), kStandard.end()};
   std::vector<v1::Aspect> aspects;
@@ -33,21 +31,28 @@ std::vector<v1::Aspect> AspectsOf(const v1::BuildOptions& options) {
 }
 
 absl::StatusOr<v1::Vary> ParseVary(std::string_view text) {
+  const auto bad = [&](std::string_view why) {
+    return absl::InvalidArgumentError(fmt::format("--vary {}: {}", text, why));
+  };
   v1::Vary vary;
   if (text == "none") return vary;
+  const auto add = [&](v1::Aspect aspect) {
+    const auto& known = vary.aspects();
+    if (std::find(known.begin(), known.end(), aspect) == known.end()) vary.add_aspects(aspect);
+  };
   for (const absl::string_view part : absl::StrSplit(Av(text), ',')) {
     const std::string_view word = Sv(part);
+    if (word == "none") return bad("'none' stands alone");
     if (word == "standard") {
-      for (const v1::Aspect aspect : kStandard) vary.add_aspects(aspect);
+      for (const v1::Aspect aspect : kStandard) add(aspect);
       continue;
     }
     const auto found = std::find_if(kStandard.begin(), kStandard.end(),
                                     [&](v1::Aspect aspect) { return Word(aspect) == word; });
     if (found == kStandard.end()) {
-      return absl::InvalidArgumentError(fmt::format("--vary {}: there is no '{}'; there are standard, none{}",
-                                                    text, word, StandardWords()));
+      return bad(fmt::format("there is no '{}'; there are standard, none{}", word, StandardWords()));
     }
-    vary.add_aspects(*found);
+    add(*found);
   }
   return vary;
 }

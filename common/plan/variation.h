@@ -2,7 +2,6 @@
 // depends on it cannot pass as reproducible. Pure.
 #pragma once
 
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -12,16 +11,13 @@
 
 namespace crossmill::plan {
 
-// The aspects that executions can be given on purpose; also the standard set: they cost nothing and no recipe
-// may depend on them. In the order of the protocol.
-std::span<const v1::Aspect> StandardAspects();
-
-// What a build asks for: the standard set unless it says otherwise. Aspects that are none of the standard set
-// are left out: nobody can give them.
+// What a build asks for: the standard set unless it says otherwise. The standard set is all that executions
+// can be given on purpose: it costs nothing, and no recipe may depend on it. Other aspects are left out:
+// nobody can give them. In the order of the protocol.
 std::vector<v1::Aspect> AspectsOf(const v1::BuildOptions& options);
 
-// --vary: "standard", "none", or names of aspects with commas between them. INVALID_ARGUMENT names what is
-// there.
+// --vary: "standard", "none", or names of aspects with commas between them, each once. INVALID_ARGUMENT says
+// which word is wrong and which there are.
 absl::StatusOr<v1::Vary> ParseVary(std::string_view text);
 
 }  // namespace crossmill::plan

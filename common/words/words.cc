@@ -118,26 +118,35 @@ std::string_view Word(v1::PathDifference::Kind kind) {
   }
 }
 
-std::string_view Word(v1::Aspect aspect) {
-  switch (aspect) {
-    case v1::ASPECT_CLOCK:
-      return "clock";
-    case v1::ASPECT_HOST_NAME:
-      return "host-name";
-    case v1::ASPECT_PROCESSORS:
-      return "processors";
-    case v1::ASPECT_FILE_ORDER:
-      return "file-order";
-    case v1::ASPECT_PROCESS_IDS:
-      return "process-ids";
-    case v1::ASPECT_KERNEL:
-      return "kernel";
-    case v1::ASPECT_CPU_MODEL:
-      return "cpu-model";
-    default:
-      return "";
+namespace {
+
+struct AspectName {
+  v1::Aspect aspect;
+  std::string_view word;
+  std::string_view phrase;
+};
+constexpr AspectName kAspectNames[] = {
+    {v1::ASPECT_CLOCK, "clock", "clock"},
+    {v1::ASPECT_HOST_NAME, "host-name", "host name"},
+    {v1::ASPECT_PROCESSORS, "processors", "number of processors"},
+    {v1::ASPECT_FILE_ORDER, "file-order", "file order"},
+    {v1::ASPECT_PROCESS_IDS, "process-ids", "process ids"},
+    {v1::ASPECT_KERNEL, "kernel", "kernel"},
+    {v1::ASPECT_CPU_MODEL, "cpu-model", "CPU model"},
+};
+
+AspectName NameOf(v1::Aspect aspect) {
+  for (const AspectName& name : kAspectNames) {
+    if (name.aspect == aspect) return name;
   }
+  return {};
 }
+
+}  // namespace
+
+std::string_view Word(v1::Aspect aspect) { return NameOf(aspect).word; }
+
+std::string_view Phrase(v1::Aspect aspect) { return NameOf(aspect).phrase; }
 
 std::string_view Word(v1::NetworkMode mode) {
   switch (mode) {

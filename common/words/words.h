@@ -27,6 +27,8 @@ std::string_view Word(v1::NetworkMode mode);
 std::string_view Word(v1::Fetch::Kind kind);
 // "clock", "host-name", ...: as --vary names them.
 std::string_view Word(v1::Aspect aspect);
+// The same within a sentence: "host name".
+std::string_view Phrase(v1::Aspect aspect);
 // "no-longer-wheel", "version", ...
 std::string_view Word(v1::PackageChange::Kind kind);
 

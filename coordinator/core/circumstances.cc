@@ -11,6 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
+#include "common/words/words.h"
 
 namespace crossmill::core {
 namespace {
@@ -28,39 +29,30 @@ std::optional<ClockInterval> ParseClock(std::string_view value) {
   return interval;
 }
 
-// Whole seconds between two intervals; 0: they share a second.
-int64_t SecondsApart(const ClockInterval& a, const ClockInterval& b) {
+// How far apart the clocks of executions were.
+struct Distance {
+  // Between the end of the earlier one and the begin of the later one, in nanoseconds; 0 if they overlap.
+  int64_t gap = 0;
+  // No second is in both: what depends on the second cannot be the same by chance.
+  bool apart = false;
+};
+
+Distance DistanceOf(const ClockInterval& a, const ClockInterval& b) {
   const ClockInterval& early = a.begin <= b.begin ? a : b;
   const ClockInterval& late = a.begin <= b.begin ? b : a;
-  return std::max<int64_t>(0, late.begin / kSecond - early.end / kSecond);
+  return {.gap = std::max<int64_t>(0, late.begin - early.end),
+          .apart = late.begin / kSecond > early.end / kSecond};
 }
 
-std::string FormatApart(int64_t seconds) {
-  if (seconds >= 2 * 86400) return fmt::format("{} days", seconds / 86400);
-  if (seconds >= 3600) return fmt::format("{} h", seconds / 3600);
-  if (seconds >= 60) return fmt::format("{} min", seconds / 60);
-  return fmt::format("{} s", seconds);
-}
-
-std::string_view Phrase(v1::Aspect aspect) {
-  switch (aspect) {
-    case v1::ASPECT_CLOCK:
-      return "clock";
-    case v1::ASPECT_HOST_NAME:
-      return "host name";
-    case v1::ASPECT_PROCESSORS:
-      return "number of processors";
-    case v1::ASPECT_FILE_ORDER:
-      return "file order";
-    case v1::ASPECT_PROCESS_IDS:
-      return "process ids";
-    case v1::ASPECT_KERNEL:
-      return "kernel";
-    case v1::ASPECT_CPU_MODEL:
-      return "CPU model";
-    default:
-      return "";
-  }
+// Rounded down.
+std::string FormatApart(int64_t nanos) {
+  const int64_t seconds = nanos / kSecond;
+  if (seconds >= 2 * 86400) return fmt::format("at least {} days", seconds / 86400);
+  if (seconds >= 3600) return fmt::format("at least {} h", seconds / 3600);
+  if (seconds >= 60) return fmt::format("at least {} min", seconds / 60);
+  if (seconds >= 1) return fmt::format("at least {} s", seconds);
+  if (nanos >= 1'000'000) return fmt::format("at least {} ms", nanos / 1'000'000);
+  return "less than 1 ms";
 }
 
 std::string Joined(const std::vector<std::string_view>& words) {
@@ -72,7 +64,7 @@ std::string Joined(const std::vector<std::string_view>& words) {
   return joined;
 }
 
-// What the steps of one comparison say of each aspect.
+// What the RUNs of one comparison say of each aspect.
 class Tally {
  public:
   void Add(const v1::StepComparison& step) {
@@ -81,15 +73,13 @@ class Tally {
     for (const v1::Witness& witness : step.witnesses()) {
       if (!witness.has_layer()) continue;
       ++executions;
-      for (const v1::Circumstance& each : witness.circumstances()) {
-        values[each.aspect()].push_back(each.value());
-        if (each.asked() && !each.limit().empty()) limits_.insert({each.aspect(), each.limit()});
-      }
+      for (const auto& [aspect, told] : OnceEach(witness)) values[aspect].push_back(told);
     }
     if (executions < 2) return;
+    ++runs_;
     for (const auto& [aspect, told] : values) {
-      // Of an execution that tells nothing, nothing is known.
       if (told.size() != executions || Phrase(aspect).empty()) continue;
+      ++known_[aspect];
       (Differ(aspect, told) ? varied_ : equal_).insert(aspect);
     }
   }
@@ -99,10 +89,11 @@ class Tally {
     std::vector<std::string_view> equal;
     std::string text;
     for (const v1::Aspect aspect : varied_) {
-      if (equal_.contains(aspect)) continue;
+      // Of a RUN whose executions did not all tell it, it is not known.
+      if (equal_.contains(aspect) || known_.at(aspect) != runs_) continue;
       comparison->add_varied(aspect);
       if (aspect == v1::ASPECT_CLOCK) {
-        text = fmt::format("clock at least {} apart", FormatApart(*apart_));
+        text = fmt::format("clock {}{} apart", all_apart_ ? "" : "of two executions ", FormatApart(*gap_));
       } else {
         varied.push_back(Phrase(aspect));
       }
@@ -125,30 +116,61 @@ class Tally {
   }
 
  private:
-  bool Differ(v1::Aspect aspect, const std::vector<std::string_view>& values) {
-    if (aspect != v1::ASPECT_CLOCK) {
-      return std::any_of(values.begin(), values.end(), [&](auto value) { return value != values.front(); });
+  // What a witness tells. Who tells one aspect twice has not told it: an execution is one voice.
+  std::map<v1::Aspect, std::string_view> OnceEach(const v1::Witness& witness) {
+    std::map<v1::Aspect, std::string_view> told;
+    std::set<v1::Aspect> twice;
+    for (const v1::Circumstance& each : witness.circumstances()) {
+      if (!told.try_emplace(each.aspect(), each.value()).second) twice.insert(each.aspect());
+      if (each.asked() && !each.limit().empty()) limits_.insert({each.aspect(), each.limit()});
     }
+    for (const v1::Aspect aspect : twice) told.erase(aspect);
+    return told;
+  }
+
+  bool Differ(v1::Aspect aspect, const std::vector<std::string_view>& values) {
+    if (aspect == v1::ASPECT_CLOCK) return AreClocksApart(values);
+    return std::any_of(values.begin(), values.end(), [&](auto value) { return value != values.front(); });
+  }
+
+  // One execution at another time is enough to show what depends on it: the farthest two decide. What is said
+  // of all of them is the distance of the nearest two.
+  bool AreClocksApart(const std::vector<std::string_view>& values) {
     std::vector<ClockInterval> intervals;
     for (const std::string_view value : values) {
       const auto interval = ParseClock(value);
       if (!interval) return false;
       intervals.push_back(*interval);
     }
-    // The farthest two: one execution at another time is enough to show what depends on it.
-    int64_t farthest = 0;
+    std::optional<int64_t> nearest;
+    std::optional<int64_t> farthest;
+    bool all_apart = true;
     for (size_t i = 0; i < intervals.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) farthest = std::max(farthest, SecondsApart(intervals[i], intervals[j]));
+      for (size_t j = 0; j < i; ++j) {
+        const Distance distance = DistanceOf(intervals[i], intervals[j]);
+        all_apart = all_apart && distance.apart;
+        if (!distance.apart) continue;
+        nearest = std::min(nearest.value_or(distance.gap), distance.gap);
+        farthest = std::max(farthest.value_or(distance.gap), distance.gap);
+      }
     }
-    if (farthest == 0) return false;
-    apart_ = std::min(apart_.value_or(farthest), farthest);
+    if (!farthest) return false;
+    all_apart_ = all_apart_ && all_apart;
+    const int64_t gap = all_apart ? *nearest : *farthest;
+    gap_ = std::min(gap_.value_or(gap), gap);
     return true;
   }
 
+  // RUNs with two executions or more; of how many of them each aspect is known.
+  size_t runs_ = 0;
+  std::map<v1::Aspect, size_t> known_;
   std::set<v1::Aspect> varied_;
   std::set<v1::Aspect> equal_;
   std::set<std::pair<v1::Aspect, std::string>> limits_;
-  std::optional<int64_t> apart_;
+  // Of the RUN that is worst off, in nanoseconds.
+  std::optional<int64_t> gap_;
+  // In every RUN every two executions shared no second.
+  bool all_apart_ = true;
 };
 
 }  // namespace
@@ -167,9 +189,9 @@ bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects) {
   });
 }
 
-void DescribeCircumstances(v1::CellComparison* comparison) {
+void DescribeCircumstances(absl::Span<const int> runs, v1::CellComparison* comparison) {
   Tally tally;
-  for (const v1::StepComparison& step : comparison->steps()) tally.Add(step);
+  for (const int run : runs) tally.Add(comparison->steps(run));
   comparison->clear_varied();
   comparison->clear_equal();
   tally.Describe(comparison);

@@ -25,10 +25,11 @@ std::optional<ClockInterval> ClockOf(const StepFact& fact);
 // weaker set never answers for a stronger one.
 bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects);
 
-// Fills in `varied`, `equal` and `circumstances` from the witnesses of the comparison's steps: an aspect is
-// varied if it was in every step where circumstances are known and more than one execution succeeded, and
-// equal if it was in any. The clock is varied where no second of two executions is the same; the words say
-// how far apart the executions of the step that is worst off were.
-void DescribeCircumstances(v1::CellComparison* comparison);
+// Fills in `varied`, `equal` and `circumstances` from the witnesses of the steps with the indexes `runs`,
+// which are RUNs: an aspect is varied if it was in each of them that has more than one execution which
+// succeeded, and equal if it was in any. What an execution does not tell is not known of its step. The clock
+// is varied where two executions have no second in common; the words say how far apart those of the step that
+// is worst off were.
+void DescribeCircumstances(absl::Span<const int> runs, v1::CellComparison* comparison);
 
 }  // namespace crossmill::core

@@ -15,14 +15,6 @@
 namespace crossmill::core {
 namespace {
 
-const v1::Step* FindStep(const v1::BuildPlan& plan, const StepExecutions& executions) {
-  if (executions.stage >= static_cast<uint32_t>(plan.stages_size())) return nullptr;
-  for (const v1::Step& step : plan.stages(static_cast<int>(executions.stage)).steps()) {
-    if (step.number() == executions.step_number) return &step;
-  }
-  return nullptr;
-}
-
 std::string Count(size_t count, std::string_view one) {
   return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
@@ -41,7 +33,7 @@ bool CopiesFromStages(const v1::Step& step) {
 ResolvedExports ResolvedOf(const CellExecutions& input) {
   ResolvedExports resolved = input.resolved;
   for (const auto& [id, layer] : input.layers) {
-    const v1::Step* step = FindStep(*input.plan, {id.first, id.second, {}, {}, 0});
+    const v1::Step* step = FindStep(*input.plan, id.first, id.second);
     if (step != nullptr && CopiesFromStages(*step) && WroteWhereTold(layer, step->copy().destination())) {
       resolved.plain_copies.insert(id);
     }
@@ -67,13 +59,13 @@ class CellJudge {
     result_.set_executions(static_cast<uint32_t>(fewest_executions_.value_or(0)));
     result_.set_same_host(all_hosts_.size() == 1 && result_.executions() > 1);
     Decide();
-    DescribeCircumstances(&result_);
+    DescribeCircumstances(runs_, &result_);
     return std::move(result_);
   }
 
  private:
   void AddStep(const StepExecutions& executions) {
-    const v1::Step* planned = FindStep(*input_.plan, executions);
+    const v1::Step* planned = FindStep(*input_.plan, executions.stage, executions.step_number);
     if (planned == nullptr || executions.witnesses.empty()) return;
     if (!std::binary_search(stages_.begin(), stages_.end(), executions.stage)) return;
     seen_.insert({executions.stage, executions.step_number});
@@ -83,6 +75,7 @@ class CellJudge {
     step->set_step_number(executions.step_number);
     *step->mutable_range() = planned->range();
     step->set_text(planned->text());
+    if (planned->has_run()) runs_.push_back(result_.steps_size() - 1);
     if (CountWitnesses(executions, step)) AddDifferences(executions, step);
   }
 
@@ -275,6 +268,8 @@ class CellJudge {
   std::vector<uint32_t> stages_;
   v1::CellComparison result_;
 
+  // Indexes into result_.steps.
+  std::vector<int> runs_;
   std::set<std::pair<uint32_t, uint32_t>> seen_;
   std::set<std::string> all_hosts_;
   // Over all steps; nullopt: no step yet.
@@ -298,6 +293,14 @@ class CellJudge {
 }  // namespace
 
 v1::CellComparison CompareCell(const CellExecutions& executions) { return CellJudge(executions).Judge(); }
+
+const v1::Step* FindStep(const v1::BuildPlan& plan, uint32_t stage, uint32_t number) {
+  if (stage >= static_cast<uint32_t>(plan.stages_size())) return nullptr;
+  for (const v1::Step& step : plan.stages(static_cast<int>(stage)).steps()) {
+    if (step.number() == number) return &step;
+  }
+  return nullptr;
+}
 
 std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell) {
   return StagesUpTo(plan, plan.cells(static_cast<int>(cell)).target_stage());

@@ -66,6 +66,9 @@ struct CellExecutions {
 // A divergent step whose differences are not all known counts as reaching if its stage is copied from.
 v1::CellComparison CompareCell(const CellExecutions& executions);
 
+// nullptr: there is none with this Step.number in BuildPlan.stages[stage].
+const v1::Step* FindStep(const v1::BuildPlan& plan, uint32_t stage, uint32_t number);
+
 // A stage, and over FROM, COPY --from and RUN --mount all before it. Ascending.
 std::vector<uint32_t> StagesUpTo(const v1::BuildPlan& plan, uint32_t stage);
 // The stages that a cell needs: those up to its target.

@@ -29,13 +29,12 @@ absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, con
                                                      storage::RecordStore& records) {
   ASSIGN_OR_RETURN(std::vector<storage::Execution> executions,
                    records.Witnesses(step.fact.key, step.since, input.submitted_at));
-  std::vector<core::StepFact> others;
-  const auto& planned = input.plan.stages(step.stage).steps();
-  const auto at = std::find_if(planned.begin(), planned.end(),
-                               [&](const v1::Step& each) { return each.number() == step.number; });
-  if (at != planned.end()) {
-    executions = ThoseThatMaySpeak(std::move(executions), input.build, *at, input.options);
+  const v1::Step* planned = core::FindStep(input.plan, static_cast<uint32_t>(step.stage), step.number);
+  if (planned == nullptr) {
+    return absl::InternalError(fmt::format("the plan has no step {} in stage {}", step.number, step.stage));
   }
+  executions = ThoseThatMaySpeak(std::move(executions), input.build, *planned, input.options);
+  std::vector<core::StepFact> others;
   for (const storage::Execution& execution : executions) others.push_back(FactOf(execution));
   return core::SelectWitnesses(step.fact, others,
                                {.wanted = input.options.verify(),

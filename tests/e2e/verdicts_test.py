@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 import unittest
 
+import stand_ins
 import tiny_base
 from farm import CACHE, FarmTestCase, main
 
@@ -228,6 +229,40 @@ class VerdictsTest(FarmTestCase):
             """, 0)
         self.assertEqual(cell["verdict"], "reproducible", cell)
         self.assertTrue(all(step["agrees"] for step in cell["comparison"]["steps"]))
+
+
+class HonestRecipeTest(FarmTestCase):
+    """What a recipe may do must not fail in the replica only: that would be a false "flaky"."""
+    farm_options = {"workers": 2}
+    tiny_architectures = ()
+
+    @classmethod
+    def setUpClass(cls):
+        archive = stand_ins.find("python:3.11")
+        if archive is None:
+            raise unittest.SkipTest(stand_ins.why_missing("python:3.11"))
+        super().setUpClass()
+        cls.farm.import_base("python:3.11", archive)
+
+    def test_a_server_in_the_step_is_reached_by_the_hosts_name(self):
+        pathlib.Path(self.context, "ask.py").write_text("""
+import http.server, socket, threading, urllib.request
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+for name in (socket.gethostname(), "localhost"):
+    urllib.request.urlopen(f"http://{name}:{server.server_port}/", timeout=20).read()
+""")
+        self.dockerfile("""
+            FROM python:3.11
+            WORKDIR /app
+            COPY ask.py .
+            RUN python3 ask.py && echo reached > /reached
+            """)
+        result = self.build("--json", "--verify", "2", "--allow-same-host")
+        self.assert_exit(result, 0)
+        cell, = json.loads(result.stdout)["cells"]
+        self.assertEqual(cell["verdict"], "reproducible", cell)
+        self.assertIn("host-name", cell["comparison"]["varied"])
 
 
 class BelievedTest(FarmTestCase):

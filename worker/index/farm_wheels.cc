@@ -32,9 +32,10 @@ void AddFarmWheels(std::string_view project, absl::Span<const v1::FarmWheel> whe
 }
 
 const v1::FarmWheel* FarmWheelOf(const python::IndexFile& file, absl::Span<const v1::FarmWheel> wheels) {
-  if (!file.url.empty()) return nullptr;
+  const auto digest = Sha256Of(file);
+  if (!file.url.empty() || digest.empty()) return nullptr;
   const auto found = std::find_if(wheels.begin(), wheels.end(), [&](const v1::FarmWheel& wheel) {
-    return wheel.file_name() == file.file_name && Sha256Of(file) == wheel.file().hash();
+    return wheel.file_name() == file.file_name && digest == wheel.file().hash();
   });
   return found == wheels.end() ? nullptr : &*found;
 }

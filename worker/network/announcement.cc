@@ -8,11 +8,12 @@ namespace crossmill::worker {
 
 std::vector<std::pair<std::string, std::string>> NetworkVariables(const std::string& host_name, bool java) {
   const std::string proxy = fmt::format("http://{}:{}", kServiceAddress, kForwardProxyPort);
-  // What listens in the step itself.
+  // What listens in the step itself; its host name may be one below `host_name`, which all programs but Java
+  // take a name here to mean too.
   const std::string none = fmt::format("localhost,127.0.0.1,::1,{}", host_name);
   const std::string properties = fmt::format(
       "-Dhttp.proxyHost={0} -Dhttp.proxyPort={1} -Dhttps.proxyHost={0} -Dhttps.proxyPort={1} "
-      "-Dhttp.nonProxyHosts=localhost|127.*|[::1]|{2}",
+      "-Dhttp.nonProxyHosts=localhost|127.*|[::1]|{2}|*.{2}",
       kServiceAddress, kForwardProxyPort, host_name);
   std::vector<std::pair<std::string, std::string>> variables = {
       {"http_proxy", proxy}, {"https_proxy", proxy}, {"all_proxy", proxy},

@@ -313,9 +313,10 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
                   bytes);
   };
   const ProcessorLimit limit(run.processors);
+  SandboxResult result;
+  result.processors = AllowedProcessors();
   auto process = RunProcess(options);
   if (!process.ok()) return Annotate(process.status(), "cannot start the OCI runtime");
-  SandboxResult result;
   result.exit_code = process->exit_code;
   result.timed_out = process->timed_out;
   result.stopped = process->stopped;

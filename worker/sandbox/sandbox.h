@@ -80,6 +80,8 @@ struct SandboxResult {
   double cpu_seconds = 0;
   // The most memory, in bytes, that one of them had resident.
   uint64_t peak_memory = 0;
+  // How many processors the runtime was started on; 0: not known.
+  unsigned processors = 0;
   // Why the program could not be executed, for people; empty if it was.
   std::string refusal;
   // Mount points that did not exist in the root before, without leading slash, parents first. They are

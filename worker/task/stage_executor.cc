@@ -91,6 +91,7 @@ class StageExecutor::Execution {
     std::optional<double> cpu_seconds;
     uint64_t peak_memory = 0;
     double cpu_wait_share = 0;
+    unsigned processors = 0;
     std::vector<std::string> stubs;
     // Of COPY.
     KnownContents known;
@@ -102,6 +103,7 @@ class StageExecutor::Execution {
   bool ExecuteSteps() {
     for (const v1::Step& step : task_.steps()) {
       if (stop_.stop_requested()) return End(absl::CancelledError("cancelled"));
+      WaitApart(step, task_.variation(), executor_.clock_, stop_);
       v1::StepResult result;
       result.set_number(step.number());
       result.set_started_at(UnixNanos(executor_.clock_.Now()));
@@ -323,10 +325,9 @@ class StageExecutor::Execution {
     for (const std::string& id : action.secrets) patterns.AddValue(*context_.secrets->Find(id));
     StepCircumstances circumstances(step, task_.variation(), executor_.options_.host_facts, executor_.clock_);
     circumstances.Apply(&run);
-    circumstances.WaitApart(stop_);
     circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
-    circumstances.Ended();
+    circumstances.Ended(action.processors);
     circumstances.Tell(result);
     network.Report(patterns, !action.failure.empty(), tell, result);
     if (!action.failure.empty()) tell(action.failure);
@@ -373,6 +374,7 @@ class StageExecutor::Execution {
     action->cpu_seconds = ended->cpu_seconds;
     action->peak_memory = ended->peak_memory;
     action->cpu_wait_share = wait.Share();
+    action->processors = ended->processors;
     action->stubs = ended->stubs;
     if (ended->timed_out) {
       action->failure = fmt::format("step timeout of {} reached", absl::FormatDuration(run.timeout));

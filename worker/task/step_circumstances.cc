@@ -20,34 +20,34 @@ constexpr int64_t kLongestWait = 3 * kSecond;
 
 }  // namespace
 
-bool StepCircumstances::IsAsked(v1::Aspect aspect) const {
-  const auto& asked = variation_.aspects();
-  return variation_.number() > 0 && std::find(asked.begin(), asked.end(), aspect) != asked.end();
+bool Varies(const v1::Variation& variation, v1::Aspect aspect) {
+  const auto& asked = variation.aspects();
+  return variation.number() > 0 && std::find(asked.begin(), asked.end(), aspect) != asked.end();
 }
 
-void StepCircumstances::Apply(SandboxRun* run) {
-  host_name_ = HostNameOf(step_.run());
-  // A name that the recipe chose is its input.
-  if (IsAsked(v1::ASPECT_HOST_NAME) && step_.run().hostname().empty()) {
-    host_name_ = fmt::format("other-builder-{}", variation_.number());
-  }
-  run->host_name = host_name_;
-  processors_ = AllowedProcessors();
-  if (IsAsked(v1::ASPECT_PROCESSORS) && processors_ > 1) {
-    processors_ -= std::min(variation_.number(), processors_ - 1);
-    run->processors = processors_;
-  }
-}
-
-void StepCircumstances::WaitApart(const std::stop_token& stop) const {
-  if (!IsAsked(v1::ASPECT_CLOCK) || step_.expected_finished_at() <= 0) return;
-  const int64_t apart = (step_.expected_finished_at() / kSecond + 1) * kSecond;
-  const int64_t now = UnixNanos(clock_.Now());
+void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
+               const std::stop_token& stop) {
+  if (!step.has_run() || !Varies(variation, v1::ASPECT_CLOCK) || step.expected_finished_at() <= 0) return;
+  const int64_t apart = (step.expected_finished_at() / kSecond + 1) * kSecond;
+  const int64_t now = UnixNanos(clock.Now());
   if (now >= apart || apart - now > kLongestWait) return;
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
   never.wait_for(lock, stop, std::chrono::nanoseconds(apart - now), [] { return false; });
+}
+
+void StepCircumstances::Apply(SandboxRun* run) {
+  host_name_ = HostNameOf(step_.run());
+  // A name that the recipe chose is its input. Ours are below the usual one: what of a step's environment
+  // means the usual name (no_proxy) means these too, and stays the same.
+  if (IsAsked(v1::ASPECT_HOST_NAME) && step_.run().hostname().empty()) {
+    host_name_ = fmt::format("builder-{}.{}", variation_.number(), kStepHostName);
+  }
+  run->host_name = host_name_;
+  const unsigned all = AllowedProcessors();
+  if (IsAsked(v1::ASPECT_PROCESSORS) && all > 1)
+    run->processors = all - std::min(variation_.number(), all - 1);
 }
 
 void StepCircumstances::Tell(v1::StepResult* result) const {
@@ -60,7 +60,7 @@ void StepCircumstances::Tell(v1::StepResult* result) const {
   };
   tell(v1::ASPECT_CLOCK, fmt::format("{} {}", started_at_, std::max(started_at_, ended_at_)));
   tell(v1::ASPECT_HOST_NAME, host_name_);
-  tell(v1::ASPECT_PROCESSORS, fmt::format("{}", processors_));
+  if (processors_ > 0) tell(v1::ASPECT_PROCESSORS, fmt::format("{}", processors_));
   tell(v1::ASPECT_KERNEL, host_.kernel);
   tell(v1::ASPECT_CPU_MODEL, host_.cpu_model);
 }

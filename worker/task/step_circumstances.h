@@ -2,7 +2,6 @@
 // and what is told of it.
 #pragma once
 
-#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -19,6 +18,15 @@ struct HostFacts {
   std::string cpu_model;
 };
 
+// Whether an execution is to differ from the first in this.
+bool Varies(const v1::Variation& variation, v1::Aspect aspect);
+
+// Waits until `clock` reads a second in which the first execution of the step did not run; a few seconds at
+// most: where it can't be had, what is told of the clock shows it. Returns early after a stop. Before the
+// step begins: the wait is none of its time.
+void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
+               const std::stop_token& stop);
+
 // Of one step. Not thread safe; the references outlive it.
 class StepCircumstances {
  public:
@@ -27,22 +35,23 @@ class StepCircumstances {
 
   // What the sandbox is to do otherwise than usually.
   void Apply(SandboxRun* run);
-  // Until this clock reads a second in which the first execution did not run; a few seconds at most. Where it
-  // can't be had, Tell shows it. Returns early after a stop.
-  void WaitApart(const std::stop_token& stop) const;
   // Around the sandbox's Run.
   void Started() { started_at_ = UnixNanos(clock_.Now()); }
-  void Ended() { ended_at_ = UnixNanos(clock_.Now()); }
+  void Ended(unsigned processors) {
+    ended_at_ = UnixNanos(clock_.Now());
+    processors_ = processors;
+  }
   void Tell(v1::StepResult* result) const;
 
  private:
-  bool IsAsked(v1::Aspect aspect) const;
+  bool IsAsked(v1::Aspect aspect) const { return Varies(variation_, aspect); }
 
   const v1::Step& step_;
   const v1::Variation& variation_;
   const HostFacts& host_;
   Clock& clock_;
   std::string host_name_;
+  // That the sandbox gave it; 0: not known.
   unsigned processors_ = 0;
   int64_t started_at_ = 0;
   int64_t ended_at_ = 0;

@@ -37,8 +37,14 @@ class CircumstancesTest : public testing::Test {
     }
     return step;
   }
+  // Every step is a RUN.
   std::string Describe() {
-    DescribeCircumstances(&comparison_);
+    std::vector<int> runs;
+    for (int i = 0; i < comparison_.steps_size(); ++i) runs.push_back(i);
+    return Describe(runs);
+  }
+  std::string Describe(const std::vector<int>& runs) {
+    DescribeCircumstances(runs, &comparison_);
     return comparison_.circumstances();
   }
 
@@ -100,6 +106,53 @@ TEST_F(CircumstancesTest, AFailedExecutionAndALoneOneCompareNothing) {
       .mutable_witnesses(1)
       ->clear_layer();
   AddStep({{Told(v1::ASPECT_HOST_NAME, "a")}});
+  EXPECT_EQ(Describe(), "");
+}
+
+// A clock that passes from one second into the next in 2 ms is another second, and 2 ms.
+TEST_F(CircumstancesTest, TheDistanceIsThatOfTheClocksAndNotOfTheirSeconds) {
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos - 1'000'000))},
+           {Told(v1::ASPECT_CLOCK, Clock(11 * kNanos + 1'000'000, 12 * kNanos))}});
+  EXPECT_EQ(Describe(), "clock at least 2 ms apart");
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos - 1))},
+           {Told(v1::ASPECT_CLOCK, Clock(11 * kNanos, 12 * kNanos))}});
+  EXPECT_EQ(Describe(), "clock less than 1 ms apart");
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos - 1'000'000))},
+           {Told(v1::ASPECT_CLOCK, Clock(13 * kNanos, 14 * kNanos))}});
+  EXPECT_EQ(Describe(), "clock at least 2 s apart");
+}
+
+TEST_F(CircumstancesTest, OfMoreThanTwoExecutionsTheNearestTwoCount) {
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(0, kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(500 * kNanos, 501 * kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(4 * kNanos, 5 * kNanos))}});
+  EXPECT_EQ(Describe(), "clock at least 3 s apart");
+  // The first and the last ran at the same time.
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(0, kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(500 * kNanos, 501 * kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(1, kNanos))}});
+  EXPECT_EQ(Describe(), "clock of two executions at least 8 min apart");
+}
+
+// Else "varied in every RUN" would be said of a RUN that an older worker executed.
+TEST_F(CircumstancesTest, WhatIsNotKnownOfOneRunIsNotVaried) {
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a")}, {Told(v1::ASPECT_HOST_NAME, "b")}});
+  AddStep({{}, {}});
+  EXPECT_EQ(Describe(), "");
+  EXPECT_THAT(comparison_.varied(), IsEmpty());
+  // A step that is no RUN has no circumstances.
+  EXPECT_EQ(Describe({0}), "host name varied");
+}
+
+TEST_F(CircumstancesTest, AnExecutionIsOneVoice) {
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a"), Told(v1::ASPECT_HOST_NAME, "b")}, {}});
+  EXPECT_EQ(Describe(), "");
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_HOST_NAME, "a"), Told(v1::ASPECT_HOST_NAME, "b")},
+           {Told(v1::ASPECT_HOST_NAME, "a")}});
   EXPECT_EQ(Describe(), "");
 }
 

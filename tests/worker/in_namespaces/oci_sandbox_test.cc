@@ -182,12 +182,14 @@ TEST_P(OciSandboxTest, HostNetworkBringsTheOperatorsSettings) {
 TEST_P(OciSandboxTest, AnExecutionCanSeeAnotherHostNameAndFewerProcessors) {
   const unsigned all = AllowedProcessors();
   const auto other = [](SandboxRun& run) {
-    run.host_name = "other-builder-1";
+    run.host_name = "builder-1.crossmill";
     run.processors = 1;
   };
   const Ended ended = Shell("uname -n; cat /etc/hostname; nproc", other);
-  EXPECT_EQ(ended.out, "other-builder-1\nother-builder-1\n1\n") << ended.err;
-  EXPECT_THAT(Shell("cat /etc/hosts", other).out, HasSubstr("localhost other-builder-1\n"));
+  ASSERT_OK(ended.result);
+  EXPECT_EQ(ended.out, "builder-1.crossmill\nbuilder-1.crossmill\n1\n") << ended.err;
+  EXPECT_EQ(ended.result->processors, 1u);
+  EXPECT_THAT(Shell("cat /etc/hosts", other).out, HasSubstr("localhost builder-1.crossmill\n"));
   // This thread has all again.
   EXPECT_EQ(AllowedProcessors(), all);
   EXPECT_EQ(Shell("uname -n; nproc").out, fmt::format("crossmill\n{}\n", all));

@@ -86,6 +86,8 @@ TEST(AnnouncementTest, JavaIsToldOnlyWhereThereIsOne) {
   EXPECT_THAT(variables, Not(Contains(Pair("JAVA_TOOL_OPTIONS", testing::_))));
   EXPECT_THAT(NetworkVariables("x", true),
               Contains(Pair("JAVA_TOOL_OPTIONS", HasSubstr("-Dhttps.proxyPort=61180"))));
+  // Java takes a name for itself only; a replica's host name is below it.
+  EXPECT_THAT(NetworkVariables("x", true), Contains(Pair("MAVEN_OPTS", HasSubstr("|x|*.x"))));
 }
 
 v1::Fetch FetchOf(const std::string& host, int64_t started_at, const std::string& rule = "") {
