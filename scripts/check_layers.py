@@ -32,19 +32,23 @@ ALLOWED = {
                               "common/predict/resolver", "common/predict/locks", "common/predict/commands"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
+    "common/compare": ["common/base", "common/layer"],
     "common/oci": ["common/base", "common/layer"],
     "common/registry": ["common/base", "common/http", "common/layer", "common/oci"],
     "common/fetch": ["common/base", "common/http", "common/layer"],
     "common/rpc": ["common/base"],
     "coordinator/core": ["common/base", "common/words", "common/pattern", "common/plan", "common/layer"],
+    "coordinator/verdict": ["common/base", "common/words", "common/plan", "common/layer", "coordinator/core"],
     "coordinator/images": ["common/base", "common/layer", "common/oci", "common/registry"],
     "coordinator/sources": ["common/base", "common/http", "common/fetch", "common/context", "coordinator/images"],
     "coordinator/storage": ["common/base", "common/words", "coordinator/core", "coordinator/images", "coordinator/sources"],
     "coordinator/wheels": ["common/base", "common/words", "common/layer", "common/python", "common/predict/commands",
                            "coordinator/core", "coordinator/storage"],
+    "coordinator/conclusion": ["common/base", "common/words", "common/plan", "common/layer", "common/compare", "coordinator/core", "coordinator/verdict",
+                               "coordinator/storage", "coordinator/images"],
     "coordinator/engine": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan", "common/layer",
                            "common/oci", "common/failures", "common/packages", "coordinator/core", "coordinator/storage", "coordinator/images",
-                           "coordinator/sources", "coordinator/wheels"],
+                           "coordinator/sources", "coordinator/wheels", "coordinator/verdict", "coordinator/conclusion"],
     "coordinator/forecast": ["common/base", "common/words", "common/plan", "common/layer", "common/http", "common/python",
                              "common/wheels", "common/index", "common/package_archive", "common/predict",
                              "coordinator/core", "coordinator/storage", "coordinator/images", "coordinator/wheels",
@@ -74,9 +78,9 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
+PURE = ["common/pattern", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
-        "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core",
+        "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/verdict",
         "cli/wheelhouse"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 

@@ -117,6 +117,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddPredictCommand(app, session);
   AddWatchCommands(app, session);
   AddBuildsCommands(app, session);
+  AddDiffCommand(app, session);
   AddPackagesCommand(app, session);
   AddImageCommands(app, session);
   AddWheelCommands(app, session);

@@ -1,9 +1,8 @@
-// crossmill ls, show, fetches, diff and cancel.
+// crossmill ls, show, fetches and cancel.
 #include <CLI/CLI.hpp>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
-#include "cli/show/differences.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_fetches.h"
@@ -74,38 +73,6 @@ absl::StatusOr<int> Fetches(Session& session, const FetchesFlags& flags) {
   return kExitOk;
 }
 
-struct DiffFlags {
-  std::string build;
-  std::string platform;
-  size_t paths = 1000;
-};
-
-absl::StatusOr<int> Diff(Session& session, const DiffFlags& flags) {
-  ASSIGN_OR_RETURN(const std::string platform, NormalisedPlatform(flags.platform));
-  ASSIGN_OR_RETURN(v1::BuildView view, GetBuild(session, flags.build));
-  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
-  std::string text;
-  std::vector<v1::CellComparison> comparisons;
-  for (v1::CellView& cell : *view.mutable_cells()) {
-    if (!platform.empty() && FormatPlatform(cell.platform()) != platform) continue;
-    for (v1::StepComparison& step : *cell.mutable_comparison()->mutable_steps()) {
-      if (!step.agrees())
-        RETURN_IF_ERROR(session.Explain(CompleteDifferences(*farm->blobs, flags.paths, &step)));
-    }
-    *cell.mutable_comparison()->mutable_platform() = cell.platform();
-    comparisons.push_back(cell.comparison());
-    const std::string verdict = RenderVerdict(view, cell, session.OutText(), flags.paths);
-    text += PlatformLabel(cell) + "\n" +
-            (verdict.empty() ? "  unverified: submit it with --verify 2\n" : verdict);
-  }
-  if (session.json) {
-    RETURN_IF_ERROR(session.PrintJson(DiffJson(view, comparisons)));
-  } else {
-    RETURN_IF_ERROR(session.Print(text));
-  }
-  return kExitOk;
-}
-
 absl::StatusOr<int> Cancel(Session& session, const std::string& build) {
   ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, build));
   if (IsFinished(view.status())) {
@@ -149,18 +116,6 @@ void AddBuildsCommands(CLI::App& app, Session& session) {
   AddJsonFlag(*fetches, session);
   fetches->callback(
       [&session, fetched] { session.command = [&session, fetched] { return Fetches(session, *fetched); }; });
-
-  CLI::App* diff =
-      app.add_subcommand("diff", "Print what differs between the executions of a verified build");
-  auto flags = std::make_shared<DiffFlags>();
-  diff->add_option("build", flags->build, "Number of the build [the latest]")->type_name("BUILD");
-  diff->add_option("--platform", flags->platform, "Only this platform")->type_name("OS/ARCH");
-  diff->add_option("--paths", flags->paths, "At most so many paths per step")
-      ->type_name("N")
-      ->capture_default_str();
-  AddJsonFlag(*diff, session);
-  diff->callback(
-      [&session, flags] { session.command = [&session, flags] { return Diff(session, *flags); }; });
 
   CLI::App* cancel = app.add_subcommand("cancel", "Cancel a build");
   auto cancelled = std::make_shared<std::string>();

@@ -15,7 +15,8 @@ void AddCheckCommand(CLI::App& app, Session& session);
 void AddPredictCommand(CLI::App& app, Session& session);
 // watch, logs
 void AddWatchCommands(CLI::App& app, Session& session);
-// ls, show, fetches, diff, cancel
+void AddDiffCommand(CLI::App& app, Session& session);
+// ls, show, fetches, cancel
 void AddBuildsCommands(CLI::App& app, Session& session);
 void AddPackagesCommand(CLI::App& app, Session& session);
 // image import|ls|pull|push|save|rm|inspect|history

@@ -1,5 +1,6 @@
 #include "cli/show/json_output.h"
 
+#include "cli/show/causes.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/package_json.h"
 #include "cli/show/text.h"
@@ -55,11 +56,15 @@ Json StepComparisonJson(const v1::StepComparison& step) {
                          {"layer_digest", DigestJson(witness.layer().tar())},
                          {"failure", TextOrNull(witness.failure())},
                          {"finished_at", TimeJson(witness.finished_at())},
+                         {"execution", witness.execution()},
+                         {"outvoted", witness.outvoted()},
                          {"circumstances", std::move(circumstances)}});
   }
   Json differences = Json::array();
   for (const v1::PathDifference& difference : step.differences())
     differences.push_back(DifferenceJson(difference));
+  Json input_changes = Json::array();
+  for (const v1::InputChange& change : step.input_changes()) input_changes.push_back(InputChangeJson(change));
   return {{"stage", step.stage()},
           {"stage_name", step.stage_name()},
           {"step", step.step_number()},
@@ -69,7 +74,10 @@ Json StepComparisonJson(const v1::StepComparison& step) {
           {"reaches_image", step.reaches_image()},
           {"witnesses", std::move(witnesses)},
           {"differences", std::move(differences)},
-          {"differences_total", step.differences_total()}};
+          {"differences_total", step.differences_total()},
+          {"causes", CausesJson(step.causes())},
+          {"causes_problem", TextOrNull(step.causes_problem())},
+          {"input_changes", std::move(input_changes)}};
 }
 
 template <typename Aspects>
@@ -333,6 +341,7 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"slots", info.slots()},
       {"slots_by_load", info.slots_by_load()},
       {"slots_used", worker.slots_used()},
+      {"outvoted", worker.outvoted()},
       {"tasks", List(worker.tasks(), [](const std::string& task) { return Json(task); })}};
 }
 

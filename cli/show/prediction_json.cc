@@ -9,13 +9,6 @@
 namespace crossmill::cli {
 namespace {
 
-template <typename Texts>
-Json TextsJson(const Texts& texts) {
-  Json list = Json::array();
-  for (const std::string& text : texts) list.push_back(text);
-  return list;
-}
-
 Json PredictedPackageJson(const v1::PredictedPackage& package) {
   Json reasons = Json::array();
   for (const v1::PredictedReason& reason : package.reasons()) {

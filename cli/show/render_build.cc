@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/show/build_model.h"
+#include "cli/show/causes.h"
 #include "cli/show/render_fetches.h"
 #include "cli/show/render_package_history.h"
 #include "cli/show/render_packages.h"
@@ -129,6 +130,8 @@ std::string Ordinal(int index) {
   return fmt::format("{}th", index + 1);
 }
 
+constexpr size_t kCausesOfReport = 8;
+
 // What its executions gave. One that failed has no layer, and nothing differs from it.
 std::string RenderWitnesses(const v1::StepComparison& step, uint32_t total) {
   std::string layers;
@@ -168,6 +171,11 @@ std::string RenderDivergence(const v1::BuildView& build, const v1::StepCompariso
   const uint32_t total =
       std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
   result += fmt::format("      {}\n", RenderWitnesses(step, total));
+  const bool all = paths > kPathsOfReport;
+  result += RenderCauses(step, options, 8, all ? SIZE_MAX : kCausesOfReport, all);
+  // A report names the causes; each path stands in `diff`.
+  if (step.causes_size() > 0 && !all)
+    return result + fmt::format("        more: crossmill diff {}\n", build.id());
   Table table({{""}, {""}, {""}}, 1);
   size_t shown = 0;
   for (const v1::PathDifference& difference : step.differences()) {

@@ -36,8 +36,13 @@ struct BuildReport {
   std::string dockerfile;
 };
 
+// As many differing paths of a step stand in a report, where no cause is known. Who asks for more gets the
+// causes with their bytes, and the paths too.
+inline constexpr size_t kPathsOfReport = 10;
+
 // The whole report. `paths` limits the differing paths shown for each step.
-std::string RenderReport(const BuildReport& report, const TextOptions& options, size_t paths = 10);
+std::string RenderReport(const BuildReport& report, const TextOptions& options,
+                         size_t paths = kPathsOfReport);
 
 // "Build 12 succeeded in 3m 12s" and what belongs to it: message, tags, digest, bases, warnings.
 std::string RenderHeader(const v1::BuildView& build, const TextOptions& options);

@@ -66,6 +66,7 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
                {"HOST"},
                {"CPU"},
                {"RUNTIME"},
+               {"OUTVOTED", Table::Align::kRight},
                {"TASKS"}},
               5);
   for (const v1::WorkerView& worker : workers) {
@@ -80,14 +81,16 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
     Table::Cell state = {"connected", Ink::kGreen};
     if (worker.draining()) state = {"draining", Ink::kYellow};
     if (!worker.connected()) state = {fmt::format("lost {}", FormatAge(worker.last_seen(), now)), Ink::kRed};
-    table.Add({{info.name(), Ink::kBold},
-               state,
-               {fmt::format("{}/{}", worker.slots_used(), info.slots())},
-               {platforms},
-               {info.host_name()},
-               {fmt::format("{} × {}", info.cpus(), Printable(info.cpu_model()))},
-               {info.runtime()},
-               {tasks}});
+    table.Add(
+        {{info.name(), Ink::kBold},
+         state,
+         {fmt::format("{}/{}", worker.slots_used(), info.slots())},
+         {platforms},
+         {info.host_name()},
+         {fmt::format("{} × {}", info.cpus(), Printable(info.cpu_model()))},
+         {info.runtime()},
+         worker.outvoted() > 0 ? Table::Cell{fmt::format("{}", worker.outvoted()), Ink::kRed} : Table::Cell{},
+         {tasks}});
   }
   return table.Render(options);
 }

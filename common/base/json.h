@@ -22,4 +22,12 @@ std::string WriteJsonPretty(const Json& value);
 // Null for an empty text.
 Json TextOrNull(const std::string& text);
 
+// An array of texts, of any range of them.
+template <typename Texts>
+Json TextsJson(const Texts& texts) {
+  Json list = Json::array();
+  for (const std::string& text : texts) list.push_back(text);
+  return list;
+}
+
 }  // namespace crossmill

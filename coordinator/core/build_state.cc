@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "common/plan/plan_graph.h"
 #include "common/plan/step_sources.h"
 #include "common/plan/variation.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/core/circumstances.h"
-#include "coordinator/core/comparer.h"
 
 namespace crossmill::core {
 namespace {
@@ -56,7 +56,7 @@ void BuildState::SetPlan(v1::BuildPlan plan) {
   }
   cell_stages_.clear();
   for (int i = 0; i < plan_.cells_size(); ++i) {
-    const std::vector<uint32_t> reached = StagesOfCell(plan_, static_cast<uint32_t>(i));
+    const std::vector<uint32_t> reached = plan::StagesOfCell(plan_, static_cast<uint32_t>(i));
     cell_stages_.emplace_back(reached.begin(), reached.end());
   }
   *view_.mutable_bases() = plan_.bases();

@@ -17,6 +17,8 @@ namespace crossmill::core {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
+// The coarsest of the short forms in which programs write the time: zip and FAT keep steps of two seconds.
+constexpr int64_t kStep = 2 * kSecond;
 
 std::optional<ClockInterval> ParseClock(std::string_view value) {
   const size_t blank = std::min(value.find(' '), value.size());
@@ -33,7 +35,7 @@ std::optional<ClockInterval> ParseClock(std::string_view value) {
 struct Distance {
   // Between the end of the earlier one and the begin of the later one, in nanoseconds; 0 if they overlap.
   int64_t gap = 0;
-  // No second is in both: what depends on the second cannot be the same by chance.
+  // No step of two seconds is in both: what depends on the second cannot be the same by chance.
   bool apart = false;
 };
 
@@ -41,7 +43,7 @@ Distance DistanceOf(const ClockInterval& a, const ClockInterval& b) {
   const ClockInterval& early = a.begin <= b.begin ? a : b;
   const ClockInterval& late = a.begin <= b.begin ? b : a;
   return {.gap = std::max<int64_t>(0, late.begin - early.end),
-          .apart = late.begin / kSecond > early.end / kSecond};
+          .apart = late.begin / kStep > early.end / kStep};
 }
 
 // Rounded down.
@@ -169,7 +171,7 @@ class Tally {
   std::set<std::pair<v1::Aspect, std::string>> limits_;
   // Of the RUN that is worst off, in nanoseconds.
   std::optional<int64_t> gap_;
-  // In every RUN every two executions shared no second.
+  // In every RUN every two executions were apart.
   bool all_apart_ = true;
 };
 
@@ -180,6 +182,12 @@ std::optional<ClockInterval> ClockOf(const StepFact& fact) {
     if (each.aspect() == v1::ASPECT_CLOCK) return ParseClock(each.value());
   }
   return std::nullopt;
+}
+
+bool ShareATime(std::string_view one, std::string_view other) {
+  const auto ours = ParseClock(one);
+  const auto theirs = ParseClock(other);
+  return !ours || !theirs || !DistanceOf(*ours, *theirs).apart;
 }
 
 bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/types/span.h"
 #include "coordinator/core/build_state.h"
@@ -20,6 +21,8 @@ struct ClockInterval {
 };
 // nullopt: it was not told.
 std::optional<ClockInterval> ClockOf(const StepFact& fact);
+// Whether two values of ASPECT_CLOCK have a step of two seconds in common; true if one is no time.
+bool ShareATime(std::string_view one, std::string_view other);
 
 // True if an execution of a RUN was asked to differ from the first in all these aspects. Agreement under a
 // weaker set never answers for a stronger one.
@@ -28,8 +31,8 @@ bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects);
 // Fills in `varied`, `equal` and `circumstances` from the witnesses of the steps with the indexes `runs`,
 // which are RUNs: an aspect is varied if it was in each of them that has more than one execution which
 // succeeded, and equal if it was in any. What an execution does not tell is not known of its step. The clock
-// is varied where two executions have no second in common; the words say how far apart those of the step that
-// is worst off were.
+// is varied where two executions have no step of two seconds in common; the words say how far apart those of
+// the step that is worst off were.
 void DescribeCircumstances(absl::Span<const int> runs, v1::CellComparison* comparison);
 
 }  // namespace crossmill::core

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "coordinator/conclusion/conclusion.h"
 #include "coordinator/engine/client_mounts.h"
-#include "coordinator/engine/conclusion.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/wheels/wheels_plan.h"
 

@@ -4,10 +4,11 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/packages/package_outcomes.h"
+#include "common/plan/plan_graph.h"
 #include "common/plan/step_key.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
-#include "coordinator/core/comparer.h"
+#include "coordinator/conclusion/recorded_executions.h"
 #include "coordinator/core/step_history.h"
 #include "coordinator/engine/engine.h"
 
@@ -161,7 +162,7 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
     const RunningBuild* build = Find(run.build);
     if (build == nullptr) return wheels;
     // Of stages that this one does not come from no file is here.
-    for (const uint32_t stage : core::StagesUpTo(build->state.plan(), static_cast<uint32_t>(run.stage))) {
+    for (const uint32_t stage : plan::StagesUpTo(build->state.plan(), static_cast<uint32_t>(run.stage))) {
       for (const v1::StepView& step : build->state.view().stages(static_cast<int>(stage)).steps()) {
         if (step.execution() == 0 || step.execution() == attempt.execution) continue;
         const auto earlier = records_.Packages(step.execution());

@@ -64,6 +64,19 @@ std::vector<CompiledStep> CompiledSteps(RunningBuild& build) {
   return steps;
 }
 
+absl::Status NoteOutvoted(storage::RecordStore& records, int64_t build,
+                          const v1::CellComparison& comparison) {
+  for (const v1::StepComparison& step : comparison.steps()) {
+    for (const v1::Witness& witness : step.witnesses()) {
+      if (!witness.outvoted()) continue;
+      LogWarning("build {}: worker {} was outvoted in step {} of {}: what it made there is used no further",
+                 build, witness.worker(), step.step_number(), StagePhrase(step.stage_name()));
+      RETURN_IF_ERROR(records.MarkOutvoted(witness.execution(), build));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void Engine::Tick() {
@@ -257,6 +270,7 @@ void Engine::Conclude(RunningBuild& build) {
           build->packing.erase(cell);
           build->state.Enter(Now());
           view.set_seconds(seconds);
+          loop_->Require(NoteOutvoted(records_, id, view.comparison()));
           build->state.CellFinished(view);
         });
     // A verdict needs the images; a restored build has told it before.

@@ -95,6 +95,8 @@ class FarmReader {
   // The execution has not ended. NOT_FOUND: there is no such execution.
   absl::StatusOr<bool> IsRunning(int64_t execution);
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Workers(); }
+  // How many executions of each worker were outvoted (v1.Witness.outvoted).
+  absl::StatusOr<std::map<std::string, int64_t>> Outvoted() { return committed_->Outvoted(); }
   // The names of those of the tasks that there are, for display.
   absl::StatusOr<std::map<core::TaskId, std::string>> TaskNames(std::vector<core::TaskId> tasks);
   // Events of a build from number `from` on.

@@ -8,6 +8,7 @@
 #include "common/plan/step_key.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
+#include "coordinator/conclusion/recorded_executions.h"
 #include "coordinator/core/critical_path.h"
 #include "coordinator/engine/step_cache.h"
 

@@ -6,7 +6,8 @@
 
 #include "common/base/status.h"
 #include "common/plan/step_key.h"
-#include "coordinator/core/witnesses.h"
+#include "coordinator/conclusion/recorded_executions.h"
+#include "coordinator/verdict/witnesses.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -34,7 +35,7 @@ ReplicaShare ShareOf(RunningBuild& build, int stage, int replica, const core::St
                      const std::vector<storage::Execution>& witnesses) {
   const v1::BuildOptions& options = build.submission.options();
   const auto place = [&](const auto& at) { return options.allow_same_host() ? at.worker : at.host_id; };
-  std::vector<core::PlacedWitness> placed;
+  std::vector<verdict::PlacedWitness> placed;
   std::vector<const storage::Execution*> rows;
   for (const storage::Execution& witness : witnesses) {
     if (options.forbid_emulation() && witness.emulated) continue;
@@ -42,7 +43,7 @@ ReplicaShare ShareOf(RunningBuild& build, int stage, int replica, const core::St
     placed.push_back({place(witness), ours ? static_cast<int>(witness.replica) : 0});
     rows.push_back(&witness);
   }
-  const std::vector<int> shares = core::ShareWitnesses(place(first), placed, build.state.replicas());
+  const std::vector<int> shares = verdict::ShareWitnesses(place(first), placed, build.state.replicas());
   const int mine = shares[replica - 1];
   ReplicaShare share{mine < 0 ? nullptr : rows[mine], mine < 0};
   for (int other = 1; other <= build.state.replicas(); ++other) {

@@ -14,14 +14,6 @@
 
 namespace crossmill::coordinator {
 
-// What the records say of an execution, as the core knows it.
-core::StepFact FactOf(const storage::Execution& execution);
-
-// Of the executions of a step's key, those that a comparison of `build` with these options may see
-// (core::MaySpeak).
-std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
-                                                  const v1::Step& step, const v1::BuildOptions& options);
-
 class StepCache {
  public:
   StepCache(storage::RecordStore& records, BlobStore& blobs) : records_(records), blobs_(blobs) {}

@@ -15,6 +15,8 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
   }
   const auto names = engine_.reader().TaskNames(std::move(tasks));
   if (!names.ok()) return rpc::ToGrpc(names.status());
+  const auto outvoted = engine_.reader().Outvoted();
+  if (!outvoted.ok()) return rpc::ToGrpc(outvoted.status());
   for (const core::WorkerStatus& worker : workers) {
     v1::WorkerView& view = *response->add_workers();
     *view.mutable_info() = worker.info;
@@ -22,6 +24,9 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
     view.set_last_seen(UnixNanos(worker.last_seen));
     view.set_slots_used(static_cast<uint32_t>(worker.leases.size()));
     view.set_draining(worker.draining);
+    if (const auto found = outvoted->find(worker.info.name()); found != outvoted->end()) {
+      view.set_outvoted(found->second);
+    }
     for (const auto& [lease, task] : worker.leases) {
       auto name = names->find(task);
       if (name != names->end()) view.add_tasks(name->second);

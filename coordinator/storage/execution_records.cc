@@ -44,6 +44,8 @@ constexpr Sql kFindReusable{
     " FROM executions "
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
     "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) AND variation = 0 "
+    "AND "
+    "outvoted_in IS NULL "
     "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
 constexpr Sql kWitnesses{
     "load the executions of a key",
@@ -52,6 +54,12 @@ constexpr Sql kWitnesses{
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND "
     "(started_at >= ?3 OR (exit_code = 0 AND failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL)) "
     "ORDER BY finished_at, id"};
+
+constexpr Sql kMarkOutvoted{"mark an execution that was outvoted",
+                            "UPDATE executions SET outvoted_in = ?2 WHERE id = ?1 AND outvoted_in IS NULL"};
+constexpr Sql kOutvoted{
+    "count executions that were outvoted",
+    "SELECT worker, count(*) FROM executions WHERE outvoted_in IS NOT NULL GROUP BY worker"};
 
 constexpr Sql kPastUse{
     "look up what a step used",
@@ -252,6 +260,22 @@ absl::StatusOr<std::vector<Execution>> RecordStore::Witnesses(std::string_view k
   ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kWitnesses));
   query->Bind(key, since_ns, failures_since_ns);
   return ReadExecutions(*query);
+}
+
+absl::Status RecordStore::MarkOutvoted(int64_t execution, int64_t build) {
+  RecursiveMutexLock lock(connection_->mutex());
+  return connection_->Run(kMarkOutvoted, execution, build);
+}
+
+absl::StatusOr<std::map<std::string, int64_t>> RecordStore::Outvoted() {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kOutvoted));
+  std::map<std::string, int64_t> counts;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return counts;
+    counts.emplace(query->Text(0), query->Int64(1));
+  }
 }
 
 // ---- packages ----

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -193,13 +194,18 @@ class RecordStore {
   // Begun, neither finished nor abandoned: what a restarted coordinator reconciles. Oldest first.
   absl::StatusOr<std::vector<Execution>> UnfinishedExecutions();
   // The execution everybody goes on from: of the successes of `key` started at or after `since_ns`
-  // the one that finished first, replica 0 before others.
+  // the one that finished first, replica 0 before others. Never one that was varied or outvoted.
   absl::StatusOr<std::optional<Execution>> FindReusable(std::string_view key, int64_t since_ns,
                                                         bool forbid_emulation);
   // Every finished execution of `key` started at or after `since_ns`, failures only if they started at or
   // after `failures_since_ns` too, in the order they finished.
   absl::StatusOr<std::vector<Execution>> Witnesses(std::string_view key, int64_t since_ns,
                                                    int64_t failures_since_ns);
+
+  // In a comparison of `build` the others outvoted it (v1.Witness.outvoted): it is not reusable any more.
+  absl::Status MarkOutvoted(int64_t execution, int64_t build);
+  // How many executions of each worker were outvoted; workers of whom none was are left out.
+  absl::StatusOr<std::map<std::string, int64_t>> Outvoted();
 
   // ---- exports (ExportKey -> blob) ----
 

@@ -15,8 +15,10 @@ namespace crossmill::worker {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
-// More than a second is only needed where clocks of hosts disagree or both run at the same time.
-constexpr int64_t kLongestWait = 3 * kSecond;
+// Zip and FAT write times in steps of two seconds: two executions in one of these are not apart for them.
+constexpr int64_t kStep = 2 * kSecond;
+// More is only needed where clocks of hosts disagree or both run at the same time.
+constexpr int64_t kLongestWait = 2 * kStep;
 
 }  // namespace
 
@@ -28,7 +30,7 @@ bool Varies(const v1::Variation& variation, v1::Aspect aspect) {
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop) {
   if (!step.has_run() || !Varies(variation, v1::ASPECT_CLOCK) || step.expected_finished_at() <= 0) return;
-  const int64_t apart = (step.expected_finished_at() / kSecond + 1) * kSecond;
+  const int64_t apart = (step.expected_finished_at() / kStep + 1) * kStep;
   const int64_t now = UnixNanos(clock.Now());
   if (now >= apart || apart - now > kLongestWait) return;
   std::mutex mutex;

@@ -21,9 +21,9 @@ struct HostFacts {
 // Whether an execution is to differ from the first in this.
 bool Varies(const v1::Variation& variation, v1::Aspect aspect);
 
-// Waits until `clock` reads a second in which the first execution of the step did not run; a few seconds at
-// most: where it can't be had, what is told of the clock shows it. Returns early after a stop. Before the
-// step begins: the wait is none of its time.
+// Waits until `clock` reads a time that shares no step of two seconds with the first execution of the step; a
+// few seconds at most: where it can't be had, what is told of the clock shows it. Returns early after a stop.
+// Before the step begins: the wait is none of its time.
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop);
 

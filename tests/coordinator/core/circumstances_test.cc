@@ -80,6 +80,11 @@ TEST_F(CircumstancesTest, ASharedSecondIsTheSameClock) {
            {Told(v1::ASPECT_CLOCK, Clock(11 * kNanos + 900, 13 * kNanos))}});
   EXPECT_EQ(Describe(), "clock equal");
   comparison_.clear_steps();
+  // Zip keeps steps of two seconds.
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 10 * kNanos + 1))},
+           {Told(v1::ASPECT_CLOCK, Clock(11 * kNanos, 11 * kNanos + 1))}});
+  EXPECT_EQ(Describe(), "clock equal");
+  comparison_.clear_steps();
   // However early the other ran.
   AddStep({{Told(v1::ASPECT_CLOCK, Clock(100'000 * kNanos, 100'001 * kNanos))},
            {Told(v1::ASPECT_CLOCK, Clock(3 * kNanos, 4 * kNanos))}});
@@ -109,14 +114,14 @@ TEST_F(CircumstancesTest, AFailedExecutionAndALoneOneCompareNothing) {
   EXPECT_EQ(Describe(), "");
 }
 
-// A clock that passes from one second into the next in 2 ms is another second, and 2 ms.
+// A clock that passes from one step of two seconds into the next in 2 ms is another time, and 2 ms.
 TEST_F(CircumstancesTest, TheDistanceIsThatOfTheClocksAndNotOfTheirSeconds) {
-  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos - 1'000'000))},
-           {Told(v1::ASPECT_CLOCK, Clock(11 * kNanos + 1'000'000, 12 * kNanos))}});
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 12 * kNanos - 1'000'000))},
+           {Told(v1::ASPECT_CLOCK, Clock(12 * kNanos + 1'000'000, 13 * kNanos))}});
   EXPECT_EQ(Describe(), "clock at least 2 ms apart");
   comparison_.clear_steps();
-  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos - 1))},
-           {Told(v1::ASPECT_CLOCK, Clock(11 * kNanos, 12 * kNanos))}});
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 12 * kNanos - 1))},
+           {Told(v1::ASPECT_CLOCK, Clock(12 * kNanos, 13 * kNanos))}});
   EXPECT_EQ(Describe(), "clock less than 1 ms apart");
   comparison_.clear_steps();
   AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos - 1'000'000))},

@@ -107,6 +107,19 @@ TEST_F(ExecutionRecordsTest, WhatWasVariedIsAWitnessAndNeverReused) {
   EXPECT_TRUE(witnesses->front().circumstances[0].asked());
 }
 
+TEST_F(ExecutionRecordsTest, WhatWasOutvotedIsAWitnessAndReusedNoMore) {
+  const int64_t bad = Execute(100, 200, Success("bad"));
+  const int64_t good = Execute(110, 220, Success("good"), 1);
+  EXPECT_EQ(Reusable(), bad);
+  EXPECT_TRUE(store_->Outvoted().value().empty());
+  ASSERT_OK(store_->MarkOutvoted(bad, build_));
+  EXPECT_EQ(Reusable(), good);
+  EXPECT_EQ(WitnessIds(0), (std::vector<int64_t>{bad, good}));
+  // Told once more, by a coordinator that was started again.
+  ASSERT_OK(store_->MarkOutvoted(bad, build_));
+  EXPECT_EQ(store_->Outvoted().value(), (std::map<std::string, int64_t>{{"w1", 1}}));
+}
+
 TEST_F(ExecutionRecordsTest, RunningExecutionHasNoResult) {
   const int64_t id = Begin(100, 2, true);
   auto execution = store_->GetExecution(id);

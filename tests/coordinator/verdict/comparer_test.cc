@@ -1,11 +1,15 @@
-#include "coordinator/core/comparer.h"
+#include "coordinator/verdict/comparer.h"
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "tests/coordinator/core/messages.h"
 
-namespace crossmill::core {
+namespace crossmill::verdict {
 namespace {
+
+using core::Difference;
 
 v1::Witness Ran(const std::string& worker, const std::string& host, const std::string& layer) {
   v1::Witness witness;
@@ -160,6 +164,75 @@ TEST_F(ComparerTest, DivergenceInAStageTheTargetIsFromReachesTheImage) {
   EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
 }
 
+v1::InputChange Change(const std::string& name, const std::string& first, const std::string& second) {
+  v1::InputChange change;
+  change.set_name(name);
+  change.set_first(first);
+  change.set_second(second);
+  return change;
+}
+
+v1::CauseGroup Group(const std::string& cause, v1::Cause::Confidence confidence) {
+  v1::CauseGroup group;
+  group.mutable_cause()->set_class_(cause);
+  group.mutable_cause()->set_confidence(confidence);
+  return group;
+}
+
+TEST_F(ComparerTest, OtherInputIsDriftAndNoVerdictOnTheRecipe) {
+  input_.steps[1] = Divergent(0, 3, {Difference("root/.local/a")});
+  input_.steps[1].input_changes = {Change("http://host/a", "sha256:aa", "sha256:bb"), Change("b", "1", "")};
+  const v1::CellComparison result = CompareCell(input_);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_INPUT_DRIFT);
+  EXPECT_EQ(result.reason(),
+            "step 3 of stage builder (Dockerfile:13) was given other input, so its bytes cannot be compared: "
+            "http://host/a was sha256:aa and sha256:bb; 1 more");
+  EXPECT_EQ(result.steps(1).input_changes_size(), 2);
+}
+
+// What differs for a known reason of its own differs with the same input too.
+TEST_F(ComparerTest, WhatIsExplainedOtherwiseIsNoDrift) {
+  input_.steps[1] = Divergent(0, 3, {Difference("root/.local/a")});
+  input_.steps[1].input_changes = {Change("http://host/a", "sha256:aa", "sha256:bb")};
+  input_.steps[1].causes = {Group("embedded-time", v1::Cause::CONFIDENCE_CERTAIN)};
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
+  input_.steps[1].causes.push_back(Group("unknown", v1::Cause::CONFIDENCE_POSSIBLE));
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_INPUT_DRIFT);
+  input_.steps[1].causes.pop_back();
+  input_.steps[1].causes_problem = "not all was looked at";
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_INPUT_DRIFT);
+}
+
+TEST_F(ComparerTest, AStepWithTheSameInputThatDiffersDecides) {
+  input_.steps[0] = Divergent(0, 2, {Difference("root/.local/x")});
+  input_.steps[1] = Divergent(0, 3, {Difference("root/.local/a")});
+  input_.steps[1].input_changes = {Change("http://host/a", "sha256:aa", "sha256:bb")};
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
+  // Input that changed where it does not reach the image drifted nothing.
+  input_.steps[0] = Divergent(0, 2, {Difference("var/log/x")});
+  input_.steps[0].input_changes = input_.steps[1].input_changes;
+  input_.steps[1] = Agreeing(0, 3);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_REPRODUCIBLE);
+}
+
+TEST_F(ComparerTest, WhoWasOutvotedIsNamed) {
+  input_.wanted = 3;
+  input_.steps[0] = {
+      0, 2, {Ran("w1", "h1", "same"), Ran("w2", "h2", "same"), Ran("w3", "h3", "same")}, {}, 0};
+  input_.steps[2] = input_.steps[0];
+  input_.steps[2].stage = 1;
+  input_.steps[1] = {0,
+                     3,
+                     {Ran("w1", "h1", "same"), Ran("w2", "h2", "lie"), Ran("w3", "h3", "same")},
+                     {Difference("root/.local/a")},
+                     0};
+  input_.steps[1].witnesses[1].set_outvoted(true);
+  const v1::CellComparison result = CompareCell(input_);
+  EXPECT_EQ(result.verdict(), v1::VERDICT_UNREPRODUCIBLE);
+  EXPECT_NE(result.reason().find("w2 alone made other bytes than 2 others, which agree"), std::string::npos)
+      << result.reason();
+}
+
 TEST_F(ComparerTest, TimesAloneAreEqualManifests) {
   plan_.mutable_stages(1)->set_base_stage(0);
   input_.steps[0] = Divergent(0, 2, {Difference("var/x", v1::PathDifference::KIND_TIME)});
@@ -287,4 +360,4 @@ TEST_F(ComparerTest, AnImageWithoutSteps) {
 }
 
 }  // namespace
-}  // namespace crossmill::core
+}  // namespace crossmill::verdict

@@ -1,22 +1,27 @@
-#include "coordinator/engine/conclusion.h"
+#include "coordinator/conclusion/conclusion.h"
 
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/compare/witness_comparison.h"
 #include "common/layer/layer_manifest.h"
 #include "common/layer/manifest_diff.h"
+#include "common/plan/plan_graph.h"
 #include "common/words/platform.h"
-#include "coordinator/core/comparer.h"
+#include "coordinator/conclusion/recorded_executions.h"
 #include "coordinator/core/image_reach.h"
-#include "coordinator/core/witnesses.h"
-#include "coordinator/engine/step_cache.h"
+#include "coordinator/verdict/comparer.h"
+#include "coordinator/verdict/input_changes.h"
+#include "coordinator/verdict/outvoted.h"
+#include "coordinator/verdict/witnesses.h"
 
 namespace crossmill::coordinator {
 namespace {
 
 constexpr size_t kDifferenceLimit = 200;
+constexpr size_t kInputChangeLimit = 100;
 
 // Root file system that `stage` starts from: of a base image, or nothing.
 const v1::PinnedImage* BaseOf(const v1::BuildPlan& plan, int stage) {
@@ -29,17 +34,17 @@ absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, con
                                                      storage::RecordStore& records) {
   ASSIGN_OR_RETURN(std::vector<storage::Execution> executions,
                    records.Witnesses(step.fact.key, step.since, input.submitted_at));
-  const v1::Step* planned = core::FindStep(input.plan, static_cast<uint32_t>(step.stage), step.number);
+  const v1::Step* planned = plan::FindStep(input.plan, static_cast<uint32_t>(step.stage), step.number);
   if (planned == nullptr) {
     return absl::InternalError(fmt::format("the plan has no step {} in stage {}", step.number, step.stage));
   }
   executions = ThoseThatMaySpeak(std::move(executions), input.build, *planned, input.options);
   std::vector<core::StepFact> others;
   for (const storage::Execution& execution : executions) others.push_back(FactOf(execution));
-  return core::SelectWitnesses(step.fact, others,
-                               {.wanted = input.options.verify(),
-                                .by_worker = input.options.allow_same_host(),
-                                .forbid_emulation = input.options.forbid_emulation()});
+  return verdict::SelectWitnesses(step.fact, others,
+                                  {.wanted = input.options.verify(),
+                                   .by_worker = input.options.allow_same_host(),
+                                   .forbid_emulation = input.options.forbid_emulation()});
 }
 
 bool SameLayer(const v1::Layer& a, const v1::Layer& b) { return a.tar().hash() == b.tar().hash(); }
@@ -50,17 +55,50 @@ absl::StatusOr<layer::LayerManifest> ReadManifest(BlobStore& blobs, const v1::La
 }
 
 // Of every layer that is not the first's: each may reach the image by another path.
-absl::Status AddDifferences(BlobStore& blobs, core::StepExecutions* step) {
+absl::Status AddDifferences(BlobStore& blobs, const std::stop_token& stop, verdict::StepExecutions* step) {
   const v1::Layer& first = step->witnesses.front().layer();
   std::set<std::string> known = {first.tar().hash()};
   std::vector<layer::LayerManifest> others;
-  for (const v1::Witness& witness : step->witnesses) {
-    if (!witness.has_layer() || !known.insert(witness.layer().tar().hash()).second) continue;
-    ASSIGN_OR_RETURN(others.emplace_back(), ReadManifest(blobs, witness.layer()));
+  uint32_t witness = 0;
+  for (uint32_t i = 1; i < step->witnesses.size(); ++i) {
+    const v1::Witness& other = step->witnesses[i];
+    if (!other.has_layer() || !known.insert(other.layer().tar().hash()).second) continue;
+    ASSIGN_OR_RETURN(others.emplace_back(), ReadManifest(blobs, other.layer()));
+    if (witness == 0) witness = i;
   }
   if (others.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const layer::LayerManifest manifest, ReadManifest(blobs, first));
   step->differences = layer::DiffManifests(manifest, others, SIZE_MAX, &step->differences_total);
+  // An execution that failed has no layer to compare with.
+  if (!step->witnesses.front().has_layer()) return absl::OkStatus();
+  compare::StepExplanation explanation = compare::ExplainWitnesses(
+      {&step->witnesses.front(), &manifest}, {&step->witnesses[witness], &others.front()}, blobs,
+      compare::KnownFiles::Embedded(), {}, stop);
+  for (v1::CauseGroup& group : explanation.causes) group.set_witness(witness);
+  step->causes = std::move(explanation.causes);
+  step->causes_problem = std::move(explanation.problem);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<verdict::ExecutionInput> InputOf(storage::RecordStore& records, int64_t execution) {
+  verdict::ExecutionInput input;
+  ASSIGN_OR_RETURN(input.fetches, records.Fetches(execution));
+  ASSIGN_OR_RETURN(input.packages, records.Packages(execution));
+  return input;
+}
+
+// Of the first execution whose layer is not the first's.
+absl::Status AddInputChanges(storage::RecordStore& records, verdict::StepExecutions* step) {
+  const v1::Witness& first = step->witnesses.front();
+  const auto other =
+      std::find_if(step->witnesses.begin(), step->witnesses.end(), [&](const v1::Witness& witness) {
+        return witness.has_layer() && first.has_layer() && !SameLayer(witness.layer(), first.layer());
+      });
+  if (other == step->witnesses.end() || first.execution() == 0 || other->execution() == 0)
+    return absl::OkStatus();
+  ASSIGN_OR_RETURN(const verdict::ExecutionInput ours, InputOf(records, first.execution()));
+  ASSIGN_OR_RETURN(const verdict::ExecutionInput theirs, InputOf(records, other->execution()));
+  step->input_changes = verdict::ChangedInputs(ours, theirs, kInputChangeLimit);
   return absl::OkStatus();
 }
 
@@ -94,12 +132,12 @@ absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vecto
 
 // Of the first execution, and of each replica that has an image of its own.
 absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
-                             const std::stop_token& stop, core::CellExecutions* executions) {
+                             const std::stop_token& stop, verdict::CellExecutions* executions) {
   executions->image_digests = {image.manifest.Oci()};
   const uint32_t target = input.plan.cells(input.cell).target_stage();
   const std::vector<v1::Layer>& first = input.chains.at(static_cast<int>(target));
   for (uint32_t replica = 1; replica < executions->wanted; ++replica) {
-    const auto chain = core::ReplicaChain(input.plan, target, first, executions->steps, replica);
+    const auto chain = verdict::ReplicaChain(input.plan, target, first, executions->steps, replica);
     if (!chain) {
       executions->image_digests.emplace_back();
       continue;
@@ -116,22 +154,24 @@ absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image
 absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
                      BlobStore& blobs, storage::RecordStore& records, const std::stop_token& stop,
                      v1::CellView* view) {
-  core::CellExecutions executions;
+  verdict::CellExecutions executions;
   executions.plan = &input.plan;
   executions.cell = input.cell;
   executions.wanted = input.options.verify();
   executions.allow_same_host = input.options.allow_same_host();
   executions.difference_limit = kDifferenceLimit;
   for (const CellInput::StepInput& step : input.steps) {
-    core::StepExecutions& row = executions.steps.emplace_back();
+    verdict::StepExecutions& row = executions.steps.emplace_back();
     row.stage = step.stage;
     row.step_number = step.number;
     if (executions.wanted < 2) {
-      row.witnesses = {core::WitnessOf(step.fact)};
+      row.witnesses = {verdict::WitnessOf(step.fact)};
       continue;
     }
     ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
-    RETURN_IF_ERROR(AddDifferences(blobs, &row));
+    verdict::MarkOutvoted(executions.allow_same_host, &row.witnesses);
+    RETURN_IF_ERROR(AddDifferences(blobs, stop, &row));
+    RETURN_IF_ERROR(AddInputChanges(records, &row));
   }
   executions.resolved = input.exports;
   const bool diverges = std::any_of(executions.steps.begin(), executions.steps.end(),
@@ -142,7 +182,7 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
                      ReadManifest(blobs, step.fact.layer));
   }
   RETURN_IF_ERROR(AddImageDigests(input, image, assembler, stop, &executions));
-  *view->mutable_comparison() = core::CompareCell(executions);
+  *view->mutable_comparison() = verdict::CompareCell(executions);
   if (!input.problems.empty() && view->comparison().verdict() == v1::VERDICT_INCONCLUSIVE) {
     view->mutable_comparison()->set_reason(
         fmt::format("{}; {}", view->comparison().reason(), input.problems.front()));

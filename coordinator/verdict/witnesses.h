@@ -8,11 +8,11 @@
 
 #include "absl/types/span.h"
 #include "coordinator/core/build_state.h"
-#include "coordinator/core/comparer.h"
+#include "coordinator/verdict/comparer.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::verdict {
 
 struct WitnessRules {
   // --verify N.
@@ -24,14 +24,15 @@ struct WitnessRules {
 
 // Whether an execution other than the first may speak for the step at all: a RUN's must have been asked to
 // differ from the first in all these aspects, unless it failed or this very comparison had it executed.
-bool MaySpeak(const StepFact& fact, bool is_run, bool own_replica, absl::Span<const v1::Aspect> aspects);
+bool MaySpeak(const core::StepFact& fact, bool is_run, bool own_replica,
+              absl::Span<const v1::Aspect> aspects);
 
-v1::Witness WitnessOf(const StepFact& fact);
+v1::Witness WitnessOf(const core::StepFact& fact);
 
 // The first execution and at most wanted - 1 `others` (in the order they finished), each on a host (worker)
 // of its own. Then every failure among the others, wherever it ran: enough successes elsewhere do not unsay
 // it.
-std::vector<v1::Witness> SelectWitnesses(const StepFact& first, absl::Span<const StepFact> others,
+std::vector<v1::Witness> SelectWitnesses(const core::StepFact& first, absl::Span<const core::StepFact> others,
                                          const WitnessRules& rules);
 
 // An execution of a step beside the first, as far as the replicas share it out among themselves.
@@ -56,4 +57,4 @@ std::optional<std::vector<v1::Layer>> ReplicaChain(const v1::BuildPlan& plan, ui
                                                    absl::Span<const v1::Layer> first,
                                                    absl::Span<const StepExecutions> steps, uint32_t replica);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::verdict

@@ -1,4 +1,4 @@
-#include "coordinator/core/comparer.h"
+#include "coordinator/verdict/comparer.h"
 
 #include <algorithm>
 #include <map>
@@ -7,12 +7,12 @@
 #include <string>
 
 #include "common/base/status.h"
-#include "common/plan/step_sources.h"
+#include "common/plan/plan_graph.h"
 #include "common/words/words.h"
 #include "coordinator/core/circumstances.h"
 #include "coordinator/core/image_reach.h"
 
-namespace crossmill::core {
+namespace crossmill::verdict {
 namespace {
 
 std::string Count(size_t count, std::string_view one) {
@@ -30,11 +30,12 @@ bool CopiesFromStages(const v1::Step& step) {
 }
 
 // With the copies between stages whose layers show that they wrote where their destination says.
-ResolvedExports ResolvedOf(const CellExecutions& input) {
-  ResolvedExports resolved = input.resolved;
+core::ResolvedExports ResolvedOf(const CellExecutions& input) {
+  core::ResolvedExports resolved = input.resolved;
   for (const auto& [id, layer] : input.layers) {
-    const v1::Step* step = FindStep(*input.plan, id.first, id.second);
-    if (step != nullptr && CopiesFromStages(*step) && WroteWhereTold(layer, step->copy().destination())) {
+    const v1::Step* step = plan::FindStep(*input.plan, id.first, id.second);
+    if (step != nullptr && CopiesFromStages(*step) &&
+        core::WroteWhereTold(layer, step->copy().destination())) {
       resolved.plain_copies.insert(id);
     }
   }
@@ -48,7 +49,7 @@ class CellJudge {
       : input_(input),
         cell_(input.plan->cells(static_cast<int>(input.cell))),
         reach_(*input.plan, cell_.target_stage(), ResolvedOf(input)),
-        stages_(StagesOfCell(*input.plan, input.cell)) {}
+        stages_(plan::StagesOfCell(*input.plan, input.cell)) {}
 
   v1::CellComparison Judge() {
     *result_.mutable_platform() = cell_.platform();
@@ -59,13 +60,13 @@ class CellJudge {
     result_.set_executions(static_cast<uint32_t>(fewest_executions_.value_or(0)));
     result_.set_same_host(all_hosts_.size() == 1 && result_.executions() > 1);
     Decide();
-    DescribeCircumstances(runs_, &result_);
+    core::DescribeCircumstances(runs_, &result_);
     return std::move(result_);
   }
 
  private:
   void AddStep(const StepExecutions& executions) {
-    const v1::Step* planned = FindStep(*input_.plan, executions.stage, executions.step_number);
+    const v1::Step* planned = plan::FindStep(*input_.plan, executions.stage, executions.step_number);
     if (planned == nullptr || executions.witnesses.empty()) return;
     if (!std::binary_search(stages_.begin(), stages_.end(), executions.stage)) return;
     seen_.insert({executions.stage, executions.step_number});
@@ -76,7 +77,11 @@ class CellJudge {
     *step->mutable_range() = planned->range();
     step->set_text(planned->text());
     if (planned->has_run()) runs_.push_back(result_.steps_size() - 1);
-    if (CountWitnesses(executions, step)) AddDifferences(executions, step);
+    if (!CountWitnesses(executions, step)) return;
+    step->mutable_causes()->Assign(executions.causes.begin(), executions.causes.end());
+    step->set_causes_problem(executions.causes_problem);
+    step->mutable_input_changes()->Assign(executions.input_changes.begin(), executions.input_changes.end());
+    AddDifferences(executions, step);
   }
 
   // True if there are different layers. An execution that failed has none: it makes the step flaky, and
@@ -167,6 +172,7 @@ class CellJudge {
       return;
     }
     ++divergent_in_image_;
+    if (!IsDrift(step)) all_drift_ = false;
     if (!reach_.IsInImage(stage)) exports_differ_ = true;
     const auto is_time = [](const v1::PathDifference* d) {
       return d->kind() == v1::PathDifference::KIND_TIME;
@@ -176,6 +182,18 @@ class CellJudge {
     reason_step_ = result_.steps_size() - 1;
     reaching_paths_ = reaching.size();
     if (!reaching.empty()) reason_path_ = reaching.front()->path();
+  }
+
+  // Other input may make other output. Where every difference is known to come from something else, it did
+  // not.
+  static bool IsDrift(const v1::StepComparison& step) {
+    if (step.input_changes().empty()) return false;
+    const auto& causes = step.causes();
+    return causes.empty() || !step.causes_problem().empty() ||
+           std::any_of(causes.begin(), causes.end(), [](const v1::CauseGroup& group) {
+             return group.cause().confidence() != v1::Cause::CONFIDENCE_CERTAIN ||
+                    group.cause().class_() == "input";
+           });
   }
 
   // A step that was to be compared and has no executions at all.
@@ -191,6 +209,9 @@ class CellJudge {
   void Decide() {
     if (input_.wanted < 2) return Set(v1::VERDICT_UNVERIFIED, "none", "no verification was asked for");
     if (flaky_.has_value()) return Set(v1::VERDICT_FLAKY, "none", FlakyReason());
+    if (divergent_in_image_ > 0 && all_drift_) {
+      return Set(v1::VERDICT_INPUT_DRIFT, DivergentLevel(), DriftReason());
+    }
     if (divergent_in_image_ > 0) return Set(v1::VERDICT_UNREPRODUCIBLE, DivergentLevel(), DivergentReason());
     if (result_.steps_size() == 0 && !fewest_executions_.has_value()) {
       return Set(v1::VERDICT_REPRODUCIBLE, AgreeingLevel(),
@@ -242,6 +263,19 @@ class CellJudge {
     return reason;
   }
 
+  std::string DriftReason() const {
+    const v1::StepComparison& step = result_.steps(*reason_step_);
+    const v1::InputChange& change = step.input_changes(0);
+    const auto side = [](const std::string& value) {
+      return value.empty() ? "nothing" : value.substr(0, 19);
+    };
+    std::string reason =
+        fmt::format("{} was given other input, so its bytes cannot be compared: {} was {} and {}",
+                    Place(step), change.name(), side(change.first()), side(change.second()));
+    if (step.input_changes_size() > 1) reason += fmt::format("; {} more", step.input_changes_size() - 1);
+    return reason;
+  }
+
   std::string DivergentReason() const {
     const v1::StepComparison& step = result_.steps(*reason_step_);
     std::string reason = fmt::format("{} gives different bytes", Place(step));
@@ -253,6 +287,12 @@ class CellJudge {
       reason += fmt::format("; {} more in the image", Count(divergent_in_image_ - 1, "step"));
     if (divergent_elsewhere_ > 0)
       reason += fmt::format("; {} elsewhere", Count(divergent_elsewhere_, "step"));
+    for (const v1::Witness& witness : step.witnesses()) {
+      if (witness.outvoted()) {
+        reason += fmt::format("; {} alone made other bytes than {} others, which agree", witness.worker(),
+                              step.witnesses_size() - 1);
+      }
+    }
     return reason;
   }
 
@@ -264,7 +304,7 @@ class CellJudge {
 
   const CellExecutions& input_;
   const v1::CellPlan& cell_;
-  ImageReach reach_;
+  core::ImageReach reach_;
   std::vector<uint32_t> stages_;
   v1::CellComparison result_;
 
@@ -283,6 +323,8 @@ class CellJudge {
   size_t divergent_in_image_ = 0;
   size_t divergent_elsewhere_ = 0;
   bool exports_differ_ = false;
+  // Of the steps that reach the image.
+  bool all_drift_ = true;
   bool more_than_times_ = false;
   // The first divergent step that reaches the image.
   std::optional<int> reason_step_;
@@ -294,30 +336,4 @@ class CellJudge {
 
 v1::CellComparison CompareCell(const CellExecutions& executions) { return CellJudge(executions).Judge(); }
 
-const v1::Step* FindStep(const v1::BuildPlan& plan, uint32_t stage, uint32_t number) {
-  if (stage >= static_cast<uint32_t>(plan.stages_size())) return nullptr;
-  for (const v1::Step& step : plan.stages(static_cast<int>(stage)).steps()) {
-    if (step.number() == number) return &step;
-  }
-  return nullptr;
-}
-
-std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell) {
-  return StagesUpTo(plan, plan.cells(static_cast<int>(cell)).target_stage());
-}
-
-std::vector<uint32_t> StagesUpTo(const v1::BuildPlan& plan, uint32_t stage) {
-  std::set<uint32_t> found;
-  std::vector<uint32_t> waiting = {stage};
-  while (!waiting.empty()) {
-    const uint32_t next = waiting.back();
-    waiting.pop_back();
-    if (!found.insert(next).second) continue;
-    for (const uint32_t needed : plan::NeededStages(plan.stages(static_cast<int>(next)))) {
-      waiting.push_back(needed);
-    }
-  }
-  return {found.begin(), found.end()};
-}
-
-}  // namespace crossmill::core
+}  // namespace crossmill::verdict

@@ -1,9 +1,11 @@
-#include "coordinator/core/witnesses.h"
+#include "coordinator/verdict/witnesses.h"
 
 #include <gtest/gtest.h>
 
-namespace crossmill::core {
+namespace crossmill::verdict {
 namespace {
+
+using core::StepFact;
 
 StepFact Fact(int64_t execution, const std::string& worker, const std::string& host,
               const std::string& layer) {
@@ -149,4 +151,4 @@ TEST(ShareWitnessesTest, WhatAReplicaExecutedIsItsOwnAndTheRestGoesToTheLowestWi
 }
 
 }  // namespace
-}  // namespace crossmill::core
+}  // namespace crossmill::verdict

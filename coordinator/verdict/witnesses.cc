@@ -1,4 +1,4 @@
-#include "coordinator/core/witnesses.h"
+#include "coordinator/verdict/witnesses.h"
 
 #include <algorithm>
 #include <map>
@@ -9,10 +9,10 @@
 #include "common/base/status.h"
 #include "coordinator/core/circumstances.h"
 
-namespace crossmill::core {
+namespace crossmill::verdict {
 namespace {
 
-bool Succeeded(const StepFact& fact) { return fact.exit_code == 0 && fact.failure.empty(); }
+bool Succeeded(const core::StepFact& fact) { return fact.exit_code == 0 && fact.failure.empty(); }
 
 using StepId = std::pair<uint32_t, uint32_t>;
 
@@ -29,17 +29,19 @@ std::vector<StepId> LayerSteps(const v1::BuildPlan& plan, uint32_t stage) {
 
 }  // namespace
 
-bool MaySpeak(const StepFact& fact, bool is_run, bool own_replica, absl::Span<const v1::Aspect> aspects) {
-  return !is_run || own_replica || !Succeeded(fact) || WasVaried(fact, aspects);
+bool MaySpeak(const core::StepFact& fact, bool is_run, bool own_replica,
+              absl::Span<const v1::Aspect> aspects) {
+  return !is_run || own_replica || !Succeeded(fact) || core::WasVaried(fact, aspects);
 }
 
-v1::Witness WitnessOf(const StepFact& fact) {
+v1::Witness WitnessOf(const core::StepFact& fact) {
   v1::Witness witness;
   witness.set_worker(fact.worker);
   witness.set_host_id(fact.host_id);
   witness.set_host_name(fact.host_name);
   witness.set_emulated(fact.emulated);
   witness.set_finished_at(fact.finished_at);
+  witness.set_execution(fact.execution);
   witness.mutable_circumstances()->Assign(fact.circumstances.begin(), fact.circumstances.end());
   if (Succeeded(fact)) {
     *witness.mutable_layer() = fact.layer;
@@ -49,12 +51,12 @@ v1::Witness WitnessOf(const StepFact& fact) {
   return witness;
 }
 
-std::vector<v1::Witness> SelectWitnesses(const StepFact& first, absl::Span<const StepFact> others,
+std::vector<v1::Witness> SelectWitnesses(const core::StepFact& first, absl::Span<const core::StepFact> others,
                                          const WitnessRules& rules) {
   std::vector<v1::Witness> witnesses = {WitnessOf(first)};
   std::vector<v1::Witness> failures;
   std::set<std::string> seen = {rules.by_worker ? first.worker : first.host_id};
-  for (const StepFact& other : others) {
+  for (const core::StepFact& other : others) {
     if (other.execution == first.execution || (rules.forbid_emulation && other.emulated)) continue;
     const bool own_place = seen.insert(rules.by_worker ? other.worker : other.host_id).second;
     if (own_place && witnesses.size() < rules.wanted) {
@@ -105,4 +107,4 @@ std::optional<std::vector<v1::Layer>> ReplicaChain(const v1::BuildPlan& plan, ui
   return chain;
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::verdict

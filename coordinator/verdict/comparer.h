@@ -17,7 +17,7 @@
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::verdict {
 
 // The executions of one step.
 struct StepExecutions {
@@ -32,6 +32,11 @@ struct StepExecutions {
   std::vector<v1::PathDifference> differences;
   // 0: as many as in `differences`.
   uint32_t differences_total = 0;
+  // Why they differ (v1.StepComparison), if it was looked at.
+  std::vector<v1::CauseGroup> causes = {};
+  std::string causes_problem = {};
+  // What the execution that `differences` begin with was given otherwise than the first.
+  std::vector<v1::InputChange> input_changes = {};
 };
 
 struct CellExecutions {
@@ -41,7 +46,7 @@ struct CellExecutions {
   // Every step with an action of every stage that the cell needs. Steps of other stages are ignored.
   std::vector<StepExecutions> steps;
   // How the exports between the stages were resolved; `plain_copies` follows from `layers`.
-  ResolvedExports resolved;
+  core::ResolvedExports resolved;
   // What the first execution of each step changed, by stage and Step.number. Needed when layers differ:
   // without them a copy between stages may have gone anywhere.
   std::map<std::pair<uint32_t, uint32_t>, layer::LayerManifest> layers;
@@ -61,17 +66,12 @@ struct CellExecutions {
 //   UNVERIFIED      fewer than two executions were asked for
 //   FLAKY           a step succeeded in one execution and failed in another; says nothing of bytes
 //   UNREPRODUCIBLE  a divergent step reaches the image
+//   INPUT_DRIFT     the same, but every such step was given other input, and nothing shows that its output
+//   differs
+//                   for another reason alone
 //   INCONCLUSIVE    none does so far, but a step has too few executions, or on too few hosts (workers)
 //   REPRODUCIBLE    otherwise; divergent steps that do not reach the image are still in `steps`
 // A divergent step whose differences are not all known counts as reaching if its stage is copied from.
 v1::CellComparison CompareCell(const CellExecutions& executions);
 
-// nullptr: there is none with this Step.number in BuildPlan.stages[stage].
-const v1::Step* FindStep(const v1::BuildPlan& plan, uint32_t stage, uint32_t number);
-
-// A stage, and over FROM, COPY --from and RUN --mount all before it. Ascending.
-std::vector<uint32_t> StagesUpTo(const v1::BuildPlan& plan, uint32_t stage);
-// The stages that a cell needs: those up to its target.
-std::vector<uint32_t> StagesOfCell(const v1::BuildPlan& plan, uint32_t cell);
-
-}  // namespace crossmill::core
+}  // namespace crossmill::verdict

@@ -1,0 +1,27 @@
+// What is recorded of an execution, for telling why its bytes are others. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "crossmill/v1/report.pb.h"
+
+namespace crossmill::compare {
+
+// Empty and 0: not known.
+struct ExecutionFacts {
+  std::string worker;
+  // The host's name as its programs saw it, and that of the machine.
+  std::string host_name;
+  std::string machine_name;
+  std::string kernel;
+  std::string cpu_model;
+  std::string processors;
+  // When it ran as its programs read the clock; Unix time in nanoseconds.
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+ExecutionFacts FactsOf(const v1::Witness& witness);
+
+}  // namespace crossmill::compare

@@ -1,0 +1,50 @@
+// The comparers of single formats. Internal to common/compare: each adds what differs to a Differences, at
+// the part that is entered there. Bytes are whole contents; where one is not what its first bytes promise,
+// the comparer says so by INVALID_ARGUMENT before it has added anything, and the caller compares bytes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "common/compare/differences.h"
+
+namespace crossmill::compare {
+
+// Compares parts in turn: FileComparer::Compare.
+using ComparePart =
+    std::function<absl::Status(std::string_view name, std::string_view first, std::string_view second)>;
+
+bool IsText(std::string_view bytes);
+// Line by line. Lines that are the same in another order are one difference.
+void CompareText(std::string_view first, std::string_view second, Differences* differences);
+// Runs of bytes that differ; of different lengths only the first, and the lengths.
+void CompareBytes(std::string_view first, std::string_view second, Differences* differences);
+
+bool IsGzip(std::string_view bytes);
+// Name of a compression whose stream begins so ("xz", "zstd", "bzip2"); empty: none.
+std::string_view CompressionOf(std::string_view bytes);
+// Header fields of gzip, then what is unpacked; streams that unpack to the same are a difference of the
+// compressor.
+absl::Status CompareCompressed(std::string_view format, std::string_view first, std::string_view second,
+                               const ComparePart& compare_part, Differences* differences);
+
+// "tar", "zip", "ar", "cpio"; empty: none.
+std::string_view ArchiveOf(std::string_view bytes);
+absl::Status CompareArchives(std::string_view format, std::string_view first, std::string_view second,
+                             const ComparePart& compare_part, Differences* differences);
+
+// A compiled Python file by its first bytes; of Python 3.7 and later (PEP 552).
+bool IsPyc(std::string_view path, std::string_view bytes);
+void ComparePyc(std::string_view first, std::string_view second, Differences* differences);
+
+bool IsElf(std::string_view bytes);
+// Section by section, by name.
+absl::Status CompareElf(std::string_view first, std::string_view second, Differences* differences);
+
+bool IsPng(std::string_view bytes);
+// Chunk by chunk.
+absl::Status ComparePng(std::string_view first, std::string_view second, Differences* differences);
+
+}  // namespace crossmill::compare

@@ -1,0 +1,261 @@
+#include "common/compare/step_comparison.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/compare/causes.h"
+#include "common/compare/classifier.h"
+#include "common/compare/file_comparison.h"
+
+namespace crossmill::compare {
+namespace {
+
+constexpr int kPathsNamed = 20;
+
+std::string FolderOf(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string() : std::string(path.substr(0, slash));
+}
+
+bool IsBelowAny(const std::string& path, const std::set<std::string>& folders) {
+  for (std::string folder = FolderOf(path); !folder.empty(); folder = FolderOf(folder)) {
+    if (folders.contains(folder)) return true;
+  }
+  return false;
+}
+
+// Groups by what is told of them: class, rule and remedy.
+class Groups {
+ public:
+  void Add(const std::string& path, const v1::Cause& cause, const v1::ContentDifference* example) {
+    v1::CauseGroup& group = groups_[{cause.class_(), cause.rule(), cause.remedy()}];
+    if (group.paths_total() == 0) {
+      *group.mutable_cause() = cause;
+      if (example != nullptr) {
+        *group.mutable_example() = *example;
+        group.mutable_example()->clear_cause();
+      }
+    } else if (cause.confidence() > group.cause().confidence()) {
+      // What is told of all of them is no surer than the least sure.
+      group.mutable_cause()->set_confidence(cause.confidence());
+    }
+    group.set_paths_total(group.paths_total() + 1);
+    if (group.paths_size() < kPathsNamed) group.add_paths(path);
+  }
+
+  void AddDerived(std::string path) { derived_.push_back(std::move(path)); }
+
+  std::vector<v1::CauseGroup> Take() {
+    std::vector<v1::CauseGroup> sorted;
+    for (auto& [key, group] : groups_) sorted.push_back(std::move(group));
+    const auto rank = [](const v1::CauseGroup& group) {
+      const CauseClass* known = FindCauseClass(group.cause().class_());
+      return known == nullptr ? 0 : known->rank;
+    };
+    std::stable_sort(sorted.begin(), sorted.end(), [&](const v1::CauseGroup& a, const v1::CauseGroup& b) {
+      return std::pair(rank(a), -static_cast<int64_t>(a.paths_total())) <
+             std::pair(rank(b), -static_cast<int64_t>(b.paths_total()));
+    });
+    // Which of the causes a checksum follows from is not followed up: it stands with the first.
+    if (!derived_.empty() && sorted.empty()) {
+      v1::CauseGroup& alone = sorted.emplace_back();
+      alone.mutable_cause()->set_class_("unknown");
+      alone.mutable_cause()->set_confidence(v1::Cause::CONFIDENCE_CERTAIN);
+      alone.mutable_cause()->set_evidence(
+          "only checksums and build-ids differ: what they were made of is no longer there");
+      for (const std::string& path : derived_) {
+        alone.set_paths_total(alone.paths_total() + 1);
+        if (alone.paths_size() < kPathsNamed) alone.add_paths(path);
+      }
+      return sorted;
+    }
+    for (const std::string& path : derived_) {
+      v1::CauseGroup& group = sorted.front();
+      group.set_derived_total(group.derived_total() + 1);
+      if (group.derived_size() < kPathsNamed) group.add_derived(path);
+    }
+    return sorted;
+  }
+
+ private:
+  std::map<std::tuple<std::string, std::string, std::string>, v1::CauseGroup> groups_;
+  std::vector<std::string> derived_;
+};
+
+// Explains one step. Used once.
+class Explainer {
+ public:
+  Explainer(absl::Span<const v1::PathDifference> differences, const ExecutionFacts& first,
+            const ExecutionFacts& second, StepContents& contents, const KnownFiles& known,
+            const StepLimits& limits, const std::stop_token& stop)
+      : differences_(differences),
+        first_(first),
+        second_(second),
+        contents_(contents),
+        known_(known),
+        limits_(limits),
+        stop_(stop),
+        classifier_(first, second, differences),
+        bytes_left_(limits.bytes) {}
+
+  StepExplanation Explain() {
+    ExplainPresence();
+    size_t compared = 0;
+    for (const v1::PathDifference& difference : differences_) {
+      if (stop_.stop_requested()) {
+        problem_ = "comparing was stopped";
+        break;
+      }
+      switch (difference.kind()) {
+        case v1::PathDifference::KIND_CONTENT:
+          if (++compared > limits_.paths) {
+            ++left_out_;
+          } else {
+            ExplainContent(difference);
+          }
+          break;
+        case v1::PathDifference::KIND_METADATA:
+        case v1::PathDifference::KIND_TIME:
+          AddCause(difference.path(), classifier_.ClassifyMetadata(difference), nullptr);
+          break;
+        default:
+          break;
+      }
+    }
+    if (left_out_ > 0 && problem_.empty()) {
+      problem_ =
+          fmt::format("{} paths were not looked at: there are too many, or they are too large", left_out_);
+    }
+    return {groups_.Take(), problem_};
+  }
+
+ private:
+  void AddCause(const std::string& path, v1::Cause cause, const v1::ContentDifference* example) {
+    known_.Apply(path, &cause);
+    groups_.Add(path, cause, example);
+  }
+
+  void ExplainContent(const v1::PathDifference& difference) {
+    const int64_t bytes = difference.first().size_bytes() + difference.second().size_bytes();
+    if (bytes > bytes_left_) {
+      ++left_out_;
+      return;
+    }
+    bytes_left_ -= bytes;
+    const auto file =
+        ExplainFile(difference, differences_, first_, second_, contents_, known_, limits_.file, stop_);
+    if (!file.ok()) {
+      if (problem_.empty()) problem_ = fmt::format("/{}: {}", difference.path(), Sv(file.status().message()));
+      return;
+    }
+    // Each class of a file once.
+    std::set<std::string> told;
+    for (const v1::ContentDifference& each : file->differences()) {
+      if (each.derived() || !told.insert(each.cause().class_()).second) continue;
+      groups_.Add(difference.path(), each.cause(), &each);
+    }
+    if (told.empty() && file->differences_size() > 0) groups_.AddDerived(difference.path());
+    if (!difference.detail().empty()) {
+      v1::PathDifference metadata = difference;
+      metadata.set_kind(v1::PathDifference::KIND_METADATA);
+      AddCause(difference.path(), classifier_.ClassifyMetadata(metadata), nullptr);
+    }
+  }
+
+  // What is there on one side only. One thing that has two names is there on both.
+  void ExplainPresence() {
+    std::set<std::string> alone;
+    for (const v1::PathDifference& each : differences_) {
+      if (IsPresence(each)) alone.insert(each.path());
+    }
+    std::map<std::string,
+             std::pair<std::vector<const v1::PathDifference*>, std::vector<const v1::PathDifference*>>>
+        by_folder;
+    for (const v1::PathDifference& each : differences_) {
+      if (!IsPresence(each)) continue;
+      // What is in such a folder is there because the folder is.
+      if (IsBelowAny(each.path(), alone)) {
+        groups_.AddDerived(each.path());
+        continue;
+      }
+      auto& sides = by_folder[FolderOf(each.path())];
+      (each.kind() == v1::PathDifference::KIND_ONLY_FIRST ? sides.first : sides.second).push_back(&each);
+    }
+    for (auto& [folder, sides] : by_folder) ExplainFolder(sides.first, sides.second);
+  }
+
+  static bool IsPresence(const v1::PathDifference& difference) {
+    return difference.kind() == v1::PathDifference::KIND_ONLY_FIRST ||
+           difference.kind() == v1::PathDifference::KIND_ONLY_SECOND;
+  }
+
+  void ExplainFolder(const std::vector<const v1::PathDifference*>& first,
+                     const std::vector<const v1::PathDifference*>& second) {
+    const bool pairs = first.size() == second.size();
+    for (size_t i = 0; i < first.size(); ++i) {
+      if (pairs) {
+        ExplainNames(*first[i], *second[i]);
+      } else {
+        AddAlone(*first[i], first_.worker);
+      }
+    }
+    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], second_.worker);
+  }
+
+  void ExplainNames(const v1::PathDifference& first, const v1::PathDifference& second) {
+    const auto name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+    AddCause(first.path(), classifier_.ClassifyNames(name(first.path()), name(second.path())), nullptr);
+    groups_.AddDerived(second.path());
+  }
+
+  void AddAlone(const v1::PathDifference& difference, const std::string& worker) {
+    v1::Cause cause;
+    cause.set_class_("unknown");
+    cause.set_confidence(v1::Cause::CONFIDENCE_CERTAIN);
+    cause.set_evidence(fmt::format("it is there only on {}", worker));
+    AddCause(difference.path(), cause, nullptr);
+  }
+
+  absl::Span<const v1::PathDifference> differences_;
+  const ExecutionFacts& first_;
+  const ExecutionFacts& second_;
+  StepContents& contents_;
+  const KnownFiles& known_;
+  const StepLimits& limits_;
+  const std::stop_token& stop_;
+  const Classifier classifier_;
+  int64_t bytes_left_;
+  size_t left_out_ = 0;
+  std::string problem_;
+  Groups groups_;
+};
+
+}  // namespace
+
+StepExplanation ExplainStep(absl::Span<const v1::PathDifference> differences, const ExecutionFacts& first,
+                            const ExecutionFacts& second, StepContents& contents, const KnownFiles& known,
+                            const StepLimits& limits, const std::stop_token& stop) {
+  return Explainer(differences, first, second, contents, known, limits, stop).Explain();
+}
+
+absl::StatusOr<v1::FileDifference> ExplainFile(const v1::PathDifference& difference,
+                                               absl::Span<const v1::PathDifference> differences,
+                                               const ExecutionFacts& first, const ExecutionFacts& second,
+                                               StepContents& contents, const KnownFiles& known,
+                                               const CompareLimits& limits, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Content> ours, contents.OpenFirst(difference.path()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Content> theirs, contents.OpenSecond(difference.path()));
+  DifferingParts parts;
+  ASSIGN_OR_RETURN(v1::FileDifference file,
+                   CompareContents(difference.path(), *ours, *theirs, limits, stop, &parts));
+  Classifier(first, second, differences).Classify(parts, &file);
+  for (v1::ContentDifference& each : *file.mutable_differences()) {
+    if (!each.derived()) known.Apply(difference.path(), each.mutable_cause());
+  }
+  return file;
+}
+
+}  // namespace crossmill::compare

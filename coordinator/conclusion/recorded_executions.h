@@ -1,0 +1,22 @@
+// Executions as the records have them, for those who compare them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "coordinator/core/build_state.h"
+#include "coordinator/storage/record_store.h"
+#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/plan.pb.h"
+
+namespace crossmill::coordinator {
+
+// What the records say of an execution, as the core knows it.
+core::StepFact FactOf(const storage::Execution& execution);
+
+// Of the executions of a step's key, those that a comparison of `build` with these options may see
+// (verdict::MaySpeak).
+std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
+                                                  const v1::Step& step, const v1::BuildOptions& options);
+
+}  // namespace crossmill::coordinator
