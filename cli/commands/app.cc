@@ -119,6 +119,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddBuildsCommands(app, session);
   AddPackagesCommand(app, session);
   AddImageCommands(app, session);
+  AddAttestCommands(app, session);
   AddWheelCommands(app, session);
   AddWheelsCommand(app, session);
   AddWorkerCommands(app, session);

@@ -35,6 +35,7 @@ bool MaySpeak(const StepFact& fact, bool is_run, bool own_replica, absl::Span<co
 
 v1::Witness WitnessOf(const StepFact& fact) {
   v1::Witness witness;
+  witness.set_execution(fact.execution);
   witness.set_worker(fact.worker);
   witness.set_host_id(fact.host_id);
   witness.set_host_name(fact.host_name);

@@ -30,6 +30,7 @@
 #include "coordinator/engine/stage_walk.h"
 #include "coordinator/engine/step_cache.h"
 #include "coordinator/engine/step_packages.h"
+#include "coordinator/engine/step_statements.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/engine/watchers.h"
 #include "coordinator/engine/worker_links.h"
@@ -164,6 +165,8 @@ class Engine {
   void OnTaskFinished(core::TaskId task, const v1::TaskResult& result);
   void OnLost(core::TaskId task, const std::string& reason);
   void RecordPackages(const core::Attempt& attempt, const v1::StepResult& result);
+  // What its worker states about it, unless it is not right: then the operator and the build's watchers are told.
+  void RecordStatement(const core::Attempt& attempt, const v1::StepResult& result);
 
   // engine_tick.cc
   void Tick();
@@ -193,6 +196,7 @@ class Engine {
   Watchers watchers_;
   ClientSupplies supplies_;
   StepPackages packages_;
+  StepStatements statements_;
   storage::FarmWheelRecords wheel_records_;
   CompileAhead ahead_;
 
