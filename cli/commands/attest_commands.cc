@@ -54,7 +54,8 @@ absl::StatusOr<int> Attest(Session& session, const AttestFlags& flags) {
     RETURN_IF_ERROR(session.Print(fmt::format("{:<12}{}  {}\n", file.kind(), file.name(),
                                               file.kind() == "key" ? file.key_holder() : file.about())));
   }
-  RETURN_IF_ERROR(session.Print(fmt::format("{} statements about build {} in {}\n", statements, view.id(), flags.folder)));
+  RETURN_IF_ERROR(session.Print(
+      fmt::format("{} statements about build {} in {}\n", statements, view.id(), flags.folder)));
   return kExitOk;
 }
 
@@ -97,30 +98,38 @@ absl::StatusOr<int> Verify(Session& session, const VerifyFlags& flags) {
 }
 
 void AddAttest(CLI::App& app, Session& session) {
-  CLI::App* attest = app.add_subcommand("attest", "Write the evidence of a build: signed statements and public keys");
+  CLI::App* attest =
+      app.add_subcommand("attest", "Write the evidence of a build: signed statements and public keys");
   auto flags = std::make_shared<AttestFlags>();
   attest->add_option("build", flags->build, "Number of the build [the latest]")->type_name("BUILD");
   attest->add_option("-o,--output", flags->folder, "Folder, made if it is not there; it has to be empty")
       ->type_name("FOLDER")
       ->required();
   AddJsonFlag(*attest, session);
-  attest->callback([&session, flags] { session.command = [&session, flags] { return Attest(session, *flags); }; });
+  attest->callback(
+      [&session, flags] { session.command = [&session, flags] { return Attest(session, *flags); }; });
 }
 
 void AddVerify(CLI::App& app, Session& session) {
-  CLI::App* verify = app.add_subcommand("verify-attestation", "Check signed statements, and weigh them together");
+  CLI::App* verify =
+      app.add_subcommand("verify-attestation", "Check signed statements, and weigh them together");
   auto flags = std::make_shared<VerifyFlags>();
-  verify->add_option("path", flags->paths, "Statements, or folders of them")->type_name("FILE|FOLDER")->required();
+  verify->add_option("path", flags->paths, "Statements, or folders of them")
+      ->type_name("FILE|FOLDER")
+      ->required();
   verify->add_option("--key", flags->keys, "Public key of a farm that you trust, in PEM; repeatable")
       ->type_name("PEM")
-      ->expected(1);
-  verify->add_option("--image", flags->images,
-                     "The image in question: sha256:... of a manifest or an index, or a name in the farm's store; "
-                     "repeatable")
+      ->allow_extra_args(false);
+  verify
+      ->add_option(
+          "--image", flags->images,
+          "The image in question: sha256:... of a manifest or an index, or a name in the farm's store; "
+          "repeatable")
       ->type_name("DIGEST|IMAGE")
-      ->expected(1);
+      ->allow_extra_args(false);
   AddJsonFlag(*verify, session);
-  verify->callback([&session, flags] { session.command = [&session, flags] { return Verify(session, *flags); }; });
+  verify->callback(
+      [&session, flags] { session.command = [&session, flags] { return Verify(session, *flags); }; });
 }
 
 }  // namespace

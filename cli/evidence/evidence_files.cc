@@ -22,8 +22,8 @@ constexpr size_t kMostBytes = size_t{512} << 20;
 bool IsFileName(const std::string& name) {
   return !name.empty() && name.size() <= 200 && name.front() != '.' && name != kEvidenceIndex &&
          std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-                  c == '_';
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                  c == '-' || c == '_';
          });
 }
 
@@ -58,7 +58,8 @@ class Reader {
 
   absl::Status AddStatement(const std::string& path) {
     if (input_.files.size() >= kMostFiles)
-      return absl::InvalidArgumentError(fmt::format("more than {} files cannot be weighed at a time", kMostFiles));
+      return absl::InvalidArgumentError(
+          fmt::format("more than {} files cannot be weighed at a time", kMostFiles));
     ASSIGN_OR_RETURN(std::string bytes, Bytes(path, attest::kMostDocumentBytes));
     input_.files.push_back({path, std::move(bytes)});
     return absl::OkStatus();
@@ -87,7 +88,8 @@ class Reader {
     if (!bytes.ok()) return absl::InvalidArgumentError(std::string(Sv(bytes.status().message())));
     bytes_ += bytes->size();
     if (bytes_ > kMostBytes)
-      return absl::InvalidArgumentError(fmt::format("more than {} MiB cannot be weighed at a time", kMostBytes >> 20));
+      return absl::InvalidArgumentError(
+          fmt::format("more than {} MiB cannot be weighed at a time", kMostBytes >> 20));
     return bytes;
   }
 
@@ -124,21 +126,24 @@ Json EvidenceIndexJson(int64_t build, const std::vector<v1::EvidenceFile>& files
   return json;
 }
 
-absl::Status WriteEvidence(const std::string& folder, int64_t build, const std::vector<v1::EvidenceFile>& files) {
+absl::Status WriteEvidence(const std::string& folder, int64_t build,
+                           const std::vector<v1::EvidenceFile>& files) {
   RETURN_IF_ERROR(CheckNames(files));
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return absl::InvalidArgumentError(fmt::format("cannot make {}: {}", folder, error.message()));
   ASSIGN_OR_RETURN(const std::vector<std::string> there, FilesOf(folder));
   if (!there.empty()) {
-    return absl::InvalidArgumentError(fmt::format("{} is not empty; give a folder that is, or a new one: evidence of several builds in one "
-                                 "folder would be weighed together",
-                                 folder));
+    return absl::InvalidArgumentError(
+        fmt::format("{} is not empty; give a folder that is, or a new one: evidence of several builds in one "
+                    "folder would be weighed together",
+                    folder));
   }
   const std::filesystem::path base(folder);
   for (const v1::EvidenceFile& file : files)
     RETURN_IF_ERROR(WriteFileAtomic((base / file.name()).string(), file.content()));
-  return WriteFileAtomic((base / kEvidenceIndex).string(), WriteJsonPretty(EvidenceIndexJson(build, files)) + "\n");
+  return WriteFileAtomic((base / kEvidenceIndex).string(),
+                         WriteJsonPretty(EvidenceIndexJson(build, files)) + "\n");
 }
 
 absl::Status ReadEvidence(const std::vector<std::string>& paths, attest::WeighingInput* input) {
@@ -155,7 +160,8 @@ absl::StatusOr<attest::GivenKey> ReadTrustedKey(const std::string& path) {
   const auto pem = ReadFile(path, static_cast<int64_t>(keys::kMostPemBytes));
   if (!pem.ok()) return absl::InvalidArgumentError(fmt::format("--key: {}", Sv(pem.status().message())));
   auto key = keys::PublicKey::FromPem(*pem);
-  if (!key.ok()) return absl::InvalidArgumentError(fmt::format("--key {}: {}", path, Sv(key.status().message())));
+  if (!key.ok())
+    return absl::InvalidArgumentError(fmt::format("--key {}: {}", path, Sv(key.status().message())));
   return attest::GivenKey{path, *std::move(key), true};
 }
 

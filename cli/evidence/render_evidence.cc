@@ -25,14 +25,16 @@ std::string Hosts(const attest::VerdictClaim& claim) {
 std::string RenderVerdict(const attest::FarmSays& says, const TextOptions& options) {
   const attest::VerdictClaim& claim = says.claim;
   const Ink ink = claim.verdict == "reproducible" ? Ink::kGreen : Ink::kYellow;
-  std::string text = fmt::format("farm {} ({}) says of {} sha256:{}\n", says.key_id.substr(0, 12), Clean(says.key_name),
-                                 Clean(claim.platform), claim.image);
+  std::string text = fmt::format("farm {} ({}) says of {} sha256:{}\n", says.key_id.substr(0, 12),
+                                 Clean(says.key_name), Clean(claim.platform), claim.image);
   text += fmt::format("  {}: {}\n", Paint(Clean(claim.verdict), ink, options.colour), Clean(claim.reason));
-  text += fmt::format("  level {}; {} execution{} of each step on {}{}\n", Clean(claim.level), claim.executions,
-                      claim.executions == 1 ? "" : "s", Hosts(claim), claim.emulated ? "; some emulated" : "");
+  text +=
+      fmt::format("  level {}; {} execution{} of each step on {}{}\n", Clean(claim.level), claim.executions,
+                  claim.executions == 1 ? "" : "s", Hosts(claim), claim.emulated ? "; some emulated" : "");
   text += fmt::format("  varied: {}; equal: {}\n", Joined(claim.varied), Joined(claim.equal));
-  text += fmt::format("  of {} executions {} name their worker's statement, {} of which are here and say the same\n",
-                      says.listed, says.with_statement, says.confirmed);
+  text += fmt::format(
+      "  of {} executions {} name their worker's statement, {} of which are here and say the same\n",
+      says.listed, says.with_statement, says.confirmed);
   return text;
 }
 
@@ -64,10 +66,11 @@ std::string RenderFiles(const attest::Weighed& weighed, const TextOptions& optio
 
 std::string RenderConclusion(const attest::Weighed& weighed, const TextOptions& options) {
   const bool agreed = weighed.weight == attest::Weight::kAgreed;
-  std::string text = Paint(attest::WeightWord(weighed.weight), agreed ? Ink::kGreen : Ink::kRed, options.colour);
+  std::string text =
+      Paint(attest::WeightWord(weighed.weight), agreed ? Ink::kGreen : Ink::kRed, options.colour);
   if (agreed) {
-    text += fmt::format(": {} farm{}; their executions name {} host{}", weighed.farms, weighed.farms == 1 ? "" : "s",
-                        weighed.hosts, weighed.hosts == 1 ? "" : "s");
+    text += fmt::format(": {} farm{}; their executions name {} host{}", weighed.farms,
+                        weighed.farms == 1 ? "" : "s", weighed.hosts, weighed.hosts == 1 ? "" : "s");
   }
   text += "\n";
   for (const std::string& reason : weighed.reasons) text += fmt::format("  {}\n", Clean(reason));

@@ -13,8 +13,8 @@ namespace {
 constexpr size_t kMostTypeBytes = 256;
 constexpr size_t kMostKeyIdBytes = 256;
 
-// One text for each sequence of bytes: what decodes has to encode to the same again, so that an envelope cannot be
-// changed and still say the same.
+// One text for each sequence of bytes: what decodes has to encode to the same again, so that an envelope
+// cannot be changed and still say the same.
 absl::StatusOr<std::string> DecodeBase64(const SortedJson& object, const std::string& name) {
   ASSIGN_OR_RETURN(const std::string text, TextMember(object, name));
   std::string bytes;
@@ -55,7 +55,8 @@ std::string PreAuthenticationEncoding(std::string_view payload_type, std::string
 }
 
 absl::StatusOr<std::string> SealStatement(std::string_view statement, const keys::SigningKey& key) {
-  ASSIGN_OR_RETURN(const std::string signature, key.Sign(PreAuthenticationEncoding(kInTotoPayload, statement)));
+  ASSIGN_OR_RETURN(const std::string signature,
+                   key.Sign(PreAuthenticationEncoding(kInTotoPayload, statement)));
   SortedJson envelope;
   envelope["payloadType"] = kInTotoPayload;
   envelope["payload"] = absl::Base64Escape(Av(statement));
@@ -69,7 +70,8 @@ absl::StatusOr<Envelope> ParseEnvelope(std::string_view file) {
   RETURN_IF_ERROR(CheckMembers(json, {"payload", "payloadType", "signatures"}));
   Envelope envelope;
   ASSIGN_OR_RETURN(envelope.payload_type, TextMember(json, "payloadType"));
-  if (envelope.payload_type.size() > kMostTypeBytes) return absl::InvalidArgumentError("\"payloadType\" is too long");
+  if (envelope.payload_type.size() > kMostTypeBytes)
+    return absl::InvalidArgumentError("\"payloadType\" is too long");
   ASSIGN_OR_RETURN(envelope.payload, DecodeBase64(json, "payload"));
   ASSIGN_OR_RETURN(const SortedJson* signatures, ListMember(json, "signatures"));
   if (signatures->empty() || signatures->size() > kMostSignatures) {
@@ -84,9 +86,8 @@ absl::StatusOr<Envelope> ParseEnvelope(std::string_view file) {
 
 bool IsSignedBy(const Envelope& envelope, const keys::PublicKey& key) {
   const std::string message = PreAuthenticationEncoding(envelope.payload_type, envelope.payload);
-  return std::any_of(envelope.signatures.begin(), envelope.signatures.end(), [&](const EnvelopeSignature& each) {
-    return key.Verifies(message, each.signature);
-  });
+  return std::any_of(envelope.signatures.begin(), envelope.signatures.end(),
+                     [&](const EnvelopeSignature& each) { return key.Verifies(message, each.signature); });
 }
 
 }  // namespace crossmill::attest

@@ -32,11 +32,12 @@ struct Envelope {
 // "DSSEv1 LEN(type) type LEN(payload) payload".
 std::string PreAuthenticationEncoding(std::string_view payload_type, std::string_view payload);
 
-// A signed in-toto statement as a file: sorted JSON and a line feed. The same statement and key give the same bytes.
+// A signed in-toto statement as a file: sorted JSON and a line feed. The same statement and key give the same
+// bytes.
 absl::StatusOr<std::string> SealStatement(std::string_view statement, const keys::SigningKey& key);
 
-// INVALID_ARGUMENT for anything that is not one envelope with at least one signature: see strict_json.h; base64 in
-// either alphabet, complete; no member besides those of DSSE.
+// INVALID_ARGUMENT for anything that is not one envelope with at least one signature: see strict_json.h;
+// base64 in either alphabet, complete; no member besides those of DSSE.
 absl::StatusOr<Envelope> ParseEnvelope(std::string_view file);
 
 // Whether any of its signatures is this key's.

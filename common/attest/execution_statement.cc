@@ -32,7 +32,8 @@ std::string AspectWord(v1::Aspect aspect) {
 SortedJson Circumstances(const v1::StepResult& result) {
   SortedJson list = SortedJson::array();
   for (const v1::Circumstance& each : result.circumstances()) {
-    SortedJson one = {{"aspect", AspectWord(each.aspect())}, {"value", each.value()}, {"asked", each.asked()}};
+    SortedJson one = {
+        {"aspect", AspectWord(each.aspect())}, {"value", each.value()}, {"asked", each.asked()}};
     if (!each.limit().empty()) one["limit"] = each.limit();
     list.push_back(std::move(one));
   }
@@ -65,9 +66,10 @@ SortedJson Fetches(const v1::StepFetches& fetches) {
 }
 
 SortedJson WorkerFacts(const v1::WorkerInfo& worker) {
-  return {{"name", worker.name()},         {"hostId", worker.host_id()},     {"hostName", worker.host_name()},
-          {"farmVersion", worker.version()}, {"kernel", worker.kernel()},      {"cpuModel", worker.cpu_model()},
-          {"runtime", worker.runtime()},   {"fileSystem", worker.file_system()}};
+  return {{"name", worker.name()},          {"hostId", worker.host_id()},
+          {"hostName", worker.host_name()}, {"farmVersion", worker.version()},
+          {"kernel", worker.kernel()},      {"cpuModel", worker.cpu_model()},
+          {"runtime", worker.runtime()},    {"fileSystem", worker.file_system()}};
 }
 
 }  // namespace
@@ -116,13 +118,15 @@ absl::Status MatchesFacts(const Statement& stated, const ExecutionFacts& facts) 
   }
   for (const auto& [name, value] : stated.predicate.items()) {
     if (!known.predicate.contains(name))
-      return absl::InvalidArgumentError(fmt::format("it has a \"{}\" that nobody reported", Shortened(name, 60)));
+      return absl::InvalidArgumentError(
+          fmt::format("it has a \"{}\" that nobody reported", Shortened(name, 60)));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<ExecutionClaim> ReadExecution(const Statement& statement) {
-  if (statement.predicate_type != kExecutionPredicate) return absl::InvalidArgumentError("not about an execution");
+  if (statement.predicate_type != kExecutionPredicate)
+    return absl::InvalidArgumentError("not about an execution");
   if (statement.subjects.size() != 1) return absl::InvalidArgumentError("an execution makes one layer");
   ExecutionClaim claim;
   claim.layer = statement.subjects[0].sha256;

@@ -1,8 +1,8 @@
-// What a worker states about one execution of a step: which layer it made, from which parents and by which step, what
-// it fetched, when, under what circumstances, on which host. Pure.
+// What a worker states about one execution of a step: which layer it made, from which parents and by which
+// step, what it fetched, when, under what circumstances, on which host. Pure.
 //
-// The same facts give the same statement, on the worker and on the coordinator, which signs for nothing that it does
-// not know and so compares the two. docs/attestations.md has the members.
+// The same facts give the same statement, on the worker and on the coordinator, which signs for nothing that
+// it does not know and so compares the two. docs/attestations.md has the members.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ namespace crossmill::attest {
 inline constexpr size_t kMostExecutionBytes = 1 << 20;
 
 struct ExecutionFacts {
-  const v1::Platform* platform = nullptr;   // not owned, as the others
+  const v1::Platform* platform = nullptr;  // not owned, as the others
   // Root file system before the step: diffIDs, bottom first.
   std::vector<Digest> parents;
   const v1::Step* step = nullptr;
@@ -34,8 +34,8 @@ struct ExecutionFacts {
 
 Statement ExecutionStatement(const ExecutionFacts& facts);
 
-// Whether a worker's statement says what the facts say, no more and no less. INVALID_ARGUMENT names the first member
-// that does not.
+// Whether a worker's statement says what the facts say, no more and no less. INVALID_ARGUMENT names the first
+// member that does not.
 absl::Status MatchesFacts(const Statement& stated, const ExecutionFacts& facts);
 
 // What others compare of a statement.

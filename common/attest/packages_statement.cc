@@ -14,8 +14,8 @@ namespace {
 std::string PercentEncoded(const std::string& text) {
   std::string encoded;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                       c == '-' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-' || c == '_' || c == '~';
     encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return encoded;
@@ -60,7 +60,8 @@ Statement PackagesStatement(const PackagesFacts& facts) {
   std::map<std::tuple<std::string, std::string, std::string, std::string>, SortedJson> components;
   for (const InstalledPackage& installed : facts.packages) {
     const v1::PackageOutcome& package = installed.outcome;
-    if (!package.installed() || package.outcome() == v1::OUTCOME_FAILED || package.scope() == "build-dep") continue;
+    if (!package.installed() || package.outcome() == v1::OUTCOME_FAILED || package.scope() == "build-dep")
+      continue;
     components[{package.name(), package.version(), package.environment(), installed.stage}] =
         Component(installed);
   }
@@ -72,15 +73,17 @@ Statement PackagesStatement(const PackagesFacts& facts) {
   for (auto& [key, component] : components) list.push_back(std::move(component));
   const std::string digest = "sha256:" + facts.cell->image_manifest().hash();
   // No serial number and no time of writing: the same image and record give the same document.
-  statement.predicate = {{"bomFormat", "CycloneDX"},
-                         {"specVersion", "1.5"},
-                         {"version", 1},
-                         {"metadata",
-                          {{"component",
-                            {{"type", "container"}, {"name", digest}, {"version", digest}, {"bom-ref", digest}}},
-                           {"properties", {Property("platform", platform), Property("covers", "Python packages that the steps of this build installed")}}}},
-                         {"components", std::move(list)},
-                         {"compositions", {{{"aggregate", "incomplete"}, {"assemblies", {digest}}}}}};
+  statement.predicate = {
+      {"bomFormat", "CycloneDX"},
+      {"specVersion", "1.5"},
+      {"version", 1},
+      {"metadata",
+       {{"component", {{"type", "container"}, {"name", digest}, {"version", digest}, {"bom-ref", digest}}},
+        {"properties",
+         {Property("platform", platform),
+          Property("covers", "Python packages that the steps of this build installed")}}}},
+      {"components", std::move(list)},
+      {"compositions", {{{"aggregate", "incomplete"}, {"assemblies", {digest}}}}}};
   return statement;
 }
 

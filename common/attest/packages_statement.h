@@ -18,7 +18,7 @@ struct InstalledPackage {
 };
 
 struct PackagesFacts {
-  const v1::CellView* cell = nullptr;   // not owned
+  const v1::CellView* cell = nullptr;  // not owned
   // Of the executions of all stages of the cell, in order.
   std::vector<InstalledPackage> packages;
 };
@@ -26,10 +26,10 @@ struct PackagesFacts {
 // "pkg:pypi/NAME@VERSION", percent-encoded where purl asks for it.
 std::string PackageUrl(const std::string& name, const std::string& version);
 
-// Of the packages those that are in an environment and did not fail, each name, version, environment and stage once, the
-// last outcome counting: "required" in stages that the image has the layers of, "optional" in others. It names Python
-// packages alone, and says of a package how it came, not whether a later step took it away again: the document calls
-// itself incomplete.
+// Of the packages those that are in an environment and did not fail, each name, version, environment and
+// stage once, the last outcome counting: "required" in stages that the image has the layers of, "optional" in
+// others. It names Python packages alone, and says of a package how it came, not whether a later step took it
+// away again: the document calls itself incomplete.
 Statement PackagesStatement(const PackagesFacts& facts);
 
 }  // namespace crossmill::attest

@@ -63,7 +63,8 @@ SortedJson ExternalParameters(const ProvenanceFacts& facts) {
   const v1::BuildOptions& options = facts.submission->options();
   SortedJson json;
   json["platform"] = FormatPlatform(facts.cell->platform());
-  json["dockerfile"] = {{"name", recipe.dockerfile_name()}, {"digest", Sha256Json(Sha256Hex(recipe.dockerfile()))}};
+  json["dockerfile"] = {{"name", recipe.dockerfile_name()},
+                        {"digest", Sha256Json(Sha256Hex(recipe.dockerfile()))}};
   // A Merkle tree of Directory messages (docs/formats.md): its root stands for all that is in it.
   json["context"] = {{"origin", WithoutCredentials(recipe.context_origin())},
                      {"tree", Sha256Json(recipe.context_root().hash())}};
@@ -78,7 +79,8 @@ SortedJson ExternalParameters(const ProvenanceFacts& facts) {
   for (const std::string& id : options.secret_ids()) json["secrets"].push_back(id);
   json["sshAgents"] = SortedJson::array();
   for (const std::string& id : options.ssh_ids()) json["sshAgents"].push_back(id);
-  json["network"] = Word(options.network() == v1::NETWORK_MODE_UNSPECIFIED ? v1::NETWORK_MODE_RECORDED : options.network());
+  json["network"] =
+      Word(options.network() == v1::NETWORK_MODE_UNSPECIFIED ? v1::NETWORK_MODE_RECORDED : options.network());
   json["verify"] = options.verify();
   if (options.has_source_date_epoch()) json["sourceDateEpoch"] = options.source_date_epoch();
   json["keepTimes"] = options.keep_times();
@@ -136,14 +138,17 @@ void AddFetched(const ProvenanceFacts& facts, SortedJson* dependencies, int64_t*
   size_t added = 0;
   for (const auto& [url, hash] : files) {
     if (added++ >= kMostFetched) break;
-    dependencies->push_back({{"uri", url}, {"digest", Sha256Json(hash)}, {"annotations", {{"kind", "fetch"}}}});
+    dependencies->push_back(
+        {{"uri", url}, {"digest", Sha256Json(hash)}, {"annotations", {{"kind", "fetch"}}}});
   }
   *left_out = static_cast<int64_t>(files.size() - std::min(files.size(), kMostFetched));
 }
 
 }  // namespace
 
-std::string FarmUri(const std::string& coordinator_key_id) { return "urn:crossmill:farm:" + coordinator_key_id; }
+std::string FarmUri(const std::string& coordinator_key_id) {
+  return "urn:crossmill:farm:" + coordinator_key_id;
+}
 
 Statement ProvenanceStatement(const ProvenanceFacts& facts) {
   Statement statement;
@@ -162,12 +167,13 @@ Statement ProvenanceStatement(const ProvenanceFacts& facts) {
   SortedJson metadata = {{"invocationId", fmt::format("{}:build:{}", farm, facts.build->id())},
                          {"startedOn", TimeText(facts.build->created_at())}};
   if (facts.build->finished_at() != 0) metadata["finishedOn"] = TimeText(facts.build->finished_at());
-  statement.predicate = {{"buildDefinition",
-                          {{"buildType", kBuildType},
-                           {"externalParameters", ExternalParameters(facts)},
-                           {"internalParameters", std::move(internal)},
-                           {"resolvedDependencies", std::move(dependencies)}}},
-                         {"runDetails", {{"builder", std::move(builder)}, {"metadata", std::move(metadata)}}}};
+  statement.predicate = {
+      {"buildDefinition",
+       {{"buildType", kBuildType},
+        {"externalParameters", ExternalParameters(facts)},
+        {"internalParameters", std::move(internal)},
+        {"resolvedDependencies", std::move(dependencies)}}},
+      {"runDetails", {{"builder", std::move(builder)}, {"metadata", std::move(metadata)}}}};
   return statement;
 }
 

@@ -22,7 +22,7 @@ struct FetchedFile {
 };
 
 struct ProvenanceFacts {
-  const v1::CellView* cell = nullptr;   // not owned, as the others
+  const v1::CellView* cell = nullptr;  // not owned, as the others
   const v1::BuildView* build = nullptr;
   const v1::BuildSubmission* submission = nullptr;
   // Of the executions that the image has layers of, and of those of its other stages.
@@ -32,8 +32,8 @@ struct ProvenanceFacts {
   std::string coordinator_key_id;
 };
 
-// Values of build arguments that say how to reach a proxy are left out, since they may hold a password: they are named
-// in internalParameters. Other arguments are there with their values, as in the image's history.
+// Values of build arguments that say how to reach a proxy are left out, since they may hold a password: they
+// are named in internalParameters. Other arguments are there with their values, as in the image's history.
 Statement ProvenanceStatement(const ProvenanceFacts& facts);
 
 }  // namespace crossmill::attest

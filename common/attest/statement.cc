@@ -16,11 +16,13 @@ absl::StatusOr<Subject> ParseSubject(const SortedJson& json) {
   Subject subject;
   if (json.is_object() && json.contains("name")) {
     ASSIGN_OR_RETURN(subject.name, TextMember(json, "name"));
-    if (subject.name.size() > kMostNameBytes) return absl::InvalidArgumentError("a subject's \"name\" is too long");
+    if (subject.name.size() > kMostNameBytes)
+      return absl::InvalidArgumentError("a subject's \"name\" is too long");
   }
   ASSIGN_OR_RETURN(const SortedJson* digests, ObjectMember(json, "digest"));
   ASSIGN_OR_RETURN(subject.sha256, TextMember(*digests, "sha256"));
-  if (!IsSha256Hex(subject.sha256)) return absl::InvalidArgumentError("a subject's \"sha256\" is no SHA-256 in hex");
+  if (!IsSha256Hex(subject.sha256))
+    return absl::InvalidArgumentError("a subject's \"sha256\" is no SHA-256 in hex");
   return subject;
 }
 

@@ -34,8 +34,8 @@ struct Statement {
 
 std::string WriteStatement(const Statement& statement);
 
-// INVALID_ARGUMENT for what is no statement, has no subject, or one without a SHA-256. Members that the specification
-// does not know are passed over, as it asks.
+// INVALID_ARGUMENT for what is no statement, has no subject, or one without a SHA-256. Members that the
+// specification does not know are passed over, as it asks.
 absl::StatusOr<Statement> ParseStatement(std::string_view payload);
 
 // RFC 3339 in UTC with nanoseconds; empty for 0.

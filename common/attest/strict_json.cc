@@ -24,7 +24,8 @@ class StrictReader final : public nlohmann::json_sax<SortedJson> {
   bool end_object() override { return Close(); }
   bool end_array() override { return Close(); }
   bool key(string_t& name) override {
-    if (open_.back().value.contains(name)) return Stop(fmt::format("member \"{}\" occurs twice", Shortened(name)));
+    if (open_.back().value.contains(name))
+      return Stop(fmt::format("member \"{}\" occurs twice", Shortened(name)));
     open_.back().name = std::move(name);
     return true;
   }
@@ -80,8 +81,8 @@ class StrictReader final : public nlohmann::json_sax<SortedJson> {
   std::string problem_;
 };
 
-absl::StatusOr<const SortedJson*> Member(const SortedJson& object, const std::string& name, bool (SortedJson::*is)() const,
-                                         std::string_view what) {
+absl::StatusOr<const SortedJson*> Member(const SortedJson& object, const std::string& name,
+                                         bool (SortedJson::*is)() const, std::string_view what) {
   const auto found = object.is_object() ? object.find(name) : object.end();
   if (!object.is_object() || found == object.end())
     return absl::InvalidArgumentError(fmt::format("there is no \"{}\"", name));
@@ -118,7 +119,8 @@ absl::StatusOr<bool> BoolMember(const SortedJson& object, const std::string& nam
 }
 
 absl::StatusOr<int64_t> IntegerMember(const SortedJson& object, const std::string& name) {
-  ASSIGN_OR_RETURN(const SortedJson* value, Member(object, name, &SortedJson::is_number_integer, "an integer"));
+  ASSIGN_OR_RETURN(const SortedJson* value,
+                   Member(object, name, &SortedJson::is_number_integer, "an integer"));
   // Beyond, the library would wrap it.
   if (value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
     return absl::InvalidArgumentError(fmt::format("\"{}\" is too large", name));

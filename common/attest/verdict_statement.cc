@@ -43,7 +43,8 @@ SortedJson WitnessJson(const v1::Witness& witness, const std::map<int64_t, State
   }
   const auto found = statements.find(witness.execution());
   if (found != statements.end() && witness.execution() != 0) {
-    json["statement"] = {{"digest", {{"sha256", found->second.file_sha256}}}, {"keyId", found->second.key_id}};
+    json["statement"] = {{"digest", {{"sha256", found->second.file_sha256}}},
+                         {"keyId", found->second.key_id}};
   }
   return json;
 }
@@ -114,7 +115,8 @@ absl::StatusOr<std::vector<std::string>> Texts(const SortedJson& object, const s
   ASSIGN_OR_RETURN(const SortedJson* list, ListMember(object, name));
   std::vector<std::string> texts;
   for (const SortedJson& each : *list) {
-    if (!each.is_string()) return absl::InvalidArgumentError(fmt::format("\"{}\" holds what is no text", name));
+    if (!each.is_string())
+      return absl::InvalidArgumentError(fmt::format("\"{}\" holds what is no text", name));
     texts.push_back(each.get<std::string>());
   }
   return texts;
@@ -158,8 +160,8 @@ Statement VerdictStatement(const VerdictFacts& facts) {
                {"sameHost", comparison.same_host()},
                {"emulated", facts.cell->emulated() || AnyEmulated(comparison)},
                {"index", facts.build->index_digest()},
-               // Whoever weighs it has to know what a host is here: two machines are two only as far as their workers
-               // say so.
+               // Whoever weighs it has to know what a host is here: two machines are two only as far as their
+               // workers say so.
                {"hostsAreToldApartBy", "the kernel's boot_id, as the worker on it reports it"},
                {"varied", Aspects(comparison.varied())},
                {"equal", Aspects(comparison.equal())},
@@ -168,7 +170,8 @@ Statement VerdictStatement(const VerdictFacts& facts) {
                {"imageDigests", SortedJson::array()},
                {"steps", SortedJson::array()}};
   for (const std::string& digest : comparison.image_digests()) predicate["imageDigests"].push_back(digest);
-  for (const v1::StepComparison& step : comparison.steps()) predicate["steps"].push_back(StepJson(step, facts));
+  for (const v1::StepComparison& step : comparison.steps())
+    predicate["steps"].push_back(StepJson(step, facts));
   return statement;
 }
 
@@ -207,12 +210,12 @@ std::vector<std::string> Contradictions(const VerdictClaim& claim) {
     all_hosts.insert(counted.hosts.begin(), counted.hosts.end());
     for (const WitnessClaim& witness : step.witnesses) emulated |= witness.emulated;
     if (static_cast<int64_t>(step.witnesses.size()) < claim.executions) {
-      found.push_back(fmt::format("{}: {} executions are listed, {} are claimed", step.place, step.witnesses.size(),
-                                  claim.executions));
+      found.push_back(fmt::format("{}: {} executions are listed, {} are claimed", step.place,
+                                  step.witnesses.size(), claim.executions));
     }
     if (static_cast<int64_t>(counted.hosts.size()) < claim.hosts) {
-      found.push_back(
-          fmt::format("{}: it ran on {} hosts, {} are claimed", step.place, counted.hosts.size(), claim.hosts));
+      found.push_back(fmt::format("{}: it ran on {} hosts, {} are claimed", step.place, counted.hosts.size(),
+                                  claim.hosts));
     }
     const bool agrees = counted.layers.size() <= 1 && (counted.failed == 0 || counted.layers.empty());
     if (step.agrees && !agrees) found.push_back(fmt::format("{}: its executions do not agree", step.place));

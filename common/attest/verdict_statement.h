@@ -22,7 +22,7 @@ struct StatementReference {
 
 struct VerdictFacts {
   // A cell with an image and a comparison.
-  const v1::CellView* cell = nullptr;   // not owned, as the build
+  const v1::CellView* cell = nullptr;  // not owned, as the build
   const v1::BuildView* build = nullptr;
   // By execution; those that there are no statements of are left out.
   std::map<int64_t, StatementReference> statements;
@@ -73,8 +73,9 @@ struct VerdictClaim {
 // INVALID_ARGUMENT: another type, or a fact is missing.
 absl::StatusOr<VerdictClaim> ReadVerdict(const Statement& statement);
 
-// What a verdict says against itself: "1 host, but 2 are claimed". It has to follow from the executions that it lists:
-// as many of each step, on as many hosts, with equal layers where it says that they agree. Empty: nothing.
+// What a verdict says against itself: "1 host, but 2 are claimed". It has to follow from the executions that
+// it lists: as many of each step, on as many hosts, with equal layers where it says that they agree. Empty:
+// nothing.
 std::vector<std::string> Contradictions(const VerdictClaim& claim);
 
 }  // namespace crossmill::attest

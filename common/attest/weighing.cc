@@ -98,8 +98,8 @@ class Scales {
     return absl::OkStatus();
   }
 
-  // The key whose signature is right, one that was given before others. A signature that names a key which is here,
-  // and is not by it, is wrong.
+  // The key whose signature is right, one that was given before others. A signature that names a key which is
+  // here, and is not by it, is wrong.
   absl::Status FindSigner(const Envelope& envelope, WeighedFile* weighed) const {
     const GivenKey* signer = nullptr;
     for (const auto& [id, key] : keys_) {
@@ -116,8 +116,8 @@ class Scales {
     weighed->key_id = envelope.signatures.front().key_id;
     for (const EnvelopeSignature& signature : envelope.signatures) {
       if (keys_.contains(signature.key_id))
-        return absl::InvalidArgumentError(
-            fmt::format("the signature is not that of the key {} over this content", signature.key_id.substr(0, 12)));
+        return absl::InvalidArgumentError(fmt::format(
+            "the signature is not that of the key {} over this content", signature.key_id.substr(0, 12)));
     }
     weighed->standing = Standing::kUnknownKey;
     return absl::OkStatus();
@@ -148,28 +148,30 @@ class Scales {
   void CheckSigner(const Read& read) {
     const WeighedFile& file = result_.files[read.file];
     if (file.standing == Standing::kUnknownKey) {
-      Note(Weight::kInconclusive,
-           fmt::format("{}: the key {} that it says it is signed with is not here", file.name, file.key_id.substr(0, 12)));
+      Note(Weight::kInconclusive, fmt::format("{}: the key {} that it says it is signed with is not here",
+                                              file.name, file.key_id.substr(0, 12)));
     } else if (file.standing == Standing::kUntrusted && !HasTrustedKey()) {
       Note(Weight::kInconclusive,
            "no key was given: the signatures are right, but nothing says whose the keys are (--key)");
     } else if (file.standing == Standing::kUntrusted) {
-      Note(Weight::kInconclusive, fmt::format("{}: it is signed with the key {}, which was not given and which no "
-                                              "signed verdict names",
-                                              file.name, file.key_id.substr(0, 12)));
+      Note(Weight::kInconclusive,
+           fmt::format("{}: it is signed with the key {}, which was not given and which no "
+                       "signed verdict names",
+                       file.name, file.key_id.substr(0, 12)));
     }
   }
 
   bool HasTrustedKey() const {
-    return std::any_of(input_.keys.begin(), input_.keys.end(), [](const GivenKey& key) { return key.trusted; });
+    return std::any_of(input_.keys.begin(), input_.keys.end(),
+                       [](const GivenKey& key) { return key.trusted; });
   }
 
   bool IsWanted(const std::string& hash) const {
     return std::find(input_.images.begin(), input_.images.end(), hash) != input_.images.end();
   }
 
-  // What is about an image has to be about one of those in question, or about one whose index is. Which index an image
-  // is in only its verdict says.
+  // What is about an image has to be about one of those in question, or about one whose index is. Which index
+  // an image is in only its verdict says.
   bool IsAboutWanted(const Read& read) const {
     for (const Subject& subject : read.statement.subjects) {
       if (IsWanted(subject.sha256)) return true;
@@ -185,7 +187,8 @@ class Scales {
   void CheckSubject(const Read& read) {
     if (input_.images.empty() || read.execution || IsAboutWanted(read)) return;
     const WeighedFile& file = result_.files[read.file];
-    Note(Weight::kDiffers, fmt::format("{}: it is about another image, {}", file.name, Short(file.subjects.front())));
+    Note(Weight::kDiffers,
+         fmt::format("{}: it is about another image, {}", file.name, Short(file.subjects.front())));
   }
 
   void WeighVerdict(const Read& read) {
@@ -227,7 +230,8 @@ class Scales {
       if (differs.empty()) {
         ++says->confirmed;
       } else {
-        Note(Weight::kDiffers, fmt::format("{} and {} disagree about the {} of {}", says->file, file.name, differs, step.place));
+        Note(Weight::kDiffers, fmt::format("{} and {} disagree about the {} of {}", says->file, file.name,
+                                           differs, step.place));
       }
       return;
     }
@@ -245,8 +249,9 @@ class Scales {
       }
       const auto [at, added] = first.emplace(says.claim.platform, &says);
       if (added || at->second->claim.image == says.claim.image || IsWanted(says.claim.image)) continue;
-      Note(Weight::kDiffers, fmt::format("{} and {} disagree: the image of {} is {} or {}", at->second->file, says.file,
-                                         says.claim.platform, Short(at->second->claim.image), Short(says.claim.image)));
+      Note(Weight::kDiffers,
+           fmt::format("{} and {} disagree: the image of {} is {} or {}", at->second->file, says.file,
+                       says.claim.platform, Short(at->second->claim.image), Short(says.claim.image)));
     }
     result_.farms = farms.size();
     result_.hosts = hosts.size();
@@ -272,11 +277,13 @@ class Scales {
   }
 
   void CheckImages() {
-    if (result_.verdicts.empty()) Note(Weight::kInconclusive, "there is no verdict of a farm whose key was given");
+    if (result_.verdicts.empty())
+      Note(Weight::kInconclusive, "there is no verdict of a farm whose key was given");
     for (const std::string& image : input_.images) {
-      const bool known = std::any_of(result_.verdicts.begin(), result_.verdicts.end(), [&](const FarmSays& says) {
-        return says.claim.image == image || says.claim.index == "sha256:" + image;
-      });
+      const bool known =
+          std::any_of(result_.verdicts.begin(), result_.verdicts.end(), [&](const FarmSays& says) {
+            return says.claim.image == image || says.claim.index == "sha256:" + image;
+          });
       if (!known) Note(Weight::kInconclusive, fmt::format("no signed verdict is about {}", Short(image)));
     }
   }

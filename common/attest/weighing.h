@@ -1,9 +1,10 @@
-// What signed statements are worth together: whose they are, whether they are about the image in question, whether they
-// follow from each other, and what each farm says. Pure.
+// What signed statements are worth together: whose they are, whether they are about the image in question,
+// whether they follow from each other, and what each farm says. Pure.
 //
-// Trust begins with the keys that somebody gives on purpose, those of farms (coordinators). A verdict that such a key
-// signed names the keys of the workers whose statements it rests on, and so vouches for them. A key that only lies
-// beside the statements vouches for nothing: whoever forges statements can put a key there too.
+// Trust begins with the keys that somebody gives on purpose, those of farms (coordinators). A verdict that
+// such a key signed names the keys of the workers whose statements it rests on, and so vouches for them. A
+// key that only lies beside the statements vouches for nothing: whoever forges statements can put a key there
+// too.
 #pragma once
 
 #include <cstdint>
@@ -72,7 +73,8 @@ struct FarmSays {
   std::string key_id;
   std::string key_name;
   VerdictClaim claim;
-  // Executions that it lists; of how many it names a worker's statement; how many of those are here and say the same.
+  // Executions that it lists; of how many it names a worker's statement; how many of those are here and say
+  // the same.
   size_t listed = 0;
   size_t with_statement = 0;
   size_t confirmed = 0;
@@ -83,7 +85,8 @@ enum class Weight {
   kAgreed,
   // A file is no statement, or its signature is wrong.
   kRefused,
-  // They are about another image, contradict themselves or each other, or a farm found the image not reproducible.
+  // They are about another image, contradict themselves or each other, or a farm found the image not
+  // reproducible.
   kDiffers,
   // Nothing is wrong, but it is not enough: no key was given, a key is not known, there is no verdict.
   kInconclusive,

@@ -26,7 +26,9 @@ using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
 
 using Key = std::shared_ptr<EVP_PKEY>;
 
-Key Own(EVP_PKEY* key) { return {key, [](EVP_PKEY* owned) { EVP_PKEY_free(owned); }}; }
+Key Own(EVP_PKEY* key) {
+  return {key, [](EVP_PKEY* owned) { EVP_PKEY_free(owned); }};
+}
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -44,7 +46,8 @@ absl::StatusOr<Key> Read(std::string_view pem, std::string_view kind, ReadPem re
   // One key and nothing beside it: what is signed for must not depend on which of several is taken.
   if (text.size() > kMostPemBytes || !text.starts_with(begin) || !text.ends_with(end) ||
       text.find(begin, begin.size()) != std::string_view::npos) {
-    return absl::InvalidArgumentError(fmt::format("not a key in PEM: it has to be one \"{}\" and nothing else", begin));
+    return absl::InvalidArgumentError(
+        fmt::format("not a key in PEM: it has to be one \"{}\" and nothing else", begin));
   }
   const Bio bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   Key key = Own(read(bio.get(), nullptr, NoPassword, nullptr));
@@ -88,7 +91,8 @@ bool PublicKey::Verifies(std::string_view message, std::string_view signature) c
   if (signature.size() != kSignatureBytes) return false;
   const Context context(EVP_MD_CTX_new());
   return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) == 1 &&
-         EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(message), message.size()) == 1;
+         EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(message),
+                          message.size()) == 1;
 }
 
 absl::StatusOr<SigningKey> SigningKey::Of(std::shared_ptr<evp_pkey_st> key) {

@@ -1,4 +1,5 @@
-// Ed25519 keys (RFC 8032) in the forms that OpenSSL's command line reads: PKCS #8 and SubjectPublicKeyInfo in PEM.
+// Ed25519 keys (RFC 8032) in the forms that OpenSSL's command line reads: PKCS #8 and SubjectPublicKeyInfo in
+// PEM.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ inline constexpr size_t kMostPemBytes = 4096;
 // Immutable; copies share the key. Thread safe.
 class PublicKey {
  public:
-  // "-----BEGIN PUBLIC KEY-----". INVALID_ARGUMENT: no such text, another algorithm, or anything behind the key.
+  // "-----BEGIN PUBLIC KEY-----". INVALID_ARGUMENT: no such text, another algorithm, or anything behind the
+  // key.
   static absl::StatusOr<PublicKey> FromPem(std::string_view pem);
 
   // Hex SHA-256 of the SubjectPublicKeyInfo's DER: what a signature names its key by.

@@ -32,8 +32,8 @@ absl::StatusOr<SigningKey> Load(const std::string& path) {
   return key.ok() ? key : Annotate(key.status(), path);
 }
 
-// Written whole under another name and then linked, which fails where a file is: what is there is never half a key,
-// and never replaced.
+// Written whole under another name and then linked, which fails where a file is: what is there is never half
+// a key, and never replaced.
 absl::Status Make(const std::string& path) {
   ASSIGN_OR_RETURN(const SigningKey key, SigningKey::Generate());
   ASSIGN_OR_RETURN(std::string pem, key.Pem());

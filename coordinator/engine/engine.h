@@ -165,7 +165,8 @@ class Engine {
   void OnTaskFinished(core::TaskId task, const v1::TaskResult& result);
   void OnLost(core::TaskId task, const std::string& reason);
   void RecordPackages(const core::Attempt& attempt, const v1::StepResult& result);
-  // What its worker states about it, unless it is not right: then the operator and the build's watchers are told.
+  // What its worker states about it, unless it is not right: then the operator and the build's watchers are
+  // told.
   void RecordStatement(const core::Attempt& attempt, const v1::StepResult& result);
 
   // engine_tick.cc

@@ -13,17 +13,19 @@ namespace {
 absl::StatusOr<keys::PublicKey> CheckSignature(const v1::StepResult& result, const v1::WorkerInfo& worker,
                                                attest::Statement* statement) {
   if (result.statement().size() > attest::kMostExecutionBytes) {
-    return absl::InvalidArgumentError(fmt::format("it has {} bytes; {} are the most", result.statement().size(),
-                                                  attest::kMostExecutionBytes));
+    return absl::InvalidArgumentError(fmt::format("it has {} bytes; {} are the most",
+                                                  result.statement().size(), attest::kMostExecutionBytes));
   }
-  if (worker.public_key().empty()) return absl::InvalidArgumentError("the worker told no key when it registered");
+  if (worker.public_key().empty())
+    return absl::InvalidArgumentError("the worker told no key when it registered");
   ASSIGN_OR_RETURN(keys::PublicKey key, keys::PublicKey::FromPem(worker.public_key()));
   ASSIGN_OR_RETURN(const attest::Envelope envelope, attest::ParseEnvelope(result.statement()));
   if (envelope.payload_type != attest::kInTotoPayload)
     return absl::InvalidArgumentError("its payload is no in-toto statement");
   if (envelope.signatures.size() != 1 || envelope.signatures[0].key_id != key.id() ||
       !attest::IsSignedBy(envelope, key)) {
-    return absl::InvalidArgumentError("it is not signed with the key that the worker told when it registered");
+    return absl::InvalidArgumentError(
+        "it is not signed with the key that the worker told when it registered");
   }
   ASSIGN_OR_RETURN(*statement, attest::ParseStatement(envelope.payload));
   return key;

@@ -39,7 +39,9 @@ std::string FileName(const v1::Platform& platform, const std::string& kind) {
   return fmt::format("{}.{}.intoto.json", FileWord(platform), kind);
 }
 
-bool HasEvidence(const v1::CellView& cell) { return !cell.image_manifest().hash().empty() && cell.has_comparison(); }
+bool HasEvidence(const v1::CellView& cell) {
+  return !cell.image_manifest().hash().empty() && cell.has_comparison();
+}
 
 // The target's stage and those that it comes from: whose steps made the image's own layers.
 std::set<uint32_t> ImageStages(const v1::BuildPlan& plan, uint32_t target) {
@@ -100,8 +102,9 @@ absl::Status BuildEvidence::AddCell(Facts& facts, const v1::CellView& cell) {
 absl::Status BuildEvidence::AddExecutions(Facts& facts, const v1::CellView& cell,
                                           std::map<int64_t, attest::StatementReference>* references) {
   for (const v1::StepComparison& step : cell.comparison().steps()) {
-    const std::string place = fmt::format("step {} of {} ({}:{})", step.step_number(), StagePhrase(step.stage_name()),
-                                          step.range().file(), step.range().first_line());
+    const std::string place =
+        fmt::format("step {} of {} ({}:{})", step.step_number(), StagePhrase(step.stage_name()),
+                    step.range().file(), step.range().first_line());
     for (const v1::Witness& witness : step.witnesses()) {
       if (witness.execution() == 0) continue;
       RETURN_IF_ERROR(AddExecution(facts, cell, place, witness.execution(), references));
@@ -168,7 +171,8 @@ absl::Status BuildEvidence::AddPackages(Facts& facts, const v1::CellView& cell) 
   const std::set<uint32_t> image_stages = ImageStages(facts.plan, cell.target_stage());
   for (const LocatedPackage& package : facts.packages) {
     if (IsOfCell(cell, package.stage))
-      packages.packages.push_back({package.outcome, package.stage_name, image_stages.contains(package.stage)});
+      packages.packages.push_back(
+          {package.outcome, package.stage_name, image_stages.contains(package.stage)});
   }
   return Seal(facts, cell, "packages", attest::PackagesStatement(packages));
 }

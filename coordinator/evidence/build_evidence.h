@@ -1,5 +1,5 @@
-// The evidence of a finished build: what its workers signed about the executions that its images and verdicts rest on,
-// and the coordinator's own statements, made from the record when somebody asks.
+// The evidence of a finished build: what its workers signed about the executions that its images and verdicts
+// rest on, and the coordinator's own statements, made from the record when somebody asks.
 #pragma once
 
 #include <cstdint>
@@ -47,8 +47,8 @@ class BuildEvidence {
         statements_(committed_->connection()),
         key_(std::move(key)) {}
 
-  // Of a build (0: the latest) that has ended: for each platform that has an image. The same record gives the same
-  // bytes. NOT_FOUND: there is no such build; FAILED_PRECONDITION: it has not ended, or has no image.
+  // Of a build (0: the latest) that has ended: for each platform that has an image. The same record gives the
+  // same bytes. NOT_FOUND: there is no such build; FAILED_PRECONDITION: it has not ended, or has no image.
   absl::StatusOr<std::vector<EvidencePiece>> Collect(int64_t build);
 
  private:
@@ -59,12 +59,13 @@ class BuildEvidence {
   // The workers' statements about the executions that the cell's verdict lists.
   absl::Status AddExecutions(Facts& facts, const v1::CellView& cell,
                              std::map<int64_t, attest::StatementReference>* references);
-  absl::Status AddExecution(Facts& facts, const v1::CellView& cell, const std::string& place, int64_t execution,
-                            std::map<int64_t, attest::StatementReference>* references);
+  absl::Status AddExecution(Facts& facts, const v1::CellView& cell, const std::string& place,
+                            int64_t execution, std::map<int64_t, attest::StatementReference>* references);
   absl::Status AddCell(Facts& facts, const v1::CellView& cell);
   absl::Status AddProvenance(Facts& facts, const v1::CellView& cell);
   absl::Status AddPackages(Facts& facts, const v1::CellView& cell);
-  absl::Status Seal(Facts& facts, const v1::CellView& cell, const std::string& kind, const attest::Statement& statement);
+  absl::Status Seal(Facts& facts, const v1::CellView& cell, const std::string& kind,
+                    const attest::Statement& statement);
   absl::Status AddKeys(Facts& facts);
 
   FarmReader& reader_;

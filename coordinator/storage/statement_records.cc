@@ -5,10 +5,13 @@
 namespace crossmill::storage {
 namespace {
 
-constexpr Sql kSaveKey{"save a signing key",
-                       "INSERT OR IGNORE INTO signing_keys (id, pem, worker, first_seen) VALUES (?1, ?2, ?3, ?4)"};
-constexpr Sql kFindKey{"look up a signing key", "SELECT pem, worker, first_seen FROM signing_keys WHERE id = ?1"};
-constexpr Sql kCountKeys{"count the signing keys of a worker", "SELECT count(*) FROM signing_keys WHERE worker = ?1"};
+constexpr Sql kSaveKey{
+    "save a signing key",
+    "INSERT OR IGNORE INTO signing_keys (id, pem, worker, first_seen) VALUES (?1, ?2, ?3, ?4)"};
+constexpr Sql kFindKey{"look up a signing key",
+                       "SELECT pem, worker, first_seen FROM signing_keys WHERE id = ?1"};
+constexpr Sql kCountKeys{"count the signing keys of a worker",
+                         "SELECT count(*) FROM signing_keys WHERE worker = ?1"};
 constexpr Sql kSaveStatement{
     "save the statement of an execution",
     "INSERT OR REPLACE INTO execution_statements (execution, signing_key, envelope) VALUES (?1, ?2, ?3)"};

@@ -11,8 +11,8 @@
 
 namespace crossmill::worker {
 
-SigningObserver::SigningObserver(const v1::Task& task, const v1::WorkerInfo& info, const keys::SigningKey& key,
-                                 ExecutionObserver& next)
+SigningObserver::SigningObserver(const v1::Task& task, const v1::WorkerInfo& info,
+                                 const keys::SigningKey& key, ExecutionObserver& next)
     : task_(task), info_(info), key_(key), next_(next) {
   for (const v1::Layer& layer : task.parents()) parents_.push_back(FromProto(layer.tar()));
 }

@@ -14,9 +14,9 @@
 
 namespace crossmill::worker {
 
-// Of one execution of one task, on its thread. Adds to each step that succeeded the worker's statement about it
-// (common/attest/execution_statement.h). What cannot be signed is told without a statement: it is evidence, and no
-// part of the result.
+// Of one execution of one task, on its thread. Adds to each step that succeeded the worker's statement about
+// it (common/attest/execution_statement.h). What cannot be signed is told without a statement: it is
+// evidence, and no part of the result.
 class SigningObserver final : public ExecutionObserver {
  public:
   // All are the caller's and outlive it.

@@ -35,7 +35,8 @@ TEST(DsseTest, EncodesAsItsSpecification) {
   EXPECT_EQ(PreAuthenticationEncoding("http://example.com/HelloWorld", "hello world"),
             "DSSEv1 29 http://example.com/HelloWorld 11 hello world");
   EXPECT_EQ(PreAuthenticationEncoding("", ""), "DSSEv1 0  0 ");
-  EXPECT_EQ(PreAuthenticationEncoding("a", std::string_view("\0 1", 3)), std::string("DSSEv1 1 a 3 \0 1", 16));
+  EXPECT_EQ(PreAuthenticationEncoding("a", std::string_view("\0 1", 3)),
+            std::string("DSSEv1 1 a 3 \0 1", 16));
 }
 
 TEST(DsseTest, SealsTheSameBytesAsOpenssl) { EXPECT_EQ(*SealStatement(kPayload, RfcKey()), kSealed); }
@@ -50,7 +51,8 @@ TEST(DsseTest, OpensWhatWasSealed) {
 }
 
 TEST(DsseTest, TakesTheOtherAlphabet) {
-  const std::string url_safe = absl::StrReplaceAll(kSealed, {{"0w+0", "0w-0"}, {"zx+A", "zx-A"}, {"J4/n", "J4_n"}});
+  const std::string url_safe =
+      absl::StrReplaceAll(kSealed, {{"0w+0", "0w-0"}, {"zx+A", "zx-A"}, {"J4/n", "J4_n"}});
   const auto envelope = ParseEnvelope(url_safe);
   ASSERT_OK(envelope);
   EXPECT_TRUE(IsSignedBy(*envelope, RfcKey().public_key()));
@@ -95,7 +97,8 @@ TEST(DsseTest, RefusesWhatTwoReadersCouldReadDifferently) {
             absl::StatusCode::kInvalidArgument);
   // Something behind it.
   EXPECT_EQ(CodeOf(sealed + "{}"), absl::StatusCode::kInvalidArgument);
-  // Base64 that decodes to the same although it differs: bits behind the end, blanks, no padding, both alphabets.
+  // Base64 that decodes to the same although it differs: bits behind the end, blanks, no padding, both
+  // alphabets.
   EXPECT_EQ(CodeOf(absl::StrReplaceAll(sealed, {{"ifQ==", "ifR=="}})), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(absl::StrReplaceAll(sealed, {{"ifQ==", "ifQ"}})), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(absl::StrReplaceAll(sealed, {{"ifQ==", " ifQ=="}})), absl::StatusCode::kInvalidArgument);
@@ -106,7 +109,8 @@ TEST(DsseTest, RefusesWhatIsNoEnvelope) {
   for (const std::string file :
        {"", "null", "[]", "{}", "\"x\"", R"({"payload":"","payloadType":"x","signatures":[]})",
         R"({"payload":1,"payloadType":"x","signatures":[{"sig":""}]})",
-        R"({"payload":"","payloadType":"x","signatures":[1]})", R"({"payload":"","payloadType":"x","signatures":{}})",
+        R"({"payload":"","payloadType":"x","signatures":[1]})",
+        R"({"payload":"","payloadType":"x","signatures":{}})",
         R"({"payload":"","payloadType":"x","signatures":[{"keyid":"x"}]})"}) {
     EXPECT_EQ(CodeOf(file), absl::StatusCode::kInvalidArgument) << file;
   }
@@ -114,7 +118,8 @@ TEST(DsseTest, RefusesWhatIsNoEnvelope) {
 
 TEST(DsseTest, HasBounds) {
   std::string signatures;
-  for (size_t i = 0; i <= kMostSignatures; ++i) signatures += std::string(i == 0 ? "" : ",") + R"({"sig":""})";
+  for (size_t i = 0; i <= kMostSignatures; ++i)
+    signatures += std::string(i == 0 ? "" : ",") + R"({"sig":""})";
   EXPECT_EQ(CodeOf(fmt::format(R"({{"payload":"","payloadType":"x","signatures":[{}]}})", signatures)),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(fmt::format(R"({{"payload":"","payloadType":"{}","signatures":[{{"sig":""}}]}})",
@@ -135,7 +140,8 @@ TEST(StrictJsonTest, FindsAMemberTwiceAtAnyDepth) {
 }
 
 TEST(StrictJsonTest, WritesSortedAndReadsBack) {
-  const auto json = ParseStrictJson(R"( { "b" : [ 1 , -2, 1.5, true, null, {"z":1,"y":"\u00fc"} ], "a" : {} } )");
+  const auto json =
+      ParseStrictJson(R"( { "b" : [ 1 , -2, 1.5, true, null, {"z":1,"y":"\u00fc"} ], "a" : {} } )");
   ASSERT_OK(json);
   EXPECT_EQ(WriteSortedJson(*json), R"({"a":{},"b":[1,-2,1.5,true,null,{"y":"ü","z":1}]})");
   EXPECT_EQ(*ParseStrictJson(WriteSortedJson(*json)), *json);
@@ -146,12 +152,14 @@ TEST(StrictJsonTest, HasBoundsAndRefusesWhatIsNoJson) {
   const std::string closed(kMostDepth, ']');
   EXPECT_OK(ParseStrictJson(deep + closed));
   EXPECT_FALSE(ParseStrictJson("[" + deep + closed + "]").ok());
-  for (const char* text : {"", "{", "{\"a\":}", "nan", "[1,]", "\"\xff\"", "{\"a\":1e999}", "1 2", "// x\n1", "{1:2}"})
+  for (const char* text :
+       {"", "{", "{\"a\":}", "nan", "[1,]", "\"\xff\"", "{\"a\":1e999}", "1 2", "// x\n1", "{1:2}"})
     EXPECT_EQ(ParseStrictJson(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
 }
 
 TEST(StrictJsonTest, MembersAreWhatTheyHaveToBe) {
-  const SortedJson json = *ParseStrictJson(R"({"t":"x","b":true,"i":5,"big":18446744073709551615,"o":{},"l":[]})");
+  const SortedJson json =
+      *ParseStrictJson(R"({"t":"x","b":true,"i":5,"big":18446744073709551615,"o":{},"l":[]})");
   EXPECT_EQ(*TextMember(json, "t"), "x");
   EXPECT_EQ(*BoolMember(json, "b"), true);
   EXPECT_EQ(*IntegerMember(json, "i"), 5);

@@ -22,30 +22,37 @@ Statement Reread(const Statement& statement) { return *ParseStatement(WriteState
 TEST(StatementTest, IsReadAsItWasWritten) {
   Statement statement{{{"a", std::string(64, 'a')}, {"b", std::string(64, 'b')}}, "urn:x", {{"k", 1}}};
   const std::string written = WriteStatement(statement);
-  EXPECT_EQ(written, fmt::format(R"({{"_type":"https://in-toto.io/Statement/v1","predicate":{{"k":1}},"predicateType":)"
-                                 R"("urn:x","subject":[{{"digest":{{"sha256":"{}"}},"name":"a"}},{{"digest":)"
-                                 R"({{"sha256":"{}"}},"name":"b"}}]}})",
-                                 std::string(64, 'a'), std::string(64, 'b')));
+  EXPECT_EQ(
+      written,
+      fmt::format(R"({{"_type":"https://in-toto.io/Statement/v1","predicate":{{"k":1}},"predicateType":)"
+                  R"("urn:x","subject":[{{"digest":{{"sha256":"{}"}},"name":"a"}},{{"digest":)"
+                  R"({{"sha256":"{}"}},"name":"b"}}]}})",
+                  std::string(64, 'a'), std::string(64, 'b')));
   EXPECT_EQ(WriteStatement(Reread(statement)), written);
 }
 
 TEST(StatementTest, PassesOverWhatTheSpecificationDoesNotKnow) {
   const auto read = ParseStatement(
-      R"({"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha1":"x","sha256":")" + std::string(64, '0') +
-      R"("},"uri":"x"}],"predicateType":"urn:x","extra":1})");
+      R"({"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha1":"x","sha256":")" +
+      std::string(64, '0') + R"("},"uri":"x"}],"predicateType":"urn:x","extra":1})");
   ASSERT_OK(read);
   EXPECT_TRUE(read->predicate.empty());
 }
 
 TEST(StatementTest, RefusesWhatSaysNothing) {
   const std::string good = R"({"digest":{"sha256":")" + std::string(64, '0') + R"("}})";
-  for (const std::string& text :
-       {std::string("{}"), R"({"_type":"https://in-toto.io/Statement/v0.1","subject":[)" + good + R"(],"predicateType":"x"})",
-        std::string(R"({"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x"})"),
-        std::string(R"({"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"00"}}],"predicateType":"x"})"),
-        std::string(R"({"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"x"}],"predicateType":"x"})"),
-        R"({"_type":"https://in-toto.io/Statement/v1","subject":[)" + good + R"(]})",
-        R"({"_type":"https://in-toto.io/Statement/v1","subject":[)" + good + R"(],"predicateType":"x","predicate":[]})"}) {
+  for (
+      const std::string& text :
+      {std::string("{}"),
+       R"({"_type":"https://in-toto.io/Statement/v0.1","subject":[)" + good + R"(],"predicateType":"x"})",
+       std::string(R"({"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x"})"),
+       std::string(
+           R"({"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"00"}}],"predicateType":"x"})"),
+       std::string(
+           R"({"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"x"}],"predicateType":"x"})"),
+       R"({"_type":"https://in-toto.io/Statement/v1","subject":[)" + good + R"(]})",
+       R"({"_type":"https://in-toto.io/Statement/v1","subject":[)" + good +
+           R"(],"predicateType":"x","predicate":[]})"}) {
     EXPECT_EQ(ParseStatement(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }
@@ -181,8 +188,8 @@ TEST(VerdictStatementTest, AReplicaUnderEmulationIsSaid) {
 TEST(VerdictStatementTest, EveryFactHasToBeThere) {
   ExampleBuild example;
   const Statement whole = Reread(VerdictStatement(example.verdict()));
-  for (const char* name : {"verdict", "level", "reason", "hosts", "executions", "sameHost", "emulated", "varied", "equal",
-                           "steps", "platform", "index"}) {
+  for (const char* name : {"verdict", "level", "reason", "hosts", "executions", "sameHost", "emulated",
+                           "varied", "equal", "steps", "platform", "index"}) {
     Statement part = whole;
     part.predicate.erase(name);
     EXPECT_EQ(ReadVerdict(part).status().code(), absl::StatusCode::kInvalidArgument) << name;
@@ -232,7 +239,8 @@ TEST(ProvenanceStatementTest, NamesRecipeAndMaterials) {
   const SortedJson predicate = Reread(ProvenanceStatement(example.provenance())).predicate;
   const SortedJson& definition = predicate["buildDefinition"];
   EXPECT_EQ(definition["buildType"], kBuildType);
-  EXPECT_EQ(definition["externalParameters"]["dockerfile"]["digest"]["sha256"], Sha256Hex("FROM python:3.11\n"));
+  EXPECT_EQ(definition["externalParameters"]["dockerfile"]["digest"]["sha256"],
+            Sha256Hex("FROM python:3.11\n"));
   EXPECT_EQ(definition["externalParameters"]["context"]["tree"]["sha256"], Hash('c'));
   EXPECT_EQ(definition["externalParameters"]["arguments"]["VERSION"], "1");
   const SortedJson& dependencies = definition["resolvedDependencies"];
@@ -298,10 +306,12 @@ TEST(PackagesStatementTest, NamesWhatIsInstalledAndHowItCame) {
 TEST(StatementsTest, TheSameFactsGiveTheSameBytes) {
   ExampleBuild one, other;
   ExampleExecution first, second;
-  EXPECT_EQ(WriteStatement(VerdictStatement(one.verdict())), WriteStatement(VerdictStatement(other.verdict())));
+  EXPECT_EQ(WriteStatement(VerdictStatement(one.verdict())),
+            WriteStatement(VerdictStatement(other.verdict())));
   EXPECT_EQ(WriteStatement(ProvenanceStatement(one.provenance())),
             WriteStatement(ProvenanceStatement(other.provenance())));
-  EXPECT_EQ(WriteStatement(ExecutionStatement(first.facts())), WriteStatement(ExecutionStatement(second.facts())));
+  EXPECT_EQ(WriteStatement(ExecutionStatement(first.facts())),
+            WriteStatement(ExecutionStatement(second.facts())));
 }
 
 }  // namespace

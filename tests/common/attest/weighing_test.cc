@@ -45,7 +45,9 @@ struct ExampleFarm {
   }
 
   std::vector<GivenFile> Files() const {
-    return {{prefix + "execution-1", Execution(0)}, {prefix + "execution-2", Execution(1)}, {prefix + "verdict", Verdict()}};
+    return {{prefix + "execution-1", Execution(0)},
+            {prefix + "execution-2", Execution(1)},
+            {prefix + "verdict", Verdict()}};
   }
 
   void AddTo(WeighingInput* input, bool trusted) const {
@@ -138,7 +140,8 @@ TEST_F(WeighingTest, TwoFarmsWithTwoImagesDisagree) {
 TEST_F(WeighingTest, TwoFarmsWhoseWorkersMadeOtherLayersDisagree) {
   for (int i = 0; i < 2; ++i) {
     b_.example[i].result.mutable_layer()->mutable_tar()->set_hash(Hash('8'));
-    b_.build.comparison().mutable_steps(0)->mutable_witnesses(i)->mutable_layer()->mutable_tar()->set_hash(Hash('8'));
+    b_.build.comparison().mutable_steps(0)->mutable_witnesses(i)->mutable_layer()->mutable_tar()->set_hash(
+        Hash('8'));
   }
   WeighingInput input = a_.Input();
   b_.AddTo(&input, true);
@@ -149,7 +152,8 @@ TEST_F(WeighingTest, TwoFarmsWhoseWorkersMadeOtherLayersDisagree) {
 
 TEST_F(WeighingTest, AStatementThatWasChangedIsRefused) {
   for (size_t file = 0; file < 3; ++file) {
-    for (const auto& [from, to] : {std::pair("w1", "w9"), {"boot-1", "boot-9"}, {"linux/amd64", "linux/arm64"}}) {
+    for (const auto& [from, to] :
+         {std::pair("w1", "w9"), {"boot-1", "boot-9"}, {"linux/amd64", "linux/arm64"}}) {
       WeighingInput input = a_.Input();
       const Envelope envelope = *ParseEnvelope(input.files[file].bytes);
       const std::string payload = absl::StrReplaceAll(envelope.payload, {{from, to}});
@@ -222,8 +226,9 @@ TEST_F(WeighingTest, AnotherImageIsNotThisOne) {
 }
 
 TEST_F(WeighingTest, WhatIsNoStatementIsRefused) {
-  for (const std::string& bytes : {std::string(), std::string("{}"), std::string(1 << 20, '['), std::string("\xff"),
-                                   *SealStatement("{}", a_.coordinator), *SealStatement("x", a_.coordinator)}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("{}"), std::string(1 << 20, '['), std::string("\xff"),
+        *SealStatement("{}", a_.coordinator), *SealStatement("x", a_.coordinator)}) {
     WeighingInput input = a_.Input();
     input.files.push_back({"odd", bytes});
     const Weighed weighed = Weigh(input);

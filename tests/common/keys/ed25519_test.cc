@@ -18,7 +18,8 @@ constexpr char kRfcPublic[] =
     "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
     "-----END PUBLIC KEY-----\n";
 constexpr char kRfcSignature[] =
-    "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24"
+    "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0"
+    "595bbe24"
     "655141438e7a100b";
 
 TEST(Ed25519Test, SignsAsTheStandardSays) {
@@ -63,9 +64,11 @@ TEST(Ed25519Test, RefusesWhatIsNoSuchKey) {
       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==\n"
       "-----END PUBLIC KEY-----\n";
   const std::string key = kRfcPublic;
-  for (const std::string& text : {std::string(), std::string("x"), other_algorithm, key + key, key + "x", "x" + key,
-                                  std::string(kRfcPrivate), key.substr(0, 60), std::string(1 << 20, 'A')}) {
-    EXPECT_EQ(PublicKey::FromPem(text).status().code(), absl::StatusCode::kInvalidArgument) << text.substr(0, 200);
+  for (const std::string& text :
+       {std::string(), std::string("x"), other_algorithm, key + key, key + "x", "x" + key,
+        std::string(kRfcPrivate), key.substr(0, 60), std::string(1 << 20, 'A')}) {
+    EXPECT_EQ(PublicKey::FromPem(text).status().code(), absl::StatusCode::kInvalidArgument)
+        << text.substr(0, 200);
   }
   EXPECT_EQ(SigningKey::FromPem(kRfcPublic).status().code(), absl::StatusCode::kInvalidArgument);
 }

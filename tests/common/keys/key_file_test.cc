@@ -31,7 +31,8 @@ TEST_F(KeyFileTest, IsMadeOnceForThisUserAlone) {
   const auto again = LoadOrMakeKey(path_);
   ASSERT_OK(again);
   EXPECT_EQ(again->public_key().id(), made->public_key().id());
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1) << "nothing is left beside it";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1)
+      << "nothing is left beside it";
 }
 
 TEST_F(KeyFileTest, ThoseThatBeginAtOnceHaveTheSame) {

@@ -112,8 +112,9 @@ class RolesTest : public RpcFixture {
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
-  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
-                           "crossmill.v1.Predictions", "crossmill.v1.Wheels", "crossmill.v1.Packages", "crossmill.v1.Attestations"}) {
+  for (const char* name :
+       {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.Predictions",
+        "crossmill.v1.Wheels", "crossmill.v1.Packages", "crossmill.v1.Attestations"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);

@@ -1,0 +1,361 @@
+"""Evidence of a real farm: signed by workers and the coordinator, checked by ours and by OpenSSL, and what is made of it
+when something in it was changed.
+
+Two workers of one machine, so every verified build allows the same host.
+"""
+import base64
+import hashlib
+import json
+import pathlib
+import shutil
+import sqlite3
+import stat
+import subprocess
+import tempfile
+import unittest
+
+from farm import Farm, FarmTestCase, main, require_program, tiny_archive
+
+IN_TOTO = "application/vnd.in-toto+json"
+RECIPE = """
+    FROM tiny AS b
+    RUN echo one > /one
+    FROM tiny
+    COPY --from=b /one /one
+    RUN echo two > /two
+    """
+
+
+def pre_authentication_encoding(kind, payload):
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
+
+
+def opened(path):
+    """The statement in an envelope, unchecked."""
+    return json.loads(base64.b64decode(json.loads(pathlib.Path(path).read_text())["payload"]))
+
+
+class EvidenceTestCase(FarmTestCase):
+    farm_options = {"workers": 2}
+
+    def verified_build(self, text=RECIPE, *options):
+        self.dockerfile(text)
+        return self.build_json("--verify", "2", "--allow-same-host", *options)
+
+    def attest(self, *arguments, farm=None):
+        """The folder with a build's evidence, and the index."""
+        folder = self.context / f"evidence-{len(list(self.context.iterdir()))}"
+        result = (farm or self.farm).cli("attest", *arguments, "-o", folder, "--json")
+        self.assert_exit(result, 0)
+        return folder, json.loads(result.stdout)
+
+    def weigh(self, *arguments, code=0):
+        result = self.farm.cli("verify-attestation", "--json", *arguments)
+        self.assert_exit(result, code)
+        return json.loads(result.stdout)
+
+    def weigh_trusted(self, folder, *arguments, code=0):
+        return self.weigh(folder, "--key", folder / "coordinator.pem", *arguments, code=code)
+
+
+class AttestTest(EvidenceTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        context = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-context-", dir="/var/tmp"))
+        cls.addClassCleanup(shutil.rmtree, context, ignore_errors=True)
+        (context / "Dockerfile").write_text(RECIPE)
+        built = cls.farm.build(context, "--json", "--verify", "2", "--allow-same-host", "-t", "proof")
+        assert built.returncode == 0, built.stderr
+        cls.built = json.loads(built.stdout)
+        cls.evidence = context / "evidence"
+        written = cls.farm.cli("attest", cls.built["id"], "-o", cls.evidence, "--json")
+        assert written.returncode == 0, written.stderr
+        cls.index = json.loads(written.stdout)
+
+    def copy(self):
+        folder = self.context / "copy"
+        shutil.copytree(self.evidence, folder)
+        return folder
+
+    def of_kind(self, kind):
+        return [file for file in self.index["files"] if file["kind"] == kind]
+
+    # ---- what is there ----
+
+    def test_every_execution_that_counts_has_its_workers_statement(self):
+        cell, = self.built["cells"]
+        verdict = opened(self.evidence / self.of_kind("verdict")[0]["name"])
+        self.assertEqual(verdict["subject"][0]["digest"]["sha256"], cell["image_digest"].removeprefix("sha256:"))
+        predicate = verdict["predicate"]
+        self.assertEqual((predicate["verdict"], predicate["executions"], predicate["hosts"], predicate["sameHost"]),
+                         ("reproducible", 2, 1, True))
+        self.assertEqual(len(predicate["steps"]), 3)
+        by_hash = {file["sha256"]: file for file in self.of_kind("execution")}
+        for step in predicate["steps"]:
+            self.assertEqual(len(step["executions"]), 2)
+            self.assertEqual(len({each["worker"] for each in step["executions"]}), 2)
+            for each in step["executions"]:
+                file = by_hash[each["statement"]["digest"]["sha256"]]
+                stated = opened(self.evidence / file["name"])
+                self.assertEqual(stated["predicate"]["worker"]["name"], each["worker"])
+                self.assertEqual(stated["predicate"]["step"]["key"], step["key"])
+                self.assertEqual(stated["subject"][0]["digest"], each["layer"])
+        self.assertEqual(len(by_hash), 6)
+
+    def test_files_are_what_the_index_says(self):
+        self.assertEqual(json.loads((self.evidence / "index.json").read_text()), self.index)
+        self.assertEqual({path.name for path in self.evidence.iterdir()},
+                         {"index.json"} | {file["name"] for file in self.index["files"]})
+        for file in self.index["files"]:
+            self.assertEqual(hashlib.sha256((self.evidence / file["name"]).read_bytes()).hexdigest(), file["sha256"])
+        self.assertEqual(len(self.of_kind("provenance")), 1)
+        self.assertEqual(len(self.of_kind("packages")), 1)
+        self.assertEqual(len(self.of_kind("key")), 3)
+
+    def test_provenance_names_recipe_and_base(self):
+        stated = opened(self.evidence / self.of_kind("provenance")[0]["name"])
+        self.assertEqual(stated["predicateType"], "https://slsa.dev/provenance/v1")
+        definition = stated["predicate"]["buildDefinition"]
+        self.assertEqual(definition["externalParameters"]["dockerfile"]["digest"]["sha256"],
+                         hashlib.sha256(RECIPE.encode()).hexdigest())
+        base = definition["resolvedDependencies"][0]
+        self.assertIn("tiny", base["uri"])
+        self.assertTrue(base["annotations"]["standIn"])
+
+    def test_the_same_record_gives_the_same_bytes(self):
+        folder, index = self.attest(self.built["id"])
+        self.assertEqual(index, self.index)
+
+    def test_keys_are_made_once_for_the_owner_alone(self):
+        for path in (self.farm.data, self.farm.folder / "w1", self.farm.folder / "w2"):
+            key = path / "signing-key.pem"
+            self.assertEqual(stat.S_IMODE(key.stat().st_mode), 0o600, key)
+        coordinator = (self.evidence / "coordinator.pem").read_text()
+        public = subprocess.run(["openssl", "pkey", "-in", self.farm.data / "signing-key.pem", "-pubout"],
+                                capture_output=True, text=True, check=True)
+        self.assertEqual(public.stdout, coordinator)
+
+    # ---- signatures ----
+
+    def test_openssl_verifies_every_signature(self):
+        require_program("openssl")
+        keys = {file["key_id"]: self.evidence / file["name"] for file in self.of_kind("key")}
+        for file in self.index["files"]:
+            if file["kind"] == "key":
+                continue
+            envelope = json.loads((self.evidence / file["name"]).read_text())
+            self.assertEqual(envelope["payloadType"], IN_TOTO)
+            signature, = envelope["signatures"]
+            self.assertEqual(signature["keyid"], file["key_id"])
+            message = self.write("message", pre_authentication_encoding(IN_TOTO, base64.b64decode(envelope["payload"])))
+            signed = self.write("signature", base64.b64decode(signature["sig"]))
+            checked = subprocess.run(["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", keys[file["key_id"]],
+                                      "-in", message, "-sigfile", signed], capture_output=True, text=True)
+            self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+            der = subprocess.run(["openssl", "pkey", "-pubin", "-in", keys[file["key_id"]], "-outform", "DER"],
+                                 capture_output=True, check=True).stdout
+            self.assertEqual(hashlib.sha256(der).hexdigest(), file["key_id"])
+
+    # ---- weighing ----
+
+    def test_agreed_with_the_farms_key(self):
+        weighed = self.weigh_trusted(self.evidence, "--image", self.built["cells"][0]["image_digest"])
+        self.assertEqual((weighed["result"], weighed["farms"], weighed["reasons"]), ("agreed", 1, []))
+        verdict, = weighed["verdicts"]
+        self.assertTrue(verdict["same_host"])
+        self.assertEqual((verdict["executions_listed"], verdict["statements_named"], verdict["statements_confirmed"]), (6, 6, 6))
+        text = self.farm.cli("verify-attestation", self.evidence, "--key", self.evidence / "coordinator.pem")
+        self.assert_exit(text, 0)
+        self.assert_says(text, "2 executions of each step on the same host", "agreed: 1 farm")
+
+    def test_image_by_name_and_by_index(self):
+        self.weigh_trusted(self.evidence, "--image", "proof")
+        self.weigh_trusted(self.evidence, "--image", self.built["index_digest"])
+
+    def test_without_a_key_it_is_inconclusive(self):
+        weighed = self.weigh(self.evidence, code=6)
+        self.assertEqual(weighed["verdicts"], [])
+        self.assertIn("no key was given", weighed["reasons"][0])
+
+    def test_another_image_differs(self):
+        weighed = self.weigh_trusted(self.evidence, "--image", "sha256:" + "0" * 64, code=3)
+        self.assertIn("about another image", weighed["reasons"][0])
+
+    def test_a_change_of_any_field_is_refused(self):
+        """Each text, number and truth of each kind of statement by another one."""
+        for kind in ("execution", "verdict", "provenance", "packages"):
+            name = self.of_kind(kind)[0]["name"]
+            folder = self.context / kind
+            shutil.copytree(self.evidence, folder)
+            original = (folder / name).read_text()
+            envelope = json.loads(original)
+            statement = json.loads(base64.b64decode(envelope["payload"]))
+            changes = list(changed(statement))
+            self.assertGreater(len(changes), 15)
+            for place, other in changes:
+                payload = json.dumps(other, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+                (folder / name).write_text(json.dumps({**envelope, "payload": base64.b64encode(payload).decode()}))
+                weighed = self.weigh_trusted(folder, code=1)
+                self.assertIn("the signature is not", weighed["reasons"][0], place)
+            (folder / name).write_text(original)
+            self.weigh_trusted(folder)
+
+    def test_an_envelope_that_is_not_whole_is_refused(self):
+        folder = self.copy()
+        name = self.of_kind("verdict")[0]["name"]
+        original = (folder / name).read_text()
+        for text in ("", "{}", original[:200], original + original, original.replace('{"payload":', '{"payload":"e30=","payload":'),
+                     "[" * 100000, original.replace(IN_TOTO, "application/json")):
+            (folder / name).write_text(text)
+            self.weigh_trusted(folder, code=1)
+
+    def test_a_file_that_is_too_long_is_not_read(self):
+        folder = self.copy()
+        with open(folder / "long.json", "wb") as file:
+            file.truncate(1 << 30)
+        result = self.farm.cli("verify-attestation", folder)
+        self.assert_exit(result, 2)
+        self.assert_says(result, "longer than")
+
+    def test_a_forged_farm_is_not_the_trusted_one(self):
+        """Everything signed anew with keys of somebody else's, which lie beside."""
+        require_program("openssl")
+        folder = self.copy()
+        key = self.context / "forger.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", folder / "coordinator.pem"], check=True)
+        name = self.of_kind("verdict")[0]["name"]
+        envelope = json.loads((folder / name).read_text())
+        message = self.write("message", pre_authentication_encoding(IN_TOTO, base64.b64decode(envelope["payload"])))
+        signed = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", message],
+                                capture_output=True, check=True).stdout
+        envelope["signatures"] = [{"sig": base64.b64encode(signed).decode()}]
+        (folder / name).write_text(json.dumps(envelope))
+        weighed = self.weigh(folder, "--key", self.evidence / "coordinator.pem", code=6)
+        self.assertEqual(weighed["verdicts"], [])
+        self.assertEqual({file["standing"] for file in weighed["files"] if file["kind"] == "verdict"}, {"untrusted"})
+
+    def test_bad_input_says_what_to_do(self):
+        for arguments, says in ((("verify-attestation", self.context / "none"), "none"),
+                                (("verify-attestation", self.context), "has no statements"),
+                                (("verify-attestation", self.evidence, "--key", self.evidence / "index.json"), "--key"),
+                                (("verify-attestation", self.evidence, "--image", "sha256:12"), "--image"),
+                                (("verify-attestation", self.evidence, "--image", "nobody/knows"), "nobody/knows"),
+                                (("attest", self.built["id"], "-o", self.evidence), "is not empty"),
+                                (("attest", "99999", "-o", self.context / "x"), "99999")):
+            result = self.farm.cli(*arguments)
+            self.assert_exit(result, 2)
+            self.assert_says(result, says)
+
+
+def changed(value, place=""):
+    """The value with each of its leaves changed, one at a time."""
+    if isinstance(value, dict):
+        for name in value:
+            for where, other in changed(value[name], f"{place}.{name}"):
+                yield where, {**value, name: other}
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            for where, other in changed(item, f"{place}[{index}]"):
+                yield where, value[:index] + [other] + value[index + 1:]
+    elif isinstance(value, bool):
+        yield place, not value
+    elif isinstance(value, int):
+        yield place, value + 1
+    else:
+        yield place, (value or "") + "x"
+
+
+class MoreBuildsTest(EvidenceTestCase):
+    def test_an_unreproducible_build_says_so(self):
+        self.verified_build("FROM tiny\nRUN head -c 16 /dev/urandom > /x\n")
+        folder, _ = self.attest()
+        weighed = self.weigh_trusted(folder, code=3)
+        self.assertEqual(weighed["verdicts"][0]["verdict"], "unreproducible")
+        self.assertEqual(weighed["verdicts"][0]["statements_confirmed"], 2)
+
+    def test_without_verification_there_is_no_agreement(self):
+        self.dockerfile("FROM tiny\nRUN echo once > /once\n")
+        self.build_json()
+        folder, _ = self.attest()
+        weighed = self.weigh_trusted(folder, code=6)
+        self.assertEqual(weighed["verdicts"][0]["verdict"], "unverified")
+
+    def test_what_came_from_the_cache_has_its_statement(self):
+        self.verified_build("FROM tiny\nRUN echo cached > /cached\n")
+        self.build_json("--verify", "2", "--allow-same-host")
+        folder, index = self.attest()
+        self.assertEqual(len([file for file in index["files"] if file["kind"] == "execution"]), 2)
+        self.assertEqual(self.weigh_trusted(folder)["verdicts"][0]["statements_confirmed"], 2)
+
+    def test_a_build_without_image_has_nothing_to_attest(self):
+        self.dockerfile("FROM tiny\nRUN exit 3\n")
+        self.assert_exit(self.build(), 1)
+        result = self.farm.cli("attest", "-o", self.context / "x")
+        self.assert_exit(result, 5)
+        self.assert_says(result, "no image that could be attested")
+
+    def test_keys_and_statements_survive_a_restart(self):
+        self.verified_build("FROM tiny\nRUN echo restart > /restart\n")
+        before, index = self.attest()
+        self.farm.kill_coordinator()
+        self.farm.start_coordinator()
+        _, again = self.attest(index["build"])
+        self.assertEqual(again, index)
+        self.farm.wait_for_workers(2)
+
+    def test_a_workers_new_key_signs_what_it_does_then(self):
+        self.verified_build("FROM tiny\nRUN echo before > /before\n")
+        folder, _ = self.attest()
+        before = {file["key_id"] for file in self.attest()[1]["files"] if file["kind"] == "key"}
+        self.farm.kill_worker("w1")
+        (self.farm.folder / "w1" / "signing-key.pem").unlink()
+        self.farm.start_worker("w1")
+        self.farm.wait_for_workers(2)
+        self.verified_build("FROM tiny\nRUN echo after > /after\n")
+        folder, index = self.attest()
+        after = {file["key_id"] for file in index["files"] if file["kind"] == "key"}
+        self.assertEqual(len(after - before), 1)
+        self.weigh_trusted(folder)
+        self.assertIn("signs with another key than before", (self.farm.folder / "coordinator.log").read_text())
+
+    def test_a_worker_that_signs_nothing_is_no_obstacle(self):
+        """As one of before there were statements: what it did is in the verdict, without a statement."""
+        self.verified_build("FROM tiny\nRUN echo unsigned > /unsigned\n")
+        self.farm.kill_coordinator()
+        with sqlite3.connect(self.farm.data / "record.db") as record:
+            record.execute("DELETE FROM execution_statements")
+        self.farm.start_coordinator()
+        self.farm.wait_for_workers(2)
+        folder, index = self.attest()
+        self.assertEqual([file for file in index["files"] if file["kind"] == "execution"], [])
+        verdict, = self.weigh_trusted(folder)["verdicts"]
+        self.assertEqual((verdict["executions_listed"], verdict["statements_named"]), (2, 0))
+
+
+class TwoFarmsTest(EvidenceTestCase):
+    def test_two_farms_about_one_image(self):
+        with Farm(workers=2) as other:
+            other.import_base("tiny", tiny_archive())
+            self.verified_build()
+            mine, _ = self.attest()
+            result = other.build(self.context, "--json", "--verify", "2", "--allow-same-host")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            theirs, _ = self.attest(farm=other)
+            keys = ("--key", mine / "coordinator.pem", "--key", theirs / "coordinator.pem")
+            weighed = self.weigh(mine, theirs, *keys)
+            self.assertEqual((weighed["result"], weighed["farms"]), ("agreed", 2))
+            self.assertEqual(weighed["hosts_named"], 1, "two farms on one machine are two farms, and one host")
+            self.assertEqual(self.weigh(mine, theirs, *keys[:2], code=6)["farms"], 1)
+            # Another recipe there: another image.
+            self.dockerfile("FROM tiny\nRUN echo other > /other\n")
+            result = other.build(self.context, "--json", "--verify", "2", "--allow-same-host")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            theirs, _ = self.attest(farm=other)
+            weighed = self.weigh(mine, theirs, *keys, code=3)
+            self.assertIn("disagree: the image of", " ".join(weighed["reasons"]))
+
+
+if __name__ == "__main__":
+    main()
