@@ -179,7 +179,7 @@ class ServerImpl final : public Server {
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
-    image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
+    image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);

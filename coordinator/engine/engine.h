@@ -30,13 +30,13 @@
 #include "coordinator/engine/stage_walk.h"
 #include "coordinator/engine/step_cache.h"
 #include "coordinator/engine/step_packages.h"
-#include "coordinator/engine/step_statements.h"
 #include "coordinator/engine/transaction_loop.h"
 #include "coordinator/engine/watchers.h"
 #include "coordinator/engine/worker_links.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/sources/remote_sources.h"
+#include "coordinator/statements/step_statements.h"
 #include "coordinator/storage/farm_wheel_records.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
@@ -165,9 +165,6 @@ class Engine {
   void OnTaskFinished(core::TaskId task, const v1::TaskResult& result);
   void OnLost(core::TaskId task, const std::string& reason);
   void RecordPackages(const core::Attempt& attempt, const v1::StepResult& result);
-  // What its worker states about it, unless it is not right: then the operator and the build's watchers are
-  // told.
-  void RecordStatement(const core::Attempt& attempt, const v1::StepResult& result);
 
   // engine_tick.cc
   void Tick();

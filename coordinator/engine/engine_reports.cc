@@ -176,20 +176,6 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
   if (!packages.empty()) loop_->Require(records_.SavePackages(attempt.execution, packages));
 }
 
-void Engine::RecordStatement(const core::Attempt& attempt, const v1::StepResult& result) {
-  const absl::Status kept = statements_.Keep(attempt, result, scheduler_.InfoOf(attempt.worker), Now());
-  if (!absl::IsInvalidArgument(kept)) return loop_->Require(kept);
-  LogWarning("task={} worker={} execution={} statement dropped: {}", attempt.task.name(), attempt.worker,
-             attempt.execution, Sv(kept.message()));
-  if (!attempt.owner) return;
-  if (RunningBuild* build = Find(attempt.owner->build)) {
-    build->state.Enter(Now());
-    build->state.Notice(true, fmt::format("{}:{}: what {} signed about this step is not kept: {}",
-                                          attempt.step().range().file(), attempt.step().range().first_line(),
-                                          attempt.worker, Sv(kept.message())));
-  }
-}
-
 void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   if (board_.Find(task)->complete() || board_.Find(task)->step().number() != result.number()) return;
   if (board_.Find(task)->execution == 0) {
@@ -212,6 +198,9 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   }
   const core::StepFact fact = FactOf(*row);
   RecordPackages(attempt, result);
+  const absl::Status stated =
+      failed ? absl::OkStatus() : statements_.Keep(attempt, result, scheduler_.InfoOf(attempt.worker), Now());
+  if (!absl::IsInvalidArgument(stated)) loop_->Require(stated);
   if (result.has_fetches()) {
     loop_->Require(records_.SaveFetches(attempt.execution, core::RecordOfFetches(result.fetches())));
   }
@@ -225,12 +214,16 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
     for (const std::string& warning : result.warnings()) {
       build->state.Notice(true, fmt::format("{}:{}: {}", range.file(), range.first_line(), warning));
     }
+    if (absl::IsInvalidArgument(stated)) {
+      build->state.Notice(true,
+                          fmt::format("{}:{}: what {} signed about this step is not kept: {}", range.file(),
+                                      range.first_line(), attempt.worker, Sv(stated.message())));
+    }
   }
   if (failed) {
     OnStepFailed(task, fact);
     return;
   }
-  RecordStatement(attempt, result);
   scheduler_.Made(attempt.worker, core::SizeOf(fact.layer));
   const int index = attempt.step_index();
   // A replica goes on from the first's layer, whatever it made itself.

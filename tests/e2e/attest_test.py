@@ -13,8 +13,10 @@ import stat
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
-from farm import Farm, FarmTestCase, main, require_program, tiny_archive
+from daemons import Registry
+from farm import Farm, FarmTestCase, free_port, main, require_program, tiny_archive
 
 IN_TOTO = "application/vnd.in-toto+json"
 RECIPE = """
@@ -355,6 +357,87 @@ class TwoFarmsTest(EvidenceTestCase):
             theirs, _ = self.attest(farm=other)
             weighed = self.weigh(mine, theirs, *keys, code=3)
             self.assertIn("disagree: the image of", " ".join(weighed["reasons"]))
+
+
+class PushedEvidenceTest(EvidenceTestCase):
+    """Beside an image in Debian's docker-registry, which has no referrers API: the fallback tag is what tells of it."""
+
+    def setUp(self):
+        super().setUp()
+        require_program("docker-registry", "skopeo")
+        (self.context / "registry").mkdir()
+        self.registry = Registry(self.context / "registry", free_port())
+        self.registry.__enter__()
+        self.addCleanup(self.registry.__exit__)
+
+    def raw(self, reference):
+        return subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{self.registry.host}/{reference}"],
+                              capture_output=True, check=True).stdout
+
+    def blob(self, repository, digest):
+        with urllib.request.urlopen(f"http://{self.registry.host}/v2/{repository}/blobs/{digest}", timeout=30) as answer:
+            return answer.read()
+
+    def referrers(self, repository, manifest):
+        return json.loads(self.raw(f"{repository}:sha256-{manifest.removeprefix('sha256:')}"))["manifests"]
+
+    def fetched(self, repository, manifest):
+        """A folder with all files of all that refers to the manifest."""
+        folder = self.context / "fetched"
+        folder.mkdir()
+        for referrer in self.referrers(repository, manifest):
+            for layer in json.loads(self.raw(f"{repository}@{referrer['digest']}"))["layers"]:
+                content = self.blob(repository, layer["digest"])
+                self.assertEqual("sha256:" + hashlib.sha256(content).hexdigest(), layer["digest"])
+                (folder / layer["annotations"]["org.opencontainers.image.title"]).write_bytes(content)
+        return folder
+
+    def test_the_image_stays_and_its_evidence_is_beside_it(self):
+        build = self.verified_build(RECIPE, "-t", "pushed")
+        plain = self.farm.cli("image", "push", "pushed", f"{self.registry.host}/app:plain", "--json")
+        self.assert_exit(plain, 0)
+        self.assertNotIn("attestations", json.loads(plain.stdout))
+        for _ in range(2):
+            pushed = self.farm.cli("image", "push", "pushed", f"{self.registry.host}/app:1", "--attest", "--json")
+            self.assert_exit(pushed, 0)
+            document = json.loads(pushed.stdout)
+            self.assertEqual(document["digest"], build["index_digest"])
+            self.assertEqual(len(document["attestations"]), 4)
+        index = self.raw("app:1")
+        self.assertEqual("sha256:" + hashlib.sha256(index).hexdigest(), build["index_digest"])
+        self.assertEqual(index, self.raw("app:plain"))
+        self.assertEqual(len(json.loads(index)["manifests"]), 1, "nothing was put into it")
+        cell, = build["cells"]
+        referrers = self.referrers("app", cell["image_digest"])
+        self.assertEqual([each["digest"] for each in referrers], document["attestations"], "pushed twice, listed once")
+        self.assertEqual({each["annotations"]["crossmill.evidence"] for each in referrers},
+                         {"verdict", "provenance", "packages", "executions"})
+        for referrer in referrers:
+            manifest = json.loads(self.raw(f"app@{referrer['digest']}"))
+            self.assertEqual(manifest["subject"]["digest"], cell["image_digest"])
+        folder = self.fetched("app", cell["image_digest"])
+        local, index = self.attest(build["id"])
+        self.assertEqual({path.name: path.read_bytes() for path in folder.iterdir()},
+                         {file["name"]: (local / file["name"]).read_bytes() for file in index["files"]})
+        weighed = self.weigh_trusted(folder, "--image", build["index_digest"])
+        self.assertEqual(weighed["verdicts"][0]["statements_confirmed"], 6)
+
+    def test_one_platform_alone(self):
+        build = self.verified_build("FROM tiny\nRUN echo alone > /alone\n", "-t", "alone")
+        cell, = build["cells"]
+        pushed = self.farm.cli("image", "push", "alone", f"{self.registry.host}/one:1", "--platform", cell["platform"],
+                               "--attest", "--json")
+        self.assert_exit(pushed, 0)
+        self.assertEqual(json.loads(pushed.stdout)["digest"], cell["image_digest"])
+        self.assertEqual(len(self.referrers("one", cell["image_digest"])), 4)
+
+    def test_what_the_farm_did_not_build_has_no_evidence(self):
+        pushed = self.farm.cli("image", "push", "tiny", f"{self.registry.host}/tiny:1", "--attest")
+        self.assert_exit(pushed, 5)
+        self.assert_says(pushed, "was not built by this farm")
+        self.assertNotEqual(subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false",
+                                            f"docker://{self.registry.host}/tiny:1"], capture_output=True).returncode, 0,
+                            "nothing is pushed")
 
 
 if __name__ == "__main__":

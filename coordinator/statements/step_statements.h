@@ -23,6 +23,8 @@ class StepStatements {
                     int64_t now_ns);
 
  private:
+  absl::Status CheckAndSave(const core::Attempt& attempt, const v1::StepResult& result,
+                            const v1::WorkerInfo& worker, int64_t now_ns);
   absl::Status NoteKey(const storage::SigningKeyRow& key);
 
   storage::StatementRecords records_;

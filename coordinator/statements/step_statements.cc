@@ -1,4 +1,4 @@
-#include "coordinator/engine/step_statements.h"
+#include "coordinator/statements/step_statements.h"
 
 #include "common/attest/dsse.h"
 #include "common/attest/execution_statement.h"
@@ -36,6 +36,16 @@ absl::StatusOr<keys::PublicKey> CheckSignature(const v1::StepResult& result, con
 absl::Status StepStatements::Keep(const core::Attempt& attempt, const v1::StepResult& result,
                                   const v1::WorkerInfo& worker, int64_t now_ns) {
   if (result.statement().empty()) return absl::OkStatus();
+  absl::Status kept = CheckAndSave(attempt, result, worker, now_ns);
+  if (absl::IsInvalidArgument(kept)) {
+    LogWarning("task={} worker={} execution={} statement dropped: {}", attempt.task.name(), attempt.worker,
+               attempt.execution, Sv(kept.message()));
+  }
+  return kept;
+}
+
+absl::Status StepStatements::CheckAndSave(const core::Attempt& attempt, const v1::StepResult& result,
+                                          const v1::WorkerInfo& worker, int64_t now_ns) {
   attest::Statement statement;
   const auto key = CheckSignature(result, worker, &statement);
   RETURN_IF_ERROR(key.status());
