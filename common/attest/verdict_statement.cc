@@ -160,6 +160,7 @@ Statement VerdictStatement(const VerdictFacts& facts) {
                {"sameHost", comparison.same_host()},
                {"emulated", facts.cell->emulated() || AnyEmulated(comparison)},
                {"index", facts.build->index_digest()},
+               {"farmVersion", facts.build->farm_version()},
                // Whoever weighs it has to know what a host is here: two machines are two only as far as their
                // workers say so.
                {"hostsAreToldApartBy", "the kernel's boot_id, as the worker on it reports it"},

@@ -6,17 +6,19 @@ Two workers of one machine, so every verified build allows the same host.
 import base64
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import sqlite3
 import stat
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.request
 
 from daemons import Registry
-from farm import Farm, FarmTestCase, free_port, main, require_program, tiny_archive
+from farm import Farm, FarmTestCase, can_run_arm64, free_port, main, require_program, tiny_archive, wait_for
 
 IN_TOTO = "application/vnd.in-toto+json"
 RECIPE = """
@@ -307,6 +309,21 @@ class MoreBuildsTest(EvidenceTestCase):
         self.assertEqual(again, index)
         self.farm.wait_for_workers(2)
 
+    def test_a_statement_comes_after_a_coordinator_that_was_away(self):
+        """The result waits on the worker's disk, with what was signed about it."""
+        self.dockerfile("FROM tiny\nRUN sleep 3; echo waited > /waited\n")
+        build = self.farm.start_build(self.context, "--json", "--verify", "2", "--allow-same-host")
+        wait_for(lambda: any(worker["tasks"] for worker in json.loads(self.farm.cli("worker", "ls", "--json").stdout or "[]")),
+                 "the step's start")
+        self.farm.kill_coordinator()
+        time.sleep(4)
+        self.farm.start_coordinator()
+        out, err = build.communicate(timeout=120)
+        self.assertEqual(build.returncode, 0, err)
+        folder, _ = self.attest(json.loads(out)["id"])
+        verdict, = self.weigh_trusted(folder)["verdicts"]
+        self.assertEqual((verdict["executions_listed"], verdict["statements_confirmed"]), (2, 2))
+
     def test_a_workers_new_key_signs_what_it_does_then(self):
         self.verified_build("FROM tiny\nRUN echo before > /before\n")
         folder, _ = self.attest()
@@ -334,6 +351,39 @@ class MoreBuildsTest(EvidenceTestCase):
         self.assertEqual([file for file in index["files"] if file["kind"] == "execution"], [])
         verdict, = self.weigh_trusted(folder)["verdicts"]
         self.assertEqual((verdict["executions_listed"], verdict["statements_named"]), (2, 0))
+
+
+class PlatformsTest(EvidenceTestCase):
+    tiny_architectures = ("amd64", "arm64")
+
+    @classmethod
+    def setUpClass(cls):
+        if not can_run_arm64():
+            raise unittest.SkipTest("needs an interpreter for 64-bit ARM")
+        super().setUpClass()
+
+    def test_each_platform_has_its_own_and_emulation_is_said(self):
+        self.verified_build("""
+            FROM --platform=$BUILDPLATFORM tiny AS shared
+            RUN echo shared > /shared
+            FROM tiny
+            COPY --from=shared /shared /shared
+            RUN uname -m > /machine
+            """, "--platform", "linux/amd64,linux/arm64")
+        folder, index = self.attest()
+        verdicts = {file["platform"]: opened(folder / file["name"]) for file in index["files"] if file["kind"] == "verdict"}
+        self.assertEqual(set(verdicts), {"linux/amd64", "linux/arm64"})
+        native, = {"x86_64": ["linux/amd64"], "aarch64": ["linux/arm64"]}[os.uname().machine]
+        for platform, verdict in verdicts.items():
+            self.assertEqual(verdict["predicate"]["emulated"], platform != native, platform)
+        names = {file["name"] for file in index["files"]}
+        self.assertLessEqual({"linux-amd64.provenance.intoto.json", "linux-arm64.packages.intoto.json"}, names)
+        # The shared stage ran twice, for both; the others twice for each.
+        self.assertEqual(len([name for name in names if ".execution-" in name]), 2 + 2 * 2 * 2)
+        weighed = self.weigh_trusted(folder)
+        self.assertEqual({each["statements_confirmed"] for each in weighed["verdicts"]}, {6})
+        text = self.farm.cli("verify-attestation", folder, "--key", folder / "coordinator.pem")
+        self.assert_says(text, "some emulated")
 
 
 class TwoFarmsTest(EvidenceTestCase):
