@@ -42,11 +42,15 @@ class Scales {
       const auto [at, added] = keys_.emplace(key.key.id(), &key);
       if (!added && key.trusted) at->second = &key;
     }
+    for (const auto& [id, key] : keys_) {
+      if (key->trusted) trusted_.push_back(key);
+    }
   }
 
   Weighed Run() {
     for (const GivenFile& file : input_.files) ReadFile(file);
     Vouch();
+    FindWanted();
     for (const Read& read : reads_) CheckSigner(read);
     for (const Read& read : reads_) CheckSubject(read);
     for (const Read& read : reads_) {
@@ -94,6 +98,7 @@ class Scales {
     } else if (weighed.kind == "verdict") {
       ASSIGN_OR_RETURN(read.verdict, ReadVerdict(read.statement));
     }
+    if (read.execution) executions_.emplace(read.sha256, reads_.size());
     reads_.push_back(std::move(read));
     return absl::OkStatus();
   }
@@ -102,7 +107,7 @@ class Scales {
   // here, and is not by it, is wrong.
   absl::Status FindSigner(const Envelope& envelope, WeighedFile* weighed) const {
     const GivenKey* signer = nullptr;
-    for (const auto& [id, key] : keys_) {
+    for (const GivenKey* key : CandidatesOf(envelope)) {
       if (!IsSignedBy(envelope, key->key)) continue;
       if (signer == nullptr || key->trusted) signer = key;
       if (signer->trusted) break;
@@ -115,12 +120,24 @@ class Scales {
     }
     weighed->key_id = envelope.signatures.front().key_id;
     for (const EnvelopeSignature& signature : envelope.signatures) {
-      if (keys_.contains(signature.key_id))
+      if (keys_.contains(signature.key_id)) {
         return absl::InvalidArgumentError(fmt::format(
             "the signature is not that of the key {} over this content", signature.key_id.substr(0, 12)));
+      }
     }
     weighed->standing = Standing::kUnknownKey;
     return absl::OkStatus();
+  }
+
+  // Those that were given, whatever the envelope says, and those that it names: a folder full of keys must
+  // not cost a check of each against each file.
+  std::vector<const GivenKey*> CandidatesOf(const Envelope& envelope) const {
+    std::vector<const GivenKey*> candidates = trusted_;
+    for (const EnvelopeSignature& signature : envelope.signatures) {
+      const auto named = keys_.find(signature.key_id);
+      if (named != keys_.end() && !named->second->trusted) candidates.push_back(named->second);
+    }
+    return candidates;
   }
 
   // Workers' keys that verdicts of given keys name, by the file that was signed with them.
@@ -150,7 +167,7 @@ class Scales {
     if (file.standing == Standing::kUnknownKey) {
       Note(Weight::kInconclusive, fmt::format("{}: the key {} that it says it is signed with is not here",
                                               file.name, file.key_id.substr(0, 12)));
-    } else if (file.standing == Standing::kUntrusted && !HasTrustedKey()) {
+    } else if (file.standing == Standing::kUntrusted && trusted_.empty()) {
       Note(Weight::kInconclusive,
            "no key was given: the signatures are right, but nothing says whose the keys are (--key)");
     } else if (file.standing == Standing::kUntrusted) {
@@ -161,31 +178,27 @@ class Scales {
     }
   }
 
-  bool HasTrustedKey() const {
-    return std::any_of(input_.keys.begin(), input_.keys.end(),
-                       [](const GivenKey& key) { return key.trusted; });
-  }
-
-  bool IsWanted(const std::string& hash) const {
-    return std::find(input_.images.begin(), input_.images.end(), hash) != input_.images.end();
-  }
-
-  // What is about an image has to be about one of those in question, or about one whose index is. Which index
-  // an image is in only its verdict says.
-  bool IsAboutWanted(const Read& read) const {
-    for (const Subject& subject : read.statement.subjects) {
-      if (IsWanted(subject.sha256)) return true;
-      for (const Read& other : reads_) {
-        if (!other.verdict || !Counts(other) || other.verdict->image != subject.sha256) continue;
-        const auto index = HashOfOci(other.verdict->index);
-        if (index.ok() && IsWanted(*index)) return true;
-      }
+  // Which index an image is in only its verdict says.
+  void FindWanted() {
+    wanted_.insert(input_.images.begin(), input_.images.end());
+    std::set<std::string> below;
+    for (const Read& read : reads_) {
+      if (!read.verdict || !Counts(read)) continue;
+      const auto index = HashOfOci(read.verdict->index);
+      if (index.ok() && wanted_.contains(*index)) below.insert(read.verdict->image);
     }
-    return false;
+    wanted_.merge(below);
   }
 
+  bool IsAboutWanted(const Read& read) const {
+    return std::any_of(read.statement.subjects.begin(), read.statement.subjects.end(),
+                       [&](const Subject& subject) { return wanted_.contains(subject.sha256); });
+  }
+
+  // What is about an image has to be about one of those in question. Of a statement that does not count, that
+  // is said already.
   void CheckSubject(const Read& read) {
-    if (input_.images.empty() || read.execution || IsAboutWanted(read)) return;
+    if (wanted_.empty() || read.execution || !Counts(read) || IsAboutWanted(read)) return;
     const WeighedFile& file = result_.files[read.file];
     Note(Weight::kDiffers,
          fmt::format("{}: it is about another image, {}", file.name, Short(file.subjects.front())));
@@ -194,7 +207,7 @@ class Scales {
   void WeighVerdict(const Read& read) {
     const WeighedFile& file = result_.files[read.file];
     if (file.standing != Standing::kSigned) return;
-    if (!input_.images.empty() && !IsAboutWanted(read)) return;
+    if (!wanted_.empty() && !IsAboutWanted(read)) return;
     FarmSays& says = result_.verdicts.emplace_back();
     says.file = file.name;
     says.key_id = file.key_id;
@@ -217,23 +230,22 @@ class Scales {
     ++says->listed;
     if (witness.statement.file_sha256.empty()) return;
     ++says->with_statement;
-    for (const Read& read : reads_) {
-      if (!read.execution || read.sha256 != witness.statement.file_sha256) continue;
-      const WeighedFile& file = result_.files[read.file];
-      if (!Counts(read)) return;
-      std::string differs;
-      if (file.key_id != witness.statement.key_id) differs = "key";
-      if (read.execution->layer != witness.layer) differs = "layer";
-      if (read.execution->host_id != witness.host_id) differs = "host";
-      if (read.execution->worker != witness.worker) differs = "worker";
-      if (read.execution->step_key != step.key) differs = "step key";
-      if (differs.empty()) {
-        ++says->confirmed;
-      } else {
-        Note(Weight::kDiffers, fmt::format("{} and {} disagree about the {} of {}", says->file, file.name,
-                                           differs, step.place));
-      }
-      return;
+    const auto found = executions_.find(witness.statement.file_sha256);
+    if (found == executions_.end() || !Counts(reads_[found->second])) return;
+    const Read& read = reads_[found->second];
+    const WeighedFile& file = result_.files[read.file];
+    std::string differs;
+    if (file.key_id != witness.statement.key_id) differs = "key";
+    if (read.execution->layer != witness.layer) differs = "layer";
+    if (read.execution->host_id != witness.host_id) differs = "host";
+    if (read.execution->worker != witness.worker) differs = "worker";
+    if (read.execution->emulated != witness.emulated) differs = "emulation";
+    if (read.execution->step_key != step.key) differs = "step key";
+    if (differs.empty()) {
+      ++says->confirmed;
+    } else {
+      Note(Weight::kDiffers,
+           fmt::format("{} and {} disagree about the {} of {}", says->file, file.name, differs, step.place));
     }
   }
 
@@ -248,7 +260,8 @@ class Scales {
         for (const WitnessClaim& witness : step.witnesses) hosts.insert(witness.host_id);
       }
       const auto [at, added] = first.emplace(says.claim.platform, &says);
-      if (added || at->second->claim.image == says.claim.image || IsWanted(says.claim.image)) continue;
+      if (added || at->second->claim.image == says.claim.image || wanted_.contains(says.claim.image))
+        continue;
       Note(Weight::kDiffers,
            fmt::format("{} and {} disagree: the image of {} is {} or {}", at->second->file, says.file,
                        says.claim.platform, Short(at->second->claim.image), Short(says.claim.image)));
@@ -276,15 +289,26 @@ class Scales {
     }
   }
 
+  // Each image that something is about needs a verdict, and each in question.
   void CheckImages() {
     if (result_.verdicts.empty())
       Note(Weight::kInconclusive, "there is no verdict of a farm whose key was given");
+    std::set<std::string> known;
+    for (const FarmSays& says : result_.verdicts) {
+      known.insert(says.claim.image);
+      if (const auto index = HashOfOci(says.claim.index); index.ok()) known.insert(*index);
+    }
     for (const std::string& image : input_.images) {
-      const bool known =
-          std::any_of(result_.verdicts.begin(), result_.verdicts.end(), [&](const FarmSays& says) {
-            return says.claim.image == image || says.claim.index == "sha256:" + image;
-          });
-      if (!known) Note(Weight::kInconclusive, fmt::format("no signed verdict is about {}", Short(image)));
+      if (!known.contains(image))
+        Note(Weight::kInconclusive, fmt::format("no signed verdict is about {}", Short(image)));
+    }
+    for (const Read& read : reads_) {
+      if (read.execution || read.verdict || !Counts(read)) continue;
+      for (const Subject& subject : read.statement.subjects) {
+        if (known.contains(subject.sha256)) continue;
+        Note(Weight::kInconclusive, fmt::format("no signed verdict is about {}, of which {} tells",
+                                                Short(subject.sha256), result_.files[read.file].name));
+      }
     }
   }
 
@@ -299,8 +323,14 @@ class Scales {
   }
 
   const WeighingInput& input_;
+  // By id.
   std::map<std::string, const GivenKey*> keys_;
+  std::vector<const GivenKey*> trusted_;
   std::vector<Read> reads_;
+  // By the SHA-256 of its file: an index into reads_.
+  std::map<std::string, size_t> executions_;
+  // Hex: the images in question, and those that are in an index in question.
+  std::set<std::string> wanted_;
   std::map<Weight, std::vector<std::string>> reasons_;
   Weighed result_;
 };

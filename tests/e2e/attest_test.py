@@ -234,11 +234,16 @@ class AttestTest(EvidenceTestCase):
         message = self.write("message", pre_authentication_encoding(IN_TOTO, base64.b64decode(envelope["payload"])))
         signed = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", message],
                                 capture_output=True, check=True).stdout
-        envelope["signatures"] = [{"sig": base64.b64encode(signed).decode()}]
-        (folder / name).write_text(json.dumps(envelope))
-        weighed = self.weigh(folder, "--key", self.evidence / "coordinator.pem", code=6)
-        self.assertEqual(weighed["verdicts"], [])
-        self.assertEqual({file["standing"] for file in weighed["files"] if file["kind"] == "verdict"}, {"untrusted"})
+        der = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True,
+                             capture_output=True).stdout
+        honest = envelope["signatures"][0]["keyid"]
+        for hint, standing, code in ((hashlib.sha256(der).hexdigest(), "untrusted", 6), ("", "unknown-key", 6), (honest, "refused", 1)):
+            envelope["signatures"] = [{"sig": base64.b64encode(signed).decode(), "keyid": hint}]
+            (folder / name).write_text(json.dumps(envelope))
+            weighed = self.weigh(folder, "--key", self.evidence / "coordinator.pem", code=code)
+            self.assertEqual(weighed["verdicts"], [])
+            file, = [file for file in weighed["files"] if file["name"].endswith(name)]
+            self.assertEqual(file["standing"], standing)
 
     def test_bad_input_says_what_to_do(self):
         for arguments, says in ((("verify-attestation", self.context / "none"), "none"),

@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "common/attest/dsse.h"
 #include "common/attest/execution_statement.h"
 #include "common/base/status.h"
@@ -245,6 +246,44 @@ TEST_F(WeighingTest, AVerdictAloneIsTheFarmsWord) {
   EXPECT_EQ(weighed.weight, Weight::kAgreed);
   EXPECT_EQ(weighed.verdicts[0].with_statement, 2u);
   EXPECT_EQ(weighed.verdicts[0].confirmed, 0u);
+}
+
+TEST_F(WeighingTest, WhatIsAboutAnImageNeedsAVerdictOfIt) {
+  WeighingInput input = a_.Input();
+  a_.build.view.mutable_cells(0)->mutable_image_manifest()->set_hash(Hash('e'));
+  input.files.push_back(
+      {"provenance",
+       *SealStatement(WriteStatement(ProvenanceStatement(a_.build.provenance())), a_.coordinator)});
+  const Weighed weighed = Weigh(input);
+  EXPECT_EQ(weighed.weight, Weight::kInconclusive);
+  EXPECT_THAT(weighed.reasons, ElementsAre(HasSubstr("of which provenance tells")));
+}
+
+TEST_F(WeighingTest, WithoutAKeyNothingIsSaidOfAnIndex) {
+  WeighingInput input = a_.Input(false);
+  input.images = {Hash('9')};
+  EXPECT_EQ(Weigh(input).weight, Weight::kInconclusive);
+}
+
+TEST_F(WeighingTest, AHintIsNoKey) {
+  // Signed by the trusted key, whatever the envelope calls it.
+  for (const std::string& hint : {std::string("someone"), a_.worker[0].public_key().id(), std::string()}) {
+    WeighingInput input = a_.Input();
+    input.files[2].bytes = absl::StrReplaceAll(
+        input.files[2].bytes, {{"\"keyid\":\"" + a_.coordinator.public_key().id(), "\"keyid\":\"" + hint}});
+    EXPECT_EQ(Weigh(input).weight, Weight::kAgreed) << hint;
+  }
+}
+
+TEST_F(WeighingTest, ManyKeysAndFilesAreWeighedInTime) {
+  WeighingInput input = a_.Input();
+  for (int i = 0; i < 2000; ++i) {
+    input.keys.push_back({"key", keys::SigningKey::Generate()->public_key(), false});
+    input.files.push_back(input.files[i % 3]);
+  }
+  const absl::Time began = absl::Now();
+  EXPECT_EQ(Weigh(input).weight, Weight::kAgreed);
+  EXPECT_LT(absl::Now() - began, absl::Seconds(30));
 }
 
 TEST_F(WeighingTest, NothingIsNoAgreement) {
