@@ -17,8 +17,9 @@ import time
 import unittest
 import urllib.request
 
+import stand_ins
 from daemons import Registry
-from farm import Farm, FarmTestCase, can_run_arm64, free_port, main, require_program, tiny_archive, wait_for
+from farm import Farm, FarmTestCase, can_run_arm64, free_port, main, require_program, require_root_and_user, tiny_archive, wait_for
 
 IN_TOTO = "application/vnd.in-toto+json"
 RECIPE = """
@@ -389,6 +390,51 @@ class PlatformsTest(EvidenceTestCase):
         self.assertEqual({each["statements_confirmed"] for each in weighed["verdicts"]}, {6})
         text = self.farm.cli("verify-attestation", folder, "--key", folder / "coordinator.pem")
         self.assert_says(text, "some emulated")
+
+
+class PackagesTest(EvidenceTestCase):
+    """What a real pip installed from an index on this machine."""
+    tiny_architectures = ()
+
+    @classmethod
+    def setUpClass(cls):
+        require_root_and_user()
+        archive = stand_ins.find("python:3.11")
+        if archive is None:
+            raise unittest.SkipTest(stand_ins.why_missing("python:3.11"))
+        cls.farm_options = {"workers": 1, "worker_options": ["--index-url", cls.serve_packages()],
+                            "worker_environment": {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}}
+        super().setUpClass()
+        cls.farm.import_base("python:3.11", archive)
+
+    def test_packages_and_their_files_are_named(self):
+        self.dockerfile("""
+            FROM python:3.11 AS build
+            RUN python3 -m venv /venv && /venv/bin/pip install -q --no-cache-dir puresrc
+            FROM python:3.11
+            COPY --from=build /venv /venv
+            RUN pip install -q --no-cache-dir --break-system-packages purepkg
+            """)
+        self.build_json("--no-compile-ahead")
+        folder, index = self.attest()
+        packages, = [opened(folder / file["name"]) for file in index["files"] if file["kind"] == "packages"]
+        components = {each["name"]: each for each in packages["predicate"]["components"]}
+        self.assertEqual(components["purepkg"]["purl"], "pkg:pypi/purepkg@1.2.0")
+        outcomes = {name: (each["scope"], next(p["value"] for p in each["properties"] if p["name"] == "crossmill:outcome"))
+                    for name, each in components.items() if name.startswith("pure")}
+        self.assertEqual(outcomes, {"purepkg": ("required", "wheel"), "puresrc": ("optional", "source")})
+        provenance, = [opened(folder / file["name"]) for file in index["files"] if file["kind"] == "provenance"]
+        fetched = {each["uri"].rsplit("/", 1)[-1]: each["digest"]["sha256"]
+                   for each in provenance["predicate"]["buildDefinition"]["resolvedDependencies"]
+                   if each["annotations"]["kind"] == "fetch"}
+        recorded = {row["url"].rsplit("/", 1)[-1]: row["digest"].removeprefix("sha256:")
+                    for row in json.loads(self.farm.cli("fetches", "--json").stdout) if row["file_name"] and row["digest"]}
+        self.assertIn("purepkg-1.2.0-py3-none-any.whl", fetched)
+        self.assertEqual({name: fetched.get(name) for name in recorded}, recorded)
+        stated = [opened(folder / file["name"]) for file in index["files"] if file["kind"] == "execution"]
+        seen = {item["uri"].rsplit("/", 1)[-1]: item["digest"]["sha256"] for statement in stated
+                for item in statement["predicate"].get("fetches", {}).get("items", [])}
+        self.assertEqual({name: seen.get(name) for name in recorded}, recorded)
 
 
 class TwoFarmsTest(EvidenceTestCase):
