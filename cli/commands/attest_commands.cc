@@ -30,6 +30,8 @@ absl::StatusOr<std::vector<v1::EvidenceFile>> ListEvidence(Session& session, int
     files.push_back(std::move(file));
   }
   const grpc::Status status = stream->Finish();
+  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION)
+    return WithExit(session.Explain(rpc::FromGrpc(status)), kExitUsage);
   if (!status.ok()) return session.Explain(rpc::FromGrpc(status));
   return files;
 }

@@ -191,6 +191,8 @@ absl::StatusOr<VerdictClaim> ReadVerdict(const Statement& statement) {
   ASSIGN_OR_RETURN(claim.emulated, BoolMember(json, "emulated"));
   ASSIGN_OR_RETURN(claim.hosts, IntegerMember(json, "hosts"));
   ASSIGN_OR_RETURN(claim.executions, IntegerMember(json, "executions"));
+  if (claim.hosts < 0 || claim.executions < 0)
+    return absl::InvalidArgumentError("\"hosts\" and \"executions\" are numbers of things");
   ASSIGN_OR_RETURN(claim.varied, Texts(json, "varied"));
   ASSIGN_OR_RETURN(claim.equal, Texts(json, "equal"));
   ASSIGN_OR_RETURN(const SortedJson* steps, ListMember(json, "steps"));

@@ -114,7 +114,7 @@ absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const std::
   ASSIGN_OR_RETURN(const ImageRecord image, images_.Get(name));
   const int64_t build = BuildOf(image.origin);
   if (build == 0) {
-    return absl::FailedPreconditionError(
+    return absl::InvalidArgumentError(
         fmt::format("{} was not built by this farm (it is from: {}), which can say nothing about it", name,
                     image.origin));
   }

@@ -196,6 +196,13 @@ TEST(VerdictStatementTest, EveryFactHasToBeThere) {
   }
 }
 
+TEST(VerdictStatementTest, CountsAreNotNegative) {
+  ExampleBuild example;
+  Statement statement = Reread(VerdictStatement(example.verdict()));
+  statement.predicate["hosts"] = -1;
+  EXPECT_EQ(ReadVerdict(statement).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(VerdictStatementTest, ClaimsThatTheExecutionsDoNotCarryContradict) {
   ExampleBuild example;
   const VerdictClaim honest = *ReadVerdict(Reread(VerdictStatement(example.verdict())));
