@@ -84,7 +84,8 @@ class Scales {
     WeighedFile& weighed = result_.files[index];
     ASSIGN_OR_RETURN(const Envelope envelope, ParseEnvelope(file.bytes));
     RETURN_IF_ERROR(FindSigner(envelope, &weighed));
-    // Only now: nothing is read of what somebody changed.
+    // Only now: nothing is read of what somebody changed. What has an unknown key is read, and counts for
+    // nothing.
     if (envelope.payload_type != kInTotoPayload)
       return absl::InvalidArgumentError(fmt::format("its payload is not of the type {}", kInTotoPayload));
     Read read;
