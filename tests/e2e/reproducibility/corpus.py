@@ -19,7 +19,7 @@ import re
 CASES = pathlib.Path(__file__).resolve().parent / "cases"
 VERDICTS = ("reproducible", "unreproducible", "flaky", "failed", "input-drift")
 CLASSES = ("embedded-time", "archive-time", "gzip-header", "member-order", "member-owner", "member-mode", "pax-header",
-           "pyc-header", "pyc-body", "build-path", "host-name", "kernel", "cpu-model", "processors", "process-id", "user",
+           "pyc-header", "pyc-body", "build-path", "cache", "host-name", "kernel", "cpu-model", "processors", "process-id", "user",
            "locale", "random", "order", "cpu-features", "parallelism", "compressor", "input", "file-time", "file-metadata")
 # Words of `needs`. The aspects are words of `build --vary`; a case of one that the farm does not know is skipped.
 ASPECTS = ("shift", "file-order", "kernel", "cpu-model", "user", "locale", "time-zone", "umask")
