@@ -97,6 +97,28 @@ size_t CountOthers(std::string_view first, std::string_view second) {
   return others;
 }
 
+// How many processors a list of them names ("0-2,5"); 0: it is none.
+int CountOfList(std::string_view list) {
+  int count = 0;
+  for (const absl::string_view part : absl::StrSplit(Av(list), ',')) {
+    const std::vector<absl::string_view> ends = absl::StrSplit(part, '-');
+    int from = 0, to = 0;
+    if (ends.size() > 2 || !absl::SimpleAtoi(ends.front(), &from) || !absl::SimpleAtoi(ends.back(), &to) ||
+        to < from)
+      return 0;
+    count += to - from + 1;
+  }
+  return count;
+}
+
+// Every number is a '#': what else the text is.
+std::string WithoutNumbers(std::string_view text) {
+  static const RE2 number("[0-9]+([.][0-9]+)?(e-?[0-9]+)?");
+  std::string rest(text);
+  RE2::GlobalReplace(&rest, number, "#");
+  return rest;
+}
+
 bool LooksTemporary(std::string_view path) {
   static const RE2 temporary(
       "(^|/)(tmp|temp|var/tmp|pip-|build-env|pip-install-|cc[A-Za-z0-9]{6}|tmp[A-Za-z0-9_]+)");
@@ -187,6 +209,18 @@ bool Classifier::FindFact(std::string_view first, std::string_view second, v1::C
                      fmt::format("it is the number of processors: {}", BothSides(token.first, token.second)));
     return true;
   }
+  const Token list =
+      TokenOf(first, second, [](char c) { return (c >= '0' && c <= '9') || c == '-' || c == ','; });
+  const auto names = [](std::string_view text, const std::string& processors) {
+    const int count = CountOfList(text);
+    return count > 0 && processors == std::to_string(count);
+  };
+  if (first_.processors != second_.processors && names(list.first, first_.processors) &&
+      names(list.second, second_.processors)) {
+    *cause = CauseOf("processors", v1::Cause::CONFIDENCE_LIKELY,
+                     fmt::format("it is the list of processors: {}", BothSides(list.first, list.second)));
+    return true;
+  }
   return false;
 }
 
@@ -270,13 +304,21 @@ bool Classifier::FindChance(std::string_view first, std::string_view second, boo
       IsMixed(core.second)) {
     return random(v1::Cause::CONFIDENCE_LIKELY, "characters without any relation", inner.first, inner.second);
   }
-  // A number of many digits that is no time.
-  const Token number =
-      TokenOf(first, second, [](char c) { return (c >= '0' && c <= '9') || c == '-' || c == '.'; });
-  static const RE2 digits("-?[0-9]*[.]?[0-9]{4,}");
-  if (RE2::FullMatch(re2::StringPiece(number.first.data(), number.first.size()), digits) &&
-      RE2::FullMatch(re2::StringPiece(number.second.data(), number.second.size()), digits)) {
-    return random(v1::Cause::CONFIDENCE_POSSIBLE, "numbers without any relation", number.first, number.second);
+  // Numbers of many digits that are no times, in text that is the same but for them.
+  const Token number = TokenOf(first, second, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  static const RE2 digits("[0-9]*[.]?[0-9]{4,}");
+  static const RE2 leading("-?([0-9.]+)");
+  const auto starts_long = [](std::string_view text) {
+    std::string leading_number;
+    return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), leading, &leading_number) &&
+           RE2::FullMatch(leading_number, digits);
+  };
+  if (WithoutNumbers(first) == WithoutNumbers(second) ||
+      (first.starts_with('-') != second.starts_with('-'))) {
+    if (starts_long(number.first) && starts_long(number.second)) {
+      return random(v1::Cause::CONFIDENCE_POSSIBLE, "numbers without any relation", number.first,
+                    number.second);
+    }
   }
   return false;
 }

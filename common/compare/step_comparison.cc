@@ -20,6 +20,14 @@ std::string FolderOf(std::string_view path) {
   return slash == std::string_view::npos ? std::string() : std::string(path.substr(0, slash));
 }
 
+v1::Cause CauseOfClass(std::string_view word, v1::Cause::Confidence confidence) {
+  v1::Cause cause;
+  cause.set_class_(std::string(word));
+  cause.set_confidence(confidence);
+  if (const CauseClass* known = FindCauseClass(word)) cause.set_remedy(std::string(known->remedy));
+  return cause;
+}
+
 bool IsBelowAny(const std::string& path, const std::set<std::string>& folders) {
   for (std::string folder = FolderOf(path); !folder.empty(); folder = FolderOf(folder)) {
     if (folders.contains(folder)) return true;
@@ -88,17 +96,16 @@ class Groups {
 // Explains one step. Used once.
 class Explainer {
  public:
-  Explainer(absl::Span<const v1::PathDifference> differences, const ExecutionFacts& first,
-            const ExecutionFacts& second, StepContents& contents, const KnownFiles& known,
-            const StepLimits& limits, const std::stop_token& stop)
+  Explainer(absl::Span<const v1::PathDifference> differences, const ComparedExecutions& executions,
+            StepContents& contents, const KnownFiles& known, const StepLimits& limits,
+            const std::stop_token& stop)
       : differences_(differences),
-        first_(first),
-        second_(second),
+        executions_(executions),
         contents_(contents),
         known_(known),
         limits_(limits),
         stop_(stop),
-        classifier_(first, second, differences),
+        classifier_(executions.first, executions.second, differences),
         bytes_left_(limits.bytes) {}
 
   StepExplanation Explain() {
@@ -135,10 +142,38 @@ class Explainer {
  private:
   void AddCause(const std::string& path, v1::Cause cause, const v1::ContentDifference* example) {
     known_.Apply(path, &cause);
+    Add(path, std::move(cause), example);
+  }
+
+  // What nothing explains in a step that was given other input may well come from that.
+  void Add(const std::string& path, v1::Cause cause, const v1::ContentDifference* example) {
+    if (cause.class_() == "unknown" && !executions_.input_changes.empty()) {
+      const std::string evidence = fmt::format("{} was not the same for both executions; {}",
+                                               executions_.input_changes.front().name(), cause.evidence());
+      cause = CauseOfClass("input", v1::Cause::CONFIDENCE_LIKELY);
+      cause.set_evidence(evidence);
+    }
     groups_.Add(path, cause, example);
   }
 
+  // The change of input that a path's contents are, to the byte; nullptr: none.
+  const v1::InputChange* FetchedAs(const v1::PathDifference& difference) const {
+    for (const v1::InputChange& change : executions_.input_changes) {
+      if (change.first() == "sha256:" + difference.first().hash() &&
+          change.second() == "sha256:" + difference.second().hash()) {
+        return &change;
+      }
+    }
+    return nullptr;
+  }
+
   void ExplainContent(const v1::PathDifference& difference) {
+    if (const v1::InputChange* change = FetchedAs(difference)) {
+      v1::Cause cause = CauseOfClass("input", v1::Cause::CONFIDENCE_CERTAIN);
+      cause.set_evidence(fmt::format("it is what {} gave: other bytes to {} than to {}", change->name(),
+                                     executions_.first.worker, executions_.second.worker));
+      return AddCause(difference.path(), cause, nullptr);
+    }
     const int64_t bytes = difference.first().size_bytes() + difference.second().size_bytes();
     if (bytes > bytes_left_) {
       ++left_out_;
@@ -146,7 +181,7 @@ class Explainer {
     }
     bytes_left_ -= bytes;
     const auto file =
-        ExplainFile(difference, differences_, first_, second_, contents_, known_, limits_.file, stop_);
+        ExplainFile(difference, differences_, executions_, contents_, known_, limits_.file, stop_);
     if (!file.ok()) {
       if (problem_.empty()) problem_ = fmt::format("/{}: {}", difference.path(), Sv(file.status().message()));
       return;
@@ -155,7 +190,7 @@ class Explainer {
     std::set<std::string> told;
     for (const v1::ContentDifference& each : file->differences()) {
       if (each.derived() || !told.insert(each.cause().class_()).second) continue;
-      groups_.Add(difference.path(), each.cause(), &each);
+      Add(difference.path(), each.cause(), &each);
     }
     if (told.empty() && file->differences_size() > 0) groups_.AddDerived(difference.path());
     if (!difference.detail().empty()) {
@@ -199,10 +234,10 @@ class Explainer {
       if (pairs) {
         ExplainNames(*first[i], *second[i]);
       } else {
-        AddAlone(*first[i], first_.worker);
+        AddAlone(*first[i], executions_.first.worker);
       }
     }
-    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], second_.worker);
+    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], executions_.second.worker);
   }
 
   void ExplainNames(const v1::PathDifference& first, const v1::PathDifference& second) {
@@ -220,8 +255,7 @@ class Explainer {
   }
 
   absl::Span<const v1::PathDifference> differences_;
-  const ExecutionFacts& first_;
-  const ExecutionFacts& second_;
+  const ComparedExecutions& executions_;
   StepContents& contents_;
   const KnownFiles& known_;
   const StepLimits& limits_;
@@ -235,23 +269,23 @@ class Explainer {
 
 }  // namespace
 
-StepExplanation ExplainStep(absl::Span<const v1::PathDifference> differences, const ExecutionFacts& first,
-                            const ExecutionFacts& second, StepContents& contents, const KnownFiles& known,
-                            const StepLimits& limits, const std::stop_token& stop) {
-  return Explainer(differences, first, second, contents, known, limits, stop).Explain();
+StepExplanation ExplainStep(absl::Span<const v1::PathDifference> differences,
+                            const ComparedExecutions& executions, StepContents& contents,
+                            const KnownFiles& known, const StepLimits& limits, const std::stop_token& stop) {
+  return Explainer(differences, executions, contents, known, limits, stop).Explain();
 }
 
 absl::StatusOr<v1::FileDifference> ExplainFile(const v1::PathDifference& difference,
                                                absl::Span<const v1::PathDifference> differences,
-                                               const ExecutionFacts& first, const ExecutionFacts& second,
-                                               StepContents& contents, const KnownFiles& known,
-                                               const CompareLimits& limits, const std::stop_token& stop) {
+                                               const ComparedExecutions& executions, StepContents& contents,
+                                               const KnownFiles& known, const CompareLimits& limits,
+                                               const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Content> ours, contents.OpenFirst(difference.path()));
   ASSIGN_OR_RETURN(const std::unique_ptr<Content> theirs, contents.OpenSecond(difference.path()));
   DifferingParts parts;
   ASSIGN_OR_RETURN(v1::FileDifference file,
                    CompareContents(difference.path(), *ours, *theirs, limits, stop, &parts));
-  Classifier(first, second, differences).Classify(parts, &file);
+  Classifier(executions.first, executions.second, differences).Classify(parts, &file);
   for (v1::ContentDifference& each : *file.mutable_differences()) {
     if (!each.derived()) known.Apply(difference.path(), each.mutable_cause());
   }

@@ -50,14 +50,14 @@ int MonthOf(std::string_view name) {
 
 // Groups of digits and words that one form has, by name.
 struct Fields {
-  std::string year, month, day, hour, minute, second;
+  std::string year, short_year, month, day, hour, minute, second;
 };
 
 std::optional<TimeSpan> SpanOf(const Fields& fields) {
   const auto number = [](const std::string& digits) {
     return digits.empty() ? -1 : std::atoi(digits.c_str());
   };
-  const int year = number(fields.year);
+  const int year = fields.short_year.empty() ? number(fields.year) : 2000 + number(fields.short_year);
   int month = number(fields.month);
   if (!fields.month.empty() && (fields.month[0] < '0' || fields.month[0] > '9'))
     month = MonthOf(fields.month);
@@ -158,6 +158,8 @@ std::vector<TimeSpan> TimesIn(std::string_view text) {
       "_-]+([0-2][0-9])[:.]([0-5][0-9])(?:[:.]([0-6][0-9]))?)?");
   static const RE2 compact(
       "(20[0-9]{2})([01][0-9])([0-3][0-9])(?:[-_T.]?([0-2][0-9])([0-5][0-9])([0-6][0-9])?)?");
+  // ASN.1 UTCTime, of certificates.
+  static const RE2 utc("([0-9]{2})([01][0-9])([0-3][0-9])([0-2][0-9])([0-5][0-9])([0-6][0-9])Z");
   static const RE2 unix(
       "(?:[A-Z][a-z]{2,8},? )?([A-Z][a-z]{2}) +([0-9]{1,2}),? (?:([0-2][0-9]):([0-5][0-9])(?::([0-6][0-9]))? "
       "(?:[A-Z]{3,4} )?)?([12][0-9]{3})");
@@ -169,6 +171,7 @@ std::vector<TimeSpan> TimesIn(std::string_view text) {
   static const RE2 clock("([0-2][0-9]):([0-5][0-9])(?::([0-6][0-9]))?");
   AddForm(piece, iso, {&F::year, &F::month, &F::day, &F::hour, &F::minute, &F::second}, add);
   AddForm(piece, compact, {&F::year, &F::month, &F::day, &F::hour, &F::minute, &F::second}, add);
+  AddForm(piece, utc, {&F::short_year, &F::month, &F::day, &F::hour, &F::minute, &F::second}, add);
   AddForm(piece, unix, {&F::month, &F::day, &F::hour, &F::minute, &F::second, &F::year}, add);
   AddForm(piece, mail, {&F::day, &F::month, &F::year, &F::hour, &F::minute, &F::second}, add);
   AddForm(piece, american, {&F::month, &F::day, &F::year, &F::hour, &F::minute, &F::second}, add);
