@@ -200,9 +200,10 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
       continue;
     }
     ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
-    verdict::MarkOutvoted(executions.allow_same_host, &row.witnesses);
     RETURN_IF_ERROR(AddInputChanges(records, &row));
     RETURN_IF_ERROR(AddDifferences(blobs, stop, &row));
+    verdict::MarkOutvoted(executions.allow_same_host, verdict::MayBeTime(row.causes, row.causes_problem),
+                          &row.witnesses);
   }
   executions.resolved = input.exports;
   const bool diverges = std::any_of(executions.steps.begin(), executions.steps.end(),
