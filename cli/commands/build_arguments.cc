@@ -83,6 +83,8 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
       ->add_option("--exclude-newer", flags->exclude_newer,
                    "Package indexes show RUN steps no file that was uploaded then or later: 2024-05-01")
       ->type_name("DATE");
+  command->add_flag("--normalize{all}", flags->normalize,
+                    "Take known noise out of what RUN steps make: all rules, or --normalize=RULE,...");
   command->add_option("--add-host", flags->extra_hosts, "Line of /etc/hosts in RUN steps; repeatable")
       ->type_name("NAME:ADDRESS")
       ->allow_extra_args(false);

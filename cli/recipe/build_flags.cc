@@ -8,10 +8,12 @@
 #include <cmath>
 #include <map>
 
+#include "absl/strings/str_join.h"
 #include "cli/show/text.h"
 #include "common/base/status.h"
 #include "common/oci/annotations.h"
 #include "common/plan/variation.h"
+#include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
 
 namespace crossmill::cli {
@@ -99,6 +101,11 @@ absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
 }
 
 absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) {
+  if (!flags.normalize.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> rules,
+                     ParseNormalize(absl::StrJoin(flags.normalize, ",")));
+    options->mutable_normalize()->Assign(rules.begin(), rules.end());
+  }
   for (const std::string& text : flags.extra_hosts) {
     ASSIGN_OR_RETURN(*options->add_extra_hosts(), ParseExtraHost(text));
   }

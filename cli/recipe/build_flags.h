@@ -39,6 +39,8 @@ struct BuildFlags {
   std::string network;
   bool offline = false;
   std::string exclude_newer;
+  // Each names of rules with commas between them, or "all".
+  std::vector<std::string> normalize;
   bool no_compile_ahead = false;
   bool no_wheel_cache = false;
   // -1: not given.

@@ -123,7 +123,18 @@ Json CellJson(const v1::CellView& cell, bool whole) {
   return json;
 }
 
+Json NormalizationJson(const v1::Normalization& one) {
+  Json package_files = Json::array();
+  for (const std::string& path : one.package_files()) package_files.push_back(Printable(path));
+  return {{"rule", one.rule()},
+          {"files", one.files()},
+          {"package_files", std::move(package_files)},
+          {"variables", one.variables()}};
+}
+
 Json StepJson(const v1::StepView& step) {
+  Json normalizations = Json::array();
+  for (const v1::Normalization& one : step.normalizations()) normalizations.push_back(NormalizationJson(one));
   Json replicas = Json::array();
   for (const v1::ReplicaStep& replica : step.replicas()) {
     replicas.push_back({{"replica", replica.replica()},
@@ -150,6 +161,7 @@ Json StepJson(const v1::StepView& step) {
           {"content_bytes", step.content_bytes()},
           {"key", TextOrNull(step.key())},
           {"execution", step.execution() == 0 ? Json(nullptr) : Json(step.execution())},
+          {"normalizations", std::move(normalizations)},
           {"replicas", std::move(replicas)}};
 }
 
@@ -210,7 +222,8 @@ Json BuildJson(const BuildReport& report) {
                      {"timeout", options.timeout()},
                      {"step_timeout", options.step_timeout()},
                      {"forbid_emulation", options.forbid_emulation()},
-                     {"vary", options.has_vary() ? AspectsJson(options.vary().aspects()) : Json(nullptr)}};
+                     {"vary", options.has_vary() ? AspectsJson(options.vary().aspects()) : Json(nullptr)},
+                     {"normalize", options.normalize()}};
   json["epoch"] = build.epoch();
   json["warnings"] = List(build.warnings(), [](const std::string& text) { return Json(text); });
   json["bases"] = List(build.bases(), [](const v1::PinnedImage& base) {

@@ -12,6 +12,7 @@
 #include "common/plan/recipe_reading.h"
 #include "common/plan/stage_evaluator.h"
 #include "common/plan/step_sources.h"
+#include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
 
 namespace crossmill::plan {
@@ -292,6 +293,7 @@ absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const 
 
 absl::StatusOr<v1::BuildPlan> MakePlan(const v1::Recipe& recipe, const PlanOptions& options,
                                        absl::Span<const v1::PinnedImage> bases) {
+  RETURN_IF_ERROR(CheckNormalize(options.normalize));
   ASSIGN_OR_RETURN(const RecipeReading read, ReadRecipe(recipe, options, bases));
   return Planner(options, read, bases).Make();
 }

@@ -35,6 +35,8 @@ struct PlanOptions {
   // For every RUN on the recorded network: the same.
   bool offline = false;
   std::optional<int64_t> exclude_newer;
+  // For every RUN: names of rules as CheckNormalize (common/words/normalize_rules.h) takes them.
+  std::vector<std::string> normalize;
   // Stages by name or number whose steps are executed anew (StagePlan.no_cache).
   std::vector<std::string> no_cache_stages;
 };

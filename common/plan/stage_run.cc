@@ -34,6 +34,7 @@ absl::Status StageEvaluator::Run(const dockerfile::Instruction& instruction, v1:
     run.set_offline(facts_.options->offline);
     if (facts_.options->exclude_newer) run.set_exclude_newer(*facts_.options->exclude_newer);
   }
+  for (const std::string& rule : facts_.options->normalize) run.add_normalize(rule);
   run.set_shm_size(facts_.options->shm_size);
   for (const v1::Ulimit& limit : facts_.options->ulimits) *run.add_ulimits() = limit;
   if (const auto name = facts_.build_arguments.find(kHostNameArgument);

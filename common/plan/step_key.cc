@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "common/base/status.h"
+#include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
 
 namespace crossmill::plan {
@@ -143,6 +144,10 @@ void WriteRun(const v1::Run& run, bool keep_times, std::optional<int64_t> source
   writer.Text('N', run.hostname());
   if (run.offline()) writer.Boolean('o', true);
   if (run.has_exclude_newer()) writer.Integer('b', run.exclude_newer());
+  if (run.normalize_size() > 0) {
+    writer.Integer('y', kNormalizeVersion);
+    writer.List('y', run.normalize());
+  }
   writer.Integer('E', source_date_epoch ? 1 : 0);
   if (source_date_epoch) writer.Integer('i', *source_date_epoch);
 }

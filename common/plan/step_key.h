@@ -33,7 +33,8 @@
 //     z  integer size of /dev/shm, 0: the usual
 //     U  list of limits: t name, i soft, i hard
 //     N  text     host name, empty: the usual
-//     E  list of at most one integer (i): SOURCE_DATE_EPOCH that the command sees
+//     y  integer version of the rules of --normalize, then y list of texts (t): those rules; only if there
+//     are any E  list of at most one integer (i): SOURCE_DATE_EPOCH that the command sees
 //   copy:
 //     D  text     destination
 //     o  text     owner as written

@@ -20,6 +20,7 @@ core::StepFact FactOf(const storage::Execution& execution) {
   fact.emulated = execution.emulated;
   fact.finished_at = execution.finished_at.value_or(0);
   fact.circumstances = execution.circumstances;
+  fact.normalizations = execution.normalizations;
   fact.exit_code = execution.exit_code;
   fact.failure = execution.failure;
   return fact;

@@ -296,6 +296,7 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
     step->set_failure(fact.failure);
   } else {
     *step->mutable_layer() = fact.layer;
+    step->mutable_normalizations()->Assign(fact.normalizations.begin(), fact.normalizations.end());
   }
   EmitStep(stage, replica, index);
 }

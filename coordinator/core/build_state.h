@@ -35,6 +35,7 @@ struct StepFact {
   int64_t finished_at = 0;
   // v1.StepResult.circumstances.
   std::vector<v1::Circumstance> circumstances = {};
+  std::vector<v1::Normalization> normalizations = {};
   // Non-zero or a message: the step failed there.
   int exit_code = 0;
   std::string failure;

@@ -309,6 +309,7 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platf
   plan_options.offline = options.offline();
   if (options.has_exclude_newer()) plan_options.exclude_newer = options.exclude_newer();
   plan_options.extra_hosts.assign(options.extra_hosts().begin(), options.extra_hosts().end());
+  plan_options.normalize.assign(options.normalize().begin(), options.normalize().end());
   plan_options.shm_size = options.shm_size();
   plan_options.ulimits.assign(options.ulimits().begin(), options.ulimits().end());
   plan_options.no_cache_stages.assign(options.no_cache_stages().begin(), options.no_cache_stages().end());

@@ -119,6 +119,7 @@ Execution ReadExecution(const Statement& row) {
     // A record that cannot be read tells nothing.
     if (told.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
       execution.circumstances.assign(told.circumstances().begin(), told.circumstances().end());
+      execution.normalizations.assign(told.normalizations().begin(), told.normalizations().end());
     }
   }
   return execution;
@@ -198,6 +199,7 @@ absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& resu
   const double waited = result.cpu_wait_share() > 0 ? std::min(result.cpu_wait_share(), 1.0) : 0;
   v1::StepResult told;
   *told.mutable_circumstances() = result.circumstances();
+  *told.mutable_normalizations() = result.normalizations();
   const std::string told_bytes = told.SerializeAsString();
   std::optional<Blob> circumstances;
   if (!told_bytes.empty()) circumstances = Blob{told_bytes};

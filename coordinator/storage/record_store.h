@@ -86,6 +86,8 @@ struct Execution {
   int64_t content_bytes = 0;
   // v1.StepResult.circumstances.
   std::vector<v1::Circumstance> circumstances;
+  // The same of normalizations.
+  std::vector<v1::Normalization> normalizations;
 
   bool succeeded() const {
     return finished_at.has_value() && exit_code == 0 && failure.empty() && !timed_out && !tar.empty();

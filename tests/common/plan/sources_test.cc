@@ -1,4 +1,5 @@
 // ADD from elsewhere and named contexts: what a plan makes of them.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/base/status.h"
@@ -332,6 +333,7 @@ TEST(PlanOptionsTest, OptionsOfRunStepsReachEveryRun) {
   wanted.options.extra_hosts = {"10.0.0.1 db"};
   wanted.options.shm_size = 1 << 20;
   wanted.options.ulimits.emplace_back().set_name("nofile");
+  wanted.options.normalize = {"apt-logs", "machine-id"};
   wanted.options.no_cache_stages = {"ONE"};
   auto plan = Plan(wanted);
   ASSERT_TRUE(plan.ok()) << plan.status();
@@ -339,6 +341,10 @@ TEST(PlanOptionsTest, OptionsOfRunStepsReachEveryRun) {
   EXPECT_EQ(run.extra_hosts(0), "10.0.0.1 db");
   EXPECT_EQ(run.shm_size(), 1 << 20);
   EXPECT_EQ(run.ulimits(0).name(), "nofile");
+  EXPECT_EQ(run.normalize_size(), 2);
+  EXPECT_EQ(plan->stages(0).steps(0).run().normalize(1), "machine-id");
+  // The rules are no part of any image, which says only what is in it.
+  EXPECT_EQ(plan->stages(1).config().find("machine-id"), std::string::npos);
   EXPECT_TRUE(plan->stages(0).no_cache());
   EXPECT_FALSE(plan->stages(1).no_cache());
   wanted.options.no_cache_stages = {"1"};
@@ -349,6 +355,9 @@ TEST(PlanOptionsTest, OptionsOfRunStepsReachEveryRun) {
   EXPECT_EQ(ErrorOf(wanted),
             "Dockerfile: stage 'on' (--no-cache-filter) not found; did you mean one?; expected one of: one, "
             "stage-1");
+  wanted.options.no_cache_stages.clear();
+  wanted.options.normalize = {"moon"};
+  EXPECT_THAT(ErrorOf(wanted), ::testing::HasSubstr("no rule 'moon'; there are all, apt-logs"));
 }
 
 TEST(ArgumentTest, EpochIsANumberWhereverItComesFrom) {

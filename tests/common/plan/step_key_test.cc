@@ -110,6 +110,9 @@ TEST(StepKeyTest, EverythingElseIsInIt) {
   changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_name("nofile"); });
   changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_soft(1); });
   changed([](v1::Run& run, v1::Step&) { run.add_ulimits()->set_hard(1); });
+  changed([](v1::Run& run, v1::Step&) { run.add_normalize("apt-logs"); });
+  changed([](v1::Run& run, v1::Step&) { run.add_normalize("machine-id"); });
+  changed([](v1::Run& run, v1::Step&) { run.add_normalize("apt-logs"), run.add_normalize("machine-id"); });
   changed([](v1::Run&, v1::Step& step) { step.set_clamp_time(1); });
   changed([](v1::Run&, v1::Step& step) { step.set_keep_times(true); });
   const Digest parents[] = {DigestOf("two"), DigestOf("one")};
