@@ -18,6 +18,7 @@
 #include "common/base/status.h"
 #include "worker/host/mounting.h"
 #include "worker/layers/layer_diff.h"
+#include "worker/layers/layer_editor.h"
 #include "worker/layers/layer_unpack.h"
 #include "worker/layers/pyc_times.h"
 #include "worker/tree/lower_tree.h"
@@ -87,12 +88,18 @@ class OverlaySnapshot final : public Snapshot {
     if (!Exists(upper))
       return absl::FailedPreconditionError("a view, or a snapshot that was committed before");
     RETURN_IF_ERROR(mount_.Unmount());
-    ASSIGN_OR_RETURN(UpperDiff diff, DiffUpper(upper, lowers_,
-                                               {.clamp_time = options.clamp_time,
-                                                .started_at = started_at_,
-                                                .keep_times = options.keep_times,
-                                                .exact_times = options.exact_times,
-                                                .stubs = options.stubs}));
+    const DiffOptions diff_options = {.clamp_time = options.clamp_time,
+                                      .started_at = started_at_,
+                                      .keep_times = options.keep_times,
+                                      .exact_times = options.exact_times,
+                                      .stubs = options.stubs};
+    ASSIGN_OR_RETURN(UpperDiff diff, DiffUpper(upper, lowers_, diff_options));
+    if (options.editor != nullptr) {
+      ASSIGN_OR_RETURN(const bool edited, options.editor->Edit(upper, lowers_, diff));
+      if (edited) {
+        ASSIGN_OR_RETURN(diff, DiffUpper(upper, lowers_, diff_options));
+      }
+    }
     if (!diff.left_out.empty()) {
       LogInfo("snapshot={} left_out={} first={}", folder_, diff.left_out.size(),
               layer::Printable(diff.left_out.front()));

@@ -15,6 +15,8 @@
 
 namespace crossmill::worker {
 
+class LayerEditor;
+
 struct CommitOptions {
   // The layer's clamp value, seconds since 1970: no mtime in it is later.
   int64_t clamp_time = 0;
@@ -26,6 +28,8 @@ struct CommitOptions {
   std::vector<std::string> stubs = {};
   // What the step copied, and nobody wrote to since.
   KnownContents known = {};
+  // Changes what the step left before it becomes the layer; nullptr: nothing does. Outlives the call.
+  LayerEditor* editor = nullptr;
 };
 
 struct CommittedLayer {

@@ -17,6 +17,8 @@
 #include "worker/host/probes.h"
 #include "worker/mounts/secret_mask.h"
 #include "worker/mounts/secret_search.h"
+#include "worker/normalize/normalizer.h"
+#include "worker/normalize/step_settings.h"
 #include "worker/task/dist_info.h"
 #include "worker/task/log_bundler.h"
 #include "worker/task/recorded_network.h"
@@ -50,6 +52,11 @@ std::string DescribeExit(int code) {
 
 std::string Place(const v1::SourceRange& range) {
   return range.file().empty() ? "" : fmt::format("{}:{}: ", range.file(), range.first_line());
+}
+
+// Of --normalize; none for steps that run nothing.
+std::vector<std::string> RulesOf(const v1::Step& step) {
+  return {step.run().normalize().begin(), step.run().normalize().end()};
 }
 
 // Every file of such a step is as old as its layer says, whatever the context's times are.
@@ -183,6 +190,11 @@ class StageExecutor::Execution {
     options.exact_times = HasExactTimes(step) && !step.keep_times();
     options.stubs = action.stubs;
     options.known = action.known;
+    constexpr int64_t kSecond = 1'000'000'000;
+    Normalizer normalizer(RulesOf(step), {.clamp_time = step.clamp_time(),
+                                          .started_at = result->started_at() / kSecond,
+                                          .finished_at = UnixNanos(executor_.clock_.Now()) / kSecond});
+    if (step.run().normalize_size() > 0) options.editor = &normalizer;
     const absl::StatusOr<CommittedLayer> committed = (*snapshot)->Commit(options);
     if (absl::IsInvalidArgument(committed.status())) {
       // The step made a file that no layer can hold (its name means a removal): every worker would meet it.
@@ -191,6 +203,7 @@ class StageExecutor::Execution {
     }
     RETURN_IF_ERROR(committed.status());
     snapshot->reset();
+    Tell(normalizer, result);
     *result->mutable_layer() = committed->layer;
     result->set_content_bytes(committed->content_bytes);
     return Inspect(*committed, action.secrets, result);
@@ -215,6 +228,14 @@ class StageExecutor::Execution {
            result);
     }
     return absl::OkStatus();
+  }
+
+  // Before what its settings told (--normalize's order).
+  void Tell(const Normalizer& normalizer, v1::StepResult* result) {
+    std::vector<v1::Normalization> told = normalizer.normalizations();
+    told.insert(told.end(), result->normalizations().begin(), result->normalizations().end());
+    result->mutable_normalizations()->Assign(told.begin(), told.end());
+    for (const std::string& warning : normalizer.warnings()) Warn(warning, result);
   }
 
   void Warn(const std::string& warning, v1::StepResult* result) {
@@ -258,6 +279,7 @@ class StageExecutor::Execution {
           fmt::format("no emulation for {} on this worker", FormatPlatform(task_.platform())));
     }
     result->set_emulated(emulated);
+    RETURN_IF_ERROR(CheckRules(RulesOf(step)));
     absl::StatusOr<Identity> identity = PrepareIdentity(step.run(), root);
     if (!identity.ok()) {
       if (!IsRecipeFault(identity.status())) return identity.status();
@@ -321,6 +343,11 @@ class StageExecutor::Execution {
       action.secrets = (*mounts)->secrets();
       run.holds_secrets = !action.secrets.empty();
     }
+    const MountStore* store = executor_.options_.mounts;
+    ASSIGN_OR_RETURN(StepSettings normalized,
+                     StepSettings::Prepare(RulesOf(step), store == nullptr ? "" : store->work()));
+    normalized.Apply(&run);
+    for (const v1::Normalization& told : normalized.normalizations()) *result->add_normalizations() = told;
     SecretPatterns patterns;
     for (const std::string& id : action.secrets) patterns.AddValue(*context_.secrets->Find(id));
     StepCircumstances circumstances(step, task_.variation(), executor_.options_.host_facts, executor_.clock_);
