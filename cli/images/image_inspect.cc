@@ -122,15 +122,23 @@ bool HasLayer(const Json& entry) {
 }
 
 // Seconds of the build's steps, by diffID.
-std::map<std::string, double> SecondsByLayer(const v1::BuildView& build) {
-  std::map<std::string, double> seconds;
+std::map<std::string, const v1::StepView*> StepsByLayer(const v1::BuildView& build) {
+  std::map<std::string, const v1::StepView*> steps;
   for (const v1::StageView& stage : build.stages()) {
     for (const v1::StepView& step : stage.steps()) {
       if (step.layer().tar().hash().empty()) continue;
-      seconds.emplace("sha256:" + step.layer().tar().hash(), step.seconds());
+      steps.emplace("sha256:" + step.layer().tar().hash(), &step);
     }
   }
-  return seconds;
+  return steps;
+}
+
+// "normalized: apt-logs (3 files), machine-id (1 file)".
+std::string NormalizationsText(const HistoryRow& row) {
+  std::string text;
+  for (const v1::Normalization& one : row.normalizations)
+    text += (text.empty() ? "normalized: " : ", ") + NormalizationText(one);
+  return text;
 }
 
 // Layers of the image's base: those of the largest of the build's bases that the image begins with.
@@ -219,10 +227,10 @@ std::string RenderInspect(const InspectedImage& image, const TextOptions& option
 
 std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::BuildView* build) {
   std::vector<HistoryRow> rows;
-  std::map<std::string, double> seconds;
+  std::map<std::string, const v1::StepView*> steps;
   size_t base_layers = 0;
   if (build != nullptr) {
-    seconds = SecondsByLayer(*build);
+    steps = StepsByLayer(*build);
     base_layers = BaseLayers(image, *build);
   }
   const auto history = image.config.find("history");
@@ -244,8 +252,12 @@ std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::Buil
         row.bytes = image.layer_bytes[layer];
       else if (layer < image.manifest.layers.size())
         row.bytes = image.manifest.layers[layer].digest.size;
-      const auto known = seconds.find(row.diff_id);
-      if (known != seconds.end() && !row.base) row.seconds = known->second;
+      const auto known = steps.find(row.diff_id);
+      if (known != steps.end() && !row.base) {
+        row.seconds = known->second->seconds();
+        const auto& normalizations = known->second->normalizations();
+        row.normalizations.assign(normalizations.begin(), normalizations.end());
+      }
       ++layer;
     }
   }
@@ -270,10 +282,17 @@ std::vector<HistoryRow> HistoryOf(const InspectedPlatform& image, const v1::Buil
 Json HistoryJson(const std::vector<HistoryRow>& rows) {
   Json list = Json::array();
   for (const HistoryRow& row : rows) {
-    Json json = {{"created_by", row.created_by}, {"created", nullptr},
-                 {"comment", row.comment},       {"size_bytes", row.bytes},
-                 {"compressed", row.compressed}, {"diff_id", nullptr},
-                 {"seconds", nullptr},           {"base", row.base}};
+    Json json = {{"created_by", row.created_by},
+                 {"created", nullptr},
+                 {"comment", row.comment},
+                 {"size_bytes", row.bytes},
+                 {"compressed", row.compressed},
+                 {"diff_id", nullptr},
+                 {"seconds", nullptr},
+                 {"base", row.base},
+                 {"normalizations", Json::array()}};
+    for (const v1::Normalization& one : row.normalizations)
+      json["normalizations"].push_back(NormalizationJson(one));
     if (!row.created.empty()) json["created"] = row.created;
     if (!row.diff_id.empty()) json["diff_id"] = row.diff_id;
     if (row.seconds.has_value()) json["seconds"] = *row.seconds;
@@ -298,7 +317,7 @@ std::string RenderHistory(const std::vector<HistoryRow>& rows, int64_t now, bool
                {Printable(by), row.base ? Ink::kDim : Ink::kPlain},
                {FormatBytes(row.bytes) + (approximate ? "*" : "")},
                {row.seconds.has_value() ? FormatSeconds(*row.seconds) : "-"},
-               {row.base ? "base" : "", Ink::kDim}});
+               {row.base ? "base" : NormalizationsText(row), Ink::kDim}});
   }
   std::string text = table.Render(options);
   if (compressed) text += "* compressed: no build has unpacked this image yet\n";

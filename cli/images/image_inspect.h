@@ -53,6 +53,8 @@ struct HistoryRow {
   std::string diff_id;
   // Seconds of the step when this farm built it; unset for others.
   std::optional<double> seconds;
+  // What --normalize did in the step then: of the farm's record, not of the image.
+  std::vector<v1::Normalization> normalizations;
   // The step is one of the base image's.
   bool base = false;
 };

@@ -123,15 +123,6 @@ Json CellJson(const v1::CellView& cell, bool whole) {
   return json;
 }
 
-Json NormalizationJson(const v1::Normalization& one) {
-  Json package_files = Json::array();
-  for (const std::string& path : one.package_files()) package_files.push_back(Printable(path));
-  return {{"rule", one.rule()},
-          {"files", one.files()},
-          {"package_files", std::move(package_files)},
-          {"variables", one.variables()}};
-}
-
 Json StepJson(const v1::StepView& step) {
   Json normalizations = Json::array();
   for (const v1::Normalization& one : step.normalizations()) normalizations.push_back(NormalizationJson(one));
@@ -395,6 +386,15 @@ Json FarmWheelJson(const v1::FarmWheelView& view) {
 Json BuildStageJson(const v1::StageView& stage) { return StageJson(stage); }
 
 Json BuildStepJson(const v1::StepView& step) { return StepJson(step); }
+
+Json NormalizationJson(const v1::Normalization& one) {
+  Json package_files = Json::array();
+  for (const std::string& path : one.package_files()) package_files.push_back(Printable(path));
+  return {{"rule", one.rule()},
+          {"files", one.files()},
+          {"package_files", std::move(package_files)},
+          {"variables", one.variables()}};
+}
 
 Json BuildCellJson(const v1::CellView& cell) { return CellJson(cell, true); }
 

@@ -30,6 +30,8 @@ Json FarmWheelJson(const v1::FarmWheelView& view);
 Json BuildStageJson(const v1::StageView& stage);
 Json BuildStepJson(const v1::StepView& step);
 Json BuildCellJson(const v1::CellView& cell);
+// What a rule of --normalize did.
+Json NormalizationJson(const v1::Normalization& one);
 // --metadata-file.
 Json MetadataJson(const v1::BuildView& build);
 // {"error": {"code": ..., "message": ..., "hint": ...}}

@@ -204,6 +204,47 @@ std::string RenderDivergence(const v1::BuildView& build, const v1::StepCompariso
   return result;
 }
 
+// "3 files", or what was set.
+std::string Deed(const v1::Normalization& one) {
+  if (one.files() > 0) return fmt::format("{} {}", one.files(), one.files() == 1 ? "file" : "files");
+  std::string variables;
+  for (const std::string& variable : one.variables())
+    variables += (variables.empty() ? "" : ", ") + Printable(variable);
+  return variables;
+}
+
+// One rule of --normalize over the steps of a cell.
+struct NormalizedRule {
+  v1::Normalization sum;
+  size_t steps = 0;
+};
+
+// In the order of their first step.
+std::vector<NormalizedRule> NormalizedRules(const v1::BuildView& build, const v1::CellView& cell) {
+  constexpr int kMostPackageFiles = 16;
+  std::vector<NormalizedRule> rules;
+  const auto add = [&](const v1::Normalization& one) {
+    auto rule = std::find_if(rules.begin(), rules.end(),
+                             [&](const NormalizedRule& known) { return known.sum.rule() == one.rule(); });
+    if (rule == rules.end()) {
+      rule = rules.emplace(rules.end());
+      rule->sum.set_rule(one.rule());
+      *rule->sum.mutable_variables() = one.variables();
+    }
+    ++rule->steps;
+    rule->sum.set_files(rule->sum.files() + one.files());
+    for (const std::string& path : one.package_files()) {
+      if (rule->sum.package_files_size() < kMostPackageFiles) rule->sum.add_package_files(path);
+    }
+  };
+  for (const uint32_t index : cell.stages()) {
+    if (index >= static_cast<uint32_t>(build.stages_size())) continue;
+    for (const v1::StepView& step : build.stages(static_cast<int>(index)).steps())
+      for (const v1::Normalization& one : step.normalizations()) add(one);
+  }
+  return rules;
+}
+
 }  // namespace
 
 Ink InkOf(v1::BuildStatus status) {
@@ -381,6 +422,26 @@ std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, con
   return result;
 }
 
+std::string NormalizationText(const v1::Normalization& one) {
+  return fmt::format("{} ({})", Printable(one.rule()), Deed(one));
+}
+
+std::string RenderNormalizations(const v1::BuildView& build, const v1::CellView& cell,
+                                 const TextOptions& options) {
+  std::vector<NormalizedRule> rules = NormalizedRules(build, cell);
+  if (rules.empty()) return "";
+  Table table({{""}, {""}, {""}});
+  for (const NormalizedRule& rule : rules) {
+    table.Add({{Printable(rule.sum.rule())},
+               {fmt::format("{} {}", rule.steps, rule.steps == 1 ? "step" : "steps")},
+               {Deed(rule.sum), Ink::kDim}});
+    for (const std::string& path : rule.sum.package_files()) {
+      table.Add({{""}, {"package's", Ink::kYellow}, {"/" + Printable(path)}});
+    }
+  }
+  return "  normalized: noise was taken out of these layers\n" + table.Render(options, 4);
+}
+
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths) {
   const v1::CellComparison& comparison = cell.comparison();
@@ -397,6 +458,8 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
   if (!comparison.level().empty() && comparison.level() != "none") {
     result += fmt::format("; {}", LevelPhrase(comparison.level()));
   }
+  // The word is about the layers as the rules left them.
+  if (!NormalizedRules(build, cell).empty()) result += "; normalized";
   result += "\n";
   // A failure is told with the cell.
   if (!comparison.reason().empty() && comparison.reason() != cell.message())
@@ -480,6 +543,7 @@ std::string RenderReport(const BuildReport& report, const TextOptions& options, 
   result += "\n" + RenderMatrix(build, options);
   for (const v1::CellView& cell : build.cells()) {
     result += "\n" + RenderCell(build, cell, options);
+    result += RenderNormalizations(build, cell, options);
     result += RenderCellPackages(cell, report.packages, options);
     result += RenderCellFetches(cell, report.fetch_hosts, options);
     result += RenderVerdict(build, cell, options, paths);

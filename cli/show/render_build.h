@@ -50,6 +50,11 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
 std::string RenderMatrix(const v1::BuildView& build, const TextOptions& options);
 // Stages and steps of one cell, and what multi-stage saved.
 std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options);
+// What --normalize did in the steps of one cell, a line per rule; empty when it did nothing.
+std::string RenderNormalizations(const v1::BuildView& build, const v1::CellView& cell,
+                                 const TextOptions& options);
+// "apt-logs (3 files)", "temporary-folder (TMPDIR=/run/crossmill/tmp)".
+std::string NormalizationText(const v1::Normalization& one);
 // Verdict with both digests and the divergent steps; empty when nobody asked for one.
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths);
