@@ -82,7 +82,7 @@ class NormalizeTest(FarmTestCase):
         self.dockerfile("FROM python:3.11\n" + "".join(f"RUN {command}\n" for command in NOISE.values()))
         document, cell = self.verify()
         self.assertEqual(cell["verdict"], "unreproducible")
-        noisy = {step["number"] for step in cell["comparison"]["steps"] if not step["agrees"]}
+        noisy = {step["step"] for step in cell["comparison"]["steps"] if not step["agrees"]}
         self.assertEqual({rule for number, rule in enumerate(NOISE, 2) if number not in noisy}, set())
         self.assertEqual(document["options"]["normalize"], [])
         self.assertEqual([each for told in self.told(document).values() for each in told], [])
@@ -116,7 +116,7 @@ class NormalizeTest(FarmTestCase):
         self.dockerfile(f"FROM python:3.11\nRUN {NOISE['machine-id']}\nRUN {NOISE['man-db']}\n")
         document, cell = self.verify("--normalize=machine-id")
         self.assertEqual(cell["verdict"], "unreproducible")
-        self.assertEqual([step["number"] for step in cell["comparison"]["steps"] if not step["agrees"]], [3])
+        self.assertEqual([step["step"] for step in cell["comparison"]["steps"] if not step["agrees"]], [3])
         self.assertEqual([each["rule"] for each in self.told(document)[2]], ["machine-id"])
         self.assertEqual(self.told(document)[3], [])
         refused = self.build("--normalize=machine-id,moon")
