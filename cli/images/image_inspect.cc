@@ -133,11 +133,11 @@ std::map<std::string, const v1::StepView*> StepsByLayer(const v1::BuildView& bui
   return steps;
 }
 
-// "normalized: apt-logs (3 files), machine-id (1 file)".
+// "apt-logs (3 files), machine-id (1 file)".
 std::string NormalizationsText(const HistoryRow& row) {
   std::string text;
   for (const v1::Normalization& one : row.normalizations)
-    text += (text.empty() ? "normalized: " : ", ") + NormalizationText(one);
+    text += (text.empty() ? "" : ", ") + NormalizationText(one);
   return text;
 }
 
@@ -317,9 +317,21 @@ std::string RenderHistory(const std::vector<HistoryRow>& rows, int64_t now, bool
                {Printable(by), row.base ? Ink::kDim : Ink::kPlain},
                {FormatBytes(row.bytes) + (approximate ? "*" : "")},
                {row.seconds.has_value() ? FormatSeconds(*row.seconds) : "-"},
-               {row.base ? "base" : NormalizationsText(row), Ink::kDim}});
+               {row.base                     ? "base"
+                : row.normalizations.empty() ? ""
+                                             : "normalized",
+                Ink::kDim}});
   }
   std::string text = table.Render(options);
+  Table normalized({{""}, {""}}, full ? -1 : 0);
+  bool any = false;
+  for (const HistoryRow& row : rows) {
+    if (row.normalizations.empty()) continue;
+    normalized.Add({{Printable(row.created_by)}, {NormalizationsText(row)}});
+    any = true;
+  }
+  if (any)
+    text += "normalized, as the farm's record says and the image does not:\n" + normalized.Render(options, 2);
   if (compressed) text += "* compressed: no build has unpacked this image yet\n";
   return text;
 }

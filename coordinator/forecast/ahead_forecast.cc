@@ -13,6 +13,7 @@
 #include "common/predict/image/root_paths.h"
 #include "common/python/version.h"
 #include "common/wheels/project_files.h"
+#include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
 #include "coordinator/forecast/plan_forecast.h"
 #include "coordinator/wheels/toolchain.h"
@@ -233,6 +234,9 @@ class AheadForecast::Answering {
                                    python.path(), python.version(), python.abi());
     text += fmt::format("toolchain {}\nuser {}\n", toolchain, run.user());
     if (question_.source_date_epoch) text += fmt::format("epoch {}\n", *question_.source_date_epoch);
+    // What it is compiled with and what of it is left (--normalize).
+    if (run.normalize_size() > 0) text += fmt::format("normalize {}\n", kNormalizeVersion);
+    for (const std::string& rule : run.normalize()) text += fmt::format("normalize {}\n", rule);
     for (const std::string& word : run.argv()) text += fmt::format("argument {} {}\n", word.size(), word);
     std::vector<std::string> environment(run.env().begin(), run.env().end());
     std::sort(environment.begin(), environment.end());

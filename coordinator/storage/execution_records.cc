@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "common/words/normalize_rules.h"
 #include "coordinator/storage/connection.h"
 #include "coordinator/storage/package_index.h"
 #include "coordinator/storage/package_row.h"
@@ -134,6 +135,27 @@ absl::StatusOr<std::vector<Execution>> ReadExecutions(Statement& query) {
   }
 }
 
+// A worker's word: of rules that there are, each once, and no more than a step can do.
+void AddNormalizations(const v1::StepResult& result, v1::StepResult* told) {
+  constexpr int kMostTexts = 16;
+  constexpr size_t kLongestText = 4096;
+  const auto keep = [](const auto& from, auto* to) {
+    for (const std::string& text : from)
+      if (to->size() < kMostTexts && text.size() <= kLongestText) *to->Add() = text;
+  };
+  for (const NormalizeRule& rule : NormalizeRules()) {
+    for (const v1::Normalization& one : result.normalizations()) {
+      if (one.rule() != rule.name) continue;
+      v1::Normalization& kept = *told->add_normalizations();
+      kept.set_rule(one.rule());
+      kept.set_files(one.files());
+      keep(one.package_files(), kept.mutable_package_files());
+      keep(one.variables(), kept.mutable_variables());
+      break;
+    }
+  }
+}
+
 // Hash and size columns of a digest that may be missing.
 struct DigestColumns {
   template <typename Message>
@@ -199,7 +221,7 @@ absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& resu
   const double waited = result.cpu_wait_share() > 0 ? std::min(result.cpu_wait_share(), 1.0) : 0;
   v1::StepResult told;
   *told.mutable_circumstances() = result.circumstances();
-  *told.mutable_normalizations() = result.normalizations();
+  AddNormalizations(result, &told);
   const std::string told_bytes = told.SerializeAsString();
   std::optional<Blob> circumstances;
   if (!told_bytes.empty()) circumstances = Blob{told_bytes};

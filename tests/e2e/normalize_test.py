@@ -102,7 +102,7 @@ class NormalizeTest(FarmTestCase):
         self.assertIn("; normalized", report)
         self.assertRegex(report, r"apt-logs +1 step +3 files")
         history = self.farm.cli("image", "history", "noise").stdout
-        self.assertIn("normalized: machine-id (2 files)", history)
+        self.assertIn("machine-id (2 files), temporary-folder (TMPDIR=/run/crossmill/tmp)", history)
         inspected = self.farm.cli("image", "inspect", "noise", "--json").stdout
         for word in ("normal", "PYTHONHASHSEED", "COMPILER_PATH", "/run/crossmill"):
             self.assertNotIn(word, inspected)

@@ -21,7 +21,7 @@ esac
 # Sets `from` to the beginning of the path $1 that ends with the last random name in it, and `to` to the same
 # without the random parts.
 find_random() {
-  rest=${1#/} path='' mapped='' from=''
+  rest=${1#/} path='' mapped='' from='' above=''
   while [ -n "$rest" ]; do
     name=${rest%%/*}
     case $rest in
@@ -30,6 +30,9 @@ find_random() {
     esac
     path=$path/$name
     case $name in
+      # The folder of a source: pip calls it so when it is asked for the archive, and else by the package in a
+      # folder for all of them. It makes the same of it.
+      pip-req-build-???????? | pip-install-????????) fixed=pip-build ;;
       # pip and build: eight characters of Python's tempfile after a purpose.
       pip-?*-[a-z0-9_][a-z0-9_][a-z0-9_][a-z0-9_][a-z0-9_][a-z0-9_][a-z0-9_][a-z0-9_] | \
         build-env-???????? | build-via-sdist-????????)
@@ -46,7 +49,12 @@ find_random() {
         esac ;;
       *) fixed=$name ;;
     esac
-    mapped=$mapped/$fixed
+    case $above:$fixed in
+      pip-install-*:"$name") mapped=$mapped/$name ;;
+      pip-install-*) ;;
+      *) mapped=$mapped/$fixed ;;
+    esac
+    above=$name
     if [ "$fixed" != "$name" ]; then
       from=$path to=$mapped
     fi
@@ -54,7 +62,6 @@ find_random() {
 }
 
 folder=$(pwd -P)
-count=$#
 seen=''
 for argument in "$folder" "$@"; do
   case $argument in

@@ -15,8 +15,7 @@ inline constexpr std::array<std::string_view, 3> kWrappedCompilers = {"cc1", "cc
 // A POSIX shell script. It calls the compiler that GCC itself would have called, with an option for each
 // temporary folder among the current folder and the arguments: paths in debug information, and from GCC 8 on
 // in __FILE__, then have the folder's name without its random part ("/tmp/pip-install-5fk2_x1a/foo_<32
-// digits>" as
-// "/tmp/pip-install/foo"). It runs in the step: the step's shell, on the step's platform.
+// digits>" as "/tmp/pip-build"). It runs in the step: the step's shell, on the step's platform.
 extern const std::string_view kCompilerWrapper;
 
 }  // namespace crossmill::worker

@@ -66,6 +66,24 @@ TEST(ImageHistoryTest, StepsOfTheBuildHaveTheirTimesAndTheBaseIsMarked) {
   EXPECT_FALSE(rows[4].seconds.has_value());
 }
 
+TEST(ImageHistoryTest, WhatWasNormalizedIsToldOfTheStepsRow) {
+  v1::BuildView build = Build();
+  v1::StepView& two = *build.mutable_stages(0)->mutable_steps(1);
+  v1::Normalization& files = *two.add_normalizations();
+  files.set_rule("machine-id");
+  files.set_files(1);
+  v1::Normalization& variables = *two.add_normalizations();
+  variables.set_rule("python-hash-seed");
+  variables.add_variables("PYTHONHASHSEED=0");
+  const std::vector<HistoryRow> rows = HistoryOf(Image(), &build);
+  ASSERT_EQ(rows[0].normalizations.size(), 2u);
+  EXPECT_TRUE(rows[2].normalizations.empty());
+  EXPECT_THAT(RenderHistory(rows, 0, true, {}),
+              testing::HasSubstr("  RUN two  machine-id (1 file), python-hash-seed (PYTHONHASHSEED=0)\n"));
+  EXPECT_EQ(HistoryJson(rows)[0]["normalizations"][0]["rule"], "machine-id");
+  EXPECT_TRUE(HistoryJson(rows)[2]["normalizations"].empty());
+}
+
 TEST(ImageHistoryTest, ImageOfNoBuildHasNoTimes) {
   InspectedPlatform image = Image();
   image.layer_bytes.clear();

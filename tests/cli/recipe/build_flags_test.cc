@@ -205,6 +205,20 @@ TEST(BuildFlagsTest, Ulimits) {
   }
 }
 
+TEST(BuildFlagsTest, NormalizeNamesRules) {
+  BuildFlags flags;
+  EXPECT_EQ(MakeBuildOptions(flags, Own(), {})->normalize_size(), 0);
+  flags.normalize = {"machine-id,apt-logs", "man-db"};
+  const auto options = MakeBuildOptions(flags, Own(), {});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(std::vector<std::string>(options->normalize().begin(), options->normalize().end()),
+            (std::vector<std::string>{"apt-logs", "machine-id", "man-db"}));
+  flags.normalize = {"all"};
+  EXPECT_GT(MakeBuildOptions(flags, Own(), {})->normalize_size(), 8);
+  flags.normalize = {"moon"};
+  EXPECT_TRUE(absl::IsInvalidArgument(MakeBuildOptions(flags, Own(), {}).status()));
+}
+
 TEST(BuildFlagsTest, OptionsOfSteps) {
   BuildFlags flags;
   flags.extra_hosts = {"db:10.0.0.1"};

@@ -339,6 +339,35 @@ TEST(RenderVerdictTest, AnExecutionThatFailedIsNotADifference) {
   EXPECT_NE(RenderCell(build, build.cells(0), {}).find("flaky"), std::string::npos);
 }
 
+TEST(RenderVerdictTest, WhatWasNormalizedIsTold) {
+  BuildReport report = SampleReport();
+  EXPECT_EQ(RenderReport(report, {120, false}).find("normalized"), std::string::npos);
+  v1::BuildView& build = report.build;
+  for (const int number : {0, 1}) {
+    v1::StepView& step = *build.mutable_stages(0)->mutable_steps(number);
+    v1::Normalization& files = *step.add_normalizations();
+    files.set_rule("apt-logs");
+    files.set_files(2);
+    files.add_package_files("var/log/a\x1b");
+    v1::Normalization& variables = *step.add_normalizations();
+    variables.set_rule("python-hash-seed");
+    variables.add_variables("PYTHONHASHSEED=0");
+  }
+  const std::string text = RenderNormalizations(build, build.cells(0), {120, false});
+  EXPECT_NE(text.find("apt-logs          2 steps    4 files\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("python-hash-seed  2 steps    PYTHONHASHSEED=0\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("package's  /var/log/a"), std::string::npos) << text;
+  EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
+  EXPECT_NE(RenderVerdict(build, build.cells(0), {120, false}, 10).find("; normalized\n"), std::string::npos);
+  // The other platform's steps were not.
+  EXPECT_EQ(RenderNormalizations(build, build.cells(1), {120, false}), "");
+  EXPECT_EQ(RenderVerdict(build, build.cells(1), {120, false}, 10).find("normalized"), std::string::npos);
+  const Json step = BuildJson(report)["stages"][0]["steps"][0];
+  EXPECT_EQ(step["normalizations"][0]["rule"], "apt-logs");
+  EXPECT_EQ(step["normalizations"][0]["files"], 2);
+  EXPECT_EQ(step["normalizations"][1]["variables"][0], "PYTHONHASHSEED=0");
+}
+
 TEST(RenderVerdictTest, LayersBesideAFailureDifferAsEver) {
   v1::BuildView build = SampleReport().build;
   v1::StepComparison& step = *build.mutable_cells(0)->mutable_comparison()->mutable_steps(0);

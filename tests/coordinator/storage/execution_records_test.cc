@@ -96,6 +96,13 @@ TEST_F(ExecutionRecordsTest, WhatWasVariedIsAWitnessAndNeverReused) {
   told.set_aspect(v1::ASPECT_HOST_NAME);
   told.set_value("other");
   told.set_asked(true);
+  result.add_normalizations()->set_rule("moon");
+  for (const char* rule : {"machine-id", "apt-logs", "apt-logs"}) {
+    v1::Normalization& normalization = *result.add_normalizations();
+    normalization.set_rule(rule);
+    normalization.set_files(3);
+    for (int i = 0; i < 40; ++i) normalization.add_package_files(i == 0 ? std::string(5000, 'x') : "usr/a");
+  }
   ASSERT_OK(store_->FinishExecution(*id, result, 200));
   EXPECT_EQ(Reusable(), 0);
   const auto witnesses = store_->Witnesses("key", 0, 0);
@@ -105,6 +112,14 @@ TEST_F(ExecutionRecordsTest, WhatWasVariedIsAWitnessAndNeverReused) {
   ASSERT_EQ(witnesses->front().circumstances.size(), 1u);
   EXPECT_EQ(witnesses->front().circumstances[0].value(), "other");
   EXPECT_TRUE(witnesses->front().circumstances[0].asked());
+  // Only what a step can have done is believed.
+  const auto& normalizations = witnesses->front().normalizations;
+  ASSERT_EQ(normalizations.size(), 2u);
+  EXPECT_EQ(normalizations[0].rule(), "apt-logs");
+  EXPECT_EQ(normalizations[1].rule(), "machine-id");
+  EXPECT_EQ(normalizations[1].files(), 3u);
+  EXPECT_EQ(normalizations[1].package_files_size(), 16);
+  EXPECT_EQ(normalizations[1].package_files(0), "usr/a");
 }
 
 TEST_F(ExecutionRecordsTest, WhatWasOutvotedIsAWitnessAndReusedNoMore) {
