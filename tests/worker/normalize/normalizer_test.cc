@@ -321,6 +321,22 @@ TEST_F(NormalizerTest, AFileOfAPackageIsNamed) {
       Contains("--normalize=man-db changed /var/cache/man/index.db of manuals, which a package owns"));
 }
 
+TEST_F(NormalizerTest, FilesOfApksPackagesAreNamedAndOfRpmsNothingIsClaimed) {
+  Base("lib/apk/db/installed",
+       "C:Q1\nP:py3-foo\nV:1\nF:usr\nF:usr/lib/foo\nR:alone.pyc\nZ:Q1\n\nP:other\nF:\nR:top\n");
+  Step("usr/lib/foo/alone.pyc", Pyc(7, 7));
+  Apply("all");
+  EXPECT_THAT(normalizer_->normalizations()[0].package_files(), ElementsAre("usr/lib/foo/alone.pyc"));
+  EXPECT_THAT(
+      normalizer_->warnings(),
+      ElementsAre("--normalize=pyc-times changed /usr/lib/foo/alone.pyc of py3-foo, which a package owns"));
+  Base("var/lib/rpm/rpmdb.sqlite", "SQLite");
+  Step("var/log/dpkg.log");
+  Apply("all");
+  EXPECT_THAT(normalizer_->warnings(),
+              ElementsAre(HasSubstr("is not known: rpm's record of packages is not read")));
+}
+
 TEST(CheckRulesTest, ARuleOfANewerCoordinatorIsRefused) {
   EXPECT_OK(CheckRules(ParseNormalize("all").value()));
   const absl::Status status = CheckRules({"apt-logs", "moon"});
