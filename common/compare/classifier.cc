@@ -165,10 +165,17 @@ std::string Classifier::Excluded() const {
 bool Classifier::FindTime(std::string_view first, std::string_view second, bool text,
                           v1::Cause* cause) const {
   if (first_.begin <= 0 || second_.begin <= 0) return false;
-  const ClockSeconds ours{first_.begin / kNanos, first_.end / kNanos};
-  const ClockSeconds theirs{second_.begin / kNanos, second_.end / kNanos};
-  const std::optional<FoundTime> time =
-      text ? FindTimeInText(first, second, ours, theirs) : FindTimeInBytes(first, second, ours, theirs);
+  const auto find = [&](const ClockSeconds& ours, const ClockSeconds& theirs) {
+    return text ? FindTimeInText(first, second, ours, theirs) : FindTimeInBytes(first, second, ours, theirs);
+  };
+  std::optional<FoundTime> time =
+      find({first_.begin / kNanos, first_.end / kNanos}, {second_.begin / kNanos, second_.end / kNanos});
+  // A file's time, or a program that no shift reached.
+  const bool known = first_.real_begin > 0 && second_.real_begin > 0;
+  if (!time && known && (first_.begin != first_.real_begin || second_.begin != second_.real_begin)) {
+    time = find({first_.real_begin / kNanos, first_.real_end / kNanos},
+                {second_.real_begin / kNanos, second_.real_end / kNanos});
+  }
   if (!time) return false;
   *cause = CauseOf(
       "embedded-time", time->certain ? v1::Cause::CONFIDENCE_CERTAIN : v1::Cause::CONFIDENCE_LIKELY,

@@ -21,6 +21,10 @@ struct ExecutionFacts {
   // When it ran as its programs read the clock; Unix time in nanoseconds.
   int64_t begin = 0;
   int64_t end = 0;
+  // The same as the kernel, and programs that no shift reaches, have it. The same as above unless it was
+  // shifted.
+  int64_t real_begin = 0;
+  int64_t real_end = 0;
 };
 
 // Two executions of one step that are compared.

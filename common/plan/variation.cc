@@ -10,7 +10,8 @@
 namespace crossmill::plan {
 namespace {
 
-constexpr std::array kStandard = {v1::ASPECT_CLOCK, v1::ASPECT_HOST_NAME, v1::ASPECT_PROCESSORS};
+constexpr std::array kStandard = {v1::ASPECT_CLOCK, v1::ASPECT_HOST_NAME, v1::ASPECT_PROCESSORS,
+                                  v1::ASPECT_FILE_ORDER};
 
 std::string StandardWords() {
   std::string words;

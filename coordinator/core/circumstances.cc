@@ -1,6 +1,7 @@
 #include "coordinator/core/circumstances.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/words/words.h"
 
@@ -20,15 +22,34 @@ constexpr int64_t kSecond = 1'000'000'000;
 // The coarsest of the short forms in which programs write the time: zip and FAT keep steps of two seconds.
 constexpr int64_t kStep = 2 * kSecond;
 
-std::optional<ClockInterval> ParseClock(std::string_view value) {
-  const size_t blank = std::min(value.find(' '), value.size());
-  ClockInterval interval;
-  if (!absl::SimpleAtoi(Av(value.substr(0, blank)), &interval.begin) ||
-      !absl::SimpleAtoi(Av(value.substr(blank)), &interval.end) || interval.begin < 0 ||
-      interval.end < interval.begin) {
-    return std::nullopt;
+// What a witness tells of its clock.
+struct ToldClock {
+  ClockInterval seen;
+  // Without the shift that programs were shown: what those have that no shift reaches. The same if there was
+  // none.
+  ClockInterval real;
+};
+
+bool IsInterval(const ClockInterval& interval) {
+  return interval.begin >= 0 && interval.end >= interval.begin;
+}
+
+// "BEGIN END", or "BEGIN END REAL-BEGIN REAL-END".
+std::optional<ToldClock> ParseClock(std::string_view value) {
+  std::array<int64_t, 4> times = {};
+  size_t count = 0;
+  for (const absl::string_view word : absl::StrSplit(Av(value), ' ')) {
+    if (count == times.size() || !absl::SimpleAtoi(word, &times[count++])) return std::nullopt;
   }
-  return interval;
+  if (count != 2 && count != times.size()) return std::nullopt;
+  ToldClock told = {{times[0], times[1]}, {times[2], times[3]}};
+  if (count == 2) told.real = told.seen;
+  if (!IsInterval(told.seen) || !IsInterval(told.real)) return std::nullopt;
+  return told;
+}
+
+bool TellsRealTimes(std::string_view value) {
+  return ParseClock(value) && std::count(value.begin(), value.end(), ' ') == 3;
 }
 
 // How far apart the clocks of executions were.
@@ -44,6 +65,28 @@ Distance DistanceOf(const ClockInterval& a, const ClockInterval& b) {
   const ClockInterval& late = a.begin <= b.begin ? b : a;
   return {.gap = std::max<int64_t>(0, late.begin - early.end),
           .apart = late.begin / kStep > early.end / kStep};
+}
+
+// Of several executions' clocks; nanoseconds.
+struct Spread {
+  // Of all that are apart, the nearest two and the farthest; nullopt: no two are.
+  std::optional<int64_t> nearest;
+  std::optional<int64_t> farthest;
+  bool all_apart = true;
+};
+
+Spread SpreadOf(const std::vector<ClockInterval>& intervals) {
+  Spread spread;
+  for (size_t i = 0; i < intervals.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      const Distance distance = DistanceOf(intervals[i], intervals[j]);
+      spread.all_apart = spread.all_apart && distance.apart;
+      if (!distance.apart) continue;
+      spread.nearest = std::min(spread.nearest.value_or(distance.gap), distance.gap);
+      spread.farthest = std::max(spread.farthest.value_or(distance.gap), distance.gap);
+    }
+  }
+  return spread;
 }
 
 // Rounded down.
@@ -95,7 +138,8 @@ class Tally {
       if (equal_.contains(aspect) || known_.at(aspect) != runs_) continue;
       comparison->add_varied(aspect);
       if (aspect == v1::ASPECT_CLOCK) {
-        text = fmt::format("clock {}{} apart", all_apart_ ? "" : "of two executions ", FormatApart(*gap_));
+        text = fmt::format("clock {}{} apart{}", all_apart_ ? "" : "of two executions ", FormatApart(*gap_),
+                           WithoutShift());
       } else {
         varied.push_back(Phrase(aspect));
       }
@@ -112,6 +156,7 @@ class Tally {
     add(varied, "varied");
     add(equal, "equal");
     for (const auto& [aspect, limit] : limits_) {
+      if (aspect == v1::ASPECT_CLOCK && real_all_apart_ && real_gap_) continue;
       text += fmt::format("; the {} not for {}", Phrase(aspect), limit);
     }
     comparison->set_circumstances(text);
@@ -124,7 +169,10 @@ class Tally {
     std::set<v1::Aspect> twice;
     for (const v1::Circumstance& each : witness.circumstances()) {
       if (!told.try_emplace(each.aspect(), each.value()).second) twice.insert(each.aspect());
-      if (each.asked() && !each.limit().empty()) limits_.insert({each.aspect(), each.limit()});
+      if (!each.asked() || each.limit().empty()) continue;
+      limits_.insert({each.aspect(), each.limit()});
+      // What the others had it does not say.
+      if (each.aspect() == v1::ASPECT_CLOCK && !TellsRealTimes(each.value())) real_all_apart_ = false;
     }
     for (const v1::Aspect aspect : twice) told.erase(aspect);
     return told;
@@ -138,29 +186,33 @@ class Tally {
   // One execution at another time is enough to show what depends on it: the farthest two decide. What is said
   // of all of them is the distance of the nearest two.
   bool AreClocksApart(const std::vector<std::string_view>& values) {
-    std::vector<ClockInterval> intervals;
+    std::vector<ClockInterval> seen;
+    std::vector<ClockInterval> real;
     for (const std::string_view value : values) {
-      const auto interval = ParseClock(value);
-      if (!interval) return false;
-      intervals.push_back(*interval);
+      const auto told = ParseClock(value);
+      if (!told) return false;
+      seen.push_back(told->seen);
+      real.push_back(told->real);
     }
-    std::optional<int64_t> nearest;
-    std::optional<int64_t> farthest;
-    bool all_apart = true;
-    for (size_t i = 0; i < intervals.size(); ++i) {
-      for (size_t j = 0; j < i; ++j) {
-        const Distance distance = DistanceOf(intervals[i], intervals[j]);
-        all_apart = all_apart && distance.apart;
-        if (!distance.apart) continue;
-        nearest = std::min(nearest.value_or(distance.gap), distance.gap);
-        farthest = std::max(farthest.value_or(distance.gap), distance.gap);
-      }
-    }
-    if (!farthest) return false;
-    all_apart_ = all_apart_ && all_apart;
-    const int64_t gap = all_apart ? *nearest : *farthest;
+    const Spread shown = SpreadOf(seen);
+    if (!shown.farthest) return false;
+    all_apart_ = all_apart_ && shown.all_apart;
+    const int64_t gap = shown.all_apart ? *shown.nearest : *shown.farthest;
     gap_ = std::min(gap_.value_or(gap), gap);
+    const Spread without = SpreadOf(real);
+    real_all_apart_ = real_all_apart_ && without.all_apart;
+    if (without.nearest) real_gap_ = std::min(real_gap_.value_or(*without.nearest), *without.nearest);
     return true;
+  }
+
+  // For whom the distance is another one: programs that no shift reaches had the real clock.
+  std::string WithoutShift() const {
+    std::string text;
+    for (const auto& [aspect, limit] : limits_) {
+      if (aspect != v1::ASPECT_CLOCK || !real_all_apart_ || !real_gap_ || *real_gap_ >= *gap_) continue;
+      text += fmt::format(" ({} for {})", FormatApart(*real_gap_), limit);
+    }
+    return text;
   }
 
   // RUNs with two executions or more; of how many of them each aspect is known.
@@ -173,13 +225,18 @@ class Tally {
   std::optional<int64_t> gap_;
   // In every RUN every two executions were apart.
   bool all_apart_ = true;
+  // The same without the shift of those that were shown one.
+  std::optional<int64_t> real_gap_;
+  bool real_all_apart_ = true;
 };
 
 }  // namespace
 
 std::optional<ClockInterval> ClockOf(const StepFact& fact) {
   for (const v1::Circumstance& each : fact.circumstances) {
-    if (each.aspect() == v1::ASPECT_CLOCK) return ParseClock(each.value());
+    if (each.aspect() != v1::ASPECT_CLOCK) continue;
+    const auto told = ParseClock(each.value());
+    return told ? std::optional(told->real) : std::nullopt;
   }
   return std::nullopt;
 }
@@ -187,7 +244,8 @@ std::optional<ClockInterval> ClockOf(const StepFact& fact) {
 bool ShareATime(std::string_view one, std::string_view other) {
   const auto ours = ParseClock(one);
   const auto theirs = ParseClock(other);
-  return !ours || !theirs || !DistanceOf(*ours, *theirs).apart;
+  return !ours || !theirs || !DistanceOf(ours->seen, theirs->seen).apart ||
+         !DistanceOf(ours->real, theirs->real).apart;
 }
 
 bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects) {

@@ -14,14 +14,15 @@
 
 namespace crossmill::core {
 
-// From when to when a step ran, as its programs read the clock: Unix time in nanoseconds.
+// From when to when a step ran: Unix time in nanoseconds.
 struct ClockInterval {
   int64_t begin = 0;
   int64_t end = 0;
 };
-// nullopt: it was not told.
+// As the worker's own clock has it, whatever its programs were shown; nullopt: it was not told.
 std::optional<ClockInterval> ClockOf(const StepFact& fact);
-// Whether two values of ASPECT_CLOCK have a step of two seconds in common; true if one is no time.
+// Whether two values of ASPECT_CLOCK have a step of two seconds in common, as programs were shown the clock
+// or as it was; true if one is no time.
 bool ShareATime(std::string_view one, std::string_view other);
 
 // True if an execution of a RUN was asked to differ from the first in all these aspects. Agreement under a
@@ -32,7 +33,7 @@ bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects);
 // which are RUNs: an aspect is varied if it was in each of them that has more than one execution which
 // succeeded, and equal if it was in any. What an execution does not tell is not known of its step. The clock
 // is varied where two executions have no step of two seconds in common; the words say how far apart those of
-// the step that is worst off were.
+// the step that is worst off were, and what programs had of it that do not see the shift.
 void DescribeCircumstances(absl::Span<const int> runs, v1::CellComparison* comparison);
 
 }  // namespace crossmill::core

@@ -216,6 +216,9 @@ absl::StatusOr<std::vector<BindMount>> OciSandbox::MakeBinds(const SandboxRun& r
     RETURN_IF_ERROR(add(fmt::format("inline{}", number++), file.content(), "/dev/pipes/" + file.name(),
                         file.mode() == 0 ? 0644 : static_cast<mode_t>(file.mode())));
   }
+  for (const SandboxFile& file : run.files) {
+    RETURN_IF_ERROR(add(file.name, file.content, file.target, 0755));
+  }
   for (const StepMount& mount : run.mounts) {
     ASSIGN_OR_RETURN(BindMount bind, BindOf(mount));
     binds.push_back(std::move(bind));

@@ -38,6 +38,15 @@ struct StepMount {
   bool no_programs = false;
 };
 
+// A file of the farm's own that a step sees while it runs, read-only.
+struct SandboxFile {
+  std::string content;
+  // Absolute in the step.
+  std::string target;
+  // For its name outside of the step; each once.
+  std::string name;
+};
+
 // What a step's network is: unspecified means recorded.
 inline v1::NetworkMode NetworkOf(const v1::Run& run) {
   return run.network() == v1::NETWORK_MODE_UNSPECIFIED ? v1::NETWORK_MODE_RECORDED : run.network();
@@ -55,6 +64,8 @@ struct SandboxRun {
   std::vector<std::string> env;
   // In the order in which they are mounted, after everything else.
   std::vector<StepMount> mounts = {};
+  // Mounted before `mounts`, read-only.
+  std::vector<SandboxFile> files = {};
   // Of a step whose network is recorded: path of its network namespace, which belongs to the user namespace
   // that the sandbox works in.
   std::string network_namespace = {};

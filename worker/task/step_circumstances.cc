@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "worker/sandbox/processors.h"
 #include "worker/sandbox/runtime_spec.h"
+#include "worker/task/step_preload.h"
 
 namespace crossmill::worker {
 namespace {
@@ -19,6 +20,24 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kCoarsestTime = 2 * kSecond;
 // More than two seconds are only needed where clocks of hosts disagree or both run at the same time.
 constexpr int64_t kLongestWait = 2 * kCoarsestTime;
+
+// Minute, hour, day and weekday are others for each of five replicas, and nobody is shown a time more than
+// six days ahead: what has an expiry date (lists of packages: seven days) still holds. The next ones begin
+// anew.
+constexpr int64_t kShiftSeconds = 86'400 + 3'600 + 60 + 1;
+constexpr unsigned kShifts = 5;
+
+int64_t ShiftOf(const v1::Variation& variation) {
+  return ((variation.number() - 1) % kShifts + 1) * kShiftSeconds;
+}
+
+// Others check the time of what such a step signs: it has to be the real one.
+bool MaySignRequests(const SandboxRun& run) {
+  const auto& mounts = run.run.mounts();
+  return run.holds_secrets || std::any_of(mounts.begin(), mounts.end(), [](const v1::RunMount& mount) {
+           return mount.type() == v1::RunMount::TYPE_SSH || mount.type() == v1::RunMount::TYPE_SECRET;
+         });
+}
 
 }  // namespace
 
@@ -52,19 +71,38 @@ void StepCircumstances::Apply(SandboxRun* run) {
   const unsigned all = AllowedProcessors();
   if (IsAsked(v1::ASPECT_PROCESSORS) && all > 1)
     run->processors = all - std::min(variation_.number(), all - 1);
+  ApplyPreload(run);
+}
+
+void StepCircumstances::ApplyPreload(SandboxRun* run) {
+  PreloadSettings settings;
+  settings.reverse_folders = IsAsked(v1::ASPECT_FILE_ORDER);
+  if (IsAsked(v1::ASPECT_CLOCK) && !MaySignRequests(*run)) settings.clock_shift = ShiftOf(variation_);
+  if (settings.clock_shift == 0 && !settings.reverse_folders) return;
+  if (!AddPreload(settings, run)) return;
+  shift_ = settings.clock_shift * kSecond;
+  reversed_ = settings.reverse_folders;
 }
 
 void StepCircumstances::Tell(v1::StepResult* result) const {
-  const auto tell = [&](v1::Aspect aspect, std::string value) {
+  const auto tell = [&](v1::Aspect aspect, std::string value, bool limited = false) {
     if (value.empty()) return;
     v1::Circumstance& each = *result->add_circumstances();
     each.set_aspect(aspect);
     each.set_value(std::move(value));
     each.set_asked(IsAsked(aspect));
+    if (limited) each.set_limit(std::string(kPreloadLimit));
   };
-  tell(v1::ASPECT_CLOCK, fmt::format("{} {}", started_at_, std::max(started_at_, ended_at_)));
+  const int64_t ended_at = std::max(started_at_, ended_at_);
+  if (shift_ == 0) {
+    tell(v1::ASPECT_CLOCK, fmt::format("{} {}", started_at_, ended_at));
+  } else {
+    tell(v1::ASPECT_CLOCK,
+         fmt::format("{} {} {} {}", started_at_ + shift_, ended_at + shift_, started_at_, ended_at), true);
+  }
   tell(v1::ASPECT_HOST_NAME, host_name_);
   if (processors_ > 0) tell(v1::ASPECT_PROCESSORS, fmt::format("{}", processors_));
+  tell(v1::ASPECT_FILE_ORDER, reversed_ ? "reversed" : "usual", reversed_);
   tell(v1::ASPECT_KERNEL, host_.kernel);
   tell(v1::ASPECT_CPU_MODEL, host_.cpu_model);
 }

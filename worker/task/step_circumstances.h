@@ -22,13 +22,13 @@ struct HostFacts {
 // Whether an execution is to differ from the first in this.
 bool Varies(const v1::Variation& variation, v1::Aspect aspect);
 
-// The first moment whose time is another in every format, zip too, which counts in steps of two seconds, than the
-// time of whatever ended at `ended`. Unix time in nanoseconds.
+// The first moment whose time is another in every format, zip too, which counts in steps of two seconds, than
+// the time of whatever ended at `ended`. Unix time in nanoseconds.
 int64_t FirstMomentApart(int64_t ended);
 
 // Waits until `clock` reads a time that is apart from the first execution's; a few seconds at most: where it
-// can't be had, what is told of the clock shows it. Returns early after a stop. Before the step begins: the wait is
-// none of its time.
+// can't be had, what is told of the clock shows it. Returns early after a stop. Before the step begins: the
+// wait is none of its time.
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop);
 
@@ -38,7 +38,7 @@ class StepCircumstances {
   StepCircumstances(const v1::Step& step, const v1::Variation& variation, const HostFacts& host, Clock& clock)
       : step_(step), variation_(variation), host_(host), clock_(clock) {}
 
-  // What the sandbox is to do otherwise than usually.
+  // What the sandbox is to do otherwise than usually. After everything else of `run` is known.
   void Apply(SandboxRun* run);
   // Around the sandbox's Run.
   void Started() { started_at_ = UnixNanos(clock_.Now()); }
@@ -50,6 +50,7 @@ class StepCircumstances {
 
  private:
   bool IsAsked(v1::Aspect aspect) const { return Varies(variation_, aspect); }
+  void ApplyPreload(SandboxRun* run);
 
   const v1::Step& step_;
   const v1::Variation& variation_;
@@ -58,6 +59,9 @@ class StepCircumstances {
   std::string host_name_;
   // That the sandbox gave it; 0: not known.
   unsigned processors_ = 0;
+  // How much later its programs read the clock, in nanoseconds, and whether they read folders backwards.
+  int64_t shift_ = 0;
+  bool reversed_ = false;
   int64_t started_at_ = 0;
   int64_t ended_at_ = 0;
 };

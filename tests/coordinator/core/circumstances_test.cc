@@ -163,7 +163,8 @@ TEST_F(CircumstancesTest, AnExecutionIsOneVoice) {
 
 // A worker's word: nothing of it is taken for a time.
 TEST_F(CircumstancesTest, ClocksThatAreNoTimesAreNotVaried) {
-  for (const char* lie : {"", "x y", "5", "9 3", "-5 -1", "1 2 3", "99999999999999999999 1"}) {
+  for (const char* lie :
+       {"", "x y", "5", "9 3", "-5 -1", "1 2 3", "1 2 3 4 5", "10 11 4 3", "99999999999999999999 1"}) {
     comparison_.clear_steps();
     AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos))}, {Told(v1::ASPECT_CLOCK, lie)}});
     EXPECT_EQ(Describe(), "clock equal") << lie;
@@ -175,6 +176,46 @@ TEST_F(CircumstancesTest, LimitsAreSaid) {
   clock.set_limit("programs that are linked statically");
   AddStep({{Told(v1::ASPECT_CLOCK, Clock(0, 1))}, {clock}});
   EXPECT_EQ(Describe(), "clock at least 1 min apart; the clock not for programs that are linked statically");
+}
+
+// Programs that no shift reaches had the real clock: nothing else may be said of them.
+TEST_F(CircumstancesTest, WhoSeesNoShiftIsToldApart) {
+  const auto shifted = [](int64_t begin, int64_t end) {
+    v1::Circumstance clock =
+        Told(v1::ASPECT_CLOCK,
+             fmt::format("{} {}", Clock((begin + 90'061) * kNanos, (end + 90'061) * kNanos),
+                         Clock(begin * kNanos, end * kNanos)),
+             true);
+    clock.set_limit("static programs");
+    return clock;
+  };
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos))}, {shifted(14, 15)}});
+  EXPECT_EQ(Describe(), "clock at least 25 h apart (at least 3 s for static programs)");
+  EXPECT_THAT(comparison_.varied(), ElementsAre(v1::ASPECT_CLOCK));
+
+  // At the same time, really.
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos))}, {shifted(11, 15)}});
+  EXPECT_EQ(Describe(), "clock at least 25 h apart; the clock not for static programs");
+
+  // Another RUN that could not be shifted: what is said holds for both.
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(10 * kNanos, 11 * kNanos))}, {shifted(14, 15)}});
+  AddStep({{Told(v1::ASPECT_CLOCK, Clock(20 * kNanos, 21 * kNanos))},
+           {Told(v1::ASPECT_CLOCK, Clock(23 * kNanos, 24 * kNanos), true)}});
+  EXPECT_EQ(Describe(), "clock at least 2 s apart");
+}
+
+TEST(ClockOfTest, IsTheWorkersOwn) {
+  StepFact fact;
+  fact.circumstances = {Told(v1::ASPECT_CLOCK, "900 901 5 6", true)};
+  const auto clock = ClockOf(fact);
+  ASSERT_TRUE(clock.has_value());
+  EXPECT_EQ(clock->begin, 5);
+  EXPECT_EQ(clock->end, 6);
+  // Apart only as it was shown: for some programs it is the same time.
+  EXPECT_TRUE(ShareATime("90061000000000 90062000000000 1000000000 2000000000", "1000000000 2000000000"));
+  EXPECT_FALSE(ShareATime("90061000000000 90062000000000 5000000000 6000000000", "1000000000 2000000000"));
 }
 
 TEST(WasVariedTest, EveryAspectHasToBeAsked) {
