@@ -23,8 +23,6 @@ constexpr std::string_view kJavaPlaces[] = {"/usr/bin/java", "/usr/local/bin/jav
                                             "/opt/java/openjdk/bin/java",
                                             "/usr/lib/jvm/default-jvm/bin/java"};
 
-bool IsInRoot(int root, std::string_view path) { return OpenInRoot(root, path, O_PATH).ok(); }
-
 bool HasJava(const SandboxRun& run) {
   const auto root = OpenRoot(run.root);
   if (!root.ok()) return false;

@@ -28,8 +28,6 @@ std::string_view LoaderOf(std::string_view architecture) {
   return {};
 }
 
-bool IsInRoot(int root, std::string_view path) { return OpenInRoot(root, path, O_PATH).ok(); }
-
 // Whether programs of this root are linked with glibc and nothing else. Its loader is what reads the list, so
 // it has the list's name in it; the loaders that other systems have at the same place do not.
 bool ReadsTheList(int root, std::string_view architecture) {

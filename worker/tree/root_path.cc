@@ -111,6 +111,8 @@ absl::StatusOr<UniqueFd> OpenInRoot(int root, std::string_view path, int flags, 
   return Open2(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+bool IsInRoot(int root, std::string_view path) { return OpenInRoot(root, path, O_PATH).ok(); }
+
 absl::StatusOr<UniqueFd> OpenBelow(int folder, std::string_view path, int flags, mode_t mode) {
   return Open2(folder, path, flags | O_NOFOLLOW, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }

@@ -20,6 +20,9 @@ absl::StatusOr<UniqueFd> OpenRoot(const std::string& root);
 // NOT_FOUND and other errno codes name the path as seen in the root.
 absl::StatusOr<UniqueFd> OpenInRoot(int root, std::string_view path, int flags, mode_t mode = 0);
 
+// Whether there is anything at `path`, found in the same way.
+bool IsInRoot(int root, std::string_view path);
+
 // Opens `path` below `folder` without following any link, the last one included; "" is the folder.
 // A link or ".." on the way is an error (FAILED_PRECONDITION, "is a link").
 absl::StatusOr<UniqueFd> OpenBelow(int folder, std::string_view path, int flags, mode_t mode = 0);
