@@ -69,14 +69,15 @@ void StepCircumstances::Apply(SandboxRun* run) {
   }
   run->host_name = host_name_;
   const unsigned all = AllowedProcessors();
-  if (IsAsked(v1::ASPECT_PROCESSORS) && all > 1)
-    run->processors = all - std::min(variation_.number(), all - 1);
+  // Each number in turn, and below every other order, so that not all replicas have one in common that the
+  // first execution has not: who is alone could not be told from who differs.
+  if (IsAsked(v1::ASPECT_PROCESSORS) && all > 1) run->processors = all - variation_.number() % all;
   ApplyPreload(run);
 }
 
 void StepCircumstances::ApplyPreload(SandboxRun* run) {
   PreloadSettings settings;
-  settings.reverse_folders = IsAsked(v1::ASPECT_FILE_ORDER);
+  settings.reverse_folders = IsAsked(v1::ASPECT_FILE_ORDER) && variation_.number() % 2 == 1;
   if (IsAsked(v1::ASPECT_CLOCK) && !MaySignRequests(*run)) settings.clock_shift = ShiftOf(variation_);
   if (settings.clock_shift == 0 && !settings.reverse_folders) return;
   if (!AddPreload(settings, run)) return;
