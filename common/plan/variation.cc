@@ -31,6 +31,10 @@ std::vector<v1::Aspect> AspectsOf(const v1::BuildOptions& options) {
   return aspects;
 }
 
+bool DiffersInEveryReplica(v1::Aspect aspect) {
+  return aspect != v1::ASPECT_PROCESSORS && aspect != v1::ASPECT_FILE_ORDER;
+}
+
 absl::StatusOr<v1::Vary> ParseVary(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return absl::InvalidArgumentError(fmt::format("--vary {}: {}", text, why));

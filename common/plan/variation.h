@@ -16,6 +16,11 @@ namespace crossmill::plan {
 // nobody can give them. In the order of the protocol.
 std::vector<v1::Aspect> AspectsOf(const v1::BuildOptions& options);
 
+// Whether every replica differs from the first execution in this. In the others, of which there are few
+// values, some replicas are as the first: else all of them had one in common that the first has not, and an
+// execution that is alone could not be told from one that differs.
+bool DiffersInEveryReplica(v1::Aspect aspect);
+
 // --vary: "standard", "none", or names of aspects with commas between them, each once. INVALID_ARGUMENT says
 // which word is wrong and which there are.
 absl::StatusOr<v1::Vary> ParseVary(std::string_view text);

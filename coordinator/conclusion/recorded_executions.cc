@@ -1,6 +1,9 @@
 #include "coordinator/conclusion/recorded_executions.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "common/plan/variation.h"
 #include "coordinator/verdict/witnesses.h"
@@ -29,10 +32,23 @@ core::StepFact FactOf(const storage::Execution& execution) {
 std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
                                                   const v1::Step& step, const v1::BuildOptions& options) {
   const std::vector<v1::Aspect> aspects = plan::AspectsOf(options);
-  std::erase_if(executions, [&](const storage::Execution& execution) {
+  std::vector<v1::Aspect> of_every_replica;
+  std::copy_if(aspects.begin(), aspects.end(), std::back_inserter(of_every_replica),
+               plan::DiffersInEveryReplica);
+  const auto may_speak = [&](const storage::Execution& execution, const std::vector<v1::Aspect>& varied) {
     const bool own_replica = execution.build == build && execution.replica > 0;
-    return !verdict::MaySpeak(FactOf(execution), step.has_run(), own_replica, aspects);
+    return verdict::MaySpeak(FactOf(execution), step.has_run(), own_replica, varied);
+  };
+  const auto partly = std::stable_partition(executions.begin(), executions.end(), [&](const auto& execution) {
+    return may_speak(execution, aspects);
   });
+  const bool any_varied = std::any_of(executions.begin(), partly, [](const storage::Execution& execution) {
+    return execution.variation > 0 && execution.succeeded();
+  });
+  const auto end = std::remove_if(partly, executions.end(), [&](const storage::Execution& execution) {
+    return !any_varied || execution.variation == 0 || !may_speak(execution, of_every_replica);
+  });
+  executions.erase(end, executions.end());
   return executions;
 }
 

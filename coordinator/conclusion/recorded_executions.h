@@ -15,7 +15,8 @@ namespace crossmill::coordinator {
 core::StepFact FactOf(const storage::Execution& execution);
 
 // Of the executions of a step's key, those that a comparison of `build` with these options may see
-// (verdict::MaySpeak).
+// (verdict::MaySpeak): those that were asked to differ in everything first. Beside one of these also replicas
+// that were as the first in what not every replica differs in.
 std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
                                                   const v1::Step& step, const v1::BuildOptions& options);
 

@@ -60,6 +60,13 @@ void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& cloc
   never.wait_for(lock, stop, std::chrono::nanoseconds(apart - now), [] { return false; });
 }
 
+bool StepCircumstances::IsToDiffer(v1::Aspect aspect) const {
+  if (!IsAsked(aspect)) return false;
+  const unsigned all = AllowedProcessors();
+  if (aspect == v1::ASPECT_PROCESSORS) return all <= 1 || variation_.number() % all != 0;
+  return aspect != v1::ASPECT_FILE_ORDER || variation_.number() % 2 == 1;
+}
+
 void StepCircumstances::Apply(SandboxRun* run) {
   host_name_ = HostNameOf(step_.run());
   // A name that the recipe chose is its input. Ours are below the usual one: what of a step's environment
@@ -77,7 +84,7 @@ void StepCircumstances::Apply(SandboxRun* run) {
 
 void StepCircumstances::ApplyPreload(SandboxRun* run) {
   PreloadSettings settings;
-  settings.reverse_folders = IsAsked(v1::ASPECT_FILE_ORDER) && variation_.number() % 2 == 1;
+  settings.reverse_folders = IsToDiffer(v1::ASPECT_FILE_ORDER);
   if (IsAsked(v1::ASPECT_CLOCK) && !MaySignRequests(*run)) settings.clock_shift = ShiftOf(variation_);
   if (settings.clock_shift == 0 && !settings.reverse_folders) return;
   if (!AddPreload(settings, run)) return;
@@ -91,7 +98,7 @@ void StepCircumstances::Tell(v1::StepResult* result) const {
     v1::Circumstance& each = *result->add_circumstances();
     each.set_aspect(aspect);
     each.set_value(std::move(value));
-    each.set_asked(IsAsked(aspect));
+    each.set_asked(IsToDiffer(aspect));
     if (limited) each.set_limit(std::string(kPreloadLimit));
   };
   const int64_t ended_at = std::max(started_at_, ended_at_);

@@ -50,6 +50,8 @@ class StepCircumstances {
 
  private:
   bool IsAsked(v1::Aspect aspect) const { return Varies(variation_, aspect); }
+  // To be another than the first execution's: of what has few values some replicas are given the same.
+  bool IsToDiffer(v1::Aspect aspect) const;
   void ApplyPreload(SandboxRun* run);
 
   const v1::Step& step_;
