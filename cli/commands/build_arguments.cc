@@ -108,7 +108,7 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
   command
       ->add_option("--vary", flags->vary,
                    "In what the executions that are compared differ on purpose: standard (default), none, or "
-                   "of clock, host-name, processors with commas")
+                   "of clock, host-name, processors, file-order with commas")
       ->type_name("WHAT");
   command->add_option("--verify", flags->verify, "Execute each step N times on different hosts and compare")
       ->type_name("N")

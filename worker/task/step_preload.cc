@@ -57,6 +57,14 @@ bool Hides(std::string_view target, std::string_view path) {
   return path == target || (path.starts_with(target) && path[target.size()] == '/');
 }
 
+bool NamesTheList(const v1::Run& run) {
+  const std::string_view name = kList.substr(kList.rfind('/') + 1);
+  const auto names = [&](const std::string& text) { return text.find(name) != std::string::npos; };
+  return std::any_of(run.argv().begin(), run.argv().end(), names) ||
+         std::any_of(run.files().begin(), run.files().end(),
+                     [&](const v1::InlineFile& file) { return names(file.content()); });
+}
+
 }  // namespace
 
 bool AddPreload(const PreloadSettings& settings, SandboxRun* run) {
@@ -66,7 +74,8 @@ bool AddPreload(const PreloadSettings& settings, SandboxRun* run) {
     return Hides(mount.target, kList) || Hides(mount.target, place);
   });
   const auto root = OpenRoot(run->root);
-  if (hidden || !root.ok() || !ReadsTheList(root->get(), architecture)) return false;
+  if (hidden || NamesTheList(run->run) || !root.ok() || !ReadsTheList(root->get(), architecture))
+    return false;
   const std::optional<std::string> own = OwnList(root->get());
   if (!own) return false;
   PreloadSettings complete = settings;

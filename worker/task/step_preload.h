@@ -15,9 +15,9 @@ inline constexpr std::string_view kPreloadLimit =
 // Adds the library and the list that makes the root's loader preload it to the run's files, and says whether
 // every program of the root that is linked dynamically will have it. False, with the run as it was, where
 // that is not sure: no library for the platform; the root's loader is not glibc's, or it has one of musl or
-// of 32 bits too, whose programs would not see it or complain; the root's own list cannot be kept; or a mount
-// of the recipe hides the place. Reads `run.root`, `run.platform`, `run.mounts`, and trusts nothing in the
-// root.
+// of 32 bits too, whose programs would not see it or complain; the root's own list cannot be kept, or the
+// recipe names it (where ours is mounted it could not write it); or a mount of the recipe hides the place.
+// Reads the run and its root, and trusts nothing in the root.
 bool AddPreload(const PreloadSettings& settings, SandboxRun* run);
 
 }  // namespace crossmill::worker

@@ -22,7 +22,7 @@ CLASSES = ("embedded-time", "archive-time", "gzip-header", "member-order", "memb
            "pyc-header", "pyc-body", "build-path", "cache", "host-name", "kernel", "cpu-model", "processors", "process-id", "user",
            "locale", "random", "order", "cpu-features", "parallelism", "compressor", "input", "file-time", "file-metadata")
 # Words of `needs`. The aspects are words of `build --vary`; a case of one that the farm does not know is skipped.
-ASPECTS = ("shift", "file-order", "kernel", "cpu-model", "user", "locale", "time-zone", "umask")
+ASPECTS = ("file-order", "kernel", "cpu-model", "user", "locale", "time-zone", "umask")
 NEEDS = (*ASPECTS, "server", "two-processors")
 # Bases that are there at once; what needs another is no part of the fast subset.
 FAST_BASES = ("tiny", "python:3.11-slim")
