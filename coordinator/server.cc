@@ -10,9 +10,11 @@
 #include "common/blobs/disk_blob_store.h"
 #include "common/failures/failure_rules.h"
 #include "common/http/curl_http_client.h"
+#include "common/keys/key_file.h"
 #include "common/registry/registry.h"
 #include "common/words/platform.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/evidence/build_evidence.h"
 #include "coordinator/forecast/ahead_forecast.h"
 #include "coordinator/forecast/farm_indexes.h"
 #include "coordinator/forecast/forecaster.h"
@@ -20,6 +22,7 @@
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/rpc/attestations_service.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/byte_stream_service.h"
@@ -132,6 +135,7 @@ class ServerImpl final : public Server {
     forecaster_ =
         std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()}, engine_->reader(),
                                      std::move(committed), *indexes_, engine.build_platform);
+    RETURN_IF_ERROR(OpenEvidence());
     return Listen();
   }
 
@@ -159,6 +163,13 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status OpenEvidence() {
+    ASSIGN_OR_RETURN(keys::SigningKey key, keys::LoadOrMakeKey(options_.data_folder + "/signing-key.pem"));
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
+    evidence_ = std::make_unique<BuildEvidence>(engine_->reader(), std::move(committed), std::move(key));
+    return absl::OkStatus();
+  }
+
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
@@ -168,7 +179,8 @@ class ServerImpl final : public Server {
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
-    image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_);
+    image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
+    attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
@@ -186,6 +198,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Images", image_service_.get()},
         {"crossmill.v1.Wheels", wheels_.get()},
         {"crossmill.v1.Predictions", predictions_.get()},
+        {"crossmill.v1.Attestations", attestations_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
@@ -215,6 +228,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<AheadForecast> ahead_forecast_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Forecaster> forecaster_;
+  std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<CasService> cas_;
   std::unique_ptr<CapabilitiesService> capabilities_;
@@ -224,6 +238,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<WheelsService> wheels_;
   std::unique_ptr<FarmService> farm_;
+  std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<IndexPagesService> index_pages_;
   std::unique_ptr<PredictionsService> predictions_;
   std::unique_ptr<WorkerQueueService> queue_;

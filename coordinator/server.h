@@ -15,7 +15,7 @@
 namespace crossmill::coordinator {
 
 struct ServerOptions {
-  // Everything durable is below it: record.db, content/, logs/, tokens, coordinator.sock.
+  // Everything durable is below it: record.db, content/, logs/, tokens, signing-key.pem, coordinator.sock.
   std::string data_folder;
   // unix_socket empty: DATA/coordinator.sock.
   ListenOptions listen;

@@ -120,6 +120,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddDiffCommand(app, session);
   AddPackagesCommand(app, session);
   AddImageCommands(app, session);
+  AddAttestCommands(app, session);
   AddWheelCommands(app, session);
   AddWheelsCommand(app, session);
   AddWorkerCommands(app, session);

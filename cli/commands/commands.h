@@ -21,6 +21,8 @@ void AddBuildsCommands(CLI::App& app, Session& session);
 void AddPackagesCommand(CLI::App& app, Session& session);
 // image import|ls|pull|push|save|rm|inspect|history
 void AddImageCommands(CLI::App& app, Session& session);
+// attest, verify-attestation
+void AddAttestCommands(CLI::App& app, Session& session);
 // wheel ls|save|rm
 void AddWheelCommands(CLI::App& app, Session& session);
 void AddWheelsCommand(CLI::App& app, Session& session);

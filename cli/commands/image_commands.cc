@@ -95,22 +95,26 @@ struct PushFlags {
   std::string name;
   std::string reference;
   std::vector<std::string> platforms;
+  bool attest = false;
 };
 
 absl::StatusOr<int> Push(Session& session, const PushFlags& flags) {
   v1::PushImageRequest request;
   request.set_name(flags.name);
   request.set_reference(flags.reference);
+  request.set_attest(flags.attest);
   RETURN_IF_ERROR(AddPlatforms(flags.platforms, request.mutable_platforms()));
   const std::unique_ptr<Progress> progress = MakeProgress(session, ProgressMode::kAuto);
-  const absl::StatusOr<std::string> pushed = PushImage(session, request, *progress);
+  const absl::StatusOr<PushedImage> pushed = PushImage(session, request, *progress);
   progress->Finish();
   RETURN_IF_ERROR(pushed.status());
   const std::string& target = flags.reference.empty() ? flags.name : flags.reference;
   if (session.json) {
-    RETURN_IF_ERROR(session.PrintJson({{"reference", target}, {"digest", *pushed}}));
+    Json json = {{"reference", target}, {"digest", pushed->digest}};
+    if (flags.attest) json["attestations"] = pushed->attestations;
+    RETURN_IF_ERROR(session.PrintJson(json));
   } else {
-    RETURN_IF_ERROR(session.Print(fmt::format("{} {}\n", target, *pushed)));
+    RETURN_IF_ERROR(session.Print(fmt::format("{} {}\n", target, pushed->digest)));
   }
   return kExitOk;
 }
@@ -244,6 +248,8 @@ void AddPush(CLI::App* image, Session& session) {
       ->type_name("OS/ARCH")
       ->delimiter(',')
       ->allow_extra_args(false);
+  push->add_flag("--attest", flags->attest,
+                 "Push the build's signed statements too: beside the image, whose digests stay as they are");
   AddJsonFlag(*push, session);
   push->callback(
       [&session, flags] { session.command = [&session, flags] { return Push(session, *flags); }; });

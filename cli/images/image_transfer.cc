@@ -82,7 +82,7 @@ absl::StatusOr<v1::ImageView> PullImage(Session& session, const v1::PullImageReq
   return image;
 }
 
-absl::StatusOr<std::string> PushImage(Session& session, const v1::PushImageRequest& given,
+absl::StatusOr<PushedImage> PushImage(Session& session, const v1::PushImageRequest& given,
                                       Progress& progress) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::PushImageRequest request = given;
@@ -92,15 +92,18 @@ absl::StatusOr<std::string> PushImage(Session& session, const v1::PushImageReque
   grpc::ClientContext context;
   const auto reader = farm->images->PushImage(&context, request);
   v1::PushProgress news;
-  std::string pushed;
+  PushedImage pushed;
   while (reader->Read(&news)) {
-    if (!news.pushed_digest().empty()) pushed = news.pushed_digest();
+    if (!news.pushed_digest().empty()) {
+      pushed.digest = news.pushed_digest();
+      pushed.attestations.assign(news.attestation_digests().begin(), news.attestation_digests().end());
+    }
     if (news.digest().empty()) continue;
     transfers.On(news.digest(), news.done_bytes(), news.total_bytes(), news.existed() ? " was there" : "");
   }
   const grpc::Status status = reader->Finish();
   if (!status.ok()) return session.Explain(rpc::FromGrpc(status));
-  progress.Note(fmt::format("pushed {} {}", target, pushed));
+  progress.Note(fmt::format("pushed {} {}", target, pushed.digest));
   return pushed;
 }
 

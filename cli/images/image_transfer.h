@@ -19,8 +19,15 @@ std::vector<v1::RegistryCredentials> OwnCredentials(Session& session, const std:
 absl::StatusOr<v1::ImageView> PullImage(Session& session, const v1::PullImageRequest& request,
                                         Progress& progress);
 
-// Returns what the reference names now. An empty reference: the image's own name.
-absl::StatusOr<std::string> PushImage(Session& session, const v1::PushImageRequest& request,
+struct PushedImage {
+  // What the reference names now.
+  std::string digest;
+  // Manifests of the statements that went with it, "sha256:...".
+  std::vector<std::string> attestations;
+};
+
+// An empty reference: the image's own name.
+absl::StatusOr<PushedImage> PushImage(Session& session, const v1::PushImageRequest& request,
                                       Progress& progress);
 
 }  // namespace crossmill::cli

@@ -110,6 +110,7 @@ class SystemEnvironment final : public Environment {
     farm->wheels = v1::Wheels::NewStub(channel);
     farm->farm = v1::Farm::NewStub(channel);
     farm->predictions = v1::Predictions::NewStub(channel);
+    farm->attestations = v1::Attestations::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);

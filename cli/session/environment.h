@@ -32,6 +32,7 @@ struct Farm {
   std::unique_ptr<v1::Wheels::StubInterface> wheels;
   std::unique_ptr<v1::Farm::StubInterface> farm;
   std::unique_ptr<v1::Predictions::StubInterface> predictions;
+  std::unique_ptr<v1::Attestations::StubInterface> attestations;
   std::unique_ptr<BlobStore> blobs;
 };
 

@@ -25,16 +25,22 @@ constexpr std::array kMeanings = {
         "the build failed, by the recipe's fault: a step, the Dockerfile, a base image that does not "
         "exist; of check: a finding is as grave as --fail-on says; of predict: a package has no file that "
         "fits, or "
-        "with --against something came otherwise than it was predicted for certain"},
+        "with --against something came otherwise than it was predicted for certain; of verify-attestation: a "
+        "file "
+        "is no statement, or its signature is wrong"},
     ExitCodeMeaning{
         kExitUsage,
         "usage: an unknown flag or value, a build or image that does not exist, a name that is taken"},
     ExitCodeMeaning{kExitNotReproducible,
-                    "--require reproducible: a verdict is unreproducible, flaky, input-drift or failed"},
+                    "--require reproducible: a verdict is unreproducible, flaky, input-drift or failed; of "
+                    "verify-attestation: so says a statement, or they disagree or are about another image"},
     ExitCodeMeaning{kExitNotPermitted, "not permitted: no token, a wrong one, or one of the other role"},
     ExitCodeMeaning{kExitInfrastructure,
                     "infrastructure: the farm's fault, or it cannot be reached; of doctor: a check failed"},
-    ExitCodeMeaning{kExitInconclusive, "--require reproducible: there is no verdict"},
+    ExitCodeMeaning{
+        kExitInconclusive,
+        "--require reproducible: there is no verdict; of verify-attestation: nothing is wrong, but a key or "
+        "a verdict is missing"},
     ExitCodeMeaning{kExitTimeOut, "--timeout is over: the build is cancelled as timed out"},
     ExitCodeMeaning{kExitCancelled, "cancelled: by Ctrl-C or by somebody else"},
 };

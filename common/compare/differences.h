@@ -77,6 +77,10 @@ class Differences {
                                std::string_view second, int64_t first_offset = 0, int64_t second_offset = 0);
 
   int count() const { return file_->differences_size(); }
+  // Those from index `from` on only follow from others.
+  void MarkDerived(int from) {
+    for (int i = from; i < count(); ++i) file_->mutable_differences(i)->set_derived(true);
+  }
   int depth() const { return static_cast<int>(inside_.size()); }
   // Enters a part for as long as it lives.
   class Part {

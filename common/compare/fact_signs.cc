@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status.h"
 #include "common/compare/signs.h"
 #include "common/compare/times.h"
 
@@ -136,6 +138,43 @@ bool SpeaksOfProcessors(std::string_view context) {
 uint64_t ProcessorsOf(const ExecutionFacts& facts) {
   uint64_t number = 0;
   return absl::SimpleAtoi(facts.processors, &number) ? number : 0;
+}
+
+// How many processors a list of them names ("0-2,5"), and how long it is; 0: it is none.
+uint64_t CountOfList(std::string_view text, size_t at, size_t* length) {
+  const auto in_list = [](char c) { return IsDigitByte(c) || c == '-' || c == ','; };
+  if (at > 0 && in_list(text[at - 1])) return 0;
+  size_t end = at;
+  while (end < text.size() && end - at < 256 && in_list(text[end])) ++end;
+  *length = end - at;
+  uint64_t count = 0;
+  for (const absl::string_view part : absl::StrSplit(Av(text.substr(at, end - at)), ',')) {
+    const std::vector<absl::string_view> ends = absl::StrSplit(part, '-');
+    uint32_t from = 0, to = 0;
+    if (ends.size() > 2 || !absl::SimpleAtoi(ends.front(), &from) || !absl::SimpleAtoi(ends.back(), &to) ||
+        to < from)
+      return 0;
+    count += uint64_t{to} - from + 1;
+  }
+  return count;
+}
+
+void ProcessorListSigns(const Spot& spot, std::vector<Sign>* signs) {
+  const uint64_t first = ProcessorsOf(spot.facts->first), second = ProcessorsOf(spot.facts->second);
+  size_t first_length = 0, second_length = 0;
+  if (first == 0 || second == 0 || CountOfList(spot.first, spot.first_at, &first_length) != first ||
+      CountOfList(spot.second, spot.second_at, &second_length) != second)
+    return;
+  AddSign(spot,
+          {.cause = "processors",
+           .confidence = v1::Cause::CONFIDENCE_LIKELY,
+           .words = "the list of processors",
+           .first = {},
+           .second = {},
+           .first_length = first_length,
+           .second_length = second_length,
+           .rank = kWeakFactRank},
+          signs);
 }
 
 void NumberSigns(const Spot& spot, std::vector<Sign>* signs) {
@@ -281,6 +320,7 @@ void FactSigns(const Spot& spot, std::vector<Sign>* signs) {
   BinaryTimeSigns(spot, signs);
   ChecksumSigns(spot, signs);
   NumberSigns(spot, signs);
+  ProcessorListSigns(spot, signs);
 }
 
 }  // namespace crossmill::compare

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "crossmill/v1/report.pb.h"
 
@@ -20,6 +21,14 @@ struct ExecutionFacts {
   // When it ran as its programs read the clock; Unix time in nanoseconds.
   int64_t begin = 0;
   int64_t end = 0;
+};
+
+// Two executions of one step that are compared.
+struct ComparedExecutions {
+  ExecutionFacts first;
+  ExecutionFacts second;
+  // What they were given that was not the same.
+  std::vector<v1::InputChange> input_changes = {};
 };
 
 ExecutionFacts FactsOf(const v1::Witness& witness);

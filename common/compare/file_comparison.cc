@@ -102,6 +102,10 @@ class FileComparer {
       SetFormat("ELF");
       return CompareElf(first, second, &differences_);
     }
+    if (IsPem(first) && IsPem(second)) {
+      SetFormat("PEM");
+      return ComparePem(first, second, &differences_);
+    }
     if (IsPng(first) && IsPng(second)) {
       SetFormat("PNG");
       return ComparePng(first, second, &differences_);

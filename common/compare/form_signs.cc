@@ -198,18 +198,39 @@ void RandomTokenSigns(const Spot& spot, std::vector<Sign>* signs) {
             "letters and digits of one number that look random", a, b, kFormRank + 1, signs);
     return;
   }
-  const auto in_number = [](char c) { return IsFormDigit(c) || c == '.'; };
-  const auto number_a = RunAt(spot.first, spot.first_at, 64, in_number);
-  const auto number_b = RunAt(spot.second, spot.second_at, 64, in_number);
+}
+
+// "-12.5e-07" at a place.
+std::string_view DecimalNumberAt(std::string_view text, size_t at) {
+  if (at > 0 && (IsFormDigit(text[at - 1]) || text[at - 1] == '.')) return {};
+  size_t end = at;
+  if (end < text.size() && text[end] == '-') ++end;
+  const size_t digits = end;
+  while (end < text.size() && (IsFormDigit(text[end]) || text[end] == '.')) ++end;
+  if (end == digits || !IsFormDigit(text[digits])) return {};
+  // A dot behind it ends a sentence.
+  if (text[end - 1] == '.') --end;
+  if (end + 1 < text.size() && text[end] == 'e') {
+    const size_t exponent = end + (text[end + 1] == '-' || text[end + 1] == '+' ? 2 : 1);
+    const auto power = RunAt(text, exponent, 4, IsFormDigit);
+    if (!power.empty()) end = exponent + power.size();
+  }
+  return text.substr(at, end - at);
+}
+
+void RandomNumberSigns(const Spot& spot, std::vector<Sign>* signs) {
+  const auto a = DecimalNumberAt(spot.first, spot.first_at);
+  const auto b = DecimalNumberAt(spot.second, spot.second_at);
   const auto digits = [](std::string_view text) {
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(), IsFormDigit));
+    return std::count_if(text.begin(), text.end(), IsFormDigit);
   };
+  constexpr int kFewestDigits = 4;
+  if (digits(a) < kFewestDigits || digits(b) < kFewestDigits) return;
   // Counters and times begin alike.
-  const size_t most = std::min(number_a.size(), number_b.size());
-  if (digits(number_a) < 9 || digits(number_b) < 9 || DifferingPlaces(number_a, number_b) * 10 < most * 6)
-    return;
-  AddForm("random", v1::Cause::CONFIDENCE_POSSIBLE, "numbers of many digits that equal no recorded fact",
-          number_a, number_b, kFormRank + 2, signs);
+  const size_t shorter = std::min(a.size(), b.size());
+  if (DifferingPlaces(a, b) * 2 < shorter) return;
+  AddForm("random", v1::Cause::CONFIDENCE_POSSIBLE, "numbers without any relation, and of no recorded fact",
+          a, b, kFormRank + 2, signs);
 }
 
 }  // namespace
@@ -222,6 +243,7 @@ void FormSigns(const Spot& spot, std::vector<Sign>* signs) {
   ProcessIdSigns(spot, signs);
   DurationSigns(spot, signs);
   RandomTokenSigns(spot, signs);
+  RandomNumberSigns(spot, signs);
 }
 
 }  // namespace crossmill::compare

@@ -43,6 +43,10 @@ bool IsElf(std::string_view bytes);
 // Section by section, by name.
 absl::Status CompareElf(std::string_view first, std::string_view second, Differences* differences);
 
+// Certificates and keys in PEM, block by block.
+bool IsPem(std::string_view bytes);
+absl::Status ComparePem(std::string_view first, std::string_view second, Differences* differences);
+
 bool IsPng(std::string_view bytes);
 // Chunk by chunk.
 absl::Status ComparePng(std::string_view first, std::string_view second, Differences* differences);

@@ -36,11 +36,16 @@ std::vector<Line> LinesOf(std::string_view text) {
   return lines;
 }
 
+// A line of a list: all but the last one end in a comma.
+std::string_view WithoutComma(std::string_view line) {
+  return line.ends_with(",") ? line.substr(0, line.size() - 1) : line;
+}
+
 bool ArePermuted(const std::vector<Line>& first, const std::vector<Line>& second) {
   if (first.size() != second.size() || first.size() < 2) return false;
   std::map<std::string_view, int64_t> counts;
-  for (const Line& line : first) ++counts[line.text];
-  for (const Line& line : second) --counts[line.text];
+  for (const Line& line : first) ++counts[WithoutComma(line.text)];
+  for (const Line& line : second) --counts[WithoutComma(line.text)];
   return std::all_of(counts.begin(), counts.end(), [](const auto& count) { return count.second == 0; });
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/compare/causes.h"
 #include "common/compare/classifier.h"
+#include "common/compare/explanation.h"
 #include "common/compare/file_comparison.h"
 
 namespace crossmill::compare {
@@ -136,17 +137,16 @@ absl::StatusOr<v1::FileDifference> ExplainContents(const v1::PathDifference& dif
 // Explains one step. Used once.
 class Explainer {
  public:
-  Explainer(absl::Span<const v1::PathDifference> differences, const ExecutionFacts& first,
-            const ExecutionFacts& second, StepContents& contents, const KnownFiles& known,
-            const StepLimits& limits, const std::stop_token& stop)
+  Explainer(absl::Span<const v1::PathDifference> differences, const ComparedExecutions& executions,
+            StepContents& contents, const KnownFiles& known, const StepLimits& limits,
+            const std::stop_token& stop)
       : differences_(differences),
-        first_(first),
-        second_(second),
+        executions_(executions),
         contents_(contents),
         known_(known),
         limits_(limits),
         stop_(stop),
-        classifier_(first, second, differences),
+        classifier_(executions.first, executions.second, differences),
         bytes_left_(limits.bytes) {}
 
   StepExplanation Explain() {
@@ -183,10 +183,38 @@ class Explainer {
  private:
   void AddCause(const std::string& path, v1::Cause cause, const v1::ContentDifference* example) {
     known_.Apply(path, &cause);
+    Add(path, std::move(cause), example);
+  }
+
+  // What nothing explains in a step that was given other input may well come from that.
+  void Add(const std::string& path, v1::Cause cause, const v1::ContentDifference* example) {
+    if (cause.class_() == "unknown" && !executions_.input_changes.empty()) {
+      const std::string evidence = fmt::format("{} was not the same for both executions; {}",
+                                               executions_.input_changes.front().name(), cause.evidence());
+      cause = MakeCause("input", v1::Cause::CONFIDENCE_LIKELY, "");
+      cause.set_evidence(evidence);
+    }
     groups_.Add(path, cause, example);
   }
 
+  // The change of input that a path's contents are, to the byte; nullptr: none.
+  const v1::InputChange* FetchedAs(const v1::PathDifference& difference) const {
+    for (const v1::InputChange& change : executions_.input_changes) {
+      if (change.first() == "sha256:" + difference.first().hash() &&
+          change.second() == "sha256:" + difference.second().hash()) {
+        return &change;
+      }
+    }
+    return nullptr;
+  }
+
   void ExplainContent(const v1::PathDifference& difference) {
+    if (const v1::InputChange* change = FetchedAs(difference)) {
+      v1::Cause cause = MakeCause("input", v1::Cause::CONFIDENCE_CERTAIN, "");
+      cause.set_evidence(fmt::format("it is what {} gave: other bytes to {} than to {}", change->name(),
+                                     executions_.first.worker, executions_.second.worker));
+      return AddCause(difference.path(), cause, nullptr);
+    }
     const int64_t bytes = difference.first().size_bytes() + difference.second().size_bytes();
     if (bytes > bytes_left_) {
       ++left_out_;
@@ -204,7 +232,7 @@ class Explainer {
     std::set<std::string> told;
     for (const v1::ContentDifference& each : file->differences()) {
       if (each.derived() || !told.insert(each.cause().class_()).second) continue;
-      groups_.Add(difference.path(), each.cause(), &each);
+      Add(difference.path(), each.cause(), &each);
     }
     if (told.empty() && file->differences_size() > 0) groups_.AddDerived(difference.path(), std::move(roots));
     if (!difference.detail().empty()) {
@@ -248,10 +276,10 @@ class Explainer {
       if (pairs) {
         ExplainNames(*first[i], *second[i]);
       } else {
-        AddAlone(*first[i], first_.worker);
+        AddAlone(*first[i], executions_.first.worker);
       }
     }
-    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], second_.worker);
+    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], executions_.second.worker);
   }
 
   void ExplainNames(const v1::PathDifference& first, const v1::PathDifference& second) {
@@ -269,8 +297,7 @@ class Explainer {
   }
 
   absl::Span<const v1::PathDifference> differences_;
-  const ExecutionFacts& first_;
-  const ExecutionFacts& second_;
+  const ComparedExecutions& executions_;
   StepContents& contents_;
   const KnownFiles& known_;
   const StepLimits& limits_;
@@ -284,19 +311,19 @@ class Explainer {
 
 }  // namespace
 
-StepExplanation ExplainStep(absl::Span<const v1::PathDifference> differences, const ExecutionFacts& first,
-                            const ExecutionFacts& second, StepContents& contents, const KnownFiles& known,
-                            const StepLimits& limits, const std::stop_token& stop) {
-  return Explainer(differences, first, second, contents, known, limits, stop).Explain();
+StepExplanation ExplainStep(absl::Span<const v1::PathDifference> differences,
+                            const ComparedExecutions& executions, StepContents& contents,
+                            const KnownFiles& known, const StepLimits& limits, const std::stop_token& stop) {
+  return Explainer(differences, executions, contents, known, limits, stop).Explain();
 }
 
 absl::StatusOr<v1::FileDifference> ExplainFile(const v1::PathDifference& difference,
                                                absl::Span<const v1::PathDifference> differences,
-                                               const ExecutionFacts& first, const ExecutionFacts& second,
-                                               StepContents& contents, const KnownFiles& known,
-                                               const CompareLimits& limits, const std::stop_token& stop) {
-  return ExplainContents(difference, Classifier(first, second, differences), contents, known, limits, stop,
-                         nullptr);
+                                               const ComparedExecutions& executions, StepContents& contents,
+                                               const KnownFiles& known, const CompareLimits& limits,
+                                               const std::stop_token& stop) {
+  return ExplainContents(difference, Classifier(executions.first, executions.second, differences), contents,
+                         known, limits, stop, nullptr);
 }
 
 }  // namespace crossmill::compare

@@ -43,15 +43,15 @@ struct StepExplanation {
 
 // `differences`: of one layer against the other, all of them. Errors of single contents are told in
 // `problem`; what a stop leaves is told so, too.
-StepExplanation ExplainStep(absl::Span<const v1::PathDifference> differences, const ExecutionFacts& first,
-                            const ExecutionFacts& second, StepContents& contents, const KnownFiles& known,
-                            const StepLimits& limits, const std::stop_token& stop);
+StepExplanation ExplainStep(absl::Span<const v1::PathDifference> differences,
+                            const ComparedExecutions& executions, StepContents& contents,
+                            const KnownFiles& known, const StepLimits& limits, const std::stop_token& stop);
 
 // One path in depth, with causes.
 absl::StatusOr<v1::FileDifference> ExplainFile(const v1::PathDifference& difference,
                                                absl::Span<const v1::PathDifference> differences,
-                                               const ExecutionFacts& first, const ExecutionFacts& second,
-                                               StepContents& contents, const KnownFiles& known,
-                                               const CompareLimits& limits, const std::stop_token& stop);
+                                               const ComparedExecutions& executions, StepContents& contents,
+                                               const KnownFiles& known, const CompareLimits& limits,
+                                               const std::stop_token& stop);
 
 }  // namespace crossmill::compare

@@ -69,6 +69,8 @@ constexpr TimeForm kTimeForms[] = {
     {"%e %B %Y %H:%M", "date and time"},
     {"%b %e %H:%M:%S", "date and time"},
     {"%b %e %H:%M", "date and time"},
+    // ASN.1 UTCTime, of certificates.
+    {"%y%m%d%H%M%S%z", "date and time"},
     {"%Y-%m-%d", "date"},
     {"%Y/%m/%d", "date"},
     {"%Y.%m.%d", "date"},

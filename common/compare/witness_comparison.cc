@@ -22,11 +22,13 @@ LayerContents ContentsOf(const WitnessLayer& first, const WitnessLayer& second, 
 }  // namespace
 
 StepExplanation ExplainWitnesses(const WitnessLayer& first, const WitnessLayer& second, BlobStore& blobs,
-                                 const KnownFiles& known, const StepLimits& limits,
-                                 const std::stop_token& stop) {
+                                 absl::Span<const v1::InputChange> input_changes, const KnownFiles& known,
+                                 const StepLimits& limits, const std::stop_token& stop) {
   LayerContents contents = ContentsOf(first, second, blobs);
-  return ExplainStep(Differing(first, second), FactsOf(*first.witness), FactsOf(*second.witness), contents,
-                     known, limits, stop);
+  return ExplainStep(
+      Differing(first, second),
+      {FactsOf(*first.witness), FactsOf(*second.witness), {input_changes.begin(), input_changes.end()}},
+      contents, known, limits, stop);
 }
 
 absl::StatusOr<v1::FileDifference> ExplainPath(const std::string& path, const WitnessLayer& first,
@@ -41,8 +43,8 @@ absl::StatusOr<v1::FileDifference> ExplainPath(const std::string& path, const Wi
   if (found == differences.end())
     return absl::NotFoundError(fmt::format("/{} does not differ in content", path));
   LayerContents contents = ContentsOf(first, second, blobs);
-  return ExplainFile(*found, differences, FactsOf(*first.witness), FactsOf(*second.witness), contents, known,
-                     limits, stop);
+  return ExplainFile(*found, differences, {FactsOf(*first.witness), FactsOf(*second.witness)}, contents,
+                     known, limits, stop);
 }
 
 }  // namespace crossmill::compare

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "common/base/blob_store.h"
 #include "common/compare/step_comparison.h"
 #include "common/layer/layer_manifest.h"
@@ -21,8 +22,8 @@ struct WitnessLayer {
 
 // All paths, by cause. What cannot be read is told in the explanation's problem.
 StepExplanation ExplainWitnesses(const WitnessLayer& first, const WitnessLayer& second, BlobStore& blobs,
-                                 const KnownFiles& known, const StepLimits& limits,
-                                 const std::stop_token& stop);
+                                 absl::Span<const v1::InputChange> input_changes, const KnownFiles& known,
+                                 const StepLimits& limits, const std::stop_token& stop);
 
 // One path in depth. NOT_FOUND: it does not differ in content.
 absl::StatusOr<v1::FileDifference> ExplainPath(const std::string& path, const WitnessLayer& first,

@@ -236,6 +236,11 @@ absl::StatusOr<RegistryManifest> RegistryClient::GetManifest(const oci::Referenc
   return status;
 }
 
+absl::StatusOr<RegistryManifest> RegistryClient::GetOwnManifest(const oci::Reference& reference,
+                                                                std::stop_token stop) {
+  return GetManifestFrom(RegistryEndpoint(reference), reference, std::move(stop));
+}
+
 absl::StatusOr<RegistryManifest> RegistryClient::GetManifestFrom(const Endpoint& endpoint,
                                                                  const oci::Reference& reference,
                                                                  std::stop_token stop) {

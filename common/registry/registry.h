@@ -80,6 +80,9 @@ class RegistryClient {
   // An index or a manifest, of OCI or Docker schema 2; verified if the reference has a digest.
   absl::StatusOr<RegistryManifest> GetManifest(const oci::Reference& reference, std::stop_token stop = {});
 
+  // The same from the registry itself, whatever mirrors have.
+  absl::StatusOr<RegistryManifest> GetOwnManifest(const oci::Reference& reference, std::stop_token stop = {});
+
   // Writes the blob to `writer` (without Commit). Continues by Range after broken connections, also at
   // another mirror. DATA_LOSS if the bytes have not the digest; the writer must be abandoned after any error.
   absl::Status GetBlob(const oci::Reference& reference, const Digest& digest, BlobWriter& writer,
@@ -94,9 +97,10 @@ class RegistryClient {
                                      std::string_view mount_from, const TransferHooks& hooks = {});
 
   // Puts a manifest or index under the reference's tag, or under its digest when `by_digest`. What it names
-  // must be there. DATA_LOSS if the registry says another digest than that of the bytes.
+  // must be there. DATA_LOSS if the registry says another digest than that of the bytes. `subject_noted`, if
+  // given: the registry lists it among the referrers of the manifest's subject (OCI-Subject).
   absl::Status PutManifest(const PushTarget& target, const RegistryManifest& manifest, bool by_digest,
-                           std::stop_token stop = {});
+                           std::stop_token stop = {}, bool* subject_noted = nullptr);
 
  private:
   // A place to ask: the registry itself or a mirror.

@@ -333,7 +333,7 @@ absl::StatusOr<PushedBlob> RegistryClient::PutBlob(const PushTarget& target, con
 }
 
 absl::Status RegistryClient::PutManifest(const PushTarget& target, const RegistryManifest& manifest,
-                                         bool by_digest, std::stop_token stop) {
+                                         bool by_digest, std::stop_token stop, bool* subject_noted) {
   const Endpoint endpoint = RegistryEndpoint(target.reference);
   const std::string version =
       by_digest || target.reference.tag.empty() ? manifest.digest.Oci() : target.reference.tag;
@@ -348,6 +348,7 @@ absl::Status RegistryClient::PutManifest(const PushTarget& target, const Registr
   if (!IsSuccess(answer.response.status)) {
     return PushStatus(target.reference, endpoint.host, answer.response, answer.error_body, what);
   }
+  if (subject_noted != nullptr) *subject_noted = !answer.response.Header("oci-subject").empty();
   const std::string_view stated = answer.response.Header("docker-content-digest");
   if (!stated.starts_with("sha256:") || stated == manifest.digest.Oci()) return absl::OkStatus();
   return AtRegistry(absl::StatusCode::kDataLoss, target.reference, endpoint.host,

@@ -73,7 +73,7 @@ absl::Status AddDifferences(BlobStore& blobs, const std::stop_token& stop, verdi
   if (!step->witnesses.front().has_layer()) return absl::OkStatus();
   compare::StepExplanation explanation = compare::ExplainWitnesses(
       {&step->witnesses.front(), &manifest}, {&step->witnesses[witness], &others.front()}, blobs,
-      compare::KnownFiles::Embedded(), {}, stop);
+      step->input_changes, compare::KnownFiles::Embedded(), {}, stop);
   for (v1::CauseGroup& group : explanation.causes) group.set_witness(witness);
   step->causes = std::move(explanation.causes);
   step->causes_problem = std::move(explanation.problem);
@@ -170,8 +170,8 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
     }
     ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
     verdict::MarkOutvoted(executions.allow_same_host, &row.witnesses);
-    RETURN_IF_ERROR(AddDifferences(blobs, stop, &row));
     RETURN_IF_ERROR(AddInputChanges(records, &row));
+    RETURN_IF_ERROR(AddDifferences(blobs, stop, &row));
   }
   executions.resolved = input.exports;
   const bool diverges = std::any_of(executions.steps.begin(), executions.steps.end(),

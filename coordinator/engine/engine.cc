@@ -67,6 +67,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       placing_(records),
       scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
       packages_(logs, options.failure_rules),
+      statements_(records.connection()),
       wheel_records_(records.connection()),
       ahead_(
           CallsForAhead(), wheel_records_,

@@ -36,6 +36,7 @@
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/sources/remote_sources.h"
+#include "coordinator/statements/step_statements.h"
 #include "coordinator/storage/farm_wheel_records.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
@@ -193,6 +194,7 @@ class Engine {
   Watchers watchers_;
   ClientSupplies supplies_;
   StepPackages packages_;
+  StepStatements statements_;
   storage::FarmWheelRecords wheel_records_;
   CompileAhead ahead_;
 

@@ -199,6 +199,9 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   }
   const core::StepFact fact = FactOf(*row);
   RecordPackages(attempt, result);
+  const absl::Status stated =
+      failed ? absl::OkStatus() : statements_.Keep(attempt, result, scheduler_.InfoOf(attempt.worker), Now());
+  if (!absl::IsInvalidArgument(stated)) loop_->Require(stated);
   if (result.has_fetches()) {
     loop_->Require(records_.SaveFetches(attempt.execution, core::RecordOfFetches(result.fetches())));
   }
@@ -211,6 +214,11 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
     const v1::SourceRange& range = attempt.step().range();
     for (const std::string& warning : result.warnings()) {
       build->state.Notice(true, fmt::format("{}:{}: {}", range.file(), range.first_line(), warning));
+    }
+    if (absl::IsInvalidArgument(stated)) {
+      build->state.Notice(true,
+                          fmt::format("{}:{}: what {} signed about this step is not kept: {}", range.file(),
+                                      range.first_line(), attempt.worker, Sv(stated.message())));
     }
   }
   if (failed) {

@@ -10,10 +10,12 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/digest.h"
+#include "common/base/status.h"
 #include "common/oci/reference.h"
 #include "common/registry/credentials.h"
 #include "common/registry/image_pull.h"
 #include "common/registry/image_push.h"
+#include "common/registry/referrers.h"
 #include "common/registry/registry.h"
 
 namespace crossmill::coordinator {
@@ -34,6 +36,12 @@ class ImageSource {
   virtual absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& blobs, const Digest& root,
                                       const registry::PushOptions& options,
                                       const ClientCredentials& credentials = {}) = 0;
+  // Puts documents beside images that are in the reference's repository, in order; returns their manifests'
+  // digests. Errors as registry::PutArtifact.
+  virtual absl::StatusOr<std::vector<Digest>> PutArtifacts(const oci::Reference& reference, BlobStore& blobs,
+                                                           const std::vector<registry::Artifact>& artifacts,
+                                                           const std::stop_token& stop,
+                                                           const ClientCredentials& credentials = {}) = 0;
 };
 
 class RegistrySource final : public ImageSource {
@@ -54,6 +62,18 @@ class RegistrySource final : public ImageSource {
                               const registry::PushOptions& options,
                               const ClientCredentials& credentials) override {
     return registry::PushImage(*ClientFor(credentials), reference, blobs, root, options);
+  }
+
+  absl::StatusOr<std::vector<Digest>> PutArtifacts(const oci::Reference& reference, BlobStore& blobs,
+                                                   const std::vector<registry::Artifact>& artifacts,
+                                                   const std::stop_token& stop,
+                                                   const ClientCredentials& credentials) override {
+    const auto client = ClientFor(credentials);
+    std::vector<Digest> put;
+    for (const registry::Artifact& artifact : artifacts) {
+      ASSIGN_OR_RETURN(put.emplace_back(), registry::PutArtifact(*client, reference, blobs, artifact, stop));
+    }
+    return put;
   }
 
  private:

@@ -151,6 +151,17 @@ absl::StatusOr<Digest> ImageStore::Push(std::string_view name, std::string_view 
   return source_.Push(target, blobs_, image.root, options, credentials);
 }
 
+absl::StatusOr<std::vector<Digest>> ImageStore::PushArtifacts(std::string_view name,
+                                                              std::string_view reference,
+                                                              const Digest& pushed, const MakeArtifacts& make,
+                                                              const std::stop_token& stop,
+                                                              const ClientCredentials& credentials) {
+  ASSIGN_OR_RETURN(const oci::Reference target, oci::ParseReference(reference.empty() ? name : reference));
+  ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, pushed));
+  const StopOfEither either(stop, stop_.get_token());
+  return source_.PutArtifacts(target, blobs_, make(blobs.documents), either.token(), credentials);
+}
+
 absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std::string> names) {
   std::vector<ImageRecord> removed;
   for (const std::string& name : names) {

@@ -1,6 +1,7 @@
 // The farm's images by name: imported, pulled or built; and base images pinned for builds.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -13,6 +14,7 @@
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
 #include "common/base/keyed_lock.h"
+#include "common/oci/image.h"
 #include "common/oci/reference.h"
 #include "common/registry/image_pull.h"
 #include "coordinator/images/expected_names.h"
@@ -45,6 +47,15 @@ class ImageStore {
   // image.
   absl::StatusOr<Digest> Push(std::string_view name, std::string_view reference,
                               registry::PushOptions options, const ClientCredentials& credentials = {});
+
+  // Puts documents beside an image that was pushed: to where Push sends it (the same `name` and `reference`).
+  // They are made for those of the manifests and indexes that there are below `pushed`, which Push returned;
+  // the image and its digests stay as they are. Returns the digests of the documents' manifests.
+  using MakeArtifacts = std::function<std::vector<registry::Artifact>(const std::vector<oci::Descriptor>&)>;
+  absl::StatusOr<std::vector<Digest>> PushArtifacts(std::string_view name, std::string_view reference,
+                                                    const Digest& pushed, const MakeArtifacts& make,
+                                                    const std::stop_token& stop,
+                                                    const ClientCredentials& credentials = {});
 
   // Takes the names (or all names of a "sha256:...") away; all or nothing. Blobs stay. NOT_FOUND names the
   // one.

@@ -4,8 +4,10 @@
 #include <map>
 #include <vector>
 
+#include "common/base/status.h"
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/evidence/evidence_artifacts.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator {
@@ -107,6 +109,18 @@ grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::Pu
   return grpc::Status::OK;
 }
 
+absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const std::string& name) {
+  if (evidence_ == nullptr) return absl::FailedPreconditionError("this coordinator makes no evidence");
+  ASSIGN_OR_RETURN(const ImageRecord image, images_.Get(name));
+  const int64_t build = BuildOf(image.origin);
+  if (build == 0) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} was not built by this farm (it is from: {}), which can say nothing about it", name,
+                    image.origin));
+  }
+  return evidence_->Collect(build);
+}
+
 grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::PushImageRequest* request,
                                       grpc::ServerWriter<v1::PushProgress>* writer) {
   if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
@@ -124,11 +138,23 @@ grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::Pu
     message.set_existed(existed);
     if (!writer->Write(message)) stop.Stop();
   };
-  const auto pushed =
-      images_.Push(request->name(), request->reference(), options, CredentialsOf(request->credentials()));
+  const ClientCredentials credentials = CredentialsOf(request->credentials());
+  // First: an image without evidence is not pushed where evidence was asked for.
+  absl::StatusOr<std::vector<EvidencePiece>> pieces;
+  if (request->attest()) pieces = EvidenceOf(request->name());
+  if (request->attest() && !pieces.ok()) return ToGrpc(pieces.status());
+  const auto pushed = images_.Push(request->name(), request->reference(), options, credentials);
   if (!pushed.ok()) return ToGrpc(pushed.status());
   v1::PushProgress last;
   last.set_pushed_digest(pushed->Oci());
+  if (request->attest()) {
+    const auto put = images_.PushArtifacts(
+        request->name(), request->reference(), *pushed,
+        [&](const std::vector<oci::Descriptor>& documents) { return EvidenceArtifacts(*pieces, documents); },
+        stop.token(), credentials);
+    if (!put.ok()) return ToGrpc(Annotate(put.status(), "the image is pushed, but not all of its evidence"));
+    for (const Digest& digest : *put) last.add_attestation_digests(digest.Oci());
+  }
   writer->Write(last);
   return grpc::Status::OK;
 }

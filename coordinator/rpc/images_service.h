@@ -1,6 +1,10 @@
 // The Images service: the farm's image store for clients.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "coordinator/evidence/build_evidence.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/rpc/authenticator.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
@@ -10,8 +14,9 @@ namespace crossmill::coordinator {
 // Thread safe. Role: client.
 class ImagesService final : public v1::Images::Service {
  public:
-  ImagesService(ImageStore& images, const Authenticator& authenticator)
-      : images_(images), authenticator_(authenticator) {}
+  // `evidence`: of images that this farm built; null: there is none to push with them.
+  ImagesService(ImageStore& images, const Authenticator& authenticator, BuildEvidence* evidence = nullptr)
+      : images_(images), authenticator_(authenticator), evidence_(evidence) {}
 
   grpc::Status ImportImage(grpc::ServerContext* context, const v1::ImportImageRequest* request,
                            v1::ImageView* response) override;
@@ -29,8 +34,11 @@ class ImagesService final : public v1::Images::Service {
                         v1::GetImageResponse* response) override;
 
  private:
+  absl::StatusOr<std::vector<EvidencePiece>> EvidenceOf(const std::string& name);
+
   ImageStore& images_;
   const Authenticator& authenticator_;
+  BuildEvidence* const evidence_;
 };
 
 }  // namespace crossmill::coordinator

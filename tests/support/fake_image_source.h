@@ -50,6 +50,20 @@ class FakeImageSource final : public ImageSource {
     return root;
   }
 
+  absl::StatusOr<std::vector<Digest>> PutArtifacts(const oci::Reference&, BlobStore&,
+                                                   const std::vector<registry::Artifact>& given_artifacts,
+                                                   const std::stop_token&,
+                                                   const ClientCredentials& given) override {
+    credentials = given;
+    if (!down.ok()) return down;
+    std::vector<Digest> put;
+    for (const registry::Artifact& artifact : given_artifacts) {
+      artifacts.push_back(artifact);
+      put.push_back(DigestOf(registry::WriteArtifactManifest(artifact)));
+    }
+    return put;
+  }
+
   // Makes the image (an index, or a manifest) fetchable by the normalised name and by every digest in it.
   void Publish(const std::string& name, const Digest& root) {
     tags[name] = root;
@@ -71,6 +85,8 @@ class FakeImageSource final : public ImageSource {
   // Of the last call.
   ClientCredentials credentials;
   registry::PushOptions pushed_with;
+  // Put beside images.
+  std::vector<registry::Artifact> artifacts;
   int blobs_served = 0;
 
  private:

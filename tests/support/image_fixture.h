@@ -24,6 +24,12 @@ class EmptySource final : public ImageSource {
                               const registry::PushOptions&, const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
   }
+  absl::StatusOr<std::vector<Digest>> PutArtifacts(const oci::Reference& reference, BlobStore&,
+                                                   const std::vector<registry::Artifact>&,
+                                                   const std::stop_token&,
+                                                   const ClientCredentials&) override {
+    return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
+  }
 };
 
 class ImageFixture {

@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/index/configured_indexes.h"
+#include "common/keys/key_file.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/local_blob_store.h"
 #include "worker/agent/agent.h"
@@ -28,6 +29,7 @@
 #include "worker/agent/farm_page_archive.h"
 #include "worker/agent/lease_board.h"
 #include "worker/agent/package_index.h"
+#include "worker/agent/signing_observer.h"
 #include "worker/agent/undelivered_results.h"
 #include "worker/host/host_load.h"
 #include "worker/host/probes.h"
@@ -238,12 +240,18 @@ absl::Status ServeCoordinator(const Flags& flags, const StepSettings& settings, 
   CoordinatorForwarder ssh(channel);
   FarmPageArchive pages(channel);
   ASSIGN_OR_RETURN(const auto machinery, MakeMachinery(flags, settings, *blobs, &pages, &ssh, &info));
+  // After the machinery, which keeps a second worker out of the folder.
+  ASSIGN_OR_RETURN(const keys::SigningKey key, keys::LoadOrMakeKey(flags.data + "/signing-key.pem"));
+  info.set_public_key(key.public_key().Pem());
   ASSIGN_OR_RETURN(UndeliveredResults results, UndeliveredResults::Open(flags.data + "/spool"));
   LeaseBoard board(
       info,
-      [&machinery](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
-                   const std::stop_token& stop) {
-        return machinery->executor->Execute(task, context, observer, stop);
+      [&machinery, &info, &key](const v1::Task& task, const TaskContext& context, ExecutionObserver& observer,
+                                const std::stop_token& stop) {
+        SigningObserver signing(task, info, key, observer);
+        v1::TaskResult result = machinery->executor->Execute(task, context, signing, stop);
+        signing.AddStatements(&result);
+        return result;
       },
       results);
   RETURN_IF_ERROR(board.Restore());

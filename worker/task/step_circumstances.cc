@@ -15,10 +15,10 @@ namespace crossmill::worker {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
-// Zip and FAT write times in steps of two seconds: two executions in one of these are not apart for them.
-constexpr int64_t kStep = 2 * kSecond;
-// More is only needed where clocks of hosts disagree or both run at the same time.
-constexpr int64_t kLongestWait = 2 * kStep;
+// Of the times that archives of common formats store, the coarsest: zip, and file systems like it.
+constexpr int64_t kCoarsestTime = 2 * kSecond;
+// More than two seconds are only needed where clocks of hosts disagree or both run at the same time.
+constexpr int64_t kLongestWait = 2 * kCoarsestTime;
 
 }  // namespace
 
@@ -27,10 +27,12 @@ bool Varies(const v1::Variation& variation, v1::Aspect aspect) {
   return variation.number() > 0 && std::find(asked.begin(), asked.end(), aspect) != asked.end();
 }
 
+int64_t FirstMomentApart(int64_t ended) { return (ended / kCoarsestTime + 1) * kCoarsestTime; }
+
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop) {
   if (!step.has_run() || !Varies(variation, v1::ASPECT_CLOCK) || step.expected_finished_at() <= 0) return;
-  const int64_t apart = (step.expected_finished_at() / kStep + 1) * kStep;
+  const int64_t apart = FirstMomentApart(step.expected_finished_at());
   const int64_t now = UnixNanos(clock.Now());
   if (now >= apart || apart - now > kLongestWait) return;
   std::mutex mutex;

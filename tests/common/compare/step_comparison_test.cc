@@ -73,7 +73,8 @@ class StepComparisonTest : public testing::Test, public StepContents {
     difference.set_kind(first ? v1::PathDifference::KIND_ONLY_FIRST : v1::PathDifference::KIND_ONLY_SECOND);
   }
   StepExplanation Explain(const StepLimits& limits = {}) {
-    return ExplainStep(differences_, first_facts_, second_facts_, *this, KnownFiles::Embedded(), limits, {});
+    return ExplainStep(differences_, {first_facts_, second_facts_, changes_}, *this, KnownFiles::Embedded(),
+                       limits, {});
   }
   // "CLASS: PATH PATH <- DERIVED" of each group.
   std::vector<std::string> Groups() {
@@ -89,6 +90,7 @@ class StepComparisonTest : public testing::Test, public StepContents {
 
   ExecutionFacts first_facts_;
   ExecutionFacts second_facts_;
+  std::vector<v1::InputChange> changes_;
   std::map<std::string, std::string> first_;
   std::map<std::string, std::string> second_;
   std::vector<v1::PathDifference> differences_;
@@ -199,6 +201,21 @@ TEST_F(StepComparisonTest, KnownFilesAreSaidWithTheirReason) {
   differences_.clear();
   Differ("etc/machine-id", "yes\n", "no\n");
   EXPECT_EQ(Explain().causes[0].cause().rule(), "");
+}
+
+TEST_F(StepComparisonTest, OtherInput) {
+  v1::InputChange& change = changes_.emplace_back();
+  change.set_name("http://host/release");
+  change.set_first("sha256:" + DigestOf("yes").hash);
+  change.set_second("sha256:" + DigestOf("no").hash);
+  Differ("release", "yes", "no");
+  Differ("copy", "x yes", "x no");
+  Differ("stamp", std::to_string(kFirstTime), std::to_string(kSecondTime));
+  const StepExplanation explained = Explain();
+  EXPECT_THAT(Groups(), ElementsAre("embedded-time: stamp", "input: release copy"));
+  EXPECT_EQ(explained.causes[1].cause().confidence(), v1::Cause::CONFIDENCE_LIKELY)
+      << "no surer than the least sure";
+  EXPECT_THAT(explained.causes[1].cause().evidence(), HasSubstr("http://host/release"));
 }
 
 TEST_F(StepComparisonTest, LimitsAreSaid) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "coordinator/storage/statement_records.h"
 #include "tests/coordinator/engine/engine_fixture.h"
 
 namespace crossmill::coordinator {
@@ -45,6 +46,22 @@ class EngineAttemptsTest : public EngineTest {
     return outcomes;
   }
 };
+
+TEST_F(EngineAttemptsTest, AStatementThatIsNotRightIsDroppedAndTheResultStands) {
+  auto worker = NewWorker("w1");
+  worker->StateOn("one", "{\"payload\":\"forged\"}");
+  worker->PlayAll();
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\nRUN two\n"));
+  const v1::BuildView view = WaitForEnd(build);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED);
+  ASSERT_EQ(view.warnings_size(), 1);
+  EXPECT_THAT(view.warnings(0), HasSubstr("Dockerfile:2: what w1 signed about this step is not kept: "));
+  storage::StatementRecords statements(records_->connection());
+  EXPECT_FALSE(statements.Find(view.stages(0).steps(0).execution())->has_value());
+  // Agreed about as much as any other: the same step is a hit.
+  EXPECT_EQ(WaitForEnd(Submit(Submission("FROM scratch\nRUN one\nRUN two\n"))).stages(0).steps(0).status(),
+            v1::STEP_STATUS_CACHED);
+}
 
 TEST_F(EngineAttemptsTest, TaskEndsWhenTheLastWhoWaitedForItGoes) {
   auto worker = NewWorker("w1");

@@ -192,6 +192,8 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
     told.set_asked(true);
   }
   if (auto warning = warn_on_.find(word); warning != warn_on_.end()) result.add_warnings(warning->second);
+  if (auto statement = state_on_.find(word); statement != state_on_.end())
+    result.set_statement(statement->second);
   if (auto failure = fail_on_.find(word); failure != fail_on_.end()) {
     result.set_exit_code(failure->second);
     result.set_failure("exit code " + std::to_string(failure->second));

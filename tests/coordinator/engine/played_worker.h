@@ -58,6 +58,8 @@ class PlayedWorker {
   void Mend(const std::string& word) { fail_on_.erase(word); }
   void BreakOn(const std::string& word, const std::string& reason) { break_on_[word] = reason; }
   void WarnOn(const std::string& word, const std::string& warning) { warn_on_[word] = warning; }
+  // What it says that it signed.
+  void StateOn(const std::string& word, const std::string& statement) { state_on_[word] = statement; }
   // Its exports of the pattern are made of this path (relative to the root); empty: it does not say.
   void LeadTo(const std::string& pattern, const std::string& path) { lead_to_[pattern] = path; }
   // Its file has that many bytes.
@@ -87,6 +89,7 @@ class PlayedWorker {
   std::shared_ptr<Link> link_;
   std::map<std::string, int> fail_on_;
   std::map<std::string, std::string> warn_on_;
+  std::map<std::string, std::string> state_on_;
   std::map<std::string, std::string> break_on_;
   std::map<std::string, std::string> lead_to_;
   std::map<std::string, size_t> weigh_on_;

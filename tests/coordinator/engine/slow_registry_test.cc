@@ -33,6 +33,12 @@ class SilentSource final : public ImageSource {
                               const ClientCredentials&) override {
     return absl::UnimplementedError("");
   }
+  absl::StatusOr<std::vector<Digest>> PutArtifacts(const oci::Reference& reference, BlobStore&,
+                                                   const std::vector<registry::Artifact>&,
+                                                   const std::stop_token&,
+                                                   const ClientCredentials&) override {
+    return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
+  }
 
   std::atomic<int> running = 0;
 };

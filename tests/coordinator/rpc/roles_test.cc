@@ -5,10 +5,13 @@
 
 #include <set>
 
+#include "common/keys/ed25519.h"
 #include "common/words/platform.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/evidence/build_evidence.h"
 #include "coordinator/forecast/farm_indexes.h"
 #include "coordinator/forecast/forecaster.h"
+#include "coordinator/rpc/attestations_service.h"
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
@@ -64,6 +67,9 @@ class RolesTest : public RpcFixture {
         std::make_unique<Forecaster>(PlanningStores{images_.store(), *blobs_, nullptr}, engine_.reader(),
                                      *records_->OpenAnother(), farm_indexes_, *ParsePlatform("linux/amd64"));
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, authenticator_);
+    evidence_ = std::make_unique<BuildEvidence>(engine_.reader(), *records_->OpenAnother(),
+                                                *keys::SigningKey::Generate());
+    attestations_ = std::make_unique<AttestationsService>(*evidence_, authenticator_);
     RpcFixture::SetUp();
   }
   void TearDown() override {
@@ -78,7 +84,8 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.WorkerQueue", &queue_},
             {"crossmill.v1.IndexPages", &index_pages_},
             {"crossmill.v1.Predictions", predictions_.get()},
-            {"crossmill.v1.Wheels", &wheels_}};
+            {"crossmill.v1.Wheels", &wheels_},
+            {"crossmill.v1.Attestations", attestations_.get()}};
   }
 
   std::unique_ptr<storage::RecordStore> records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
@@ -100,11 +107,14 @@ class RolesTest : public RpcFixture {
   // Made when the engine runs.
   std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<PredictionsService> predictions_;
+  std::unique_ptr<BuildEvidence> evidence_;
+  std::unique_ptr<AttestationsService> attestations_;
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
-  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
-                           "crossmill.v1.Predictions", "crossmill.v1.Wheels", "crossmill.v1.Packages"}) {
+  for (const char* name :
+       {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.Predictions",
+        "crossmill.v1.Wheels", "crossmill.v1.Packages", "crossmill.v1.Attestations"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);

@@ -1,0 +1,4 @@
+#include <cstdio>
+#include "version.h"
+
+int main() { std::puts(BUILT); }

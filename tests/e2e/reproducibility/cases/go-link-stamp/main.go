@@ -1,0 +1,9 @@
+package main
+
+import "fmt"
+
+var built = "never"
+
+func main() {
+	fmt.Println(built)
+}

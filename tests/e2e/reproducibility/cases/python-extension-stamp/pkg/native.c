@@ -1,0 +1,5 @@
+#include <Python.h>
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "native", "built " __DATE__ " " __TIME__, -1, 0};
+
+PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }
