@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/compare/explanation.h"
@@ -150,7 +151,7 @@ void Classifier::Classify(const DifferingParts& parts, v1::FileDifference* file,
     if (roots != nullptr) roots->insert(root);
     return root;
   };
-  FactPair facts{first_, second_, {}, {}, {}};
+  FactPair facts{first_, second_, path};
   facts.checksum_of = [&](std::string_view first, std::string_view second) {
     const std::pair key{std::string(first), std::string(second)};
     if (parts.digests.contains(first) && parts.digests.contains(second)) return "a part of " + path;
@@ -182,7 +183,7 @@ void Classifier::Classify(const DifferingParts& parts, v1::FileDifference* file,
 }
 
 v1::Cause Classifier::ClassifyNames(std::string_view first, std::string_view second) const {
-  const FactPair facts{first_, second_, {}, {}, {}};
+  const FactPair facts{first_, second_};
   bool derived = false;
   if (auto cause = CauseOfPieces(first, second, facts, {}, &derived)) {
     cause->set_evidence("in the name " + cause->evidence());
@@ -191,6 +192,28 @@ v1::Cause Classifier::ClassifyNames(std::string_view first, std::string_view sec
   return MakeCause(
       "unknown", v1::Cause::CONFIDENCE_CERTAIN,
       fmt::format("the name: {}; {}", BothSides(Shown(first), Shown(second), facts), Excluded()));
+}
+
+v1::Cause Classifier::ClassifyAlone(std::string_view path, bool first) const {
+  const ExecutionFacts& own = first ? first_ : second_;
+  const ExecutionFacts& other = first ? second_ : first_;
+  // A number in the name that is within the own number of processors, and not within the other's: one of a
+  // file for each processor, counted from 0 or 1.
+  const std::string name = BaseName(path);
+  const size_t end = name.find_last_of("0123456789");
+  const size_t before = end == std::string::npos ? end : name.find_last_not_of("0123456789", end);
+  const size_t begin = before == std::string::npos ? 0 : before + 1;
+  uint64_t number = 0, ours = 0, theirs = 0;
+  if (end != std::string::npos && absl::SimpleAtoi(name.substr(begin, end + 1 - begin), &number) &&
+      absl::SimpleAtoi(own.processors, &ours) && absl::SimpleAtoi(other.processors, &theirs) &&
+      number >= theirs && number <= ours && theirs < ours) {
+    return MakeCause(
+        "processors", v1::Cause::CONFIDENCE_POSSIBLE,
+        fmt::format("it is there only on {}, and its number is one of {} processors, not of {} as on {}",
+                    own.worker, ours, theirs, other.worker));
+  }
+  return MakeCause("unknown", v1::Cause::CONFIDENCE_CERTAIN,
+                   fmt::format("it is there only on {}", own.worker));
 }
 
 v1::Cause Classifier::ClassifyMetadata(const v1::PathDifference& difference) const {

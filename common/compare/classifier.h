@@ -31,6 +31,8 @@ class Classifier {
                 std::set<std::string>* roots = nullptr) const;
   // Two names of one thing that is called otherwise on the other side; "unknown" if nothing explains it.
   v1::Cause ClassifyNames(std::string_view first, std::string_view second) const;
+  // Of a path that one side alone has, under no other name.
+  v1::Cause ClassifyAlone(std::string_view path, bool first) const;
   // Of a path whose content is the same.
   v1::Cause ClassifyMetadata(const v1::PathDifference& difference) const;
 

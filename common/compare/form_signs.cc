@@ -96,7 +96,7 @@ void AddressSigns(const Spot& spot, std::vector<Sign>* signs) {
   const auto b = RunAt(spot.second, spot.second_at + 2, 17, IsFormHex);
   // User space ends at 2^47 or 2^48, programs and libraries lie in its upper half.
   if (a.size() < 8 || a.size() > 12 || b.size() < 8 || b.size() > 12) return;
-  AddForm("memory-address", v1::Cause::CONFIDENCE_LIKELY, "an address in memory",
+  AddForm("random", v1::Cause::CONFIDENCE_LIKELY, "an address in memory, which is drawn at random",
           spot.first.substr(spot.first_at, a.size() + 2), spot.second.substr(spot.second_at, b.size() + 2),
           kFormRank, signs);
 }
@@ -122,7 +122,6 @@ void UuidSigns(const Spot& spot, std::vector<Sign>* signs) {
 
 // "pid 123", "pid=123", "name[123]", "tmp.123".
 void ProcessIdSigns(const Spot& spot, std::vector<Sign>* signs) {
-  if (spot.first_at == 0) return;
   const auto a = RunAt(spot.first, spot.first_at, 8, IsFormDigit);
   const auto b = RunAt(spot.second, spot.second_at, 8, IsFormDigit);
   if (a.empty() || b.empty() || a.size() > 7 || b.size() > 7) return;
@@ -137,7 +136,11 @@ void ProcessIdSigns(const Spot& spot, std::vector<Sign>* signs) {
   const bool log = before.size() > 1 && before.back() == '[' && IsFormAlnum(before[before.size() - 2]) &&
                    end < spot.first.size() && spot.first[end] == ']';
   const bool header = before.ends_with("globalhead.") || before.ends_with("paxheaders.");
-  if (!said && !log && !header) return;
+  // The file has its number, and nothing else.
+  const std::string_view path = spot.facts == nullptr ? std::string_view() : spot.facts->path;
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const bool named = before.empty() && end == spot.first.size() && (name == "pid" || name.ends_with(".pid"));
+  if (!said && !log && !header && !named) return;
   AddForm("process-id", v1::Cause::CONFIDENCE_LIKELY, "the number of a process", a, b, kFormRank - 1, signs);
 }
 
@@ -161,6 +164,22 @@ void DurationSigns(const Spot& spot, std::vector<Sign>* signs) {
   if (!unit_of(spot.first, spot.first_at + a.size()) || !unit_of(spot.second, spot.second_at + b.size()))
     return;
   AddForm("duration", v1::Cause::CONFIDENCE_LIKELY, "how long something took", a, b, kFormRank - 1, signs);
+}
+
+// "$y$j9T$SALT$HASH" (crypt(5)): another salt gives another hash of one password.
+void PasswordSigns(const Spot& spot, std::vector<Sign>* signs) {
+  const auto in_hash = [](char c) {
+    return IsFormAlnum(c) || c == '.' || c == '/' || c == '$' || c == '=' || c == ',';
+  };
+  const auto a = RunAt(spot.first, spot.first_at, 256, in_hash);
+  const auto b = RunAt(spot.second, spot.second_at, 256, in_hash);
+  constexpr size_t kShortest = 30;
+  if (a.size() < kShortest || a.size() != b.size() || a[0] != '$' || b[0] != '$') return;
+  const size_t kind = a.find('$', 1);
+  if (kind == std::string_view::npos || kind > 11 || a.substr(0, kind) != b.substr(0, kind)) return;
+  if (a.find('$', kind + 1) == std::string_view::npos) return;
+  AddForm("random", v1::Cause::CONFIDENCE_LIKELY, "the hash of a password, whose salt is drawn at random", a,
+          b, kFormRank - 1, signs);
 }
 
 bool IsChecksumLength(size_t digits) {
@@ -193,7 +212,7 @@ void RandomTokenSigns(const Spot& spot, std::vector<Sign>* signs) {
   const auto mixed = [&](std::string_view text) {
     return (HasLower(text) ? 1 : 0) + (HasUpper(text) ? 1 : 0) + (HasDigit(text) ? 1 : 0) >= 2;
   };
-  if (a.size() >= 8 && LooksDrawn(a, b) && mixed(a) && mixed(b)) {
+  if (a.size() >= 6 && LooksDrawn(a, b) && mixed(a) && mixed(b)) {
     AddForm("random", a.size() >= 12 ? v1::Cause::CONFIDENCE_LIKELY : v1::Cause::CONFIDENCE_POSSIBLE,
             "letters and digits of one number that look random", a, b, kFormRank + 1, signs);
     return;
@@ -240,6 +259,7 @@ void FormSigns(const Spot& spot, std::vector<Sign>* signs) {
   TemporaryNameSigns(spot, signs);
   AddressSigns(spot, signs);
   UuidSigns(spot, signs);
+  PasswordSigns(spot, signs);
   ProcessIdSigns(spot, signs);
   DurationSigns(spot, signs);
   RandomTokenSigns(spot, signs);

@@ -237,7 +237,8 @@ void CompareBytes(std::string_view first, std::string_view second, Differences* 
     CompareMovedBytes(first, second, differences);
     return;
   }
-  size_t at = 0;
+  // Where the last difference ends.
+  size_t at = 0, last = 0;
   while (at < first.size()) {
     const auto mismatch = std::mismatch(first.begin() + static_cast<std::ptrdiff_t>(at), first.end(),
                                         second.begin() + static_cast<std::ptrdiff_t>(at))
@@ -249,15 +250,18 @@ void CompareBytes(std::string_view first, std::string_view second, Differences* 
       equal = first[i] == second[i] ? equal + 1 : 0;
       if (equal == 0) end = i + 1;
     }
-    const size_t begin = at - std::min(at, kBytesBefore);
-    const size_t shown = std::min(end + kBytesBefore, first.size()) - begin;
+    const size_t begin = at - std::min(at - last, kBytesBefore);
+    // Up to what differs next, which is a difference of its own.
+    size_t after = end;
+    while (after < std::min(end + kBytesBefore, first.size()) && first[after] == second[after]) ++after;
+    const size_t shown = after - begin;
     const std::string place =
         end - at == 1 ? fmt::format("byte {}", at) : fmt::format("bytes {} to {}", at, end - 1);
     if (differences->Add(place, first.substr(begin, shown), second.substr(begin, shown),
                          static_cast<int64_t>(begin), static_cast<int64_t>(begin)) == nullptr) {
       return;
     }
-    at = end;
+    at = last = end;
   }
 }
 

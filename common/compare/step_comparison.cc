@@ -276,10 +276,10 @@ class Explainer {
       if (pairs) {
         ExplainNames(*first[i], *second[i]);
       } else {
-        AddAlone(*first[i], executions_.first.worker);
+        AddAlone(*first[i], true);
       }
     }
-    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], executions_.second.worker);
+    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], false);
   }
 
   void ExplainNames(const v1::PathDifference& first, const v1::PathDifference& second) {
@@ -288,12 +288,8 @@ class Explainer {
     groups_.AddDerived(second.path(), {first.path()});
   }
 
-  void AddAlone(const v1::PathDifference& difference, const std::string& worker) {
-    v1::Cause cause;
-    cause.set_class_("unknown");
-    cause.set_confidence(v1::Cause::CONFIDENCE_CERTAIN);
-    cause.set_evidence(fmt::format("it is there only on {}", worker));
-    AddCause(difference.path(), cause, nullptr);
+  void AddAlone(const v1::PathDifference& difference, bool first) {
+    AddCause(difference.path(), classifier_.ClassifyAlone(difference.path(), first), nullptr);
   }
 
   absl::Span<const v1::PathDifference> differences_;

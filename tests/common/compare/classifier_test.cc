@@ -107,10 +107,43 @@ TEST(ClassifierTest, FormsThatAreRandom) {
             "random");
   EXPECT_EQ(ClassOf("token 9f86d081884c7d65\n", "token 1b4f0e9851971998\n"), "random");
   EXPECT_EQ(ClassOf("cd /tmp/tmpab3d_x1z/b\n", "cd /tmp/tmpq9_kk2c4/b\n"), "build-path");
-  EXPECT_EQ(ClassOf("<object at 0x7f3b2c1d4e50>\n", "<object at 0x7fa91b2c3d10>\n"), "memory-address");
+  EXPECT_EQ(ClassOf("<object at 0x7f3b2c1d4e50>\n", "<object at 0x7fa91b2c3d10>\n"), "random");
   EXPECT_EQ(ClassOf("sshd[123]: x\n", "sshd[4567]: x\n"), "process-id");
   EXPECT_EQ(ClassOf("3 passed in 0.12s\n", "3 passed in 0.31s\n"), "duration");
   EXPECT_EQ(ClassOf("hello world\n", "hello there\n"), "unknown");
+}
+
+TEST(ClassifierTest, NumbersAreOnlyPossiblyRandomAndOnlyIfTheyDoNotBeginAlike) {
+  EXPECT_EQ(ClassOf("n=12345\n", "n=23817\n"), "random");
+  EXPECT_EQ(ClassOf("n=123456\n", "n=123457\n"), "unknown");
+  EXPECT_EQ(ClassOf("x 0.8444218515250481\n", "x -0.7579544029403025e-05\n"), "random");
+  EXPECT_EQ(ClassOf("root:$y$j9T$aVUJewg5RoSYEz5FmH9RP/$SChEShcbhRkLy3a6YDMjEJX:1:\n",
+                    "root:$y$j9T$bR/BBBXbiIIuGIs6dmiGM.$D3qtNfENggZ0NKSs493oqZK:1:\n"),
+            "random");
+}
+
+TEST(ClassifierTest, EachTimeOfACertificateIsADifferenceOfItsOwn) {
+  const std::string between = "Z\x17\x0d";
+  const auto file = CompareTexts(std::string("\x30\x1e\x17\x0d"
+                                             "261127150406",
+                                             16) +
+                                     between + "271127150406Z\x30",
+                                 std::string("\x30\x1e\x17\x0d"
+                                             "261128160406",
+                                             16) +
+                                     between + "271128160406Z\x30");
+  ASSERT_EQ(file.differences_size(), 2);
+  EXPECT_EQ(file.differences(0).cause().class_(), "embedded-time");
+  EXPECT_EQ(file.differences(1).cause().class_(), "unknown");
+}
+
+TEST(ClassifierTest, AFileForEachProcessor) {
+  const Classifier classifier(FirstFacts(), SecondFacts(), {});
+  EXPECT_EQ(classifier.ClassifyAlone("app/part4", true).class_(), "processors");
+  EXPECT_EQ(classifier.ClassifyAlone("app/part3.o", true).class_(), "processors");
+  EXPECT_EQ(classifier.ClassifyAlone("app/part4", false).class_(), "unknown");
+  EXPECT_EQ(classifier.ClassifyAlone("app/part5", true).class_(), "unknown");
+  EXPECT_EQ(classifier.ClassifyAlone("app/part", true).class_(), "unknown");
 }
 
 TEST(ClassifierTest, OrderOfLinesAndWords) {
