@@ -166,6 +166,24 @@ TEST_F(StepComparisonTest, WhatNamesAnotherDifferenceOnlyFollows) {
   EXPECT_THAT(Groups(), ElementsAre("unknown: sums"));
 }
 
+// Each stands with what it follows from, also over another that only follows.
+TEST_F(StepComparisonTest, DerivedPathsStandWithTheirOwnRoots) {
+  const std::string first = std::to_string(kFirstTime), second = std::to_string(kSecondTime);
+  Differ("stamp", first, second);
+  Differ("word", "yes\n", "no\n");
+  const auto sum = [](const std::string& bytes) { return DigestOf(bytes).hash + "  it\n"; };
+  Differ("stamp.sha256", sum(first), sum(second));
+  Differ("all.sha256", sum(sum(first)), sum(sum(second)));
+  EXPECT_THAT(Groups(), ElementsAre("unknown: word", "embedded-time: stamp <- all.sha256 <- stamp.sha256"));
+}
+
+// A line is not explained by what explains a part of it.
+TEST_F(StepComparisonTest, APartThatNothingExplainsLeavesTheWholeUnknown) {
+  Differ("a", "on alpha: apples\n", "on beta: pears\n");
+  Differ("b", std::to_string(kFirstTime) + " apples\n", std::to_string(kSecondTime) + " pears\n");
+  EXPECT_THAT(Groups(), ElementsAre("unknown: a b"));
+}
+
 TEST_F(StepComparisonTest, ManyPathsWithOneCauseAreOneGroup) {
   for (int i = 0; i < 234; ++i) {
     Differ("d/" + std::to_string(i), "at " + std::to_string(kFirstTime), "at " + std::to_string(kSecondTime));
