@@ -254,12 +254,8 @@ absl::Status CompareArchives(std::string_view format, std::string_view first, st
   }
   RETURN_IF_ERROR(comparer.Compare());
   // Equal in all that was looked at: flags, extra fields, or how members are compressed.
-  if (differences->count() == before && format == "zip") {
-    differences->AddOf("compressor", "compressed form of members with the same contents",
-                       fmt::format("{} bytes", first.size()), fmt::format("{} bytes", second.size()));
-  } else if (differences->count() == before) {
-    CompareBytes(first, second, differences);
-  }
+  if (differences->count() == before && format == "zip") CompareZipDirectories(first, second, differences);
+  if (differences->count() == before) CompareBytes(first, second, differences);
   return absl::OkStatus();
 }
 

@@ -21,6 +21,7 @@ constexpr CauseClass kClasses[] = {
     {"cpu-features", "Do not compile for the machine at hand: no -march=native.", 8},
     {"processors", "Do not let the output depend on the number of processors: give it as a fixed number.", 9},
     {"process-id", "Do not write process ids into files.", 10},
+    {"duration", "Do not write how long something took.", 10},
     {"locale", "Set LC_ALL=C.UTF-8 and TZ=UTC.", 11},
     {"input", "Pin what is fetched: versions, digests, a snapshot of the archive.", 12},
     {"member-order", "Sort the names: tar --sort=name; give zip and ar sorted lists.", 13},

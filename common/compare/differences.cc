@@ -26,6 +26,9 @@ v1::ContentDifference* Differences::Add(std::string_view place, std::string_view
   difference->set_place(ValidUtf8(place));
   difference->set_first(std::string(first.substr(0, kMostBytesTold)));
   difference->set_second(std::string(second.substr(0, kMostBytesTold)));
+  if (parts_ != nullptr)
+    parts_->pieces.push_back(
+        {std::string(first.substr(0, kMostPieceBytes)), std::string(second.substr(0, kMostPieceBytes))});
   difference->set_first_offset(first_offset);
   difference->set_second_offset(second_offset);
   return difference;

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,19 +29,35 @@ struct CompareLimits {
   size_t members = 100'000;
 };
 
+// As many bytes of a side are told, and kept until the cause is known.
+inline constexpr size_t kMostBytesTold = 256;
+inline constexpr size_t kMostPieceBytes = 16 << 10;
+
+// The bytes of both sides at a difference, at most kMostPieceBytes of each.
+struct Pieces {
+  std::string first;
+  std::string second;
+};
+
 // Members and streams within a file that differ: what names them or their digests only follows from them.
 struct DifferingParts {
   // SHA-256 in hex, of both sides.
   std::set<std::string, std::less<>> digests;
+  // In bytes, of the first and the second side, where they differ.
+  std::set<std::pair<int64_t, int64_t>> sizes;
   // Without folders.
   std::set<std::string, std::less<>> names;
+  // Of each difference, in their order: what it is told by, longer than what is shown of it.
+  std::vector<Pieces> pieces;
 };
 
 // The way from the file to a part of it, and the differences found. Not thread safe.
 class Differences {
  public:
-  Differences(const CompareLimits& limits, const std::stop_token& stop, v1::FileDifference* file)
-      : limits_(limits), stop_(stop), file_(file), bytes_left_(limits.bytes) {}
+  // `parts` may be null.
+  Differences(const CompareLimits& limits, const std::stop_token& stop, v1::FileDifference* file,
+              DifferingParts* parts)
+      : limits_(limits), stop_(stop), file_(file), parts_(parts), bytes_left_(limits.bytes) {}
 
   const CompareLimits& limits() const { return limits_; }
   // The caller asked for an end, or there are as many differences as may be told.
@@ -81,11 +98,9 @@ class Differences {
   const CompareLimits& limits_;
   const std::stop_token& stop_;
   v1::FileDifference* file_;
+  DifferingParts* parts_;
   int64_t bytes_left_;
   std::vector<std::string> inside_;
 };
-
-// As many bytes of a side are told.
-inline constexpr size_t kMostBytesTold = 256;
 
 }  // namespace crossmill::compare

@@ -17,7 +17,7 @@ class FileComparer {
  public:
   FileComparer(const CompareLimits& limits, const std::stop_token& stop, v1::FileDifference* file,
                DifferingParts* parts)
-      : differences_(limits, stop, file), file_(file), parts_(parts) {}
+      : differences_(limits, stop, file, parts), file_(file), parts_(parts) {}
 
   absl::Status Compare(std::string_view path, Content& first, Content& second) {
     if (std::max(first.size(), second.size()) > differences_.limits().member_bytes) {
@@ -58,6 +58,7 @@ class FileComparer {
     if (first == second || differences_.full()) return absl::OkStatus();
     if (parts_ != nullptr && differences_.depth() > 0 && !name.empty()) {
       parts_->digests.insert({DigestOf(first).hash, DigestOf(second).hash});
+      if (first.size() != second.size()) parts_->sizes.emplace(first.size(), second.size());
       parts_->names.emplace(name.substr(name.rfind('/') + 1));
     }
     if (differences_.depth() < differences_.limits().depth) {

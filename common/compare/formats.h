@@ -35,6 +35,9 @@ std::string_view ArchiveOf(std::string_view bytes);
 absl::Status CompareArchives(std::string_view format, std::string_view first, std::string_view second,
                              const ComparePart& compare_part, Differences* differences);
 
+// What two zips of equal members differ in otherwise: nothing is added where their directories do not tell.
+void CompareZipDirectories(std::string_view first, std::string_view second, Differences* differences);
+
 // A compiled Python file by its first bytes; of Python 3.7 and later (PEP 552).
 bool IsPyc(std::string_view path, std::string_view bytes);
 void ComparePyc(std::string_view first, std::string_view second, Differences* differences);

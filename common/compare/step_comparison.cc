@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "common/base/status.h"
 #include "common/compare/causes.h"
 #include "common/compare/classifier.h"
+#include "common/compare/explanation.h"
 #include "common/compare/file_comparison.h"
 
 namespace crossmill::compare {
@@ -20,26 +22,81 @@ std::string FolderOf(std::string_view path) {
   return slash == std::string_view::npos ? std::string() : std::string(path.substr(0, slash));
 }
 
-v1::Cause CauseOfClass(std::string_view word, v1::Cause::Confidence confidence) {
-  v1::Cause cause;
-  cause.set_class_(std::string(word));
-  cause.set_confidence(confidence);
-  if (const CauseClass* known = FindCauseClass(word)) cause.set_remedy(std::string(known->remedy));
-  return cause;
-}
-
-bool IsBelowAny(const std::string& path, const std::set<std::string>& folders) {
+// The nearest of the folders that the path is in; empty: it is in none.
+std::string NearestOf(const std::string& path, const std::set<std::string>& folders) {
   for (std::string folder = FolderOf(path); !folder.empty(); folder = FolderOf(folder)) {
-    if (folders.contains(folder)) return true;
+    if (folders.contains(folder)) return folder;
   }
-  return false;
+  return {};
 }
 
 // Groups by what is told of them: class, rule and remedy.
 class Groups {
  public:
   void Add(const std::string& path, const v1::Cause& cause, const v1::ContentDifference* example) {
-    v1::CauseGroup& group = groups_[{cause.class_(), cause.rule(), cause.remedy()}];
+    const Key key{cause.class_(), cause.rule(), cause.remedy()};
+    causes_of_[path].insert(key);
+    AddTo(key, path, cause, example);
+  }
+
+  // `roots`: the paths from which it follows.
+  void AddDerived(const std::string& path, std::set<std::string> roots) { derived_[path] = std::move(roots); }
+
+  std::vector<v1::CauseGroup> Take() {
+    FoldDerived();
+    std::vector<v1::CauseGroup> sorted;
+    for (auto& [key, group] : groups_) sorted.push_back(std::move(group));
+    const auto rank = [](const v1::CauseGroup& group) {
+      const CauseClass* known = FindCauseClass(group.cause().class_());
+      return known == nullptr ? 0 : known->rank;
+    };
+    std::stable_sort(sorted.begin(), sorted.end(), [&](const v1::CauseGroup& a, const v1::CauseGroup& b) {
+      return std::pair(rank(a), -static_cast<int64_t>(a.paths_total())) <
+             std::pair(rank(b), -static_cast<int64_t>(b.paths_total()));
+    });
+    return sorted;
+  }
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string>;
+
+  // Each stands with the causes of what it follows from, also over others that are derived.
+  void FoldDerived() {
+    for (const auto& [path, roots] : derived_) {
+      std::set<std::string> seen;
+      std::set<Key> keys;
+      std::vector<std::string> open(roots.begin(), roots.end());
+      while (!open.empty()) {
+        const std::string root = std::move(open.back());
+        open.pop_back();
+        if (!seen.insert(root).second) continue;
+        if (const auto causes = causes_of_.find(root); causes != causes_of_.end())
+          keys.insert(causes->second.begin(), causes->second.end());
+        if (const auto further = derived_.find(root); further != derived_.end())
+          open.insert(open.end(), further->second.begin(), further->second.end());
+      }
+      if (keys.empty()) {
+        lost_.push_back(path);
+        continue;
+      }
+      for (const Key& key : keys) {
+        v1::CauseGroup& group = groups_[key];
+        group.set_derived_total(group.derived_total() + 1);
+        if (group.derived_size() < kPathsNamed) group.add_derived(path);
+      }
+    }
+    v1::Cause cause;
+    cause.set_class_("unknown");
+    cause.set_confidence(v1::Cause::CONFIDENCE_CERTAIN);
+    cause.set_evidence(
+        "only what follows from something else differs (checksums, build-ids), and what that is was not "
+        "found");
+    for (const std::string& path : lost_) AddTo({cause.class_(), "derived", ""}, path, cause, nullptr);
+  }
+
+  void AddTo(const Key& key, const std::string& path, const v1::Cause& cause,
+             const v1::ContentDifference* example) {
+    v1::CauseGroup& group = groups_[key];
     if (group.paths_total() == 0) {
       *group.mutable_cause() = cause;
       if (example != nullptr) {
@@ -54,44 +111,28 @@ class Groups {
     if (group.paths_size() < kPathsNamed) group.add_paths(path);
   }
 
-  void AddDerived(std::string path) { derived_.push_back(std::move(path)); }
-
-  std::vector<v1::CauseGroup> Take() {
-    std::vector<v1::CauseGroup> sorted;
-    for (auto& [key, group] : groups_) sorted.push_back(std::move(group));
-    const auto rank = [](const v1::CauseGroup& group) {
-      const CauseClass* known = FindCauseClass(group.cause().class_());
-      return known == nullptr ? 0 : known->rank;
-    };
-    std::stable_sort(sorted.begin(), sorted.end(), [&](const v1::CauseGroup& a, const v1::CauseGroup& b) {
-      return std::pair(rank(a), -static_cast<int64_t>(a.paths_total())) <
-             std::pair(rank(b), -static_cast<int64_t>(b.paths_total()));
-    });
-    // Which of the causes a checksum follows from is not followed up: it stands with the first.
-    if (!derived_.empty() && sorted.empty()) {
-      v1::CauseGroup& alone = sorted.emplace_back();
-      alone.mutable_cause()->set_class_("unknown");
-      alone.mutable_cause()->set_confidence(v1::Cause::CONFIDENCE_CERTAIN);
-      alone.mutable_cause()->set_evidence(
-          "only checksums and build-ids differ: what they were made of is no longer there");
-      for (const std::string& path : derived_) {
-        alone.set_paths_total(alone.paths_total() + 1);
-        if (alone.paths_size() < kPathsNamed) alone.add_paths(path);
-      }
-      return sorted;
-    }
-    for (const std::string& path : derived_) {
-      v1::CauseGroup& group = sorted.front();
-      group.set_derived_total(group.derived_total() + 1);
-      if (group.derived_size() < kPathsNamed) group.add_derived(path);
-    }
-    return sorted;
-  }
-
- private:
-  std::map<std::tuple<std::string, std::string, std::string>, v1::CauseGroup> groups_;
-  std::vector<std::string> derived_;
+  std::map<Key, v1::CauseGroup> groups_;
+  std::map<std::string, std::set<Key>> causes_of_;
+  std::map<std::string, std::set<std::string>> derived_;
+  std::vector<std::string> lost_;
 };
+
+absl::StatusOr<v1::FileDifference> ExplainContents(const v1::PathDifference& difference,
+                                                   const Classifier& classifier, StepContents& contents,
+                                                   const KnownFiles& known, const CompareLimits& limits,
+                                                   const std::stop_token& stop,
+                                                   std::set<std::string>* roots) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Content> ours, contents.OpenFirst(difference.path()));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Content> theirs, contents.OpenSecond(difference.path()));
+  DifferingParts parts;
+  ASSIGN_OR_RETURN(v1::FileDifference file,
+                   CompareContents(difference.path(), *ours, *theirs, limits, stop, &parts));
+  classifier.Classify(parts, &file, roots);
+  for (v1::ContentDifference& each : *file.mutable_differences()) {
+    if (!each.derived()) known.Apply(difference.path(), each.mutable_cause());
+  }
+  return file;
+}
 
 // Explains one step. Used once.
 class Explainer {
@@ -150,7 +191,7 @@ class Explainer {
     if (cause.class_() == "unknown" && !executions_.input_changes.empty()) {
       const std::string evidence = fmt::format("{} was not the same for both executions; {}",
                                                executions_.input_changes.front().name(), cause.evidence());
-      cause = CauseOfClass("input", v1::Cause::CONFIDENCE_LIKELY);
+      cause = MakeCause("input", v1::Cause::CONFIDENCE_LIKELY, "");
       cause.set_evidence(evidence);
     }
     groups_.Add(path, cause, example);
@@ -169,7 +210,7 @@ class Explainer {
 
   void ExplainContent(const v1::PathDifference& difference) {
     if (const v1::InputChange* change = FetchedAs(difference)) {
-      v1::Cause cause = CauseOfClass("input", v1::Cause::CONFIDENCE_CERTAIN);
+      v1::Cause cause = MakeCause("input", v1::Cause::CONFIDENCE_CERTAIN, "");
       cause.set_evidence(fmt::format("it is what {} gave: other bytes to {} than to {}", change->name(),
                                      executions_.first.worker, executions_.second.worker));
       return AddCause(difference.path(), cause, nullptr);
@@ -180,8 +221,9 @@ class Explainer {
       return;
     }
     bytes_left_ -= bytes;
+    std::set<std::string> roots;
     const auto file =
-        ExplainFile(difference, differences_, executions_, contents_, known_, limits_.file, stop_);
+        ExplainContents(difference, classifier_, contents_, known_, limits_.file, stop_, &roots);
     if (!file.ok()) {
       if (problem_.empty()) problem_ = fmt::format("/{}: {}", difference.path(), Sv(file.status().message()));
       return;
@@ -192,7 +234,7 @@ class Explainer {
       if (each.derived() || !told.insert(each.cause().class_()).second) continue;
       Add(difference.path(), each.cause(), &each);
     }
-    if (told.empty() && file->differences_size() > 0) groups_.AddDerived(difference.path());
+    if (told.empty() && file->differences_size() > 0) groups_.AddDerived(difference.path(), std::move(roots));
     if (!difference.detail().empty()) {
       v1::PathDifference metadata = difference;
       metadata.set_kind(v1::PathDifference::KIND_METADATA);
@@ -212,8 +254,8 @@ class Explainer {
     for (const v1::PathDifference& each : differences_) {
       if (!IsPresence(each)) continue;
       // What is in such a folder is there because the folder is.
-      if (IsBelowAny(each.path(), alone)) {
-        groups_.AddDerived(each.path());
+      if (const std::string folder = NearestOf(each.path(), alone); !folder.empty()) {
+        groups_.AddDerived(each.path(), {folder});
         continue;
       }
       auto& sides = by_folder[FolderOf(each.path())];
@@ -234,24 +276,20 @@ class Explainer {
       if (pairs) {
         ExplainNames(*first[i], *second[i]);
       } else {
-        AddAlone(*first[i], executions_.first.worker);
+        AddAlone(*first[i], true);
       }
     }
-    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], executions_.second.worker);
+    for (size_t i = 0; !pairs && i < second.size(); ++i) AddAlone(*second[i], false);
   }
 
   void ExplainNames(const v1::PathDifference& first, const v1::PathDifference& second) {
     const auto name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
     AddCause(first.path(), classifier_.ClassifyNames(name(first.path()), name(second.path())), nullptr);
-    groups_.AddDerived(second.path());
+    groups_.AddDerived(second.path(), {first.path()});
   }
 
-  void AddAlone(const v1::PathDifference& difference, const std::string& worker) {
-    v1::Cause cause;
-    cause.set_class_("unknown");
-    cause.set_confidence(v1::Cause::CONFIDENCE_CERTAIN);
-    cause.set_evidence(fmt::format("it is there only on {}", worker));
-    AddCause(difference.path(), cause, nullptr);
+  void AddAlone(const v1::PathDifference& difference, bool first) {
+    AddCause(difference.path(), classifier_.ClassifyAlone(difference.path(), first), nullptr);
   }
 
   absl::Span<const v1::PathDifference> differences_;
@@ -280,16 +318,8 @@ absl::StatusOr<v1::FileDifference> ExplainFile(const v1::PathDifference& differe
                                                const ComparedExecutions& executions, StepContents& contents,
                                                const KnownFiles& known, const CompareLimits& limits,
                                                const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Content> ours, contents.OpenFirst(difference.path()));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Content> theirs, contents.OpenSecond(difference.path()));
-  DifferingParts parts;
-  ASSIGN_OR_RETURN(v1::FileDifference file,
-                   CompareContents(difference.path(), *ours, *theirs, limits, stop, &parts));
-  Classifier(executions.first, executions.second, differences).Classify(parts, &file);
-  for (v1::ContentDifference& each : *file.mutable_differences()) {
-    if (!each.derived()) known.Apply(difference.path(), each.mutable_cause());
-  }
-  return file;
+  return ExplainContents(difference, Classifier(executions.first, executions.second, differences), contents,
+                         known, limits, stop, nullptr);
 }
 
 }  // namespace crossmill::compare

@@ -150,6 +150,41 @@ TEST(FileComparisonTest, FieldsOfMembers) {
   }
 }
 
+// A zip of one stored member "a" whose directory entry has this extra field and attributes.
+std::string ZipWithDirectory(const std::string& extra, char attributes) {
+  const auto number = [](uint32_t value, int width) {
+    std::string bytes;
+    for (int i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i));
+    return bytes;
+  };
+  constexpr uint32_t kCrcOfOne = 0x83dcefb7;
+  const std::string sizes = number(kCrcOfOne, 4) + number(1, 4) + number(1, 4);
+  const std::string common =
+      number(20, 2) + number(0, 2) + number(0, 2) + number(0x21, 4) + sizes + number(1, 2);
+  const std::string local = "PK\x03\x04" + common + number(0, 2) + "a1";
+  const std::string entry =
+      "PK\x01\x02" + number(20, 2) + common + number(static_cast<uint32_t>(extra.size()), 2) + number(0, 2) +
+      number(0, 2) + number(0, 2) + std::string(1, attributes) + number(0, 3) + number(0, 4) + "a" + extra;
+  return local + entry + "PK\x05\x06" + number(0, 4) + number(1, 2) + number(1, 2) +
+         number(static_cast<uint32_t>(entry.size()), 4) + number(static_cast<uint32_t>(local.size()), 4) +
+         number(0, 2);
+}
+
+TEST(FileComparisonTest, DirectoryOfAZip) {
+  const std::string uid("ux\x03\x00\x01\x01\x05", 7), other_uid("ux\x03\x00\x01\x01\x06", 7);
+  const v1::FileDifference owner = Compare(ZipWithDirectory(uid, 0), ZipWithDirectory(other_uid, 0));
+  ASSERT_EQ(owner.differences_size(), 1) << Told(owner);
+  EXPECT_EQ(owner.differences(0).cause().class_(), "member-owner");
+  EXPECT_EQ(owner.differences(0).place(), "extra field 0x7875 of member a");
+  const v1::FileDifference unknown = Compare(ZipWithDirectory(std::string("zz\x01\x00\x01", 5), 0),
+                                             ZipWithDirectory(std::string("zz\x01\x00\x02", 5), 0));
+  ASSERT_EQ(unknown.differences_size(), 1) << Told(unknown);
+  EXPECT_EQ(unknown.differences(0).cause().class_(), "") << "it is not called a compressor's";
+  const v1::FileDifference mode = Compare(ZipWithDirectory("", 1), ZipWithDirectory("", 2));
+  ASSERT_EQ(mode.differences_size(), 1) << Told(mode);
+  EXPECT_EQ(mode.differences(0).cause().class_(), "member-mode");
+}
+
 TEST(FileComparisonTest, Gzip) {
   const v1::FileDifference time = Compare(Gzip("text\n", 1000), Gzip("text\n", 2000));
   EXPECT_EQ(time.format(), "gzip");

@@ -163,7 +163,25 @@ TEST_F(StepComparisonTest, WhatNamesAnotherDifferenceOnlyFollows) {
   // The same line without such a file is no checksum of anything known.
   differences_.clear();
   Differ("sums", std::string(32, 'a') + "  ./p.py\n", std::string(32, 'b') + "  ./p.py\n");
-  EXPECT_THAT(Groups(), ElementsAre("random: sums"));
+  EXPECT_THAT(Groups(), ElementsAre("unknown: sums"));
+}
+
+// Each stands with what it follows from, also over another that only follows.
+TEST_F(StepComparisonTest, DerivedPathsStandWithTheirOwnRoots) {
+  const std::string first = std::to_string(kFirstTime), second = std::to_string(kSecondTime);
+  Differ("stamp", first, second);
+  Differ("word", "yes\n", "no\n");
+  const auto sum = [](const std::string& bytes) { return DigestOf(bytes).hash + "  it\n"; };
+  Differ("stamp.sha256", sum(first), sum(second));
+  Differ("all.sha256", sum(sum(first)), sum(sum(second)));
+  EXPECT_THAT(Groups(), ElementsAre("unknown: word", "embedded-time: stamp <- all.sha256 <- stamp.sha256"));
+}
+
+// A line is not explained by what explains a part of it.
+TEST_F(StepComparisonTest, APartThatNothingExplainsLeavesTheWholeUnknown) {
+  Differ("a", "on alpha: apples\n", "on beta: pears\n");
+  Differ("b", std::to_string(kFirstTime) + " apples\n", std::to_string(kSecondTime) + " pears\n");
+  EXPECT_THAT(Groups(), ElementsAre("unknown: a b"));
 }
 
 TEST_F(StepComparisonTest, ManyPathsWithOneCauseAreOneGroup) {
@@ -181,7 +199,7 @@ TEST_F(StepComparisonTest, OneThingWithTwoNames) {
   Alone("out/build-" + std::to_string(kSecondTime), false);
   Alone("lone", true);
   EXPECT_THAT(Groups(),
-              ElementsAre("unknown: lone <- out/build-1795795448", "embedded-time: out/build-1795791845"));
+              ElementsAre("unknown: lone", "embedded-time: out/build-1795791845 <- out/build-1795795448"));
 }
 
 TEST_F(StepComparisonTest, WhatIsInAFolderThatOneSideHasFollowsFromIt) {

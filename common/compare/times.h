@@ -1,0 +1,47 @@
+// Times as programs write them into text: the forms of date(1), strftime users, compilers, logs and seconds
+// since 1970; and whether such a time lies in an interval. Pure.
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace crossmill::compare {
+
+// Unix time in seconds, both ends included.
+struct Interval {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// Offsets of time zones from UTC: -12:00 is 0, +14:00 the last, in quarters of an hour.
+using Offsets = std::bitset<105>;
+inline constexpr size_t kUtc = 48;
+
+// A text that is a time in one form.
+struct TimeReading {
+  // Which form, for comparing with another reading; an index into the forms.
+  size_t form = 0;
+  // Bytes of text.
+  size_t length = 0;
+  // The offsets at which it lies in the interval. A time that says its zone, or needs none, has all or none.
+  Offsets fits;
+  // It needs no assumption about its zone.
+  bool zoned = false;
+  // Several hundred such texts or fewer are all there are (a year, a minute of the day): that it fits says
+  // little.
+  bool weak = false;
+  // For people: "seconds since 1970", "date", "year".
+  std::string_view words;
+};
+
+// What `text` has at `at` that is a time lying in the interval, in each form that does.
+std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval);
+
+// What a number may count, in units since 1970, and lie in the interval: "seconds since 1970"; empty:
+// nothing.
+std::string_view CountedTime(uint64_t number, const Interval& interval);
+
+}  // namespace crossmill::compare
