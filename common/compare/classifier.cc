@@ -291,6 +291,13 @@ bool Classifier::FindChance(std::string_view first, std::string_view second, boo
     return random(v1::Cause::CONFIDENCE_LIKELY, "hexadecimal digits without any relation", token.first,
                   token.second);
   }
+  // Addresses have a beginning and an end in common.
+  static const RE2 address("0x[0-9a-f]{8,16}");
+  if (RE2::FullMatch(re2::StringPiece(token.first.data(), token.first.size()), address) &&
+      RE2::FullMatch(re2::StringPiece(token.second.data(), token.second.size()), address)) {
+    return random(v1::Cause::CONFIDENCE_POSSIBLE, "addresses, or other numbers in hexadecimal", token.first,
+                  token.second);
+  }
   // Letters and digits that mean nothing: nearly all are others, and they are of several kinds, as no word's
   // are.
   constexpr size_t kFewestCharacters = 6;
