@@ -22,13 +22,13 @@ struct HostFacts {
 // Whether an execution is to differ from the first in this.
 bool Varies(const v1::Variation& variation, v1::Aspect aspect);
 
-// The first moment whose time is another in every format, zip too, which counts in steps of two seconds, than the
-// time of whatever ended at `ended`. Unix time in nanoseconds.
+// The first moment whose time is another in every format, zip too, which counts in steps of two seconds, than
+// the time of whatever ended at `ended`. Unix time in nanoseconds.
 int64_t FirstMomentApart(int64_t ended);
 
 // Waits until `clock` reads a time that is apart from the first execution's; a few seconds at most: where it
-// can't be had, what is told of the clock shows it. Returns early after a stop. Before the step begins: the wait is
-// none of its time.
+// can't be had, what is told of the clock shows it. Returns early after a stop. Before the step begins: the
+// wait is none of its time.
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop);
 
