@@ -138,7 +138,9 @@ void CompareSections(const std::vector<Section>& first, const std::vector<Sectio
       continue;
     }
     v1::ContentDifference* added = differences->Add("bytes", section.bytes, theirs);
-    if (added != nullptr) added->set_derived(have_roots || section.name.starts_with(".note"));
+    // The link to debug information has the checksum of another file.
+    const bool checksum = section.name.starts_with(".note") || section.name == ".gnu_debuglink";
+    if (added != nullptr) added->set_derived(have_roots || checksum);
   }
 }
 

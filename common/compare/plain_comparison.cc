@@ -46,9 +46,17 @@ std::string_view WithoutComma(std::string_view line) {
 bool ArePermuted(const std::vector<Line>& first, const std::vector<Line>& second) {
   if (first.size() != second.size() || first.size() < 2) return false;
   std::map<std::string_view, int64_t> counts;
-  for (const Line& line : first) ++counts[WithoutComma(line.text)];
-  for (const Line& line : second) --counts[WithoutComma(line.text)];
-  return std::all_of(counts.begin(), counts.end(), [](const auto& count) { return count.second == 0; });
+  // Where only commas differ nothing has moved.
+  bool moved = false;
+  for (size_t i = 0; i < first.size(); ++i) {
+    const std::string_view ours = WithoutComma(first[i].text);
+    const std::string_view theirs = WithoutComma(second[i].text);
+    ++counts[ours];
+    --counts[theirs];
+    moved = moved || ours != theirs;
+  }
+  return moved &&
+         std::all_of(counts.begin(), counts.end(), [](const auto& count) { return count.second == 0; });
 }
 
 // The part of a long line around where the two differ.

@@ -185,14 +185,14 @@ class CellJudge {
   }
 
   // Other input may make other output. Where every difference is known to come from something else, it did
-  // not.
+  // not. What is unknown may come from the input, however certain it is that nothing else explains it.
   static bool IsDrift(const v1::StepComparison& step) {
     if (step.input_changes().empty()) return false;
     const auto& causes = step.causes();
     return causes.empty() || !step.causes_problem().empty() ||
            std::any_of(causes.begin(), causes.end(), [](const v1::CauseGroup& group) {
              return group.cause().confidence() != v1::Cause::CONFIDENCE_CERTAIN ||
-                    group.cause().class_() == "input";
+                    group.cause().class_() == "input" || group.cause().class_() == "unknown";
            });
   }
 

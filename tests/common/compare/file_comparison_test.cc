@@ -41,11 +41,14 @@ struct Entry {
   int mode = 0644;
 };
 
-std::string Pack(int (*format)(archive*), const std::vector<Entry>& entries) {
+std::string Pack(int (*format)(archive*), const std::vector<Entry>& entries, const std::string& level = "") {
   std::vector<char> buffer(1 << 20);
   size_t used = 0;
   archive* writer = archive_write_new();
   format(writer);
+  if (!level.empty()) {
+    EXPECT_EQ(archive_write_set_format_option(writer, "zip", "compression-level", level.c_str()), ARCHIVE_OK);
+  }
   archive_write_set_bytes_in_last_block(writer, 1);
   EXPECT_EQ(archive_write_open_memory(writer, buffer.data(), buffer.size(), &used), ARCHIVE_OK);
   for (const Entry& each : entries) {
@@ -194,6 +197,30 @@ TEST(FileComparisonTest, Gzip) {
   for (int i = 0; i < 5000; ++i) text += std::to_string(i * i);
   const v1::FileDifference level = Compare(Gzip(text, 0, 1), Gzip(text, 0, 6));
   EXPECT_EQ(level.differences(level.differences_size() - 1).cause().class_(), "compressor");
+}
+
+TEST(FileComparisonTest, OnlyAnotherCompressedFormIsTheCompressor) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += std::to_string(i * i);
+  const auto zip = [&](const char* level) {
+    return Pack(archive_write_set_format_zip, {{"a", text}}, level);
+  };
+  const v1::FileDifference level = Compare(zip("1"), zip("9"));
+  ASSERT_EQ(level.differences_size(), 1) << Told(level);
+  EXPECT_EQ(level.differences(0).cause().class_(), "compressor");
+  // The version of the program that wrote it.
+  std::string other = zip("9");
+  other[other.rfind("PK\x01\x02") + 4] = 63;
+  const v1::FileDifference version = Compare(zip("9"), other);
+  ASSERT_EQ(version.differences_size(), 1) << Told(version);
+  EXPECT_EQ(version.differences(0).cause().class_(), "");
+}
+
+TEST(FileComparisonTest, TheLastElementOfAListHasNoComma) {
+  const v1::FileDifference order = Compare("[\n \"a\",\n \"b\"\n]\n", "[\n \"b\",\n \"a\"\n]\n");
+  ASSERT_EQ(order.differences_size(), 1);
+  EXPECT_EQ(order.differences(0).cause().class_(), "order");
+  EXPECT_EQ(Compare("a,\nb\n", "a\nb,\n").differences(0).cause().class_(), "") << "nothing moved";
 }
 
 TEST(FileComparisonTest, ArchivesWithinArchives) {

@@ -119,6 +119,11 @@ TEST_F(StepComparisonTest, RecordedNamesAndNumbers) {
   EXPECT_THAT(Groups(), ElementsAre("host-name: a c", "processors: b"));
 }
 
+TEST_F(StepComparisonTest, AddressesAreChance) {
+  Differ("api", "<object at 0x7f16d1538190>\n", "<object at 0x7f1331ac8190>\n");
+  EXPECT_THAT(Groups(), ElementsAre("random: api"));
+}
+
 // It would be a coincidence; nothing is said that the record does not carry.
 TEST_F(StepComparisonTest, OtherNumbersAreNotTheProcessors) {
   Differ("b", "-j8\n", "-j3\n");

@@ -198,6 +198,9 @@ TEST_F(ComparerTest, WhatIsExplainedOtherwiseIsNoDrift) {
   EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_UNREPRODUCIBLE);
   input_.steps[1].causes.push_back(Group("unknown", v1::Cause::CONFIDENCE_POSSIBLE));
   EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_INPUT_DRIFT);
+  // That nothing explains it is certain; the input still may.
+  input_.steps[1].causes.back() = Group("unknown", v1::Cause::CONFIDENCE_CERTAIN);
+  EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_INPUT_DRIFT);
   input_.steps[1].causes.pop_back();
   input_.steps[1].causes_problem = "not all was looked at";
   EXPECT_EQ(CompareCell(input_).verdict(), v1::VERDICT_INPUT_DRIFT);

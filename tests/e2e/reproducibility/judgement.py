@@ -48,12 +48,7 @@ def path_problems(case, cell):
 
 
 def cause_groups(cell):
-    return [group for step in blamed_steps(cell) for group in step.get("causes") or []]
-
-
-def tells_causes(cell):
-    """Whether the farm looks for causes at all: then each step has the field, be it empty."""
-    return any("causes" in step for step in cell["comparison"].get("steps", []))
+    return [group for step in blamed_steps(cell) for group in step["causes"]]
 
 
 def cause_problems(case, cell):
@@ -65,12 +60,12 @@ def cause_problems(case, cell):
         return
     wrong = [each for each in classes if each not in case.causes]
     if wrong:
-        yield f"says {', '.join(classes)}; {groups[classes.index(wrong[0])]['cause'].get('evidence')}"
+        yield f"says {', '.join(classes)}; {groups[classes.index(wrong[0])]['cause']['evidence']}"
     named = [path for group in groups for path in group["paths"]]
     for glob in case.paths:
         if not any(fnmatch.fnmatchcase(path, glob) for path in named):
             yield f"names no path {glob}"
-    folded = [path for group in groups for path in group.get("derived") or []]
+    folded = [path for group in groups for path in group["derived"]]
     for glob in case.derived:
         if not any(fnmatch.fnmatchcase(path, glob) for path in folded):
             yield f"does not fold {glob} under its root"

@@ -7,7 +7,7 @@ import (
 
 func main() {
 	table := map[string]int{}
-	for n := 0; n < 30; n++ {
+	for n := 0; n < 20000; n++ {
 		table[fmt.Sprintf("key%d", n)] = n
 	}
 	out, _ := os.Create("/table.txt")

@@ -4,7 +4,10 @@ import java.util.Set;
 
 public class Sets {
     public static void main(String[] words) throws Exception {
-        Set<String> beans = Set.of("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu");
-        Files.write(Path.of("/beans.txt"), beans);
+        String[] names = new String[5000];
+        for (int n = 0; n < names.length; n++) {
+            names[n] = "bean" + n;
+        }
+        Files.write(Path.of("/beans.txt"), Set.of(names));
     }
 }
