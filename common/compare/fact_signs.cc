@@ -1,6 +1,7 @@
 // Signs of recorded facts, of the clock, and of files that differ.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -83,9 +84,9 @@ void RecordedSigns(const Spot& spot, std::vector<Sign>* signs) {
 
 void TimeSigns(const Spot& spot, std::vector<Sign>* signs) {
   if (!KnowsClock(spot.facts->first) || !KnowsClock(spot.facts->second)) return;
-  const auto firsts = ReadTimes(spot.first, spot.first_at, IntervalOf(spot.facts->first));
+  const auto firsts = ReadTimes(spot.first, spot.first_at, IntervalOf(spot.facts->first), spot.binary);
   if (firsts.empty()) return;
-  const auto seconds = ReadTimes(spot.second, spot.second_at, IntervalOf(spot.facts->second));
+  const auto seconds = ReadTimes(spot.second, spot.second_at, IntervalOf(spot.facts->second), spot.binary);
   for (const TimeReading& a : firsts) {
     for (const TimeReading& b : seconds) {
       if (a.form != b.form) continue;
@@ -287,6 +288,22 @@ uint64_t NumberOf(std::string_view bytes, bool big) {
   return value;
 }
 
+// Bytes of the nanoseconds behind seconds of `width` bytes (a timespec), on both sides and of which one is
+// some; 0: there are none. A structure may have them as 4 or 8 bytes.
+size_t NanosecondsBehind(const Spot& spot, size_t width, bool big) {
+  constexpr uint64_t kMostNanoseconds = 999'999'999;
+  for (const size_t more : {size_t{8}, size_t{4}}) {
+    const size_t first = spot.first_at + width, second = spot.second_at + width;
+    if (first + more > spot.first.size() || second + more > spot.second.size()) continue;
+    const uint64_t a = NumberOf(spot.first.substr(first, more), big),
+                   b = NumberOf(spot.second.substr(second, more), big);
+    // Smaller ones are common in any structure.
+    if (a > kMostNanoseconds || b > kMostNanoseconds || std::max(a, b) < 1'000'000) continue;
+    return more;
+  }
+  return 0;
+}
+
 // Numbers of four and eight bytes that are times, in both byte orders.
 void BinaryTimeSigns(const Spot& spot, std::vector<Sign>* signs) {
   if (!spot.binary || !KnowsClock(spot.facts->first) || !KnowsClock(spot.facts->second)) return;
@@ -297,13 +314,14 @@ void BinaryTimeSigns(const Spot& spot, std::vector<Sign>* signs) {
       const uint64_t b = NumberOf(spot.second.substr(spot.second_at, width), big);
       const auto words = CountedTime(a, IntervalOf(spot.facts->first));
       if (a == b || words.empty() || words != CountedTime(b, IntervalOf(spot.facts->second))) continue;
+      const size_t more = NanosecondsBehind(spot, width, big);
       signs->push_back({.cause = "embedded-time",
                         .confidence = v1::Cause::CONFIDENCE_CERTAIN,
                         .words = fmt::format("the clock's time ({}, a number of {} bytes)", words, width),
                         .first = std::to_string(a),
                         .second = std::to_string(b),
-                        .first_length = width,
-                        .second_length = width,
+                        .first_length = width + more,
+                        .second_length = width + more,
                         .rank = kTimeRank});
     }
   }
