@@ -144,7 +144,74 @@ void CompareSections(const std::vector<Section>& first, const std::vector<Sectio
   }
 }
 
+// Sections that one side alone has. As many of both sides stand for each other: a compiler drew their names.
+void CompareSectionNames(const std::vector<Section>& first, const std::vector<Section>& second,
+                         Differences* differences) {
+  std::set<std::string_view> ours, theirs;
+  for (const Section& section : first) ours.insert(section.name);
+  for (const Section& section : second) theirs.insert(section.name);
+  std::vector<const Section*> mine, yours;
+  for (const Section& section : first) {
+    if (!theirs.contains(section.name)) mine.push_back(&section);
+  }
+  for (const Section& section : second) {
+    if (!ours.contains(section.name)) yours.push_back(&section);
+  }
+  const bool pairs = mine.size() == yours.size();
+  // What is in them is not compared.
+  if (!mine.empty() || !yours.empty()) differences->SetIncomplete();
+  for (size_t i = 0; i < mine.size(); ++i)
+    differences->Add("name of a section", mine[i]->name, pairs ? yours[i]->name : std::string_view());
+  for (size_t i = 0; !pairs && i < yours.size(); ++i)
+    differences->Add("name of a section", "", yours[i]->name);
+}
+
+// The same symbols in another order: what was linked came in another order.
+bool AddSymbolOrder(const std::vector<Section>& first, const std::vector<Section>& second,
+                    Differences* differences) {
+  const auto symbols = [](const std::vector<Section>& sections) {
+    const auto found = std::find_if(sections.begin(), sections.end(),
+                                    [](const Section& each) { return each.name == ".strtab"; });
+    return found == sections.end() ? std::string_view() : found->bytes;
+  };
+  const std::string_view ours = symbols(first), theirs = symbols(second);
+  if (ours == theirs || ours.size() != theirs.size() || TextsOf(ours) != TextsOf(theirs)) return false;
+  const size_t at =
+      static_cast<size_t>(std::mismatch(ours.begin(), ours.end(), theirs.begin()).first - ours.begin());
+  const size_t begin = ours.rfind('\0', at) + 1;
+  const Differences::Part part(*differences, "section .strtab");
+  const auto name = [](std::string_view from) { return from.substr(0, from.find('\0')); };
+  return differences->AddOf("order", "order of the symbols", name(ours.substr(begin)),
+                            name(theirs.substr(begin)), static_cast<int64_t>(begin),
+                            static_cast<int64_t>(begin)) != nullptr;
+}
+
+// ---- GCOV: magic, version, stamp ----
+
+constexpr size_t kGcovStamp = 8;
+constexpr size_t kGcovHeader = 12;
+
 }  // namespace
+
+bool IsGcov(std::string_view bytes) {
+  const std::string_view magic = bytes.substr(0, 4);
+  return bytes.size() >= kGcovHeader &&
+         (magic == "oncg" || magic == "adcg" || magic == "gcno" || magic == "gcda");
+}
+
+void CompareGcov(std::string_view first, std::string_view second, Differences* differences) {
+  if (first.substr(kGcovStamp, 4) != second.substr(kGcovStamp, 4)) {
+    differences->AddOf("random", "stamp that gcc draws for a coverage file", first.substr(kGcovStamp, 4),
+                       second.substr(kGcovStamp, 4), kGcovStamp, kGcovStamp);
+  }
+  if (first.substr(0, kGcovStamp) != second.substr(0, kGcovStamp) ||
+      first.substr(kGcovHeader) != second.substr(kGcovHeader)) {
+    const Differences::Part part(*differences, "records");
+    CompareBytes(first.substr(kGcovHeader), second.substr(kGcovHeader), differences);
+    if (first.substr(0, kGcovStamp) != second.substr(0, kGcovStamp))
+      differences->Add("magic and version", first.substr(0, kGcovStamp), second.substr(0, kGcovStamp));
+  }
+}
 
 bool IsPyc(std::string_view path, std::string_view bytes) {
   return path.ends_with(".pyc") && bytes.size() > kPycHeader && bytes.substr(2, 2) == "\r\n" &&
@@ -191,14 +258,14 @@ absl::Status CompareElf(std::string_view first, std::string_view second, Differe
   ASSIGN_OR_RETURN(const std::vector<Section> ours, SectionsOf(first));
   ASSIGN_OR_RETURN(const std::vector<Section> theirs, SectionsOf(second));
   const int before = differences->count();
-  std::set<std::string_view> names, other_names;
-  for (const Section& section : ours) names.insert(section.name);
-  for (const Section& section : theirs) other_names.insert(section.name);
-  for (const std::string_view name : names) {
-    if (!other_names.contains(name)) differences->Add(fmt::format("section {}", name), name, "");
-  }
-  for (const std::string_view name : other_names) {
-    if (!names.contains(name)) differences->Add(fmt::format("section {}", name), "", name);
+  CompareSectionNames(ours, theirs, differences);
+  if (AddSymbolOrder(ours, theirs, differences)) {
+    // What the linker put elsewhere follows.
+    const int ordered = differences->count();
+    CompareSections(ours, theirs, /*roots=*/true, false, differences);
+    CompareSections(ours, theirs, /*roots=*/false, true, differences);
+    differences->MarkDerived(ordered);
+    return absl::OkStatus();
   }
   CompareSections(ours, theirs, /*roots=*/true, false, differences);
   CompareSections(ours, theirs, /*roots=*/false, differences->count() > before, differences);

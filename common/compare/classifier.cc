@@ -123,6 +123,12 @@ void Classifier::ClassifyOne(std::string_view path, const FactPair& facts, const
   const size_t most = pieces != nullptr ? kMostPieceBytes : kMostBytesTold;
   const PiecesKind kind{.binary = !IsText(first) || !IsText(second),
                         .cut = first.size() >= most || second.size() >= most};
+  // The name of the file that has the debug information, and a checksum of it.
+  if (IsWithin(*difference, "section .gnu_debuglink") && facts.named_in &&
+      !facts.named_in(first.substr(0, first.find('\0'))).empty()) {
+    difference->set_derived(true);
+    return;
+  }
   bool derived = false;
   auto found = CauseOfPieces(first, second, facts, kind, &derived);
   if (!found) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "common/base/status.h"
@@ -158,9 +159,10 @@ std::optional<v1::Cause> CauseOfPieces(std::string_view first, std::string_view 
   if (!explanation.whole) explanation = Walk(first, second, facts, kind, true).Run();
   auto& signs = explanation.signs;
   if (!explanation.whole || signs.empty()) return std::nullopt;
-  // What only follows from another file comes last.
-  std::stable_sort(signs.begin(), signs.end(),
-                   [](const Sign& a, const Sign& b) { return a.derived < b.derived; });
+  // The surest first: what looks like a checksum may be one of what is told. What only follows comes last.
+  std::stable_sort(signs.begin(), signs.end(), [](const Sign& a, const Sign& b) {
+    return std::pair(a.derived, a.confidence) < std::pair(b.derived, b.confidence);
+  });
   *derived = signs[0].derived;
   auto confidence = v1::Cause::CONFIDENCE_CERTAIN;
   for (const Sign& sign : signs) confidence = std::max(confidence, sign.confidence);

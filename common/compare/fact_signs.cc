@@ -1,6 +1,7 @@
 // Signs of recorded facts, of the clock, and of files that differ.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -100,9 +101,9 @@ void RecordedSigns(const Spot& spot, std::vector<Sign>* signs) {
 }
 
 void TimeSignsOf(const Spot& spot, const Clocks& clocks, std::vector<Sign>* signs) {
-  const auto firsts = ReadTimes(spot.first, spot.first_at, clocks.first);
+  const auto firsts = ReadTimes(spot.first, spot.first_at, clocks.first, spot.binary);
   if (firsts.empty()) return;
-  const auto seconds = ReadTimes(spot.second, spot.second_at, clocks.second);
+  const auto seconds = ReadTimes(spot.second, spot.second_at, clocks.second, spot.binary);
   for (const TimeReading& a : firsts) {
     for (const TimeReading& b : seconds) {
       if (a.form != b.form) continue;
@@ -308,6 +309,22 @@ uint64_t NumberOf(std::string_view bytes, bool big) {
   return value;
 }
 
+// Bytes of the nanoseconds behind seconds of `width` bytes (a timespec), on both sides and of which one is
+// some; 0: there are none. A structure may have them as 4 or 8 bytes.
+size_t NanosecondsBehind(const Spot& spot, size_t width, bool big) {
+  constexpr uint64_t kMostNanoseconds = 999'999'999;
+  for (const size_t more : {size_t{8}, size_t{4}}) {
+    const size_t first = spot.first_at + width, second = spot.second_at + width;
+    if (first + more > spot.first.size() || second + more > spot.second.size()) continue;
+    const uint64_t a = NumberOf(spot.first.substr(first, more), big),
+                   b = NumberOf(spot.second.substr(second, more), big);
+    // Smaller ones are common in any structure.
+    if (a > kMostNanoseconds || b > kMostNanoseconds || std::max(a, b) < 1'000'000) continue;
+    return more;
+  }
+  return 0;
+}
+
 // Numbers of four and eight bytes that are times, in both byte orders.
 void BinaryTimeSignsOf(const Spot& spot, const Clocks& clocks, std::vector<Sign>* signs) {
   for (const size_t width : {size_t{8}, size_t{4}}) {
@@ -317,13 +334,14 @@ void BinaryTimeSignsOf(const Spot& spot, const Clocks& clocks, std::vector<Sign>
       const uint64_t b = NumberOf(spot.second.substr(spot.second_at, width), big);
       const auto words = CountedTime(a, clocks.first);
       if (a == b || words.empty() || words != CountedTime(b, clocks.second)) continue;
+      const size_t more = NanosecondsBehind(spot, width, big);
       signs->push_back({.cause = "embedded-time",
                         .confidence = v1::Cause::CONFIDENCE_CERTAIN,
                         .words = fmt::format("the clock's time ({}, a number of {} bytes)", words, width),
                         .first = std::to_string(a),
                         .second = std::to_string(b),
-                        .first_length = width,
-                        .second_length = width,
+                        .first_length = width + more,
+                        .second_length = width + more,
                         .rank = kTimeRank});
     }
   }

@@ -98,6 +98,11 @@ class FileComparer {
       ComparePyc(first, second, &differences_);
       return absl::OkStatus();
     }
+    if (IsGcov(first) && IsGcov(second)) {
+      SetFormat("GCOV");
+      CompareGcov(first, second, &differences_);
+      return absl::OkStatus();
+    }
     if (IsElf(first) && IsElf(second)) {
       SetFormat("ELF");
       return CompareElf(first, second, &differences_);

@@ -237,6 +237,22 @@ std::string_view DecimalNumberAt(std::string_view text, size_t at) {
   return text.substr(at, end - at);
 }
 
+// Small letters and digits of nearly one number, as numbers in base 36 have.
+void DrawnLettersSigns(const Spot& spot, std::vector<Sign>* signs) {
+  const auto begins = [](std::string_view text, size_t at) { return at == 0 || !IsFormAlnum(text[at - 1]); };
+  if (!begins(spot.first, spot.first_at) || !begins(spot.second, spot.second_at)) return;
+  const auto a = RunAt(spot.first, spot.first_at, 64, IsFormAlnum);
+  const auto b = RunAt(spot.second, spot.second_at, 64, IsFormAlnum);
+  const size_t shorter = std::min(a.size(), b.size());
+  if (a.size() == b.size() || shorter < 9 || std::max(a.size(), b.size()) - shorter > 2) return;
+  const auto drawn = [](std::string_view text) {
+    return HasDigit(text) && (HasLower(text) || HasUpper(text)) && DistinctBytes(text) * 2 >= text.size();
+  };
+  if (!drawn(a) || !drawn(b) || DifferingPlaces(a, b) * 10 < shorter * 8) return;
+  AddForm("random", v1::Cause::CONFIDENCE_POSSIBLE, "letters and digits without any relation", a, b,
+          kFormRank + 2, signs);
+}
+
 void RandomNumberSigns(const Spot& spot, std::vector<Sign>* signs) {
   const auto a = DecimalNumberAt(spot.first, spot.first_at);
   const auto b = DecimalNumberAt(spot.second, spot.second_at);
@@ -263,6 +279,7 @@ void FormSigns(const Spot& spot, std::vector<Sign>* signs) {
   ProcessIdSigns(spot, signs);
   DurationSigns(spot, signs);
   RandomTokenSigns(spot, signs);
+  DrawnLettersSigns(spot, signs);
   RandomNumberSigns(spot, signs);
 }
 

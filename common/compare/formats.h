@@ -42,6 +42,10 @@ void CompareZipDirectories(std::string_view first, std::string_view second, Diff
 bool IsPyc(std::string_view path, std::string_view bytes);
 void ComparePyc(std::string_view first, std::string_view second, Differences* differences);
 
+// A coverage file of gcc (.gcno, .gcda).
+bool IsGcov(std::string_view bytes);
+void CompareGcov(std::string_view first, std::string_view second, Differences* differences);
+
 bool IsElf(std::string_view bytes);
 // Section by section, by name.
 absl::Status CompareElf(std::string_view first, std::string_view second, Differences* differences);

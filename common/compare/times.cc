@@ -30,6 +30,8 @@ constexpr TimeForm kTimeForms[] = {
     {"%Y-%m-%dT%H:%M:%S", "date and time"},
     {"%Y-%m-%dT%H-%M-%S", "date and time"},
     {"%Y-%m-%dT%H_%M_%S", "date and time"},
+    {"%Y-%m-%dT%H-%M-%S-%f", "date and time"},
+    {"%Y-%m-%dT%H_%M_%S_%f", "date and time"},
     {"%Y-%m-%dT%H:%M%z", "date and time"},
     {"%Y-%m-%dT%H:%M", "date and time"},
     {"%Y-%m-%d %H:%M:%S %z", "date and time"},
@@ -114,6 +116,12 @@ constexpr int64_t kDay = 86400;
 
 bool IsTimeDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsTimeLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+size_t DigitsAt(std::string_view text, size_t at) {
+  size_t end = at;
+  while (end < text.size() && IsTimeDigit(text[end])) ++end;
+  return end - at;
+}
 
 // -1: not said.
 struct CivilFields {
@@ -237,6 +245,11 @@ class FormReader {
         if (!Number(2, 0, 60, &f->second)) return false;
         Fraction();
         return true;
+      case 'f': {
+        const size_t digits = DigitsAt(text_, at_);
+        at_ += digits;
+        return digits > 0 && digits <= 9;
+      }
       case 'b':
       case 'B':
         if (!Name(kMonths, which == 'B', &f->month)) return false;
@@ -309,35 +322,36 @@ Offsets FitsOf(const CivilFields& fields, const Interval& interval) {
   return fits;
 }
 
-size_t DigitsAt(std::string_view text, size_t at) {
-  size_t end = at;
-  while (end < text.size() && IsTimeDigit(text[end])) ++end;
-  return end - at;
+// A decimal number of so many digits that counts.
+void ReadDecimal(std::string_view text, size_t at, size_t digits, const Interval& interval,
+                 std::vector<TimeReading>* out) {
+  uint64_t number = 0;
+  for (size_t i = 0; i < digits; ++i) number = number * 10 + static_cast<uint64_t>(text[at + i] - '0');
+  TimeReading reading{.form = std::size(kTimeForms) + digits,
+                      .length = digits,
+                      .fits = Offsets().set(),
+                      .zoned = true,
+                      .weak = false,
+                      .words = CountedTime(number, interval)};
+  if (digits == 5) {
+    const auto day = static_cast<int64_t>(number);
+    if (day >= interval.begin / kDay && day <= interval.end / kDay) reading.words = "days since 1970";
+  }
+  if (reading.words.empty()) return;
+  const size_t end = at + digits;
+  if (digits == 10 && end + 1 < text.size() && (text[end] == '.' || text[end] == ',') &&
+      IsTimeDigit(text[end + 1]))
+    reading.length += 1 + DigitsAt(text, end + 1);
+  out->push_back(reading);
 }
 
 // Decimal numbers that count, and 8 hex digits of seconds.
-void ReadCounted(std::string_view text, size_t at, const Interval& interval, std::vector<TimeReading>* out) {
+void ReadCounted(std::string_view text, size_t at, const Interval& interval, bool binary,
+                 std::vector<TimeReading>* out) {
   constexpr size_t kFirst = std::size(kTimeForms);
-  const size_t digits = DigitsAt(text, at);
-  if (digits == 5 || digits == 10 || digits == 13 || digits == 16 || digits == 19) {
-    uint64_t number = 0;
-    for (size_t i = 0; i < digits; ++i) number = number * 10 + static_cast<uint64_t>(text[at + i] - '0');
-    TimeReading reading{
-        .form = kFirst + digits, .length = digits, .fits = {}, .zoned = true, .weak = false, .words = {}};
-    if (digits == 5) {
-      const auto day = static_cast<int64_t>(number);
-      reading.words = "days since 1970";
-      if (day < interval.begin / kDay || day > interval.end / kDay) return;
-    } else {
-      reading.words = CountedTime(number, interval);
-      if (reading.words.empty()) return;
-    }
-    reading.fits.set();
-    const size_t end = at + digits;
-    if (digits == 10 && end + 1 < text.size() && (text[end] == '.' || text[end] == ',') &&
-        IsTimeDigit(text[end + 1]))
-      reading.length += 1 + DigitsAt(text, end + 1);
-    out->push_back(reading);
+  const size_t run = DigitsAt(text, at);
+  for (const size_t digits : {5, 10, 13, 16, 19}) {
+    if (digits == run || (binary && digits > 5 && digits < run)) ReadDecimal(text, at, digits, interval, out);
   }
   if (at + 8 > text.size()) return;
   uint64_t number = 0;
@@ -377,14 +391,14 @@ std::string_view CountedTime(uint64_t number, const Interval& interval) {
   return {};
 }
 
-std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval) {
+std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval, bool binary) {
   std::vector<TimeReading> readings;
   if (interval.begin <= 0 || interval.end < interval.begin || at >= text.size()) return readings;
   const char first = text[at];
   const char before = at == 0 ? '\0' : text[at - 1];
   if (IsTimeDigit(first) && IsTimeDigit(before)) return readings;
   if (IsTimeLetter(first) && IsTimeLetter(before) && before != 'x') return readings;
-  if (IsTimeDigit(first) || IsTimeLetter(first)) ReadCounted(text, at, interval, &readings);
+  if (IsTimeDigit(first) || IsTimeLetter(first)) ReadCounted(text, at, interval, binary, &readings);
   FormReader reader(text, at);
   for (size_t form = 0; form < std::size(kTimeForms); ++form) {
     CivilFields fields;

@@ -37,8 +37,10 @@ struct TimeReading {
   std::string_view words;
 };
 
-// What `text` has at `at` that is a time lying in the interval, in each form that does.
-std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval);
+// What `text` has at `at` that is a time lying in the interval, in each form that does. Of binary texts
+// numbers may be followed by bytes that only look like digits.
+std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval,
+                                   bool binary = false);
 
 // What a number may count, in units since 1970, and lie in the interval: "seconds since 1970"; empty:
 // nothing.

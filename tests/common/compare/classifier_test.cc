@@ -137,6 +137,26 @@ TEST(ClassifierTest, EachTimeOfACertificateIsADifferenceOfItsOwn) {
   EXPECT_EQ(file.differences(1).cause().class_(), "unknown");
 }
 
+TEST(ClassifierTest, DigitsBehindANumberInBinaryMayBeNone) {
+  // DER: the sequence behind the text begins with 0x30, a zero.
+  const std::string before("\x04\x12Time ", 7), after("0\x82\x00", 3);
+  EXPECT_EQ(ClassOf(before + "1795791846123" + after, before + "1795881847001" + after), "embedded-time");
+}
+
+TEST(ClassifierTest, SecondsWithTheirNanoseconds) {
+  const auto number = [](int64_t value, int width) {
+    std::string bytes;
+    for (int i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i));
+    return bytes;
+  };
+  const std::string filling(20, '\x01');
+  const auto time = [&](int64_t seconds, int64_t nanos) {
+    return std::string(1, '\0') + filling + number(seconds, 8) + number(nanos, 8) + filling;
+  };
+  EXPECT_EQ(ClassOf(time(kFirstClock + 1, 123456789), time(kSecondClock + 1, 987654321)), "embedded-time");
+  EXPECT_NE(ClassOf(time(kFirstClock + 1, 123456789), time(kSecondClock + 1, 98765432100)), "embedded-time");
+}
+
 TEST(ClassifierTest, AFileForEachProcessor) {
   const Classifier classifier(FirstFacts(), SecondFacts(), {});
   EXPECT_EQ(classifier.ClassifyAlone("app/part4", true).class_(), "processors");

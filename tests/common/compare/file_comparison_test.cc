@@ -247,6 +247,16 @@ TEST(FileComparisonTest, CompiledPython) {
 }
 
 // Whatever is cut off or turned over: it ends, and something is told.
+TEST(FileComparisonTest, CoverageFiles) {
+  const v1::FileDifference stamp = Compare("oncg*22BAAAAsource", "oncg*22BBBBBsource");
+  EXPECT_EQ(stamp.format(), "GCOV");
+  ASSERT_EQ(stamp.differences_size(), 1);
+  EXPECT_EQ(stamp.differences(0).cause().class_(), "random");
+  const v1::FileDifference records = Compare("oncg*22BAAAAone", "oncg*22BAAAAtwo");
+  ASSERT_EQ(records.differences_size(), 1);
+  EXPECT_EQ(records.differences(0).cause().class_(), "");
+}
+
 TEST(FileComparisonTest, DamagedFilesAreComparedAsBytes) {
   const std::vector<std::string> samples = {Tar({{"a", "one"}, {"b", std::string(600, 'b')}}),
                                             Zip({{"a", "one"}, {"b", "two"}}), Ar({{"a", "one"}}),
