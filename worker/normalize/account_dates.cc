@@ -49,7 +49,9 @@ AccountDates ResetAccountDates(std::string_view content, const std::set<std::str
     std::string kept(line);
     const std::vector<std::string_view> fields = Fields(line);
     const auto day = fields.size() == kFields ? Number(fields[2]) : std::nullopt;
-    if (day && *day >= days.first && *day <= days.last && *day != days.epoch && !known.contains(kept)) {
+    const auto is_of_step = [&days](int64_t value) { return value >= days.first && value <= days.last; };
+    const bool of_step = day && (is_of_step(*day) || is_of_step(*day - days.shift));
+    if (of_step && *day != days.epoch && !known.contains(kept)) {
       if (fields[4].empty() || Number(fields[4]).value_or(0) >= kNever) {
         kept = WithDay(line, fields[2], days.epoch);
         result.changed.emplace_back(fields[0]);

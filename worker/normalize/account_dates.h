@@ -13,6 +13,9 @@ struct AccountDays {
   // Those on which a step ran: what it set has one of them.
   int64_t first = 0;
   int64_t last = 0;
+  // How many days later the same days were to programs that were shown another clock (docs/formats.md,
+  // "Variations").
+  int64_t shift = 0;
   // That the accounts get instead; at least 1, because 0 asks for a new password at the next login.
   int64_t epoch = 1;
 };

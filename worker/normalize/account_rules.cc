@@ -103,6 +103,9 @@ absl::Status NormalizeShadowDates(const NormalizeTimes& times, StepFiles& files,
   AccountDays days;
   days.first = times.started_at / kSecondsPerDay;
   days.last = times.finished_at / kSecondsPerDay;
+  // A shift of a day and some hours can be two days, late in the evening.
+  days.shift = times.clock_shift / kSecondsPerDay;
+  if (times.clock_shift > 0) days.last += 1;
   days.epoch = std::max<int64_t>(times.clamp_time / kSecondsPerDay, 1);
   for (const std::string_view path : kFiles) RETURN_IF_ERROR(ResetDates(path, known, days, files, outcome));
   return absl::OkStatus();

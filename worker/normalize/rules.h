@@ -17,9 +17,10 @@ namespace crossmill::worker {
 struct NormalizeTimes {
   // No mtime in the layer is later: stands for the build's epoch.
   int64_t clamp_time = 0;
-  // When the step's command began and ended, by the clock that it read.
+  // When the step's command began and ended, and how much later the clock was that its programs were shown.
   int64_t started_at = 0;
   int64_t finished_at = 0;
+  int64_t clock_shift = 0;
 };
 
 // What one rule did.

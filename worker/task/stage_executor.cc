@@ -99,6 +99,8 @@ class StageExecutor::Execution {
     uint64_t peak_memory = 0;
     double cpu_wait_share = 0;
     unsigned processors = 0;
+    // How much later the clock was that its programs were shown, in nanoseconds.
+    int64_t clock_shift = 0;
     std::vector<std::string> stubs;
     // Of COPY.
     KnownContents known;
@@ -193,7 +195,8 @@ class StageExecutor::Execution {
     constexpr int64_t kSecond = 1'000'000'000;
     Normalizer normalizer(RulesOf(step), {.clamp_time = step.clamp_time(),
                                           .started_at = result->started_at() / kSecond,
-                                          .finished_at = UnixNanos(executor_.clock_.Now()) / kSecond});
+                                          .finished_at = UnixNanos(executor_.clock_.Now()) / kSecond,
+                                          .clock_shift = action.clock_shift / kSecond});
     if (step.run().normalize_size() > 0) options.editor = &normalizer;
     const absl::StatusOr<CommittedLayer> committed = (*snapshot)->Commit(options);
     if (absl::IsInvalidArgument(committed.status())) {
@@ -355,6 +358,7 @@ class StageExecutor::Execution {
     circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
     circumstances.Ended(action.processors);
+    action.clock_shift = circumstances.clock_shift();
     circumstances.Tell(result);
     network.Report(patterns, !action.failure.empty(), tell, result);
     if (!action.failure.empty()) tell(action.failure);

@@ -47,6 +47,8 @@ class StepCircumstances {
     processors_ = processors;
   }
   void Tell(v1::StepResult* result) const;
+  // How much later the clock was that its programs were shown, in nanoseconds.
+  int64_t clock_shift() const { return shift_; }
 
  private:
   bool IsAsked(v1::Aspect aspect) const { return Varies(variation_, aspect); }

@@ -52,5 +52,14 @@ TEST(AccountDatesTest, LinesHaveNoLineFeeds) {
   EXPECT_THAT(LinesOf(""), IsEmpty());
 }
 
+// The clock that a replica's programs are shown is days later: they write that day.
+TEST(AccountDatesTest, TheDayOfAShiftedClockIsTheStepsDay) {
+  AccountDays days = kDays;
+  days.shift = 3;
+  EXPECT_EQ(ResetAccountDates("a:!:20787:0:99999:7:::\n", {}, days).content, "a:!:19700:0:99999:7:::\n");
+  EXPECT_EQ(ResetAccountDates("a:!:20784:0:99999:7:::\n", {}, days).content, "a:!:19700:0:99999:7:::\n");
+  EXPECT_EQ(ResetAccountDates("a:!:20786:0:99999:7:::\n", {}, days).content, "a:!:20786:0:99999:7:::\n");
+}
+
 }  // namespace
 }  // namespace crossmill::worker
