@@ -1,6 +1,7 @@
 // What keeps executions apart in time.
 #include "worker/task/step_circumstances.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
