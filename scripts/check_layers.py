@@ -34,7 +34,7 @@ ALLOWED = {
                               "common/predict/resolver", "common/predict/locks", "common/predict/commands"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
-    "common/compare": ["common/base", "common/layer"],
+    "common/compare": ["common/base", "common/words", "common/layer"],
     "common/oci": ["common/base", "common/layer"],
     "common/registry": ["common/base", "common/http", "common/layer", "common/oci"],
     "common/fetch": ["common/base", "common/http", "common/layer"],

@@ -18,6 +18,9 @@ inline std::string JoinPath(std::string_view folder, std::string_view name) {
   return path;
 }
 
+// What stands behind the last slash; all of it where there is none.
+inline std::string_view LastName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 // `path` is `folder` or below it; all is below the empty one.
 inline bool IsAtOrBelow(std::string_view path, std::string_view folder) {
   return folder.empty() || path == folder || (path.starts_with(folder) && path[folder.size()] == '/');

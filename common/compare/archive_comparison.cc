@@ -1,17 +1,16 @@
 // Archives, member by member: libarchive reads them, so what it reads is what is compared. Of tar the pax
 // records are looked at beside it, which libarchive keeps to itself.
-#include <archive.h>
 #include <archive_entry.h>
 
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/compare/archive_reader.h"
 #include "common/compare/formats.h"
 
 namespace crossmill::compare {
@@ -34,10 +33,6 @@ struct Member {
   bool has_mode = false;
 };
 
-struct FreeArchive {
-  void operator()(archive* reader) const { archive_read_free(reader); }
-};
-
 std::string TextOf(const char* text) { return text == nullptr ? std::string() : std::string(text); }
 
 Member MemberOf(archive_entry* entry) {
@@ -58,43 +53,28 @@ Member MemberOf(archive_entry* entry) {
   return member;
 }
 
-absl::StatusOr<std::string> ContentOf(archive* reader, Differences* differences) {
-  std::string content;
-  char buffer[1 << 16];
-  while (true) {
-    const la_ssize_t count = archive_read_data(reader, buffer, sizeof(buffer));
-    if (count < 0) return absl::InvalidArgumentError(TextOf(archive_error_string(reader)));
-    if (count == 0) return content;
-    RETURN_IF_ERROR(differences->Spend(count));
-    if (static_cast<int64_t>(content.size()) + count > differences->limits().member_bytes) {
-      return absl::ResourceExhaustedError("a member is larger than what is compared");
-    }
-    content.append(buffer, static_cast<size_t>(count));
-  }
-}
-
 absl::StatusOr<std::vector<Member>> ReadMembers(std::string_view format, std::string_view bytes,
                                                 Differences* differences) {
-  const std::unique_ptr<archive, FreeArchive> reader(archive_read_new());
+  const ArchiveReader reader(archive_read_new());
   if (format == "tar") archive_read_support_format_tar(reader.get());
   // From the directory at its end, as programs read it.
   if (format == "zip") archive_read_support_format_zip_seekable(reader.get());
   if (format == "ar") archive_read_support_format_ar(reader.get());
   if (format == "cpio") archive_read_support_format_cpio(reader.get());
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
-    return absl::InvalidArgumentError(TextOf(archive_error_string(reader.get())));
+    return Damaged(reader.get());
   }
   std::vector<Member> members;
   while (true) {
     archive_entry* entry = nullptr;
     const int next = archive_read_next_header(reader.get(), &entry);
     if (next == ARCHIVE_EOF) return members;
-    if (next < ARCHIVE_WARN) return absl::InvalidArgumentError(TextOf(archive_error_string(reader.get())));
+    if (next < ARCHIVE_WARN) return Damaged(reader.get());
     if (members.size() >= differences->limits().members) {
       return absl::ResourceExhaustedError("the archive has more members than are compared");
     }
     Member& member = members.emplace_back(MemberOf(entry));
-    ASSIGN_OR_RETURN(member.content, ContentOf(reader.get(), differences));
+    ASSIGN_OR_RETURN(member.content, ReadData(reader.get(), differences));
   }
 }
 

@@ -7,19 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/compare/byte_numbers.h"
 #include "common/compare/formats.h"
 
 namespace crossmill::compare {
 namespace {
-
-uint64_t Number(std::string_view bytes, size_t at, size_t size, bool little) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < size; ++i) {
-    const size_t index = little ? size - 1 - i : i;
-    value = value << 8 | static_cast<unsigned char>(bytes[at + index]);
-  }
-  return value;
-}
 
 // ---- pyc: magic, flags, then mtime and size of the source, or its hash (PEP 552) ----
 
@@ -43,10 +35,10 @@ absl::StatusOr<std::vector<Section>> SectionsOf(std::string_view elf) {
   const size_t header = wide ? 64 : 52;
   const absl::Status damaged = absl::InvalidArgumentError("the ELF file is damaged");
   if (elf.size() < header) return damaged;
-  const uint64_t table = Number(elf, wide ? 40 : 32, wide ? 8 : 4, little);
-  const uint64_t entry = Number(elf, wide ? 58 : 46, 2, little);
-  const uint64_t count = Number(elf, wide ? 60 : 48, 2, little);
-  const uint64_t names = Number(elf, wide ? 62 : 50, 2, little);
+  const uint64_t table = NumberAt(elf, wide ? 40 : 32, wide ? 8 : 4, little);
+  const uint64_t entry = NumberAt(elf, wide ? 58 : 46, 2, little);
+  const uint64_t count = NumberAt(elf, wide ? 60 : 48, 2, little);
+  const uint64_t names = NumberAt(elf, wide ? 62 : 50, 2, little);
   if (entry != (wide ? 64u : 40u) || names >= count || table > elf.size() ||
       count > (elf.size() - table) / entry) {
     return damaged;
@@ -57,9 +49,9 @@ absl::StatusOr<std::vector<Section>> SectionsOf(std::string_view elf) {
   std::vector<Raw> raw;
   for (uint64_t i = 0; i < count; ++i) {
     const size_t at = table + i * entry;
-    Raw section{Number(elf, at, 4, little), Number(elf, at + 4, 4, little),
-                Number(elf, at + (wide ? 24 : 16), wide ? 8 : 4, little),
-                Number(elf, at + (wide ? 32 : 20), wide ? 8 : 4, little)};
+    Raw section{NumberAt(elf, at, 4, little), NumberAt(elf, at + 4, 4, little),
+                NumberAt(elf, at + (wide ? 24 : 16), wide ? 8 : 4, little),
+                NumberAt(elf, at + (wide ? 32 : 20), wide ? 8 : 4, little)};
     constexpr uint64_t kNoBits = 8;
     if (section.type == kNoBits) section.size = 0;
     if (section.size > 0 && (section.offset > elf.size() || section.size > elf.size() - section.offset))
@@ -215,7 +207,7 @@ void CompareGcov(std::string_view first, std::string_view second, Differences* d
 
 bool IsPyc(std::string_view path, std::string_view bytes) {
   return path.ends_with(".pyc") && bytes.size() > kPycHeader && bytes.substr(2, 2) == "\r\n" &&
-         Number(bytes, 4, 4, true) <= 3;
+         NumberAt(bytes, 4, 4, true) <= 3;
 }
 
 void ComparePyc(std::string_view first, std::string_view second, Differences* differences) {
@@ -223,9 +215,9 @@ void ComparePyc(std::string_view first, std::string_view second, Differences* di
     differences->AddOf("pyc-header", "magic number and flags in the header", first.substr(0, 8),
                        second.substr(0, 8));
   } else if (first.substr(8, 8) != second.substr(8, 8)) {
-    const bool by_hash = Number(first, 4, 4, true) != 0;
+    const bool by_hash = NumberAt(first, 4, 4, true) != 0;
     const auto field = [&](std::string_view bytes, size_t at) {
-      return absl::StrCat(Number(bytes, at, 4, true));
+      return absl::StrCat(NumberAt(bytes, at, 4, true));
     };
     if (by_hash) {
       v1::ContentDifference* added = differences->AddOf("pyc-header", "hash of the source in the header",

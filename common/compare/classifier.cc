@@ -7,14 +7,13 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/compare/explanation.h"
 #include "common/compare/formats.h"
 
 namespace crossmill::compare {
 namespace {
-
-std::string BaseName(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
 
 bool IsWithin(const v1::ContentDifference& difference, std::string_view part) {
   return std::any_of(difference.inside().begin(), difference.inside().end(),
@@ -51,7 +50,7 @@ Classifier::Classifier(ExecutionFacts first, ExecutionFacts second,
                        absl::Span<const v1::PathDifference> differences)
     : first_(std::move(first)), second_(std::move(second)) {
   for (const v1::PathDifference& difference : differences) {
-    by_name_.emplace(BaseName(difference.path()), difference.path());
+    by_name_.emplace(LastName(difference.path()), difference.path());
     if (difference.kind() != v1::PathDifference::KIND_CONTENT) continue;
     const auto& ours = difference.first();
     const auto& theirs = difference.second();
@@ -173,8 +172,8 @@ void Classifier::Classify(const DifferingParts& parts, v1::FileDifference* file,
     const std::vector<std::string> words =
         absl::StrSplit(Av(text), absl::ByAnyChar(" \t,*()=\""), absl::SkipEmpty());
     for (const std::string& word : words) {
-      const std::string name = BaseName(word);
-      if (name.size() < 3 || name == BaseName(path)) continue;
+      const std::string name(LastName(word));
+      if (name.size() < 3 || name == LastName(path)) continue;
       if (parts.names.contains(name)) return "a part of " + path;
       const auto found = by_name_.find(name);
       if (found != by_name_.end()) return other(found->second);
@@ -205,7 +204,7 @@ v1::Cause Classifier::ClassifyAlone(std::string_view path, bool first) const {
   const ExecutionFacts& other = first ? second_ : first_;
   // A number in the name that is within the own number of processors, and not within the other's: one of a
   // file for each processor, counted from 0 or 1.
-  const std::string name = BaseName(path);
+  const std::string name(LastName(path));
   const size_t end = name.find_last_of("0123456789");
   const size_t before = end == std::string::npos ? end : name.find_last_not_of("0123456789", end);
   const size_t begin = before == std::string::npos ? 0 : before + 1;

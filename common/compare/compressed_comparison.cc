@@ -1,23 +1,15 @@
 // Compressed streams: gzip's header (RFC 1952), then what any of them unpacks to.
-#include <archive.h>
-#include <archive_entry.h>
-
-#include <memory>
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/compare/archive_reader.h"
+#include "common/compare/byte_numbers.h"
 #include "common/compare/formats.h"
 
 namespace crossmill::compare {
 namespace {
-
-uint32_t LittleEndian32(std::string_view bytes, size_t at) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < 4; ++i)
-    value |= static_cast<uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
-  return value;
-}
 
 // The original file name that gzip keeps (FNAME); empty: none, or behind fields that are not read.
 std::string_view GzipName(std::string_view bytes) {
@@ -28,26 +20,26 @@ std::string_view GzipName(std::string_view bytes) {
   return end == std::string_view::npos ? "" : bytes.substr(10, end - 10);
 }
 
+size_t GzipHeaderBytes(std::string_view bytes) {
+  const std::string_view name = GzipName(bytes);
+  return 10 + (name.empty() ? 0 : name.size() + 1);
+}
+
 void CompareGzipHeaders(std::string_view first, std::string_view second, Differences* differences) {
   if (first.substr(4, 4) != second.substr(4, 4)) {
-    differences->AddOf("gzip-header", "time in the gzip header", absl::StrCat(LittleEndian32(first, 4)),
-                       absl::StrCat(LittleEndian32(second, 4)), 4, 4);
+    differences->AddOf("gzip-header", "time in the gzip header", absl::StrCat(NumberAt(first, 4, 4, true)),
+                       absl::StrCat(NumberAt(second, 4, 4, true)), 4, 4);
   }
   if (GzipName(first) != GzipName(second)) {
     differences->AddOf("gzip-header", "name in the gzip header", GzipName(first), GzipName(second), 10, 10);
   }
   // The level shows in what is compressed, too, which is told then.
-  const size_t ours = 10 + (GzipName(first).empty() ? 0 : GzipName(first).size() + 1);
-  const size_t theirs = 10 + (GzipName(second).empty() ? 0 : GzipName(second).size() + 1);
-  if (first.substr(8, 2) != second.substr(8, 2) && first.substr(ours) == second.substr(theirs)) {
+  if (first.substr(8, 2) != second.substr(8, 2) &&
+      first.substr(GzipHeaderBytes(first)) == second.substr(GzipHeaderBytes(second))) {
     differences->AddOf("gzip-header", "compression level and system in the gzip header", first.substr(8, 2),
                        second.substr(8, 2), 8, 8);
   }
 }
-
-struct FreeReader {
-  void operator()(archive* reader) const { archive_read_free(reader); }
-};
 
 int FilterOf(std::string_view format) {
   if (format == "gzip") return ARCHIVE_FILTER_GZIP;
@@ -55,35 +47,32 @@ int FilterOf(std::string_view format) {
   return format == "zstd" ? ARCHIVE_FILTER_ZSTD : ARCHIVE_FILTER_BZIP2;
 }
 
+struct Unpacked {
+  std::string text;
+  // Of the compressed bytes; what stands behind is no part of the stream, and programs pass over it.
+  size_t stream_size = 0;
+};
+
 // One layer of compression: what is within is compared as a part of its own.
-absl::StatusOr<std::string> Unpack(std::string_view format, std::string_view bytes,
-                                   Differences* differences) {
-  const std::unique_ptr<archive, FreeReader> reader(archive_read_new());
-  const auto damaged = [&] {
-    const char* why = archive_error_string(reader.get());
-    return absl::InvalidArgumentError(why == nullptr ? "it cannot be unpacked" : why);
-  };
-  archive_entry* entry = nullptr;
+absl::StatusOr<Unpacked> Unpack(std::string_view format, std::string_view bytes, Differences* differences) {
+  const ArchiveReader reader(archive_read_new());
+  // Nothing is a format of its own there.
   if (archive_read_support_format_raw(reader.get()) != ARCHIVE_OK ||
+      archive_read_support_format_empty(reader.get()) != ARCHIVE_OK ||
       archive_read_append_filter(reader.get(), FilterOf(format)) < ARCHIVE_WARN ||
       archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
-    return damaged();
+    return Damaged(reader.get());
   }
+  archive_entry* entry = nullptr;
   const int next = archive_read_next_header(reader.get(), &entry);
-  if (next == ARCHIVE_EOF) return std::string();
-  if (next != ARCHIVE_OK) return damaged();
-  std::string text;
-  char buffer[1 << 16];
-  while (true) {
-    const la_ssize_t count = archive_read_data(reader.get(), buffer, sizeof(buffer));
-    if (count < 0) return damaged();
-    if (count == 0) return text;
-    RETURN_IF_ERROR(differences->Spend(count));
-    if (static_cast<int64_t>(text.size()) + count > differences->limits().member_bytes) {
-      return absl::ResourceExhaustedError("it unpacks to more than is compared");
-    }
-    text.append(buffer, static_cast<size_t>(count));
+  if (next != ARCHIVE_OK && next != ARCHIVE_EOF) return Damaged(reader.get());
+  Unpacked unpacked;
+  if (next == ARCHIVE_OK) {
+    ASSIGN_OR_RETURN(unpacked.text, ReadData(reader.get(), differences));
   }
+  const auto consumed = static_cast<size_t>(std::max<la_int64_t>(archive_filter_bytes(reader.get(), -1), 0));
+  unpacked.stream_size = std::min(consumed, bytes.size());
+  return unpacked;
 }
 
 }  // namespace
@@ -103,22 +92,26 @@ std::string_view CompressionOf(std::string_view bytes) {
 
 absl::Status CompareCompressed(std::string_view format, std::string_view first, std::string_view second,
                                const ComparePart& compare_part, Differences* differences) {
-  ASSIGN_OR_RETURN(const std::string ours, Unpack(format, first, differences));
-  ASSIGN_OR_RETURN(const std::string theirs, Unpack(format, second, differences));
+  ASSIGN_OR_RETURN(const Unpacked ours, Unpack(format, first, differences));
+  ASSIGN_OR_RETURN(const Unpacked theirs, Unpack(format, second, differences));
   const bool gzip = format == "gzip";
+  const size_t header = gzip ? GzipHeaderBytes(first) : 0, other_header = gzip ? GzipHeaderBytes(second) : 0;
+  const std::string_view stream = first.substr(0, std::max(ours.stream_size, header));
+  const std::string_view other = second.substr(0, std::max(theirs.stream_size, other_header));
   if (gzip) CompareGzipHeaders(first, second, differences);
-  if (ours != theirs) {
+  if (ours.text != theirs.text) {
     const Differences::Part part(*differences, std::string(format));
-    return compare_part("", ours, theirs);
+    RETURN_IF_ERROR(compare_part("", ours.text, theirs.text));
+  } else if (stream.substr(header) != other.substr(other_header)) {
+    // The same inside: another compressor or level, unless the header is all.
+    differences->AddOf("compressor", absl::StrCat("compressed form of the same ", ours.text.size(), " bytes"),
+                       absl::StrCat(stream.size(), " bytes"), absl::StrCat(other.size(), " bytes"));
   }
-  // The same inside: another compressor or level, unless the header is all.
-  const size_t header = gzip ? 10 + (GzipName(first).empty() ? 0 : GzipName(first).size() + 1) : 0;
-  const size_t other_header = gzip ? 10 + (GzipName(second).empty() ? 0 : GzipName(second).size() + 1) : 0;
-  if (first.substr(header) != second.substr(other_header)) {
-    differences->AddOf("compressor", absl::StrCat("compressed form of the same ", ours.size(), " bytes"),
-                       absl::StrCat(first.size(), " bytes"), absl::StrCat(second.size(), " bytes"));
-  }
-  return absl::OkStatus();
+  const std::string_view behind = first.substr(stream.size());
+  const std::string_view other_behind = second.substr(other.size());
+  if (behind == other_behind) return absl::OkStatus();
+  const Differences::Part part(*differences, absl::StrCat("bytes behind the ", Av(format), " stream"));
+  return compare_part("", behind, other_behind);
 }
 
 }  // namespace crossmill::compare

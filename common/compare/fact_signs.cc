@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
+#include "common/compare/byte_numbers.h"
 #include "common/compare/signs.h"
 #include "common/compare/times.h"
 
@@ -302,13 +303,6 @@ void ChecksumSigns(const Spot& spot, std::vector<Sign>* signs) {
           signs);
 }
 
-uint64_t NumberOf(std::string_view bytes, bool big) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < bytes.size(); ++i)
-    value = value << 8 | static_cast<unsigned char>(bytes[big ? i : bytes.size() - 1 - i]);
-  return value;
-}
-
 // Bytes of the nanoseconds behind seconds of `width` bytes (a timespec), on both sides and of which one is
 // some; 0: there are none. A structure may have them as 4 or 8 bytes.
 size_t NanosecondsBehind(const Spot& spot, size_t width, bool big) {
@@ -316,8 +310,7 @@ size_t NanosecondsBehind(const Spot& spot, size_t width, bool big) {
   for (const size_t more : {size_t{8}, size_t{4}}) {
     const size_t first = spot.first_at + width, second = spot.second_at + width;
     if (first + more > spot.first.size() || second + more > spot.second.size()) continue;
-    const uint64_t a = NumberOf(spot.first.substr(first, more), big),
-                   b = NumberOf(spot.second.substr(second, more), big);
+    const uint64_t a = NumberAt(spot.first, first, more, !big), b = NumberAt(spot.second, second, more, !big);
     // Smaller ones are common in any structure.
     if (a > kMostNanoseconds || b > kMostNanoseconds || std::max(a, b) < 1'000'000) continue;
     return more;
@@ -330,8 +323,8 @@ void BinaryTimeSignsOf(const Spot& spot, const Clocks& clocks, std::vector<Sign>
   for (const size_t width : {size_t{8}, size_t{4}}) {
     if (spot.first_at + width > spot.first.size() || spot.second_at + width > spot.second.size()) continue;
     for (const bool big : {false, true}) {
-      const uint64_t a = NumberOf(spot.first.substr(spot.first_at, width), big);
-      const uint64_t b = NumberOf(spot.second.substr(spot.second_at, width), big);
+      const uint64_t a = NumberAt(spot.first, spot.first_at, width, !big);
+      const uint64_t b = NumberAt(spot.second, spot.second_at, width, !big);
       const auto words = CountedTime(a, clocks.first);
       if (a == b || words.empty() || words != CountedTime(b, clocks.second)) continue;
       const size_t more = NanosecondsBehind(spot, width, big);

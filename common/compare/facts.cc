@@ -1,33 +1,20 @@
 #include "common/compare/facts.h"
 
-#include <array>
 #include <string_view>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
-#include "common/base/status.h"
+#include "common/words/told_clock.h"
 
 namespace crossmill::compare {
 namespace {
 
-// "BEGIN END", and of a clock that was shifted "BEGIN END REAL-BEGIN REAL-END".
 void ReadTimes(std::string_view value, ExecutionFacts* facts) {
-  std::array<int64_t, 4> times = {};
-  size_t count = 0;
-  for (const absl::string_view word : absl::StrSplit(Av(value), ' ')) {
-    if (count == times.size() || !absl::SimpleAtoi(word, &times[count++])) return;
-  }
-  if (count == 2) {
-    times[2] = times[0];
-    times[3] = times[1];
-  } else if (count != times.size()) {
-    return;
-  }
-  if (times[0] <= 0 || times[1] < times[0] || times[2] <= 0 || times[3] < times[2]) return;
-  facts->begin = times[0];
-  facts->end = times[1];
-  facts->real_begin = times[2];
-  facts->real_end = times[3];
+  const auto told = ParseToldClock(value);
+  // A fact of 0 is none.
+  if (!told || told->shown.begin == 0 || told->real.begin == 0) return;
+  facts->begin = told->shown.begin;
+  facts->end = told->shown.end;
+  facts->real_begin = told->real.begin;
+  facts->real_end = told->real.end;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/base/digest.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/compare/formats.h"
 
@@ -59,7 +60,7 @@ class FileComparer {
     if (parts_ != nullptr && differences_.depth() > 0 && !name.empty()) {
       parts_->digests.insert({DigestOf(first).hash, DigestOf(second).hash});
       if (first.size() != second.size()) parts_->sizes.emplace(first.size(), second.size());
-      parts_->names.emplace(name.substr(name.rfind('/') + 1));
+      parts_->names.emplace(LastName(name));
     }
     if (differences_.depth() < differences_.limits().depth) {
       const absl::Status status = CompareFormat(name, first, second);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "common/base/paths.h"
 #include "common/compare/signs.h"
 
 namespace crossmill::compare {
@@ -138,7 +139,7 @@ void ProcessIdSigns(const Spot& spot, std::vector<Sign>* signs) {
   const bool header = before.ends_with("globalhead.") || before.ends_with("paxheaders.");
   // The file has its number, and nothing else.
   const std::string_view path = spot.facts == nullptr ? std::string_view() : spot.facts->path;
-  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const std::string_view name = LastName(path);
   const bool named = before.empty() && end == spot.first.size() && (name == "pid" || name.ends_with(".pid"));
   if (!said && !log && !header && !named) return;
   AddForm("process-id", v1::Cause::CONFIDENCE_LIKELY, "the number of a process", a, b, kFormRank - 1, signs);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/compare/byte_numbers.h"
 #include "common/compare/formats.h"
 
 namespace crossmill::compare {
@@ -15,10 +16,7 @@ constexpr size_t kDirectoryEntry = 46;
 constexpr size_t kMostComment = 65535;
 
 uint32_t LittleEndian(std::string_view bytes, size_t at, size_t width) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < width; ++i)
-    value |= static_cast<uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
-  return value;
+  return static_cast<uint32_t>(NumberAt(bytes, at, width, true));
 }
 
 struct ZipMember {

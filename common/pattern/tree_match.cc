@@ -43,8 +43,6 @@ PivotedPattern SplitAtPivot(std::string_view text) {
   return {text.substr(0, at), CleanAbsolute(text.substr(at + 3)).substr(1)};
 }
 
-std::string LastComponent(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 class TreeMatcher {
  public:
   TreeMatcher(const SourcePattern& pattern, SourceTree& tree) : pattern_(pattern), tree_(tree) {}
@@ -138,7 +136,7 @@ absl::Status TreeMatcher::MatchPlain(std::string_view text, std::vector<SourceMa
     SourceMatch& match = matches.emplace_back();
     match.path = split.fixed;
     match.real_path = base->path;
-    match.name = LastComponent(split.fixed);
+    match.name = LastName(split.fixed);
     match.kind = base->kind;
     return absl::OkStatus();
   }
@@ -176,7 +174,7 @@ absl::Status TreeMatcher::AddFollowed(const std::string& path, std::vector<Sourc
   SourceMatch& match = matches.emplace_back();
   match.path = path;
   match.real_path = found->path;
-  match.name = LastComponent(path);
+  match.name = LastName(path);
   match.kind = found->kind;
   return absl::OkStatus();
 }

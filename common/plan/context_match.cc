@@ -40,7 +40,7 @@ class MerkleTree : public SourceTree {
     if (path.empty()) return Entry{Kind::kFolder, ""};
     ASSIGN_OR_RETURN(const reapi::Directory* folder, FolderOf(path));
     if (folder == nullptr) return std::nullopt;
-    const std::string_view name = NameOf(path);
+    const std::string_view name = LastName(path);
     if (FindNamed(folder->files(), name) != nullptr) return Entry{Kind::kOther, ""};
     if (FindNamed(folder->directories(), name) != nullptr) return Entry{Kind::kFolder, ""};
     const reapi::SymlinkNode* link = FindNamed(folder->symlinks(), name);
@@ -70,13 +70,12 @@ class MerkleTree : public SourceTree {
     const size_t slash = path.rfind('/');
     return Folder(slash == path.npos ? "" : path.substr(0, slash));
   }
-  static std::string_view NameOf(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
   absl::StatusOr<std::optional<Digest>> DigestOfFolder(const std::string& path) {
     if (const auto known = folders_.find(path); known != folders_.end()) return known->second;
     ASSIGN_OR_RETURN(const reapi::Directory* parent, FolderOf(path));
     const reapi::DirectoryNode* node =
-        parent == nullptr ? nullptr : FindNamed(parent->directories(), NameOf(path));
+        parent == nullptr ? nullptr : FindNamed(parent->directories(), LastName(path));
     std::optional<Digest> digest;
     if (node != nullptr) digest = FromProto(node->digest());
     return folders_[path] = digest;
@@ -141,7 +140,7 @@ absl::Status Resolver::Add(const pattern::SourceMatch& found) {
   if (found.kind == SourceTree::Kind::kFolder) return AddFolder(found);
   ASSIGN_OR_RETURN(v1::ContextMatch* const match, AddNamed(found));
   ASSIGN_OR_RETURN(const reapi::Directory* folder, tree_.FolderOf(found.real_path));
-  const std::string_view name = MerkleTree::NameOf(found.real_path);
+  const std::string_view name = LastName(found.real_path);
   if (const reapi::FileNode* file = FindNamed(folder->files(), name)) {
     match->set_unix_mode(ModeOf(file->node_properties(), file->is_executable() ? 0755 : 0644));
     match->set_mtime(file->node_properties().mtime().seconds());

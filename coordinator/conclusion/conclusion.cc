@@ -55,23 +55,29 @@ absl::StatusOr<layer::LayerManifest> ReadManifest(BlobStore& blobs, const v1::La
   return layer::LayerManifest::Parse(bytes);
 }
 
+// The witness with which the first is compared: the first one that made another layer. 0: there is none. An
+// execution that failed has no layer to compare with.
+uint32_t OtherWitness(const std::vector<v1::Witness>& witnesses) {
+  const v1::Witness& first = witnesses.front();
+  for (uint32_t i = 1; first.has_layer() && i < witnesses.size(); ++i) {
+    if (witnesses[i].has_layer() && !SameLayer(witnesses[i].layer(), first.layer())) return i;
+  }
+  return 0;
+}
+
 // Of every layer that is not the first's: each may reach the image by another path.
 absl::Status AddDifferences(BlobStore& blobs, const std::stop_token& stop, verdict::StepExecutions* step) {
+  const uint32_t witness = OtherWitness(step->witnesses);
+  if (witness == 0) return absl::OkStatus();
   const v1::Layer& first = step->witnesses.front().layer();
   std::set<std::string> known = {first.tar().hash()};
   std::vector<layer::LayerManifest> others;
-  uint32_t witness = 0;
-  for (uint32_t i = 1; i < step->witnesses.size(); ++i) {
-    const v1::Witness& other = step->witnesses[i];
+  for (const v1::Witness& other : step->witnesses) {
     if (!other.has_layer() || !known.insert(other.layer().tar().hash()).second) continue;
     ASSIGN_OR_RETURN(others.emplace_back(), ReadManifest(blobs, other.layer()));
-    if (witness == 0) witness = i;
   }
-  if (others.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const layer::LayerManifest manifest, ReadManifest(blobs, first));
   step->differences = layer::DiffManifests(manifest, others, SIZE_MAX, &step->differences_total);
-  // An execution that failed has no layer to compare with.
-  if (!step->witnesses.front().has_layer()) return absl::OkStatus();
   compare::StepExplanation explanation = compare::ExplainWitnesses(
       {&step->witnesses.front(), &manifest}, {&step->witnesses[witness], &others.front()}, blobs,
       step->input_changes, compare::KnownFiles::Embedded(), {}, stop);
@@ -88,17 +94,14 @@ absl::StatusOr<verdict::ExecutionInput> InputOf(storage::RecordStore& records, i
   return input;
 }
 
-// Of the first execution whose layer is not the first's.
 absl::Status AddInputChanges(storage::RecordStore& records, verdict::StepExecutions* step) {
   const v1::Witness& first = step->witnesses.front();
-  const auto other =
-      std::find_if(step->witnesses.begin(), step->witnesses.end(), [&](const v1::Witness& witness) {
-        return witness.has_layer() && first.has_layer() && !SameLayer(witness.layer(), first.layer());
-      });
-  if (other == step->witnesses.end() || first.execution() == 0 || other->execution() == 0)
-    return absl::OkStatus();
+  const uint32_t witness = OtherWitness(step->witnesses);
+  if (witness == 0) return absl::OkStatus();
+  const v1::Witness& other = step->witnesses[witness];
+  if (first.execution() == 0 || other.execution() == 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(const verdict::ExecutionInput ours, InputOf(records, first.execution()));
-  ASSIGN_OR_RETURN(const verdict::ExecutionInput theirs, InputOf(records, other->execution()));
+  ASSIGN_OR_RETURN(const verdict::ExecutionInput theirs, InputOf(records, other.execution()));
   step->input_changes = verdict::ChangedInputs(ours, theirs, kInputChangeLimit);
   return absl::OkStatus();
 }

@@ -1,7 +1,6 @@
 #include "coordinator/core/circumstances.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -10,9 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "common/base/status.h"
+#include "common/words/told_clock.h"
 #include "common/words/words.h"
 
 namespace crossmill::core {
@@ -21,36 +19,6 @@ namespace {
 constexpr int64_t kSecond = 1'000'000'000;
 // The coarsest of the short forms in which programs write the time: zip and FAT keep steps of two seconds.
 constexpr int64_t kStep = 2 * kSecond;
-
-// What a witness tells of its clock.
-struct ToldClock {
-  ClockInterval seen;
-  // Without the shift that programs were shown: what those have that no shift reaches. The same if there was
-  // none.
-  ClockInterval real;
-};
-
-bool IsInterval(const ClockInterval& interval) {
-  return interval.begin >= 0 && interval.end >= interval.begin;
-}
-
-// "BEGIN END", or "BEGIN END REAL-BEGIN REAL-END".
-std::optional<ToldClock> ParseClock(std::string_view value) {
-  std::array<int64_t, 4> times = {};
-  size_t count = 0;
-  for (const absl::string_view word : absl::StrSplit(Av(value), ' ')) {
-    if (count == times.size() || !absl::SimpleAtoi(word, &times[count++])) return std::nullopt;
-  }
-  if (count != 2 && count != times.size()) return std::nullopt;
-  ToldClock told = {{times[0], times[1]}, {times[2], times[3]}};
-  if (count == 2) told.real = told.seen;
-  if (!IsInterval(told.seen) || !IsInterval(told.real)) return std::nullopt;
-  return told;
-}
-
-bool TellsRealTimes(std::string_view value) {
-  return ParseClock(value) && std::count(value.begin(), value.end(), ' ') == 3;
-}
 
 // How far apart the clocks of executions were.
 struct Distance {
@@ -171,8 +139,10 @@ class Tally {
       if (!told.try_emplace(each.aspect(), each.value()).second) twice.insert(each.aspect());
       if (!each.asked() || each.limit().empty()) continue;
       limits_.insert({each.aspect(), each.limit()});
+      if (each.aspect() != v1::ASPECT_CLOCK) continue;
       // What the others had it does not say.
-      if (each.aspect() == v1::ASPECT_CLOCK && !TellsRealTimes(each.value())) real_all_apart_ = false;
+      const auto clock = ParseToldClock(each.value());
+      if (!clock || !clock->tells_real) real_all_apart_ = false;
     }
     for (const v1::Aspect aspect : twice) told.erase(aspect);
     return told;
@@ -189,9 +159,9 @@ class Tally {
     std::vector<ClockInterval> seen;
     std::vector<ClockInterval> real;
     for (const std::string_view value : values) {
-      const auto told = ParseClock(value);
+      const auto told = ParseToldClock(value);
       if (!told) return false;
-      seen.push_back(told->seen);
+      seen.push_back(told->shown);
       real.push_back(told->real);
     }
     const Spread shown = SpreadOf(seen);
@@ -235,16 +205,24 @@ class Tally {
 std::optional<ClockInterval> ClockOf(const StepFact& fact) {
   for (const v1::Circumstance& each : fact.circumstances) {
     if (each.aspect() != v1::ASPECT_CLOCK) continue;
-    const auto told = ParseClock(each.value());
+    const auto told = ParseToldClock(each.value());
     return told ? std::optional(told->real) : std::nullopt;
   }
   return std::nullopt;
 }
 
+bool ClockWasShifted(const v1::Witness& witness) {
+  return std::any_of(witness.circumstances().begin(), witness.circumstances().end(),
+                     [](const v1::Circumstance& each) {
+                       const auto told = ParseToldClock(each.value());
+                       return each.aspect() == v1::ASPECT_CLOCK && told && told->shown != told->real;
+                     });
+}
+
 bool ShareATime(std::string_view one, std::string_view other) {
-  const auto ours = ParseClock(one);
-  const auto theirs = ParseClock(other);
-  return !ours || !theirs || !DistanceOf(ours->seen, theirs->seen).apart ||
+  const auto ours = ParseToldClock(one);
+  const auto theirs = ParseToldClock(other);
+  return !ours || !theirs || !DistanceOf(ours->shown, theirs->shown).apart ||
          !DistanceOf(ours->real, theirs->real).apart;
 }
 

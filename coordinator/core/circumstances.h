@@ -8,22 +8,21 @@
 #include <string_view>
 
 #include "absl/types/span.h"
+#include "common/words/told_clock.h"
 #include "coordinator/core/build_state.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/report.pb.h"
 
 namespace crossmill::core {
 
-// From when to when a step ran: Unix time in nanoseconds.
-struct ClockInterval {
-  int64_t begin = 0;
-  int64_t end = 0;
-};
 // As the worker's own clock has it, whatever its programs were shown; nullopt: it was not told.
 std::optional<ClockInterval> ClockOf(const StepFact& fact);
 // Whether two values of ASPECT_CLOCK have a step of two seconds in common, as programs were shown the clock
 // or as it was; true if one is no time.
 bool ShareATime(std::string_view one, std::string_view other);
+
+// Whether its programs were shown another clock than the worker's own.
+bool ClockWasShifted(const v1::Witness& witness);
 
 // True if an execution of a RUN was asked to differ from the first in all these aspects. Agreement under a
 // weaker set never answers for a stronger one.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/predict/image/root_paths.h"
@@ -178,7 +179,7 @@ class ContentCopier {
       is_folder_ = true;
       return TakeFolder(*from, *place, destination_, 0);
     }
-    return TakeEntry(*from, *place, kind, PathOfFile(predict::NameOf(written)), 0);
+    return TakeEntry(*from, *place, kind, PathOfFile(LastName(written)), 0);
   }
 
   absl::Status TakeFolder(MergedRoot& from, const std::string& folder, const std::string& to, int level) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/predict/image/root_paths.h"
 
@@ -15,8 +16,6 @@ constexpr size_t kMostPaths = 1'000'000;
 constexpr int kMostLinks = 40;
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
-
-std::string_view LastName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 std::string_view FolderPart(std::string_view path) {
   const size_t slash = path.rfind('/');

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/predict/image/root_paths.h"
@@ -27,7 +28,7 @@ bool HasVariable(const v1::Run& run, std::string_view name) {
 std::string DoubtOfSecrets(const v1::Run& run) {
   for (const v1::RunMount& mount : run.mounts()) {
     if (mount.type() != v1::RunMount::TYPE_SECRET) continue;
-    const std::string_view name = predict::NameOf(mount.target());
+    const std::string_view name = LastName(mount.target());
     if (name == "pip.conf" || name == "uv.toml" || mount.env().starts_with("PIP_") ||
         mount.env().starts_with("UV_")) {
       return fmt::format("the secret {} holds settings of an installer, which are not looked at",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/package_archive/package_texts.h"
@@ -64,7 +65,7 @@ absl::StatusOr<const python::ProjectFiles*> RootedSource::Page(std::string_view 
   }
   python::IndexDocument document;
   for (const std::string& path : links_) {
-    const std::string_view name = predict::NameOf(path);
+    const std::string_view name = LastName(path);
     if (ProjectOf(name) != project) continue;
     python::IndexFile file;
     file.file_name = std::string(name);

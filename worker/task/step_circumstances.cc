@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/words/told_clock.h"
 #include "worker/sandbox/processors.h"
 #include "worker/sandbox/runtime_spec.h"
 #include "worker/task/step_preload.h"
@@ -62,8 +63,8 @@ void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& cloc
 
 bool StepCircumstances::IsToDiffer(v1::Aspect aspect) const {
   if (!IsAsked(aspect)) return false;
-  const unsigned all = AllowedProcessors();
-  if (aspect == v1::ASPECT_PROCESSORS) return all <= 1 || variation_.number() % all != 0;
+  if (aspect == v1::ASPECT_PROCESSORS)
+    return all_processors_ <= 1 || variation_.number() % all_processors_ != 0;
   return aspect != v1::ASPECT_FILE_ORDER || variation_.number() % 2 == 1;
 }
 
@@ -75,10 +76,11 @@ void StepCircumstances::Apply(SandboxRun* run) {
     host_name_ = fmt::format("builder-{}.{}", variation_.number(), kStepHostName);
   }
   run->host_name = host_name_;
-  const unsigned all = AllowedProcessors();
+  all_processors_ = AllowedProcessors();
   // Each number in turn, and below every other order, so that not all replicas have one in common that the
   // first execution has not: who is alone could not be told from who differs.
-  if (IsAsked(v1::ASPECT_PROCESSORS) && all > 1) run->processors = all - variation_.number() % all;
+  if (IsAsked(v1::ASPECT_PROCESSORS) && all_processors_ > 1)
+    run->processors = all_processors_ - variation_.number() % all_processors_;
   ApplyPreload(run);
 }
 
@@ -101,13 +103,8 @@ void StepCircumstances::Tell(v1::StepResult* result) const {
     each.set_asked(IsToDiffer(aspect));
     if (limited) each.set_limit(std::string(kPreloadLimit));
   };
-  const int64_t ended_at = std::max(started_at_, ended_at_);
-  if (shift_ == 0) {
-    tell(v1::ASPECT_CLOCK, fmt::format("{} {}", started_at_, ended_at));
-  } else {
-    tell(v1::ASPECT_CLOCK,
-         fmt::format("{} {} {} {}", started_at_ + shift_, ended_at + shift_, started_at_, ended_at), true);
-  }
+  const ClockInterval real{started_at_, std::max(started_at_, ended_at_)};
+  tell(v1::ASPECT_CLOCK, FormatToldClock(real, shift_), shift_ != 0);
   tell(v1::ASPECT_HOST_NAME, host_name_);
   if (processors_ > 0) tell(v1::ASPECT_PROCESSORS, fmt::format("{}", processors_));
   tell(v1::ASPECT_FILE_ORDER, reversed_ ? "reversed" : "usual", reversed_);

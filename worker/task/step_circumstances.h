@@ -61,7 +61,8 @@ class StepCircumstances {
   const HostFacts& host_;
   Clock& clock_;
   std::string host_name_;
-  // That the sandbox gave it; 0: not known.
+  // That this worker has for steps, and that the sandbox gave this one; 0: not known.
+  unsigned all_processors_ = 0;
   unsigned processors_ = 0;
   // How much later its programs read the clock, in nanoseconds, and whether they read folders backwards.
   int64_t shift_ = 0;

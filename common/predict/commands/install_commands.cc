@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/predict/commands/installer_call.h"
@@ -16,8 +17,6 @@ namespace crossmill::predict {
 namespace {
 
 using Words = absl::Span<const ShellWord>;
-
-std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 template <size_t N>
 bool IsOneOf(std::string_view name, const std::array<std::string_view, N>& names) {
@@ -137,7 +136,7 @@ class CommandReader {
       return Mentions(words, 1) || (words.size() > 1 && IsVerb(words[1].text))
                  ? absl::InvalidArgumentError(first.unknown)
                  : absl::OkStatus();
-    const std::string_view name = BaseName(first.text);
+    const std::string_view name = LastName(first.text);
     for (const Wrapper& wrapper : kWrappers) {
       if (wrapper.name == name) return Wrapped(command, wrapper, words, state, depth);
     }
@@ -151,7 +150,7 @@ class CommandReader {
   }
 
   absl::Status Foreign(const ShellCommand& command, Words words) {
-    const std::string_view name = BaseName(words[0].text);
+    const std::string_view name = LastName(words[0].text);
     if (name == "." || name == "source")
       return absl::InvalidArgumentError("what the script sets in the shell is not looked at");
     if (TakesTexts(name)) return absl::OkStatus();
@@ -185,7 +184,7 @@ class CommandReader {
     for (size_t i = from; i < words.size(); ++i) {
       const std::string& word = words[i].text;
       if (installer && IsVerb(word)) return true;
-      const std::string_view name = BaseName(word);
+      const std::string_view name = LastName(word);
       installer =
           installer || IsPip(name) || name == "uv" || name == "poetry" || name == "pdm" || name == "pipenv";
       if (word.find("pip install") != std::string::npos || word.find("uv sync") != std::string::npos)
@@ -311,7 +310,7 @@ class CommandReader {
                  : absl::OkStatus();
     }
     if (!words[at].text.starts_with('-')) {
-      const std::string_view script = BaseName(words[at].text);
+      const std::string_view script = LastName(words[at].text);
       if (script == "get-pip.py")
         return absl::InvalidArgumentError("get-pip.py installs pip as its own text says");
       if (script == "setup.py") return SetupPy(words.subspan(at + 1));
@@ -339,7 +338,7 @@ class CommandReader {
   static absl::Status Other(Words words) {
     static constexpr std::array<std::string_view, 9> kVerbs = {"install", "sync", "update", "create", "add",
                                                                "run",     "env",  "shell",  "inject"};
-    const std::string_view name = BaseName(words[0].text);
+    const std::string_view name = LastName(words[0].text);
     const bool always = name == "pip-sync" || name == "easy_install" || name == "tox" || name == "nox" ||
                         name == "uvx" || name == "piptools";
     const bool verb = std::any_of(words.begin() + 1, words.end(), [](const ShellWord& word) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 
@@ -138,7 +139,7 @@ absl::StatusOr<FoundLibc> FindMusl(const RootPaths& root, std::string_view loade
 
 absl::StatusOr<FoundLibc> FindLibc(const RootPaths& root, std::string_view loader, std::string_view machine) {
   if (loader.empty()) return absl::NotFoundError("a program without a loader says no C library");
-  if (NameOf(loader).starts_with("ld-musl-")) return FindMusl(root, loader);
+  if (LastName(loader).starts_with("ld-musl-")) return FindMusl(root, loader);
   return FindGlibc(root, loader, machine);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_split.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 
@@ -58,14 +59,14 @@ std::optional<std::string> InterpreterOfScript(const RootPaths& root, std::strin
   if (!head.ok() || !head->starts_with("#!")) return std::nullopt;
   const std::vector<std::string> words = BlankWords(std::string_view(*head).substr(2, head->find('\n') - 2));
   if (words.empty()) return std::nullopt;
-  if (NameOf(words[0]) == "env") {
+  if (LastName(words[0]) == "env") {
     // env -S splits, and options and settings stand before the program.
     const auto program = std::find_if(words.begin() + 1, words.end(), [](const std::string& word) {
       return !word.starts_with('-') && word.find('=') == word.npos;
     });
     return program == words.end() ? std::nullopt : FindProgram(root, path_variable, *program);
   }
-  if (NameOf(words[0]) == "sh") {
+  if (LastName(words[0]) == "sh") {
     std::string path = ExecLine(*head);
     return path.empty() ? std::nullopt : std::optional<std::string>(std::move(path));
   }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "common/base/utf8.h"
@@ -217,8 +218,8 @@ absl::StatusOr<FoundPython> ImagePythonFinder::LookAt(const std::string& path) c
         fmt::format("{} is no program for Linux (a script that starts one?)", Printable(path)));
   }
   python.program = *program;
-  auto name = ReadPythonName(NameOf(python.real_path));
-  if (!name.has_value()) name = ReadPythonName(NameOf(path));
+  auto name = ReadPythonName(LastName(python.real_path));
+  if (!name.has_value()) name = ReadPythonName(LastName(path));
   if (!name.has_value())
     return absl::FailedPreconditionError(fmt::format("{} is not called as Pythons are", Printable(path)));
   python.implementation = name->implementation;

@@ -33,8 +33,6 @@ std::string FolderOf(std::string_view path) {
   return slash == path.npos || slash == 0 ? "/" : std::string(path.substr(0, slash));
 }
 
-std::string_view NameOf(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
 absl::StatusOr<std::string> RootPaths::Resolve(std::string_view path) const {
   std::deque<std::string> parts;
   PutInFront(path, parts);

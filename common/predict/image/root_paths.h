@@ -16,7 +16,6 @@ namespace crossmill::predict {
 std::string PathIn(std::string_view folder, std::string_view path);
 // Without the last part; "/" for what is in the root.
 std::string FolderOf(std::string_view path);
-std::string_view NameOf(std::string_view path);
 
 class RootPaths {
  public:

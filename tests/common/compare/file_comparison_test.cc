@@ -199,6 +199,21 @@ TEST(FileComparisonTest, Gzip) {
   EXPECT_EQ(level.differences(level.differences_size() - 1).cause().class_(), "compressor");
 }
 
+// `date >> file.gz`: programs pass over it, and it is no matter of the compressor.
+TEST(FileComparisonTest, BytesBehindAStreamAreAPartOfTheirOwn) {
+  const std::string text = "the same text\n";
+  EXPECT_EQ(Told(Compare(Gzip(text) + "first\n", Gzip(text) + "second\n")),
+            "bytes behind the gzip stream: line 1 = first | second\n");
+  EXPECT_EQ(Told(Compare(Gzip(text, 1000) + "same", Gzip(text, 2000) + "same")),
+            "time in the gzip header = 1000 | 2000\n");
+  const v1::FileDifference one_sided = Compare(Gzip(text), Gzip(text) + "second\n");
+  ASSERT_EQ(one_sided.differences_size(), 1) << Told(one_sided);
+  EXPECT_NE(one_sided.differences(0).cause().class_(), "compressor");
+  // A further stream is no such thing: it is unpacked, too.
+  EXPECT_EQ(Told(Compare(Gzip("a\n") + Gzip("b\n"), Gzip("a\n") + Gzip("c\n"))), "gzip: line 2 = b | c\n");
+  EXPECT_EQ(Told(Compare(Gzip("", 1000), Gzip("", 2000))), "time in the gzip header = 1000 | 2000\n");
+}
+
 TEST(FileComparisonTest, OnlyAnotherCompressedFormIsTheCompressor) {
   std::string text;
   for (int i = 0; i < 5000; ++i) text += std::to_string(i * i);
