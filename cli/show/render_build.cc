@@ -139,7 +139,8 @@ std::string LevelPhrase(std::string_view level) {
   if (level == "layers") return "all layers are the same";
   if (level == "manifests") return "only times of files differ";
   if (level == "root")
-    return "the file system is the same: what differs was removed again, but is in the layers";
+    return "the file system is the same, times of files apart: what else differs was removed again, but is "
+           "in the layers";
   if (level == "exports") return "what stages copy from each other is the same";
   return fmt::format("the same up to: {}", level);
 }

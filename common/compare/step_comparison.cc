@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/compare/causes.h"
 #include "common/compare/classifier.h"
@@ -209,6 +210,7 @@ class Explainer {
   }
 
   void ExplainContent(const v1::PathDifference& difference) {
+    ExplainMetadataBeside(difference);
     if (const v1::InputChange* change = FetchedAs(difference)) {
       v1::Cause cause = MakeCause("input", v1::Cause::CONFIDENCE_CERTAIN, "");
       cause.set_evidence(fmt::format("it is what {} gave: other bytes to {} than to {}", change->name(),
@@ -235,11 +237,17 @@ class Explainer {
       Add(difference.path(), each.cause(), &each);
     }
     if (told.empty() && file->differences_size() > 0) groups_.AddDerived(difference.path(), std::move(roots));
-    if (!difference.detail().empty()) {
-      v1::PathDifference metadata = difference;
-      metadata.set_kind(v1::PathDifference::KIND_METADATA);
-      AddCause(difference.path(), classifier_.ClassifyMetadata(metadata), nullptr);
+    if (file->incomplete() && problem_.empty()) {
+      problem_ = fmt::format("/{} differs in more than was looked at", difference.path());
     }
+  }
+
+  // Of a file whose contents differ: its mode or owner may differ, too.
+  void ExplainMetadataBeside(const v1::PathDifference& difference) {
+    if (difference.detail().empty()) return;
+    v1::PathDifference metadata = difference;
+    metadata.set_kind(v1::PathDifference::KIND_METADATA);
+    AddCause(difference.path(), classifier_.ClassifyMetadata(metadata), nullptr);
   }
 
   // What is there on one side only. One thing that has two names is there on both.
@@ -283,8 +291,8 @@ class Explainer {
   }
 
   void ExplainNames(const v1::PathDifference& first, const v1::PathDifference& second) {
-    const auto name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
-    AddCause(first.path(), classifier_.ClassifyNames(name(first.path()), name(second.path())), nullptr);
+    AddCause(first.path(), classifier_.ClassifyNames(LastName(first.path()), LastName(second.path())),
+             nullptr);
     groups_.AddDerived(second.path(), {first.path()});
   }
 

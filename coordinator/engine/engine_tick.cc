@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/words/words.h"
+#include "coordinator/core/circumstances.h"
 #include "coordinator/engine/engine.h"
 
 namespace crossmill::coordinator {
@@ -73,7 +74,10 @@ absl::Status NoteOutvoted(storage::RecordStore& records, int64_t build,
     if (!any) continue;
     for (const v1::Witness& witness : step.witnesses()) {
       if (!witness.outvoted()) {
-        if (witness.has_layer()) RETURN_IF_ERROR(records.Endorse(witness.execution()));
+        // What shifted clocks have in common, later builds would be given as if it were theirs.
+        if (witness.has_layer() && !core::ClockWasShifted(witness)) {
+          RETURN_IF_ERROR(records.Endorse(witness.execution()));
+        }
         continue;
       }
       LogWarning("build {}: worker {} was outvoted in step {} of {}: what it made there is used no further",

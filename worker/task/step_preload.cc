@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "common/base/status.h"
 #include "worker/preload/settings.h"
 #include "worker/tree/root_path.h"
@@ -57,9 +58,25 @@ bool Hides(std::string_view target, std::string_view path) {
   return path == target || (path.starts_with(target) && path[target.size()] == '/');
 }
 
+// `word`, and not as a part of another one.
+bool HasWord(std::string_view text, std::string_view word) {
+  const auto is_part = [&](size_t at) {
+    return at < text.size() && (absl::ascii_isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_');
+  };
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    if ((at == 0 || !is_part(at - 1)) && !is_part(at + word.size())) return true;
+  }
+  return false;
+}
+
+// Whether the command would meet the list, or see what it does: who asks which libraries a program loads (and
+// copies them) is told of the preloaded one, too.
 bool NamesTheList(const v1::Run& run) {
   const std::string_view name = kList.substr(kList.rfind('/') + 1);
-  const auto names = [&](const std::string& text) { return text.find(name) != std::string::npos; };
+  const auto names = [&](const std::string& text) {
+    return text.find(name) != std::string::npos || HasWord(text, "ldd") ||
+           HasWord(text, "LD_TRACE_LOADED_OBJECTS");
+  };
   return std::any_of(run.argv().begin(), run.argv().end(), names) ||
          std::any_of(run.files().begin(), run.files().end(),
                      [&](const v1::InlineFile& file) { return names(file.content()); });

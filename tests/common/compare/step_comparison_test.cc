@@ -308,5 +308,28 @@ TEST(KnownFilesTest, BadRulesSayWhere) {
   EXPECT_THAT(why("file\n"), HasSubstr("mine:1: 'file' needs a value"));
 }
 
+TEST_F(StepComparisonTest, WhatWasLeftOutOfAFileIsSaid) {
+  std::string first, second;
+  for (int i = 0; i < 500; ++i) {
+    first += "a" + std::to_string(i) + "\n";
+    second += "b" + std::to_string(i * 7) + "\n";
+  }
+  Differ("few", "one\n", "two\n");
+  EXPECT_EQ(Explain().problem, "");
+  Differ("log", first, second);
+  EXPECT_EQ(Explain().problem, "/log differs in more than was looked at");
+}
+
+// What was fetched explains the bytes of a file and not its mode.
+TEST_F(StepComparisonTest, MetadataBesideFetchedBytesIsSaid) {
+  Differ("fetched", "old\n", "new\n");
+  differences_.back().set_detail("mode 0644 != 0600");
+  v1::InputChange& change = changes_.emplace_back();
+  change.set_name("http://host/fetched");
+  change.set_first("sha256:" + DigestOf("old\n").hash);
+  change.set_second("sha256:" + DigestOf("new\n").hash);
+  EXPECT_THAT(Groups(), testing::UnorderedElementsAre("input: fetched", "file-metadata: fetched"));
+}
+
 }  // namespace
 }  // namespace crossmill::compare

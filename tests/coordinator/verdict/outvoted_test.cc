@@ -114,6 +114,42 @@ TEST_F(OutvotedTest, ASecondInCommonCanExplainIt) {
   EXPECT_EQ(Outvoted(false, false), "w1") << "what differs is no time";
 }
 
+// "weekend" is no time, so its cause is unknown; the clocks of replicas are days apart.
+TEST_F(OutvotedTest, AUnitOfTheCalendarCanExplainIt) {
+  constexpr int64_t kHour = 3'600'000'000'000, kFriday = 1793923200'000'000'000;  // 2026-11-06 00:00 UTC
+  const auto at = [&](int64_t hours) {
+    const int64_t time = kFriday + hours * kHour;
+    return std::to_string(time) + " " + std::to_string(time + 1'000'000'000);
+  };
+  const auto shifted = [&](int64_t hours) { return at(hours) + " " + at(13); };
+  Add("work");
+  Tell(v1::ASPECT_CLOCK, at(13));
+  Add("weekend");
+  Tell(v1::ASPECT_CLOCK, shifted(13 + 25));
+  Add("weekend");
+  Tell(v1::ASPECT_CLOCK, shifted(13 + 50));
+  EXPECT_EQ(Outvoted(false, false), "") << "a Friday against Saturday and Sunday";
+  witnesses_[1].mutable_layer()->mutable_tar()->set_hash("work");
+  EXPECT_EQ(Outvoted(false, false), "w3") << "Friday and Saturday have nothing in common that Sunday has not";
+  // Before noon against two afternoons.
+  for (v1::Witness& witness : witnesses_) witness.mutable_layer()->mutable_tar()->set_hash("b");
+  witnesses_.pop_back();
+  witnesses_.pop_back();
+  Tell(v1::ASPECT_CLOCK, at(24 * 3 + 11));
+  Add("a");
+  Tell(v1::ASPECT_CLOCK, at(24 * 4 + 12));
+  Add("a");
+  Tell(v1::ASPECT_CLOCK, at(24 * 5 + 13));
+  EXPECT_EQ(Outvoted(false, false), "");
+  // A step that ran on over the boundary may have had either.
+  witnesses_.front().mutable_circumstances(0)->set_value(at(24 * 3 + 13));
+  EXPECT_EQ(Outvoted(false, false), "w1");
+  witnesses_.front().mutable_circumstances(0)->set_value(std::to_string(kFriday + (24 * 3 + 11) * kHour) +
+                                                         " " +
+                                                         std::to_string(kFriday + (24 * 3 + 14) * kHour));
+  EXPECT_EQ(Outvoted(false, false), "");
+}
+
 TEST_F(OutvotedTest, WhatNobodyToldCanExplainIt) {
   Add("a");
   Add("b");

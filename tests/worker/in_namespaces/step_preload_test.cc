@@ -162,6 +162,15 @@ TEST_P(StepPreloadTest, WhereNotEveryProgramWouldHaveItNoneHasIt) {
   EXPECT_EQ(Shell("touch /etc/ld.so.preload", &given), "");
   EXPECT_FALSE(given);
   EXPECT_TRUE(Exists(root() + "/etc/ld.so.preload"));
+  // Who copies what a program loads would copy the library. What ldd does is to ask the loader.
+  const std::string loaded = Shell("LD_TRACE_LOADED_OBJECTS=1 /bin/sh", &given);
+  EXPECT_NE(loaded.find("libc.so"), std::string::npos) << loaded;
+  EXPECT_EQ(loaded.find("/dev/"), std::string::npos) << loaded;
+  EXPECT_FALSE(given);
+  Shell("true ldd /bin/sh", &given);
+  EXPECT_FALSE(given);
+  Shell("echo oddldd ldds", &given);
+  EXPECT_TRUE(given) << "only the word";
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtimes, StepPreloadTest, testing::Values("crun", "runc"));
