@@ -92,6 +92,7 @@ class StageExecutor::Execution {
     uint64_t peak_memory = 0;
     double cpu_wait_share = 0;
     unsigned processors = 0;
+    unsigned process_ids = 0;
     std::vector<std::string> stubs;
     // Of COPY.
     KnownContents known;
@@ -327,7 +328,7 @@ class StageExecutor::Execution {
     circumstances.Apply(&run);
     circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
-    circumstances.Ended(action.processors);
+    circumstances.Ended(action.processors, action.process_ids);
     circumstances.Tell(result);
     network.Report(patterns, !action.failure.empty(), tell, result);
     if (!action.failure.empty()) tell(action.failure);
@@ -375,6 +376,7 @@ class StageExecutor::Execution {
     action->peak_memory = ended->peak_memory;
     action->cpu_wait_share = wait.Share();
     action->processors = ended->processors;
+    action->process_ids = ended->process_ids;
     action->stubs = ended->stubs;
     if (ended->timed_out) {
       action->failure = fmt::format("step timeout of {} reached", absl::FormatDuration(run.timeout));

@@ -20,6 +20,9 @@ constexpr int64_t kCoarsestTime = 2 * kSecond;
 // More than two seconds are only needed where clocks of hosts disagree or both run at the same time.
 constexpr int64_t kLongestWait = 2 * kCoarsestTime;
 
+// Far from the usual ones, from those of other executions, and from the lowest limit of a kernel (32768).
+unsigned ProcessIdsOf(unsigned number) { return 1000 + (number - 1) % 25 * 1000; }
+
 }  // namespace
 
 bool Varies(const v1::Variation& variation, v1::Aspect aspect) {
@@ -52,6 +55,8 @@ void StepCircumstances::Apply(SandboxRun* run) {
   const unsigned all = AllowedProcessors();
   if (IsAsked(v1::ASPECT_PROCESSORS) && all > 1)
     run->processors = all - std::min(variation_.number(), all - 1);
+  if (IsAsked(v1::ASPECT_PROCESS_IDS)) run->process_ids = ProcessIdsOf(variation_.number());
+  variables_ = VaryVariables(variation_, &run->env);
 }
 
 void StepCircumstances::Tell(v1::StepResult* result) const {
@@ -65,6 +70,16 @@ void StepCircumstances::Tell(v1::StepResult* result) const {
   tell(v1::ASPECT_CLOCK, fmt::format("{} {}", started_at_, std::max(started_at_, ended_at_)));
   tell(v1::ASPECT_HOST_NAME, host_name_);
   if (processors_ > 0) tell(v1::ASPECT_PROCESSORS, fmt::format("{}", processors_));
+  if (process_ids_ > 0) {
+    tell(v1::ASPECT_PROCESS_IDS, fmt::format("after {}", process_ids_));
+    result->mutable_circumstances()->rbegin()->set_limit("the step's first process");
+  } else if (!IsAsked(v1::ASPECT_PROCESS_IDS)) {
+    tell(v1::ASPECT_PROCESS_IDS, std::string(kUsualValue));
+  }
+  for (const VariedVariable& each : variables_) {
+    tell(each.aspect, each.value);
+    result->mutable_circumstances()->rbegin()->set_limit(each.limit);
+  }
   tell(v1::ASPECT_KERNEL, host_.kernel);
   tell(v1::ASPECT_CPU_MODEL, host_.cpu_model);
 }
