@@ -106,9 +106,12 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
 
 void AddVerification(CLI::App* command, BuildFlags* flags) {
   command
-      ->add_option("--vary", flags->vary,
-                   "In what the executions that are compared differ on purpose: standard (default), none, or "
-                   "of clock, host-name, processors, file-order with commas")
+      ->add_option(
+          "--vary", flags->vary,
+          "In what the executions that are compared differ on purpose: standard (default), all, none, or "
+          "of clock, host-name, processors, file-order, process-ids, environment, time-zone, locale, "
+          "search-path "
+          "with commas")
       ->type_name("WHAT");
   command->add_option("--verify", flags->verify, "Execute each step N times on different hosts and compare")
       ->type_name("N")

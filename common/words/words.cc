@@ -133,6 +133,10 @@ constexpr AspectName kAspectNames[] = {
     {v1::ASPECT_PROCESS_IDS, "process-ids", "process ids"},
     {v1::ASPECT_KERNEL, "kernel", "kernel"},
     {v1::ASPECT_CPU_MODEL, "cpu-model", "CPU model"},
+    {v1::ASPECT_ENVIRONMENT, "environment", "environment"},
+    {v1::ASPECT_TIME_ZONE, "time-zone", "time zone"},
+    {v1::ASPECT_LOCALE, "locale", "locale"},
+    {v1::ASPECT_SEARCH_PATH, "search-path", "search path"},
 };
 
 AspectName NameOf(v1::Aspect aspect) {

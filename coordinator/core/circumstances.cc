@@ -77,6 +77,13 @@ std::string Joined(const std::vector<std::string_view>& words) {
   return joined;
 }
 
+// What an execution is given is fixed by its step (and its key) unless somebody asks for another one: that it
+// is the same goes without saying.
+bool IsSetByTheStep(v1::Aspect aspect) {
+  return aspect == v1::ASPECT_PROCESS_IDS || aspect == v1::ASPECT_ENVIRONMENT ||
+         aspect == v1::ASPECT_TIME_ZONE || aspect == v1::ASPECT_LOCALE || aspect == v1::ASPECT_SEARCH_PATH;
+}
+
 // What the RUNs of one comparison say of each aspect.
 class Tally {
  public:
@@ -113,6 +120,7 @@ class Tally {
       }
     }
     for (const v1::Aspect aspect : equal_) {
+      if (IsSetByTheStep(aspect) && !asked_.contains(aspect)) continue;
       comparison->add_equal(aspect);
       equal.push_back(Phrase(aspect));
     }
@@ -137,6 +145,7 @@ class Tally {
     std::set<v1::Aspect> twice;
     for (const v1::Circumstance& each : witness.circumstances()) {
       if (!told.try_emplace(each.aspect(), each.value()).second) twice.insert(each.aspect());
+      if (each.asked()) asked_.insert(each.aspect());
       if (!each.asked() || each.limit().empty()) continue;
       limits_.insert({each.aspect(), each.limit()});
       if (each.aspect() != v1::ASPECT_CLOCK) continue;
@@ -191,6 +200,8 @@ class Tally {
   std::set<v1::Aspect> varied_;
   std::set<v1::Aspect> equal_;
   std::set<std::pair<v1::Aspect, std::string>> limits_;
+  // In which some execution was to differ.
+  std::set<v1::Aspect> asked_;
   // Of the RUN that is worst off, in nanoseconds.
   std::optional<int64_t> gap_;
   // In every RUN every two executions were apart.

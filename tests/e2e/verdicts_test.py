@@ -378,6 +378,58 @@ class BelievedTest(FarmTestCase):
         self.assertIn("needs --verify 2", self.build("--vary", "clock").stderr)
 
 
+
+class FurtherAspectsTest(FarmTestCase):
+    """What is varied only by a wish: seen where it is asked for, and nowhere else."""
+    farm_options = {"workers": 2}
+
+    def verify(self, command, *options):
+        self.dockerfile(f"FROM tiny\nRUN {command}\n")
+        result = self.build("--json", "--verify", "2", "--allow-same-host", "--no-cache", *options)
+        self.assert_exit(result, 0)
+        cell, = json.loads(result.stdout)["cells"]
+        return cell
+
+    def assert_seen_by_a_wish(self, aspect, command):
+        usual = self.verify(command)
+        self.assertEqual(usual["verdict"], "reproducible", usual)
+        self.assertNotIn(aspect, usual["comparison"]["varied"] + usual["comparison"]["equal"])
+        for wish in (aspect, "all"):
+            cell = self.verify(command, "--vary", wish)
+            self.assertEqual(cell["verdict"], "unreproducible", (wish, cell))
+            self.assertIn(aspect, cell["comparison"]["varied"])
+
+    def test_process_ids(self):
+        self.assert_seen_by_a_wish("process-ids", "sh -c 'echo $$' >/id; :")
+
+    def test_environment(self):
+        self.assert_seen_by_a_wish("environment", "env | sort >/variables")
+
+    def test_time_zone(self):
+        self.assert_seen_by_a_wish("time-zone", "date +%z >/zone")
+
+    def test_locale(self):
+        self.assert_seen_by_a_wish("locale", "echo \"$LANG\" >/locale")
+
+    def test_search_path(self):
+        self.assert_seen_by_a_wish("search-path", "echo $PATH >/path")
+
+    def test_a_step_that_depends_on_none_of_them_agrees(self):
+        cell = self.verify("echo same >/file", "--vary", "all")
+        self.assertEqual(cell["verdict"], "reproducible", cell)
+        self.assertLessEqual({"process-ids", "environment", "time-zone", "locale", "search-path"},
+                             set(cell["comparison"]["varied"]))
+
+    def test_what_the_recipe_sets_itself_is_not_called_varied(self):
+        self.dockerfile("FROM tiny\nENV TZ=UTC\nRUN date +%z >/zone\n")
+        result = self.build("--json", "--verify", "2", "--allow-same-host", "--no-cache", "--vary", "time-zone")
+        self.assert_exit(result, 0)
+        cell, = json.loads(result.stdout)["cells"]
+        self.assertEqual(cell["verdict"], "reproducible", cell)
+        self.assertEqual(cell["comparison"]["varied"], [])
+        self.assertIn("time-zone", cell["comparison"]["equal"])
+
+
 class ReplicasTest(FarmTestCase):
     farm_options = {"workers": 3}
 

@@ -90,6 +90,15 @@ absl::Status KillAndWait(const std::string& pid_file) {
   return absl::UnavailableError(fmt::format("a step's process {} cannot be killed", pid));
 }
 
+// The number in the file that the hook wrote; 0: none, or none that differs from the usual ones.
+unsigned PassedProcessIds(const std::string& file) {
+  // A runtime uses up some for itself.
+  constexpr int kUsual = 64;
+  const auto text = ReadFile(file, 64);
+  const int passed = text.ok() ? std::atoi(text->c_str()) : 0;
+  return passed > kUsual ? static_cast<unsigned>(passed) : 0;
+}
+
 SandboxResult Refused(int exit_code, std::string why) {
   SandboxResult result;
   result.exit_code = exit_code;
@@ -143,6 +152,7 @@ struct OciSandbox::Container {
   std::string bundle;
   std::string log() const { return bundle + "/runtime.log"; }
   std::string pid_file() const { return bundle + "/pid"; }
+  std::string process_ids_file() const { return bundle + "/process-ids"; }
 };
 
 absl::StatusOr<std::unique_ptr<OciSandbox>> OciSandbox::Create(OciSandboxOptions options) {
@@ -268,7 +278,8 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   ASSIGN_OR_RETURN(const TemporaryFolder bundle, TemporaryFolder::Create(options_.folder));
   const Container container = {fmt::format("step-{}-{}", getpid(), next_container_++), bundle.path()};
   ASSIGN_OR_RETURN(std::vector<BindMount> binds, MakeBinds(run, bundle.path()));
-  const SpecOptions spec = {machine_, seccomp_bpf_, std::move(binds), std::move(limits->limits)};
+  const SpecOptions spec = {machine_, seccomp_bpf_, std::move(binds), std::move(limits->limits),
+                            container.process_ids_file()};
   RETURN_IF_ERROR(WriteConfig(run, spec, bundle.Path("config.json")));
 
   MountPoints points(run.root);
@@ -325,6 +336,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
   result.stopped = process->stopped;
   result.cpu_seconds = process->cpu_seconds;
   result.peak_memory = process->peak_memory;
+  if (run.process_ids > 0) result.process_ids = PassedProcessIds(container.process_ids_file());
   if (result.timed_out || result.stopped || result.exit_code == 0) return result;
   if (const std::string message = ErrorInLog(container.log()); !message.empty()) return Explain(run, message);
   // A failed exec is the last thing a runtime does in the container, and tells it on stderr. A program

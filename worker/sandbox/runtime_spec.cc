@@ -10,6 +10,8 @@ namespace crossmill::worker {
 namespace {
 
 constexpr int64_t kShmBytes = 64 << 20;
+// Using ids up costs a process each, so fewer pass than where the kernel takes a number.
+constexpr unsigned kIdsPerUsedId = 10;
 
 Json Mount(std::string_view destination, std::string_view type, std::string_view source,
            const std::vector<std::string>& options) {
@@ -110,6 +112,26 @@ Json Linux(const SandboxRun& run, const SpecOptions& options) {
   return linux_part;
 }
 
+// A runtime executes this hook in the step's process id namespace, and the step's root is not yet the root:
+// the shell is the worker's. Where the kernel takes no number (/proc/sys is read-only in many containers),
+// ids are used up. The hook fails never: without it a step runs as usually, and the missing file tells.
+Json ProcessIdsHook(unsigned process_ids, const std::string& file) {
+  constexpr std::string_view kScript =
+      "(echo \"$1\" >/proc/sys/kernel/ns_last_pid) 2>/dev/null ||"
+      " { i=0; while [ $i -lt \"$2\" ]; do (:); i=$((i+1)); done; };"
+      " /bin/sh -c 'echo $$' >\"$3\"; exit 0";
+  Json hook;
+  hook["path"] = "/bin/sh";
+  hook["args"] = {"sh",
+                  "-c",
+                  kScript,
+                  "sh",
+                  fmt::format("{}", process_ids),
+                  fmt::format("{}", process_ids / kIdsPerUsedId),
+                  file};
+  return hook;
+}
+
 }  // namespace
 
 std::string HostNameOf(const v1::Run& run) {
@@ -131,6 +153,10 @@ Json MakeRuntimeSpec(const SandboxRun& run, const SpecOptions& options) {
   spec["hostname"] = HostNameOf(run);
   spec["mounts"] = Mounts(run, options);
   spec["linux"] = Linux(run, options);
+  if (run.process_ids > 0 && !options.process_ids_file.empty()) {
+    spec["hooks"]["createContainer"] = Json::array();
+    spec["hooks"]["createContainer"].push_back(ProcessIdsHook(run.process_ids, options.process_ids_file));
+  }
   if (!options.seccomp_bpf.empty()) spec["annotations"]["run.oci.seccomp_bpf_data"] = options.seccomp_bpf;
   return spec;
 }

@@ -37,6 +37,8 @@ struct SpecOptions {
   // file system replaces it.
   std::vector<BindMount> binds;
   std::vector<StepLimit> limits;
+  // On this machine: where the last process id that passed is written, if the run asks for other ones.
+  std::string process_ids_file;
 };
 
 // Pure. Docker's capabilities, filter, masked and read-only paths; private pid, ipc, uts and mount

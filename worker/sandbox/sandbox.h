@@ -73,6 +73,8 @@ struct SandboxRun {
   std::string host_name = {};
   // How many processors its programs see and use; 0: all that this thread may.
   unsigned processors = 0;
+  // Process ids of its children begin near this one; 0: where the kernel begins.
+  unsigned process_ids = 0;
   // The step may read secrets: it leaves no core dumps.
   bool holds_secrets = false;
   absl::Duration timeout = absl::InfiniteDuration();
@@ -93,6 +95,9 @@ struct SandboxResult {
   uint64_t peak_memory = 0;
   // How many processors the runtime was started on; 0: not known.
   unsigned processors = 0;
+  // The last process id that was given before the step's program began, if SandboxRun asked for others and
+  // the step had them; else 0.
+  unsigned process_ids = 0;
   // Why the program could not be executed, for people; empty if it was.
   std::string refusal;
   // Mount points that did not exist in the root before, without leading slash, parents first. They are

@@ -101,6 +101,7 @@ class StageExecutor::Execution {
     unsigned processors = 0;
     // How much later the clock was that its programs were shown, in nanoseconds.
     int64_t clock_shift = 0;
+    unsigned process_ids = 0;
     std::vector<std::string> stubs;
     // Of COPY.
     KnownContents known;
@@ -357,7 +358,7 @@ class StageExecutor::Execution {
     circumstances.Apply(&run);
     circumstances.Started();
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
-    circumstances.Ended(action.processors);
+    circumstances.Ended(action.processors, action.process_ids);
     action.clock_shift = circumstances.clock_shift();
     circumstances.Tell(result);
     network.Report(patterns, !action.failure.empty(), tell, result);
@@ -406,6 +407,7 @@ class StageExecutor::Execution {
     action->peak_memory = ended->peak_memory;
     action->cpu_wait_share = wait.Share();
     action->processors = ended->processors;
+    action->process_ids = ended->process_ids;
     action->stubs = ended->stubs;
     if (ended->timed_out) {
       action->failure = fmt::format("step timeout of {} reached", absl::FormatDuration(run.timeout));

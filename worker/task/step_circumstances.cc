@@ -39,6 +39,8 @@ bool MaySignRequests(const SandboxRun& run) {
            return mount.type() == v1::RunMount::TYPE_SSH || mount.type() == v1::RunMount::TYPE_SECRET;
          });
 }
+// Far from the usual ones, from those of other executions, and from the lowest limit of a kernel (32768).
+unsigned ProcessIdsOf(unsigned number) { return 1000 + (number - 1) % 25 * 1000; }
 
 }  // namespace
 
@@ -81,6 +83,8 @@ void StepCircumstances::Apply(SandboxRun* run) {
   // first execution has not: who is alone could not be told from who differs.
   if (IsAsked(v1::ASPECT_PROCESSORS) && all_processors_ > 1)
     run->processors = all_processors_ - variation_.number() % all_processors_;
+  if (IsAsked(v1::ASPECT_PROCESS_IDS)) run->process_ids = ProcessIdsOf(variation_.number());
+  variables_ = VaryVariables(variation_, &run->env);
   ApplyPreload(run);
 }
 
@@ -95,19 +99,25 @@ void StepCircumstances::ApplyPreload(SandboxRun* run) {
 }
 
 void StepCircumstances::Tell(v1::StepResult* result) const {
-  const auto tell = [&](v1::Aspect aspect, std::string value, bool limited = false) {
+  const auto tell = [&](v1::Aspect aspect, std::string_view value, std::string_view limit = {}) {
     if (value.empty()) return;
     v1::Circumstance& each = *result->add_circumstances();
     each.set_aspect(aspect);
-    each.set_value(std::move(value));
+    each.set_value(std::string(value));
     each.set_asked(IsToDiffer(aspect));
-    if (limited) each.set_limit(std::string(kPreloadLimit));
+    each.set_limit(std::string(limit));
   };
   const ClockInterval real{started_at_, std::max(started_at_, ended_at_)};
-  tell(v1::ASPECT_CLOCK, FormatToldClock(real, shift_), shift_ != 0);
+  tell(v1::ASPECT_CLOCK, FormatToldClock(real, shift_), shift_ != 0 ? kPreloadLimit : "");
   tell(v1::ASPECT_HOST_NAME, host_name_);
   if (processors_ > 0) tell(v1::ASPECT_PROCESSORS, fmt::format("{}", processors_));
-  tell(v1::ASPECT_FILE_ORDER, reversed_ ? "reversed" : "usual", reversed_);
+  tell(v1::ASPECT_FILE_ORDER, reversed_ ? "reversed" : kUsualValue, reversed_ ? kPreloadLimit : "");
+  if (process_ids_ > 0) {
+    tell(v1::ASPECT_PROCESS_IDS, fmt::format("after {}", process_ids_), "the step's first process");
+  } else if (!IsAsked(v1::ASPECT_PROCESS_IDS)) {
+    tell(v1::ASPECT_PROCESS_IDS, kUsualValue);
+  }
+  for (const VariedVariable& each : variables_) tell(each.aspect, each.value, each.limit);
   tell(v1::ASPECT_KERNEL, host_.kernel);
   tell(v1::ASPECT_CPU_MODEL, host_.cpu_model);
 }

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "crossmill/v1/plan.pb.h"
 #include "crossmill/v1/result.pb.h"
 #include "worker/sandbox/sandbox.h"
+#include "worker/task/varied_variables.h"
 
 namespace crossmill::worker {
 
@@ -42,9 +44,10 @@ class StepCircumstances {
   void Apply(SandboxRun* run);
   // Around the sandbox's Run.
   void Started() { started_at_ = UnixNanos(clock_.Now()); }
-  void Ended(unsigned processors) {
+  void Ended(unsigned processors, unsigned process_ids) {
     ended_at_ = UnixNanos(clock_.Now());
     processors_ = processors;
+    process_ids_ = process_ids;
   }
   void Tell(v1::StepResult* result) const;
   // How much later the clock was that its programs were shown, in nanoseconds.
@@ -67,6 +70,9 @@ class StepCircumstances {
   // How much later its programs read the clock, in nanoseconds, and whether they read folders backwards.
   int64_t shift_ = 0;
   bool reversed_ = false;
+  // The last that passed before the step; 0: they begin as usually, or it is not known.
+  unsigned process_ids_ = 0;
+  std::vector<VariedVariable> variables_;
   int64_t started_at_ = 0;
   int64_t ended_at_ = 0;
 };

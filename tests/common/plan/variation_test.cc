@@ -46,6 +46,20 @@ TEST(VariationTest, SomeAreAskedForEachOnceAndInTheProtocolsOrder) {
   EXPECT_EQ(Asked(ParseVary("clock,standard").value()), AspectsOf({}));
 }
 
+TEST(VariationTest, FurtherOnesAreAskedForByNameOrAllAtOnce) {
+  v1::BuildOptions options;
+  *options.mutable_vary() = ParseVary("time-zone,process-ids").value();
+  EXPECT_THAT(AspectsOf(options), ElementsAre(v1::ASPECT_PROCESS_IDS, v1::ASPECT_TIME_ZONE));
+  *options.mutable_vary() = ParseVary("all").value();
+  const std::vector<v1::Aspect> all = AspectsOf(options);
+  EXPECT_EQ(Asked(options.vary()), all);
+  EXPECT_THAT(all, testing::IsSupersetOf(AspectsOf({})));
+  EXPECT_THAT(all, testing::IsSupersetOf({v1::ASPECT_ENVIRONMENT, v1::ASPECT_LOCALE, v1::ASPECT_SEARCH_PATH,
+                                          v1::ASPECT_TIME_ZONE, v1::ASPECT_PROCESS_IDS}));
+  EXPECT_THAT(AspectsOf({}), testing::Not(testing::Contains(v1::ASPECT_TIME_ZONE)));
+  for (const v1::Aspect aspect : all) EXPECT_TRUE(ParseVary(Word(aspect)).ok()) << Word(aspect);
+}
+
 // From a client that is newer or lies: it is no claim that anything differed.
 TEST(VariationTest, WhatNobodyCanGiveIsLeftOut) {
   v1::BuildOptions options;
@@ -57,7 +71,7 @@ TEST(VariationTest, WhatNobodyCanGiveIsLeftOut) {
 TEST(VariationTest, BadWishesSayWhatIsWrong) {
   const auto why = [](std::string_view text) { return ParseVary(text).status().ToString(); };
   EXPECT_THAT(why("none,clock"), HasSubstr("--vary none,clock: 'none' stands alone"));
-  EXPECT_THAT(why("moon"), HasSubstr("there is no 'moon'; there are standard, none, clock, host-name"));
+  EXPECT_THAT(why("moon"), HasSubstr("there is no 'moon'; there are standard, all, none, clock, host-name"));
   EXPECT_THAT(why("clock,"), HasSubstr("there is no ''"));
   EXPECT_THAT(why(""), HasSubstr("there is no ''"));
   EXPECT_THAT(why("kernel"), HasSubstr("there is no 'kernel'"));

@@ -230,5 +230,18 @@ TEST(WasVariedTest, EveryAspectHasToBeAsked) {
   EXPECT_TRUE(WasVaried(fact, both));
 }
 
+// The time zone is the step's input until somebody asks for another one; then it counts that there was none.
+TEST_F(CircumstancesTest, WhatTheStepItselfSetsIsToldWhereAnotherOneWasAskedFor) {
+  AddStep({{Told(v1::ASPECT_TIME_ZONE, "usual"), Told(v1::ASPECT_KERNEL, "6.1")},
+           {Told(v1::ASPECT_TIME_ZONE, "usual"), Told(v1::ASPECT_KERNEL, "6.1")}});
+  EXPECT_EQ(Describe(), "kernel equal");
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_TIME_ZONE, "usual")}, {Told(v1::ASPECT_TIME_ZONE, "usual", true)}});
+  EXPECT_EQ(Describe(), "time zone equal");
+  comparison_.clear_steps();
+  AddStep({{Told(v1::ASPECT_TIME_ZONE, "usual")}, {Told(v1::ASPECT_TIME_ZONE, "TZ=<+14>-14", true)}});
+  EXPECT_EQ(Describe(), "time zone varied");
+}
+
 }  // namespace
 }  // namespace crossmill::core

@@ -195,6 +195,27 @@ TEST_P(OciSandboxTest, AnExecutionCanSeeAnotherHostNameAndFewerProcessors) {
   EXPECT_EQ(Shell("uname -n; nproc").out, fmt::format("crossmill\n{}\n", all));
 }
 
+// The shell is the step's process 1 in any case; its children are what has other ids.
+TEST_P(OciSandboxTest, AnExecutionCanBeGivenOtherProcessIds) {
+  constexpr const char* kTellChild = "sh -c 'echo $$'; :";
+  const Ended usual = Shell(kTellChild);
+  ASSERT_OK(usual.result);
+  EXPECT_LT(std::atoi(usual.out.c_str()), 64) << usual.err;
+  EXPECT_EQ(usual.result->process_ids, 0u);
+  std::set<unsigned> passed = {0};
+  for (const unsigned wish : {1000u, 3000u}) {
+    const Ended other = Shell(kTellChild, [&](SandboxRun& run) { run.process_ids = wish; });
+    ASSERT_OK(other.result);
+    EXPECT_EQ(other.result->exit_code, 0) << other.err;
+    EXPECT_GE(other.result->process_ids, wish / 10);
+    EXPECT_TRUE(passed.insert(other.result->process_ids).second);
+    const unsigned seen = static_cast<unsigned>(std::atoi(other.out.c_str()));
+    EXPECT_GT(seen, other.result->process_ids) << other.out << other.err;
+    EXPECT_LT(seen, other.result->process_ids + 64);
+    EXPECT_EQ(other.err, "");
+  }
+}
+
 TEST_P(OciSandboxTest, MountedFilesCannotBeChanged) {
   const Ended ended =
       Shell("echo x > /etc/hosts || echo refused; echo x > /proc/sys/kernel/hostname || echo refused");

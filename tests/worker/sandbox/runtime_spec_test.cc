@@ -21,15 +21,16 @@ class RuntimeSpecTest : public testing::Test {
     options_.limits = {{"RLIMIT_NOFILE", 1024, 524288}};
     options_.binds = {{"/data/hosts", "/etc/hosts"}, {"/data/inline0", "/dev/pipes/EOF"}};
   }
-  Json Make() {
-    const SandboxRun run{.run = run_,
-                         .platform = {},
-                         .root = "/data/root",
-                         .identity = {.uid = 1000, .gid = 1001, .groups = {27}, .home = "/home/app"},
-                         .env = {"PATH=/bin"},
-                         .timeout = absl::InfiniteDuration(),
-                         .on_output = {},
-                         .stop = {}};
+  Json Make(unsigned process_ids = 0) {
+    SandboxRun run{.run = run_,
+                   .platform = {},
+                   .root = "/data/root",
+                   .identity = {.uid = 1000, .gid = 1001, .groups = {27}, .home = "/home/app"},
+                   .env = {"PATH=/bin"},
+                   .timeout = absl::InfiniteDuration(),
+                   .on_output = {},
+                   .stop = {}};
+    run.process_ids = process_ids;
     return MakeRuntimeSpec(run, options_);
   }
   static bool HasNamespace(const Json& spec, const std::string& type) {
@@ -47,6 +48,18 @@ TEST_F(RuntimeSpecTest, SpecIsAsTheGoldenOne) {
   run_.set_network(v1::NETWORK_MODE_NONE);
   options_.seccomp_bpf = "AAAA";
   ExpectGolden(CROSSMILL_GOLDEN_FOLDER "/runtime_spec", "network-none.json", WriteJsonPretty(Make()));
+}
+
+TEST_F(RuntimeSpecTest, NothingRunsBeforeTheStepUnlessItsProcessIdsAreToDiffer) {
+  options_.process_ids_file = "/data/process-ids";
+  EXPECT_FALSE(Make().contains("hooks"));
+  const Json spec = Make(2000);
+  ASSERT_EQ(spec["hooks"]["createContainer"].size(), 1u);
+  const Json& arguments = spec["hooks"]["createContainer"][0]["args"];
+  ASSERT_EQ(arguments.size(), 7u);
+  EXPECT_EQ(arguments[4], "2000");
+  EXPECT_EQ(arguments[5], "200");
+  EXPECT_EQ(arguments[6], "/data/process-ids");
 }
 
 TEST_F(RuntimeSpecTest, NetworkNamespaceOnlyWithoutNetwork) {

@@ -63,7 +63,7 @@ class GivenCircumstancesTest : public testing::Test {
     files_ = run.files.size();
     circumstances.Started();
     clock.Advance(absl::Seconds(10));
-    circumstances.Ended(0);
+    circumstances.Ended(0, 0);
     v1::StepResult result;
     circumstances.Tell(&result);
     std::map<v1::Aspect, v1::Circumstance> told;
