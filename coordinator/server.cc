@@ -34,6 +34,7 @@
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/token_file.h"
+#include "coordinator/rpc/verification_service.h"
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
@@ -42,6 +43,7 @@
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/remote_records_sqlite.h"
+#include "coordinator/verification/rebuilds.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -181,6 +183,8 @@ class ServerImpl final : public Server {
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
+    rebuilds_ = std::make_unique<Rebuilds>(*engine_);
+    verification_ = std::make_unique<VerificationService>(*rebuilds_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
@@ -199,6 +203,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Wheels", wheels_.get()},
         {"crossmill.v1.Predictions", predictions_.get()},
         {"crossmill.v1.Attestations", attestations_.get()},
+        {"crossmill.v1.Verification", verification_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
@@ -237,6 +242,8 @@ class ServerImpl final : public Server {
   std::unique_ptr<PackagesService> packages_;
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<WheelsService> wheels_;
+  std::unique_ptr<Rebuilds> rebuilds_;
+  std::unique_ptr<VerificationService> verification_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<IndexPagesService> index_pages_;

@@ -305,6 +305,10 @@ Json FetchHostJson(const v1::FetchHostRow& row) {
           {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
 }
 
+Json ComparisonDocument(const v1::CellComparison& comparison, bool steps) {
+  return ComparisonJson(comparison, steps);
+}
+
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons) {
   return {{"id", build.id()},
           {"verdict", Word(OverallVerdict(build))},

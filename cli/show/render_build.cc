@@ -415,6 +415,11 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
   return result;
 }
 
+std::string RenderStepDifference(const v1::BuildView& build, const v1::StepComparison& step,
+                                 const TextOptions& options, size_t paths) {
+  return RenderDivergence(build, step, options, paths);
+}
+
 std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range,
                           const TextOptions& options) {
   std::string result;

@@ -53,6 +53,9 @@ std::string RenderCell(const v1::BuildView& build, const v1::CellView& cell, con
 // Verdict with both digests and the divergent steps; empty when nobody asked for one.
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths);
+// One step whose executions differ: who made what, the paths, the causes.
+std::string RenderStepDifference(const v1::BuildView& build, const v1::StepComparison& step,
+                                 const TextOptions& options, size_t paths);
 // Every failed step: exit code, Dockerfile lines, last lines of its console.
 std::string RenderFailures(const BuildReport& report, const TextOptions& options);
 

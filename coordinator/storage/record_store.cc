@@ -92,6 +92,7 @@ v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64
   view.set_dockerfile_name(submission.recipe().dockerfile_name());
   view.set_target(submission.recipe().target());
   view.set_ahead_of(submission.wheels().ahead_of());
+  if (submission.has_rebuild()) *view.mutable_rebuild() = submission.rebuild();
   view.set_farm_version(CROSSMILL_VERSION);
   return view;
 }

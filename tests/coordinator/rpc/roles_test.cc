@@ -18,6 +18,7 @@
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
+#include "coordinator/rpc/verification_service.h"
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
@@ -85,6 +86,7 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.IndexPages", &index_pages_},
             {"crossmill.v1.Predictions", predictions_.get()},
             {"crossmill.v1.Wheels", &wheels_},
+            {"crossmill.v1.Verification", &verification_},
             {"crossmill.v1.Attestations", attestations_.get()}};
   }
 
@@ -97,6 +99,8 @@ class RolesTest : public RpcFixture {
   PackagesService packages_{package_queries_, authenticator_};
   WheelsService wheels_{*records_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
+  Rebuilds rebuilds_{engine_};
+  VerificationService verification_{rebuilds_, authenticator_};
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_};
   WorkerQueueService queue_{engine_, authenticator_};
   storage::IndexPageRecords page_records_{records_->connection()};
@@ -112,9 +116,9 @@ class RolesTest : public RpcFixture {
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
-  for (const char* name :
-       {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.Predictions",
-        "crossmill.v1.Wheels", "crossmill.v1.Packages", "crossmill.v1.Attestations"}) {
+  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
+                           "crossmill.v1.Predictions", "crossmill.v1.Wheels", "crossmill.v1.Packages",
+                           "crossmill.v1.Attestations", "crossmill.v1.Verification"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);
