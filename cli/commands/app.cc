@@ -114,6 +114,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddBuildCommand(app, session);
   AddRetryCommand(app, session);
   AddVerifyCommand(app, session);
+  AddHistoryCommands(app, session);
   AddCheckCommand(app, session);
   AddPredictCommand(app, session);
   AddWatchCommands(app, session);

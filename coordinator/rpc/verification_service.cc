@@ -28,4 +28,27 @@ grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+grpc::Status VerificationService::ReverifyBuilds(grpc::ServerContext* context,
+                                                 const v1::ReverifyBuildsRequest* request,
+                                                 v1::ReverifyBuildsResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  auto submitted =
+      reverification_.Submit(absl::Seconds(request->older_than()), request->max(), request->dry_run());
+  if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
+  *response = *std::move(submitted);
+  return grpc::Status::OK;
+}
+
+grpc::Status VerificationService::ListHistory(grpc::ServerContext* context,
+                                              const v1::BuildHistoryRequest* request,
+                                              v1::BuildHistoryResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  auto answer = history_.List(*request);
+  if (!answer.ok()) return rpc::ToGrpc(answer.status());
+  *response = *std::move(answer);
+  return grpc::Status::OK;
+}
+
 }  // namespace crossmill::coordinator

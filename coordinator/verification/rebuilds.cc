@@ -18,4 +18,12 @@ absl::StatusOr<Submitted> Rebuilds::Submit(int64_t build, const RebuildWish& wis
   return engine_.Submit(submission, idempotency_key, secrets, Submitter::kFarm);
 }
 
+absl::StatusOr<Submitted> Rebuilds::SubmitAgain(int64_t build) {
+  ASSIGN_OR_RETURN(const v1::BuildSubmission recorded, engine_.reader().Submission(build));
+  RebuildWish wish;
+  wish.hosts = recorded.options().verify();
+  wish.allow_same_host = recorded.options().allow_same_host();
+  return Submit(build, wish, "");
+}
+
 }  // namespace crossmill::coordinator

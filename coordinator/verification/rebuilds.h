@@ -22,6 +22,9 @@ class Rebuilds {
   absl::StatusOr<Submitted> Submit(int64_t build, const RebuildWish& wish, const std::string& idempotency_key,
                                    const std::vector<v1::Secret>& secrets = {});
 
+  // The same without a client, for as many hosts as the build itself asked for.
+  absl::StatusOr<Submitted> SubmitAgain(int64_t build);
+
  private:
   Engine& engine_;
 };

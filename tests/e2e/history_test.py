@@ -4,7 +4,7 @@ Two workers of one machine, so every build allows the same host.
 """
 import json
 
-from farm import FarmTestCase, main, tiny_archive
+from farm import FarmTestCase, main, tiny_archive, wait_for
 
 STEADY = """
     FROM tiny
@@ -100,6 +100,70 @@ class VerifyTest(HistoryCase):
         self.assert_exit(refused, 2)
         self.assert_says(refused, "no image of it to compare with")
         self.assert_exit(self.farm.cli("verify", "999999"), 2)
+
+
+class HistoryTest(HistoryCase):
+    def history(self, *arguments, code=0):
+        result = self.farm.cli("history", *arguments, "--json")
+        self.assert_exit(result, code)
+        return json.loads(result.stdout)
+
+    def test_a_recipe_that_went_bad_and_was_repaired(self):
+        good = self.verified(STEADY, 0)
+        self.write("note", "a file that COPY might read")
+        bad = self.verified(DATED, 3)
+        document = self.history("app")
+        self.assertEqual([(row["build"], row["verdict"]) for row in document["rows"]],
+                         [(bad["id"], "unreproducible"), (good["id"], "reproducible")])
+        self.assertTrue(document["rows"][0]["same_host"])
+        self.assertEqual(document["rows"][1]["image_digest"], good["cells"][0]["image_digest"])
+        regression, = document["regressions"]
+        self.assertEqual((regression["last_good"], regression["first_bad"], regression["good_again"]),
+                         (good["id"], bad["id"], None))
+        step, = regression["steps"]
+        self.assertEqual((step["file"], step["line"]), ("Dockerfile", 3))
+        self.assertIn("embedded-time", [cause["class"] for cause in step["causes"]])
+        lines = regression["changes"]["dockerfile_lines"]
+        self.assertEqual([(line["now"], line["text"]) for line in lines], [(3, "RUN date +%s >/app/stamp")])
+        self.assertEqual([(change["path"], change["kind"]) for change in regression["changes"]["context"]],
+                         [("Dockerfile", "content"), ("note", "added")])
+        self.assertEqual(regression["changes"]["bases"], [])
+
+        repaired = self.verified(STEADY, 0, "--no-cache")
+        regression, = self.history("app:latest")["regressions"]
+        self.assertEqual((regression["first_bad"], regression["good_again"]), (bad["id"], repaired["id"]))
+        text = self.farm.cli("history", "app")
+        self.assert_says(text, f"bad from build {bad['id']} on, good again in build {repaired['id']}",
+                         "RUN date +%s >/app/stamp", "2 reproducible, 1 unreproducible")
+        self.assertEqual(self.history(str(good["id"]), "-n", "1")["more"], True, "a build names its recipe")
+
+        # What is verified again is the newest that was reproducible; the timer is off, so only when asked.
+        due = self.farm.cli("reverify", "--older-than", "7d", "--json")
+        self.assertEqual(json.loads(due.stdout)["builds"], [], "nothing is that old")
+        due = json.loads(self.farm.cli("reverify", "--older-than", "0s", "--dry-run", "--json").stdout)
+        self.assertEqual([build["build"] for build in due["builds"]], [repaired["id"]])
+        submitted = json.loads(self.farm.cli("reverify", "--older-than", "0s", "--max", "1", "--json").stdout)
+        rebuild = submitted["builds"][0]["rebuild"]
+        self.assert_exit(self.farm.cli("watch", str(rebuild)), 0)
+        row = next(row for row in self.history("app")["rows"] if row["build"] == rebuild)
+        self.assertEqual((row["rebuild_of"], row["rebuild_result"], row["standing"]),
+                         (repaired["id"], "equal", "good"))
+        self.assert_says(self.farm.cli("history", "app"), f"equal to build {repaired['id']}")
+
+    def test_names_that_nobody_built(self):
+        result = self.farm.cli("history", "nobody/built-this")
+        self.assert_exit(result, 2)
+        self.assert_says(result, "expected an image name")
+        self.assert_exit(self.farm.cli("reverify", "--older-than", "soon"), 2)
+
+
+class TimerTest(HistoryCase):
+    farm_options = {"workers": 2, "coordinator_options": ("--reverify-older-than", "1s", "--reverify-max", "1")}
+
+    def test_an_idle_farm_verifies_again_by_itself(self):
+        build = self.verified(STEADY, 0)
+        wait_for(lambda: any(row["rebuild_of"] == build["id"] for row in json.loads(
+            self.farm.cli("history", "app", "--json").stdout)["rows"]), "a rebuild by the timer", 150)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,10 @@ class RolesTest : public RpcFixture {
     evidence_ = std::make_unique<BuildEvidence>(engine_.reader(), *records_->OpenAnother(),
                                                 *keys::SigningKey::Generate());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, authenticator_);
+    reverification_ = std::make_unique<Reverification>(rebuilds_, *records_->OpenAnother(), clock_);
+    recipe_history_ = std::make_unique<RecipeHistory>(engine_.reader(), *records_->OpenAnother(), *blobs_);
+    verification_ =
+        std::make_unique<VerificationService>(rebuilds_, *reverification_, *recipe_history_, authenticator_);
     RpcFixture::SetUp();
   }
   void TearDown() override {
@@ -86,7 +90,7 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.IndexPages", &index_pages_},
             {"crossmill.v1.Predictions", predictions_.get()},
             {"crossmill.v1.Wheels", &wheels_},
-            {"crossmill.v1.Verification", &verification_},
+            {"crossmill.v1.Verification", verification_.get()},
             {"crossmill.v1.Attestations", attestations_.get()}};
   }
 
@@ -100,7 +104,6 @@ class RolesTest : public RpcFixture {
   WheelsService wheels_{*records_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
   Rebuilds rebuilds_{engine_};
-  VerificationService verification_{rebuilds_, authenticator_};
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_};
   WorkerQueueService queue_{engine_, authenticator_};
   storage::IndexPageRecords page_records_{records_->connection()};
@@ -113,6 +116,9 @@ class RolesTest : public RpcFixture {
   std::unique_ptr<PredictionsService> predictions_;
   std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<AttestationsService> attestations_;
+  std::unique_ptr<Reverification> reverification_;
+  std::unique_ptr<RecipeHistory> recipe_history_;
+  std::unique_ptr<VerificationService> verification_;
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
