@@ -160,8 +160,7 @@ v1::RebuildComparison::Result ResultOf(const v1::BuildView& rebuild) {
 
 std::string RenderRebuild(const v1::BuildView& rebuild, const TextOptions& options, size_t paths) {
   std::string text = RenderHeader(rebuild, options);
-  text += fmt::format("  rebuild of build {}, which gave {}\n", rebuild.rebuild().build(),
-                      rebuild.rebuild().index_digest());
+  text += fmt::format("  then     {}\n", rebuild.rebuild().index_digest());
   if (!rebuild.index_digest().empty()) {
     const bool equal = rebuild.index_digest() == rebuild.rebuild().index_digest();
     text += "  index    " +

@@ -191,7 +191,8 @@ Json BuildRowJson(const v1::BuildView& build) {
           {"target", TextOrNull(build.target())},
           {"platforms", List(options.platforms(), PlatformText)},
           {"verify", options.verify()},
-          {"tags", List(options.tags(), [](const std::string& tag) { return Json(tag); })},
+          {"tags", List(NamesSetBy(build), [](const std::string& tag) { return Json(tag); })},
+          {"rebuild_of", build.has_rebuild() ? Json(build.rebuild().build()) : Json(nullptr)},
           {"verdict", Word(OverallVerdict(build))},
           {"index_digest", TextOrNull(build.index_digest())},
           {"cells", List(build.cells(), [](const v1::CellView& cell) { return CellJson(cell, false); })}};
@@ -402,7 +403,7 @@ Json MetadataJson(const v1::BuildView& build) {
           {"index_digest", TextOrNull(build.index_digest())},
           {"verdict", Word(OverallVerdict(build))},
           {"platforms", std::move(platforms)},
-          {"tags", List(build.options().tags(), [](const std::string& tag) { return Json(tag); })}};
+          {"tags", List(NamesSetBy(build), [](const std::string& tag) { return Json(tag); })}};
 }
 
 Json ErrorJson(const absl::Status& status) {

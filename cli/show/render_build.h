@@ -64,6 +64,9 @@ std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& ra
                           const TextOptions& options);
 
 // Parts that other displays use too.
+// Image names that the build gives its image. A rebuild has those of the recorded build in its options, and
+// sets none.
+std::vector<std::string> NamesSetBy(const v1::BuildView& build);
 std::string PlatformLabel(const v1::CellView& cell);
 // "builder"; a stage without a name is "stage-2".
 std::string StageLabel(const v1::StageView& stage);
