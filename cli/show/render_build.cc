@@ -132,6 +132,18 @@ std::string Ordinal(int index) {
 
 constexpr size_t kCausesOfReport = 8;
 
+// What is equal, as docs/formats.md, "Verdicts", has it.
+std::string LevelPhrase(std::string_view level) {
+  if (level == "image") return "the whole image is the same";
+  if (level == "config") return "config and layers are the same";
+  if (level == "layers") return "all layers are the same";
+  if (level == "manifests") return "only times of files differ";
+  if (level == "root")
+    return "the file system is the same: what differs was removed again, but is in the layers";
+  if (level == "exports") return "what stages copy from each other is the same";
+  return fmt::format("the same up to: {}", level);
+}
+
 // What its executions gave. One that failed has no layer, and nothing differs from it.
 std::string RenderWitnesses(const v1::StepComparison& step, uint32_t total) {
   std::string layers;
@@ -389,7 +401,7 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
   }
   if (comparison.same_host()) result += " (same host)";
   if (!comparison.level().empty() && comparison.level() != "none") {
-    result += fmt::format("; strictest level that matches: {}", comparison.level());
+    result += fmt::format("; {}", LevelPhrase(comparison.level()));
   }
   result += "\n";
   // A failure is told with the cell.

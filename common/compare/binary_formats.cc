@@ -27,6 +27,9 @@ constexpr size_t kPycHeader = 16;
 
 // ---- ELF ----
 
+// Larger sections are compared as bytes: a text costs more than its bytes.
+constexpr size_t kMostTexts = 8 << 20;
+
 struct Section {
   std::string name;
   size_t offset = 0;
@@ -126,7 +129,9 @@ void CompareSections(const std::vector<Section>& first, const std::vector<Sectio
     if (section.bytes == theirs) continue;
     const Differences::Part part(*differences, "section " + section.name);
     const int before = differences->count();
-    if (roots && HoldsTexts(section.name)) CompareTexts(section.bytes, theirs, differences);
+    const bool texts =
+        HoldsTexts(section.name) && std::max(section.bytes.size(), theirs.size()) <= kMostTexts;
+    if (roots && texts) CompareTexts(section.bytes, theirs, differences);
     if (differences->count() > before) continue;
     if (roots) {
       CompareBytes(section.bytes, theirs, differences);

@@ -21,7 +21,7 @@ struct CompareLimits {
   // Differences told of one file.
   size_t differences = 64;
   // Bytes read and unpacked for one file, of both sides together.
-  int64_t bytes = int64_t{512} << 20;
+  int64_t bytes = int64_t{256} << 20;
   // Bytes of one member, or of one stream that is unpacked, of one side.
   int64_t member_bytes = int64_t{64} << 20;
   // Members of one archive.

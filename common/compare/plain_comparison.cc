@@ -12,6 +12,8 @@
 namespace crossmill::compare {
 namespace {
 
+// Text of more lines is compared as bytes: a line costs more than its bytes.
+constexpr size_t kMostLines = 1'000'000;
 // Text is looked at so far: a file that begins with this much text is text.
 constexpr size_t kTextProbe = 64 << 10;
 // Runs that so few equal bytes divide are one.
@@ -88,7 +90,8 @@ bool IsText(std::string_view bytes) {
     while (whole > 0 && (static_cast<unsigned char>(probe[whole - 1]) & 0xc0) == 0x80) --whole;
     whole -= std::min<size_t>(whole, 1);
   }
-  return ValidUtf8(probe.substr(0, whole)) == probe.substr(0, whole);
+  return ValidUtf8(probe.substr(0, whole)) == probe.substr(0, whole) &&
+         std::count(bytes.begin(), bytes.end(), '\n') < static_cast<ptrdiff_t>(kMostLines);
 }
 
 void CompareText(std::string_view first, std::string_view second, Differences* differences) {

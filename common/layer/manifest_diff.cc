@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/time/time.h"
 #include "common/base/digest.h"
 #include "common/base/status.h"
 
@@ -88,6 +89,10 @@ void SetDigest(const ManifestEntry& entry, build::bazel::remote::execution::v2::
   ToProto(Digest{entry.sha256, entry.entry.size}, digest);
 }
 
+std::string FormatTime(int64_t seconds) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(seconds), absl::UTCTimeZone());
+}
+
 // nullopt: equal.
 std::optional<v1::PathDifference> Compare(const Row& first, const Row& second) {
   const ManifestEntry& a = *first.content;
@@ -103,6 +108,8 @@ std::optional<v1::PathDifference> Compare(const Row& first, const Row& second) {
     difference.set_kind(Kind::KIND_METADATA);
   } else if (first.entry->entry.mtime != second.entry->entry.mtime) {
     difference.set_kind(Kind::KIND_TIME);
+    difference.set_detail(fmt::format("mtime {} != {}", FormatTime(first.entry->entry.mtime),
+                                      FormatTime(second.entry->entry.mtime)));
   } else {
     return std::nullopt;
   }

@@ -13,7 +13,7 @@ namespace crossmill::layer {
 
 // The first `limit` paths that differ, in the order of ComparePaths, each once with the gravest kind:
 // ONLY_FIRST and ONLY_SECOND, CONTENT (of a file; both digests set), METADATA, TIME. `detail` says what
-// is different beside content and time ("mode 0644 != 0600, owner 0:0 != 1:1"), also for CONTENT.
+// is different beside content ("mode 0644 != 0600, owner 0:0 != 1:1"), also for CONTENT; of TIME both times.
 // `total`, if not null, gets the number of all differing paths.
 // Names of one file differ together: a hard link's content is that of its target.
 std::vector<v1::PathDifference> DiffManifests(const LayerManifest& first, const LayerManifest& second,

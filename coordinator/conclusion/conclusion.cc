@@ -13,6 +13,7 @@
 #include "coordinator/core/image_reach.h"
 #include "coordinator/verdict/comparer.h"
 #include "coordinator/verdict/outvoted.h"
+#include "coordinator/verdict/squashed_root.h"
 #include "coordinator/verdict/witnesses.h"
 
 namespace crossmill::coordinator {
@@ -91,6 +92,36 @@ absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image
   return absl::OkStatus();
 }
 
+// Whether the image's root is the same with the layers of each replica, whatever the layers are. Those of the
+// base are below all of them.
+absl::StatusOr<bool> HaveSameRoot(const CellInput& input, const verdict::CellExecutions& executions,
+                                  BlobStore& blobs) {
+  const uint32_t target = input.plan.cells(input.cell).target_stage();
+  const v1::PinnedImage* base = BaseOf(input.plan, static_cast<int>(target));
+  const size_t below = base == nullptr ? 0 : static_cast<size_t>(base->layers_size());
+  std::map<std::string, layer::LayerManifest> manifests;
+  const auto squash = [&](const std::vector<v1::Layer>& chain) -> absl::StatusOr<verdict::SquashedRoot> {
+    std::vector<const layer::LayerManifest*> layers;
+    for (size_t i = below; i < chain.size(); ++i) {
+      const auto [found, added] = manifests.try_emplace(chain[i].tar().hash());
+      if (added) {
+        ASSIGN_OR_RETURN(found->second, ReadManifest(blobs, chain[i]));
+      }
+      layers.push_back(&found->second);
+    }
+    return verdict::Squash(layers);
+  };
+  const std::vector<v1::Layer>& first = input.chains.at(static_cast<int>(target));
+  ASSIGN_OR_RETURN(const verdict::SquashedRoot ours, squash(first));
+  for (uint32_t replica = 1; replica < executions.wanted; ++replica) {
+    const auto chain = verdict::ReplicaChain(input.plan, target, first, executions.steps, replica);
+    if (!chain) return false;
+    ASSIGN_OR_RETURN(const verdict::SquashedRoot theirs, squash(*chain));
+    if (theirs != ours) return false;
+  }
+  return true;
+}
+
 absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
                      BlobStore& blobs, storage::RecordStore& records, const std::stop_token& stop,
                      v1::CellView* view) {
@@ -109,9 +140,10 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
       continue;
     }
     ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
-    verdict::MarkOutvoted(executions.allow_same_host, &row.witnesses);
     RETURN_IF_ERROR(AddInputChanges(records, &row));
     RETURN_IF_ERROR(AddDifferences(blobs, stop, &row));
+    verdict::MarkOutvoted(executions.allow_same_host, verdict::MayBeTime(row.causes, row.causes_problem),
+                          &row.witnesses);
   }
   executions.resolved = input.exports;
   const bool diverges = std::any_of(executions.steps.begin(), executions.steps.end(),
@@ -122,6 +154,9 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
                      ReadManifest(blobs, step.fact.layer));
   }
   RETURN_IF_ERROR(AddImageDigests(input, image, assembler, stop, &executions));
+  if (diverges) {
+    ASSIGN_OR_RETURN(executions.same_root, HaveSameRoot(input, executions, blobs));
+  }
   *view->mutable_comparison() = verdict::CompareCell(executions);
   if (!input.problems.empty() && view->comparison().verdict() == v1::VERDICT_INCONCLUSIVE) {
     view->mutable_comparison()->set_reason(

@@ -1,4 +1,5 @@
 // Engine: what is due after every batch — leases, desired states, cells and builds that end, events.
+#include <algorithm>
 #include <utility>
 
 #include "common/base/log.h"
@@ -68,8 +69,14 @@ std::vector<CompiledStep> CompiledSteps(RunningBuild& build) {
 absl::Status NoteOutvoted(storage::RecordStore& records, int64_t build,
                           const v1::CellComparison& comparison) {
   for (const v1::StepComparison& step : comparison.steps()) {
+    const bool any = std::any_of(step.witnesses().begin(), step.witnesses().end(),
+                                 [](const v1::Witness& witness) { return witness.outvoted(); });
+    if (!any) continue;
     for (const v1::Witness& witness : step.witnesses()) {
-      if (!witness.outvoted()) continue;
+      if (!witness.outvoted()) {
+        if (witness.has_layer()) RETURN_IF_ERROR(records.Endorse(witness.execution()));
+        continue;
+      }
       LogWarning("build {}: worker {} was outvoted in step {} of {}: what it made there is used no further",
                  build, witness.worker(), step.step_number(), StagePhrase(step.stage_name()));
       RETURN_IF_ERROR(records.MarkOutvoted(witness.execution(), build));

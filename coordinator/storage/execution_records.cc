@@ -43,9 +43,8 @@ constexpr Sql kFindReusable{
     "SELECT " EXECUTION_COLUMNS
     " FROM executions "
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
-    "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) AND variation = 0 "
-    "AND "
-    "outvoted_in IS NULL "
+    "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) AND "
+    "(variation = 0 OR endorsed = 1) AND outvoted_in IS NULL "
     "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
 constexpr Sql kWitnesses{
     "load the executions of a key",
@@ -57,6 +56,8 @@ constexpr Sql kWitnesses{
 
 constexpr Sql kMarkOutvoted{"mark an execution that was outvoted",
                             "UPDATE executions SET outvoted_in = ?2 WHERE id = ?1 AND outvoted_in IS NULL"};
+constexpr Sql kEndorse{"mark an execution that outvoted another",
+                       "UPDATE executions SET endorsed = 1 WHERE id = ?1"};
 constexpr Sql kOutvoted{
     "count executions that were outvoted",
     "SELECT worker, count(*) FROM executions WHERE outvoted_in IS NOT NULL GROUP BY worker"};
@@ -265,6 +266,11 @@ absl::StatusOr<std::vector<Execution>> RecordStore::Witnesses(std::string_view k
 absl::Status RecordStore::MarkOutvoted(int64_t execution, int64_t build) {
   RecursiveMutexLock lock(connection_->mutex());
   return connection_->Run(kMarkOutvoted, execution, build);
+}
+
+absl::Status RecordStore::Endorse(int64_t execution) {
+  RecursiveMutexLock lock(connection_->mutex());
+  return connection_->Run(kEndorse, execution);
 }
 
 absl::StatusOr<std::map<std::string, int64_t>> RecordStore::Outvoted() {

@@ -194,7 +194,8 @@ class RecordStore {
   // Begun, neither finished nor abandoned: what a restarted coordinator reconciles. Oldest first.
   absl::StatusOr<std::vector<Execution>> UnfinishedExecutions();
   // The execution everybody goes on from: of the successes of `key` started at or after `since_ns`
-  // the one that finished first, replica 0 before others. Never one that was varied or outvoted.
+  // the one that finished first, replica 0 before others. Never one that was outvoted, and
+  // one that was varied only if it was endorsed.
   absl::StatusOr<std::optional<Execution>> FindReusable(std::string_view key, int64_t since_ns,
                                                         bool forbid_emulation);
   // Every finished execution of `key` started at or after `since_ns`, failures only if they started at or
@@ -204,6 +205,8 @@ class RecordStore {
 
   // In a comparison of `build` the others outvoted it (v1.Witness.outvoted): it is not reusable any more.
   absl::Status MarkOutvoted(int64_t execution, int64_t build);
+  // It is one of those that agreed then: reusable, although it was varied.
+  absl::Status Endorse(int64_t execution);
   // How many executions of each worker were outvoted; workers of whom none was are left out.
   absl::StatusOr<std::map<std::string, int64_t>> Outvoted();
 

@@ -249,7 +249,8 @@ class CellJudge {
 
   std::string DivergentLevel() const {
     if (!more_than_times_) return "manifests";
-    return exports_differ_ ? "none" : "exports";
+    if (exports_differ_) return "none";
+    return input_.same_root ? "root" : "exports";
   }
 
   std::string FlakyReason() const {

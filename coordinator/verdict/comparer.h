@@ -58,6 +58,9 @@ struct CellExecutions {
   // for a replica that did not execute every step. The configs may be left out.
   std::vector<std::string> image_digests;
   std::vector<std::string> config_digests;
+  // The image's root file system is the same with the layers that each replica made of its own
+  // (SquashedRoot).
+  bool same_root = false;
   // Differences kept per step in the result; those that reach the image come first.
   size_t difference_limit = 200;
 };

@@ -27,7 +27,7 @@ bool HaveInCommon(const v1::Witness& one, const v1::Witness& other, v1::Aspect a
 }
 
 // The others have something in common that `alone` has with none of them.
-bool IsExplained(const v1::Witness& alone, const std::vector<const v1::Witness*>& others) {
+bool IsExplained(const v1::Witness& alone, const std::vector<const v1::Witness*>& others, bool may_be_time) {
   std::set<v1::Aspect> aspects;
   for (const v1::Circumstance& each : alone.circumstances()) aspects.insert(each.aspect());
   for (const v1::Witness* other : others) {
@@ -35,6 +35,7 @@ bool IsExplained(const v1::Witness& alone, const std::vector<const v1::Witness*>
   }
   return std::any_of(aspects.begin(), aspects.end(), [&](v1::Aspect aspect) {
     if (ValueOf(alone, aspect) == nullptr) return true;
+    if (aspect == v1::ASPECT_CLOCK && !may_be_time) return false;
     const bool shared = std::all_of(others.begin() + 1, others.end(), [&](const v1::Witness* other) {
       return HaveInCommon(*others.front(), *other, aspect);
     });
@@ -46,7 +47,17 @@ bool IsExplained(const v1::Witness& alone, const std::vector<const v1::Witness*>
 
 }  // namespace
 
-void MarkOutvoted(bool by_worker, std::vector<v1::Witness>* witnesses) {
+bool MayBeTime(absl::Span<const v1::CauseGroup> causes, std::string_view causes_problem) {
+  if (causes.empty() || !causes_problem.empty()) return true;
+  return std::any_of(causes.begin(), causes.end(), [](const v1::CauseGroup& group) {
+    const std::string& word = group.cause().class_();
+    return word == "embedded-time" || word == "archive-time" || word == "gzip-header" ||
+           word == "pyc-header" || word == "pax-header" || word == "file-time" || word == "cache" ||
+           word == "input";
+  });
+}
+
+void MarkOutvoted(bool by_worker, bool may_be_time, std::vector<v1::Witness>* witnesses) {
   std::map<std::string, std::vector<v1::Witness*>> by_layer;
   for (v1::Witness& witness : *witnesses) {
     // A failure is no vote.
@@ -68,7 +79,7 @@ void MarkOutvoted(bool by_worker, std::vector<v1::Witness>* witnesses) {
   };
   std::set<std::string> places;
   for (const v1::Witness* other : others) places.insert(place(*other));
-  if (places.size() < 2 || places.contains(place(*alone)) || IsExplained(*alone, others)) return;
+  if (places.size() < 2 || places.contains(place(*alone)) || IsExplained(*alone, others, may_be_time)) return;
   alone->set_outvoted(true);
 }
 

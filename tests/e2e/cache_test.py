@@ -19,7 +19,7 @@ DIFF_CELL = {"platform", "verdict", "level", "same_host", "hosts", "executions",
 DIFF_STEP = {"stage", "stage_name", "step", "text", "range", "agrees", "reaches_image", "witnesses", "differences",
              "differences_total"}
 WORKER = {"name", "connected", "draining", "last_seen", "version", "host_id", "host_name", "kernel", "cpu_model",
-          "cpus", "runtime", "file_system", "platforms", "slots", "slots_used", "tasks"}
+          "cpus", "runtime", "file_system", "platforms", "slots", "slots_used", "outvoted", "tasks"}
 IMAGE = {"name", "digest", "platforms", "created_at", "stand_in", "size_bytes", "origin"}
 
 

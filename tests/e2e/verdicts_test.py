@@ -265,6 +265,54 @@ for name in (socket.gethostname(), "localhost"):
         self.assertIn("host-name", cell["comparison"]["varied"])
 
 
+LIAR = """#!/bin/sh
+# An OCI runtime that changes what commands have written.
+crun "$@"
+code=$?
+bundle=$(printf '%s\\n' "$@" | sed -n '/^--bundle$/{n;p}')
+if [ -n "$bundle" ]; then
+  root=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + "/config.json"))["root"]["path"])' "$bundle")
+  if [ -f "$root/answer" ]; then echo 43 > "$root/answer"; fi
+fi
+exit $code
+"""
+
+
+class LyingWorkerTest(FarmTestCase):
+    """One of three workers gives back other bytes than its command wrote."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="crossmill-liar-", dir="/var/tmp")
+        cls.addClassCleanup(folder.cleanup)
+        pathlib.Path(folder.name).chmod(0o755)
+        liar = pathlib.Path(folder.name, "liar")
+        liar.write_text(LIAR)
+        liar.chmod(0o755)
+        cls.farm_options = {"workers": 3, "slots": 1, "options_of": {"w2": ["--runtime", liar]}}
+        super().setUpClass()
+
+    def outvoted(self):
+        return {worker["name"]: worker["outvoted"] for worker in json.loads(self.farm.cli("worker", "ls", "--json").stdout)}
+
+    def test_who_lies_is_outvoted_named_and_its_bytes_are_used_no_further(self):
+        for round in range(3):
+            self.dockerfile(f"FROM tiny\nRUN echo 42 > /answer; : {round}\n")
+            result = self.build("--json", "--verify", "3", "--allow-same-host")
+            self.assert_exit(result, 0)
+            cell, = json.loads(result.stdout)["cells"]
+            step, = cell["comparison"]["steps"]
+            self.assertEqual(cell["verdict"], "unreproducible", cell)
+            self.assertEqual([each["worker"] for each in step["witnesses"] if each["outvoted"]], ["w2"], step)
+            self.assertIn("w2 alone made other bytes than 2 others", cell["comparison"]["reason"])
+            # Whoever was the first: a later build goes on from the bytes of the others.
+            with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+                self.assert_exit(self.build("-o", f"type=local,dest={folder}/out"), 0)
+                self.assertEqual(pathlib.Path(folder, "out/answer").read_text(), "42\n")
+        self.assertEqual(self.outvoted(), {"w1": 0, "w2": 3, "w3": 0})
+        self.assertIn("OUTVOTED", self.farm.cli("worker", "ls").stdout)
+
+
 class BelievedTest(FarmTestCase):
     """What depends on the clock, the host or its processors must never pass, and a verdict says what was varied."""
     farm_options = {"workers": 2}

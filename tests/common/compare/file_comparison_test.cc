@@ -232,6 +232,13 @@ TEST(FileComparisonTest, NoMoreDifferencesThanMayBeTold) {
   EXPECT_TRUE(file.incomplete());
 }
 
+// A line costs more memory than its bytes.
+TEST(FileComparisonTest, TextOfVeryManyLinesIsComparedAsBytes) {
+  const v1::FileDifference file = Compare(std::string(3'000'000, '\n'), std::string(3'000'000, '\n') + "x");
+  EXPECT_EQ(file.format(), "binary");
+  EXPECT_EQ(file.differences_size(), 1);
+}
+
 TEST(FileComparisonTest, LargeFilesAreReadInPieces) {
   CompareLimits limits;
   limits.member_bytes = 1000;

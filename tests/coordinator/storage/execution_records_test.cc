@@ -115,6 +115,19 @@ TEST_F(ExecutionRecordsTest, WhatWasOutvotedIsAWitnessAndReusedNoMore) {
   ASSERT_OK(store_->MarkOutvoted(bad, build_));
   EXPECT_EQ(Reusable(), good);
   EXPECT_EQ(WitnessIds(0), (std::vector<int64_t>{bad, good}));
+  // A varied one is reusable only with the others' word.
+  Execution execution;
+  execution.key = "varied";
+  execution.build = build_;
+  execution.worker = "w3";
+  execution.variation = 1;
+  execution.started_at = 300;
+  const auto varied = store_->BeginExecution(execution);
+  ASSERT_OK(varied);
+  ASSERT_OK(store_->FinishExecution(*varied, Success("good"), 400));
+  EXPECT_FALSE(store_->FindReusable("varied", 0, false).value().has_value());
+  ASSERT_OK(store_->Endorse(*varied));
+  EXPECT_TRUE(store_->FindReusable("varied", 0, false).value().has_value());
   // Told once more, by a coordinator that was started again.
   ASSERT_OK(store_->MarkOutvoted(bad, build_));
   EXPECT_EQ(store_->Outvoted().value(), (std::map<std::string, int64_t>{{"w1", 1}}));

@@ -31,9 +31,9 @@ class OutvotedTest : public testing::Test {
     told->set_value(value);
   }
   // The workers that are marked, with blanks.
-  std::string Outvoted(bool by_worker = false) {
+  std::string Outvoted(bool by_worker = false, bool may_be_time = true) {
     std::vector<v1::Witness> witnesses = witnesses_;
-    MarkOutvoted(by_worker, &witnesses);
+    MarkOutvoted(by_worker, may_be_time, &witnesses);
     std::string names;
     for (const v1::Witness& witness : witnesses) {
       if (witness.outvoted()) names += (names.empty() ? "" : " ") + witness.worker();
@@ -111,6 +111,7 @@ TEST_F(OutvotedTest, ASecondInCommonCanExplainIt) {
   Add("b");
   Tell(v1::ASPECT_CLOCK, "21000000000 22000000000");
   EXPECT_EQ(Outvoted(), "");
+  EXPECT_EQ(Outvoted(false, false), "w1") << "what differs is no time";
 }
 
 TEST_F(OutvotedTest, WhatNobodyToldCanExplainIt) {
@@ -119,6 +120,16 @@ TEST_F(OutvotedTest, WhatNobodyToldCanExplainIt) {
   witnesses_.back().clear_circumstances();
   Add("a");
   EXPECT_EQ(Outvoted(), "");
+}
+
+TEST(MayBeTimeTest, UnlessTheCausesSayOtherwise) {
+  EXPECT_TRUE(MayBeTime({}, ""));
+  std::vector<v1::CauseGroup> causes(1);
+  causes[0].mutable_cause()->set_class_("unknown");
+  EXPECT_FALSE(MayBeTime(causes, ""));
+  EXPECT_TRUE(MayBeTime(causes, "not all was looked at"));
+  causes.emplace_back().mutable_cause()->set_class_("embedded-time");
+  EXPECT_TRUE(MayBeTime(causes, ""));
 }
 
 }  // namespace
