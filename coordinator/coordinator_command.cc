@@ -14,6 +14,7 @@
 #include "common/base/private_memory.h"
 #include "common/base/status.h"
 #include "common/index/configured_indexes.h"
+#include "common/words/age.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/server.h"
 
@@ -82,6 +83,17 @@ int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, in
   return 5;
 }
 
+// --reverify-older-than; empty: never.
+absl::Status ReadReverifyAge(const std::string& text, crossmill::coordinator::ServerOptions* options) {
+  if (text.empty()) return absl::OkStatus();
+  const auto age = crossmill::ParseAge(text);
+  if (!age.ok()) return crossmill::Annotate(age.status(), "--reverify-older-than");
+  if (*age == absl::ZeroDuration())
+    return absl::InvalidArgumentError("--reverify-older-than: 0 would verify without end");
+  options->reverification.older_than = *age;
+  return absl::OkStatus();
+}
+
 int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
   auto token = crossmill::coordinator::AddToken(file, role, name);
   if (!token.ok()) {
@@ -99,7 +111,7 @@ namespace crossmill::coordinator {
 int RunCoordinatorCommand(int argc, char** argv) {
   CLI::App app("Crossmill's coordinator: schedules builds, keeps the record and the blobs");
   crossmill::coordinator::ServerOptions options;
-  std::string level = "info", role, name;
+  std::string level = "info", role, name, reverify_age;
   std::vector<std::string> index_urls, extra_index_urls;
   int timeout_seconds = 30, grace_seconds = 20;
   options.data_folder = "/var/lib/crossmill";
@@ -140,6 +152,13 @@ int RunCoordinatorCommand(int argc, char** argv) {
   app.add_option(
       "--failure-rules", options.failure_rule_files,
       "File with more rules about why packages fail, and what to do (docs/failures.md; repeatable)");
+  app.add_option(
+      "--reverify-older-than", reverify_age,
+      "When the farm is idle, verify again the newest reproducible build of each recipe whose last "
+      "verification is older: 12h, 7d, 4w (default: never)");
+  app.add_option("--reverify-max", options.reverification.max, "Rebuilds that it submits at a time")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "client, worker or both")->required();
@@ -155,6 +174,10 @@ int RunCoordinatorCommand(int argc, char** argv) {
     options.listen.unix_socket = AbsolutePath(options.listen.unix_socket);
   if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
   if (token->parsed()) return PrintNewToken(options.token_file, role, name);
+  if (const absl::Status age = ReadReverifyAge(reverify_age, &options); !age.ok()) {
+    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(age.message()));
+    return 2;
+  }
   auto indexes = index::FindIndexes(index_urls, extra_index_urls);
   if (!indexes.ok()) {
     fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(indexes.status().message()));

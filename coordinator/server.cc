@@ -34,6 +34,7 @@
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/token_file.h"
+#include "coordinator/rpc/verification_service.h"
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
@@ -42,6 +43,8 @@
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/remote_records_sqlite.h"
+#include "coordinator/verification/rebuilds.h"
+#include "coordinator/verification/recipe_history.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -95,6 +98,7 @@ class ServerImpl final : public Server {
   ~ServerImpl() override {
     // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
     // streams end is lost.
+    if (reverification_) reverification_->Stop();
     if (engine_) engine_->EndWatches();
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
@@ -136,6 +140,7 @@ class ServerImpl final : public Server {
         std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()}, engine_->reader(),
                                      std::move(committed), *indexes_, engine.build_platform);
     RETURN_IF_ERROR(OpenEvidence());
+    RETURN_IF_ERROR(OpenVerification());
     return Listen();
   }
 
@@ -170,6 +175,16 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status OpenVerification() {
+    rebuilds_ = std::make_unique<Rebuilds>(*engine_);
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> due, records_->OpenAnother());
+    reverification_ = std::make_unique<Reverification>(*rebuilds_, std::move(due), clock_);
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
+    recipe_history_ = std::make_unique<RecipeHistory>(engine_->reader(), std::move(committed), *blobs_);
+    reverification_->Start(options_.reverification, [this] { return engine_->reader().IsIdle(); });
+    return absl::OkStatus();
+  }
+
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
@@ -181,6 +196,8 @@ class ServerImpl final : public Server {
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
+    verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
+                                                          *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
@@ -199,6 +216,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Wheels", wheels_.get()},
         {"crossmill.v1.Predictions", predictions_.get()},
         {"crossmill.v1.Attestations", attestations_.get()},
+        {"crossmill.v1.Verification", verification_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
@@ -237,6 +255,10 @@ class ServerImpl final : public Server {
   std::unique_ptr<PackagesService> packages_;
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<WheelsService> wheels_;
+  std::unique_ptr<Rebuilds> rebuilds_;
+  std::unique_ptr<Reverification> reverification_;
+  std::unique_ptr<RecipeHistory> recipe_history_;
+  std::unique_ptr<VerificationService> verification_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<IndexPagesService> index_pages_;

@@ -11,6 +11,7 @@
 #include "common/index/index_address.h"
 #include "coordinator/core/native_backlog.h"
 #include "coordinator/rpc/rpc_server.h"
+#include "coordinator/verification/reverification.h"
 
 namespace crossmill::coordinator {
 
@@ -36,6 +37,8 @@ struct ServerOptions {
   std::vector<index::IndexAddress> indexes;
   // Rules of the operator's about why packages fail (docs/failures.md), in order.
   std::vector<std::string> failure_rule_files;
+  // Verifies again by itself when the farm is idle; off unless an age is given.
+  ReverificationOptions reverification;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is
   // answered but UNAVAILABLE from then on, and the program has to end and start again.
   std::function<void(const absl::Status&)> on_failure;

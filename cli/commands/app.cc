@@ -113,6 +113,8 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddGlobalFlags(app, session);
   AddBuildCommand(app, session);
   AddRetryCommand(app, session);
+  AddVerifyCommand(app, session);
+  AddHistoryCommands(app, session);
   AddCheckCommand(app, session);
   AddPredictCommand(app, session);
   AddWatchCommands(app, session);

@@ -11,6 +11,9 @@ namespace crossmill::cli {
 
 void AddBuildCommand(CLI::App& app, Session& session);
 void AddRetryCommand(CLI::App& app, Session& session);
+void AddVerifyCommand(CLI::App& app, Session& session);
+// history, reverify
+void AddHistoryCommands(CLI::App& app, Session& session);
 void AddCheckCommand(CLI::App& app, Session& session);
 void AddPredictCommand(CLI::App& app, Session& session);
 // watch, logs

@@ -1,6 +1,5 @@
 // crossmill packages: those of a build, and questions over all builds.
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <map>
 
 #include "cli/commands/commands.h"
@@ -10,6 +9,7 @@
 #include "cli/show/package_json.h"
 #include "cli/show/render_package_history.h"
 #include "cli/show/render_packages.h"
+#include "common/words/age.h"
 #include "common/words/platform.h"
 
 namespace crossmill::cli {
@@ -36,19 +36,8 @@ struct PackagesFlags {
 // "30d", "12h" (before `now`), or a date: Unix time in nanoseconds; 0 for an empty text.
 absl::StatusOr<int64_t> ParseSince(const std::string& text, absl::Time now) {
   if (text.empty()) return 0;
-  static const std::map<std::string, absl::Duration> kUnits = {{"s", absl::Seconds(1)},
-                                                               {"m", absl::Minutes(1)},
-                                                               {"h", absl::Hours(1)},
-                                                               {"d", absl::Hours(24)},
-                                                               {"w", absl::Hours(24 * 7)}};
-  int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
-  const auto unit = kUnits.find(std::string(read.ptr, end));
-  if (read.ec == std::errc() && unit != kUnits.end() && number >= 0) {
-    // Before 1970 there is nothing, however far it is asked for.
-    return std::max<int64_t>(0, UnixNanos(now - number * unit->second));
-  }
+  // Before 1970 there is nothing, however far it is asked for.
+  if (const auto age = ParseAge(text); age.ok()) return std::max<int64_t>(0, UnixNanos(now - *age));
   const auto seconds = ParseDate(text);
   if (!seconds.ok() || *seconds < 0 || *seconds > INT64_MAX / 1'000'000'000) {
     return absl::InvalidArgumentError(fmt::format(

@@ -111,6 +111,7 @@ class SystemEnvironment final : public Environment {
     farm->farm = v1::Farm::NewStub(channel);
     farm->predictions = v1::Predictions::NewStub(channel);
     farm->attestations = v1::Attestations::NewStub(channel);
+    farm->verification = v1::Verification::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);

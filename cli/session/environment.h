@@ -33,6 +33,7 @@ struct Farm {
   std::unique_ptr<v1::Farm::StubInterface> farm;
   std::unique_ptr<v1::Predictions::StubInterface> predictions;
   std::unique_ptr<v1::Attestations::StubInterface> attestations;
+  std::unique_ptr<v1::Verification::StubInterface> verification;
   std::unique_ptr<BlobStore> blobs;
 };
 

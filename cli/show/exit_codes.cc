@@ -30,17 +30,22 @@ constexpr std::array kMeanings = {
         "is no statement, or its signature is wrong"},
     ExitCodeMeaning{
         kExitUsage,
-        "usage: an unknown flag or value, a build or image that does not exist, a name that is taken"},
-    ExitCodeMeaning{kExitNotReproducible,
-                    "--require reproducible: a verdict is unreproducible, flaky, input-drift or failed; of "
-                    "verify-attestation: so says a statement, or they disagree or are about another image"},
+        "usage: an unknown flag or value, a build or image that does not exist, a name that is taken; of "
+        "verify: a build that has no image"},
+    ExitCodeMeaning{
+        kExitNotReproducible,
+        "--require reproducible: a verdict is unreproducible, flaky, input-drift or failed; of "
+        "verify-attestation: so says a statement, or they disagree or are about another image; of "
+        "verify: what is built again is not what was recorded, or its executions disagree"},
     ExitCodeMeaning{kExitNotPermitted, "not permitted: no token, a wrong one, or one of the other role"},
     ExitCodeMeaning{kExitInfrastructure,
                     "infrastructure: the farm's fault, or it cannot be reached; of doctor: a check failed"},
     ExitCodeMeaning{
         kExitInconclusive,
         "--require reproducible: there is no verdict; of verify-attestation: nothing is wrong, but a key or "
-        "a verdict is missing"},
+        "a verdict is missing; of verify: nothing differs, but something decisive could not be compared, or "
+        "too "
+        "few hosts executed it"},
     ExitCodeMeaning{kExitTimeOut, "--timeout is over: the build is cancelled as timed out"},
     ExitCodeMeaning{kExitCancelled, "cancelled: by Ctrl-C or by somebody else"},
 };

@@ -194,7 +194,8 @@ Json BuildRowJson(const v1::BuildView& build) {
           {"target", TextOrNull(build.target())},
           {"platforms", List(options.platforms(), PlatformText)},
           {"verify", options.verify()},
-          {"tags", List(options.tags(), [](const std::string& tag) { return Json(tag); })},
+          {"tags", List(NamesSetBy(build), [](const std::string& tag) { return Json(tag); })},
+          {"rebuild_of", build.has_rebuild() ? Json(build.rebuild().build()) : Json(nullptr)},
           {"verdict", Word(OverallVerdict(build))},
           {"index_digest", TextOrNull(build.index_digest())},
           {"cells", List(build.cells(), [](const v1::CellView& cell) { return CellJson(cell, false); })}};
@@ -309,6 +310,10 @@ Json FetchHostJson(const v1::FetchHostRow& row) {
           {"execution", row.execution() == 0 ? Json(nullptr) : Json(row.execution())}};
 }
 
+Json ComparisonDocument(const v1::CellComparison& comparison, bool steps) {
+  return ComparisonJson(comparison, steps);
+}
+
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons) {
   return {{"id", build.id()},
           {"verdict", Word(OverallVerdict(build))},
@@ -411,7 +416,7 @@ Json MetadataJson(const v1::BuildView& build) {
           {"index_digest", TextOrNull(build.index_digest())},
           {"verdict", Word(OverallVerdict(build))},
           {"platforms", std::move(platforms)},
-          {"tags", List(build.options().tags(), [](const std::string& tag) { return Json(tag); })}};
+          {"tags", List(NamesSetBy(build), [](const std::string& tag) { return Json(tag); })}};
 }
 
 Json ErrorJson(const absl::Status& status) {

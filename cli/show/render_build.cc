@@ -309,6 +309,11 @@ std::string_view Glyph(v1::Verdict verdict) {
   }
 }
 
+std::vector<std::string> NamesSetBy(const v1::BuildView& build) {
+  if (build.has_rebuild()) return {};
+  return {build.options().tags().begin(), build.options().tags().end()};
+}
+
 std::string PlatformLabel(const v1::CellView& cell) {
   return FormatPlatform(cell.platform()) + (cell.emulated() ? " (emulated)" : "");
 }
@@ -337,8 +342,9 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
   add("message", Printable(build.message()));
   add("target", build.target());
   std::string tags;
-  for (const std::string& tag : build.options().tags()) tags += (tags.empty() ? "" : ", ") + tag;
+  for (const std::string& tag : NamesSetBy(build)) tags += (tags.empty() ? "" : ", ") + tag;
   add("tags", tags);
+  if (build.has_rebuild()) add("rebuild", fmt::format("of build {}", build.rebuild().build()));
   add("index", IsBuilt(build)
                    ? fmt::format("being packed; `crossmill show {}` tells its digest then", build.id())
                    : build.index_digest());
@@ -489,6 +495,11 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
     if (!step.agrees()) result += RenderDivergence(build, step, options, paths);
   }
   return result;
+}
+
+std::string RenderStepDifference(const v1::BuildView& build, const v1::StepComparison& step,
+                                 const TextOptions& options, size_t paths) {
+  return RenderDivergence(build, step, options, paths);
 }
 
 std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range,

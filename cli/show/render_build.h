@@ -58,6 +58,9 @@ std::string NormalizationText(const v1::Normalization& one);
 // Verdict with both digests and the divergent steps; empty when nobody asked for one.
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths);
+// One step whose executions differ: who made what, the paths, the causes.
+std::string RenderStepDifference(const v1::BuildView& build, const v1::StepComparison& step,
+                                 const TextOptions& options, size_t paths);
 // Every failed step: exit code, Dockerfile lines, last lines of its console.
 std::string RenderFailures(const BuildReport& report, const TextOptions& options);
 
@@ -66,6 +69,9 @@ std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& ra
                           const TextOptions& options);
 
 // Parts that other displays use too.
+// Image names that the build gives its image. A rebuild has those of the recorded build in its options, and
+// sets none.
+std::vector<std::string> NamesSetBy(const v1::BuildView& build);
 std::string PlatformLabel(const v1::CellView& cell);
 // "builder"; a stage without a name is "stage-2".
 std::string StageLabel(const v1::StageView& stage);

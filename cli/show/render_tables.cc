@@ -38,7 +38,8 @@ std::string RenderBuilds(absl::Span<const v1::BuildView> builds, int64_t now, co
     const int64_t end = build.finished_at() != 0 ? build.finished_at() : now;
     const v1::Verdict verdict = OverallVerdict(build);
     std::string tags;
-    for (const std::string& tag : build.options().tags()) tags += (tags.empty() ? "" : ", ") + tag;
+    for (const std::string& tag : NamesSetBy(build)) tags += (tags.empty() ? "" : ", ") + tag;
+    if (build.has_rebuild()) tags = fmt::format("rebuild of {}", build.rebuild().build());
     std::string platforms = PlatformList(build.options().platforms());
     if (platforms.empty()) {
       for (const v1::CellView& cell : build.cells()) {

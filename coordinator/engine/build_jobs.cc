@@ -2,9 +2,12 @@
 
 #include <utility>
 
+#include "common/base/status.h"
 #include "coordinator/conclusion/conclusion.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
+#include "coordinator/rebuild/rebuild_comparison.h"
+#include "coordinator/rebuild/recorded_plan.h"
 #include "coordinator/wheels/wheels_plan.h"
 
 namespace crossmill::coordinator {
@@ -34,10 +37,7 @@ void BuildJobs::Plan(RunningBuild& build) {
       const PlanningStep step{what, done_bytes, total};
       if (progress_.Report(id, step)) watchers_.PublishProgress(id, step);
     };
-    planned.plan = submission.has_wheels()
-                       ? PlanWheels(submission.wheels())
-                       : PlanBuild(submission, parts_.build_platform,
-                                   {parts_.images, parts_.blobs, parts_.remote_sources}, calls);
+    planned.plan = MakePlan(submission, calls);
     if (planned.plan.ok() && parts_.ahead_planner != nullptr && !submission.has_wheels())
       MarkCompiling(&*planned.plan);
     if (planned.plan.ok()) {
@@ -51,19 +51,44 @@ void BuildJobs::Plan(RunningBuild& build) {
   });
 }
 
+absl::StatusOr<v1::BuildPlan> BuildJobs::MakePlan(const v1::BuildSubmission& submission,
+                                                  const PlanningCalls& calls) {
+  if (submission.has_wheels()) return PlanWheels(submission.wheels());
+  if (submission.has_rebuild()) {
+    return LoadRecordedPlan(submission.rebuild().build(), parts_.records, parts_.images, parts_.blobs,
+                            calls.stop);
+  }
+  return PlanBuild(submission, parts_.build_platform, {parts_.images, parts_.blobs, parts_.remote_sources},
+                   calls);
+}
+
 v1::CellView BuildJobs::ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done) {
   CellInput input = MakeCellInput(build.state, cell, [&](int stage) { return build.SinceOf(stage); });
   v1::CellView measured = MeasureCell(input);
   Run(build, JobKind::kProcessor,
-      [this, input = std::move(input),
+      [this, input = std::move(input), rebuilt = build.submission.rebuild().build(),
        done = std::move(done)](const std::stop_token& stop) -> std::function<void()> {
         v1::CellView view =
             coordinator::ConcludeCell(input, parts_.assembler, parts_.blobs, parts_.records, stop);
+        if (rebuilt != 0) AddRebuildComparison(rebuilt, input, stop, &view);
         // Not the cell's failure: the build is over, or goes on after a restart.
         if (stop.stop_requested()) return [] {};
         return [done, view = std::move(view)]() mutable { done(std::move(view)); };
       });
   return measured;
+}
+
+void BuildJobs::AddRebuildComparison(int64_t recorded, const CellInput& input, const std::stop_token& stop,
+                                     v1::CellView* view) {
+  if (view->status() != v1::BUILD_STATUS_SUCCEEDED) return;
+  auto comparison = CompareWithRecorded(recorded, input, *view, parts_.blobs, parts_.records, stop);
+  if (!comparison.ok()) {
+    view->mutable_rebuild()->set_build(recorded);
+    view->mutable_rebuild()->set_result(v1::RebuildComparison::RESULT_UNKNOWN);
+    view->mutable_rebuild()->set_reason(std::string(Sv(comparison.status().message())));
+    return;
+  }
+  *view->mutable_rebuild() = *std::move(comparison);
 }
 
 void BuildJobs::Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done) {

@@ -9,7 +9,9 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
+#include "coordinator/conclusion/conclusion.h"
 #include "coordinator/engine/jobs.h"
+#include "coordinator/engine/planning.h"
 #include "coordinator/engine/planning_progress.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/transaction_loop.h"
@@ -76,6 +78,10 @@ class BuildJobs {
   // `job` runs off the loop and returns what is to be done in it. Its token stops when the build has ended.
   void Run(RunningBuild& build, JobKind kind,
            std::function<std::function<void()>(const std::stop_token&)> job);
+  absl::StatusOr<v1::BuildPlan> MakePlan(const v1::BuildSubmission& submission, const PlanningCalls& calls);
+  // A comparison that cannot be made is said, and takes nothing from the rebuild itself.
+  void AddRebuildComparison(int64_t recorded, const CellInput& input, const std::stop_token& stop,
+                            v1::CellView* view);
 
   const JobParts parts_;
   RunningBuilds& builds_;

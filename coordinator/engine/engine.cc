@@ -31,6 +31,35 @@ absl::Status CheckOptions(const v1::BuildOptions& options) {
   return absl::OkStatus();
 }
 
+// What shows without the bases is refused before there is a build.
+absl::Status CheckRecipe(const v1::BuildSubmission& submission, const v1::Platform& build_platform,
+                         BlobStore& blobs) {
+  if (submission.has_wheels()) {
+    return absl::InvalidArgumentError("builds of wheels are the farm's own: submit a recipe");
+  }
+  if (submission.has_rebuild()) {
+    return absl::InvalidArgumentError(
+        fmt::format("build {0} is built again by `crossmill verify {0}`", submission.rebuild().build()));
+  }
+  RETURN_IF_ERROR(CheckOptions(submission.options()));
+  RETURN_IF_ERROR(
+      plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options(), build_platform)).status());
+  const Digest root = FromProto(submission.recipe().context_root());
+  if (!blobs.Has(root)) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the context's root {} is not in the blob store; upload the context first", ToString(root)));
+  }
+  for (const v1::NamedContext& context : submission.recipe().contexts()) {
+    if (!context.has_tree() && !context.has_image_root()) continue;
+    const Digest named = FromProto(context.has_tree() ? context.tree() : context.image_root());
+    if (blobs.Has(named)) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("build context '{}' ({}) is not in the blob store; upload it first", context.name(),
+                    ToString(named)));
+  }
+  return absl::OkStatus();
+}
+
 // Consoles as far as they were read, by execution.
 using Consoles = std::map<int64_t, std::vector<v1::LogChunk>>;
 
@@ -187,29 +216,11 @@ RunningBuild* Engine::Find(int64_t build) {
 
 absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
                                          const std::string& idempotency_key,
-                                         const std::vector<v1::Secret>& secrets) {
-  if (submission.has_wheels()) {
-    return absl::InvalidArgumentError("builds of wheels are the farm's own: submit a recipe");
-  }
-  RETURN_IF_ERROR(CheckOptions(submission.options()));
+                                         const std::vector<v1::Secret>& secrets, Submitter submitter) {
   RETURN_IF_ERROR(CheckSecrets(submission.options(), secrets));
-  // What shows without the bases is refused before there is a build.
-  RETURN_IF_ERROR(
-      plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options(), options_.build_platform))
-          .status());
-  const Digest root = FromProto(submission.recipe().context_root());
-  if (!blobs_.Has(root)) {
-    return absl::FailedPreconditionError(fmt::format(
-        "the context's root {} is not in the blob store; upload the context first", ToString(root)));
-  }
-  for (const v1::NamedContext& context : submission.recipe().contexts()) {
-    if (!context.has_tree() && !context.has_image_root()) continue;
-    const Digest named = FromProto(context.has_tree() ? context.tree() : context.image_root());
-    if (blobs_.Has(named)) continue;
-    return absl::FailedPreconditionError(
-        fmt::format("build context '{}' ({}) is not in the blob store; upload it first", context.name(),
-                    ToString(named)));
-  }
+  // What a rebuild needs is in its plan, and looked for when that is loaded.
+  if (submitter == Submitter::kClient)
+    RETURN_IF_ERROR(CheckRecipe(submission, options_.build_platform, blobs_));
   const std::string digest = Sha256Hex(submission.SerializeAsString());
   return loop_->Call<Submitted>(
       [this, &submission, &idempotency_key, &digest, &secrets]() -> absl::StatusOr<Submitted> {

@@ -69,6 +69,8 @@ struct EngineOptions {
   std::function<void(const absl::Status&)> on_failure;
 };
 
+enum class Submitter { kClient, kFarm };
+
 struct Submitted {
   int64_t build = 0;
   bool existing = false;
@@ -94,9 +96,10 @@ class Engine {
 
   // INVALID_ARGUMENT with FILE:LINE:COLUMN for an error in the recipe that shows without its bases;
   // ALREADY_EXISTS for another submission under the same idempotency key. `secrets` are those that the
-  // options name; they are kept in memory until the build ends.
+  // options name; they are kept in memory until the build ends. Only the farm itself makes rebuilds.
   absl::StatusOr<Submitted> Submit(const v1::BuildSubmission& submission, const std::string& idempotency_key,
-                                   const std::vector<v1::Secret>& secrets = {});
+                                   const std::vector<v1::Secret>& secrets = {},
+                                   Submitter submitter = Submitter::kClient);
   // The client of a running build is there (again): gives secrets that were forgotten over a restart, and
   // offers ssh agents. FAILED_PRECONDITION for a build that has ended, INVALID_ARGUMENT for ids it does not
   // name.

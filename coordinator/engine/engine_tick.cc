@@ -33,6 +33,7 @@ void TellBuilt(RunningBuild& build, int64_t now) {
 void ExpectImage(RunningBuild& build, ImageStore& images) {
   if (build.expected || !IsBuilt(build.state.view())) return;
   build.expected = true;
+  if (build.submission.has_rebuild()) return;
   const auto& tags = build.submission.options().tags();
   images.Expect(build.id(), std::vector<std::string>(tags.begin(), tags.end()));
 }

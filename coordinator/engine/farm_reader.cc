@@ -169,6 +169,11 @@ std::vector<RunningConsole> FarmReader::ConsolesNow(int64_t build) const {
   return consoles;
 }
 
+bool FarmReader::IsIdle() {
+  MutexLock lock(mutex_);
+  return headlines_.empty();
+}
+
 void FarmReader::Publish(v1::BuildView headline) {
   const int64_t id = headline.id();
   auto shared = std::make_shared<const v1::BuildView>(std::move(headline));

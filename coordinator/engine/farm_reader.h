@@ -94,6 +94,8 @@ class FarmReader {
   }
   // The execution has not ended. NOT_FOUND: there is no such execution.
   absl::StatusOr<bool> IsRunning(int64_t execution);
+  // No build is under way.
+  bool IsIdle();
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Workers(); }
   // How many executions of each worker were outvoted (v1.Witness.outvoted).
   absl::StatusOr<std::map<std::string, int64_t>> Outvoted() { return committed_->Outvoted(); }

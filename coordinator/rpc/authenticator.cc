@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-constexpr std::array<std::pair<std::string_view, Access>, 15> kServices = {{
+constexpr std::array<std::pair<std::string_view, Access>, 16> kServices = {{
     {"build.bazel.remote.execution.v2.Capabilities", Access::kAnyRole},
     {"build.bazel.remote.execution.v2.ContentAddressableStorage", Access::kAnyRole},
     {"google.bytestream.ByteStream", Access::kAnyRole},
@@ -21,6 +21,7 @@ constexpr std::array<std::pair<std::string_view, Access>, 15> kServices = {{
     {"crossmill.v1.Wheels", Access::kClient},
     {"crossmill.v1.Packages", Access::kClient},
     {"crossmill.v1.Attestations", Access::kClient},
+    {"crossmill.v1.Verification", Access::kClient},
     {"crossmill.v1.Farm", Access::kClient},
     {"crossmill.v1.WorkerQueue", Access::kWorker},
     {"crossmill.v1.IndexPages", Access::kWorker},

@@ -10,6 +10,7 @@
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "coordinator/storage/history_records.h"
 #include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
@@ -70,6 +71,7 @@ std::vector<Migration> RecordMigrations() {
   std::vector<Migration> migrations(embedded.begin(), embedded.end());
   for (Migration& migration : migrations) {
     if (std::string_view(migration.name) == "0008_package_questions.sql") migration.fill = FillPackageIndex;
+    if (std::string_view(migration.name) == "0014_build_history.sql") migration.fill = FillBuildHistory;
   }
   return migrations;
 }

@@ -77,7 +77,9 @@ absl::Status WriteEndedBuild(const v1::BuildSubmission& submission, const v1::Bu
   RETURN_IF_ERROR(run(kSaveEndedBuild, view.id(), identity.recipe, identity.arguments, identity.label,
                       static_cast<int>(view.status()), view.created_at(), view.finished_at()));
   for (const v1::CellView& cell : view.cells()) {
-    if (identity.recipe.empty() || cell.status() != v1::BUILD_STATUS_SUCCEEDED) continue;
+    // What a rebuild brings is of the recorded build's time: nothing later is compared with it.
+    if (identity.recipe.empty() || submission.has_rebuild() || cell.status() != v1::BUILD_STATUS_SUCCEEDED)
+      continue;
     RETURN_IF_ERROR(run(kSaveRecipeCell, identity.recipe, FormatPlatform(cell.platform()), identity.arguments,
                         view.finished_at(), view.id()));
   }

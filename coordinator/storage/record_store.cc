@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/words/words.h"
 #include "coordinator/storage/connection.h"
+#include "coordinator/storage/history_records.h"
 #include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
@@ -92,6 +93,7 @@ v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64
   view.set_dockerfile_name(submission.recipe().dockerfile_name());
   view.set_target(submission.recipe().target());
   view.set_ahead_of(submission.wheels().ahead_of());
+  if (submission.has_rebuild()) *view.mutable_rebuild() = submission.rebuild();
   view.set_farm_version(CROSSMILL_VERSION);
   return view;
 }
@@ -131,6 +133,7 @@ absl::StatusOr<int64_t> RecordStore::InsertBuild(const v1::BuildSubmission& subm
         kInsertBuild, key, submission_digest, Blob{submission.SerializeAsString()}, now_ns, Blob{},
         static_cast<int>(v1::BUILD_STATUS_PLANNING), submission.wheels().ahead_of()));
     id = connection_->LastInsertId();
+    if (submission.has_rebuild()) RETURN_IF_ERROR(NoteRebuild(*connection_, submission.rebuild(), now_ns));
     // The view holds the id, which is known only now.
     return connection_->Run(kSetView, id, Blob{FirstView(id, submission, now_ns).SerializeAsString()});
   }));
@@ -164,7 +167,8 @@ absl::Status RecordStore::SaveView(int64_t build, const v1::BuildView& view) {
     if (connection_->Changes() != 1) return NoSuchBuild(build);
     if (!IsFinished(view.status())) return absl::OkStatus();
     ASSIGN_OR_RETURN(const v1::BuildSubmission submission, LoadSubmission(build));
-    return IndexEndedBuild(*connection_, submission, view);
+    RETURN_IF_ERROR(IndexEndedBuild(*connection_, submission, view));
+    return IndexBuildHistory(*connection_, submission, view);
   });
 }
 

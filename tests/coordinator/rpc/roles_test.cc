@@ -18,6 +18,7 @@
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
+#include "coordinator/rpc/verification_service.h"
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
@@ -70,6 +71,10 @@ class RolesTest : public RpcFixture {
     evidence_ = std::make_unique<BuildEvidence>(engine_.reader(), *records_->OpenAnother(),
                                                 *keys::SigningKey::Generate());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, authenticator_);
+    reverification_ = std::make_unique<Reverification>(rebuilds_, *records_->OpenAnother(), clock_);
+    recipe_history_ = std::make_unique<RecipeHistory>(engine_.reader(), *records_->OpenAnother(), *blobs_);
+    verification_ =
+        std::make_unique<VerificationService>(rebuilds_, *reverification_, *recipe_history_, authenticator_);
     RpcFixture::SetUp();
   }
   void TearDown() override {
@@ -85,6 +90,7 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.IndexPages", &index_pages_},
             {"crossmill.v1.Predictions", predictions_.get()},
             {"crossmill.v1.Wheels", &wheels_},
+            {"crossmill.v1.Verification", verification_.get()},
             {"crossmill.v1.Attestations", attestations_.get()}};
   }
 
@@ -97,6 +103,7 @@ class RolesTest : public RpcFixture {
   PackagesService packages_{package_queries_, authenticator_};
   WheelsService wheels_{*records_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
+  Rebuilds rebuilds_{engine_};
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_};
   WorkerQueueService queue_{engine_, authenticator_};
   storage::IndexPageRecords page_records_{records_->connection()};
@@ -109,12 +116,15 @@ class RolesTest : public RpcFixture {
   std::unique_ptr<PredictionsService> predictions_;
   std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<AttestationsService> attestations_;
+  std::unique_ptr<Reverification> reverification_;
+  std::unique_ptr<RecipeHistory> recipe_history_;
+  std::unique_ptr<VerificationService> verification_;
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
-  for (const char* name :
-       {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.Predictions",
-        "crossmill.v1.Wheels", "crossmill.v1.Packages", "crossmill.v1.Attestations"}) {
+  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
+                           "crossmill.v1.Predictions", "crossmill.v1.Wheels", "crossmill.v1.Packages",
+                           "crossmill.v1.Attestations", "crossmill.v1.Verification"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);

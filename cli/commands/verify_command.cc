@@ -1,0 +1,170 @@
+// crossmill verify: a recorded build built again, and compared with what was made then.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "cli/commands/commands.h"
+#include "cli/history/render_rebuild.h"
+#include "cli/recipe/build_flags.h"
+#include "cli/session/build_follow.h"
+#include "cli/session/build_session.h"
+#include "cli/session/submission.h"
+#include "cli/show/exit_codes.h"
+#include "cli/show/render_build.h"
+#include "common/plan/variation.h"
+
+namespace crossmill::cli {
+namespace {
+
+struct RebuildFlags {
+  std::string build;
+  uint32_t hosts = 1;
+  bool allow_same_host = false;
+  std::string vary;
+  std::vector<std::string> secrets;
+  std::vector<std::string> agents;
+  std::string progress = "auto";
+  size_t paths = kPathsOfReport;
+};
+
+// One run of the command. The members are what its phases hand on.
+class VerifyCommand {
+ public:
+  VerifyCommand(Session& session, const RebuildFlags& flags) : session_(session), flags_(flags) {}
+
+  absl::StatusOr<int> Run();
+
+ private:
+  absl::Status ReadFlags();
+  // Secrets and agents that the recorded build had and this one was not given are named before anything is
+  // built.
+  absl::Status ReadOffers();
+  absl::StatusOr<int64_t> Submit();
+
+  Session& session_;
+  const RebuildFlags& flags_;
+  Farm* farm_ = nullptr;
+  v1::VerifyBuildRequest request_;
+  ProgressMode mode_ = ProgressMode::kAuto;
+  std::unique_ptr<LocalAgents> agents_;
+  ClientOffers offers_;
+};
+
+absl::Status VerifyCommand::ReadFlags() {
+  ASSIGN_OR_RETURN(const int64_t build, ParseBuildId(flags_.build));
+  request_.set_build_id(build);
+  request_.set_hosts(flags_.hosts);
+  request_.set_allow_same_host(flags_.allow_same_host);
+  request_.set_idempotency_key(NewIdempotencyKey());
+  if (!flags_.vary.empty()) {
+    ASSIGN_OR_RETURN(*request_.mutable_vary(), plan::ParseVary(flags_.vary));
+  }
+  ASSIGN_OR_RETURN(mode_, ParseProgress(flags_.progress));
+  return absl::OkStatus();
+}
+
+absl::Status VerifyCommand::ReadOffers() {
+  v1::GetSubmissionRequest asked;
+  asked.set_build_id(request_.build_id());
+  ASSIGN_OR_RETURN(const v1::BuildSubmission recorded,
+                   session_.Call(*farm_->builds, &v1::Builds::StubInterface::GetSubmission, asked));
+  ASSIGN_OR_RETURN(offers_.secrets, ReadSecrets(flags_.secrets, session_.env));
+  ASSIGN_OR_RETURN(agents_, LocalAgents::Start(flags_.agents, session_.env));
+  offers_.agent_sockets = agents_->sockets();
+  for (const std::string& id : recorded.options().secret_ids()) {
+    if (std::none_of(offers_.secrets.begin(), offers_.secrets.end(),
+                     [&](const v1::Secret& secret) { return secret.id() == id; })) {
+      return absl::InvalidArgumentError(fmt::format(
+          "the build was given secret {0}, which is not kept; give it again: --secret id={0},src=FILE or "
+          "--secret id={0},env=NAME",
+          id));
+    }
+  }
+  for (const std::string& id : recorded.options().ssh_ids()) {
+    if (!offers_.agent_sockets.contains(id)) {
+      return absl::InvalidArgumentError(
+          fmt::format("the build was given ssh agent {0}; give it again: --ssh {0}", id));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> VerifyCommand::Submit() {
+  v1::VerifyBuildRequest request = request_;
+  const AtScopeEnd wiped([&request] { WipeValues(request.mutable_secrets()); });
+  for (const v1::Secret& secret : offers_.secrets) *request.add_secrets() = secret;
+  absl::Status last;
+  // The key makes asking again safe.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto response =
+        session_.Call(*farm_->verification, &v1::Verification::StubInterface::VerifyBuild, request);
+    if (response.ok()) return response->build_id();
+    last = response.status();
+    if (!absl::IsUnavailable(last)) break;
+  }
+  // There is nothing to verify: no fault of the farm's.
+  if (absl::IsFailedPrecondition(last)) return WithExit(last, kExitUsage);
+  return last;
+}
+
+absl::StatusOr<int> VerifyCommand::Run() {
+  RETURN_IF_ERROR(ReadFlags());
+  ASSIGN_OR_RETURN(farm_, session_.Connect());
+  RETURN_IF_ERROR(ReadOffers());
+  const std::unique_ptr<Progress> progress = MakeProgress(session_, mode_);
+  FollowOptions follow;
+  follow.logs = mode_ != ProgressMode::kQuiet;
+  // Ends with the build, or with us.
+  std::optional<BuildAttachment> attachment;
+  ASSIGN_OR_RETURN(const BuildModel model,
+                   FollowBuild(session_, *farm_, *progress, follow, [&]() -> absl::StatusOr<int64_t> {
+                     ASSIGN_OR_RETURN(const int64_t id, Submit());
+                     if (!offers_.empty()) {
+                       attachment.emplace(*farm_, id, offers_, [&](std::string_view problem) {
+                         progress->Note(fmt::format("secrets and ssh agents: {}", problem));
+                       });
+                     }
+                     return id;
+                   }));
+  progress->Finish();
+  ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session_, std::to_string(model.view().id())));
+  if (session_.json) {
+    RETURN_IF_ERROR(session_.PrintJson(RebuildJson(view)));
+  } else {
+    RETURN_IF_ERROR(session_.Print(RenderRebuild(view, session_.OutText(), flags_.paths)));
+  }
+  return RebuildExitCode(view);
+}
+
+}  // namespace
+
+void AddVerifyCommand(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand(
+      "verify", "Build a recorded build again, with its bases and context, and compare it with what it gave");
+  auto flags = std::make_shared<RebuildFlags>();
+  command->add_option("build", flags->build, "Number of the build [the latest that was no rebuild]")
+      ->type_name("BUILD");
+  command->add_option("--hosts", flags->hosts, "Execute each step on so many hosts, and compare those too")
+      ->type_name("N")
+      ->check(CLI::Range(1, 16))
+      ->capture_default_str();
+  command->add_flag("--allow-same-host", flags->allow_same_host,
+                    "Distinct workers are enough for --hosts; the verdict says 'same host'");
+  command
+      ->add_option("--vary", flags->vary,
+                   "In what the executions of --hosts differ on purpose: standard, none, or "
+                   "names such as clock,host-name [as the recorded build]")
+      ->type_name("LIST");
+  command->add_option("--secret", flags->secrets,
+                      "A secret that the build was given: id=ID,src=FILE or id=ID,env=NAME; repeatable");
+  command->add_option("--ssh", flags->agents, "An ssh agent that the build was given; repeatable");
+  command->add_option("--progress", flags->progress, "auto, live, plain, json, quiet")->capture_default_str();
+  command->add_option("--paths", flags->paths, "At most so many paths per step")
+      ->type_name("N")
+      ->capture_default_str();
+  AddJsonFlag(*command, session);
+  command->callback([&session, flags] {
+    session.command = [&session, flags] { return VerifyCommand(session, *flags).Run(); };
+  });
+}
+
+}  // namespace crossmill::cli

@@ -1,0 +1,54 @@
+#include "coordinator/rpc/verification_service.h"
+
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/base/wiping.h"
+#include "common/rpc/status_proto.h"
+
+namespace crossmill::coordinator {
+
+grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
+                                              const v1::VerifyBuildRequest* request,
+                                              v1::SubmitBuildResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  // The message is gRPC's, made for this call and dropped after it; const only in the generated interface.
+  auto* wiped = const_cast<v1::VerifyBuildRequest*>(request)->mutable_secrets();
+  const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
+  const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
+  RebuildWish wish;
+  wish.hosts = request->hosts();
+  wish.allow_same_host = request->allow_same_host();
+  if (request->has_vary()) wish.vary = request->vary();
+  const auto submitted = rebuilds_.Submit(request->build_id(), wish, request->idempotency_key(), secrets);
+  if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
+  response->set_build_id(submitted->build);
+  response->set_existing(submitted->existing);
+  return grpc::Status::OK;
+}
+
+grpc::Status VerificationService::ReverifyBuilds(grpc::ServerContext* context,
+                                                 const v1::ReverifyBuildsRequest* request,
+                                                 v1::ReverifyBuildsResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  auto submitted =
+      reverification_.Submit(absl::Seconds(request->older_than()), request->max(), request->dry_run());
+  if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
+  *response = *std::move(submitted);
+  return grpc::Status::OK;
+}
+
+grpc::Status VerificationService::ListHistory(grpc::ServerContext* context,
+                                              const v1::BuildHistoryRequest* request,
+                                              v1::BuildHistoryResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  auto answer = history_.List(*request);
+  if (!answer.ok()) return rpc::ToGrpc(answer.status());
+  *response = *std::move(answer);
+  return grpc::Status::OK;
+}
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,36 @@
+// crossmill.v1.Verification: recorded builds built again, and recipes over time. Thin: others do the work.
+#pragma once
+
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/verification/rebuilds.h"
+#include "coordinator/verification/recipe_history.h"
+#include "coordinator/verification/reverification.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe. Role: client.
+class VerificationService final : public v1::Verification::Service {
+ public:
+  VerificationService(Rebuilds& rebuilds, Reverification& reverification, RecipeHistory& history,
+                      const Authenticator& authenticator)
+      : rebuilds_(rebuilds),
+        reverification_(reverification),
+        history_(history),
+        authenticator_(authenticator) {}
+
+  grpc::Status VerifyBuild(grpc::ServerContext* context, const v1::VerifyBuildRequest* request,
+                           v1::SubmitBuildResponse* response) override;
+  grpc::Status ReverifyBuilds(grpc::ServerContext* context, const v1::ReverifyBuildsRequest* request,
+                              v1::ReverifyBuildsResponse* response) override;
+  grpc::Status ListHistory(grpc::ServerContext* context, const v1::BuildHistoryRequest* request,
+                           v1::BuildHistoryResponse* response) override;
+
+ private:
+  Rebuilds& rebuilds_;
+  Reverification& reverification_;
+  RecipeHistory& history_;
+  const Authenticator& authenticator_;
+};
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,67 @@
+// Recipes over time, and which builds are to be verified again: answered from tables that are derived for it
+// in the transactions that end builds, each question from one index.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "coordinator/storage/connection.h"
+#include "crossmill/v1/build.pb.h"
+#include "crossmill/v1/history.pb.h"
+
+namespace crossmill::storage {
+
+// Thread safe. The connection outlives it. Platforms are FormatPlatform's.
+class HistoryRecords {
+ public:
+  explicit HistoryRecords(Connection& connection) : connection_(connection) {}
+
+  // Of a name as core::HistoryName writes it, or of a recipe itself.
+  absl::StatusOr<std::vector<std::string>> Recipes(const std::string& name, int limit);
+  absl::StatusOr<std::vector<std::string>> Platforms(const std::string& recipe);
+  // Newest first.
+  absl::StatusOr<std::vector<v1::BuildHistoryRow>> Rows(const std::string& recipe,
+                                                        const std::string& platform, int limit);
+
+  // The builds between `after` and `before`, both excluded.
+  struct Between {
+    int64_t after = 0;
+    int64_t before = INT64_MAX;
+  };
+  absl::StatusOr<std::optional<int64_t>> Newest(const std::string& recipe, const std::string& platform,
+                                                v1::Standing standing, const Between& between);
+  absl::StatusOr<std::optional<int64_t>> Oldest(const std::string& recipe, const std::string& platform,
+                                                v1::Standing standing, const Between& between);
+  // At most `limit`.
+  absl::StatusOr<int64_t> Count(const std::string& recipe, const std::string& platform, v1::Standing standing,
+                                const Between& between, int limit);
+
+  // Verified before `verified_before` and not submitted for it since `attempted_before`; the longest ago
+  // first.
+  absl::StatusOr<std::vector<v1::DueBuild>> Due(int64_t verified_before, int64_t attempted_before, int limit);
+
+ private:
+  Connection& connection_;
+};
+
+// A build that has ended. Once more is OK.
+absl::Status IndexBuildHistory(Connection& connection, const v1::BuildSubmission& submission,
+                               const v1::BuildView& view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex());
+// A rebuild that was submitted then.
+absl::Status NoteRebuild(Connection& connection, const v1::Rebuild& rebuild, int64_t now_ns)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex());
+
+// Everything of an older record, in the transaction of the migration that made the tables; what cannot be
+// read is passed over with a warning.
+absl::Status FillBuildHistory(Database& database);
+
+// The SQL of the questions: tests look at how each is answered.
+absl::Span<const Sql* const> HistoryStatements();
+
+}  // namespace crossmill::storage
