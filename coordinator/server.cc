@@ -43,6 +43,7 @@
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/remote_records_sqlite.h"
+#include "coordinator/verification/build_pairs.h"
 #include "coordinator/verification/rebuilds.h"
 #include "coordinator/verification/recipe_history.h"
 
@@ -181,6 +182,8 @@ class ServerImpl final : public Server {
     reverification_ = std::make_unique<Reverification>(*rebuilds_, std::move(due), clock_);
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
     recipe_history_ = std::make_unique<RecipeHistory>(engine_->reader(), std::move(committed), *blobs_);
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> compared, records_->OpenAnother());
+    build_pairs_ = std::make_unique<BuildPairs>(engine_->reader(), std::move(compared), *blobs_);
     reverification_->Start(options_.reverification, [this] { return engine_->reader().IsIdle(); });
     return absl::OkStatus();
   }
@@ -197,7 +200,7 @@ class ServerImpl final : public Server {
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
-                                                          *authenticator_);
+                                                          *build_pairs_, *authenticator_);
     farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
@@ -258,6 +261,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<Rebuilds> rebuilds_;
   std::unique_ptr<Reverification> reverification_;
   std::unique_ptr<RecipeHistory> recipe_history_;
+  std::unique_ptr<BuildPairs> build_pairs_;
   std::unique_ptr<VerificationService> verification_;
   std::unique_ptr<FarmService> farm_;
   std::unique_ptr<AttestationsService> attestations_;

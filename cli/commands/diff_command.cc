@@ -5,6 +5,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/diff_page.h"
+#include "cli/commands/diff_pair.h"
 #include "cli/commands/report.h"
 #include "cli/show/causes.h"
 #include "cli/show/differences.h"
@@ -22,6 +23,8 @@ constexpr size_t kFilesInDepth = 20;
 
 struct DiffFlags {
   std::string build;
+  // With it, two builds or images are compared (DiffPair).
+  std::string other;
   std::string platform;
   std::string stage;
   // 0: all.
@@ -107,6 +110,7 @@ absl::Status Complete(Session& session, BlobStore& blobs, const DiffFlags& flags
 }
 
 absl::StatusOr<int> Diff(Session& session, const DiffFlags& flags) {
+  if (!flags.other.empty()) return DiffPair(session, {flags.build, flags.other, flags.platform, flags.paths});
   ASSIGN_OR_RETURN(const std::string platform, NormalisedPlatform(flags.platform));
   ASSIGN_OR_RETURN(v1::BuildView view, GetBuild(session, flags.build));
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
@@ -148,20 +152,28 @@ absl::StatusOr<int> Diff(Session& session, const DiffFlags& flags) {
 }  // namespace
 
 void AddDiffCommand(CLI::App& app, Session& session) {
-  CLI::App* diff =
-      app.add_subcommand("diff", "Print what differs between the executions of a verified build, and why");
+  CLI::App* diff = app.add_subcommand(
+      "diff", "Print what differs between the executions of a verified build, two builds or two images");
   auto flags = std::make_shared<DiffFlags>();
-  diff->add_option("build", flags->build, "Number of the build [the latest]")->type_name("BUILD");
+  diff->add_option("build", flags->build, "Number of the build, or an image [the latest build]")
+      ->type_name("BUILD");
+  CLI::Option* other =
+      diff->add_option("other", flags->other, "Another build or image to compare it with: name or sha256:...")
+          ->type_name("OTHER");
   diff->add_option("--platform", flags->platform, "Only this platform")->type_name("OS/ARCH");
-  diff->add_option("--stage", flags->stage, "Only this stage")->type_name("NAME");
+  diff->add_option("--stage", flags->stage, "Only this stage")->type_name("NAME")->excludes(other);
   diff->add_option("--step", flags->step, "Only the step with this number in its stage")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::PositiveNumber)
+      ->excludes(other);
   diff->add_option("--path", flags->path,
                    "The files that match in depth, with the bytes of both sides: '*.so'")
-      ->type_name("GLOB");
-  diff->add_option("--html", flags->page, "Write a page to this file instead")->type_name("FILE");
-  diff->add_option("--paths", flags->paths, "At most so many paths per step")
+      ->type_name("GLOB")
+      ->excludes(other);
+  diff->add_option("--html", flags->page, "Write a page to this file instead")
+      ->type_name("FILE")
+      ->excludes(other);
+  diff->add_option("--paths", flags->paths, "At most so many paths per step, or of an image")
       ->type_name("N")
       ->capture_default_str();
   AddJsonFlag(*diff, session);

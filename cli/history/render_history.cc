@@ -128,20 +128,6 @@ std::string RenderPackages(const v1::BuildChanges& changes) {
   return text;
 }
 
-std::string RenderChanges(const v1::BuildChanges& changes, const TextOptions& options) {
-  std::string text = RenderLines(changes, options) + RenderPins("base", changes.bases()) +
-                     RenderContext(changes) + RenderPins("ADD", changes.remote_sources()) +
-                     RenderPackages(changes);
-  std::string arguments;
-  for (const std::string& name : changes.arguments()) arguments += (arguments.empty() ? "" : ", ") + name;
-  if (!arguments.empty()) text += fmt::format("  build arguments with other values: {}\n", arguments);
-  for (const std::string& other : changes.others()) text += fmt::format("  {}\n", Printable(other));
-  if (!text.empty()) return text;
-  return "  nothing that is recorded of their input: it depends on chance, on time or on the host "
-         "(`crossmill "
-         "diff` of the bad one says on what)\n";
-}
-
 std::string RenderRegression(const v1::Regression& regression, const TextOptions& options) {
   const std::string where = FormatPlatform(regression.platform());
   std::string text =
@@ -169,7 +155,11 @@ std::string RenderRegression(const v1::Regression& regression, const TextOptions
                         : ""),
                 Ink::kBold, options.colour) +
           "\n";
-  return text + RenderChanges(regression.changes(), options);
+  const std::string changes = RenderChanges(regression.changes(), options);
+  if (!changes.empty()) return text + changes;
+  return text +
+         "  nothing that is recorded of their input: it depends on chance, on time or on the host "
+         "(`crossmill diff` of the bad one says on what)\n";
 }
 
 Json PinsJson(const google::protobuf::RepeatedPtrField<v1::BaseChange>& changes) {
@@ -180,31 +170,6 @@ Json PinsJson(const google::protobuf::RepeatedPtrField<v1::BaseChange>& changes)
                     {"now", TextOr(change.now())}});
   }
   return list;
-}
-
-Json ChangesJson(const v1::BuildChanges& changes) {
-  Json lines = Json::array();
-  for (const v1::DockerfileLine& line : changes.lines())
-    lines.push_back({{"before", IdOr(line.before())}, {"now", IdOr(line.now())}, {"text", line.text()}});
-  Json context = Json::array();
-  for (const v1::ContextChange& change : changes.context())
-    context.push_back({{"path", change.path()}, {"kind", KindWord(change.kind())}});
-  Json packages = Json::array();
-  for (const v1::PackageChange& change : changes.packages()) {
-    packages.push_back({{"name", change.name()},
-                        {"kind", Word(change.kind())},
-                        {"version_before", TextOr(change.version_before())},
-                        {"version", TextOr(change.version())}});
-  }
-  Json arguments = Json::array();
-  for (const std::string& name : changes.arguments()) arguments.push_back(name);
-  Json others = Json::array();
-  for (const std::string& other : changes.others()) others.push_back(other);
-  return {{"dockerfile_lines", std::move(lines)},     {"dockerfile_lines_total", changes.lines_total()},
-          {"bases", PinsJson(changes.bases())},       {"context", std::move(context)},
-          {"context_total", changes.context_total()}, {"context_problem", TextOr(changes.context_problem())},
-          {"packages", std::move(packages)},          {"remote_sources", PinsJson(changes.remote_sources())},
-          {"arguments", std::move(arguments)},        {"others", std::move(others)}};
 }
 
 Json RegressionJson(const v1::Regression& regression) {
@@ -293,6 +258,42 @@ std::string RenderCounts(const v1::VerdictCounts& counts) {
 }
 
 }  // namespace
+
+std::string RenderChanges(const v1::BuildChanges& changes, const TextOptions& options) {
+  std::string text = RenderLines(changes, options) + RenderPins("base", changes.bases()) +
+                     RenderContext(changes) + RenderPins("ADD", changes.remote_sources()) +
+                     RenderPackages(changes);
+  std::string arguments;
+  for (const std::string& name : changes.arguments()) arguments += (arguments.empty() ? "" : ", ") + name;
+  if (!arguments.empty()) text += fmt::format("  build arguments with other values: {}\n", arguments);
+  for (const std::string& other : changes.others()) text += fmt::format("  {}\n", Printable(other));
+  return text;
+}
+
+Json ChangesJson(const v1::BuildChanges& changes) {
+  Json lines = Json::array();
+  for (const v1::DockerfileLine& line : changes.lines())
+    lines.push_back({{"before", IdOr(line.before())}, {"now", IdOr(line.now())}, {"text", line.text()}});
+  Json context = Json::array();
+  for (const v1::ContextChange& change : changes.context())
+    context.push_back({{"path", change.path()}, {"kind", KindWord(change.kind())}});
+  Json packages = Json::array();
+  for (const v1::PackageChange& change : changes.packages()) {
+    packages.push_back({{"name", change.name()},
+                        {"kind", Word(change.kind())},
+                        {"version_before", TextOr(change.version_before())},
+                        {"version", TextOr(change.version())}});
+  }
+  Json arguments = Json::array();
+  for (const std::string& name : changes.arguments()) arguments.push_back(name);
+  Json others = Json::array();
+  for (const std::string& other : changes.others()) others.push_back(other);
+  return {{"dockerfile_lines", std::move(lines)},     {"dockerfile_lines_total", changes.lines_total()},
+          {"bases", PinsJson(changes.bases())},       {"context", std::move(context)},
+          {"context_total", changes.context_total()}, {"context_problem", TextOr(changes.context_problem())},
+          {"packages", std::move(packages)},          {"remote_sources", PinsJson(changes.remote_sources())},
+          {"arguments", std::move(arguments)},        {"others", std::move(others)}};
+}
 
 std::string RenderRecipeHistory(const v1::BuildHistoryResponse& history, int64_t now_nanos,
                                 const TextOptions& options) {

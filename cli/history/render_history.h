@@ -15,6 +15,10 @@ std::string RenderRecipeHistory(const v1::BuildHistoryResponse& history, int64_t
                                 const TextOptions& options);
 Json RecipeHistoryJson(const v1::BuildHistoryResponse& history);
 
+// What was given otherwise to a build than to an earlier one; empty: nothing that is recorded.
+std::string RenderChanges(const v1::BuildChanges& changes, const TextOptions& options);
+Json ChangesJson(const v1::BuildChanges& changes);
+
 std::string RenderDueBuilds(const v1::ReverifyBuildsResponse& due, bool dry_run, int64_t now_nanos,
                             const TextOptions& options);
 Json DueBuildsJson(const v1::ReverifyBuildsResponse& due);

@@ -44,12 +44,13 @@ std::string LevelName(const std::string& level) {
   return level;
 }
 
-Table::Cell LevelOutcome(const v1::LevelComparison& level) {
+Table::Cell LevelOutcome(const v1::LevelComparison& level, const TwoSides& sides) {
   if (!level.problem().empty()) return {"not compared: " + Printable(level.problem()), Ink::kYellow};
   if (level.equal()) return {"equal", Ink::kGreen};
   if (level.layers() > 0)
     return {fmt::format("{} of {} equal", level.equal_layers(), level.layers()), Ink::kRed};
-  return {fmt::format("differs: then {}, now {}", level.then(), level.now()), Ink::kRed};
+  return {fmt::format("differs: {} {}, {} {}", sides.first, level.then(), sides.second, level.now()),
+          Ink::kRed};
 }
 
 bool IsAfterDifference(const v1::RebuildComparison& rebuild, int index) {
@@ -57,28 +58,31 @@ bool IsAfterDifference(const v1::RebuildComparison& rebuild, int index) {
                    static_cast<uint32_t>(index)) != rebuild.after_difference().end();
 }
 
+// "  ✓ equal".
+std::string ResultText(Result result, const TextOptions& options) {
+  return "  " +
+         Paint(fmt::format("{} {}", Glyph(result), RebuildWord(result)), InkOf(result), options.colour);
+}
+
 std::string RenderRebuiltCell(const v1::BuildView& build, const v1::CellView& cell,
                               const TextOptions& options, size_t paths) {
   const v1::RebuildComparison& rebuild = cell.rebuild();
-  std::string text = PlatformLabel(cell) + "\n  " +
-                     Paint(fmt::format("{} {}", Glyph(rebuild.result()), RebuildWord(rebuild.result())),
-                           InkOf(rebuild.result()), options.colour);
+  std::string text = PlatformLabel(cell) + "\n";
   if (!cell.has_rebuild()) {
-    return text + fmt::format(": the platform is {}{}\n", Word(cell.status()),
-                              cell.message().empty() ? "" : ": " + Printable(cell.message()));
+    return text + ResultText(rebuild.result(), options) +
+           fmt::format(": the platform is {}{}\n", Word(cell.status()),
+                       cell.message().empty() ? "" : ": " + Printable(cell.message()));
   }
-  text += fmt::format(": {}\n", Printable(rebuild.reason()));
-  Table levels({{""}, {""}});
-  for (const v1::LevelComparison& level : rebuild.levels())
-    levels.Add({{LevelName(level.level()), Ink::kDim}, LevelOutcome(level)});
-  text += levels.Render(options, 4) + RenderNormalizations(build, cell, options);
+  text += RenderResult(rebuild, options) + RenderLevels(rebuild, {"then", "now"}, options) +
+          RenderNormalizations(build, cell, options);
   const v1::CellComparison& comparison = rebuild.comparison();
   if (!comparison.circumstances().empty())
     text += fmt::format("    then and now: {}\n", Printable(comparison.circumstances()));
   for (int i = 0; i < comparison.steps_size(); ++i) {
     const v1::StepComparison& step = comparison.steps(i);
     if (step.agrees()) continue;
-    text += RenderStepDifference(build, step, options, paths);
+    text += RenderStepDifference(build, step, options, paths,
+                                 fmt::format("crossmill diff {} {}", rebuild.build(), build.id()));
     if (IsAfterDifference(rebuild, i)) {
       text += Paint(
           "      executed on other layers than then, because a step before it differs: that may be why\n",
@@ -92,12 +96,12 @@ std::string RenderRebuiltCell(const v1::BuildView& build, const v1::CellView& ce
   return text;
 }
 
-Json LevelJson(const v1::LevelComparison& level) {
+Json LevelJson(const v1::LevelComparison& level, const TwoSides& sides) {
   const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
   Json json = {{"level", level.level()},
                {"equal", level.problem().empty() ? Json(level.equal()) : Json()},
-               {"then", text(level.then())},
-               {"now", text(level.now())},
+               {sides.first, text(level.then())},
+               {sides.second, text(level.now())},
                {"layers", Json()},
                {"equal_layers", Json()},
                {"problem", text(level.problem())}};
@@ -110,8 +114,6 @@ Json LevelJson(const v1::LevelComparison& level) {
 
 Json RebuiltCellJson(const v1::CellView& cell) {
   const v1::RebuildComparison& rebuild = cell.rebuild();
-  Json levels = Json::array();
-  for (const v1::LevelComparison& level : rebuild.levels()) levels.push_back(LevelJson(level));
   Json comparison = ComparisonDocument(rebuild.comparison(), true);
   for (int i = 0; i < rebuild.comparison().steps_size(); ++i)
     comparison["steps"][i]["after_difference"] = IsAfterDifference(rebuild, i);
@@ -123,7 +125,7 @@ Json RebuiltCellJson(const v1::CellView& cell) {
       {"result", cell.has_rebuild() ? Json(RebuildWord(rebuild.result())) : Json()},
       {"reason", rebuild.reason().empty() ? Json() : Json(rebuild.reason())},
       {"difference", then_and_now == v1::VERDICT_UNSPECIFIED ? Json() : Json(crossmill::Word(then_and_now))},
-      {"levels", std::move(levels)},
+      {"levels", LevelsJson(rebuild, {"then", "now"})},
       {"comparison", std::move(comparison)},
       {"verdict",
        crossmill::Word(cell.comparison().verdict() == v1::VERDICT_UNSPECIFIED ? v1::VERDICT_UNVERIFIED
@@ -156,6 +158,24 @@ v1::RebuildComparison::Result ResultOf(const v1::BuildView& rebuild) {
       result = v1::RebuildComparison::RESULT_UNKNOWN;
   }
   return result;
+}
+
+std::string RenderResult(const v1::RebuildComparison& comparison, const TextOptions& options) {
+  return fmt::format("{}: {}\n", ResultText(comparison.result(), options), Printable(comparison.reason()));
+}
+
+std::string RenderLevels(const v1::RebuildComparison& comparison, const TwoSides& sides,
+                         const TextOptions& options) {
+  Table levels({{""}, {""}});
+  for (const v1::LevelComparison& level : comparison.levels())
+    levels.Add({{LevelName(level.level()), Ink::kDim}, LevelOutcome(level, sides)});
+  return levels.Render(options, 4);
+}
+
+Json LevelsJson(const v1::RebuildComparison& comparison, const TwoSides& sides) {
+  Json levels = Json::array();
+  for (const v1::LevelComparison& level : comparison.levels()) levels.push_back(LevelJson(level, sides));
+  return levels;
 }
 
 std::string RenderRebuild(const v1::BuildView& rebuild, const TextOptions& options, size_t paths) {

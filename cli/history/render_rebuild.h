@@ -14,6 +14,20 @@ namespace crossmill::cli {
 // "equal", "different", "unknown"; "not compared" of a cell that has no comparison.
 std::string_view RebuildWord(v1::RebuildComparison::Result result);
 
+// What the two sides of a comparison are called.
+struct TwoSides {
+  std::string first;
+  std::string second;
+};
+
+// "✗ different: not the image of build 3: ...", a line.
+std::string RenderResult(const v1::RebuildComparison& comparison, const TextOptions& options);
+// A line per level, strictest first.
+std::string RenderLevels(const v1::RebuildComparison& comparison, const TwoSides& sides,
+                         const TextOptions& options);
+// The same; `sides` name the members with the digests.
+Json LevelsJson(const v1::RebuildComparison& comparison, const TwoSides& sides);
+
 // The rebuild's cells beside the recorded ones: levels, and the steps that differ with at most `paths` paths
 // each.
 std::string RenderRebuild(const v1::BuildView& rebuild, const TextOptions& options, size_t paths);

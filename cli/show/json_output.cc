@@ -314,6 +314,8 @@ Json ComparisonDocument(const v1::CellComparison& comparison, bool steps) {
   return ComparisonJson(comparison, steps);
 }
 
+Json StepDocument(const v1::StepComparison& step) { return StepComparisonJson(step); }
+
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons) {
   return {{"id", build.id()},
           {"verdict", Word(OverallVerdict(build))},

@@ -23,6 +23,8 @@ Json FetchJson(const v1::FetchRow& row);
 Json FetchHostJson(const v1::FetchHostRow& row);
 // The members of a comparison; with `steps` those too.
 Json ComparisonDocument(const v1::CellComparison& comparison, bool steps);
+// The executions of one step.
+Json StepDocument(const v1::StepComparison& step);
 // `diff --json`.
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons);
 Json WorkerJson(const v1::WorkerView& worker);

@@ -171,40 +171,6 @@ std::string RenderWitnesses(const v1::StepComparison& step, uint32_t total) {
   return fmt::format("{}; {}: {}", result, different.size() > 1 ? "layers" : "layer", layers);
 }
 
-std::string RenderDivergence(const v1::BuildView& build, const v1::StepComparison& step,
-                             const TextOptions& options, size_t paths) {
-  const v1::StageView* stage = FindStage(build, step.stage());
-  const std::string label = stage == nullptr ? fmt::format("{} {}", step.stage_name(), step.step_number())
-                                             : StepLabel(*stage, step.step_number());
-  std::string result = fmt::format(
-      "    {} {}\n",
-      Paint(fmt::format("✗ {} {}", FormatRange(step.range()), label), Ink::kRed, options.colour),
-      Ellipsize(Printable(step.text()), std::max(20, options.width - 8 - DisplayWidth(label) -
-                                                         DisplayWidth(FormatRange(step.range())))));
-  const uint32_t total =
-      std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
-  result += fmt::format("      {}\n", RenderWitnesses(step, total));
-  const bool all = paths > kPathsOfReport;
-  result += RenderCauses(step, options, 8, all ? SIZE_MAX : kCausesOfReport, all);
-  // A report names the causes; each path stands in `diff`.
-  if (step.causes_size() > 0 && !all)
-    return result + fmt::format("        more: crossmill diff {}\n", build.id());
-  Table table({{""}, {""}, {""}}, 1);
-  size_t shown = 0;
-  for (const v1::PathDifference& difference : step.differences()) {
-    if (shown == paths) break;
-    table.Add({{std::string(Word(difference.kind())), Ink::kYellow},
-               {Printable(difference.path())},
-               {Printable(difference.detail()), Ink::kDim}});
-    ++shown;
-  }
-  result += table.Render(options, 8);
-  if (total > shown) {
-    result += fmt::format("        … {} more: crossmill diff {}\n", total - shown, build.id());
-  }
-  return result;
-}
-
 // "3 files", or what was set.
 std::string Deed(const v1::Normalization& one) {
   if (one.files() > 0) return fmt::format("{} {}", one.files(), one.files() == 1 ? "file" : "files");
@@ -491,15 +457,52 @@ std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, 
                         : Cell{"differs", Ink::kRed}});
   }
   result += digests.Render(options, 4);
+  const std::string more = fmt::format("crossmill diff {}", build.id());
   for (const v1::StepComparison& step : comparison.steps()) {
-    if (!step.agrees()) result += RenderDivergence(build, step, options, paths);
+    if (!step.agrees()) result += RenderStepDifference(build, step, options, paths, more);
   }
   return result;
 }
 
 std::string RenderStepDifference(const v1::BuildView& build, const v1::StepComparison& step,
-                                 const TextOptions& options, size_t paths) {
-  return RenderDivergence(build, step, options, paths);
+                                 const TextOptions& options, size_t paths, std::string_view more) {
+  const v1::StageView* stage = FindStage(build, step.stage());
+  const std::string label = stage == nullptr ? fmt::format("{} {}", step.stage_name(), step.step_number())
+                                             : StepLabel(*stage, step.step_number());
+  std::string result = fmt::format(
+      "    {} {}\n",
+      Paint(fmt::format("✗ {} {}", FormatRange(step.range()), label), Ink::kRed, options.colour),
+      Ellipsize(Printable(step.text()), std::max(20, options.width - 8 - DisplayWidth(label) -
+                                                         DisplayWidth(FormatRange(step.range())))));
+  const uint32_t total =
+      std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
+  result += fmt::format("      {}\n", RenderWitnesses(step, total));
+  const bool all = paths > kPathsOfReport;
+  result += RenderCauses(step, options, 8, all ? SIZE_MAX : kCausesOfReport, all);
+  // A report names the causes; each path stands in `diff`.
+  if (step.causes_size() > 0 && !all) return result + fmt::format("        more: {}\n", more);
+  return result + RenderPaths(step, options, 8, paths, more);
+}
+
+std::string RenderPaths(const v1::StepComparison& step, const TextOptions& options, int indent, size_t paths,
+                        std::string_view more) {
+  const uint32_t total =
+      std::max<uint32_t>(step.differences_total(), static_cast<uint32_t>(step.differences_size()));
+  Table table({{""}, {""}, {""}}, 1);
+  size_t shown = 0;
+  for (const v1::PathDifference& difference : step.differences()) {
+    if (shown == paths) break;
+    table.Add({{std::string(Word(difference.kind())), Ink::kYellow},
+               {Printable(difference.path())},
+               {Printable(difference.detail()), Ink::kDim}});
+    ++shown;
+  }
+  std::string result = table.Render(options, indent);
+  if (total > shown) {
+    result +=
+        fmt::format("{}… {} more: {}\n", std::string(static_cast<size_t>(indent), ' '), total - shown, more);
+  }
+  return result;
 }
 
 std::string RenderExcerpt(std::string_view dockerfile, const v1::SourceRange& range,

@@ -58,9 +58,13 @@ std::string NormalizationText(const v1::Normalization& one);
 // Verdict with both digests and the divergent steps; empty when nobody asked for one.
 std::string RenderVerdict(const v1::BuildView& build, const v1::CellView& cell, const TextOptions& options,
                           size_t paths);
-// One step whose executions differ: who made what, the paths, the causes.
+// One step whose executions differ: who made what, the paths, the causes. `more`: the command that tells of
+// further paths.
 std::string RenderStepDifference(const v1::BuildView& build, const v1::StepComparison& step,
-                                 const TextOptions& options, size_t paths);
+                                 const TextOptions& options, size_t paths, std::string_view more);
+// At most `paths` of the paths that differ, and how many there are more.
+std::string RenderPaths(const v1::StepComparison& step, const TextOptions& options, int indent, size_t paths,
+                        std::string_view more);
 // Every failed step: exit code, Dockerfile lines, last lines of its console.
 std::string RenderFailures(const BuildReport& report, const TextOptions& options);
 

@@ -227,6 +227,13 @@ absl::Status AddImageLayers(BlobStore& store, const Digest& manifest_digest, Fla
   return absl::OkStatus();
 }
 
+layer::TarEntry CanonicalEntry(const layer::TarEntry& entry) {
+  layer::TarEntry canonical = entry;
+  if (entry.type == layer::EntryType::kSymlink) canonical.mode = 0777;
+  canonical.mtime = std::max<int64_t>(0, entry.mtime);
+  return canonical;
+}
+
 absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, layer::CanonicalTarWriter& tar) {
   if (!prefix.empty()) {
     layer::TarEntry folder;
@@ -237,11 +244,9 @@ absl::Status WriteTree(const Flattener& flattener, std::string_view prefix, laye
   }
   std::vector<char> buffer(256 << 10);
   return flattener.Visit([&](const layer::TarEntry& entry, const layer::Source& content) -> absl::Status {
-    layer::TarEntry placed = entry;
+    layer::TarEntry placed = CanonicalEntry(entry);
     placed.path = JoinPath(prefix, entry.path);
     if (entry.type == layer::EntryType::kHardLink) placed.link = JoinPath(prefix, entry.link);
-    if (entry.type == layer::EntryType::kSymlink) placed.mode = 0777;
-    placed.mtime = std::max<int64_t>(0, entry.mtime);
     RETURN_IF_ERROR(tar.Add(placed));
     if (!content) return absl::OkStatus();
     while (true) {

@@ -68,6 +68,9 @@ class Flattener {
 // Flattener::AddLayer.
 absl::Status AddImageLayers(BlobStore& store, const Digest& manifest, Flattener& flattener);
 
+// An entry of the tree as canonical tars have it: symlinks have mode 0777, and nothing is older than 1970.
+layer::TarEntry CanonicalEntry(const layer::TarEntry& entry);
+
 // The tree as canonical tar entries below `prefix` (empty: at the root; else "linux_amd64", whose own entry
 // is added, mode 0755).
 

@@ -1,12 +1,20 @@
 #include "coordinator/rpc/verification_service.h"
 
+#include <chrono>
 #include <utility>
 
 #include "common/base/status.h"
 #include "common/base/wiping.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator {
+namespace {
+
+constexpr int kMostCompared = 2;
+constexpr auto kLongestComparison = std::chrono::minutes(10);
+
+}  // namespace
 
 grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
                                               const v1::VerifyBuildRequest* request,
@@ -49,6 +57,25 @@ grpc::Status VerificationService::ListHistory(grpc::ServerContext* context,
   if (!answer.ok()) return rpc::ToGrpc(answer.status());
   *response = *std::move(answer);
   return grpc::Status::OK;
+}
+
+grpc::Status VerificationService::CompareBuilds(grpc::ServerContext* context,
+                                                const v1::CompareBuildsRequest* request,
+                                                grpc::ServerWriter<v1::CompareBuildsResponse>* writer) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const AtScopeEnd over([this] { --comparing_; });
+  if (++comparing_ > kMostCompared) {
+    return rpc::ToGrpc(absl::ResourceExhaustedError(
+        fmt::format("{} comparisons are being made; ask again when one is done", kMostCompared)));
+  }
+  const StopWhenCancelled stop(context, kLongestComparison);
+  const absl::Status compared =
+      pairs_.Compare(*request, stop.token(),
+                     [writer](const v1::CompareBuildsResponse& platform) { writer->Write(platform); });
+  if (absl::IsCancelled(compared) && !context->IsCancelled())
+    return rpc::ToGrpc(absl::DeadlineExceededError("the comparison took longer than ten minutes"));
+  return rpc::ToGrpc(compared);
 }
 
 }  // namespace crossmill::coordinator

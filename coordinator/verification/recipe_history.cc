@@ -7,11 +7,9 @@
 
 #include "common/base/status.h"
 #include "common/words/platform.h"
-#include "coordinator/core/build_changes.h"
 #include "coordinator/core/build_history.h"
-#include "coordinator/core/package_changes.h"
 #include "coordinator/core/recipe_identity.h"
-#include "coordinator/verification/context_changes.h"
+#include "coordinator/verification/given_changes.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -23,13 +21,6 @@ constexpr int kMostRecipes = 20;
 constexpr int kMostExplained = 20;
 constexpr int kMostSteps = 20;
 constexpr int kMostCounted = 1000;
-
-const v1::CellView* FindCell(const v1::BuildView& view, const std::string& platform) {
-  for (const v1::CellView& cell : view.cells()) {
-    if (FormatPlatform(cell.platform()) == platform) return &cell;
-  }
-  return nullptr;
-}
 
 // Steps that differ in what reaches the image, or failed in some executions; of a rebuild those that differ
 // from then. Without paths: crossmill diff has them.
@@ -48,16 +39,6 @@ void AddSteps(const v1::CellView& cell, v1::Regression* regression) {
       while (group.paths_size() > 1) group.mutable_paths()->RemoveLast();
     }
   }
-}
-
-std::vector<core::PlacedPackage> PackagesOf(const std::vector<LocatedPackage>& packages,
-                                            const v1::CellView& cell) {
-  std::vector<core::PlacedPackage> placed;
-  for (const LocatedPackage& package : packages) {
-    if (std::find(cell.stages().begin(), cell.stages().end(), package.stage) != cell.stages().end())
-      placed.push_back({package.platform, package.execution, package.outcome});
-  }
-  return placed;
 }
 
 }  // namespace
@@ -169,22 +150,9 @@ absl::Status RecipeHistory::Explain(const std::string& platform, v1::Regression*
   const v1::CellView* cell = FindCell(before, platform);
   if (cell == nullptr)
     return absl::DataLossError(fmt::format("build {} has no cell of {} on record", before.id(), platform));
-  v1::BuildChanges& changes = *regression->mutable_changes();
-  changes = core::CompareInputs({submission, before, *cell}, {now_submission, now, *now_cell});
-  AddContextChanges(submission.recipe(), now_submission.recipe(), blobs_, {}, &changes);
-  return AddPackages(before, *cell, now, *now_cell, &changes);
-}
-
-absl::Status RecipeHistory::AddPackages(const v1::BuildView& before, const v1::CellView& before_cell,
-                                        const v1::BuildView& now, const v1::CellView& now_cell,
-                                        v1::BuildChanges* changes) {
-  ASSIGN_OR_RETURN(const std::vector<LocatedPackage> packages_before, reader_.Packages(before.id()));
-  ASSIGN_OR_RETURN(const std::vector<LocatedPackage> packages, reader_.Packages(now.id()));
-  for (v1::PackageChange& change :
-       core::ComparePackages(PackagesOf(packages_before, before_cell), PackagesOf(packages, now_cell),
-                             before.id(), now_cell.status() == v1::BUILD_STATUS_SUCCEEDED)) {
-    *changes->add_packages() = std::move(change);
-  }
+  ASSIGN_OR_RETURN(
+      *regression->mutable_changes(),
+      ChangesOfGiven({submission, before, *cell}, {now_submission, now, *now_cell}, reader_, blobs_));
   return absl::OkStatus();
 }
 

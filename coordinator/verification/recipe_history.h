@@ -36,8 +36,6 @@ class RecipeHistory {
                                                                const std::string& platform);
   // What the first bad build says, and what was given otherwise to it than to the last good one.
   absl::Status Explain(const std::string& platform, v1::Regression* regression);
-  absl::Status AddPackages(const v1::BuildView& before, const v1::CellView& before_cell,
-                           const v1::BuildView& now, const v1::CellView& now_cell, v1::BuildChanges* changes);
 
   FarmReader& reader_;
   const std::unique_ptr<storage::RecordStore> committed_;

@@ -73,8 +73,9 @@ class RolesTest : public RpcFixture {
     attestations_ = std::make_unique<AttestationsService>(*evidence_, authenticator_);
     reverification_ = std::make_unique<Reverification>(rebuilds_, *records_->OpenAnother(), clock_);
     recipe_history_ = std::make_unique<RecipeHistory>(engine_.reader(), *records_->OpenAnother(), *blobs_);
-    verification_ =
-        std::make_unique<VerificationService>(rebuilds_, *reverification_, *recipe_history_, authenticator_);
+    build_pairs_ = std::make_unique<BuildPairs>(engine_.reader(), *records_->OpenAnother(), *blobs_);
+    verification_ = std::make_unique<VerificationService>(rebuilds_, *reverification_, *recipe_history_,
+                                                          *build_pairs_, authenticator_);
     RpcFixture::SetUp();
   }
   void TearDown() override {
@@ -118,6 +119,7 @@ class RolesTest : public RpcFixture {
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<Reverification> reverification_;
   std::unique_ptr<RecipeHistory> recipe_history_;
+  std::unique_ptr<BuildPairs> build_pairs_;
   std::unique_ptr<VerificationService> verification_;
 };
 
