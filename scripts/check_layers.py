@@ -60,6 +60,7 @@ ALLOWED = {
                              "coordinator/engine", "coordinator/storage"],
     "coordinator/rpc": ["common/base", "common/oci", "coordinator/evidence", "common/words", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/engine",
                         "coordinator/forecast", "coordinator/images", "coordinator/storage"],
+    "coordinator/http": ["common/base", "common/words", "common/rpc", "coordinator/rpc"],
     "coordinator": ["common", "coordinator"],
     "worker/host": ["common/base", "common/words"],
     "worker/tree": ["common/base", "common/pattern", "common/layer"],
