@@ -5,8 +5,8 @@
 #include "common/base/status.h"
 #include "common/base/wiping.h"
 #include "coordinator/http/event_stream.h"
-#include "coordinator/http/methods.h"
-#include "coordinator/http/openapi.h"
+#include "coordinator/http/table/methods.h"
+#include "coordinator/http/table/openapi.h"
 #include "coordinator/http/problem.h"
 #include "crossmill/v1/client_service.pb.h"
 
@@ -121,8 +121,6 @@ Awaitable<void> Api::Handle(Exchange& exchange) {
       co_return co_await SendConsole(exchange, request);
     case Form::kLogEvents:
       co_return co_await SendLogEvents(exchange, request);
-    case Form::kSubmission:
-      co_return co_await Submit(exchange, request);
   }
 }
 
@@ -282,11 +280,6 @@ Awaitable<void> Api::SendLogEvents(Exchange& exchange, Request& request) {
   };
   const absl::Status status = co_await SendEvents(exchange, call, *item, event_of);
   access_.Note(exchange.head(), request.authorization, status, clock_.Now());
-}
-
-Awaitable<void> Api::Submit(Exchange& exchange, Request& request) {
-  (void)request;
-  co_await Refuse(exchange, absl::UnimplementedError("not yet"));
 }
 
 }  // namespace crossmill::coordinator::door

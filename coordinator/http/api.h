@@ -9,9 +9,9 @@
 #include "common/base/clock.h"
 #include "coordinator/http/access.h"
 #include "coordinator/http/exchange.h"
-#include "coordinator/http/route_table.h"
+#include "coordinator/http/table/route_table.h"
 #include "coordinator/http/rpc_calls.h"
-#include "coordinator/http/transcoding.h"
+#include "coordinator/http/table/transcoding.h"
 
 namespace crossmill::coordinator::door {
 
@@ -40,7 +40,6 @@ class Api {
   Awaitable<void> SendConsole(Exchange& exchange, Request& request);
   Awaitable<void> SendBuildEvents(Exchange& exchange, Request& request);
   Awaitable<void> SendLogEvents(Exchange& exchange, Request& request);
-  Awaitable<void> Submit(Exchange& exchange, Request& request);
   std::shared_ptr<StreamCall> StartStream(Exchange& exchange, Request& request, std::string_view method,
                                           std::shared_ptr<google::protobuf::Message> message);
 

@@ -55,16 +55,19 @@ Awaitable<absl::Status> SendEvents(Exchange& exchange, const std::shared_ptr<Str
   bool reads = co_await exchange.Begin(EventStreamHead());
   if (reads) exchange.WatchClient([call] { call->Cancel(); });
   while (reads && item != StreamCall::Item::kEnd) {
-    reads = item == StreamCall::Item::kNothing ? co_await exchange.Write(": heartbeat\n\n")
-                                               : co_await exchange.Write(event_of(message));
+    // With a name: GCC 12 destroys temporaries of conditions around co_await twice.
+    std::string text = ": heartbeat\n\n";
+    if (item == StreamCall::Item::kMessage) text = event_of(message);
+    reads = co_await exchange.Write(text);
     if (reads) item = co_await call->Next(kHeartbeat);
   }
   if (item != StreamCall::Item::kEnd) co_await Drain(call);
   exchange.OnAbort(nullptr);
   if (reads) {
     const absl::Status& status = call->status();
-    (void)co_await exchange.Write(
-        status.ok() ? EventText("end", "{}") : EventText("problem", ProblemJson(status, exchange.request_id())));
+    std::string last = EventText("end", "{}");
+    if (!status.ok()) last = EventText("problem", ProblemJson(status, exchange.request_id()));
+    (void)co_await exchange.Write(last);
   }
   co_await exchange.Finish();
   co_return call->status();

@@ -1,4 +1,4 @@
-#include "coordinator/http/openapi.h"
+#include "coordinator/http/table/openapi.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "coordinator/http/methods.h"
-#include "coordinator/http/route_table.h"
+#include "coordinator/http/table/methods.h"
+#include "coordinator/http/table/route_table.h"
 #include "coordinator/rpc/authenticator.h"
 
 namespace crossmill::coordinator::door {

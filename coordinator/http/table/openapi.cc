@@ -1,4 +1,4 @@
-#include "coordinator/http/openapi.h"
+#include "coordinator/http/table/openapi.h"
 
 #include <google/protobuf/descriptor.h>
 
@@ -9,9 +9,9 @@
 
 #include "absl/strings/ascii.h"
 #include "common/base/status.h"
-#include "coordinator/http/json_schema.h"
-#include "coordinator/http/methods.h"
-#include "coordinator/http/route_table.h"
+#include "coordinator/http/table/json_schema.h"
+#include "coordinator/http/table/methods.h"
+#include "coordinator/http/table/route_table.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/result.pb.h"
@@ -70,19 +70,9 @@ Json ParametersOf(JsonSchemas& schemas, const Route& route) {
 }
 
 Json RequestBody(JsonSchemas& schemas, const Route& route) {
-  Json content = Content("application/json", schemas.Reference(*RequestOf(route), Use::kRequest));
-  if (route.form == Form::kSubmission) {
-    const Json bytes = {{"type", "string"}, {"format", "binary"}};
-    for (const char* type : {"application/x-tar", "application/gzip", "application/zstd"})
-      content[type] = {{"schema", bytes}};
-    content["multipart/form-data"] = {
-        {"schema",
-         {{"type", "object"},
-          {"properties",
-           {{"form", schemas.Reference(*RequestOf(route), Use::kRequest)}, {"context", bytes}}},
-          {"additionalProperties", bytes}}}};
-  }
-  return {{"required", route.form == Form::kSubmission}, {"content", std::move(content)}};
+  Json content =
+      Content("application/json", schemas.Reference(*RequestOf(route), Use::kRequest));
+  return {{"content", std::move(content)}};
 }
 
 // `x-events`: the data of each kind of event.
@@ -115,7 +105,6 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
       return content;
     }
     case Form::kMessage:
-    case Form::kSubmission:
       break;
   }
   return Content("application/json", of(&output));

@@ -7,14 +7,14 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/http/route_table.h"
+#include "coordinator/http/table/route_table.h"
 
 namespace crossmill::coordinator::door {
 
 // "crossmill.v1.Builds/GetBuild". Null: there is no such method.
 const google::protobuf::MethodDescriptor* FindMethod(std::string_view method);
 
-// The message whose fields a route's path and query fill: the method's request, or the form of a submission.
+// The message whose fields a route's path and query fill: the method's request.
 const google::protobuf::Descriptor* RequestOf(const Route& route);
 
 // Names in braces.

@@ -1,9 +1,8 @@
-#include "coordinator/http/methods.h"
+#include "coordinator/http/table/methods.h"
 
 #include <algorithm>
 
 #include "crossmill/v1/client_service.pb.h"
-#include "crossmill/v1/submission_form.pb.h"
 
 namespace crossmill::coordinator::door {
 namespace {
@@ -23,7 +22,6 @@ const google::protobuf::MethodDescriptor* FindMethod(std::string_view method) {
 }
 
 const google::protobuf::Descriptor* RequestOf(const Route& route) {
-  if (route.form == Form::kSubmission) return v1::SubmissionForm::descriptor();
   const google::protobuf::MethodDescriptor* method = FindMethod(route.method);
   return method == nullptr ? nullptr : method->input_type();
 }

@@ -1,4 +1,4 @@
-#include "coordinator/http/transcoding.h"
+#include "coordinator/http/table/transcoding.h"
 
 #include <google/protobuf/util/json_util.h>
 
@@ -10,7 +10,7 @@
 #include "common/base/text.h"
 #include "common/base/utf8.h"
 #include "common/words/platform.h"
-#include "coordinator/http/methods.h"
+#include "coordinator/http/table/methods.h"
 
 namespace crossmill::coordinator::door {
 namespace {

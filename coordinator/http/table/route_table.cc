@@ -1,4 +1,4 @@
-#include "coordinator/http/route_table.h"
+#include "coordinator/http/table/route_table.h"
 
 #include <array>
 
@@ -10,8 +10,8 @@ namespace {
 constexpr std::array<Route, 21> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds, newest first, without their stages."},
-    {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kSubmission,
-     "Submits a build: of a git repository, or of a context that is sent."},
+    {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
+     "Submits a build whose context is in the blob store, or that needs none."},
     {"GET", "/api/v1/builds/{build_id}", "crossmill.v1.Builds/GetBuild", Form::kMessage,
      "A build with its stages, steps and cells; 0 is the latest."},
     {"GET", "/api/v1/builds/{build_id}/events", "crossmill.v1.Builds/WatchBuild", Form::kEvents,

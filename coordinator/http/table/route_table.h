@@ -24,8 +24,6 @@ enum class Form {
   kLog,
   // Server-Sent Events of ReadLog.
   kLogEvents,
-  // A context or a git URL becomes a submission.
-  kSubmission,
 };
 
 struct Route {

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "coordinator/http/route_table.h"
+#include "coordinator/http/table/route_table.h"
 
 namespace crossmill::coordinator::door {
 

@@ -1,4 +1,4 @@
-#include "coordinator/http/json_schema.h"
+#include "coordinator/http/table/json_schema.h"
 
 #include <algorithm>
 #include <array>
