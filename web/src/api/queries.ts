@@ -1,0 +1,95 @@
+// What the views ask of the API, each with its key and how often it is asked again.
+import { useQuery, useInfiniteQuery } from '@tanstack/preact-query';
+import type * as wire from './wire';
+import * as decode from './decode';
+import { buildPackages, compiled } from './decode_packages';
+import { getJson } from './client';
+import type { Build } from '../model/types';
+
+const OFTEN = 5_000;
+const SELDOM = 15_000;
+
+export interface BuildPage {
+  builds: Build[];
+  next: string;
+}
+
+async function fetchBuilds(size: number, token: string, signal?: AbortSignal): Promise<BuildPage> {
+  const answer = await getJson<wire.ListBuildsResponse>('builds', { page_size: size, page_token: token }, signal);
+  return { builds: (answer.builds ?? []).map(decode.build), next: answer.nextPageToken ?? '' };
+}
+
+/** The newest builds: the frame's live mark, the wall and new rows come from here. */
+export function useNewestBuilds() {
+  return useQuery({
+    queryKey: ['newest'],
+    queryFn: ({ signal }) => fetchBuilds(200, '', signal),
+    refetchInterval: OFTEN,
+  });
+}
+
+/** The list of builds, page by page; it stays as it is until it is asked for anew. */
+export function useBuildList() {
+  return useInfiniteQuery({
+    queryKey: ['builds'],
+    queryFn: ({ pageParam, signal }) => fetchBuilds(100, pageParam, signal),
+    initialPageParam: '',
+    getNextPageParam: (page: BuildPage) => page.next || undefined,
+    staleTime: Infinity,
+  });
+}
+
+export function useBuildView(id: string) {
+  return useQuery({
+    queryKey: ['build', id],
+    queryFn: async ({ signal }) => decode.build(await getJson<wire.BuildView>(`builds/${encodeURIComponent(id)}`, {}, signal)),
+    staleTime: 60_000,
+  });
+}
+
+export function useRecipe(id: string) {
+  return useQuery({
+    queryKey: ['recipe', id],
+    queryFn: ({ signal }) => getJson<{ text?: string; name?: string }>(`builds/${encodeURIComponent(id)}/recipe`, {}, signal),
+    staleTime: Infinity,
+  });
+}
+
+export function useBuildPackages(id: string, running = false) {
+  return useQuery({
+    queryKey: ['packages', id],
+    queryFn: async ({ signal }) =>
+      buildPackages(await getJson<wire.ListPackagesResponse>(`builds/${encodeURIComponent(id)}/packages`, {}, signal)),
+    enabled: id !== '',
+    refetchInterval: running ? SELDOM : false,
+  });
+}
+
+export function useCompiled() {
+  return useQuery({
+    queryKey: ['compiled'],
+    queryFn: async ({ signal }) => {
+      const answer = await getJson<wire.CompiledPackagesResponse>('packages/compiled', { limit: 20 }, signal);
+      return { rows: (answer.rows ?? []).map(compiled), seconds: answer.seconds ?? 0 };
+    },
+  });
+}
+
+export function useWorkers() {
+  return useQuery({
+    queryKey: ['workers'],
+    queryFn: async ({ signal }) => {
+      const answer = await getJson<wire.ListWorkersResponse>('workers', {}, signal);
+      return (answer.workers ?? []).map(decode.worker);
+    },
+    refetchInterval: OFTEN,
+  });
+}
+
+export function useVersion() {
+  return useQuery({
+    queryKey: ['version'],
+    queryFn: ({ signal }) => getJson<wire.GetVersionResponse>('version', {}, signal),
+    staleTime: Infinity,
+  });
+}

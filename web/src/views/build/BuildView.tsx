@@ -1,0 +1,1 @@
+export function BuildView(_: { id: string }) { return null; }

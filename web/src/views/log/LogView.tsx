@@ -1,0 +1,1 @@
+export function LogView(_: { id: string }) { return null; }

@@ -1,0 +1,1 @@
+export function PackagesView(_: { id?: string }) { return null; }
