@@ -17,8 +17,8 @@ const TOGETHER = 60;
 
 function eventOf(data: string): wire.BuildEvent | undefined {
   try {
-    const item = JSON.parse(data) as wire.WatchBuildResponse & wire.BuildEvent;
-    return item.event ?? (item.number ? item : undefined);
+    const event = JSON.parse(data) as wire.BuildEvent;
+    return event.number ? event : undefined;
   } catch {
     return undefined;
   }
@@ -54,7 +54,7 @@ export function useLiveBuild(id: string): LiveBuild {
       signal: abort.signal,
       onState: setState,
       onEvent: (event) => {
-        const news = eventOf(event.data);
+        const news = event.type === 'event' ? eventOf(event.data) : undefined;
         if (news) waiting.push(news);
         if (waiting.length > 0) timer ??= setTimeout(flush, TOGETHER);
         if (event.type === 'end' && fetched && !isFinished(fetched.status)) void query.refetch();

@@ -57,6 +57,11 @@ export async function getJson<T>(path: string, query?: Record<string, string | n
   return (await response.json()) as T;
 }
 
+export async function getText(path: string, signal?: AbortSignal): Promise<string> {
+  const response = await send(apiUrl(path), { headers: { accept: 'text/plain' }, signal });
+  return response.text();
+}
+
 export async function postJson<T>(path: string, body?: unknown): Promise<T> {
   const response = await send(apiUrl(path), {
     method: 'POST',

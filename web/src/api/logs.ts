@@ -1,35 +1,48 @@
 // Consoles of executions: stretches by offset, search on the server.
 import { useQuery } from '@tanstack/preact-query';
-import { getJson } from './client';
+import type * as wire from './wire';
+import { apiUrl, getJson } from './client';
 import type { LogLine, LogPage } from '../model/types';
-import { integer } from './decode';
+import { integer, time } from './decode';
 
-interface WireLine {
-  number?: string | number;
-  time?: string;
-  text?: string;
+function line(value: wire.LogLine): LogLine {
+  return { number: integer(value.number), time: time(value.time), text: value.cut ? `${value.text ?? ''} …` : (value.text ?? '') };
 }
 
-interface WirePage {
-  lines?: WireLine[];
-  total?: string | number;
-  more?: boolean;
+function page(value: wire.ListLogLinesResponse): LogPage {
+  return {
+    lines: (value.lines ?? []).map(line),
+    total: integer(value.totalLines),
+    next: integer(value.nextOffset),
+    more: value.more ?? false,
+    running: value.running ?? false,
+  };
 }
 
-export function decodeLine(line: WireLine): LogLine {
-  return { number: integer(line.number), time: integer(line.time) / 1e6, text: line.text ?? '' };
-}
-
-function decodePage(page: WirePage): LogPage {
-  return { lines: (page.lines ?? []).map(decodeLine), total: integer(page.total), more: page.more ?? false };
-}
+const pathOf = (execution: string) => `executions/${encodeURIComponent(execution)}/log`;
 
 export async function readLog(execution: string, offset: number, limit: number, signal?: AbortSignal): Promise<LogPage> {
-  return decodePage(await getJson<WirePage>(`executions/${encodeURIComponent(execution)}/log`, { offset, limit }, signal));
+  return page(await getJson<wire.ListLogLinesResponse>(pathOf(execution), { offset, limit }, signal));
 }
 
-export async function searchLog(execution: string, text: string, signal?: AbortSignal): Promise<LogPage> {
-  return decodePage(await getJson<WirePage>(`executions/${encodeURIComponent(execution)}/log`, { search: text, limit: 5000 }, signal));
+export const MOST_MATCHES = 5000;
+
+/** Lines that match, over the whole console; the server looks at a bounded stretch at a time. */
+export async function searchLog(execution: string, search: string, regex: boolean, signal?: AbortSignal): Promise<{ lines: LogLine[]; more: boolean }> {
+  const lines: LogLine[] = [];
+  let offset = 0;
+  for (let round = 0; round < 200; round += 1) {
+    const query = { search, regex: regex ? 'true' : undefined, offset, limit: MOST_MATCHES };
+    const found = page(await getJson<wire.ListLogLinesResponse>(pathOf(execution), query, signal));
+    lines.push(...found.lines);
+    if (!found.more || lines.length >= MOST_MATCHES || found.next <= offset) return { lines, more: found.more };
+    offset = found.next;
+  }
+  return { lines, more: true };
+}
+
+export function downloadUrl(execution: string): string {
+  return apiUrl(pathOf(execution), { download: 'true' });
 }
 
 /** The last lines: what a failure says. */

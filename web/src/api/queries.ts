@@ -3,7 +3,7 @@ import { useQuery, useInfiniteQuery } from '@tanstack/preact-query';
 import type * as wire from './wire';
 import * as decode from './decode';
 import { buildPackages, compiled } from './decode_packages';
-import { getJson } from './client';
+import { getJson, getText } from './client';
 import type { Build } from '../model/types';
 
 const OFTEN = 5_000;
@@ -50,7 +50,7 @@ export function useBuildView(id: string) {
 export function useRecipe(id: string) {
   return useQuery({
     queryKey: ['recipe', id],
-    queryFn: ({ signal }) => getJson<{ text?: string; name?: string }>(`builds/${encodeURIComponent(id)}/recipe`, {}, signal),
+    queryFn: ({ signal }) => getText(`builds/${encodeURIComponent(id)}/recipe`, signal),
     staleTime: Infinity,
   });
 }

@@ -268,6 +268,11 @@ export interface LogLine {
 
 export interface LogPage {
   lines: LogLine[];
+  /** Lines so far. */
   total: number;
+  /** Offset at which to go on. */
+  next: number;
   more: boolean;
+  /** Lines may come. */
+  running: boolean;
 }

@@ -119,14 +119,14 @@ function Whole({ record, now }: { record: BuildRecord; now: number }) {
   const recipe = useRecipe(id).data;
   const workers = useWorkers().data ?? [];
   const { matrix, timeline, graph } = useParts(record, now);
-  const lines = useMemo(() => recipeLines(build, recipe?.text ?? '', packages?.rows ?? []), [build, recipe, packages]);
+  const lines = useMemo(() => recipeLines(build, recipe ?? '', packages?.rows ?? []), [build, recipe, packages]);
   const names = new Set(packages?.rows.map((row) => row.name)).size;
   const outputs = build.cells.filter((cell) => cell.imageDigest).length + (build.indexDigest ? 1 : 0);
   const bar = [
     { id: 'matrix', label: 'Matrix', show: true },
     { id: 'stages', label: 'Stages', show: !!graph },
     { id: 'timeline', label: 'Timeline', show: !!timeline },
-    { id: 'recipe', label: 'Recipe', show: !!recipe?.text },
+    { id: 'recipe', label: 'Recipe', show: !!recipe },
     { id: 'packages', label: `Packages ${names}`, show: names > 0, href: to(['builds', id, 'packages']) },
     { id: 'log', label: 'Log', show: build.stages.length > 0, href: to(['builds', id, 'log']) },
     { id: 'outputs', label: `Outputs ${outputs}`, show: outputs > 0 },
@@ -163,7 +163,7 @@ function Whole({ record, now }: { record: BuildRecord; now: number }) {
           <TimelineChart timeline={timeline} build={build.id} workers={workers} />
         </Section>
       )}
-      {recipe?.text && (
+      {recipe && (
         <Section id="recipe" title="Recipe" note="every line with what it cost">
           <RecipeTable build={build} lines={lines} />
         </Section>
