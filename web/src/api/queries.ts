@@ -23,8 +23,31 @@ async function fetchBuilds(size: number, token: string, signal?: AbortSignal): P
 export function useNewestBuilds() {
   return useQuery({
     queryKey: ['newest'],
-    queryFn: ({ signal }) => fetchBuilds(200, '', signal),
+    queryFn: ({ signal }) => fetchBuilds(50, '', signal),
     refetchInterval: OFTEN,
+  });
+}
+
+/** So far back that twenty builds of most images are among them, and no further. */
+const WALL_PAGES = 3;
+
+/** What the wall's strips are made of; what is newer comes with the newest builds. */
+export function useWallBuilds() {
+  return useQuery({
+    queryKey: ['wall'],
+    queryFn: async ({ signal }) => {
+      const builds: Build[] = [];
+      let token = '';
+      for (let page = 0; page < WALL_PAGES; page += 1) {
+        const answer = await fetchBuilds(200, token, signal);
+        builds.push(...answer.builds);
+        token = answer.next;
+        if (!token) break;
+      }
+      return builds;
+    },
+    staleTime: 5 * 60_000,
+    refetchInterval: 10 * 60_000,
   });
 }
 

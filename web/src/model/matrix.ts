@@ -1,7 +1,7 @@
 // The matrix of a build: stages and steps down, platforms across. Stages that run once for several platforms
 // ($BUILDPLATFORM) stand once; steps that only change the config fold into one row.
 import type { Base, Build, Cell, Stage, Step } from './types';
-import { stageLabel, stagesOfCell } from './build';
+import { isFinished, stageLabel, stagesOfCell } from './build';
 import { agreementOf, type Agreement } from './agreement';
 
 export interface MatrixColumn {
@@ -137,6 +137,7 @@ function stepRow(build: Build, columns: readonly MatrixColumn[], placed: Placed,
     if (!stage || !step) return { kind: 'none' };
     text ||= step.text;
     if (step.status === 'metadata') return { kind: 'config' };
+    if (step.status === 'waiting' && isFinished(build.status)) return { kind: 'none' };
     return { kind: 'step', stage, step, agreement: agreementOf(build, columns[i]?.cell, stage.index, step) };
   });
   return { key: String(number), number: String(number), text, cells };

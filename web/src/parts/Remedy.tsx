@@ -14,7 +14,7 @@ export function Remedy({ text, lines, place, placeText }: RemedyProps) {
     <div>
       <h3>Remedy</h3>
       <p class="i2">
-        {text || 'None is known.'}
+        {text ? `${text.replace(/\.$/, '')}.` : 'None is known.'}
         {lines.length > 0 && place && ` Put this before line ${place.first} of ${place.file}:`}
       </p>
       {lines.length > 0 && (

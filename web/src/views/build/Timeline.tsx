@@ -75,6 +75,7 @@ function CriticalPath({ timeline }: { timeline: Timeline }) {
     restCount = 0;
   };
   for (const part of path) {
+    if (part.seconds < total / 200 && path.length > 1) continue;
     if (part.seconds < total * LEAST_SHARE && path.length > 8) {
       rest += part.seconds;
       restCount += 1;

@@ -48,13 +48,17 @@ function useFollow(list: { current: ListHandle | null }, items: LogItems, live: 
     setSeen(total);
     list.current?.scrollToIndex(items.firstLine + Math.max(0, items.lines - 1), { align: 'end' });
   }, [total, follow, live]);
+  const [stuck, setStuck] = useState(false);
   const onScroll = (offset: number) => {
     const handle = list.current;
-    if (!handle || !live) return;
+    if (!handle) return;
+    const top = handle.findItemIndex(offset + 1);
+    setStuck(top >= items.firstLine && top < items.firstLine + items.lines);
+    if (!live) return;
     const atEnd = offset + handle.viewportSize >= handle.scrollSize - 40;
     if (!atEnd && follow && handle.scrollSize > handle.viewportSize + 60) setFollow(false);
   };
-  return { follow, setFollow, behind: follow ? 0 : Math.max(0, total - seen), onScroll };
+  return { follow, setFollow, behind: follow || !live ? 0 : Math.max(0, total - seen), stuck, onScroll };
 }
 
 function useSelection() {
@@ -97,7 +101,7 @@ export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
     () => logItems({ steps, open: open?.key ?? '', total, kept, opened, withEnd: !!failed }),
     [steps, open?.key, total, kept, opened, failed],
   );
-  const { follow, setFollow, behind, onScroll } = useFollow(list, items, live, total);
+  const { follow, setFollow, behind, stuck, onScroll } = useFollow(list, items, live, total);
   const jump = (number: number | undefined) => {
     if (number === undefined) return;
     setCurrent(number);
@@ -146,6 +150,11 @@ export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
         <LogList ref={list} data={items.data} itemSize={19} class="lines" onScroll={onScroll} role="log" aria-label={open ? `console of ${open.label}` : 'consoles'} aria-live={live && follow ? 'polite' : 'off'} tabIndex={0}>
           {item}
         </LogList>
+        {stuck && open && (
+          <div class="stuck">
+            <StepHead step={open} open lines={total} toggle={() => list.current?.scrollToIndex(Math.max(0, items.firstLine - 1))} />
+          </div>
+        )}
         <Ruler errors={errors} matches={matches} place={(number) => (indexOfLine(items, number) + 0.5) / Math.max(1, items.data.length)} scroller={() => frame.current?.querySelector<HTMLElement>('.lines') ?? null} />
       </div>
       {behind > 0 && (
