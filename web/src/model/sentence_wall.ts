@@ -9,8 +9,8 @@ function sameBytes(wall: Wall): string[] {
   const rows = [...wall.rows.steady, ...wall.rows.changed];
   return wall.platforms
     .filter(({ platform }) => {
-      const cells = rows.map((row) => row.cells.get(platform)?.cell).filter((cell) => cell !== undefined);
-      return cells.length > 0 && cells.every((cell) => cell.comparison?.verdict === 'reproducible');
+      const cells = rows.map((row) => row.cells.get(platform)?.cell).filter((cell) => cell?.comparison);
+      return cells.length > 0 && cells.every((cell) => cell?.comparison?.verdict === 'reproducible');
     })
     .map(({ platform }) => shortPlatform(platform));
 }

@@ -158,6 +158,17 @@ function rowOf(name: string, builds: readonly Build[], midnight: number): WallRo
 
 const MOST_PLATFORMS = 4;
 
+/** The platforms that have a column: those that are used most, and none for a single image among many. */
+export function commonPlatforms(uses: ReadonlyMap<string, number>, most: number): string[] {
+  const largest = Math.max(0, ...uses.values());
+  return [...uses]
+    .filter(([, count]) => count * 8 >= largest)
+    .sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]))
+    .slice(0, most)
+    .map(([platform]) => platform)
+    .sort((a, b) => a.localeCompare(b));
+}
+
 export function wallOf(builds: readonly Build[], midnight: number): Wall {
   const byName = new Map<string, Build[]>();
   for (const build of [...builds].sort((a, b) => b.id - a.id)) {
@@ -178,8 +189,8 @@ export function wallOf(builds: readonly Build[], midnight: number): Wall {
   rows.look.sort((a, b) => b.changedAt - a.changedAt || b.at - a.at);
   rows.changed.sort((a, b) => b.changedAt - a.changedAt);
   rows.steady.sort((a, b) => a.name.localeCompare(b.name));
-  const platforms = [...uses].sort((a, b) => b[1].count - a[1].count).slice(0, MOST_PLATFORMS).sort((a, b) => a[0].localeCompare(b[0]));
-  return { platforms: platforms.map(([platform, { emulated }]) => ({ platform, emulated })), rows };
+  const platforms = commonPlatforms(new Map([...uses].map(([platform, use]) => [platform, use.count])), MOST_PLATFORMS);
+  return { platforms: platforms.map((platform) => ({ platform, emulated: uses.get(platform)?.emulated ?? false })), rows };
 }
 
 export function isRunning(build: Build): boolean {

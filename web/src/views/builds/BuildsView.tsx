@@ -5,6 +5,7 @@ import { useBuildList, useNewestBuilds } from '../../api/queries';
 import { matches, parseFilter, reachesBack, toggleWord } from '../../model/filter';
 import { buildsSentence, countBuilds, type BuildCounts } from '../../model/sentence_builds';
 import { platformsOf } from '../../model/build';
+import { commonPlatforms } from '../../model/wall';
 import { useNow } from '../../frame/now';
 import { useView } from '../../frame/view';
 import { setQuery, usePlace } from '../../frame/router';
@@ -71,7 +72,7 @@ function useRows(listed: readonly Build[], newest: readonly Build[] | undefined)
 function columnsFor(builds: readonly Build[]): string[] {
   const uses = new Map<string, number>();
   for (const build of builds) for (const platform of platformsOf(build)) uses.set(platform, (uses.get(platform) ?? 0) + 1);
-  return [...uses].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).slice(0, 4).map(([platform]) => platform).sort();
+  return commonPlatforms(uses, 4);
 }
 
 export function BuildsView() {
