@@ -51,6 +51,21 @@ export function useWallBuilds() {
   });
 }
 
+/** More are not counted: the page says so. */
+const MOST_COUNTED = 5_000;
+
+export async function fetchBuildsSince(since: number, signal?: AbortSignal): Promise<{ builds: Build[]; more: boolean }> {
+  const builds: Build[] = [];
+  for (let token = ''; ; ) {
+    const answer = await fetchBuilds(200, token, signal);
+    builds.push(...answer.builds.filter((build) => build.createdAt >= since));
+    const last = answer.builds[answer.builds.length - 1];
+    token = answer.next;
+    if (!token || !last || last.createdAt < since) return { builds, more: false };
+    if (builds.length >= MOST_COUNTED) return { builds, more: true };
+  }
+}
+
 /** The list of builds, page by page; it stays as it is until it is asked for anew. */
 export function useBuildList() {
   return useInfiniteQuery({
@@ -64,6 +79,7 @@ export function useBuildList() {
 
 export function useBuildView(id: string) {
   return useQuery({
+    enabled: id !== '',
     queryKey: ['build', id],
     queryFn: async ({ signal }) => decode.build(await getJson<wire.BuildView>(`builds/${encodeURIComponent(id)}`, {}, signal)),
     staleTime: 60_000,

@@ -101,7 +101,7 @@ function Inputs({ step }: { step: StepComparison }) {
 export function Causes({ step, comparison }: { step: StepComparison; comparison: Comparison }) {
   if (step.agrees) return null;
   const known = step.causes.filter((group) => group.cause.class !== 'unknown').length;
-  const note = step.causes.length === 0 ? '' : known === step.causes.length ? plural(known, 'cause') + ', the gravest first' : `${known} of ${step.causes.length} known`;
+  const note = step.causes.length < 2 ? '' : known === step.causes.length ? plural(known, 'cause') + ', the gravest first' : `${known} of ${step.causes.length} known`;
   return (
     <Section id="causes" title={step.causes.length === 1 ? 'Cause' : 'Causes'} note={note}>
       <Inputs step={step} />
@@ -116,7 +116,7 @@ export function Causes({ step, comparison }: { step: StepComparison; comparison:
       <Levels comparison={comparison} />
       {comparison.circumstances && (
         <p class="i3">
-          The executions differed in: {comparison.circumstances.replace(/[.\s]+$/, '')}.
+          Circumstances: {comparison.circumstances.replace(/[.\s]+$/, '')}.
         </p>
       )}
     </Section>

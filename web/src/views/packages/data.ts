@@ -31,7 +31,7 @@ export interface Gathered {
 }
 
 export function usePackages(id: string | undefined): Gathered {
-  const one = useBuildView(id ?? '0');
+  const one = useBuildView(id ?? '');
   const wall = useWallBuilds();
   const newest = useNewestBuilds();
   const builds = id ? (one.data ? [one.data] : []) : newestOfEach([...(newest.data?.builds ?? []), ...(wall.data ?? [])]);
