@@ -112,5 +112,5 @@ const NO_ERROR = /\b(?:0 errors?|no errors?|0 failed|error-free|errors? ?[:=] ?0
 
 /** A line that a person who looks for the failure wants to see. */
 export function looksLikeError(text: string): boolean {
-  return ERROR.test(text) && !NO_ERROR.test(text) && /(?:^|\s|\[|:)(?:fatal |internal )?(?:error|fatal|exception|traceback|failed)\b[\s:!\]([]?/i.test(text);
+  return ERROR.test(text) && !NO_ERROR.test(text) && /(?:^|\s|\[|:)(?:fatal |internal )?(?:error|fatal|exception|traceback|failed)(?![-.\w])/i.test(text);
 }
