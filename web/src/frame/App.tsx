@@ -7,6 +7,7 @@ import { KeysHelp } from './KeysHelp';
 import { listenToKeys } from './keys';
 import { useHashPath, usePlace } from './router';
 import { useView } from './view';
+import { Lede } from '../parts/Lede';
 import { Empty, Loading } from '../parts/states';
 import { WallView } from '../views/wall/WallView';
 import { BuildsView } from '../views/builds/BuildsView';
@@ -22,9 +23,15 @@ const TrendsView = lazy(() => import('../views/trends/TrendsView').then((module)
 function Missing() {
   useView('Not found', 'There is no such view.');
   return (
-    <Empty>
-      There is no such view. <a class="lk" href="#wall">The wall</a> shows every image.
-    </Empty>
+    <>
+      <Lede sentence={['There is no such view.']} />
+      <Empty>
+        <a class="lk" href="#wall">
+          The wall
+        </a>{' '}
+        shows every image.
+      </Empty>
+    </>
   );
 }
 

@@ -28,7 +28,7 @@ function Search() {
     else if (enter) go(to(['builds'], { q: text.trim() }));
   };
   return (
-    <form class="find" role="search" onSubmit={(event) => (event.preventDefault(), search(field.current?.value ?? '', true))}>
+    <form class="find" role="search" aria-label="Builds" onSubmit={(event) => (event.preventDefault(), search(field.current?.value ?? '', true))}>
       <Glyph name="find" />
       <input
         ref={field}

@@ -12,7 +12,7 @@ interface RemedyProps {
 export function Remedy({ text, lines, place, placeText }: RemedyProps) {
   return (
     <div>
-      <h3>Remedy</h3>
+      <p class="b">Remedy</p>
       <p class="i2">
         {text ? `${text.replace(/\.$/, '')}.` : 'None is known.'}
         {lines.length > 0 && place && ` Put this before line ${place.first} of ${place.file}:`}

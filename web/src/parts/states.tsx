@@ -20,13 +20,28 @@ export function Loading({ rows = 6, height = 24 }: { rows?: number; height?: num
   );
 }
 
-export function Failed({ error, what, retry }: { error: Error; what: string; retry?: () => void }) {
+interface FailedProps {
+  error: Error;
+  what: string;
+  retry?: () => void;
+  /** It is only a part of its view that failed. */
+  part?: boolean;
+}
+
+export function Failed({ error, what, retry, part }: FailedProps) {
   const problem = error instanceof Problem ? error : undefined;
   return (
     <div class="problem" role="alert">
-      <p>
-        <Glyph name="bad" tone="bad" /> <b>{what} could not be read.</b> {error.message}
-      </p>
+      {part ? (
+        <p>
+          <Glyph name="bad" tone="bad" /> <b>{what} could not be read.</b>
+        </p>
+      ) : (
+        <h1 class="lede">
+          <Glyph name="bad" tone="bad" /> {what} could not be read.
+        </h1>
+      )}
+      <p>{error.message}</p>
       <p class="i3">
         {problem && problem.status > 0 && <span>status {problem.status} </span>}
         {problem?.requestId && <span>request {problem.requestId} </span>}

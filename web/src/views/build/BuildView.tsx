@@ -8,11 +8,12 @@ import { buildSentence } from '../../model/sentence_build';
 import { plain } from '../../model/sentence';
 import { isFinished, nameOf } from '../../model/build';
 import { matrixOf } from '../../model/matrix';
-import { timelineOf } from '../../model/timeline';
-import { graphOf } from '../../model/graph';
-import { recipeLines, warningPlace } from '../../model/recipe';
+import { timelineOf, type Timeline } from '../../model/timeline';
+import { graphOf, type Graph } from '../../model/graph';
+import { recipeLines, warningPlace, type RecipeLine } from '../../model/recipe';
 import { factsOf } from '../../model/facts';
 import { seconds } from '../../format/time';
+import { useLater } from '../../frame/growing';
 import { useNow } from '../../frame/now';
 import { useView } from '../../frame/view';
 import { useZone } from '../../frame/settings';
@@ -112,12 +113,52 @@ function useParts(record: BuildRecord, now: number) {
   return { matrix, timeline, graph };
 }
 
+interface BelowProps {
+  build: Build;
+  graph?: Graph;
+  timeline?: Timeline;
+  outputs: number;
+  lines?: readonly RecipeLine[];
+}
+
+/** What stands below the matrix, which is what people come for. */
+function Below({ build, graph, timeline, outputs, lines }: BelowProps) {
+  const workers = useWorkers().data ?? [];
+  return (
+    <>
+      <div class="two">
+        {graph && (
+          <Section id="stages" title="Stages" note="what each holds, and what the image keeps of it">
+            <StageGraph graph={graph} />
+          </Section>
+        )}
+        {(build.bases.length > 0 || outputs > 0) && (
+          <Section id="outputs" title={outputs > 0 ? 'Outputs' : 'Bases'} note={outputs > 0 ? 'and the bases they stand on' : 'by digest'}>
+            <Outputs build={build} />
+          </Section>
+        )}
+      </div>
+      {timeline && (
+        <Section id="timeline" title="Timeline" note={`by worker${timeline.waited >= 0.1 ? `; waited ${seconds(timeline.waited)} in the queue` : ''}`}>
+          <TimelineChart timeline={timeline} build={build.id} workers={workers} />
+        </Section>
+      )}
+      {lines && (
+        <Section id="recipe" title="Recipe" note="every line with what it cost">
+          <RecipeTable build={build} lines={lines} />
+        </Section>
+      )}
+      <Warnings build={build} />
+    </>
+  );
+}
+
 function Whole({ record, now }: { record: BuildRecord; now: number }) {
   const { build } = record;
   const id = String(build.id);
   const packages = useBuildPackages(id, !isFinished(build.status)).data;
   const recipe = useRecipe(id).data;
-  const workers = useWorkers().data ?? [];
+  const later = useLater();
   const { matrix, timeline, graph } = useParts(record, now);
   const lines = useMemo(() => recipeLines(build, recipe ?? '', packages?.rows ?? []), [build, recipe, packages]);
   const names = new Set(packages?.rows.map((row) => row.name)).size;
@@ -146,29 +187,7 @@ function Whole({ record, now }: { record: BuildRecord; now: number }) {
           <Empty>{isFinished(build.status) ? 'The build ended before it was planned: there are no steps.' : 'The steps stand here as soon as the recipe is expanded.'}</Empty>
         )}
       </section>
-      <div class="two">
-        {graph && (
-          <Section id="stages" title="Stages" note="what each holds, and what the image keeps of it">
-            <StageGraph graph={graph} />
-          </Section>
-        )}
-        {(build.bases.length > 0 || outputs > 0) && (
-          <Section id="outputs" title={outputs > 0 ? 'Outputs' : 'Bases'} note={outputs > 0 ? 'and the bases they stand on' : 'by digest'}>
-            <Outputs build={build} />
-          </Section>
-        )}
-      </div>
-      {timeline && (
-        <Section id="timeline" title="Timeline" note={`by worker${timeline.waited >= 0.1 ? `; waited ${seconds(timeline.waited)} in the queue` : ''}`}>
-          <TimelineChart timeline={timeline} build={build.id} workers={workers} />
-        </Section>
-      )}
-      {recipe && (
-        <Section id="recipe" title="Recipe" note="every line with what it cost">
-          <RecipeTable build={build} lines={lines} />
-        </Section>
-      )}
-      <Warnings build={build} />
+      {later && <Below build={build} graph={graph} timeline={timeline} outputs={outputs} lines={recipe ? lines : undefined} />}
     </>
   );
 }

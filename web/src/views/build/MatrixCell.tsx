@@ -13,6 +13,8 @@ import { to } from '../../frame/router';
 interface StepCellProps {
   build: number;
   column: number;
+  /** Beyond four platforms bars have no room, beyond eight sizes. */
+  columns: number;
   cell: StepCell;
   longest: number;
   /** When its execution began, in milliseconds; 0: not known. */
@@ -77,11 +79,12 @@ function hrefOf(build: number, cell: StepCell): string {
   return to(['builds', build, 'log'], { step: where });
 }
 
-function Cell({ build, column, cell, longest, startedAt }: StepCellProps) {
+function Cell({ build, column, columns, cell, longest, startedAt }: StepCellProps) {
   const isRunning = cell.step.status === 'running';
   const now = useNow(isRunning);
   const running = isRunning && startedAt > 0 ? Math.max(0, (now - startedAt) / 1000) : undefined;
   const words = cellWords(cell, { running });
+  const bar = isRunning ? barWidth(running ?? 0, Math.max(longest, running ?? 0)) : barWidth(cell.step.seconds, longest);
   const marked = cell.agreement.kind === 'reaches' || cell.agreement.kind === 'flaky' || cell.step.status === 'failed' || cell.agreement.kind === 'outside';
   return (
     <a
@@ -94,13 +97,17 @@ function Cell({ build, column, cell, longest, startedAt }: StepCellProps) {
       data-at={cell.stage.platform}
       data-say={words}
       data-keys="Enter opens, L log, N next difference"
-      aria-label={`${cell.stage.platform}, ${words.replace(/ · /g, ', ')}`}
     >
+      <span class="vh">{`${cell.stage.platform}, ${words.replace(/ · /g, ', ')}`}</span>
       <Glyph {...stepMark(cell.step.status)} />
-      <span class="t">{timeText(cell, running)}</span>
-      <span class="h" style={{ '--w': cell.step.status === 'running' ? barWidth(running ?? 0, Math.max(longest, running ?? 0)) : barWidth(cell.step.seconds, longest) }} />
-      <span class="z">{cell.step.layer ? added(cell.step.layer.bytes) : ''}</span>
-      <span class="a">
+      <span class="t" aria-hidden="true">{timeText(cell, running)}</span>
+      {columns <= 4 && <span class="h" style={{ '--w': bar }} />}
+      {columns <= 8 && (
+        <span class="z" aria-hidden="true">
+          {cell.step.layer ? added(cell.step.layer.bytes) : ''}
+        </span>
+      )}
+      <span class="a" aria-hidden="true">
         <Agreed cell={cell} />
       </span>
     </a>
@@ -113,6 +120,7 @@ export const MatrixStepCell = memo(Cell, (a, b) => {
     a.cell.agreement.label === b.cell.agreement.label &&
     a.cell.agreement.kind === b.cell.agreement.kind &&
     a.longest === b.longest &&
+    a.columns === b.columns &&
     a.startedAt === b.startedAt &&
     a.column === b.column
   );

@@ -8,6 +8,7 @@ import { seconds } from '../../format/time';
 import { Glyph, StatusGlyph, VerdictGlyph } from '../../parts/Glyph';
 import { gridKeys, keepStop } from '../../frame/keys';
 import { setQuery, usePlace } from '../../frame/router';
+import { useGrowing } from '../../frame/growing';
 import { MatrixStepCell } from './MatrixCell';
 
 const VERDICT_TONE: Record<string, string> = { unreproducible: 'ne', flaky: 'flaky', 'input-drift': 'drift', failed: 'bad' };
@@ -52,7 +53,7 @@ function OneCell({ cell, column, props }: { cell: MatrixCell; column: number; pr
   switch (cell.kind) {
     case 'step': {
       const span = record.spans.get(`${cell.stage.index}/${cell.step.number}/0`);
-      return <MatrixStepCell build={record.build.id} column={column} cell={cell} longest={matrix.longest} startedAt={span && span.end === 0 ? span.start : 0} />;
+      return <MatrixStepCell build={record.build.id} column={column} columns={matrix.columns.length} cell={cell} longest={matrix.longest} startedAt={span && span.end === 0 ? span.start : 0} />;
     }
     case 'base': {
       const digest = cell.base ? shortDigest(cell.base.digest, false) : (cell.fromStage ?? '');
@@ -146,10 +147,13 @@ export function MatrixTable({ record, matrix }: { record: BuildRecord; matrix: M
   const chosen = found < 0 ? 0 : found;
   const size = columns.length > 8 ? 'x9' : columns.length > 4 ? 'x5' : '';
   const rest = { record, matrix, many, chosen };
+  // As many cells in a frame, whatever the number of platforms.
+  const pace = Math.max(2, Math.ceil(120 / Math.max(1, columns.length)));
+  const shown = useGrowing(matrix.groups.length, pace, pace);
   return (
     <>
       {many && <PlatformSwitch columns={columns} chosen={chosen} />}
-      <div class={size ? `mxs ${size}` : ''} role={size ? 'region' : undefined} aria-label={size ? 'matrix' : undefined} tabIndex={size ? 0 : undefined}>
+      <div class={size ? `mxs ${size}` : ''} role={size ? 'region' : undefined} aria-label={size ? 'matrix table' : undefined} tabIndex={size ? 0 : undefined}>
         <table class={`mx ${size} n${Math.min(3, columns.length)}`} ref={table} onKeyDown={gridKeys}>
           <caption class="vh">Steps by platform</caption>
           <colgroup>
@@ -169,7 +173,7 @@ export function MatrixTable({ record, matrix }: { record: BuildRecord; matrix: M
             </tr>
           </thead>
           <tbody>
-            {matrix.groups.map((group) => (
+            {matrix.groups.slice(0, shown).map((group) => (
               <Group key={group.key} group={group} {...rest} />
             ))}
           </tbody>

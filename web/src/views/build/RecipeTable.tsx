@@ -103,7 +103,7 @@ export function RecipeTable({ build, lines }: { build: Build; lines: readonly Re
   const columns = columnsOf(build).slice(0, MOST_COLUMNS);
   const longest = longestStep(build);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="recipe">
+    <div class="scroll" tabIndex={0} role="region" aria-label="recipe table">
       <table class="rc">
         <caption class="vh">Recipe with cost</caption>
         <thead>

@@ -6,10 +6,14 @@ import { shortPlatform } from '../../model/build';
 import { axis, seconds } from '../../format/time';
 import { to } from '../../frame/router';
 
+function labelOf(block: Block): string {
+  return `${blockLabel(block)}${block.replica > 0 ? `, execution ${block.replica + 1}` : ''}`;
+}
+
 function wordsOf(block: Block): string {
   return [
-    `${blockLabel(block)}${block.emulated ? ', emulated' : ''}`,
-    block.replica > 0 ? `execution ${block.replica + 1}` : '',
+    labelOf(block),
+    block.emulated ? 'emulated' : '',
     block.running ? `runs for ${seconds(block.end - block.start)}` : seconds(block.end - block.start),
     block.failed ? 'failed' : '',
     block.differs ? 'bytes differ' : '',
@@ -20,7 +24,6 @@ function wordsOf(block: Block): string {
 function BlockBar({ block, total, build }: { block: Block; total: number; build: number }) {
   const width = (100 * (block.end - block.start)) / total;
   const classes = ['bk', block.emulated && 'em', block.replica > 0 && 'rp', block.differs && 'df', block.critical && 'cp', block.running && 'rn', block.failed && 'fl', width < 3 && 's'];
-  const label = `${blockLabel(block)}${block.replica > 0 ? `, execution ${block.replica + 1}` : ''}`;
   return (
     <a
       class={classes.filter(Boolean).join(' ')}
@@ -31,7 +34,7 @@ function BlockBar({ block, total, build }: { block: Block; total: number; build:
       data-say={wordsOf(block)}
       aria-label={wordsOf(block)}
     >
-      {width >= 3 && <span>{label}</span>}
+      {width >= 3 && <span>{labelOf(block)}</span>}
     </a>
   );
 }

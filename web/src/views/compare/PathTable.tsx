@@ -19,7 +19,7 @@ export function PathTable({ step }: { step: StepComparison }) {
   const hidden = step.differencesTotal - step.differences.length;
   return (
     <Section id="paths" title="Differing paths" note={`${count(step.differencesTotal)}${hidden > 0 ? `, ${count(step.differences.length)} of them recorded` : ''}`} side={kindCounts(step)}>
-      <div class="scroll" tabIndex={0} role="region" aria-label="differing paths">
+      <div class="scroll" tabIndex={0} role="region" aria-label="paths table">
         <table class="tree">
           <caption class="vh">Differing paths</caption>
           <thead>

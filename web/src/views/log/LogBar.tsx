@@ -48,7 +48,7 @@ export function LogBar(props: LogBarProps) {
   };
   const figure = props.search === '' ? '' : props.found === undefined ? '…' : props.found === 0 ? 'none' : `${props.position > 0 ? `${count(props.position)} of ` : ''}${count(props.found)}${props.foundMore ? ' and more' : ''}`;
   return (
-    <div class="lbar" role="search">
+    <div class="lbar" role="search" aria-label="This log">
       <label class="find">
         <span class="vh">Search the whole log</span>
         <Glyph name="find" />

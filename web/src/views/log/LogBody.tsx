@@ -145,7 +145,7 @@ export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
         times={times} setTimes={setTimes} wrap={wrap} setWrap={setWrap} follow={live ? follow : undefined} setFollow={setFollow}
         download={execution ? downloadUrl(execution) : ''} note={noteOf(pages, zone)}
       />
-      {pages.error && <Failed error={pages.error} what="The log" retry={() => void pages.load(0, true)} />}
+      {pages.error && <Failed part error={pages.error} what="The log" retry={() => void pages.load(0, true)} />}
       <div class={`lg${times ? '' : ' nt'}${wrap ? '' : ' nw'}`} ref={frame} data-version={version}>
         <LogList ref={list} data={items.data} itemSize={19} class="lines" onScroll={onScroll} role="log" aria-label={open ? `console of ${open.label}` : 'consoles'} aria-live={live && follow ? 'polite' : 'off'} tabIndex={0}>
           {item}

@@ -66,7 +66,7 @@ export function History({ name }: { name: string }) {
     queryKey: ['history', name],
     queryFn: ({ signal }) => getJson<wire.PackageHistoryResponse>('packages/history', { name, limit: 50 }, signal),
   });
-  if (query.error) return <Failed error={query.error} what={`The history of ${name}`} retry={() => void query.refetch()} />;
+  if (query.error) return <Failed part error={query.error} what={`The history of ${name}`} retry={() => void query.refetch()} />;
   if (!query.data) return <Loading rows={4} />;
   const rows = query.data.rows ?? [];
   return (
