@@ -41,6 +41,7 @@ describe('timeline', () => {
   it('finds the critical path', () => {
     const labels = timeline?.path.map((part) => part.label);
     expect(labels?.[0]).toBe('plan and queue');
+    expect(labels).toContain('riscv64 builder 2');
     expect(labels).toContain('riscv64 builder 5');
     expect(labels?.some((label) => label.startsWith('riscv64 stage-2'))).toBe(true);
     expect(labels?.at(-1)).toBe('assemble');

@@ -110,15 +110,16 @@ function intoLanes(blocks: Block[], least: number): number {
 /** Backwards from what ended last: each time to what it waited for. */
 function criticalBlocks(build: Build, blocks: readonly Block[], slack: number): Block[] {
   const first = blocks.filter((block) => block.replica === 0);
-  const lastOf = (stage: number, before: number) =>
-    first.filter((block) => block.stage.index === stage && block.end <= before + slack).sort((a, b) => b.end - a.end)[0];
   const path: Block[] = [];
+  // Clocks of workers are not the same to the millisecond: what ended a little later counts, but nothing counts twice.
+  const lastOf = (stage: number, before: number) =>
+    first.filter((block) => block.stage.index === stage && block.end <= before + slack && !path.includes(block)).sort((a, b) => b.end - a.end)[0];
   let current = [...first].sort((a, b) => b.end - a.end)[0];
   while (current && path.length < 1000) {
     path.unshift(current);
     const here: Block = current;
     const candidates = [lastOf(here.stage.index, here.start), ...needsOf(build, here.stage).map((need) => lastOf(need.stage.index, here.start))];
-    current = candidates.filter((block): block is Block => !!block && !path.includes(block)).sort((a, b) => b.end - a.end)[0];
+    current = candidates.filter((block) => block !== undefined).sort((a, b) => b.end - a.end)[0];
   }
   return path;
 }

@@ -35,7 +35,7 @@ export function Threads({ links }: { links: readonly ChainLink[] }) {
     <div class="chain" role="img" aria-label={sayAll(links)}>
       <div class="chainrow" style={columns}>
         {links.map((link) => (
-          <span key={link.number} class={link.current ? 'b' : 'i2'}>
+          <span key={link.number} class={link.current ? 'b' : 'i2'} data-note={link.note}>
             {link.number}{' '}
             <span class="m">
               {link.instruction} {link.word}
