@@ -16,6 +16,7 @@ let page;
 const problems = [];
 
 async function open(hash, options = {}) {
+  await page?.context().close();
   const context = await browser.newContext({ viewport: { width: options.width ?? 1440, height: options.height ?? 1000 }, colorScheme: options.dark ? 'dark' : 'light', bypassCSP: options.bypass ?? false });
   page = await context.newPage();
   page.on('pageerror', (error) => problems.push(`${hash}: ${error.message}`));
@@ -64,7 +65,6 @@ describe('every view', () => {
         assert.deepEqual(found, []);
         assert.equal(await page.evaluate(() => globalThis.__hacked), undefined);
         assert.deepEqual(problems, []);
-        await page.context().close();
       });
     }
   }
@@ -78,7 +78,6 @@ describe('the strict policy', () => {
       await settle();
       assert.deepEqual(problems, [], hash);
     }
-    await page.context().close();
   });
   it('shows markup as text', async () => {
     await open('#builds/409');
@@ -106,7 +105,6 @@ describe('layout', () => {
         const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.ok(over <= 0, `${hash} is ${over} px too wide`);
       }
-      await page.context().close();
     });
   }
   it('shows one of many platforms at a time on a phone', async () => {
@@ -287,13 +285,21 @@ describe('small things', () => {
     await page.waitForFunction(() => location.hash === '#builds/421');
   });
   it('shows a build of 12 platforms and 60 stages soon', async () => {
+    await page.context().close();
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     page = await context.newPage();
-    const start = Date.now();
+    await page.addInitScript(() => {
+      new MutationObserver(() => {
+        if (globalThis.__painted || !document.querySelector('.mx tbody .c .t')) return;
+        globalThis.__painted = -1;
+        requestAnimationFrame(() => requestAnimationFrame(() => (globalThis.__painted = Math.round(performance.now()))));
+      }).observe(document, { childList: true, subtree: true });
+    });
     await page.goto(`${server.url}#builds/410`);
-    await page.waitForSelector('.mx tbody tr td .c');
-    const took = Date.now() - start;
-    console.log(`12 x 60: matrix after ${took} ms`);
-    assert.ok(took < 4000, `${took} ms`);
+    await page.waitForFunction(() => globalThis.__painted > 0, undefined, { timeout: 20_000 });
+    const took = await page.evaluate(() => globalThis.__painted);
+    console.log(`12 x 60: the matrix is painted after ${took} ms`);
+    // The bound is one second on a machine that does nothing else; here others may work too.
+    assert.ok(took < 3000, `${took} ms`);
   });
 });

@@ -33,6 +33,17 @@ function merged(a: readonly number[], b: readonly number[]): number[] {
   return [...new Set([...a, ...b])].sort((x, y) => x - y);
 }
 
+/** What the search in the address and the errors of the console come to. */
+function useFound(execution: string) {
+  const search = usePlace().query.get('q') ?? '';
+  const found = useMatches(execution, search);
+  const errors = useErrors(execution).data?.numbers ?? NONE;
+  const matches = search ? (found.data?.numbers ?? NONE) : NONE;
+  const errorSet = useMemo(() => new Set(errors), [errors]);
+  const kept = useMemo(() => (search && found.data ? merged(matches, errors) : undefined), [search, found.data, errors]);
+  return { search, found, errors, matches, errorSet, kept };
+}
+
 function useOption(name: string, standard: boolean): [boolean, (on: boolean) => void] {
   const place = usePlace();
   const value = place.query.get(name);
@@ -79,15 +90,10 @@ function noteOf(pages: LogPages, zone: 'local' | 'utc'): string {
 }
 
 export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
-  const place = usePlace();
   const zone = useZone();
   const live = open?.step.status === 'running';
   const { pages, version } = useLogPages(execution, live);
-  const search = place.query.get('q') ?? '';
-  const found = useMatches(execution, search);
-  const errors = useErrors(execution).data?.numbers ?? NONE;
-  const matches = search ? (found.data?.numbers ?? NONE) : NONE;
-  const errorSet = useMemo(() => new Set(errors), [errors]);
+  const { search, found, errors, matches, errorSet, kept } = useFound(execution);
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   const [current, setCurrent] = useState(0);
   const [times, setTimes] = useOption('times', true);
@@ -96,7 +102,6 @@ export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
   const list = useRef<ListHandle>(null);
   const frame = useRef<HTMLDivElement>(null);
   const total = pages.total;
-  const kept = useMemo(() => (search && found.data ? merged(matches, errors) : undefined), [search, found.data, errors]);
   const items = useMemo(
     () => logItems({ steps, open: open?.key ?? '', total, kept, opened, withEnd: !!failed }),
     [steps, open?.key, total, kept, opened, failed],
@@ -119,24 +124,12 @@ export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
     if (matches[0] !== undefined) jump(matches[0]);
   }, [found.data]);
 
-  const hrefOf = (number: number) => to(['builds', build.id, 'log'], { step: open?.key, lines: String(number) });
-  const item = (value: number, index: number) => {
-    const special = value < 0 ? items.specials[-value - 1] : undefined;
-    if (!special) {
-      return (
-        <LineRow
-          key={index} number={value} line={pages.line(value)} start={pages.start} href={hrefOf(value)} error={errorSet.has(value)}
-          selected={!!range && value >= range[0] && value <= range[1]} current={value === current} search={search} label={open?.label ?? ''} choose={choose}
-        />
-      );
-    }
-    if (special.kind === 'head') {
-      const toggle = () => setQuery({ step: special.open ? 'none' : special.step.key, lines: undefined, execution: undefined }, true);
-      return <StepHead key={index} step={special.step} open={special.open} lines={special.open && pages.known ? total : undefined} toggle={toggle} />;
-    }
-    if (special.kind === 'gap') return <Gap key={index} from={special.from} to={special.to} open={() => setOpened(new Set([...opened, special.from]))} />;
-    return <End key={index} failed={failed} build={build.id} />;
-  };
+  const item = (value: number, index: number) => (
+    <Item
+      key={index} value={value} items={items} pages={pages} build={build.id} open={open} failed={failed} search={search} range={range} current={current}
+      isError={errorSet.has(value)} choose={choose} openGap={(from) => setOpened(new Set([...opened, from]))}
+    />
+  );
   return (
     <>
       <LogBar
@@ -164,6 +157,38 @@ export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
       )}
     </>
   );
+}
+
+interface ItemProps {
+  value: number;
+  items: LogItems;
+  pages: LogPages;
+  build: number;
+  open?: LogStep;
+  failed?: Package;
+  search: string;
+  range?: [number, number];
+  current: number;
+  isError: boolean;
+  choose: (number: number, extend: boolean) => void;
+  openGap: (from: number) => void;
+}
+
+/** A line, or what stands between lines. */
+function Item({ value, items, pages, build, open, failed, search, range, current, isError, choose, openGap }: ItemProps) {
+  const special = value < 0 ? items.specials[-value - 1] : undefined;
+  if (!special) {
+    return (
+      <LineRow
+        number={value} line={pages.line(value)} start={pages.start} href={to(['builds', build, 'log'], { step: open?.key, lines: String(value) })} error={isError}
+        selected={!!range && value >= range[0] && value <= range[1]} current={value === current} search={search} label={open?.label ?? ''} choose={choose}
+      />
+    );
+  }
+  if (special.kind === 'gap') return <Gap from={special.from} to={special.to} open={() => openGap(special.from)} />;
+  if (special.kind === 'end') return <End failed={failed} build={build} />;
+  const toggle = () => setQuery({ step: special.open ? 'none' : special.step.key, lines: undefined, execution: undefined }, true);
+  return <StepHead step={special.step} open={special.open} lines={special.open && pages.known ? pages.total : undefined} toggle={toggle} />;
 }
 
 function End({ failed, build }: { failed?: Package; build: number }) {

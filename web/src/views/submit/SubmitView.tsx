@@ -109,9 +109,32 @@ function VerifyField({ form, set, offers }: { form: Form; set: Change; offers: r
   );
 }
 
+function Fields({ form, set }: { form: Form; set: Change }) {
+  const offers = useOffers();
+  const problems = formProblems(form);
+  return (
+    <div>
+      <Field form={form} set={set} name="repository" label="Repository" placeholder="https://git.example/team/image.git" problem={problems.repository} required />
+      <Field form={form} set={set} name="reference" label="Reference" placeholder="main" hint="a branch, tag or commit; empty: the default branch" />
+      <Field form={form} set={set} name="folder" label="Folder" hint="of the context; empty: the whole repository" />
+      <Field form={form} set={set} name="dockerfile" label="Dockerfile" placeholder="Dockerfile" />
+      <Field form={form} set={set} name="target" label="Target" hint="a stage; empty: the last" />
+      <PlatformField form={form} set={set} offers={offers} />
+      <VerifyField form={form} set={set} offers={offers} />
+      <Field form={form} set={set} name="args" label="Build arguments" placeholder="NAME=VALUE" problem={problems.args} />
+      <Field form={form} set={set} name="tag" label="Image name" placeholder="image:main" hint="its row on the wall has this name" />
+      <fieldset>
+        <legend>Cache</legend>
+        <label>
+          <input type="checkbox" checked={form.noCache} onChange={() => set({ noCache: !form.noCache })} /> execute every step anew
+        </label>
+      </fieldset>
+    </div>
+  );
+}
+
 export function SubmitView() {
   useView('Submit', 'Ctrl+Enter submits. The command beside the form does the same from a terminal.');
-  const offers = useOffers();
   const waiting = (useNewestBuilds().data?.builds ?? []).filter((build) => build.status === 'queued').length;
   const [form, setForm] = useState<Form>({ ...EMPTY_FORM, verify: 2 });
   const [state, setState] = useState<{ busy: boolean; error?: string }>({ busy: false });
@@ -140,23 +163,7 @@ export function SubmitView() {
           if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void submit();
         }}
       >
-        <div>
-          <Field form={form} set={set} name="repository" label="Repository" placeholder="https://git.example/team/image.git" problem={problems.repository} required />
-          <Field form={form} set={set} name="reference" label="Reference" placeholder="main" hint="a branch, tag or commit; empty: the default branch" />
-          <Field form={form} set={set} name="folder" label="Folder" hint="of the context; empty: the whole repository" />
-          <Field form={form} set={set} name="dockerfile" label="Dockerfile" placeholder="Dockerfile" />
-          <Field form={form} set={set} name="target" label="Target" hint="a stage; empty: the last" />
-          <PlatformField form={form} set={set} offers={offers} />
-          <VerifyField form={form} set={set} offers={offers} />
-          <Field form={form} set={set} name="args" label="Build arguments" placeholder="NAME=VALUE" problem={problems.args} />
-          <Field form={form} set={set} name="tag" label="Image name" placeholder="image:main" hint="its row on the wall has this name" />
-          <fieldset>
-            <legend>Cache</legend>
-            <label>
-              <input type="checkbox" checked={form.noCache} onChange={() => set({ noCache: !form.noCache })} /> execute every step anew
-            </label>
-          </fieldset>
-        </div>
+        <Fields form={form} set={set} />
         <aside aria-label="The command">
           <h2>The same from a terminal</h2>
           <pre class="dfp" tabIndex={0}>
