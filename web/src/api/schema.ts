@@ -14,7 +14,7 @@ export interface paths {
         /** Builds, newest first, without their stages. */
         get: operations["ListBuilds"];
         put?: never;
-        /** Submits a build: of a git repository, or of a context that is sent. */
+        /** Submits a build whose context is in the blob store, or that needs none. */
         post: operations["SubmitBuild"];
         delete?: never;
         options?: never;
@@ -672,26 +672,243 @@ export interface components {
             cached: boolean;
             range?: components["schemas"]["SourceRange"];
         };
-        SubmissionFormInput: {
-            git?: string;
+        SubmitBuildRequestInput: {
+            submission?: components["schemas"]["BuildSubmissionInput"];
+            idempotencyKey?: string;
+            secrets?: components["schemas"]["SecretInput"][];
+        };
+        BuildSubmissionInput: {
+            recipe?: components["schemas"]["RecipeInput"];
+            options?: components["schemas"]["BuildOptionsInput"];
+            wheels?: components["schemas"]["WheelsSubmissionInput"];
+        };
+        RecipeInput: {
             dockerfile?: string;
+            dockerfileName?: string;
+            ignoreFile?: string;
+            ignoreFileName?: string;
+            contextRoot?: components["schemas"]["DigestInput"];
+            buildArguments?: components["schemas"]["BuildArgumentInput"][];
             target?: string;
-            platforms?: string[];
-            args?: string[];
-            tags?: string[];
+            contexts?: components["schemas"]["NamedContextInput"][];
+            /** Format: int64 */
+            contextTime?: string;
+            contextOrigin?: string;
+        };
+        DigestInput: {
+            hash?: string;
+            /** Format: int64 */
+            sizeBytes?: string;
+        };
+        BuildArgumentInput: {
+            name?: string;
+            value?: string;
+        };
+        NamedContextInput: {
+            name?: string;
+            tree?: components["schemas"]["DigestInput"];
+            image?: string;
+            imageRoot?: components["schemas"]["DigestInput"];
+            origin?: string;
+            ignoreFile?: string;
+            ignoreFileName?: string;
+            /** Format: int64 */
+            time?: string;
+        };
+        BuildOptionsInput: {
+            platforms?: components["schemas"]["PlatformInput"][];
             /** Format: uint32 */
             verify?: number;
             allowSameHost?: boolean;
             noCache?: boolean;
-            pull?: boolean;
-            network?: string;
-            labels?: string[];
+            network?: components["schemas"]["NetworkMode"];
+            /** Format: int64 */
             sourceDateEpoch?: string;
+            keepTimes?: boolean;
+            tags?: string[];
             /** Format: uint32 */
             timeout?: number;
             /** Format: uint32 */
             stepTimeout?: number;
             forbidEmulation?: boolean;
+            labels?: components["schemas"]["BuildArgumentInput"][];
+            annotations?: components["schemas"]["BuildArgumentInput"][];
+            compression?: components["schemas"]["Compression"];
+            /** Format: int32 */
+            compressionLevel?: number;
+            extraHosts?: string[];
+            /** Format: int64 */
+            shmSize?: string;
+            ulimits?: components["schemas"]["UlimitInput"][];
+            noCacheStages?: string[];
+            pull?: boolean;
+            secretIds?: string[];
+            sshIds?: string[];
+            offline?: boolean;
+            /** Format: int64 */
+            excludeNewer?: string;
+            noCompileAhead?: boolean;
+            noWheelCache?: boolean;
+            vary?: components["schemas"]["VaryInput"];
+            normalize?: string[];
+        };
+        PlatformInput: {
+            os?: string;
+            architecture?: string;
+            variant?: string;
+        };
+        UlimitInput: {
+            name?: string;
+            /** Format: int64 */
+            soft?: string;
+            /** Format: int64 */
+            hard?: string;
+        };
+        VaryInput: {
+            aspects?: components["schemas"]["Aspect"][];
+        };
+        WheelsSubmissionInput: {
+            /** Format: int64 */
+            aheadOf?: string;
+            place?: string;
+            platform?: components["schemas"]["PlatformInput"];
+            root?: components["schemas"]["LayerInput"][];
+            compilations?: components["schemas"]["WheelCompilationInput"][];
+            /** Format: int64 */
+            epoch?: string;
+            strictEpoch?: boolean;
+            keepTimes?: boolean;
+        };
+        LayerInput: {
+            tar?: components["schemas"]["DigestInput"];
+            manifest?: components["schemas"]["DigestInput"];
+        };
+        WheelCompilationInput: {
+            project?: string;
+            version?: string;
+            sourceFile?: string;
+            source?: components["schemas"]["DigestInput"];
+            run?: components["schemas"]["RunInput"];
+            key?: string;
+        };
+        RunInput: {
+            argv?: string[];
+            env?: string[];
+            cwd?: string;
+            user?: string;
+            network?: components["schemas"]["NetworkMode"];
+            files?: components["schemas"]["InlineFileInput"][];
+            proxyEnv?: string[];
+            mounts?: components["schemas"]["RunMountInput"][];
+            extraHosts?: string[];
+            /** Format: int64 */
+            shmSize?: string;
+            ulimits?: components["schemas"]["UlimitInput"][];
+            hostname?: string;
+            offline?: boolean;
+            /** Format: int64 */
+            excludeNewer?: string;
+            farmWheels?: components["schemas"]["FarmWheelInput"][];
+            normalize?: string[];
+        };
+        InlineFileInput: {
+            name?: string;
+            content?: string;
+            /** Format: uint32 */
+            mode?: number;
+        };
+        RunMountInput: {
+            type?: components["schemas"]["RunMount_Type"];
+            target?: string;
+            readOnly?: boolean;
+            source?: components["schemas"]["CopySourceInput"];
+            id?: string;
+            sharing?: components["schemas"]["RunMount_Sharing"];
+            /** Format: int64 */
+            size?: string;
+            required?: boolean;
+            env?: string;
+            /** Format: uint32 */
+            mode?: number;
+            /** Format: uint32 */
+            uid?: number;
+            /** Format: uint32 */
+            gid?: number;
+            cachePath?: string;
+        };
+        /** @enum {string} */
+        RunMount_Type: "TYPE_UNSPECIFIED" | "TYPE_BIND" | "TYPE_CACHE" | "TYPE_TMPFS" | "TYPE_SECRET" | "TYPE_SSH" | "BIND" | "CACHE" | "TMPFS" | "SECRET" | "SSH";
+        CopySourceInput: {
+            text?: string;
+            contextPattern?: components["schemas"]["ContextPatternInput"];
+            context?: components["schemas"]["ContextMatchesInput"];
+            export?: components["schemas"]["ExportSourceInput"];
+            inlineFile?: components["schemas"]["InlineFileInput"];
+            remoteFile?: components["schemas"]["RemoteFileInput"];
+            remoteGit?: components["schemas"]["RemoteGitInput"];
+            extract?: boolean;
+        };
+        ContextPatternInput: {
+            pattern?: string;
+            parents?: boolean;
+            excludes?: string[];
+            context?: string;
+        };
+        ContextMatchesInput: {
+            matches?: components["schemas"]["ContextMatchInput"][];
+        };
+        ContextMatchInput: {
+            name?: string;
+            path?: string;
+            file?: components["schemas"]["DigestInput"];
+            directory?: components["schemas"]["DigestInput"];
+            symlinkTarget?: string;
+            /** Format: uint32 */
+            unixMode?: number;
+            /** Format: int64 */
+            mtime?: string;
+            parentModes?: number[];
+        };
+        ExportSourceInput: {
+            /** Format: uint32 */
+            stage?: number;
+            export?: components["schemas"]["ExportInput"];
+            blob?: components["schemas"]["DigestInput"];
+        };
+        ExportInput: {
+            pattern?: string;
+            parents?: boolean;
+            excludes?: string[];
+        };
+        RemoteFileInput: {
+            url?: string;
+            checksum?: string;
+        };
+        RemoteGitInput: {
+            url?: string;
+            checksum?: string;
+            keepGitDir?: boolean;
+            excludes?: string[];
+        };
+        /** @enum {string} */
+        RunMount_Sharing: "SHARING_SHARED" | "SHARING_PRIVATE" | "SHARING_LOCKED" | "SHARED" | "PRIVATE" | "LOCKED";
+        FarmWheelInput: {
+            project?: string;
+            version?: string;
+            fileName?: string;
+            file?: components["schemas"]["DigestInput"];
+            sourceSha256?: string;
+            /** Format: int64 */
+            build?: string;
+            /** Format: int64 */
+            execution?: string;
+            /** Format: double */
+            seconds?: number;
+            emulated?: boolean;
+        };
+        SecretInput: {
+            id?: string;
+            value?: string;
         };
         SubmitBuildResponse: {
             /** Format: int64 */
@@ -877,8 +1094,6 @@ export interface components {
             gid: number;
             cachePath: string;
         };
-        /** @enum {string} */
-        RunMount_Type: "TYPE_UNSPECIFIED" | "TYPE_BIND" | "TYPE_CACHE" | "TYPE_TMPFS" | "TYPE_SECRET" | "TYPE_SSH" | "BIND" | "CACHE" | "TMPFS" | "SECRET" | "SSH";
         CopySource: {
             text: string;
             contextPattern?: components["schemas"]["ContextPattern"];
@@ -931,8 +1146,6 @@ export interface components {
             keepGitDir: boolean;
             excludes: string[];
         };
-        /** @enum {string} */
-        RunMount_Sharing: "SHARING_SHARED" | "SHARING_PRIVATE" | "SHARING_LOCKED" | "SHARED" | "PRIVATE" | "LOCKED";
         FarmWheel: {
             project: string;
             version: string;
@@ -1122,10 +1335,6 @@ export interface components {
             buildId?: string;
             idempotencyKey?: string;
             secrets?: components["schemas"]["SecretInput"][];
-        };
-        SecretInput: {
-            id?: string;
-            value?: string;
         };
         ListLogLinesResponse: {
             lines: components["schemas"]["LogLine"][];
@@ -1317,7 +1526,8 @@ export interface components {
             emulated: boolean;
         };
         FarmStatus: {
-            builds: components["schemas"]["BuildCount"][];
+            running: components["schemas"]["BuildCount"][];
+            ended: components["schemas"]["BuildCount"][];
             verdicts: components["schemas"]["VerdictCount"][];
             /** Format: int64 */
             workersConnected: string;
@@ -1389,43 +1599,16 @@ export interface operations {
     };
     SubmitBuild: {
         parameters: {
-            query?: {
-                git?: string;
-                dockerfile?: string;
-                target?: string;
-                platforms?: string[];
-                args?: string[];
-                tags?: string[];
-                verify?: number;
-                allow_same_host?: boolean;
-                no_cache?: boolean;
-                pull?: boolean;
-                network?: string;
-                labels?: string[];
-                source_date_epoch?: string;
-                timeout?: number;
-                step_timeout?: number;
-                forbid_emulation?: boolean;
-            };
+            query?: never;
             header?: {
                 "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["SubmissionFormInput"];
-                "application/x-tar": string;
-                "application/gzip": string;
-                "application/zstd": string;
-                "multipart/form-data": {
-                    form?: components["schemas"]["SubmissionFormInput"];
-                    /** Format: binary */
-                    context?: string;
-                } & {
-                    [key: string]: string;
-                };
+                "application/json": components["schemas"]["SubmitBuildRequestInput"];
             };
         };
         responses: {

@@ -193,7 +193,8 @@ function groupOf(build: Build, columns: readonly MatrixColumn[], members: readon
 }
 
 export function longestStep(build: Build): number {
-  let longest = 0;
+  // Below a second nothing is long: such bars stay short.
+  let longest = 1;
   for (const stage of build.stages) for (const step of stage.steps) longest = Math.max(longest, step.seconds);
   return longest;
 }

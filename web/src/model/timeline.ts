@@ -166,12 +166,12 @@ export function timelineOf(record: BuildRecord, now: number): Timeline | undefin
   return { total, waited: Math.max(0, begin - planned), workers, path: pathParts(build, critical, total, end), criticalEdges };
 }
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
+const STEPS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
 /** Round marks of the axis, at most about ten. */
 export function axisMarks(total: number): number[] {
   const step = STEPS.find((each) => total / each <= 10) ?? Math.ceil(total / 10 / 86400) * 86400;
   const marks: number[] = [];
-  for (let at = 0; at < total - step * 0.4; at += step) marks.push(at);
+  for (let i = 0; i * step < total - step * 0.4; i += 1) marks.push(Math.round(i * step * 100) / 100);
   return marks;
 }

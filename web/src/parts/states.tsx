@@ -41,7 +41,7 @@ export function Failed({ error, what, retry, part }: FailedProps) {
           <Glyph name="bad" tone="bad" /> {what} could not be read.
         </h1>
       )}
-      <p>{error.message}</p>
+      <p>{problem?.status === 401 ? 'This browser has no session, or it has ended. Open the link that crossmill up prints.' : error.message}</p>
       <p class="i3">
         {problem && problem.status > 0 && <span>status {problem.status} </span>}
         {problem?.requestId && <span>request {problem.requestId} </span>}

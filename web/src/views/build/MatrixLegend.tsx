@@ -14,7 +14,7 @@ export function MatrixLegend({ matrix }: { matrix: Matrix }) {
   const outside = cells.find((cell) => cell.agreement.kind === 'outside' && cell.agreement.label.startsWith('('));
   return (
     <p class="leg">
-      {matrix.longest > 0 && matrix.columns.length <= 4 && <span>Bars grow with the square root of time, longest {seconds(matrix.longest)}.</span>}
+      {matrix.longest > 1 && matrix.columns.length <= 4 && <span>Bars grow with the square root of time, longest {seconds(matrix.longest)}.</span>}
       {cached && <span>({seconds(cached.step.seconds)}) cached: nothing ran, that is what it took.</span>}
       {cells.some((cell) => cell.step.emulated) && (
         <span>
