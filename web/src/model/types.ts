@@ -1,0 +1,278 @@
+// What the views work with: the API's messages with numbers as numbers, times in milliseconds and words for enums.
+
+export type BuildStatus =
+  | 'planning' | 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'infrastructure-failed' | 'timed-out' | 'unknown';
+export type StepStatus =
+  | 'waiting' | 'running' | 'executed' | 'cached' | 'failed' | 'cancelled' | 'metadata' | 'shared' | 'unknown';
+export type Verdict =
+  | 'reproducible' | 'unreproducible' | 'unverified' | 'input-drift' | 'flaky' | 'failed' | 'inconclusive' | 'unknown';
+export type Outcome =
+  | 'wheel' | 'source' | 'source-cached' | 'vcs' | 'local' | 'editable' | 'distro' | 'failed' | 'bypassed' | 'unknown';
+export type PathKind = 'only-first' | 'only-second' | 'content' | 'metadata' | 'time' | 'unknown';
+
+export interface Layer {
+  digest: string;
+  bytes: number;
+}
+
+export interface Range {
+  file: string;
+  first: number;
+  last: number;
+}
+
+export interface Replica {
+  replica: number;
+  status: StepStatus;
+  worker: string;
+  layer?: Layer;
+  seconds: number;
+  failure: string;
+}
+
+export interface Step {
+  number: number;
+  instruction: string;
+  text: string;
+  range?: Range;
+  status: StepStatus;
+  seconds: number;
+  layer?: Layer;
+  worker: string;
+  emulated: boolean;
+  exitCode: number;
+  failure: string;
+  execution: string;
+  key: string;
+  replicas: Replica[];
+}
+
+export interface Stage {
+  index: number;
+  name: string;
+  platform: string;
+  fromText: string;
+  fromRange?: Range;
+  steps: Step[];
+  bytes: number;
+  message: string;
+  /** Index into Build.bases, or -1. */
+  base: number;
+}
+
+export interface Cause {
+  class: string;
+  confidence: string;
+  evidence: string;
+  remedy: string;
+  remedyLines: string[];
+  rule: string;
+}
+
+export interface Example {
+  inside: string[];
+  place: string;
+  first: string;
+  second: string;
+  firstOffset: number;
+  secondOffset: number;
+}
+
+export interface CauseGroup {
+  cause: Cause;
+  pathsTotal: number;
+  paths: string[];
+  derivedTotal: number;
+  derived: string[];
+  example?: Example;
+}
+
+export interface Difference {
+  path: string;
+  kind: PathKind;
+  detail: string;
+  firstBytes?: number;
+  secondBytes?: number;
+}
+
+export interface Witness {
+  worker: string;
+  host: string;
+  hostId: string;
+  emulated: boolean;
+  layer?: Layer;
+  finishedAt: number;
+  failure: string;
+  execution: string;
+  outvoted: boolean;
+}
+
+export interface InputChange {
+  kind: string;
+  name: string;
+  first: string;
+  second: string;
+}
+
+export interface StepComparison {
+  stage: number;
+  stageName: string;
+  stepNumber: number;
+  range?: Range;
+  text: string;
+  agrees: boolean;
+  witnesses: Witness[];
+  differences: Difference[];
+  differencesTotal: number;
+  reachesImage: boolean;
+  causes: CauseGroup[];
+  causesProblem: string;
+  inputChanges: InputChange[];
+}
+
+export interface Comparison {
+  verdict: Verdict;
+  level: string;
+  sameHost: boolean;
+  hosts: number;
+  executions: number;
+  imageDigests: string[];
+  steps: StepComparison[];
+  reason: string;
+  circumstances: string;
+}
+
+export interface Cell {
+  platform: string;
+  status: BuildStatus;
+  imageDigest: string;
+  imageBytes: number;
+  allStagesBytes: number;
+  targetStage: number;
+  stages: number[];
+  emulated: boolean;
+  comparison?: Comparison;
+  seconds: number;
+  message: string;
+}
+
+export interface Base {
+  reference: string;
+  platform: string;
+  digest: string;
+  bytes: number;
+  standIn: boolean;
+}
+
+export interface BuildOptions {
+  platforms: string[];
+  verify: number;
+  allowSameHost: boolean;
+  noCache: boolean;
+  tags: string[];
+  timeout: number;
+  normalize: string[];
+  forbidEmulation: boolean;
+}
+
+export interface Build {
+  id: number;
+  status: BuildStatus;
+  createdAt: number;
+  finishedAt: number;
+  options: BuildOptions;
+  bases: Base[];
+  stages: Stage[];
+  cells: Cell[];
+  indexDigest: string;
+  message: string;
+  dockerfileName: string;
+  target: string;
+  warnings: string[];
+  lastEvent: number;
+  aheadOf: number;
+  farmVersion: string;
+}
+
+export interface Worker {
+  name: string;
+  version: string;
+  hostId: string;
+  host: string;
+  kernel: string;
+  cpuModel: string;
+  cpus: number;
+  runtime: string;
+  platforms: { platform: string; emulated: boolean }[];
+  slots: number;
+  slotsByLoad: boolean;
+  connected: boolean;
+  lastSeen: number;
+  slotsUsed: number;
+  draining: boolean;
+  tasks: string[];
+  outvoted: number;
+}
+
+export interface Package {
+  platform: string;
+  stage: number;
+  stageName: string;
+  stepNumber: number;
+  execution: string;
+  name: string;
+  version: string;
+  outcome: Outcome;
+  scope: string;
+  tag: string;
+  fileName: string;
+  /** Unset: not known. */
+  seconds?: number;
+  failureClass: string;
+  failureLine: string;
+  remedy: string;
+  remedyLines: string[];
+  remedyRange?: Range;
+  remedyText: string;
+  conflict: string;
+  emulated: boolean;
+  compiledInBuild: number;
+  otherWay?: { seconds: number; build: number };
+}
+
+export interface PackageChange {
+  platform: string;
+  name: string;
+  kind: string;
+  version: string;
+  versionBefore: string;
+  outcome: Outcome;
+  outcomeBefore: Outcome;
+  seconds?: number;
+  secondsBefore?: number;
+  buildBefore: number;
+}
+
+export interface BuildPackages {
+  rows: Package[];
+  changes: PackageChange[];
+  earlier: { platform: string; build: number; recipe: string }[];
+}
+
+export interface LogLine {
+  number: number;
+  /** Milliseconds since 1970; 0: not known. */
+  time: number;
+  text: string;
+}
+
+export interface LogPage {
+  lines: LogLine[];
+  /** Lines so far. */
+  total: number;
+  /** Offset at which to go on. */
+  next: number;
+  more: boolean;
+  /** Lines may come. */
+  running: boolean;
+}

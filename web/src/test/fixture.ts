@@ -1,0 +1,36 @@
+// Builds of the made-up farm, decoded as the page has them.
+import { build as decodeBuild } from '../api/decode';
+import { buildPackages } from '../api/decode_packages';
+import type * as wire from '../api/wire';
+import type { Build } from '../model/types';
+// @ts-expect-error The made-up farm is plain JavaScript.
+import { makeFarm } from '../../fixtures/farm.mjs';
+
+export const NOW = Date.UTC(2026, 10, 26, 13, 0, 0);
+
+interface Farm {
+  builds: wire.BuildView[];
+  full: Map<string, { build: wire.BuildView; events: wire.BuildEvent[]; recipe: string }>;
+  packages: (id: string) => wire.ListPackagesResponse;
+  workers: wire.WorkerView[];
+}
+
+export const farm = makeFarm(NOW) as Farm;
+
+export function entry(id: string) {
+  const found = farm.full.get(id);
+  if (!found) throw new Error(`no build ${id}`);
+  return found;
+}
+
+export function build(id: string): Build {
+  return decodeBuild(entry(id).build);
+}
+
+export function listed(): Build[] {
+  return farm.builds.map(decodeBuild);
+}
+
+export function packagesOf(id: string) {
+  return buildPackages(farm.packages(id));
+}
