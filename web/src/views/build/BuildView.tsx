@@ -55,7 +55,7 @@ function Head({ build, now }: { build: Build; now: number }) {
           {factsOf(build, now, zone).map((fact) => (
             <div key={fact.name} data-at={fact.name} data-say={fact.say ?? fact.value}>
               <dt>{fact.name}</dt>
-              <dd class={fact.mono ? 'm' : ''}>{fact.value}</dd>
+              <dd class={fact.mono ? (fact.name === 'index' ? 'm dg' : 'm') : ''}>{fact.value}</dd>
             </div>
           ))}
         </dl>
