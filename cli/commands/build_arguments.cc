@@ -117,6 +117,9 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--allow-same-host", flags->allow_same_host, "Let executions to compare run on one host");
+  command->add_flag("--attribute", flags->attribute,
+                    "Execute steps that differ again with each variation alone, and say which makes the "
+                    "difference (implies --verify 2)");
   command
       ->add_option("--require", flags->require,
                    "Exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/attribution/attribution.h"
+#include "cli/attribution/trials.h"
 #include "cli/commands/build_arguments.h"
 #include "cli/commands/check_command.h"
 #include "cli/commands/commands.h"
@@ -56,6 +58,8 @@ class BuildCommand {
   absl::StatusOr<int> Finish(const v1::BuildView& known);
   absl::Status WriteFiles(const v1::BuildView& build);
   absl::Status WriteOutputs(const v1::BuildView& build);
+  // --attribute: tries of a build of which steps differ; what they say, for the report.
+  absl::Status Attribute(const v1::BuildView& build);
   // Also tells which flags are ignored.
   void StartProgress();
   // --push: each -t.
@@ -79,6 +83,7 @@ class BuildCommand {
   std::unique_ptr<LocalAgents> agents_;
   ClientOffers offers_;
   std::unique_ptr<Progress> progress_;
+  std::optional<Attribution> attribution_;
 };
 
 absl::Status BuildCommand::ReadFlags() {
@@ -129,6 +134,13 @@ absl::Status BuildCommand::ReadCommonFlags() {
           fmt::format("-q cannot be used with --progress {}: it shows nothing", flags_.progress));
     }
     mode_ = ProgressMode::kQuiet;
+  }
+  if (flags_.attribute && flags_.detach) {
+    return absl::InvalidArgumentError("--attribute needs the result: it cannot be used with --detach");
+  }
+  if (flags_.attribute && (!flags_.secrets.empty() || !flags_.agents.empty())) {
+    return absl::InvalidArgumentError(
+        "--attribute submits the recipe again and again: it cannot be used with --secret or --ssh");
   }
   if (flags_.detach && !flags_.agents.empty()) {
     return absl::InvalidArgumentError(
@@ -284,16 +296,29 @@ absl::Status BuildCommand::Push(const v1::BuildView& build) {
   return absl::OkStatus();
 }
 
+absl::Status BuildCommand::Attribute(const v1::BuildView& build) {
+  if (!flags_.attribute || build.status() != v1::BUILD_STATUS_SUCCEEDED) return absl::OkStatus();
+  Attribution attribution(build, submission_);
+  if (attribution.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(RunTrials(session_, *farm_, *progress_, &attribution));
+  attribution_ = std::move(attribution);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   const std::string id = std::to_string(known.id());
   ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session_, id, submission_.recipe().dockerfile()));
   const absl::Status pushed = Push(report.build);
+  const absl::Status attributed = Attribute(report.build);
   progress_->Finish();
   RETURN_IF_ERROR(WriteFiles(report.build));
   RETURN_IF_ERROR(WriteOutputs(report.build));
   RETURN_IF_ERROR(pushed);
+  RETURN_IF_ERROR(attributed);
   if (session_.json) {
-    RETURN_IF_ERROR(session_.PrintJson(BuildJson(report)));
+    Json document = BuildJson(report);
+    if (attribution_) document["attribution"] = attribution_->Document();
+    RETURN_IF_ERROR(session_.PrintJson(document));
   } else if (mode_ == ProgressMode::kQuiet) {
     if (report.build.status() == v1::BUILD_STATUS_SUCCEEDED) {
       RETURN_IF_ERROR(PrintResult(report.build.index_digest() + "\n"));
@@ -302,7 +327,8 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
                        RenderFailures(report, {160, session_.ErrColour()}));
     }
   } else {
-    RETURN_IF_ERROR(PrintResult(RenderReport(report, session_.OutText())));
+    RETURN_IF_ERROR(PrintResult(RenderReport(report, session_.OutText()) +
+                                (attribution_ ? attribution_->Render() : std::string())));
   }
   const int code = ExitCodeOf(report.build, require_reproducible_);
   if (code == kExitNotReproducible || code == kExitInconclusive) {
@@ -329,7 +355,7 @@ absl::StatusOr<int> BuildCommand::Detach() {
 }
 
 bool BuildCommand::TakesImage() const {
-  return flags_.push || load_ || !outputs_.empty() || !flags_.metadata_file.empty() ||
+  return flags_.push || load_ || flags_.attribute || !outputs_.empty() || !flags_.metadata_file.empty() ||
          !flags_.iid_file.empty() || session_.json || mode_ == ProgressMode::kQuiet || require_reproducible_;
 }
 

@@ -74,6 +74,8 @@ struct BuildFlags {
   std::vector<std::string> no_cache_stages;
   bool pull = false;
   std::vector<std::string> labels;
+  // Which of the variations makes a step differ is tried out.
+  bool attribute = false;
   // `crossmill retry`: the build that is submitted again.
   std::string retried;
 };

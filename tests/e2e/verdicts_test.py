@@ -430,6 +430,46 @@ class FurtherAspectsTest(FarmTestCase):
         self.assertIn("time-zone", cell["comparison"]["equal"])
 
 
+class AttributeTest(FarmTestCase):
+    """build --attribute: which of the variations makes a step differ."""
+    farm_options = {"workers": 2}
+
+    def attribute(self, text, *options):
+        self.dockerfile(text)
+        return self.build("--attribute", "--allow-same-host", *options)
+
+    def test_the_variation_is_named_and_chance_is_told_apart(self):
+        document = json.loads(self.attribute("""
+            FROM tiny AS names
+            RUN hostname >/name
+            FROM tiny
+            RUN head -c 16 /dev/urandom >/random
+            COPY --from=names /name /name
+            """, "--json", "-t", "attributed:1").stdout)
+        steps = {step["stage_name"]: step for step in document["attribution"]["steps"]}
+        self.assertEqual(set(steps), {"names", "stage-1"}, "and not the copy of the first's name")
+        self.assertEqual(steps["names"]["without"], "agrees", document["attribution"])
+        self.assertEqual(steps["names"]["differs_with"], ["host-name"])
+        self.assertIn("clock", steps["names"]["agrees_with"])
+        self.assertEqual(steps["stage-1"]["without"], "differs")
+        builds = {build["id"]: build for build in json.loads(self.farm.cli("ls", "--json").stdout)}
+        for trial in document["attribution"]["builds"]:
+            self.assertEqual(builds[trial]["tags"], [], "a trial takes no name")
+
+    def test_the_report_says_it_and_the_exit_code_stays(self):
+        result = self.attribute("FROM tiny\nRUN hostname >/name\n", "--require", "reproducible")
+        self.assert_exit(result, 3)
+        self.assertIn("host name alone makes it differ", result.stdout)
+
+    def test_where_nothing_differs_nothing_is_tried(self):
+        document = json.loads(self.attribute("FROM tiny\nRUN echo same >/file\n", "--json").stdout)
+        self.assertNotIn("attribution", document)
+
+    def test_it_needs_executions_to_compare(self):
+        self.assert_exit(self.attribute("FROM tiny\n", "--verify", "1"), 2)
+        self.assert_exit(self.attribute("FROM tiny\n", "--detach"), 2)
+
+
 class ReplicasTest(FarmTestCase):
     farm_options = {"workers": 3}
 
