@@ -335,7 +335,8 @@ absl::StatusOr<std::string> PageLink(Session& session) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   const auto link =
       session.Call(*farm->farm, &v1::Farm::StubInterface::MakePageLink, v1::MakePageLinkRequest());
-  if (absl::IsUnavailable(link.status())) return std::string();
+  // Without a door, or of an earlier version.
+  if (absl::IsUnavailable(link.status()) || absl::IsUnimplemented(link.status())) return std::string();
   RETURN_IF_ERROR(link.status());
   return link->url();
 }

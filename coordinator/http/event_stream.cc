@@ -20,8 +20,9 @@ Response EventStreamHead() {
 // To its end, whatever still comes: the call uses the message until then.
 Awaitable<void> Drain(const std::shared_ptr<StreamCall>& call) {
   call->Cancel();
-  while (co_await call->Next(kHeartbeat) != StreamCall::Item::kEnd) {
-  }
+  StreamCall::Item item = StreamCall::Item::kNothing;
+  // Not awaited in the condition: GCC 12 makes a trap of such a loop with nothing in it.
+  while (item != StreamCall::Item::kEnd) item = co_await call->Next(kHeartbeat);
 }
 
 }  // namespace

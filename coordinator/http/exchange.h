@@ -19,7 +19,7 @@
 
 namespace crossmill::coordinator::door {
 
-// docs/operations.md has the numbers.
+// docs/api.md, "Limits", has the numbers.
 struct DoorLimits {
   size_t connections = 512;
   // Of all fields of a request together, the request line included.

@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
 """The HTTP door with a real farm: routes, event streams that resume, consoles, sessions, and what strangers try."""
+import base64
 import gzip
+import hashlib
 import http.client
 import json
+import os
+import pathlib
 import re
+import shutil
 import socket
+import subprocess
+import tempfile
 import time
-import unittest
 
 import farm
 
@@ -78,8 +84,8 @@ class Reading(HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        context = farm.pathlib.Path(farm.tempfile.mkdtemp(prefix="crossmill-context-", dir="/var/tmp"))
-        cls.addClassCleanup(farm.shutil.rmtree, context, ignore_errors=True)
+        context = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-context-", dir="/var/tmp"))
+        cls.addClassCleanup(shutil.rmtree, context, ignore_errors=True)
         cls.recipe = ("FROM tiny\nRUN i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done; "
                       "echo 'Needle <b>[31m' >&2\n")
         (context / "Dockerfile").write_text(cls.recipe)
@@ -211,6 +217,41 @@ class Reading(HttpCase):
         self.assertEqual(self.events(f"/api/v1/builds/{first['buildId']}/events")[-1][1], "end")
         retried = self.json(f"/api/v1/builds/{first['buildId']}")
         self.assertEqual(retried["status"], "BUILD_STATUS_SUCCEEDED")
+
+    def test_what_was_submitted_can_be_submitted(self):
+        submission = self.json(f"/api/v1/builds/{self.build_id}/submission")
+        body = json.dumps({"submission": submission})
+        built = self.json("/api/v1/builds", status=201, verb="POST", body=body, Idempotency_Key="k2")
+        self.assertEqual(self.events(f"/api/v1/builds/{built['buildId']}/events")[-1][1], "end")
+        submission["options"]["verify"] = 2
+        self.json("/api/v1/builds", status=409, verb="POST", body=json.dumps({"submission": submission}),
+                  Idempotency_Key="k2")
+        # Without a context: the empty folder.
+        empty = {"hash": hashlib.sha256(b"").hexdigest(), "sizeBytes": "0"}
+        submission = {"options": submission["options"] | {"verify": 0}, "recipe": {
+            "dockerfile": base64.b64encode(b"FROM tiny\nRUN true\n").decode(), "dockerfileName": "Dockerfile",
+            "contextRoot": empty}}
+        status, _, answer = self.request("POST", "/api/v1/builds", json.dumps({"submission": submission}))
+        self.assertEqual(status, 201, answer)
+        self.assertEqual(self.events(f"/api/v1/builds/{json.loads(answer)['buildId']}/events")[-1][1], "end")
+
+    def submit_with_curl(self, recipe, *platforms, token=None):
+        farm.require_program("curl", "bash")
+        self.dockerfile(recipe)
+        return subprocess.run(
+            [farm.ROOT / "scripts/submit-with-curl", f"http://127.0.0.1:{HTTP_PORT}", self.context / "Dockerfile", *platforms],
+            env={**os.environ, "CROSSMILL_TOKEN": token or self.farm.client_token}, capture_output=True, text=True, timeout=120)
+
+    def test_submit_with_curl(self):
+        own = f"linux/{farm.tiny_base.machine_architecture()}"
+        result = self.submit_with_curl("FROM tiny\nRUN echo by-curl\n", own)
+        self.assert_exit(result, 0)
+        self.assertRegex(result.stdout, r"^build \d+\nBUILD_STATUS_SUCCEEDED\n$")
+        self.assert_exit(self.submit_with_curl("FROM tiny\nRUN false\n", own), 1)
+        refused = self.submit_with_curl("FROM\n", own)
+        self.assert_exit(refused, 1)
+        self.assert_says(refused, "Dockerfile:1")
+        self.assert_says(self.submit_with_curl("FROM tiny\n", own, token="cm-none"), "UNAUTHENTICATED")
 
 
 class Running(HttpCase):
