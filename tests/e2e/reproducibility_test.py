@@ -1,8 +1,8 @@
 """The truth set of reproducibility: recipes that are not reproducible for one known cause each, and recipes that look as
 if they were not and are (tests/e2e/reproducibility). Verdict, step and line must be right for all, causes for 95 %.
 
-CROSSMILL_REPRODUCIBILITY=slow runs what scripts/check reproducibility runs, `all` everything, NAME,NAME... only those
-cases; the default is the fast part. Two workers of one machine, so every build allows the same host.
+CROSSMILL_REPRODUCIBILITY=all runs everything, as scripts/check reproducibility does; `fast` what needs no toolchain, `slow`
+the rest, NAME,NAME... only those cases. The default is every second one of the fast, which is what scripts/test has time for. Two workers of one machine, so every build allows the same host.
 """
 import collections
 import concurrent.futures
@@ -17,7 +17,7 @@ from reproducibility import judgement
 from reproducibility.corpus import ASPECTS, CASES, read_cases
 from reproducibility.drifting_server import DriftingServer
 
-CHOICE = os.environ.get("CROSSMILL_REPRODUCIBILITY", "fast")
+CHOICE = os.environ.get("CROSSMILL_REPRODUCIBILITY", "part")
 AT_ONCE = 4
 CAUSES_RIGHT = 0.95
 HOST = "drift.example"
@@ -30,6 +30,8 @@ def chosen():
         return cases
     if CHOICE in ("fast", "slow"):
         return [case for case in cases if case.fast == (CHOICE == "fast")]
+    if CHOICE == "part":
+        return [case for case in cases if case.fast][::2]
     names = CHOICE.split(",")
     unknown = set(names) - {case.name for case in cases}
     assert not unknown, f"no cases are called {unknown}"
