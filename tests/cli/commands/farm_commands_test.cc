@@ -16,6 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 class FarmCommandsTest : public CommandsTest {
  protected:
@@ -47,8 +48,23 @@ TEST_F(FarmCommandsTest, RelativeDataFolderIsOneForEveryProcess) {
   EXPECT_TRUE(Eventually([&] { return Exists(folder_.Path("coordinator-arguments")); }));
   EXPECT_THAT(env_.out, HasSubstr(" --data " + folder_.Path("farm") + " down\n")) << "works from any folder";
   EXPECT_EQ(Run({"--data", "farm", "down"}), 0);
-  EXPECT_EQ(ReadFile(folder_.Path("coordinator-arguments")).value_or(""),
-            "/ --data " + folder_.Path("farm") + "\n");
+  EXPECT_THAT(ReadFile(folder_.Path("coordinator-arguments")).value_or(""),
+              StartsWith("/ --data " + folder_.Path("farm") + " --http 127.0.0.1:"));
+}
+
+TEST_F(FarmCommandsTest, ThePageStaysWhereItWasUnlessToldOtherwise) {
+  EXPECT_EQ(Run({"--data", "farm", "up", "--workers", "0"}), 0) << env_.err();
+  const std::string address = ReadFile(folder_.Path("farm/run/http")).value_or("");
+  EXPECT_THAT(address, StartsWith("127.0.0.1:"));
+  EXPECT_EQ(Run({"--data", "farm", "down"}), 0);
+  EXPECT_EQ(Run({"--data", "farm", "up", "--workers", "0"}), 0) << env_.err();
+  EXPECT_EQ(ReadFile(folder_.Path("farm/run/http")).value_or(""), address);
+  EXPECT_EQ(Run({"--data", "farm", "up", "--workers", "0", "--http", "none"}), 0) << env_.err();
+  EXPECT_TRUE(Eventually([&] {
+    return ReadFile(folder_.Path("coordinator-arguments")).value_or("") ==
+           "/ --data " + folder_.Path("farm") + "\n";
+  }));
+  EXPECT_EQ(Run({"--data", "farm", "down"}), 0);
 }
 
 TEST_F(FarmCommandsTest, RelativeDataFolderFromVariables) {

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "common/base/files.h"
+#include "common/base/status.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::storage {
