@@ -27,8 +27,8 @@ Json WordsOf(absl::Span<const v1::Aspect> aspects) {
   return words;
 }
 
-const v1::StepComparison* FindCompared(const v1::BuildView& build, const std::string& platform, uint32_t stage,
-                                       uint32_t number) {
+const v1::StepComparison* FindCompared(const v1::BuildView& build, const std::string& platform,
+                                       uint32_t stage, uint32_t number) {
   for (const v1::CellView& cell : build.cells()) {
     if (FormatPlatform(cell.platform()) != platform) continue;
     for (const v1::StepComparison& step : cell.comparison().steps()) {
@@ -115,7 +115,8 @@ std::string Attribution::Render() const {
     const std::vector<v1::Aspect> agreed = Those(step, false);
     const std::vector<v1::Aspect> unknown = Those(step, std::nullopt);
     if (step.without == std::optional(true)) {
-      text += "differs with nothing varied on purpose, too: by chance, by the time that passes, or by the host\n";
+      text +=
+          "differs with nothing varied on purpose, too: by chance, by the time that passes, or by the host\n";
       continue;
     }
     if (!with.empty()) {

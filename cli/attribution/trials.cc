@@ -20,9 +20,9 @@ absl::StatusOr<Submitted> Submit(Session& session, Farm& farm, Progress& progres
   v1::SubmitBuildRequest request;
   *request.mutable_submission() = std::move(trial.submission);
   ASSIGN_OR_RETURN(const v1::SubmitBuildResponse response, SubmitOnce(session, farm, request));
-  progress.Note(fmt::format("--attribute: build {} with {}", response.build_id(),
-                            trial.aspect ? fmt::format("{} varied alone", Phrase(*trial.aspect))
-                                         : std::string("nothing varied")));
+  progress.Note(fmt::format(
+      "--attribute: build {} with {}", response.build_id(),
+      trial.aspect ? fmt::format("{} varied alone", Phrase(*trial.aspect)) : std::string("nothing varied")));
   return Submitted{trial.aspect, response.build_id()};
 }
 
@@ -39,9 +39,8 @@ absl::Status Await(Session& session, Farm& farm, Progress& progress, const std::
     FollowOptions follow;
     follow.logs = false;
     const auto model = FollowBuild(session, farm, progress, follow,
-                             [&]() -> absl::StatusOr<int64_t> { return trials[i].build; });
-    const bool interrupted =
-        !model.ok() || model->view().status() == v1::BUILD_STATUS_CANCELLED;
+                                   [&]() -> absl::StatusOr<int64_t> { return trials[i].build; });
+    const bool interrupted = !model.ok() || model->view().status() == v1::BUILD_STATUS_CANCELLED;
     if (interrupted) {
       for (size_t other = i; other < trials.size(); ++other) Cancel(session, farm, trials[other]);
       return model.ok() ? absl::CancelledError("a trial of --attribute was cancelled") : model.status();

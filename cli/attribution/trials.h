@@ -8,8 +8,8 @@
 
 namespace crossmill::cli {
 
-// Submits the baseline, then all single aspects at once, and waits for each. After an interrupt the others are
-// cancelled, too: CANCELLED.
+// Submits the baseline, then all single aspects at once, and waits for each. After an interrupt the others
+// are cancelled, too: CANCELLED.
 absl::Status RunTrials(Session& session, Farm& farm, Progress& progress, Attribution* attribution);
 
 }  // namespace crossmill::cli

@@ -72,14 +72,15 @@ TEST_F(AttributionTest, WhatMakesItDifferAloneIsSaid) {
   attribution.Take(v1::ASPECT_CLOCK, BuildWith(true, 2, 14));
   attribution.Take(v1::ASPECT_HOST_NAME, BuildWith(false, 2, 15));
   attribution.Take(v1::ASPECT_PROCESSORS, BuildWith(true, 2, 16));
-  EXPECT_EQ(attribution.Render(),
-            "attributed, by two executions for each:\n"
-            "  linux/amd64 2 of stage builder (Dockerfile:7): host name alone makes it differ; with clock and "
-            "processors alone it agreed\n");
+  EXPECT_EQ(
+      attribution.Render(),
+      "attributed, by two executions for each:\n"
+      "  linux/amd64 2 of stage builder (Dockerfile:7): host name alone makes it differ; with clock and "
+      "number of processors alone it agreed\n");
   EXPECT_EQ(attribution.Document().dump(),
-            R"({"builds":[13,14,15,16],"steps":[{"agrees_with":["clock","processors"],)"
-            R"("differs_with":["host-name"],"platform":"linux/amd64","stage_name":"builder","step":2,)"
-            R"("unknown_with":[],"without":"agrees"}]})");
+            R"({"steps":[{"platform":"linux/amd64","stage_name":"builder","step":2,"without":"agrees",)"
+            R"("differs_with":["host-name"],"agrees_with":["clock","processors"],"unknown_with":[]}],)"
+            R"("builds":[13,14,15,16]})");
 }
 
 TEST_F(AttributionTest, WhatDiffersWithoutThemIsNotTriedFurther) {
@@ -94,8 +95,9 @@ TEST_F(AttributionTest, AloneNoneOfThemMayDoIt) {
   attribution.Take(std::nullopt, BuildWith(true));
   for (const v1::Aspect aspect : {v1::ASPECT_CLOCK, v1::ASPECT_HOST_NAME, v1::ASPECT_PROCESSORS})
     attribution.Take(aspect, BuildWith(true));
-  EXPECT_THAT(attribution.Render(),
-              HasSubstr("agreed with clock, host name and processors alone: it takes several, or chance"));
+  EXPECT_THAT(
+      attribution.Render(),
+      HasSubstr("agreed with clock, host name and number of processors alone: it takes several, or chance"));
 }
 
 // A trial that failed, or in which there was one execution only.
