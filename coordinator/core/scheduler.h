@@ -163,11 +163,9 @@ class Scheduler {
   std::vector<LostLease> Expire(absl::Time now);
   // Workers that Expire found to be no longer present, each once; connecting again makes them present.
   std::vector<std::string> TakeDeparted();
-  // Leases what can be placed now.
-  std::vector<Assignment> Assign(absl::Time now);
-  // Leased spare tasks that Assign found in the way of a first execution: to be removed, and then there is
-  // room to assign again. Each once.
-  std::vector<TaskId> TakeDisplaced();
+  // Leases what can be placed now. Adds to `displaced`, if it is there, the leased spare tasks that are in
+  // the way of a first execution: when they are removed there is room to assign again.
+  std::vector<Assignment> Assign(absl::Time now, std::vector<TaskId>* displaced = nullptr);
   // Queued tasks that no present worker can ever run, without spare ones.
   std::vector<UnplaceableTask> Unplaceable(absl::Time now);
   // Some present worker can run it, now or later.
@@ -266,7 +264,7 @@ class Scheduler {
   // A task that is not spare waits, and could run there.
   bool IsWaitedFor(const Worker& worker) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // For each kind of first executions that wait natively, the youngest spare task on a worker for them.
-  void Displace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<TaskId> InTheWay() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Of the tasks that could not be placed natively those that end earlier under emulation.
   void AssignEmulated(absl::Time now, std::vector<Assignment>* assignments)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -305,9 +303,8 @@ class Scheduler {
   // Among many workers with a layer others are looked at each time.
   uint64_t turn_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unordered_map<LeaseNumber, std::string> lease_workers_ ABSL_GUARDED_BY(mutex_);
-  // Spare tasks that are leased, by their leases, and those of them that are to go.
+  // Spare tasks that are leased, by their leases.
   std::map<LeaseNumber, TaskId> spare_leases_ ABSL_GUARDED_BY(mutex_);
-  std::vector<TaskId> displaced_ ABSL_GUARDED_BY(mutex_);
   // Leased tasks per group: what is spread looks here.
   std::map<uint64_t, std::set<TaskId>> groups_ ABSL_GUARDED_BY(mutex_);
   std::vector<LostLease> lost_ ABSL_GUARDED_BY(mutex_);

@@ -127,20 +127,15 @@ Assignment Scheduler::Grant(TaskId id, Task& task, Choice choice, absl::Time now
   return Assignment{task.lease, id, std::move(choice.worker), choice.emulated};
 }
 
-std::vector<Assignment> Scheduler::Assign(absl::Time now) {
+std::vector<Assignment> Scheduler::Assign(absl::Time now, std::vector<TaskId>* displaced) {
   MutexLock lock(mutex_);
   std::vector<Assignment> assignments;
   AssignQueued(false, now, &assignments);
   AssignEmulated(now, &assignments);
-  Displace();
+  if (displaced != nullptr) *displaced = InTheWay();
   AssignQueued(true, now, &assignments);
   std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
   return assignments;
-}
-
-std::vector<TaskId> Scheduler::TakeDisplaced() {
-  MutexLock lock(mutex_);
-  return std::exchange(displaced_, {});
 }
 
 bool Scheduler::IsWaitedFor(const Worker& worker) const {
@@ -161,9 +156,9 @@ bool Scheduler::IsWaitedFor(const Worker& worker) const {
   });
 }
 
-void Scheduler::Displace() {
-  displaced_.clear();
-  if (spare_leases_.empty()) return;
+std::vector<TaskId> Scheduler::InTheWay() const {
+  std::vector<TaskId> found;
+  if (spare_leases_.empty()) return found;
   std::map<LeaseNumber, TaskId> left = spare_leases_;
   for (const auto& [kind, queue] : queues_) {
     if (kind.spare || queue.tasks.empty()) continue;
@@ -176,9 +171,10 @@ void Scheduler::Displace() {
                  pools_.Executes(worker.info.name(), kind.platform, Way::kNative);
         });
     if (in_the_way == left.rend()) continue;
-    displaced_.push_back(in_the_way->second);
+    found.push_back(in_the_way->second);
     left.erase(in_the_way->first);
   }
+  return found;
 }
 
 void Scheduler::AssignQueued(bool spare, absl::Time now, std::vector<Assignment>* assignments) {

@@ -85,9 +85,8 @@ void Engine::AdvanceStage(RunningBuild& build, int stage) {
         return supplies_.MayShare(attempt, build.id());
       })) {
     run.phase = core::Phase::kJoined;
-    // What a worker executes already has no use for wheels.
   } else if (!board_.IsExpected(id) && ahead_.Hold(build.state, stage, walked->first)) {
-    run.phase = core::Phase::kQueued;
+    run.phase = core::Phase::kQueued;  // what a worker executes already has no use for wheels
   } else {
     Begin(build, id, walked->first);
   }

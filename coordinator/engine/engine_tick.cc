@@ -200,8 +200,8 @@ void Engine::ReviewHeld() {
 }
 
 void Engine::DispatchLeases() {
-  const auto grant = [this] {
-    for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now())) {
+  const auto grant = [this](std::vector<core::TaskId>* displaced) {
+    for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now(), displaced)) {
       const core::Attempt& attempt = *board_.Find(assignment.task);
       board_.Lease(assignment.task, assignment, scheduler_.InfoOf(assignment.worker).host_id(),
                    supplies_.SecretsFor(attempt));
@@ -217,8 +217,8 @@ void Engine::DispatchLeases() {
       loop_->Require(records_.InsertLease(row));
     }
   };
-  grant();
-  const std::vector<core::TaskId> displaced = scheduler_.TakeDisplaced();
+  std::vector<core::TaskId> displaced;
+  grant(&displaced);
   for (const core::TaskId task : displaced) {
     core::Attempt ended = board_.End(task);
     Close(ended, "displaced");
@@ -229,7 +229,7 @@ void Engine::DispatchLeases() {
     if (!ended.complete()) build->state.StepInterrupted(run.stage, run.replica, ended.step_index());
     Advance(run);
   }
-  if (!displaced.empty()) grant();
+  if (!displaced.empty()) grant(nullptr);
 }
 
 // Whoever joined the task wants it placed as its owner does (core/attempt_board.cc, PlacementFits), so all of
