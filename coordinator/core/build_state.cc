@@ -1,6 +1,7 @@
 #include "coordinator/core/build_state.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/base/status.h"
 #include "common/plan/plan_graph.h"
@@ -19,6 +20,22 @@ bool Over(Phase phase) {
 }
 
 }  // namespace
+
+StepFact FactOf(const StepUnderWay& step) {
+  constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
+  StepFact fact;
+  fact.key = step.key;
+  fact.worker = step.worker;
+  fact.host_id = step.host_id;
+  fact.started_at = step.started_at;
+  fact.finished_at = kNoEnd;
+  if (step.command_started_at != 0) {
+    v1::Circumstance& clock = fact.circumstances.emplace_back();
+    clock.set_aspect(v1::ASPECT_CLOCK);
+    clock.set_value(fmt::format("{} {}", step.command_started_at, kNoEnd));
+  }
+  return fact;
+}
 
 bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
 
@@ -118,6 +135,13 @@ std::vector<int> BuildState::ReadyStages() const {
   return ready;
 }
 
+std::optional<StepFact> BuildState::FactAt(int stage, int index,
+                                           const std::optional<StepUnderWay>& under_way) const {
+  const auto& fact = stages_[stage].facts[index];
+  if (fact || !under_way || under_way->index != index) return fact;
+  return FactOf(*under_way);
+}
+
 v1::Step BuildState::ResolveStep(int stage, int index) const {
   v1::Step step = plan_.stages(stage).steps(index);
   for (v1::CopySource* source : plan::MutableSourcesOf(step)) {
@@ -201,6 +225,10 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
     if (!HasAction(plan.steps(i))) continue;
     v1::Step& step = *task.add_steps();
     step = ResolveStep(stage, i);
+    if (!stages_[stage].facts[i]) {
+      if (varies_clock && run.beside) step.set_first_began_at(run.beside->command_started_at);
+      continue;
+    }
     *step.mutable_expected() = stages_[stage].facts[i]->layer;
     const auto clock = ClockOf(*stages_[stage].facts[i]);
     if (varies_clock && clock) step.set_expected_finished_at(clock->end);

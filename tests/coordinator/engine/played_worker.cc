@@ -167,6 +167,22 @@ void PlayedWorker::StartStep(uint64_t lease, int index) {
   Report(started);
 }
 
+void PlayedWorker::StartCommand(uint64_t lease, int index, int64_t second) {
+  StartStep(lease, index);
+  v1::LeaseReport started;
+  started.set_lease(lease);
+  started.mutable_step_started()->set_number(TaskOf(lease).steps(index).number());
+  started.mutable_step_started()->set_command_started_at(second * 1'000'000'000);
+  Report(started);
+}
+
+void PlayedWorker::GiveBackTooEarly(uint64_t lease) {
+  v1::LeaseReport report;
+  report.set_lease(lease);
+  report.mutable_task_finished()->set_outcome(v1::TASK_OUTCOME_TOO_EARLY);
+  Report(report);
+}
+
 void PlayedWorker::Say(uint64_t lease, int index, const std::string& text) {
   v1::LeaseReport report;
   report.set_lease(lease);
@@ -189,7 +205,13 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
     v1::Circumstance& told = *result.add_circumstances();
     told.set_aspect(static_cast<v1::Aspect>(aspect));
     told.set_value(std::to_string(task.variation().number()));
+    if (aspect == v1::ASPECT_CLOCK && !clock_value_.empty()) told.set_value(clock_value_);
     told.set_asked(true);
+  }
+  if (task.replica() == 0 && !clock_value_.empty()) {
+    v1::Circumstance& told = *result.add_circumstances();
+    told.set_aspect(v1::ASPECT_CLOCK);
+    told.set_value(clock_value_);
   }
   if (auto warning = warn_on_.find(word); warning != warn_on_.end()) result.add_warnings(warning->second);
   if (auto statement = state_on_.find(word); statement != state_on_.end())
