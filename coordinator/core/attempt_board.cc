@@ -110,10 +110,7 @@ WipedSecrets<v1::Secret> AttemptBoard::TakeSecrets(TaskId task) {
   return std::exchange(At(task).secrets, {});
 }
 
-void AttemptBoard::StepStarted(TaskId task, int64_t execution, int64_t started_at) {
-  At(task).execution = execution;
-  At(task).step_started_at = started_at;
-}
+void AttemptBoard::StepStarted(TaskId task, int64_t execution) { At(task).execution = execution; }
 
 int64_t AttemptBoard::NextLogChunk(TaskId task) { return At(task).log_chunks++; }
 
@@ -123,8 +120,6 @@ std::vector<StageRunId> AttemptBoard::FinishStep(TaskId task, const v1::Layer& l
   attempt.chain.push_back(layer);
   ++attempt.position;
   attempt.execution = 0;
-  attempt.step_started_at = 0;
-  attempt.command_started_at = 0;
   attempt.log_chunks = 0;
   std::vector<StageRunId> waiters = std::exchange(attempt.waiters, {});
   for (const StageRunId& run : waiters) runs_.erase(run);

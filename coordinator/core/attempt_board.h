@@ -67,10 +67,6 @@ struct Attempt {
   bool emulated = false;
   // Record of the running step; 0 before it started.
   int64_t execution = 0;
-  // When that was told, and when its command began by the worker's clock (0: not told). Unix time in
-  // nanoseconds.
-  int64_t step_started_at = 0;
-  int64_t command_started_at = 0;
   int64_t log_chunks = 0;
   // Of its owner, taken when it is leased, gone once sent.
   WipedSecrets<v1::Secret> secrets;
@@ -135,8 +131,7 @@ class AttemptBoard {
   // Its requirements have changed: it must keep away from these.
   void Avoid(TaskId task, Places places) { At(task).requirements.avoid = std::move(places); }
   WipedSecrets<v1::Secret> TakeSecrets(TaskId task);
-  void StepStarted(TaskId task, int64_t execution, int64_t started_at);
-  void CommandStarted(TaskId task, int64_t started_at) { At(task).command_started_at = started_at; }
+  void StepStarted(TaskId task, int64_t execution);
   // Offset of a further chunk of the running step's console.
   int64_t NextLogChunk(TaskId task);
   // The step under way ended well; the next one goes on from `layer`. Returns who waited for it.

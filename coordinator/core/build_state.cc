@@ -1,7 +1,6 @@
 #include "coordinator/core/build_state.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "common/base/status.h"
 #include "common/plan/plan_graph.h"
@@ -22,18 +21,10 @@ bool Over(Phase phase) {
 }  // namespace
 
 StepFact FactOf(const StepUnderWay& step) {
-  constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
   StepFact fact;
   fact.key = step.key;
   fact.worker = step.worker;
   fact.host_id = step.host_id;
-  fact.started_at = step.started_at;
-  fact.finished_at = kNoEnd;
-  if (step.command_started_at != 0) {
-    v1::Circumstance& clock = fact.circumstances.emplace_back();
-    clock.set_aspect(v1::ASPECT_CLOCK);
-    clock.set_value(fmt::format("{} {}", step.command_started_at, kNoEnd));
-  }
   return fact;
 }
 
@@ -225,10 +216,7 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
     if (!HasAction(plan.steps(i))) continue;
     v1::Step& step = *task.add_steps();
     step = ResolveStep(stage, i);
-    if (!stages_[stage].facts[i]) {
-      if (varies_clock && run.beside) step.set_first_began_at(run.beside->command_started_at);
-      continue;
-    }
+    if (!stages_[stage].facts[i]) continue;
     *step.mutable_expected() = stages_[stage].facts[i]->layer;
     const auto clock = ClockOf(*stages_[stage].facts[i]);
     if (varies_clock && clock) step.set_expected_finished_at(clock->end);

@@ -51,13 +51,9 @@ struct StepUnderWay {
   // Where.
   std::string worker;
   std::string host_id;
-  // When its start was told, and when its command began by its worker's clock (0: it has none, or that was
-  // not told). Unix time in nanoseconds.
-  int64_t started_at = 0;
-  int64_t command_started_at = 0;
 };
 
-// What is known of an execution that has not ended: its place, its key, that its clock goes on.
+// What is known of an execution that has not ended: its place and its key.
 StepFact FactOf(const StepUnderWay& step);
 
 // What a stage's export is: the blob, and what it was made of.
@@ -106,8 +102,6 @@ struct ReplicaRun {
   int last = -1;
   // Set where the first execution of step `last` is still under way.
   std::optional<StepUnderWay> beside;
-  // Steps that a worker would not execute beside the first: they wait for its end.
-  std::set<int> too_early;
   int infrastructure_failures = 0;
   // Why it could not be executed.
   std::string problem;

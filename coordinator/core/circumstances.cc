@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <set>
@@ -212,20 +211,17 @@ class Tally {
   bool real_all_apart_ = true;
 };
 
-std::optional<ToldClock> ToldBy(const StepFact& fact) {
-  for (const v1::Circumstance& each : fact.circumstances) {
-    if (each.aspect() == v1::ASPECT_CLOCK) return ParseToldClock(each.value());
-  }
-  return std::nullopt;
-}
-
 bool IsShifted(const ToldClock& told) { return told.shown != told.real; }
 
 }  // namespace
 
 std::optional<ClockInterval> ClockOf(const StepFact& fact) {
-  const auto told = ToldBy(fact);
-  return told ? std::optional(told->real) : std::nullopt;
+  for (const v1::Circumstance& each : fact.circumstances) {
+    if (each.aspect() != v1::ASPECT_CLOCK) continue;
+    const auto told = ParseToldClock(each.value());
+    return told ? std::optional(told->real) : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 bool ClockWasShifted(const v1::Witness& witness) {
@@ -238,12 +234,9 @@ bool ClockWasShifted(const v1::Witness& witness) {
 
 bool StandsApart(const StepFact& first, const StepFact& other) {
   if (other.started_at >= first.finished_at || first.started_at >= other.finished_at) return true;
-  const auto ours = ToldBy(first);
-  const auto theirs = ToldBy(other);
-  if (!ours || !theirs) return false;
-  if (DistanceOf(ours->real, theirs->real).apart) return true;
-  return DistanceOf(ours->shown, theirs->shown).apart &&
-         std::abs(ours->real.begin - theirs->real.begin) >= kStep;
+  const auto ours = ClockOf(first);
+  const auto theirs = ClockOf(other);
+  return !ours || !theirs || DistanceOf(*ours, *theirs).apart;
 }
 
 bool CanClockExplain(std::string_view alone, absl::Span<const std::string_view> others) {

@@ -17,11 +17,9 @@ namespace crossmill::core {
 
 // As the worker's own clock has it, whatever its programs were shown; nullopt: it was not told.
 std::optional<ClockInterval> ClockOf(const StepFact& fact);
-// Whether another execution of a RUN, whose clock was to be another, can stand beside the first: it ran when
-// the first did not, or its programs were shown another clock and it began two seconds or more apart from the
-// first in the real one, too, so that a program which sees the real one and reads it at the same point does
-// not read the same time. By what both told of their clocks; where they ran after each other as the
-// coordinator was told, what they told is for the verdict's words.
+// Whether another execution of a RUN, whose clock was to be another, ran when the first did not: else times
+// of files, which no shift reaches, may agree by accident. By what both told of their real clocks; where one
+// did not, or they ran after each other as the coordinator was told, that is for the verdict's words.
 bool StandsApart(const StepFact& first, const StepFact& other);
 
 // Whether the clock can be why `alone` differs from all others, which are two or more and do not differ among

@@ -29,14 +29,10 @@ std::optional<StepUnderWay> ReleasedStep(const BuildState& state, int stage, con
   step.index = own ? first->step_index() : state.next(stage);
   if (step.index >= state.plan().stages(stage).steps_size()) return std::nullopt;
   const v1::Step& planned = state.plan().stages(stage).steps(step.index);
-  if (planned.has_run() && VariesClock(state.view().options())) {
-    if (first->command_started_at == 0 || NeedsClient(planned)) return std::nullopt;
-    step.command_started_at = first->command_started_at;
-  }
+  if (planned.has_run() && VariesClock(state.view().options())) return std::nullopt;
   step.key = first->key;
   step.worker = first->worker;
   step.host_id = first->host;
-  step.started_at = first->step_started_at;
   return step;
 }
 

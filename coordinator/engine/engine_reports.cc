@@ -100,13 +100,7 @@ void Engine::OnReport(const std::string& worker, const v1::LeaseReport& report) 
 
 void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   const core::Attempt& attempt = *board_.Find(task);
-  if (attempt.complete() || attempt.step().number() != started.number()) return;
-  if (attempt.execution != 0) {
-    if (started.command_started_at() <= 0 || attempt.command_started_at != 0) return;
-    board_.CommandStarted(task, started.command_started_at());
-    for (const core::StageRunId& run : attempt.Runs()) AdvanceReplicas(run);
-    return;
-  }
+  if (attempt.complete() || attempt.execution != 0 || attempt.step().number() != started.number()) return;
   storage::Execution row;
   row.key = attempt.key;
   row.build = attempt.origin.build;
@@ -129,7 +123,7 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   // A batch that was never committed may have used the number, and begun its console.
   loop_->Require(logs_.Discard(*id));
   row.id = *id;
-  board_.StepStarted(task, *id, row.started_at);
+  board_.StepStarted(task, *id);
   RunningBuild* build = attempt.owner ? Find(attempt.owner->build) : nullptr;
   if (build != nullptr) {
     build->state.Enter(Now());
@@ -274,17 +268,7 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
   }
   const core::Attempt* attempt = board_.Find(task);
   if (attempt == nullptr) return;
-  if (result.outcome() == v1::TASK_OUTCOME_TOO_EARLY && attempt->owner && !attempt->complete() &&
-      attempt->step().first_began_at() > 0) {
-    core::Attempt ended = board_.End(task);
-    Close(ended, "too early");
-    if (RunningBuild* build = Find(ended.owner->build)) {
-      build->state.replica(ended.owner->stage, ended.owner->replica).too_early.insert(ended.step_index());
-    }
-    return Advance(*ended.owner);
-  }
-  if (result.outcome() == v1::TASK_OUTCOME_INFRASTRUCTURE || result.outcome() == v1::TASK_OUTCOME_CANCELLED ||
-      result.outcome() == v1::TASK_OUTCOME_TOO_EARLY) {
+  if (result.outcome() == v1::TASK_OUTCOME_INFRASTRUCTURE || result.outcome() == v1::TASK_OUTCOME_CANCELLED) {
     OnLost(task, result.message().empty() ? "the worker gave the task up" : result.message());
     return;
   }

@@ -103,8 +103,6 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
     const auto fact = build.state.FactAt(stage, i, under_way);
     if (!fact) continue;
     if (!is_over && core::NeedsClient(plan.steps(i))) break;
-    const bool is_beside = fact->execution == 0;
-    if (is_beside && run.too_early.contains(i)) break;
     const std::string& place = options.allow_same_host() ? fact->worker : fact->host_id;
     // A task goes to a place that is none of its steps' own: what another host executed first, because this
     // one failed or was lost, is a task of its own, or two hosts could never replicate each other.
@@ -126,7 +124,7 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
       begun_at = place;
     }
     run.last = i;
-    if (is_beside) run.beside = under_way;
+    if (fact->execution == 0) run.beside = under_way;
   }
   return Walked{.done = run.first < 0, .first = run.first};
 }

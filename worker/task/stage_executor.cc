@@ -113,7 +113,6 @@ class StageExecutor::Execution {
   bool ExecuteSteps() {
     for (const v1::Step& step : task_.steps()) {
       if (stop_.stop_requested()) return End(absl::CancelledError("cancelled"));
-      if (IsBeside(step, task_.variation()) && !MayBegin(step)) return false;
       WaitApart(step, task_.variation(), executor_.clock_, stop_);
       v1::StepResult result;
       result.set_number(step.number());
@@ -134,17 +133,6 @@ class StageExecutor::Execution {
       layers_.push_back(FromProto(next.tar()));
     }
     return true;
-  }
-
-  // Of a replica's step whose first execution is still under way.
-  bool MayBegin(const v1::Step& step) {
-    const auto view = executor_.snapshotter_.View(layers_);
-    if (!view.ok() && !IsUnusableLayer(view.status())) {
-      return End(Annotate(view.status(), "root file system"));
-    }
-    if (view.ok() && MayRunBeside(step, task_.platform(), (*view)->root())) return true;
-    result_.set_outcome(v1::TASK_OUTCOME_TOO_EARLY);
-    return false;
   }
 
   // A task's result stays one message, however much its steps fetched: they were told one by one before.
@@ -369,7 +357,6 @@ class StageExecutor::Execution {
     StepCircumstances circumstances(step, task_.variation(), executor_.options_.host_facts, executor_.clock_);
     circumstances.Apply(&run);
     circumstances.Started();
-    if (task_.replica() == 0) TellCommandStarted(step, result->started_at());
     RETURN_IF_ERROR(RunMasked(run, log, patterns, network, &action));
     circumstances.Ended(action.processors, action.process_ids);
     action.clock_shift = circumstances.clock_shift();
@@ -377,15 +364,6 @@ class StageExecutor::Execution {
     network.Report(patterns, !action.failure.empty(), tell, result);
     if (!action.failure.empty()) tell(action.failure);
     return action;
-  }
-
-  // For replicas: they may begin as soon as the first execution has.
-  void TellCommandStarted(const v1::Step& step, int64_t step_started_at) {
-    v1::StepStarted started;
-    started.set_number(step.number());
-    started.set_started_at(step_started_at);
-    started.set_command_started_at(UnixNanos(executor_.clock_.Now()));
-    observer_.OnStepStarted(started);
   }
 
   // nullptr for a step without mounts.

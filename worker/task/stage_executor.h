@@ -46,7 +46,6 @@ struct ExecutorOptions {
 class ExecutionObserver {
  public:
   virtual ~ExecutionObserver() = default;
-  // Once, and of a RUN of a first execution once more when its command begins (v1.StepStarted).
   virtual void OnStepStarted(const v1::StepStarted& started) = 0;
   virtual void OnLog(const v1::LogChunk& chunk) = 0;
   // The step's layer and manifest are in the blob store.

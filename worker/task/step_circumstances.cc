@@ -51,36 +51,10 @@ bool Varies(const v1::Variation& variation, v1::Aspect aspect) {
 
 int64_t FirstMomentApart(int64_t ended) { return (ended / kCoarsestTime + 1) * kCoarsestTime; }
 
-bool IsBeside(const v1::Step& step, const v1::Variation& variation) {
-  return step.has_run() && Varies(variation, v1::ASPECT_CLOCK) && step.expected_finished_at() <= 0 &&
-         step.first_began_at() > 0;
-}
-
-bool MayRunBeside(const v1::Step& step, const v1::Platform& platform, const std::string& root) {
-  SandboxRun run{.run = step.run(),
-                 .platform = platform,
-                 .root = root,
-                 .identity = {},
-                 .env = {},
-                 .on_output = {},
-                 .stop = {}};
-  for (const v1::RunMount& mount : step.run().mounts()) {
-    StepMount& hidden = run.mounts.emplace_back();
-    hidden.target = mount.target();
-  }
-  if (MaySignRequests(run) || !SeesPreload(run)) return false;
-  PreloadSettings settings;
-  settings.clock_shift = kShiftSeconds;
-  return AddPreload(settings, &run);
-}
-
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop) {
-  if (!step.has_run() || !Varies(variation, v1::ASPECT_CLOCK)) return;
-  const bool beside = IsBeside(step, variation);
-  if (!beside && step.expected_finished_at() <= 0) return;
-  const int64_t apart =
-      beside ? step.first_began_at() + kCoarsestTime : FirstMomentApart(step.expected_finished_at());
+  if (!step.has_run() || !Varies(variation, v1::ASPECT_CLOCK) || step.expected_finished_at() <= 0) return;
+  const int64_t apart = FirstMomentApart(step.expected_finished_at());
   const int64_t now = UnixNanos(clock.Now());
   if (now >= apart || apart - now > kLongestWait) return;
   std::mutex mutex;

@@ -28,20 +28,11 @@ bool Varies(const v1::Variation& variation, v1::Aspect aspect);
 // the time of whatever ended at `ended`. Unix time in nanoseconds.
 int64_t FirstMomentApart(int64_t ended);
 
-// A replica is asked to execute this step while the first execution of it is still under way.
-bool IsBeside(const v1::Step& step, const v1::Variation& variation);
-
-// Waits until `clock` reads a time that is apart from the first execution's: its end, or where that is still
-// under way two seconds after its begin, so that what reads the real clock at the same point of both reads
-// another time. A few seconds at most: where it can't be had, what is told of the clock shows it. Returns
-// early after a stop. Before the step begins: the wait is none of its time.
+// Waits until `clock` reads a time that is apart from the first execution's; a few seconds at most: where it
+// can't be had, what is told of the clock shows it. Returns early after a stop. Before the step begins: the
+// wait is none of its time.
 void WaitApart(const v1::Step& step, const v1::Variation& variation, Clock& clock,
                const std::stop_token& stop);
-
-// Whether a replica's RUN on this root can be shown another clock than the first execution that runs at the
-// same time (AddPreload), and its own program, a shell for the most part, sees it (SeesPreload). False where
-// that is not sure.
-bool MayRunBeside(const v1::Step& step, const v1::Platform& platform, const std::string& root);
 
 // Of one step. Not thread safe; the references outlive it.
 class StepCircumstances {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -23,7 +22,6 @@ constexpr std::string_view kList = "/etc/ld.so.preload";
 constexpr std::string_view kFolder = "/dev";
 constexpr int64_t kLargestLoader = 8 << 20;
 constexpr int64_t kLargestList = 64 << 10;
-constexpr int64_t kLargestProgram = 32 << 20;
 
 std::string_view LoaderOf(std::string_view architecture) {
   if (architecture == "amd64") return "/lib64/ld-linux-x86-64.so.2";
@@ -84,50 +82,7 @@ bool NamesTheList(const v1::Run& run) {
                      [&](const v1::InlineFile& file) { return names(file.content()); });
 }
 
-uint64_t NumberAt(std::string_view bytes, uint64_t at, int size) {
-  if (at > bytes.size() || bytes.size() - at < static_cast<uint64_t>(size)) return 0;
-  uint64_t number = 0;
-  for (int i = size; i-- > 0;) number = number << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return number;
-}
-
-// The loader that a program of 64 bits, little endian, asks for; empty: none, or it is no such program.
-std::string_view AskedLoader(std::string_view elf) {
-  constexpr uint64_t kInterpreter = 3;
-  constexpr uint64_t kMostHeaders = 64;
-  if (!elf.starts_with("\x7f"
-                       "ELF\x02\x01"))
-    return {};
-  const uint64_t headers = NumberAt(elf, 0x20, 8);
-  const uint64_t size = NumberAt(elf, 0x36, 2);
-  const uint64_t count = std::min(NumberAt(elf, 0x38, 2), kMostHeaders);
-  if (headers > elf.size()) return {};
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t header = headers + i * size;
-    if (NumberAt(elf, header, 4) != kInterpreter) continue;
-    const uint64_t at = NumberAt(elf, header + 0x08, 8);
-    const uint64_t length = NumberAt(elf, header + 0x20, 8);
-    if (at > elf.size() || length > elf.size() - at) return {};
-    const std::string_view name = elf.substr(at, length);
-    return name.substr(0, name.find('\0'));
-  }
-  return {};
-}
-
 }  // namespace
-
-bool SeesPreload(const SandboxRun& run) {
-  constexpr std::array compilers = {"/usr/local/go", "/usr/lib/go", "/usr/bin/go"};
-  const auto root = OpenRoot(run.root);
-  if (!root.ok() || run.run.argv().empty() || !run.run.argv(0).starts_with('/') ||
-      std::any_of(compilers.begin(), compilers.end(),
-                  [&](const char* compiler) { return IsInRoot(root->get(), compiler); })) {
-    return false;
-  }
-  const std::string_view loader = LoaderOf(run.platform.architecture());
-  const auto program = ReadFileInRoot(root->get(), run.run.argv(0), kLargestProgram);
-  return program.ok() && !loader.empty() && AskedLoader(*program) == loader;
-}
 
 bool AddPreload(const PreloadSettings& settings, SandboxRun* run) {
   const std::string& architecture = run->platform.architecture();

@@ -20,9 +20,4 @@ inline constexpr std::string_view kPreloadLimit =
 // Reads the run and its root, and trusts nothing in the root.
 bool AddPreload(const PreloadSettings& settings, SandboxRun* run);
 
-// Whether the program that the step itself begins with is one that the library reaches: linked with the
-// root's glibc dynamically. False where that is not sure, and in roots with a Go compiler, whose programs ask
-// the kernel themselves, as do those that it makes.
-bool SeesPreload(const SandboxRun& run);
-
 }  // namespace crossmill::worker

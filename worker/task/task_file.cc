@@ -122,7 +122,6 @@ PrintingObserver::PrintingObserver(const v1::Task& task, std::ostream& console)
     : task_(task), console_(console) {}
 
 void PrintingObserver::OnStepStarted(const v1::StepStarted& started) {
-  if (started.command_started_at() != 0) return;
   MutexLock lock(mutex_);
   for (const v1::Step& step : task_.steps()) {
     if (step.number() == started.number()) console_ << fmt::format("[{}] {}\n", step.number(), step.text());

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "coordinator/core/circumstances.h"
 #include "tests/coordinator/core/messages.h"
 
 namespace crossmill::core {
@@ -25,8 +24,6 @@ class ReplicaReleaseTest : public ::testing::Test {
     first_.worker = "w1";
     first_.host = "host-a";
     first_.execution = 5;
-    first_.step_started_at = 90;
-    first_.command_started_at = 100;
   }
 
   std::optional<StepUnderWay> Released(const std::string& vary = "standard") {
@@ -45,34 +42,22 @@ class ReplicaReleaseTest : public ::testing::Test {
   int next_ = 1;
 };
 
-TEST_F(ReplicaReleaseTest, TheStepThatTheFirstIsAtWithItsPlaceAndTime) {
-  const auto step = Released();
+TEST_F(ReplicaReleaseTest, TheStepThatTheFirstIsAtWithItsPlace) {
+  const auto step = Released("none");
   ASSERT_TRUE(step);
   EXPECT_EQ(step->index, 1);
   EXPECT_EQ(step->key, "key");
   EXPECT_EQ(step->worker, "w1");
   EXPECT_EQ(step->host_id, "host-a");
-  EXPECT_EQ(step->started_at, 90);
-  EXPECT_EQ(step->command_started_at, 100);
-  const StepFact fact = FactOf(*step);
-  EXPECT_EQ(fact.execution, 0);
-  ASSERT_TRUE(ClockOf(fact));
-  EXPECT_EQ(ClockOf(fact)->begin, 100);
+  EXPECT_EQ(FactOf(*step).execution, 0);
+  first_.execution = 0;
+  EXPECT_FALSE(Released("none")) << "it has not begun";
 }
 
-TEST_F(ReplicaReleaseTest, NothingBeforeTheStepOrItsCommandHasBegun) {
-  first_.command_started_at = 0;
-  EXPECT_FALSE(Released());
-  const auto step = Released("none");
-  ASSERT_TRUE(step) << "the clock may be the same";
-  EXPECT_EQ(step->command_started_at, 0);
-  first_.execution = 0;
-  EXPECT_FALSE(Released("none"));
-}
+TEST_F(ReplicaReleaseTest, NoCommandBesideTheFirstWhereTheClockIsVaried) { EXPECT_FALSE(Released()); }
 
 TEST_F(ReplicaReleaseTest, WhatHasNoCommandNeedsNoClock) {
   first_.position = 1;
-  first_.command_started_at = 0;
   const auto step = Released();
   ASSERT_TRUE(step);
   EXPECT_EQ(step->index, 2);
@@ -80,14 +65,13 @@ TEST_F(ReplicaReleaseTest, WhatHasNoCommandNeedsNoClock) {
   EXPECT_FALSE(Released()) << "it makes the exports";
 }
 
-TEST_F(ReplicaReleaseTest, WhatSignsItsRequestsIsNotShownAnotherClock) {
+TEST_F(ReplicaReleaseTest, SecretsAndAgentsAreTheClients) {
   for (const auto type : {v1::RunMount::TYPE_SECRET, v1::RunMount::TYPE_SSH}) {
     v1::Run& run = *plan_.mutable_stages(0)->mutable_steps(1)->mutable_run();
-    run.clear_mounts();
+    EXPECT_FALSE(NeedsClient(plan_.stages(0).steps(1)));
     run.add_mounts()->set_type(type);
     EXPECT_TRUE(NeedsClient(plan_.stages(0).steps(1)));
-    EXPECT_FALSE(Released());
-    EXPECT_TRUE(Released("none"));
+    run.clear_mounts();
   }
 }
 
@@ -95,11 +79,11 @@ TEST_F(ReplicaReleaseTest, WhatSignsItsRequestsIsNotShownAnotherClock) {
 TEST_F(ReplicaReleaseTest, OfAnotherBuildsExecutionTheStepIsTheOneThatWaits) {
   first_.owner = StageRunId{6, 0, 0};
   first_.indexes = {4, 5};
-  const auto step = Released();
+  const auto step = Released("none");
   ASSERT_TRUE(step);
   EXPECT_EQ(step->index, 1);
   next_ = 3;
-  EXPECT_FALSE(Released());
+  EXPECT_FALSE(Released("none"));
 }
 
 }  // namespace

@@ -167,22 +167,6 @@ void PlayedWorker::StartStep(uint64_t lease, int index) {
   Report(started);
 }
 
-void PlayedWorker::StartCommand(uint64_t lease, int index, int64_t second) {
-  StartStep(lease, index);
-  v1::LeaseReport started;
-  started.set_lease(lease);
-  started.mutable_step_started()->set_number(TaskOf(lease).steps(index).number());
-  started.mutable_step_started()->set_command_started_at(second * 1'000'000'000);
-  Report(started);
-}
-
-void PlayedWorker::GiveBackTooEarly(uint64_t lease) {
-  v1::LeaseReport report;
-  report.set_lease(lease);
-  report.mutable_task_finished()->set_outcome(v1::TASK_OUTCOME_TOO_EARLY);
-  Report(report);
-}
-
 void PlayedWorker::Say(uint64_t lease, int index, const std::string& text) {
   v1::LeaseReport report;
   report.set_lease(lease);

@@ -44,10 +44,6 @@ class PlayedWorker {
 
   // Reports the start of step `index` of the lease's task.
   void StartStep(uint64_t lease, int index);
-  // Reports the same and that its command has begun, at this second by its clock.
-  void StartCommand(uint64_t lease, int index, int64_t second);
-  // Reports that the next step cannot be executed beside the first.
-  void GiveBackTooEarly(uint64_t lease);
   // Reports a line of console of the step that was started.
   void Say(uint64_t lease, int index, const std::string& text);
   // Reports the start and the end of step `index` of the lease's task: a layer with one file named by

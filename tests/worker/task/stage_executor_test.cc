@@ -10,7 +10,6 @@
 #include "tests/support/fake_sandbox.h"
 #include "tests/support/fake_snapshotter.h"
 #include "tests/support/status_matchers.h"
-#include "tests/worker/task/elf_program.h"
 
 namespace crossmill::worker {
 namespace {
@@ -22,8 +21,7 @@ class RecordingObserver final : public ExecutionObserver {
  public:
   void OnStepStarted(const v1::StepStarted& started) override {
     MutexLock lock(mutex_);
-    const bool command = started.command_started_at() != 0;
-    lines_.push_back(fmt::format("{} {}", command ? "command" : "start", started.number()));
+    lines_.push_back(fmt::format("start {}", started.number()));
   }
   void OnLog(const v1::LogChunk& chunk) override {
     MutexLock lock(mutex_);
@@ -120,8 +118,7 @@ TEST_F(StageExecutorTest, EachStepRunsOnTheLayersOfThoseBefore) {
   ASSERT_EQ(result.steps_size(), 2);
   EXPECT_EQ(FromProto(result.steps(0).layer().tar()), DigestOf(std::string("one\0one\0", 8)));
   EXPECT_EQ(result.steps(1).content_bytes(), 3);
-  EXPECT_THAT(observer_.lines(),
-              ElementsAre("start 2", "command 2", "finish 2", "start 3", "command 3", "finish 3"));
+  EXPECT_THAT(observer_.lines(), ElementsAre("start 2", "finish 2", "start 3", "finish 3"));
 }
 
 TEST_F(StageExecutorTest, NonZeroExitIsTheRecipesFailureAndEndsTheTask) {
@@ -137,8 +134,8 @@ TEST_F(StageExecutorTest, NonZeroExitIsTheRecipesFailureAndEndsTheTask) {
   EXPECT_EQ(result.steps(0).exit_code(), 2);
   EXPECT_EQ(result.steps(0).failure(), "exit code 2");
   EXPECT_FALSE(result.steps(0).has_layer());
-  EXPECT_THAT(observer_.lines(), ElementsAre("start 2", "command 2", "log 2 1 no such option\n",
-                                             "log 2 2 exit code 2\n", "finish 2"));
+  EXPECT_THAT(observer_.lines(),
+              ElementsAre("start 2", "log 2 1 no such option\n", "log 2 2 exit code 2\n", "finish 2"));
 }
 
 TEST_F(StageExecutorTest, KilledProgramIsNamedBySignal) {
@@ -268,37 +265,6 @@ TEST_F(StageExecutorTest, ReplicaReportsItsOwnLayerAndGoesOnFromTheExpectedOne) 
   EXPECT_EQ(snapshotter_->prepared()[1].back(), expected);
 }
 
-// The first execution of its second step is still under way.
-TEST_F(StageExecutorTest, AReplicaIsExecutedBesideTheFirstOnlyWhereItsClockCanBeShifted) {
-  task_.set_replica(1);
-  task_.mutable_variation()->set_number(1);
-  task_.mutable_variation()->add_aspects(v1::ASPECT_CLOCK);
-  const auto glibc = snapshotter_->AddLayer({{"lib64/ld-linux-x86-64.so.2", "reads /etc/ld.so.preload"},
-                                             {"bin/sh", ProgramOf("/lib64/ld-linux-x86-64.so.2")}});
-  ToProto(glibc, AddRun("one").mutable_expected()->mutable_tar());
-  v1::Step& beside = AddRun("/bin/sh");
-  beside.set_first_began_at(UnixNanos(clock_.Now()) - 3'000'000'000);
-  const auto run = [&] {
-    return Execute([](const SandboxRun&) -> absl::StatusOr<SandboxResult> { return SandboxResult(); });
-  };
-  v1::TaskResult result = run();
-  EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_SUCCEEDED) << result.message();
-  EXPECT_THAT(observer_.lines(), ElementsAre("start 2", "finish 2", "start 3", "finish 3"));
-  ASSERT_EQ(result.steps_size(), 2);
-  EXPECT_THAT(result.steps(1).ShortDebugString(), HasSubstr("linked statically"));
-
-  // A shell that is linked statically.
-  ToProto(snapshotter_->AddLayer({{"bin/sh", ProgramOf("")}}),
-          task_.mutable_steps(0)->mutable_expected()->mutable_tar());
-  result = run();
-  EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_TOO_EARLY);
-  EXPECT_EQ(result.steps_size(), 1) << "what came before it was executed";
-  EXPECT_EQ(observer_.lines().back(), "finish 2");
-  // When the first has ended nothing is in the way.
-  beside.set_expected_finished_at(beside.first_began_at());
-  EXPECT_EQ(run().outcome(), v1::TASK_OUTCOME_SUCCEEDED);
-}
-
 TEST_F(StageExecutorTest, StopEndsTheTaskAsCancelled) {
   AddRun("long");
   AddRun("never");
@@ -309,7 +275,7 @@ TEST_F(StageExecutorTest, StopEndsTheTaskAsCancelled) {
     return ended;
   });
   EXPECT_EQ(result.outcome(), v1::TASK_OUTCOME_CANCELLED);
-  EXPECT_THAT(observer_.lines(), ElementsAre("start 2", "command 2"));
+  EXPECT_THAT(observer_.lines(), ElementsAre("start 2"));
 }
 
 TEST_F(StageExecutorTest, UnknownUserIsTheRecipesFailure) {

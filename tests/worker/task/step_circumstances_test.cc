@@ -12,7 +12,6 @@
 #include "common/base/files.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
-#include "tests/worker/task/elf_program.h"
 
 namespace crossmill::worker {
 namespace {
@@ -125,61 +124,6 @@ TEST_F(GivenCircumstancesTest, TheFirstExecutionAndOneWithSecretsHaveTheRealCloc
   EXPECT_EQ(told[v1::ASPECT_CLOCK].value(), kReal);
   EXPECT_EQ(told[v1::ASPECT_FILE_ORDER].value(), "usual");
   EXPECT_FALSE(told[v1::ASPECT_FILE_ORDER].asked());
-}
-
-TEST_F(GivenCircumstancesTest, AStepRunsBesideTheFirstWhereItsProgramsAreSureToSeeTheShift) {
-  const auto may = [&] {
-    v1::Platform platform;
-    platform.set_architecture("amd64");
-    return MayRunBeside(step_, platform, folder_->path());
-  };
-  ASSERT_OK(MakeFolders(folder_->Path("bin"), 0755));
-  const std::string shell = folder_->Path("bin/sh");
-  step_.mutable_run()->set_argv(0, "/bin/sh");
-  EXPECT_FALSE(may()) << "no shell";
-  ASSERT_OK(WriteFileAtomic(shell, ProgramOf("/lib64/ld-linux-x86-64.so.2"), 0755));
-  EXPECT_TRUE(may());
-  for (const std::string& other :
-       {ProgramOf(""), ProgramOf("/lib/ld-musl-x86_64.so.1"), std::string("#!/bin/x"),
-        ProgramOf("/lib64/ld-linux-x86-64.so.2").substr(0, 150)}) {
-    ASSERT_OK(WriteFileAtomic(shell, other, 0755));
-    EXPECT_FALSE(may()) << other;
-  }
-  ASSERT_OK(WriteFileAtomic(shell, ProgramOf("/lib64/ld-linux-x86-64.so.2"), 0755));
-  step_.mutable_run()->set_argv(0, "sh");
-  EXPECT_FALSE(may()) << "which program that is depends on the environment";
-  step_.mutable_run()->set_argv(0, "/bin/sh");
-  step_.mutable_run()->add_mounts()->set_type(v1::RunMount::TYPE_SECRET);
-  EXPECT_FALSE(may()) << "it may sign what it sends";
-  step_.mutable_run()->clear_mounts();
-  step_.mutable_run()->add_mounts()->set_target("/etc");
-  EXPECT_FALSE(may()) << "the mount hides the list";
-  step_.mutable_run()->clear_mounts();
-  ASSERT_OK(WriteFileAtomic(Loader(), "a loader that reads no list", 0755));
-  EXPECT_FALSE(may());
-  ASSERT_OK(WriteFileAtomic(Loader(), "glibc reads /etc/ld.so.preload", 0755));
-  EXPECT_TRUE(may());
-  ASSERT_OK(MakeFolders(folder_->Path("usr/local/go"), 0755));
-  EXPECT_FALSE(may()) << "programs of Go ask the kernel";
-}
-
-TEST_F(GivenCircumstancesTest, AStepBesideTheFirstBeginsTwoSecondsLater) {
-  FakeClock clock(absl::FromUnixSeconds(1000));
-  const auto waited = [&](absl::Duration since_first) {
-    step_.set_first_began_at(UnixNanos(clock.Now() - since_first));
-    const absl::Time began = absl::Now();
-    WaitApart(step_, variation_, clock, {});
-    return absl::Now() - began;
-  };
-  EXPECT_TRUE(IsBeside(step_, variation_) || step_.first_began_at() == 0);
-  EXPECT_GE(waited(absl::Milliseconds(1900)), absl::Milliseconds(95));
-  EXPECT_TRUE(IsBeside(step_, variation_));
-  EXPECT_LT(waited(absl::Seconds(2)), absl::Milliseconds(95));
-  EXPECT_LT(waited(-absl::Minutes(1)), absl::Seconds(1)) << "clocks that disagree are not waited for";
-  // Its end is what counts when that is known.
-  step_.set_expected_finished_at(UnixNanos(clock.Now() - absl::Seconds(5)));
-  EXPECT_FALSE(IsBeside(step_, variation_));
-  EXPECT_LT(waited(absl::Milliseconds(1)), absl::Milliseconds(500));
 }
 
 }  // namespace
