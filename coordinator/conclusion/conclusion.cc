@@ -34,7 +34,7 @@ absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, con
   if (planned == nullptr) {
     return absl::InternalError(fmt::format("the plan has no step {} in stage {}", step.number, step.stage));
   }
-  executions = ThoseThatMaySpeak(std::move(executions), input.build, *planned, input.options);
+  executions = ThoseThatMaySpeak(std::move(executions), input.build, step.fact, *planned, input.options);
   std::vector<core::StepFact> others;
   for (const storage::Execution& execution : executions) others.push_back(FactOf(execution));
   return verdict::SelectWitnesses(step.fact, others,

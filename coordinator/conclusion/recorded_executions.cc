@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/plan/variation.h"
+#include "coordinator/core/circumstances.h"
 #include "coordinator/verdict/witnesses.h"
 
 namespace crossmill::coordinator {
@@ -26,12 +27,20 @@ core::StepFact FactOf(const storage::Execution& execution) {
   fact.normalizations = execution.normalizations;
   fact.exit_code = execution.exit_code;
   fact.failure = execution.failure;
+  fact.started_at = execution.started_at;
   return fact;
 }
 
 std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
-                                                  const v1::Step& step, const v1::BuildOptions& options) {
+                                                  const core::StepFact& first, const v1::Step& step,
+                                                  const v1::BuildOptions& options) {
   const std::vector<v1::Aspect> aspects = plan::AspectsOf(options);
+  if (step.has_run() && std::find(aspects.begin(), aspects.end(), v1::ASPECT_CLOCK) != aspects.end()) {
+    std::erase_if(executions, [&](const storage::Execution& execution) {
+      return execution.id != first.execution && execution.succeeded() &&
+             !core::StandsApart(first, FactOf(execution));
+    });
+  }
   std::vector<v1::Aspect> of_every_replica;
   std::copy_if(aspects.begin(), aspects.end(), std::back_inserter(of_every_replica),
                plan::DiffersInEveryReplica);

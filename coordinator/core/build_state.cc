@@ -20,6 +20,14 @@ bool Over(Phase phase) {
 
 }  // namespace
 
+StepFact FactOf(const StepUnderWay& step) {
+  StepFact fact;
+  fact.key = step.key;
+  fact.worker = step.worker;
+  fact.host_id = step.host_id;
+  return fact;
+}
+
 bool HasAction(const v1::Step& step) { return step.action_case() != v1::Step::ACTION_NOT_SET; }
 
 std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers) {
@@ -118,6 +126,13 @@ std::vector<int> BuildState::ReadyStages() const {
   return ready;
 }
 
+std::optional<StepFact> BuildState::FactAt(int stage, int index,
+                                           const std::optional<StepUnderWay>& under_way) const {
+  const auto& fact = stages_[stage].facts[index];
+  if (fact || !under_way || under_way->index != index) return fact;
+  return FactOf(*under_way);
+}
+
 v1::Step BuildState::ResolveStep(int stage, int index) const {
   v1::Step step = plan_.stages(stage).steps(index);
   for (v1::CopySource* source : plan::MutableSourcesOf(step)) {
@@ -201,6 +216,7 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
     if (!HasAction(plan.steps(i))) continue;
     v1::Step& step = *task.add_steps();
     step = ResolveStep(stage, i);
+    if (!stages_[stage].facts[i]) continue;
     *step.mutable_expected() = stages_[stage].facts[i]->layer;
     const auto clock = ClockOf(*stages_[stage].facts[i]);
     if (varies_clock && clock) step.set_expected_finished_at(clock->end);

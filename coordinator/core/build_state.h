@@ -39,7 +39,22 @@ struct StepFact {
   // Non-zero or a message: the step failed there.
   int exit_code = 0;
   std::string failure;
+  // When its start was told. Unix time in nanoseconds.
+  int64_t started_at = 0;
 };
+
+// The step that a stage's first execution is at: all that a replica needs to execute it at the same time.
+struct StepUnderWay {
+  // Index into StagePlan.steps.
+  int index = 0;
+  std::string key;
+  // Where.
+  std::string worker;
+  std::string host_id;
+};
+
+// What is known of an execution that has not ended: its place and its key.
+StepFact FactOf(const StepUnderWay& step);
 
 // What a stage's export is: the blob, and what it was made of.
 struct StageExport {
@@ -78,12 +93,15 @@ struct StageRun {
   std::string failure;
 };
 
-// A stage's replica r >= 1: it begins when the first execution is done.
+// A stage's replica r >= 1 (core/replica_release.h). While the first execution is not done it is kBlocked
+// whenever there is nothing that it could execute yet.
 struct ReplicaRun {
   Phase phase = Phase::kBlocked;
   // Range of indexes into StagePlan.steps that it executes.
   int first = 0;
   int last = -1;
+  // Set where the first execution of step `last` is still under way.
+  std::optional<StepUnderWay> beside;
   int infrastructure_failures = 0;
   // Why it could not be executed.
   std::string problem;
@@ -121,12 +139,17 @@ class BuildState {
 
   StageRun& stage(int index) { return stages_[index]; }
   ReplicaRun& replica(int stage, int replica) { return replicas_[stage][replica - 1]; }
+  // As stage(index).next.
+  int next(int stage) const { return stages_[stage].next; }
   int stage_count() const { return static_cast<int>(stages_.size()); }
 
   // Blocked stages that have all they need and are wanted.
   std::vector<int> ReadyStages() const;
   // A live cell needs the stage.
   bool Wanted(int stage) const;
+  // What is known of the first execution of step `index`, which may be the one that is under way; nullopt: it
+  // has not begun, or does nothing.
+  std::optional<StepFact> FactAt(int stage, int index, const std::optional<StepUnderWay>& under_way) const;
   // The step with its export blobs filled in; its producers must be done.
   v1::Step ResolveStep(int stage, int index) const;
   // Root file system before step `index` of a stage that is done so far.

@@ -211,6 +211,8 @@ class Tally {
   bool real_all_apart_ = true;
 };
 
+bool IsShifted(const ToldClock& told) { return told.shown != told.real; }
+
 }  // namespace
 
 std::optional<ClockInterval> ClockOf(const StepFact& fact) {
@@ -226,15 +228,38 @@ bool ClockWasShifted(const v1::Witness& witness) {
   return std::any_of(witness.circumstances().begin(), witness.circumstances().end(),
                      [](const v1::Circumstance& each) {
                        const auto told = ParseToldClock(each.value());
-                       return each.aspect() == v1::ASPECT_CLOCK && told && told->shown != told->real;
+                       return each.aspect() == v1::ASPECT_CLOCK && told && IsShifted(*told);
                      });
 }
 
-bool ShareATime(std::string_view one, std::string_view other) {
-  const auto ours = ParseToldClock(one);
-  const auto theirs = ParseToldClock(other);
-  return !ours || !theirs || !DistanceOf(ours->shown, theirs->shown).apart ||
-         !DistanceOf(ours->real, theirs->real).apart;
+bool StandsApart(const StepFact& first, const StepFact& other) {
+  if (other.started_at >= first.finished_at || first.started_at >= other.finished_at) return true;
+  const auto ours = ClockOf(first);
+  const auto theirs = ClockOf(other);
+  return !ours || !theirs || DistanceOf(*ours, *theirs).apart;
+}
+
+bool CanClockExplain(std::string_view alone, absl::Span<const std::string_view> others) {
+  const auto mine = ParseToldClock(alone);
+  std::vector<ToldClock> theirs;
+  for (const std::string_view other : others) {
+    const auto told = ParseToldClock(other);
+    if (!told || !mine) return true;
+    theirs.push_back(*told);
+  }
+  const auto only_they_share = [&](ClockInterval ToldClock::*reading) {
+    const auto meet = [&](const ToldClock& one, const ToldClock& other) {
+      return !DistanceOf(one.*reading, other.*reading).apart;
+    };
+    return std::all_of(theirs.begin(), theirs.end(),
+                       [&](const ToldClock& each) { return meet(theirs.front(), each); }) &&
+           std::none_of(theirs.begin(), theirs.end(),
+                        [&](const ToldClock& each) { return meet(*mine, each); });
+  };
+  const bool other_kind = std::all_of(theirs.begin(), theirs.end(), [&](const ToldClock& each) {
+    return IsShifted(each) != IsShifted(*mine);
+  });
+  return other_kind || only_they_share(&ToldClock::shown) || only_they_share(&ToldClock::real);
 }
 
 bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects) {

@@ -17,9 +17,16 @@ namespace crossmill::core {
 
 // As the worker's own clock has it, whatever its programs were shown; nullopt: it was not told.
 std::optional<ClockInterval> ClockOf(const StepFact& fact);
-// Whether two values of ASPECT_CLOCK have a step of two seconds in common, as programs were shown the clock
-// or as it was; true if one is no time.
-bool ShareATime(std::string_view one, std::string_view other);
+// Whether another execution of a RUN, whose clock was to be another, ran when the first did not: else times
+// of files, which no shift reaches, may agree by accident. By what both told of their real clocks; where one
+// did not, or they ran after each other as the coordinator was told, that is for the verdict's words.
+bool StandsApart(const StepFact& first, const StepFact& other);
+
+// Whether the clock can be why `alone` differs from all others, which are two or more and do not differ among
+// each other: they have a time in common that it has not, as programs were shown the clock or as it was, or
+// they were all shown a shifted clock and it was not, or the other way round. Values of ASPECT_CLOCK; what is
+// no time can be any.
+bool CanClockExplain(std::string_view alone, absl::Span<const std::string_view> others);
 
 // Whether its programs were shown another clock than the worker's own.
 bool ClockWasShifted(const v1::Witness& witness);

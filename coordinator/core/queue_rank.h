@@ -19,21 +19,24 @@ namespace crossmill::core {
 constexpr absl::Duration kMostHeadStart = absl::Minutes(10);
 
 struct QueueRank {
+  // Behind all that are not.
+  bool spare = false;
   // When it came, less its head start.
   absl::Time as_if_come;
   // Told apart by the order in which they came.
   uint64_t place = 0;
 
   bool operator<(const QueueRank& other) const {
+    if (spare != other.spare) return other.spare;
     return as_if_come != other.as_if_come ? as_if_come < other.as_if_come : place < other.place;
   }
   bool operator==(const QueueRank& other) const {
-    return as_if_come == other.as_if_come && place == other.place;
+    return spare == other.spare && as_if_come == other.as_if_come && place == other.place;
   }
 };
 
 inline QueueRank RankOf(absl::Time came, absl::Duration path, uint64_t place) {
-  return {came - std::clamp(path, absl::ZeroDuration(), kMostHeadStart), place};
+  return {.as_if_come = came - std::clamp(path, absl::ZeroDuration(), kMostHeadStart), .place = place};
 }
 
 }  // namespace crossmill::core

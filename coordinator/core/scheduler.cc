@@ -167,6 +167,7 @@ void Scheduler::Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time 
   worker.leases[lease] = task;
   lease_workers_[lease] = worker.info.name();
   if (requirements.group != 0) groups_[requirements.group].insert(task);
+  if (requirements.spare) spare_leases_[lease] = task;
   hosts_[worker.info.host_id()].room.Add(lease, requirements.use, now);
   for (const LayerSize& layer : requirements.layers) layers_.Note(worker.info.name(), layer);
   const auto backlog = backlogs_.find(held.kind.platform);
@@ -180,6 +181,7 @@ void Scheduler::Drop(Worker& worker, LeaseNumber lease) {
   task.native_until.reset();
   worker.leases.erase(lease);
   lease_workers_.erase(lease);
+  spare_leases_.erase(lease);
   hosts_[worker.info.host_id()].room.Remove(lease);
   RefreshWith(worker);
 }
@@ -206,6 +208,7 @@ Scheduler::Kind Scheduler::KindOf(const Requirements& requirements) {
     kind.forbid_emulation = requirements.forbid_emulation;
   }
   kind.picky = requirements.spread != Spread::kNone;
+  kind.spare = requirements.spare;
   kind.weight = WeightOf(requirements.use);
   return kind;
 }
@@ -223,7 +226,7 @@ void Scheduler::OpenBacklog(const std::string& platform, absl::Time now) {
   for (auto& [id, task] : tasks_) {
     if (task.kind.platform != platform) continue;
     if (task.lease == 0) {
-      entry->second.Add(WaitingOf(id, task));
+      if (!task.kind.spare) entry->second.Add(WaitingOf(id, task));
     } else {
       BeginIn(entry->second, task, now);
     }
@@ -238,6 +241,7 @@ void Scheduler::PutInQueue(TaskId id, const Task& task) {
   Queue& queue = queues_[task.kind];
   queue.tasks.emplace(task.rank, id);
   if (task.kind.picky) queue.avoided.insert(CountAvoided(task.requirements));
+  if (task.kind.spare) return;  // nobody waits behind it
   const auto backlog = backlogs_.find(task.kind.platform);
   if (backlog != backlogs_.end()) backlog->second.Add(WaitingOf(id, task));
 }
@@ -246,6 +250,7 @@ void Scheduler::TakeFromQueue(TaskId id, const Task& task) {
   Queue& queue = queues_.at(task.kind);
   queue.tasks.erase(task.rank);
   if (task.kind.picky) queue.avoided.erase(queue.avoided.find(CountAvoided(task.requirements)));
+  if (task.kind.spare) return;
   const auto backlog = backlogs_.find(task.kind.platform);
   if (backlog != backlogs_.end()) backlog->second.Remove(WaitingOf(id, task));
 }
@@ -256,6 +261,7 @@ void Scheduler::Enqueue(TaskId id, Requirements requirements, absl::Time now) {
   task.kind = KindOf(requirements);
   task.requirements = std::move(requirements);
   task.rank = RankOf(now, task.requirements.path, next_place_++);
+  task.rank.spare = task.kind.spare;
   task.queued_at = now;
   PutInQueue(id, tasks_[id] = std::move(task));
 }
@@ -285,6 +291,14 @@ void Scheduler::Avoid(TaskId id, const Places& places) {
   TakeFromQueue(id, task);
   task.requirements.avoid = places;
   PutInQueue(id, task);
+}
+
+void Scheduler::Settle(TaskId id) {
+  MutexLock lock(mutex_);
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end() || spare_leases_.erase(found->second.lease) == 0) return;
+  found->second.requirements.spare = false;
+  found->second.kind.spare = false;
 }
 
 void Scheduler::Made(const std::string& worker, const LayerSize& layer) {

@@ -11,8 +11,10 @@
 // is present from when it connects until it has been away for the time-out: a stream that breaks for a second
 // must neither fail the tasks that wait for its worker nor send them to emulation. Tasks of one group (the
 // replicas of a stage) are kept on distinct hosts or distinct workers while they run, and away from where
-// they must not run. Leases are numbered and fenced: what is reported under another number than the one that
-// is active is refused.
+// they must not run. Spare tasks (replicas of a stage whose first execution is not done) come after all
+// others: they only get a worker that nobody else waits for, are displaced when a first execution does, and
+// wait without complaint where nobody could run them. Leases are numbered and fenced: what is reported under
+// another number than the one that is active is refused.
 //
 // No decision walks over all workers or all tasks: what is asked for is indexed, and looks are counted.
 #pragma once
@@ -65,6 +67,8 @@ struct Requirements {
   Spread spread = Spread::kNone;
   // Tasks with the same non-zero group are spread.
   uint64_t group = 0;
+  // Only gets what no other task waits for, and gives it back as soon as a first one (without a group) does.
+  bool spare = false;
   ExpectedUse use;
   ExpectedTime time;
   // How long the longest chain through it takes: since its build came, itself, and what waits for it
@@ -144,6 +148,8 @@ class Scheduler {
                absl::Time now);
   // From now on a queued task must keep away from these; nothing if it is not queued.
   void Avoid(TaskId task, const Places& places);
+  // A leased spare task is one like others from now on; nothing if it is none.
+  void Settle(TaskId task);
   // The worker made a layer: it need not fetch it. That it has the layers of the tasks it was given is known.
   void Made(const std::string& worker, const LayerSize& layer);
   // Forgets a queued or leased task.
@@ -157,9 +163,10 @@ class Scheduler {
   std::vector<LostLease> Expire(absl::Time now);
   // Workers that Expire found to be no longer present, each once; connecting again makes them present.
   std::vector<std::string> TakeDeparted();
-  // Leases what can be placed now.
-  std::vector<Assignment> Assign(absl::Time now);
-  // Queued tasks that no present worker can ever run.
+  // Leases what can be placed now. Adds to `displaced`, if it is there, the leased spare tasks that are in
+  // the way of a first execution: when they are removed there is room to assign again.
+  std::vector<Assignment> Assign(absl::Time now, std::vector<TaskId>* displaced = nullptr);
+  // Queued tasks that no present worker can ever run, without spare ones.
   std::vector<UnplaceableTask> Unplaceable(absl::Time now);
   // Some present worker can run it, now or later.
   bool CanRun(const Requirements& requirements) const;
@@ -194,6 +201,7 @@ class Scheduler {
     std::string platform;
     bool forbid_emulation = false;
     bool picky = false;
+    bool spare = false;
     // About how many processors: what waits for a whole one must not hold up what needs none.
     int weight = 0;
     // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
@@ -252,6 +260,13 @@ class Scheduler {
   std::optional<std::string> BestOf(const Task& task, Way way, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Choice> Choose(const Task& task, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of the queues of spare tasks, or of those of all others.
+  void AssignQueued(bool spare, absl::Time now, std::vector<Assignment>* assignments)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A task that is not spare waits, and could run there.
+  bool IsWaitedFor(const Worker& worker) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // For each kind of first executions that wait natively, the youngest spare task on a worker for them.
+  std::vector<TaskId> InTheWay() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Of the tasks that could not be placed natively those that end earlier under emulation.
   void AssignEmulated(absl::Time now, std::vector<Assignment>* assignments)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -290,6 +305,8 @@ class Scheduler {
   // Among many workers with a layer others are looked at each time.
   uint64_t turn_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unordered_map<LeaseNumber, std::string> lease_workers_ ABSL_GUARDED_BY(mutex_);
+  // Spare tasks that are leased, by their leases.
+  std::map<LeaseNumber, TaskId> spare_leases_ ABSL_GUARDED_BY(mutex_);
   // Leased tasks per group: what is spread looks here.
   std::map<uint64_t, std::set<TaskId>> groups_ ABSL_GUARDED_BY(mutex_);
   std::vector<LostLease> lost_ ABSL_GUARDED_BY(mutex_);

@@ -92,7 +92,9 @@ std::optional<std::string> Scheduler::BestOf(const Task& task, Way way, absl::Ti
   int avoided = 0;
   pools_.Offer(platform, way, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const Worker& worker = workers_.at(name);
-    if (!SpreadAllows(worker, requirements)) return ++avoided >= kMostAvoided;
+    if (!SpreadAllows(worker, requirements) || (requirements.spare && IsWaitedFor(worker))) {
+      return ++avoided >= kMostAvoided;
+    }
     if (!Admits(worker, room)) return ++refused >= kMostRefusals;
     consider(name);
     return layers.IsNowhere() || ++offered >= kMostOffers;
@@ -100,6 +102,7 @@ std::optional<std::string> Scheduler::BestOf(const Task& task, Way way, absl::Ti
   layers.ShowHolders(kMostOffers, turn_++, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!pools_.IsOpen(name) || !pools_.Executes(name, platform, way)) return;
     const Worker& worker = workers_.at(name);
+    if (requirements.spare && IsWaitedFor(worker)) return;
     if (SpreadAllows(worker, requirements) && Admits(worker, room)) consider(name);
   });
   return best;
@@ -124,8 +127,57 @@ Assignment Scheduler::Grant(TaskId id, Task& task, Choice choice, absl::Time now
   return Assignment{task.lease, id, std::move(choice.worker), choice.emulated};
 }
 
-std::vector<Assignment> Scheduler::Assign(absl::Time now) {
+std::vector<Assignment> Scheduler::Assign(absl::Time now, std::vector<TaskId>* displaced) {
   MutexLock lock(mutex_);
+  std::vector<Assignment> assignments;
+  AssignQueued(false, now, &assignments);
+  AssignEmulated(now, &assignments);
+  if (displaced != nullptr) *displaced = InTheWay();
+  AssignQueued(true, now, &assignments);
+  std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
+  return assignments;
+}
+
+bool Scheduler::IsWaitedFor(const Worker& worker) const {
+  const std::string& name = worker.info.name();
+  return std::any_of(queues_.begin(), queues_.end(), [&](const auto& entry) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const auto& [kind, queue] = entry;
+    if (kind.spare || queue.tasks.empty()) return false;
+    if (!pools_.Executes(name, kind.platform, Way::kNative) &&
+        (kind.forbid_emulation || !pools_.Executes(name, kind.platform, Way::kEmulated))) {
+      return false;
+    }
+    if (!kind.picky) return true;
+    int looks = 0;
+    return std::any_of(
+        queue.tasks.begin(), queue.tasks.end(), [&](const auto& waiting) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          return ++looks > kMostInVain || SpreadAllows(worker, tasks_.at(waiting.second).requirements);
+        });
+  });
+}
+
+std::vector<TaskId> Scheduler::InTheWay() const {
+  std::vector<TaskId> found;
+  if (spare_leases_.empty()) return found;
+  std::map<LeaseNumber, TaskId> left = spare_leases_;
+  for (const auto& [kind, queue] : queues_) {
+    if (kind.spare || queue.tasks.empty()) continue;
+    const Requirements& requirements = tasks_.at(queue.tasks.begin()->second).requirements;
+    if (requirements.group != 0) continue;
+    const auto in_the_way =
+        std::find_if(left.rbegin(), left.rend(), [&](const auto& spare) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          const Worker& worker = workers_.at(tasks_.at(spare.second).worker);
+          return worker.connected && !worker.draining && SpreadAllows(worker, requirements) &&
+                 pools_.Executes(worker.info.name(), kind.platform, Way::kNative);
+        });
+    if (in_the_way == left.rend()) continue;
+    found.push_back(in_the_way->second);
+    left.erase(in_the_way->first);
+  }
+  return found;
+}
+
+void Scheduler::AssignQueued(bool spare, absl::Time now, std::vector<Assignment>* assignments) {
   // Of each queue the first that may still be placed, and how many were looked at in vain.
   struct Head {
     Queue* queue;
@@ -133,6 +185,7 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
   };
   std::map<QueueRank, Head> heads;
   for (auto& [kind, queue] : queues_) {
+    if (kind.spare != spare || queue.tasks.empty()) continue;
     auto first = queue.tasks.begin();
     if (const auto resume = std::exchange(queue.resume, std::nullopt)) {
       first = queue.tasks.lower_bound(*resume);
@@ -140,7 +193,6 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
     }
     heads.emplace(first->first, Head{&queue});
   }
-  std::vector<Assignment> assignments;
   while (!heads.empty()) {
     auto [rank, head] = *heads.begin();
     heads.erase(heads.begin());
@@ -160,11 +212,8 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now) {
         head.queue->resume = next->first;
       }
     }
-    if (choice) assignments.push_back(Grant(id, task, *std::move(choice), now));
+    if (choice) assignments->push_back(Grant(id, task, *std::move(choice), now));
   }
-  AssignEmulated(now, &assignments);
-  std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
-  return assignments;
 }
 
 void Scheduler::AssignEmulated(absl::Time now, std::vector<Assignment>* assignments) {
@@ -213,7 +262,7 @@ std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
   MutexLock lock(mutex_);
   std::vector<UnplaceableTask> found;
   for (auto& [kind, queue] : queues_) {
-    if (AreAllPossible(kind, queue)) continue;
+    if (kind.spare || AreAllPossible(kind, queue)) continue;
     queue.unplaceable = false;
     for (const auto& [place, id] : queue.tasks) {
       Task& task = tasks_.at(id);

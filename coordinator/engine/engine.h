@@ -142,7 +142,8 @@ class Engine {
   // engine_stages.cc
   void AdvanceReady(RunningBuild& build);
   void AdvanceStage(RunningBuild& build, int stage);
-  void AdvanceReplicas(RunningBuild& build, int stage);
+  // The replicas of the stage that the run is of, whichever it is (core/replica_release.h).
+  void AdvanceReplicas(const core::StageRunId& of);
   // The run goes on from where it is, if its build still wants it.
   void Advance(const core::StageRunId& run);
   // The run, which must be absent from the board, gets a task of its own from step index `first` on.

@@ -124,11 +124,13 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
   loop_->Require(logs_.Discard(*id));
   row.id = *id;
   board_.StepStarted(task, *id);
-  if (!attempt.owner) return;
-  if (RunningBuild* build = Find(attempt.owner->build)) {
+  RunningBuild* build = attempt.owner ? Find(attempt.owner->build) : nullptr;
+  if (build != nullptr) {
     build->state.Enter(Now());
     build->state.StepStarted(attempt.owner->stage, attempt.owner->replica, attempt.step_index(), FactOf(row));
   }
+  if (row.replica > 0) return;
+  for (const core::StageRunId& run : attempt.Runs()) AdvanceReplicas(run);
 }
 
 void Engine::OnLog(const core::Attempt& attempt, const v1::LogChunk& chunk) {
@@ -232,6 +234,7 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   const std::vector<core::StageRunId> waiters = board_.FinishStep(task, layer);
   if (build != nullptr) {
     build->state.StepFinished(owner->stage, owner->replica, index, fact, v1::STEP_STATUS_EXECUTED);
+    if (owner->replica == 0) AdvanceReplicas(*owner);
   }
   for (const core::StageRunId& run : waiters) Advance(run);
 }

@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
+#include "coordinator/core/replica_release.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
 
@@ -32,6 +33,11 @@ void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
   attempt->log_chunks = restored.log_chunks;
 }
 
+void Supersede(const core::RestoredLease& lease, storage::RecordStore& records) {
+  records.EndLease(lease.lease, "superseded").IgnoreError();  // ended already: it stays as it is
+  if (lease.execution != 0) records.AbandonExecution(lease.execution).IgnoreError();
+}
+
 }  // namespace
 
 void Engine::AdvanceReady(RunningBuild& build) {
@@ -53,7 +59,7 @@ void Engine::Advance(const core::StageRunId& run) {
   if (run.replica == 0) {
     AdvanceStage(*build, run.stage);
   } else {
-    AdvanceReplicas(*build, run.stage);
+    AdvanceReplicas(run);
   }
   AdvanceReady(*build);
 }
@@ -69,7 +75,7 @@ void Engine::AdvanceStage(RunningBuild& build, int stage) {
   }
   if (walked->done) {
     build.state.StageDone(stage);
-    AdvanceReplicas(build, stage);
+    AdvanceReplicas(id);
     return;
   }
   core::Joiner joiner{id, build.SinceOf(stage), build.forbids_emulation()};
@@ -79,39 +85,56 @@ void Engine::AdvanceStage(RunningBuild& build, int stage) {
         return supplies_.MayShare(attempt, build.id());
       })) {
     run.phase = core::Phase::kJoined;
-    return;
+  } else if (!board_.IsExpected(id) && ahead_.Hold(build.state, stage, walked->first)) {
+    run.phase = core::Phase::kQueued;  // what a worker executes already has no use for wheels
+  } else {
+    Begin(build, id, walked->first);
   }
-  // What a worker executes already has no use for wheels.
-  if (!board_.IsExpected(id) && ahead_.Hold(build.state, stage, walked->first)) {
-    run.phase = core::Phase::kQueued;
-    return;
-  }
-  Begin(build, id, walked->first);
+  AdvanceReplicas(id);
 }
 
-void Engine::AdvanceReplicas(RunningBuild& build, int stage) {
+void Engine::AdvanceReplicas(const core::StageRunId& of) {
+  RunningBuild* found = Find(of.build);
+  if (found == nullptr || found->concluding || found->state.replicas() == 0 ||
+      !found->state.Wanted(of.stage)) {
+    return;
+  }
+  RunningBuild& build = *found;
+  const int stage = of.stage;
+  const bool is_over = build.state.stage(stage).phase == core::Phase::kDone;
+  const std::optional<core::StepUnderWay> under_way =
+      is_over ? std::nullopt : core::ReleasedStep(build.state, stage, board_.FindOf({build.id(), stage, 0}));
   for (int replica = 1; replica <= build.state.replicas(); ++replica) {
     core::ReplicaRun& run = build.state.replica(stage, replica);
     const core::StageRunId id{build.id(), stage, replica};
     if (IsOver(run.phase)) continue;
     if (const core::Attempt* attempt = board_.FindOf(id)) {
-      // While replicas run they are kept apart by their group. When one has ended, the record has its
-      // witnesses, and those that still wait must not go there.
-      if (attempt->lease == 0) {
+      if (attempt->lease != 0) {
+        if (is_over) scheduler_.Settle(attempt->id);
+        continue;
+      }
+      if (!attempt->requirements.spare) {
+        // While replicas run they are kept apart by their group. When one has ended, the record has its
+        // witnesses, and those that still wait must not go there.
         const core::Places places = placing_.WitnessesOf(build, id);
         scheduler_.Avoid(attempt->id, places);
         board_.Avoid(attempt->id, places);
+        continue;
       }
-      continue;
+      // Queued while the first was at another step, or elsewhere.
+      core::Attempt outdated = board_.End(attempt->id);
+      Close(outdated, "outdated");
     }
-    const auto walked = walk_.Replica(build, stage, replica);
+    const auto walked = walk_.Replica(build, stage, replica, under_way);
     if (!walked.ok()) {
       run.phase = core::Phase::kFailed;
       run.problem = std::string(Sv(walked.status().message()));
-    } else if (walked->done) {
-      run.phase = core::Phase::kDone;
-    } else {
+    } else if (!walked->done) {
       Begin(build, id, walked->first);
+    } else {
+      run.phase = is_over ? core::Phase::kDone : core::Phase::kBlocked;
+      // What its worker still executes from before a restart nobody can take up: the step is repeated.
+      if (auto restored = board_.TakeRestored(id)) Supersede(*restored, records_);
     }
   }
 }
@@ -208,7 +231,7 @@ void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const 
     core::ReplicaRun& replica = build->state.replica(run.stage, run.replica);
     replica.phase = core::Phase::kFailed;
     replica.problem = message;
-    AdvanceReplicas(*build, run.stage);
+    AdvanceReplicas(run);
     return;
   }
   LogInfo("build={} stage={} failed: {}", run.build, run.stage, message);

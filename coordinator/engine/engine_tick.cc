@@ -205,21 +205,36 @@ void Engine::ReviewHeld() {
 }
 
 void Engine::DispatchLeases() {
-  for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now())) {
-    const core::Attempt& attempt = *board_.Find(assignment.task);
-    board_.Lease(assignment.task, assignment, scheduler_.InfoOf(assignment.worker).host_id(),
-                 supplies_.SecretsFor(attempt));
-    links_.Touch(assignment.worker);
-    storage::LeaseRow row;
-    row.number = assignment.lease;
-    row.build = attempt.origin.build;
-    row.stage = attempt.origin.stage;
-    row.replica = attempt.origin.replica;
-    row.worker = assignment.worker;
-    row.task = attempt.task;
-    row.granted_at = Now();
-    loop_->Require(records_.InsertLease(row));
+  const auto grant = [this](std::vector<core::TaskId>* displaced) {
+    for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now(), displaced)) {
+      const core::Attempt& attempt = *board_.Find(assignment.task);
+      board_.Lease(assignment.task, assignment, scheduler_.InfoOf(assignment.worker).host_id(),
+                   supplies_.SecretsFor(attempt));
+      links_.Touch(assignment.worker);
+      storage::LeaseRow row;
+      row.number = assignment.lease;
+      row.build = attempt.origin.build;
+      row.stage = attempt.origin.stage;
+      row.replica = attempt.origin.replica;
+      row.worker = assignment.worker;
+      row.task = attempt.task;
+      row.granted_at = Now();
+      loop_->Require(records_.InsertLease(row));
+    }
+  };
+  std::vector<core::TaskId> displaced;
+  grant(&displaced);
+  for (const core::TaskId task : displaced) {
+    core::Attempt ended = board_.End(task);
+    Close(ended, "displaced");
+    RunningBuild* build = ended.owner ? Find(ended.owner->build) : nullptr;
+    if (build == nullptr) continue;
+    build->state.Enter(Now());
+    const core::StageRunId& run = *ended.owner;
+    if (!ended.complete()) build->state.StepInterrupted(run.stage, run.replica, ended.step_index());
+    Advance(run);
   }
+  if (!displaced.empty()) grant(nullptr);
 }
 
 // Whoever joined the task wants it placed as its owner does (core/attempt_board.cc, PlacementFits), so all of

@@ -60,7 +60,7 @@ core::Places Placing::WitnessesOf(RunningBuild& build, const core::StageRunId& r
   const v1::BuildOptions& options = build.submission.options();
   const core::ReplicaRun& replica = build.state.replica(run.stage, run.replica);
   for (int i = replica.first; i <= replica.last; ++i) {
-    const auto& fact = build.state.stage(run.stage).facts[i];
+    const auto fact = build.state.FactAt(run.stage, i, replica.beside);
     if (!fact) continue;
     places.workers.insert(fact->worker);
     places.hosts.insert(fact->host_id);
@@ -68,7 +68,7 @@ core::Places Placing::WitnessesOf(RunningBuild& build, const core::StageRunId& r
     if (!witnesses.ok()) continue;
     const v1::Step& step = build.state.plan().stages(run.stage).steps(i);
     for (const storage::Execution& witness :
-         ThoseThatMaySpeak(*std::move(witnesses), build.id(), step, options)) {
+         ThoseThatMaySpeak(*std::move(witnesses), build.id(), *fact, step, options)) {
       places.workers.insert(witness.worker);
       places.hosts.insert(witness.host_id);
     }
@@ -124,6 +124,7 @@ core::Requirements Placing::RequirementsOf(RunningBuild& build, const core::Stag
     return requirements;
   }
   requirements.spread = SpreadOfBuild(build);
+  requirements.spare = build.state.stage(run.stage).phase != core::Phase::kDone;
   uint64_t& group = build.groups[run.stage];
   if (group == 0) group = next_group_++;
   requirements.group = group;

@@ -25,7 +25,7 @@ class Placing {
   // Where a first execution must not run the step with this key: where it has failed since the build was
   // submitted. Only builds with --verify try again, so others avoid nothing.
   core::Places FailuresOf(const RunningBuild& build, int stage, const std::string& key);
-  // Where a replica must not run: where its steps have witnesses by now.
+  // Where a replica must not run: where its steps have witnesses by now, and where the first execution is.
   core::Places WitnessesOf(RunningBuild& build, const core::StageRunId& run);
   // As FailuresOf, as the scheduler and the board want it.
   core::Spread SpreadOf(const RunningBuild& build, const core::Places& avoid) const;

@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/plan/step_key.h"
 #include "coordinator/conclusion/recorded_executions.h"
+#include "coordinator/core/replica_release.h"
 #include "coordinator/verdict/witnesses.h"
 
 namespace crossmill::coordinator {
@@ -88,24 +89,29 @@ absl::StatusOr<bool> StageWalk::HasExports(RunningBuild& build, int stage) {
   return complete;
 }
 
-absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int replica) {
+absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int replica,
+                                          const std::optional<core::StepUnderWay>& under_way) {
   core::ReplicaRun& run = build.state.replica(stage, replica);
-  const core::StageRun& first = build.state.stage(stage);
   run.first = -1;
   run.last = -1;
-  const bool by_worker = build.submission.options().allow_same_host();
-  const auto place = [&](int i) { return by_worker ? first.facts[i]->worker : first.facts[i]->host_id; };
-  for (int i = 0; i < static_cast<int>(first.facts.size()); ++i) {
-    if (!first.facts[i]) continue;
+  run.beside.reset();
+  const v1::BuildOptions& options = build.submission.options();
+  const v1::StagePlan& plan = build.state.plan().stages(stage);
+  const bool is_over = build.state.stage(stage).phase == core::Phase::kDone;
+  std::string begun_at;
+  for (int i = 0; i < plan.steps_size(); ++i) {
+    const auto fact = build.state.FactAt(stage, i, under_way);
+    if (!fact) continue;
+    if (!is_over && core::NeedsClient(plan.steps(i))) break;
+    const std::string& place = options.allow_same_host() ? fact->worker : fact->host_id;
     // A task goes to a place that is none of its steps' own: what another host executed first, because this
     // one failed or was lost, is a task of its own, or two hosts could never replicate each other.
-    if (run.first >= 0 && place(i) != place(run.first)) break;
+    if (run.first >= 0 && place != begun_at) break;
     ASSIGN_OR_RETURN(auto executions,
-                     records_.Witnesses(first.facts[i]->key, build.SinceOf(stage), build.submitted_at));
+                     records_.Witnesses(fact->key, build.SinceOf(stage), build.submitted_at));
     const std::vector<storage::Execution> witnesses =
-        ThoseThatMaySpeak(std::move(executions), build.id(), build.state.plan().stages(stage).steps(i),
-                          build.submission.options());
-    const ReplicaShare share = ShareOf(build, stage, replica, *first.facts[i], witnesses);
+        ThoseThatMaySpeak(std::move(executions), build.id(), *fact, plan.steps(i), options);
+    const ReplicaShare share = ShareOf(build, stage, replica, *fact, witnesses);
     if (share.own != nullptr) {
       const v1::StepStatus status = !share.own->succeeded()          ? v1::STEP_STATUS_FAILED
                                     : share.own->build == build.id() ? v1::STEP_STATUS_EXECUTED
@@ -113,8 +119,12 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
       build.state.StepFinished(stage, replica, i, FactOf(*share.own), status);
     }
     if (!share.wanted) continue;
-    if (run.first < 0) run.first = i;
+    if (run.first < 0) {
+      run.first = i;
+      begun_at = place;
+    }
     run.last = i;
+    if (fact->execution == 0) run.beside = under_way;
   }
   return Walked{.done = run.first < 0, .first = run.first};
 }

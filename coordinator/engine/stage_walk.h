@@ -11,9 +11,11 @@
 // executed again, like any miss.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "coordinator/core/build_state.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/step_cache.h"
 #include "coordinator/storage/record_store.h"
@@ -38,8 +40,10 @@ class StageWalk {
 
   // The first execution of the stage. `joined`: it waited for another build's step, so that a hit is shared.
   absl::StatusOr<Walked> First(RunningBuild& build, int stage, bool joined);
-  // The replica: which steps of the finished stage have no witness of its own yet. Sets its range.
-  absl::StatusOr<Walked> Replica(RunningBuild& build, int stage, int replica);
+  // The replica: which of the steps that the first execution has finished, or is at (`under_way`), have no
+  // witness of its own yet. Sets its range.
+  absl::StatusOr<Walked> Replica(RunningBuild& build, int stage, int replica,
+                                 const std::optional<core::StepUnderWay>& under_way);
 
  private:
   absl::StatusOr<bool> HasExports(RunningBuild& build, int stage);

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "common/plan/plan_graph.h"
-#include "coordinator/core/build_changes.h"
+#include "coordinator/rebuild/build_changes.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -102,7 +102,7 @@ class StepPairing {
     pairs_.push_back({PlannedStep{first, nullptr}, PlannedStep{second, nullptr}});
     std::set<int> gone;
     std::set<int> added;
-    for (const v1::DockerfileLine& line : core::DiffLines(LinesOf(ours), LinesOf(theirs))) {
+    for (const v1::DockerfileLine& line : DiffLines(LinesOf(ours), LinesOf(theirs))) {
       if (line.before() != 0) gone.insert(static_cast<int>(line.before()) - 1);
       if (line.now() != 0) added.insert(static_cast<int>(line.now()) - 1);
     }

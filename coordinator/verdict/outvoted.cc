@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
@@ -27,8 +28,17 @@ bool HaveInCommon(const v1::Witness& one, const v1::Witness& other, v1::Aspect a
   const std::string* ours = ValueOf(one, aspect);
   const std::string* theirs = ValueOf(other, aspect);
   // What nobody told may be anything: also the same.
-  if (ours == nullptr || theirs == nullptr) return true;
-  return aspect == v1::ASPECT_CLOCK ? core::ShareATime(*ours, *theirs) : *ours == *theirs;
+  return ours == nullptr || theirs == nullptr || *ours == *theirs;
+}
+
+bool IsExplainedByClock(const v1::Witness& alone, const std::vector<const v1::Witness*>& others) {
+  std::vector<std::string_view> values;
+  for (const v1::Witness* other : others) {
+    const std::string* value = ValueOf(*other, v1::ASPECT_CLOCK);
+    if (value == nullptr) return true;
+    values.push_back(*value);
+  }
+  return core::CanClockExplain(*ValueOf(alone, v1::ASPECT_CLOCK), values);
 }
 
 // In what programs ask for less of a time than when it is: the hour, the half of the day, the day of the
@@ -86,8 +96,8 @@ bool IsExplained(const v1::Witness& alone, const std::vector<const v1::Witness*>
   }
   return std::any_of(aspects.begin(), aspects.end(), [&](v1::Aspect aspect) {
     if (ValueOf(alone, aspect) == nullptr) return true;
-    if (aspect == v1::ASPECT_CLOCK && CalendarExplains(alone, others)) return true;
-    if (aspect == v1::ASPECT_CLOCK && !may_be_time) return false;
+    if (aspect == v1::ASPECT_CLOCK)
+      return CalendarExplains(alone, others) || (may_be_time && IsExplainedByClock(alone, others));
     const bool shared = std::all_of(others.begin() + 1, others.end(), [&](const v1::Witness* other) {
       return HaveInCommon(*others.front(), *other, aspect);
     });

@@ -7,7 +7,7 @@
 
 #include "common/base/status.h"
 #include "common/words/platform.h"
-#include "coordinator/core/build_changes.h"
+#include "coordinator/rebuild/build_changes.h"
 #include "coordinator/rebuild/pair_comparison.h"
 #include "coordinator/verification/given_changes.h"
 

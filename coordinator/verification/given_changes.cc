@@ -31,9 +31,9 @@ const v1::CellView* FindCell(const v1::BuildView& view, const std::string& platf
   return nullptr;
 }
 
-absl::StatusOr<v1::BuildChanges> ChangesOfGiven(const core::BuildInputs& before, const core::BuildInputs& now,
+absl::StatusOr<v1::BuildChanges> ChangesOfGiven(const BuildInputs& before, const BuildInputs& now,
                                                 FarmReader& reader, BlobStore& blobs) {
-  v1::BuildChanges changes = core::CompareInputs(before, now);
+  v1::BuildChanges changes = CompareInputs(before, now);
   AddContextChanges(before.submission.recipe(), now.submission.recipe(), blobs, {}, &changes);
   ASSIGN_OR_RETURN(const std::vector<LocatedPackage> packages_before, reader.Packages(before.view.id()));
   ASSIGN_OR_RETURN(const std::vector<LocatedPackage> packages, reader.Packages(now.view.id()));

@@ -3,8 +3,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
-#include "coordinator/core/build_changes.h"
 #include "coordinator/engine/farm_reader.h"
+#include "coordinator/rebuild/build_changes.h"
 #include "crossmill/v1/history.pb.h"
 
 namespace crossmill::coordinator {
@@ -14,7 +14,7 @@ const v1::CellView* FindCell(const v1::BuildView& view, const std::string& platf
 
 // Reads folders of contexts that differ, and the packages of both builds. What is no longer in the store is
 // told in the changes. Errors are the record's.
-absl::StatusOr<v1::BuildChanges> ChangesOfGiven(const core::BuildInputs& before, const core::BuildInputs& now,
+absl::StatusOr<v1::BuildChanges> ChangesOfGiven(const BuildInputs& before, const BuildInputs& now,
                                                 FarmReader& reader, BlobStore& blobs);
 
 }  // namespace crossmill::coordinator

@@ -471,21 +471,57 @@ class AttributeTest(FarmTestCase):
 
 
 class ReplicasTest(FarmTestCase):
-    farm_options = {"workers": 3}
+    farm_options = {"workers": 3, "slots": 1}
 
-    def test_the_replicas_of_a_stage_run_side_by_side(self):
-        self.dockerfile("FROM tiny\nRUN sleep 4 && echo x > /x\n")
-        document = self.build_json("--verify", "3", "--allow-same-host", "--require", "reproducible", "--network", "none")
+    def runs(self, text, *options):
+        """Of a build of three executions: the comparison, and when its RUNs began and ended, by step and then by replica."""
+        self.dockerfile(text)
+        document = self.build_json("--verify", "3", "--allow-same-host", "--require", "reproducible", "--network", "none",
+                                   *options)
         cell, = document["cells"]
-        witnesses = cell["comparison"]["steps"][0]["witnesses"]
-        self.assertEqual(len({witness["worker"] for witness in witnesses}), 3)
+        for step in cell["comparison"]["steps"]:
+            self.assertEqual(len({witness["worker"] for witness in step["witnesses"]}), 3, step)
         with sqlite3.connect(f"file:{self.farm.data}/record.db?mode=ro", uri=True) as record:
-            rows = record.execute("SELECT started_at, finished_at FROM executions WHERE shape <> '' "
-                                  "ORDER BY replica").fetchall()
-        self.assertEqual(len(rows), 3)
-        first, *replicas = rows
-        self.assertGreaterEqual(min(begun for begun, _ in replicas), first[1])
-        self.assertLess(max(begun for begun, _ in replicas), min(ended for _, ended in replicas))
+            rows = record.execute("SELECT step_number, replica, started_at / 1e9, finished_at / 1e9 FROM executions "
+                                  "WHERE shape <> '' AND build = ? AND finished_at IS NOT NULL "
+                                  "ORDER BY step_number, replica", (document["id"],)).fetchall()
+        steps = {}
+        for number, replica, began, ended in rows:
+            steps.setdefault(number, {})[replica] = (began, ended)
+        for step in steps.values():
+            self.assertEqual(list(step), [0, 1, 2], "each once")
+        return cell["comparison"], list(steps.values())
+
+    def assert_pipelined(self, steps):
+        """No replica of a step runs while the first execution of it does; all do while the first is at the next step."""
+        for number, (first, *replicas) in enumerate([step[replica] for replica in range(3)] for step in steps):
+            self.assertGreater(min(began for began, _ in replicas), first[1], number)
+            self.assertLess(max(began for began, _ in replicas), min(ended for _, ended in replicas), number)
+            if number + 1 < len(steps):
+                self.assertLess(max(began for began, _ in replicas), steps[number + 1][0][1], number)
+
+    def test_the_replicas_of_a_stage_run_side_by_side_a_step_behind_the_first(self):
+        comparison, steps = self.runs("FROM tiny\nRUN sleep 4 && echo x > /x\nRUN sleep 5 && echo y > /y\n")
+        self.assert_pipelined(steps)
+        self.assertRegex(comparison["circumstances"], "^clock( of two executions)? at least ")
+        self.assertNotIn("clock", comparison["equal"])
+
+    def test_so_they_do_where_they_are_shown_another_clock(self):
+        """Times of files stay real: what packs them would write the same second as the first."""
+        archive = stand_ins.find("debian:bookworm")
+        if archive is None:
+            self.skipTest(stand_ins.why_missing("debian:bookworm"))
+        self.farm.import_base("debian", archive)
+        self.runs("FROM debian\nRUN true\n")  # so that all have unpacked it
+        comparison, steps = self.runs("FROM debian\nRUN sleep 4 && echo x > /x\nRUN sleep 5 && echo y > /y\n")
+        self.assert_pipelined(steps)
+        self.assertRegex(comparison["circumstances"], "^clock at least .* h apart")
+
+    def test_they_begin_at_once_where_the_clock_may_be_the_same(self):
+        comparison, steps = self.runs("FROM tiny\nRUN sleep 3 && echo here > /x\n", "--vary", "none")
+        first, *replicas = steps[0].values()
+        self.assertLess(max(began for began, _ in replicas), first[0] + 2)
+        self.assertIn("clock", comparison["equal"])
 
 
 if __name__ == "__main__":

@@ -214,9 +214,64 @@ TEST(ClockOfTest, IsTheWorkersOwn) {
   ASSERT_TRUE(clock.has_value());
   EXPECT_EQ(clock->begin, 5);
   EXPECT_EQ(clock->end, 6);
-  // Apart only as it was shown: for some programs it is the same time.
-  EXPECT_TRUE(ShareATime("90061000000000 90062000000000 1000000000 2000000000", "1000000000 2000000000"));
-  EXPECT_FALSE(ShareATime("90061000000000 90062000000000 5000000000 6000000000", "1000000000 2000000000"));
+}
+
+// From second to second, as it was shown and as it was.
+StepFact Ran(int64_t begin, int64_t end, int64_t shift = 0) {
+  StepFact fact;
+  const std::string real = Clock(begin * kNanos, end * kNanos);
+  const std::string value =
+      shift == 0 ? real : Clock((begin + shift) * kNanos, (end + shift) * kNanos) + " " + real;
+  fact.circumstances = {Told(v1::ASPECT_CLOCK, value, true)};
+  fact.started_at = begin * kNanos;
+  fact.finished_at = end * kNanos;
+  return fact;
+}
+
+constexpr int64_t kDayOfTest = 90'061;
+
+TEST(StandsApartTest, WhoRanWhileTheFirstDidDoesNotWhateverItWasShown) {
+  const StepFact first = Ran(100, 160);
+  for (const int64_t shift : {int64_t{0}, kDayOfTest}) {
+    EXPECT_FALSE(StandsApart(first, Ran(110, 170, shift)));
+    EXPECT_FALSE(StandsApart(first, Ran(90, 110, shift)));
+    EXPECT_TRUE(StandsApart(first, Ran(162, 170, shift)));
+  }
+  // Only the coordinator was told late of the first's end.
+  StepFact late = Ran(162, 170);
+  late.started_at -= 5 * kNanos;
+  EXPECT_TRUE(StandsApart(first, late));
+}
+
+TEST(StandsApartTest, WhatWasNotToldIsForTheVerdict) {
+  const StepFact first = Ran(100, 160);
+  EXPECT_TRUE(StandsApart(first, Ran(160, 170))) << "that they touch, the verdict says";
+  StepFact silent = Ran(110, 170);
+  silent.circumstances.clear();
+  EXPECT_TRUE(StandsApart(first, silent));
+  // A machine whose clock is behind, and the coordinator's time is what counts.
+  StepFact behind = Ran(110, 120);
+  behind.started_at = 161 * kNanos;
+  EXPECT_TRUE(StandsApart(first, behind));
+}
+
+TEST(CanClockExplainTest, AloneHasATimeThatTheOthersHaveNot) {
+  const auto value = [](const StepFact& fact) { return fact.circumstances[0].value(); };
+  const auto explains = [&](const StepFact& alone, const StepFact& one, const StepFact& other) {
+    const std::string values[] = {value(one), value(other)};
+    const std::string_view views[] = {values[0], values[1]};
+    return CanClockExplain(value(alone), views);
+  };
+  EXPECT_TRUE(explains(Ran(100, 110), Ran(112, 120), Ran(113, 121))) << "the others ran side by side";
+  EXPECT_FALSE(explains(Ran(112, 120), Ran(100, 110), Ran(113, 121)));
+  EXPECT_FALSE(explains(Ran(100, 120), Ran(102, 120), Ran(103, 121))) << "all ran side by side";
+  // All at the same time: the first alone saw the usual clock, and of the replicas each saw its own.
+  EXPECT_TRUE(explains(Ran(100, 120), Ran(102, 122, kDayOfTest), Ran(102, 122, 2 * kDayOfTest)));
+  EXPECT_FALSE(explains(Ran(102, 122, kDayOfTest), Ran(100, 120), Ran(102, 122, 2 * kDayOfTest)));
+  // After each other.
+  EXPECT_FALSE(explains(Ran(100, 102), Ran(110, 112), Ran(120, 122)));
+  const std::string_view untold[] = {"no time", "1 2"};
+  EXPECT_TRUE(CanClockExplain("5 6", untold));
 }
 
 TEST(WasVariedTest, EveryAspectHasToBeAsked) {

@@ -189,7 +189,13 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
     v1::Circumstance& told = *result.add_circumstances();
     told.set_aspect(static_cast<v1::Aspect>(aspect));
     told.set_value(std::to_string(task.variation().number()));
+    if (aspect == v1::ASPECT_CLOCK && !clock_value_.empty()) told.set_value(clock_value_);
     told.set_asked(true);
+  }
+  if (task.replica() == 0 && !clock_value_.empty()) {
+    v1::Circumstance& told = *result.add_circumstances();
+    told.set_aspect(v1::ASPECT_CLOCK);
+    told.set_value(clock_value_);
   }
   if (auto warning = warn_on_.find(word); warning != warn_on_.end()) result.add_warnings(warning->second);
   if (auto statement = state_on_.find(word); statement != state_on_.end())

@@ -1,4 +1,4 @@
-#include "coordinator/core/build_changes.h"
+#include "coordinator/rebuild/build_changes.h"
 
 #include <algorithm>
 #include <map>
@@ -10,7 +10,7 @@
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
-namespace crossmill::core {
+namespace crossmill::coordinator {
 namespace {
 
 constexpr size_t kMostLines = 100;
@@ -236,4 +236,4 @@ v1::BuildChanges CompareInputs(const BuildInputs& before, const BuildInputs& now
   return changes;
 }
 
-}  // namespace crossmill::core
+}  // namespace crossmill::coordinator

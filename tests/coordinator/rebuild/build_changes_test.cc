@@ -1,9 +1,9 @@
-#include "coordinator/core/build_changes.h"
+#include "coordinator/rebuild/build_changes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace crossmill::core {
+namespace crossmill::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
@@ -142,4 +142,4 @@ TEST_F(BuildChangesTest, RemoteSourcesAreComparedByContent) {
 }
 
 }  // namespace
-}  // namespace crossmill::core
+}  // namespace crossmill::coordinator

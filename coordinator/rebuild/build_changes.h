@@ -9,7 +9,7 @@
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/history.pb.h"
 
-namespace crossmill::core {
+namespace crossmill::coordinator {
 
 // What is on record of a build. Not owned.
 struct BuildInputs {
@@ -28,4 +28,4 @@ v1::BuildChanges CompareInputs(const BuildInputs& before, const BuildInputs& now
 // the first line that differs to the last.
 std::vector<v1::DockerfileLine> DiffLines(std::string_view before, std::string_view now);
 
-}  // namespace crossmill::core
+}  // namespace crossmill::coordinator
