@@ -19,6 +19,8 @@
 #include "coordinator/forecast/farm_indexes.h"
 #include "coordinator/forecast/forecaster.h"
 #include "coordinator/forecast/recorded_pages.h"
+#include "coordinator/http/http_door.h"
+#include "coordinator/http/sessions.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
@@ -101,6 +103,7 @@ class ServerImpl final : public Server {
     if (images_) images_->Stop();
     if (predictions_) predictions_->Stop();
     if (door_) door_->Stop();
+    if (http_door_) http_door_->Stop();
     if (rpc_) rpc_->Shutdown(kShutdownGrace);
     if (engine_) engine_->Stop();
   }
@@ -136,7 +139,8 @@ class ServerImpl final : public Server {
         std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()}, engine_->reader(),
                                      std::move(committed), *indexes_, engine.build_platform);
     RETURN_IF_ERROR(OpenEvidence());
-    return Listen();
+    RETURN_IF_ERROR(Listen());
+    return OpenHttpDoor();
   }
 
   int tcp_port() const override { return rpc_->tcp_port(); }
@@ -172,6 +176,12 @@ class ServerImpl final : public Server {
 
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
+    ASSIGN_OR_RETURN(std::string session_key,
+                     door::Sessions::LoadKey(options_.data_folder + "/session-key"));
+    sessions_ = std::make_unique<door::Sessions>(std::move(session_key));
+    // Sessions of browsers act as a client with a token that only this process has.
+    ASSIGN_OR_RETURN(TokenRecord own, MakeTokenRecord(session_token_, "client", "sessions"));
+    tokens.push_back(std::move(own));
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
     cas_ = std::make_unique<CasService>(*blobs_, *authenticator_);
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
@@ -181,7 +191,7 @@ class ServerImpl final : public Server {
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
-    farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_);
+    farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
@@ -210,7 +220,25 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status OpenHttpDoor() {
+    if (options_.http_address.empty()) return absl::OkStatus();
+    door::DoorOptions options;
+    options.address = options_.http_address;
+    options.certificate_file = options_.listen.certificate_file;
+    options.key_file = options_.listen.key_file;
+    options.insecure = options_.listen.insecure;
+    options.names = options_.http_names;
+    ASSIGN_OR_RETURN(http_door_,
+                     door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
+                                                     .own_token = session_token_,
+                                                     .sessions = *sessions_,
+                                                     .clock = clock_}));
+    LogInfo("serving http={}", http_door_->url());
+    return absl::OkStatus();
+  }
+
   ServerOptions options_;
+  const std::string session_token_ = NewToken();
   SystemClock clock_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<storage::RecordStore> records_;
@@ -229,6 +257,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<BuildEvidence> evidence_;
+  std::unique_ptr<door::Sessions> sessions_;
   std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<CasService> cas_;
   std::unique_ptr<CapabilitiesService> capabilities_;
@@ -244,6 +273,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<WorkerQueueService> queue_;
   std::unique_ptr<LocalDoor> door_;
   std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<door::HttpDoor> http_door_;
 };
 
 }  // namespace

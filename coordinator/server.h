@@ -15,10 +15,15 @@
 namespace crossmill::coordinator {
 
 struct ServerOptions {
-  // Everything durable is below it: record.db, content/, logs/, tokens, signing-key.pem, coordinator.sock.
+  // Everything durable is below it: record.db, content/, logs/, tokens, signing-key.pem, session-key,
+  // coordinator.sock.
   std::string data_folder;
   // unix_socket empty: DATA/coordinator.sock.
   ListenOptions listen;
+  // The HTTP door: ADDRESS:PORT (port 0: any free one); empty: none. With the certificate of `listen`.
+  std::string http_address;
+  // What the coordinator is called in URLs, besides this machine's name and addresses.
+  std::vector<std::string> http_names;
   // Empty: DATA/tokens.
   std::string token_file;
   // Silence after which a worker's leases expire.

@@ -60,6 +60,8 @@ ALLOWED = {
                              "coordinator/engine", "coordinator/storage"],
     "coordinator/rpc": ["common/base", "common/oci", "coordinator/evidence", "common/words", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/engine",
                         "coordinator/forecast", "coordinator/images", "coordinator/storage"],
+    "coordinator/http/table": ["common/base", "common/words"],
+    "coordinator/http": ["common/base", "common/rpc", "coordinator/rpc", "coordinator/http/table"],
     "coordinator": ["common", "coordinator"],
     "worker/host": ["common/base", "common/words"],
     "worker/tree": ["common/base", "common/pattern", "common/layer"],

@@ -126,6 +126,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddWorkerCommands(app, session);
   AddFarmCommands(app, session);
   AddDoctorCommand(app, session);
+  AddPageCommand(app, session);
   AddVersionCommand(app, session);
   AddCompletionCommand(app, session);
   // The scripts of `crossmill completion` call this at each press of Tab.

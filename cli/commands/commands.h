@@ -30,6 +30,8 @@ void AddWheelsCommand(CLI::App& app, Session& session);
 void AddWorkerCommands(CLI::App& app, Session& session);
 // up, down
 void AddFarmCommands(CLI::App& app, Session& session);
+// page
+void AddPageCommand(CLI::App& app, Session& session);
 void AddDoctorCommand(CLI::App& app, Session& session);
 void AddVersionCommand(CLI::App& app, Session& session);
 void AddCompletionCommand(CLI::App& app, Session& session);

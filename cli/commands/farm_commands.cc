@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 
@@ -36,12 +37,17 @@ struct UpFlags {
   int slots = 0;
   // Empty: only the socket; started by root, any free port of the loopback.
   std::string listen;
+  // Of the page; empty: as the last time, at first any free port of the loopback; "none".
+  std::string http;
 };
+
+constexpr char kNoHttp[] = "none";
 
 // The farm below one data folder:
 //   coordinator.sock, tokens, ...   the coordinator's own
 //   workers/wN                      data folder of worker wN
 //   run/NAME.pid, run/NAME.log      daemons
+//   run/http                        where the page is, so that its address stays
 //   run/listen, run/worker.token    how workers of root reach the coordinator: they become another user,
 //                                   to whom the socket (0600) is closed
 class LocalFarm {
@@ -65,6 +71,8 @@ class LocalFarm {
   // Sets listen_ and worker_token_ where workers need them; true if a running coordinator does not know
   // them yet.
   absl::StatusOr<bool> PrepareAccess();
+  // Sets http_; true if a running coordinator does not know it yet.
+  absl::StatusOr<bool> PrepareHttp();
   absl::StatusOr<std::string> NewToken();
   absl::Status CheckUser();
   absl::Status StartCoordinator();
@@ -84,6 +92,8 @@ class LocalFarm {
   const passwd* user_ = nullptr;
   // host:port the coordinator listens on; empty: only its socket.
   std::string listen_;
+  // ADDRESS:PORT of the page, or kNoHttp.
+  std::string http_;
   // File with the workers' token; empty: they use the socket.
   std::string worker_token_;
   std::vector<DaemonSpec> started_;
@@ -102,6 +112,20 @@ absl::StatusOr<std::string> FreeLoopbackAddress() {
     return ErrnoStatus(errno, "find a free port");
   }
   return fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
+}
+
+// Whether a coordinator could listen at 127.0.0.1:PORT; of other addresses it finds out itself.
+bool IsFree(const std::string& text) {
+  constexpr std::string_view kLoopback = "127.0.0.1:";
+  if (!text.starts_with(kLoopback)) return true;
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(std::atoi(text.c_str() + kLoopback.size())));
+  return fd.valid() && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+         bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
 std::string Trimmed(std::string text) {
@@ -137,6 +161,19 @@ absl::StatusOr<bool> LocalFarm::PrepareAccess() {
   return news;
 }
 
+absl::StatusOr<bool> LocalFarm::PrepareHttp() {
+  const std::string http_file = data_ + "/run/http";
+  const std::string before = Trimmed(ReadFile(http_file).value_or(""));
+  http_ = flags_.http.empty() ? before : flags_.http;
+  const bool runs = RunningDaemon(Daemon("coordinator", {}).PidFile()).has_value();
+  if (http_.empty() || (flags_.http.empty() && !runs && http_ != kNoHttp && !IsFree(http_))) {
+    ASSIGN_OR_RETURN(http_, FreeLoopbackAddress());
+  }
+  if (http_ == before) return false;
+  RETURN_IF_ERROR(WriteFileAtomic(http_file, http_ + "\n"));
+  return true;
+}
+
 absl::Status LocalFarm::CheckPrograms() {
   for (const char* name : {"crossmill-coordinator", "crossmill-worker"}) {
     const std::string path = programs_ + "/" + name;
@@ -167,12 +204,14 @@ absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
 }
 
 absl::Status LocalFarm::StartCoordinator() {
-  ASSIGN_OR_RETURN(const bool restart, PrepareAccess());
+  ASSIGN_OR_RETURN(const bool new_access, PrepareAccess());
+  ASSIGN_OR_RETURN(const bool new_http, PrepareHttp());
   std::vector<std::string> argv = {programs_ + "/crossmill-coordinator", "--data", data_};
   if (!listen_.empty()) argv.insert(argv.end(), {"--listen", listen_});
+  if (http_ != kNoHttp) argv.insert(argv.end(), {"--http", http_});
   argv.insert(argv.end(), flags_.index_options.begin(), flags_.index_options.end());
   const DaemonSpec daemon = Daemon("coordinator", std::move(argv));
-  if (restart) RETURN_IF_ERROR(StopDaemon(daemon.PidFile(), kStopPatience).status());
+  if (new_access || new_http) RETURN_IF_ERROR(StopDaemon(daemon.PidFile(), kStopPatience).status());
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
     Say(fmt::format("coordinator is running (pid {})", *pid));
   } else {
@@ -291,6 +330,17 @@ absl::Status LocalFarm::StartAll() {
   return WaitForWorkers(std::move(names));
 }
 
+// Empty where there is no page.
+absl::StatusOr<std::string> PageLink(Session& session) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  const auto link =
+      session.Call(*farm->farm, &v1::Farm::StubInterface::MakePageLink, v1::MakePageLinkRequest());
+  // Without a door, or of an earlier version.
+  if (absl::IsUnavailable(link.status()) || absl::IsUnimplemented(link.status())) return std::string();
+  RETURN_IF_ERROR(link.status());
+  return link->url();
+}
+
 absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
   LocalFarm farm(session, flags);
   RETURN_IF_ERROR(farm.Up());
@@ -303,6 +353,11 @@ absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
                                 "  look    {0}{3} ls, {0}{3} worker ls, {0}{3} doctor\n"
                                 "  stop    {0}{3} down\n",
                                 program, flags.workers, flags.workers == 1 ? "" : "s", data)));
+  ASSIGN_OR_RETURN(const std::string link, PageLink(session));
+  if (!link.empty()) {
+    RETURN_IF_ERROR(session.Print(fmt::format(
+        "  page    {}\n          good once, for 10 minutes; `{}{} page` prints another\n", link, program, data)));
+  }
   return kExitOk;
 }
 
@@ -363,6 +418,9 @@ void AddFarmCommands(CLI::App& app, Session& session) {
   up->add_option("--listen", flags->listen,
                  "Let clients and workers with a token reach the coordinator here [only its socket]")
       ->type_name("HOST:PORT");
+  up->add_option("--http", flags->http,
+                 "Where the page and the HTTP API are, or none [as the last time; at first a free port of the loopback]")
+      ->type_name("ADDRESS:PORT");
   up->callback([&session, flags] { session.command = [&session, flags] { return Up(session, *flags); }; });
 
   CLI::App* down = app.add_subcommand("down", "Stop what `up` started");

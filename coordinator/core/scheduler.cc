@@ -380,6 +380,13 @@ std::vector<WorkerStatus> Scheduler::Workers() const {
   return all;
 }
 
+int64_t Scheduler::CountQueued() const {
+  MutexLock lock(mutex_);
+  int64_t count = 0;
+  for (const auto& [kind, queue] : queues_) count += static_cast<int64_t>(queue.tasks.size());
+  return count;
+}
+
 v1::WorkerInfo Scheduler::InfoOf(const std::string& worker) const {
   MutexLock lock(mutex_);
   const auto found = workers_.find(worker);

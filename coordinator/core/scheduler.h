@@ -167,6 +167,8 @@ class Scheduler {
   std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
   // By name.
   std::vector<WorkerStatus> Workers() const;
+  // Tasks that wait for a worker.
+  int64_t CountQueued() const;
   // What a worker said of itself; empty if it is not known.
   v1::WorkerInfo InfoOf(const std::string& worker) const;
 

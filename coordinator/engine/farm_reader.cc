@@ -178,7 +178,22 @@ void FarmReader::Publish(v1::BuildView headline) {
 
 void FarmReader::Forget(int64_t build) {
   MutexLock lock(mutex_);
-  headlines_.erase(build);
+  const auto found = headlines_.find(build);
+  if (found == headlines_.end()) return;
+  ++counts_.ended[found->second->status()];
+  for (const v1::CellView& cell : found->second->cells()) {
+    if (cell.has_comparison()) ++counts_.verdicts[cell.comparison().verdict()];
+  }
+  headlines_.erase(found);
+}
+
+FarmCounts FarmReader::Counts() {
+  const int64_t queued = scheduler_.CountQueued();
+  MutexLock lock(mutex_);
+  FarmCounts counts = counts_;
+  counts.tasks_queued = queued;
+  for (const auto& [id, headline] : headlines_) ++counts.running[headline->status()];
+  return counts;
 }
 
 }  // namespace crossmill::coordinator

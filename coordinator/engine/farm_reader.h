@@ -59,6 +59,16 @@ struct RunningConsole {
   uint32_t replica = 0;
 };
 
+// How many there are, by kind.
+struct FarmCounts {
+  // Builds that have not ended.
+  std::map<v1::BuildStatus, int64_t> running;
+  // Since the coordinator started.
+  std::map<v1::BuildStatus, int64_t> ended;
+  std::map<v1::Verdict, int64_t> verdicts;
+  int64_t tasks_queued = 0;
+};
+
 // Thread safe. Nothing that is not committed is seen; only what is asked of one running build goes through
 // the transaction loop.
 class FarmReader {
@@ -95,6 +105,7 @@ class FarmReader {
   // The execution has not ended. NOT_FOUND: there is no such execution.
   absl::StatusOr<bool> IsRunning(int64_t execution);
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Workers(); }
+  FarmCounts Counts();
   // How many executions of each worker were outvoted (v1.Witness.outvoted).
   absl::StatusOr<std::map<std::string, int64_t>> Outvoted() { return committed_->Outvoted(); }
   // The names of those of the tasks that there are, for display.
@@ -128,6 +139,8 @@ class FarmReader {
   const core::Scheduler& scheduler_;
   Mutex mutex_;
   Headlines headlines_ ABSL_GUARDED_BY(mutex_);
+  // Only what has ended.
+  FarmCounts counts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace crossmill::coordinator

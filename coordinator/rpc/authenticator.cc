@@ -79,6 +79,12 @@ absl::Status Authenticator::RequireRole(const grpc::ServerContextBase& context, 
   return absl::OkStatus();
 }
 
+absl::Status Authenticator::RequireOperator(const grpc::ServerContextBase& context) const {
+  if (context.peer().starts_with("unix:")) return absl::OkStatus();
+  RETURN_IF_ERROR(RequireRole(context, Role::kClient));
+  return absl::PermissionDeniedError("only over the coordinator's unix socket, on its machine");
+}
+
 absl::Status Authenticator::RequireAnyRole(const grpc::ServerContextBase& context) const {
   ASSIGN_OR_RETURN(const Roles roles, RolesOf(context));
   if (!roles.client && !roles.worker) return absl::PermissionDeniedError("this token has no role");

@@ -47,6 +47,8 @@ class Authenticator {
 
   // First line of every method. UNAUTHENTICATED without a known token, PERMISSION_DENIED for the other role.
   absl::Status RequireRole(const grpc::ServerContextBase& context, Role role) const;
+  // For what only this machine's operator may do: the peer is on the unix socket.
+  absl::Status RequireOperator(const grpc::ServerContextBase& context) const;
   // For what both roles may do.
   absl::Status RequireAnyRole(const grpc::ServerContextBase& context) const;
 

@@ -78,6 +78,25 @@ absl::Status AddFetches(FarmReader& reader, const std::vector<LocatedStep>& step
   return absl::OkStatus();
 }
 
+// What the earlier build was offered is offered again, or it cannot be built.
+absl::Status CheckOffers(const v1::BuildSubmission& submission, const WipedSecrets<v1::Secret>& secrets) {
+  if (submission.has_wheels()) {
+    return absl::FailedPreconditionError("the farm submitted this build itself; the build that it was for can be retried");
+  }
+  for (const std::string& id : submission.options().secret_ids()) {
+    const bool given = std::any_of(secrets.begin(), secrets.end(),
+                                   [&](const v1::Secret& secret) { return secret.id() == id; });
+    if (!given) {
+      return absl::FailedPreconditionError(
+          fmt::format("the build had the secret '{}', which was not kept; `crossmill retry` can offer it", id));
+    }
+  }
+  if (submission.options().ssh_ids_size() > 0) {
+    return absl::FailedPreconditionError("the build had an ssh agent; `crossmill retry` can offer one");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
@@ -92,6 +111,40 @@ grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::RetryBuildRequest* request,
+                                       v1::SubmitBuildResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  // As in SubmitBuild.
+  auto* wiped = const_cast<v1::RetryBuildRequest*>(request)->mutable_secrets();
+  const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
+  const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
+  const auto submission = engine_.reader().Submission(request->build_id());
+  if (!submission.ok()) return rpc::ToGrpc(submission.status());
+  if (const absl::Status offered = CheckOffers(*submission, secrets); !offered.ok())
+    return rpc::ToGrpc(offered);
+  const auto submitted = engine_.Submit(*submission, request->idempotency_key(), secrets);
+  if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
+  response->set_build_id(submitted->build);
+  response->set_existing(submitted->existing);
+  return grpc::Status::OK;
+}
+
+grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context,
+                                         const v1::ListLogLinesRequest* request,
+                                         v1::ListLogLinesResponse* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  // Asked before reading: what was written before the end is then read.
+  const auto running = engine_.reader().IsRunning(request->execution());
+  if (!running.ok()) return rpc::ToGrpc(running.status());
+  auto lines = lines_.List(*request);
+  if (!lines.ok()) return rpc::ToGrpc(lines.status());
+  *response = *std::move(lines);
+  response->set_running(*running);
   return grpc::Status::OK;
 }
 
@@ -167,7 +220,7 @@ grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::Read
                                     grpc::ServerWriter<v1::ReadLogResponse>* writer) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  int64_t next = 0;
+  int64_t next = std::max<int64_t>(request->from_chunk(), 0);
   while (!context->IsCancelled()) {
     // Asked before reading: what was written before the end is then read.
     const auto running = engine_.reader().IsRunning(request->execution());

@@ -3,6 +3,7 @@
 
 #include "coordinator/engine/engine.h"
 #include "coordinator/rpc/authenticator.h"
+#include "coordinator/storage/log_lines.h"
 #include "coordinator/storage/log_store.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 
@@ -12,7 +13,7 @@ namespace crossmill::coordinator {
 class BuildsService final : public v1::Builds::Service {
  public:
   BuildsService(Engine& engine, storage::LogStore& logs, const Authenticator& authenticator)
-      : engine_(engine), logs_(logs), authenticator_(authenticator) {}
+      : engine_(engine), logs_(logs), lines_(logs), authenticator_(authenticator) {}
 
   grpc::Status SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
                            v1::SubmitBuildResponse* response) override;
@@ -24,6 +25,10 @@ class BuildsService final : public v1::Builds::Service {
                           v1::ListBuildsResponse* response) override;
   grpc::Status CancelBuild(grpc::ServerContext* context, const v1::CancelBuildRequest* request,
                            v1::CancelBuildResponse* response) override;
+  grpc::Status RetryBuild(grpc::ServerContext* context, const v1::RetryBuildRequest* request,
+                          v1::SubmitBuildResponse* response) override;
+  grpc::Status ListLogLines(grpc::ServerContext* context, const v1::ListLogLinesRequest* request,
+                            v1::ListLogLinesResponse* response) override;
   grpc::Status ReadLog(grpc::ServerContext* context, const v1::ReadLogRequest* request,
                        grpc::ServerWriter<v1::ReadLogResponse>* writer) override;
   grpc::Status ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
@@ -38,6 +43,7 @@ class BuildsService final : public v1::Builds::Service {
  private:
   Engine& engine_;
   storage::LogStore& logs_;
+  storage::LogLines lines_;
   const Authenticator& authenticator_;
 };
 

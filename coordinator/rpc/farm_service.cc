@@ -3,6 +3,18 @@
 #include "common/rpc/status_proto.h"
 
 namespace crossmill::coordinator {
+namespace {
+
+void CopyCounts(const std::map<v1::BuildStatus, int64_t>& counts,
+                google::protobuf::RepeatedPtrField<v1::BuildCount>* to) {
+  for (const auto& [status, builds] : counts) {
+    v1::BuildCount& count = *to->Add();
+    count.set_status(status);
+    count.set_builds(builds);
+  }
+}
+
+}  // namespace
 
 grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest*,
                                       v1::ListWorkersResponse* response) {
@@ -32,6 +44,40 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
       if (name != names->end()) view.add_tasks(name->second);
     }
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status FarmService::GetFarmStatus(grpc::ServerContext* context, const v1::GetFarmStatusRequest*,
+                                        v1::FarmStatus* response) {
+  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const FarmCounts counts = engine_.reader().Counts();
+  CopyCounts(counts.running, response->mutable_running());
+  CopyCounts(counts.ended, response->mutable_ended());
+  for (const auto& [verdict, cells] : counts.verdicts) {
+    v1::VerdictCount& count = *response->add_verdicts();
+    count.set_verdict(verdict);
+    count.set_cells(cells);
+  }
+  response->set_tasks_queued(counts.tasks_queued);
+  for (const core::WorkerStatus& worker : engine_.reader().Workers()) {
+    response->set_tasks_running(response->tasks_running() + static_cast<int64_t>(worker.leases.size()));
+    if (!worker.connected) continue;
+    response->set_workers_connected(response->workers_connected() + 1);
+    response->set_workers_draining(response->workers_draining() + (worker.draining ? 1 : 0));
+    response->set_slots(response->slots() + worker.info.slots());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FarmService::MakePageLink(grpc::ServerContext* context, const v1::MakePageLinkRequest*,
+                                       v1::MakePageLinkResponse* response) {
+  const absl::Status allowed = authenticator_.RequireOperator(*context);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<PageLink> link = page_links_.MakeLink(clock_.Now());
+  if (!link.ok()) return rpc::ToGrpc(link.status());
+  response->set_url(link->url);
+  response->set_expires_at(UnixNanos(link->expires_at));
   return grpc::Status::OK;
 }
 

@@ -45,6 +45,8 @@ class RpcServer {
 
   // The port of tcp_address; 0 without one.
   int tcp_port() const { return tcp_port_; }
+  // Calls in this process; they pass the same authenticator and need a token. It dies before the server.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
   // Refuses new calls at once and cancels those that are still running after `grace`. Returns when all
   // have ended.
   void Shutdown(absl::Duration grace);

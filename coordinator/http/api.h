@@ -1,0 +1,54 @@
+// Answers the routes of the table: a request becomes a call of the service behind the route, as whom the request's
+// credentials say, and the call's answer becomes the response.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "coordinator/http/access.h"
+#include "coordinator/http/exchange.h"
+#include "coordinator/http/table/route_table.h"
+#include "coordinator/http/rpc_calls.h"
+#include "coordinator/http/table/transcoding.h"
+
+namespace crossmill::coordinator::door {
+
+// Thread safe. The references outlive it.
+class Api {
+ public:
+  Api(AnyStub& stub, AccessCheck& access, Clock& clock, const DoorLimits& limits)
+      : stub_(stub), access_(access), clock_(clock), limits_(limits) {}
+
+  // Paths below /api/.
+  Awaitable<void> Handle(Exchange& exchange);
+  // One call with one answer, with the credentials of the request. For what is no route: sessions, metrics.
+  Awaitable<absl::Status> Call(Exchange& exchange, std::string_view method, std::string authorization,
+                               const google::protobuf::Message& request,
+                               google::protobuf::Message* response);
+  Awaitable<void> Refuse(Exchange& exchange, const absl::Status& error);
+
+ private:
+  struct Request;
+
+  // The request's message, out of path, query, fields and body.
+  Awaitable<absl::Status> Read(Exchange& exchange, Request& request);
+  Awaitable<void> SendMessage(Exchange& exchange, Request& request);
+  Awaitable<void> SendRecipe(Exchange& exchange, Request& request);
+  Awaitable<void> SendList(Exchange& exchange, Request& request);
+  Awaitable<void> SendConsole(Exchange& exchange, Request& request);
+  Awaitable<void> SendBuildEvents(Exchange& exchange, Request& request);
+  Awaitable<void> SendLogEvents(Exchange& exchange, Request& request);
+  std::shared_ptr<StreamCall> StartStream(Exchange& exchange, Request& request, std::string_view method,
+                                          std::shared_ptr<google::protobuf::Message> message);
+
+  AnyStub& stub_;
+  AccessCheck& access_;
+  Clock& clock_;
+  const DoorLimits& limits_;
+  // Event streams and consoles: each holds a thread of the services.
+  std::atomic<int> streams_ = 0;
+};
+
+}  // namespace crossmill::coordinator::door

@@ -1,0 +1,56 @@
+// The HTTP door: the API, the page, health and metrics at one address.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "coordinator/http/sessions.h"
+
+namespace crossmill::coordinator::door {
+
+struct DoorOptions {
+  // ADDRESS:PORT; port 0: any free one.
+  std::string address;
+  // PEM files for TLS; both or neither.
+  std::string certificate_file;
+  std::string key_file;
+  // Allow plain text on an address that other hosts can reach.
+  bool insecure = false;
+  // What the coordinator is called besides this machine's name and addresses.
+  std::vector<std::string> names;
+};
+
+struct DoorParts {
+  // To the coordinator's own services; they check the callers.
+  std::shared_ptr<grpc::Channel> services;
+  // Token of a client, which sessions act with.
+  std::string own_token;
+  // They outlive the door.
+  Sessions& sessions;
+  Clock& clock;
+};
+
+// Thread safe. Stops when it dies, before the services do.
+class HttpDoor {
+ public:
+  // FAILED_PRECONDITION: plain text to other hosts; else as HttpServer::Start.
+  static absl::StatusOr<std::unique_ptr<HttpDoor>> Start(const DoorOptions& options, DoorParts parts);
+  ~HttpDoor();
+
+  // "http://127.0.0.1:8080".
+  const std::string& url() const;
+  // Ends all connections, event streams too.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit HttpDoor(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace crossmill::coordinator::door

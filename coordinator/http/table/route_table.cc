@@ -1,0 +1,97 @@
+#include "coordinator/http/table/route_table.h"
+
+#include <array>
+
+#include "common/base/text.h"
+
+namespace crossmill::coordinator::door {
+namespace {
+
+constexpr std::array<Route, 21> kRoutes = {{
+    {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
+     "Builds, newest first, without their stages."},
+    {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
+     "Submits a build whose context is in the blob store, or that needs none."},
+    {"GET", "/api/v1/builds/{build_id}", "crossmill.v1.Builds/GetBuild", Form::kMessage,
+     "A build with its stages, steps and cells; 0 is the latest."},
+    {"GET", "/api/v1/builds/{build_id}/events", "crossmill.v1.Builds/WatchBuild", Form::kEvents,
+     "What happens to a build as Server-Sent Events, until it has ended."},
+    {"GET", "/api/v1/builds/{build_id}/submission", "crossmill.v1.Builds/GetSubmission", Form::kMessage,
+     "What was submitted."},
+    {"GET", "/api/v1/builds/{build_id}/recipe", "crossmill.v1.Builds/GetSubmission", Form::kRecipe,
+     "The Dockerfile's text."},
+    {"GET", "/api/v1/builds/{build_id}/packages", "crossmill.v1.Builds/ListPackages", Form::kMessage,
+     "How each package of a build arrived, and what changed since the last build of the recipe."},
+    {"GET", "/api/v1/builds/{build_id}/fetches", "crossmill.v1.Builds/ListFetches", Form::kMessage,
+     "What the steps of a build fetched."},
+    {"GET", "/api/v1/builds/{build_id}/statements", "crossmill.v1.Attestations/ListStatements", Form::kList,
+     "The evidence of a build that has ended: statements in their envelopes, and keys."},
+    {"POST", "/api/v1/builds/{build_id}/cancel", "crossmill.v1.Builds/CancelBuild", Form::kMessage,
+     "Cancels a build."},
+    {"POST", "/api/v1/builds/{build_id}/retry", "crossmill.v1.Builds/RetryBuild", Form::kMessage,
+     "Submits again what was submitted."},
+    {"GET", "/api/v1/executions/{execution}/log", "crossmill.v1.Builds/ListLogLines", Form::kLog,
+     "Lines of the console of an execution, or those that match a search; with download=1 all of it as text."},
+    {"GET", "/api/v1/executions/{execution}/log/stream", "crossmill.v1.Builds/ReadLog", Form::kLogEvents,
+     "The console of an execution as Server-Sent Events, until it has ended."},
+    {"GET", "/api/v1/packages/history", "crossmill.v1.Packages/ListHistory", Form::kMessage,
+     "What became of one package in the executions over time."},
+    {"GET", "/api/v1/packages/compiled", "crossmill.v1.Packages/ListCompiled", Form::kMessage,
+     "What was compiled, by release and platform."},
+    {"GET", "/api/v1/packages/uses", "crossmill.v1.Packages/ListUses", Form::kMessage,
+     "Which builds use a version of a package."},
+    {"GET", "/api/v1/wheels", "crossmill.v1.Wheels/ListFarmWheels", Form::kMessage,
+     "Wheels that the farm compiled and offers."},
+    {"GET", "/api/v1/images", "crossmill.v1.Images/ListImages", Form::kMessage,
+     "Image names of the farm's store."},
+    {"GET", "/api/v1/workers", "crossmill.v1.Farm/ListWorkers", Form::kMessage,
+     "Workers, and what each runs."},
+    {"GET", "/api/v1/status", "crossmill.v1.Farm/GetFarmStatus", Form::kMessage,
+     "Numbers of the farm: builds by status, tasks, workers."},
+    {"GET", "/api/v1/version", "crossmill.v1.Farm/GetVersion", Form::kMessage,
+     "The coordinator's version and clock."},
+}};
+
+std::string_view TakePart(std::string_view* path) {
+  const size_t slash = path->find('/');
+  const std::string_view part = path->substr(0, slash);
+  path->remove_prefix(slash == std::string_view::npos ? path->size() : slash + 1);
+  return part;
+}
+
+// Part by part, so that an escaped slash belongs to its part.
+bool MatchPath(std::string_view pattern, std::string_view path, RouteMatch* match) {
+  if (path.empty() || path.back() == '/') return false;
+  match->parameters.clear();
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view wanted = TakePart(&pattern);
+    const std::string_view part = TakePart(&path);
+    if (wanted.starts_with('{')) {
+      if (part.empty()) return false;
+      match->parameters.emplace_back(wanted.substr(1, wanted.size() - 2), DecodePercent(part));
+    } else if (wanted != part) {
+      return false;
+    }
+  }
+  return pattern.empty() && path.empty();
+}
+
+}  // namespace
+
+std::span<const Route> Routes() { return kRoutes; }
+
+std::optional<RouteMatch> FindRoute(std::string_view verb, std::string_view path, std::string* allowed) {
+  allowed->clear();
+  for (const Route& route : Routes()) {
+    RouteMatch match;
+    if (!MatchPath(route.path, path, &match)) continue;
+    match.route = &route;
+    if (route.verb == verb || (verb == "HEAD" && route.verb == "GET")) return match;
+    if (!allowed->empty()) *allowed += ", ";
+    *allowed += route.verb;
+    if (route.verb == "GET") *allowed += ", HEAD";
+  }
+  return std::nullopt;
+}
+
+}  // namespace crossmill::coordinator::door

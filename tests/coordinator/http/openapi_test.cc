@@ -1,0 +1,62 @@
+#include "coordinator/http/table/openapi.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <string>
+
+#include "coordinator/http/table/methods.h"
+#include "coordinator/http/table/route_table.h"
+#include "coordinator/rpc/authenticator.h"
+
+namespace crossmill::coordinator::door {
+namespace {
+
+void CollectReferences(const Json& value, std::set<std::string>* names) {
+  if (value.is_object() && value.contains("$ref") && value["$ref"].is_string())
+    names->insert(value["$ref"].get<std::string>());
+  if (value.is_structured()) {
+    for (const auto& part : value) CollectReferences(part, names);
+  }
+}
+
+TEST(RouteTableTest, EveryRouteHasAMethodOfAServedService) {
+  for (const Route& route : Routes()) {
+    ASSERT_NE(FindMethod(route.method), nullptr) << route.method;
+    EXPECT_EQ(AccessOf(route.method.substr(0, route.method.find('/'))), Access::kClient) << route.method;
+    for (const std::string& name : PathParameters(route.path))
+      EXPECT_NE(RequestOf(route)->FindFieldByName(name), nullptr) << route.path;
+  }
+}
+
+TEST(OpenApiTest, EveryReferenceHasItsSchema) {
+  const Json document = OpenApiDocument();
+  std::set<std::string> names;
+  CollectReferences(document, &names);
+  EXPECT_GT(names.size(), 30u);
+  for (const std::string& name : names) {
+    const std::string prefix = "#/components/schemas/";
+    ASSERT_TRUE(name.starts_with(prefix)) << name;
+    EXPECT_TRUE(document["components"]["schemas"].contains(name.substr(prefix.size()))) << name;
+  }
+}
+
+TEST(OpenApiTest, EveryRouteIsAnOperationWithANameOfItsOwn) {
+  const Json document = OpenApiDocument();
+  std::set<std::string> names;
+  size_t operations = 0;
+  for (const auto& [path, verbs] : document["paths"].items()) {
+    for (const auto& [verb, operation] : verbs.items()) {
+      ++operations;
+      EXPECT_TRUE(names.insert(operation["operationId"].get<std::string>()).second) << path;
+    }
+  }
+  EXPECT_EQ(operations, Routes().size());
+  if (const char* file = std::getenv("CROSSMILL_OPENAPI_FILE")) std::ofstream(file) << WriteJsonPretty(document);
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator::door

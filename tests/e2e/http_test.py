@@ -1,0 +1,380 @@
+#!/usr/bin/env python3
+"""The HTTP door with a real farm: routes, event streams that resume, consoles, sessions, and what strangers try."""
+import base64
+import gzip
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import farm
+
+HTTP_PORT = farm.free_port()
+
+
+class HttpCase(farm.FarmTestCase):
+    farm_options = {"workers": 1, "coordinator_options": ["--http", f"127.0.0.1:{HTTP_PORT}"]}
+
+    def request(self, verb, path, body=None, token=True, **fields):
+        """Status, fields and body of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", HTTP_PORT, timeout=60)
+        self.addCleanup(connection.close)
+        given = {name.replace("_", "-"): value for name, value in fields.items()}
+        if token:
+            given.setdefault("Authorization", f"Bearer {self.farm.client_token}")
+        connection.request(verb, path, body, given)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+
+    def json(self, path, status=200, verb="GET", **more):
+        got, fields, body = self.request(verb, path, **more)
+        self.assertEqual(got, status, body)
+        document = json.loads(body)
+        if status >= 400:
+            self.assertEqual(fields["Content-Type"], "application/problem+json")
+            self.assertEqual(document["status"], status)
+            self.assertRegex(document["requestId"], "^[0-9a-f]{16}$")
+        return document
+
+    def raw(self, data, wait=5):
+        """What the door answers to bytes."""
+        with socket.create_connection(("127.0.0.1", HTTP_PORT), timeout=wait) as connection:
+            connection.sendall(data)
+            answer = b""
+            try:
+                while piece := connection.recv(65536):
+                    answer += piece
+            except (TimeoutError, ConnectionResetError):
+                pass
+        return answer
+
+    def events(self, path, most=10_000, **fields):
+        """The events of a stream to its end, or the first ones: (id, kind, data)."""
+        connection = http.client.HTTPConnection("127.0.0.1", HTTP_PORT, timeout=60)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.farm.client_token}",
+                                                     **{n.replace("_", "-"): v for n, v in fields.items()}})
+            response = connection.getresponse()
+            self.assertEqual(response.status, 200, path)
+            self.assertEqual(response.headers["Content-Type"], "text/event-stream")
+            found, current = [], {}
+            while len(found) < most and (line := response.readline()):
+                line = line.decode().rstrip("\n")
+                if line.startswith(":"):
+                    continue
+                if line:
+                    name, value = line.split(": ", 1)
+                    current[name] = value
+                elif current:
+                    found.append((current.get("id"), current["event"], json.loads(current["data"])))
+                    current = {}
+            return found
+        finally:
+            connection.close()
+
+
+class Reading(HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        context = pathlib.Path(tempfile.mkdtemp(prefix="crossmill-context-", dir="/var/tmp"))
+        cls.addClassCleanup(shutil.rmtree, context, ignore_errors=True)
+        cls.recipe = ("FROM tiny\nRUN i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done; "
+                      "echo 'Needle <b>[31m' >&2\n")
+        (context / "Dockerfile").write_text(cls.recipe)
+        result = cls.farm.build(context, "--network", "none", "-t", "example/app")
+        assert result.returncode == 0, result.stderr + cls.farm.logs()
+        cls.build_id = cls.farm.show()["id"]
+
+    def execution(self):
+        build = self.json(f"/api/v1/builds/{self.build_id}")
+        return next(step["execution"] for stage in build["stages"] for step in stage["steps"]
+                    if step["execution"] != "0")
+
+    def test_every_route_of_the_document_answers(self):
+        document = self.json("/api/v1/openapi.json")
+        self.assertEqual(document["openapi"], "3.1.0")
+        needed = {"/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy"}
+        for path, operations in document["paths"].items():
+            if "get" not in operations or path.endswith(("/events", "/stream")):
+                continue
+            with self.subTest(path):
+                filled = path.replace("{build_id}", str(self.build_id)).replace("{execution}", self.execution())
+                status, fields, body = self.request("GET", filled + needed.get(path, ""))
+                self.assertEqual(status, 200, body)
+                content = operations["get"]["responses"]["200"]["content"]
+                self.assertIn(fields["Content-Type"].split(";")[0], content)
+                if "application/json" in content:
+                    self.check(document, content["application/json"]["schema"], json.loads(body), path)
+
+    def check(self, document, schema, value, where):
+        """The value is what the document says: types, words, required members and no others."""
+        if "$ref" in schema:
+            return self.check(document, document["components"]["schemas"][schema["$ref"].split("/")[-1]], value, where)
+        if "enum" in schema:
+            return self.assertIn(value, schema["enum"], where)
+        kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+        self.assertIsInstance(value, kinds[schema["type"]], where)
+        if "pattern" in schema:
+            self.assertRegex(value, schema["pattern"], where)
+        for item in value if schema["type"] == "array" else ():
+            self.check(document, schema["items"], item, where + "[]")
+        if schema["type"] == "object":
+            self.assertLessEqual(set(schema.get("required", ())), set(value), where)
+            for name, member in value.items():
+                self.assertIn(name, schema["properties"], where)
+                self.check(document, schema["properties"][name], member, f"{where}.{name}")
+        return None
+
+    def test_builds_are_listed_by_pages(self):
+        page = self.json("/api/v1/builds?page_size=1")
+        self.assertEqual([build["id"] for build in page["builds"]], [str(self.build_id)])
+        self.assertEqual(page["builds"][0]["status"], "BUILD_STATUS_SUCCEEDED")
+        rest = self.json(f"/api/v1/builds?page_size=5&page_token={page['nextPageToken']}")
+        self.assertNotIn(str(self.build_id), [build["id"] for build in rest["builds"]])
+
+    def test_the_recipe_is_the_dockerfile(self):
+        status, fields, body = self.request("GET", f"/api/v1/builds/{self.build_id}/recipe")
+        self.assertEqual((status, body.decode()), (200, self.recipe))
+        self.assertEqual(fields["X-Content-Type-Options"], "nosniff")
+
+    def test_events_resume_where_they_were(self):
+        whole = self.events(f"/api/v1/builds/{self.build_id}/events")
+        self.assertEqual([number for number, kind, _ in whole if kind == "event"],
+                         [str(i + 1) for i in range(len(whole) - 1)])
+        self.assertEqual(whole[-1], (None, "end", {}))
+        self.assertEqual(self.events(f"/api/v1/builds/{self.build_id}/events", Last_Event_ID="3"), whole[3:])
+        self.assertEqual(self.events(f"/api/v1/builds/{self.build_id}/events?from_event=3"), whole[2:])
+        self.assertEqual(self.events(f"/api/v1/builds/{self.build_id}/events", Last_Event_ID="99999")[-1][1], "end")
+
+    def test_console_lines_by_pages(self):
+        log = f"/api/v1/executions/{self.execution()}/log"
+        page = self.json(log + "?offset=2990&limit=5")
+        self.assertEqual([line["text"] for line in page["lines"]], [f"line {i}" for i in range(2991, 2996)])
+        self.assertEqual((page["nextOffset"], page["totalLines"], page["more"], page["running"]),
+                         ("2995", "3001", True, False))
+        self.assertEqual(self.json(log + "?offset=5000")["lines"], [])
+
+    def test_console_search_is_over_the_whole_console(self):
+        log = f"/api/v1/executions/{self.execution()}/log"
+        found = self.json(log + "?search=needle")["lines"]
+        self.assertEqual([(line["text"], line["stream"]) for line in found], [("Needle <b>[31m", "STREAM_STDERR")])
+        found = self.json(log + "?search=%5Eline%20.00%24&regex=1")["lines"]
+        self.assertEqual([line["number"] for line in found], [str(i * 100) for i in range(1, 10)])
+        self.assertIn("search", self.json(log + "?search=%5B&regex=true", status=400)["detail"])
+
+    def test_console_as_text_and_as_events(self):
+        log = f"/api/v1/executions/{self.execution()}/log"
+        status, fields, body = self.request("GET", log + "?download=1")
+        self.assertEqual((status, len(body.splitlines())), (200, 3001))
+        self.assertIn("attachment", fields["Content-Disposition"])
+        events = self.events(log + "/stream")
+        self.assertEqual(events[-1][1], "end")
+        self.assertEqual([number for number, kind, _ in events if kind == "log"],
+                         [str(i) for i in range(len(events) - 1)])
+        self.assertEqual(self.events(log + "/stream", Last_Event_ID="0"), events[1:])
+
+    def test_what_is_wrong_is_a_problem(self):
+        self.assertEqual(self.json("/api/v1/builds/4711", status=404)["code"], "NOT_FOUND")
+        self.assertIn("build_id", self.json("/api/v1/builds/x", status=400)["detail"])
+        self.assertIn("pagesize", self.json("/api/v1/builds?pagesize=3", status=400)["detail"])
+        self.assertIn("twice", self.json("/api/v1/builds?page_size=3&page_size=4", status=400)["detail"])
+        self.json("/api/v1/builds?page_size=99999999999", status=400)
+        self.json("/api/v1/packages/compiled?order=BEST", status=400)
+        self.json("/api/v1/packages/compiled?platform=linux/arm64&order=ORDER_NAME")
+        self.json("/api/v1/nothing", status=404)
+        self.json("/api/v1/builds/", status=404)
+        status, fields, _ = self.request("DELETE", "/api/v1/builds/1")
+        self.assertEqual((status, fields["Allow"]), (405, "GET, HEAD"))
+        self.assertIn("body", self.json("/api/v1/builds/1/cancel", status=400, verb="POST", body="{\"x\": 1}")["detail"])
+
+    def test_head_has_the_fields_and_no_body(self):
+        status, fields, body = self.request("HEAD", f"/api/v1/builds/{self.build_id}")
+        self.assertEqual((status, body), (200, b""))
+        self.assertGreater(int(fields["Content-Length"]), 100)
+
+    def test_metrics_and_health(self):
+        status, _, body = self.request("GET", "/metrics")
+        self.assertEqual(status, 200)
+        self.assertRegex(body.decode(), r'crossmill_builds_total\{outcome="succeeded"\} \d')
+        self.assertIn("crossmill_workers_connected 1\n", body.decode())
+        self.assertEqual(self.request("GET", "/metrics", token=False)[0], 401)
+        self.assertEqual(self.request("GET", "/livez", token=False)[0], 200)
+        self.assertEqual(self.request("GET", "/readyz", token=False)[0], 200)
+
+    def test_retry_submits_again(self):
+        path = f"/api/v1/builds/{self.build_id}/retry"
+        first = self.json(path, status=201, verb="POST", Idempotency_Key="k1")
+        again = self.json(path, status=201, verb="POST", Idempotency_Key="k1")
+        self.assertEqual((again["buildId"], again["existing"]), (first["buildId"], True))
+        self.assertEqual(self.events(f"/api/v1/builds/{first['buildId']}/events")[-1][1], "end")
+        retried = self.json(f"/api/v1/builds/{first['buildId']}")
+        self.assertEqual(retried["status"], "BUILD_STATUS_SUCCEEDED")
+
+    def test_what_was_submitted_can_be_submitted(self):
+        submission = self.json(f"/api/v1/builds/{self.build_id}/submission")
+        body = json.dumps({"submission": submission})
+        built = self.json("/api/v1/builds", status=201, verb="POST", body=body, Idempotency_Key="k2")
+        self.assertEqual(self.events(f"/api/v1/builds/{built['buildId']}/events")[-1][1], "end")
+        submission["options"]["verify"] = 2
+        self.json("/api/v1/builds", status=409, verb="POST", body=json.dumps({"submission": submission}),
+                  Idempotency_Key="k2")
+        # Without a context: the empty folder.
+        empty = {"hash": hashlib.sha256(b"").hexdigest(), "sizeBytes": "0"}
+        submission = {"options": submission["options"] | {"verify": 0}, "recipe": {
+            "dockerfile": base64.b64encode(b"FROM tiny\nRUN true\n").decode(), "dockerfileName": "Dockerfile",
+            "contextRoot": empty}}
+        status, _, answer = self.request("POST", "/api/v1/builds", json.dumps({"submission": submission}))
+        self.assertEqual(status, 201, answer)
+        self.assertEqual(self.events(f"/api/v1/builds/{json.loads(answer)['buildId']}/events")[-1][1], "end")
+
+    def submit_with_curl(self, recipe, *platforms, token=None):
+        farm.require_program("curl", "bash")
+        self.dockerfile(recipe)
+        return subprocess.run(
+            [farm.ROOT / "scripts/submit-with-curl", f"http://127.0.0.1:{HTTP_PORT}", self.context / "Dockerfile", *platforms],
+            env={**os.environ, "CROSSMILL_TOKEN": token or self.farm.client_token}, capture_output=True, text=True, timeout=120)
+
+    def test_submit_with_curl(self):
+        own = f"linux/{farm.tiny_base.machine_architecture()}"
+        result = self.submit_with_curl("FROM tiny\nRUN echo by-curl\n", own)
+        self.assert_exit(result, 0)
+        self.assertRegex(result.stdout, r"^build \d+\nBUILD_STATUS_SUCCEEDED\n$")
+        self.assert_exit(self.submit_with_curl("FROM tiny\nRUN false\n", own), 1)
+        refused = self.submit_with_curl("FROM\n", own)
+        self.assert_exit(refused, 1)
+        self.assert_says(refused, "Dockerfile:1")
+        self.assert_says(self.submit_with_curl("FROM tiny\n", own, token="cm-none"), "UNAUTHENTICATED")
+
+
+class Running(HttpCase):
+    def test_a_running_build_is_followed_and_cancelled(self):
+        self.dockerfile("FROM tiny\nRUN echo begun; sleep 300\n")
+        process = self.farm.start_build(self.context, "--network", "none")
+        self.addCleanup(process.communicate)
+        farm.wait_for(lambda: self.json("/api/v1/builds?page_size=1")["builds"], "the submission")
+        build = self.json("/api/v1/builds?page_size=1")["builds"][0]["id"]
+        farm.wait_for(lambda: self.json("/api/v1/status")["tasksRunning"] == "1", "the step's start")
+        with_log = self.events(f"/api/v1/builds/{build}/events?logs=1", most=6)
+        self.assertTrue(any(kind == "event" for _, kind, _ in with_log))
+        self.json(f"/api/v1/builds/{build}/cancel", verb="POST", body="")
+        self.assertEqual(self.events(f"/api/v1/builds/{build}/events")[-1][1], "end")
+        self.assertEqual(self.json(f"/api/v1/builds/{build}")["status"], "BUILD_STATUS_CANCELLED")
+
+    def test_shutdown_ends_streams(self):
+        self.dockerfile("FROM tiny\nRUN sleep 301\n")
+        process = self.farm.start_build(self.context, "--network", "none")
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        farm.wait_for(lambda: self.json("/api/v1/status")["tasksRunning"] == "1", "the step's start")
+        build = self.json("/api/v1/builds?page_size=1")["builds"][0]["id"]
+        connection = http.client.HTTPConnection("127.0.0.1", HTTP_PORT, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request("GET", f"/api/v1/builds/{build}/events",
+                           headers={"Authorization": f"Bearer {self.farm.client_token}"})
+        response = connection.getresponse()
+        begun = time.monotonic()
+        self.farm.coordinator.terminate()
+        try:
+            response.read()
+        except http.client.IncompleteRead:
+            pass
+        self.assertEqual(self.farm.coordinator.wait(timeout=20), 0)
+        self.assertLess(time.monotonic() - begun, 15)
+        self.farm.start_coordinator()
+        self.json(f"/api/v1/builds/{build}/cancel", verb="POST", body="")
+
+
+class Strangers(HttpCase):
+    def test_nothing_without_a_token(self):
+        self.json("/api/v1/builds", status=401, token=False)
+        self.json("/api/v1/builds", status=403, Authorization=f"Bearer {self.farm.worker_token}")
+        status, fields, _ = self.request("GET", "/api/v1/workers", token=False)
+        self.assertEqual((status, fields["WWW-Authenticate"]), (401, "Bearer"))
+
+    def test_a_link_opens_one_session(self):
+        link = self.farm.cli("page")
+        self.assert_exit(link, 0)
+        address, path = re.fullmatch(r"(http://127.0.0.1:\d+)(/\?token=\S+)\n", link.stdout).groups()
+        status, fields, _ = self.request("GET", path, token=False)
+        self.assertEqual((status, fields["Location"]), (303, "/"))
+        cookie = fields["Set-Cookie"]
+        self.assertRegex(cookie, rf"^crossmill_session_{HTTP_PORT}=\S+; Path=/; HttpOnly; SameSite=Strict; Max-Age=\d+$")
+        self.assertEqual(self.request("GET", path, token=False)[0], 401, "it is good once")
+        session = {"Cookie": f"other=1; {cookie.split(';')[0]}", "token": False}
+        self.json("/api/v1/workers", **session)
+        self.json("/api/v1/workers", **{**session, "Cookie": session["Cookie"][:-1] + "x"}, status=401)
+        # Only our own page may change something.
+        cancel = {"verb": "POST", "body": "", **session}
+        self.json("/api/v1/builds/4711/cancel", status=403, **cancel)
+        self.json("/api/v1/builds/4711/cancel", status=403, Origin="http://evil.example", **cancel)
+        self.json("/api/v1/builds/4711/cancel", status=403, Origin="http://127.0.0.1:1", **cancel)
+        self.json("/api/v1/builds/4711/cancel", status=403, Origin=address, Sec_Fetch_Site="same-site", **cancel)
+        self.json("/api/v1/builds/4711/cancel", status=404, Origin=address, Sec_Fetch_Site="same-origin", **cancel)
+        # A session outlives the process.
+        self.farm.kill_coordinator()
+        self.farm.start_coordinator()
+        self.json("/api/v1/workers", **session)
+
+    def test_a_token_opens_a_session_too(self):
+        status, fields, _ = self.request("GET", f"/?token={self.farm.client_token}", token=False)
+        self.assertEqual(status, 303)
+        self.json("/api/v1/workers", token=False, Cookie=fields["Set-Cookie"].split(";")[0])
+        self.assertEqual(self.request("GET", "/?token=cm-wrong", token=False)[0], 401)
+
+    def test_other_names_are_refused(self):
+        for host in ("evil.example", f"evil.example:{HTTP_PORT}", "127.0.0.1.evil.example", "localhost@evil", "", "[::1"):
+            with self.subTest(host):
+                self.json("/api/v1/version", status=403, Host=host)
+        for host in ("localhost", "localhost:1234", "127.0.0.1", "[::1]:80", "LOCALHOST"):
+            with self.subTest(host):
+                self.json("/api/v1/version", Host=host)
+
+    def test_hostile_requests(self):
+        self.assertTrue(self.raw(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400"))
+        self.assertTrue(self.raw(b"GET / HTTP/1.1\r\nA: " + b"x" * 70000 + b"\r\n\r\n").startswith(b"HTTP/1.1 431"))
+        self.assertTrue(self.raw(b"GET / HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 403"))
+        self.assertIn(b"401", self.raw(b"GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                                       b"Authorization: Bearer \xff\xfe\x80\r\n\r\n").split(b"\r\n")[0])
+        big = self.raw(b"POST /api/v1/builds/1/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n"
+                       b"Authorization: Bearer " + self.farm.client_token.encode() + b"\r\n\r\n")
+        self.assertTrue(big.startswith(b"HTTP/1.1 413"), big)
+        for path in ("/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/a%00b"):
+            status, fields, body = self.request("GET", path)
+            self.assertNotIn(b"root:", body)
+            self.assertIn(status, (200, 404))
+        # Two requests in one packet are two answers.
+        two = self.raw(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                       b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        self.assertEqual(two.count(b"HTTP/1.1 200"), 2)
+        self.assertEqual(self.request("GET", "/livez")[0], 200)
+
+    def test_x_wrong_tokens_are_slowed_down(self):
+        statuses = [self.request("GET", "/api/v1/version", Authorization=f"Bearer wrong{i}")[0] for i in range(14)]
+        self.assertIn(429, statuses)
+        self.assertEqual(self.request("GET", "/api/v1/version")[0], 200, "the good one goes on")
+
+
+class Page(HttpCase):
+    def test_the_page_or_words_that_it_is_not_there(self):
+        status, fields, body = self.request("GET", "/", token=False)
+        self.assertEqual(status, 200)
+        self.assertEqual(fields["Content-Type"], "text/html; charset=utf-8")
+        self.assertIn("frame-ancestors 'none'", fields["Content-Security-Policy"])
+        if b"built without its page" in body:
+            return
+        self.assertEqual(self.request("GET", "/builds/7", token=False)[2], body, "views have addresses")
+        self.assertEqual(gzip.decompress(self.request("GET", "/", token=False, Accept_Encoding="gzip")[2]), body)
+        self.assertEqual(self.request("GET", "/", token=False, If_None_Match=fields["ETag"])[0], 304)
+
+
+del HttpCase
+if __name__ == "__main__":
+    farm.main()
