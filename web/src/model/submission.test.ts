@@ -26,7 +26,7 @@ describe('the message of a submission', () => {
     expect(recipe?.buildArguments).toEqual([{ name: 'A', value: '1' }, { name: 'B', value: 'it is = x' }, { name: 'C', value: '' }]);
   });
   it('has the options', () => {
-    expect(options).toEqual({ platforms: [{ os: 'linux', architecture: 'amd64' }, { os: 'linux', architecture: 'arm', variant: 'v7' }], tags: ['shop:main'], verify: 2, noCache: true });
+    expect(options).toEqual({ platforms: [{ os: 'linux', architecture: 'amd64' }, { os: 'linux', architecture: 'arm', variant: 'v7' }], tags: ['shop:main'], verify: 2, noCache: true, network: 'NETWORK_MODE_RECORDED' });
     expect(submissionOf(EMPTY_FORM).submission?.options?.tags).toEqual([]);
   });
   it('encodes long texts', () => expect(decoded(base64Of('ü'.repeat(300_000)))).toBe('ü'.repeat(300_000)));
@@ -45,6 +45,7 @@ describe('what stands in the way of a submission', () => {
   it('goes to its field', () => {
     expect(fieldOf("Dockerfile:2:1: unknown instruction 'RUNN'; did you mean RUN?")).toBe('dockerfile');
     expect(fieldOf("Dockerfile: target stage 'x' not found; expected one of: stage-0")).toBe('target');
+    expect(fieldOf("-t A: image reference 'A': the name must be in lower case")).toBe('tag');
     expect(fieldOf('no platform is asked for')).toBe('platforms');
     expect(fieldOf('the farm is full')).toBeUndefined();
   });

@@ -100,6 +100,7 @@ export function submissionOf(form: Form): wire.SubmitBuildRequest {
         tags: form.tag ? [form.tag] : [],
         verify: form.verify,
         noCache: form.noCache,
+        network: 'NETWORK_MODE_RECORDED',
       },
     },
   };
@@ -117,7 +118,7 @@ export function formProblems(form: Form): Problems {
 export function fieldOf(detail: string): keyof Form | undefined {
   if (/target stage/.test(detail)) return 'target';
   if (/^Dockerfile:/.test(detail)) return 'dockerfile';
-  if (/^image name|\btag\b/.test(detail)) return 'tag';
+  if (/^-t /.test(detail)) return 'tag';
   return /platform/.test(detail) ? 'platforms' : undefined;
 }
 
