@@ -1,6 +1,7 @@
 // What a real browser shows of the made-up farm: every view, keys, dark, narrow, axe, hostile names as text.
 // Run by `npm run test:browser`; CHROMIUM names the browser.
 import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -22,7 +23,7 @@ async function open(hash, options = {}) {
   page.on('pageerror', (error) => problems.push(`${hash}: ${error.message}`));
   page.on('console', (message) => {
     const text = message.text();
-    if (message.type() === 'error' && !/status of (404|503)|ERR_CONNECTION/.test(text)) problems.push(`${hash}: ${text}`);
+    if (message.type() === 'error' && !/status of (400|404|503)|ERR_CONNECTION/.test(text)) problems.push(`${hash}: ${text}`);
   });
   page.on('request', (request) => {
     if (!request.url().startsWith(server.url) && !request.url().startsWith('blob:')) problems.push(`asked another host: ${request.url()}`);
@@ -176,8 +177,8 @@ describe('keys', () => {
   });
   it('do nothing while one types', async () => {
     await open('#submit');
-    await page.locator('input[name=repository]').fill('');
-    await page.locator('input[name=repository]').type('gb?/jk');
+    await page.locator('input[name=target]').pressSequentially('gb?/jk');
+    await page.locator('textarea[name=dockerfile]').pressSequentially('gb?/jk');
     assert.match(page.url(), /#submit$/);
   });
 });
@@ -209,6 +210,35 @@ describe('the log', () => {
     await open('#builds/416/log?step=2.4&lines=600-601');
     await page.waitForSelector('.ll.rg');
     assert.match(await text('.ll.rg'), /module_599/);
+  });
+  it('follows a step that runs until one scrolls up', async () => {
+    const { build } = server.farm.full.get('418');
+    const running = build.stages.flatMap((stage) => stage.steps).find((step) => step.status === 'STEP_STATUS_RUNNING');
+    const grows = { total: 0, grown: () => undefined, get: (i) => ({ number: String(i + 1), time: `${server.farm.now + i * 10}000000`, text: `written ${i + 1}` }) };
+    server.farm.consoles.set(running.execution, grows);
+    const write = async (lines) => {
+      grows.total += lines;
+      grows.grown();
+      await page.waitForFunction((total) => document.querySelector('.lg')?.textContent?.includes(`${total} lines`), grows.total.toLocaleString('en'));
+      await page.waitForTimeout(300);
+    };
+    const bottom = () => page.evaluate(() => [...document.querySelectorAll('.ll')].filter((line) => line.getBoundingClientRect().top < document.querySelector('.lines').getBoundingClientRect().bottom).at(-1)?.textContent ?? '');
+    await open('#builds/418/log');
+    for (const lines of [50, 20, 930, 5, 1500]) {
+      await write(lines);
+      assert.match(await bottom(), new RegExp(`written ${grows.total}$`));
+    }
+    await page.locator('.lines').hover();
+    await page.mouse.wheel(0, -300);
+    await page.waitForTimeout(300);
+    await write(7);
+    assert.doesNotMatch(await bottom(), /written 25/);
+    await page.locator('.newlines', { hasText: '7 new lines' }).click();
+    await page.waitForTimeout(300);
+    assert.match(await bottom(), /written 2512$/);
+    const shown = await page.locator('.ll').allTextContents();
+    assert.equal(new Set(shown).size, shown.length);
+    server.farm.consoles.clear();
   });
   it('scrolls through a million lines', async () => {
     await open('#builds/416/log?step=2.4&execution=7000000');
@@ -276,13 +306,35 @@ describe('small things', () => {
     await settle();
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
   });
-  it('writes the command of a submission', async () => {
+  it('submits a Dockerfile as the command beside it does', async () => {
     await open('#submit');
-    await page.locator('input[name=repository]').fill('https://git.example/shop/shop-api.git');
-    await page.locator('label', { hasText: 'linux/amd64' }).locator('input').check();
-    assert.match(await text('aside pre'), /crossmill build \\\s+--platform linux\/amd64 \\\s+--verify 2 \\\s+https:\/\/git\.example\/shop\/shop-api\.git/);
+    const keys = [];
+    page.on('request', (request) => request.method() === 'POST' && keys.push(request.headers()['idempotency-key']));
+    const recipe = page.locator('textarea[name=dockerfile]');
+    await recipe.fill('FROM debian:12\nRUM echo ü\n');
+    await page.locator('label', { hasText: 'linux/arm64' }).locator('input').check();
+    await page.locator('textarea[name=args]').fill('GREETING=hello world\n');
+    assert.match(await text('aside pre'), /crossmill build \\\s+--platform linux\/amd64,linux\/arm64 \\\s+--verify 2 \\\s+--build-arg 'GREETING=hello world' \\\s+- <<'DOCKERFILE'\s+FROM debian:12\s+RUM echo ü\s+DOCKERFILE/);
     await page.locator('.btn.pri').click();
-    await page.waitForFunction(() => location.hash === '#builds/421');
+    await page.locator('.fld.dockerfile .bad', { hasText: 'Dockerfile:2:1: unknown instruction' }).waitFor();
+    assert.equal(await recipe.evaluate((field) => document.activeElement === field && field.selectionStart), 15);
+    await recipe.fill('FROM debian:12\nRUN echo ü\n');
+    assert.equal(await page.locator('.fld.dockerfile .bad').count(), 0);
+    const command = (await page.locator('aside pre span').allTextContents()).join('\n');
+    server.farm.down = true;
+    await page.locator('.btn.pri').click();
+    await page.locator('aside .bad', { hasText: 'r-503' }).waitFor();
+    server.farm.down = false;
+    await page.locator('.btn.pri').click();
+    await page.waitForFunction(() => location.hash === '#builds/420');
+    const shell = execFileSync('bash', ['-c', `crossmill() { cat; printf '%s|' "$@"; }; ${command}`], { encoding: 'utf8' });
+    assert.equal(shell, 'FROM debian:12\nRUN echo ü\nbuild|--platform|linux/amd64,linux/arm64|--verify|2|--build-arg|GREETING=hello world|-|');
+    const [, second] = server.farm.submitted;
+    assert.equal(second.recipe, 'FROM debian:12\nRUN echo ü\n');
+    assert.deepEqual(second.submission.recipe.buildArguments, [{ name: 'GREETING', value: 'hello world' }]);
+    assert.match(keys[0], /^[0-9a-f]{32}$/);
+    assert.notEqual(keys[0], keys[1]);
+    assert.equal(keys[1], keys[2], 'what got no answer is the same submission');
   });
   it('shows a build of 12 platforms and 60 stages soon', async () => {
     await page.context().close();

@@ -62,10 +62,10 @@ export async function getText(path: string, signal?: AbortSignal): Promise<strin
   return response.text();
 }
 
-export async function postJson<T>(path: string, body?: unknown): Promise<T> {
+export async function postJson<T>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
   const response = await send(apiUrl(path), {
     method: 'POST',
-    headers: { accept: 'application/json', 'content-type': 'application/json' },
+    headers: { accept: 'application/json', 'content-type': 'application/json', ...headers },
     body: body === undefined ? '{}' : JSON.stringify(body),
   });
   return (await response.json()) as T;

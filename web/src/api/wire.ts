@@ -37,18 +37,7 @@ export type SourceRange = Message<'SourceRange'>;
 export type StageView = Message<'StageView'>;
 export type StepComparison = Message<'StepComparison'>;
 export type StepView = Message<'StepView'>;
+export type SubmitBuildRequest = Message<'SubmitBuildRequestInput'>;
 export type SubmitBuildResponse = Message<'SubmitBuildResponse'>;
 export type Witness = Message<'Witness'>;
 export type WorkerView = Message<'WorkerView'>;
-
-/** A git repository as POST /builds takes it; by hand as long as the OpenAPI file does not have it. */
-export interface SubmissionForm {
-  git: string;
-  dockerfile?: string;
-  target?: string;
-  platforms?: string[];
-  args?: string[];
-  tags?: string[];
-  verify?: number;
-  noCache?: boolean;
-}

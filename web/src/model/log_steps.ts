@@ -40,12 +40,17 @@ export function logColumn(build: Build, step: string, platform: string): MatrixC
   );
 }
 
-/** The failed one, the running one, else the one that took longest. */
-export function firstOpen(steps: readonly LogStep[]): LogStep | undefined {
+/**
+ * The failed one, the running one, else the one that took longest. The one that is open stays so until it has ended and
+ * another runs: who follows a build sees its end where it was.
+ */
+export function firstOpen(steps: readonly LogStep[], openKey = ''): LogStep | undefined {
   const withLog = steps.filter((each) => each.step.execution);
+  const open = withLog.find((each) => each.key === openKey);
   return (
     withLog.find((each) => each.step.status === 'failed') ??
-    withLog.find((each) => each.step.status === 'running') ??
+    (open?.step.status === 'running' ? open : withLog.find((each) => each.step.status === 'running')) ??
+    open ??
     [...withLog].sort((a, b) => b.step.seconds - a.step.seconds)[0]
   );
 }

@@ -8,7 +8,6 @@ import { firstOpen, logColumn, logSteps } from './log_steps';
 import { recipeLines, warningPlace } from './recipe';
 import { stateSince, wallOf } from './wall';
 import { chainOf, differingPart, findCompared, levelsOf, pathTree } from './compare';
-import { commandLines, EMPTY_FORM, formProblems, gitOf, shellWord, submissionOf } from './submission';
 import { parseTask, sharedHosts } from './workers';
 import { factsOf } from './facts';
 import { liveMark } from './live_mark';
@@ -68,6 +67,14 @@ describe('filter', () => {
 describe('log', () => {
   const failing = build('416');
   const steps = logSteps(failing, logColumn(failing, '', ''));
+  it('keeps what is open until another runs', () => {
+    const set = (running: number) => steps.slice(0, 4).map((each, i) => ({ ...each, step: { ...each.step, execution: '7', seconds: 9 - i, status: i === running ? ('running' as const) : ('executed' as const) } }));
+    const [first, second, third] = steps.map((each) => each.key);
+    expect(firstOpen(set(9))?.key).toBe(first);
+    expect(firstOpen(set(9), third)?.key).toBe(third);
+    expect(firstOpen(set(1), third)?.key).toBe(second);
+    expect(firstOpen(set(2), third)?.key).toBe(third);
+  });
   it('opens what failed', () => expect(firstOpen(steps)?.label).toBe('builder 4'));
   it('follows the step that is asked for', () => expect(logColumn(failing, '0.2', '')?.platform).toBe('linux/amd64'));
   it('has heads and every line of the open step', () => {
@@ -143,19 +150,6 @@ describe('compare', () => {
   });
   it('finds the part that differs', () => expect(differingPart('/tmp/x8k2/src', '/tmp/q1zd/src')).toEqual({ before: '/tmp/', first: 'x8k2', second: 'q1zd', after: '/src' }));
   it('does not overlap in texts of other lengths', () => expect(differingPart('aaa', 'aa')).toEqual({ before: 'aa', first: 'a', second: '', after: '' }));
-});
-
-describe('submit', () => {
-  const form = { ...EMPTY_FORM, repository: 'https://git.example/shop.git', reference: 'main', folder: 'api', platforms: ['linux/amd64', 'linux/arm64'], verify: 2, args: 'A=1 B=it', tag: 'shop:main' };
-  it('writes the command', () =>
-    expect(commandLines(form)).toEqual(['crossmill build', '  --platform linux/amd64,linux/arm64', '  --verify 2', '  --build-arg A=1', '  --build-arg B=it', '  -t shop:main', '  https://git.example/shop.git#main:api']));
-  it('quotes for a shell', () => expect(shellWord("it's $HOME")).toBe("'it'\\''s $HOME'"));
-  it('sends the same', () => expect(submissionOf(form)).toMatchObject({ git: 'https://git.example/shop.git#main:api', verify: 2, tags: ['shop:main'], args: ['A=1', 'B=it'] }));
-  it('says what is wrong', () => {
-    expect(formProblems({ ...EMPTY_FORM, repository: 'no place', args: '1=2' })).toEqual({ repository: 'is no address of a git repository', args: '1=2 is not NAME=VALUE' });
-    expect(formProblems(form)).toEqual({});
-    expect(gitOf(EMPTY_FORM)).toBe('');
-  });
 });
 
 describe('small things', () => {

@@ -59,8 +59,10 @@ describe('other sentences', () => {
     expect(plain(workersSentence(farm.workers.slice(0, 1).map(worker)))).toBe('The one worker takes work.');
   });
   it('submit', () => {
-    expect(plain(submitSentence(EMPTY_FORM))).toBe('Build a git repository on this farm.');
-    expect(plain(submitSentence({ ...EMPTY_FORM, repository: 'https://git.example/shop/shop-api.git', reference: 'main', platforms: ['linux/amd64', 'linux/arm64', 'linux/riscv64'], verify: 2 }))).toBe('Build main of shop-api for three platforms, every step twice.');
+    expect(plain(submitSentence(EMPTY_FORM))).toBe('Build a Dockerfile on this farm.');
+    const form = { ...EMPTY_FORM, dockerfile: 'FROM scratch', platforms: ['linux/amd64', 'linux/arm64', 'linux/riscv64'], verify: 2 };
+    expect(plain(submitSentence(form))).toBe('Build this Dockerfile for three platforms, every step twice.');
+    expect(plain(submitSentence({ ...form, tag: 'shop:main', platforms: ['linux/arm64'], verify: 1 }))).toBe('Build shop for linux/arm64.');
   });
   it('trends', () => {
     expect(plain(trendsSentence(trendsOf(listed(), 28, NOW), 'four weeks'))).toMatch(/^\d+ builds in four weeks, \w+ of them failed\. .*\d+ %/);

@@ -1,13 +1,10 @@
-// The form of a submission, and the command that does the same from a terminal.
+// The form of a submission: a Dockerfile without a context, and the command that does the same from a terminal.
 import type * as wire from '../api/wire';
 import type { Sentence } from './sentence';
 import { joined, numberWord } from '../format/number';
 import { imageName } from './build';
 
 export interface Form {
-  repository: string;
-  reference: string;
-  folder: string;
   dockerfile: string;
   target: string;
   platforms: string[];
@@ -17,70 +14,133 @@ export interface Form {
   noCache: boolean;
 }
 
-export const EMPTY_FORM: Form = { repository: '', reference: '', folder: '', dockerfile: '', target: '', platforms: [], verify: 1, args: '', tag: '', noCache: false };
+export const EMPTY_FORM: Form = { dockerfile: '', target: '', platforms: [], verify: 1, args: '', tag: '', noCache: false };
 
-/** "URL#REFERENCE:FOLDER". */
-export function gitOf(form: Form): string {
-  const place = form.reference || form.folder ? `#${form.reference}${form.folder ? `:${form.folder}` : ''}` : '';
-  return form.repository ? form.repository + place : '';
+export type Problems = Partial<Record<keyof Form, string>>;
+
+/** The context of a recipe that has none: the empty folder. */
+const EMPTY_FOLDER = { hash: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', sizeBytes: '0' };
+
+/** What is sent and what the shell's here-document gives: every line has its end. */
+export function dockerfileOf(form: Form): string {
+  const text = form.dockerfile.replace(/\r\n?/g, '\n');
+  return text.trim() === '' ? '' : text.replace(/\n*$/, '\n');
 }
 
-/** NAME=VALUE, one a line or separated by blanks. */
+/** The UTF-8 bytes of a text in base64. */
+export function base64Of(text: string): string {
+  let bytes = '';
+  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
+  return btoa(bytes);
+}
+
+const ARGUMENT = /^[A-Za-z_][A-Za-z0-9_]*=/;
+
+const linesOf = (text: string) => text.split(/\r?\n/).filter((line) => line.trim() !== '');
+
+/** NAME=VALUE, one a line. */
 export function argsOf(text: string): string[] {
-  return text.split(/\s+/).filter((each) => /^[A-Za-z_][A-Za-z0-9_]*(=.*)?$/.test(each));
+  return linesOf(text).filter((each) => ARGUMENT.test(each));
 }
 
 export function wrongArgs(text: string): string[] {
-  const good = new Set(argsOf(text));
-  return text.split(/\s+/).filter((each) => each && !good.has(each));
+  return linesOf(text).filter((each) => !ARGUMENT.test(each));
 }
 
 /** A word that a shell takes as it is, else in single quotes. */
 export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./#-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
 }
 
-export function commandLines(form: Form): string[] {
-  const lines = ['crossmill build'];
-  const add = (flag: string, value: string) => lines.push(`  ${flag} ${shellWord(value)}`);
+/** A word that no line of the text is. */
+function delimiterOf(text: string): string {
+  const lines = new Set(text.split('\n'));
+  let word = 'DOCKERFILE';
+  for (let i = 2; lines.has(word); i += 1) word = `DOCKERFILE_${i}`;
+  return word;
+}
+
+/** The whole command, with the Dockerfile on its standard input. */
+export function commandOf(form: Form): string {
+  const words = ['crossmill build'];
+  const add = (flag: string, value: string) => words.push(`${flag} ${shellWord(value)}`);
   if (form.platforms.length > 0) add('--platform', form.platforms.join(','));
   if (form.verify > 1) add('--verify', String(form.verify));
   if (form.target) add('--target', form.target);
-  if (form.dockerfile) add('-f', form.dockerfile);
   for (const each of argsOf(form.args)) add('--build-arg', each);
   if (form.tag) add('-t', form.tag);
-  if (form.noCache) lines.push('  --no-cache');
-  lines.push(`  ${shellWord(gitOf(form) || 'REPOSITORY')}`);
-  return lines;
+  if (form.noCache) words.push('--no-cache');
+  const text = dockerfileOf(form);
+  const end = delimiterOf(text);
+  return `${[...words, `- <<'${end}'`].join(' \\\n  ')}\n${text}${end}`;
 }
 
-export function submissionOf(form: Form): wire.SubmissionForm {
+function platformOf(text: string): { os?: string; architecture?: string; variant?: string } {
+  const [os, architecture, variant] = text.split('/');
+  return { os, architecture, ...(variant && { variant }) };
+}
+
+function argumentOf(text: string): { name: string; value: string } {
+  const equals = text.indexOf('=');
+  return { name: text.slice(0, equals), value: text.slice(equals + 1) };
+}
+
+export function submissionOf(form: Form): wire.SubmitBuildRequest {
   return {
-    git: gitOf(form),
-    ...(form.dockerfile && { dockerfile: form.dockerfile }),
-    ...(form.target && { target: form.target }),
-    ...(form.platforms.length > 0 && { platforms: form.platforms }),
-    ...(form.args && { args: argsOf(form.args) }),
-    ...(form.tag && { tags: [form.tag] }),
-    verify: form.verify,
-    ...(form.noCache && { noCache: true }),
+    submission: {
+      recipe: {
+        dockerfile: base64Of(dockerfileOf(form)),
+        dockerfileName: 'Dockerfile',
+        contextRoot: EMPTY_FOLDER,
+        target: form.target,
+        buildArguments: argsOf(form.args).map(argumentOf),
+      },
+      options: {
+        platforms: form.platforms.map(platformOf),
+        tags: form.tag ? [form.tag] : [],
+        verify: form.verify,
+        noCache: form.noCache,
+        network: 'NETWORK_MODE_RECORDED',
+      },
+    },
   };
 }
 
 /** What stands in the way, under the field that it concerns. */
-export function formProblems(form: Form): Partial<Record<keyof Form, string>> {
-  const problems: Partial<Record<keyof Form, string>> = {};
-  if (form.repository && !/^(https?|ssh|git):\/\/|^[\w.-]+@[\w.-]+:|^[\w.-]+\.[a-z]+\//i.test(form.repository)) problems.repository = 'is no address of a git repository';
+export function formProblems(form: Form): Problems {
+  const problems: Problems = {};
   const wrong = wrongArgs(form.args);
   if (wrong.length > 0) problems.args = `${joined(wrong)} ${wrong.length === 1 ? 'is' : 'are'} not NAME=VALUE`;
   return problems;
 }
 
+/** The field that an answer of the API is about; undefined: the whole form. */
+export function fieldOf(detail: string): keyof Form | undefined {
+  if (/target stage/.test(detail)) return 'target';
+  if (/^Dockerfile:/.test(detail)) return 'dockerfile';
+  if (/^-t /.test(detail)) return 'tag';
+  return /platform/.test(detail) ? 'platforms' : undefined;
+}
+
+/** The place that "Dockerfile:LINE:COLUMN: ..." names, as an offset in the text. Columns are bytes, from 1. */
+export function offsetOf(detail: string, text: string): number | undefined {
+  const [, line, column] = /^Dockerfile:(\d+)(?::(\d+))?/.exec(detail) ?? [];
+  if (!line) return undefined;
+  const lines = text.split('\n');
+  const before = lines.slice(0, Number(line) - 1).reduce((sum, each) => sum + each.length + 1, 0);
+  const bytes = new TextEncoder().encode(lines[Number(line) - 1] ?? '').slice(0, Number(column ?? 1) - 1);
+  return Math.min(text.length, before + new TextDecoder().decode(bytes).length);
+}
+
+/** A key that no other submission has; the page may come over plain http, where there is no randomUUID. */
+export function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 export function submitSentence(form: Form): Sentence {
-  const repository = form.repository.replace(/\.git$/, '').split('/').pop();
-  const name = form.tag ? imageName(form.tag) : repository;
-  if (!form.repository) return ['Build a git repository on this farm.'];
-  const where = form.platforms.length === 0 ? 'for the coordinator’s own platform' : `for ${form.platforms.length === 1 ? (form.platforms[0] ?? '') : `${numberWord(form.platforms.length)} platforms`}`;
+  if (!dockerfileOf(form)) return ['Build a Dockerfile on this farm.'];
+  const name = form.tag ? imageName(form.tag) : 'this Dockerfile';
+  const where = form.platforms.length === 0 ? '' : ` for ${form.platforms.length === 1 ? (form.platforms[0] ?? '') : `${numberWord(form.platforms.length)} platforms`}`;
   const times = form.verify > 1 ? `, every step ${form.verify === 2 ? 'twice' : `${numberWord(form.verify)} times`}` : '';
-  return ['Build ', ...(form.reference ? [{ text: form.reference, code: true }, ' of '] : []), `${name} ${where}${times}.`];
+  return [`Build ${name}${where}${times}.`];
 }

@@ -28,7 +28,7 @@ function ColumnHead({ column, many, chosen }: { column: MatrixColumn; many: bool
           <span class={STATUS_TONE[cell.status] ?? ''}>
             <StatusGlyph status={built ? 'succeeded' : cell.status} /> <span class="wd">{built ? 'built' : cell.status}</span> {cell.seconds > 0 ? seconds(cell.seconds) : ''}
           </span>
-          {verdict !== 'unknown' && verdict !== 'unverified' && (
+          {verdict !== 'unknown' && verdict !== 'unverified' && verdict !== cell?.status && (
             <span class={VERDICT_TONE[verdict] ?? ''} data-at={column.platform} data-say={[cell.comparison?.reason, cell.comparison?.circumstances].filter(Boolean).join(' · ')}>
               <VerdictGlyph verdict={verdict} /> {verdict}
             </span>

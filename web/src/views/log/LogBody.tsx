@@ -50,10 +50,14 @@ function useOption(name: string, standard: boolean): [boolean, (on: boolean) => 
   return [value === null ? standard : value === '1', (on) => setQuery({ [name]: on === standard ? undefined : on ? '1' : '0' })];
 }
 
-/** Keeps the end in view while following, and counts what came since one stopped. */
-function useFollow(list: { current: ListHandle | null }, items: LogItems, live: boolean, total: number) {
+/** Keeps the end in view while following, and counts what came since one stopped. Scrolling up stops, nothing else does. */
+function useFollow(list: { current: ListHandle | null }, items: LogItems, live: boolean, execution: string, total: number) {
   const [follow, setFollow] = useState(live);
   const [seen, setSeen] = useState(total);
+  const last = useRef(0);
+  useEffect(() => {
+    if (live) setFollow(true);
+  }, [execution]);
   useEffect(() => {
     if (!live || !follow) return;
     setSeen(total);
@@ -65,9 +69,10 @@ function useFollow(list: { current: ListHandle | null }, items: LogItems, live: 
     if (!handle) return;
     const top = handle.findItemIndex(offset + 1);
     setStuck(top >= items.firstLine && top < items.firstLine + items.lines);
-    if (!live) return;
+    const up = offset < last.current;
+    last.current = offset;
     const atEnd = offset + handle.viewportSize >= handle.scrollSize - 40;
-    if (!atEnd && follow && handle.scrollSize > handle.viewportSize + 60) setFollow(false);
+    if (live && follow && up && !atEnd) setFollow(false);
   };
   return { follow, setFollow, behind: follow || !live ? 0 : Math.max(0, total - seen), stuck, onScroll };
 }
@@ -106,7 +111,7 @@ export function LogBody({ build, steps, open, execution, failed }: BodyProps) {
     () => logItems({ steps, open: open?.key ?? '', total, kept, opened, withEnd: !!failed }),
     [steps, open?.key, total, kept, opened, failed],
   );
-  const { follow, setFollow, behind, stuck, onScroll } = useFollow(list, items, live, total);
+  const { follow, setFollow, behind, stuck, onScroll } = useFollow(list, items, live, execution, total);
   const jump = (number: number | undefined) => {
     if (number === undefined) return;
     setCurrent(number);

@@ -1,5 +1,5 @@
 // The console of a build, by platform and step.
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { useLiveBuild } from '../../api/build_live';
 import { useBuildPackages } from '../../api/queries';
 import { isFinished, nameOf } from '../../model/build';
@@ -14,6 +14,7 @@ import { LogBody } from './LogBody';
 export function LogView({ id }: { id: string }) {
   const live = useLiveBuild(id);
   const place = usePlace();
+  const shown = useRef({ id, step: '' });
   const build = live.record?.build;
   useView(build ? `${nameOf(build)} #${id} log` : 'Log', 'Click a number for a link to its line, shift-click for a range.', '/ search, E next error, T times, W wrap');
   const step = place.query.get('step') ?? '';
@@ -21,7 +22,8 @@ export function LogView({ id }: { id: string }) {
   const steps = useMemo(() => (build ? logSteps(build, column) : []), [build, column?.platform]);
   const packages = useBuildPackages(build && isFinished(build.status) ? id : '').data;
   if (!build) return live.error ? <Failed error={live.error} what={`Build ${id}`} retry={live.retry} /> : <Loading rows={20} height={19} />;
-  const open = step === 'none' ? undefined : (steps.find((each) => each.key === step) ?? firstOpen(steps));
+  const open = step === 'none' ? undefined : (steps.find((each) => each.key === step) ?? firstOpen(steps, shown.current.id === id ? shown.current.step : ''));
+  shown.current = { id, step: open?.key ?? '' };
   const execution = place.query.get('execution') ?? open?.step.execution ?? '';
   const failed = open?.step.status === 'failed' ? packages?.rows.find((row) => row.outcome === 'failed' && row.platform === open.stage.platform) : undefined;
   return (

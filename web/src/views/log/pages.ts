@@ -1,5 +1,5 @@
 // The lines of one console, fetched in stretches as they come into view; what is far away is forgotten again.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { LogLine } from '../../model/types';
 import { ansiLine, PLAIN, type AnsiSpan, type AnsiState } from '../../model/ansi';
 import { readLog } from '../../api/logs';
@@ -20,8 +20,11 @@ interface Page {
 
 class Pages {
   private readonly pages = new Map<number, Page>();
-  private readonly asked = new Set<number>();
+  private readonly asked = new Map<number, Promise<void>>();
+  private readonly stop = new AbortController();
   private clock = 0;
+  private growing = false;
+  private stale = false;
   total = 0;
   running = false;
   known = false;
@@ -31,8 +34,11 @@ class Pages {
   constructor(
     private readonly execution: string,
     private readonly changed: () => void,
-    private readonly signal: AbortSignal,
   ) {}
+
+  close(): void {
+    this.stop.abort();
+  }
 
   line(number: number): ShownLine | undefined {
     const index = Math.floor((number - 1) / PAGE);
@@ -45,30 +51,42 @@ class Pages {
     return page.lines[(number - 1) % PAGE];
   }
 
-  /** Asks again for what may have grown. */
+  /** Asks again for what may have grown; news that come meanwhile are asked for when that is done. */
   async grow(): Promise<void> {
-    const index = Math.floor(Math.max(0, this.total - 1) / PAGE);
-    await this.load(index, true);
-    if (this.total > (index + 1) * PAGE) await this.load(Math.floor((this.total - 1) / PAGE), true);
+    this.stale = true;
+    if (this.growing) return;
+    this.growing = true;
+    while (this.stale && !this.stop.signal.aborted) {
+      this.stale = false;
+      const index = Math.floor(Math.max(0, this.total - 1) / PAGE);
+      await this.load(index, true);
+      if (this.total > (index + 1) * PAGE) await this.load(Math.floor((this.total - 1) / PAGE), true);
+    }
+    this.growing = false;
   }
 
   async load(index: number, again = false): Promise<void> {
-    if (!this.execution || this.asked.has(index) || (this.pages.has(index) && !again)) return;
-    this.asked.add(index);
+    if (!this.execution) return;
+    const pending = this.asked.get(index);
+    if (again) await pending;
+    else if (pending || this.pages.has(index)) return;
+    const answer = this.ask(index).finally(() => this.asked.delete(index));
+    this.asked.set(index, answer);
+    await answer;
+    if (!this.stop.signal.aborted) this.changed();
+  }
+
+  private async ask(index: number): Promise<void> {
     try {
-      const answer = await readLog(this.execution, index * PAGE, PAGE, this.signal);
+      const answer = await readLog(this.execution, index * PAGE, PAGE, this.stop.signal);
       this.error = undefined;
       this.total = answer.total;
       this.running = answer.running;
       this.known = true;
       this.keep(index, answer.lines);
     } catch (error) {
-      if (this.signal.aborted) return;
-      this.error = error instanceof Error ? error : new Error(String(error));
-    } finally {
-      this.asked.delete(index);
+      if (!this.stop.signal.aborted) this.error = error instanceof Error ? error : new Error(String(error));
     }
-    this.changed();
   }
 
   private keep(index: number, lines: readonly LogLine[]): void {
@@ -91,15 +109,10 @@ export type LogPages = Pages;
 
 export function useLogPages(execution: string, live: boolean): { pages: LogPages; version: number } {
   const [version, setVersion] = useState(0);
-  const abort = useRef<AbortController>();
-  const pages = useMemo(() => {
-    abort.current?.abort();
-    abort.current = new AbortController();
-    return new Pages(execution, () => setVersion((old) => old + 1), abort.current.signal);
-  }, [execution]);
+  const pages = useMemo(() => new Pages(execution, () => setVersion((old) => old + 1)), [execution]);
   useEffect(() => {
     void pages.load(0);
-    return () => abort.current?.abort();
+    return () => pages.close();
   }, [pages]);
   useEffect(() => {
     if (!live || !execution) return;
@@ -117,6 +130,8 @@ export function useLogPages(execution: string, live: boolean): { pages: LogPages
     return () => {
       stop.abort();
       clearTimeout(timer);
+      // The step may end before its last lines were asked for.
+      grow();
     };
   }, [pages, live]);
   return { pages, version };

@@ -1,9 +1,9 @@
-// A build from a git address, with the command that does the same beside it.
-import { useState } from 'preact/hooks';
+// A build of a Dockerfile that needs no folder, with the command that does the same beside it.
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type * as wire from '../../api/wire';
 import { postJson, Problem } from '../../api/client';
 import { useNewestBuilds, useWorkers } from '../../api/queries';
-import { commandLines, EMPTY_FORM, formProblems, submissionOf, submitSentence, type Form } from '../../model/submission';
+import { commandOf, dockerfileOf, EMPTY_FORM, fieldOf, formProblems, newKey, offsetOf, submissionOf, submitSentence, type Form, type Problems } from '../../model/submission';
 import { plural } from '../../format/number';
 import { go, to } from '../../frame/router';
 import { useView } from '../../frame/view';
@@ -39,40 +39,51 @@ type Change = (changes: Partial<Form>) => void;
 interface FieldProps {
   form: Form;
   set: Change;
-  name: 'repository' | 'reference' | 'folder' | 'dockerfile' | 'target' | 'args' | 'tag';
+  name: 'dockerfile' | 'target' | 'args' | 'tag';
   label: string;
   placeholder?: string;
   hint?: string;
   problem?: string;
-  required?: boolean;
+  /** Of a field with several. */
+  rows?: number;
 }
 
-function Field({ form, set, name, label, placeholder, hint, problem, required }: FieldProps) {
-  const noted = problem ?? hint;
+function Field({ form, set, name, label, placeholder, hint, problem, rows }: FieldProps) {
+  const shared = {
+    name,
+    placeholder,
+    value: form[name],
+    spellcheck: false,
+    autocomplete: 'off' as const,
+    'aria-invalid': problem ? ('true' as const) : undefined,
+  };
   return (
-    <label class="fld">
+    <label class={`fld ${name}`}>
       <span>{label}</span>
-      <input
-        class="in m"
-        name={name}
-        value={form[name]}
-        placeholder={placeholder}
-        required={required}
-        spellcheck={false}
-        autocomplete="off"
-        aria-invalid={problem ? 'true' : undefined}
-        onInput={(event) => set({ [name]: event.currentTarget.value.trim() === '' ? '' : event.currentTarget.value })}
-      />
-      {noted && (
-        <small class={problem ? 'bad' : ''}>
-          {problem && <Glyph name="bad" tone="bad" />} {noted}
-        </small>
+      {rows === undefined ? (
+        <input class="in m" {...shared} onInput={(event) => set({ [name]: event.currentTarget.value.trim() })} />
+      ) : (
+        <textarea class="in m" rows={rows} wrap="off" {...shared} onInput={(event) => set({ [name]: event.currentTarget.value })} />
       )}
+      <Note problem={problem} hint={hint} />
     </label>
   );
 }
 
-function PlatformField({ form, set, offers }: { form: Form; set: Change; offers: readonly Offer[] }) {
+function Note({ problem, hint }: { problem?: string; hint?: string }) {
+  return (
+    <>
+      {problem && (
+        <small class="bad" role="alert">
+          <Glyph name="bad" tone="bad" /> {problem}
+        </small>
+      )}
+      {hint && <small>{hint}</small>}
+    </>
+  );
+}
+
+function PlatformField({ form, set, offers, problem }: { form: Form; set: Change; offers: readonly Offer[]; problem?: string }) {
   const toggle = (platform: string) => {
     const on = form.platforms.includes(platform);
     set({ platforms: on ? form.platforms.filter((each) => each !== platform) : [...form.platforms, platform] });
@@ -89,7 +100,12 @@ function PlatformField({ form, set, offers }: { form: Form; set: Change; offers:
           </small>
         </label>
       ))}
-      {offers.length === 0 && <small>no worker is connected; the build waits for one</small>}
+      {offers.length === 0 && <small>no worker is connected that could build</small>}
+      {problem && (
+        <small class="bad hint" role="alert">
+          <Glyph name="bad" tone="bad" /> {problem}
+        </small>
+      )}
     </fieldset>
   );
 }
@@ -109,20 +125,25 @@ function VerifyField({ form, set, offers }: { form: Form; set: Change; offers: r
   );
 }
 
-function Fields({ form, set }: { form: Form; set: Change }) {
-  const offers = useOffers();
-  const problems = formProblems(form);
+interface FieldsProps {
+  form: Form;
+  set: Change;
+  offers: readonly Offer[];
+  problems: Problems;
+}
+
+function Fields({ form, set, offers, problems }: FieldsProps) {
   return (
     <div>
-      <Field form={form} set={set} name="repository" label="Repository" placeholder="https://git.example/team/image.git" problem={problems.repository} required />
-      <Field form={form} set={set} name="reference" label="Reference" placeholder="main" hint="a branch, tag or commit; empty: the default branch" />
-      <Field form={form} set={set} name="folder" label="Folder" hint="of the context; empty: the whole repository" />
-      <Field form={form} set={set} name="dockerfile" label="Dockerfile" placeholder="Dockerfile" />
-      <Field form={form} set={set} name="target" label="Target" hint="a stage; empty: the last" />
-      <PlatformField form={form} set={set} offers={offers} />
+      <Field form={form} set={set} name="dockerfile" label="Dockerfile" rows={14} placeholder={'FROM debian:12\nADD https://git.example/team/app.git#main /src\nRUN make -C /src'} problem={problems.dockerfile} />
+      <p class="i2 est">
+        No folder goes with it: files come in by <code>ADD</code> of a git repository (<code>ADD https://git.example/team/app.git#main /src</code>) or of another address. <code>crossmill build PATH</code> sends a folder.
+      </p>
+      <Field form={form} set={set} name="target" label="Target" hint="a stage; empty: the last" problem={problems.target} />
+      <PlatformField form={form} set={set} offers={offers} problem={problems.platforms} />
       <VerifyField form={form} set={set} offers={offers} />
-      <Field form={form} set={set} name="args" label="Build arguments" placeholder="NAME=VALUE" problem={problems.args} />
-      <Field form={form} set={set} name="tag" label="Image name" placeholder="image:main" hint="its row on the wall has this name" />
+      <Field form={form} set={set} name="args" label="Build arguments" rows={2} placeholder="NAME=VALUE" hint="one a line" problem={problems.args} />
+      <Field form={form} set={set} name="tag" label="Image name" placeholder="image:main" hint="its row on the wall has this name" problem={problems.tag} />
       <fieldset>
         <legend>Cache</legend>
         <label>
@@ -133,45 +154,94 @@ function Fields({ form, set }: { form: Form; set: Change }) {
   );
 }
 
+interface Sending {
+  busy: boolean;
+  /** Of the whole form. */
+  error?: string;
+  refused: Problems;
+}
+
+function refusalOf(error: unknown): Sending {
+  const text = error instanceof Error ? error.message : String(error);
+  const field = error instanceof Problem && error.status === 400 ? fieldOf(text) : undefined;
+  if (field) return { busy: false, refused: { [field]: text } };
+  const id = error instanceof Problem && error.requestId ? ` (request ${error.requestId})` : '';
+  return { busy: false, error: `${text}${id}`, refused: {} };
+}
+
+/** Sends the form. The same form has the same key until it was taken, so that an answer that got lost makes no second build. */
+function useSubmission(form: Form) {
+  const [state, setState] = useState<Sending>({ busy: false, refused: {} });
+  const key = useRef('');
+  useEffect(() => {
+    key.current = '';
+    setState((old) => (old.busy ? old : { busy: false, refused: {} }));
+  }, [form]);
+  const submit = async () => {
+    setState({ busy: true, refused: {} });
+    key.current ||= newKey();
+    try {
+      const answer = await postJson<wire.SubmitBuildResponse>('builds', submissionOf(form), { 'idempotency-key': key.current });
+      go(to(['builds', answer.buildId ?? '']));
+    } catch (error) {
+      setState(refusalOf(error));
+    }
+  };
+  return { state, submit };
+}
+
+/** Puts the cursor where the Dockerfile was refused. */
+function usePointAt(detail: string | undefined, text: string) {
+  useEffect(() => {
+    const field = document.querySelector<HTMLTextAreaElement>('textarea[name=dockerfile]');
+    const at = detail ? offsetOf(detail, text) : undefined;
+    if (!field || at === undefined) return;
+    field.focus();
+    field.setSelectionRange(at, at);
+  }, [detail]);
+}
+
+/** The form; until one has chosen, the platform that most workers have natively is. */
+function useForm(offers: readonly Offer[]): [Form, Change] {
+  const [form, setForm] = useState<Form>({ ...EMPTY_FORM, verify: 2 });
+  const chosen = useRef(false);
+  const first = offers[0]?.platform;
+  const set: Change = (changes) => {
+    if (changes.platforms) chosen.current = true;
+    setForm((old) => ({ ...old, ...changes }));
+  };
+  useEffect(() => {
+    if (first && !chosen.current) setForm((old) => ({ ...old, platforms: [first] }));
+  }, [first]);
+  return [form, set];
+}
+
 export function SubmitView() {
   useView('Submit', 'Ctrl+Enter submits. The command beside the form does the same from a terminal.');
   const waiting = (useNewestBuilds().data?.builds ?? []).filter((build) => build.status === 'queued').length;
-  const [form, setForm] = useState<Form>({ ...EMPTY_FORM, verify: 2 });
-  const [state, setState] = useState<{ busy: boolean; error?: string }>({ busy: false });
-  const set: Change = (changes) => setForm((old) => ({ ...old, ...changes }));
+  const offers = useOffers();
+  const [form, set] = useForm(offers);
+  const { state, submit } = useSubmission(form);
+  usePointAt(state.refused.dockerfile, form.dockerfile);
   const problems = formProblems(form);
-  const lines = commandLines(form);
-  const ready = form.repository !== '' && Object.keys(problems).length === 0 && !state.busy;
-  const submit = async () => {
-    if (!ready) return;
-    setState({ busy: true });
-    try {
-      const answer = await postJson<wire.SubmitBuildResponse>('builds', submissionOf(form));
-      go(to(['builds', answer.buildId ?? '']));
-    } catch (error) {
-      const id = error instanceof Problem && error.requestId ? ` (request ${error.requestId})` : '';
-      setState({ busy: false, error: `${error instanceof Error ? error.message : String(error)}${id}` });
-    }
-  };
+  const command = commandOf(form);
+  const ready = dockerfileOf(form) !== '' && form.platforms.length > 0 && Object.keys(problems).length === 0 && !state.busy;
   return (
     <>
       <Lede sentence={submitSentence(form)} />
       <form
         class="sb"
-        onSubmit={(event) => (event.preventDefault(), void submit())}
+        onSubmit={(event) => (event.preventDefault(), ready && void submit())}
         onKeyDown={(event) => {
-          if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void submit();
+          if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && ready) void submit();
         }}
       >
-        <Fields form={form} set={set} />
+        <Fields form={form} set={set} offers={offers} problems={{ ...state.refused, ...problems }} />
         <aside aria-label="The command">
           <h2>The same from a terminal</h2>
           <pre class="dfp" tabIndex={0}>
-            {lines.map((line, i) => (
-              <span key={i}>
-                {line}
-                {i < lines.length - 1 ? ' \\' : ''}
-              </span>
+            {command.split('\n').map((line, i) => (
+              <span key={i}>{line || ' '}</span>
             ))}
           </pre>
           <p class="i2 est">{waiting === 0 ? 'Nobody waits before it.' : `${plural(waiting, 'build')} ${waiting === 1 ? 'waits' : 'wait'} before it.`}</p>
@@ -184,7 +254,7 @@ export function SubmitView() {
             <button type="submit" class="btn pri" disabled={!ready}>
               {state.busy ? 'Submitting' : 'Submit'}
             </button>
-            <CopyButton text={lines.join(' \\\n')} label="Copy command" keyName="y" />
+            <CopyButton text={command} label="Copy command" keyName="y" />
           </div>
         </aside>
       </form>
