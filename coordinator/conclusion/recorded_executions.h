@@ -16,8 +16,8 @@ core::StepFact FactOf(const storage::Execution& execution);
 
 // Of the executions of a step's key, those that a comparison of `build` with these options may see beside
 // `first` (verdict::MaySpeak): those that were asked to differ in everything first. Beside one of these also
-// replicas that were as the first in what not every replica differs in. None whose RUN ran at the
-// same time as the first's (core::StandsApart), where the clock was to differ.
+// replicas that were as the first in what not every replica differs in. None whose RUN ran at the same time
+// as the first's (core::StandsApart), where the clock was to differ.
 std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
                                                   const core::StepFact& first, const v1::Step& step,
                                                   const v1::BuildOptions& options);
