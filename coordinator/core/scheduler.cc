@@ -381,24 +381,18 @@ std::set<LeaseNumber> Scheduler::LeasesOf(const std::string& worker) const {
   return leases;
 }
 
-std::vector<WorkerStatus> Scheduler::Workers() const {
+SchedulerStatus Scheduler::Status() const {
   MutexLock lock(mutex_);
-  std::vector<WorkerStatus> all;
+  SchedulerStatus all;
   for (const auto& [name, worker] : workers_) {
-    all.push_back(
+    all.workers.push_back(
         WorkerStatus{worker.info, worker.connected, worker.draining, worker.last_seen, worker.leases});
   }
-  std::sort(all.begin(), all.end(), [](const WorkerStatus& left, const WorkerStatus& right) {
+  std::sort(all.workers.begin(), all.workers.end(), [](const WorkerStatus& left, const WorkerStatus& right) {
     return left.info.name() < right.info.name();
   });
+  for (const auto& [kind, queue] : queues_) all.queued += static_cast<int64_t>(queue.tasks.size());
   return all;
-}
-
-int64_t Scheduler::CountQueued() const {
-  MutexLock lock(mutex_);
-  int64_t count = 0;
-  for (const auto& [kind, queue] : queues_) count += static_cast<int64_t>(queue.tasks.size());
-  return count;
 }
 
 v1::WorkerInfo Scheduler::InfoOf(const std::string& worker) const {

@@ -121,6 +121,14 @@ struct WorkerStatus {
   std::map<LeaseNumber, TaskId> leases;
 };
 
+// Snapshot of all.
+struct SchedulerStatus {
+  // By name.
+  std::vector<WorkerStatus> workers;
+  // Tasks that wait for a worker.
+  int64_t queued = 0;
+};
+
 // Thread safe: one lock, no calls out of it except `new_lease`, which must not call back.
 class Scheduler {
  public:
@@ -172,10 +180,7 @@ class Scheduler {
   bool CanRun(const Requirements& requirements) const;
 
   std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
-  // By name.
-  std::vector<WorkerStatus> Workers() const;
-  // Tasks that wait for a worker.
-  int64_t CountQueued() const;
+  SchedulerStatus Status() const;
   // What a worker said of itself; empty if it is not known.
   v1::WorkerInfo InfoOf(const std::string& worker) const;
 

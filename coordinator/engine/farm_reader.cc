@@ -193,7 +193,7 @@ void FarmReader::Forget(int64_t build) {
 }
 
 FarmCounts FarmReader::Counts() {
-  const int64_t queued = scheduler_.CountQueued();
+  const int64_t queued = scheduler_.Status().queued;
   MutexLock lock(mutex_);
   FarmCounts counts = counts_;
   counts.tasks_queued = queued;

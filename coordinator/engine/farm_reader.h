@@ -106,7 +106,7 @@ class FarmReader {
   absl::StatusOr<bool> IsRunning(int64_t execution);
   // No build is under way.
   bool IsIdle();
-  std::vector<core::WorkerStatus> Workers() const { return scheduler_.Workers(); }
+  std::vector<core::WorkerStatus> Workers() const { return scheduler_.Status().workers; }
   FarmCounts Counts();
   // How many executions of each worker were outvoted (v1.Witness.outvoted).
   absl::StatusOr<std::map<std::string, int64_t>> Outvoted() { return committed_->Outvoted(); }

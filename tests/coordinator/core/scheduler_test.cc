@@ -358,7 +358,7 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
     for (TaskId task : open) {
       if (!leased.contains(task)) waiting.insert(task % 5 == 0 ? "arm64" : "amd64");
     }
-    for (const WorkerStatus& worker : scheduler_.Workers()) {
+    for (const WorkerStatus& worker : scheduler_.Status().workers) {
       ASSERT_LE(worker.leases.size(), worker.info.slots());
       const bool has_room = worker.connected && worker.leases.size() < worker.info.slots();
       ASSERT_FALSE(has_room && waiting.contains(worker.info.platforms(0).platform().architecture()))
@@ -382,7 +382,7 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
       running.erase(lost.lease);
       scheduler_.Enqueue(lost.task, On(lost.task % 5 == 0 ? "arm64" : "amd64"), now_);
     }
-    for (const WorkerStatus& worker : scheduler_.Workers()) {
+    for (const WorkerStatus& worker : scheduler_.Status().workers) {
       if (!worker.connected) Connect(worker.info);
     }
   }
