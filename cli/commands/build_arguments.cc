@@ -121,6 +121,12 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
                     "Execute steps that differ again with each variation alone, and say which makes the "
                     "difference (implies --verify 2)");
   command
+      ->add_option("--until-different", flags->until_different,
+                   "Build again with everything executed anew, until something differs, at most N times "
+                   "(implies --verify 2)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  command
       ->add_option("--require", flags->require,
                    "Exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
       ->type_name("reproducible");

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/attribution/attribution.h"
+#include "cli/attribution/rounds.h"
 #include "cli/attribution/trials.h"
 #include "cli/commands/build_arguments.h"
 #include "cli/commands/check_command.h"
@@ -58,6 +59,8 @@ class BuildCommand {
   absl::StatusOr<int> Finish(const v1::BuildView& known);
   absl::Status WriteFiles(const v1::BuildView& build);
   absl::Status WriteOutputs(const v1::BuildView& build);
+  // --until-different: further rounds after the one that has ended; the last one.
+  absl::StatusOr<BuildModel> FollowRounds(BuildModel model);
   // --attribute: tries of a build of which steps differ; what they say, for the report.
   absl::Status Attribute(const v1::BuildView& build);
   // Also tells which flags are ignored.
@@ -84,6 +87,7 @@ class BuildCommand {
   ClientOffers offers_;
   std::unique_ptr<Progress> progress_;
   std::optional<Attribution> attribution_;
+  std::optional<Rounds> rounds_;
 };
 
 absl::Status BuildCommand::ReadFlags() {
@@ -135,12 +139,22 @@ absl::Status BuildCommand::ReadCommonFlags() {
     }
     mode_ = ProgressMode::kQuiet;
   }
-  if (flags_.attribute && flags_.detach) {
-    return absl::InvalidArgumentError("--attribute needs the result: it cannot be used with --detach");
+  if (const char* again = flags_.attribute             ? "--attribute"
+                          : flags_.until_different > 0 ? "--until-different"
+                                                       : nullptr) {
+    if (flags_.detach)
+      return absl::InvalidArgumentError(
+          fmt::format("{} needs the result: it cannot be used with --detach", again));
+    if (!flags_.secrets.empty() || !flags_.agents.empty() || !flags_.idempotency_key.empty()) {
+      return absl::InvalidArgumentError(
+          fmt::format("{} submits the recipe again and again: it cannot be used with --secret, --ssh or "
+                      "--idempotency-key",
+                      again));
+    }
   }
-  if (flags_.attribute && (!flags_.secrets.empty() || !flags_.agents.empty())) {
+  if (flags_.until_different > 0 && (!outputs_.empty() || flags_.push || flags_.load)) {
     return absl::InvalidArgumentError(
-        "--attribute submits the recipe again and again: it cannot be used with --secret or --ssh");
+        "--until-different is about many images: -o, --push and --load cannot be used with it");
   }
   if (flags_.detach && !flags_.agents.empty()) {
     return absl::InvalidArgumentError(
@@ -296,6 +310,20 @@ absl::Status BuildCommand::Push(const v1::BuildView& build) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<BuildModel> BuildCommand::FollowRounds(BuildModel model) {
+  rounds_.emplace(static_cast<uint32_t>(flags_.until_different));
+  rounds_->Take(model.view());
+  // Names stay with the first round's image.
+  submission_.mutable_options()->clear_tags();
+  submission_.mutable_options()->set_no_cache(true);
+  while (rounds_->GoesOn()) {
+    progress_->Note(rounds_->Render());
+    ASSIGN_OR_RETURN(model, Follow());
+    rounds_->Take(model.view());
+  }
+  return model;
+}
+
 absl::Status BuildCommand::Attribute(const v1::BuildView& build) {
   if (!flags_.attribute || build.status() != v1::BUILD_STATUS_SUCCEEDED) return absl::OkStatus();
   Attribution attribution(build, submission_);
@@ -318,6 +346,7 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   if (session_.json) {
     Json document = BuildJson(report);
     if (attribution_) document["attribution"] = attribution_->Document();
+    if (rounds_) document["rounds"] = rounds_->Document();
     RETURN_IF_ERROR(session_.PrintJson(document));
   } else if (mode_ == ProgressMode::kQuiet) {
     if (report.build.status() == v1::BUILD_STATUS_SUCCEEDED) {
@@ -328,7 +357,13 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
     }
   } else {
     RETURN_IF_ERROR(PrintResult(RenderReport(report, session_.OutText()) +
-                                (attribution_ ? attribution_->Render() : std::string())));
+                                (attribution_ ? attribution_->Render() : std::string()) +
+                                (rounds_ ? rounds_->Render() : std::string())));
+  }
+  // Its executions may agree with each other, and with no earlier round.
+  if (rounds_ && rounds_->differs_from_first() && require_reproducible_) {
+    session_.env.Err("crossmill: --require reproducible: rounds gave different images\n");
+    return kExitNotReproducible;
   }
   const int code = ExitCodeOf(report.build, require_reproducible_);
   if (code == kExitNotReproducible || code == kExitInconclusive) {
@@ -355,8 +390,9 @@ absl::StatusOr<int> BuildCommand::Detach() {
 }
 
 bool BuildCommand::TakesImage() const {
-  return flags_.push || load_ || flags_.attribute || !outputs_.empty() || !flags_.metadata_file.empty() ||
-         !flags_.iid_file.empty() || session_.json || mode_ == ProgressMode::kQuiet || require_reproducible_;
+  return flags_.push || load_ || flags_.attribute || flags_.until_different > 0 || !outputs_.empty() ||
+         !flags_.metadata_file.empty() || !flags_.iid_file.empty() || session_.json ||
+         mode_ == ProgressMode::kQuiet || require_reproducible_;
 }
 
 absl::StatusOr<BuildModel> BuildCommand::Follow() {
@@ -401,7 +437,10 @@ absl::StatusOr<int> BuildCommand::Run() {
         context_->Send(*farm_, *progress_, submission_.options().keep_times(), submission_.mutable_recipe()));
   }
   if (flags_.detach) return Detach();
-  ASSIGN_OR_RETURN(const BuildModel model, Follow());
+  ASSIGN_OR_RETURN(BuildModel model, Follow());
+  if (flags_.until_different > 0) {
+    ASSIGN_OR_RETURN(model, FollowRounds(std::move(model)));
+  }
   return Finish(model.view());
 }
 

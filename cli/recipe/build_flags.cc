@@ -84,10 +84,13 @@ absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
     require = true;
   }
   int verify = flags.verify;
-  if (verify < 0) verify = require || flags.attribute ? 2 : 0;
+  if (verify < 0) verify = require || flags.attribute || flags.until_different > 0 ? 2 : 0;
   if (verify > 16) return absl::InvalidArgumentError("--verify takes at most 16 executions");
   if (require && verify < 2) {
     return absl::InvalidArgumentError("--require reproducible needs at least two executions: --verify 2");
+  }
+  if (flags.until_different > 0 && verify < 2) {
+    return absl::InvalidArgumentError("--until-different compares executions: it needs --verify 2");
   }
   if (flags.attribute && verify < 2) {
     return absl::InvalidArgumentError("--attribute compares executions: it needs --verify 2");

@@ -76,6 +76,8 @@ struct BuildFlags {
   std::vector<std::string> labels;
   // Which of the variations makes a step differ is tried out.
   bool attribute = false;
+  // So many rounds at most, until one differs; 0: one build.
+  int until_different = 0;
   // `crossmill retry`: the build that is submitted again.
   std::string retried;
 };

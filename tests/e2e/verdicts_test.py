@@ -465,6 +465,23 @@ class AttributeTest(FarmTestCase):
         document = json.loads(self.attribute("FROM tiny\nRUN echo same >/file\n", "--json").stdout)
         self.assertNotIn("attribution", document)
 
+    def test_rounds_end_at_the_first_that_differs(self):
+        self.dockerfile("FROM tiny\nRUN head -c 1 /dev/urandom | od -An -tu1 | grep -q '[02468]$' && echo a >/x || echo b >/x\n")
+        result = self.build("--until-different", "40", "--allow-same-host", "--json", "--require", "reproducible")
+        self.assert_exit(result, 3)
+        rounds = json.loads(result.stdout)["rounds"]
+        self.assertIn(rounds["ended_by"], ("verdict", "image"))
+        self.assertLess(rounds["run"], 40)
+
+    def test_rounds_that_agree_are_all_run(self):
+        self.dockerfile("FROM tiny\nRUN echo same >/x\n")
+        result = self.build("--until-different", "3", "--allow-same-host", "--require", "reproducible", "-t", "rounds:1")
+        self.assert_exit(result, 0)
+        self.assertIn("3 rounds gave the same image", result.stdout)
+        builds = json.loads(self.farm.cli("ls", "--json").stdout)[:3]
+        self.assertEqual([build["tags"] for build in builds], [[], [], ["rounds:1"]])
+        self.assertEqual(len({build["index_digest"] for build in builds}), 1)
+
     def test_it_needs_executions_to_compare(self):
         self.assert_exit(self.attribute("FROM tiny\n", "--verify", "1"), 2)
         self.assert_exit(self.attribute("FROM tiny\n", "--detach"), 2)
