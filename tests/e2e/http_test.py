@@ -101,12 +101,13 @@ class Reading(HttpCase):
     def test_every_route_of_the_document_answers(self):
         document = self.json("/api/v1/openapi.json")
         self.assertEqual(document["openapi"], "3.1.0")
-        needed = {"/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy"}
+        needed = {"/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy",
+                  "/api/v1/history": "?name=example/app"}
         for path, operations in document["paths"].items():
             if "get" not in operations or path.endswith(("/events", "/stream")):
                 continue
             with self.subTest(path):
-                filled = path.replace("{build_id}", str(self.build_id)).replace("{execution}", self.execution())
+                filled = re.sub(r"\{(build_id|first|second)\}", str(self.build_id), path).replace("{execution}", self.execution())
                 status, fields, body = self.request("GET", filled + needed.get(path, ""))
                 self.assertEqual(status, 200, body)
                 content = operations["get"]["responses"]["200"]["content"]

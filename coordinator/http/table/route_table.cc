@@ -7,7 +7,7 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 21> kRoutes = {{
+constexpr std::array<Route, 24> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
@@ -30,6 +30,12 @@ constexpr std::array<Route, 21> kRoutes = {{
      "Cancels a build."},
     {"POST", "/api/v1/builds/{build_id}/retry", "crossmill.v1.Builds/RetryBuild", Form::kMessage,
      "Submits again what was submitted."},
+    {"POST", "/api/v1/builds/{build_id}/verify", "crossmill.v1.Verification/VerifyBuild", Form::kMessage,
+     "Submits a rebuild of a build that has ended, to be compared with what it gave."},
+    {"GET", "/api/v1/builds/{first}/compare/{second}", "crossmill.v1.Verification/CompareBuilds", Form::kList,
+     "Two builds that have ended beside each other: where they part, and why."},
+    {"GET", "/api/v1/history", "crossmill.v1.Verification/ListHistory", Form::kMessage,
+     "The builds of a recipe over time: verdicts, and what changed where one got worse."},
     {"GET", "/api/v1/executions/{execution}/log", "crossmill.v1.Builds/ListLogLines", Form::kLog,
      "Lines of the console of an execution, or those that match a search; with download=1 all of it as text."},
     {"GET", "/api/v1/executions/{execution}/log/stream", "crossmill.v1.Builds/ReadLog", Form::kLogEvents,
