@@ -122,8 +122,7 @@ int RunCoordinatorCommand(int argc, char** argv) {
   app.add_option("--listen", options.listen.tcp_address, "host:port for workers and clients with a token");
   app.add_option("--tls-cert", options.listen.certificate_file, "PEM certificate for --listen and --http");
   app.add_option("--tls-key", options.listen.key_file, "PEM key for --listen and --http");
-  app.add_option("--http", options.http_address,
-                 "ADDRESS:PORT of the page and the HTTP API (default: none)");
+  app.add_option("--http", options.http_address, "ADDRESS:PORT of the page and the HTTP API (default: none)");
   app.add_option("--http-name", options.http_names,
                  "Name that the coordinator has in URLs, besides this machine's (repeatable)");
   app.add_flag("--insecure", options.listen.insecure, "Plain text on an address other hosts can reach");

@@ -194,8 +194,7 @@ class ServerImpl final : public Server {
 
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
-    ASSIGN_OR_RETURN(std::string session_key,
-                     door::Sessions::LoadKey(options_.data_folder + "/session-key"));
+    ASSIGN_OR_RETURN(std::string session_key, door::Sessions::LoadKey(options_.data_folder + "/session-key"));
     sessions_ = std::make_unique<door::Sessions>(std::move(session_key));
     // Sessions of browsers act as a client with a token that only this process has.
     ASSIGN_OR_RETURN(TokenRecord own, MakeTokenRecord(session_token_, "client", "sessions"));
@@ -211,7 +210,8 @@ class ServerImpl final : public Server {
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, *authenticator_);
-    farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_);
+    farm_ =
+        std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_);
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
@@ -249,11 +249,10 @@ class ServerImpl final : public Server {
     options.key_file = options_.listen.key_file;
     options.insecure = options_.listen.insecure;
     options.names = options_.http_names;
-    ASSIGN_OR_RETURN(http_door_,
-                     door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
-                                                     .own_token = session_token_,
-                                                     .sessions = *sessions_,
-                                                     .clock = clock_}));
+    ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
+                                                                 .own_token = session_token_,
+                                                                 .sessions = *sessions_,
+                                                                 .clock = clock_}));
     LogInfo("serving http={}", http_door_->url());
     return absl::OkStatus();
   }

@@ -355,8 +355,9 @@ absl::StatusOr<int> Up(Session& session, const UpFlags& flags) {
                                 program, flags.workers, flags.workers == 1 ? "" : "s", data)));
   ASSIGN_OR_RETURN(const std::string link, PageLink(session));
   if (!link.empty()) {
-    RETURN_IF_ERROR(session.Print(fmt::format(
-        "  page    {}\n          good once, for 10 minutes; `{}{} page` prints another\n", link, program, data)));
+    RETURN_IF_ERROR(session.Print(
+        fmt::format("  page    {}\n          good once, for 10 minutes; `{}{} page` prints another\n", link,
+                    program, data)));
   }
   return kExitOk;
 }
@@ -419,7 +420,8 @@ void AddFarmCommands(CLI::App& app, Session& session) {
                  "Let clients and workers with a token reach the coordinator here [only its socket]")
       ->type_name("HOST:PORT");
   up->add_option("--http", flags->http,
-                 "Where the page and the HTTP API are, or none [as the last time; at first a free port of the loopback]")
+                 "Where the page and the HTTP API are, or none [as the last time; at first a free port of "
+                 "the loopback]")
       ->type_name("ADDRESS:PORT");
   up->callback([&session, flags] { session.command = [&session, flags] { return Up(session, *flags); }; });
 

@@ -30,8 +30,9 @@ std::string SessionCookieName(const RequestHead& head) {
 
 absl::Status AccessCheck::CheckHost(const RequestHead& head) const {
   if (hosts_.Allows(head.host, head.local)) return absl::OkStatus();
-  return absl::PermissionDeniedError(fmt::format(
-      "the coordinator is not called '{}'; if it is, start it with --http-name", Printable(head.host.substr(0, 100))));
+  return absl::PermissionDeniedError(
+      fmt::format("the coordinator is not called '{}'; if it is, start it with --http-name",
+                  Printable(head.host.substr(0, 100))));
 }
 
 absl::StatusOr<std::string> AccessCheck::CredentialsOf(const RequestHead& head, absl::Time now) {
@@ -41,9 +42,11 @@ absl::StatusOr<std::string> AccessCheck::CredentialsOf(const RequestHead& head, 
     if (cookie.empty()) return std::string();
     // Browsers send cookies with requests of whatever page; only our own may change something.
     const bool foreign = !head.origin.empty() ? !IsSameOrigin(head.origin, head.host) : !Reads(head);
-    const bool site = head.fetch_site.empty() || head.fetch_site == "same-origin" || head.fetch_site == "none";
+    const bool site =
+        head.fetch_site.empty() || head.fetch_site == "same-origin" || head.fetch_site == "none";
     if (!Reads(head) && (foreign || !site))
-      return absl::PermissionDeniedError("with a session, only the coordinator's own page may change something");
+      return absl::PermissionDeniedError(
+          "with a session, only the coordinator's own page may change something");
     if (sessions_.IsSession(cookie, now)) return std::string(kScheme) + own_token_;
     authorization = std::string(kScheme) + cookie;
   }
@@ -72,15 +75,16 @@ absl::StatusOr<std::string> AccessCheck::OpenSession(const RequestHead& head, co
       return absl::ResourceExhaustedError("too many wrong tokens came from this address; wait a minute");
     if (!sessions_.TakeSecret(token, now)) {
       wrong_.Wrong(head.peer, now);
-      return absl::UnauthenticatedError("the link was opened before, or is too old; `crossmill page` makes a new one");
+      return absl::UnauthenticatedError(
+          "the link was opened before, or is too old; `crossmill page` makes a new one");
     }
     value = sessions_.MakeSession(now);
   }
   // A token that would not fit into the field as it is.
   if (value.find_first_of("; ,\"\\") != std::string::npos || !IsPlain(value))
     return absl::UnauthenticatedError("the token is none");
-  return fmt::format("{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=604800{}", SessionCookieName(head), value,
-                     head.secure ? "; Secure" : "");
+  return fmt::format("{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=604800{}", SessionCookieName(head),
+                     value, head.secure ? "; Secure" : "");
 }
 
 }  // namespace crossmill::coordinator::door

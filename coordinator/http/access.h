@@ -21,16 +21,16 @@ class AccessCheck {
 
   // Whom the request means to reach. PERMISSION_DENIED.
   absl::Status CheckHost(const RequestHead& head) const;
-  // The value of `authorization` for the services; empty if there are no credentials. PERMISSION_DENIED: a page of
-  // somebody else's wants to change something; RESOURCE_EXHAUSTED: too many wrong tokens; UNAUTHENTICATED: credentials
-  // that are none.
+  // The value of `authorization` for the services; empty if there are no credentials. PERMISSION_DENIED: a
+  // page of somebody else's wants to change something; RESOURCE_EXHAUSTED: too many wrong tokens;
+  // UNAUTHENTICATED: credentials that are none.
   absl::StatusOr<std::string> CredentialsOf(const RequestHead& head, absl::Time now);
   // What the services said of the credentials.
   void Note(const RequestHead& head, const std::string& authorization, const absl::Status& status,
             absl::Time now);
 
-  // The Set-Cookie of a session for "?token=": a link's secret, or a token, which stays what the session acts with.
-  // UNAUTHENTICATED: the link was opened before.
+  // The Set-Cookie of a session for "?token=": a link's secret, or a token, which stays what the session acts
+  // with. UNAUTHENTICATED: the link was opened before.
   absl::StatusOr<std::string> OpenSession(const RequestHead& head, const std::string& token, absl::Time now);
 
  private:

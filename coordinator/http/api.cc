@@ -5,9 +5,9 @@
 #include "common/base/status.h"
 #include "common/base/wiping.h"
 #include "coordinator/http/event_stream.h"
+#include "coordinator/http/problem.h"
 #include "coordinator/http/table/methods.h"
 #include "coordinator/http/table/openapi.h"
-#include "coordinator/http/problem.h"
 #include "crossmill/v1/client_service.pb.h"
 
 namespace crossmill::coordinator::door {
@@ -91,11 +91,10 @@ Awaitable<void> Api::Handle(Exchange& exchange) {
   const std::optional<RouteMatch> match = FindRoute(head.verb, head.path, &allowed);
   if (!match) {
     const bool known = !allowed.empty();
-    Response response =
-        ProblemResponse(known ? 405 : 404,
-                        known ? absl::UnimplementedError("this path is for " + allowed)
-                              : absl::NotFoundError("there is no such path"),
-                        exchange.request_id());
+    Response response = ProblemResponse(known ? 405 : 404,
+                                        known ? absl::UnimplementedError("this path is for " + allowed)
+                                              : absl::NotFoundError("there is no such path"),
+                                        exchange.request_id());
     if (known) response.Set("Allow", allowed);
     co_return co_await exchange.Send(std::move(response));
   }
@@ -148,8 +147,8 @@ Awaitable<void> Api::SendMessage(Exchange& exchange, Request& request) {
   }
   const std::unique_ptr<google::protobuf::Message> response =
       NewMessage(*FindMethod(request.route->method)->output_type());
-  const absl::Status called = co_await Call(exchange, request.route->method, request.authorization,
-                                            *request.message, response.get());
+  const absl::Status called =
+      co_await Call(exchange, request.route->method, request.authorization, *request.message, response.get());
   if (!called.ok()) co_return co_await Refuse(exchange, called);
   absl::StatusOr<std::string> json = ToJson(*response);
   if (!json.ok()) co_return co_await Refuse(exchange, json.status());
@@ -166,13 +165,12 @@ Awaitable<void> Api::SendRecipe(Exchange& exchange, Request& request) {
   if (const absl::Status read = co_await Read(exchange, request); !read.ok())
     co_return co_await Refuse(exchange, read);
   v1::BuildSubmission submission;
-  const absl::Status called = co_await Call(exchange, request.route->method, request.authorization,
-                                            *request.message, &submission);
+  const absl::Status called =
+      co_await Call(exchange, request.route->method, request.authorization, *request.message, &submission);
   if (!called.ok()) co_return co_await Refuse(exchange, called);
   if (!submission.has_recipe())
     co_return co_await Refuse(exchange, absl::NotFoundError("the farm's own builds have no Dockerfile"));
-  co_await exchange.Send(
-      MakeResponse(200, "text/plain; charset=utf-8", submission.recipe().dockerfile()));
+  co_await exchange.Send(MakeResponse(200, "text/plain; charset=utf-8", submission.recipe().dockerfile()));
 }
 
 std::shared_ptr<StreamCall> Api::StartStream(Exchange& exchange, Request& request, std::string_view method,

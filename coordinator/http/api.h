@@ -1,5 +1,5 @@
-// Answers the routes of the table: a request becomes a call of the service behind the route, as whom the request's
-// credentials say, and the call's answer becomes the response.
+// Answers the routes of the table: a request becomes a call of the service behind the route, as whom the
+// request's credentials say, and the call's answer becomes the response.
 #pragma once
 
 #include <atomic>
@@ -9,8 +9,8 @@
 #include "common/base/clock.h"
 #include "coordinator/http/access.h"
 #include "coordinator/http/exchange.h"
-#include "coordinator/http/table/route_table.h"
 #include "coordinator/http/rpc_calls.h"
+#include "coordinator/http/table/route_table.h"
 #include "coordinator/http/table/transcoding.h"
 
 namespace crossmill::coordinator::door {
@@ -25,8 +25,7 @@ class Api {
   Awaitable<void> Handle(Exchange& exchange);
   // One call with one answer, with the credentials of the request. For what is no route: sessions, metrics.
   Awaitable<absl::Status> Call(Exchange& exchange, std::string_view method, std::string authorization,
-                               const google::protobuf::Message& request,
-                               google::protobuf::Message* response);
+                               const google::protobuf::Message& request, google::protobuf::Message* response);
   Awaitable<void> Refuse(Exchange& exchange, const absl::Status& error);
 
  private:

@@ -1,5 +1,5 @@
-// The parts of Boost.Asio that the sources of this folder share. Only sources that serve sockets include it: it takes a
-// compiler seconds.
+// The parts of Boost.Asio that the sources of this folder share. Only sources that serve sockets include it:
+// it takes a compiler seconds.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>

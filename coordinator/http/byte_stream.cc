@@ -42,7 +42,8 @@ class PlainStream final : public ByteStream {
 
 class TlsStream final : public ByteStream {
  public:
-  TlsStream(tcp::socket socket, asio::ssl::context& tls) : stream_(beast::tcp_stream(std::move(socket)), tls) {}
+  TlsStream(tcp::socket socket, asio::ssl::context& tls)
+      : stream_(beast::tcp_stream(std::move(socket)), tls) {}
   void Expire(std::chrono::milliseconds time) override {
     beast::get_lowest_layer(stream_).expires_after(time);
   }

@@ -46,7 +46,8 @@ std::optional<int64_t> LastEventId(const RequestHead& head) {
 Awaitable<absl::Status> SendEvents(Exchange& exchange, const std::shared_ptr<StreamCall>& call,
                                    const google::protobuf::Message& message, const EventOf& event_of) {
   exchange.OnAbort([call] { call->Cancel(); });
-  // The first look is short: an error that is known at once becomes an answer, and who waits sees the head soon.
+  // The first look is short: an error that is known at once becomes an answer, and who waits sees the head
+  // soon.
   StreamCall::Item item = co_await call->Next(std::chrono::milliseconds(300));
   if (item == StreamCall::Item::kEnd && !call->status().ok()) {
     exchange.OnAbort(nullptr);

@@ -22,9 +22,9 @@ std::optional<int64_t> LastEventId(const RequestHead& head);
 // A message of the call as the text of its event; empty: none.
 using EventOf = std::function<std::string(const google::protobuf::Message&)>;
 
-// Answers with the events of the call until it ends: then with `end`, or `problem` if it failed after the head was sent,
-// and before that with the error. A comment every 15 s shows that the connection lives. The call ends when the client
-// goes away. Returns the call's status.
+// Answers with the events of the call until it ends: then with `end`, or `problem` if it failed after the
+// head was sent, and before that with the error. A comment every 15 s shows that the connection lives. The
+// call ends when the client goes away. Returns the call's status.
 Awaitable<absl::Status> SendEvents(Exchange& exchange, const std::shared_ptr<StreamCall>& call,
                                    const google::protobuf::Message& message, const EventOf& event_of);
 

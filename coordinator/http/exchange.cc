@@ -35,7 +35,8 @@ std::string HttpDate() {
 }
 
 absl::Status HeadError(const boost::system::error_code& error) {
-  if (error == http::error::header_limit) return absl::ResourceExhaustedError("the head of the request is too large");
+  if (error == http::error::header_limit)
+    return absl::ResourceExhaustedError("the head of the request is too large");
   return absl::InvalidArgumentError(fmt::format("the request is none that can be read: {}", error.message()));
 }
 
@@ -193,7 +194,8 @@ Awaitable<bool> Exchange::Begin(const Response& response) {
   if (!parser_->is_done()) keep_alive_ = false;
   chunked_ = is_http_1_1_;
   if (!chunked_) keep_alive_ = false;
-  const std::string head = WriteHead(response, chunked_ ? Framing::kChunked : Framing::kClose, keep_alive_, head_.secure);
+  const std::string head =
+      WriteHead(response, chunked_ ? Framing::kChunked : Framing::kClose, keep_alive_, head_.secure);
   co_return co_await WriteAll(head) && head_.verb != "HEAD";
 }
 

@@ -1,5 +1,5 @@
-// One connection of a client: requests are read, answers written, one after the other. Used on the thread of its context
-// only, but for Abort's callers, who post.
+// One connection of a client: requests are read, answers written, one after the other. Used on the thread of
+// its context only, but for Abort's callers, who post.
 #pragma once
 
 #include <boost/beast/http/buffer_body.hpp>
@@ -65,8 +65,8 @@ class Exchange {
   // ---- for the server ----
 
   Awaitable<boost::system::error_code> Open();
-  // The next head. OUT_OF_RANGE: the client is done; INVALID_ARGUMENT, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED: an
-  // answer is still possible.
+  // The next head. OUT_OF_RANGE: the client is done; INVALID_ARGUMENT, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED:
+  // an answer is still possible.
   Awaitable<absl::Status> ReadHead();
   // The request is answered and whole: another one may come.
   bool reusable() const { return keep_alive_ && !broken_; }
@@ -89,7 +89,8 @@ class Exchange {
   Awaitable<bool> Begin(const Response& response);
   Awaitable<bool> Write(std::string_view bytes);
   Awaitable<void> Finish();
-  // Calls `gone` when the client closes the connection, or sends anything, until Finish. Between Begin and Finish.
+  // Calls `gone` when the client closes the connection, or sends anything, until Finish. Between Begin and
+  // Finish.
   void WatchClient(std::function<void()> gone);
   // What Abort does besides; null again when it is over.
   void OnAbort(std::function<void()> abort) { abort_ = std::move(abort); }

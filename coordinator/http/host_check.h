@@ -1,5 +1,5 @@
-// Whom a request means to reach, and where the page is from that makes it: against DNS rebinding and requests that other
-// sites' pages make. Pure.
+// Whom a request means to reach, and where the page is from that makes it: against DNS rebinding and requests
+// that other sites' pages make. Pure.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ class HostCheck {
  public:
   explicit HostCheck(const std::vector<std::string>& names);
 
-  // `host`: the field; `local`: the address at which the connection came in. An address is taken where it is `local`:
-  // nobody's name server has a say in that. Ports are not compared: tunnels change them.
+  // `host`: the field; `local`: the address at which the connection came in. An address is taken where it is
+  // `local`: nobody's name server has a say in that. Ports are not compared: tunnels change them.
   bool Allows(std::string_view host, std::string_view local) const;
 
  private:

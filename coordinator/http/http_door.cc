@@ -48,9 +48,10 @@ class HttpDoor::Impl {
 
   absl::Status Start(const DoorOptions& options) {
     if (options.certificate_file.empty() && rpc::LeavesMachine(options.address) && !options.insecure) {
-      return absl::FailedPreconditionError(fmt::format(
-          "--http {}: tokens would leave this machine in plain text; give --tls-cert and --tls-key, or --insecure",
-          options.address));
+      return absl::FailedPreconditionError(
+          fmt::format("--http {}: tokens would leave this machine in plain text; give --tls-cert and "
+                      "--tls-key, or --insecure",
+                      options.address));
     }
     const ServerSettings settings{options.address, options.certificate_file, options.key_file};
     ASSIGN_OR_RETURN(server_, HttpServer::Start(settings, limits_,
@@ -80,7 +81,8 @@ class HttpDoor::Impl {
       co_return co_await api_.Refuse(exchange, host);
     if (head.path == "/api" || head.path.starts_with("/api/")) co_return co_await api_.Handle(exchange);
     if (!reads) {
-      Response response = ProblemResponse(405, absl::UnimplementedError("only GET and HEAD"), exchange.request_id());
+      Response response =
+          ProblemResponse(405, absl::UnimplementedError("only GET and HEAD"), exchange.request_id());
       response.Set("Allow", "GET, HEAD");
       co_return co_await exchange.Send(std::move(response));
     }
@@ -96,21 +98,21 @@ class HttpDoor::Impl {
     v1::ListBuildsResponse response;
     const absl::Status status = co_await api_.Call(exchange, "crossmill.v1.Builds/ListBuilds",
                                                    "Bearer " + parts_.own_token, request, &response);
-    if (!status.ok())
-      co_return co_await exchange.Send(ProblemResponse(503, status, exchange.request_id()));
+    if (!status.ok()) co_return co_await exchange.Send(ProblemResponse(503, status, exchange.request_id()));
     co_await exchange.Send(MakeResponse(200, "text/plain", "ok\n"));
   }
 
   Awaitable<void> SendMetrics(Exchange& exchange) {
-    const absl::StatusOr<std::string> credentials = access_.CredentialsOf(exchange.head(), parts_.clock.Now());
+    const absl::StatusOr<std::string> credentials =
+        access_.CredentialsOf(exchange.head(), parts_.clock.Now());
     if (!credentials.ok()) co_return co_await api_.Refuse(exchange, credentials.status());
     v1::FarmStatus status;
     const v1::GetFarmStatusRequest request;
     const absl::Status called =
         co_await api_.Call(exchange, "crossmill.v1.Farm/GetFarmStatus", *credentials, request, &status);
     if (!called.ok()) co_return co_await api_.Refuse(exchange, called);
-    co_await exchange.Send(
-        MakeResponse(200, "text/plain; version=0.0.4; charset=utf-8", MetricsText(status, CROSSMILL_VERSION)));
+    co_await exchange.Send(MakeResponse(200, "text/plain; version=0.0.4; charset=utf-8",
+                                        MetricsText(status, CROSSMILL_VERSION)));
   }
 
   // "/?token=": the secret leaves the address line at once.

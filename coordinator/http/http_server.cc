@@ -139,9 +139,8 @@ class HttpServer::Impl {
       ++connections_;
       boost::system::error_code ignored;
       socket.set_option(tcp::no_delay(true), ignored);
-      asio::post(loop.context, [this, &loop, socket = std::move(socket)]() mutable {
-        Begin(loop, std::move(socket));
-      });
+      asio::post(loop.context,
+                 [this, &loop, socket = std::move(socket)]() mutable { Begin(loop, std::move(socket)); });
     }
   }
 

@@ -42,7 +42,8 @@ std::string MetricsText(const v1::FarmStatus& status, std::string_view version) 
                         Word(v1::Verdict_Name(count.verdict()), "VERDICT_"), count.cells());
   }
   Gauge("crossmill_workers_connected", "Workers that are connected.", status.workers_connected(), &text);
-  Gauge("crossmill_workers_draining", "Of them, workers that take no new tasks.", status.workers_draining(), &text);
+  Gauge("crossmill_workers_draining", "Of them, workers that take no new tasks.", status.workers_draining(),
+        &text);
   Gauge("crossmill_worker_slots", "Tasks that connected workers run at most.", status.slots(), &text);
   Gauge("crossmill_tasks_running", "Tasks that workers run.", status.tasks_running(), &text);
   Gauge("crossmill_queue_depth", "Tasks that wait for a worker.", status.tasks_queued(), &text);

@@ -99,9 +99,8 @@ bool HasHash(std::string_view path) {
   const size_t dash = name.substr(0, dot).size() >= 9 ? dot - 9 : std::string_view::npos;
   if (dot == std::string_view::npos || dash == std::string_view::npos || name[dash] != '-') return false;
   const std::string_view hash = name.substr(dash + 1, 8);
-  return std::all_of(hash.begin(), hash.end(), [](unsigned char c) {
-    return absl::ascii_isalnum(c) || c == '_' || c == '-';
-  });
+  return std::all_of(hash.begin(), hash.end(),
+                     [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; });
 }
 
 Response PageResponse(std::span<const PageFile> files, const RequestHead& head) {

@@ -25,8 +25,8 @@ struct PageFile {
 // None: the coordinator was built without the page.
 std::span<const PageFile> EmbeddedPage();
 
-// The answer to a GET of a path that is not the API's: a file; for a path without one that has no dot in its last part,
-// the page itself (its views have addresses of their own); without a page, words that say so.
+// The answer to a GET of a path that is not the API's: a file; for a path without one that has no dot in its
+// last part, the page itself (its views have addresses of their own); without a page, words that say so.
 Response PageResponse(std::span<const PageFile> files, const RequestHead& head);
 
 // "text/javascript; charset=utf-8" of "a.js".

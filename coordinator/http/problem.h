@@ -12,8 +12,8 @@ namespace crossmill::coordinator::door {
 // The status of a response for a code: 404 for NOT_FOUND, ...
 int HttpStatusOf(absl::StatusCode code);
 
-// {"type": "about:blank", "title": "Not Found", "status": 404, "detail": ..., "code": "NOT_FOUND", "requestId": ...}.
-// What is not OK only.
+// {"type": "about:blank", "title": "Not Found", "status": 404, "detail": ..., "code": "NOT_FOUND",
+// "requestId": ...}. What is not OK only.
 std::string ProblemJson(const absl::Status& error, std::string_view request_id);
 
 // The same as an answer. 401 says how to authenticate, 503 and 429 when to come again.

@@ -5,7 +5,8 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-// The page needs nothing but what the coordinator serves. Styles and scripts are files; images may be in the page.
+// The page needs nothing but what the coordinator serves. Styles and scripts are files; images may be in the
+// page.
 constexpr std::string_view kSecurityFields =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "

@@ -26,8 +26,8 @@ std::string_view ReasonOf(int status);
 // How the body's end is known.
 enum class Framing { kLength, kChunked, kClose };
 
-// The head as bytes: status line, what every answer has (the content security policy and its kind), `response.fields`,
-// and the framing. `secure`: over TLS.
+// The head as bytes: status line, what every answer has (the content security policy and its kind),
+// `response.fields`, and the framing. `secure`: over TLS.
 std::string WriteHead(const Response& response, Framing framing, bool keep_alive, bool secure);
 
 }  // namespace crossmill::coordinator::door

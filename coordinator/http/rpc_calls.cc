@@ -9,8 +9,7 @@ namespace {
 
 void Prepare(grpc::ClientContext& context, const CallOptions& options) {
   if (!options.authorization.empty()) context.AddMetadata("authorization", options.authorization);
-  if (options.deadline.count() > 0)
-    context.set_deadline(std::chrono::system_clock::now() + options.deadline);
+  if (options.deadline.count() > 0) context.set_deadline(std::chrono::system_clock::now() + options.deadline);
 }
 
 }  // namespace
@@ -28,7 +27,8 @@ Awaitable<absl::Status> CallOnce(AnyStub& stub, const CallOptions& options,
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     stub.UnaryCall(&context, options.path, grpc::StubOptions(), &request, response,
                    [executor, shared](grpc::Status status) {
-                     asio::post(executor, [shared, status = std::move(status)] { std::move (*shared)(status); });
+                     asio::post(executor,
+                                [shared, status = std::move(status)] { std::move (*shared)(status); });
                    });
   };
   const grpc::Status status =

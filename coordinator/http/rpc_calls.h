@@ -29,15 +29,15 @@ struct CallOptions {
   std::chrono::milliseconds deadline{0};
 };
 
-// A call with one answer. `cancel` is given what ends the call early, from any thread, and null when it is over. The
-// messages stay until it returns.
+// A call with one answer. `cancel` is given what ends the call early, from any thread, and null when it is
+// over. The messages stay until it returns.
 Awaitable<absl::Status> CallOnce(AnyStub& stub, const CallOptions& options,
                                  const google::protobuf::MessageLite& request,
                                  google::protobuf::MessageLite* response,
                                  const std::function<void(std::function<void()>)>& cancel);
 
-// A call whose answer is a stream. One message is read ahead of whoever takes them, no more. Used on the thread of its
-// executor, but for Cancel.
+// A call whose answer is a stream. One message is read ahead of whoever takes them, no more. Used on the
+// thread of its executor, but for Cancel.
 class StreamCall : public std::enable_shared_from_this<StreamCall> {
  public:
   enum class Item { kMessage, kNothing, kEnd };

@@ -72,8 +72,8 @@ std::string Sessions::MacOf(std::string_view text) const {
 }
 
 std::string Sessions::MakeSession(absl::Time now) const {
-  const std::string text =
-      fmt::format("{}{}.{}", kSessionPrefix, absl::ToUnixSeconds(now + kSessionLife), NewToken().substr(3, 16));
+  const std::string text = fmt::format("{}{}.{}", kSessionPrefix, absl::ToUnixSeconds(now + kSessionLife),
+                                       NewToken().substr(3, 16));
   return text + "." + MacOf(text);
 }
 

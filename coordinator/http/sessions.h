@@ -13,8 +13,8 @@
 
 namespace crossmill::coordinator::door {
 
-// Thread safe. A session is no entry anywhere: its cookie holds its end and a MAC, so that it survives a restart of the
-// coordinator. Whoever takes the key file away ends them all.
+// Thread safe. A session is no entry anywhere: its cookie holds its end and a MAC, so that it survives a
+// restart of the coordinator. Whoever takes the key file away ends them all.
 class Sessions final : public PageLinks {
  public:
   // `key`: secret, the same after a restart.

@@ -1,4 +1,5 @@
-// Who gave wrong tokens lately. A token is far too long to be guessed; this keeps logs and threads from those who try.
+// Who gave wrong tokens lately. A token is far too long to be guessed; this keeps logs and threads from those
+// who try.
 #pragma once
 
 #include <deque>
@@ -13,8 +14,8 @@ namespace crossmill::coordinator::door {
 // Thread safe.
 class WrongTokens {
  public:
-  // An address that gave 10 wrong ones within a minute is refused until the minute is over. Those that proved good are
-  // not asked (Good): others behind the same address go on.
+  // An address that gave 10 wrong ones within a minute is refused until the minute is over. Those that proved
+  // good are not asked (Good): others behind the same address go on.
   bool Refuses(const std::string& address, const std::string& token, absl::Time now);
   void Wrong(const std::string& address, absl::Time now);
   void Good(const std::string& token);

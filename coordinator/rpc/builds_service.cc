@@ -81,14 +81,15 @@ absl::Status AddFetches(FarmReader& reader, const std::vector<LocatedStep>& step
 // What the earlier build was offered is offered again, or it cannot be built.
 absl::Status CheckOffers(const v1::BuildSubmission& submission, const WipedSecrets<v1::Secret>& secrets) {
   if (submission.has_wheels()) {
-    return absl::FailedPreconditionError("the farm submitted this build itself; the build that it was for can be retried");
+    return absl::FailedPreconditionError(
+        "the farm submitted this build itself; the build that it was for can be retried");
   }
   for (const std::string& id : submission.options().secret_ids()) {
     const bool given = std::any_of(secrets.begin(), secrets.end(),
                                    [&](const v1::Secret& secret) { return secret.id() == id; });
     if (!given) {
-      return absl::FailedPreconditionError(
-          fmt::format("the build had the secret '{}', which was not kept; `crossmill retry` can offer it", id));
+      return absl::FailedPreconditionError(fmt::format(
+          "the build had the secret '{}', which was not kept; `crossmill retry` can offer it", id));
     }
   }
   if (submission.options().ssh_ids_size() > 0) {
@@ -133,8 +134,7 @@ grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::R
   return grpc::Status::OK;
 }
 
-grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context,
-                                         const v1::ListLogLinesRequest* request,
+grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context, const v1::ListLogLinesRequest* request,
                                          v1::ListLogLinesResponse* response) {
   const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);

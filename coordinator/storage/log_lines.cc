@@ -31,7 +31,8 @@ class LineReader {
   // `lines` have ended before what is fed.
   explicit LineReader(int64_t lines) : lines_(lines) {}
 
-  // Feeds a chunk; `take` is called with each line that has ended and says whether to go on. False: it did not.
+  // Feeds a chunk; `take` is called with each line that has ended and says whether to go on. False: it did
+  // not.
   template <typename Take>
   bool Feed(const v1::LogChunk& chunk, const Take& take) {
     std::string_view data = chunk.data();

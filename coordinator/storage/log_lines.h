@@ -12,8 +12,8 @@
 
 namespace crossmill::storage {
 
-// Thread safe. A log is read whole once to count its lines, and from then on only what is new in it and what is
-// asked for: where lines begin is remembered every 256 KiB, of the last 64 logs that were asked about.
+// Thread safe. A log is read whole once to count its lines, and from then on only what is new in it and what
+// is asked for: where lines begin is remembered every 256 KiB, of the last 64 logs that were asked about.
 class LogLines {
  public:
   // `logs` outlives it.

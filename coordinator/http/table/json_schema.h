@@ -10,7 +10,8 @@
 
 namespace crossmill::coordinator::door {
 
-// What a schema is of: in an answer every field is there that is not unset, in a request each may be left out.
+// What a schema is of: in an answer every field is there that is not unset, in a request each may be left
+// out.
 enum class Use { kAnswer, kRequest };
 
 // Collects the schemas that others refer to. Used by one thread.

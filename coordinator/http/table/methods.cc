@@ -10,8 +10,7 @@ namespace {
 using google::protobuf::FieldDescriptor;
 
 // Descriptors of services are registered by generated files to which nothing else refers.
-[[gnu::used]] const void* const kServices =
-    &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto;
+[[gnu::used]] const void* const kServices = &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto;
 
 }  // namespace
 

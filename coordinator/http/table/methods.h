@@ -20,8 +20,8 @@ const google::protobuf::Descriptor* RequestOf(const Route& route);
 // Names in braces.
 std::vector<std::string> PathParameters(std::string_view path);
 
-// Whether a query may fill the field: numbers, texts, enums, lists of them, and platforms; not what the door fills
-// itself or what never belongs into a URL.
+// Whether a query may fill the field: numbers, texts, enums, lists of them, and platforms; not what the door
+// fills itself or what never belongs into a URL.
 bool IsQueryField(const Route& route, const google::protobuf::FieldDescriptor& field);
 
 }  // namespace crossmill::coordinator::door

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string>
@@ -70,8 +71,7 @@ Json ParametersOf(JsonSchemas& schemas, const Route& route) {
 }
 
 Json RequestBody(JsonSchemas& schemas, const Route& route) {
-  Json content =
-      Content("application/json", schemas.Reference(*RequestOf(route), Use::kRequest));
+  Json content = Content("application/json", schemas.Reference(*RequestOf(route), Use::kRequest));
   return {{"content", std::move(content)}};
 }
 
@@ -113,7 +113,13 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
 // Two routes may have one method.
 std::string OperationId(const Route& route) {
   if (route.form == Form::kRecipe) return "GetRecipe";
-  return std::string(route.method.substr(route.method.find('/') + 1));
+  // Where two services have a method of one name, their names stand before it.
+  const auto name = [](const Route& of) { return of.method.substr(of.method.find('/') + 1); };
+  const bool shared = std::any_of(Routes().begin(), Routes().end(), [&](const Route& other) {
+    return other.method != route.method && name(other) == name(route);
+  });
+  const std::string service(shared ? FindMethod(route.method)->service()->name() : std::string());
+  return service + std::string(name(route));
 }
 
 Json OperationOf(JsonSchemas& schemas, const Route& route) {

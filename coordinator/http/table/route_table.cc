@@ -37,7 +37,8 @@ constexpr std::array<Route, 24> kRoutes = {{
     {"GET", "/api/v1/history", "crossmill.v1.Verification/ListHistory", Form::kMessage,
      "The builds of a recipe over time: verdicts, and what changed where one got worse."},
     {"GET", "/api/v1/executions/{execution}/log", "crossmill.v1.Builds/ListLogLines", Form::kLog,
-     "Lines of the console of an execution, or those that match a search; with download=1 all of it as text."},
+     "Lines of the console of an execution, or those that match a search; with download=1 all of it as "
+     "text."},
     {"GET", "/api/v1/executions/{execution}/log/stream", "crossmill.v1.Builds/ReadLog", Form::kLogEvents,
      "The console of an execution as Server-Sent Events, until it has ended."},
     {"GET", "/api/v1/packages/history", "crossmill.v1.Packages/ListHistory", Form::kMessage,

@@ -1,5 +1,5 @@
-// What the HTTP door answers: verb and path, and the method behind them. The one place where routes are; the door, the
-// OpenAPI document and the tests read it. Pure.
+// What the HTTP door answers: verb and path, and the method behind them. The one place where routes are; the
+// door, the OpenAPI document and the tests read it. Pure.
 #pragma once
 
 #include <optional>
@@ -48,8 +48,8 @@ struct RouteMatch {
   std::vector<std::pair<std::string, std::string>> parameters;
 };
 
-// The route of a verb and a path as it came (escaped, without query). Without one: whether other verbs have the path,
-// joined as an Allow field has them, in `allowed`.
+// The route of a verb and a path as it came (escaped, without query). Without one: whether other verbs have
+// the path, joined as an Allow field has them, in `allowed`.
 std::optional<RouteMatch> FindRoute(std::string_view verb, std::string_view path, std::string* allowed);
 
 }  // namespace crossmill::coordinator::door

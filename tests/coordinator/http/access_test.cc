@@ -15,12 +15,13 @@ using ::testing::HasSubstr;
 
 TEST(HostCheckTest, LoopbackOwnAddressAndGivenNames) {
   const HostCheck check({"Farm.Example"});
-  for (const char* host : {"localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "farm.example:443",
-                           "10.0.0.7:8080"}) {
+  for (const char* host : {"localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080",
+                           "farm.example:443", "10.0.0.7:8080"}) {
     EXPECT_TRUE(check.Allows(host, "10.0.0.7")) << host;
   }
-  for (const char* host : {"", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.8",
-                           "localhost:", "localhost:99999", "user@localhost", "[::1", "127.0.0", "127.a.0.1"}) {
+  for (const char* host :
+       {"", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.8",
+        "localhost:", "localhost:99999", "user@localhost", "[::1", "127.0.0", "127.a.0.1"}) {
     EXPECT_FALSE(check.Allows(host, "10.0.0.7")) << host;
   }
 }

@@ -62,7 +62,8 @@ TEST(OpenApiTest, EveryRouteIsAnOperationWithANameOfItsOwn) {
 TEST(OpenApiTest, ThePageHasThisOne) {
   const std::string path = CROSSMILL_SOURCE_FOLDER "/web/api/openapi.json";
   const Json document = OpenApiDocument();
-  if (std::getenv("CROSSMILL_ACCEPT") != nullptr) ASSERT_OK(WriteFileAtomic(path, WriteJsonPretty(document) + "\n"));
+  if (std::getenv("CROSSMILL_ACCEPT") != nullptr)
+    ASSERT_OK(WriteFileAtomic(path, WriteJsonPretty(document) + "\n"));
   const auto text = ReadFile(path, 16 << 20);
   ASSERT_OK(text);
   EXPECT_EQ(Json::parse(*text), document);

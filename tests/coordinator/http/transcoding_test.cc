@@ -45,7 +45,8 @@ TEST(SetFieldsTest, EachTypeByItsProtoName) {
   EXPECT_EQ(compiled.order(), v1::CompiledPackagesRequest::ORDER_NAME);
   EXPECT_EQ(compiled.limit(), 7);
   v1::WatchBuildRequest watch;
-  ASSERT_OK(SetFields({{"build_id", "12"}, {"logs", ""}}, RouteOf("GET", "/api/v1/builds/12/events"), &watch));
+  ASSERT_OK(
+      SetFields({{"build_id", "12"}, {"logs", ""}}, RouteOf("GET", "/api/v1/builds/12/events"), &watch));
   EXPECT_TRUE(watch.logs());
 }
 

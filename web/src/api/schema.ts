@@ -175,6 +175,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/builds/{build_id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Submits a rebuild of a build that has ended, to be compared with what it gave. */
+        post: operations["VerifyBuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/builds/{first}/compare/{second}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Two builds that have ended beside each other: where they part, and why. */
+        get: operations["CompareBuilds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The builds of a recipe over time: verdicts, and what changed where one got worse. */
+        get: operations["VerificationListHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/executions/{execution}/log": {
         parameters: {
             query?: never;
@@ -217,7 +268,7 @@ export interface paths {
             cookie?: never;
         };
         /** What became of one package in the executions over time. */
-        get: operations["ListHistory"];
+        get: operations["PackagesListHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -387,6 +438,7 @@ export interface components {
             /** Format: int64 */
             aheadOf: string;
             farmVersion: string;
+            rebuild?: components["schemas"]["Rebuild"];
         };
         /** @enum {string} */
         BuildStatus: "BUILD_STATUS_UNSPECIFIED" | "BUILD_STATUS_PLANNING" | "BUILD_STATUS_QUEUED" | "BUILD_STATUS_RUNNING" | "BUILD_STATUS_SUCCEEDED" | "BUILD_STATUS_FAILED" | "BUILD_STATUS_CANCELLED" | "BUILD_STATUS_INFRASTRUCTURE_FAILED" | "BUILD_STATUS_TIMED_OUT";
@@ -451,7 +503,7 @@ export interface components {
             aspects: components["schemas"]["Aspect"][];
         };
         /** @enum {string} */
-        Aspect: "ASPECT_UNSPECIFIED" | "ASPECT_CLOCK" | "ASPECT_HOST_NAME" | "ASPECT_PROCESSORS" | "ASPECT_FILE_ORDER" | "ASPECT_PROCESS_IDS" | "ASPECT_KERNEL" | "ASPECT_CPU_MODEL";
+        Aspect: "ASPECT_UNSPECIFIED" | "ASPECT_CLOCK" | "ASPECT_HOST_NAME" | "ASPECT_PROCESSORS" | "ASPECT_FILE_ORDER" | "ASPECT_PROCESS_IDS" | "ASPECT_KERNEL" | "ASPECT_CPU_MODEL" | "ASPECT_ENVIRONMENT" | "ASPECT_TIME_ZONE" | "ASPECT_LOCALE" | "ASPECT_SEARCH_PATH";
         PinnedImage: {
             reference: string;
             platform?: components["schemas"]["Platform"];
@@ -555,6 +607,7 @@ export interface components {
             seconds: number;
             message: string;
             imageManifest?: components["schemas"]["Digest"];
+            rebuild?: components["schemas"]["RebuildComparison"];
         };
         CellComparison: {
             platform?: components["schemas"]["Platform"];
@@ -663,6 +716,28 @@ export interface components {
         };
         /** @enum {string} */
         InputChange_Kind: "KIND_UNSPECIFIED" | "KIND_FETCH" | "KIND_PACKAGE";
+        RebuildComparison: {
+            /** Format: int64 */
+            build: string;
+            result: components["schemas"]["RebuildComparison_Result"];
+            reason: string;
+            levels: components["schemas"]["LevelComparison"][];
+            comparison?: components["schemas"]["CellComparison"];
+            afterDifference: number[];
+        };
+        /** @enum {string} */
+        RebuildComparison_Result: "RESULT_UNSPECIFIED" | "RESULT_EQUAL" | "RESULT_DIFFERENT" | "RESULT_UNKNOWN";
+        LevelComparison: {
+            level: string;
+            equal: boolean;
+            then: string;
+            now: string;
+            /** Format: uint32 */
+            layers: number;
+            /** Format: uint32 */
+            equalLayers: number;
+            problem: string;
+        };
         RemoteSource: {
             url: string;
             digest: string;
@@ -671,6 +746,11 @@ export interface components {
             bytes: string;
             cached: boolean;
             range?: components["schemas"]["SourceRange"];
+        };
+        Rebuild: {
+            /** Format: int64 */
+            build: string;
+            indexDigest: string;
         };
         SubmitBuildRequestInput: {
             submission?: components["schemas"]["BuildSubmissionInput"];
@@ -681,6 +761,7 @@ export interface components {
             recipe?: components["schemas"]["RecipeInput"];
             options?: components["schemas"]["BuildOptionsInput"];
             wheels?: components["schemas"]["WheelsSubmissionInput"];
+            rebuild?: components["schemas"]["RebuildInput"];
         };
         RecipeInput: {
             dockerfile?: string;
@@ -906,6 +987,11 @@ export interface components {
             seconds?: number;
             emulated?: boolean;
         };
+        RebuildInput: {
+            /** Format: int64 */
+            build?: string;
+            indexDigest?: string;
+        };
         SecretInput: {
             id?: string;
             value?: string;
@@ -1004,6 +1090,7 @@ export interface components {
             recipe?: components["schemas"]["Recipe"];
             options?: components["schemas"]["BuildOptions"];
             wheels?: components["schemas"]["WheelsSubmission"];
+            rebuild?: components["schemas"]["Rebuild"];
         };
         Recipe: {
             dockerfile: string;
@@ -1335,6 +1422,159 @@ export interface components {
             buildId?: string;
             idempotencyKey?: string;
             secrets?: components["schemas"]["SecretInput"][];
+        };
+        VerifyBuildRequestInput: {
+            /** Format: int64 */
+            buildId?: string;
+            /** Format: uint32 */
+            hosts?: number;
+            allowSameHost?: boolean;
+            vary?: components["schemas"]["VaryInput"];
+            secrets?: components["schemas"]["SecretInput"][];
+            idempotencyKey?: string;
+        };
+        CompareBuildsResponse: {
+            /** Format: int64 */
+            first: string;
+            /** Format: int64 */
+            second: string;
+            platform?: components["schemas"]["PlatformPair"];
+        };
+        PlatformPair: {
+            platform?: components["schemas"]["Platform"];
+            inFirst: boolean;
+            inSecond: boolean;
+            comparison?: components["schemas"]["RebuildComparison"];
+            steps: components["schemas"]["StepPair"][];
+            /** Format: uint32 */
+            divergence?: number;
+            divergenceReason: string;
+            changes?: components["schemas"]["BuildChanges"];
+            problem: string;
+        };
+        StepPair: {
+            state: components["schemas"]["StepPair_State"];
+            first?: components["schemas"]["StepPlace"];
+            second?: components["schemas"]["StepPlace"];
+            sameKey: boolean;
+            /** Format: uint32 */
+            compared?: number;
+        };
+        /** @enum {string} */
+        StepPair_State: "STATE_UNSPECIFIED" | "STATE_EQUAL" | "STATE_DIFFERENT" | "STATE_UNKNOWN" | "STATE_ONLY_FIRST" | "STATE_ONLY_SECOND";
+        StepPlace: {
+            /** Format: uint32 */
+            stage: number;
+            stageName: string;
+            /** Format: uint32 */
+            stepNumber: number;
+            range?: components["schemas"]["SourceRange"];
+            text: string;
+        };
+        BuildChanges: {
+            bases: components["schemas"]["BaseChange"][];
+            lines: components["schemas"]["DockerfileLine"][];
+            /** Format: uint32 */
+            linesTotal: number;
+            context: components["schemas"]["ContextChange"][];
+            /** Format: uint32 */
+            contextTotal: number;
+            contextProblem: string;
+            packages: components["schemas"]["PackageChange"][];
+            remoteSources: components["schemas"]["BaseChange"][];
+            arguments: string[];
+            others: string[];
+        };
+        BaseChange: {
+            reference: string;
+            before: string;
+            now: string;
+        };
+        DockerfileLine: {
+            /** Format: uint32 */
+            before: number;
+            /** Format: uint32 */
+            now: number;
+            text: string;
+        };
+        ContextChange: {
+            path: string;
+            kind: components["schemas"]["ContextChange_Kind"];
+        };
+        /** @enum {string} */
+        ContextChange_Kind: "KIND_UNSPECIFIED" | "KIND_ADDED" | "KIND_REMOVED" | "KIND_CONTENT" | "KIND_MODE";
+        BuildHistoryResponse: {
+            rows: components["schemas"]["BuildHistoryRow"][];
+            more: boolean;
+            regressions: components["schemas"]["Regression"][];
+            counts: components["schemas"]["VerdictCounts"][];
+            moreRecipes: boolean;
+        };
+        BuildHistoryRow: {
+            /** Format: int64 */
+            buildId: string;
+            recipe: string;
+            arguments: string;
+            label: string;
+            platform?: components["schemas"]["Platform"];
+            /** Format: int64 */
+            submittedAt: string;
+            /** Format: int64 */
+            finishedAt: string;
+            status: components["schemas"]["BuildStatus"];
+            verdict: components["schemas"]["Verdict"];
+            level: string;
+            reason: string;
+            /** Format: uint32 */
+            hosts: number;
+            /** Format: uint32 */
+            executions: number;
+            sameHost: boolean;
+            hostNames: string[];
+            imageDigest: string;
+            indexDigest: string;
+            emulated: boolean;
+            standing: components["schemas"]["Standing"];
+            /** Format: int64 */
+            rebuildOf: string;
+            rebuildResult: components["schemas"]["RebuildComparison_Result"];
+        };
+        /** @enum {string} */
+        Standing: "STANDING_UNKNOWN" | "STANDING_GOOD" | "STANDING_BAD";
+        Regression: {
+            recipe: string;
+            platform?: components["schemas"]["Platform"];
+            /** Format: int64 */
+            lastGood: string;
+            /** Format: int64 */
+            firstBad: string;
+            /** Format: int64 */
+            goodAgain: string;
+            verdict: components["schemas"]["Verdict"];
+            reason: string;
+            steps: components["schemas"]["StepComparison"][];
+            changes?: components["schemas"]["BuildChanges"];
+            changesProblem: string;
+            /** Format: uint32 */
+            undecidedBetween: number;
+        };
+        VerdictCounts: {
+            recipe: string;
+            platform?: components["schemas"]["Platform"];
+            /** Format: uint32 */
+            builds: number;
+            /** Format: uint32 */
+            judged: number;
+            /** Format: uint32 */
+            reproducible: number;
+            /** Format: uint32 */
+            unreproducible: number;
+            /** Format: uint32 */
+            inputDrift: number;
+            /** Format: uint32 */
+            flaky: number;
+            /** Format: uint32 */
+            failed: number;
         };
         ListLogLinesResponse: {
             lines: components["schemas"]["LogLine"][];
@@ -1933,6 +2173,116 @@ export interface operations {
             };
         };
     };
+    VerifyBuild: {
+        parameters: {
+            query?: {
+                hosts?: number;
+                allow_same_host?: boolean;
+            };
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                build_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["VerifyBuildRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmitBuildResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CompareBuilds: {
+        parameters: {
+            query?: {
+                platform?: string;
+            };
+            header?: never;
+            path: {
+                first: string;
+                second: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["CompareBuildsResponse"][];
+                    };
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    VerificationListHistory: {
+        parameters: {
+            query?: {
+                name?: string;
+                build_id?: string;
+                platform?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BuildHistoryResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ListLogLines: {
         parameters: {
             query?: {
@@ -2007,7 +2357,7 @@ export interface operations {
             };
         };
     };
-    ListHistory: {
+    PackagesListHistory: {
         parameters: {
             query?: {
                 name?: string;
