@@ -118,6 +118,8 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
                                                                      : v1::STEP_STATUS_CACHED;
       build.state.StepFinished(stage, replica, i, FactOf(*share.own), status);
     }
+    // A task holds nothing that has its witness: it would have to keep away from that one's place, too.
+    if (!share.wanted && run.first >= 0) break;
     if (!share.wanted) continue;
     if (run.first < 0) {
       run.first = i;

@@ -110,6 +110,30 @@ TEST_F(EngineReplicasTest, WhatItMissedItExecutesInOneTask) {
   EXPECT_EQ(three->steps_run(), 2);
 }
 
+// With two workers: a step between others that both have executed keeps the replica of the others from
+// nobody.
+TEST_F(EngineReplicasTest, AStepThatHasItsWitnessBelongsToNoTask) {
+  const auto first_on_one = [&](const std::string& recipe) {
+    one_ = NewWorker("w1", "host-a");
+    one_->PlayAll();
+    const int64_t build = Submit(Submission(recipe, 2));
+    EXPECT_TRUE(Eventually([&] {
+      const v1::BuildView view = *engine_->reader().Get(build);
+      return view.stages_size() == 1 && view.stages(0).steps(2).status() == v1::STEP_STATUS_EXECUTED;
+    }));
+    two_ = NewWorker("w2", "host-b");
+    two_->PlayAll();
+    const v1::CellComparison comparison = ComparisonOf(build);
+    EXPECT_EQ(comparison.verdict(), v1::VERDICT_REPRODUCIBLE) << comparison.reason();
+    one_->Disconnect();
+    two_->Disconnect();
+  };
+  first_on_one("FROM scratch\nRUN one\nRUN two\nRUN three\n");
+  // Other commands that make the same: only the one in the middle has its witness.
+  first_on_one("FROM scratch\nRUN another one\nRUN two\nRUN another three\n");
+  EXPECT_EQ(two_->steps_run(), 2);
+}
+
 TEST_F(EngineReplicasTest, WhereTheClockMayBeTheSameItExecutesTheStepThatTheFirstIsAt) {
   const int64_t build = Begin(2, "none");
   EXPECT_TRUE(IsIdle(*two_, build)) << "the first has not begun";
