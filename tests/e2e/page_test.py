@@ -11,7 +11,7 @@ import unittest
 
 import farm
 
-WEB = pathlib.Path(__file__).parents[2] / "web"
+WEB = pathlib.Path(__file__).resolve().parents[2] / "web"
 HTTP_PORT = farm.free_port()
 BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium")
 HOSTILE = "<img src=x onerror=window.hacked=1>"
