@@ -2,7 +2,8 @@
 # (coordinator/http/page.h). Texts are compressed; nothing is there if the folder is not.
 function(crossmill_embed_page target folder)
   set(files)
-  if(IS_DIRECTORY ${folder})
+  # Asked at each build, also where the folder is not there yet: a page that is built later comes in.
+  if(folder)
     file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*)
     list(SORT files)
   endif()
