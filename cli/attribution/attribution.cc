@@ -119,9 +119,12 @@ std::string Attribution::Render() const {
           "differs with nothing varied on purpose, too: by chance, by the time that passes, or by the host\n";
       continue;
     }
+    // One pair of executions each: what is said is what was seen.
     if (!with.empty()) {
-      text += fmt::format("{} alone {} it differ", Joined(with), with.size() == 1 ? "makes" : "make");
-      if (!agreed.empty()) text += fmt::format("; with {} alone it agreed", Joined(agreed));
+      text += fmt::format("differed with {} alone", Joined(with));
+      if (!agreed.empty()) text += fmt::format("; agreed with {} alone", Joined(agreed));
+      if (step.without) text += "; agreed with nothing varied";
+      if (with.size() > 1) text += "; what differs with several may differ by chance";
     } else if (!agreed.empty()) {
       text += fmt::format("agreed with {} alone: it takes several, or chance", Joined(agreed));
     } else {

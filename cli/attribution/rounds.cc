@@ -37,15 +37,15 @@ std::string Rounds::Render() const {
   if (builds_.empty()) return {};
   const std::string round =
       fmt::format("round {} of at most {} (build {})", builds_.size(), most_, builds_.back());
-  if (why_ == "status") return fmt::format("{} did not succeed\n", round);
-  if (why_ == "verdict") return fmt::format("{} is {}\n", round, Word(verdict_));
+  if (why_ == "status") return fmt::format("{} did not succeed", round);
+  if (why_ == "verdict") return fmt::format("{} is {}", round, Word(verdict_));
   if (why_ == "image") {
-    return fmt::format("{} gave another image than build {}: crossmill diff {} {}\n", round, builds_.front(),
+    return fmt::format("{} gave another image than build {}: crossmill diff {} {}", round, builds_.front(),
                        builds_.front(), builds_.back());
   }
   std::string builds;
   for (const int64_t build : builds_) builds += fmt::format("{}{}", builds.empty() ? "" : ", ", build);
-  return fmt::format("{} round{} gave the same image: build{} {}\n", builds_.size(),
+  return fmt::format("{} round{} gave the same image: build{} {}", builds_.size(),
                      builds_.size() == 1 ? "" : "s", builds_.size() == 1 ? "" : "s", builds);
 }
 

@@ -25,7 +25,8 @@ class Rounds {
   // The last round gave another image than the first, whatever its own executions say of each other.
   bool differs_from_first() const { return differs_; }
 
-  // "3 rounds gave the same image: builds 12, 13, 14", or which round was another and how to look at it.
+  // One line, without its end: "3 rounds gave the same image: builds 12, 13, 14", or which round was another
+  // and how to look at it.
   std::string Render() const;
   // `wanted`, `run`, `builds`, `ended_by` (null: all were run): "verdict", "image" or "status".
   Json Document() const;

@@ -118,8 +118,8 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--allow-same-host", flags->allow_same_host, "Let executions to compare run on one host");
   command->add_flag("--attribute", flags->attribute,
-                    "Execute steps that differ again with each variation alone, and say which makes the "
-                    "difference (implies --verify 2)");
+                    "Execute steps that differ again with each variation alone, and say with which of "
+                    "them they differed (implies --verify 2)");
   command
       ->add_option("--until-different", flags->until_different,
                    "Build again with everything executed anew, until something differs, at most N times "

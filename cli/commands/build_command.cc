@@ -358,7 +358,7 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   } else {
     RETURN_IF_ERROR(PrintResult(RenderReport(report, session_.OutText()) +
                                 (attribution_ ? attribution_->Render() : std::string()) +
-                                (rounds_ ? rounds_->Render() : std::string())));
+                                (rounds_ ? rounds_->Render() + "\n" : std::string())));
   }
   // Its executions may agree with each other, and with no earlier round.
   if (rounds_ && rounds_->differs_from_first() && require_reproducible_) {

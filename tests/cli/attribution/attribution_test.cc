@@ -75,8 +75,8 @@ TEST_F(AttributionTest, WhatMakesItDifferAloneIsSaid) {
   EXPECT_EQ(
       attribution.Render(),
       "attributed, by two executions for each:\n"
-      "  linux/amd64 2 of stage builder (Dockerfile:7): host name alone makes it differ; with clock and "
-      "number of processors alone it agreed\n");
+      "  linux/amd64 2 of stage builder (Dockerfile:7): differed with host name alone; agreed with clock and "
+      "number of processors alone; agreed with nothing varied\n");
   EXPECT_EQ(attribution.Document().dump(),
             R"({"steps":[{"platform":"linux/amd64","stage_name":"builder","step":2,"without":"agrees",)"
             R"("differs_with":["host-name"],"agrees_with":["clock","processors"],"unknown_with":[]}],)"
@@ -100,6 +100,19 @@ TEST_F(AttributionTest, AloneNoneOfThemMayDoIt) {
       HasSubstr("agreed with clock, host name and number of processors alone: it takes several, or chance"));
 }
 
+// A step that tosses a coin may agree with nothing varied and differ in any trial.
+TEST_F(AttributionTest, WhatChanceLooksLikeIsNotCalledAnEffect) {
+  Attribution attribution = Made();
+  attribution.Take(std::nullopt, BuildWith(true));
+  attribution.Take(v1::ASPECT_CLOCK, BuildWith(false));
+  attribution.Take(v1::ASPECT_HOST_NAME, BuildWith(false));
+  attribution.Take(v1::ASPECT_PROCESSORS, BuildWith(true));
+  EXPECT_THAT(
+      attribution.Render(),
+      HasSubstr("differed with clock and host name alone; agreed with number of processors alone; agreed "
+                "with nothing varied; what differs with several may differ by chance\n"));
+}
+
 // A trial that failed, or in which there was one execution only.
 TEST_F(AttributionTest, WhatWasNotComparedIsNotKnown) {
   Attribution attribution = Made();
@@ -108,7 +121,7 @@ TEST_F(AttributionTest, WhatWasNotComparedIsNotKnown) {
   attribution.Take(v1::ASPECT_CLOCK, BuildWith(true, 1));
   attribution.Take(v1::ASPECT_HOST_NAME, BuildWith(false));
   const std::string text = attribution.Render();
-  EXPECT_THAT(text, HasSubstr("host name alone makes it differ"));
+  EXPECT_THAT(text, HasSubstr("differed with host name alone"));
   EXPECT_THAT(text, HasSubstr("with nothing varied it could not be compared"));
   EXPECT_THAT(text, HasSubstr("with clock it could not be compared"));
 }

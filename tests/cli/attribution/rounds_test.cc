@@ -26,7 +26,7 @@ TEST(RoundsTest, AllAreRunWhileTheyAgree) {
   }
   EXPECT_FALSE(rounds.GoesOn());
   EXPECT_FALSE(rounds.differs_from_first());
-  EXPECT_EQ(rounds.Render(), "3 rounds gave the same image: builds 12, 13, 14\n");
+  EXPECT_EQ(rounds.Render(), "3 rounds gave the same image: builds 12, 13, 14");
   EXPECT_EQ(rounds.Document().dump(), R"({"wanted":3,"run":3,"builds":[12,13,14],"ended_by":null})");
 }
 
@@ -49,7 +49,7 @@ TEST(RoundsTest, AnotherImageEndsThemWhateverTheVerdict) {
   EXPECT_FALSE(rounds.GoesOn());
   EXPECT_TRUE(rounds.differs_from_first());
   EXPECT_EQ(rounds.Render(),
-            "round 2 of at most 5 (build 13) gave another image than build 12: crossmill diff 12 13\n");
+            "round 2 of at most 5 (build 13) gave another image than build 12: crossmill diff 12 13");
 }
 
 TEST(RoundsTest, AFailureEndsThem) {
@@ -59,7 +59,7 @@ TEST(RoundsTest, AFailureEndsThem) {
   rounds.Take(failed);
   EXPECT_FALSE(rounds.GoesOn());
   EXPECT_FALSE(rounds.differs_from_first());
-  EXPECT_EQ(rounds.Render(), "round 1 of at most 5 (build 12) did not succeed\n");
+  EXPECT_EQ(rounds.Render(), "round 1 of at most 5 (build 12) did not succeed");
 }
 
 }  // namespace
