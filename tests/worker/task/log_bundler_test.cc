@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 #include <vector>
 
 #include "common/base/status.h"
@@ -47,7 +49,7 @@ TEST_F(LogBundlerTest, PiecesOfOneStreamBecomeOneChunkWithTheTimeOfTheFirst) {
   {
     LogBundler bundler(3, clock_, Sink());
     bundler.Add(v1::LogChunk::STREAM_STDOUT, "a");
-    clock_.Advance(absl::Seconds(1));
+    clock_.Advance(LogBundler::kPause / 2);
     bundler.Add(v1::LogChunk::STREAM_STDOUT, "b");
   }
   // Perhaps two, if the test was slow; never reordered.
@@ -57,6 +59,49 @@ TEST_F(LogBundlerTest, PiecesOfOneStreamBecomeOneChunkWithTheTimeOfTheFirst) {
   EXPECT_EQ(all, "ab");
   EXPECT_EQ(chunks[0].time(), began);
   EXPECT_EQ(chunks[0].step_number(), 3u);
+}
+
+TEST_F(LogBundlerTest, AfterAPauseAChunkHasATimeOfItsOwn) {
+  const int64_t began = UnixNanos(clock_.Now());
+  {
+    LogBundler bundler(1, clock_, Sink());
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "started\n");
+    clock_.Advance(LogBundler::kPause);
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "finished\n");
+  }
+  EXPECT_THAT(Texts(), ElementsAre("0:started\n", "0:finished\n"));
+  EXPECT_EQ(Chunks()[1].time() - began, absl::ToInt64Nanoseconds(LogBundler::kPause));
+}
+
+TEST_F(LogBundlerTest, AConsoleWithoutPausesIsCutByItsPatience) {
+  {
+    LogBundler bundler(1, clock_, Sink());
+    for (absl::Duration passed; passed < 2 * LogBundler::kPatience; passed += LogBundler::kPause / 2) {
+      bundler.Add(v1::LogChunk::STREAM_STDOUT, "x");
+      clock_.Advance(LogBundler::kPause / 2);
+    }
+  }
+  for (const v1::LogChunk& chunk : Chunks()) EXPECT_LE(chunk.data().size(), 10u);
+}
+
+// What is said while the sink takes its time has the time at which it was said.
+TEST_F(LogBundlerTest, ASlowSinkHoldsUpNoConsole) {
+  const int64_t began = UnixNanos(clock_.Now());
+  std::atomic<bool> go = false;
+  {
+    LogBundler bundler(1, clock_, [&](const v1::LogChunk& chunk) {
+      while (!go) std::this_thread::yield();
+      Sink()(chunk);
+    });
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "one");
+    clock_.Advance(absl::Seconds(1));
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "two");
+    clock_.Advance(absl::Seconds(1));
+    bundler.Add(v1::LogChunk::STREAM_STDOUT, "three");
+    go = true;
+  }
+  EXPECT_THAT(Texts(), ElementsAre("0:one", "0:two", "0:three"));
+  EXPECT_EQ(Chunks()[2].time() - began, absl::ToInt64Nanoseconds(absl::Seconds(2)));
 }
 
 TEST_F(LogBundlerTest, StreamsStayInOrder) {
