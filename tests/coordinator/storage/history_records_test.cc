@@ -61,8 +61,8 @@ class HistoryRecordsTest : public ::testing::Test {
   }
   std::vector<int64_t> Due(int64_t verified_before, int64_t attempted_before = 1'000'000) {
     std::vector<int64_t> ids;
-    for (const v1::DueBuild& build : history_.Due(verified_before, attempted_before, 10).value())
-      ids.push_back(build.build_id());
+    const std::vector<v1::DueBuild> due = history_.Due(verified_before, attempted_before, 10).value();
+    for (const v1::DueBuild& build : due) ids.push_back(build.build_id());
     return ids;
   }
 
