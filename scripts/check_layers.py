@@ -89,9 +89,11 @@ ALLOWED = {
     "cli/evidence": ["common/base", "common/words", "common/keys", "common/attest", "cli/show"],
     "cli/history": ["common/base", "common/words", "cli/show"],
     "cli/attribution": ["common/base", "common/plan", "common/words", "cli/show", "cli/session"],
+    "cli/reproduce": ["common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/history"],
     "cli/wheelhouse": ["common/base", "common/words", "common/python", "common/wheels", "cli/show"],
     "cli/wheelhouse/making": ["common", "cli/show", "cli/session", "cli/wheelhouse"],
-    "cli/commands": ["common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/evidence", "cli/history", "cli/wheelhouse", "cli/attribution"],
+    "cli/commands": ["common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/evidence", "cli/history", "cli/wheelhouse", "cli/attribution",
+                     "cli/reproduce"],
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.

@@ -1,10 +1,12 @@
-// crossmill verify: a recorded build built again, and compared with what was made then.
+// crossmill verify: a recorded build, or an image that somebody published, built again and compared with what
+// was made then.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "cli/commands/commands.h"
 #include "cli/history/render_rebuild.h"
 #include "cli/recipe/build_flags.h"
+#include "cli/reproduce/reproduction.h"
 #include "cli/session/build_follow.h"
 #include "cli/session/build_session.h"
 #include "cli/session/submission.h"
@@ -137,12 +139,58 @@ absl::StatusOr<int> VerifyCommand::Run() {
 
 }  // namespace
 
+namespace {
+
+// Of an image that this farm built more is known than any statement says: its build is verified.
+absl::StatusOr<int> Verify(Session& session, RebuildFlags& flags, ReproductionFlags& published) {
+  if (flags.build.empty() || ParseBuildId(flags.build).ok()) return VerifyCommand(session, flags).Run();
+  ASSIGN_OR_RETURN(const int64_t build, BuildOfImage(session, flags.build));
+  const RecipeOverrides& overrides = published.overrides;
+  if (build != 0 && overrides.context.empty() && overrides.file.empty() && overrides.build_args.empty()) {
+    flags.build = std::to_string(build);
+    return VerifyCommand(session, flags).Run();
+  }
+  published.image = flags.build;
+  published.hosts = flags.hosts;
+  published.allow_same_host = flags.allow_same_host;
+  published.vary = flags.vary;
+  published.secrets = flags.secrets;
+  published.agents = flags.agents;
+  published.progress = flags.progress;
+  published.paths = flags.paths;
+  return ReproduceImage(session, published);
+}
+
+}  // namespace
+
 void AddVerifyCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand(
-      "verify", "Build a recorded build again, with its bases and context, and compare it with what it gave");
+  CLI::App* command = app.add_subcommand("verify",
+                                         "Build a recorded build, or a published image, again with its bases "
+                                         "and context, and compare it with what it was");
   auto flags = std::make_shared<RebuildFlags>();
-  command->add_option("build", flags->build, "Number of the build [the latest that was no rebuild]")
-      ->type_name("BUILD");
+  auto published = std::make_shared<ReproductionFlags>();
+  command
+      ->add_option(
+          "build", flags->build,
+          "Number of the build [the latest that was no rebuild], or an image, whose recipe is read from the "
+          "provenance that its registry has or from its labels")
+      ->type_name("BUILD|IMAGE");
+  command
+      ->add_option("--level", published->level,
+                   "Of an image, what has to be equal: image, config, blobs, layers or files")
+      ->capture_default_str();
+  command->add_option("--platform", published->platform, "Of an image, only this platform")
+      ->type_name("OS/ARCH");
+  command
+      ->add_option("--context", published->overrides.context,
+                   "Of an image: its context, in place of what the provenance says")
+      ->type_name("CONTEXT");
+  command->add_option("-f,--file", published->overrides.file, "Of an image: its Dockerfile")
+      ->type_name("FILE");
+  command
+      ->add_option("--build-arg", published->overrides.build_args,
+                   "Of an image: an argument that the provenance leaves out; repeatable")
+      ->type_name("NAME=VALUE");
   command->add_option("--hosts", flags->hosts, "Execute each step on so many hosts, and compare those too")
       ->type_name("N")
       ->check(CLI::Range(1, 16))
@@ -162,8 +210,8 @@ void AddVerifyCommand(CLI::App& app, Session& session) {
       ->type_name("N")
       ->capture_default_str();
   AddJsonFlag(*command, session);
-  command->callback([&session, flags] {
-    session.command = [&session, flags] { return VerifyCommand(session, *flags).Run(); };
+  command->callback([&session, flags, published] {
+    session.command = [&session, flags, published] { return Verify(session, *flags, *published); };
   });
 }
 

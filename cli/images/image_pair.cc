@@ -87,6 +87,8 @@ absl::Status ComparePlatform(BlobStore& blobs, const InspectedPlatform& first,
                              const InspectedPlatform& second, size_t paths, PlatformImagePair* pair) {
   pair->first_manifest = first.manifest_digest.Oci();
   pair->second_manifest = second.manifest_digest.Oci();
+  pair->first_config = first.manifest.config.digest.Oci();
+  pair->second_config = second.manifest.config.digest.Oci();
   pair->layers = PairLayers(first, second);
   if (pair->first_manifest == pair->second_manifest) return absl::OkStatus();
   pair->fields = CompareConfigs(first.config, second.config);

@@ -33,6 +33,8 @@ struct PlatformImagePair {
   // Of a platform that both have.
   std::string first_manifest;
   std::string second_manifest;
+  std::string first_config;
+  std::string second_config;
   // Config first, then media type and annotations of the manifests.
   std::vector<FieldChange> fields;
   std::vector<LayerPair> layers;

@@ -39,10 +39,11 @@ std::string WriteStatement(const Statement& statement) {
   return WriteSortedJson(json);
 }
 
-absl::StatusOr<Statement> ParseStatement(std::string_view payload) {
+absl::StatusOr<Statement> ParseStatement(std::string_view payload, StatementVersions versions) {
   ASSIGN_OR_RETURN(SortedJson json, ParseStrictJson(payload));
   ASSIGN_OR_RETURN(const std::string type, TextMember(json, "_type"));
-  if (type != kStatementType)
+  const bool old = versions == StatementVersions::kAlsoOld && type == kOldStatementType;
+  if (type != kStatementType && !old)
     return absl::InvalidArgumentError(fmt::format("\"_type\" is not {}", kStatementType));
   Statement statement;
   ASSIGN_OR_RETURN(const SortedJson* subjects, ListMember(json, "subject"));

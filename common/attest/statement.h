@@ -12,6 +12,8 @@
 namespace crossmill::attest {
 
 inline constexpr std::string_view kStatementType = "https://in-toto.io/Statement/v1";
+// Of the same shape; what BuildKit writes with SLSA provenance v0.2.
+inline constexpr std::string_view kOldStatementType = "https://in-toto.io/Statement/v0.1";
 // Predicates of this farm's (docs/attestations.md).
 inline constexpr std::string_view kExecutionPredicate = "urn:crossmill:attestation:execution:v1";
 inline constexpr std::string_view kVerdictPredicate = "urn:crossmill:attestation:verdict:v1";
@@ -36,7 +38,9 @@ std::string WriteStatement(const Statement& statement);
 
 // INVALID_ARGUMENT for what is no statement, has no subject, or one without a SHA-256. Members that the
 // specification does not know are passed over, as it asks.
-absl::StatusOr<Statement> ParseStatement(std::string_view payload);
+enum class StatementVersions { kCurrent, kAlsoOld };
+absl::StatusOr<Statement> ParseStatement(std::string_view payload,
+                                         StatementVersions versions = StatementVersions::kCurrent);
 
 // RFC 3339 in UTC with nanoseconds; empty for 0.
 std::string TimeText(int64_t unix_nanos);

@@ -248,33 +248,52 @@ absl::StatusOr<RegistryManifest> RegistryClient::GetManifestFrom(const Endpoint&
   const std::string what = fmt::format("{} '{}'", reference.digest.empty() ? "tag" : "manifest", version);
   http::HttpRequest request;
   request.url = fmt::format("{}/v2/{}/manifests/{}", endpoint.url, reference.repository, version);
-  request.stop = stop;
+  request.stop = std::move(stop);
   request.headers.emplace_back(
       "Accept", fmt::format("{}, {}, {}, {}", oci::media_type::kOciIndex, oci::media_type::kDockerIndex,
                             oci::media_type::kOciManifest, oci::media_type::kDockerManifest));
+  RegistryManifest manifest;
+  std::string stated;
+  ASSIGN_OR_RETURN(manifest.bytes, GetDocument(endpoint, reference, request, what, &stated));
+  manifest.digest = DigestOf(manifest.bytes);
+  const std::string_view wanted = reference.digest.empty() ? stated : std::string_view(reference.digest);
+  if (wanted.starts_with("sha256:") && wanted != manifest.digest.Oci()) {
+    return AtRegistry(absl::StatusCode::kDataLoss, reference, endpoint.host,
+                      fmt::format("{} arrived with digest {}, not {}", what, manifest.digest.Oci(), wanted));
+  }
+  auto type = oci::DocumentType(manifest.bytes);
+  if (!type.ok()) return Placed(type.status(), reference, endpoint.host);
+  manifest.media_type = *std::move(type);
+  return manifest;
+}
+
+absl::StatusOr<std::string> RegistryClient::GetReferrers(const oci::Reference& repository,
+                                                         const Digest& subject, std::stop_token stop) {
+  const Endpoint endpoint = RegistryEndpoint(repository);
+  http::HttpRequest request;
+  request.url = fmt::format("{}/v2/{}/referrers/{}", endpoint.url, repository.repository, subject.Oci());
+  request.stop = std::move(stop);
+  request.headers.emplace_back("Accept", std::string(oci::media_type::kOciIndex));
+  return GetDocument(endpoint, repository, request, "the list of referrers", nullptr);
+}
+
+absl::StatusOr<std::string> RegistryClient::GetDocument(const Endpoint& endpoint,
+                                                        const oci::Reference& reference,
+                                                        const http::HttpRequest& request,
+                                                        std::string_view what, std::string* stated) {
   for (int attempt = 0;; ++attempt) {
-    RegistryManifest manifest;
+    std::string document;
     auto answer =
         Exchange(endpoint, reference, request, [&](const http::HttpResponse&, std::string_view bytes) {
-          if (manifest.bytes.size() + bytes.size() > kMaxManifest) {
+          if (document.size() + bytes.size() > kMaxManifest) {
             return absl::InvalidArgumentError(fmt::format("manifest over {} bytes", kMaxManifest));
           }
-          manifest.bytes.append(bytes);
+          document.append(bytes);
           return absl::OkStatus();
         });
     if (answer.ok() && IsSuccess(answer->response.status)) {
-      manifest.digest = DigestOf(manifest.bytes);
-      const std::string_view stated = answer->response.Header("docker-content-digest");
-      const std::string_view wanted = reference.digest.empty() ? stated : std::string_view(reference.digest);
-      if (wanted.starts_with("sha256:") && wanted != manifest.digest.Oci()) {
-        return AtRegistry(
-            absl::StatusCode::kDataLoss, reference, endpoint.host,
-            fmt::format("{} arrived with digest {}, not {}", what, manifest.digest.Oci(), wanted));
-      }
-      auto type = oci::DocumentType(manifest.bytes);
-      if (!type.ok()) return Placed(type.status(), reference, endpoint.host);
-      manifest.media_type = *std::move(type);
-      return manifest;
+      if (stated != nullptr) *stated = answer->response.Header("docker-content-digest");
+      return document;
     }
     const bool transient = answer.ok() ? IsTransient(answer->response.status)
                                        : answer.status().code() == absl::StatusCode::kUnavailable;
@@ -282,7 +301,7 @@ absl::StatusOr<RegistryManifest> RegistryClient::GetManifestFrom(const Endpoint&
       if (answer.ok()) return StatusFor(reference, endpoint.host, answer->response, answer->error_body, what);
       return Placed(answer.status(), reference, endpoint.host);
     }
-    RETURN_IF_ERROR(Wait(attempt, answer.ok() ? &answer->response : nullptr, stop));
+    RETURN_IF_ERROR(Wait(attempt, answer.ok() ? &answer->response : nullptr, request.stop));
   }
 }
 

@@ -83,6 +83,12 @@ class RegistryClient {
   // The same from the registry itself, whatever mirrors have.
   absl::StatusOr<RegistryManifest> GetOwnManifest(const oci::Reference& reference, std::stop_token stop = {});
 
+  // The index of what refers to the subject, from the registry itself (OCI distribution 1.1, "Listing
+  // Referrers"; its first page). NOT_FOUND: the registry has no such list; another registry's client may have
+  // kept one under a tag (referrers.h).
+  absl::StatusOr<std::string> GetReferrers(const oci::Reference& repository, const Digest& subject,
+                                           std::stop_token stop = {});
+
   // Writes the blob to `writer` (without Commit). Continues by Range after broken connections, also at
   // another mirror. DATA_LOSS if the bytes have not the digest; the writer must be abandoned after any error.
   absl::Status GetBlob(const oci::Reference& reference, const Digest& digest, BlobWriter& writer,
@@ -136,6 +142,10 @@ class RegistryClient {
                                          const std::stop_token& stop);
   absl::StatusOr<RegistryManifest> GetManifestFrom(const Endpoint& endpoint, const oci::Reference& reference,
                                                    std::stop_token stop);
+  // A document that fits in memory; `stated`, if given, gets the digest that the registry says it has.
+  absl::StatusOr<std::string> GetDocument(const Endpoint& endpoint, const oci::Reference& reference,
+                                          const http::HttpRequest& request, std::string_view what,
+                                          std::string* stated);
   absl::Status GetBlobFrom(const Endpoint& endpoint, const oci::Reference& reference, const Digest& digest,
                            BlobTransfer& transfer, const std::stop_token& stop);
   absl::Status Wait(int attempt, const http::HttpResponse* response, const std::stop_token& stop);

@@ -12,6 +12,7 @@
 #include "common/base/digest.h"
 #include "common/base/status.h"
 #include "common/oci/reference.h"
+#include "common/registry/attached_statements.h"
 #include "common/registry/credentials.h"
 #include "common/registry/image_pull.h"
 #include "common/registry/image_push.h"
@@ -42,6 +43,9 @@ class ImageSource {
                                                            const std::vector<registry::Artifact>& artifacts,
                                                            const std::stop_token& stop,
                                                            const ClientCredentials& credentials = {}) = 0;
+  // What the registry has of statements about the image. Errors as registry::ReadAttachedStatements.
+  virtual absl::StatusOr<registry::AttachedStatements> ReadStatements(
+      const oci::Reference& reference, const std::stop_token& stop, const ClientCredentials& credentials) = 0;
 };
 
 class RegistrySource final : public ImageSource {
@@ -74,6 +78,12 @@ class RegistrySource final : public ImageSource {
       ASSIGN_OR_RETURN(put.emplace_back(), registry::PutArtifact(*client, reference, blobs, artifact, stop));
     }
     return put;
+  }
+
+  absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference& reference,
+                                                              const std::stop_token& stop,
+                                                              const ClientCredentials& credentials) override {
+    return registry::ReadAttachedStatements(*ClientFor(credentials), reference, stop);
   }
 
  private:

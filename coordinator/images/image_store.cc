@@ -162,6 +162,13 @@ absl::StatusOr<std::vector<Digest>> ImageStore::PushArtifacts(std::string_view n
   return source_.PutArtifacts(target, blobs_, make(blobs.documents), either.token(), credentials);
 }
 
+absl::StatusOr<registry::AttachedStatements> ImageStore::ReadStatements(
+    std::string_view text, const std::stop_token& stop, const ClientCredentials& credentials) {
+  ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
+  const StopOfEither either(stop, stop_.get_token());
+  return source_.ReadStatements(reference, either.token(), credentials);
+}
+
 absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std::string> names) {
   std::vector<ImageRecord> removed;
   for (const std::string& name : names) {

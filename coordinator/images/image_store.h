@@ -48,6 +48,11 @@ class ImageStore {
   absl::StatusOr<Digest> Push(std::string_view name, std::string_view reference,
                               registry::PushOptions options, const ClientCredentials& credentials = {});
 
+  // Of an image in a registry, whether the store has it or not. INVALID_ARGUMENT for a bad reference.
+  absl::StatusOr<registry::AttachedStatements> ReadStatements(std::string_view reference,
+                                                              const std::stop_token& stop,
+                                                              const ClientCredentials& credentials = {});
+
   // Puts documents beside an image that was pushed: to where Push sends it (the same `name` and `reference`).
   // They are made for those of the manifests and indexes that there are below `pushed`, which Push returned;
   // the image and its digests stay as they are. Returns the digests of the documents' manifests.

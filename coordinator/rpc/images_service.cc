@@ -186,4 +186,24 @@ grpc::Status ImagesService::GetImage(grpc::ServerContext* context, const v1::Get
   return grpc::Status::OK;
 }
 
+grpc::Status ImagesService::ReadStatements(grpc::ServerContext* context,
+                                           const v1::ReadStatementsRequest* request,
+                                           v1::ReadStatementsResponse* response) {
+  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  StopWhenCancelled stop(context);
+  auto found =
+      images_.ReadStatements(request->reference(), stop.token(), CredentialsOf(request->credentials()));
+  if (!found.ok()) return ToGrpc(found.status());
+  response->set_digest(found->root.Oci());
+  for (registry::AttachedStatement& each : found->statements) {
+    v1::AttachedStatement* statement = response->add_statements();
+    statement->set_subject(std::move(each.subject));
+    statement->set_media_type(std::move(each.media_type));
+    statement->set_document(std::move(each.document));
+    statement->set_in_index(each.in_index);
+  }
+  for (std::string& each : found->left_out) response->add_left_out(std::move(each));
+  return grpc::Status::OK;
+}
+
 }  // namespace crossmill::coordinator

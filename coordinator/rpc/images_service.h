@@ -32,6 +32,9 @@ class ImagesService final : public v1::Images::Service {
                          grpc::ServerWriter<v1::PushProgress>* writer) override;
   grpc::Status GetImage(grpc::ServerContext* context, const v1::GetImageRequest* request,
                         v1::GetImageResponse* response) override;
+  // Ends when the client goes away.
+  grpc::Status ReadStatements(grpc::ServerContext* context, const v1::ReadStatementsRequest* request,
+                              v1::ReadStatementsResponse* response) override;
 
  private:
   absl::StatusOr<std::vector<EvidencePiece>> EvidenceOf(const std::string& name);

@@ -64,6 +64,17 @@ class FakeImageSource final : public ImageSource {
     return put;
   }
 
+  absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference& reference,
+                                                              const std::stop_token&,
+                                                              const ClientCredentials& given) override {
+    credentials = given;
+    if (!down.ok()) return down;
+    registry::AttachedStatements found;
+    found.root = tags[reference.ToString()];
+    found.statements = statements;
+    return found;
+  }
+
   // Makes the image (an index, or a manifest) fetchable by the normalised name and by every digest in it.
   void Publish(const std::string& name, const Digest& root) {
     tags[name] = root;
@@ -87,6 +98,8 @@ class FakeImageSource final : public ImageSource {
   registry::PushOptions pushed_with;
   // Put beside images.
   std::vector<registry::Artifact> artifacts;
+  // What there is about every image.
+  std::vector<registry::AttachedStatement> statements;
   int blobs_served = 0;
 
  private:

@@ -30,6 +30,11 @@ class EmptySource final : public ImageSource {
                                                    const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
   }
+  absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference& reference,
+                                                              const std::stop_token&,
+                                                              const ClientCredentials&) override {
+    return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
+  }
 };
 
 class ImageFixture {

@@ -39,6 +39,10 @@ class SilentSource final : public ImageSource {
                                                    const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
   }
+  absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference&, const std::stop_token&,
+                                                              const ClientCredentials&) override {
+    return absl::UnimplementedError("");
+  }
 
   std::atomic<int> running = 0;
 };

@@ -110,6 +110,26 @@ TEST_F(ImagesServiceTest, RemovedImagesAreGone) {
   EXPECT_TRUE(absl::IsNotFound(FromGrpc(stub->RemoveImage(&again, request, &response))));
 }
 
+TEST_F(ImagesServiceTest, StatementsAboutAnImageComeFromItsRegistry) {
+  source_.tags["r.example/app:1"] = DigestOf("index");
+  source_.statements = {{"sha256:s", "application/vnd.in-toto+json", "{}", true}};
+  v1::ReadStatementsRequest request;
+  request.set_reference("r.example/app:1");
+  request.add_credentials()->set_registry("r.example");
+  v1::ReadStatementsResponse response;
+  auto stub = Stub();
+  grpc::ClientContext context;
+  ASSERT_OK(FromGrpc(stub->ReadStatements(&context, request, &response)));
+  EXPECT_EQ(response.digest(), DigestOf("index").Oci());
+  ASSERT_EQ(response.statements_size(), 1);
+  EXPECT_EQ(response.statements(0).document(), "{}");
+  EXPECT_TRUE(response.statements(0).in_index());
+  EXPECT_EQ(source_.credentials.size(), 1u);
+  grpc::ClientContext refused;
+  auto worker = v1::Images::NewStub(TcpChannel(kWorkerToken));
+  EXPECT_TRUE(absl::IsPermissionDenied(FromGrpc(worker->ReadStatements(&refused, request, &response))));
+}
+
 TEST_F(ImagesServiceTest, WorkerTokenMayNotTouchImages) {
   auto stub = v1::Images::NewStub(TcpChannel(kWorkerToken));
   v1::ImageView view;

@@ -1,0 +1,245 @@
+#include "cli/reproduce/render_reproduction.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cli/history/render_rebuild.h"
+#include "cli/show/exit_codes.h"
+#include "common/base/status.h"
+#include "common/oci/image.h"
+
+namespace crossmill::cli {
+namespace {
+
+struct NamedLevel {
+  ImageLevel level;
+  const char* name;
+};
+
+constexpr std::array<NamedLevel, 5> kLevels = {{{ImageLevel::kManifest, "image"},
+                                                {ImageLevel::kConfig, "config"},
+                                                {ImageLevel::kBlobs, "blobs"},
+                                                {ImageLevel::kLayers, "layers"},
+                                                {ImageLevel::kFiles, "files"}}};
+
+const char* NameOf(ImageLevel level) {
+  for (const NamedLevel& each : kLevels) {
+    if (each.level == level) return each.name;
+  }
+  return "none";
+}
+
+bool IsBoth(const PlatformImagePair& pair) { return pair.in_first && pair.in_second; }
+
+bool SameManifest(const PlatformImagePair& pair) { return pair.first_manifest == pair.second_manifest; }
+
+v1::LevelComparison DocumentLevel(const char* level, const std::string& first, const std::string& second) {
+  v1::LevelComparison row;
+  row.set_level(level);
+  row.set_then(first);
+  row.set_now(second);
+  row.set_equal(!first.empty() && first == second);
+  return row;
+}
+
+v1::LevelComparison LayerLevel(const char* level, const PlatformImagePair& pair,
+                               std::string LayerPair::*first, std::string LayerPair::*second) {
+  v1::LevelComparison row;
+  row.set_level(level);
+  row.set_layers(static_cast<uint32_t>(pair.layers.size()));
+  uint32_t equal = 0;
+  for (const LayerPair& layer : pair.layers) equal += layer.*first == layer.*second ? 1 : 0;
+  row.set_equal_layers(equal);
+  row.set_equal(equal == pair.layers.size());
+  return row;
+}
+
+// Directories over which a runtime mounts its own while a step runs. Builders differ in whether one that the
+// base does not have stays behind in the layer (moby/buildkit#3455); no container sees the difference. What
+// lies in one is another path.
+bool IsMountPoint(const v1::PathDifference& difference) {
+  if (difference.kind() != v1::PathDifference::KIND_ONLY_FIRST &&
+      difference.kind() != v1::PathDifference::KIND_ONLY_SECOND)
+    return false;
+  return difference.detail() == "directory" &&
+         (difference.path() == "dev" || difference.path() == "proc" || difference.path() == "sys");
+}
+
+v1::LevelComparison FilesLevel(const PlatformImagePair& pair, bool same_layers) {
+  v1::LevelComparison row;
+  row.set_level("files");
+  if (same_layers) {
+    row.set_equal(true);
+  } else if (!pair.files_compared) {
+    row.set_problem(pair.files_problem.empty() ? "it was not compared" : pair.files_problem);
+  } else {
+    const auto& differences = pair.files.differences();
+    const bool all_told = static_cast<uint32_t>(differences.size()) == pair.files.differences_total();
+    row.set_equal(all_told && std::all_of(differences.begin(), differences.end(), [](const auto& each) {
+                    return each.kind() == v1::PathDifference::KIND_TIME || IsMountPoint(each);
+                  }));
+  }
+  return row;
+}
+
+std::string_view Glyph(v1::RebuildComparison::Result result) {
+  if (result == v1::RebuildComparison::RESULT_EQUAL) return "✓";
+  return result == v1::RebuildComparison::RESULT_DIFFERENT ? "✗" : "?";
+}
+
+std::string Sentence(const Reproduction& reproduction) {
+  const char* level = NameOf(reproduction.required);
+  switch (ResultOf(reproduction)) {
+    case v1::RebuildComparison::RESULT_EQUAL:
+      return fmt::format("made again: equal at the level of {} on every platform", level);
+    case v1::RebuildComparison::RESULT_DIFFERENT:
+      return fmt::format("the recipe gives another image: not equal at the level of {}", level);
+    default:
+      return fmt::format(
+          "not made again at the level of {}, which proves nothing against the image: see what is not known",
+          level);
+  }
+}
+
+std::string RenderPlatformLevels(const PlatformImagePair& pair, const TextOptions& options) {
+  std::string text = Paint(oci::PlatformText(pair.platform), Ink::kBold, options.colour);
+  if (!IsBoth(pair))
+    return text + fmt::format("  only the {} image has it\n", pair.in_first ? "published" : "rebuilt");
+  const ImageLevel strictest = StrictestEqual(pair);
+  text += strictest == ImageLevel::kNone
+              ? std::string("  equal at no level\n")
+              : fmt::format("  equal at the level of {}{}\n", NameOf(strictest),
+                            strictest == ImageLevel::kFiles
+                                ? " (what the layers make together, apart from times and empty mount points)"
+                                : "");
+  v1::RebuildComparison comparison;
+  for (v1::LevelComparison& level : LevelsOf(pair)) *comparison.add_levels() = std::move(level);
+  return text + RenderLevels(comparison, {"published", "rebuilt"}, options);
+}
+
+Json RecipeJson(const Reproduction& reproduction) {
+  const attest::ProvenanceRecipe& recipe = reproduction.recipe;
+  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  return {{"told_by", recipe.told_by},
+          {"source", text(recipe.source)},
+          {"commit", text(recipe.commit)},
+          {"dockerfile", text(recipe.dockerfile)},
+          {"target", text(recipe.target)},
+          {"arguments", Json(recipe.arguments)},
+          {"source_date_epoch", recipe.source_date_epoch ? Json(*recipe.source_date_epoch) : Json()},
+          {"pins", Json(reproduction.pins)},
+          {"overrides", Json(reproduction.overrides)},
+          {"gaps", Json(recipe.gaps)}};
+}
+
+}  // namespace
+
+absl::StatusOr<ImageLevel> ParseImageLevel(std::string_view text) {
+  for (const NamedLevel& each : kLevels) {
+    if (text == each.name) return each.level;
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("unknown level '{}'; expected image, config, blobs, layers or files", text));
+}
+
+std::vector<v1::LevelComparison> LevelsOf(const PlatformImagePair& pair) {
+  std::vector<v1::LevelComparison> levels;
+  levels.push_back(DocumentLevel("image", pair.first_manifest, pair.second_manifest));
+  levels.push_back(DocumentLevel("config", pair.first_config, pair.second_config));
+  levels.push_back(LayerLevel("blobs", pair, &LayerPair::first_blob, &LayerPair::second_blob));
+  levels.push_back(LayerLevel("layers", pair, &LayerPair::first_diff_id, &LayerPair::second_diff_id));
+  levels.push_back(FilesLevel(pair, levels.back().equal()));
+  return levels;
+}
+
+bool IsEqualAt(const PlatformImagePair& pair, ImageLevel level) {
+  if (!IsBoth(pair) || level == ImageLevel::kNone) return false;
+  if (SameManifest(pair)) return true;
+  const std::vector<v1::LevelComparison> levels = LevelsOf(pair);
+  const v1::LevelComparison& row = levels[static_cast<size_t>(level)];
+  return row.problem().empty() && row.equal();
+}
+
+ImageLevel StrictestEqual(const PlatformImagePair& pair) {
+  for (const NamedLevel& each : kLevels) {
+    if (IsEqualAt(pair, each.level)) return each.level;
+  }
+  return ImageLevel::kNone;
+}
+
+v1::RebuildComparison::Result ResultOf(const Reproduction& reproduction) {
+  bool equal = !reproduction.pair.platforms.empty();
+  bool compared = equal;
+  for (const PlatformImagePair& pair : reproduction.pair.platforms) {
+    equal = equal && IsEqualAt(pair, reproduction.required);
+    compared = compared && IsBoth(pair) && (SameManifest(pair) || LevelsOf(pair).back().problem().empty());
+  }
+  if (equal) return v1::RebuildComparison::RESULT_EQUAL;
+  return compared && reproduction.recipe.gaps.empty() ? v1::RebuildComparison::RESULT_DIFFERENT
+                                                      : v1::RebuildComparison::RESULT_UNKNOWN;
+}
+
+std::string RenderReproduction(const Reproduction& reproduction, const TextOptions& options, size_t paths) {
+  const attest::ProvenanceRecipe& recipe = reproduction.recipe;
+  const auto result = ResultOf(reproduction);
+  const Ink ink = result == v1::RebuildComparison::RESULT_EQUAL       ? Ink::kGreen
+                  : result == v1::RebuildComparison::RESULT_DIFFERENT ? Ink::kRed
+                                                                      : Ink::kYellow;
+  std::string text =
+      Paint(fmt::format("{} {}", Glyph(result), Sentence(reproduction)), ink, options.colour) + "\n";
+  Table table({{""}, {""}});
+  const auto add = [&table](std::string name, const std::string& value) {
+    if (!value.empty()) table.Add({{std::move(name), Ink::kDim}, {Printable(value)}});
+  };
+  add("published", fmt::format("{} {}", reproduction.pair.first.name(), reproduction.pair.first.digest()));
+  add("rebuilt", fmt::format("build {}: {}", reproduction.build, reproduction.pair.second.digest()));
+  add("told by", recipe.told_by);
+  add("source",
+      recipe.commit.empty() ? recipe.source : fmt::format("{} at {}", recipe.source, recipe.commit));
+  for (const std::string& pin : reproduction.pins) add("base", pin.substr(pin.find('=') + 1));
+  for (const std::string& each : reproduction.overrides) add("in place of it", each);
+  for (const std::string& gap : recipe.gaps) add("not known", gap);
+  text += table.Render(options, 2);
+  for (const PlatformImagePair& pair : reproduction.pair.platforms)
+    text += RenderPlatformLevels(pair, options);
+  if (std::any_of(reproduction.pair.platforms.begin(), reproduction.pair.platforms.end(),
+                  [](const PlatformImagePair& pair) { return IsBoth(pair) && !SameManifest(pair); })) {
+    text += "\n" + RenderImagePair(reproduction.pair, options, paths);
+  }
+  return text;
+}
+
+Json ReproductionJson(const Reproduction& reproduction) {
+  Json platforms = Json::array();
+  for (const PlatformImagePair& pair : reproduction.pair.platforms) {
+    v1::RebuildComparison comparison;
+    if (IsBoth(pair)) {
+      for (v1::LevelComparison& level : LevelsOf(pair)) *comparison.add_levels() = std::move(level);
+    }
+    platforms.push_back({{"platform", oci::PlatformText(pair.platform)},
+                         {"strictest_equal", NameOf(StrictestEqual(pair))},
+                         {"levels", LevelsJson(comparison, {"published", "rebuilt"})}});
+  }
+  return {{"result", RebuildWord(ResultOf(reproduction))},
+          {"required", NameOf(reproduction.required)},
+          {"published", reproduction.pair.first.digest()},
+          {"rebuilt", reproduction.pair.second.digest()},
+          {"build", reproduction.build},
+          {"recipe", RecipeJson(reproduction)},
+          {"platforms", std::move(platforms)},
+          {"comparison", ImagePairJson(reproduction.pair)}};
+}
+
+int ReproductionExitCode(const Reproduction& reproduction) {
+  switch (ResultOf(reproduction)) {
+    case v1::RebuildComparison::RESULT_EQUAL:
+      return kExitOk;
+    case v1::RebuildComparison::RESULT_DIFFERENT:
+      return kExitNotReproducible;
+    default:
+      return kExitInconclusive;
+  }
+}
+
+}  // namespace crossmill::cli

@@ -1,0 +1,129 @@
+#include "cli/reproduce/render_reproduction.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/show/exit_codes.h"
+#include "common/base/status.h"
+
+namespace crossmill::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Everything differs but what the layers make together.
+PlatformImagePair Pair() {
+  PlatformImagePair pair;
+  pair.platform.set_os("linux");
+  pair.platform.set_architecture("amd64");
+  pair.in_first = pair.in_second = true;
+  pair.first_manifest = "sha256:m1";
+  pair.second_manifest = "sha256:m2";
+  pair.first_config = "sha256:c1";
+  pair.second_config = "sha256:c2";
+  pair.layers = {{"sha256:d1", "sha256:d2", "sha256:b1", "sha256:b2"}};
+  pair.files_compared = true;
+  return pair;
+}
+
+void Differ(v1::PathDifference::Kind kind, PlatformImagePair* pair) {
+  v1::PathDifference* difference = pair->files.add_differences();
+  difference->set_path("etc/file");
+  difference->set_kind(kind);
+  pair->files.set_differences_total(static_cast<uint32_t>(pair->files.differences_size()));
+}
+
+Reproduction Of(const PlatformImagePair& pair) {
+  Reproduction reproduction;
+  reproduction.pair.platforms.push_back(pair);
+  reproduction.recipe.told_by = "a test";
+  return reproduction;
+}
+
+TEST(ReproductionTest, EveryLevelIsTheStrictestOnce) {
+  PlatformImagePair pair = Pair();
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kFiles);
+  pair.layers[0].second_diff_id = "sha256:d1";
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kLayers);
+  pair.layers[0].second_blob = "sha256:b1";
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kBlobs);
+  pair.second_config = "sha256:c1";
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kConfig);
+  pair.second_manifest = "sha256:m1";
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kManifest);
+}
+
+TEST(ReproductionTest, EqualConfigsDoNotMakeEqualBlobs) {
+  PlatformImagePair pair = Pair();
+  pair.layers[0].second_diff_id = "sha256:d1";
+  pair.second_config = "sha256:c1";
+  EXPECT_FALSE(IsEqualAt(pair, ImageLevel::kBlobs));
+  Reproduction reproduction = Of(pair);
+  reproduction.required = ImageLevel::kBlobs;
+  EXPECT_EQ(ReproductionExitCode(reproduction), kExitNotReproducible);
+}
+
+TEST(ReproductionTest, TimesOfFilesAreLeftOutAndNothingElse) {
+  PlatformImagePair pair = Pair();
+  Differ(v1::PathDifference::KIND_TIME, &pair);
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kFiles);
+  EXPECT_EQ(ReproductionExitCode(Of(pair)), kExitOk);
+  Differ(v1::PathDifference::KIND_METADATA, &pair);
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kNone);
+  EXPECT_EQ(ReproductionExitCode(Of(pair)), kExitNotReproducible);
+  // A list that was cut short may hide contents.
+  PlatformImagePair cut = Pair();
+  Differ(v1::PathDifference::KIND_TIME, &cut);
+  cut.files.set_differences_total(2);
+  EXPECT_EQ(StrictestEqual(cut), ImageLevel::kNone);
+}
+
+TEST(ReproductionTest, AMountPointOfTheRuntimeIsLeftOutAndNotWhatIsInIt) {
+  PlatformImagePair pair = Pair();
+  Differ(v1::PathDifference::KIND_ONLY_FIRST, &pair);
+  v1::PathDifference& difference = *pair.files.mutable_differences(0);
+  difference.set_path("dev");
+  difference.set_detail("directory");
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kFiles);
+  difference.set_detail("file");
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kNone);
+  difference.set_path("dev/null");
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kNone);
+}
+
+TEST(ReproductionTest, AnotherImageOfARecipeWithGapsProvesNothing) {
+  PlatformImagePair pair = Pair();
+  Differ(v1::PathDifference::KIND_CONTENT, &pair);
+  Reproduction reproduction = Of(pair);
+  reproduction.recipe.gaps = {"arguments are left out"};
+  EXPECT_EQ(ReproductionExitCode(reproduction), kExitInconclusive);
+  const std::string text = RenderReproduction(reproduction, {}, 5);
+  EXPECT_THAT(text, HasSubstr("proves nothing against the image"));
+  EXPECT_THAT(text, HasSubstr("arguments are left out"));
+  // An equal one proves itself, whoever told the recipe.
+  Reproduction equal = Of(Pair());
+  equal.recipe.gaps = {"arguments are left out"};
+  EXPECT_EQ(ReproductionExitCode(equal), kExitOk);
+}
+
+TEST(ReproductionTest, WhatWasNotComparedIsNotEqual) {
+  PlatformImagePair pair = Pair();
+  pair.files_compared = false;
+  pair.files_problem = "a blob is gone";
+  EXPECT_EQ(ReproductionExitCode(Of(pair)), kExitInconclusive);
+  PlatformImagePair alone = Pair();
+  alone.in_second = false;
+  EXPECT_EQ(ReproductionExitCode(Of(alone)), kExitInconclusive);
+  EXPECT_EQ(ReproductionExitCode(Reproduction()), kExitInconclusive);
+}
+
+TEST(ReproductionTest, TheJsonNamesResultLevelsAndRecipe) {
+  const Json json = ReproductionJson(Of(Pair()));
+  EXPECT_EQ(json.at("result"), "equal");
+  EXPECT_EQ(json.at("platforms").at(0).at("strictest_equal"), "files");
+  EXPECT_EQ(json.at("platforms").at(0).at("levels").size(), 5u);
+  EXPECT_EQ(json.at("recipe").at("told_by"), "a test");
+}
+
+}  // namespace
+}  // namespace crossmill::cli
