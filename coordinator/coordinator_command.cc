@@ -164,7 +164,7 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
-  token->add_option("role", role, "client, worker or both")->required();
+  token->add_option("role", role, "read, submit, operate or worker")->required();
   token->add_option("name", name, "Who holds it, one word")->required();
   try {
     app.parse(argc, argv);

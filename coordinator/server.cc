@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "common/base/clock.h"
+#include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -40,6 +41,7 @@
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
+#include "coordinator/storage/drain_records.h"
 #include "coordinator/storage/image_records_sqlite.h"
 #include "coordinator/storage/index_page_records.h"
 #include "coordinator/storage/log_store.h"
@@ -131,6 +133,10 @@ class ServerImpl final : public Server {
     assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.scheduler.emulation = options_.emulation;
+    engine.scheduler.drained = &drained_;
+    drain_records_ = std::make_unique<storage::DrainRecords>(records_->connection());
+    ASSIGN_OR_RETURN(const std::vector<std::string> drained, drain_records_->List());
+    for (const std::string& worker : drained) drained_.Set(worker, true);
     engine.unplaceable_grace = options_.unplaceable_grace;
     engine.remote_sources = sources_.get();
     engine.on_failure = options_.on_failure;
@@ -196,9 +202,9 @@ class ServerImpl final : public Server {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
     ASSIGN_OR_RETURN(std::string session_key, door::Sessions::LoadKey(options_.data_folder + "/session-key"));
     sessions_ = std::make_unique<door::Sessions>(std::move(session_key));
-    // Sessions of browsers act as a client with a token that only this process has.
-    ASSIGN_OR_RETURN(TokenRecord own, MakeTokenRecord(session_token_, "client", "sessions"));
-    tokens.push_back(std::move(own));
+    // Sessions of browsers act with tokens that only this process has.
+    for (const auto& [role, token] : session_tokens_)
+      tokens.push_back({.hash = Sha256Hex(token), .client = role, .worker = false, .name = "page"});
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
     cas_ = std::make_unique<CasService>(*blobs_, *authenticator_);
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
@@ -210,8 +216,8 @@ class ServerImpl final : public Server {
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, *authenticator_);
-    farm_ =
-        std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_);
+    farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_,
+                                          WorkerControl{*drain_records_, drained_});
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
@@ -250,7 +256,7 @@ class ServerImpl final : public Server {
     options.insecure = options_.listen.insecure;
     options.names = options_.http_names;
     ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
-                                                                 .own_token = session_token_,
+                                                                 .own_tokens = session_tokens_,
                                                                  .sessions = *sessions_,
                                                                  .clock = clock_}));
     LogInfo("serving http={}", http_door_->url());
@@ -258,11 +264,14 @@ class ServerImpl final : public Server {
   }
 
   ServerOptions options_;
-  const std::string session_token_ = NewToken();
+  const door::OwnTokens session_tokens_ = {
+      {v1::ACCESS_READ, NewToken()}, {v1::ACCESS_SUBMIT, NewToken()}, {v1::ACCESS_OPERATE, NewToken()}};
   SystemClock clock_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<storage::RecordStore> records_;
   std::unique_ptr<storage::IndexPageRecords> index_page_records_;
+  std::unique_ptr<storage::DrainRecords> drain_records_;
+  core::DrainedWorkers drained_;
   std::unique_ptr<storage::LogStore> logs_;
   std::unique_ptr<storage::SqliteImageRecords> image_records_;
   std::unique_ptr<http::HttpClient> http_;

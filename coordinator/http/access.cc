@@ -47,7 +47,7 @@ absl::StatusOr<std::string> AccessCheck::CredentialsOf(const RequestHead& head, 
     if (!Reads(head) && (foreign || !site))
       return absl::PermissionDeniedError(
           "with a session, only the coordinator's own page may change something");
-    if (sessions_.IsSession(cookie, now)) return std::string(kScheme) + own_token_;
+    if (const auto role = sessions_.RoleOf(cookie, now)) return std::string(kScheme) + own_tokens_.at(*role);
     authorization = std::string(kScheme) + cookie;
   }
   if (!IsPlain(authorization)) return absl::UnauthenticatedError("the credentials are none");
@@ -73,12 +73,13 @@ absl::StatusOr<std::string> AccessCheck::OpenSession(const RequestHead& head, co
   if (Sessions::IsLinkSecret(token)) {
     if (wrong_.Refuses(head.peer, token, now))
       return absl::ResourceExhaustedError("too many wrong tokens came from this address; wait a minute");
-    if (!sessions_.TakeSecret(token, now)) {
+    const std::optional<v1::Access> role = sessions_.TakeSecret(token, now);
+    if (!role) {
       wrong_.Wrong(head.peer, now);
       return absl::UnauthenticatedError(
           "the link was opened before, or is too old; `crossmill page` makes a new one");
     }
-    value = sessions_.MakeSession(now);
+    value = sessions_.MakeSession(*role, now);
   }
   // A token that would not fit into the field as it is.
   if (value.find_first_of("; ,\"\\") != std::string::npos || !IsPlain(value))

@@ -15,9 +15,9 @@ namespace crossmill::coordinator::door {
 // Thread safe. What the services' authenticator says of the credentials comes afterwards and decides.
 class AccessCheck {
  public:
-  // `own_token`: what sessions act with. The sessions outlive it.
-  AccessCheck(Sessions& sessions, std::string own_token, HostCheck hosts)
-      : sessions_(sessions), own_token_(std::move(own_token)), hosts_(std::move(hosts)) {}
+  // `own_tokens`: what sessions act with, by their role. The sessions outlive it.
+  AccessCheck(Sessions& sessions, OwnTokens own_tokens, HostCheck hosts)
+      : sessions_(sessions), own_tokens_(std::move(own_tokens)), hosts_(std::move(hosts)) {}
 
   // Whom the request means to reach. PERMISSION_DENIED.
   absl::Status CheckHost(const RequestHead& head) const;
@@ -35,7 +35,7 @@ class AccessCheck {
 
  private:
   Sessions& sessions_;
-  const std::string own_token_;
+  const OwnTokens own_tokens_;
   const HostCheck hosts_;
   WrongTokens wrong_;
 };

@@ -43,7 +43,7 @@ class HttpDoor::Impl {
   Impl(const DoorOptions& options, DoorParts parts)
       : parts_(std::move(parts)),
         stub_(parts_.services),
-        access_(parts_.sessions, parts_.own_token, MakeHostCheck(options)),
+        access_(parts_.sessions, parts_.own_tokens, MakeHostCheck(options)),
         api_(stub_, access_, parts_.clock, limits_) {}
 
   absl::Status Start(const DoorOptions& options) {
@@ -96,8 +96,9 @@ class HttpDoor::Impl {
     v1::ListBuildsRequest request;
     request.set_page_size(1);
     v1::ListBuildsResponse response;
-    const absl::Status status = co_await api_.Call(exchange, "crossmill.v1.Builds/ListBuilds",
-                                                   "Bearer " + parts_.own_token, request, &response);
+    const absl::Status status =
+        co_await api_.Call(exchange, "crossmill.v1.Builds/ListBuilds",
+                           "Bearer " + parts_.own_tokens.at(v1::ACCESS_READ), request, &response);
     if (!status.ok()) co_return co_await exchange.Send(ProblemResponse(503, status, exchange.request_id()));
     co_await exchange.Send(MakeResponse(200, "text/plain", "ok\n"));
   }

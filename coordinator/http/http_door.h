@@ -28,8 +28,8 @@ struct DoorOptions {
 struct DoorParts {
   // To the coordinator's own services; they check the callers.
   std::shared_ptr<grpc::Channel> services;
-  // Token of a client, which sessions act with.
-  std::string own_token;
+  // Which sessions act with.
+  OwnTokens own_tokens;
   // They outlive the door.
   Sessions& sessions;
   Clock& clock;

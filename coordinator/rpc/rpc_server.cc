@@ -96,8 +96,9 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ListenOptions&
   grpc::ServerBuilder builder;
   SetLimits(builder);
   for (const ServedService& served : services) {
-    if (!AccessOf(served.name).has_value()) {
-      return absl::FailedPreconditionError(fmt::format("service {} has no access rule", served.name));
+    if (!HasAccessRules(served.name)) {
+      return absl::FailedPreconditionError(
+          fmt::format("service {} has a method without access rule", served.name));
     }
     builder.RegisterService(served.service);
   }

@@ -363,6 +363,69 @@ class Strangers(HttpCase):
         self.assertEqual(self.request("GET", "/api/v1/version")[0], 200, "the good one goes on")
 
 
+class Roles(HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tokens = {role: cls.farm.token(role, role) for role in ("read", "submit", "operate")}
+        # Tokens are read at the start.
+        cls.farm.kill_coordinator()
+        cls.farm.start_coordinator()
+        cls.farm.wait_for_workers(1)
+
+    def bearer(self, role):
+        return {"Authorization": f"Bearer {self.tokens[role]}"}
+
+    def session(self, role):
+        link = self.farm.cli("page", "--role", role)
+        self.assert_exit(link, 0)
+        path = re.fullmatch(r"http://127.0.0.1:\d+(/\?token=\S+)\n", link.stdout).group(1)
+        _, fields, _ = self.request("GET", path, token=False)
+        return {"Cookie": fields["Set-Cookie"].split(";")[0], "token": False, "Origin": f"http://127.0.0.1:{HTTP_PORT}"}
+
+    def test_each_token_may_what_its_role_says(self):
+        for role, cancels, drains in (("read", 403, 403), ("submit", 404, 403), ("operate", 404, 404)):
+            for caller in (self.bearer(role), self.session(role)):
+                with self.subTest(role, caller=list(caller)):
+                    self.assertEqual(self.json("/api/v1/session", **caller)["role"], f"ACCESS_{role.upper()}")
+                    self.json("/api/v1/workers", **caller)
+                    refused = self.json("/api/v1/builds/4711/cancel", status=cancels, verb="POST", body="", **caller)
+                    if cancels == 403:
+                        self.assertIn("needs the role submit", refused["detail"])
+                    self.json("/api/v1/workers/none/drain", status=drains, verb="POST", body="", **caller)
+
+    def test_a_reader_brings_no_content(self):
+        self.dockerfile("FROM tiny\nRUN echo a reader\n")
+        result = subprocess.run([farm.BIN / "crossmill", "build", "--network", "none", self.context],
+                                env={**os.environ, "CROSSMILL_COORDINATOR": f"127.0.0.1:{self.farm.port}",
+                                     "CROSSMILL_TOKEN": self.tokens["read"], "XDG_CACHE_HOME": str(self.farm.folder / "cache")},
+                                capture_output=True, text=True, timeout=60)
+        self.assert_exit(result, 4)
+        self.assert_says(result, "needs the role submit")
+
+    def test_a_drained_worker_gets_nothing_until_it_is_undrained(self):
+        drained = self.farm.cli("worker", "drain", "w1")
+        self.assert_exit(drained, 0)
+        self.assert_exit(self.farm.cli("worker", "drain", "nobody"), 2)
+        # Over a restart of both.
+        self.farm.kill_coordinator()
+        self.farm.start_coordinator()
+        self.farm.kill_worker("w1")
+        self.farm.start_worker("w1")
+        self.farm.wait_for_workers(1)
+        worker, = self.json("/api/v1/workers")["workers"]
+        self.assertEqual((worker["drained"], worker["draining"]), (True, True))
+        self.dockerfile("FROM tiny\nRUN echo drained\n")
+        build = self.farm.start_build(self.context, "--network", "none")
+        self.addCleanup(build.communicate)
+        farm.wait_for(lambda: self.json("/api/v1/status")["tasksQueued"] == "1", "the task's place in the queue")
+        time.sleep(1)
+        self.assertEqual(self.json("/api/v1/status")["tasksRunning"], "0")
+        self.json("/api/v1/workers/w1/undrain", verb="POST", body="")
+        self.assertEqual(build.wait(60), 0)
+        self.assertFalse(self.json("/api/v1/workers")["workers"][0]["drained"])
+
+
 class Page(HttpCase):
     def test_the_page_or_words_that_it_is_not_there(self):
         status, fields, body = self.request("GET", "/", token=False)

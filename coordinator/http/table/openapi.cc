@@ -13,6 +13,7 @@
 #include "coordinator/http/table/json_schema.h"
 #include "coordinator/http/table/methods.h"
 #include "coordinator/http/table/route_table.h"
+#include "crossmill/v1/access.pb.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/result.pb.h"
@@ -122,12 +123,20 @@ std::string OperationId(const Route& route) {
   return service + std::string(name(route));
 }
 
+// "read": what the caller has to be at least.
+std::string RoleOf(const MethodDescriptor& method) {
+  constexpr std::string_view kPrefix = "ACCESS_";
+  const std::string& name = v1::Access_Name(method.options().GetExtension(v1::access));
+  return absl::AsciiStrToLower(name.substr(std::min(name.size(), kPrefix.size())));
+}
+
 Json OperationOf(JsonSchemas& schemas, const Route& route) {
   const MethodDescriptor& method = *FindMethod(route.method);
   const bool creates = method.output_type() == v1::SubmitBuildResponse::descriptor();
   Json operation = {{"operationId", OperationId(route)},
                     {"summary", route.summary},
                     {"tags", Json::array({method.service()->name()})},
+                    {"x-role", RoleOf(method)},
                     {"parameters", ParametersOf(schemas, route)}};
   if (route.verb == "POST") operation["requestBody"] = RequestBody(schemas, route);
   operation["responses"] = {

@@ -7,7 +7,7 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 24> kRoutes = {{
+constexpr std::array<Route, 27> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
@@ -53,6 +53,12 @@ constexpr std::array<Route, 24> kRoutes = {{
      "Image names of the farm's store."},
     {"GET", "/api/v1/workers", "crossmill.v1.Farm/ListWorkers", Form::kMessage,
      "Workers, and what each runs."},
+    {"POST", "/api/v1/workers/{worker}/drain", "crossmill.v1.Farm/DrainWorker", Form::kMessage,
+     "The worker gets no new tasks until it is undrained; what it runs goes on."},
+    {"POST", "/api/v1/workers/{worker}/undrain", "crossmill.v1.Farm/UndrainWorker", Form::kMessage,
+     "The worker gets tasks again."},
+    {"GET", "/api/v1/session", "crossmill.v1.Farm/GetCaller", Form::kMessage,
+     "What the token or the session may do."},
     {"GET", "/api/v1/status", "crossmill.v1.Farm/GetFarmStatus", Form::kMessage,
      "Numbers of the farm: builds by status, tasks, workers."},
     {"GET", "/api/v1/version", "crossmill.v1.Farm/GetVersion", Form::kMessage,

@@ -362,6 +362,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers/{worker}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The worker gets no new tasks until it is undrained; what it runs goes on. */
+        post: operations["DrainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{worker}/undrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The worker gets tasks again. */
+        post: operations["UndrainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the token or the session may do. */
+        get: operations["GetCaller"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -1742,6 +1793,7 @@ export interface components {
             tasks: string[];
             /** Format: int64 */
             outvoted: string;
+            drained: boolean;
         };
         WorkerInfo: {
             name: string;
@@ -1765,6 +1817,21 @@ export interface components {
             platform?: components["schemas"]["Platform"];
             emulated: boolean;
         };
+        DrainWorkerRequestInput: {
+            worker?: string;
+        };
+        DrainWorkerResponse: Record<string, never>;
+        UndrainWorkerRequestInput: {
+            worker?: string;
+        };
+        UndrainWorkerResponse: Record<string, never>;
+        GetCallerResponse: {
+            role: components["schemas"]["Access"];
+            worker: boolean;
+            name: string;
+        };
+        /** @enum {string} */
+        Access: "ACCESS_UNSPECIFIED" | "ACCESS_READ" | "ACCESS_SUBMIT" | "ACCESS_OPERATE" | "ACCESS_WORKER" | "ACCESS_SOCKET" | "ACCESS_ANY" | "ACCESS_CONTENT" | "ACCESS_OPEN";
         FarmStatus: {
             running: components["schemas"]["BuildCount"][];
             ended: components["schemas"]["BuildCount"][];
@@ -2536,6 +2603,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListWorkersResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    DrainWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrainWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    UndrainWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UndrainWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndrainWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetCaller: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetCallerResponse"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
