@@ -31,6 +31,8 @@ void AddWheelCommands(CLI::App& app, Session& session);
 void AddWheelsCommand(CLI::App& app, Session& session);
 // worker ls|drain|undrain
 void AddWorkerCommands(CLI::App& app, Session& session);
+// webhook add|ls|rm|deliveries|redeliver
+void AddWebhookCommands(CLI::App& app, Session& session);
 // up, down
 void AddFarmCommands(CLI::App& app, Session& session);
 // page

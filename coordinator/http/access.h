@@ -21,9 +21,10 @@ class AccessCheck {
 
   // Whom the request means to reach. PERMISSION_DENIED.
   absl::Status CheckHost(const RequestHead& head) const;
-  // The value of `authorization` for the services; empty if there are no credentials. PERMISSION_DENIED: a
-  // page of somebody else's wants to change something; RESOURCE_EXHAUSTED: too many wrong tokens;
-  // UNAUTHENTICATED: credentials that are none.
+  // A token may also be the password of Basic authentication where nothing is changed: readers of feeds know
+  // nothing else. The value of `authorization` for the services; empty if there are no credentials.
+  // PERMISSION_DENIED: a page of somebody else's wants to change something; RESOURCE_EXHAUSTED: too many
+  // wrong tokens; UNAUTHENTICATED: credentials that are none.
   absl::StatusOr<std::string> CredentialsOf(const RequestHead& head, absl::Time now);
   // What the services said of the credentials.
   void Note(const RequestHead& head, const std::string& authorization, const absl::Status& status,

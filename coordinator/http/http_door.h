@@ -23,6 +23,8 @@ struct DoorOptions {
   bool insecure = false;
   // What the coordinator is called besides this machine's name and addresses.
   std::vector<std::string> names;
+  // Badges need no token.
+  bool public_badges = false;
 };
 
 struct DoorParts {

@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
+#include "crossmill/v1/notices_service.pb.h"
 #include "crossmill/v1/worker_service.pb.h"
 
 namespace crossmill::coordinator {
@@ -20,6 +21,7 @@ constexpr std::string_view kBearer = "Bearer ";
 // Rules are read from descriptors, which are registered by generated files to which nothing else may refer.
 [[gnu::used]] const void* const kServicesWithRules[] = {
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto};
 

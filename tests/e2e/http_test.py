@@ -101,13 +101,16 @@ class Reading(HttpCase):
     def test_every_route_of_the_document_answers(self):
         document = self.json("/api/v1/openapi.json")
         self.assertEqual(document["openapi"], "3.1.0")
-        needed = {"/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy",
+        hook = self.json("/api/v1/webhooks", verb="POST", body=json.dumps({"url": "https://example.org/", "names": "none"}))["webhook"]
+        self.addCleanup(self.json, f"/api/v1/webhooks/{hook['id']}", verb="DELETE")
+        needed = {"/api/v1/badges/build.svg": "?name=example/app", "/api/v1/badges/verdict.svg": "?name=example/app",
+                  "/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy",
                   "/api/v1/history": "?name=example/app"}
         for path, operations in document["paths"].items():
             if "get" not in operations or path.endswith(("/events", "/stream")):
                 continue
             with self.subTest(path):
-                filled = re.sub(r"\{(build_id|first|second)\}", str(self.build_id), path).replace("{execution}", self.execution())
+                filled = re.sub(r"\{(build_id|first|second)\}", str(self.build_id), path).replace("{execution}", self.execution()).replace("{webhook_id}", hook["id"])
                 status, fields, body = self.request("GET", filled + needed.get(path, ""))
                 self.assertEqual(status, 200, body)
                 content = operations["get"]["responses"]["200"]["content"]
@@ -200,6 +203,29 @@ class Reading(HttpCase):
         status, fields, body = self.request("HEAD", f"/api/v1/builds/{self.build_id}")
         self.assertEqual((status, body), (200, b""))
         self.assertGreater(int(fields["Content-Length"]), 100)
+
+    def test_who_has_an_answer_is_not_sent_it_again(self):
+        for path in ("/api/v1/builds", f"/api/v1/builds/{self.build_id}", f"/api/v1/builds/{self.build_id}/recipe",
+                     f"/api/v1/builds/{self.build_id}/statements", "/api/v1/images", "/api/v1/openapi.json"):
+            with self.subTest(path):
+                status, fields, body = self.request("GET", path)
+                self.assertEqual((status, fields["Cache-Control"]), (200, "private, no-cache"))
+                status, again, nothing = self.request("GET", path, If_None_Match=f'"other", W/{fields["ETag"]}')
+                self.assertEqual((status, again["ETag"], nothing), (304, fields["ETag"], b""))
+                self.assertEqual(self.request("GET", path, If_None_Match='"other"')[2], body)
+        self.assertEqual(self.request("GET", "/api/v1/builds", token=False, If_None_Match="*")[0], 401)
+
+    def test_metrics_in_both_forms_and_the_dashboard_of_them(self):
+        asked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+        status, fields, body = self.request("GET", "/metrics", Accept=asked)
+        self.assertEqual((status, fields["Content-Type"]), (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+        self.assertTrue(body.endswith(b"\n# EOF\n"))
+        self.assertIn(b"# TYPE crossmill_builds counter\n", body)
+        families = set(re.findall(r"^# TYPE (\S+) ", self.request("GET", "/metrics")[2].decode(), re.M))
+        dashboard = (farm.ROOT / "deploy/grafana-dashboard.json").read_text()
+        queries = [target["expr"] for panel in json.loads(dashboard)["panels"] for target in panel["targets"]]
+        named = {name for query in queries for name in re.findall(r"crossmill_[a-z_]+", query)}
+        self.assertEqual(named, families, "what is asked for is served, and what is served is shown")
 
     def test_metrics_and_health(self):
         status, _, body = self.request("GET", "/metrics")

@@ -89,6 +89,11 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
   switch (route.form) {
     case Form::kRecipe:
       return Content("text/plain", {{"type", "string"}});
+    case Form::kFeed:
+      return Content("application/atom+xml", {{"type", "string"}});
+    case Form::kBuildBadge:
+    case Form::kVerdictBadge:
+      return Content("image/svg+xml", {{"type", "string"}});
     case Form::kEvents:
       return EventStream({{"event", of(v1::BuildEvent::descriptor())},
                           {"log", of(v1::WatchedLog::descriptor())},
@@ -113,7 +118,18 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
 
 // Two routes may have one method.
 std::string OperationId(const Route& route) {
-  if (route.form == Form::kRecipe) return "GetRecipe";
+  switch (route.form) {
+    case Form::kRecipe:
+      return "GetRecipe";
+    case Form::kFeed:
+      return "GetFeed";
+    case Form::kBuildBadge:
+      return "GetBuildBadge";
+    case Form::kVerdictBadge:
+      return "GetVerdictBadge";
+    default:
+      break;
+  }
   // Where two services have a method of one name, their names stand before it.
   const auto name = [](const Route& of) { return of.method.substr(of.method.find('/') + 1); };
   const bool shared = std::any_of(Routes().begin(), Routes().end(), [&](const Route& other) {
@@ -144,6 +160,9 @@ Json OperationOf(JsonSchemas& schemas, const Route& route) {
       {"default",
        {{"description", "What was wrong (RFC 9457)"},
         {"content", Content("application/problem+json", Schema("Problem"))}}}};
+  const bool streams = route.form == Form::kEvents || route.form == Form::kLogEvents;
+  if (route.verb == "GET" && !streams)
+    operation["responses"]["304"] = {{"description", "If-None-Match has the ETag of this answer"}};
   return operation;
 }
 

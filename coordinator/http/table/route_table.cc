@@ -7,7 +7,7 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 27> kRoutes = {{
+constexpr std::array<Route, 37> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
@@ -57,6 +57,26 @@ constexpr std::array<Route, 27> kRoutes = {{
      "The worker gets no new tasks until it is undrained; what it runs goes on."},
     {"POST", "/api/v1/workers/{worker}/undrain", "crossmill.v1.Farm/UndrainWorker", Form::kMessage,
      "The worker gets tasks again."},
+    {"GET", "/api/v1/states", "crossmill.v1.Notices/ListNameStates", Form::kMessage,
+     "What each name on each platform is: the status and the verdict that stand."},
+    {"GET", "/api/v1/changes", "crossmill.v1.Notices/ListStateChanges", Form::kMessage,
+     "Changes of state, newest first."},
+    {"GET", "/api/v1/feed", "crossmill.v1.Notices/ListStateChanges", Form::kFeed,
+     "Changes of state as an Atom feed, of a name or of all."},
+    {"GET", "/api/v1/badges/build.svg", "crossmill.v1.Notices/ListNameStates", Form::kBuildBadge,
+     "The status of a name as a picture."},
+    {"GET", "/api/v1/badges/verdict.svg", "crossmill.v1.Notices/ListNameStates", Form::kVerdictBadge,
+     "The verdict of a name as a picture."},
+    {"GET", "/api/v1/webhooks", "crossmill.v1.Webhooks/ListWebhooks", Form::kMessage,
+     "Who is told of changes of state."},
+    {"POST", "/api/v1/webhooks", "crossmill.v1.Webhooks/AddWebhook", Form::kMessage,
+     "Adds a webhook; the answer has the secret that deliveries are signed with, which is not told again."},
+    {"DELETE", "/api/v1/webhooks/{webhook_id}", "crossmill.v1.Webhooks/RemoveWebhook", Form::kMessage,
+     "Removes a webhook and its deliveries."},
+    {"GET", "/api/v1/webhooks/{webhook_id}/deliveries", "crossmill.v1.Webhooks/ListDeliveries",
+     Form::kMessage, "What was delivered to a webhook, or is to be, newest first."},
+    {"POST", "/api/v1/deliveries/{delivery_id}/redeliver", "crossmill.v1.Webhooks/Redeliver", Form::kMessage,
+     "Delivers once more, under the same id."},
     {"GET", "/api/v1/session", "crossmill.v1.Farm/GetCaller", Form::kMessage,
      "What the token or the session may do."},
     {"GET", "/api/v1/status", "crossmill.v1.Farm/GetFarmStatus", Form::kMessage,

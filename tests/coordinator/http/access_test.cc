@@ -116,6 +116,19 @@ TEST_F(AccessTest, OnlyOurOwnPageChangesSomething) {
   EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer t");
 }
 
+TEST_F(AccessTest, ATokenMayBeThePasswordOfWhoReads) {
+  head_.authorization = "Basic cmVhZGVyOmNtLXRva2Vu";  // reader:cm-token
+  EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer cm-token");
+  head_.verb = "POST";
+  EXPECT_TRUE(absl::IsUnauthenticated(access_.CredentialsOf(head_, now_).status()));
+  head_.verb = "GET";
+  // Not base64; no colon; no password.
+  for (const char* none : {"Basic %%%", "Basic cmVhZGVy", "Basic cmVhZGVyOg==", "Basic "}) {
+    head_.authorization = none;
+    EXPECT_TRUE(absl::IsUnauthenticated(access_.CredentialsOf(head_, now_).status())) << none;
+  }
+}
+
 TEST_F(AccessTest, WhatIsNoTextIsNoCredential) {
   head_.authorization = "Bearer \xff";
   EXPECT_TRUE(absl::IsUnauthenticated(access_.CredentialsOf(head_, now_).status()));

@@ -17,6 +17,8 @@
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
+#include "coordinator/rpc/notices/notices_service.h"
+#include "coordinator/rpc/notices/webhooks_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/verification_service.h"
@@ -43,7 +45,8 @@ struct Method {
 // Every service of these files; one without an access rule is a failure.
 std::vector<Method> AllMethods() {
   std::vector<Method> methods;
-  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/worker_service.proto",
+  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/notices_service.proto",
+                           "crossmill/v1/worker_service.proto",
                            "build/bazel/remote/execution/v2/remote_execution_services.proto",
                            "google/bytestream/bytestream_service.proto"}) {
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
@@ -96,6 +99,8 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.Packages", &packages_},
             {"crossmill.v1.Images", &image_service_},
             {"crossmill.v1.Farm", &farm_},
+            {"crossmill.v1.Notices", &notices_},
+            {"crossmill.v1.Webhooks", &webhooks_},
             {"crossmill.v1.WorkerQueue", &queue_},
             {"crossmill.v1.IndexPages", &index_pages_},
             {"crossmill.v1.Predictions", predictions_.get()},
@@ -118,6 +123,10 @@ class RolesTest : public RpcFixture {
   storage::DrainRecords drain_records_{records_->connection()};
   core::DrainedWorkers drained_;
   FarmService farm_{engine_, clock_, folder_.path(), authenticator_, page_links_, {drain_records_, drained_}};
+  storage::StateRecords states_{records_->connection()};
+  NoticesService notices_{states_, authenticator_};
+  storage::WebhookRecords webhook_records_{records_->connection()};
+  WebhooksService webhooks_{webhook_records_, clock_, authenticator_, [] {}};
   WorkerQueueService queue_{engine_, authenticator_};
   storage::IndexPageRecords page_records_{records_->connection()};
   RecordedPages recorded_pages_{page_records_, *blobs_, clock_};
@@ -145,6 +154,7 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
                                          {"crossmill.v1.Wheels/RemoveFarmWheels", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.Farm/DrainWorker", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.Farm/MakePageLink", v1::ACCESS_SOCKET},
+                                         {"crossmill.v1.Webhooks/ListWebhooks", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.WorkerQueue/Synchronize", v1::ACCESS_WORKER},
                                          {"crossmill.v1.IndexPages/Save", v1::ACCESS_WORKER},
                                          {"google.bytestream.ByteStream/Write", v1::ACCESS_CONTENT}}) {
