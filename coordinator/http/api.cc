@@ -17,6 +17,7 @@ namespace {
 constexpr std::chrono::milliseconds kCallTime = std::chrono::seconds(60);
 constexpr int kMostStreams = 256;
 constexpr size_t kMostListBytes = 64 << 20;
+constexpr size_t kLongestKey = 256;
 constexpr std::string_view kJson = "application/json";
 
 // One of those that are counted, as long as it lives.
@@ -132,6 +133,10 @@ Awaitable<absl::Status> Api::Read(Exchange& exchange, Request& request) {
     const AtScopeEnd wipe([&body] { Wipe(&*body); });
     if (absl::Status merged = MergeJson(*body, request.message.get()); !merged.ok()) co_return merged;
     const auto* key = request.message->GetDescriptor()->FindFieldByName("idempotency_key");
+    if (head.idempotency_key.size() > kLongestKey) {
+      co_return absl::InvalidArgumentError(
+          fmt::format("Idempotency-Key: longer than {} characters", kLongestKey));
+    }
     if (key != nullptr && !head.idempotency_key.empty())
       request.message->GetReflection()->SetString(request.message.get(), key, head.idempotency_key);
   }

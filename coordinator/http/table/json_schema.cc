@@ -84,7 +84,7 @@ Json JsonSchemas::OfText(const FieldDescriptor& field) {
     return schema;
   }
   return {{"type", "string"},
-          {"pattern", "^[a-z0-9]{1,20}/[a-z0-9]{1,20}(/[a-z0-9]{1,20})?$"},
+          {"pattern", "^[A-Za-z0-9._-]{1,40}(/[A-Za-z0-9._-]{1,40}){0,2}$"},
           {"examples", Json::array({"linux/arm64"})}};
 }
 

@@ -58,6 +58,10 @@ Json ParametersOf(JsonSchemas& schemas, const Route& route) {
     const FieldDescriptor& field = *request.field(i);
     if (taken.contains(field.name()) || !IsQueryField(route, field)) continue;
     parameters.push_back(Parameter(field.name(), "query", schemas.OfText(field)));
+    if (IsBadge(route.form) && field.name() == "name") {
+      parameters.back()["required"] = true;
+      parameters.back()["schema"]["minLength"] = 1;
+    }
   }
   for (const OwnParameter& own : kOwnParameters) {
     if (own.form != route.form) continue;
@@ -80,7 +84,7 @@ Json RequestBody(JsonSchemas& schemas, const Route& route) {
 Json EventStream(Json events) {
   events["problem"] = Schema("Problem");
   events["end"] = Schema("End");
-  return {{"text/event-stream", {{"schema", {{"type", "string"}}}, {"x-events", std::move(events)}}}};
+  return {{"text/event-stream", {{"x-events", std::move(events)}}}};
 }
 
 Json AnswerContent(JsonSchemas& schemas, const Route& route) {

@@ -2253,7 +2253,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": unknown;
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -2727,7 +2727,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": unknown;
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -3169,8 +3169,8 @@ export interface operations {
     };
     GetBuildBadge: {
         parameters: {
-            query?: {
-                name?: string;
+            query: {
+                name: string;
                 platform?: string;
             };
             header?: never;
@@ -3208,8 +3208,8 @@ export interface operations {
     };
     GetVerdictBadge: {
         parameters: {
-            query?: {
-                name?: string;
+            query: {
+                name: string;
                 platform?: string;
             };
             header?: never;
