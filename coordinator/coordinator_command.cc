@@ -125,6 +125,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
   app.add_option("--http", options.http_address, "ADDRESS:PORT of the page and the HTTP API (default: none)");
   app.add_option("--http-name", options.http_names,
                  "Name that the coordinator has in URLs, besides this machine's (repeatable)");
+  app.add_flag("--public-badges", options.public_badges, "Badges of names can be read without a token");
+  app.add_option("--webhook-allow", options.webhook_networks,
+                 "Network that is not public and that webhooks may reach: 10.0.0.0/8 (repeatable)");
   app.add_flag("--insecure", options.listen.insecure, "Plain text on an address other hosts can reach");
   app.add_option("--token-file", options.token_file, "Hashes of tokens (default: DATA/tokens)");
   app.add_option("--worker-timeout", timeout_seconds, "Seconds of silence that expire a lease")
@@ -164,7 +167,7 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
-  token->add_option("role", role, "client, worker or both")->required();
+  token->add_option("role", role, "read, submit, operate or worker")->required();
   token->add_option("name", name, "Who holds it, one word")->required();
   try {
     app.parse(argc, argv);

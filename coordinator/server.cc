@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "common/base/clock.h"
+#include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -33,6 +34,8 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
+#include "coordinator/rpc/notices/notices_service.h"
+#include "coordinator/rpc/notices/webhooks_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/token_file.h"
@@ -40,14 +43,19 @@
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/sources/fetched_sources.h"
+#include "coordinator/storage/drain_records.h"
 #include "coordinator/storage/image_records_sqlite.h"
 #include "coordinator/storage/index_page_records.h"
 #include "coordinator/storage/log_store.h"
+#include "coordinator/storage/notices/state_records.h"
+#include "coordinator/storage/notices/webhook_records.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/remote_records_sqlite.h"
 #include "coordinator/verification/build_pairs.h"
 #include "coordinator/verification/rebuilds.h"
 #include "coordinator/verification/recipe_history.h"
+#include "coordinator/webhooks/address_rules.h"
+#include "coordinator/webhooks/deliverer.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -102,6 +110,7 @@ class ServerImpl final : public Server {
     // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
     // streams end is lost.
     if (reverification_) reverification_->Stop();
+    if (deliverer_) deliverer_->Stop();
     if (engine_) engine_->EndWatches();
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
@@ -131,6 +140,10 @@ class ServerImpl final : public Server {
     assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.scheduler.emulation = options_.emulation;
+    engine.scheduler.drained = &drained_;
+    drain_records_ = std::make_unique<storage::DrainRecords>(records_->connection());
+    ASSIGN_OR_RETURN(const std::vector<std::string> drained, drain_records_->List());
+    for (const std::string& worker : drained) drained_.Set(worker, true);
     engine.unplaceable_grace = options_.unplaceable_grace;
     engine.remote_sources = sources_.get();
     engine.on_failure = options_.on_failure;
@@ -145,6 +158,7 @@ class ServerImpl final : public Server {
                                      std::move(committed), *indexes_, engine.build_platform);
     RETURN_IF_ERROR(OpenEvidence());
     RETURN_IF_ERROR(OpenVerification());
+    RETURN_IF_ERROR(OpenNotices());
     RETURN_IF_ERROR(Listen());
     return OpenHttpDoor();
   }
@@ -192,13 +206,26 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status OpenNotices() {
+    auto rules = AddressRules::Allowing(options_.webhook_networks);
+    if (!rules.ok()) return Annotate(rules.status(), "--webhook-allow");
+    ASSIGN_OR_RETURN(state_reader_, records_->OpenAnother());
+    states_ = std::make_unique<storage::StateRecords>(state_reader_->connection());
+    webhook_records_ = std::make_unique<storage::WebhookRecords>(records_->connection());
+    ASSIGN_OR_RETURN(const storage::FarmIdentity farm, states_->Identity());
+    webhook_client_ = MakeWebhookClient(*rules);
+    deliverer_ = std::make_unique<Deliverer>(*webhook_records_, *webhook_client_, clock_, farm.id);
+    deliverer_->Start();
+    return absl::OkStatus();
+  }
+
   absl::Status Listen() {
     ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
     ASSIGN_OR_RETURN(std::string session_key, door::Sessions::LoadKey(options_.data_folder + "/session-key"));
     sessions_ = std::make_unique<door::Sessions>(std::move(session_key));
-    // Sessions of browsers act as a client with a token that only this process has.
-    ASSIGN_OR_RETURN(TokenRecord own, MakeTokenRecord(session_token_, "client", "sessions"));
-    tokens.push_back(std::move(own));
+    // Sessions of browsers act with tokens that only this process has.
+    for (const auto& [role, token] : session_tokens_)
+      tokens.push_back({.hash = Sha256Hex(token), .client = role, .worker = false, .name = "page"});
     authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
     cas_ = std::make_unique<CasService>(*blobs_, *authenticator_);
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
@@ -210,8 +237,11 @@ class ServerImpl final : public Server {
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, *authenticator_);
-    farm_ =
-        std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_);
+    farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_,
+                                          WorkerControl{*drain_records_, drained_});
+    notices_ = std::make_unique<NoticesService>(*states_, *authenticator_);
+    webhooks_ = std::make_unique<WebhooksService>(*webhook_records_, clock_, *authenticator_,
+                                                  [this] { deliverer_->Wake(); });
     queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
@@ -231,6 +261,8 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Attestations", attestations_.get()},
         {"crossmill.v1.Verification", verification_.get()},
         {"crossmill.v1.Farm", farm_.get()},
+        {"crossmill.v1.Notices", notices_.get()},
+        {"crossmill.v1.Webhooks", webhooks_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
         {"crossmill.v1.LocalDoor", door_.get()},
@@ -249,8 +281,9 @@ class ServerImpl final : public Server {
     options.key_file = options_.listen.key_file;
     options.insecure = options_.listen.insecure;
     options.names = options_.http_names;
+    options.public_badges = options_.public_badges;
     ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
-                                                                 .own_token = session_token_,
+                                                                 .own_tokens = session_tokens_,
                                                                  .sessions = *sessions_,
                                                                  .clock = clock_}));
     LogInfo("serving http={}", http_door_->url());
@@ -258,11 +291,14 @@ class ServerImpl final : public Server {
   }
 
   ServerOptions options_;
-  const std::string session_token_ = NewToken();
+  const door::OwnTokens session_tokens_ = {
+      {v1::ACCESS_READ, NewToken()}, {v1::ACCESS_SUBMIT, NewToken()}, {v1::ACCESS_OPERATE, NewToken()}};
   SystemClock clock_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<storage::RecordStore> records_;
   std::unique_ptr<storage::IndexPageRecords> index_page_records_;
+  std::unique_ptr<storage::DrainRecords> drain_records_;
+  core::DrainedWorkers drained_;
   std::unique_ptr<storage::LogStore> logs_;
   std::unique_ptr<storage::SqliteImageRecords> image_records_;
   std::unique_ptr<http::HttpClient> http_;
@@ -275,6 +311,11 @@ class ServerImpl final : public Server {
   std::unique_ptr<FarmIndexes> indexes_;
   std::unique_ptr<AheadForecast> ahead_forecast_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<storage::RecordStore> state_reader_;
+  std::unique_ptr<storage::StateRecords> states_;
+  std::unique_ptr<storage::WebhookRecords> webhook_records_;
+  std::unique_ptr<http::HttpClient> webhook_client_;
+  std::unique_ptr<Deliverer> deliverer_;
   std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<door::Sessions> sessions_;
@@ -292,6 +333,8 @@ class ServerImpl final : public Server {
   std::unique_ptr<BuildPairs> build_pairs_;
   std::unique_ptr<VerificationService> verification_;
   std::unique_ptr<FarmService> farm_;
+  std::unique_ptr<NoticesService> notices_;
+  std::unique_ptr<WebhooksService> webhooks_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<IndexPagesService> index_pages_;
   std::unique_ptr<PredictionsService> predictions_;

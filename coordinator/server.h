@@ -25,6 +25,10 @@ struct ServerOptions {
   std::string http_address;
   // What the coordinator is called in URLs, besides this machine's name and addresses.
   std::vector<std::string> http_names;
+  // Badges can be read without a token.
+  bool public_badges = false;
+  // Networks that are not public and to which webhooks may go nevertheless: "10.0.0.0/8".
+  std::vector<std::string> webhook_networks;
   // Empty: DATA/tokens.
   std::string token_file;
   // Silence after which a worker's leases expire.

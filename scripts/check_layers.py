@@ -62,10 +62,12 @@ ALLOWED = {
                              "coordinator/engine", "coordinator/storage"],
     "coordinator/verification": ["common/base", "common/words", "coordinator/core", "coordinator/storage", "coordinator/rebuild",
                                  "coordinator/engine"],
-    "coordinator/rpc": ["common/base", "coordinator/verification", "coordinator/rebuild", "common/oci", "coordinator/evidence", "common/words", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/engine",
+    "coordinator/notices": ["common/base", "common/words"],
+    "coordinator/webhooks": ["common/base", "common/words", "common/http", "coordinator/notices", "coordinator/storage"],
+    "coordinator/rpc": ["coordinator/notices", "coordinator/webhooks", "common/base", "coordinator/verification", "coordinator/rebuild", "common/oci", "coordinator/evidence", "common/words", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/engine",
                         "coordinator/forecast", "coordinator/images", "coordinator/storage"],
     "coordinator/http/table": ["common/base", "common/words"],
-    "coordinator/http": ["common/base", "common/rpc", "coordinator/rpc", "coordinator/http/table"],
+    "coordinator/http": ["common/base", "common/words", "common/rpc", "coordinator/notices", "coordinator/rpc", "coordinator/http/table"],
     "coordinator": ["common", "coordinator"],
     "worker/host": ["common/base", "common/words"],
     "worker/tree": ["common/base", "common/pattern", "common/layer"],
@@ -100,7 +102,7 @@ ALLOWED = {
 PURE = ["common/pattern", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/attest", "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
         "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/verdict",
-        "cli/wheelhouse"]
+        "coordinator/notices", "cli/wheelhouse"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 

@@ -126,6 +126,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddWheelCommands(app, session);
   AddWheelsCommand(app, session);
   AddWorkerCommands(app, session);
+  AddWebhookCommands(app, session);
   AddFarmCommands(app, session);
   AddDoctorCommand(app, session);
   AddPageCommand(app, session);

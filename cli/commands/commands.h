@@ -29,8 +29,10 @@ void AddAttestCommands(CLI::App& app, Session& session);
 // wheel ls|save|rm
 void AddWheelCommands(CLI::App& app, Session& session);
 void AddWheelsCommand(CLI::App& app, Session& session);
-// worker ls
+// worker ls|drain|undrain
 void AddWorkerCommands(CLI::App& app, Session& session);
+// webhook add|ls|rm|deliveries|redeliver
+void AddWebhookCommands(CLI::App& app, Session& session);
 // up, down
 void AddFarmCommands(CLI::App& app, Session& session);
 // page

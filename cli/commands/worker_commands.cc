@@ -1,4 +1,4 @@
-// crossmill worker ls.
+// crossmill worker ls|drain|undrain.
 #include <CLI/CLI.hpp>
 
 #include "cli/commands/commands.h"
@@ -26,6 +26,43 @@ absl::StatusOr<int> ListWorkers(Session& session) {
   return kExitOk;
 }
 
+// All of them; what one says does not keep the others from it.
+absl::StatusOr<int> Drain(Session& session, const std::vector<std::string>& names, bool drain) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  absl::Status first;
+  for (const std::string& name : names) {
+    absl::Status status;
+    if (drain) {
+      v1::DrainWorkerRequest request;
+      request.set_worker(name);
+      status = session.Call(*farm->farm, &v1::Farm::StubInterface::DrainWorker, request).status();
+    } else {
+      v1::UndrainWorkerRequest request;
+      request.set_worker(name);
+      status = session.Call(*farm->farm, &v1::Farm::StubInterface::UndrainWorker, request).status();
+    }
+    if (first.ok()) first = status;
+    if (!status.ok()) continue;
+    RETURN_IF_ERROR(session.Print(
+        fmt::format("{} {}\n", name,
+                    drain ? "is drained: it finishes what it runs and gets nothing new" : "gets tasks")));
+  }
+  RETURN_IF_ERROR(first);
+  return kExitOk;
+}
+
+void AddDrainCommand(CLI::App& worker, Session& session, bool drain) {
+  CLI::App* command = worker.add_subcommand(
+      drain ? "drain" : "undrain", drain ? "Give workers no new tasks, also after a restart, until they are "
+                                           "undrained; what they run goes on"
+                                         : "Give drained workers tasks again");
+  auto names = std::make_shared<std::vector<std::string>>();
+  command->add_option("worker", *names, "Names, as worker ls shows them")->required();
+  command->callback([&session, names, drain] {
+    session.command = [&session, names, drain] { return Drain(session, *names, drain); };
+  });
+}
+
 }  // namespace
 
 void AddWorkerCommands(CLI::App& app, Session& session) {
@@ -34,6 +71,8 @@ void AddWorkerCommands(CLI::App& app, Session& session) {
   CLI::App* list = worker->add_subcommand("ls", "List workers: platforms, slots, what they run");
   AddJsonFlag(*list, session);
   list->callback([&session] { session.command = [&session] { return ListWorkers(session); }; });
+  AddDrainCommand(*worker, session, true);
+  AddDrainCommand(*worker, session, false);
 }
 
 }  // namespace crossmill::cli

@@ -112,6 +112,7 @@ class SystemEnvironment final : public Environment {
     farm->predictions = v1::Predictions::NewStub(channel);
     farm->attestations = v1::Attestations::NewStub(channel);
     farm->verification = v1::Verification::NewStub(channel);
+    farm->webhooks = v1::Webhooks::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);

@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/subprocess.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
+#include "crossmill/v1/notices_service.grpc.pb.h"
 
 namespace crossmill::cli {
 
@@ -34,6 +35,7 @@ struct Farm {
   std::unique_ptr<v1::Predictions::StubInterface> predictions;
   std::unique_ptr<v1::Attestations::StubInterface> attestations;
   std::unique_ptr<v1::Verification::StubInterface> verification;
+  std::unique_ptr<v1::Webhooks::StubInterface> webhooks;
   std::unique_ptr<BlobStore> blobs;
 };
 

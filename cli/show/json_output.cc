@@ -335,6 +335,7 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"name", info.name()},
       {"connected", worker.connected()},
       {"draining", worker.draining()},
+      {"drained", worker.drained()},
       {"last_seen", TimeJson(worker.last_seen())},
       {"version", info.version()},
       {"host_id", info.host_id()},

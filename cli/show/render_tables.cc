@@ -80,8 +80,12 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
     std::string tasks;
     for (const std::string& task : worker.tasks()) tasks += (tasks.empty() ? "" : ", ") + task;
     Table::Cell state = {"connected", Ink::kGreen};
-    if (worker.draining()) state = {"draining", Ink::kYellow};
-    if (!worker.connected()) state = {fmt::format("lost {}", FormatAge(worker.last_seen(), now)), Ink::kRed};
+    if (worker.draining()) state = {worker.drained() ? "drained" : "draining", Ink::kYellow};
+    if (!worker.connected()) {
+      state = {
+          fmt::format("lost {}{}", FormatAge(worker.last_seen(), now), worker.drained() ? ", drained" : ""),
+          Ink::kRed};
+    }
     table.Add(
         {{info.name(), Ink::kBold},
          state,

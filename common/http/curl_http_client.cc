@@ -197,7 +197,7 @@ class CurlHttpClient final : public HttpClient {
     curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, schemes);
-    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, options_.follow_redirects ? 1L : 0L);
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, kMaxRedirects);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     // A request that is stopped does not wait for a resolver that is asked in vain.
@@ -208,9 +208,13 @@ class CurlHttpClient final : public HttpClient {
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
                      std::max(1L, static_cast<long>(absl::ToInt64Seconds(request.idle_limit))));
+    if (request.total_limit < absl::InfiniteDuration()) {
+      curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS,
+                       std::max(1L, static_cast<long>(absl::ToInt64Milliseconds(request.total_limit))));
+    }
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L << 10);
     if (!ca_file_.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file_.c_str());
-    if (IsLoopback(url.host)) curl_easy_setopt(handle, CURLOPT_PROXY, "");
+    if (IsLoopback(url.host) || !options_.use_proxies) curl_easy_setopt(handle, CURLOPT_PROXY, "");
     if (request.method == "HEAD") {
       curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
     } else if (request.body_source) {

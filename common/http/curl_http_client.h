@@ -21,6 +21,10 @@ struct CurlOptions {
   // Asked before each connection, redirects and those to proxies included: "" lets it be, else the reason why
   // not. May be empty.
   std::function<std::string(const sockaddr& address)> refuse_address;
+  // False: an answer that sends elsewhere is the answer.
+  bool follow_redirects = true;
+  // False: to no proxy, whatever the variables say.
+  bool use_proxies = true;
 };
 
 // Connections are kept and used again. Proxies are those of the usual variables (http_proxy, https_proxy,

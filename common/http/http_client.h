@@ -32,6 +32,8 @@ struct HttpRequest {
   int64_t source_size = 0;
   // The request fails when nothing arrives for this long. A long transfer that moves is never cut off.
   absl::Duration idle_limit = absl::Seconds(60);
+  // It fails when it is not over by then, however it moves.
+  absl::Duration total_limit = absl::InfiniteDuration();
   // Ends the request with CANCELLED.
   std::stop_token stop;
 };

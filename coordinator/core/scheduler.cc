@@ -74,6 +74,7 @@ void Scheduler::SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time n
     if (before.workers.empty()) hosts_.erase(from);
   }
   worker.info = info;
+  worker.drained = options_.drained != nullptr && options_.drained->Contains(info.name());
   worker.native.clear();
   worker.emulated.clear();
   for (const v1::PlatformSupport& support : info.platforms()) {
@@ -139,11 +140,12 @@ void Scheduler::Refresh(const Worker& worker) {
   standing.native = worker.native;
   standing.emulated = worker.emulated;
   standing.present = worker.present;
-  standing.staying = worker.present && !worker.draining;
+  standing.staying = worker.present && !worker.draining && !worker.drained;
   standing.tasks = static_cast<uint32_t>(worker.leases.size());
   standing.fullness = static_cast<double>(standing.tasks) / std::max(1u, info.slots());
   if (info.slots_by_load()) standing.fullness = std::max(standing.fullness, room.Used() / room.cpus());
-  standing.open = worker.connected && !worker.draining && Admits(worker, ExpectedUse{0.0, 1});
+  standing.open =
+      worker.connected && !worker.draining && !worker.drained && Admits(worker, ExpectedUse{0.0, 1});
   pools_.Update(info.name(), standing);
 }
 
@@ -341,6 +343,13 @@ void Scheduler::Lose(Worker& worker, LeaseNumber lease, std::string reason) {
 
 std::vector<LostLease> Scheduler::Expire(absl::Time now) {
   MutexLock lock(mutex_);
+  const uint64_t changes = options_.drained == nullptr ? 0 : options_.drained->changes();
+  if (std::exchange(drained_changes_, changes) != changes) {
+    for (auto& [name, worker] : workers_) {
+      worker.drained = options_.drained->Contains(name);
+      Refresh(worker);
+    }
+  }
   if (now < next_expiry_) return std::exchange(lost_, {});
   // Whoever is heard later expires later.
   next_expiry_ = now + options_.worker_timeout;
@@ -385,8 +394,10 @@ SchedulerStatus Scheduler::Status() const {
   MutexLock lock(mutex_);
   SchedulerStatus all;
   for (const auto& [name, worker] : workers_) {
-    all.workers.push_back(
-        WorkerStatus{worker.info, worker.connected, worker.draining, worker.last_seen, worker.leases});
+    // As it was said, though the next round of placing may not have seen it.
+    const bool drained = options_.drained != nullptr && options_.drained->Contains(name);
+    all.workers.push_back(WorkerStatus{worker.info, worker.connected, worker.draining || drained, drained,
+                                       worker.last_seen, worker.leases});
   }
   std::sort(all.workers.begin(), all.workers.end(), [](const WorkerStatus& left, const WorkerStatus& right) {
     return left.info.name() < right.info.name();

@@ -36,6 +36,7 @@
 #include "coordinator/core/layer_places.h"
 #include "coordinator/core/native_backlog.h"
 #include "coordinator/core/queue_rank.h"
+#include "coordinator/core/standing/drained_workers.h"
 #include "coordinator/core/worker_pools.h"
 #include "crossmill/v1/worker.pb.h"
 
@@ -110,13 +111,17 @@ struct SchedulerOptions {
   absl::Duration worker_timeout = absl::Seconds(30);
   // When what waits for a native worker is emulated.
   EmulationPolicy emulation;
+  // Not owned; null: none is drained.
+  const DrainedWorkers* drained = nullptr;
 };
 
 // Snapshot of one worker for display.
 struct WorkerStatus {
   v1::WorkerInfo info;
   bool connected = false;
+  // By itself, or because it is drained.
   bool draining = false;
+  bool drained = false;
   absl::Time last_seen;
   std::map<LeaseNumber, TaskId> leases;
 };
@@ -191,6 +196,8 @@ class Scheduler {
     // Connected, or away for less than the time-out. A draining worker that leaves does not come back.
     bool present = false;
     bool draining = false;
+    // An operator said so; unlike one that drains by itself it comes back.
+    bool drained = false;
     // Its stream is open, but nothing came for longer than the time-out; the next message connects it again.
     bool silent = false;
     absl::Time last_seen;
@@ -316,6 +323,8 @@ class Scheduler {
   std::map<uint64_t, std::set<TaskId>> groups_ ABSL_GUARDED_BY(mutex_);
   std::vector<LostLease> lost_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> departed_ ABSL_GUARDED_BY(mutex_);
+  // DrainedWorkers::changes when it was looked at last.
+  uint64_t drained_changes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Nobody's time-out is over before.
   absl::Time next_expiry_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };

@@ -167,7 +167,8 @@ std::vector<TaskId> Scheduler::InTheWay() const {
     const auto in_the_way =
         std::find_if(left.rbegin(), left.rend(), [&](const auto& spare) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           const Worker& worker = workers_.at(tasks_.at(spare.second).worker);
-          return worker.connected && !worker.draining && SpreadAllows(worker, requirements) &&
+          return worker.connected && !worker.draining && !worker.drained &&
+                 SpreadAllows(worker, requirements) &&
                  pools_.Executes(worker.info.name(), kind.platform, Way::kNative);
         });
     if (in_the_way == left.rend()) continue;

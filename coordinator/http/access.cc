@@ -2,13 +2,16 @@
 
 #include <algorithm>
 
+#include "absl/strings/escaping.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 #include "common/base/utf8.h"
 
 namespace crossmill::coordinator::door {
 namespace {
 
 constexpr std::string_view kScheme = "Bearer ";
+constexpr std::string_view kBasic = "Basic ";
 constexpr size_t kLongestCredentials = 4096;
 
 // gRPC takes nothing else as metadata.
@@ -18,6 +21,15 @@ bool IsPlain(std::string_view text) {
 }
 
 bool Reads(const RequestHead& head) { return head.verb == "GET" || head.verb == "HEAD"; }
+
+// "Basic BASE64(NAME:TOKEN)" as "Bearer TOKEN"; nothing for what is none.
+std::optional<std::string> BearerOfBasic(std::string_view authorization) {
+  std::string login;
+  if (!absl::Base64Unescape(Av(authorization.substr(kBasic.size())), &login)) return std::nullopt;
+  const size_t colon = login.find(':');
+  if (colon == std::string::npos || colon + 1 == login.size()) return std::nullopt;
+  return std::string(kScheme) + login.substr(colon + 1);
+}
 
 }  // namespace
 
@@ -47,8 +59,16 @@ absl::StatusOr<std::string> AccessCheck::CredentialsOf(const RequestHead& head, 
     if (!Reads(head) && (foreign || !site))
       return absl::PermissionDeniedError(
           "with a session, only the coordinator's own page may change something");
-    if (sessions_.IsSession(cookie, now)) return std::string(kScheme) + own_token_;
+    if (const auto role = sessions_.RoleOf(cookie, now)) return std::string(kScheme) + own_tokens_.at(*role);
     authorization = std::string(kScheme) + cookie;
+  }
+  if (authorization.starts_with(kBasic)) {
+    // Browsers send a login with requests of whatever page, as they do cookies.
+    if (!Reads(head))
+      return absl::UnauthenticatedError("Basic authentication is for reading; use Bearer TOKEN");
+    const std::optional<std::string> bearer = BearerOfBasic(authorization);
+    if (!bearer) return absl::UnauthenticatedError("the Basic credentials hold no password");
+    authorization = *bearer;
   }
   if (!IsPlain(authorization)) return absl::UnauthenticatedError("the credentials are none");
   if (wrong_.Refuses(head.peer, authorization, now)) {
@@ -73,12 +93,13 @@ absl::StatusOr<std::string> AccessCheck::OpenSession(const RequestHead& head, co
   if (Sessions::IsLinkSecret(token)) {
     if (wrong_.Refuses(head.peer, token, now))
       return absl::ResourceExhaustedError("too many wrong tokens came from this address; wait a minute");
-    if (!sessions_.TakeSecret(token, now)) {
+    const std::optional<v1::Access> role = sessions_.TakeSecret(token, now);
+    if (!role) {
       wrong_.Wrong(head.peer, now);
       return absl::UnauthenticatedError(
           "the link was opened before, or is too old; `crossmill page` makes a new one");
     }
-    value = sessions_.MakeSession(now);
+    value = sessions_.MakeSession(*role, now);
   }
   // A token that would not fit into the field as it is.
   if (value.find_first_of("; ,\"\\") != std::string::npos || !IsPlain(value))

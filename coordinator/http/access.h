@@ -15,15 +15,16 @@ namespace crossmill::coordinator::door {
 // Thread safe. What the services' authenticator says of the credentials comes afterwards and decides.
 class AccessCheck {
  public:
-  // `own_token`: what sessions act with. The sessions outlive it.
-  AccessCheck(Sessions& sessions, std::string own_token, HostCheck hosts)
-      : sessions_(sessions), own_token_(std::move(own_token)), hosts_(std::move(hosts)) {}
+  // `own_tokens`: what sessions act with, by their role. The sessions outlive it.
+  AccessCheck(Sessions& sessions, OwnTokens own_tokens, HostCheck hosts)
+      : sessions_(sessions), own_tokens_(std::move(own_tokens)), hosts_(std::move(hosts)) {}
 
   // Whom the request means to reach. PERMISSION_DENIED.
   absl::Status CheckHost(const RequestHead& head) const;
-  // The value of `authorization` for the services; empty if there are no credentials. PERMISSION_DENIED: a
-  // page of somebody else's wants to change something; RESOURCE_EXHAUSTED: too many wrong tokens;
-  // UNAUTHENTICATED: credentials that are none.
+  // A token may also be the password of Basic authentication where nothing is changed: readers of feeds know
+  // nothing else. The value of `authorization` for the services; empty if there are no credentials.
+  // PERMISSION_DENIED: a page of somebody else's wants to change something; RESOURCE_EXHAUSTED: too many
+  // wrong tokens; UNAUTHENTICATED: credentials that are none.
   absl::StatusOr<std::string> CredentialsOf(const RequestHead& head, absl::Time now);
   // What the services said of the credentials.
   void Note(const RequestHead& head, const std::string& authorization, const absl::Status& status,
@@ -35,7 +36,7 @@ class AccessCheck {
 
  private:
   Sessions& sessions_;
-  const std::string own_token_;
+  const OwnTokens own_tokens_;
   const HostCheck hosts_;
   WrongTokens wrong_;
 };

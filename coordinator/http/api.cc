@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/base/wiping.h"
+#include "coordinator/http/conditional.h"
 #include "coordinator/http/event_stream.h"
 #include "coordinator/http/problem.h"
 #include "coordinator/http/table/methods.h"
@@ -16,6 +17,7 @@ namespace {
 constexpr std::chrono::milliseconds kCallTime = std::chrono::seconds(60);
 constexpr int kMostStreams = 256;
 constexpr size_t kMostListBytes = 64 << 20;
+constexpr size_t kLongestKey = 256;
 constexpr std::string_view kJson = "application/json";
 
 // One of those that are counted, as long as it lives.
@@ -57,14 +59,6 @@ std::string EventOfBuild(const v1::WatchBuildResponse& response) {
 
 }  // namespace
 
-// A request on its way.
-struct Api::Request {
-  const Route* route = nullptr;
-  std::string authorization;
-  Parameters parameters;
-  std::unique_ptr<google::protobuf::Message> message;
-};
-
 Awaitable<void> Api::Refuse(Exchange& exchange, const absl::Status& error) {
   co_await exchange.Send(ProblemResponse(error, exchange.request_id()));
 }
@@ -85,7 +79,7 @@ Awaitable<void> Api::Handle(Exchange& exchange) {
   const RequestHead& head = exchange.head();
   if (head.path == "/api/v1/openapi.json") {
     static const std::string document = WriteJson(OpenApiDocument());
-    co_return co_await exchange.Send(MakeResponse(200, kJson, document));
+    co_return co_await exchange.Send(Conditional(MakeResponse(200, kJson, document), head.if_none_match));
   }
   std::string allowed;
   const std::optional<RouteMatch> match = FindRoute(head.verb, head.path, &allowed);
@@ -103,6 +97,7 @@ Awaitable<void> Api::Handle(Exchange& exchange) {
   absl::StatusOr<std::string> credentials = access_.CredentialsOf(head, clock_.Now());
   if (!credentials.ok()) co_return co_await Refuse(exchange, credentials.status());
   request.authorization = *std::move(credentials);
+  if (request.authorization.empty() && IsBadge(request.route->form)) request.authorization = badge_reader_;
   absl::StatusOr<Parameters> query = ParseQuery(head.query);
   if (!query.ok()) co_return co_await Refuse(exchange, query.status());
   request.parameters = match->parameters;
@@ -114,6 +109,11 @@ Awaitable<void> Api::Handle(Exchange& exchange) {
       co_return co_await SendList(exchange, request);
     case Form::kRecipe:
       co_return co_await SendRecipe(exchange, request);
+    case Form::kFeed:
+      co_return co_await SendFeed(exchange, request);
+    case Form::kBuildBadge:
+    case Form::kVerdictBadge:
+      co_return co_await SendBadge(exchange, request);
     case Form::kEvents:
       co_return co_await SendBuildEvents(exchange, request);
     case Form::kLog:
@@ -133,6 +133,10 @@ Awaitable<absl::Status> Api::Read(Exchange& exchange, Request& request) {
     const AtScopeEnd wipe([&body] { Wipe(&*body); });
     if (absl::Status merged = MergeJson(*body, request.message.get()); !merged.ok()) co_return merged;
     const auto* key = request.message->GetDescriptor()->FindFieldByName("idempotency_key");
+    if (head.idempotency_key.size() > kLongestKey) {
+      co_return absl::InvalidArgumentError(
+          fmt::format("Idempotency-Key: longer than {} characters", kLongestKey));
+    }
     if (key != nullptr && !head.idempotency_key.empty())
       request.message->GetReflection()->SetString(request.message.get(), key, head.idempotency_key);
   }
@@ -154,6 +158,7 @@ Awaitable<void> Api::SendMessage(Exchange& exchange, Request& request) {
   if (!json.ok()) co_return co_await Refuse(exchange, json.status());
   const bool created = response->GetDescriptor() == v1::SubmitBuildResponse::descriptor();
   Response answer = MakeResponse(created ? 201 : 200, kJson, *std::move(json));
+  if (request.route->verb == "GET") answer = Conditional(std::move(answer), exchange.head().if_none_match);
   if (created) {
     const auto& build = static_cast<const v1::SubmitBuildResponse&>(*response);
     answer.Set("Location", fmt::format("/api/v1/builds/{}", build.build_id()));
@@ -170,7 +175,9 @@ Awaitable<void> Api::SendRecipe(Exchange& exchange, Request& request) {
   if (!called.ok()) co_return co_await Refuse(exchange, called);
   if (!submission.has_recipe())
     co_return co_await Refuse(exchange, absl::NotFoundError("the farm's own builds have no Dockerfile"));
-  co_await exchange.Send(MakeResponse(200, "text/plain; charset=utf-8", submission.recipe().dockerfile()));
+  co_await exchange.Send(
+      Conditional(MakeResponse(200, "text/plain; charset=utf-8", submission.recipe().dockerfile()),
+                  exchange.head().if_none_match));
 }
 
 std::shared_ptr<StreamCall> Api::StartStream(Exchange& exchange, Request& request, std::string_view method,
@@ -207,7 +214,8 @@ Awaitable<void> Api::SendList(Exchange& exchange, Request& request) {
   access_.Note(exchange.head(), request.authorization, call->status(), clock_.Now());
   if (failed.ok()) failed = call->status();
   if (!failed.ok()) co_return co_await Refuse(exchange, failed);
-  co_await exchange.Send(MakeResponse(200, kJson, "{\"items\":[" + items + "]}"));
+  co_await exchange.Send(
+      Conditional(MakeResponse(200, kJson, "{\"items\":[" + items + "]}"), exchange.head().if_none_match));
 }
 
 Awaitable<void> Api::SendConsole(Exchange& exchange, Request& request) {

@@ -18,8 +18,13 @@ namespace crossmill::coordinator::door {
 // Thread safe. The references outlive it.
 class Api {
  public:
-  Api(AnyStub& stub, AccessCheck& access, Clock& clock, const DoorLimits& limits)
-      : stub_(stub), access_(access), clock_(clock), limits_(limits) {}
+  // `badge_reader`: the authorization with which badges are read for who has none; empty: they get none.
+  Api(AnyStub& stub, AccessCheck& access, Clock& clock, const DoorLimits& limits, std::string badge_reader)
+      : stub_(stub),
+        access_(access),
+        clock_(clock),
+        limits_(limits),
+        badge_reader_(std::move(badge_reader)) {}
 
   // Paths below /api/.
   Awaitable<void> Handle(Exchange& exchange);
@@ -29,11 +34,20 @@ class Api {
   Awaitable<void> Refuse(Exchange& exchange, const absl::Status& error);
 
  private:
-  struct Request;
+  // A request on its way.
+  struct Request {
+    const Route* route = nullptr;
+    std::string authorization;
+    Parameters parameters;
+    std::unique_ptr<google::protobuf::Message> message;
+  };
 
   // The request's message, out of path, query, fields and body.
   Awaitable<absl::Status> Read(Exchange& exchange, Request& request);
   Awaitable<void> SendMessage(Exchange& exchange, Request& request);
+  // api_notices.cc
+  Awaitable<void> SendFeed(Exchange& exchange, Request& request);
+  Awaitable<void> SendBadge(Exchange& exchange, Request& request);
   Awaitable<void> SendRecipe(Exchange& exchange, Request& request);
   Awaitable<void> SendList(Exchange& exchange, Request& request);
   Awaitable<void> SendConsole(Exchange& exchange, Request& request);
@@ -46,6 +60,7 @@ class Api {
   AccessCheck& access_;
   Clock& clock_;
   const DoorLimits& limits_;
+  const std::string badge_reader_;
   // Event streams and consoles: each holds a thread of the services.
   std::atomic<int> streams_ = 0;
 };

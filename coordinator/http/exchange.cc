@@ -118,6 +118,7 @@ void Exchange::TakeHead() {
   head_.cookie = Text(request[http::field::cookie]);
   head_.origin = Text(request[http::field::origin]);
   head_.content_type = Text(request[http::field::content_type]);
+  head_.accept = Text(request[http::field::accept]);
   head_.accept_encoding = Text(request[http::field::accept_encoding]);
   head_.if_none_match = Text(request[http::field::if_none_match]);
   head_.last_event_id = Text(request["Last-Event-ID"]);

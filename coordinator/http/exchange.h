@@ -45,6 +45,7 @@ struct RequestHead {
   std::string cookie;
   std::string origin;
   std::string content_type;
+  std::string accept;
   std::string accept_encoding;
   std::string if_none_match;
   std::string last_event_id;

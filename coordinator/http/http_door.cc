@@ -43,8 +43,9 @@ class HttpDoor::Impl {
   Impl(const DoorOptions& options, DoorParts parts)
       : parts_(std::move(parts)),
         stub_(parts_.services),
-        access_(parts_.sessions, parts_.own_token, MakeHostCheck(options)),
-        api_(stub_, access_, parts_.clock, limits_) {}
+        access_(parts_.sessions, parts_.own_tokens, MakeHostCheck(options)),
+        api_(stub_, access_, parts_.clock, limits_,
+             options.public_badges ? "Bearer " + parts_.own_tokens.at(v1::ACCESS_READ) : "") {}
 
   absl::Status Start(const DoorOptions& options) {
     if (options.certificate_file.empty() && rpc::LeavesMachine(options.address) && !options.insecure) {
@@ -96,8 +97,9 @@ class HttpDoor::Impl {
     v1::ListBuildsRequest request;
     request.set_page_size(1);
     v1::ListBuildsResponse response;
-    const absl::Status status = co_await api_.Call(exchange, "crossmill.v1.Builds/ListBuilds",
-                                                   "Bearer " + parts_.own_token, request, &response);
+    const absl::Status status =
+        co_await api_.Call(exchange, "crossmill.v1.Builds/ListBuilds",
+                           "Bearer " + parts_.own_tokens.at(v1::ACCESS_READ), request, &response);
     if (!status.ok()) co_return co_await exchange.Send(ProblemResponse(503, status, exchange.request_id()));
     co_await exchange.Send(MakeResponse(200, "text/plain", "ok\n"));
   }
@@ -111,8 +113,10 @@ class HttpDoor::Impl {
     const absl::Status called =
         co_await api_.Call(exchange, "crossmill.v1.Farm/GetFarmStatus", *credentials, request, &status);
     if (!called.ok()) co_return co_await api_.Refuse(exchange, called);
-    co_await exchange.Send(MakeResponse(200, "text/plain; version=0.0.4; charset=utf-8",
-                                        MetricsText(status, CROSSMILL_VERSION)));
+    const MetricsForm form = PreferredForm(exchange.head().accept);
+    Response response = MakeResponse(200, MetricsType(form), MetricsText(status, CROSSMILL_VERSION, form));
+    response.Set("Vary", "Accept");
+    co_await exchange.Send(std::move(response));
   }
 
   // "/?token=": the secret leaves the address line at once.

@@ -23,13 +23,15 @@ struct DoorOptions {
   bool insecure = false;
   // What the coordinator is called besides this machine's name and addresses.
   std::vector<std::string> names;
+  // Badges need no token.
+  bool public_badges = false;
 };
 
 struct DoorParts {
   // To the coordinator's own services; they check the callers.
   std::shared_ptr<grpc::Channel> services;
-  // Token of a client, which sessions act with.
-  std::string own_token;
+  // Which sessions act with.
+  OwnTokens own_tokens;
   // They outlive the door.
   Sessions& sessions;
   Clock& clock;

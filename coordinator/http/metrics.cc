@@ -1,53 +1,125 @@
 #include "coordinator/http/metrics.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::coordinator::door {
 namespace {
 
 // "BUILD_STATUS_TIMED_OUT": "timed_out".
-std::string Word(const std::string& name, std::string_view prefix) {
+std::string LabelWord(const std::string& name, std::string_view prefix) {
   return absl::AsciiStrToLower(name.substr(name.starts_with(prefix) ? prefix.size() : 0));
 }
 
-void Head(std::string_view name, std::string_view type, std::string_view help, std::string* text) {
-  *text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-}
+// Writes families. OpenMetrics names a counter's family without the "_total" that its samples have, and has a
+// type of its own for what only has labels.
+class MetricsWriter {
+ public:
+  explicit MetricsWriter(MetricsForm form) : form_(form) {}
 
-void Gauge(std::string_view name, std::string_view help, int64_t value, std::string* text) {
-  Head(name, "gauge", help, text);
-  *text += fmt::format("{} {}\n", name, value);
+  void Info(std::string_view name, std::string_view help, std::string_view label, std::string_view value) {
+    const bool open = form_ == MetricsForm::kOpenMetrics;
+    Head(open ? std::string(name) : fmt::format("{}_info", name), open ? "info" : "gauge", help);
+    text_ += fmt::format("{}_info{{{}=\"{}\"}} 1\n", name, label, value);
+  }
+  void BeginCounter(std::string_view name, std::string_view help) {
+    Head(form_ == MetricsForm::kOpenMetrics ? std::string(name) : fmt::format("{}_total", name), "counter",
+         help);
+    sample_ = fmt::format("{}_total", name);
+  }
+  void BeginGauge(std::string_view name, std::string_view help) {
+    Head(name, "gauge", help);
+    sample_ = name;
+  }
+  // Of the family that was begun last.
+  void Sample(int64_t value) { text_ += fmt::format("{} {}\n", sample_, value); }
+  void Sample(std::string_view label, std::string_view word, int64_t value) {
+    text_ += fmt::format("{}{{{}=\"{}\"}} {}\n", sample_, label, word, value);
+  }
+  std::string Take() {
+    if (form_ == MetricsForm::kOpenMetrics) text_ += "# EOF\n";
+    return std::move(text_);
+  }
+
+ private:
+  // In one order in both forms: OpenMetrics wants TYPE first, the text format does not care.
+  void Head(std::string_view name, std::string_view type, std::string_view help) {
+    text_ += fmt::format("# TYPE {} {}\n# HELP {} {}\n", name, type, name, help);
+  }
+
+  const MetricsForm form_;
+  std::string sample_;
+  std::string text_;
+};
+
+// Of a media range "type/subtype;q=0.5;..." in an Accept field: its q, or nothing if it is not this type.
+double QualityOf(std::string_view range, std::string_view type) {
+  const size_t semicolon = std::min(range.find(';'), range.size());
+  if (Trim(range.substr(0, semicolon)) != type) return -1;
+  double quality = 1;
+  std::string_view rest = range.substr(semicolon);
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const size_t end = std::min(rest.find(';'), rest.size());
+    const std::string_view parameter = Trim(rest.substr(0, end));
+    rest.remove_prefix(end);
+    if (parameter.starts_with("q=") && !absl::SimpleAtod(Av(parameter.substr(2)), &quality)) quality = 0;
+    // Of OpenMetrics there is one version here.
+    if (parameter.starts_with("version=") && type.ends_with("openmetrics-text") &&
+        parameter.substr(8) != "1.0.0")
+      return -1;
+  }
+  return quality;
 }
 
 }  // namespace
 
-std::string MetricsText(const v1::FarmStatus& status, std::string_view version) {
-  std::string text;
-  Head("crossmill_build_info", "gauge", "The coordinator's version.", &text);
-  text += fmt::format("crossmill_build_info{{version=\"{}\"}} 1\n", version);
-  Head("crossmill_builds_total", "counter", "Builds that ended.", &text);
+MetricsForm PreferredForm(std::string_view accept) {
+  double open = -1, text = -1;
+  while (!accept.empty()) {
+    const size_t end = std::min(accept.find(','), accept.size());
+    const std::string_view range = accept.substr(0, end);
+    accept.remove_prefix(std::min(end + 1, accept.size()));
+    open = std::max(open, QualityOf(range, "application/openmetrics-text"));
+    text = std::max(text, QualityOf(range, "text/plain"));
+  }
+  return open > 0 && open >= text ? MetricsForm::kOpenMetrics : MetricsForm::kText;
+}
+
+std::string_view MetricsType(MetricsForm form) {
+  return form == MetricsForm::kOpenMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                           : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+std::string MetricsText(const v1::FarmStatus& status, std::string_view version, MetricsForm form) {
+  MetricsWriter writer(form);
+  writer.Info("crossmill_build", "The coordinator's version.", "version", version);
+  writer.BeginCounter("crossmill_builds", "Builds that ended.");
   for (const v1::BuildCount& count : status.ended()) {
-    text += fmt::format("crossmill_builds_total{{outcome=\"{}\"}} {}\n",
-                        Word(v1::BuildStatus_Name(count.status()), "BUILD_STATUS_"), count.builds());
+    writer.Sample("outcome", LabelWord(v1::BuildStatus_Name(count.status()), "BUILD_STATUS_"),
+                  count.builds());
   }
-  Head("crossmill_builds_running", "gauge", "Builds that have not ended.", &text);
+  writer.BeginGauge("crossmill_builds_running", "Builds that have not ended.");
   for (const v1::BuildCount& count : status.running()) {
-    text += fmt::format("crossmill_builds_running{{status=\"{}\"}} {}\n",
-                        Word(v1::BuildStatus_Name(count.status()), "BUILD_STATUS_"), count.builds());
+    writer.Sample("status", LabelWord(v1::BuildStatus_Name(count.status()), "BUILD_STATUS_"), count.builds());
   }
-  Head("crossmill_verdicts_total", "counter", "Platforms of builds that ended, by verdict.", &text);
-  for (const v1::VerdictCount& count : status.verdicts()) {
-    text += fmt::format("crossmill_verdicts_total{{verdict=\"{}\"}} {}\n",
-                        Word(v1::Verdict_Name(count.verdict()), "VERDICT_"), count.cells());
-  }
-  Gauge("crossmill_workers_connected", "Workers that are connected.", status.workers_connected(), &text);
-  Gauge("crossmill_workers_draining", "Of them, workers that take no new tasks.", status.workers_draining(),
-        &text);
-  Gauge("crossmill_worker_slots", "Tasks that connected workers run at most.", status.slots(), &text);
-  Gauge("crossmill_tasks_running", "Tasks that workers run.", status.tasks_running(), &text);
-  Gauge("crossmill_queue_depth", "Tasks that wait for a worker.", status.tasks_queued(), &text);
-  return text;
+  writer.BeginCounter("crossmill_verdicts", "Platforms of builds that ended, by verdict.");
+  for (const v1::VerdictCount& count : status.verdicts())
+    writer.Sample("verdict", LabelWord(v1::Verdict_Name(count.verdict()), "VERDICT_"), count.cells());
+  const auto gauge = [&writer](std::string_view name, std::string_view help, int64_t value) {
+    writer.BeginGauge(name, help);
+    writer.Sample(value);
+  };
+  gauge("crossmill_workers_connected", "Workers that are connected.", status.workers_connected());
+  gauge("crossmill_workers_draining", "Of them, workers that take no new tasks.", status.workers_draining());
+  gauge("crossmill_worker_slots", "Tasks that connected workers run at most.", status.slots());
+  gauge("crossmill_tasks_running", "Tasks that workers run.", status.tasks_running());
+  gauge("crossmill_queue_depth", "Tasks that wait for a worker.", status.tasks_queued());
+  return writer.Take();
 }
 
 }  // namespace crossmill::coordinator::door

@@ -14,8 +14,7 @@ constexpr std::string_view kSecurityFields =
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "X-Frame-Options: DENY\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n";
+    "Cross-Origin-Opener-Policy: same-origin\r\n";
 
 }  // namespace
 
@@ -84,6 +83,8 @@ std::string_view ReasonOf(int status) {
 std::string WriteHead(const Response& response, Framing framing, bool keep_alive, bool secure) {
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, ReasonOf(response.status));
   head += kSecurityFields;
+  head += fmt::format("Cross-Origin-Resource-Policy: {}\r\n",
+                      response.embeddable ? "cross-origin" : "same-origin");
   if (secure) head += "Strict-Transport-Security: max-age=31536000\r\n";
   for (const auto& [name, value] : response.fields) head += fmt::format("{}: {}\r\n", name, value);
   // 304 tells what a 200 would have; it has no body.

@@ -13,6 +13,8 @@ struct Response {
   // Besides Content-Length, Date, Connection and what every answer has (WriteHead).
   std::vector<std::pair<std::string, std::string>> fields;
   std::string body;
+  // Pages of other origins may show it, as pictures.
+  bool embeddable = false;
 
   void Set(std::string name, std::string value) { fields.emplace_back(std::move(name), std::move(value)); }
 };

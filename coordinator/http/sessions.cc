@@ -22,7 +22,33 @@ constexpr std::string_view kLinkPrefix = "once-";
 constexpr absl::Duration kLinkLife = absl::Minutes(10);
 constexpr size_t kMostLinks = 64;
 constexpr absl::Duration kSessionLife = absl::Hours(24 * 7);
-constexpr std::string_view kSessionPrefix = "s1.";
+constexpr std::string_view kSessionPrefix = "s2.";
+// Of before sessions had roles: they could do everything.
+constexpr std::string_view kOldPrefix = "s1.";
+
+struct RoleWord {
+  v1::Access role;
+  std::string_view word;
+};
+constexpr std::array<RoleWord, 3> kRoleWords = {
+    {{v1::ACCESS_READ, "read."}, {v1::ACCESS_SUBMIT, "submit."}, {v1::ACCESS_OPERATE, "operate."}}};
+
+std::string_view WordOf(v1::Access role) {
+  const auto found = std::find_if(kRoleWords.begin(), kRoleWords.end(),
+                                  [role](const RoleWord& entry) { return entry.role == role; });
+  // What is no role may do the least.
+  return found == kRoleWords.end() ? kRoleWords.front().word : found->word;
+}
+
+// The role that `text` begins with, which loses it.
+std::optional<v1::Access> TakeRole(std::string_view* text) {
+  for (const RoleWord& entry : kRoleWords) {
+    if (!text->starts_with(entry.word)) continue;
+    text->remove_prefix(entry.word.size());
+    return entry.role;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -39,28 +65,28 @@ void Sessions::SetAddress(std::string address) {
   address_ = std::move(address);
 }
 
-absl::StatusOr<PageLink> Sessions::MakeLink(absl::Time now) {
+absl::StatusOr<PageLink> Sessions::MakeLink(v1::Access role, absl::Time now) {
   const std::string secret = std::string(kLinkPrefix) + NewToken().substr(3);
   MutexLock lock(mutex_);
   if (address_.empty()) {
     return absl::UnavailableError("this coordinator serves no page; start it with --http 127.0.0.1:8080");
   }
-  secrets_.emplace_back(Sha256Hex(secret), now + kLinkLife);
-  if (secrets_.size() > kMostLinks) secrets_.pop_front();
+  links_.push_back({Sha256Hex(secret), role, now + kLinkLife});
+  if (links_.size() > kMostLinks) links_.pop_front();
   return PageLink{fmt::format("{}/?token={}", address_, secret), now + kLinkLife};
 }
 
 bool Sessions::IsLinkSecret(std::string_view text) { return text.starts_with(kLinkPrefix); }
 
-bool Sessions::TakeSecret(std::string_view secret, absl::Time now) {
+std::optional<v1::Access> Sessions::TakeSecret(std::string_view secret, absl::Time now) {
   const std::string hash = Sha256Hex(secret);
   MutexLock lock(mutex_);
-  const auto found = std::find_if(secrets_.begin(), secrets_.end(),
-                                  [&hash](const auto& entry) { return entry.first == hash; });
-  if (found == secrets_.end()) return false;
-  const bool good = now < found->second;
-  secrets_.erase(found);
-  return good;
+  const auto found =
+      std::find_if(links_.begin(), links_.end(), [&hash](const Link& link) { return link.hash == hash; });
+  if (found == links_.end()) return std::nullopt;
+  const Link link = *found;
+  links_.erase(found);
+  return now < link.good_until ? std::optional(link.role) : std::nullopt;
 }
 
 std::string Sessions::MacOf(std::string_view text) const {
@@ -71,22 +97,32 @@ std::string Sessions::MacOf(std::string_view text) const {
   return absl::BytesToHexString({reinterpret_cast<const char*>(mac.data()), size});
 }
 
-std::string Sessions::MakeSession(absl::Time now) const {
-  const std::string text = fmt::format("{}{}.{}", kSessionPrefix, absl::ToUnixSeconds(now + kSessionLife),
-                                       NewToken().substr(3, 16));
+std::string Sessions::MakeSession(v1::Access role, absl::Time now) const {
+  const std::string text = fmt::format("{}{}{}.{}", kSessionPrefix, WordOf(role),
+                                       absl::ToUnixSeconds(now + kSessionLife), NewToken().substr(3, 16));
   return text + "." + MacOf(text);
 }
 
-bool Sessions::IsSession(std::string_view value, absl::Time now) const {
+std::optional<v1::Access> Sessions::RoleOf(std::string_view value, absl::Time now) const {
   const size_t dot = value.rfind('.');
-  if (!value.starts_with(kSessionPrefix) || dot == std::string_view::npos) return false;
+  if (dot == std::string_view::npos) return std::nullopt;
   const std::string mac = MacOf(value.substr(0, dot));
   const std::string_view given = value.substr(dot + 1);
-  if (given.size() != mac.size() || CRYPTO_memcmp(given.data(), mac.data(), mac.size()) != 0) return false;
-  std::string_view end = value.substr(kSessionPrefix.size());
+  if (given.size() != mac.size() || CRYPTO_memcmp(given.data(), mac.data(), mac.size()) != 0)
+    return std::nullopt;
+  std::optional<v1::Access> role;
+  std::string_view end = value;
+  if (value.starts_with(kOldPrefix)) {
+    end.remove_prefix(kOldPrefix.size());
+    role = v1::ACCESS_OPERATE;
+  } else if (value.starts_with(kSessionPrefix)) {
+    end.remove_prefix(kSessionPrefix.size());
+    role = TakeRole(&end);
+  }
   end = end.substr(0, end.find('.'));
   int64_t seconds = 0;
-  return absl::SimpleAtoi(Av(end), &seconds) && absl::ToUnixSeconds(now) < seconds;
+  const bool good = absl::SimpleAtoi(Av(end), &seconds) && absl::ToUnixSeconds(now) < seconds;
+  return good ? role : std::nullopt;
 }
 
 std::string CookieValue(std::string_view cookies, std::string_view name) {

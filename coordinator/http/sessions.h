@@ -2,9 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -13,8 +14,11 @@
 
 namespace crossmill::coordinator::door {
 
-// Thread safe. A session is no entry anywhere: its cookie holds its end and a MAC, so that it survives a
-// restart of the coordinator. Whoever takes the key file away ends them all.
+// Tokens of this process by client role: read, submit, operate.
+using OwnTokens = std::map<v1::Access, std::string>;
+
+// Thread safe. A session is no entry anywhere: its cookie holds its role, its end and a MAC, so that it
+// survives a restart of the coordinator. Whoever takes the key file away ends them all.
 class Sessions final : public PageLinks {
  public:
   // `key`: secret, the same after a restart.
@@ -25,14 +29,15 @@ class Sessions final : public PageLinks {
   // Where the page is, "http://127.0.0.1:8080"; until then there are no links.
   void SetAddress(std::string address);
   // The secret of a link is good for 10 minutes; of more than 64 that nobody opened the oldest goes.
-  absl::StatusOr<PageLink> MakeLink(absl::Time now) override;
-  // True once for the secret of a link.
-  bool TakeSecret(std::string_view secret, absl::Time now);
+  absl::StatusOr<PageLink> MakeLink(v1::Access role, absl::Time now) override;
+  // The role of a link, once for its secret.
+  std::optional<v1::Access> TakeSecret(std::string_view secret, absl::Time now);
   static bool IsLinkSecret(std::string_view text);
 
   // The value of a cookie, good for a week.
-  std::string MakeSession(absl::Time now) const;
-  bool IsSession(std::string_view value, absl::Time now) const;
+  std::string MakeSession(v1::Access role, absl::Time now) const;
+  // What the session may do; nothing for what is none, or over.
+  std::optional<v1::Access> RoleOf(std::string_view value, absl::Time now) const;
 
  private:
   std::string MacOf(std::string_view text) const;
@@ -40,8 +45,14 @@ class Sessions final : public PageLinks {
   const std::string key_;
   Mutex mutex_;
   std::string address_ ABSL_GUARDED_BY(mutex_);
-  // Hashes of secrets, and until when they are good; the oldest first.
-  std::deque<std::pair<std::string, absl::Time>> secrets_ ABSL_GUARDED_BY(mutex_);
+  struct Link {
+    // Of its secret.
+    std::string hash;
+    v1::Access role;
+    absl::Time good_until;
+  };
+  // The oldest first.
+  std::deque<Link> links_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The value of a cookie of that name; empty if there is none.

@@ -10,7 +10,7 @@ namespace crossmill::coordinator {
 grpc::Status AttestationsService::ListStatements(grpc::ServerContext* context,
                                                  const v1::ListStatementsRequest* request,
                                                  grpc::ServerWriter<v1::EvidenceFile>* writer) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   auto pieces = evidence_.Collect(request->build_id());
   if (!pieces.ok()) return rpc::ToGrpc(pieces.status());

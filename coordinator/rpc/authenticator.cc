@@ -1,57 +1,152 @@
 #include "coordinator/rpc/authenticator.h"
 
+#include <google/protobuf/descriptor.h>
+
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "common/base/digest.h"
 #include "common/base/status.h"
+#include "crossmill/v1/client_service.pb.h"
+#include "crossmill/v1/local_service.pb.h"
+#include "crossmill/v1/notices_service.pb.h"
+#include "crossmill/v1/worker_service.pb.h"
 
 namespace crossmill::coordinator {
 namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-constexpr std::array<std::pair<std::string_view, Access>, 16> kServices = {{
-    {"build.bazel.remote.execution.v2.Capabilities", Access::kAnyRole},
-    {"build.bazel.remote.execution.v2.ContentAddressableStorage", Access::kAnyRole},
-    {"google.bytestream.ByteStream", Access::kAnyRole},
-    {"crossmill.v1.Builds", Access::kClient},
-    {"crossmill.v1.Images", Access::kClient},
-    {"crossmill.v1.Predictions", Access::kClient},
-    {"crossmill.v1.Wheels", Access::kClient},
-    {"crossmill.v1.Packages", Access::kClient},
-    {"crossmill.v1.Attestations", Access::kClient},
-    {"crossmill.v1.Verification", Access::kClient},
-    {"crossmill.v1.Farm", Access::kClient},
-    {"crossmill.v1.WorkerQueue", Access::kWorker},
-    {"crossmill.v1.IndexPages", Access::kWorker},
-    {"crossmill.v1.LocalDoor", Access::kAnyRole},
-    {"grpc.health.v1.Health", Access::kOpen},
-    {"grpc.reflection.v1alpha.ServerReflection", Access::kOpen},
+// Rules are read from descriptors, which are registered by generated files to which nothing else may refer.
+[[gnu::used]] const void* const kServicesWithRules[] = {
+    &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto};
+
+struct ForeignRule {
+  std::string_view service;
+  std::string_view method;
+  v1::Access access;
+};
+
+// Of services whose .proto files are not ours.
+constexpr std::array<ForeignRule, 8> kForeign = {{
+    {"build.bazel.remote.execution.v2.Capabilities", "GetCapabilities", v1::ACCESS_ANY},
+    {"build.bazel.remote.execution.v2.ContentAddressableStorage", "FindMissingBlobs", v1::ACCESS_ANY},
+    {"build.bazel.remote.execution.v2.ContentAddressableStorage", "BatchReadBlobs", v1::ACCESS_ANY},
+    {"build.bazel.remote.execution.v2.ContentAddressableStorage", "GetTree", v1::ACCESS_ANY},
+    {"build.bazel.remote.execution.v2.ContentAddressableStorage", "BatchUpdateBlobs", v1::ACCESS_CONTENT},
+    {"google.bytestream.ByteStream", "Read", v1::ACCESS_ANY},
+    {"google.bytestream.ByteStream", "Write", v1::ACCESS_CONTENT},
+    {"google.bytestream.ByteStream", "QueryWriteStatus", v1::ACCESS_CONTENT},
 }};
+// gRPC's own, all of whose methods are open.
+constexpr std::array<std::string_view, 2> kOpen = {"grpc.health.v1.Health",
+                                                   "grpc.reflection.v1alpha.ServerReflection"};
+
+const google::protobuf::ServiceDescriptor* FindService(std::string_view service) {
+  return google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(std::string(service));
+}
+
+std::string_view RoleWord(v1::Access role) {
+  switch (role) {
+    case v1::ACCESS_READ:
+      return "read";
+    case v1::ACCESS_SUBMIT:
+      return "submit";
+    case v1::ACCESS_OPERATE:
+      return "operate";
+    default:
+      return "worker";
+  }
+}
+
+absl::Status Lacks(const Roles& roles, v1::Access needed) {
+  if (roles.client == v1::ACCESS_UNSPECIFIED && !roles.worker)
+    return absl::PermissionDeniedError("this token has no role");
+  if (roles.client == v1::ACCESS_UNSPECIFIED)
+    return absl::PermissionDeniedError("this token is a worker's; it cannot act as a client");
+  if (needed == v1::ACCESS_WORKER)
+    return absl::PermissionDeniedError("this token is a client's; it cannot act as a worker");
+  return absl::PermissionDeniedError(fmt::format("this needs the role {}; the token's role is {}",
+                                                 RoleWord(needed), RoleWord(roles.client)));
+}
 
 }  // namespace
 
-std::optional<Access> AccessOf(std::string_view service) {
-  for (const auto& [name, access] : kServices) {
-    if (name == service) return access;
+std::optional<v1::Access> AccessOf(std::string_view service, std::string_view method) {
+  if (std::find(kOpen.begin(), kOpen.end(), service) != kOpen.end()) return v1::ACCESS_OPEN;
+  for (const ForeignRule& rule : kForeign) {
+    if (rule.service == service && rule.method == method) return rule.access;
   }
-  return std::nullopt;
+  const google::protobuf::ServiceDescriptor* found = FindService(service);
+  const google::protobuf::MethodDescriptor* own =
+      found == nullptr ? nullptr : found->FindMethodByName(std::string(method));
+  if (own == nullptr || !own->options().HasExtension(v1::access)) return std::nullopt;
+  const v1::Access access = own->options().GetExtension(v1::access);
+  return access == v1::ACCESS_UNSPECIFIED ? std::nullopt : std::optional(access);
+}
+
+std::vector<std::string> MethodsOf(std::string_view service) {
+  std::vector<std::string> methods;
+  const google::protobuf::ServiceDescriptor* found = FindService(service);
+  for (int i = 0; found != nullptr && i < found->method_count(); ++i)
+    methods.push_back(found->method(i)->name());
+  return methods;
+}
+
+bool HasAccessRules(std::string_view service) {
+  const std::vector<std::string> methods = MethodsOf(service);
+  return !methods.empty() && std::all_of(methods.begin(), methods.end(), [&](const std::string& method) {
+    return AccessOf(service, method).has_value();
+  });
+}
+
+absl::Status CheckAccess(const Roles& roles, v1::Access needed) {
+  if (needed == v1::ACCESS_OPEN || roles.at_socket) return absl::OkStatus();
+  bool allowed = false;
+  switch (needed) {
+    case v1::ACCESS_READ:
+    case v1::ACCESS_SUBMIT:
+    case v1::ACCESS_OPERATE:
+      allowed = roles.client >= needed;
+      break;
+    case v1::ACCESS_WORKER:
+      allowed = roles.worker;
+      break;
+    case v1::ACCESS_ANY:
+      allowed = roles.worker || roles.client >= v1::ACCESS_READ;
+      break;
+    case v1::ACCESS_CONTENT:
+      allowed = roles.worker || roles.client >= v1::ACCESS_SUBMIT;
+      if (!allowed) return Lacks(roles, v1::ACCESS_SUBMIT);
+      break;
+    case v1::ACCESS_SOCKET:
+      return absl::PermissionDeniedError("only over the coordinator's unix socket, on its machine");
+    default:
+      break;
+  }
+  return allowed ? absl::OkStatus() : Lacks(roles, needed);
 }
 
 void Authenticator::SetTokens(std::vector<TokenRecord> tokens) {
   std::map<std::string, Roles> roles;
   for (TokenRecord& token : tokens) {
     Roles& entry = roles[std::move(token.hash)];
-    entry.client |= token.client;
+    entry.client = std::max(entry.client, token.client);
     entry.worker |= token.worker;
+    if (entry.name.empty()) entry.name = std::move(token.name);
   }
   MutexLock lock(mutex_);
   tokens_ = std::move(roles);
 }
 
-absl::StatusOr<Authenticator::Roles> Authenticator::RolesOf(const grpc::ServerContextBase& context) const {
-  if (context.peer().starts_with("unix:")) return Roles{true, true};
+absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& context) const {
+  if (context.peer().starts_with("unix:")) {
+    return Roles{.client = v1::ACCESS_OPERATE, .worker = true, .at_socket = true, .name = ""};
+  }
   const auto header = context.client_metadata().find("authorization");
   if (header == context.client_metadata().end()) {
     return absl::UnauthenticatedError(
@@ -69,27 +164,9 @@ absl::StatusOr<Authenticator::Roles> Authenticator::RolesOf(const grpc::ServerCo
   return found->second;
 }
 
-absl::Status Authenticator::RequireRole(const grpc::ServerContextBase& context, Role role) const {
+absl::Status Authenticator::Require(const grpc::ServerContextBase& context, v1::Access needed) const {
   ASSIGN_OR_RETURN(const Roles roles, RolesOf(context));
-  if (role == Role::kClient && !roles.client) {
-    return absl::PermissionDeniedError("this token is a worker's; it cannot act as a client");
-  }
-  if (role == Role::kWorker && !roles.worker) {
-    return absl::PermissionDeniedError("this token is a client's; it cannot act as a worker");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Authenticator::RequireOperator(const grpc::ServerContextBase& context) const {
-  if (context.peer().starts_with("unix:")) return absl::OkStatus();
-  RETURN_IF_ERROR(RequireRole(context, Role::kClient));
-  return absl::PermissionDeniedError("only over the coordinator's unix socket, on its machine");
-}
-
-absl::Status Authenticator::RequireAnyRole(const grpc::ServerContextBase& context) const {
-  ASSIGN_OR_RETURN(const Roles roles, RolesOf(context));
-  if (!roles.client && !roles.worker) return absl::PermissionDeniedError("this token has no role");
-  return absl::OkStatus();
+  return CheckAccess(roles, needed);
 }
 
 }  // namespace crossmill::coordinator

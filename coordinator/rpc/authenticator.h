@@ -1,7 +1,6 @@
-// Who may call what. Clients and workers are different roles; a peer on the unix socket (mode 0600)
-// is this machine's operator and has both, a peer over TCP has what its token says and without one
-// nothing. So a RUN step on the host network, which can reach the TCP port but has no token, cannot use
-// the coordinator.
+// Who may call what (v1.Access). A peer on the unix socket (mode 0600) is this machine's operator and may do
+// everything, a peer over TCP what its token says and without one nothing. So a RUN step on the host network,
+// which can reach the TCP port but has no token, cannot use the coordinator.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -15,27 +14,40 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/mutex.h"
+#include "crossmill/v1/access.pb.h"
 
 namespace crossmill::coordinator {
 
-enum class Role { kClient, kWorker };
-
-// What a service asks of its callers.
-enum class Access { kOpen, kAnyRole, kClient, kWorker };
+// What somebody may be.
+struct Roles {
+  // ACCESS_READ, ACCESS_SUBMIT, ACCESS_OPERATE, each more than those before it; unspecified: no client.
+  v1::Access client = v1::ACCESS_UNSPECIFIED;
+  bool worker = false;
+  bool at_socket = false;
+  // Of the token.
+  std::string name;
+};
 
 // A token as it is stored: never itself, only its hash.
 struct TokenRecord {
   // Hex SHA-256 of the token.
   std::string hash;
-  bool client = false;
+  v1::Access client = v1::ACCESS_UNSPECIFIED;
   bool worker = false;
   // For people: who holds it.
   std::string name;
 };
 
-// The access of a service by its full name ("crossmill.v1.Builds"). Nothing for a service that is not in
-// the table: such a service is not served (RpcServer refuses to start with it).
-std::optional<Access> AccessOf(std::string_view service);
+// What the method of a service asks of its callers: by the option of the farm's own methods, by a table for
+// others. ("crossmill.v1.Builds", "GetBuild".) Nothing where there is no rule.
+std::optional<v1::Access> AccessOf(std::string_view service, std::string_view method);
+// The methods of a service by its descriptor; none for one that is not known.
+std::vector<std::string> MethodsOf(std::string_view service);
+// Whether every method has a rule, and there is one: no other service is served (RpcServer refuses to start).
+bool HasAccessRules(std::string_view service);
+
+// PERMISSION_DENIED says what is missing.
+absl::Status CheckAccess(const Roles& roles, v1::Access needed);
 
 // Thread safe.
 class Authenticator {
@@ -45,20 +57,13 @@ class Authenticator {
   // Replaces all tokens; calls that already passed go on.
   void SetTokens(std::vector<TokenRecord> tokens);
 
-  // First line of every method. UNAUTHENTICATED without a known token, PERMISSION_DENIED for the other role.
-  absl::Status RequireRole(const grpc::ServerContextBase& context, Role role) const;
-  // For what only this machine's operator may do: the peer is on the unix socket.
-  absl::Status RequireOperator(const grpc::ServerContextBase& context) const;
-  // For what both roles may do.
-  absl::Status RequireAnyRole(const grpc::ServerContextBase& context) const;
-
- private:
-  struct Roles {
-    bool client = false;
-    bool worker = false;
-  };
+  // First line of every method, with what its option says. UNAUTHENTICATED without a known token,
+  // PERMISSION_DENIED for one that may not.
+  absl::Status Require(const grpc::ServerContextBase& context, v1::Access needed) const;
+  // UNAUTHENTICATED without a known token.
   absl::StatusOr<Roles> RolesOf(const grpc::ServerContextBase& context) const;
 
+ private:
   mutable Mutex mutex_;
   std::map<std::string, Roles> tokens_ ABSL_GUARDED_BY(mutex_);
 };

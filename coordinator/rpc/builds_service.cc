@@ -102,7 +102,7 @@ absl::Status CheckOffers(const v1::BuildSubmission& submission, const WipedSecre
 
 grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
                                         v1::SubmitBuildResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   // The message is gRPC's, made for this call and dropped after it; const only in the generated interface.
   auto* wiped = const_cast<v1::SubmitBuildRequest*>(request)->mutable_secrets();
@@ -117,7 +117,7 @@ grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::
 
 grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::RetryBuildRequest* request,
                                        v1::SubmitBuildResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   // As in SubmitBuild.
   auto* wiped = const_cast<v1::RetryBuildRequest*>(request)->mutable_secrets();
@@ -136,7 +136,7 @@ grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::R
 
 grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context, const v1::ListLogLinesRequest* request,
                                          v1::ListLogLinesResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   // Asked before reading: what was written before the end is then read.
   const auto running = engine_.reader().IsRunning(request->execution());
@@ -150,7 +150,7 @@ grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context, const v1:
 
 grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::WatchBuildRequest* request,
                                        grpc::ServerWriter<v1::WatchBuildResponse>* writer) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const auto watcher = engine_.Watch(request->build_id(), request->from_event(), request->logs());
   if (!watcher.ok()) return rpc::ToGrpc(watcher.status());
@@ -181,7 +181,7 @@ grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::W
 
 grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
                                      v1::BuildView* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   auto view = engine_.reader().Get(request->build_id());
   if (!view.ok()) return rpc::ToGrpc(view.status());
@@ -191,7 +191,7 @@ grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::Get
 
 grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::ListBuildsRequest* request,
                                        v1::ListBuildsResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const int size = request->page_size() <= 0 ? kDefaultPage : std::min(request->page_size(), kMaxPage);
   int64_t before = 0;
@@ -211,14 +211,14 @@ grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::L
 
 grpc::Status BuildsService::CancelBuild(grpc::ServerContext* context, const v1::CancelBuildRequest* request,
                                         v1::CancelBuildResponse*) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   return rpc::ToGrpc(engine_.Cancel(request->build_id(), request->timed_out()));
 }
 
 grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::ReadLogRequest* request,
                                     grpc::ServerWriter<v1::ReadLogResponse>* writer) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   int64_t next = std::max<int64_t>(request->from_chunk(), 0);
   while (!context->IsCancelled()) {
@@ -242,7 +242,7 @@ grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::Read
 
 grpc::Status BuildsService::ListFetches(grpc::ServerContext* context, const v1::ListFetchesRequest* request,
                                         v1::ListFetchesResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const auto from = ParseFetchPosition(request->page_token());
   if (!from.ok()) return rpc::ToGrpc(from.status());
@@ -256,7 +256,7 @@ grpc::Status BuildsService::ListFetches(grpc::ServerContext* context, const v1::
 
 grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
                                          v1::ListPackagesResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   FarmReader& reader = engine_.reader();
   // Both parts of the answer are of one build, also when a newer one comes meanwhile.
@@ -288,7 +288,7 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
 grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context,
                                           const v1::GetSubmissionRequest* request,
                                           v1::BuildSubmission* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   auto submission = engine_.reader().Submission(request->build_id());
   if (!submission.ok()) return rpc::ToGrpc(submission.status());
@@ -298,7 +298,7 @@ grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context,
 
 grpc::Status BuildsService::Attach(grpc::ServerContext* context,
                                    grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   v1::AttachRequest request;
   if (!stream->Read(&request)) return grpc::Status::OK;

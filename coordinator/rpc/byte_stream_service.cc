@@ -77,7 +77,7 @@ absl::Status CheckSameName(const WriteRequest& message, const std::string& resou
 
 grpc::Status ByteStreamService::Read(grpc::ServerContext* context, const ReadRequest* request,
                                      grpc::ServerWriter<ReadResponse>* writer) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_ANY); !status.ok()) return ToGrpc(status);
   return ToGrpc(ReadBlob(blobs_, *request, *writer));
 }
 
@@ -156,7 +156,7 @@ absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Reade
 }
 
 grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* reader, WriteResponse* response) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_CONTENT); !status.ok()) return ToGrpc(status);
   WriteRequest message;
   if (!reader->Read(&message)) return ToGrpc(absl::InvalidArgumentError("an upload without a message"));
   const auto name = rpc::ParseWriteName(message.resource_name());
@@ -176,7 +176,7 @@ grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* read
 grpc::Status ByteStreamService::QueryWriteStatus(grpc::ServerContext* context,
                                                  const QueryWriteStatusRequest* request,
                                                  QueryWriteStatusResponse* response) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_CONTENT); !status.ok()) return ToGrpc(status);
   const auto name = rpc::ParseWriteName(request->resource_name());
   if (!name.ok()) return ToGrpc(name.status());
   const auto missing = blobs_.FindMissing(absl::MakeConstSpan(&name->digest, 1));

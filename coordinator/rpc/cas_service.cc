@@ -65,7 +65,7 @@ absl::StatusOr<std::string> ContentOf(const reapi::BatchUpdateBlobsRequest::Requ
 grpc::Status CasService::FindMissingBlobs(grpc::ServerContext* context,
                                           const reapi::FindMissingBlobsRequest* request,
                                           reapi::FindMissingBlobsResponse* response) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_ANY); !status.ok()) return ToGrpc(status);
   if (auto status = CheckFunction(request->digest_function()); !status.ok()) return ToGrpc(status);
   std::vector<Digest> digests;
   digests.reserve(static_cast<size_t>(request->blob_digests_size()));
@@ -82,7 +82,7 @@ grpc::Status CasService::FindMissingBlobs(grpc::ServerContext* context,
 grpc::Status CasService::BatchUpdateBlobs(grpc::ServerContext* context,
                                           const reapi::BatchUpdateBlobsRequest* request,
                                           reapi::BatchUpdateBlobsResponse* response) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_CONTENT); !status.ok()) return ToGrpc(status);
   if (auto status = CheckFunction(request->digest_function()); !status.ok()) return ToGrpc(status);
   auto status = CheckBatch(request->requests(), [](const auto& blob) {
     // Also what compressed data unfolds to.
@@ -109,7 +109,7 @@ grpc::Status CasService::BatchUpdateBlobs(grpc::ServerContext* context,
 grpc::Status CasService::BatchReadBlobs(grpc::ServerContext* context,
                                         const reapi::BatchReadBlobsRequest* request,
                                         reapi::BatchReadBlobsResponse* response) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_ANY); !status.ok()) return ToGrpc(status);
   if (auto status = CheckFunction(request->digest_function()); !status.ok()) return ToGrpc(status);
   auto status = CheckBatch(request->digests(), [](const auto& digest) { return digest.size_bytes(); });
   if (!status.ok()) return ToGrpc(status);
@@ -130,7 +130,7 @@ grpc::Status CasService::BatchReadBlobs(grpc::ServerContext* context,
 
 grpc::Status CasService::GetTree(grpc::ServerContext* context, const reapi::GetTreeRequest* request,
                                  grpc::ServerWriter<reapi::GetTreeResponse>* writer) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_ANY); !status.ok()) return ToGrpc(status);
   if (auto status = CheckFunction(request->digest_function()); !status.ok()) return ToGrpc(status);
   if (!request->page_token().empty()) return ToGrpc(absl::InvalidArgumentError("unknown page token"));
   const Digest root = FromProto(request->root_digest());
@@ -169,7 +169,7 @@ grpc::Status CasService::GetTree(grpc::ServerContext* context, const reapi::GetT
 grpc::Status CapabilitiesService::GetCapabilities(grpc::ServerContext* context,
                                                   const reapi::GetCapabilitiesRequest*,
                                                   reapi::ServerCapabilities* response) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_ANY); !status.ok()) return ToGrpc(status);
   auto* cache = response->mutable_cache_capabilities();
   cache->add_digest_functions(reapi::DigestFunction::SHA256);
   cache->mutable_action_cache_update_capabilities()->set_update_enabled(false);

@@ -1,5 +1,9 @@
 #include "coordinator/rpc/farm_service.h"
 
+#include <algorithm>
+
+#include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
 
 namespace crossmill::coordinator {
@@ -18,7 +22,7 @@ void CopyCounts(const std::map<v1::BuildStatus, int64_t>& counts,
 
 grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest*,
                                       v1::ListWorkersResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const std::vector<core::WorkerStatus> workers = engine_.reader().Workers();
   std::vector<core::TaskId> tasks;
@@ -36,6 +40,7 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
     view.set_last_seen(UnixNanos(worker.last_seen));
     view.set_slots_used(static_cast<uint32_t>(worker.leases.size()));
     view.set_draining(worker.draining);
+    view.set_drained(worker.drained);
     if (const auto found = outvoted->find(worker.info.name()); found != outvoted->end()) {
       view.set_outvoted(found->second);
     }
@@ -49,7 +54,7 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
 
 grpc::Status FarmService::GetFarmStatus(grpc::ServerContext* context, const v1::GetFarmStatusRequest*,
                                         v1::FarmStatus* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const FarmCounts counts = engine_.reader().Counts();
   CopyCounts(counts.running, response->mutable_running());
@@ -70,20 +75,66 @@ grpc::Status FarmService::GetFarmStatus(grpc::ServerContext* context, const v1::
   return grpc::Status::OK;
 }
 
-grpc::Status FarmService::MakePageLink(grpc::ServerContext* context, const v1::MakePageLinkRequest*,
+grpc::Status FarmService::MakePageLink(grpc::ServerContext* context, const v1::MakePageLinkRequest* request,
                                        v1::MakePageLinkResponse* response) {
-  const absl::Status allowed = authenticator_.RequireOperator(*context);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SOCKET);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const absl::StatusOr<PageLink> link = page_links_.MakeLink(clock_.Now());
+  const v1::Access role = request->role() == v1::ACCESS_UNSPECIFIED ? v1::ACCESS_OPERATE : request->role();
+  if (role != v1::ACCESS_READ && role != v1::ACCESS_SUBMIT && role != v1::ACCESS_OPERATE) {
+    return rpc::ToGrpc(absl::InvalidArgumentError("role: a session reads, submits or operates"));
+  }
+  const absl::StatusOr<PageLink> link = page_links_.MakeLink(role, clock_.Now());
   if (!link.ok()) return rpc::ToGrpc(link.status());
   response->set_url(link->url);
   response->set_expires_at(UnixNanos(link->expires_at));
   return grpc::Status::OK;
 }
 
+grpc::Status FarmService::GetCaller(grpc::ServerContext* context, const v1::GetCallerRequest*,
+                                    v1::GetCallerResponse* response) {
+  const absl::StatusOr<Roles> roles = authenticator_.RolesOf(*context);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  if (const absl::Status allowed = CheckAccess(*roles, v1::ACCESS_READ); !allowed.ok())
+    return rpc::ToGrpc(allowed);
+  response->set_role(roles->client);
+  response->set_worker(roles->worker);
+  response->set_name(roles->name);
+  return grpc::Status::OK;
+}
+
+absl::Status FarmService::SetDrained(const std::string& worker, bool drained) {
+  const std::vector<core::WorkerStatus> workers = engine_.reader().Workers();
+  const bool known = std::any_of(workers.begin(), workers.end(), [&](const core::WorkerStatus& status) {
+    return status.info.name() == worker;
+  });
+  // One that was drained and never came back since the coordinator started can be undrained, too.
+  if (!known && !control_.drained.Contains(worker)) {
+    return absl::NotFoundError(
+        fmt::format("no worker is called '{}'; `crossmill workers` lists them", Printable(worker)));
+  }
+  MutexLock lock(draining_);
+  RETURN_IF_ERROR(control_.records.Set(worker, drained, UnixNanos(clock_.Now())));
+  control_.drained.Set(worker, drained);
+  return absl::OkStatus();
+}
+
+grpc::Status FarmService::DrainWorker(grpc::ServerContext* context, const v1::DrainWorkerRequest* request,
+                                      v1::DrainWorkerResponse*) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  return rpc::ToGrpc(SetDrained(request->worker(), true));
+}
+
+grpc::Status FarmService::UndrainWorker(grpc::ServerContext* context, const v1::UndrainWorkerRequest* request,
+                                        v1::UndrainWorkerResponse*) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  return rpc::ToGrpc(SetDrained(request->worker(), false));
+}
+
 grpc::Status FarmService::GetVersion(grpc::ServerContext* context, const v1::GetVersionRequest*,
                                      v1::GetVersionResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   response->set_version(CROSSMILL_VERSION);
   response->set_now(UnixNanos(clock_.Now()));

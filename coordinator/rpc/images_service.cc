@@ -67,7 +67,7 @@ class Pace {
 
 grpc::Status ImagesService::ImportImage(grpc::ServerContext* context, const v1::ImportImageRequest* request,
                                         v1::ImageView* response) {
-  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
   const Digest root = FromProto(request->root());
   if (auto status = rpc::CheckDigest(root); !status.ok()) return ToGrpc(status);
   const auto record = images_.Import(request->name(), root, request->stand_in());
@@ -78,7 +78,7 @@ grpc::Status ImagesService::ImportImage(grpc::ServerContext* context, const v1::
 
 grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::ListImagesRequest*,
                                        v1::ListImagesResponse* response) {
-  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_READ); !status.ok()) return ToGrpc(status);
   const auto records = images_.List();
   if (!records.ok()) return ToGrpc(records.status());
   for (const ImageRecord& record : *records) *response->add_images() = ViewOf(record);
@@ -87,7 +87,7 @@ grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::L
 
 grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::PullImageRequest* request,
                                       grpc::ServerWriter<v1::PullProgress>* writer) {
-  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
   StopWhenCancelled stop(context);
   Pace pace;
   registry::PullOptions options;
@@ -123,7 +123,7 @@ absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const std::
 
 grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::PushImageRequest* request,
                                       grpc::ServerWriter<v1::PushProgress>* writer) {
-  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
   StopWhenCancelled stop(context);
   Pace pace;
   registry::PushOptions options;
@@ -161,7 +161,7 @@ grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::Pu
 
 grpc::Status ImagesService::RemoveImage(grpc::ServerContext* context, const v1::RemoveImageRequest* request,
                                         v1::RemoveImageResponse* response) {
-  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_OPERATE); !status.ok()) return ToGrpc(status);
   const std::vector<std::string> names(request->names().begin(), request->names().end());
   const auto removed = images_.Remove(names);
   if (!removed.ok()) return ToGrpc(removed.status());
@@ -171,7 +171,7 @@ grpc::Status ImagesService::RemoveImage(grpc::ServerContext* context, const v1::
 
 grpc::Status ImagesService::GetImage(grpc::ServerContext* context, const v1::GetImageRequest* request,
                                      v1::GetImageResponse* response) {
-  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_READ); !status.ok()) return ToGrpc(status);
   const auto record = images_.Get(request->name());
   if (!record.ok()) return ToGrpc(record.status());
   *response->mutable_image() = ViewOf(*record);
@@ -189,7 +189,7 @@ grpc::Status ImagesService::GetImage(grpc::ServerContext* context, const v1::Get
 grpc::Status ImagesService::ReadStatements(grpc::ServerContext* context,
                                            const v1::ReadStatementsRequest* request,
                                            v1::ReadStatementsResponse* response) {
-  if (auto status = authenticator_.RequireRole(*context, Role::kClient); !status.ok()) return ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
   StopWhenCancelled stop(context);
   auto found =
       images_.ReadStatements(request->reference(), stop.token(), CredentialsOf(request->credentials()));

@@ -23,7 +23,7 @@ index::KeptPage PageOf(const v1::KeptIndexPage& kept) {
 
 grpc::Status IndexPagesService::Load(grpc::ServerContext* context, const v1::LoadIndexPageRequest* request,
                                      v1::KeptIndexPage* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kWorker);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_WORKER);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   auto page = pages_.Load(request->url());
   if (!page.ok()) return rpc::ToGrpc(page.status());
@@ -39,7 +39,7 @@ grpc::Status IndexPagesService::Load(grpc::ServerContext* context, const v1::Loa
 
 grpc::Status IndexPagesService::Save(grpc::ServerContext* context, const v1::KeptIndexPage* request,
                                      v1::SaveIndexPageResponse*) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kWorker);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_WORKER);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   return rpc::ToGrpc(pages_.Save(request->url(), PageOf(*request)));
 }

@@ -256,7 +256,8 @@ bool LocalDoor::Use(const std::string& ticket) {
 
 grpc::Status LocalDoor::Invite(grpc::ServerContext* context, const v1::InviteRequest* request,
                                v1::InviteResponse* response) {
-  if (auto status = authenticator_.RequireAnyRole(*context); !status.ok()) return rpc::ToGrpc(status);
+  if (auto status = authenticator_.Require(*context, v1::ACCESS_CONTENT); !status.ok())
+    return rpc::ToGrpc(status);
   if (name_.empty() || request->boot_id() != boot_id_) return grpc::Status::OK;
   {
     // "No door" would be believed for a while, also after the next start.

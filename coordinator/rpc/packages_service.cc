@@ -52,7 +52,7 @@ absl::StatusOr<python::Requirement> ParseUse(const std::string& text) {
 grpc::Status PackagesService::ListHistory(grpc::ServerContext* context,
                                           const v1::PackageHistoryRequest* request,
                                           v1::PackageHistoryResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const auto filter = FilterOf(*request);
   if (!filter.ok()) return rpc::ToGrpc(filter.status());
@@ -69,7 +69,7 @@ grpc::Status PackagesService::ListHistory(grpc::ServerContext* context,
 grpc::Status PackagesService::ListCompiled(grpc::ServerContext* context,
                                            const v1::CompiledPackagesRequest* request,
                                            v1::CompiledPackagesResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const auto filter = FilterOf(*request);
   if (!filter.ok()) return rpc::ToGrpc(filter.status());
@@ -84,7 +84,7 @@ grpc::Status PackagesService::ListCompiled(grpc::ServerContext* context,
 
 grpc::Status PackagesService::ListUses(grpc::ServerContext* context, const v1::PackageUsesRequest* request,
                                        v1::PackageUsesResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const auto filter = FilterOf(*request);
   if (!filter.ok()) return rpc::ToGrpc(filter.status());

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "crossmill/v1/access.pb.h"
 
 namespace crossmill::coordinator {
 
@@ -18,8 +19,8 @@ struct PageLink {
 class PageLinks {
  public:
   virtual ~PageLinks() = default;
-  // Whoever opens it acts as a client of the farm. UNAVAILABLE: the coordinator serves no page.
-  virtual absl::StatusOr<PageLink> MakeLink(absl::Time now) = 0;
+  // Whoever opens it acts as a client with that role. UNAVAILABLE: the coordinator serves no page.
+  virtual absl::StatusOr<PageLink> MakeLink(v1::Access role, absl::Time now) = 0;
 };
 
 }  // namespace crossmill::coordinator

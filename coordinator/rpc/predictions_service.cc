@@ -21,7 +21,7 @@ constexpr auto kLimit = std::chrono::minutes(10);
 
 grpc::Status PredictionsService::Predict(grpc::ServerContext* context, const v1::PredictRequest* request,
                                          grpc::ServerWriter<v1::PredictResponse>* writer) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const AtScopeEnd over([this] { --running_; });
   if (++running_ > kMostAtOnce) {

@@ -17,6 +17,7 @@
 #include "coordinator/rpc/authenticator.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
+#include "crossmill/v1/notices_service.pb.h"
 #include "crossmill/v1/worker_service.pb.h"
 #include "google/bytestream/bytestream_service.pb.h"
 
@@ -28,6 +29,7 @@ namespace {
 [[gnu::used]] const void* const kServiceDescriptors[] = {
     &descriptor_table_build_2fbazel_2fremote_2fexecution_2fv2_2fremote_5fexecution_5fservices_2eproto,
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto,
     &descriptor_table_google_2fbytestream_2fbytestream_5fservice_2eproto};
@@ -96,8 +98,9 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ListenOptions&
   grpc::ServerBuilder builder;
   SetLimits(builder);
   for (const ServedService& served : services) {
-    if (!AccessOf(served.name).has_value()) {
-      return absl::FailedPreconditionError(fmt::format("service {} has no access rule", served.name));
+    if (!HasAccessRules(served.name)) {
+      return absl::FailedPreconditionError(
+          fmt::format("service {} has a method without access rule", served.name));
     }
     builder.RegisterService(served.service);
   }

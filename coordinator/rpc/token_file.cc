@@ -18,12 +18,18 @@ std::string_view TakeWord(std::string_view* text) {
   return word;
 }
 
+// `client` and `both` are of before clients had roles: they may do what they could, which is everything.
 absl::StatusOr<TokenRecord> ParseRole(std::string_view role) {
   TokenRecord record;
-  record.client = role == "client" || role == "both";
   record.worker = role == "worker" || role == "both";
-  if (!record.client && !record.worker) {
-    return absl::InvalidArgumentError(fmt::format("role \"{}\"; expected client, worker or both", role));
+  if (role == "read") record.client = v1::ACCESS_READ;
+  if (role == "submit") record.client = v1::ACCESS_SUBMIT;
+  if (role == "operate" || role == "client" || role == "both") record.client = v1::ACCESS_OPERATE;
+  if (record.client == v1::ACCESS_UNSPECIFIED && !record.worker) {
+    return absl::InvalidArgumentError(
+        fmt::format("role \"{}\"; expected read, submit, operate or worker (or client: operate; both: "
+                    "operate and worker)",
+                    role));
   }
   return record;
 }

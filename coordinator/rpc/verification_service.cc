@@ -19,7 +19,7 @@ constexpr auto kLongestComparison = std::chrono::minutes(10);
 grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
                                               const v1::VerifyBuildRequest* request,
                                               v1::SubmitBuildResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   // The message is gRPC's, made for this call and dropped after it; const only in the generated interface.
   auto* wiped = const_cast<v1::VerifyBuildRequest*>(request)->mutable_secrets();
@@ -39,7 +39,7 @@ grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
 grpc::Status VerificationService::ReverifyBuilds(grpc::ServerContext* context,
                                                  const v1::ReverifyBuildsRequest* request,
                                                  v1::ReverifyBuildsResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   auto submitted =
       reverification_.Submit(absl::Seconds(request->older_than()), request->max(), request->dry_run());
@@ -51,7 +51,7 @@ grpc::Status VerificationService::ReverifyBuilds(grpc::ServerContext* context,
 grpc::Status VerificationService::ListHistory(grpc::ServerContext* context,
                                               const v1::BuildHistoryRequest* request,
                                               v1::BuildHistoryResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   auto answer = history_.List(*request);
   if (!answer.ok()) return rpc::ToGrpc(answer.status());
@@ -62,7 +62,7 @@ grpc::Status VerificationService::ListHistory(grpc::ServerContext* context,
 grpc::Status VerificationService::CompareBuilds(grpc::ServerContext* context,
                                                 const v1::CompareBuildsRequest* request,
                                                 grpc::ServerWriter<v1::CompareBuildsResponse>* writer) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   const AtScopeEnd over([this] { --comparing_; });
   if (++comparing_ > kMostCompared) {

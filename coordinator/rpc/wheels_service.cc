@@ -60,7 +60,7 @@ absl::Status WheelsService::Remove(const v1::RemoveFarmWheelsRequest& request,
 grpc::Status WheelsService::ListFarmWheels(grpc::ServerContext* context,
                                            const v1::ListFarmWheelsRequest* request,
                                            v1::ListFarmWheelsResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   return rpc::ToGrpc(List(*request, response));
 }
@@ -68,7 +68,7 @@ grpc::Status WheelsService::ListFarmWheels(grpc::ServerContext* context,
 grpc::Status WheelsService::RemoveFarmWheels(grpc::ServerContext* context,
                                              const v1::RemoveFarmWheelsRequest* request,
                                              v1::RemoveFarmWheelsResponse* response) {
-  const absl::Status allowed = authenticator_.RequireRole(*context, Role::kClient);
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   return rpc::ToGrpc(Remove(*request, response));
 }

@@ -9,12 +9,12 @@ namespace crossmill::coordinator {
 
 grpc::ServerBidiReactor<v1::SynchronizeRequest, v1::SynchronizeResponse>* WorkerQueueService::Synchronize(
     grpc::CallbackServerContext* context) {
-  return new WorkerStream(engine_, authenticator_.RequireRole(*context, Role::kWorker));
+  return new WorkerStream(engine_, authenticator_.Require(*context, v1::ACCESS_WORKER));
 }
 
 grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame>* WorkerQueueService::Forward(
     grpc::CallbackServerContext* context) {
-  return new ForwardCall(engine_, authenticator_.RequireRole(*context, Role::kWorker));
+  return new ForwardCall(engine_, authenticator_.Require(*context, v1::ACCESS_WORKER));
 }
 
 }  // namespace crossmill::coordinator

@@ -8,6 +8,7 @@
 #include "common/words/words.h"
 #include "coordinator/storage/connection.h"
 #include "coordinator/storage/history_records.h"
+#include "coordinator/storage/notices/state_records.h"
 #include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
@@ -168,7 +169,8 @@ absl::Status RecordStore::SaveView(int64_t build, const v1::BuildView& view) {
     if (!IsFinished(view.status())) return absl::OkStatus();
     ASSIGN_OR_RETURN(const v1::BuildSubmission submission, LoadSubmission(build));
     RETURN_IF_ERROR(IndexEndedBuild(*connection_, submission, view));
-    return IndexBuildHistory(*connection_, submission, view);
+    RETURN_IF_ERROR(IndexBuildHistory(*connection_, submission, view));
+    return RecordStates(*connection_, submission, view);
   });
 }
 

@@ -101,13 +101,16 @@ class Reading(HttpCase):
     def test_every_route_of_the_document_answers(self):
         document = self.json("/api/v1/openapi.json")
         self.assertEqual(document["openapi"], "3.1.0")
-        needed = {"/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy",
+        hook = self.json("/api/v1/webhooks", verb="POST", body=json.dumps({"url": "https://example.org/", "names": "none"}))["webhook"]
+        self.addCleanup(self.json, f"/api/v1/webhooks/{hook['id']}", verb="DELETE")
+        needed = {"/api/v1/badges/build.svg": "?name=example/app", "/api/v1/badges/verdict.svg": "?name=example/app",
+                  "/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy",
                   "/api/v1/history": "?name=example/app"}
         for path, operations in document["paths"].items():
             if "get" not in operations or path.endswith(("/events", "/stream")):
                 continue
             with self.subTest(path):
-                filled = re.sub(r"\{(build_id|first|second)\}", str(self.build_id), path).replace("{execution}", self.execution())
+                filled = re.sub(r"\{(build_id|first|second)\}", str(self.build_id), path).replace("{execution}", self.execution()).replace("{webhook_id}", hook["id"])
                 status, fields, body = self.request("GET", filled + needed.get(path, ""))
                 self.assertEqual(status, 200, body)
                 content = operations["get"]["responses"]["200"]["content"]
@@ -200,6 +203,29 @@ class Reading(HttpCase):
         status, fields, body = self.request("HEAD", f"/api/v1/builds/{self.build_id}")
         self.assertEqual((status, body), (200, b""))
         self.assertGreater(int(fields["Content-Length"]), 100)
+
+    def test_who_has_an_answer_is_not_sent_it_again(self):
+        for path in ("/api/v1/builds", f"/api/v1/builds/{self.build_id}", f"/api/v1/builds/{self.build_id}/recipe",
+                     f"/api/v1/builds/{self.build_id}/statements", "/api/v1/images", "/api/v1/openapi.json"):
+            with self.subTest(path):
+                status, fields, body = self.request("GET", path)
+                self.assertEqual((status, fields["Cache-Control"]), (200, "private, no-cache"))
+                status, again, nothing = self.request("GET", path, If_None_Match=f'"other", W/{fields["ETag"]}')
+                self.assertEqual((status, again["ETag"], nothing), (304, fields["ETag"], b""))
+                self.assertEqual(self.request("GET", path, If_None_Match='"other"')[2], body)
+        self.assertEqual(self.request("GET", "/api/v1/builds", token=False, If_None_Match="*")[0], 401)
+
+    def test_metrics_in_both_forms_and_the_dashboard_of_them(self):
+        asked = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+        status, fields, body = self.request("GET", "/metrics", Accept=asked)
+        self.assertEqual((status, fields["Content-Type"]), (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+        self.assertTrue(body.endswith(b"\n# EOF\n"))
+        self.assertIn(b"# TYPE crossmill_builds counter\n", body)
+        families = set(re.findall(r"^# TYPE (\S+) ", self.request("GET", "/metrics")[2].decode(), re.M))
+        dashboard = (farm.ROOT / "deploy/grafana-dashboard.json").read_text()
+        queries = [target["expr"] for panel in json.loads(dashboard)["panels"] for target in panel["targets"]]
+        named = {name for query in queries for name in re.findall(r"crossmill_[a-z_]+", query)}
+        self.assertEqual(named, families, "what is asked for is served, and what is served is shown")
 
     def test_metrics_and_health(self):
         status, _, body = self.request("GET", "/metrics")
@@ -361,6 +387,69 @@ class Strangers(HttpCase):
         statuses = [self.request("GET", "/api/v1/version", Authorization=f"Bearer wrong{i}")[0] for i in range(14)]
         self.assertIn(429, statuses)
         self.assertEqual(self.request("GET", "/api/v1/version")[0], 200, "the good one goes on")
+
+
+class Roles(HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tokens = {role: cls.farm.token(role, role) for role in ("read", "submit", "operate")}
+        # Tokens are read at the start.
+        cls.farm.kill_coordinator()
+        cls.farm.start_coordinator()
+        cls.farm.wait_for_workers(1)
+
+    def bearer(self, role):
+        return {"Authorization": f"Bearer {self.tokens[role]}"}
+
+    def session(self, role):
+        link = self.farm.cli("page", "--role", role)
+        self.assert_exit(link, 0)
+        path = re.fullmatch(r"http://127.0.0.1:\d+(/\?token=\S+)\n", link.stdout).group(1)
+        _, fields, _ = self.request("GET", path, token=False)
+        return {"Cookie": fields["Set-Cookie"].split(";")[0], "token": False, "Origin": f"http://127.0.0.1:{HTTP_PORT}"}
+
+    def test_each_token_may_what_its_role_says(self):
+        for role, cancels, drains in (("read", 403, 403), ("submit", 404, 403), ("operate", 404, 404)):
+            for caller in (self.bearer(role), self.session(role)):
+                with self.subTest(role, caller=list(caller)):
+                    self.assertEqual(self.json("/api/v1/session", **caller)["role"], f"ACCESS_{role.upper()}")
+                    self.json("/api/v1/workers", **caller)
+                    refused = self.json("/api/v1/builds/4711/cancel", status=cancels, verb="POST", body="", **caller)
+                    if cancels == 403:
+                        self.assertIn("needs the role submit", refused["detail"])
+                    self.json("/api/v1/workers/none/drain", status=drains, verb="POST", body="", **caller)
+
+    def test_a_reader_brings_no_content(self):
+        self.dockerfile("FROM tiny\nRUN echo a reader\n")
+        result = subprocess.run([farm.BIN / "crossmill", "build", "--network", "none", self.context],
+                                env={**os.environ, "CROSSMILL_COORDINATOR": f"127.0.0.1:{self.farm.port}",
+                                     "CROSSMILL_TOKEN": self.tokens["read"], "XDG_CACHE_HOME": str(self.farm.folder / "cache")},
+                                capture_output=True, text=True, timeout=60)
+        self.assert_exit(result, 4)
+        self.assert_says(result, "needs the role submit")
+
+    def test_a_drained_worker_gets_nothing_until_it_is_undrained(self):
+        drained = self.farm.cli("worker", "drain", "w1")
+        self.assert_exit(drained, 0)
+        self.assert_exit(self.farm.cli("worker", "drain", "nobody"), 2)
+        # Over a restart of both.
+        self.farm.kill_coordinator()
+        self.farm.start_coordinator()
+        self.farm.kill_worker("w1")
+        self.farm.start_worker("w1")
+        self.farm.wait_for_workers(1)
+        worker, = self.json("/api/v1/workers")["workers"]
+        self.assertEqual((worker["drained"], worker["draining"]), (True, True))
+        self.dockerfile("FROM tiny\nRUN echo drained\n")
+        build = self.farm.start_build(self.context, "--network", "none")
+        self.addCleanup(build.communicate)
+        farm.wait_for(lambda: self.json("/api/v1/status")["tasksQueued"] == "1", "the task's place in the queue")
+        time.sleep(1)
+        self.assertEqual(self.json("/api/v1/status")["tasksRunning"], "0")
+        self.json("/api/v1/workers/w1/undrain", verb="POST", body="")
+        self.assertEqual(build.wait(60), 0)
+        self.assertFalse(self.json("/api/v1/workers")["workers"][0]["drained"])
 
 
 class Page(HttpCase):

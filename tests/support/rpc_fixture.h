@@ -31,6 +31,9 @@ inline rpc::RetryPolicy QuickRetry() {
 
 class RpcFixture : public testing::Test {
  protected:
+  static constexpr char kReadToken[] = "read-token";
+  static constexpr char kSubmitToken[] = "submit-token";
+  // It may operate.
   static constexpr char kClientToken[] = "client-token";
   static constexpr char kWorkerToken[] = "worker-token";
 
@@ -74,7 +77,10 @@ class RpcFixture : public testing::Test {
   FakeClock clock_;
   std::unique_ptr<BlobStore> blobs_;
   coordinator::Authenticator authenticator_{
-      {{Sha256Hex(kClientToken), true, false, "client"}, {Sha256Hex(kWorkerToken), false, true, "worker"}}};
+      {{Sha256Hex(kReadToken), v1::ACCESS_READ, false, "reader"},
+       {Sha256Hex(kSubmitToken), v1::ACCESS_SUBMIT, false, "submitter"},
+       {Sha256Hex(kClientToken), v1::ACCESS_OPERATE, false, "client"},
+       {Sha256Hex(kWorkerToken), v1::ACCESS_UNSPECIFIED, true, "worker"}}};
   coordinator::CasService cas_{*blobs_, authenticator_};
   coordinator::CapabilitiesService capabilities_{authenticator_};
   coordinator::ByteStreamService bytes_{*blobs_, authenticator_, clock_};

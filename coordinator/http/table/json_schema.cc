@@ -25,12 +25,15 @@ std::string SchemaName(const std::string& full_name, Use use) {
 
 Json ReferenceTo(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
 
-Json ScalarSchema(const FieldDescriptor& field) {
+// Of requests only numbers are described that fit for certain, and only texts that are base64.
+Json ScalarSchema(const FieldDescriptor& field, Use use) {
+  const bool request = use == Use::kRequest;
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT64:
-      return {{"type", "string"}, {"format", "int64"}, {"pattern", "^-?[0-9]+$"}};
+      return {
+          {"type", "string"}, {"format", "int64"}, {"pattern", request ? "^-?[0-9]{1,18}$" : "^-?[0-9]+$"}};
     case FieldDescriptor::CPPTYPE_UINT64:
-      return {{"type", "string"}, {"format", "uint64"}, {"pattern", "^[0-9]+$"}};
+      return {{"type", "string"}, {"format", "uint64"}, {"pattern", request ? "^[0-9]{1,19}$" : "^[0-9]+$"}};
     case FieldDescriptor::CPPTYPE_INT32:
       return {{"type", "integer"}, {"format", "int32"}};
     case FieldDescriptor::CPPTYPE_UINT32:
@@ -43,7 +46,11 @@ Json ScalarSchema(const FieldDescriptor& field) {
     default:
       break;
   }
-  if (field.type() == FieldDescriptor::TYPE_BYTES) return {{"type", "string"}, {"contentEncoding", "base64"}};
+  if (field.type() == FieldDescriptor::TYPE_BYTES) {
+    Json bytes = {{"type", "string"}, {"contentEncoding", "base64"}};
+    if (request) bytes["pattern"] = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+    return bytes;
+  }
   return {{"type", "string"}};
 }
 
@@ -70,14 +77,21 @@ Json JsonSchemas::OfField(const FieldDescriptor& field, Use use) {
 }
 
 Json JsonSchemas::OfText(const FieldDescriptor& field) {
-  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return OfField(field, Use::kRequest);
-  return {{"type", "string"}, {"examples", Json::array({"linux/arm64"})}};
+  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+    Json schema = OfField(field, Use::kRequest);
+    // How many are wanted.
+    if (field.name() == "limit" || field.name() == "page_size") schema["minimum"] = 0;
+    return schema;
+  }
+  return {{"type", "string"},
+          {"pattern", "^[A-Za-z0-9._-]{1,40}(/[A-Za-z0-9._-]{1,40}){0,2}$"},
+          {"examples", Json::array({"linux/arm64"})}};
 }
 
 Json JsonSchemas::OfOne(const FieldDescriptor& field, Use use) {
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return Reference(*field.message_type(), use);
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) return OfEnum(*field.enum_type());
-  return ScalarSchema(field);
+  return ScalarSchema(field, use);
 }
 
 Json JsonSchemas::OfEnum(const EnumDescriptor& type) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crossmill/v1/client_service.pb.h"
+#include "crossmill/v1/notices_service.pb.h"
 
 namespace crossmill::coordinator::door {
 namespace {
@@ -10,7 +11,8 @@ namespace {
 using google::protobuf::FieldDescriptor;
 
 // Descriptors of services are registered by generated files to which nothing else refers.
-[[gnu::used]] const void* const kServices = &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto;
+[[gnu::used]] const void* const kServices[] = {&descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
+                                               &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto};
 
 }  // namespace
 
@@ -40,6 +42,9 @@ bool IsQueryField(const Route& route, const FieldDescriptor& field) {
       (field.is_repeated() || field.message_type() != v1::Platform::descriptor())) {
     return false;
   }
+  // A badge is one picture, and feeds are read from the newest on.
+  if (IsBadge(route.form) && field.name().starts_with("page_")) return false;
+  if (route.form == Form::kFeed && field.name() == "page_token") return false;
   // How a stream is followed, and from where, is the form's.
   if (route.form == Form::kLogEvents && field.name() == "follow") return false;
   if (route.verb != "GET" && field.name() == "idempotency_key") return false;

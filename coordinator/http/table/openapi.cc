@@ -13,6 +13,7 @@
 #include "coordinator/http/table/json_schema.h"
 #include "coordinator/http/table/methods.h"
 #include "coordinator/http/table/route_table.h"
+#include "crossmill/v1/access.pb.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/result.pb.h"
@@ -57,6 +58,10 @@ Json ParametersOf(JsonSchemas& schemas, const Route& route) {
     const FieldDescriptor& field = *request.field(i);
     if (taken.contains(field.name()) || !IsQueryField(route, field)) continue;
     parameters.push_back(Parameter(field.name(), "query", schemas.OfText(field)));
+    if (IsBadge(route.form) && field.name() == "name") {
+      parameters.back()["required"] = true;
+      parameters.back()["schema"]["minLength"] = 1;
+    }
   }
   for (const OwnParameter& own : kOwnParameters) {
     if (own.form != route.form) continue;
@@ -79,7 +84,7 @@ Json RequestBody(JsonSchemas& schemas, const Route& route) {
 Json EventStream(Json events) {
   events["problem"] = Schema("Problem");
   events["end"] = Schema("End");
-  return {{"text/event-stream", {{"schema", {{"type", "string"}}}, {"x-events", std::move(events)}}}};
+  return {{"text/event-stream", {{"x-events", std::move(events)}}}};
 }
 
 Json AnswerContent(JsonSchemas& schemas, const Route& route) {
@@ -88,6 +93,11 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
   switch (route.form) {
     case Form::kRecipe:
       return Content("text/plain", {{"type", "string"}});
+    case Form::kFeed:
+      return Content("application/atom+xml", {{"type", "string"}});
+    case Form::kBuildBadge:
+    case Form::kVerdictBadge:
+      return Content("image/svg+xml", {{"type", "string"}});
     case Form::kEvents:
       return EventStream({{"event", of(v1::BuildEvent::descriptor())},
                           {"log", of(v1::WatchedLog::descriptor())},
@@ -112,7 +122,18 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
 
 // Two routes may have one method.
 std::string OperationId(const Route& route) {
-  if (route.form == Form::kRecipe) return "GetRecipe";
+  switch (route.form) {
+    case Form::kRecipe:
+      return "GetRecipe";
+    case Form::kFeed:
+      return "GetFeed";
+    case Form::kBuildBadge:
+      return "GetBuildBadge";
+    case Form::kVerdictBadge:
+      return "GetVerdictBadge";
+    default:
+      break;
+  }
   // Where two services have a method of one name, their names stand before it.
   const auto name = [](const Route& of) { return of.method.substr(of.method.find('/') + 1); };
   const bool shared = std::any_of(Routes().begin(), Routes().end(), [&](const Route& other) {
@@ -122,12 +143,20 @@ std::string OperationId(const Route& route) {
   return service + std::string(name(route));
 }
 
+// "read": what the caller has to be at least.
+std::string RoleOf(const MethodDescriptor& method) {
+  constexpr std::string_view kPrefix = "ACCESS_";
+  const std::string& name = v1::Access_Name(method.options().GetExtension(v1::access));
+  return absl::AsciiStrToLower(name.substr(std::min(name.size(), kPrefix.size())));
+}
+
 Json OperationOf(JsonSchemas& schemas, const Route& route) {
   const MethodDescriptor& method = *FindMethod(route.method);
   const bool creates = method.output_type() == v1::SubmitBuildResponse::descriptor();
   Json operation = {{"operationId", OperationId(route)},
                     {"summary", route.summary},
                     {"tags", Json::array({method.service()->name()})},
+                    {"x-role", RoleOf(method)},
                     {"parameters", ParametersOf(schemas, route)}};
   if (route.verb == "POST") operation["requestBody"] = RequestBody(schemas, route);
   operation["responses"] = {
@@ -135,6 +164,9 @@ Json OperationOf(JsonSchemas& schemas, const Route& route) {
       {"default",
        {{"description", "What was wrong (RFC 9457)"},
         {"content", Content("application/problem+json", Schema("Problem"))}}}};
+  const bool streams = route.form == Form::kEvents || route.form == Form::kLogEvents;
+  if (route.verb == "GET" && !streams)
+    operation["responses"]["304"] = {{"description", "If-None-Match has the ETag of this answer"}};
   return operation;
 }
 

@@ -18,6 +18,11 @@ enum class Form {
   kList,
   // What a submission has as its Dockerfile, as text.
   kRecipe,
+  // Changes of state as an Atom feed.
+  kFeed,
+  // What a name is as a picture (SVG).
+  kBuildBadge,
+  kVerdictBadge,
   // Server-Sent Events of WatchBuild.
   kEvents,
   // Lines as JSON; with download=1 the whole console as text.
@@ -26,8 +31,10 @@ enum class Form {
   kLogEvents,
 };
 
+inline bool IsBadge(Form form) { return form == Form::kBuildBadge || form == Form::kVerdictBadge; }
+
 struct Route {
-  // "GET", "POST".
+  // "GET", "POST", "DELETE".
   std::string_view verb;
   // "/api/v1/builds/{build_id}": names in braces are fields of the request message.
   std::string_view path;

@@ -26,6 +26,9 @@ absl::Status Unfit(const FieldDescriptor& field, std::string_view value, std::st
       fmt::format("{}: '{}' is not {}", field.name(), Printable(value.substr(0, 100)), expected));
 }
 
+// How many are wanted.
+bool IsCount(const FieldDescriptor& field) { return field.name() == "limit" || field.name() == "page_size"; }
+
 absl::StatusOr<bool> ParseSwitch(std::string_view value) {
   if (value.empty() || value == "1" || value == "true") return true;
   if (value == "0" || value == "false") return false;
@@ -49,6 +52,7 @@ absl::Status PutNumber(Message* message, const FieldDescriptor& field, std::stri
   // Blanks around it are none of a number here.
   const bool plain = value.find_first_not_of("-0123456789") == std::string_view::npos;
   if (!plain || !absl::SimpleAtoi(Av(value), &number)) return Unfit(field, value, "a number that fits");
+  if (IsCount(field) && value.starts_with('-')) return Unfit(field, value, "a number of rows");
   Put<Number>(message, field, number, set, add);
   return absl::OkStatus();
 }

@@ -390,5 +390,33 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
   for (const auto& [task, times] : finished) EXPECT_EQ(times, 1) << task;
 }
 
+TEST_F(SchedulerTest, ADrainedWorkerFinishesAndGetsNothingNew) {
+  DrainedWorkers drained;
+  SchedulerOptions options;
+  options.drained = &drained;
+  LeaseNumber next = 1;
+  Scheduler scheduler(options, [&next](TaskId, const std::string&) { return next++; });
+  scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {}, false, now_);
+  scheduler.Enqueue(1, On("amd64"), now_);
+  ASSERT_EQ(scheduler.Assign(now_).size(), 1u);
+  drained.Set("w1", true);
+  EXPECT_TRUE(scheduler.Status().workers[0].drained) << "it is told at once";
+  EXPECT_TRUE(scheduler.Expire(now_).empty()) << "what it runs goes on";
+  scheduler.Enqueue(2, On("amd64"), now_);
+  EXPECT_TRUE(scheduler.Assign(now_).empty());
+  EXPECT_TRUE(scheduler.Unplaceable(now_).empty()) << "it is there and will take tasks again";
+  // Coming back changes nothing about it.
+  scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {1}, false, now_);
+  EXPECT_TRUE(scheduler.Assign(now_).empty());
+  // Others take them.
+  scheduler.Connect(Worker("w2", "h2", 1, "amd64"), {}, false, now_);
+  EXPECT_EQ(scheduler.Assign(now_).at(0).worker, "w2");
+  scheduler.Enqueue(3, On("amd64"), now_);
+  EXPECT_TRUE(scheduler.Assign(now_).empty());
+  drained.Set("w1", false);
+  scheduler.Expire(now_);
+  EXPECT_EQ(scheduler.Assign(now_).at(0).worker, "w1");
+}
+
 }  // namespace
 }  // namespace crossmill::core

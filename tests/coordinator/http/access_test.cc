@@ -13,6 +13,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr char kMacOfOldSession[] = "60bad26e6a00bfc78dc3706b9f76ffa25d6ff6c39eaee69e7e114278dbaf5b11";
+
 TEST(HostCheckTest, LoopbackOwnAddressAndGivenNames) {
   const HostCheck check({"Farm.Example"});
   for (const char* host : {"localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080",
@@ -43,8 +45,8 @@ class AccessTest : public ::testing::Test {
     head_.peer = "127.0.0.1";
     sessions_.SetAddress("http://localhost:8080");
   }
-  std::string NewCookie() {
-    const auto link = sessions_.MakeLink(now_);
+  std::string NewCookie(v1::Access role = v1::ACCESS_OPERATE) {
+    const auto link = sessions_.MakeLink(role, now_);
     EXPECT_OK(link);
     const auto cookie = access_.OpenSession(head_, link->url.substr(link->url.find("once-")), now_);
     EXPECT_OK(cookie);
@@ -53,16 +55,19 @@ class AccessTest : public ::testing::Test {
 
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
   Sessions sessions_{std::string(40, 'k')};
-  AccessCheck access_{sessions_, "own", HostCheck({})};
+  AccessCheck access_{
+      sessions_,
+      {{v1::ACCESS_READ, "reads"}, {v1::ACCESS_SUBMIT, "submits"}, {v1::ACCESS_OPERATE, "own"}},
+      HostCheck({})};
   RequestHead head_;
 };
 
 TEST_F(AccessTest, ALinkIsGoodOnceAndForTenMinutes) {
-  const std::string url = sessions_.MakeLink(now_)->url;
+  const std::string url = sessions_.MakeLink(v1::ACCESS_OPERATE, now_)->url;
   const std::string secret = url.substr(url.find("once-"));
   EXPECT_OK(access_.OpenSession(head_, secret, now_));
   EXPECT_FALSE(access_.OpenSession(head_, secret, now_).ok());
-  const std::string late = sessions_.MakeLink(now_)->url;
+  const std::string late = sessions_.MakeLink(v1::ACCESS_OPERATE, now_)->url;
   EXPECT_FALSE(access_.OpenSession(head_, late.substr(late.find("once-")), now_ + absl::Minutes(11)).ok());
 }
 
@@ -71,10 +76,29 @@ TEST_F(AccessTest, ASessionActsWithTheOwnTokenUntilItsEnd) {
   EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer own");
   // Of another process with the same key.
   Sessions later(std::string(40, 'k'));
-  EXPECT_TRUE(later.IsSession(CookieValue(head_.cookie, SessionCookieName(head_)), now_));
+  EXPECT_EQ(later.RoleOf(CookieValue(head_.cookie, SessionCookieName(head_)), now_), v1::ACCESS_OPERATE);
   EXPECT_NE(*access_.CredentialsOf(head_, now_ + absl::Hours(24 * 8)), "Bearer own");
   head_.cookie.back() = head_.cookie.back() == '0' ? '1' : '0';
   EXPECT_NE(*access_.CredentialsOf(head_, now_), "Bearer own");
+}
+
+TEST_F(AccessTest, ASessionHasTheRoleOfItsLinkAndNoOther) {
+  head_.cookie = NewCookie(v1::ACCESS_READ);
+  EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer reads");
+  const size_t role = head_.cookie.find("s2.read.");
+  ASSERT_NE(role, std::string::npos);
+  head_.cookie.replace(role, 8, "s2.operate.");
+  EXPECT_EQ(access_.CredentialsOf(head_, now_)->find("own"), std::string::npos);
+  head_.cookie = NewCookie(v1::ACCESS_SUBMIT);
+  EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer submits");
+}
+
+// "s1.END.RANDOM.MAC" with the MAC that the coordinator before roles made with this key.
+TEST_F(AccessTest, SessionsOfBeforeRolesGoOn) {
+  const std::string text = "s1.1800000100.0123456789abcdef";
+  head_.cookie = "crossmill_session_8080=" + text + "." + kMacOfOldSession;
+  EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer own");
+  EXPECT_NE(*access_.CredentialsOf(head_, now_ + absl::Seconds(101)), "Bearer own");
 }
 
 TEST_F(AccessTest, OnlyOurOwnPageChangesSomething) {
@@ -90,6 +114,19 @@ TEST_F(AccessTest, OnlyOurOwnPageChangesSomething) {
   // A token is nothing that a browser sends by itself.
   head_.authorization = "Bearer t";
   EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer t");
+}
+
+TEST_F(AccessTest, ATokenMayBeThePasswordOfWhoReads) {
+  head_.authorization = "Basic cmVhZGVyOmNtLXRva2Vu";  // reader:cm-token
+  EXPECT_EQ(*access_.CredentialsOf(head_, now_), "Bearer cm-token");
+  head_.verb = "POST";
+  EXPECT_TRUE(absl::IsUnauthenticated(access_.CredentialsOf(head_, now_).status()));
+  head_.verb = "GET";
+  // Not base64; no colon; no password.
+  for (const char* none : {"Basic %%%", "Basic cmVhZGVy", "Basic cmVhZGVyOg==", "Basic "}) {
+    head_.authorization = none;
+    EXPECT_TRUE(absl::IsUnauthenticated(access_.CredentialsOf(head_, now_).status())) << none;
+  }
 }
 
 TEST_F(AccessTest, WhatIsNoTextIsNoCredential) {

@@ -16,6 +16,8 @@
 namespace crossmill::coordinator::door {
 namespace {
 
+using ::testing::AnyOf;
+
 void CollectReferences(const Json& value, std::set<std::string>* names) {
   if (value.is_object() && value.contains("$ref") && value["$ref"].is_string())
     names->insert(value["$ref"].get<std::string>());
@@ -27,7 +29,12 @@ void CollectReferences(const Json& value, std::set<std::string>* names) {
 TEST(RouteTableTest, EveryRouteHasAMethodOfAServedService) {
   for (const Route& route : Routes()) {
     ASSERT_NE(FindMethod(route.method), nullptr) << route.method;
-    EXPECT_EQ(AccessOf(route.method.substr(0, route.method.find('/'))), Access::kClient) << route.method;
+    const size_t slash = route.method.find('/');
+    const auto access = AccessOf(route.method.substr(0, slash), route.method.substr(slash + 1));
+    ASSERT_TRUE(access.has_value()) << route.method;
+    // Clients' only, and a reader's only if it changes nothing.
+    EXPECT_THAT(*access, AnyOf(v1::ACCESS_READ, v1::ACCESS_SUBMIT, v1::ACCESS_OPERATE)) << route.method;
+    EXPECT_TRUE(route.verb == "GET" || *access != v1::ACCESS_READ) << route.path;
     for (const std::string& name : PathParameters(route.path))
       EXPECT_NE(RequestOf(route)->FindFieldByName(name), nullptr) << route.path;
   }
@@ -52,6 +59,7 @@ TEST(OpenApiTest, EveryRouteIsAnOperationWithANameOfItsOwn) {
   for (const auto& [path, verbs] : document["paths"].items()) {
     for (const auto& [verb, operation] : verbs.items()) {
       ++operations;
+      EXPECT_THAT(operation["x-role"].get<std::string>(), AnyOf("read", "submit", "operate")) << path;
       EXPECT_TRUE(names.insert(operation["operationId"].get<std::string>()).second) << path;
     }
   }

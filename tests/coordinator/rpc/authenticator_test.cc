@@ -14,9 +14,7 @@
 namespace crossmill {
 namespace {
 
-using coordinator::Access;
 using coordinator::AccessOf;
-using coordinator::Role;
 using rpc::FromGrpc;
 
 // One method per role, as the real services are written.
@@ -25,7 +23,7 @@ class FakeBuilds final : public v1::Builds::Service {
   explicit FakeBuilds(const coordinator::Authenticator& authenticator) : authenticator_(authenticator) {}
   grpc::Status SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest*,
                            v1::SubmitBuildResponse*) override {
-    return rpc::ToGrpc(authenticator_.RequireRole(*context, Role::kClient));
+    return rpc::ToGrpc(authenticator_.Require(*context, v1::ACCESS_SUBMIT));
   }
 
  private:
@@ -38,7 +36,7 @@ class FakeQueue final : public v1::WorkerQueue::Service {
   grpc::Status Synchronize(
       grpc::ServerContext* context,
       grpc::ServerReaderWriter<v1::SynchronizeResponse, v1::SynchronizeRequest>*) override {
-    return rpc::ToGrpc(authenticator_.RequireRole(*context, Role::kWorker));
+    return rpc::ToGrpc(authenticator_.Require(*context, v1::ACCESS_WORKER));
   }
 
  private:
@@ -127,8 +125,8 @@ TEST_F(AuthenticatorTest, NoMethodOfTheBlobServicesIsForgotten) {
                            "build.bazel.remote.execution.v2.Capabilities", "google.bytestream.ByteStream"}) {
     const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(name);
     ASSERT_NE(service, nullptr) << name;
-    EXPECT_EQ(AccessOf(name), Access::kAnyRole);
     for (int i = 0; i < service->method_count(); ++i) {
+      EXPECT_TRUE(AccessOf(name, service->method(i)->name()).has_value()) << service->method(i)->name();
       const grpc::Status status =
           CallRaw("", std::string("/") + name + "/" + service->method(i)->name(), "").first;
       EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED)
@@ -232,12 +230,29 @@ TEST(TokenFileTest, TokensAreStoredHashedAndReadBack) {
   ASSERT_OK(tokens);
   ASSERT_EQ(tokens->size(), 2u);
   EXPECT_EQ((*tokens)[0].hash, Sha256Hex(client));
-  EXPECT_TRUE((*tokens)[0].client && !(*tokens)[0].worker);
-  EXPECT_TRUE(!(*tokens)[1].client && (*tokens)[1].worker);
+  // What `client` could do when there was no other word for clients.
+  EXPECT_TRUE((*tokens)[0].client == v1::ACCESS_OPERATE && !(*tokens)[0].worker);
+  EXPECT_TRUE((*tokens)[1].client == v1::ACCESS_UNSPECIFIED && (*tokens)[1].worker);
   EXPECT_EQ((*tokens)[1].name, "arm-1");
   struct stat info;
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0600u);
+}
+
+TEST(TokenFileTest, EveryRole) {
+  auto folder = *TemporaryFolder::Create();
+  const std::string path = folder.Path("tokens");
+  for (const char* role : {"read", "submit", "operate", "both"})
+    ASSERT_OK(coordinator::AddToken(path, role, role));
+  const auto tokens = coordinator::ReadTokenFile(path);
+  ASSERT_OK(tokens);
+  ASSERT_EQ(tokens->size(), 4u);
+  EXPECT_EQ((*tokens)[0].client, v1::ACCESS_READ);
+  EXPECT_EQ((*tokens)[1].client, v1::ACCESS_SUBMIT);
+  EXPECT_EQ((*tokens)[2].client, v1::ACCESS_OPERATE);
+  EXPECT_FALSE((*tokens)[2].worker);
+  EXPECT_EQ((*tokens)[3].client, v1::ACCESS_OPERATE);
+  EXPECT_TRUE((*tokens)[3].worker);
 }
 
 TEST(TokenFileTest, MalformedLineIsNamed) {

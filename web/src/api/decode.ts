@@ -268,6 +268,7 @@ export function worker(value: wire.WorkerView): model.Worker {
     lastSeen: time(value.lastSeen),
     slotsUsed: value.slotsUsed ?? 0,
     draining: value.draining ?? false,
+    drained: value.drained ?? false,
     tasks: value.tasks ?? [],
     outvoted: integer(value.outvoted),
   };

@@ -4,6 +4,7 @@ import type * as wire from './wire';
 import * as decode from './decode';
 import { buildPackages, compiled } from './decode_packages';
 import { getJson, getText } from './client';
+import { roleOf, type Role } from '../model/role';
 import type { Build } from '../model/types';
 
 const OFTEN = 5_000;
@@ -123,6 +124,16 @@ export function useWorkers() {
     },
     refetchInterval: OFTEN,
   });
+}
+
+/** What this session may do; nothing until the farm has said so. */
+export function useRole(): Role | undefined {
+  const query = useQuery({
+    queryKey: ['session'],
+    queryFn: async ({ signal }) => roleOf(await getJson<wire.GetCallerResponse>('session', {}, signal)),
+    staleTime: 5 * 60_000,
+  });
+  return query.data;
 }
 
 export function useVersion() {

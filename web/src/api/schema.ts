@@ -362,6 +362,211 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers/{worker}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The worker gets no new tasks until it is undrained; what it runs goes on. */
+        post: operations["DrainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{worker}/undrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The worker gets tasks again. */
+        post: operations["UndrainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each name on each platform is: the status and the verdict that stand. */
+        get: operations["ListNameStates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of state, newest first. */
+        get: operations["ListStateChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of state as an Atom feed, of a name or of all. */
+        get: operations["GetFeed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/badges/build.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The status of a name as a picture. */
+        get: operations["GetBuildBadge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/badges/verdict.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The verdict of a name as a picture. */
+        get: operations["GetVerdictBadge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is told of changes of state. */
+        get: operations["ListWebhooks"];
+        put?: never;
+        /** Adds a webhook; the answer has the secret that deliveries are signed with, which is not told again. */
+        post: operations["AddWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a webhook and its deliveries. */
+        delete: operations["RemoveWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was delivered to a webhook, or is to be, newest first. */
+        get: operations["ListDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delivers once more, under the same id. */
+        post: operations["Redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the token or the session may do. */
+        get: operations["GetCaller"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -1742,6 +1947,7 @@ export interface components {
             tasks: string[];
             /** Format: int64 */
             outvoted: string;
+            drained: boolean;
         };
         WorkerInfo: {
             name: string;
@@ -1765,6 +1971,114 @@ export interface components {
             platform?: components["schemas"]["Platform"];
             emulated: boolean;
         };
+        DrainWorkerRequestInput: {
+            worker?: string;
+        };
+        DrainWorkerResponse: Record<string, never>;
+        UndrainWorkerRequestInput: {
+            worker?: string;
+        };
+        UndrainWorkerResponse: Record<string, never>;
+        ListNameStatesResponse: {
+            states: components["schemas"]["NameState"][];
+            nextPageToken: string;
+        };
+        NameState: {
+            name: string;
+            platform?: components["schemas"]["Platform"];
+            status: components["schemas"]["BuildStatus"];
+            /** Format: int64 */
+            statusBuild: string;
+            /** Format: int64 */
+            statusSince: string;
+            verdict: components["schemas"]["Verdict"];
+            /** Format: int64 */
+            verdictBuild: string;
+            /** Format: int64 */
+            verdictSince: string;
+        };
+        ListStateChangesResponse: {
+            changes: components["schemas"]["StateChange"][];
+            nextPageToken: string;
+            farmId: string;
+            farmSince: string;
+        };
+        StateChange: {
+            /** Format: int64 */
+            id: string;
+            name: string;
+            platform?: components["schemas"]["Platform"];
+            /** Format: int64 */
+            buildId: string;
+            /** Format: int64 */
+            changedAt: string;
+            status: components["schemas"]["BuildStatus"];
+            statusBefore: components["schemas"]["BuildStatus"];
+            verdict: components["schemas"]["Verdict"];
+            verdictBefore: components["schemas"]["Verdict"];
+            reason: string;
+        };
+        ListWebhooksResponse: {
+            webhooks: components["schemas"]["Webhook"][];
+        };
+        Webhook: {
+            /** Format: int64 */
+            id: string;
+            url: string;
+            names: string;
+            /** Format: int64 */
+            createdAt: string;
+            /** Format: int64 */
+            pending: string;
+            /** Format: int64 */
+            failed: string;
+        };
+        AddWebhookRequestInput: {
+            url?: string;
+            names?: string;
+        };
+        AddWebhookResponse: {
+            webhook?: components["schemas"]["Webhook"];
+            secret: string;
+        };
+        RemoveWebhookResponse: Record<string, never>;
+        ListDeliveriesResponse: {
+            deliveries: components["schemas"]["WebhookDelivery"][];
+            nextPageToken: string;
+        };
+        WebhookDelivery: {
+            /** Format: int64 */
+            id: string;
+            /** Format: int64 */
+            webhookId: string;
+            change?: components["schemas"]["StateChange"];
+            state: components["schemas"]["WebhookDelivery_State"];
+            /** Format: uint32 */
+            attempts: number;
+            /** Format: int64 */
+            createdAt: string;
+            /** Format: int64 */
+            lastAttemptAt: string;
+            /** Format: int64 */
+            nextAttemptAt: string;
+            /** Format: int32 */
+            status: number;
+            problem: string;
+        };
+        /** @enum {string} */
+        WebhookDelivery_State: "STATE_UNSPECIFIED" | "STATE_PENDING" | "STATE_DELIVERED" | "STATE_FAILED";
+        RedeliverRequestInput: {
+            /** Format: int64 */
+            deliveryId?: string;
+        };
+        RedeliverResponse: Record<string, never>;
+        GetCallerResponse: {
+            role: components["schemas"]["Access"];
+            worker: boolean;
+            name: string;
+        };
+        /** @enum {string} */
+        Access: "ACCESS_UNSPECIFIED" | "ACCESS_READ" | "ACCESS_SUBMIT" | "ACCESS_OPERATE" | "ACCESS_WORKER" | "ACCESS_SOCKET" | "ACCESS_ANY" | "ACCESS_CONTENT" | "ACCESS_OPEN";
         FarmStatus: {
             running: components["schemas"]["BuildCount"][];
             ended: components["schemas"]["BuildCount"][];
@@ -1825,6 +2139,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ListBuildsResponse"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -1892,6 +2213,13 @@ export interface operations {
                     "application/json": components["schemas"]["BuildView"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -1925,7 +2253,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": unknown;
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -1959,6 +2287,13 @@ export interface operations {
                     "application/json": components["schemas"]["BuildSubmission"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -1990,6 +2325,13 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2020,6 +2362,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ListPackagesResponse"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -2055,6 +2404,13 @@ export interface operations {
                     "application/json": components["schemas"]["ListFetchesResponse"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2087,6 +2443,13 @@ export interface operations {
                         items: components["schemas"]["EvidenceFile"][];
                     };
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -2238,6 +2601,13 @@ export interface operations {
                     };
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2271,6 +2641,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["BuildHistoryResponse"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -2311,6 +2688,13 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2343,7 +2727,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": unknown;
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -2380,6 +2764,13 @@ export interface operations {
                     "application/json": components["schemas"]["PackageHistoryResponse"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2413,6 +2804,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["CompiledPackagesResponse"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -2448,6 +2846,13 @@ export interface operations {
                     "application/json": components["schemas"]["PackageUsesResponse"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2480,6 +2885,13 @@ export interface operations {
                     "application/json": components["schemas"]["ListFarmWheelsResponse"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2508,6 +2920,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ListImagesResponse"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -2538,6 +2957,498 @@ export interface operations {
                     "application/json": components["schemas"]["ListWorkersResponse"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    DrainWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrainWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    UndrainWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UndrainWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndrainWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListNameStates: {
+        parameters: {
+            query?: {
+                name?: string;
+                platform?: string;
+                page_size?: number;
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListNameStatesResponse"];
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListStateChanges: {
+        parameters: {
+            query?: {
+                name?: string;
+                platform?: string;
+                page_size?: number;
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListStateChangesResponse"];
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetFeed: {
+        parameters: {
+            query?: {
+                name?: string;
+                platform?: string;
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/atom+xml": string;
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetBuildBadge: {
+        parameters: {
+            query: {
+                name: string;
+                platform?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetVerdictBadge: {
+        parameters: {
+            query: {
+                name: string;
+                platform?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWebhooksResponse"];
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    AddWebhook: {
+        parameters: {
+            query?: {
+                url?: string;
+                names?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AddWebhookRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddWebhookResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    RemoveWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemoveWebhookResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListDeliveries: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeliveriesResponse"];
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    Redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RedeliverRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedeliverResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetCaller: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetCallerResponse"];
+                };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2567,6 +3478,13 @@ export interface operations {
                     "application/json": components["schemas"]["FarmStatus"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -2595,6 +3513,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["GetVersionResponse"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {

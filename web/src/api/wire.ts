@@ -19,6 +19,7 @@ export type CellView = Message<'CellView'>;
 export type CompiledPackage = Message<'CompiledPackage'>;
 export type CompiledPackagesResponse = Message<'CompiledPackagesResponse'>;
 export type ContentDifference = Message<'ContentDifference'>;
+export type GetCallerResponse = Message<'GetCallerResponse'>;
 export type GetVersionResponse = Message<'GetVersionResponse'>;
 export type Layer = Message<'Layer'>;
 export type ListBuildsResponse = Message<'ListBuildsResponse'>;

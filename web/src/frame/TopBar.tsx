@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { useNewestBuilds, useWorkers } from '../api/queries';
+import { useNewestBuilds, useRole, useWorkers } from '../api/queries';
+import { may } from '../model/role';
 import { farmCounts, liveMark } from '../model/live_mark';
 import { clock } from '../format/time';
 import { Glyph } from '../parts/Glyph';
@@ -82,6 +83,7 @@ function LiveMark() {
 export function TopBar() {
   const place = usePlace();
   const section = place.path.split('/')[1];
+  const submits = may(useRole(), 'submit');
   return (
     <header class="top">
       <a class="brand" href="#wall" aria-label="Crossmill, wall">
@@ -92,7 +94,7 @@ export function TopBar() {
         crossmill
       </a>
       <nav aria-label="Main">
-        {PLACES.map(([name, label]) => (
+        {PLACES.filter(([name]) => name !== 'submit' || submits).map(([name, label]) => (
           <a key={name} href={`#${name}`} aria-current={section === name ? 'page' : undefined}>
             {label}
           </a>

@@ -210,6 +210,8 @@ export interface Worker {
   lastSeen: number;
   slotsUsed: number;
   draining: boolean;
+  /** An operator said so. */
+  drained: boolean;
   tasks: string[];
   outvoted: number;
 }

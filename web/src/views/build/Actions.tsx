@@ -1,9 +1,11 @@
-// Copy, retry, cancel, compare. Retry and cancel both keep their place, one of them is disabled.
+// Copy, retry, cancel, compare. Who may only read has neither retry nor cancel; retry and cancel both keep their place, one of them is disabled.
 import { useState } from 'preact/hooks';
 import { useQueryClient } from '@tanstack/preact-query';
 import type { Build } from '../../model/types';
 import { isFinished, reproduceCommand } from '../../model/build';
 import { postJson } from '../../api/client';
+import { useRole } from '../../api/queries';
+import { may } from '../../model/role';
 import { CopyButton } from '../../parts/CopyButton';
 import { go, to } from '../../frame/router';
 
@@ -18,6 +20,7 @@ export function Actions({ build }: { build: Build }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   const client = useQueryClient();
+  const submits = may(useRole(), 'submit');
   const finished = isFinished(build.status);
   const compare = firstDivergence(build);
 
@@ -50,12 +53,16 @@ export function Actions({ build }: { build: Build }) {
         </span>
       )}
       <CopyButton text={reproduceCommand(build)} label="Copy command" keyName="y" />
-      <button class="btn" type="button" disabled={!finished || busy} onClick={() => void act('retry')}>
-        Retry
-      </button>
-      <button class="btn" type="button" disabled={finished || busy} onClick={cancel}>
-        {asked ? 'Really cancel' : 'Cancel'}
-      </button>
+      {submits && (
+        <button class="btn" type="button" disabled={!finished || busy} onClick={() => void act('retry')}>
+          Retry
+        </button>
+      )}
+      {submits && (
+        <button class="btn" type="button" disabled={finished || busy} onClick={cancel}>
+          {asked ? 'Really cancel' : 'Cancel'}
+        </button>
+      )}
       {compare && (
         <a class="btn pri" data-key="c" href={compare}>
           Compare executions

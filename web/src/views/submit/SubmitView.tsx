@@ -2,7 +2,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type * as wire from '../../api/wire';
 import { postJson, Problem } from '../../api/client';
-import { useNewestBuilds, useWorkers } from '../../api/queries';
+import { useNewestBuilds, useRole, useWorkers } from '../../api/queries';
+import { may } from '../../model/role';
 import { commandOf, dockerfileOf, EMPTY_FORM, fieldOf, formProblems, newKey, offsetOf, submissionOf, submitSentence, type Form, type Problems } from '../../model/submission';
 import { plural } from '../../format/number';
 import { go, to } from '../../frame/router';
@@ -224,8 +225,10 @@ export function SubmitView() {
   const { state, submit } = useSubmission(form);
   usePointAt(state.refused.dockerfile, form.dockerfile);
   const problems = formProblems(form);
+  const role = useRole();
+  const submits = may(role, 'submit');
   const command = commandOf(form);
-  const ready = dockerfileOf(form) !== '' && form.platforms.length > 0 && Object.keys(problems).length === 0 && !state.busy;
+  const ready = dockerfileOf(form) !== '' && form.platforms.length > 0 && Object.keys(problems).length === 0 && !state.busy && submits;
   return (
     <>
       <Lede sentence={submitSentence(form)} />
@@ -250,10 +253,13 @@ export function SubmitView() {
               <Glyph name="bad" tone="bad" /> {state.error}
             </p>
           )}
+          {role === 'read' && <p class="i2 est">This session may only read. The command works with a token that may submit.</p>}
           <div class="acts">
-            <button type="submit" class="btn pri" disabled={!ready}>
-              {state.busy ? 'Submitting' : 'Submit'}
-            </button>
+            {submits && (
+              <button type="submit" class="btn pri" disabled={!ready}>
+                {state.busy ? 'Submitting' : 'Submit'}
+              </button>
+            )}
             <CopyButton text={command} label="Copy command" keyName="y" />
           </div>
         </aside>

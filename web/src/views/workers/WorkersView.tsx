@@ -1,6 +1,10 @@
 // Hosts and workers: platforms, slots, what each runs.
 import type { Worker } from '../../model/types';
-import { useVersion, useWorkers } from '../../api/queries';
+import { useState } from 'preact/hooks';
+import { useQueryClient } from '@tanstack/preact-query';
+import { postJson } from '../../api/client';
+import { useRole, useVersion, useWorkers } from '../../api/queries';
+import { may } from '../../model/role';
 import { parseTask, sharedHosts, sortedWorkers, workersSentence, workerState } from '../../model/workers';
 import { shortPlatform } from '../../model/build';
 import { joined, plural } from '../../format/number';
@@ -73,7 +77,40 @@ function Platforms({ worker }: { worker: Worker }) {
   );
 }
 
-function Row({ worker, now, sameHost }: { worker: Worker; now: number; sameHost: boolean }) {
+/** Drains a worker and undrains it. One that drains because it is being stopped has nothing to press. */
+function Drain({ worker }: { worker: Worker }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+  const client = useQueryClient();
+  if (worker.draining && !worker.drained) return null;
+  const verb = worker.drained ? 'undrain' : 'drain';
+  const act = async () => {
+    setBusy(true);
+    setProblem('');
+    try {
+      await postJson(`workers/${encodeURIComponent(worker.name)}/${verb}`);
+      await client.invalidateQueries({ queryKey: ['workers'] });
+    } catch (error) {
+      setProblem(`${verb} failed: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      <button class="btn" type="button" disabled={busy} aria-label={`${verb} ${worker.name}`} data-at={worker.name} data-say={worker.drained ? 'gets tasks again' : 'finishes what it runs, gets nothing new'} onClick={() => void act()}>
+        {worker.drained ? 'Undrain' : 'Drain'}
+      </button>
+      {problem && (
+        <span class="bad" role="alert">
+          {problem}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Row({ worker, now, sameHost, operates }: { worker: Worker; now: number; sameHost: boolean; operates: boolean }) {
   const zone = useZone();
   const machine = `${worker.cpus} cpus, ${worker.cpuModel}, kernel ${worker.kernel}, ${worker.runtime}, version ${worker.version}`;
   const outvoted = worker.outvoted > 0 ? ` · outvoted ${plural(worker.outvoted, 'time')}` : '';
@@ -101,6 +138,11 @@ function Row({ worker, now, sameHost }: { worker: Worker; now: number; sameHost:
       <td class="r i2 nw" data-at={worker.name} data-say={`last seen ${whole(worker.lastSeen, zone)}`}>
         {worker.connected ? 'now' : instant(worker.lastSeen, now, zone)}
       </td>
+      {operates && (
+        <td class="r nw">
+          <Drain worker={worker} />
+        </td>
+      )}
     </tr>
   );
 }
@@ -109,6 +151,7 @@ export function WorkersView() {
   useView('Workers', 'J and K move; the machine of a worker stands here.');
   const query = useWorkers();
   const version = useVersion().data?.version;
+  const operates = may(useRole(), 'operate');
   if (query.error && !query.data) return <Failed error={query.error} what="The list of workers" retry={() => void query.refetch()} />;
   if (!query.data) return <Loading rows={6} height={28} />;
   const workers = sortedWorkers(query.data);
@@ -138,11 +181,16 @@ export function WorkersView() {
                 <th scope="col" class="r">
                   seen
                 </th>
+                {operates && (
+                  <th scope="col">
+                    <span class="vh">drain</span>
+                  </th>
+                )}
               </tr>
             </thead>
             <tbody>
               {workers.map((worker, i) => (
-                <Row key={worker.name} worker={worker} now={now} sameHost={i > 0 && workers[i - 1]?.hostId === worker.hostId} />
+                <Row key={worker.name} worker={worker} now={now} sameHost={i > 0 && workers[i - 1]?.hostId === worker.hostId} operates={operates} />
               ))}
             </tbody>
           </table>

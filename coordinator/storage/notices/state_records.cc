@@ -1,0 +1,190 @@
+#include "coordinator/storage/notices/state_records.h"
+
+#include <map>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "common/words/platform.h"
+#include "coordinator/core/build_history.h"
+#include "coordinator/core/standing/state_changes.h"
+#include "coordinator/storage/notices/webhook_records.h"
+
+namespace crossmill::storage {
+namespace {
+
+constexpr Sql kLoadState{"look up the state of a name",
+                         "SELECT status, status_build, status_since, verdict, verdict_build, verdict_since "
+                         "FROM name_states WHERE name = ?1 AND platform = ?2"};
+constexpr Sql kSaveState{"save the state of a name",
+                         "INSERT OR REPLACE INTO name_states (name, platform, status, status_build, "
+                         "status_since, verdict, verdict_build, verdict_since) VALUES (?1, ?2, ?3, ?4, ?5, "
+                         "?6, ?7, ?8)"};
+constexpr Sql kSaveChange{"save a change of state",
+                          "INSERT INTO state_changes (name, platform, change) VALUES (?1, ?2, ?3)"};
+constexpr Sql kAllChanges{"list changes of state",
+                          "SELECT id, change FROM state_changes WHERE id < ?1 ORDER BY id DESC LIMIT ?2"};
+constexpr Sql kChangesOfName{"list changes of state of a name",
+                             "SELECT id, change FROM state_changes WHERE id < ?1 AND name = ?3 ORDER BY id "
+                             "DESC LIMIT ?2"};
+constexpr Sql kChangesOfPlatform{"list changes of state on a platform",
+                                 "SELECT id, change FROM state_changes WHERE id < ?1 AND platform = ?3 ORDER "
+                                 "BY id DESC LIMIT ?2"};
+constexpr Sql kChangesOfBoth{"list changes of state of a name on a platform",
+                             "SELECT id, change FROM state_changes WHERE id < ?1 AND name = ?3 AND platform "
+                             "= ?4 ORDER BY id DESC LIMIT ?2"};
+constexpr Sql kStates{"list the states of names",
+                      "SELECT name, platform, status, status_build, status_since, verdict, verdict_build, "
+                      "verdict_since FROM name_states WHERE (name, platform) > (?1, ?2) AND (?3 = '' OR name "
+                      "= ?3) AND (?4 = '' OR platform = ?4) ORDER BY name, platform LIMIT ?5"};
+constexpr Sql kIdentity{"read the farm's identity", "SELECT id, since FROM farm_identity"};
+constexpr Sql kEnded{"read the builds that have ended",
+                     "SELECT id, view, submission FROM builds WHERE status >= 4 ORDER BY id"};
+
+// Columns from `first` on.
+v1::NameState ReadState(const Statement& row, int first) {
+  v1::NameState state;
+  state.set_status(static_cast<v1::BuildStatus>(row.Int64(first)));
+  state.set_status_build(row.Int64(first + 1));
+  state.set_status_since(row.Int64(first + 2));
+  state.set_verdict(static_cast<v1::Verdict>(row.Int64(first + 3)));
+  state.set_verdict_build(row.Int64(first + 4));
+  state.set_verdict_since(row.Int64(first + 5));
+  return state;
+}
+
+// `run` takes a Sql and its values.
+template <typename Run>
+absl::Status SaveState(const v1::NameState& state, const std::string& platform, Run run) {
+  return run(kSaveState, state.name(), platform, static_cast<int>(state.status()), state.status_build(),
+             state.status_since(), static_cast<int>(state.verdict()), state.verdict_build(),
+             state.verdict_since());
+}
+
+absl::StatusOr<v1::NameState> LoadState(Connection& connection, const std::string& name,
+                                        const std::string& platform)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) {
+  ASSIGN_OR_RETURN(StatementUse query, connection.Use(kLoadState));
+  query->Bind(name, platform);
+  ASSIGN_OR_RETURN(const bool row, query->Step());
+  v1::NameState state = row ? ReadState(*query, 0) : v1::NameState();
+  state.set_name(name);
+  return state;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<v1::StateChange>> StateRecords::Changes(const std::string& name,
+                                                                   const std::string& platform,
+                                                                   int64_t before, int limit) {
+  const Sql& sql = name.empty() ? (platform.empty() ? kAllChanges : kChangesOfPlatform)
+                                : (platform.empty() ? kChangesOfName : kChangesOfBoth);
+  std::vector<v1::StateChange> changes;
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(sql));
+  const int64_t below = before == 0 ? INT64_MAX : before;
+  if (name.empty() && platform.empty()) {
+    query->Bind(below, limit);
+  } else if (!name.empty() && !platform.empty()) {
+    query->Bind(below, limit, name, platform);
+  } else {
+    query->Bind(below, limit, name.empty() ? platform : name);
+  }
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return changes;
+    v1::StateChange& change = changes.emplace_back();
+    RETURN_IF_ERROR(
+        ParseRecord(query->Bytes(1), fmt::format("change of state {}", query->Int64(0)), &change));
+    change.set_id(query->Int64(0));
+  }
+}
+
+absl::StatusOr<std::vector<v1::NameState>> StateRecords::States(
+    const std::string& name, const std::string& platform, const std::pair<std::string, std::string>& after,
+    int limit) {
+  std::vector<v1::NameState> states;
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kStates));
+  // Of one name its rows are next to each other.
+  const bool inside = name.empty() || after.first == name;
+  query->Bind(inside ? after.first : name, inside ? after.second : std::string(), name, platform, limit);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return states;
+    v1::NameState state = ReadState(*query, 2);
+    state.set_name(std::string(query->Text(0)));
+    ASSIGN_OR_RETURN(*state.mutable_platform(), ParsePlatform(query->Text(1)));
+    states.push_back(std::move(state));
+  }
+}
+
+absl::StatusOr<FarmIdentity> StateRecords::Identity() {
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kIdentity));
+  ASSIGN_OR_RETURN(const bool row, query->Step());
+  if (!row) return absl::DataLossError("the record has no identity of the farm");
+  return FarmIdentity{std::string(query->Text(0)), std::string(query->Text(1))};
+}
+
+absl::Status RecordStates(Connection& connection, const v1::BuildSubmission& submission,
+                          const v1::BuildView& view) {
+  const auto run = [&connection](const Sql& sql, const auto&... values) {
+    RecursiveMutexLock lock(connection.mutex());
+    return connection.Run(sql, values...);
+  };
+  for (const std::string& name : core::StateNames(submission)) {
+    for (const v1::CellView& cell : view.cells()) {
+      const std::string platform = FormatPlatform(cell.platform());
+      ASSIGN_OR_RETURN(v1::NameState state, LoadState(connection, name, platform));
+      const auto change = core::ApplyToState(core::HistoryRowOf(submission, view, cell), &state);
+      if (state.status_build() != view.id() && state.verdict_build() != view.id()) continue;
+      RETURN_IF_ERROR(SaveState(state, platform, run));
+      if (!change) continue;
+      RETURN_IF_ERROR(connection.Run(kSaveChange, name, platform, Blob{change->SerializeAsString()}));
+      RETURN_IF_ERROR(EnqueueDeliveries(connection, connection.LastInsertId(), name, change->changed_at()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FillStates(Database& database) {
+  const auto run = [&database](const Sql& sql, const auto&... values) -> absl::Status {
+    ASSIGN_OR_RETURN(Statement statement, database.Prepare(sql));
+    statement.Bind(values...);
+    return statement.Run();
+  };
+  std::map<std::pair<std::string, std::string>, v1::NameState> states;
+  ASSIGN_OR_RETURN(Statement builds, database.Prepare(kEnded));
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, builds.Step());
+    if (!row) break;
+    const int64_t id = builds.Int64(0);
+    v1::BuildView view;
+    v1::BuildSubmission submission;
+    absl::Status read = ParseRecord(builds.Bytes(1), fmt::format("the view of build {}", id), &view);
+    if (read.ok())
+      read = ParseRecord(builds.Bytes(2), fmt::format("the submission of build {}", id), &submission);
+    if (!read.ok()) {
+      LogWarning("record: build={} changes no state: {}", id, Sv(read.message()));
+      continue;
+    }
+    view.set_id(id);
+    for (const std::string& name : core::StateNames(submission)) {
+      for (const v1::CellView& cell : view.cells()) {
+        const std::string platform = FormatPlatform(cell.platform());
+        v1::NameState& state = states[{name, platform}];
+        state.set_name(name);
+        const auto change = core::ApplyToState(core::HistoryRowOf(submission, view, cell), &state);
+        if (change) RETURN_IF_ERROR(run(kSaveChange, name, platform, Blob{change->SerializeAsString()}));
+      }
+    }
+  }
+  for (const auto& [key, state] : states) {
+    if (state.status_build() == 0 && state.verdict_build() == 0) continue;
+    RETURN_IF_ERROR(SaveState(state, key.second, run));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace crossmill::storage

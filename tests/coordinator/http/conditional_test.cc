@@ -1,0 +1,142 @@
+#include "coordinator/http/conditional.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+
+#include "common/base/files.h"
+#include "common/base/json.h"
+#include "coordinator/http/metrics.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::coordinator::door {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string FieldOf(const Response& response, std::string_view name) {
+  std::string value;
+  int count = 0;
+  for (const auto& [key, text] : response.fields) {
+    if (key == name) {
+      value = text;
+      ++count;
+    }
+  }
+  EXPECT_LE(count, 1) << name;
+  return value;
+}
+
+TEST(ConditionalTest, WhoHasItGetsNothing) {
+  const std::string etag = EtagOf("body");
+  EXPECT_NE(etag, EtagOf("other"));
+  EXPECT_TRUE(MatchesEtag(etag, etag));
+  EXPECT_TRUE(MatchesEtag("\"x\", W/" + etag + " , \"y\"", etag));
+  EXPECT_TRUE(MatchesEtag("*", etag));
+  EXPECT_FALSE(MatchesEtag("", etag));
+  EXPECT_FALSE(MatchesEtag("\"x\"", etag));
+  EXPECT_FALSE(MatchesEtag(etag.substr(1, etag.size() - 2), etag)) << "without quotes it is no tag";
+  const Response fresh = Conditional(MakeResponse(200, "text/plain", "body"), "");
+  EXPECT_EQ(fresh.status, 200);
+  EXPECT_EQ(fresh.body, "body");
+  EXPECT_EQ(FieldOf(fresh, "ETag"), etag);
+  EXPECT_EQ(FieldOf(fresh, "Cache-Control"), "private, no-cache");
+  const Response known = Conditional(MakeResponse(200, "text/plain", "body"), etag);
+  EXPECT_EQ(known.status, 304);
+  EXPECT_EQ(known.body, "");
+  EXPECT_EQ(FieldOf(known, "ETag"), etag);
+  EXPECT_EQ(Conditional(MakeResponse(200, "text/plain", "new"), etag).status, 200);
+}
+
+TEST(ConditionalTest, OnlyWhatIsEmbeddableMayBeShownElsewhere) {
+  Response response = MakeResponse(200, "image/svg+xml", "x");
+  EXPECT_THAT(WriteHead(response, Framing::kLength, true, false),
+              HasSubstr("Cross-Origin-Resource-Policy: same-origin\r\n"));
+  response.embeddable = true;
+  EXPECT_THAT(WriteHead(response, Framing::kLength, true, false),
+              HasSubstr("Cross-Origin-Resource-Policy: cross-origin\r\n"));
+}
+
+v1::FarmStatus BusyFarm() {
+  v1::FarmStatus status;
+  for (const auto build : {v1::BUILD_STATUS_SUCCEEDED, v1::BUILD_STATUS_FAILED}) {
+    v1::BuildCount& count = *status.add_ended();
+    count.set_status(build);
+    count.set_builds(3);
+  }
+  v1::BuildCount& running = *status.add_running();
+  running.set_status(v1::BUILD_STATUS_RUNNING);
+  running.set_builds(1);
+  v1::VerdictCount& verdict = *status.add_verdicts();
+  verdict.set_verdict(v1::VERDICT_REPRODUCIBLE);
+  verdict.set_cells(4);
+  status.set_tasks_queued(7);
+  return status;
+}
+
+TEST(MetricsTest, BothFormsHaveTheSameSamples) {
+  const auto samples = [](const std::string& text) {
+    std::set<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) {
+      if (!line.starts_with('#')) lines.insert(line);
+    }
+    return lines;
+  };
+  const std::string text = MetricsText(BusyFarm(), "1.2", MetricsForm::kText);
+  const std::string open = MetricsText(BusyFarm(), "1.2", MetricsForm::kOpenMetrics);
+  EXPECT_EQ(samples(text), samples(open));
+  EXPECT_THAT(text, HasSubstr("# TYPE crossmill_builds_total counter\n"));
+  EXPECT_THAT(text, HasSubstr("crossmill_builds_total{outcome=\"failed\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE crossmill_build_info gauge\n"));
+  EXPECT_THAT(text, Not(HasSubstr("# EOF")));
+  EXPECT_THAT(open, HasSubstr("# TYPE crossmill_builds counter\n"));
+  EXPECT_THAT(open, HasSubstr("# TYPE crossmill_build info\n"));
+  EXPECT_THAT(open, HasSubstr("crossmill_build_info{version=\"1.2\"} 1\n"));
+  EXPECT_TRUE(open.ends_with("\n# EOF\n"));
+}
+
+TEST(MetricsTest, OpenMetricsForWhoPrefersIt) {
+  EXPECT_EQ(PreferredForm(""), MetricsForm::kText);
+  EXPECT_EQ(PreferredForm("*/*"), MetricsForm::kText);
+  EXPECT_EQ(PreferredForm("text/plain"), MetricsForm::kText);
+  EXPECT_EQ(PreferredForm("application/openmetrics-text"), MetricsForm::kOpenMetrics);
+  // As Prometheus asks.
+  EXPECT_EQ(PreferredForm(
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"),
+            MetricsForm::kOpenMetrics);
+  EXPECT_EQ(PreferredForm("application/openmetrics-text; version=0.0.1"), MetricsForm::kText);
+  EXPECT_EQ(PreferredForm("application/openmetrics-text;q=0.1, text/plain;q=0.9"), MetricsForm::kText);
+  EXPECT_EQ(PreferredForm("application/openmetrics-text;q=0"), MetricsForm::kText);
+  EXPECT_EQ(PreferredForm(";;,,;q="), MetricsForm::kText);
+}
+
+// Every name that the dashboard asks for is one that is served, and every one that is served is on it.
+TEST(MetricsTest, TheDashboardKnowsThemAll) {
+  const auto text = ReadFile(CROSSMILL_SOURCE_FOLDER "/deploy/grafana-dashboard.json", 1 << 20);
+  ASSERT_OK(text);
+  std::set<std::string> asked;
+  const Json dashboard = Json::parse(*text);
+  ASSERT_GT(dashboard["panels"].size(), 3u);
+  for (const Json& panel : dashboard["panels"]) {
+    for (const Json& target : panel.value("targets", Json::array())) {
+      const std::string query = target["expr"].get<std::string>();
+      const std::regex name("crossmill_[a-z_]+");
+      for (std::sregex_iterator it(query.begin(), query.end(), name), end; it != end; ++it)
+        asked.insert(it->str());
+    }
+  }
+  std::set<std::string> served;
+  std::istringstream stream(MetricsText(BusyFarm(), "1", MetricsForm::kText));
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.starts_with('#')) served.insert(line.substr(0, line.find_first_of("{ ")));
+  }
+  EXPECT_EQ(asked, served);
+}
+
+}  // namespace
+}  // namespace crossmill::coordinator::door

@@ -1,0 +1,220 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/status.h"
+#include "common/words/platform.h"
+#include "coordinator/storage/drain_records.h"
+#include "coordinator/storage/migrations.h"
+#include "coordinator/storage/notices/state_records.h"
+#include "coordinator/storage/notices/webhook_records.h"
+#include "coordinator/storage/record_store.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class NoticesTest : public ::testing::Test {
+ protected:
+  // A build of `tag` that ended so on these platforms; its number.
+  int64_t End(const std::string& tag, v1::BuildStatus status, int64_t finished_at,
+              const std::vector<std::string>& platforms = {"linux/amd64"}) {
+    v1::BuildSubmission submission;
+    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
+    submission.mutable_options()->add_tags(tag);
+    const auto id = records_->InsertBuild(submission, "", "", finished_at - 1);
+    EXPECT_OK(id);
+    v1::BuildView view = records_->LoadView(*id).value();
+    view.set_status(status);
+    view.set_finished_at(finished_at);
+    for (const std::string& platform : platforms) {
+      v1::CellView& cell = *view.add_cells();
+      *cell.mutable_platform() = *ParsePlatform(platform);
+      cell.set_status(status);
+    }
+    EXPECT_OK(records_->SaveView(*id, view));
+    // Once more changes nothing.
+    EXPECT_OK(records_->SaveView(*id, view));
+    return *id;
+  }
+  std::vector<int64_t> Changes(const std::string& name = "", const std::string& platform = "",
+                               int64_t before = 0, int limit = 100) {
+    std::vector<int64_t> builds;
+    for (const v1::StateChange& change : states_.Changes(name, platform, before, limit).value())
+      builds.push_back(change.build_id());
+    return builds;
+  }
+  int64_t AddHook(const std::string& names) {
+    v1::Webhook webhook;
+    webhook.set_url("https://example.org/" + names);
+    webhook.set_names(names);
+    webhook.set_created_at(1);
+    return webhooks_.Add(webhook, "whsec_x")->id();
+  }
+
+  std::unique_ptr<RecordStore> records_ = *RecordStore::Open(":memory:");
+  StateRecords states_{records_->connection()};
+  WebhookRecords webhooks_{records_->connection()};
+};
+
+TEST_F(NoticesTest, ChangesAreTheNewestFirstByNameAndPlatform) {
+  const int64_t one = End("app:1", v1::BUILD_STATUS_SUCCEEDED, 10, {"linux/amd64", "linux/arm64"});
+  End("app:2", v1::BUILD_STATUS_SUCCEEDED, 20, {"linux/amd64", "linux/arm64"});
+  const int64_t three = End("app:3", v1::BUILD_STATUS_FAILED, 30, {"linux/arm64"});
+  const int64_t other = End("other", v1::BUILD_STATUS_FAILED, 40);
+  EXPECT_THAT(Changes(), ElementsAre(other, three, one, one));
+  EXPECT_THAT(Changes("app"), ElementsAre(three, one, one));
+  EXPECT_THAT(Changes("app", "linux/amd64"), ElementsAre(one));
+  EXPECT_THAT(Changes("", "linux/arm64"), ElementsAre(three, one));
+  EXPECT_THAT(Changes("none"), IsEmpty());
+  const auto page = states_.Changes("", "", 0, 2);
+  ASSERT_OK(page);
+  EXPECT_THAT(Changes("", "", page->back().id()), ElementsAre(one, one));
+}
+
+TEST_F(NoticesTest, StatesAreByNameAndPlatform) {
+  End("b/app", v1::BUILD_STATUS_SUCCEEDED, 10, {"linux/amd64", "linux/arm64"});
+  const int64_t two = End("a", v1::BUILD_STATUS_FAILED, 20);
+  const auto all = states_.States("", "", {}, 100);
+  ASSERT_OK(all);
+  ASSERT_EQ(all->size(), 3u);
+  EXPECT_EQ((*all)[0].name(), "a");
+  EXPECT_EQ((*all)[0].status(), v1::BUILD_STATUS_FAILED);
+  EXPECT_EQ((*all)[0].status_build(), two);
+  EXPECT_EQ((*all)[0].status_since(), 20);
+  EXPECT_EQ(FormatPlatform((*all)[2].platform()), "linux/arm64");
+  EXPECT_EQ(states_.States("b/app", "", {}, 100)->size(), 2u);
+  EXPECT_EQ(states_.States("b/app", "linux/arm64", {}, 100)->size(), 1u);
+  EXPECT_EQ(states_.States("", "", {"b/app", "linux/amd64"}, 100)->size(), 1u);
+  EXPECT_EQ(states_.States("b/app", "", {"b/app", "linux/amd64"}, 100)->size(), 1u);
+  EXPECT_EQ(states_.States("", "", {"b/app", "linux/arm64"}, 100)->size(), 0u);
+}
+
+TEST_F(NoticesTest, AFarmIsKnownByTheSameIdForEver) {
+  const auto farm = states_.Identity();
+  ASSERT_OK(farm);
+  EXPECT_EQ(farm->id.size(), 16u);
+  EXPECT_EQ(farm->since.size(), 10u);
+  EXPECT_EQ(states_.Identity()->id, farm->id);
+}
+
+TEST_F(NoticesTest, AnOlderRecordIsFilledWithTheSame) {
+  End("app", v1::BUILD_STATUS_SUCCEEDED, 10);
+  End("app", v1::BUILD_STATUS_FAILED, 20);
+  End("app", v1::BUILD_STATUS_FAILED, 30);
+  const auto changes = states_.Changes("", "", 0, 10);
+  ASSERT_OK(changes);
+  auto database = Database::Open(":memory:");
+  ASSERT_OK(database);
+  std::vector<Migration> before = RecordMigrations();
+  const auto notices = std::find_if(before.begin(), before.end(), [](const Migration& migration) {
+    return std::string_view(migration.name).ends_with("_notices.sql");
+  });
+  ASSERT_NE(notices, before.end());
+  EXPECT_NE(notices->fill, nullptr);
+  before.erase(notices, before.end());
+  ASSERT_OK(Migrate(*database, ":memory:", before));
+  for (int64_t id = 1; id <= 3; ++id) {
+    constexpr Sql kCopy{"copy a build",
+                        "INSERT INTO builds (id, submission_digest, submission, submitted_at, view, status) "
+                        "VALUES (?1, '', ?2, 0, ?3, ?4)"};
+    const v1::BuildView view = *records_->LoadView(id);
+    auto statement = database->Prepare(kCopy);
+    ASSERT_OK(statement);
+    const std::string submission = records_->LoadSubmission(id)->SerializeAsString();
+    const std::string bytes = view.SerializeAsString();
+    statement->Bind(id, Blob{submission}, Blob{bytes}, static_cast<int>(view.status()));
+    ASSERT_OK(statement->Run());
+  }
+  ASSERT_OK(Migrate(*database, ":memory:", RecordMigrations()));
+  Connection connection(*std::move(database));
+  const auto filled = StateRecords(connection).Changes("", "", 0, 10);
+  ASSERT_OK(filled);
+  ASSERT_EQ(filled->size(), changes->size());
+  for (size_t i = 0; i < filled->size(); ++i)
+    EXPECT_EQ((*filled)[i].SerializeAsString(), (*changes)[i].SerializeAsString());
+  EXPECT_EQ(StateRecords(connection).States("app", "", {}, 10)->front().SerializeAsString(),
+            states_.States("app", "", {}, 10)->front().SerializeAsString());
+}
+
+TEST_F(NoticesTest, WebhooksAreToldOfTheNamesTheyWantInTheTransactionOfTheChange) {
+  const int64_t all = AddHook("");
+  const int64_t team = AddHook("team/*");
+  End("app", v1::BUILD_STATUS_SUCCEEDED, 10);
+  End("team/app", v1::BUILD_STATUS_SUCCEEDED, 20);
+  End("team/app", v1::BUILD_STATUS_SUCCEEDED, 30);
+  EXPECT_EQ(webhooks_.Deliveries(all, 0, 10)->size(), 2u);
+  const auto deliveries = webhooks_.Deliveries(team, 0, 10);
+  ASSERT_OK(deliveries);
+  ASSERT_EQ(deliveries->size(), 1u);
+  EXPECT_EQ((*deliveries)[0].change().name(), "team/app");
+  EXPECT_GT((*deliveries)[0].change().id(), 0);
+  EXPECT_EQ((*deliveries)[0].state(), v1::WebhookDelivery::STATE_PENDING);
+  EXPECT_EQ(webhooks_.List()->at(0).pending(), 2);
+  // Of each webhook the oldest.
+  const auto due = webhooks_.Due(100);
+  ASSERT_OK(due);
+  ASSERT_EQ(due->size(), 2u);
+  EXPECT_THAT(webhooks_.Due(5).value(), IsEmpty());
+}
+
+TEST_F(NoticesTest, ADeliveryIsDueUntilItIsDeliveredOrGivenUp) {
+  const int64_t hook = AddHook("");
+  End("app", v1::BUILD_STATUS_SUCCEEDED, 10);
+  const int64_t delivery = webhooks_.Due(100)->at(0).id;
+  ASSERT_OK(webhooks_.NoteAttempt(delivery, {v1::WebhookDelivery::STATE_PENDING, 100, 200, 500, "no"}));
+  EXPECT_THAT(webhooks_.Due(199).value(), IsEmpty());
+  EXPECT_EQ(webhooks_.Due(200)->at(0).attempts, 1);
+  ASSERT_OK(webhooks_.NoteAttempt(delivery, {v1::WebhookDelivery::STATE_FAILED, 200, 0, 500, "no"}));
+  EXPECT_THAT(webhooks_.Due(1000).value(), IsEmpty());
+  EXPECT_EQ(webhooks_.List()->at(0).failed(), 1);
+  const v1::WebhookDelivery failed = webhooks_.Deliveries(hook, 0, 10)->at(0);
+  EXPECT_EQ(failed.attempts(), 2u);
+  EXPECT_EQ(failed.status(), 500);
+  EXPECT_EQ(failed.problem(), "no");
+  ASSERT_OK(webhooks_.Redeliver(delivery, 300));
+  EXPECT_EQ(webhooks_.Due(300)->at(0).attempts, 0);
+  EXPECT_TRUE(absl::IsNotFound(webhooks_.Redeliver(4711, 300)));
+}
+
+TEST_F(NoticesTest, OneIsRemovedWithItsDeliveriesAndThereAreOnlySoMany) {
+  const int64_t hook = AddHook("");
+  End("app", v1::BUILD_STATUS_SUCCEEDED, 10);
+  ASSERT_OK(webhooks_.Remove(hook));
+  EXPECT_TRUE(absl::IsNotFound(webhooks_.Remove(hook)));
+  EXPECT_TRUE(absl::IsNotFound(webhooks_.Deliveries(hook, 0, 10).status()));
+  EXPECT_THAT(webhooks_.Due(100).value(), IsEmpty());
+  for (int i = 0; i < WebhookRecords::kMostWebhooks; ++i) AddHook("x");
+  EXPECT_TRUE(absl::IsResourceExhausted(webhooks_.Add({}, "whsec_x").status()));
+}
+
+TEST_F(NoticesTest, TheNewestDeliveriesAreKept) {
+  const int64_t hook = AddHook("");
+  ASSERT_OK(records_->Transact([&] {
+    for (int i = 0; i < WebhookRecords::kMostDeliveries + 5; ++i) {
+      End("app", i % 2 == 0 ? v1::BUILD_STATUS_SUCCEEDED : v1::BUILD_STATUS_FAILED, 10 + i);
+    }
+    return absl::OkStatus();
+  }));
+  const auto kept = webhooks_.Deliveries(hook, 0, 2000);
+  ASSERT_OK(kept);
+  EXPECT_EQ(kept->size(), static_cast<size_t>(WebhookRecords::kMostDeliveries));
+  EXPECT_EQ(kept->back().change().build_id(), 6);
+}
+
+TEST(DrainRecordsTest, NamesUntilTheyAreTakenBack) {
+  const auto records = *RecordStore::Open(":memory:");
+  DrainRecords drained(records->connection());
+  ASSERT_OK(drained.Set("w2", true, 1));
+  ASSERT_OK(drained.Set("w1", true, 2));
+  ASSERT_OK(drained.Set("w1", true, 3));
+  EXPECT_THAT(drained.List().value(), ElementsAre("w1", "w2"));
+  ASSERT_OK(drained.Set("w2", false, 4));
+  ASSERT_OK(drained.Set("w9", false, 5));
+  EXPECT_THAT(drained.List().value(), ElementsAre("w1"));
+}
+
+}  // namespace
+}  // namespace crossmill::storage
