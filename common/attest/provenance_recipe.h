@@ -3,7 +3,7 @@
 // Nothing here is believed: a rebuild that gives the published bytes proves itself, whoever wrote the recipe;
 // one that does not proves nothing against the image where the recipe has gaps, so gaps are told.
 //
-// Read are SLSA provenance v0.2 and v1 of BuildKit (its docs/attestations/slsa-definitions.md), v1 of this
+// Read are SLSA provenance v0.2 and v1 of BuildKit (slsa-definitions.md of its documentation), v1 of this
 // farm (docs/attestations.md), and the labels of OCI image spec's annotations.md.
 #pragma once
 
