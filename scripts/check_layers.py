@@ -16,6 +16,7 @@ ALLOWED = {
     "common/attest": ["common/base", "common/words", "common/keys"],
     "common/http": ["common/base"],
     "common/words": ["common/base"],
+    "common/filter": ["common/base", "common/words"],
     "common/pattern": ["common/base"],
     "common/dockerfile": ["common/base", "common/pattern"],
     "common/plan": ["common/base", "common/words", "common/pattern", "common/dockerfile"],
@@ -95,7 +96,7 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
+PURE = ["common/pattern", "common/filter", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/attest", "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
         "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/verdict",
         "cli/wheelhouse"]

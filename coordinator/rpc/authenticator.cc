@@ -22,6 +22,7 @@ constexpr std::array<std::pair<std::string_view, Access>, 16> kServices = {{
     {"crossmill.v1.Packages", Access::kClient},
     {"crossmill.v1.Attestations", Access::kClient},
     {"crossmill.v1.Verification", Access::kClient},
+    {"crossmill.v1.Overview", Access::kClient},
     {"crossmill.v1.Farm", Access::kClient},
     {"crossmill.v1.WorkerQueue", Access::kWorker},
     {"crossmill.v1.IndexPages", Access::kWorker},
