@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-constexpr std::array<std::pair<std::string_view, Access>, 16> kServices = {{
+constexpr std::array<std::pair<std::string_view, Access>, 17> kServices = {{
     {"build.bazel.remote.execution.v2.Capabilities", Access::kAnyRole},
     {"build.bazel.remote.execution.v2.ContentAddressableStorage", Access::kAnyRole},
     {"google.bytestream.ByteStream", Access::kAnyRole},

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "coordinator/storage/history_records.h"
+#include "coordinator/storage/overview/overview_index.h"
 #include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
@@ -72,6 +73,7 @@ std::vector<Migration> RecordMigrations() {
   for (Migration& migration : migrations) {
     if (std::string_view(migration.name) == "0008_package_questions.sql") migration.fill = FillPackageIndex;
     if (std::string_view(migration.name) == "0014_build_history.sql") migration.fill = FillBuildHistory;
+    if (std::string_view(migration.name) == "0015_overview.sql") migration.fill = FillOverview;
   }
   return migrations;
 }

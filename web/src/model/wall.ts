@@ -1,6 +1,6 @@
 // The wall: one row per image, one column per platform, what needs a look first.
-import type { Build, Cell, Verdict } from './types';
-import { isFinished, nameOf, platformsOf, verdictOf } from './build';
+import type { Build, BuildStatus, Cell, Verdict } from './types';
+import { isFinished, nameOf, platformsOf } from './build';
 
 export type PointKind = 'good' | 'cached' | 'differs' | 'failed' | 'farm' | 'gap' | 'running';
 
@@ -14,11 +14,32 @@ export interface Point {
   message: string;
 }
 
+/** What the wall needs of a build. */
+export type WallBuild = Pick<Build, 'id' | 'status' | 'createdAt' | 'finishedAt'>;
+
+/** A recipe as the farm tells it: of builds that have ended. */
+export interface RecipeRow {
+  name: string;
+  target: string;
+  /** The newest. */
+  build: WallBuild;
+  message: string;
+  /** When its state last changed, in milliseconds; 0: never. */
+  changedAt: number;
+  cells: {
+    platform: string;
+    emulated: boolean;
+    newest: Cell;
+    /** Oldest first. */
+    points: { build: number; status: BuildStatus; verdict: Verdict; seconds: number; at: number; cached: boolean }[];
+  }[];
+}
+
 export interface WallCell {
   platform: string;
   emulated: boolean;
   /** Of the newest build that has the platform. */
-  build: Build;
+  build: WallBuild;
   cell?: Cell;
   /** Oldest first, at most STRIP. */
   points: Point[];
@@ -29,7 +50,7 @@ export type WallGroup = 'look' | 'changed' | 'steady';
 export interface WallRow {
   name: string;
   group: WallGroup;
-  newest: Build;
+  newest: WallBuild;
   at: number;
   /** When its state last changed, in milliseconds. */
   changedAt: number;
@@ -43,28 +64,13 @@ export interface Wall {
 }
 
 const STRIP = 20;
-/** A build that took less than this share of the usual came from the cache. */
-const CACHED_SHARE = 0.12;
 
-function kindOf(build: Build, cell: Cell | undefined): PointKind {
-  const status = cell && cell.status !== 'unknown' ? cell.status : build.status;
-  if (status === 'succeeded') return cell && verdictOf(cell) === 'unreproducible' ? 'differs' : 'good';
+function kindOf(status: BuildStatus, verdict: Verdict, cached: boolean): PointKind {
+  if (status === 'succeeded') return verdict === 'unreproducible' ? 'differs' : cached ? 'cached' : 'good';
   if (status === 'failed' || status === 'timed-out') return 'failed';
   if (status === 'infrastructure-failed') return 'farm';
   if (status === 'running' || status === 'queued' || status === 'planning') return 'running';
   return 'gap';
-}
-
-function pointOf(build: Build, platform: string): Point {
-  const cell = build.cells.find((each) => each.platform === platform);
-  return {
-    build: build.id,
-    kind: kindOf(build, cell),
-    seconds: cell?.seconds ?? 0,
-    at: build.finishedAt || build.createdAt,
-    verdict: cell ? verdictOf(cell) : 'unknown',
-    message: cell?.message || build.message,
-  };
 }
 
 export function median(values: readonly number[]): number {
@@ -76,12 +82,6 @@ export function median(values: readonly number[]): number {
 export function usualSeconds(points: readonly Point[]): number {
   const good = points.filter((point) => (point.kind === 'good' || point.kind === 'differs') && point.seconds > 0).map((point) => point.seconds);
   return median(good);
-}
-
-function pointsOf(builds: readonly Build[], platform: string): Point[] {
-  const mine = builds.filter((build) => platformsOf(build).includes(platform)).slice(0, STRIP).map((build) => pointOf(build, platform)).reverse();
-  const usual = usualSeconds(mine);
-  return mine.map((point) => (point.kind === 'good' && point.seconds < usual * CACHED_SHARE ? { ...point, kind: 'cached' } : point));
 }
 
 /** Two points are of one state when they mean the same for a person. */
@@ -141,19 +141,53 @@ function groupOf(cells: readonly WallCell[], midnight: number): { group: WallGro
   return { group: changedAt >= midnight ? 'changed' : 'steady', changedAt };
 }
 
-function rowOf(name: string, builds: readonly Build[], midnight: number): WallRow {
-  const newest = builds[0] as Build;
-  const cells = new Map<string, WallCell>();
-  const platforms = new Set(builds.slice(0, STRIP).flatMap(platformsOf));
-  for (const platform of platforms) {
-    const build = builds.find((each) => platformsOf(each).includes(platform)) as Build;
+function cellOf(row: RecipeRow, from: RecipeRow['cells'][number]): WallCell {
+  const points = from.points.map((point, i) => ({
+    build: point.build,
+    kind: kindOf(point.status, point.verdict, point.cached),
+    seconds: point.seconds,
+    at: point.at,
+    verdict: point.verdict,
+    message: i === from.points.length - 1 ? from.newest.message || (point.build === row.build.id ? row.message : '') : '',
+  }));
+  const last = points[points.length - 1];
+  const build = last && last.build !== row.build.id ? { id: last.build, status: from.newest.status, createdAt: last.at, finishedAt: last.at } : row.build;
+  return { platform: from.platform, emulated: from.emulated, build, cell: from.newest, points };
+}
+
+/** Image names as the farm's rows have them: Docker's own registry is not told. */
+function imageOf(build: Build): string {
+  return nameOf(build).replace(/^docker\.io\/(library\/)?/, '');
+}
+
+function titleOf(name: string, target: string): string {
+  return target ? `${name} ${target}` : name;
+}
+
+/** The name of its row. */
+export function rowNameOf(build: Build): string {
+  return titleOf(imageOf(build), build.options.tags.length > 0 ? build.target : '');
+}
+
+/** A build that is under way stands in its row as the newest. */
+function addRunning(cells: Map<string, WallCell>, build: Build): void {
+  for (const platform of platformsOf(build)) {
+    const known = cells.get(platform);
     const cell = build.cells.find((each) => each.platform === platform);
-    const emulated = builds.some((each) => each.cells.some((one) => one.platform === platform && one.emulated));
-    cells.set(platform, { platform, emulated, build, cell, points: pointsOf(builds, platform) });
+    const status = cell && cell.status !== 'unknown' ? cell.status : build.status;
+    const point: Point = { build: build.id, kind: kindOf(status, 'unknown', false), seconds: cell?.seconds ?? 0, at: build.createdAt, verdict: 'unknown', message: cell?.message || build.message };
+    const points = [...(known?.points ?? []).filter((each) => each.build !== build.id), point].slice(-STRIP);
+    cells.set(platform, { platform, emulated: (known?.emulated ?? false) || (cell?.emulated ?? false), build, cell, points });
   }
+}
+
+function rowOf(row: RecipeRow, running: Build | undefined, midnight: number): WallRow {
+  const cells = new Map(row.cells.map((cell) => [cell.platform, cellOf(row, cell)]));
+  if (running) addRunning(cells, running);
   const list = [...cells.values()];
   const { group, changedAt } = groupOf(list, midnight);
-  return { name, group, newest, at: newest.finishedAt || newest.createdAt, changedAt, cells, why: group === 'look' ? whyOf(list) : '' };
+  const newest = running ?? row.build;
+  return { name: titleOf(row.name, row.target), group, newest, at: newest.finishedAt || newest.createdAt, changedAt: row.changedAt || changedAt, cells, why: group === 'look' ? whyOf(list) : '' };
 }
 
 const MOST_PLATFORMS = 4;
@@ -169,28 +203,37 @@ export function commonPlatforms(uses: ReadonlyMap<string, number>, most: number)
     .sort((a, b) => a.localeCompare(b));
 }
 
-export function wallOf(builds: readonly Build[], midnight: number): Wall {
-  const byName = new Map<string, Build[]>();
-  for (const build of [...builds].sort((a, b) => b.id - a.id)) {
-    if (build.aheadOf) continue;
-    const name = nameOf(build);
-    byName.set(name, [...(byName.get(name) ?? []), build]);
+function inGroups(rows: readonly WallRow[]): Wall['rows'] {
+  const of = (group: WallGroup) => rows.filter((row) => row.group === group);
+  return {
+    look: of('look').sort((a, b) => b.changedAt - a.changedAt || b.at - a.at),
+    changed: of('changed').sort((a, b) => b.changedAt - a.changedAt),
+    steady: of('steady').sort((a, b) => a.name.localeCompare(b.name)),
+  };
+}
+
+/** `newest` are builds of which those count that are under way and have an image name: the farm's rows are of what ended. */
+export function wallOf(recipes: readonly RecipeRow[], newest: readonly Build[], midnight: number): Wall {
+  const running = new Map<string, Build>();
+  for (const build of newest) {
+    if (!isRunning(build) || build.aheadOf || build.options.tags.length === 0) continue;
+    const key = `${imageOf(build)} ${build.target}`;
+    if ((running.get(key)?.id ?? 0) < build.id) running.set(key, build);
   }
-  const rows: Wall['rows'] = { look: [], changed: [], steady: [] };
+  const take = (key: string) => {
+    const build = running.get(key);
+    running.delete(key);
+    return build;
+  };
+  const rows = recipes.map((recipe) => rowOf(recipe, take(`${recipe.name} ${recipe.target}`), midnight));
+  for (const build of running.values()) rows.push(rowOf({ name: imageOf(build), target: build.target, build, message: '', changedAt: 0, cells: [] }, build, midnight));
   const uses = new Map<string, { count: number; emulated: boolean }>();
-  for (const [name, mine] of byName) {
-    const row = rowOf(name, mine, midnight);
-    rows[row.group].push(row);
-    for (const cell of row.cells.values()) {
-      const use = uses.get(cell.platform) ?? { count: 0, emulated: false };
-      uses.set(cell.platform, { count: use.count + 1, emulated: use.emulated || cell.emulated });
-    }
+  for (const cell of rows.flatMap((row) => [...row.cells.values()])) {
+    const use = uses.get(cell.platform) ?? { count: 0, emulated: false };
+    uses.set(cell.platform, { count: use.count + 1, emulated: use.emulated || cell.emulated });
   }
-  rows.look.sort((a, b) => b.changedAt - a.changedAt || b.at - a.at);
-  rows.changed.sort((a, b) => b.changedAt - a.changedAt);
-  rows.steady.sort((a, b) => a.name.localeCompare(b.name));
   const platforms = commonPlatforms(new Map([...uses].map(([platform, use]) => [platform, use.count])), MOST_PLATFORMS);
-  return { platforms: platforms.map((platform) => ({ platform, emulated: uses.get(platform)?.emulated ?? false })), rows };
+  return { platforms: platforms.map((platform) => ({ platform, emulated: uses.get(platform)?.emulated ?? false })), rows: inGroups(rows) };
 }
 
 export function isRunning(build: Build): boolean {
