@@ -1,46 +1,44 @@
 #include "coordinator/overview/wall_row.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "common/words/platform.h"
 #include "coordinator/core/build_history.h"
 #include "coordinator/core/recipe_identity.h"
-#include "coordinator/overview/listed_build.h"
 
 namespace crossmill::overview {
 namespace {
 
-// What a point means for a person.
+// What a build means for a person.
 enum class State { kNothing, kWell, kFailed, kFarm, kDiffers, kFlaky, kDrift };
 
-State StateOf(const v1::WallPoint& point) {
-  switch (point.status()) {
-    case v1::BUILD_STATUS_SUCCEEDED:
-      break;
-    case v1::BUILD_STATUS_FAILED:
-    case v1::BUILD_STATUS_TIMED_OUT:
+// Of a letter of v1.WallCell.strip.
+State StateOf(char mark) {
+  switch (mark) {
+    case 's':
+    case 'c':
+      return State::kWell;
+    case 'u':
+      return State::kDiffers;
+    case 'y':
+      return State::kFlaky;
+    case 'd':
+      return State::kDrift;
+    case 'f':
+    case 't':
       return State::kFailed;
-    case v1::BUILD_STATUS_INFRASTRUCTURE_FAILED:
+    case 'i':
       return State::kFarm;
     default:
       return State::kNothing;
   }
-  switch (point.verdict()) {
-    case v1::VERDICT_UNREPRODUCIBLE:
-      return State::kDiffers;
-    case v1::VERDICT_FLAKY:
-      return State::kFlaky;
-    case v1::VERDICT_INPUT_DRIFT:
-      return State::kDrift;
-    default:
-      return State::kWell;
-  }
 }
 
-// Of the newest build that says something, before the last one or with it.
-State NewestState(const v1::WallCell& cell, bool with_last) {
-  for (int i = cell.points_size() - (with_last ? 1 : 2); i >= 0; --i) {
-    if (StateOf(cell.points(i)) != State::kNothing) return StateOf(cell.points(i));
+// The last one that says something.
+State NewestState(std::string_view strip) {
+  for (auto mark = strip.rbegin(); mark != strip.rend(); ++mark) {
+    if (StateOf(*mark) != State::kNothing) return StateOf(*mark);
   }
   return State::kNothing;
 }
@@ -57,16 +55,29 @@ bool IsCached(const v1::BuildView& view, const v1::CellView& cell) {
   return any;
 }
 
-v1::WallPoint PointOf(const v1::BuildView& view, const v1::CellView& cell) {
-  v1::WallPoint point;
-  point.set_build_id(view.id());
-  point.set_status(cell.status());
-  const v1::Verdict verdict = cell.comparison().verdict();
-  point.set_verdict(verdict == v1::VERDICT_UNSPECIFIED ? v1::VERDICT_UNVERIFIED : verdict);
-  point.set_seconds(cell.seconds());
-  point.set_finished_at(view.finished_at());
-  point.set_cached(IsCached(view, cell));
-  return point;
+char MarkOf(const v1::BuildView& view, const v1::CellView& cell) {
+  switch (cell.status()) {
+    case v1::BUILD_STATUS_SUCCEEDED:
+      break;
+    case v1::BUILD_STATUS_FAILED:
+      return 'f';
+    case v1::BUILD_STATUS_TIMED_OUT:
+      return 't';
+    case v1::BUILD_STATUS_INFRASTRUCTURE_FAILED:
+      return 'i';
+    default:
+      return 'x';
+  }
+  switch (cell.comparison().verdict()) {
+    case v1::VERDICT_UNREPRODUCIBLE:
+      return 'u';
+    case v1::VERDICT_FLAKY:
+      return 'y';
+    case v1::VERDICT_INPUT_DRIFT:
+      return 'd';
+    default:
+      return IsCached(view, cell) ? 'c' : 's';
+  }
 }
 
 v1::WallCell& CellOf(const v1::Platform& platform, v1::WallRow* row) {
@@ -78,26 +89,56 @@ v1::WallCell& CellOf(const v1::Platform& platform, v1::WallRow* row) {
   return cell;
 }
 
+void SetNewest(const v1::BuildView& view, const v1::CellView& from, v1::WallCell* cell) {
+  const v1::CellComparison& comparison = from.comparison();
+  cell->set_build_id(view.id());
+  cell->set_status(from.status());
+  cell->set_verdict(comparison.verdict() == v1::VERDICT_UNSPECIFIED ? v1::VERDICT_UNVERIFIED
+                                                                    : comparison.verdict());
+  cell->set_seconds(from.seconds());
+  cell->set_message(from.message().empty() && from.status() != v1::BUILD_STATUS_SUCCEEDED ? view.message()
+                                                                                          : from.message());
+  cell->set_reason(comparison.reason());
+  cell->set_hosts(comparison.hosts());
+  cell->set_executions(comparison.executions());
+  uint32_t paths = 0;
+  for (const v1::StepComparison& step : comparison.steps()) {
+    if (!step.agrees() && step.reaches_image()) paths = std::max(paths, step.differences_total());
+  }
+  cell->set_differing_paths(paths);
+}
+
+// Keeps the strip in the order of the builds; whether there was a place.
+bool PutIntoStrip(int64_t build, char mark, float seconds, v1::WallCell* cell) {
+  auto& builds = *cell->mutable_strip_builds();
+  const auto place = std::lower_bound(builds.begin(), builds.end(), build);
+  if (place != builds.end() && *place == build) return false;
+  if (builds.size() == kStrip && place == builds.begin()) return false;
+  const auto at = place - builds.begin();
+  auto& all_seconds = *cell->mutable_strip_seconds();
+  builds.Add(build);
+  std::rotate(builds.begin() + at, builds.end() - 1, builds.end());
+  all_seconds.Add(seconds);
+  std::rotate(all_seconds.begin() + at, all_seconds.end() - 1, all_seconds.end());
+  cell->mutable_strip()->insert(static_cast<size_t>(at), 1, mark);
+  if (builds.size() <= kStrip) return true;
+  builds.erase(builds.begin());
+  all_seconds.erase(all_seconds.begin());
+  cell->mutable_strip()->erase(0, 1);
+  return true;
+}
+
 // Whether the state of the platform is another one since.
 bool AddPoint(const v1::BuildView& view, const v1::CellView& from, v1::WallCell* cell) {
-  auto& points = *cell->mutable_points();
-  const bool there = std::any_of(points.begin(), points.end(),
-                                 [&](const v1::WallPoint& point) { return point.build_id() == view.id(); });
-  const bool newest = points.empty() || points.rbegin()->build_id() < view.id();
-  if (there || (points.size() == kStrip && view.id() < points.begin()->build_id())) return false;
-  *points.Add() = PointOf(view, from);
-  std::sort(points.begin(), points.end(), [](const v1::WallPoint& left, const v1::WallPoint& right) {
-    return left.build_id() < right.build_id();
-  });
-  if (points.size() > kStrip) points.DeleteSubrange(0, points.size() - kStrip);
+  const State before = NewestState(cell->strip());
+  const char mark = MarkOf(view, from);
+  if (!PutIntoStrip(view.id(), mark, static_cast<float>(from.seconds()), cell)) return false;
   cell->set_emulated(cell->emulated() || from.emulated());
-  if (!newest) return false;
-  *cell->mutable_newest() = from;
-  KeepHeadline(cell->mutable_newest());
-  const State before = NewestState(*cell, false);
-  const State now = StateOf(*points.rbegin());
+  if (*cell->strip_builds().rbegin() != view.id()) return false;
+  SetNewest(view, from, cell);
   // The first build is a change where there is something to look at.
-  return now != State::kNothing && now != (before == State::kNothing ? State::kWell : before);
+  return StateOf(mark) != State::kNothing &&
+         StateOf(mark) != (before == State::kNothing ? State::kWell : before);
 }
 
 std::string NameOf(const v1::BuildSubmission& submission) {
@@ -113,7 +154,7 @@ void DropOldCells(v1::WallRow* row) {
   auto& cells = *row->mutable_cells();
   const auto oldest =
       std::min_element(cells.begin(), cells.end(), [](const v1::WallCell& a, const v1::WallCell& b) {
-        return a.points().rbegin()->build_id() < b.points().rbegin()->build_id();
+        return *a.strip_builds().rbegin() < *b.strip_builds().rbegin();
       });
   cells.erase(oldest);
 }
@@ -144,7 +185,7 @@ void AddToRow(const v1::BuildSubmission& submission, const v1::BuildView& view, 
     row->set_finished_at(view.finished_at());
   }
   row->set_needs_look(std::any_of(row->cells().begin(), row->cells().end(), [](const v1::WallCell& cell) {
-    const State state = NewestState(cell, true);
+    const State state = NewestState(cell.strip());
     return state != State::kWell && state != State::kNothing;
   }));
 }

@@ -8,7 +8,7 @@
 
 namespace crossmill::overview {
 
-// Points of a cell.
+// Builds in a strip.
 inline constexpr int kStrip = 20;
 // Cells of a row: the platforms that were built last.
 inline constexpr int kMostCells = 64;

@@ -13,7 +13,7 @@ namespace crossmill::coordinator {
 namespace {
 
 constexpr int kDefaultPage = 50;
-constexpr int kMaxPage = 1000;
+constexpr int kMaxPage = 200;
 constexpr int kLogPage = 1000;
 constexpr int kFetchPage = 2000;
 constexpr size_t kFetchPageBytes = 4 << 20;

@@ -113,7 +113,7 @@ class Reading(HttpCase):
     def test_the_wall_and_trends_tell_of_the_build(self):
         row = next(row for row in self.json("/api/v1/wall")["rows"] if row["name"] == "example/app")
         self.assertEqual(row["status"], "BUILD_STATUS_SUCCEEDED")
-        self.assertEqual(row["cells"][0]["points"][-1]["buildId"], row["buildId"])
+        self.assertEqual(row["cells"][0]["stripBuilds"][-1], row["buildId"])
         self.assertFalse(row["needsLook"])
         spans = self.json("/api/v1/trends?days=2&zone=Europe/Berlin")["spans"]
         self.assertEqual(len(spans), 2)
@@ -121,7 +121,7 @@ class Reading(HttpCase):
         self.assertGreaterEqual(int(sums["succeeded"]), 1)
         self.assertGreaterEqual(sum(int(platform["executedSteps"]) for platform in sums["platforms"]), 1)
         self.assertGreater(spans[-1]["waitMedian"], 0)
-        for wrong in ("days=401", "zone=Mars/Olympus", "zone=../../etc/passwd"):
+        for wrong in ("days=201", "days=801&weekly=1", "zone=Mars/Olympus", "zone=../../etc/passwd"):
             self.json(f"/api/v1/trends?{wrong}", status=400)
         self.json("/api/v1/wall?page_token=x", status=400)
 

@@ -14,10 +14,12 @@
 namespace crossmill::coordinator {
 namespace {
 
-constexpr int kUsualRows = 200;
-constexpr int kMostWallRows = 1000;
+constexpr int kUsualRows = 100;
+constexpr int kMostWallRows = 200;
 constexpr int kUsualDays = 28;
-constexpr int kMostDays = 400;
+// So that an answer stays one of some hundred kilobytes.
+constexpr int kMostDays = 200;
+constexpr int kMostDaysOfWeeks = 800;
 
 std::string TokenOf(const storage::WallPlace& place) {
   return fmt::format("{}:{}:{}", place.calm, place.unchanged, place.recipe);
@@ -73,8 +75,9 @@ absl::Status OverviewService::FillWall(const v1::ListWallRequest& request, v1::L
 
 absl::Status OverviewService::FillTrends(const v1::GetTrendsRequest& request,
                                          v1::GetTrendsResponse* response) {
-  if (request.days() < 0 || request.days() > kMostDays)
-    return absl::InvalidArgumentError(fmt::format("days: {} is not from 1 to {}", request.days(), kMostDays));
+  const int most = request.weekly() ? kMostDaysOfWeeks : kMostDays;
+  if (request.days() < 0 || request.days() > most)
+    return absl::InvalidArgumentError(fmt::format("days: {} is not from 1 to {}", request.days(), most));
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(request.zone()));
   std::vector<v1::TrendSpan> spans = overview::MakeSpans(
       clock_.Now(), zone, request.days() == 0 ? kUsualDays : request.days(), request.weekly());

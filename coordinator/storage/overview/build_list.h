@@ -13,7 +13,7 @@
 namespace crossmill::storage {
 
 // What one question looks at, so that none takes longer on a larger record: numbers of builds.
-inline constexpr int64_t kLookedAt = 100'000;
+inline constexpr int64_t kLookedAt = 50'000;
 
 // Builds that compile wheels for others are in none of them. Thread safe. The connection outlives it.
 class BuildList {

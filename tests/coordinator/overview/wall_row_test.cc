@@ -8,6 +8,8 @@
 namespace crossmill::overview {
 namespace {
 
+using ::testing::ElementsAre;
+
 v1::BuildSubmission Tagged(const std::string& tag) {
   v1::BuildSubmission submission;
   submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
@@ -68,16 +70,58 @@ TEST_F(WallRowTest, ABuildThatEndsAfterANewerOneStandsBeforeIt) {
   EXPECT_EQ(row_.build_id(), 2);
   EXPECT_FALSE(row_.needs_look());
   EXPECT_EQ(row_.changed_at(), 0);
-  ASSERT_EQ(row_.cells(0).points_size(), 2);
-  EXPECT_EQ(row_.cells(0).points(0).build_id(), 1);
-  EXPECT_EQ(row_.cells(0).newest().status(), v1::BUILD_STATUS_SUCCEEDED);
+  EXPECT_THAT(row_.cells(0).strip_builds(), ElementsAre(1, 2));
+  EXPECT_EQ(row_.cells(0).strip(), "fs");
+  EXPECT_EQ(row_.cells(0).build_id(), 2);
+  EXPECT_EQ(row_.cells(0).status(), v1::BUILD_STATUS_SUCCEEDED);
 }
 
 TEST_F(WallRowTest, AStripHasTheNewestTwenty) {
   for (int64_t id = 1; id <= 30; ++id) Add(id, v1::BUILD_STATUS_SUCCEEDED);
   Add(5, v1::BUILD_STATUS_SUCCEEDED);
-  ASSERT_EQ(row_.cells(0).points_size(), kStrip);
-  EXPECT_EQ(row_.cells(0).points(0).build_id(), 11);
+  ASSERT_EQ(row_.cells(0).strip_builds_size(), kStrip);
+  EXPECT_EQ(row_.cells(0).strip_seconds_size(), kStrip);
+  EXPECT_EQ(row_.cells(0).strip(), std::string(kStrip, 's'));
+  EXPECT_EQ(row_.cells(0).strip_builds(0), 11);
+}
+
+TEST_F(WallRowTest, AStripHasALetterForEachWayToEnd) {
+  int64_t id = 0;
+  for (const auto status : {v1::BUILD_STATUS_SUCCEEDED, v1::BUILD_STATUS_FAILED, v1::BUILD_STATUS_TIMED_OUT,
+                            v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, v1::BUILD_STATUS_CANCELLED})
+    Add(++id, status);
+  for (const auto verdict : {v1::VERDICT_UNREPRODUCIBLE, v1::VERDICT_FLAKY, v1::VERDICT_INPUT_DRIFT,
+                             v1::VERDICT_REPRODUCIBLE, v1::VERDICT_INCONCLUSIVE})
+    Add(++id, v1::BUILD_STATUS_SUCCEEDED, verdict);
+  EXPECT_EQ(row_.cells(0).strip(), "sftixuydss");
+}
+
+TEST_F(WallRowTest, ACellSaysWhatDiffersAndWhatCameFromTheCache) {
+  v1::BuildView view = Ended(1, v1::BUILD_STATUS_SUCCEEDED, v1::VERDICT_UNREPRODUCIBLE);
+  for (const uint32_t paths : {7u, 3u}) {
+    v1::StepComparison& step = *view.mutable_cells(0)->mutable_comparison()->add_steps();
+    step.set_differences_total(paths);
+    step.set_reaches_image(paths == 3);
+  }
+  AddToRow(Tagged("app:1"), view, &row_);
+  EXPECT_EQ(row_.cells(0).differing_paths(), 3) << "the others do not reach the image";
+  v1::BuildView cached = Ended(2, v1::BUILD_STATUS_SUCCEEDED);
+  cached.mutable_cells(0)->add_stages(0);
+  cached.add_stages()->add_steps()->set_status(v1::STEP_STATUS_CACHED);
+  AddToRow(Tagged("app:1"), cached, &row_);
+  EXPECT_EQ(row_.cells(0).strip(), "uc");
+  EXPECT_EQ(row_.cells(0).verdict(), v1::VERDICT_UNVERIFIED);
+}
+
+TEST_F(WallRowTest, TheBuildsMessageIsOfThePlatformsThatDidNotSucceed) {
+  v1::BuildView view = Ended(1, v1::BUILD_STATUS_FAILED);
+  view.set_message("step 3 failed");
+  v1::CellView& good = *view.add_cells();
+  *good.mutable_platform() = ParsePlatform("linux/arm64").value();
+  good.set_status(v1::BUILD_STATUS_SUCCEEDED);
+  AddToRow(Tagged("app:1"), view, &row_);
+  EXPECT_EQ(row_.cells(0).message(), "step 3 failed");
+  EXPECT_EQ(row_.cells(1).message(), "");
 }
 
 TEST_F(WallRowTest, PlatformsAreBoundedByWhatWasBuiltLast) {

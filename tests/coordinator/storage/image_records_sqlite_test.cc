@@ -101,8 +101,8 @@ TEST_F(SqliteImageRecordsTest, PagesOfNamesLeaveOutDigests) {
     ASSERT_OK(records_.PutImage(Image(name, "2")));
   const auto names = [&](std::string_view behind, int limit) {
     std::vector<std::string> found;
-    for (const ImageRecord& image : records_.ListNamedImages(behind, limit).value())
-      found.push_back(image.name);
+    const std::vector<ImageRecord> images = records_.ListNamedImages(behind, limit).value();
+    for (const ImageRecord& image : images) found.push_back(image.name);
     return found;
   };
   EXPECT_EQ(names("", 10), (std::vector<std::string>{"a", "b", "sha", "sha257"}));

@@ -100,12 +100,12 @@ TEST_F(OverviewRecordsTest, ARowHasTheLastBuildsOfEachPlatform) {
   EXPECT_EQ(rows[0].message(), "exit code 1");
   EXPECT_TRUE(rows[0].needs_look());
   ASSERT_EQ(rows[0].cells_size(), 2);
-  ASSERT_EQ(rows[0].cells(0).points_size(), 20);
-  EXPECT_EQ(rows[0].cells(0).points(0).build_id(), 6);
-  EXPECT_EQ(rows[0].cells(0).points(19).build_id(), 25);
-  EXPECT_TRUE(rows[0].cells(0).points(19).cached());
-  EXPECT_EQ(rows[0].cells(1).points_size(), 1);
-  EXPECT_EQ(rows[0].cells(1).newest().status(), v1::BUILD_STATUS_FAILED);
+  ASSERT_EQ(rows[0].cells(0).strip_builds_size(), 20);
+  EXPECT_EQ(rows[0].cells(0).strip_builds(0), 6);
+  EXPECT_EQ(rows[0].cells(0).strip_builds(19), 25);
+  EXPECT_EQ(rows[0].cells(0).strip(), std::string(20, 'c'));
+  EXPECT_EQ(rows[0].cells(1).strip(), "f");
+  EXPECT_EQ(rows[0].cells(1).status(), v1::BUILD_STATUS_FAILED);
 }
 
 TEST_F(OverviewRecordsTest, SavingABuildOnceMoreChangesNothing) {

@@ -14,15 +14,19 @@ export function recipeRow(value: wire.WallRow): RecipeRow {
     cells: (value.cells ?? []).map((cell) => ({
       platform: decode.platform(cell.platform),
       emulated: cell.emulated ?? false,
-      newest: decode.cell(cell.newest ?? {}),
-      points: (cell.points ?? []).map((point) => ({
-        build: decode.integer(point.buildId),
-        status: decode.word(point.status, 'BUILD_STATUS_'),
-        verdict: decode.word(point.verdict, 'VERDICT_'),
-        seconds: point.seconds ?? 0,
-        at: decode.time(point.finishedAt),
-        cached: point.cached ?? false,
-      })),
+      build: decode.integer(cell.buildId),
+      newest: {
+        status: decode.word(cell.status, 'BUILD_STATUS_'),
+        verdict: decode.word(cell.verdict, 'VERDICT_'),
+        seconds: cell.seconds ?? 0,
+        message: cell.message ?? '',
+        reason: cell.reason ?? '',
+        hosts: cell.hosts ?? 0,
+        executions: cell.executions ?? 0,
+        paths: cell.differingPaths ?? 0,
+        built: false,
+      },
+      strip: (cell.stripBuilds ?? []).map((build, i) => ({ build: decode.integer(build), mark: cell.strip?.[i] ?? '', seconds: cell.stripSeconds?.[i] ?? 0 })),
     })),
   };
 }

@@ -6,6 +6,7 @@ import { buildPackages, compiled } from './decode_packages';
 import { recipeRow, span } from './decode_overview';
 import { getJson, getText, Problem } from './client';
 import type { Build } from '../model/types';
+import type { RecipeRow } from '../model/wall';
 
 const OFTEN = 5_000;
 const SELDOM = 15_000;
@@ -33,21 +34,28 @@ export function useNewestBuilds(filter = '') {
 export function useRecentBuilds() {
   return useQuery({
     queryKey: ['recent'],
-    queryFn: async ({ signal }) => (await fetchBuilds(500, '', '', signal)).builds,
+    queryFn: async ({ signal }) => (await fetchBuilds(200, '', '', signal)).builds,
     staleTime: 5 * 60_000,
     refetchInterval: 10 * 60_000,
   });
 }
 
 /** A wall with more rows is no wall: the farm gives those first that need a look. */
-const MOST_ROWS = 400;
+const WALL_PAGES = 3;
 
 export function useWall() {
   return useQuery({
     queryKey: ['wall'],
     queryFn: async ({ signal }) => {
-      const answer = await getJson<wire.ListWallResponse>('wall', { page_size: MOST_ROWS }, signal);
-      return { rows: (answer.rows ?? []).map(recipeRow), more: !!answer.nextPageToken };
+      const rows: RecipeRow[] = [];
+      let token = '';
+      for (let page = 0; page < WALL_PAGES; page += 1) {
+        const answer = await getJson<wire.ListWallResponse>('wall', { page_size: 200, page_token: token }, signal);
+        rows.push(...(answer.rows ?? []).map(recipeRow));
+        token = answer.nextPageToken ?? '';
+        if (!token) break;
+      }
+      return { rows, more: token !== '' };
     },
     refetchInterval: SELDOM,
   });

@@ -1561,19 +1561,23 @@ export interface components {
         WallCell: {
             platform?: components["schemas"]["Platform"];
             emulated: boolean;
-            newest?: components["schemas"]["CellView"];
-            points: components["schemas"]["WallPoint"][];
-        };
-        WallPoint: {
             /** Format: int64 */
             buildId: string;
             status: components["schemas"]["BuildStatus"];
             verdict: components["schemas"]["Verdict"];
             /** Format: double */
             seconds: number;
-            /** Format: int64 */
-            finishedAt: string;
-            cached: boolean;
+            message: string;
+            reason: string;
+            /** Format: uint32 */
+            hosts: number;
+            /** Format: uint32 */
+            executions: number;
+            /** Format: uint32 */
+            differingPaths: number;
+            stripBuilds: string[];
+            strip: string;
+            stripSeconds: number[];
         };
         GetTrendsResponse: {
             spans: components["schemas"]["TrendSpan"][];

@@ -1,6 +1,6 @@
 // The wall: one row per image, one column per platform, what needs a look first.
 import type { Build, BuildStatus, Cell, Verdict } from './types';
-import { isFinished, nameOf, platformsOf } from './build';
+import { isBuilt, isFinished, nameOf, platformsOf, verdictOf } from './build';
 
 export type PointKind = 'good' | 'cached' | 'differs' | 'failed' | 'farm' | 'gap' | 'running';
 
@@ -9,9 +9,24 @@ export interface Point {
   build: number;
   kind: PointKind;
   seconds: number;
-  at: number;
   verdict: Verdict;
   message: string;
+}
+
+/** The newest that is known of a platform. */
+export interface CellState {
+  status: BuildStatus;
+  /** "unverified" also where nothing was compared yet. */
+  verdict: Verdict;
+  seconds: number;
+  message: string;
+  reason: string;
+  hosts: number;
+  executions: number;
+  /** The most that differ in a step and reach the image. */
+  paths: number;
+  /** It is there, and its image is being packed. */
+  built: boolean;
 }
 
 /** What the wall needs of a build. */
@@ -29,9 +44,11 @@ export interface RecipeRow {
   cells: {
     platform: string;
     emulated: boolean;
-    newest: Cell;
-    /** Oldest first. */
-    points: { build: number; status: BuildStatus; verdict: Verdict; seconds: number; at: number; cached: boolean }[];
+    /** The newest that has the platform. */
+    build: number;
+    newest: CellState;
+    /** Oldest first; marks are the letters of the API. */
+    strip: { build: number; mark: string; seconds: number }[];
   }[];
 }
 
@@ -40,7 +57,7 @@ export interface WallCell {
   emulated: boolean;
   /** Of the newest build that has the platform. */
   build: WallBuild;
-  cell?: Cell;
+  cell?: CellState;
   /** Oldest first, at most STRIP. */
   points: Point[];
 }
@@ -65,8 +82,14 @@ export interface Wall {
 
 const STRIP = 20;
 
-function kindOf(status: BuildStatus, verdict: Verdict, cached: boolean): PointKind {
-  if (status === 'succeeded') return verdict === 'unreproducible' ? 'differs' : cached ? 'cached' : 'good';
+/** Of the letters of a strip. */
+const MARKS: Record<string, { kind: PointKind; verdict: Verdict }> = {
+  s: { kind: 'good', verdict: 'unverified' }, c: { kind: 'cached', verdict: 'unverified' }, u: { kind: 'differs', verdict: 'unreproducible' }, y: { kind: 'good', verdict: 'flaky' },
+  d: { kind: 'good', verdict: 'input-drift' }, f: { kind: 'failed', verdict: 'unknown' }, t: { kind: 'failed', verdict: 'unknown' }, i: { kind: 'farm', verdict: 'unknown' },
+};
+
+function kindOf(status: BuildStatus): PointKind {
+  if (status === 'succeeded') return 'good';
   if (status === 'failed' || status === 'timed-out') return 'failed';
   if (status === 'infrastructure-failed') return 'farm';
   if (status === 'running' || status === 'queued' || status === 'planning') return 'running';
@@ -134,24 +157,20 @@ function whyOf(cells: readonly WallCell[]): string {
   return '';
 }
 
-function groupOf(cells: readonly WallCell[], midnight: number): { group: WallGroup; changedAt: number } {
+function groupOf(cells: readonly WallCell[], changedAt: number, midnight: number): WallGroup {
   const states = cells.map((cell) => stateSince(cell.points)).filter((since): since is Since => !!since);
-  const changedAt = Math.max(0, ...states.filter((since) => since.changed).map((since) => since.first.at));
-  if (states.some((since) => since.state !== 'well')) return { group: 'look', changedAt };
-  return { group: changedAt >= midnight ? 'changed' : 'steady', changedAt };
+  if (states.some((since) => since.state !== 'well')) return 'look';
+  return changedAt >= midnight ? 'changed' : 'steady';
 }
 
 function cellOf(row: RecipeRow, from: RecipeRow['cells'][number]): WallCell {
-  const points = from.points.map((point, i) => ({
-    build: point.build,
-    kind: kindOf(point.status, point.verdict, point.cached),
-    seconds: point.seconds,
-    at: point.at,
-    verdict: point.verdict,
-    message: i === from.points.length - 1 ? from.newest.message || (point.build === row.build.id ? row.message : '') : '',
+  const points = from.strip.map((each) => ({
+    build: each.build,
+    ...(MARKS[each.mark] ?? { kind: 'gap' as const, verdict: 'unknown' as const }),
+    seconds: each.seconds,
+    message: each.build === from.build ? from.newest.message : '',
   }));
-  const last = points[points.length - 1];
-  const build = last && last.build !== row.build.id ? { id: last.build, status: from.newest.status, createdAt: last.at, finishedAt: last.at } : row.build;
+  const build = from.build === row.build.id ? row.build : { ...row.build, id: from.build, status: from.newest.status };
   return { platform: from.platform, emulated: from.emulated, build, cell: from.newest, points };
 }
 
@@ -169,15 +188,24 @@ export function rowNameOf(build: Build): string {
   return titleOf(imageOf(build), build.options.tags.length > 0 ? build.target : '');
 }
 
+function stateOfCell(cell: Cell): CellState {
+  const comparison = cell.comparison;
+  const differing = (comparison?.steps ?? []).filter((step) => !step.agrees && step.reachesImage);
+  return {
+    status: cell.status, verdict: verdictOf(cell), seconds: cell.seconds, message: cell.message, reason: comparison?.reason ?? '', hosts: comparison?.hosts ?? 0,
+    executions: comparison?.executions ?? 0, paths: Math.max(0, ...differing.map((step) => step.differencesTotal)), built: isBuilt(cell),
+  };
+}
+
 /** A build that is under way stands in its row as the newest. */
 function addRunning(cells: Map<string, WallCell>, build: Build): void {
   for (const platform of platformsOf(build)) {
     const known = cells.get(platform);
     const cell = build.cells.find((each) => each.platform === platform);
     const status = cell && cell.status !== 'unknown' ? cell.status : build.status;
-    const point: Point = { build: build.id, kind: kindOf(status, 'unknown', false), seconds: cell?.seconds ?? 0, at: build.createdAt, verdict: 'unknown', message: cell?.message || build.message };
+    const point: Point = { build: build.id, kind: kindOf(status), seconds: cell?.seconds ?? 0, verdict: 'unknown', message: cell?.message || build.message };
     const points = [...(known?.points ?? []).filter((each) => each.build !== build.id), point].slice(-STRIP);
-    cells.set(platform, { platform, emulated: (known?.emulated ?? false) || (cell?.emulated ?? false), build, cell, points });
+    cells.set(platform, { platform, emulated: (known?.emulated ?? false) || (cell?.emulated ?? false), build, cell: cell && stateOfCell(cell), points });
   }
 }
 
@@ -185,9 +213,9 @@ function rowOf(row: RecipeRow, running: Build | undefined, midnight: number): Wa
   const cells = new Map(row.cells.map((cell) => [cell.platform, cellOf(row, cell)]));
   if (running) addRunning(cells, running);
   const list = [...cells.values()];
-  const { group, changedAt } = groupOf(list, midnight);
+  const group = groupOf(list, row.changedAt, midnight);
   const newest = running ?? row.build;
-  return { name: titleOf(row.name, row.target), group, newest, at: newest.finishedAt || newest.createdAt, changedAt: row.changedAt || changedAt, cells, why: group === 'look' ? whyOf(list) : '' };
+  return { name: titleOf(row.name, row.target), group, newest, at: newest.finishedAt || newest.createdAt, changedAt: row.changedAt, cells, why: group === 'look' ? whyOf(list) : '' };
 }
 
 const MOST_PLATFORMS = 4;
