@@ -36,6 +36,7 @@
 #include "coordinator/rpc/local_door.h"
 #include "coordinator/rpc/notices/notices_service.h"
 #include "coordinator/rpc/notices/webhooks_service.h"
+#include "coordinator/rpc/overview/overview_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/token_file.h"
@@ -231,8 +232,9 @@ class ServerImpl final : public Server {
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
     byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, clock_);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
-    builds_ = std::make_unique<BuildsService>(*engine_, *logs_, *authenticator_);
+    builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
+    overview_ = std::make_unique<OverviewService>(engine_->reader().overview(), clock_, *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
@@ -260,6 +262,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Predictions", predictions_.get()},
         {"crossmill.v1.Attestations", attestations_.get()},
         {"crossmill.v1.Verification", verification_.get()},
+        {"crossmill.v1.Overview", overview_.get()},
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.Notices", notices_.get()},
         {"crossmill.v1.Webhooks", webhooks_.get()},
@@ -325,6 +328,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<ByteStreamService> byte_stream_;
   std::unique_ptr<BuildsService> builds_;
   std::unique_ptr<PackagesService> packages_;
+  std::unique_ptr<OverviewService> overview_;
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<WheelsService> wheels_;
   std::unique_ptr<Rebuilds> rebuilds_;

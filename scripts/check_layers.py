@@ -16,6 +16,7 @@ ALLOWED = {
     "common/attest": ["common/base", "common/words", "common/keys"],
     "common/http": ["common/base"],
     "common/words": ["common/base"],
+    "common/filter": ["common/base", "common/words"],
     "common/pattern": ["common/base"],
     "common/dockerfile": ["common/base", "common/pattern"],
     "common/plan": ["common/base", "common/words", "common/pattern", "common/dockerfile"],
@@ -40,10 +41,11 @@ ALLOWED = {
     "common/fetch": ["common/base", "common/http", "common/layer"],
     "common/rpc": ["common/base"],
     "coordinator/core": ["common/base", "common/words", "common/pattern", "common/plan", "common/layer"],
+    "coordinator/overview": ["common/base", "common/words", "common/filter", "coordinator/core"],
     "coordinator/verdict": ["common/base", "common/words", "common/plan", "common/layer", "coordinator/core"],
     "coordinator/images": ["common/base", "common/layer", "common/oci", "common/registry"],
     "coordinator/sources": ["common/base", "common/http", "common/fetch", "common/context", "coordinator/images"],
-    "coordinator/storage": ["common/base", "common/words", "coordinator/core", "coordinator/images", "coordinator/sources"],
+    "coordinator/storage": ["common/base", "common/words", "common/filter", "coordinator/core", "coordinator/overview", "coordinator/images", "coordinator/sources"],
     "coordinator/wheels": ["common/base", "common/words", "common/layer", "common/python", "common/predict/commands",
                            "coordinator/core", "coordinator/storage"],
     "coordinator/statements": ["common/base", "common/keys", "common/attest", "coordinator/core", "coordinator/storage"],
@@ -52,7 +54,7 @@ ALLOWED = {
     "coordinator/rebuild": ["common/base", "common/words", "common/plan", "common/oci", "coordinator/core", "coordinator/verdict",
                             "coordinator/storage", "coordinator/images", "coordinator/conclusion"],
     "coordinator/engine": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan", "common/layer",
-                           "common/oci", "common/failures", "common/packages", "coordinator/core", "coordinator/storage", "coordinator/images",
+                           "common/oci", "common/failures", "common/packages", "common/filter", "coordinator/core", "coordinator/overview", "coordinator/storage", "coordinator/images",
                            "coordinator/sources", "coordinator/wheels", "coordinator/verdict", "coordinator/conclusion", "coordinator/rebuild", "coordinator/statements"],
     "coordinator/forecast": ["common/base", "common/words", "common/plan", "common/layer", "common/http", "common/python",
                              "common/wheels", "common/index", "common/package_archive", "common/predict",
@@ -64,7 +66,7 @@ ALLOWED = {
                                  "coordinator/engine"],
     "coordinator/notices": ["common/base", "common/words"],
     "coordinator/webhooks": ["common/base", "common/words", "common/http", "coordinator/notices", "coordinator/storage"],
-    "coordinator/rpc": ["coordinator/notices", "coordinator/webhooks", "common/base", "coordinator/verification", "coordinator/rebuild", "common/oci", "coordinator/evidence", "common/words", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/engine",
+    "coordinator/rpc": ["coordinator/notices", "coordinator/webhooks", "common/base", "coordinator/verification", "coordinator/rebuild", "common/oci", "coordinator/evidence", "common/words", "common/filter", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/overview", "coordinator/engine",
                         "coordinator/forecast", "coordinator/images", "coordinator/storage"],
     "coordinator/http/table": ["common/base", "common/words"],
     "coordinator/http": ["common/base", "common/words", "common/rpc", "coordinator/notices", "coordinator/rpc", "coordinator/http/table"],
@@ -99,9 +101,9 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
+PURE = ["common/pattern", "common/filter", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/attest", "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
-        "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/verdict",
+        "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/overview", "coordinator/verdict",
         "coordinator/notices", "cli/wheelhouse"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 

@@ -13,10 +13,24 @@
 namespace crossmill::cli {
 namespace {
 
-absl::StatusOr<int> List(Session& session, int limit) {
+struct BuildListFlags {
+  std::vector<std::string> words;
+  int limit = 20;
+};
+
+// Words as they came from the shell: one argument may hold several of them, or a part of a quoted one.
+std::string FilterOf(const std::vector<std::string>& words) {
+  std::string filter;
+  for (const std::string& word : words) filter += (filter.empty() ? "" : " ") + word;
+  return filter;
+}
+
+absl::StatusOr<int> List(Session& session, const BuildListFlags& flags) {
+  const int limit = flags.limit;
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   std::vector<v1::BuildView> builds;
   v1::ListBuildsRequest request;
+  request.set_filter(FilterOf(flags.words));
   do {
     request.set_page_size(std::min(limit - static_cast<int>(builds.size()), 100));
     ASSIGN_OR_RETURN(const v1::ListBuildsResponse response,
@@ -28,6 +42,8 @@ absl::StatusOr<int> List(Session& session, int limit) {
     Json list = Json::array();
     for (const v1::BuildView& build : builds) list.push_back(BuildRowJson(build));
     RETURN_IF_ERROR(session.PrintJson(list));
+  } else if (builds.empty() && !request.filter().empty()) {
+    RETURN_IF_ERROR(session.Print("no build matches the filter\n"));
   } else {
     RETURN_IF_ERROR(
         session.Print(RenderBuilds(builds, UnixNanos(session.env.clock().Now()), session.OutText())));
@@ -91,14 +107,18 @@ absl::StatusOr<int> Cancel(Session& session, const std::string& build) {
 
 void AddBuildsCommands(CLI::App& app, Session& session) {
   CLI::App* list = app.add_subcommand("ls", "List builds, newest first");
-  auto limit = std::make_shared<int>(20);
-  list->add_option("-n,--limit", *limit, "At most so many")
+  auto listed = std::make_shared<BuildListFlags>();
+  list->add_option("filter", listed->words,
+                   "Only builds that it finds: 'status:failed platform:linux/arm64 since:7d -label:team=shop "
+                   "text' (docs/api.md, \"Filters\"; behind -- where it begins with a minus)")
+      ->type_name("FILTER...");
+  list->add_option("-n,--limit", listed->limit, "At most so many")
       ->type_name("N")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   AddJsonFlag(*list, session);
   list->callback(
-      [&session, limit] { session.command = [&session, limit] { return List(session, *limit); }; });
+      [&session, listed] { session.command = [&session, listed] { return List(session, *listed); }; });
 
   CLI::App* show = app.add_subcommand("show", "Print the report of a build");
   auto shown = std::make_shared<std::string>();

@@ -55,10 +55,15 @@ absl::StatusOr<int> Import(Session& session, const ImportFlags& flags) {
 
 absl::StatusOr<int> ListImages(Session& session) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
-  ASSIGN_OR_RETURN(
-      const v1::ListImagesResponse response,
-      session.Call(*farm->images, &v1::Images::StubInterface::ListImages, v1::ListImagesRequest()));
-  const std::vector<v1::ImageView> images(response.images().begin(), response.images().end());
+  std::vector<v1::ImageView> images;
+  v1::ListImagesRequest request;
+  request.set_page_size(1000);
+  do {
+    ASSIGN_OR_RETURN(const v1::ListImagesResponse response,
+                     session.Call(*farm->images, &v1::Images::StubInterface::ListImages, request));
+    images.insert(images.end(), response.images().begin(), response.images().end());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
   if (session.json) {
     Json list = Json::array();
     for (const v1::ImageView& image : images) list.push_back(ImageJson(image));

@@ -67,14 +67,18 @@ class FarmReader {
 
   std::map<std::string, v1::ImageView> Images() {
     std::map<std::string, v1::ImageView> images;
-    v1::ListImagesResponse response;
-    if (!Call(*farm_.images, &v1::Images::StubInterface::ListImages, v1::ListImagesRequest(), &response))
-      return images;
-    // The farm shows short names; a Dockerfile's reference is compared as what it means.
-    for (const v1::ImageView& image : response.images()) {
-      const auto name = oci::ParseReference(image.name());
-      images[name.ok() ? name->ToString() : image.name()] = image;
-    }
+    v1::ListImagesRequest request;
+    request.set_page_size(1000);
+    do {
+      v1::ListImagesResponse response;
+      if (!Call(*farm_.images, &v1::Images::StubInterface::ListImages, request, &response)) return images;
+      // The farm shows short names; a Dockerfile's reference is compared as what it means.
+      for (const v1::ImageView& image : response.images()) {
+        const auto name = oci::ParseReference(image.name());
+        images[name.ok() ? name->ToString() : image.name()] = image;
+      }
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
     return images;
   }
 

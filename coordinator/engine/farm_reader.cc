@@ -1,6 +1,7 @@
 #include "coordinator/engine/farm_reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "common/base/status.h"
@@ -8,6 +9,7 @@
 #include "common/words/words.h"
 #include "coordinator/core/package_changes.h"
 #include "coordinator/core/recipe_identity.h"
+#include "coordinator/overview/listed_build.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -59,20 +61,39 @@ absl::StatusOr<v1::BuildSubmission> FarmReader::Submission(int64_t build) {
   return committed_->LoadSubmission(id);
 }
 
-absl::StatusOr<std::vector<v1::BuildView>> FarmReader::List(int64_t before, int limit) {
+absl::StatusOr<storage::BuildList::Page> FarmReader::List(const filter::Filter& filter, int64_t before,
+                                                          int limit, int64_t now_ns) {
   Headlines headlines;
   {
     MutexLock lock(mutex_);
     headlines = headlines_;
   }
-  // Afterwards: a build that has ended since then is listed as ended.
-  ASSIGN_OR_RETURN(std::vector<v1::BuildView> views, committed_->ListViews(before, limit));
-  for (v1::BuildView& view : views) {
-    const auto headline = headlines.find(view.id());
-    if (!IsFinished(view.status()) && headline != headlines.end()) view = *headline->second;
-    view.clear_stages();
+  // In this order: a build that ends meanwhile is in the second list, too, and counts as ended.
+  ASSIGN_OR_RETURN(std::vector<storage::BuildList::Unfinished> not_ended, list_.NotEnded(before));
+  ASSIGN_OR_RETURN(storage::BuildList::Page page, list_.Ended(filter, before, limit));
+  std::map<int64_t, v1::BuildView, std::greater<>> found;
+  for (v1::BuildView& view : page.builds) {
+    const int64_t id = view.id();
+    found.emplace(id, std::move(view));
   }
-  return views;
+  for (storage::BuildList::Unfinished& build : not_ended) {
+    const auto headline = headlines.find(build.view.id());
+    v1::BuildView& view = build.view;
+    if (headline != headlines.end()) view = *headline->second;
+    if (view.id() < page.next) break;
+    if (!overview::Matches(filter, overview::FactsOf(build.submission, view, now_ns))) continue;
+    overview::KeepHeadline(&view);
+    found.emplace(view.id(), std::move(view));
+  }
+  page.builds.clear();
+  for (auto& [id, view] : found) {
+    if (static_cast<int>(page.builds.size()) == limit) {
+      page.next = limit == 0 ? before : page.builds.back().id();
+      break;
+    }
+    page.builds.push_back(std::move(view));
+  }
+  return page;
 }
 
 absl::StatusOr<std::vector<LocatedStep>> FarmReader::Steps(int64_t build) {

@@ -15,6 +15,8 @@
 #include "coordinator/core/scheduler.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/transaction_loop.h"
+#include "coordinator/storage/overview/build_list.h"
+#include "coordinator/storage/overview/overview_records.h"
 #include "coordinator/storage/package_queries.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/package_history.pb.h"
@@ -81,6 +83,8 @@ class FarmReader {
         records_(records),
         committed_(std::move(committed)),
         package_queries_(committed_->connection()),
+        list_(committed_->connection()),
+        overview_(committed_->connection()),
         builds_(builds),
         board_(board),
         scheduler_(scheduler) {}
@@ -89,13 +93,17 @@ class FarmReader {
   absl::StatusOr<v1::BuildView> Get(int64_t build);
   // As it was submitted.
   absl::StatusOr<v1::BuildSubmission> Submission(int64_t build);
-  // Newest first, without stages.
-  absl::StatusOr<std::vector<v1::BuildView>> List(int64_t before, int limit);
+  // Builds that the filter finds, newest first, as overview::KeepHeadline leaves them; ids below `before` (0:
+  // from the newest). A build that runs has lasted until `now_ns`.
+  absl::StatusOr<storage::BuildList::Page> List(const filter::Filter& filter, int64_t before, int limit,
+                                                int64_t now_ns);
   absl::StatusOr<std::vector<LocatedPackage>> Packages(int64_t build);
   // Against the last build of its recipe that had succeeded, per platform, when it was submitted.
   absl::StatusOr<PackageComparison> ComparePackages(int64_t build);
   // Over all builds.
   storage::PackageQueries& package_queries() { return package_queries_; }
+  // The wall and trends.
+  storage::OverviewRecords& overview() { return overview_; }
   // Its steps that have an execution, of this build or an earlier one, in the order of the view.
   absl::StatusOr<std::vector<LocatedStep>> Steps(int64_t build);
   absl::StatusOr<v1::StepFetches> Fetches(int64_t execution) { return committed_->Fetches(execution); }
@@ -136,6 +144,8 @@ class FarmReader {
   storage::RecordStore& records_;
   const std::unique_ptr<storage::RecordStore> committed_;
   storage::PackageQueries package_queries_;
+  storage::BuildList list_;
+  storage::OverviewRecords overview_;
   const RunningBuilds& builds_;
   const core::AttemptBoard& board_;
   const core::Scheduler& scheduler_;

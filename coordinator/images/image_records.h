@@ -63,6 +63,8 @@ class ImageRecords {
   virtual absl::Status RemoveImages(absl::Span<const std::string> names) = 0;
   // Ordered by name.
   virtual absl::StatusOr<std::vector<ImageRecord>> ListImages() = 0;
+  // The same of at most `limit` behind that name, without those that are named by their digest.
+  virtual absl::StatusOr<std::vector<ImageRecord>> ListNamedImages(std::string_view behind, int limit) = 0;
   virtual absl::Status PutManifest(const ManifestRecord& manifest) = 0;
   // By "sha256:...".
   virtual absl::StatusOr<std::optional<ManifestRecord>> FindManifest(std::string_view digest) = 0;

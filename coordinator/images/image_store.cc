@@ -304,11 +304,9 @@ absl::Status ImageStore::AwaitName(const oci::Reference& reference, const std::s
   return expected_.Await(reference.ToString(), either.token());
 }
 
-absl::StatusOr<std::vector<ImageRecord>> ImageStore::List() {
+absl::StatusOr<std::vector<ImageRecord>> ImageStore::List(std::string_view behind, int limit) {
   RETURN_IF_ERROR(expected_.AwaitAll(stop_.get_token()));
-  ASSIGN_OR_RETURN(std::vector<ImageRecord> images, records_.ListImages());
-  std::erase_if(images, [](const ImageRecord& image) { return image.name.starts_with(kSha256); });
-  return images;
+  return records_.ListNamedImages(behind, limit);
 }
 
 absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindManifestImage(std::string_view digest) {

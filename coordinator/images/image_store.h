@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -86,8 +87,9 @@ class ImageStore {
   void Expect(int64_t build, absl::Span<const std::string> tags);
   void ExpectNoMore(int64_t build) { expected_.End(build); }
 
-  // Ordered by name; without those that have none.
-  absl::StatusOr<std::vector<ImageRecord>> List();
+  // Ordered by name, at most `limit` behind that name; without those that have none.
+  absl::StatusOr<std::vector<ImageRecord>> List(std::string_view behind = "",
+                                                int limit = std::numeric_limits<int>::max());
 
   // By name or by "sha256:..." of an index or of one platform's manifest. NOT_FOUND names it.
   absl::StatusOr<ImageRecord> Get(std::string_view name);

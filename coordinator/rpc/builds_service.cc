@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "common/base/status.h"
+#include "common/filter/filter.h"
 #include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
 
@@ -12,7 +13,7 @@ namespace crossmill::coordinator {
 namespace {
 
 constexpr int kDefaultPage = 50;
-constexpr int kMaxPage = 1000;
+constexpr int kMaxPage = 200;
 constexpr int kLogPage = 1000;
 constexpr int kFetchPage = 2000;
 constexpr size_t kFetchPageBytes = 4 << 20;
@@ -197,15 +198,17 @@ grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::L
   int64_t before = 0;
   const std::string& token = request->page_token();
   const auto parsed = std::from_chars(token.data(), token.data() + token.size(), before);
-  if (!token.empty() && (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size())) {
+  if (!token.empty() &&
+      (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size() || before < 1)) {
     return rpc::ToGrpc(absl::InvalidArgumentError("page_token is not one that ListBuilds gave"));
   }
-  auto views = engine_.reader().List(before, size);
-  if (!views.ok()) return rpc::ToGrpc(views.status());
-  for (v1::BuildView& view : *views) *response->add_builds() = std::move(view);
-  if (response->builds_size() == size) {
-    response->set_next_page_token(std::to_string(response->builds(size - 1).id()));
-  }
+  const int64_t now = UnixNanos(clock_.Now());
+  const auto filter = filter::ParseFilter(request->filter(), now);
+  if (!filter.ok()) return rpc::ToGrpc(filter.status());
+  auto page = engine_.reader().List(*filter, before, size, now);
+  if (!page.ok()) return rpc::ToGrpc(page.status());
+  for (v1::BuildView& view : page->builds) *response->add_builds() = std::move(view);
+  if (page->next > 0) response->set_next_page_token(std::to_string(page->next));
   return grpc::Status::OK;
 }
 

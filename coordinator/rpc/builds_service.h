@@ -12,8 +12,8 @@ namespace crossmill::coordinator {
 // Thread safe.
 class BuildsService final : public v1::Builds::Service {
  public:
-  BuildsService(Engine& engine, storage::LogStore& logs, const Authenticator& authenticator)
-      : engine_(engine), logs_(logs), lines_(logs), authenticator_(authenticator) {}
+  BuildsService(Engine& engine, storage::LogStore& logs, Clock& clock, const Authenticator& authenticator)
+      : engine_(engine), logs_(logs), lines_(logs), clock_(clock), authenticator_(authenticator) {}
 
   grpc::Status SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
                            v1::SubmitBuildResponse* response) override;
@@ -44,6 +44,7 @@ class BuildsService final : public v1::Builds::Service {
   Engine& engine_;
   storage::LogStore& logs_;
   storage::LogLines lines_;
+  Clock& clock_;
   const Authenticator& authenticator_;
 };
 

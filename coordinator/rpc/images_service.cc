@@ -1,5 +1,6 @@
 #include "coordinator/rpc/images_service.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <vector>
@@ -12,6 +13,9 @@
 
 namespace crossmill::coordinator {
 namespace {
+
+constexpr int kUsualImages = 200;
+constexpr int kMostImages = 1000;
 
 using rpc::ToGrpc;
 
@@ -76,12 +80,21 @@ grpc::Status ImagesService::ImportImage(grpc::ServerContext* context, const v1::
   return grpc::Status::OK;
 }
 
-grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::ListImagesRequest*,
+grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::ListImagesRequest* request,
                                        v1::ListImagesResponse* response) {
   if (auto status = authenticator_.Require(*context, v1::ACCESS_READ); !status.ok()) return ToGrpc(status);
-  const auto records = images_.List();
+  if (request->page_size() < 0) return ToGrpc(absl::InvalidArgumentError("page_size is negative"));
+  const int size = request->page_size() == 0 ? kUsualImages : std::min(request->page_size(), kMostImages);
+  // One more says whether there is another page.
+  const auto records = images_.List(request->page_token(), size + 1);
   if (!records.ok()) return ToGrpc(records.status());
-  for (const ImageRecord& record : *records) *response->add_images() = ViewOf(record);
+  for (const ImageRecord& record : *records) {
+    if (response->images_size() == size) {
+      response->set_next_page_token((*records)[static_cast<size_t>(size) - 1].name);
+      break;
+    }
+    *response->add_images() = ViewOf(record);
+  }
   return grpc::Status::OK;
 }
 

@@ -55,6 +55,11 @@ class Connection {
   // UNAVAILABLE inside a transaction that SQLite has rolled back by itself.
   absl::StatusOr<StatementUse> Use(const Sql& sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // A question that is written for this one time; the text need not live on.
+  absl::StatusOr<Statement> Prepare(const Sql& sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return database_.Prepare(sql);
+  }
+
   // Use, Bind and Run: a change. One that fails for the disk's sake (not for a constraint) inside a
   // transaction cannot be passed over: the whole transaction is rolled back, whatever its body returns.
   template <typename... Values>

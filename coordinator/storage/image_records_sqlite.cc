@@ -1,5 +1,7 @@
 #include "coordinator/storage/image_records_sqlite.h"
 
+#include <algorithm>
+
 #include "common/base/status.h"
 
 namespace crossmill::storage {
@@ -32,6 +34,11 @@ constexpr Sql kFindImageByRoot{"look up an image by its digest",
                                "SELECT " IMAGE_COLUMNS
                                " FROM images WHERE root_hash = ?1 ORDER BY name LIMIT 1"};
 constexpr Sql kListImages{"list images", "SELECT " IMAGE_COLUMNS " FROM images ORDER BY name"};
+// ';' is what follows ':'.
+constexpr Sql kListNamedImages{
+    "list named images", "SELECT " IMAGE_COLUMNS
+                         " FROM images WHERE name > ?1 AND NOT (name >= 'sha256:' AND name < 'sha256;') "
+                         "ORDER BY name LIMIT ?2"};
 constexpr Sql kDeleteImage{"remove an image", "DELETE FROM images WHERE name = ?1"};
 constexpr Sql kPutManifest{
     "save an image manifest",
@@ -119,6 +126,20 @@ absl::StatusOr<std::optional<ImageRecord>> SqliteImageRecords::FindImageByRoot(s
 absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListImages() {
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kListImages));
+  std::vector<ImageRecord> images;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return images;
+    images.push_back(ReadImage(*query));
+    RETURN_IF_ERROR(ReadPlatforms(&images.back()));
+  }
+}
+
+absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(std::string_view behind,
+                                                                             int limit) {
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kListNamedImages));
+  query->Bind(behind, std::max(limit, 0));
   std::vector<ImageRecord> images;
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());

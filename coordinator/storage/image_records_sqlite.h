@@ -18,6 +18,8 @@ class SqliteImageRecords final : public coordinator::ImageRecords {
   absl::StatusOr<std::optional<coordinator::ImageRecord>> FindImageByRoot(std::string_view root) override;
   absl::Status RemoveImages(absl::Span<const std::string> names) override;
   absl::StatusOr<std::vector<coordinator::ImageRecord>> ListImages() override;
+  absl::StatusOr<std::vector<coordinator::ImageRecord>> ListNamedImages(std::string_view behind,
+                                                                        int limit) override;
   absl::Status PutManifest(const coordinator::ManifestRecord& manifest) override;
   absl::StatusOr<std::optional<coordinator::ManifestRecord>> FindManifest(std::string_view digest) override;
   absl::Status PutCompressedLayer(const coordinator::CompressedLayerRecord& layer) override;

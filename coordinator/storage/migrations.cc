@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "coordinator/storage/history_records.h"
 #include "coordinator/storage/notices/state_records.h"
+#include "coordinator/storage/overview/overview_index.h"
 #include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
@@ -74,6 +75,7 @@ std::vector<Migration> RecordMigrations() {
     if (std::string_view(migration.name) == "0008_package_questions.sql") migration.fill = FillPackageIndex;
     if (std::string_view(migration.name) == "0014_build_history.sql") migration.fill = FillBuildHistory;
     if (std::string_view(migration.name) == "0015_notices.sql") migration.fill = FillStates;
+    if (std::string_view(migration.name) == "0016_overview.sql") migration.fill = FillOverview;
   }
   return migrations;
 }

@@ -9,6 +9,7 @@
 #include "coordinator/storage/connection.h"
 #include "coordinator/storage/history_records.h"
 #include "coordinator/storage/notices/state_records.h"
+#include "coordinator/storage/overview/overview_index.h"
 #include "coordinator/storage/package_index.h"
 
 namespace crossmill::storage {
@@ -31,8 +32,6 @@ constexpr Sql kLoadSubmission{"load a submission", "SELECT submission FROM build
 constexpr Sql kLoadPlan{"load the plan of a build", "SELECT plan FROM builds WHERE id = ?1"};
 constexpr Sql kLatestBuild{"find the latest build",
                            "SELECT (SELECT id FROM builds WHERE ahead_of = 0 ORDER BY id DESC LIMIT 1)"};
-constexpr Sql kListViews{
-    "list builds", "SELECT id, view FROM builds WHERE id < ?1 AND ahead_of = 0 ORDER BY id DESC LIMIT ?2"};
 // The condition is that of the index unfinished_builds.
 constexpr Sql kUnfinishedBuilds{
     "find unfinished builds",
@@ -168,6 +167,7 @@ absl::Status RecordStore::SaveView(int64_t build, const v1::BuildView& view) {
     if (connection_->Changes() != 1) return NoSuchBuild(build);
     if (!IsFinished(view.status())) return absl::OkStatus();
     ASSIGN_OR_RETURN(const v1::BuildSubmission submission, LoadSubmission(build));
+    RETURN_IF_ERROR(IndexOverview(*connection_, submission, view));
     RETURN_IF_ERROR(IndexEndedBuild(*connection_, submission, view));
     RETURN_IF_ERROR(IndexBuildHistory(*connection_, submission, view));
     return RecordStates(*connection_, submission, view);
@@ -214,20 +214,6 @@ absl::StatusOr<int64_t> RecordStore::LatestBuild() {
   ASSIGN_OR_RETURN(const bool found, query->Step());
   if (!found || query->IsNull(0)) return absl::NotFoundError("there is no build yet");
   return query->Int64(0);
-}
-
-absl::StatusOr<std::vector<v1::BuildView>> RecordStore::ListViews(int64_t before_id, int limit) {
-  RecursiveMutexLock lock(connection_->mutex());
-  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kListViews));
-  // A negative LIMIT would mean none.
-  query->Bind(before_id > 0 ? before_id : std::numeric_limits<int64_t>::max(), std::max(limit, 0));
-  std::vector<v1::BuildView> views;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, query->Step());
-    if (!row) return views;
-    RETURN_IF_ERROR(
-        ParseRecord(query->Bytes(1), BuildRecord("the view", query->Int64(0)), &views.emplace_back()));
-  }
 }
 
 absl::StatusOr<std::vector<UnfinishedBuild>> RecordStore::UnfinishedBuilds() {

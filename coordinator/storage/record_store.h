@@ -164,11 +164,9 @@ class RecordStore {
   absl::StatusOr<v1::BuildSubmission> LoadSubmission(int64_t build);
   // NOT_FOUND: there is no such build, or it has not been planned.
   absl::StatusOr<v1::BuildPlan> LoadPlan(int64_t build);
-  // Builds that compile wheels for others are not among those that the next two tell of.
+  // Builds that compile wheels for others do not count.
   // NOT_FOUND: there is no build yet.
   absl::StatusOr<int64_t> LatestBuild();
-  // Newest first, ids below `before_id` (0: from the newest).
-  absl::StatusOr<std::vector<v1::BuildView>> ListViews(int64_t before_id, int limit);
   // Status not terminal, oldest first.
   absl::StatusOr<std::vector<UnfinishedBuild>> UnfinishedBuilds();
 

@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +35,9 @@ struct Blob {
   std::string_view bytes;
 };
 
+// A value of a question whose number of values is known only when it is asked.
+using Value = std::variant<int64_t, std::string>;
+
 // A prepared statement. Outlived by its Database. Move only.
 //
 //   statement.Bind(id, "name", Blob{bytes}, std::optional<int64_t>());
@@ -50,6 +55,10 @@ class Statement {
     int index = 0;
     (BindAt(++index, values), ...);
     bound_ = index;
+  }
+
+  void BindList(const std::vector<Value>& values) {
+    for (const Value& value : values) std::visit([this](const auto& each) { BindAt(++bound_, each); }, value);
   }
 
   // True: there is a row. After false or an error: Reset before the next use.

@@ -29,7 +29,7 @@ using SteadyClock = std::chrono::steady_clock;
 inline double Since(SteadyClock::time_point start) { return Seconds(SteadyClock::now() - start).count(); }
 
 [[noreturn]] inline void Fail(const std::string& why) {
-  fmt::print(stderr, "farm_load: {}\n", why);
+  fmt::print(stderr, "bench: {}\n", why);
   exit(1);
 }
 
@@ -44,14 +44,16 @@ inline void WaitUntil(const std::string& what, double seconds, const std::functi
 // The coordinator's program.
 class Coordinator {
  public:
-  Coordinator(std::string program, std::string folder)
-      : program_(std::move(program)), folder_(std::move(folder)) {}
+  // `more`: further arguments.
+  Coordinator(std::string program, std::string folder, std::vector<std::string> more = {})
+      : program_(std::move(program)), folder_(std::move(folder)), more_(std::move(more)) {}
   ~Coordinator() { End(SIGTERM); }
 
   void Start() {
     const std::string data = folder_ + "/data", log = folder_ + "/log";
     std::vector<std::string> words = {program_, "--data",           data, "--log-level",
                                       "warn",   "--worker-timeout", "60"};
+    words.insert(words.end(), more_.begin(), more_.end());
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -99,6 +101,7 @@ class Coordinator {
  private:
   const std::string program_;
   const std::string folder_;
+  const std::vector<std::string> more_;
   pid_t pid_ = 0;
 };
 

@@ -64,6 +64,7 @@ class FakeCoordinator final : public v1::Builds::Service,
   // ---- what happened ----
   v1::SubmitBuildRequest submitted;
   std::vector<int64_t> watched_from;
+  std::vector<v1::ListBuildsRequest> lists;
   std::vector<v1::CancelBuildRequest> cancels;
   v1::PackageHistoryRequest asked_history;
   v1::CompiledPackagesRequest asked_compiled;
@@ -159,9 +160,16 @@ class FakeCoordinator final : public v1::Builds::Service,
     return grpc::Status::OK;
   }
 
-  grpc::Status ListBuilds(grpc::ServerContext*, const v1::ListBuildsRequest*,
+  grpc::Status ListBuilds(grpc::ServerContext*, const v1::ListBuildsRequest* request,
                           v1::ListBuildsResponse* response) override {
     MutexLock lock(mutex_);
+    lists.push_back(*request);
+    // What is rare is on the second page, what there is not on none.
+    if (request->filter().find("rare") != std::string::npos && request->page_token().empty()) {
+      response->set_next_page_token("100001");
+      return grpc::Status::OK;
+    }
+    if (request->filter().find("none") != std::string::npos) return grpc::Status::OK;
     *response->add_builds() = view;
     response->mutable_builds(0)->clear_stages();
     return grpc::Status::OK;

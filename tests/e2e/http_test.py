@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 import farm
 
@@ -92,6 +93,37 @@ class Reading(HttpCase):
         result = cls.farm.build(context, "--network", "none", "-t", "example/app")
         assert result.returncode == 0, result.stderr + cls.farm.logs()
         cls.build_id = cls.farm.show()["id"]
+
+    def test_a_filter_finds_builds_and_a_wrong_one_says_why(self):
+        def find(text):
+            query = urllib.parse.urlencode({"filter": text})
+            return [int(build["id"]) for build in self.json(f"/api/v1/builds?{query}")["builds"]]
+        self.assertIn(self.build_id, find("name:example/app status:succeeded since:1d -label:x"))
+        self.assertNotIn(self.build_id, find("-name:app"))
+        self.assertEqual(find("name:app platform:linux/s390x"), [])
+        wrong = self.json("/api/v1/builds?filter=stauts:failed", status=400)
+        self.assertIn("'stauts:failed': there is no field 'stauts'; fields are status, verdict,", wrong["detail"])
+        self.assertEqual(wrong["code"], "INVALID_ARGUMENT")
+        listed = self.farm.cli("ls", "name:app", "--json")
+        self.assertIn(self.build_id, [build["id"] for build in json.loads(listed.stdout)])
+        failed = self.farm.cli("ls", "stauts:failed")
+        self.assertEqual(failed.returncode, 2, failed.stderr)
+        self.assertIn("there is no field 'stauts'", failed.stderr)
+
+    def test_the_wall_and_trends_tell_of_the_build(self):
+        row = next(row for row in self.json("/api/v1/wall")["rows"] if row["name"] == "example/app")
+        self.assertEqual(row["status"], "BUILD_STATUS_SUCCEEDED")
+        self.assertEqual(row["cells"][0]["stripBuilds"][-1], row["buildId"])
+        self.assertFalse(row["needsLook"])
+        spans = self.json("/api/v1/trends?days=2&zone=Europe/Berlin")["spans"]
+        self.assertEqual(len(spans), 2)
+        sums = spans[-1]["sums"]
+        self.assertGreaterEqual(int(sums["succeeded"]), 1)
+        self.assertGreaterEqual(sum(int(platform["executedSteps"]) for platform in sums["platforms"]), 1)
+        self.assertGreater(spans[-1]["waitMedian"], 0)
+        for wrong in ("days=201", "days=801&weekly=1", "zone=Mars/Olympus", "zone=../../etc/passwd"):
+            self.json(f"/api/v1/trends?{wrong}", status=400)
+        self.json("/api/v1/wall?page_token=x", status=400)
 
     def execution(self):
         build = self.json(f"/api/v1/builds/{self.build_id}")

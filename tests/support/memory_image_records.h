@@ -38,6 +38,15 @@ class MemoryImageRecords final : public ImageRecords {
     for (const auto& [name, image] : images_) images.push_back(image);
     return images;
   }
+  absl::StatusOr<std::vector<ImageRecord>> ListNamedImages(std::string_view behind, int limit) override {
+    MutexLock lock(mutex_);
+    std::vector<ImageRecord> images;
+    for (const auto& [name, image] : images_) {
+      if (name > behind && !name.starts_with("sha256:") && static_cast<int>(images.size()) < limit)
+        images.push_back(image);
+    }
+    return images;
+  }
   absl::Status PutManifest(const ManifestRecord& manifest) override {
     MutexLock lock(mutex_);
     manifests_[manifest.manifest.Oci()] = manifest;

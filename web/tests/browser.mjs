@@ -172,8 +172,18 @@ describe('keys', () => {
     assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'INPUT');
     await page.keyboard.type('status:failed image:billing');
     await page.waitForFunction(() => location.hash.includes('status:failed'));
-    await settle();
-    assert.equal(await page.locator('.bl tbody tr').count(), 4);
+    // The farm is asked when a moment has passed.
+    await page.waitForFunction(() => document.querySelectorAll('.bl tbody tr').length === 4);
+    assert.match(await text('h1'), /^4 builds match/);
+  });
+  it('show what the farm says of a wrong filter, and go on when it is right', async () => {
+    await open('#builds?q=stauts:failed');
+    await page.waitForSelector('[role=alert]');
+    assert.match(await text('[role=alert]'), /there is no field 'stauts'/);
+    await page.locator('[data-search]').fill('status:failed');
+    await page.waitForSelector('.bl tbody tr');
+    assert.equal(await page.locator('[role=alert]').count(), 0);
+    assert.deepEqual(problems, []);
   });
   it('do nothing while one types', async () => {
     await open('#submit');

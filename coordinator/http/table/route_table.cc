@@ -7,9 +7,9 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 37> kRoutes = {{
+constexpr std::array<Route, 39> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
-     "Builds, newest first, without their stages."},
+     "Builds that a filter finds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
      "Submits a build whose context is in the blob store, or that needs none."},
     {"GET", "/api/v1/builds/{build_id}", "crossmill.v1.Builds/GetBuild", Form::kMessage,
@@ -34,6 +34,10 @@ constexpr std::array<Route, 37> kRoutes = {{
      "Submits a rebuild of a build that has ended, to be compared with what it gave."},
     {"GET", "/api/v1/builds/{first}/compare/{second}", "crossmill.v1.Verification/CompareBuilds", Form::kList,
      "Two builds that have ended beside each other: where they part, and why."},
+    {"GET", "/api/v1/wall", "crossmill.v1.Overview/ListWall", Form::kMessage,
+     "A row for each recipe: its newest state by platform, and the builds before."},
+    {"GET", "/api/v1/trends", "crossmill.v1.Overview/GetTrends", Form::kMessage,
+     "Sums of the builds that ended, by day or week."},
     {"GET", "/api/v1/history", "crossmill.v1.Verification/ListHistory", Form::kMessage,
      "The builds of a recipe over time: verdicts, and what changed where one got worse."},
     {"GET", "/api/v1/executions/{execution}/log", "crossmill.v1.Builds/ListLogLines", Form::kLog,

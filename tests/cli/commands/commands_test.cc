@@ -289,6 +289,26 @@ TEST_F(CommandsTest, TimeOutCancelsAsTimedOut) {
   EXPECT_EQ(coordinator_.submitted.submission().options().timeout(), 1u);
 }
 
+TEST_F(CommandsTest, AFilterGoesToTheFarmAsItWasWritten) {
+  EXPECT_EQ(Run({"ls", "status:failed since:7d", "name:\"a b\"", "-n", "3"}), 0) << env_.err();
+  ASSERT_EQ(coordinator_.lists.size(), 1u);
+  EXPECT_EQ(coordinator_.lists[0].filter(), "status:failed since:7d name:\"a b\"");
+  EXPECT_EQ(coordinator_.lists[0].page_size(), 3);
+  EXPECT_EQ(Run({"ls", "--json", "--", "-status:failed"}), 0) << env_.err();
+  EXPECT_EQ(coordinator_.lists[1].filter(), "-status:failed");
+  EXPECT_EQ(OutJson()[0]["id"], 12);
+}
+
+TEST_F(CommandsTest, ALaterPageIsAskedForWhereAPageHoldsNothing) {
+  EXPECT_EQ(Run({"ls", "rare", "--json"}), 0) << env_.err();
+  ASSERT_EQ(coordinator_.lists.size(), 2u);
+  EXPECT_EQ(coordinator_.lists[1].page_token(), "100001");
+  EXPECT_EQ(coordinator_.lists[1].filter(), "rare");
+  EXPECT_EQ(OutJson()[0]["id"], 12);
+  EXPECT_EQ(Run({"ls", "none"}), 0);
+  EXPECT_EQ(env_.out, "no build matches the filter\n");
+}
+
 TEST_F(CommandsTest, JsonDocumentsOfEveryList) {
   v1::WorkerView worker;
   worker.mutable_info()->set_name("w1");

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/base/files.h"
+#include "coordinator/storage/overview/build_list.h"
 #include "tests/coordinator/storage/full_disk.h"
 #include "tests/support/eventually.h"
 #include "tests/support/status_matchers.h"
@@ -48,7 +49,7 @@ class TransactionLoopTest : public ::testing::Test {
   }
   void Release() { gate_.set_value(); }
 
-  int Builds() { return static_cast<int>(records_->ListViews(0, 1000)->size()); }
+  int Builds() { return static_cast<int>(storage::BuildList(records_->connection()).NotEnded(0)->size()); }
 
   std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<storage::RecordStore> records_;
@@ -80,7 +81,7 @@ TEST_F(TransactionLoopTest, NothingIsAnsweredBeforeItIsCommitted) {
   int seen_inside = -1;
   const auto build = loop_->Call<int64_t>([&]() -> absl::StatusOr<int64_t> {
     auto id = records_->InsertBuild({}, "", "", 1);
-    seen_inside = static_cast<int>((*outside)->ListViews(0, 10)->size());
+    seen_inside = static_cast<int>(storage::BuildList((*outside)->connection()).NotEnded(0)->size());
     return id;
   });
   ASSERT_OK(build);

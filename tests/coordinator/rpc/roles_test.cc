@@ -19,6 +19,7 @@
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/notices/notices_service.h"
 #include "coordinator/rpc/notices/webhooks_service.h"
+#include "coordinator/rpc/overview/overview_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/verification_service.h"
@@ -98,6 +99,7 @@ class RolesTest : public RpcFixture {
     return {{"crossmill.v1.Builds", &builds_},
             {"crossmill.v1.Packages", &packages_},
             {"crossmill.v1.Images", &image_service_},
+            {"crossmill.v1.Overview", &overview_},
             {"crossmill.v1.Farm", &farm_},
             {"crossmill.v1.Notices", &notices_},
             {"crossmill.v1.Webhooks", &webhooks_},
@@ -113,7 +115,9 @@ class RolesTest : public RpcFixture {
   storage::LogStore logs_{folder_.Path("logs")};
   ImageFixture images_{*blobs_, *records_};
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};
-  BuildsService builds_{engine_, logs_, authenticator_};
+  BuildsService builds_{engine_, logs_, clock_, authenticator_};
+  storage::OverviewRecords overview_records_{records_->connection()};
+  OverviewService overview_{overview_records_, clock_, authenticator_};
   storage::PackageQueries package_queries_{records_->connection()};
   PackagesService packages_{package_queries_, authenticator_};
   WheelsService wheels_{*records_, authenticator_};

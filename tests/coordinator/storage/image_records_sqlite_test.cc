@@ -96,6 +96,22 @@ TEST_F(SqliteImageRecordsTest, ListIsByNameAndEachHasItsPlatforms) {
   ExpectEqual((*images)[2], Image("c", "2"));
 }
 
+TEST_F(SqliteImageRecordsTest, PagesOfNamesLeaveOutDigests) {
+  for (const char* name : {"b", "sha256:11", "sha", "sha257", "a"})
+    ASSERT_OK(records_.PutImage(Image(name, "2")));
+  const auto names = [&](std::string_view behind, int limit) {
+    std::vector<std::string> found;
+    const std::vector<ImageRecord> images = records_.ListNamedImages(behind, limit).value();
+    for (const ImageRecord& image : images) found.push_back(image.name);
+    return found;
+  };
+  EXPECT_EQ(names("", 10), (std::vector<std::string>{"a", "b", "sha", "sha257"}));
+  EXPECT_EQ(names("", 2), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(names("b", 2), (std::vector<std::string>{"sha", "sha257"}));
+  EXPECT_EQ(names("sha257", 2), std::vector<std::string>());
+  EXPECT_EQ(records_.ListNamedImages("", 1)->front().platforms.size(), Image("a", "2").platforms.size());
+}
+
 TEST_F(SqliteImageRecordsTest, ManifestComesBackAndIsReplaced) {
   ManifestRecord manifest;
   manifest.manifest = DigestOf("manifest");

@@ -3,9 +3,11 @@ import { useQuery, useInfiniteQuery } from '@tanstack/preact-query';
 import type * as wire from './wire';
 import * as decode from './decode';
 import { buildPackages, compiled } from './decode_packages';
-import { getJson, getText } from './client';
+import { recipeRow, span } from './decode_overview';
+import { getJson, getText, Problem } from './client';
 import { roleOf, type Role } from '../model/role';
 import type { Build } from '../model/types';
+import type { RecipeRow } from '../model/wall';
 
 const OFTEN = 5_000;
 const SELDOM = 15_000;
@@ -15,63 +17,74 @@ export interface BuildPage {
   next: string;
 }
 
-async function fetchBuilds(size: number, token: string, signal?: AbortSignal): Promise<BuildPage> {
-  const answer = await getJson<wire.ListBuildsResponse>('builds', { page_size: size, page_token: token }, signal);
+async function fetchBuilds(size: number, filter: string, token: string, signal?: AbortSignal): Promise<BuildPage> {
+  const answer = await getJson<wire.ListBuildsResponse>('builds', { page_size: size, filter, page_token: token }, signal);
   return { builds: (answer.builds ?? []).map(decode.build), next: answer.nextPageToken ?? '' };
 }
 
-/** The newest builds: the frame's live mark, the wall and new rows come from here. */
-export function useNewestBuilds() {
+/** The newest builds: the frame's live mark, what runs and new rows come from here. */
+export function useNewestBuilds(filter = '') {
   return useQuery({
-    queryKey: ['newest'],
-    queryFn: ({ signal }) => fetchBuilds(50, '', signal),
-    refetchInterval: OFTEN,
+    queryKey: ['newest', filter],
+    queryFn: ({ signal }) => fetchBuilds(50, filter, '', signal),
+    refetchInterval: (query) => (query.state.error instanceof Problem && query.state.error.status === 400 ? false : OFTEN),
   });
 }
 
-/** So far back that twenty builds of most images are among them, and no further. */
-const WALL_PAGES = 3;
-
-/** What the wall's strips are made of; what is newer comes with the newest builds. */
-export function useWallBuilds() {
+/** The newest builds further back, for questions about images. */
+export function useRecentBuilds() {
   return useQuery({
-    queryKey: ['wall'],
-    queryFn: async ({ signal }) => {
-      const builds: Build[] = [];
-      let token = '';
-      for (let page = 0; page < WALL_PAGES; page += 1) {
-        const answer = await fetchBuilds(200, token, signal);
-        builds.push(...answer.builds);
-        token = answer.next;
-        if (!token) break;
-      }
-      return builds;
-    },
+    queryKey: ['recent'],
+    queryFn: async ({ signal }) => (await fetchBuilds(200, '', '', signal)).builds,
     staleTime: 5 * 60_000,
     refetchInterval: 10 * 60_000,
   });
 }
 
-/** More are not counted: the page says so. */
-const MOST_COUNTED = 5_000;
+/** A wall with more rows is no wall: the farm gives those first that need a look. */
+const WALL_PAGES = 3;
 
-export async function fetchBuildsSince(since: number, signal?: AbortSignal): Promise<{ builds: Build[]; more: boolean }> {
-  const builds: Build[] = [];
-  for (let token = ''; ; ) {
-    const answer = await fetchBuilds(200, token, signal);
-    builds.push(...answer.builds.filter((build) => build.createdAt >= since));
-    const last = answer.builds[answer.builds.length - 1];
-    token = answer.next;
-    if (!token || !last || last.createdAt < since) return { builds, more: false };
-    if (builds.length >= MOST_COUNTED) return { builds, more: true };
-  }
+export function useWall() {
+  return useQuery({
+    queryKey: ['wall'],
+    queryFn: async ({ signal }) => {
+      const rows: RecipeRow[] = [];
+      let token = '';
+      for (let page = 0; page < WALL_PAGES; page += 1) {
+        const answer = await getJson<wire.ListWallResponse>('wall', { page_size: 200, page_token: token }, signal);
+        rows.push(...(answer.rows ?? []).map(recipeRow));
+        token = answer.nextPageToken ?? '';
+        if (!token) break;
+      }
+      return { rows, more: token !== '' };
+    },
+    refetchInterval: SELDOM,
+  });
 }
 
-/** The list of builds, page by page; it stays as it is until it is asked for anew. */
-export function useBuildList() {
+/** Sums of the days of this browser's zone; of UTC where the farm's machine does not know the zone. */
+export function useTrends(days: number, weekly: boolean) {
+  return useQuery({
+    queryKey: ['trends', days, weekly],
+    queryFn: async ({ signal }) => {
+      const ask = (zone: string) => getJson<wire.GetTrendsResponse>('trends', { days, weekly: weekly ? '1' : undefined, zone }, signal);
+      const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      const answer = await ask(zone).catch((error: unknown) => {
+        if (error instanceof Problem && error.status === 400) return ask('');
+        throw error;
+      });
+      return (answer.spans ?? []).map(span);
+    },
+    staleTime: 60_000,
+    refetchInterval: 5 * 60_000,
+  });
+}
+
+/** The builds that the filter finds, page by page; they stay as they are until they are asked for anew. */
+export function useBuildList(filter: string) {
   return useInfiniteQuery({
-    queryKey: ['builds'],
-    queryFn: ({ pageParam, signal }) => fetchBuilds(100, pageParam, signal),
+    queryKey: ['builds', filter],
+    queryFn: ({ pageParam, signal }) => fetchBuilds(100, filter, pageParam, signal),
     initialPageParam: '',
     getNextPageParam: (page: BuildPage) => page.next || undefined,
     staleTime: Infinity,

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Builds, newest first, without their stages. */
+        /** Builds that a filter finds, newest first, without their stages. */
         get: operations["ListBuilds"];
         put?: never;
         /** Submits a build whose context is in the blob store, or that needs none. */
@@ -201,6 +201,40 @@ export interface paths {
         };
         /** Two builds that have ended beside each other: where they part, and why. */
         get: operations["CompareBuilds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A row for each recipe: its newest state by platform, and the builds before. */
+        get: operations["ListWall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sums of the builds that ended, by day or week. */
+        get: operations["GetTrends"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1708,6 +1742,113 @@ export interface components {
         };
         /** @enum {string} */
         ContextChange_Kind: "KIND_UNSPECIFIED" | "KIND_ADDED" | "KIND_REMOVED" | "KIND_CONTENT" | "KIND_MODE";
+        ListWallResponse: {
+            rows: components["schemas"]["WallRow"][];
+            nextPageToken: string;
+        };
+        WallRow: {
+            recipe: string;
+            name: string;
+            target: string;
+            /** Format: int64 */
+            buildId: string;
+            status: components["schemas"]["BuildStatus"];
+            message: string;
+            /** Format: int64 */
+            submittedAt: string;
+            /** Format: int64 */
+            finishedAt: string;
+            needsLook: boolean;
+            /** Format: int64 */
+            changedAt: string;
+            cells: components["schemas"]["WallCell"][];
+        };
+        WallCell: {
+            platform?: components["schemas"]["Platform"];
+            emulated: boolean;
+            /** Format: int64 */
+            buildId: string;
+            status: components["schemas"]["BuildStatus"];
+            verdict: components["schemas"]["Verdict"];
+            /** Format: double */
+            seconds: number;
+            message: string;
+            reason: string;
+            /** Format: uint32 */
+            hosts: number;
+            /** Format: uint32 */
+            executions: number;
+            /** Format: uint32 */
+            differingPaths: number;
+            stripBuilds: string[];
+            strip: string;
+            stripSeconds: number[];
+        };
+        GetTrendsResponse: {
+            spans: components["schemas"]["TrendSpan"][];
+        };
+        TrendSpan: {
+            /** Format: int64 */
+            start: string;
+            /** Format: int64 */
+            end: string;
+            sums?: components["schemas"]["TrendSums"];
+            /** Format: double */
+            waitMedian: number;
+            /** Format: double */
+            wait95: number;
+        };
+        TrendSums: {
+            /** Format: int64 */
+            builds: string;
+            /** Format: int64 */
+            succeeded: string;
+            /** Format: int64 */
+            failed: string;
+            /** Format: int64 */
+            timedOut: string;
+            /** Format: int64 */
+            cancelled: string;
+            /** Format: int64 */
+            infrastructureFailed: string;
+            platforms: components["schemas"]["PlatformTrend"][];
+            waits: {
+                [key: string]: string;
+            };
+        };
+        PlatformTrend: {
+            platform?: components["schemas"]["Platform"];
+            /** Format: int64 */
+            cells: string;
+            /** Format: int64 */
+            cellsFailed: string;
+            /** Format: int64 */
+            cellsEmulated: string;
+            /** Format: double */
+            seconds: number;
+            /** Format: int64 */
+            reproducible: string;
+            /** Format: int64 */
+            unreproducible: string;
+            /** Format: int64 */
+            inputDrift: string;
+            /** Format: int64 */
+            flaky: string;
+            /** Format: int64 */
+            inconclusive: string;
+            /** Format: int64 */
+            executedSteps: string;
+            /** Format: double */
+            executedSeconds: number;
+            /** Format: int64 */
+            cachedSteps: string;
+            /** Format: double */
+            savedSeconds: number;
+            /** Format: int64 */
+            compiledPackages: string;
+            /** Format: double */
+            compileSeconds: number;
+        };
         BuildHistoryResponse: {
             rows: components["schemas"]["BuildHistoryRow"][];
             more: boolean;
@@ -1919,6 +2060,7 @@ export interface components {
         };
         ListImagesResponse: {
             images: components["schemas"]["ImageView"][];
+            nextPageToken: string;
         };
         ImageView: {
             name: string;
@@ -2124,6 +2266,7 @@ export interface operations {
             query?: {
                 page_size?: number;
                 page_token?: string;
+                filter?: string;
             };
             header?: never;
             path?: never;
@@ -2619,6 +2762,71 @@ export interface operations {
             };
         };
     };
+    ListWall: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWallResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetTrends: {
+        parameters: {
+            query?: {
+                days?: number;
+                zone?: string;
+                weekly?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GetTrendsResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     VerificationListHistory: {
         parameters: {
             query?: {
@@ -2905,7 +3113,10 @@ export interface operations {
     };
     ListImages: {
         parameters: {
-            query?: never;
+            query?: {
+                page_size?: number;
+                page_token?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -32,15 +32,14 @@ function span(builds: readonly Build[], now: number): string {
   return `in the last ${days < 14 ? `${numberWord(days)} days` : `${Math.round(days / 7)} weeks`}`;
 }
 
-/** `builds` are those that match; `words` what they match. */
-export function buildsSentence(builds: readonly Build[], words: readonly FilterWord[], now: number): Sentence {
-  if (builds.length === 0) return [words.length > 0 ? 'No build that is loaded matches the filter.' : 'There are no builds yet.'];
+/** `builds` are those that match and are loaded; `words` what they match. */
+export function buildsSentence(builds: readonly Build[], words: readonly FilterWord[], now: number, more = false): Sentence {
+  if (builds.length === 0) return [words.length > 0 ? (more ? 'No build was found so far.' : 'No build matches the filter.') : 'There are no builds yet.'];
   const counts = countBuilds(builds);
   const total = plural(counts.all, 'build');
   const when = span(builds, now);
   const bad = counts.failed + counts.infrastructure;
-  const head = words.length > 0 ? `${capital(total)} ${counts.all === 1 ? 'matches' : 'match'}, ${when}.` : '';
-  if (words.length > 0) return [head];
+  if (words.length > 0) return [more ? `The newest ${total} that ${counts.all === 1 ? 'matches' : 'match'}, ${when}.` : `${capital(total)} ${counts.all === 1 ? 'matches' : 'match'}, ${when}.`];
   if (bad === 0) return [`Of ${total} ${when} none failed${counts.unreproducible > 0 ? `; ${numberWord(counts.unreproducible)} gave other bytes when repeated` : ''}.`];
   const ours = counts.infrastructure > 0 ? `, ${numberWord(counts.infrastructure)} of them the farm’s fault` : '';
   const other = counts.unreproducible > 0 ? ` ${capital(numberWord(counts.unreproducible))} gave other bytes when repeated.` : '';

@@ -2,15 +2,15 @@
 import type { Sentence } from './sentence';
 import type { Wall } from './wall';
 import { capital, joined, numberWord } from '../format/number';
-import { shortPlatform } from './build';
+import { isFinished, shortPlatform } from './build';
 
-/** Platforms on which every steady image was found to be reproducible. */
+/** Platforms on which every image that is well was found to be reproducible; what still runs says nothing. */
 function sameBytes(wall: Wall): string[] {
   const rows = [...wall.rows.steady, ...wall.rows.changed];
   return wall.platforms
     .filter(({ platform }) => {
-      const cells = rows.map((row) => row.cells.get(platform)?.cell).filter((cell) => cell?.comparison);
-      return cells.length > 0 && cells.every((cell) => cell?.comparison?.verdict === 'reproducible');
+      const cells = rows.map((row) => row.cells.get(platform)).filter((cell) => cell?.cell?.status === 'succeeded' && isFinished(cell.build.status));
+      return cells.length > 0 && cells.every((cell) => cell?.cell?.verdict === 'reproducible');
     })
     .map(({ platform }) => shortPlatform(platform));
 }

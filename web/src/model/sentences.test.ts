@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { build, farm, listed, NOW, packagesOf } from '../test/fixture';
+import { build, farm, listed, NOW, packagesOf, recipes, spans } from '../test/fixture';
 import { worker } from '../api/decode';
 import { plain } from './sentence';
 import { buildSentence } from './sentence_build';
@@ -35,11 +35,12 @@ describe('sentence of a build', () => {
 });
 
 describe('other sentences', () => {
-  it('wall', () => expect(plain(wallSentence(wallOf(listed(), NOW - 13 * 3600e3)))).toMatch(/^Five of 17 images need a look\. The other twelve build everywhere they are asked for, with the same bytes on .*amd64 and arm64\.$/));
-  it('an empty wall', () => expect(plain(wallSentence(wallOf([], NOW)))).toBe('Nothing was built here yet.'));
+  it('wall', () => expect(plain(wallSentence(wallOf(recipes(), listed(), NOW - 13 * 3600e3)))).toMatch(/^Five of 17 images need a look\. The other twelve build everywhere they are asked for, with the same bytes on .*amd64 and arm64\.$/));
+  it('an empty wall', () => expect(plain(wallSentence(wallOf([], [], NOW)))).toBe('Nothing was built here yet.'));
   it('builds', () => {
     expect(plain(buildsSentence(listed().slice(0, 100), [], NOW))).toMatch(/^Of 100 builds in the last \w+ days \w+ failed, two of them the farm’s fault\. .* gave other bytes when repeated\.$/);
-    expect(plain(buildsSentence([], parseFilter('x'), NOW))).toBe('No build that is loaded matches the filter.');
+    expect(plain(buildsSentence([], parseFilter('x'), NOW))).toBe('No build matches the filter.');
+    expect(plain(buildsSentence([], parseFilter('x'), NOW, true))).toBe('No build was found so far.');
     expect(plain(buildsSentence(listed().slice(0, 1), parseFilter('status:queued'), NOW))).toBe('1 build matches, in the last day.');
   });
   it('compare', () => {
@@ -65,7 +66,7 @@ describe('other sentences', () => {
     expect(plain(submitSentence({ ...form, tag: 'shop:main', platforms: ['linux/arm64'], verify: 1 }))).toBe('Build shop for linux/arm64.');
   });
   it('trends', () => {
-    expect(plain(trendsSentence(trendsOf(listed(), 28, NOW), 'four weeks'))).toMatch(/^\d+ builds in four weeks, \w+ of them failed\. .*\d+ %/);
-    expect(plain(trendsSentence(trendsOf([], 28, NOW), 'four weeks'))).toBe('Nothing was built in four weeks.');
+    expect(plain(trendsSentence(trendsOf(spans(28)), 'four weeks'))).toMatch(/^\d+ builds in four weeks, \w+ of them failed\. .*\d+ %/);
+    expect(plain(trendsSentence(trendsOf(spans(28, false, [])), 'four weeks'))).toBe('Nothing was built in four weeks.');
   });
 });

@@ -1,15 +1,38 @@
-// Questions over days, answered from the list of builds.
-import type { Build } from './types';
+// Questions over days and weeks, from the farm's sums.
 import type { Sentence } from './sentence';
-import { isFinished, shortPlatform, verdictOf } from './build';
+import { shortPlatform } from './build';
 import { commonPlatforms } from './wall';
 import { numberWord, plural } from '../format/number';
+
+export interface PlatformSums {
+  platform: string;
+  cells: number;
+  emulated: number;
+  reproducible: number;
+  verified: number;
+  executedSeconds: number;
+  compileSeconds: number;
+  savedSeconds: number;
+}
+
+/** What ended in a day or a week. */
+export interface Span {
+  /** Milliseconds. */
+  start: number;
+  builds: number;
+  failed: number;
+  infrastructure: number;
+  /** Seconds; 0: nothing was executed. */
+  waitMedian: number;
+  wait95: number;
+  platforms: PlatformSums[];
+}
 
 export interface Series {
   name: string;
   tone: '' | 'ok' | 'bad' | 'farm' | 'i2' | 'i3';
   dashed?: boolean;
-  /** One per day; undefined: nothing ran. */
+  /** One per span; undefined: nothing ran. */
   values: (number | undefined)[];
 }
 
@@ -23,16 +46,9 @@ export interface Plot {
 }
 
 export interface Trends {
-  /** Midnights, ascending, in milliseconds. */
+  /** Where days or weeks begin, ascending, in milliseconds. */
   days: number[];
   plots: Plot[];
-}
-
-const DAY = 86_400_000;
-
-function midnightOf(ms: number): number {
-  const date = new Date(ms);
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 }
 
 /** Above every value a round figure: 1, 2, 5 and their tens. */
@@ -49,56 +65,59 @@ function plot(key: string, title: string, note: string, unit: string, series: Se
   return { key, title, note, unit, series, most: most ?? roundUp(Math.max(...values)) };
 }
 
-function platformHours(byDay: Build[][]): Series[] {
+const TONES = ['i3', 'i2', '', 'i2'] as const;
+
+/** A line for each platform that is used much. */
+function byPlatform(spans: readonly Span[], seconds: (platform: PlatformSums) => number): Series[] {
   const uses = new Map<string, number>();
   const emulated = new Set<string>();
-  for (const build of byDay.flat()) {
-    for (const cell of build.cells) {
-      uses.set(cell.platform, (uses.get(cell.platform) ?? 0) + 1);
-      if (cell.emulated) emulated.add(cell.platform);
-    }
+  for (const each of spans.flatMap((span) => span.platforms)) {
+    if (seconds(each) > 0) uses.set(each.platform, (uses.get(each.platform) ?? 0) + seconds(each));
+    if (each.emulated > 0) emulated.add(each.platform);
   }
-  const tones = ['i3', 'i2', '', 'i2'] as const;
   return commonPlatforms(uses, 4).map((platform, i) => ({
     name: shortPlatform(platform),
-    tone: tones[i] ?? 'i2',
+    tone: TONES[i] ?? 'i2',
     dashed: emulated.has(platform),
-    values: byDay.map((builds) => {
-      const seconds = builds.flatMap((build) => build.cells).filter((cell) => cell.platform === platform).map((cell) => cell.seconds);
-      return builds.length === 0 ? undefined : seconds.reduce((sum, each) => sum + each, 0) / 3600;
-    }),
+    values: spans.map((span) => (span.platforms.length === 0 ? undefined : span.platforms.filter((each) => each.platform === platform).reduce((sum, each) => sum + seconds(each), 0) / 3600)),
   }));
 }
 
-export function trendsOf(builds: readonly Build[], days: number, now: number): Trends {
-  const today = midnightOf(now);
-  const list = Array.from({ length: days }, (_, i) => midnightOf(today - (days - 1 - i) * DAY + DAY / 2));
-  const byDay: Build[][] = list.map(() => []);
-  const index = new Map(list.map((day, i) => [day, i]));
-  for (const build of builds) {
-    const i = index.get(midnightOf(build.createdAt));
-    if (i !== undefined && isFinished(build.status)) byDay[i]?.push(build);
-  }
-  const perDay = (value: (builds: Build[]) => number | undefined) => byDay.map((each) => (each.length === 0 ? undefined : value(each)));
-  const verified = (each: Build[]) => each.flatMap((build) => build.cells).filter((cell) => ['reproducible', 'unreproducible', 'flaky', 'input-drift'].includes(verdictOf(cell)));
+function waits(spans: readonly Span[]): Plot | undefined {
+  const longest = Math.max(0, ...spans.map((span) => span.wait95));
+  const [unit, length] = longest > 5400 ? (['h', 3600] as const) : longest > 90 ? (['min', 60] as const) : (['s', 1] as const);
+  const values = (of: (span: Span) => number) => spans.map((span) => (of(span) > 0 ? of(span) / length : undefined));
+  return plot('wait', 'Queue', 'from submission to the first step', unit, [
+    { name: 'median', tone: 'i2', values: values((span) => span.waitMedian) },
+    { name: '95 %', tone: 'i3', dashed: true, values: values((span) => span.wait95) },
+  ]);
+}
+
+export function trendsOf(spans: readonly Span[]): Trends {
+  const perSpan = (value: (span: Span) => number | undefined) => spans.map((span) => (span.builds === 0 ? undefined : value(span)));
+  const share = (span: Span) => {
+    const sum = (of: (platform: PlatformSums) => number) => span.platforms.reduce((total, each) => total + of(each), 0);
+    const verified = sum((each) => each.verified);
+    return verified === 0 ? undefined : (100 * sum((each) => each.reproducible)) / verified;
+  };
+  const saved = (span: Span) => span.platforms.reduce((sum, each) => sum + each.savedSeconds, 0) / 3600;
+  const executed = (span: Span) => span.platforms.reduce((sum, each) => sum + each.executedSeconds, 0) / 3600;
   const plots = [
     plot('builds', 'Builds', 'and failures', '', [
-      { name: 'built', tone: 'i2', values: perDay((each) => each.length) },
-      { name: 'failed', tone: 'bad', values: perDay((each) => each.filter((build) => build.status === 'failed' || build.status === 'timed-out').length) },
+      { name: 'built', tone: 'i2', values: perSpan((span) => span.builds) },
+      { name: 'failed', tone: 'bad', values: perSpan((span) => span.failed) },
     ]),
-    plot('reproducible', 'Reproducible', 'share of verified platforms', '%', [
-      {
-        name: '', tone: 'ok',
-        values: perDay((each) => {
-          const cells = verified(each);
-          return cells.length === 0 ? undefined : (100 * cells.filter((cell) => verdictOf(cell) === 'reproducible').length) / cells.length;
-        }),
-      },
-    ], 100),
-    plot('hours', 'Hours', 'from submission to image, by platform', 'h', platformHours(byDay)),
-    plot('farm', 'Infrastructure', 'failures', '', [{ name: 'farm', tone: 'farm', values: perDay((each) => each.filter((build) => build.status === 'infrastructure-failed').length) }]),
+    plot('reproducible', 'Reproducible', 'share of verified platforms', '%', [{ name: '', tone: 'ok', values: perSpan(share) }], 100),
+    plot('compile', 'Compiling', 'hours of packages, by platform', 'h', byPlatform(spans, (each) => each.compileSeconds)),
+    plot('hours', 'Steps', 'hours executed, by platform', 'h', byPlatform(spans, (each) => each.executedSeconds)),
+    plot('cache', 'Cache', 'hours that steps had taken before', 'h', [
+      { name: 'saved', tone: 'ok', values: spans.map((span) => (span.platforms.length === 0 ? undefined : saved(span))) },
+      { name: 'executed', tone: 'i3', values: spans.map((span) => (span.platforms.length === 0 ? undefined : executed(span))) },
+    ]),
+    waits(spans),
+    plot('farm', 'Infrastructure', 'failures', '', [{ name: 'farm', tone: 'farm', values: perSpan((span) => span.infrastructure) }]),
   ].filter((each) => each !== undefined);
-  return { days: list, plots };
+  return { days: spans.map((span) => span.start), plots };
 }
 
 function mean(values: readonly (number | undefined)[]): number | undefined {

@@ -1,6 +1,6 @@
 // The wall: one row per image, one column per platform, what needs a look first.
-import type { Build, Cell, Verdict } from './types';
-import { isFinished, nameOf, platformsOf, verdictOf } from './build';
+import type { Build, BuildStatus, Cell, Verdict } from './types';
+import { isBuilt, isFinished, nameOf, platformsOf, verdictOf } from './build';
 
 export type PointKind = 'good' | 'cached' | 'differs' | 'failed' | 'farm' | 'gap' | 'running';
 
@@ -9,17 +9,55 @@ export interface Point {
   build: number;
   kind: PointKind;
   seconds: number;
-  at: number;
   verdict: Verdict;
   message: string;
+}
+
+/** The newest that is known of a platform. */
+export interface CellState {
+  status: BuildStatus;
+  /** "unverified" also where nothing was compared yet. */
+  verdict: Verdict;
+  seconds: number;
+  message: string;
+  reason: string;
+  hosts: number;
+  executions: number;
+  /** The most that differ in a step and reach the image. */
+  paths: number;
+  /** It is there, and its image is being packed. */
+  built: boolean;
+}
+
+/** What the wall needs of a build. */
+export type WallBuild = Pick<Build, 'id' | 'status' | 'createdAt' | 'finishedAt'>;
+
+/** A recipe as the farm tells it: of builds that have ended. */
+export interface RecipeRow {
+  name: string;
+  target: string;
+  /** The newest. */
+  build: WallBuild;
+  message: string;
+  /** When its state last changed, in milliseconds; 0: never. */
+  changedAt: number;
+  cells: {
+    platform: string;
+    emulated: boolean;
+    /** The newest that has the platform. */
+    build: number;
+    newest: CellState;
+    /** Oldest first; marks are the letters of the API. */
+    strip: { build: number; mark: string; seconds: number }[];
+  }[];
 }
 
 export interface WallCell {
   platform: string;
   emulated: boolean;
   /** Of the newest build that has the platform. */
-  build: Build;
-  cell?: Cell;
+  build: WallBuild;
+  cell?: CellState;
   /** Oldest first, at most STRIP. */
   points: Point[];
 }
@@ -29,7 +67,7 @@ export type WallGroup = 'look' | 'changed' | 'steady';
 export interface WallRow {
   name: string;
   group: WallGroup;
-  newest: Build;
+  newest: WallBuild;
   at: number;
   /** When its state last changed, in milliseconds. */
   changedAt: number;
@@ -43,28 +81,19 @@ export interface Wall {
 }
 
 const STRIP = 20;
-/** A build that took less than this share of the usual came from the cache. */
-const CACHED_SHARE = 0.12;
 
-function kindOf(build: Build, cell: Cell | undefined): PointKind {
-  const status = cell && cell.status !== 'unknown' ? cell.status : build.status;
-  if (status === 'succeeded') return cell && verdictOf(cell) === 'unreproducible' ? 'differs' : 'good';
+/** Of the letters of a strip. */
+const MARKS: Record<string, { kind: PointKind; verdict: Verdict }> = {
+  s: { kind: 'good', verdict: 'unverified' }, c: { kind: 'cached', verdict: 'unverified' }, u: { kind: 'differs', verdict: 'unreproducible' }, y: { kind: 'good', verdict: 'flaky' },
+  d: { kind: 'good', verdict: 'input-drift' }, f: { kind: 'failed', verdict: 'unknown' }, t: { kind: 'failed', verdict: 'unknown' }, i: { kind: 'farm', verdict: 'unknown' },
+};
+
+function kindOf(status: BuildStatus): PointKind {
+  if (status === 'succeeded') return 'good';
   if (status === 'failed' || status === 'timed-out') return 'failed';
   if (status === 'infrastructure-failed') return 'farm';
   if (status === 'running' || status === 'queued' || status === 'planning') return 'running';
   return 'gap';
-}
-
-function pointOf(build: Build, platform: string): Point {
-  const cell = build.cells.find((each) => each.platform === platform);
-  return {
-    build: build.id,
-    kind: kindOf(build, cell),
-    seconds: cell?.seconds ?? 0,
-    at: build.finishedAt || build.createdAt,
-    verdict: cell ? verdictOf(cell) : 'unknown',
-    message: cell?.message || build.message,
-  };
 }
 
 export function median(values: readonly number[]): number {
@@ -76,12 +105,6 @@ export function median(values: readonly number[]): number {
 export function usualSeconds(points: readonly Point[]): number {
   const good = points.filter((point) => (point.kind === 'good' || point.kind === 'differs') && point.seconds > 0).map((point) => point.seconds);
   return median(good);
-}
-
-function pointsOf(builds: readonly Build[], platform: string): Point[] {
-  const mine = builds.filter((build) => platformsOf(build).includes(platform)).slice(0, STRIP).map((build) => pointOf(build, platform)).reverse();
-  const usual = usualSeconds(mine);
-  return mine.map((point) => (point.kind === 'good' && point.seconds < usual * CACHED_SHARE ? { ...point, kind: 'cached' } : point));
 }
 
 /** Two points are of one state when they mean the same for a person. */
@@ -134,26 +157,65 @@ function whyOf(cells: readonly WallCell[]): string {
   return '';
 }
 
-function groupOf(cells: readonly WallCell[], midnight: number): { group: WallGroup; changedAt: number } {
+function groupOf(cells: readonly WallCell[], changedAt: number, midnight: number): WallGroup {
   const states = cells.map((cell) => stateSince(cell.points)).filter((since): since is Since => !!since);
-  const changedAt = Math.max(0, ...states.filter((since) => since.changed).map((since) => since.first.at));
-  if (states.some((since) => since.state !== 'well')) return { group: 'look', changedAt };
-  return { group: changedAt >= midnight ? 'changed' : 'steady', changedAt };
+  if (states.some((since) => since.state !== 'well')) return 'look';
+  return changedAt >= midnight ? 'changed' : 'steady';
 }
 
-function rowOf(name: string, builds: readonly Build[], midnight: number): WallRow {
-  const newest = builds[0] as Build;
-  const cells = new Map<string, WallCell>();
-  const platforms = new Set(builds.slice(0, STRIP).flatMap(platformsOf));
-  for (const platform of platforms) {
-    const build = builds.find((each) => platformsOf(each).includes(platform)) as Build;
+function cellOf(row: RecipeRow, from: RecipeRow['cells'][number]): WallCell {
+  const points = from.strip.map((each) => ({
+    build: each.build,
+    ...(MARKS[each.mark] ?? { kind: 'gap' as const, verdict: 'unknown' as const }),
+    seconds: each.seconds,
+    message: each.build === from.build ? from.newest.message : '',
+  }));
+  const build = from.build === row.build.id ? row.build : { ...row.build, id: from.build, status: from.newest.status };
+  return { platform: from.platform, emulated: from.emulated, build, cell: from.newest, points };
+}
+
+/** Image names as the farm's rows have them: Docker's own registry is not told. */
+function imageOf(build: Build): string {
+  return nameOf(build).replace(/^docker\.io\/(library\/)?/, '');
+}
+
+function titleOf(name: string, target: string): string {
+  return target ? `${name} ${target}` : name;
+}
+
+/** The name of its row. */
+export function rowNameOf(build: Build): string {
+  return titleOf(imageOf(build), build.options.tags.length > 0 ? build.target : '');
+}
+
+function stateOfCell(cell: Cell): CellState {
+  const comparison = cell.comparison;
+  const differing = (comparison?.steps ?? []).filter((step) => !step.agrees && step.reachesImage);
+  return {
+    status: cell.status, verdict: verdictOf(cell), seconds: cell.seconds, message: cell.message, reason: comparison?.reason ?? '', hosts: comparison?.hosts ?? 0,
+    executions: comparison?.executions ?? 0, paths: Math.max(0, ...differing.map((step) => step.differencesTotal)), built: isBuilt(cell),
+  };
+}
+
+/** A build that is under way stands in its row as the newest. */
+function addRunning(cells: Map<string, WallCell>, build: Build): void {
+  for (const platform of platformsOf(build)) {
+    const known = cells.get(platform);
     const cell = build.cells.find((each) => each.platform === platform);
-    const emulated = builds.some((each) => each.cells.some((one) => one.platform === platform && one.emulated));
-    cells.set(platform, { platform, emulated, build, cell, points: pointsOf(builds, platform) });
+    const status = cell && cell.status !== 'unknown' ? cell.status : build.status;
+    const point: Point = { build: build.id, kind: kindOf(status), seconds: cell?.seconds ?? 0, verdict: 'unknown', message: cell?.message || build.message };
+    const points = [...(known?.points ?? []).filter((each) => each.build !== build.id), point].slice(-STRIP);
+    cells.set(platform, { platform, emulated: (known?.emulated ?? false) || (cell?.emulated ?? false), build, cell: cell && stateOfCell(cell), points });
   }
+}
+
+function rowOf(row: RecipeRow, running: Build | undefined, midnight: number): WallRow {
+  const cells = new Map(row.cells.map((cell) => [cell.platform, cellOf(row, cell)]));
+  if (running) addRunning(cells, running);
   const list = [...cells.values()];
-  const { group, changedAt } = groupOf(list, midnight);
-  return { name, group, newest, at: newest.finishedAt || newest.createdAt, changedAt, cells, why: group === 'look' ? whyOf(list) : '' };
+  const group = groupOf(list, row.changedAt, midnight);
+  const newest = running ?? row.build;
+  return { name: titleOf(row.name, row.target), group, newest, at: newest.finishedAt || newest.createdAt, changedAt: row.changedAt, cells, why: group === 'look' ? whyOf(list) : '' };
 }
 
 const MOST_PLATFORMS = 4;
@@ -169,28 +231,37 @@ export function commonPlatforms(uses: ReadonlyMap<string, number>, most: number)
     .sort((a, b) => a.localeCompare(b));
 }
 
-export function wallOf(builds: readonly Build[], midnight: number): Wall {
-  const byName = new Map<string, Build[]>();
-  for (const build of [...builds].sort((a, b) => b.id - a.id)) {
-    if (build.aheadOf) continue;
-    const name = nameOf(build);
-    byName.set(name, [...(byName.get(name) ?? []), build]);
+function inGroups(rows: readonly WallRow[]): Wall['rows'] {
+  const of = (group: WallGroup) => rows.filter((row) => row.group === group);
+  return {
+    look: of('look').sort((a, b) => b.changedAt - a.changedAt || b.at - a.at),
+    changed: of('changed').sort((a, b) => b.changedAt - a.changedAt),
+    steady: of('steady').sort((a, b) => a.name.localeCompare(b.name)),
+  };
+}
+
+/** `newest` are builds of which those count that are under way and have an image name: the farm's rows are of what ended. */
+export function wallOf(recipes: readonly RecipeRow[], newest: readonly Build[], midnight: number): Wall {
+  const running = new Map<string, Build>();
+  for (const build of newest) {
+    if (!isRunning(build) || build.aheadOf || build.options.tags.length === 0) continue;
+    const key = `${imageOf(build)} ${build.target}`;
+    if ((running.get(key)?.id ?? 0) < build.id) running.set(key, build);
   }
-  const rows: Wall['rows'] = { look: [], changed: [], steady: [] };
+  const take = (key: string) => {
+    const build = running.get(key);
+    running.delete(key);
+    return build;
+  };
+  const rows = recipes.map((recipe) => rowOf(recipe, take(`${recipe.name} ${recipe.target}`), midnight));
+  for (const build of running.values()) rows.push(rowOf({ name: imageOf(build), target: build.target, build, message: '', changedAt: 0, cells: [] }, build, midnight));
   const uses = new Map<string, { count: number; emulated: boolean }>();
-  for (const [name, mine] of byName) {
-    const row = rowOf(name, mine, midnight);
-    rows[row.group].push(row);
-    for (const cell of row.cells.values()) {
-      const use = uses.get(cell.platform) ?? { count: 0, emulated: false };
-      uses.set(cell.platform, { count: use.count + 1, emulated: use.emulated || cell.emulated });
-    }
+  for (const cell of rows.flatMap((row) => [...row.cells.values()])) {
+    const use = uses.get(cell.platform) ?? { count: 0, emulated: false };
+    uses.set(cell.platform, { count: use.count + 1, emulated: use.emulated || cell.emulated });
   }
-  rows.look.sort((a, b) => b.changedAt - a.changedAt || b.at - a.at);
-  rows.changed.sort((a, b) => b.changedAt - a.changedAt);
-  rows.steady.sort((a, b) => a.name.localeCompare(b.name));
   const platforms = commonPlatforms(new Map([...uses].map(([platform, use]) => [platform, use.count])), MOST_PLATFORMS);
-  return { platforms: platforms.map((platform) => ({ platform, emulated: uses.get(platform)?.emulated ?? false })), rows };
+  return { platforms: platforms.map((platform) => ({ platform, emulated: uses.get(platform)?.emulated ?? false })), rows: inGroups(rows) };
 }
 
 export function isRunning(build: Build): boolean {

@@ -3,7 +3,7 @@ import { useQueries } from '@tanstack/preact-query';
 import type * as wire from '../../api/wire';
 import { getJson } from '../../api/client';
 import { buildPackages } from '../../api/decode_packages';
-import { useBuildView, useNewestBuilds, useWallBuilds } from '../../api/queries';
+import { useBuildView, useNewestBuilds, useRecentBuilds } from '../../api/queries';
 import { isFinished, nameOf } from '../../model/build';
 import type { Brought } from '../../model/packages';
 import type { Build, PackageChange } from '../../model/types';
@@ -32,7 +32,7 @@ export interface Gathered {
 
 export function usePackages(id: string | undefined): Gathered {
   const one = useBuildView(id ?? '');
-  const wall = useWallBuilds();
+  const wall = useRecentBuilds();
   const newest = useNewestBuilds();
   const builds = id ? (one.data ? [one.data] : []) : newestOfEach([...(newest.data?.builds ?? []), ...(wall.data ?? [])]);
   const answers = useQueries({

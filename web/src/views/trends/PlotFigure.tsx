@@ -58,7 +58,7 @@ export function PlotFigure({ plot, days, day, setDay }: FigureProps) {
       <figcaption>
         <b>{plot.title}</b> {plot.note}
       </figcaption>
-      <svg viewBox="0 0 420 138" class="tr" role="img" aria-label={`${plot.title} ${plot.note}, per day; newest: ${words(days.length - 1)}`}>
+      <svg viewBox="0 0 420 138" class="tr" role="img" aria-label={`${plot.title} ${plot.note}; newest: ${words(days.length - 1)}`}>
         {[0, 0.5, 1].map((share) => (
           <g key={share}>
             <path class="gl" d={`M0 ${y(plot.most * share)}H420`} />

@@ -1,9 +1,7 @@
 // Builds, failures, verdicts and hours over days: small multiples on one time axis.
-import { useQuery } from '@tanstack/preact-query';
 import { useMemo, useState } from 'preact/hooks';
-import { fetchBuildsSince } from '../../api/queries';
+import { useTrends } from '../../api/queries';
 import { trendsOf, trendsSentence } from '../../model/trends';
-import { count } from '../../format/number';
 import { setIdleWords } from '../../frame/ReadingLine';
 import { setQuery, usePlace } from '../../frame/router';
 import { useView } from '../../frame/view';
@@ -12,9 +10,10 @@ import { Empty, Failed, Loading } from '../../parts/states';
 import { PlotFigure } from './PlotFigure';
 
 const SPANS = [
-  { key: '7d', days: 7, label: '7 days', words: 'seven days' },
-  { key: '', days: 28, label: '4 weeks', words: 'four weeks' },
-  { key: '90d', days: 90, label: '90 days', words: '90 days' },
+  { key: '7d', days: 7, weekly: false, label: '7 days', words: 'seven days' },
+  { key: '', days: 28, weekly: false, label: '4 weeks', words: 'four weeks' },
+  { key: '90d', days: 90, weekly: false, label: '90 days', words: '90 days' },
+  { key: '1y', days: 364, weekly: true, label: '1 year', words: 'a year' },
 ] as const;
 
 export function TrendsView() {
@@ -22,14 +21,10 @@ export function TrendsView() {
   const place = usePlace();
   const span = SPANS.find((each) => each.key === (place.query.get('since') ?? '')) ?? SPANS[1];
   const [day, setDay] = useState<number>();
-  const query = useQuery({
-    queryKey: ['trends', span.days],
-    queryFn: ({ signal }) => fetchBuildsSince(Date.now() - span.days * 86_400_000, signal),
-    staleTime: 60_000,
-  });
-  const trends = useMemo(() => (query.data ? trendsOf(query.data.builds, span.days, Date.now()) : undefined), [query.data, span]);
-  if (query.error) return <Failed error={query.error} what="The list of builds" retry={() => void query.refetch()} />;
-  if (!trends || !query.data) return <Loading rows={10} />;
+  const query = useTrends(span.days, span.weekly);
+  const trends = useMemo(() => (query.data ? trendsOf(query.data) : undefined), [query.data]);
+  if (query.error && !trends) return <Failed error={query.error} what="The sums of builds" retry={() => void query.refetch()} />;
+  if (!trends) return <Loading rows={10} />;
   const move = (event: KeyboardEvent) => {
     const by = event.key === 'ArrowLeft' ? -1 : event.key === 'ArrowRight' ? 1 : 0;
     if (by === 0) return;
@@ -50,7 +45,7 @@ export function TrendsView() {
           </button>
         ))}
         <span class="i3">
-          all images, per day{query.data.more ? `; the newest ${count(query.data.builds.length)} builds only` : ''}
+          all images, by {span.weekly ? 'week' : 'day'}
         </span>
       </div>
       {trends.plots.length === 0 ? (

@@ -5,7 +5,7 @@ import type * as wire from '../../api/wire';
 import * as decode from '../../api/decode';
 import { getJson } from '../../api/client';
 import { findSteps, lastNumber, nameOf, stageLabel } from '../../model/build';
-import { isRunning, usualSeconds, type Wall } from '../../model/wall';
+import { isRunning, rowNameOf, usualSeconds, type Wall } from '../../model/wall';
 import { elapsed } from '../../format/time';
 import { to } from '../../frame/router';
 import { StatusGlyph } from '../../parts/Glyph';
@@ -44,7 +44,7 @@ function Row({ build, wall, now, asked }: { build: Build; wall: Wall; now: numbe
   });
   const where = whereIs(detail.data ?? build);
   const ran = Math.max(0, (now - build.createdAt) / 1000);
-  const usual = expected(wall, nameOf(build), where.platform);
+  const usual = expected(wall, rowNameOf(build), where.platform);
   const share = usual > 0 ? Math.min(0.98, ran / usual) : 0;
   const left = usual > ran ? `about ${elapsed(Math.ceil((usual - ran) / 10) * 10)} left` : usual > 0 ? 'longer than usual' : '';
   return (

@@ -1,5 +1,5 @@
 import type { Wall, WallCell, WallGroup, WallRow } from '../../model/wall';
-import { isBuilt, isFinished, shortPlatform, verdictOf } from '../../model/build';
+import { isFinished, shortPlatform } from '../../model/build';
 import { elapsed, instant, seconds, whole } from '../../format/time';
 import { plural } from '../../format/number';
 import { to } from '../../frame/router';
@@ -10,7 +10,7 @@ import { Strip } from '../../parts/Strip';
 function statusWords(cell: WallCell, now: number): { text: string; tone: string } {
   const own = cell.cell;
   const status = own && own.status !== 'unknown' ? own.status : cell.build.status;
-  if (own && isBuilt(own)) return { text: seconds(own.seconds), tone: '' };
+  if (own?.built) return { text: seconds(own.seconds), tone: '' };
   switch (status) {
     case 'succeeded':
       return { text: seconds(own?.seconds), tone: '' };
@@ -27,38 +27,37 @@ function statusWords(cell: WallCell, now: number): { text: string; tone: string 
 }
 
 function agreement(cell: WallCell): { text: string; tone: string } {
-  const comparison = cell.cell?.comparison;
-  if (!comparison) return { text: cell.cell?.message ?? '', tone: '' };
-  const differing = comparison.steps.filter((step) => !step.agrees && step.reachesImage);
-  switch (comparison.verdict) {
+  const own = cell.cell;
+  if (!own || own.verdict === 'unverified') return { text: own?.message ?? '', tone: '' };
+  switch (own.verdict) {
     case 'reproducible':
-      return { text: comparison.executions > 1 ? `${comparison.executions}/${comparison.executions} agree` : 'reproducible', tone: '' };
+      return { text: own.executions > 1 ? `${own.executions}/${own.executions} agree` : 'reproducible', tone: '' };
     case 'unreproducible':
-      return { text: differing.length > 0 ? plural(Math.max(...differing.map((step) => step.differencesTotal)), 'path') : 'other bytes', tone: 'ne' };
+      return { text: own.paths > 0 ? plural(own.paths, 'path') : 'other bytes', tone: 'ne' };
     case 'flaky': {
       const good = cell.points.filter((point) => point.kind !== 'failed').length;
       return { text: `${good} of ${cell.points.length}`, tone: 'flaky' };
     }
     case 'inconclusive':
-      return { text: comparison.hosts === 1 ? '1 host' : 'inconclusive', tone: '' };
+      return { text: own.hosts === 1 ? '1 host' : 'inconclusive', tone: '' };
     case 'input-drift':
       return { text: 'other inputs', tone: 'drift' };
     default:
-      return { text: comparison.verdict === 'unknown' ? '' : comparison.verdict, tone: '' };
+      return { text: own.verdict === 'unknown' ? '' : own.verdict, tone: '' };
   }
 }
 
 function sayOf(cell: WallCell): string {
   const own = cell.cell;
-  return [`#${cell.build.id}`, own?.status ?? cell.build.status, own && own.seconds > 0 ? seconds(own.seconds) : '', own?.comparison ? verdictOf(own) : '', cell.emulated ? 'emulated' : '', own?.comparison?.reason ?? '', own?.message ?? ''].filter(Boolean).join(' · ');
+  return [`#${cell.build.id}`, own?.status ?? cell.build.status, own && own.seconds > 0 ? seconds(own.seconds) : '', own && own.verdict !== 'unverified' ? own.verdict : '', cell.emulated ? 'emulated' : '', own?.reason ?? '', own?.message ?? ''].filter(Boolean).join(' · ');
 }
 
 function Cell({ cell, big, now, column }: { cell: WallCell; big: boolean; now: number; column: number }) {
   const own = cell.cell;
-  const status = own && isBuilt(own) ? 'succeeded' : own && own.status !== 'unknown' ? own.status : cell.build.status;
+  const status = own?.built ? 'succeeded' : own && own.status !== 'unknown' ? own.status : cell.build.status;
   const { text, tone } = statusWords(cell, now);
-  const verdict = own ? verdictOf(own) : 'unknown';
-  const mark = own?.comparison ? verdictMark(verdict) : undefined;
+  const verdict = own?.verdict ?? 'unknown';
+  const mark = own && verdict !== 'unverified' && verdict !== 'unknown' ? verdictMark(verdict) : undefined;
   const common = {
     href: to(['builds', cell.build.id]), tabIndex: -1, 'data-cell': column, 'data-at': cell.platform, 'data-say': sayOf(cell), 'data-log': to(['builds', cell.build.id, 'log'], { platform: cell.platform }),
     'data-mark': isFinished(status) && (status !== 'succeeded' || verdict === 'unreproducible' || verdict === 'flaky') ? true : undefined,

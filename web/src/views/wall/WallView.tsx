@@ -1,23 +1,17 @@
 // The start page: the newest state of every image by platform; a team keeps it on a screen.
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import type { Build } from '../../model/types';
-import { useNewestBuilds, useWallBuilds } from '../../api/queries';
+import { useNewestBuilds, useWall } from '../../api/queries';
 import { wallOf, isRunning, type Wall } from '../../model/wall';
 import { wallSentence } from '../../model/sentence_wall';
 import { useNow } from '../../frame/now';
 import { useView } from '../../frame/view';
 import { gridKeys, keepStop } from '../../frame/keys';
 import { usePlace } from '../../frame/router';
+import { plural } from '../../format/number';
 import { Lede } from '../../parts/Lede';
 import { Empty, Failed, Loading } from '../../parts/states';
 import { RunningNow } from './RunningNow';
 import { WallGroupBody, WallLegend } from './WallTable';
-
-function merge(older: readonly Build[], newest: readonly Build[]): Build[] {
-  const byId = new Map(older.map((build) => [build.id, build]));
-  for (const build of newest) byId.set(build.id, build);
-  return [...byId.values()];
-}
 
 /** On a screen the order changes at most once a minute; elsewhere not while the pointer moves there. */
 function useCalm(wall: Wall | undefined, pause: number): Wall | undefined {
@@ -47,20 +41,25 @@ function inOrderOf(old: Wall, news: Wall): Wall {
 
 export function WallView() {
   useView('Wall', 'Move over a cell or use the arrow keys: its details stand on this line.');
-  const older = useWallBuilds();
-  const newest = useNewestBuilds();
+  const told = useWall();
+  const newest = useNewestBuilds().data?.builds;
   const screen = usePlace().query.get('screen') === '1';
   const table = useRef<HTMLTableElement>(null);
-  const builds = useMemo(() => merge(older.data ?? [], newest.data?.builds ?? []), [older.data, newest.data]);
-  const now = useNow(builds.some(isRunning));
+  const builds = useMemo(() => (newest ?? []).filter(isRunning), [newest]);
+  const running = builds.map((build) => build.id).join(' ');
+  useEffect(() => {
+    // What ran has ended, or the other way round: the rows are others.
+    if (told.data) void told.refetch();
+  }, [running]);
+  const now = useNow(builds.length > 0);
   const day = new Date(now);
   const midnight = new Date(day.getFullYear(), day.getMonth(), day.getDate()).getTime();
-  const fresh = useMemo(() => (older.data ? wallOf(builds, midnight) : undefined), [builds, midnight, older.data]);
+  const fresh = useMemo(() => (told.data ? wallOf(told.data.rows, builds, midnight) : undefined), [told.data, builds, midnight]);
   const wall = useCalm(fresh, screen ? 60_000 : 0);
   useEffect(() => keepStop(table.current));
-  if (older.error && !wall) return <Failed error={older.error} what="The list of builds" retry={() => void older.refetch()} />;
-  if (!wall) return <Loading rows={16} height={28} />;
-  if (builds.length === 0) {
+  if (told.error && !wall) return <Failed error={told.error} what="The wall" retry={() => void told.refetch()} />;
+  if (!wall || !told.data) return <Loading rows={16} height={28} />;
+  if (told.data.rows.length === 0 && builds.length === 0) {
     return (
       <>
         <Lede sentence={wallSentence(wall)} />
@@ -100,6 +99,7 @@ export function WallView() {
         <WallGroupBody wall={wall} group="changed" now={now} />
         <WallGroupBody wall={wall} group="steady" now={now} />
       </table>
+      {told.data.more && <p class="leg">{plural(told.data.rows.length, 'recipe')}, and there are more: these changed last.</p>}
       <WallLegend />
     </>
   );

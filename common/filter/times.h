@@ -1,0 +1,22 @@
+// Moments as people write them in a filter: a span before now, a day, a time of day. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace crossmill::filter {
+
+// Unix time in nanoseconds. A moment is as long as its last part: a day, a minute, a second.
+struct Moment {
+  int64_t begin = 0;
+  // The first one behind it.
+  int64_t end = 0;
+};
+
+// "7d", "2026-11-20", "2026-11-20T14:00", "2026-11-20T14:00:05+01:00"; UTC where no zone is told.
+// INVALID_ARGUMENT says what was expected.
+absl::StatusOr<Moment> ParseMoment(std::string_view text, int64_t now_ns);
+
+}  // namespace crossmill::filter

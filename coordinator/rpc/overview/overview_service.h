@@ -1,0 +1,31 @@
+// crossmill.v1.Overview: the wall and trends.
+#pragma once
+
+#include "common/base/clock.h"
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/storage/overview/overview_records.h"
+#include "crossmill/v1/client_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// Thread safe. Role: client.
+class OverviewService final : public v1::Overview::Service {
+ public:
+  OverviewService(storage::OverviewRecords& records, Clock& clock, const Authenticator& authenticator)
+      : records_(records), clock_(clock), authenticator_(authenticator) {}
+
+  grpc::Status ListWall(grpc::ServerContext* context, const v1::ListWallRequest* request,
+                        v1::ListWallResponse* response) override;
+  grpc::Status GetTrends(grpc::ServerContext* context, const v1::GetTrendsRequest* request,
+                         v1::GetTrendsResponse* response) override;
+
+ private:
+  absl::Status FillWall(const v1::ListWallRequest& request, v1::ListWallResponse* response);
+  absl::Status FillTrends(const v1::GetTrendsRequest& request, v1::GetTrendsResponse* response);
+
+  storage::OverviewRecords& records_;
+  Clock& clock_;
+  const Authenticator& authenticator_;
+};
+
+}  // namespace crossmill::coordinator
