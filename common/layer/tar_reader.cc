@@ -384,6 +384,7 @@ absl::StatusOr<std::optional<TarEntry>> TarReader::MakeEntry(const char* block, 
     if (entry.type != EntryType::kDirectory && names_ == TarNames::kStrict) {
       return Error("the root is not a directory");
     }
+    if (entry.type == EntryType::kDirectory) root_ = std::move(entry);
     return std::nullopt;
   }
   return entry;

@@ -45,6 +45,9 @@ class TarReader {
   // Content of the entry that Next() returned last; 0 at its end.
   absl::StatusOr<size_t> ReadData(char* buffer, size_t size);
 
+  // The entry for the root itself, with an empty path, if there was one so far; the last one counts.
+  const std::optional<TarEntry>& root() const { return root_; }
+
   // Bytes read of the archive so far.
   int64_t offset() const { return offset_; }
 
@@ -86,6 +89,7 @@ class TarReader {
   int64_t padding_ = 0;
   bool done_ = false;
   Records global_;
+  std::optional<TarEntry> root_;
 };
 
 }  // namespace crossmill::layer

@@ -11,12 +11,13 @@ namespace {
 
 constexpr std::string_view kBearer = "Bearer ";
 
-constexpr std::array<std::pair<std::string_view, Access>, 16> kServices = {{
+constexpr std::array<std::pair<std::string_view, Access>, 17> kServices = {{
     {"build.bazel.remote.execution.v2.Capabilities", Access::kAnyRole},
     {"build.bazel.remote.execution.v2.ContentAddressableStorage", Access::kAnyRole},
     {"google.bytestream.ByteStream", Access::kAnyRole},
     {"crossmill.v1.Builds", Access::kClient},
     {"crossmill.v1.Images", Access::kClient},
+    {"crossmill.v1.Submissions", Access::kClient},
     {"crossmill.v1.Predictions", Access::kClient},
     {"crossmill.v1.Wheels", Access::kClient},
     {"crossmill.v1.Packages", Access::kClient},
