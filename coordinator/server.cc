@@ -183,9 +183,8 @@ class ServerImpl final : public Server {
     options.most_bytes = options_.context_limit;
     // What a killed coordinator left.
     RETURN_IF_ERROR(RemoveTree(options.scratch_folder));
-    const AdmitBuild admit =
-        [this](const v1::BuildSubmission& submission, const std::string& key,
-               const std::vector<v1::Secret>& secrets) -> absl::StatusOr<AdmittedBuild> {
+    const AdmitBuild admit = [this](const v1::BuildSubmission& submission, const std::string& key,
+                                    const std::vector<v1::Secret>& secrets) -> absl::StatusOr<AdmittedBuild> {
       ASSIGN_OR_RETURN(const Submitted submitted, engine_->Submit(submission, key, secrets));
       return AdmittedBuild{submitted.build, submitted.existing};
     };

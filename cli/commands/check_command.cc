@@ -13,10 +13,10 @@
 #include "cli/recipe/check_farm.h"
 #include "cli/recipe/check_packages.h"
 #include "cli/show/exit_codes.h"
-#include "common/context/recipe_files.h"
 #include "common/base/files.h"
 #include "common/check/rules.h"
 #include "common/check/variables.h"
+#include "common/context/recipe_files.h"
 #include "common/words/platform.h"
 
 namespace crossmill::cli {

@@ -243,7 +243,8 @@ absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
   RETURN_IF_ERROR(OpenContext());
   if (source_time_) recipe->set_context_time(*source_time_);
   if (kind_ == Kind::kFolder) recipe->set_context_origin(OriginOfFolder(folder_));
-  if (kind_ == Kind::kGit || kind_ == Kind::kHttp) recipe->set_context_origin(fetch::OriginOfUrl(flags_.context));
+  if (kind_ == Kind::kGit || kind_ == Kind::kHttp)
+    recipe->set_context_origin(fetch::OriginOfUrl(flags_.context));
   auto text = ReadDockerfile(recipe);
   if (!text.ok()) {
     return WithHint(text.status(),

@@ -45,7 +45,10 @@ bool IsTarHeader(std::string_view block) {
 class Extractor {
  public:
   Extractor(layer::Source source, const std::string& folder, const ExtractOptions& options)
-      : reader_(Limited(layer::AnyDecompressed(std::move(source)))), folder_(folder), options_(options) {}
+      : reader_(Limited(layer::AnyDecompressed(std::move(source))),
+                options.refuse_foreign ? layer::TarNames::kRelative : layer::TarNames::kStrict),
+        folder_(folder),
+        options_(options) {}
 
   absl::Status Run() {
     ASSIGN_OR_RETURN(root_, OpenFile(folder_, O_RDONLY | O_DIRECTORY));
@@ -67,8 +70,8 @@ class Extractor {
       ASSIGN_OR_RETURN(const size_t count, source(buffer, size));
       bytes_ += static_cast<int64_t>(count);
       if (options_.most_bytes > 0 && bytes_ > options_.most_bytes) {
-        return absl::ResourceExhaustedError(fmt::format("the archive is larger than {} bytes unpacked, {}",
-                                                        options_.most_bytes, Where()));
+        return absl::ResourceExhaustedError(
+            fmt::format("the archive is larger than {} bytes unpacked, {}", options_.most_bytes, Where()));
       }
       return count;
     };
@@ -126,7 +129,7 @@ class Extractor {
     using layer::EntryType;
     if (entry.type == EntryType::kCharDevice || entry.type == EntryType::kBlockDevice ||
         entry.type == EntryType::kFifo) {
-      if (options_.refuse_devices && entry.type != EntryType::kFifo) {
+      if (options_.refuse_foreign && entry.type != EntryType::kFifo) {
         return layer::RefuseEntry(entry, "a context holds files, folders and links; leave it out");
       }
       if (options_.notes != nullptr) {

@@ -26,6 +26,8 @@ Source SourceOf(std::string_view bytes);
 enum class TarNames {
   // A layer's or an export's: a name that is empty or has a ".." component is an error.
   kStrict,
+  // As kStrict, and a name or a hard link's target that begins with a slash is an error.
+  kRelative,
   // Any archive's, as tar programs unpack it: ".." stops at the root, and what has no name is left out.
   kForgiving,
 };

@@ -34,6 +34,7 @@ class Api {
   // The request's message, out of path, query, fields and body.
   Awaitable<absl::Status> Read(Exchange& exchange, Request& request);
   Awaitable<void> SendMessage(Exchange& exchange, Request& request);
+  Awaitable<void> SendSubmission(Exchange& exchange, Request& request);
   Awaitable<void> SendRecipe(Exchange& exchange, Request& request);
   Awaitable<void> SendList(Exchange& exchange, Request& request);
   Awaitable<void> SendConsole(Exchange& exchange, Request& request);

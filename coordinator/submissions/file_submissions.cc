@@ -100,7 +100,7 @@ absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, s
   extract.stop = either.token();
   extract.notes = &unpacked.notes;
   extract.keep_root = true;
-  extract.refuse_devices = true;
+  extract.refuse_foreign = true;
   extract.most_bytes = options_.most_bytes;
   extract.most_files = options_.most_files;
   RETURN_IF_ERROR(fetch::ExtractArchive(std::move(archive), unpacked.folder, extract));
@@ -151,7 +151,7 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   const auto unfinished =
       std::count_if(jobs_.begin(), jobs_.end(), [](const auto& each) { return !Ended(each.second->state); });
   if (static_cast<size_t>(unfinished) >= options_.most_unfinished) {
-    return absl::ResourceExhaustedError(
+    return absl::UnavailableError(
         fmt::format("{} repositories are waiting to be fetched; come again later", unfinished));
   }
   Job& entry = *(jobs_[job->state.id()] = std::move(job));

@@ -71,10 +71,11 @@ class FileSubmissions {
   // Reads the archive to its end. INVALID_ARGUMENT: what is wrong with it, and where; RESOURCE_EXHAUSTED: a
   // limit; UNAVAILABLE: too many come at the same time; CANCELLED.
   absl::StatusOr<UnpackedArchive> Unpack(layer::Source archive, std::stop_token stop);
-  absl::StatusOr<v1::Submission> SubmitArchive(UnpackedArchive archive, const v1::SubmitFilesRequest& request);
+  absl::StatusOr<v1::Submission> SubmitArchive(UnpackedArchive archive,
+                                               const v1::SubmitFilesRequest& request);
 
   // Begins to fetch. The same request with the same idempotency key is the same submission, unless that has
-  // failed. RESOURCE_EXHAUSTED: too many wait.
+  // failed. UNAVAILABLE: too many wait.
   absl::StatusOr<v1::Submission> SubmitGit(const v1::SubmitFilesRequest& request);
   // When it has ended, after that time, or when it is stopped.
   absl::StatusOr<v1::Submission> Find(const std::string& id, absl::Duration wait, std::stop_token stop);

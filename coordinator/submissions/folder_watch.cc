@@ -47,9 +47,7 @@ FolderSize MeasureFolder(const std::string& folder) {
 }
 
 FolderWatch::FolderWatch(std::string folder, FolderSize most)
-    : folder_(std::move(folder)),
-      most_(most),
-      looker_([this](const std::stop_token& over) { Look(over); }) {}
+    : folder_(std::move(folder)), most_(most), looker_([this](const std::stop_token& over) { Look(over); }) {}
 
 void FolderWatch::Look(const std::stop_token& over) {
   using SteadyClock = std::chrono::steady_clock;

@@ -24,6 +24,8 @@ enum class Form {
   kLog,
   // Server-Sent Events of ReadLog.
   kLogEvents,
+  // The body is JSON, an archive, or both (submit_files.h); the answer one message as JSON.
+  kFiles,
 };
 
 struct Route {
