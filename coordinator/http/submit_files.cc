@@ -211,6 +211,9 @@ Awaitable<absl::Status> SubmitFiles(Exchange& exchange, AnyStub& stub, BodyKind 
   const absl::Status said = co_await call->Finish();
   exchange.OnAbort(nullptr);
   if (!sent.ok() && !absl::IsCancelled(sent)) co_return sent;
+  // The service ends a call only when its time is up; a server that stops ends the connection, too.
+  if (absl::IsCancelled(said))
+    co_return absl::DeadlineExceededError("the context did not come within the time that it may take");
   co_return said;
 }
 

@@ -24,7 +24,8 @@ absl::Status TakeContext(const ContextFiles& files, BlobStore& blobs, Clock& clo
   context::RecipePaths paths = context::FindRecipe(
       files.file.empty() ? std::string() : fmt::format("{}/{}", folder, files.file), folder);
   const auto candidates = paths.ignore_files;
-  absl::StatusOr<std::string> dockerfile = context::ReadDockerfile(&paths, read);
+  absl::StatusOr<std::string> dockerfile = files.dockerfile.value_or("");
+  if (!files.dockerfile) dockerfile = context::ReadDockerfile(&paths, read);
   if (absl::IsNotFound(dockerfile.status())) {
     return absl::NotFoundError(fmt::format("the context has no {}; the field file names the Dockerfile",
                                            Printable(paths.dockerfile_name)));

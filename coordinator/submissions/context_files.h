@@ -1,6 +1,7 @@
 // A folder of this machine, which an archive or a checkout filled, becomes the context of a recipe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct ContextFiles {
   // The ignore file holds, as for a folder of the user's own machine.
   bool ignore = false;
   bool keep_times = false;
+  // Not read from the folder.
+  std::optional<std::string> dockerfile;
 };
 
 // Dockerfile, ignore file and root go into the recipe, and the blobs into the store: what `crossmill build`

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "common/base/digest.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/stop.h"
@@ -93,9 +94,7 @@ absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, s
     --archives_;
   });
   const StopOfEither either(std::move(stop), stop_.get_token());
-  ASSIGN_OR_RETURN(TemporaryFolder scratch, NewFolder());
-  UnpackedArchive unpacked{std::move(scratch), "", {}};
-  ASSIGN_OR_RETURN(unpacked.folder, MakeContextFolder(unpacked.scratch.Path("context")));
+  ASSIGN_OR_RETURN(UnpackedArchive unpacked, EmptyContext());
   fetch::ExtractOptions extract;
   extract.stop = either.token();
   extract.notes = &unpacked.notes;
@@ -107,6 +106,13 @@ absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, s
   return unpacked;
 }
 
+absl::StatusOr<UnpackedArchive> FileSubmissions::EmptyContext() const {
+  ASSIGN_OR_RETURN(TemporaryFolder scratch, NewFolder());
+  UnpackedArchive context{std::move(scratch), "", {}};
+  ASSIGN_OR_RETURN(context.folder, MakeContextFolder(context.scratch.Path("context")));
+  return context;
+}
+
 absl::StatusOr<v1::Submission> FileSubmissions::SubmitArchive(UnpackedArchive archive,
                                                               const v1::SubmitFilesRequest& request) {
   ASSIGN_OR_RETURN(v1::BuildSubmission submission, SubmissionOf(request));
@@ -116,6 +122,7 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitArchive(UnpackedArchive ar
   files.file = request.file();
   files.ignore = true;
   files.keep_times = submission.options().keep_times();
+  if (!request.dockerfile().empty()) files.dockerfile = request.dockerfile();
   RETURN_IF_ERROR(TakeContext(files, blobs_, clock_, submission.mutable_recipe(), &archive.notes));
   v1::Submission state;
   state.set_created_at(UnixNanos(clock_.Now()));
@@ -136,6 +143,7 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   job->request = request;
   job->secrets = WipedSecrets<v1::Secret>(request.secrets().begin(), request.secrets().end());
   WipeValues(job->request.mutable_secrets());
+  job->digest = Sha256Hex(job->request.SerializeAsString());
   job->state.set_id(NewSubmissionId());
   job->state.set_state(v1::SUBMISSION_STATE_WAITING);
   job->state.set_git(ValidUtf8(fetch::WithoutCredentials(request.git())));
@@ -143,7 +151,7 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   MutexLock lock(mutex_);
   if (stopped_) return absl::UnavailableError("the coordinator is shutting down");
   if (const Job* former = FindKey(request.idempotency_key()); former != nullptr) {
-    if (former->request.SerializeAsString() == job->request.SerializeAsString()) return former->state;
+    if (former->digest == job->digest) return former->state;
     return absl::AlreadyExistsError(fmt::format("idempotency key '{}' was used for another submission ({})",
                                                 request.idempotency_key(), former->state.id()));
   }
@@ -218,6 +226,7 @@ void FileSubmissions::Run(Job& job) {
   }
   WipeValues(&job.secrets);
   MutexLock lock(mutex_);
+  Wipe(job.request.mutable_git());
   if (status.ok()) {
     job.state.MergeFrom(outcome);
   } else {
@@ -226,7 +235,7 @@ void FileSubmissions::Run(Job& job) {
     job.state.set_code(absl::StatusCodeToString(status.code()));
     job.state.set_message(ValidUtf8(fetch::WithoutCredentials(Sv(status.message()))));
   }
-  LogInfo("submission={} git={} state={} build={}", job.state.id(), job.state.git(),
+  LogInfo("submission={} git={} state={} build={}", job.state.id(), Printable(job.state.git()),
           v1::SubmissionState_Name(job.state.state()), job.state.build_id());
   changed_.NotifyAll();
 }

@@ -71,6 +71,8 @@ class FileSubmissions {
   // Reads the archive to its end. INVALID_ARGUMENT: what is wrong with it, and where; RESOURCE_EXHAUSTED: a
   // limit; UNAVAILABLE: too many come at the same time; CANCELLED.
   absl::StatusOr<UnpackedArchive> Unpack(layer::Source archive, std::stop_token stop);
+  // What a Dockerfile that comes alone is built in.
+  absl::StatusOr<UnpackedArchive> EmptyContext() const;
   absl::StatusOr<v1::Submission> SubmitArchive(UnpackedArchive archive,
                                                const v1::SubmitFilesRequest& request);
 
@@ -86,8 +88,10 @@ class FileSubmissions {
 
  private:
   struct Job {
-    // Without secrets.
+    // Without secrets; the URL, which may have credentials, as long as it is needed.
     v1::SubmitFilesRequest request;
+    // Of the request, to know it again.
+    std::string digest;
     WipedSecrets<v1::Secret> secrets;
     v1::Submission state;
     std::stop_source stop;

@@ -65,6 +65,8 @@ absl::Status CheckFile(std::string_view file) {
 
 absl::StatusOr<v1::BuildSubmission> SubmissionOf(const v1::SubmitFilesRequest& request) {
   RETURN_IF_ERROR(CheckFile(request.file()));
+  if (!request.dockerfile().empty() && !(request.git().empty() && request.file().empty()))
+    return absl::InvalidArgumentError("dockerfile: it is built without files; git and file are of a context");
   v1::BuildSubmission submission;
   v1::BuildOptions& options = *submission.mutable_options();
   options = request.options();

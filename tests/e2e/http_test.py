@@ -15,7 +15,7 @@ import tempfile
 import time
 
 import farm
-from http_case import HTTP_PORT, HttpCase
+from farm import HTTP_PORT, HttpCase
 
 
 class Reading(HttpCase):

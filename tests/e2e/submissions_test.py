@@ -14,7 +14,7 @@ import time
 
 import farm
 from contexts_test import git, serving
-from http_case import HTTP_PORT, HttpCase
+from farm import HTTP_PORT, HttpCase
 
 OWN = f"linux/{farm.tiny_base.machine_architecture()}"
 RECIPE = """FROM tiny

@@ -23,6 +23,7 @@
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
+#include "coordinator/submissions/rpc/submissions_service.h"
 #include "tests/support/fake_http_client.h"
 #include "tests/support/image_fixture.h"
 #include "tests/support/rpc_fixture.h"
@@ -93,6 +94,7 @@ class RolesTest : public RpcFixture {
   std::vector<ServedService> MoreServices() override {
     return {{"crossmill.v1.Builds", &builds_},
             {"crossmill.v1.Packages", &packages_},
+            {"crossmill.v1.Submissions", &submissions_service_},
             {"crossmill.v1.Images", &image_service_},
             {"crossmill.v1.Farm", &farm_},
             {"crossmill.v1.WorkerQueue", &queue_},
@@ -109,6 +111,12 @@ class RolesTest : public RpcFixture {
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};
   BuildsService builds_{engine_, logs_, authenticator_};
   storage::PackageQueries package_queries_{records_->connection()};
+  FileSubmissions submissions_{
+      *blobs_,
+      clock_,
+      [](const auto&, const auto&, const auto&) -> absl::StatusOr<AdmittedBuild> { return AdmittedBuild{}; },
+      {.scratch_folder = folder_.Path("submissions")}};
+  SubmissionsService submissions_service_{submissions_, authenticator_};
   PackagesService packages_{package_queries_, authenticator_};
   WheelsService wheels_{*records_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
@@ -133,9 +141,10 @@ class RolesTest : public RpcFixture {
 };
 
 TEST_F(RolesTest, ServicesAreForTheRolesTheyAreMeantFor) {
-  for (const char* name : {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm",
-                           "crossmill.v1.Predictions", "crossmill.v1.Wheels", "crossmill.v1.Packages",
-                           "crossmill.v1.Attestations", "crossmill.v1.Verification"}) {
+  for (const char* name :
+       {"crossmill.v1.Builds", "crossmill.v1.Images", "crossmill.v1.Farm", "crossmill.v1.Predictions",
+        "crossmill.v1.Wheels", "crossmill.v1.Packages", "crossmill.v1.Attestations",
+        "crossmill.v1.Verification", "crossmill.v1.Submissions"}) {
     EXPECT_EQ(AccessOf(name), Access::kClient) << name;
   }
   EXPECT_EQ(AccessOf("crossmill.v1.WorkerQueue"), Access::kWorker);

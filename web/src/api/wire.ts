@@ -39,5 +39,7 @@ export type StepComparison = Message<'StepComparison'>;
 export type StepView = Message<'StepView'>;
 export type SubmitBuildRequest = Message<'SubmitBuildRequestInput'>;
 export type SubmitBuildResponse = Message<'SubmitBuildResponse'>;
+export type SubmitFilesRequest = Message<'SubmitFilesRequestInput'>;
+export type Submission = Message<'Submission'>;
 export type Witness = Message<'Witness'>;
 export type WorkerView = Message<'WorkerView'>;

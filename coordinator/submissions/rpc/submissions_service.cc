@@ -1,4 +1,4 @@
-#include "coordinator/rpc/submissions_service.h"
+#include "coordinator/submissions/rpc/submissions_service.h"
 
 #include <algorithm>
 #include <optional>
@@ -81,18 +81,22 @@ absl::StatusOr<v1::Submission> Take(FileSubmissions& submissions, Pieces& pieces
   ASSIGN_OR_RETURN(const bool has_archive, pieces.HasArchive());
   if (!has_archive) {
     ASSIGN_OR_RETURN(const v1::SubmitFilesRequest* const request, pieces.Request());
-    if (request->git().empty()) {
+    if (!request->git().empty()) return submissions.SubmitGit(*request);
+    if (request->dockerfile().empty()) {
       return absl::InvalidArgumentError(
-          "there is neither a context nor git: send a tar, or say which repository");
+          "there is neither a context nor git: send a tar, say which repository, or send a dockerfile");
     }
-    return submissions.SubmitGit(*request);
+    ASSIGN_OR_RETURN(UnpackedArchive empty, submissions.EmptyContext());
+    return submissions.SubmitArchive(std::move(empty), *request);
   }
   const layer::Source source = [&pieces](char* buffer, size_t size) { return pieces.Read(buffer, size); };
   absl::StatusOr<UnpackedArchive> archive = submissions.Unpack(source, std::move(stop));
   if (!archive.ok()) return Annotate(archive.status(), "the context");
   ASSIGN_OR_RETURN(const v1::SubmitFilesRequest* const request, pieces.Request());
-  if (!request->git().empty())
-    return absl::InvalidArgumentError("there are a context and git; give one of them");
+  if (!request->git().empty() || !request->dockerfile().empty()) {
+    return absl::InvalidArgumentError(fmt::format("there are a context and {}; give one of them",
+                                                  request->git().empty() ? "a dockerfile" : "git"));
+  }
   return submissions.SubmitArchive(*std::move(archive), *request);
 }
 
