@@ -158,6 +158,11 @@ int RunCoordinatorCommand(int argc, char** argv) {
   app.add_option(
       "--failure-rules", options.failure_rule_files,
       "File with more rules about why packages fail, and what to do (docs/failures.md; repeatable)");
+  app.add_option("--context-limit", options.context_limit,
+                 "Largest context that comes as an archive or is fetched from git, unpacked: 500m, 8g")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber)
+      ->default_str("8g");
   app.add_option(
       "--reverify-older-than", reverify_age,
       "When the farm is idle, verify again the newest reproducible build of each recipe whose last "

@@ -52,6 +52,8 @@
 #include "coordinator/storage/notices/webhook_records.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/remote_records_sqlite.h"
+#include "coordinator/submissions/file_submissions.h"
+#include "coordinator/submissions/rpc/submissions_service.h"
 #include "coordinator/verification/build_pairs.h"
 #include "coordinator/verification/rebuilds.h"
 #include "coordinator/verification/recipe_history.h"
@@ -115,6 +117,7 @@ class ServerImpl final : public Server {
     if (engine_) engine_->EndWatches();
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
+    if (submissions_) submissions_->Stop();
     if (images_) images_->Stop();
     if (predictions_) predictions_->Stop();
     if (door_) door_->Stop();
@@ -157,6 +160,7 @@ class ServerImpl final : public Server {
     forecaster_ =
         std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()}, engine_->reader(),
                                      std::move(committed), *indexes_, engine.build_platform);
+    RETURN_IF_ERROR(OpenSubmissions());
     RETURN_IF_ERROR(OpenEvidence());
     RETURN_IF_ERROR(OpenVerification());
     RETURN_IF_ERROR(OpenNotices());
@@ -185,6 +189,21 @@ class ServerImpl final : public Server {
     if (options_.indexes.empty()) return absl::OkStatus();
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
     ahead_forecast_ = std::make_unique<AheadForecast>(*blobs_, std::move(committed), *indexes_);
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenSubmissions() {
+    FileSubmissionsOptions options;
+    options.scratch_folder = options_.data_folder + "/submissions";
+    options.most_bytes = options_.context_limit;
+    // What a killed coordinator left.
+    RETURN_IF_ERROR(RemoveTree(options.scratch_folder));
+    const AdmitBuild admit = [this](const v1::BuildSubmission& submission, const std::string& key,
+                                    const std::vector<v1::Secret>& secrets) -> absl::StatusOr<AdmittedBuild> {
+      ASSIGN_OR_RETURN(const Submitted submitted, engine_->Submit(submission, key, secrets));
+      return AdmittedBuild{submitted.build, submitted.existing};
+    };
+    submissions_ = std::make_unique<FileSubmissions>(*blobs_, clock_, admit, std::move(options));
     return absl::OkStatus();
   }
 
@@ -233,6 +252,7 @@ class ServerImpl final : public Server {
     byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, clock_);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
+    submissions_service_ = std::make_unique<SubmissionsService>(*submissions_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     overview_ = std::make_unique<OverviewService>(engine_->reader().overview(), clock_, *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
@@ -256,6 +276,7 @@ class ServerImpl final : public Server {
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
         {"google.bytestream.ByteStream", byte_stream_.get()},
         {"crossmill.v1.Builds", builds_.get()},
+        {"crossmill.v1.Submissions", submissions_service_.get()},
         {"crossmill.v1.Packages", packages_.get()},
         {"crossmill.v1.Images", image_service_.get()},
         {"crossmill.v1.Wheels", wheels_.get()},
@@ -320,6 +341,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<http::HttpClient> webhook_client_;
   std::unique_ptr<Deliverer> deliverer_;
   std::unique_ptr<Forecaster> forecaster_;
+  std::unique_ptr<FileSubmissions> submissions_;
   std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<door::Sessions> sessions_;
   std::unique_ptr<Authenticator> authenticator_;
@@ -327,6 +349,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<CapabilitiesService> capabilities_;
   std::unique_ptr<ByteStreamService> byte_stream_;
   std::unique_ptr<BuildsService> builds_;
+  std::unique_ptr<SubmissionsService> submissions_service_;
   std::unique_ptr<PackagesService> packages_;
   std::unique_ptr<OverviewService> overview_;
   std::unique_ptr<ImagesService> image_service_;

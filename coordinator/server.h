@@ -46,6 +46,8 @@ struct ServerOptions {
   std::vector<index::IndexAddress> indexes;
   // Rules of the operator's about why packages fail (docs/failures.md), in order.
   std::vector<std::string> failure_rule_files;
+  // Of a context that the coordinator unpacks or fetches, in bytes.
+  int64_t context_limit = int64_t{8} << 30;
   // Verifies again by itself when the farm is idle; off unless an age is given.
   ReverificationOptions reverification;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is

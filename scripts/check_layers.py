@@ -60,6 +60,8 @@ ALLOWED = {
                              "common/wheels", "common/index", "common/package_archive", "common/predict",
                              "coordinator/core", "coordinator/storage", "coordinator/images", "coordinator/wheels",
                              "coordinator/engine"],
+    "coordinator/submissions": ["common/base", "common/words", "common/layer", "common/context", "common/fetch"],
+    "coordinator/submissions/rpc": ["common/base", "common/rpc", "common/layer", "coordinator/rpc", "coordinator/submissions"],
     "coordinator/evidence": ["common/base", "common/words", "common/oci", "common/registry", "common/keys", "common/attest", "coordinator/core",
                              "coordinator/engine", "coordinator/storage"],
     "coordinator/verification": ["common/base", "common/words", "coordinator/core", "coordinator/storage", "coordinator/rebuild",

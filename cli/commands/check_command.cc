@@ -16,6 +16,7 @@
 #include "common/base/files.h"
 #include "common/check/rules.h"
 #include "common/check/variables.h"
+#include "common/context/recipe_files.h"
 #include "common/words/platform.h"
 
 namespace crossmill::cli {
@@ -123,7 +124,7 @@ std::string CheckCommand::Shown(const std::string& path) const {
 }
 
 absl::Status CheckCommand::ReadRecipe() {
-  const RecipePaths paths = FindRecipe(flags_.build.file, folder_);
+  const context::RecipePaths paths = context::FindRecipe(flags_.build.file, folder_);
   recorded_name_ = paths.dockerfile_name;
   const absl::StatusOr<std::string> text =
       paths.dockerfile == "-" ? session_.env.In() : ReadFile(paths.dockerfile, kLargestRecipe);

@@ -21,6 +21,7 @@
 #include "common/context/context_scan.h"
 #include "common/context/context_upload.h"
 #include "common/context/hash_cache.h"
+#include "common/context/recipe_files.h"
 #include "common/fetch/archive.h"
 #include "common/fetch/git_reference.h"
 #include "common/oci/layout.h"
@@ -30,7 +31,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kMaxDockerfile = 16 << 20;
+using context::kMaxDockerfile;
+
 // The name that BuildKit gives to a downloaded Dockerfile.
 constexpr std::string_view kDownloadName = "context";
 
@@ -77,40 +79,12 @@ std::optional<int64_t> NewestFile(const std::string& folder) {
   return newest;
 }
 
-// A file of an extracted context. Links are followed as long as they stay inside.
-absl::StatusOr<std::string> ReadInside(const std::string& folder, const std::string& name) {
-  char resolved[PATH_MAX];
-  const std::string path = folder + "/" + name;
-  if (realpath(path.c_str(), resolved) == nullptr) {
-    return ErrnoStatus(errno, fmt::format("{} in the context", name));
-  }
-  if (!std::string_view(resolved).starts_with(folder + "/")) {
-    return absl::InvalidArgumentError(fmt::format("{} leads out of the context", name));
-  }
-  return ReadFile(resolved, kMaxDockerfile);
-}
-
-// "a/Dockerfile" -> "a/dockerfile"; empty when the name is another.
-std::string LowerCaseFallback(const std::string& path) {
-  constexpr std::string_view kName = "Dockerfile";
-  if (path != kName && !path.ends_with("/Dockerfile")) return "";
-  return path.substr(0, path.size() - kName.size()) + "dockerfile";
-}
-
-// Rules of an ignore file as the recipe records them. False if there is none.
-absl::StatusOr<bool> ReadIgnoreFile(const std::string& path, const std::string& name,
-                                    pattern::IgnoreRules* rules, std::string* text) {
-  auto bytes = ReadFile(path, kMaxDockerfile);
-  if (absl::IsNotFound(bytes.status())) return false;
-  RETURN_IF_ERROR(bytes.status());
-  auto parsed = pattern::IgnoreRules::Parse(*bytes);
-  if (!parsed.ok()) {
-    return WithExit(absl::InvalidArgumentError(fmt::format("{}:{}", name, Sv(parsed.status().message()))),
-                    kExitBuildFailed);
-  }
-  *rules = *std::move(parsed);
-  *text = *std::move(bytes);
-  return true;
+// Those of the user's own machine: wherever links lead.
+absl::StatusOr<context::IgnoreFile> ReadOwnIgnoreFile(
+    const std::vector<std::pair<std::string, std::string>>& candidates) {
+  auto file = context::ReadIgnoreFile(candidates, context::ReadAnywhere);
+  if (absl::IsInvalidArgument(file.status())) return WithExit(file.status(), kExitBuildFailed);
+  return file;
 }
 
 }  // namespace
@@ -235,19 +209,6 @@ absl::Status BuildContext::OpenContext() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> BuildContext::ReadDockerfileInside(std::string* name) {
-  const std::string fallback = LowerCaseFallback(*name);
-  auto text = ReadInside(folder_, *name);
-  if (absl::IsNotFound(text.status()) && !fallback.empty()) {
-    auto lower = ReadInside(folder_, fallback);
-    if (lower.ok()) {
-      *name = fallback;
-      return lower;
-    }
-  }
-  return text;
-}
-
 // Sets the recipe's name of it too.
 absl::StatusOr<std::string> BuildContext::ReadDockerfile(v1::Recipe* recipe) {
   if (flags_.file == "-") {
@@ -264,22 +225,16 @@ absl::StatusOr<std::string> BuildContext::ReadDockerfile(v1::Recipe* recipe) {
     return ReadSource(download.source, kMaxDockerfile);
   }
   if (kind_ != Kind::kFolder) {
-    std::string name = flags_.file.empty() ? "Dockerfile" : flags_.file;
-    auto text = ReadDockerfileInside(&name);
-    recipe->set_dockerfile_name(name);
+    context::RecipePaths paths;
+    paths.dockerfile = paths.dockerfile_name = flags_.file.empty() ? "Dockerfile" : flags_.file;
+    auto text = context::ReadDockerfile(
+        &paths, [this](const std::string& name) { return context::ReadInside(folder_, name); });
+    recipe->set_dockerfile_name(paths.dockerfile_name);
     return text;
   }
-  const RecipePaths paths = FindRecipe(flags_.file, folder_);
+  context::RecipePaths paths = context::FindRecipe(flags_.file, folder_);
+  auto text = context::ReadDockerfile(&paths, context::ReadAnywhere);
   recipe->set_dockerfile_name(paths.dockerfile_name);
-  auto text = ReadFile(paths.dockerfile, kMaxDockerfile);
-  if (absl::IsNotFound(text.status())) {
-    const std::string fallback = LowerCaseFallback(paths.dockerfile);
-    auto lower = fallback.empty() ? text : ReadFile(fallback, kMaxDockerfile);
-    if (lower.ok()) {
-      recipe->set_dockerfile_name(LowerCaseFallback(paths.dockerfile_name));
-      return lower;
-    }
-  }
   return text;
 }
 
@@ -288,7 +243,8 @@ absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
   RETURN_IF_ERROR(OpenContext());
   if (source_time_) recipe->set_context_time(*source_time_);
   if (kind_ == Kind::kFolder) recipe->set_context_origin(OriginOfFolder(folder_));
-  if (kind_ == Kind::kGit || kind_ == Kind::kHttp) recipe->set_context_origin(OriginOfUrl(flags_.context));
+  if (kind_ == Kind::kGit || kind_ == Kind::kHttp)
+    recipe->set_context_origin(fetch::OriginOfUrl(flags_.context));
   auto text = ReadDockerfile(recipe);
   if (!text.ok()) {
     return WithHint(text.status(),
@@ -298,13 +254,12 @@ absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
   // BuildKit applies ignore files to what is on the user's own machine; a repository or an archive is taken
   // as it is.
   if (kind_ != Kind::kFolder) return absl::OkStatus();
-  for (const auto& [path, name] : FindRecipe(flags_.file, folder_).ignore_files) {
-    std::string rules;
-    ASSIGN_OR_RETURN(const bool found, ReadIgnoreFile(path, name, &ignore_, &rules));
-    if (!found) continue;
-    recipe->set_ignore_file(std::move(rules));
-    recipe->set_ignore_file_name(name);
-    break;
+  ASSIGN_OR_RETURN(context::IgnoreFile file,
+                   ReadOwnIgnoreFile(context::FindRecipe(flags_.file, folder_).ignore_files));
+  if (!file.name.empty()) {
+    ignore_ = std::move(file.rules);
+    recipe->set_ignore_file(std::move(file.text));
+    recipe->set_ignore_file_name(file.name);
   }
   return absl::OkStatus();
 }
@@ -411,10 +366,10 @@ absl::Status BuildContext::SendNamed(Farm& farm, Progress& progress, bool keep_t
     const bool local = flag.kind == NamedContextFlag::Kind::kFolder;
     if (local) {
       const std::string name = fmt::format("{}/.dockerignore", flag.value);
-      std::string rules;
-      ASSIGN_OR_RETURN(const bool found, ReadIgnoreFile(name, name, &ignore, &rules));
-      if (found) {
-        context->set_ignore_file(std::move(rules));
+      ASSIGN_OR_RETURN(context::IgnoreFile file, ReadOwnIgnoreFile({{name, name}}));
+      if (!file.name.empty()) {
+        ignore = std::move(file.rules);
+        context->set_ignore_file(std::move(file.text));
         context->set_ignore_file_name(name);
       }
     }

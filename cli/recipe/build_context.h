@@ -51,7 +51,6 @@ class BuildContext {
   absl::Status OpenStdin();
   absl::Status OpenHttp();
   absl::StatusOr<std::string> ReadDockerfile(v1::Recipe* recipe);
-  absl::StatusOr<std::string> ReadDockerfileInside(std::string* name);
   absl::Status SendNamed(Farm& farm, Progress& progress, bool keep_times, v1::Recipe* recipe);
   absl::Status OpenNamed(const NamedContextFlag& flag, v1::NamedContext* context, std::string* folder);
   absl::StatusOr<Digest> SendFolder(Farm& farm, Progress& progress, const std::string& what,

@@ -478,24 +478,4 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
   return options;
 }
 
-RecipePaths FindRecipe(const std::string& file, const std::string& context_folder) {
-  RecipePaths paths;
-  if (file == "-") {
-    paths.dockerfile = "-";
-    paths.dockerfile_name = "standard input";
-  } else {
-    paths.dockerfile = file.empty() ? context_folder + "/Dockerfile" : file;
-    paths.dockerfile_name = file.empty() ? "Dockerfile" : file;
-    // A name below the context is said the short way.
-    if (paths.dockerfile_name.starts_with(context_folder + "/")) {
-      paths.dockerfile_name.erase(0, context_folder.size() + 1);
-    }
-    if (paths.dockerfile_name.starts_with("./")) paths.dockerfile_name.erase(0, 2);
-    paths.ignore_files.emplace_back(paths.dockerfile + ".dockerignore",
-                                    paths.dockerfile_name + ".dockerignore");
-  }
-  paths.ignore_files.emplace_back(context_folder + "/.dockerignore", ".dockerignore");
-  return paths;
-}
-
 }  // namespace crossmill::cli

@@ -132,14 +132,4 @@ absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text);
 absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const v1::Platform& own,
                                                   const EpochChoice& epoch);
 
-// The Dockerfile's path, and how it is called in messages.
-struct RecipePaths {
-  std::string dockerfile;
-  std::string dockerfile_name;
-  // Candidates for the ignore file, first wins, with their names in messages.
-  std::vector<std::pair<std::string, std::string>> ignore_files;
-};
-// `file` is -f as written; a context folder.
-RecipePaths FindRecipe(const std::string& file, const std::string& context_folder);
-
 }  // namespace crossmill::cli

@@ -9,8 +9,5 @@ namespace crossmill::cli {
 
 // "HOST:/folder": the folder alone is another one on every machine.
 std::string OriginOfFolder(std::string_view absolute_folder);
-// A git URL without credentials and without what names a revision; another URL without credentials, query and
-// fragment.
-std::string OriginOfUrl(const std::string& url);
 
 }  // namespace crossmill::cli

@@ -45,7 +45,10 @@ bool IsTarHeader(std::string_view block) {
 class Extractor {
  public:
   Extractor(layer::Source source, const std::string& folder, const ExtractOptions& options)
-      : reader_(layer::AnyDecompressed(std::move(source))), folder_(folder), options_(options) {}
+      : reader_(Limited(layer::AnyDecompressed(std::move(source))),
+                options.refuse_foreign ? layer::TarNames::kRelative : layer::TarNames::kStrict),
+        folder_(folder),
+        options_(options) {}
 
   absl::Status Run() {
     ASSIGN_OR_RETURN(root_, OpenFile(folder_, O_RDONLY | O_DIRECTORY));
@@ -53,12 +56,38 @@ class Extractor {
       if (options_.stop.stop_requested()) return absl::CancelledError("extracting an archive: cancelled");
       ASSIGN_OR_RETURN(const std::optional<layer::TarEntry> entry, reader_.Next());
       if (!entry) break;
+      at_ = entry->path;
       RETURN_IF_ERROR(Extract(*entry));
     }
-    return FinishFolders();
+    RETURN_IF_ERROR(FinishFolders());
+    return FinishRoot();
   }
 
  private:
+  // The same stream, until it is longer than it may be: what a few bytes unpack to is found out here.
+  layer::Source Limited(layer::Source source) {
+    return [this, source = std::move(source)](char* buffer, size_t size) -> absl::StatusOr<size_t> {
+      ASSIGN_OR_RETURN(const size_t count, source(buffer, size));
+      bytes_ += static_cast<int64_t>(count);
+      if (options_.most_bytes > 0 && bytes_ > options_.most_bytes) {
+        return absl::ResourceExhaustedError(
+            fmt::format("the archive is larger than {} bytes unpacked, {}", options_.most_bytes, Where()));
+      }
+      return count;
+    };
+  }
+
+  std::string Where() const {
+    return at_.empty() ? "before its first entry" : fmt::format("at its entry {}", layer::Printable(at_));
+  }
+
+  absl::Status CountFile() {
+    ++files_;
+    if (options_.most_files == 0 || files_ <= options_.most_files) return absl::OkStatus();
+    return absl::ResourceExhaustedError(
+        fmt::format("the archive has more than {} files and folders, {}", options_.most_files, Where()));
+  }
+
   absl::Status Problem(const std::string& path, int error) const {
     return ErrnoStatus(error, fmt::format("extracting {}", layer::Printable(path)));
   }
@@ -77,6 +106,7 @@ class Extractor {
       const std::string part(rest.substr(0, slash));
       rest.remove_prefix(slash + 1);
       if (mkdirat(at.get(), part.c_str(), 0755) == 0) {
+        RETURN_IF_ERROR(CountFile());
         // Whatever the umask says.
         fchmodat(at.get(), part.c_str(), 0755, 0);
       } else if (errno != EEXIST) {
@@ -99,6 +129,9 @@ class Extractor {
     using layer::EntryType;
     if (entry.type == EntryType::kCharDevice || entry.type == EntryType::kBlockDevice ||
         entry.type == EntryType::kFifo) {
+      if (options_.refuse_foreign && entry.type != EntryType::kFifo) {
+        return layer::RefuseEntry(entry, "a context holds files, folders and links; leave it out");
+      }
       if (options_.notes != nullptr) {
         options_.notes->push_back(fmt::format("{} is a {} and is left out of the context",
                                               layer::Printable(entry.path),
@@ -106,6 +139,7 @@ class Extractor {
       }
       return absl::OkStatus();
     }
+    RETURN_IF_ERROR(CountFile());
     std::string name;
     ASSIGN_OR_RETURN(const UniqueFd parent, OpenParent(entry.path, &name));
     if (entry.type == EntryType::kDirectory) return MakeFolder(entry, parent.get(), name);
@@ -191,6 +225,14 @@ class Extractor {
     return absl::OkStatus();
   }
 
+  absl::Status FinishRoot() {
+    if (!options_.keep_root || !reader_.root()) return absl::OkStatus();
+    const timespec times[2] = {{reader_.root()->mtime, 0}, {reader_.root()->mtime, 0}};
+    if (fchmod(root_.get(), reader_.root()->mode & 07777) != 0) return Problem(".", errno);
+    futimens(root_.get(), times);
+    return absl::OkStatus();
+  }
+
   layer::TarReader reader_;
   const std::string folder_;
   const ExtractOptions& options_;
@@ -198,6 +240,10 @@ class Extractor {
   // Path -> mode, mtime; parents come before what is in them.
   std::map<std::string, std::pair<uint32_t, int64_t>, layer::PathLess> folders_;
   std::string buffer_;
+  // The entry that is being read.
+  std::string at_;
+  int64_t bytes_ = 0;
+  int64_t files_ = 0;
 };
 
 }  // namespace

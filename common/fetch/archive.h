@@ -23,6 +23,15 @@ struct ExtractOptions {
   std::stop_token stop;
   // Things a person should know, one sentence each: devices and pipes that were left out.
   std::vector<std::string>* notes = nullptr;
+  // The folder gets mode and time of the archive's entry for it ("./"), if there is one.
+  bool keep_root = false;
+  // What no tar of a folder holds is INVALID_ARGUMENT: devices, and names that begin with a slash. Pipes,
+  // which a folder may have by chance, are still left out.
+  bool refuse_foreign = false;
+  // RESOURCE_EXHAUSTED beyond it, with the entry that was too much; 0: no limit. Bytes are those of the tar
+  // without its compression, files are all that is made: folders that no entry names, too.
+  int64_t most_bytes = 0;
+  int64_t most_files = 0;
 };
 
 // Extracts a tar (compressed or not) into a folder that is empty. Modes (setuid too), mtimes and hard links

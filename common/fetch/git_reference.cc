@@ -308,4 +308,12 @@ std::string WithoutCredentials(std::string_view text) {
   }
 }
 
+std::string OriginOfUrl(std::string_view url) {
+  const auto git = ParseGitReference(url, GitShorthand::kAllow);
+  if (IsGitUrl(url, GitShorthand::kAllow) && git.ok()) {
+    return WithoutCredentials(git->remote) + (git->folder.empty() ? "" : "#:" + git->folder);
+  }
+  return WithoutCredentials(url.substr(0, url.find_first_of("?#")));
+}
+
 }  // namespace crossmill::fetch

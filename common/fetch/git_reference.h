@@ -56,4 +56,8 @@ absl::Status CheckGitReference(const GitReference& reference);
 // `text` with user names and passwords of the URLs in it taken out: "https://x:y@host" -> "https://***@host".
 std::string WithoutCredentials(std::string_view text);
 
+// Where a context came from, for the record (Recipe.context_origin): a git URL without credentials and
+// without what names a revision; another URL without credentials, query and fragment.
+std::string OriginOfUrl(std::string_view url);
+
 }  // namespace crossmill::fetch

@@ -59,7 +59,7 @@ std::optional<std::string> Normalised(std::string_view path, TarNames names) {
     begin = end + 1;
     if (component.empty() || component == ".") continue;
     if (component == "..") {
-      if (names == TarNames::kStrict) return std::nullopt;
+      if (names != TarNames::kForgiving) return std::nullopt;
       const size_t last = result.rfind('/');
       result.resize(last == std::string::npos ? 0 : last);
       continue;
@@ -334,7 +334,14 @@ absl::Status TarReader::ApplyNames(const char* block, const Pending& pending, Ta
   if (path.find('\0') != std::string::npos || link.find('\0') != std::string::npos) {
     return Error("a name contains a NUL byte");
   }
-  if (path.empty() && names_ == TarNames::kStrict) return Error("an entry has no name");
+  if (path.empty() && names_ != TarNames::kForgiving) return Error("an entry has no name");
+  if (names_ == TarNames::kRelative) {
+    if (path.starts_with('/')) return Error(fmt::format("path '{}' is absolute", Printable(path)));
+    if (entry->type == EntryType::kHardLink && link.starts_with('/')) {
+      return Error(
+          fmt::format("'{}' is a hard link to '{}', which is absolute", Printable(path), Printable(link)));
+    }
+  }
   *directory = path.ends_with('/');
   auto normal = Normalised(path, names_);
   if (!normal.has_value()) return Error(fmt::format("path '{}' has a '..' component", Printable(path)));
@@ -381,9 +388,10 @@ absl::StatusOr<std::optional<TarEntry>> TarReader::MakeEntry(const char* block, 
     padding_ = over == 0 ? 0 : static_cast<int64_t>(kBlock) - over;
   }
   if (entry.path.empty()) {
-    if (entry.type != EntryType::kDirectory && names_ == TarNames::kStrict) {
+    if (entry.type != EntryType::kDirectory && names_ != TarNames::kForgiving) {
       return Error("the root is not a directory");
     }
+    if (entry.type == EntryType::kDirectory) root_ = std::move(entry);
     return std::nullopt;
   }
   return entry;

@@ -26,6 +26,8 @@ Source SourceOf(std::string_view bytes);
 enum class TarNames {
   // A layer's or an export's: a name that is empty or has a ".." component is an error.
   kStrict,
+  // As kStrict, and a name or a hard link's target that begins with a slash is an error.
+  kRelative,
   // Any archive's, as tar programs unpack it: ".." stops at the root, and what has no name is left out.
   kForgiving,
 };
@@ -44,6 +46,9 @@ class TarReader {
   absl::StatusOr<std::optional<TarEntry>> Next();
   // Content of the entry that Next() returned last; 0 at its end.
   absl::StatusOr<size_t> ReadData(char* buffer, size_t size);
+
+  // The entry for the root itself, with an empty path, if there was one so far; the last one counts.
+  const std::optional<TarEntry>& root() const { return root_; }
 
   // Bytes read of the archive so far.
   int64_t offset() const { return offset_; }
@@ -86,6 +91,7 @@ class TarReader {
   int64_t padding_ = 0;
   bool done_ = false;
   Records global_;
+  std::optional<TarEntry> root_;
 };
 
 }  // namespace crossmill::layer

@@ -3,10 +3,12 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/base/wiping.h"
 #include "coordinator/http/conditional.h"
 #include "coordinator/http/event_stream.h"
 #include "coordinator/http/problem.h"
+#include "coordinator/http/submit_files.h"
 #include "coordinator/http/table/methods.h"
 #include "coordinator/http/table/openapi.h"
 #include "crossmill/v1/client_service.pb.h"
@@ -105,6 +107,8 @@ Awaitable<void> Api::Handle(Exchange& exchange) {
   switch (request.route->form) {
     case Form::kMessage:
       co_return co_await SendMessage(exchange, request);
+    case Form::kFiles:
+      co_return co_await SendSubmission(exchange, request);
     case Form::kList:
       co_return co_await SendList(exchange, request);
     case Form::kRecipe:
@@ -163,6 +167,38 @@ Awaitable<void> Api::SendMessage(Exchange& exchange, Request& request) {
     const auto& build = static_cast<const v1::SubmitBuildResponse&>(*response);
     answer.Set("Location", fmt::format("/api/v1/builds/{}", build.build_id()));
   }
+  co_await exchange.Send(std::move(answer));
+}
+
+Awaitable<void> Api::SendSubmission(Exchange& exchange, Request& request) {
+  const RequestHead& head = exchange.head();
+  const BodyKind kind = BodyKindOf(head.content_type);
+  if (kind == BodyKind::kOther) {
+    const absl::Status unknown = absl::InvalidArgumentError(
+        fmt::format("Content-Type {}: expected application/json, multipart/form-data, or that of a tar: "
+                    "application/x-tar, application/gzip, application/zstd, application/octet-stream",
+                    Printable(std::string_view(head.content_type).substr(0, 200))));
+    co_return co_await exchange.Send(ProblemResponse(415, unknown, exchange.request_id()));
+  }
+  // Nobody sends a context before it is known who it is.
+  v1::GetVersionResponse version;
+  const absl::Status known = co_await Call(exchange, "crossmill.v1.Farm/GetVersion", request.authorization,
+                                           v1::GetVersionRequest(), &version);
+  if (!known.ok()) co_return co_await Refuse(exchange, known);
+  const StreamPlace place(streams_);
+  if (!place.mine()) co_return co_await Refuse(exchange, TooManyStreams());
+  auto response = std::make_shared<v1::Submission>();
+  FilesRequest files{*request.route, request.parameters, request.authorization};
+  const absl::Status status = co_await SubmitFiles(exchange, stub_, kind, std::move(files), response);
+  if (absl::IsResourceExhausted(status))
+    co_return co_await exchange.Send(ProblemResponse(413, status, exchange.request_id()));
+  if (!status.ok()) co_return co_await Refuse(exchange, status);
+  absl::StatusOr<std::string> json = ToJson(*response);
+  if (!json.ok()) co_return co_await Refuse(exchange, json.status());
+  const bool is_build = response->state() == v1::SUBMISSION_STATE_SUBMITTED;
+  Response answer = MakeResponse(is_build ? 201 : 202, kJson, *std::move(json));
+  answer.Set("Location", is_build ? fmt::format("/api/v1/builds/{}", response->build_id())
+                                  : fmt::format("/api/v1/submissions/{}", response->id()));
   co_await exchange.Send(std::move(answer));
 }
 

@@ -48,6 +48,7 @@ class Api {
   // api_notices.cc
   Awaitable<void> SendFeed(Exchange& exchange, Request& request);
   Awaitable<void> SendBadge(Exchange& exchange, Request& request);
+  Awaitable<void> SendSubmission(Exchange& exchange, Request& request);
   Awaitable<void> SendRecipe(Exchange& exchange, Request& request);
   Awaitable<void> SendList(Exchange& exchange, Request& request);
   Awaitable<void> SendConsole(Exchange& exchange, Request& request);

@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/base/wiping.h"
 #include "coordinator/http/problem.h"
 
 namespace crossmill::coordinator::door {
@@ -48,6 +49,13 @@ Exchange::Exchange(std::unique_ptr<ByteStream> stream, const DoorLimits& limits)
   head_.peer = AddressOf(stream_->socket().remote_endpoint(ignored));
   head_.local = AddressOf(stream_->socket().local_endpoint(ignored));
   head_.secure = stream_->secure();
+}
+
+Exchange::~Exchange() { WipeSecrets(); }
+
+void Exchange::WipeSecrets() {
+  for (std::string& secret : head_.secrets) Wipe(&secret);
+  head_.secrets.clear();
 }
 
 Awaitable<boost::system::error_code> Exchange::Open() {
@@ -104,6 +112,7 @@ Awaitable<absl::Status> Exchange::ReadHead() {
 }
 
 void Exchange::TakeHead() {
+  WipeSecrets();
   const http::request<http::buffer_body>& request = parser_->get();
   head_.verb = Text(request.method_string());
   const std::string target = Text(request.target());
@@ -124,6 +133,9 @@ void Exchange::TakeHead() {
   head_.last_event_id = Text(request["Last-Event-ID"]);
   head_.idempotency_key = Text(request["Idempotency-Key"]);
   head_.fetch_site = Text(request["Sec-Fetch-Site"]);
+  const auto secrets = request.equal_range("Crossmill-Secret");
+  for (auto field = secrets.first; field != secrets.second; ++field)
+    head_.secrets.push_back(Text(field->value()));
   is_http_1_1_ = request.version() >= 11;
   keep_alive_ = request.keep_alive();
   expects_continue_ = boost::beast::iequals(request[http::field::expect], "100-continue");

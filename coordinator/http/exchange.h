@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -51,6 +52,8 @@ struct RequestHead {
   std::string last_event_id;
   std::string idempotency_key;
   std::string fetch_site;
+  // Fields Crossmill-Secret; overwritten when the next request comes, or the connection ends.
+  std::vector<std::string> secrets;
   // Addresses without port.
   std::string peer;
   std::string local;
@@ -60,6 +63,7 @@ struct RequestHead {
 class Exchange {
  public:
   Exchange(std::unique_ptr<ByteStream> stream, const DoorLimits& limits);
+  ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -105,6 +109,7 @@ class Exchange {
   // Feeds the parser with what is there.
   boost::system::error_code Parse();
   void TakeHead();
+  void WipeSecrets();
   Awaitable<bool> WriteAll(std::string_view bytes);
 
   std::unique_ptr<ByteStream> stream_;

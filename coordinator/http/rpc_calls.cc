@@ -5,21 +5,17 @@
 #include "common/rpc/status_proto.h"
 
 namespace crossmill::coordinator::door {
-namespace {
-
-void Prepare(grpc::ClientContext& context, const CallOptions& options) {
+void PrepareContext(grpc::ClientContext& context, const CallOptions& options) {
   if (!options.authorization.empty()) context.AddMetadata("authorization", options.authorization);
   if (options.deadline.count() > 0) context.set_deadline(std::chrono::system_clock::now() + options.deadline);
 }
-
-}  // namespace
 
 Awaitable<absl::Status> CallOnce(AnyStub& stub, const CallOptions& options,
                                  const google::protobuf::MessageLite& request,
                                  google::protobuf::MessageLite* response,
                                  const std::function<void(std::function<void()>)>& cancel) {
   grpc::ClientContext context;
-  Prepare(context, options);
+  PrepareContext(context, options);
   cancel([&context] { context.TryCancel(); });
   const auto start = [&](auto handler) {
     const auto executor = asio::get_associated_executor(handler);
@@ -89,7 +85,7 @@ std::shared_ptr<StreamCall> StreamCall::Start(AnyStub& stub, const CallOptions& 
                                               std::shared_ptr<google::protobuf::MessageLite> message,
                                               asio::any_io_executor executor) {
   auto call = std::make_shared<StreamCall>(std::move(executor));
-  Prepare(call->context_, options);
+  PrepareContext(call->context_, options);
   call->reactor_ = new Reactor(call, std::move(request), std::move(message));
   stub.PrepareBidiStreamingCall(&call->context_, options.path, grpc::StubOptions(), call->reactor_);
   call->reactor_->Begin();

@@ -29,6 +29,8 @@ struct CallOptions {
   std::chrono::milliseconds deadline{0};
 };
 
+void PrepareContext(grpc::ClientContext& context, const CallOptions& options);
+
 // A call with one answer. `cancel` is given what ends the call early, from any thread, and null when it is
 // over. The messages stay until it returns.
 Awaitable<absl::Status> CallOnce(AnyStub& stub, const CallOptions& options,

@@ -346,6 +346,29 @@ describe('small things', () => {
     assert.notEqual(keys[0], keys[1]);
     assert.equal(keys[1], keys[2], 'what got no answer is the same submission');
   });
+  it('submits a git repository as the command beside it does', async () => {
+    await open('#submit');
+    await page.locator('label', { hasText: 'a git repository' }).locator('input').check();
+    const git = page.locator('input[name=git]');
+    await git.fill('https://git.example/team/missing.git');
+    await page.locator('input[name=reference]').fill('v1');
+    await page.locator('input[name=folder]').fill('app');
+    await page.locator('input[name=file]').fill('docker/app.Dockerfile');
+    await page.locator('.btn.pri').click();
+    await page.locator('.fld.git .bad', { hasText: 'there is no main' }).waitFor();
+    await git.fill('https://git.example/team/slow.git');
+    await page.locator('.btn.pri').click();
+    await page.locator('.acts button', { hasText: 'Cancel' }).click();
+    await page.locator('aside .bad', { hasText: 'it was cancelled' }).waitFor();
+    await git.fill('https://git.example/team/app.git');
+    const command = (await page.locator('aside pre span').allTextContents()).join('\n');
+    await page.locator('.btn.pri').click();
+    await page.waitForFunction(() => location.hash === '#builds/420');
+    const shell = execFileSync('bash', ['-c', `crossmill() { printf '%s|' "$@"; }; ${command}`], { encoding: 'utf8' });
+    assert.equal(shell, 'build|--platform|linux/amd64|--verify|2|-f|docker/app.Dockerfile|https://git.example/team/app.git#v1:app|');
+    const { git: url, file, platforms, verify } = server.farm.fetch;
+    assert.deepEqual({ url, file, platforms, verify }, { url: 'https://git.example/team/app.git#v1:app', file: 'docker/app.Dockerfile', platforms: ['linux/amd64'], verify: 2 });
+  });
   it('shows a build of 12 platforms and 60 stages soon', async () => {
     await page.context().close();
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });

@@ -24,7 +24,8 @@ const google::protobuf::MethodDescriptor* FindMethod(std::string_view method) {
 
 const google::protobuf::Descriptor* RequestOf(const Route& route) {
   const google::protobuf::MethodDescriptor* method = FindMethod(route.method);
-  return method == nullptr ? nullptr : method->input_type();
+  if (method == nullptr) return nullptr;
+  return route.form == Form::kFiles ? v1::SubmitFilesRequest::descriptor() : method->input_type();
 }
 
 std::vector<std::string> PathParameters(std::string_view path) {

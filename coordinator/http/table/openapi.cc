@@ -75,8 +75,20 @@ Json ParametersOf(JsonSchemas& schemas, const Route& route) {
   return parameters;
 }
 
+// Fields stand for those of the request, "secret:ID" for the value of a secret.
+void AddArchives(Json* content) {
+  const Json bytes = {{"type", "string"}, {"contentEncoding", "binary"}};
+  const Json request = (*content)["application/json"]["schema"];
+  (*content)["multipart/form-data"]["schema"] = {{"type", "object"},
+                                                 {"properties", {{"request", request}, {"context", bytes}}}};
+  for (const char* type :
+       {"application/x-tar", "application/gzip", "application/zstd", "application/octet-stream"})
+    (*content)[type]["schema"] = bytes;
+}
+
 Json RequestBody(JsonSchemas& schemas, const Route& route) {
   Json content = Content("application/json", schemas.Reference(*RequestOf(route), Use::kRequest));
+  if (route.form == Form::kFiles) AddArchives(&content);
   return {{"content", std::move(content)}};
 }
 
@@ -115,6 +127,7 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
       return content;
     }
     case Form::kMessage:
+    case Form::kFiles:
       break;
   }
   return Content("application/json", of(&output));
@@ -150,6 +163,16 @@ std::string RoleOf(const MethodDescriptor& method) {
   return absl::AsciiStrToLower(name.substr(std::min(name.size(), kPrefix.size())));
 }
 
+void AddFilesForm(Json* operation) {
+  Json secret = Parameter("Crossmill-Secret", "header", {{"type", "string"}});
+  secret["description"] = "ID=BASE64 of a secret; may be there several times.";
+  (*operation)["parameters"].push_back(std::move(secret));
+  // What is fetched is a build later.
+  Json& responses = (*operation)["responses"];
+  responses["201"] = responses["202"] = Json(responses["200"]);
+  responses.erase("200");
+}
+
 Json OperationOf(JsonSchemas& schemas, const Route& route) {
   const MethodDescriptor& method = *FindMethod(route.method);
   const bool creates = method.output_type() == v1::SubmitBuildResponse::descriptor();
@@ -167,6 +190,7 @@ Json OperationOf(JsonSchemas& schemas, const Route& route) {
   const bool streams = route.form == Form::kEvents || route.form == Form::kLogEvents;
   if (route.verb == "GET" && !streams)
     operation["responses"]["304"] = {{"description", "If-None-Match has the ETag of this answer"}};
+  if (route.form == Form::kFiles) AddFilesForm(&operation);
   return operation;
 }
 

@@ -7,11 +7,17 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 39> kRoutes = {{
+constexpr std::array<Route, 42> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds that a filter finds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
      "Submits a build whose context is in the blob store, or that needs none."},
+    {"POST", "/api/v1/submissions", "crossmill.v1.Submissions/SubmitFiles", Form::kFiles,
+     "Submits a build with its context: a tar that comes with the request, or a git repository."},
+    {"GET", "/api/v1/submissions/{submission}", "crossmill.v1.Submissions/GetSubmissionState", Form::kMessage,
+     "What became of a submission whose repository is fetched."},
+    {"POST", "/api/v1/submissions/{submission}/cancel", "crossmill.v1.Submissions/CancelSubmission",
+     Form::kMessage, "Ends a fetch."},
     {"GET", "/api/v1/builds/{build_id}", "crossmill.v1.Builds/GetBuild", Form::kMessage,
      "A build with its stages, steps and cells; 0 is the latest."},
     {"GET", "/api/v1/builds/{build_id}/events", "crossmill.v1.Builds/WatchBuild", Form::kEvents,

@@ -29,6 +29,8 @@ enum class Form {
   kLog,
   // Server-Sent Events of ReadLog.
   kLogEvents,
+  // The body is JSON, an archive, or both (submit_files.h); the answer one message as JSON.
+  kFiles,
 };
 
 inline bool IsBadge(Form form) { return form == Form::kBuildBadge || form == Form::kVerdictBadge; }

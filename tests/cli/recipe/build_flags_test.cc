@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/show/exit_codes.h"
+#include "common/context/recipe_files.h"
 #include "common/words/platform.h"
 #include "tests/support/status_matchers.h"
 
@@ -121,17 +122,17 @@ TEST(BuildFlagsTest, RequireImpliesVerify) {
 
 TEST(BuildFlagsTest, IgnoreFileBesideTheDockerfileComesFirst) {
   BuildFlags flags;
-  RecipePaths paths = FindRecipe(flags.file, "/ctx");
+  context::RecipePaths paths = context::FindRecipe(flags.file, "/ctx");
   EXPECT_EQ(paths.dockerfile, "/ctx/Dockerfile");
   EXPECT_EQ(paths.dockerfile_name, "Dockerfile");
   ASSERT_EQ(paths.ignore_files.size(), 2u);
   EXPECT_EQ(paths.ignore_files[0].first, "/ctx/Dockerfile.dockerignore");
   EXPECT_EQ(paths.ignore_files[1].first, "/ctx/.dockerignore");
   flags.file = "/ctx/docker/web.Dockerfile";
-  paths = FindRecipe(flags.file, "/ctx");
+  paths = context::FindRecipe(flags.file, "/ctx");
   EXPECT_EQ(paths.dockerfile_name, "docker/web.Dockerfile");
   flags.file = "-";
-  EXPECT_EQ(FindRecipe(flags.file, "/ctx").ignore_files.size(), 1u);
+  EXPECT_EQ(context::FindRecipe(flags.file, "/ctx").ignore_files.size(), 1u);
 }
 
 v1::BuildView WithVerdicts(std::initializer_list<v1::Verdict> verdicts) {

@@ -128,5 +128,66 @@ TEST_F(ArchiveTest, StopsWhenToldTo) {
   EXPECT_TRUE(absl::IsCancelled(ExtractArchive(layer::SourceOf(tar), folder_.Path("out"), options)));
 }
 
+TEST_F(ArchiveTest, WhatNoFolderHoldsIsRefusedWhereItIsAskedFor) {
+  ExtractOptions strict;
+  strict.refuse_foreign = true;
+  strict.notes = &notes_;
+  const auto extract = [&](const TarText& tar) {
+    const std::string bytes = tar.Finish();
+    return ExtractArchive(layer::SourceOf(bytes), folder_.Path("out"), strict);
+  };
+  for (const TarText& tar :
+       {TarText().Add("dev/zero", EntryType::kCharDevice), TarText().Add("dev/zero", EntryType::kBlockDevice),
+        TarText().Add("/dev/zero", EntryType::kFile, "x"),
+        TarText().AddLink("dev/zero", EntryType::kHardLink, "/etc/passwd")}) {
+    const absl::Status status = extract(tar);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_NE(status.message().find("dev/zero"), absl::string_view::npos) << status;
+  }
+  ASSERT_OK(extract(TarText().Add("pipe", EntryType::kFifo).Add("file", EntryType::kFile, "x")));
+  EXPECT_EQ(notes_.size(), 1u);
+  EXPECT_FALSE(Exists(Out("dev/zero")));
+  // Without being asked for, as Docker's builder has it.
+  ASSERT_OK(Extract(
+      TarText().Add("/absolute", EntryType::kFile, "x").Add("null", EntryType::kCharDevice).Finish()));
+  EXPECT_EQ(*ReadFile(Out("absolute")), "x");
+}
+
+TEST_F(ArchiveTest, TheRootsModeAndTimeWhereTheyAreAskedFor) {
+  ASSERT_EQ(chmod(folder_.Path("out").c_str(), 0755), 0);
+  const std::string tar =
+      TarText().Add("./", EntryType::kDirectory).Add("./file", EntryType::kFile, "x").Finish();
+  ExtractOptions options;
+  ASSERT_OK(ExtractArchive(layer::SourceOf(tar), folder_.Path("out"), options));
+  EXPECT_NE(Stat("").st_mtim.tv_sec, 1'500'000'000);
+  options.keep_root = true;
+  ASSERT_OK(ExtractArchive(layer::SourceOf(tar), folder_.Path("out"), options));
+  EXPECT_EQ(Stat("").st_mtim.tv_sec, 1'500'000'000);
+}
+
+TEST_F(ArchiveTest, LimitsNameTheEntry) {
+  ExtractOptions options;
+  options.most_bytes = 100'000;
+  const std::string bomb = Filter({"gzip"}, TarText()
+                                                .Add("small", EntryType::kFile, "x")
+                                                .Add("bomb", EntryType::kFile, std::string(10 << 20, '\0'))
+                                                .Finish());
+  ASSERT_LT(bomb.size(), 20'000u);
+  absl::Status status = ExtractArchive(layer::SourceOf(bomb), folder_.Path("out"), options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_NE(status.message().find("bomb"), absl::string_view::npos) << status;
+  EXPECT_LE(Stat("bomb").st_size, 100'000);
+
+  options = {};
+  options.most_files = 5;
+  const std::string deep = TarText().Add("a/b/c/d/e/f/g", EntryType::kFile, "x").Finish();
+  status = ExtractArchive(layer::SourceOf(deep), folder_.Path("out"), options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_NE(status.message().find("a/b/c/d/e/f/g"), absl::string_view::npos) << status;
+  options.most_files = 7;
+  ASSERT_OK(RemoveTree(Out("a")));
+  ASSERT_OK(ExtractArchive(layer::SourceOf(deep), folder_.Path("out"), options));
+}
+
 }  // namespace
 }  // namespace crossmill::fetch

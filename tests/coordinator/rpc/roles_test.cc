@@ -27,6 +27,7 @@
 #include "coordinator/rpc/worker_queue_service.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/record_store.h"
+#include "coordinator/submissions/rpc/submissions_service.h"
 #include "tests/support/fake_http_client.h"
 #include "tests/support/image_fixture.h"
 #include "tests/support/rpc_fixture.h"
@@ -98,6 +99,7 @@ class RolesTest : public RpcFixture {
   std::vector<ServedService> MoreServices() override {
     return {{"crossmill.v1.Builds", &builds_},
             {"crossmill.v1.Packages", &packages_},
+            {"crossmill.v1.Submissions", &submissions_service_},
             {"crossmill.v1.Images", &image_service_},
             {"crossmill.v1.Overview", &overview_},
             {"crossmill.v1.Farm", &farm_},
@@ -119,6 +121,12 @@ class RolesTest : public RpcFixture {
   storage::OverviewRecords overview_records_{records_->connection()};
   OverviewService overview_{overview_records_, clock_, authenticator_};
   storage::PackageQueries package_queries_{records_->connection()};
+  FileSubmissions submissions_{
+      *blobs_,
+      clock_,
+      [](const auto&, const auto&, const auto&) -> absl::StatusOr<AdmittedBuild> { return AdmittedBuild{}; },
+      {.scratch_folder = folder_.Path("submissions")}};
+  SubmissionsService submissions_service_{submissions_, authenticator_};
   PackagesService packages_{package_queries_, authenticator_};
   WheelsService wheels_{*records_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
@@ -153,6 +161,8 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
        std::map<std::string, v1::Access>{{"crossmill.v1.Builds/GetBuild", v1::ACCESS_READ},
                                          {"crossmill.v1.Builds/SubmitBuild", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.Builds/CancelBuild", v1::ACCESS_SUBMIT},
+                                         {"crossmill.v1.Submissions/SubmitFiles", v1::ACCESS_SUBMIT},
+                                         {"crossmill.v1.Submissions/CancelSubmission", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.Images/PushImage", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.Images/RemoveImage", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.Wheels/RemoveFarmWheels", v1::ACCESS_OPERATE},

@@ -22,6 +22,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/submissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Submits a build with its context: a tar that comes with the request, or a git repository. */
+        post: operations["SubmitFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/submissions/{submission}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a submission whose repository is fetched. */
+        get: operations["GetSubmissionState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/submissions/{submission}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a fetch. */
+        post: operations["CancelSubmission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/builds/{build_id}": {
         parameters: {
             query?: never;
@@ -1240,6 +1291,42 @@ export interface components {
             buildId: string;
             existing: boolean;
         };
+        SubmitFilesRequestInput: {
+            git?: string;
+            file?: string;
+            target?: string;
+            buildArgs?: string[];
+            platforms?: string[];
+            tags?: string[];
+            /** Format: uint32 */
+            verify?: number;
+            noCache?: boolean;
+            commitEpoch?: boolean;
+            options?: components["schemas"]["BuildOptionsInput"];
+            origin?: string;
+            idempotencyKey?: string;
+            secrets?: components["schemas"]["SecretInput"][];
+            dockerfile?: string;
+        };
+        Submission: {
+            id: string;
+            state: components["schemas"]["SubmissionState"];
+            git: string;
+            commit: string;
+            /** Format: int64 */
+            buildId: string;
+            existing: boolean;
+            code: string;
+            message: string;
+            notes: string[];
+            /** Format: int64 */
+            createdAt: string;
+        };
+        /** @enum {string} */
+        SubmissionState: "SUBMISSION_STATE_UNSPECIFIED" | "SUBMISSION_STATE_WAITING" | "SUBMISSION_STATE_FETCHING" | "SUBMISSION_STATE_SUBMITTED" | "SUBMISSION_STATE_FAILED" | "SUBMISSION_STATE_CANCELLED";
+        CancelSubmissionRequestInput: {
+            submission?: string;
+        };
         BuildEvent: {
             /** Format: int64 */
             number: string;
@@ -2323,6 +2410,139 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SubmitBuildResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    SubmitFiles: {
+        parameters: {
+            query?: {
+                git?: string;
+                file?: string;
+                target?: string;
+                build_args?: string[];
+                platforms?: string[];
+                tags?: string[];
+                verify?: number;
+                no_cache?: boolean;
+                commit_epoch?: boolean;
+                origin?: string;
+                dockerfile?: string;
+            };
+            header?: {
+                /** @description ID=BASE64 of a secret; may be there several times. */
+                "Crossmill-Secret"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SubmitFilesRequestInput"];
+                "multipart/form-data": {
+                    request?: components["schemas"]["SubmitFilesRequestInput"];
+                    context?: string;
+                };
+                "application/x-tar": string;
+                "application/gzip": string;
+                "application/zstd": string;
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Submission"];
+                };
+            };
+            /** @description OK */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Submission"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetSubmissionState: {
+        parameters: {
+            query?: {
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                submission: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Submission"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CancelSubmission: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                submission: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CancelSubmissionRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Submission"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

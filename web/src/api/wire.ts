@@ -44,5 +44,7 @@ export type SubmitBuildRequest = Message<'SubmitBuildRequestInput'>;
 export type SubmitBuildResponse = Message<'SubmitBuildResponse'>;
 export type TrendSpan = Message<'TrendSpan'>;
 export type WallRow = Message<'WallRow'>;
+export type SubmitFilesRequest = Message<'SubmitFilesRequestInput'>;
+export type Submission = Message<'Submission'>;
 export type Witness = Message<'Witness'>;
 export type WorkerView = Message<'WorkerView'>;

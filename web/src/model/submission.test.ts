@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { base64Of, commandOf, dockerfileOf, EMPTY_FORM, fieldOf, formProblems, newKey, offsetOf, shellWord, submissionOf } from './submission';
+import { base64Of, commandOf, dockerfileOf, EMPTY_FORM, fieldOf, filesRequestOf, formProblems, gitUrlOf, hasSource, newKey, offsetOf, repositoryName, shellWord, submissionOf, submitSentence } from './submission';
 
 const RECIPE = 'FROM debian:12\nRUN echo "$HOME" > it\'s \\\n  && echo grün 🚀\n';
 const form = { ...EMPTY_FORM, dockerfile: RECIPE, platforms: ['linux/amd64', 'linux/arm/v7'], verify: 2, args: 'A=1\n\nB=it is = x\nC=', tag: 'shop:main', target: 'run', noCache: true };
@@ -16,6 +16,42 @@ describe('the command of a submission', () => {
     expect(command).toBe("crossmill build \\\n  - <<'DOCKERFILE_2'\nFROM a\nRUN <<DOCKERFILE\necho\nDOCKERFILE\nDOCKERFILE_2");
   });
   it('quotes for a shell', () => expect(shellWord("it's $HOME")).toBe("'it'\\''s $HOME'"));
+});
+
+describe('a repository', () => {
+  const git = { ...EMPTY_FORM, source: 'git' as const, git: 'https://git.example/team/app.git', platforms: ['linux/arm64'] };
+  it('has reference and folder behind it', () => {
+    expect(gitUrlOf(git)).toBe('https://git.example/team/app.git');
+    expect(gitUrlOf({ ...git, reference: 'v1' })).toBe('https://git.example/team/app.git#v1');
+    expect(gitUrlOf({ ...git, folder: 'a/b' })).toBe('https://git.example/team/app.git#:a/b');
+    expect(gitUrlOf({ ...git, reference: 'v1', folder: 'a' })).toBe('https://git.example/team/app.git#v1:a');
+    expect(formProblems({ ...git, git: `${git.git}#main`, reference: 'v1' }).git).toMatch(/once/);
+    expect(formProblems({ ...git, git: `${git.git}#main` })).toEqual({});
+  });
+  it('is the context of the command', () =>
+    expect(commandOf({ ...git, reference: 'it\'s', file: 'x y', verify: 2, dockerfile: RECIPE })).toBe(
+      `crossmill build \\\n  --platform linux/arm64 \\\n  --verify 2 \\\n  -f 'x y' \\\n  'https://git.example/team/app.git#it'\\''s'`,
+    ));
+  it('is what is sent', () =>
+    expect(filesRequestOf({ ...git, file: 'f', target: 't', args: 'A=1', tag: 'a:1', verify: 2, noCache: true })).toEqual({
+      git: git.git, file: 'f', target: 't', buildArgs: ['A=1'], platforms: ['linux/arm64'], tags: ['a:1'], verify: 2, noCache: true,
+    }));
+  it('is there or not', () => {
+    expect(hasSource(git)).toBe(true);
+    expect(hasSource({ ...git, git: '' })).toBe(false);
+    expect(hasSource({ ...git, source: 'dockerfile' })).toBe(false);
+    expect(submitSentence(git)).toEqual(['Build app for linux/arm64.']);
+  });
+  it('has a name', () => {
+    for (const url of ['https://git.example/team/app.git', 'git@git.example:team/app.git', 'https://git.example/app', 'ssh://git.example/app.git?ref=x#y:z/w.git', 'git@git.example:app.git'])
+      expect(repositoryName(url)).toBe('app');
+  });
+  it('has its words go to their fields', () => {
+    expect(fieldOf('git repository https://x: there is no main')).toBe('git');
+    expect(fieldOf('git: x is no git URL; expected ...')).toBe('git');
+    expect(fieldOf('the context has no Dockerfile; the field file names the Dockerfile')).toBe('file');
+    expect(fieldOf('build_args: A: expected NAME=VALUE')).toBe('args');
+  });
 });
 
 describe('the message of a submission', () => {

@@ -1,10 +1,20 @@
-// The form of a submission: a Dockerfile without a context, and the command that does the same from a terminal.
+// The form of a submission: a git repository or a Dockerfile without a context, and the command that does the same
+// from a terminal.
 import type * as wire from '../api/wire';
 import type { Sentence } from './sentence';
 import { joined, numberWord } from '../format/number';
 import { imageName } from './build';
 
 export interface Form {
+  /** What is built: a repository that the farm fetches, or a Dockerfile that needs no files. */
+  source: 'git' | 'dockerfile';
+  git: string;
+  /** Branch, tag or commit; empty: what the repository has as its HEAD. */
+  reference: string;
+  /** The context's folder in the repository; empty: all of it. */
+  folder: string;
+  /** The Dockerfile's path in the context; empty: Dockerfile. */
+  file: string;
   dockerfile: string;
   target: string;
   platforms: string[];
@@ -14,7 +24,7 @@ export interface Form {
   noCache: boolean;
 }
 
-export const EMPTY_FORM: Form = { dockerfile: '', target: '', platforms: [], verify: 1, args: '', tag: '', noCache: false };
+export const EMPTY_FORM: Form = { source: 'dockerfile', git: '', reference: '', folder: '', file: '', dockerfile: '', target: '', platforms: [], verify: 1, args: '', tag: '', noCache: false };
 
 export type Problems = Partial<Record<keyof Form, string>>;
 
@@ -26,6 +36,15 @@ export function dockerfileOf(form: Form): string {
   const text = form.dockerfile.replace(/\r\n?/g, '\n');
   return text.trim() === '' ? '' : text.replace(/\n*$/, '\n');
 }
+
+/** The repository with reference and folder, as `crossmill build` takes them. */
+export function gitUrlOf(form: Form): string {
+  if (!form.git || (!form.reference && !form.folder)) return form.git;
+  return `${form.git}#${form.reference}${form.folder ? `:${form.folder}` : ''}`;
+}
+
+/** Whether there is something to build. */
+export const hasSource = (form: Form) => (form.source === 'git' ? form.git !== '' : dockerfileOf(form) !== '');
 
 /** The UTF-8 bytes of a text in base64. */
 export function base64Of(text: string): string {
@@ -60,7 +79,7 @@ function delimiterOf(text: string): string {
   return word;
 }
 
-/** The whole command, with the Dockerfile on its standard input. */
+/** The whole command, with a Dockerfile on its standard input. */
 export function commandOf(form: Form): string {
   const words = ['crossmill build'];
   const add = (flag: string, value: string) => words.push(`${flag} ${shellWord(value)}`);
@@ -70,6 +89,10 @@ export function commandOf(form: Form): string {
   for (const each of argsOf(form.args)) add('--build-arg', each);
   if (form.tag) add('-t', form.tag);
   if (form.noCache) words.push('--no-cache');
+  if (form.source === 'git') {
+    if (form.file) add('-f', form.file);
+    return [...words, shellWord(gitUrlOf(form) || 'REPOSITORY')].join(' \\\n  ');
+  }
   const text = dockerfileOf(form);
   const end = delimiterOf(text);
   return `${[...words, `- <<'${end}'`].join(' \\\n  ')}\n${text}${end}`;
@@ -106,9 +129,24 @@ export function submissionOf(form: Form): wire.SubmitBuildRequest {
   };
 }
 
+/** The request of a repository. */
+export function filesRequestOf(form: Form): wire.SubmitFilesRequest {
+  return {
+    git: gitUrlOf(form),
+    file: form.file,
+    target: form.target,
+    buildArgs: argsOf(form.args),
+    platforms: form.platforms,
+    tags: form.tag ? [form.tag] : [],
+    verify: form.verify,
+    noCache: form.noCache,
+  };
+}
+
 /** What stands in the way, under the field that it concerns. */
 export function formProblems(form: Form): Problems {
   const problems: Problems = {};
+  if (form.source === 'git' && form.git.includes('#') && (form.reference || form.folder)) problems.git = 'the reference stands behind # and in its own field; say it once';
   const wrong = wrongArgs(form.args);
   if (wrong.length > 0) problems.args = `${joined(wrong)} ${wrong.length === 1 ? 'is' : 'are'} not NAME=VALUE`;
   return problems;
@@ -116,6 +154,9 @@ export function formProblems(form: Form): Problems {
 
 /** The field that an answer of the API is about; undefined: the whole form. */
 export function fieldOf(detail: string): keyof Form | undefined {
+  if (/^git/.test(detail)) return 'git';
+  if (/the context has no|leads out of the context|^file/.test(detail)) return 'file';
+  if (/^build_args/.test(detail)) return 'args';
   if (/target stage/.test(detail)) return 'target';
   if (/^Dockerfile:/.test(detail)) return 'dockerfile';
   if (/^-t /.test(detail)) return 'tag';
@@ -137,9 +178,12 @@ export function newKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** "app" of "https://git.example/team/app.git#main". */
+export const repositoryName = (git: string) => /([^/:#]+?)(?:\.git)?\/?(?:[?#].*)?$/.exec(git)?.[1] ?? git;
+
 export function submitSentence(form: Form): Sentence {
-  if (!dockerfileOf(form)) return ['Build a Dockerfile on this farm.'];
-  const name = form.tag ? imageName(form.tag) : 'this Dockerfile';
+  if (!hasSource(form)) return [form.source === 'git' ? 'Build a git repository on this farm.' : 'Build a Dockerfile on this farm.'];
+  const name = form.tag ? imageName(form.tag) : form.source === 'git' ? repositoryName(form.git) : 'this Dockerfile';
   const where = form.platforms.length === 0 ? '' : ` for ${form.platforms.length === 1 ? (form.platforms[0] ?? '') : `${numberWord(form.platforms.length)} platforms`}`;
   const times = form.verify > 1 ? `, every step ${form.verify === 2 ? 'twice' : `${numberWord(form.verify)} times`}` : '';
   return [`Build ${name}${where}${times}.`];

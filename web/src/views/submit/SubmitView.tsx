@@ -1,10 +1,10 @@
-// A build of a Dockerfile that needs no folder, with the command that does the same beside it.
+// A build of a git repository or of a Dockerfile that needs no files, with the command that does the same beside it.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type * as wire from '../../api/wire';
-import { postJson, Problem } from '../../api/client';
+import { getJson, postJson, Problem } from '../../api/client';
 import { useNewestBuilds, useRole, useWorkers } from '../../api/queries';
 import { may } from '../../model/role';
-import { commandOf, dockerfileOf, EMPTY_FORM, fieldOf, formProblems, newKey, offsetOf, submissionOf, submitSentence, type Form, type Problems } from '../../model/submission';
+import { commandOf, EMPTY_FORM, fieldOf, filesRequestOf, formProblems, hasSource, newKey, offsetOf, submissionOf, submitSentence, type Form, type Problems } from '../../model/submission';
 import { plural } from '../../format/number';
 import { go, to } from '../../frame/router';
 import { useView } from '../../frame/view';
@@ -40,7 +40,7 @@ type Change = (changes: Partial<Form>) => void;
 interface FieldProps {
   form: Form;
   set: Change;
-  name: 'dockerfile' | 'target' | 'args' | 'tag';
+  name: 'git' | 'reference' | 'folder' | 'file' | 'dockerfile' | 'target' | 'args' | 'tag';
   label: string;
   placeholder?: string;
   hint?: string;
@@ -126,6 +126,42 @@ function VerifyField({ form, set, offers }: { form: Form; set: Change; offers: r
   );
 }
 
+function SourceField({ form, set }: { form: Form; set: Change }) {
+  const words = { dockerfile: 'a Dockerfile', git: 'a git repository' };
+  return (
+    <fieldset>
+      <legend>Build</legend>
+      {(['dockerfile', 'git'] as const).map((source) => (
+        <label key={source}>
+          <input type="radio" name="source" checked={form.source === source} onChange={() => set({ source })} /> {words[source]}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function GitFields({ form, set, problems }: { form: Form; set: Change; problems: Problems }) {
+  return (
+    <>
+      <Field form={form} set={set} name="git" label="Repository" placeholder="https://git.example/team/app.git" hint="the farm fetches it; credentials in it are recorded nowhere" problem={problems.git} />
+      <Field form={form} set={set} name="reference" label="Reference" placeholder="main" hint="branch, tag or commit; empty: the repository's own" problem={problems.reference} />
+      <Field form={form} set={set} name="folder" label="Folder" hint="the context in it; empty: all of it" problem={problems.folder} />
+      <Field form={form} set={set} name="file" label="Dockerfile" placeholder="Dockerfile" hint="its path in the folder" problem={problems.file} />
+    </>
+  );
+}
+
+function DockerfileField({ form, set, problem }: { form: Form; set: Change; problem?: string }) {
+  return (
+    <>
+      <Field form={form} set={set} name="dockerfile" label="Dockerfile" rows={14} placeholder={'FROM debian:12\nADD https://git.example/team/app.git#main /src\nRUN make -C /src'} problem={problem} />
+      <p class="i2 est">
+        No folder goes with it: files come in by <code>ADD</code> of a git repository (<code>ADD https://git.example/team/app.git#main /src</code>) or of another address. <code>crossmill build PATH</code> sends a folder.
+      </p>
+    </>
+  );
+}
+
 interface FieldsProps {
   form: Form;
   set: Change;
@@ -136,10 +172,8 @@ interface FieldsProps {
 function Fields({ form, set, offers, problems }: FieldsProps) {
   return (
     <div>
-      <Field form={form} set={set} name="dockerfile" label="Dockerfile" rows={14} placeholder={'FROM debian:12\nADD https://git.example/team/app.git#main /src\nRUN make -C /src'} problem={problems.dockerfile} />
-      <p class="i2 est">
-        No folder goes with it: files come in by <code>ADD</code> of a git repository (<code>ADD https://git.example/team/app.git#main /src</code>) or of another address. <code>crossmill build PATH</code> sends a folder.
-      </p>
+      <SourceField form={form} set={set} />
+      {form.source === 'git' ? <GitFields form={form} set={set} problems={problems} /> : <DockerfileField form={form} set={set} problem={problems.dockerfile} />}
       <Field form={form} set={set} name="target" label="Target" hint="a stage; empty: the last" problem={problems.target} />
       <PlatformField form={form} set={set} offers={offers} problem={problems.platforms} />
       <VerifyField form={form} set={set} offers={offers} />
@@ -157,6 +191,8 @@ function Fields({ form, set, offers, problems }: FieldsProps) {
 
 interface Sending {
   busy: boolean;
+  /** The submission whose repository is fetched. */
+  fetching?: string;
   /** Of the whole form. */
   error?: string;
   refused: Problems;
@@ -164,31 +200,53 @@ interface Sending {
 
 function refusalOf(error: unknown): Sending {
   const text = error instanceof Error ? error.message : String(error);
-  const field = error instanceof Problem && error.status === 400 ? fieldOf(text) : undefined;
+  const recipe = error instanceof Problem && (error.status === 400 || error.status === 404);
+  const field = recipe ? fieldOf(text) : undefined;
   if (field) return { busy: false, refused: { [field]: text } };
   const id = error instanceof Problem && error.requestId ? ` (request ${error.requestId})` : '';
   return { busy: false, error: `${text}${id}`, refused: {} };
+}
+
+const isFetched = (state: wire.Submission) => state.state !== 'SUBMISSION_STATE_WAITING' && state.state !== 'SUBMISSION_STATE_FETCHING';
+
+/** Asks until the repository is there; the number of the build. */
+async function followFetch(first: wire.Submission, signal: AbortSignal): Promise<string> {
+  let state = first;
+  while (!isFetched(state)) state = await getJson<wire.Submission>(`submissions/${state.id ?? ''}`, { wait: 20 }, signal);
+  if (state.state === 'SUBMISSION_STATE_SUBMITTED') return state.buildId ?? '';
+  const missing = state.code === 'NOT_FOUND' || state.code === 'INVALID_ARGUMENT';
+  throw new Problem(missing ? 400 : 0, 'The repository cannot be built', state.message ?? '', '');
 }
 
 /** Sends the form. The same form has the same key until it was taken, so that an answer that got lost makes no second build. */
 function useSubmission(form: Form) {
   const [state, setState] = useState<Sending>({ busy: false, refused: {} });
   const key = useRef('');
+  const watch = useRef(new AbortController());
   useEffect(() => {
     key.current = '';
     setState((old) => (old.busy ? old : { busy: false, refused: {} }));
   }, [form]);
+  // Who leaves the page leaves the fetch to the farm.
+  useEffect(() => () => watch.current.abort(), []);
+  const send = async () => {
+    const headers = { 'idempotency-key': key.current };
+    if (form.source === 'dockerfile') return (await postJson<wire.SubmitBuildResponse>('builds', submissionOf(form), headers)).buildId ?? '';
+    const submission = await postJson<wire.Submission>('submissions', filesRequestOf(form), headers);
+    setState({ busy: true, fetching: submission.id, refused: {} });
+    return followFetch(submission, watch.current.signal);
+  };
   const submit = async () => {
     setState({ busy: true, refused: {} });
     key.current ||= newKey();
     try {
-      const answer = await postJson<wire.SubmitBuildResponse>('builds', submissionOf(form), { 'idempotency-key': key.current });
-      go(to(['builds', answer.buildId ?? '']));
+      go(to(['builds', await send()]));
     } catch (error) {
-      setState(refusalOf(error));
+      if (!watch.current.signal.aborted) setState(refusalOf(error));
     }
   };
-  return { state, submit };
+  const cancel = () => state.fetching && void postJson(`submissions/${state.fetching}/cancel`).catch((error: unknown) => setState(refusalOf(error)));
+  return { state, submit, cancel };
 }
 
 /** Puts the cursor where the Dockerfile was refused. */
@@ -222,13 +280,13 @@ export function SubmitView() {
   const waiting = (useNewestBuilds().data?.builds ?? []).filter((build) => build.status === 'queued').length;
   const offers = useOffers();
   const [form, set] = useForm(offers);
-  const { state, submit } = useSubmission(form);
+  const { state, submit, cancel } = useSubmission(form);
   usePointAt(state.refused.dockerfile, form.dockerfile);
   const problems = formProblems(form);
   const role = useRole();
   const submits = may(role, 'submit');
   const command = commandOf(form);
-  const ready = dockerfileOf(form) !== '' && form.platforms.length > 0 && Object.keys(problems).length === 0 && !state.busy && submits;
+  const ready = hasSource(form) && form.platforms.length > 0 && Object.keys(problems).length === 0 && !state.busy && submits;
   return (
     <>
       <Lede sentence={submitSentence(form)} />
@@ -257,7 +315,12 @@ export function SubmitView() {
           <div class="acts">
             {submits && (
               <button type="submit" class="btn pri" disabled={!ready}>
-                {state.busy ? 'Submitting' : 'Submit'}
+                {state.fetching ? 'Fetching' : state.busy ? 'Submitting' : 'Submit'}
+              </button>
+            )}
+            {state.fetching && (
+              <button type="button" class="btn" onClick={cancel}>
+                Cancel
               </button>
             )}
             <CopyButton text={command} label="Copy command" keyName="y" />
