@@ -3,11 +3,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "crossmill/v1/report.pb.h"
 
 namespace crossmill::compare {
+
+// A setting that is as the step has it, as workers tell it.
+inline constexpr std::string_view kUsual = "usual";
 
 // Empty and 0: not known.
 struct ExecutionFacts {
@@ -18,6 +22,14 @@ struct ExecutionFacts {
   std::string kernel;
   std::string cpu_model;
   std::string processors;
+  // What it was given of the settings in which executions differ only by a wish ("TZ=<+14>-14",
+  // "LANG=C.UTF-8", "CROSSMILL_VARIATION=1", "PATH=...:FOLDER", "after ID"): always the farm's own choice.
+  // kUsual: what the step has, whatever that is.
+  std::string time_zone = {};
+  std::string locale = {};
+  std::string variable = {};
+  std::string search_path = {};
+  std::string process_ids = {};
   // When it ran as its programs read the clock; Unix time in nanoseconds.
   int64_t begin = 0;
   int64_t end = 0;
