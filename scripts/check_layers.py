@@ -34,6 +34,7 @@ ALLOWED = {
                               "common/predict/resolver", "common/predict/locks", "common/predict/commands"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
+    "common/compare/formats": ["common/base"],
     "common/compare": ["common/base", "common/words", "common/layer"],
     "common/oci": ["common/base", "common/layer"],
     "common/registry": ["common/base", "common/http", "common/layer", "common/oci"],
@@ -95,7 +96,7 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
+PURE = ["common/pattern", "common/compare", "common/compare/formats", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/attest", "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
         "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/verdict",
         "cli/wheelhouse"]

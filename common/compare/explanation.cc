@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/compare/causes.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/formats.h"
 #include "common/compare/signs.h"
 
 namespace crossmill::compare {
@@ -69,10 +69,9 @@ class Walk {
       SettingSigns(spot, &signs);
       if (forms_) FormSigns(spot, &signs);
       for (Sign& sign : signs) {
-        const bool covers = sign.one_sided
-                                ? std::max(sign.first_length, sign.second_length) > back
-                                : sign.first_length >= back && sign.second_length >= back &&
-                                      sign.first_length + sign.second_length > 2 * back;
+        const bool covers = sign.one_sided ? std::max(sign.first_length, sign.second_length) > back
+                                           : sign.first_length >= back && sign.second_length >= back &&
+                                                 sign.first_length + sign.second_length > 2 * back;
         // What one side has more is looked for where the other goes on, before it is looked for earlier.
         const bool later = best && sign.one_sided && back > 0 && sign.rank >= best->rank;
         if (!covers || later || (best && !IsBetter(sign, *best))) continue;

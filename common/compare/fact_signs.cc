@@ -9,7 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "common/compare/byte_numbers.h"
+#include "common/compare/formats/byte_numbers.h"
 #include "common/compare/signs.h"
 #include "common/compare/times.h"
 

@@ -95,8 +95,8 @@ class Cursor {
   size_t at_;
 };
 
-// How long the variable is with its value, as env, shells and programs write it; 0: it is not there. What opens
-// a quotation closes it, so that the place is where it begins.
+// How long the variable is with its value, as env, shells and programs write it; 0: it is not there. What
+// opens a quotation closes it, so that the place is where it begins.
 size_t LengthOfVariable(std::string_view setting, std::string_view text, size_t at) {
   Cursor cursor(text, at);
   cursor.TakeAny({"declare -x ", "export ", "setenv "});
@@ -117,8 +117,7 @@ size_t LengthOfVariable(std::string_view setting, std::string_view text, size_t 
 void VariableSigns(const GivenSpot& spot, std::string_view cause, std::string_view words,
                    std::vector<Sign>* signs) {
   const size_t length = LengthOfVariable(spot.given, spot.text, spot.at);
-  if (length > 0)
-    AddGiven(spot, cause, v1::Cause::CONFIDENCE_CERTAIN, std::string(words), length, 0, signs);
+  if (length > 0) AddGiven(spot, cause, v1::Cause::CONFIDENCE_CERTAIN, std::string(words), length, 0, signs);
 }
 
 // ---- PATH ----

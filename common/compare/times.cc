@@ -17,7 +17,8 @@ struct TimeForm {
 };
 
 // Directives are those of strftime, but: %e has one or two digits, perhaps after a blank; %S may have a
-// fraction; %z is "Z", "UTC", "GMT", "+0100" or "+01:00"; %Z any abbreviation of a zone, "+01" and "+0100" too.
+// fraction; %z is "Z", "UTC", "GMT", "+0100" or "+01:00"; %Z any abbreviation of a zone, "+01" and "+0100"
+// too.
 constexpr TimeForm kTimeForms[] = {
     {"%a %b %e %H:%M:%S %Z %Y", "date and time"},
     {"%a %b %e %H:%M:%S %z %Y", "date and time"},

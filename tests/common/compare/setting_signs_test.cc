@@ -62,8 +62,7 @@ TEST(SettingSignsTest, OneTimeInTwoZones) {
   ExecutionFacts west = Given();
   west.time_zone = "TZ=<-12>12";
   EXPECT_EQ(Causes("Thu Jan  1 00:00:00 UTC 1970\n", "Wed Dec 31 12:00:00 -12 1969\n", west), "locale");
-  const auto file =
-      Classified("Thu Jan  1 00:00:00 UTC 1970\n", "Thu Jan  1 14:00:00 +14 1970\n", Given());
+  const auto file = Classified("Thu Jan  1 00:00:00 UTC 1970\n", "Thu Jan  1 14:00:00 +14 1970\n", Given());
   const v1::Cause& cause = file.differences(0).cause();
   EXPECT_EQ(cause.confidence(), v1::Cause::CONFIDENCE_CERTAIN);
   EXPECT_EQ(cause.evidence(),
@@ -142,9 +141,9 @@ TEST(SettingSignsTest, WhatOnlyLooksLikeALocale) {
 
 TEST(SettingSignsTest, AVariableMore) {
   EXPECT_EQ(Causes("HOME=/root\nPWD=/\n", "HOME=/root\nPWD=/\nCROSSMILL_VARIATION=1\n"), "environment");
-  EXPECT_EQ(Causes("export A='1'\nexport D='2'\n",
-                   "export A='1'\nexport CROSSMILL_VARIATION='1'\nexport D='2'\n"),
-            "environment");
+  EXPECT_EQ(
+      Causes("export A='1'\nexport D='2'\n", "export A='1'\nexport CROSSMILL_VARIATION='1'\nexport D='2'\n"),
+      "environment");
   EXPECT_EQ(Causes("declare -x A=\"1\"\n", "declare -x A=\"1\"\ndeclare -x CROSSMILL_VARIATION=\"1\"\n"),
             "environment");
   EXPECT_EQ(Causes("{'A': '1', 'Z': '2'}\n", "{'A': '1', 'CROSSMILL_VARIATION': '1', 'Z': '2'}\n"),

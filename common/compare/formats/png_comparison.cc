@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {

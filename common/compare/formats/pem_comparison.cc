@@ -6,7 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/compare/byte_numbers.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/byte_numbers.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "common/base/status.h"
 #include "common/base/utf8.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/compare/archive_reader.h"
+#include "common/compare/formats/archive_reader.h"
 
 #include "common/base/status.h"
 

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
-#include "common/compare/archive_reader.h"
-#include "common/compare/byte_numbers.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/archive_reader.h"
+#include "common/compare/formats/byte_numbers.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/compare/archive_reader.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/archive_reader.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {

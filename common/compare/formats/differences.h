@@ -81,6 +81,12 @@ class Differences {
   void MarkDerived(int from) {
     for (int i = from; i < count(); ++i) file_->mutable_differences(i)->set_derived(true);
   }
+  // Of those from index `from` on: where all of them only follow, there is nothing that they follow from.
+  void KeepARoot(int from) {
+    bool root = false;
+    for (int i = from; i < count(); ++i) root = root || !file_->differences(i).derived();
+    for (int i = from; i < count() && !root; ++i) file_->mutable_differences(i)->set_derived(false);
+  }
   int depth() const { return static_cast<int>(inside_.size()); }
   // Enters a part for as long as it lives.
   class Part {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "common/compare/differences.h"
+#include "common/compare/formats/differences.h"
 
 namespace crossmill::compare {
 
@@ -57,5 +57,25 @@ absl::Status ComparePem(std::string_view first, std::string_view second, Differe
 bool IsPng(std::string_view bytes);
 // Chunk by chunk.
 absl::Status ComparePng(std::string_view first, std::string_view second, Differences* differences);
+
+// Compiled messages of gettext (.mo), of either byte order.
+bool IsGettext(std::string_view bytes);
+// Header entry by header entry ("POT-Creation-Date"), then message by message.
+absl::Status CompareGettext(std::string_view first, std::string_view second, Differences* differences);
+
+// A compiled Java class; Mach-O files for several processors begin alike and are none.
+bool IsJavaClass(std::string_view bytes);
+// Constant by constant; where the constants are as many and of the same kinds also member by member,
+// attribute by attribute. Else those only follow.
+absl::Status CompareJavaClasses(std::string_view first, std::string_view second, Differences* differences);
+
+// A program or library of Windows, or for UEFI (PE with its COFF header).
+bool IsPe(std::string_view bytes);
+// Time stamps and checksum of headers and directories, then section by section.
+absl::Status ComparePe(std::string_view first, std::string_view second, Differences* differences);
+
+bool IsSqlite(std::string_view bytes);
+// Fields of the header, then row by row of each table; what is in no row page by page.
+absl::Status CompareSqlite(std::string_view first, std::string_view second, Differences* differences);
 
 }  // namespace crossmill::compare

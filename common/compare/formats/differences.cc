@@ -1,4 +1,4 @@
-#include "common/compare/differences.h"
+#include "common/compare/formats/differences.h"
 
 #include "common/base/utf8.h"
 

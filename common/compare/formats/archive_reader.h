@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/compare/differences.h"
+#include "common/compare/formats/differences.h"
 
 namespace crossmill::compare {
 
