@@ -155,6 +155,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
   app.add_option(
       "--failure-rules", options.failure_rule_files,
       "File with more rules about why packages fail, and what to do (docs/failures.md; repeatable)");
+  app.add_option("--known-files", options.known_file_rules,
+                 "File with more rules for files that differ between executions for a known reason "
+                 "(docs/formats.md, Causes; repeatable)");
   app.add_option(
       "--reverify-older-than", reverify_age,
       "When the farm is idle, verify again the newest reproducible build of each recipe whose last "

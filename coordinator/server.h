@@ -42,6 +42,8 @@ struct ServerOptions {
   std::vector<index::IndexAddress> indexes;
   // Rules of the operator's about why packages fail (docs/failures.md), in order.
   std::vector<std::string> failure_rule_files;
+  // Likewise rules for files that differ between executions for a known reason.
+  std::vector<std::string> known_file_rules;
   // Verifies again by itself when the farm is idle; off unless an age is given.
   ReverificationOptions reverification;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is

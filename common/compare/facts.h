@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,9 @@ struct ComparedExecutions {
   ExecutionFacts second;
   // What they were given that was not the same.
   std::vector<v1::InputChange> input_changes = {};
+  // The rules of --normalize that were applied to both; nullopt: that is not known, or there are none for
+  // such a step.
+  std::optional<std::vector<std::string>> normalized = {};
 };
 
 ExecutionFacts FactsOf(const v1::Witness& witness);
