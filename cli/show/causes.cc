@@ -216,17 +216,17 @@ std::string RenderNeutral(const v1::NeutralComparison& neutral, const TextOption
       line += fmt::format("; {} that not every platform has, not compared", kind.not_everywhere());
     result += Paint(line, kind.equal() == kind.compared() ? Ink::kDim : Ink::kYellow, options.colour) + "\n";
   }
-  size_t shown = 0;
-  for (const v1::NeutralDifference& each : neutral.differences()) {
-    if (shown++ == paths) break;
+  const size_t shown = std::min(paths, static_cast<size_t>(neutral.differences_size()));
+  for (size_t i = 0; i < shown; ++i) {
+    const v1::NeutralDifference& each = neutral.differences(static_cast<int>(i));
     const v1::PathDifference& difference = each.difference();
-    std::string what = each.has_example() ? Where(each.example()) : Printable(difference.detail());
+    const std::string what = each.has_example() ? Where(each.example()) : Printable(difference.detail());
     result += fmt::format("    /{} ({}){}{}\n", Printable(difference.path()), Printable(each.kind()),
                           what.empty() ? "" : ": ", what);
     if (each.has_example()) result += Sides(each.example(), "    ");
   }
-  if (neutral.differences_total() > shown && neutral.differences_size() > 0)
-    result += fmt::format("    … {} more\n", neutral.differences_total() - std::min<size_t>(shown, paths));
+  if (neutral.differences_total() > shown)
+    result += fmt::format("    … {} more\n", neutral.differences_total() - shown);
   if (!neutral.problem().empty()) result += fmt::format("    ({})\n", Printable(neutral.problem()));
   return result;
 }

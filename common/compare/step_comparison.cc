@@ -187,7 +187,11 @@ class Explainer {
   // How the same thing is packed.
   static bool IsPacking(const v1::ContentDifference& difference) {
     const std::string& word = difference.cause().class_();
-    if (difference.derived()) return false;
+    // What a rule says of a file is no proof; and of cpio there are numbers of inodes that nobody compares.
+    if (difference.derived() || difference.cause().confidence() != v1::Cause::CONFIDENCE_CERTAIN)
+      return false;
+    const auto& way = difference.inside();
+    if (std::find(way.begin(), way.end(), "cpio") != way.end()) return false;
     // Magic and flags are other ones of another Python.
     if (word == "pyc-header") return difference.place() == "time of the source in the header";
     return word == "archive-time" || word == "member-order" || word == "pax-header" ||

@@ -428,14 +428,15 @@ std::vector<CivilReading> ReadCivilTimes(std::string_view text, size_t at) {
     CivilFields f;
     const auto end = reader.Read(kTimeForms[form].pattern, &f);
     if (!end || f.hour < 0 || f.minute < 0) continue;
-    const bool dated = f.year >= 0 && f.month >= 0 && f.day >= 0;
+    const bool dated = f.month >= 0 && f.day >= 0;
     if (!dated && (f.year >= 0 || f.month >= 0 || f.day >= 0)) continue;
-    // A day that is none (the 31st of February) is moved by the calendar: it was no time.
-    const auto stretch = StretchOf(f, 0);
+    // In a year with a 29th of February, if it says none.
+    constexpr int64_t kSomeLeapYear = 951782400;
+    const auto stretch = StretchOf(f, kSomeLeapYear);
     if (!stretch) continue;
     readings.push_back({.form = form,
                         .length = *end - at,
-                        .seconds = stretch->begin,
+                        .seconds = dated ? stretch->begin : stretch->begin % kDay,
                         .dated = dated,
                         .exact = f.second >= 0,
                         .offset = f.offset});

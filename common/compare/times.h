@@ -54,7 +54,7 @@ struct CivilReading {
   // As in TimeReading.
   size_t form = 0;
   size_t length = 0;
-  // Seconds since 1970 as though it was in UTC; since midnight if it has no date.
+  // Seconds since 1970 as though it was in UTC, in some year if it says none; since midnight if it has no date.
   int64_t seconds = 0;
   bool dated = false;
   // It says seconds, not only minutes.
@@ -63,7 +63,7 @@ struct CivilReading {
   std::optional<int> offset;
 };
 
-// What `text` has at `at` that is a time of day, in each form; with a date only if that has a year.
+// What `text` has at `at` that is a time of day, in each form; with a date that says month and day, or none.
 std::vector<CivilReading> ReadCivilTimes(std::string_view text, size_t at);
 
 // What a number may count, in units since 1970, and lie in the interval: "seconds since 1970"; empty:

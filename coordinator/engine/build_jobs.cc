@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "coordinator/conclusion/conclusion.h"
+#include "coordinator/conclusion/neutral_paths.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/rebuild/rebuild_comparison.h"

@@ -40,6 +40,8 @@ Member MemberOf(archive_entry* entry) {
   member.name = TextOf(archive_entry_pathname(entry));
   member.link = TextOf(archive_entry_symlink(entry));
   if (member.link.empty()) member.link = TextOf(archive_entry_hardlink(entry));
+  if (archive_entry_rdev(entry) != 0)
+    member.link = fmt::format("device {}:{}", archive_entry_rdevmajor(entry), archive_entry_rdevminor(entry));
   member.has_mtime = archive_entry_mtime_is_set(entry) != 0;
   member.mtime = fmt::format("{}", archive_entry_mtime(entry));
   if (archive_entry_mtime_nsec(entry) != 0)
@@ -78,10 +80,53 @@ absl::StatusOr<std::vector<Member>> ReadMembers(std::string_view format, std::st
   }
 }
 
-// What pax says of the writer and not of the files: the names of extended headers (some hold a process id),
-// and the keys of times that no reader restores.
-std::set<std::string> PaxNoise(std::string_view tar) {
+// What pax headers say.
+struct PaxRecords {
+  // Of the writer and not of the files: the names of extended headers (some hold a process id), and times
+  // that no reader restores.
   std::set<std::string> noise;
+  // Of the files, and what is not told with their members: attributes, access lists, comments. Each with the
+  // name of its member.
+  std::set<std::string> others;
+};
+
+bool IsNoise(std::string_view record) {
+  return record.starts_with("atime=") || record.starts_with("ctime=") ||
+         record.starts_with("LIBARCHIVE.creationtime=");
+}
+
+bool IsToldWithMember(std::string_view record) {
+  for (const std::string_view key :
+       {"mtime=", "path=", "linkpath=", "size=", "uid=", "gid=", "uname=", "gname=", "hdrcharset="}) {
+    if (record.starts_with(key)) return true;
+  }
+  return false;
+}
+
+// Records: "LENGTH KEY=VALUE" with a line feed, the length being that of all of it. What is none ends them.
+void ReadPaxRecords(std::string_view records, std::string_view member, PaxRecords* pax) {
+  while (!records.empty()) {
+    size_t length = 0, digits = 0;
+    for (; digits < records.size() && digits < 9 && records[digits] >= '0' && records[digits] <= '9';
+         ++digits)
+      length = length * 10 + static_cast<size_t>(records[digits] - '0');
+    if (length <= digits + 2 || length > records.size()) return;
+    const std::string_view record = records.substr(digits + 1, length - digits - 2);
+    if (IsNoise(record)) {
+      pax->noise.emplace(record);
+    } else if (!IsToldWithMember(record)) {
+      pax->others.insert(fmt::format("{} of {}", record, member));
+    }
+    records.remove_prefix(length);
+  }
+}
+
+std::string_view NameInHeader(std::string_view header) {
+  return header.substr(0, std::min<size_t>(header.find('\0'), 100));
+}
+
+PaxRecords PaxRecordsOf(std::string_view tar) {
+  PaxRecords pax;
   for (size_t at = 0; at + kBlock <= tar.size();) {
     const std::string_view header = tar.substr(at, kBlock);
     const char type = header[156];
@@ -90,21 +135,36 @@ std::set<std::string> PaxNoise(std::string_view tar) {
     for (const char digit : digits) {
       if (digit >= '0' && digit <= '7') size = size * 8 + static_cast<uint64_t>(digit - '0');
     }
-    if (size > tar.size() - at - kBlock) return noise;
+    if (size > tar.size() - at - kBlock) return pax;
+    const size_t next = at + kBlock + (size + kBlock - 1) / kBlock * kBlock;
     if (type == 'x' || type == 'g') {
-      noise.insert("name " + std::string(header.substr(0, std::min<size_t>(header.find('\0'), 100))));
-      const std::string_view records = tar.substr(at + kBlock, size);
-      for (const char* key : {" atime=", " ctime=", " LIBARCHIVE.creationtime="}) {
-        for (size_t found = records.find(key); found != std::string_view::npos;
-             found = records.find(key, found + 1)) {
-          const size_t end = std::min(records.find('\n', found), records.size());
-          noise.insert(std::string(records.substr(found + 1, end - found - 1)));
-        }
-      }
+      pax.noise.insert(fmt::format("name {}", NameInHeader(header)));
+      const bool has_member = type == 'x' && next + kBlock <= tar.size();
+      ReadPaxRecords(tar.substr(at + kBlock, size), has_member ? NameInHeader(tar.substr(next)) : "all",
+                     &pax);
     }
-    at += kBlock + (size + kBlock - 1) / kBlock * kBlock;
+    at = next;
   }
-  return noise;
+  return pax;
+}
+
+void AddRecords(std::string_view cause, std::string_view place, const std::set<std::string>& first,
+                const std::set<std::string>& second, Differences* differences) {
+  if (first == second) return;
+  // The first that the other side has not.
+  const auto lacking = [](const std::set<std::string>& from, const std::set<std::string>& in) {
+    const auto found =
+        std::find_if(from.begin(), from.end(), [&](const std::string& each) { return !in.contains(each); });
+    return found == from.end() ? std::string() : *found;
+  };
+  differences->AddOf(cause, place, lacking(first, second), lacking(second, first));
+}
+
+// What stands behind a zip's directory, for people.
+std::string_view CommentOfZip(std::string_view zip) {
+  constexpr size_t kEnd = 22;
+  const size_t at = zip.rfind(std::string_view("PK\x05\x06", 4));
+  return at == std::string_view::npos || zip.size() - at < kEnd ? std::string_view() : zip.substr(at + kEnd);
 }
 
 // Compares the members of two archives. Used once.
@@ -223,15 +283,12 @@ absl::Status CompareArchives(std::string_view format, std::string_view first, st
   const Differences::Part part(*differences, std::string(format));
   const int before = differences->count();
   if (format == "tar") {
-    const std::set<std::string> noise = PaxNoise(first);
-    const std::set<std::string> other = PaxNoise(second);
-    if (noise != other) {
-      std::string a, b;
-      for (const std::string& each : noise) a += other.contains(each) || !a.empty() ? "" : each;
-      for (const std::string& each : other) b += noise.contains(each) || !b.empty() ? "" : each;
-      differences->AddOf("pax-header", "pax headers", a, b);
-    }
+    const PaxRecords pax = PaxRecordsOf(first), other = PaxRecordsOf(second);
+    AddRecords("pax-header", "pax headers", pax.noise, other.noise, differences);
+    AddRecords("", "attributes and comments in pax headers", pax.others, other.others, differences);
   }
+  if (format == "zip" && CommentOfZip(first) != CommentOfZip(second))
+    differences->Add("comment of the archive", CommentOfZip(first), CommentOfZip(second));
   RETURN_IF_ERROR(comparer.Compare());
   // Equal in all that was looked at: flags, extra fields, or how members are compressed.
   if (differences->count() == before && format == "zip") CompareZipDirectories(first, second, differences);

@@ -59,6 +59,7 @@ TEST(SettingSignsTest, OneTimeInTwoZones) {
   EXPECT_EQ(Causes("made 2001-09-09 01:46:40\n", "made 2001-09-09 15:46:40\n"), "locale");
   EXPECT_EQ(Causes("2001-09-09T01:46:40Z\n", "2001-09-09T15:46:40+14:00\n"), "locale");
   EXPECT_EQ(Causes("at 01:46:40 sharp\n", "at 15:46:40 sharp\n"), "locale");
+  EXPECT_EQ(Causes("-rw-r--r-- 1 root 5 Mar  4 17:06 old\n", "-rw-r--r-- 1 root 5 Mar  5 07:06 old\n"), "locale");
   ExecutionFacts west = Given();
   west.time_zone = "TZ=<-12>12";
   EXPECT_EQ(Causes("Thu Jan  1 00:00:00 UTC 1970\n", "Wed Dec 31 12:00:00 -12 1969\n", west), "locale");
