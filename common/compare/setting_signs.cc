@@ -99,6 +99,10 @@ class Cursor {
 // opens a quotation closes it, so that the place is where it begins.
 size_t LengthOfVariable(std::string_view setting, std::string_view text, size_t at) {
   Cursor cursor(text, at);
+  // A line of its own may be indented.
+  const bool begins_line = at == 0 || text[at - 1] == '\n';
+  while (begins_line && cursor.TakeAny({" ", "\t"})) {
+  }
   cursor.TakeAny({"declare -x ", "export ", "setenv "});
   const bool quoted = cursor.TakeAny({"\"", "'"});
   if (at > 0 && cursor.at() == at && IsSettingByte(text[at - 1])) return 0;

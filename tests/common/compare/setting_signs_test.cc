@@ -59,7 +59,8 @@ TEST(SettingSignsTest, OneTimeInTwoZones) {
   EXPECT_EQ(Causes("made 2001-09-09 01:46:40\n", "made 2001-09-09 15:46:40\n"), "locale");
   EXPECT_EQ(Causes("2001-09-09T01:46:40Z\n", "2001-09-09T15:46:40+14:00\n"), "locale");
   EXPECT_EQ(Causes("at 01:46:40 sharp\n", "at 15:46:40 sharp\n"), "locale");
-  EXPECT_EQ(Causes("-rw-r--r-- 1 root 5 Mar  4 17:06 old\n", "-rw-r--r-- 1 root 5 Mar  5 07:06 old\n"), "locale");
+  EXPECT_EQ(Causes("-rw-r--r-- 1 root 5 Mar  4 17:06 old\n", "-rw-r--r-- 1 root 5 Mar  5 07:06 old\n"),
+            "locale");
   ExecutionFacts west = Given();
   west.time_zone = "TZ=<-12>12";
   EXPECT_EQ(Causes("Thu Jan  1 00:00:00 UTC 1970\n", "Wed Dec 31 12:00:00 -12 1969\n", west), "locale");
@@ -148,6 +149,9 @@ TEST(SettingSignsTest, AVariableMore) {
   EXPECT_EQ(Causes("declare -x A=\"1\"\n", "declare -x A=\"1\"\ndeclare -x CROSSMILL_VARIATION=\"1\"\n"),
             "environment");
   EXPECT_EQ(Causes("{'A': '1', 'Z': '2'}\n", "{'A': '1', 'CROSSMILL_VARIATION': '1', 'Z': '2'}\n"),
+            "environment");
+  EXPECT_EQ(Causes("{\n \"A\": \"1\",\n \"Z\": \"2\"\n}\n",
+                   "{\n \"A\": \"1\",\n \"CROSSMILL_VARIATION\": \"1\",\n \"Z\": \"2\"\n}\n"),
             "environment");
   // It goes on as it begins.
   EXPECT_EQ(Causes("A=1 CC=gcc\n", "A=1 CROSSMILL_VARIATION=1 CC=gcc\n"), "environment");
