@@ -163,6 +163,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber)
       ->default_str("8g");
+  app.add_option("--known-files", options.known_file_rules,
+                 "File with more rules for files that differ between executions for a known reason "
+                 "(docs/formats.md, Causes; repeatable)");
   app.add_option(
       "--reverify-older-than", reverify_age,
       "When the farm is idle, verify again the newest reproducible build of each recipe whose last "

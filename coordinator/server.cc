@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/blobs/disk_blob_store.h"
+#include "common/compare/known_files.h"
 #include "common/failures/failure_rules.h"
 #include "common/http/curl_http_client.h"
 #include "common/keys/key_file.h"
@@ -105,6 +106,20 @@ absl::StatusOr<std::shared_ptr<const failures::FailureRules>> LoadFailureRules(
   return rules.ok() ? rules : Annotate(rules.status(), "--failure-rules");
 }
 
+absl::StatusOr<std::shared_ptr<const compare::KnownFiles>> LoadKnownFiles(
+    const std::vector<std::string>& paths) {
+  constexpr int64_t kLongestFile = int64_t{4} << 20;
+  compare::KnownFiles known = compare::KnownFiles::Embedded();
+  for (const std::string& path : paths) {
+    const absl::StatusOr<std::string> text = ReadFile(path, kLongestFile);
+    if (!text.ok()) return Annotate(text.status(), "--known-files");
+    const auto more = compare::KnownFiles::Parse(path, *text);
+    if (!more.ok()) return Annotate(more.status(), "--known-files");
+    known = known.With(*more);
+  }
+  return std::make_shared<const compare::KnownFiles>(std::move(known));
+}
+
 // Members in order of dependency: what is declared later is destroyed first.
 class ServerImpl final : public Server {
  public:
@@ -129,6 +144,7 @@ class ServerImpl final : public Server {
   absl::Status Open() {
     EngineOptions engine;
     ASSIGN_OR_RETURN(engine.failure_rules, LoadFailureRules(options_.failure_rule_files));
+    ASSIGN_OR_RETURN(engine.known_files, LoadKnownFiles(options_.known_file_rules));
     RETURN_IF_ERROR(MakeFolders(options_.data_folder));
     ASSIGN_OR_RETURN(blobs_, OpenDiskBlobStore(options_.data_folder + "/content"));
     ASSIGN_OR_RETURN(records_, storage::RecordStore::Open(options_.data_folder + "/record.db"));

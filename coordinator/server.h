@@ -48,6 +48,8 @@ struct ServerOptions {
   std::vector<std::string> failure_rule_files;
   // Of a context that the coordinator unpacks or fetches, in bytes.
   int64_t context_limit = int64_t{8} << 30;
+  // Likewise rules for files that differ between executions for a known reason.
+  std::vector<std::string> known_file_rules;
   // Verifies again by itself when the farm is idle; off unless an age is given.
   ReverificationOptions reverification;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is

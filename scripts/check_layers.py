@@ -35,6 +35,8 @@ ALLOWED = {
                               "common/predict/resolver", "common/predict/locks", "common/predict/commands"],
     "common/context": ["common/base", "common/pattern"],
     "common/layer": ["common/base"],
+    "common/compare/formats": ["common/base"],
+    "common/compare/neutral": ["common/base", "common/layer", "common/compare"],
     "common/compare": ["common/base", "common/words", "common/layer"],
     "common/oci": ["common/base", "common/layer"],
     "common/registry": ["common/base", "common/http", "common/layer", "common/oci"],
@@ -51,10 +53,10 @@ ALLOWED = {
     "coordinator/statements": ["common/base", "common/keys", "common/attest", "coordinator/core", "coordinator/storage"],
     "coordinator/conclusion": ["common/base", "common/words", "common/plan", "common/layer", "common/compare", "coordinator/core", "coordinator/verdict",
                                "coordinator/storage", "coordinator/images"],
-    "coordinator/rebuild": ["common/base", "common/words", "common/plan", "common/oci", "coordinator/core", "coordinator/verdict",
+    "coordinator/rebuild": ["common/base", "common/words", "common/plan", "common/compare", "common/oci", "coordinator/core", "coordinator/verdict",
                             "coordinator/storage", "coordinator/images", "coordinator/conclusion"],
     "coordinator/engine": ["common/base", "common/words", "common/pattern", "common/dockerfile", "common/plan", "common/layer",
-                           "common/oci", "common/failures", "common/packages", "common/filter", "coordinator/core", "coordinator/overview", "coordinator/storage", "coordinator/images",
+                           "common/compare", "common/oci", "common/failures", "common/packages", "common/filter", "coordinator/core", "coordinator/overview", "coordinator/storage", "coordinator/images",
                            "coordinator/sources", "coordinator/wheels", "coordinator/verdict", "coordinator/conclusion", "coordinator/rebuild", "coordinator/statements"],
     "coordinator/forecast": ["common/base", "common/words", "common/plan", "common/layer", "common/http", "common/python",
                              "common/wheels", "common/index", "common/package_archive", "common/predict",
@@ -103,7 +105,7 @@ ALLOWED = {
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
-PURE = ["common/pattern", "common/filter", "common/compare", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
+PURE = ["common/pattern", "common/filter", "common/compare", "common/compare/formats", "common/compare/neutral", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/attest", "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
         "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/overview", "coordinator/verdict",
         "coordinator/notices", "cli/wheelhouse"]

@@ -85,6 +85,12 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
       ->type_name("DATE");
   command->add_flag("--normalize{all}", flags->normalize,
                     "Take known noise out of what RUN steps make: all rules, or --normalize=RULE,...");
+  command
+      ->add_option("--neutral", flags->neutral,
+                   "Paths that should be the same on every platform, besides those that are known to be "
+                   "(a glob; repeatable): compared, and told beside the verdict")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
   command->add_option("--add-host", flags->extra_hosts, "Line of /etc/hosts in RUN steps; repeatable")
       ->type_name("NAME:ADDRESS")
       ->allow_extra_args(false);

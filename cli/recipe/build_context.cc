@@ -200,6 +200,7 @@ absl::Status BuildContext::OpenContext() {
     case Kind::kGit: {
       ASSIGN_OR_RETURN(const fetch::GitCheckout checkout, scratch_->CheckOut(flags_.context));
       folder_ = checkout.folder;
+      commit_ = checkout.commit;
       commit_time_ = checkout.commit_time;
       source_time_ = checkout.commit_time;
       break;
@@ -245,6 +246,7 @@ absl::Status BuildContext::Read(Progress& progress, v1::Recipe* recipe) {
   if (kind_ == Kind::kFolder) recipe->set_context_origin(OriginOfFolder(folder_));
   if (kind_ == Kind::kGit || kind_ == Kind::kHttp)
     recipe->set_context_origin(fetch::OriginOfUrl(flags_.context));
+  recipe->set_context_commit(commit_);
   auto text = ReadDockerfile(recipe);
   if (!text.ok()) {
     return WithHint(text.status(),

@@ -66,6 +66,8 @@ class BuildContext {
   // The Dockerfile itself took the context's place.
   std::optional<std::string> dockerfile_;
   std::optional<int64_t> commit_time_;
+  // Of a git URL.
+  std::string commit_;
   // What SOURCE_DATE_EPOCH=context means.
   std::optional<int64_t> source_time_;
   pattern::IgnoreRules ignore_;

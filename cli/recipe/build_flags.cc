@@ -112,6 +112,11 @@ absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) 
                      ParseNormalize(absl::StrJoin(flags.normalize, ",")));
     options->mutable_normalize()->Assign(rules.begin(), rules.end());
   }
+  for (const std::string& glob : flags.neutral) {
+    if (glob.empty() || glob == "/")
+      return absl::InvalidArgumentError("--neutral: expected a glob of paths, such as '/srv/static/*'");
+    options->add_neutral(glob);
+  }
   for (const std::string& text : flags.extra_hosts) {
     ASSIGN_OR_RETURN(*options->add_extra_hosts(), ParseExtraHost(text));
   }

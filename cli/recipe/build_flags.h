@@ -41,6 +41,7 @@ struct BuildFlags {
   std::string exclude_newer;
   // Each names of rules with commas between them, or "all".
   std::vector<std::string> normalize;
+  std::vector<std::string> neutral;
   bool no_compile_ahead = false;
   bool no_wheel_cache = false;
   // -1: not given.

@@ -104,6 +104,7 @@ bool BuildModel::Apply(const v1::BuildEvent& event) {
       view_.set_status(changed.status());
       view_.set_message(changed.message());
       if (!changed.index_digest().empty()) view_.set_index_digest(changed.index_digest());
+      if (changed.has_neutral()) *view_.mutable_neutral() = changed.neutral();
       if (finished()) view_.set_finished_at(event.time());
       break;
     }

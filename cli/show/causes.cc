@@ -6,6 +6,8 @@
 #include "absl/strings/escaping.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/words/platform.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {
@@ -107,7 +109,8 @@ Json CauseJson(const v1::Cause& cause) {
           {"evidence", cause.evidence()},
           {"remedy", cause.remedy().empty() ? Json() : Json(cause.remedy())},
           {"remedy_lines", TextsJson(cause.remedy_lines())},
-          {"rule", cause.rule().empty() ? Json() : Json(cause.rule())}};
+          {"rule", cause.rule().empty() ? Json() : Json(cause.rule())},
+          {"normalize", cause.normalize().empty() ? Json() : Json(cause.normalize())}};
 }
 
 Json DifferenceJson(const v1::ContentDifference& difference) {
@@ -196,6 +199,69 @@ Json InputChangeJson(const v1::InputChange& change) {
           {"name", change.name()},
           {"first", side(change.first())},
           {"second", side(change.second())}};
+}
+
+std::string RenderNeutral(const v1::NeutralComparison& neutral, const TextOptions& options, size_t paths) {
+  if (neutral.kinds_size() == 0 && neutral.problem().empty()) return "";
+  std::string platforms;
+  for (const v1::Platform& each : neutral.platforms())
+    platforms += (platforms.empty() ? "" : ", ") + FormatPlatform(each);
+  std::string result =
+      fmt::format("{} of {}, beside the verdict\n",
+                  Paint("what should be the same on every platform", Ink::kBold, options.colour), platforms);
+  for (const v1::NeutralKind& kind : neutral.kinds()) {
+    std::string line =
+        fmt::format("  {} {} of {} equal", Printable(kind.kind()), kind.equal(), kind.compared());
+    if (kind.not_everywhere() > 0)
+      line += fmt::format("; {} that not every platform has, not compared", kind.not_everywhere());
+    result += Paint(line, kind.equal() == kind.compared() ? Ink::kDim : Ink::kYellow, options.colour) + "\n";
+  }
+  const size_t shown = std::min(paths, static_cast<size_t>(neutral.differences_size()));
+  for (size_t i = 0; i < shown; ++i) {
+    const v1::NeutralDifference& each = neutral.differences(static_cast<int>(i));
+    const v1::PathDifference& difference = each.difference();
+    const std::string what = each.has_example() ? Where(each.example()) : Printable(difference.detail());
+    result += fmt::format("    /{} ({}){}{}\n", Printable(difference.path()), Printable(each.kind()),
+                          what.empty() ? "" : ": ", what);
+    if (each.has_example()) result += Sides(each.example(), "    ");
+  }
+  if (neutral.differences_total() > shown)
+    result += fmt::format("    … {} more\n", neutral.differences_total() - shown);
+  if (!neutral.problem().empty()) result += fmt::format("    ({})\n", Printable(neutral.problem()));
+  return result;
+}
+
+Json NeutralJson(const v1::NeutralComparison& neutral) {
+  if (neutral.platforms_size() == 0) return {};
+  Json platforms = Json::array(), kinds = Json::array(), differences = Json::array();
+  for (const v1::Platform& each : neutral.platforms()) platforms.push_back(FormatPlatform(each));
+  for (const v1::NeutralKind& each : neutral.kinds()) {
+    kinds.push_back({{"kind", each.kind()},
+                     {"compared", each.compared()},
+                     {"equal", each.equal()},
+                     {"not_everywhere", each.not_everywhere()}});
+  }
+  for (const v1::NeutralDifference& each : neutral.differences()) {
+    const v1::PathDifference& difference = each.difference();
+    const auto digest = [](const auto& side) {
+      return side.hash().empty() ? Json() : Json("sha256:" + side.hash());
+    };
+    const auto index = static_cast<int>(each.platform());
+    const bool known = index < neutral.platforms_size();
+    differences.push_back({{"path", ValidUtf8(difference.path())},
+                           {"kind", each.kind()},
+                           {"platform", known ? Json(FormatPlatform(neutral.platforms(index))) : Json()},
+                           {"difference", std::string(Word(difference.kind()))},
+                           {"detail", difference.detail().empty() ? Json() : Json(difference.detail())},
+                           {"first", digest(difference.first())},
+                           {"second", digest(difference.second())},
+                           {"example", each.has_example() ? DifferenceJson(each.example()) : Json()}});
+  }
+  return {{"platforms", std::move(platforms)},
+          {"kinds", std::move(kinds)},
+          {"differences", std::move(differences)},
+          {"differences_total", neutral.differences_total()},
+          {"problem", neutral.problem().empty() ? Json() : Json(neutral.problem())}};
 }
 
 }  // namespace crossmill::cli

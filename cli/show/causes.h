@@ -1,4 +1,4 @@
-// Why executions of a step differ (v1.CauseGroup, v1.FileDifference), as text and as JSON. Pure.
+// What differs and why (v1.CauseGroup, v1.FileDifference, v1.NeutralComparison), as text and as JSON. Pure.
 #pragma once
 
 #include <string>
@@ -21,6 +21,12 @@ Json CausesJson(const google::protobuf::RepeatedPtrField<v1::CauseGroup>& causes
 // All that differs in one file.
 std::string RenderFileDifference(const v1::FileDifference& file, const TextOptions& options, int indent);
 Json FileDifferenceJson(const v1::FileDifference& file);
+
+// What should be the same on all platforms of a build, a line for each kind and at most `paths` that differ.
+// Empty: nothing was compared.
+std::string RenderNeutral(const v1::NeutralComparison& neutral, const TextOptions& options, size_t paths);
+// null: nothing was compared.
+Json NeutralJson(const v1::NeutralComparison& neutral);
 
 Json InputChangeJson(const v1::InputChange& change);
 

@@ -5,6 +5,7 @@
 #include "cli/show/package_json.h"
 #include "cli/show/text.h"
 #include "common/base/status.h"
+#include "common/words/levels.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
@@ -215,7 +216,12 @@ Json BuildJson(const BuildReport& report) {
                      {"step_timeout", options.step_timeout()},
                      {"forbid_emulation", options.forbid_emulation()},
                      {"vary", options.has_vary() ? AspectsJson(options.vary().aspects()) : Json(nullptr)},
-                     {"normalize", options.normalize()}};
+                     {"normalize", options.normalize()},
+                     {"neutral", options.neutral()}};
+  std::vector<std::string> levels;
+  for (const v1::CellView& cell : build.cells()) levels.push_back(cell.comparison().level());
+  json["level"] = TextOrNull(LevelOfBuild(levels));
+  json["neutral"] = NeutralJson(build.neutral());
   json["epoch"] = build.epoch();
   json["warnings"] = List(build.warnings(), [](const std::string& text) { return Json(text); });
   json["bases"] = List(build.bases(), [](const v1::PinnedImage& base) {

@@ -10,6 +10,7 @@
 #include "cli/show/render_fetches.h"
 #include "cli/show/render_package_history.h"
 #include "cli/show/render_packages.h"
+#include "common/words/levels.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
@@ -131,19 +132,6 @@ std::string Ordinal(int index) {
 }
 
 constexpr size_t kCausesOfReport = 8;
-
-// What is equal, as docs/formats.md, "Verdicts", has it.
-std::string LevelPhrase(std::string_view level) {
-  if (level == "image") return "the whole image is the same";
-  if (level == "config") return "config and layers are the same";
-  if (level == "layers") return "all layers are the same";
-  if (level == "manifests") return "only times of files differ";
-  if (level == "root")
-    return "the file system is the same, times of files apart: what else differs was removed again, but is "
-           "in the layers";
-  if (level == "exports") return "what stages copy from each other is the same";
-  return fmt::format("the same up to: {}", level);
-}
 
 // What its executions gave. One that failed has no layer, and nothing differs from it.
 std::string RenderWitnesses(const v1::StepComparison& step, uint32_t total) {
@@ -563,6 +551,8 @@ std::string RenderReport(const BuildReport& report, const TextOptions& options, 
     result += RenderCellFetches(cell, report.fetch_hosts, options);
     result += RenderVerdict(build, cell, options, paths);
   }
+  const std::string neutral = RenderNeutral(build.neutral(), options, paths);
+  if (!neutral.empty()) result += "\n" + neutral;
   const std::string changes = RenderPackageChanges(report, options);
   if (!changes.empty()) result += "\n" + changes;
   const std::string failures = RenderFailures(report, options);

@@ -68,6 +68,7 @@ SortedJson ExternalParameters(const ProvenanceFacts& facts) {
   // A Merkle tree of Directory messages (docs/formats.md): its root stands for all that is in it.
   json["context"] = {{"origin", WithoutCredentials(recipe.context_origin())},
                      {"tree", Sha256Json(recipe.context_root().hash())}};
+  if (!recipe.context_commit().empty()) json["context"]["gitCommit"] = recipe.context_commit();
   json["namedContexts"] = SortedJson::array();
   for (const v1::NamedContext& each : recipe.contexts()) json["namedContexts"].push_back(ContextJson(each));
   json["target"] = recipe.target();

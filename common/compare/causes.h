@@ -14,6 +14,8 @@ struct CauseClass {
   std::string_view remedy;
   // The gravest first: of two causes of one step the lower rank is told first.
   int rank = 0;
+  // The Dockerfile line that does it, before the step's; empty: it is not a matter of a line.
+  std::string_view line = {};
 };
 
 absl::Span<const CauseClass> CauseClasses();

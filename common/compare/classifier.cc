@@ -10,7 +10,7 @@
 #include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/compare/explanation.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "absl/types/span.h"
-#include "common/compare/differences.h"
 #include "common/compare/fact_pair.h"
 #include "common/compare/facts.h"
+#include "common/compare/formats/differences.h"
 #include "crossmill/v1/difference.pb.h"
 #include "crossmill/v1/report.pb.h"
 

@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/compare/causes.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/formats.h"
 #include "common/compare/signs.h"
 
 namespace crossmill::compare {
@@ -66,11 +66,15 @@ class Walk {
       signs.clear();
       const Spot spot{first_, second_, i_ - back, j_ - back, &facts_, kind_.binary};
       FactSigns(spot, &signs);
+      SettingSigns(spot, &signs);
       if (forms_) FormSigns(spot, &signs);
       for (Sign& sign : signs) {
-        const bool covers = sign.first_length >= back && sign.second_length >= back &&
-                            sign.first_length + sign.second_length > 2 * back;
-        if (!covers || (best && !IsBetter(sign, *best))) continue;
+        const bool covers = sign.one_sided ? std::max(sign.first_length, sign.second_length) > back
+                                           : sign.first_length >= back && sign.second_length >= back &&
+                                                 sign.first_length + sign.second_length > 2 * back;
+        // What one side has more is looked for where the other goes on, before it is looked for earlier.
+        const bool later = best && sign.one_sided && back > 0 && sign.rank >= best->rank;
+        if (!covers || later || (best && !IsBetter(sign, *best))) continue;
         best_back = back;
         best = std::move(sign);
       }
@@ -144,7 +148,10 @@ v1::Cause MakeCause(std::string_view cause_class, v1::Cause::Confidence confiden
   cause.set_class_(std::string(cause_class));
   cause.set_confidence(confidence);
   cause.set_evidence(std::move(evidence));
-  if (const CauseClass* known = FindCauseClass(cause_class)) cause.set_remedy(std::string(known->remedy));
+  if (const CauseClass* known = FindCauseClass(cause_class)) {
+    cause.set_remedy(std::string(known->remedy));
+    if (!known->line.empty()) cause.add_remedy_lines(std::string(known->line));
+  }
   return cause;
 }
 

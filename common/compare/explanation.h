@@ -29,6 +29,8 @@ struct Sign {
   int rank = 0;
   // Of something that differs only because a file does.
   bool derived = false;
+  // One side has it, and the other has nothing in its place: it may begin before the place where they part.
+  bool one_sided = false;
 };
 
 // Ranks of signs: facts before forms, strong before weak.

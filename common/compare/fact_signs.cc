@@ -9,7 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "common/compare/byte_numbers.h"
+#include "common/compare/formats/byte_numbers.h"
 #include "common/compare/signs.h"
 #include "common/compare/times.h"
 
@@ -101,16 +101,33 @@ void RecordedSigns(const Spot& spot, std::vector<Sign>* signs) {
   }
 }
 
+// Indexes into Offsets of the zones that both were given; UTC where that is not known.
+struct Zones {
+  size_t first = kUtc;
+  size_t second = kUtc;
+};
+
+Zones ZonesOf(const FactPair& facts) {
+  const auto index = [](std::string_view zone) {
+    return IndexOfOffset(ZoneOffset(zone).value_or(0)).value_or(kUtc);
+  };
+  return {index(facts.first.time_zone), index(facts.second.time_zone)};
+}
+
 void TimeSignsOf(const Spot& spot, const Clocks& clocks, std::vector<Sign>* signs) {
-  const auto firsts = ReadTimes(spot.first, spot.first_at, clocks.first, spot.binary);
+  const Zones zones = ZonesOf(*spot.facts);
+  const auto firsts =
+      ReadTimes(spot.first, spot.first_at, clocks.first, spot.binary, OnlyUtc().set(zones.first));
   if (firsts.empty()) return;
-  const auto seconds = ReadTimes(spot.second, spot.second_at, clocks.second, spot.binary);
+  const auto seconds =
+      ReadTimes(spot.second, spot.second_at, clocks.second, spot.binary, OnlyUtc().set(zones.second));
   for (const TimeReading& a : firsts) {
     for (const TimeReading& b : seconds) {
       if (a.form != b.form) continue;
       const Offsets both = a.fits & b.fits;
-      if (both.none()) continue;
-      const bool exact = (a.zoned && b.zoned) || both.test(kUtc);
+      const bool own_zones = a.fits.test(zones.first) && b.fits.test(zones.second);
+      if (both.none() && !own_zones) continue;
+      const bool exact = (a.zoned && b.zoned) || both.test(kUtc) || own_zones;
       const bool weak = a.weak || b.weak;
       AddSign(spot,
               {.cause = "embedded-time",

@@ -41,6 +41,21 @@ ExecutionFacts FactsOf(const v1::Witness& witness) {
       case v1::ASPECT_CPU_MODEL:
         facts.cpu_model = value;
         break;
+      case v1::ASPECT_TIME_ZONE:
+        facts.time_zone = value;
+        break;
+      case v1::ASPECT_LOCALE:
+        facts.locale = value;
+        break;
+      case v1::ASPECT_ENVIRONMENT:
+        facts.variable = value;
+        break;
+      case v1::ASPECT_SEARCH_PATH:
+        facts.search_path = value;
+        break;
+      case v1::ASPECT_PROCESS_IDS:
+        facts.process_ids = value;
+        break;
       default:
         break;
     }

@@ -6,7 +6,7 @@
 #include "common/base/digest.h"
 #include "common/base/paths.h"
 #include "common/base/status.h"
-#include "common/compare/formats.h"
+#include "common/compare/formats/formats.h"
 
 namespace crossmill::compare {
 namespace {
@@ -115,6 +115,26 @@ class FileComparer {
     if (IsPng(first) && IsPng(second)) {
       SetFormat("PNG");
       return ComparePng(first, second, &differences_);
+    }
+    return CompareRarerFormat(first, second);
+  }
+
+  absl::Status CompareRarerFormat(std::string_view first, std::string_view second) {
+    if (IsSqlite(first) && IsSqlite(second)) {
+      SetFormat("SQLite");
+      return CompareSqlite(first, second, &differences_);
+    }
+    if (IsGettext(first) && IsGettext(second)) {
+      SetFormat("gettext");
+      return CompareGettext(first, second, &differences_);
+    }
+    if (IsJavaClass(first) && IsJavaClass(second)) {
+      SetFormat("Java class");
+      return CompareJavaClasses(first, second, &differences_);
+    }
+    if (IsPe(first) && IsPe(second)) {
+      SetFormat("PE");
+      return ComparePe(first, second, &differences_);
     }
     return absl::InvalidArgumentError("no format");
   }

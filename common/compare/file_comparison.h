@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/compare/content.h"
-#include "common/compare/differences.h"
+#include "common/compare/formats/differences.h"
 #include "crossmill/v1/difference.pb.h"
 
 namespace crossmill::compare {

@@ -80,6 +80,11 @@ const KnownFiles& KnownFiles::Embedded() {
   return known;
 }
 
+std::shared_ptr<const KnownFiles> KnownFiles::Shared() {
+  // Of the program: it is never deleted.
+  return {&Embedded(), [](const KnownFiles*) {}};
+}
+
 KnownFiles KnownFiles::With(const KnownFiles& more) const {
   KnownFiles both = *this;
   both.rules_.insert(both.rules_.end(), more.rules_.begin(), more.rules_.end());

@@ -2,6 +2,7 @@
 // "Causes"). Pure.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ class KnownFiles {
   static absl::StatusOr<KnownFiles> Parse(std::string_view name, std::string_view text);
   // Those that are part of the program.
   static const KnownFiles& Embedded();
+  // The same, for who may have others in their place.
+  static std::shared_ptr<const KnownFiles> Shared();
   // These, and then `more`, which rank before them.
   KnownFiles With(const KnownFiles& more) const;
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +24,12 @@ struct Spot {
 
 // What is recorded of the executions, times of their clocks, and what follows from other files.
 void FactSigns(const Spot& spot, std::vector<Sign>* signs);
+// What executions were given otherwise by a wish (--vary): time zone, locale, a variable, a folder in PATH,
+// process ids.
+void SettingSigns(const Spot& spot, std::vector<Sign>* signs);
+// The offset of a recorded time zone from UTC, in seconds; of kUsual it is that of containers, which is none.
+// nullopt: it is not known.
+std::optional<int64_t> ZoneOffset(std::string_view time_zone);
 // What shows in the form alone: temporary folders, addresses, random tokens.
 void FormSigns(const Spot& spot, std::vector<Sign>* signs);
 

@@ -12,6 +12,7 @@
 #include "common/compare/classifier.h"
 #include "common/compare/explanation.h"
 #include "common/compare/file_comparison.h"
+#include "common/compare/normalize_remedy.h"
 
 namespace crossmill::compare {
 namespace {
@@ -178,11 +179,28 @@ class Explainer {
       problem_ =
           fmt::format("{} paths were not looked at: there are too many, or they are too large", left_out_);
     }
-    return {groups_.Take(), problem_};
+    const bool only_packing = only_packing_ && problem_.empty() && !differences_.empty();
+    return {groups_.Take(), problem_, only_packing};
   }
 
  private:
+  // How the same thing is packed.
+  static bool IsPacking(const v1::ContentDifference& difference) {
+    const std::string& word = difference.cause().class_();
+    // What a rule says of a file is no proof; and of cpio there are numbers of inodes that nobody compares.
+    if (difference.derived() || difference.cause().confidence() != v1::Cause::CONFIDENCE_CERTAIN)
+      return false;
+    const auto& way = difference.inside();
+    if (std::find(way.begin(), way.end(), "cpio") != way.end()) return false;
+    // Magic and flags are other ones of another Python.
+    if (word == "pyc-header") return difference.place() == "time of the source in the header";
+    return word == "archive-time" || word == "member-order" || word == "pax-header" ||
+           word == "gzip-header" || word == "compressor";
+  }
+
   void AddCause(const std::string& path, v1::Cause cause, const v1::ContentDifference* example) {
+    // Of a content it is said where the content is compared.
+    if (example == nullptr && cause.class_() != "file-time") only_packing_ = false;
     known_.Apply(path, &cause);
     Add(path, std::move(cause), example);
   }
@@ -195,6 +213,7 @@ class Explainer {
       cause = MakeCause("input", v1::Cause::CONFIDENCE_LIKELY, "");
       cause.set_evidence(evidence);
     }
+    if (executions_.normalized) AddNormalizeRemedy(path, example, *executions_.normalized, &cause);
     groups_.Add(path, cause, example);
   }
 
@@ -230,6 +249,9 @@ class Explainer {
       if (problem_.empty()) problem_ = fmt::format("/{}: {}", difference.path(), Sv(file.status().message()));
       return;
     }
+    const auto& all = file->differences();
+    if (all.empty() || file->incomplete() || !std::all_of(all.begin(), all.end(), IsPacking))
+      only_packing_ = false;
     // Each class of a file once.
     std::set<std::string> told;
     for (const v1::ContentDifference& each : file->differences()) {
@@ -309,6 +331,8 @@ class Explainer {
   const Classifier classifier_;
   int64_t bytes_left_;
   size_t left_out_ = 0;
+  // So far.
+  bool only_packing_ = true;
   std::string problem_;
   Groups groups_;
 };

@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/compare/content.h"
-#include "common/compare/differences.h"
 #include "common/compare/facts.h"
+#include "common/compare/formats/differences.h"
 #include "common/compare/known_files.h"
 #include "crossmill/v1/difference.pb.h"
 #include "crossmill/v1/report.pb.h"
@@ -39,6 +39,10 @@ struct StepExplanation {
   std::vector<v1::CauseGroup> causes;
   // Why not all was looked at, for people; empty if it was.
   std::string problem;
+  // All of it was looked at, and nothing differs but how contents are packed: times and order of members,
+  // headers and levels of compression, the time in the header of compiled Python, times of the paths. What is
+  // within is the same to the byte. Modes and owners of members are no packing, nor is a checksum of a file.
+  bool only_packing = false;
 };
 
 // `differences`: of one layer against the other, all of them. Errors of single contents are told in

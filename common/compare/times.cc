@@ -17,7 +17,8 @@ struct TimeForm {
 };
 
 // Directives are those of strftime, but: %e has one or two digits, perhaps after a blank; %S may have a
-// fraction; %z is "Z", "UTC", "GMT", "+0100" or "+01:00"; %Z any abbreviation of a zone.
+// fraction; %z is "Z", "UTC", "GMT", "+0100" or "+01:00"; %Z any abbreviation of a zone, "+01" and "+0100"
+// too.
 constexpr TimeForm kTimeForms[] = {
     {"%a %b %e %H:%M:%S %Z %Y", "date and time"},
     {"%a %b %e %H:%M:%S %z %Y", "date and time"},
@@ -205,7 +206,18 @@ class FormReader {
     fields->offset = sign * (hours * 3600 + minutes * 60);
     return true;
   }
+  // What zones without a name of letters have for one: "+14", "+0545".
+  bool NumberedZone(CivilFields* fields) {
+    const int sign = text_[at_++] == '-' ? -1 : 1;
+    int hours = 0, minutes = 0;
+    if (!Number(2, 0, 14, &hours)) return false;
+    const bool more = DigitsAt(text_, at_) > 0;
+    if (more && !Number(2, 0, 59, &minutes)) return false;
+    fields->offset = sign * (hours * 3600 + minutes * 60);
+    return true;
+  }
   bool AnyZone(CivilFields* fields) {
+    if (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) return NumberedZone(fields);
     size_t end = at_;
     while (end < text_.size() && end < at_ + 5 && text_[end] >= 'A' && text_[end] <= 'Z') ++end;
     if (end < at_ + 3) return false;
@@ -224,7 +236,7 @@ class FormReader {
   bool Directive(char which, CivilFields* f) {
     switch (which) {
       case 'Y':
-        return Number(4, 1970, 2199, &f->year);
+        return Number(4, 1900, 2199, &f->year);
       case 'y':
         if (!Number(2, 0, 99, &f->year)) return false;
         f->year += 2000;
@@ -375,6 +387,15 @@ void ReadCounted(std::string_view text, size_t at, const Interval& interval, boo
   out->push_back(reading);
 }
 
+// It is not in the middle of a number or a word.
+bool MayBegin(std::string_view text, size_t at) {
+  if (at >= text.size()) return false;
+  const char first = text[at];
+  const char before = at == 0 ? '\0' : text[at - 1];
+  if (IsTimeDigit(first) && IsTimeDigit(before)) return false;
+  return !IsTimeLetter(first) || !IsTimeLetter(before) || before == 'x';
+}
+
 }  // namespace
 
 std::string_view CountedTime(uint64_t number, const Interval& interval) {
@@ -391,13 +412,43 @@ std::string_view CountedTime(uint64_t number, const Interval& interval) {
   return {};
 }
 
-std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval, bool binary) {
+Offsets OnlyUtc() { return Offsets().set(kUtc); }
+
+std::optional<size_t> IndexOfOffset(int64_t seconds) {
+  const int64_t index = seconds / 900 + static_cast<int64_t>(kUtc);
+  if (seconds % 900 != 0 || index < 0 || index >= static_cast<int64_t>(Offsets().size())) return std::nullopt;
+  return static_cast<size_t>(index);
+}
+
+std::vector<CivilReading> ReadCivilTimes(std::string_view text, size_t at) {
+  std::vector<CivilReading> readings;
+  if (!MayBegin(text, at)) return readings;
+  FormReader reader(text, at);
+  for (size_t form = 0; form < std::size(kTimeForms); ++form) {
+    CivilFields f;
+    const auto end = reader.Read(kTimeForms[form].pattern, &f);
+    if (!end || f.hour < 0 || f.minute < 0) continue;
+    const bool dated = f.month >= 0 && f.day >= 0;
+    if (!dated && (f.year >= 0 || f.month >= 0 || f.day >= 0)) continue;
+    // In a year with a 29th of February, if it says none.
+    constexpr int64_t kSomeLeapYear = 951782400;
+    const auto stretch = StretchOf(f, kSomeLeapYear);
+    if (!stretch) continue;
+    readings.push_back({.form = form,
+                        .length = *end - at,
+                        .seconds = dated ? stretch->begin : stretch->begin % kDay,
+                        .dated = dated,
+                        .exact = f.second >= 0,
+                        .offset = f.offset});
+  }
+  return readings;
+}
+
+std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval, bool binary,
+                                   const Offsets& zones) {
   std::vector<TimeReading> readings;
-  if (interval.begin <= 0 || interval.end < interval.begin || at >= text.size()) return readings;
+  if (interval.begin <= 0 || interval.end < interval.begin || !MayBegin(text, at)) return readings;
   const char first = text[at];
-  const char before = at == 0 ? '\0' : text[at - 1];
-  if (IsTimeDigit(first) && IsTimeDigit(before)) return readings;
-  if (IsTimeLetter(first) && IsTimeLetter(before) && before != 'x') return readings;
   if (IsTimeDigit(first) || IsTimeLetter(first)) ReadCounted(text, at, interval, binary, &readings);
   FormReader reader(text, at);
   for (size_t form = 0; form < std::size(kTimeForms); ++form) {
@@ -405,8 +456,7 @@ std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Inter
     const auto end = reader.Read(kTimeForms[form].pattern, &fields);
     if (!end) continue;
     Offsets fits = FitsOf(fields, interval);
-    // A day, or a time of any day, would fit some zone or other.
-    if (!fields.offset && kTimeForms[form].words != "date and time") fits &= Offsets().set(kUtc);
+    if (!fields.offset && kTimeForms[form].words != "date and time") fits &= zones;
     if (fits.none()) continue;
     readings.push_back({.form = form,
                         .length = *end - at,

@@ -5,6 +5,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -37,10 +38,33 @@ struct TimeReading {
   std::string_view words;
 };
 
+// Offsets with nothing but UTC.
+Offsets OnlyUtc();
+// The index of an offset in seconds (east is positive) in Offsets; nullopt: it is none.
+std::optional<size_t> IndexOfOffset(int64_t seconds);
+
 // What `text` has at `at` that is a time lying in the interval, in each form that does. Of binary texts
-// numbers may be followed by bytes that only look like digits.
+// numbers may be followed by bytes that only look like digits. `zones`: what a date alone, or a time of any
+// day, is taken to be in, since it would fit some zone or other.
 std::vector<TimeReading> ReadTimes(std::string_view text, size_t at, const Interval& interval,
-                                   bool binary = false);
+                                   bool binary = false, const Offsets& zones = OnlyUtc());
+
+// A text that is some time, whenever that was.
+struct CivilReading {
+  // As in TimeReading.
+  size_t form = 0;
+  size_t length = 0;
+  // Seconds since 1970 as though it was in UTC, in some year if it says none; since midnight if it has no date.
+  int64_t seconds = 0;
+  bool dated = false;
+  // It says seconds, not only minutes.
+  bool exact = false;
+  // In seconds east of UTC, if it says that.
+  std::optional<int> offset;
+};
+
+// What `text` has at `at` that is a time of day, in each form; with a date that says month and day, or none.
+std::vector<CivilReading> ReadCivilTimes(std::string_view text, size_t at);
 
 // What a number may count, in units since 1970, and lie in the interval: "seconds since 1970"; empty:
 // nothing.

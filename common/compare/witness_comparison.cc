@@ -22,13 +22,15 @@ LayerContents ContentsOf(const WitnessLayer& first, const WitnessLayer& second, 
 }  // namespace
 
 StepExplanation ExplainWitnesses(const WitnessLayer& first, const WitnessLayer& second, BlobStore& blobs,
-                                 absl::Span<const v1::InputChange> input_changes, const KnownFiles& known,
+                                 const WitnessRecord& record, const KnownFiles& known,
                                  const StepLimits& limits, const std::stop_token& stop) {
   LayerContents contents = ContentsOf(first, second, blobs);
-  return ExplainStep(
-      Differing(first, second),
-      {FactsOf(*first.witness), FactsOf(*second.witness), {input_changes.begin(), input_changes.end()}},
-      contents, known, limits, stop);
+  return ExplainStep(Differing(first, second),
+                     {FactsOf(*first.witness),
+                      FactsOf(*second.witness),
+                      {record.input_changes.begin(), record.input_changes.end()},
+                      record.normalized},
+                     contents, known, limits, stop);
 }
 
 absl::StatusOr<v1::FileDifference> ExplainPath(const std::string& path, const WitnessLayer& first,

@@ -2,8 +2,10 @@
 // of both.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -20,9 +22,15 @@ struct WitnessLayer {
   const layer::LayerManifest* manifest = nullptr;
 };
 
+// What is recorded of the two besides what they tell themselves: members of ComparedExecutions.
+struct WitnessRecord {
+  absl::Span<const v1::InputChange> input_changes = {};
+  std::optional<std::vector<std::string>> normalized = {};
+};
+
 // All paths, by cause. What cannot be read is told in the explanation's problem.
 StepExplanation ExplainWitnesses(const WitnessLayer& first, const WitnessLayer& second, BlobStore& blobs,
-                                 absl::Span<const v1::InputChange> input_changes, const KnownFiles& known,
+                                 const WitnessRecord& record, const KnownFiles& known,
                                  const StepLimits& limits, const std::stop_token& stop);
 
 // One path in depth. NOT_FOUND: it does not differ in content.

@@ -15,6 +15,13 @@ struct NormalizeRule {
   std::string_view name;
   // For people: "the logs of apt and dpkg are emptied".
   std::string_view sentence;
+  // Which differences between executions it takes out, whatever else it does: classes of causes
+  // (docs/formats.md, "Causes") with commas between them, "*" for any; and globs of the files, * also stands
+  // for slashes. Empty: of none that is told it would be true.
+  std::string_view causes = {};
+  std::string_view files = {};
+  // For whom it does, if not always: "if GCC compiled it".
+  std::string_view proviso = {};
 };
 
 // What the rules do, as a number in the keys of steps: to be raised when one of them changes what a step

@@ -1,6 +1,7 @@
 #include "coordinator/conclusion/conclusion.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "common/layer/layer_manifest.h"
 #include "common/plan/plan_graph.h"
 #include "common/words/platform.h"
+#include "coordinator/conclusion/image_base.h"
 #include "coordinator/conclusion/recorded_executions.h"
 #include "coordinator/conclusion/step_differences.h"
 #include "coordinator/core/image_reach.h"
@@ -18,13 +20,6 @@
 
 namespace crossmill::coordinator {
 namespace {
-
-// Root file system that `stage` starts from: of a base image, or nothing.
-const v1::PinnedImage* BaseOf(const v1::BuildPlan& plan, int stage) {
-  const v1::StagePlan* at = &plan.stages(stage);
-  while (at->base_case() == v1::StagePlan::kBaseStage) at = &plan.stages(at->base_stage());
-  return at->base_case() == v1::StagePlan::kBaseImage ? &plan.bases(at->base_image()) : nullptr;
-}
 
 absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, const CellInput::StepInput& step,
                                                      storage::RecordStore& records) {
@@ -74,20 +69,29 @@ absl::StatusOr<AssembledImage> Assemble(const CellInput& input, const std::vecto
 // Of the first execution, and of each replica that has an image of its own.
 absl::Status AddImageDigests(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
                              const std::stop_token& stop, verdict::CellExecutions* executions) {
-  executions->image_digests = {image.manifest.Oci()};
+  const auto add = [executions](const AssembledImage& one) {
+    executions->image_digests.push_back(one.manifest.Oci());
+    executions->config_digests.push_back(one.config.Oci());
+    std::string blobs;
+    for (const Digest& blob : one.blobs) blobs += blob.Oci() + "\n";
+    executions->blob_digests.push_back(std::move(blobs));
+  };
+  add(image);
   const uint32_t target = input.plan.cells(input.cell).target_stage();
   const std::vector<v1::Layer>& first = input.chains.at(static_cast<int>(target));
   for (uint32_t replica = 1; replica < executions->wanted; ++replica) {
     const auto chain = verdict::ReplicaChain(input.plan, target, first, executions->steps, replica);
     if (!chain) {
-      executions->image_digests.emplace_back();
+      for (auto* digests :
+           {&executions->image_digests, &executions->config_digests, &executions->blob_digests})
+        digests->emplace_back();
       continue;
     }
     AssembledImage own = image;
     if (!std::equal(chain->begin(), chain->end(), first.begin(), first.end(), SameLayer)) {
       ASSIGN_OR_RETURN(own, Assemble(input, *chain, assembler, stop));
     }
-    executions->image_digests.push_back(own.manifest.Oci());
+    add(own);
   }
   return absl::OkStatus();
 }
@@ -122,6 +126,15 @@ absl::StatusOr<bool> HaveSameRoot(const CellInput& input, const verdict::CellExe
   return true;
 }
 
+// The rules of --normalize are for what RUNs make.
+std::optional<std::vector<std::string>> NormalizedOf(const CellInput& input,
+                                                     const CellInput::StepInput& step) {
+  const v1::Step* planned = plan::FindStep(input.plan, static_cast<uint32_t>(step.stage), step.number);
+  if (planned == nullptr || !planned->has_run()) return std::nullopt;
+  const auto& rules = input.options.normalize();
+  return std::vector<std::string>(rules.begin(), rules.end());
+}
+
 absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageAssembler& assembler,
                      BlobStore& blobs, storage::RecordStore& records, const std::stop_token& stop,
                      v1::CellView* view) {
@@ -141,7 +154,7 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
     }
     ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
     RETURN_IF_ERROR(AddInputChanges(records, &row));
-    RETURN_IF_ERROR(AddDifferences(blobs, stop, &row));
+    RETURN_IF_ERROR(AddDifferences(blobs, *input.known_files, NormalizedOf(input, step), stop, &row));
     verdict::MarkOutvoted(executions.allow_same_host, verdict::MayBeTime(row.causes, row.causes_problem),
                           &row.witnesses);
   }

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
+#include "common/compare/known_files.h"
 #include "coordinator/core/build_state.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/storage/record_store.h"
@@ -44,6 +46,8 @@ struct CellInput {
   std::vector<std::string> problems;
   // Of a build of wheels: there is no image.
   bool wheels = false;
+  // By which files are known that differ for a reason; never null.
+  std::shared_ptr<const compare::KnownFiles> known_files = compare::KnownFiles::Shared();
 };
 
 // `since`: of a stage's executions, those begun then or later count.

@@ -42,24 +42,28 @@ absl::StatusOr<layer::LayerManifest> ReadManifest(BlobStore& blobs, const v1::La
   return layer::LayerManifest::Parse(bytes);
 }
 
-absl::Status AddDifferences(BlobStore& blobs, const std::stop_token& stop, verdict::StepExecutions* step) {
+absl::Status AddDifferences(BlobStore& blobs, const compare::KnownFiles& known,
+                            const std::optional<std::vector<std::string>>& normalized,
+                            const std::stop_token& stop, verdict::StepExecutions* step) {
   const uint32_t witness = OtherWitness(step->witnesses);
   if (witness == 0) return absl::OkStatus();
   const v1::Layer& first = step->witnesses.front().layer();
-  std::set<std::string> known = {first.tar().hash()};
+  std::set<std::string> seen = {first.tar().hash()};
   std::vector<layer::LayerManifest> others;
   for (const v1::Witness& other : step->witnesses) {
-    if (!other.has_layer() || !known.insert(other.layer().tar().hash()).second) continue;
+    if (!other.has_layer() || !seen.insert(other.layer().tar().hash()).second) continue;
     ASSIGN_OR_RETURN(others.emplace_back(), ReadManifest(blobs, other.layer()));
   }
   ASSIGN_OR_RETURN(const layer::LayerManifest manifest, ReadManifest(blobs, first));
   step->differences = layer::DiffManifests(manifest, others, SIZE_MAX, &step->differences_total);
   compare::StepExplanation explanation = compare::ExplainWitnesses(
       {&step->witnesses.front(), &manifest}, {&step->witnesses[witness], &others.front()}, blobs,
-      step->input_changes, compare::KnownFiles::Embedded(), {}, stop);
+      {step->input_changes, normalized}, known, {}, stop);
   for (v1::CauseGroup& group : explanation.causes) group.set_witness(witness);
   step->causes = std::move(explanation.causes);
   step->causes_problem = std::move(explanation.problem);
+  // Only one of the other layers was looked into.
+  step->only_packing = explanation.only_packing && others.size() == 1;
   return absl::OkStatus();
 }
 

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
+#include "common/compare/known_files.h"
 #include "common/layer/layer_manifest.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/verdict/comparer.h"
@@ -23,8 +27,10 @@ bool SameLayer(const v1::Layer& a, const v1::Layer& b);
 absl::StatusOr<layer::LayerManifest> ReadManifest(BlobStore& blobs, const v1::Layer& layer);
 
 // Fills in differences and causes. Of every layer that is not the first's, since each may reach the image by
-// another path. NOT_FOUND: a manifest is not in the store.
-absl::Status AddDifferences(BlobStore& blobs, const std::stop_token& stop, verdict::StepExecutions* step);
+// another path. NOT_FOUND: a manifest is not in the store. `normalized`: compare::ComparedExecutions.
+absl::Status AddDifferences(BlobStore& blobs, const compare::KnownFiles& known,
+                            const std::optional<std::vector<std::string>>& normalized,
+                            const std::stop_token& stop, verdict::StepExecutions* step);
 
 // Fills in the input changes of the first execution whose layer is not the first's. Before AddDifferences,
 // which explains with them.

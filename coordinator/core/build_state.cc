@@ -402,7 +402,8 @@ void BuildState::SetStatus(v1::BuildStatus status, std::string_view message) {
   change.set_message(std::string(message));
 }
 
-void BuildState::Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest) {
+void BuildState::Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest,
+                        v1::NeutralComparison neutral) {
   view_.set_status(status);
   view_.set_message(std::string(message));
   view_.set_index_digest(std::string(index_digest));
@@ -411,6 +412,9 @@ void BuildState::Finish(v1::BuildStatus status, std::string_view message, std::s
   change.set_status(status);
   change.set_message(std::string(message));
   change.set_index_digest(std::string(index_digest));
+  if (neutral.platforms_size() == 0) return;
+  *view_.mutable_neutral() = neutral;
+  *change.mutable_neutral() = std::move(neutral);
 }
 
 void BuildState::Notice(bool warning, std::string text) {

@@ -174,7 +174,9 @@ class BuildState {
   // Every layer of the cell is there; its image is being packed.
   void CellBuilt(const v1::CellView& cell) { ChangeCell(cell); }
   void CellFinished(const v1::CellView& cell) { ChangeCell(cell); }
-  void Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest);
+  // `neutral`: BuildView.neutral; without platforms there is none.
+  void Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest,
+              v1::NeutralComparison neutral = {});
   void SetStatus(v1::BuildStatus status, std::string_view message);
   void Notice(bool warning, std::string text);
   void BasePinned(const v1::PinnedImage& base);

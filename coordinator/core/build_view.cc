@@ -34,6 +34,7 @@ void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
       if (!event.status_changed().index_digest().empty()) {
         view->set_index_digest(event.status_changed().index_digest());
       }
+      if (event.status_changed().has_neutral()) *view->mutable_neutral() = event.status_changed().neutral();
       if (IsFinished(view->status())) view->set_finished_at(event.time());
       break;
     case v1::BuildEvent::kPlanned:

@@ -239,27 +239,8 @@ bool StandsApart(const StepFact& first, const StepFact& other) {
   return !ours || !theirs || DistanceOf(*ours, *theirs).apart;
 }
 
-bool CanClockExplain(std::string_view alone, absl::Span<const std::string_view> others) {
-  const auto mine = ParseToldClock(alone);
-  std::vector<ToldClock> theirs;
-  for (const std::string_view other : others) {
-    const auto told = ParseToldClock(other);
-    if (!told || !mine) return true;
-    theirs.push_back(*told);
-  }
-  const auto only_they_share = [&](ClockInterval ToldClock::*reading) {
-    const auto meet = [&](const ToldClock& one, const ToldClock& other) {
-      return !DistanceOf(one.*reading, other.*reading).apart;
-    };
-    return std::all_of(theirs.begin(), theirs.end(),
-                       [&](const ToldClock& each) { return meet(theirs.front(), each); }) &&
-           std::none_of(theirs.begin(), theirs.end(),
-                        [&](const ToldClock& each) { return meet(*mine, each); });
-  };
-  const bool other_kind = std::all_of(theirs.begin(), theirs.end(), [&](const ToldClock& each) {
-    return IsShifted(each) != IsShifted(*mine);
-  });
-  return other_kind || only_they_share(&ToldClock::shown) || only_they_share(&ToldClock::real);
+bool ShareATime(const ClockInterval& one, const ClockInterval& other) {
+  return !DistanceOf(one, other).apart;
 }
 
 bool WasVaried(const StepFact& fact, absl::Span<const v1::Aspect> aspects) {

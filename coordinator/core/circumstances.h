@@ -22,11 +22,9 @@ std::optional<ClockInterval> ClockOf(const StepFact& fact);
 // did not, or they ran after each other as the coordinator was told, that is for the verdict's words.
 bool StandsApart(const StepFact& first, const StepFact& other);
 
-// Whether the clock can be why `alone` differs from all others, which are two or more and do not differ among
-// each other: they have a time in common that it has not, as programs were shown the clock or as it was, or
-// they were all shown a shifted clock and it was not, or the other way round. Values of ASPECT_CLOCK; what is
-// no time can be any.
-bool CanClockExplain(std::string_view alone, absl::Span<const std::string_view> others);
+// Whether some step of two seconds, the coarsest time that programs write, is in both: what depends on the
+// second may then be the same by chance.
+bool ShareATime(const ClockInterval& one, const ClockInterval& other);
 
 // Whether its programs were shown another clock than the worker's own.
 bool ClockWasShifted(const v1::Witness& witness);

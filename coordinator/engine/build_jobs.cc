@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "coordinator/conclusion/conclusion.h"
+#include "coordinator/conclusion/neutral_paths.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/rebuild/rebuild_comparison.h"
@@ -64,6 +65,7 @@ absl::StatusOr<v1::BuildPlan> BuildJobs::MakePlan(const v1::BuildSubmission& sub
 
 v1::CellView BuildJobs::ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done) {
   CellInput input = MakeCellInput(build.state, cell, [&](int stage) { return build.SinceOf(stage); });
+  input.known_files = parts_.known_files;
   v1::CellView measured = MeasureCell(input);
   Run(build, JobKind::kProcessor,
       [this, input = std::move(input), rebuilt = build.submission.rebuild().build(),
@@ -91,11 +93,16 @@ void BuildJobs::AddRebuildComparison(int64_t recorded, const CellInput& input, c
   *view->mutable_rebuild() = *std::move(comparison);
 }
 
-void BuildJobs::Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done) {
+void BuildJobs::Assemble(RunningBuild& build,
+                         std::function<void(absl::StatusOr<std::string>, v1::NeutralComparison)> done) {
   Run(build, JobKind::kProcessor,
-      [this, view = build.state.view(), done = std::move(done)](const std::stop_token&) {
+      [this, view = build.state.view(), neutral = MakeNeutralInput(build.state),
+       done = std::move(done)](const std::stop_token& stop) {
         auto digest = AssembleBuild(view, parts_.assembler);
-        return [done, digest = std::move(digest)]() mutable { done(std::move(digest)); };
+        auto compared = CompareNeutralPaths(neutral, parts_.blobs, stop);
+        return [done, digest = std::move(digest), compared = std::move(compared)]() mutable {
+          done(std::move(digest), std::move(compared));
+        };
       });
 }
 

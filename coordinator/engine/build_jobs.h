@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
+#include "common/compare/known_files.h"
 #include "coordinator/conclusion/conclusion.h"
 #include "coordinator/engine/jobs.h"
 #include "coordinator/engine/planning.h"
@@ -44,6 +46,8 @@ struct JobParts {
   AheadPlanner* ahead_planner = nullptr;
   // $BUILDPLATFORM.
   v1::Platform build_platform;
+  // By which files are known that differ for a reason; not null.
+  std::shared_ptr<const compare::KnownFiles> known_files;
 };
 
 // Only used in the transaction loop, but for Stop and LatestProgress. While a job is on its way
@@ -64,8 +68,9 @@ class BuildJobs {
   void Plan(RunningBuild& build);
   // Returns the cell as it is before its image is packed.
   v1::CellView ConcludeCell(RunningBuild& build, int cell, std::function<void(v1::CellView)> done);
-  // The index of a build whose cells all succeeded.
-  void Assemble(RunningBuild& build, std::function<void(absl::StatusOr<std::string>)> done);
+  // The index of a build whose cells all succeeded, and what of it should not depend on the platform.
+  void Assemble(RunningBuild& build,
+                std::function<void(absl::StatusOr<std::string>, v1::NeutralComparison)> done);
   // Questions of compiling ahead, for the build that waits.
   void AskAhead(RunningBuild& build, AheadQuestion question,
                 std::function<void(absl::StatusOr<AheadAnswer>)> done);

@@ -102,7 +102,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
           CallsForAhead(), wheel_records_,
           options.ahead_planner == nullptr ? std::vector<std::string>() : options.ahead_planner->IndexUrls()),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,
-             options.build_platform},
+             options.build_platform, options.known_files},
             builds_, watchers_, options.job_threads) {}
 
 Engine::~Engine() { Stop(); }

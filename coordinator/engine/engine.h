@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
+#include "common/compare/known_files.h"
 #include "common/failures/failure_rules.h"
 #include "common/words/platform.h"
 #include "coordinator/core/attempt_board.h"
@@ -64,6 +65,8 @@ struct EngineOptions {
   absl::Duration client_grace = absl::Seconds(60);
   // What failures of packages are read by.
   std::shared_ptr<const failures::FailureRules> failure_rules = failures::FailureRules::BuiltIn();
+  // By which files are known that differ between executions for a reason.
+  std::shared_ptr<const compare::KnownFiles> known_files = compare::KnownFiles::Shared();
   // Told once when a batch could not be recorded (transaction_loop.h): the program has to start again. May be
   // empty.
   std::function<void(const absl::Status&)> on_failure;

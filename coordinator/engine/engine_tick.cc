@@ -313,12 +313,13 @@ void Engine::Conclude(RunningBuild& build) {
     build.state.Finish(status, message, "");
     return;
   }
-  jobs_.Assemble(build, [this, id = build.id()](const absl::StatusOr<std::string>& digest) {
+  jobs_.Assemble(build, [this, id = build.id()](const absl::StatusOr<std::string>& digest,
+                                                v1::NeutralComparison neutral) {
     RunningBuild* build = Find(id);
     if (build == nullptr) return;
     build->state.Enter(Now());
     if (digest.ok()) {
-      build->state.Finish(v1::BUILD_STATUS_SUCCEEDED, "", *digest);
+      build->state.Finish(v1::BUILD_STATUS_SUCCEEDED, "", *digest, std::move(neutral));
     } else {
       build->state.Finish(v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, Sv(digest.status().message()), "");
     }

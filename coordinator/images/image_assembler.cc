@@ -170,6 +170,8 @@ absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& p
   ASSIGN_OR_RETURN(const oci::Descriptor document,
                    PutDocument(blobs_, oci::media_type::kOciManifest, oci::WriteImageManifest(manifest)));
   assembled.manifest = document.digest;
+  assembled.config = manifest.config.digest;
+  for (const oci::Descriptor& layer : manifest.layers) assembled.blobs.push_back(layer.digest);
   // With kept times the newest one is not known here; ImageStore::Pin finds it when somebody asks.
   if (parts.keep_times) return assembled;
   // Else the image is pinned from the start: a later recipe may build on it.

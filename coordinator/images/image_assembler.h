@@ -48,6 +48,9 @@ struct ImageParts {
 
 struct AssembledImage {
   Digest manifest;
+  // As the manifest names them; the layers bottom first, compressed.
+  Digest config;
+  std::vector<Digest> blobs;
   v1::Platform platform;
   // Uncompressed layers, base included.
   int64_t uncompressed_bytes = 0;

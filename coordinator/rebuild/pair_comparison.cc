@@ -120,8 +120,9 @@ class PairComparer {
     pair->set_state(equal ? v1::StepPair::STATE_EQUAL : v1::StepPair::STATE_DIFFERENT);
     pair->set_compared(static_cast<uint32_t>(executions_.steps.size()));
     if (!pair->same_key()) facts_.other_keys.insert(pair->compared());
-    verdict::StepExecutions row = CompareRecorded(
-        RecordedWitness(*ours, records_), RecordedWitness(*theirs, records_), blobs_, records_, stop_);
+    verdict::StepExecutions row =
+        CompareRecorded(RecordedWitness(*ours, records_), RecordedWitness(*theirs, records_), blobs_,
+                        records_, compare::KnownFiles::Embedded(), stop_);
     row.stage = first.stage;
     row.step_number = first.step->number();
     executions_.steps.push_back(std::move(row));

@@ -85,8 +85,9 @@ class RebuildComparer {
   }
 
   verdict::StepExecutions ComparedStep(const CellInput::StepInput& step, const v1::StepView& then) {
-    verdict::StepExecutions row = CompareRecorded(RecordedWitness(then, records_),
-                                                  verdict::WitnessOf(step.fact), blobs_, records_, stop_);
+    verdict::StepExecutions row =
+        CompareRecorded(RecordedWitness(then, records_), verdict::WitnessOf(step.fact), blobs_, records_,
+                        *input_.known_files, stop_);
     row.stage = static_cast<uint32_t>(step.stage);
     row.step_number = step.number;
     return row;

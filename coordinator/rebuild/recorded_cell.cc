@@ -1,5 +1,6 @@
 #include "coordinator/rebuild/recorded_cell.h"
 
+#include <optional>
 #include <utility>
 
 #include "common/base/status.h"
@@ -73,11 +74,12 @@ v1::Witness RecordedWitness(const v1::StepView& step, storage::RecordStore& reco
 }
 
 verdict::StepExecutions CompareRecorded(v1::Witness first, v1::Witness second, BlobStore& blobs,
-                                        storage::RecordStore& records, const std::stop_token& stop) {
+                                        storage::RecordStore& records, const compare::KnownFiles& known,
+                                        const std::stop_token& stop) {
   verdict::StepExecutions row;
   row.witnesses = {std::move(first), std::move(second)};
   absl::Status status = AddInputChanges(records, &row);
-  if (status.ok()) status = AddDifferences(blobs, stop, &row);
+  if (status.ok()) status = AddDifferences(blobs, known, std::nullopt, stop, &row);
   if (!status.ok()) {
     row.causes_problem = absl::IsNotFound(status)
                              ? fmt::format(

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "common/base/blob_store.h"
+#include "common/compare/known_files.h"
 #include "coordinator/rebuild/rebuild_judgement.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/verdict/comparer.h"
@@ -38,6 +39,7 @@ v1::Witness RecordedWitness(const v1::StepView& step, storage::RecordStore& reco
 // Two executions of what is one step, `first` recorded long ago: how they differ and why. What cannot be read
 // any more leaves the step as one that differs, with the reason why nothing more is said.
 verdict::StepExecutions CompareRecorded(v1::Witness first, v1::Witness second, BlobStore& blobs,
-                                        storage::RecordStore& records, const std::stop_token& stop);
+                                        storage::RecordStore& records, const compare::KnownFiles& known,
+                                        const std::stop_token& stop);
 
 }  // namespace crossmill::coordinator

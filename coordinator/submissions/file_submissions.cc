@@ -266,6 +266,7 @@ absl::Status FileSubmissions::Fetch(Job& job, v1::BuildSubmission* submission) {
   }
   v1::Recipe& recipe = *submission->mutable_recipe();
   recipe.set_context_time(checkout->commit_time);
+  recipe.set_context_commit(checkout->commit);
   recipe.set_context_origin(fetch::OriginOfUrl(job.request.git()));
   if (job.request.commit_epoch()) submission->mutable_options()->set_source_date_epoch(checkout->commit_time);
   ContextFiles files;

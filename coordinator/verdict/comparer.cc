@@ -129,7 +129,7 @@ class CellJudge {
         reach_.IsConnected(executions.stage) && (total == 0 || total > executions.differences.size());
     step->set_reaches_image(!reaching.empty() || incomplete || reach_.IsInImage(executions.stage));
     step->set_differences_total(static_cast<uint32_t>(total));
-    NoteReaching(executions.stage, *step, reaching, incomplete);
+    NoteReaching(executions.stage, *step, reaching, incomplete, executions.only_packing);
     reaching.insert(reaching.end(), others.begin(), others.end());
     for (const v1::PathDifference* difference : reaching) {
       if (static_cast<size_t>(step->differences_size()) >= input_.difference_limit) break;
@@ -166,12 +166,14 @@ class CellJudge {
   }
 
   void NoteReaching(uint32_t stage, const v1::StepComparison& step,
-                    const std::vector<const v1::PathDifference*>& reaching, bool incomplete) {
+                    const std::vector<const v1::PathDifference*>& reaching, bool incomplete,
+                    bool only_packing) {
     if (!step.reaches_image()) {
       ++divergent_elsewhere_;
       return;
     }
     ++divergent_in_image_;
+    if (!only_packing) only_packing_ = false;
     if (!IsDrift(step)) all_drift_ = false;
     if (!reach_.IsInImage(stage)) exports_differ_ = true;
     const auto is_time = [](const v1::PathDifference* d) {
@@ -244,13 +246,15 @@ class CellJudge {
   // Every step of the image agrees, so diffIDs do; the digests say whether more does.
   std::string AgreeingLevel() const {
     if (AllEqual(input_.image_digests)) return "image";
-    return AllEqual(input_.config_digests) ? "config" : "layers";
+    if (AllEqual(input_.config_digests)) return "config";
+    return AllEqual(input_.blob_digests) ? "blobs" : "layers";
   }
 
   std::string DivergentLevel() const {
-    if (!more_than_times_) return "manifests";
-    if (exports_differ_) return "none";
-    return input_.same_root ? "root" : "exports";
+    if (!more_than_times_) return "entries";
+    if (!exports_differ_ && input_.same_root) return "root";
+    if (only_packing_) return "contents";
+    return exports_differ_ ? "none" : "exports";
   }
 
   std::string FlakyReason() const {
@@ -324,6 +328,8 @@ class CellJudge {
   size_t divergent_in_image_ = 0;
   size_t divergent_elsewhere_ = 0;
   bool exports_differ_ = false;
+  // Of all steps whose difference reaches the image.
+  bool only_packing_ = true;
   // Of the steps that reach the image.
   bool all_drift_ = true;
   bool more_than_times_ = false;

@@ -35,6 +35,8 @@ struct StepExecutions {
   // Why they differ (v1.StepComparison), if it was looked at.
   std::vector<v1::CauseGroup> causes = {};
   std::string causes_problem = {};
+  // Of all its layers: compare::StepExplanation.only_packing.
+  bool only_packing = false;
   // What the execution that `differences` begin with was given otherwise than the first.
   std::vector<v1::InputChange> input_changes = {};
 };
@@ -54,10 +56,12 @@ struct CellExecutions {
   uint32_t wanted = 0;
   // Distinct workers count, whatever hosts they run on.
   bool allow_same_host = false;
-  // "sha256:..." of the image manifest and of the config, of the first and of each replica in order; empty
-  // for a replica that did not execute every step. The configs may be left out.
+  // "sha256:..." of the image manifest and of the config, and those of the compressed layers in one text, of
+  // the first and of each replica in order; empty for a replica that did not execute every step. The last two
+  // may be left out.
   std::vector<std::string> image_digests;
   std::vector<std::string> config_digests;
+  std::vector<std::string> blob_digests;
   // The image's root file system is the same with the layers that each replica made of its own
   // (SquashedRoot).
   bool same_root = false;

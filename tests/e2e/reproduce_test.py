@@ -84,6 +84,7 @@ class ReproduceTest(unittest.TestCase):
         self.assertEqual({p["strictest_equal"] for p in made["platforms"]}, {"image"})
         self.assertEqual(made["recipe"]["arguments"], {"WORD": "said"})
         self.assertEqual(made["recipe"]["gaps"], [])
+        self.assertEqual(made["recipe"]["commit"], git(self.folder / "work-own", "rev-parse", "HEAD"))
         self.assertEqual(len(made["recipe"]["pins"]), 1)
         text = self.farm.cli("verify", image).stdout
         self.assertIn("✓ made again", text)

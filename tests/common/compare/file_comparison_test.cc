@@ -345,5 +345,39 @@ TEST(FileComparisonTest, AStopEndsIt) {
   EXPECT_TRUE(absl::IsCancelled(CompareContents("file", first, second, {}, stop.get_token()).status()));
 }
 
+// One pax record for each, before a member of its own.
+std::string PaxTar(const std::string& key, const std::string& value) {
+  const std::string body = " " + key + "=" + value + "\n";
+  std::string record = std::to_string(body.size() + 2) + body;
+  const std::string plain = Tar({{"a", "x"}});
+  std::string header = plain.substr(0, 512);
+  header[156] = 'x';
+  std::snprintf(&header[124], 12, "%011o", static_cast<unsigned>(record.size()));
+  unsigned sum = 0;
+  for (size_t i = 0; i < 512; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header[i]);
+  std::snprintf(&header[148], 8, "%06o", sum);
+  record.resize(512);
+  return header + record + plain;
+}
+
+// Beside times, too: a capability is no matter of how something is packed.
+TEST(FileComparisonTest, AttributesInPaxHeadersAreTold) {
+  EXPECT_EQ(Told(Compare(PaxTar("SCHILY.xattr.user.k", "1"), PaxTar("SCHILY.xattr.user.k", "2"))),
+            "tar: attributes and comments in pax headers = SCHILY.xattr.user.k=1 of a | "
+            "SCHILY.xattr.user.k=2 of a\n");
+  EXPECT_EQ(Told(Compare(PaxTar("atime", "111111.1"), PaxTar("atime", "222222.2"))),
+            "tar: pax headers = atime=111111.1 | atime=222222.2\n");
+}
+
+TEST(FileComparisonTest, TheCommentOfAZipIsTold) {
+  const std::string zip = Zip({{"a", "x"}});
+  const auto with = [&](const std::string& comment) {
+    std::string commented = zip + comment;
+    commented[zip.size() - 2] = static_cast<char>(comment.size());
+    return commented;
+  };
+  EXPECT_EQ(Told(Compare(with("one"), with("two"))), "zip: comment of the archive = one | two\n");
+}
+
 }  // namespace
 }  // namespace crossmill::compare

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,8 +74,8 @@ class StepComparisonTest : public testing::Test, public StepContents {
     difference.set_kind(first ? v1::PathDifference::KIND_ONLY_FIRST : v1::PathDifference::KIND_ONLY_SECOND);
   }
   StepExplanation Explain(const StepLimits& limits = {}) {
-    return ExplainStep(differences_, {first_facts_, second_facts_, changes_}, *this, KnownFiles::Embedded(),
-                       limits, {});
+    return ExplainStep(differences_, {first_facts_, second_facts_, changes_, normalized_}, *this,
+                       KnownFiles::Embedded(), limits, {});
   }
   // "CLASS: PATH PATH <- DERIVED" of each group.
   std::vector<std::string> Groups() {
@@ -91,6 +92,7 @@ class StepComparisonTest : public testing::Test, public StepContents {
   ExecutionFacts first_facts_;
   ExecutionFacts second_facts_;
   std::vector<v1::InputChange> changes_;
+  std::optional<std::vector<std::string>> normalized_;
   std::map<std::string, std::string> first_;
   std::map<std::string, std::string> second_;
   std::vector<v1::PathDifference> differences_;
@@ -329,6 +331,72 @@ TEST_F(StepComparisonTest, MetadataBesideFetchedBytesIsSaid) {
   change.set_first("sha256:" + DigestOf("old\n").hash);
   change.set_second("sha256:" + DigestOf("new\n").hash);
   EXPECT_THAT(Groups(), testing::UnorderedElementsAre("input: fetched", "file-metadata: fetched"));
+}
+
+TEST_F(StepComparisonTest, ARuleOfNormalizeIsNamedWhereItTakesTheCauseOut) {
+  Differ("var/log/dpkg.log", std::to_string(kFirstTime) + "\n", std::to_string(kSecondTime) + "\n");
+  const auto cause = [&] { return Explain().causes.at(0).cause(); };
+  EXPECT_EQ(cause().normalize(), "") << "whether it was applied is not known";
+  normalized_.emplace();
+  EXPECT_EQ(cause().normalize(), "apt-logs");
+  EXPECT_THAT(cause().remedy(), testing::EndsWith("Or crossmill build --normalize=apt-logs"));
+  normalized_ = {"machine-id", "apt-logs"};
+  EXPECT_EQ(cause().normalize(), "") << "it is there in spite of the rule";
+  EXPECT_THAT(cause().remedy(), testing::Not(HasSubstr("--normalize")));
+}
+
+TEST_F(StepComparisonTest, RulesOfNormalizeAreForTheirFilesAndCausesOnly) {
+  normalized_.emplace();
+  Differ("var/log/own.log", std::to_string(kFirstTime) + "\n", std::to_string(kSecondTime) + "\n");
+  // The name of the account.
+  Differ("etc/shadow", "ann:!:20784:0\n", "bob:!:20784:0\n");
+  Differ("etc/machine-id", "crossmill\n", "builder-1.crossmill\n");
+  // A text that a program wrote, not a compiler.
+  Differ("usr/lib/note", "/tmp/tmpab3d_x1z/b\n", "/tmp/tmpq9_kk2c4/b\n");
+  for (const v1::CauseGroup& group : Explain().causes)
+    EXPECT_EQ(group.cause().normalize(), "") << group.DebugString();
+}
+
+TEST_F(StepComparisonTest, OnlyPackingIsWhatLeavesTheContentsAsTheyAre) {
+  const auto gzip = [](char time) {
+    // An empty text, with the time in the header.
+    std::string bytes("\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0", 20);
+    bytes[4] = time;
+    return bytes;
+  };
+  const auto pyc = [](const std::string& time, const std::string& code) {
+    return std::string("\xa7\x0d\r\n\0\0\0\0", 8) + time + "size" + code;
+  };
+  Differ("a.gz", gzip(1), gzip(2));
+  Differ("a.pyc", pyc("abcd", "code"), pyc("efgh", "code"));
+  v1::PathDifference& time = differences_.emplace_back();
+  time.set_path("b");
+  time.set_kind(v1::PathDifference::KIND_TIME);
+  const std::vector<v1::PathDifference> packing = differences_;
+  EXPECT_TRUE(Explain().only_packing);
+  const auto with = [&](const auto& change) {
+    differences_ = packing;
+    change();
+    return Explain().only_packing;
+  };
+  EXPECT_FALSE(with([&] { Differ("c", "one\n", "two\n"); }));
+  EXPECT_FALSE(with([&] { Differ("c.pyc", pyc("abcd", "code"), pyc("abcd", "kode")); }));
+  EXPECT_FALSE(with([&] { Differ("c.pyc", "\xa6" + pyc("abcd", "code").substr(1), pyc("abcd", "code")); }));
+  EXPECT_FALSE(with([&] { Alone("c", true); }));
+  EXPECT_FALSE(with([&] { differences_[0].set_detail("mode 0644 != 0755"); }));
+  EXPECT_FALSE(with([&] {
+    v1::PathDifference& mode = differences_.emplace_back();
+    mode.set_path("d");
+    mode.set_kind(v1::PathDifference::KIND_METADATA);
+  }));
+  // A checksum follows from what is packed, and is content all the same.
+  EXPECT_FALSE(with([&] {
+    Differ("SHA256SUMS", DigestOf(gzip(1)).hash + "  a.gz\n", DigestOf(gzip(2)).hash + "  a.gz\n");
+  }));
+  differences_ = packing;
+  EXPECT_FALSE(Explain({.file = {}, .paths = 1}).only_packing) << "not all was looked at";
+  differences_.clear();
+  EXPECT_FALSE(Explain().only_packing);
 }
 
 }  // namespace

@@ -57,5 +57,13 @@ TEST(NormalizeRulesTest, OtherProgramsAreHeldToTheOneOrder) {
   EXPECT_FALSE(CheckNormalize({"all"}).ok());
 }
 
+// What a rule takes out is told by files and causes together.
+TEST(NormalizeRulesTest, WhatIsTakenOutHasFilesAndCauses) {
+  for (const NormalizeRule& rule : NormalizeRules()) {
+    EXPECT_EQ(rule.files.empty(), rule.causes.empty()) << rule.name;
+    EXPECT_TRUE(rule.proviso.empty() || !rule.causes.empty()) << rule.name;
+  }
+}
+
 }  // namespace
 }  // namespace crossmill

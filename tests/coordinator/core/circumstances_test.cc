@@ -255,25 +255,6 @@ TEST(StandsApartTest, WhatWasNotToldIsForTheVerdict) {
   EXPECT_TRUE(StandsApart(first, behind));
 }
 
-TEST(CanClockExplainTest, AloneHasATimeThatTheOthersHaveNot) {
-  const auto value = [](const StepFact& fact) { return fact.circumstances[0].value(); };
-  const auto explains = [&](const StepFact& alone, const StepFact& one, const StepFact& other) {
-    const std::string values[] = {value(one), value(other)};
-    const std::string_view views[] = {values[0], values[1]};
-    return CanClockExplain(value(alone), views);
-  };
-  EXPECT_TRUE(explains(Ran(100, 110), Ran(112, 120), Ran(113, 121))) << "the others ran side by side";
-  EXPECT_FALSE(explains(Ran(112, 120), Ran(100, 110), Ran(113, 121)));
-  EXPECT_FALSE(explains(Ran(100, 120), Ran(102, 120), Ran(103, 121))) << "all ran side by side";
-  // All at the same time: the first alone saw the usual clock, and of the replicas each saw its own.
-  EXPECT_TRUE(explains(Ran(100, 120), Ran(102, 122, kDayOfTest), Ran(102, 122, 2 * kDayOfTest)));
-  EXPECT_FALSE(explains(Ran(102, 122, kDayOfTest), Ran(100, 120), Ran(102, 122, 2 * kDayOfTest)));
-  // After each other.
-  EXPECT_FALSE(explains(Ran(100, 102), Ran(110, 112), Ran(120, 122)));
-  const std::string_view untold[] = {"no time", "1 2"};
-  EXPECT_TRUE(CanClockExplain("5 6", untold));
-}
-
 TEST(WasVariedTest, EveryAspectHasToBeAsked) {
   StepFact fact;
   EXPECT_TRUE(WasVaried(fact, {}));

@@ -236,12 +236,48 @@ TEST_F(ComparerTest, WhoWasOutvotedIsNamed) {
       << result.reason();
 }
 
-TEST_F(ComparerTest, TimesAloneAreEqualManifests) {
+TEST_F(ComparerTest, TheLevelIsTheStrictestThatMatches) {
+  input_.image_digests = {"sha256:i", "sha256:j"};
+  input_.config_digests = {"sha256:c", "sha256:c"};
+  EXPECT_EQ(CompareCell(input_).level(), "config");
+  input_.config_digests = {"sha256:c", "sha256:d"};
+  input_.blob_digests = {"a\nb\n", "a\nb\n"};
+  EXPECT_EQ(CompareCell(input_).level(), "blobs");
+  input_.blob_digests[1] = "a\nc\n";
+  EXPECT_EQ(CompareCell(input_).level(), "layers");
+  // A replica that has no image of its own says nothing.
+  input_.config_digests = {"sha256:c", ""};
+  EXPECT_EQ(CompareCell(input_).level(), "layers");
+}
+
+TEST_F(ComparerTest, WhatDiffersInPackingAloneHasEqualContents) {
+  plan_.mutable_stages(1)->set_base_stage(0);
+  input_.steps[0] = Divergent(0, 2, {Difference("a.tar")});
+  EXPECT_EQ(CompareCell(input_).level(), "exports");
+  input_.steps[0].only_packing = true;
+  EXPECT_EQ(CompareCell(input_).level(), "contents");
+  // Of each step that reaches the image.
+  input_.steps[1] = Divergent(0, 3, {Difference("b")});
+  EXPECT_EQ(CompareCell(input_).level(), "exports");
+  input_.steps[1].only_packing = true;
+  EXPECT_EQ(CompareCell(input_).level(), "contents");
+  input_.same_root = true;
+  EXPECT_EQ(CompareCell(input_).level(), "root");
+}
+
+TEST_F(ComparerTest, CopiedArchivesThatDifferInPackingHaveEqualContents) {
+  input_.steps[1] = Divergent(0, 3, {Difference("root/.local/a.tar")});
+  EXPECT_EQ(CompareCell(input_).level(), "none");
+  input_.steps[1].only_packing = true;
+  EXPECT_EQ(CompareCell(input_).level(), "contents");
+}
+
+TEST_F(ComparerTest, TimesAloneAreEqualEntries) {
   plan_.mutable_stages(1)->set_base_stage(0);
   input_.steps[0] = Divergent(0, 2, {Difference("var/x", v1::PathDifference::KIND_TIME)});
   const v1::CellComparison result = CompareCell(input_);
   EXPECT_EQ(result.verdict(), v1::VERDICT_UNREPRODUCIBLE);
-  EXPECT_EQ(result.level(), "manifests");
+  EXPECT_EQ(result.level(), "entries");
 }
 
 TEST_F(ComparerTest, UnknownDifferencesOfAStageThatIsCopiedFromCountAsReaching) {

@@ -20,9 +20,9 @@ CASES = pathlib.Path(__file__).resolve().parent / "cases"
 VERDICTS = ("reproducible", "unreproducible", "flaky", "failed", "input-drift")
 CLASSES = ("embedded-time", "archive-time", "gzip-header", "member-order", "member-owner", "member-mode", "pax-header",
            "pyc-header", "pyc-body", "build-path", "cache", "host-name", "kernel", "cpu-model", "processors", "process-id", "user",
-           "locale", "random", "order", "cpu-features", "parallelism", "compressor", "input", "file-time", "file-metadata")
+           "locale", "environment", "search-path", "random", "order", "cpu-features", "parallelism", "compressor", "input", "file-time", "file-metadata", "unknown")
 # Words of `needs`. The aspects are words of `build --vary`; a case of one that the farm does not know is skipped.
-ASPECTS = ("file-order", "kernel", "cpu-model", "user", "locale", "time-zone", "umask")
+ASPECTS = ("file-order", "kernel", "cpu-model", "user", "locale", "time-zone", "umask", "environment", "search-path", "process-ids")
 NEEDS = (*ASPECTS, "server", "two-processors")
 # Bases that are there at once; what needs another is no part of the fast subset.
 FAST_BASES = ("tiny", "python:3.11-slim")

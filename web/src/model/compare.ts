@@ -75,12 +75,15 @@ export function chainOf(compared: Compared): ChainLink[] {
   return all.slice(start, start + MOST_LINKS);
 }
 
-const LEVELS = ['image', 'config', 'layers', 'manifests', 'root', 'exports'];
+// As common/words/levels has them; that of a whole build, 'index', is no cell's.
+const LEVELS = ['image', 'config', 'blobs', 'layers', 'entries', 'root', 'contents', 'exports'];
 
 /** Each level with whether it is equal: one that matches holds for all that are weaker. */
 export function levelsOf(level: string): { level: string; equal: boolean }[] {
-  const at = LEVELS.indexOf(level);
-  return LEVELS.map((each, i) => ({ level: each, equal: at >= 0 && i >= at }));
+  const at = LEVELS.indexOf(level === 'manifests' ? 'entries' : level);
+  // Where only the packing differs, what stages copy may differ in it too: nothing is said of that.
+  const told = level === 'contents' ? LEVELS.filter((each) => each !== 'exports') : LEVELS;
+  return told.map((each, i) => ({ level: each, equal: at >= 0 && i >= at }));
 }
 
 export function compareSentence({ cell, step }: Compared): Sentence {

@@ -131,7 +131,11 @@ describe('compare', () => {
   it('chains the steps', () => expect(compared && chainOf(compared).map((link) => link.kind)).toEqual(['same', 'outside', 'same', 'same', 'reaches']));
   it('knows levels', () => {
     expect(levelsOf('none').some((each) => each.equal)).toBe(false);
-    expect(levelsOf('manifests').filter((each) => each.equal).map((each) => each.level)).toEqual(['manifests', 'root', 'exports']);
+    const equal = (level: string) => levelsOf(level).filter((each) => each.equal).map((each) => each.level);
+    expect(equal('entries')).toEqual(['entries', 'root', 'contents', 'exports']);
+    expect(equal('manifests')).toEqual(equal('entries'));
+    expect(equal('contents')).toEqual(['contents']);
+    expect(levelsOf('contents').some((each) => each.level === 'exports')).toBe(false);
   });
   it('makes a tree with what is known', () => {
     const rows = pathTree(compared?.step.differences ?? [], compared?.step.causes ?? []);

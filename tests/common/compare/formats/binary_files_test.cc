@@ -1,0 +1,220 @@
+// Databases, messages, classes and programs: where two of them differ. files/ has what sqlite3, msgfmt and
+// javac made of two inputs.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "common/compare/classifier.h"
+#include "common/compare/file_comparison.h"
+#include "tests/support/status_matchers.h"
+
+namespace crossmill::compare {
+namespace {
+
+std::string FixtureOf(const std::string& name) {
+  std::ifstream file(std::string(CROSSMILL_SOURCE_FOLDER) + "/tests/common/compare/formats/files/" + name,
+                     std::ios::binary);
+  EXPECT_TRUE(file.good()) << name;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+v1::FileDifference CompareFiles(const std::string& first, const std::string& second) {
+  StringContent ours(first), theirs(second);
+  auto file = CompareContents("f", ours, theirs, {}, {});
+  EXPECT_OK(file);
+  return file.ok() ? *file : v1::FileDifference();
+}
+
+// "FORMAT" and "INSIDE: PLACE = FIRST | SECOND" of each, a line each; only what is text.
+std::string ToldOf(const v1::FileDifference& file) {
+  std::string text = file.format() + "\n";
+  for (const v1::ContentDifference& each : file.differences()) {
+    for (const std::string& part : each.inside()) text += part + ": ";
+    text += each.place() + " = " + each.first() + " | " + each.second() +
+            (each.derived() ? " (derived)" : "") + "\n";
+  }
+  return text;
+}
+
+// With one byte in the place of another.
+std::string WithByte(std::string bytes, size_t at, char byte) {
+  bytes.at(at) = byte;
+  return bytes;
+}
+
+void PutNumber(std::string* bytes, size_t at, uint64_t value, size_t width) {
+  for (size_t i = 0; i < width; ++i) bytes->at(at + i) = static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+// The least that is a program with a section and a debug directory, laid out as linkers do.
+std::string Program(uint32_t time, uint32_t checksum, const std::string& text, const std::string& path,
+                    bool reproducible = false) {
+  constexpr size_t kPe = 0x80, kOptional = kPe + 24, kTable = kOptional + 240, kText = 0x200, kData = 0x400;
+  std::string bytes(0x600, '\0');
+  bytes.replace(0, 2, "MZ");
+  PutNumber(&bytes, 0x3c, kPe, 4);
+  bytes.replace(kPe, 2, "PE");
+  PutNumber(&bytes, kPe + 4, 0x8664, 2);
+  PutNumber(&bytes, kPe + 6, 2, 2);
+  PutNumber(&bytes, kPe + 8, time, 4);
+  PutNumber(&bytes, kPe + 20, 240, 2);
+  PutNumber(&bytes, kOptional, 0x20b, 2);
+  PutNumber(&bytes, kOptional + 64, checksum, 4);
+  PutNumber(&bytes, kOptional + 108, 16, 4);
+  PutNumber(&bytes, kOptional + 112 + 6 * 8, 0x2000, 4);
+  PutNumber(&bytes, kOptional + 112 + 6 * 8 + 4, 2 * 28, 4);
+  const auto section = [&](size_t index, const std::string& name, size_t address, size_t offset) {
+    const size_t at = kTable + index * 40;
+    bytes.replace(at, name.size(), name);
+    PutNumber(&bytes, at + 8, 0x200, 4);
+    PutNumber(&bytes, at + 12, address, 4);
+    PutNumber(&bytes, at + 16, 0x200, 4);
+    PutNumber(&bytes, at + 20, offset, 4);
+  };
+  section(0, ".text", 0x1000, kText);
+  section(1, ".rdata", 0x2000, kData);
+  bytes.replace(kText, text.size(), text);
+  PutNumber(&bytes, kData + 4, time, 4);
+  PutNumber(&bytes, kData + 12, 2, 4);
+  PutNumber(&bytes, kData + 16, 24 + path.size() + 1, 4);
+  PutNumber(&bytes, kData + 24, kData + 0x80, 4);
+  PutNumber(&bytes, kData + 28 + 4, time, 4);
+  PutNumber(&bytes, kData + 28 + 12, reproducible ? 16 : 12, 4);
+  bytes.replace(kData + 0x80, 4, "RSDS");
+  PutNumber(&bytes, kData + 0x84, time, 4);
+  bytes.replace(kData + 0x80 + 24, path.size(), path);
+  return bytes;
+}
+
+TEST(BinaryFilesTest, AnSqliteDatabaseIsToldRowByRow) {
+  EXPECT_EQ(ToldOf(CompareFiles(FixtureOf("people-1.db"), FixtureOf("people-2.db"))),
+            "SQLite\n"
+            "table people: row 1, value 3 = 1795791846 | 1795881846\n"
+            "table notes: row 1, value 1 = built at 1795791846 | built at 1795881846\n" +
+                std::string("page 3 (index by_made): bytes 509 to 511 = ") + std::string(7, '\0') +
+                "\x05\x03\x01\x01\xfb\x03\x05\x03\x01\x01\x07\x02\x07\x03\x04\x09k\x09\x9b\xe6 | " +
+                std::string(7, '\0') +
+                "\x05\x03\x01\x01\xfb\x03\x05\x03\x01\x01\x07\x02\x07\x03\x04\x09k\x0a\xfbv (derived)\n");
+}
+
+TEST(BinaryFilesTest, OfAnSqliteDatabaseTheHeaderAndTheFreeBytesAreCompared) {
+  const std::string database = FixtureOf("people-1.db");
+  EXPECT_EQ(ToldOf(CompareFiles(database, WithByte(database, 27, 77))).substr(0, 60),
+            "SQLite\nheader: counter of changes = 5 | 77\n");
+  // Between the pointers of a page and its cells: in no row.
+  const auto free = CompareFiles(database, WithByte(database, 512 + 100, 'x'));
+  ASSERT_EQ(free.differences_size(), 1);
+  EXPECT_EQ(free.differences(0).inside(0), "page 2 (table people)");
+  EXPECT_FALSE(free.differences(0).derived());
+  // The name of a column, in the schema.
+  const size_t name = database.find("name TEXT");
+  EXPECT_NE(ToldOf(CompareFiles(database, WithByte(database, name, 'g')))
+                .find("table sqlite_schema: row 1, value 5 = "),
+            std::string::npos);
+}
+
+TEST(BinaryFilesTest, GettextMessagesAreToldByName) {
+  EXPECT_EQ(ToldOf(CompareFiles(FixtureOf("texts-1.mo"), FixtureOf("texts-2.mo"))),
+            "gettext\n"
+            "header: PO-Revision-Date = PO-Revision-Date: 2026-11-27 15:04+0000 | PO-Revision-Date: "
+            "2026-11-28 16:04+0000\n"
+            "message 'colour' = Farbe 1 | Farbe 2\n");
+}
+
+TEST(BinaryFilesTest, JavaConstantsAreToldAsValues) {
+  EXPECT_EQ(ToldOf(CompareFiles(FixtureOf("Built-1.class"), FixtureOf("Built-2.class"))),
+            "Java class\n"
+            "constants: constant 16 (text) = 1795791846host-1 | 1795881846host-2\n"
+            "constants: constant 26 (long) = 1795791846 | 1795881846\n"
+            "constants: constant 31 (text) = host-1 | host-2\n");
+}
+
+TEST(BinaryFilesTest, AnAttributeOfAJavaMethodIsToldByName) {
+  const std::string built = FixtureOf("Built-1.class");
+  // The last attribute of the class is SourceFile with an index, the method before it has code.
+  const std::string told = ToldOf(CompareFiles(built, WithByte(built, built.size() - 1, 1)));
+  EXPECT_TRUE(told.starts_with("Java class\nattribute SourceFile: byte 1")) << told;
+  const size_t code = built.rfind(std::string("\xb6", 1));
+  const std::string of_method = ToldOf(CompareFiles(built, WithByte(built, code, '\xb7')));
+  EXPECT_TRUE(of_method.starts_with("Java class\nmethod main([Ljava/lang/String;)V: attribute Code: byte"))
+      << of_method;
+}
+
+TEST(BinaryFilesTest, TimesOfAProgramAreToldAndItsChecksumFollows) {
+  const std::string told = ToldOf(CompareFiles(Program(1795791846, 5, "code", "C:\\a\\x.pdb"),
+                                               Program(1795881846, 6, "code", "C:\\b\\x.pdb")));
+  EXPECT_TRUE(
+      told.starts_with("PE\n"
+                       "header: TimeDateStamp = 1795791846 | 1795881846\n"
+                       "header: CheckSum = 5 | 6 (derived)\n"
+                       "debug directory: TimeDateStamp = 1795791846 | 1795881846\n"
+                       "debug directory: identity of the debug information = "))
+      << told;
+  EXPECT_NE(told.find("debug directory: path of the debug information = C:\\a\\x.pdb | C:\\b\\x.pdb\n"),
+            std::string::npos)
+      << told;
+}
+
+TEST(BinaryFilesTest, TimesThatAreHashesFollowFromTheCode) {
+  const std::string told = ToldOf(CompareFiles(Program(1795791846, 5, "code", "a.pdb", true),
+                                               Program(95881846, 6, "kode", "a.pdb", true)));
+  EXPECT_NE(told.find("header: TimeDateStamp = 1795791846 | 95881846 (derived)\n"), std::string::npos)
+      << told;
+  EXPECT_NE(told.find("section .text: byte 0 = "), std::string::npos) << told;
+  EXPECT_EQ(told.find("section .rdata"), std::string::npos) << told;
+  // A checksum alone follows from nothing.
+  EXPECT_EQ(ToldOf(CompareFiles(Program(7, 5, "code", "a"), Program(7, 6, "code", "a"))),
+            "PE\nheader: CheckSum = 5 | 6\n");
+}
+
+// Whatever is damaged: it ends, something is told, and it is no more than the limits.
+void ExpectTold(const std::string& first, const std::string& second) {
+  const auto file = CompareFiles(first, second);
+  EXPECT_TRUE(file.differences_size() > 0 || file.incomplete()) << first.size();
+  EXPECT_LE(file.differences_size(), 64);
+}
+
+TEST(BinaryFilesTest, DamagedFilesAreComparedAllTheSame) {
+  for (const char* name : {"people-1.db", "texts-1.mo", "Built-1.class"}) {
+    const std::string whole = FixtureOf(name);
+    for (size_t at = 0; at < whole.size(); ++at) {
+      ExpectTold(whole, whole.substr(0, at));
+      for (const char byte : {'\0', '\x01', '\x7f', '\xff'}) {
+        if (whole[at] != byte) ExpectTold(whole, WithByte(whole, at, byte));
+      }
+    }
+  }
+  const std::string program = Program(7, 5, "code", "a");
+  for (size_t at = 0; at < program.size(); ++at) {
+    ExpectTold(program, program.substr(0, at));
+    if (program[at] != '\xff') ExpectTold(program, WithByte(program, at, '\xff'));
+  }
+}
+
+TEST(BinaryFilesTest, TextsThatLieOverEachOtherAreNoMessages) {
+  // 60,000 messages, each of them the whole file.
+  constexpr uint32_t kCount = 60'000;
+  std::string file(28 + size_t{kCount} * 16, '\0');
+  PutNumber(&file, 0, 0x950412de, 4);
+  PutNumber(&file, 8, kCount, 4);
+  PutNumber(&file, 12, 28, 4);
+  PutNumber(&file, 16, 28 + kCount * 8, 4);
+  for (uint32_t i = 0; i < 2 * kCount; ++i) PutNumber(&file, 28 + size_t{i} * 8, file.size(), 4);
+  EXPECT_EQ(CompareFiles(file, WithByte(file, 4, 1)).format(), "binary");
+}
+
+TEST(BinaryFilesTest, AnSqliteTreeThatLeadsBackToItselfIsNone) {
+  std::string database = FixtureOf("people-1.db");
+  // Page 2 becomes an inner page whose right child is page 2.
+  database[512] = 5;
+  PutNumber(&database, 512 + 3, 0, 2);
+  database.replace(512 + 8, 4, std::string("\0\0\0\2", 4));
+  EXPECT_EQ(CompareFiles(database, WithByte(database, 600, 'x')).format(), "binary");
+}
+
+}  // namespace
+}  // namespace crossmill::compare
