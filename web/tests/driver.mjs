@@ -1,4 +1,4 @@
-// A browser for tests in another language (tests/e2e/page_test.py): a line of JSON in, a line of JSON out.
+// A browser for tests in another language (tests/e2e/web/page_test.py): a line of JSON in, a line of JSON out.
 //   {"open": URL}                           goes there
 //   {"expect": [TEXT...], "seconds": N}     waits until the page shows all of them
 //   {"evaluate": SCRIPT}                    its value in the page

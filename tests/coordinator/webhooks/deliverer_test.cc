@@ -1,5 +1,5 @@
 // The deliverer with a record of its own and a client whose answers the test writes down; over sockets it is
-// tested by tests/e2e/notices_test.py.
+// tested by tests/e2e/web/notices_test.py.
 #include "coordinator/webhooks/deliverer.h"
 
 #include <fcntl.h>

@@ -3,10 +3,14 @@
 what does not, and looks for server errors, statuses, content types and answers that are not described."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import farm
 

@@ -7,11 +7,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import farm
 
-WEB = pathlib.Path(__file__).resolve().parents[2] / "web"
+WEB = pathlib.Path(__file__).resolve().parents[3] / "web"
 HTTP_PORT = farm.free_port()
 BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium")
 HOSTILE = "<img src=x onerror=window.hacked=1>"

@@ -6,10 +6,14 @@ import hmac
 import http.client
 import http.server
 import json
+import pathlib
 import re
+import sys
 import threading
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import farm
 

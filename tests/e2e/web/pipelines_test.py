@@ -3,11 +3,15 @@
 the page and run."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import farm
 from contexts_test import git, serving

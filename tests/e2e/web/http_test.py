@@ -11,9 +11,12 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import farm
 from farm import HTTP_PORT, HttpCase

@@ -9,8 +9,11 @@ import os
 import pathlib
 import socket
 import subprocess
+import sys
 import tarfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import farm
 from contexts_test import git, serving
