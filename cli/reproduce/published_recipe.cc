@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "common/attest/dsse.h"
 #include "common/base/status.h"
 #include "common/fetch/git_reference.h"
@@ -93,13 +94,18 @@ std::vector<std::string> Pins(const std::map<std::string, std::map<std::string, 
   return pins;
 }
 
+// Whoever wrote the recipe must not lead to anything that only the reader can reach: a folder of theirs, or a
+// host that their keys open.
+bool IsPublicUrl(std::string_view source) {
+  return source.starts_with("https://") || source.starts_with("http://") || source.starts_with("git://");
+}
+
 absl::StatusOr<std::string> ContextOf(const ProvenanceRecipe& recipe, const std::string& given) {
   if (!given.empty()) return given;
-  const bool url = absl::StrContains(recipe.source, "://");
-  if (recipe.source.empty() || (!url && !fetch::IsGitUrl(recipe.source, fetch::GitShorthand::kAllow))) {
+  if (!IsPublicUrl(recipe.source)) {
     return absl::FailedPreconditionError(
-        fmt::format("{} does not say where the context can be had{}; give it: --context FOLDER or a git URL "
-                    "with the commit",
+        fmt::format("{} does not say where anybody can have the context{}; give it: --context FOLDER or a "
+                    "git URL with the commit",
                     recipe.told_by, recipe.source.empty() ? "" : fmt::format(" (it was {})", recipe.source)));
   }
   const auto git = fetch::ParseGitReference(recipe.source, fetch::GitShorthand::kAllow);
@@ -115,6 +121,16 @@ absl::StatusOr<std::string> ContextOf(const ProvenanceRecipe& recipe, const std:
   std::string context = git->remote + "#" + (fetch::IsCommitId(recipe.commit) ? recipe.commit : git->ref);
   if (!git->folder.empty()) context += ":" + git->folder;
   return context;
+}
+
+// Inside of the context.
+absl::Status CheckDockerfile(const std::string& path) {
+  const std::vector<std::string> parts = absl::StrSplit(path, '/');
+  if (!path.starts_with("/") && std::find(parts.begin(), parts.end(), "..") == parts.end() &&
+      !absl::StrContains(path, "://") && path != "-")
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("the recipe's Dockerfile is not in its context ({}); give it: --file FILE", path));
 }
 
 }  // namespace
@@ -148,6 +164,7 @@ absl::StatusOr<BuildFlags> FlagsOf(const PublishedRecipe& published, const Recip
   const ProvenanceRecipe& recipe = published.recipe;
   BuildFlags flags;
   ASSIGN_OR_RETURN(flags.context, ContextOf(recipe, overrides.context));
+  if (overrides.file.empty()) RETURN_IF_ERROR(CheckDockerfile(recipe.dockerfile));
   flags.file = overrides.file.empty() ? recipe.dockerfile : overrides.file;
   // A statement's path is inside of its context; -f of a folder is seen from where the user is.
   if (overrides.file.empty() && !overrides.context.empty() && !flags.file.empty() &&

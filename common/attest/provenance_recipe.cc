@@ -11,6 +11,7 @@ namespace crossmill::attest {
 namespace {
 
 constexpr size_t kMostMembers = 10'000;
+constexpr std::string_view kImageScheme = "docker-image://";
 
 // A member that may be missing; an empty object or text then.
 const SortedJson& Member(const SortedJson& object, const char* name) {
@@ -63,8 +64,6 @@ std::string ReferenceOfPackageUrl(std::string_view url) {
   // A base that the recipe itself named by digest keeps it.
   return reference + (version.starts_with("sha256:") ? "@" : ":") + version;
 }
-
-constexpr std::string_view kImageScheme = "docker-image://";
 
 // `each` has "uri" and "digest": a material of v0.2, a resource descriptor of v1.
 void AddDependency(const SortedJson& each, ProvenanceRecipe* recipe) {
@@ -132,10 +131,11 @@ void AddOption(const std::string& name, const std::string& value, ProvenanceReci
   } else if (name == "contextsubdir") {
     recipe->gaps.push_back(fmt::format("the context was the folder '{}' of its source", value));
   } else if (name.starts_with("context:")) {
-    if (absl::StrContains(value, "://") && !value.starts_with("input:") && !value.starts_with("local:")) {
+    // No other form: one that names something of the reader's own machine must not be followed.
+    if (value.starts_with(kImageScheme) || value.starts_with("https://")) {
       recipe->named_contexts[after("context:")] = value;
     } else {
-      recipe->gaps.push_back(fmt::format("build context '{}' was a folder", after("context:")));
+      recipe->gaps.push_back(fmt::format("build context '{}' was {}", after("context:"), value));
     }
   } else if (name == "force-network-mode") {
     recipe->without_network = value == "none";

@@ -132,5 +132,22 @@ TEST(PublishedRecipeTest, AFolderOfAnotherMachineHasToBeGiven) {
   EXPECT_THAT(flags->build_args, ElementsAre("A=1"));
 }
 
+// Whoever may put a statement beside an image writes the recipe.
+TEST(PublishedRecipeTest, ARecipeLeadsToNothingOfTheReadersOwn) {
+  PublishedRecipe published;
+  for (const char* source : {"/etc", "file:///etc", "ssh://git@inner.example/app.git",
+                             "git@inner.example:app.git", "oci-layout:///root", "-", "ext::sh -c id"}) {
+    published.recipe.source = source;
+    EXPECT_TRUE(absl::IsFailedPrecondition(FlagsOf(published, {}, {}).status())) << source;
+  }
+  published.recipe.source = "https://example.com/app.git";
+  for (const char* file :
+       {"../../.ssh/id_ed25519", "/etc/shadow", "a/../../b", "https://example.com/D", "-"}) {
+    published.recipe.dockerfile = file;
+    EXPECT_TRUE(absl::IsFailedPrecondition(FlagsOf(published, {}, {}).status())) << file;
+    EXPECT_OK(FlagsOf(published, {.context = "", .file = "Dockerfile", .build_args = {}}, {}));
+  }
+}
+
 }  // namespace
 }  // namespace crossmill::cli

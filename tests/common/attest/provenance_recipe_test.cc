@@ -73,12 +73,12 @@ TEST(ProvenanceRecipeTest, WhatIsLeftOutIsAGap) {
   EXPECT_THAT(least->gaps, UnorderedElementsAre(HasSubstr("which commit"), HasSubstr("mode=min")));
   const auto options = ReadProvenanceRecipe(BuildKit1(
       R"({"uri":"https://example.com/app.git","digest":{"sha1":")" + std::string(kCommit) + R"("}})",
-      R"({"args":{"context:base":"docker-image://alpine","context:own":"input:own","add-hosts":"a=1"}})",
+      R"({"args":{"context:base":"docker-image://alpine","context:own":"input:own","context:other":"oci-layout://../secret","add-hosts":"a=1"}})",
       kWhole));
   ASSERT_OK(options);
   EXPECT_THAT(options->named_contexts, ElementsAre(Pair("base", "docker-image://alpine")));
-  EXPECT_THAT(options->gaps,
-              UnorderedElementsAre(HasSubstr("'own' was a folder"), HasSubstr("add-hosts=a=1")));
+  EXPECT_THAT(options->gaps, UnorderedElementsAre(HasSubstr("'own' was input:own"), HasSubstr("oci-layout"),
+                                                  HasSubstr("add-hosts=a=1")));
 }
 
 // Nobody but the client saw what was in the folder, and it may have had changes of its own.
