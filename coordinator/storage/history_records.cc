@@ -5,6 +5,8 @@
 #include "common/words/platform.h"
 #include "coordinator/core/build_history.h"
 #include "coordinator/core/recipe_identity.h"
+#include "coordinator/storage/ended_builds.h"
+#include "coordinator/storage/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {
@@ -54,9 +56,6 @@ constexpr Sql kSaveVerified{
     "UPDATE reverifiable_builds SET verified_at = ?2 WHERE build = ?1 AND verified_at < ?2"};
 constexpr Sql kSaveAttempt{"note a rebuild",
                            "UPDATE reverifiable_builds SET attempted_at = ?2 WHERE build = ?1"};
-
-constexpr Sql kEndedBuilds{"read the builds that have ended",
-                           "SELECT id, view, submission FROM builds WHERE status >= 4 ORDER BY id"};
 
 // `run` takes a Sql and its values.
 template <typename Run>
@@ -185,28 +184,14 @@ absl::Status NoteRebuild(Connection& connection, const v1::Rebuild& rebuild, int
 }
 
 absl::Status FillBuildHistory(Database& database) {
-  ASSIGN_OR_RETURN(Statement builds, database.Prepare(kEndedBuilds));
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, builds.Step());
-    if (!row) return absl::OkStatus();
-    const int64_t id = builds.Int64(0);
-    v1::BuildView view;
-    v1::BuildSubmission submission;
-    absl::Status read = ParseRecord(builds.Bytes(1), fmt::format("the view of build {}", id), &view);
-    if (read.ok())
-      read = ParseRecord(builds.Bytes(2), fmt::format("the submission of build {}", id), &submission);
-    if (!read.ok()) {
-      LogWarning("record: build={} has no place in its recipe's history: {}", id, Sv(read.message()));
-      continue;
-    }
-    view.set_id(id);
-    RETURN_IF_ERROR(
-        WriteHistory(submission, view, [&database](const Sql& sql, const auto&... values) -> absl::Status {
-          ASSIGN_OR_RETURN(Statement statement, database.Prepare(sql));
-          statement.Bind(values...);
-          return statement.Run();
-        }));
-  }
+  PreparedStatements statements(database);
+  const auto run = [&statements](const Sql& sql, const auto&... values) {
+    return statements.Run(sql, values...);
+  };
+  return ForEachEndedBuild(database, "has no place in its recipe's history",
+                           [&run](const v1::BuildSubmission& submission, const v1::BuildView& view) {
+                             return WriteHistory(submission, view, run);
+                           });
 }
 
 absl::Span<const Sql* const> HistoryStatements() { return kQuestions; }

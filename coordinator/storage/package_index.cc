@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/words/platform.h"
 #include "coordinator/core/recipe_identity.h"
+#include "coordinator/storage/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {
@@ -124,7 +125,7 @@ constexpr int kBuildsPerLine = 20'000;
 
 class Filling {
  public:
-  explicit Filling(Database& database) : database_(database) {}
+  explicit Filling(Database& database) : database_(database), statements_(database) {}
 
   absl::Status Fill() {
     ASSIGN_OR_RETURN(const int64_t empty, database_.QueryInt64(kEmptyRecord));
@@ -134,7 +135,7 @@ class Filling {
                                       "CREATE TEMP TABLE stage_platforms (build INTEGER, stage INTEGER, "
                                       "platform TEXT, PRIMARY KEY (build, stage)) WITHOUT ROWID"));
     RETURN_IF_ERROR(FillBuilds());
-    statements_.clear();
+    statements_.Clear();
     for (const Phase& phase : kPhases) {
       LogInfo("record: indexing {}", phase.what);
       RETURN_IF_ERROR(database_.Execute("index packages", phase.sql));
@@ -164,14 +165,14 @@ class Filling {
 
   absl::Status FillPlatforms(int64_t id, const v1::BuildView& view) {
     for (const v1::StageView& stage : view.stages()) {
-      RETURN_IF_ERROR(Run(kOldPlatform, id, stage.index(), FormatPlatform(stage.platform())));
+      RETURN_IF_ERROR(statements_.Run(kOldPlatform, id, stage.index(), FormatPlatform(stage.platform())));
     }
     if (!view.stages().empty()) return absl::OkStatus();
     // A build that had not ended has its stages in its plan only.
     v1::BuildPlan plan;
     RETURN_IF_ERROR(Read(kOldPlan, id, "plan", &plan));
     for (int i = 0; i < plan.stages_size(); ++i) {
-      RETURN_IF_ERROR(Run(kOldPlatform, id, i, FormatPlatform(plan.stages(i).platform())));
+      RETURN_IF_ERROR(statements_.Run(kOldPlatform, id, i, FormatPlatform(plan.stages(i).platform())));
     }
     return absl::OkStatus();
   }
@@ -180,14 +181,15 @@ class Filling {
     v1::BuildSubmission submission;
     RETURN_IF_ERROR(Read(kOldSubmission, id, "submission", &submission));
     view.set_id(id);
-    return WriteEndedBuild(submission, view,
-                           [this](const Sql& sql, const auto&... values) { return Run(sql, values...); });
+    return WriteEndedBuild(submission, view, [this](const Sql& sql, const auto&... values) {
+      return statements_.Run(sql, values...);
+    });
   }
 
   // Leaves `message` empty when there is none or it is damaged.
   template <typename Message>
   absl::Status Read(const Sql& sql, int64_t id, std::string_view what, Message* message) {
-    ASSIGN_OR_RETURN(Statement * query, Use(sql));
+    ASSIGN_OR_RETURN(Statement * query, statements_.Use(sql));
     query->Bind(id);
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (row && !query->IsNull(0)) {
@@ -202,27 +204,9 @@ class Filling {
     return absl::OkStatus();
   }
 
-  template <typename... Values>
-  absl::Status Run(const Sql& sql, const Values&... values) {
-    ASSIGN_OR_RETURN(Statement * statement, Use(sql));
-    statement->Bind(values...);
-    const absl::Status status = statement->Run();
-    statement->Reset();
-    return status;
-  }
-
-  absl::StatusOr<Statement*> Use(const Sql& sql) {
-    auto found = statements_.find(&sql);
-    if (found == statements_.end()) {
-      ASSIGN_OR_RETURN(Statement statement, database_.Prepare(sql));
-      found = statements_.emplace(&sql, std::move(statement)).first;
-    }
-    return &found->second;
-  }
-
   Database& database_;
   int64_t total_ = 0;
-  std::unordered_map<const Sql*, Statement> statements_;
+  PreparedStatements statements_;
 };
 
 }  // namespace

@@ -8,7 +8,9 @@
 #include "common/words/platform.h"
 #include "coordinator/core/build_history.h"
 #include "coordinator/core/standing/state_changes.h"
+#include "coordinator/storage/ended_builds.h"
 #include "coordinator/storage/notices/webhook_records.h"
+#include "coordinator/storage/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {
@@ -38,9 +40,6 @@ constexpr Sql kStates{"list the states of names",
                       "verdict_since FROM name_states WHERE (name, platform) > (?1, ?2) AND (?3 = '' OR name "
                       "= ?3) AND (?4 = '' OR platform = ?4) ORDER BY name, platform LIMIT ?5"};
 constexpr Sql kIdentity{"read the farm's identity", "SELECT id, since FROM farm_identity"};
-constexpr Sql kEnded{"read the builds that have ended",
-                     "SELECT id, view, submission FROM builds WHERE status >= 4 ORDER BY id"};
-
 // Columns from `first` on.
 v1::NameState ReadState(const Statement& row, int first) {
   v1::NameState state;
@@ -149,37 +148,25 @@ absl::Status RecordStates(Connection& connection, const v1::BuildSubmission& sub
 }
 
 absl::Status FillStates(Database& database) {
-  const auto run = [&database](const Sql& sql, const auto&... values) -> absl::Status {
-    ASSIGN_OR_RETURN(Statement statement, database.Prepare(sql));
-    statement.Bind(values...);
-    return statement.Run();
+  PreparedStatements statements(database);
+  const auto run = [&statements](const Sql& sql, const auto&... values) {
+    return statements.Run(sql, values...);
   };
   std::map<std::pair<std::string, std::string>, v1::NameState> states;
-  ASSIGN_OR_RETURN(Statement builds, database.Prepare(kEnded));
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, builds.Step());
-    if (!row) break;
-    const int64_t id = builds.Int64(0);
-    v1::BuildView view;
-    v1::BuildSubmission submission;
-    absl::Status read = ParseRecord(builds.Bytes(1), fmt::format("the view of build {}", id), &view);
-    if (read.ok())
-      read = ParseRecord(builds.Bytes(2), fmt::format("the submission of build {}", id), &submission);
-    if (!read.ok()) {
-      LogWarning("record: build={} changes no state: {}", id, Sv(read.message()));
-      continue;
-    }
-    view.set_id(id);
-    for (const std::string& name : core::StateNames(submission)) {
-      for (const v1::CellView& cell : view.cells()) {
-        const std::string platform = FormatPlatform(cell.platform());
-        v1::NameState& state = states[{name, platform}];
-        state.set_name(name);
-        const auto change = core::ApplyToState(core::HistoryRowOf(submission, view, cell), &state);
-        if (change) RETURN_IF_ERROR(run(kSaveChange, name, platform, Blob{change->SerializeAsString()}));
-      }
-    }
-  }
+  RETURN_IF_ERROR(ForEachEndedBuild(
+      database, "changes no state",
+      [&](const v1::BuildSubmission& submission, const v1::BuildView& view) -> absl::Status {
+        for (const std::string& name : core::StateNames(submission)) {
+          for (const v1::CellView& cell : view.cells()) {
+            const std::string platform = FormatPlatform(cell.platform());
+            v1::NameState& state = states[{name, platform}];
+            state.set_name(name);
+            const auto change = core::ApplyToState(core::HistoryRowOf(submission, view, cell), &state);
+            if (change) RETURN_IF_ERROR(run(kSaveChange, name, platform, Blob{change->SerializeAsString()}));
+          }
+        }
+        return absl::OkStatus();
+      }));
   for (const auto& [key, state] : states) {
     if (state.status_build() == 0 && state.verdict_build() == 0) continue;
     RETURN_IF_ERROR(SaveState(state, key.second, run));

@@ -10,6 +10,8 @@
 #include "coordinator/overview/trend_spans.h"
 #include "coordinator/overview/trend_sums.h"
 #include "coordinator/overview/wall_row.h"
+#include "coordinator/storage/ended_builds.h"
+#include "coordinator/storage/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {
@@ -37,9 +39,6 @@ constexpr Sql kCompiledOf{"count what an execution compiled",
                           "SELECT count(*), coalesce(sum(CASE WHEN seconds >= 0 THEN seconds END), 0) FROM "
                           "packages WHERE execution = ?1 "
                           "AND (outcome = 2 OR (outcome IN (4, 5, 6) AND built_sha256 <> ''))"};
-constexpr Sql kAllEnded{"read the builds that have ended",
-                        "SELECT id, view, submission FROM builds WHERE status >= 4 ORDER BY id"};
-constexpr int kListedPerLine = 20'000;
 
 int64_t HourOf(const v1::BuildView& view) { return view.finished_at() / overview::kHour; }
 
@@ -109,48 +108,33 @@ absl::StatusOr<Message> ReadOne(Connection& connection, const Sql& sql, const Ke
 // What was there before, gathered in memory and written once.
 class OverviewFilling {
  public:
-  explicit OverviewFilling(Database& database) : database_(database) {}
+  explicit OverviewFilling(Database& database) : database_(database), statements_(database) {}
 
   absl::Status Fill() {
-    RETURN_IF_ERROR(FillBuilds());
-    const auto run = [this](const Sql& sql, const auto&... values) { return Run(sql, values...); };
+    RETURN_IF_ERROR(ForEachEndedBuild(
+        database_, "is in no list", [this](const v1::BuildSubmission& submission, const v1::BuildView& view) {
+          return FillBuild(submission, view);
+        }));
+    const auto run = [this](const Sql& sql, const auto&... values) {
+      return statements_.Run(sql, values...);
+    };
     for (const auto& [recipe, row] : rows_) RETURN_IF_ERROR(SaveWallRow(row, run));
     for (const auto& [hour, sums] : hours_) RETURN_IF_ERROR(SaveTrendHour(hour, sums, run));
     return absl::OkStatus();
   }
 
  private:
-  absl::Status FillBuilds() {
-    ASSIGN_OR_RETURN(Statement builds, database_.Prepare(kAllEnded));
-    for (int64_t done = 1;; ++done) {
-      ASSIGN_OR_RETURN(const bool row, builds.Step());
-      if (!row) return absl::OkStatus();
-      const int64_t id = builds.Int64(0);
-      v1::BuildView view;
-      v1::BuildSubmission submission;
-      absl::Status read = ParseRecord(builds.Bytes(1), fmt::format("the view of build {}", id), &view);
-      if (read.ok())
-        read = ParseRecord(builds.Bytes(2), fmt::format("the submission of build {}", id), &submission);
-      if (!read.ok()) {
-        LogWarning("record: build={} is in no list: {}", id, Sv(read.message()));
-        continue;
-      }
-      view.set_id(id);
-      RETURN_IF_ERROR(FillBuild(submission, view));
-      if (done % kListedPerLine == 0) LogInfo("record: listed {} builds", done);
-    }
-  }
-
   absl::Status FillBuild(const v1::BuildSubmission& submission, const v1::BuildView& view) {
     if (!submission.has_wheels()) {
-      RETURN_IF_ERROR(SaveListed(
-          submission, view, [this](const Sql& sql, const auto&... values) { return Run(sql, values...); }));
+      RETURN_IF_ERROR(SaveListed(submission, view, [this](const Sql& sql, const auto&... values) {
+        return statements_.Run(sql, values...);
+      }));
       overview::AddToRow(submission, view, &rows_[overview::RowKeyOf(submission)]);
     }
     ASSIGN_OR_RETURN(
         const overview::ExecutedSteps executed,
         ReadExecuted(view, [this](const Sql& sql, int64_t key, const auto& with) -> absl::Status {
-          ASSIGN_OR_RETURN(Statement * query, Use(sql));
+          ASSIGN_OR_RETURN(Statement * query, statements_.Use(sql));
           query->Bind(key);
           ASSIGN_OR_RETURN(const bool found, query->Step());
           if (found) with(*query);
@@ -161,26 +145,8 @@ class OverviewFilling {
     return absl::OkStatus();
   }
 
-  template <typename... Values>
-  absl::Status Run(const Sql& sql, const Values&... values) {
-    ASSIGN_OR_RETURN(Statement * statement, Use(sql));
-    statement->Bind(values...);
-    const absl::Status status = statement->Run();
-    statement->Reset();
-    return status;
-  }
-
-  absl::StatusOr<Statement*> Use(const Sql& sql) {
-    auto found = statements_.find(&sql);
-    if (found == statements_.end()) {
-      ASSIGN_OR_RETURN(Statement statement, database_.Prepare(sql));
-      found = statements_.emplace(&sql, std::move(statement)).first;
-    }
-    return &found->second;
-  }
-
   Database& database_;
-  std::unordered_map<const Sql*, Statement> statements_;
+  PreparedStatements statements_;
   std::unordered_map<std::string, v1::WallRow> rows_;
   std::map<int64_t, v1::TrendSums> hours_;
 };
