@@ -5,8 +5,8 @@
 #include "common/words/platform.h"
 #include "coordinator/core/build_history.h"
 #include "coordinator/core/recipe_identity.h"
-#include "coordinator/storage/ended_builds.h"
-#include "coordinator/storage/prepared_statements.h"
+#include "coordinator/storage/filling/ended_builds.h"
+#include "coordinator/storage/filling/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {

@@ -7,7 +7,7 @@
 #include "common/base/status.h"
 #include "common/words/platform.h"
 #include "coordinator/core/recipe_identity.h"
-#include "coordinator/storage/prepared_statements.h"
+#include "coordinator/storage/filling/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {

@@ -8,9 +8,9 @@
 #include "common/words/platform.h"
 #include "coordinator/core/build_history.h"
 #include "coordinator/core/standing/state_changes.h"
-#include "coordinator/storage/ended_builds.h"
+#include "coordinator/storage/filling/ended_builds.h"
+#include "coordinator/storage/filling/prepared_statements.h"
 #include "coordinator/storage/notices/webhook_records.h"
-#include "coordinator/storage/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {

@@ -10,8 +10,8 @@
 #include "coordinator/overview/trend_spans.h"
 #include "coordinator/overview/trend_sums.h"
 #include "coordinator/overview/wall_row.h"
-#include "coordinator/storage/ended_builds.h"
-#include "coordinator/storage/prepared_statements.h"
+#include "coordinator/storage/filling/ended_builds.h"
+#include "coordinator/storage/filling/prepared_statements.h"
 
 namespace crossmill::storage {
 namespace {

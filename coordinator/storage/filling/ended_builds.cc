@@ -1,4 +1,4 @@
-#include "coordinator/storage/ended_builds.h"
+#include "coordinator/storage/filling/ended_builds.h"
 
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -9,7 +9,7 @@ namespace {
 
 constexpr Sql kEndedBuilds{"read the builds that have ended",
                            "SELECT id, view, submission FROM builds WHERE status >= 4 ORDER BY id"};
-constexpr int kBuildsPerLine = 20'000;
+constexpr int kReadPerLine = 20'000;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ absl::Status ForEachEndedBuild(
     }
     view.set_id(id);
     RETURN_IF_ERROR(each(submission, view));
-    if (done % kBuildsPerLine == 0) LogInfo("record: read {} builds", done);
+    if (done % kReadPerLine == 0) LogInfo("record: read {} builds", done);
   }
 }
 
