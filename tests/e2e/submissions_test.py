@@ -233,6 +233,20 @@ class Archives(FilesCase):
                 answer = b"".join(iter(lambda: connection.recv(65536), b""))
             self.assertIn(b"201 Created", answer)
 
+    def test_a_body_in_chunks_of_every_size(self):
+        tar = tar_of(("Dockerfile", b"FROM tiny\n"), ("file", os.urandom(70_000)))
+        body, kind = self.multipart(("platforms", OWN.encode()), ("context", tar))
+        for size, together in [(len(body), True), (4096, True), (65_536, False), (1000, False)]:
+            chunks = [body[at:at + size] for at in range(0, len(body), size)]
+            framed = [b"%x\r\n" % len(chunk) + chunk + b"\r\n" for chunk in chunks] + [b"0\r\n\r\n"]
+            head = (f"POST /api/v1/submissions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n"
+                    f"Authorization: Bearer {self.farm.client_token}\r\nConnection: close\r\n\r\n").encode()
+            with socket.create_connection(("127.0.0.1", HTTP_PORT), timeout=30) as connection:
+                for piece in [head + b"".join(framed)] if together else [head, *framed]:
+                    connection.sendall(piece)
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            self.assertIn(b"201 Created", answer, (size, together))
+
     def test_the_same_key_is_the_same_build(self):
         first = tar_of(("Dockerfile", b"FROM tiny\nRUN echo key\n"))
         answer = self.post(first, f"platforms={OWN}", Idempotency_Key="upload-1")
