@@ -18,6 +18,8 @@ namespace crossmill::fetch {
 namespace {
 
 constexpr size_t kChunk = 1 << 18;
+// More than the headers of a file take that has a long name, and its padding.
+constexpr int64_t kHeaderBytes = 8 << 10;
 
 // A tar's header block holds the sum of its own bytes.
 bool IsTarHeader(std::string_view block) {
@@ -64,28 +66,38 @@ class Extractor {
   }
 
  private:
-  // The same stream, until it is longer than it may be: what a few bytes unpack to is found out here.
+  // The same stream, until it is longer than it may be with all its headers: few bytes can unpack to many
+  // that are no file's.
   layer::Source Limited(layer::Source source) {
     return [this, source = std::move(source)](char* buffer, size_t size) -> absl::StatusOr<size_t> {
       ASSIGN_OR_RETURN(const size_t count, source(buffer, size));
-      bytes_ += static_cast<int64_t>(count);
-      if (options_.most_bytes > 0 && bytes_ > options_.most_bytes) {
+      stream_bytes_ += static_cast<int64_t>(count);
+      const bool limited = options_.most_bytes > 0 && options_.most_files > 0;
+      if (limited && stream_bytes_ > options_.most_bytes + kHeaderBytes * options_.most_files) {
         return absl::ResourceExhaustedError(
-            fmt::format("the archive is larger than {} bytes unpacked, {}", options_.most_bytes, Where()));
+            fmt::format("the archive is longer than {} bytes and {} files can be", options_.most_bytes,
+                        options_.most_files));
       }
       return count;
     };
   }
 
-  std::string Where() const {
-    return at_.empty() ? "before its first entry" : fmt::format("at its entry {}", layer::Printable(at_));
+  absl::Status CountBytes(const layer::TarEntry& entry) {
+    if (options_.most_bytes == 0 || entry.type != layer::EntryType::kFile) return absl::OkStatus();
+    if (entry.size <= options_.most_bytes - file_bytes_) {
+      file_bytes_ += entry.size;
+      return absl::OkStatus();
+    }
+    return absl::ResourceExhaustedError(
+        fmt::format("the archive's files are larger than {} bytes, with {} of {}", options_.most_bytes,
+                    layer::Printable(entry.path), entry.size));
   }
 
   absl::Status CountFile() {
     ++files_;
     if (options_.most_files == 0 || files_ <= options_.most_files) return absl::OkStatus();
-    return absl::ResourceExhaustedError(
-        fmt::format("the archive has more than {} files and folders, {}", options_.most_files, Where()));
+    return absl::ResourceExhaustedError(fmt::format("the archive has more than {} files and folders, with {}",
+                                                    options_.most_files, layer::Printable(at_)));
   }
 
   absl::Status Problem(const std::string& path, int error) const {
@@ -140,6 +152,7 @@ class Extractor {
       return absl::OkStatus();
     }
     RETURN_IF_ERROR(CountFile());
+    RETURN_IF_ERROR(CountBytes(entry));
     std::string name;
     ASSIGN_OR_RETURN(const UniqueFd parent, OpenParent(entry.path, &name));
     if (entry.type == EntryType::kDirectory) return MakeFolder(entry, parent.get(), name);
@@ -242,7 +255,8 @@ class Extractor {
   std::string buffer_;
   // The entry that is being read.
   std::string at_;
-  int64_t bytes_ = 0;
+  int64_t stream_bytes_ = 0;
+  int64_t file_bytes_ = 0;
   int64_t files_ = 0;
 };
 

@@ -28,8 +28,8 @@ struct ExtractOptions {
   // What no tar of a folder holds is INVALID_ARGUMENT: devices, and names that begin with a slash. Pipes,
   // which a folder may have by chance, are still left out.
   bool refuse_foreign = false;
-  // RESOURCE_EXHAUSTED beyond it, with the entry that was too much; 0: no limit. Bytes are those of the tar
-  // without its compression, files are all that is made: folders that no entry names, too.
+  // RESOURCE_EXHAUSTED beyond it, with the entry that was too much; 0: no limit. Bytes are those of
+  // its files, files are all that is made: folders that no entry names, too.
   int64_t most_bytes = 0;
   int64_t most_files = 0;
 };

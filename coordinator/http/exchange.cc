@@ -151,6 +151,7 @@ Awaitable<absl::StatusOr<std::string>> Exchange::ReadSome() {
   while (!parser_->is_done()) {
     parser_->get().body().data = piece.data();
     parser_->get().body().size = piece.size();
+    const size_t before = buffer_.size();
     boost::system::error_code error = Parse();
     if (error == http::error::need_buffer) error = {};
     if (error) {
@@ -163,6 +164,8 @@ Awaitable<absl::StatusOr<std::string>> Exchange::ReadSome() {
       co_return piece;
     }
     if (parser_->is_done()) break;
+    // The parser takes one thing at a time, such as the head of a chunk: what is behind it is here already.
+    if (!buffer_.empty() && buffer_.size() < before) continue;
     stream_->Expire(limits_.stall_time);
     if (co_await Fill()) co_return absl::UnavailableError("the connection ended in the middle of the body");
   }

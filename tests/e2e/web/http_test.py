@@ -80,7 +80,7 @@ class Reading(HttpCase):
                   "/api/v1/packages/history": "?name=numpy", "/api/v1/packages/uses": "?requirement=numpy",
                   "/api/v1/history": "?name=example/app"}
         for path, operations in document["paths"].items():
-            if "get" not in operations or path.endswith(("/events", "/stream")):
+            if "get" not in operations or path.endswith(("/events", "/stream")) or "{submission}" in path:
                 continue
             with self.subTest(path):
                 filled = re.sub(r"\{(build_id|first|second)\}", str(self.build_id), path).replace("{execution}", self.execution()).replace("{webhook_id}", hook["id"])

@@ -236,6 +236,20 @@ class Archives(FilesCase):
                 answer = b"".join(iter(lambda: connection.recv(65536), b""))
             self.assertIn(b"201 Created", answer)
 
+    def test_a_body_in_chunks_of_every_size(self):
+        tar = tar_of(("Dockerfile", b"FROM tiny\n"), ("file", os.urandom(70_000)))
+        body, kind = self.multipart(("platforms", OWN.encode()), ("context", tar))
+        for size, together in [(len(body), True), (4096, True), (65_536, False), (1000, False)]:
+            chunks = [body[at:at + size] for at in range(0, len(body), size)]
+            framed = [b"%x\r\n" % len(chunk) + chunk + b"\r\n" for chunk in chunks] + [b"0\r\n\r\n"]
+            head = (f"POST /api/v1/submissions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n"
+                    f"Authorization: Bearer {self.farm.client_token}\r\nConnection: close\r\n\r\n").encode()
+            with socket.create_connection(("127.0.0.1", HTTP_PORT), timeout=30) as connection:
+                for piece in [head + b"".join(framed)] if together else [head, *framed]:
+                    connection.sendall(piece)
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            self.assertIn(b"201 Created", answer, (size, together))
+
     def test_the_same_key_is_the_same_build(self):
         first = tar_of(("Dockerfile", b"FROM tiny\nRUN echo key\n"))
         answer = self.post(first, f"platforms={OWN}", Idempotency_Key="upload-1")
@@ -254,6 +268,20 @@ class Archives(FilesCase):
             farm.wait_for(lambda: any((self.farm.data / "submissions").glob("*/context/big")), "the file that is sent")
         self.assert_nothing_left()
         self.assert_farm_goes_on()
+
+    def test_a_coordinator_that_is_killed_leaves_nothing(self):
+        tar = tar_of(("Dockerfile", b"FROM tiny\nRUN echo killed\n"), ("big", os.urandom(3 << 20)))
+        folder = self.farm.data / "submissions"
+        with socket.create_connection(("127.0.0.1", HTTP_PORT), timeout=60) as connection:
+            connection.sendall(f"POST /api/v1/submissions?platforms={OWN} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(tar)}\r\n"
+                               f"Authorization: Bearer {self.farm.client_token}\r\n\r\n".encode() + tar[:2 << 20])
+            farm.wait_for(lambda: any(folder.glob("*/context/big")), "the file that is sent")
+            self.farm.kill_coordinator()
+        self.assertTrue(any(folder.glob("*/context/big")))
+        self.farm.start_coordinator()
+        self.assertEqual(list(folder.glob("*")), [])
+        self.farm.wait_for_workers(1)
+        self.assertEqual(self.wait(self.post(tar, f"platforms={OWN}")["buildId"])["status"], "BUILD_STATUS_SUCCEEDED")
 
     def assert_nothing_left(self):
         farm.wait_for(lambda: not list((self.farm.data / "submissions").glob("*")), "the end of the folders", 20)
@@ -291,34 +319,40 @@ class Limits(FilesCase):
         self.assertIn("1048576 bytes", state["message"])
 
 
+def make_repository(context):
+    """A repository in web/r.git below the folder, for dumb HTTP: its two commits, v1 at the first."""
+    farm.require_program("git")
+    work, web = context / "work", context / "web"
+    for name, content in {"Dockerfile": "FROM tiny\nCOPY . /c\nRUN test -e /c/v && test ! -e /c/.git\n", "v": "1",
+                          ".dockerignore": "v\n", "app/Dockerfile": "FROM tiny\nCOPY . /c\nRUN test -e /c/only\n", "app/only": "x",
+                          "tool": "#!/bin/sh\n"}.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(content)
+    (work / "tool").chmod(0o755)
+    (work / "out").symlink_to("/etc/passwd")
+    git(work, "init", "--quiet", "-b", "main", ".")
+    git(work, "add", "-A")
+    git(work, "commit", "--quiet", "-m", "one")
+    git(work, "tag", "v1")
+    first = git(work, "rev-parse", "HEAD")
+    (work / "v").write_text("2")
+    git(work, "commit", "--quiet", "-a", "-m", "two")
+    git(work, "clone", "--quiet", "--bare", ".", web / "r.git")
+    git(web / "r.git", "update-server-info")
+    return first, git(work, "rev-parse", "HEAD")
+
+
 class Repositories(FilesCase):
     def setUp(self):
         super().setUp()
-        farm.require_program("git")
         self.web = self.context / "web"
-        work = self.context / "work"
-        for name, content in {"Dockerfile": "FROM tiny\nCOPY . /c\nRUN test -e /c/v && test ! -e /c/.git\n", "v": "1",
-                              ".dockerignore": "v\n", "app/Dockerfile": "FROM tiny\nCOPY . /c\nRUN test -e /c/only\n", "app/only": "x",
-                              "tool": "#!/bin/sh\n"}.items():
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            (work / name).write_text(content)
-        (work / "tool").chmod(0o755)
-        (work / "out").symlink_to("/etc/passwd")
-        git(work, "init", "--quiet", "-b", "main", ".")
-        git(work, "add", "-A")
-        git(work, "commit", "--quiet", "-m", "one")
-        git(work, "tag", "v1")
-        self.first = git(work, "rev-parse", "HEAD")
-        (work / "v").write_text("2")
-        git(work, "commit", "--quiet", "-a", "-m", "two")
-        self.second = git(work, "rev-parse", "HEAD")
-        git(work, "clone", "--quiet", "--bare", ".", self.web / "r.git")
-        git(self.web / "r.git", "update-server-info")
+        self.first, self.second = make_repository(self.context)
 
     def submit(self, url, status=202, fields=None, **more):
         return self.post(json.dumps({"git": url, "platforms": [OWN], **more}), kind="application/json", status=status, **(fields or {}))
 
     def test_a_repository_is_the_build_of_its_url(self):
+        described = self.json("/api/v1/openapi.json")["components"]["schemas"]["Submission"]
         with serving(self.web) as server:
             url = f"http://127.0.0.1:{server.server_port}/r.git"
             for behind, commit in [("", self.second), ("#v1", self.first), (f"#{self.first}", self.first), ("#main:app", self.second)]:
@@ -327,6 +361,7 @@ class Repositories(FilesCase):
                     first = self.farm.show()["id"]
                     state = self.fetched(self.submit(url + behind, commit_epoch=True))
                     self.assertEqual((state["state"], state["commit"]), ("SUBMISSION_STATE_SUBMITTED", commit), state)
+                    self.assertEqual(set(state), set(described["properties"]))
                     self.assertEqual(self.submission(first), self.submission(state["buildId"]))
                     self.assert_same_build(first, state["buildId"])
             # By parameters alone, as curl does it without a file.
@@ -448,11 +483,17 @@ class Secrets(FilesCase):
             body, kind = self.multipart(("context", tar), ("platforms", OWN.encode()), *parts)
             texts.append(self.post(body, kind=kind, status=400))
         # A URL's credentials, of a repository that is there and of one that is not.
-        with serving(self.context) as server:
-            for name in ("r.git", "missing.git"):
+        make_repository(self.context)
+        with serving(self.context / "web") as server:
+            for name, state in (("r.git", "SUBMITTED"), ("missing.git", "FAILED")):
                 url = f"http://user:{self.VALUES['git']}@127.0.0.1:{server.server_port}/{name}"
-                state = self.post(json.dumps({"git": url, "platforms": [OWN]}), kind="application/json", status=202)
-                texts += [state, self.fetched(state)]
+                first = self.post(json.dumps({"git": url, "platforms": [OWN]}), kind="application/json", status=202)
+                texts += [first, self.fetched(first)]
+                self.assertEqual(texts[-1]["state"], f"SUBMISSION_STATE_{state}", texts[-1])
+            fetched = texts[-3]["buildId"]
+            texts += [self.wait(fetched), self.submission(fetched)]
+            self.assertEqual(texts[-2]["status"], "BUILD_STATUS_SUCCEEDED")
+            self.assertEqual(texts[-1]["recipe"]["contextOrigin"], f"http://***@127.0.0.1:{server.server_port}/r.git")
         texts += [self.json(f"/api/v1/builds/{answer['buildId']}/submission"), build, self.events(f"/api/v1/builds/{answer['buildId']}/events")]
         for value in self.VALUES.values():
             self.assertNotIn(value, json.dumps(texts))
