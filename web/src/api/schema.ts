@@ -2235,7 +2235,7 @@ export interface operations {
         parameters: {
             query?: {
                 from_event?: string;
-                logs?: boolean;
+                logs?: true | false | "1" | "0" | "";
             };
             header?: {
                 "Last-Event-ID"?: string;
@@ -2384,7 +2384,7 @@ export interface operations {
     ListFetches: {
         parameters: {
             query?: {
-                hosts_only?: boolean;
+                hosts_only?: true | false | "1" | "0" | "";
                 page_token?: string;
             };
             header?: never;
@@ -2465,7 +2465,7 @@ export interface operations {
     CancelBuild: {
         parameters: {
             query?: {
-                timed_out?: boolean;
+                timed_out?: true | false | "1" | "0" | "";
             };
             header?: never;
             path: {
@@ -2540,7 +2540,7 @@ export interface operations {
         parameters: {
             query?: {
                 hosts?: number;
-                allow_same_host?: boolean;
+                allow_same_host?: true | false | "1" | "0" | "";
             };
             header?: {
                 "Idempotency-Key"?: string;
@@ -2666,9 +2666,9 @@ export interface operations {
                 offset?: string;
                 limit?: number;
                 search?: string;
-                regex?: boolean;
+                regex?: true | false | "1" | "0" | "";
                 /** @description The whole console as text. */
-                download?: boolean;
+                download?: true | false | "1" | "0" | "";
             };
             header?: never;
             path: {
