@@ -307,6 +307,43 @@ describe('what changes', () => {
   });
 });
 
+describe('roles', () => {
+  const buttons = async (hash) => {
+    await open(hash);
+    return page.locator('button:visible, nav a:visible').allInnerTexts();
+  };
+  after(() => (server.farm.role = 'ACCESS_OPERATE'));
+
+  it('show a reader nothing that it may not do', async () => {
+    server.farm.role = 'ACCESS_READ';
+    for (const hash of ['#builds/412', '#workers', '#wall']) {
+      const words = await buttons(hash);
+      assert.ok(words.includes('Builds'), words.join());
+      for (const word of ['Retry', 'Cancel', 'Drain', 'Undrain', 'Submit']) assert.ok(!words.includes(word), `${word} on ${hash}`);
+    }
+    assert.ok(!(await buttons('#submit')).includes('Submit'));
+    assert.match(await text('main'), /This session may only read/);
+  });
+
+  it('let who submits retry and not drain', async () => {
+    server.farm.role = 'ACCESS_SUBMIT';
+    assert.ok((await buttons('#builds/412')).includes('Retry'));
+    const words = await buttons('#workers');
+    assert.ok(words.includes('Submit') && !words.includes('Drain'), words.join());
+  });
+
+  it('let an operator drain a worker and undrain it', async () => {
+    server.farm.role = 'ACCESS_OPERATE';
+    await open('#workers');
+    await page.getByRole('button', { name: 'drain w1', exact: true }).click();
+    await page.getByRole('button', { name: 'undrain w1', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'undrain w1', exact: true }).click();
+    await page.getByRole('button', { name: 'drain w1', exact: true }).waitFor();
+    assert.deepEqual(server.farm.drains, ['drain w1', 'undrain w1']);
+    assert.deepEqual(problems, []);
+  });
+});
+
 describe('small things', () => {
   it('remembers dark and light', async () => {
     await open('#wall');

@@ -76,8 +76,13 @@ Json JsonSchemas::OfField(const FieldDescriptor& field, Use use) {
   return OfOne(field, use);
 }
 
+Json JsonSchemas::OfSwitch() {
+  return {{"type", Json::array({"boolean", "string"})}, {"enum", Json::array({true, false, "1", "0", ""})}};
+}
+
 Json JsonSchemas::OfText(const FieldDescriptor& field) {
   if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL) return OfSwitch();
     Json schema = OfField(field, Use::kRequest);
     // How many are wanted.
     if (field.name() == "limit" || field.name() == "page_size") schema["minimum"] = 0;

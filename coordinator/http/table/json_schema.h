@@ -21,6 +21,8 @@ class JsonSchemas {
   Json Reference(const google::protobuf::Descriptor& message, Use use);
   // Of a field's value, a list where it is repeated.
   Json OfField(const google::protobuf::FieldDescriptor& field, Use use);
+  // Of a switch in a query; empty is on.
+  static Json OfSwitch();
   // Of a field as text of a path or a query: numbers are decimal, platforms as they are written.
   Json OfText(const google::protobuf::FieldDescriptor& field);
   void Add(const std::string& name, Json schema) { schemas_[name] = std::move(schema); }

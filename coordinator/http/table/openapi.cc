@@ -65,7 +65,7 @@ Json ParametersOf(JsonSchemas& schemas, const Route& route) {
   }
   for (const OwnParameter& own : kOwnParameters) {
     if (own.form != route.form) continue;
-    parameters.push_back(Parameter(own.name, "query", {{"type", "boolean"}}));
+    parameters.push_back(Parameter(own.name, "query", JsonSchemas::OfSwitch()));
     parameters.back()["description"] = own.text;
   }
   if (route.form == Form::kEvents || route.form == Form::kLogEvents)

@@ -2598,7 +2598,7 @@ export interface operations {
         parameters: {
             query?: {
                 from_event?: string;
-                logs?: boolean;
+                logs?: true | false | "1" | "0" | "";
             };
             header?: {
                 "Last-Event-ID"?: string;
@@ -2747,7 +2747,7 @@ export interface operations {
     ListFetches: {
         parameters: {
             query?: {
-                hosts_only?: boolean;
+                hosts_only?: true | false | "1" | "0" | "";
                 page_token?: string;
             };
             header?: never;
@@ -2828,7 +2828,7 @@ export interface operations {
     CancelBuild: {
         parameters: {
             query?: {
-                timed_out?: boolean;
+                timed_out?: true | false | "1" | "0" | "";
             };
             header?: never;
             path: {
@@ -2903,7 +2903,7 @@ export interface operations {
         parameters: {
             query?: {
                 hosts?: number;
-                allow_same_host?: boolean;
+                allow_same_host?: true | false | "1" | "0" | "";
             };
             header?: {
                 "Idempotency-Key"?: string;
@@ -3094,9 +3094,9 @@ export interface operations {
                 offset?: string;
                 limit?: number;
                 search?: string;
-                regex?: boolean;
+                regex?: true | false | "1" | "0" | "";
                 /** @description The whole console as text. */
-                download?: boolean;
+                download?: true | false | "1" | "0" | "";
             };
             header?: never;
             path: {
