@@ -18,34 +18,37 @@ constexpr ComparisonLevel kLevels[] = {
      "the file system is the same, times of files apart: what else differs was removed again, but is in the "
      "layers"},
     {"contents",
-     "what is in the files is the same: only times and order in archives, compression, or times in compiled "
-     "Python differ"},
+     "what is in the files is the same, only how it is packed differs: times, order and headers in archives, "
+     "compression, times in compiled Python"},
     {"exports", "what stages copy from each other is the same"},
     {"none", "nothing of it is known to be the same"},
 };
+
+const ComparisonLevel* FindLevel(std::string_view word) {
+  // The word of records of before "entries".
+  if (word == "manifests") word = "entries";
+  return std::find_if(std::begin(kLevels), std::end(kLevels),
+                      [&](const ComparisonLevel& each) { return each.word == word; });
+}
 
 }  // namespace
 
 absl::Span<const ComparisonLevel> ComparisonLevels() { return kLevels; }
 
 std::string LevelOfBuild(absl::Span<const std::string> cells) {
-  size_t weakest = 0;
+  const ComparisonLevel* weakest = std::begin(kLevels);
   for (const std::string& cell : cells) {
-    size_t rank = 0;
-    while (rank < std::size(kLevels) && kLevels[rank].word != cell) ++rank;
-    if (rank == std::size(kLevels)) return "";
-    weakest = std::max(weakest, rank);
+    const ComparisonLevel* level = FindLevel(cell);
+    if (level == std::end(kLevels)) return "";
+    weakest = std::max(weakest, level);
   }
   if (cells.empty()) return "";
-  return std::string(kLevels[weakest].word == "image" ? "index" : kLevels[weakest].word);
+  return std::string(weakest->word == "image" ? "index" : weakest->word);
 }
 
 std::string LevelPhrase(std::string_view word) {
-  // The word of records of before "entries".
-  if (word == "manifests") word = "entries";
-  const auto found = std::find_if(std::begin(kLevels), std::end(kLevels),
-                                  [&](const ComparisonLevel& each) { return each.word == word; });
-  return found == std::end(kLevels) ? fmt::format("the same up to: {}", word) : std::string(found->phrase);
+  const ComparisonLevel* level = FindLevel(word);
+  return level == std::end(kLevels) ? fmt::format("the same up to: {}", word) : std::string(level->phrase);
 }
 
 }  // namespace crossmill

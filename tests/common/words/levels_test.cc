@@ -15,6 +15,7 @@ TEST(LevelsTest, ABuildHasTheWeakestLevelOfItsCells) {
   EXPECT_EQ(LevelOfBuild({"image", "layers"}), "layers");
   EXPECT_EQ(LevelOfBuild({"root", "contents", "image"}), "contents");
   EXPECT_EQ(LevelOfBuild({"image", "none"}), "none");
+  EXPECT_EQ(LevelOfBuild({"manifests", "image"}), "entries");
   EXPECT_EQ(LevelOfBuild({"image", ""}), "") << "a cell that nobody compared";
   EXPECT_EQ(LevelOfBuild({"of another time"}), "");
 }

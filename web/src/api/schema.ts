@@ -729,6 +729,7 @@ export interface components {
             aheadOf: string;
             farmVersion: string;
             rebuild?: components["schemas"]["Rebuild"];
+            neutral?: components["schemas"]["NeutralComparison"];
         };
         /** @enum {string} */
         BuildStatus: "BUILD_STATUS_UNSPECIFIED" | "BUILD_STATUS_PLANNING" | "BUILD_STATUS_QUEUED" | "BUILD_STATUS_RUNNING" | "BUILD_STATUS_SUCCEEDED" | "BUILD_STATUS_FAILED" | "BUILD_STATUS_CANCELLED" | "BUILD_STATUS_INFRASTRUCTURE_FAILED" | "BUILD_STATUS_TIMED_OUT";
@@ -768,6 +769,7 @@ export interface components {
             noWheelCache: boolean;
             vary?: components["schemas"]["Vary"];
             normalize: string[];
+            neutral: string[];
         };
         Platform: {
             os: string;
@@ -983,6 +985,7 @@ export interface components {
             remedy: string;
             remedyLines: string[];
             rule: string;
+            normalize: string;
         };
         /** @enum {string} */
         Cause_Confidence: "CONFIDENCE_UNSPECIFIED" | "CONFIDENCE_CERTAIN" | "CONFIDENCE_LIKELY" | "CONFIDENCE_POSSIBLE";
@@ -1041,6 +1044,30 @@ export interface components {
             /** Format: int64 */
             build: string;
             indexDigest: string;
+        };
+        NeutralComparison: {
+            platforms: components["schemas"]["Platform"][];
+            kinds: components["schemas"]["NeutralKind"][];
+            differences: components["schemas"]["NeutralDifference"][];
+            /** Format: uint32 */
+            differencesTotal: number;
+            problem: string;
+        };
+        NeutralKind: {
+            kind: string;
+            /** Format: uint32 */
+            compared: number;
+            /** Format: uint32 */
+            equal: number;
+            /** Format: uint32 */
+            notEverywhere: number;
+        };
+        NeutralDifference: {
+            kind: string;
+            /** Format: uint32 */
+            platform: number;
+            difference?: components["schemas"]["PathDifference"];
+            example?: components["schemas"]["ContentDifference"];
         };
         SubmitBuildRequestInput: {
             submission?: components["schemas"]["BuildSubmissionInput"];
@@ -1122,6 +1149,7 @@ export interface components {
             noWheelCache?: boolean;
             vary?: components["schemas"]["VaryInput"];
             normalize?: string[];
+            neutral?: string[];
         };
         PlatformInput: {
             os?: string;
@@ -1345,6 +1373,7 @@ export interface components {
             status: components["schemas"]["BuildStatus"];
             message: string;
             indexDigest: string;
+            neutral?: components["schemas"]["NeutralComparison"];
         };
         BuildEvent_BasePinned: {
             reference: string;
