@@ -19,6 +19,9 @@ struct GitProgramOptions {
   std::stop_token stop;
   // Repositories on this machine (file:// and paths): for tests.
   bool allow_local = false;
+  // The address was not the user's own choice: only https, http and git, and nothing of what opens doors to
+  // the user (settings, credential helpers, netrc, ssh and its agent), also for submodules.
+  bool anonymous = false;
 };
 
 // Not thread safe.
