@@ -93,6 +93,15 @@ GitProgram::GitProgram(GitProgramOptions options)
   };
 }
 
+void GitProgram::UseCredentials(const std::string& site, const std::string& user,
+                                const std::string& password) {
+  settings_.emplace_back(
+      fmt::format("credential.{}.helper", site),
+      "!f() { [ \"$1\" != get ] || printf 'username=%s\\npassword=%s\\n' \"$CROSSMILL_GIT_USER\" "
+      "\"$CROSSMILL_GIT_PASSWORD\"; }; f");
+  variables_ = {"CROSSMILL_GIT_USER=" + user, "CROSSMILL_GIT_PASSWORD=" + password};
+}
+
 void GitProgram::ReadUserSettings() {
   if (settings_read_) return;
   settings_read_ = true;
@@ -131,6 +140,7 @@ absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
       !HasVariable(environment, "GIT_SSH_COMMAND")) {
     environment.emplace_back("GIT_SSH_COMMAND=ssh -o BatchMode=yes");
   }
+  environment.insert(environment.end(), variables_.begin(), variables_.end());
   environment.emplace_back("GIT_CONFIG_NOSYSTEM=1");
   environment.emplace_back("GIT_CONFIG_GLOBAL=/dev/null");
   environment.emplace_back(fmt::format("GIT_ALLOW_PROTOCOL=http:https:git{}{}",

@@ -29,6 +29,10 @@ class GitProgram {
  public:
   explicit GitProgram(GitProgramOptions options);
 
+  // What git answers when a server at the site ("https://git.example:8443") asks who it is, before what the
+  // user's helpers say. In the program's environment only: neither in its arguments nor in a file.
+  void UseCredentials(const std::string& site, const std::string& user, const std::string& password);
+
   // `git ARGUMENTS` in the folder (umask 022), its standard output. FAILED_PRECONDITION: there is no git
   // here; INVALID_ARGUMENT: git says no, with its words, without credentials; CANCELLED; DEADLINE_EXCEEDED.
   absl::StatusOr<std::string> Run(const std::string& folder, const std::vector<std::string>& arguments);
@@ -42,6 +46,8 @@ class GitProgram {
   // Names and values of settings, in order.
   std::vector<std::pair<std::string, std::string>> settings_;
   bool own_ssh_ = false;
+  // Variables of the program besides the settings.
+  std::vector<std::string> variables_;
 };
 
 }  // namespace crossmill::fetch
