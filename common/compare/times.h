@@ -54,7 +54,8 @@ struct CivilReading {
   // As in TimeReading.
   size_t form = 0;
   size_t length = 0;
-  // Seconds since 1970 as though it was in UTC, in some year if it says none; since midnight if it has no date.
+  // Seconds since 1970 as though it was in UTC, in some year if it says none; since midnight if it has no
+  // date.
   int64_t seconds = 0;
   bool dated = false;
   // It says seconds, not only minutes.
