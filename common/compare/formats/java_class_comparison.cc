@@ -9,6 +9,7 @@
 #include "common/compare/formats/byte_numbers.h"
 #include "common/compare/formats/formats.h"
 #include "common/compare/formats/java_class_reader.h"
+#include "common/compare/formats/java_indexes.h"
 
 namespace crossmill::compare {
 namespace {
@@ -44,7 +45,9 @@ class ClassComparer {
         second_(second),
         first_bytes_(first_bytes),
         second_bytes_(second_bytes),
-        differences_(differences) {}
+        differences_(differences),
+        first_values_(ValuesIn(first)),
+        second_values_(ValuesIn(second)) {}
 
   void Compare() {
     const int before = differences_->count();
@@ -65,30 +68,62 @@ class ClassComparer {
     CompareMembers(first_.methods, second_.methods, "method");
     CompareAttributes(first_.attributes, second_.attributes);
     if (differences_->count() == before) CompareBytes(first_bytes_, second_bytes_, differences_);
+    // References alone stand in another order.
+    differences_->KeepARoot(before);
   }
 
  private:
+  using Values = std::set<std::pair<uint8_t, std::string_view>>;
+
+  static Values ValuesIn(const JavaClass& from) {
+    Values values;
+    for (const JavaConstant& each : from.constants) {
+      if (IsValue(each)) values.emplace(each.tag, each.bytes);
+    }
+    return values;
+  }
+
+  // Whether index `first` of the one side and `second` of the other mean the same, or differ only by values
+  // that the other side has nowhere, which are told as such. A reference to something else that both have is
+  // another one.
+  bool Follows(uint64_t first, uint64_t second, int level = 0) const {
+    constexpr int kMostLevels = 5;
+    if (first >= first_.constants.size() || second >= second_.constants.size() || level > kMostLevels)
+      return false;
+    const JavaConstant& ours = first_.constants[first];
+    const JavaConstant& theirs = second_.constants[second];
+    if (ours.tag != theirs.tag) return false;
+    if (ours.tag == 0) return first == second;
+    if (IsValue(ours))
+      return ours.bytes == theirs.bytes || (!second_values_.contains({ours.tag, ours.bytes}) &&
+                                            !first_values_.contains({theirs.tag, theirs.bytes}));
+    const auto follow = [&](size_t at) {
+      return Follows(NumberAt(ours.bytes, at, 2, false), NumberAt(theirs.bytes, at, 2, false), level + 1);
+    };
+    // The kind of a MethodHandle, and the number of a bootstrap method.
+    if (ours.tag == kJavaMethodHandle) return ours.bytes[0] == theirs.bytes[0] && follow(1);
+    if (ours.tag == kJavaDynamic || ours.tag == kJavaInvokeDynamic)
+      return ours.bytes.substr(0, 2) == theirs.bytes.substr(0, 2) && follow(2);
+    return follow(0) && (ours.bytes.size() < 4 || follow(2));
+  }
+
   int64_t OffsetIn(std::string_view part, std::string_view all) const {
     return part.empty() ? 0 : part.data() - all.data();
   }
 
   void CompareConstants() {
     const Differences::Part part(*differences_, "constants");
-    std::vector<v1::ContentDifference*> values, references;
     for (size_t i = 0; i < first_.constants.size(); ++i) {
       const JavaConstant& ours = first_.constants[i];
       const JavaConstant& theirs = second_.constants[i];
       if (ours.bytes == theirs.bytes) continue;
-      // Of references only that they are others.
-      moved_ = moved_ || !IsValue(ours);
       auto* added = differences_->Add(fmt::format("constant {} ({})", i, KindOf(ours.tag)), ValueOf(ours),
                                       ValueOf(theirs), OffsetIn(ours.bytes, first_bytes_),
                                       OffsetIn(theirs.bytes, second_bytes_));
       if (added == nullptr) return;
-      (IsValue(ours) ? values : references).push_back(added);
+      // What refers to values that stand in another order.
+      if (!IsValue(ours)) added->set_derived(Follows(i, i));
     }
-    // What refers to values that stand in another order.
-    for (v1::ContentDifference* reference : references) reference->set_derived(!values.empty());
   }
 
   // Values that one side alone has, in their order.
@@ -123,7 +158,27 @@ class ClassComparer {
     auto* added =
         differences_->Add("flags, names and interfaces of the class", first_.head, second_.head,
                           OffsetIn(first_.head, first_bytes_), OffsetIn(second_.head, second_bytes_));
-    if (added != nullptr) added->set_derived(moved_ && first_.head.size() == second_.head.size());
+    if (added != nullptr) added->set_derived(HeadFollows());
+  }
+
+  // Only the indexes are others: flags, then this class and its super class, the number of interfaces, and
+  // these.
+  bool HeadFollows() const {
+    const std::string_view ours = first_.head, theirs = second_.head;
+    if (ours.size() != theirs.size() || ours.substr(0, 2) != theirs.substr(0, 2)) return false;
+    for (size_t at = 2; at + 2 <= ours.size(); at += 2) {
+      const uint64_t a = NumberAt(ours, at, 2, false), b = NumberAt(theirs, at, 2, false);
+      if (at == 6 ? a != b : !Follows(a, b)) return false;
+    }
+    return true;
+  }
+
+  // All that differs in it are indexes of what means the same.
+  bool AttributeFollows(const JavaAttribute& first, const JavaAttribute& second) const {
+    const auto ours = IndexesOfAttribute(first_, first), theirs = IndexesOfAttribute(second_, second);
+    return ours && theirs && ours->rest == theirs->rest &&
+           std::equal(ours->indexes.begin(), ours->indexes.end(), theirs->indexes.begin(),
+                      theirs->indexes.end(), [&](uint64_t a, uint64_t b) { return Follows(a, b); });
   }
 
   void CompareMembers(const std::vector<JavaMember>& first, const std::vector<JavaMember>& second,
@@ -157,8 +212,7 @@ class ClassComparer {
       if (first[i].bytes == second[i].bytes) continue;
       const int before = differences_->count();
       CompareBytes(first[i].bytes, second[i].bytes, differences_);
-      // Bytes of one length hold the other indexes.
-      if (moved_ && first[i].bytes.size() == second[i].bytes.size()) differences_->MarkDerived(before);
+      if (AttributeFollows(first[i], second[i])) differences_->MarkDerived(before);
     }
   }
 
@@ -167,8 +221,8 @@ class ClassComparer {
   const std::string_view first_bytes_;
   const std::string_view second_bytes_;
   Differences* differences_;
-  // Some index of constants means another one on the other side.
-  bool moved_ = false;
+  const Values first_values_;
+  const Values second_values_;
 };
 
 }  // namespace
