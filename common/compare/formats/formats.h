@@ -74,8 +74,8 @@ absl::Status CompareGettext(std::string_view first, std::string_view second, Dif
 
 // A compiled Java class; Mach-O files for several processors begin alike and are none.
 bool IsJavaClass(std::string_view bytes);
-// Constant by constant; where the constants are as many and of the same kinds also member by member,
-// attribute by attribute. Else those only follow.
+// Constant by constant, or where they are not as many and of the same kinds by their values; then member by
+// member, attribute by attribute, where references that mean the same only follow.
 absl::Status CompareJavaClasses(std::string_view first, std::string_view second, Differences* differences);
 
 // A program or library of Windows, or for UEFI (PE with its COFF header).

@@ -105,14 +105,27 @@ class IndexReader {
     if (name == "Code") return ReadCode();
     if (name == "StackMapTable") return ReadFrames();
     if (name == "BootstrapMethods") return ReadBootstrapMethods();
+    if (name == "Record") return ReadRecord();
+    if (name == "AnnotationDefault") return ReadElement(0);
+    if (name == "RuntimeVisibleAnnotations" || name == "RuntimeInvisibleAnnotations")
+      return ReadAnnotations(0);
+    if (name == "RuntimeVisibleParameterAnnotations" || name == "RuntimeInvisibleParameterAnnotations")
+      return ReadEach(1, [this] { return ReadAnnotations(0); });
+    if (name == "MethodParameters") return ReadEach(1, [this] { return ReadPairs("i-"); });
     const auto* const known = std::find_if(std::begin(kKnownAttributes), std::end(kKnownAttributes),
                                            [&](const KnownAttribute& each) { return each.name == name; });
     if (known == std::end(kKnownAttributes)) return false;
     if (!known->form.starts_with('*')) return ReadPairs(known->form);
+    return ReadEach(2, [&] { return ReadPairs(known->form.substr(1)); });
+  }
+
+  // As often as the number of so many bytes says.
+  template <typename Read>
+  bool ReadEach(size_t width, const Read& read) {
     uint64_t count = 0;
-    if (!Number(2, &count)) return false;
+    if (!Number(width, &count)) return false;
     for (uint64_t i = 0; i < count; ++i) {
-      if (!ReadPairs(known->form.substr(1))) return false;
+      if (!read()) return false;
     }
     return true;
   }
@@ -122,20 +135,40 @@ class IndexReader {
   }
 
   bool ReadCode() {
-    uint64_t size = 0, handlers = 0, attributes = 0;
+    uint64_t size = 0;
     if (!Skip(4) || !Number(4, &size) || size > end_ - at_) return false;
-    if (!ReadInstructions(at_, at_ + size) || !Number(2, &handlers)) return false;
-    for (uint64_t i = 0; i < handlers; ++i) {
-      if (!ReadPairs("---i")) return false;
-    }
-    if (!Number(2, &attributes)) return false;
-    for (uint64_t i = 0; i < attributes; ++i) {
-      uint64_t name = 0, length = 0;
-      if (!Index(2, &name) || !Number(4, &length) || length > end_ - at_) return false;
-      if (name >= class_.constants.size() || class_.constants[name].tag != kJavaText) return false;
-      if (!ReadAttribute(class_.constants[name].bytes, at_, at_ + length)) return false;
-    }
-    return true;
+    return ReadInstructions(at_, at_ + size) && ReadEach(2, [this] { return ReadPairs("---i"); }) &&
+           ReadEach(2, [this] { return ReadInnerAttribute(); });
+  }
+
+  bool ReadInnerAttribute() {
+    uint64_t name = 0, length = 0;
+    if (!Index(2, &name) || !Number(4, &length) || length > end_ - at_) return false;
+    if (name >= class_.constants.size() || class_.constants[name].tag != kJavaText) return false;
+    return ReadAttribute(class_.constants[name].bytes, at_, at_ + length);
+  }
+
+  bool ReadRecord() {
+    return ReadEach(
+        2, [this] { return ReadPairs("ii") && ReadEach(2, [this] { return ReadInnerAttribute(); }); });
+  }
+
+  bool ReadAnnotations(int level) {
+    return ReadEach(2, [this, level] { return ReadAnnotation(level); });
+  }
+
+  bool ReadAnnotation(int level) {
+    return Index() && ReadEach(2, [this, level] { return Index() && ReadElement(level); });
+  }
+
+  bool ReadElement(int level) {
+    constexpr int kMostLevels = 20;
+    uint64_t kind = 0;
+    if (level > kMostLevels || !Number(1, &kind)) return false;
+    if (kind == 'e') return ReadPairs("ii");
+    if (kind == '@') return ReadAnnotation(level + 1);
+    if (kind == '[') return ReadEach(2, [this, level] { return ReadElement(level + 1); });
+    return Index();
   }
 
   bool ReadInstructions(size_t begin, size_t end) {
@@ -199,15 +232,7 @@ class IndexReader {
   }
 
   bool ReadBootstrapMethods() {
-    uint64_t count = 0, arguments = 0;
-    if (!Number(2, &count)) return false;
-    for (uint64_t i = 0; i < count; ++i) {
-      if (!Index() || !Number(2, &arguments)) return false;
-      for (uint64_t each = 0; each < arguments; ++each) {
-        if (!Index()) return false;
-      }
-    }
-    return true;
+    return ReadEach(2, [this] { return Index() && ReadEach(2, [this] { return Index(); }); });
   }
 
   const JavaClass& class_;

@@ -19,7 +19,7 @@ struct JavaIndexes {
   std::vector<uint64_t> indexes;
 };
 
-// nullopt: it is damaged, or an attribute whose form is not known here, as annotations are.
+// nullopt: it is damaged, or an attribute whose form is not known here, as annotations of types are.
 std::optional<JavaIndexes> IndexesOfAttribute(const JavaClass& from, const JavaAttribute& attribute);
 
 }  // namespace crossmill::compare

@@ -236,6 +236,35 @@ TEST(BinaryFilesTest, CodeFollowsOnlyWhereItMeansTheSame) {
   EXPECT_TRUE(with_call.back().starts_with(main)) << with_call.back();
 }
 
+// With one constant more, which nobody names, at the end of them: the class is of 60 constants then.
+std::string WithConstant(const std::string& calls) {
+  const size_t end = calls.find(std::string("\0\x21\0\x18\0\x02\0\0", 8));
+  EXPECT_NE(end, std::string::npos);
+  std::string more = calls.substr(0, end) + std::string("\x04\x40\x60\0\0", 5) + calls.substr(end);
+  more[9] = static_cast<char>(more[9] + 1);
+  return more;
+}
+
+TEST(BinaryFilesTest, UnderOtherConstantsAllElseIsComparedToo) {
+  const std::string calls = FixtureOf("Calls.class");
+  const std::string more = WithConstant(calls);
+  const std::string added = "constants: constant (float)", main = "method main([Ljava/lang/String;)V: ";
+  EXPECT_EQ(Roots(CompareFiles(calls, more)), (std::vector<std::string>{added}));
+  EXPECT_FALSE(CompareFiles(calls, more).incomplete());
+  // Where two constants moved and the code went along, it means the same.
+  const std::string moved = Swapped(Swapped(more, kOne, kTwo), kCallsOne, kCallsTwo);
+  EXPECT_EQ(Roots(CompareFiles(calls, moved)), (std::vector<std::string>{added}));
+  // The same bytes of the code call another method, and other bytes do another thing.
+  const std::string other_call = ToldOf(CompareFiles(calls, With(more, kOne, kTwo)));
+  EXPECT_NE(other_call.find(
+                main + "attribute Code: constant that it names, number 5 = Calls one ()I | Calls two ()I\n"),
+            std::string::npos)
+      << other_call;
+  EXPECT_NE(ToldOf(CompareFiles(calls, With(more, kCallsTwo + "\x57", kCallsTwo + std::string(1, '\0'))))
+                .find(main + "attribute Code: byte "),
+            std::string::npos);
+}
+
 TEST(BinaryFilesTest, AnAttributeOfAJavaMethodIsToldByName) {
   const std::string built = FixtureOf("Built-1.class");
   // The last attribute of the class is SourceFile with an index, the method before it has code.
