@@ -1,5 +1,5 @@
-// Archives, member by member: libarchive reads them, so what it reads is what is compared. Of tar the pax
-// records are looked at beside it, which libarchive keeps to itself.
+// Archives, member by member: libarchive reads them, so what it reads is what is compared. What it keeps to
+// itself is looked at beside it (zip_directory.cc, tar_remains.cc).
 #include <archive_entry.h>
 
 #include <algorithm>
@@ -78,93 +78,6 @@ absl::StatusOr<std::vector<Member>> ReadMembers(std::string_view format, std::st
     Member& member = members.emplace_back(MemberOf(entry));
     ASSIGN_OR_RETURN(member.content, ReadData(reader.get(), differences));
   }
-}
-
-// What pax headers say.
-struct PaxRecords {
-  // Of the writer and not of the files: the names of extended headers (some hold a process id), and times
-  // that no reader restores.
-  std::set<std::string> noise;
-  // Of the files, and what is not told with their members: attributes, access lists, comments. Each with the
-  // name of its member.
-  std::set<std::string> others;
-};
-
-bool IsNoise(std::string_view record) {
-  return record.starts_with("atime=") || record.starts_with("ctime=") ||
-         record.starts_with("LIBARCHIVE.creationtime=");
-}
-
-bool IsToldWithMember(std::string_view record) {
-  for (const std::string_view key :
-       {"mtime=", "path=", "linkpath=", "size=", "uid=", "gid=", "uname=", "gname=", "hdrcharset="}) {
-    if (record.starts_with(key)) return true;
-  }
-  return false;
-}
-
-// Records: "LENGTH KEY=VALUE" with a line feed, the length being that of all of it. What is none ends them.
-void ReadPaxRecords(std::string_view records, std::string_view member, PaxRecords* pax) {
-  while (!records.empty()) {
-    size_t length = 0, digits = 0;
-    for (; digits < records.size() && digits < 9 && records[digits] >= '0' && records[digits] <= '9';
-         ++digits)
-      length = length * 10 + static_cast<size_t>(records[digits] - '0');
-    if (length <= digits + 2 || length > records.size()) return;
-    const std::string_view record = records.substr(digits + 1, length - digits - 2);
-    if (IsNoise(record)) {
-      pax->noise.emplace(record);
-    } else if (!IsToldWithMember(record)) {
-      pax->others.insert(fmt::format("{} of {}", record, member));
-    }
-    records.remove_prefix(length);
-  }
-}
-
-std::string_view NameInHeader(std::string_view header) {
-  return header.substr(0, std::min<size_t>(header.find('\0'), 100));
-}
-
-PaxRecords PaxRecordsOf(std::string_view tar) {
-  PaxRecords pax;
-  for (size_t at = 0; at + kBlock <= tar.size();) {
-    const std::string_view header = tar.substr(at, kBlock);
-    const char type = header[156];
-    uint64_t size = 0;
-    const std::string_view digits = header.substr(124, 11);
-    for (const char digit : digits) {
-      if (digit >= '0' && digit <= '7') size = size * 8 + static_cast<uint64_t>(digit - '0');
-    }
-    if (size > tar.size() - at - kBlock) return pax;
-    const size_t next = at + kBlock + (size + kBlock - 1) / kBlock * kBlock;
-    if (type == 'x' || type == 'g') {
-      pax.noise.insert(fmt::format("name {}", NameInHeader(header)));
-      const bool has_member = type == 'x' && next + kBlock <= tar.size();
-      ReadPaxRecords(tar.substr(at + kBlock, size), has_member ? NameInHeader(tar.substr(next)) : "all",
-                     &pax);
-    }
-    at = next;
-  }
-  return pax;
-}
-
-void AddRecords(std::string_view cause, std::string_view place, const std::set<std::string>& first,
-                const std::set<std::string>& second, Differences* differences) {
-  if (first == second) return;
-  // The first that the other side has not.
-  const auto lacking = [](const std::set<std::string>& from, const std::set<std::string>& in) {
-    const auto found =
-        std::find_if(from.begin(), from.end(), [&](const std::string& each) { return !in.contains(each); });
-    return found == from.end() ? std::string() : *found;
-  };
-  differences->AddOf(cause, place, lacking(first, second), lacking(second, first));
-}
-
-// What stands behind a zip's directory, for people.
-std::string_view CommentOfZip(std::string_view zip) {
-  constexpr size_t kEnd = 22;
-  const size_t at = zip.rfind(std::string_view("PK\x05\x06", 4));
-  return at == std::string_view::npos || zip.size() - at < kEnd ? std::string_view() : zip.substr(at + kEnd);
 }
 
 // Compares the members of two archives. Used once.
@@ -282,16 +195,11 @@ absl::Status CompareArchives(std::string_view format, std::string_view first, st
   MemberComparer comparer(ours, theirs, compare_part, differences);
   const Differences::Part part(*differences, std::string(format));
   const int before = differences->count();
-  if (format == "tar") {
-    const PaxRecords pax = PaxRecordsOf(first), other = PaxRecordsOf(second);
-    AddRecords("pax-header", "pax headers", pax.noise, other.noise, differences);
-    AddRecords("", "attributes and comments in pax headers", pax.others, other.others, differences);
-  }
-  if (format == "zip" && CommentOfZip(first) != CommentOfZip(second))
-    differences->Add("comment of the archive", CommentOfZip(first), CommentOfZip(second));
   RETURN_IF_ERROR(comparer.Compare());
-  // Equal in all that was looked at: flags, extra fields, or how members are compressed.
-  if (differences->count() == before && format == "zip") CompareZipDirectories(first, second, differences);
+  if (format == "zip") CompareZipDirectories(first, second, before, differences);
+  if (format == "tar") RETURN_IF_ERROR(CompareTarRemains(first, second, before, compare_part, differences));
+  if (format == "ar") CompareArRemains(first, second, before, differences);
+  // Equal in all that was looked at.
   if (differences->count() == before) CompareBytes(first, second, differences);
   return absl::OkStatus();
 }

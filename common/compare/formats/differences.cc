@@ -42,4 +42,12 @@ v1::ContentDifference* Differences::AddOf(std::string_view cause, std::string_vi
   return difference;
 }
 
+bool Differences::HasCause(int from, std::string_view cause) const {
+  for (int i = from; i < count(); ++i) {
+    const v1::ContentDifference& each = file_->differences(i);
+    if (each.inside_size() == depth() && each.cause().class_() == cause) return true;
+  }
+  return false;
+}
+
 }  // namespace crossmill::compare

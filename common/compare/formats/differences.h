@@ -77,6 +77,8 @@ class Differences {
                                std::string_view second, int64_t first_offset = 0, int64_t second_offset = 0);
 
   int count() const { return file_->differences_size(); }
+  // One from index `from` on, at the present part itself, has this class by its format.
+  bool HasCause(int from, std::string_view cause) const;
   // Those from index `from` on only follow from others.
   void MarkDerived(int from) {
     for (int i = from; i < count(); ++i) file_->mutable_differences(i)->set_derived(true);

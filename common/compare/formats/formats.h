@@ -35,8 +35,17 @@ std::string_view ArchiveOf(std::string_view bytes);
 absl::Status CompareArchives(std::string_view format, std::string_view first, std::string_view second,
                              const ComparePart& compare_part, Differences* differences);
 
-// What two zips of equal members differ in otherwise: nothing is added where their directories do not tell.
-void CompareZipDirectories(std::string_view first, std::string_view second, Differences* differences);
+// What two zips differ in otherwise than in the names, contents and fields of members that libarchive tells;
+// from index `told` on there is what was told of those. Where a directory cannot be read the comparison is
+// incomplete if something was told, and else nothing is added.
+void CompareZipDirectories(std::string_view first, std::string_view second, int told,
+                           Differences* differences);
+
+// What two tars differ in otherwise than in what libarchive tells of members, from index `told` on: pax
+// records, other fields of headers, what stands behind the end. Of an ar what is in no member. As of zips.
+absl::Status CompareTarRemains(std::string_view first, std::string_view second, int told,
+                               const ComparePart& compare_part, Differences* differences);
+void CompareArRemains(std::string_view first, std::string_view second, int told, Differences* differences);
 
 // A compiled Python file by its first bytes; of Python 3.7 and later (PEP 552).
 bool IsPyc(std::string_view path, std::string_view bytes);
@@ -65,8 +74,8 @@ absl::Status CompareGettext(std::string_view first, std::string_view second, Dif
 
 // A compiled Java class; Mach-O files for several processors begin alike and are none.
 bool IsJavaClass(std::string_view bytes);
-// Constant by constant; where the constants are as many and of the same kinds also member by member,
-// attribute by attribute. Else those only follow.
+// Constant by constant, or where they are not as many and of the same kinds by their values; then member by
+// member, attribute by attribute, where references that mean the same only follow.
 absl::Status CompareJavaClasses(std::string_view first, std::string_view second, Differences* differences);
 
 // A program or library of Windows, or for UEFI (PE with its COFF header).

@@ -1,6 +1,8 @@
 // Compiled Java classes: what a compiler wrote into constants, and what of the rest is not only an index into
 // them.
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -9,11 +11,14 @@
 #include "common/compare/formats/byte_numbers.h"
 #include "common/compare/formats/formats.h"
 #include "common/compare/formats/java_class_reader.h"
+#include "common/compare/formats/java_indexes.h"
 
 namespace crossmill::compare {
 namespace {
 
 constexpr size_t kNameShown = 60;
+// Of constants that refer to constants.
+constexpr int kMostReferences = 5;
 
 std::string_view KindOf(uint8_t tag) {
   if (tag == kJavaText) return "text";
@@ -44,51 +49,88 @@ class ClassComparer {
         second_(second),
         first_bytes_(first_bytes),
         second_bytes_(second_bytes),
-        differences_(differences) {}
+        differences_(differences) {
+    std::map<std::pair<uint8_t, std::string_view>, size_t> numbers;
+    const auto number = [&](const JavaConstant& constant) {
+      return IsValue(constant)
+                 ? numbers.emplace(std::pair(constant.tag, constant.bytes), numbers.size()).first->second
+                 : kNoValue;
+    };
+    for (const JavaConstant& each : first.constants) first_values_.push_back(number(each));
+    const size_t of_first = numbers.size();
+    for (const JavaConstant& each : second.constants) second_values_.push_back(number(each));
+    on_both_.resize(numbers.size());
+    for (const size_t each : second_values_) {
+      if (each < of_first) on_both_[each] = true;
+    }
+  }
 
   void Compare() {
     const int before = differences_->count();
     if (first_.version != second_.version)
       differences_->Add("version of the class file", first_.version, second_.version, 4, 4);
-    const bool same_kinds =
+    same_kinds_ =
         std::equal(first_.constants.begin(), first_.constants.end(), second_.constants.begin(),
                    second_.constants.end(), [](const auto& a, const auto& b) { return a.tag == b.tag; });
-    if (!same_kinds) {
+    if (same_kinds_) {
+      CompareConstants();
+    } else {
+      // Each index into the constants is another one.
       CompareValues();
-      // Each index into the constants is another one: what else differs cannot be told from that.
-      if (differences_->count() == before) CompareBytes(first_bytes_, second_bytes_, differences_);
-      return;
     }
-    CompareConstants();
     CompareHead();
     CompareMembers(first_.fields, second_.fields, "field");
     CompareMembers(first_.methods, second_.methods, "method");
     CompareAttributes(first_.attributes, second_.attributes);
     if (differences_->count() == before) CompareBytes(first_bytes_, second_bytes_, differences_);
+    // References alone stand in another order.
+    differences_->KeepARoot(before);
   }
 
  private:
+  static constexpr size_t kNoValue = SIZE_MAX;
+
+  // Whether index `first` of the one side and `second` of the other mean the same, or differ only by values
+  // that the other side has nowhere, which are told as such. A reference to something else that both have is
+  // another one.
+  bool Follows(uint64_t first, uint64_t second, int level = 0) const {
+    if (first >= first_.constants.size() || second >= second_.constants.size() || level > kMostReferences)
+      return false;
+    const JavaConstant& ours = first_.constants[first];
+    const JavaConstant& theirs = second_.constants[second];
+    if (ours.tag != theirs.tag) return false;
+    if (ours.tag == 0) return first == second;
+    if (IsValue(ours)) {
+      const size_t a = first_values_[first], b = second_values_[second];
+      return a == b || (!on_both_[a] && !on_both_[b]);
+    }
+    const auto follow = [&](size_t at) {
+      return Follows(NumberAt(ours.bytes, at, 2, false), NumberAt(theirs.bytes, at, 2, false), level + 1);
+    };
+    // The kind of a MethodHandle, and the number of a bootstrap method.
+    if (ours.tag == kJavaMethodHandle) return ours.bytes[0] == theirs.bytes[0] && follow(1);
+    if (ours.tag == kJavaDynamic || ours.tag == kJavaInvokeDynamic)
+      return ours.bytes.substr(0, 2) == theirs.bytes.substr(0, 2) && follow(2);
+    return follow(0) && (ours.bytes.size() < 4 || follow(2));
+  }
+
   int64_t OffsetIn(std::string_view part, std::string_view all) const {
     return part.empty() ? 0 : part.data() - all.data();
   }
 
   void CompareConstants() {
     const Differences::Part part(*differences_, "constants");
-    std::vector<v1::ContentDifference*> values, references;
     for (size_t i = 0; i < first_.constants.size(); ++i) {
       const JavaConstant& ours = first_.constants[i];
       const JavaConstant& theirs = second_.constants[i];
       if (ours.bytes == theirs.bytes) continue;
-      // Of references only that they are others.
-      moved_ = moved_ || !IsValue(ours);
       auto* added = differences_->Add(fmt::format("constant {} ({})", i, KindOf(ours.tag)), ValueOf(ours),
                                       ValueOf(theirs), OffsetIn(ours.bytes, first_bytes_),
                                       OffsetIn(theirs.bytes, second_bytes_));
       if (added == nullptr) return;
-      (IsValue(ours) ? values : references).push_back(added);
+      // What refers to values that stand in another order.
+      if (!IsValue(ours)) added->set_derived(Follows(i, i));
     }
-    // What refers to values that stand in another order.
-    for (v1::ContentDifference* reference : references) reference->set_derived(!values.empty());
   }
 
   // Values that one side alone has, in their order.
@@ -119,11 +161,66 @@ class ClassComparer {
   }
 
   void CompareHead() {
-    if (first_.head == second_.head) return;
+    if (same_kinds_ ? first_.head == second_.head : HeadFollows()) return;
     auto* added =
         differences_->Add("flags, names and interfaces of the class", first_.head, second_.head,
                           OffsetIn(first_.head, first_bytes_), OffsetIn(second_.head, second_bytes_));
-    if (added != nullptr) added->set_derived(moved_ && first_.head.size() == second_.head.size());
+    if (added != nullptr) added->set_derived(HeadFollows());
+  }
+
+  // Only the indexes are others: flags, then this class and its super class, the number of interfaces, and
+  // these.
+  bool HeadFollows() const {
+    const std::string_view ours = first_.head, theirs = second_.head;
+    if (ours.size() != theirs.size() || ours.substr(0, 2) != theirs.substr(0, 2)) return false;
+    for (size_t at = 2; at + 2 <= ours.size(); at += 2) {
+      const uint64_t a = NumberAt(ours, at, 2, false), b = NumberAt(theirs, at, 2, false);
+      if (at == 6 ? a != b : !Follows(a, b)) return false;
+    }
+    return true;
+  }
+
+  // The indexes are others anyway, and also the same one can be of something else.
+  void CompareUnderOtherIndexes(const JavaAttribute& first, const JavaAttribute& second) {
+    const auto ours = IndexesOfAttribute(first_, first), theirs = IndexesOfAttribute(second_, second);
+    if (!ours || !theirs) {
+      // Of which form it is is not known, or it is damaged.
+      if (first.bytes != second.bytes) CompareBytes(first.bytes, second.bytes, differences_);
+      return differences_->SetIncomplete();
+    }
+    if (ours->rest != theirs->rest || ours->indexes.size() != theirs->indexes.size())
+      return CompareBytes(first.bytes, second.bytes, differences_);
+    for (size_t i = 0; i < ours->indexes.size(); ++i) {
+      if (Follows(ours->indexes[i], theirs->indexes[i])) continue;
+      const std::string a = TextOf(first_, ours->indexes[i]), b = TextOf(second_, theirs->indexes[i]);
+      if (differences_->Add(fmt::format("constant that it names, number {}", i + 1), a, b,
+                            OffsetIn(first.bytes, first_bytes_),
+                            OffsetIn(second.bytes, second_bytes_)) == nullptr)
+        return;
+    }
+  }
+
+  // The values that a constant leads to, with blanks.
+  static std::string TextOf(const JavaClass& from, uint64_t index, int level = 0) {
+    if (index >= from.constants.size() || level > kMostReferences) return "none";
+    const JavaConstant& constant = from.constants[index];
+    if (constant.tag == 0) return "none";
+    if (IsValue(constant)) return ValueOf(constant);
+    const auto inner = [&](size_t at) {
+      return TextOf(from, NumberAt(constant.bytes, at, 2, false), level + 1);
+    };
+    if (constant.tag == kJavaMethodHandle) return inner(1);
+    if (constant.tag == kJavaDynamic || constant.tag == kJavaInvokeDynamic)
+      return fmt::format("{} {}", NumberAt(constant.bytes, 0, 2, false), inner(2));
+    return constant.bytes.size() < 4 ? inner(0) : fmt::format("{} {}", inner(0), inner(2));
+  }
+
+  // All that differs in it are indexes of what means the same.
+  bool AttributeFollows(const JavaAttribute& first, const JavaAttribute& second) const {
+    const auto ours = IndexesOfAttribute(first_, first), theirs = IndexesOfAttribute(second_, second);
+    return ours && theirs && ours->rest == theirs->rest &&
+           std::equal(ours->indexes.begin(), ours->indexes.end(), theirs->indexes.begin(),
+                      theirs->indexes.end(), [&](uint64_t a, uint64_t b) { return Follows(a, b); });
   }
 
   void CompareMembers(const std::vector<JavaMember>& first, const std::vector<JavaMember>& second,
@@ -154,11 +251,14 @@ class ClassComparer {
       const Differences::Part part(*differences_,
                                    fmt::format("attribute {}", first[i].name.substr(0, kNameShown)));
       if (first[i].name != second[i].name) differences_->Add("name", first[i].name, second[i].name);
+      if (!same_kinds_) {
+        CompareUnderOtherIndexes(first[i], second[i]);
+        continue;
+      }
       if (first[i].bytes == second[i].bytes) continue;
       const int before = differences_->count();
       CompareBytes(first[i].bytes, second[i].bytes, differences_);
-      // Bytes of one length hold the other indexes.
-      if (moved_ && first[i].bytes.size() == second[i].bytes.size()) differences_->MarkDerived(before);
+      if (AttributeFollows(first[i], second[i])) differences_->MarkDerived(before);
     }
   }
 
@@ -167,8 +267,13 @@ class ClassComparer {
   const std::string_view first_bytes_;
   const std::string_view second_bytes_;
   Differences* differences_;
-  // Some index of constants means another one on the other side.
-  bool moved_ = false;
+  // The constants are as many, of the same kinds: what differs in one is told of it.
+  bool same_kinds_ = false;
+  // Of each constant that is a value the number of that value, else kNoValue: many references are compared.
+  std::vector<size_t> first_values_;
+  std::vector<size_t> second_values_;
+  // By the number of a value.
+  std::vector<bool> on_both_;
 };
 
 }  // namespace

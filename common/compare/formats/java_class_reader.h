@@ -44,6 +44,9 @@ struct JavaClass {
 inline constexpr uint8_t kJavaText = 1;
 inline constexpr uint8_t kJavaInteger = 3;
 inline constexpr uint8_t kJavaLong = 5;
+inline constexpr uint8_t kJavaMethodHandle = 15;
+inline constexpr uint8_t kJavaDynamic = 17;
+inline constexpr uint8_t kJavaInvokeDynamic = 18;
 
 // INVALID_ARGUMENT: it is no class file, whole and with nothing behind it.
 absl::StatusOr<JavaClass> ReadJavaClass(std::string_view bytes);

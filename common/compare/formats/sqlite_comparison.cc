@@ -80,7 +80,6 @@ class SqliteComparer {
       if (std::any_of(tree.rows.begin(), tree.rows.end(), is_cut) ||
           std::any_of(other.rows.begin(), other.rows.end(), is_cut))
         cut_.insert(tree.name);
-      rows_differ_ = true;
     }
   }
 
@@ -133,14 +132,23 @@ class SqliteComparer {
     return part.empty() ? 0 : part.data() - all.data();
   }
 
-  // The tree of a page, if both sides have it there; "": no page of a tree that is known.
-  std::string TreeOf(size_t number) const {
-    const auto name = [&](const SqliteFile& file) {
-      const int tree = number < file.tree_of_page.size() ? file.tree_of_page[number] : -1;
-      return tree < 0 ? std::string() : file.trees[static_cast<size_t>(tree)].name;
-    };
-    const std::string ours = name(first_);
-    return ours == name(second_) ? ours : std::string();
+  // nullptr: of no tree that is known, or not in the file.
+  static const SqliteTree* TreeIn(const SqliteFile& file, size_t number) {
+    const int tree = number < file.tree_of_page.size() ? file.tree_of_page[number] : -1;
+    return tree < 0 ? nullptr : &file.trees[static_cast<size_t>(tree)];
+  }
+
+  // The tree of a page: of that side which has the page, or if both sides have it of the same one; else
+  // nullptr.
+  const SqliteTree* TreeOf(size_t number) const {
+    const SqliteTree* ours = TreeIn(first_, number);
+    const SqliteTree* theirs = TreeIn(second_, number);
+    if (number >= first_.tree_of_page.size()) return theirs;
+    if (number >= second_.tree_of_page.size()) return ours;
+    return ours != nullptr && theirs != nullptr && ours->name == theirs->name &&
+                   ours->index_of == theirs->index_of
+               ? ours
+               : nullptr;
   }
 
   // Without the pages of tables whose rows were told: their bytes are those of the rows. The header is told.
@@ -154,19 +162,19 @@ class SqliteComparer {
       const std::string_view a = at < ours_.size() ? ours_.substr(at + skipped, size - skipped) : "";
       const std::string_view b = at < theirs_.size() ? theirs_.substr(at + skipped, size - skipped) : "";
       if (a == b) continue;
-      const std::string tree = TreeOf(number);
-      if (told_.contains(tree)) {
+      const SqliteTree* tree = TreeOf(number);
+      if (tree != nullptr && told_.contains(tree->name)) {
         // A row's end in other pages is not compared.
-        if (cut_.contains(tree)) differences_->SetIncomplete();
+        if (cut_.contains(tree->name)) differences_->SetIncomplete();
         continue;
       }
-      const Differences::Part part(*differences_, tree.empty() ? fmt::format("page {}", number)
-                                                               : fmt::format("page {} ({})", number, tree));
+      const Differences::Part part(*differences_, tree == nullptr
+                                                      ? fmt::format("page {}", number)
+                                                      : fmt::format("page {} ({})", number, tree->name));
       const int before = differences_->count();
       CompareBytes(a, b, differences_);
-      // An index has what its table has; a page of one side alone holds rows that were told.
-      if (rows_differ_ && (tree.starts_with("index ") || a.empty() || b.empty()))
-        differences_->MarkDerived(before);
+      // An index has what its own table has.
+      if (tree != nullptr && told_.contains(tree->index_of)) differences_->MarkDerived(before);
     }
     if (differences_->full()) differences_->SetIncomplete();
   }
@@ -180,7 +188,6 @@ class SqliteComparer {
   std::set<std::string, std::less<>> told_;
   // Those of them that have rows which go on in other pages.
   std::set<std::string, std::less<>> cut_;
-  bool rows_differ_ = false;
 };
 
 }  // namespace

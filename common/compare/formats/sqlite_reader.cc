@@ -50,7 +50,7 @@ class SqliteReader {
     usable_ = file_.page_size - reserved;
     pages_ = bytes_.size() / file_.page_size;
     file_.tree_of_page.assign(pages_ + 1, -1);
-    file_.trees.push_back({.name = "table sqlite_schema", .root = 1, .index = false, .rows = {}});
+    file_.trees.push_back({.name = "table sqlite_schema", .root = 1, .index_of = "", .rows = {}});
     RETURN_IF_ERROR(WalkTree(0));
     RETURN_IF_ERROR(ReadSchema());
     for (size_t i = 1; i < file_.trees.size(); ++i) RETURN_IF_ERROR(WalkTree(i));
@@ -67,8 +67,10 @@ class SqliteReader {
       if (values.size() < 4 || !absl::SimpleAtoi(values[3], &root) || root == 0) continue;
       if (values[0] != "table" && values[0] != "index") continue;
       if (file_.trees.size() >= kMostTrees) return DamagedSqlite();
-      file_.trees.push_back(
-          {.name = values[0] + " " + values[1], .root = root, .index = values[0] == "index", .rows = {}});
+      file_.trees.push_back({.name = values[0] + " " + values[1],
+                             .root = root,
+                             .index_of = values[0] == "index" ? "table " + values[2] : std::string(),
+                             .rows = {}});
     }
     return absl::OkStatus();
   }

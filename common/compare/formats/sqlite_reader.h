@@ -24,7 +24,8 @@ struct SqliteTree {
   // "table NAME" or "index NAME".
   std::string name;
   uint64_t root = 0;
-  bool index = false;
+  // Of an index the name of its table's tree; empty: it is none.
+  std::string index_of;
   // Of a table with row ids, in their order.
   std::vector<SqliteRow> rows;
 };

@@ -153,8 +153,10 @@ TEST(FileComparisonTest, FieldsOfMembers) {
   }
 }
 
-// A zip of one stored member "a" whose directory entry has this extra field and attributes.
-std::string ZipWithDirectory(const std::string& extra, char attributes) {
+// A zip of one stored member "a" whose directory entry has this extra field and attributes, the header before
+// it these extra fields; and what stands behind it.
+std::string ZipWithDirectory(const std::string& extra, char attributes, uint32_t time = 0x21,
+                             const std::string& local_extra = "", const std::string& behind = "") {
   const auto number = [](uint32_t value, int width) {
     std::string bytes;
     for (int i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i));
@@ -163,8 +165,9 @@ std::string ZipWithDirectory(const std::string& extra, char attributes) {
   constexpr uint32_t kCrcOfOne = 0x83dcefb7;
   const std::string sizes = number(kCrcOfOne, 4) + number(1, 4) + number(1, 4);
   const std::string common =
-      number(20, 2) + number(0, 2) + number(0, 2) + number(0x21, 4) + sizes + number(1, 2);
-  const std::string local = "PK\x03\x04" + common + number(0, 2) + "a1";
+      number(20, 2) + number(0, 2) + number(0, 2) + number(time, 4) + sizes + number(1, 2);
+  const std::string local = "PK\x03\x04" + common + number(static_cast<uint32_t>(local_extra.size()), 2) +
+                            "a" + local_extra + "1" + behind;
   const std::string entry =
       "PK\x01\x02" + number(20, 2) + common + number(static_cast<uint32_t>(extra.size()), 2) + number(0, 2) +
       number(0, 2) + number(0, 2) + std::string(1, attributes) + number(0, 3) + number(0, 4) + "a" + extra;
@@ -186,6 +189,86 @@ TEST(FileComparisonTest, DirectoryOfAZip) {
   const v1::FileDifference mode = Compare(ZipWithDirectory("", 1), ZipWithDirectory("", 2));
   ASSERT_EQ(mode.differences_size(), 1) << Told(mode);
   EXPECT_EQ(mode.differences(0).cause().class_(), "member-mode");
+}
+
+// Where of each line of Told() it is, without values; an x behind what has a class by its format.
+std::string Places(const v1::FileDifference& file) {
+  std::string text;
+  for (const v1::ContentDifference& each : file.differences()) {
+    for (const std::string& part : each.inside()) text += part + ": ";
+    text += each.place() + (each.cause().class_().empty() ? "\n" : " x\n");
+  }
+  return text;
+}
+
+// What differs beside times is no matter of how something is packed, and it is not hidden by them.
+TEST(FileComparisonTest, BesideTimesOfAZipAllElseIsCompared) {
+  constexpr uint32_t kOtherTime = 0x41;
+  const std::string one("zz\x01\x00\x01", 5), two("zz\x01\x00\x02", 5);
+  const std::string time("UT\x05\x00\x01\x01\x02\x03\x04", 9),
+      other_time("UT\x05\x00\x01\x05\x02\x03\x04", 9);
+  EXPECT_EQ(Places(Compare(ZipWithDirectory(one, 0), ZipWithDirectory(two, 0, kOtherTime))),
+            "zip: time of member a x\nzip: extra field 0x7a7a of member a\n");
+  EXPECT_EQ(Places(Compare(ZipWithDirectory("", 0, 0x21, one), ZipWithDirectory("", 0, kOtherTime, two))),
+            "zip: time of member a x\nzip: extra field of the header before it 0x7a7a of member a\n");
+  EXPECT_EQ(Places(Compare(ZipWithDirectory("", 0, 0x21, "", "one"),
+                           ZipWithDirectory("", 0, kOtherTime, "", "two"))),
+            "zip: time of member a x\nzip: bytes outside of members: bytes 0 to 2\n");
+  EXPECT_EQ(Places(Compare(ZipWithDirectory(time, 0), ZipWithDirectory(other_time, 0, kOtherTime))),
+            "zip: time of member a x\n")
+      << "the same time in another field";
+  EXPECT_EQ(Places(Compare(ZipWithDirectory(time + one, 0), ZipWithDirectory(other_time + two, 0))),
+            "zip: extra field 0x5455 of member a x\nzip: extra field 0x7a7a of member a\n")
+      << "behind the first that differs";
+}
+
+// Readers find the directory also where its place is another one.
+TEST(FileComparisonTest, OfAZipWhoseDirectoryIsElsewhereNotAllIsCompared) {
+  const std::string before("PK\x03\x04");
+  const v1::FileDifference file =
+      Compare(before + ZipWithDirectory("", 0), before + ZipWithDirectory("", 0, 0x41));
+  EXPECT_EQ(Places(file), "zip: time of member a x\n");
+  EXPECT_TRUE(file.incomplete());
+  EXPECT_FALSE(Compare(ZipWithDirectory("", 0), ZipWithDirectory("", 0, 0x41)).incomplete());
+}
+
+// With one byte in the header at the beginning in the place of another.
+std::string TarWithByte(std::string tar, size_t at, char byte) {
+  tar[at] = byte;
+  unsigned sum = 0;
+  for (size_t i = 0; i < 512; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(tar[i]);
+  std::snprintf(&tar[148], 8, "%06o", sum);
+  return tar;
+}
+
+TEST(FileComparisonTest, BesideTimesOfATarAllElseIsCompared) {
+  const std::string first = Tar({{"a", "1", 1000}}), second = Tar({{"a", "1", 3000}});
+  const std::string time = "tar: time of member a x\n";
+  // What --ignore-zeros reads on.
+  EXPECT_EQ(Places(Compare(first + Tar({{"b", "one\n"}}), second + Tar({{"b", "two\n"}}))),
+            time + "tar: bytes behind the end: tar: member b: line 1\n");
+  EXPECT_EQ(Places(Compare(first, second + Tar({{"b", "two\n"}}))),
+            time + "tar: bytes behind the end: 2048 more bytes at the end\n");
+  EXPECT_EQ(Places(Compare(first + "one\n", second + "two\n")), time + "tar: bytes behind the end: line 1\n");
+  EXPECT_EQ(Places(Compare(first, second + std::string(10240, '\0'))), time) << "blocks that fill it up";
+  EXPECT_EQ(Places(Compare(first, TarWithByte(second, 263, '1'))),
+            time + "tar: other fields in the header of a: byte 263\n");
+  std::string filled = second;
+  filled[512 + 100] = 'x';
+  EXPECT_EQ(Places(Compare(first, filled)),
+            time + "tar: other fields in the header of a: 100 more bytes at the end\n");
+  EXPECT_FALSE(Compare(first, second).incomplete());
+}
+
+TEST(FileComparisonTest, BesideTimesOfAnArAllElseIsCompared) {
+  const std::string first = Ar({{"a", "1", 1000}, {"b", "2"}}), second = Ar({{"a", "1", 3000}, {"b", "2"}});
+  const std::string time = "ar: time of member a x\n";
+  EXPECT_EQ(Places(Compare(first, second)), time);
+  EXPECT_EQ(Places(Compare(first + "one", second + "two")),
+            time + "ar: bytes outside of members: bytes 0 to 2\n");
+  std::string filled = second;
+  filled[filled.find("`\n1") + 3] = 'x';
+  EXPECT_EQ(Places(Compare(first, filled)), time + "ar: bytes outside of members: 1 more bytes at the end\n");
 }
 
 TEST(FileComparisonTest, Gzip) {

@@ -117,6 +117,32 @@ TEST(BinaryFilesTest, OfAnSqliteDatabaseTheHeaderAndTheFreeBytesAreCompared) {
             std::string::npos);
 }
 
+// people has the index by_made; notes has none.
+TEST(BinaryFilesTest, OnlyTheIndexOfATableWhoseRowsDifferFollows) {
+  const std::string database = FixtureOf("people-1.db");
+  const size_t page = 2 * 512;
+  const size_t note = database.find("built at 17957");
+  ASSERT_NE(note, std::string::npos);
+  const std::string other_note = WithByte(database, note, 'B');
+  // The last byte of a key in the index.
+  const std::string both = WithByte(other_note, page + 511, '\x01');
+  const std::string told = ToldOf(CompareFiles(database, both));
+  EXPECT_NE(told.find("table notes: row 1, value 1 = built at 1795791846 | Built at 1795791846\n"),
+            std::string::npos)
+      << told;
+  EXPECT_NE(told.find("page 3 (index by_made): byte 511 = "), std::string::npos) << told;
+  EXPECT_EQ(told.find("(derived)"), std::string::npos) << told;
+}
+
+// A page that is in no tree holds no row that was told.
+TEST(BinaryFilesTest, APageOfOneSideAloneFollowsFromNothing) {
+  const std::string database = FixtureOf("people-1.db");
+  const std::string other_note = WithByte(database, database.find("built at 17957"), 'B');
+  const std::string told = ToldOf(CompareFiles(database, other_note + std::string(512, 'x')));
+  EXPECT_NE(told.find("page 5: "), std::string::npos) << told;
+  EXPECT_EQ(told.find("(derived)"), std::string::npos) << told;
+}
+
 TEST(BinaryFilesTest, GettextMessagesAreToldByName) {
   EXPECT_EQ(ToldOf(CompareFiles(FixtureOf("texts-1.mo"), FixtureOf("texts-2.mo"))),
             "gettext\n"
@@ -131,6 +157,112 @@ TEST(BinaryFilesTest, JavaConstantsAreToldAsValues) {
             "constants: constant 16 (text) = 1795791846host-1 | 1795881846host-2\n"
             "constants: constant 26 (long) = 1795791846 | 1795881846\n"
             "constants: constant 31 (text) = host-1 | host-2\n");
+}
+
+// With the bytes at the only place that has them replaced by as many others.
+std::string With(std::string bytes, const std::string& from, const std::string& to) {
+  const size_t at = bytes.find(from);
+  EXPECT_NE(at, std::string::npos);
+  EXPECT_EQ(bytes.find(from, at + 1), std::string::npos);
+  return bytes.replace(at, to.size(), to);
+}
+
+// Constants of Calls.class: 23 is the method Calls.one, of name and type 25; 32 is Calls.two, of 33.
+const std::string kOne("\x0a\0\x18\0\x19", 5), kTwo("\x0a\0\x18\0\x21", 5);
+const std::string kCallsOne("\xb8\0\x17", 3), kCallsTwo("\xb8\0\x20", 3);
+
+// The same bytes in each other's place.
+std::string Swapped(const std::string& bytes, const std::string& one, const std::string& other) {
+  const std::string none(one.size(), '?');
+  return With(With(With(bytes, one, none), other, one), none, other);
+}
+
+// The places of what does not only follow.
+std::vector<std::string> Roots(const v1::FileDifference& file) {
+  std::vector<std::string> roots;
+  for (const v1::ContentDifference& each : file.differences()) {
+    if (each.derived()) continue;
+    roots.push_back((each.inside_size() > 0 ? each.inside(0) + ": " : "") + each.place());
+  }
+  return roots;
+}
+
+// The other texts of the class end otherwise.
+std::string BuiltOtherwise(const std::string& calls) {
+  return With(calls, std::string("\x01\0\x07", 3) + "built 1", std::string("\x01\0\x07", 3) + "built 2");
+}
+
+const std::string kBuilt = "constants: constant 39 (text)";
+
+TEST(BinaryFilesTest, AnotherMethodThatAClassNamesFollowsFromNoOtherText) {
+  const std::string calls = FixtureOf("Calls.class");
+  EXPECT_EQ(Roots(CompareFiles(calls, With(BuiltOtherwise(calls), kOne, kTwo))),
+            (std::vector<std::string>{"constants: constant 23 (reference)", kBuilt}));
+}
+
+TEST(BinaryFilesTest, ReferencesToTextsThatMovedFollow) {
+  const std::string calls = FixtureOf("Calls.class");
+  // The names of both methods stand in each other's place, and what names them for calls goes along.
+  const std::string names = Swapped(calls, std::string("\x01\0\x03one", 6), std::string("\x01\0\x03two", 6));
+  const std::string moved =
+      Swapped(names, std::string("\x0c\0\x1b\0\x1c", 5), std::string("\x0c\0\x22\0\x1c", 5));
+  const auto file = CompareFiles(calls, moved);
+  EXPECT_EQ(Roots(file),
+            (std::vector<std::string>{"constants: constant 27 (text)", "constants: constant 34 (text)",
+                                      "method one()I: flags and name", "method two()I: flags and name"}));
+  const std::string told = ToldOf(file);
+  EXPECT_NE(told.find("constant 25 (reference)"), std::string::npos) << told;
+  EXPECT_NE(told.find("constant 33 (reference)"), std::string::npos) << told;
+}
+
+TEST(BinaryFilesTest, CodeFollowsOnlyWhereItMeansTheSame) {
+  const std::string calls = FixtureOf("Calls.class");
+  const std::string main = "method main([Ljava/lang/String;)V: ";
+  // What names both methods stands in each other's place, and the code goes along.
+  const std::string constants = Swapped(BuiltOtherwise(calls), kOne, kTwo);
+  const std::string moved = Swapped(constants, kCallsOne, kCallsTwo);
+  std::vector<std::string> roots = {"constants: constant 23 (reference)",
+                                    "constants: constant 32 (reference)", kBuilt};
+  EXPECT_EQ(Roots(CompareFiles(calls, moved)), roots);
+  EXPECT_NE(ToldOf(CompareFiles(calls, moved)).find(main), std::string::npos);
+  // Beside that an instruction: pop becomes nop.
+  const std::string changed = With(moved, kCallsOne + "\x57", kCallsOne + std::string(1, '\0'));
+  const auto with_code = Roots(CompareFiles(calls, changed));
+  ASSERT_GT(with_code.size(), roots.size());
+  EXPECT_TRUE(with_code.back().starts_with(main)) << with_code.back();
+  // Both calls are of one method then.
+  const auto with_call = Roots(CompareFiles(calls, With(moved, kCallsTwo, kCallsOne)));
+  ASSERT_GT(with_call.size(), roots.size());
+  EXPECT_TRUE(with_call.back().starts_with(main)) << with_call.back();
+}
+
+// With one constant more, which nobody names, at the end of them: the class is of 60 constants then.
+std::string WithConstant(const std::string& calls) {
+  const size_t end = calls.find(std::string("\0\x21\0\x18\0\x02\0\0", 8));
+  EXPECT_NE(end, std::string::npos);
+  std::string more = calls.substr(0, end) + std::string("\x04\x40\x60\0\0", 5) + calls.substr(end);
+  more[9] = static_cast<char>(more[9] + 1);
+  return more;
+}
+
+TEST(BinaryFilesTest, UnderOtherConstantsAllElseIsComparedToo) {
+  const std::string calls = FixtureOf("Calls.class");
+  const std::string more = WithConstant(calls);
+  const std::string added = "constants: constant (float)", main = "method main([Ljava/lang/String;)V: ";
+  EXPECT_EQ(Roots(CompareFiles(calls, more)), (std::vector<std::string>{added}));
+  EXPECT_FALSE(CompareFiles(calls, more).incomplete());
+  // Where two constants moved and the code went along, it means the same.
+  const std::string moved = Swapped(Swapped(more, kOne, kTwo), kCallsOne, kCallsTwo);
+  EXPECT_EQ(Roots(CompareFiles(calls, moved)), (std::vector<std::string>{added}));
+  // The same bytes of the code call another method, and other bytes do another thing.
+  const std::string other_call = ToldOf(CompareFiles(calls, With(more, kOne, kTwo)));
+  EXPECT_NE(other_call.find(
+                main + "attribute Code: constant that it names, number 5 = Calls one ()I | Calls two ()I\n"),
+            std::string::npos)
+      << other_call;
+  EXPECT_NE(ToldOf(CompareFiles(calls, With(more, kCallsTwo + "\x57", kCallsTwo + std::string(1, '\0'))))
+                .find(main + "attribute Code: byte "),
+            std::string::npos);
 }
 
 TEST(BinaryFilesTest, AnAttributeOfAJavaMethodIsToldByName) {
