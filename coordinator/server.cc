@@ -67,6 +67,13 @@ namespace {
 // Running calls (watchers, worker streams) get so long to end when the server stops.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 
+// What a killed coordinator left. Folders are made in it under names of their own, so that what cannot be
+// removed costs room, and is no reason not to start.
+void RemoveLeftovers(const std::string& folder) {
+  if (const absl::Status removed = RemoveTree(folder); !removed.ok())
+    LogWarning("what is left in {} cannot be removed; do it by hand: {}", folder, Sv(removed.message()));
+}
+
 absl::StatusOr<registry::RegistryOptions> MakeRegistryOptions(const ServerOptions& options) {
   registry::RegistryOptions registry;
   registry.plain_http = options.plain_registries;
@@ -192,8 +199,7 @@ class ServerImpl final : public Server {
     remote_records_ = std::make_unique<storage::SqliteRemoteRecords>(records_->connection());
     FetchedSourcesOptions options;
     options.scratch_folder = options_.data_folder + "/checkouts";
-    // What a killed coordinator left.
-    RETURN_IF_ERROR(RemoveTree(options.scratch_folder));
+    RemoveLeftovers(options.scratch_folder);
     sources_ =
         std::make_unique<FetchedSources>(*blobs_, *remote_records_, *http_, clock_, std::move(options));
     return absl::OkStatus();
@@ -212,8 +218,7 @@ class ServerImpl final : public Server {
     FileSubmissionsOptions options;
     options.scratch_folder = options_.data_folder + "/submissions";
     options.most_bytes = options_.context_limit;
-    // What a killed coordinator left.
-    RETURN_IF_ERROR(RemoveTree(options.scratch_folder));
+    RemoveLeftovers(options.scratch_folder);
     const AdmitBuild admit = [this](const v1::BuildSubmission& submission, const std::string& key,
                                     const std::vector<v1::Secret>& secrets) -> absl::StatusOr<AdmittedBuild> {
       ASSIGN_OR_RETURN(const Submitted submitted, engine_->Submit(submission, key, secrets));

@@ -1,6 +1,5 @@
 #include "common/base/files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -9,46 +8,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <vector>
 
 #include "common/base/status.h"
 
 namespace crossmill {
 namespace {
-
-// Removes what is in the folder behind `fd`. Folders without permission bits (a build may leave
-// them) are made passable first.
-absl::Status RemoveEntries(UniqueFd fd, const std::string& path) {
-  const int raw = fd.get();
-  DIR* folder = fdopendir(fd.Release());
-  if (folder == nullptr) {
-    const int error = errno;
-    close(raw);
-    return ErrnoStatus(error, path);
-  }
-  absl::Status status;
-  while (dirent* entry = readdir(folder)) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    if (unlinkat(raw, entry->d_name, 0) == 0) continue;
-    if (errno != EISDIR && errno != EPERM) {
-      if (status.ok() && errno != ENOENT) status = ErrnoStatus(errno, fmt::format("{}/{}", path, name));
-      continue;
-    }
-    int child = openat(raw, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (child < 0 && errno == EACCES && fchmodat(raw, entry->d_name, 0700, 0) == 0) {
-      child = openat(raw, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    }
-    absl::Status below = child < 0 ? ErrnoStatus(errno, fmt::format("{}/{}", path, name))
-                                   : RemoveEntries(UniqueFd(child), fmt::format("{}/{}", path, name));
-    if (below.ok() && unlinkat(raw, entry->d_name, AT_REMOVEDIR) != 0) {
-      below = ErrnoStatus(errno, fmt::format("{}/{}", path, name));
-    }
-    if (status.ok()) status = below;
-  }
-  closedir(folder);
-  return status;
-}
 
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -163,19 +127,6 @@ absl::Status MakeFolders(const std::string& path, mode_t mode) {
   if (errno != ENOENT) return ErrnoStatus(errno, path);
   RETURN_IF_ERROR(MakeFolders(FolderOf(path), mode));
   if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return ErrnoStatus(errno, path);
-  return absl::OkStatus();
-}
-
-absl::Status RemoveTree(const std::string& path) {
-  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  if (errno != EISDIR && errno != EPERM) return ErrnoStatus(errno, path);
-  int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0 && errno == EACCES && chmod(path.c_str(), 0700) == 0) {
-    fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  }
-  if (fd < 0) return ErrnoStatus(errno, path);
-  RETURN_IF_ERROR(RemoveEntries(UniqueFd(fd), path));
-  if (rmdir(path.c_str()) != 0) return ErrnoStatus(errno, path);
   return absl::OkStatus();
 }
 

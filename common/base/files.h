@@ -53,7 +53,8 @@ absl::Status WriteFileAtomic(const std::string& path, std::string_view bytes, mo
 // mkdir -p.
 absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
 
-// rm -rf, without following links and without leaving the file system's tree; a missing path is OK.
+// rm -rf, without following links and without leaving the file system's tree; a missing path is OK. However
+// deep the tree is, it takes few descriptors and little stack. The first error, when all that can go is gone.
 absl::Status RemoveTree(const std::string& path);
 
 absl::Status SyncFolder(const std::string& path);

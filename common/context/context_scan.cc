@@ -35,6 +35,8 @@ namespace reapi = ::build::bazel::remote::execution::v2;
 constexpr size_t kChunk = 512;
 // ctime younger than this is not trusted (see hash_cache.h).
 constexpr int64_t kTrustedAgeNanos = 2'000'000'000;
+// One entry each.
+constexpr size_t kMostNotes = 100;
 
 int64_t Nanos(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
@@ -132,6 +134,11 @@ class Scanner {
   std::vector<std::string> TakeNotes() {
     MutexLock lock(mutex_);
     std::sort(notes_.begin(), notes_.end());
+    if (const size_t all = notes_.size(); all > kMostNotes) {
+      notes_.resize(kMostNotes);
+      notes_.push_back(
+          fmt::format("{} more sockets, pipes and devices are left out of the context", all - kMostNotes));
+    }
     return std::move(notes_);
   }
   int64_t hashed_files() const { return hashed_files_; }
@@ -159,8 +166,9 @@ class Scanner {
 
   void Work() {
     while (std::optional<Work_> work = Take()) {
-      const absl::Status status =
-          work->list ? List(work->folder) : Read(work->folder, work->begin, work->end);
+      const absl::Status status = Stopped()    ? absl::CancelledError("context: reading it was cancelled")
+                                  : work->list ? List(work->folder)
+                                               : Read(work->folder, work->begin, work->end);
       if (!status.ok()) {
         Fail(status);
         return;
@@ -177,6 +185,8 @@ class Scanner {
     queue_.pop_back();
     return work;
   }
+
+  bool Stopped() const { return options_.stop.stop_requested(); }
 
   void Fail(const absl::Status& status) {
     MutexLock lock(mutex_);
@@ -348,6 +358,7 @@ absl::Status Scanner::HashFile(FolderNode* folder, Item* item) {
     if (fstat(fd.get(), &before) != 0) return Problem(errno, path);
     Sha256 sha;
     while (true) {
+      if (Stopped()) return absl::CancelledError("context: reading it was cancelled");
       auto count = ReadSome(fd.get(), buffer.data(), buffer.size());
       if (!count.ok()) return Annotate(count.status(), fmt::format("context: {}", Printable(path)));
       sha.Update({buffer.data(), *count});

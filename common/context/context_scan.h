@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,7 @@ struct ScannedContext {
   int64_t bytes = 0;
   // Files that had to be read because the hash cache did not know them.
   int64_t hashed_files = 0;
-  // Things a person should know, one sentence each.
+  // Things a person should know, one sentence each; of many, the first and how many more there are.
   std::vector<std::string> notes;
 };
 
@@ -48,6 +49,8 @@ struct ScanOptions {
   std::string cache_path;
   // 0: as many as there are processors.
   int threads = 0;
+  // CANCELLED soon after it stops.
+  std::stop_token stop;
 };
 
 // NOT_FOUND or FAILED_PRECONDITION when the folder is none; PERMISSION_DENIED names what cannot be

@@ -26,6 +26,8 @@ constexpr size_t kBatchBlobs = 1000;
 constexpr int kThreads = 4;
 constexpr int64_t kFilePiece = 64 << 20;
 
+absl::Status UploadCancelled() { return absl::CancelledError("context: storing it was cancelled"); }
+
 // One blob to send: a message in memory or a file.
 struct Source {
   Digest digest;
@@ -36,8 +38,8 @@ struct Source {
 class Uploader {
  public:
   // `folder`: the context's, open.
-  Uploader(int folder, BlobStore& store, const UploadProgress& progress)
-      : folder_(folder), store_(store), progress_(progress) {}
+  Uploader(int folder, BlobStore& store, const UploadProgress& progress, std::stop_token stop)
+      : folder_(folder), store_(store), progress_(progress), stop_(std::move(stop)) {}
 
   absl::StatusOr<UploadResult> Send(const std::vector<Source>& sources) {
     std::vector<Source> batch;
@@ -70,7 +72,9 @@ class Uploader {
  private:
   void Work() {
     for (size_t i = next_++; i < jobs_.size(); i = next_++) {
-      const absl::Status status = jobs_[i].size() == 1 ? Stream(jobs_[i][0]) : Batch(jobs_[i]);
+      const absl::Status status = stop_.stop_requested() ? UploadCancelled()
+                                  : jobs_[i].size() == 1 ? Stream(jobs_[i][0])
+                                                         : Batch(jobs_[i]);
       MutexLock lock(mutex_);
       if (!status.ok() && error_.ok()) error_ = status;
       if (!error_.ok()) return;
@@ -126,6 +130,7 @@ class Uploader {
     ASSIGN_OR_RETURN(std::unique_ptr<BlobWriter> writer, store_.Create(source.digest));
     // In pieces for the progress only: a store on this machine reads the file itself.
     for (int64_t offset = 0; offset < source.digest.size; offset += kFilePiece) {
+      if (stop_.stop_requested()) return UploadCancelled();
       const int64_t size = std::min(kFilePiece, source.digest.size - offset);
       const absl::Status status = writer->WriteFile(fd.get(), offset, size);
       if (absl::IsFailedPrecondition(status)) return Changed(source);
@@ -151,6 +156,7 @@ class Uploader {
   const int folder_;
   BlobStore& store_;
   const UploadProgress& progress_;
+  const std::stop_token stop_;
   // Constant while the threads run.
   std::vector<std::vector<Source>> jobs_;
   UploadResult total_;
@@ -163,7 +169,8 @@ class Uploader {
 }  // namespace
 
 absl::StatusOr<UploadResult> UploadContext(const ScannedContext& context, const std::string& folder,
-                                           BlobStore& store, const UploadProgress& progress) {
+                                           BlobStore& store, const UploadProgress& progress,
+                                           std::stop_token stop) {
   absl::flat_hash_map<Digest, Source> sources;
   sources.reserve(context.files.size() + context.folders.size());
   std::vector<Digest> digests;
@@ -176,13 +183,14 @@ absl::StatusOr<UploadResult> UploadContext(const ScannedContext& context, const 
 
   std::vector<Source> missing;
   for (size_t begin = 0; begin < digests.size(); begin += kFindBatch) {
+    if (stop.stop_requested()) return UploadCancelled();
     const size_t count = std::min(kFindBatch, digests.size() - begin);
     ASSIGN_OR_RETURN(const std::vector<Digest> found,
                      store.FindMissing(absl::MakeConstSpan(digests).subspan(begin, count)));
     for (const Digest& digest : found) missing.push_back(sources.at(digest));
   }
   ASSIGN_OR_RETURN(const UniqueFd root, OpenFile(folder, O_PATH | O_DIRECTORY));
-  return Uploader(root.get(), store, progress).Send(missing);
+  return Uploader(root.get(), store, progress, std::move(stop)).Send(missing);
 }
 
 }  // namespace crossmill::context

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -19,8 +20,9 @@ struct UploadResult {
 // Called now and then from several threads, one at a time, with what was sent so far and the total.
 using UploadProgress = std::function<void(const UploadResult& sent, const UploadResult& total)>;
 
-// ABORTED names a file that changed since it was scanned.
+// ABORTED names a file that changed since it was scanned. CANCELLED soon after `stop` does.
 absl::StatusOr<UploadResult> UploadContext(const ScannedContext& context, const std::string& folder,
-                                           BlobStore& store, const UploadProgress& progress);
+                                           BlobStore& store, const UploadProgress& progress,
+                                           std::stop_token stop = {});
 
 }  // namespace crossmill::context

@@ -20,6 +20,13 @@ namespace {
 constexpr size_t kChunk = 1 << 18;
 // More than the headers of a file take that has a long name, and its padding.
 constexpr int64_t kHeaderBytes = 8 << 10;
+// What the kernel takes as one path. Steps of one descriptor each could go deeper, and what they make could
+// neither be read nor named afterwards.
+constexpr size_t kLongestPath = 4095;
+// One entry each; how many more there are is said in one.
+constexpr int64_t kMostNotes = 100;
+// Of a path that is too long, in its error.
+constexpr size_t kShownPath = 100;
 
 // A tar's header block holds the sum of its own bytes.
 bool IsTarHeader(std::string_view block) {
@@ -58,8 +65,11 @@ class Extractor {
       if (options_.stop.stop_requested()) return absl::CancelledError("extracting an archive: cancelled");
       ASSIGN_OR_RETURN(const std::optional<layer::TarEntry> entry, reader_.Next());
       if (!entry) break;
-      at_ = entry->path;
       RETURN_IF_ERROR(Extract(*entry));
+    }
+    if (notes_ > kMostNotes && options_.notes != nullptr) {
+      options_.notes->push_back(
+          fmt::format("{} more devices and pipes are left out of the context", notes_ - kMostNotes));
     }
     RETURN_IF_ERROR(FinishFolders());
     return FinishRoot();
@@ -137,21 +147,35 @@ class Extractor {
     }
   }
 
+  static absl::Status CheckLength(const layer::TarEntry& entry, std::string_view path,
+                                  std::string_view what) {
+    if (path.size() <= kLongestPath) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        fmt::format("the archive's entry {}...: {} is {} bytes long, and no more than {} are possible",
+                    layer::Printable(entry.path.substr(0, kShownPath)), what, path.size(), kLongestPath));
+  }
+
+  void NoteLeftOut(const layer::TarEntry& entry) {
+    if (options_.notes == nullptr || ++notes_ > kMostNotes) return;
+    options_.notes->push_back(fmt::format("{} is a {} and is left out of the context",
+                                          layer::Printable(entry.path), layer::EntryTypeName(entry.type)));
+  }
+
   absl::Status Extract(const layer::TarEntry& entry) {
     using layer::EntryType;
+    RETURN_IF_ERROR(CheckLength(entry, entry.path, "its path"));
+    RETURN_IF_ERROR(CheckLength(entry, entry.link, "the path that it links to"));
+    at_ = entry.path;
+    // What is left out counts, too: few bytes can unpack to many of them.
+    RETURN_IF_ERROR(CountFile());
     if (entry.type == EntryType::kCharDevice || entry.type == EntryType::kBlockDevice ||
         entry.type == EntryType::kFifo) {
       if (options_.refuse_foreign && entry.type != EntryType::kFifo) {
         return layer::RefuseEntry(entry, "a context holds files, folders and links; leave it out");
       }
-      if (options_.notes != nullptr) {
-        options_.notes->push_back(fmt::format("{} is a {} and is left out of the context",
-                                              layer::Printable(entry.path),
-                                              layer::EntryTypeName(entry.type)));
-      }
+      NoteLeftOut(entry);
       return absl::OkStatus();
     }
-    RETURN_IF_ERROR(CountFile());
     RETURN_IF_ERROR(CountBytes(entry));
     std::string name;
     ASSIGN_OR_RETURN(const UniqueFd parent, OpenParent(entry.path, &name));
@@ -225,6 +249,7 @@ class Extractor {
   // Deepest first, so that a folder that cannot be entered closes last.
   absl::Status FinishFolders() {
     for (auto it = folders_.rbegin(); it != folders_.rend(); ++it) {
+      if (options_.stop.stop_requested()) return absl::CancelledError("extracting an archive: cancelled");
       std::string name;
       ASSIGN_OR_RETURN(const UniqueFd parent, OpenParent(it->first, &name));
       const UniqueFd folder(
@@ -258,6 +283,7 @@ class Extractor {
   int64_t stream_bytes_ = 0;
   int64_t file_bytes_ = 0;
   int64_t files_ = 0;
+  int64_t notes_ = 0;
 };
 
 }  // namespace

@@ -21,7 +21,8 @@ bool IsArchive(std::string_view beginning);
 
 struct ExtractOptions {
   std::stop_token stop;
-  // Things a person should know, one sentence each: devices and pipes that were left out.
+  // Things a person should know, one sentence each: devices and pipes that were left out; of many, the first
+  // and how many more there are.
   std::vector<std::string>* notes = nullptr;
   // The folder gets mode and time of the archive's entry for it ("./"), if there is one.
   bool keep_root = false;
@@ -29,14 +30,16 @@ struct ExtractOptions {
   // which a folder may have by chance, are still left out.
   bool refuse_foreign = false;
   // RESOURCE_EXHAUSTED beyond it, with the entry that was too much; 0: no limit. Bytes are those of
-  // its files, files are all that is made: folders that no entry names, too.
+  // its files, files are all entries, and the folders
+  // that are made because no entry names them.
   int64_t most_bytes = 0;
   int64_t most_files = 0;
 };
 
 // Extracts a tar (compressed or not) into a folder that is empty. Modes (setuid too), mtimes and hard links
 // are kept, owners and xattrs are not. Nothing is written outside of the folder: INVALID_ARGUMENT for an
-// entry with ".." or below a symbolic link, and for bytes that are no tar. CANCELLED when told to stop.
+// entry with ".." or below a symbolic link, for a path or target longer than 4095 bytes, and for bytes that
+// are no tar. CANCELLED when told to stop.
 absl::Status ExtractArchive(layer::Source archive, const std::string& folder, const ExtractOptions& options);
 
 }  // namespace crossmill::fetch

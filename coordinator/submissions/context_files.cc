@@ -13,8 +13,8 @@
 
 namespace crossmill::coordinator {
 
-absl::Status TakeContext(const ContextFiles& files, BlobStore& blobs, Clock& clock, v1::Recipe* recipe,
-                         std::vector<std::string>* notes) {
+absl::Status TakeContext(const ContextFiles& files, BlobStore& blobs, Clock& clock,
+                         const std::stop_token& stop, v1::Recipe* recipe, std::vector<std::string>* notes) {
   char resolved[PATH_MAX];
   if (realpath(files.folder.c_str(), resolved) == nullptr) return ErrnoStatus(errno, "the context's folder");
   const std::string folder = resolved;
@@ -43,9 +43,10 @@ absl::Status TakeContext(const ContextFiles& files, BlobStore& blobs, Clock& clo
   scan.folder = folder;
   scan.ignore = ignore.rules.empty() ? nullptr : &ignore.rules;
   scan.keep_times = files.keep_times;
+  scan.stop = stop;
   ASSIGN_OR_RETURN(const context::ScannedContext scanned, context::ScanContext(scan, clock));
   notes->insert(notes->end(), scanned.notes.begin(), scanned.notes.end());
-  RETURN_IF_ERROR(context::UploadContext(scanned, folder, blobs, nullptr).status());
+  RETURN_IF_ERROR(context::UploadContext(scanned, folder, blobs, nullptr, stop).status());
   ToProto(scanned.root, recipe->mutable_context_root());
   return absl::OkStatus();
 }

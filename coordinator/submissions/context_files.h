@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ struct ContextFiles {
 
 // Dockerfile, ignore file and root go into the recipe, and the blobs into the store: what `crossmill build`
 // does with the same files. Nothing is read outside of the folder. NOT_FOUND: the Dockerfile;
-// INVALID_ARGUMENT: a link out of the folder, or the ignore file with its line.
-absl::Status TakeContext(const ContextFiles& files, BlobStore& blobs, Clock& clock, v1::Recipe* recipe,
-                         std::vector<std::string>* notes);
+// INVALID_ARGUMENT: a link out of the folder, or the ignore file with its line; CANCELLED: `stop` did.
+absl::Status TakeContext(const ContextFiles& files, BlobStore& blobs, Clock& clock,
+                         const std::stop_token& stop, v1::Recipe* recipe, std::vector<std::string>* notes);
 
 }  // namespace crossmill::coordinator

@@ -25,6 +25,7 @@ namespace {
 // As long as the engine knows an idempotency key.
 constexpr int64_t kKeptNanos = int64_t{24} * 3600 * 1'000'000'000;
 constexpr size_t kMostKept = 1000;
+constexpr size_t kLongestKey = 256;
 
 std::string NewSubmissionId() {
   std::random_device random;
@@ -50,7 +51,12 @@ absl::StatusOr<std::string> MakeContextFolder(const std::string& path) {
 }
 
 // The reference of a URL that may be fetched from here.
-absl::StatusOr<fetch::GitReference> ReadReference(const std::string& url) {
+absl::StatusOr<fetch::GitReference> ReadReference(const std::string& url, bool allow_local) {
+  if (allow_local && url.starts_with("file://")) {
+    fetch::GitReference local;
+    local.remote = url;
+    return local;
+  }
   const std::string shown = Printable(fetch::WithoutCredentials(url));
   if (!fetch::IsGitUrl(url, fetch::GitShorthand::kAllow)) {
     return absl::InvalidArgumentError(
@@ -61,7 +67,17 @@ absl::StatusOr<fetch::GitReference> ReadReference(const std::string& url) {
   return fetch::ParseGitReference(url, fetch::GitShorthand::kAllow);
 }
 
+absl::Status CheckKey(const std::string& key) {
+  if (key.size() <= kLongestKey) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format("idempotency_key: longer than {} characters", kLongestKey));
+}
+
 }  // namespace
+
+void EndArchive::operator()(FileSubmissions* submissions) const {
+  MutexLock lock(submissions->mutex_);
+  --submissions->archives_;
+}
 
 absl::StatusOr<TemporaryFolder> FileSubmissions::NewFolder() const {
   RETURN_IF_ERROR(MakeFolders(options_.scratch_folder, 0700));
@@ -80,6 +96,7 @@ absl::Status FileSubmissions::Admit(const v1::BuildSubmission& submission, const
 // ---- archives ----
 
 absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, std::stop_token stop) {
+  ArchivePlace place;
   {
     MutexLock lock(mutex_);
     if (stopped_) return absl::UnavailableError("the coordinator is shutting down");
@@ -88,13 +105,11 @@ absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, s
           fmt::format("{} archives are being received; come again later", options_.archives));
     }
     ++archives_;
+    place.reset(this);
   }
-  const AtScopeEnd over([this] {
-    MutexLock lock(mutex_);
-    --archives_;
-  });
   const StopOfEither either(std::move(stop), stop_.get_token());
   ASSIGN_OR_RETURN(UnpackedArchive unpacked, EmptyContext());
+  unpacked.place = std::move(place);
   fetch::ExtractOptions extract;
   extract.stop = either.token();
   extract.notes = &unpacked.notes;
@@ -108,13 +123,16 @@ absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, s
 
 absl::StatusOr<UnpackedArchive> FileSubmissions::EmptyContext() const {
   ASSIGN_OR_RETURN(TemporaryFolder scratch, NewFolder());
-  UnpackedArchive context{std::move(scratch), "", {}};
+  UnpackedArchive context{nullptr, std::move(scratch), "", {}};
   ASSIGN_OR_RETURN(context.folder, MakeContextFolder(context.scratch.Path("context")));
   return context;
 }
 
 absl::StatusOr<v1::Submission> FileSubmissions::SubmitArchive(UnpackedArchive archive,
-                                                              const v1::SubmitFilesRequest& request) {
+                                                              const v1::SubmitFilesRequest& request,
+                                                              std::stop_token stop) {
+  RETURN_IF_ERROR(CheckKey(request.idempotency_key()));
+  const StopOfEither either(std::move(stop), stop_.get_token());
   ASSIGN_OR_RETURN(v1::BuildSubmission submission, SubmissionOf(request));
   submission.mutable_recipe()->set_context_origin(request.origin());
   ContextFiles files;
@@ -123,11 +141,13 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitArchive(UnpackedArchive ar
   files.ignore = true;
   files.keep_times = submission.options().keep_times();
   if (!request.dockerfile().empty()) files.dockerfile = request.dockerfile();
-  RETURN_IF_ERROR(TakeContext(files, blobs_, clock_, submission.mutable_recipe(), &archive.notes));
+  RETURN_IF_ERROR(
+      TakeContext(files, blobs_, clock_, either.token(), submission.mutable_recipe(), &archive.notes));
   v1::Submission state;
   state.set_created_at(UnixNanos(clock_.Now()));
   for (const std::string& note : archive.notes) state.add_notes(ValidUtf8(note));
   const WipedSecrets<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
+  if (either.token().stop_requested()) return absl::CancelledError("it was cancelled");
   RETURN_IF_ERROR(Admit(submission, request.idempotency_key(), secrets, &state));
   return state;
 }
@@ -135,12 +155,14 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitArchive(UnpackedArchive ar
 // ---- git ----
 
 absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesRequest& request) {
-  RETURN_IF_ERROR(ReadReference(request.git()).status());
+  RETURN_IF_ERROR(CheckKey(request.idempotency_key()));
+  RETURN_IF_ERROR(ReadReference(request.git(), options_.allow_local_git).status());
   RETURN_IF_ERROR(SubmissionOf(request).status());
   if (!request.origin().empty())
     return absl::InvalidArgumentError("origin: of a git repository it is its URL; leave it out");
   auto job = std::make_unique<Job>();
   job->request = request;
+  job->key = request.idempotency_key();
   job->secrets = WipedSecrets<v1::Secret>(request.secrets().begin(), request.secrets().end());
   WipeValues(job->request.mutable_secrets());
   job->digest = Sha256Hex(job->request.SerializeAsString());
@@ -151,7 +173,12 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   MutexLock lock(mutex_);
   if (stopped_) return absl::UnavailableError("the coordinator is shutting down");
   if (const Job* former = FindKey(request.idempotency_key()); former != nullptr) {
-    if (former->digest == job->digest) return former->state;
+    if (former->digest == job->digest) {
+      v1::Submission state = former->state;
+      // Of one that is a build, as of an archive: another request made it.
+      if (state.state() == v1::SUBMISSION_STATE_SUBMITTED) state.set_existing(true);
+      return state;
+    }
     return absl::AlreadyExistsError(fmt::format("idempotency key '{}' was used for another submission ({})",
                                                 request.idempotency_key(), former->state.id()));
   }
@@ -173,7 +200,7 @@ FileSubmissions::Job* FileSubmissions::FindKey(const std::string& key) {
     const v1::SubmissionState state = job->state.state();
     const bool came_to_nothing =
         state == v1::SUBMISSION_STATE_FAILED || state == v1::SUBMISSION_STATE_CANCELLED;
-    if (job->request.idempotency_key() == key && !came_to_nothing) return job.get();
+    if (job->key == key && !came_to_nothing) return job.get();
   }
   return nullptr;
 }
@@ -222,11 +249,13 @@ void FileSubmissions::Run(Job& job) {
     }
     // From here on it is a build, which is cancelled as builds are.
     if (status.ok() && job.stop.stop_requested()) status = absl::CancelledError("it was cancelled");
-    if (status.ok()) status = Admit(submission, job.request.idempotency_key(), job.secrets, &outcome);
+    if (status.ok()) status = Admit(submission, job.key, job.secrets, &outcome);
   }
   WipeValues(&job.secrets);
   MutexLock lock(mutex_);
   Wipe(job.request.mutable_git());
+  // Clear would keep the memory.
+  v1::SubmitFilesRequest().Swap(&job.request);
   if (status.ok()) {
     job.state.MergeFrom(outcome);
   } else {
@@ -241,40 +270,65 @@ void FileSubmissions::Run(Job& job) {
 }
 
 absl::Status FileSubmissions::Fetch(Job& job, v1::BuildSubmission* submission) {
-  ASSIGN_OR_RETURN(*submission, SubmissionOf(job.request));
-  ASSIGN_OR_RETURN(const fetch::GitReference reference, ReadReference(job.request.git()));
-  ASSIGN_OR_RETURN(const TemporaryFolder scratch, NewFolder());
+  const StopAfter limit(absl::ToChronoMilliseconds(options_.time_limit));
+  const StopOfEither either(job.stop.get_token(), limit.token());
+  const absl::Status status = FetchInTime(job, either.token(), submission);
+  if (absl::IsCancelled(status) && limit.token().stop_requested() && !job.stop.stop_requested()) {
+    return absl::DeadlineExceededError(
+        fmt::format("the repository was not fetched and stored within {}, which is the most that it may take",
+                    absl::FormatDuration(options_.time_limit)));
+  }
+  return status;
+}
+
+absl::Status FileSubmissions::CheckOut(Job& job, const std::stop_token& stop, const TemporaryFolder& scratch,
+                                       fetch::GitCheckout* checkout) {
+  ASSIGN_OR_RETURN(const fetch::GitReference reference,
+                   ReadReference(job.request.git(), options_.allow_local_git));
   FolderWatch watch(scratch.path(), {options_.most_bytes, options_.most_files});
-  const StopOfEither either(job.stop.get_token(), watch.token());
+  const StopOfEither either(stop, watch.token());
   fetch::GitProgramOptions program;
   program.time_limit = options_.time_limit;
   program.stop = either.token();
   program.allow_local = options_.allow_local_git;
-  const absl::StatusOr<fetch::GitCheckout> checkout =
+  absl::StatusOr<fetch::GitCheckout> got =
       fetch::CheckoutGit(reference, reference.keep_git_dir.value_or(false), scratch.path(), program);
-  if (watch.exceeded()) {
+  // What came since the watch looked the last time counts, too.
+  const FolderSize size = got.ok() ? MeasureFolder(scratch.path()) : FolderSize();
+  if (watch.exceeded() || size.bytes > options_.most_bytes || size.files > options_.most_files) {
     return absl::ResourceExhaustedError(
         fmt::format("git repository {}: the checkout takes more than {} bytes or {} files; the coordinator's "
                     "--context-limit is the limit",
                     fetch::WithoutCredentials(reference.remote), options_.most_bytes, options_.most_files));
   }
-  RETURN_IF_ERROR(checkout.status());
+  RETURN_IF_ERROR(got.status());
+  *checkout = *std::move(got);
+  return absl::OkStatus();
+}
+
+absl::Status FileSubmissions::FetchInTime(Job& job, const std::stop_token& stop,
+                                          v1::BuildSubmission* submission) {
+  ASSIGN_OR_RETURN(*submission, SubmissionOf(job.request));
+  ASSIGN_OR_RETURN(const TemporaryFolder scratch, NewFolder());
+  fetch::GitCheckout checkout;
+  RETURN_IF_ERROR(CheckOut(job, stop, scratch, &checkout));
   {
     MutexLock lock(mutex_);
-    job.state.set_commit(checkout->commit);
+    job.state.set_commit(checkout.commit);
     changed_.NotifyAll();
   }
   v1::Recipe& recipe = *submission->mutable_recipe();
-  recipe.set_context_time(checkout->commit_time);
-  recipe.set_context_commit(checkout->commit);
+  recipe.set_context_time(checkout.commit_time);
+  recipe.set_context_commit(checkout.commit);
   recipe.set_context_origin(fetch::OriginOfUrl(job.request.git()));
-  if (job.request.commit_epoch()) submission->mutable_options()->set_source_date_epoch(checkout->commit_time);
+  if (job.request.commit_epoch()) submission->mutable_options()->set_source_date_epoch(checkout.commit_time);
   ContextFiles files;
-  files.folder = checkout->folder;
+  files.folder = checkout.folder;
   files.file = job.request.file();
   files.keep_times = submission->options().keep_times();
   std::vector<std::string> notes;
-  RETURN_IF_ERROR(TakeContext(files, blobs_, clock_, &recipe, &notes));
+  RETURN_IF_ERROR(TakeContext(files, blobs_, clock_, stop, &recipe, &notes));
+  if (stop.stop_requested()) return absl::CancelledError("it was cancelled");
   MutexLock lock(mutex_);
   for (const std::string& note : notes) job.state.add_notes(ValidUtf8(note));
   return absl::OkStatus();

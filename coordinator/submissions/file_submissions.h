@@ -21,6 +21,7 @@
 #include "common/base/files.h"
 #include "common/base/mutex.h"
 #include "common/base/wiping.h"
+#include "common/fetch/git_checkout.h"
 #include "common/layer/tar_reader.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/submission.pb.h"
@@ -40,7 +41,7 @@ struct FileSubmissionsOptions {
   int fetches = 4;
   // Fetches that have not ended.
   size_t most_unfinished = 64;
-  // Repositories on this machine: for tests.
+  // Repositories on this machine ("file:///..."): for tests.
   bool allow_local_git = false;
 };
 
@@ -52,8 +53,18 @@ struct AdmittedBuild {
 using AdmitBuild = std::function<absl::StatusOr<AdmittedBuild>(
     const v1::BuildSubmission& submission, const std::string& key, const std::vector<v1::Secret>& secrets)>;
 
+class FileSubmissions;
+
+// One of the archives that there may be at the same time.
+struct EndArchive {
+  void operator()(FileSubmissions* submissions) const;
+};
+using ArchivePlace = std::unique_ptr<FileSubmissions, EndArchive>;
+
 // An archive as a folder.
 struct UnpackedArchive {
+  // None of a context that is empty. Before the folder: it ends when that has gone.
+  ArchivePlace place;
   TemporaryFolder scratch;
   std::string folder;
   std::vector<std::string> notes;
@@ -73,8 +84,9 @@ class FileSubmissions {
   absl::StatusOr<UnpackedArchive> Unpack(layer::Source archive, std::stop_token stop);
   // What a Dockerfile that comes alone is built in.
   absl::StatusOr<UnpackedArchive> EmptyContext() const;
-  absl::StatusOr<v1::Submission> SubmitArchive(UnpackedArchive archive,
-                                               const v1::SubmitFilesRequest& request);
+  // CANCELLED: it is no build.
+  absl::StatusOr<v1::Submission> SubmitArchive(UnpackedArchive archive, const v1::SubmitFilesRequest& request,
+                                               std::stop_token stop);
 
   // Begins to fetch. The same request with the same idempotency key is the same submission, unless that has
   // failed. UNAVAILABLE: too many wait.
@@ -87,9 +99,12 @@ class FileSubmissions {
   void Stop();
 
  private:
+  friend EndArchive;
+
   struct Job {
-    // Without secrets; the URL, which may have credentials, as long as it is needed.
+    // Without secrets. Empty when the job has ended: it may be long, and the URL may have credentials.
     v1::SubmitFilesRequest request;
+    std::string key;
     // Of the request, to know it again.
     std::string digest;
     WipedSecrets<v1::Secret> secrets;
@@ -105,6 +120,9 @@ class FileSubmissions {
                      const std::vector<v1::Secret>& secrets, v1::Submission* state);
   void Run(Job& job);
   absl::Status Fetch(Job& job, v1::BuildSubmission* submission);
+  absl::Status FetchInTime(Job& job, const std::stop_token& stop, v1::BuildSubmission* submission);
+  absl::Status CheckOut(Job& job, const std::stop_token& stop, const TemporaryFolder& scratch,
+                        fetch::GitCheckout* checkout);
   absl::Status WaitForTurn(Job& job);
   Job* FindKey(const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

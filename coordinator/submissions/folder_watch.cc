@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/base/files.h"
 
@@ -19,7 +20,8 @@ namespace {
 
 constexpr auto kShortestPause = std::chrono::milliseconds(200);
 
-void Measure(UniqueFd folder, FolderSize* size) {
+// What is in one folder. Folders in it go to `more`, under paths from where `path` begins.
+void MeasureOne(UniqueFd folder, const std::string& path, FolderSize* size, std::vector<std::string>* more) {
   DIR* stream = fdopendir(folder.get());
   if (stream == nullptr) return;
   // It is the stream's now.
@@ -30,9 +32,7 @@ void Measure(UniqueFd folder, FolderSize* size) {
     if (name == "." || name == ".." || fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     size->files += 1;
     size->bytes += int64_t{info.st_blocks} * 512;
-    if (!S_ISDIR(info.st_mode)) continue;
-    UniqueFd below(openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (below.valid()) Measure(std::move(below), size);
+    if (S_ISDIR(info.st_mode)) more->push_back(path.empty() ? entry->d_name : path + "/" + entry->d_name);
   }
   closedir(stream);
 }
@@ -42,7 +42,16 @@ void Measure(UniqueFd folder, FolderSize* size) {
 FolderSize MeasureFolder(const std::string& folder) {
   FolderSize size;
   auto fd = OpenFile(folder, O_RDONLY | O_DIRECTORY);
-  if (fd.ok()) Measure(*std::move(fd), &size);
+  if (!fd.ok()) return size;
+  // One folder is open at a time, however deep somebody's repository is.
+  std::vector<std::string> more = {""};
+  while (!more.empty()) {
+    const std::string path = std::move(more.back());
+    more.pop_back();
+    const char* name = path.empty() ? "." : path.c_str();
+    UniqueFd below(openat(fd->get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (below.valid()) MeasureOne(std::move(below), path, &size, &more);
+  }
   return size;
 }
 

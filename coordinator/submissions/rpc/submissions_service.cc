@@ -19,7 +19,8 @@ constexpr uint32_t kLongestWait = 50;
 // What comes of one call: its request, and the bytes of its archive as a stream.
 class Pieces {
  public:
-  explicit Pieces(grpc::ServerReader<v1::SubmitFilesPiece>* reader) : reader_(reader) {}
+  Pieces(const grpc::ServerContext* context, grpc::ServerReader<v1::SubmitFilesPiece>* reader)
+      : context_(context), reader_(reader) {}
   ~Pieces() { WipeValues(request_.mutable_secrets()); }
   Pieces(const Pieces&) = delete;
   Pieces& operator=(const Pieces&) = delete;
@@ -53,13 +54,20 @@ class Pieces {
     if (!has_request_) return absl::InvalidArgumentError("the request did not come");
     return &request_;
   }
+  absl::Status CheckNotCancelled() const {
+    return context_->IsCancelled() ? absl::CancelledError("the call was cancelled") : absl::OkStatus();
+  }
 
  private:
   absl::StatusOr<bool> Next() {
     v1::SubmitFilesPiece piece;
     archive_.clear();
     at_ = 0;
-    if (!reader_->Read(&piece)) return false;
+    if (!reader_->Read(&piece)) {
+      // Whose client has gone away did not come to its end, which looks the same.
+      RETURN_IF_ERROR(CheckNotCancelled());
+      return false;
+    }
     if (piece.has_archive()) {
       archive_ = std::move(*piece.mutable_archive());
     } else if (piece.has_request()) {
@@ -70,6 +78,7 @@ class Pieces {
     return true;
   }
 
+  const grpc::ServerContext* context_;
   grpc::ServerReader<v1::SubmitFilesPiece>* reader_;
   v1::SubmitFilesRequest request_;
   bool has_request_ = false;
@@ -87,17 +96,18 @@ absl::StatusOr<v1::Submission> Take(FileSubmissions& submissions, Pieces& pieces
           "there is neither a context nor git: send a tar, say which repository, or send a dockerfile");
     }
     ASSIGN_OR_RETURN(UnpackedArchive empty, submissions.EmptyContext());
-    return submissions.SubmitArchive(std::move(empty), *request);
+    return submissions.SubmitArchive(std::move(empty), *request, std::move(stop));
   }
   const layer::Source source = [&pieces](char* buffer, size_t size) { return pieces.Read(buffer, size); };
-  absl::StatusOr<UnpackedArchive> archive = submissions.Unpack(source, std::move(stop));
+  absl::StatusOr<UnpackedArchive> archive = submissions.Unpack(source, stop);
   if (!archive.ok()) return Annotate(archive.status(), "the context");
   ASSIGN_OR_RETURN(const v1::SubmitFilesRequest* const request, pieces.Request());
   if (!request->git().empty() || !request->dockerfile().empty()) {
     return absl::InvalidArgumentError(fmt::format("there are a context and {}; give one of them",
                                                   request->git().empty() ? "a dockerfile" : "git"));
   }
-  return submissions.SubmitArchive(*std::move(archive), *request);
+  RETURN_IF_ERROR(pieces.CheckNotCancelled());
+  return submissions.SubmitArchive(*std::move(archive), *request, std::move(stop));
 }
 
 }  // namespace
@@ -111,7 +121,7 @@ grpc::Status SubmissionsService::SubmitFiles(grpc::ServerContext* context,
   const StopWhenCancelled cancelled(context, absl::ToChronoNanoseconds(limit));
   // A piece that does not come holds nobody up beyond the limit.
   const std::stop_callback end(cancelled.token(), [context] { context->TryCancel(); });
-  Pieces pieces(reader);
+  Pieces pieces(context, reader);
   absl::StatusOr<v1::Submission> state = Take(submissions_, pieces, cancelled.token());
   if (absl::IsCancelled(state.status()) && !context->IsCancelled())
     state = absl::UnavailableError("the coordinator is shutting down");

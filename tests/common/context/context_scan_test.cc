@@ -332,6 +332,29 @@ TEST_F(ContextScanTest, LargeFolderIsReadInChunks) {
   for (int i = 1; i < root->files_size(); ++i) ASSERT_LT(root->files(i - 1).name(), root->files(i).name());
 }
 
+TEST_F(ContextScanTest, StopsWhenToldTo) {
+  Write("file", "x");
+  std::stop_source stop;
+  ScanOptions options;
+  options.folder = folder_.path();
+  options.stop = stop.get_token();
+  const auto context = ScanContext(options, clock_);
+  ASSERT_OK(context);
+  const auto store = MakeMemoryBlobStore();
+  stop.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(ScanContext(options, clock_).status()));
+  EXPECT_TRUE(
+      absl::IsCancelled(UploadContext(*context, folder_.path(), *store, nullptr, stop.get_token()).status()));
+  EXPECT_FALSE(store->Has(context->root));
+}
+
+TEST_F(ContextScanTest, ManyPipesAreFewNotes) {
+  for (int i = 0; i < 130; ++i) ASSERT_EQ(mkfifo(folder_.Path("pipe" + std::to_string(i)).c_str(), 0600), 0);
+  const ScannedContext context = Scan();
+  ASSERT_EQ(context.notes.size(), 101u);
+  EXPECT_EQ(context.notes.back(), "30 more sockets, pipes and devices are left out of the context");
+}
+
 TEST_F(ContextScanTest, OnlyMissingBlobsAreSent) {
   Write("small", "1");
   Write("same/small", "1");

@@ -4,6 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
+
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/subprocess.h"
@@ -117,6 +120,62 @@ TEST_F(ArchiveTest, DevicesAndPipesAreLeftOutWithANote) {
   EXPECT_EQ(notes_.size(), 2u);
   EXPECT_FALSE(Exists(Out("null")));
   EXPECT_FALSE(Exists(Out("pipe")));
+}
+
+TEST_F(ArchiveTest, ManyPipesCountAndAreFewNotes) {
+  TarText tar;
+  for (int i = 0; i < 150; ++i) tar.Add("pipe" + std::to_string(i), EntryType::kFifo);
+  ExtractOptions options;
+  options.notes = &notes_;
+  options.most_files = 150;
+  options.most_bytes = 1000;
+  const std::string bytes = tar.Finish();
+  ASSERT_OK(ExtractArchive(layer::SourceOf(bytes), folder_.Path("out"), options));
+  ASSERT_EQ(notes_.size(), 101u);
+  EXPECT_EQ(notes_.back(), "50 more devices and pipes are left out of the context");
+  options.most_files = 149;
+  const absl::Status status = ExtractArchive(layer::SourceOf(bytes), folder_.Path("out"), options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+}
+
+// A pax header's path may be megabytes long.
+TEST_F(ArchiveTest, PathsThatNoKernelTakesAreRefused) {
+  const auto pax = [](const std::string& key, const std::string& value) {
+    const size_t rest = key.size() + value.size() + 3;
+    size_t length = rest + 1;
+    while (length != rest + std::to_string(length).size()) ++length;
+    return std::to_string(length) + " " + key + "=" + value + "\n";
+  };
+  const auto with = [&](const std::string& key, const std::string& value, EntryType type) {
+    // The header that describes the next entry is of type "x".
+    std::string head = TarText().Add("pax", EntryType::kFile, pax(key, value)).Finish();
+    head.resize(head.size() - 1024);
+    head[156] = 'x';
+    // Its sum: the type was "0".
+    unsigned sum = 0;
+    std::fill(head.begin() + 148, head.begin() + 156, ' ');
+    for (size_t i = 0; i < 512; ++i) sum += static_cast<unsigned char>(head[i]);
+    std::snprintf(head.data() + 148, 8, "%06o", sum);
+    return head + TarText().AddLink("entry", type, "target").Finish();
+  };
+  std::string deep;
+  while (deep.size() < 200'000) deep += "a/";
+  absl::Status status = Extract(with("path", deep + "f", EntryType::kFile));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_NE(status.message().find("a/a/a"), absl::string_view::npos) << status;
+  EXPECT_LT(status.message().size(), 400u);
+  EXPECT_FALSE(Exists(Out("a")));
+  for (const EntryType type : {EntryType::kHardLink, EntryType::kSymlink}) {
+    status = Extract(with("linkpath", deep + "f", type));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_FALSE(Exists(Out("a")));
+  }
+  // As long as a path can be is well: 4095 bytes.
+  std::string longest;
+  while (longest.size() < 4095 - 201) longest += std::string(200, 'b') + "/";
+  longest += std::string(4095 - longest.size(), 'f');
+  ASSERT_OK(Extract(with("path", longest, EntryType::kFile)));
+  EXPECT_TRUE(Exists(Out(longest.substr(0, 1000 + 4))));
 }
 
 TEST_F(ArchiveTest, StopsWhenToldTo) {
