@@ -147,6 +147,17 @@ absl::StatusOr<int> Verify(Session& session, RebuildFlags& flags, ReproductionFl
   ASSIGN_OR_RETURN(const int64_t build, BuildOfImage(session, flags.build));
   const RecipeOverrides& overrides = published.overrides;
   if (build != 0 && overrides.context.empty() && overrides.file.empty() && overrides.build_args.empty()) {
+    if (published.level_given || !published.platform.empty()) {
+      return absl::InvalidArgumentError(
+          fmt::format("this farm built {0} (build {1}), and build {1} is verified, all of its levels on all "
+                      "platforms: --level and "
+                      "--platform are for images of others",
+                      flags.build, build));
+    }
+    session.env.Err(
+        fmt::format("crossmill: {} is the image of build {} in this farm's store; what a registry has "
+                    "under that name is not asked\n",
+                    flags.build, build));
     flags.build = std::to_string(build);
     return VerifyCommand(session, flags).Run();
   }
@@ -210,7 +221,8 @@ void AddVerifyCommand(CLI::App& app, Session& session) {
       ->type_name("N")
       ->capture_default_str();
   AddJsonFlag(*command, session);
-  command->callback([&session, flags, published] {
+  command->callback([&session, flags, published, command] {
+    published->level_given = command->count("--level") > 0;
     session.command = [&session, flags, published] { return Verify(session, *flags, *published); };
   });
 }

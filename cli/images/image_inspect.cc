@@ -6,6 +6,7 @@
 #include "cli/show/json_output.h"
 #include "common/base/digest.h"
 #include "common/base/status.h"
+#include "common/words/platform.h"
 
 namespace crossmill::cli {
 namespace {
@@ -24,7 +25,9 @@ absl::StatusOr<InspectedPlatform> ReadPlatform(BlobStore& blobs, const Digest& d
   ASSIGN_OR_RETURN(const std::string config, blobs.Get(inspected.manifest.config.digest));
   ASSIGN_OR_RETURN(inspected.parsed_config, oci::ParseImageConfig(config));
   ASSIGN_OR_RETURN(inspected.config, ParseJson(config));
-  inspected.platform = inspected.parsed_config.platform;
+  // As people name it: arm64, whether its config says v8 or nothing.
+  const auto platform = ParsePlatform(oci::PlatformText(inspected.parsed_config.platform));
+  inspected.platform = platform.ok() ? *platform : inspected.parsed_config.platform;
   for (const v1::UnpackedImage& unpacked : response.unpacked()) {
     if (unpacked.manifest_digest() != digest.Oci()) continue;
     for (const auto& layer : unpacked.layers()) inspected.layer_bytes.push_back(layer.size_bytes());

@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/compare/step_comparison.h"
 #include "common/layer/manifest_diff.h"
+#include "common/words/platform.h"
 
 namespace crossmill::cli {
 namespace {
@@ -94,7 +95,15 @@ absl::Status ComparePlatform(BlobStore& blobs, const InspectedPlatform& first,
   pair->fields = CompareConfigs(first.config, second.config);
   AddDocument(first.manifest.media_type, first.manifest.annotations, second.manifest.media_type,
               second.manifest.annotations, "manifest", &pair->fields);
-  if (first.parsed_config.diff_ids == second.parsed_config.diff_ids) return absl::OkStatus();
+  // Equal diffIDs are what the configs say. Blobs that are equal are the same layers whatever is said; others
+  // are unpacked, and must have the diffIDs of their config.
+  const auto blobs_of = [](const InspectedPlatform& image) {
+    std::vector<std::string> hashes;
+    for (const oci::Descriptor& layer : image.manifest.layers) hashes.push_back(layer.digest.hash);
+    return hashes;
+  };
+  if (first.parsed_config.diff_ids == second.parsed_config.diff_ids && blobs_of(first) == blobs_of(second))
+    return absl::OkStatus();
   const absl::Status compared =
       CompareFiles(blobs, first.manifest_digest, second.manifest_digest, paths, &pair->files);
   pair->files_compared = compared.ok();
@@ -104,10 +113,9 @@ absl::Status ComparePlatform(BlobStore& blobs, const InspectedPlatform& first,
 }
 
 const InspectedPlatform* Find(const InspectedImage& image, const v1::Platform& platform) {
-  const std::string wanted = oci::PlatformText(platform);
   const auto found =
       std::find_if(image.platforms.begin(), image.platforms.end(),
-                   [&](const InspectedPlatform& each) { return oci::PlatformText(each.platform) == wanted; });
+                   [&](const InspectedPlatform& each) { return SamePlatform(each.platform, platform); });
   return found == image.platforms.end() ? nullptr : &*found;
 }
 
@@ -232,7 +240,7 @@ absl::StatusOr<ImagePair> CompareImages(Session& session, const std::string& fir
                 &pair.fields);
   for (const InspectedImage* image : {&ours, &theirs}) {
     for (const InspectedPlatform& each : image->platforms) {
-      if (platform && oci::PlatformText(*platform) != oci::PlatformText(each.platform)) continue;
+      if (platform && !SamePlatform(*platform, each.platform)) continue;
       const InspectedPlatform* here = Find(ours, each.platform);
       const InspectedPlatform* there = Find(theirs, each.platform);
       if (image == &theirs && here != nullptr) continue;

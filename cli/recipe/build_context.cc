@@ -198,7 +198,8 @@ absl::Status BuildContext::OpenContext() {
       RETURN_IF_ERROR(OpenHttp());
       break;
     case Kind::kGit: {
-      ASSIGN_OR_RETURN(const fetch::GitCheckout checkout, scratch_->CheckOut(flags_.context));
+      ASSIGN_OR_RETURN(const fetch::GitCheckout checkout,
+                       scratch_->CheckOut(flags_.context, flags_.foreign_context));
       folder_ = checkout.folder;
       commit_ = checkout.commit;
       commit_time_ = checkout.commit_time;
@@ -317,7 +318,8 @@ absl::Status BuildContext::OpenNamed(const NamedContextFlag& flag, v1::NamedCont
       context->set_image(flag.value);
       break;
     case Kind::kGit: {
-      ASSIGN_OR_RETURN(const fetch::GitCheckout checkout, scratch_->CheckOut(flag.value));
+      ASSIGN_OR_RETURN(const fetch::GitCheckout checkout,
+                       scratch_->CheckOut(flag.value, flags_.foreign_named));
       *folder = checkout.folder;
       context->set_time(checkout.commit_time);
       break;

@@ -76,13 +76,14 @@ absl::StatusOr<std::string> ContextScratch::NewFolder() {
   return path;
 }
 
-absl::StatusOr<fetch::GitCheckout> ContextScratch::CheckOut(std::string_view url) {
+absl::StatusOr<fetch::GitCheckout> ContextScratch::CheckOut(std::string_view url, bool anonymous) {
   ASSIGN_OR_RETURN(const fetch::GitReference reference,
                    fetch::ParseGitReference(url, fetch::GitShorthand::kAllow));
   ASSIGN_OR_RETURN(const std::string parent, NewFolder());
   progress_.Activity(fmt::format("checking out {}", fetch::WithoutCredentials(url)));
   fetch::GitProgramOptions options;
   options.stop = stop_.get_token();
+  options.anonymous = anonymous;
   ASSIGN_OR_RETURN(fetch::GitCheckout checkout,
                    fetch::CheckoutGit(reference, reference.keep_git_dir.value_or(false), parent, options));
   progress_.Note(fmt::format("{} is commit {}", fetch::WithoutCredentials(url), checkout.commit));

@@ -31,8 +31,8 @@ class ContextScratch {
   // An empty folder, mode 0755.
   absl::StatusOr<std::string> NewFolder();
 
-  // The commit that a git URL means, checked out.
-  absl::StatusOr<fetch::GitCheckout> CheckOut(std::string_view url);
+  // The commit that a git URL means, checked out. `anonymous`: as GitProgramOptions has it.
+  absl::StatusOr<fetch::GitCheckout> CheckOut(std::string_view url, bool anonymous);
 
   // A download: its first bytes and, from the beginning, all of them.
   struct Download {

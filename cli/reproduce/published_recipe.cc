@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/fetch/git_reference.h"
 #include "common/oci/image.h"
+#include "common/words/platform.h"
 
 namespace crossmill::cli {
 namespace {
@@ -76,12 +77,24 @@ absl::StatusOr<ProvenanceRecipe> RecipeOf(const InspectedPlatform& platform,
       unread.empty() ? "its registry has no provenance of it" : unread, Sv(labels.status().message())));
 }
 
+// Digests of bases by name and by the base's own platform.
+using Bases = std::map<std::string, std::map<std::string, std::string>>;
+
+void AddBases(const ProvenanceRecipe& recipe, const std::string& platform, Bases* bases,
+              std::set<std::string>* unclear) {
+  for (const attest::RecordedBase& base : recipe.bases) {
+    // A base that the recipe names by its digest is pinned by itself.
+    if (absl::StrContains(base.reference, "@")) continue;
+    const std::string& own = base.platform.empty() ? platform : base.platform;
+    const auto [at, added] = (*bases)[base.reference].emplace(own, base.digest);
+    if (!added && at->second != base.digest) unclear->insert(base.reference);
+  }
+}
+
 // Bases of one name that have one digest on all platforms are pinned once, others per platform.
-std::vector<std::string> Pins(const std::map<std::string, std::map<std::string, std::string>>& bases) {
+std::vector<std::string> Pins(const Bases& bases) {
   std::vector<std::string> pins;
   for (const auto& [reference, digests] : bases) {
-    // A base that the recipe names by its digest is pinned by itself.
-    if (absl::StrContains(reference, "@")) continue;
     std::set<std::string> distinct;
     for (const auto& [platform, digest] : digests) distinct.insert(digest);
     for (const auto& [platform, digest] : digests) {
@@ -94,10 +107,36 @@ std::vector<std::string> Pins(const std::map<std::string, std::map<std::string, 
   return pins;
 }
 
+// A name that the build gave to an image: at the digest that the image had then, if it is told.
+std::string PinOfNamed(const std::string& name, const std::string& reference, const Bases& bases,
+                       std::vector<std::string>* gaps) {
+  std::string pinned = reference;
+  if (!absl::StrContains(reference, "@")) {
+    const auto found = bases.find(reference);
+    if (found != bases.end() && found->second.size() == 1) {
+      pinned += "@" + found->second.begin()->second;
+    } else {
+      gaps->push_back(fmt::format("build context '{}' is {} as it is now", name, reference));
+    }
+  }
+  return fmt::format("{}=docker-image://{}", name, pinned);
+}
+
 // Whoever wrote the recipe must not lead to anything that only the reader can reach: a folder of theirs, or a
 // host that their keys open.
 bool IsPublicUrl(std::string_view source) {
   return source.starts_with("https://") || source.starts_with("http://") || source.starts_with("git://");
+}
+
+std::string GitContext(const fetch::GitReference& git, const std::string& commit) {
+  const std::string ref = fetch::IsCommitId(commit) ? commit : git.ref;
+  std::string query;
+  if (git.submodules) query += fmt::format("&submodules={}", *git.submodules);
+  if (git.keep_git_dir) query += fmt::format("&keep-git-dir={}", *git.keep_git_dir);
+  if (git.commit_times) query += "&mtime=commit";
+  if (query.empty()) return git.remote + "#" + ref + (git.folder.empty() ? "" : ":" + git.folder);
+  if (!git.folder.empty()) query += "&subdir=" + git.folder;
+  return fmt::format("{}?ref={}{}", git.remote, ref, query);
 }
 
 absl::StatusOr<std::string> ContextOf(const ProvenanceRecipe& recipe, const std::string& given) {
@@ -109,18 +148,11 @@ absl::StatusOr<std::string> ContextOf(const ProvenanceRecipe& recipe, const std:
                     recipe.told_by, recipe.source.empty() ? "" : fmt::format(" (it was {})", recipe.source)));
   }
   const auto git = fetch::ParseGitReference(recipe.source, fetch::GitShorthand::kAllow);
-  if (!git.ok()) {
-    // A repository's page, as labels name it.
-    if (fetch::IsCommitId(recipe.commit)) {
-      const std::string repository = recipe.source.substr(0, recipe.source.find_first_of("?#"));
-      const size_t end = repository.find_last_not_of('/');
-      return fmt::format("{}.git#{}", repository.substr(0, end + 1), recipe.commit);
-    }
-    return recipe.source;
-  }
-  std::string context = git->remote + "#" + (fetch::IsCommitId(recipe.commit) ? recipe.commit : git->ref);
-  if (!git->folder.empty()) context += ":" + git->folder;
-  return context;
+  if (git.ok()) return GitContext(*git, recipe.commit);
+  if (!fetch::IsCommitId(recipe.commit)) return recipe.source;
+  // A repository's page, as labels name it.
+  const std::string repository = recipe.source.substr(0, recipe.source.find_first_of("?#"));
+  return fmt::format("{}.git#{}", repository.substr(0, repository.find_last_not_of('/') + 1), recipe.commit);
 }
 
 // Inside of the context.
@@ -133,17 +165,45 @@ absl::Status CheckDockerfile(const std::string& path) {
       fmt::format("the recipe's Dockerfile is not in its context ({}); give it: --file FILE", path));
 }
 
+// Of attest::kRecipeFlags.
+void AddFlag(const std::string& name, const std::string& value, BuildFlags* flags) {
+  if (name == "normalize") flags->normalize.push_back(value);
+  if (name == "label") flags->labels.push_back(value);
+  if (name == "annotation") flags->annotations.push_back(value);
+  if (name == "compression") flags->compression = value;
+  if (name == "add-host") flags->extra_hosts.push_back(value);
+  if (name == "ulimit") flags->ulimits.push_back(value);
+  if (name == "shm-size") flags->shm_size = value;
+  if (name == "exclude-newer") flags->exclude_newer = value;
+  if (name == "offline") flags->offline = true;
+  if (name == "keep-times") flags->source_date_epoch = "none";
+}
+
+// What the user says in place of something that is told makes another recipe.
+void AddOverrideGaps(const RecipeOverrides& overrides, ProvenanceRecipe* recipe) {
+  // A farm's recipe tells what the context and the Dockerfile were, and that is compared.
+  if (!overrides.context.empty() && recipe->context_tree.empty() && !recipe->source.empty())
+    recipe->gaps.push_back(fmt::format("--context in place of {}", recipe->source));
+  if (!overrides.file.empty() && recipe->dockerfile_sha256.empty() && !recipe->dockerfile.empty())
+    recipe->gaps.push_back(fmt::format("--file in place of {}", recipe->dockerfile));
+  for (const std::string& each : overrides.build_args) {
+    const auto told = recipe->arguments.find(each.substr(0, each.find('=')));
+    if (told == recipe->arguments.end() || each == told->first + "=" + told->second) continue;
+    recipe->gaps.push_back(fmt::format("--build-arg {} in place of the value that is told", told->first));
+    recipe->arguments.erase(told);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<PublishedRecipe> FindPublishedRecipe(absl::Span<const InspectedPlatform> platforms,
                                                     const v1::ReadStatementsResponse& statements) {
   std::optional<PublishedRecipe> published;
-  // By reference and platform: the digest.
-  std::map<std::string, std::map<std::string, std::string>> bases;
+  Bases bases;
+  std::set<std::string> unclear;
   for (const InspectedPlatform& platform : platforms) {
     ASSIGN_OR_RETURN(ProvenanceRecipe recipe, RecipeOf(platform, statements));
-    for (const attest::RecordedBase& base : recipe.bases)
-      bases[base.reference][oci::PlatformText(platform.platform)] = base.digest;
+    AddBases(recipe, FormatPlatform(platform.platform), &bases, &unclear);
     recipe.bases.clear();
     if (!published) {
       published.emplace();
@@ -155,12 +215,21 @@ absl::StatusOr<PublishedRecipe> FindPublishedRecipe(absl::Span<const InspectedPl
     }
   }
   if (!published) return absl::NotFoundError("the image has no platform that could be made again");
+  std::vector<std::string>& gaps = published->recipe.gaps;
+  for (const std::string& reference : unclear) {
+    bases.erase(reference);
+    gaps.push_back(
+        fmt::format("base {} had several digests on one platform; it is taken as it is now", reference));
+  }
+  for (const auto& [name, reference] : published->recipe.named_images)
+    published->named.push_back(PinOfNamed(name, reference, bases, &gaps));
   published->pins = Pins(bases);
   return *std::move(published);
 }
 
-absl::StatusOr<BuildFlags> FlagsOf(const PublishedRecipe& published, const RecipeOverrides& overrides,
+absl::StatusOr<BuildFlags> FlagsOf(PublishedRecipe& published, const RecipeOverrides& overrides,
                                    absl::Span<const InspectedPlatform> platforms) {
+  AddOverrideGaps(overrides, &published.recipe);
   const ProvenanceRecipe& recipe = published.recipe;
   BuildFlags flags;
   ASSIGN_OR_RETURN(flags.context, ContextOf(recipe, overrides.context));
@@ -177,10 +246,16 @@ absl::StatusOr<BuildFlags> FlagsOf(const PublishedRecipe& published, const Recip
   for (const auto& [name, value] : recipe.arguments) flags.build_args.push_back(name + "=" + value);
   for (const std::string& given : overrides.build_args) flags.build_args.push_back(given);
   for (const auto& [name, value] : recipe.labels) flags.labels.push_back(name + "=" + value);
-  for (const auto& [name, value] : recipe.named_contexts) flags.build_contexts.push_back(name + "=" + value);
-  for (const std::string& pin : published.pins) flags.build_contexts.push_back(pin);
+  for (const std::string& named : published.named) flags.build_contexts.push_back(named);
+  for (const std::string& pin : published.pins) {
+    // What has that name already is no base.
+    if (!recipe.named_images.contains(pin.substr(0, pin.find('=')))) flags.build_contexts.push_back(pin);
+  }
+  for (const auto& [name, value] : recipe.flags) AddFlag(name, value, &flags);
   for (const InspectedPlatform& platform : platforms)
-    flags.platforms.push_back(oci::PlatformText(platform.platform));
+    flags.platforms.push_back(FormatPlatform(platform.platform));
+  // Nothing comes from the cache: equal means made again.
+  flags.no_cache = true;
   if (recipe.source_date_epoch) flags.source_date_epoch = std::to_string(*recipe.source_date_epoch);
   return flags;
 }

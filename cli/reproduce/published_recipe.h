@@ -26,6 +26,8 @@ struct PublishedRecipe {
   attest::ProvenanceRecipe recipe;
   // Values of --build-context that hold the bases at the digests which they had then.
   std::vector<std::string> pins;
+  // Those of the build itself: names that it gave to other images, at their digests where these are told.
+  std::vector<std::string> named;
 };
 
 // The recipe of these platforms of the image. Of several statements about a platform one in the image's index
@@ -35,9 +37,10 @@ struct PublishedRecipe {
 absl::StatusOr<PublishedRecipe> FindPublishedRecipe(absl::Span<const InspectedPlatform> platforms,
                                                     const v1::ReadStatementsResponse& statements);
 
-// `crossmill build` as the recipe says it. FAILED_PRECONDITION: it does not say where the context is, and the
-// overrides do not either.
-absl::StatusOr<BuildFlags> FlagsOf(const PublishedRecipe& published, const RecipeOverrides& overrides,
+// `crossmill build` as the recipe says it, without the cache. An override in place of something that the
+// recipe tells becomes a gap of the recipe. FAILED_PRECONDITION: it does not say where the context is, and
+// the overrides do not either.
+absl::StatusOr<BuildFlags> FlagsOf(PublishedRecipe& published, const RecipeOverrides& overrides,
                                    absl::Span<const InspectedPlatform> platforms);
 
 }  // namespace crossmill::cli

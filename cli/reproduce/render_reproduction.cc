@@ -6,8 +6,10 @@
 
 #include "cli/history/render_rebuild.h"
 #include "cli/show/exit_codes.h"
+#include "cli/show/render_build.h"
 #include "common/base/status.h"
 #include "common/oci/image.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {
@@ -66,20 +68,28 @@ bool IsMountPoint(const v1::PathDifference& difference) {
          (difference.path() == "dev" || difference.path() == "proc" || difference.path() == "sys");
 }
 
-v1::LevelComparison FilesLevel(const PlatformImagePair& pair, bool same_layers) {
+// What has nothing to do with how a container of the image is started.
+bool IsOfRecord(const FieldChange& change) {
+  for (const std::string_view prefix :
+       {"created", "history", "config.Labels", "manifest", "author", "moby.", "rootfs"}) {
+    if (change.field.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+v1::LevelComparison FilesLevel(const PlatformImagePair& pair) {
   v1::LevelComparison row;
   row.set_level("files");
-  if (same_layers) {
-    row.set_equal(true);
-  } else if (!pair.files_compared) {
-    row.set_problem(pair.files_problem.empty() ? "it was not compared" : pair.files_problem);
-  } else {
-    const auto& differences = pair.files.differences();
-    const bool all_told = static_cast<uint32_t>(differences.size()) == pair.files.differences_total();
-    row.set_equal(all_told && std::all_of(differences.begin(), differences.end(), [](const auto& each) {
-                    return each.kind() == v1::PathDifference::KIND_TIME || IsMountPoint(each);
-                  }));
+  if (!pair.files_problem.empty()) {
+    row.set_problem(pair.files_problem);
+    return row;
   }
+  const auto& differences = pair.files.differences();
+  const bool all_told = static_cast<uint32_t>(differences.size()) == pair.files.differences_total();
+  row.set_equal(all_told && std::all_of(pair.fields.begin(), pair.fields.end(), IsOfRecord) &&
+                std::all_of(differences.begin(), differences.end(), [](const auto& each) {
+                  return each.kind() == v1::PathDifference::KIND_TIME || IsMountPoint(each);
+                }));
   return row;
 }
 
@@ -88,14 +98,33 @@ std::string_view Glyph(v1::RebuildComparison::Result result) {
   return result == v1::RebuildComparison::RESULT_DIFFERENT ? "✗" : "?";
 }
 
+// Where several hosts were asked for: what their executions say.
+v1::RebuildComparison::Result HostsSay(const Reproduction& reproduction) {
+  if (reproduction.hosts < 2) return v1::RebuildComparison::RESULT_EQUAL;
+  switch (ExitCodeOf(reproduction.build, true)) {
+    case kExitOk:
+      return v1::RebuildComparison::RESULT_EQUAL;
+    case kExitNotReproducible:
+      return v1::RebuildComparison::RESULT_DIFFERENT;
+    default:
+      return v1::RebuildComparison::RESULT_UNKNOWN;
+  }
+}
+
 std::string Sentence(const Reproduction& reproduction) {
   const char* level = NameOf(reproduction.required);
+  const auto hosts = HostsSay(reproduction);
+  if (hosts == v1::RebuildComparison::RESULT_DIFFERENT) return "its executions here do not give one image";
   switch (ResultOf(reproduction)) {
     case v1::RebuildComparison::RESULT_EQUAL:
-      return fmt::format("made again: equal at the level of {} on every platform", level);
+      return fmt::format("made again: equal at the level of {} on every platform{}", level,
+                         reproduction.named.empty() ? "" : ", with the build contexts that are named below");
     case v1::RebuildComparison::RESULT_DIFFERENT:
       return fmt::format("the recipe gives another image: not equal at the level of {}", level);
     default:
+      if (hosts == v1::RebuildComparison::RESULT_UNKNOWN)
+        return fmt::format("not known: {} hosts were asked for, and they give no verdict",
+                           reproduction.hosts);
       return fmt::format(
           "not made again at the level of {}, which proves nothing against the image: see what is not known",
           level);
@@ -107,12 +136,13 @@ std::string RenderPlatformLevels(const PlatformImagePair& pair, const TextOption
   if (!IsBoth(pair))
     return text + fmt::format("  only the {} image has it\n", pair.in_first ? "published" : "rebuilt");
   const ImageLevel strictest = StrictestEqual(pair);
-  text += strictest == ImageLevel::kNone
-              ? std::string("  equal at no level\n")
-              : fmt::format("  equal at the level of {}{}\n", NameOf(strictest),
-                            strictest == ImageLevel::kFiles
-                                ? " (what the layers make together, apart from times and empty mount points)"
-                                : "");
+  text +=
+      strictest == ImageLevel::kNone
+          ? std::string("  equal at no level\n")
+          : fmt::format("  equal at the level of {}{}\n", NameOf(strictest),
+                        strictest == ImageLevel::kFiles ? " (what the layers make together and how it is "
+                                                          "started, apart from times and empty mount points)"
+                                                        : "");
   v1::RebuildComparison comparison;
   for (v1::LevelComparison& level : LevelsOf(pair)) *comparison.add_levels() = std::move(level);
   return text + RenderLevels(comparison, {"published", "rebuilt"}, options);
@@ -121,6 +151,8 @@ std::string RenderPlatformLevels(const PlatformImagePair& pair, const TextOption
 Json RecipeJson(const Reproduction& reproduction) {
   const attest::ProvenanceRecipe& recipe = reproduction.recipe;
   const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  Json flags = Json::array();
+  for (const auto& [name, value] : recipe.flags) flags.push_back(fmt::format("--{}={}", name, value));
   return {{"told_by", recipe.told_by},
           {"source", text(recipe.source)},
           {"commit", text(recipe.commit)},
@@ -128,7 +160,10 @@ Json RecipeJson(const Reproduction& reproduction) {
           {"target", text(recipe.target)},
           {"arguments", Json(recipe.arguments)},
           {"source_date_epoch", recipe.source_date_epoch ? Json(*recipe.source_date_epoch) : Json()},
+          {"labels", Json(recipe.labels)},
+          {"flags", std::move(flags)},
           {"pins", Json(reproduction.pins)},
+          {"named_contexts", Json(reproduction.named)},
           {"overrides", Json(reproduction.overrides)},
           {"gaps", Json(recipe.gaps)}};
 }
@@ -149,7 +184,11 @@ std::vector<v1::LevelComparison> LevelsOf(const PlatformImagePair& pair) {
   levels.push_back(DocumentLevel("config", pair.first_config, pair.second_config));
   levels.push_back(LayerLevel("blobs", pair, &LayerPair::first_blob, &LayerPair::second_blob));
   levels.push_back(LayerLevel("layers", pair, &LayerPair::first_diff_id, &LayerPair::second_diff_id));
-  levels.push_back(FilesLevel(pair, levels.back().equal()));
+  levels.push_back(FilesLevel(pair));
+  // A config is worth what the layers below it are: where these could not be looked into, it says nothing.
+  if (!pair.files_problem.empty()) {
+    for (const size_t level : {1, 3}) levels[level].set_problem(pair.files_problem);
+  }
   return levels;
 }
 
@@ -175,7 +214,8 @@ v1::RebuildComparison::Result ResultOf(const Reproduction& reproduction) {
     equal = equal && IsEqualAt(pair, reproduction.required);
     compared = compared && IsBoth(pair) && (SameManifest(pair) || LevelsOf(pair).back().problem().empty());
   }
-  if (equal) return v1::RebuildComparison::RESULT_EQUAL;
+  const auto hosts = HostsSay(reproduction);
+  if (equal || hosts == v1::RebuildComparison::RESULT_DIFFERENT) return hosts;
   return compared && reproduction.recipe.gaps.empty() ? v1::RebuildComparison::RESULT_DIFFERENT
                                                       : v1::RebuildComparison::RESULT_UNKNOWN;
 }
@@ -193,10 +233,16 @@ std::string RenderReproduction(const Reproduction& reproduction, const TextOptio
     if (!value.empty()) table.Add({{std::move(name), Ink::kDim}, {Printable(value)}});
   };
   add("published", fmt::format("{} {}", reproduction.pair.first.name(), reproduction.pair.first.digest()));
-  add("rebuilt", fmt::format("build {}: {}", reproduction.build, reproduction.pair.second.digest()));
+  add("rebuilt", fmt::format("build {}: {}", reproduction.build.id(), reproduction.pair.second.digest()));
   add("told by", recipe.told_by);
   add("source",
       recipe.commit.empty() ? recipe.source : fmt::format("{} at {}", recipe.source, recipe.commit));
+  add("Dockerfile", recipe.dockerfile);
+  add("target", recipe.target);
+  for (const auto& [name, value] : recipe.arguments) add("argument", name + "=" + value);
+  for (const auto& [name, value] : recipe.labels) add("label", name + "=" + value);
+  for (const auto& [name, value] : recipe.flags) add("flag", fmt::format("--{}={}", name, value));
+  for (const std::string& named : reproduction.named) add("build context", named);
   for (const std::string& pin : reproduction.pins) add("base", pin.substr(pin.find('=') + 1));
   for (const std::string& each : reproduction.overrides) add("in place of it", each);
   for (const std::string& gap : recipe.gaps) add("not known", gap);
@@ -206,6 +252,10 @@ std::string RenderReproduction(const Reproduction& reproduction, const TextOptio
   if (std::any_of(reproduction.pair.platforms.begin(), reproduction.pair.platforms.end(),
                   [](const PlatformImagePair& pair) { return IsBoth(pair) && !SameManifest(pair); })) {
     text += "\n" + RenderImagePair(reproduction.pair, options, paths);
+  }
+  if (reproduction.hosts > 1) {
+    for (const v1::CellView& cell : reproduction.build.cells())
+      text += RenderVerdict(reproduction.build, cell, options, paths);
   }
   return text;
 }
@@ -225,7 +275,9 @@ Json ReproductionJson(const Reproduction& reproduction) {
           {"required", NameOf(reproduction.required)},
           {"published", reproduction.pair.first.digest()},
           {"rebuilt", reproduction.pair.second.digest()},
-          {"build", reproduction.build},
+          {"build", reproduction.build.id()},
+          {"hosts", reproduction.hosts},
+          {"verdict", reproduction.hosts > 1 ? Json(Word(OverallVerdict(reproduction.build))) : Json()},
           {"recipe", RecipeJson(reproduction)},
           {"platforms", std::move(platforms)},
           {"comparison", ImagePairJson(reproduction.pair)}};

@@ -12,6 +12,7 @@
 #include "cli/show/text.h"
 #include "common/attest/provenance_recipe.h"
 #include "common/base/json.h"
+#include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/report.pb.h"
 
 namespace crossmill::cli {
@@ -28,9 +29,12 @@ struct Reproduction {
   ImagePair pair;
   attest::ProvenanceRecipe recipe;
   std::vector<std::string> pins;
+  std::vector<std::string> named;
   // What was said in place of the recipe: "--context .".
   std::vector<std::string> overrides;
-  int64_t build = 0;
+  // The build that made it again, on so many hosts.
+  v1::BuildView build;
+  uint32_t hosts = 1;
   // At least this has to be equal.
   ImageLevel required = ImageLevel::kFiles;
 };

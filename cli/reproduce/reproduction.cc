@@ -49,7 +49,10 @@ class Reproducing {
   // Pulls it if the store lacks it, and reads the statements of its registry.
   absl::Status ReadImage() {
     auto found = InspectImage(session_, flags_.image, std::nullopt);
-    if (absl::IsNotFound(found.status())) {
+    // What a registry's name means may have changed since it was pulled.
+    const bool of_registry =
+        found.ok() && found->image.origin() == "registry" && !flags_.image.starts_with("sha256:");
+    if (absl::IsNotFound(found.status()) || of_registry) {
       v1::PullImageRequest request;
       request.set_reference(flags_.image);
       for (auto& each : OwnCredentials(session_, flags_.image, *progress_))
@@ -61,9 +64,8 @@ class Reproducing {
     image_ = *std::move(found);
     if (!flags_.platform.empty()) {
       ASSIGN_OR_RETURN(const v1::Platform wanted, ParsePlatform(flags_.platform));
-      std::erase_if(image_.platforms, [&](const InspectedPlatform& each) {
-        return oci::PlatformText(each.platform) != oci::PlatformText(wanted);
-      });
+      std::erase_if(image_.platforms,
+                    [&](const InspectedPlatform& each) { return !SamePlatform(each.platform, wanted); });
       if (image_.platforms.empty()) {
         return absl::NotFoundError(
             fmt::format("{} has no {} in the farm's store", flags_.image, oci::PlatformText(wanted)));
@@ -108,6 +110,8 @@ class Reproducing {
     for (const std::string& each : given.build_args)
       reproduction_.overrides.push_back("--build-arg " + each.substr(0, each.find('=')));
     reproduction_.pins = std::move(published.pins);
+    reproduction_.named = std::move(published.named);
+    reproduction_.hosts = flags_.hosts;
     reproduction_.recipe = std::move(published.recipe);
     return absl::OkStatus();
   }
@@ -144,8 +148,10 @@ class Reproducing {
   }
 
   absl::Status ReadContext(v1::BuildSubmission* submission) {
-    ASSIGN_OR_RETURN(context_, BuildContext::Make(session_, {build_flags_.context, build_flags_.file,
-                                                             build_flags_.build_contexts}));
+    ContextFlags context{build_flags_.context, build_flags_.file, build_flags_.build_contexts};
+    context.foreign_context = flags_.overrides.context.empty();
+    context.foreign_named = true;
+    ASSIGN_OR_RETURN(context_, BuildContext::Make(session_, std::move(context)));
     ASSIGN_OR_RETURN(const EpochChoice epoch, ParseEpoch(build_flags_.source_date_epoch, std::nullopt));
     ASSIGN_OR_RETURN(*submission->mutable_options(),
                      MakeBuildOptions(build_flags_, image_.platforms.front().platform, epoch));
@@ -196,9 +202,16 @@ class Reproducing {
 
   // Nothing is said of the image then.
   absl::StatusOr<int> Failed(const v1::BuildView& built) {
-    RETURN_IF_ERROR(
-        session_.Print(fmt::format("? nothing can be said of {}: build {} {}\n", flags_.image, built.id(),
-                                   built.message().empty() ? "did not succeed" : built.message())));
+    const std::string why = built.message().empty() ? "it did not succeed" : built.message();
+    if (session_.json) {
+      RETURN_IF_ERROR(session_.PrintJson({{"result", "unknown"},
+                                          {"build", built.id()},
+                                          {"published", image_.image.digest()},
+                                          {"message", why}}));
+    } else {
+      RETURN_IF_ERROR(session_.Print(
+          fmt::format("? nothing can be said of {}: build {}: {}\n", flags_.image, built.id(), why)));
+    }
     return ExitCodeOf(built, false);
   }
 
@@ -208,7 +221,7 @@ class Reproducing {
     ASSIGN_OR_RETURN(reproduction_.pair, CompareImages(session_, image_.image.digest(), built.index_digest(),
                                                        platform, kAllPaths));
     if (!flags_.image.starts_with("sha256:")) reproduction_.pair.first.set_name(flags_.image);
-    reproduction_.build = built.id();
+    reproduction_.build = built;
     if (session_.json) {
       RETURN_IF_ERROR(session_.PrintJson(ReproductionJson(reproduction_)));
     } else {

@@ -17,6 +17,7 @@ struct ReproductionFlags {
   std::string platform;
   // "image", "config", "blobs", "layers" or "files".
   std::string level = "files";
+  bool level_given = false;
   RecipeOverrides overrides;
   uint32_t hosts = 1;
   bool allow_same_host = false;

@@ -37,7 +37,8 @@ constexpr std::array kMeanings = {
         "--require reproducible: a verdict is unreproducible, flaky, input-drift or failed; of "
         "verify-attestation: so says a statement, or they disagree or are about another image; of "
         "verify: what is built again is not what was recorded, or its executions disagree"},
-    ExitCodeMeaning{kExitNotPermitted, "not permitted: no token, a wrong one, or one of the other role"},
+    ExitCodeMeaning{kExitNotPermitted,
+                    "not permitted: no token, a wrong one, or one whose role is not enough"},
     ExitCodeMeaning{kExitInfrastructure,
                     "infrastructure: the farm's fault, or it cannot be reached; of doctor: a check failed"},
     ExitCodeMeaning{

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "common/base/digest.h"
 #include "common/base/status.h"
 
@@ -50,37 +52,63 @@ bool IsHex(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
+// What a name or a reference may consist of, so that it means the same wherever it is put.
+bool IsPlain(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           absl::StrContains("._/:@-+", std::string(1, c));
+  });
+}
+
 // "pkg:docker/team/app@1.2?platform=linux%2Famd64&digest=sha256:..." (package-url, type docker): the
-// reference; empty for another package.
-std::string ReferenceOfPackageUrl(std::string_view url) {
+// reference and the platform; no reference: another package.
+RecordedBase BaseOfPackageUrl(std::string_view url) {
   constexpr std::string_view kDocker = "pkg:docker/";
-  if (!url.starts_with(kDocker)) return "";
+  RecordedBase base;
+  if (!url.starts_with(kDocker)) return base;
   url.remove_prefix(kDocker.size());
-  url = url.substr(0, url.find_first_of("?#"));
+  url = url.substr(0, url.find('#'));
+  const size_t question = url.find('?');
+  if (question != url.npos) {
+    for (const std::string& qualifier :
+         std::vector<std::string>(absl::StrSplit(Av(url.substr(question + 1)), '&'))) {
+      if (qualifier.starts_with("platform="))
+        base.platform = PercentDecoded(std::string_view(qualifier).substr(9));
+    }
+    url = url.substr(0, question);
+  }
   const size_t at = url.rfind('@');
-  std::string reference = PercentDecoded(url.substr(0, at));
-  if (at == url.npos) return reference;
+  base.reference = PercentDecoded(url.substr(0, at));
+  if (at == url.npos) return base;
   const std::string version = PercentDecoded(url.substr(at + 1));
   // A base that the recipe itself named by digest keeps it.
-  return reference + (version.starts_with("sha256:") ? "@" : ":") + version;
+  base.reference += (version.starts_with("sha256:") ? "@" : ":") + version;
+  return base;
 }
 
 // `each` has "uri" and "digest": a material of v0.2, a resource descriptor of v1.
 void AddDependency(const SortedJson& each, ProvenanceRecipe* recipe) {
   const std::string uri = Text(each, "uri");
   const std::string sha256 = Text(Member(each, "digest"), "sha256");
-  std::string reference = ReferenceOfPackageUrl(uri);
-  if (reference.empty() && uri.starts_with(kImageScheme)) reference = uri.substr(kImageScheme.size());
-  if (reference.empty() || !IsSha256Hex(sha256)) return;
+  RecordedBase base = BaseOfPackageUrl(uri);
+  if (uri.starts_with(kImageScheme)) {
+    base.reference = uri.substr(kImageScheme.size());
+    base.platform = Text(Member(each, "annotations"), "platform");
+  }
+  if (base.reference.empty() || !IsSha256Hex(sha256)) return;
+  if (!IsPlain(base.reference) || (!base.platform.empty() && !IsPlain(base.platform))) {
+    recipe->gaps.emplace_back("a base has a name that is none");
+    return;
+  }
   if (Member(Member(each, "annotations"), "standIn") == true) {
-    recipe->gaps.push_back(fmt::format("base {} was a stand-in, which no registry has", reference));
+    recipe->gaps.push_back(fmt::format("base {} was a stand-in, which no registry has", base.reference));
     return;
   }
   // The frontend that read the Dockerfile is a material, too, and no base; as a name that no FROM has it does
   // nothing.
-  const RecordedBase base{std::move(reference), "sha256:" + sha256};
+  base.digest = "sha256:" + sha256;
   if (std::find(recipe->bases.begin(), recipe->bases.end(), base) == recipe->bases.end())
-    recipe->bases.push_back(base);
+    recipe->bases.push_back(std::move(base));
 }
 
 void AddDependencies(const SortedJson& list, ProvenanceRecipe* recipe) {
@@ -108,6 +136,31 @@ void AddIds(const SortedJson& list, std::vector<std::string>* ids, std::vector<s
   }
 }
 
+// Options and arguments of BuildKit's that say where things come from, which are read elsewhere, or change
+// nothing of what is in the image.
+bool ChangesNothing(std::string_view name) {
+  for (const std::string_view prefix :
+       {"attest:", "vcs:", "cache-", "build-arg:BUILDKIT_MULTI_PLATFORM", "build-arg:BUILDKIT_INLINE_CACHE",
+        "build-arg:BUILDKIT_DOCKERFILE_CHECK", "build-arg:BUILDKIT_CACHE_MOUNT_NS"}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  for (const std::string_view each :
+       {"cmdline", "source", "platform", "no-cache", "image-resolve-mode", "multi-platform", "context",
+        "dockerfilekey", "contextkey", "localsessionid:context", "frontend.caps"}) {
+    if (name == each) return true;
+  }
+  return false;
+}
+
+void AddNamedContext(const std::string& name, const std::string& value, ProvenanceRecipe* recipe) {
+  // No other form: one that names something of the reader's own machine or network must not be followed.
+  if (value.starts_with(kImageScheme) && IsPlain(name) && IsPlain(value.substr(kImageScheme.size()))) {
+    recipe->named_images[name] = value.substr(kImageScheme.size());
+  } else {
+    recipe->gaps.push_back(fmt::format("build context '{}' was {}", name, value));
+  }
+}
+
 // One option of BuildKit's Dockerfile frontend.
 void AddOption(const std::string& name, const std::string& value, ProvenanceRecipe* recipe) {
   const auto after = [&name](std::string_view prefix) { return name.substr(prefix.size()); };
@@ -118,34 +171,33 @@ void AddOption(const std::string& name, const std::string& value, ProvenanceReci
     } else if (!value.empty()) {
       recipe->gaps.push_back(fmt::format("SOURCE_DATE_EPOCH was '{}'", value));
     }
-  } else if (name.starts_with("build-arg:BUILDKIT_")) {
-    // They speak to the builder itself.
-  } else if (name.starts_with("build-arg:")) {
-    recipe->arguments[after("build-arg:")] = value;
-  } else if (name.starts_with("label:")) {
-    recipe->labels[after("label:")] = value;
   } else if (name == "target") {
     recipe->target = value;
   } else if (name == "filename") {
     recipe->dockerfile = value;
-  } else if (name == "contextsubdir") {
-    recipe->gaps.push_back(fmt::format("the context was the folder '{}' of its source", value));
-  } else if (name.starts_with("context:")) {
-    // No other form: one that names something of the reader's own machine must not be followed.
-    if (value.starts_with(kImageScheme) || value.starts_with("https://")) {
-      recipe->named_contexts[after("context:")] = value;
-    } else {
-      recipe->gaps.push_back(fmt::format("build context '{}' was {}", after("context:"), value));
-    }
   } else if (name == "force-network-mode") {
     recipe->without_network = value == "none";
-  } else if (name == "add-hosts" || name == "shm-size" || name == "ulimit") {
+  } else if (ChangesNothing(name)) {
+    return;
+  } else if (name.starts_with("label:")) {
+    recipe->labels[after("label:")] = value;
+  } else if (name.starts_with("context:")) {
+    AddNamedContext(after("context:"), value, recipe);
+  } else if (name.starts_with("build-arg:") && !name.starts_with("build-arg:BUILDKIT_") &&
+             !absl::StrContains(name, "=")) {
+    recipe->arguments[after("build-arg:")] = value;
+  } else {
     recipe->gaps.push_back(fmt::format("the builder was told {}={}", name, value));
   }
 }
 
 void AddRequest(const SortedJson& request, ProvenanceRecipe* recipe) {
   const SortedJson& options = Member(request, "args");
+  const std::string frontend = Text(request, "frontend");
+  const std::string source = Text(options, "source");
+  if (frontend != "dockerfile.v0" && !(frontend == "gateway.v0" && source.starts_with("docker/dockerfile")))
+    recipe->gaps.push_back(
+        fmt::format("another frontend than the Dockerfile's was used: '{}' {}", frontend, source));
   if (options.is_object()) {
     for (const auto& [name, value] : options.items()) {
       if (value.is_string()) AddOption(name, value.get<std::string>(), recipe);
@@ -184,11 +236,13 @@ void AddSource(const Source& source, const SortedJson& said, ProvenanceRecipe* r
   if (!source.dockerfile.empty()) recipe->dockerfile = source.dockerfile;
   if (source.uri.empty()) return AddSaidSource(said, recipe);
   recipe->source = source.uri;
-  for (const char* name : {"sha1", "gitCommit", "sha256"}) {
+  // A sha256 is that of a download; it is not looked at.
+  for (const char* name : {"sha1", "gitCommit"}) {
     const std::string value = Text(*source.digest, name);
     if (recipe->commit.empty() && IsHex(value)) recipe->commit = value;
   }
-  if (recipe->commit.empty()) recipe->gaps.emplace_back("the statement does not say which commit it was");
+  if (recipe->commit.empty())
+    recipe->gaps.emplace_back("the statement names no commit: the source is what its address gives now");
 }
 
 ProvenanceRecipe ReadBuildKit1(const SortedJson& predicate) {
@@ -222,6 +276,24 @@ ProvenanceRecipe ReadBuildKit02(const SortedJson& predicate) {
   return recipe;
 }
 
+// Flags that a farm's statement tells; those that are unknown are told, not used.
+void AddFlags(const SortedJson& list, ProvenanceRecipe* recipe) {
+  if (!list.is_array()) {
+    recipe->gaps.emplace_back("flags of the build (--normalize, --label and others) are not told");
+    return;
+  }
+  for (const SortedJson& each : list) {
+    const std::string name = Text(each, "name");
+    const bool known =
+        std::find(std::begin(kRecipeFlags), std::end(kRecipeFlags), name) != std::end(kRecipeFlags);
+    if (known && recipe->flags.size() < kMostMembers) {
+      recipe->flags.emplace_back(name, Text(each, "value"));
+    } else {
+      recipe->gaps.push_back(fmt::format("the farm was told --{} {}", name, Text(each, "value")));
+    }
+  }
+}
+
 ProvenanceRecipe ReadOwn(const SortedJson& definition) {
   ProvenanceRecipe recipe;
   recipe.told_by = "a Crossmill farm, SLSA provenance v1";
@@ -232,6 +304,7 @@ ProvenanceRecipe ReadOwn(const SortedJson& definition) {
   recipe.commit = Text(context, "gitCommit");
   recipe.context_tree = Text(Member(context, "tree"), "sha256");
   recipe.dockerfile = Text(Member(external, "dockerfile"), "name");
+  recipe.dockerfile_sha256 = Text(Member(Member(external, "dockerfile"), "digest"), "sha256");
   recipe.target = Text(external, "target");
   const SortedJson& arguments = Member(external, "arguments");
   if (arguments.is_object()) {
@@ -245,6 +318,7 @@ ProvenanceRecipe ReadOwn(const SortedJson& definition) {
   AddIds(Member(external, "secrets"), &recipe.secrets, &recipe.optional_secrets);
   AddIds(Member(external, "sshAgents"), &recipe.agents, &recipe.optional_agents);
   recipe.without_network = Text(external, "network") == "none";
+  AddFlags(Member(external, "flags"), &recipe);
   AddDependencies(Member(definition, "resolvedDependencies"), &recipe);
   if (Member(external, "namedContexts").is_array() && !Member(external, "namedContexts").empty())
     recipe.gaps.emplace_back("the build had named contexts, of which only digests are told");
@@ -292,8 +366,9 @@ absl::StatusOr<ProvenanceRecipe> ReadLabelRecipe(const std::map<std::string, std
                               : fmt::format("the label of the revision is no commit: '{}'", recipe.commit));
     recipe.commit.clear();
   }
-  if (!label("base.name").empty() && label("base.digest").starts_with("sha256:"))
-    recipe.bases.push_back({label("base.name"), label("base.digest")});
+  if (IsPlain(label("base.name")) && label("base.digest").starts_with("sha256:") &&
+      IsPlain(label("base.digest")))
+    recipe.bases.push_back({label("base.name"), label("base.digest"), ""});
   recipe.gaps.emplace_back("labels do not tell the Dockerfile's path, its target, arguments and all bases");
   return recipe;
 }

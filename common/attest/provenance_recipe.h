@@ -28,6 +28,8 @@ struct RecordedBase {
   std::string reference;
   // "sha256:...".
   std::string digest;
+  // "linux/amd64": of the base, which need not be the image's; empty: not told.
+  std::string platform;
 
   bool operator==(const RecordedBase&) const = default;
 };
@@ -39,6 +41,8 @@ struct ProvenanceRecipe {
   std::string commit;
   // SHA-256 of the context's tree, in hex, as docs/formats.md has it; only this farm's statements tell it.
   std::string context_tree;
+  // SHA-256 of the Dockerfile, in hex; only this farm's statements tell it.
+  std::string dockerfile_sha256;
   // Path of the Dockerfile in the context; empty: Dockerfile.
   std::string dockerfile;
   std::string target;
@@ -55,8 +59,11 @@ struct ProvenanceRecipe {
   // Steps could reach nothing. Other kinds of network are not told apart: what a step makes must not depend
   // on them.
   bool without_network = false;
-  // --build-context NAME=VALUE of values that are images or URLs.
-  std::map<std::string, std::string> named_contexts;
+  // --build-context NAME=docker-image://REFERENCE, by name. Names and references are plain: no "=", no
+  // control bytes.
+  std::map<std::string, std::string> named_images;
+  // Further flags of `crossmill build` with their values: only those of kRecipeFlags.
+  std::vector<std::pair<std::string, std::string>> flags;
   // Who says so, for people: "BuildKit, SLSA provenance v1".
   std::string told_by;
   // What a build may depend on and the statement does not tell, in words; empty: the recipe is whole.
@@ -64,6 +71,11 @@ struct ProvenanceRecipe {
 
   bool operator==(const ProvenanceRecipe&) const = default;
 };
+
+// Flags that change what a build makes, and that this farm's statements tell.
+inline constexpr std::string_view kRecipeFlags[] = {"normalize", "label",     "annotation", "compression",
+                                                    "add-host",  "ulimit",    "shm-size",   "exclude-newer",
+                                                    "offline",   "keep-times"};
 
 // Of a statement with one of the predicates above; INVALID_ARGUMENT: another predicate, or no recipe that
 // this program knows.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/time/time.h"
 #include "common/base/digest.h"
 #include "common/base/status.h"
 #include "common/words/platform.h"
@@ -58,6 +59,40 @@ SortedJson ContextJson(const v1::NamedContext& context) {
   return json;
 }
 
+// Flags of `crossmill build` that change what it makes (provenance_recipe.h reads them), as they could be
+// given again.
+SortedJson FlagsJson(const v1::BuildOptions& options) {
+  SortedJson flags = SortedJson::array();
+  const auto add = [&flags](const char* name, std::string value) {
+    flags.push_back({{"name", name}, {"value", std::move(value)}});
+  };
+  for (const std::string& rule : options.normalize()) add("normalize", rule);
+  for (const v1::BuildArgument& each : options.labels()) add("label", each.name() + "=" + each.value());
+  for (const v1::BuildArgument& each : options.annotations())
+    add("annotation", each.name() + "=" + each.value());
+  if (options.compression() == v1::COMPRESSION_GZIP || options.compression() == v1::COMPRESSION_ZSTD) {
+    std::string value = options.compression() == v1::COMPRESSION_GZIP ? "gzip" : "zstd";
+    if (options.compression_level() != 0) value += fmt::format(",level={}", options.compression_level());
+    add("compression", std::move(value));
+  }
+  for (const std::string& host : options.extra_hosts()) {
+    // "ADDRESS NAME".
+    const size_t space = host.find(' ');
+    add("add-host", host.substr(space + 1) + "=" + host.substr(0, space));
+  }
+  for (const v1::Ulimit& each : options.ulimits()) {
+    add("ulimit", fmt::format("{}={}:{}", each.name(), each.soft(), each.hard()));
+  }
+  if (options.shm_size() != 0) add("shm-size", std::to_string(options.shm_size()));
+  if (options.has_exclude_newer())
+    add("exclude-newer",
+        absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(options.exclude_newer()),
+                         absl::UTCTimeZone()));
+  if (options.offline()) add("offline", "true");
+  if (options.keep_times()) add("keep-times", "true");
+  return flags;
+}
+
 SortedJson ExternalParameters(const ProvenanceFacts& facts) {
   const v1::Recipe& recipe = facts.submission->recipe();
   const v1::BuildOptions& options = facts.submission->options();
@@ -85,6 +120,7 @@ SortedJson ExternalParameters(const ProvenanceFacts& facts) {
   json["verify"] = options.verify();
   if (options.has_source_date_epoch()) json["sourceDateEpoch"] = options.source_date_epoch();
   json["keepTimes"] = options.keep_times();
+  json["flags"] = FlagsJson(options);
   return json;
 }
 

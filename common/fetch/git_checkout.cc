@@ -13,6 +13,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::fetch {
 namespace {
@@ -72,14 +73,36 @@ std::optional<Advertised> Choose(std::string_view lines, const std::string& ref)
   return std::nullopt;
 }
 
-absl::StatusOr<ResolvedGit> Resolve(const GitReference& reference, GitProgram& git) {
+// The remote as git is given it: user and password of an http(s) URL go another way. What has no password
+// stays.
+std::string HideCredentials(const std::string& remote, GitProgram& git) {
+  const size_t scheme = remote.find("://");
+  if (scheme == std::string::npos || !remote.starts_with("http")) return remote;
+  const size_t begin = scheme + 3;
+  const size_t end = std::min(remote.find('/', begin), remote.size());
+  const std::string_view authority = std::string_view(remote).substr(begin, end - begin);
+  const size_t at = authority.rfind('@');
+  const size_t colon = authority.find(':');
+  if (at == std::string_view::npos || colon > at) return remote;
+  const std::string user = DecodePercent(authority.substr(0, colon));
+  const std::string password = DecodePercent(authority.substr(colon + 1, at - colon - 1));
+  // git takes no such ones, and says so.
+  if ((user + password).find_first_of(std::string_view("\0\n\r", 3)) != std::string::npos) return remote;
+  const std::string site = remote.substr(0, begin) + std::string(authority.substr(at + 1));
+  git.UseCredentials(site, user, password);
+  return site + remote.substr(end);
+}
+
+// `remote`: the reference's, as git is given it.
+absl::StatusOr<ResolvedGit> Resolve(const GitReference& reference, const std::string& remote,
+                                    GitProgram& git) {
   RETURN_IF_ERROR(CheckGitReference(reference));
   if (IsCommitId(reference.ref)) {
     if (!reference.ref.starts_with(reference.checksum)) return WrongChecksum(reference, reference.ref);
     return ResolvedGit{reference.ref, ""};
   }
   const std::string ref = reference.ref.empty() ? "HEAD" : reference.ref;
-  auto lines = git.Run("/", {"ls-remote", "--", reference.remote, ref, ref + "^{}"});
+  auto lines = git.Run("/", {"ls-remote", "--", remote, ref, ref + "^{}"});
   if (!lines.ok()) return Unreadable(reference, lines.status());
   const std::optional<Advertised> found = Choose(*lines, ref);
   if (!found) {
@@ -101,14 +124,18 @@ class Checkout {
  public:
   Checkout(const GitReference& reference, bool keep, const std::string& parent,
            const GitProgramOptions& options)
-      : reference_(reference), keep_(keep), tree_(parent + "/tree"), git_(options) {}
+      : reference_(reference),
+        keep_(keep),
+        tree_(parent + "/tree"),
+        git_(options),
+        remote_(HideCredentials(reference.remote, git_)) {}
 
   absl::StatusOr<GitCheckout> Run() {
-    ASSIGN_OR_RETURN(resolved_, Resolve(reference_, git_));
+    ASSIGN_OR_RETURN(resolved_, Resolve(reference_, remote_, git_));
     RETURN_IF_ERROR(MakeFolders(tree_));
     if (chmod(tree_.c_str(), 0755) != 0) return ErrnoStatus(errno, tree_);
     RETURN_IF_ERROR(Git({"init", "--quiet", "."}).status());
-    RETURN_IF_ERROR(Git({"remote", "add", "--", "origin", reference_.remote}).status());
+    RETURN_IF_ERROR(Git({"remote", "add", "--", "origin", remote_}).status());
     RETURN_IF_ERROR(FetchCommit());
     RETURN_IF_ERROR(Git({"checkout", "--quiet", "--force", "--detach", commit_}).status());
     if (reference_.submodules.value_or(true)) RETURN_IF_ERROR(CheckoutSubmodules());
@@ -252,6 +279,7 @@ class Checkout {
   const bool keep_;
   const std::string tree_;
   GitProgram git_;
+  const std::string remote_;
   ResolvedGit resolved_;
   std::string commit_;
 };
@@ -260,7 +288,8 @@ class Checkout {
 
 absl::StatusOr<ResolvedGit> ResolveGit(const GitReference& reference, const GitProgramOptions& options) {
   GitProgram git(options);
-  return Resolve(reference, git);
+  const std::string remote = HideCredentials(reference.remote, git);
+  return Resolve(reference, remote, git);
 }
 
 absl::StatusOr<GitCheckout> CheckoutGit(const GitReference& reference, bool keep_git_dir,

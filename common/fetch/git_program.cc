@@ -43,6 +43,19 @@ std::vector<std::string> CleanEnvironment() {
   return clean;
 }
 
+// What only the user can reach is not reached: no keys, no passwords (git also reads ~/.netrc), no helpers.
+std::vector<std::string> AnonymousEnvironment() {
+  std::vector<std::string> environment = CleanEnvironment();
+  std::erase_if(environment, [](std::string_view variable) {
+    const std::string_view name = variable.substr(0, variable.find('='));
+    return name == "HOME" || name == "XDG_CONFIG_HOME" || name == "SSH_AUTH_SOCK" ||
+           name.starts_with("GIT_SSH") || name == "GIT_PROXY_COMMAND" || name == "GIT_SSL_CERT" ||
+           name == "GIT_SSL_KEY";
+  });
+  environment.emplace_back("HOME=/nonexistent");
+  return environment;
+}
+
 bool HasVariable(const std::vector<std::string>& environment, std::string_view name) {
   return std::any_of(environment.begin(), environment.end(), [name](std::string_view variable) {
     return variable.starts_with(name) && variable.substr(name.size()).starts_with('=');
@@ -80,6 +93,15 @@ GitProgram::GitProgram(GitProgramOptions options)
   };
 }
 
+void GitProgram::UseCredentials(const std::string& site, const std::string& user,
+                                const std::string& password) {
+  settings_.emplace_back(
+      fmt::format("credential.{}.helper", site),
+      "!f() { [ \"$1\" != get ] || printf 'username=%s\\npassword=%s\\n' \"$CROSSMILL_GIT_USER\" "
+      "\"$CROSSMILL_GIT_PASSWORD\"; }; f");
+  variables_ = {"CROSSMILL_GIT_USER=" + user, "CROSSMILL_GIT_PASSWORD=" + password};
+}
+
 void GitProgram::ReadUserSettings() {
   if (settings_read_) return;
   settings_read_ = true;
@@ -107,20 +129,23 @@ void GitProgram::ReadUserSettings() {
 
 absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
                                             const std::vector<std::string>& arguments) {
-  ReadUserSettings();
+  if (!options_.anonymous) ReadUserSettings();
   ProcessOptions process;
   // The umask of a process with threads cannot be changed for one child.
   process.argv = {"/bin/sh", "-c", "umask 022 && exec git \"$@\"", "git"};
   process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
   process.working_folder = folder;
-  std::vector<std::string> environment = CleanEnvironment();
-  if (!own_ssh_ && !HasVariable(environment, "GIT_SSH") && !HasVariable(environment, "GIT_SSH_COMMAND")) {
+  std::vector<std::string> environment = options_.anonymous ? AnonymousEnvironment() : CleanEnvironment();
+  if (!options_.anonymous && !own_ssh_ && !HasVariable(environment, "GIT_SSH") &&
+      !HasVariable(environment, "GIT_SSH_COMMAND")) {
     environment.emplace_back("GIT_SSH_COMMAND=ssh -o BatchMode=yes");
   }
+  environment.insert(environment.end(), variables_.begin(), variables_.end());
   environment.emplace_back("GIT_CONFIG_NOSYSTEM=1");
   environment.emplace_back("GIT_CONFIG_GLOBAL=/dev/null");
-  environment.emplace_back(
-      fmt::format("GIT_ALLOW_PROTOCOL=http:https:ssh:git{}", options_.allow_local ? ":file" : ""));
+  environment.emplace_back(fmt::format("GIT_ALLOW_PROTOCOL=http:https:git{}{}",
+                                       options_.anonymous ? "" : ":ssh",
+                                       options_.allow_local ? ":file" : ""));
   // By the environment, not by flags: values may be secrets, and flags can be seen by everybody.
   environment.emplace_back(fmt::format("GIT_CONFIG_COUNT={}", settings_.size()));
   for (size_t i = 0; i < settings_.size(); ++i) {

@@ -19,12 +19,19 @@ struct GitProgramOptions {
   std::stop_token stop;
   // Repositories on this machine (file:// and paths): for tests.
   bool allow_local = false;
+  // The address was not the user's own choice: only https, http and git, and nothing of what opens doors to
+  // the user (settings, credential helpers, netrc, ssh and its agent), also for submodules.
+  bool anonymous = false;
 };
 
 // Not thread safe.
 class GitProgram {
  public:
   explicit GitProgram(GitProgramOptions options);
+
+  // What git answers when a server at the site ("https://git.example:8443") asks who it is, before what the
+  // user's helpers say. In the program's environment only: neither in its arguments nor in a file.
+  void UseCredentials(const std::string& site, const std::string& user, const std::string& password);
 
   // `git ARGUMENTS` in the folder (umask 022), its standard output. FAILED_PRECONDITION: there is no git
   // here; INVALID_ARGUMENT: git says no, with its words, without credentials; CANCELLED; DEADLINE_EXCEEDED.
@@ -39,6 +46,8 @@ class GitProgram {
   // Names and values of settings, in order.
   std::vector<std::pair<std::string, std::string>> settings_;
   bool own_ssh_ = false;
+  // Variables of the program besides the settings.
+  std::vector<std::string> variables_;
 };
 
 }  // namespace crossmill::fetch

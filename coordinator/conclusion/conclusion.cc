@@ -15,6 +15,7 @@
 #include "coordinator/core/image_reach.h"
 #include "coordinator/verdict/comparer.h"
 #include "coordinator/verdict/outvoted.h"
+#include "coordinator/verdict/possible_times.h"
 #include "coordinator/verdict/squashed_root.h"
 #include "coordinator/verdict/witnesses.h"
 
@@ -155,8 +156,8 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
     ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
     RETURN_IF_ERROR(AddInputChanges(records, &row));
     RETURN_IF_ERROR(AddDifferences(blobs, *input.known_files, NormalizedOf(input, step), stop, &row));
-    verdict::MarkOutvoted(executions.allow_same_host, verdict::MayBeTime(row.causes, row.causes_problem),
-                          &row.witnesses);
+    const bool may_be_time = verdict::MayBeTime(row.causes, row.causes_problem, row.witnesses);
+    verdict::MarkOutvoted(executions.allow_same_host, may_be_time, &row.witnesses);
   }
   executions.resolved = input.exports;
   const bool diverges = std::any_of(executions.steps.begin(), executions.steps.end(),

@@ -57,16 +57,6 @@ bool IsExplained(const v1::Witness& alone, const std::vector<const v1::Witness*>
 
 }  // namespace
 
-bool MayBeTime(absl::Span<const v1::CauseGroup> causes, std::string_view causes_problem) {
-  if (causes.empty() || !causes_problem.empty()) return true;
-  return std::any_of(causes.begin(), causes.end(), [](const v1::CauseGroup& group) {
-    const std::string& word = group.cause().class_();
-    return word == "embedded-time" || word == "archive-time" || word == "gzip-header" ||
-           word == "pyc-header" || word == "pax-header" || word == "file-time" || word == "cache" ||
-           word == "input";
-  });
-}
-
 void MarkOutvoted(bool by_worker, bool may_be_time, std::vector<v1::Witness>* witnesses) {
   std::map<std::string, std::vector<v1::Witness*>> by_layer;
   for (v1::Witness& witness : *witnesses) {

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/text.h"
@@ -78,6 +79,8 @@ std::vector<Question> QuestionsOf(const MadeRecord& record) {
       {"/api/v1/history", "/api/v1/history?name=registry.example/team7/service7"},
       {"/api/v1/packages/history", "/api/v1/packages/history?name=package-3"},
       {"/api/v1/packages/compiled", "/api/v1/packages/compiled"},
+      {"/api/v1/packages/compiled", fmt::format("/api/v1/packages/compiled?limit=20&since={}",
+                                                absl::ToUnixNanos(absl::Now() - absl::Hours(24 * 90)))},
       {"/api/v1/packages/uses", "/api/v1/packages/uses?requirement=package-3"},
       {"/api/v1/wheels", "/api/v1/wheels"},
       {"/api/v1/images", "/api/v1/images"},

@@ -1,15 +1,18 @@
-"""`build --normalize` on a real farm: recipes whose noise makes them unreproducible without it and reproducible with it.
+"""`build --normalize` on a real farm: recipes whose noise makes them unreproducible without it and reproducible with it. And
+causes: rules of --normalize that are named for them, known files of an operator, levels.
 
 Two workers of one machine, so every build allows the same host. Needs the stand-in for python:3.11 that
 scripts/base-images keeps (stand_ins.py).
 """
 import io
 import json
+import pathlib
+import subprocess
 import tarfile
 import unittest
 
 import stand_ins
-from farm import FarmTestCase, main
+from farm import BIN, FarmTestCase, main
 
 RANDOM = "head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \\n'"
 RULES = ["apt-logs", "apt-caches", "ldconfig-cache", "machine-id", "shadow-dates", "pyc-times", "man-db", "fontconfig",
@@ -158,6 +161,67 @@ class NormalizeTest(FarmTestCase):
             """)
         document, _ = self.verify("--normalize", "--require", "reproducible")
         self.assertEqual([each["rule"] for each in self.told(document)[3]], ["build-paths"])
+
+
+class KnownFilesTest(FarmTestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.rules = pathlib.Path("/var/tmp/crossmill-e2e-known.rules")
+        cls.rules.write_text("file srv/house.db\n  class cache\n  when unknown,random\n  say our index, made anew\n"
+                             "  do Keep it out: ask the house.\n")
+        cls.addClassCleanup(cls.rules.unlink)
+        cls.farm_options = {"workers": 2, "coordinator_options": ["--known-files", str(cls.rules)]}
+        super().setUpClass()
+
+    def verify(self, text, *options):
+        self.dockerfile(text)
+        result = self.build("--json", "--verify", "2", "--allow-same-host", *options)
+        self.assert_exit(result, 0)
+        cell, = json.loads(result.stdout)["cells"]
+        return cell["comparison"]
+
+    def cause(self, comparison):
+        group, = [group for step in comparison["steps"] for group in step["causes"]]
+        return group["cause"]
+
+    def test_a_rule_of_the_operator_says_what_it_is(self):
+        cause = self.cause(self.verify("FROM tiny\nRUN head -c 40 /dev/urandom >/srv/house.db || mkdir /srv && "
+                                       "head -c 40 /dev/urandom >/srv/house.db\n"))
+        self.assertEqual((cause["class"], cause["rule"], cause["remedy"]),
+                         ("cache", "srv/house.db", "Keep it out: ask the house."))
+        self.assertTrue(cause["evidence"].startswith("our index, made anew; "), cause)
+
+    def test_a_wrong_file_keeps_the_coordinator_from_starting_with_file_and_line(self):
+        wrong = self.write("wrong.rules", "file a\n  when nonsense\n  say x\n")
+        done = subprocess.run([BIN / "crossmill-coordinator", "--data", self.context / "data", "--known-files", wrong],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 5)
+        self.assertIn(f"--known-files: {wrong}:1: there is no class 'nonsense' of causes", done.stderr)
+
+    LOG = "FROM tiny\nRUN mkdir -p /var/log && date +%s >/var/log/dpkg.log\n"
+
+    def test_a_rule_of_normalize_is_named_where_it_would_help(self):
+        cause = self.cause(self.verify(self.LOG))
+        self.assertEqual((cause["class"], cause["normalize"]), ("embedded-time", "apt-logs"))
+        self.assertTrue(cause["remedy"].endswith("Or crossmill build --normalize=apt-logs"), cause)
+
+    def test_what_it_names_does_help(self):
+        self.assertEqual(self.verify(self.LOG, "--normalize=apt-logs")["level"], "image")
+
+    def test_a_rule_that_was_applied_is_not_named(self):
+        # A file with another name is not written into: the rule does nothing.
+        comparison = self.verify("FROM tiny\nRUN mkdir -p /var/log && date +%s >/var/log/dpkg.log && "
+                                 "ln /var/log/dpkg.log /copy\n", "--normalize=apt-logs")
+        causes = [group["cause"] for step in comparison["steps"] for group in step["causes"]]
+        self.assertEqual({(cause["class"], cause["normalize"]) for cause in causes}, {("embedded-time", None)})
+
+    def test_levels(self):
+        times = "FROM tiny\nRUN busybox touch -d @1$(date +%s | cut -c2-) /a && date +%s >/b\n"
+        self.assertEqual(self.verify(times)["level"], "exports")
+        # The same text, in an archive that has the time.
+        packed = "FROM tiny\nRUN echo same >/a && busybox gzip -c /a >/a.gz && date +%s | busybox cut -c7-10 | " \
+                 "busybox dd of=/a.gz bs=1 seek=4 count=4 conv=notrunc\n"
+        self.assertEqual(self.verify(packed)["level"], "contents")
 
 
 if __name__ == "__main__":

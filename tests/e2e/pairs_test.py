@@ -1,4 +1,5 @@
-"""Two recorded builds beside each other, and two images, on a real farm: crossmill diff A B."""
+"""Two recorded builds beside each other, and two images, on a real farm: crossmill diff A B. And the platforms of one build
+beside each other, in what should not depend on them."""
 import io
 import json
 import tarfile
@@ -21,6 +22,9 @@ SECOND = """
     LABEL added=yes
     CMD ["one"]
     """
+
+
+BOTH = "linux/amd64,linux/arm64"
 
 
 class PairCase(FarmTestCase):
@@ -175,6 +179,72 @@ class ImagesTest(PairCase):
 
     def test_unknown_images(self):
         self.assert_exit(self.farm.cli("diff", "tiny", "nobody/built-this"), 2)
+
+
+class NeutralTest(FarmTestCase):
+    """Nothing is executed, so it needs no emulation."""
+    farm_options = {"workers": 1}
+
+    def build_both(self, files, *options):
+        """`files`: {path: (on amd64, on arm64)}, copied to the root. The build's document."""
+        for path, contents in files.items():
+            for architecture, content in zip(("amd64", "arm64"), contents):
+                if content is None:
+                    continue
+                target = self.context / architecture / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(content)
+        self.dockerfile("FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH} /\n")
+        result = self.build("--json", "--platform", BOTH, *options)
+        self.assert_exit(result, 0)
+        return json.loads(result.stdout)
+
+    def kinds(self, document):
+        return {each.pop("kind"): each for each in document["neutral"]["kinds"]}
+
+    def test_what_should_be_the_same_is_compared_and_nothing_else(self):
+        info = "usr/lib/python3/dist-packages/pure-1.0.dist-info"
+        document = self.build_both({
+            "usr/share/doc/a/copyright": ("free", "free"),
+            "usr/share/doc/a/only": ("x", None),
+            "usr/lib/library.so": ("amd64", "arm64"),
+            "srv/app.js": ("one\n", "two\n"),
+            f"{info}/WHEEL": ("Tag: py3-none-any\n",) * 2,
+            f"{info}/RECORD": (f"pure/a.py,,\npure-1.0.dist-info/WHEEL,,\n",) * 2,
+            "usr/lib/python3/dist-packages/pure/a.py": ("same\nx86\n", "same\narm\n"),
+        }, "--neutral", "/srv/*.js")
+        self.assertEqual(self.kinds(document), {
+            "chosen": {"compared": 1, "equal": 0, "not_everywhere": 0},
+            "wheel": {"compared": 2, "equal": 1, "not_everywhere": 0},
+            "documents": {"compared": 1, "equal": 1, "not_everywhere": 1}})
+        self.assertEqual([each["path"] for each in document["neutral"]["differences"]],
+                         ["srv/app.js", "usr/lib/python3/dist-packages/pure/a.py"])
+        wheel = document["neutral"]["differences"][1]
+        self.assertEqual((wheel["platform"], wheel["example"]["place"]), ("linux/arm64", "line 2"))
+        self.assertIsNone(document["neutral"]["problem"])
+        # It is no verdict.
+        self.assertEqual({cell["verdict"] for cell in document["cells"]}, {"unverified"})
+        report = self.farm.cli("show", str(document["id"])).stdout
+        self.assertIn("what should be the same on every platform of linux/amd64, linux/arm64", report)
+        self.assertIn("wheel 1 of 2 equal", report)
+        self.assertIn("documents 1 of 1 equal; 1 that not every platform has, not compared", report)
+        # The same once more, from the record.
+        shown = json.loads(self.farm.cli("show", str(document["id"]), "--json").stdout)
+        self.assertEqual(shown["neutral"]["differences"], document["neutral"]["differences"])
+
+    def test_one_platform_has_nothing_to_compare(self):
+        (self.context / "doc").mkdir()
+        (self.context / "doc" / "a").write_text("x")
+        self.dockerfile("FROM scratch\nCOPY doc /usr/share/doc\n")
+        result = self.build("--json")
+        self.assert_exit(result, 0)
+        self.assertIsNone(json.loads(result.stdout)["neutral"])
+
+    def test_an_empty_glob_is_refused(self):
+        self.dockerfile("FROM scratch\nCOPY Dockerfile /\n")
+        result = self.build("--neutral", "")
+        self.assert_exit(result, 2)
+        self.assertIn("--neutral: expected a glob of paths", result.stderr)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,21 @@ class ReproduceTest(unittest.TestCase):
         made = self.verify(image, "--context", other, code=6)
         self.assertIn("not the one of then", " ".join(made["recipe"]["gaps"]))
 
+    def test_nothing_comes_from_the_cache(self):
+        image = self.published_by_a_farm("again", DOCKERFILE + CHANCE)
+        self.verify(image, code=3)
+        made = self.verify(image, code=3)
+        build = self.farm.show(str(made["build"]))
+        self.assertEqual({step["status"] for stage in build["stages"] for step in stage["steps"]
+                          if step["instruction"] == "RUN"}, {"executed"})
+
+    def test_a_level_is_for_images_of_others(self):
+        context = self.folder / "mine"
+        context.mkdir()
+        (context / "Dockerfile").write_text(f"FROM {self.base}\nRUN echo b > /b\n")
+        self.assertEqual(self.farm.build(context, "-t", "mine:1", "--metadata-file", self.folder / "mine.json").returncode, 0)
+        self.assertIn("images of others", self.verify("mine:1", "--level", "image", code=2))
+
     def test_a_folder_of_somebody_else_has_to_be_given(self):
         image = self.published_by_a_farm("folder", DOCKERFILE, from_folder=True)
         said = self.verify(image, code=5)

@@ -29,6 +29,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                             .kernel = "6.1",
                             .cpu_model = "A",
                             .processors = "2",
+                            .time_zone = "usual",
+                            .locale = "usual",
+                            .variable = "usual",
+                            .search_path = "usual",
+                            .process_ids = "usual",
                             .begin = 1795791845000000000,
                             .end = 1795791846000000000};
   const ExecutionFacts theirs{.worker = "w2",
@@ -37,6 +42,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                               .kernel = "6.2",
                               .cpu_model = "B",
                               .processors = "3",
+                              .time_zone = "TZ=<+14>-14",
+                              .locale = "LANG=C.UTF-8",
+                              .variable = "CROSSMILL_VARIATION=1",
+                              .search_path = "PATH=...:/nonexistent/crossmill-1",
+                              .process_ids = "after 1003",
                               .begin = 1795881845000000000,
                               .end = 1795881846000000000};
   Classifier(ours, theirs, {}).Classify(parts, &*file);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "common/base/status.h"
 #include "common/filter/filter.h"
 
 namespace {
@@ -19,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto filter =
       crossmill::filter::ParseFilter({reinterpret_cast<const char*>(data), size}, 1'795'780'800'000'000'000);
   if (!filter.ok()) {
-    Expect(filter.status().message().starts_with("filter: "));
+    Expect(crossmill::Sv(filter.status().message()).starts_with("filter: "));
     return 0;
   }
   for (const crossmill::filter::Term& term : filter->terms) {

@@ -37,8 +37,13 @@ constexpr Sql kChangesOfBoth{"list changes of state of a name on a platform",
                              "= ?4 ORDER BY id DESC LIMIT ?2"};
 constexpr Sql kStates{"list the states of names",
                       "SELECT name, platform, status, status_build, status_since, verdict, verdict_build, "
-                      "verdict_since FROM name_states WHERE (name, platform) > (?1, ?2) AND (?3 = '' OR name "
-                      "= ?3) AND (?4 = '' OR platform = ?4) ORDER BY name, platform LIMIT ?5"};
+                      "verdict_since FROM name_states WHERE (name, platform) > (?1, ?2) AND (?3 = '' OR "
+                      "platform = ?3) ORDER BY name, platform LIMIT ?4"};
+// Its rows are next to each other: nothing else is looked at.
+constexpr Sql kStatesOfName{"list the states of a name",
+                            "SELECT name, platform, status, status_build, status_since, verdict, "
+                            "verdict_build, verdict_since FROM name_states WHERE name = ?1 AND platform > ?2 "
+                            "AND (?3 = '' OR platform = ?3) ORDER BY platform LIMIT ?4"};
 constexpr Sql kHasState{"look for a name", "SELECT 1 FROM name_states WHERE name = ?1 LIMIT 1"};
 constexpr Sql kIdentity{"read the farm's identity", "SELECT id, since FROM farm_identity"};
 // Columns from `first` on.
@@ -117,10 +122,12 @@ absl::StatusOr<std::vector<v1::NameState>> StateRecords::States(
   std::vector<v1::NameState> states;
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(const std::string name, NameMeant(asked));
-  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kStates));
-  // Of one name its rows are next to each other.
-  const bool inside = name.empty() || after.first == name;
-  query->Bind(inside ? after.first : name, inside ? after.second : std::string(), name, platform, limit);
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(name.empty() ? kStates : kStatesOfName));
+  if (name.empty()) {
+    query->Bind(after.first, after.second, platform, limit);
+  } else {
+    query->Bind(name, after.first == name ? after.second : std::string(), platform, limit);
+  }
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return states;

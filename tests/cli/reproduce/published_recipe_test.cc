@@ -37,8 +37,9 @@ std::string Provenance(char subject, const std::string& target, char base,
          R"({"uri":"pkg:docker/python@3.11","digest":{"sha256":")" +
          Hex(base) +
          R"("}}],"invocation":{"configSource":{"uri":"https://example.com/app.git#refs/tags/v1","digest":{"sha1":")" +
-         std::string(kCommit) + R"("},"entryPoint":"Dockerfile"},"parameters":{"args":{"target":")" + target +
-         R"("}}},"metadata":{"completeness":{"parameters":true}}}})";
+         std::string(kCommit) +
+         R"("},"entryPoint":"Dockerfile"},"parameters":{"frontend":"dockerfile.v0","args":{"target":")" +
+         target + R"("}}},"metadata":{"completeness":{"parameters":true}}}})";
 }
 
 void Add(char subject, std::string document, v1::ReadStatementsResponse* statements, bool in_index = true) {
@@ -54,7 +55,7 @@ TEST(PublishedRecipeTest, OneRecipeOfTwoPlatformsPinsTheirBases) {
   v1::ReadStatementsResponse statements;
   Add('1', Provenance('1', "run", 'a'), &statements);
   Add('2', Provenance('2', "run", 'a'), &statements);
-  const auto published = FindPublishedRecipe(platforms, statements);
+  auto published = FindPublishedRecipe(platforms, statements);
   ASSERT_OK(published);
   EXPECT_THAT(published->pins, ElementsAre("python:3.11=docker-image://python:3.11@sha256:" + Hex('a')));
   const auto flags = FlagsOf(*published, {}, platforms);
@@ -69,7 +70,7 @@ TEST(PublishedRecipeTest, ABaseWithADigestOfItsOwnOnEachPlatformIsPinnedForEach)
   v1::ReadStatementsResponse statements;
   Add('1', Provenance('1', "", 'a'), &statements);
   Add('2', Provenance('2', "", 'b'), &statements);
-  const auto published = FindPublishedRecipe({Platform("amd64", '1'), Platform("arm64", '2')}, statements);
+  auto published = FindPublishedRecipe({Platform("amd64", '1'), Platform("arm64", '2')}, statements);
   ASSERT_OK(published);
   EXPECT_THAT(published->pins,
               ElementsAre("python:3.11::linux/amd64=docker-image://python:3.11@sha256:" + Hex('a'),
@@ -80,7 +81,7 @@ TEST(PublishedRecipeTest, PlatformsOfSeveralRecipesAreRefused) {
   v1::ReadStatementsResponse statements;
   Add('1', Provenance('1', "run", 'a'), &statements);
   Add('2', Provenance('2', "test", 'a'), &statements);
-  const auto published = FindPublishedRecipe({Platform("amd64", '1'), Platform("arm64", '2')}, statements);
+  auto published = FindPublishedRecipe({Platform("amd64", '1'), Platform("arm64", '2')}, statements);
   EXPECT_TRUE(absl::IsFailedPrecondition(published.status()));
   EXPECT_THAT(std::string(Sv(published.status().message())), HasSubstr("--platform"));
 }
@@ -91,7 +92,7 @@ TEST(PublishedRecipeTest, AStatementAboutSomethingElseIsNoRecipe) {
   Add('1', Provenance('9', "run", 'a'), &statements);
   Add('1', "no JSON", &statements);
   Add('8', Provenance('1', "run", 'a'), &statements);
-  const auto published = FindPublishedRecipe({Platform("amd64", '1')}, statements);
+  auto published = FindPublishedRecipe({Platform("amd64", '1')}, statements);
   EXPECT_TRUE(absl::IsNotFound(published.status()));
 }
 
@@ -99,7 +100,7 @@ TEST(PublishedRecipeTest, TheIndexesOwnStatementComesBeforeOneThatLiesBeside) {
   v1::ReadStatementsResponse statements;
   Add('1', Provenance('1', "other", 'a'), &statements, false);
   Add('1', Provenance('1', "run", 'a', "https://in-toto.io/Statement/v1"), &statements, true);
-  const auto published = FindPublishedRecipe({Platform("amd64", '1')}, statements);
+  auto published = FindPublishedRecipe({Platform("amd64", '1')}, statements);
   ASSERT_OK(published);
   EXPECT_EQ(published->recipe.target, "run");
   EXPECT_THAT(published->recipe.gaps, ElementsAre(HasSubstr("another recipe")));
@@ -111,7 +112,7 @@ TEST(PublishedRecipeTest, LabelsOfARepositorysPageBecomeAGitUrl) {
                       {{"Labels",
                         {{"org.opencontainers.image.source", "https://example.com/team/app/"},
                          {"org.opencontainers.image.revision", kCommit}}}}}};
-  const auto published = FindPublishedRecipe({platform}, {});
+  auto published = FindPublishedRecipe({platform}, {});
   ASSERT_OK(published);
   const auto flags = FlagsOf(*published, {}, {platform});
   ASSERT_OK(flags);
@@ -130,6 +131,43 @@ TEST(PublishedRecipeTest, AFolderOfAnotherMachineHasToBeGiven) {
   EXPECT_EQ(flags->context, "here");
   EXPECT_EQ(flags->file, "here/docker/Dockerfile");
   EXPECT_THAT(flags->build_args, ElementsAre("A=1"));
+}
+
+TEST(PublishedRecipeTest, WhatIsSaidInPlaceOfWhatIsToldIsAGap) {
+  v1::ReadStatementsResponse statements;
+  Add('1', Provenance('1', "run", 'a'), &statements);
+  auto published = FindPublishedRecipe({Platform("amd64", '1')}, statements);
+  ASSERT_OK(published);
+  published->recipe.arguments["A"] = "1";
+  const auto flags = FlagsOf(*published, {.context = ".", .file = "D", .build_args = {"A=2", "B=3"}}, {});
+  ASSERT_OK(flags);
+  EXPECT_THAT(published->recipe.gaps, ElementsAre(HasSubstr("--context in place"),
+                                                  HasSubstr("--file in place"), HasSubstr("--build-arg A")));
+  EXPECT_THAT(flags->build_args, ElementsAre("A=2", "B=3"));
+  EXPECT_TRUE(flags->no_cache);
+}
+
+TEST(PublishedRecipeTest, ANamedImageIsTakenAtItsDigestOfThen) {
+  PublishedRecipe published;
+  v1::ReadStatementsResponse statements;
+  std::string provenance = Provenance('1', "run", 'a');
+  provenance.replace(provenance.find("\"target\":"), 9,
+                     "\"context:debian:12\":\"docker-image://python:3.11\",\"target\":");
+  Add('1', provenance, &statements);
+  auto found = FindPublishedRecipe({Platform("amd64", '1')}, statements);
+  ASSERT_OK(found);
+  EXPECT_THAT(found->named, ElementsAre("debian:12=docker-image://python:3.11@sha256:" + Hex('a')));
+  EXPECT_THAT(found->recipe.gaps, IsEmpty());
+}
+
+TEST(PublishedRecipeTest, WhatShapesAGitContextStays) {
+  PublishedRecipe published;
+  published.recipe.source = "https://example.com/app.git?ref=main&subdir=a/b&keep-git-dir=true";
+  published.recipe.commit = kCommit;
+  const auto flags = FlagsOf(published, {}, {});
+  ASSERT_OK(flags);
+  EXPECT_EQ(flags->context,
+            "https://example.com/app.git?ref=" + std::string(kCommit) + "&keep-git-dir=true&subdir=a/b");
 }
 
 // Whoever may put a statement beside an image writes the recipe.

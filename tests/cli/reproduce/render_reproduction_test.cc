@@ -91,6 +91,40 @@ TEST(ReproductionTest, AMountPointOfTheRuntimeIsLeftOutAndNotWhatIsInIt) {
   EXPECT_EQ(StrictestEqual(pair), ImageLevel::kNone);
 }
 
+// The same files behind another entry point are another image.
+TEST(ReproductionTest, HowAContainerIsStartedIsOfTheFilesLevel) {
+  PlatformImagePair pair = Pair();
+  pair.fields = {{"created", "a", "b"}, {"history[0].created", "a", "b"}, {"config.Labels.x", "a", "b"}};
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kFiles);
+  pair.fields.push_back({"config.Entrypoint", "a", "b"});
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kNone);
+  EXPECT_EQ(ReproductionExitCode(Of(pair)), kExitNotReproducible);
+}
+
+// A config may name diffIDs that its blobs do not have.
+TEST(ReproductionTest, AConfigWhoseLayersCouldNotBeReadSaysNothing) {
+  PlatformImagePair pair = Pair();
+  pair.layers[0].second_diff_id = "sha256:d1";
+  pair.second_config = "sha256:c1";
+  pair.files_compared = false;
+  pair.files_problem = "layer sha256:b1: its content has another diffID";
+  EXPECT_EQ(StrictestEqual(pair), ImageLevel::kNone);
+  EXPECT_EQ(ReproductionExitCode(Of(pair)), kExitInconclusive);
+}
+
+TEST(ReproductionTest, HostsThatWereAskedForHaveToAgree) {
+  Reproduction reproduction = Of(Pair());
+  reproduction.hosts = 3;
+  reproduction.build.set_status(v1::BUILD_STATUS_SUCCEEDED);
+  v1::CellView* cell = reproduction.build.add_cells();
+  cell->mutable_comparison()->set_verdict(v1::VERDICT_UNREPRODUCIBLE);
+  EXPECT_EQ(ReproductionExitCode(reproduction), kExitNotReproducible);
+  cell->mutable_comparison()->set_verdict(v1::VERDICT_UNVERIFIED);
+  EXPECT_EQ(ReproductionExitCode(reproduction), kExitInconclusive);
+  cell->mutable_comparison()->set_verdict(v1::VERDICT_REPRODUCIBLE);
+  EXPECT_EQ(ReproductionExitCode(reproduction), kExitOk);
+}
+
 TEST(ReproductionTest, AnotherImageOfARecipeWithGapsProvesNothing) {
   PlatformImagePair pair = Pair();
   Differ(v1::PathDifference::KIND_CONTENT, &pair);

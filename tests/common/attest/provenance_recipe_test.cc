@@ -58,8 +58,9 @@ TEST(ProvenanceRecipeTest, BuildKitsGitContextWithItsArguments) {
   EXPECT_THAT(recipe->arguments, ElementsAre(Pair("VERSION", "3")));
   EXPECT_THAT(recipe->labels, ElementsAre(Pair("a", "b")));
   EXPECT_EQ(recipe->source_date_epoch, 17);
-  EXPECT_THAT(recipe->bases, ElementsAre(RecordedBase{"python:3.11", "sha256:" + kDigest},
-                                         RecordedBase{"localhost:5000/team/base:2", "sha256:" + kDigest}));
+  EXPECT_THAT(recipe->bases,
+              ElementsAre(RecordedBase{"python:3.11", "sha256:" + kDigest, "linux/amd64"},
+                          RecordedBase{"localhost:5000/team/base:2", "sha256:" + kDigest, ""}));
   EXPECT_THAT(recipe->secrets, ElementsAre("key"));
   EXPECT_THAT(recipe->optional_secrets, ElementsAre("perhaps"));
   EXPECT_THAT(recipe->agents, ElementsAre("default"));
@@ -67,16 +68,16 @@ TEST(ProvenanceRecipeTest, BuildKitsGitContextWithItsArguments) {
 }
 
 TEST(ProvenanceRecipeTest, WhatIsLeftOutIsAGap) {
-  const auto least =
-      ReadProvenanceRecipe(BuildKit1(R"({"uri":"https://example.com/app.git"})", R"({"args":{}})", R"({})"));
+  const auto least = ReadProvenanceRecipe(BuildKit1(R"({"uri":"https://example.com/app.git"})",
+                                                    R"({"frontend":"dockerfile.v0","args":{}})", R"({})"));
   ASSERT_OK(least);
   EXPECT_THAT(least->gaps, UnorderedElementsAre(HasSubstr("which commit"), HasSubstr("mode=min")));
   const auto options = ReadProvenanceRecipe(BuildKit1(
       R"({"uri":"https://example.com/app.git","digest":{"sha1":")" + std::string(kCommit) + R"("}})",
-      R"({"args":{"context:base":"docker-image://alpine","context:own":"input:own","context:other":"oci-layout://../secret","add-hosts":"a=1"}})",
+      R"({"frontend":"dockerfile.v0","args":{"context:base":"docker-image://alpine","context:own":"input:own","context:other":"oci-layout://../secret","add-hosts":"a=1"}})",
       kWhole));
   ASSERT_OK(options);
-  EXPECT_THAT(options->named_contexts, ElementsAre(Pair("base", "docker-image://alpine")));
+  EXPECT_THAT(options->named_images, ElementsAre(Pair("base", "alpine")));
   EXPECT_THAT(options->gaps, UnorderedElementsAre(HasSubstr("'own' was input:own"), HasSubstr("oci-layout"),
                                                   HasSubstr("add-hosts=a=1")));
 }
@@ -85,7 +86,7 @@ TEST(ProvenanceRecipeTest, WhatIsLeftOutIsAGap) {
 TEST(ProvenanceRecipeTest, AFolderOfWhichTheClientNamedTheCommitHasAGap) {
   const auto said = [](const std::string& revision) {
     return ReadProvenanceRecipe(
-        BuildKit1("{}", R"({"locals":[{"name":"context"}]})",
+        BuildKit1("{}", R"({"frontend":"dockerfile.v0","locals":[{"name":"context"}]})",
                   R"({"buildkit_completeness":{"request":true},"buildkit_metadata":{"vcs":)"
                   R"({"source":"https://example.com/app.git","revision":")" +
                       revision + R"(","localdir:context":"sub"}}})"));
@@ -109,13 +110,50 @@ TEST(ProvenanceRecipeTest, TheOlderPredicateOfBuildKit) {
           kDigest + R"(?platform=linux%2Farm64","digest":{"sha256":")" + kDigest +
           R"("}}],"invocation":{"configSource":{"uri":"https://example.com/app.git#main","digest":{"sha1":")" +
           std::string(kCommit) +
-          R"("},"entryPoint":"Dockerfile"},"parameters":{"args":{"build-arg:A":""}}},)"
+          R"("},"entryPoint":"Dockerfile"},"parameters":{"frontend":"dockerfile.v0","args":{"build-arg:A":""}}},)"
           R"("metadata":{"completeness":{"parameters":true}}})"));
   ASSERT_OK(recipe);
   EXPECT_EQ(recipe->commit, kCommit);
   EXPECT_THAT(recipe->arguments, ElementsAre(Pair("A", "")));
-  EXPECT_THAT(recipe->bases, ElementsAre(RecordedBase{"alpine@sha256:" + kDigest, "sha256:" + kDigest}));
+  EXPECT_THAT(recipe->bases,
+              ElementsAre(RecordedBase{"alpine@sha256:" + kDigest, "sha256:" + kDigest, "linux/arm64"}));
   EXPECT_THAT(recipe->gaps, IsEmpty());
+}
+
+// A name that somebody else chose must not become another flag, nor another address.
+TEST(ProvenanceRecipeTest, NamesThatAreNoneAreGaps) {
+  for (const char* args : {R"({"context:lib=ssh://git@inner/secret.git#main:":"docker-image://alpine"})",
+                           R"({"context:lib":"https://inner.example/secret.git"})",
+                           R"({"context:x=oci-layout:///home/v/l\u0000":"docker-image://a"})",
+                           R"({"context:lib":"docker-image://a b"})", R"({"build-arg:A=B":"1"})",
+                           R"({"build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR":"1"})", R"({"hostname":"h"})"}) {
+    const auto recipe = ReadProvenanceRecipe(BuildKit1(
+        R"({"uri":"https://example.com/app.git","digest":{"sha1":")" + std::string(kCommit) + R"("}})",
+        R"({"frontend":"dockerfile.v0","args":)" + std::string(args) + "}", kWhole));
+    ASSERT_OK(recipe);
+    EXPECT_THAT(recipe->named_images, IsEmpty()) << args;
+    EXPECT_THAT(recipe->arguments, IsEmpty()) << args;
+    EXPECT_EQ(recipe->gaps.size(), 1u) << args;
+  }
+  const auto other = ReadProvenanceRecipe(BuildKit1(
+      R"({"uri":"https://example.com/app.git","digest":{"sha1":")" + std::string(kCommit) + R"("}})",
+      R"({"frontend":"gateway.v0","args":{"source":"example/frontend"}})", kWhole));
+  EXPECT_THAT(other->gaps, ElementsAre(HasSubstr("another frontend")));
+}
+
+// What a farm tells of itself is read again to the same flags.
+TEST(ProvenanceRecipeTest, AFarmsFlagsComeBack) {
+  const auto recipe = ReadProvenanceRecipe(Make(
+      kProvenancePredicate,
+      R"({"buildDefinition":{"buildType":"urn:crossmill:build:dockerfile:v1","externalParameters":{"context":)"
+      R"({"origin":"https://example.com/app.git","gitCommit":")" +
+          std::string(kCommit) +
+          R"("},"dockerfile":{"name":"Dockerfile","digest":{"sha256":"ab"}},"flags":[{"name":"normalize","value":"apt"},)"
+          R"({"name":"output","value":"/etc"}]}}})"));
+  ASSERT_OK(recipe);
+  EXPECT_EQ(recipe->dockerfile_sha256, "ab");
+  EXPECT_THAT(recipe->flags, ElementsAre(Pair("normalize", "apt")));
+  EXPECT_THAT(recipe->gaps, ElementsAre(HasSubstr("--output")));
 }
 
 TEST(ProvenanceRecipeTest, HostileDocumentsAreReadWithoutHarm) {

@@ -135,6 +135,43 @@ TEST_F(CurlHttpClientTest, SilentServerIsGivenUp) {
   EXPECT_EQ(Fetch(*client_, request, 100).status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(CurlHttpClientTest, RedirectsMayBeTheAnswer) {
+  ScriptedServer server(
+      [](const std::string&) { return "HTTP/1.1 307 Go\r\nLocation: /end\r\nContent-Length: 0\r\n\r\n"; });
+  CurlOptions options;
+  options.follow_redirects = false;
+  client_ = MakeCurlHttpClient(options);
+  const auto answer = Get(server.Url("/"));
+  ASSERT_OK(answer);
+  EXPECT_EQ(answer->first.status, 307);
+  EXPECT_EQ(server.requests().size(), 1u);
+}
+
+TEST_F(CurlHttpClientTest, ARequestMayBeGivenSoLongInAll) {
+  ScriptedServer server([](const std::string&) {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    return Ok("late");
+  });
+  HttpRequest request;
+  request.url = server.Url("/");
+  request.total_limit = absl::Milliseconds(300);
+  EXPECT_EQ(Fetch(*client_, request, 1000).status().code(), absl::StatusCode::kUnavailable);
+  request.total_limit = absl::InfiniteDuration();
+  EXPECT_OK(Fetch(*client_, request, 1000));
+}
+
+TEST_F(CurlHttpClientTest, ProxiesMayBeLeftAlone) {
+  ScriptedServer proxy([](const std::string&) { return Ok("from the proxy"); });
+  CurlOptions options;
+  options.use_proxies = false;
+  client_ = MakeCurlHttpClient(options);
+  setenv("http_proxy", proxy.Url("").c_str(), 1);
+  const auto far = Get("http://far.invalid/x");
+  unsetenv("http_proxy");
+  EXPECT_EQ(far.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(proxy.requests().empty());
+}
+
 TEST_F(CurlHttpClientTest, StopEndsTheRequest) {
   ScriptedServer server([](const std::string&) {
     std::this_thread::sleep_for(std::chrono::seconds(2));

@@ -58,6 +58,33 @@ TEST_F(ImagesServiceTest, ImportListAndGet) {
   EXPECT_TRUE(absl::IsNotFound(FromGrpc(Stub()->GetImage(&other_context, get, &image))));
 }
 
+TEST_F(ImagesServiceTest, ImagesAreListedByPages) {
+  for (const char* name : {"e", "b", "d", "a", "c"}) {
+    coordinator::ImageRecord record;
+    record.name = name;
+    record.root = DigestOf(name);
+    ASSERT_OK(records_.PutImage(record));
+  }
+  v1::ListImagesRequest request;
+  request.set_page_size(2);
+  std::string names;
+  std::vector<int> pages;
+  do {
+    v1::ListImagesResponse page;
+    grpc::ClientContext context;
+    ASSERT_OK(FromGrpc(Stub()->ListImages(&context, request, &page)));
+    for (const v1::ImageView& image : page.images()) names += image.name();
+    pages.push_back(page.images_size());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(names, "abcde");
+  EXPECT_EQ(pages, (std::vector<int>{2, 2, 1}));
+  request.set_page_size(-1);
+  v1::ListImagesResponse refused;
+  grpc::ClientContext context;
+  EXPECT_TRUE(absl::IsInvalidArgument(FromGrpc(Stub()->ListImages(&context, request, &refused))));
+}
+
 TEST_F(ImagesServiceTest, PullStreamsProgressAndEndsWithTheImage) {
   source_.Publish("docker.io/library/python:3.11", oci::PutIndex(*source_.blobs, 2'000'000));
   v1::PullImageRequest request;

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "common/base/files.h"
+#include "common/base/status.h"
 #include "coordinator/overview/trend_spans.h"
 #include "coordinator/storage/migrations.h"
+#include "coordinator/storage/overview/overview_index.h"
 #include "tests/coordinator/storage/overview_fixture.h"
 
 namespace crossmill::storage {
@@ -151,6 +153,12 @@ TEST_F(OverviewRecordsTest, SumsAreOfTheDayInWhichABuildEnded) {
   EXPECT_EQ(spans[1].wait_median(), 0);
 }
 
+TEST_F(OverviewRecordsTest, TheMigrationFillsItsTables) {
+  int fills = 0;
+  for (const Migration& migration : RecordMigrations()) fills += migration.fill == FillOverview ? 1 : 0;
+  EXPECT_EQ(fills, 1);
+}
+
 // A record of before the tables has in them after the migration what it would have if they had always been
 // there.
 TEST_F(OverviewRecordsTest, TheMigrationMakesWhatIsMadeBuildByBuild) {
@@ -190,9 +198,12 @@ TEST_F(OverviewRecordsTest, TheMigrationMakesWhatIsMadeBuildByBuild) {
   records_.reset();
   {
     Database database = *Database::Open(path);
-    ASSERT_OK(database.Execute("go back",
-                               "DROP TABLE build_list; DROP TABLE build_heads; DROP TABLE wall_rows; "
-                               "DROP TABLE trend_hours; PRAGMA user_version=14"));
+    Transaction transaction = *Transaction::Begin(database);
+    ASSERT_OK(database.Execute("forget all",
+                               "DELETE FROM build_list; DELETE FROM build_heads; "
+                               "DELETE FROM wall_rows; DELETE FROM trend_hours"));
+    ASSERT_OK(FillOverview(database));
+    ASSERT_OK(transaction.Commit());
   }
   Reopen(path);
   EXPECT_EQ(all(), before);

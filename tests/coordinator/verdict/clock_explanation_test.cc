@@ -54,6 +54,15 @@ TEST(CanClockExplainTest, WhatHasNoTimeInItMayStillAskForTheCalendar) {
   EXPECT_FALSE(Explains(From(4000, 4010), From(100, 110), From(5000, 5010), false));
 }
 
+// `date +%H:%M`, which the others executed after each other within one minute.
+TEST(CanClockExplainTest, WhatMayBeATimeMayBeAMinute) {
+  EXPECT_TRUE(Explains(From(57, 59), From(61, 62), From(80, 81)));
+  EXPECT_FALSE(Explains(From(57, 62), From(61, 62), From(80, 81))) << "it was in that minute, too";
+  EXPECT_FALSE(Explains(From(57, 59), From(61, 62), From(80, 81), false)) << "a word, and no time";
+  EXPECT_FALSE(Explains(From(61, 62), From(70, 71), From(80, 81))) << "all in one minute";
+  EXPECT_FALSE(Explains(From(57, 59), From(61, 62), From(130, 131))) << "the others have none in common";
+}
+
 TEST(CanClockExplainTest, WhatIsNotToldCanBeAnything) {
   EXPECT_TRUE(Explains("5 6", "no time", "1 2", false));
   EXPECT_TRUE(Explains("no time", "5 6", "1 2", false));

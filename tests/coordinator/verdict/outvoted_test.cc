@@ -158,15 +158,5 @@ TEST_F(OutvotedTest, WhatNobodyToldCanExplainIt) {
   EXPECT_EQ(Outvoted(), "");
 }
 
-TEST(MayBeTimeTest, UnlessTheCausesSayOtherwise) {
-  EXPECT_TRUE(MayBeTime({}, ""));
-  std::vector<v1::CauseGroup> causes(1);
-  causes[0].mutable_cause()->set_class_("unknown");
-  EXPECT_FALSE(MayBeTime(causes, ""));
-  EXPECT_TRUE(MayBeTime(causes, "not all was looked at"));
-  causes.emplace_back().mutable_cause()->set_class_("embedded-time");
-  EXPECT_TRUE(MayBeTime(causes, ""));
-}
-
 }  // namespace
 }  // namespace crossmill::verdict

@@ -407,6 +407,15 @@ class Roles(HttpCase):
         self.assert_exit(result, 4)
         self.assert_says(result, "needs the role submit")
 
+    def test_a_reader_takes_what_there_is(self):
+        saved = self.farm.folder / "tiny.tar"
+        result = subprocess.run([farm.BIN / "crossmill", "image", "save", "tiny", "-o", saved],
+                                env={**os.environ, "CROSSMILL_COORDINATOR": f"127.0.0.1:{self.farm.port}",
+                                     "CROSSMILL_TOKEN": self.tokens["read"], "XDG_CACHE_HOME": str(self.farm.folder / "cache")},
+                                capture_output=True, text=True, timeout=60)
+        self.assert_exit(result, 0)
+        self.assertGreater(saved.stat().st_size, 100_000)
+
     def test_a_drained_worker_gets_nothing_until_it_is_undrained(self):
         drained = self.farm.cli("worker", "drain", "w1")
         self.assert_exit(drained, 0)

@@ -123,6 +123,18 @@ class Script(ScriptCase):
             with self.subTest(arguments):
                 self.assertIn("CONTEXT", self.submit(*arguments, code=2).stderr)
 
+    def test_an_answer_that_comes_early_and_a_folder_that_cannot_be_packed(self):
+        folder = self.folder("FROM tiny\nRUN sleep 300\n")
+        (folder / "big").write_bytes(os.urandom(20 << 20))
+        self.assert_says(self.submit(URL, folder, OWN, code=4, CROSSMILL_TOKEN="cm-none"), "UNAUTHENTICATED")
+        # A tar that says at its end that something is missing.
+        tools = self.context / "tools"
+        tools.mkdir()
+        (tools / "tar").write_text(f"#!/bin/sh\n{shutil.which('tar')} --exclude=big \"$@\"\necho cannot read big >&2\nexit 2\n")
+        (tools / "tar").chmod(0o755)
+        self.assert_says(self.submit(URL, folder, OWN, code=2, PATH=f"{tools}:{os.environ['PATH']}"), "cannot be packed", "cannot read big")
+        farm.wait_for(lambda: self.json("/api/v1/builds?page_size=1")["builds"][0]["status"] == "BUILD_STATUS_CANCELLED", "the end of the build")
+
     def test_a_signal_cancels_the_build(self):
         folder = self.folder("FROM tiny\nRUN sleep 300\n")
         process = subprocess.Popen([SCRIPT, URL, folder, OWN], env=self.environment_of(), stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 """Builds whose files come by HTTP with a real farm: archives and git repositories give the very build that the command
 line gives for them, what strangers send is refused with its reason, and secrets are nowhere."""
 import base64
+import contextlib
 import gzip
 import io
 import json
@@ -11,12 +12,14 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import farm
-from contexts_test import git, serving
+from contexts_test import Handler, git, serving
 from farm import HTTP_PORT, HttpCase
 
 OWN = f"linux/{farm.tiny_base.machine_architecture()}"
@@ -446,6 +449,21 @@ class Repositories(FilesCase):
             self.assertEqual(set(now()), {"CANCELLED"})
 
 
+class ClosedRepositories(Handler):
+    """Asks who it is; a request that said so waits for `server.go`."""
+
+    def do_GET(self):
+        if self.headers.get("Authorization") != "Basic " + base64.b64encode(self.server.account.encode()).decode():
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="closed"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.server.known.set()
+        self.server.go.wait(60)
+        super().do_GET()
+
+
 class Secrets(FilesCase):
     VALUES = {"part": "planted-part-4kQ9zX", "field": "planted-field-7hB2mW", "json": "planted-json-1tR8cV", "git": "planted-git-6yN3sJ",
               "failed": "planted-failed-5pL0dF"}
@@ -456,10 +474,40 @@ class Secrets(FilesCase):
         for file in self.farm.folder.rglob("*"):
             if not file.is_file() or file.is_symlink():
                 continue
-            data = file.read_bytes()
+            try:
+                data = file.read_bytes()
+            except FileNotFoundError:
+                continue
             for name, forms in needles.items():
                 if any(form in data for form in forms):
                     yield name, file.relative_to(self.farm.folder)
+
+    def test_a_password_is_where_nobody_sees_it_while_git_runs(self):
+        make_repository(self.context)
+        password = "p@ss:" + self.VALUES["git"]
+        with serving(self.context / "web", ClosedRepositories) as server:
+            server.account, server.known, server.go = "user:" + password, threading.Event(), threading.Event()
+            address = f"127.0.0.1:{server.server_port}/r.git"
+            self.addCleanup(server.go.set)
+            state = self.post(json.dumps({"git": f"http://user:{urllib.parse.quote(password, safe='')}@{address}", "platforms": [OWN]}),
+                              kind="application/json", status=202)
+            self.assertTrue(server.known.wait(60))
+            lines = []
+            for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    lines.append(file.read_bytes())
+            self.assertTrue(any(address.encode() in line for line in lines), "git is not running")
+            self.assertFalse(any(self.VALUES["git"].encode() in line for line in lines))
+            self.assertEqual(list(self.found()), [])
+            server.go.set()
+            state = self.fetched(state)
+            self.assertEqual(state["state"], "SUBMISSION_STATE_SUBMITTED", state)
+            self.assertEqual(self.wait(state["buildId"])["status"], "BUILD_STATUS_SUCCEEDED")
+            for wrong in (f"http://user:{self.VALUES['failed']}@{address}", f"http://{self.VALUES['failed']}@{address}", f"http://{address}"):
+                state = self.fetched(self.post(json.dumps({"git": wrong, "platforms": [OWN]}), kind="application/json", status=202))
+                self.assertEqual((state["state"], state["code"]), ("SUBMISSION_STATE_FAILED", "UNAVAILABLE"), state)
+                self.assertNotIn("planted", json.dumps(state))
+        self.assertEqual(list(self.found()), [])
 
     def test_values_are_nowhere(self):
         recipe = ("FROM tiny\nRUN --mount=type=secret,id=part,required=true --mount=type=secret,id=field,required=true "

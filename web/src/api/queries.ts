@@ -118,11 +118,14 @@ export function useBuildPackages(id: string, running = false) {
   });
 }
 
+/** So that the question stays one, however long the farm has been there. */
+export const COMPILED_DAYS = 90;
+
 export function useCompiled() {
   return useQuery({
     queryKey: ['compiled'],
     queryFn: async ({ signal }) => {
-      const answer = await getJson<wire.CompiledPackagesResponse>('packages/compiled', { limit: 20 }, signal);
+      const answer = await getJson<wire.CompiledPackagesResponse>('packages/compiled', { limit: 20, since: `${Date.now() - COMPILED_DAYS * 86_400_000}000000` }, signal);
       return { rows: (answer.rows ?? []).map(compiled), seconds: answer.seconds ?? 0 };
     },
   });

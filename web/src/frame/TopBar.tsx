@@ -39,7 +39,7 @@ function Search() {
         spellcheck={false}
         autocomplete="off"
         data-at="Filter"
-        data-say="status: platform: verdict: image: label: since: until: duration> and words of the name; -word is without it"
+        data-say="status: platform: verdict: name: label: target: since: until: duration> and text of names and messages; -word is without it"
         data-keys="Enter shows the builds"
         onInput={(event) => search(event.currentTarget.value, false)}
       />

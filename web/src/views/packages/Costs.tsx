@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/preact-query';
 import type * as wire from '../../api/wire';
 import { getJson } from '../../api/client';
 import { integer, platform, word } from '../../api/decode';
-import { useCompiled } from '../../api/queries';
+import { COMPILED_DAYS, useCompiled } from '../../api/queries';
 import type { Outcome, PackageChange } from '../../model/types';
 import { changeWords } from '../../model/packages';
 import { shortPlatform } from '../../model/build';
@@ -20,7 +20,7 @@ export function Costs() {
   if (!data || data.rows.length === 0) return null;
   const most = Math.max(...data.rows.map((row) => row.seconds + row.failedSeconds), 0.001);
   return (
-    <Section id="costs" title="What compiling costs" note={`${seconds(data.seconds)} in all, the most expensive first`}>
+    <Section id="costs" title="What compiling costs" note={`${seconds(data.seconds)} in the last ${COMPILED_DAYS} days, the most expensive first`}>
       <div class="cost">
         {data.rows.map((row) => (
           <div key={`${row.name} ${row.version} ${row.platform}`} data-at={`${row.name} ${row.version}`} data-say={`${row.platform} · compiled ${plural(row.times, 'time')}${row.failed ? `, failed ${plural(row.failed, 'time')}` : ''} · ${seconds(row.seconds)} · last in #${row.lastBuild}`}>
