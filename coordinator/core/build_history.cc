@@ -100,14 +100,14 @@ std::vector<std::string> HistoryNames(const v1::BuildSubmission& submission) {
   for (const std::string& tag : submission.options().tags()) names.insert(HistoryName(tag));
   if (names.empty()) {
     const std::string& origin = submission.recipe().context_origin();
-    names.insert(HistoryName(origin));
+    names.insert(origin);
     const size_t slash = origin.find_last_not_of('/') == std::string::npos
                              ? std::string::npos
                              : origin.rfind('/', origin.find_last_not_of('/'));
     if (slash != std::string::npos) {
       std::string last = origin.substr(slash + 1);
       while (last.ends_with('/')) last.pop_back();
-      names.insert(HistoryName(last));
+      names.insert(last);
     }
   }
   names.erase("");

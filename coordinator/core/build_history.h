@@ -21,10 +21,11 @@ v1::Standing StandingOf(const v1::CellView& cell);
 v1::BuildHistoryRow HistoryRowOf(const v1::BuildSubmission& submission, const v1::BuildView& view,
                                  const v1::CellView& cell);
 
-// Image names without tags; where there are none, where the context came from and the last part of that. As
-// HistoryName writes them. Empty for a submission that has no recipe identity.
+// Image names as HistoryName writes them; where there are none, where the context came from and the last part
+// of that, both to the letter. Empty for a submission that has no recipe identity.
 std::vector<std::string> HistoryNames(const v1::BuildSubmission& submission);
-// A name as it is looked up: without tag and digest, and without what Docker adds to short names.
+// An image name without tag and digest, and without what Docker adds to short names. Not for what may be a
+// folder or URL: the "@" and ":" of those part no tags, so that several repositories would have one name.
 std::string HistoryName(std::string_view name);
 
 // All its platforms were reproducible, it is no rebuild itself, and the farm can build it again without a

@@ -1,7 +1,6 @@
 #include "coordinator/engine/farm_reader.h"
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
 #include "common/base/status.h"
@@ -68,32 +67,17 @@ absl::StatusOr<storage::BuildList::Page> FarmReader::List(const filter::Filter& 
     MutexLock lock(mutex_);
     headlines = headlines_;
   }
+  const auto wanted = [&](const v1::BuildSubmission& submission, v1::BuildView* view) {
+    const auto headline = headlines.find(view->id());
+    if (headline != headlines.end()) *view = *headline->second;
+    if (!overview::Matches(filter, overview::FactsOf(submission, *view, now_ns))) return false;
+    overview::KeepHeadline(view);
+    return true;
+  };
   // In this order: a build that ends meanwhile is in the second list, too, and counts as ended.
-  ASSIGN_OR_RETURN(std::vector<storage::BuildList::Unfinished> not_ended, list_.NotEnded(before));
-  ASSIGN_OR_RETURN(storage::BuildList::Page page, list_.Ended(filter, before, limit));
-  std::map<int64_t, v1::BuildView, std::greater<>> found;
-  for (v1::BuildView& view : page.builds) {
-    const int64_t id = view.id();
-    found.emplace(id, std::move(view));
-  }
-  for (storage::BuildList::Unfinished& build : not_ended) {
-    const auto headline = headlines.find(build.view.id());
-    v1::BuildView& view = build.view;
-    if (headline != headlines.end()) view = *headline->second;
-    if (view.id() < page.next) break;
-    if (!overview::Matches(filter, overview::FactsOf(build.submission, view, now_ns))) continue;
-    overview::KeepHeadline(&view);
-    found.emplace(view.id(), std::move(view));
-  }
-  page.builds.clear();
-  for (auto& [id, view] : found) {
-    if (static_cast<int>(page.builds.size()) == limit) {
-      page.next = limit == 0 ? before : page.builds.back().id();
-      break;
-    }
-    page.builds.push_back(std::move(view));
-  }
-  return page;
+  ASSIGN_OR_RETURN(storage::BuildList::Page running, list_.NotEnded(before, limit, wanted));
+  ASSIGN_OR_RETURN(storage::BuildList::Page ended, list_.Ended(filter, before, limit));
+  return storage::OneList(std::move(ended), std::move(running), before, limit);
 }
 
 absl::StatusOr<std::vector<LocatedStep>> FarmReader::Steps(int64_t build) {

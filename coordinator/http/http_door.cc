@@ -15,6 +15,7 @@
 #include "coordinator/http/page.h"
 #include "coordinator/http/problem.h"
 #include "crossmill/v1/client_service.pb.h"
+#include "crossmill/v1/notices.pb.h"
 
 namespace crossmill::coordinator::door {
 namespace {
@@ -92,13 +93,14 @@ class HttpDoor::Impl {
     co_await exchange.Send(PageResponse(EmbeddedPage(), head));
   }
 
-  // The services answer and the record can be read.
+  // The services answer and the record can be read: a question that takes the same time however much is on
+  // record or under way, since anybody may have it asked.
   Awaitable<void> SendReady(Exchange& exchange) {
-    v1::ListBuildsRequest request;
+    v1::ListStateChangesRequest request;
     request.set_page_size(1);
-    v1::ListBuildsResponse response;
+    v1::ListStateChangesResponse response;
     const absl::Status status =
-        co_await api_.Call(exchange, "crossmill.v1.Builds/ListBuilds",
+        co_await api_.Call(exchange, "crossmill.v1.Notices/ListStateChanges",
                            "Bearer " + parts_.own_tokens.at(v1::ACCESS_READ), request, &response);
     if (!status.ok()) co_return co_await exchange.Send(ProblemResponse(503, status, exchange.request_id()));
     co_await exchange.Send(MakeResponse(200, "text/plain", "ok\n"));

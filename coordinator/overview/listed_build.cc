@@ -158,6 +158,8 @@ std::vector<std::string> NeedlesOf(const Term& term) {
       case Field::kName: {
         const std::string name = "/" + WithTagApart(text);
         needles.push_back(name + "\n");
+        // Where a context came from has no tag: its ":" stands as it is. An image name has none of its own.
+        if (name != "/" + text) needles.push_back("/" + text + "\n");
         if (name.find('\t') == std::string::npos) needles.push_back(name + "\t");
         break;
       }

@@ -44,6 +44,9 @@ constexpr Sql kSaveName{"index a recipe's name",
 constexpr Sql kSaveRow{"index a cell in the history of its recipe",
                        "INSERT OR REPLACE INTO build_history (recipe, platform, build, standing, row) VALUES "
                        "(?1, ?2, ?3, ?4, ?5)"};
+// Recipes of images have names that were always right ("image ...", "images ..."; core::IdentifyRecipe).
+constexpr Sql kForgetOrigins{"forget the names of recipes without image names",
+                             "DELETE FROM recipe_names WHERE recipe >= 'context ' AND recipe < 'context!'"};
 // An older build that is indexed once more changes nothing.
 constexpr Sql kSaveReverifiable{
     "note a reproducible build",
@@ -59,11 +62,17 @@ constexpr Sql kSaveAttempt{"note a rebuild",
 
 // `run` takes a Sql and its values.
 template <typename Run>
+absl::Status WriteNames(const v1::BuildSubmission& submission, const std::string& recipe, Run run) {
+  for (const std::string& name : core::HistoryNames(submission))
+    RETURN_IF_ERROR(run(kSaveName, name, recipe));
+  return absl::OkStatus();
+}
+
+template <typename Run>
 absl::Status WriteHistory(const v1::BuildSubmission& submission, const v1::BuildView& view, Run run) {
   const core::RecipeIdentity identity = core::IdentifyRecipe(submission);
   if (identity.recipe.empty() || submission.has_wheels()) return absl::OkStatus();
-  for (const std::string& name : core::HistoryNames(submission))
-    RETURN_IF_ERROR(run(kSaveName, name, identity.recipe));
+  RETURN_IF_ERROR(WriteNames(submission, identity.recipe, run));
   for (const v1::CellView& cell : view.cells()) {
     const v1::BuildHistoryRow row = core::HistoryRowOf(submission, view, cell);
     const std::string bytes = row.SerializeAsString();
@@ -192,6 +201,20 @@ absl::Status FillBuildHistory(Database& database) {
                            [&run](const v1::BuildSubmission& submission, const v1::BuildView& view) {
                              return WriteHistory(submission, view, run);
                            });
+}
+
+absl::Status RenameOrigins(Database& database) {
+  PreparedStatements statements(database);
+  const auto run = [&statements](const Sql& sql, const auto&... values) {
+    return statements.Run(sql, values...);
+  };
+  RETURN_IF_ERROR(run(kForgetOrigins));
+  return ForEachEndedBuild(
+      database, "is not found by where its context came from",
+      [&run](const v1::BuildSubmission& submission, const v1::BuildView&) -> absl::Status {
+        if (submission.has_wheels() || submission.options().tags_size() > 0) return absl::OkStatus();
+        return WriteNames(submission, core::IdentifyRecipe(submission).recipe, run);
+      });
 }
 
 absl::Span<const Sql* const> HistoryStatements() { return kQuestions; }

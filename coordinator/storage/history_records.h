@@ -22,7 +22,7 @@ class HistoryRecords {
  public:
   explicit HistoryRecords(Connection& connection) : connection_(connection) {}
 
-  // Of a name as core::HistoryName writes it, or of a recipe itself.
+  // Of a name as core::HistoryNames writes it, or of a recipe itself.
   absl::StatusOr<std::vector<std::string>> Recipes(const std::string& name, int limit);
   absl::StatusOr<std::vector<std::string>> Platforms(const std::string& recipe);
   // Newest first.
@@ -60,6 +60,10 @@ absl::Status NoteRebuild(Connection& connection, const v1::Rebuild& rebuild, int
 // Everything of an older record, in the transaction of the migration that made the tables; what cannot be
 // read is passed over with a warning.
 absl::Status FillBuildHistory(Database& database);
+
+// The names of recipes without image names once more, in the transaction of a migration: records of before
+// were given names that were cut off at an "@" or ":", so that several repositories had the same.
+absl::Status RenameOrigins(Database& database);
 
 // The SQL of the questions: tests look at how each is answered.
 absl::Span<const Sql* const> HistoryStatements();

@@ -66,6 +66,12 @@ absl::Status Apply(Database& database, const Migration& migration) {
   return transaction.Commit();
 }
 
+absl::Status FillNotices(Database& database) {
+  // States have the same names as recipes.
+  RETURN_IF_ERROR(RenameOrigins(database));
+  return FillStates(database);
+}
+
 }  // namespace
 
 std::vector<Migration> RecordMigrations() {
@@ -74,7 +80,7 @@ std::vector<Migration> RecordMigrations() {
   for (Migration& migration : migrations) {
     if (std::string_view(migration.name) == "0008_package_questions.sql") migration.fill = FillPackageIndex;
     if (std::string_view(migration.name) == "0014_build_history.sql") migration.fill = FillBuildHistory;
-    if (std::string_view(migration.name) == "0015_notices.sql") migration.fill = FillStates;
+    if (std::string_view(migration.name) == "0015_notices.sql") migration.fill = FillNotices;
     if (std::string_view(migration.name) == "0016_overview.sql") migration.fill = FillOverview;
   }
   return migrations;

@@ -55,10 +55,10 @@ absl::StatusOr<std::vector<std::string>> RecipeHistory::RecipesOf(const v1::Buil
     }
     return std::vector<std::string>{recipe};
   }
-  ASSIGN_OR_RETURN(std::vector<std::string> recipes,
-                   history_.Recipes(core::HistoryName(request.name()), kMostRecipes + 1));
+  // To the letter first: in a URL or folder is no tag to be cut off.
+  ASSIGN_OR_RETURN(std::vector<std::string> recipes, history_.Recipes(request.name(), kMostRecipes + 1));
   if (recipes.empty()) {
-    ASSIGN_OR_RETURN(recipes, history_.Recipes(request.name(), kMostRecipes + 1));
+    ASSIGN_OR_RETURN(recipes, history_.Recipes(core::HistoryName(request.name()), kMostRecipes + 1));
   }
   if (recipes.empty()) {
     return absl::NotFoundError(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
@@ -17,6 +18,15 @@ constexpr size_t kLongestUrl = 2000;
 // More of an answer is not read.
 constexpr size_t kMostAnswer = 64 << 10;
 constexpr size_t kLongestProblem = 500;
+
+// Who knows a webhook's URL may often write there: its path and query are in no log and no delivery's
+// problem.
+absl::Status WithoutUrl(const absl::Status& status, const std::string& url) {
+  const absl::StatusOr<http::Url> parsed = http::ParseUrl(url);
+  const std::string shown =
+      parsed.ok() ? fmt::format("{}://{}", parsed->scheme, parsed->authority) : "the webhook's URL";
+  return absl::Status(status.code(), absl::StrReplaceAll(status.message(), {{url, shown}}));
+}
 
 bool IsRedirect(int status) { return status >= 300 && status < 400; }
 
@@ -202,7 +212,7 @@ absl::StatusOr<int> Deliverer::Send(const storage::DueDelivery& delivery, const 
   if (response.ok()) return response->status;
   // It was answered, and what came after that is of no matter.
   if (absl::IsResourceExhausted(response.status()) && status != 0) return status;
-  return response.status();
+  return WithoutUrl(response.status(), delivery.url);
 }
 
 }  // namespace crossmill::coordinator

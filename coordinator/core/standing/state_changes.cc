@@ -82,7 +82,7 @@ std::vector<std::string> StateNames(const v1::BuildSubmission& submission) {
   if (submission.has_wheels() || !submission.has_recipe()) return {};
   std::set<std::string> names;
   for (const std::string& tag : submission.options().tags()) names.insert(HistoryName(tag));
-  if (names.empty()) names.insert(HistoryName(submission.recipe().context_origin()));
+  if (names.empty()) names.insert(submission.recipe().context_origin());
   names.erase("");
   return {names.begin(), names.end()};
 }

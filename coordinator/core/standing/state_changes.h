@@ -29,8 +29,8 @@ std::optional<v1::StateChange> ApplyToState(const v1::BuildHistoryRow& row, v1::
 std::vector<v1::StateChange> ChangesOfState(const std::string& name,
                                             absl::Span<const v1::BuildHistoryRow> rows);
 
-// The names whose state a build is part of: its image names without tags; where there are none, where its
-// context came from. Empty for one without a recipe.
+// The names whose state a build is part of: its image names as HistoryName writes them; where there are none,
+// where its context came from, to the letter. Empty for one without a recipe.
 std::vector<std::string> StateNames(const v1::BuildSubmission& submission);
 
 // Whether a webhook with this pattern (v1.Webhook.names) is told of a name.

@@ -7,7 +7,6 @@
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
-#include "coordinator/core/build_history.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -50,8 +49,8 @@ absl::Status NoticesService::Changes(const v1::ListStateChangesRequest& request,
   const int size = PageSize(request.page_size(), kUsualChanges);
   ASSIGN_OR_RETURN(
       std::vector<v1::StateChange> changes,
-      records_.Changes(core::HistoryName(request.name()),
-                       request.has_platform() ? FormatPlatform(request.platform()) : "", before, size));
+      records_.Changes(request.name(), request.has_platform() ? FormatPlatform(request.platform()) : "",
+                       before, size));
   if (static_cast<int>(changes.size()) == size)
     response->set_next_page_token(std::to_string(changes.back().id()));
   for (v1::StateChange& change : changes) *response->add_changes() = std::move(change);
@@ -67,8 +66,8 @@ absl::Status NoticesService::States(const v1::ListNameStatesRequest& request,
   const int size = PageSize(request.page_size(), kUsualStates);
   ASSIGN_OR_RETURN(
       std::vector<v1::NameState> states,
-      records_.States(core::HistoryName(request.name()),
-                      request.has_platform() ? FormatPlatform(request.platform()) : "", after, size));
+      records_.States(request.name(), request.has_platform() ? FormatPlatform(request.platform()) : "", after,
+                      size));
   if (static_cast<int>(states.size()) == size) response->set_next_page_token(StateToken(states.back()));
   for (v1::NameState& state : states) *response->add_states() = std::move(state);
   return absl::OkStatus();

@@ -5,11 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "common/base/status.h"
-#include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/overview/trend_spans.h"
+#include "coordinator/rpc/overview/named_zone.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -39,22 +38,6 @@ absl::StatusOr<std::optional<storage::WallPlace>> ParseWallToken(std::string_vie
   return place;
 }
 
-absl::StatusOr<absl::TimeZone> ZoneOf(const std::string& name) {
-  if (name.empty()) return absl::UTCTimeZone();
-  absl::TimeZone zone;
-  // It names a file of the machine's: nothing else is to be opened by it.
-  const bool plain = name.size() <= 64 && name.front() != '/' && name.find("..") == std::string::npos &&
-                     std::all_of(name.begin(), name.end(), [](char c) {
-                       return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-                              std::string_view("/_+-").find(c) != std::string_view::npos;
-                     });
-  if (plain && absl::LoadTimeZone(name, &zone)) return zone;
-  return absl::InvalidArgumentError(
-      fmt::format("zone: the coordinator's machine knows no time zone '{}'; expected one such as "
-                  "Europe/Berlin, or none for UTC",
-                  Printable(name.substr(0, 64))));
-}
-
 }  // namespace
 
 absl::Status OverviewService::FillWall(const v1::ListWallRequest& request, v1::ListWallResponse* response) {
@@ -78,7 +61,7 @@ absl::Status OverviewService::FillTrends(const v1::GetTrendsRequest& request,
   const int most = request.weekly() ? kMostDaysOfWeeks : kMostDays;
   if (request.days() < 0 || request.days() > most)
     return absl::InvalidArgumentError(fmt::format("days: {} is not from 1 to {}", request.days(), most));
-  ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(request.zone()));
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, NamedZone(request.zone()));
   std::vector<v1::TrendSpan> spans = overview::MakeSpans(
       clock_.Now(), zone, request.days() == 0 ? kUsualDays : request.days(), request.weekly());
   RETURN_IF_ERROR(records_.AddHours(&spans));

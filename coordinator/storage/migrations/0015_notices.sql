@@ -13,7 +13,7 @@ CREATE TABLE farm_identity (
 ) STRICT;
 INSERT INTO farm_identity (id, since) VALUES (lower(hex(randomblob(8))), date('now'));
 
--- What each name on each platform is now (v1.NameState). Derived from builds, as the changes are.
+-- What each name on each platform is now (v1.NameState; core::StateNames says which names). Derived from builds, as the changes are.
 CREATE TABLE name_states (
   name TEXT NOT NULL,
   platform TEXT NOT NULL,

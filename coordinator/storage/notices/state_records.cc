@@ -44,6 +44,7 @@ constexpr Sql kStatesOfName{"list the states of a name",
                             "SELECT name, platform, status, status_build, status_since, verdict, "
                             "verdict_build, verdict_since FROM name_states WHERE name = ?1 AND platform > ?2 "
                             "AND (?3 = '' OR platform = ?3) ORDER BY platform LIMIT ?4"};
+constexpr Sql kHasState{"look for a name", "SELECT 1 FROM name_states WHERE name = ?1 LIMIT 1"};
 constexpr Sql kIdentity{"read the farm's identity", "SELECT id, since FROM farm_identity"};
 // Columns from `first` on.
 v1::NameState ReadState(const Statement& row, int first) {
@@ -78,13 +79,24 @@ absl::StatusOr<v1::NameState> LoadState(Connection& connection, const std::strin
 
 }  // namespace
 
-absl::StatusOr<std::vector<v1::StateChange>> StateRecords::Changes(const std::string& name,
+absl::StatusOr<std::string> StateRecords::NameMeant(const std::string& name) {
+  if (name.empty()) return name;
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kHasState));
+  query->Bind(name);
+  ASSIGN_OR_RETURN(const bool known, query->Step());
+  const std::string image = core::HistoryName(name);
+  // Of ":1" nothing is left, and nothing means all names.
+  return known || image.empty() ? name : image;
+}
+
+absl::StatusOr<std::vector<v1::StateChange>> StateRecords::Changes(const std::string& asked,
                                                                    const std::string& platform,
                                                                    int64_t before, int limit) {
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(const std::string name, NameMeant(asked));
   const Sql& sql = name.empty() ? (platform.empty() ? kAllChanges : kChangesOfPlatform)
                                 : (platform.empty() ? kChangesOfName : kChangesOfBoth);
   std::vector<v1::StateChange> changes;
-  RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(sql));
   const int64_t below = before == 0 ? INT64_MAX : before;
   if (name.empty() && platform.empty()) {
@@ -105,10 +117,11 @@ absl::StatusOr<std::vector<v1::StateChange>> StateRecords::Changes(const std::st
 }
 
 absl::StatusOr<std::vector<v1::NameState>> StateRecords::States(
-    const std::string& name, const std::string& platform, const std::pair<std::string, std::string>& after,
+    const std::string& asked, const std::string& platform, const std::pair<std::string, std::string>& after,
     int limit) {
   std::vector<v1::NameState> states;
   RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(const std::string name, NameMeant(asked));
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(name.empty() ? kStates : kStatesOfName));
   if (name.empty()) {
     query->Bind(after.first, after.second, platform, limit);

@@ -24,6 +24,7 @@ struct FarmIdentity {
 };
 
 // Thread safe. The connection outlives it. Platforms are FormatPlatform's; empty names and platforms are all.
+// A name is as a state has it, or an image name with tag, digest or what Docker adds.
 class StateRecords {
  public:
   explicit StateRecords(Connection& connection) : connection_(connection) {}
@@ -38,6 +39,10 @@ class StateRecords {
   absl::StatusOr<FarmIdentity> Identity();
 
  private:
+  // As a state has it: the name itself if there is one, else the image that it may be.
+  absl::StatusOr<std::string> NameMeant(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection_.mutex());
+
   Connection& connection_;
 };
 

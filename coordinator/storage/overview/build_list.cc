@@ -1,7 +1,9 @@
 #include "coordinator/storage/overview/build_list.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <map>
 #include <string>
 
 #include "common/base/status.h"
@@ -153,19 +155,54 @@ absl::StatusOr<BuildList::Page> BuildList::Ended(const filter::Filter& filter, i
   return page;
 }
 
-absl::StatusOr<std::vector<BuildList::Unfinished>> BuildList::NotEnded(int64_t before) {
-  std::vector<Unfinished> builds;
+absl::StatusOr<BuildList::Page> BuildList::NotEnded(int64_t before, int limit, Wanted wanted) {
+  Page page;
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kNotEnded));
   query->Bind(before > 0 ? before : std::numeric_limits<int64_t>::max());
-  while (true) {
+  v1::BuildSubmission submission;
+  int64_t last = 0;
+  for (int looked_at = 0;; ++looked_at) {
+    // Rows are read one by one: what is not needed is not parsed.
     ASSIGN_OR_RETURN(const bool row, query->Step());
-    if (!row) return builds;
-    Unfinished& build = builds.emplace_back();
-    const std::string what = fmt::format("build {}", query->Int64(0));
-    RETURN_IF_ERROR(ParseRecord(query->Bytes(1), "the submission of " + what, &build.submission));
-    RETURN_IF_ERROR(ParseRecord(query->Bytes(2), "the view of " + what, &build.view));
+    if (!row) return page;
+    if (looked_at == unfinished_looked_at_) {
+      page.next = last;
+      return page;
+    }
+    last = query->Int64(0);
+    const std::string what = fmt::format("build {}", last);
+    v1::BuildView view;
+    RETURN_IF_ERROR(ParseRecord(query->Bytes(1), "the submission of " + what, &submission));
+    RETURN_IF_ERROR(ParseRecord(query->Bytes(2), "the view of " + what, &view));
+    if (!wanted(submission, &view)) continue;
+    if (static_cast<int>(page.builds.size()) >= limit) {
+      page.next = page.builds.empty() ? before : page.builds.back().id();
+      return page;
+    }
+    page.builds.push_back(std::move(view));
   }
+}
+
+BuildList::Page OneList(BuildList::Page ended, BuildList::Page not_ended, int64_t before, int limit) {
+  BuildList::Page page;
+  // Below it one of them has not looked.
+  page.next = std::max(ended.next, not_ended.next);
+  std::map<int64_t, v1::BuildView, std::greater<>> found;
+  for (std::vector<v1::BuildView>* list : {&ended.builds, &not_ended.builds}) {
+    for (v1::BuildView& view : *list) {
+      const int64_t id = view.id();
+      if (id >= page.next) found.try_emplace(id, std::move(view));
+    }
+  }
+  for (auto& [id, view] : found) {
+    if (static_cast<int>(page.builds.size()) >= limit) {
+      page.next = page.builds.empty() ? before : page.builds.back().id();
+      break;
+    }
+    page.builds.push_back(std::move(view));
+  }
+  return page;
 }
 
 }  // namespace crossmill::storage

@@ -78,6 +78,20 @@ TEST(BuildHistoryTest, WithoutAnImageNameAContextIsFoundByItsPlaceAndItsLastPart
   EXPECT_THAT(HistoryNames(submission), ElementsAre("service", "tower:/home/me/service/"));
 }
 
+TEST(BuildHistoryTest, AnOriginHasNoTagToBeCutOff) {
+  const auto names_of = [](const std::string& origin) {
+    v1::BuildSubmission submission;
+    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
+    submission.mutable_recipe()->set_context_origin(origin);
+    return HistoryNames(submission);
+  };
+  EXPECT_THAT(names_of("git@github.com:team/app.git"), ElementsAre("app.git", "git@github.com:team/app.git"));
+  EXPECT_THAT(names_of("git@host:app.git"), ElementsAre("git@host:app.git"));
+  EXPECT_THAT(names_of("ssh://***@host/x.git"), ElementsAre("ssh://***@host/x.git", "x.git"));
+  EXPECT_THAT(names_of("https://host/mono.git#:web"),
+              ElementsAre("https://host/mono.git#:web", "mono.git#:web"));
+}
+
 TEST(BuildHistoryTest, OnlyWhatIsReproducibleEverywhereAndNeedsNoClientIsVerifiedAgain) {
   v1::BuildView view;
   view.set_status(v1::BUILD_STATUS_SUCCEEDED);

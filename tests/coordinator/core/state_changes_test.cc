@@ -126,6 +126,17 @@ TEST(StateNamesTest, ImageNamesWithoutTagsElseWhereTheContextCameFrom) {
   EXPECT_THAT(StateNames(submission), IsEmpty());
 }
 
+TEST(StateNamesTest, RepositoriesWithCutOffTextInCommonAreTold) {
+  for (const char* origin :
+       {"git@github.com:team/app.git", "git@github.com:team/other.git", "git@host:app.git",
+        "ssh://***@host/x.git", "ssh://***@host/y.git", "https://host/mono.git#:api",
+        "https://host/mono.git#:web", "tower:/home/me/app@2", "tower:/home/me/app:2"}) {
+    v1::BuildSubmission submission;
+    submission.mutable_recipe()->set_context_origin(origin);
+    EXPECT_THAT(StateNames(submission), ElementsAre(origin));
+  }
+}
+
 TEST(MatchesNamesTest, StarsGoOverSlashes) {
   EXPECT_TRUE(MatchesNames("", "anything"));
   EXPECT_TRUE(MatchesNames("team/*", "team/app/sub"));

@@ -93,6 +93,18 @@ TEST_F(RecipeHistoryTest, AnUnknownNameIsNotFound) {
   EXPECT_TRUE(absl::IsInvalidArgument(history_->List(request).status()));
 }
 
+TEST_F(RecipeHistoryTest, ARepositoryIsFoundByItsWholeAddress) {
+  std::vector<int64_t> builds;
+  for (const char* origin : {"git@host:team/app.git", "git@host:team/other.git"}) {
+    auto submission = Submission("FROM scratch\nRUN one\n", 2);
+    submission.mutable_recipe()->set_context_origin(origin);
+    builds.push_back(WaitForEnd(Submit(submission)).id());
+  }
+  const v1::BuildHistoryResponse history = History("git@host:team/other.git");
+  ASSERT_EQ(history.rows_size(), 1);
+  EXPECT_EQ(history.rows(0).build_id(), builds[1]);
+}
+
 TEST_F(RecipeHistoryTest, WhatWasReproducibleLongAgoIsVerifiedAgainOnce) {
   const int64_t app = Build("FROM scratch\nRUN one\n").id();
   Build("FROM scratch\nRUN dice\n", "other:1");

@@ -17,6 +17,8 @@
 namespace crossmill::coordinator {
 namespace {
 
+bool EachBuild(const v1::BuildSubmission&, v1::BuildView*) { return true; }
+
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 
@@ -49,7 +51,10 @@ class TransactionLoopTest : public ::testing::Test {
   }
   void Release() { gate_.set_value(); }
 
-  int Builds() { return static_cast<int>(storage::BuildList(records_->connection()).NotEnded(0)->size()); }
+  int Builds() {
+    return static_cast<int>(
+        storage::BuildList(records_->connection()).NotEnded(0, 100, EachBuild)->builds.size());
+  }
 
   std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<storage::RecordStore> records_;
@@ -81,7 +86,8 @@ TEST_F(TransactionLoopTest, NothingIsAnsweredBeforeItIsCommitted) {
   int seen_inside = -1;
   const auto build = loop_->Call<int64_t>([&]() -> absl::StatusOr<int64_t> {
     auto id = records_->InsertBuild({}, "", "", 1);
-    seen_inside = static_cast<int>(storage::BuildList((*outside)->connection()).NotEnded(0)->size());
+    seen_inside = static_cast<int>(
+        storage::BuildList((*outside)->connection()).NotEnded(0, 100, EachBuild)->builds.size());
     return id;
   });
   ASSERT_OK(build);

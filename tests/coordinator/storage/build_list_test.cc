@@ -51,12 +51,77 @@ TEST_F(BuildListTest, WhatRunsAndWhatCompilesForOthersIsApart) {
   Add({.wheels = true});
   Submit({.wheels = true});
   EXPECT_THAT(Find(""), ElementsAre(ended));
-  const auto unfinished = list_.NotEnded(0);
-  ASSERT_OK(unfinished);
-  ASSERT_THAT(*unfinished, SizeIs(1));
-  EXPECT_EQ(unfinished->front().view.id(), running);
-  EXPECT_EQ(unfinished->front().submission.options().tags(0), "team/app:1");
-  EXPECT_THAT(*list_.NotEnded(running), IsEmpty());
+  const auto any = [](const v1::BuildSubmission& submission, v1::BuildView*) {
+    EXPECT_EQ(submission.options().tags(0), "team/app:1");
+    return true;
+  };
+  EXPECT_THAT(Ids(list_.NotEnded(0, 10, any).value()), ElementsAre(running));
+  EXPECT_THAT(Ids(list_.NotEnded(running, 10, any).value()), IsEmpty());
+}
+
+// A farm may have thousands in its queue.
+TEST_F(BuildListTest, OfWhatRunsNoMoreIsLookedAtThanIsNeeded) {
+  for (int i = 0; i < 20; ++i) Submit({.tag = i == 4 ? "rare:1" : "app:1"});
+  std::vector<int64_t> asked;
+  const auto any = [&](const v1::BuildSubmission&, v1::BuildView* view) {
+    asked.push_back(view->id());
+    return true;
+  };
+  BuildList::Page page = list_.NotEnded(0, 2, any).value();
+  EXPECT_THAT(Ids(page), ElementsAre(20, 19));
+  EXPECT_EQ(page.next, 19);
+  EXPECT_THAT(asked, ElementsAre(20, 19, 18)) << "one more says that there is more";
+  page = list_.NotEnded(3, 2, any).value();
+  EXPECT_THAT(Ids(page), ElementsAre(2, 1));
+  EXPECT_EQ(page.next, 0) << "a full page with nothing behind it";
+
+  BuildList bounded(records_->connection(), kLookedAt, 10);
+  const auto rare = [](const v1::BuildSubmission& submission, v1::BuildView*) {
+    return submission.options().tags(0) == "rare:1";
+  };
+  page = bounded.NotEnded(0, 2, rare).value();
+  EXPECT_THAT(Ids(page), IsEmpty());
+  EXPECT_EQ(page.next, 11);
+  page = bounded.NotEnded(page.next, 2, rare).value();
+  EXPECT_THAT(Ids(page), ElementsAre(5));
+  EXPECT_EQ(page.next, 0) << "the last ten were all that there were";
+}
+
+TEST(OneListTest, IsOfWhereBothHaveLooked) {
+  const auto page_of = [](const std::vector<int64_t>& ids, int64_t next, v1::BuildStatus status) {
+    BuildList::Page page;
+    page.next = next;
+    for (const int64_t id : ids) {
+      page.builds.emplace_back().set_id(id);
+      page.builds.back().set_status(status);
+    }
+    return page;
+  };
+  const auto one_list = [&](const std::vector<int64_t>& ended, int64_t ended_next,
+                            const std::vector<int64_t>& running, int64_t running_next, int limit) {
+    return OneList(page_of(ended, ended_next, v1::BUILD_STATUS_SUCCEEDED),
+                   page_of(running, running_next, v1::BUILD_STATUS_QUEUED), 0, limit);
+  };
+  const auto ids_of = [](const BuildList::Page& page) {
+    std::vector<int64_t> ids;
+    for (const v1::BuildView& view : page.builds) ids.push_back(view.id());
+    return ids;
+  };
+  BuildList::Page page = one_list({9, 7, 2}, 0, {8, 1}, 0, 10);
+  EXPECT_THAT(ids_of(page), ElementsAre(9, 8, 7, 2, 1));
+  EXPECT_EQ(page.next, 0);
+  page = one_list({9, 7, 2}, 0, {8}, 5, 10);
+  EXPECT_THAT(ids_of(page), ElementsAre(9, 8, 7)) << "one that runs may be at 4";
+  EXPECT_EQ(page.next, 5);
+  page = one_list({9, 7}, 7, {8, 3}, 3, 2);
+  EXPECT_THAT(ids_of(page), ElementsAre(9, 8));
+  EXPECT_EQ(page.next, 8);
+  page = one_list({}, 6, {5}, 0, 2);
+  EXPECT_THAT(ids_of(page), IsEmpty()) << "one that has ended may be at 5";
+  EXPECT_EQ(page.next, 6);
+  page = one_list({4}, 0, {4}, 0, 2);
+  ASSERT_THAT(ids_of(page), ElementsAre(4));
+  EXPECT_EQ(page.builds[0].status(), v1::BUILD_STATUS_SUCCEEDED);
 }
 
 TEST_F(BuildListTest, EachFieldFindsItsOwn) {
@@ -95,6 +160,20 @@ TEST_F(BuildListTest, EachFieldFindsItsOwn) {
   EXPECT_THAT(Find("\"Shop-API:2\""), ElementsAre(failed));
   EXPECT_THAT(Find("\"exit code\""), ElementsAre(failed));
   EXPECT_THAT(Find("EXIT -\"dockerfile:7\""), IsEmpty());
+}
+
+TEST_F(BuildListTest, WhereAContextCameFromIsANameToTheLetter) {
+  const int64_t shell = Add({.tag = "", .origin = "git@host:App.git"});
+  const int64_t other = Add({.tag = "", .origin = "git@host:other.git"});
+  const int64_t api = Add({.tag = "", .origin = "https://host/mono.git#:api"});
+  const int64_t web = Add({.tag = "", .origin = "https://host/mono.git#:web"});
+  const int64_t image = Add({.tag = "host/mono:api", .origin = "git@host:app.git"});
+  EXPECT_THAT(Find("name:git@host:app.git"), ElementsAre(shell)) << "a build with an image is named by it";
+  EXPECT_THAT(Find("name:git@host:other.git"), ElementsAre(other));
+  EXPECT_THAT(Find("name:git@host"), IsEmpty());
+  EXPECT_THAT(Find("name:mono.git#:api"), ElementsAre(api));
+  EXPECT_THAT(Find("name:https://host/mono.git#:web"), ElementsAre(web));
+  EXPECT_THAT(Find("-name:mono.git#:api name:mono:api"), ElementsAre(image));
 }
 
 TEST_F(BuildListTest, TextLooksIntoNamesMessagesAndNumbers) {

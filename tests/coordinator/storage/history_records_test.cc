@@ -154,6 +154,46 @@ TEST_F(HistoryRecordsTest, WhatWasThereBeforeIsFilledIn) {
   EXPECT_EQ(filled.Due(100, 100, 10).value().size(), 1);
 }
 
+TEST_F(HistoryRecordsTest, OldNamesOfContextsAreWrittenAnew) {
+  v1::BuildSubmission submission = Submission();
+  submission.mutable_options()->clear_tags();
+  submission.mutable_recipe()->set_context_origin("git@host:team/app.git");
+  Add(v1::VERDICT_REPRODUCIBLE, 10, submission);
+  Add(v1::VERDICT_REPRODUCIBLE, 20);
+  constexpr Sql kOldName{"give a recipe a name of before",
+                         "UPDATE recipe_names SET name = 'git' WHERE name = 'git@host:team/app.git'"};
+  auto database = Database::Open(":memory:");
+  ASSERT_OK(database);
+  std::vector<Migration> before = RecordMigrations();
+  const auto notices = std::find_if(before.begin(), before.end(), [](const Migration& migration) {
+    return std::string_view(migration.name).ends_with("_notices.sql");
+  });
+  ASSERT_NE(notices, before.end());
+  before.erase(notices, before.end());
+  ASSERT_OK(Migrate(*database, ":memory:", before));
+  for (const int64_t id : {1, 2}) {
+    auto insert = database->Prepare(kCopyBuild);
+    ASSERT_OK(insert);
+    const std::string view = records_->LoadView(id)->SerializeAsString();
+    const std::string bytes = records_->LoadSubmission(id)->SerializeAsString();
+    insert->Bind(id, Blob{bytes}, Blob{view}, 4);
+    ASSERT_OK(insert->Run());
+  }
+  ASSERT_OK(FillBuildHistory(*database));
+  {
+    auto rename = database->Prepare(kOldName);
+    ASSERT_OK(rename);
+    ASSERT_OK(rename->Run());
+  }
+  ASSERT_OK(Migrate(*database, ":memory:", RecordMigrations()));
+  Connection connection(*std::move(database));
+  HistoryRecords filled(connection);
+  EXPECT_THAT(filled.Recipes("git", 10).value(), IsEmpty());
+  EXPECT_THAT(filled.Recipes("git@host:team/app.git", 10).value(),
+              ElementsAre("context git@host:team/app.git, Dockerfile"));
+  EXPECT_THAT(filled.Recipes("app", 10).value(), ElementsAre(kRecipe));
+}
+
 // How long an answer takes must not follow how much is on record.
 TEST_F(HistoryRecordsTest, EveryQuestionIsAnsweredFromAnIndex) {
   auto database = Database::Open(":memory:");

@@ -22,8 +22,17 @@ class NoticesTest : public ::testing::Test {
   int64_t End(const std::string& tag, v1::BuildStatus status, int64_t finished_at,
               const std::vector<std::string>& platforms = {"linux/amd64"}) {
     v1::BuildSubmission submission;
-    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
     submission.mutable_options()->add_tags(tag);
+    return End(submission, status, finished_at, platforms);
+  }
+  int64_t EndOf(const std::string& origin, v1::BuildStatus status, int64_t finished_at) {
+    v1::BuildSubmission submission;
+    submission.mutable_recipe()->set_context_origin(origin);
+    return End(submission, status, finished_at, {"linux/amd64"});
+  }
+  int64_t End(v1::BuildSubmission submission, v1::BuildStatus status, int64_t finished_at,
+              const std::vector<std::string>& platforms) {
+    submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
     const auto id = records_->InsertBuild(submission, "", "", finished_at - 1);
     EXPECT_OK(id);
     v1::BuildView view = records_->LoadView(*id).value();
@@ -92,6 +101,34 @@ TEST_F(NoticesTest, StatesAreByNameAndPlatform) {
   EXPECT_EQ(states_.States("", "", {"b/app", "linux/arm64"}, 100)->size(), 0u);
 }
 
+TEST_F(NoticesTest, RepositoriesAreTheirOwnNames) {
+  const int64_t app = EndOf("git@github.com:team/app.git", v1::BUILD_STATUS_SUCCEEDED, 10);
+  const int64_t other = EndOf("git@github.com:team/other.git", v1::BUILD_STATUS_FAILED, 20);
+  const int64_t api = EndOf("https://host/mono.git#:api", v1::BUILD_STATUS_SUCCEEDED, 30);
+  const int64_t web = EndOf("https://host/mono.git#:web", v1::BUILD_STATUS_FAILED, 40);
+  EXPECT_THAT(Changes("git@github.com:team/app.git"), ElementsAre(app));
+  EXPECT_THAT(Changes("git@github.com:team/other.git"), ElementsAre(other));
+  EXPECT_THAT(Changes("https://host/mono.git#:api"), ElementsAre(api));
+  EXPECT_THAT(Changes("https://host/mono.git#:web"), ElementsAre(web));
+  EXPECT_THAT(Changes("git"), IsEmpty());
+  const auto states = states_.States("https://host/mono.git#:web", "", {}, 10);
+  ASSERT_OK(states);
+  ASSERT_EQ(states->size(), 1u);
+  EXPECT_EQ(states->front().status(), v1::BUILD_STATUS_FAILED);
+  EXPECT_EQ(states_.States("git@github.com:team/none.git", "", {}, 10)->size(), 0u);
+}
+
+TEST_F(NoticesTest, AnImageIsAskedForWithTagAndDockersAdditions) {
+  const int64_t app = End("team/app:1", v1::BUILD_STATUS_SUCCEEDED, 10);
+  const int64_t folder = EndOf("app:2", v1::BUILD_STATUS_FAILED, 20);
+  EXPECT_THAT(Changes("docker.io/team/app:7"), ElementsAre(app));
+  EXPECT_EQ(states_.States("team/app@sha256:ab", "", {}, 10)->size(), 1u);
+  EXPECT_THAT(Changes("app:2"), ElementsAre(folder)) << "a name that there is means itself";
+  EXPECT_THAT(Changes("app:3"), IsEmpty());
+  EXPECT_THAT(Changes(":1"), IsEmpty()) << "not all names";
+  EXPECT_EQ(states_.States("@team", "", {}, 10)->size(), 0u);
+}
+
 TEST_F(NoticesTest, AFarmIsKnownByTheSameIdForEver) {
   const auto farm = states_.Identity();
   ASSERT_OK(farm);
@@ -104,6 +141,8 @@ TEST_F(NoticesTest, AnOlderRecordIsFilledWithTheSame) {
   End("app", v1::BUILD_STATUS_SUCCEEDED, 10);
   End("app", v1::BUILD_STATUS_FAILED, 20);
   End("app", v1::BUILD_STATUS_FAILED, 30);
+  EndOf("git@host:team/app.git", v1::BUILD_STATUS_SUCCEEDED, 40);
+  EndOf("git@host:team/other.git", v1::BUILD_STATUS_FAILED, 50);
   const auto changes = states_.Changes("", "", 0, 10);
   ASSERT_OK(changes);
   auto database = Database::Open(":memory:");
@@ -116,7 +155,7 @@ TEST_F(NoticesTest, AnOlderRecordIsFilledWithTheSame) {
   EXPECT_NE(notices->fill, nullptr);
   before.erase(notices, before.end());
   ASSERT_OK(Migrate(*database, ":memory:", before));
-  for (int64_t id = 1; id <= 3; ++id) {
+  for (int64_t id = 1; id <= 5; ++id) {
     constexpr Sql kCopy{"copy a build",
                         "INSERT INTO builds (id, submission_digest, submission, submitted_at, view, status) "
                         "VALUES (?1, '', ?2, 0, ?3, ?4)"};
@@ -135,8 +174,13 @@ TEST_F(NoticesTest, AnOlderRecordIsFilledWithTheSame) {
   ASSERT_EQ(filled->size(), changes->size());
   for (size_t i = 0; i < filled->size(); ++i)
     EXPECT_EQ((*filled)[i].SerializeAsString(), (*changes)[i].SerializeAsString());
-  EXPECT_EQ(StateRecords(connection).States("app", "", {}, 10)->front().SerializeAsString(),
-            states_.States("app", "", {}, 10)->front().SerializeAsString());
+  for (const char* name : {"app", "git@host:team/app.git", "git@host:team/other.git"}) {
+    const auto states = StateRecords(connection).States(name, "", {}, 10);
+    ASSERT_OK(states);
+    ASSERT_EQ(states->size(), 1u) << name;
+    EXPECT_EQ(states->front().SerializeAsString(),
+              states_.States(name, "", {}, 10)->front().SerializeAsString());
+  }
 }
 
 TEST_F(NoticesTest, WebhooksAreToldOfTheNamesTheyWantInTheTransactionOfTheChange) {

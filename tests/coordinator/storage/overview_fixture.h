@@ -27,6 +27,8 @@ struct TestBuild {
   int64_t took = 500;
   // It compiles for another one.
   bool wheels = false;
+  // Where its context came from.
+  std::string origin = {};
 };
 
 class OverviewFixture : public ::testing::Test {
@@ -35,6 +37,7 @@ class OverviewFixture : public ::testing::Test {
     v1::BuildSubmission submission;
     submission.mutable_recipe()->set_dockerfile_name("Dockerfile");
     submission.mutable_recipe()->set_target(build.target);
+    submission.mutable_recipe()->set_context_origin(build.origin);
     if (!build.tag.empty()) submission.mutable_options()->add_tags(build.tag);
     for (const std::string& platform : build.platforms)
       *submission.mutable_options()->add_platforms() = ParsePlatform(platform).value();

@@ -20,6 +20,8 @@
 namespace crossmill::storage {
 namespace {
 
+bool EachBuild(const v1::BuildSubmission&, v1::BuildView*) { return true; }
+
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -206,7 +208,7 @@ TEST_F(RecordStoreTest, ChangeThatTheDiskRefusesEndsTheTransaction) {
   });
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_EQ(disk.failed(), 1);
-  EXPECT_THAT(*BuildList(store->connection()).NotEnded(0), IsEmpty());
+  EXPECT_THAT(BuildList(store->connection()).NotEnded(0, 100, EachBuild)->builds, IsEmpty());
   // The next transaction is another one.
   EXPECT_OK(store->Transact([&] { return store->InsertBuild(Submission(), "", "", 1).status(); }));
   // A constraint is the caller's business.
@@ -214,7 +216,7 @@ TEST_F(RecordStoreTest, ChangeThatTheDiskRefusesEndsTheTransaction) {
     EXPECT_FALSE(store->AppendEvent(77, Notice(1, "of no build")).ok());
     return store->InsertBuild(Submission(), "", "", 1).status();
   }));
-  EXPECT_EQ(BuildList(store->connection()).NotEnded(0)->size(), 2u);
+  EXPECT_EQ(BuildList(store->connection()).NotEnded(0, 100, EachBuild)->builds.size(), 2u);
 }
 
 TEST_F(RecordStoreTest, EventNumbersHaveNoGapsAndNoRepetition) {

@@ -22,6 +22,7 @@ namespace crossmill::coordinator {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using State = v1::WebhookDelivery::State;
 
 class DelivererTest : public ::testing::Test {
@@ -136,6 +137,37 @@ TEST_F(DelivererTest, OnesOwnDeliveriesComeOneAfterTheOther) {
   EXPECT_EQ(hooks_.Deliveries(hook, 0, 100)->size(), 20u);
 }
 
+// URLs such as those of chats let whoever knows them write there.
+TEST_F(DelivererTest, OfAUrlOnlyTheServerIsInProblemsAndTheLog) {
+  // Nobody listens there: the port is bound.
+  const UniqueFd taken(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(taken.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(getsockname(taken.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string server = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  const auto rules = AddressRules::Allowing({"127.0.0.1"});
+  ASSERT_OK(rules);
+  const auto client = MakeWebhookClient(*rules);
+  for (const std::string& url : {server + "/services/hidden", server + "?key=hidden"}) {
+    const int64_t hook = AddHook(url);
+    EndBuild("app" + std::to_string(hook));
+    // Without SetUpLog it goes there.
+    testing::internal::CaptureStdout();
+    auto deliverer = Begin(*client);
+    const bool failed = Becomes(hook, v1::WebhookDelivery::STATE_PENDING, 1);
+    deliverer.reset();
+    const std::string log = testing::internal::GetCapturedStdout();
+    ASSERT_TRUE(failed);
+    EXPECT_THAT(Newest(hook).problem(), HasSubstr("POST " + server + ":"));
+    EXPECT_THAT(Newest(hook).problem(), Not(HasSubstr("hidden")));
+    EXPECT_THAT(log, HasSubstr("failed: POST " + server + ":"));
+    EXPECT_THAT(log, Not(HasSubstr("hidden")));
+  }
+}
+
 // The name is public, or could be; what is connected to is not.
 TEST_F(DelivererTest, TheRealClientConnectsOnlyWhereItMay) {
   const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -146,12 +178,15 @@ TEST_F(DelivererTest, TheRealClientConnectsOnlyWhereItMay) {
   ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
   ASSERT_EQ(listen(listener.get(), 4), 0);
   ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  const int64_t hook = AddHook("http://localhost:" + std::to_string(ntohs(address.sin_port)) + "/");
+  const std::string server = "http://localhost:" + std::to_string(ntohs(address.sin_port));
+  const int64_t hook = AddHook(server + "/T0/hidden?key=hidden");
   EndBuild("app");
   const auto client = MakeWebhookClient(AddressRules());
   const auto deliverer = Begin(*client);
   ASSERT_TRUE(Becomes(hook, v1::WebhookDelivery::STATE_PENDING, 1));
   EXPECT_THAT(Newest(hook).problem(), HasSubstr("is no public address"));
+  EXPECT_THAT(Newest(hook).problem(), HasSubstr(server + ":"));
+  EXPECT_THAT(Newest(hook).problem(), Not(HasSubstr("hidden")));
   sockaddr_in peer = {};
   socklen_t peer_size = sizeof(peer);
   fcntl(listener.get(), F_SETFL, O_NONBLOCK);
