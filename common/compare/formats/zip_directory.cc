@@ -94,8 +94,14 @@ std::string RestOf(std::string_view zip, const std::vector<ZipMember>& members, 
     at = std::max(at, last + SizeOfDescriptor(zip.substr(last), *member));
   }
   if (begin > at) rest += zip.substr(at, begin - at);
-  // Between the directory and its end there are signatures and the ends of large zips.
-  rest += zip.substr(end, zip.rfind("PK\x05\x06") - end);
+  // Between the directory and its end there are signatures. Of the end of a large zip the places and sizes
+  // follow.
+  constexpr size_t kLargeEnd = 56, kLargeEndLocator = 20, kLargeEndHead = 24;
+  const std::string_view between = zip.substr(end, zip.rfind("PK\x05\x06") - end);
+  const bool is_large_end = between.size() == kLargeEnd + kLargeEndLocator &&
+                            between.starts_with("PK\x06\x06") &&
+                            between.substr(kLargeEnd).starts_with("PK\x06\x07");
+  rest += is_large_end ? between.substr(0, kLargeEndHead) : between;
   return rest;
 }
 
@@ -149,6 +155,9 @@ std::string_view ClassOfExtra(uint32_t id) {
   return id == kOwner ? "member-owner" : "";
 }
 
+// The extra field of sizes that have more than 4 bytes.
+constexpr uint32_t kLargeSizes = 0x0001;
+
 struct ZipExtra {
   uint32_t id = 0;
   std::string_view bytes;
@@ -176,6 +185,7 @@ class DirectoryComparer {
 
   void Compare(const ZipMember& first, const ZipMember& second) {
     name_ = first.name;
+    same_contents_ = first.crc == second.crc && first.data == second.data;
     CompareExtras("extra field", first.extra, second.extra);
     CompareNumber("member-mode", "attributes", first.attributes, second.attributes);
     CompareNumber("compressor", "version and system of what made it,", first.made_by, second.made_by);
@@ -211,7 +221,7 @@ class DirectoryComparer {
     compare("compressor", "method in the header before it", 8, 2);
     compare("archive-time", "time in the header before it", 10, 4);
     // They follow from contents and forms that are told, unless those are the same.
-    if (first.crc != second.crc || first.data != second.data) return;
+    if (!same_contents_) return;
     compare("", "checksum in the header before it", 14, 4);
     compare("", "compressed size in the header before it", 18, 4);
     compare("", "size in the header before it", 22, 4);
@@ -233,6 +243,8 @@ class DirectoryComparer {
     for (size_t i = 0; i < ours.size(); ++i) {
       const std::string_view cause = ClassOfExtra(ours[i].id);
       if (ours[i].bytes == theirs[i].bytes || (!cause.empty() && WasTold(cause))) continue;
+      // As of the other sizes.
+      if (ours[i].id == kLargeSizes && !same_contents_) continue;
       Add(cause, fmt::format("{} {:#06x}", what, ours[i].id), ours[i].bytes, theirs[i].bytes);
     }
   }
@@ -245,6 +257,7 @@ class DirectoryComparer {
   const int told_;
   Differences* differences_;
   std::string_view name_;
+  bool same_contents_ = false;
   // What was told of some member.
   std::set<std::string, std::less<>> fields_;
   bool packed_ = false;

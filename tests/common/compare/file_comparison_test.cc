@@ -41,13 +41,17 @@ struct Entry {
   int mode = 0644;
 };
 
-std::string Pack(int (*format)(archive*), const std::vector<Entry>& entries, const std::string& level = "") {
+std::string Pack(int (*format)(archive*), const std::vector<Entry>& entries, const std::string& level = "",
+                 bool large = false) {
   std::vector<char> buffer(1 << 20);
   size_t used = 0;
   archive* writer = archive_write_new();
   format(writer);
   if (!level.empty()) {
     EXPECT_EQ(archive_write_set_format_option(writer, "zip", "compression-level", level.c_str()), ARCHIVE_OK);
+  }
+  if (large) {
+    EXPECT_EQ(archive_write_set_format_option(writer, "zip", "zip64", "1"), ARCHIVE_OK);
   }
   archive_write_set_bytes_in_last_block(writer, 1);
   EXPECT_EQ(archive_write_open_memory(writer, buffer.data(), buffer.size(), &used), ARCHIVE_OK);
@@ -220,6 +224,17 @@ TEST(FileComparisonTest, BesideTimesOfAZipAllElseIsCompared) {
   EXPECT_EQ(Places(Compare(ZipWithDirectory(time + one, 0), ZipWithDirectory(other_time + two, 0))),
             "zip: extra field 0x5455 of member a x\nzip: extra field 0x7a7a of member a\n")
       << "behind the first that differs";
+}
+
+// As programs write what they read from a pipe: fields of 8 bytes for sizes, and an end of its own.
+TEST(FileComparisonTest, SizesInALargeZipFollow) {
+  const auto zip = [](const std::string& text, int64_t time) {
+    return Pack(archive_write_set_format_zip, {{"a", text, time}}, "", true);
+  };
+  ASSERT_NE(zip("one\n", 1000).find("PK\x06\x06"), std::string::npos);
+  EXPECT_EQ(Places(Compare(zip("one\n", 1000), zip("one\ntwo\n", 3000))),
+            "zip: time of member a x\nzip: member a: 1 more lines, from line 2 on\n");
+  EXPECT_EQ(Places(Compare(zip("one\n", 1000), zip("one\n", 3000))), "zip: time of member a x\n");
 }
 
 // Readers find the directory also where its place is another one.

@@ -357,6 +357,17 @@ TEST_F(StepComparisonTest, RulesOfNormalizeAreForTheirFilesAndCausesOnly) {
     EXPECT_EQ(group.cause().normalize(), "") << group.DebugString();
 }
 
+// A verdict looks at them: coordinator/verdict/possible_times.h.
+TEST_F(StepComparisonTest, OfWhatNothingExplainsBothSidesAreShown) {
+  Differ("answer", "42\n", "43\n");
+  const auto causes = Explain().causes;
+  ASSERT_EQ(causes.size(), 1u);
+  EXPECT_EQ(causes[0].cause().class_(), "unknown");
+  EXPECT_EQ(causes[0].paths_total(), 1u);
+  EXPECT_EQ(causes[0].example().first(), "42");
+  EXPECT_EQ(causes[0].example().second(), "43");
+}
+
 TEST_F(StepComparisonTest, OnlyPackingIsWhatLeavesTheContentsAsTheyAre) {
   const auto gzip = [](char time) {
     // An empty text, with the time in the header.
