@@ -59,6 +59,11 @@ std::string EventOfBuild(const v1::WatchBuildResponse& response) {
   return "";
 }
 
+absl::Status CheckKey(const RequestHead& head) {
+  if (head.idempotency_key.size() <= kLongestKey) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format("Idempotency-Key: longer than {} characters", kLongestKey));
+}
+
 }  // namespace
 
 Awaitable<void> Api::Refuse(Exchange& exchange, const absl::Status& error) {
@@ -137,10 +142,7 @@ Awaitable<absl::Status> Api::Read(Exchange& exchange, Request& request) {
     const AtScopeEnd wipe([&body] { Wipe(&*body); });
     if (absl::Status merged = MergeJson(*body, request.message.get()); !merged.ok()) co_return merged;
     const auto* key = request.message->GetDescriptor()->FindFieldByName("idempotency_key");
-    if (head.idempotency_key.size() > kLongestKey) {
-      co_return absl::InvalidArgumentError(
-          fmt::format("Idempotency-Key: longer than {} characters", kLongestKey));
-    }
+    if (absl::Status fits = CheckKey(head); !fits.ok()) co_return fits;
     if (key != nullptr && !head.idempotency_key.empty())
       request.message->GetReflection()->SetString(request.message.get(), key, head.idempotency_key);
   }
@@ -180,11 +182,13 @@ Awaitable<void> Api::SendSubmission(Exchange& exchange, Request& request) {
                     Printable(std::string_view(head.content_type).substr(0, 200))));
     co_return co_await exchange.Send(ProblemResponse(415, unknown, exchange.request_id()));
   }
-  // Nobody sends a context before it is known who it is.
-  v1::GetVersionResponse version;
-  const absl::Status known = co_await Call(exchange, "crossmill.v1.Farm/GetVersion", request.authorization,
-                                           v1::GetVersionRequest(), &version);
-  if (!known.ok()) co_return co_await Refuse(exchange, known);
+  if (const absl::Status key = CheckKey(head); !key.ok()) co_return co_await Refuse(exchange, key);
+  // Nobody sends a context before it is known that he may submit. This asks for the same role and cancels
+  // nothing: there is no submission without an id.
+  v1::Submission none;
+  const absl::Status known = co_await Call(exchange, "crossmill.v1.Submissions/CancelSubmission",
+                                           request.authorization, v1::CancelSubmissionRequest(), &none);
+  if (!known.ok() && !absl::IsNotFound(known)) co_return co_await Refuse(exchange, known);
   const StreamPlace place(streams_);
   if (!place.mine()) co_return co_await Refuse(exchange, TooManyStreams());
   auto response = std::make_shared<v1::Submission>();

@@ -10,13 +10,18 @@
 #include "common/base/utf8.h"
 #include "common/base/wiping.h"
 #include "coordinator/http/multipart.h"
+#include "coordinator/http/table/methods.h"
 #include "coordinator/http/upload_call.h"
 
 namespace crossmill::coordinator::door {
 namespace {
 
-// Of a part that is not the context, and of a request that is JSON.
+// Of all that is not the context: all other parts together, or a request that is JSON.
 constexpr size_t kMostText = 2 << 20;
+// Of what follows the last part, which means nothing.
+constexpr size_t kMostEpilogue = 64 << 10;
+// Of a part's name, in an error.
+constexpr size_t kShownName = 100;
 constexpr std::string_view kContextPart = "context";
 constexpr std::string_view kRequestPart = "request";
 constexpr std::string_view kSecretPrefix = "secret:";
@@ -26,10 +31,7 @@ class FilesBody {
  public:
   FilesBody(Exchange& exchange, UploadCall& call, FilesRequest request)
       : exchange_(exchange), call_(call), request_(std::move(request)) {}
-  ~FilesBody() {
-    WipeValues(message_.mutable_request()->mutable_secrets());
-    Wipe(&text_);
-  }
+  ~FilesBody() { WipeValues(message_.mutable_request()->mutable_secrets()); }
 
   // CANCELLED: the service takes nothing more, and says why itself.
   Awaitable<absl::Status> Send(BodyKind kind) {
@@ -51,7 +53,7 @@ class FilesBody {
 
   // The request is made of the body's JSON, then of parameters and fields.
   absl::Status Complete() {
-    RETURN_IF_ERROR(MergeJson(text_, &submission()));
+    RETURN_IF_ERROR(MergeJson(View(json_), &submission()));
     RETURN_IF_ERROR(SetFields(request_.parameters, request_.route, &submission()));
     const RequestHead& head = exchange_.head();
     if (!head.idempotency_key.empty()) submission().set_idempotency_key(head.idempotency_key);
@@ -70,17 +72,33 @@ class FilesBody {
     co_return status;
   }
 
+  // A piece of the body, empty at its end. CANCELLED also when nothing is sent on: who sends a byte now and
+  // then does so no longer than the call lasts.
+  Awaitable<absl::StatusOr<std::string>> Read() {
+    absl::StatusOr<std::string> bytes = co_await exchange_.ReadSome();
+    if (call_.over()) {
+      if (bytes.ok()) Wipe(&*bytes);
+      bytes = absl::CancelledError("the service takes nothing more");
+    }
+    co_return bytes;
+  }
+
   Awaitable<absl::Status> ReadJson() {
-    absl::StatusOr<std::string> body = co_await exchange_.ReadBody(kMostText);
-    if (!body.ok()) co_return body.status();
-    text_ = *std::move(body);
-    co_return absl::OkStatus();
+    while (true) {
+      absl::StatusOr<std::string> bytes = co_await Read();
+      if (!bytes.ok()) co_return bytes.status();
+      if (bytes->empty()) co_return absl::OkStatus();
+      const AtScopeEnd wipe([&bytes] { Wipe(&*bytes); });
+      if (json_.size() + bytes->size() > kMostText)
+        co_return absl::ResourceExhaustedError(fmt::format("the body is larger than {} bytes", kMostText));
+      json_.insert(json_.end(), bytes->begin(), bytes->end());
+    }
   }
 
   Awaitable<absl::Status> SendArchive() {
     v1::SubmitFilesPiece piece;
     while (true) {
-      absl::StatusOr<std::string> bytes = co_await exchange_.ReadSome();
+      absl::StatusOr<std::string> bytes = co_await Read();
       if (!bytes.ok()) co_return bytes.status();
       if (bytes->empty()) co_return absl::OkStatus();
       piece.set_archive(*std::move(bytes));
@@ -99,7 +117,7 @@ class FilesBody {
         if (const absl::Status taken = co_await TakeItem(**item); !taken.ok()) co_return taken;
         continue;
       }
-      absl::StatusOr<std::string> bytes = co_await exchange_.ReadSome();
+      absl::StatusOr<std::string> bytes = co_await Read();
       if (!bytes.ok()) co_return bytes.status();
       if (bytes->empty())
         co_return absl::InvalidArgumentError("multipart/form-data: the last part has no end");
@@ -107,16 +125,23 @@ class FilesBody {
       Wipe(&*bytes);
     }
     // Bytes behind the last part are none of the next request.
+    size_t behind = 0;
     while (true) {
-      const absl::StatusOr<std::string> rest = co_await exchange_.ReadSome();
+      const absl::StatusOr<std::string> rest = co_await Read();
       if (!rest.ok()) co_return rest.status();
       if (rest->empty()) co_return absl::OkStatus();
+      behind += rest->size();
+      if (behind > kMostEpilogue) {
+        co_return absl::InvalidArgumentError(
+            fmt::format("multipart/form-data: more than {} bytes follow the last part", kMostEpilogue));
+      }
     }
   }
 
   Awaitable<absl::Status> TakeItem(MultipartReader::Item& item) {
     using Kind = MultipartReader::Item::Kind;
     if (item.kind == Kind::kPart) {
+      if (const absl::Status known = CheckPartName(item.name, request_.route); !known.ok()) co_return known;
       if (item.name == kContextPart && std::exchange(has_context_, true))
         co_return absl::InvalidArgumentError("there are two parts named context; send one");
       co_return absl::OkStatus();
@@ -127,9 +152,11 @@ class FilesBody {
       piece.set_archive(std::move(item.data));
       co_return co_await Write(piece);
     }
-    if (part_.size() + item.data.size() > kMostText) {
+    text_bytes_ += item.data.size();
+    if (text_bytes_ > kMostText) {
       co_return absl::ResourceExhaustedError(
-          fmt::format("part {} is larger than {} bytes", Printable(item.name), kMostText));
+          fmt::format("the parts that are not the context are larger than {} bytes, with part {}", kMostText,
+                      Printable(item.name)));
     }
     part_.insert(part_.end(), item.data.begin(), item.data.end());
     Wipe(&item.data);
@@ -140,8 +167,8 @@ class FilesBody {
     const WipedBytes bytes = std::exchange(part_, {});
     if (name == kContextPart) return absl::OkStatus();
     if (name == kRequestPart) {
-      if (!text_.empty()) return absl::InvalidArgumentError("there are two parts named request; send one");
-      text_ = View(bytes);
+      if (!json_.empty()) return absl::InvalidArgumentError("there are two parts named request; send one");
+      json_ = bytes;
       return absl::OkStatus();
     }
     if (name.starts_with(kSecretPrefix)) {
@@ -164,13 +191,25 @@ class FilesBody {
   FilesRequest request_;
   v1::SubmitFilesPiece message_;
   // JSON, which may hold secrets.
-  std::string text_;
+  WipedBytes json_;
   WipedBytes part_;
+  size_t text_bytes_ = 0;
   WipedSecrets<v1::Secret> secrets_;
   bool has_context_ = false;
 };
 
 }  // namespace
+
+absl::Status CheckPartName(const std::string& name, const Route& route) {
+  if (name == kContextPart || name == kRequestPart || name.starts_with(kSecretPrefix))
+    return absl::OkStatus();
+  const google::protobuf::FieldDescriptor* field =
+      v1::SubmitFilesRequest::descriptor()->FindFieldByName(name);
+  if (field != nullptr && IsQueryField(route, *field)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("there is no part named {} here; expected context, request, secret:ID, or a field's name",
+                  Printable(name.substr(0, kShownName))));
+}
 
 BodyKind BodyKindOf(std::string_view content_type) {
   const std::string type = absl::AsciiStrToLower(Av(Trim(content_type.substr(0, content_type.find(';')))));

@@ -28,6 +28,9 @@ BodyKind BodyKindOf(std::string_view content_type);
 // "ID=BASE64" of the field Crossmill-Secret. INVALID_ARGUMENT, which does not say the value.
 absl::StatusOr<v1::Secret> ParseSecretField(std::string_view field);
 
+// INVALID_ARGUMENT: nothing of the request comes in a part of this name.
+absl::Status CheckPartName(const std::string& name, const Route& route);
+
 // Reads the body and calls the service. `kind` is not kOther.
 Awaitable<absl::Status> SubmitFiles(Exchange& exchange, AnyStub& stub, BodyKind kind, FilesRequest request,
                                     std::shared_ptr<v1::Submission> response);

@@ -25,6 +25,8 @@ class UploadCall : public std::enable_shared_from_this<UploadCall> {
   Awaitable<bool> Write(const google::protobuf::MessageLite& message);
   // Nothing more comes; what the service says.
   Awaitable<absl::Status> Finish();
+  // The service has said what it says, and takes nothing more.
+  bool over() const { return over_; }
   // From any thread.
   void Cancel();
 

@@ -100,6 +100,52 @@ absl::Status SetField(const FieldDescriptor& field, const std::string& value, Me
   }
 }
 
+bool MayHoldSecrets(const google::protobuf::Descriptor& type, std::set<std::string>* seen) {
+  if (!seen->insert(type.full_name()).second) return false;
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    if (field.name() == "secret" || field.name() == "secrets") return true;
+    if (field.message_type() != nullptr && MayHoldSecrets(*field.message_type(), seen)) return true;
+  }
+  return false;
+}
+
+// "secrets[0].value" of protobuf's "(secrets[0].value): invalid value ...": as far as it is names of fields
+// and numbers, so that nothing of a body can be in it.
+std::string PlaceIn(std::string_view message, const google::protobuf::Descriptor* type) {
+  const size_t begin = message.find('(');
+  const size_t end = message.find(')', begin == std::string_view::npos ? 0 : begin);
+  if (begin == std::string_view::npos || end == std::string_view::npos) return "";
+  std::string place;
+  std::string_view rest = message.substr(begin + 1, end - begin - 1);
+  while (!rest.empty() && type != nullptr) {
+    const std::string_view part = rest.substr(0, rest.find('.'));
+    const std::string_view name = part.substr(0, part.find('['));
+    const std::string_view index = part.substr(name.size());
+    const FieldDescriptor* field = type->FindFieldByName(std::string(name));
+    if (field == nullptr) field = type->FindFieldByCamelcaseName(std::string(name));
+    const bool plain = index.size() < 12 && index.find_first_not_of("[]0123456789") == std::string_view::npos;
+    if (field == nullptr || !plain) break;
+    place += fmt::format("{}{}{}", place.empty() ? "" : ".", field->name(), index);
+    type = field->message_type();
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  }
+  return place;
+}
+
+// What is wrong with a body. What it holds may be a secret that stands in the wrong place.
+absl::Status WrongJson(std::string_view problem, const google::protobuf::Descriptor& type) {
+  std::set<std::string> seen;
+  if (!MayHoldSecrets(type, &seen))
+    return absl::InvalidArgumentError(fmt::format("the body: {}", Printable(problem.substr(0, 500))));
+  const std::string place = PlaceIn(problem, &type);
+  return absl::InvalidArgumentError(
+      fmt::format("the body: {}. What it holds is not shown, because it may be a secret",
+                  place.empty() ? "is no JSON, or has a field or value that does not belong into the request"
+                                : "a value or a field is not what is expected at " + place +
+                                      "; values of type bytes, as those of secrets, are base64"));
+}
+
 // Escapes of a query; '+' is a blank in it.
 std::string DecodeQueryPart(std::string_view text) {
   std::string blanks(text);
@@ -166,8 +212,7 @@ absl::Status MergeJson(std::string_view body, Message* message) {
   const auto status = google::protobuf::util::JsonStringToMessage(
       google::protobuf::StringPiece(body.data(), body.size()), parsed.get());
   if (!status.ok()) {
-    return absl::InvalidArgumentError(
-        fmt::format("the body: {}", Printable(status.message().ToString().substr(0, 500))));
+    return WrongJson({status.message().data(), status.message().size()}, *message->GetDescriptor());
   }
   message->MergeFrom(*parsed);
   return absl::OkStatus();

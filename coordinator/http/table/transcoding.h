@@ -29,7 +29,8 @@ absl::StatusOr<bool> TakeSwitch(Parameters& parameters, std::string_view name);
 // none of its type, and one that is given twice and is no list.
 absl::Status SetFields(const Parameters& parameters, const Route& route, google::protobuf::Message* message);
 
-// The body of a request, as the protobuf JSON mapping has it; an empty one changes nothing. INVALID_ARGUMENT.
+// The body of a request, as the protobuf JSON mapping has it; an empty one changes nothing. INVALID_ARGUMENT:
+// what is wrong, and of a message that may hold secrets only where, without anything that the body holds.
 absl::Status MergeJson(std::string_view body, google::protobuf::Message* message);
 
 // The mapping with all primitive fields, on one line.

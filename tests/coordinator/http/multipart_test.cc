@@ -94,6 +94,18 @@ TEST(BodyKindTest, TypesInEveryForm) {
   EXPECT_EQ(BodyKindOf("text/plain"), BodyKind::kOther);
 }
 
+TEST(PartNameTest, WhatThisRequestHas) {
+  std::string allowed;
+  const Route& route = *FindRoute("POST", "/api/v1/submissions", &allowed)->route;
+  for (const char* name : {"context", "request", "secret:token", "git", "file", "platforms", "verify"})
+    EXPECT_TRUE(CheckPartName(name, route).ok()) << name;
+  for (const char* name : {"", "contexts", "secrets", "secret", "options", "Dockerfile"}) {
+    const absl::Status status = CheckPartName(name, route);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_NE(status.message().find(name), absl::string_view::npos) << status;
+  }
+}
+
 TEST(SecretFieldTest, AnIdAndBase64) {
   const auto secret = ParseSecretField("token=cGxhbnRlZD0=");
   ASSERT_OK(secret.status());

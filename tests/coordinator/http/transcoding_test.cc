@@ -77,6 +77,28 @@ TEST(MergeJsonTest, ReadsTheMappingAndNothingElse) {
   EXPECT_FALSE(MergeJson("[1", &request).ok());
 }
 
+// Values of secrets, in the right and in wrong places, and bodies that are no JSON at all.
+TEST(MergeJsonTest, ErrorsOfMessagesWithSecretsHoldNothingOfTheBody) {
+  for (const std::string body :
+       {R"({"secrets": [{"id": "token", "value": "hunter2!"}]})",
+        R"({"secrets": [{"value": {"hunter2": 1}}]})", R"({"secrets": [{"hunter2": "x"}]})",
+        R"({"secrets": "hunter2"})", R"({"hunter2": {"a": 1}})", R"({"secrets": [{"value": hunter2}]})",
+        R"({"secrets": [{"value": "aGk=" hunter2)", R"({"options": {"verify": "hunter2"}})",
+        R"({"verify": "hunter2"})", "hunter2"}) {
+    v1::SubmitFilesRequest request;
+    const absl::Status status = MergeJson(body, &request);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << body;
+    EXPECT_EQ(status.message().find("hunter"), absl::string_view::npos) << status;
+    EXPECT_NE(status.message().find("the body: "), absl::string_view::npos) << status;
+    v1::SubmitBuildRequest build;
+    EXPECT_EQ(Refusal(MergeJson(body, &build)).find("hunter"), std::string::npos) << body;
+  }
+  v1::SubmitFilesRequest request;
+  EXPECT_THAT(Refusal(MergeJson(R"({"secrets": [{"id": "token", "value": "hunter2!"}]})", &request)),
+              HasSubstr("secrets[0].value"));
+  EXPECT_THAT(Refusal(MergeJson(R"({"verify": "many"})", &request)), HasSubstr("verify"));
+}
+
 TEST(ToJsonTest, PrimitiveFieldsAreAlwaysThere) {
   v1::GetVersionResponse response;
   response.set_now(1LL << 60);

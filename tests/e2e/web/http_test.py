@@ -416,6 +416,14 @@ class Roles(HttpCase):
         self.assert_exit(result, 0)
         self.assertGreater(saved.stat().st_size, 100_000)
 
+    def test_a_reader_is_refused_before_a_context_comes(self):
+        with socket.create_connection(("127.0.0.1", HTTP_PORT), timeout=20) as connection:
+            connection.sendall((f"POST /api/v1/submissions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+                                f"Content-Length: 1000000000\r\nAuthorization: Bearer {self.tokens['read']}\r\n\r\n--b\r\n").encode())
+            answer = connection.recv(65536)
+        self.assertIn(b"HTTP/1.1 403", answer)
+        self.assertIn(b"needs the role submit", answer)
+
     def test_a_drained_worker_gets_nothing_until_it_is_undrained(self):
         drained = self.farm.cli("worker", "drain", "w1")
         self.assert_exit(drained, 0)

@@ -222,10 +222,15 @@ class Archives(FilesCase):
             (self.multipart(("context", tar), ("context", tar))[0], kind, "two parts named context"),
             (self.multipart(("context", tar), ("request", b"{"))[0], kind, "the body"),
             (self.multipart(("context", tar), ("tags", b"\xff"))[0], kind, "UTF-8"),
+            (self.multipart(("nobody", b"x" * (3 << 20)), ("context", tar))[0], kind, "no part named nobody"),
+            (good + b"x" * 200_000, kind, "follow the last part"),
             (self.multipart(("context", tar + tar), ("platforms", OWN.encode()), ("git", b"https://git.example/x.git"))[0], kind, "one of them"),
         ]:
             with self.subTest(words):
                 self.assertIn(words, self.post(body, kind=given, status=400)["detail"])
+        # All parts but the context count together.
+        large = [(f"secret:{name}", name.encode() * (900 << 10)) for name in "abc"]
+        self.assertIn("2097152 bytes, with part secret:c", self.post(self.multipart(*large)[0], kind=kind, status=413)["detail"])
         # A boundary that comes in pieces, with the parts in any order.
         for order in (1, -1):
             parts = [("platforms", OWN.encode()), ("context", tar), ("tags", b"example/form")][::order]
@@ -374,7 +379,9 @@ class Repositories(FilesCase):
             # The same key is the same submission, also when it has ended.
             answers = [self.submit(url, fields={"Idempotency_Key": "git-1"}) for _ in range(2)]
             self.assertEqual(answers[0]["id"], answers[1]["id"])
-            self.assertEqual(self.fetched(answers[0])["buildId"], self.fetched(self.submit(url, status=201, fields={"Idempotency_Key": "git-1"}))["buildId"])
+            ended, again = self.fetched(answers[0]), self.submit(url, status=201, fields={"Idempotency_Key": "git-1"})
+            self.assertEqual((ended["buildId"], ended["existing"]), (again["buildId"], False))
+            self.assertTrue(again["existing"])
             self.submit(url + "#v1", status=409, fields={"Idempotency_Key": "git-1"})
             for behind, code, words in [("#nowhere", "NOT_FOUND", "nowhere"), ("#main:nowhere", "NOT_FOUND", "no folder nowhere"),
                                         ("#main:out", "NOT_FOUND", "out")]:
@@ -527,7 +534,8 @@ class Secrets(FilesCase):
         for given in (header + "!", "=" + self.VALUES["failed"], self.VALUES["failed"]):
             texts.append(self.post(tar, f"platforms={OWN}", status=400, Crossmill_Secret=given))
         for parts in ([("secret:failed", self.VALUES["failed"].encode())] * 2, [("secret:", self.VALUES["failed"].encode())],
-                      [("secret:failed", self.VALUES["failed"].encode()), ("request", ('{"secrets":["' + self.VALUES["failed"]).encode())]):
+                      [("secret:failed", self.VALUES["failed"].encode()), ("request", ('{"secrets":["' + self.VALUES["failed"]).encode())],
+                      [("request", json.dumps({"secrets": [{"id": "failed", "value": self.VALUES["failed"] + "!"}]}).encode())]):
             body, kind = self.multipart(("context", tar), ("platforms", OWN.encode()), *parts)
             texts.append(self.post(body, kind=kind, status=400))
         # A URL's credentials, of a repository that is there and of one that is not.
