@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "tests/support/eventually.h"
 #include "tests/support/fake_clock.h"
@@ -38,18 +40,21 @@ class SubmissionsServiceTest : public ::testing::Test {
     ASSERT_NE(server_, nullptr);
     stub_ = v1::Submissions::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   }
-  // Sends a request and an archive of two files, of which the second is there when `all` is.
+  // Sends a request and an archive, with or without the blocks that end it.
   void Begin(grpc::ClientWriter<v1::SubmitFilesPiece>& writer, bool all) {
     v1::SubmitFilesPiece piece;
     piece.mutable_request()->add_platforms("linux/amd64");
     ASSERT_TRUE(writer.Write(piece));
-    const std::string tar = TarText()
-                                .Add("Dockerfile", layer::EntryType::kFile, "FROM scratch\n")
-                                .Add("file", layer::EntryType::kFile, "content")
-                                .Finish();
-    // A header and a block of content each.
-    piece.set_archive(all ? tar : tar.substr(0, 1024));
-    ASSERT_TRUE(writer.Write(piece));
+    // More than is read ahead.
+    std::string tar = TarText()
+                          .Add("Dockerfile", layer::EntryType::kFile, "FROM scratch\n")
+                          .Add("large", layer::EntryType::kFile, std::string(4 << 20, 'x'))
+                          .Finish();
+    if (!all) tar.resize(tar.size() - 1024);
+    for (size_t at = 0; at < tar.size(); at += 1 << 20) {
+      piece.set_archive(tar.substr(at, 1 << 20));
+      ASSERT_TRUE(writer.Write(piece));
+    }
   }
   bool HasUnpacked(std::string_view name) {
     std::error_code ignored;
@@ -89,6 +94,8 @@ TEST_F(SubmissionsServiceTest, ACallThatIsCancelledIsNoBuildOfHalfAnArchive) {
   const auto writer = stub_->SubmitFiles(&context, &state);
   Begin(*writer, false);
   ASSERT_TRUE(Eventually([&] { return HasUnpacked("Dockerfile"); }));
+  // What is on its way arrives, so that all that misses is the end.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
   context.TryCancel();
   EXPECT_EQ(writer->Finish().error_code(), grpc::StatusCode::CANCELLED);
   // Waits for the service's side of the call.
