@@ -16,7 +16,6 @@
 #include "common/fetch/git_checkout.h"
 #include "common/fetch/git_reference.h"
 #include "coordinator/submissions/context_files.h"
-#include "coordinator/submissions/folder_watch.h"
 #include "coordinator/submissions/submission_request.h"
 
 namespace crossmill::coordinator {
@@ -285,7 +284,7 @@ absl::Status FileSubmissions::CheckOut(Job& job, const std::stop_token& stop, co
                                        fetch::GitCheckout* checkout) {
   ASSIGN_OR_RETURN(const fetch::GitReference reference,
                    ReadReference(job.request.git(), options_.allow_local_git));
-  FolderWatch watch(scratch.path(), {options_.most_bytes, options_.most_files});
+  FolderWatch watch(scratch.path(), {options_.most_bytes, options_.most_files}, options_.look);
   const StopOfEither either(stop, watch.token());
   fetch::GitProgramOptions program;
   program.time_limit = options_.time_limit;

@@ -4,6 +4,7 @@
 // for the same files.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -23,6 +24,7 @@
 #include "common/base/wiping.h"
 #include "common/fetch/git_checkout.h"
 #include "common/layer/tar_reader.h"
+#include "coordinator/submissions/folder_watch.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/submission.pb.h"
 
@@ -41,6 +43,8 @@ struct FileSubmissionsOptions {
   int fetches = 4;
   // Fetches that have not ended.
   size_t most_unfinished = 64;
+  // Between two looks at a folder that is fetched.
+  std::chrono::milliseconds look = kUsualPause;
   // Repositories on this machine ("file:///..."): for tests.
   bool allow_local_git = false;
 };

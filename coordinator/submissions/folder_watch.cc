@@ -18,8 +18,6 @@
 namespace crossmill::coordinator {
 namespace {
 
-constexpr auto kShortestPause = std::chrono::milliseconds(200);
-
 // What is in one folder. Folders in it go to `more`, under paths from where `path` begins.
 void MeasureOne(UniqueFd folder, const std::string& path, FolderSize* size, std::vector<std::string>* more) {
   DIR* stream = fdopendir(folder.get());
@@ -55,8 +53,11 @@ FolderSize MeasureFolder(const std::string& folder) {
   return size;
 }
 
-FolderWatch::FolderWatch(std::string folder, FolderSize most)
-    : folder_(std::move(folder)), most_(most), looker_([this](const std::stop_token& over) { Look(over); }) {}
+FolderWatch::FolderWatch(std::string folder, FolderSize most, std::chrono::milliseconds pause)
+    : folder_(std::move(folder)),
+      most_(most),
+      pause_(pause),
+      looker_([this](const std::stop_token& over) { Look(over); }) {}
 
 void FolderWatch::Look(const std::stop_token& over) {
   using SteadyClock = std::chrono::steady_clock;
@@ -72,7 +73,7 @@ void FolderWatch::Look(const std::stop_token& over) {
       return;
     }
     // Half of the time at most is spent with looking.
-    const auto pause = std::max<SteadyClock::duration>(kShortestPause, SteadyClock::now() - begun);
+    const auto pause = std::max<SteadyClock::duration>(pause_, SteadyClock::now() - begun);
     wake.wait_for(lock, over, pause, [] { return false; });
   }
 }

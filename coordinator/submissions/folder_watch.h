@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <stop_token>
 #include <string>
@@ -17,10 +18,12 @@ struct FolderSize {
 };
 FolderSize MeasureFolder(const std::string& folder);
 
+inline constexpr std::chrono::milliseconds kUsualPause{200};
+
 // Its token stops when the folder is larger than that. Between two looks it can grow further.
 class FolderWatch {
  public:
-  FolderWatch(std::string folder, FolderSize most);
+  FolderWatch(std::string folder, FolderSize most, std::chrono::milliseconds pause = kUsualPause);
   bool exceeded() const { return exceeded_; }
   std::stop_token token() const { return stop_.get_token(); }
 
@@ -29,6 +32,7 @@ class FolderWatch {
 
   const std::string folder_;
   const FolderSize most_;
+  const std::chrono::milliseconds pause_;
   std::atomic<bool> exceeded_ = false;
   std::stop_source stop_;
   // Last: it uses what is above.

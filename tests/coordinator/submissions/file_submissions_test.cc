@@ -119,6 +119,8 @@ TEST_F(FileSubmissionsTest, ACheckoutThatIsTooLargeIsNoBuild) {
   repository_.Write("large", RandomBytes(3 << 20));
   repository_.Commit("large");
   options_.most_bytes = 1 << 20;
+  // Nobody looks while it grows.
+  options_.look = std::chrono::hours(1);
   const auto submissions = Make();
   const auto begun = submissions->SubmitGit(GitRequest());
   ASSERT_OK(begun);
