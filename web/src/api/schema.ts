@@ -1092,6 +1092,7 @@ export interface components {
             /** Format: int64 */
             contextTime?: string;
             contextOrigin?: string;
+            contextCommit?: string;
         };
         DigestInput: {
             hash?: string;
@@ -1459,6 +1460,7 @@ export interface components {
             /** Format: int64 */
             contextTime?: string;
             contextOrigin: string;
+            contextCommit: string;
         };
         NamedContext: {
             name: string;
@@ -2462,8 +2464,8 @@ export interface operations {
                 platforms?: string[];
                 tags?: string[];
                 verify?: number;
-                no_cache?: boolean;
-                commit_epoch?: boolean;
+                no_cache?: true | false | "1" | "0" | "";
+                commit_epoch?: true | false | "1" | "0" | "";
                 origin?: string;
                 dockerfile?: string;
             };
@@ -2538,6 +2540,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Submission"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -3032,6 +3041,13 @@ export interface operations {
                     "application/json": components["schemas"]["ListWallResponse"];
                 };
             };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description What was wrong (RFC 9457) */
             default: {
                 headers: {
@@ -3048,7 +3064,7 @@ export interface operations {
             query?: {
                 days?: number;
                 zone?: string;
-                weekly?: boolean;
+                weekly?: true | false | "1" | "0" | "";
             };
             header?: never;
             path?: never;
@@ -3064,6 +3080,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["GetTrendsResponse"];
                 };
+            };
+            /** @description If-None-Match has the ETag of this answer */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
