@@ -154,6 +154,25 @@ class Archives(FilesCase):
                 answer = self.post(self.packed(folder, *options), f"platforms={OWN}&target=0", kind=kind)
                 self.assert_same_build(first, answer["buildId"])
 
+    def test_where_a_context_came_from_is_its_name(self):
+        """Places with colons and @ are names of their own, for states, changes and filters."""
+        tar = tar_of(("Dockerfile", b"FROM tiny\n"))
+        places = ["git@host:team/app.git", "git@host:team/other.git", "https://host/mono.git#:api", "https://host/mono.git#:web", "place:1.0"]
+        builds = {}
+        for place in places:
+            builds[place] = self.post(tar, f"platforms={OWN}&origin={urllib.parse.quote(place)}")["buildId"]
+            self.wait(builds[place])
+        for place, build in builds.items():
+            with self.subTest(place):
+                name = urllib.parse.quote(place, safe="")
+                states = self.json(f"/api/v1/states?name={name}")["states"]
+                self.assertEqual([(state["name"], state["statusBuild"]) for state in states], [(place, build)])
+                changes = self.json(f"/api/v1/changes?name={name}")["changes"]
+                self.assertEqual([change["buildId"] for change in changes], [build])
+                quoted = urllib.parse.quote(f'name:"{place}"', safe="")
+                self.assertEqual([listed["id"] for listed in self.json(f"/api/v1/builds?filter={quoted}")["builds"]], [build])
+        self.assertEqual(self.json("/api/v1/states?name=git")["states"], [])
+
     def test_times_are_kept_where_they_count(self):
         folder = self.folder()
         self.assert_exit(self.farm.build(folder, "--network", "none", "--platform", OWN, "--source-date-epoch=none"), 0)
