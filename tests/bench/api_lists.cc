@@ -30,16 +30,14 @@ namespace crossmill {
 namespace {
 
 // Of one thing, of the farm as it is now, or no answer that ends.
-const std::set<std::string> kNoLists = {"/api/v1/builds/{build_id}",
-                                        "/api/v1/builds/{build_id}/events",
-                                        "/api/v1/builds/{build_id}/recipe",
-                                        "/api/v1/builds/{build_id}/submission",
-                                        "/api/v1/builds/{first}/compare/{second}",
-                                        "/api/v1/builds/{build_id}/statements",
-                                        "/api/v1/executions/{execution}/log",
-                                        "/api/v1/executions/{execution}/log/stream",
-                                        "/api/v1/status",
-                                        "/api/v1/version"};
+const std::set<std::string> kNoLists = {
+    "/api/v1/builds/{build_id}", "/api/v1/builds/{build_id}/events", "/api/v1/builds/{build_id}/recipe",
+    "/api/v1/builds/{build_id}/submission", "/api/v1/builds/{first}/compare/{second}",
+    "/api/v1/builds/{build_id}/statements", "/api/v1/executions/{execution}/log",
+    "/api/v1/executions/{execution}/log/stream", "/api/v1/submissions/{submission}",
+    "/api/v1/badges/build.svg", "/api/v1/badges/verdict.svg",
+    // Of a webhook, of which the record has none.
+    "/api/v1/webhooks/{webhook_id}/deliveries", "/api/v1/session", "/api/v1/status", "/api/v1/version"};
 
 struct Question {
   // Of the document.
@@ -85,6 +83,10 @@ std::vector<Question> QuestionsOf(const MadeRecord& record) {
       {"/api/v1/wheels", "/api/v1/wheels"},
       {"/api/v1/images", "/api/v1/images"},
       {"/api/v1/workers", "/api/v1/workers"},
+      {"/api/v1/states", "/api/v1/states"},
+      {"/api/v1/changes", "/api/v1/changes"},
+      {"/api/v1/feed", "/api/v1/feed"},
+      {"/api/v1/webhooks", "/api/v1/webhooks"},
   };
 }
 

@@ -28,8 +28,16 @@ using SteadyClock = std::chrono::steady_clock;
 
 inline double Since(SteadyClock::time_point start) { return Seconds(SteadyClock::now() - start).count(); }
 
+// Of the coordinator that runs; 0: none.
+inline pid_t running_coordinator = 0;
+
+// Destructors do not run then, and a program that is left would hold the output of whoever waits for us.
 [[noreturn]] inline void Fail(const std::string& why) {
   fmt::print(stderr, "bench: {}\n", why);
+  if (running_coordinator != 0) {
+    kill(running_coordinator, SIGKILL);
+    waitpid(running_coordinator, nullptr, 0);
+  }
   exit(1);
 }
 
@@ -63,13 +71,14 @@ class Coordinator {
     if (posix_spawn(&pid_, program_.c_str(), &actions, nullptr, arguments.data(), environ) != 0) {
       Fail("cannot start " + program_);
     }
+    running_coordinator = pid_;
     posix_spawn_file_actions_destroy(&actions);
   }
   void End(int signal) {
     if (pid_ == 0) return;
     kill(pid_, signal);
     waitpid(pid_, nullptr, 0);
-    pid_ = 0;
+    pid_ = running_coordinator = 0;
   }
 
   std::string address() const { return "unix:" + folder_ + "/data/coordinator.sock"; }

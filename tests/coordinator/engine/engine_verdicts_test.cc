@@ -148,10 +148,11 @@ TEST_F(EngineTest, TheReplicasOfAStageRunSideBySideAndEndInAnyOrder) {
   auto one = NewWorker("w1", "host-a");
   const int64_t build = Submit(Submission("FROM scratch\nRUN one\nRUN two\n", 3));
   const uint64_t first = OnlyLease(*one);
-  auto two = NewWorker("w2", "host-b");
-  auto three = NewWorker("w3", "host-c");
   for (const int step : {0, 1}) one->FinishStep(first, step);
   one->FinishTask(first);
+  // Hosts that were there before would be given the steps one by one, as the first ends them.
+  auto two = NewWorker("w2", "host-b");
+  auto three = NewWorker("w3", "host-c");
   // Both are there before either has done anything; the later one ends first.
   const uint64_t second = OnlyLease(*two);
   const uint64_t third = OnlyLease(*three);
