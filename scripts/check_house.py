@@ -4,6 +4,7 @@
 - a folder of sources has at most 40 files, a source at most 600 lines, a class at most 50 methods;
 - sources of a folder compile in one group too (CROSSMILL_UNITY, cmake/targets.cmake): what anonymous namespaces declare
   has a name of its own in its folder;
+- no loop walks what a temporary StatusOr holds;
 - neither the table of scripts/check_layers.py nor the real includes go round in a circle, between rooms and between files.
 """
 import pathlib
@@ -235,9 +236,25 @@ def circle_breaches(files):
             yield f"{what} go round: {' -> '.join(found)}"
 
 
+WALKS_TEMPORARY = re.compile(r"\bfor \([^;{}]*[^:]:\s[^;{}]*\)\.value\(\)(?:\.\w+\(\))?\)\s")
+
+
+def loop_breaches(files):
+    """`for (x : f().value())` walks what is gone before the first turn: C++20 keeps only the outermost temporary."""
+    for name, text in files:
+        if not name.endswith((".h", ".cc")):
+            continue
+        text = without_comments(text)
+        for match in WALKS_TEMPORARY.finditer(text):
+            # A member of what lives on (a message's `secret.value()`) is called on no call's result.
+            line = text.count("\n", 0, match.start()) + 1
+            yield f"{name}:{line}: the loop walks the value of a temporary, which is gone; give it a name"
+
+
 def main():
     files = list(sources())
-    found = [*size_breaches(files), *class_breaches(files), *name_breaches(files), *circle_breaches(files)]
+    found = [*size_breaches(files), *class_breaches(files), *name_breaches(files), *circle_breaches(files),
+             *loop_breaches(files)]
     print("\n".join(found) if found else "the house is in order")
     return 1 if found else 0
 

@@ -64,6 +64,16 @@ class HouseTest(unittest.TestCase):
         for name, text in (("common/b.cc", one), ("cli/b.cc", one.replace("cli {", "show {")), ("cli/main.cc", one)):
             self.assertEqual(list(house.name_breaches([("cli/a.cc", one), (name, text)])), [])
 
+    def test_a_loop_over_a_temporarys_value_is_told(self):
+        def told(loop):
+            return len(list(house.loop_breaches([("cli/a.cc", "int F() {\n  " + loop + "\n}\n")])))
+
+        self.assertEqual(told("for (const Row& row : rows_.Due(1, f(2)).value()) Use(row);"), 1)
+        self.assertEqual(told("for (const auto& row :\n       List().value().rows()) {"), 1)
+        for fine in ("for (const Row& row : rows.value()) {", "for (const v1::Secret& each : lease.secrets()) values[each.id()].value();",
+                     "// for (x : f().value()) y", "for (size_t i = 0; i < f().value(); ++i) {"):
+            self.assertEqual(told(fine), 0, fine)
+
     def test_circles_are_found_between_files_and_between_rooms(self):
         self.assertIsNone(house.circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}))
         self.assertEqual(house.circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}), ["b", "c", "b"])

@@ -51,8 +51,8 @@ class NoticesTest : public ::testing::Test {
   std::vector<int64_t> Changes(const std::string& name = "", const std::string& platform = "",
                                int64_t before = 0, int limit = 100) {
     std::vector<int64_t> builds;
-    for (const v1::StateChange& change : states_.Changes(name, platform, before, limit).value())
-      builds.push_back(change.build_id());
+    const std::vector<v1::StateChange> changes = states_.Changes(name, platform, before, limit).value();
+    for (const v1::StateChange& change : changes) builds.push_back(change.build_id());
     return builds;
   }
   int64_t AddHook(const std::string& names) {
