@@ -18,6 +18,13 @@ std::string ClockTold(int64_t begin, int64_t end, bool shifted = false) {
 
 class EngineReplicasTest : public EngineTest {
  protected:
+  // They report to the coordinator until they are gone.
+  void TearDown() override {
+    one_.reset();
+    two_.reset();
+    EngineTest::TearDown();
+  }
+
   // The build of two RUNs, of which the first execution has begun the first one on w1.
   int64_t Begin(int verify, const std::string& vary = "") {
     auto submission = Submission("FROM scratch\nRUN one\nRUN two\n", verify);

@@ -29,8 +29,12 @@ class RecipeHistoryTest : public EngineTest {
     reverification_ = std::make_unique<Reverification>(*rebuilds_, *records_->OpenAnother(), clock_);
   }
   void TearDown() override {
+    // They report to the coordinator until they are gone.
+    one_.reset();
+    two_.reset();
     reverification_.reset();
     history_.reset();
+    rebuilds_.reset();
     EngineTest::TearDown();
   }
 
