@@ -25,7 +25,8 @@ struct ContextFlags {
   std::string file;
   // --build-context, as written.
   std::vector<std::string> named;
-  // Somebody else than the user chose the context, or the named ones: what only the user can reach is not reached.
+  // Somebody else than the user chose the context, or the named ones: what only the user can reach is not
+  // reached.
   bool foreign_context = false;
   bool foreign_named = false;
 };
