@@ -192,23 +192,7 @@ absl::Status BuildCommand::ReadOffers() {
   options.clear_ssh_ids();
   for (const v1::Secret& secret : offers_.secrets) options.add_secret_ids(secret.id());
   for (const auto& [id, socket] : offers_.agent_sockets) options.add_ssh_ids(id);
-  // The farm forgets values with the end of a build, so a retry has to be given them anew.
-  for (const std::string& id : former_secrets) {
-    if (std::find(options.secret_ids().begin(), options.secret_ids().end(), id) ==
-        options.secret_ids().end()) {
-      return absl::InvalidArgumentError(fmt::format(
-          "the build was given secret {0}, which is not kept; give it again: --secret id={0},src=FILE or "
-          "--secret id={0},env=NAME",
-          id));
-    }
-  }
-  for (const std::string& id : former_agents) {
-    if (!offers_.agent_sockets.contains(id)) {
-      return absl::InvalidArgumentError(
-          fmt::format("the build was given ssh agent {0}; give it again: --ssh {0}", id));
-    }
-  }
-  return absl::OkStatus();
+  return CheckGivenAgain(offers_, former_secrets, former_agents);
 }
 
 absl::Status BuildCommand::ReadRecipe() {

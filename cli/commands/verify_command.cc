@@ -72,22 +72,9 @@ absl::Status VerifyCommand::ReadOffers() {
   ASSIGN_OR_RETURN(offers_.secrets, ReadSecrets(flags_.secrets, session_.env));
   ASSIGN_OR_RETURN(agents_, LocalAgents::Start(flags_.agents, session_.env));
   offers_.agent_sockets = agents_->sockets();
-  for (const std::string& id : recorded.options().secret_ids()) {
-    if (std::none_of(offers_.secrets.begin(), offers_.secrets.end(),
-                     [&](const v1::Secret& secret) { return secret.id() == id; })) {
-      return absl::InvalidArgumentError(fmt::format(
-          "the build was given secret {0}, which is not kept; give it again: --secret id={0},src=FILE or "
-          "--secret id={0},env=NAME",
-          id));
-    }
-  }
-  for (const std::string& id : recorded.options().ssh_ids()) {
-    if (!offers_.agent_sockets.contains(id)) {
-      return absl::InvalidArgumentError(
-          fmt::format("the build was given ssh agent {0}; give it again: --ssh {0}", id));
-    }
-  }
-  return absl::OkStatus();
+  const v1::BuildOptions& options = recorded.options();
+  return CheckGivenAgain(offers_, {options.secret_ids().begin(), options.secret_ids().end()},
+                         {options.ssh_ids().begin(), options.ssh_ids().end()});
 }
 
 absl::StatusOr<int64_t> VerifyCommand::Submit() {

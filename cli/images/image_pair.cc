@@ -119,6 +119,7 @@ const InspectedPlatform* Find(const InspectedImage& image, const v1::Platform& p
   return found == image.platforms.end() ? nullptr : &*found;
 }
 
+// As the configs say; what blobs that differ hold is looked at with the file systems.
 bool SameLayers(const PlatformImagePair& pair) {
   return std::all_of(pair.layers.begin(), pair.layers.end(),
                      [](const LayerPair& layer) { return layer.first_diff_id == layer.second_diff_id; });
@@ -156,8 +157,11 @@ std::string RenderLayers(const PlatformImagePair& pair, const TextOptions& optio
           {{std::to_string(i + 1)}, {ShortDigest(layer.first_diff_id)}, {ShortDigest(layer.second_diff_id)}});
     }
   }
-  std::string text = fmt::format("  layers: {} of {} equal{}\n", equal, pair.layers.size(),
-                                 packed_otherwise ? ", some of them compressed otherwise" : "");
+  std::string text =
+      fmt::format("  layers: {} of {} equal{}\n", equal, pair.layers.size(),
+                  !pair.files_problem.empty() ? " as the configs say, which could not be checked"
+                  : packed_otherwise          ? ", some of them compressed otherwise"
+                                              : "");
   if (!table.empty()) text += table.Render(options, 4);
   return text;
 }
@@ -208,7 +212,7 @@ Json PlatformJson(const PlatformImagePair& pair) {
           {"second_manifest", text(pair.second_manifest)},
           {"fields", FieldsJson(pair.fields)},
           {"layers", std::move(layers)},
-          {"layers_equal", both ? Json(SameLayers(pair)) : Json()},
+          {"layers_equal", both && pair.files_problem.empty() ? Json(SameLayers(pair)) : Json()},
           {"files", FilesJson(pair)},
           {"files_problem", text(pair.files_problem)}};
 }

@@ -176,22 +176,6 @@ void AddFlag(const std::string& name, const std::string& value, BuildFlags* flag
   if (name == "shm-size") flags->shm_size = value;
   if (name == "exclude-newer") flags->exclude_newer = value;
   if (name == "offline") flags->offline = true;
-  if (name == "keep-times") flags->source_date_epoch = "none";
-}
-
-// What the user says in place of something that is told makes another recipe.
-void AddOverrideGaps(const RecipeOverrides& overrides, ProvenanceRecipe* recipe) {
-  // A farm's recipe tells what the context and the Dockerfile were, and that is compared.
-  if (!overrides.context.empty() && recipe->context_tree.empty() && !recipe->source.empty())
-    recipe->gaps.push_back(fmt::format("--context in place of {}", recipe->source));
-  if (!overrides.file.empty() && recipe->dockerfile_sha256.empty() && !recipe->dockerfile.empty())
-    recipe->gaps.push_back(fmt::format("--file in place of {}", recipe->dockerfile));
-  for (const std::string& each : overrides.build_args) {
-    const auto told = recipe->arguments.find(each.substr(0, each.find('=')));
-    if (told == recipe->arguments.end() || each == told->first + "=" + told->second) continue;
-    recipe->gaps.push_back(fmt::format("--build-arg {} in place of the value that is told", told->first));
-    recipe->arguments.erase(told);
-  }
 }
 
 }  // namespace
@@ -227,9 +211,22 @@ absl::StatusOr<PublishedRecipe> FindPublishedRecipe(absl::Span<const InspectedPl
   return *std::move(published);
 }
 
-absl::StatusOr<BuildFlags> FlagsOf(PublishedRecipe& published, const RecipeOverrides& overrides,
+void TakeOverrides(const RecipeOverrides& overrides, ProvenanceRecipe* recipe) {
+  // A farm's recipe tells context and Dockerfile by their content, which is compared when they are sent.
+  if (!overrides.context.empty() && recipe->context_tree.empty() && !recipe->source.empty())
+    recipe->gaps.push_back(fmt::format("--context in place of {}", recipe->source));
+  if (!overrides.file.empty() && recipe->dockerfile_sha256.empty() && !recipe->dockerfile.empty())
+    recipe->gaps.push_back(fmt::format("--file in place of {}", recipe->dockerfile));
+  for (const std::string& each : overrides.build_args) {
+    const auto told = recipe->arguments.find(each.substr(0, each.find('=')));
+    if (told == recipe->arguments.end() || each == told->first + "=" + told->second) continue;
+    recipe->gaps.push_back(fmt::format("--build-arg {} in place of the value that is told", told->first));
+    recipe->arguments.erase(told);
+  }
+}
+
+absl::StatusOr<BuildFlags> FlagsOf(const PublishedRecipe& published, const RecipeOverrides& overrides,
                                    absl::Span<const InspectedPlatform> platforms) {
-  AddOverrideGaps(overrides, &published.recipe);
   const ProvenanceRecipe& recipe = published.recipe;
   BuildFlags flags;
   ASSIGN_OR_RETURN(flags.context, ContextOf(recipe, overrides.context));
@@ -256,6 +253,7 @@ absl::StatusOr<BuildFlags> FlagsOf(PublishedRecipe& published, const RecipeOverr
     flags.platforms.push_back(FormatPlatform(platform.platform));
   // Nothing comes from the cache: equal means made again.
   flags.no_cache = true;
+  if (recipe.keeps_times) flags.source_date_epoch = "none";
   if (recipe.source_date_epoch) flags.source_date_epoch = std::to_string(*recipe.source_date_epoch);
   return flags;
 }

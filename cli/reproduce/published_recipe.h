@@ -37,10 +37,13 @@ struct PublishedRecipe {
 absl::StatusOr<PublishedRecipe> FindPublishedRecipe(absl::Span<const InspectedPlatform> platforms,
                                                     const v1::ReadStatementsResponse& statements);
 
-// `crossmill build` as the recipe says it, without the cache. An override in place of something that the
-// recipe tells becomes a gap of the recipe. FAILED_PRECONDITION: it does not say where the context is, and
-// the overrides do not either.
-absl::StatusOr<BuildFlags> FlagsOf(PublishedRecipe& published, const RecipeOverrides& overrides,
+// What the user says in place of something that is told makes another recipe: a gap. Arguments that are given
+// again are taken out.
+void TakeOverrides(const RecipeOverrides& overrides, attest::ProvenanceRecipe* recipe);
+
+// `crossmill build` as the recipe and, after TakeOverrides, the overrides say it, without the cache.
+// FAILED_PRECONDITION: nobody says where the context is, or the Dockerfile is not in it.
+absl::StatusOr<BuildFlags> FlagsOf(const PublishedRecipe& published, const RecipeOverrides& overrides,
                                    absl::Span<const InspectedPlatform> platforms);
 
 }  // namespace crossmill::cli

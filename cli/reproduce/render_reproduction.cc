@@ -111,13 +111,21 @@ v1::RebuildComparison::Result HostsSay(const Reproduction& reproduction) {
   }
 }
 
+// Those that were compared: the store may lack others of the image.
+std::string Platforms(const ImagePair& pair) {
+  std::string text;
+  for (const PlatformImagePair& each : pair.platforms)
+    text += (text.empty() ? "" : ", ") + oci::PlatformText(each.platform);
+  return text;
+}
+
 std::string Sentence(const Reproduction& reproduction) {
   const char* level = NameOf(reproduction.required);
   const auto hosts = HostsSay(reproduction);
   if (hosts == v1::RebuildComparison::RESULT_DIFFERENT) return "its executions here do not give one image";
   switch (ResultOf(reproduction)) {
     case v1::RebuildComparison::RESULT_EQUAL:
-      return fmt::format("made again: equal at the level of {} on every platform{}", level,
+      return fmt::format("made again on {}: equal at the level of {}{}", Platforms(reproduction.pair), level,
                          reproduction.named.empty() ? "" : ", with the build contexts that are named below");
     case v1::RebuildComparison::RESULT_DIFFERENT:
       return fmt::format("the recipe gives another image: not equal at the level of {}", level);

@@ -99,9 +99,9 @@ class Reproducing {
 
   absl::Status ReadRecipe() {
     ASSIGN_OR_RETURN(PublishedRecipe published, FindPublishedRecipe(image_.platforms, statements_));
+    TakeOverrides(flags_.overrides, &published.recipe);
     ASSIGN_OR_RETURN(build_flags_, FlagsOf(published, flags_.overrides, image_.platforms));
-    build_flags_.verify = static_cast<int>(flags_.hosts);
-    if (flags_.hosts <= 1) build_flags_.verify = -1;
+    if (flags_.hosts > 1) build_flags_.verify = static_cast<int>(flags_.hosts);
     build_flags_.allow_same_host = flags_.allow_same_host;
     if (!flags_.vary.empty()) build_flags_.vary = flags_.vary;
     const RecipeOverrides& given = flags_.overrides;
@@ -121,28 +121,13 @@ class Reproducing {
     ASSIGN_OR_RETURN(offers_.secrets, ReadSecrets(flags_.secrets, session_.env));
     ASSIGN_OR_RETURN(agents_, LocalAgents::Start(flags_.agents, session_.env));
     offers_.agent_sockets = agents_->sockets();
-    for (const std::string& id : reproduction_.recipe.secrets) {
-      if (std::none_of(offers_.secrets.begin(), offers_.secrets.end(),
-                       [&](const v1::Secret& secret) { return secret.id() == id; })) {
-        return absl::InvalidArgumentError(
-            fmt::format("the image was made with secret {0}; give it: --secret id={0},src=FILE or "
-                        "--secret id={0},env=NAME",
-                        id));
-      }
+    attest::ProvenanceRecipe& recipe = reproduction_.recipe;
+    RETURN_IF_ERROR(CheckGivenAgain(offers_, recipe.secrets, recipe.agents));
+    for (const std::string& id : recipe.optional_secrets) {
+      if (!offers_.HasSecret(id)) recipe.gaps.push_back(fmt::format("secret {} may have been given", id));
     }
-    for (const std::string& id : reproduction_.recipe.optional_secrets) {
-      if (std::none_of(offers_.secrets.begin(), offers_.secrets.end(),
-                       [&](const v1::Secret& secret) { return secret.id() == id; }))
-        reproduction_.recipe.gaps.push_back(fmt::format("secret {} may have been given", id));
-    }
-    for (const std::string& id : reproduction_.recipe.optional_agents) {
-      if (!offers_.agent_sockets.contains(id))
-        reproduction_.recipe.gaps.push_back(fmt::format("ssh agent {} may have been given", id));
-    }
-    for (const std::string& id : reproduction_.recipe.agents) {
-      if (!offers_.agent_sockets.contains(id))
-        return absl::InvalidArgumentError(
-            fmt::format("the image was made with ssh agent {0}; give it: --ssh {0}", id));
+    for (const std::string& id : recipe.optional_agents) {
+      if (!offers_.HasAgent(id)) recipe.gaps.push_back(fmt::format("ssh agent {} may have been given", id));
     }
     return absl::OkStatus();
   }
@@ -161,16 +146,23 @@ class Reproducing {
         build_flags_.build_args, [](const std::string&) { return std::optional<std::string>(); }, recipe));
     RETURN_IF_ERROR(context_->Read(*progress_, recipe));
     RETURN_IF_ERROR(context_->Send(*farm_, *progress_, submission->options().keep_times(), recipe));
-    const std::string& then = reproduction_.recipe.context_tree;
-    if (!then.empty() && recipe->context_root().hash() != then) {
-      reproduction_.recipe.gaps.push_back(
-          fmt::format("the context that was sent now is not the one of then (tree {}, then {})",
-                      recipe->context_root().hash(), then));
-    }
+    AddContentGaps(*recipe);
     for (const v1::Secret& secret : offers_.secrets)
       submission->mutable_options()->add_secret_ids(secret.id());
     for (const auto& [id, socket] : offers_.agent_sockets) submission->mutable_options()->add_ssh_ids(id);
     return absl::OkStatus();
+  }
+
+  // What the recipe tells by its content, and what was sent now.
+  void AddContentGaps(const v1::Recipe& sent) {
+    attest::ProvenanceRecipe& told = reproduction_.recipe;
+    const auto compare = [&told](std::string_view what, const std::string& then, const std::string& now) {
+      if (!then.empty() && then != now)
+        told.gaps.push_back(
+            fmt::format("the {} that was sent now is not the one of then ({}, then {})", what, now, then));
+    };
+    compare("context", told.context_tree, sent.context_root().hash());
+    compare("Dockerfile", told.dockerfile_sha256, Sha256Hex(sent.dockerfile()));
   }
 
   absl::StatusOr<int64_t> Submit() {

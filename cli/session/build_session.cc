@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 #include <stop_token>
 #include <thread>
@@ -134,6 +135,28 @@ absl::StatusOr<WipedSecrets<v1::Secret>> ReadSecrets(const std::vector<std::stri
     }
   }
   return secrets;
+}
+
+bool ClientOffers::HasSecret(std::string_view id) const {
+  return std::any_of(secrets.begin(), secrets.end(),
+                     [id](const v1::Secret& secret) { return secret.id() == id; });
+}
+
+absl::Status CheckGivenAgain(const ClientOffers& offers, const std::vector<std::string>& secret_ids,
+                             const std::vector<std::string>& ssh_ids) {
+  for (const std::string& id : secret_ids) {
+    if (offers.HasSecret(id)) continue;
+    return absl::InvalidArgumentError(fmt::format(
+        "the build was given secret {0}, which is not kept; give it again: --secret id={0},src=FILE or "
+        "--secret id={0},env=NAME",
+        id));
+  }
+  for (const std::string& id : ssh_ids) {
+    if (offers.HasAgent(id)) continue;
+    return absl::InvalidArgumentError(
+        fmt::format("the build was given ssh agent {0}; give it again: --ssh {0}", id));
+  }
+  return absl::OkStatus();
 }
 
 // An ssh-agent of ours with the keys of some files, as long as it lives.

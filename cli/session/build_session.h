@@ -67,7 +67,14 @@ struct ClientOffers {
   WipedSecrets<v1::Secret> secrets;
   std::map<std::string, std::string> agent_sockets;
   bool empty() const { return secrets.empty() && agent_sockets.empty(); }
+  bool HasSecret(std::string_view id) const;
+  bool HasAgent(const std::string& id) const { return agent_sockets.contains(id); }
 };
+
+// What an earlier build was given has to be given to its repetition again: values are kept nowhere.
+// INVALID_ARGUMENT names the first that is not offered, and the flag.
+absl::Status CheckGivenAgain(const ClientOffers& offers, const std::vector<std::string>& secret_ids,
+                             const std::vector<std::string>& ssh_ids);
 
 // Attached to a build, over lost connections, until it is destroyed. Owns its threads; the references must
 // outlive it. `on_problem` is called at most once, on a thread of its own, when the coordinator refuses it

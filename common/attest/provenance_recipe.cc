@@ -319,6 +319,7 @@ ProvenanceRecipe ReadOwn(const SortedJson& definition) {
   AddIds(Member(external, "sshAgents"), &recipe.agents, &recipe.optional_agents);
   recipe.without_network = Text(external, "network") == "none";
   AddFlags(Member(external, "flags"), &recipe);
+  recipe.keeps_times = Member(external, "keepTimes") == true;
   AddDependencies(Member(definition, "resolvedDependencies"), &recipe);
   if (Member(external, "namedContexts").is_array() && !Member(external, "namedContexts").empty())
     recipe.gaps.emplace_back("the build had named contexts, of which only digests are told");

@@ -50,6 +50,8 @@ struct ProvenanceRecipe {
   std::map<std::string, std::string> labels;
   // Seconds.
   std::optional<int64_t> source_date_epoch;
+  // Files kept their own times (--source-date-epoch none).
+  bool keeps_times = false;
   std::vector<RecordedBase> bases;
   // Ids that the build was given, and those that it may have been given.
   std::vector<std::string> secrets;
@@ -73,9 +75,9 @@ struct ProvenanceRecipe {
 };
 
 // Flags that change what a build makes, and that this farm's statements tell.
-inline constexpr std::string_view kRecipeFlags[] = {"normalize", "label",     "annotation", "compression",
-                                                    "add-host",  "ulimit",    "shm-size",   "exclude-newer",
-                                                    "offline",   "keep-times"};
+inline constexpr std::string_view kRecipeFlags[] = {"normalize",   "label",         "annotation",
+                                                    "compression", "add-host",      "ulimit",
+                                                    "shm-size",    "exclude-newer", "offline"};
 
 // Of a statement with one of the predicates above; INVALID_ARGUMENT: another predicate, or no recipe that
 // this program knows.

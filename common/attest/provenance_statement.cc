@@ -89,7 +89,6 @@ SortedJson FlagsJson(const v1::BuildOptions& options) {
         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(options.exclude_newer()),
                          absl::UTCTimeZone()));
   if (options.offline()) add("offline", "true");
-  if (options.keep_times()) add("keep-times", "true");
   return flags;
 }
 

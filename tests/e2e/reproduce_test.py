@@ -3,13 +3,17 @@
 Published by another farm, with its statements beside the image, and by BuildKit, with its provenance in the index.
 """
 import contextlib
+import hashlib
+import io
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import unittest
+import urllib.request
 
 import daemons
 from contexts_test import git, serving
@@ -99,6 +103,71 @@ class ReproduceTest(unittest.TestCase):
         (other / "v").write_text("2\n")
         made = self.verify(image, "--context", other, code=6)
         self.assertIn("not the one of then", " ".join(made["recipe"]["gaps"]))
+
+    def test_a_dockerfile_in_place_of_the_one_of_then_is_told(self):
+        image = self.published_by_a_farm("file", DOCKERFILE)
+        other = self.folder / "other.Dockerfile"
+        other.write_text(DOCKERFILE.format(base=self.base) + "RUN echo more > /more\n")
+        made = self.verify(image, "--context", self.folder / "work-file", "--file", other, code=6)
+        self.assertIn("the Dockerfile that was sent now", " ".join(made["recipe"]["gaps"]))
+
+    # ---- an image that lies ----
+
+    def send(self, method, path, body=None, kind="application/octet-stream"):
+        address = path if path.startswith("http") else f"http://{self.registry.host}/v2/{path}"
+        request = urllib.request.Request(address, data=body, method=method, headers={
+            "Content-Type": kind, "Accept": "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.headers, answer.read()
+
+    def put_blob(self, repository, content):
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        headers, _ = self.send("POST", f"{repository}/blobs/uploads/", b"")
+        place = headers["Location"]
+        self.send("PUT", place + ("&" if "?" in place else "?") + f"digest={digest}", content)
+        return {"digest": digest, "size": len(content)}
+
+    def put_manifest(self, repository, reference, document):
+        content = json.dumps(document).encode()
+        self.send("PUT", f"{repository}/manifests/{reference}", content, document["mediaType"])
+        return {"mediaType": document["mediaType"], "digest": "sha256:" + hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+    def test_a_config_that_lies_about_its_layers_proves_nothing(self):
+        """The config and so all diffIDs are the honest ones; the top layer's blob is another, and the provenance fits."""
+        url, commit = self.publish_source("lie", DOCKERFILE)
+        image = f"{self.registry.host}/lie:1"
+        with Farm() as other:
+            built = other.build(f"{url}#{commit}", "-t", image, "--push")
+            self.assertEqual(built.returncode, 0, built.stderr)
+        index = json.loads(self.send("GET", "lie/manifests/1")[1])
+        manifest = json.loads(self.send("GET", f"lie/manifests/{index['manifests'][0]['digest']}")[1])
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            entry = tarfile.TarInfo("word")
+            entry.size = 5
+            tar.addfile(entry, io.BytesIO(b"evil\n"))
+        manifest["layers"][-1] |= self.put_blob("lie", archive.getvalue())
+        lied = self.put_manifest("lie", "evil", manifest)
+        statement = {"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1",
+                     "subject": [{"name": "lie", "digest": {"sha256": lied["digest"].removeprefix("sha256:")}}],
+                     "predicate": {"buildDefinition": {
+                         "buildType": "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+                         "externalParameters": {"configSource": {"uri": url, "digest": {"sha1": commit}, "path": "Dockerfile"},
+                                                "request": {"frontend": "dockerfile.v0", "args": {}}}},
+                         "runDetails": {"metadata": {"buildkit_completeness": {"request": True}}}}}
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        artifact = {"schemaVersion": 2, "mediaType": kind,
+                    "config": {"mediaType": "application/vnd.oci.empty.v1+json", **self.put_blob("lie", b"{}")},
+                    "layers": [{"mediaType": "application/vnd.in-toto+json",
+                                **self.put_blob("lie", json.dumps(statement).encode())}],
+                    "subject": lied}
+        about = self.put_manifest("lie", "about", artifact)
+        self.put_manifest("lie", lied["digest"].replace(":", "-"),
+                          {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [about]})
+        made = self.verify(f"{self.registry.host}/lie:evil", code=6)
+        self.assertEqual((made["result"], made["platforms"][0]["strictest_equal"]), ("unknown", "none"))
+        self.assertIn("diffID", made["comparison"]["platforms"][0]["files_problem"])
+        self.assertIsNone(made["comparison"]["platforms"][0]["layers_equal"])
 
     def test_nothing_comes_from_the_cache(self):
         image = self.published_by_a_farm("again", DOCKERFILE + CHANCE)

@@ -139,7 +139,9 @@ TEST(PublishedRecipeTest, WhatIsSaidInPlaceOfWhatIsToldIsAGap) {
   auto published = FindPublishedRecipe({Platform("amd64", '1')}, statements);
   ASSERT_OK(published);
   published->recipe.arguments["A"] = "1";
-  const auto flags = FlagsOf(*published, {.context = ".", .file = "D", .build_args = {"A=2", "B=3"}}, {});
+  const RecipeOverrides overrides = {.context = ".", .file = "D", .build_args = {"A=2", "B=3"}};
+  TakeOverrides(overrides, &published->recipe);
+  const auto flags = FlagsOf(*published, overrides, {});
   ASSERT_OK(flags);
   EXPECT_THAT(published->recipe.gaps, ElementsAre(HasSubstr("--context in place"),
                                                   HasSubstr("--file in place"), HasSubstr("--build-arg A")));

@@ -64,6 +64,18 @@ TEST_F(BuildSessionTest, ValuesAreReadAsTheyAre) {
   EXPECT_OK(ReadSecrets({"id=a,src=" + folder_.Path("large")}, env_));
 }
 
+TEST_F(BuildSessionTest, WhatWasGivenHasToBeGivenAgain) {
+  ClientOffers offers;
+  offers.secrets.emplace_back().set_id("token");
+  offers.agent_sockets["default"] = "/run/agent";
+  EXPECT_TRUE(CheckGivenAgain(offers, {"token"}, {"default"}).ok());
+  const absl::Status secret = CheckGivenAgain(offers, {"token", "key"}, {});
+  EXPECT_TRUE(absl::IsInvalidArgument(secret));
+  EXPECT_THAT(std::string(Sv(secret.message())), ::testing::HasSubstr("--secret id=key,src=FILE"));
+  const absl::Status agent = CheckGivenAgain(offers, {}, {"other"});
+  EXPECT_THAT(std::string(Sv(agent.message())), ::testing::HasSubstr("--ssh other"));
+}
+
 TEST_F(BuildSessionTest, FormsOfAnAgent) {
   EXPECT_TRUE(ParseAgent("default")->paths.empty());
   EXPECT_EQ(ParseAgent("github=/a/socket")->paths.size(), 1u);

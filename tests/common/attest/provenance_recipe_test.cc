@@ -148,10 +148,11 @@ TEST(ProvenanceRecipeTest, AFarmsFlagsComeBack) {
       R"({"buildDefinition":{"buildType":"urn:crossmill:build:dockerfile:v1","externalParameters":{"context":)"
       R"({"origin":"https://example.com/app.git","gitCommit":")" +
           std::string(kCommit) +
-          R"("},"dockerfile":{"name":"Dockerfile","digest":{"sha256":"ab"}},"flags":[{"name":"normalize","value":"apt"},)"
+          R"("},"dockerfile":{"name":"Dockerfile","digest":{"sha256":"ab"}},"keepTimes":true,"flags":[{"name":"normalize","value":"apt"},)"
           R"({"name":"output","value":"/etc"}]}}})"));
   ASSERT_OK(recipe);
   EXPECT_EQ(recipe->dockerfile_sha256, "ab");
+  EXPECT_TRUE(recipe->keeps_times);
   EXPECT_THAT(recipe->flags, ElementsAre(Pair("normalize", "apt")));
   EXPECT_THAT(recipe->gaps, ElementsAre(HasSubstr("--output")));
 }
