@@ -1,93 +1,33 @@
 #include "coordinator/coordinator_command.h"
 
-#include <signal.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <optional>
 
 #include "common/base/absolute_path.h"
 #include "common/base/log.h"
-#include "common/base/mutex.h"
-#include "common/base/private_memory.h"
 #include "common/base/status.h"
 #include "common/index/configured_indexes.h"
+#include "common/settings/command_settings.h"
 #include "common/words/age.h"
+#include "common/words/step_bounds.h"
+#include "coordinator/backup/backup_commands.h"
+#include "coordinator/bucket_flags.h"
 #include "coordinator/rpc/token_file.h"
+#include "coordinator/run_coordinator.h"
 #include "coordinator/server.h"
+#include "coordinator/setting_sources.h"
 
+namespace crossmill::coordinator {
 namespace {
 
-using crossmill::Sv;
-
-// Why the program has to end although nobody asked it to. Thread safe.
-class FatalError {
- public:
-  void Set(const absl::Status& reason) {
-    {
-      crossmill::MutexLock lock(mutex_);
-      reason_ = reason;
-    }
-    // Wakes whoever waits for signals.
-    kill(getpid(), SIGTERM);
-  }
-  absl::Status Get() {
-    crossmill::MutexLock lock(mutex_);
-    return reason_;
-  }
-
- private:
-  crossmill::Mutex mutex_;
-  absl::Status reason_ ABSL_GUARDED_BY(mutex_);
-};
-
-// Each connected worker and client is a descriptor; the usual 1024 are for programs that call select.
-void RaiseDescriptorLimit() {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-int Serve(crossmill::coordinator::ServerOptions options, int timeout_seconds, int grace_seconds) {
-  // Values of secrets will be in it.
-  crossmill::KeepMemoryPrivate();
-  RaiseDescriptorLimit();
-  // gRPC's own traces show messages.
-  unsetenv("GRPC_TRACE");
-  options.worker_timeout = absl::Seconds(timeout_seconds);
-  options.unplaceable_grace = absl::Seconds(grace_seconds);
-  // Blocked before any thread starts, so that only sigwait sees them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  FatalError fatal;
-  options.on_failure = [&fatal](const absl::Status& reason) { fatal.Set(reason); };
-  auto server = crossmill::coordinator::Server::Start(options);
-  if (!server.ok()) {
-    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(server.status().message()));
-    return 5;
-  }
-  int number = 0;
-  sigwait(&signals, &number);
-  const absl::Status reason = fatal.Get();
-  if (reason.ok()) {
-    crossmill::LogInfo("stopping signal={}", number);
-    return 0;
-  }
-  server->reset();
-  fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(reason.message()));
-  return 5;
-}
-
 // --reverify-older-than; empty: never.
-absl::Status ReadReverifyAge(const std::string& text, crossmill::coordinator::ServerOptions* options) {
+absl::Status ReadReverifyAge(const std::string& text, ServerOptions* options) {
   if (text.empty()) return absl::OkStatus();
-  const auto age = crossmill::ParseAge(text);
-  if (!age.ok()) return crossmill::Annotate(age.status(), "--reverify-older-than");
+  const auto age = ParseAge(text);
+  if (!age.ok()) return Annotate(age.status(), "--reverify-older-than");
   if (*age == absl::ZeroDuration())
     return absl::InvalidArgumentError("--reverify-older-than: 0 would verify without end");
   options->reverification.older_than = *age;
@@ -95,7 +35,7 @@ absl::Status ReadReverifyAge(const std::string& text, crossmill::coordinator::Se
 }
 
 int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
-  auto token = crossmill::coordinator::AddToken(file, role, name);
+  auto token = AddToken(file, role, name);
   if (!token.ok()) {
     fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(token.status().message()));
     return 5;
@@ -104,16 +44,22 @@ int PrintNewToken(const std::string& file, const std::string& role, const std::s
   return 0;
 }
 
-}  // namespace
-
-namespace crossmill::coordinator {
-
-int RunCoordinatorCommand(int argc, char** argv) {
-  CLI::App app("Crossmill's coordinator: schedules builds, keeps the record and the blobs");
-  crossmill::coordinator::ServerOptions options;
+// All that flags, environment and settings file say.
+struct Command {
+  CLI::App app{"Crossmill's coordinator: schedules builds, keeps the record and the blobs"};
+  ServerOptions options;
   std::string level = "info", role, name, reverify_age;
-  std::vector<std::string> index_urls, extra_index_urls;
-  int timeout_seconds = 30, grace_seconds = 20;
+  std::vector<std::string> index_urls, extra_index_urls, limits, step_defaults;
+  int timeout_seconds = 30, grace_seconds = 20, stop_delay = 0;
+  CLI::App* token = nullptr;
+  std::unique_ptr<settings::CommandSettings> effective;
+  // Of a subcommand that works on the data folder.
+  std::function<int()> on_data;
+};
+
+void DeclareFlags(Command& command) {
+  auto& [app, options, level, role, name, reverify_age, index_urls, extra_index_urls, limits, step_defaults,
+         timeout_seconds, grace_seconds, stop_delay, token, effective, on_data] = command;
   options.data_folder = "/var/lib/crossmill";
   app.set_version_flag("--version", CROSSMILL_VERSION);
   app.add_option("--data", options.data_folder, "Folder of everything durable")->capture_default_str();
@@ -152,6 +98,9 @@ int RunCoordinatorCommand(int argc, char** argv) {
                  "host:port of a registry without TLS (repeatable)");
   app.add_option("--registry-mirror,--mirror", options.registry_mirrors,
                  "REGISTRY=MIRROR, asked before the registry: host:port or URL (repeatable)");
+  app.add_option("--push-credentials", options.push_credentials,
+                 "Repositories that clients may push to with this machine's registry credentials, "
+                 "'registry.example/team/*' (repeatable) [none: with their own only]");
   app.add_option("--index-url", index_urls,
                  "Package index that predictions ask, or 'none' (default: what this machine's pip uses)");
   app.add_option("--extra-index-url", extra_index_urls, "One more, with --index-url; repeatable");
@@ -163,6 +112,18 @@ int RunCoordinatorCommand(int argc, char** argv) {
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber)
       ->default_str("8g");
+  app.add_option(
+      "--limit", limits,
+      "NAME=NUMBER: how much one submission may ask, who may be connected (docs/operations.md; repeatable)");
+  app.add_option("--step-default", step_defaults,
+                 "NAME=VALUE: limit of each step where its build says nothing: memory=4g, cpus=2, "
+                 "processes=1000, disk=10g, log=100m, open-files=4096 (repeatable)")
+      ->allow_extra_args(false);
+  app.add_option("--least-space", options.least_space,
+                 "Free space on the disk of --data below which nothing new is taken, and below half of which "
+                 "only the record is written: 2g (default: 1 GB, or 1/20 of a small disk)")
+      ->transform(CLI::AsSizeValue(false));
+  AddBucketFlags(app, options.bucket);
   app.add_option("--known-files", options.known_file_rules,
                  "File with more rules for files that differ between executions for a known reason "
                  "(docs/formats.md, Causes; repeatable)");
@@ -173,32 +134,99 @@ int RunCoordinatorCommand(int argc, char** argv) {
   app.add_option("--reverify-max", options.reverification.max, "Rebuilds that it submits at a time")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  app.add_option("--stop-delay", stop_delay,
+                 "Seconds for which it still serves after SIGTERM while readiness says no")
+      ->check(CLI::Range(0, 600))
+      ->capture_default_str();
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
-  CLI::App* token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
+  token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "read, submit, operate or worker")->required();
-  token->add_option("name", name, "Who holds it, one word")->required();
+  token
+      ->add_option("name", name,
+                   "Who holds it, one word; of a worker's token the worker's --name, or of several 'PREFIX*'")
+      ->required();
+  backup::AddBackupCommands(app, options.data_folder, on_data);
+  effective = std::make_unique<settings::CommandSettings>(app, SettingSourcesOfCoordinator());
+}
+
+// The exit code where nothing is left to do.
+std::optional<int> ParseFlags(int argc, char** argv, Command& command) {
+  DeclareFlags(command);
   try {
-    app.parse(argc, argv);
+    command.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return command.app.exit(error) == 0 ? 0 : 2;
   }
-  crossmill::SetUpLog("coordinator", level);
+  return std::nullopt;
+}
+
+// Environment and file, and what is said in words of its own.
+absl::Status ReadSettings(Command& command) {
+  RETURN_IF_ERROR(command.effective->Complete(settings::OwnEnvironment()));
+  ServerOptions& options = command.options;
   options.data_folder = AbsolutePath(options.data_folder);
   if (!options.listen.unix_socket.empty())
     options.listen.unix_socket = AbsolutePath(options.listen.unix_socket);
   if (options.token_file.empty()) options.token_file = options.data_folder + "/tokens";
-  if (token->parsed()) return PrintNewToken(options.token_file, role, name);
-  if (const absl::Status age = ReadReverifyAge(reverify_age, &options); !age.ok()) {
-    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(age.message()));
-    return 2;
+  options.worker_timeout = absl::Seconds(command.timeout_seconds);
+  options.unplaceable_grace = absl::Seconds(command.grace_seconds);
+  RETURN_IF_ERROR(ReadReverifyAge(command.reverify_age, &options));
+  for (const std::string& limit : command.limits) RETURN_IF_ERROR(SetLimit(limit, &options.limits));
+  for (const std::string& text : command.step_defaults)
+    RETURN_IF_ERROR(AddStepBound(text, "--step-default", &options.usual_bounds));
+  return absl::OkStatus();
+}
+
+// At SIGHUP. `running` becomes what is in effect then.
+void ReloadSettings(int argc, char** argv, std::unique_ptr<Command>& running, Server& server) {
+  auto fresh = std::make_unique<Command>();
+  absl::Status read = absl::OkStatus();
+  if (ParseFlags(argc, argv, *fresh)) read = absl::InternalError("the flags cannot be read again");
+  if (read.ok()) read = ReadSettings(*fresh);
+  if (!read.ok()) {
+    LogError("settings stay as they are: {}", Sv(read.message()));
+    // Certificates are files of their own.
+    read = server.Reload(running->options.limits);
+  } else {
+    for (const std::string& name : settings::ChangedSettings(*running->effective, *fresh->effective)) {
+      LogInfo("setting {} {}", name,
+              ChangesAtRunTime(name) ? "changed"
+                                     : "changed; it has effect when the coordinator is started again");
+    }
+    SetLogLevel(fresh->level);
+    read = server.Reload(fresh->options.limits);
+    running = std::move(fresh);
   }
-  auto indexes = index::FindIndexes(index_urls, extra_index_urls);
-  if (!indexes.ok()) {
-    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(indexes.status().message()));
-    return 2;
+  if (!read.ok()) LogError("the certificate stays as it is: {}", Sv(read.message()));
+  LogInfo("settings were read again");
+}
+
+int Fail(const absl::Status& status) {
+  fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(status.message()));
+  return 2;
+}
+
+}  // namespace
+
+int RunCoordinatorCommand(int argc, char** argv) {
+  auto command = std::make_unique<Command>();
+  if (const auto code = ParseFlags(argc, argv, *command)) return *code;
+  if (const absl::Status read = ReadSettings(*command); !read.ok()) return Fail(read);
+  SetUpLog("coordinator", command->level);
+  for (const std::string& warning : command->effective->warnings()) LogWarning("{}", warning);
+  if (command->effective->print_wanted()) {
+    fmt::print("{}", command->effective->Text());
+    return 0;
   }
+  if (command->on_data) return command->on_data();
+  ServerOptions options = command->options;
+  if (command->token->parsed()) return PrintNewToken(options.token_file, command->role, command->name);
+  auto indexes = index::FindIndexes(command->index_urls, command->extra_index_urls);
+  if (!indexes.ok()) return Fail(indexes.status());
   options.indexes = *std::move(indexes);
-  return Serve(options, timeout_seconds, grace_seconds);
+  const RunOptions run{.stop_delay = absl::Seconds(command->stop_delay),
+                       .reload = [&](Server& server) { ReloadSettings(argc, argv, command, server); }};
+  return RunCoordinator(std::move(options), run);
 }
 
 }  // namespace crossmill::coordinator

@@ -7,6 +7,7 @@
 #include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
+#include "common/base/room/descriptors.h"
 #include "common/base/status.h"
 #include "common/blobs/disk_blob_store.h"
 #include "common/compare/known_files.h"
@@ -15,22 +16,37 @@
 #include "common/keys/key_file.h"
 #include "common/registry/registry.h"
 #include "common/words/platform.h"
+#include "coordinator/audit/audit_log.h"
+#include "coordinator/backup/restoring.h"
+#include "coordinator/core/standing/state_changes.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/planning/known_end.h"
+#include "coordinator/engine/trust/distrust.h"
 #include "coordinator/evidence/build_evidence.h"
 #include "coordinator/forecast/ahead_forecast.h"
 #include "coordinator/forecast/farm_indexes.h"
 #include "coordinator/forecast/forecaster.h"
 #include "coordinator/forecast/recorded_pages.h"
+#include "coordinator/free_memory.h"
+#include "coordinator/health/readiness.h"
 #include "coordinator/http/http_door.h"
 #include "coordinator/http/sessions.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/retention/aging.h"
+#include "coordinator/retention/collector.h"
+#include "coordinator/room/disk_room.h"
+#include "coordinator/room/held_blobs.h"
+#include "coordinator/room/roomy_blob_store.h"
 #include "coordinator/rpc/attestations_service.h"
 #include "coordinator/rpc/authenticator.h"
+#include "coordinator/rpc/blob_places/blob_places_service.h"
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/byte_stream_service.h"
 #include "coordinator/rpc/cas_service.h"
+#include "coordinator/rpc/connections/door_shares.h"
+#include "coordinator/rpc/connections/open_connections.h"
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
@@ -39,7 +55,9 @@
 #include "coordinator/rpc/notices/webhooks_service.h"
 #include "coordinator/rpc/overview/overview_service.h"
 #include "coordinator/rpc/packages_service.h"
+#include "coordinator/rpc/peers/audit_interceptor.h"
 #include "coordinator/rpc/predictions_service.h"
+#include "coordinator/rpc/retention/retention_service.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/rpc/verification_service.h"
 #include "coordinator/rpc/wheels_service.h"
@@ -53,6 +71,9 @@
 #include "coordinator/storage/notices/webhook_records.h"
 #include "coordinator/storage/record_store.h"
 #include "coordinator/storage/remote_records_sqlite.h"
+#include "coordinator/storage/retention/aging_records.h"
+#include "coordinator/storage/retention/policy_records.h"
+#include "coordinator/storage/trust/trust_records.h"
 #include "coordinator/submissions/file_submissions.h"
 #include "coordinator/submissions/rpc/submissions_service.h"
 #include "coordinator/verification/build_pairs.h"
@@ -132,11 +153,15 @@ class ServerImpl final : public Server {
  public:
   explicit ServerImpl(ServerOptions options) : options_(std::move(options)) {}
   ~ServerImpl() override {
+    BeginStop();
     // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
     // streams end is lost.
     if (reverification_) reverification_->Stop();
     if (deliverer_) deliverer_->Stop();
+    if (collector_) collector_->Stop();
+    if (bucket_) bucket_->store().Stop();
     if (engine_) engine_->EndWatches();
+    if (farm_watchers_) farm_watchers_->Stop();
     // A build that waits for a download is planned again after the next start.
     if (sources_) sources_->Stop();
     if (submissions_) submissions_->Stop();
@@ -153,56 +178,152 @@ class ServerImpl final : public Server {
     ASSIGN_OR_RETURN(engine.failure_rules, LoadFailureRules(options_.failure_rule_files));
     ASSIGN_OR_RETURN(engine.known_files, LoadKnownFiles(options_.known_file_rules));
     RETURN_IF_ERROR(MakeFolders(options_.data_folder));
-    ASSIGN_OR_RETURN(blobs_, OpenDiskBlobStore(options_.data_folder + "/content"));
+    RETURN_IF_ERROR(backup::CheckRestored(options_.data_folder));
+    // First: the record is opened with its reserve on a disk that is full already.
+    room_ = std::make_unique<DiskRoom>(
+        DiskRoomOptions{.folder = options_.data_folder, .least_space = options_.least_space});
+    ASSIGN_OR_RETURN(disk_blobs_, OpenDiskBlobStore(options_.data_folder + "/content"));
     ASSIGN_OR_RETURN(records_, storage::RecordStore::Open(options_.data_folder + "/record.db"));
+    ASSIGN_OR_RETURN(BlobStore* const all_blobs, OpenBucket());
+    blobs_ = MakeRoomyBlobStore(*all_blobs, *room_, RoomFor::kResults);
+    new_blobs_ = MakeRoomyBlobStore(*all_blobs, *room_, RoomFor::kNew);
     index_page_records_ = std::make_unique<storage::IndexPageRecords>(records_->connection());
-    logs_ = std::make_unique<storage::LogStore>(options_.data_folder + "/logs");
+    ASSIGN_OR_RETURN(removed_logs_, records_->OpenAnother());
+    storage::LogStoreOptions logs;
+    logs.removed = [this](int64_t execution) {
+      const auto at = storage::AgingRecords(removed_logs_->connection()).LogRemovedAt(execution);
+      return at.value_or(0) == 0 ? v1::LogChunk() : RemovedConsole(*at);
+    };
+    logs_ = std::make_unique<storage::LogStore>(options_.data_folder + "/logs", logs);
     image_records_ = std::make_unique<storage::SqliteImageRecords>(records_->connection());
     http_ = http::MakeCurlHttpClient();
     ASSIGN_OR_RETURN(registry::RegistryOptions registry, MakeRegistryOptions(options_));
-    source_ = std::make_unique<RegistrySource>(*http_, std::move(registry));
-    images_ = std::make_unique<ImageStore>(*blobs_, *image_records_, *source_, clock_);
+    const auto is_own = [patterns = options_.push_credentials](const std::string& repository) {
+      return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return !pattern.empty() && core::MatchesNames(pattern, repository);
+      });
+    };
+    source_ = std::make_unique<RegistrySource>(*http_, std::move(registry), is_own);
+    images_ = std::make_unique<ImageStore>(*new_blobs_, *image_records_, *source_, clock_, is_own);
     RETURN_IF_ERROR(OpenSources());
     const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
+    engine.passing = &passing_;
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.scheduler.emulation = options_.emulation;
     engine.scheduler.drained = &drained_;
     drain_records_ = std::make_unique<storage::DrainRecords>(records_->connection());
     ASSIGN_OR_RETURN(const std::vector<std::string> drained, drain_records_->List());
     for (const std::string& worker : drained) drained_.Set(worker, true);
+    RETURN_IF_ERROR(OpenTrust());
+    engine.on_untrue_report = [this](const std::string& worker, const std::string& what) {
+      // Whatever it reports next would be as good. An operator looks at it and undrains it.
+      LogWarning("worker={} drained: {}", worker, what);
+      const absl::Status kept = drain_records_->Set(worker, true, UnixNanos(clock_.Now()));
+      if (!kept.ok())
+        LogWarning("worker={} is drained until the next start only: {}", worker, Sv(kept.message()));
+      drained_.Set(worker, true);
+    };
     engine.unplaceable_grace = options_.unplaceable_grace;
+    engine.room = room_.get();
+    engine.held_blobs = &held_blobs_;
     engine.remote_sources = sources_.get();
-    engine.on_failure = options_.on_failure;
+    engine.planning_limits = options_.limits.planning;
+    engine.usual_bounds = options_.usual_bounds;
+    engine.known_end = known_end_.WasKnown();
+    engine.on_failure = [this](const absl::Status& reason) {
+      known_end_.Note();
+      readiness_.Enter(Readiness::Stage::kRecordFailed);
+      if (options_.on_failure) options_.on_failure(reason);
+    };
+    engine.on_alive = options_.on_alive;
     ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
     RETURN_IF_ERROR(OpenIndexes());
     engine.ahead_planner = ahead_forecast_.get();
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
+    RETURN_IF_ERROR(OpenRetention());
     RETURN_IF_ERROR(engine_->Start());
+    collector_->Start();
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
-    forecaster_ =
-        std::make_unique<Forecaster>(PlanningStores{*images_, *blobs_, sources_.get()}, engine_->reader(),
-                                     std::move(committed), *indexes_, engine.build_platform);
+    forecaster_ = std::make_unique<Forecaster>(
+        PlanningParts{*images_, *blobs_, sources_.get(), engine.planning_limits}, engine_->reader(),
+        std::move(committed), *indexes_, engine.build_platform);
     RETURN_IF_ERROR(OpenSubmissions());
     RETURN_IF_ERROR(OpenEvidence());
     RETURN_IF_ERROR(OpenVerification());
     RETURN_IF_ERROR(OpenNotices());
     RETURN_IF_ERROR(Listen());
-    return OpenHttpDoor();
+    RETURN_IF_ERROR(OpenHttpDoor());
+    known_end_.Begin();
+    readiness_.Tell([this](bool serves) { rpc_->SetServing(serves); });
+    readiness_.Enter(Readiness::Stage::kServing);
+    return absl::OkStatus();
   }
+
+  absl::Status Reload(const Limits& limits) override {
+    connections_->SetLimits(ShareDescriptors(limits.doors, RaiseDescriptorLimit()).tcp);
+    absl::Status loaded = rpc_->ReloadCertificate();
+    if (http_door_) loaded.Update(http_door_->ReloadCertificate());
+    return loaded;
+  }
+
+  void BeginStop() override { readiness_.Enter(Readiness::Stage::kStopping); }
 
   int tcp_port() const override { return rpc_->tcp_port(); }
   const std::string& unix_socket() const override { return options_.listen.unix_socket; }
 
  private:
+  absl::Status OpenRetention() {
+    policy_records_ = std::make_unique<storage::PolicyRecords>(records_->connection());
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> own, records_->OpenAnother());
+    CollectorOptions options;
+    // Whatever is asked of the engine's loop is answered behind the restored builds.
+    options.await_builds = [this] { engine_->reader().Consoles(0).status().IgnoreError(); };
+    options.removes_blobs = options_.bucket.place.empty();
+    collector_ = std::make_unique<Collector>(*disk_blobs_, std::move(own), *logs_, held_blobs_, *room_,
+                                             clock_, std::move(options));
+    ASSIGN_OR_RETURN(const auto policies, policy_records_->List());
+    collector_->SetPolicies(Policies(policies));
+    room_->OnShort([this] { collector_->MakeRoom(); });
+    return absl::OkStatus();
+  }
+
+  // The disk, and what is behind it.
+  absl::StatusOr<BlobStore*> OpenBucket() {
+    if (options_.bucket.place.empty()) return disk_blobs_.get();
+    ASSIGN_OR_RETURN(const storage::FarmIdentity farm,
+                     storage::StateRecords(records_->connection()).Identity());
+    cache_ = MakeRoomyBlobStore(*disk_blobs_, *room_, RoomFor::kResults);
+    const auto wanted = [this] {
+      // A tenth more than the floor, before anything has to be refused.
+      const auto floor = static_cast<int64_t>(room_->least_space());
+      return floor + floor / 10 - static_cast<int64_t>(room_->space().free);
+    };
+    ASSIGN_OR_RETURN(bucket_, FarmBucket::Open(options_.bucket, options_.data_folder, farm.id, *disk_blobs_,
+                                               *cache_, clock_, wanted));
+    return &bucket_->store();
+  }
+
   absl::Status OpenSources() {
     remote_records_ = std::make_unique<storage::SqliteRemoteRecords>(records_->connection());
     FetchedSourcesOptions options;
     options.scratch_folder = options_.data_folder + "/checkouts";
+    options.file_limit = options_.limits.download_bytes;
+    options.checkout_limit.bytes = options_.context_limit;
+    options.checkout_limit.files = options_.limits.planning.recipe.context_entries;
+    options.floor_rate = options_.limits.download_floor;
     RemoveLeftovers(options.scratch_folder);
     sources_ =
-        std::make_unique<FetchedSources>(*blobs_, *remote_records_, *http_, clock_, std::move(options));
+        std::make_unique<FetchedSources>(*new_blobs_, *remote_records_, *http_, clock_, std::move(options));
     return absl::OkStatus();
+  }
+
+  absl::Status OpenTrust() {
+    ASSIGN_OR_RETURN(trust_reader_, records_->OpenAnother());
+    trust_ = std::make_unique<storage::TrustRecords>(records_->connection());
+    committed_trust_ = std::make_unique<storage::TrustRecords>(trust_reader_->connection());
+    distrust_ = std::make_unique<Distrust>(*trust_, *committed_trust_, drained_, clock_);
+    return distrust_->Restore();
   }
 
   absl::Status OpenIndexes() {
@@ -218,13 +339,14 @@ class ServerImpl final : public Server {
     FileSubmissionsOptions options;
     options.scratch_folder = options_.data_folder + "/submissions";
     options.most_bytes = options_.context_limit;
+    options.check_room = [this] { return room_->Check(RoomFor::kNew); };
     RemoveLeftovers(options.scratch_folder);
     const AdmitBuild admit = [this](const v1::BuildSubmission& submission, const std::string& key,
                                     const std::vector<v1::Secret>& secrets) -> absl::StatusOr<AdmittedBuild> {
       ASSIGN_OR_RETURN(const Submitted submitted, engine_->Submit(submission, key, secrets));
       return AdmittedBuild{submitted.build, submitted.existing};
     };
-    submissions_ = std::make_unique<FileSubmissions>(*blobs_, clock_, admit, std::move(options));
+    submissions_ = std::make_unique<FileSubmissions>(*new_blobs_, clock_, admit, std::move(options));
     return absl::OkStatus();
   }
 
@@ -261,34 +383,57 @@ class ServerImpl final : public Server {
   }
 
   absl::Status Listen() {
-    ASSIGN_OR_RETURN(std::vector<TokenRecord> tokens, ReadTokenFile(options_.token_file));
+    // A file that cannot be understood stops the start; one that comes later does not stop the farm.
+    RETURN_IF_ERROR(ReadTokenFile(options_.token_file).status());
+    std::vector<TokenRecord> tokens;
     ASSIGN_OR_RETURN(std::string session_key, door::Sessions::LoadKey(options_.data_folder + "/session-key"));
     sessions_ = std::make_unique<door::Sessions>(std::move(session_key));
     // Sessions of browsers act with tokens that only this process has.
     for (const auto& [role, token] : session_tokens_)
       tokens.push_back({.hash = Sha256Hex(token), .client = role, .worker = false, .name = "page"});
-    authenticator_ = std::make_unique<Authenticator>(std::move(tokens));
-    cas_ = std::make_unique<CasService>(*blobs_, *authenticator_);
+    authenticator_ = std::make_unique<Authenticator>(std::vector<TokenRecord>());
+    authenticator_->Follow(options_.token_file, std::move(tokens));
+    shares_ = ShareDescriptors(options_.limits.doors, RaiseDescriptorLimit());
+    connections_ = std::make_unique<OpenConnections>(shares_.tcp, options_.limits.doors.unknown_time);
+    authenticator_->OnKnown([this](std::string_view peer) { connections_->Know(peer); });
+    options_.listen.connections = connections_.get();
+    options_.listen.most_local = shares_.local;
+    options_.listen.most_streams = options_.limits.doors.streams;
+    options_.listen.most_threads = options_.limits.doors.threads;
+    options_.listen.handshake_time = absl::FromChrono(options_.limits.doors.unknown_time);
+    cas_ = std::make_unique<CasService>(*blobs_, *authenticator_, new_blobs_.get());
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
-    byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, clock_);
+    byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, passing_, new_blobs_.get(),
+                                                       options_.limits.uploads);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
     submissions_service_ = std::make_unique<SubmissionsService>(*submissions_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
-    overview_ = std::make_unique<OverviewService>(engine_->reader().overview(), clock_, *authenticator_);
+    farm_watchers_ = std::make_unique<FarmWatchers>(engine_->reader().news());
+    overview_ = std::make_unique<OverviewService>(engine_->reader().overview(), *farm_watchers_, clock_,
+                                                  *authenticator_);
     image_service_ = std::make_unique<ImagesService>(*images_, *authenticator_, evidence_.get());
     attestations_ = std::make_unique<AttestationsService>(*evidence_, *authenticator_);
     verification_ = std::make_unique<VerificationService>(*rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, *authenticator_);
-    farm_ = std::make_unique<FarmService>(*engine_, clock_, options_.data_folder, *authenticator_, *sessions_,
-                                          WorkerControl{*drain_records_, drained_});
+    farm_ = std::make_unique<FarmService>(
+        *engine_, clock_, options_.data_folder, *authenticator_, *sessions_,
+        WorkerControl{*drain_records_, drained_, *distrust_, *committed_trust_, passing_}, *images_,
+        room_.get(), bucket_ ? &bucket_->store() : nullptr);
+    blob_places_ =
+        std::make_unique<BlobPlacesService>(bucket_ ? &bucket_->store() : nullptr, clock_, *authenticator_);
     notices_ = std::make_unique<NoticesService>(*states_, *authenticator_);
     webhooks_ = std::make_unique<WebhooksService>(*webhook_records_, clock_, *authenticator_,
                                                   [this] { deliverer_->Wake(); });
-    queue_ = std::make_unique<WorkerQueueService>(*engine_, *authenticator_);
+    queue_ =
+        std::make_unique<WorkerQueueService>(*engine_, *authenticator_, passing_, options_.worker_timeout);
+    retention_ = std::make_unique<RetentionService>(
+        RetentionService::Parts{*collector_, *policy_records_, *room_, engine_->reader(), clock_,
+                                options_.data_folder},
+        *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
-    door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, clock_);
+    door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, passing_);
     // Without it everything goes over the wire, as from other machines.
     if (const absl::Status door = door_->Start(); !door.ok())
       LogWarning("local_door error={}", door.ToString());
@@ -308,13 +453,21 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Farm", farm_.get()},
         {"crossmill.v1.Notices", notices_.get()},
         {"crossmill.v1.Webhooks", webhooks_.get()},
+        {"crossmill.v1.Retention", retention_.get()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
         {"crossmill.v1.LocalDoor", door_.get()},
+        {"crossmill.v1.BlobPlaces", blob_places_.get()},
     };
-    ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services));
-    LogInfo("serving data={} socket={} tcp={}", options_.data_folder, options_.listen.unix_socket,
-            options_.listen.tcp_address.empty() ? "none" : fmt::format("port {}", rpc_->tcp_port()));
+    ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_folder + "/audit.log", clock_));
+    ASSIGN_OR_RETURN(refusals_, AuditLog::Open(options_.data_folder + "/refused.log", clock_, {.kept = 1}));
+    Interceptors interceptors;
+    interceptors.push_back(MakeAuditInterceptors(*audit_, *refusals_, *authenticator_));
+    ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services, std::move(interceptors)));
+    LogInfo("serving data={} socket={} tcp={} connections={} http_connections={} local_connections={}",
+            options_.data_folder, options_.listen.unix_socket,
+            options_.listen.tcp_address.empty() ? "none" : fmt::format("port {}", rpc_->tcp_port()),
+            shares_.tcp.most, shares_.http.most, shares_.local);
     return absl::OkStatus();
   }
 
@@ -327,24 +480,46 @@ class ServerImpl final : public Server {
     options.insecure = options_.listen.insecure;
     options.names = options_.http_names;
     options.public_badges = options_.public_badges;
-    ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
-                                                                 .own_tokens = session_tokens_,
-                                                                 .sessions = *sessions_,
-                                                                 .clock = clock_}));
+    options.limits.connections = shares_.http;
+    options.limits.unknown_time = options_.limits.doors.unknown_time;
+    ASSIGN_OR_RETURN(http_door_,
+                     door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
+                                                     .own_tokens = session_tokens_,
+                                                     .sessions = *sessions_,
+                                                     .clock = clock_,
+                                                     .unready = [this] { return readiness_.Reasons(); }}));
     LogInfo("serving http={}", http_door_->url());
     return absl::OkStatus();
   }
 
   ServerOptions options_;
+  KnownEnd known_end_{options_.data_folder + "/record.alive"};
   const door::OwnTokens session_tokens_ = {
       {v1::ACCESS_READ, NewToken()}, {v1::ACCESS_SUBMIT, NewToken()}, {v1::ACCESS_OPERATE, NewToken()}};
   SystemClock clock_;
+  SteadyClock passing_;
+  std::unique_ptr<DiskRoom> room_;
+  Readiness readiness_{[this] { return room_->level() != RoomLevel::kEnough; }};
+  std::unique_ptr<DiskBlobStore> disk_blobs_;
+  std::unique_ptr<BlobStore> cache_;
+  // For what builds make, and for what is new.
   std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<BlobStore> new_blobs_;
   std::unique_ptr<storage::RecordStore> records_;
+  std::unique_ptr<FarmBucket> bucket_;
   std::unique_ptr<storage::IndexPageRecords> index_page_records_;
   std::unique_ptr<storage::DrainRecords> drain_records_;
+  std::unique_ptr<storage::PolicyRecords> policy_records_;
+  HeldBlobs held_blobs_;
   core::DrainedWorkers drained_;
+  std::unique_ptr<storage::RecordStore> trust_reader_;
+  std::unique_ptr<storage::TrustRecords> trust_;
+  std::unique_ptr<storage::TrustRecords> committed_trust_;
+  std::unique_ptr<Distrust> distrust_;
+  // What a policy has removed of it.
+  std::unique_ptr<storage::RecordStore> removed_logs_;
   std::unique_ptr<storage::LogStore> logs_;
+  std::unique_ptr<Collector> collector_;
   std::unique_ptr<storage::SqliteImageRecords> image_records_;
   std::unique_ptr<http::HttpClient> http_;
   std::unique_ptr<RegistrySource> source_;
@@ -365,13 +540,19 @@ class ServerImpl final : public Server {
   std::unique_ptr<FileSubmissions> submissions_;
   std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<door::Sessions> sessions_;
+  DoorShares shares_;
+  // The authenticator tells it who is known.
+  std::unique_ptr<OpenConnections> connections_;
   std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<AuditLog> refusals_;
   std::unique_ptr<CasService> cas_;
   std::unique_ptr<CapabilitiesService> capabilities_;
   std::unique_ptr<ByteStreamService> byte_stream_;
   std::unique_ptr<BuildsService> builds_;
   std::unique_ptr<SubmissionsService> submissions_service_;
   std::unique_ptr<PackagesService> packages_;
+  std::unique_ptr<FarmWatchers> farm_watchers_;
   std::unique_ptr<OverviewService> overview_;
   std::unique_ptr<ImagesService> image_service_;
   std::unique_ptr<WheelsService> wheels_;
@@ -381,8 +562,10 @@ class ServerImpl final : public Server {
   std::unique_ptr<BuildPairs> build_pairs_;
   std::unique_ptr<VerificationService> verification_;
   std::unique_ptr<FarmService> farm_;
+  std::unique_ptr<BlobPlacesService> blob_places_;
   std::unique_ptr<NoticesService> notices_;
   std::unique_ptr<WebhooksService> webhooks_;
+  std::unique_ptr<RetentionService> retention_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<IndexPagesService> index_pages_;
   std::unique_ptr<PredictionsService> predictions_;
@@ -390,6 +573,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<LocalDoor> door_;
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<door::HttpDoor> http_door_;
+  const FreeMemory free_memory_;
 };
 
 }  // namespace

@@ -9,7 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/index/index_address.h"
+#include "coordinator/bucket/farm_bucket.h"
 #include "coordinator/core/native_backlog.h"
+#include "coordinator/limits.h"
 #include "coordinator/rpc/rpc_server.h"
 #include "coordinator/verification/reverification.h"
 
@@ -42,10 +44,21 @@ struct ServerOptions {
   std::vector<std::string> plain_registries;
   // "registry=mirror".
   std::vector<std::string> registry_mirrors;
+  // Repositories, REGISTRY/NAME with stars, to which clients may push with the coordinator's own credentials;
+  // to others with theirs alone.
+  std::vector<std::string> push_credentials;
   // Package indexes that predictions ask, the main one first; empty: none.
   std::vector<index::IndexAddress> indexes;
+  // Free bytes on the disk of data_folder below which nothing new is taken, below half of it nothing but the
+  // record; 0: a gigabyte, or the twentieth part of a small disk.
+  uint64_t least_space = 0;
+  // Behind that disk.
+  BucketSettings bucket;
   // Rules of the operator's about why packages fail (docs/failures.md), in order.
   std::vector<std::string> failure_rule_files;
+  Limits limits;
+  // --step-default.
+  v1::StepBounds usual_bounds;
   // Of a context that the coordinator unpacks or fetches, in bytes.
   int64_t context_limit = int64_t{8} << 30;
   // Likewise rules for files that differ between executions for a known reason.
@@ -55,6 +68,8 @@ struct ServerOptions {
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is
   // answered but UNAVAILABLE from then on, and the program has to end and start again.
   std::function<void(const absl::Status&)> on_failure;
+  // Called from the thread that everything waits for, many times a second while it gets on. May be empty.
+  std::function<void()> on_alive;
 };
 
 // Owns everything; thread safe. Destroying it stops the server; builds go on after the next start.
@@ -63,6 +78,11 @@ class Server {
   // UNAVAILABLE, FAILED_PRECONDITION or what else keeps it from starting, said for the operator.
   static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
   virtual ~Server() = default;
+  // From now on it says that it is not ready; everything else goes on until it is destroyed.
+  virtual void BeginStop() = 0;
+  // Takes what can change at run time: the certificate and key in the files that it was started with, and the
+  // limits of connections to --listen. An error says what of it stays as it was.
+  virtual absl::Status Reload(const Limits& limits) = 0;
   virtual int tcp_port() const = 0;
   virtual const std::string& unix_socket() const = 0;
 };

@@ -5,6 +5,7 @@
 - sources of a folder compile in one group too (CROSSMILL_UNITY, cmake/targets.cmake): what anonymous namespaces declare
   has a name of its own in its folder;
 - no loop walks what a temporary StatusOr holds;
+- what the command line writes goes through Session, which makes it printable;
 - neither the table of scripts/check_layers.py nor the real includes go round in a circle, between rooms and between files.
 """
 import pathlib
@@ -251,10 +252,25 @@ def loop_breaches(files):
             yield f"{name}:{line}: the loop walks the value of a temporary, which is gone; give it a name"
 
 
+# Where the command line may write as it is: what makes printable itself, bytes of an image, and a console that is piped.
+RAW_OUTPUT = ("cli/session/session.h", "cli/session/session.cc", "cli/session/environment.cc", "cli/session/build_follow.cc",
+              "cli/images/image_output.cc", "cli/commands/watch_commands.cc")
+
+
+def output_breaches(files):
+    for name, text in files:
+        if not name.startswith("cli/") or name in RAW_OUTPUT:
+            continue
+        text = without_comments(text)
+        for match in re.finditer(r"\benv(?:_|ironment_?)?(?:\.|->)(?:Err|Out)\(|\bstd::(?:cout|cerr)\b|\bf?printf\(|\bf?puts\(", text):
+            line = text.count("\n", 0, match.start()) + 1
+            yield f"{name}:{line}: it may repeat what others say: Session's Print, Tell and PrintJson make that printable"
+
+
 def main():
     files = list(sources())
     found = [*size_breaches(files), *class_breaches(files), *name_breaches(files), *circle_breaches(files),
-             *loop_breaches(files)]
+             *loop_breaches(files), *output_breaches(files)]
     print("\n".join(found) if found else "the house is in order")
     return 1 if found else 0
 

@@ -36,6 +36,11 @@ class HouseTest(unittest.TestCase):
               std::vector<int> all_{1, 2, 3};
             };"""), {"Room": 6, "Inner": 1})
 
+    def test_output_that_nobody_made_printable_is_told(self):
+        text = "int Show(Session& session) {\n  // env.Err(text)\n  session.Tell(text);\n  session.env.Err(text);\n}\n"
+        self.assertEqual([breach.split(": ")[0] for breach in house.output_breaches([("cli/show/a.cc", text), ("worker/a.cc", text)])],
+                         ["cli/show/a.cc:4"])
+
     def test_what_is_too_large_is_told(self):
         header = "class Large {\n" + "void F();\n" * 51 + "};\n"
         self.assertEqual(list(house.class_breaches([("cli/a.h", header)], {})),

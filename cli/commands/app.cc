@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <sstream>
 
+#include "cli/admin/backup_commands.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/completion_command.h"
+#include "cli/retention/retention_commands.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "common/dockerfile/recipe_error.h"
@@ -34,7 +36,7 @@ int Report(const absl::Status& status, Session& session) {
   if (session.json_progress) {
     Json line = {{"event", "error"}};
     line.update(ErrorJson(status));
-    session.env.Err(WriteJson(line) + "\n");
+    session.TellJson(line);
     if (session.json) (void)session.PrintJson(ErrorJson(status));
     return ExitCodeOf(status);
   }
@@ -42,7 +44,7 @@ int Report(const absl::Status& status, Session& session) {
   std::string text = Paint("crossmill:", Ink::kRed, colour) + " " + std::string(Sv(status.message())) + "\n";
   if (const std::string hint = HintOf(status); !hint.empty())
     text += Paint("hint:", Ink::kYellow, colour) + " " + hint + "\n";
-  session.env.Err(text);
+  session.Tell(text);
   // The exit code says it too when standard output is closed.
   if (session.json) (void)session.PrintJson(ErrorJson(status));
   return ExitCodeOf(status);
@@ -127,7 +129,9 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddWheelsCommand(app, session);
   AddWorkerCommands(app, session);
   AddWebhookCommands(app, session);
+  AddRetentionCommands(app, session);
   AddFarmCommands(app, session);
+  AddBackupCommands(app, session);
   AddDoctorCommand(app, session);
   AddPageCommand(app, session);
   AddVersionCommand(app, session);

@@ -96,6 +96,7 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
       ->allow_extra_args(false);
   command->add_option("--shm-size", flags->shm_size, "Size of /dev/shm in RUN steps [64m]")
       ->type_name("SIZE");
+  AddStepBoundFlags(command, &flags->bounds);
   command->add_option("--ulimit", flags->ulimits, "Limit of RUN steps; repeatable")
       ->type_name("NAME=SOFT[:HARD]")
       ->allow_extra_args(false);

@@ -32,7 +32,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 void TellIgnored(Session& session, absl::Span<const std::string> flags) {
-  if (!flags.empty()) session.env.Err(fmt::format("crossmill: {}\n", IgnoredFlagsNotice(flags)));
+  if (!flags.empty()) session.Tell(fmt::format("crossmill: {}\n", IgnoredFlagsNotice(flags)));
 }
 
 // One run of the command. The members are what its phases hand on.
@@ -233,7 +233,7 @@ absl::StatusOr<int64_t> BuildCommand::Submit() {
 
 absl::Status BuildCommand::PrintResult(std::string_view text) {
   if (!image_on_stdout_) return session_.Print(text);
-  session_.env.Err(text);
+  session_.Tell(text);
   return absl::OkStatus();
 }
 
@@ -318,8 +318,8 @@ absl::Status BuildCommand::Attribute(const v1::BuildView& build) {
 }
 
 absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
-  const std::string id = std::to_string(known.id());
-  ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session_, id, submission_.recipe().dockerfile()));
+  ASSIGN_OR_RETURN(const BuildReport report,
+                   FetchReportOfEnd(session_, known.id(), submission_.recipe().dockerfile()));
   const absl::Status pushed = Push(report.build);
   const absl::Status attributed = Attribute(report.build);
   progress_->Finish();
@@ -336,8 +336,8 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
     if (report.build.status() == v1::BUILD_STATUS_SUCCEEDED) {
       RETURN_IF_ERROR(PrintResult(report.build.index_digest() + "\n"));
     } else {
-      session_.env.Err(RenderHeader(report.build, {160, session_.ErrColour()}) +
-                       RenderFailures(report, {160, session_.ErrColour()}));
+      session_.Tell(RenderHeader(report.build, {160, session_.ErrColour()}) +
+                    RenderFailures(report, {160, session_.ErrColour()}));
     }
   } else {
     RETURN_IF_ERROR(PrintResult(RenderReport(report, session_.OutText()) +
@@ -346,13 +346,13 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   }
   // Its executions may agree with each other, and with no earlier round.
   if (rounds_ && rounds_->differs_from_first() && require_reproducible_) {
-    session_.env.Err("crossmill: --require reproducible: rounds gave different images\n");
+    session_.Tell("crossmill: --require reproducible: rounds gave different images\n");
     return kExitNotReproducible;
   }
   const int code = ExitCodeOf(report.build, require_reproducible_);
   if (code == kExitNotReproducible || code == kExitInconclusive) {
-    session_.env.Err(fmt::format("crossmill: --require reproducible: the verdict is {}\n",
-                                 Word(OverallVerdict(report.build))));
+    session_.Tell(fmt::format("crossmill: --require reproducible: the verdict is {}\n",
+                              Word(OverallVerdict(report.build))));
   }
   return code;
 }
@@ -386,17 +386,7 @@ absl::StatusOr<BuildModel> BuildCommand::Follow() {
   if (submission_.options().timeout() > 0) {
     follow.deadline = started_ + std::chrono::seconds(submission_.options().timeout());
   }
-  // Ends with the build, or with us.
-  std::optional<BuildAttachment> attachment;
-  return FollowBuild(session_, *farm_, *progress_, follow, [&]() -> absl::StatusOr<int64_t> {
-    ASSIGN_OR_RETURN(const int64_t id, Submit());
-    if (!offers_.empty()) {
-      attachment.emplace(*farm_, id, offers_, [this](std::string_view problem) {
-        progress_->Note(fmt::format("secrets and ssh agents: {}", problem));
-      });
-    }
-    return id;
-  });
+  return FollowOffered(session_, *farm_, *progress_, follow, offers_, [this] { return Submit(); });
 }
 
 absl::StatusOr<int> BuildCommand::Run() {

@@ -1,6 +1,7 @@
 // crossmill ls, show, fetches and cancel.
 #include <CLI/CLI.hpp>
 
+#include "absl/strings/str_join.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
 #include "cli/show/exit_codes.h"
@@ -18,19 +19,13 @@ struct BuildListFlags {
   int limit = 20;
 };
 
-// Words as they came from the shell: one argument may hold several of them, or a part of a quoted one.
-std::string FilterOf(const std::vector<std::string>& words) {
-  std::string filter;
-  for (const std::string& word : words) filter += (filter.empty() ? "" : " ") + word;
-  return filter;
-}
-
 absl::StatusOr<int> List(Session& session, const BuildListFlags& flags) {
   const int limit = flags.limit;
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   std::vector<v1::BuildView> builds;
   v1::ListBuildsRequest request;
-  request.set_filter(FilterOf(flags.words));
+  // One argument may hold several words, or a part of a quoted one.
+  request.set_filter(absl::StrJoin(flags.words, " "));
   do {
     request.set_page_size(std::min(limit - static_cast<int>(builds.size()), 100));
     ASSIGN_OR_RETURN(const v1::ListBuildsResponse response,
@@ -92,7 +87,7 @@ absl::StatusOr<int> Fetches(Session& session, const FetchesFlags& flags) {
 absl::StatusOr<int> Cancel(Session& session, const std::string& build) {
   ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, build));
   if (IsFinished(view.status())) {
-    session.env.Err(fmt::format("build {} is already {}\n", view.id(), Word(view.status())));
+    session.Tell(fmt::format("build {} is already {}\n", view.id(), Word(view.status())));
     return kExitOk;
   }
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());

@@ -1,5 +1,4 @@
 // crossmill diff: what differs between the executions of a verified build, and why.
-#include <fnmatch.h>
 
 #include <CLI/CLI.hpp>
 
@@ -12,6 +11,7 @@
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "common/base/files.h"
+#include "common/compare/path_glob.h"
 #include "common/compare/witness_comparison.h"
 #include "common/layer/layer_manifest.h"
 #include "common/words/platform.h"
@@ -40,11 +40,6 @@ bool IsWanted(const v1::StepComparison& step, const DiffFlags& flags) {
          (flags.step == 0 || step.step_number() == flags.step);
 }
 
-// The glob is for the path with or without its leading slash.
-bool Matches(const std::string& glob, const std::string& path) {
-  return fnmatch(glob.c_str(), path.c_str(), 0) == 0 || fnmatch(glob.c_str(), ("/" + path).c_str(), 0) == 0;
-}
-
 // The first execution whose layer is not the first's; nullptr: there is none.
 const v1::Witness* OtherWitness(const v1::StepComparison& step) {
   for (const v1::Witness& witness : step.witnesses()) {
@@ -65,7 +60,9 @@ absl::Status ExplainFiles(BlobStore& blobs, const v1::StepComparison& step, cons
   ASSIGN_OR_RETURN(const layer::LayerManifest ours, manifest_of(step.witnesses(0)));
   ASSIGN_OR_RETURN(const layer::LayerManifest theirs, manifest_of(*other));
   for (const v1::PathDifference& difference : step.differences()) {
-    if (difference.kind() != v1::PathDifference::KIND_CONTENT || !Matches(glob, difference.path())) continue;
+    if (difference.kind() != v1::PathDifference::KIND_CONTENT ||
+        !compare::MatchesPathGlob(glob, difference.path()))
+      continue;
     if (files->size() >= kFilesInDepth) break;
     auto file = compare::ExplainPath(difference.path(), {&step.witnesses(0), &ours}, {other, &theirs}, blobs,
                                      compare::KnownFiles::Embedded(), {}, {});
@@ -144,7 +141,7 @@ absl::StatusOr<int> Diff(Session& session, const DiffFlags& flags) {
     RETURN_IF_ERROR(session.PrintJson(json));
   } else if (flags.page.empty()) {
     RETURN_IF_ERROR(session.Print(flags.path.empty() ? text : RenderFiles(files, session.OutText())));
-    if (!flags.path.empty() && files.empty()) session.env.Err("no file that matches differs in content\n");
+    if (!flags.path.empty() && files.empty()) session.Tell("no file that matches differs in content\n");
   }
   return kExitOk;
 }

@@ -287,29 +287,4 @@ std::vector<Check> CheckMachine(const std::string& user, bool as_root, const std
   return checks;
 }
 
-std::string RenderChecks(const std::vector<Check>& checks, const TextOptions& options) {
-  std::string result;
-  for (const Check& check : checks) {
-    const bool ok = check.level == CheckLevel::kOk;
-    const bool fail = check.level == CheckLevel::kFail;
-    const std::string level = Paint(ok     ? "ok  "
-                                    : fail ? "fail"
-                                           : "warn",
-                                    ok     ? Ink::kGreen
-                                    : fail ? Ink::kRed
-                                           : Ink::kYellow,
-                                    options.colour);
-    result += fmt::format("{}  {}: {}\n", level, check.name, check.detail);
-    if (!check.fix.empty()) result += fmt::format("      fix: {}\n", check.fix);
-  }
-  return result;
-}
-
-bool AnyFailed(const std::vector<Check>& checks) {
-  for (const Check& check : checks) {
-    if (check.level == CheckLevel::kFail) return true;
-  }
-  return false;
-}
-
 }  // namespace crossmill::cli

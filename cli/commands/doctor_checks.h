@@ -6,20 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/show/text.h"
+#include "cli/doctor/check.h"
 
 namespace crossmill::cli {
-
-enum class CheckLevel { kOk, kWarn, kFail };
-
-struct Check {
-  CheckLevel level = CheckLevel::kOk;
-  std::string name;
-  // The fact that was found.
-  std::string detail;
-  // The remedy; empty when ok.
-  std::string fix;
-};
 
 // Pure parts, for texts of files and facts.
 Check CheckKernel(std::string_view release);
@@ -34,8 +23,5 @@ Check CheckDisk(std::string_view folder, int64_t free_bytes);
 // check. `user`: whom workers run as.
 std::vector<Check> CheckMachine(const std::string& user, bool as_root, const std::string& data_folder,
                                 const std::string& path_variable);
-
-std::string RenderChecks(const std::vector<Check>& checks, const TextOptions& options);
-bool AnyFailed(const std::vector<Check>& checks);
 
 }  // namespace crossmill::cli

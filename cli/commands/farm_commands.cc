@@ -15,7 +15,8 @@
 
 #include "absl/time/clock.h"
 #include "cli/commands/commands.h"
-#include "cli/commands/daemons.h"
+#include "cli/local/daemons.h"
+#include "cli/local/keeper.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/files.h"
 #include "common/base/subprocess.h"
@@ -28,6 +29,7 @@ constexpr absl::Duration kStartPatience = absl::Seconds(30);
 constexpr absl::Duration kStopPatience = absl::Seconds(20);
 // Between two looks at what is awaited.
 constexpr absl::Duration kLook = absl::Milliseconds(50);
+constexpr absl::Duration kKeeperLook = absl::Milliseconds(500);
 
 struct UpFlags {
   int workers = 2;
@@ -39,6 +41,7 @@ struct UpFlags {
   std::string listen;
   // Of the page; empty: as the last time, at first any free port of the loopback; "none".
   std::string http;
+  bool restart = true;
 };
 
 constexpr char kNoHttp[] = "none";
@@ -48,7 +51,7 @@ constexpr char kNoHttp[] = "none";
 //   workers/wN                      data folder of worker wN
 //   run/NAME.pid, run/NAME.log      daemons
 //   run/http                        where the page is, so that its address stays
-//   run/listen, run/worker.token    how workers of root reach the coordinator: they become another user,
+//   run/listen, run/wN.token        how workers of root reach the coordinator: they become another user,
 //                                   to whom the socket (0600) is closed
 class LocalFarm {
  public:
@@ -68,12 +71,12 @@ class LocalFarm {
   void StopStarted();
   absl::StatusOr<pid_t> Start(const DaemonSpec& daemon);
   absl::Status CheckPrograms();
-  // Sets listen_ and worker_token_ where workers need them; true if a running coordinator does not know
-  // them yet.
+  // Sets listen_; true if a running coordinator does not listen there yet.
   absl::StatusOr<bool> PrepareAccess();
   // Sets http_; true if a running coordinator does not know it yet.
   absl::StatusOr<bool> PrepareHttp();
-  absl::StatusOr<std::string> NewToken();
+  // The file with the token of that worker, which is made if there is none; empty: it uses the socket.
+  absl::StatusOr<std::string> TokenOf(const std::string& worker);
   absl::Status CheckUser();
   absl::Status StartCoordinator();
   absl::Status StartWorker(const std::string& name);
@@ -82,7 +85,7 @@ class LocalFarm {
   DaemonSpec Daemon(const std::string& name, std::vector<std::string> argv) const {
     return {name, std::move(argv), data_ + "/run"};
   }
-  void Say(const std::string& text) { session_.env.Err(text + "\n"); }
+  void Say(const std::string& text) { session_.Tell(text + "\n"); }
   absl::Status Died(const DaemonSpec& daemon) const;
 
   Session& session_;
@@ -94,8 +97,6 @@ class LocalFarm {
   std::string listen_;
   // ADDRESS:PORT of the page, or kNoHttp.
   std::string http_;
-  // File with the workers' token; empty: they use the socket.
-  std::string worker_token_;
   std::vector<DaemonSpec> started_;
   std::atomic<bool> interrupted_ = false;
 };
@@ -133,13 +134,19 @@ std::string Trimmed(std::string text) {
   return text;
 }
 
-absl::StatusOr<std::string> LocalFarm::NewToken() {
+absl::StatusOr<std::string> LocalFarm::TokenOf(const std::string& worker) {
+  if (user_ == nullptr) return "";
+  std::string file = fmt::format("{}/run/{}.token", data_, worker);
+  if (Exists(file)) return file;
   ProcessOptions options;
-  options.argv = {programs_ + "/crossmill-coordinator", "--data", data_, "token", "worker", "up"};
+  options.argv = {
+      programs_ + "/crossmill-coordinator", "--config", "none", "--data", data_, "token", "worker", worker};
   ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(options));
   if (result.exit_code != 0)
-    return absl::InternalError(fmt::format("no worker token: {}", Trimmed(result.stderr_text)));
-  return Trimmed(result.stdout_text);
+    return absl::InternalError(
+        fmt::format("no token for worker {}: {}", worker, Trimmed(result.stderr_text)));
+  RETURN_IF_ERROR(WriteFileAtomic(file, Trimmed(result.stdout_text) + "\n", 0600));
+  return file;
 }
 
 absl::StatusOr<bool> LocalFarm::PrepareAccess() {
@@ -149,15 +156,8 @@ absl::StatusOr<bool> LocalFarm::PrepareAccess() {
   if (user_ != nullptr && listen_.empty()) {
     ASSIGN_OR_RETURN(listen_, FreeLoopbackAddress());
   }
-  bool news = listen_ != before;
+  const bool news = listen_ != before;
   if (news) RETURN_IF_ERROR(WriteFileAtomic(listen_file, listen_ + "\n"));
-  if (user_ == nullptr) return news;
-  worker_token_ = data_ + "/run/worker.token";
-  if (!Exists(worker_token_)) {
-    ASSIGN_OR_RETURN(const std::string token, NewToken());
-    RETURN_IF_ERROR(WriteFileAtomic(worker_token_, token + "\n", 0600));
-    news = true;
-  }
   return news;
 }
 
@@ -206,7 +206,8 @@ absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
 absl::Status LocalFarm::StartCoordinator() {
   ASSIGN_OR_RETURN(const bool new_access, PrepareAccess());
   ASSIGN_OR_RETURN(const bool new_http, PrepareHttp());
-  std::vector<std::string> argv = {programs_ + "/crossmill-coordinator", "--data", data_};
+  // Settings files are those of services that the machine itself starts.
+  std::vector<std::string> argv = {programs_ + "/crossmill-coordinator", "--config", "none", "--data", data_};
   if (!listen_.empty()) argv.insert(argv.end(), {"--listen", listen_});
   if (http_ != kNoHttp) argv.insert(argv.end(), {"--http", http_});
   argv.insert(argv.end(), flags_.index_options.begin(), flags_.index_options.end());
@@ -241,11 +242,13 @@ absl::Status LocalFarm::StartWorker(const std::string& name) {
   RETURN_IF_ERROR(MakeFolders(folder, 0755));
   if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0)
     return ErrnoStatus(errno, folder);
-  std::vector<std::string> argv = {programs_ + "/crossmill-worker", "--data", folder, "--name", name};
-  if (worker_token_.empty()) {
+  std::vector<std::string> argv = {
+      programs_ + "/crossmill-worker", "--config", "none", "--data", folder, "--name", name};
+  ASSIGN_OR_RETURN(const std::string token_file, TokenOf(name));
+  if (token_file.empty()) {
     argv.insert(argv.end(), {"--coordinator", socket()});
   } else {
-    argv.insert(argv.end(), {"--coordinator", listen_, "--token-file", worker_token_});
+    argv.insert(argv.end(), {"--coordinator", listen_, "--token-file", token_file});
   }
   // Shorter than `down` waits before it kills.
   argv.insert(argv.end(), {"--grace", "10"});
@@ -291,6 +294,7 @@ absl::Status LocalFarm::WaitForWorkers(std::set<std::string> names) {
 absl::StatusOr<pid_t> LocalFarm::Start(const DaemonSpec& daemon) {
   ASSIGN_OR_RETURN(const pid_t pid, StartDaemon(daemon));
   started_.push_back(daemon);
+  RETURN_IF_ERROR(KeepDaemon(daemon));
   return pid;
 }
 
@@ -308,8 +312,16 @@ void LocalFarm::StopStarted() {
 
 absl::Status LocalFarm::Up() {
   session_.env.OnInterrupt([this](int) { interrupted_ = true; });
-  const absl::Status status = StartAll();
-  if (!status.ok()) StopStarted();
+  // It would start again what is stopped here.
+  const DaemonSpec keeper = Daemon("keeper", {programs_ + "/crossmill", "--data", data_, "keep"});
+  absl::Status status = StopDaemon(keeper.PidFile(), kStopPatience).status();
+  if (status.ok()) status = StartAll();
+  if (!status.ok()) {
+    StopStarted();
+  } else if (flags_.restart) {
+    const auto kept = StartDaemon(keeper);
+    if (!kept.ok()) Say(fmt::format("what dies is not started again: {}", Sv(kept.status().message())));
+  }
   session_.env.OnInterrupt(nullptr);
   return status;
 }
@@ -369,18 +381,37 @@ absl::StatusOr<int> Down(Session& session) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     if (entry.path().extension() == ".pid") names.push_back(entry.path().stem());
   }
-  // Workers first: they hand back what they run.
-  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-    return std::pair(a == "coordinator", a) < std::pair(b == "coordinator", b);
-  });
+  // First who would start the others again; then workers: they hand back what they run.
+  const auto turn = [](const std::string& name) {
+    return std::pair(name == "keeper" ? 0 : name == "coordinator" ? 2 : 1, name);
+  };
+  std::sort(names.begin(), names.end(),
+            [&](const std::string& a, const std::string& b) { return turn(a) < turn(b); });
   int stopped = 0;
   for (const std::string& name : names) {
     ASSIGN_OR_RETURN(const bool ran, StopDaemon(folder + "/" + name + ".pid", kStopPatience));
-    if (!ran) continue;
+    if (!ran || name == "keeper") continue;
     ++stopped;
-    session.env.Err(fmt::format("{} stopped\n", name));
+    session.Tell(fmt::format("{} stopped\n", name));
   }
   RETURN_IF_ERROR(session.Print(stopped == 0 ? "nothing of this farm is running\n" : "the farm is down\n"));
+  return kExitOk;
+}
+
+// Looks until it is told to end.
+absl::StatusOr<int> Keep(Session& session) {
+  std::atomic<bool> ended = false;
+  session.env.OnInterrupt([&ended](int) { ended = true; });
+  SystemClock clock;
+  Keeper keeper(session.DataFolder() + "/run", clock, [&](const std::string& line) {
+    session.Tell(
+        fmt::format("{} {}\n", absl::FormatTime(absl::RFC3339_sec, clock.Now(), absl::UTCTimeZone()), line));
+  });
+  while (!ended) {
+    keeper.Look();
+    absl::SleepFor(kKeeperLook);
+  }
+  session.env.OnInterrupt(nullptr);
   return kExitOk;
 }
 
@@ -423,9 +454,13 @@ void AddFarmCommands(CLI::App& app, Session& session) {
                  "Where the page and the HTTP API are, or none [as the last time; at first a free port of "
                  "the loopback]")
       ->type_name("ADDRESS:PORT");
+  up->add_flag("!--no-restart", flags->restart, "Leave it dead what dies");
   up->callback([&session, flags] { session.command = [&session, flags] { return Up(session, *flags); }; });
 
   CLI::App* down = app.add_subcommand("down", "Stop what `up` started");
+  CLI::App* keep =
+      app.add_subcommand("keep", "Start again what dies of the farm that `up` started")->group("");
+  keep->callback([&session] { session.command = [&session] { return Keep(session); }; });
   down->callback([&session] { session.command = [&session] { return Down(session); }; });
 }
 

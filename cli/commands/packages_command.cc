@@ -56,7 +56,7 @@ absl::StatusOr<int> PrintAnswer(Session& session, const PackagesFlags& flags, co
   } else if (flags.csv) {
     RETURN_IF_ERROR(session.Print(csv(answer)));
     if (answer.more())
-      session.env.Err(fmt::format("crossmill: these are {} rows, there are more: --limit\n", flags.limit));
+      session.Tell(fmt::format("crossmill: these are {} rows, there are more: --limit\n", flags.limit));
   } else {
     RETURN_IF_ERROR(session.Print(text));
   }

@@ -3,6 +3,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/show/exit_codes.h"
+#include "common/words/words.h"
 
 namespace crossmill::cli {
 namespace {
@@ -10,9 +11,7 @@ namespace {
 absl::StatusOr<int> PrintPageLink(Session& session, const std::string& role) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   v1::MakePageLinkRequest request;
-  request.set_role(role == "read"     ? v1::ACCESS_READ
-                   : role == "submit" ? v1::ACCESS_SUBMIT
-                                      : v1::ACCESS_OPERATE);
+  request.set_role(ParseClientRole(role).value_or(v1::ACCESS_OPERATE));
   ASSIGN_OR_RETURN(const v1::MakePageLinkResponse link,
                    session.Call(*farm->farm, &v1::Farm::StubInterface::MakePageLink, request));
   RETURN_IF_ERROR(session.Print(link.url() + "\n"));

@@ -1,12 +1,16 @@
 #include "cli/commands/report.h"
 
 #include <deque>
+#include <thread>
 
 #include "cli/show/console_lines.h"
 #include "common/words/platform.h"
 
 namespace crossmill::cli {
 namespace {
+
+// Half a second apart.
+constexpr int kReportTries = 30;
 
 absl::StatusOr<std::vector<std::string>> LastLines(Session& session, int64_t execution, size_t count) {
   std::deque<std::string> lines;
@@ -102,6 +106,14 @@ absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build
     if (submission.ok()) report.dockerfile = submission->recipe().dockerfile();
   }
   return report;
+}
+
+absl::StatusOr<BuildReport> FetchReportOfEnd(Session& session, int64_t build, const std::string& dockerfile) {
+  for (int tries = 1;; ++tries) {
+    auto report = FetchReport(session, std::to_string(build), dockerfile);
+    if (!absl::IsUnavailable(report.status()) || tries == kReportTries) return report;
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
 }
 
 }  // namespace crossmill::cli

@@ -17,6 +17,10 @@ namespace crossmill::cli {
 absl::StatusOr<BuildReport> FetchReport(Session& session, std::string_view build,
                                         const std::string& dockerfile, size_t lines = 20);
 
+// The same of a build that was followed to its end: a connection that breaks then, or a coordinator that is
+// started again, is waited for, some seconds, since the build's end is known and only its report is missing.
+absl::StatusOr<BuildReport> FetchReportOfEnd(Session& session, int64_t build, const std::string& dockerfile);
+
 // Its packages, and what changed in them since the last build of the same recipe.
 absl::Status GetPackages(Session& session, int64_t build_id, BuildReport* report);
 

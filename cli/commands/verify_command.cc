@@ -102,18 +102,8 @@ absl::StatusOr<int> VerifyCommand::Run() {
   const std::unique_ptr<Progress> progress = MakeProgress(session_, mode_);
   FollowOptions follow;
   follow.logs = mode_ != ProgressMode::kQuiet;
-  // Ends with the build, or with us.
-  std::optional<BuildAttachment> attachment;
   ASSIGN_OR_RETURN(const BuildModel model,
-                   FollowBuild(session_, *farm_, *progress, follow, [&]() -> absl::StatusOr<int64_t> {
-                     ASSIGN_OR_RETURN(const int64_t id, Submit());
-                     if (!offers_.empty()) {
-                       attachment.emplace(*farm_, id, offers_, [&](std::string_view problem) {
-                         progress->Note(fmt::format("secrets and ssh agents: {}", problem));
-                       });
-                     }
-                     return id;
-                   }));
+                   FollowOffered(session_, *farm_, *progress, follow, offers_, [this] { return Submit(); }));
   progress->Finish();
   ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session_, std::to_string(model.view().id())));
   if (session_.json) {
@@ -141,7 +131,7 @@ absl::StatusOr<int> Verify(Session& session, RebuildFlags& flags, ReproductionFl
                       "--platform are for images of others",
                       flags.build, build));
     }
-    session.env.Err(
+    session.Tell(
         fmt::format("crossmill: {} is the image of build {} in this farm's store; what a registry has "
                     "under that name is not asked\n",
                     flags.build, build));

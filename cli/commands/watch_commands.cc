@@ -1,5 +1,8 @@
 // crossmill watch and logs.
 #include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
@@ -31,11 +34,11 @@ absl::StatusOr<int> Watch(Session& session, const WatchFlags& flags) {
   const auto model = FollowBuild(session, *farm, *progress, options, [&] { return view.id(); });
   progress->Finish();
   if (absl::IsCancelled(model.status())) {
-    session.env.Err(fmt::format("build {0} goes on; `crossmill watch {0}` follows it again\n", view.id()));
+    session.Tell(fmt::format("build {0} goes on; `crossmill watch {0}` follows it again\n", view.id()));
     return kExitOk;
   }
   RETURN_IF_ERROR(model.status());
-  ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session, std::to_string(view.id()), ""));
+  ASSIGN_OR_RETURN(const BuildReport report, FetchReportOfEnd(session, view.id(), ""));
   if (session.json) {
     RETURN_IF_ERROR(session.PrintJson(BuildJson(report)));
   } else if (mode == ProgressMode::kQuiet) {
@@ -83,7 +86,7 @@ class StepFilter {
 class ConsoleOutput final : public Progress {
  public:
   ConsoleOutput(Session& session, StepFilter filter) : session_(session), filter_(std::move(filter)) {}
-  void Note(std::string_view text) override { session_.env.Err(std::string(text) + "\n"); }
+  void Note(std::string_view text) override { session_.Tell(std::string(text) + "\n"); }
   void Activity(std::string_view) override {}
   void OnEvent(const v1::BuildEvent&, const BuildModel&) override {}
   void OnLine(const ConsoleLine& line, const BuildModel& model) override {
@@ -109,6 +112,25 @@ absl::StatusOr<int> FollowLogs(Session& session, const v1::BuildView& view, Step
   return kExitOk;
 }
 
+// As it is, so that it can be piped and kept; on a terminal, which would act on it, as lines.
+absl::Status PrintConsole(Session& session, int64_t execution) {
+  if (!session.env.OutTerminal().is_terminal) {
+    return ReadConsole(session, execution, false,
+                       [&](const v1::LogChunk& chunk) { return session.env.Out(chunk.data()); });
+  }
+  std::map<v1::LogChunk::Stream, LineAssembler> streams;
+  const auto print = [&session](const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
+    return session.Print(text);
+  };
+  RETURN_IF_ERROR(ReadConsole(session, execution, false, [&](const v1::LogChunk& chunk) {
+    return print(streams[chunk.stream()].Feed(chunk.data()));
+  }));
+  for (auto& [stream, lines] : streams) RETURN_IF_ERROR(print(lines.Finish()));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int> Logs(Session& session, const LogFlags& flags) {
   ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, flags.build));
   ASSIGN_OR_RETURN(StepFilter filter, StepFilter::Make(flags));
@@ -126,11 +148,9 @@ absl::StatusOr<int> Logs(Session& session, const LogFlags& flags) {
   BuildModel model(view.id());
   for (const auto& [stage, step] : chosen) {
     // Headings are no part of the console: one step alone can be piped as it is.
-    session.env.Err(fmt::format("#{} {} {}\n", FormatPlatform(stage->platform()),
-                                fmt::format("{} {}", stage->name(), step->number()),
-                                Printable(step->text())));
-    RETURN_IF_ERROR(ReadConsole(session, step->execution(), false,
-                                [&](const v1::LogChunk& chunk) { return session.Print(chunk.data()); }));
+    session.Tell(fmt::format("#{} {} {}\n", FormatPlatform(stage->platform()),
+                             fmt::format("{} {}", stage->name(), step->number()), Printable(step->text())));
+    RETURN_IF_ERROR(PrintConsole(session, step->execution()));
   }
   return kExitOk;
 }

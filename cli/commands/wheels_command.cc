@@ -105,7 +105,7 @@ class WheelsCommand {
           "stopped: {} is as it was; the next run goes on from what the farm has", flags_.folder));
     }
     ASSIGN_OR_RETURN(const std::vector<std::string> notes, folder.Write(records, Asked()));
-    for (const std::string& note : notes) session_.env.Err(fmt::format("crossmill: {}\n", note));
+    for (const std::string& note : notes) session_.Tell(fmt::format("crossmill: {}\n", note));
     RETURN_IF_ERROR(PrintRecords(records));
     return CodeOf(records);
   }
@@ -135,15 +135,15 @@ class WheelsCommand {
   absl::StatusOr<int> Serve(int code) {
     std::vector<std::string> notes;
     ASSIGN_OR_RETURN(const WheelShelf shelf, WheelShelf::Read(flags_.folder, &notes));
-    for (const std::string& note : notes) session_.env.Err(fmt::format("crossmill: {}\n", note));
+    for (const std::string& note : notes) session_.Tell(fmt::format("crossmill: {}\n", note));
     ASSIGN_OR_RETURN(const std::unique_ptr<WheelServer> server, WheelServer::Listen(*flags_.serve, shelf));
     session_.env.OnInterrupt([&](int count) {
       if (count > 1) session_.env.ForceExit(kExitCancelled);
       server->Stop();
     });
     const AtScopeEnd quiet([this] { session_.env.OnInterrupt({}); });
-    session_.env.Err(fmt::format("crossmill: serving {} wheels at {}/simple/ until stopped\n", shelf.files(),
-                                 server->Url()));
+    session_.Tell(fmt::format("crossmill: serving {} wheels at {}/simple/ until stopped\n", shelf.files(),
+                              server->Url()));
     server->Run();
     return code;
   }

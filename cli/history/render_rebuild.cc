@@ -15,28 +15,6 @@ namespace {
 
 using Result = v1::RebuildComparison::Result;
 
-std::string_view Glyph(Result result) {
-  switch (result) {
-    case v1::RebuildComparison::RESULT_EQUAL:
-      return "✓";
-    case v1::RebuildComparison::RESULT_DIFFERENT:
-      return "✗";
-    default:
-      return "?";
-  }
-}
-
-Ink InkOf(Result result) {
-  switch (result) {
-    case v1::RebuildComparison::RESULT_EQUAL:
-      return Ink::kGreen;
-    case v1::RebuildComparison::RESULT_DIFFERENT:
-      return Ink::kRed;
-    default:
-      return Ink::kYellow;
-  }
-}
-
 // What people call a level.
 std::string LevelName(const std::string& level) {
   if (level == "image") return "image manifest";
@@ -60,8 +38,8 @@ bool IsAfterDifference(const v1::RebuildComparison& rebuild, int index) {
 
 // "  ✓ equal".
 std::string ResultText(Result result, const TextOptions& options) {
-  return "  " +
-         Paint(fmt::format("{} {}", Glyph(result), RebuildWord(result)), InkOf(result), options.colour);
+  return "  " + Paint(fmt::format("{} {}", ResultGlyph(result), RebuildWord(result)), ResultInk(result),
+                      options.colour);
 }
 
 std::string RenderRebuiltCell(const v1::BuildView& build, const v1::CellView& cell,
@@ -134,6 +112,28 @@ Json RebuiltCellJson(const v1::CellView& cell) {
 }
 
 }  // namespace
+
+std::string_view ResultGlyph(v1::RebuildComparison::Result result) {
+  switch (result) {
+    case v1::RebuildComparison::RESULT_EQUAL:
+      return "✓";
+    case v1::RebuildComparison::RESULT_DIFFERENT:
+      return "✗";
+    default:
+      return "?";
+  }
+}
+
+Ink ResultInk(v1::RebuildComparison::Result result) {
+  switch (result) {
+    case v1::RebuildComparison::RESULT_EQUAL:
+      return Ink::kGreen;
+    case v1::RebuildComparison::RESULT_DIFFERENT:
+      return Ink::kRed;
+    default:
+      return Ink::kYellow;
+  }
+}
 
 std::string_view RebuildWord(Result result) {
   switch (result) {

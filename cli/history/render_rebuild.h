@@ -14,6 +14,10 @@ namespace crossmill::cli {
 // "equal", "different", "unknown"; "not compared" of a cell that has no comparison.
 std::string_view RebuildWord(v1::RebuildComparison::Result result);
 
+// "✓", "✗", "?".
+std::string_view ResultGlyph(v1::RebuildComparison::Result result);
+Ink ResultInk(v1::RebuildComparison::Result result);
+
 // What the two sides of a comparison are called.
 struct TwoSides {
   std::string first;

@@ -127,8 +127,7 @@ class ImageWriter {
       oci::Flattener flattener(contents);
       RETURN_IF_ERROR(oci::AddImageLayers(blobs_, one.manifest, flattener));
       ASSIGN_OR_RETURN(const std::vector<std::string> notes, WriteLocalTree(flattener, folder));
-      for (const std::string& note : notes)
-        session_.env.Err(fmt::format("crossmill: {}: {}\n", folder, note));
+      for (const std::string& note : notes) session_.Tell(fmt::format("crossmill: {}: {}\n", folder, note));
     }
     return absl::OkStatus();
   }

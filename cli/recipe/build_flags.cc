@@ -12,9 +12,11 @@
 #include "cli/show/text.h"
 #include "common/base/status.h"
 #include "common/oci/annotations.h"
+#include "common/plan/submitted_options.h"
 #include "common/plan/variation.h"
 #include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
+#include "common/words/size.h"
 
 namespace crossmill::cli {
 namespace {
@@ -124,6 +126,8 @@ absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) 
     ASSIGN_OR_RETURN(const int64_t bytes, ParseSize(flags.shm_size, "--shm-size"));
     options->set_shm_size(bytes);
   }
+  ASSIGN_OR_RETURN(const v1::StepBounds bounds, MakeStepBounds(flags.bounds));
+  if (bounds.ByteSizeLong() > 0) *options->mutable_step_bounds() = bounds;
   for (const std::string& text : flags.ulimits) {
     ASSIGN_OR_RETURN(const v1::Ulimit limit, ParseUlimit(text));
     // As in Docker, the last one of a name counts.
@@ -183,33 +187,16 @@ absl::StatusOr<std::string> ParseExtraHost(std::string_view text) {
 }
 
 absl::StatusOr<int64_t> ParseSize(std::string_view text, std::string_view flag) {
-  const auto bad = [&] {
-    return absl::InvalidArgumentError(
-        fmt::format("{} {}: expected a size such as 64m, 1.5g or 65536", flag, text));
-  };
-  double number = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc() || !(number > 0)) return bad();
-  std::string unit(end, text.data() + text.size());
-  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (unit.ends_with("b")) unit.pop_back();
-  if (unit.ends_with("i") && unit.size() > 1) unit.pop_back();
-  constexpr std::string_view kUnits = "kmgt";
-  if (unit.size() > 1 || (!unit.empty() && kUnits.find(unit[0]) == std::string_view::npos)) return bad();
-  const double bytes =
-      unit.empty() ? number : std::ldexp(number, 10 * (static_cast<int>(kUnits.find(unit[0])) + 1));
-  if (bytes < 1 || bytes >= std::ldexp(1.0, 62)) return bad();
-  return static_cast<int64_t>(bytes);
+  const absl::StatusOr<int64_t> size = crossmill::ParseSize(text);
+  if (size.ok()) return size;
+  return absl::InvalidArgumentError(
+      fmt::format("{} {}: expected a size such as 64m, 1.5g or 65536", flag, text));
 }
 
 absl::StatusOr<v1::Ulimit> ParseUlimit(std::string_view text) {
-  constexpr std::array<std::string_view, 16> kNames = {
-      "as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
-      "nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
   const size_t equals = text.find('=');
   const std::string_view name = text.substr(0, equals);
-  if (equals == std::string_view::npos || std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
+  if (equals == std::string_view::npos || !plan::IsUlimitName(name)) {
     return absl::InvalidArgumentError(fmt::format(
         "--ulimit {}: expected NAME=SOFT[:HARD] with a name such as nofile, nproc, core, memlock or stack",
         text));
@@ -275,14 +262,6 @@ absl::StatusOr<OutputTarget::Type> ParseOutputType(std::string_view text, const 
   return OutputError(text, fmt::format("type {} is not known; expected oci, docker, tar or local", type));
 }
 
-absl::Status CheckCompression(v1::Compression compression, int64_t level) {
-  const int64_t highest = compression == v1::COMPRESSION_ZSTD ? 22 : 12;
-  if (level >= 1 && level <= highest) return absl::OkStatus();
-  return absl::InvalidArgumentError(fmt::format("compression level {}: expected 1 to {} for {}", level,
-                                                highest,
-                                                compression == v1::COMPRESSION_ZSTD ? "zstd" : "gzip"));
-}
-
 absl::StatusOr<v1::Compression> ParseCompressionName(std::string_view text) {
   if (text == "gzip") return v1::COMPRESSION_GZIP;
   if (text == "zstd") return v1::COMPRESSION_ZSTD;
@@ -326,7 +305,7 @@ absl::Status ParseCompression(std::string_view text, v1::BuildOptions* options) 
         part.starts_with("level=") ? ParseNumber(part.substr(6)) : std::nullopt;
     if (!level)
       return absl::InvalidArgumentError(fmt::format("--compression {}: expected level=NUMBER", text));
-    RETURN_IF_ERROR(CheckCompression(compression, *level));
+    RETURN_IF_ERROR(plan::CheckCompressionLevel(compression, *level));
     options->set_compression_level(static_cast<int32_t>(*level));
   }
   return absl::OkStatus();
@@ -361,7 +340,7 @@ absl::StatusOr<OutputTarget> ParseOutput(std::string_view text) {
     return OutputError(text, "only type=oci has compressed layers");
   }
   if (target.compression_level != 0) {
-    const absl::Status level = CheckCompression(target.compression, target.compression_level);
+    const absl::Status level = plan::CheckCompressionLevel(target.compression, target.compression_level);
     if (!level.ok()) return OutputError(text, Sv(level.message()));
   }
   if (target.split && !local && target.type != OutputTarget::Type::kTar) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cli/recipe/step_bound_flags.h"
 #include "cli/show/progress.h"
 #include "crossmill/v1/build.pb.h"
 
@@ -72,6 +73,8 @@ struct BuildFlags {
   std::vector<std::string> extra_hosts;
   std::string shm_size;
   std::vector<std::string> ulimits;
+  // --memory, --cpus and their like.
+  StepBoundFlags bounds;
   std::vector<std::string> no_cache_stages;
   bool pull = false;
   std::vector<std::string> labels;

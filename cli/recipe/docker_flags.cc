@@ -15,7 +15,8 @@ constexpr char kContainers[] = "steps leave no containers behind";
 constexpr char kAttestations[] =
     "no attestations are made; `--metadata-file` and `--json` say what was built from what";
 constexpr char kCache[] = "the farm keeps its own cache, for all its clients";
-constexpr char kLimits[] = "steps are not limited yet";
+constexpr char kSwap[] = "a step gets no swap beyond its `--memory`";
+constexpr char kPlacement[] = "where and beside whom a step runs the farm decides; `--cpus` limits it";
 constexpr char kOneLayer[] = "each step is a layer";
 constexpr char kDaemon[] = "there is no daemon to tell it to";
 
@@ -27,14 +28,11 @@ constexpr std::array kIgnored = {
     DockerFlag{"--attest", "VALUE", kAttestations},
     DockerFlag{"--cache-from", "VALUE", kCache},
     DockerFlag{"--cache-to", "VALUE", kCache},
-    DockerFlag{"-m,--memory", "SIZE", kLimits},
-    DockerFlag{"--memory-swap", "SIZE", kLimits},
-    DockerFlag{"--cpu-period", "N", kLimits},
-    DockerFlag{"--cpu-quota", "N", kLimits},
-    DockerFlag{"-c,--cpu-shares", "N", kLimits},
-    DockerFlag{"--cpuset-cpus", "LIST", kLimits},
-    DockerFlag{"--cpuset-mems", "LIST", kLimits},
-    DockerFlag{"--cgroup-parent", "PATH", kLimits},
+    DockerFlag{"--memory-swap", "SIZE", kSwap},
+    DockerFlag{"-c,--cpu-shares", "N", kPlacement},
+    DockerFlag{"--cpuset-cpus", "LIST", kPlacement},
+    DockerFlag{"--cpuset-mems", "LIST", kPlacement},
+    DockerFlag{"--cgroup-parent", "PATH", kPlacement},
     DockerFlag{"--squash", "", kOneLayer},
     DockerFlag{"--compress", "", "only what the farm lacks is sent"},
     DockerFlag{"--builder", "NAME", "`--coordinator` names the farm"},

@@ -57,7 +57,7 @@ absl::StatusOr<ProvenanceRecipe> RecipeOf(const InspectedPlatform& platform,
       if (attached.subject() != manifest && attached.subject() != statements.digest()) continue;
       const auto statement = ReadDocument(attached);
       if (!statement.ok() || !IsAbout(*statement, manifest, statements.digest())) continue;
-      if (!absl::StrContains(statement->predicate_type, "slsa.dev/provenance")) continue;
+      if (!statement->predicate_type.starts_with(attest::kProvenancePredicates)) continue;
       auto recipe = attest::ReadProvenanceRecipe(*statement);
       if (!recipe.ok()) {
         unread = std::string(Sv(recipe.status().message()));
@@ -122,6 +122,15 @@ std::string PinOfNamed(const std::string& name, const std::string& reference, co
   return fmt::format("{}=docker-image://{}", name, pinned);
 }
 
+// A commit can be fetched by its whole id only.
+void TakeWholeCommit(ProvenanceRecipe* recipe) {
+  if (recipe->commit.empty() || fetch::IsCommitId(recipe->commit)) return;
+  recipe->gaps.push_back(
+      fmt::format("the commit is told as {}, which is no whole id: the source is what its address gives now",
+                  recipe->commit));
+  recipe->commit.clear();
+}
+
 // Whoever wrote the recipe must not lead to anything that only the reader can reach: a folder of theirs, or a
 // host that their keys open.
 bool IsPublicUrl(std::string_view source) {
@@ -129,7 +138,7 @@ bool IsPublicUrl(std::string_view source) {
 }
 
 std::string GitContext(const fetch::GitReference& git, const std::string& commit) {
-  const std::string ref = fetch::IsCommitId(commit) ? commit : git.ref;
+  const std::string& ref = commit.empty() ? git.ref : commit;
   std::string query;
   if (git.submodules) query += fmt::format("&submodules={}", *git.submodules);
   if (git.keep_git_dir) query += fmt::format("&keep-git-dir={}", *git.keep_git_dir);
@@ -149,7 +158,7 @@ absl::StatusOr<std::string> ContextOf(const ProvenanceRecipe& recipe, const std:
   }
   const auto git = fetch::ParseGitReference(recipe.source, fetch::GitShorthand::kAllow);
   if (git.ok()) return GitContext(*git, recipe.commit);
-  if (!fetch::IsCommitId(recipe.commit)) return recipe.source;
+  if (recipe.commit.empty()) return recipe.source;
   // A repository's page, as labels name it.
   const std::string repository = recipe.source.substr(0, recipe.source.find_first_of("?#"));
   return fmt::format("{}.git#{}", repository.substr(0, repository.find_last_not_of('/') + 1), recipe.commit);
@@ -189,6 +198,7 @@ absl::StatusOr<PublishedRecipe> FindPublishedRecipe(absl::Span<const InspectedPl
     ASSIGN_OR_RETURN(ProvenanceRecipe recipe, RecipeOf(platform, statements));
     AddBases(recipe, FormatPlatform(platform.platform), &bases, &unclear);
     recipe.bases.clear();
+    TakeWholeCommit(&recipe);
     if (!published) {
       published.emplace();
       published->recipe = std::move(recipe);

@@ -93,11 +93,6 @@ v1::LevelComparison FilesLevel(const PlatformImagePair& pair) {
   return row;
 }
 
-std::string_view Glyph(v1::RebuildComparison::Result result) {
-  if (result == v1::RebuildComparison::RESULT_EQUAL) return "✓";
-  return result == v1::RebuildComparison::RESULT_DIFFERENT ? "✗" : "?";
-}
-
 // Where several hosts were asked for: what their executions say.
 v1::RebuildComparison::Result HostsSay(const Reproduction& reproduction) {
   if (reproduction.hosts < 2) return v1::RebuildComparison::RESULT_EQUAL;
@@ -122,6 +117,11 @@ std::string Platforms(const ImagePair& pair) {
 std::string Sentence(const Reproduction& reproduction) {
   const char* level = NameOf(reproduction.required);
   const auto hosts = HostsSay(reproduction);
+  if (reproduction.pair.platforms.empty()) {
+    return fmt::format(
+        "nothing can be said of it: build {}: {}", reproduction.build.id(),
+        reproduction.build.message().empty() ? "it did not succeed" : reproduction.build.message());
+  }
   if (hosts == v1::RebuildComparison::RESULT_DIFFERENT) return "its executions here do not give one image";
   switch (ResultOf(reproduction)) {
     case v1::RebuildComparison::RESULT_EQUAL:
@@ -231,17 +231,16 @@ v1::RebuildComparison::Result ResultOf(const Reproduction& reproduction) {
 std::string RenderReproduction(const Reproduction& reproduction, const TextOptions& options, size_t paths) {
   const attest::ProvenanceRecipe& recipe = reproduction.recipe;
   const auto result = ResultOf(reproduction);
-  const Ink ink = result == v1::RebuildComparison::RESULT_EQUAL       ? Ink::kGreen
-                  : result == v1::RebuildComparison::RESULT_DIFFERENT ? Ink::kRed
-                                                                      : Ink::kYellow;
-  std::string text =
-      Paint(fmt::format("{} {}", Glyph(result), Sentence(reproduction)), ink, options.colour) + "\n";
+  std::string text = Paint(fmt::format("{} {}", ResultGlyph(result), Sentence(reproduction)),
+                           ResultInk(result), options.colour) +
+                     "\n";
   Table table({{""}, {""}});
   const auto add = [&table](std::string name, const std::string& value) {
     if (!value.empty()) table.Add({{std::move(name), Ink::kDim}, {Printable(value)}});
   };
   add("published", fmt::format("{} {}", reproduction.pair.first.name(), reproduction.pair.first.digest()));
-  add("rebuilt", fmt::format("build {}: {}", reproduction.build.id(), reproduction.pair.second.digest()));
+  if (!reproduction.pair.second.digest().empty())
+    add("rebuilt", fmt::format("build {}: {}", reproduction.build.id(), reproduction.pair.second.digest()));
   add("told by", recipe.told_by);
   add("source",
       recipe.commit.empty() ? recipe.source : fmt::format("{} at {}", recipe.source, recipe.commit));
@@ -279,19 +278,23 @@ Json ReproductionJson(const Reproduction& reproduction) {
                          {"strictest_equal", NameOf(StrictestEqual(pair))},
                          {"levels", LevelsJson(comparison, {"published", "rebuilt"})}});
   }
+  const bool compared = !reproduction.pair.platforms.empty();
   return {{"result", RebuildWord(ResultOf(reproduction))},
           {"required", NameOf(reproduction.required)},
           {"published", reproduction.pair.first.digest()},
-          {"rebuilt", reproduction.pair.second.digest()},
+          {"rebuilt", compared ? Json(reproduction.pair.second.digest()) : Json()},
+          {"message", compared ? Json() : Json(reproduction.build.message())},
           {"build", reproduction.build.id()},
           {"hosts", reproduction.hosts},
           {"verdict", reproduction.hosts > 1 ? Json(Word(OverallVerdict(reproduction.build))) : Json()},
           {"recipe", RecipeJson(reproduction)},
           {"platforms", std::move(platforms)},
-          {"comparison", ImagePairJson(reproduction.pair)}};
+          {"comparison", compared ? ImagePairJson(reproduction.pair) : Json()}};
 }
 
 int ReproductionExitCode(const Reproduction& reproduction) {
+  if (IsFinished(reproduction.build.status()) && reproduction.build.status() != v1::BUILD_STATUS_SUCCEEDED)
+    return ExitCodeOf(reproduction.build, false);
   switch (ResultOf(reproduction)) {
     case v1::RebuildComparison::RESULT_EQUAL:
       return kExitOk;

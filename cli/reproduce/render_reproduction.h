@@ -25,7 +25,8 @@ enum class ImageLevel { kManifest, kConfig, kBlobs, kLayers, kFiles, kNone };
 absl::StatusOr<ImageLevel> ParseImageLevel(std::string_view text);
 
 struct Reproduction {
-  // Published first, then what was built now; all differing paths.
+  // Published first, then what was built now; all differing paths. Without platforms: nothing was compared,
+  // since the build failed.
   ImagePair pair;
   attest::ProvenanceRecipe recipe;
   std::vector<std::string> pins;
@@ -53,7 +54,7 @@ v1::RebuildComparison::Result ResultOf(const Reproduction& reproduction);
 
 std::string RenderReproduction(const Reproduction& reproduction, const TextOptions& options, size_t paths);
 Json ReproductionJson(const Reproduction& reproduction);
-// 0 equal, 3 different, 6 unknown.
+// 0 equal, 3 different, 6 unknown; of a build that failed the build's.
 int ReproductionExitCode(const Reproduction& reproduction);
 
 }  // namespace crossmill::cli

@@ -41,7 +41,9 @@ class Reproducing {
     const auto built = Build(mode != ProgressMode::kQuiet);
     progress_->Finish();
     if (!built.ok()) return built.status();
-    if (built->status() != v1::BUILD_STATUS_SUCCEEDED) return Failed(*built);
+    reproduction_.build = *built;
+    // Nothing is said of the image then.
+    if (built->status() != v1::BUILD_STATUS_SUCCEEDED) return Tell();
     return Compare(*built);
   }
 
@@ -71,6 +73,7 @@ class Reproducing {
             fmt::format("{} has no {} in the farm's store", flags_.image, oci::PlatformText(wanted)));
       }
     }
+    NamePublished();
     return ReadStatements();
   }
 
@@ -88,6 +91,7 @@ class Reproducing {
     reference->digest = image_.image.digest();
     v1::ReadStatementsRequest request;
     request.set_reference(reference->ToString());
+    request.set_predicate(std::string(attest::kProvenancePredicates));
     for (auto& each : OwnCredentials(session_, request.reference(), *progress_))
       *request.add_credentials() = std::move(each);
     ASSIGN_OR_RETURN(statements_,
@@ -177,34 +181,23 @@ class Reproducing {
   absl::StatusOr<v1::BuildView> Build(bool logs) {
     FollowOptions follow;
     follow.logs = logs;
-    // Ends with the build, or with us.
-    std::optional<BuildAttachment> attachment;
-    ASSIGN_OR_RETURN(const BuildModel model,
-                     FollowBuild(session_, *farm_, *progress_, follow, [&]() -> absl::StatusOr<int64_t> {
-                       ASSIGN_OR_RETURN(const int64_t id, Submit());
-                       if (!offers_.empty()) {
-                         attachment.emplace(*farm_, id, offers_, [&](std::string_view problem) {
-                           progress_->Note(fmt::format("secrets and ssh agents: {}", problem));
-                         });
-                       }
-                       return id;
-                     }));
+    ASSIGN_OR_RETURN(const BuildModel model, FollowOffered(session_, *farm_, *progress_, follow, offers_,
+                                                           [this] { return Submit(); }));
     return GetBuild(session_, std::to_string(model.view().id()));
   }
 
-  // Nothing is said of the image then.
-  absl::StatusOr<int> Failed(const v1::BuildView& built) {
-    const std::string why = built.message().empty() ? "it did not succeed" : built.message();
+  absl::StatusOr<int> Tell() {
     if (session_.json) {
-      RETURN_IF_ERROR(session_.PrintJson({{"result", "unknown"},
-                                          {"build", built.id()},
-                                          {"published", image_.image.digest()},
-                                          {"message", why}}));
+      RETURN_IF_ERROR(session_.PrintJson(ReproductionJson(reproduction_)));
     } else {
-      RETURN_IF_ERROR(session_.Print(
-          fmt::format("? nothing can be said of {}: build {}: {}\n", flags_.image, built.id(), why)));
+      RETURN_IF_ERROR(session_.Print(RenderReproduction(reproduction_, session_.OutText(), flags_.paths)));
     }
-    return ExitCodeOf(built, false);
+    return ReproductionExitCode(reproduction_);
+  }
+
+  void NamePublished() {
+    reproduction_.pair.first = image_.image;
+    if (!flags_.image.starts_with("sha256:")) reproduction_.pair.first.set_name(flags_.image);
   }
 
   absl::StatusOr<int> Compare(const v1::BuildView& built) {
@@ -212,14 +205,8 @@ class Reproducing {
     if (image_.platforms.size() == 1) platform = image_.platforms.front().platform;
     ASSIGN_OR_RETURN(reproduction_.pair, CompareImages(session_, image_.image.digest(), built.index_digest(),
                                                        platform, kAllPaths));
-    if (!flags_.image.starts_with("sha256:")) reproduction_.pair.first.set_name(flags_.image);
-    reproduction_.build = built;
-    if (session_.json) {
-      RETURN_IF_ERROR(session_.PrintJson(ReproductionJson(reproduction_)));
-    } else {
-      RETURN_IF_ERROR(session_.Print(RenderReproduction(reproduction_, session_.OutText(), flags_.paths)));
-    }
-    return ReproductionExitCode(reproduction_);
+    NamePublished();
+    return Tell();
   }
 
   Session& session_;

@@ -134,9 +134,27 @@ absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& p
   return WatchBuild(farm, watch, progress, canceller.watch_stop());
 }
 
+absl::StatusOr<BuildModel> FollowOffered(Session& session, Farm& farm, Progress& progress,
+                                         const FollowOptions& options, const ClientOffers& offers,
+                                         const std::function<absl::StatusOr<int64_t>()>& submit) {
+  // Ends with the build, or with us.
+  std::optional<BuildAttachment> attachment;
+  return FollowBuild(session, farm, progress, options, [&]() -> absl::StatusOr<int64_t> {
+    ASSIGN_OR_RETURN(const int64_t id, submit());
+    if (!offers.empty()) {
+      attachment.emplace(farm, id, offers, [&progress](std::string_view problem) {
+        progress.Note(fmt::format("secrets and ssh agents: {}", problem));
+      });
+    }
+    return id;
+  });
+}
+
 std::unique_ptr<Progress> MakeProgress(Session& session, ProgressMode mode) {
   Environment& env = session.env;
-  const TextSink sink = [&env](std::string_view text) { env.Err(text); };
+  // For those that make printable themselves what they repeat of others: as JSON, or between movements of the
+  // cursor.
+  const TextSink raw = [&env](std::string_view text) { env.Err(text); };
   const Terminal terminal = env.ErrTerminal();
   if (mode == ProgressMode::kAuto) {
     mode =
@@ -147,14 +165,15 @@ std::unique_ptr<Progress> MakeProgress(Session& session, ProgressMode mode) {
       return MakeQuietProgress();
     case ProgressMode::kJson:
       session.json_progress = true;
-      return MakeJsonProgress(sink, env.clock());
+      return MakeJsonProgress(raw, env.clock());
     case ProgressMode::kTty:
-      return MakeLiveProgress(sink, env.clock(), session.ErrColour(), [&env] {
+      return MakeLiveProgress(raw, env.clock(), session.ErrColour(), [&env] {
         const Terminal now = env.ErrTerminal();
         return TerminalSize{now.width, now.height};
       });
     default:
-      return MakePlainProgress(sink, session.ErrColour());
+      return MakePlainProgress([&session](std::string_view text) { session.Tell(text); },
+                               session.ErrColour());
   }
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "cli/session/build_session.h"
 #include "cli/session/session.h"
 #include "cli/show/build_model.h"
 #include "cli/show/progress.h"
@@ -34,6 +35,11 @@ struct FollowOptions {
 absl::StatusOr<BuildModel> FollowBuild(Session& session, Farm& farm, Progress& progress,
                                        const FollowOptions& options,
                                        const std::function<absl::StatusOr<int64_t>()>& submit);
+
+// FollowBuild with what the client offers at hand until the build ends; problems with that become notes.
+absl::StatusOr<BuildModel> FollowOffered(Session& session, Farm& farm, Progress& progress,
+                                         const FollowOptions& options, const ClientOffers& offers,
+                                         const std::function<absl::StatusOr<int64_t>()>& submit);
 
 // The display for a mode: auto is live on a terminal, plain elsewhere.
 std::unique_ptr<Progress> MakeProgress(Session& session, ProgressMode mode);

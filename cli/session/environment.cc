@@ -113,6 +113,7 @@ class SystemEnvironment final : public Environment {
     farm->attestations = v1::Attestations::NewStub(channel);
     farm->verification = v1::Verification::NewStub(channel);
     farm->webhooks = v1::Webhooks::NewStub(channel);
+    farm->retention = v1::Retention::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);

@@ -61,7 +61,11 @@ TextOptions Session::TextFor(const Terminal& terminal) {
 TextOptions Session::OutText() { return TextFor(env.OutTerminal()); }
 bool Session::ErrColour() { return TextFor(env.ErrTerminal()).colour; }
 
-absl::Status Session::PrintJson(const Json& document) { return env.Out(WriteJsonPretty(document) + "\n"); }
+absl::Status Session::PrintJson(const Json& document) {
+  return env.Out(PrintableJson(WriteJsonPretty(document)) + "\n");
+}
+
+void Session::TellJson(const Json& line) { env.Err(PrintableJson(WriteJson(line)) + "\n"); }
 
 absl::Status Session::Explain(const absl::Status& status) {
   switch (status.code()) {

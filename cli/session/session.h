@@ -47,8 +47,13 @@ class Session {
   // Width and colours of text on the two outputs; no colours with NO_COLOR or TERM=dumb.
   TextOptions OutText();
   bool ErrColour();
-  absl::Status Print(std::string_view text) { return env.Out(text); }
+  // What people read on standard output and on standard error. Everything goes through here, because any of
+  // it may repeat what a recipe, a worker, a registry or a file says: nothing that a terminal acts on passes.
+  absl::Status Print(std::string_view text) { return env.Out(PrintableText(text, OutText().colour)); }
+  void Tell(std::string_view text) { env.Err(PrintableText(text, ErrColour())); }
+  // The same for programs, on both.
   absl::Status PrintJson(const Json& json);
+  void TellJson(const Json& line);
 
   // One unary call: `method` of `stub`. UNAVAILABLE names the address and says what to do.
   template <typename Stub, typename Request, typename Response>

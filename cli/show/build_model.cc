@@ -61,6 +61,8 @@ v1::StepView ExecutionOf(const v1::BuildEvent::StepChanged& changed) {
   step.clear_layer();
   step.clear_exit_code();
   step.clear_failure();
+  step.clear_started_at();
+  step.clear_finished_at();
   for (const v1::ReplicaStep& replica : changed.step().replicas()) {
     if (replica.replica() != changed.replica()) continue;
     step.set_status(replica.status());
@@ -68,6 +70,8 @@ v1::StepView ExecutionOf(const v1::BuildEvent::StepChanged& changed) {
     step.set_seconds(replica.seconds());
     step.set_exit_code(replica.exit_code());
     step.set_failure(replica.failure());
+    step.set_started_at(replica.started_at());
+    step.set_finished_at(replica.finished_at());
     if (replica.has_layer()) *step.mutable_layer() = replica.layer();
   }
   return step;
@@ -118,6 +122,7 @@ bool BuildModel::Apply(const v1::BuildEvent& event) {
     }
     case v1::BuildEvent::kPlanned:
       ApplyPlan(event.planned());
+      view_.set_planned_at(event.time());
       break;
     case v1::BuildEvent::kStepChanged:
       ApplyStep(event.step_changed(), event.time());

@@ -20,6 +20,7 @@ enum ExitCode : int {
   kExitNotPermitted = 4,
   kExitInfrastructure = 5,
   kExitInconclusive = 6,
+  kExitDamaged = 7,
   kExitTimeOut = 124,
   kExitCancelled = 130,
 };

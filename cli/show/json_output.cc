@@ -4,6 +4,7 @@
 #include "cli/show/exit_codes.h"
 #include "cli/show/package_json.h"
 #include "cli/show/text.h"
+#include "cli/use/step_use.h"
 #include "common/base/status.h"
 #include "common/words/levels.h"
 #include "common/words/platform.h"
@@ -135,7 +136,9 @@ Json StepJson(const v1::StepView& step) {
                         {"layer_digest", DigestJson(replica.layer().tar())},
                         {"exit_code", replica.exit_code()},
                         {"failure", TextOrNull(replica.failure())},
-                        {"seconds", replica.seconds()}});
+                        {"seconds", replica.seconds()},
+                        {"started_at", TimeJson(replica.started_at())},
+                        {"finished_at", TimeJson(replica.finished_at())}});
   }
   return {{"number", step.number()},
           {"instruction", step.instruction()},
@@ -143,8 +146,11 @@ Json StepJson(const v1::StepView& step) {
           {"range", RangeJson(step.range())},
           {"status", Word(step.status())},
           {"seconds", step.seconds()},
+          {"started_at", TimeJson(step.started_at())},
+          {"finished_at", TimeJson(step.finished_at())},
           {"worker", TextOrNull(step.worker())},
           {"emulated", step.emulated()},
+          {"distrusted", step.distrusted()},
           {"exit_code", step.exit_code()},
           {"failure", TextOrNull(step.failure())},
           {"layer_digest", DigestJson(step.layer().tar())},
@@ -154,6 +160,8 @@ Json StepJson(const v1::StepView& step) {
           {"key", TextOrNull(step.key())},
           {"execution", step.execution() == 0 ? Json(nullptr) : Json(step.execution())},
           {"normalizations", std::move(normalizations)},
+          {"use", StepUseJson(step)},
+          {"bound", BoundReachedJson(step)},
           {"replicas", std::move(replicas)}};
 }
 
@@ -214,6 +222,7 @@ Json BuildJson(const BuildReport& report) {
                      {"keep_times", options.keep_times()},
                      {"timeout", options.timeout()},
                      {"step_timeout", options.step_timeout()},
+                     {"step_bounds", StepBoundsJson(options.step_bounds())},
                      {"forbid_emulation", options.forbid_emulation()},
                      {"vary", options.has_vary() ? AspectsJson(options.vary().aspects()) : Json(nullptr)},
                      {"normalize", options.normalize()},
@@ -222,6 +231,7 @@ Json BuildJson(const BuildReport& report) {
   for (const v1::CellView& cell : build.cells()) levels.push_back(cell.comparison().level());
   json["level"] = TextOrNull(LevelOfBuild(levels));
   json["neutral"] = NeutralJson(build.neutral());
+  json["planned_at"] = TimeJson(build.planned_at());
   json["epoch"] = build.epoch();
   json["warnings"] = List(build.warnings(), [](const std::string& text) { return Json(text); });
   json["bases"] = List(build.bases(), [](const v1::PinnedImage& base) {
@@ -342,6 +352,7 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"connected", worker.connected()},
       {"draining", worker.draining()},
       {"drained", worker.drained()},
+      {"unfit", worker.unfit().empty() ? Json() : Json(worker.unfit())},
       {"last_seen", TimeJson(worker.last_seen())},
       {"version", info.version()},
       {"host_id", info.host_id()},
@@ -360,7 +371,28 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"slots_by_load", info.slots_by_load()},
       {"slots_used", worker.slots_used()},
       {"outvoted", worker.outvoted()},
+      {"distrusted", worker.distrusted()},
+      {"untrue_reports", worker.untrue_reports()},
+      {"last_untrue_report", TextOrNull(worker.last_untrue_report())},
+      {"bounds", EnforcementJson(info)},
+      {"layers_budget", info.layers_budget()},
+      {"caches_budget", info.caches_budget()},
+      {"layers_bytes", worker.layers_bytes()},
+      {"caches_bytes", worker.caches_bytes()},
       {"tasks", List(worker.tasks(), [](const std::string& task) { return Json(task); })}};
+}
+
+Json DistrustJson(const v1::DistrustWorkerResponse& response) {
+  return {{"results", response.results()},
+          {"exports", response.exports()},
+          {"builds",
+           List(response.builds(),
+                [](const v1::ReachedBuild& build) {
+                  return Json{{"id", build.id()},
+                              {"status", Word(build.status())},
+                              {"tags", List(build.tags(), [](const std::string& tag) { return Json(tag); })}};
+                })},
+          {"images", List(response.images(), [](const std::string& name) { return Json(name); })}};
 }
 
 Json ImageJson(const v1::ImageView& image) {
@@ -371,7 +403,8 @@ Json ImageJson(const v1::ImageView& image) {
           {"stand_in", image.stand_in()},
           {"size_bytes", image.size_bytes()},
           {"origin", TextOrNull(image.origin())},
-          {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())}};
+          {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())},
+          {"owner", TextOrNull(image.owner())}};
 }
 
 Json FarmWheelJson(const v1::FarmWheelView& view) {

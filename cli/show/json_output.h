@@ -28,6 +28,7 @@ Json StepDocument(const v1::StepComparison& step);
 // `diff --json`.
 Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> comparisons);
 Json WorkerJson(const v1::WorkerView& worker);
+Json DistrustJson(const v1::DistrustWorkerResponse& response);
 Json ImageJson(const v1::ImageView& image);
 Json FarmWheelJson(const v1::FarmWheelView& view);
 // Parts of a whole build, for its events.

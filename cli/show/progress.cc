@@ -10,6 +10,7 @@
 #include "cli/show/render_live.h"
 #include "cli/show/render_plain.h"
 #include "common/base/mutex.h"
+#include "common/base/utf8.h"
 
 namespace crossmill::cli {
 namespace {
@@ -90,7 +91,7 @@ class JsonProgress final : public Progress {
   }
 
  private:
-  void Write(const Json& line) { sink_(WriteJson(line) + "\n"); }
+  void Write(const Json& line) { sink_(PrintableJson(WriteJson(line)) + "\n"); }
 
   TextSink sink_;
   Clock& clock_;
@@ -120,7 +121,7 @@ class LiveProgress final : public Progress {
 
   void Note(std::string_view text) override {
     MutexLock lock(mutex_);
-    notes_ += std::string(text) + "\n";
+    notes_ += PrintableText(text, colour_) + "\n";
   }
 
   void Activity(std::string_view text) override {
@@ -132,7 +133,8 @@ class LiveProgress final : public Progress {
     MutexLock lock(mutex_);
     model_ = model;
     state_.model = &*model_;
-    if (event.event_case() == v1::BuildEvent::kNotice) notes_ += RenderPlainEvent(event, model, colour_);
+    if (event.event_case() == v1::BuildEvent::kNotice)
+      notes_ += PrintableText(RenderPlainEvent(event, model, colour_), colour_);
   }
 
   void OnLine(const ConsoleLine& line, const BuildModel&) override {
@@ -184,7 +186,7 @@ class LiveProgress final : public Progress {
     std::string text;
     if (!notes_.empty()) text += Erase() + std::exchange(notes_, {});
     if (drawn_ > 0) text += "\x1b[" + std::to_string(drawn_) + "A\r";
-    for (const std::string& line : lines) text += line + "\x1b[K\n";
+    for (const std::string& line : lines) text += PrintableText(line, colour_) + "\x1b[K\n";
     // A shorter picture leaves old lines below it.
     text += "\x1b[J";
     drawn_ = lines.size();

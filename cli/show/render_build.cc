@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/str_join.h"
 #include "cli/show/build_model.h"
 #include "cli/show/causes.h"
 #include "cli/show/render_fetches.h"
 #include "cli/show/render_package_history.h"
 #include "cli/show/render_packages.h"
+#include "cli/use/step_use.h"
 #include "common/words/levels.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
@@ -95,8 +97,11 @@ Cell StepTime(const v1::StepView& step) {
 }
 
 std::string WorkerText(const v1::StepView& step) {
-  if (step.worker().empty()) return step.emulated() ? "emulated" : "";
-  return step.emulated() ? step.worker() + ", emulated" : step.worker();
+  std::vector<std::string> words;
+  if (!step.worker().empty()) words.push_back(step.worker());
+  if (step.emulated()) words.emplace_back("emulated");
+  if (step.distrusted()) words.emplace_back("not believed");
+  return absl::StrJoin(words, ", ");
 }
 
 void AddStageRows(const v1::BuildView& build, const v1::StageView& stage, Table* table) {
@@ -526,6 +531,8 @@ std::string RenderFailures(const BuildReport& report, const TextOptions& options
                 (where.empty() ? "" : fmt::format("  ({})", where)) + "\n";
       result += fmt::format("  {} {}\n", FormatRange(step.range()), Printable(step.text()));
       if (!report.dockerfile.empty()) result += RenderExcerpt(report.dockerfile, step.range(), options);
+      if (const std::string used = StepUseText(step.use()); !used.empty())
+        result += fmt::format("  it used {}\n", used);
       for (const StepFailure& failure : report.failures) {
         if (failure.stage != stage.index() || failure.step != step.number() || failure.last_lines.empty())
           continue;

@@ -7,6 +7,7 @@
 
 #include "cli/show/exit_codes.h"
 #include "cli/show/render_build.h"
+#include "common/base/utf8.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 
@@ -81,11 +82,17 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
     for (const std::string& task : worker.tasks()) tasks += (tasks.empty() ? "" : ", ") + task;
     Table::Cell state = {"connected", Ink::kGreen};
     if (worker.draining()) state = {worker.drained() ? "drained" : "draining", Ink::kYellow};
+    if (!worker.unfit().empty()) state = {"unfit", Ink::kRed};
+    if (worker.distrusted()) state = {"distrusted", Ink::kRed};
     if (!worker.connected()) {
-      state = {
-          fmt::format("lost {}{}", FormatAge(worker.last_seen(), now), worker.drained() ? ", drained" : ""),
-          Ink::kRed};
+      state = {fmt::format("lost {}{}", FormatAge(worker.last_seen(), now),
+                           worker.distrusted() ? ", distrusted"
+                           : worker.drained()  ? ", drained"
+                                               : ""),
+               Ink::kRed};
     }
+    if (worker.untrue_reports() > 0)
+      state = {fmt::format("{}, {} untrue reports", state.text, worker.untrue_reports()), Ink::kRed};
     table.Add(
         {{info.name(), Ink::kBold},
          state,
@@ -97,7 +104,35 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
          worker.outvoted() > 0 ? Table::Cell{fmt::format("{}", worker.outvoted()), Ink::kRed} : Table::Cell{},
          {tasks}});
   }
-  return table.Render(options);
+  std::string text = table.Render(options);
+  for (const v1::WorkerView& worker : workers) {
+    if (worker.unfit().empty()) continue;
+    text += fmt::format(
+        "{} gets no new tasks: {}{}\n", Printable(worker.info().name()), Printable(worker.unfit()),
+        worker.unfit_until() == 0
+            ? ""
+            : fmt::format(
+                  "; it is tried again in {}",
+                  FormatSeconds(std::max<double>(0, static_cast<double>(worker.unfit_until() - now) / 1e9))));
+  }
+  return text;
+}
+
+std::string RenderDistrust(std::string_view worker, const v1::DistrustWorkerResponse& response) {
+  std::string text = fmt::format(
+      "{} is distrusted: {} results and {} exports are reused no more, and it gets no tasks until `crossmill "
+      "trust "
+      "{}`\n",
+      Printable(worker), response.results(), response.exports(), Printable(worker));
+  if (response.builds().empty()) return text + "no build has anything of it\n";
+  text += fmt::format("{} builds have something of it; build anew what matters:\n", response.builds_size());
+  for (const v1::ReachedBuild& build : response.builds()) {
+    text += fmt::format("  build {} ({})", build.id(), Word(build.status()));
+    for (const std::string& tag : build.tags()) text += " " + Printable(tag);
+    text += "\n";
+  }
+  for (const std::string& image : response.images()) text += fmt::format("  image {}\n", Printable(image));
+  return text;
 }
 
 std::string RenderImages(absl::Span<const v1::ImageView> images, int64_t now, const TextOptions& options) {

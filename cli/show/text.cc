@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "absl/time/time.h"
+#include "common/base/utf8.h"
 
 namespace crossmill::cli {
 namespace {
@@ -155,6 +156,11 @@ std::string FormatAge(int64_t then_nanos, int64_t now_nanos) {
 std::string FormatRfc3339(int64_t unix_nanos) {
   if (unix_nanos == 0) return "";
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixNanos(unix_nanos), absl::UTCTimeZone());
+}
+
+void Table::Add(std::vector<Cell> row) {
+  for (Cell& cell : row) cell.text = Printable(cell.text);
+  rows_.push_back(std::move(row));
 }
 
 std::string Table::Render(const TextOptions& options, int indent) const {

@@ -56,7 +56,8 @@ class Table {
   };
 
   Table(std::vector<Column> columns, int flexible = -1) : columns_(std::move(columns)), flexible_(flexible) {}
-  void Add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+  // Cells hold what others say: they are made printable here.
+  void Add(std::vector<Cell> row);
   bool empty() const { return rows_.empty(); }
   // Each line begins with `indent` blanks and ends with a newline, without trailing blanks. Headings
   // are left out when all are empty.

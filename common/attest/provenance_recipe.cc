@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/digest.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace crossmill::attest {
 namespace {
@@ -26,26 +27,6 @@ const SortedJson& Member(const SortedJson& object, const char* name) {
 std::string Text(const SortedJson& object, const char* name) {
   const SortedJson& member = Member(object, name);
   return member.is_string() ? member.get<std::string>() : std::string();
-}
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string PercentDecoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && HexValue(text[i + 1]) >= 0 && HexValue(text[i + 2]) >= 0) {
-      decoded += static_cast<char>(HexValue(text[i + 1]) * 16 + HexValue(text[i + 2]));
-      i += 2;
-    } else {
-      decoded += text[i];
-    }
-  }
-  return decoded;
 }
 
 bool IsHex(std::string_view text) {
@@ -73,14 +54,14 @@ RecordedBase BaseOfPackageUrl(std::string_view url) {
     for (const std::string& qualifier :
          std::vector<std::string>(absl::StrSplit(Av(url.substr(question + 1)), '&'))) {
       if (qualifier.starts_with("platform="))
-        base.platform = PercentDecoded(std::string_view(qualifier).substr(9));
+        base.platform = DecodePercent(std::string_view(qualifier).substr(9));
     }
     url = url.substr(0, question);
   }
   const size_t at = url.rfind('@');
-  base.reference = PercentDecoded(url.substr(0, at));
+  base.reference = DecodePercent(url.substr(0, at));
   if (at == url.npos) return base;
-  const std::string version = PercentDecoded(url.substr(at + 1));
+  const std::string version = DecodePercent(url.substr(at + 1));
   // A base that the recipe itself named by digest keeps it.
   base.reference += (version.starts_with("sha256:") ? "@" : ":") + version;
   return base;

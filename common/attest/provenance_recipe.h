@@ -21,6 +21,8 @@
 namespace crossmill::attest {
 
 inline constexpr std::string_view kProvenance02Predicate = "https://slsa.dev/provenance/v0.2";
+// What the types of all of them begin with.
+inline constexpr std::string_view kProvenancePredicates = "https://slsa.dev/provenance/";
 
 // An image that the recipe was built on, by the digest that its name had then.
 struct RecordedBase {

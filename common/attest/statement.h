@@ -36,9 +36,10 @@ struct Statement {
 
 std::string WriteStatement(const Statement& statement);
 
+enum class StatementVersions { kCurrent, kAlsoOld };
+
 // INVALID_ARGUMENT for what is no statement, has no subject, or one without a SHA-256. Members that the
 // specification does not know are passed over, as it asks.
-enum class StatementVersions { kCurrent, kAlsoOld };
 absl::StatusOr<Statement> ParseStatement(std::string_view payload,
                                          StatementVersions versions = StatementVersions::kCurrent);
 

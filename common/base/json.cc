@@ -1,6 +1,7 @@
 #include "common/base/json.h"
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 namespace crossmill {
 
@@ -9,7 +10,7 @@ absl::StatusOr<Json> ParseJson(std::string_view text) {
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {
-    return absl::InvalidArgumentError(fmt::format("not JSON: {}", error.what()));
+    return absl::InvalidArgumentError(fmt::format("not JSON: {}", Printable(error.what())));
   }
 }
 

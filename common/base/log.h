@@ -15,6 +15,9 @@ namespace crossmill {
 // Call once, first in main. `level`: trace, debug, info, warn, error; unknown names mean info.
 void SetUpLog(std::string_view program, std::string_view level);
 
+// From now on. Thread safe.
+void SetLogLevel(std::string_view level);
+
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kCritical };
 
 // Formats only what is logged at the level that was set up. Thread safe.

@@ -8,6 +8,9 @@
 
 namespace crossmill {
 
+// What the kernel takes as one path, in bytes.
+inline constexpr size_t kLongestPath = 4095;
+
 // "folder/name". Either may be empty (the root of relative paths), then it is the other one.
 inline std::string JoinPath(std::string_view folder, std::string_view name) {
   if (folder.empty()) return std::string(name);

@@ -41,6 +41,10 @@ absl::Status Annotate(const absl::Status& status, std::string_view context) {
   return annotated;
 }
 
+absl::Status NoLimit(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) ? absl::UnavailableError(status.message()) : status;
+}
+
 absl::Status ErrnoStatus(int error, std::string_view what) {
   return absl::Status(CodeOf(error), Av(fmt::format("{}: {}", what, std::generic_category().message(error))));
 }

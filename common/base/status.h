@@ -27,6 +27,10 @@ inline absl::string_view Av(std::string_view text) { return {text.data(), text.s
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 
 // Status for a failed system call: code from `error` (an errno value), message "what: strerror".
+// Where RESOURCE_EXHAUSTED means that a request is over a limit: a full disk, or too many open files, as
+// UNAVAILABLE with the same words.
+absl::Status NoLimit(const absl::Status& status);
+
 absl::Status ErrnoStatus(int error, std::string_view what);
 
 }  // namespace crossmill

@@ -14,7 +14,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
 
@@ -43,14 +43,17 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 
 // Only async-signal-safe calls: the parent has threads.
 [[noreturn]] void ExecChild(char* const* argv, char* const* env, const char* folder, int in, int out, int err,
-                            int report) {
+                            int report, const int* joins, const int* joins_end) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int number = 1; number < 32; ++number) signal(number, SIG_DFL);
-  if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0 && (*folder == '\0' || chdir(folder) == 0)) {
+  bool joined = true;
+  for (const int* group = joins; joined && group != joins_end; ++group) joined = write(*group, "0", 1) == 1;
+  if (joined && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0 &&
+      (*folder == '\0' || chdir(folder) == 0)) {
     execvpe(argv[0], argv, env);
   }
   const int error = errno;
@@ -94,7 +97,8 @@ class Pump {
   }
 
   int Run() {
-    const absl::Time deadline = absl::Now() + options_.time_limit;
+    SteadyClock passing;
+    const absl::Time deadline = passing.Now() + options_.time_limit;
     int status = 0;
     bool exited = false;
     while (true) {
@@ -109,7 +113,7 @@ class Pump {
       // Grandchildren may hold the pipes open after the child is gone: what is already in the pipes
       // is read, what they write later is not waited for.
       if (exited && !moved) return status;
-      if (!exited && absl::Now() >= deadline) Kill(&result_->timed_out);
+      if (!exited && passing.Now() >= deadline) Kill(&result_->timed_out);
       if (!exited && options_.stop.stop_requested()) Kill(&result_->stopped);
     }
   }
@@ -125,7 +129,13 @@ class Pump {
     const auto seconds = [](const timeval& time) {
       return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
     };
-    result_->cpu_seconds = seconds(use.ru_utime) + seconds(use.ru_stime);
+    // Of getrusage, whatever the disk's own are.
+    constexpr uint64_t kBlock = 512;
+    result_->user_seconds = seconds(use.ru_utime);
+    result_->system_seconds = seconds(use.ru_stime);
+    result_->cpu_seconds = result_->user_seconds + result_->system_seconds;
+    result_->bytes_read = static_cast<uint64_t>(use.ru_inblock) * kBlock;
+    result_->bytes_written = static_cast<uint64_t>(use.ru_oublock) * kBlock;
     result_->peak_memory = static_cast<uint64_t>(use.ru_maxrss) << 10;
   }
 
@@ -189,7 +199,8 @@ absl::StatusOr<ProcessResult> RunProcess(const ProcessOptions& options) {
   if (pid < 0) return ErrnoStatus(errno, "fork");
   if (pid == 0) {
     ExecChild(argv.data(), environment, options.working_folder.c_str(), in.read.get(), out.write.get(),
-              err.write.get(), report.write.get());
+              err.write.get(), report.write.get(), options.joins.data(),
+              options.joins.data() + options.joins.size());
   }
   in.read.Reset();
   out.write.Reset();

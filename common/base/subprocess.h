@@ -26,6 +26,9 @@ struct ProcessOptions {
   std::optional<std::vector<std::string>> env;
   // Empty: the caller's.
   std::string working_folder;
+  // Files into which the child writes "0" before it executes anything: with those of control groups it is in
+  // them, with all that comes from it. One that cannot be written is an error.
+  std::vector<int> joins;
   // Fed to stdin, which is then closed.
   std::string input;
   // Called on the calling thread, in order per stream, as pieces arrive.
@@ -45,6 +48,12 @@ struct ProcessResult {
   bool stopped = false;
   // Of the process and those of its descendants that were waited for: user and system time.
   double cpu_seconds = 0;
+  // Its two parts.
+  double user_seconds = 0;
+  double system_seconds = 0;
+  // From and to the disk, where the kernel counts it.
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
   // The most memory, in bytes, that one of them had resident.
   uint64_t peak_memory = 0;
   // Filled only when on_output is not set.

@@ -1,6 +1,7 @@
 #include "common/base/utf8.h"
 
 #include <cstdint>
+#include <cstdio>
 
 namespace crossmill {
 namespace {
@@ -26,6 +27,46 @@ size_t SequenceLength(std::string_view text) {
   return length;
 }
 
+// A character that is no text to a terminal: it acts on it, turns the order of others, or ends the line.
+struct Unprintable {
+  // In bytes; 0: the text does not begin with one.
+  size_t length = 0;
+  uint32_t character = 0;
+};
+
+// Of valid UTF-8 that is not empty.
+Unprintable UnprintableAt(std::string_view text) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
+  const uint8_t first = byte(0);
+  if (first < 0x20 || first == 0x7f) return {1, first};
+  // U+0080 to U+009F are control characters too.
+  if (first == 0xc2 && byte(1) < 0xa0) return {2, byte(1)};
+  // Marks, embeddings, overrides and isolates of writing directions, and the separators of lines: U+061C,
+  // U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069.
+  if (first == 0xd8 && byte(1) == 0x9c) return {2, 0x61c};
+  if (first != 0xe2) return {};
+  const uint32_t character = 0x2000 | (byte(1) & 0x3fU) << 6 | (byte(2) & 0x3fU);
+  const bool turns = character == 0x200e || character == 0x200f ||
+                     (character >= 0x2028 && character <= 0x202e) ||
+                     (character >= 0x2066 && character <= 0x2069);
+  return turns ? Unprintable{3, character} : Unprintable{};
+}
+
+// Length of a sequence at the front of the text that sets colours and weights and nothing else, or 0.
+size_t ColourLength(std::string_view text) {
+  if (!text.starts_with("\x1b[")) return 0;
+  const size_t end = text.find_first_not_of("0123456789;", 2);
+  return end != std::string_view::npos && text[end] == 'm' ? end + 1 : 0;
+}
+
+// Characters of XML 1.0; `text` is valid UTF-8.
+bool IsForbiddenInXml(std::string_view text, size_t at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (byte < 0x20) return byte != '\t' && byte != '\n' && byte != '\r';
+  const std::string_view three = text.substr(at, 3);
+  return three == "\xef\xbf\xbe" || three == "\xef\xbf\xbf";
+}
+
 }  // namespace
 
 std::string ValidUtf8(std::string_view text) {
@@ -45,23 +86,83 @@ std::string ValidUtf8(std::string_view text) {
 }
 
 std::string Printable(std::string_view bytes) {
-  std::string line = ValidUtf8(bytes);
+  const std::string line = PrintableText(bytes, false);
   std::string printable;
   printable.reserve(line.size());
-  for (size_t i = 0; i < line.size(); ++i) {
-    const auto byte = static_cast<uint8_t>(line[i]);
-    // U+0080 to U+009F are control characters too.
-    const bool second_set = byte == 0xc2 && i + 1 < line.size() && static_cast<uint8_t>(line[i + 1]) < 0xa0;
-    if (second_set) ++i;
-    if (line[i] == '\t' || line[i] == '\n') {
-      printable += ' ';
-    } else if (second_set || byte < 0x20 || byte == 0x7f) {
-      printable += '?';
+  for (const char c : line) printable += c == '\r' ? '?' : c == '\t' || c == '\n' ? ' ' : c;
+  return printable;
+}
+
+std::string PrintableText(std::string_view bytes, bool colours) {
+  const std::string valid = ValidUtf8(bytes);
+  std::string printable;
+  printable.reserve(valid.size());
+  for (std::string_view rest = valid; !rest.empty();) {
+    const Unprintable found = UnprintableAt(rest);
+    const size_t colour = colours && found.character == 0x1b ? ColourLength(rest) : 0;
+    if (found.length == 0 || found.character == '\t' || found.character == '\n' || colour > 0 ||
+        rest.starts_with("\r\n")) {
+      const size_t taken = colour > 0 ? colour : 1;
+      printable += rest.substr(0, taken);
+      rest.remove_prefix(taken);
     } else {
-      printable += line[i];
+      printable += '?';
+      rest.remove_prefix(found.length);
     }
   }
   return printable;
+}
+
+std::string PrintableJson(std::string_view json) {
+  const std::string valid = ValidUtf8(json);
+  std::string printable;
+  printable.reserve(valid.size());
+  for (std::string_view rest = valid; !rest.empty();) {
+    const Unprintable found = UnprintableAt(rest);
+    // Line feeds and tabs are outside of strings, where they are written as escapes.
+    if (found.length == 0 || found.character == '\t' || found.character == '\n') {
+      printable += rest.front();
+      rest.remove_prefix(1);
+    } else {
+      char escape[7];
+      std::snprintf(escape, sizeof(escape), "\\u%04x", found.character);
+      printable += escape;
+      rest.remove_prefix(found.length);
+    }
+  }
+  return printable;
+}
+
+std::string EscapeXml(std::string_view text) {
+  const std::string valid = ValidUtf8(text);
+  std::string escaped;
+  for (size_t i = 0; i < valid.size(); ++i) {
+    if (IsForbiddenInXml(valid, i)) {
+      escaped += "\xef\xbf\xbd";
+      if (static_cast<unsigned char>(valid[i]) == 0xef) i += 2;
+      continue;
+    }
+    switch (valid[i]) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      default:
+        escaped += valid[i];
+    }
+  }
+  return escaped;
 }
 
 }  // namespace crossmill

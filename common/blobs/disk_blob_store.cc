@@ -23,6 +23,7 @@
 #include "common/base/log.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "common/blobs/blob_files.h"
 #include "common/blobs/checked_files.h"
 #include "common/blobs/parted_file.h"
 
@@ -41,9 +42,9 @@ constexpr int64_t kSharedPart = 256 << 10;
 // at the price of what others have written there.
 constexpr size_t kSyncTogether = 64;
 
-class DiskBlobStore final : public BlobStore {
+class DiskBlobs final : public DiskBlobStore {
  public:
-  DiskBlobStore(std::string folder, UniqueFd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
+  DiskBlobs(std::string folder, UniqueFd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
 
   absl::Status Prepare();
 
@@ -52,6 +53,9 @@ class DiskBlobStore final : public BlobStore {
   absl::StatusOr<std::unique_ptr<BlobWriter>> Create(const Digest& expected) override;
   absl::StatusOr<std::string> Get(const Digest& digest) override;
   absl::Status Put(absl::Span<const std::pair<Digest, std::string>> blobs) override;
+
+  BlobUses& uses() override { return uses_; }
+  const std::string& folder() const override { return folder_; }
 
  private:
   class PartsReader;
@@ -78,8 +82,19 @@ class DiskBlobStore final : public BlobStore {
   std::string ShardOf(const std::string& hash) const {
     return fmt::format("{}/blobs/{}", folder_, hash.substr(0, 2));
   }
-  std::string PathOf(const std::string& hash) const { return fmt::format("{}/{}", ShardOf(hash), hash); }
-  std::string PartsPathOf(const std::string& hash) const { return PathOf(hash) + ".parts"; }
+  std::string PathOf(const std::string& hash) const { return BlobPath(folder_, hash); }
+  std::string PartsPathOf(const std::string& hash) const { return BlobPartsPath(folder_, hash); }
+
+  // Before looking whether it is there (blob_uses.h). False: it is not known yet.
+  bool Touch(const std::string& hash) { return uses_.Touch(NameOfHash(hash), absl::GetCurrentTimeNanos()); }
+  // Its file is there.
+  void Note(const std::string& hash, const struct stat& info) {
+    uses_.Put(NameOfHash(hash), BlobForm::kWhole, info.st_blocks, absl::GetCurrentTimeNanos());
+  }
+  void NoteParts(const std::string& hash, const struct stat& info, absl::Span<const BlobPart> parts) {
+    const int64_t now = absl::GetCurrentTimeNanos();
+    uses_.Put(NameOfHash(hash), BlobForm::kParts, info.st_blocks, now, NamesOf(parts));
+  }
 
   absl::StatusOr<Staged> Stage();
   absl::Status SyncEach(absl::Span<const Staged> files) const;
@@ -88,7 +103,7 @@ class DiskBlobStore final : public BlobStore {
   // Whether the blob is there with the right size, as a file or in parts. Makes names durable if another
   // thread is still at it.
   absl::StatusOr<bool> Present(const Digest& digest);
-  absl::StatusOr<bool> PresentAsFile(const Digest& digest) const;
+  absl::StatusOr<bool> PresentAsFile(const Digest& digest);
   absl::Status MakeDurable(const std::string& hash);
   absl::Status SyncShardOf(const std::string& hash);
   // The file of a blob that is whole there, NOT_FOUND for others.
@@ -96,10 +111,15 @@ class DiskBlobStore final : public BlobStore {
   // The parts of a blob that is kept so, with the file that lists them; NOT_FOUND for others.
   absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> OpenParts(const Digest& digest);
   absl::StatusOr<bool> PresentInParts(const Digest& digest);
+  absl::StatusOr<bool> PresentAll(absl::Span<const BlobPart> parts);
+  BlobUses::Hold HoldParts(absl::Span<const BlobPart> parts);
   // The file behind `fd` does not have the digest of its name, `path`.
   absl::Status MoveAside(const Digest& digest, const std::string& path, int fd);
+  // What this process may not do in its own folder is nobody else's fault.
   absl::Status Wrap(const absl::Status& status) const {
-    return Annotate(status, fmt::format("writing to the blob store in {}", folder_));
+    const absl::Status own =
+        absl::IsPermissionDenied(status) ? absl::UnavailableError(status.message()) : status;
+    return Annotate(own, fmt::format("writing to the blob store in {}", folder_));
   }
 
   // Constant after construction.
@@ -107,16 +127,19 @@ class DiskBlobStore final : public BlobStore {
   const UniqueFd lock_;
   std::atomic<uint64_t> counter_{0};
   CheckedFiles checked_;
+  BlobUses uses_;
   Mutex mutex_;
   // Hashes whose file has its name while the shard is not yet synced.
   absl::flat_hash_set<std::string> unsynced_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A blob whose file lists its parts.
-class DiskBlobStore::PartsReader final : public BlobReader {
+class DiskBlobs::PartsReader final : public BlobReader {
  public:
-  PartsReader(DiskBlobStore& store, Digest digest, UniqueFd fd, std::vector<BlobPart> parts, int64_t offset)
+  PartsReader(DiskBlobs& store, BlobUses::Hold held, Digest digest, UniqueFd fd, std::vector<BlobPart> parts,
+              int64_t offset)
       : store_(store),
+        held_(std::move(held)),
         digest_(std::move(digest)),
         fd_(std::move(fd)),
         parts_(std::move(parts)),
@@ -172,7 +195,9 @@ class DiskBlobStore::PartsReader final : public BlobReader {
     return store_.MoveAside(digest_, store_.PartsPathOf(digest_.hash), fd_.get());
   }
 
-  DiskBlobStore& store_;
+  DiskBlobs& store_;
+  // Its parts are opened when they are needed.
+  const BlobUses::Hold held_;
   const Digest digest_;
   const UniqueFd fd_;
   const std::vector<BlobPart> parts_;
@@ -187,9 +212,10 @@ class DiskBlobStore::PartsReader final : public BlobReader {
   UniqueFd blob_;
 };
 
-class DiskBlobStore::Writer final : public BlobWriter {
+class DiskBlobs::Writer final : public BlobWriter {
  public:
-  Writer(DiskBlobStore& store, Digest expected) : store_(store), expected_(std::move(expected)) {}
+  Writer(DiskBlobs& store, Digest expected)
+      : store_(store), expected_(std::move(expected)), held_(store.uses_) {}
 
   absl::Status Write(std::string_view bytes) override {
     hash_.Update(bytes);
@@ -226,6 +252,7 @@ class DiskBlobStore::Writer final : public BlobWriter {
     ASSIGN_OR_RETURN(const Digest digest, checked ? blob : real.get());
     if (digest != blob) return store_.MoveAside(blob, store_.PathOf(blob.hash), fd->get());
     EndOwnPart();
+    held_.Add(NameOfHash(blob.hash));
     parts_.push_back({blob, 0});
     return absl::OkStatus();
   }
@@ -285,8 +312,10 @@ class DiskBlobStore::Writer final : public BlobWriter {
     written_back_ = own_bytes_;
   }
 
-  DiskBlobStore& store_;
+  DiskBlobs& store_;
   const Digest expected_;
+  // The parts.
+  BlobUses::Hold held_;
   Sha256 hash_;
   std::string memory_;
   std::optional<Staged> file_;
@@ -298,7 +327,7 @@ class DiskBlobStore::Writer final : public BlobWriter {
   int64_t own_listed_ = 0;
 };
 
-absl::Status DiskBlobStore::Prepare() {
+absl::Status DiskBlobs::Prepare() {
   RETURN_IF_ERROR(RemoveTree(folder_ + "/tmp"));
   RETURN_IF_ERROR(MakeFolders(folder_ + "/tmp", 0700));
   RETURN_IF_ERROR(MakeFolders(folder_ + "/corrupt", 0700));
@@ -310,7 +339,7 @@ absl::Status DiskBlobStore::Prepare() {
   return SyncFolder(folder_);
 }
 
-absl::StatusOr<DiskBlobStore::Staged> DiskBlobStore::Stage() {
+absl::StatusOr<DiskBlobs::Staged> DiskBlobs::Stage() {
   Staged staged;
   std::string path = fmt::format("{}/tmp/{}", folder_, counter_.fetch_add(1));
   auto fd = OpenFile(path, O_CREAT | O_EXCL | O_RDWR, 0444);
@@ -320,14 +349,14 @@ absl::StatusOr<DiskBlobStore::Staged> DiskBlobStore::Stage() {
   return staged;
 }
 
-absl::Status DiskBlobStore::SyncShardOf(const std::string& hash) {
+absl::Status DiskBlobs::SyncShardOf(const std::string& hash) {
   RETURN_IF_ERROR(Wrap(SyncFolder(ShardOf(hash))));
   MutexLock lock(mutex_);
   unsynced_.erase(hash);
   return absl::OkStatus();
 }
 
-absl::Status DiskBlobStore::SyncEach(absl::Span<const Staged> files) const {
+absl::Status DiskBlobs::SyncEach(absl::Span<const Staged> files) const {
   // Blocks of all files are allocated first: then the first sync carries most of the work of the others.
   if (files.size() > 1) {
     for (const Staged& file : files) sync_file_range(file.fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -338,7 +367,7 @@ absl::Status DiskBlobStore::SyncEach(absl::Span<const Staged> files) const {
   return absl::OkStatus();
 }
 
-absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
+absl::Status DiskBlobs::Place(absl::Span<Staged> files) {
   const bool together = files.size() >= kSyncTogether && SyncfsTellsOfErrors();
   if (together) {
     if (syncfs(files.front().fd.get()) != 0) return Wrap(ErrnoStatus(errno, folder_));
@@ -355,6 +384,9 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
     const std::string path = file.parts.empty() ? PathOf(file.digest.hash) : PartsPathOf(file.digest.hash);
     if (rename(file.path.c_str(), path.c_str()) != 0) return Wrap(ErrnoStatus(errno, path));
     file.path.clear();
+    struct stat info {};
+    if (fstat(file.fd.get(), &info) != 0) return Wrap(ErrnoStatus(errno, path));
+    file.parts.empty() ? Note(file.digest.hash, info) : NoteParts(file.digest.hash, info, file.parts);
     if (file.parts.empty() && file.digest.size >= kSharedPart)
       checked_.Note(file.digest.hash, file.fd.get(), absl::Now());
     shards.insert(ShardOf(file.digest.hash));
@@ -369,7 +401,7 @@ absl::Status DiskBlobStore::Place(absl::Span<Staged> files) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> DiskBlobStore::Present(const Digest& digest) {
+absl::StatusOr<bool> DiskBlobs::Present(const Digest& digest) {
   if (digest.size == 0) return true;
   if (!IsSha256Hex(digest.hash)) return false;
   ASSIGN_OR_RETURN(bool present, PresentAsFile(digest));
@@ -381,13 +413,19 @@ absl::StatusOr<bool> DiskBlobStore::Present(const Digest& digest) {
   return present;
 }
 
-absl::StatusOr<bool> DiskBlobStore::PresentAsFile(const Digest& digest) const {
+absl::StatusOr<bool> DiskBlobs::PresentAsFile(const Digest& digest) {
+  // Anything else would be a path of whoever asks: whether there is such a file, and how long, is not theirs.
+  if (!IsSha256Hex(digest.hash)) return false;
+  const bool known = Touch(digest.hash);
   struct stat info;
-  if (stat(PathOf(digest.hash).c_str(), &info) == 0) return info.st_size == digest.size;
+  if (stat(PathOf(digest.hash).c_str(), &info) == 0) {
+    if (!known) Note(digest.hash, info);
+    return info.st_size == digest.size;
+  }
   return errno == ENOENT ? absl::StatusOr<bool>(false) : ErrnoStatus(errno, PathOf(digest.hash));
 }
 
-absl::Status DiskBlobStore::MakeDurable(const std::string& hash) {
+absl::Status DiskBlobs::MakeDurable(const std::string& hash) {
   {
     MutexLock lock(mutex_);
     if (!unsynced_.contains(hash)) return absl::OkStatus();
@@ -395,7 +433,7 @@ absl::Status DiskBlobStore::MakeDurable(const std::string& hash) {
   return SyncShardOf(hash);
 }
 
-absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> DiskBlobStore::OpenParts(const Digest& digest) {
+absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> DiskBlobs::OpenParts(const Digest& digest) {
   if (!IsSha256Hex(digest.hash)) return absl::NotFoundError("no digest");
   const std::string path = PartsPathOf(digest.hash);
   ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDONLY));
@@ -403,14 +441,27 @@ absl::StatusOr<std::pair<UniqueFd, std::vector<BlobPart>>> DiskBlobStore::OpenPa
   if (absl::IsDataLoss(parts.status())) return MoveAside(digest, path, fd.get());
   RETURN_IF_ERROR(parts.status());
   if (SizeOf(*parts) != digest.size) return absl::NotFoundError("another size");
+  struct stat info {};
+  if (!uses_.KnowsParts(NameOfHash(digest.hash)) && fstat(fd.get(), &info) == 0)
+    NoteParts(digest.hash, info, *parts);
   return std::make_pair(std::move(fd), *std::move(parts));
 }
 
-absl::StatusOr<bool> DiskBlobStore::PresentInParts(const Digest& digest) {
+absl::StatusOr<bool> DiskBlobs::PresentInParts(const Digest& digest) {
   auto found = OpenParts(digest);
   if (absl::IsNotFound(found.status()) || absl::IsDataLoss(found.status())) return false;
   RETURN_IF_ERROR(found.status());
-  for (const BlobPart& part : found->second) {
+  return PresentAll(found->second);
+}
+
+BlobUses::Hold DiskBlobs::HoldParts(absl::Span<const BlobPart> parts) {
+  BlobUses::Hold held(uses_);
+  for (const BlobName& part : NamesOf(parts)) held.Add(part);
+  return held;
+}
+
+absl::StatusOr<bool> DiskBlobs::PresentAll(absl::Span<const BlobPart> parts) {
+  for (const BlobPart& part : parts) {
     if (part.blob.empty()) continue;
     ASSIGN_OR_RETURN(const bool present, PresentAsFile(part.blob));
     if (!present) return false;
@@ -419,7 +470,7 @@ absl::StatusOr<bool> DiskBlobStore::PresentInParts(const Digest& digest) {
   return true;
 }
 
-absl::StatusOr<std::vector<Digest>> DiskBlobStore::FindMissing(absl::Span<const Digest> digests) {
+absl::StatusOr<std::vector<Digest>> DiskBlobs::FindMissing(absl::Span<const Digest> digests) {
   std::vector<Digest> missing;
   absl::flat_hash_set<Digest> seen;
   for (const Digest& digest : digests) {
@@ -430,30 +481,34 @@ absl::StatusOr<std::vector<Digest>> DiskBlobStore::FindMissing(absl::Span<const 
   return missing;
 }
 
-absl::Status DiskBlobStore::MoveAside(const Digest& digest, const std::string& path, int fd) {
+absl::Status DiskBlobs::MoveAside(const Digest& digest, const std::string& path, int fd) {
   struct stat opened;
   struct stat named;
   std::string where = "it has been replaced since";
   // A good file may have taken the name in the meantime.
   if (fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino) {
     const std::string aside = fmt::format("{}/corrupt/{}-{}", folder_, digest.hash, named.st_ino);
-    where = rename(path.c_str(), aside.c_str()) == 0 ? fmt::format("moved to {}", aside)
-                                                     : fmt::format("could not be moved to {}", aside);
+    const bool moved = rename(path.c_str(), aside.c_str()) == 0;
+    where = fmt::format("{} to {}", moved ? "moved" : "could not be moved", aside);
+    const BlobForm form = path == PathOf(digest.hash) ? BlobForm::kWhole : BlobForm::kParts;
+    if (moved) uses_.Drop(NameOfHash(digest.hash), form);
   }
   LogError("blob_corrupt digest={} file={} {}", ToString(digest), path, where);
   return absl::DataLossError(
       fmt::format("blob {} does not have its digest on disk; {}", ToString(digest), where));
 }
 
-absl::StatusOr<UniqueFd> DiskBlobStore::OpenBlob(const Digest& digest) {
+absl::StatusOr<UniqueFd> DiskBlobs::OpenBlob(const Digest& digest) {
   const absl::Status absent =
       absl::NotFoundError(fmt::format("blob {} is not in the store", ToString(digest)));
   if (!IsSha256Hex(digest.hash)) return absent;
+  const bool known = Touch(digest.hash);
   auto fd = OpenFile(PathOf(digest.hash), O_RDONLY);
   if (absl::IsNotFound(fd.status())) return absent;
   RETURN_IF_ERROR(fd.status());
   struct stat info;
   if (fstat(fd->get(), &info) != 0) return ErrnoStatus(errno, PathOf(digest.hash));
+  if (!known) Note(digest.hash, info);
   if (info.st_size == digest.size) return fd;
   // Either the digest's size lies or the file is damaged.
   ASSIGN_OR_RETURN(const Digest real, DigestOfFile(fd->get(), info.st_size));
@@ -461,7 +516,7 @@ absl::StatusOr<UniqueFd> DiskBlobStore::OpenBlob(const Digest& digest) {
   return MoveAside(digest, PathOf(digest.hash), fd->get());
 }
 
-absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& digest, int64_t offset) {
+absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobs::Open(const Digest& digest, int64_t offset) {
   if (offset < 0 || offset > digest.size) {
     return absl::OutOfRangeError(fmt::format("offset {} in blob {}", offset, ToString(digest)));
   }
@@ -473,8 +528,12 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
     // Who asks knows nothing of parts.
     if (absl::IsNotFound(parts.status())) return fd.status();
     RETURN_IF_ERROR(parts.status());
-    return std::make_unique<PartsReader>(*this, digest, std::move(parts->first), std::move(parts->second),
-                                         offset);
+    BlobUses::Hold held = HoldParts(parts->second);
+    // One without a part is missing, as FindMissing says.
+    ASSIGN_OR_RETURN(const bool whole, PresentAll(parts->second));
+    if (!whole) return fd.status();
+    return std::make_unique<PartsReader>(*this, std::move(held), digest, std::move(parts->first),
+                                         std::move(parts->second), offset);
   }
   RETURN_IF_ERROR(fd.status());
   return MakeFileBlobReader(digest, *std::move(fd), offset, [this, digest](int file) {
@@ -482,7 +541,7 @@ absl::StatusOr<std::unique_ptr<BlobReader>> DiskBlobStore::Open(const Digest& di
   });
 }
 
-absl::StatusOr<std::string> DiskBlobStore::Get(const Digest& digest) {
+absl::StatusOr<std::string> DiskBlobs::Get(const Digest& digest) {
   if (digest.size == 0) return std::string();
   auto fd = OpenBlob(digest);
   if (absl::IsNotFound(fd.status()) || absl::IsDataLoss(fd.status())) {
@@ -499,11 +558,11 @@ absl::StatusOr<std::string> DiskBlobStore::Get(const Digest& digest) {
   return content;
 }
 
-absl::StatusOr<std::unique_ptr<BlobWriter>> DiskBlobStore::Create(const Digest& expected) {
+absl::StatusOr<std::unique_ptr<BlobWriter>> DiskBlobs::Create(const Digest& expected) {
   return std::make_unique<Writer>(*this, expected);
 }
 
-absl::Status DiskBlobStore::Put(absl::Span<const std::pair<Digest, std::string>> blobs) {
+absl::Status DiskBlobs::Put(absl::Span<const std::pair<Digest, std::string>> blobs) {
   std::vector<Staged> files;
   absl::flat_hash_set<Digest> seen;
   for (const auto& [digest, bytes] : blobs) {
@@ -523,7 +582,7 @@ absl::Status DiskBlobStore::Put(absl::Span<const std::pair<Digest, std::string>>
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BlobStore>> OpenDiskBlobStore(const std::string& folder) {
+absl::StatusOr<std::unique_ptr<DiskBlobStore>> OpenDiskBlobStore(const std::string& folder) {
   RETURN_IF_ERROR(MakeFolders(folder, 0700));
   ASSIGN_OR_RETURN(UniqueFd lock, OpenFile(folder + "/lock", O_CREAT | O_RDWR, 0600));
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -531,7 +590,7 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenDiskBlobStore(const std::string& 
     return absl::FailedPreconditionError(
         fmt::format("the blob store in {} is in use by another process", folder));
   }
-  auto store = std::make_unique<DiskBlobStore>(folder, std::move(lock));
+  auto store = std::make_unique<DiskBlobs>(folder, std::move(lock));
   if (absl::Status status = store->Prepare(); !status.ok()) {
     return Annotate(status, fmt::format("opening the blob store in {}", folder));
   }

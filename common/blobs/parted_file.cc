@@ -55,6 +55,14 @@ int64_t SizeOf(absl::Span<const BlobPart> parts) {
   return size;
 }
 
+std::vector<BlobName> NamesOf(absl::Span<const BlobPart> parts) {
+  std::vector<BlobName> names;
+  for (const BlobPart& part : parts) {
+    if (!part.blob.empty()) names.push_back(NameOfHash(part.blob.hash));
+  }
+  return names;
+}
+
 absl::Status WritePartList(int fd, absl::Span<const BlobPart> parts) {
   std::string text;
   int64_t own = 0;

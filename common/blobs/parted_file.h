@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/digest.h"
+#include "common/blobs/blob_name.h"
 
 namespace crossmill {
 
@@ -23,6 +24,8 @@ struct BlobPart {
 
 // Bytes of all parts.
 int64_t SizeOf(absl::Span<const BlobPart> parts);
+// The other blobs, as often as they occur.
+std::vector<BlobName> NamesOf(absl::Span<const BlobPart> parts);
 
 // A list that can be read again is at most this long; beyond it a blob is copied into the file.
 inline constexpr size_t kMostParts = 500'000;

@@ -44,12 +44,12 @@ class BlobPart final : public Content {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Content>> LayerContents::Open(const Digest& tar,
-                                                             const layer::ContentPlaces& places,
-                                                             const std::string& path) {
+absl::StatusOr<std::unique_ptr<Content>> OpenInLayer(BlobStore& blobs, const Digest& tar,
+                                                     const layer::ContentPlaces& places,
+                                                     const std::string& path) {
   auto place = places.Find(path);
   if (!place) return absl::NotFoundError(fmt::format("the layer has no file /{}", path));
-  return std::make_unique<BlobPart>(blobs_, tar, *std::move(place));
+  return std::make_unique<BlobPart>(blobs, tar, *std::move(place));
 }
 
 }  // namespace crossmill::compare

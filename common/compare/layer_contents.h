@@ -12,6 +12,11 @@
 
 namespace crossmill::compare {
 
+// The file's content, read as it is asked for. NOT_FOUND: the layer has no such file. `blobs` outlives it.
+absl::StatusOr<std::unique_ptr<Content>> OpenInLayer(BlobStore& blobs, const Digest& tar,
+                                                     const layer::ContentPlaces& places,
+                                                     const std::string& path);
+
 class LayerContents final : public StepContents {
  public:
   // `blobs` outlives it and what it opens; so do no manifests.
@@ -24,16 +29,13 @@ class LayerContents final : public StepContents {
         second_(second) {}
 
   absl::StatusOr<std::unique_ptr<Content>> OpenFirst(const std::string& path) override {
-    return Open(first_tar_, first_, path);
+    return OpenInLayer(blobs_, first_tar_, first_, path);
   }
   absl::StatusOr<std::unique_ptr<Content>> OpenSecond(const std::string& path) override {
-    return Open(second_tar_, second_, path);
+    return OpenInLayer(blobs_, second_tar_, second_, path);
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<Content>> Open(const Digest& tar, const layer::ContentPlaces& places,
-                                                const std::string& path);
-
   BlobStore& blobs_;
   const Digest first_tar_;
   const Digest second_tar_;

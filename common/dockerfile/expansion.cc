@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kLongestResult = size_t{1} << 20;
 // ${a:-${b:-...}}: deeper nesting is not a recipe but an attack on the stack.
 constexpr int kDeepest = 100;
+constexpr size_t kUnitsOfCopy = 4;
 
 absl::Status Error(std::string_view message) { return absl::InvalidArgumentError(Av(message)); }
 
@@ -68,6 +69,10 @@ class Expander {
   // A nested word up to `stop`.
   absl::StatusOr<std::string> Operand(char stop, bool raw_escapes);
   std::string Name();
+  // Values are copied, also where nothing of them stays.
+  absl::Status SpendOn(const std::string& value) {
+    return pattern::Spend(options_.effort, value.size() + 16, kUnitsOfCopy);
+  }
   const std::string* Find(const std::string& name) const {
     const auto found = variables_.find(name);
     return found == variables_.end() ? nullptr : &found->second;
@@ -99,6 +104,7 @@ absl::StatusOr<Expanded> Expander::Run(char stop, bool raw_escapes) {
     }
     if (c == '$') {
       ASSIGN_OR_RETURN(const std::string value, Dollar());
+      RETURN_IF_ERROR(SpendOn(value));
       result.AddSplit(value);
     } else if (!options_.quotes_are_text && (c == '\'' || c == '"')) {
       ASSIGN_OR_RETURN(const std::string value, c == '"' ? DoubleQuoted() : SingleQuoted());
@@ -147,6 +153,7 @@ absl::StatusOr<std::string> Expander::DoubleQuoted() {
     }
     if (c == '$') {
       ASSIGN_OR_RETURN(const std::string value, Dollar());
+      RETURN_IF_ERROR(SpendOn(value));
       result += value;
       if (result.size() > kLongestResult) return Error("the expansion is too long; expected at most 1 MiB");
       continue;
@@ -246,8 +253,8 @@ absl::StatusOr<std::string> Expander::Trimmed(const std::string& name, char oper
   const bool longest = !pattern.empty() && pattern.front() == operation;
   if (longest) pattern.remove_prefix(1);
   const std::string value = ValueOf(name);
-  return operation == '#' ? pattern::WithoutPrefix(value, pattern, longest)
-                          : pattern::WithoutSuffix(value, pattern, longest);
+  return operation == '#' ? pattern::WithoutPrefix(value, pattern, longest, options_.effort)
+                          : pattern::WithoutSuffix(value, pattern, longest, options_.effort);
 }
 
 absl::StatusOr<std::string> Expander::Replaced(const std::string& name) {
@@ -255,7 +262,7 @@ absl::StatusOr<std::string> Expander::Replaced(const std::string& name) {
   if (all) ++at_;
   ASSIGN_OR_RETURN(const std::string pattern, Operand('/', true));
   ASSIGN_OR_RETURN(const std::string replacement, Operand('}', true));
-  return pattern::Replace(ValueOf(name), pattern, replacement, all);
+  return pattern::Replace(ValueOf(name), pattern, replacement, all, options_.effort);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/pattern/effort.h"
 
 namespace crossmill::dockerfile {
 
@@ -20,12 +21,14 @@ struct ExpansionOptions {
   bool quotes_are_text = false;
   // The result is a path pattern: `\*`, `\?` and `\[` keep their backslash, so that they match the character.
   bool is_pattern = false;
+  // Not owned; null: unlimited.
+  pattern::Effort* effort = nullptr;
 };
 
 // Operators: ${x:-w} ${x-w} ${x:+w} ${x+w} ${x:?w} ${x?w} ${x#p} ${x##p} ${x%p} ${x%%p} ${x/p/w}
 // ${x//p/w}. Values of variables are text: they are not expanded again, and quotes in them stay.
 // INVALID_ARGUMENT "what is wrong; what was expected" (without place), also for a result of more than
-// 1 MiB.
+// 1 MiB, and as `effort` has it.
 absl::StatusOr<std::string> Expand(std::string_view text, const Variables& variables,
                                    const ExpansionOptions& options = {});
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/base/files.h"
+#include "common/base/paths.h"
 #include "common/base/status.h"
 #include "common/layer/archive_stream.h"
 
@@ -20,9 +21,6 @@ namespace {
 constexpr size_t kChunk = 1 << 18;
 // More than the headers of a file take that has a long name, and its padding.
 constexpr int64_t kHeaderBytes = 8 << 10;
-// What the kernel takes as one path. Steps of one descriptor each could go deeper, and what they make could
-// neither be read nor named afterwards.
-constexpr size_t kLongestPath = 4095;
 // One entry each; how many more there are is said in one.
 constexpr int64_t kMostNotes = 100;
 // Of a path that is too long, in its error.
@@ -54,12 +52,18 @@ bool IsTarHeader(std::string_view block) {
 class Extractor {
  public:
   Extractor(layer::Source source, const std::string& folder, const ExtractOptions& options)
-      : reader_(Limited(layer::AnyDecompressed(std::move(source))),
-                options.refuse_foreign ? layer::TarNames::kRelative : layer::TarNames::kStrict),
+      : source_(Limited(layer::AnyDecompressed(std::move(source)))),
+        reader_(source_, options.refuse_foreign ? layer::TarNames::kRelative : layer::TarNames::kStrict),
         folder_(folder),
         options_(options) {}
 
   absl::Status Run() {
+    const absl::Status extracted = ExtractAll();
+    return over_limit_ ? extracted : NoLimit(extracted);
+  }
+
+ private:
+  absl::Status ExtractAll() {
     ASSIGN_OR_RETURN(root_, OpenFile(folder_, O_RDONLY | O_DIRECTORY));
     while (true) {
       if (options_.stop.stop_requested()) return absl::CancelledError("extracting an archive: cancelled");
@@ -67,6 +71,7 @@ class Extractor {
       if (!entry) break;
       RETURN_IF_ERROR(Extract(*entry));
     }
+    RETURN_IF_ERROR(ReadToEnd());
     if (notes_ > kMostNotes && options_.notes != nullptr) {
       options_.notes->push_back(
           fmt::format("{} more devices and pipes are left out of the context", notes_ - kMostNotes));
@@ -75,7 +80,21 @@ class Extractor {
     return FinishRoot();
   }
 
- private:
+  // What compressed the archive says only at its end whether it came whole and, but for gzip, unchanged.
+  absl::Status ReadToEnd() {
+    buffer_.resize(kChunk);
+    while (!options_.stop.stop_requested()) {
+      ASSIGN_OR_RETURN(const size_t count, source_(buffer_.data(), buffer_.size()));
+      if (count == 0) return absl::OkStatus();
+    }
+    return absl::CancelledError("extracting an archive: cancelled");
+  }
+
+  absl::Status OverLimit(const std::string& what) {
+    over_limit_ = true;
+    return absl::ResourceExhaustedError(what);
+  }
+
   // The same stream, until it is longer than it may be with all its headers: few bytes can unpack to many
   // that are no file's.
   layer::Source Limited(layer::Source source) {
@@ -84,9 +103,8 @@ class Extractor {
       stream_bytes_ += static_cast<int64_t>(count);
       const bool limited = options_.most_bytes > 0 && options_.most_files > 0;
       if (limited && stream_bytes_ > options_.most_bytes + kHeaderBytes * options_.most_files) {
-        return absl::ResourceExhaustedError(
-            fmt::format("the archive is longer than {} bytes and {} files can be", options_.most_bytes,
-                        options_.most_files));
+        return OverLimit(fmt::format("the archive is longer than {} bytes and {} files can be",
+                                     options_.most_bytes, options_.most_files));
       }
       return count;
     };
@@ -98,16 +116,15 @@ class Extractor {
       file_bytes_ += entry.size;
       return absl::OkStatus();
     }
-    return absl::ResourceExhaustedError(
-        fmt::format("the archive's files are larger than {} bytes, with {} of {}", options_.most_bytes,
-                    layer::Printable(entry.path), entry.size));
+    return OverLimit(fmt::format("the archive's files are larger than {} bytes, with {} of {}",
+                                 options_.most_bytes, layer::Printable(entry.path), entry.size));
   }
 
   absl::Status CountFile() {
     ++files_;
     if (options_.most_files == 0 || files_ <= options_.most_files) return absl::OkStatus();
-    return absl::ResourceExhaustedError(fmt::format("the archive has more than {} files and folders, with {}",
-                                                    options_.most_files, layer::Printable(at_)));
+    return OverLimit(fmt::format("the archive has more than {} files and folders, with {}",
+                                 options_.most_files, layer::Printable(at_)));
   }
 
   absl::Status Problem(const std::string& path, int error) const {
@@ -271,6 +288,7 @@ class Extractor {
     return absl::OkStatus();
   }
 
+  layer::Source source_;
   layer::TarReader reader_;
   const std::string folder_;
   const ExtractOptions& options_;
@@ -281,6 +299,7 @@ class Extractor {
   // The entry that is being read.
   std::string at_;
   int64_t stream_bytes_ = 0;
+  bool over_limit_ = false;
   int64_t file_bytes_ = 0;
   int64_t files_ = 0;
   int64_t notes_ = 0;

@@ -13,10 +13,13 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/base/stop.h"
 #include "common/base/text.h"
 
 namespace crossmill::fetch {
 namespace {
+
+constexpr int64_t kGitMemory = int64_t{4} << 30;
 
 std::string FirstLine(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
@@ -119,16 +122,24 @@ absl::StatusOr<ResolvedGit> Resolve(const GitReference& reference, const std::st
   return ResolvedGit{commit, found->name};
 }
 
+absl::Status TooLarge(const GitReference& reference, const FolderSize& most) {
+  return absl::ResourceExhaustedError(
+      fmt::format("git repository {}: the checkout takes more than {} bytes or {} files",
+                  WithoutCredentials(reference.remote), most.bytes, most.files));
+}
+
 // One checkout: the work tree in PARENT/tree.
 class Checkout {
  public:
+  // OUT_OF_RANGE for more files than `most` has; nullopt: unlimited.
   Checkout(const GitReference& reference, bool keep, const std::string& parent,
-           const GitProgramOptions& options)
+           const GitProgramOptions& options, std::optional<FolderSize> most = std::nullopt)
       : reference_(reference),
         keep_(keep),
         tree_(parent + "/tree"),
         git_(options),
-        remote_(HideCredentials(reference.remote, git_)) {}
+        remote_(HideCredentials(reference.remote, git_)),
+        most_(most) {}
 
   absl::StatusOr<GitCheckout> Run() {
     ASSIGN_OR_RETURN(resolved_, Resolve(reference_, remote_, git_));
@@ -137,6 +148,7 @@ class Checkout {
     RETURN_IF_ERROR(Git({"init", "--quiet", "."}).status());
     RETURN_IF_ERROR(Git({"remote", "add", "--", "origin", remote_}).status());
     RETURN_IF_ERROR(FetchCommit());
+    RETURN_IF_ERROR(CheckFiles());
     RETURN_IF_ERROR(Git({"checkout", "--quiet", "--force", "--detach", commit_}).status());
     if (reference_.submodules.value_or(true)) RETURN_IF_ERROR(CheckoutSubmodules());
     GitCheckout result;
@@ -152,6 +164,14 @@ class Checkout {
  private:
   absl::StatusOr<std::string> Git(const std::vector<std::string>& arguments) {
     return git_.Run(tree_, arguments);
+  }
+
+  // Before a checkout, for which git has all names in memory: a few objects can name a million million files.
+  absl::Status CheckFiles() {
+    if (!most_) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const int64_t files,
+                     git_.Count(tree_, {"ls-tree", "-r", "-t", "-z", "--name-only", commit_}, most_->files));
+    return files <= most_->files ? absl::OkStatus() : absl::OutOfRangeError("more files than there may be");
   }
 
   absl::Status FetchCommit() {
@@ -280,6 +300,7 @@ class Checkout {
   const std::string tree_;
   GitProgram git_;
   const std::string remote_;
+  const std::optional<FolderSize> most_;
   ResolvedGit resolved_;
   std::string commit_;
 };
@@ -295,6 +316,24 @@ absl::StatusOr<ResolvedGit> ResolveGit(const GitReference& reference, const GitP
 absl::StatusOr<GitCheckout> CheckoutGit(const GitReference& reference, bool keep_git_dir,
                                         const std::string& parent, const GitProgramOptions& options) {
   return Checkout(reference, keep_git_dir, parent, options).Run();
+}
+
+absl::StatusOr<GitCheckout> CheckoutGitWithin(const FolderLimit& limit, const GitReference& reference,
+                                              bool keep_git_dir, const std::string& parent,
+                                              GitProgramOptions options) {
+  const FolderSize& most = limit.most;
+  FolderWatch watch(parent, most, limit.pause);
+  const StopOfEither either(options.stop, watch.token());
+  options.stop = either.token();
+  options.memory_limit = kGitMemory;
+  absl::StatusOr<GitCheckout> got = Checkout(reference, keep_git_dir, parent, options, most).Run();
+  // What came since the watch looked the last time counts, too.
+  const FolderSize size = got.ok() ? MeasureFolder(parent) : FolderSize();
+  const bool unfolds = absl::IsOutOfRange(got.status());
+  if (unfolds || watch.exceeded() || size.bytes > most.bytes || size.files > most.files)
+    return TooLarge(reference, most);
+  if (!got.ok()) return NoLimit(got.status());
+  return got;
 }
 
 }  // namespace crossmill::fetch

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/fetch/folder_watch.h"
 #include "common/fetch/git_program.h"
 #include "common/fetch/git_reference.h"
 
@@ -41,5 +42,16 @@ absl::StatusOr<ResolvedGit> ResolveGit(const GitReference& reference, const GitP
 // in the commit.
 absl::StatusOr<GitCheckout> CheckoutGit(const GitReference& reference, bool keep_git_dir,
                                         const std::string& parent, const GitProgramOptions& options);
+
+// What a checkout may take on the disk with all that git needs for it, submodules too.
+struct FolderLimit {
+  FolderSize most;
+  std::chrono::milliseconds pause = kUsualPause;
+};
+// The same; RESOURCE_EXHAUSTED for one that is larger: a repository of a few kilobytes can name a million
+// million files. Each git process has 4 GiB of memory at most. A disk that has no room is UNAVAILABLE.
+absl::StatusOr<GitCheckout> CheckoutGitWithin(const FolderLimit& limit, const GitReference& reference,
+                                              bool keep_git_dir, const std::string& parent,
+                                              GitProgramOptions options);
 
 }  // namespace crossmill::fetch

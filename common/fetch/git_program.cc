@@ -3,12 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/base/stop.h"
 #include "common/base/subprocess.h"
 #include "common/fetch/git_reference.h"
 
@@ -17,6 +20,18 @@ namespace {
 
 // Enough for a message; the end says what went wrong.
 constexpr size_t kMessageBytes = 2000;
+
+// Whether git found the disk full. What the server says is not its own word.
+bool SaysNoRoom(std::string_view errors) {
+  for (const absl::string_view each : absl::StrSplit(Av(errors), absl::ByAnyChar("\r\n"))) {
+    const std::string_view line = Sv(each);
+    if (line.starts_with("remote:") || line.find("remote error:") != line.npos) continue;
+    for (const int error : {ENOSPC, EDQUOT}) {
+      if (line.ends_with(fmt::format(": {}", strerrordesc_np(error)))) return true;
+    }
+  }
+  return false;
+}
 
 // Settings of git's that say how to reach a repository, not what is in it.
 bool IsAccessSetting(std::string_view name) {
@@ -89,6 +104,9 @@ GitProgram::GitProgram(GitProgramOptions options)
       {"maintenance.auto", "false"},
       {"safe.directory", "*"},
       {"pack.threads", "1"},
+      // Packs are looked at through small windows: they fit into any limit of memory.
+      {"core.packedGitWindowSize", "64m"},
+      {"core.packedGitLimit", "1g"},
       {"core.logAllRefUpdates", "false"},
   };
 }
@@ -127,12 +145,13 @@ void GitProgram::ReadUserSettings() {
   }
 }
 
-absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
-                                            const std::vector<std::string>& arguments) {
+ProcessOptions GitProgram::Prepare(const std::string& folder, const std::vector<std::string>& arguments) {
   if (!options_.anonymous) ReadUserSettings();
   ProcessOptions process;
-  // The umask of a process with threads cannot be changed for one child.
-  process.argv = {"/bin/sh", "-c", "umask 022 && exec git \"$@\"", "git"};
+  // The umask and limits of a process with threads cannot be changed for one child.
+  const std::string limit =
+      options_.memory_limit == 0 ? "" : fmt::format("ulimit -v {} && ", options_.memory_limit >> 10);
+  process.argv = {"/bin/sh", "-c", fmt::format("umask 022 && {}exec git \"$@\"", limit), "git"};
   process.argv.insert(process.argv.end(), arguments.begin(), arguments.end());
   process.working_folder = folder;
   std::vector<std::string> environment = options_.anonymous ? AnonymousEnvironment() : CleanEnvironment();
@@ -155,22 +174,53 @@ absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
   process.env = std::move(environment);
   process.time_limit = std::max(deadline_ - absl::Now(), absl::ZeroDuration());
   process.stop = options_.stop;
-  const absl::StatusOr<ProcessResult> result = RunProcess(process);
-  if (!result.ok()) return result.status();
-  const std::string what = fmt::format("git {}", arguments.empty() ? "" : arguments[0]);
-  if (result->stopped) return absl::CancelledError(fmt::format("{}: cancelled", what));
-  if (result->timed_out) {
+  return process;
+}
+
+absl::Status GitProgram::Judge(const std::string& what, const ProcessResult& result,
+                               std::string_view errors) const {
+  if (result.stopped) return absl::CancelledError(fmt::format("{}: cancelled", what));
+  if (result.timed_out) {
     return absl::DeadlineExceededError(
         fmt::format("{}: not done after {}", what, absl::FormatDuration(options_.time_limit)));
   }
-  if (result->exit_code == 127 && result->stdout_text.empty()) {
+  if (result.exit_code == 0) return absl::OkStatus();
+  const std::string message = fmt::format("{}: exit code {}: {}", what, result.exit_code,
+                                          Ending(WithoutCredentials(std::string(errors))));
+  return SaysNoRoom(errors) ? absl::ResourceExhaustedError(message) : absl::InvalidArgumentError(message);
+}
+
+absl::StatusOr<std::string> GitProgram::Run(const std::string& folder,
+                                            const std::vector<std::string>& arguments) {
+  ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(Prepare(folder, arguments)));
+  if (result.exit_code == 127 && result.stdout_text.empty()) {
     return absl::FailedPreconditionError("the program git is needed and is not here: apt-get install git");
   }
-  if (result->exit_code != 0) {
-    return absl::InvalidArgumentError(fmt::format("{}: exit code {}: {}", what, result->exit_code,
-                                                  Ending(WithoutCredentials(result->stderr_text))));
-  }
-  return result->stdout_text;
+  const std::string what = fmt::format("git {}", arguments.empty() ? "" : arguments[0]);
+  RETURN_IF_ERROR(Judge(what, result, result.stderr_text));
+  return result.stdout_text;
+}
+
+absl::StatusOr<int64_t> GitProgram::Count(const std::string& folder,
+                                          const std::vector<std::string>& arguments, int64_t most) {
+  ProcessOptions process = Prepare(folder, arguments);
+  std::stop_source enough;
+  const StopOfEither either(process.stop, enough.get_token());
+  process.stop = either.token();
+  int64_t count = 0;
+  std::string errors;
+  process.on_output = [&](OutputStream stream, std::string_view bytes) {
+    if (stream == OutputStream::kStderr) {
+      if (errors.size() < kMessageBytes) errors += bytes;
+      return;
+    }
+    count += std::count(bytes.begin(), bytes.end(), '\0');
+    if (count > most) enough.request_stop();
+  };
+  ASSIGN_OR_RETURN(const ProcessResult result, RunProcess(process));
+  if (count > most) return most + 1;
+  RETURN_IF_ERROR(Judge(fmt::format("git {}", arguments.empty() ? "" : arguments[0]), result, errors));
+  return count;
 }
 
 }  // namespace crossmill::fetch

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/base/subprocess.h"
 
 namespace crossmill::fetch {
 
@@ -19,6 +20,9 @@ struct GitProgramOptions {
   std::stop_token stop;
   // Repositories on this machine (file:// and paths): for tests.
   bool allow_local = false;
+  // Address space of each git process, in bytes; 0: unlimited. A tree that unfolds is in its memory before a
+  // file is written.
+  int64_t memory_limit = 0;
   // The address was not the user's own choice: only https, http and git, and nothing of what opens doors to
   // the user (settings, credential helpers, netrc, ssh and its agent), also for submodules.
   bool anonymous = false;
@@ -34,11 +38,18 @@ class GitProgram {
   void UseCredentials(const std::string& site, const std::string& user, const std::string& password);
 
   // `git ARGUMENTS` in the folder (umask 022), its standard output. FAILED_PRECONDITION: there is no git
-  // here; INVALID_ARGUMENT: git says no, with its words, without credentials; CANCELLED; DEADLINE_EXCEEDED.
+  // here; INVALID_ARGUMENT: git says no, with its words, without credentials; RESOURCE_EXHAUSTED: it found no
+  // room on the disk; CANCELLED; DEADLINE_EXCEEDED.
   absl::StatusOr<std::string> Run(const std::string& folder, const std::vector<std::string>& arguments);
+  // How many NUL bytes it writes, at most `most` + 1: then it is ended.
+  absl::StatusOr<int64_t> Count(const std::string& folder, const std::vector<std::string>& arguments,
+                                int64_t most);
 
  private:
   void ReadUserSettings();
+  ProcessOptions Prepare(const std::string& folder, const std::vector<std::string>& arguments);
+  // What the end of `git WHAT` means.
+  absl::Status Judge(const std::string& what, const ProcessResult& result, std::string_view errors) const;
 
   GitProgramOptions options_;
   absl::Time deadline_;

@@ -21,6 +21,7 @@ constexpr absl::Duration kFirstWait = absl::Milliseconds(500);
 constexpr absl::Duration kLongestWait = absl::Seconds(60);
 // However much progress each try makes.
 constexpr int kMaxTries = 100;
+constexpr int64_t kMinute = 60;
 
 std::optional<int64_t> Number(std::string_view text) {
   int64_t value = 0;
@@ -81,7 +82,8 @@ class Download {
       absl::StatusOr<bool> done = Try();
       if (done.ok() && *done) return Finish();
       if (!done.ok() && !retry_) return Clean(done.status());
-      failures = received_ > before ? 1 : failures + 1;
+      const bool further = received_ - before >= kMinute * options_.floor_rate;
+      failures = further ? 1 : failures + 1;
       last_ = done.status();
       if (failures >= std::max(1, options_.attempts)) break;
       const absl::Duration wait =
@@ -100,6 +102,8 @@ class Download {
     http::HttpRequest request;
     request.url = url_;
     request.stop = options_.stop;
+    request.idle_limit = absl::Seconds(kMinute);
+    request.floor_rate = options_.floor_rate;
     request.headers.emplace_back("Accept", "*/*");
     const bool resume = received_ > 0 && !Validator().empty();
     if (received_ > 0 && !resume) Restart();
@@ -173,6 +177,7 @@ class Download {
     if (head.status != 200 && head.status != 206) return absl::OkStatus();
     if (!began_) RETURN_IF_ERROR(Begin(head));
     if (restarted_) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckSize(received_ + static_cast<int64_t>(bytes.size())));
     RETURN_IF_ERROR(writer_->Write(bytes));
     received_ += static_cast<int64_t>(bytes.size());
     if (options_.on_progress) options_.on_progress(received_, total_);
@@ -202,9 +207,17 @@ class Download {
     file_.name = FileNameOf(url_, head.Header("content-disposition"));
     accepts_ranges_ = head.Header("accept-ranges") != "none";
     total_ = Number(head.Header("content-length")).value_or(0);
+    RETURN_IF_ERROR(CheckSize(total_));
     Digest none;
     ASSIGN_OR_RETURN(writer_, store_.Create(none));
     return absl::OkStatus();
+  }
+
+  absl::Status CheckSize(int64_t bytes) const {
+    if (options_.most_bytes == 0 || bytes <= options_.most_bytes) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        fmt::format("{}: the file is longer than {} bytes, which is what this farm fetches", shown_,
+                    options_.most_bytes));
   }
 
   void Restart() {

@@ -29,6 +29,11 @@ struct HttpFileOptions {
   std::stop_token stop;
   // Tries without any progress; one that got further begins to count anew.
   int attempts = 5;
+  // A longer file is INVALID_ARGUMENT; 0: unlimited.
+  int64_t most_bytes = 0;
+  // A server that sends less a second for a minute counts as one that sends nothing, and so does a try that
+  // gets less further than a minute of it.
+  int64_t floor_rate = 1;
   // Replaced by tests. The default ends early on a stop request.
   std::function<void(absl::Duration)> wait;
 };

@@ -30,8 +30,10 @@ struct HttpRequest {
   // In place of `body`, for what does not fit in memory: exactly `source_size` bytes.
   BodySource body_source;
   int64_t source_size = 0;
-  // The request fails when nothing arrives for this long. A long transfer that moves is never cut off.
+  // The request fails when less than `floor_rate` bytes a second arrive for this long. A long transfer that
+  // moves is never cut off.
   absl::Duration idle_limit = absl::Seconds(60);
+  int64_t floor_rate = 1;
   // It fails when it is not over by then, however it moves.
   absl::Duration total_limit = absl::InfiniteDuration();
   // Ends the request with CANCELLED.

@@ -6,8 +6,9 @@
 
 namespace crossmill::layer {
 
-// The stream without its compression: gzip, bzip2, xz, zstd or none, told apart by content. INVALID_ARGUMENT
-// for a damaged one; errors of `compressed` come back as they are.
+// The stream without its compression: gzip, bzip2, xz, zstd or none, told apart by content; one, so that what
+// is compressed twice comes out compressed. INVALID_ARGUMENT for a damaged one; errors of `compressed` come
+// back as they are.
 Source AnyDecompressed(Source compressed);
 
 }  // namespace crossmill::layer

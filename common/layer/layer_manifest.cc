@@ -12,7 +12,6 @@
 namespace crossmill::layer {
 namespace {
 
-constexpr std::string_view kHeader = "crossmill-manifest 1\n";
 constexpr std::string_view kTypeLetters = "fdlhcbp";  // In the order of EntryType.
 constexpr std::string_view kWhiteoutPrefix = ".wh.";
 
@@ -48,29 +47,6 @@ std::optional<std::string> Unescaped(std::string_view text) {
     i += 3;
   }
   return out;
-}
-
-void AppendLine(const ManifestEntry& entry, std::string* out) {
-  const TarEntry& tar = entry.entry;
-  const char letter = entry.whiteout ? 'w' : kTypeLetters[static_cast<size_t>(tar.type)];
-  fmt::format_to(std::back_inserter(*out), "{} {:04o} {} {} {} {} {} ", letter, tar.mode, tar.uid, tar.gid,
-                 tar.size, tar.mtime, entry.sha256.empty() ? "-" : entry.sha256);
-  AppendEscaped(tar.path, out);
-  if (letter == 'l' || letter == 'h') {
-    out->append(" -> ");
-    AppendEscaped(tar.link, out);
-  }
-  if (letter == 'c' || letter == 'b') {
-    fmt::format_to(std::back_inserter(*out), " dev {} {}", tar.dev_major, tar.dev_minor);
-  }
-  if (!tar.xattrs.empty()) out->append(" xattr");
-  for (const auto& [name, value] : tar.xattrs) {
-    out->push_back(' ');
-    AppendEscaped(name, out);
-    out->push_back('=');
-    out->append(absl::Base64Escape(Av(value)));
-  }
-  out->push_back('\n');
 }
 
 // Takes the fields of one line from left to right. After a failure every further field is empty.
@@ -196,6 +172,29 @@ absl::Status CheckHardLink(const std::vector<ManifestEntry>& before, const TarEn
 
 }  // namespace
 
+void AppendManifestLine(const ManifestEntry& entry, std::string* text) {
+  const TarEntry& tar = entry.entry;
+  const char letter = entry.whiteout ? 'w' : kTypeLetters[static_cast<size_t>(tar.type)];
+  fmt::format_to(std::back_inserter(*text), "{} {:04o} {} {} {} {} {} ", letter, tar.mode, tar.uid, tar.gid,
+                 tar.size, tar.mtime, entry.sha256.empty() ? "-" : entry.sha256);
+  AppendEscaped(tar.path, text);
+  if (letter == 'l' || letter == 'h') {
+    text->append(" -> ");
+    AppendEscaped(tar.link, text);
+  }
+  if (letter == 'c' || letter == 'b') {
+    fmt::format_to(std::back_inserter(*text), " dev {} {}", tar.dev_major, tar.dev_minor);
+  }
+  if (!tar.xattrs.empty()) text->append(" xattr");
+  for (const auto& [name, value] : tar.xattrs) {
+    text->push_back(' ');
+    AppendEscaped(name, text);
+    text->push_back('=');
+    text->append(absl::Base64Escape(Av(value)));
+  }
+  text->push_back('\n');
+}
+
 std::string WhiteoutPath(std::string_view path) {
   const size_t slash = path.rfind('/');
   const size_t name = slash == std::string_view::npos ? 0 : slash + 1;
@@ -232,16 +231,16 @@ absl::Status CheckFollows(const std::vector<ManifestEntry>& before, const Manife
 }
 
 std::string LayerManifest::Serialize() const {
-  std::string text(kHeader);
+  std::string text(kManifestHeader);
   text.reserve(entries.size() * 160);
-  for (const ManifestEntry& entry : entries) AppendLine(entry, &text);
+  for (const ManifestEntry& entry : entries) AppendManifestLine(entry, &text);
   return text;
 }
 
 absl::StatusOr<LayerManifest> LayerManifest::Parse(std::string_view text) {
-  if (!text.starts_with(kHeader))
+  if (!text.starts_with(kManifestHeader))
     return absl::InvalidArgumentError("layer manifest: line 1 is not its header");
-  text.remove_prefix(kHeader.size());
+  text.remove_prefix(kManifestHeader.size());
   LayerManifest manifest;
   std::string again;
   for (size_t number = 2; !text.empty(); ++number) {
@@ -252,7 +251,7 @@ absl::StatusOr<LayerManifest> LayerManifest::Parse(std::string_view text) {
     const std::string_view line = text.substr(0, end);
     auto entry = ParseLine(line);
     again.clear();
-    if (entry.has_value()) AppendLine(*entry, &again);
+    if (entry.has_value()) AppendManifestLine(*entry, &again);
     if (!entry.has_value() || std::string_view(again).substr(0, again.size() - 1) != line) {
       return absl::InvalidArgumentError(fmt::format("layer manifest: line {} is not in canonical form: {}",
                                                     number, Printable(line.substr(0, 200))));

@@ -49,6 +49,10 @@ struct LayerManifest {
   bool operator==(const LayerManifest&) const = default;
 };
 
+// What a manifest begins with, and the line of one entry, each with its line feed.
+inline constexpr std::string_view kManifestHeader = "crossmill-manifest 1\n";
+void AppendManifestLine(const ManifestEntry& entry, std::string* text);
+
 // INVALID_ARGUMENT unless `entry` may follow `before` in one layer: after them in order, no name that
 // begins with ".wh.", a hard link's target before it, not a directory and with its metadata.
 absl::Status CheckFollows(const std::vector<ManifestEntry>& before, const ManifestEntry& entry);

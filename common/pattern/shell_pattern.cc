@@ -61,7 +61,8 @@ absl::StatusOr<std::vector<Token>> Compile(std::string_view pattern) {
   return tokens;
 }
 
-// Where matches that begin at text[begin] end: the first or the last such place.
+// Where matches that begin at text[begin] end: the first or the last such place. With reversed tokens and
+// text it finds beginnings.
 class ShellMatcher {
  public:
   explicit ShellMatcher(const std::vector<Token>& tokens)
@@ -77,6 +78,19 @@ class ShellMatcher {
         if (!longest) return end;
       }
       if (i == text.size() || !Step(text[i])) return end;
+    }
+  }
+
+  // By place, text.size() too: whether a match ends there that begins anywhere before it. One walk over the
+  // text.
+  std::vector<char> Ends(const std::vector<std::string_view>& text) {
+    std::vector<char> ends(text.size() + 1, 0);
+    std::fill(current_.begin(), current_.end(), 0);
+    for (size_t i = 0;; ++i) {
+      Enter(current_, 0);
+      ends[i] = current_.back();
+      if (i == text.size()) return ends;
+      Step(text[i]);
     }
   }
 
@@ -106,6 +120,17 @@ class ShellMatcher {
   std::vector<char> next_;
 };
 
+// By place: whether a match begins there. Matches are looked for only at these, so that the whole takes time
+// in proportion to the text: what begins with a `*` in it goes on to the last place in its line where any
+// match could end, so that no two walks go over one line.
+std::vector<char> Begins(std::vector<Token> tokens, std::vector<std::string_view> text) {
+  std::reverse(tokens.begin(), tokens.end());
+  std::reverse(text.begin(), text.end());
+  std::vector<char> begins = ShellMatcher(tokens).Ends(text);
+  std::reverse(begins.begin(), begins.end());
+  return begins;
+}
+
 std::string Join(const std::vector<std::string_view>& characters, size_t begin, size_t end) {
   std::string text;
   for (size_t i = begin; i < end; ++i) text += characters[i];
@@ -114,14 +139,18 @@ std::string Join(const std::vector<std::string_view>& characters, size_t begin, 
 
 }  // namespace
 
-absl::StatusOr<std::string> WithoutPrefix(std::string_view value, std::string_view pattern, bool longest) {
+absl::StatusOr<std::string> WithoutPrefix(std::string_view value, std::string_view pattern, bool longest,
+                                          Effort* effort) {
+  RETURN_IF_ERROR(Spend(effort, value.size() + 1, pattern.size() + 1));
   ASSIGN_OR_RETURN(const std::vector<Token> tokens, Compile(pattern));
   const std::vector<std::string_view> text = Characters(value);
   const std::optional<size_t> end = ShellMatcher(tokens).End(text, 0, longest);
   return end ? Join(text, *end, text.size()) : std::string(value);
 }
 
-absl::StatusOr<std::string> WithoutSuffix(std::string_view value, std::string_view pattern, bool longest) {
+absl::StatusOr<std::string> WithoutSuffix(std::string_view value, std::string_view pattern, bool longest,
+                                          Effort* effort) {
+  RETURN_IF_ERROR(Spend(effort, value.size() + 1, pattern.size() + 1));
   ASSIGN_OR_RETURN(std::vector<Token> tokens, Compile(pattern));
   std::vector<std::string_view> text = Characters(value);
   std::reverse(tokens.begin(), tokens.end());
@@ -133,14 +162,16 @@ absl::StatusOr<std::string> WithoutSuffix(std::string_view value, std::string_vi
 }
 
 absl::StatusOr<std::string> Replace(std::string_view value, std::string_view pattern,
-                                    std::string_view replacement, bool all) {
+                                    std::string_view replacement, bool all, Effort* effort) {
+  RETURN_IF_ERROR(Spend(effort, value.size() + 1, pattern.size() + 1));
   ASSIGN_OR_RETURN(const std::vector<Token> tokens, Compile(pattern));
   const std::vector<std::string_view> text = Characters(value);
+  const std::vector<char> begins = Begins(tokens, text);
   ShellMatcher matcher(tokens);
   std::string result;
   std::optional<size_t> last_end;
   for (size_t i = 0; i <= text.size();) {
-    const std::optional<size_t> end = matcher.End(text, i, true);
+    const std::optional<size_t> end = begins[i] != 0 ? matcher.End(text, i, true) : std::nullopt;
     // An empty match right behind another match does not count.
     if (end && (*end > i || last_end != i)) {
       result += replacement;

@@ -14,6 +14,8 @@ using Kind = SourceTree::Kind;
 
 // As many as Docker's builder follows.
 constexpr int kMostLinks = 255;
+// Units of effort for each byte of the paths of a match's parents.
+constexpr size_t kParentByte = 60;
 
 // The components before the first one with a wildcard, without escapes, and the rest as a pattern.
 struct SplitPattern {
@@ -67,7 +69,7 @@ class TreeMatcher {
   absl::Status AddFollowed(const std::string& path, std::vector<SourceMatch>& matches);
   absl::Status MatchParents();
   absl::Status WalkParents(const PathPattern& pattern, const SourceMatch& pivot, const std::string& below);
-  void AddParents(const SourceMatch& pivot, const std::string& below, Kind kind);
+  absl::Status AddParents(const SourceMatch& pivot, const std::string& below, Kind kind);
 
   const SourcePattern& pattern_;
   SourceTree& tree_;
@@ -220,13 +222,16 @@ absl::Status TreeMatcher::WalkParents(const PathPattern& pattern, const SourceMa
     }
     const IgnoreRules::Verdict verdict = pattern_.excludes.Judge(child);
     if (verdict == IgnoreRules::Verdict::kTaken || (folder && verdict == IgnoreRules::Verdict::kMaybeBelow)) {
-      AddParents(pivot, child, entry->kind);
+      RETURN_IF_ERROR(AddParents(pivot, child, entry->kind));
     }
   }
   return absl::OkStatus();
 }
 
-void TreeMatcher::AddParents(const SourceMatch& pivot, const std::string& below, Kind kind) {
+absl::Status TreeMatcher::AddParents(const SourceMatch& pivot, const std::string& below, Kind kind) {
+  const auto depth = static_cast<size_t>(std::count(below.begin(), below.end(), '/'));
+  RETURN_IF_ERROR(
+      Spend(pattern_.effort, (depth + 1) * (pivot.real_path.size() + below.size() + 32), kParentByte));
   SourceMatch& match = matches_.emplace_back();
   match.path = JoinPath(pivot.path, below);
   match.real_path = JoinPath(pivot.real_path, below);
@@ -235,6 +240,7 @@ void TreeMatcher::AddParents(const SourceMatch& pivot, const std::string& below,
   for (size_t end = below.find('/'); end != below.npos; end = below.find('/', end + 1)) {
     match.parents.push_back(JoinPath(pivot.real_path, below.substr(0, end)));
   }
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/pattern/effort.h"
 #include "common/pattern/ignore_rules.h"
 #include "common/pattern/path_pattern.h"
 
@@ -71,6 +72,8 @@ struct SourcePattern {
   const IgnoreRules& excludes;
   // For messages: "the context".
   std::string_view tree_name;
+  // What the lists of parents may take, which are as long as a match is deep; null: unlimited.
+  Effort* effort = nullptr;
 };
 
 // - Without --parents links of the components before the first wildcard are followed inside the tree

@@ -16,6 +16,9 @@
 namespace crossmill::plan {
 namespace {
 
+// Of a path that is too long, in its error.
+constexpr size_t kShownPath = 100;
+
 using pattern::SourceTree;
 using Verdict = pattern::IgnoreRules::Verdict;
 
@@ -31,10 +34,38 @@ auto FindNamed(const List& list, std::string_view name) -> decltype(&*list.begin
   return found != list.end() && found->name() == name ? &*found : nullptr;
 }
 
-// A Merkle tree. Directories are read once; sorted lists make look-ups quick.
+absl::Status CheckPath(const std::string& path) {
+  if (path.size() <= kLongestPath) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("the context has a path of more than {} bytes, which no system can open: '{}...'; expected "
+                  "shorter paths",
+                  kLongestPath, path.substr(0, kShownPath)));
+}
+
+// Units of effort for an entry that is looked at, besides half the product of its path's bytes and of those
+// of the patterns that it may be held against.
+constexpr size_t kEntry = 300;
+// The name of an entry, about.
+constexpr size_t kNameBytes = 16;
+// For each byte of a folder's message, which stays in memory while its context is looked at.
+constexpr size_t kReadByte = 100;
+// Paths that are remembered; they are found again through their parents.
+constexpr size_t kMostKnownFolders = 100'000;
+
+// A Merkle tree. Directories are read once; sorted lists make look-ups quick. `pattern_bytes`: of what
+// entries are held against.
 class MerkleTree : public SourceTree {
  public:
-  MerkleTree(const Digest& root, const ReadDirectory& read) : read_(read) { folders_[""] = root; }
+  MerkleTree(const Digest& root, const ReadDirectory& read, pattern::Effort* effort, size_t pattern_bytes)
+      : read_(read), effort_(effort), pattern_bytes_(pattern_bytes) {
+    folders_[""] = root;
+  }
+
+  absl::Status SpendOn(const reapi::Directory& folder, const std::string& path) const {
+    const int entries = folder.files_size() + folder.directories_size() + folder.symlinks_size();
+    return Spend(effort_, static_cast<size_t>(entries) + 1,
+                 kEntry + pattern_bytes_ * (path.size() + kNameBytes) / 2);
+  }
 
   absl::StatusOr<std::optional<Entry>> Find(const std::string& path) override {
     if (path.empty()) return Entry{Kind::kFolder, ""};
@@ -45,6 +76,9 @@ class MerkleTree : public SourceTree {
     if (FindNamed(folder->directories(), name) != nullptr) return Entry{Kind::kFolder, ""};
     const reapi::SymlinkNode* link = FindNamed(folder->symlinks(), name);
     if (link == nullptr) return std::nullopt;
+    // Each following puts all of it in front of what is left to walk.
+    RETURN_IF_ERROR(CheckPath(link->target()));
+    RETURN_IF_ERROR(Spend(effort_, link->target().size() + 1, kEntry));
     return Entry{Kind::kLink, link->target()};
   }
 
@@ -52,6 +86,8 @@ class MerkleTree : public SourceTree {
     ASSIGN_OR_RETURN(const reapi::Directory* folder, Folder(path));
     std::vector<std::string> names;
     if (folder == nullptr) return names;
+    RETURN_IF_ERROR(CheckPath(path));
+    RETURN_IF_ERROR(SpendOn(*folder, path));
     for (const auto& node : folder->files()) names.push_back(node.name());
     for (const auto& node : folder->directories()) names.push_back(node.name());
     for (const auto& node : folder->symlinks()) names.push_back(node.name());
@@ -78,18 +114,25 @@ class MerkleTree : public SourceTree {
         parent == nullptr ? nullptr : FindNamed(parent->directories(), LastName(path));
     std::optional<Digest> digest;
     if (node != nullptr) digest = FromProto(node->digest());
+    if (folders_.size() > kMostKnownFolders) {
+      const std::optional<Digest> root = folders_[""];
+      folders_ = {{"", root}};
+    }
     return folders_[path] = digest;
   }
 
   absl::StatusOr<const reapi::Directory*> Read(const Digest& digest) {
     const auto found = directories_.find(digest);
     if (found != directories_.end()) return &found->second;
+    RETURN_IF_ERROR(Spend(effort_, static_cast<size_t>(digest.size), kReadByte));
     ASSIGN_OR_RETURN(reapi::Directory directory, read_(digest));
     return &directories_.emplace(digest, std::move(directory)).first->second;
   }
 
  private:
   const ReadDirectory& read_;
+  pattern::Effort* const effort_;
+  const size_t pattern_bytes_;
   // By path; unset: no folder.
   std::map<std::string, std::optional<Digest>> folders_;
   std::map<Digest, reapi::Directory> directories_;
@@ -98,8 +141,9 @@ class MerkleTree : public SourceTree {
 // Puts what a pattern names into the words of a plan. Used once.
 class Resolver {
  public:
-  Resolver(const v1::ContextPattern& pattern, MerkleTree& tree, const StoreDirectory& store)
-      : pattern_(pattern), tree_(tree), store_(store) {}
+  Resolver(const v1::ContextPattern& pattern, MerkleTree& tree, const StoreDirectory& store,
+           pattern::Effort* effort)
+      : pattern_(pattern), tree_(tree), store_(store), effort_(effort) {}
 
   absl::StatusOr<v1::ContextMatches> Resolve();
 
@@ -108,24 +152,40 @@ class Resolver {
   absl::StatusOr<v1::ContextMatch*> AddNamed(const pattern::SourceMatch& found);
   absl::Status AddFolder(const pattern::SourceMatch& found);
   absl::Status AddNothing(const std::string& path);
-  // `path` is what excludes are matched against.
+  // A folder whose contents are being filtered.
+  struct Filtering {
+    // What excludes are matched against.
+    std::string path;
+    Digest digest;
+    bool keep_empty = false;
+    reapi::Directory original{};
+    reapi::Directory filtered{};
+    bool changed = false;
+    // Of `original`: the first that was not looked at.
+    int next_folder = 0;
+  };
   absl::StatusOr<std::optional<Digest>> Filter(const Digest& folder, const std::string& path,
                                                bool keep_empty);
+  absl::StatusOr<Filtering> BeginFolder(const Digest& folder, std::string path, bool keep_empty);
+  absl::StatusOr<std::optional<Digest>> FinishFolder(const Filtering& folder);
 
   const v1::ContextPattern& pattern_;
   MerkleTree& tree_;
   const StoreDirectory& store_;
+  pattern::Effort* const effort_;
   pattern::IgnoreRules excludes_;
   v1::ContextMatches result_;
 };
 
 absl::StatusOr<v1::ContextMatches> Resolver::Resolve() {
+  RETURN_IF_ERROR(Spend(effort_, pattern_.pattern().size() + 1, kEntry));
   ASSIGN_OR_RETURN(excludes_, pattern::IgnoreRules::FromPatterns(std::vector<std::string>(
                                   pattern_.excludes().begin(), pattern_.excludes().end())));
   ASSIGN_OR_RETURN(const pattern::SourceMatches found, pattern::MatchSources({.text = pattern_.pattern(),
                                                                               .parents = pattern_.parents(),
                                                                               .excludes = excludes_,
-                                                                              .tree_name = "the context"},
+                                                                              .tree_name = "the context",
+                                                                              .effort = effort_},
                                                                              tree_));
   for (const pattern::SourceMatch& match : found.matches) RETURN_IF_ERROR(Add(match));
   // All that matched may have been hidden.
@@ -193,60 +253,89 @@ absl::Status Resolver::AddNothing(const std::string& path) {
   return absl::OkStatus();
 }
 
+// Its files and links that are not excluded; its folders follow one by one.
+absl::StatusOr<Resolver::Filtering> Resolver::BeginFolder(const Digest& folder, std::string path,
+                                                          bool keep_empty) {
+  RETURN_IF_ERROR(CheckPath(path));
+  ASSIGN_OR_RETURN(const reapi::Directory* directory, tree_.Read(folder));
+  Filtering begun{.path = std::move(path), .digest = folder, .keep_empty = keep_empty};
+  RETURN_IF_ERROR(tree_.SpendOn(*directory, begun.path));
+  // Copied, because reading children may move what `directory` points to.
+  begun.original = *directory;
+  if (begun.original.has_node_properties())
+    *begun.filtered.mutable_node_properties() = begun.original.node_properties();
+  const auto excluded = [&](const std::string& name) {
+    return excludes_.Excluding(JoinPath(begun.path, name)).has_value();
+  };
+  for (const reapi::FileNode& node : begun.original.files()) {
+    if (excluded(node.name())) {
+      begun.changed = true;
+    } else {
+      *begun.filtered.add_files() = node;
+    }
+  }
+  for (const reapi::SymlinkNode& node : begun.original.symlinks()) {
+    if (excluded(node.name())) {
+      begun.changed = true;
+    } else {
+      *begun.filtered.add_symlinks() = node;
+    }
+  }
+  return begun;
+}
+
+absl::StatusOr<std::optional<Digest>> Resolver::FinishFolder(const Filtering& folder) {
+  const reapi::Directory& left = folder.filtered;
+  const bool empty = left.files().empty() && left.directories().empty() && left.symlinks().empty();
+  if (!folder.keep_empty && empty) return std::optional<Digest>();
+  if (!folder.changed) return std::optional<Digest>(folder.digest);
+  ASSIGN_OR_RETURN(const Digest stored, store_(left));
+  return std::optional<Digest>(stored);
+}
+
+// Not by recursion: how deep a context is, its sender says.
 absl::StatusOr<std::optional<Digest>> Resolver::Filter(const Digest& folder, const std::string& path,
                                                        bool keep_empty) {
-  ASSIGN_OR_RETURN(const reapi::Directory* directory, tree_.Read(folder));
-  // Copied, because reading children may move what `directory` points to.
-  const reapi::Directory original = *directory;
-  reapi::Directory filtered;
-  if (original.has_node_properties()) *filtered.mutable_node_properties() = original.node_properties();
-  const auto excluded = [&](const std::string& name) {
-    return excludes_.Excluding(JoinPath(path, name)).has_value();
-  };
-  bool changed = false;
-  for (const reapi::FileNode& node : original.files()) {
-    if (excluded(node.name())) {
-      changed = true;
-    } else {
-      *filtered.add_files() = node;
+  std::vector<Filtering> open;
+  ASSIGN_OR_RETURN(Filtering first, BeginFolder(folder, path, keep_empty));
+  open.push_back(std::move(first));
+  while (true) {
+    Filtering& top = open.back();
+    if (top.next_folder < top.original.directories_size()) {
+      const reapi::DirectoryNode& node = top.original.directories(top.next_folder++);
+      std::string child = JoinPath(top.path, node.name());
+      const Verdict verdict = excludes_.Judge(child);
+      if (verdict == Verdict::kHidden) {
+        top.changed = true;
+        continue;
+      }
+      ASSIGN_OR_RETURN(Filtering below, BeginFolder(FromProto(node.digest()), std::move(child),
+                                                    /*keep_empty=*/verdict == Verdict::kTaken));
+      open.push_back(std::move(below));
+      continue;
     }
-  }
-  for (const reapi::SymlinkNode& node : original.symlinks()) {
-    if (excluded(node.name())) {
-      changed = true;
-    } else {
-      *filtered.add_symlinks() = node;
-    }
-  }
-  for (const reapi::DirectoryNode& node : original.directories()) {
-    const std::string child = JoinPath(path, node.name());
-    const Verdict verdict = excludes_.Judge(child);
-    std::optional<Digest> digest;
-    if (verdict != Verdict::kHidden) {
-      ASSIGN_OR_RETURN(digest,
-                       Filter(FromProto(node.digest()), child, /*keep_empty=*/verdict == Verdict::kTaken));
-    }
-    changed = changed || !digest || *digest != FromProto(node.digest());
+    ASSIGN_OR_RETURN(const std::optional<Digest> digest, FinishFolder(top));
+    const Digest before = top.digest;
+    open.pop_back();
+    if (open.empty()) return digest;
+    Filtering& parent = open.back();
+    parent.changed = parent.changed || digest != before;
     if (!digest) continue;
-    reapi::DirectoryNode& kept = *filtered.add_directories();
-    kept.set_name(node.name());
+    reapi::DirectoryNode& kept = *parent.filtered.add_directories();
+    kept.set_name(parent.original.directories(parent.next_folder - 1).name());
     ToProto(*digest, kept.mutable_digest());
   }
-  if (!keep_empty && filtered.files().empty() && filtered.directories().empty() &&
-      filtered.symlinks().empty()) {
-    return std::optional<Digest>();
-  }
-  if (!changed) return std::optional<Digest>(folder);
-  ASSIGN_OR_RETURN(const Digest stored, store_(filtered));
-  return std::optional<Digest>(stored);
 }
 
 }  // namespace
 
 absl::StatusOr<v1::ContextMatches> MatchContext(const v1::ContextPattern& pattern, const Digest& root,
-                                                const ReadDirectory& read, const StoreDirectory& store) {
-  MerkleTree tree(root, read);
-  return Resolver(pattern, tree, store).Resolve();
+                                                const ReadDirectory& read, const StoreDirectory& store,
+                                                pattern::Effort* effort) {
+  size_t pattern_bytes = pattern.pattern().size();
+  for (const std::string& exclude : pattern.excludes()) pattern_bytes += exclude.size();
+  MerkleTree tree(root, read, effort, pattern_bytes);
+  return Resolver(pattern, tree, store, effort).Resolve();
 }
 
 }  // namespace crossmill::plan

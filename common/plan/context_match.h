@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "common/base/digest.h"
+#include "common/pattern/effort.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::plan {
@@ -27,8 +28,10 @@ using StoreDirectory = std::function<absl::StatusOr<Digest>(const reapi::Directo
 //
 // NOT_FOUND names a path that does not exist (and the part that does). Another pattern with wildcards that
 // matches nothing gives no matches: Docker's builder accepts `COPY package.json lock* ./`. INVALID_ARGUMENT
-// for a loop of links. Errors of `read` and `store` pass through.
+// for a loop of links, a path that is longer than the kernel's (kLongestPath), and as `effort` (null:
+// unlimited) has it. Errors of `read` and `store` pass through.
 absl::StatusOr<v1::ContextMatches> MatchContext(const v1::ContextPattern& pattern, const Digest& root,
-                                                const ReadDirectory& read, const StoreDirectory& store);
+                                                const ReadDirectory& read, const StoreDirectory& store,
+                                                pattern::Effort* effort = nullptr);
 
 }  // namespace crossmill::plan

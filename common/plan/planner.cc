@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
+#include "common/dockerfile/recipe_error.h"
 #include "common/plan/epoch_source.h"
 #include "common/plan/recipe_reading.h"
 #include "common/plan/stage_evaluator.h"
@@ -17,6 +18,11 @@
 
 namespace crossmill::plan {
 namespace {
+
+// Every stage costs some memory, whatever is in it.
+constexpr size_t kStageBytes = 2'000;
+// With more arguments than this one that is not declared gets no suggestion.
+constexpr size_t kMostHinted = 200;
 
 class Planner {
  public:
@@ -29,12 +35,16 @@ class Planner {
   struct PlannedStage {
     uint32_t index;
     StageState state;
+    // Of its root at the end.
+    size_t layers = 0;
   };
 
   absl::Status MatchBases();
   absl::Status ChooseEpoch();
   // The stage as wanted platform `view` sees it; what it needs is planned first.
   absl::StatusOr<const PlannedStage*> PlanStage(size_t view, size_t stage);
+  // Layers of its root at the end; INVALID_ARGUMENT: more than can be mounted.
+  absl::StatusOr<size_t> CountLayers(size_t view, size_t stage, const v1::StagePlan& plan) const;
   absl::StatusOr<StageState> Begin(size_t view, const dockerfile::Stage& stage, v1::StagePlan& plan);
   // Everything of a named context's tree in an empty root.
   void AddTree(const dockerfile::Stage& stage, const v1::NamedContext& tree, StageState& state,
@@ -54,6 +64,8 @@ class Planner {
   std::map<BaseKey, uint32_t> base_index_;
   std::map<std::pair<size_t, size_t>, PlannedStage> planned_;  // by view and stage
   std::map<std::string, uint32_t> by_content_;
+  // Of all stages so far, also of those that are one.
+  size_t steps_ = 0;
   v1::BuildPlan plan_;
 };
 
@@ -191,6 +203,8 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
   plan.set_from_text(base.text);
   plan.set_no_cache(read_.uncached.contains(index));
   ASSIGN_OR_RETURN(StageState state, Begin(view, stage, plan));
+  // What is copied from the stage or image below.
+  RETURN_IF_ERROR(Spend(options_.effort, state.variable_bytes + kStageBytes, pattern::Effort::kKeptByte));
   StageEvaluator evaluator(facts_, read_.views[view], index, static_cast<uint32_t>(plan.steps_size()) + 2,
                            state, [&](const CopyOrigin& origin) { return FindSource(view, origin); });
   for (const dockerfile::Instruction* instruction : BodyOf(read_.outline, read_.views[view], index)) {
@@ -198,9 +212,38 @@ absl::StatusOr<const Planner::PlannedStage*> Planner::PlanStage(size_t view, siz
   }
   for (v1::Step& step : evaluator.TakeSteps()) *plan.add_steps() = std::move(step);
   plan.set_config(WriteImageConfig(state.config));
+  RETURN_IF_ERROR(Spend(options_.effort, plan.config().size(), pattern::Effort::kKeptByte));
+  steps_ += static_cast<size_t>(plan.steps_size());
+  if (steps_ > options_.limits.steps) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{}: more than {} steps of all stages on all platforms, which is what this farm takes in one build",
+        read_.outline.document.file, options_.limits.steps));
+  }
+  ASSIGN_OR_RETURN(const size_t layers, CountLayers(view, index, plan));
   const uint32_t plan_index = AddStage(std::move(plan));
-  return &planned_.emplace(std::make_pair(view, index), PlannedStage{plan_index, std::move(state)})
+  return &planned_.emplace(std::make_pair(view, index), PlannedStage{plan_index, std::move(state), layers})
               .first->second;
+}
+
+absl::StatusOr<size_t> Planner::CountLayers(size_t view, size_t index, const v1::StagePlan& plan) const {
+  size_t layers = 0;
+  if (plan.base_case() == v1::StagePlan::kBaseImage) {
+    layers = static_cast<size_t>(bases_[plan.base_image()].layers_size());
+  } else if (plan.base_case() == v1::StagePlan::kBaseStage) {
+    layers = planned_.at({view, read_.views[view].bases[index].stage}).layers;
+  }
+  const size_t below = layers;
+  for (const v1::Step& step : plan.steps()) {
+    if (step.action_case() == v1::Step::ACTION_NOT_SET || ++layers <= options_.limits.layers) continue;
+    return dockerfile::RecipeError(
+        {step.range().file(), step.range().first_line(), step.range().column()},
+        fmt::format(
+            "stage {} has more than {} layers here, {} of them from its base, which is what this farm "
+            "takes; expected fewer steps: join RUN instructions, or copy what is needed out of "
+            "an earlier stage",
+            plan.name(), options_.limits.layers, below));
+  }
+  return layers;
 }
 
 absl::StatusOr<uint32_t> Planner::FindSource(size_t view, const CopyOrigin& origin) {
@@ -264,7 +307,9 @@ void Planner::WarnUnused() {
     if (instruction.keyword() != dockerfile::Keyword::kArg) continue;
     for (const dockerfile::Pair& pair : instruction.pairs) declared.insert(pair.name);
   }
-  const std::vector<std::string> names(declared.begin(), declared.end());
+  // Each unused one is compared with all of them.
+  std::vector<std::string> names;
+  if (declared.size() <= kMostHinted) names.assign(declared.begin(), declared.end());
   for (const auto& [name, value] : facts_.build_arguments) {
     if (declared.contains(name) || dockerfile::IsProxyArgument(name) ||
         dockerfile::IsPlatformArgument(name) || name == "SOURCE_DATE_EPOCH") {

@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/digest.h"
+#include "common/pattern/effort.h"
+#include "common/plan/recipe_limits.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::plan {
@@ -39,6 +41,9 @@ struct PlanOptions {
   std::vector<std::string> normalize;
   // Stages by name or number whose steps are executed anew (StagePlan.no_cache).
   std::vector<std::string> no_cache_stages;
+  RecipeLimits limits;
+  // What planning may cost; not owned, null: unlimited.
+  pattern::Effort* effort = nullptr;
 };
 
 // A base image that has to be pinned before MakePlan.
@@ -62,7 +67,8 @@ absl::StatusOr<std::optional<v1::Step>> FindEpochSource(const v1::Recipe& recipe
 // Every base image that the target needs on the wanted platforms, each (reference, platform) once. Triggers
 // (ONBUILD) of bases may need more: `known` is parallel to the beginning of an earlier result, which the new
 // result begins with. All are found when the result is as long as `known`.
-// Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: what is wrong; what was expected".
+// Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: what is wrong; what was expected", also for what is over a
+// limit. What the effort's token ended has an error that means nothing.
 absl::StatusOr<std::vector<BaseNeed>> FindBases(const v1::Recipe& recipe, const PlanOptions& options,
                                                 absl::Span<const v1::PinnedImage> known = {});
 

@@ -13,6 +13,13 @@
 namespace crossmill::plan {
 namespace {
 
+// Units of effort for an instruction that is looked through for what it needs.
+constexpr size_t kLook = 500;
+// What a trigger takes besides its text.
+constexpr size_t kTriggerBytes = 300;
+// With more bases than this a name that is not found gets no suggestion: each is compared with every stage's.
+constexpr size_t kMostSuggestions = 100;
+
 std::string FileName(const v1::Recipe& recipe) {
   return recipe.dockerfile_name().empty() ? "Dockerfile" : recipe.dockerfile_name();
 }
@@ -20,7 +27,8 @@ std::string FileName(const v1::Recipe& recipe) {
 // Finds out, round by round, what triggers of known bases add to reachable stages and needed bases.
 class NeedFinder {
  public:
-  NeedFinder(RecipeReading& read, absl::Span<const v1::PinnedImage> known) : read_(read), known_(known) {}
+  NeedFinder(RecipeReading& read, absl::Span<const v1::PinnedImage> known, pattern::Effort* effort)
+      : read_(read), known_(known), effort_(effort) {}
 
   absl::Status Find() {
     size_t usable = 0;
@@ -48,12 +56,16 @@ class NeedFinder {
   // Triggers may reach further stages, which may have triggers of their own.
   absl::StatusOr<std::vector<bool>> Reachable(PlatformView& view, size_t usable) {
     while (true) {
+      RETURN_IF_ERROR(Spend(effort_, read_.outline.document.instructions.size(), kLook));
       ASSIGN_OR_RETURN(std::vector<bool> reachable, ReachableStages(read_.outline, view, read_.target));
       bool added = false;
       for (const dockerfile::Stage& stage : read_.outline.stages) {
         if (!reachable[stage.index] || !view.triggers[stage.index].empty()) continue;
         ASSIGN_OR_RETURN(const std::vector<std::string> texts, TriggersOf(view, stage, usable));
         if (texts.empty()) continue;
+        // Each stage has its own of them.
+        for (const std::string& text : texts)
+          RETURN_IF_ERROR(Spend(effort_, text.size() + kTriggerBytes, pattern::Effort::kKeptByte));
         ASSIGN_OR_RETURN(view.triggers[stage.index], ReadTriggers(read_.outline, stage, texts));
         added = true;
       }
@@ -102,8 +114,11 @@ class NeedFinder {
   void Need(const ImageName& image, const v1::Platform& platform, const dockerfile::Instruction& instruction,
             size_t stage) {
     if (!index_.emplace(KeyOf(image, platform), read_.needs.size()).second) return;
-    std::vector<std::string> names = read_.outline.StageNames(stage);
-    for (std::string& name : read_.contexts->Names()) names.push_back(std::move(name));
+    std::vector<std::string> names;
+    if (read_.needs.size() < kMostSuggestions) {
+      names = read_.outline.StageNames(stage);
+      for (std::string& name : read_.contexts->Names()) names.push_back(std::move(name));
+    }
     read_.keys.push_back(KeyOf(image, platform));
     read_.needs.push_back({image.reference, platform, dockerfile::RangeOf(read_.outline, instruction),
                            image.root.empty() ? dockerfile::DidYouMean(image.reference, names) : "",
@@ -112,6 +127,7 @@ class NeedFinder {
 
   RecipeReading& read_;
   const absl::Span<const v1::PinnedImage> known_;
+  pattern::Effort* const effort_;
   std::map<BaseKey, size_t> index_;
   // By need: what its config says.
   std::vector<std::optional<std::vector<std::string>>> triggers_;
@@ -139,7 +155,9 @@ BaseKey KeyOf(const ImageName& image, const v1::Platform& platform) {
 
 absl::StatusOr<RecipeReading> ReadStages(const v1::Recipe& recipe, const PlanOptions& options) {
   RecipeReading read;
+  RETURN_IF_ERROR(CheckBeforeReading(recipe, options.platforms.size(), options.limits));
   ASSIGN_OR_RETURN(read.outline, dockerfile::ReadOutline(FileName(recipe), recipe.dockerfile()));
+  RETURN_IF_ERROR(CheckOutline(read.outline, options.limits));
   ASSIGN_OR_RETURN(NamedContexts contexts, NamedContexts::Read(recipe));
   read.contexts = std::make_unique<const NamedContexts>(std::move(contexts));
   read.given = GivenArguments(recipe, options.source_date_epoch);
@@ -152,7 +170,7 @@ absl::StatusOr<RecipeReading> ReadStages(const v1::Recipe& recipe, const PlanOpt
     });
     if (repeated) continue;
     ASSIGN_OR_RETURN(PlatformView view, ViewFor(read.outline, *read.contexts, read.given, recipe.target(),
-                                                platform, options.build_platform));
+                                                platform, options.build_platform, options.effort));
     // Mistakes in stages that nobody needs are told too.
     for (const dockerfile::Stage& stage : read.outline.stages) {
       for (const dockerfile::Instruction* instruction : stage.body) {
@@ -170,7 +188,7 @@ absl::StatusOr<RecipeReading> ReadRecipe(const v1::Recipe& recipe, const PlanOpt
   ASSIGN_OR_RETURN(RecipeReading read, ReadStages(recipe, options));
   RETURN_IF_ERROR(ResolveEpoch(recipe, options, read));
   read.reachable.resize(read.views.size());
-  RETURN_IF_ERROR(NeedFinder(read, known).Find());
+  RETURN_IF_ERROR(NeedFinder(read, known, options.effort).Find());
   return read;
 }
 

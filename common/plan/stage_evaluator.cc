@@ -15,6 +15,10 @@ namespace {
 
 // All variables together have at most so many: a recipe that doubles a variable in each line is stopped here.
 constexpr size_t kMostVariableBytes = size_t{8} << 20;
+// A port as text.
+constexpr size_t kPortBytes = 16;
+// Units of effort for a name that another is compared with.
+constexpr size_t kName = 5;
 // Names of signals that STOPSIGNAL may give, as the kernel has them on Linux.
 constexpr std::string_view kSignals[] = {
     "ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",    "HUP",    "ILL",  "INT",  "IO",    "IOT",
@@ -109,7 +113,8 @@ absl::Status StageEvaluator::Error(const dockerfile::Instruction& instruction, s
 absl::StatusOr<std::string> StageEvaluator::ExpandAt(const dockerfile::Instruction& instruction,
                                                      size_t offset, std::string_view text,
                                                      bool quotes_are_text, bool is_pattern) const {
-  dockerfile::ExpansionOptions options{facts_.outline->document.escape, quotes_are_text, is_pattern};
+  dockerfile::ExpansionOptions options{facts_.outline->document.escape, quotes_are_text, is_pattern,
+                                       facts_.options->effort};
   if (quotes_are_text) options.escape = '\\';
   absl::StatusOr<std::string> value = dockerfile::Expand(text, state_.variables, options);
   if (!value.ok()) return Error(instruction, offset, Sv(value.status().message()));
@@ -124,6 +129,9 @@ absl::Status StageEvaluator::Evaluate(const dockerfile::Instruction& instruction
   shown_ = instruction.arguments();
   RETURN_IF_ERROR(Dispatch(instruction, step));
   step.set_text(OneLine(fmt::format("{} {}", instruction.syntax->name, shown_)));
+  // What is shown is in the config's history too.
+  const size_t kept = step.ByteSizeLong() + shown_.size();
+  RETURN_IF_ERROR(SpendAt(instruction, 0, kept, pattern::Effort::kKeptByte));
   steps_.push_back(std::move(step));
   return absl::OkStatus();
 }
@@ -179,6 +187,12 @@ absl::Status StageEvaluator::SetVariable(const dockerfile::Instruction& instruct
                "the variables of this stage are too long; expected at most 8 MiB together");
 }
 
+absl::Status StageEvaluator::SpendAt(const dockerfile::Instruction& instruction, size_t offset, size_t times,
+                                     size_t units) const {
+  const absl::Status spent = Spend(facts_.options->effort, times, units);
+  return spent.ok() ? spent : Error(instruction, offset, Sv(spent.message()));
+}
+
 // A given build argument beats the default here, which beats the value before the first FROM.
 absl::Status StageEvaluator::Arg(const dockerfile::Instruction& instruction) {
   std::vector<std::string> shown;
@@ -195,6 +209,7 @@ absl::Status StageEvaluator::Arg(const dockerfile::Instruction& instruction) {
     if (value && !pair.name.starts_with("BUILDKIT_SBOM_SCAN_")) {
       RETURN_IF_ERROR(SetVariable(instruction, pair.offset, pair.name, *value));
     }
+    RETURN_IF_ERROR(SpendAt(instruction, pair.offset, state_.arguments.size() + 1, kName));
     auto declared = std::find_if(state_.arguments.begin(), state_.arguments.end(),
                                  [&](const auto& argument) { return argument.first == pair.name; });
     if (declared == state_.arguments.end()) {
@@ -220,6 +235,7 @@ absl::Status StageEvaluator::Env(const dockerfile::Instruction& instruction) {
   }
   shown_.clear();
   for (const auto& [name, value] : values) {
+    RETURN_IF_ERROR(SpendAt(instruction, 0, state_.config.env.size() + 1, kName));
     state_.config.SetEnv(name, value);
     RETURN_IF_ERROR(SetVariable(instruction, 0, name, value));
     shown_ += fmt::format("{}{}={}", shown_.empty() ? "" : " ", name, value);
@@ -275,11 +291,13 @@ absl::Status StageEvaluator::Expose(const dockerfile::Instruction& instruction) 
   shown_.clear();
   for (const dockerfile::Word& word : instruction.words) {
     absl::StatusOr<std::vector<std::string>> expanded =
-        dockerfile::ExpandToWords(word.text, state_.variables, {facts_.outline->document.escape, false});
+        dockerfile::ExpandToWords(word.text, state_.variables, Expansion());
     if (!expanded.ok()) return Error(instruction, word.offset, Sv(expanded.status().message()));
     for (const std::string& text : *expanded) {
       absl::StatusOr<std::vector<std::string>> parsed = dockerfile::ParsePorts(text);
       if (!parsed.ok()) return Error(instruction, word.offset, Sv(parsed.status().message()));
+      RETURN_IF_ERROR(
+          SpendAt(instruction, word.offset, parsed->size() * kPortBytes, pattern::Effort::kKeptByte));
       ports.insert(ports.end(), parsed->begin(), parsed->end());
       shown_ += (shown_.empty() ? "" : " ") + text;
     }

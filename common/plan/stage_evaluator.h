@@ -125,11 +125,17 @@ class StageEvaluator {
 
   absl::Status Error(const dockerfile::Instruction& instruction, size_t offset,
                      std::string_view message) const;
+  dockerfile::ExpansionOptions Expansion() const {
+    return {.escape = facts_.outline->document.escape, .effort = facts_.options->effort};
+  }
   absl::StatusOr<std::string> ExpandAt(const dockerfile::Instruction& instruction, size_t offset,
                                        std::string_view text, bool quotes_are_text = false,
                                        bool is_pattern = false) const;
   // The command with the stage's shell before it.
   std::vector<std::string> WithShell(std::string_view command) const;
+  // What is too much is told with its place.
+  absl::Status SpendAt(const dockerfile::Instruction& instruction, size_t offset, size_t times,
+                       size_t units) const;
   absl::Status SetVariable(const dockerfile::Instruction& instruction, size_t offset, std::string_view name,
                            std::string_view value);
 

@@ -30,11 +30,9 @@ std::string TargetStage(const dockerfile::Outline& outline, std::string_view tar
   return last.empty() ? "default" : last;
 }
 
-absl::StatusOr<dockerfile::Variables> GlobalVariables(const dockerfile::Outline& outline,
-                                                      const dockerfile::Variables& given,
-                                                      std::string_view target_name,
-                                                      const v1::Platform& target,
-                                                      const v1::Platform& build_platform) {
+absl::StatusOr<dockerfile::Variables> GlobalVariables(
+    const dockerfile::Outline& outline, const dockerfile::Variables& given, std::string_view target_name,
+    const v1::Platform& target, const v1::Platform& build_platform, pattern::Effort* effort) {
   dockerfile::Variables globals;
   AddPlatformArguments("BUILD", build_platform, globals);
   AddPlatformArguments("TARGET", target, globals);
@@ -42,7 +40,7 @@ absl::StatusOr<dockerfile::Variables> GlobalVariables(const dockerfile::Outline&
   for (auto& [name, value] : globals) {
     if (const auto found = given.find(name); found != given.end()) value = found->second;
   }
-  const dockerfile::ExpansionOptions expansion{outline.document.escape, false};
+  const dockerfile::ExpansionOptions expansion{.escape = outline.document.escape, .effort = effort};
   for (const dockerfile::Instruction* instruction : outline.global_args) {
     for (const dockerfile::Pair& pair : instruction->pairs) {
       if (const auto found = given.find(pair.name); found != given.end()) {
@@ -53,6 +51,7 @@ absl::StatusOr<dockerfile::Variables> GlobalVariables(const dockerfile::Outline&
           return dockerfile::RecipeError(instruction->PlaceOf(outline.document.file, pair.offset),
                                          Sv(value.status().message()));
         }
+        RETURN_IF_ERROR(Spend(effort, value->size(), pattern::Effort::kKeptByte));
         globals[pair.name] = *std::move(value);
       }
     }
@@ -63,8 +62,9 @@ absl::StatusOr<dockerfile::Variables> GlobalVariables(const dockerfile::Outline&
 // Variables are named in the message because an empty one is the usual cause.
 absl::StatusOr<std::string> ExpandFrom(const dockerfile::Outline& outline,
                                        const dockerfile::Variables& globals, std::string_view text,
-                                       const dockerfile::Place& place) {
-  absl::StatusOr<std::string> value = dockerfile::Expand(text, globals, {outline.document.escape, false});
+                                       const dockerfile::Place& place, pattern::Effort* effort) {
+  absl::StatusOr<std::string> value =
+      dockerfile::Expand(text, globals, {.escape = outline.document.escape, .effort = effort});
   if (!value.ok()) return dockerfile::RecipeError(place, Sv(value.status().message()));
   if (value->empty()) {
     return dockerfile::RecipeError(
@@ -114,7 +114,7 @@ absl::Status ApplyContext(const v1::NamedContext& context, const dockerfile::Pla
 }
 
 absl::StatusOr<StageBase> ReadBase(const dockerfile::Outline& outline, const PlatformView& view,
-                                   const dockerfile::Stage& stage) {
+                                   const dockerfile::Stage& stage, pattern::Effort* effort) {
   const dockerfile::Instruction& from = *stage.from;
   const std::string& file = outline.document.file;
   StageBase base;
@@ -124,13 +124,14 @@ absl::StatusOr<StageBase> ReadBase(const dockerfile::Outline& outline, const Pla
   const dockerfile::Place place = from.PlaceOf(file, word.offset);
   if (const dockerfile::Flag* flag = from.FindFlag("platform"); flag != nullptr) {
     const dockerfile::Place flag_place = from.PlaceOf(file, flag->offset);
-    ASSIGN_OR_RETURN(const std::string text, ExpandFrom(outline, view.globals, flag->value, flag_place));
+    ASSIGN_OR_RETURN(const std::string text,
+                     ExpandFrom(outline, view.globals, flag->value, flag_place, effort));
     absl::StatusOr<v1::Platform> platform = ParsePlatform(text);
     if (!platform.ok()) return dockerfile::RecipeError(flag_place, Sv(platform.status().message()));
     base.platform = *platform;
     base.text += " --platform=" + text;
   }
-  ASSIGN_OR_RETURN(const std::string reference, ExpandFrom(outline, view.globals, word.text, place));
+  ASSIGN_OR_RETURN(const std::string reference, ExpandFrom(outline, view.globals, word.text, place, effort));
   base.text += " " + reference;
   if (!stage.name.empty()) base.text += " AS " + stage.name;
   if (const v1::NamedContext* context = view.contexts->Find(stage.name, base.platform);
@@ -224,15 +225,18 @@ dockerfile::Variables GivenArguments(const v1::Recipe& recipe, std::optional<int
 
 absl::StatusOr<PlatformView> ViewFor(const dockerfile::Outline& outline, const NamedContexts& contexts,
                                      const dockerfile::Variables& given, std::string_view target_name,
-                                     const v1::Platform& target, const v1::Platform& build_platform) {
+                                     const v1::Platform& target, const v1::Platform& build_platform,
+                                     pattern::Effort* effort) {
   PlatformView view;
   view.target = target;
   view.contexts = &contexts;
-  ASSIGN_OR_RETURN(view.globals, GlobalVariables(outline, given, target_name, target, build_platform));
+  ASSIGN_OR_RETURN(view.globals,
+                   GlobalVariables(outline, given, target_name, target, build_platform, effort));
   view.bases.reserve(outline.stages.size());
   view.triggers.resize(outline.stages.size());
   for (const dockerfile::Stage& stage : outline.stages) {
-    ASSIGN_OR_RETURN(StageBase base, ReadBase(outline, view, stage));
+    ASSIGN_OR_RETURN(StageBase base, ReadBase(outline, view, stage, effort));
+    RETURN_IF_ERROR(Spend(effort, base.text.size(), pattern::Effort::kKeptByte));
     view.bases.push_back(std::move(base));
   }
   return view;

@@ -11,6 +11,7 @@
 #include "common/base/digest.h"
 #include "common/dockerfile/expansion.h"
 #include "common/dockerfile/outline.h"
+#include "common/pattern/effort.h"
 #include "common/plan/named_contexts.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -66,7 +67,8 @@ dockerfile::Variables GivenArguments(const v1::Recipe& recipe, std::optional<int
 
 absl::StatusOr<PlatformView> ViewFor(const dockerfile::Outline& outline, const NamedContexts& contexts,
                                      const dockerfile::Variables& given, std::string_view target_name,
-                                     const v1::Platform& target, const v1::Platform& build_platform);
+                                     const v1::Platform& target, const v1::Platform& build_platform,
+                                     pattern::Effort* effort = nullptr);
 
 // The origin of a COPY, or of one mount with from=; any other instruction takes nothing from elsewhere.
 // `current` is its stage.

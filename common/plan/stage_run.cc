@@ -132,7 +132,7 @@ std::string StageEvaluator::MountTarget(std::string_view written) const {
 absl::Status StageEvaluator::AddMount(const dockerfile::Instruction& instruction,
                                       const dockerfile::Flag& flag, v1::Run& run) {
   const dockerfile::ExpandText expand = [&](std::string_view text) {
-    return dockerfile::Expand(text, state_.variables, {facts_.outline->document.escape, false});
+    return dockerfile::Expand(text, state_.variables, Expansion());
   };
   ASSIGN_OR_RETURN(const dockerfile::MountSpec spec,
                    dockerfile::ReadMount(facts_.outline->document.file, instruction, flag, expand));

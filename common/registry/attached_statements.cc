@@ -14,16 +14,19 @@ namespace {
 // What BuildKit writes at an attestation's descriptor in the index.
 constexpr char kReferenceType[] = "vnd.docker.reference.type";
 constexpr char kReferenceDigest[] = "vnd.docker.reference.digest";
+// At a file: what its statement is, so that it need not be read for that.
+constexpr char kPredicateType[] = "in-toto.io/predicate-type";
 constexpr std::string_view kAttestationManifest = "attestation-manifest";
 constexpr std::string_view kStatementType = "application/vnd.in-toto+json";
 constexpr std::string_view kEnvelopeType = "application/vnd.dsse.envelope.v1+json";
 // The index and its platforms, each of which may have a list of its own.
 constexpr size_t kMostSubjects = 32;
+constexpr size_t kMostManifests = 4 * kMostStatements;
 
 class Reading {
  public:
-  Reading(RegistryClient& registry, const oci::Reference& reference, std::stop_token stop)
-      : registry_(registry), reference_(reference), stop_(std::move(stop)) {}
+  Reading(RegistryClient& registry, const oci::Reference& reference, const StatementQuery& query)
+      : registry_(registry), reference_(reference), predicate_(query.predicate), stop_(query.stop) {}
 
   absl::StatusOr<AttachedStatements> Run() {
     ASSIGN_OR_RETURN(const RegistryManifest root, registry_.GetManifest(reference_, stop_));
@@ -66,7 +69,9 @@ class Reading {
     tagged.digest.clear();
     tagged.tag = ReferrersTag(subject);
     auto manifest = registry_.GetOwnManifest(tagged, stop_);
-    if (absl::IsNotFound(manifest.status())) return std::string();
+    // Registries without such lists say so in one of these ways; anything else is no answer.
+    const bool keeps_none = absl::IsNotFound(listed.status()) || absl::IsInvalidArgument(listed.status());
+    if (absl::IsNotFound(manifest.status())) return keeps_none ? std::string() : listed;
     if (!manifest.ok()) return manifest.status();
     return std::move(manifest->bytes);
   }
@@ -77,11 +82,21 @@ class Reading {
     if (document->empty()) return;
     const auto index = oci::ParseImageIndex(*document);
     if (!index.ok()) return LeaveOut(fmt::format("what lies beside {}", subject.Oci()), index.status());
-    for (const oci::Descriptor& each : index->manifests) TakeManifest(each.digest, subject.Oci(), false);
+    for (const oci::Descriptor& each : index->manifests) {
+      if (MayBeWanted(each)) TakeManifest(each.digest, subject.Oci(), false);
+    }
   }
 
   void TakeManifest(const Digest& digest, const std::string& subject, bool in_index) {
-    if (found_.statements.size() >= kMostStatements || stop_.stop_requested()) return;
+    if (stop_.stop_requested()) return;
+    if (found_.statements.size() >= kMostStatements || ++manifests_ > kMostManifests) {
+      if (!full_) {
+        LeaveOut("what comes after",
+                 absl::ResourceExhaustedError(fmt::format("there are over {} statements", kMostStatements)));
+      }
+      full_ = true;
+      return;
+    }
     oci::Reference exact = reference_;
     exact.tag.clear();
     exact.digest = digest.Oci();
@@ -90,8 +105,10 @@ class Reading {
     const auto parsed = oci::ParseImageManifest(manifest->bytes);
     if (!parsed.ok()) return LeaveOut(digest.Oci(), parsed.status());
     for (const oci::Descriptor& file : parsed->layers) {
-      if (file.media_type != kStatementType && file.media_type != kEnvelopeType) continue;
+      if ((file.media_type != kStatementType && file.media_type != kEnvelopeType) || !MayBeWanted(file))
+        continue;
       if (found_.statements.size() >= kMostStatements) {
+        full_ = true;
         return LeaveOut(digest.Oci(),
                         absl::ResourceExhaustedError(fmt::format("over {} statements", kMostStatements)));
       }
@@ -102,6 +119,12 @@ class Reading {
       }
       found_.statements.push_back({subject, file.media_type, *std::move(document), in_index});
     }
+  }
+
+  // What does not say what it is has to be read.
+  bool MayBeWanted(const oci::Descriptor& descriptor) const {
+    const auto told = descriptor.annotations.find(kPredicateType);
+    return told == descriptor.annotations.end() || told->second.starts_with(predicate_);
   }
 
   absl::StatusOr<std::string> GetFile(const oci::Descriptor& file) {
@@ -123,16 +146,20 @@ class Reading {
 
   RegistryClient& registry_;
   const oci::Reference reference_;
+  const std::string predicate_;
   const std::stop_token stop_;
   AttachedStatements found_;
+  // Asked for, whether they held a statement or not.
+  size_t manifests_ = 0;
+  bool full_ = false;
 };
 
 }  // namespace
 
 absl::StatusOr<AttachedStatements> ReadAttachedStatements(RegistryClient& registry,
                                                           const oci::Reference& reference,
-                                                          const std::stop_token& stop) {
-  return Reading(registry, reference, stop).Run();
+                                                          const StatementQuery& query) {
+  return Reading(registry, reference, query).Run();
 }
 
 }  // namespace crossmill::registry

@@ -18,6 +18,12 @@ inline constexpr int64_t kMostStatementBytes = 16 << 20;
 // Of one image, all together.
 inline constexpr size_t kMostStatements = 64;
 
+struct StatementQuery {
+  // Only statements whose predicate type begins so, where the file that holds one says it; empty: all.
+  std::string predicate;
+  std::stop_token stop;
+};
+
 struct AttachedStatement {
   // The manifest or index that it is put to, "sha256:...".
   std::string subject;
@@ -40,6 +46,6 @@ struct AttachedStatements {
 // that one out. Errors as RegistryClient::GetManifest.
 absl::StatusOr<AttachedStatements> ReadAttachedStatements(RegistryClient& registry,
                                                           const oci::Reference& reference,
-                                                          const std::stop_token& stop = {});
+                                                          const StatementQuery& query = {});
 
 }  // namespace crossmill::registry

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "common/base/room/peer_room.h"
 #include "common/base/status.h"
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
@@ -149,7 +150,7 @@ class Upload {
   absl::StatusOr<int64_t> Finish() {
     stream_->WritesDone();
     const grpc::Status status = stream_->Finish();
-    if (!status.ok()) return FromGrpc(status);
+    if (!status.ok()) return OfPeer(FromGrpc(status));
     return response_.committed_size();
   }
   absl::Status Cancel(const absl::Status& reason) {

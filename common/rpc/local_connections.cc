@@ -6,6 +6,7 @@
 #include "common/base/boot_id.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
+#include "common/base/room/peer_room.h"
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
 
@@ -33,7 +34,7 @@ absl::StatusOr<v1::LocalResponse> LocalConnection::Receive(UniqueFd* file) {
   if (!response.ParseFromString(packet->bytes)) {
     return absl::UnavailableError("the coordinator's local door gave no answer that makes sense");
   }
-  RETURN_IF_ERROR(StatusFromProto(response.status()));
+  RETURN_IF_ERROR(OfPeer(StatusFromProto(response.status())));
   if (file != nullptr) *file = std::move(packet->file);
   return response;
 }

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "build/bazel/remote/execution/v2/remote_execution_services.grpc.pb.h"
 #include "common/base/mutex.h"
+#include "common/base/room/peer_room.h"
 #include "common/base/status.h"
 #include "common/rpc/blob_stream.h"
 #include "common/rpc/status_proto.h"
@@ -70,7 +71,7 @@ class RemoteBlobStore final : public BlobStore {
       grpc::ClientContext context;
       context.set_deadline(absl::ToChronoTime(absl::Now() + kCallLimit));
       response->Clear();
-      const absl::Status status = FromGrpc((stub.*method)(&context, request, response));
+      const absl::Status status = OfPeer(FromGrpc((stub.*method)(&context, request, response)));
       if (!IsTransient(status) || !backoff.Wait()) return status;
     }
   }
@@ -255,7 +256,7 @@ absl::Status RemoteBlobStore::SendBatch(const reapi::BatchUpdateBlobsRequest& re
       Call(*cas_, &reapi::ContentAddressableStorage::StubInterface::BatchUpdateBlobs, request, &response));
   absl::flat_hash_set<Digest> stored;
   for (const auto& blob : response.responses()) {
-    const absl::Status status = StatusFromProto(blob.status());
+    const absl::Status status = OfPeer(StatusFromProto(blob.status()));
     if (!status.ok())
       return Annotate(status, fmt::format("writing blob {}", ToString(FromProto(blob.digest()))));
     stored.insert(FromProto(blob.digest()));

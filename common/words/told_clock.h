@@ -23,6 +23,8 @@ struct ToldClock {
   ClockInterval real;
   // The real one stands in the value.
   bool tells_real = false;
+
+  bool IsShifted() const { return shown != real; }
 };
 
 // "BEGIN END", or of a clock that was shifted "BEGIN END REAL-BEGIN REAL-END". nullopt: it is no such value,

@@ -199,6 +199,26 @@ std::string_view Word(v1::PackageChange::Kind kind) {
   }
 }
 
+std::string_view Word(v1::Access role) {
+  switch (role) {
+    case v1::ACCESS_READ:
+      return "read";
+    case v1::ACCESS_SUBMIT:
+      return "submit";
+    case v1::ACCESS_OPERATE:
+      return "operate";
+    default:
+      return "worker";
+  }
+}
+
+std::optional<v1::Access> ParseClientRole(std::string_view word) {
+  for (const v1::Access role : {v1::ACCESS_READ, v1::ACCESS_SUBMIT, v1::ACCESS_OPERATE}) {
+    if (word == Word(role)) return role;
+  }
+  return std::nullopt;
+}
+
 bool IsFinished(v1::BuildStatus status) {
   return status == v1::BUILD_STATUS_SUCCEEDED || status == v1::BUILD_STATUS_FAILED ||
          status == v1::BUILD_STATUS_CANCELLED || status == v1::BUILD_STATUS_INFRASTRUCTURE_FAILED ||

@@ -2,9 +2,11 @@
 // "words"): one place, so that tables, live display and JSON never disagree.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "crossmill/v1/access.pb.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/package_history.pb.h"
 #include "crossmill/v1/report.pb.h"
@@ -31,6 +33,10 @@ std::string_view Word(v1::Aspect aspect);
 std::string_view Phrase(v1::Aspect aspect);
 // "no-longer-wheel", "version", ...
 std::string_view Word(v1::PackageChange::Kind kind);
+// "read", "submit", "operate", "worker": what a token is for.
+std::string_view Word(v1::Access role);
+// A client's role by its word; nothing for any other word.
+std::optional<v1::Access> ParseClientRole(std::string_view word);
 
 // A build in this state changes no more.
 bool IsFinished(v1::BuildStatus status);

@@ -23,9 +23,12 @@ namespace crossmill::coordinator {
 namespace {
 
 absl::StatusOr<std::vector<v1::Witness>> WitnessesOf(const CellInput& input, const CellInput::StepInput& step,
-                                                     storage::RecordStore& records) {
+                                                     storage::RecordStore& records, BlobStore& blobs) {
   ASSIGN_OR_RETURN(std::vector<storage::Execution> executions,
                    records.Witnesses(step.fact.key, step.since, input.submitted_at));
+  executions = WithoutLost(std::move(executions), input.build, [&](const v1::Layer& layer) {
+    return blobs.Has(FromProto(layer.tar())) && blobs.Has(FromProto(layer.manifest()));
+  });
   const v1::Step* planned = plan::FindStep(input.plan, static_cast<uint32_t>(step.stage), step.number);
   if (planned == nullptr) {
     return absl::InternalError(fmt::format("the plan has no step {} in stage {}", step.number, step.stage));
@@ -153,7 +156,7 @@ absl::Status Compare(const CellInput& input, const AssembledImage& image, ImageA
       row.witnesses = {verdict::WitnessOf(step.fact)};
       continue;
     }
-    ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records));
+    ASSIGN_OR_RETURN(row.witnesses, WitnessesOf(input, step, records, blobs));
     RETURN_IF_ERROR(AddInputChanges(records, &row));
     RETURN_IF_ERROR(AddDifferences(blobs, *input.known_files, NormalizedOf(input, step), stop, &row));
     const bool may_be_time = verdict::MayBeTime(row.causes, row.causes_problem, row.witnesses);
@@ -247,7 +250,8 @@ v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, Blo
   return view;
 }
 
-absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler) {
+absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, const core::Author& author,
+                                          ImageAssembler& assembler) {
   if (build.ahead_of() != 0) return std::string();
   std::vector<AssembledImage> images;
   for (const v1::CellView& cell : build.cells()) {
@@ -261,7 +265,7 @@ absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssem
   if (!build.has_rebuild()) names.assign(build.options().tags().begin(), build.options().tags().end());
   ASSIGN_OR_RETURN(const Digest index,
                    assembler.AssembleIndex(images, names, fmt::format("build {}", build.id()),
-                                           ImageOptionsOf(build.options())));
+                                           ImageOptionsOf(build.options()), author));
   return index.Oci();
 }
 

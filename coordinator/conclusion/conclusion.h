@@ -62,6 +62,7 @@ v1::CellView ConcludeCell(const CellInput& input, ImageAssembler& assembler, Blo
 
 // The multi-platform index of a build whose cells all succeeded, named as asked; "sha256:...". Empty for a
 // build of wheels.
-absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, ImageAssembler& assembler);
+absl::StatusOr<std::string> AssembleBuild(const v1::BuildView& build, const core::Author& author,
+                                          ImageAssembler& assembler);
 
 }  // namespace crossmill::coordinator

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "common/compare/layer_contents.h"
 #include "common/compare/neutral/neutral_comparison.h"
 #include "common/compare/neutral/wheel_record.h"
+#include "common/layer/content_places.h"
 #include "coordinator/conclusion/image_base.h"
 #include "coordinator/conclusion/step_differences.h"
 
@@ -18,37 +20,40 @@ namespace {
 // RECORD of a large package has some hundred kilobytes.
 constexpr int64_t kLongestRecord = int64_t{16} << 20;
 
-// The layers of one platform, and the contents of their files.
+// The layers of one platform.
 struct PlatformLayers {
+  std::vector<Digest> tars;
+  // Of each tar, in its order.
   std::vector<layer::LayerManifest> manifests;
-  // Of each manifest, in its order.
-  std::vector<std::unique_ptr<compare::LayerContents>> contents;
+  // Made when the first of its files is opened, which of most layers none is.
+  std::vector<std::optional<layer::ContentPlaces>> places;
 };
 
 absl::StatusOr<PlatformLayers> ReadLayers(const NeutralInput::Cell& cell, BlobStore& blobs) {
   PlatformLayers layers;
   for (const v1::Layer& layer : cell.layers) {
     ASSIGN_OR_RETURN(layers.manifests.emplace_back(), ReadManifest(blobs, layer));
+    layers.tars.push_back(FromProto(layer.tar()));
   }
-  for (size_t i = 0; i < cell.layers.size(); ++i) {
-    const Digest tar = FromProto(cell.layers[i].tar());
-    layers.contents.push_back(
-        std::make_unique<compare::LayerContents>(blobs, tar, layers.manifests[i], tar, layers.manifests[i]));
-  }
+  layers.places.resize(layers.tars.size());
   return layers;
 }
 
 class LayersContents final : public compare::NeutralContents {
  public:
-  explicit LayersContents(const std::vector<PlatformLayers>& sides) : sides_(sides) {}
+  LayersContents(BlobStore& blobs, std::vector<PlatformLayers>& sides) : blobs_(blobs), sides_(sides) {}
 
   absl::StatusOr<std::unique_ptr<compare::Content>> Open(size_t side,
                                                          const compare::RootEntry& entry) override {
-    return sides_[side].contents[entry.layer]->OpenFirst(entry.path);
+    PlatformLayers& layers = sides_[side];
+    std::optional<layer::ContentPlaces>& places = layers.places[entry.layer];
+    if (!places) places.emplace(layers.manifests[entry.layer]);
+    return compare::OpenInLayer(blobs_, layers.tars[entry.layer], *places, entry.path);
   }
 
  private:
-  const std::vector<PlatformLayers>& sides_;
+  BlobStore& blobs_;
+  std::vector<PlatformLayers>& sides_;
 };
 
 absl::StatusOr<std::string> TextAt(size_t side, const compare::PlatformRoot& root, const std::string& path,
@@ -88,7 +93,7 @@ absl::StatusOr<v1::NeutralComparison> Compare(const NeutralInput& input, BlobSto
                                               const std::stop_token& stop) {
   std::vector<PlatformLayers> layers;
   std::vector<compare::NeutralSide> sides;
-  LayersContents contents(layers);
+  LayersContents contents(blobs, layers);
   for (const NeutralInput::Cell& cell : input.cells) {
     if (stop.stop_requested()) return absl::CancelledError("comparing was stopped");
     ASSIGN_OR_RETURN(PlatformLayers read, ReadLayers(cell, blobs));

@@ -25,6 +25,8 @@ core::StepFact FactOf(const storage::Execution& execution) {
   fact.finished_at = execution.finished_at.value_or(0);
   fact.circumstances = execution.circumstances;
   fact.normalizations = execution.normalizations;
+  fact.use = execution.use;
+  fact.bound = execution.bound;
   fact.exit_code = execution.exit_code;
   fact.failure = execution.failure;
   fact.started_at = execution.started_at;
@@ -58,6 +60,14 @@ std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution
     return !any_varied || execution.variation == 0 || !may_speak(execution, of_every_replica);
   });
   executions.erase(end, executions.end());
+  return executions;
+}
+
+std::vector<storage::Execution> WithoutLost(std::vector<storage::Execution> executions, int64_t build,
+                                            const std::function<bool(const v1::Layer&)>& is_there) {
+  std::erase_if(executions, [&](const storage::Execution& execution) {
+    return execution.build != build && execution.succeeded() && !is_there(execution.layer());
+  });
   return executions;
 }
 

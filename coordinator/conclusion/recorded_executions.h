@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "coordinator/core/build_state.h"
@@ -21,5 +22,10 @@ core::StepFact FactOf(const storage::Execution& execution);
 std::vector<storage::Execution> ThoseThatMaySpeak(std::vector<storage::Execution> executions, int64_t build,
                                                   const core::StepFact& first, const v1::Step& step,
                                                   const v1::BuildOptions& options);
+
+// Without those of other builds whose layer the store has lost (a policy removes what nothing needs): there
+// would be nothing to compare. What `build` itself executed is kept for it.
+std::vector<storage::Execution> WithoutLost(std::vector<storage::Execution> executions, int64_t build,
+                                            const std::function<bool(const v1::Layer&)>& is_there);
 
 }  // namespace crossmill::coordinator

@@ -152,9 +152,11 @@ Attempt AttemptBoard::End(TaskId task) {
   return attempt;
 }
 
-std::vector<Attempt> AttemptBoard::TakeUnwanted() {
+std::vector<Attempt> AttemptBoard::TakeUnwanted(size_t most) {
   std::vector<Attempt> ended;
-  for (TaskId task : std::exchange(suspects_, {})) {
+  while (!suspects_.empty() && ended.size() < most) {
+    const TaskId task = *suspects_.begin();
+    suspects_.erase(suspects_.begin());
     const Attempt* attempt = Find(task);
     if (attempt != nullptr && Unwanted(*attempt)) ended.push_back(End(task));
   }
@@ -169,6 +171,15 @@ const Attempt* AttemptBoard::Find(TaskId task) const {
 const Attempt* AttemptBoard::FindLease(LeaseNumber lease) const {
   const auto found = leases_.find(lease);
   return found == leases_.end() ? nullptr : Find(found->second);
+}
+
+std::vector<uint32_t> AttemptBoard::UnfinishedSteps(LeaseNumber lease) const {
+  std::vector<uint32_t> numbers;
+  const Attempt* attempt = FindLease(lease);
+  if (attempt == nullptr) return numbers;
+  for (int i = attempt->position; i < attempt->task.steps_size(); ++i)
+    numbers.push_back(attempt->task.steps(i).number());
+  return numbers;
 }
 
 const Attempt* AttemptBoard::FindOf(const StageRunId& run) const {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -87,6 +88,8 @@ struct RestoredLease {
   // Of the step that was running; 0: none.
   int64_t execution = 0;
   int64_t log_chunks = 0;
+  // That step's number.
+  uint32_t execution_step = 0;
 };
 
 // Who would take the result of a step that is under way for somebody else.
@@ -144,14 +147,18 @@ class AttemptBoard {
   // Ends an attempt: its owner and its waiters are absent afterwards, and in what is returned.
   [[nodiscard]] Attempt End(TaskId task);
   // Ends what can't go on: attempts that nobody wants, and attempts without an owner that would need its
-  // client and have no lease yet (their waiters have to begin anew).
-  [[nodiscard]] std::vector<Attempt> TakeUnwanted();
+  // client and have no lease yet (their waiters have to begin anew). At most so many.
+  [[nodiscard]] std::vector<Attempt> TakeUnwanted(size_t most = std::numeric_limits<size_t>::max());
+  // TakeUnwanted may find more.
+  bool MayHaveUnwanted() const { return !suspects_.empty(); }
 
   // ---- looking ----
 
   // Null: there is none.
   const Attempt* Find(TaskId task) const;
   const Attempt* FindLease(LeaseNumber lease) const;
+  // Numbers of its steps that have not finished, in order; none without such a lease.
+  std::vector<uint32_t> UnfinishedSteps(LeaseNumber lease) const;
   // That the run owns or waits for.
   const Attempt* FindOf(const StageRunId& run) const;
   bool IsPresent(const StageRunId& run) const { return runs_.contains(run); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/plan/plan_graph.h"
 #include "common/plan/step_sources.h"
 #include "common/plan/variation.h"
@@ -16,6 +17,33 @@ namespace {
 
 bool Over(Phase phase) {
   return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled;
+}
+
+// Of a StepView or a ReplicaStep; 0: not yet.
+template <typename Execution>
+void SetTimes(int64_t started_at, int64_t finished_at, Execution* execution) {
+  execution->set_started_at(started_at);
+  execution->set_finished_at(finished_at);
+}
+
+// Of a stage that has not begun.
+v1::StageView FirstView(const v1::StagePlan& stage, int index) {
+  v1::StageView view;
+  view.set_index(index);
+  view.set_name(stage.name());
+  *view.mutable_platform() = stage.platform();
+  view.set_from_text(stage.from_text());
+  *view.mutable_from_range() = stage.from_range();
+  view.set_base(stage.base_case() == v1::StagePlan::kBaseImage ? static_cast<int>(stage.base_image()) : -1);
+  for (const v1::Step& step : stage.steps()) {
+    v1::StepView& row = *view.add_steps();
+    row.set_number(step.number());
+    row.set_instruction(step.instruction());
+    row.set_text(step.text());
+    *row.mutable_range() = step.range();
+    row.set_status(HasAction(step) ? v1::STEP_STATUS_WAITING : v1::STEP_STATUS_METADATA);
+  }
+  return view;
 }
 
 }  // namespace
@@ -48,54 +76,57 @@ v1::BuildEvent& BuildState::Add() {
   return event;
 }
 
-int BuildState::replicas() const { return std::max(0, static_cast<int>(view_.options().verify()) - 1); }
-
-void BuildState::SetPlan(v1::BuildPlan plan) {
-  plan_ = std::move(plan);
-  planned_ = true;
-  stages_.assign(plan_.stages_size(), {});
-  replicas_.assign(plan_.stages_size(), std::vector<ReplicaRun>(replicas()));
-  for (int i = 0; i < plan_.stages_size(); ++i) {
-    const v1::StagePlan& stage = plan_.stages(i);
-    const std::set<uint32_t> needed = plan::NeededStages(stage);
-    stages_[i].needs.insert(needed.begin(), needed.end());
-    stages_[i].facts.resize(stage.steps_size());
-    stages_[i].exports.resize(stage.exports_size());
-  }
-  cell_stages_.clear();
-  for (int i = 0; i < plan_.cells_size(); ++i) {
-    const std::vector<uint32_t> reached = plan::StagesOfCell(plan_, static_cast<uint32_t>(i));
-    cell_stages_.emplace_back(reached.begin(), reached.end());
-  }
-  *view_.mutable_bases() = plan_.bases();
-  if (view_.stages_size() == 0) InitialView();
+int ReplicasOf(const v1::BuildOptions& options) {
+  return std::max(0, static_cast<int>(options.verify()) - 1);
 }
 
-void BuildState::InitialView() {
-  v1::BuildEvent& event = Add();
-  v1::BuildEvent::Planned& planned = *event.mutable_planned();
+int BuildState::replicas() const { return ReplicasOf(view_.options()); }
+
+PreparedPlan::PreparedPlan(v1::BuildPlan of, int replica_count) : plan(std::move(of)) {
+  stages.assign(plan.stages_size(), {});
+  needed_by.assign(plan.stages_size(), {});
+  replicas.assign(plan.stages_size(), std::vector<ReplicaRun>(replica_count));
+  for (int i = 0; i < plan.stages_size(); ++i) {
+    const v1::StagePlan& stage = plan.stages(i);
+    const std::set<uint32_t> needed = plan::NeededStages(stage);
+    stages[i].needs.insert(needed.begin(), needed.end());
+    stages[i].missing = needed.size();
+    for (const uint32_t need : needed) needed_by[need].push_back(i);
+    if (needed.empty()) startable.insert(startable.end(), i);
+    stages[i].facts.resize(stage.steps_size());
+    stages[i].exports.resize(stage.exports_size());
+    *view_stages.Add() = FirstView(stage, i);
+  }
+  told_stages = view_stages;
+  for (int i = 0; i < plan.cells_size(); ++i) {
+    const std::vector<uint32_t> reached = plan::StagesOfCell(plan, static_cast<uint32_t>(i));
+    cell_stages.emplace_back(reached.begin(), reached.end());
+  }
+}
+
+void BuildState::SetPlan(PreparedPlan prepared) {
+  plan_ = std::move(prepared.plan);
+  planned_ = true;
+  stages_ = std::move(prepared.stages);
+  needed_by_ = std::move(prepared.needed_by);
+  startable_ = std::move(prepared.startable);
+  replicas_ = std::move(prepared.replicas);
+  cell_stages_ = std::move(prepared.cell_stages);
+  *view_.mutable_bases() = plan_.bases();
+  if (view_.stages_size() == 0) {
+    InitialView(std::move(prepared.view_stages), std::move(prepared.told_stages));
+  }
+}
+
+void BuildState::InitialView(google::protobuf::RepeatedPtrField<v1::StageView> shown,
+                             google::protobuf::RepeatedPtrField<v1::StageView> told) {
+  v1::BuildEvent::Planned& planned = *Add().mutable_planned();
   planned.set_epoch(plan_.epoch());
   *planned.mutable_cells() = plan_.cells();
-  for (int i = 0; i < plan_.stages_size(); ++i) {
-    const v1::StagePlan& stage = plan_.stages(i);
-    v1::StageView& view = *planned.add_stages();
-    view.set_index(i);
-    view.set_name(stage.name());
-    *view.mutable_platform() = stage.platform();
-    view.set_from_text(stage.from_text());
-    *view.mutable_from_range() = stage.from_range();
-    view.set_base(stage.base_case() == v1::StagePlan::kBaseImage ? static_cast<int>(stage.base_image()) : -1);
-    for (const v1::Step& step : stage.steps()) {
-      v1::StepView& row = *view.add_steps();
-      row.set_number(step.number());
-      row.set_instruction(step.instruction());
-      row.set_text(step.text());
-      *row.mutable_range() = step.range();
-      row.set_status(HasAction(step) ? v1::STEP_STATUS_WAITING : v1::STEP_STATUS_METADATA);
-    }
-  }
-  *view_.mutable_stages() = planned.stages();
+  *planned.mutable_stages() = std::move(told);
+  *view_.mutable_stages() = std::move(shown);
   view_.set_epoch(plan_.epoch());
+  view_.set_planned_at(now_);
   for (const std::string& warning : plan_.warnings()) Notice(true, warning);
   for (size_t i = 0; i < cell_stages_.size(); ++i) {
     v1::CellView cell;
@@ -117,11 +148,8 @@ bool BuildState::Wanted(int stage) const {
 
 std::vector<int> BuildState::ReadyStages() const {
   std::vector<int> ready;
-  for (int i = 0; i < static_cast<int>(stages_.size()); ++i) {
-    const StageRun& run = stages_[i];
-    const bool complete = std::all_of(run.needs.begin(), run.needs.end(),
-                                      [&](int need) { return stages_[need].phase == Phase::kDone; });
-    if (run.phase == Phase::kBlocked && complete && Wanted(i)) ready.push_back(i);
+  for (const int i : startable_) {
+    if (stages_[i].phase == Phase::kBlocked && Wanted(i)) ready.push_back(i);
   }
   return ready;
 }
@@ -175,6 +203,7 @@ std::vector<v1::Layer> BuildState::ChainBefore(int stage, int index) const {
 
 void BuildState::SetTaskOptions(const v1::StagePlan& plan, v1::Task& task) const {
   task.set_step_timeout(view_.options().step_timeout());
+  if (view_.options().has_step_bounds()) *task.mutable_bounds() = view_.options().step_bounds();
   if (!plan_.keep_times()) task.set_source_date_epoch(plan_.epoch());
   // Ids of builds begin again in a farm with new data; a worker's caches may be older than that.
   if (view_.options().no_cache() || plan.no_cache()) {
@@ -255,11 +284,13 @@ void BuildState::StepStarted(int stage, int replica, int index, const StepFact& 
     step->set_emulated(fact.emulated);
     step->set_execution(fact.execution);
     step->set_key(fact.key);
+    SetTimes(fact.started_at, 0, step);
   } else {
     this->replica(stage, replica).phase = Phase::kRunning;
     v1::ReplicaStep* row = FindReplica(step, replica);
     row->set_status(v1::STEP_STATUS_RUNNING);
     row->set_worker(fact.worker);
+    SetTimes(fact.started_at, 0, row);
   }
   EmitStep(stage, replica, index);
 }
@@ -277,6 +308,7 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
     row->set_status(status);
     row->set_worker(fact.worker);
     row->set_seconds(fact.seconds);
+    SetTimes(fact.started_at, fact.finished_at, row);
     if (status == v1::STEP_STATUS_FAILED) {
       row->clear_layer();
       row->set_exit_code(fact.exit_code);
@@ -307,6 +339,11 @@ void BuildState::StepFinished(int stage, int replica, int index, const StepFact&
   step->set_emulated(fact.emulated);
   step->set_execution(fact.execution);
   step->set_key(fact.key);
+  SetTimes(fact.started_at, fact.finished_at, step);
+  step->clear_use();
+  step->clear_bound();
+  if (fact.use) *step->mutable_use() = *fact.use;
+  if (fact.bound) *step->mutable_bound() = *fact.bound;
   if (status == v1::STEP_STATUS_FAILED) {
     step->set_exit_code(fact.exit_code);
     step->set_failure(fact.failure);
@@ -323,15 +360,23 @@ void BuildState::StepInterrupted(int stage, int replica, int index) {
     v1::ReplicaStep* row = FindReplica(step, replica);
     if (row->status() != v1::STEP_STATUS_RUNNING) return;
     row->set_status(v1::STEP_STATUS_WAITING);
+    SetTimes(0, 0, row);
   } else {
     if (step->status() != v1::STEP_STATUS_RUNNING) return;
     step->set_status(v1::STEP_STATUS_WAITING);
     step->set_execution(0);
+    SetTimes(0, 0, step);
   }
   EmitStep(stage, replica, index);
 }
 
 void BuildState::StageDone(int stage) {
+  if (stages_[stage].phase != Phase::kDone) {
+    startable_.erase(stage);
+    for (const int waiting : needed_by_[stage]) {
+      if (--stages_[waiting].missing == 0) startable_.insert(waiting);
+    }
+  }
   stages_[stage].phase = Phase::kDone;
   int64_t bytes = 0;
   for (const v1::Layer& layer : ChainBefore(stage, plan_.stages(stage).steps_size())) {
@@ -348,7 +393,7 @@ void BuildState::StageDone(int stage) {
 void BuildState::StageFailed(int stage, v1::BuildStatus status, std::string_view message) {
   stages_[stage].phase = Phase::kFailed;
   v1::StageView* view = view_.mutable_stages(stage);
-  view->set_message(std::string(message));
+  view->set_message(ValidUtf8(message));
   v1::BuildEvent::StageChanged& change = *Add().mutable_stage_changed();
   change.set_stage(stage);
   change.set_size_bytes(view->size_bytes());
@@ -357,11 +402,11 @@ void BuildState::StageFailed(int stage, v1::BuildStatus status, std::string_view
     if (!cell_stages_[i].contains(stage) || IsFinished(view_.cells(i).status())) continue;
     v1::CellView cell = view_.cells(i);
     cell.set_status(status);
-    cell.set_message(std::string(message));
+    cell.set_message(view->message());
     if (status == v1::BUILD_STATUS_FAILED && replicas() > 0) {
       cell.mutable_comparison()->set_verdict(v1::VERDICT_FAILED);
       cell.mutable_comparison()->set_level("none");
-      cell.mutable_comparison()->set_reason(std::string(message));
+      cell.mutable_comparison()->set_reason(view->message());
     }
     CellFinished(cell);
   }
@@ -373,6 +418,7 @@ void BuildState::StageCancelled(int stage) {
     const v1::StepStatus status = view_.stages(stage).steps(i).status();
     if (status != v1::STEP_STATUS_RUNNING) continue;
     FindStep(stage, i)->set_status(v1::STEP_STATUS_CANCELLED);
+    FindStep(stage, i)->set_finished_at(now_);
     EmitStep(stage, 0, i);
   }
 }
@@ -387,30 +433,34 @@ void BuildState::TakeBackBuilt(int stage) {
 }
 
 void BuildState::ChangeCell(const v1::CellView& cell) {
-  *Add().mutable_cell_changed()->mutable_cell() = cell;
+  v1::CellView& changed = *Add().mutable_cell_changed()->mutable_cell();
+  changed = cell;
+  changed.set_message(ValidUtf8(cell.message()));
   for (v1::CellView& known : *view_.mutable_cells()) {
-    if (IsSameCell(known, cell)) known = cell;
+    if (IsSameCell(known, cell)) known = changed;
   }
 }
 
 void BuildState::SetStatus(v1::BuildStatus status, std::string_view message) {
-  if (view_.status() == status && view_.message() == message) return;
+  const std::string text = ValidUtf8(message);
+  if (view_.status() == status && view_.message() == text) return;
   view_.set_status(status);
-  view_.set_message(std::string(message));
+  view_.set_message(text);
   v1::BuildEvent::StatusChanged& change = *Add().mutable_status_changed();
   change.set_status(status);
-  change.set_message(std::string(message));
+  change.set_message(text);
 }
 
 void BuildState::Finish(v1::BuildStatus status, std::string_view message, std::string_view index_digest,
                         v1::NeutralComparison neutral) {
   view_.set_status(status);
-  view_.set_message(std::string(message));
+  // Of anybody: what a registry sent, quoted. A record with other bytes could not be read again.
+  view_.set_message(ValidUtf8(message));
   view_.set_index_digest(std::string(index_digest));
   view_.set_finished_at(now_);
   v1::BuildEvent::StatusChanged& change = *Add().mutable_status_changed();
   change.set_status(status);
-  change.set_message(std::string(message));
+  change.set_message(view_.message());
   change.set_index_digest(std::string(index_digest));
   if (neutral.platforms_size() == 0) return;
   *view_.mutable_neutral() = neutral;
@@ -418,6 +468,7 @@ void BuildState::Finish(v1::BuildStatus status, std::string_view message, std::s
 }
 
 void BuildState::Notice(bool warning, std::string text) {
+  text = ValidUtf8(text);
   if (warning) view_.add_warnings(text);
   v1::BuildEvent::Notice& notice = *Add().mutable_notice();
   notice.set_warning(warning);

@@ -36,6 +36,9 @@ struct StepFact {
   // v1.StepResult.circumstances.
   std::vector<v1::Circumstance> circumstances = {};
   std::vector<v1::Normalization> normalizations = {};
+  // v1.StepResult's.
+  std::optional<v1::StepUse> use = {};
+  std::optional<v1::BoundReached> bound = {};
   // Non-zero or a message: the step failed there.
   int exit_code = 0;
   std::string failure;
@@ -75,6 +78,13 @@ enum class Phase {
   kCancelled,
 };
 
+// For no fault of the recipe.
+struct InfrastructureFailures {
+  int count = 0;
+  // On which they happened, by whose own fault.
+  std::set<std::string> workers;
+};
+
 // A stage's first execution.
 struct StageRun {
   Phase phase = Phase::kBlocked;
@@ -88,7 +98,9 @@ struct StageRun {
   std::vector<std::optional<StageExport>> exports;
   // Stages whose end it waits for.
   std::set<int> needs;
-  int infrastructure_failures = 0;
+  // How many of them are not done.
+  size_t missing = 0;
+  InfrastructureFailures failures;
   // What step `next` failed with where it was tried so far, while another host tries it.
   std::string failure;
 };
@@ -102,7 +114,7 @@ struct ReplicaRun {
   int last = -1;
   // Set where the first execution of step `last` is still under way.
   std::optional<StepUnderWay> beside;
-  int infrastructure_failures = 0;
+  InfrastructureFailures failures;
   // Why it could not be executed.
   std::string problem;
 };
@@ -112,6 +124,29 @@ bool HasAction(const v1::Step& step);
 
 // What cache keys name a root file system by: the tars of its layers, bottom first.
 std::vector<Digest> DiffIds(const std::vector<v1::Layer>& layers);
+
+// As a view's or options' verify asks: how often each step is executed beside the first execution.
+int ReplicasOf(const v1::BuildOptions& options);
+
+// A plan with all that follows from it before anything ran. Made beside the transaction loop, since it costs
+// what the plan has stages: taken over by BuildState it costs nothing.
+struct PreparedPlan {
+  // Context sources must be resolved.
+  PreparedPlan(v1::BuildPlan of, int replica_count);
+
+  v1::BuildPlan plan;
+  std::vector<StageRun> stages;
+  // Per stage: those that need it.
+  std::vector<std::vector<int>> needed_by;
+  // Stages that need none.
+  std::set<int> startable;
+  std::vector<std::vector<ReplicaRun>> replicas;
+  // Per cell: stages it needs.
+  std::vector<std::set<int>> cell_stages;
+  // How they are shown first: to the view, and to who watches.
+  google::protobuf::RepeatedPtrField<v1::StageView> view_stages;
+  google::protobuf::RepeatedPtrField<v1::StageView> told_stages;
+};
 
 class BuildState {
  public:
@@ -123,8 +158,9 @@ class BuildState {
   // Events since the last call, numbered.
   std::vector<v1::BuildEvent> TakeEvents();
 
-  // Context sources must be resolved. After a restart the plan is the same again.
-  void SetPlan(v1::BuildPlan plan);
+  // After a restart the plan is the same again. Prepared for as many replicas as the view's options ask for.
+  void SetPlan(PreparedPlan plan);
+  void SetPlan(v1::BuildPlan plan) { SetPlan(PreparedPlan(std::move(plan), replicas())); }
   bool planned() const { return planned_; }
 
   // How the exports of the stages done so far were resolved; `plain_copies` is for the caller.
@@ -139,6 +175,10 @@ class BuildState {
 
   StageRun& stage(int index) { return stages_[index]; }
   ReplicaRun& replica(int stage, int replica) { return replicas_[stage][replica - 1]; }
+  // Of replica 0 those of the first execution.
+  InfrastructureFailures& FailuresOf(int stage, int replica) {
+    return replica == 0 ? stages_[stage].failures : replicas_[stage][replica - 1].failures;
+  }
   // As stage(index).next.
   int next(int stage) const { return stages_[stage].next; }
   int stage_count() const { return static_cast<int>(stages_.size()); }
@@ -191,7 +231,8 @@ class BuildState {
 
  private:
   v1::BuildEvent& Add();
-  void InitialView();
+  void InitialView(google::protobuf::RepeatedPtrField<v1::StageView> shown,
+                   google::protobuf::RepeatedPtrField<v1::StageView> told);
   v1::StepView* FindStep(int stage, int index);
   // A layer of what was built is lost, and made again: its cells are not built any more.
   void TakeBackBuilt(int stage);
@@ -208,6 +249,10 @@ class BuildState {
   int64_t last_event_ = 0;
   std::vector<v1::BuildEvent> events_;
   std::vector<StageRun> stages_;
+  // Per stage: those that need it.
+  std::vector<std::vector<int>> needed_by_;
+  // Have all they need and are not done: so that an event looks at these, and not at thousands of stages.
+  std::set<int> startable_;
   std::vector<std::vector<ReplicaRun>> replicas_;
   // Per cell: stages it needs.
   std::vector<std::set<int>> cell_stages_;

@@ -40,6 +40,7 @@ void ApplyEvent(const v1::BuildEvent& event, v1::BuildView* view) {
     case v1::BuildEvent::kPlanned:
       *view->mutable_stages() = event.planned().stages();
       view->set_epoch(event.planned().epoch());
+      view->set_planned_at(event.time());
       break;
     case v1::BuildEvent::kStepChanged:
       ApplyStep(event.step_changed(), view);

@@ -211,8 +211,6 @@ class Tally {
   bool real_all_apart_ = true;
 };
 
-bool IsShifted(const ToldClock& told) { return told.shown != told.real; }
-
 }  // namespace
 
 std::optional<ClockInterval> ClockOf(const StepFact& fact) {
@@ -228,7 +226,7 @@ bool ClockWasShifted(const v1::Witness& witness) {
   return std::any_of(witness.circumstances().begin(), witness.circumstances().end(),
                      [](const v1::Circumstance& each) {
                        const auto told = ParseToldClock(each.value());
-                       return each.aspect() == v1::ASPECT_CLOCK && told && IsShifted(*told);
+                       return each.aspect() == v1::ASPECT_CLOCK && told && told->IsShifted();
                      });
 }
 

@@ -73,8 +73,10 @@ void Scheduler::SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time n
     for (const auto& [lease, task] : worker.leases) before.room.Remove(lease);
     if (before.workers.empty()) hosts_.erase(from);
   }
+  if (options_.changes != nullptr) options_.changes->Note();
   worker.info = info;
-  worker.drained = options_.drained != nullptr && options_.drained->Contains(info.name());
+  worker.drained = options_.drained != nullptr && options_.drained->GetsNone(info.name());
+  worker.distrusted = options_.drained != nullptr && options_.drained->IsDistrusted(info.name());
   worker.native.clear();
   worker.emulated.clear();
   for (const v1::PlatformSupport& support : info.platforms()) {
@@ -100,6 +102,7 @@ void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   if (it == workers_.end()) return;
   it->second.last_seen = now;
   if (!std::exchange(it->second.silent, false)) return;
+  if (options_.changes != nullptr) options_.changes->Note();
   it->second.connected = true;
   it->second.present = true;
   std::erase(departed_, worker);
@@ -112,6 +115,8 @@ void Scheduler::Report(const std::string& worker, const v1::HostLoad& load, absl
   if (it == workers_.end()) return;
   const std::string& host = it->second.info.host_id();
   hosts_[host].room.Report(load, now);
+  it->second.layers_bytes = load.layers_bytes();
+  it->second.caches_bytes = load.caches_bytes();
   RefreshHost(host);
 }
 
@@ -119,6 +124,7 @@ void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
   MutexLock lock(mutex_);
   auto it = workers_.find(worker);
   if (it == workers_.end()) return;
+  if (options_.changes != nullptr) options_.changes->Note();
   it->second.connected = false;
   it->second.silent = false;
   it->second.last_seen = now;
@@ -128,6 +134,7 @@ void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
 
 void Scheduler::Depart(Worker& worker) {
   if (!std::exchange(worker.present, false)) return;
+  if (options_.changes != nullptr) options_.changes->Note();
   departed_.push_back(worker.info.name());
   layers_.Forget(worker.info.name());
 }
@@ -139,13 +146,15 @@ void Scheduler::Refresh(const Worker& worker) {
   standing.host = info.host_id();
   standing.native = worker.native;
   standing.emulated = worker.emulated;
-  standing.present = worker.present;
-  standing.staying = worker.present && !worker.draining && !worker.drained;
+  const bool comes_back =
+      !worker.unfit || worker.unfit->until < absl::InfiniteFuture() || !worker.leases.empty();
+  standing.present = worker.present && comes_back && !worker.distrusted;
+  standing.staying = standing.present && !worker.draining && !worker.drained;
   standing.tasks = static_cast<uint32_t>(worker.leases.size());
   standing.fullness = static_cast<double>(standing.tasks) / std::max(1u, info.slots());
   if (info.slots_by_load()) standing.fullness = std::max(standing.fullness, room.Used() / room.cpus());
-  standing.open =
-      worker.connected && !worker.draining && !worker.drained && Admits(worker, ExpectedUse{0.0, 1});
+  standing.open = worker.connected && !worker.draining && !worker.drained && !worker.unfit &&
+                  Admits(worker, ExpectedUse{0.0, 1});
   pools_.Update(info.name(), standing);
 }
 
@@ -166,6 +175,7 @@ void Scheduler::RefreshHost(const std::string& host) {
 void Scheduler::Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time now) {
   Task& held = tasks_.at(task);
   const Requirements& requirements = held.requirements;
+  if (options_.changes != nullptr) options_.changes->Note();
   worker.leases[lease] = task;
   lease_workers_[lease] = worker.info.name();
   if (requirements.group != 0) groups_[requirements.group].insert(task);
@@ -181,6 +191,7 @@ void Scheduler::Drop(Worker& worker, LeaseNumber lease) {
   Task& task = tasks_.at(worker.leases.at(lease));
   if (task.native_until) backlogs_.at(task.kind.platform).End(*task.native_until);
   task.native_until.reset();
+  if (options_.changes != nullptr) options_.changes->Note();
   worker.leases.erase(lease);
   lease_workers_.erase(lease);
   spare_leases_.erase(lease);
@@ -345,10 +356,24 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
   MutexLock lock(mutex_);
   const uint64_t changes = options_.drained == nullptr ? 0 : options_.drained->changes();
   if (std::exchange(drained_changes_, changes) != changes) {
+    if (options_.changes != nullptr) options_.changes->Note();
     for (auto& [name, worker] : workers_) {
-      worker.drained = options_.drained->Contains(name);
+      worker.drained = options_.drained->GetsNone(name);
+      worker.distrusted = options_.drained->IsDistrusted(name);
+      // What it would still say is not believed: others begin anew at once.
+      while (worker.distrusted && !worker.leases.empty())
+        Lose(worker, worker.leases.begin()->first, fmt::format("worker {} is distrusted", name));
       Refresh(worker);
     }
+  }
+  const uint64_t healthier = options_.health == nullptr ? 0 : options_.health->changes();
+  if (std::exchange(health_changes_, healthier) != healthier || now >= next_rest_end_) {
+    if (options_.changes != nullptr) options_.changes->Note();
+    for (auto& [name, worker] : workers_) {
+      worker.unfit = options_.health->Find(name, now);
+      Refresh(worker);
+    }
+    next_rest_end_ = options_.health->NextChange(now);
   }
   if (now < next_expiry_) return std::exchange(lost_, {});
   // Whoever is heard later expires later.
@@ -359,6 +384,7 @@ std::vector<LostLease> Scheduler::Expire(absl::Time now) {
       continue;
     }
     if (!worker.connected && !worker.present && worker.leases.empty()) continue;
+    if (worker.connected && options_.changes != nullptr) options_.changes->Note();
     worker.silent = worker.silent || worker.connected;
     worker.connected = false;
     Depart(worker);
@@ -395,9 +421,10 @@ SchedulerStatus Scheduler::Status() const {
   SchedulerStatus all;
   for (const auto& [name, worker] : workers_) {
     // As it was said, though the next round of placing may not have seen it.
-    const bool drained = options_.drained != nullptr && options_.drained->Contains(name);
+    const bool drained = options_.drained != nullptr && options_.drained->GetsNone(name);
     all.workers.push_back(WorkerStatus{worker.info, worker.connected, worker.draining || drained, drained,
-                                       worker.last_seen, worker.leases});
+                                       worker.last_seen, worker.leases, worker.unfit, worker.layers_bytes,
+                                       worker.caches_bytes});
   }
   std::sort(all.workers.begin(), all.workers.end(), [](const WorkerStatus& left, const WorkerStatus& right) {
     return left.info.name() < right.info.name();

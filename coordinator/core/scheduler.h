@@ -37,6 +37,8 @@
 #include "coordinator/core/native_backlog.h"
 #include "coordinator/core/queue_rank.h"
 #include "coordinator/core/standing/drained_workers.h"
+#include "coordinator/core/standing/worker_changes.h"
+#include "coordinator/core/standing/worker_health.h"
 #include "coordinator/core/worker_pools.h"
 #include "crossmill/v1/worker.pb.h"
 
@@ -98,11 +100,11 @@ struct LostLease {
   std::string reason;
 };
 
-// A task that no present worker can ever run.
+// A task that no present worker can ever run, or only such as are drained.
 struct UnplaceableTask {
   TaskId task;
   std::string reason;
-  // Since when nobody could: not since it was queued.
+  // Since when nobody could: not since it was queued. Infinite while an operator could undrain somebody.
   absl::Time since;
 };
 
@@ -113,6 +115,10 @@ struct SchedulerOptions {
   EmulationPolicy emulation;
   // Not owned; null: none is drained.
   const DrainedWorkers* drained = nullptr;
+  // Likewise; null: all are fit.
+  const WorkerHealth* health = nullptr;
+  // Not owned, told of each; null: nobody counts them. What machines measure is none.
+  WorkerChanges* changes = nullptr;
 };
 
 // Snapshot of one worker for display.
@@ -124,6 +130,11 @@ struct WorkerStatus {
   bool drained = false;
   absl::Time last_seen;
   std::map<LeaseNumber, TaskId> leases;
+  // Why it gets no new tasks for now.
+  std::optional<Unfitness> unfit;
+  // v1.HostLoad's.
+  uint64_t layers_bytes = 0;
+  uint64_t caches_bytes = 0;
 };
 
 // Snapshot of all.
@@ -179,7 +190,7 @@ class Scheduler {
   // Leases what can be placed now. Adds to `displaced`, if it is there, the leased spare tasks that are in
   // the way of a first execution: when they are removed there is room to assign again.
   std::vector<Assignment> Assign(absl::Time now, std::vector<TaskId>* displaced = nullptr);
-  // Queued tasks that no present worker can ever run, without spare ones.
+  // Queued tasks that no present worker can ever run, or (told once) only drained ones; without spare ones.
   std::vector<UnplaceableTask> Unplaceable(absl::Time now);
   // Some present worker can run it, now or later.
   bool CanRun(const Requirements& requirements) const;
@@ -198,6 +209,14 @@ class Scheduler {
     bool draining = false;
     // An operator said so; unlike one that drains by itself it comes back.
     bool drained = false;
+    // Of those: its results are not believed. It is as good as away.
+    bool distrusted = false;
+    // As WorkerHealth has it. What waits for it waits on while it rests, and while its disk may get room by
+    // what it runs.
+    std::optional<Unfitness> unfit;
+    // v1.HostLoad's.
+    uint64_t layers_bytes = 0;
+    uint64_t caches_bytes = 0;
     // Its stream is open, but nothing came for longer than the time-out; the next message connects it again.
     bool silent = false;
     absl::Time last_seen;
@@ -231,6 +250,8 @@ class Scheduler {
     std::optional<absl::Time> native_until;
     // While it is queued and nobody present can ever run it.
     std::optional<absl::Time> unplaceable_since;
+    // People were told that only drained workers could run it.
+    bool wait_told = false;
   };
   struct Queue {
     std::map<QueueRank, TaskId> tasks;
@@ -253,9 +274,10 @@ class Scheduler {
   static Kind KindOf(const Requirements& requirements);
   static Avoided AvoidedBy(const Requirements& requirements);
   // Somebody present could run each task of the queue, found without a look at them.
-  bool AreAllPossible(const Kind& kind, const Queue& queue) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Somebody present could run it, now or later.
-  bool IsPossible(const Kind& kind, const Requirements& requirements) const
+  bool AreAllPossible(const Kind& kind, const Queue& queue, bool with_drained = true) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Somebody present could run it, now or later; or somebody who is not drained either.
+  bool IsPossible(const Kind& kind, const Requirements& requirements, bool with_drained = true) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SpreadAllows(const Worker& worker, const Requirements& requirements) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -325,6 +347,9 @@ class Scheduler {
   std::vector<std::string> departed_ ABSL_GUARDED_BY(mutex_);
   // DrainedWorkers::changes when it was looked at last.
   uint64_t drained_changes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Likewise of WorkerHealth, and when the next rest ends.
+  uint64_t health_changes_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time next_rest_end_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   // Nobody's time-out is over before.
   absl::Time next_expiry_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/words/platform.h"
 #include "coordinator/core/scheduler.h"
@@ -16,6 +17,9 @@ constexpr int kMostRefusals = 8;
 
 // So many of the emptiest workers, and so many that have layers of the task, are compared.
 constexpr int kMostOffers = 3;
+
+// Workers in a reason for people.
+constexpr size_t kMostNamed = 5;
 
 // Workers that a task must avoid are passed over so often.
 constexpr int kMostAvoided = 256;
@@ -167,7 +171,7 @@ std::vector<TaskId> Scheduler::InTheWay() const {
     const auto in_the_way =
         std::find_if(left.rbegin(), left.rend(), [&](const auto& spare) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           const Worker& worker = workers_.at(tasks_.at(spare.second).worker);
-          return worker.connected && !worker.draining && !worker.drained &&
+          return worker.connected && !worker.draining && !worker.drained && !worker.unfit &&
                  SpreadAllows(worker, requirements) &&
                  pools_.Executes(worker.info.name(), kind.platform, Way::kNative);
         });
@@ -240,18 +244,20 @@ void Scheduler::AssignEmulated(absl::Time now, std::vector<Assignment>* assignme
   }
 }
 
-bool Scheduler::IsPossible(const Kind& kind, const Requirements& requirements) const {
+bool Scheduler::IsPossible(const Kind& kind, const Requirements& requirements, bool with_drained) const {
   const Avoided avoided = AvoidedBy(requirements);
-  return pools_.IsAnyPresent(kind.platform, Way::kNative, avoided) ||
-         (!kind.platform.empty() && !kind.forbid_emulation &&
-          pools_.IsAnyPresent(kind.platform, Way::kEmulated, avoided));
+  const auto is_any = [&](Way way) {
+    return with_drained ? pools_.IsAnyPresent(kind.platform, way, avoided)
+                        : pools_.IsAnyStaying(kind.platform, way, avoided);
+  };
+  return is_any(Way::kNative) || (!kind.platform.empty() && !kind.forbid_emulation && is_any(Way::kEmulated));
 }
 
 // More hosts than anybody avoids (and as many workers at least): one is left for each.
-bool Scheduler::AreAllPossible(const Kind& kind, const Queue& queue) const {
+bool Scheduler::AreAllPossible(const Kind& kind, const Queue& queue, bool with_drained) const {
   if (queue.unplaceable) return false;
-  if (!kind.picky) return IsPossible(kind, tasks_.at(queue.tasks.begin()->second).requirements);
-  return pools_.CountHosts(kind.platform, Way::kNative) > *queue.avoided.rbegin();
+  if (!kind.picky) return IsPossible(kind, tasks_.at(queue.tasks.begin()->second).requirements, with_drained);
+  return pools_.CountHosts(kind.platform, Way::kNative, with_drained) > *queue.avoided.rbegin();
 }
 
 bool Scheduler::CanRun(const Requirements& requirements) const {
@@ -262,13 +268,25 @@ bool Scheduler::CanRun(const Requirements& requirements) const {
 std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
   MutexLock lock(mutex_);
   std::vector<UnplaceableTask> found;
+  const bool drained = options_.drained != nullptr && options_.drained->IsAny();
   for (auto& [kind, queue] : queues_) {
-    if (kind.spare || AreAllPossible(kind, queue)) continue;
+    if (kind.spare) continue;
+    const bool all_possible = AreAllPossible(kind, queue);
+    if (all_possible && (!drained || AreAllPossible(kind, queue, false))) continue;
     queue.unplaceable = false;
     for (const auto& [place, id] : queue.tasks) {
       Task& task = tasks_.at(id);
       if (IsPossible(kind, task.requirements)) {
         task.unplaceable_since.reset();
+        if (!drained || IsPossible(kind, task.requirements, false)) {
+          task.wait_told = false;
+          // One stands for all of its kind.
+          if (all_possible && !kind.picky) break;
+          continue;
+        }
+        // Told once: there may be very many, for hours.
+        if (!std::exchange(task.wait_told, true))
+          found.push_back(UnplaceableTask{id, WhyUnplaceable(task), absl::InfiniteFuture()});
         continue;
       }
       queue.unplaceable = true;
@@ -287,10 +305,38 @@ std::string Scheduler::WhyUnplaceable(const Task& task) const {
   std::set<std::string>* const wanted = task.kind.picky ? &hosts : nullptr;
   size_t capable = pools_.CountPresent(task.kind.platform, Way::kNative, wanted);
   if (!task.kind.forbid_emulation) capable += pools_.CountPresent(task.kind.platform, Way::kEmulated, wanted);
-  if (present == 0) return fmt::format("no worker is connected that could run {}", requirements.description);
+  std::string unfit;
+  std::vector<std::string> drained;
+  for (const auto& [name, worker] : workers_) {
+    if (!worker.present) continue;
+    if (worker.distrusted) {
+      unfit += fmt::format("; worker {} takes none: it is distrusted", name);
+    } else if (worker.unfit) {
+      unfit += fmt::format("; worker {} takes none: {}", name, worker.unfit->reason);
+    }
+    // One may be both.
+    if (worker.drained && !worker.distrusted && SpreadAllows(worker, requirements) &&
+        (pools_.Executes(name, task.kind.platform, Way::kNative) ||
+         (!task.kind.forbid_emulation && pools_.Executes(name, task.kind.platform, Way::kEmulated)))) {
+      drained.push_back(name);
+    }
+  }
+  if (IsPossible(task.kind, requirements)) {
+    if (drained.empty()) return fmt::format("whoever could run {} is stopping", requirements.description);
+    const size_t named = std::min(drained.size(), kMostNamed);
+    const size_t more = drained.size() - named;
+    drained.resize(named);
+    return fmt::format(
+        "whoever could run {} gets no new tasks (drained: {}{}); `crossmill worker undrain` "
+        "lets it go on",
+        requirements.description, absl::StrJoin(drained, ", "),
+        more == 0 ? "" : fmt::format(" and {} more", more));
+  }
+  if (present == 0)
+    return fmt::format("no worker is connected that could run {}{}", requirements.description, unfit);
   if (capable == 0) {
-    return fmt::format("none of the {} connected workers can run {}{}", present, platform,
-                       requirements.forbid_emulation ? " without emulation" : "");
+    return fmt::format("none of the {} connected workers can run {}{}{}", present, platform,
+                       requirements.forbid_emulation ? " without emulation" : "", unfit);
   }
   if (requirements.spread == Spread::kHosts) {
     return fmt::format(

@@ -122,9 +122,10 @@ bool WorkerPools::IsAnyStaying(const std::string& platform, Way way, const Avoid
   return pool != pools_.end() && pool->second.staying.HasOtherThan(avoided);
 }
 
-size_t WorkerPools::CountHosts(const std::string& platform, Way way) const {
+size_t WorkerPools::CountHosts(const std::string& platform, Way way, bool with_drained) const {
   const auto pool = pools_.find({platform, way});
-  return pool == pools_.end() ? 0 : pool->second.present.hosts.size();
+  if (pool == pools_.end()) return 0;
+  return (with_drained ? pool->second.present : pool->second.staying).hosts.size();
 }
 
 size_t WorkerPools::CountPresent(const std::string& platform, Way way, std::set<std::string>* hosts) const {

@@ -60,8 +60,8 @@ class WorkerPools {
   // Whether a worker that is present (or staying), open or not, and not avoided could run it that way.
   bool IsAnyPresent(const std::string& platform, Way way, const Avoided& avoided) const;
   bool IsAnyStaying(const std::string& platform, Way way, const Avoided& avoided) const;
-  // Hosts of the workers that are present and could run it that way.
-  size_t CountHosts(const std::string& platform, Way way) const;
+  // Hosts of the workers that are present (or staying) and could run it that way.
+  size_t CountHosts(const std::string& platform, Way way, bool with_drained = true) const;
   // Present workers that could run it that way; adds their hosts if asked.
   size_t CountPresent(const std::string& platform, Way way, std::set<std::string>* hosts) const;
 

@@ -7,6 +7,9 @@
 #include "common/base/status.h"
 #include "common/oci/reference.h"
 #include "common/plan/planner.h"
+#include "common/plan/submitted_options.h"
+#include "common/words/client_keys.h"
+#include "common/words/step_bounds.h"
 #include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/engine/client_mounts.h"
@@ -16,14 +19,10 @@ namespace crossmill::coordinator {
 namespace {
 
 constexpr int kEventPage = 1 << 20;
-constexpr uint32_t kMaxExecutions = 16;
+// Of what planning may spend, so much is spent in the call that submits.
+constexpr int64_t kCheckPart = 10;
 
-absl::Status CheckOptions(const v1::BuildOptions& options) {
-  if (options.platforms().empty()) return absl::InvalidArgumentError("no platform is asked for");
-  if (options.verify() > kMaxExecutions) {
-    return absl::InvalidArgumentError(
-        fmt::format("--verify {} is more than {}", options.verify(), kMaxExecutions));
-  }
+absl::Status CheckTags(const v1::BuildOptions& options) {
   for (const std::string& tag : options.tags()) {
     const auto reference = oci::ParseReference(tag);
     if (!reference.ok()) return Annotate(reference.status(), fmt::format("-t {}", tag));
@@ -32,8 +31,8 @@ absl::Status CheckOptions(const v1::BuildOptions& options) {
 }
 
 // What shows without the bases is refused before there is a build.
-absl::Status CheckRecipe(const v1::BuildSubmission& submission, const v1::Platform& build_platform,
-                         BlobStore& blobs) {
+absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOptions& engine, BlobStore& blobs,
+                         const std::stop_token& stop) {
   if (submission.has_wheels()) {
     return absl::InvalidArgumentError("builds of wheels are the farm's own: submit a recipe");
   }
@@ -41,9 +40,17 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const v1::Platfo
     return absl::InvalidArgumentError(
         fmt::format("build {0} is built again by `crossmill verify {0}`", submission.rebuild().build()));
   }
-  RETURN_IF_ERROR(CheckOptions(submission.options()));
-  RETURN_IF_ERROR(
-      plan::FindBases(submission.recipe(), PlanOptionsOf(submission.options(), build_platform)).status());
+  RETURN_IF_ERROR(plan::CheckOptions(submission.options()));
+  RETURN_IF_ERROR(CheckTags(submission.options()));
+  RETURN_IF_ERROR(plan::CheckRecipeFields(submission.recipe()));
+  plan::PlanOptions options =
+      PlanOptionsOf(submission.options(), engine.build_platform, engine.planning_limits);
+  pattern::Effort effort(std::max<int64_t>(engine.planning_limits.effort / kCheckPart, 1), stop);
+  options.effort = &effort;
+  const absl::Status read = plan::FindBases(submission.recipe(), options).status();
+  if (stop.stop_requested()) return absl::CancelledError("the client went away");
+  // Who asks for more than is spent here is told by the build, whose planning has more.
+  if (!read.ok() && !effort.exhausted()) return read;
   const Digest root = FromProto(submission.recipe().context_root());
   if (!blobs.Has(root)) {
     return absl::FailedPreconditionError(fmt::format(
@@ -60,25 +67,25 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const v1::Platfo
   return absl::OkStatus();
 }
 
-// Consoles as far as they were read, by execution.
-using Consoles = std::map<int64_t, std::vector<v1::LogChunk>>;
+// Numbers of executions in a row that may have no console: most steps copy.
+constexpr int64_t kMostWithoutLog = 1000;
 
-// Reads on where `read` ends.
-void ReadConsoles(const std::vector<RunningConsole>& running, storage::LogStore& logs, Consoles* read) {
-  for (const RunningConsole& console : running) {
-    std::vector<v1::LogChunk>& chunks = (*read)[console.execution];
-    auto more = logs.Read(console.execution, static_cast<int64_t>(chunks.size()), kEventPage);
-    if (more.ok()) std::move(more->begin(), more->end(), std::back_inserter(chunks));
-  }
+// A record that lost its end, whatever the disk promised, must not give a number again under which somebody
+// was told something else: a worker may still run under such a lease, and people have links to executions.
+// Returns the lease to begin with.
+absl::StatusOr<core::LeaseNumber> LeaveOutTold(storage::RecordStore& records, const storage::LogStore& logs,
+                                               absl::Time now) {
+  ASSIGN_OR_RETURN(const int64_t last, records.LastExecution());
+  RETURN_IF_ERROR(records.SkipExecutions(logs.Highest(last + 1, kMostWithoutLog)));
+  ASSIGN_OR_RETURN(const core::LeaseNumber recorded, records.NextLease());
+  return std::max(recorded, static_cast<core::LeaseNumber>(absl::ToUnixMillis(now)));
 }
 
-void PushConsole(const RunningConsole& console, const std::vector<v1::LogChunk>& chunks, Watcher& watcher) {
-  Watched watched{.execution = console.execution, .stage = console.stage, .replica = console.replica};
-  for (const v1::LogChunk& chunk : chunks) {
-    watched.chunk = chunk;
-    watcher.Push(watched);
-    ++watched.offset;
-  }
+core::SchedulerOptions WithStanding(core::SchedulerOptions options, const core::WorkerHealth& health,
+                                    core::WorkerChanges& changes) {
+  options.health = &health;
+  options.changes = &changes;
+  return options;
 }
 
 }  // namespace
@@ -90,24 +97,30 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       blobs_(blobs),
       images_(images),
       clock_(clock),
+      passing_(options.passing == nullptr ? clock : *options.passing),
       options_(options),
       cache_(records, blobs),
-      walk_(cache_, records),
-      placing_(records),
-      scheduler_(options.scheduler, [this](core::TaskId, const std::string&) { return next_lease_++; }),
+      walk_(cache_, records, options.held_blobs),
+      placing_(records, cache_),
+      scheduler_(WithStanding(options.scheduler, health_, worker_changes_),
+                 [this](core::TaskId, const std::string&) { return next_lease_++; }),
       packages_(logs, options.failure_rules),
       statements_(records.connection()),
+      trust_(records.connection()),
       wheel_records_(records.connection()),
       ahead_(
           CallsForAhead(), wheel_records_,
           options.ahead_planner == nullptr ? std::vector<std::string>() : options.ahead_planner->IndexUrls()),
+      room_news_(options.room),
+      gate_(blobs),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,
-             options.build_platform, options.known_files},
+             options.build_platform, options.planning_limits, options.known_files, options.room},
             builds_, watchers_, options.job_threads) {}
 
 Engine::~Engine() { Stop(); }
 
 void Engine::EndWatches(const absl::Status& reason) {
+  room_.Stop();
   watchers_.CloseAll(reason);
   supplies_.CloseAll();
 }
@@ -115,26 +128,28 @@ void Engine::EndWatches(const absl::Status& reason) {
 void Engine::Stop() {
   EndWatches();
   jobs_.Stop();
+  gate_.Stop();
   if (loop_) loop_->Stop();
 }
 
 absl::Status Engine::Start() {
   ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_.OpenAnother());
-  ASSIGN_OR_RETURN(next_lease_, records_.NextLease());
+  ASSIGN_OR_RETURN(next_lease_, LeaveOutTold(records_, logs_, clock_.Now()));
   ASSIGN_OR_RETURN(const std::vector<storage::WorkerRow> workers, records_.Workers());
   for (const storage::WorkerRow& row : workers) {
-    scheduler_.Expect(row.info, clock_.Now());
+    scheduler_.Expect(row.info, passing_.Now());
     ahead_.Know(row.info);
   }
 
   ASSIGN_OR_RETURN(const std::vector<storage::LeaseRow> leases, records_.ActiveLeases());
   ASSIGN_OR_RETURN(const std::vector<storage::Execution> executions, records_.UnfinishedExecutions());
-  std::map<uint64_t, int64_t> execution_of;
-  for (const storage::Execution& execution : executions) execution_of[execution.lease] = execution.id;
+  std::map<uint64_t, storage::Execution> execution_of;
+  for (const storage::Execution& execution : executions) execution_of[execution.lease] = execution;
   for (const storage::LeaseRow& row : leases) {
     core::RestoredLease lease{row.number, row.worker, row.task, row.granted_at};
     if (auto running = execution_of.extract(row.number)) {
-      lease.execution = running.mapped();
+      lease.execution = running.mapped().id;
+      lease.execution_step = running.mapped().step_number;
       // Console offsets go on: clients deduplicate by them.
       lease.log_chunks = logs_.ChunkCount(lease.execution).value_or(0);
     }
@@ -142,22 +157,34 @@ absl::Status Engine::Start() {
   }
   ASSIGN_OR_RETURN(std::vector<storage::UnfinishedBuild> builds, records_.UnfinishedBuilds());
 
+  // From here on only the loop looks at it; whoever asks later is told of all workers anyway.
+  worker_changes_told_ = worker_changes_.count();
   loop_ = std::make_unique<TransactionLoop>(
       records_, [this] { Tick(); }, std::chrono::milliseconds(200),
       [this](const absl::Status& reason) {
         EndWatches(reason);
         if (options_.on_failure) options_.on_failure(reason);
       });
-  reader_ = std::make_unique<FarmReader>(*loop_, records_, std::move(committed), builds_, board_, scheduler_);
-  jobs_.Start(*loop_, [this](int64_t build, Planned planned) { OnPlanned(build, std::move(planned)); });
-  loop_->Post([this, builds = std::move(builds), leases, orphans = std::move(execution_of)] {
-    // Executions whose lease is no longer active: nobody will finish them.
-    for (const auto& [lease, execution] : orphans) records_.AbandonExecution(execution).IgnoreError();
-    for (const storage::UnfinishedBuild& row : builds) RestoreBuild(row);
-    for (const storage::LeaseRow& row : leases) {
-      if (Find(row.build) == nullptr) ForgetRestored(row.build);
-    }
-  });
+  reader_ = std::make_unique<FarmReader>(*loop_, records_, std::move(committed), builds_, board_, scheduler_,
+                                         Now());
+  gate_.Start([this](std::function<void()> work) { loop_->Post(std::move(work), "report"); },
+              [this](core::LeaseNumber lease) { return board_.UnfinishedSteps(lease); },
+              [this](const std::string& worker, const v1::LeaseReport& report, const absl::Status& truth) {
+                OnReport(worker, report, truth);
+              });
+  RETURN_IF_ERROR(jobs_.Start(*loop_, options_.known_end, [this](int64_t build, Planned planned) {
+    OnPlanned(build, std::move(planned));
+  }));
+  loop_->Post(
+      [this, builds = std::move(builds), leases, orphans = std::move(execution_of)] {
+        // Executions whose lease is no longer active: nobody will finish them.
+        for (const auto& [lease, execution] : orphans) records_.AbandonExecution(execution.id).IgnoreError();
+        for (const storage::UnfinishedBuild& row : builds) RestoreBuild(row);
+        for (const storage::LeaseRow& row : leases) {
+          if (Find(row.build) == nullptr) ForgetRestored(row.build);
+        }
+      },
+      "restore");
   return absl::OkStatus();
 }
 
@@ -201,7 +228,8 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   LogInfo("build={} restored", row.id);
   if (row.plan) {
     stored.state.SetPlan(*std::move(row.plan));
-    AdvanceReady(stored);
+    // All of it: a worker's report about a step that it still executes has to find its attempt.
+    AdvanceReady(stored, true);
   } else {
     jobs_.Plan(stored);
   }
@@ -216,16 +244,29 @@ RunningBuild* Engine::Find(int64_t build) {
 
 absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
                                          const std::string& idempotency_key,
-                                         const std::vector<v1::Secret>& secrets, Submitter submitter) {
+                                         const std::vector<v1::Secret>& secrets, Submitter submitter,
+                                         const std::stop_token& stop) {
+  RETURN_IF_ERROR(CheckIdempotencyKey(idempotency_key));
   RETURN_IF_ERROR(CheckSecrets(submission.options(), secrets));
   // What a rebuild needs is in its plan, and looked for when that is loaded.
-  if (submitter == Submitter::kClient)
-    RETURN_IF_ERROR(CheckRecipe(submission, options_.build_platform, blobs_));
+  if (submitter == Submitter::kClient) {
+    ASSIGN_OR_RETURN(const SubmissionGate::Place place, submission_gate_.Enter(stop));
+    RETURN_IF_ERROR(CheckRecipe(submission, options_, blobs_, stop));
+  }
+  if (options_.room != nullptr) options_.room->MakeRoom();
+  // The same submission stays the same when the farm's defaults have changed meanwhile.
   const std::string digest = Sha256Hex(submission.SerializeAsString());
+  std::optional<v1::BuildSubmission> bounded;
+  if (options_.usual_bounds.ByteSizeLong() > 0) {
+    bounded = submission;
+    *bounded->mutable_options()->mutable_step_bounds() =
+        WithUsual(submission.options().step_bounds(), options_.usual_bounds);
+  }
   return loop_->Call<Submitted>(
-      [this, &submission, &idempotency_key, &digest, &secrets]() -> absl::StatusOr<Submitted> {
+      [this, &submission, &bounded, &idempotency_key, &digest, &secrets]() -> absl::StatusOr<Submitted> {
         const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
-        ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(idempotency_key, window));
+        const std::string key = KeyOfClient(submission.owner(), idempotency_key);
+        ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(key, window));
         if (earlier) {
           if (earlier->submission_digest == digest) {
             // The coordinator may have been restarted since.
@@ -236,14 +277,21 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
               fmt::format("idempotency key '{}' was used for another submission (build {})", idempotency_key,
                           earlier->build_id));
         }
-        ASSIGN_OR_RETURN(const int64_t id, Admit(submission, idempotency_key, digest));
+        // A rebuild leaves the names where they are.
+        const std::vector<std::string> names(submission.options().tags().begin(),
+                                             submission.options().tags().end());
+        if (!submission.has_rebuild())
+          RETURN_IF_ERROR(images_.CheckMayName(names, core::AuthorOf(submission)));
+        ASSIGN_OR_RETURN(const int64_t id, Admit(bounded ? *bounded : submission, key, digest));
         supplies_.Give(id, secrets);
         return Submitted{id, false};
-      });
+      },
+      "submission");
 }
 
 absl::StatusOr<int64_t> Engine::Admit(const v1::BuildSubmission& submission,
                                       const std::string& idempotency_key, const std::string& digest) {
+  if (options_.room != nullptr) RETURN_IF_ERROR(options_.room->Check(RoomFor::kNew));
   const int64_t now = Now();
   ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
   ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
@@ -296,13 +344,13 @@ void Engine::OnPlanned(int64_t id, Planned planned) {
   build->state.Enter(Now());
   for (const v1::PinnedImage& base : planned.pinned) build->state.BasePinned(base);
   for (const v1::RemoteSource& source : planned.fetched) build->state.RemoteFetched(source);
-  const absl::Status saved = planned.plan.ok() ? records_.SavePlan(id, *planned.plan) : planned.plan.status();
+  const absl::Status saved =
+      planned.plan.ok() ? records_.SaveRecordedPlan(id, planned.recorded) : planned.plan.status();
   if (!saved.ok()) {
-    const bool recipe =
-        absl::IsInvalidArgument(saved) || absl::IsNotFound(saved) || absl::IsFailedPrecondition(saved);
     build->concluding = true;
-    build->state.Finish(recipe ? v1::BUILD_STATUS_FAILED : v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
-                        Sv(saved.message()), "");
+    build->state.Finish(
+        IsFaultOfRecipe(saved) ? v1::BUILD_STATUS_FAILED : v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
+        Sv(saved.message()), "");
     return;
   }
   build->state.SetPlan(*std::move(planned.plan));
@@ -342,39 +390,39 @@ void Engine::CancelBuild(RunningBuild& build, v1::BuildStatus status, const std:
 
 // What there is already is read beside the loop, however much it is; in the loop only what came meanwhile.
 absl::StatusOr<std::shared_ptr<Watcher>> Engine::Watch(int64_t id, int64_t from_event, bool logs) {
-  const int64_t from = std::max<int64_t>(from_event, 1);
-  ASSIGN_OR_RETURN(std::vector<v1::BuildEvent> events, reader_->Events(id, from, kEventPage));
-  Consoles consoles;
+  const auto read = [this, id](int64_t from, int limit) { return reader_->Events(id, from, limit); };
+  const auto read_console = [this](int64_t execution, int64_t from, int limit) {
+    return logs_.Read(execution, from, limit);
+  };
+  const auto watcher = std::make_shared<Watcher>(std::max<int64_t>(from_event, 1), logs, read, read_console);
+  RETURN_IF_ERROR(watcher->ReadFirst());
   if (logs) {
+    // A log that has to be opened is read to its end: not in the loop, which asks again.
     ASSIGN_OR_RETURN(const std::vector<RunningConsole> running, reader_->Consoles(id));
-    ReadConsoles(running, logs_, &consoles);
+    for (const RunningConsole& console : running)
+      RETURN_IF_ERROR(logs_.ChunkCount(console.execution).status());
   }
   using Result = std::shared_ptr<Watcher>;
-  return loop_->Call<Result>([this, id, from, logs, &events, &consoles]() -> absl::StatusOr<Result> {
-    RETURN_IF_ERROR(reader_->Load(id).status());
-    // Flushed first, so that nothing falls between what is recorded and what is published.
-    if (RunningBuild* build = Find(id)) Flush(*build);
-    ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> more,
-                     records_.Events(id, from + static_cast<int64_t>(events.size()), kEventPage));
-    auto watcher = std::make_shared<Watcher>(logs);
-    for (v1::BuildEvent& event : events) watcher->Push(Watched{.event = std::move(event)});
-    for (const v1::BuildEvent& event : more) watcher->Push(Watched{.event = event});
-    for (const PlanningStep& step : jobs_.LatestProgress(id)) watcher->Push(Watched{.progress = step});
-    RunningBuild* build = Find(id);
-    if (build == nullptr) {
-      watcher->Close();
-      return watcher;
-    }
-    if (logs) {
-      const std::vector<RunningConsole> running = reader_->ConsolesNow(id);
-      ReadConsoles(running, logs_, &consoles);
-      for (const RunningConsole& console : running)
-        PushConsole(console, consoles[console.execution], *watcher);
-    }
-    // Added after the commit of what it was just given, so that it does not get these events twice.
-    loop_->AfterCommit([this, id, watcher] { watchers_.Add(id, watcher); });
-    return watcher;
-  });
+  return loop_->Call<Result>(
+      [this, id, logs, &watcher]() -> absl::StatusOr<Result> {
+        RunningBuild* build = Find(id);
+        if (build == nullptr) RETURN_IF_ERROR(reader_->Load(id).status());
+        for (const PlanningStep& step : jobs_.LatestProgress(id)) watcher->Push(Watched{.progress = step});
+        if (build == nullptr) {
+          watcher->Close();
+          return watcher;
+        }
+        if (logs) {
+          for (const RunningConsole& console : reader_->ConsolesNow(id)) {
+            ASSIGN_OR_RETURN(const int64_t chunks, logs_.ChunkCount(console.execution));
+            watcher->AddConsole({console.execution, console.stage, console.replica, 0, chunks});
+          }
+        }
+        // Added after the commit: what was published before is on record by then.
+        loop_->AfterCommit([this, id, watcher] { watchers_.Add(id, watcher); });
+        return watcher;
+      },
+      "watch");
 }
 
 void Engine::Unwatch(int64_t build, const std::shared_ptr<Watcher>& watcher) {
@@ -404,12 +452,14 @@ absl::StatusOr<std::shared_ptr<AttachedClient>> Engine::Attach(int64_t id,
   });
 }
 
-absl::StatusOr<std::shared_ptr<AgentChannel>> Engine::OpenAgent(core::LeaseNumber lease,
-                                                                const std::string& ssh_id) {
-  ASSIGN_OR_RETURN(const int64_t build, loop_->Call<int64_t>([this, lease,
-                                                              &ssh_id]() -> absl::StatusOr<int64_t> {
+absl::StatusOr<std::shared_ptr<AgentChannel>> Engine::OpenAgent(
+    core::LeaseNumber lease, const std::string& ssh_id,
+    const std::function<absl::Status(std::string_view worker)>& may_be) {
+  ASSIGN_OR_RETURN(const int64_t build, loop_->Call<int64_t>([this, lease, &ssh_id,
+                                                              &may_be]() -> absl::StatusOr<int64_t> {
     const core::Attempt* attempt = board_.FindLease(lease);
     if (attempt == nullptr) return absl::NotFoundError(fmt::format("lease {} is not active", lease));
+    RETURN_IF_ERROR(may_be(attempt->worker));
     if (!ClientMountsOf(attempt->task).agents.contains(ssh_id)) {
       return absl::NotFoundError(fmt::format("no step under lease {} mounts ssh agent {}", lease, ssh_id));
     }

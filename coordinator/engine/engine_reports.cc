@@ -1,5 +1,6 @@
 // Engine: what workers report — connections, steps, logs, results, lost leases.
 #include <algorithm>
+#include <set>
 
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -40,46 +41,85 @@ std::string FailureAt(const v1::StagePlan& stage, const v1::Step& step, const co
                      step.instruction(), FormatPlatform(stage.platform()), fact.failure);
 }
 
+// A layer that is not there may have been lost here, and damage is this machine's: neither says that the
+// worker made something up.
+std::string WhyNotBelieved(const std::string& worker, const absl::Status& truth) {
+  if (absl::IsNotFound(truth))
+    return fmt::format("the worker reported a layer that is not in the blob store: {}", Sv(truth.message()));
+  if (absl::IsInvalidArgument(truth))
+    return fmt::format("worker {} reported what is not so: {}", worker, Sv(truth.message()));
+  return fmt::format("what the worker reported cannot be read: {}", Sv(truth.message()));
+}
+
 }  // namespace
 
 void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState& state) {
-  loop_->Post([this, link = std::move(link), state] {
-    const std::string& name = state.info().name();
-    const std::set<core::LeaseNumber> reported(state.leases().begin(), state.leases().end());
-    const auto kept = scheduler_.Connect(state.info(), reported, state.draining(), clock_.Now());
-    loop_->Require(records_.SaveWorker(state.info(), Now()));
-    ahead_.Know(state.info());
-    if (links_.Connect(name, link, kept)) {
-      LogInfo("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
-              state.info().slots(), kept.size());
-    }
-  });
+  loop_->Post(
+      [this, link = std::move(link), state] {
+        const std::string& name = state.info().name();
+        const std::set<core::LeaseNumber> reported(state.leases().begin(), state.leases().end());
+        const auto kept = scheduler_.Connect(state.info(), reported, state.draining(), passing_.Now());
+        loop_->Require(records_.SaveWorker(state.info(), Now()));
+        ahead_.Know(state.info());
+        if (links_.Connect(name, link, kept)) {
+          LogInfo("worker={} connected host={} slots={} leases={}", name, state.info().host_id(),
+                  state.info().slots(), kept.size());
+        }
+      },
+      "worker");
 }
 
 void Engine::WorkerHeartbeat(const std::string& worker, const v1::HostLoad* load) {
-  scheduler_.Heartbeat(worker, clock_.Now());
-  if (load != nullptr) scheduler_.Report(worker, *load, clock_.Now());
+  scheduler_.Heartbeat(worker, passing_.Now());
+  if (load == nullptr) return;
+  scheduler_.Report(worker, *load, passing_.Now());
+  health_.ReportSpace(worker, load->free_space(), load->least_space());
 }
 
 void Engine::WorkerGone(const std::string& worker, const std::shared_ptr<WorkerLink>& link) {
-  loop_->Post([this, worker, link] {
-    if (!links_.Disconnect(worker, link)) return;
-    scheduler_.Disconnect(worker, clock_.Now());
-    LogInfo("worker={} disconnected", worker);
-  });
+  loop_->Post(
+      [this, worker, link] {
+        if (!links_.Disconnect(worker, link)) return;
+        scheduler_.Disconnect(worker, passing_.Now());
+        LogInfo("worker={} disconnected", worker);
+      },
+      "worker");
 }
 
-void Engine::WorkerReport(const std::string& worker, v1::LeaseReport report) {
-  scheduler_.Heartbeat(worker, clock_.Now());
-  loop_->Post([this, worker, report = std::move(report)] { OnReport(worker, report); });
+bool Engine::WorkerReport(const std::string& worker, v1::LeaseReport report, std::function<void()> later) {
+  scheduler_.Heartbeat(worker, passing_.Now());
+  auto place = room_.Enter(worker, report.ByteSizeLong());
+  loop_->Post(
+      [this, worker, report = std::move(report), place = std::move(place)]() mutable {
+        // What is fenced is not worth reading.
+        if (scheduler_.Check(report.lease(), worker).ok()) {
+          gate_.Take(worker, std::move(report), std::move(place));
+        } else {
+          OnReport(worker, report, absl::OkStatus());
+        }
+      },
+      "report");
+  return later == nullptr || room_.HasRoom(worker, std::move(later));
 }
 
-void Engine::OnReport(const std::string& worker, const v1::LeaseReport& report) {
+void Engine::OnReport(const std::string& worker, const v1::LeaseReport& report, const absl::Status& truth) {
   // Whatever becomes of it, the worker may forget the result.
   if (report.has_task_finished()) links_.Acknowledge(worker, report.lease());
   const core::Attempt* attempt = board_.FindLease(report.lease());
   // Fenced: somebody else has the task by now.
   if (attempt == nullptr || !scheduler_.Check(report.lease(), worker).ok()) return;
+  // Its leases are lost at the next look (core::Scheduler::Expire).
+  const core::DrainedWorkers* workers = options_.scheduler.drained;
+  if (workers != nullptr && workers->IsDistrusted(worker)) return;
+  if (!truth.ok()) {
+    if (absl::IsInvalidArgument(truth)) {
+      loop_->Require(trust_.CountUntrue(worker, Sv(truth.message()), Now()));
+      if (options_.on_untrue_report) options_.on_untrue_report(worker, WhyNotBelieved(worker, truth));
+    }
+    const bool of_worker = absl::IsInvalidArgument(truth) || absl::IsNotFound(truth);
+    OnLost(attempt->id, WhyNotBelieved(worker, truth), of_worker ? Fault::kWorker : Fault::kFarm);
+    return;
+  }
   switch (report.report_case()) {
     case v1::LeaseReport::kStepStarted:
       OnStepStarted(attempt->id, report.step_started());
@@ -134,7 +174,8 @@ void Engine::OnStepStarted(core::TaskId task, const v1::StepStarted& started) {
 }
 
 void Engine::OnLog(const core::Attempt& attempt, const v1::LogChunk& chunk) {
-  if (attempt.execution == 0) return;
+  // One without data is not in the console, and would count as a chunk of it.
+  if (attempt.execution == 0 || chunk.data().empty()) return;
   if (!attempt.complete() && attempt.step().has_run()) packages_.Add(attempt.execution, chunk);
   // A console with a hole in it would tell less, and its packages wrongly.
   loop_->Require(Annotate(logs_.Append(attempt.execution, chunk), "the console"));
@@ -176,7 +217,17 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
     return wheels;
   };
   const auto packages = packages::DerivePackages(packages_.Finish(attempt.execution), evidence);
-  if (!packages.empty()) loop_->Require(records_.SavePackages(attempt.execution, packages));
+  if (packages.empty()) return;
+  loop_->Require(records_.SavePackages(attempt.execution, packages));
+  // It may have been given a wheel before who compiled it was distrusted.
+  const auto taken = trust_.TakeBackWithItsWheels(attempt.execution, Now());
+  loop_->Require(taken.status());
+  RunningBuild* build = attempt.owner ? Find(attempt.owner->build) : nullptr;
+  if (!taken.ok() || !*taken || build == nullptr) return;
+  build->state.Enter(Now());
+  build->state.Notice(true, fmt::format("{}:{}: it installed a wheel that a worker compiled which is not "
+                                        "believed any more; nothing else goes on from its result",
+                                        attempt.step().range().file(), attempt.step().range().first_line()));
 }
 
 void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
@@ -196,9 +247,10 @@ void Engine::OnStepFinished(core::TaskId task, const v1::StepResult& result) {
   const absl::Status saved = records_.FinishExecution(attempt.execution, result, Now());
   auto row = saved.ok() ? records_.GetExecution(attempt.execution) : saved;
   if (!row.ok()) {
-    OnLost(task, std::string(Sv(row.status().message())));
+    OnLost(task, std::string(Sv(row.status().message())), Fault::kFarm);
     return;
   }
+  health_.Executed(attempt.worker);
   const core::StepFact fact = FactOf(*row);
   RecordPackages(attempt, result);
   const absl::Status stated =
@@ -269,21 +321,38 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
   const core::Attempt* attempt = board_.Find(task);
   if (attempt == nullptr) return;
   if (result.outcome() == v1::TASK_OUTCOME_INFRASTRUCTURE || result.outcome() == v1::TASK_OUTCOME_CANCELLED) {
-    OnLost(task, result.message().empty() ? "the worker gave the task up" : result.message());
+    // One that was cancelled was so by its worker's end.
+    // Nor is it the worker's fault that its root is not in the store.
+    const auto& parents = attempt->task.parents();
+    const bool failed = result.outcome() == v1::TASK_OUTCOME_INFRASTRUCTURE &&
+                        std::all_of(parents.begin(), parents.end(), [this](const v1::Layer& layer) {
+                          return blobs_.Has(FromProto(layer.tar()));
+                        });
+    OnLost(task, result.message().empty() ? "the worker gave the task up" : result.message(),
+           failed ? Fault::kWorker : Fault::kFarm);
     return;
   }
   RunningBuild* build = attempt->owner ? Find(attempt->owner->build) : nullptr;
   std::string failure;
   if (result.outcome() == v1::TASK_OUTCOME_FAILED) failure = result.message();
   const std::vector<Digest> chain = core::DiffIds(attempt->chain);
+  std::set<std::string> asked;
+  for (const v1::Export& each : attempt->task.exports()) asked.insert(plan::ExportKey(chain, each));
   for (const v1::ExportResult& exported : result.exports()) {
+    // What nobody asked for, or of a root that is not made, nobody may be given.
+    const std::string key = plan::ExportKey(chain, exported.export_());
+    if (!attempt->complete() || !asked.contains(key)) continue;
+    if (exported.failure().empty() && !blobs_.Has(FromProto(exported.blob()))) {
+      OnLost(task, "the worker reported an export that is not in the blob store");
+      return;
+    }
     if (!exported.failure().empty()) {
       if (build != nullptr) failure = ExportFailure(*build, attempt->owner->stage, exported);
       continue;
     }
-    storage::ExportRow row{FromProto(exported.blob()), std::nullopt};
+    storage::ExportRow row{FromProto(exported.blob()), std::nullopt, attempt->worker, Now()};
     if (exported.has_paths()) row.paths = exported.paths();
-    loop_->Require(records_.SaveExport(plan::ExportKey(chain, exported.export_()), row));
+    loop_->Require(records_.SaveExport(key, row));
   }
   core::Attempt ended = board_.End(task);
   Close(ended, failure.empty() ? "succeeded" : "failed");
@@ -298,9 +367,10 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
   for (const core::StageRunId& run : ended.waiters) Advance(run);
 }
 
-void Engine::OnLost(core::TaskId task, const std::string& reason) {
+void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
   if (board_.Find(task) == nullptr) return;
   core::Attempt ended = board_.End(task);
+  if (fault == Fault::kWorker) health_.Failed(ended.worker, ended.origin.build, reason, passing_.Now());
   Close(ended, "lost: " + reason);
   LogWarning("task={} lease={} worker={} lost: {}", ended.task.name(), ended.lease, ended.worker, reason);
   RunningBuild* build = ended.owner ? Find(ended.owner->build) : nullptr;
@@ -308,11 +378,12 @@ void Engine::OnLost(core::TaskId task, const std::string& reason) {
     const core::StageRunId& run = *ended.owner;
     build->state.Enter(Now());
     if (!ended.complete()) build->state.StepInterrupted(run.stage, run.replica, ended.step_index());
-    int& failures = run.replica == 0 ? build->state.stage(run.stage).infrastructure_failures
-                                     : build->state.replica(run.stage, run.replica).infrastructure_failures;
-    if (++failures >= options_.max_infrastructure_failures) {
-      FailRun(run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
-              fmt::format("given up after {} infrastructure failures; the last one: {}", failures, reason));
+    core::InfrastructureFailures& failures = build->state.FailuresOf(run.stage, run.replica);
+    if (fault == Fault::kWorker) failures.workers.insert(ended.worker);
+    if (++failures.count >= options_.max_infrastructure_failures) {
+      FailRun(
+          run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
+          fmt::format("given up after {} infrastructure failures; the last one: {}", failures.count, reason));
     } else {
       build->state.Notice(true, fmt::format("{}: {}; it runs again", ended.task.name(), reason));
       Advance(run);

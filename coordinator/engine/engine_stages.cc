@@ -1,5 +1,7 @@
 // Engine: how stages and replicas advance — walk the cache, join, begin, fail.
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -29,6 +31,10 @@ void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
   }
   attempt->lease = restored.lease;
   attempt->worker = std::move(restored.worker);
+  // Another build may have executed the step that was running, so that this one is at a later step by now:
+  // what it reports of that must not be recorded as the result of the former.
+  if (restored.execution == 0 || attempt->complete() || attempt->step().number() != restored.execution_step)
+    return;
   attempt->execution = restored.execution;
   attempt->log_chunks = restored.log_chunks;
 }
@@ -40,14 +46,26 @@ void Supersede(const core::RestoredLease& lease, storage::RecordStore& records) 
 
 }  // namespace
 
-void Engine::AdvanceReady(RunningBuild& build) {
+void Engine::AdvanceReady(RunningBuild& build, bool whole) {
   build.state.Enter(Now());
+  const auto enough = std::chrono::steady_clock::now() + options_.advance_slice;
   bool moved = true;
   while (moved) {
     moved = false;
     for (int stage : build.state.ReadyStages()) {
       AdvanceStage(build, stage);
       moved = moved || build.state.stage(stage).phase != core::Phase::kBlocked;
+      if (whole || std::chrono::steady_clock::now() < enough) continue;
+      // The rest in events of their own, so that others are served in between.
+      if (std::exchange(build.advances_later, true)) return;
+      return loop_->Post(
+          [this, id = build.id()] {
+            RunningBuild* found = Find(id);
+            if (found == nullptr) return;
+            found->advances_later = false;
+            if (!found->concluding) AdvanceReady(*found);
+          },
+          "advance");
     }
   }
 }
@@ -167,20 +185,25 @@ void Engine::Begin(RunningBuild& build, const core::StageRunId& run, int first) 
   attempt.chain.assign(attempt.task.parents().begin(), attempt.task.parents().end());
   attempt.requirements = placing_.RequirementsOf(build, run, attempt.task, attempt.begun_at);
   attempt.needs_client = !ClientMountsOf(attempt.task).empty();
-  const core::Requirements requirements = attempt.requirements;
+  // Not the attempt's own: whoever waits for the step waits for it wherever it runs, also after it was lost
+  // somewhere.
+  core::Requirements requirements = attempt.requirements;
+  placing_.KeepAway(build, run, scheduler_, &requirements);
   if (auto restored = board_.TakeRestored(run)) {
     // The worker's until the time-out.
+    const int64_t execution = restored->execution;
     TakeUp(*std::move(restored), first, &attempt);
+    if (execution != 0 && attempt.execution == 0) records_.AbandonExecution(execution).IgnoreError();
     attempt.host = scheduler_.InfoOf(attempt.worker).host_id();
     const core::LeaseNumber lease = attempt.lease;
     const std::string worker = attempt.worker;
-    scheduler_.Restore(lease, board_.Begin(std::move(attempt)), requirements, worker, clock_.Now());
+    scheduler_.Restore(lease, board_.Begin(std::move(attempt)), requirements, worker, passing_.Now());
     return;
   }
   const bool held = attempt.needs_client && !supplies_.Missing(run.build, attempt.task).empty();
-  if (held) attempt.held_since = clock_.Now();
+  if (held) attempt.held_since = passing_.Now();
   const core::TaskId task = board_.Begin(std::move(attempt));
-  if (!held) scheduler_.Enqueue(task, requirements, clock_.Now());
+  if (!held) scheduler_.Enqueue(task, requirements, passing_.Now());
 }
 
 void Engine::Close(core::Attempt& ended, const std::string& outcome) {
@@ -195,6 +218,7 @@ void Engine::Close(core::Attempt& ended, const std::string& outcome) {
     links_.Touch(ended.worker);
   }
   scheduler_.Remove(ended.id);
+  if (ended.lease != 0) gate_.Drop(ended.lease);
 }
 
 void Engine::LeaveUnwanted(RunningBuild& build) {

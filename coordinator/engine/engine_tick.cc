@@ -1,5 +1,7 @@
 // Engine: what is due after every batch — leases, desired states, cells and builds that end, events.
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <utility>
 
 #include "common/base/log.h"
@@ -15,6 +17,8 @@ namespace {
 constexpr absl::Duration kQuietWait = absl::Seconds(5);
 
 constexpr absl::Duration kReview = absl::Milliseconds(50);
+
+constexpr size_t kUnwantedAtOnce = 100;
 
 // A small image is packed at once, which costs no event and no commit of its own.
 constexpr int64_t kQuietPacking = 100'000'000;
@@ -92,13 +96,22 @@ absl::Status NoteOutvoted(storage::RecordStore& records, int64_t build,
 }  // namespace
 
 void Engine::Tick() {
-  for (const core::LostLease& lost : scheduler_.Expire(clock_.Now())) OnLost(lost.task, lost.reason);
+  if (options_.on_alive) options_.on_alive();
+  LoopWatch& watch = loop_->watch();
+  std::optional<LoopWatch::Timer> timer(std::in_place, watch, "tick leases");
+  for (const std::string& worker : room_.Waiting()) scheduler_.Heartbeat(worker, passing_.Now());
+  // What a worker loses at once is one loss.
+  std::set<std::string> losers;
+  for (const core::LostLease& lost : scheduler_.Expire(passing_.Now())) {
+    const bool first = losers.insert(lost.worker).second;
+    OnLost(lost.task, lost.reason, first ? Fault::kWorker : Fault::kFarm);
+  }
   GiveUpUnplaceable();
   ReviewHeld();
   // A busy farm looks at what a batch touched; for what only time changes all are looked at now and then.
-  const bool all = touched_.empty() || clock_.Now() - all_reviewed_ >= kReview;
+  const bool all = touched_.empty() || passing_.Now() - all_reviewed_ >= kReview;
   if (all) {
-    all_reviewed_ = clock_.Now();
+    all_reviewed_ = passing_.Now();
     for (const auto& [id, build] : builds_) {
       touched_.insert(id);
       if (!IsLate(*build, Now())) continue;
@@ -108,15 +121,21 @@ void Engine::Tick() {
                               build->submission.options().timeout()));
     }
   }
+  room_news_.Tell(builds_, Now(), &touched_);
   EndUnwanted();
-  DispatchLeases();
+  jobs_.BeginPlannings(passing_.Now());
+  timer.emplace(watch, "tick dispatch");
+  if (room_news_.MayDispatch() && !board_.MayHaveUnwanted()) DispatchLeases();
   for (const int64_t id : std::exchange(touched_, {})) {
     const auto found = builds_.find(id);
     if (found == builds_.end()) continue;
     RunningBuild& build = *found->second;
     build.state.Enter(Now());
+    timer.emplace(watch, "tick conclude");
     Conclude(build);
+    timer.emplace(watch, "tick events");
     Flush(build);
+    timer.emplace(watch, "tick forget");
     // Whatever its jobs still find is nobody's any more.
     if (IsFinished(build.state.view().status())) Forget(build);
   }
@@ -124,7 +143,10 @@ void Engine::Tick() {
     loop_->Require(records_.RemoveWorker(worker));
     ahead_.ForgetWorker(worker);
   }
+  timer.emplace(watch, "tick workers");
   SendDesiredStates();
+  if (std::exchange(worker_changes_told_, worker_changes_.count()) != worker_changes_told_)
+    reader_->news().NoteWorkers();
 }
 
 void Engine::Forget(RunningBuild& build) {
@@ -136,6 +158,7 @@ void Engine::Forget(RunningBuild& build) {
   // Not before: to an attached client it is the end of the build.
   loop_->AfterCommit([this, id] {
     images_.ExpectNoMore(id);
+    if (options_.held_blobs != nullptr) options_.held_blobs->Release(id);
     reader_->Forget(id);
     watchers_.Close(id);
     supplies_.Forget(id);
@@ -143,7 +166,7 @@ void Engine::Forget(RunningBuild& build) {
   ForgetRestored(id);
   if (build.submission.has_wheels()) ahead_.Ended(build.submission.wheels(), id, CompiledSteps(build));
   ahead_.Forget(id);
-  builds_.erase(id);
+  jobs_.Dispose(std::move(builds_.extract(id).mapped()));
 }
 
 void Engine::Flush(RunningBuild& build) {
@@ -155,24 +178,26 @@ void Engine::Flush(RunningBuild& build) {
   }
   loop_->AfterCommit([this, id, events = std::move(events), headline = build.state.Headline()]() mutable {
     reader_->Publish(std::move(headline));
-    watchers_.Publish(id, events);
+    watchers_.Publish(id, std::move(events));
   });
 }
 
 // Who waited for an attempt that cannot go on has to begin anew; that may leave others unwanted.
 void Engine::EndUnwanted() {
-  std::vector<core::Attempt> unwanted = board_.TakeUnwanted();
-  while (!unwanted.empty()) {
-    for (core::Attempt& ended : unwanted) {
+  const auto enough = std::chrono::steady_clock::now() + options_.advance_slice;
+  while (board_.MayHaveUnwanted()) {
+    for (core::Attempt& ended : board_.TakeUnwanted(kUnwantedAtOnce)) {
       Close(ended, "cancelled");
       for (const core::StageRunId& run : ended.waiters) Advance(run);
     }
-    unwanted = board_.TakeUnwanted();
+    if (std::chrono::steady_clock::now() < enough || !board_.MayHaveUnwanted()) continue;
+    // The rest after what others wait for; nothing is leased until then, or it might be one of these.
+    return loop_->Post([] {}, "unwanted");
   }
 }
 
 void Engine::ReviewHeld() {
-  const absl::Time now = clock_.Now();
+  const absl::Time now = passing_.Now();
   std::vector<core::TaskId> tasks;
   for (const core::Attempt* attempt : board_.Held()) tasks.push_back(attempt->id);
   for (core::TaskId task : tasks) {
@@ -183,7 +208,9 @@ void Engine::ReviewHeld() {
     const absl::Duration waited = now - *attempt.held_since;
     if (missing.empty()) {
       board_.Release(task);
-      scheduler_.Enqueue(task, attempt.requirements, now);
+      core::Requirements requirements = attempt.requirements;
+      if (RunningBuild* build = Find(run.build)) placing_.KeepAway(*build, run, scheduler_, &requirements);
+      scheduler_.Enqueue(task, requirements, now);
     } else if (waited >= options_.client_grace) {
       core::Attempt ended = board_.End(task);
       Close(ended, "cancelled");
@@ -206,7 +233,7 @@ void Engine::ReviewHeld() {
 
 void Engine::DispatchLeases() {
   const auto grant = [this](std::vector<core::TaskId>* displaced) {
-    for (const core::Assignment& assignment : scheduler_.Assign(clock_.Now(), displaced)) {
+    for (const core::Assignment& assignment : scheduler_.Assign(passing_.Now(), displaced)) {
       const core::Attempt& attempt = *board_.Find(assignment.task);
       board_.Lease(assignment.task, assignment, scheduler_.InfoOf(assignment.worker).host_id(),
                    supplies_.SecretsFor(attempt));
@@ -240,14 +267,16 @@ void Engine::DispatchLeases() {
 // Whoever joined the task wants it placed as its owner does (core/attempt_board.cc, PlacementFits), so all of
 // them are told, and all of them fail.
 void Engine::GiveUpUnplaceable() {
-  const absl::Time now = clock_.Now();
+  const absl::Time now = passing_.Now();
   for (const core::UnplaceableTask& task : scheduler_.Unplaceable(now)) {
     for (const core::StageRunId& run : board_.Find(task.task)->Runs()) {
       RunningBuild* build = Find(run.build);
-      if (build == nullptr || !build->noticed.insert(task.task).second) continue;
+      const bool waits = task.since == absl::InfiniteFuture();
+      if (build == nullptr || !build->noticed.emplace(task.task, waits).second) continue;
       build->state.Enter(Now());
-      build->state.Notice(true, fmt::format("{}; waiting {} for one", task.reason,
-                                            Sv(absl::FormatDuration(options_.unplaceable_grace))));
+      build->state.Notice(true, waits ? task.reason
+                                      : fmt::format("{}; waiting {} for one", task.reason,
+                                                    Sv(absl::FormatDuration(options_.unplaceable_grace))));
     }
     if (now - task.since < options_.unplaceable_grace) continue;
     core::Attempt ended = board_.End(task.task);
@@ -321,7 +350,10 @@ void Engine::Conclude(RunningBuild& build) {
     if (digest.ok()) {
       build->state.Finish(v1::BUILD_STATUS_SUCCEEDED, "", *digest, std::move(neutral));
     } else {
-      build->state.Finish(v1::BUILD_STATUS_INFRASTRUCTURE_FAILED, Sv(digest.status().message()), "");
+      // A name that is another's by now is what the build asked for; a layer that is gone is not.
+      const bool refused = absl::IsPermissionDenied(digest.status());
+      build->state.Finish(refused ? v1::BUILD_STATUS_FAILED : v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,
+                          Sv(digest.status().message()), "");
     }
   });
 }

@@ -9,6 +9,7 @@
 #include "coordinator/core/package_changes.h"
 #include "coordinator/core/recipe_identity.h"
 #include "coordinator/overview/listed_build.h"
+#include "coordinator/storage/trust/trust_records.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -48,8 +49,29 @@ absl::StatusOr<v1::BuildView> FarmReader::Get(int64_t build) {
     ASSIGN_OR_RETURN(id, committed_->LatestBuild());
   }
   ASSIGN_OR_RETURN(v1::BuildView view, committed_->LoadView(id));
-  if (IsFinished(view.status())) return view;
-  return loop_.Call<v1::BuildView>([this, id] { return Load(id); });
+  if (!IsFinished(view.status())) {
+    ASSIGN_OR_RETURN(view, loop_.Call<v1::BuildView>([this, id] { return Load(id); }));
+  }
+  RETURN_IF_ERROR(MarkDistrusted(&view));
+  return view;
+}
+
+absl::Status FarmReader::MarkDistrusted(v1::BuildView* view) {
+  std::set<int64_t> executions;
+  for (const v1::StageView& stage : view->stages()) {
+    for (const v1::StepView& step : stage.steps()) {
+      if (step.execution() != 0) executions.insert(step.execution());
+    }
+  }
+  ASSIGN_OR_RETURN(const std::set<int64_t> taken,
+                   storage::TrustRecords(committed_->connection()).TakenBack(executions));
+  if (taken.empty()) return absl::OkStatus();
+  for (v1::StageView& stage : *view->mutable_stages()) {
+    for (v1::StepView& step : *stage.mutable_steps()) {
+      if (taken.contains(step.execution())) step.set_distrusted(true);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::BuildSubmission> FarmReader::Submission(int64_t build) {
@@ -181,6 +203,7 @@ bool FarmReader::IsIdle() {
 
 void FarmReader::Publish(v1::BuildView headline) {
   const int64_t id = headline.id();
+  if (headline.ahead_of() == 0) news_.Note(headline);
   auto shared = std::make_shared<const v1::BuildView>(std::move(headline));
   MutexLock lock(mutex_);
   headlines_[id] = std::move(shared);

@@ -15,6 +15,7 @@
 #include "coordinator/core/scheduler.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/transaction_loop.h"
+#include "coordinator/overview/news_board.h"
 #include "coordinator/storage/overview/build_list.h"
 #include "coordinator/storage/overview/overview_records.h"
 #include "coordinator/storage/package_queries.h"
@@ -78,7 +79,7 @@ class FarmReader {
   // `records` is the loop's store, `committed` another on the same file.
   FarmReader(TransactionLoop& loop, storage::RecordStore& records,
              std::unique_ptr<storage::RecordStore> committed, const RunningBuilds& builds,
-             const core::AttemptBoard& board, const core::Scheduler& scheduler)
+             const core::AttemptBoard& board, const core::Scheduler& scheduler, int64_t now_ns)
       : loop_(loop),
         records_(records),
         committed_(std::move(committed)),
@@ -87,7 +88,8 @@ class FarmReader {
         overview_(committed_->connection()),
         builds_(builds),
         board_(board),
-        scheduler_(scheduler) {}
+        scheduler_(scheduler),
+        news_(now_ns) {}
 
   // 0: the latest build, here and below. NOT_FOUND: there is no such build.
   absl::StatusOr<v1::BuildView> Get(int64_t build);
@@ -104,6 +106,8 @@ class FarmReader {
   storage::PackageQueries& package_queries() { return package_queries_; }
   // The wall and trends.
   storage::OverviewRecords& overview() { return overview_; }
+  // What changes in builds that lists have, and in workers.
+  overview::NewsBoard& news() { return news_; }
   // Its steps that have an execution, of this build or an earlier one, in the order of the view.
   absl::StatusOr<std::vector<LocatedStep>> Steps(int64_t build);
   absl::StatusOr<v1::StepFetches> Fetches(int64_t execution) { return committed_->Fetches(execution); }
@@ -116,6 +120,8 @@ class FarmReader {
   bool IsIdle();
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Status().workers; }
   FarmCounts Counts();
+  // How long events held the transaction loop.
+  std::vector<LoopTimes> LoopEvents() const { return loop_.watch().Read(); }
   // How many executions of each worker were outvoted (v1.Witness.outvoted).
   absl::StatusOr<std::map<std::string, int64_t>> Outvoted() { return committed_->Outvoted(); }
   // The names of those of the tasks that there are, for display.
@@ -138,6 +144,8 @@ class FarmReader {
   std::vector<RunningConsole> ConsolesNow(int64_t build) const;
 
  private:
+  // Marks the steps whose results were taken back.
+  absl::Status MarkDistrusted(v1::BuildView* view);
   using Headlines = std::map<int64_t, std::shared_ptr<const v1::BuildView>>;
 
   TransactionLoop& loop_;
@@ -149,6 +157,7 @@ class FarmReader {
   const RunningBuilds& builds_;
   const core::AttemptBoard& board_;
   const core::Scheduler& scheduler_;
+  overview::NewsBoard news_;
   Mutex mutex_;
   Headlines headlines_ ABSL_GUARDED_BY(mutex_);
   // Only what has ended.

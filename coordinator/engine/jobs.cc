@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/log.h"
+#include "common/base/status.h"
 #include "common/base/stop.h"
+#include "common/base/threads.h"
 
 namespace crossmill::coordinator {
 
@@ -20,6 +23,11 @@ Jobs::Jobs(JobThreads threads) {
   MutexLock lock(mutex_);
   pools_[JobKind::kNetwork].limit = static_cast<size_t>(std::max(1, threads.network));
   pools_[JobKind::kProcessor].limit = static_cast<size_t>(std::max(1, threads.processor));
+  // So that no job waits for a thread that can never be made.
+  for (auto& [kind, pool] : pools_) {
+    if (const absl::Status first = AddThread(kind, pool); !first.ok())
+      LogWarning("jobs wait: {}", Sv(first.message()));
+  }
 }
 
 Jobs::~Jobs() { Stop(); }
@@ -48,18 +56,26 @@ void Jobs::Run(JobKind kind, std::stop_token stop, Job job) {
   Pool& pool = pools_[kind];
   pool.waiting.push_back({std::move(stop), std::move(job)});
   if (pool.waiting.size() > pool.idle && pool.threads.size() < pool.limit) {
-    // Counted at once, so that the next job does not take it for its own.
-    ++pool.idle;
-    pool.threads.emplace_back([this, &pool, kind] {
-      // Packing an image must not hold up the steps that run on this machine; threads that it begins inherit
-      // this.
-      if (kind == JobKind::kProcessor)
-        (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kProcessorNice);
-      Work(pool);
-    });
+    const absl::Status added = AddThread(kind, pool);
+    // There is one at least, which comes to it.
+    if (!added.ok()) LogWarning("a job waits for another one's thread: {}", Sv(added.message()));
   }
   // Of both kinds, with one condition: whoever has nothing to do waits on.
   wake_.NotifyAll();
+}
+
+absl::Status Jobs::AddThread(JobKind kind, Pool& pool) {
+  ASSIGN_OR_RETURN(std::jthread thread, StartThread([this, &pool, kind] {
+                     // Packing an image must not hold up the steps that run on this machine; threads that it
+                     // begins inherit this.
+                     if (kind == JobKind::kProcessor)
+                       (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kProcessorNice);
+                     Work(pool);
+                   }));
+  // Counted at once, so that the next job does not take it for its own.
+  ++pool.idle;
+  pool.threads.push_back(std::move(thread));
+  return absl::OkStatus();
 }
 
 Jobs::Waiting Jobs::Next(Pool& pool) {

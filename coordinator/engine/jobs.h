@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/base/mutex.h"
 
 namespace crossmill::coordinator {
@@ -23,8 +24,8 @@ struct JobThreads {
   int processor = 4;
 };
 
-// Thread safe. Threads are started when they are first needed. The destructor tells jobs that run to stop and
-// waits for them; those that wait are dropped.
+// Thread safe. The first thread of each kind is there from the start, others when they are first needed. The
+// destructor tells jobs that run to stop and waits for them; those that wait are dropped.
 class Jobs {
  public:
   using Job = std::function<void(const std::stop_token&)>;
@@ -50,6 +51,7 @@ class Jobs {
     std::vector<std::jthread> threads;
   };
 
+  absl::Status AddThread(JobKind kind, Pool& pool) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Work(Pool& pool);
   // The next job; an empty one at the end.
   Waiting Next(Pool& pool);

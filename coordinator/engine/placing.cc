@@ -67,6 +67,8 @@ core::Places Placing::WitnessesOf(RunningBuild& build, const core::StageRunId& r
     auto witnesses = records_.Witnesses(fact->key, build.SinceOf(run.stage), build.submitted_at);
     if (!witnesses.ok()) continue;
     const v1::Step& step = build.state.plan().stages(run.stage).steps(i);
+    *witnesses = WithoutLost(*std::move(witnesses), build.id(),
+                             [this](const v1::Layer& layer) { return cache_.IsDurable(layer); });
     for (const storage::Execution& witness :
          ThoseThatMaySpeak(*std::move(witnesses), build.id(), *fact, step, options)) {
       places.workers.insert(witness.worker);
@@ -130,6 +132,19 @@ core::Requirements Placing::RequirementsOf(RunningBuild& build, const core::Stag
   requirements.group = group;
   requirements.avoid = WitnessesOf(build, run);
   return requirements;
+}
+
+void Placing::KeepAway(RunningBuild& build, const core::StageRunId& run, const core::Scheduler& scheduler,
+                       core::Requirements* requirements) const {
+  const std::set<std::string>& failed = build.state.FailuresOf(run.stage, run.replica).workers;
+  if (failed.empty()) return;
+  core::Requirements elsewhere = *requirements;
+  elsewhere.avoid.workers.insert(failed.begin(), failed.end());
+  if (elsewhere.spread == core::Spread::kNone) elsewhere.spread = core::Spread::kWorkers;
+  if (elsewhere.spread == core::Spread::kHosts) {
+    for (const std::string& worker : failed) elsewhere.avoid.hosts.insert(scheduler.InfoOf(worker).host_id());
+  }
+  if (scheduler.CanRun(elsewhere)) *requirements = std::move(elsewhere);
 }
 
 bool Placing::CanTryElsewhere(const RunningBuild& build, const core::StageRunId& run, int index,

@@ -9,6 +9,7 @@
 #include "coordinator/core/scheduler.h"
 #include "coordinator/core/step_history.h"
 #include "coordinator/engine/running_build.h"
+#include "coordinator/engine/step_cache.h"
 #include "coordinator/storage/record_store.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -17,11 +18,14 @@ namespace crossmill::coordinator {
 // Not thread safe: only used in the transaction loop.
 class Placing {
  public:
-  explicit Placing(storage::RecordStore& records) : records_(records) {}
+  Placing(storage::RecordStore& records, StepCache& cache) : records_(records), cache_(cache) {}
 
   // `now`: Unix time in nanoseconds.
   core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& run, const v1::Task& task,
                                     int64_t now);
+  // A run keeps away from workers on which it failed for no fault of its recipe, while another can run it.
+  void KeepAway(RunningBuild& build, const core::StageRunId& run, const core::Scheduler& scheduler,
+                core::Requirements* requirements) const;
   // Where a first execution must not run the step with this key: where it has failed since the build was
   // submitted. Only builds with --verify try again, so others avoid nothing.
   core::Places FailuresOf(const RunningBuild& build, int stage, const std::string& key);
@@ -40,6 +44,7 @@ class Placing {
   absl::Duration Behind(RunningBuild& build, int stage);
 
   storage::RecordStore& records_;
+  StepCache& cache_;
   uint64_t next_group_ = 1;
 };
 

@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/pattern/ignore_rules.h"
 #include "common/plan/context_match.h"
+#include "common/plan/parsed_size.h"
 #include "common/plan/remote_source.h"
 #include "common/plan/step_sources.h"
 #include "common/words/platform.h"
@@ -22,6 +23,13 @@ namespace reapi = ::build::bazel::remote::execution::v2;
 constexpr uint32_t kRemoteFileMode = 0600;
 // The name of a file from a URL without a name in it, as Docker's builder gives it.
 constexpr std::string_view kUnnamed = "__unnamed__";
+// Of a folder's message: half a million entries.
+constexpr int64_t kMostDirectoryBytes = int64_t{64} << 20;
+// Of that message in memory: half a million entries take 200 MB, empty ones of two bytes would take
+// gigabytes.
+constexpr int64_t kMostDirectoryMemory = int64_t{512} << 20;
+// Below it there is nothing to count.
+constexpr size_t kSmallDirectory = 1 << 20;
 
 std::string At(const v1::SourceRange& range) {
   return fmt::format("{}:{}:{}", range.file(), range.first_line(), std::max(range.column(), 1u));
@@ -45,14 +53,17 @@ bool IsStoreFault(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDataLoss(status);
 }
 
-// Directory messages of all contexts, read once.
+// Directory messages of contexts.
 class ContextReader {
  public:
   explicit ContextReader(BlobStore& blobs) : blobs_(blobs) {}
 
-  absl::StatusOr<reapi::Directory> Read(const Digest& digest) {
-    auto known = read_.find(digest);
-    if (known != read_.end()) return known->second;
+  absl::StatusOr<reapi::Directory> Read(const Digest& digest) const {
+    if (digest.size > kMostDirectoryBytes) {
+      return absl::InvalidArgumentError(
+          fmt::format("a folder of the context is a message of {} bytes; expected at most {}", digest.size,
+                      kMostDirectoryBytes));
+    }
     const absl::StatusOr<std::string> bytes = blobs_.Get(digest);
     // The client had sent all of it before it submitted: the recipe cannot be blamed.
     if (absl::IsNotFound(bytes.status())) {
@@ -63,10 +74,20 @@ class ContextReader {
     }
     RETURN_IF_ERROR(bytes.status());
     reapi::Directory directory;
+    if (bytes->size() > kSmallDirectory) RETURN_IF_ERROR(CheckMemory(*bytes));
     if (!directory.ParseFromString(*bytes)) {
       return absl::DataLossError(fmt::format("blob {} of the context is not a Directory", ToString(digest)));
     }
-    return read_[digest] = directory;
+    return directory;
+  }
+
+  static absl::Status CheckMemory(std::string_view bytes) {
+    const auto size = plan::ParsedSize(bytes, *reapi::Directory::descriptor(), kMostDirectoryMemory);
+    // What is no message is told by who parses it.
+    if (!size.ok() || *size < kMostDirectoryMemory) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        fmt::format("a folder of the context takes more than {} bytes of memory; expected fewer files in it",
+                    kMostDirectoryMemory));
   }
 
   absl::StatusOr<Digest> Store(const reapi::Directory& directory) {
@@ -75,15 +96,20 @@ class ContextReader {
 
  private:
   BlobStore& blobs_;
-  std::map<Digest, reapi::Directory> read_;
 };
 
 // Puts content in the place of every pattern and reference of a plan. Used once.
 class SourceResolver {
  public:
-  SourceResolver(const v1::Recipe& recipe, const PlanningStores& stores, const PlanningCalls& calls,
-                 v1::BuildPlan& plan)
-      : recipe_(recipe), stores_(stores), calls_(calls), plan_(plan), reader_(stores.blobs) {}
+  SourceResolver(const v1::Recipe& recipe, const plan::PlanOptions& options, const PlanningParts& parts,
+                 const PlanningCalls& calls, v1::BuildPlan& plan)
+      : recipe_(recipe),
+        effort_(options.effort),
+        parts_(parts),
+        calls_(calls),
+        plan_(plan),
+        reader_(parts.blobs),
+        survey_(options.limits.context_entries, *parts.known_trees) {}
 
   absl::Status Resolve() {
     for (v1::StagePlan& stage : *plan_.mutable_stages()) {
@@ -174,10 +200,22 @@ class SourceResolver {
     return absl::OkStatus();
   }
 
+  // What is walked, and what a step will be given to walk, is measured before.
   absl::StatusOr<v1::ContextMatches> MatchTree(const v1::ContextPattern& pattern, const Digest& root) {
-    return plan::MatchContext(
-        pattern, root, [&](const Digest& digest) { return reader_.Read(digest); },
-        [&](const reapi::Directory& directory) { return reader_.Store(directory); });
+    const plan::ReadDirectory read = [&](const Digest& digest) { return reader_.Read(digest); };
+    const bool walked =
+        pattern.parents() || !pattern.excludes().empty() || pattern::HasWildcards(pattern.pattern());
+    if (walked) RETURN_IF_ERROR(survey_.Measure(root, read, calls_.stop).status());
+    ASSIGN_OR_RETURN(
+        v1::ContextMatches matches,
+        plan::MatchContext(
+            pattern, root, read, [&](const reapi::Directory& directory) { return reader_.Store(directory); },
+            effort_));
+    for (const v1::ContextMatch& match : matches.matches()) {
+      if (!match.has_directory()) continue;
+      RETURN_IF_ERROR(survey_.Measure(FromProto(match.directory()), read, calls_.stop).status());
+    }
+    return matches;
   }
 
   // URL, checksum, keep_git_dir.
@@ -186,7 +224,7 @@ class SourceResolver {
   template <typename Get>
   absl::StatusOr<v1::ContextMatches> Fetch(const v1::Step& step, const Key& key, const Get& get) {
     if (const auto known = fetched_.find(key); known != fetched_.end()) return known->second;
-    if (stores_.remote == nullptr) {
+    if (parts_.remote == nullptr) {
       return Failed(step,
                     absl::UnimplementedError(
                         fmt::format("{}: this coordinator does not fetch remote sources", std::get<0>(key))),
@@ -206,7 +244,7 @@ class SourceResolver {
   absl::StatusOr<v1::ContextMatches> FetchFile(const v1::Step& step, const v1::RemoteFile& wanted) {
     ASSIGN_OR_RETURN(
         const RemoteSources::File file,
-        stores_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url()), calls_.stop));
+        parts_.remote->FetchFile(wanted.url(), wanted.checksum(), ProgressOf(wanted.url()), calls_.stop));
     v1::RemoteSource found;
     found.set_url(wanted.url());
     found.set_digest(file.digest.Oci());
@@ -228,8 +266,8 @@ class SourceResolver {
 
   absl::StatusOr<v1::ContextMatches> FetchGit(const v1::Step& step, const v1::RemoteGit& wanted) {
     ASSIGN_OR_RETURN(const RemoteSources::Tree tree,
-                     stores_.remote->FetchGit(wanted.url(), wanted.checksum(), wanted.keep_git_dir(),
-                                              ProgressOf(wanted.url()), calls_.stop));
+                     parts_.remote->FetchGit(wanted.url(), wanted.checksum(), wanted.keep_git_dir(),
+                                             ProgressOf(wanted.url()), calls_.stop));
     v1::RemoteSource found;
     found.set_url(wanted.url());
     found.set_commit(tree.commit);
@@ -253,16 +291,18 @@ class SourceResolver {
   }
 
   const v1::Recipe& recipe_;
-  const PlanningStores& stores_;
+  pattern::Effort* const effort_;
+  const PlanningParts& parts_;
   const PlanningCalls& calls_;
   v1::BuildPlan& plan_;
   ContextReader reader_;
+  plan::TreeSurvey survey_;
   std::map<Key, v1::ContextMatches> fetched_;
 };
 
 // When the one thing that `step` adds was last changed, as its server or its commit says; nullopt: nobody
 // says.
-absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const PlanningStores& stores,
+absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const PlanningParts& parts,
                                                     const PlanningCalls& calls) {
   const v1::CopySource& source = step.copy().sources(0);
   const std::string url = source.has_remote_git() ? source.remote_git().url() : source.remote_file().url();
@@ -270,18 +310,18 @@ absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const 
     return absl::Status(status.code(), Av(fmt::format("{}: SOURCE_DATE_EPOCH: {}: {}", At(step.range()), url,
                                                       Sv(status.message()))));
   };
-  if (stores.remote == nullptr) {
+  if (parts.remote == nullptr) {
     return failed(absl::UnimplementedError("this coordinator does not fetch remote sources"));
   }
   const auto on_progress = [&](int64_t done, int64_t total) {
     if (calls.on_progress) calls.on_progress(url, done, total);
   };
   if (source.has_remote_git()) {
-    const auto time = stores.remote->CommitTime(url, source.remote_git().checksum(), on_progress, calls.stop);
+    const auto time = parts.remote->CommitTime(url, source.remote_git().checksum(), on_progress, calls.stop);
     if (!time.ok()) return failed(time.status());
     return *time;
   }
-  const auto file = stores.remote->FetchFile(url, source.remote_file().checksum(), on_progress, calls.stop);
+  const auto file = parts.remote->FetchFile(url, source.remote_file().checksum(), on_progress, calls.stop);
   if (!file.ok()) return failed(file.status());
   return file->mtime == 0 ? std::nullopt : std::optional<int64_t>(file->mtime);
 }
@@ -297,10 +337,36 @@ absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh
       Av(fmt::format("{}: {}{}", At(need.range), Sv(pinned.status().message()), need.suggestion)));
 }
 
+absl::StatusOr<v1::BuildPlan> Plan(const v1::BuildSubmission& submission, plan::PlanOptions options,
+                                   const PlanningParts& parts, const PlanningCalls& calls) {
+  const v1::Recipe& recipe = submission.recipe();
+  ASSIGN_OR_RETURN(const std::optional<v1::Step> epoch_source, plan::FindEpochSource(recipe, options));
+  if (epoch_source) {
+    ASSIGN_OR_RETURN(options.epoch_stage_time, TimeOfSource(*epoch_source, parts, calls));
+  }
+  std::vector<v1::PinnedImage> bases;
+  while (true) {
+    // Triggers of the bases known so far may need more.
+    ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
+    if (needs.size() == bases.size()) break;
+    for (size_t i = bases.size(); i < needs.size(); ++i) {
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned,
+                       PinBase(needs[i], submission.options().pull(), parts.images, calls.stop));
+      if (calls.on_pinned) calls.on_pinned(pinned);
+      bases.push_back(std::move(pinned));
+    }
+  }
+  ASSIGN_OR_RETURN(v1::BuildPlan plan, plan::MakePlan(recipe, options, bases));
+  RETURN_IF_ERROR(SourceResolver(recipe, options, parts, calls, plan).Resolve());
+  return plan;
+}
+
 }  // namespace
 
-plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platform& build_platform) {
+plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platform& build_platform,
+                                const PlanningLimits& limits) {
   plan::PlanOptions plan_options;
+  plan_options.limits = limits.recipe;
   plan_options.platforms.assign(options.platforms().begin(), options.platforms().end());
   plan_options.build_platform = build_platform;
   if (options.network() != v1::NETWORK_MODE_UNSPECIFIED) plan_options.network = options.network();
@@ -316,29 +382,29 @@ plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platf
   return plan_options;
 }
 
+bool IsFaultOfRecipe(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
 absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
-                                        const v1::Platform& build_platform, const PlanningStores& stores,
+                                        const v1::Platform& build_platform, const PlanningParts& parts,
                                         const PlanningCalls& calls) {
-  const v1::Recipe& recipe = submission.recipe();
-  plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform);
-  ASSIGN_OR_RETURN(const std::optional<v1::Step> epoch_source, plan::FindEpochSource(recipe, options));
-  if (epoch_source) {
-    ASSIGN_OR_RETURN(options.epoch_stage_time, TimeOfSource(*epoch_source, stores, calls));
-  }
-  std::vector<v1::PinnedImage> bases;
-  while (true) {
-    // Triggers of the bases known so far may need more.
-    ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
-    if (needs.size() == bases.size()) break;
-    for (size_t i = bases.size(); i < needs.size(); ++i) {
-      ASSIGN_OR_RETURN(v1::PinnedImage pinned,
-                       PinBase(needs[i], submission.options().pull(), stores.images, calls.stop));
-      if (calls.on_pinned) calls.on_pinned(pinned);
-      bases.push_back(std::move(pinned));
-    }
-  }
-  ASSIGN_OR_RETURN(v1::BuildPlan plan, plan::MakePlan(recipe, options, bases));
-  RETURN_IF_ERROR(SourceResolver(recipe, stores, calls, plan).Resolve());
+  pattern::Effort effort(parts.limits.effort, calls.stop);
+  plan::PlanOptions options = PlanOptionsOf(submission.options(), build_platform, parts.limits);
+  options.effort = calls.effort == nullptr ? &effort : calls.effort;
+  absl::StatusOr<v1::BuildPlan> plan = Plan(submission, std::move(options), parts, calls);
+  // An error that the token made says something about the recipe that is not so.
+  if (!plan.ok() && calls.stop.stop_requested()) return absl::CancelledError("planning was cancelled");
   return plan;
 }
 

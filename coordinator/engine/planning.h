@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "common/base/blob_store.h"
 #include "common/plan/planner.h"
+#include "common/plan/tree_survey.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/sources/remote_sources.h"
 #include "crossmill/v1/build.pb.h"
@@ -17,9 +19,17 @@
 
 namespace crossmill::coordinator {
 
+// What one build may ask of planning.
+struct PlanningLimits {
+  plan::RecipeLimits recipe;
+  // Units of pattern::Effort.
+  int64_t effort = pattern::Effort::kUsual;
+};
+
 // `build_platform`: $BUILDPLATFORM, one for the whole farm, so that its stages are one task and every build
 // has the same tools.
-plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platform& build_platform);
+plan::PlanOptions PlanOptionsOf(const v1::BuildOptions& options, const v1::Platform& build_platform,
+                                const PlanningLimits& limits);
 
 // Told on the job's thread as things happen; each may be empty.
 struct PlanningCalls {
@@ -29,20 +39,30 @@ struct PlanningCalls {
   std::function<void(const std::string& what, int64_t done, int64_t total)> on_progress;
   // Ends what is being fetched, and the planning with CANCELLED.
   std::stop_token stop;
+  // What may be spent where several plans are made for one question; null: each has what the limits say.
+  pattern::Effort* effort = nullptr;
 };
 
-// What planning reads from. Not owned.
-struct PlanningStores {
+// What planning works with; the references outlive it.
+struct PlanningParts {
   ImageStore& images;
   BlobStore& blobs;
   // Null: ADD of URLs and git repositories is refused.
   RemoteSources* remote = nullptr;
+  PlanningLimits limits;
+  // Contexts that were measured, for all who have a copy of this.
+  std::shared_ptr<plan::KnownTrees> known_trees = std::make_shared<plan::KnownTrees>();
 };
 
-// Each remote source is fetched once, however many steps and platforms want it. INVALID_ARGUMENT or NOT_FOUND
-// with FILE:LINE:COLUMN for what is wrong with the recipe; anything else is the farm's fault.
+// Whose fault it is that something cannot be planned. The recipe's: what it says, what it names and is not
+// there, is too large, or may not be read by anybody here. The farm's is what another day or another farm
+// would do: a server that does not answer, a full disk.
+bool IsFaultOfRecipe(const absl::Status& status);
+
+// Each remote source is fetched once, however many steps and platforms want it. For what is wrong with the
+// recipe FILE:LINE:COLUMN is told (IsFaultOfRecipe); CANCELLED when the calls' token is stopped.
 absl::StatusOr<v1::BuildPlan> PlanBuild(const v1::BuildSubmission& submission,
-                                        const v1::Platform& build_platform, const PlanningStores& stores,
+                                        const v1::Platform& build_platform, const PlanningParts& parts,
                                         const PlanningCalls& calls);
 
 }  // namespace crossmill::coordinator

@@ -31,6 +31,8 @@ struct RunningBuild {
   // Told to them when the build has ended: it does not wait for them then.
   std::stop_source stop;
   bool concluding = false;
+  // Stages that are ready are looked at in a later event.
+  bool advances_later = false;
   // Cells as they are before their images are packed, by index, with the time when packing began.
   std::map<int, std::pair<int64_t, v1::CellView>> packing;
   // Its names are awaited.
@@ -39,8 +41,8 @@ struct RunningBuild {
   std::vector<absl::Duration> behind;
   // Task groups per stage, for spreading.
   std::map<int, uint64_t> groups;
-  // Tasks whose missing worker people were told of.
-  std::set<core::TaskId> noticed;
+  // Tasks whose missing worker people were told of; true: whose workers are all drained.
+  std::set<std::pair<core::TaskId, bool>> noticed;
 
   int64_t id() const { return state.id(); }
   // From the submission until `now`.

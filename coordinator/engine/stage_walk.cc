@@ -71,6 +71,7 @@ absl::StatusOr<Walked> StageWalk::First(RunningBuild& build, int stage, bool joi
                                           build.state.ResolveStep(stage, index), EpochOf(build.state.plan()));
     ASSIGN_OR_RETURN(const auto hit, cache_.Find(key, build.SinceOf(stage), build.forbids_emulation()));
     if (!hit) return Walked{.first = index, .key = key};
+    Hold(build, hit->fact.layer);
     build.state.StepFinished(stage, 0, index, hit->fact, StatusOf(*hit, build.id(), joined));
   }
   ASSIGN_OR_RETURN(const bool exports, HasExports(build, stage));
@@ -84,6 +85,7 @@ absl::StatusOr<bool> StageWalk::HasExports(RunningBuild& build, int stage) {
   for (int i = 0; i < plan.exports_size(); ++i) {
     ASSIGN_OR_RETURN(run.exports[i],
                      cache_.FindExport(plan::ExportKey(core::DiffIds(run.chain), plan.exports(i))));
+    if (run.exports[i]) Hold(build, run.exports[i]->blob);
     complete = complete && run.exports[i].has_value();
   }
   return complete;
@@ -109,6 +111,8 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
     if (run.first >= 0 && place != begun_at) break;
     ASSIGN_OR_RETURN(auto executions,
                      records_.Witnesses(fact->key, build.SinceOf(stage), build.submitted_at));
+    executions = WithoutLost(std::move(executions), build.id(),
+                             [this](const v1::Layer& layer) { return cache_.IsDurable(layer); });
     const std::vector<storage::Execution> witnesses =
         ThoseThatMaySpeak(std::move(executions), build.id(), *fact, plan.steps(i), options);
     const ReplicaShare share = ShareOf(build, stage, replica, *fact, witnesses);
@@ -116,6 +120,7 @@ absl::StatusOr<Walked> StageWalk::Replica(RunningBuild& build, int stage, int re
       const v1::StepStatus status = !share.own->succeeded()          ? v1::STEP_STATUS_FAILED
                                     : share.own->build == build.id() ? v1::STEP_STATUS_EXECUTED
                                                                      : v1::STEP_STATUS_CACHED;
+      Hold(build, share.own->layer());
       build.state.StepFinished(stage, replica, i, FactOf(*share.own), status);
     }
     // A task holds nothing that has its witness: it would have to keep away from that one's place, too.

@@ -18,6 +18,7 @@
 #include "coordinator/core/build_state.h"
 #include "coordinator/engine/running_build.h"
 #include "coordinator/engine/step_cache.h"
+#include "coordinator/room/held_blobs.h"
 #include "coordinator/storage/record_store.h"
 
 namespace crossmill::coordinator {
@@ -36,7 +37,9 @@ struct Walked {
 // Not thread safe: only used in the transaction loop.
 class StageWalk {
  public:
-  StageWalk(StepCache& cache, storage::RecordStore& records) : cache_(cache), records_(records) {}
+  // `held`: what a walk found stays there until the build ends. Null: nothing is ever removed.
+  StageWalk(StepCache& cache, storage::RecordStore& records, HeldBlobs* held = nullptr)
+      : cache_(cache), records_(records), held_(held) {}
 
   // The first execution of the stage. `joined`: it waited for another build's step, so that a hit is shared.
   absl::StatusOr<Walked> First(RunningBuild& build, int stage, bool joined);
@@ -47,9 +50,17 @@ class StageWalk {
 
  private:
   absl::StatusOr<bool> HasExports(RunningBuild& build, int stage);
+  void Hold(const RunningBuild& build, const Digest& blob) {
+    if (held_ != nullptr) held_->Hold(build.id(), blob);
+  }
+  void Hold(const RunningBuild& build, const v1::Layer& layer) {
+    Hold(build, FromProto(layer.tar()));
+    Hold(build, FromProto(layer.manifest()));
+  }
 
   StepCache& cache_;
   storage::RecordStore& records_;
+  HeldBlobs* const held_;
 };
 
 }  // namespace crossmill::coordinator

@@ -33,11 +33,13 @@ absl::Status TransactionLoop::Enqueue(Effect item) {
   return absl::OkStatus();
 }
 
-void TransactionLoop::Post(std::function<void()> work) { Enqueue({std::move(work), nullptr}).IgnoreError(); }
+void TransactionLoop::Post(std::function<void()> work, std::string_view kind) {
+  Enqueue({std::move(work), nullptr, kind}).IgnoreError();
+}
 
 void TransactionLoop::AfterCommit(std::function<void()> done,
                                   std::function<void(const absl::Status&)> failed) {
-  effects_.push_back(Effect{std::move(done), std::move(failed)});
+  effects_.push_back(Effect{std::move(done), std::move(failed), "effects"});
 }
 
 void TransactionLoop::Require(const absl::Status& recorded) {
@@ -58,19 +60,24 @@ void TransactionLoop::Run() {
 }
 
 bool TransactionLoop::RunBatch(std::deque<Effect> batch) {
+  std::chrono::steady_clock::time_point written;
   absl::Status status = records_.Transact([&] {
     while (!batch.empty() && unrecorded_.ok()) {
       const Effect item = std::move(batch.front());
       batch.pop_front();
+      const LoopWatch::Timer timer(watch_, item.kind);
       item.done();
     }
     if (unrecorded_.ok()) on_tick_();
+    written = std::chrono::steady_clock::now();
     return unrecorded_;
   });
+  watch_.Note("commit", std::chrono::steady_clock::now() - written);
   if (!status.ok()) {
     GiveUp(status, std::move(batch));
     return false;
   }
+  const LoopWatch::Timer timer(watch_, "effects");
   for (Effect& effect : std::exchange(effects_, {})) {
     if (effect.done) effect.done();
   }

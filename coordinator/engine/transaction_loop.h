@@ -11,12 +11,14 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "common/base/mutex.h"
 #include "common/base/status.h"
+#include "coordinator/engine/bounds/loop_watch.h"
 #include "coordinator/storage/record_store.h"
 
 namespace crossmill::coordinator {
@@ -34,15 +36,17 @@ class TransactionLoop {
   TransactionLoop(const TransactionLoop&) = delete;
   TransactionLoop& operator=(const TransactionLoop&) = delete;
 
-  // Runs `work` in the loop. After Stop or a failure it is dropped.
-  void Post(std::function<void()> work);
+  // Runs `work` in the loop. After Stop or a failure it is dropped. `kind` is what its time counts for, and
+  // lives for ever, here and below.
+  void Post(std::function<void()> work, std::string_view kind = "other");
   // Runs `work` in the loop and returns its value after the commit. Not to be called in the loop.
   // UNAVAILABLE with the reason when the commit failed or the loop has stopped.
   template <typename T>
-  absl::StatusOr<T> Call(std::function<absl::StatusOr<T>()> work) {
+  absl::StatusOr<T> Call(std::function<absl::StatusOr<T>()> work, std::string_view kind = "question") {
     auto promise = std::make_shared<std::promise<absl::StatusOr<T>>>();
     auto future = promise->get_future();
     Effect item;
+    item.kind = kind;
     item.failed = [promise](const absl::Status& status) { promise->set_value(status); };
     item.done = [this, promise, work = std::move(work), failed = item.failed] {
       auto value = std::make_shared<absl::StatusOr<T>>(work());
@@ -60,6 +64,10 @@ class TransactionLoop {
   // would say what the record does not. For every write that a state in memory relies on.
   void Require(const absl::Status& recorded);
 
+  // How long events held it: what was posted by its kind, parts of the tick by what they do, "commit", and
+  // "effects" of one batch. Thread safe.
+  LoopWatch& watch() { return watch_; }
+
   // Finishes what was posted and ends the thread.
   void Stop();
 
@@ -68,6 +76,7 @@ class TransactionLoop {
   struct Effect {
     std::function<void()> done;
     std::function<void(const absl::Status&)> failed;
+    std::string_view kind = "other";
   };
 
   absl::Status Enqueue(Effect item);
@@ -80,6 +89,7 @@ class TransactionLoop {
   const std::function<void()> on_tick_;
   const std::chrono::milliseconds tick_;
   const OnFailure on_failure_;
+  LoopWatch watch_;
   // Only used in the loop.
   std::vector<Effect> effects_;
   absl::Status unrecorded_;

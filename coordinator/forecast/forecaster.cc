@@ -19,14 +19,17 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
                                                  const ForecastCalls& calls) {
   if (submission.options().platforms().empty())
     return absl::InvalidArgumentError("a prediction is for one platform or more");
-  PlanForecast forecasts({{cache_, layers_, stores_.blobs}, indexes_}, {.since = 0,
-                                                                        .no_cache = false,
-                                                                        .as_of = std::nullopt,
-                                                                        .stop = calls.stop,
-                                                                        .on_progress = calls.on_progress});
+  PlanForecast forecasts({{cache_, layers_, planning_parts_.blobs}, indexes_},
+                         {.since = 0,
+                          .no_cache = false,
+                          .as_of = std::nullopt,
+                          .stop = calls.stop,
+                          .on_progress = calls.on_progress});
   v1::Forecast forecast;
   absl::Status failed;
   size_t planned = 0;
+  // Of all platforms together, as in a build.
+  pattern::Effort effort(planning_parts_.limits.effort, calls.stop);
   for (const v1::Platform& platform : submission.options().platforms()) {
     // Each for itself: what one lacks is no reason to be silent about the others.
     v1::BuildSubmission one = submission;
@@ -34,7 +37,8 @@ absl::StatusOr<v1::Forecast> Forecaster::Predict(const v1::BuildSubmission& subm
     *one.mutable_options()->add_platforms() = platform;
     PlanningCalls planning;
     planning.stop = calls.stop;
-    const auto plan = PlanBuild(one, build_platform_, stores_, planning);
+    planning.effort = &effort;
+    const auto plan = PlanBuild(one, build_platform_, planning_parts_, planning);
     if (absl::IsCancelled(plan.status())) return plan.status();
     if (!plan.ok()) {
       if (failed.ok()) failed = plan.status();
@@ -80,7 +84,7 @@ absl::Status Forecaster::AddCached(v1::Prediction& prediction) {
 absl::StatusOr<v1::Forecast> Forecaster::PredictAgainst(int64_t build, const ForecastCalls& calls) {
   ASSIGN_OR_RETURN(const v1::BuildView view, reader_.Get(build));
   ASSIGN_OR_RETURN(const v1::BuildPlan plan, committed_->LoadPlan(view.id()));
-  PlanForecast forecasts({{cache_, layers_, stores_.blobs}, indexes_},
+  PlanForecast forecasts({{cache_, layers_, planning_parts_.blobs}, indexes_},
                          {.since = view.created_at(),
                           .no_cache = view.options().no_cache(),
                           .as_of = absl::FromUnixNanos(view.created_at()),

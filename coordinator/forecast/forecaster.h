@@ -32,15 +32,15 @@ struct ForecastCalls {
 class Forecaster {
  public:
   // `reader` knows builds that are under way, too.
-  Forecaster(PlanningStores stores, FarmReader& reader, std::unique_ptr<storage::RecordStore> committed,
+  Forecaster(PlanningParts parts, FarmReader& reader, std::unique_ptr<storage::RecordStore> committed,
              FarmIndexes& indexes, v1::Platform build_platform)
-      : stores_(stores),
+      : planning_parts_(std::move(parts)),
         reader_(reader),
         committed_(std::move(committed)),
         indexes_(indexes),
         build_platform_(std::move(build_platform)),
-        cache_(*committed_, stores_.blobs),
-        layers_(stores_.blobs) {}
+        cache_(*committed_, planning_parts_.blobs),
+        layers_(planning_parts_.blobs) {}
 
   // INVALID_ARGUMENT with FILE:LINE:COLUMN for what is wrong with the recipe on all platforms. A platform
   // that its bases lack, and whatever else concerns one of them, is told in the forecast.
@@ -57,7 +57,7 @@ class Forecaster {
   // How long sources among the packages took to compile here, and the matrix.
   absl::Status Finish(v1::Forecast& forecast);
 
-  const PlanningStores stores_;
+  const PlanningParts planning_parts_;
   FarmReader& reader_;
   const std::unique_ptr<storage::RecordStore> committed_;
   FarmIndexes& indexes_;

@@ -6,8 +6,8 @@
 #include "common/base/utf8.h"
 #include "common/base/wiping.h"
 #include "coordinator/http/conditional.h"
-#include "coordinator/http/event_stream.h"
 #include "coordinator/http/problem.h"
+#include "coordinator/http/streams/event_stream.h"
 #include "coordinator/http/submit_files.h"
 #include "coordinator/http/table/methods.h"
 #include "coordinator/http/table/openapi.h"
@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kCallTime = std::chrono::seconds(60);
 constexpr int kMostStreams = 256;
+constexpr int kMostFollowers = 2500;
 constexpr size_t kMostListBytes = 64 << 20;
 constexpr size_t kLongestKey = 256;
 constexpr std::string_view kJson = "application/json";
@@ -25,7 +26,8 @@ constexpr std::string_view kJson = "application/json";
 // One of those that are counted, as long as it lives.
 class StreamPlace {
  public:
-  explicit StreamPlace(std::atomic<int>& count) : count_(count), mine_(++count <= kMostStreams) {}
+  explicit StreamPlace(std::atomic<int>& count, int most = kMostStreams)
+      : count_(count), mine_(++count <= most) {}
   ~StreamPlace() { --count_; }
   StreamPlace(const StreamPlace&) = delete;
   StreamPlace& operator=(const StreamPlace&) = delete;
@@ -36,27 +38,35 @@ class StreamPlace {
   const bool mine_;
 };
 
-absl::Status TooManyStreams() {
-  return absl::UnavailableError(fmt::format("{} streams are open already; come again later", kMostStreams));
+absl::Status TooManyStreams(int most = kMostStreams) {
+  return absl::UnavailableError(fmt::format("{} streams are open already; come again later", most));
 }
 
-std::string EventOfBuild(const v1::WatchBuildResponse& response) {
-  const auto event = [](std::string_view name, const google::protobuf::Message& data,
-                        std::optional<int64_t> id = {}) {
-    const absl::StatusOr<std::string> json = ToJson(data);
-    return json.ok() ? EventText(name, *json, id) : std::string();
+std::string EventOf(std::string_view name, const google::protobuf::Message& data,
+                    std::optional<int64_t> id = {}) {
+  const absl::StatusOr<std::string> json = ToJson(data);
+  return json.ok() ? EventText(name, *json, id) : std::string();
+}
+
+std::string EventOfBuild(const v1::WatchBuildResponse& response, int64_t build, EventTexts& texts) {
+  const auto numbered = [&](const v1::BuildEvent& event) {
+    return texts.Of(build, event.number(), [&] { return EventOf("event", event, event.number()); });
   };
+  std::string text;
   switch (response.item_case()) {
     case v1::WatchBuildResponse::kEvent:
-      return event("event", response.event(), response.event().number());
+      return *numbered(response.event());
+    case v1::WatchBuildResponse::kEvents:
+      for (const v1::BuildEvent& event : response.events().events()) text += *numbered(event);
+      return text;
     case v1::WatchBuildResponse::kLog:
-      return event("log", response.log());
+      return EventOf("log", response.log());
     case v1::WatchBuildResponse::kProgress:
-      return event("progress", response.progress());
+      return EventOf("progress", response.progress());
     case v1::WatchBuildResponse::ITEM_NOT_SET:
       break;
   }
-  return "";
+  return text;
 }
 
 absl::Status CheckKey(const RequestHead& head) {
@@ -73,13 +83,25 @@ Awaitable<void> Api::Refuse(Exchange& exchange, const absl::Status& error) {
 Awaitable<absl::Status> Api::Call(Exchange& exchange, std::string_view method, std::string authorization,
                                   const google::protobuf::Message& request,
                                   google::protobuf::Message* response) {
+  const absl::Status status = co_await CallItself(exchange, method, authorization, request, response);
+  Note(exchange, authorization, status);
+  co_return status;
+}
+
+Awaitable<absl::Status> Api::CallItself(Exchange& exchange, std::string_view method,
+                                        std::string authorization, const google::protobuf::Message& request,
+                                        google::protobuf::Message* response) {
   const CallOptions options{"/" + std::string(method), authorization, kCallTime};
   const std::function<void(std::function<void()>)> on_abort = [&exchange](std::function<void()> cancel) {
     exchange.OnAbort(std::move(cancel));
   };
-  const absl::Status status = co_await CallOnce(stub_, options, request, response, on_abort);
+  co_return co_await CallOnce(stub_, options, request, response, on_abort);
+}
+
+void Api::Note(Exchange& exchange, const std::string& authorization, const absl::Status& status) {
   access_.Note(exchange.head(), authorization, status, clock_.Now());
-  co_return status;
+  // Of others it is not certain that the services looked at the token.
+  if (status.ok() && !authorization.empty() && authorization != badge_reader_) exchange.Know();
 }
 
 Awaitable<void> Api::Handle(Exchange& exchange) {
@@ -125,6 +147,8 @@ Awaitable<void> Api::Handle(Exchange& exchange) {
       co_return co_await SendBadge(exchange, request);
     case Form::kEvents:
       co_return co_await SendBuildEvents(exchange, request);
+    case Form::kFarmEvents:
+      co_return co_await SendFarmEvents(exchange, request);
     case Form::kLog:
       co_return co_await SendConsole(exchange, request);
     case Form::kLogEvents:
@@ -251,7 +275,7 @@ Awaitable<void> Api::SendList(Exchange& exchange, Request& request) {
     }
   }
   exchange.OnAbort(nullptr);
-  access_.Note(exchange.head(), request.authorization, call->status(), clock_.Now());
+  Note(exchange, request.authorization, call->status());
   if (failed.ok()) failed = call->status();
   if (!failed.ok()) co_return co_await Refuse(exchange, failed);
   co_await exchange.Send(
@@ -287,7 +311,7 @@ Awaitable<void> Api::SendConsole(Exchange& exchange, Request& request) {
     item = co_await call->Next(kCallTime);
   }
   exchange.OnAbort(nullptr);
-  access_.Note(exchange.head(), request.authorization, call->status(), clock_.Now());
+  Note(exchange, request.authorization, call->status());
   if (refused) co_return co_await Refuse(exchange, call->status());
   co_await exchange.Finish();
 }
@@ -295,37 +319,58 @@ Awaitable<void> Api::SendConsole(Exchange& exchange, Request& request) {
 Awaitable<void> Api::SendBuildEvents(Exchange& exchange, Request& request) {
   if (const absl::Status read = co_await Read(exchange, request); !read.ok())
     co_return co_await Refuse(exchange, read);
-  const StreamPlace place(streams_);
-  if (!place.mine()) co_return co_await Refuse(exchange, TooManyStreams());
-  if (const std::optional<int64_t> last = LastEventId(exchange.head()))
-    static_cast<v1::WatchBuildRequest&>(*request.message).set_from_event(*last + 1);
+  const StreamPlace place(followers_, kMostFollowers);
+  if (!place.mine()) co_return co_await Refuse(exchange, TooManyStreams(kMostFollowers));
+  auto& wanted = static_cast<v1::WatchBuildRequest&>(*request.message);
+  wanted.set_together(true);
+  if (const std::optional<int64_t> last = LastEventId(exchange.head())) wanted.set_from_event(*last + 1);
+  // The message is the call's from here on.
+  const int64_t build = wanted.build_id();
   auto item = std::make_shared<v1::WatchBuildResponse>();
   const auto call = StartStream(exchange, request, request.route->method, item);
-  const EventOf event_of = [](const google::protobuf::Message& message) {
-    return EventOfBuild(static_cast<const v1::WatchBuildResponse&>(message));
+  const TextOf event_of = [this, build](const google::protobuf::Message& message) {
+    return EventOfBuild(static_cast<const v1::WatchBuildResponse&>(message), build, event_texts_);
   };
   const absl::Status status = co_await SendEvents(exchange, call, *item, event_of);
-  access_.Note(exchange.head(), request.authorization, status, clock_.Now());
+  Note(exchange, request.authorization, status);
+}
+
+Awaitable<void> Api::SendFarmEvents(Exchange& exchange, Request& request) {
+  if (const absl::Status read = co_await Read(exchange, request); !read.ok())
+    co_return co_await Refuse(exchange, read);
+  const StreamPlace place(followers_, kMostFollowers);
+  if (!place.mine()) co_return co_await Refuse(exchange, TooManyStreams(kMostFollowers));
+  if (const std::optional<int64_t> last = LastEventId(exchange.head()))
+    static_cast<v1::WatchFarmRequest&>(*request.message).set_after(*last);
+  auto item = std::make_shared<v1::FarmNews>();
+  const auto call = StartStream(exchange, request, request.route->method, item);
+  const TextOf event_of = [](const google::protobuf::Message& message) {
+    const auto& news = static_cast<const v1::FarmNews&>(message);
+    const absl::StatusOr<std::string> json = ToJson(news);
+    return json.ok() ? EventText("farm", *json, news.sequence()) : std::string();
+  };
+  const absl::Status status = co_await SendEvents(exchange, call, *item, event_of);
+  Note(exchange, request.authorization, status);
 }
 
 Awaitable<void> Api::SendLogEvents(Exchange& exchange, Request& request) {
   if (const absl::Status read = co_await Read(exchange, request); !read.ok())
     co_return co_await Refuse(exchange, read);
-  const StreamPlace place(streams_);
-  if (!place.mine()) co_return co_await Refuse(exchange, TooManyStreams());
+  const StreamPlace place(followers_, kMostFollowers);
+  if (!place.mine()) co_return co_await Refuse(exchange, TooManyStreams(kMostFollowers));
   auto& wanted = static_cast<v1::ReadLogRequest&>(*request.message);
   wanted.set_follow(true);
   if (const std::optional<int64_t> last = LastEventId(exchange.head())) wanted.set_from_chunk(*last + 1);
   int64_t next = std::max<int64_t>(wanted.from_chunk(), 0);
   auto item = std::make_shared<v1::ReadLogResponse>();
   const auto call = StartStream(exchange, request, request.route->method, item);
-  const EventOf event_of = [&next](const google::protobuf::Message& message) {
+  const TextOf event_of = [&next](const google::protobuf::Message& message) {
     const auto& response = static_cast<const v1::ReadLogResponse&>(message);
     const absl::StatusOr<std::string> json = ToJson(response.chunk());
     return json.ok() ? EventText("log", *json, next++) : std::string();
   };
   const absl::Status status = co_await SendEvents(exchange, call, *item, event_of);
-  access_.Note(exchange.head(), request.authorization, status, clock_.Now());
+  Note(exchange, request.authorization, status);
 }
 
 }  // namespace crossmill::coordinator::door

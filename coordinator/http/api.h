@@ -10,6 +10,7 @@
 #include "coordinator/http/access.h"
 #include "coordinator/http/exchange.h"
 #include "coordinator/http/rpc_calls.h"
+#include "coordinator/http/streams/event_texts.h"
 #include "coordinator/http/table/route_table.h"
 #include "coordinator/http/table/transcoding.h"
 
@@ -31,6 +32,10 @@ class Api {
   // One call with one answer, with the credentials of the request. For what is no route: sessions, metrics.
   Awaitable<absl::Status> Call(Exchange& exchange, std::string_view method, std::string authorization,
                                const google::protobuf::Message& request, google::protobuf::Message* response);
+  // The same with credentials of the coordinator's own, which say nothing about the client.
+  Awaitable<absl::Status> CallItself(Exchange& exchange, std::string_view method, std::string authorization,
+                                     const google::protobuf::Message& request,
+                                     google::protobuf::Message* response);
   Awaitable<void> Refuse(Exchange& exchange, const absl::Status& error);
 
  private:
@@ -42,6 +47,8 @@ class Api {
     std::unique_ptr<google::protobuf::Message> message;
   };
 
+  // What the services said of the credentials.
+  void Note(Exchange& exchange, const std::string& authorization, const absl::Status& status);
   // The request's message, out of path, query, fields and body.
   Awaitable<absl::Status> Read(Exchange& exchange, Request& request);
   Awaitable<void> SendMessage(Exchange& exchange, Request& request);
@@ -53,6 +60,7 @@ class Api {
   Awaitable<void> SendList(Exchange& exchange, Request& request);
   Awaitable<void> SendConsole(Exchange& exchange, Request& request);
   Awaitable<void> SendBuildEvents(Exchange& exchange, Request& request);
+  Awaitable<void> SendFarmEvents(Exchange& exchange, Request& request);
   Awaitable<void> SendLogEvents(Exchange& exchange, Request& request);
   std::shared_ptr<StreamCall> StartStream(Exchange& exchange, Request& request, std::string_view method,
                                           std::shared_ptr<google::protobuf::Message> message);
@@ -62,8 +70,11 @@ class Api {
   Clock& clock_;
   const DoorLimits& limits_;
   const std::string badge_reader_;
-  // Event streams and consoles: each holds a thread of the services.
+  // Lists, downloads and submissions with their files: most hold a thread of the services.
   std::atomic<int> streams_ = 0;
+  // Streams of events, which hold none.
+  std::atomic<int> followers_ = 0;
+  EventTexts event_texts_;
 };
 
 }  // namespace crossmill::coordinator::door

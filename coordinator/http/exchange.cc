@@ -17,6 +17,8 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr size_t kReadBytes = 64 << 10;
+// Ten thousand connections that wait for a head hold a buffer each.
+constexpr size_t kHeadBytes = 4 << 10;
 constexpr size_t kWriteBytes = 256 << 10;
 constexpr std::chrono::milliseconds kLingerTime = std::chrono::seconds(2);
 constexpr size_t kLingerBytes = 4 << 20;
@@ -59,15 +61,22 @@ void Exchange::WipeSecrets() {
 }
 
 Awaitable<boost::system::error_code> Exchange::Open() {
-  stream_->Expire(limits_.head_time);
+  stream_->Expire(limits_.unknown_time);
   co_return co_await stream_->Open();
 }
 
-Awaitable<boost::system::error_code> Exchange::Fill() {
+void Exchange::Know() {
+  if (std::exchange(known_, true)) return;
+  if (on_known_) std::exchange(on_known_, nullptr)();
+}
+
+Awaitable<boost::system::error_code> Exchange::Fill(size_t most) {
   const size_t have = buffer_.size();
-  buffer_.resize(have + kReadBytes);
+  // Not what was the size of a body once.
+  if (have == 0 && most < buffer_.capacity()) std::string().swap(buffer_);
+  buffer_.resize(have + most);
   size_t count = 0;
-  const boost::system::error_code error = co_await stream_->Read(buffer_.data() + have, kReadBytes, &count);
+  const boost::system::error_code error = co_await stream_->Read(buffer_.data() + have, most, &count);
   buffer_.resize(have + count);
   if (error) broken_ = true;
   co_return error;
@@ -88,7 +97,8 @@ Awaitable<absl::Status> Exchange::ReadHead() {
   parser_->body_limit(boost::none);
   request_id_ = NewRequestId();
   keep_alive_ = false;
-  stream_->Expire(buffer_.empty() ? limits_.idle_time : limits_.head_time);
+  const auto idle = known_ ? limits_.idle_time : limits_.unknown_time;
+  stream_->Expire(buffer_.empty() ? idle : limits_.head_time);
   bool begun = !buffer_.empty();
   while (true) {
     if (!buffer_.empty()) {
@@ -97,7 +107,7 @@ Awaitable<absl::Status> Exchange::ReadHead() {
       if (buffer_.size() > limits_.head_bytes)
         co_return absl::ResourceExhaustedError("the head of the request is too large");
     }
-    if (const boost::system::error_code error = co_await Fill()) {
+    if (const boost::system::error_code error = co_await Fill(kHeadBytes)) {
       if (begun && error == boost::beast::error::timeout) {
         co_return absl::DeadlineExceededError("the head of the request did not come in time");
       }
@@ -167,7 +177,8 @@ Awaitable<absl::StatusOr<std::string>> Exchange::ReadSome() {
     // The parser takes one thing at a time, such as the head of a chunk: what is behind it is here already.
     if (!buffer_.empty() && buffer_.size() < before) continue;
     stream_->Expire(limits_.stall_time);
-    if (co_await Fill()) co_return absl::UnavailableError("the connection ended in the middle of the body");
+    if (co_await Fill(kReadBytes))
+      co_return absl::UnavailableError("the connection ended in the middle of the body");
   }
   co_return std::string();
 }
@@ -252,7 +263,7 @@ Awaitable<void> Exchange::Linger() {
   size_t dropped = 0;
   while (!broken_ && dropped < kLingerBytes) {
     buffer_.clear();
-    if (co_await Fill()) break;
+    if (co_await Fill(kReadBytes)) break;
     dropped += buffer_.size();
   }
 }

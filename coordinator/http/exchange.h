@@ -16,24 +16,10 @@
 #include "absl/status/statusor.h"
 #include "coordinator/http/asio.h"
 #include "coordinator/http/byte_stream.h"
+#include "coordinator/http/door_limits.h"
 #include "coordinator/http/response.h"
 
 namespace crossmill::coordinator::door {
-
-// docs/api.md, "Limits", has the numbers.
-struct DoorLimits {
-  size_t connections = 512;
-  // Of all fields of a request together, the request line included.
-  uint32_t head_bytes = 32 << 10;
-  // From the first byte of a head to its last.
-  std::chrono::milliseconds head_time = std::chrono::seconds(20);
-  // Between requests.
-  std::chrono::milliseconds idle_time = std::chrono::seconds(75);
-  // Without a byte of a body, or without room for one of an answer.
-  std::chrono::milliseconds stall_time = std::chrono::seconds(60);
-  // Of a body that is read whole.
-  size_t body_bytes = 8 << 20;
-};
 
 // What came before the body.
 struct RequestHead {
@@ -79,6 +65,8 @@ class Exchange {
   Awaitable<void> Linger();
   // Ends what waits; the client gets nothing more.
   void Abort();
+  // Called once, when the connection has shown a token.
+  void OnKnown(std::function<void()> known) { on_known_ = std::move(known); }
 
   // ---- for handlers ----
 
@@ -100,12 +88,15 @@ class Exchange {
   // What Abort does besides; null again when it is over.
   void OnAbort(std::function<void()> abort) { abort_ = std::move(abort); }
   bool broken() const { return broken_; }
+  // A token of the client's was good.
+  void Know();
   asio::any_io_executor executor() { return stream_->socket().get_executor(); }
 
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
 
-  Awaitable<boost::system::error_code> Fill();
+  // Reads so much at most.
+  Awaitable<boost::system::error_code> Fill(size_t most);
   // Feeds the parser with what is there.
   boost::system::error_code Parse();
   void TakeHead();
@@ -120,6 +111,8 @@ class Exchange {
   RequestHead head_;
   std::string request_id_;
   std::function<void()> abort_;
+  std::function<void()> on_known_;
+  bool known_ = false;
   std::shared_ptr<bool> watching_;
   bool keep_alive_ = false;
   bool broken_ = false;

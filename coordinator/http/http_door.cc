@@ -37,12 +37,19 @@ Response RedirectTo(std::string path) {
   return response;
 }
 
+Response Unready(const std::vector<std::string>& reasons) {
+  std::string text;
+  for (const std::string& reason : reasons) text += reason + "\n";
+  return MakeResponse(503, "text/plain; charset=utf-8", std::move(text));
+}
+
 }  // namespace
 
 class HttpDoor::Impl {
  public:
   Impl(const DoorOptions& options, DoorParts parts)
-      : parts_(std::move(parts)),
+      : limits_(options.limits),
+        parts_(std::move(parts)),
         stub_(parts_.services),
         access_(parts_.sessions, parts_.own_tokens, MakeHostCheck(options)),
         api_(stub_, access_, parts_.clock, limits_,
@@ -67,6 +74,7 @@ class HttpDoor::Impl {
   }
 
   const std::string& url() const { return url_; }
+  absl::Status ReloadCertificate() { return server_->ReloadCertificate(); }
   void Stop() {
     if (server_) server_->Stop();
   }
@@ -93,17 +101,22 @@ class HttpDoor::Impl {
     co_await exchange.Send(PageResponse(EmbeddedPage(), head));
   }
 
-  // The services answer and the record can be read: a question that takes the same time however much is on
-  // record or under way, since anybody may have it asked.
+  // What the coordinator knows of itself, and then that the services answer and the record can be read: a
+  // question that takes the same time however much is on record or under way, since anybody may have it
+  // asked.
   Awaitable<void> SendReady(Exchange& exchange) {
+    const std::vector<std::string> reasons = parts_.unready ? parts_.unready() : std::vector<std::string>();
+    if (!reasons.empty()) co_return co_await exchange.Send(Unready(reasons));
     v1::ListStateChangesRequest request;
     request.set_page_size(1);
     v1::ListStateChangesResponse response;
     const absl::Status status =
-        co_await api_.Call(exchange, "crossmill.v1.Notices/ListStateChanges",
-                           "Bearer " + parts_.own_tokens.at(v1::ACCESS_READ), request, &response);
-    if (!status.ok()) co_return co_await exchange.Send(ProblemResponse(503, status, exchange.request_id()));
-    co_await exchange.Send(MakeResponse(200, "text/plain", "ok\n"));
+        co_await api_.CallItself(exchange, "crossmill.v1.Notices/ListStateChanges",
+                                 "Bearer " + parts_.own_tokens.at(v1::ACCESS_READ), request, &response);
+    if (status.ok()) co_return co_await exchange.Send(MakeResponse(200, "text/plain", "ok\n"));
+    LogWarning("not ready: {}", Sv(status.message()));
+    const std::vector<std::string> record(1, "record: it cannot be read");
+    co_await exchange.Send(Unready(record));
   }
 
   Awaitable<void> SendMetrics(Exchange& exchange) {
@@ -168,6 +181,7 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> HttpDoor::Start(const DoorOptions& opt
   return std::unique_ptr<HttpDoor>(new HttpDoor(std::move(impl)));
 }
 
+absl::Status HttpDoor::ReloadCertificate() { return impl_->ReloadCertificate(); }
 const std::string& HttpDoor::url() const { return impl_->url(); }
 void HttpDoor::Stop() { impl_->Stop(); }
 

@@ -3,12 +3,14 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "coordinator/http/door_limits.h"
 #include "coordinator/http/sessions.h"
 
 namespace crossmill::coordinator::door {
@@ -25,6 +27,7 @@ struct DoorOptions {
   std::vector<std::string> names;
   // Badges need no token.
   bool public_badges = false;
+  DoorLimits limits;
 };
 
 struct DoorParts {
@@ -35,6 +38,8 @@ struct DoorParts {
   // They outlive the door.
   Sessions& sessions;
   Clock& clock;
+  // Why nothing new should be sent here, in words for strangers; empty: no reason. Null: there is never one.
+  std::function<std::vector<std::string>()> unready = nullptr;
 };
 
 // Thread safe. Stops when it dies, before the services do.
@@ -46,6 +51,8 @@ class HttpDoor {
 
   // "http://127.0.0.1:8080".
   const std::string& url() const;
+  // As HttpServer's.
+  absl::Status ReloadCertificate();
   // Ends all connections, event streams too.
   void Stop();
 

@@ -1,16 +1,17 @@
 #include "coordinator/http/http_server.h"
 
 #include <array>
-#include <atomic>
 #include <boost/asio/ssl/context.hpp>
 #include <charconv>
 #include <future>
+#include <map>
 #include <optional>
-#include <set>
+#include <random>
 #include <thread>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "coordinator/http/problem.h"
@@ -41,10 +42,13 @@ absl::StatusOr<tcp::endpoint> ParseAddress(std::string_view text) {
   return tcp::endpoint(address, number);
 }
 
-absl::Status LoadCertificate(const ServerSettings& settings, std::optional<asio::ssl::context>* tls) {
-  if (settings.certificate_file.empty()) return absl::OkStatus();
-  tls->emplace(asio::ssl::context::tls_server);
-  asio::ssl::context& context = **tls;
+using TlsContext = std::shared_ptr<asio::ssl::context>;
+
+// Null without a certificate.
+absl::StatusOr<TlsContext> LoadCertificate(const ServerSettings& settings) {
+  if (settings.certificate_file.empty()) return nullptr;
+  auto tls = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  asio::ssl::context& context = *tls;
   boost::system::error_code error;
   context.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
   context.use_certificate_chain_file(settings.certificate_file, error);
@@ -52,7 +56,7 @@ absl::Status LoadCertificate(const ServerSettings& settings, std::optional<asio:
     return absl::FailedPreconditionError(fmt::format("{}: {}", settings.certificate_file, error.message()));
   context.use_private_key_file(settings.key_file, asio::ssl::context::pem, error);
   if (error) return absl::FailedPreconditionError(fmt::format("{}: {}", settings.key_file, error.message()));
-  return absl::OkStatus();
+  return tls;
 }
 
 // Of what Exchange::ReadHead says.
@@ -70,7 +74,8 @@ class HttpServer::Impl {
 
   absl::Status Listen(const ServerSettings& settings) {
     ASSIGN_OR_RETURN(const tcp::endpoint endpoint, ParseAddress(settings.address));
-    RETURN_IF_ERROR(LoadCertificate(settings, &tls_));
+    settings_ = settings;
+    RETURN_IF_ERROR(ReloadCertificate());
     boost::system::error_code error;
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
@@ -88,6 +93,13 @@ class HttpServer::Impl {
 
   int port() const { return port_; }
 
+  absl::Status ReloadCertificate() {
+    ASSIGN_OR_RETURN(TlsContext tls, LoadCertificate(settings_));
+    MutexLock lock(mutex_);
+    tls_.swap(tls);
+    return absl::OkStatus();
+  }
+
   void Stop() {
     if (std::exchange(stopped_, true)) return;
     std::promise<void> closed;
@@ -101,7 +113,7 @@ class HttpServer::Impl {
       std::promise<void> ended;
       asio::post(loop.context, [&loop, &ended] {
         loop.ended = &ended;
-        for (Exchange* exchange : std::set(loop.open)) exchange->Abort();
+        for (const auto& [id, exchange] : std::map(loop.open)) exchange->Abort();
         if (loop.open.empty()) std::exchange(loop.ended, nullptr)->set_value();
       });
       ended.get_future().wait();
@@ -117,8 +129,8 @@ class HttpServer::Impl {
   struct Loop {
     asio::io_context context{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
-    // Touched on the thread only.
-    std::set<Exchange*> open;
+    // By the number in the budget. Touched on the thread only.
+    std::map<uint64_t, Exchange*> open;
     // Told when the last one has ended; set by Stop.
     std::promise<void>* ended = nullptr;
     std::jthread thread;
@@ -134,27 +146,58 @@ class HttpServer::Impl {
         (void)co_await pause.async_wait(kAwait);
         continue;
       }
-      // Too many are refused: browsers and curl try again.
-      if (connections_ >= limits_.connections) continue;
-      ++connections_;
       boost::system::error_code ignored;
+      const auto id = Admit(PeerGroup(socket.remote_endpoint(ignored).address().to_string()), loop);
+      // Too many are refused: browsers and curl try again.
+      if (!id) continue;
       socket.set_option(tcp::no_delay(true), ignored);
-      asio::post(loop.context,
-                 [this, &loop, socket = std::move(socket)]() mutable { Begin(loop, std::move(socket)); });
+      asio::post(loop.context, [this, &loop, id = *id, socket = std::move(socket)]() mutable {
+        Begin(loop, id, std::move(socket));
+      });
     }
   }
 
-  void Begin(Loop& loop, tcp::socket socket) {
-    auto exchange =
-        std::make_shared<Exchange>(MakeByteStream(std::move(socket), tls_ ? &*tls_ : nullptr), limits_);
-    loop.open.insert(exchange.get());
+  // The number of a new connection, for which another one may have to go; nothing if there is no room.
+  std::optional<uint64_t> Admit(const std::string& peer, Loop& loop) {
+    const uint64_t id = ++last_id_;
+    MutexLock lock(mutex_);
+    const ConnectionBudget::Answer answer = budget_.Admit(id, peer);
+    if (answer.evicted != 0) {
+      Loop& other = *loop_of_.at(answer.evicted);
+      asio::post(other.context, [&other, id = answer.evicted] {
+        const auto found = other.open.find(id);
+        if (found != other.open.end()) found->second->Abort();
+      });
+    }
+    if (!answer.admitted) return std::nullopt;
+    loop_of_[id] = &loop;
+    return id;
+  }
+
+  void Begin(Loop& loop, uint64_t id, tcp::socket socket) {
+    TlsContext tls;
+    {
+      MutexLock lock(mutex_);
+      tls = tls_;
+    }
+    // The connection keeps what it needs of the certificate.
+    auto exchange = std::make_shared<Exchange>(MakeByteStream(std::move(socket), tls.get()), limits_);
+    exchange->OnKnown([this, id] {
+      MutexLock lock(mutex_);
+      budget_.Know(id);
+    });
+    loop.open.emplace(id, exchange.get());
     // It came while Stop was at it.
     if (loop.ended != nullptr) exchange->Abort();
-    asio::co_spawn(loop.context, Serve(*exchange), [this, &loop, exchange](std::exception_ptr problem) {
+    asio::co_spawn(loop.context, Serve(*exchange), [this, &loop, id, exchange](std::exception_ptr problem) {
       if (problem) LogError("an http connection ended by an exception");
       exchange->Abort();
-      loop.open.erase(exchange.get());
-      --connections_;
+      loop.open.erase(id);
+      {
+        MutexLock lock(mutex_);
+        budget_.Forget(id);
+        loop_of_.erase(id);
+      }
       if (loop.open.empty() && loop.ended != nullptr) std::exchange(loop.ended, nullptr)->set_value();
     });
   }
@@ -175,10 +218,14 @@ class HttpServer::Impl {
 
   const DoorLimits& limits_;
   const Handler handler_;
-  std::optional<asio::ssl::context> tls_;
+  ServerSettings settings_;
   std::array<Loop, 2> loops_;
   tcp::acceptor acceptor_{loops_[0].context};
-  std::atomic<size_t> connections_ = 0;
+  Mutex mutex_;
+  TlsContext tls_ ABSL_GUARDED_BY(mutex_);
+  ConnectionBudget budget_ ABSL_GUARDED_BY(mutex_){limits_.connections, std::random_device()()};
+  std::map<uint64_t, Loop*> loop_of_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_id_ = 0;
   size_t next_ = 0;
   int port_ = 0;
   bool stopped_ = false;
@@ -196,6 +243,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const ServerSettin
 }
 
 int HttpServer::port() const { return impl_->port(); }
+absl::Status HttpServer::ReloadCertificate() { return impl_->ReloadCertificate(); }
 void HttpServer::Stop() { impl_->Stop(); }
 
 }  // namespace crossmill::coordinator::door

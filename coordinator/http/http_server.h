@@ -30,6 +30,8 @@ class HttpServer {
   ~HttpServer();
 
   int port() const;
+  // New connections get the certificate that is in the files now; if it cannot be used, the one before it.
+  absl::Status ReloadCertificate();
   // Ends every connection, whatever it does, and returns when all have ended.
   void Stop();
 

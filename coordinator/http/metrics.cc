@@ -1,11 +1,13 @@
 #include "coordinator/http/metrics.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
+#include "common/words/words.h"
 
 namespace crossmill::coordinator::door {
 namespace {
@@ -40,6 +42,9 @@ class MetricsWriter {
   void Sample(std::string_view label, std::string_view word, int64_t value) {
     text_ += fmt::format("{}{{{}=\"{}\"}} {}\n", sample_, label, word, value);
   }
+  void SampleSeconds(std::string_view label, std::string_view word, double value) {
+    text_ += fmt::format("{}{{{}=\"{}\"}} {:.6f}\n", sample_, label, word, value);
+  }
   std::string Take() {
     if (form_ == MetricsForm::kOpenMetrics) text_ += "# EOF\n";
     return std::move(text_);
@@ -55,6 +60,33 @@ class MetricsWriter {
   std::string sample_;
   std::string text_;
 };
+
+// Every word has a sample from the start: of a counter that appears with its first event nobody sees that it
+// grew.
+void WriteCounts(const v1::FarmStatus& status, MetricsWriter& writer) {
+  std::map<int, int64_t> builds, verdicts;
+  for (const auto* counts : {&status.ended(), &status.running()}) {
+    for (const v1::BuildCount& count : *counts) builds[count.status()] = count.builds();
+  }
+  for (const v1::VerdictCount& count : status.verdicts()) verdicts[count.verdict()] = count.cells();
+  const auto write_builds = [&](std::string_view label, bool finished) {
+    for (int i = v1::BuildStatus_MIN; i <= v1::BuildStatus_MAX; ++i) {
+      const auto value = static_cast<v1::BuildStatus>(i);
+      if (i == v1::BUILD_STATUS_UNSPECIFIED || IsFinished(value) != finished) continue;
+      writer.Sample(label, LabelWord(v1::BuildStatus_Name(value), "BUILD_STATUS_"), builds[i]);
+    }
+  };
+  writer.BeginCounter("crossmill_builds", "Builds that ended.");
+  write_builds("outcome", true);
+  writer.BeginGauge("crossmill_builds_running", "Builds that have not ended.");
+  write_builds("status", false);
+  writer.BeginCounter("crossmill_verdicts", "Platforms of builds that ended, by verdict.");
+  for (int i = v1::Verdict_MIN; i <= v1::Verdict_MAX; ++i) {
+    if (i == v1::VERDICT_UNSPECIFIED) continue;
+    writer.Sample("verdict", LabelWord(v1::Verdict_Name(static_cast<v1::Verdict>(i)), "VERDICT_"),
+                  verdicts[i]);
+  }
+}
 
 // Of a media range "type/subtype;q=0.5;..." in an Accept field: its q, or nothing if it is not this type.
 double QualityOf(std::string_view range, std::string_view type) {
@@ -98,18 +130,7 @@ std::string_view MetricsType(MetricsForm form) {
 std::string MetricsText(const v1::FarmStatus& status, std::string_view version, MetricsForm form) {
   MetricsWriter writer(form);
   writer.Info("crossmill_build", "The coordinator's version.", "version", version);
-  writer.BeginCounter("crossmill_builds", "Builds that ended.");
-  for (const v1::BuildCount& count : status.ended()) {
-    writer.Sample("outcome", LabelWord(v1::BuildStatus_Name(count.status()), "BUILD_STATUS_"),
-                  count.builds());
-  }
-  writer.BeginGauge("crossmill_builds_running", "Builds that have not ended.");
-  for (const v1::BuildCount& count : status.running()) {
-    writer.Sample("status", LabelWord(v1::BuildStatus_Name(count.status()), "BUILD_STATUS_"), count.builds());
-  }
-  writer.BeginCounter("crossmill_verdicts", "Platforms of builds that ended, by verdict.");
-  for (const v1::VerdictCount& count : status.verdicts())
-    writer.Sample("verdict", LabelWord(v1::Verdict_Name(count.verdict()), "VERDICT_"), count.cells());
+  WriteCounts(status, writer);
   const auto gauge = [&writer](std::string_view name, std::string_view help, int64_t value) {
     writer.BeginGauge(name, help);
     writer.Sample(value);
@@ -119,6 +140,29 @@ std::string MetricsText(const v1::FarmStatus& status, std::string_view version, 
   gauge("crossmill_worker_slots", "Tasks that connected workers run at most.", status.slots());
   gauge("crossmill_tasks_running", "Tasks that workers run.", status.tasks_running());
   gauge("crossmill_queue_depth", "Tasks that wait for a worker.", status.tasks_queued());
+  gauge("crossmill_disk_free_bytes", "Free bytes on the coordinator's disk.",
+        static_cast<int64_t>(status.disk_free()));
+  gauge("crossmill_disk_least_bytes", "Free bytes below which the coordinator takes nothing new.",
+        static_cast<int64_t>(status.disk_least_space()));
+  gauge("crossmill_disk_refuses", "1: the coordinator's disk has too little room.",
+        status.disk_reason().empty() ? 0 : 1);
+  const v1::BucketState& bucket = status.bucket();
+  gauge("crossmill_bucket_blobs", "Blobs that are known to be in the bucket behind the disk.",
+        bucket.blobs());
+  gauge("crossmill_bucket_bytes", "Their bytes.", bucket.bytes());
+  gauge("crossmill_bucket_waiting_blobs", "Blobs on the disk that are not yet in the bucket.",
+        bucket.waiting_blobs());
+  gauge("crossmill_bucket_waiting_bytes", "Their bytes.", bucket.waiting_bytes());
+  gauge("crossmill_bucket_trouble", "1: the bucket cannot be used.", bucket.trouble().empty() ? 0 : 1);
+  gauge("crossmill_bucket_lost_blobs",
+        "Blobs since the start that the bucket should have had and had not, or damaged.",
+        bucket.lost_blobs());
+  writer.BeginGauge("crossmill_loop_longest_seconds",
+                    "Longest time that one event held the transaction loop since the start, by its kind.");
+  for (const v1::LoopEvents& events : status.loop())
+    writer.SampleSeconds("event", events.kind(), events.longest_seconds());
+  writer.BeginCounter("crossmill_loop_slow_events", "Events that held the transaction loop over 50 ms.");
+  for (const v1::LoopEvents& events : status.loop()) writer.Sample("event", events.kind(), events.slow());
   return writer.Take();
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "coordinator/http/conditional.h"
 #include "coordinator/http/problem.h"
 
 namespace crossmill::coordinator::door {
@@ -63,7 +64,7 @@ Response FileResponse(const PageFile& file, const RequestHead& head) {
   response.Set("Cache-Control", HasHash(file.path) ? "public, max-age=31536000, immutable" : "no-cache");
   response.Set("Content-Type", std::string(ContentTypeOf(file.path)));
   if (file.gzip) response.Set("Vary", "Accept-Encoding");
-  if (head.if_none_match.find(etag) != std::string::npos) {
+  if (MatchesEtag(head.if_none_match, etag)) {
     response.status = 304;
     return response;
   }

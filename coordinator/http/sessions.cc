@@ -13,6 +13,7 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
+#include "common/words/words.h"
 #include "coordinator/rpc/token_file.h"
 
 namespace crossmill::coordinator::door {
@@ -26,28 +27,19 @@ constexpr std::string_view kSessionPrefix = "s2.";
 // Of before sessions had roles: they could do everything.
 constexpr std::string_view kOldPrefix = "s1.";
 
-struct RoleWord {
-  v1::Access role;
-  std::string_view word;
-};
-constexpr std::array<RoleWord, 3> kRoleWords = {
-    {{v1::ACCESS_READ, "read."}, {v1::ACCESS_SUBMIT, "submit."}, {v1::ACCESS_OPERATE, "operate."}}};
-
-std::string_view WordOf(v1::Access role) {
-  const auto found = std::find_if(kRoleWords.begin(), kRoleWords.end(),
-                                  [role](const RoleWord& entry) { return entry.role == role; });
-  // What is no role may do the least.
-  return found == kRoleWords.end() ? kRoleWords.front().word : found->word;
+// "operate.": what is no role of a client's may do the least.
+std::string RolePart(v1::Access role) {
+  const std::string_view word = Word(role);
+  return std::string(ParseClientRole(word) ? word : Word(v1::ACCESS_READ)) + ".";
 }
 
 // The role that `text` begins with, which loses it.
 std::optional<v1::Access> TakeRole(std::string_view* text) {
-  for (const RoleWord& entry : kRoleWords) {
-    if (!text->starts_with(entry.word)) continue;
-    text->remove_prefix(entry.word.size());
-    return entry.role;
-  }
-  return std::nullopt;
+  const size_t dot = text->find('.');
+  const std::optional<v1::Access> role = ParseClientRole(text->substr(0, dot));
+  if (!role || dot == std::string_view::npos) return std::nullopt;
+  text->remove_prefix(dot + 1);
+  return role;
 }
 
 }  // namespace
@@ -98,7 +90,7 @@ std::string Sessions::MacOf(std::string_view text) const {
 }
 
 std::string Sessions::MakeSession(v1::Access role, absl::Time now) const {
-  const std::string text = fmt::format("{}{}{}.{}", kSessionPrefix, WordOf(role),
+  const std::string text = fmt::format("{}{}{}.{}", kSessionPrefix, RolePart(role),
                                        absl::ToUnixSeconds(now + kSessionLife), NewToken().substr(3, 16));
   return text + "." + MacOf(text);
 }

@@ -186,7 +186,8 @@ absl::StatusOr<AssembledImage> ImageAssembler::AssembleImage(const ImageParts& p
 
 absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledImage> images,
                                                      absl::Span<const std::string> tags,
-                                                     std::string_view origin, const ImageOptions& options) {
+                                                     std::string_view origin, const ImageOptions& options,
+                                                     const core::Author& author) {
   ASSIGN_OR_RETURN(std::vector<std::string> names, NormalisedTags(tags));
   oci::ImageIndex index;
   ASSIGN_OR_RETURN(index.annotations,
@@ -204,6 +205,10 @@ absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledI
   ASSIGN_OR_RETURN(const oci::Descriptor root,
                    PutDocument(blobs_, oci::media_type::kOciIndex, oci::WriteImageIndex(index)));
   ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, root.digest));
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(name));
+    if (known) RETURN_IF_ERROR(CheckMayName(author, *known));
+  }
   names.push_back(root.digest.Oci());
   for (std::string& name : names) {
     ImageRecord record;
@@ -214,6 +219,7 @@ absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledI
     record.size_bytes = blobs.total_bytes;
     record.created_at = UnixNanos(clock_.Now());
     ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(record.name));
+    record.owner = OwnerAfter(author, known);
     // The name has this image already: it keeps its origin and time, and a rebuild without changes waits for
     // no disk.
     if (known.has_value() && known->root == record.root && !known->stand_in) continue;

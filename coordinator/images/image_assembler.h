@@ -13,6 +13,7 @@
 #include "common/base/keyed_lock.h"
 #include "common/oci/image.h"
 #include "coordinator/images/image_records.h"
+#include "coordinator/images/name_owner.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/plan.pb.h"
 
@@ -70,10 +71,11 @@ class ImageAssembler {
   absl::StatusOr<AssembledImage> AssembleImage(const ImageParts& parts, const std::stop_token& stop = {});
 
   // Puts the index of the images (in this order) into the store and names it: always by its digest, and by
-  // each of `tags`. INVALID_ARGUMENT for a malformed tag, before anything is written. `origin`: "build 12".
+  // each of `tags`. INVALID_ARGUMENT for a malformed tag, PERMISSION_DENIED for one that is another's by now,
+  // before any name is written. `origin`: "build 12".
   absl::StatusOr<Digest> AssembleIndex(absl::Span<const AssembledImage> images,
                                        absl::Span<const std::string> tags, std::string_view origin,
-                                       const ImageOptions& options = {});
+                                       const ImageOptions& options = {}, const core::Author& author = {});
 
  private:
   // The base's layers as its manifest names them, with media types of OCI.

@@ -2,6 +2,7 @@
 // tests.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,14 +46,19 @@ class ImageSource {
                                                            const ClientCredentials& credentials = {}) = 0;
   // What the registry has of statements about the image. Errors as registry::ReadAttachedStatements.
   virtual absl::StatusOr<registry::AttachedStatements> ReadStatements(
-      const oci::Reference& reference, const std::stop_token& stop, const ClientCredentials& credentials) = 0;
+      const oci::Reference& reference, const registry::StatementQuery& query,
+      const ClientCredentials& credentials) = 0;
 };
 
 class RegistrySource final : public ImageSource {
  public:
-  // `http` outlives it.
-  RegistrySource(http::HttpClient& http, registry::RegistryOptions options)
-      : http_(http), options_(std::move(options)), client_(http, options_) {}
+  // Whether clients may push to a repository ("registry.example/team/app") with the coordinator's
+  // credentials.
+  using MayPush = std::function<bool(const std::string& repository)>;
+
+  // `http` outlives it. Without `may_push` they may everywhere.
+  RegistrySource(http::HttpClient& http, registry::RegistryOptions options, MayPush may_push = nullptr)
+      : http_(http), options_(std::move(options)), may_push_(std::move(may_push)), client_(http, options_) {}
 
   absl::StatusOr<Digest> Pull(const oci::Reference& reference, BlobStore& blobs,
                               const registry::PullOptions& options,
@@ -65,14 +71,15 @@ class RegistrySource final : public ImageSource {
   absl::StatusOr<Digest> Push(const oci::Reference& reference, BlobStore& blobs, const Digest& root,
                               const registry::PushOptions& options,
                               const ClientCredentials& credentials) override {
-    return registry::PushImage(*ClientFor(credentials), reference, blobs, root, options);
+    return Explain(registry::PushImage(*PusherFor(reference, credentials), reference, blobs, root, options),
+                   reference);
   }
 
   absl::StatusOr<std::vector<Digest>> PutArtifacts(const oci::Reference& reference, BlobStore& blobs,
                                                    const std::vector<registry::Artifact>& artifacts,
                                                    const std::stop_token& stop,
                                                    const ClientCredentials& credentials) override {
-    const auto client = ClientFor(credentials);
+    const auto client = PusherFor(reference, credentials);
     std::vector<Digest> put;
     for (const registry::Artifact& artifact : artifacts) {
       ASSIGN_OR_RETURN(put.emplace_back(), registry::PutArtifact(*client, reference, blobs, artifact, stop));
@@ -81,12 +88,37 @@ class RegistrySource final : public ImageSource {
   }
 
   absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference& reference,
-                                                              const std::stop_token& stop,
+                                                              const registry::StatementQuery& query,
                                                               const ClientCredentials& credentials) override {
-    return registry::ReadAttachedStatements(*ClientFor(credentials), reference, stop);
+    return registry::ReadAttachedStatements(*ClientFor(credentials), reference, query);
   }
 
  private:
+  bool MayUseOwn(const oci::Reference& reference) const {
+    return may_push_ == nullptr || may_push_(reference.Name());
+  }
+
+  // With the client's credentials alone, where it may not use the coordinator's.
+  std::shared_ptr<registry::RegistryClient> PusherFor(const oci::Reference& reference,
+                                                      const ClientCredentials& credentials) {
+    if (MayUseOwn(reference)) return ClientFor(credentials);
+    registry::RegistryOptions options = options_;
+    options.credentials = registry::WithCredentials(credentials, nullptr);
+    return std::make_shared<registry::RegistryClient>(http_, std::move(options));
+  }
+
+  // Whoever is refused for want of credentials that the coordinator has is told why it did not use them.
+  absl::StatusOr<Digest> Explain(absl::StatusOr<Digest> pushed, const oci::Reference& reference) const {
+    if (pushed.ok() || MayUseOwn(reference)) return pushed;
+    if (!absl::IsPermissionDenied(pushed.status()) && !absl::IsUnauthenticated(pushed.status()))
+      return pushed;
+    return absl::Status(
+        pushed.status().code(),
+        fmt::format("{}. The coordinator's own credentials are not used for pushes to {}: log in with docker "
+                    "where you push from, or start the coordinator with --push-credentials '{}'",
+                    Sv(pushed.status().message()), reference.Name(), reference.Name()));
+  }
+
   // Tokens got with somebody's credentials stay with them: such a client lives for one call.
   std::shared_ptr<registry::RegistryClient> ClientFor(const ClientCredentials& credentials) {
     if (credentials.empty()) return {std::shared_ptr<void>(), &client_};
@@ -97,6 +129,7 @@ class RegistrySource final : public ImageSource {
 
   http::HttpClient& http_;
   const registry::RegistryOptions options_;
+  const MayPush may_push_;
   registry::RegistryClient client_;
 };
 

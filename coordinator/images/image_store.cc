@@ -50,6 +50,18 @@ absl::Status UnknownBase(std::string_view reference, const absl::Status& registr
                      reference, Sv(registry.message()))));
 }
 
+// What the store has under a name, and cannot be read any more, is no fault of the recipe that names it.
+absl::Status NotWhole(std::string_view reference, const absl::Status& status) {
+  const bool gone = absl::IsNotFound(status) || absl::IsFailedPrecondition(status);
+  if (!gone || status.GetPayload(oci::kMissingPlatform).has_value()) {
+    return Annotate(status, fmt::format("base image {}", reference));
+  }
+  return absl::UnavailableError(
+      fmt::format("base image {} is no longer whole in the farm's store: {}. `crossmill image import` or "
+                  "`crossmill image pull` brings it back",
+                  reference, Sv(status.message())));
+}
+
 }  // namespace
 
 std::string FamiliarName(std::string_view normalised) {
@@ -73,7 +85,8 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinManifest(const Digest& root, cons
 }
 
 absl::StatusOr<ImageRecord> ImageStore::Register(std::string name, const Digest& root, bool stand_in,
-                                                 std::string origin, bool pin) {
+                                                 std::string origin, bool pin,
+                                                 std::optional<std::string> owner) {
   ASSIGN_OR_RETURN(const oci::ImageBlobs image, oci::WalkImage(blobs_, root));
   if (image.platforms.empty()) {
     return absl::InvalidArgumentError(fmt::format("{} has no image for any platform", root.Oci()));
@@ -91,27 +104,57 @@ absl::StatusOr<ImageRecord> ImageStore::Register(std::string name, const Digest&
   record.origin = std::move(origin);
   record.size_bytes = image.total_bytes;
   record.created_at = UnixNanos(clock_.Now());
+  record.owner = std::move(owner);
   RETURN_IF_ERROR(records_.PutImage(record));
   return record;
 }
 
-absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Digest& root, bool stand_in) {
+absl::Status ImageStore::CheckMayName(absl::Span<const std::string> names, const core::Author& author) {
+  for (const std::string& name : names) {
+    const auto reference = oci::ParseReference(name);
+    if (!reference.ok()) continue;
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(reference->ToString()));
+    if (known) RETURN_IF_ERROR(coordinator::CheckMayName(author, *known));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Digest& root, bool stand_in,
+                                               const core::Author& author) {
   ASSIGN_OR_RETURN(std::string normalised, StoreName(name));
-  auto record = Register(std::move(normalised), root, stand_in, "import", true);
+  ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(normalised));
+  if (known) RETURN_IF_ERROR(coordinator::CheckMayName(author, *known));
+  auto record = Register(std::move(normalised), root, stand_in, "import", true, OwnerAfter(author, known));
   if (!record.ok()) return Annotate(record.status(), fmt::format("importing {}", name));
   return record;
 }
 
 absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const registry::PullOptions& options,
-                                             const ClientCredentials& credentials) {
+                                             const ClientCredentials& credentials,
+                                             const core::Author& author) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
   const std::string name = reference.ToString();
+  RETURN_IF_ERROR(FindForPull(name, author).status());
   const StopOfEither either(options.stop, stop_.get_token());
   ASSIGN_OR_RETURN(const auto hold, KeyedLock::Hold::Wait(pulls_, name, either.token()));
   registry::PullOptions shared = options;
   shared.stop = hold->stop_token();
   ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, shared, credentials));
-  return Register(name, root, false, std::string(kRegistryOrigin), false);
+  // Somebody may have given the name meanwhile. Whose it is stays; what a registry gives for the first time
+  // is the farm's.
+  ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, FindForPull(name, author));
+  std::optional<std::string> owner = known ? known->owner : "";
+  if (!known && is_own_ && is_own_(fmt::format("{}/{}", reference.registry, reference.repository)))
+    owner.reset();
+  return Register(name, root, false, std::string(kRegistryOrigin), false, std::move(owner));
+}
+
+// Again what a registry gave is the same to everybody.
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindForPull(const std::string& name,
+                                                                   const core::Author& author) {
+  ASSIGN_OR_RETURN(std::optional<ImageRecord> known, records_.FindImage(name));
+  if (known && known->origin != kRegistryOrigin) RETURN_IF_ERROR(coordinator::CheckMayName(author, *known));
+  return known;
 }
 
 int ImageStore::WaitingFor(std::string_view text) {
@@ -163,13 +206,15 @@ absl::StatusOr<std::vector<Digest>> ImageStore::PushArtifacts(std::string_view n
 }
 
 absl::StatusOr<registry::AttachedStatements> ImageStore::ReadStatements(
-    std::string_view text, const std::stop_token& stop, const ClientCredentials& credentials) {
+    std::string_view text, registry::StatementQuery query, const ClientCredentials& credentials) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
-  const StopOfEither either(stop, stop_.get_token());
-  return source_.ReadStatements(reference, either.token(), credentials);
+  const StopOfEither either(query.stop, stop_.get_token());
+  query.stop = either.token();
+  return source_.ReadStatements(reference, query, credentials);
 }
 
-absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std::string> names) {
+absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std::string> names,
+                                                            const core::Author& author) {
   std::vector<ImageRecord> removed;
   for (const std::string& name : names) {
     if (name.starts_with(kSha256)) continue;
@@ -194,7 +239,14 @@ absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std
     }
   }
   std::vector<std::string> gone;
-  for (const ImageRecord& image : removed) gone.push_back(image.name);
+  for (const ImageRecord& image : removed) {
+    // What is from before owners were recorded only operators could remove.
+    if (!image.owner && !author.operates)
+      return absl::PermissionDeniedError(fmt::format(
+          "{} is from before owners were recorded: removing it needs the role operate", image.name));
+    RETURN_IF_ERROR(coordinator::CheckMayName(author, image));
+    gone.push_back(image.name);
+  }
   RETURN_IF_ERROR(records_.RemoveImages(gone));
   return removed;
 }
@@ -229,10 +281,20 @@ absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::PinStored(const oci::
     pinned->set_reference(reference.ToString());
     return pinned;
   }
-  ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, record->root, platform));
-  // An index from a registry may name manifests that were not fetched.
-  if (record->origin == kRegistryOrigin && !blobs_.Has(manifest)) return nothing;
-  ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinManifest(record->root, manifest, platform));
+  // What a registry gave is pulled again where it is no longer whole (its blobs go when nothing needs them),
+  // or was never: an index may name manifests that were not fetched.
+  const auto is_gone = [&](const absl::Status& status) {
+    return record->origin == kRegistryOrigin && !status.GetPayload(oci::kMissingPlatform).has_value() &&
+           (absl::IsNotFound(status) || absl::IsFailedPrecondition(status));
+  };
+  const auto manifest = ManifestFor(blobs_, record->root, platform);
+  if (is_gone(manifest.status())) return nothing;
+  RETURN_IF_ERROR(manifest.status());
+  // Also what only the packing of an image on top of it reads.
+  const absl::Status whole = oci::WalkImage(blobs_, *manifest).status();
+  if (is_gone(whole)) return nothing;
+  RETURN_IF_ERROR(whole);
+  ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinManifest(record->root, *manifest, platform));
   pinned.set_reference(reference.ToString());
   pinned.set_stand_in(record->stand_in);
   *pinned.mutable_platform() = platform;
@@ -251,7 +313,7 @@ absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1:
   }
   absl::StatusOr<std::optional<v1::PinnedImage>> stored = std::optional<v1::PinnedImage>();
   if (!refresh) stored = PinStored(reference, platform);
-  if (!stored.ok()) return Annotate(stored.status(), fmt::format("base image {}", text));
+  if (!stored.ok()) return NotWhole(text, stored.status());
   if (stored->has_value()) return **std::move(stored);
   registry::PullOptions options;
   options.platforms.push_back(platform);

@@ -21,6 +21,7 @@
 #include "coordinator/images/expected_names.h"
 #include "coordinator/images/image_records.h"
 #include "coordinator/images/image_source.h"
+#include "coordinator/images/name_owner.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::coordinator {
@@ -28,19 +29,29 @@ namespace crossmill::coordinator {
 // Thread safe. Does I/O: blobs, records and, in Pull and Pin, the network.
 class ImageStore {
  public:
-  ImageStore(BlobStore& blobs, ImageRecords& records, ImageSource& source, Clock& clock)
-      : blobs_(blobs), records_(records), source_(source), clock_(clock) {}
+  // `is_own`: repositories ("registry.example/team/app") of the farm's own people, whose names their builds
+  // may take although a registry gave them. May be empty: none is.
+  ImageStore(BlobStore& blobs, ImageRecords& records, ImageSource& source, Clock& clock,
+             std::function<bool(const std::string&)> is_own = nullptr)
+      : blobs_(blobs), records_(records), source_(source), clock_(clock), is_own_(std::move(is_own)) {}
 
   // Names an index or manifest that is in the blob store. Every blob below it must be there; each platform's
   // layers are uncompressed, checked against their diffIDs and read for their newest time.
-  // FAILED_PRECONDITION names a missing blob; INVALID_ARGUMENT says what is wrong with name or image.
-  absl::StatusOr<ImageRecord> Import(std::string_view name, const Digest& root, bool stand_in);
+  // FAILED_PRECONDITION names a missing blob; INVALID_ARGUMENT says what is wrong with name or image;
+  // PERMISSION_DENIED: the name is another's.
+  absl::StatusOr<ImageRecord> Import(std::string_view name, const Digest& root, bool stand_in,
+                                     const core::Author& author = {});
+  // Of a build, before it begins: PERMISSION_DENIED for a name that is another's. Malformed names are left to
+  // others.
+  absl::Status CheckMayName(absl::Span<const std::string> names, const core::Author& author);
 
   // Fetches from the registry, also when the store has the name (which then points to what was fetched).
   // Layers are checked against their diffIDs when a build first uses them. NOT_FOUND for an unknown image or
   // a platform that it lacks; CANCELLED when told to stop (options.stop; as Pin).
+  // PERMISSION_DENIED: the name is another's.
   absl::StatusOr<ImageRecord> Pull(std::string_view reference, const registry::PullOptions& options,
-                                   const ClientCredentials& credentials = {});
+                                   const ClientCredentials& credentials = {},
+                                   const core::Author& author = {});
 
   // Sends the image (by name or "sha256:...") to a registry; empty `reference`: to its own name. Returns what
   // the reference names now. Layers that another image of the store has from the same registry are mounted
@@ -51,7 +62,7 @@ class ImageStore {
 
   // Of an image in a registry, whether the store has it or not. INVALID_ARGUMENT for a bad reference.
   absl::StatusOr<registry::AttachedStatements> ReadStatements(std::string_view reference,
-                                                              const std::stop_token& stop,
+                                                              registry::StatementQuery query,
                                                               const ClientCredentials& credentials = {});
 
   // Puts documents beside an image that was pushed: to where Push sends it (the same `name` and `reference`).
@@ -64,8 +75,9 @@ class ImageStore {
                                                     const ClientCredentials& credentials = {});
 
   // Takes the names (or all names of a "sha256:...") away; all or nothing. Blobs stay. NOT_FOUND names the
-  // one.
-  absl::StatusOr<std::vector<ImageRecord>> Remove(absl::Span<const std::string> names);
+  // one; PERMISSION_DENIED: it is another's.
+  absl::StatusOr<std::vector<ImageRecord>> Remove(absl::Span<const std::string> names,
+                                                  const core::Author& author = {});
 
   // The platform's image, from the store if it has the name, else from the registry. NOT_FOUND for an unknown
   // image (with the registry's words and what to do) and for a platform that the image lacks (with those it
@@ -106,7 +118,9 @@ class ImageStore {
  private:
   // With `pin` every platform's layers are unpacked and checked at once.
   absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in,
-                                       std::string origin, bool pin);
+                                       std::string origin, bool pin, std::optional<std::string> owner);
+  // What has the name; PERMISSION_DENIED: the author may not have a registry's image take its place.
+  absl::StatusOr<std::optional<ImageRecord>> FindForPull(const std::string& name, const core::Author& author);
   // The pinned image of the manifest at or below `root`, from the record or made and recorded now.
   absl::StatusOr<v1::PinnedImage> PinManifest(const Digest& root, const Digest& manifest,
                                               const v1::Platform& platform);
@@ -125,6 +139,7 @@ class ImageStore {
   ImageRecords& records_;
   ImageSource& source_;
   Clock& clock_;
+  const std::function<bool(const std::string&)> is_own_;
   std::stop_source stop_;
   ExpectedNames expected_;
   // By name: one pull at a time.

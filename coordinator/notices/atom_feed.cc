@@ -4,6 +4,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
 #include "coordinator/notices/badge.h"

@@ -13,7 +13,6 @@ constexpr std::string_view kGood = "#2c7a3f";
 constexpr std::string_view kBad = "#b3261e";
 constexpr std::string_view kDoubtful = "#8a5a00";
 constexpr std::string_view kUnknown = "#5f6368";
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 constexpr int kPadding = 6;
 
 // How bad it is, and how it looks.
@@ -70,47 +69,7 @@ int WidthOf(std::string_view text) {
   return (tenths + 5) / 10 + 2 * kPadding;
 }
 
-// Characters of XML 1.0; `text` is valid UTF-8.
-bool IsForbidden(std::string_view text, size_t at) {
-  const auto byte = static_cast<unsigned char>(text[at]);
-  if (byte < 0x20) return byte != '\t' && byte != '\n' && byte != '\r';
-  const std::string_view three = text.substr(at, 3);
-  return three == "\xef\xbf\xbe" || three == "\xef\xbf\xbf";
-}
-
 }  // namespace
-
-std::string EscapeXml(std::string_view text) {
-  const std::string valid = ValidUtf8(text);
-  std::string escaped;
-  for (size_t i = 0; i < valid.size(); ++i) {
-    if (IsForbidden(valid, i)) {
-      escaped += kReplacement;
-      if (static_cast<unsigned char>(valid[i]) == 0xef) i += 2;
-      continue;
-    }
-    switch (valid[i]) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += valid[i];
-    }
-  }
-  return escaped;
-}
 
 Badge BadgeOf(BadgeKind kind, absl::Span<const v1::NameState> states, std::string_view platform) {
   Badge badge;

@@ -27,7 +27,4 @@ Badge BadgeOf(BadgeKind kind, absl::Span<const v1::NameState> states, std::strin
 // Escaped, with a title for those who hear it.
 std::string BadgeSvg(const Badge& badge);
 
-// For text and attributes of XML: what XML 1.0 forbids becomes U+FFFD.
-std::string EscapeXml(std::string_view text);
-
 }  // namespace crossmill::coordinator

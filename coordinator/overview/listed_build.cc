@@ -1,5 +1,7 @@
 #include "coordinator/overview/listed_build.h"
 
+#include <google/protobuf/util/field_mask_util.h>
+
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -185,6 +187,22 @@ void KeepHeadline(v1::CellView* cell) {
 void KeepHeadline(v1::BuildView* view) {
   view->clear_stages();
   for (v1::CellView& cell : *view->mutable_cells()) KeepHeadline(&cell);
+}
+
+v1::BuildView HeadlineOf(const v1::BuildView& view) {
+  static const google::protobuf::FieldMask kAllButStages = [] {
+    google::protobuf::FieldMask mask;
+    const google::protobuf::Descriptor& fields = *v1::BuildView::descriptor();
+    for (int i = 0; i < fields.field_count(); ++i) {
+      if (fields.field(i)->number() != v1::BuildView::kStagesFieldNumber)
+        mask.add_paths(std::string(fields.field(i)->name()));
+    }
+    return mask;
+  }();
+  v1::BuildView head;
+  google::protobuf::util::FieldMaskUtil::MergeMessageTo(view, kAllButStages, {}, &head);
+  KeepHeadline(&head);
+  return head;
 }
 
 }  // namespace crossmill::overview

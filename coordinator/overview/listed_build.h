@@ -48,6 +48,8 @@ int64_t NumberIn(std::string_view word);
 // Leaves of a build or cell what lists show: no stages, and of a comparison the steps that differ, with how
 // many paths do, without paths, witnesses and causes.
 void KeepHeadline(v1::BuildView* view);
+// What KeepHeadline would leave of it, without a copy of its stages, which may be thousands.
+v1::BuildView HeadlineOf(const v1::BuildView& view);
 void KeepHeadline(v1::CellView* cell);
 
 }  // namespace crossmill::overview

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "crossmill/v1/build.pb.h"
@@ -14,6 +15,8 @@ struct RebuildWish {
   bool allow_same_host = false;
   // nullopt: as the recorded build.
   std::optional<v1::Vary> vary;
+  // BuildSubmission.owner of the rebuild.
+  std::string owner;
 };
 
 // Recipe and options are the recorded ones, so that the rebuild is known as one of the same recipe; what

@@ -1,16 +1,23 @@
 #include "coordinator/rpc/authenticator.h"
 
 #include <google/protobuf/descriptor.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "common/base/digest.h"
+#include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/rpc/protocol.h"
+#include "common/words/words.h"
+#include "coordinator/rpc/token_file.h"
+#include "crossmill/v1/bucket_service.pb.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
 #include "crossmill/v1/notices_service.pb.h"
+#include "crossmill/v1/retention_service.pb.h"
 #include "crossmill/v1/worker_service.pb.h"
 
 namespace crossmill::coordinator {
@@ -20,8 +27,10 @@ constexpr std::string_view kBearer = "Bearer ";
 
 // Rules are read from descriptors, which are registered by generated files to which nothing else may refer.
 [[gnu::used]] const void* const kServicesWithRules[] = {
+    &descriptor_table_crossmill_2fv1_2fbucket_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fretention_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto};
 
@@ -50,19 +59,6 @@ const google::protobuf::ServiceDescriptor* FindService(std::string_view service)
   return google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(std::string(service));
 }
 
-std::string_view RoleWord(v1::Access role) {
-  switch (role) {
-    case v1::ACCESS_READ:
-      return "read";
-    case v1::ACCESS_SUBMIT:
-      return "submit";
-    case v1::ACCESS_OPERATE:
-      return "operate";
-    default:
-      return "worker";
-  }
-}
-
 absl::Status Lacks(const Roles& roles, v1::Access needed) {
   if (roles.client == v1::ACCESS_UNSPECIFIED && !roles.worker)
     return absl::PermissionDeniedError("this token has no role");
@@ -70,8 +66,8 @@ absl::Status Lacks(const Roles& roles, v1::Access needed) {
     return absl::PermissionDeniedError("this token is a worker's; it cannot act as a client");
   if (needed == v1::ACCESS_WORKER)
     return absl::PermissionDeniedError("this token is a client's; it cannot act as a worker");
-  return absl::PermissionDeniedError(fmt::format("this needs the role {}; the token's role is {}",
-                                                 RoleWord(needed), RoleWord(roles.client)));
+  return absl::PermissionDeniedError(
+      fmt::format("this needs the role {}; the token's role is {}", Word(needed), Word(roles.client)));
 }
 
 }  // namespace
@@ -131,21 +127,80 @@ absl::Status CheckAccess(const Roles& roles, v1::Access needed) {
   return allowed ? absl::OkStatus() : Lacks(roles, needed);
 }
 
-void Authenticator::SetTokens(std::vector<TokenRecord> tokens) {
-  std::map<std::string, Roles> roles;
+Authenticator::TokenMap Authenticator::MapOf(std::vector<TokenRecord> tokens) {
+  TokenMap roles;
   for (TokenRecord& token : tokens) {
+    // A line by hand may lack the name; what its holder submits is still its own.
+    if (token.name.empty() && !token.worker) token.name = "token-" + token.hash.substr(0, 12);
     Roles& entry = roles[std::move(token.hash)];
     entry.client = std::max(entry.client, token.client);
     entry.worker |= token.worker;
+    if (token.worker) entry.worker_names.push_back(token.name);
     if (entry.name.empty()) entry.name = std::move(token.name);
   }
+  return roles;
+}
+
+void Authenticator::SetTokens(std::vector<TokenRecord> tokens) {
+  TokenMap roles = MapOf(std::move(tokens));
   MutexLock lock(mutex_);
   tokens_ = std::move(roles);
 }
 
+void Authenticator::Follow(std::string path, std::vector<TokenRecord> own) {
+  path_ = std::move(path);
+  own_ = std::move(own);
+  Refresh();
+}
+
+Authenticator::FileMark Authenticator::MarkOf(const std::string& path) {
+  const auto nanos = [](const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; };
+  struct stat found;
+  // None there is a mark of its own: a file that is removed takes its tokens with it.
+  if (stat(path.c_str(), &found) != 0) return {0, 0, 0, 0, 0};
+  return {found.st_dev, found.st_ino, found.st_size, nanos(found.st_mtim), nanos(found.st_ctim)};
+}
+
+void Authenticator::Refresh() const {
+  if (path_.empty()) return;
+  // Taken before the file is read: what is written meanwhile is seen at the next call.
+  const FileMark mark = MarkOf(path_);
+  {
+    MutexLock lock(mutex_);
+    if (mark == mark_) return;
+  }
+  absl::StatusOr<std::vector<TokenRecord>> tokens = ReadTokenFile(path_);
+  if (!tokens.ok()) {
+    LogWarning("tokens stay as they were: {}", Sv(tokens.status().message()));
+    MutexLock lock(mutex_);
+    mark_ = mark;
+    return;
+  }
+  tokens->insert(tokens->end(), own_.begin(), own_.end());
+  TokenMap roles = MapOf(*std::move(tokens));
+  MutexLock lock(mutex_);
+  tokens_ = std::move(roles);
+  mark_ = mark;
+}
+
+namespace {
+
+// Whoever calls and is Crossmill's has a protocol that this coordinator works with.
+absl::Status CheckCaller(const grpc::ServerContextBase& context) {
+  const auto agent = context.client_metadata().find("user-agent");
+  if (agent == context.client_metadata().end()) return absl::OkStatus();
+  const auto peer = rpc::PeerOf(std::string_view(agent->second.data(), agent->second.size()));
+  return peer ? rpc::CheckPeer(*peer, rpc::kProtocol) : absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& context) const {
-  if (context.peer().starts_with("unix:")) {
-    return Roles{.client = v1::ACCESS_OPERATE, .worker = true, .at_socket = true, .name = ""};
+  const std::string peer = context.peer();
+  if (peer.starts_with("unix:")) {
+    RETURN_IF_ERROR(CheckCaller(context));
+    return Roles{
+        .client = v1::ACCESS_OPERATE, .worker = true, .at_socket = true, .name = "", .worker_names = {}};
   }
   const auto header = context.client_metadata().find("authorization");
   if (header == context.client_metadata().end()) {
@@ -156,17 +211,27 @@ absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& cont
   if (!value.starts_with(kBearer)) {
     return absl::UnauthenticatedError("the authorization header is not \"Bearer TOKEN\"");
   }
+  Refresh();
   // Looked up by hash: how long it takes says nothing about any token.
   const std::string hash = Sha256Hex(value.substr(kBearer.size()));
-  MutexLock lock(mutex_);
-  const auto found = tokens_.find(hash);
-  if (found == tokens_.end()) return absl::UnauthenticatedError("the token is not known to this coordinator");
-  return found->second;
+  Roles roles;
+  {
+    MutexLock lock(mutex_);
+    const auto found = tokens_.find(hash);
+    if (found == tokens_.end())
+      return absl::UnauthenticatedError("the token is not known to this coordinator");
+    roles = found->second;
+  }
+  // Strangers are not told which version this is.
+  RETURN_IF_ERROR(CheckCaller(context));
+  if (on_known_) on_known_(peer);
+  return roles;
 }
 
-absl::Status Authenticator::Require(const grpc::ServerContextBase& context, v1::Access needed) const {
-  ASSIGN_OR_RETURN(const Roles roles, RolesOf(context));
-  return CheckAccess(roles, needed);
+absl::StatusOr<Roles> Authenticator::Admit(const grpc::ServerContextBase& context, v1::Access needed) const {
+  ASSIGN_OR_RETURN(Roles roles, RolesOf(context));
+  RETURN_IF_ERROR(CheckAccess(roles, needed));
+  return roles;
 }
 
 }  // namespace crossmill::coordinator

@@ -5,6 +5,8 @@
 
 #include <grpcpp/server_context.h>
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,6 +28,8 @@ struct Roles {
   bool at_socket = false;
   // Of the token.
   std::string name;
+  // Which workers its holder may be (peers/worker_names.h); at the socket, any.
+  std::vector<std::string> worker_names;
 };
 
 // A token as it is stored: never itself, only its hash.
@@ -34,7 +38,7 @@ struct TokenRecord {
   std::string hash;
   v1::Access client = v1::ACCESS_UNSPECIFIED;
   bool worker = false;
-  // For people: who holds it.
+  // Who holds it; of a worker's token the only name of a worker that it is good for, or of a pool (`ci-*`).
   std::string name;
 };
 
@@ -56,16 +60,44 @@ class Authenticator {
 
   // Replaces all tokens; calls that already passed go on.
   void SetTokens(std::vector<TokenRecord> tokens);
+  // From now on the tokens are those of the file as it is at each call, and `own` beside them: a line that is
+  // taken out of it is worth nothing any more. A file that cannot be read or understood changes nothing, and
+  // the log says so. Before the first call.
+  void Follow(std::string path, std::vector<TokenRecord> own);
+  // Told of the peer of each call over TCP whose token is known, as gRPC names it. Before the first call.
+  void OnKnown(std::function<void(std::string_view peer)> known) { on_known_ = std::move(known); }
 
   // First line of every method, with what its option says. UNAUTHENTICATED without a known token,
   // PERMISSION_DENIED for one that may not.
-  absl::Status Require(const grpc::ServerContextBase& context, v1::Access needed) const;
-  // UNAUTHENTICATED without a known token.
+  absl::Status Require(const grpc::ServerContextBase& context, v1::Access needed) const {
+    return Admit(context, needed).status();
+  }
+  // The same for a method that has to know who calls.
+  absl::StatusOr<Roles> Admit(const grpc::ServerContextBase& context, v1::Access needed) const;
+  // UNAUTHENTICATED without a known token; FAILED_PRECONDITION for a Crossmill that is too old or too new.
   absl::StatusOr<Roles> RolesOf(const grpc::ServerContextBase& context) const;
 
  private:
+  // What shows that a file is another one, or was written.
+  struct FileMark {
+    uint64_t device = 0, inode = 0;
+    int64_t size = -1, modified = 0, changed = 0;
+    bool operator==(const FileMark&) const = default;
+  };
+  using TokenMap = std::map<std::string, Roles>;
+  static TokenMap MapOf(std::vector<TokenRecord> tokens);
+  static FileMark MarkOf(const std::string& path);
+  // Reads the file again if it is not the one that was read last.
+  void Refresh() const;
+
+  std::function<void(std::string_view)> on_known_;
+  // Empty: none is followed.
+  std::string path_;
+  std::vector<TokenRecord> own_;
   mutable Mutex mutex_;
-  std::map<std::string, Roles> tokens_ ABSL_GUARDED_BY(mutex_);
+  // Set together: who overtakes another reader with an older file is corrected at the next call.
+  mutable TokenMap tokens_ ABSL_GUARDED_BY(mutex_);
+  mutable FileMark mark_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace crossmill::coordinator

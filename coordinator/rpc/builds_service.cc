@@ -8,13 +8,16 @@
 #include "common/filter/filter.h"
 #include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
+#include "coordinator/rpc/peers/ownership.h"
+#include "coordinator/rpc/stop_when_cancelled.h"
+#include "coordinator/rpc/streams/read_log_call.h"
+#include "coordinator/rpc/streams/watch_build_call.h"
 
 namespace crossmill::coordinator {
 namespace {
 
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 200;
-constexpr int kLogPage = 1000;
 constexpr int kFetchPage = 2000;
 constexpr size_t kFetchPageBytes = 4 << 20;
 constexpr auto kPatience = std::chrono::milliseconds(200);
@@ -101,15 +104,23 @@ absl::Status CheckOffers(const v1::BuildSubmission& submission, const WipedSecre
 
 }  // namespace
 
+absl::Status BuildsService::CheckOwnerOf(const Roles& roles, int64_t build) {
+  ASSIGN_OR_RETURN(const v1::BuildView view, engine_.reader().Get(build));
+  return CheckOwner(roles, view.owner(), fmt::format("build {}", view.id()));
+}
+
 grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
                                         v1::SubmitBuildResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   // The message is gRPC's, made for this call and dropped after it; const only in the generated interface.
   auto* wiped = const_cast<v1::SubmitBuildRequest*>(request)->mutable_secrets();
   const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
   const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
-  const auto submitted = engine_.Submit(request->submission(), request->idempotency_key(), secrets);
+  SetAuthor(AuthorOf(*roles), const_cast<v1::SubmitBuildRequest*>(request)->mutable_submission());
+  const StopWhenCancelled cancelled(context);
+  const auto submitted = engine_.Submit(request->submission(), request->idempotency_key(), secrets,
+                                        Submitter::kClient, cancelled.token());
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);
@@ -118,17 +129,21 @@ grpc::Status BuildsService::SubmitBuild(grpc::ServerContext* context, const v1::
 
 grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::RetryBuildRequest* request,
                                        v1::SubmitBuildResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   // As in SubmitBuild.
   auto* wiped = const_cast<v1::RetryBuildRequest*>(request)->mutable_secrets();
   const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
   const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
-  const auto submission = engine_.reader().Submission(request->build_id());
+  if (const absl::Status own = CheckOwnerOf(*roles, request->build_id()); !own.ok()) return rpc::ToGrpc(own);
+  auto submission = engine_.reader().Submission(request->build_id());
   if (!submission.ok()) return rpc::ToGrpc(submission.status());
+  SetAuthor(AuthorOf(*roles), &*submission);
   if (const absl::Status offered = CheckOffers(*submission, secrets); !offered.ok())
     return rpc::ToGrpc(offered);
-  const auto submitted = engine_.Submit(*submission, request->idempotency_key(), secrets);
+  const StopWhenCancelled cancelled(context);
+  const auto submitted =
+      engine_.Submit(*submission, request->idempotency_key(), secrets, Submitter::kClient, cancelled.token());
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);
@@ -149,35 +164,18 @@ grpc::Status BuildsService::ListLogLines(grpc::ServerContext* context, const v1:
   return grpc::Status::OK;
 }
 
-grpc::Status BuildsService::WatchBuild(grpc::ServerContext* context, const v1::WatchBuildRequest* request,
-                                       grpc::ServerWriter<v1::WatchBuildResponse>* writer) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  const auto watcher = engine_.Watch(request->build_id(), request->from_event(), request->logs());
-  if (!watcher.ok()) return rpc::ToGrpc(watcher.status());
-  bool ended = false;
-  while (!ended && !context->IsCancelled()) {
-    std::optional<Watched> item = (*watcher)->Next(kPatience, &ended);
-    if (!item) continue;
-    v1::WatchBuildResponse response;
-    if (item->event) {
-      *response.mutable_event() = *std::move(item->event);
-    } else if (item->progress) {
-      response.mutable_progress()->set_what(std::move(item->progress->what));
-      response.mutable_progress()->set_done_bytes(item->progress->done_bytes);
-      response.mutable_progress()->set_total_bytes(item->progress->total_bytes);
-    } else {
-      v1::WatchedLog& log = *response.mutable_log();
-      log.set_execution(item->execution);
-      log.set_stage(item->stage);
-      log.set_replica(item->replica);
-      log.set_offset(item->offset);
-      *log.mutable_chunk() = std::move(item->chunk);
-    }
-    if (!writer->Write(response)) break;
-  }
-  engine_.Unwatch(request->build_id(), *watcher);
-  return rpc::ToGrpc((*watcher)->reason());
+// Both calls own themselves.
+
+grpc::ServerWriteReactor<v1::WatchBuildResponse>* BuildsService::WatchBuild(
+    grpc::CallbackServerContext* context, const v1::WatchBuildRequest* request) {
+  return std::make_shared<WatchBuildCall>(pool_, engine_, *request)
+      ->Start(authenticator_.Require(*context, v1::ACCESS_READ));
+}
+
+grpc::ServerWriteReactor<v1::ReadLogResponse>* BuildsService::ReadLog(grpc::CallbackServerContext* context,
+                                                                      const v1::ReadLogRequest* request) {
+  return std::make_shared<ReadLogCall>(pool_, engine_, logs_, *request)
+      ->Start(authenticator_.Require(*context, v1::ACCESS_READ));
 }
 
 grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
@@ -214,33 +212,10 @@ grpc::Status BuildsService::ListBuilds(grpc::ServerContext* context, const v1::L
 
 grpc::Status BuildsService::CancelBuild(grpc::ServerContext* context, const v1::CancelBuildRequest* request,
                                         v1::CancelBuildResponse*) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  if (const absl::Status own = CheckOwnerOf(*roles, request->build_id()); !own.ok()) return rpc::ToGrpc(own);
   return rpc::ToGrpc(engine_.Cancel(request->build_id(), request->timed_out()));
-}
-
-grpc::Status BuildsService::ReadLog(grpc::ServerContext* context, const v1::ReadLogRequest* request,
-                                    grpc::ServerWriter<v1::ReadLogResponse>* writer) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_READ);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
-  int64_t next = std::max<int64_t>(request->from_chunk(), 0);
-  while (!context->IsCancelled()) {
-    // Asked before reading: what was written before the end is then read.
-    const auto running = engine_.reader().IsRunning(request->execution());
-    if (!running.ok()) return rpc::ToGrpc(running.status());
-    const auto chunks = logs_.Read(request->execution(), next, kLogPage);
-    if (!chunks.ok()) return rpc::ToGrpc(chunks.status());
-    for (const v1::LogChunk& chunk : *chunks) {
-      v1::ReadLogResponse response;
-      *response.mutable_chunk() = chunk;
-      if (!writer->Write(response)) return grpc::Status::OK;
-    }
-    next += static_cast<int64_t>(chunks->size());
-    if (!chunks->empty()) continue;
-    if (!request->follow() || !*running) return grpc::Status::OK;
-    std::this_thread::sleep_for(kPatience);
-  }
-  return grpc::Status::OK;
 }
 
 grpc::Status BuildsService::ListFetches(grpc::ServerContext* context, const v1::ListFetchesRequest* request,
@@ -301,12 +276,13 @@ grpc::Status BuildsService::GetSubmission(grpc::ServerContext* context,
 
 grpc::Status BuildsService::Attach(grpc::ServerContext* context,
                                    grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   v1::AttachRequest request;
   if (!stream->Read(&request)) return grpc::Status::OK;
   const AtScopeEnd wipe([&request] { WipeValues(request.mutable_secrets()); });
   const WipedSecrets<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
+  if (const absl::Status own = CheckOwnerOf(*roles, request.build_id()); !own.ok()) return rpc::ToGrpc(own);
   const auto client = engine_.Attach(
       request.build_id(), secrets, std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));
   if (!client.ok()) return rpc::ToGrpc(client.status());

@@ -3,6 +3,7 @@
 
 #include "coordinator/engine/engine.h"
 #include "coordinator/rpc/authenticator.h"
+#include "coordinator/rpc/streams/stream_pool.h"
 #include "coordinator/storage/log_lines.h"
 #include "coordinator/storage/log_store.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
@@ -10,15 +11,16 @@
 namespace crossmill::coordinator {
 
 // Thread safe.
-class BuildsService final : public v1::Builds::Service {
+class BuildsService final : public v1::Builds::WithCallbackMethod_WatchBuild<
+                                v1::Builds::WithCallbackMethod_ReadLog<v1::Builds::Service>> {
  public:
   BuildsService(Engine& engine, storage::LogStore& logs, Clock& clock, const Authenticator& authenticator)
       : engine_(engine), logs_(logs), lines_(logs), clock_(clock), authenticator_(authenticator) {}
 
   grpc::Status SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
                            v1::SubmitBuildResponse* response) override;
-  grpc::Status WatchBuild(grpc::ServerContext* context, const v1::WatchBuildRequest* request,
-                          grpc::ServerWriter<v1::WatchBuildResponse>* writer) override;
+  grpc::ServerWriteReactor<v1::WatchBuildResponse>* WatchBuild(grpc::CallbackServerContext* context,
+                                                               const v1::WatchBuildRequest* request) override;
   grpc::Status GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
                         v1::BuildView* response) override;
   grpc::Status ListBuilds(grpc::ServerContext* context, const v1::ListBuildsRequest* request,
@@ -29,8 +31,8 @@ class BuildsService final : public v1::Builds::Service {
                           v1::SubmitBuildResponse* response) override;
   grpc::Status ListLogLines(grpc::ServerContext* context, const v1::ListLogLinesRequest* request,
                             v1::ListLogLinesResponse* response) override;
-  grpc::Status ReadLog(grpc::ServerContext* context, const v1::ReadLogRequest* request,
-                       grpc::ServerWriter<v1::ReadLogResponse>* writer) override;
+  grpc::ServerWriteReactor<v1::ReadLogResponse>* ReadLog(grpc::CallbackServerContext* context,
+                                                         const v1::ReadLogRequest* request) override;
   grpc::Status ListPackages(grpc::ServerContext* context, const v1::ListPackagesRequest* request,
                             v1::ListPackagesResponse* response) override;
   grpc::Status ListFetches(grpc::ServerContext* context, const v1::ListFetchesRequest* request,
@@ -41,11 +43,16 @@ class BuildsService final : public v1::Builds::Service {
                       grpc::ServerReaderWriter<v1::AttachResponse, v1::AttachRequest>* stream) override;
 
  private:
+  // Whether a caller that was admitted may change the build.
+  absl::Status CheckOwnerOf(const Roles& roles, int64_t build);
+
   Engine& engine_;
   storage::LogStore& logs_;
   storage::LogLines lines_;
   Clock& clock_;
   const Authenticator& authenticator_;
+  // Last: its threads use the others.
+  StreamPool pool_;
 };
 
 }  // namespace crossmill::coordinator

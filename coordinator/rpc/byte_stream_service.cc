@@ -1,6 +1,7 @@
 #include "coordinator/rpc/byte_stream_service.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
 #include "common/rpc/zstd_stream.h"
+#include "coordinator/rpc/peers/ownership.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -24,6 +26,10 @@ using rpc::ToGrpc;
 constexpr size_t kPiece = 512 << 10;
 // How long a resumed upload waits for the broken stream before it to let go.
 constexpr absl::Duration kTakeOver = absl::Seconds(5);
+// Of one message's bytes: what gRPC itself takes from those who do not ask for more.
+constexpr size_t kMostMessage = 4 << 20;
+// Between two looks at what has been idle for too long.
+constexpr std::chrono::seconds kSweep{1};
 
 absl::Status Gone() { return absl::CancelledError("the client went away"); }
 
@@ -81,9 +87,34 @@ grpc::Status ByteStreamService::Read(grpc::ServerContext* context, const ReadReq
   return ToGrpc(ReadBlob(blobs_, *request, *writer));
 }
 
-absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, const std::string& resource,
-                                                Reader& reader, WriteRequest& message,
+struct ByteStreamService::Incoming {
+  BlobStore& blobs;
+  // Whose it is, and the name of the stream's first message.
+  UploadSessions::Key key;
+  Reader& reader;
+  UploadSessions::Stream& stream;
+  // The current one.
+  WriteRequest message{};
+
+  // False: there is no further one.
+  bool Next() {
+    // What a message held is given back before the next is awaited: that may be long.
+    delete message.release_data();
+    stream.Waits(true);
+    const bool read = reader.Read(&message);
+    stream.Waits(false);
+    return read;
+  }
+  absl::Status Check() const {
+    if (message.data().size() <= kMostMessage) return absl::OkStatus();
+    return absl::InvalidArgumentError(fmt::format(
+        "a message of an upload holds {} bytes; expected at most {}", message.data().size(), kMostMessage));
+  }
+};
+
+absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, Incoming& incoming,
                                                 UploadSessions::Upload& upload) {
+  const WriteRequest& message = incoming.message;
   while (true) {
     if (message.write_offset() != upload.committed) {
       return absl::OutOfRangeError(fmt::format("write offset {} where {} bytes have arrived",
@@ -94,49 +125,48 @@ absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, const std:
       return absl::InvalidArgumentError(
           fmt::format("more than the {} bytes of the digest", name.digest.size));
     }
+    RETURN_IF_ERROR(incoming.Check());
     RETURN_IF_ERROR(upload.writer->Write(message.data()));
     upload.committed += size;
-    sessions_.Progress(resource, upload.committed);
+    sessions_.Progress(incoming.key, upload.committed);
     if (message.finish_write()) return true;
-    if (!reader.Read(&message)) return false;
-    RETURN_IF_ERROR(CheckSameName(message, resource));
+    if (!incoming.Next()) return false;
+    RETURN_IF_ERROR(CheckSameName(message, incoming.key.second));
   }
 }
 
-absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const BlobName& name, Reader& reader,
-                                                    WriteRequest& message) {
-  const std::string resource = message.resource_name();
-  ASSIGN_OR_RETURN(std::optional<UploadSessions::Upload> upload, sessions_.Take(resource, kTakeOver));
-  if (!upload.has_value() || upload->writer == nullptr || message.write_offset() == 0) {
-    auto writer = blobs_.Create(name.digest);
+absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const BlobName& name, Incoming& incoming) {
+  const UploadSessions::Key& key = incoming.key;
+  ASSIGN_OR_RETURN(std::optional<UploadSessions::Upload> upload, sessions_.Take(key, kTakeOver));
+  if (!upload.has_value() || upload->writer == nullptr || incoming.message.write_offset() == 0) {
+    auto writer = incoming.blobs.Create(name.digest);
     if (!writer.ok()) {
-      sessions_.Forget(resource);
+      sessions_.Forget(key);
       return writer.status();
     }
     upload = UploadSessions::Upload{*std::move(writer), 0};
   }
-  auto finished = Receive(name, resource, reader, message, *upload);
+  auto finished = Receive(name, incoming, *upload);
   // A wrong offset harms nothing: what has arrived stays.
   const bool keep = finished.ok() ? !*finished : absl::IsOutOfRange(finished.status());
   if (keep) {
     const int64_t committed = upload->committed;
-    sessions_.Put(resource, *std::move(upload));
+    sessions_.Put(key, *std::move(upload));
     if (!finished.ok()) return finished.status();
     return committed;
   }
   absl::Status status = finished.status();
   if (status.ok()) status = upload->writer->Commit().status();
-  sessions_.Forget(resource);
+  sessions_.Forget(key);
   if (!status.ok()) return status;
   return upload->committed;
 }
 
-absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Reader& reader,
-                                                     WriteRequest& message) {
-  const std::string resource = message.resource_name();
-  ASSIGN_OR_RETURN(auto writer, blobs_.Create(name.digest));
+absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Incoming& incoming) {
+  ASSIGN_OR_RETURN(auto writer, incoming.blobs.Create(name.digest));
   rpc::ZstdDecompressor decompressor(name.digest.size);
   const rpc::ByteSink write = [&](std::string_view bytes) { return writer->Write(bytes); };
+  const WriteRequest& message = incoming.message;
   int64_t received = 0;
   while (true) {
     // Offsets count compressed bytes; a compressed upload begins at 0, it is not resumable.
@@ -144,11 +174,12 @@ absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Reade
       return absl::OutOfRangeError(
           fmt::format("write offset {} where {} bytes have arrived", message.write_offset(), received));
     }
+    RETURN_IF_ERROR(incoming.Check());
     RETURN_IF_ERROR(decompressor.Write(message.data(), write));
     received += static_cast<int64_t>(message.data().size());
     if (message.finish_write()) break;
-    if (!reader.Read(&message)) return absl::InvalidArgumentError("the upload ended before finish_write");
-    RETURN_IF_ERROR(CheckSameName(message, resource));
+    if (!incoming.Next()) return absl::InvalidArgumentError("the upload ended before finish_write");
+    RETURN_IF_ERROR(CheckSameName(message, incoming.key.second));
   }
   RETURN_IF_ERROR(decompressor.Finish());
   RETURN_IF_ERROR(writer->Commit().status());
@@ -156,10 +187,14 @@ absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Reade
 }
 
 grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* reader, WriteResponse* response) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_CONTENT); !status.ok()) return ToGrpc(status);
-  WriteRequest message;
-  if (!reader->Read(&message)) return ToGrpc(absl::InvalidArgumentError("an upload without a message"));
-  const auto name = rpc::ParseWriteName(message.resource_name());
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_CONTENT);
+  if (!roles.ok()) return ToGrpc(roles.status());
+  absl::StatusOr<UploadSessions::Stream> stream = sessions_.Open(OwnerOf(*roles), context);
+  if (!stream.ok()) return ToGrpc(stream.status());
+  Incoming incoming{roles->worker ? blobs_ : of_clients_, {OwnerOf(*roles), ""}, *reader, *stream};
+  if (!incoming.Next()) return ToGrpc(absl::InvalidArgumentError("an upload without a message"));
+  incoming.key.second = incoming.message.resource_name();
+  const auto name = rpc::ParseWriteName(incoming.message.resource_name());
   if (!name.ok()) return ToGrpc(name.status());
   const auto missing = blobs_.FindMissing(absl::MakeConstSpan(&name->digest, 1));
   if (!missing.ok()) return ToGrpc(missing.status());
@@ -167,16 +202,31 @@ grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* read
     response->set_committed_size(name->zstd ? -1 : name->digest.size);
     return grpc::Status::OK;
   }
-  const auto committed = name->zstd ? WriteZstd(*name, *reader, message) : WriteRaw(*name, *reader, message);
+  const auto committed = name->zstd ? WriteZstd(*name, incoming) : WriteRaw(*name, incoming);
   if (!committed.ok()) return ToGrpc(committed.status());
   response->set_committed_size(*committed);
   return grpc::Status::OK;
 }
 
+void ByteStreamService::SweepNowAndThen(const std::stop_token& stop) {
+  Mutex mutex;
+  CondVar wake;
+  const std::stop_callback on_stop(stop, [&] {
+    MutexLock lock(mutex);
+    wake.NotifyAll();
+  });
+  while (!stop.stop_requested()) {
+    sessions_.Sweep();
+    MutexLock lock(mutex);
+    if (!stop.stop_requested()) wake.WaitFor(mutex, kSweep);
+  }
+}
+
 grpc::Status ByteStreamService::QueryWriteStatus(grpc::ServerContext* context,
                                                  const QueryWriteStatusRequest* request,
                                                  QueryWriteStatusResponse* response) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_CONTENT); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_CONTENT);
+  if (!roles.ok()) return ToGrpc(roles.status());
   const auto name = rpc::ParseWriteName(request->resource_name());
   if (!name.ok()) return ToGrpc(name.status());
   const auto missing = blobs_.FindMissing(absl::MakeConstSpan(&name->digest, 1));
@@ -186,7 +236,8 @@ grpc::Status ByteStreamService::QueryWriteStatus(grpc::ServerContext* context,
     response->set_committed_size(name->digest.size);
   } else {
     // An unknown upload has 0 bytes: the client begins, which is right in every case.
-    response->set_committed_size(sessions_.Committed(request->resource_name()).value_or(0));
+    response->set_committed_size(
+        sessions_.Committed({OwnerOf(*roles), request->resource_name()}).value_or(0));
   }
   return grpc::Status::OK;
 }

@@ -82,7 +82,8 @@ grpc::Status CasService::FindMissingBlobs(grpc::ServerContext* context,
 grpc::Status CasService::BatchUpdateBlobs(grpc::ServerContext* context,
                                           const reapi::BatchUpdateBlobsRequest* request,
                                           reapi::BatchUpdateBlobsResponse* response) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_CONTENT); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_CONTENT);
+  if (!roles.ok()) return ToGrpc(roles.status());
   if (auto status = CheckFunction(request->digest_function()); !status.ok()) return ToGrpc(status);
   auto status = CheckBatch(request->requests(), [](const auto& blob) {
     // Also what compressed data unfolds to.
@@ -101,7 +102,7 @@ grpc::Status CasService::BatchUpdateBlobs(grpc::ServerContext* context,
     places.push_back(response->responses_size() - 1);
   }
   // One group for the disk: the blobs of a batch share their syncs.
-  const absl::Status stored = blobs_.Put(good);
+  const absl::Status stored = (roles->worker ? blobs_ : of_clients_).Put(good);
   for (int place : places) rpc::StatusToProto(stored, response->mutable_responses(place)->mutable_status());
   return grpc::Status::OK;
 }

@@ -15,8 +15,12 @@ constexpr int64_t kMaxBatchBytes = 3 << 20;
 // Thread safe.
 class CasService final : public build::bazel::remote::execution::v2::ContentAddressableStorage::Service {
  public:
-  CasService(BlobStore& blobs, const Authenticator& authenticator)
-      : blobs_(blobs), authenticator_(authenticator) {}
+  // What clients of other machines send goes to `of_clients`, if it is given: it may have no room any more
+  // where workers' results still have some.
+  CasService(BlobStore& blobs, const Authenticator& authenticator, BlobStore* of_clients = nullptr)
+      : blobs_(blobs),
+        of_clients_(of_clients == nullptr ? blobs : *of_clients),
+        authenticator_(authenticator) {}
 
   grpc::Status FindMissingBlobs(
       grpc::ServerContext* context,
@@ -37,6 +41,7 @@ class CasService final : public build::bazel::remote::execution::v2::ContentAddr
 
  private:
   BlobStore& blobs_;
+  BlobStore& of_clients_;
   const Authenticator& authenticator_;
 };
 

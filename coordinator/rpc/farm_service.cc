@@ -1,10 +1,13 @@
 #include "coordinator/rpc/farm_service.h"
 
 #include <algorithm>
+#include <chrono>
+#include <set>
 
 #include "common/base/status.h"
 #include "common/base/utf8.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/peers/worker_names.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -16,6 +19,21 @@ void CopyCounts(const std::map<v1::BuildStatus, int64_t>& counts,
     count.set_status(status);
     count.set_builds(builds);
   }
+}
+
+void CopyBucket(const BucketStatus& from, v1::BucketState* to) {
+  to->set_name(from.name);
+  to->set_blobs(from.blobs);
+  to->set_bytes(from.bytes);
+  to->set_waiting_blobs(from.waiting_blobs);
+  to->set_waiting_bytes(from.waiting_bytes);
+  to->set_more_waiting(from.more_waiting);
+  to->set_trouble(from.trouble);
+  if (!from.trouble.empty()) to->set_trouble_since(UnixNanos(from.trouble_since));
+  to->set_uploaded_blobs(from.uploaded_blobs);
+  to->set_fetched_blobs(from.fetched_blobs);
+  to->set_left_disk_blobs(from.left_disk_blobs);
+  to->set_lost_blobs(from.lost_blobs);
 }
 
 }  // namespace
@@ -33,16 +51,32 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
   if (!names.ok()) return rpc::ToGrpc(names.status());
   const auto outvoted = engine_.reader().Outvoted();
   if (!outvoted.ok()) return rpc::ToGrpc(outvoted.status());
+  const auto untrue = control_.trust.Untrue();
+  if (!untrue.ok()) return rpc::ToGrpc(untrue.status());
+  // People are told by the wall clock.
+  const absl::Duration ahead = clock_.Now() - control_.passing.Now();
   for (const core::WorkerStatus& worker : workers) {
     v1::WorkerView& view = *response->add_workers();
     *view.mutable_info() = worker.info;
     view.set_connected(worker.connected);
-    view.set_last_seen(UnixNanos(worker.last_seen));
+    view.set_last_seen(UnixNanos(worker.last_seen + ahead));
     view.set_slots_used(static_cast<uint32_t>(worker.leases.size()));
     view.set_draining(worker.draining);
     view.set_drained(worker.drained);
+    view.set_layers_bytes(worker.layers_bytes);
+    view.set_caches_bytes(worker.caches_bytes);
+    if (worker.unfit) {
+      view.set_unfit(ValidUtf8(worker.unfit->reason));
+      if (worker.unfit->until < absl::InfiniteFuture())
+        view.set_unfit_until(UnixNanos(worker.unfit->until + ahead));
+    }
     if (const auto found = outvoted->find(worker.info.name()); found != outvoted->end()) {
       view.set_outvoted(found->second);
+    }
+    view.set_distrusted(control_.drained.IsDistrusted(worker.info.name()));
+    if (const auto found = untrue->find(worker.info.name()); found != untrue->end()) {
+      view.set_untrue_reports(found->second.reports);
+      view.set_last_untrue_report(found->second.last);
     }
     for (const auto& [lease, task] : worker.leases) {
       auto name = names->find(task);
@@ -65,6 +99,19 @@ grpc::Status FarmService::GetFarmStatus(grpc::ServerContext* context, const v1::
     count.set_cells(cells);
   }
   response->set_tasks_queued(counts.tasks_queued);
+  if (room_ != nullptr) {
+    response->set_disk_free(room_->space().free);
+    response->set_disk_least_space(room_->least_space());
+    response->set_disk_reason(room_->reason());
+  }
+  if (bucket_ != nullptr) CopyBucket(bucket_->status(), response->mutable_bucket());
+  for (const LoopTimes& times : engine_.reader().LoopEvents()) {
+    v1::LoopEvents& events = *response->add_loop();
+    events.set_kind(times.kind);
+    events.set_events(times.events);
+    events.set_slow(times.slow);
+    events.set_longest_seconds(std::chrono::duration<double>(times.longest).count());
+  }
   for (const core::WorkerStatus& worker : engine_.reader().Workers()) {
     response->set_tasks_running(response->tasks_running() + static_cast<int64_t>(worker.leases.size()));
     if (!worker.connected) continue;
@@ -92,10 +139,8 @@ grpc::Status FarmService::MakePageLink(grpc::ServerContext* context, const v1::M
 
 grpc::Status FarmService::GetCaller(grpc::ServerContext* context, const v1::GetCallerRequest*,
                                     v1::GetCallerResponse* response) {
-  const absl::StatusOr<Roles> roles = authenticator_.RolesOf(*context);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  if (const absl::Status allowed = CheckAccess(*roles, v1::ACCESS_READ); !allowed.ok())
-    return rpc::ToGrpc(allowed);
   response->set_role(roles->client);
   response->set_worker(roles->worker);
   response->set_name(roles->name);
@@ -110,7 +155,7 @@ absl::Status FarmService::SetDrained(const std::string& worker, bool drained) {
   // One that was drained and never came back since the coordinator started can be undrained, too.
   if (!known && !control_.drained.Contains(worker)) {
     return absl::NotFoundError(
-        fmt::format("no worker is called '{}'; `crossmill workers` lists them", Printable(worker)));
+        fmt::format("no worker is called '{}'; `crossmill worker ls` lists them", Printable(worker)));
   }
   MutexLock lock(draining_);
   RETURN_IF_ERROR(control_.records.Set(worker, drained, UnixNanos(clock_.Now())));
@@ -130,6 +175,47 @@ grpc::Status FarmService::UndrainWorker(grpc::ServerContext* context, const v1::
   const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   return rpc::ToGrpc(SetDrained(request->worker(), false));
+}
+
+grpc::Status FarmService::DistrustWorker(grpc::ServerContext* context,
+                                         const v1::DistrustWorkerRequest* request,
+                                         v1::DistrustWorkerResponse* response) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  // One that is not there any more may have left results: its name need not be known.
+  if (!IsWorkerName(request->worker())) {
+    return rpc::ToGrpc(absl::InvalidArgumentError(fmt::format(
+        "'{}' is no name of a worker; `crossmill worker ls` lists them", Printable(request->worker()))));
+  }
+  if (request->since() < 0 || request->since() > UnixNanos(clock_.Now()))
+    return rpc::ToGrpc(absl::InvalidArgumentError("since: a time before now, or 0 for all results"));
+  const absl::Time since =
+      request->since() == 0 ? absl::InfinitePast() : absl::FromUnixNanos(request->since());
+  const absl::StatusOr<Distrusted> done = control_.distrust.Do(request->worker(), since);
+  if (!done.ok()) return rpc::ToGrpc(done.status());
+  response->set_results(done->results);
+  response->set_exports(done->exports);
+  std::set<std::string> origins;
+  for (const ReachedBuild& build : done->builds) {
+    origins.insert(fmt::format("build {}", build.id));
+    v1::ReachedBuild& reached = *response->add_builds();
+    reached.set_id(build.id);
+    reached.set_status(build.status);
+    for (const std::string& tag : build.tags) reached.add_tags(tag);
+  }
+  const auto images = images_.List();
+  if (!images.ok()) return rpc::ToGrpc(images.status());
+  for (const ImageRecord& image : *images) {
+    if (origins.contains(image.origin)) response->add_images(image.name);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FarmService::TrustWorker(grpc::ServerContext* context, const v1::TrustWorkerRequest* request,
+                                      v1::TrustWorkerResponse*) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  return rpc::ToGrpc(control_.distrust.Undo(request->worker()));
 }
 
 grpc::Status FarmService::GetVersion(grpc::ServerContext* context, const v1::GetVersionRequest*,

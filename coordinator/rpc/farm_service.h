@@ -5,32 +5,45 @@
 
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
+#include "coordinator/bucket/bucket_blob_store.h"
 #include "coordinator/core/standing/drained_workers.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/trust/distrust.h"
+#include "coordinator/images/image_store.h"
+#include "coordinator/room/disk_room.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/page_links.h"
 #include "coordinator/storage/drain_records.h"
+#include "coordinator/storage/trust/trust_records.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 
 namespace crossmill::coordinator {
 
-// What of workers an operator decides; both outlive the service.
+// What of workers an operator decides; all of it outlives the service.
 struct WorkerControl {
   storage::DrainRecords& records;
   core::DrainedWorkers& drained;
+  Distrust& distrust;
+  storage::TrustRecords& trust;
+  // By which the scheduler says when a worker was seen.
+  Clock& passing;
 };
 
 // Thread safe.
 class FarmService final : public v1::Farm::Service {
  public:
   FarmService(Engine& engine, Clock& clock, std::string data_folder, const Authenticator& authenticator,
-              PageLinks& page_links, WorkerControl control)
+              PageLinks& page_links, WorkerControl control, ImageStore& images,
+              const DiskRoom* room = nullptr, BucketBlobStore* bucket = nullptr)
       : engine_(engine),
         clock_(clock),
         data_folder_(std::move(data_folder)),
         authenticator_(authenticator),
         page_links_(page_links),
-        control_(control) {}
+        control_(control),
+        images_(images),
+        room_(room),
+        bucket_(bucket) {}
 
   grpc::Status ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest* request,
                            v1::ListWorkersResponse* response) override;
@@ -47,6 +60,10 @@ class FarmService final : public v1::Farm::Service {
                            v1::DrainWorkerResponse* response) override;
   grpc::Status UndrainWorker(grpc::ServerContext* context, const v1::UndrainWorkerRequest* request,
                              v1::UndrainWorkerResponse* response) override;
+  grpc::Status DistrustWorker(grpc::ServerContext* context, const v1::DistrustWorkerRequest* request,
+                              v1::DistrustWorkerResponse* response) override;
+  grpc::Status TrustWorker(grpc::ServerContext* context, const v1::TrustWorkerRequest* request,
+                           v1::TrustWorkerResponse* response) override;
 
  private:
   absl::Status SetDrained(const std::string& worker, bool drained);
@@ -57,6 +74,10 @@ class FarmService final : public v1::Farm::Service {
   const Authenticator& authenticator_;
   PageLinks& page_links_;
   const WorkerControl control_;
+  ImageStore& images_;
+  // Null: nobody watches the disk.
+  const DiskRoom* const room_;
+  BucketBlobStore* const bucket_;
   // Held over a change of the record and of memory, which have to come in one order. Nothing else waits for
   // it.
   Mutex draining_;

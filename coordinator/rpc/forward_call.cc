@@ -1,6 +1,7 @@
 #include "coordinator/rpc/forward_call.h"
 
 #include "common/base/status.h"
+#include "common/base/threads.h"
 #include "common/rpc/status_proto.h"
 
 namespace crossmill::coordinator {
@@ -10,13 +11,26 @@ constexpr auto kWaitForFrame = std::chrono::seconds(5);
 
 }  // namespace
 
-ForwardCall::ForwardCall(Engine& engine, const absl::Status& allowed) : engine_(engine) {
+ForwardCall::ForwardCall(Engine& engine, std::function<absl::Status(std::string_view)> may_be)
+    : engine_(engine), may_be_(std::move(may_be)) {
+  const absl::Status allowed = may_be_("");
   if (!allowed.ok()) {
     End(allowed);
     return;
   }
+  absl::StatusOr<std::jthread> thread = StartThread([this] {
+    // Assigned before it runs: OnDone joins it.
+    begun_.wait(false);
+    TakeToWorker();
+  });
+  if (!thread.ok()) {
+    End(thread.status());
+    return;
+  }
   StartRead(&in_);
-  to_worker_ = std::jthread([this] { TakeToWorker(); });
+  to_worker_ = *std::move(thread);
+  begun_ = true;
+  begun_.notify_all();
 }
 
 void ForwardCall::OnReadDone(bool ok) {
@@ -83,7 +97,7 @@ std::shared_ptr<AgentChannel> ForwardCall::Open() {
     End(absl::InvalidArgumentError("a Forward stream begins with a frame that names lease and ssh id"));
     return nullptr;
   }
-  auto opened = engine_.OpenAgent(first->lease(), first->ssh_id());
+  auto opened = engine_.OpenAgent(first->lease(), first->ssh_id(), may_be_);
   if (!opened.ok()) {
     End(opened.status());
     return nullptr;
@@ -104,7 +118,12 @@ std::shared_ptr<AgentChannel> ForwardCall::Open() {
 void ForwardCall::TakeToWorker() {
   const std::shared_ptr<AgentChannel> channel = Open();
   if (channel == nullptr) return;
-  to_agent_ = std::jthread([this] { TakeToAgent(); });
+  absl::StatusOr<std::jthread> to_agent = StartThread([this] { TakeToAgent(); });
+  if (!to_agent.ok()) {
+    channel->Close();
+    return End(to_agent.status());
+  }
+  to_agent_ = *std::move(to_agent);
   bool over = false;
   while (!over) {
     const std::optional<v1::ForwardFrame> frame = channel->Receive(kWaitForFrame, &over);

@@ -3,9 +3,12 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 #include "common/base/mutex.h"
@@ -18,7 +21,8 @@ namespace crossmill::coordinator {
 // something. Its two threads move bytes; it deletes itself when the call is done. `engine` must outlive it.
 class ForwardCall final : public grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame> {
  public:
-  ForwardCall(Engine& engine, const absl::Status& allowed);
+  // `may_be`: whether the caller is a worker, and may be the one of that name ("": of whatever name).
+  ForwardCall(Engine& engine, std::function<absl::Status(std::string_view name)> may_be);
 
  private:
   void OnReadDone(bool ok) override;
@@ -37,6 +41,7 @@ class ForwardCall final : public grpc::ServerBidiReactor<v1::ForwardFrame, v1::F
   void End(const absl::Status& status);
 
   Engine& engine_;
+  const std::function<absl::Status(std::string_view)> may_be_;
   // Belongs to gRPC from StartRead to OnReadDone.
   v1::ForwardFrame in_;
   Mutex mutex_;
@@ -48,6 +53,7 @@ class ForwardCall final : public grpc::ServerBidiReactor<v1::ForwardFrame, v1::F
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<AgentChannel> channel_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> begun_ = false;
   std::jthread to_agent_;
   std::jthread to_worker_;
 };

@@ -9,6 +9,7 @@
 #include "common/rpc/blob_names.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/evidence/evidence_artifacts.h"
+#include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator {
@@ -39,6 +40,7 @@ v1::ImageView ViewOf(const ImageRecord& record) {
   view.set_size_bytes(record.size_bytes);
   view.set_origin(record.origin);
   view.set_build_id(BuildOf(record.origin));
+  view.set_owner(record.owner.value_or(""));
   return view;
 }
 
@@ -71,10 +73,11 @@ class Pace {
 
 grpc::Status ImagesService::ImportImage(grpc::ServerContext* context, const v1::ImportImageRequest* request,
                                         v1::ImageView* response) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return ToGrpc(roles.status());
   const Digest root = FromProto(request->root());
   if (auto status = rpc::CheckDigest(root); !status.ok()) return ToGrpc(status);
-  const auto record = images_.Import(request->name(), root, request->stand_in());
+  const auto record = images_.Import(request->name(), root, request->stand_in(), AuthorOf(*roles));
   if (!record.ok()) return ToGrpc(record.status());
   *response = ViewOf(*record);
   return grpc::Status::OK;
@@ -100,7 +103,8 @@ grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::L
 
 grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::PullImageRequest* request,
                                       grpc::ServerWriter<v1::PullProgress>* writer) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return ToGrpc(roles.status());
   StopWhenCancelled stop(context);
   Pace pace;
   registry::PullOptions options;
@@ -114,7 +118,8 @@ grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::Pu
     message.set_total_bytes(blob.size);
     if (!writer->Write(message)) stop.Stop();
   };
-  const auto record = images_.Pull(request->reference(), options, CredentialsOf(request->credentials()));
+  const auto record =
+      images_.Pull(request->reference(), options, CredentialsOf(request->credentials()), AuthorOf(*roles));
   if (!record.ok()) return ToGrpc(record.status());
   v1::PullProgress last;
   *last.mutable_image() = ViewOf(*record);
@@ -174,9 +179,10 @@ grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::Pu
 
 grpc::Status ImagesService::RemoveImage(grpc::ServerContext* context, const v1::RemoveImageRequest* request,
                                         v1::RemoveImageResponse* response) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_OPERATE); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return ToGrpc(roles.status());
   const std::vector<std::string> names(request->names().begin(), request->names().end());
-  const auto removed = images_.Remove(names);
+  const auto removed = images_.Remove(names, AuthorOf(*roles));
   if (!removed.ok()) return ToGrpc(removed.status());
   for (const ImageRecord& record : *removed) *response->add_removed() = ViewOf(record);
   return grpc::Status::OK;
@@ -204,8 +210,8 @@ grpc::Status ImagesService::ReadStatements(grpc::ServerContext* context,
                                            v1::ReadStatementsResponse* response) {
   if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
   StopWhenCancelled stop(context);
-  auto found =
-      images_.ReadStatements(request->reference(), stop.token(), CredentialsOf(request->credentials()));
+  auto found = images_.ReadStatements(request->reference(), {request->predicate(), stop.token()},
+                                      CredentialsOf(request->credentials()));
   if (!found.ok()) return ToGrpc(found.status());
   response->set_digest(found->root.Oci());
   for (registry::AttachedStatement& each : found->statements) {

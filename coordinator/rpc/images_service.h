@@ -11,7 +11,7 @@
 
 namespace crossmill::coordinator {
 
-// Thread safe. Role: client.
+// Thread safe.
 class ImagesService final : public v1::Images::Service {
  public:
   // `evidence`: of images that this farm built; null: there is none to push with them.

@@ -11,10 +11,10 @@
 
 #include "absl/strings/escaping.h"
 #include "common/base/boot_id.h"
-#include "common/base/ended.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/base/threads.h"
 #include "common/rpc/status_proto.h"
 
 namespace crossmill::coordinator {
@@ -196,10 +196,11 @@ void LocalDoor::AcceptAll() {
     if (connections_.size() >= kMostConnections) continue;
     Connection& connection = connections_.emplace_back();
     connection.socket = *std::move(socket);
-    try {
-      connection.thread = std::jthread([this, &connection] { Serve(connection); });
-    } catch (const std::system_error& error) {
-      LogWarning("local_door error='{}'", error.what());
+    absl::StatusOr<std::jthread> thread = StartThread([this, &connection] { Serve(connection); });
+    if (thread.ok()) {
+      connection.thread = *std::move(thread);
+    } else {
+      LogWarning("local_door error='{}'", Sv(thread.status().message()));
       connections_.pop_back();
     }
   }

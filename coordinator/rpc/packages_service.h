@@ -7,7 +7,7 @@
 
 namespace crossmill::coordinator {
 
-// Thread safe. Role: client.
+// Thread safe.
 class PackagesService final : public v1::Packages::Service {
  public:
   PackagesService(storage::PackageQueries& queries, const Authenticator& authenticator)

@@ -2,19 +2,19 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <mutex>
 
 #include "build/bazel/remote/execution/v2/remote_execution_services.pb.h"
-#include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/protocol.h"
 #include "coordinator/rpc/authenticator.h"
+#include "coordinator/rpc/connections/tls_identity.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
 #include "crossmill/v1/notices_service.pb.h"
@@ -65,17 +65,7 @@ absl::Status CheckOptions(const ListenOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TcpCredentials(const ListenOptions& options) {
-  if (options.certificate_file.empty()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions tls;
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  ASSIGN_OR_RETURN(pair.cert_chain, ReadFile(options.certificate_file));
-  ASSIGN_OR_RETURN(pair.private_key, ReadFile(options.key_file));
-  tls.pem_key_cert_pairs.push_back(std::move(pair));
-  return grpc::SslServerCredentials(tls);
-}
-
-void SetLimits(grpc::ServerBuilder& builder) {
+void SetLimits(const ListenOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
   builder.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, rpc::kMaxMetadataBytes);
@@ -84,19 +74,51 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  // Two coordinators must not share one port silently.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             static_cast<int>(absl::ToInt64Milliseconds(options.handshake_time)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.most_streams);
+  // A call that finds no thread is answered RESOURCE_EXHAUSTED.
+  grpc::ResourceQuota quota("calls");
+  quota.SetMaxThreads(options.most_threads);
+  builder.SetResourceQuota(quota);
+}
+
+using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+
+// How connections that the door accepted come to gRPC.
+std::shared_ptr<Acceptor> AddAcceptor(grpc::ServerBuilder& builder,
+                                      std::shared_ptr<grpc::ServerCredentials> credentials) {
+  return builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, std::move(credentials));
+}
+
+ConnectionDoor::Hand HandTo(std::shared_ptr<Acceptor> acceptor) {
+  return [acceptor = std::move(acceptor)](UniqueFd fd) {
+    Acceptor::NewConnectionParameters connection;
+    connection.fd = fd.Release();
+    acceptor->HandleNewConnection(&connection);
+  };
+}
+
+absl::Status CannotListen(const ListenOptions& options, const absl::Status& why) {
+  if (absl::IsInvalidArgument(why)) return why;
+  return absl::UnavailableError(
+      fmt::format("cannot listen on {}{}{} (is another coordinator running?): {}", options.unix_socket,
+                  options.unix_socket.empty() || options.tcp_address.empty() ? "" : " and ",
+                  options.tcp_address, Sv(why.message())));
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ListenOptions& options,
-                                                            absl::Span<const ServedService> services) {
+                                                            absl::Span<const ServedService> services,
+                                                            Interceptors interceptors) {
   RETURN_IF_ERROR(CheckOptions(options));
   rpc::KeepGrpcRunning();
   EnableHealthAndReflection();
   grpc::ServerBuilder builder;
-  SetLimits(builder);
+  SetLimits(options, builder);
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   for (const ServedService& served : services) {
     if (!HasAccessRules(served.name)) {
       return absl::FailedPreconditionError(
@@ -105,35 +127,64 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ListenOptions&
     builder.RegisterService(served.service);
   }
   std::unique_ptr<RpcServer> server(new RpcServer());
+  RETURN_IF_ERROR(server->Listen(options));
+  std::shared_ptr<Acceptor> tcp, local;
   if (!options.tcp_address.empty()) {
-    ASSIGN_OR_RETURN(auto credentials, TcpCredentials(options));
-    builder.AddListeningPort(options.tcp_address, credentials, &server->tcp_port_);
+    std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+    if (!options.certificate_file.empty()) {
+      ASSIGN_OR_RETURN(server->identity_, TlsIdentity::Load(options.certificate_file, options.key_file));
+      credentials = server->identity_->MakeCredentials();
+    }
+    tcp = AddAcceptor(builder, credentials);
   }
-  if (!options.unix_socket.empty()) {
-    builder.AddListeningPort("unix:" + options.unix_socket, grpc::InsecureServerCredentials());
-  }
-  // The socket must never exist with wider permissions, not even between bind and chmod.
-  const mode_t previous = umask(0177);
+  if (!options.unix_socket.empty()) local = AddAcceptor(builder, grpc::InsecureServerCredentials());
   server->server_ = builder.BuildAndStart();
-  umask(previous);
-  if (server->server_ == nullptr || (!options.tcp_address.empty() && server->tcp_port_ == 0)) {
-    return absl::UnavailableError(fmt::format(
-        "cannot listen on {}{}{} (is another coordinator running?)", options.unix_socket,
-        options.unix_socket.empty() || options.tcp_address.empty() ? "" : " and ", options.tcp_address));
-  }
+  if (server->server_ == nullptr) return absl::InternalError("gRPC does not start");
+  for (const ServedService& served : services) server->services_.emplace_back(served.name);
+  server->SetServing(false);
+  RETURN_IF_ERROR(server->door_->Start(HandTo(std::move(tcp)), HandTo(std::move(local))));
   return server;
+}
+
+absl::Status RpcServer::Listen(const ListenOptions& options) {
+  if (options.connections == nullptr)
+    own_connections_ =
+        std::make_unique<OpenConnections>(ConnectionLimits{}, OpenConnections::kNobodyIsUnknown);
+  door_ = std::make_unique<ConnectionDoor>(
+      options.connections == nullptr ? *own_connections_ : *options.connections, options.most_local);
+  if (!options.tcp_address.empty()) {
+    const auto port = door_->ListenOnTcp(options.tcp_address);
+    if (!port.ok()) return CannotListen(options, port.status());
+    tcp_port_ = *port;
+  }
+  if (options.unix_socket.empty()) return absl::OkStatus();
+  const absl::Status local = door_->ListenOnUnix(options.unix_socket);
+  return local.ok() ? local : CannotListen(options, local);
 }
 
 RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
 
 std::shared_ptr<grpc::Channel> RpcServer::InProcessChannel() {
   grpc::ChannelArguments arguments;
+  arguments.SetUserAgentPrefix(rpc::UserAgentOf(CROSSMILL_VERSION, rpc::kProtocol));
   arguments.SetMaxReceiveMessageSize(rpc::kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(rpc::kMaxMessageBytes);
   return server_->InProcessChannel(arguments);
 }
 
+absl::Status RpcServer::ReloadCertificate() {
+  return identity_ == nullptr ? absl::OkStatus() : identity_->Reload();
+}
+
+void RpcServer::SetServing(bool serves) {
+  grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
+  if (health == nullptr) return;
+  health->SetServingStatus("", serves);
+  for (const std::string& service : services_) health->SetServingStatus(service, serves);
+}
+
 void RpcServer::Shutdown(absl::Duration grace) {
+  if (door_ != nullptr) door_->Stop();
   if (server_ == nullptr) return;
   server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   server_->Wait();

@@ -1,10 +1,16 @@
 #include "coordinator/rpc/token_file.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <random>
 
 #include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/words/words.h"
+#include "coordinator/rpc/peers/worker_names.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -22,9 +28,9 @@ std::string_view TakeWord(std::string_view* text) {
 absl::StatusOr<TokenRecord> ParseRole(std::string_view role) {
   TokenRecord record;
   record.worker = role == "worker" || role == "both";
-  if (role == "read") record.client = v1::ACCESS_READ;
-  if (role == "submit") record.client = v1::ACCESS_SUBMIT;
-  if (role == "operate" || role == "client" || role == "both") record.client = v1::ACCESS_OPERATE;
+  record.client = ParseClientRole(role).value_or(v1::ACCESS_UNSPECIFIED);
+  // Words of before there were several roles of clients.
+  if (role == "client" || role == "both") record.client = v1::ACCESS_OPERATE;
   if (record.client == v1::ACCESS_UNSPECIFIED && !record.worker) {
     return absl::InvalidArgumentError(
         fmt::format("role \"{}\"; expected read, submit, operate or worker (or client: operate; both: "
@@ -41,6 +47,17 @@ absl::StatusOr<TokenRecord> ParseLine(std::string_view line) {
   record.hash = std::string(hash);
   record.name = std::string(TakeWord(&line));
   return record;
+}
+
+// Root makes tokens for a coordinator that runs as a user of its own, who has to read them.
+absl::Status GiveToOwnerOfFolder(const std::string& path) {
+  struct stat folder {};
+  const size_t slash = path.rfind('/');
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (geteuid() != 0) return absl::OkStatus();
+  if (stat(parent.c_str(), &folder) != 0) return ErrnoStatus(errno, parent);
+  if (folder.st_uid == 0) return absl::OkStatus();
+  return chown(path.c_str(), folder.st_uid, folder.st_gid) == 0 ? absl::OkStatus() : ErrnoStatus(errno, path);
 }
 
 }  // namespace
@@ -86,6 +103,7 @@ absl::StatusOr<std::string> AddToken(const std::string& path, std::string_view r
   }
   std::string token = NewToken();
   ASSIGN_OR_RETURN(const TokenRecord record, MakeTokenRecord(token, role, name));
+  if (record.worker) RETURN_IF_ERROR(CheckWorkerPattern(name));
   std::string content;
   if (Exists(path)) {
     ASSIGN_OR_RETURN(content, ReadFile(path, 1 << 20));
@@ -93,6 +111,7 @@ absl::StatusOr<std::string> AddToken(const std::string& path, std::string_view r
   if (!content.empty() && content.back() != '\n') content += '\n';
   content += fmt::format("{} {} {}\n", record.hash, role, name);
   RETURN_IF_ERROR(WriteFileAtomic(path, content, 0600, /*durable=*/true));
+  RETURN_IF_ERROR(GiveToOwnerOfFolder(path));
   return token;
 }
 

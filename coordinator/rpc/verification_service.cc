@@ -6,6 +6,7 @@
 #include "common/base/status.h"
 #include "common/base/wiping.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator {
@@ -19,8 +20,8 @@ constexpr auto kLongestComparison = std::chrono::minutes(10);
 grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
                                               const v1::VerifyBuildRequest* request,
                                               v1::SubmitBuildResponse* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   // The message is gRPC's, made for this call and dropped after it; const only in the generated interface.
   auto* wiped = const_cast<v1::VerifyBuildRequest*>(request)->mutable_secrets();
   const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
@@ -29,6 +30,7 @@ grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
   wish.hosts = request->hosts();
   wish.allow_same_host = request->allow_same_host();
   if (request->has_vary()) wish.vary = request->vary();
+  wish.owner = OwnerOf(*roles);
   const auto submitted = rebuilds_.Submit(request->build_id(), wish, request->idempotency_key(), secrets);
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);

@@ -13,7 +13,7 @@
 
 namespace crossmill::coordinator {
 
-// Thread safe. Role: client. Comparisons work on the threads of their calls; at most two at a time, each at
+// Thread safe. Comparisons work on the threads of their calls; at most two at a time, each at
 // most ten minutes.
 class VerificationService final : public v1::Verification::Service {
  public:

@@ -8,7 +8,7 @@
 
 namespace crossmill::coordinator {
 
-// Thread safe. Role: client. What it is given outlives it.
+// Thread safe. What it is given outlives it.
 class WheelsService final : public v1::Wheels::Service {
  public:
   WheelsService(storage::RecordStore& records, const Authenticator& authenticator)

@@ -1,20 +1,35 @@
 #include "coordinator/rpc/worker_queue_service.h"
 
+#include "common/base/status.h"
 #include "coordinator/rpc/forward_call.h"
+#include "coordinator/rpc/peers/worker_names.h"
 #include "coordinator/rpc/worker_stream.h"
 
 namespace crossmill::coordinator {
+namespace {
+
+// The context lives as long as its call, which asks.
+std::function<absl::Status(std::string_view)> MayBe(const Authenticator& authenticator,
+                                                    const grpc::CallbackServerContext& context) {
+  return [&authenticator, &context](std::string_view name) -> absl::Status {
+    ASSIGN_OR_RETURN(const Roles roles, authenticator.RolesOf(context));
+    RETURN_IF_ERROR(CheckAccess(roles, v1::ACCESS_WORKER));
+    return name.empty() ? absl::OkStatus() : CheckWorkerName(roles, name);
+  };
+}
+
+}  // namespace
 
 // Both calls delete themselves.
 
 grpc::ServerBidiReactor<v1::SynchronizeRequest, v1::SynchronizeResponse>* WorkerQueueService::Synchronize(
     grpc::CallbackServerContext* context) {
-  return new WorkerStream(engine_, authenticator_.Require(*context, v1::ACCESS_WORKER));
+  return new WorkerStream(engine_, WorkerDoor{MayBe(authenticator_, *context), connected_, clock_});
 }
 
 grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame>* WorkerQueueService::Forward(
     grpc::CallbackServerContext* context) {
-  return new ForwardCall(engine_, authenticator_.Require(*context, v1::ACCESS_WORKER));
+  return new ForwardCall(engine_, MayBe(authenticator_, *context));
 }
 
 }  // namespace crossmill::coordinator

@@ -7,6 +7,7 @@
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/peers/worker_names.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -51,9 +52,25 @@ class WorkerStream::Link final : public WorkerLink {
   // The call ends with `status`, once; what is not written yet is dropped.
   void End(const absl::Status& status) {
     MutexLock lock(mutex_);
-    if (end_) return;
-    end_ = status;
-    if (!writing_) Finish();
+    EndLocked(status);
+  }
+
+  // Nothing is read from now on, until Resume.
+  void Pause() {
+    MutexLock lock(mutex_);
+    paused_ = true;
+    if (cancelled_) EndLocked(absl::CancelledError("the worker is gone"));
+  }
+  void Resume() {
+    MutexLock lock(mutex_);
+    if (!std::exchange(paused_, false) || stream_ == nullptr || end_) return;
+    stream_->StartRead(&stream_->request_);
+  }
+  // Without a read that is on its way nothing else says that the worker is gone.
+  void Cancelled() {
+    MutexLock lock(mutex_);
+    cancelled_ = true;
+    if (paused_) EndLocked(absl::CancelledError("the worker is gone"));
   }
 
   // The call is done: the stream goes away.
@@ -68,6 +85,11 @@ class WorkerStream::Link final : public WorkerLink {
     writing_ = true;
     stream_->StartWrite(&queue_.front().content);
   }
+  void EndLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (end_) return;
+    end_ = status;
+    if (!writing_) Finish();
+  }
   void Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { stream_->Finish(rpc::ToGrpc(*end_)); }
 
   Mutex mutex_;
@@ -76,11 +98,14 @@ class WorkerStream::Link final : public WorkerLink {
   std::deque<WorkerMessage> queue_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
 
-WorkerStream::WorkerStream(Engine& engine, const absl::Status& allowed)
-    : engine_(engine), link_(std::make_shared<Link>(this)) {
+WorkerStream::WorkerStream(Engine& engine, WorkerDoor door)
+    : engine_(engine), door_(std::move(door)), link_(std::make_shared<Link>(this)) {
+  const absl::Status allowed = door_.may_be("");
   if (allowed.ok()) {
     StartRead(&request_);
   } else {
@@ -93,21 +118,47 @@ void WorkerStream::OnReadDone(bool ok) {
     Leave(absl::OkStatus());
     return;
   }
-  const absl::Status taken = Take();
+  // Before it is taken: there may be room again at once.
+  link_->Pause();
+  bool read_on = true;
+  const absl::Status taken = Take(&read_on);
   if (!taken.ok()) {
     Leave(taken);
     return;
   }
-  StartRead(&request_);
+  if (read_on) link_->Resume();
 }
 
-absl::Status WorkerStream::Take() {
-  if (name_.empty()) {
-    if (!request_.has_state() || request_.state().info().name().empty()) {
-      return absl::InvalidArgumentError("the first message of a worker must be its state, with a name");
-    }
-    name_ = request_.state().info().name();
+absl::Status WorkerStream::Introduce() {
+  if (!request_.has_state() || request_.state().info().name().empty()) {
+    return absl::InvalidArgumentError("the first message of a worker must be its state, with a name");
   }
+  const std::string& name = request_.state().info().name();
+  if (!IsWorkerName(name)) {
+    return absl::InvalidArgumentError(
+        "a worker's name is at most 100 letters, digits and . _ - @ +, the first a letter or a digit: start "
+        "it "
+        "with another --name");
+  }
+  RETURN_IF_ERROR(door_.may_be(name));
+  const auto displaced = [link = std::weak_ptr<Link>(link_)] {
+    const auto there = link.lock();
+    if (there != nullptr) there->End(absl::AbortedError("the worker has another connection by now"));
+  };
+  RETURN_IF_ERROR(
+      door_.connected.Claim(name, request_.state().session(), link_.get(), displaced, door_.clock.Now()));
+  name_ = name;
+  return absl::OkStatus();
+}
+
+absl::Status WorkerStream::Take(bool* read_on) {
+  if (name_.empty()) {
+    RETURN_IF_ERROR(Introduce());
+  } else {
+    RETURN_IF_ERROR(door_.may_be(name_));
+  }
+  if (!door_.connected.Heard(name_, link_.get(), door_.clock.Now()))
+    return absl::AbortedError("the worker has another connection by now");
   if (request_.has_load()) engine_.WorkerHeartbeat(name_, &request_.load());
   switch (request_.message_case()) {
     case v1::SynchronizeRequest::kState:
@@ -115,7 +166,8 @@ absl::Status WorkerStream::Take() {
       engine_.WorkerState(link_, request_.state());
       break;
     case v1::SynchronizeRequest::kReport:
-      engine_.WorkerReport(name_, std::move(*request_.mutable_report()));
+      *read_on = engine_.WorkerReport(name_, std::move(*request_.mutable_report()),
+                                      [link = link_] { link->Resume(); });
       break;
     case v1::SynchronizeRequest::kHeartbeat:
     case v1::SynchronizeRequest::MESSAGE_NOT_SET:
@@ -126,13 +178,21 @@ absl::Status WorkerStream::Take() {
 }
 
 void WorkerStream::Leave(const absl::Status& status) {
-  if (!name_.empty()) engine_.WorkerGone(name_, link_);
+  if (!name_.empty() && !std::exchange(left_, true)) {
+    engine_.WorkerGone(name_, link_);
+    // After that: whoever has the name next comes to the engine after this one went.
+    door_.connected.Release(name_, link_.get());
+  }
   link_->End(status);
 }
 
 void WorkerStream::OnWriteDone(bool ok) { link_->Written(ok); }
 
+void WorkerStream::OnCancel() { link_->Cancelled(); }
+
 void WorkerStream::OnDone() {
+  // What ended while nothing was read.
+  Leave(absl::OkStatus());
   link_->Detach();
   delete this;
 }

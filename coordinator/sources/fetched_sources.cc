@@ -39,6 +39,8 @@ absl::StatusOr<RemoteSources::File> FetchedSources::FetchFile(const std::string&
   options.checksum = checksum;
   options.on_progress = on_progress;
   options.stop = hold->stop_token();
+  options.most_bytes = options_.file_limit;
+  options.floor_rate = options_.floor_rate;
   if (known && checksum.empty()) {
     options.known_etag = known->etag;
     options.known_last_modified = known->last_modified;
@@ -147,8 +149,12 @@ absl::StatusOr<RemoteSources::Tree> FetchedSources::CheckOut(const fetch::GitRef
                                                              const OnProgress& on_progress) {
   RETURN_IF_ERROR(MakeFolders(options_.scratch_folder, 0700));
   ASSIGN_OR_RETURN(const TemporaryFolder folder, TemporaryFolder::Create(options_.scratch_folder));
-  ASSIGN_OR_RETURN(const fetch::GitCheckout checkout,
-                   fetch::CheckoutGit(reference, keep_git_dir, folder.path(), program));
+  const absl::StatusOr<fetch::GitCheckout> got = fetch::CheckoutGitWithin(
+      {.most = options_.checkout_limit}, reference, keep_git_dir, folder.path(), program);
+  // The recipe's fault: it asked for that repository.
+  if (absl::IsResourceExhausted(got.status())) return absl::InvalidArgumentError(got.status().message());
+  RETURN_IF_ERROR(got.status());
+  const fetch::GitCheckout& checkout = *got;
   context::ScanOptions scan;
   scan.folder = checkout.folder;
   // The time of the checkout says nothing; the commit's does.

@@ -7,6 +7,7 @@
 #include "common/base/blob_store.h"
 #include "common/base/clock.h"
 #include "common/base/keyed_lock.h"
+#include "common/fetch/folder_watch.h"
 #include "common/fetch/git_program.h"
 #include "common/fetch/git_reference.h"
 #include "common/http/http_client.h"
@@ -19,6 +20,12 @@ struct FetchedSourcesOptions {
   // Checkouts are made below it; it is made when needed. On the blob store's disk.
   std::string scratch_folder;
   absl::Duration git_limit = absl::Minutes(30);
+  // Of a checkout.
+  fetch::FolderSize checkout_limit{.bytes = int64_t{8} << 30, .files = 5'000'000};
+  // Of one file, in bytes; 0: unlimited.
+  int64_t file_limit = 0;
+  // Of a server that sends a file, in bytes a second.
+  int64_t floor_rate = 1;
   // Repositories on this machine: for tests.
   bool allow_local_git = false;
 };

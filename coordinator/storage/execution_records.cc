@@ -17,6 +17,13 @@ namespace {
   "finished_at, duration_ns, exit_code, failure, timed_out, tar_hash, tar_size, manifest_hash, "           \
   "manifest_size, content_bytes, platform, variation, circumstances"
 
+constexpr Sql kLastExecution{"look up the last execution",
+                             "SELECT seq FROM sqlite_sequence WHERE name = 'executions'"};
+constexpr Sql kSkipExecutions{"leave out numbers of executions",
+                              "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'executions' AND seq < ?1"};
+constexpr Sql kBeginSequence{"number executions",
+                             "INSERT INTO sqlite_sequence (name, seq) SELECT 'executions', 0 "
+                             "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'executions')"};
 constexpr Sql kBeginExecution{
     "begin an execution",
     "INSERT INTO executions (key, build, stage, step_number, replica, lease, worker, "
@@ -45,13 +52,15 @@ constexpr Sql kFindReusable{
     " FROM executions "
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND exit_code = 0 AND "
     "failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL AND (?3 = 0 OR emulated = 0) AND "
-    "(variation = 0 OR endorsed = 1) AND outvoted_in IS NULL "
+    "(variation = 0 OR endorsed = 1) AND outvoted_in IS NULL AND distrusted_at IS NULL "
     "ORDER BY replica <> 0, finished_at, id LIMIT 1"};
 constexpr Sql kWitnesses{
     "load the executions of a key",
     "SELECT " EXECUTION_COLUMNS
     " FROM executions "
     "WHERE key = ?1 AND finished_at IS NOT NULL AND started_at >= ?2 AND "
+    // Of a build that was running then it is the fact that it went on from, and stays one.
+    "(distrusted_at IS NULL OR started_at >= ?3) AND "
     "(started_at >= ?3 OR (exit_code = 0 AND failure = '' AND timed_out = 0 AND tar_hash IS NOT NULL)) "
     "ORDER BY finished_at, id"};
 
@@ -121,6 +130,8 @@ Execution ReadExecution(const Statement& row) {
     if (told.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
       execution.circumstances.assign(told.circumstances().begin(), told.circumstances().end());
       execution.normalizations.assign(told.normalizations().begin(), told.normalizations().end());
+      if (told.has_use()) execution.use = std::move(*told.mutable_use());
+      if (told.has_bound()) execution.bound = std::move(*told.mutable_bound());
     }
   }
   return execution;
@@ -133,6 +144,17 @@ absl::StatusOr<std::vector<Execution>> ReadExecutions(Statement& query) {
     if (!row) return executions;
     executions.push_back(ReadExecution(query));
   }
+}
+
+// A worker's word: times that are none are not kept.
+void AddUse(const v1::StepResult& result, v1::StepResult* told) {
+  if (result.has_bound()) *told->mutable_bound() = result.bound();
+  if (!result.has_use()) return;
+  v1::StepUse& use = *told->mutable_use();
+  use = result.use();
+  const auto good = [](double seconds) { return seconds >= 0 && seconds < 1e9; };
+  if (!good(use.user_seconds())) use.clear_user_seconds();
+  if (!good(use.system_seconds())) use.clear_system_seconds();
 }
 
 // A worker's word: of rules that there are, each once, and no more than a step can do.
@@ -195,6 +217,19 @@ v1::Layer Execution::layer() const {
 
 // ---- executions ----
 
+absl::StatusOr<int64_t> RecordStore::LastExecution() {
+  RecursiveMutexLock lock(connection_->mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_->Use(kLastExecution));
+  ASSIGN_OR_RETURN(const bool row, query->Step());
+  return row ? query->Int64(0) : 0;
+}
+
+absl::Status RecordStore::SkipExecutions(int64_t up_to) {
+  RecursiveMutexLock lock(connection_->mutex());
+  if (up_to > 0) RETURN_IF_ERROR(connection_->Run(kBeginSequence));
+  return connection_->Run(kSkipExecutions, up_to);
+}
+
 absl::StatusOr<int64_t> RecordStore::BeginExecution(const Execution& execution) {
   std::optional<uint64_t> lease;
   if (execution.lease != 0) lease = execution.lease;
@@ -222,6 +257,7 @@ absl::Status RecordStore::FinishExecution(int64_t id, const v1::StepResult& resu
   v1::StepResult told;
   *told.mutable_circumstances() = result.circumstances();
   AddNormalizations(result, &told);
+  AddUse(result, &told);
   const std::string told_bytes = told.SerializeAsString();
   std::optional<Blob> circumstances;
   if (!told_bytes.empty()) circumstances = Blob{told_bytes};

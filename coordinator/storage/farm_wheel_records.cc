@@ -30,6 +30,9 @@ constexpr Sql kRemove{"forget a wheel that the farm compiled", "DELETE FROM farm
 constexpr Sql kNoteUse{"note the use of a wheel",
                        "UPDATE farm_wheels SET uses = uses + 1, used_at = ?2 WHERE id = ?1"};
 
+constexpr Sql kMayUse{"look up whether an execution is believed",
+                      "SELECT distrusted_at IS NULL FROM executions WHERE id = ?1"};
+
 #undef FARM_WHEEL_COLUMNS
 
 absl::StatusOr<FarmWheelRow> ReadRow(Statement& query) {
@@ -72,6 +75,8 @@ absl::Status NoSuchWheel(int64_t id) {
 
 absl::StatusOr<int64_t> FarmWheelRecords::Insert(const FarmWheelRow& row) {
   RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(const bool may_use, MayUse(row.wheel.execution()));
+  if (!may_use) return absl::FailedPreconditionError("the worker that compiled it is not believed");
   const Digest file = FromProto(row.wheel.file());
   RETURN_IF_ERROR(connection_.Run(kInsert, row.key, row.wheel.project(), row.wheel.version(), row.source_file,
                                   row.wheel.source_sha256(), row.platform, row.wheel.file_name(), file.hash,
@@ -79,6 +84,14 @@ absl::StatusOr<int64_t> FarmWheelRecords::Insert(const FarmWheelRow& row) {
                                   row.wheel.build(), row.wheel.execution(), row.wheel.seconds(),
                                   row.wheel.emulated(), row.compiled_at));
   return connection_.LastInsertId();
+}
+
+absl::StatusOr<bool> FarmWheelRecords::MayUse(int64_t execution) {
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kMayUse));
+  query->Bind(execution);
+  ASSIGN_OR_RETURN(const bool found, query->Step());
+  return !found || query->Int64(0) != 0;
 }
 
 absl::StatusOr<std::vector<FarmWheelRow>> FarmWheelRecords::WithKey(std::string_view key) {

@@ -34,7 +34,10 @@ class FarmWheelRecords {
  public:
   explicit FarmWheelRecords(Connection& connection) : connection_(connection) {}
 
+  // FAILED_PRECONDITION: who compiled it is not believed.
   absl::StatusOr<int64_t> Insert(const FarmWheelRow& row);
+  // Whether what the execution compiled may be used: it is not one whose worker is not believed.
+  absl::StatusOr<bool> MayUse(int64_t execution);
   // Newest first.
   absl::StatusOr<std::vector<FarmWheelRow>> WithKey(std::string_view key);
   // By project, version, platform, newest first; `project` empty: all of them.

@@ -12,15 +12,15 @@ using coordinator::ImageRecord;
 using coordinator::ManifestRecord;
 
 // The columns that ReadImage reads, in its order.
-#define IMAGE_COLUMNS "name, root_hash, root_size, stand_in, origin, size_bytes, created_at"
+#define IMAGE_COLUMNS "name, root_hash, root_size, stand_in, origin, size_bytes, created_at, owner"
 
 constexpr Sql kPutImage{
     "save an image",
     "INSERT INTO images (" IMAGE_COLUMNS
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
     "ON CONFLICT (name) DO UPDATE SET root_hash = excluded.root_hash, "
     "root_size = excluded.root_size, stand_in = excluded.stand_in, origin = excluded.origin, "
-    "size_bytes = excluded.size_bytes, created_at = excluded.created_at"};
+    "size_bytes = excluded.size_bytes, created_at = excluded.created_at, owner = excluded.owner"};
 constexpr Sql kDeletePlatforms{"replace the platforms of an image",
                                "DELETE FROM image_platforms WHERE image = ?1"};
 constexpr Sql kInsertPlatform{"save a platform of an image",
@@ -66,6 +66,7 @@ ImageRecord ReadImage(const Statement& row) {
   image.origin = row.Text(4);
   image.size_bytes = row.Int64(5);
   image.created_at = row.Int64(6);
+  if (!row.IsNull(7)) image.owner = row.Text(7);
   return image;
 }
 
@@ -77,7 +78,7 @@ absl::Status SqliteImageRecords::PutImage(const ImageRecord& image) {
   return connection_.Transact([&]() -> absl::Status {
     RecursiveMutexLock lock(connection_.mutex());
     RETURN_IF_ERROR(connection_.Run(kPutImage, image.name, image.root.hash, image.root.size, image.stand_in,
-                                    image.origin, image.size_bytes, image.created_at));
+                                    image.origin, image.size_bytes, image.created_at, image.owner));
     RETURN_IF_ERROR(connection_.Run(kDeletePlatforms, image.name));
     int64_t position = 0;
     for (const v1::Platform& platform : image.platforms) {

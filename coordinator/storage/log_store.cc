@@ -12,7 +12,9 @@
 
 #include "common/base/files.h"
 #include "common/base/log.h"
+#include "common/base/room/spare_room.h"
 #include "common/base/status.h"
+#include "coordinator/storage/logs/compressed_log.h"
 
 namespace crossmill::storage {
 namespace {
@@ -35,7 +37,9 @@ void AppendFrame(const v1::LogChunk& chunk, std::string* out) {
 // Reads frames from a place in a file on, in blocks.
 class FrameReader {
  public:
-  FrameReader(int fd, int64_t offset, std::string path) : fd_(fd), offset_(offset), path_(std::move(path)) {}
+  // `compressed` null: the file itself.
+  FrameReader(int fd, CompressedLog* compressed, int64_t offset, std::string path)
+      : fd_(fd), compressed_(compressed), offset_(offset), path_(std::move(path)) {}
 
   // The next message; nothing at the end or where no whole, well-formed one follows.
   absl::StatusOr<std::optional<v1::LogChunk>> Next() {
@@ -73,19 +77,26 @@ class FrameReader {
       const size_t have = buffer_.size();
       // One block at a time, so that a false size does not make us reserve it.
       buffer_.resize(have + kReadBlock);
-      ssize_t got;
-      do {
-        got = pread(fd_, buffer_.data() + have, kReadBlock, offset_ + static_cast<int64_t>(have));
-      } while (got < 0 && errno == EINTR);
-      const int error = errno;
-      buffer_.resize(have + std::max<ssize_t>(got, 0));
-      if (got < 0) return ErrnoStatus(error, "read " + path_);
-      if (got == 0) return false;
+      const absl::StatusOr<size_t> got = Read(buffer_.data() + have, offset_ + static_cast<int64_t>(have));
+      buffer_.resize(have + got.value_or(0));
+      RETURN_IF_ERROR(got.status());
+      if (*got == 0) return false;
     }
     return true;
   }
 
+  absl::StatusOr<size_t> Read(char* buffer, int64_t offset) {
+    if (compressed_ != nullptr) return compressed_->ReadAt(offset, buffer, kReadBlock);
+    ssize_t got;
+    do {
+      got = pread(fd_, buffer, kReadBlock, offset);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) return ErrnoStatus(errno, "read " + path_);
+    return static_cast<size_t>(got);
+  }
+
   const int fd_;
+  CompressedLog* const compressed_;
   // File offset of buffer_[begin_].
   int64_t offset_;
   const std::string path_;
@@ -132,7 +143,7 @@ class LogStore::Log {
     from_chunk = std::max<int64_t>(from_chunk, 0);
     if (from_chunk >= chunks_) return chunks;
     const int64_t mark = from_chunk / kIndexStride;
-    FrameReader reader(fd_.get(), index_[static_cast<size_t>(mark)], path_);
+    FrameReader reader(fd_.get(), compressed_.get(), index_[static_cast<size_t>(mark)], path_);
     for (int64_t number = mark * kIndexStride; number < chunks_; ++number) {
       if (number - from_chunk >= limit) break;
       ASSIGN_OR_RETURN(std::optional<v1::LogChunk> chunk, reader.Next());
@@ -157,7 +168,23 @@ class LogStore::Log {
     closed_ = true;
     absl::Status status = Flush();
     fd_.Reset();
+    compressed_.reset();
     return status;
+  }
+
+  // Closed afterwards, whatever comes of it.
+  absl::StatusOr<bool> Compress() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    const absl::Status ready = closed_ || compressed_ ? absl::OkStatus() : Open(/*create=*/false);
+    const bool plain = !closed_ && ready.ok() && fd_.valid();
+    closed_ = true;
+    RETURN_IF_ERROR(ready);
+    if (!plain) return false;
+    RETURN_IF_ERROR(Flush());
+    RETURN_IF_ERROR(CompressLog(fd_.get(), CompressedPath()));
+    fd_.Reset();
+    if (unlink(path_.c_str()) != 0) return ErrnoStatus(errno, path_);
+    return true;
   }
 
   // Order of use, guarded by the store's lock.
@@ -189,23 +216,56 @@ class LogStore::Log {
 
   // OK and still not open when the file does not exist and is not to be created.
   absl::Status Open(bool create) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (fd_.valid()) return absl::OkStatus();
-    if (create) RETURN_IF_ERROR(MakeFolders(path_.substr(0, path_.rfind('/'))));
+    if (fd_.valid() || (compressed_ && !create)) return absl::OkStatus();
+    if (!Exists(path_) && Exists(CompressedPath())) {
+      if (!create) return OpenCompressed();
+      RETURN_IF_ERROR(Decompress());
+    }
     if (!create && !Exists(path_)) return absl::OkStatus();
-    // Consoles may show what only the farm's owner should see.
-    ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path_, O_RDWR | O_APPEND | (create ? O_CREAT : 0), 0600));
-    RETURN_IF_ERROR(Scan(fd.get()));
-    fd_ = std::move(fd);
+    absl::StatusOr<UniqueFd> fd = OpenOnce(create);
+    while (absl::IsResourceExhausted(fd.status()) && UseSpareRoom()) fd = OpenOnce(create);
+    RETURN_IF_ERROR(fd.status());
+    RETURN_IF_ERROR(Scan(fd->get(), nullptr));
+    fd_ = *std::move(fd);
     return absl::OkStatus();
   }
 
+  std::string CompressedPath() const { return path_ + ".zst"; }
+
+  absl::Status OpenCompressed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ASSIGN_OR_RETURN(std::unique_ptr<CompressedLog> compressed, CompressedLog::Open(CompressedPath()));
+    RETURN_IF_ERROR(Scan(-1, compressed.get()));
+    compressed_ = std::move(compressed);
+    return absl::OkStatus();
+  }
+
+  // Somebody writes to it after all.
+  absl::Status Decompress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    compressed_.reset();
+    ASSIGN_OR_RETURN(const std::unique_ptr<CompressedLog> compressed, CompressedLog::Open(CompressedPath()));
+    std::string bytes(static_cast<size_t>(compressed->size()), '\0');
+    for (size_t at = 0; at < bytes.size();) {
+      ASSIGN_OR_RETURN(const size_t got,
+                       compressed->ReadAt(static_cast<int64_t>(at), bytes.data() + at, bytes.size() - at));
+      at += got;
+    }
+    RETURN_IF_ERROR(WriteFileAtomic(path_, bytes, 0600));
+    return unlink(CompressedPath().c_str()) == 0 ? absl::OkStatus() : ErrnoStatus(errno, CompressedPath());
+  }
+
+  absl::StatusOr<UniqueFd> OpenOnce(bool create) const {
+    if (create) RETURN_IF_ERROR(MakeFolders(path_.substr(0, path_.rfind('/'))));
+    // Consoles may show what only the farm's owner should see.
+    return OpenFile(path_, O_RDWR | O_APPEND | (create ? O_CREAT : 0), 0600);
+  }
+
   // Counts the chunks of an earlier life and cuts a torn tail.
-  absl::Status Scan(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  absl::Status Scan(int fd, CompressedLog* compressed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     written_ = 0;
     chunks_ = 0;
     index_.clear();
     truncated_ = false;
-    FrameReader reader(fd, 0, path_);
+    FrameReader reader(fd, compressed, 0, path_);
     while (true) {
       const int64_t offset = reader.offset();
       ASSIGN_OR_RETURN(const std::optional<v1::LogChunk> chunk, reader.Next());
@@ -214,6 +274,7 @@ class LogStore::Log {
       truncated_ = chunk->stream() == v1::LogChunk::STREAM_WORKER && chunk->data() == NoticeText();
     }
     written_ = reader.offset();
+    if (compressed != nullptr) return absl::OkStatus();
     struct stat status;
     if (fstat(fd, &status) != 0) return ErrnoStatus(errno, "stat " + path_);
     if (status.st_size > written_ && ftruncate(fd, written_) != 0) {
@@ -225,6 +286,10 @@ class LogStore::Log {
   absl::Status Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (buffer_.empty()) return absl::OkStatus();
     absl::Status status = WriteAll(fd_.get(), buffer_);
+    while (absl::IsResourceExhausted(status) && UseSpareRoom()) {
+      if (ftruncate(fd_.get(), written_) != 0) return ErrnoStatus(errno, "cut " + path_);
+      status = WriteAll(fd_.get(), buffer_);
+    }
     if (!status.ok()) {
       // Part of it may be there; the whole is written again next time.
       if (ftruncate(fd_.get(), written_) != 0) return ErrnoStatus(errno, "cut " + path_);
@@ -240,6 +305,8 @@ class LogStore::Log {
   Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   UniqueFd fd_ ABSL_GUARDED_BY(mutex_);
+  // In place of a file that is open.
+  std::unique_ptr<CompressedLog> compressed_ ABSL_GUARDED_BY(mutex_);
   // Bytes in the file, all of them whole chunks.
   int64_t written_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string buffer_ ABSL_GUARDED_BY(mutex_);
@@ -294,22 +361,52 @@ absl::Status LogStore::Append(int64_t execution, const v1::LogChunk& chunk) {
 absl::StatusOr<std::vector<v1::LogChunk>> LogStore::Read(int64_t execution, int64_t from_chunk, int limit) {
   while (true) {
     ASSIGN_OR_RETURN(auto chunks, Find(execution)->Read(from_chunk, limit));
-    if (chunks.has_value()) return *std::move(chunks);
+    if (!chunks.has_value()) continue;
+    if (chunks->empty() && from_chunk <= 0 && limit > 0 && options_.removed) {
+      v1::LogChunk instead = options_.removed(execution);
+      if (!instead.data().empty()) chunks->push_back(std::move(instead));
+    }
+    return *std::move(chunks);
   }
 }
 
 absl::StatusOr<int64_t> LogStore::ChunkCount(int64_t execution) {
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<int64_t> count, Find(execution)->ChunkCount());
-    if (count.has_value()) return *count;
+    if (!count.has_value()) continue;
+    if (*count == 0 && options_.removed && !options_.removed(execution).data().empty()) return 1;
+    return *count;
   }
+}
+
+int64_t LogStore::Highest(int64_t from, int64_t most_without) const {
+  int64_t highest = from - 1;
+  for (int64_t execution = from; execution <= highest + most_without; ++execution) {
+    const std::string path = PathOf(execution);
+    if (Exists(path) || Exists(path + ".zst")) highest = execution;
+  }
+  return highest;
 }
 
 absl::Status LogStore::Discard(int64_t execution) {
   Close(execution).IgnoreError();  // whatever waits is discarded too
   const std::string path = PathOf(execution);
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, path);
+  for (const std::string& file : {path, path + ".zst"}) {
+    if (unlink(file.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, file);
+  }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> LogStore::Compress(int64_t execution) {
+  const std::string path = PathOf(execution);
+  // Most executions have none, and nothing is to be opened for these.
+  if (!Exists(path)) return false;
+  const std::shared_ptr<Log> log = Find(execution);
+  absl::StatusOr<bool> compressed = log->Compress();
+  MutexLock lock(mutex_);
+  const auto found = logs_.find(execution);
+  if (found != logs_.end() && found->second == log) logs_.erase(found);
+  return compressed;
 }
 
 absl::Status LogStore::Close(int64_t execution) {

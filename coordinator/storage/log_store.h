@@ -2,11 +2,13 @@
 //
 // File format (docs/formats.md, "logs"): length-delimited crossmill.v1.LogChunk messages (varint size,
 // then the message), nothing else. A torn message at the end, left by a crash, is cut. Path:
-// FOLDER/LAST-TWO-DIGITS-OF-ID/ID.log.
+// FOLDER/LAST-TWO-DIGITS-OF-ID/ID.log; ID.log.zst once it was compressed (logs/compressed_log.h), which only
+// who asks for it by path notices.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +29,9 @@ struct LogStoreOptions {
   int64_t buffer_bytes = 0;
   // Logs held open; beyond it the one that was not used for longest is closed.
   size_t max_open_logs = 256;
+  // What stands for the console of an execution that has none, because a policy removed it; without data: it
+  // never had one. May be empty.
+  std::function<v1::LogChunk(int64_t execution)> removed = nullptr;
 };
 
 // Thread safe. Logs are not synced: after a power failure a log may be shorter than the record says.
@@ -46,6 +51,14 @@ class LogStore {
   absl::StatusOr<std::vector<v1::LogChunk>> Read(int64_t execution, int64_t from_chunk, int limit);
   // Chunks so far, including the one that says the log was truncated.
   absl::StatusOr<int64_t> ChunkCount(int64_t execution);
+  // The highest number from `from` on that has a log, looked for until so many in a row have none; from - 1:
+  // none has.
+  int64_t Highest(int64_t from, int64_t most_without) const;
+  // Of an execution that has ended: from now on the log takes less room, and reads as before. False: there is
+  // nothing to compress. A chunk that comes nevertheless undoes it.
+  absl::StatusOr<bool> Compress(int64_t execution);
+  // Of its file; ".zst" behind it once it is compressed.
+  std::string PathOf(int64_t execution) const;
   // As if the execution never had a log.
   absl::Status Discard(int64_t execution);
   // Writes what waits and frees descriptor and index. Never necessary, only early.
@@ -54,7 +67,6 @@ class LogStore {
  private:
   class Log;
 
-  std::string PathOf(int64_t execution) const;
   // The log's place, opened or not; may close another log to make room.
   std::shared_ptr<Log> Find(int64_t execution) ABSL_LOCKS_EXCLUDED(mutex_);
   void CloseOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

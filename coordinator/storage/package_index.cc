@@ -1,7 +1,6 @@
 #include "coordinator/storage/package_index.h"
 
 #include <string>
-#include <unordered_map>
 
 #include "common/base/log.h"
 #include "common/base/status.h"

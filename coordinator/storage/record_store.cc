@@ -2,7 +2,6 @@
 #include "coordinator/storage/record_store.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "common/base/status.h"
 #include "common/words/words.h"
@@ -44,7 +43,8 @@ constexpr Sql kAppendEvent{"append an event",
                            "INSERT INTO events (build, number, time, event) VALUES (?1, ?2, ?3, ?4)"};
 constexpr Sql kEvents{
     "read events",
-    "SELECT number, event FROM events WHERE build = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"};
+    "SELECT number, event, (SELECT coalesce(events_thinned_at, 0) FROM builds WHERE id = ?1) "
+    "FROM events WHERE build = ?1 AND number >= ?2 ORDER BY number LIMIT ?3"};
 constexpr Sql kLastEventNumber{"find the last event",
                                "SELECT coalesce(max(number), 0) FROM events WHERE build = ?1"};
 
@@ -52,8 +52,9 @@ constexpr Sql kFindExport{"look up an export",
                           "SELECT blob_hash, blob_size, paths FROM exports WHERE key = ?1"};
 constexpr Sql kSaveExport{
     "save an export",
-    "INSERT INTO exports (key, blob_hash, blob_size, paths) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO "
-    "UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size, paths = excluded.paths"};
+    "INSERT INTO exports (key, blob_hash, blob_size, paths, worker, made_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+    "ON CONFLICT (key) DO UPDATE SET blob_hash = excluded.blob_hash, blob_size = excluded.blob_size, "
+    "paths = excluded.paths, worker = excluded.worker, made_at = excluded.made_at"};
 
 constexpr Sql kInsertLease{
     "grant a lease",
@@ -95,6 +96,7 @@ v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64
   view.set_ahead_of(submission.wheels().ahead_of());
   if (submission.has_rebuild()) *view.mutable_rebuild() = submission.rebuild();
   view.set_farm_version(CROSSMILL_VERSION);
+  view.set_owner(submission.owner());
   return view;
 }
 
@@ -151,9 +153,9 @@ absl::StatusOr<std::optional<IdempotentBuild>> RecordStore::FindIdempotent(std::
   return IdempotentBuild{query->Int64(0), std::string(query->Text(1))};
 }
 
-absl::Status RecordStore::SavePlan(int64_t build, const v1::BuildPlan& plan) {
+absl::Status RecordStore::SaveRecordedPlan(int64_t build, std::string_view plan) {
   RecursiveMutexLock lock(connection_->mutex());
-  RETURN_IF_ERROR(connection_->Run(kSavePlan, build, Blob{plan.SerializeAsString()}));
+  RETURN_IF_ERROR(connection_->Run(kSavePlan, build, Blob{plan}));
   return connection_->Changes() == 1 ? absl::OkStatus() : NoSuchBuild(build);
 }
 
@@ -256,6 +258,8 @@ absl::StatusOr<std::vector<v1::BuildEvent>> RecordStore::Events(int64_t build, i
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return events;
+    // What a policy has thinned begins with what it left.
+    if (events.empty() && query->Int64(0) > expected && query->Int64(2) != 0) expected = query->Int64(0);
     if (query->Int64(0) != expected) {
       return absl::DataLossError(
           fmt::format("event {} of build {} is missing in the record", expected, build));
@@ -304,7 +308,7 @@ absl::Status RecordStore::SaveExport(std::string_view key, const ExportRow& row)
     bytes = row.paths->SerializeAsString();
     paths = Blob{bytes};
   }
-  return connection_->Run(kSaveExport, key, row.blob.hash, row.blob.size, paths);
+  return connection_->Run(kSaveExport, key, row.blob.hash, row.blob.size, paths, row.worker, row.made_at);
 }
 
 // ---- leases ----

@@ -88,6 +88,8 @@ struct Execution {
   std::vector<v1::Circumstance> circumstances;
   // The same of normalizations.
   std::vector<v1::Normalization> normalizations;
+  std::optional<v1::StepUse> use;
+  std::optional<v1::BoundReached> bound;
 
   bool succeeded() const {
     return finished_at.has_value() && exit_code == 0 && failure.empty() && !timed_out && !tar.empty();
@@ -111,6 +113,9 @@ struct ExportRow {
   Digest blob;
   // Unset: the worker did not say.
   std::optional<v1::ExportedPaths> paths;
+  // Who made it, and when.
+  std::string worker;
+  int64_t made_at = 0;
 };
 
 struct WorkerRow {
@@ -154,7 +159,11 @@ class RecordStore {
   // The newest build with the key submitted at or after `since_ns`; nothing for an empty key.
   absl::StatusOr<std::optional<IdempotentBuild>> FindIdempotent(std::string_view idempotency_key,
                                                                 int64_t since_ns);
-  absl::Status SavePlan(int64_t build, const v1::BuildPlan& plan);
+  absl::Status SavePlan(int64_t build, const v1::BuildPlan& plan) {
+    return SaveRecordedPlan(build, plan.SerializeAsString());
+  }
+  // Of a plan that is serialised already.
+  absl::Status SaveRecordedPlan(int64_t build, std::string_view plan);
   // Also writes the columns status, finished_at and message, and, of a build that has ended, what
   // PackageQueries find it by.
   absl::Status SaveView(int64_t build, const v1::BuildView& view);
@@ -174,14 +183,18 @@ class RecordStore {
 
   // INVALID_ARGUMENT unless event.number() is LastEventNumber() + 1.
   absl::Status AppendEvent(int64_t build, const v1::BuildEvent& event);
-  // From number `from_number` (0 and 1: the first) in order, none left out: DATA_LOSS names the first event
-  // that is damaged or missing, and its build.
+  // From number `from_number` (0 and 1: the first) in order, none left out but those that a policy removed:
+  // DATA_LOSS names the first event that is damaged or missing, and its build.
   absl::StatusOr<std::vector<v1::BuildEvent>> Events(int64_t build, int64_t from_number, int limit);
   // 0: none yet.
   absl::StatusOr<int64_t> LastEventNumber(int64_t build);
 
   // ---- executions ----
 
+  // The highest number that was given; 0: none was.
+  absl::StatusOr<int64_t> LastExecution();
+  // Numbers up to there are given to nobody any more.
+  absl::Status SkipExecutions(int64_t up_to);
   // Saves key..started_at; returns the id.
   absl::StatusOr<int64_t> BeginExecution(const Execution& execution);
   // FAILED_PRECONDITION when it is finished or abandoned already; NOT_FOUND.
@@ -239,7 +252,7 @@ class RecordStore {
 
   // A number that no lease ever had, nor any below it.
   absl::StatusOr<uint64_t> NextLease();
-  // `row.number` is from NextLease, or counted on from it.
+  // `row.number` is NextLease or higher.
   absl::Status InsertLease(const LeaseRow& row);
   // `outcome` is for people: "succeeded", "expired", "superseded". ABORTED when it has ended already;
   // NOT_FOUND.

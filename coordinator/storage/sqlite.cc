@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "coordinator/storage/spare/spare_writes.h"
 
 namespace crossmill::storage {
 namespace {
@@ -49,6 +52,18 @@ absl::Status ErrorOf(sqlite3* handle, int result, std::string_view purpose) {
   const int extended = handle != nullptr ? sqlite3_extended_errcode(handle) : result;
   const char* message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(result);
   return absl::Status(CodeOf(extended), fmt::format("{}: {}", purpose, message));
+}
+
+// SQLite's own form of a path with parameters: everything else that means something in a URI is escaped.
+std::string UriOf(const std::string& path, std::string_view parameters) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '/' || c == '-' || c == '_' || c == '.';
+    uri += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  uri += parameters;
+  return uri;
 }
 
 }  // namespace
@@ -152,6 +167,7 @@ std::optional<int64_t> Statement::OptionalInt64(int column) const {
 
 absl::StatusOr<Database> Database::Open(const std::string& path) {
   const bool in_memory = path == ":memory:";
+  UseSpareRoomForSqlite();
   if (!in_memory) {
     // SQLite would create it by the umask; the record holds build arguments and token hashes.
     // Its -wal and -shm files get the same mode.
@@ -165,6 +181,63 @@ absl::StatusOr<Database> Database::Open(const std::string& path) {
   if (result != SQLITE_OK) return ErrorOf(handle, result, fmt::format("open the database {}", path));
   RETURN_IF_ERROR(Annotate(database.Configure(in_memory), path));
   return database;
+}
+
+absl::StatusOr<Database> Database::OpenToRead(const std::string& path, bool unchanging) {
+  if (!Exists(path)) return absl::NotFoundError(fmt::format("there is no database {}", path));
+  sqlite3* handle = nullptr;
+  int result = SQLITE_OK;
+  const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  if (unchanging) {
+    result = sqlite3_open_v2(UriOf(path, "?immutable=1").c_str(), &handle, flags | SQLITE_OPEN_URI, nullptr);
+  } else {
+    result = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  }
+  Database database(handle);
+  if (result != SQLITE_OK) return ErrorOf(handle, result, fmt::format("open the database {}", path));
+  sqlite3_busy_timeout(handle, kBusyMilliseconds);
+  RETURN_IF_ERROR(database.Execute("configure the connection", "PRAGMA trusted_schema=OFF;"));
+  return database;
+}
+
+absl::Status Database::CopyTo(const std::string& path, int64_t step_bytes,
+                              const std::function<absl::Status(int64_t)>& step) {
+  // Held to the end: SQLite begins a copy again when somebody else has written, and on a busy farm it would
+  // never come to an end. In a write-ahead log a reader keeps nobody from writing.
+  RETURN_IF_ERROR(Execute("begin to read", "BEGIN"));
+  absl::Status copied = CopySnapshot(path, step_bytes, step);
+  const absl::Status ended = Execute("end reading", "ROLLBACK");
+  return copied.ok() ? ended : copied;
+}
+
+absl::Status Database::CopySnapshot(const std::string& path, int64_t step_bytes,
+                                    const std::function<absl::Status(int64_t)>& step) {
+  // The transaction has its moment with the first thing that it reads.
+  RETURN_IF_ERROR(QueryInt64({"begin to read", "SELECT count(*) FROM sqlite_schema"}).status());
+  ASSIGN_OR_RETURN(const int64_t page, QueryInt64({"read the page size", "PRAGMA page_size"}));
+  { ASSIGN_OR_RETURN(const UniqueFd created, OpenFile(path, O_RDWR | O_CREAT | O_EXCL, 0600)); }
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  Database target(handle);
+  if (opened != SQLITE_OK) return ErrorOf(handle, opened, fmt::format("open the copy {}", path));
+  RETURN_IF_ERROR(target.Execute("configure the copy", "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF;"));
+  sqlite3_backup* backup = sqlite3_backup_init(target.handle_, "main", handle_, "main");
+  if (backup == nullptr) return ErrorOf(target.handle_, SQLITE_ERROR, "begin the copy of the record");
+  const int pages = static_cast<int>(std::max<int64_t>(1, step_bytes / page));
+  int result = SQLITE_OK;
+  int done = 0;
+  absl::Status stopped;
+  while (result == SQLITE_OK && stopped.ok()) {
+    result = sqlite3_backup_step(backup, pages);
+    const int now = sqlite3_backup_pagecount(backup) - sqlite3_backup_remaining(backup);
+    stopped = step(std::max(0, now - done) * page);
+    done = now;
+  }
+  sqlite3_backup_finish(backup);
+  RETURN_IF_ERROR(stopped);
+  if (result != SQLITE_DONE) return ErrorOf(nullptr, result, fmt::format("copy the record to {}", path));
+  return absl::OkStatus();
 }
 
 absl::Status Database::Configure(bool in_memory) {

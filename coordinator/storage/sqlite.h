@@ -9,6 +9,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -129,6 +130,9 @@ class Database {
   // Opens or creates (mode 0600): WAL, synchronous=FULL, foreign keys on, 10 s of patience with locks.
   // ":memory:" is a private database in memory.
   static absl::StatusOr<Database> Open(const std::string& path);
+  // To read what another process may be writing. `unchanging`: nobody writes, and nothing is written beside
+  // the file either (a copy that lies on a disk for reading only). NOT_FOUND: there is none.
+  static absl::StatusOr<Database> OpenToRead(const std::string& path, bool unchanging);
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
   // Statements must be gone.
@@ -140,6 +144,12 @@ class Database {
   // First column of the first row; INTERNAL when there is none.
   absl::StatusOr<int64_t> QueryInt64(const Sql& sql);
 
+  // Everything, as it is at one moment, into a new file, in steps of at most `step_bytes`; after each, `step`
+  // is told how many bytes it was, and may end it with an error. Who writes to this database meanwhile waits
+  // for nothing. The copy is not synced.
+  absl::Status CopyTo(const std::string& path, int64_t step_bytes,
+                      const std::function<absl::Status(int64_t)>& step);
+
   bool InTransaction() const;
   int64_t LastInsertId() const;
   // Rows changed by the last INSERT, UPDATE or DELETE.
@@ -148,6 +158,8 @@ class Database {
  private:
   explicit Database(sqlite3* handle) : handle_(handle) {}
   absl::Status Configure(bool in_memory);
+  absl::Status CopySnapshot(const std::string& path, int64_t step_bytes,
+                            const std::function<absl::Status(int64_t)>& step);
 
   sqlite3* handle_ = nullptr;
 };

@@ -44,10 +44,11 @@ absl::Status TakeContext(const ContextFiles& files, BlobStore& blobs, Clock& clo
   scan.ignore = ignore.rules.empty() ? nullptr : &ignore.rules;
   scan.keep_times = files.keep_times;
   scan.stop = stop;
-  ASSIGN_OR_RETURN(const context::ScannedContext scanned, context::ScanContext(scan, clock));
-  notes->insert(notes->end(), scanned.notes.begin(), scanned.notes.end());
-  RETURN_IF_ERROR(context::UploadContext(scanned, folder, blobs, nullptr, stop).status());
-  ToProto(scanned.root, recipe->mutable_context_root());
+  const auto scanned = context::ScanContext(scan, clock);
+  if (!scanned.ok()) return NoLimit(scanned.status());
+  notes->insert(notes->end(), scanned->notes.begin(), scanned->notes.end());
+  RETURN_IF_ERROR(NoLimit(context::UploadContext(*scanned, folder, blobs, nullptr, stop).status()));
+  ToProto(scanned->root, recipe->mutable_context_root());
   return absl::OkStatus();
 }
 

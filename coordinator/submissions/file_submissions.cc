@@ -11,10 +11,12 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/stop.h"
+#include "common/base/threads.h"
 #include "common/base/utf8.h"
 #include "common/fetch/archive.h"
 #include "common/fetch/git_checkout.h"
 #include "common/fetch/git_reference.h"
+#include "common/words/client_keys.h"
 #include "coordinator/submissions/context_files.h"
 #include "coordinator/submissions/submission_request.h"
 
@@ -24,7 +26,6 @@ namespace {
 // As long as the engine knows an idempotency key.
 constexpr int64_t kKeptNanos = int64_t{24} * 3600 * 1'000'000'000;
 constexpr size_t kMostKept = 1000;
-constexpr size_t kLongestKey = 256;
 
 std::string NewSubmissionId() {
   std::random_device random;
@@ -66,11 +67,6 @@ absl::StatusOr<fetch::GitReference> ReadReference(const std::string& url, bool a
   return fetch::ParseGitReference(url, fetch::GitShorthand::kAllow);
 }
 
-absl::Status CheckKey(const std::string& key) {
-  if (key.size() <= kLongestKey) return absl::OkStatus();
-  return absl::InvalidArgumentError(fmt::format("idempotency_key: longer than {} characters", kLongestKey));
-}
-
 }  // namespace
 
 void EndArchive::operator()(FileSubmissions* submissions) const {
@@ -95,6 +91,7 @@ absl::Status FileSubmissions::Admit(const v1::BuildSubmission& submission, const
 // ---- archives ----
 
 absl::StatusOr<UnpackedArchive> FileSubmissions::Unpack(layer::Source archive, std::stop_token stop) {
+  if (options_.check_room) RETURN_IF_ERROR(options_.check_room());
   ArchivePlace place;
   {
     MutexLock lock(mutex_);
@@ -129,11 +126,13 @@ absl::StatusOr<UnpackedArchive> FileSubmissions::EmptyContext() const {
 
 absl::StatusOr<v1::Submission> FileSubmissions::SubmitArchive(UnpackedArchive archive,
                                                               const v1::SubmitFilesRequest& request,
-                                                              std::stop_token stop) {
-  RETURN_IF_ERROR(CheckKey(request.idempotency_key()));
+                                                              std::stop_token stop,
+                                                              const core::Author& author) {
+  RETURN_IF_ERROR(CheckIdempotencyKey(request.idempotency_key()));
   const StopOfEither either(std::move(stop), stop_.get_token());
   ASSIGN_OR_RETURN(v1::BuildSubmission submission, SubmissionOf(request));
   submission.mutable_recipe()->set_context_origin(request.origin());
+  SetAuthor(author, &submission);
   ContextFiles files;
   files.folder = archive.folder;
   files.file = request.file();
@@ -153,8 +152,10 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitArchive(UnpackedArchive ar
 
 // ---- git ----
 
-absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesRequest& request) {
-  RETURN_IF_ERROR(CheckKey(request.idempotency_key()));
+absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesRequest& request,
+                                                          const core::Author& author) {
+  if (options_.check_room) RETURN_IF_ERROR(options_.check_room());
+  RETURN_IF_ERROR(CheckIdempotencyKey(request.idempotency_key()));
   RETURN_IF_ERROR(ReadReference(request.git(), options_.allow_local_git).status());
   RETURN_IF_ERROR(SubmissionOf(request).status());
   if (!request.origin().empty())
@@ -162,6 +163,7 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   auto job = std::make_unique<Job>();
   job->request = request;
   job->key = request.idempotency_key();
+  job->author = author;
   job->secrets = WipedSecrets<v1::Secret>(request.secrets().begin(), request.secrets().end());
   WipeValues(job->request.mutable_secrets());
   job->digest = Sha256Hex(job->request.SerializeAsString());
@@ -171,7 +173,7 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
   job->state.set_created_at(UnixNanos(clock_.Now()));
   MutexLock lock(mutex_);
   if (stopped_) return absl::UnavailableError("the coordinator is shutting down");
-  if (const Job* former = FindKey(request.idempotency_key()); former != nullptr) {
+  if (const Job* former = FindKey(author.owner, request.idempotency_key()); former != nullptr) {
     if (former->digest == job->digest) {
       v1::Submission state = former->state;
       // Of one that is a build, as of an archive: another request made it.
@@ -188,18 +190,20 @@ absl::StatusOr<v1::Submission> FileSubmissions::SubmitGit(const v1::SubmitFilesR
     return absl::UnavailableError(
         fmt::format("{} repositories are waiting to be fetched; come again later", unfinished));
   }
-  Job& entry = *(jobs_[job->state.id()] = std::move(job));
-  entry.thread = std::jthread([this, &entry] { Run(entry); });
+  Job& entry = *job;
+  // It takes the lock that is held here first.
+  ASSIGN_OR_RETURN(entry.thread, StartThread([this, &entry] { Run(entry); }));
+  jobs_[entry.state.id()] = std::move(job);
   return entry.state;
 }
 
-FileSubmissions::Job* FileSubmissions::FindKey(const std::string& key) {
+FileSubmissions::Job* FileSubmissions::FindKey(const std::string& owner, const std::string& key) {
   if (key.empty()) return nullptr;
   for (const auto& [id, job] : jobs_) {
     const v1::SubmissionState state = job->state.state();
     const bool came_to_nothing =
         state == v1::SUBMISSION_STATE_FAILED || state == v1::SUBMISSION_STATE_CANCELLED;
-    if (job->key == key && !came_to_nothing) return job.get();
+    if (job->author.owner == owner && job->key == key && !came_to_nothing) return job.get();
   }
   return nullptr;
 }
@@ -241,6 +245,7 @@ void FileSubmissions::Run(Job& job) {
   if (status.ok()) {
     v1::BuildSubmission submission;
     status = Fetch(job, &submission);
+    SetAuthor(job.author, &submission);
     {
       MutexLock lock(mutex_);
       --fetches_;
@@ -284,22 +289,15 @@ absl::Status FileSubmissions::CheckOut(Job& job, const std::stop_token& stop, co
                                        fetch::GitCheckout* checkout) {
   ASSIGN_OR_RETURN(const fetch::GitReference reference,
                    ReadReference(job.request.git(), options_.allow_local_git));
-  FolderWatch watch(scratch.path(), {options_.most_bytes, options_.most_files}, options_.look);
-  const StopOfEither either(stop, watch.token());
   fetch::GitProgramOptions program;
   program.time_limit = options_.time_limit;
-  program.stop = either.token();
+  program.stop = stop;
   program.allow_local = options_.allow_local_git;
-  absl::StatusOr<fetch::GitCheckout> got =
-      fetch::CheckoutGit(reference, reference.keep_git_dir.value_or(false), scratch.path(), program);
-  // What came since the watch looked the last time counts, too.
-  const FolderSize size = got.ok() ? MeasureFolder(scratch.path()) : FolderSize();
-  if (watch.exceeded() || size.bytes > options_.most_bytes || size.files > options_.most_files) {
-    return absl::ResourceExhaustedError(
-        fmt::format("git repository {}: the checkout takes more than {} bytes or {} files; the coordinator's "
-                    "--context-limit is the limit",
-                    fetch::WithoutCredentials(reference.remote), options_.most_bytes, options_.most_files));
-  }
+  const fetch::FolderLimit limit{{options_.most_bytes, options_.most_files}, options_.look};
+  absl::StatusOr<fetch::GitCheckout> got = fetch::CheckoutGitWithin(
+      limit, reference, reference.keep_git_dir.value_or(false), scratch.path(), program);
+  if (absl::IsResourceExhausted(got.status()))
+    return Annotate(got.status(), "the coordinator's --context-limit");
   RETURN_IF_ERROR(got.status());
   *checkout = *std::move(got);
   return absl::OkStatus();
@@ -349,6 +347,13 @@ absl::StatusOr<v1::Submission> FileSubmissions::Find(const std::string& id, absl
     if (Ended(found->second->state) || over) return found->second->state;
     changed_.WaitFor(mutex_, absl::ToChronoNanoseconds(left));
   }
+}
+
+absl::StatusOr<std::string> FileSubmissions::OwnerOf(const std::string& id) {
+  MutexLock lock(mutex_);
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return NoSuchSubmission(id);
+  return found->second->author.owner;
 }
 
 absl::StatusOr<v1::Submission> FileSubmissions::Cancel(const std::string& id) {

@@ -24,7 +24,7 @@
 #include "common/base/wiping.h"
 #include "common/fetch/git_checkout.h"
 #include "common/layer/tar_reader.h"
-#include "coordinator/submissions/folder_watch.h"
+#include "coordinator/core/standing/author.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/submission.pb.h"
 
@@ -44,9 +44,11 @@ struct FileSubmissionsOptions {
   // Fetches that have not ended.
   size_t most_unfinished = 64;
   // Between two looks at a folder that is fetched.
-  std::chrono::milliseconds look = kUsualPause;
+  std::chrono::milliseconds look = fetch::kUsualPause;
   // Repositories on this machine ("file:///..."): for tests.
   bool allow_local_git = false;
+  // RESOURCE_EXHAUSTED while the disk has no room for a context; may be empty.
+  std::function<absl::Status()> check_room = nullptr;
 };
 
 // Makes a build of a submission, as the engine does.
@@ -88,13 +90,16 @@ class FileSubmissions {
   absl::StatusOr<UnpackedArchive> Unpack(layer::Source archive, std::stop_token stop);
   // What a Dockerfile that comes alone is built in.
   absl::StatusOr<UnpackedArchive> EmptyContext() const;
-  // CANCELLED: it is no build.
+  // CANCELLED: it is no build. `author`: whose the build is.
   absl::StatusOr<v1::Submission> SubmitArchive(UnpackedArchive archive, const v1::SubmitFilesRequest& request,
-                                               std::stop_token stop);
+                                               std::stop_token stop, const core::Author& author = {});
 
-  // Begins to fetch. The same request with the same idempotency key is the same submission, unless that has
-  // failed. UNAVAILABLE: too many wait.
-  absl::StatusOr<v1::Submission> SubmitGit(const v1::SubmitFilesRequest& request);
+  // Begins to fetch. The same request of the same owner with the same idempotency key is the same submission,
+  // unless that has failed. UNAVAILABLE: too many wait.
+  absl::StatusOr<v1::Submission> SubmitGit(const v1::SubmitFilesRequest& request,
+                                           const core::Author& author = {});
+  // Whose it is. NOT_FOUND as Find.
+  absl::StatusOr<std::string> OwnerOf(const std::string& id);
   // When it has ended, after that time, or when it is stopped.
   absl::StatusOr<v1::Submission> Find(const std::string& id, absl::Duration wait, std::stop_token stop);
   absl::StatusOr<v1::Submission> Cancel(const std::string& id);
@@ -109,6 +114,7 @@ class FileSubmissions {
     // Without secrets. Empty when the job has ended: it may be long, and the URL may have credentials.
     v1::SubmitFilesRequest request;
     std::string key;
+    core::Author author;
     // Of the request, to know it again.
     std::string digest;
     WipedSecrets<v1::Secret> secrets;
@@ -128,7 +134,7 @@ class FileSubmissions {
   absl::Status CheckOut(Job& job, const std::stop_token& stop, const TemporaryFolder& scratch,
                         fetch::GitCheckout* checkout);
   absl::Status WaitForTurn(Job& job);
-  Job* FindKey(const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Job* FindKey(const std::string& owner, const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   BlobStore& blobs_;

@@ -54,8 +54,6 @@ bool OnlyTheyShareATime(const ClockInterval& alone, const Clocks& others) {
                       [&](const ClockInterval& each) { return core::ShareATime(alone, each); });
 }
 
-bool IsShiftedClock(const ToldClock& told) { return told.shown != told.real; }
-
 }  // namespace
 
 bool CanClockExplain(std::string_view alone, absl::Span<const std::string_view> others, bool may_be_time) {
@@ -68,7 +66,7 @@ bool CanClockExplain(std::string_view alone, absl::Span<const std::string_view> 
     if (!told) return true;
     shown.push_back(told->shown);
     real.push_back(told->real);
-    other_kind = other_kind && IsShiftedClock(*told) != IsShiftedClock(*mine);
+    other_kind = other_kind && told->IsShifted() != mine->IsShifted();
   }
   if (OnlyTheyShareAUnit(mine->shown, shown, may_be_time) ||
       OnlyTheyShareAUnit(mine->real, real, may_be_time))

@@ -14,7 +14,9 @@ absl::StatusOr<Submitted> Rebuilds::Submit(int64_t build, const RebuildWish& wis
     ASSIGN_OR_RETURN(view, reader.Get(view.rebuild().build()));
   }
   ASSIGN_OR_RETURN(const v1::BuildSubmission recorded, reader.Submission(view.id()));
-  ASSIGN_OR_RETURN(const v1::BuildSubmission submission, MakeRebuild(recorded, view, wish));
+  ASSIGN_OR_RETURN(v1::BuildSubmission submission, MakeRebuild(recorded, view, wish));
+  submission.set_owner(wish.owner);
+  submission.clear_owner_operates();
   return engine_.Submit(submission, idempotency_key, secrets, Submitter::kFarm);
 }
 

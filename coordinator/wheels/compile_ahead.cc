@@ -23,6 +23,7 @@ v1::BuildSubmission SubmissionFor(const core::BuildState& state, int stage, int 
   own.set_no_cache(options.no_cache());
   own.set_timeout(options.timeout());
   own.set_step_timeout(options.step_timeout());
+  if (options.has_step_bounds()) *own.mutable_step_bounds() = options.step_bounds();
   v1::WheelsSubmission& wheels = *submission.mutable_wheels();
   wheels.set_ahead_of(state.id());
   wheels.set_place(fmt::format("{}:{}", range.file(), range.first_line()));
@@ -87,8 +88,15 @@ std::vector<v1::FarmWheel> CompileAhead::WheelsFor(int64_t build, int stage, int
   std::vector<v1::FarmWheel> wheels;
   const auto found = waiting_.find({build, stage, index});
   if (found == waiting_.end()) return wheels;
-  for (const storage::FarmWheelRow& row : found->second.offered) wheels.push_back(row.wheel);
+  for (const storage::FarmWheelRow& row : found->second.offered) {
+    if (MayUse(row)) wheels.push_back(row.wheel);
+  }
   return wheels;
+}
+
+bool CompileAhead::MayUse(const storage::FarmWheelRow& row) const {
+  const auto may_use = records_.MayUse(row.wheel.execution());
+  return may_use.ok() && *may_use;
 }
 
 CompileAhead::Waiting* CompileAhead::Find(const Place& place) {
@@ -157,6 +165,8 @@ void CompileAhead::Ended(const v1::WheelsSubmission& wheels, int64_t build, std:
 void CompileAhead::Harvested(const Place& place, int64_t build, std::vector<storage::FarmWheelRow> rows) {
   Waiting* waiting = Find(place);
   if (waiting == nullptr || waiting->done) return;
+  // It may have been distrusted while its wheel was taken out of its layer.
+  std::erase_if(rows, [this](const storage::FarmWheelRow& row) { return !MayUse(row); });
   const bool any = !rows.empty();
   for (storage::FarmWheelRow& row : rows) {
     // The step cache may have had it, or another build was at it.

@@ -66,7 +66,7 @@ class CompileAhead {
   int LastStep(const core::BuildState& state, int stage, int first) const;
   // Whether the stage waits before this step, until it is told to go on. Asked again then it says no.
   bool Hold(const core::BuildState& state, int stage, int index);
-  // What the step is offered.
+  // What the step is offered: without wheels of workers that are not believed by now.
   std::vector<v1::FarmWheel> WheelsFor(int64_t build, int stage, int index) const;
 
   // A build of wheels has ended, with these steps.
@@ -106,6 +106,8 @@ class CompileAhead {
   void Compile(const Place& place, Waiting& waiting, const AheadAnswer& answer);
   // `build`: the one that was to compile them.
   void Harvested(const Place& place, int64_t build, std::vector<storage::FarmWheelRow> rows);
+  // Who compiled it is believed, as far as is known.
+  bool MayUse(const storage::FarmWheelRow& row) const;
   // Its id: that of the same file under the same key, if the farm has it already.
   absl::StatusOr<int64_t> Keep(const storage::FarmWheelRow& row);
   void Finish(const Place& place, Waiting& waiting);

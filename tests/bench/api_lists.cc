@@ -1,12 +1,13 @@
 // How long the HTTP API takes for each of its lists with a large record.
 //
-//   api_lists --coordinator BIN [--builds N] [--rounds N] [--folder DIR]
+//   api_lists --coordinator BIN [--builds N] [--rounds N] [--folder DIR] [--page web/tests/paint.mjs]
 //
 // Makes a data folder with N builds (default 100,000; list_record.h) that goes away again, starts a
 // coordinator on it, and asks each GET route of /api/v1/openapi.json that gives a list, with the filters that
 // find least and most. Prints the median and the longest of the rounds (default 21), from the request to the
 // end of the answer on one connection that is kept, and how much came. Nothing is judged but that every list
-// has a question and is answered.
+// has a question and is answered. With --page a browser then opens a build of 12 platforms and 60 stages
+// (wide_build.h) as often, and says when it is painted; the coordinator has to have the page in it.
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,7 +25,9 @@
 #include "common/base/text.h"
 #include "common/http/curl_http_client.h"
 #include "tests/bench/coordinator_process.h"
+#include "tests/bench/door_access.h"
 #include "tests/bench/list_record.h"
+#include "tests/bench/wide_build.h"
 
 namespace crossmill {
 namespace {
@@ -34,7 +37,7 @@ const std::set<std::string> kNoLists = {
     "/api/v1/builds/{build_id}", "/api/v1/builds/{build_id}/events", "/api/v1/builds/{build_id}/recipe",
     "/api/v1/builds/{build_id}/submission", "/api/v1/builds/{first}/compare/{second}",
     "/api/v1/builds/{build_id}/statements", "/api/v1/executions/{execution}/log",
-    "/api/v1/executions/{execution}/log/stream", "/api/v1/submissions/{submission}",
+    "/api/v1/executions/{execution}/log/stream", "/api/v1/submissions/{submission}", "/api/v1/events",
     "/api/v1/badges/build.svg", "/api/v1/badges/verdict.svg",
     // Of a webhook, of which the record has none.
     "/api/v1/webhooks/{webhook_id}/deliveries", "/api/v1/session", "/api/v1/status", "/api/v1/version"};
@@ -46,8 +49,8 @@ struct Question {
   std::string asked;
 };
 
-std::vector<Question> QuestionsOf(const MadeRecord& record) {
-  const std::string build = std::to_string(record.newest_build);
+std::vector<Question> QuestionsOf(int64_t newest_build) {
+  const std::string build = std::to_string(newest_build);
   const std::string builds = "/api/v1/builds";
   const auto filtered = [&](const std::string& filter, const std::string& more = "") {
     return Question{builds, builds + "?filter=" + http::UrlEscape(filter) + more};
@@ -55,7 +58,7 @@ std::vector<Question> QuestionsOf(const MadeRecord& record) {
   return {
       {builds, builds},
       {builds, builds + "?page_size=200"},
-      {builds, builds + "?page_token=" + std::to_string(record.newest_build / 2)},
+      {builds, builds + "?page_token=" + std::to_string(newest_build / 2)},
       filtered("status:failed"),
       filtered("status:failed platform:linux/arm64 since:7d"),
       filtered("status:failed", "&page_size=200"),
@@ -88,30 +91,6 @@ std::vector<Question> QuestionsOf(const MadeRecord& record) {
       {"/api/v1/feed", "/api/v1/feed"},
       {"/api/v1/webhooks", "/api/v1/webhooks"},
   };
-}
-
-int FreePort() {
-  const int handle = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (bind(handle, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      getsockname(handle, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    Fail("no port is free");
-  close(handle);
-  return ntohs(address.sin_port);
-}
-
-// A client's token for the data folder.
-std::string MakeToken(const std::string& program, const std::string& data) {
-  FILE* const out = popen(fmt::format("'{}' --data '{}' token client bench", program, data).c_str(), "r");
-  char text[200] = "";
-  if (out == nullptr || fgets(text, sizeof(text), out) == nullptr || pclose(out) != 0)
-    Fail("no token was made");
-  std::string token(text);
-  while (!token.empty() && token.back() == '\n') token.pop_back();
-  return token;
 }
 
 class Door {
@@ -168,6 +147,14 @@ void Measure(Door& door, const Coordinator& coordinator, const std::vector<Quest
   }
 }
 
+// Node says the rest; the token opens a session, as the link of a person has.
+void MeasurePage(const std::string& script, int port, const std::string& token, int64_t build, int rounds) {
+  fflush(stdout);
+  const std::string command =
+      fmt::format("node '{}' {} 'http://127.0.0.1:{}/?token={}' {}", script, rounds, port, token, build);
+  if (system(command.c_str()) != 0) Fail("the page was not painted");
+}
+
 }  // namespace
 }  // namespace crossmill
 
@@ -181,6 +168,8 @@ int main(int argc, char** argv) {
   app.add_option("--coordinator", program, "The coordinator's program")->required();
   app.add_option("--builds", builds, "So many builds")->check(CLI::Range(100, 10'000'000));
   app.add_option("--rounds", rounds, "How often each list is asked for")->check(CLI::Range(1, 10'000));
+  std::string page;
+  app.add_option("--page", page, "web/tests/paint.mjs: measure the page, too")->check(CLI::ExistingFile);
   app.add_option("--folder", folder, "Where the record is made; 600 MB for 100,000 builds");
   CLI11_PARSE(app, argc, argv);
   auto made = TemporaryFolder::Create(folder);
@@ -188,7 +177,8 @@ int main(int argc, char** argv) {
   const std::string data = made->Path("data");
   if (mkdir(data.c_str(), 0700) != 0) Fail("cannot make " + data);
   const auto begin = SteadyClock::now();
-  const MadeRecord record = MakeListRecord(data, builds);
+  const int64_t newest_build = MakeListRecord(data, builds);
+  const int64_t wide_build = MakeWideBuild(data);
   fmt::print("making the record: {:.0f} s\n\n", Since(begin));
   const std::string token = MakeToken(program, data);
   const int port = FreePort();
@@ -200,8 +190,9 @@ int main(int argc, char** argv) {
     door.Get("/readyz", &status);
     return status == 200;
   });
-  const std::vector<Question> questions = QuestionsOf(record);
+  const std::vector<Question> questions = QuestionsOf(newest_build);
   CheckAllAsked(door, questions);
   Measure(door, coordinator, questions, rounds);
+  if (!page.empty()) MeasurePage(page, port, token, wide_build, rounds);
   return 0;
 }

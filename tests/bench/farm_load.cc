@@ -8,7 +8,6 @@
 // every build ends well) and is the exit code; times are only printed.
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -28,13 +27,14 @@
 #include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/base/mutex.h"
+#include "common/base/room/descriptors.h"
 #include "common/base/status.h"
-#include "common/layer/layer_writer.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/remote_blob_store.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 #include "crossmill/v1/worker_service.grpc.pb.h"
 #include "tests/bench/coordinator_process.h"
+#include "tests/bench/empty_layer.h"
 
 namespace crossmill {
 namespace {
@@ -256,24 +256,6 @@ void Connection::OnDone(const grpc::Status&) {
   worker.Over();
 }
 
-v1::Layer MakeLayer(BlobStore& blobs) {
-  std::string tar;
-  layer::LayerWriter writer(
-      [&](std::string_view bytes) {
-        tar.append(bytes);
-        return absl::OkStatus();
-      },
-      0);
-  auto manifest = writer.Finish();
-  if (!manifest.ok()) Fail(std::string(manifest.status().message()));
-  v1::Layer layer;
-  const auto stored = blobs.PutBytes(tar), listed = blobs.PutBytes(manifest->Serialize());
-  if (!stored.ok() || !listed.ok()) Fail(std::string(stored.status().message()));
-  ToProto(*stored, layer.mutable_tar());
-  ToProto(*listed, layer.mutable_manifest());
-  return layer;
-}
-
 // A recipe of `stages` independent stages and one that takes a file of each; every step is another than all
 // others.
 std::string Recipe(int build, int stages, int steps) {
@@ -305,7 +287,7 @@ class Load {
     ConnectAll();
     std::jthread heart([this](std::stop_token stop) { Beat(stop); });
     auto blobs = rpc::MakeRemoteBlobStore(ChannelTo(coordinator_), folder_.path());
-    farm_.layer = MakeLayer(*blobs);
+    farm_.layer = PutEmptyLayer(*blobs);
     const auto file = blobs->PutBytes("an export");
     if (!file.ok()) Fail(std::string(file.status().message()));
     farm_.file = *file;
@@ -510,14 +492,6 @@ class Load {
   std::set<int64_t> unfinished_;
 };
 
-// Every connection is a descriptor here and one in the coordinator.
-void RaiseDescriptors() {
-  rlimit limit = {};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 }  // namespace crossmill
 
@@ -534,7 +508,8 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
-  crossmill::RaiseDescriptors();
+  // Every connection is a descriptor here and one in the coordinator.
+  crossmill::RaiseDescriptorLimit();
   crossmill::Load(options).Run();
   return 0;
 }

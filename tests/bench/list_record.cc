@@ -12,6 +12,7 @@
 #include "coordinator/storage/farm_wheel_records.h"
 #include "coordinator/storage/image_records_sqlite.h"
 #include "coordinator/storage/record_store.h"
+#include "tests/bench/checked.h"
 
 namespace crossmill {
 namespace {
@@ -22,18 +23,6 @@ constexpr int kRecipes = 300;
 constexpr int kPerTransaction = 2'000;
 // Any SHA-256.
 constexpr const char* kHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-void Check(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "api_lists: %s\n", status.ToString().c_str());
-  std::exit(1);
-}
-
-template <typename T>
-T Checked(absl::StatusOr<T> value) {
-  Check(value.status());
-  return *std::move(value);
-}
 
 struct ListRecipe {
   std::string image;
@@ -56,7 +45,7 @@ class ListRecordMaker {
     }
   }
 
-  MadeRecord Make() {
+  int64_t Make() {
     for (int64_t made = 0; made < builds_;) {
       Check(store_.Transact([&] {
         for (int i = 0; i < kPerTransaction && made < builds_; ++i) Build(made++);
@@ -65,7 +54,7 @@ class ListRecordMaker {
       if (made % 20'000 == 0) std::fprintf(stderr, "%ld of %ld builds\n", made, builds_);
     }
     MakeWheelsAndImages();
-    return made_;
+    return newest_build_;
   }
 
  private:
@@ -106,7 +95,6 @@ class ListRecordMaker {
       package.set_installed(true);
     }
     Check(store_.SavePackages(id, packages));
-    made_.execution = id;
     return id;
   }
 
@@ -164,7 +152,7 @@ class ListRecordMaker {
     const bool executed = random_() % 4 == 0;
     for (const v1::Platform& platform : recipe.platforms) AddPlatform(platform, status, executed, at, &view);
     Check(store_.SaveView(id, view));
-    made_.newest_build = id;
+    newest_build_ = id;
   }
 
   void MakeWheelsAndImages() {
@@ -198,12 +186,12 @@ class ListRecordMaker {
   const int64_t now_;
   std::mt19937_64 random_{20'261'128};
   std::vector<ListRecipe> recipes_;
-  MadeRecord made_;
+  int64_t newest_build_ = 0;
 };
 
 }  // namespace
 
-MadeRecord MakeListRecord(const std::string& data_folder, int64_t builds) {
+int64_t MakeListRecord(const std::string& data_folder, int64_t builds) {
   const auto store = Checked(storage::RecordStore::Open(data_folder + "/record.db"));
   return ListRecordMaker(*store, builds, absl::ToUnixNanos(absl::Now())).Make();
 }

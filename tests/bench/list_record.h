@@ -7,14 +7,7 @@
 
 namespace crossmill {
 
-// What questions can be about.
-struct MadeRecord {
-  int64_t newest_build = 0;
-  // One that has packages, fetches and a console.
-  int64_t execution = 0;
-};
-
-// In the data folder of a coordinator, through the classes by which it writes.
-MadeRecord MakeListRecord(const std::string& data_folder, int64_t builds);
+// In the data folder of a coordinator, through the classes by which it writes. The newest build.
+int64_t MakeListRecord(const std::string& data_folder, int64_t builds);
 
 }  // namespace crossmill

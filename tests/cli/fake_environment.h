@@ -40,7 +40,7 @@ class FakeEnvironment final : public Environment {
     read_ += count;
     return count;
   }
-  Terminal OutTerminal() override { return {}; }
+  Terminal OutTerminal() override { return out_terminal; }
   Terminal ErrTerminal() override { return {}; }
   std::optional<std::string> Variable(const std::string& name) override {
     const auto found = variables.find(name);
@@ -79,6 +79,7 @@ class FakeEnvironment final : public Environment {
   }
 
   std::string out;
+  Terminal out_terminal;
   std::string input;
   std::map<std::string, std::string> variables;
   ConnectOptions connected;

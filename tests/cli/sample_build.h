@@ -46,6 +46,8 @@ inline v1::StepView SampleStep(uint32_t number, const std::string& instruction, 
   if (status == v1::STEP_STATUS_EXECUTED || status == v1::STEP_STATUS_FAILED) {
     step.set_worker("w1");
     step.set_execution(line + 100);
+    step.set_started_at(kSampleStart + line * 1'000'000'000);
+    step.set_finished_at(step.started_at() + static_cast<int64_t>(seconds * 1e9));
   }
   return step;
 }
@@ -57,6 +59,8 @@ inline void AddSampleReplica(char digit, v1::StepView* step) {
   replica->set_worker("w2");
   replica->mutable_layer()->mutable_tar()->set_hash(Hash(digit));
   replica->set_seconds(33);
+  replica->set_started_at(step->finished_at());
+  replica->set_finished_at(replica->started_at() + 33'000'000'000);
 }
 
 // Stages 2*i (builder) and 2*i+1 (the target) of one platform.
@@ -271,6 +275,7 @@ inline BuildReport SampleReport() {
   build.set_finished_at(kSampleStart + 192'400'000'000);
   build.set_dockerfile_name("Dockerfile");
   build.set_index_digest("sha256:" + Hash('f'));
+  build.set_planned_at(kSampleStart + 1'000'000'000);
   build.set_epoch(1'690'000'000);
   build.add_warnings("python:3.11 is a stand-in made on this farm");
   *build.mutable_options()->add_platforms() = SamplePlatform("amd64");

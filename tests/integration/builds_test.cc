@@ -274,5 +274,64 @@ TEST_F(BuildsTest, TwoHostsThatDifferNameStepAndPath) {
   EXPECT_EQ(comparison.steps(1).differences(0).path(), "two");
 }
 
+TEST_F(BuildsTest, EventsThatComeTogetherAreToldOnceAndInOrder) {
+  const auto worker = NewWorker("w1");
+  std::string dockerfile = "FROM scratch\n";
+  for (int i = 0; i < 40; ++i) dockerfile += fmt::format("RUN write {}\n", i);
+  const int64_t build = Submit(dockerfile);
+  const auto watch = [&](int64_t from) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    v1::WatchBuildRequest request;
+    request.set_build_id(build);
+    request.set_from_event(from);
+    request.set_logs(true);
+    request.set_together(true);
+    const auto reader = builds_->WatchBuild(&context, request);
+    v1::WatchBuildResponse response;
+    std::pair<int64_t, int> told = {from - 1, 0};
+    while (reader->Read(&response)) {
+      EXPECT_FALSE(response.has_event());
+      if (response.has_events()) ++told.second;
+      for (const v1::BuildEvent& event : response.events().events()) EXPECT_EQ(event.number(), ++told.first);
+    }
+    EXPECT_OK(rpc::FromGrpc(reader->Finish()));
+    return told;
+  };
+  const int64_t last = watch(1).first;
+  EXPECT_EQ(last, Get(build).last_event());
+  EXPECT_GT(last, 80);
+  // Of what has ended pages are told at once.
+  EXPECT_EQ(watch(1), std::pair(last, static_cast<int>((last + 127) / 128)));
+  EXPECT_EQ(watch(last), std::pair(last, 1));
+  EXPECT_EQ(watch(last + 1), std::pair(last, 0));
+}
+
+TEST_F(BuildsTest, WhoFollowsTheFarmIsToldOfBuildsAndWorkers) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  const auto reader = v1::Overview::NewStub(channel_)->WatchFarm(&context, v1::WatchFarmRequest());
+  v1::FarmNews news;
+  ASSERT_TRUE(reader->Read(&news));
+  EXPECT_TRUE(news.reset());
+  const auto worker = NewWorker("w1");
+  bool workers = false;
+  while (!workers && reader->Read(&news)) workers = news.workers();
+  EXPECT_TRUE(workers);
+  const int64_t build = Submit("FROM scratch\nRUN write one\n");
+  v1::BuildView told;
+  while (told.status() != v1::BUILD_STATUS_SUCCEEDED && reader->Read(&news)) {
+    EXPECT_FALSE(news.reset());
+    for (const v1::BuildView& view : news.builds()) {
+      EXPECT_EQ(view.id(), build);
+      EXPECT_EQ(view.stages_size(), 0);
+      told = view;
+    }
+  }
+  // What was told is what lists say then: the end is on record before anybody hears of it.
+  EXPECT_EQ(told.SerializeAsString(), List(1, "").builds(0).SerializeAsString());
+  context.TryCancel();
+}
+
 }  // namespace
 }  // namespace crossmill

@@ -237,7 +237,8 @@ void FarmTest::SetUp() {
   options_.data_folder = folder_.Path("data");
   ASSERT_OK(MakeFolders(options_.data_folder));
   for (const char* role : {"client", "worker"}) {
-    auto token = coordinator::AddToken(options_.data_folder + "/tokens", role, role);
+    auto token = coordinator::AddToken(options_.data_folder + "/tokens", role,
+                                       std::string_view(role) == "worker" ? "*" : role);
     ASSERT_OK(token);
     tokens_[role] = *token;
   }

@@ -17,6 +17,10 @@ class FakeClock final : public Clock {
     MutexLock lock(mutex_);
     now_ += duration;
   }
+  void Set(absl::Time now) {
+    MutexLock lock(mutex_);
+    now_ = now;
+  }
 
  private:
   Mutex mutex_;

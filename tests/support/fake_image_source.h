@@ -65,13 +65,14 @@ class FakeImageSource final : public ImageSource {
   }
 
   absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference& reference,
-                                                              const std::stop_token&,
+                                                              const registry::StatementQuery& query,
                                                               const ClientCredentials& given) override {
     credentials = given;
     if (!down.ok()) return down;
     registry::AttachedStatements found;
     found.root = tags[reference.ToString()];
     found.statements = statements;
+    asked_predicate = query.predicate;
     return found;
   }
 
@@ -100,6 +101,7 @@ class FakeImageSource final : public ImageSource {
   std::vector<registry::Artifact> artifacts;
   // What there is about every image.
   std::vector<registry::AttachedStatement> statements;
+  std::string asked_predicate;
   int blobs_served = 0;
 
  private:

@@ -31,7 +31,7 @@ class EmptySource final : public ImageSource {
     return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
   }
   absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference& reference,
-                                                              const std::stop_token&,
+                                                              const registry::StatementQuery&,
                                                               const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: manifest unknown", reference.ToString()));
   }

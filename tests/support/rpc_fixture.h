@@ -51,12 +51,13 @@ class RpcFixture : public testing::Test {
         {"build.bazel.remote.execution.v2.Capabilities", &capabilities_},
         {"google.bytestream.ByteStream", &bytes_}};
     for (const auto& service : MoreServices()) services.push_back(service);
-    auto server = coordinator::RpcServer::Start(options, services);
+    auto server = coordinator::RpcServer::Start(options, services, MoreInterceptors());
     ASSERT_OK(server);
     server_ = *std::move(server);
   }
 
   virtual std::vector<coordinator::ServedService> MoreServices() { return {}; }
+  virtual coordinator::Interceptors MoreInterceptors() { return {}; }
 
   std::shared_ptr<grpc::Channel> UnixChannel() {
     return *rpc::MakeChannel({"unix:" + folder_.Path("coordinator.sock"), "", "", false});

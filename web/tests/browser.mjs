@@ -2,14 +2,15 @@
 // Run by `npm run test:browser`; CHROMIUM names the browser.
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
 import { startServer } from '../fixtures/server.mjs';
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const VIEWS = ['#wall', '#wall?screen=1', '#builds', '#builds?q=status:failed', '#builds/412', '#builds/416', '#builds/418', '#builds/420', '#builds/410', '#builds/409', '#builds/416/log', '#builds/416/log?q=libxml', '#builds/412/packages', '#builds/412/compare/1/5', '#builds/409/compare/0/2', '#packages', '#packages?name=imaging', '#workers', '#trends', '#submit', '#nowhere', '#builds/99999'];
+const VIEWS = ['#wall', '#wall?screen=1', '#builds', '#builds?q=status:failed', '#builds/412', '#builds/416', '#builds/418', '#builds/420', '#builds/410', '#builds/409', '#builds/416/log', '#builds/416/log?q=libxml', '#builds/412/packages', '#builds/412/compare/1/5', '#builds/409/compare/0/2', '#builds/412/compare', '#builds/412/compare/416', '#builds/412/compare/416?step=2', '#builds/412/platforms', '#packages', '#packages?name=imaging', '#workers', '#workers?webhook=2', '#trends', '#submit', '#nowhere', '#builds/99999'];
 
 let server;
 let browser;
@@ -35,6 +36,15 @@ async function open(hash, options = {}) {
 async function settle() {
   await page.waitForFunction(() => !document.querySelector('[aria-busy=true]'), undefined, { timeout: 10_000 });
   await page.waitForTimeout(150);
+}
+
+/** Waits in this process, for what the server sees. */
+async function until(there, what) {
+  const end = Date.now() + 40_000;
+  while (!there()) {
+    assert.ok(Date.now() < end, `${what} did not come`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 const text = (selector) => page.locator(selector).first().innerText();
@@ -116,11 +126,79 @@ describe('layout', () => {
     assert.match(await text('.mx thead th:not(.first):visible'), /linux\/s390x/);
     assert.match(page.url(), /platform=linux\/s390x/);
   });
-  it('prints without the frame', async () => {
-    await open('#builds/412');
+});
+
+describe('on paper', () => {
+  // The width of A4 and of Letter, landscape, without margins.
+  const PAPER = [['A4', 1047], ['Letter', 981]];
+  const print = async (hash, width, options = {}) => {
+    await open(hash, { width, ...options });
+    await page.waitForSelector('#recipe');
+    await page.waitForFunction((rows) => document.querySelectorAll('.mx tbody tr').length >= rows, hash.endsWith('/410') ? 240 : 3);
     await page.emulateMedia({ media: 'print' });
-    assert.equal(await page.locator('.top').isVisible(), false);
-    assert.equal(await page.locator('#read').isVisible(), false);
+    await page.waitForTimeout(100);
+  };
+  /** What is wider than its place and shows only a part of itself, or reaches over the paper's edge. */
+  const cut = () =>
+    page.evaluate(() => {
+      const found = [];
+      const edge = document.documentElement.clientWidth;
+      for (const each of document.querySelectorAll('main *')) {
+        const box = each.getBoundingClientRect();
+        if (box.width === 0 || each.closest('svg, .vh, .bk')) continue;
+        const style = getComputedStyle(each);
+        const name = `${each.tagName.toLowerCase()}.${each.className} ${each.textContent.slice(0, 40)}`;
+        if (box.right > edge + 1) found.push(`over the edge: ${name}`);
+        else if (style.overflowX !== 'visible' && each.scrollWidth > each.clientWidth + 1) found.push(`cut: ${name}`);
+        else if (style.overflowY !== 'visible' && each.scrollHeight > each.clientHeight + 1 && each.clientHeight > 0 && style.display !== 'inline') found.push(`cut below: ${name}`);
+      }
+      return found.slice(0, 8);
+    });
+
+  for (const [paper, width] of PAPER) {
+    for (const hash of ['#builds/412', '#builds/416', '#builds/410', '#builds/409']) {
+      it(`${hash} is whole on ${paper}`, async () => {
+        await print(hash, width);
+        assert.deepEqual(await cut(), []);
+        const columns = await page.locator('.mx thead th:visible').count();
+        assert.equal(columns, 1 + server.farm.full.get(hash.split('/')[1]).build.cells.length, 'all platforms');
+      });
+    }
+  }
+  it('has matrix, verdict and recipe, and nothing to press', async () => {
+    await print('#builds/412', 1047);
+    for (const shown of ['h1', '.mx', '.vt', '#across', '#stages', '#timeline', '#outputs', '#recipe', '#warnings']) assert.ok(await page.locator(shown).first().isVisible(), shown);
+    for (const pressed of ['.top', '#read', '.acts', '.tabs', 'button', 'input']) {
+      assert.equal(await page.locator(`${pressed}:visible`).count(), 0, pressed);
+    }
+    assert.ok((await page.locator('.crumb').boundingBox()).height < 40, 'the crumb is one line');
+    assert.match(await text('.rc'), /COPY --from=builder \/root\/\.local \/home\/app\/\.local/);
+  });
+  it('opens folds, and closes them again', async () => {
+    await open('#builds/412', { width: 1047 });
+    await page.waitForSelector('.nd');
+    assert.equal(await page.locator('.nd .sbs').isVisible(), false);
+    await page.emulateMedia({ media: 'print' });
+    await page.locator('.nd .sbs').waitFor();
+    await page.emulateMedia({ media: 'screen' });
+    await page.locator('.nd .sbs').waitFor({ state: 'hidden' });
+  });
+  it('has whole digests, and is light', async () => {
+    await print('#builds/412', 1047, { dark: true });
+    const digest = server.farm.full.get('412').build.indexDigest;
+    assert.ok((await text('.facts')).includes(digest));
+    assert.ok((await text('.sz')).includes(digest));
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/)[0] > 200 || getComputedStyle(document.body).backgroundColor === 'rgba(0, 0, 0, 0)'), true);
+  });
+  it('has all rows also where one prints at once', async () => {
+    await open('#builds/412');
+    await page.evaluate(() => (location.hash = '#builds/410'));
+    await page.waitForSelector('.mx.x9 tbody tr');
+    const rows = await page.evaluate(() => {
+      dispatchEvent(new Event('beforeprint'));
+      return document.querySelectorAll('.mx tbody tr').length;
+    });
+    assert.equal(rows, 240);
   });
 });
 
@@ -167,7 +245,7 @@ describe('keys', () => {
     await page.keyboard.press('?');
     assert.ok(await page.locator('dialog.keyhelp').isVisible());
     await page.keyboard.press('Escape');
-    assert.equal(await page.locator('dialog.keyhelp').isVisible(), false);
+    await page.locator('dialog.keyhelp').waitFor({ state: 'hidden' });
     await page.keyboard.press('/');
     assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'INPUT');
     await page.keyboard.type('status:failed image:billing');
@@ -280,6 +358,76 @@ describe('what changes', () => {
     await page.waitForFunction(() => document.querySelector('h1')?.textContent?.trim().startsWith('Succeeded'));
     assert.deepEqual(problems, []);
   });
+  it('asks nothing by itself while the farm tells what changes', async () => {
+    await open('#wall');
+    await page.waitForFunction(() => document.querySelector('.live')?.textContent?.includes('live,'));
+    // What belongs to opening it is over.
+    await page.waitForTimeout(3000);
+    const lists = ['/api/v1/builds', '/api/v1/wall', '/api/v1/workers'];
+    const counts = () => lists.map((path) => server.farm.asked.get(path) ?? 0);
+    const before = counts();
+    await page.waitForTimeout(17_000);
+    assert.deepEqual(counts(), before, 'a farm where nothing changes is asked nothing');
+    const [worker] = server.farm.workers;
+    worker.connected = false;
+    server.farm.news.tell({ workers: true });
+    await page.waitForFunction(() => document.querySelector('.live')?.textContent?.includes('3 of 6 workers'));
+    worker.connected = true;
+    server.farm.news.tell({ workers: true });
+    await page.waitForFunction(() => document.querySelector('.live')?.textContent?.includes('4 of 6 workers'));
+    assert.equal(counts()[2], before[2] + 2);
+    assert.equal(counts()[0], before[0]);
+  });
+  it('shows what a build becomes without asking for the list', async () => {
+    await open('#builds');
+    await page.waitForFunction(() => document.querySelector('.live')?.textContent?.includes('2 run, 1 waits'));
+    const asked = () => server.farm.asked.get('/api/v1/builds') ?? 0;
+    await page.waitForTimeout(1000);
+    const before = asked();
+    const at = server.farm.builds.findIndex((build) => build.id === '420');
+    const queued = server.farm.builds[at];
+    const told = { ...queued, status: 'BUILD_STATUS_RUNNING', lastEvent: '99', message: '' };
+    server.farm.news.tell({ builds: [told] });
+    await page.waitForFunction(() => document.querySelector('.live')?.textContent?.includes('3 run'));
+    await page.waitForFunction(() => document.querySelector('a[href="#builds/420"]')?.closest('tr')?.textContent?.includes('at work') || document.querySelector('a[href="#builds/420"]')?.closest('tr')?.textContent?.includes('runs'));
+    assert.equal(asked(), before);
+    server.farm.news.tell({ builds: [{ ...told, status: 'BUILD_STATUS_FAILED', lastEvent: '98' }] });
+    server.farm.news.tell({ builds: [{ ...queued, lastEvent: '100' }] });
+    await page.waitForFunction(() => document.querySelector('.live')?.textContent?.includes('1 waits'));
+    assert.deepEqual(problems, []);
+  });
+  it('follows nothing while it is hidden, and goes on when it is shown', async () => {
+    await open('#wall');
+    await page.waitForFunction(() => document.querySelector('.live')?.textContent?.includes('live,'));
+    await until(() => server.farm.news.followers.size === 1, 'a follower');
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await until(() => server.farm.news.followers.size === 0, 'that it lets go');
+    await page.waitForTimeout(500);
+    const before = [...server.farm.asked.values()].reduce((sum, each) => sum + each, 0);
+    await page.waitForTimeout(16_000);
+    assert.equal([...server.farm.asked.values()].reduce((sum, each) => sum + each, 0), before, 'a hidden tab asks nothing');
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'visibilityState', { value: 'visible', configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await until(() => server.farm.news.followers.size === 1, 'that it follows again');
+    assert.ok(await page.evaluate(() => document.querySelector('.live')?.textContent?.includes('live,')));
+  });
+  it('asks now and then while only the stream is down', async () => {
+    await open('#wall');
+    await until(() => server.farm.news.followers.size === 1, 'a follower');
+    server.farm.news.refuse = true;
+    server.farm.news.end();
+    const asked = () => server.farm.asked.get('/api/v1/builds') ?? 0;
+    const before = asked();
+    await until(() => asked() >= before + 3, 'that it asks by itself');
+    assert.ok(await page.evaluate(() => document.querySelector('.live')?.textContent?.includes('live,')), 'it is not offline');
+    server.farm.news.refuse = false;
+    await until(() => server.farm.news.followers.size === 1, 'that it follows again');
+  });
   it('says that it is offline, keeps its values and comes back', async () => {
     await open('#wall');
     server.farm.down = true;
@@ -293,6 +441,7 @@ describe('what changes', () => {
     await page.evaluate(() => scrollTo(0, 600));
     const [first] = server.farm.builds;
     server.farm.builds.unshift({ ...first, id: '430' });
+    server.farm.news.tell({ builds: [server.farm.builds[0]] });
     const button = page.locator('.btn', { hasText: '1 new build' });
     await button.waitFor({ state: 'attached', timeout: 10_000 });
     assert.equal(await page.locator('a[href="#builds/430"]').count(), 0);
@@ -341,6 +490,111 @@ describe('roles', () => {
     await page.getByRole('button', { name: 'drain w1', exact: true }).waitFor();
     assert.deepEqual(server.farm.drains, ['drain w1', 'undrain w1']);
     assert.deepEqual(problems, []);
+  });
+});
+
+describe('comparing', () => {
+  it('two builds: chosen from those of the recipe, step by step', async () => {
+    await open('#builds/412');
+    await page.locator('.acts a', { hasText: 'Compare builds' }).click();
+    await page.locator('.chooser a').first().click();
+    await settle();
+    assert.match(page.url(), /#builds\/412\/compare\/\d+$/);
+    assert.match(await text('h1'), /Builds 412 and \d+ differ on linux\/amd64 from builder step 2 \(Dockerfile:2\) on, and have the same image on linux\/arm64\./);
+    assert.match(await text('#paths'), /requirements\.txt/);
+    assert.match(await text('.sbs'), /shop==1\.4[\s\S]*shop==1\.5/);
+    assert.match(await text('#changes'), /ENV A=1[\s\S]*GREETING/);
+    await page.getByRole('button', { name: /^paths of RUN pip install/ }).click();
+    assert.match(page.url(), /[?&]step=2$/);
+    assert.match(await text('#paths'), /prices\.py/);
+    await page.getByRole('button', { name: /linux\/riscv64/ }).click();
+    assert.match(await text('main'), /Only build 412 has linux\/riscv64\./);
+    assert.deepEqual(problems, []);
+  });
+  it('two builds by number, and one that is not there', async () => {
+    await open('#builds/412/compare');
+    const submit = page.locator('.bynum button');
+    for (const bad of ['', 'x', '0', '412', '#412']) {
+      await page.locator('.bynum input').fill(bad);
+      assert.ok(await submit.isDisabled(), bad);
+    }
+    await page.locator('.bynum input').fill('#99999');
+    await page.keyboard.press('Enter');
+    await settle();
+    assert.match(await text('main'), /Builds 412 and 99999[\s\S]*there is no build 99999/);
+  });
+  it('two platforms, chosen', async () => {
+    await open('#builds/412/compare/1/5');
+    await page.locator('nav[aria-label="What is compared"] a', { hasText: 'Platforms' }).click();
+    await settle();
+    assert.match(await text('h1'), /1 path that should be the same differs: prices\.cpython-312\.pyc/);
+    await page.locator('.nd summary').click();
+    assert.match(await text('.nd .sbs'), /order = \(a, b\)[\s\S]*order = \(b, a\)/);
+    await page.locator('select[name=second]').selectOption('linux/riscv64');
+    await page.waitForFunction(() => document.querySelector('h1')?.textContent?.includes('No difference of these two is on record'));
+    assert.match(page.url(), /second=linux\/riscv64/);
+    assert.match(await text('#steps'), /once for both/);
+  });
+});
+
+describe('the verdict of a build', () => {
+  it('says what is the same, which images came out, and what was normalized', async () => {
+    await open('#builds/412');
+    const rows = await page.locator('.vt tbody tr').allInnerTexts();
+    assert.match(rows[0], /linux\/amd64[\s\S]*the whole image is the same[\s\S]*equal[\s\S]*apt-cache in 1 step: 3 files[\s\S]*\/var\/cache\/debconf\/config\.dat/);
+    assert.match(rows[1], /unreproducible[\s\S]*differs/);
+    assert.match(await text('#across'), /603 of 604 equal[\s\S]*prices\.cpython-312\.pyc/);
+  });
+  it('has no place where the record says nothing', async () => {
+    await open('#builds/420');
+    assert.equal(await page.locator('#verdict, #across').count(), 0);
+  });
+});
+
+describe('webhooks', () => {
+  after(() => (server.farm.role = 'ACCESS_OPERATE'));
+
+  it('say what was given up, first, and nothing of the secret parts of addresses', async () => {
+    await open('#workers');
+    assert.match(await text('#webhooks h2 + .note'), /3 receivers; one has deliveries that were given up/);
+    const rows = await page.locator('#webhooks tbody tr').allInnerTexts();
+    assert.match(rows[0], /https:\/\/chat\.example\/…[\s\S]*all names[\s\S]*2 given up, 1 to come/);
+    assert.match(rows[1], /https:\/\/ci\.example\/…[\s\S]*team\/\*[\s\S]*nothing waits/);
+    assert.doesNotMatch(await page.content(), /secret-of/);
+  });
+  it('are delivered again', async () => {
+    await open('#workers');
+    await page.getByRole('button', { name: 'Deliveries of webhook 2' }).click();
+    await page.waitForSelector('.dl');
+    assert.match(page.url(), /webhook=2/);
+    assert.equal(await page.locator('.dl tr').count(), 3);
+    await page.getByRole('button', { name: 'Load more' }).click();
+    await page.waitForFunction(() => document.querySelectorAll('.dl tr').length === 4);
+    await page.getByRole('button', { name: 'Only what did not come through' }).click();
+    assert.equal(await page.locator('.dl tr').count(), 3);
+    assert.match(await text('.dl tr:nth-child(2)'), /given up[\s\S]*team\/shop-api #412 arm64[\s\S]*reproducible → unreproducible[\s\S]*answered 503[\s\S]*after 9 attempts/);
+    await page.getByRole('button', { name: 'Redeliver 30' }).click();
+    await page.waitForFunction(() => document.querySelectorAll('.dl tr').length === 2);
+    assert.match(await text('#webhooks tbody tr'), /1 given up, 1 to come/);
+    assert.deepEqual(problems, []);
+  });
+  it('that are gone meanwhile are told', async () => {
+    await open('#workers?webhook=2');
+    server.farm.webhooks.redeliver = () => undefined;
+    await page.getByRole('button', { name: /^Redeliver/ }).first().click();
+    await page.locator('.dl .bad', { hasText: 'not delivered again: there is no delivery' }).waitFor();
+  });
+  it('are shown to who operates the farm only', async () => {
+    for (const role of ['ACCESS_READ', 'ACCESS_SUBMIT']) {
+      server.farm.role = role;
+      const asked = [];
+      await open('#workers?webhook=2');
+      page.on('request', (request) => asked.push(request.url()));
+      await page.reload();
+      await settle();
+      assert.equal(await page.locator('#webhooks').count(), 0);
+      assert.deepEqual(asked.filter((url) => url.includes('webhooks')), []);
+    }
   });
 });
 
@@ -405,6 +659,37 @@ describe('small things', () => {
     assert.equal(shell, 'build|--platform|linux/amd64|--verify|2|-f|docker/app.Dockerfile|https://git.example/team/app.git#v1:app|');
     const { git: url, file, platforms, verify } = server.farm.fetch;
     assert.deepEqual({ url, file, platforms, verify }, { url: 'https://git.example/team/app.git#v1:app', file: 'docker/app.Dockerfile', platforms: ['linux/amd64'], verify: 2 });
+  });
+  it('asks for the build that a link names before its script is there, and once', async () => {
+    await page.context().close();
+    page = await (await browser.newContext()).newPage();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url().slice(server.url.length)));
+    await page.goto(`${server.url}#builds/412?platform=linux/arm64`);
+    await settle();
+    assert.equal(asked.filter((path) => path === 'api/v1/builds/412').length, 1, asked.join(' '));
+    assert.deepEqual(asked.filter((path) => path.includes('api/v1/builds/412/events')), [], 'what has ended has no news');
+    assert.match(await text('h1'), /Succeeded in 8m 02s/);
+    // Later it is a question like any other.
+    await page.evaluate(() => (location.hash = '#builds/416'));
+    await settle();
+    await page.waitForFunction(() => document.querySelector('h1')?.textContent?.includes('Failed'));
+    assert.equal(asked.filter((path) => path === 'api/v1/builds/416').length, 1);
+  });
+  it('says that a build which the link names is not there', async () => {
+    await page.context().close();
+    page = await (await browser.newContext()).newPage();
+    await page.goto(`${server.url}#builds/99999`);
+    await settle();
+    assert.match(await text('main'), /there is no build 99999/);
+  });
+  it('has less than 150 kB of script, compressed', async () => {
+    const folder = new URL('../dist/assets/', import.meta.url);
+    const scripts = (await readdir(folder)).filter((name) => name.endsWith('.js'));
+    const sizes = await Promise.all(scripts.map(async (name) => gzipSync(await readFile(new URL(name, folder)), { level: 9 }).length));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    console.log(`all scripts: ${total} bytes compressed`);
+    assert.ok(scripts.length > 5 && total < 150_000, `${total} bytes`);
   });
   it('shows a build of 12 platforms and 60 stages soon', async () => {
     await page.context().close();

@@ -1,6 +1,8 @@
 // A browser for tests in another language (tests/e2e/web/page_test.py): a line of JSON in, a line of JSON out.
 //   {"open": URL}                           goes there
 //   {"expect": [TEXT...], "seconds": N}     waits until the page shows all of them
+//   {"fill": SELECTOR, "with": TEXT}        types into a field
+//   {"click": SELECTOR}                     clicks what is there and can be clicked, waiting for it
 //   {"evaluate": SCRIPT}                    its value in the page
 //   {"problems": true}                      what the page complained of, and what it asked of other hosts, since the last time
 import { createInterface } from 'node:readline';
@@ -33,10 +35,19 @@ async function expect(texts, seconds) {
 async function obey(order) {
   if (order.open) {
     origin = new URL(order.open).origin;
-    await page.goto(order.open);
-    return { ok: true, url: page.url() };
+    // A step within the page has no answer of its own.
+    const answer = await page.goto(order.open);
+    return { ok: answer === null || answer.ok(), url: page.url() };
   }
   if (order.expect) return expect(order.expect, order.seconds ?? 20);
+  if (order.fill) {
+    await page.locator(order.fill).fill(order.with, { timeout: 20_000 });
+    return { ok: true };
+  }
+  if (order.click) {
+    await page.locator(order.click).click({ timeout: 20_000 });
+    return { ok: true, url: page.url() };
+  }
   if (order.evaluate) return { ok: true, value: await page.evaluate(order.evaluate) };
   const told = problems;
   problems = [];

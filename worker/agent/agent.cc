@@ -8,8 +8,8 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
-#include "absl/time/clock.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
@@ -42,17 +42,19 @@ absl::Status Agent::Run(const std::stop_token& stop) {
   absl::Duration wait = options_.first_wait;
   bool complained = false;
   while (!Done(stop)) {
+    if (options_.on_alive) options_.on_alive();
     const bool accepted_before = accepted_;
-    const absl::Time began = absl::Now();
+    const absl::Time began = passing_.Now();
     const absl::Status status = Converse(stop);
     if (Done(stop)) break;
+    if (options_.on_connection) options_.on_connection(false);
     if (!accepted_ && IsRefusal(status)) return Annotate(status, "the coordinator refuses this worker");
     if (!complained || accepted_before != accepted_) {
       LogWarning("no connection to the coordinator: {}", Sv(status.message()));
     }
     complained = true;
     // A stream that lasted was a good one.
-    if (absl::Now() - began > options_.longest_wait) wait = options_.first_wait;
+    if (passing_.Now() - began > options_.longest_wait) wait = options_.first_wait;
     Sleep(std::min(wait, options_.longest_wait), stop.stop_requested() ? std::stop_token() : stop);
     wait = std::min(wait * 2, options_.longest_wait);
   }
@@ -67,7 +69,9 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
   board_.Connected();
   std::jthread reader([&] {
     v1::SynchronizeResponse desired;
+    bool first = true;
     while (stream->Read(&desired)) {
+      if (std::exchange(first, false) && options_.on_connection) options_.on_connection(true);
       if (!accepted_) LogInfo("connected to the coordinator");
       accepted_ = true;
       board_.Apply(desired);
@@ -80,6 +84,7 @@ absl::Status Agent::Converse(const std::stop_token& stop) {
   // Only this thread writes.
   bool done = false;
   while (!broken && !(done = Done(stop))) {
+    if (options_.on_alive) options_.on_alive();
     std::optional<v1::SynchronizeRequest> request = board_.Next(Patience(stop));
     if (broken) break;
     if (!request) {
@@ -105,7 +110,7 @@ absl::Duration Agent::Patience(const std::stop_token& stop) {
 }
 
 void Agent::AddLoad(v1::SynchronizeRequest* request) {
-  const absl::Time now = absl::Now();
+  const absl::Time now = passing_.Now();
   // A message of its own may come a little early.
   if (!options_.measure || now - load_told_at_ < options_.load_interval * 0.9) return;
   std::optional<v1::HostLoad> load = options_.measure();
@@ -116,7 +121,7 @@ void Agent::AddLoad(v1::SynchronizeRequest* request) {
 
 bool Agent::Done(const std::stop_token& stop) {
   if (!stop.stop_requested()) return false;
-  const absl::Time now = absl::Now();
+  const absl::Time now = passing_.Now();
   stopped_at_ = std::min(stopped_at_, now);
   if (board_.Idle()) return true;
   if (now - stopped_at_ >= options_.grace && cancelled_at_ == absl::InfiniteFuture()) {

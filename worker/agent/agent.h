@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "worker/agent/lease_board.h"
 
 namespace crossmill::worker {
@@ -24,6 +25,10 @@ struct AgentOptions {
   // Between attempts to connect: doubles up to the longest.
   absl::Duration first_wait = absl::Milliseconds(200);
   absl::Duration longest_wait = absl::Seconds(5);
+  // Called while the agent gets on: with each message, and while it tries to connect. May be empty.
+  std::function<void()> on_alive = {};
+  // Told when the coordinator has accepted this worker, and when the connection is lost. May be empty.
+  std::function<void(bool connected)> on_connection = {};
   // How long running tasks may go on after a stop request.
   absl::Duration grace = absl::Seconds(60);
   // After that and when nothing runs: how long results may take to be acknowledged.
@@ -53,6 +58,7 @@ class Agent {
   const std::shared_ptr<grpc::Channel> channel_;
   LeaseBoard& board_;
   const AgentOptions options_;
+  SteadyClock passing_;
   // Since the stop request.
   absl::Time stopped_at_ = absl::InfiniteFuture();
   absl::Time cancelled_at_ = absl::InfiniteFuture();

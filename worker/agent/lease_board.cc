@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <random>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/base/threads.h"
 
 namespace crossmill::worker {
 namespace {
@@ -23,6 +26,13 @@ std::shared_ptr<const TaskSecrets> SecretsOf(const v1::DesiredLease& lease) {
   auto secrets = std::make_shared<TaskSecrets>();
   for (const v1::Secret& secret : lease.secrets()) secrets->Add(secret.id(), secret.value());
   return secrets;
+}
+
+std::string NewSession() {
+  std::random_device random;
+  std::string session;
+  for (int i = 0; i < 4; ++i) session += fmt::format("{:08x}", random());
+  return session;
 }
 
 }  // namespace
@@ -53,7 +63,7 @@ class LeaseBoard::LeaseObserver final : public ExecutionObserver {
 };
 
 LeaseBoard::LeaseBoard(v1::WorkerInfo info, Execute execute, UndeliveredResults& results)
-    : info_(std::move(info)), execute_(std::move(execute)), results_(results) {}
+    : info_(std::move(info)), session_(NewSession()), execute_(std::move(execute)), results_(results) {}
 
 LeaseBoard::~LeaseBoard() {
   std::list<std::jthread> ended;
@@ -142,12 +152,22 @@ void LeaseBoard::StartWaiting() {
   for (auto& [number, lease] : leases_) {
     if (running_ >= std::max(1u, info_.slots())) return;
     if (lease.started) continue;
+    // Shared: it is still here if no thread can be made.
+    const auto context = std::make_shared<TaskContext>(TaskContext{number, std::move(lease.secrets)});
+    absl::StatusOr<std::jthread> thread =
+        StartThread([this, context, task = lease.task, stop = lease.stop.get_token()] {
+          RunLease(std::move(*context), task, stop);
+        });
+    if (!thread.ok()) {
+      // With the next message of the coordinator, or end of a task, it is tried again.
+      lease.secrets = std::move(context->secrets);
+      LogWarning("lease={} waits: {}", number, Sv(thread.status().message()));
+      return;
+    }
     lease.started = true;
     ++running_;
     LogInfo("started lease={} task={}", number, lease.task.name());
-    lease.thread =
-        std::jthread([this, context = TaskContext{number, std::move(lease.secrets)}, task = lease.task,
-                      stop = lease.stop.get_token()]() mutable { RunLease(std::move(context), task, stop); });
+    lease.thread = *std::move(thread);
   }
 }
 
@@ -240,6 +260,7 @@ v1::SynchronizeRequest LeaseBoard::StateMessage() {
   v1::WorkerState& state = *request.mutable_state();
   *state.mutable_info() = info_;
   state.set_draining(draining_);
+  state.set_session(session_);
   for (const auto& [number, lease] : leases_) {
     if (!lease.abandoned) state.add_leases(number);
   }

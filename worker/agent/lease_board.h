@@ -89,6 +89,8 @@ class LeaseBoard {
   v1::SynchronizeRequest StateMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const v1::WorkerInfo info_;
+  // Says on every connection that it is this process' (WorkerState.session).
+  const std::string session_;
   const Execute execute_;
   UndeliveredResults& results_;
 

@@ -13,6 +13,7 @@
 #include "worker/layers/layer_diff.h"
 #include "worker/layers/pyc_times.h"
 #include "worker/tree/file_metadata.h"
+#include "worker/tree/full_store.h"
 #include "worker/tree/long_path.h"
 
 namespace crossmill::worker {
@@ -113,12 +114,15 @@ absl::StatusOr<WrittenLayer> WriteOnce(const UpperDiff& diff, const std::string&
 }  // namespace
 
 absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
-                                        int64_t whiteout_time, const KnownContents& known, BlobStore& blobs) {
-  auto layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
-  // A store on this machine that was started again has lost what was handed over. The second time waits for
-  // it.
-  if (absl::IsUnavailable(layer.status())) layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
-  return layer;
+                                        int64_t whiteout_time, const KnownContents& known, BlobStore& blobs,
+                                        const std::stop_token& stop) {
+  return WriteWhenThereIsRoom(stop, [&] {
+    auto layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
+    // A store on this machine that was started again has lost what was handed over. The second time waits for
+    // it.
+    if (absl::IsUnavailable(layer.status())) layer = WriteOnce(diff, upper, whiteout_time, known, blobs);
+    return layer;
+  });
 }
 
 absl::Status PruneUpper(const UpperDiff& diff, const std::string& upper) {

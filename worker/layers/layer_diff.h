@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -79,7 +80,8 @@ struct WrittenLayer {
   std::vector<int64_t> times;
 };
 absl::StatusOr<WrittenLayer> WriteLayer(const UpperDiff& diff, const std::string& upper,
-                                        int64_t whiteout_time, const KnownContents& known, BlobStore& blobs);
+                                        int64_t whiteout_time, const KnownContents& known, BlobStore& blobs,
+                                        const std::stop_token& stop = {});
 
 // Makes the upper directory what unpacking the layer would give: removes what was dropped, turns opaque
 // marks into whiteouts, sets mtimes (directories last).

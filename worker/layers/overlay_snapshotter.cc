@@ -14,6 +14,8 @@
 #include <ctime>
 #include <set>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "worker/host/mounting.h"
@@ -58,12 +60,22 @@ std::optional<uint64_t> NumberOf(std::string_view id) {
   return number;
 }
 
+int64_t Now() { return absl::ToUnixSeconds(absl::Now()); }
+
+// When a link was made or touched; 0: not known.
+int64_t TimeOf(const std::string& link) {
+  struct stat state {};
+  return lstat(link.c_str(), &state) == 0 ? state.st_mtim.tv_sec : 0;
+}
+
 }  // namespace
 
 class OverlaySnapshot final : public Snapshot {
  public:
-  OverlaySnapshot(OverlaySnapshotter& owner, std::string folder, std::vector<std::string> lowers, Mount mount)
-      : owner_(owner),
+  OverlaySnapshot(OverlaySnapshotter& owner, std::string folder, std::vector<std::string> lowers, Mount mount,
+                  std::shared_ptr<const void> hold)
+      : hold_(std::move(hold)),
+        owner_(owner),
         folder_(std::move(folder)),
         root_(folder_ + "/root"),
         lowers_(std::move(lowers)),
@@ -82,6 +94,7 @@ class OverlaySnapshot final : public Snapshot {
   }
 
   const std::string& root() const override { return root_; }
+  std::string written() const override { return folder_ + "/upper"; }
 
   absl::StatusOr<CommittedLayer> Commit(const CommitOptions& options) override {
     const std::string upper = folder_ + "/upper";
@@ -106,7 +119,7 @@ class OverlaySnapshot final : public Snapshot {
     }
     RETURN_IF_ERROR(RefreshPycs(upper, &diff));
     ASSIGN_OR_RETURN(WrittenLayer written,
-                     WriteLayer(diff, upper, options.clamp_time, options.known, owner_.blobs_));
+                     WriteLayer(diff, upper, options.clamp_time, options.known, owner_.blobs_, options.stop));
     RETURN_IF_ERROR(PruneUpper(diff, upper));
     RETURN_IF_ERROR(owner_.Adopt(written.tar, upper));
     CommittedLayer committed;
@@ -119,6 +132,8 @@ class OverlaySnapshot final : public Snapshot {
   }
 
  private:
+  // First, so that it goes last: the layers are mounted until then.
+  const std::shared_ptr<const void> hold_;
   OverlaySnapshotter& owner_;
   const std::string folder_;
   const std::string root_;
@@ -214,7 +229,7 @@ absl::Status OverlaySnapshotter::LoadIndex() {
       RETURN_IF_ERROR(RemoveTree(link));
       continue;
     }
-    layers_[*digest] = {LayerState::kReady, id};
+    layers_[*digest] = {LayerState::kReady, id, TimeOf(link)};
     named.insert(id);
     next_id_ = std::max(next_id_, *number + 1);
   }
@@ -245,7 +260,7 @@ absl::Status OverlaySnapshotter::EnsureLayer(const Digest& tar) {
   MutexLock lock(mutex_);
   // Those who waited try for themselves if it failed: their stores' errors are their own.
   if (id.ok()) {
-    layers_[tar] = {LayerState::kReady, *id};
+    layers_[tar] = {LayerState::kReady, *id, Now()};
   } else {
     layers_.erase(tar);
   }
@@ -299,7 +314,7 @@ absl::Status OverlaySnapshotter::Adopt(const Digest& tar, const std::string& dir
   const absl::Status status = Publish(tar, directory, id);
   MutexLock lock(mutex_);
   if (status.ok()) {
-    layers_[tar] = {LayerState::kReady, id};
+    layers_[tar] = {LayerState::kReady, id, Now()};
   } else {
     layers_.erase(tar);
   }
@@ -309,7 +324,10 @@ absl::Status OverlaySnapshotter::Adopt(const Digest& tar, const std::string& dir
 
 absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Make(absl::Span<const Digest> parents,
                                                                    bool writable) {
+  // Before they are looked for: from then on none of them goes.
+  std::shared_ptr<const void> hold = Hold(parents);
   for (const Digest& parent : parents) RETURN_IF_ERROR(EnsureLayer(parent));
+  Touch(parents);
   std::vector<std::string> names;
   {
     MutexLock lock(mutex_);
@@ -342,7 +360,8 @@ absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Make(absl::Span<co
     (void)RemoveTree(folder);
     return mount.status();
   }
-  return std::make_unique<OverlaySnapshot>(*this, folder, std::move(lowers), *std::move(mount));
+  return std::make_unique<OverlaySnapshot>(*this, folder, std::move(lowers), *std::move(mount),
+                                           std::move(hold));
 }
 
 absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Prepare(absl::Span<const Digest> parents) {
@@ -351,6 +370,102 @@ absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::Prepare(absl::Span
 
 absl::StatusOr<std::unique_ptr<Snapshot>> OverlaySnapshotter::View(absl::Span<const Digest> parents) {
   return Make(parents, false);
+}
+
+std::shared_ptr<const void> OverlaySnapshotter::Hold(absl::Span<const Digest> layers) {
+  auto held = std::make_unique<std::vector<Digest>>(layers.begin(), layers.end());
+  MutexLock lock(mutex_);
+  for (const Digest& layer : *held) ++held_[layer];
+  return std::shared_ptr<const std::vector<Digest>>(held.release(),
+                                                    [this](const std::vector<Digest>* released) {
+                                                      {
+                                                        MutexLock released_lock(mutex_);
+                                                        for (const Digest& layer : *released) {
+                                                          const auto it = held_.find(layer);
+                                                          if (--it->second == 0) held_.erase(it);
+                                                        }
+                                                      }
+                                                      delete released;
+                                                    });
+}
+
+// The time is told to the disk so that a worker that starts again goes on in the same order; not each time,
+// since hardly anything depends on a minute.
+void OverlaySnapshotter::Touch(absl::Span<const Digest> layers) {
+  constexpr int64_t kWorthTelling = 60;
+  const int64_t now = Now();
+  std::vector<std::string> links;
+  {
+    MutexLock lock(mutex_);
+    for (const Digest& layer : layers) {
+      const auto it = layers_.find(layer);
+      if (it == layers_.end()) continue;
+      if (now - it->second.used_at >= kWorthTelling) links.push_back(IndexName(layer));
+      it->second.used_at = std::max(it->second.used_at, now);
+    }
+  }
+  for (const std::string& name : links) {
+    const std::string link = fmt::format("{}/index/{}", folder_, name);
+    (void)utimensat(AT_FDCWD, link.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+  }
+}
+
+uint64_t OverlaySnapshotter::bytes() const {
+  MutexLock lock(mutex_);
+  uint64_t bytes = 0;
+  for (const auto& [tar, record] : layers_) bytes += static_cast<uint64_t>(std::max<int64_t>(tar.size, 0));
+  return bytes;
+}
+
+std::map<Digest, OverlaySnapshotter::LayerRecord>::const_iterator OverlaySnapshotter::FindOldest() const {
+  auto oldest = layers_.end();
+  for (auto it = layers_.begin(); it != layers_.end(); ++it) {
+    if (it->second.state != LayerState::kReady || held_.contains(it->first)) continue;
+    if (oldest == layers_.end() || it->second.used_at < oldest->second.used_at) oldest = it;
+  }
+  return oldest;
+}
+
+std::optional<int64_t> OverlaySnapshotter::oldest() const {
+  MutexLock lock(mutex_);
+  const auto it = FindOldest();
+  if (it == layers_.end()) return std::nullopt;
+  return it->second.used_at;
+}
+
+absl::StatusOr<bool> OverlaySnapshotter::RemoveOldest() {
+  Digest tar;
+  std::string id;
+  {
+    MutexLock lock(mutex_);
+    const auto it = FindOldest();
+    if (it == layers_.end()) return false;
+    tar = it->first;
+    id = it->second.id;
+    layers_[tar].state = LayerState::kFetching;
+  }
+  // The name first: a layer that is named is whole. In work/ what is left of it goes at the next start.
+  const std::string gone = fmt::format("{}/work/{}", folder_, NewId());
+  const std::string link = fmt::format("{}/index/{}", folder_, IndexName(tar));
+  absl::Status status;
+  if (unlink(link.c_str()) != 0) status = ErrnoStatus(errno, link);
+  if (status.ok() && rename(fmt::format("{}/layers/{}", folder_, id).c_str(), gone.c_str()) != 0)
+    status = ErrnoStatus(errno, gone);
+  const bool stays = !status.ok() && Exists(link);
+  {
+    MutexLock lock(mutex_);
+    // One that still has its name is there as before; used just now, so that others are tried first.
+    if (!stays) {
+      layers_.erase(tar);
+    } else {
+      layers_[tar] = {LayerState::kReady, id, Now()};
+    }
+    changed_.NotifyAll();
+  }
+  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(RemoveTree(gone));
+  LogDebug("layer={} removed", tar.hash);
+  return true;
 }
 
 }  // namespace crossmill::worker

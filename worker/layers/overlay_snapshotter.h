@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,13 +35,25 @@ class OverlaySnapshotter final : public Snapshotter {
   absl::Status EnsureLayer(const Digest& tar) override;
   absl::StatusOr<std::unique_ptr<Snapshot>> Prepare(absl::Span<const Digest> parents) override;
   absl::StatusOr<std::unique_ptr<Snapshot>> View(absl::Span<const Digest> parents) override;
+  std::shared_ptr<const void> Hold(absl::Span<const Digest> layers) override;
+
+  // Bytes of the layers that are here, by their tars.
+  uint64_t bytes() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // When the layer was last used that nothing needs and that was used least lately; Unix time in seconds.
+  std::optional<int64_t> oldest() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Removes that one. False: everything that is here is needed. Whoever wants it meanwhile waits, and fetches
+  // it again.
+  absl::StatusOr<bool> RemoveOldest() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   friend class OverlaySnapshot;
+  // Coming or going: whoever wants it waits until that is over, and looks again.
   enum class LayerState { kFetching, kReady };
   struct LayerRecord {
     LayerState state = LayerState::kFetching;
     std::string id;
+    // Unix time in seconds; kept as the index link's own time.
+    int64_t used_at = 0;
   };
 
   OverlaySnapshotter(std::string folder, BlobStore& blobs) : folder_(std::move(folder)), blobs_(blobs) {}
@@ -57,6 +70,9 @@ class OverlaySnapshotter final : public Snapshotter {
   absl::Status Adopt(const Digest& tar, const std::string& directory);
   absl::Status Publish(const Digest& tar, const std::string& directory, const std::string& id);
   std::string Path(std::string_view name) const;
+  // Of the layer that could be removed first.
+  std::map<Digest, LayerRecord>::const_iterator FindOldest() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Touch(absl::Span<const Digest> layers) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string folder_;
   BlobStore& blobs_;
@@ -64,9 +80,11 @@ class OverlaySnapshotter final : public Snapshotter {
   std::string boot_id_;
   IdMap ids_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   std::map<Digest, LayerRecord> layers_ ABSL_GUARDED_BY(mutex_);
+  // How many hold each.
+  std::map<Digest, int> held_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

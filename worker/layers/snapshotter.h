@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct CommitOptions {
   KnownContents known = {};
   // Changes what the step left before it becomes the layer; nullptr: nothing does. Outlives the call.
   LayerEditor* editor = nullptr;
+  // Ends the wait for a store that has no room (worker/tree/full_store.h).
+  std::stop_token stop = {};
 };
 
 struct CommittedLayer {
@@ -48,15 +51,19 @@ class Snapshot {
   virtual ~Snapshot() = default;
   // The merged folder, absolute.
   virtual const std::string& root() const = 0;
+  // The folder that holds what was written into the root; empty: there is none.
+  virtual std::string written() const { return ""; }
   // Unmounts, writes what changed to the blob store as layer and manifest, and keeps it as a layer that
   // other snapshots can stand on. Call at most once, when no process uses the root any more. Not for views.
   virtual absl::StatusOr<CommittedLayer> Commit(const CommitOptions& options) = 0;
 };
 
-// Thread safe. Snapshots must not outlive it.
+// Thread safe. Snapshots and what Hold gives must not outlive it.
 class Snapshotter {
  public:
   virtual ~Snapshotter() = default;
+  // While it lives these layers are not removed for want of room, whether they are here already or not.
+  virtual std::shared_ptr<const void> Hold(absl::Span<const Digest>) { return nullptr; }
   // Fetches the layer from the blob store and unpacks it, unless it is there; concurrent calls for one
   // layer do it once. NOT_FOUND or DATA_LOSS from the store; FAILED_PRECONDITION for an owner that does
   // not exist here; INVALID_ARGUMENT for bytes that are no layer.

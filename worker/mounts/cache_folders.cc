@@ -9,10 +9,13 @@
 #include <optional>
 #include <set>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "worker/bounds/disk_use.h"
 #include "worker/tree/lower_tree.h"
 
 namespace crossmill::worker {
@@ -22,6 +25,15 @@ namespace {
 constexpr std::chrono::milliseconds kStopPatience{100};
 constexpr std::string_view kFresh = "fresh";
 constexpr std::string_view kStale = ".stale";
+constexpr std::string_view kUsed = ".used";
+
+int64_t Now() { return absl::ToUnixSeconds(absl::Now()); }
+
+// 0: there is none, as of a worker that did not note it.
+int64_t TimeOf(const std::string& path) {
+  struct stat state {};
+  return stat(path.c_str(), &state) == 0 ? state.st_mtim.tv_sec : 0;
+}
 
 std::optional<size_t> NumberOf(std::string_view name) {
   size_t number = 0;
@@ -56,12 +68,15 @@ absl::Status CacheFolders::LoadCache(const std::string& key, Cache& cache) const
     const std::optional<size_t> number = NumberOf(name);
     if (name == kFresh) {
       ASSIGN_OR_RETURN(cache.fresh, ReadFile(path));
+    } else if (name.ends_with(kUsed)) {
+      continue;
     } else if (!number || all.contains(name + std::string(kStale))) {
       // Half made, half removed, or due to be removed when its worker was killed.
       if (name != "id") RETURN_IF_ERROR(RemoveTree(path));
     } else {
       while (cache.folders.size() <= *number) cache.folders.push_back({.missing = true});
       cache.folders[*number].missing = false;
+      cache.folders[*number].used_at = TimeOf(path + std::string(kUsed));
     }
   }
   return absl::OkStatus();
@@ -194,9 +209,13 @@ absl::StatusOr<std::unique_ptr<CacheFolders::Use>> CacheFolders::Acquire(
 
 void CacheFolders::Release(const std::string& key, size_t number) {
   const std::string path = PathOf(key, number);
+  // So that workers that come know the order; without it the folder counts as the oldest.
+  (void)WriteFileAtomic(path + std::string(kUsed), "");
   {
     MutexLock lock(mutex_);
     Folder& folder = caches_[key].folders[number];
+    folder.bytes.reset();
+    folder.used_at = Now();
     if (--folder.users > 0 || !folder.stale) return changed_.NotifyAll();
     // Still nobody's until it is gone.
     folder.users = 1;
@@ -209,6 +228,89 @@ void CacheFolders::Release(const std::string& key, size_t number) {
   // One that could not be removed keeps its mark, and its number, until the worker starts again.
   if (removed.ok()) folder = {.missing = true};
   changed_.NotifyAll();
+}
+
+uint64_t CacheFolders::Measure() {
+  std::vector<Place> unknown;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [key, cache] : caches_) {
+      for (size_t i = 0; i < cache.folders.size(); ++i) {
+        const Folder& folder = cache.folders[i];
+        if (!folder.missing && folder.users == 0 && !folder.bytes) unknown.emplace_back(key, i);
+      }
+    }
+  }
+  std::vector<uint64_t> measured;
+  for (const auto& [key, number] : unknown) measured.push_back(DiskUse(PathOf(key, number)).value_or(0));
+  MutexLock lock(mutex_);
+  for (size_t i = 0; i < unknown.size(); ++i) {
+    Folder& folder = caches_[unknown[i].first].folders[unknown[i].second];
+    if (!folder.missing && folder.users == 0) folder.bytes = measured[i];
+  }
+  uint64_t bytes = 0;
+  for (const auto& [key, cache] : caches_) {
+    for (const Folder& folder : cache.folders) bytes += folder.missing ? 0 : folder.bytes.value_or(0);
+  }
+  return bytes;
+}
+
+std::optional<CacheFolders::Place> CacheFolders::FindOldest() const {
+  std::optional<Place> oldest;
+  int64_t used_at = 0;
+  for (const auto& [key, cache] : caches_) {
+    for (size_t i = 0; i < cache.folders.size(); ++i) {
+      const Folder& folder = cache.folders[i];
+      if (folder.missing || folder.users > 0 || folder.stale || (oldest && used_at <= folder.used_at))
+        continue;
+      oldest = Place(key, i);
+      used_at = folder.used_at;
+    }
+  }
+  return oldest;
+}
+
+std::optional<int64_t> CacheFolders::oldest() const {
+  MutexLock lock(mutex_);
+  const auto place = FindOldest();
+  if (!place) return std::nullopt;
+  return caches_.at(place->first).folders[place->second].used_at;
+}
+
+absl::StatusOr<bool> CacheFolders::RemoveOldest() {
+  std::optional<Place> place;
+  std::string gone;
+  {
+    MutexLock lock(mutex_);
+    place = FindOldest();
+    if (!place) return false;
+    Folder& folder = caches_[place->first].folders[place->second];
+    // Nobody's until it is gone: whoever wants a cache meanwhile gets another folder, or waits.
+    folder.users = 1;
+    folder.shared = false;
+    gone = fmt::format("{}.old{}", PathOf(place->first, place->second), discarded_++);
+  }
+  const std::string path = PathOf(place->first, place->second);
+  const absl::Status moved =
+      rename(path.c_str(), gone.c_str()) == 0 ? absl::OkStatus() : ErrnoStatus(errno, path);
+  if (moved.ok()) (void)unlink((path + std::string(kUsed)).c_str());
+  {
+    MutexLock lock(mutex_);
+    Folder& folder = caches_[place->first].folders[place->second];
+    folder.users = 0;
+    if (moved.ok()) {
+      // A build without cache may have marked it meanwhile; the mark must not meet the next folder of this
+      // number.
+      if (folder.stale) (void)unlink((path + std::string(kStale)).c_str());
+      folder = {.missing = true};
+    } else {
+      folder.used_at = Now();
+    }
+    changed_.NotifyAll();
+  }
+  RETURN_IF_ERROR(moved);
+  RETURN_IF_ERROR(RemoveTree(gone));
+  return true;
 }
 
 }  // namespace crossmill::worker

@@ -6,6 +6,7 @@
 //   KEY/fresh    the last build without cache (--no-cache) that used it: folders are younger than that
 //   KEY/0.stale  folder 0 is older than that and goes when the step that has it is over
 //   KEY/0.old... a folder that is being removed
+//   KEY/0.used   its time is when folder 0 was last given back
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -76,6 +78,15 @@ class CacheFolders {
   absl::StatusOr<std::unique_ptr<Use>> Acquire(const CacheRequest& request, const std::stop_token& stop,
                                                const std::function<void()>& on_wait);
 
+  // Bytes on the disk of the folders that nobody uses; those that were used since the last time are looked
+  // through, so this may take a while.
+  uint64_t Measure() ABSL_LOCKS_EXCLUDED(mutex_);
+  // When the folder was last used that nobody uses and that was used least lately; Unix time in seconds.
+  std::optional<int64_t> oldest() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Removes that one: a step that asks for its cache gets a new one. False: all are in use, or there are
+  // none.
+  absl::StatusOr<bool> RemoveOldest() ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   struct Folder {
     int users = 0;
@@ -87,7 +98,13 @@ class CacheFolders {
     bool missing = false;
     // A build without cache came while it was in use: nobody else gets it, and it is removed afterwards.
     bool stale = false;
+    // On the disk; unset: used since it was looked through.
+    std::optional<uint64_t> bytes = {};
+    // Unix time in seconds.
+    int64_t used_at = 0;
   };
+  // A cache's key, and the number of a folder.
+  using Place = std::pair<std::string, size_t>;
   struct Cache {
     std::vector<Folder> folders;
     // Name of the last build without cache.
@@ -110,9 +127,10 @@ class CacheFolders {
   absl::Status Make(const CacheRequest& request, const std::string& key, const std::string& path) const;
   void Release(const std::string& key, size_t number);
   std::string PathOf(const std::string& key, size_t number) const;
+  std::optional<Place> FindOldest() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string folder_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   std::map<std::string, Cache> caches_ ABSL_GUARDED_BY(mutex_);
   uint64_t discarded_ ABSL_GUARDED_BY(mutex_) = 0;

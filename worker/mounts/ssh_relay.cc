@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "common/base/ended.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/base/threads.h"
 
 namespace crossmill::worker {
 namespace {
@@ -56,7 +56,7 @@ absl::StatusOr<std::unique_ptr<SshRelay>> SshRelay::Create(
       listen(relay->listener_.get(), SOMAXCONN) != 0) {
     return ErrnoStatus(errno, path);
   }
-  relay->acceptor_ = std::jthread([relay = relay.get()] { relay->Accept(); });
+  ASSIGN_OR_RETURN(relay->acceptor_, StartThread([relay = relay.get()] { relay->Accept(); }));
   return relay;
 }
 
@@ -101,7 +101,13 @@ void SshRelay::Accept() {
     if (connections_.size() >= kConnections) continue;
     Connection& connection = connections_.emplace_back();
     connection.socket = std::move(socket);
-    connection.thread = std::jthread([this, &connection] { Serve(connection); });
+    absl::StatusOr<std::jthread> thread = StartThread([this, &connection] { Serve(connection); });
+    if (!thread.ok()) {
+      on_problem_(std::string(Sv(thread.status().message())));
+      connections_.pop_back();
+      continue;
+    }
+    connection.thread = *std::move(thread);
   }
 }
 
@@ -123,16 +129,16 @@ absl::Status SshRelay::Exchange(Connection& connection) {
     if (stopping_) return absl::OkStatus();
   }
   const int socket = connection.socket.get();
-  const std::jthread outward([&stream, socket] {
-    std::array<char, kRelayChunk> buffer;
-    while (true) {
-      const ssize_t size = recv(socket, buffer.data(), buffer.size(), 0);
-      if (size < 0 && errno == EINTR) continue;
-      if (size <= 0) break;
-      if (!stream.Write({buffer.data(), static_cast<size_t>(size)}).ok()) return;
-    }
-    (void)stream.CloseWrite();
-  });
+  ASSIGN_OR_RETURN(const std::jthread outward, StartThread([&stream, socket] {
+                     std::array<char, kRelayChunk> buffer;
+                     while (true) {
+                       const ssize_t size = recv(socket, buffer.data(), buffer.size(), 0);
+                       if (size < 0 && errno == EINTR) continue;
+                       if (size <= 0) break;
+                       if (!stream.Write({buffer.data(), static_cast<size_t>(size)}).ok()) return;
+                     }
+                     (void)stream.CloseWrite();
+                   }));
   std::array<char, kRelayChunk> buffer;
   absl::Status status;
   while (true) {

@@ -1,6 +1,5 @@
 #include "worker/sandbox/oci_sandbox.h"
 
-#include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -16,6 +15,7 @@
 #include <optional>
 #include <sstream>
 
+#include "absl/strings/escaping.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
@@ -29,15 +29,6 @@ namespace crossmill::worker {
 namespace {
 
 constexpr absl::Duration kRuntimeCommandLimit = absl::Seconds(30);
-
-std::string Base64(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<size_t>(size));
-  return text;
-}
 
 // The runtime itself needs no more than this; nothing of it reaches the step.
 std::vector<std::string> RuntimeEnvironment() {
@@ -162,6 +153,11 @@ absl::StatusOr<std::unique_ptr<OciSandbox>> OciSandbox::Create(OciSandboxOptions
 }
 
 absl::Status OciSandbox::Prepare() {
+  if (options_.groups != nullptr && !options_.groups->bases().empty()) {
+    groups_problem_ = TryStepGroup(options_.groups->bases());
+    // A kernel that lets nobody in is no reason to execute nothing.
+    if (!groups_problem_.ok()) options_.groups = nullptr;
+  }
   std::vector<std::string> candidates = {options_.runtime};
   if (options_.runtime.empty()) candidates = {"crun", "runc"};
   absl::Status problem;
@@ -182,7 +178,7 @@ absl::Status OciSandbox::Prepare() {
   crun_ = version_.starts_with("crun");
   if (crun_) {
     ASSIGN_OR_RETURN(const std::string filter, CompileSeccompFilter());
-    seccomp_bpf_ = Base64(filter);
+    seccomp_bpf_ = absl::Base64Escape(filter);
   }
   utsname name{};
   if (uname(&name) != 0) return ErrnoStatus(errno, "uname");
@@ -268,7 +264,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   if (NetworkOf(run.run) == v1::NETWORK_MODE_RECORDED && run.network_namespace.empty()) {
     return absl::InternalError("a recorded network without a namespace");
   }
-  auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_);
+  auto limits = MakeStepLimits(run.run, run.holds_secrets, limits_, run.bounds.open_files());
   if (absl::IsInvalidArgument(limits.status()))
     return Refused(126, std::string(Sv(limits.status().message())));
   RETURN_IF_ERROR(limits.status());
@@ -285,8 +281,10 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
   MountPoints points(run.root);
   absl::StatusOr<SandboxResult> result = absl::UnknownError("not run");
   const absl::Status ready = MakeMountPoints(spec, &points);
+  std::optional<BoundedStep> bounded;
   if (ready.ok()) {
-    result = Execute(run, container);
+    bounded.emplace(run, options_.groups, container.id);
+    result = Execute(run, container, *bounded);
   } else if (absl::IsFailedPrecondition(ready)) {
     // The image has something else where a step needs a mount: the recipe's fault.
     result = Refused(126, std::string(Sv(ready.message())));
@@ -297,6 +295,7 @@ absl::StatusOr<SandboxResult> OciSandbox::Run(const SandboxRun& run) {
     const absl::Status destroyed = Destroy(container);
     if (!destroyed.ok() && result.ok()) result = destroyed;
   }
+  bounded.reset();
   points.Remove();
   if (result.ok()) result->stubs = points.made();
   return result;
@@ -312,21 +311,24 @@ absl::Status OciSandbox::MakeMountPoints(const SpecOptions& spec, MountPoints* p
   return absl::OkStatus();
 }
 
-absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const Container& container) const {
+absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const Container& container,
+                                                  BoundedStep& bounded) const {
   ProcessOptions options;
   options.argv = Command(
       container, {"run", "--bundle", container.bundle, "--pid-file", container.pid_file(), container.id});
   options.env = RuntimeEnvironment();
   options.working_folder = container.bundle;
+  options.joins = bounded.joins();
   options.time_limit = run.timeout;
-  options.stop = run.stop;
+  options.stop = bounded.stop();
+  options.on_start = [&](pid_t pid) { bounded.Started(pid); };
   std::string last_words;
   options.on_output = [&](OutputStream stream, std::string_view bytes) {
     if (stream == OutputStream::kStderr) KeepTail(bytes, &last_words);
     run.on_output(stream == OutputStream::kStdout ? v1::LogChunk::STREAM_STDOUT : v1::LogChunk::STREAM_STDERR,
                   bytes);
   };
-  const ProcessorLimit limit(run.processors);
+  const ProcessorLimit limit(bounded.processors());
   SandboxResult result;
   result.processors = AllowedProcessors();
   auto process = RunProcess(options);
@@ -336,8 +338,11 @@ absl::StatusOr<SandboxResult> OciSandbox::Execute(const SandboxRun& run, const C
   result.stopped = process->stopped;
   result.cpu_seconds = process->cpu_seconds;
   result.peak_memory = process->peak_memory;
+  RETURN_IF_ERROR(bounded.Ended(*process, &result));
   if (run.process_ids > 0) result.process_ids = PassedProcessIds(container.process_ids_file());
   if (result.timed_out || result.stopped || result.exit_code == 0) return result;
+  // A runtime that lost its container to a limit says so in its log, too.
+  if (result.bound && !result.bound->survived()) return result;
   if (const std::string message = ErrorInLog(container.log()); !message.empty()) return Explain(run, message);
   // A failed exec is the last thing a runtime does in the container, and tells it on stderr. A program
   // that only says the same has no visible problem.

@@ -9,6 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "worker/host/mounting.h"
+#include "worker/host/step_groups.h"
+#include "worker/sandbox/bounded_step.h"
 #include "worker/sandbox/host_settings.h"
 #include "worker/sandbox/mount_points.h"
 #include "worker/sandbox/runtime_spec.h"
@@ -26,6 +28,8 @@ struct OciSandboxOptions {
   HostSettings host_settings;
   // Given to steps on the host's network.
   std::string resolv_conf = "/etc/resolv.conf";
+  // Each step gets a control group of its own in these; nullptr: none. They outlive the sandbox.
+  const StepGroups* groups = nullptr;
 };
 
 // Thread safe. Works as root of the worker's user namespace and as root of the machine.
@@ -38,6 +42,8 @@ class OciSandbox final : public Sandbox {
 
   // "crun 1.8.1".
   const std::string& version() const { return version_; }
+  // OK, or why steps are not in the groups.
+  const absl::Status& groups_problem() const { return groups_problem_; }
 
  private:
   struct Container;
@@ -53,12 +59,14 @@ class OciSandbox final : public Sandbox {
   static absl::Status MakeMountPoints(const SpecOptions& spec, MountPoints* points);
   std::vector<std::string> Command(const Container& container,
                                    std::initializer_list<std::string> arguments) const;
-  absl::StatusOr<SandboxResult> Execute(const SandboxRun& run, const Container& container) const;
+  absl::StatusOr<SandboxResult> Execute(const SandboxRun& run, const Container& container,
+                                        BoundedStep& bounded) const;
   absl::StatusOr<SandboxResult> Explain(const SandboxRun& run, const std::string& message) const;
   // Kills what is left of a container and forgets it.
   absl::Status Destroy(const Container& container) const;
 
-  const OciSandboxOptions options_;
+  OciSandboxOptions options_;
+  absl::Status groups_problem_;
   std::string runtime_;
   std::string version_;
   bool crun_ = false;

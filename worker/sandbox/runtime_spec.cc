@@ -59,6 +59,8 @@ Json Process(const SandboxRun& run, const SpecOptions& options) {
     entry["hard"] = limit.hard;
     process["rlimits"].push_back(std::move(entry));
   }
+  // Where memory is short, steps die first: before the worker, and long before the coordinator.
+  process["oomScoreAdj"] = 1000;
   // setuid programs work, as in BuildKit; the worker's user namespace is the wall.
   process["noNewPrivileges"] = false;
   return process;

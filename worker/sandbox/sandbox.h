@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -77,6 +78,11 @@ struct SandboxRun {
   unsigned process_ids = 0;
   // The step may read secrets: it leaves no core dumps.
   bool holds_secrets = false;
+  // The most that it may use, and what of it the build and the farm asked for (the rest is the worker's own).
+  v1::StepBounds bounds = {};
+  v1::StepBounds asked = {};
+  // Folder whose content is what it wrote into its root; empty: not known, so it is not limited.
+  std::string written = {};
   absl::Duration timeout = absl::InfiniteDuration();
   // Called on the calling thread, in order per stream.
   std::function<void(v1::LogChunk::Stream, std::string_view)> on_output;
@@ -93,6 +99,13 @@ struct SandboxResult {
   double cpu_seconds = 0;
   // The most memory, in bytes, that one of them had resident.
   uint64_t peak_memory = 0;
+  v1::StepUse use;
+  // A limit that it came to.
+  std::optional<v1::BoundReached> bound;
+  // The kernel counts whom it kills for want of memory, and of this step it killed none.
+  bool not_killed_for_memory = false;
+  // Lines for people.
+  std::vector<std::string> warnings;
   // How many processors the runtime was started on; 0: not known.
   unsigned processors = 0;
   // The last process id that was given before the step's program began, if SandboxRun asked for others and

@@ -44,7 +44,11 @@ std::map<std::string, rlimit, std::less<>> LimitsOfThisProcess() {
 }
 
 absl::StatusOr<StepLimits> MakeStepLimits(const v1::Run& run, bool holds_secrets,
-                                          const std::map<std::string, rlimit, std::less<>>& available) {
+                                          const std::map<std::string, rlimit, std::less<>>& available_here,
+                                          uint32_t most_files) {
+  std::map<std::string, rlimit, std::less<>> available = available_here;
+  if (const auto files = available.find("nofile"); most_files > 0 && files != available.end())
+    files->second.rlim_max = std::min<rlim_t>(files->second.rlim_max, most_files);
   std::map<std::string, rlimit, std::less<>> wanted = {{"nofile", {kOpenFilesSoft, kOpenFilesHard}}};
   if (const auto core = available.find("core"); core != available.end()) wanted["core"] = core->second;
   StepLimits result;

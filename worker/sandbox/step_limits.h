@@ -34,7 +34,10 @@ struct StepLimits {
 // The recipe's ulimits and, where it names none, the farm's own: the same number of open files on every host,
 // no core dumps where secrets are (`holds_secrets`) and else as this process has it. INVALID_ARGUMENT for a
 // limit that does not exist.
+//
+// `most_files`: the farm's limit of open files (v1.StepBounds); 0: none.
 absl::StatusOr<StepLimits> MakeStepLimits(const v1::Run& run, bool holds_secrets,
-                                          const std::map<std::string, rlimit, std::less<>>& available);
+                                          const std::map<std::string, rlimit, std::less<>>& available,
+                                          uint32_t most_files = 0);
 
 }  // namespace crossmill::worker

@@ -13,6 +13,8 @@
 #include "common/base/status.h"
 #include "common/layer/tar_entry.h"
 #include "common/words/platform.h"
+#include "common/words/step_bounds.h"
+#include "worker/bounds/console_limit.h"
 #include "worker/host/host_load.h"
 #include "worker/host/probes.h"
 #include "worker/mounts/secret_mask.h"
@@ -41,13 +43,14 @@ bool IsRecipeFault(const absl::Status& status) {
 // that is missing is the store's fault.
 bool IsUnusableLayer(const absl::Status& status) { return absl::IsInvalidArgument(status); }
 
-std::string DescribeExit(int code) {
+// `not_for_memory`: that is known.
+std::string DescribeExit(int code, bool not_for_memory) {
   if (code <= 128 || code > 128 + 64) return fmt::format("exit code {}", code);
   const char* name = sigabbrev_np(code - 128);
   const std::string signal =
       name == nullptr ? fmt::format("signal {}", code - 128) : fmt::format("SIG{}", name);
   return fmt::format("exit code {} (killed by {}{})", code, signal,
-                     code == 137 ? "; perhaps out of memory" : "");
+                     code == 137 && !not_for_memory ? "; perhaps out of memory" : "");
 }
 
 std::string Place(const v1::SourceRange& range) {
@@ -80,6 +83,7 @@ class StageExecutor::Execution {
         stop_(stop),
         blobs_(executor.blobs_) {
     for (const v1::Layer& layer : task.parents()) layers_.push_back(FromProto(layer.tar()));
+    holds_.push_back(executor.snapshotter_.Hold(layers_));
   }
 
   v1::TaskResult Run() {
@@ -102,6 +106,9 @@ class StageExecutor::Execution {
     // How much later the clock was that its programs were shown, in nanoseconds.
     int64_t clock_shift = 0;
     unsigned process_ids = 0;
+    v1::StepUse use;
+    std::optional<v1::BoundReached> bound;
+    std::vector<std::string> warnings;
     std::vector<std::string> stubs;
     // Of COPY.
     KnownContents known;
@@ -131,6 +138,7 @@ class StageExecutor::Execution {
       }
       const v1::Layer& next = step.has_expected() ? step.expected() : result.layer();
       layers_.push_back(FromProto(next.tar()));
+      holds_.push_back(executor_.snapshotter_.Hold({&layers_.back(), 1}));
     }
     return true;
   }
@@ -177,14 +185,18 @@ class StageExecutor::Execution {
       result->set_failure(std::string(Sv(snapshot.status().message())));
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(const ActionResult action, ExecuteAction(step, (*snapshot)->root(), result));
+    ASSIGN_OR_RETURN(const ActionResult action, ExecuteAction(step, **snapshot, result));
+    RETURN_IF_ERROR(BlameDisk(action));
     result->set_exit_code(action.exit_code);
     result->set_timed_out(action.timed_out);
     if (action.cpu_seconds) {
       result->set_cpu_seconds(*action.cpu_seconds);
       result->set_peak_memory(action.peak_memory);
       result->set_cpu_wait_share(action.cpu_wait_share);
+      *result->mutable_use() = action.use;
     }
+    if (action.bound) *result->mutable_bound() = *action.bound;
+    for (const std::string& warning : action.warnings) Warn(warning, result);
     result->set_failure(action.failure);
     if (!action.failure.empty()) return absl::OkStatus();
     CommitOptions options;
@@ -193,6 +205,7 @@ class StageExecutor::Execution {
     options.exact_times = HasExactTimes(step) && !step.keep_times();
     options.stubs = action.stubs;
     options.known = action.known;
+    options.stop = stop_;
     constexpr int64_t kSecond = 1'000'000'000;
     Normalizer normalizer(RulesOf(step), {.clamp_time = step.clamp_time(),
                                           .started_at = result->started_at() / kSecond,
@@ -252,13 +265,14 @@ class StageExecutor::Execution {
     observer_.OnLog(chunk);
   }
 
-  absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const std::string& root,
+  absl::StatusOr<ActionResult> ExecuteAction(const v1::Step& step, const Snapshot& snapshot,
                                              v1::StepResult* result) {
+    const std::string& root = snapshot.root();
     ActionResult action;
     absl::Status status;
     switch (step.action_case()) {
       case v1::Step::kRun:
-        return ExecuteRun(step, root, result);
+        return ExecuteRun(step, snapshot, result);
       case v1::Step::kCopy:
         status = ExecuteCopy(step.copy(), root, step.clamp_time(), step.keep_times(), blobs_, stop_,
                              &action.known);
@@ -274,8 +288,9 @@ class StageExecutor::Execution {
     return action;
   }
 
-  absl::StatusOr<ActionResult> ExecuteRun(const v1::Step& step, const std::string& root,
+  absl::StatusOr<ActionResult> ExecuteRun(const v1::Step& step, const Snapshot& snapshot,
                                           v1::StepResult* result) {
+    const std::string& root = snapshot.root();
     ActionResult action;
     bool emulated = false;
     if (!Supports(executor_.options_.platforms, task_.platform(), &emulated)) {
@@ -290,7 +305,7 @@ class StageExecutor::Execution {
       action.failure = std::string(Sv(identity.status().message()));
       return action;
     }
-    ASSIGN_OR_RETURN(action, RunInSandbox(step, root, *std::move(identity), result));
+    ASSIGN_OR_RETURN(action, RunInSandbox(step, snapshot, *std::move(identity), result));
     if (!action.failure.empty()) *result->mutable_root() = ReadRootFacts(root, step.run());
     return action;
   }
@@ -312,7 +327,7 @@ class StageExecutor::Execution {
     return run.cwd().empty() || run.cwd() == "/" ? absl::OkStatus() : ExecuteWorkdir(folder, root);
   }
 
-  absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const std::string& root, Identity identity,
+  absl::StatusOr<ActionResult> RunInSandbox(const v1::Step& step, const Snapshot& snapshot, Identity identity,
                                             v1::StepResult* result) {
     LogBundler log(step.number(), executor_.clock_,
                    [this](const v1::LogChunk& chunk) { observer_.OnLog(chunk); });
@@ -327,9 +342,12 @@ class StageExecutor::Execution {
     }
     SandboxRun run{.run = step.run(),
                    .platform = task_.platform(),
-                   .root = root,
+                   .root = snapshot.root(),
                    .identity = std::move(identity),
                    .env = {},
+                   .bounds = LeastOf(task_.bounds(), executor_.options_.most_bounds),
+                   .asked = task_.bounds(),
+                   .written = snapshot.written(),
                    .timeout = StepTimeout(),
                    .on_output = {},
                    .stop = stop_};
@@ -387,15 +405,21 @@ class StageExecutor::Execution {
   absl::Status RunMasked(SandboxRun& run, LogBundler& log, const SecretPatterns& patterns,
                          RecordedNetwork& network, ActionResult* action) {
     MaskedStream out(patterns), err(patterns);
+    ConsoleLimit console(run.bounds, run.asked);
+    const auto add = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
+      log.Add(stream, console.Take(bytes));
+      if (const std::string cut = console.Notice(); !cut.empty()) log.Add(v1::LogChunk::STREAM_WORKER, cut);
+    };
     run.on_output = [&](v1::LogChunk::Stream stream, std::string_view bytes) {
       network.Watch(stream, bytes);
-      if (patterns.empty() || stream == v1::LogChunk::STREAM_WORKER) return log.Add(stream, bytes);
-      log.Add(stream, (stream == v1::LogChunk::STREAM_STDOUT ? out : err).Add(bytes));
+      if (stream == v1::LogChunk::STREAM_WORKER) return log.Add(stream, bytes);
+      if (patterns.empty()) return add(stream, bytes);
+      add(stream, (stream == v1::LogChunk::STREAM_STDOUT ? out : err).Add(bytes));
     };
     const ProcessorWait wait;
     const auto ended = executor_.sandbox_.Run(run);
-    log.Add(v1::LogChunk::STREAM_STDOUT, out.Finish());
-    log.Add(v1::LogChunk::STREAM_STDERR, err.Finish());
+    add(v1::LogChunk::STREAM_STDOUT, out.Finish());
+    add(v1::LogChunk::STREAM_STDERR, err.Finish());
     if (run.holds_secrets) {
       for (std::string& entry : run.env) Wipe(&entry);
     }
@@ -409,14 +433,37 @@ class StageExecutor::Execution {
     action->processors = ended->processors;
     action->process_ids = ended->process_ids;
     action->stubs = ended->stubs;
+    action->use = ended->use;
+    action->bound = ended->bound;
+    action->warnings = ended->warnings;
+    if (!action->bound) action->bound = console.reached();
+    const bool at_limit = ended->bound && !ended->bound->survived();
     if (ended->timed_out) {
       action->failure = fmt::format("step timeout of {} reached", absl::FormatDuration(run.timeout));
+      action->bound.emplace().set_bound(v1::STEP_BOUND_TIME);
+      action->bound->set_limit(static_cast<uint64_t>(absl::ToInt64Seconds(run.timeout)));
+      action->bound->set_of_worker(task_.step_timeout() == 0);
+    } else if (at_limit) {
+      action->failure =
+          fmt::format("{}: {}", TellBoundReached(*ended->bound), DescribeExit(ended->exit_code, true));
     } else if (!ended->refusal.empty()) {
       action->failure = patterns.Mask(ended->refusal);
     } else if (ended->exit_code != 0) {
-      action->failure = DescribeExit(ended->exit_code);
+      action->failure = DescribeExit(ended->exit_code, ended->not_killed_for_memory);
     }
     return absl::OkStatus();
+  }
+
+  // What a command could not write is no fault of its recipe; where there is room it may succeed.
+  absl::Status BlameDisk(const ActionResult& action) const {
+    if (action.timed_out || !executor_.options_.why_full) return absl::OkStatus();
+    const bool failed = action.exit_code != 0;
+    const std::string full = executor_.options_.why_full(failed);
+    if (full.empty()) return absl::OkStatus();
+    // There are programs that write less than they have, and say nothing.
+    return absl::ResourceExhaustedError(
+        failed ? fmt::format("{}, and {}", full, action.failure)
+               : fmt::format("{}, and what the command wrote may not be whole", full));
   }
 
   absl::Duration StepTimeout() const {
@@ -445,6 +492,8 @@ class StageExecutor::Execution {
   RequiredBlobs blobs_;
   // Bottom first: the root of the next step.
   std::vector<Digest> layers_;
+  // The task needs them to its end, also between two of its steps.
+  std::vector<std::shared_ptr<const void>> holds_;
   v1::TaskResult result_;
   // In result_.
   size_t fetch_bytes_ = 0;

@@ -29,8 +29,13 @@ struct ExecutorOptions {
   HostSettings host_settings;
   // Told with each RUN.
   HostFacts host_facts = {};
+  // Why the disk may be to blame for a command that has failed, or for what one that has not wrote; empty if
+  // not (WhyFull). May be empty itself.
+  std::function<std::string(bool failed)> why_full = {};
   // For tasks that name none.
   absl::Duration step_timeout = absl::Hours(6);
+  // The most that a RUN gets of each, whatever its task says.
+  v1::StepBounds most_bounds = {};
   // For RUN --mount; nullptr: such steps cannot be executed here. Outlives the executor.
   MountStore* mounts = nullptr;
   // For steps whose network is recorded; nullptr: such steps cannot be executed here. Outlives the executor.

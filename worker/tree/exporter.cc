@@ -17,6 +17,7 @@
 #include "common/pattern/tree_match.h"
 #include "worker/tree/copy_target.h"
 #include "worker/tree/file_metadata.h"
+#include "worker/tree/full_store.h"
 #include "worker/tree/long_path.h"
 #include "worker/tree/lower_tree.h"
 #include "worker/tree/root_tree.h"
@@ -214,12 +215,13 @@ absl::StatusOr<Digest> MakeExport(const v1::Export& wanted, const std::string& r
                                                                               .tree_name = "the stage"},
                                                                              tree));
   if (paths != nullptr) *paths = PathsOf(found);
-  auto blob = WriteExport(found.matches, wanted.parents(), excludes, root, blobs, stop);
-  // As with layers: a store on this machine that was started again has lost what was handed over.
-  if (absl::IsUnavailable(blob.status())) {
-    blob = WriteExport(found.matches, wanted.parents(), excludes, root, blobs, stop);
-  }
-  return blob;
+  return WriteWhenThereIsRoom(stop, [&] {
+    auto blob = WriteExport(found.matches, wanted.parents(), excludes, root, blobs, stop);
+    // As with layers: a store on this machine that was started again has lost what was handed over.
+    if (absl::IsUnavailable(blob.status()))
+      blob = WriteExport(found.matches, wanted.parents(), excludes, root, blobs, stop);
+    return blob;
+  });
 }
 
 }  // namespace crossmill::worker

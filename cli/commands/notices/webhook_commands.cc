@@ -84,7 +84,7 @@ absl::StatusOr<int> AddHook(Session& session, const AddFlags& flags) {
   }
   RETURN_IF_ERROR(
       session.Print(fmt::format("webhook {}\nsecret {}\n", response.webhook().id(), response.secret())));
-  session.env.Err("The secret is not shown again: deliveries are signed with it.\n");
+  session.Tell("The secret is not shown again: deliveries are signed with it.\n");
   return kExitOk;
 }
 
@@ -153,7 +153,7 @@ absl::StatusOr<int> ListHookDeliveries(Session& session, const DeliveryFlags& fl
     return kExitOk;
   }
   if (deliveries.empty()) {
-    RETURN_IF_ERROR(session.Print("nothing has changed since it was added\n"));
+    RETURN_IF_ERROR(session.Print("nothing was to be delivered to it yet\n"));
     return kExitOk;
   }
   Table table({{"ID", Table::Align::kRight},

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/compare/formats/byte_numbers.h"
 #include "common/compare/formats/formats.h"
+#include "common/layer/ustar.h"
 
 namespace crossmill::compare {
 namespace {
 
-constexpr size_t kTarBlock = 512;
+namespace ustar = layer::ustar;
+using ustar::kBlock;
 
 // What pax headers say.
 struct PaxRecords {
@@ -61,9 +62,7 @@ void ReadPaxRecords(std::string_view records, std::string_view member, PaxRecord
   }
 }
 
-std::string_view NameInHeader(std::string_view header) {
-  return header.substr(0, std::min<size_t>(header.find('\0'), 100));
-}
+std::string_view NameInHeader(std::string_view header) { return ustar::GetText(header.data(), ustar::kName); }
 
 // What fills up is zero bytes.
 std::string_view WithoutZeros(std::string_view bytes) {
@@ -82,24 +81,10 @@ struct TarRemains {
   bool ended = false;
 };
 
-// Octal digits, or with the first bit a number of bytes.
-uint64_t SizeInHeader(std::string_view header) {
-  if ((static_cast<unsigned char>(header[124]) & 0x80) != 0) return NumberAt(header, 128, 8, false);
-  uint64_t size = 0;
-  for (const char digit : header.substr(124, 12)) {
-    if (digit >= '0' && digit <= '7') size = size * 8 + static_cast<uint64_t>(digit - '0');
-  }
-  return size;
-}
-
 bool HasChecksum(std::string_view header) {
-  uint64_t told = 0, sum = 0;
-  for (const char digit : header.substr(148, 8)) {
-    if (digit >= '0' && digit <= '7') told = told * 8 + static_cast<uint64_t>(digit - '0');
-  }
-  for (size_t i = 0; i < kTarBlock; ++i)
-    sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header[i]);
-  return sum == told;
+  const auto told = ustar::GetNumber(header.data(), ustar::kChecksum);
+  const ustar::Checksum sum = ustar::ChecksumOf(header.data());
+  return told && (*told == sum.as_unsigned || *told == sum.as_signed);
 }
 
 // Without what libarchive tells of a member.
@@ -120,27 +105,28 @@ std::string WithoutTold(std::string_view header) {
 TarRemains TarRemainsOf(std::string_view tar) {
   TarRemains remains;
   size_t at = 0;
-  while (at + kTarBlock <= tar.size()) {
-    const std::string_view header = tar.substr(at, kTarBlock);
+  while (at + kBlock <= tar.size()) {
+    const std::string_view header = tar.substr(at, kBlock);
     remains.ended = WithoutZeros(header).empty();
     if (remains.ended || !HasChecksum(header)) break;
     const char type = header[156];
     const bool has_content = type < '1' || type > '6';
-    const uint64_t size = has_content ? SizeInHeader(header) : 0;
-    if (size > tar.size() - at - kTarBlock) break;
-    const size_t next = std::min(tar.size(), at + kTarBlock + (size + kTarBlock - 1) / kTarBlock * kTarBlock);
-    const std::string_view content = tar.substr(at + kTarBlock, size);
-    const std::string_view filling = tar.substr(at + kTarBlock + size, next - at - kTarBlock - size);
+    const auto told = has_content ? ustar::GetNumber(header.data(), ustar::kSize) : std::optional<int64_t>(0);
+    if (!told || *told < 0 || static_cast<uint64_t>(*told) > tar.size() - at - kBlock) break;
+    const auto size = static_cast<size_t>(*told);
+    const size_t next = std::min(tar.size(), at + kBlock + (size + kBlock - 1) / kBlock * kBlock);
+    const std::string_view content = tar.substr(at + kBlock, size);
+    const std::string_view filling = tar.substr(at + kBlock + size, next - at - kBlock - size);
     if (type == 'x' || type == 'g') {
       remains.pax.noise.insert(fmt::format("name {}", NameInHeader(header)));
-      const bool has_member = type == 'x' && next + kTarBlock <= tar.size();
+      const bool has_member = type == 'x' && next + kBlock <= tar.size();
       ReadPaxRecords(content, has_member ? NameInHeader(tar.substr(next)) : "all", &remains.pax);
       remains.others["pax headers"].emplace_back(WithoutZeros(filling));
     } else if (type == 'L' || type == 'K') {
       // A name that is too long for the header, to its first zero byte.
       const size_t end = std::min(content.find('\0'), content.size());
       remains.others["long names"].emplace_back(
-          WithoutZeros(tar.substr(at + kTarBlock + end, next - at - kTarBlock - end)));
+          WithoutZeros(tar.substr(at + kBlock + end, next - at - kBlock - end)));
     } else {
       std::string others = WithoutTold(header);
       others.resize(WithoutZeros(others).size() + 1);
@@ -202,7 +188,7 @@ void CompareHeaders(const TarRemains& first, const TarRemains& second, Differenc
 // From its first block on that is not of zero bytes.
 std::string_view WithoutEnd(std::string_view rest) {
   const size_t first = rest.find_first_not_of('\0');
-  return first == std::string_view::npos ? std::string_view() : rest.substr(first / kTarBlock * kTarBlock);
+  return first == std::string_view::npos ? std::string_view() : rest.substr(first / kBlock * kBlock);
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "common/compare/neutral/neutral_comparison.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -10,6 +8,7 @@
 
 #include "common/base/status.h"
 #include "common/compare/file_comparison.h"
+#include "common/compare/path_glob.h"
 #include "common/layer/manifest_diff.h"
 
 namespace crossmill::compare {
@@ -21,9 +20,8 @@ constexpr int64_t kMostBytes = int64_t{256} << 20;
 constexpr std::string_view kKinds[] = {"chosen", "wheel", "bytecode", "messages", "documents"};
 
 bool IsChosen(absl::Span<const std::string> globs, const std::string& path) {
-  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-    return fnmatch(glob.c_str(), path.c_str(), 0) == 0 || fnmatch(glob.c_str(), ("/" + path).c_str(), 0) == 0;
-  });
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const std::string& glob) { return MatchesPathGlob(glob, path); });
 }
 
 bool IsDocument(std::string_view path) {

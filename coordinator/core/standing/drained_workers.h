@@ -1,4 +1,5 @@
-// The workers that an operator drained: they get no new tasks until somebody undrains them. Pure.
+// The workers that get no new tasks because somebody said so: those that an operator drained, until they are
+// undrained, and those whose results are not believed, until they are trusted again. Pure.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,28 @@ class DrainedWorkers {
     MutexLock lock(mutex_);
     if (drained ? names_.insert(worker).second : names_.erase(worker) > 0) ++changes_;
   }
+  // Drained.
   bool Contains(const std::string& worker) const {
     MutexLock lock(mutex_);
     return names_.contains(worker);
+  }
+  void SetDistrusted(const std::string& worker, bool distrusted) {
+    MutexLock lock(mutex_);
+    if (distrusted ? distrusted_.insert(worker).second : distrusted_.erase(worker) > 0) ++changes_;
+  }
+  bool IsDistrusted(const std::string& worker) const {
+    MutexLock lock(mutex_);
+    return distrusted_.contains(worker);
+  }
+  // For either reason.
+  bool GetsNone(const std::string& worker) const {
+    MutexLock lock(mutex_);
+    return names_.contains(worker) || distrusted_.contains(worker);
+  }
+  // Somebody gets none.
+  bool IsAny() const {
+    MutexLock lock(mutex_);
+    return !names_.empty() || !distrusted_.empty();
   }
   // Another number after every change.
   uint64_t changes() const {
@@ -29,6 +49,7 @@ class DrainedWorkers {
  private:
   mutable Mutex mutex_;
   std::set<std::string> names_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> distrusted_ ABSL_GUARDED_BY(mutex_);
   uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

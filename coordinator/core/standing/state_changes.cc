@@ -7,7 +7,11 @@
 #include "coordinator/core/build_history.h"
 
 namespace crossmill::core {
+namespace {
 
+// What the cell of a build that has ended says about the state; unspecified: nothing. A build that was
+// cancelled or that the farm failed says nothing, nor does a verdict that decides nothing; a rebuild says
+// nothing about the status.
 v1::BuildStatus StatusSaid(const v1::BuildHistoryRow& row) {
   if (row.rebuild_of() != 0) return v1::BUILD_STATUS_UNSPECIFIED;
   switch (row.status()) {
@@ -39,6 +43,8 @@ v1::Verdict VerdictSaid(const v1::BuildHistoryRow& row) {
   return row.standing() == v1::STANDING_BAD ? v1::VERDICT_UNREPRODUCIBLE : v1::VERDICT_REPRODUCIBLE;
 }
 
+}  // namespace
+
 std::optional<v1::StateChange> ApplyToState(const v1::BuildHistoryRow& row, v1::NameState* state) {
   v1::StateChange change;
   change.set_status_before(state->status());
@@ -65,17 +71,6 @@ std::optional<v1::StateChange> ApplyToState(const v1::BuildHistoryRow& row, v1::
   change.set_verdict(state->verdict());
   change.set_reason(row.reason());
   return change;
-}
-
-std::vector<v1::StateChange> ChangesOfState(const std::string& name,
-                                            absl::Span<const v1::BuildHistoryRow> rows) {
-  std::vector<v1::StateChange> changes;
-  v1::NameState state;
-  state.set_name(name);
-  for (const v1::BuildHistoryRow& row : rows) {
-    if (auto change = ApplyToState(row, &state)) changes.push_back(*std::move(change));
-  }
-  return changes;
 }
 
 std::vector<std::string> StateNames(const v1::BuildSubmission& submission) {

@@ -7,27 +7,16 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/types/span.h"
 #include "crossmill/v1/build.pb.h"
 #include "crossmill/v1/history.pb.h"
 #include "crossmill/v1/notices.pb.h"
 
 namespace crossmill::core {
 
-// What the cell of a build that has ended says about the state; unspecified: nothing. A build that was
-// cancelled or that the farm failed says nothing, nor does a verdict that decides nothing; a rebuild says
-// nothing about the status.
-v1::BuildStatus StatusSaid(const v1::BuildHistoryRow& row);
-v1::Verdict VerdictSaid(const v1::BuildHistoryRow& row);
-
 // Takes a build into account: `state` is what is known of the name on the row's platform (name and platform
 // set, the rest as it was left before, empty at first). What a newer build has said already is not changed by
 // an older one that ends later. The change, without id, if it is one.
 std::optional<v1::StateChange> ApplyToState(const v1::BuildHistoryRow& row, v1::NameState* state);
-
-// All of a name on a platform, from the first build on.
-std::vector<v1::StateChange> ChangesOfState(const std::string& name,
-                                            absl::Span<const v1::BuildHistoryRow> rows);
 
 // The names whose state a build is part of: its image names as HistoryName writes them; where there are none,
 // where its context came from, to the letter. Empty for one without a recipe.

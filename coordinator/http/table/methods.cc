@@ -48,6 +48,7 @@ bool IsQueryField(const Route& route, const FieldDescriptor& field) {
   if (route.form == Form::kFeed && field.name() == "page_token") return false;
   // How a stream is followed, and from where, is the form's.
   if (route.form == Form::kLogEvents && field.name() == "follow") return false;
+  if (route.form == Form::kEvents && field.name() == "together") return false;
   if (route.verb != "GET" && field.name() == "idempotency_key") return false;
   return true;
 }

@@ -68,7 +68,7 @@ Json ParametersOf(JsonSchemas& schemas, const Route& route) {
     parameters.push_back(Parameter(own.name, "query", JsonSchemas::OfSwitch()));
     parameters.back()["description"] = own.text;
   }
-  if (route.form == Form::kEvents || route.form == Form::kLogEvents)
+  if (IsEventStream(route.form))
     parameters.push_back(Parameter("Last-Event-ID", "header", {{"type", "string"}}));
   if (route.verb == "POST" && FindMethod(route.method)->input_type()->FindFieldByName("idempotency_key"))
     parameters.push_back(Parameter("Idempotency-Key", "header", {{"type", "string"}, {"maxLength", 256}}));
@@ -114,6 +114,8 @@ Json AnswerContent(JsonSchemas& schemas, const Route& route) {
       return EventStream({{"event", of(v1::BuildEvent::descriptor())},
                           {"log", of(v1::WatchedLog::descriptor())},
                           {"progress", of(v1::PlanningProgress::descriptor())}});
+    case Form::kFarmEvents:
+      return EventStream({{"farm", of(v1::FarmNews::descriptor())}});
     case Form::kLogEvents:
       return EventStream({{"log", of(v1::LogChunk::descriptor())}});
     case Form::kList:
@@ -187,8 +189,7 @@ Json OperationOf(JsonSchemas& schemas, const Route& route) {
       {"default",
        {{"description", "What was wrong (RFC 9457)"},
         {"content", Content("application/problem+json", Schema("Problem"))}}}};
-  const bool streams = route.form == Form::kEvents || route.form == Form::kLogEvents;
-  if (route.verb == "GET" && !streams)
+  if (route.verb == "GET" && !IsEventStream(route.form))
     operation["responses"]["304"] = {{"description", "If-None-Match has the ETag of this answer"}};
   if (route.form == Form::kFiles) AddFilesForm(&operation);
   return operation;

@@ -7,7 +7,7 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 42> kRoutes = {{
+constexpr std::array<Route, 45> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds that a filter finds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
@@ -44,6 +44,8 @@ constexpr std::array<Route, 42> kRoutes = {{
      "A row for each recipe: its newest state by platform, and the builds before."},
     {"GET", "/api/v1/trends", "crossmill.v1.Overview/GetTrends", Form::kMessage,
      "Sums of the builds that ended, by day or week."},
+    {"GET", "/api/v1/events", "crossmill.v1.Overview/WatchFarm", Form::kFarmEvents,
+     "What changes in all builds and workers as Server-Sent Events, until the client goes."},
     {"GET", "/api/v1/history", "crossmill.v1.Verification/ListHistory", Form::kMessage,
      "The builds of a recipe over time: verdicts, and what changed where one got worse."},
     {"GET", "/api/v1/executions/{execution}/log", "crossmill.v1.Builds/ListLogLines", Form::kLog,
@@ -65,6 +67,10 @@ constexpr std::array<Route, 42> kRoutes = {{
      "Workers, and what each runs."},
     {"POST", "/api/v1/workers/{worker}/drain", "crossmill.v1.Farm/DrainWorker", Form::kMessage,
      "The worker gets no new tasks until it is undrained; what it runs goes on."},
+    {"POST", "/api/v1/workers/{worker}/distrust", "crossmill.v1.Farm/DistrustWorker", Form::kMessage,
+     "Nothing that the worker made since then is reused any more; answers which builds and images have it."},
+    {"POST", "/api/v1/workers/{worker}/trust", "crossmill.v1.Farm/TrustWorker", Form::kMessage,
+     "What a distrusted worker makes from now on counts again."},
     {"POST", "/api/v1/workers/{worker}/undrain", "crossmill.v1.Farm/UndrainWorker", Form::kMessage,
      "The worker gets tasks again."},
     {"GET", "/api/v1/states", "crossmill.v1.Notices/ListNameStates", Form::kMessage,

@@ -25,6 +25,8 @@ enum class Form {
   kVerdictBadge,
   // Server-Sent Events of WatchBuild.
   kEvents,
+  // Server-Sent Events of WatchFarm.
+  kFarmEvents,
   // Lines as JSON; with download=1 the whole console as text.
   kLog,
   // Server-Sent Events of ReadLog.
@@ -33,6 +35,9 @@ enum class Form {
   kFiles,
 };
 
+inline bool IsEventStream(Form form) {
+  return form == Form::kEvents || form == Form::kFarmEvents || form == Form::kLogEvents;
+}
 inline bool IsBadge(Form form) { return form == Form::kBuildBadge || form == Form::kVerdictBadge; }
 
 struct Route {

@@ -84,4 +84,9 @@ grpc::Status OverviewService::GetTrends(grpc::ServerContext* context, const v1::
   return rpc::ToGrpc(FillTrends(*request, response));
 }
 
+grpc::ServerWriteReactor<v1::FarmNews>* OverviewService::WatchFarm(grpc::CallbackServerContext* context,
+                                                                   const v1::WatchFarmRequest* request) {
+  return watchers_.Follow(authenticator_.Require(*context, v1::ACCESS_READ), request->after());
+}
+
 }  // namespace crossmill::coordinator

@@ -2,7 +2,6 @@
 // and which webhooks are to be told, in the same transactions, so that no restart loses one.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 

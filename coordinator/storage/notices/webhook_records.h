@@ -1,7 +1,6 @@
 // Webhooks, and what is (to be) delivered to them.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 

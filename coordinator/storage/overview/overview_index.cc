@@ -47,9 +47,7 @@ absl::Status SaveListed(const v1::BuildSubmission& submission, const v1::BuildVi
   const overview::BuildFacts facts = overview::FactsOf(submission, view, view.finished_at());
   RETURN_IF_ERROR(run(kSaveListed, facts.build, facts.submitted_at, facts.finished_at, facts.status,
                       facts.verdicts, facts.platforms, facts.names, facts.labels, facts.target, facts.text));
-  v1::BuildView head = view;
-  overview::KeepHeadline(&head);
-  const std::string bytes = head.SerializeAsString();
+  const std::string bytes = overview::HeadlineOf(view).SerializeAsString();
   return run(kSaveHead, view.id(), Blob{bytes});
 }
 

@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/base/wiping.h"
 #include "common/rpc/status_proto.h"
+#include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
 namespace crossmill::coordinator {
@@ -86,17 +87,18 @@ class Pieces {
   size_t at_ = 0;
 };
 
-absl::StatusOr<v1::Submission> Take(FileSubmissions& submissions, Pieces& pieces, std::stop_token stop) {
+absl::StatusOr<v1::Submission> Take(FileSubmissions& submissions, Pieces& pieces, const core::Author& author,
+                                    std::stop_token stop) {
   ASSIGN_OR_RETURN(const bool has_archive, pieces.HasArchive());
   if (!has_archive) {
     ASSIGN_OR_RETURN(const v1::SubmitFilesRequest* const request, pieces.Request());
-    if (!request->git().empty()) return submissions.SubmitGit(*request);
+    if (!request->git().empty()) return submissions.SubmitGit(*request, author);
     if (request->dockerfile().empty()) {
       return absl::InvalidArgumentError(
           "there is neither a context nor git: send a tar, say which repository, or send a dockerfile");
     }
     ASSIGN_OR_RETURN(UnpackedArchive empty, submissions.EmptyContext());
-    return submissions.SubmitArchive(std::move(empty), *request, std::move(stop));
+    return submissions.SubmitArchive(std::move(empty), *request, std::move(stop), author);
   }
   const layer::Source source = [&pieces](char* buffer, size_t size) { return pieces.Read(buffer, size); };
   absl::StatusOr<UnpackedArchive> archive = submissions.Unpack(source, stop);
@@ -107,7 +109,7 @@ absl::StatusOr<v1::Submission> Take(FileSubmissions& submissions, Pieces& pieces
                                                   request->git().empty() ? "a dockerfile" : "git"));
   }
   RETURN_IF_ERROR(pieces.CheckNotCancelled());
-  return submissions.SubmitArchive(*std::move(archive), *request, std::move(stop));
+  return submissions.SubmitArchive(*std::move(archive), *request, std::move(stop), author);
 }
 
 }  // namespace
@@ -115,14 +117,14 @@ absl::StatusOr<v1::Submission> Take(FileSubmissions& submissions, Pieces& pieces
 grpc::Status SubmissionsService::SubmitFiles(grpc::ServerContext* context,
                                              grpc::ServerReader<v1::SubmitFilesPiece>* reader,
                                              v1::Submission* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
   const absl::Duration limit = submissions_.options().time_limit;
   const StopWhenCancelled cancelled(context, absl::ToChronoNanoseconds(limit));
   // A piece that does not come holds nobody up beyond the limit.
   const std::stop_callback end(cancelled.token(), [context] { context->TryCancel(); });
   Pieces pieces(context, reader);
-  absl::StatusOr<v1::Submission> state = Take(submissions_, pieces, cancelled.token());
+  absl::StatusOr<v1::Submission> state = Take(submissions_, pieces, AuthorOf(*roles), cancelled.token());
   if (absl::IsCancelled(state.status()) && !context->IsCancelled())
     state = absl::UnavailableError("the coordinator is shutting down");
   if (!state.ok()) return rpc::ToGrpc(state.status());
@@ -148,8 +150,12 @@ grpc::Status SubmissionsService::GetSubmissionState(grpc::ServerContext* context
 grpc::Status SubmissionsService::CancelSubmission(grpc::ServerContext* context,
                                                   const v1::CancelSubmissionRequest* request,
                                                   v1::Submission* response) {
-  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_SUBMIT);
-  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const absl::StatusOr<std::string> owner = submissions_.OwnerOf(request->submission());
+  if (!owner.ok()) return rpc::ToGrpc(owner.status());
+  const absl::Status own = CheckOwner(*roles, *owner, "this submission");
+  if (!own.ok()) return rpc::ToGrpc(own);
   absl::StatusOr<v1::Submission> state = submissions_.Cancel(request->submission());
   if (!state.ok()) return rpc::ToGrpc(state.status());
   *response = *std::move(state);

@@ -180,6 +180,20 @@ TEST_F(CommandsTest, BadDockerfileIsABuildFailureAndNothingIsSubmitted) {
   EXPECT_EQ(coordinator_.submitted.idempotency_key(), "");
 }
 
+// The recipe is somebody else's: its words do nothing to the terminal, in any form of the output.
+TEST_F(CommandsTest, WhatAnErrorRepeatsIsPrintable) {
+  ASSERT_OK(
+      WriteFileAtomic(Context("Dockerfile"), "FROM scratch\n\x1b[2J\x1b]0;t\x07\xe2\x80\xae\xc2\x9b a\n"));
+  EXPECT_EQ(Build(), 1);
+  EXPECT_THAT(env_.err(), HasSubstr("Dockerfile:2:1: unknown instruction '?[2J?]0;t?"));
+  coordinator_.submit_error = {grpc::StatusCode::INVALID_ARGUMENT, "Dockerfile:1:6: \xc2\x9b"};
+  ASSERT_OK(WriteFileAtomic(Context("Dockerfile"), "FROM scratch\nCOPY app /\n"));
+  EXPECT_EQ(Build({"--json"}), 1);
+  EXPECT_THAT(env_.out, HasSubstr("\\u009b"));
+  EXPECT_THAT(env_.out + env_.err(), Not(HasSubstr("\xc2\x9b")));
+  EXPECT_EQ(OutJson()["error"]["message"], "Dockerfile:1:6: \xc2\x9b");
+}
+
 TEST_F(CommandsTest, RecipeErrorOfTheCoordinatorIsABuildFailure) {
   coordinator_.submit_error = {grpc::StatusCode::INVALID_ARGUMENT, "Dockerfile:1:6: unknown stage"};
   EXPECT_EQ(Build({"--json"}), 1);
@@ -346,6 +360,12 @@ TEST_F(CommandsTest, LogsOfOneStepAreItsBytes) {
   coordinator_.consoles[105] = "pip says\r\n";
   EXPECT_EQ(Run({"logs", "12", "--platform", "linux/amd64", "--stage", "builder", "--step", "4"}), 0);
   EXPECT_EQ(env_.out, "pip says\r\n");
+  // A terminal gets lines, which do nothing to it.
+  coordinator_.consoles[105] = "50 %\r100 %\x1b]0;t\x07\n\x1b[2Jpip\xe2\x80\xae says\r\nno end";
+  env_.out_terminal.is_terminal = true;
+  EXPECT_EQ(Run({"logs", "12", "--platform", "linux/amd64", "--stage", "builder", "--step", "4"}), 0);
+  EXPECT_EQ(env_.out, "100 %\npip? says\nno end\n");
+  env_.out_terminal = {};
   EXPECT_EQ(Run({"logs", "12", "--stage", "no-such"}), 2);
 }
 

@@ -55,12 +55,7 @@ TEST_F(DockerHabitsTest, WhatOnlyDockersBuilderKnowsIsIgnoredWithOneNotice) {
                    "--builder",
                    "default",
                    "--isolation=default",
-                   "-m",
-                   "2g",
                    "--memory-swap=-1",
-                   "--cpu-period",
-                   "100000",
-                   "--cpu-quota=50000",
                    "-c",
                    "512",
                    "--cpuset-cpus=0-1",
@@ -81,7 +76,7 @@ TEST_F(DockerHabitsTest, WhatOnlyDockersBuilderKnowsIsIgnoredWithOneNotice) {
       env_.err(),
       HasSubstr("crossmill: ignored: --rm, --force-rm, --provenance, --sbom, --attest, --cache-from, "));
   EXPECT_EQ(env_.err().find("ignored: "), env_.err().rfind("ignored: ")) << "one notice";
-  EXPECT_THAT(env_.err(), HasSubstr(", --memory, "));
+  EXPECT_THAT(env_.err(), HasSubstr(", --memory-swap, "));
   EXPECT_THAT(env_.err(), Not(HasSubstr("r.example"))) << "values may hold tokens";
   ExpectPlainBuild();
 }

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "cli/commands/daemons.h"
+#include "cli/local/daemons.h"
 #include "common/base/status.h"
 #include "tests/cli/commands_fixture.h"
 #include "tests/support/eventually.h"
@@ -49,7 +49,7 @@ TEST_F(FarmCommandsTest, RelativeDataFolderIsOneForEveryProcess) {
   EXPECT_THAT(env_.out, HasSubstr(" --data " + folder_.Path("farm") + " down\n")) << "works from any folder";
   EXPECT_EQ(Run({"--data", "farm", "down"}), 0);
   EXPECT_THAT(ReadFile(folder_.Path("coordinator-arguments")).value_or(""),
-              StartsWith("/ --data " + folder_.Path("farm") + " --http 127.0.0.1:"));
+              StartsWith("/ --config none --data " + folder_.Path("farm") + " --http 127.0.0.1:"));
 }
 
 TEST_F(FarmCommandsTest, ThePageStaysWhereItWasUnlessToldOtherwise) {
@@ -62,7 +62,7 @@ TEST_F(FarmCommandsTest, ThePageStaysWhereItWasUnlessToldOtherwise) {
   EXPECT_EQ(Run({"--data", "farm", "up", "--workers", "0", "--http", "none"}), 0) << env_.err();
   EXPECT_TRUE(Eventually([&] {
     return ReadFile(folder_.Path("coordinator-arguments")).value_or("") ==
-           "/ --data " + folder_.Path("farm") + "\n";
+           "/ --config none --data " + folder_.Path("farm") + "\n";
   }));
   EXPECT_EQ(Run({"--data", "farm", "down"}), 0);
 }

@@ -9,14 +9,14 @@
 namespace crossmill::cli {
 namespace {
 
-std::string Hash(char c) { return std::string(64, c); }
+std::string FilledHash(char c) { return std::string(64, c); }
 
 // A base of one layer ("a") with a CMD, and two steps above it ("b", "c").
 InspectedPlatform Image() {
   InspectedPlatform image;
   const std::string config =
-      R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:)" + Hash('a') +
-      R"(","sha256:)" + Hash('b') + R"(","sha256:)" + Hash('c') + R"("]},
+      R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:)" +
+      FilledHash('a') + R"(","sha256:)" + FilledHash('b') + R"(","sha256:)" + FilledHash('c') + R"("]},
       "history":[{"created":"2001-01-01T00:00:00Z","created_by":"ADD root"},
                  {"created":"2001-01-01T00:00:00Z","created_by":"CMD [\"sh\"]","empty_layer":true},
                  {"created":"2001-01-02T00:00:00Z","created_by":"RUN one"},
@@ -27,7 +27,7 @@ InspectedPlatform Image() {
   image.platform = image.parsed_config.platform;
   for (const char c : {'a', 'b', 'c'}) {
     oci::Descriptor& layer = image.manifest.layers.emplace_back();
-    layer.digest = Digest{Hash(c), 10};
+    layer.digest = Digest{FilledHash(c), 10};
   }
   image.layer_bytes = {1000, 2000, 3000};
   return image;
@@ -36,13 +36,13 @@ InspectedPlatform Image() {
 v1::BuildView Build() {
   v1::BuildView build;
   v1::PinnedImage* base = build.add_bases();
-  base->add_layers()->mutable_tar()->set_hash(Hash('a'));
+  base->add_layers()->mutable_tar()->set_hash(FilledHash('a'));
   base->set_config(
       R"({"history":[{"created_by":"ADD root"},{"created_by":"CMD [\"sh\"]","empty_layer":true}]})");
   v1::StageView* stage = build.add_stages();
   for (const char c : {'b', 'c'}) {
     v1::StepView* step = stage->add_steps();
-    step->mutable_layer()->mutable_tar()->set_hash(Hash(c));
+    step->mutable_layer()->mutable_tar()->set_hash(FilledHash(c));
     step->set_seconds(c == 'b' ? 1.5 : 2.5);
   }
   return build;

@@ -162,6 +162,18 @@ TEST(PublishedRecipeTest, ANamedImageIsTakenAtItsDigestOfThen) {
   EXPECT_THAT(found->recipe.gaps, IsEmpty());
 }
 
+TEST(PublishedRecipeTest, ACommitInShortIsNotTheHeadThatWouldBeFetched) {
+  InspectedPlatform platform = Platform("amd64", '1');
+  platform.config = {{"config",
+                      {{"Labels",
+                        {{"org.opencontainers.image.source", "https://example.com/team/app.git"},
+                         {"org.opencontainers.image.revision", "1a2b3c4"}}}}}};
+  const auto published = FindPublishedRecipe({platform}, {});
+  ASSERT_OK(published);
+  EXPECT_EQ(published->recipe.commit, "");
+  EXPECT_THAT(published->recipe.gaps, ::testing::Contains(HasSubstr("1a2b3c4")));
+}
+
 TEST(PublishedRecipeTest, WhatShapesAGitContextStays) {
   PublishedRecipe published;
   published.recipe.source = "https://example.com/app.git?ref=main&subdir=a/b&keep-git-dir=true";

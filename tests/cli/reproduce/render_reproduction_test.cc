@@ -151,6 +151,21 @@ TEST(ReproductionTest, WhatWasNotComparedIsNotEqual) {
   EXPECT_EQ(ReproductionExitCode(Reproduction()), kExitInconclusive);
 }
 
+TEST(ReproductionTest, OfABuildThatFailedNothingIsSaidOfTheImage) {
+  Reproduction reproduction;
+  reproduction.build.set_id(7);
+  reproduction.build.set_status(v1::BUILD_STATUS_FAILED);
+  reproduction.build.set_message("Dockerfile:2: exit code 1");
+  EXPECT_EQ(ReproductionExitCode(reproduction), kExitBuildFailed);
+  EXPECT_THAT(RenderReproduction(reproduction, {}, 5),
+              HasSubstr("nothing can be said of it: build 7: Dockerfile:2"));
+  const Json json = ReproductionJson(reproduction);
+  EXPECT_EQ(json.at("result"), "unknown");
+  EXPECT_EQ(json.at("message"), "Dockerfile:2: exit code 1");
+  EXPECT_TRUE(json.at("comparison").is_null());
+  EXPECT_TRUE(json.at("rebuilt").is_null());
+}
+
 TEST(ReproductionTest, TheJsonNamesResultLevelsAndRecipe) {
   const Json json = ReproductionJson(Of(Pair()));
   EXPECT_EQ(json.at("result"), "equal");

@@ -29,6 +29,21 @@ TEST(RenderReportTest, FailedRunShowsLinesAndConsole) {
   ExpectGolden(kCliGoldens, "report-failed.txt", RenderReport(FailedReport(), {120, false}));
 }
 
+TEST(RenderReportTest, AFailedStepSaysWhatItUsedAsFarAsItIsKnown) {
+  BuildReport report = FailedReport();
+  EXPECT_EQ(RenderReport(report, {120, false}).find("it used"), std::string::npos);
+  for (v1::StageView& stage : *report.build.mutable_stages()) {
+    for (v1::StepView& step : *stage.mutable_steps()) {
+      if (step.status() != v1::STEP_STATUS_FAILED) continue;
+      step.mutable_use()->set_group_peak_memory(int64_t{64} << 20);
+      step.mutable_use()->set_user_seconds(1.5);
+    }
+  }
+  EXPECT_NE(RenderReport(report, {120, false}).find("  it used 64 MiB of memory, 1.5s user\n"),
+            std::string::npos)
+      << RenderReport(report, {120, false});
+}
+
 TEST(RenderReportTest, TablesStayWithinTheWidth) {
   const std::string text = RenderMatrix(SampleReport().build, {90, false}) +
                            RenderCell(SampleReport().build, SampleReport().build.cells(0), {90, false});
@@ -410,6 +425,30 @@ TEST(BuildModelTest, ReplicaChangesDoNotTouchTheFirstExecution) {
   ASSERT_EQ(step->replicas_size(), 1);
   EXPECT_EQ(step->replicas(0).status(), v1::STEP_STATUS_RUNNING);
   EXPECT_EQ(model.StartedAt(0, 1, 2), kSampleStart + 1'300'000'000);
+}
+
+TEST(RenderTest, WorkersCannotWriteIntoTheTerminal) {
+  v1::WorkerView worker;
+  const std::string hostile = "a\x1b[2J\nw9  connected\xe2\x80\xae\xc2\x9b";
+  worker.mutable_info()->set_name(hostile);
+  worker.mutable_info()->set_host_name(hostile);
+  worker.mutable_info()->set_runtime(hostile);
+  worker.mutable_info()->set_cpu_model(hostile);
+  worker.mutable_info()->add_platforms()->mutable_platform()->set_architecture(hostile);
+  worker.add_tasks(hostile);
+  worker.set_connected(true);
+  const std::string text = RenderWorkers({worker}, 0, {400, false});
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
+  v1::DistrustWorkerResponse distrust;
+  v1::ReachedBuild& build = *distrust.add_builds();
+  build.add_tags(hostile);
+  distrust.add_images(hostile);
+  const std::string told = RenderDistrust(hostile, distrust);
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 4) << told;
+  for (const std::string& output : {text, told}) {
+    for (const char* forbidden : {"\x1b", "\xe2\x80\xae", "\xc2\x9b"})
+      EXPECT_EQ(output.find(forbidden), std::string::npos) << output;
+  }
 }
 
 }  // namespace

@@ -54,6 +54,19 @@ TEST_F(DiskBlobStoreTest, RightHashWithWrongSizeIsAnotherBlob) {
   EXPECT_EQ(*store_->Get(digest), "content");
 }
 
+// Whoever asks for blobs must not learn which files there are.
+TEST_F(DiskBlobStoreTest, AHashThatIsAPathNamesNothing) {
+  ASSERT_OK(WriteFileAtomic(folder_.Path("outside"), "12345"));
+  const std::string up = "../../../../../../../../../..";
+  for (const std::string& hash :
+       {up + folder_.Path("outside"), std::string("../../outside"), std::string("..")}) {
+    const Digest path{hash, 5};
+    EXPECT_THAT(*store_->FindMissing({{path}}), ElementsAre(path));
+    EXPECT_FALSE(store_->Has(path));
+    EXPECT_TRUE(absl::IsNotFound(store_->Get(path).status()));
+  }
+}
+
 TEST_F(DiskBlobStoreTest, BlobWhoseDigestLiesIsRefusedAndLeavesNothing) {
   const Digest lie = DigestOf("something else");
   auto writer = *store_->Create(lie);

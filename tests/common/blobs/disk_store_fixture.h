@@ -31,7 +31,7 @@ class DiskStoreFixture : public testing::Test {
   void Damage(const Digest& digest, std::string_view bytes) { Damage(PathOf(digest), bytes); }
 
   TemporaryFolder folder_ = *TemporaryFolder::Create();
-  std::unique_ptr<BlobStore> store_;
+  std::unique_ptr<DiskBlobStore> store_;
 };
 
 }  // namespace crossmill

@@ -1,6 +1,7 @@
 #include "common/fetch/archive.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,31 @@ TEST_F(ArchiveTest, EveryCompression) {
     ASSERT_OK(Extract(packed));
     EXPECT_EQ(*ReadFile(Out("file")), "content");
   }
+}
+
+// More than one would be without bounds: nothing that comes out shows what was in between.
+TEST_F(ArchiveTest, OneCompressionIsUndone) {
+  const std::string tar = TarText().Add("file", EntryType::kFile, "content").Finish();
+  for (const std::vector<std::string>& program :
+       std::vector<std::vector<std::string>>{{"gzip"}, {"bzip2"}, {"xz"}, {"zstd", "-q"}}) {
+    for (const std::string& twice :
+         {Filter(program, Filter({"gzip"}, tar)), Filter({"gzip"}, Filter(program, tar))}) {
+      const absl::Status status = Extract(twice);
+      EXPECT_TRUE(absl::IsInvalidArgument(status)) << program[0] << ": " << status;
+      EXPECT_NE(access(Out("file").c_str(), F_OK), 0);
+    }
+  }
+}
+
+TEST_F(ArchiveTest, DamageBehindTheTarsEndIsFound) {
+  const std::string tar = TarText().Add("file", EntryType::kFile, "content").Finish();
+  std::string damaged = Filter({"xz"}, tar);
+  damaged[damaged.size() - 6] ^= 1;  // Its checksum.
+  EXPECT_TRUE(absl::IsInvalidArgument(Extract(damaged)));
+  std::string longer = Filter({"xz"}, tar + std::string(1 << 20, 'x'));
+  EXPECT_OK(Extract(longer));
+  longer.resize(longer.size() - 20);
+  EXPECT_TRUE(absl::IsInvalidArgument(Extract(longer)));
 }
 
 TEST_F(ArchiveTest, WhatIsNone) {
@@ -252,6 +278,18 @@ TEST_F(ArchiveTest, LimitsNameTheEntry) {
   options.most_files = 7;
   ASSERT_OK(RemoveTree(Out("a")));
   ASSERT_OK(ExtractArchive(layer::SourceOf(deep), folder_.Path("out"), options));
+}
+
+// The machine's limits are no fault of the archive, and what was sent may be sent again.
+TEST_F(ArchiveTest, AFullMachineIsUnavailable) {
+  const std::string tar = TarText().Add("file", EntryType::kFile, "x").Finish();
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const absl::Status status = Extract(tar);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
 }
 
 }  // namespace

@@ -203,6 +203,45 @@ TEST_F(HttpFileTest, AWrongChecksumIsAnErrorWithBoth) {
   EXPECT_EQ(Fetch(server.Url("/f")).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(HttpFileTest, AFileLongerThanTheLimitIsRefused) {
+  std::atomic<int> calls = 0;
+  bool said = true;
+  http::ScriptedServer server([&](const std::string&) -> std::string {
+    ++calls;
+    const std::string content(2000, 'x');
+    // Also where the server does not say how long it is.
+    if (said) return Answer("200 OK", "", content);
+    return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + content;
+  });
+  options_.most_bytes = 2000;
+  ASSERT_OK(Fetch(server.Url("/f")).status());
+  options_.most_bytes = 1999;
+  for (const bool is_said : {true, false}) {
+    said = is_said;
+    const absl::Status status = Fetch(server.Url("/f")).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_NE(Sv(status.message()).find("/f: the file is longer than 1999 bytes"), std::string_view::npos)
+        << status;
+  }
+  EXPECT_EQ(calls, 3);
+}
+
+// A server that always sends a little before it breaks off never ends otherwise.
+TEST_F(HttpFileTest, TriesThatGetLessFurtherThanTheFloorCountAsNone) {
+  std::atomic<int> calls = 0;
+  http::ScriptedServer server([&](const std::string&) {
+    const int sent = calls++ * 100;
+    if (sent == 0) return Answer("200 OK", "ETag: \"a\"\r\n", std::string(100, 'x'), 1'000'000);
+    return Answer("206 Partial Content",
+                  fmt::format("ETag: \"a\"\r\nContent-Range: bytes {}-999999/1000000\r\n", sent),
+                  std::string(100, 'x'), 1'000'000 - sent);
+  });
+  options_.floor_rate = 1024;
+  const absl::Status status = Fetch(server.Url("/f")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_EQ(calls, options_.attempts);
+}
+
 TEST_F(HttpFileTest, StopsWhenToldTo) {
   std::stop_source stop;
   stop.request_stop();

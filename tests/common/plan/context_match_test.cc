@@ -23,7 +23,8 @@ class FakeContext {
   }
 
   absl::StatusOr<v1::ContextMatches> Match(std::string_view text, bool parents = false,
-                                           std::vector<std::string> excludes = {}) {
+                                           std::vector<std::string> excludes = {},
+                                           pattern::Effort* effort = nullptr) {
     v1::ContextPattern pattern;
     pattern.set_pattern(std::string(text));
     pattern.set_parents(parents);
@@ -35,7 +36,8 @@ class FakeContext {
           if (found == directories_.end()) return absl::NotFoundError("no such directory: " + digest.hash);
           return found->second;
         },
-        [this](const reapi::Directory& directory) -> absl::StatusOr<Digest> { return Put(directory); });
+        [this](const reapi::Directory& directory) -> absl::StatusOr<Digest> { return Put(directory); },
+        effort);
   }
 
   // "path=name" per match, or the error.
@@ -252,6 +254,36 @@ TEST(ContextMatchTest, UnreadableTreePassesItsErrorOn) {
       pattern, DigestOf("x"), [](const Digest&) { return absl::UnavailableError("disk"); },
       [](const reapi::Directory&) { return absl::UnavailableError("disk"); });
   EXPECT_EQ(matches.status().code(), absl::StatusCode::kUnavailable);
+}
+
+// How deep a context is, its sender says: 26,000 folders in each other took the coordinator's stack.
+TEST(ContextMatch, DeepFoldersAreRefusedAndTakeNoStack) {
+  std::string path;
+  for (int i = 0; i < 2030; ++i) path += "d/";
+  FakeContext context({{path + "file", "x"}, {path + "other", "y"}});
+  const auto filtered = context.Match("/", false, {"**/file"});
+  ASSERT_TRUE(filtered.ok()) << filtered.status();
+  EXPECT_TRUE(context.Match("**/other", true).ok());
+  path.clear();
+  for (int i = 0; i < 2100; ++i) path += "d/";
+  FakeContext deeper({{path + "file", "x"}});
+  for (const auto& refused : {deeper.Match("/", false, {"**/file"}), deeper.Match("**/file", true)}) {
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument) << refused.status();
+    EXPECT_NE(Sv(refused.status().message()).find("path of more than 4095 bytes"), std::string_view::npos);
+  }
+}
+
+// Each match has the list of its parents: few files in many folders took gigabytes.
+TEST(ContextMatch, ListsOfParentsCostWhatTheyTake) {
+  std::string path;
+  for (int i = 0; i < 1000; ++i) path += "d/";
+  std::map<std::string, std::string> files;
+  for (int i = 0; i < 100; ++i) files[path + "f" + std::to_string(i)] = "x";
+  FakeContext context(files);
+  pattern::Effort enough(pattern::Effort::kUsual);
+  EXPECT_TRUE(context.Match("**/f*", true, {}, &enough).ok());
+  pattern::Effort little(5'000'000'000);
+  EXPECT_EQ(context.Match("**/f*", true, {}, &little).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

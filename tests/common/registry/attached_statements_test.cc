@@ -39,11 +39,11 @@ class AttachedStatementsTest : public testing::Test {
     http_.Answer("GET https://r.example/v2/app/" + path, {status, {}, body, {}});
   }
 
-  absl::StatusOr<AttachedStatements> Read() {
+  absl::StatusOr<AttachedStatements> Read(const std::string& predicate = "") {
     RegistryOptions options;
     options.attempts = 1;
     RegistryClient client(http_, options);
-    return ReadAttachedStatements(client, *oci::ParseReference("r.example/app:1"));
+    return ReadAttachedStatements(client, *oci::ParseReference("r.example/app:1"), {predicate, {}});
   }
 
   http::FakeHttpClient http_;
@@ -96,6 +96,63 @@ TEST_F(AttachedStatementsTest, ReferrersAreReadAndOneThatLiesIsLeftOut) {
   ASSERT_EQ(found->statements.size(), 1u);
   EXPECT_FALSE(found->statements[0].in_index);
   EXPECT_THAT(found->left_out, ElementsAre(HasSubstr(DigestOf("promised").Oci())));
+}
+
+// However many others there are, the one that is wanted is found, and the others are not fetched.
+TEST_F(AttachedStatementsTest, OnlyWhatMayBeWantedIsRead) {
+  const std::string image = Manifest("");
+  const std::string wanted = R"({"wanted":1})";
+  std::string files;
+  for (int i = 0; i < 100; ++i) {
+    files += Descriptor(kStatementType, "execution " + std::to_string(i),
+                        R"(,"annotations":{"in-toto.io/predicate-type":"urn:execution"})") +
+             ",";
+  }
+  files += Descriptor(kStatementType, wanted,
+                      R"(,"annotations":{"in-toto.io/predicate-type":"https://slsa.dev/provenance/v1"})");
+  const std::string artifact = Manifest(files);
+  Serve("manifests/1", image);
+  Serve("referrers/" + DigestOf(image).Oci(),
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)" +
+            Descriptor("application/vnd.oci.image.manifest.v1+json", "another",
+                       R"(,"annotations":{"in-toto.io/predicate-type":"urn:execution"})") +
+            "," + Descriptor("application/vnd.oci.image.manifest.v1+json", artifact) + "]}");
+  Serve("manifests/" + DigestOf(artifact).Oci(), artifact);
+  Serve("blobs/" + DigestOf(wanted).Oci(), wanted);
+  const auto found = Read("https://slsa.dev/provenance/");
+  ASSERT_OK(found);
+  ASSERT_EQ(found->statements.size(), 1u);
+  EXPECT_EQ(found->statements[0].document, wanted);
+  EXPECT_THAT(found->left_out, IsEmpty());
+}
+
+TEST_F(AttachedStatementsTest, ARegistryThatCouldNotAnswerIsNotOneThatHasNothing) {
+  const std::string image = Manifest("");
+  Serve("manifests/1", image);
+  Serve("referrers/" + DigestOf(image).Oci(), "busy", 503);
+  const auto found = Read();
+  ASSERT_OK(found);
+  EXPECT_THAT(found->left_out, ElementsAre(HasSubstr(DigestOf(image).Oci())));
+}
+
+TEST_F(AttachedStatementsTest, TooManyAreToldOnce) {
+  const std::string image = Manifest("");
+  std::string listed;
+  for (size_t i = 0; i < kMostStatements + 3; ++i) {
+    const std::string statement = "{\"n\":" + std::to_string(i) + "}";
+    const std::string artifact = Manifest(Descriptor(kStatementType, statement));
+    Serve("manifests/" + DigestOf(artifact).Oci(), artifact);
+    Serve("blobs/" + DigestOf(statement).Oci(), statement);
+    listed += (i == 0 ? "" : ",") + Descriptor("application/vnd.oci.image.manifest.v1+json", artifact);
+  }
+  Serve("manifests/1", image);
+  Serve("referrers/" + DigestOf(image).Oci(),
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)" + listed +
+            "]}");
+  const auto found = Read();
+  ASSERT_OK(found);
+  EXPECT_EQ(found->statements.size(), kMostStatements);
+  EXPECT_THAT(found->left_out, ElementsAre(HasSubstr("over 64 statements")));
 }
 
 TEST_F(AttachedStatementsTest, AnImageWithoutAnyHasNone) {

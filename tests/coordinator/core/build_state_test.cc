@@ -32,6 +32,12 @@ StepFact Executed(int64_t execution, const std::string& layer) {
   return fact;
 }
 
+StepFact Began(StepFact fact, int64_t started_at, int64_t finished_at = 0) {
+  fact.started_at = started_at;
+  fact.finished_at = finished_at;
+  return fact;
+}
+
 StepFact Failed(int64_t execution, int exit_code) {
   StepFact fact;
   fact.execution = execution;
@@ -171,12 +177,42 @@ TEST_F(BuildStateTest, PlanShowsEveryStageStepAndCell) {
   for (const v1::BuildEvent& event : Take()) EXPECT_EQ(event.time(), 1000);
 }
 
+// A registry, a worker's disk and a file's name are quoted in what people are told. Protobuf reads no text
+// that is not UTF-8, so that one such event would be a record that nobody can read again.
+TEST_F(BuildStateTest, WhateverIsToldCanBeReadAgain) {
+  const std::string raw = "said \xff\xfe{";
+  state_.Notice(true, raw);
+  state_.SetStatus(v1::BUILD_STATUS_RUNNING, raw);
+  v1::CellView cell = state_.view().cells(1);
+  cell.set_status(v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
+  cell.set_message(raw);
+  state_.CellFinished(cell);
+  state_.StageFailed(0, v1::BUILD_STATUS_FAILED, raw);
+  state_.Finish(v1::BUILD_STATUS_FAILED, raw, "");
+  for (const v1::BuildEvent& event : Take()) {
+    v1::BuildEvent again;
+    EXPECT_TRUE(again.ParseFromString(event.SerializeAsString())) << event.DebugString();
+  }
+  v1::BuildView view;
+  EXPECT_TRUE(view.ParseFromString(state_.view().SerializeAsString()));
+  EXPECT_EQ(view.message(), "said \xef\xbf\xbd\xef\xbf\xbd{");
+  EXPECT_EQ(view.warnings(1), view.message());
+}
+
 TEST_F(BuildStateTest, StageIsReadyWhenWhatItCopiesFromIsDone) {
   EXPECT_THAT(state_.ReadyStages(), ElementsAre(0));
   state_.stage(0).phase = Phase::kQueued;
   EXPECT_THAT(state_.ReadyStages(), IsEmpty());
   FinishBuilder();
   EXPECT_THAT(state_.ReadyStages(), ElementsAre(1, 2));
+}
+
+TEST_F(BuildStateTest, AStageThatIsDoneTwiceCountsOnce) {
+  FinishBuilder();
+  state_.StageDone(0);
+  EXPECT_THAT(state_.ReadyStages(), ElementsAre(1, 2));
+  FinishFinal(1);
+  EXPECT_THAT(state_.ReadyStages(), ElementsAre(2));
 }
 
 TEST_F(BuildStateTest, StageOfACellThatIsOverIsNotWanted) {
@@ -266,6 +302,39 @@ TEST_F(BuildStateTest, StepRunsAndFinishes) {
   EXPECT_EQ(FromProto(Step(0, 0).layer().tar()), DigestOf("one"));
   EXPECT_EQ(state_.stage(0).next, 1);
   EXPECT_EQ(Take().size(), 2u);
+}
+
+TEST_F(BuildStateTest, StepHasTheTimesOfTheExecutionThatCounts) {
+  state_.StepStarted(0, 0, 0, Began(Executed(1, "one"), 2000));
+  EXPECT_EQ(Step(0, 0).started_at(), 2000);
+  EXPECT_EQ(Step(0, 0).finished_at(), 0);
+  state_.StepInterrupted(0, 0, 0);
+  EXPECT_EQ(Step(0, 0).started_at(), 0) << "what was given up is no time of the step";
+  state_.StepStarted(0, 0, 0, Began(Executed(2, "one"), 3000));
+  state_.StepFinished(0, 0, 0, Began(Executed(2, "one"), 3000, 3500), v1::STEP_STATUS_EXECUTED);
+  EXPECT_EQ(Step(0, 0).started_at(), 3000);
+  EXPECT_EQ(Step(0, 0).finished_at(), 3500);
+  // Before the build: when it was executed.
+  state_.StepFinished(0, 0, 2, Began(Executed(3, "two"), 10, 20), v1::STEP_STATUS_CACHED);
+  EXPECT_EQ(Step(0, 2).started_at(), 10);
+  EXPECT_EQ(Step(0, 2).finished_at(), 20);
+}
+
+TEST_F(BuildStateTest, PlanHasItsTimeAlsoAfterARestart) {
+  EXPECT_EQ(state_.view().planned_at(), 1000);
+  BuildState restored(state_.view());
+  restored.Enter(9000);
+  restored.SetPlan(SamplePlan());
+  EXPECT_EQ(restored.view().planned_at(), 1000);
+}
+
+TEST_F(BuildStateTest, CancelledStepEndsWhenItIsCancelled) {
+  state_.StepStarted(0, 0, 0, Began(Executed(1, "one"), 2000));
+  state_.Enter(2700);
+  state_.StageCancelled(0);
+  EXPECT_EQ(Step(0, 0).status(), v1::STEP_STATUS_CANCELLED);
+  EXPECT_EQ(Step(0, 0).started_at(), 2000);
+  EXPECT_EQ(Step(0, 0).finished_at(), 2700);
 }
 
 TEST_F(BuildStateTest, MountedExportIsAnEdgeAndIsFilledIn) {
@@ -437,13 +506,19 @@ TEST_F(VerifiedBuildStateTest, ReplicaHasItsOwnRowAndMovesNothing) {
   FinishBuilder();
   StepFact other = Executed(9, "mine");
   other.worker = "w2";
+  other.started_at = 5000;
   state_.StepStarted(0, 1, 0, other);
+  EXPECT_EQ(Step(0, 0).replicas(0).started_at(), 5000);
+  EXPECT_EQ(Step(0, 0).started_at(), 0) << "the replica's times are its own";
   EXPECT_EQ(state_.replica(0, 1).phase, Phase::kRunning);
   ASSERT_EQ(Step(0, 0).replicas_size(), 1);
   EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_STATUS_RUNNING);
   state_.StepInterrupted(0, 1, 0);
   EXPECT_EQ(Step(0, 0).replicas(0).status(), v1::STEP_STATUS_WAITING);
-  state_.StepFinished(0, 1, 0, other, v1::STEP_STATUS_EXECUTED);
+  EXPECT_EQ(Step(0, 0).replicas(0).started_at(), 0);
+  state_.StepFinished(0, 1, 0, Began(other, 6000, 7000), v1::STEP_STATUS_EXECUTED);
+  EXPECT_EQ(Step(0, 0).replicas(0).started_at(), 6000);
+  EXPECT_EQ(Step(0, 0).replicas(0).finished_at(), 7000);
   ASSERT_EQ(Step(0, 0).replicas_size(), 1);
   EXPECT_EQ(Step(0, 0).replicas(0).worker(), "w2");
   EXPECT_EQ(FromProto(Step(0, 0).replicas(0).layer().tar()), DigestOf("mine"));

@@ -89,6 +89,7 @@ const Case kCases[] = {
      },
      [](v1::BuildView& view) {
        view.set_epoch(5);
+       view.set_planned_at(777);
        view.clear_stages();
        view.add_stages()->set_name("only");
      }},

@@ -34,14 +34,18 @@ inline Requirements On(const std::string& architecture) {
   return requirements;
 }
 
+// Leases from 1 on.
+inline Scheduler::NewLease CountedLeases() {
+  return [last = LeaseNumber{0}](TaskId, const std::string&) mutable { return ++last; };
+}
+
 class SchedulerTest : public ::testing::Test {
  protected:
   void Connect(const v1::WorkerInfo& info, std::set<LeaseNumber> reported = {}) {
     scheduler_.Connect(info, reported, false, now_);
   }
 
-  LeaseNumber next_ = 1;
-  Scheduler scheduler_{SchedulerOptions{}, [this](TaskId, const std::string&) { return next_++; }};
+  Scheduler scheduler_{SchedulerOptions{}, CountedLeases()};
   absl::Time now_ = absl::FromUnixSeconds(1000);
 };
 

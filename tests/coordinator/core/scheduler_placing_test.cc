@@ -298,7 +298,7 @@ TEST_F(NativeQueueTest, WhatIsNotKnownIsNotTakenForALongWait) {
 // Looks are counted, so it is not enough to look at the first or at those that need the least.
 TEST_F(NativeQueueTest, OfALongQueueSomebodyIsFoundWhereverItStands) {
   for (const bool reversed : {false, true}) {
-    Scheduler scheduler({}, [this](TaskId, const std::string&) { return next_++; });
+    Scheduler scheduler({}, CountedLeases());
     scheduler.Connect(Worker("emulates", "h1", 4, "amd64", "arm64"), {}, false, now_);
     scheduler.Connect(Worker("native", "h2", 1, "arm64"), {}, false, now_);
     constexpr int kTasks = 300;
@@ -324,8 +324,7 @@ TEST(EmulationPolicyTest, IsWhatTheFarmSays) {
       {{.after = 1, .most_slowdown = 4.9}, 0},
   };
   for (const auto& each : cases) {
-    LeaseNumber next = 1;
-    Scheduler scheduler({.emulation = each.policy}, [&](TaskId, const std::string&) { return next++; });
+    Scheduler scheduler({.emulation = each.policy}, CountedLeases());
     const absl::Time now = absl::FromUnixSeconds(1000);
     scheduler.Connect(Worker("emulates", "h1", 4, "amd64", "arm64"), {}, false, now);
     scheduler.Connect(Worker("native", "h2", 1, "arm64"), {}, false, now);
@@ -358,6 +357,44 @@ TEST_F(NativeQueueTest, WithoutANativeWorkerNobodyWaits) {
   scheduler_.Connect(Worker("native", "h2", 1, "arm64"), {}, true, now_);
   scheduler_.Enqueue(1, Arm(absl::Seconds(10), absl::Hours(9)), now_);
   EXPECT_EQ(Emulated(now_), (std::map<TaskId, bool>{{1, true}})) << "it drains";
+}
+
+// Whoever shows workers asks again when the count moved, and only then.
+TEST_F(SchedulerTest, CountsWhatPeopleSeeOfWorkers) {
+  DrainedWorkers drained;
+  WorkerChanges changes;
+  SchedulerOptions options;
+  options.drained = &drained;
+  options.changes = &changes;
+  Scheduler scheduler(options, CountedLeases());
+  uint64_t before = 0;
+  const auto changed = [&] { return std::exchange(before, changes.count()) != changes.count(); };
+  scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {}, false, now_);
+  EXPECT_TRUE(changed()) << "it came";
+  scheduler.Enqueue(1, On("amd64"), now_);
+  EXPECT_FALSE(changed()) << "nobody has it yet";
+  ASSERT_EQ(scheduler.Assign(now_).size(), 1u);
+  EXPECT_TRUE(changed()) << "it got a task";
+  v1::HostLoad load;
+  load.set_available_memory(1);
+  scheduler.Report("w1", load, now_);
+  scheduler.Heartbeat("w1", now_);
+  scheduler.Expire(now_);
+  scheduler.Assign(now_);
+  EXPECT_FALSE(changed()) << "nothing happened";
+  scheduler.Finish(1);
+  EXPECT_TRUE(changed()) << "the task is done";
+  drained.Set("w1", true);
+  scheduler.Expire(now_);
+  EXPECT_TRUE(changed()) << "it is drained";
+  scheduler.Expire(now_ + absl::Hours(1));
+  EXPECT_TRUE(changed()) << "it fell silent";
+  scheduler.Expire(now_ + absl::Hours(2));
+  EXPECT_FALSE(changed());
+  scheduler.Heartbeat("w1", now_ + absl::Hours(2));
+  EXPECT_TRUE(changed()) << "it is back";
+  scheduler.Disconnect("w1", now_ + absl::Hours(2));
+  EXPECT_TRUE(changed()) << "its stream is gone";
 }
 
 }  // namespace

@@ -57,8 +57,7 @@ struct Cost {
 };
 
 Cost CostOf(Mix mix, int workers, int tasks) {
-  LeaseNumber next = 1;
-  Scheduler scheduler(SchedulerOptions{}, [&](TaskId, const std::string&) { return next++; });
+  Scheduler scheduler(SchedulerOptions{}, CountedLeases());
   absl::Time now = absl::FromUnixSeconds(1000);
   std::mt19937 random(7);
   for (int i = 0; i < workers; ++i) scheduler.Connect(WorkerOf(mix, i), {}, false, now);

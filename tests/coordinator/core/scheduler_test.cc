@@ -1,5 +1,6 @@
 #include "coordinator/core/scheduler.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -9,6 +10,13 @@
 
 namespace crossmill::core {
 namespace {
+
+SchedulerOptions WithStanding(const DrainedWorkers* drained, const WorkerHealth* health = nullptr) {
+  SchedulerOptions options;
+  options.drained = drained;
+  options.health = health;
+  return options;
+}
 
 TEST_F(SchedulerTest, FirstComeFirstServed) {
   Connect(Worker("w", "h", 1, "amd64"));
@@ -390,12 +398,56 @@ TEST_F(SchedulerTest, SimulationLosesNothing) {
   for (const auto& [task, times] : finished) EXPECT_EQ(times, 1) << task;
 }
 
+TEST_F(SchedulerTest, AnUnfitWorkerGetsNothingNewWhileItIs) {
+  WorkerHealth health;
+  Scheduler scheduler(WithStanding(nullptr, &health), CountedLeases());
+  scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {}, false, now_);
+  for (int64_t build = 1; build <= 3; ++build) health.Failed("w1", build, "broken", now_);
+  EXPECT_TRUE(scheduler.Expire(now_).empty());
+  scheduler.Enqueue(1, On("amd64"), now_);
+  EXPECT_TRUE(scheduler.Assign(now_).empty());
+  EXPECT_TRUE(scheduler.Unplaceable(now_).empty()) << "it is tried again";
+  EXPECT_TRUE(scheduler.Status().workers[0].unfit.has_value());
+  // Another takes it.
+  scheduler.Connect(Worker("w2", "h2", 1, "amd64"), {}, false, now_);
+  const std::vector<Assignment> elsewhere = scheduler.Assign(now_);
+  ASSERT_EQ(elsewhere.size(), 1u);
+  EXPECT_EQ(elsewhere[0].worker, "w2");
+  // Its rest ends with time alone.
+  scheduler.Enqueue(2, On("amd64"), now_);
+  now_ += absl::Minutes(1);
+  scheduler.Heartbeat("w1", now_);
+  scheduler.Heartbeat("w2", now_);
+  EXPECT_TRUE(scheduler.Expire(now_).empty());
+  const std::vector<Assignment> again = scheduler.Assign(now_);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].worker, "w1");
+}
+
+TEST_F(SchedulerTest, WhatOnlyAFullWorkerCouldRunIsToldWhy) {
+  WorkerHealth health;
+  Scheduler scheduler(WithStanding(nullptr, &health), CountedLeases());
+  scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {}, false, now_);
+  scheduler.Enqueue(1, On("amd64"), now_);
+  ASSERT_EQ(scheduler.Assign(now_).size(), 1u);
+  health.ReportSpace("w1", 1, 1'000'000'000);
+  scheduler.Enqueue(2, On("amd64"), now_);
+  EXPECT_TRUE(scheduler.Expire(now_).empty());
+  EXPECT_TRUE(scheduler.Assign(now_).empty());
+  EXPECT_TRUE(scheduler.Unplaceable(now_).empty()) << "what it runs may make room";
+  scheduler.Finish(1);
+  const std::vector<UnplaceableTask> waiting = scheduler.Unplaceable(now_);
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_NE(waiting[0].reason.find("worker w1 takes none: its disk has 0.00 GB left"), std::string::npos)
+      << waiting[0].reason;
+  health.ReportSpace("w1", 2'000'000'000, 1'000'000'000);
+  EXPECT_TRUE(scheduler.Expire(now_).empty());
+  EXPECT_EQ(scheduler.Assign(now_).size(), 1u);
+}
+
 TEST_F(SchedulerTest, ADrainedWorkerFinishesAndGetsNothingNew) {
   DrainedWorkers drained;
-  SchedulerOptions options;
-  options.drained = &drained;
-  LeaseNumber next = 1;
-  Scheduler scheduler(options, [&next](TaskId, const std::string&) { return next++; });
+  Scheduler scheduler(WithStanding(&drained), CountedLeases());
   scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {}, false, now_);
   scheduler.Enqueue(1, On("amd64"), now_);
   ASSERT_EQ(scheduler.Assign(now_).size(), 1u);
@@ -404,18 +456,56 @@ TEST_F(SchedulerTest, ADrainedWorkerFinishesAndGetsNothingNew) {
   EXPECT_TRUE(scheduler.Expire(now_).empty()) << "what it runs goes on";
   scheduler.Enqueue(2, On("amd64"), now_);
   EXPECT_TRUE(scheduler.Assign(now_).empty());
-  EXPECT_TRUE(scheduler.Unplaceable(now_).empty()) << "it is there and will take tasks again";
+  const std::vector<UnplaceableTask> waiting = scheduler.Unplaceable(now_);
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_EQ(waiting[0].since, absl::InfiniteFuture()) << "it is there and will take tasks again";
+  EXPECT_THAT(waiting[0].reason, ::testing::HasSubstr("drained: w1"));
   // Coming back changes nothing about it.
   scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {1}, false, now_);
   EXPECT_TRUE(scheduler.Assign(now_).empty());
   // Others take them.
   scheduler.Connect(Worker("w2", "h2", 1, "amd64"), {}, false, now_);
+  EXPECT_TRUE(scheduler.Unplaceable(now_).empty()) << "somebody will";
   EXPECT_EQ(scheduler.Assign(now_).at(0).worker, "w2");
   scheduler.Enqueue(3, On("amd64"), now_);
   EXPECT_TRUE(scheduler.Assign(now_).empty());
   drained.Set("w1", false);
   scheduler.Expire(now_);
   EXPECT_EQ(scheduler.Assign(now_).at(0).worker, "w1");
+}
+
+// It was said to be stopping, for which nobody can do anything.
+TEST_F(SchedulerTest, AWorkerThatRestsAndIsDrainedIsCalledDrained) {
+  DrainedWorkers drained;
+  WorkerHealth health;
+  Scheduler scheduler(WithStanding(&drained, &health), CountedLeases());
+  scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {}, false, now_);
+  for (int64_t build = 1; build <= 3; ++build) health.Failed("w1", build, "a broken runtime", now_);
+  drained.Set("w1", true);
+  scheduler.Expire(now_);
+  scheduler.Enqueue(1, On("amd64"), now_);
+  const std::vector<UnplaceableTask> waiting = scheduler.Unplaceable(now_);
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_THAT(waiting[0].reason, ::testing::HasSubstr("drained: w1"));
+}
+
+// Nobody says when it will be believed again: what only it could run is given up as if it were away.
+TEST_F(SchedulerTest, ADistrustedWorkerIsAsGoodAsAway) {
+  DrainedWorkers drained;
+  Scheduler scheduler(WithStanding(&drained), CountedLeases());
+  scheduler.Connect(Worker("w1", "h1", 2, "amd64"), {}, false, now_);
+  scheduler.Enqueue(1, On("amd64"), now_);
+  drained.SetDistrusted("w1", true);
+  scheduler.Expire(now_);
+  EXPECT_TRUE(scheduler.Assign(now_).empty());
+  const std::vector<UnplaceableTask> lost = scheduler.Unplaceable(now_);
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].since, now_);
+  EXPECT_THAT(lost[0].reason, ::testing::HasSubstr("worker w1 takes none: it is distrusted"));
+  drained.SetDistrusted("w1", false);
+  scheduler.Expire(now_);
+  EXPECT_TRUE(scheduler.Unplaceable(now_).empty());
+  EXPECT_EQ(scheduler.Assign(now_).size(), 1u);
 }
 
 }  // namespace

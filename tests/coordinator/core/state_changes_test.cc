@@ -3,8 +3,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+
 namespace crossmill::core {
 namespace {
+
+// All of a name on a platform, from the first build on.
+std::vector<v1::StateChange> ChangesOfState(const std::string& name,
+                                            absl::Span<const v1::BuildHistoryRow> rows) {
+  std::vector<v1::StateChange> changes;
+  v1::NameState state;
+  state.set_name(name);
+  for (const v1::BuildHistoryRow& row : rows) {
+    if (auto change = ApplyToState(row, &state)) changes.push_back(*std::move(change));
+  }
+  return changes;
+}
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;

@@ -79,6 +79,21 @@ TEST_F(EngineAttemptsTest, TaskEndsWhenTheLastWhoWaitedForItGoes) {
   EXPECT_TRUE(Eventually([&] { return !worker->Desired().contains(*lease); })) << "it runs on for nobody";
 }
 
+TEST_F(EngineAttemptsTest, WhoWaitedForATaskThatIsLostWaitsForItsNextExecution) {
+  auto lost = NewWorker("w1");
+  const int64_t first = Submit(Submission("FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(lost->NextLease());
+  const int64_t second = Submit(Submission("FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(IsRunning(second));
+  auto other = NewWorker("w2");
+  // Started again, it knows of no lease.
+  lost->Connect({});
+  other->PlayAll();
+  EXPECT_EQ(WaitForEnd(first).status(), v1::BUILD_STATUS_SUCCEEDED);
+  EXPECT_EQ(WaitForEnd(second).stages(0).steps(0).status(), v1::STEP_STATUS_SHARED);
+  EXPECT_EQ(other->steps_run(), 1) << "w1 is kept from it, which the second need not agree about";
+}
+
 TEST_F(EngineAttemptsTest, WhoJoinedATaskThatNobodyCanRunFailsWithIt) {
   const int64_t first = Submit(On("s390x", "FROM scratch\nRUN one\n"));
   ASSERT_TRUE(WarnsOf(first, "s390x"));

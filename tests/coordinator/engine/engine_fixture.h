@@ -50,10 +50,17 @@ class EngineTest : public ::testing::Test {
     images_ = std::make_unique<ImageFixture>(*blobs_, *records_);
     EngineOptions options;
     options.unplaceable_grace = absl::Seconds(20);
+    options.scheduler.drained = &drained_;
+    options.passing = passing_;
+    options.on_untrue_report = [this](const std::string& worker, const std::string&) {
+      drained_.Set(worker, true);
+    };
+    Adjust(&options);
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, images_->store(), images_->assembler(),
                                        clock_, options);
     ASSERT_OK(engine_->Start());
   }
+  virtual void Adjust(EngineOptions*) {}
   void StopCoordinator() {
     if (engine_) engine_->Stop();
     engine_.reset();
@@ -92,8 +99,11 @@ class EngineTest : public ::testing::Test {
   }
 
   FakeClock clock_;
+  // What time-outs run by; null: clock_.
+  Clock* passing_ = nullptr;
   std::unique_ptr<TemporaryFolder> folder_;
   std::unique_ptr<BlobStore> blobs_ = MakeMemoryBlobStore();
+  core::DrainedWorkers drained_;
   std::unique_ptr<storage::RecordStore> records_;
   std::unique_ptr<storage::LogStore> logs_;
   std::unique_ptr<ImageFixture> images_;

@@ -7,6 +7,7 @@
 
 #include "common/base/status.h"
 #include "common/words/words.h"
+#include "coordinator/storage/image_records_sqlite.h"
 #include "tests/coordinator/engine/engine_fixture.h"
 #include "tests/support/forwarding_store.h"
 
@@ -22,7 +23,13 @@ class HeldBlobs final : public ForwardingStore {
     return ForwardingStore::Open(digest, offset);
   }
   // Documents are read all the same.
-  absl::StatusOr<std::string> Get(const Digest& digest) override { return memory_->Get(digest); }
+  absl::StatusOr<std::string> Get(const Digest& digest) override {
+    absl::StatusOr<std::string> document = memory_->Get(digest);
+    if (loses_indexes && document.ok() && document->find("\"manifests\"") != std::string::npos)
+      return absl::NotFoundError("it was there a moment ago");
+    return document;
+  }
+  std::atomic<bool> loses_indexes = false;
   void Release() {
     released_ = true;
     released_.notify_all();
@@ -106,6 +113,35 @@ TEST_F(EnginePackingTest, VerdictIsNotToldBeforeItIsKnown) {
 }
 
 // What was told as built stays so: the limit is for the build that somebody waits for.
+// Whose fault it is: a name is what the build asked for, a document that is gone is the farm's.
+TEST_F(EnginePackingTest, ANameThatAnotherTookMeanwhileIsTheBuildsFailure) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  v1::BuildSubmission submission = Tagged();
+  submission.set_owner("ann");
+  const int64_t build = Submit(submission);
+  ASSERT_TRUE(Eventually([&] { return Built(build); }));
+  ImageRecord taken;
+  taken.name = "docker.io/library/app:1";
+  taken.root = DigestOf("another image");
+  taken.owner = "bob";
+  ASSERT_OK(storage::SqliteImageRecords(records_->connection()).PutImage(taken));
+  held_->Release();
+  const v1::BuildView view = WaitForEnd(build);
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_FAILED);
+  EXPECT_THAT(view.message(), ::testing::HasSubstr("app:1 is that of 'bob'"));
+}
+
+TEST_F(EnginePackingTest, AnIndexThatIsGoneIsTheFarmsFailure) {
+  auto worker = NewWorker("w1");
+  worker->PlayAll();
+  held_->loses_indexes = true;
+  held_->Release();
+  const v1::BuildView view = WaitForEnd(Submit(Tagged()));
+  EXPECT_EQ(view.status(), v1::BUILD_STATUS_INFRASTRUCTURE_FAILED);
+  EXPECT_THAT(view.message(), ::testing::HasSubstr("it was there a moment ago"));
+}
+
 TEST_F(EnginePackingTest, TimeoutThatEndsWhileTheImageIsPackedCancelsNothing) {
   v1::BuildSubmission submission = Tagged();
   submission.mutable_options()->set_timeout(60);

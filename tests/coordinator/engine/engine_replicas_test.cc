@@ -99,6 +99,39 @@ TEST_F(EngineReplicasTest, AReplicaExecutesWhatTheFirstHasEndedWhileThatIsAtTheN
   EXPECT_EQ(two_->steps_run(), 2) << "each once";
 }
 
+// A lease that is taken up again may be at a later step than the one that was running when the coordinator
+// stopped: what it reports then was once recorded as the result of that one, and called unreproducible.
+TEST_F(EngineReplicasTest, WhatAnotherBuildExecutedMeanwhileKeepsItsResultOverARestart) {
+  const int64_t build = Begin(2, "none");
+  two_->Disconnect();
+  one_->FinishStep(first_, 0);
+  one_->FinishStep(first_, 1);
+  one_->FinishTask(first_);
+  auto three = NewWorker("w3", "host-c");
+  const uint64_t both = Only(*three);
+  ASSERT_EQ(three->TaskOf(both).steps_size(), 2);
+  three->StartStep(both, 0);
+  auto submission = Submission("FROM scratch\nRUN one\nRUN two\n", 2);
+  submission.mutable_options()->mutable_vary();
+  const int64_t other = Submit(submission);
+  const uint64_t others = Only(*three);
+  ASSERT_EQ(three->TaskOf(others).replica(), 1u);
+  three->FinishStep(others, 0);
+  IsIdle(*three, other);  // all of it is recorded
+  StopCoordinator();
+  StartCoordinator();
+  one_->Reconnect(*engine_, {});
+  three->Reconnect(*engine_, {both, others});
+  three->FinishStep(both, 1);
+  three->FinishTask(both);
+  three->FinishStep(others, 1);
+  three->FinishTask(others);
+  for (const int64_t each : {build, other}) {
+    const v1::CellComparison comparison = ComparisonOf(each);
+    EXPECT_EQ(comparison.verdict(), v1::VERDICT_REPRODUCIBLE) << comparison.reason();
+  }
+}
+
 TEST_F(EngineReplicasTest, WhatItMissedItExecutesInOneTask) {
   const int64_t build = Begin(2);
   two_->Disconnect();
@@ -364,6 +397,11 @@ TEST_F(EngineReplicasTest, AnExecutionOfAnotherBuildIsRepeatedBesideToo) {
   const int64_t verified = Submit(submission);
   submission.mutable_recipe()->set_dockerfile("FROM scratch\nRUN one\nRUN two\n");
   const int64_t same = Submit(submission);
+  // Both wait for it before anybody could execute anything else of them.
+  ASSERT_TRUE(Eventually([&] {
+    return engine_->reader().Get(verified)->status() == v1::BUILD_STATUS_RUNNING &&
+           engine_->reader().Get(same)->status() == v1::BUILD_STATUS_RUNNING;
+  }));
   two_ = NewWorker("w2", "host-b");
   const uint64_t beside = Only(*two_);
   EXPECT_EQ(two_->TaskOf(beside).replica(), 1u);

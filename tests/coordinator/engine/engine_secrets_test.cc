@@ -19,6 +19,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+absl::Status AnyWorker(std::string_view) { return absl::OkStatus(); }
+
 class EngineSecretsTest : public EngineTest {
  protected:
   // Its step mounts all of them.
@@ -95,11 +97,16 @@ TEST_F(EngineSecretsTest, TaskIsHeldUntilItsAgentIsThere) {
   ASSERT_OK(client);
   const auto lease = worker->NextLease();
   ASSERT_TRUE(lease);
-  EXPECT_OK(engine_->OpenAgent(*lease, "default"));
-  EXPECT_TRUE(absl::IsNotFound(engine_->OpenAgent(*lease, "other").status()));
-  EXPECT_TRUE(absl::IsNotFound(engine_->OpenAgent(*lease + 1, "default").status()));
+  EXPECT_OK(engine_->OpenAgent(*lease, "default", AnyWorker));
+  EXPECT_TRUE(absl::IsNotFound(engine_->OpenAgent(*lease, "other", AnyWorker).status()));
+  EXPECT_TRUE(absl::IsNotFound(engine_->OpenAgent(*lease + 1, "default", AnyWorker).status()));
+  const auto only_w2 = [](std::string_view worker) {
+    return worker == "w2" ? absl::OkStatus() : absl::PermissionDeniedError("not this worker's token");
+  };
+  EXPECT_TRUE(absl::IsPermissionDenied(engine_->OpenAgent(*lease, "default", only_w2).status()))
+      << "a worker has the agents of its own leases only";
   engine_->Detach(*client);
-  EXPECT_TRUE(absl::IsUnavailable(engine_->OpenAgent(*lease, "default").status()));
+  EXPECT_TRUE(absl::IsUnavailable(engine_->OpenAgent(*lease, "default", AnyWorker).status()));
   worker->FinishStep(*lease, 0);
   worker->FinishTask(*lease);
   EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);

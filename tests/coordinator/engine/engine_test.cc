@@ -139,6 +139,44 @@ TEST_F(EngineTest, ThreeInfrastructureFailuresFailTheBuildWithTheReason) {
   EXPECT_EQ(worker->tasks_started(), 3);
 }
 
+// The one whose tasks fail at once is the emptiest: it would get all of them.
+TEST_F(EngineTest, AfterAnInfrastructureFailureAnotherWorkerTriesIt) {
+  auto broken = NewWorker("w1");
+  broken->BreakOn("one", "no space left on device");
+  const int64_t build = Submit(Submission("FROM scratch\nRUN one\n"));
+  ASSERT_TRUE(Eventually([&] { return broken->tasks_given() > 0; }));
+  auto healthy = NewWorker("w2", "host-b");
+  healthy->PlayAll();
+  broken->PlayAll();
+  EXPECT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
+  EXPECT_EQ(broken->tasks_started(), 1);
+}
+
+TEST_F(EngineTest, AWorkerThatKeepsFailingRestsAndSaysWhy) {
+  auto broken = NewWorker("w1");
+  broken->BreakOn("one", "no space left on device");
+  broken->PlayAll();
+  auto healthy = NewWorker("w2", "host-b");
+  healthy->PlayAll();
+  const auto unfit = [&](const std::string& name) {
+    for (const core::WorkerStatus& worker : engine_->reader().Workers()) {
+      if (worker.info.name() == name && worker.unfit) return worker.unfit->reason;
+    }
+    return std::string();
+  };
+  for (int i = 0; i < 40 && unfit("w1").empty(); ++i) {
+    const v1::BuildView view =
+        WaitForEnd(Submit(Submission(fmt::format("FROM scratch\nENV N={}\nRUN one\n", i))));
+    EXPECT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED) << view.message();
+  }
+  EXPECT_THAT(unfit("w1"), HasSubstr("no space left on device"));
+  EXPECT_EQ(unfit("w2"), "");
+  const int started = broken->tasks_started();
+  for (int i = 0; i < 5; ++i)
+    WaitForEnd(Submit(Submission(fmt::format("FROM scratch\nENV M={}\nRUN one\n", i))));
+  EXPECT_EQ(broken->tasks_started(), started);
+}
+
 TEST_F(EngineTest, NoWorkerForThePlatformSaysSoAtOnceAndFailsLater) {
   auto worker = NewWorker("w1");
   auto submission = Submission("FROM scratch\nRUN one\n");

@@ -199,10 +199,11 @@ TEST_F(EngineTest, AReplicaThatIsLostIsRepeatedAndTheOtherIsNot) {
   auto one = NewWorker("w1", "host-a");
   const int64_t build = Submit(Submission("FROM scratch\nRUN one\nRUN two\n", 3));
   const uint64_t first = OnlyLease(*one);
-  auto two = NewWorker("w2", "host-b");
-  auto three = NewWorker("w3", "host-c");
   for (const int step : {0, 1}) one->FinishStep(first, step);
   one->FinishTask(first);
+  // They come afterwards: what is executed beside the first is given step by step.
+  auto two = NewWorker("w2", "host-b");
+  auto three = NewWorker("w3", "host-c");
   const uint64_t second = OnlyLease(*two);
   const uint64_t third = OnlyLease(*three);
   two->FinishStep(second, 0);

@@ -37,7 +37,10 @@ TEST_F(PlanningProgressTest, WatcherThatComesLaterGetsTheLatestUntilTheBuildIsPl
 }
 
 TEST_F(PlanningProgressTest, WaitingProgressIsReplacedByTheNext) {
-  Watcher watcher(false);
+  const auto nothing = [](int64_t, int) -> absl::StatusOr<std::vector<v1::BuildEvent>> {
+    return std::vector<v1::BuildEvent>();
+  };
+  Watcher watcher(1, false, nothing);
   watcher.Push(Watched{.progress = PlanningStep{"a", 1, 10}});
   watcher.Push(Watched{.progress = PlanningStep{"b", 1, 10}});
   watcher.Push(Watched{.progress = PlanningStep{"a", 2, 10}});

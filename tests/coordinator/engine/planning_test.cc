@@ -13,6 +13,23 @@
 namespace crossmill::coordinator {
 namespace {
 
+TEST(IsFaultOfRecipe, WhoseEachKindIs) {
+  for (const absl::Status& status :
+       {absl::InvalidArgumentError("ADD wants a file larger than this farm takes"),
+        absl::NotFoundError("no such tag"), absl::FailedPreconditionError("418"),
+        absl::PermissionDeniedError("the server answers 403"), absl::UnauthenticatedError("who are you"),
+        absl::UnimplementedError("this coordinator does not fetch remote sources")}) {
+    EXPECT_TRUE(IsFaultOfRecipe(status)) << status;
+  }
+  for (const absl::Status& status :
+       {absl::UnavailableError("the server answers 503"), absl::DeadlineExceededError("git is not done"),
+        absl::ResourceExhaustedError("no space left"), absl::InternalError("a disk"),
+        absl::DataLossError("x"), absl::AbortedError("changed meanwhile"), absl::UnknownError("?"),
+        absl::CancelledError("stopped")}) {
+    EXPECT_FALSE(IsFaultOfRecipe(status)) << status;
+  }
+}
+
 namespace reapi = ::build::bazel::remote::execution::v2;
 
 using ::testing::ElementsAre;
@@ -91,7 +108,7 @@ class PlanningTest : public ::testing::Test {
       progress_.push_back(what + " " + std::to_string(done) + "/" + std::to_string(total));
     };
     return PlanBuild(submission_, *ParsePlatform("linux/amd64"),
-                     {images_->store(), *blobs_, with_remote ? &remote_ : nullptr}, calls);
+                     {images_->store(), *blobs_, with_remote ? &remote_ : nullptr, {}}, calls);
   }
   std::string ErrorOf(const std::string& dockerfile, bool with_remote = true) {
     const auto plan = Plan(dockerfile, with_remote);

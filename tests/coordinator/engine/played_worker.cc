@@ -205,6 +205,7 @@ void PlayedWorker::FinishStep(uint64_t lease, int index) {
     result.set_failure("exit code " + std::to_string(failure->second));
   } else {
     *result.mutable_layer() = MakeLayer(word);
+    if (lie_on_.contains(word)) *result.mutable_layer()->mutable_tar() = MakeLayer("foreign-" + word).tar();
     if (auto use = use_on_.find(word); use != use_on_.end()) {
       result.set_started_at(1'000'000'000);
       const auto [cpus, seconds] = use->second;

@@ -66,6 +66,8 @@ class PlayedWorker {
   void WeighOn(const std::string& word, size_t bytes) { weigh_on_[word] = bytes; }
   // Its command takes so many seconds and uses so many processors.
   void UseOn(const std::string& word, double cpus, int64_t seconds = 1) { use_on_[word] = {cpus, seconds}; }
+  // What it reports has the manifest that is right, and another's tar.
+  void LieOn(const std::string& word) { lie_on_.insert(word); }
   // What it tells of the clock from now on.
   void TellClock(const std::string& value) { clock_value_ = value; }
   // The file's content tells the worker's name.
@@ -97,6 +99,7 @@ class PlayedWorker {
   std::map<std::string, size_t> weigh_on_;
   std::map<std::string, std::pair<double, int64_t>> use_on_;
   std::set<std::string> differ_on_;
+  std::set<std::string> lie_on_;
   std::string clock_value_;
   std::set<uint64_t> played_;
   std::jthread player_;

@@ -39,7 +39,8 @@ class SilentSource final : public ImageSource {
                                                    const ClientCredentials&) override {
     return absl::NotFoundError(fmt::format("{}: no such registry", reference.ToString()));
   }
-  absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference&, const std::stop_token&,
+  absl::StatusOr<registry::AttachedStatements> ReadStatements(const oci::Reference&,
+                                                              const registry::StatementQuery&,
                                                               const ClientCredentials&) override {
     return absl::UnimplementedError("");
   }

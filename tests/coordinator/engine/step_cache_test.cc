@@ -131,7 +131,7 @@ TEST_F(StepCacheTest, EmulatedEntriesCanBeForbidden) {
 
 TEST_F(StepCacheTest, ExportIsThereWhenItsBlobIs) {
   EXPECT_FALSE(cache_->FindExport("key").value().has_value());
-  ASSERT_OK(records_->SaveExport("key", {DigestOf("export"), std::nullopt}));
+  ASSERT_OK(records_->SaveExport("key", {DigestOf("export"), std::nullopt, "w1", 1}));
   EXPECT_FALSE(cache_->FindExport("key").value().has_value());
   ASSERT_OK(blobs_->PutBytes("export"));
   const auto found = cache_->FindExport("key").value();

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/http/event_stream.h"
 #include "coordinator/http/page.h"
 #include "coordinator/http/problem.h"
+#include "coordinator/http/streams/event_stream.h"
 #include "tests/support/status_matchers.h"
 
 namespace crossmill::coordinator::door {

@@ -218,6 +218,60 @@ TEST_F(ImageStoreTest, PulledLayersAreCheckedWhenTheyAreFirstUsed) {
   EXPECT_THAT(Text(pinned.status()), HasSubstr("diffID"));
 }
 
+TEST_F(ImageStoreTest, WhatTheStoreHasLostIsNoFaultOfTheRecipe) {
+  const Digest root = oci::PutIndex(*blobs_);
+  ASSERT_OK(images_.Import("python:3.11", root, true));
+  // The documents are there, and no layer.
+  auto partial = MakeMemoryBlobStore();
+  ASSERT_OK(partial->PutBytes(*blobs_->Get(root)));
+  const auto index = oci::ParseImageIndex(*blobs_->Get(root));
+  ASSERT_OK(index);
+  for (const oci::Descriptor& each : index->manifests) {
+    if (!oci::IsImageDescriptor(each)) continue;
+    ASSERT_OK(partial->PutBytes(*blobs_->Get(each.digest)));
+    const auto manifest = oci::ParseImageManifest(*blobs_->Get(each.digest));
+    ASSERT_OK(partial->PutBytes(*blobs_->Get(manifest->config.digest)));
+  }
+  ImageStore later(*partial, records_, source_, clock_);
+  const auto pinned = later.Pin("python:3.11", LinuxPlatform("amd64"));
+  EXPECT_TRUE(absl::IsUnavailable(pinned.status())) << pinned.status();
+  EXPECT_THAT(Text(pinned.status()), AllOf(HasSubstr("no longer whole"), HasSubstr("is missing"),
+                                           HasSubstr("crossmill image import")));
+  // That it never had a platform is.
+  EXPECT_TRUE(absl::IsNotFound(later.Pin("python:3.11", LinuxPlatform("s390x")).status()));
+}
+
+// Its blobs go with the cache when nothing needs them, whichever of them first.
+TEST_F(ImageStoreTest, WhatARegistryGaveIsPulledAgainWhereItIsNoLongerWhole) {
+  const Digest root = oci::PutIndex(*source_.blobs);
+  source_.Publish("docker.io/library/python:3.11", root);
+  const auto pinned = images_.Pin("python:3.11", LinuxPlatform("amd64"));
+  ASSERT_OK(pinned);
+  std::vector<Digest> blobs = {root, FromProto(pinned->layers(0).tar())};
+  const Digest manifest{pinned->manifest_digest().substr(7),
+                        records_.FindManifest(pinned->manifest_digest())->value().manifest.size};
+  const auto document = oci::ParseImageManifest(*blobs_->Get(manifest));
+  blobs.insert(blobs.end(), {manifest, document->config.digest, document->layers[0].digest});
+  const auto all = oci::WalkImage(*blobs_, manifest);
+  ASSERT_OK(all);
+  std::vector<Digest> whole = {root};
+  for (const auto* list : {&all->documents, &all->contents}) {
+    for (const oci::Descriptor& each : *list) whole.push_back(each.digest);
+  }
+  for (const v1::Layer& layer : pinned->layers()) whole.push_back(FromProto(layer.tar()));
+  for (const Digest& lost : blobs) {
+    auto partial = MakeMemoryBlobStore();
+    for (const Digest& each : whole) {
+      if (each != lost) ASSERT_OK(partial->PutBytes(*blobs_->Get(each)));
+    }
+    ImageStore later(*partial, records_, source_, clock_);
+    const auto again = later.Pin("python:3.11", LinuxPlatform("amd64"));
+    ASSERT_OK(again);
+    EXPECT_EQ(again->manifest_digest(), pinned->manifest_digest());
+    EXPECT_TRUE(partial->Has(lost)) << lost.Oci();
+  }
+}
+
 TEST_F(ImageStoreTest, RootIsPinnedByDigest) {
   const Digest root = oci::PutIndex(*blobs_);
   const auto pinned = images_.PinRoot(root, LinuxPlatform("arm64"), "oci-layout://x");
@@ -269,6 +323,65 @@ TEST_F(ImageStoreTest, RemovalTakesAllNamesOrNone) {
   EXPECT_EQ(images_.Remove({{root.Oci()}})->size(), 2u);
   EXPECT_TRUE(images_.List()->empty());
   EXPECT_TRUE(blobs_->Has(root));
+}
+
+// What a name means is changed by whose it is, and by operators.
+TEST_F(ImageStoreTest, ANameIsItsOwners) {
+  const core::Author ann{"ann", false}, bob{"bob", false}, boss{"boss", true};
+  const Digest first = oci::PutImage(*blobs_, "amd64"), second = oci::PutImage(*blobs_, "arm64");
+  const std::vector<std::string> app = {"app:1"};
+  ASSERT_OK(images_.CheckMayName(app, bob));  // nobody has it
+  ASSERT_OK(images_.Import("app:1", first, false, ann));
+  const absl::Status taken = images_.CheckMayName(app, bob);
+  EXPECT_TRUE(absl::IsPermissionDenied(taken));
+  EXPECT_THAT(std::string(taken.message()), HasSubstr("app:1 is that of 'ann': expected another name"));
+  EXPECT_TRUE(absl::IsPermissionDenied(images_.Import("app:1", second, false, bob).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(images_.Remove(app, bob).status()));
+  EXPECT_EQ(images_.Get("app:1")->root, first);
+  ASSERT_OK(images_.Import("app:1", second, false, ann));
+  ASSERT_OK(images_.Remove(app, ann));
+  // What the operator has is no one's to take; an operator changes what is another's, and it stays that
+  // one's.
+  ASSERT_OK(images_.Import("base", first, true));
+  EXPECT_TRUE(absl::IsPermissionDenied(images_.Import("base", second, false, bob).status()));
+  ASSERT_OK(images_.Import("team", first, false, ann));
+  ASSERT_OK(images_.Import("team", second, false, boss));
+  ASSERT_OK(images_.Import("team", first, false, ann));
+  // From before owners were recorded: whoever comes first.
+  ImageRecord old = *images_.Get("base");
+  old.owner.reset();
+  ASSERT_OK(records_.PutImage(old));
+  EXPECT_TRUE(absl::IsPermissionDenied(images_.Remove({{std::string("base")}}, bob).status()))
+      << "as before there were owners";
+  ASSERT_OK(images_.Import("base", second, false, bob));
+}
+
+// FROM python means what the registry has: nobody may put something else in its place.
+TEST_F(ImageStoreTest, WhatARegistryGaveIsTheFarms) {
+  const core::Author ann{"ann", false};
+  source_.tags["docker.io/library/python:3.11"] = oci::PutImage(*source_.blobs, "amd64");
+  ASSERT_OK(images_.Pull("python:3.11", {}, {}, ann));
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      images_.Import("python:3.11", oci::PutImage(*blobs_, "arm64"), false, ann).status()));
+  ASSERT_OK(images_.Pull("python:3.11", {}, {}, ann));  // again the registry's
+  // From before owners were recorded it stays anybody's, and its owner's.
+  for (const std::optional<std::string>& owner :
+       {std::optional<std::string>(), std::optional<std::string>("ann")}) {
+    ImageRecord old = *images_.Get("python:3.11");
+    old.owner = owner;
+    ASSERT_OK(records_.PutImage(old));
+    ASSERT_OK(images_.Pull("python:3.11", {}));
+    EXPECT_EQ(images_.Get("python:3.11")->owner, owner);
+  }
+  // Repositories of the team's own: what its builds call so may have come from the registry first.
+  ImageStore with_own(*blobs_, records_, source_, clock_, [](const std::string& repository) {
+    return repository.starts_with("r.example/team/");
+  });
+  source_.tags["r.example/team/app:1"] = oci::PutImage(*source_.blobs, "amd64");
+  ASSERT_OK(with_own.Pull("r.example/team/app:1", {}));
+  ASSERT_OK(with_own.Import("r.example/team/app:1", oci::PutImage(*blobs_, "arm64"), false, ann));
+  ASSERT_OK(images_.Import("own:1", oci::PutImage(*blobs_, "arm64"), false, core::Author{"bob", false}));
+  EXPECT_TRUE(absl::IsPermissionDenied(images_.Pull("own:1", {}, {}, ann).status()));
 }
 
 TEST(FamiliarNameTest, LeavesOutWhatPeopleLeaveOut) {

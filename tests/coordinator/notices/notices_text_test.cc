@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/json.h"
+#include "common/base/utf8.h"
 #include "common/words/platform.h"
 #include "coordinator/notices/atom_feed.h"
 #include "coordinator/notices/badge.h"

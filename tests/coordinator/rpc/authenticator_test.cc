@@ -69,10 +69,16 @@ class AuthenticatorTest : public RpcFixture {
 };
 
 TEST_F(AuthenticatorTest, HealthAndReflectionAreOpen) {
-  const auto [health, health_bytes] = CallRaw("", "/grpc.health.v1.Health/Check", "");
-  EXPECT_TRUE(health.ok()) << health.error_message();
-  // Field 1, SERVING.
-  EXPECT_EQ(health_bytes, "\x08\x01");
+  // Of all, and of one service by its name.
+  for (const std::string& service : {std::string(), std::string("\x0a\x13") + "crossmill.v1.Builds"}) {
+    // Field 1, NOT_SERVING until it is told, SERVING.
+    for (const char* bytes : {"\x08\x02", "\x08\x01"}) {
+      server_->SetServing(bytes[1] == 1);
+      const auto [health, health_bytes] = CallRaw("", "/grpc.health.v1.Health/Check", service);
+      EXPECT_TRUE(health.ok()) << health.error_message();
+      EXPECT_EQ(health_bytes, bytes);
+    }
+  }
   // list_services = "".
   const auto [reflection, services] = CallRaw(
       "", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
@@ -253,6 +259,16 @@ TEST(TokenFileTest, EveryRole) {
   EXPECT_FALSE((*tokens)[2].worker);
   EXPECT_EQ((*tokens)[3].client, v1::ACCESS_OPERATE);
   EXPECT_TRUE((*tokens)[3].worker);
+}
+
+TEST(TokenFileTest, WorkersTokenNamesAWorkerOrAPool) {
+  auto folder = *TemporaryFolder::Create();
+  const std::string path = folder.Path("tokens");
+  for (const char* name : {"arm-1", "ci-*", "*", "a.b_c@d+e"})
+    EXPECT_OK(coordinator::AddToken(path, "worker", name));
+  for (const char* name : {"-x", "a/b", "a*b", "**", "a\x1b", "\u00e9"})
+    EXPECT_TRUE(absl::IsInvalidArgument(coordinator::AddToken(path, "worker", name).status())) << name;
+  EXPECT_OK(coordinator::AddToken(path, "read", "team/a"));  // for people
 }
 
 TEST(TokenFileTest, MalformedLineIsNamed) {

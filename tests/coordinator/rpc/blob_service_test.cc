@@ -207,9 +207,35 @@ TEST_F(BlobServiceTest, UploadMayStartAgainFromTheBeginning) {
 TEST_F(BlobServiceTest, AbandonedUploadIsForgotten) {
   const std::string name = rpc::NewWriteName(DigestOf("content"));
   EXPECT_EQ(*Write(name, "cont", 0, false), 4);
-  clock_.Advance(coordinator::UploadSessions::kIdleLimit + absl::Seconds(1));
-  EXPECT_EQ(*Write(rpc::NewWriteName(DigestOf("other")), "ot", 0, false), 2);
+  clock_.Advance(absl::Seconds(coordinator::UploadLimits().kept_seconds + 1));
+  // By a timer: nobody uploads anything.
+  for (int i = 0; i < 1000 && Query(name).committed_size() != 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(Query(name).committed_size(), 0);
+}
+
+TEST_F(BlobServiceTest, AnUploadThatSendsNothingIsEndedAndCanGoOn) {
+  const std::string content = RandomBytes(1'000);
+  const std::string name = rpc::NewWriteName(DigestOf(content));
+  auto stub = Bytes();
+  grpc::ClientContext context;
+  google::bytestream::WriteResponse response;
+  auto stream = stub->Write(&context, &response);
+  google::bytestream::WriteRequest request;
+  request.set_resource_name(name);
+  request.set_data(content.substr(0, 600));
+  ASSERT_TRUE(stream->Write(request));
+  while (Query(name).committed_size() != 600) std::this_thread::yield();
+  clock_.Advance(absl::Seconds(coordinator::UploadLimits().idle_seconds + 1));
+  EXPECT_TRUE(absl::IsCancelled(rpc::FromGrpc(stream->Finish())));
+  EXPECT_EQ(*Write(name, content.substr(600), 600, true), 1'000);
+}
+
+TEST_F(BlobServiceTest, AMessageOfAnUploadHasALimit) {
+  const std::string content = RandomBytes((4 << 20) + 1);
+  const auto committed = Write(rpc::NewWriteName(DigestOf(content)), content, 0, true);
+  EXPECT_TRUE(absl::IsInvalidArgument(committed.status())) << committed.status();
+  EXPECT_THAT(committed.status().message(), HasSubstr("expected at most 4194304"));
 }
 
 TEST_F(BlobServiceTest, UploadSurvivesARestartOfTheServer) {

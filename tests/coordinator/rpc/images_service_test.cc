@@ -142,6 +142,7 @@ TEST_F(ImagesServiceTest, StatementsAboutAnImageComeFromItsRegistry) {
   source_.statements = {{"sha256:s", "application/vnd.in-toto+json", "{}", true}};
   v1::ReadStatementsRequest request;
   request.set_reference("r.example/app:1");
+  request.set_predicate("https://slsa.dev/provenance/");
   request.add_credentials()->set_registry("r.example");
   v1::ReadStatementsResponse response;
   auto stub = Stub();
@@ -151,6 +152,7 @@ TEST_F(ImagesServiceTest, StatementsAboutAnImageComeFromItsRegistry) {
   ASSERT_EQ(response.statements_size(), 1);
   EXPECT_EQ(response.statements(0).document(), "{}");
   EXPECT_TRUE(response.statements(0).in_index());
+  EXPECT_EQ(source_.asked_predicate, "https://slsa.dev/provenance/");
   EXPECT_EQ(source_.credentials.size(), 1u);
   grpc::ClientContext refused;
   auto worker = v1::Images::NewStub(TcpChannel(kWorkerToken));

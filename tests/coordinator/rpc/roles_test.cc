@@ -13,6 +13,7 @@
 #include "coordinator/forecast/farm_indexes.h"
 #include "coordinator/forecast/forecaster.h"
 #include "coordinator/rpc/attestations_service.h"
+#include "coordinator/rpc/blob_places/blob_places_service.h"
 #include "coordinator/rpc/builds_service.h"
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
@@ -22,6 +23,7 @@
 #include "coordinator/rpc/overview/overview_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/predictions_service.h"
+#include "coordinator/rpc/retention/retention_service.h"
 #include "coordinator/rpc/verification_service.h"
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
@@ -48,7 +50,7 @@ struct Method {
 std::vector<Method> AllMethods() {
   std::vector<Method> methods;
   for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/notices_service.proto",
-                           "crossmill/v1/worker_service.proto",
+                           "crossmill/v1/retention_service.proto", "crossmill/v1/worker_service.proto",
                            "build/bazel/remote/execution/v2/remote_execution_services.proto",
                            "google/bytestream/bytestream_service.proto"}) {
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
@@ -78,8 +80,10 @@ class RolesTest : public RpcFixture {
  protected:
   void SetUp() override {
     ASSERT_OK(engine_.Start());
+    // So that what follows ends.
+    farm_watchers_.Stop();
     forecaster_ =
-        std::make_unique<Forecaster>(PlanningStores{images_.store(), *blobs_, nullptr}, engine_.reader(),
+        std::make_unique<Forecaster>(PlanningParts{images_.store(), *blobs_, nullptr, {}}, engine_.reader(),
                                      *records_->OpenAnother(), farm_indexes_, *ParsePlatform("linux/amd64"));
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, authenticator_);
     evidence_ = std::make_unique<BuildEvidence>(engine_.reader(), *records_->OpenAnother(),
@@ -90,6 +94,10 @@ class RolesTest : public RpcFixture {
     build_pairs_ = std::make_unique<BuildPairs>(engine_.reader(), *records_->OpenAnother(), *blobs_);
     verification_ = std::make_unique<VerificationService>(rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, authenticator_);
+    retention_ = std::make_unique<RetentionService>(
+        RetentionService::Parts{collector_, policy_records_, room_, engine_.reader(), clock_, folder_.path()},
+        authenticator_);
+    collector_.Start();
     RpcFixture::SetUp();
   }
   void TearDown() override {
@@ -105,8 +113,10 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.Farm", &farm_},
             {"crossmill.v1.Notices", &notices_},
             {"crossmill.v1.Webhooks", &webhooks_},
+            {"crossmill.v1.Retention", retention_.get()},
             {"crossmill.v1.WorkerQueue", &queue_},
             {"crossmill.v1.IndexPages", &index_pages_},
+            {"crossmill.v1.BlobPlaces", &blob_places_},
             {"crossmill.v1.Predictions", predictions_.get()},
             {"crossmill.v1.Wheels", &wheels_},
             {"crossmill.v1.Verification", verification_.get()},
@@ -119,7 +129,9 @@ class RolesTest : public RpcFixture {
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};
   BuildsService builds_{engine_, logs_, clock_, authenticator_};
   storage::OverviewRecords overview_records_{records_->connection()};
-  OverviewService overview_{overview_records_, clock_, authenticator_};
+  overview::NewsBoard news_{1};
+  FarmWatchers farm_watchers_{news_};
+  OverviewService overview_{overview_records_, farm_watchers_, clock_, authenticator_};
   storage::PackageQueries package_queries_{records_->connection()};
   FileSubmissions submissions_{
       *blobs_,
@@ -128,26 +140,37 @@ class RolesTest : public RpcFixture {
       {.scratch_folder = folder_.Path("submissions")}};
   SubmissionsService submissions_service_{submissions_, authenticator_};
   PackagesService packages_{package_queries_, authenticator_};
+  BlobPlacesService blob_places_{nullptr, clock_, authenticator_};
   WheelsService wheels_{*records_, authenticator_};
   ImagesService image_service_{images_.store(), authenticator_};
   Rebuilds rebuilds_{engine_};
   FixedLink page_links_;
   storage::DrainRecords drain_records_{records_->connection()};
   core::DrainedWorkers drained_;
-  FarmService farm_{engine_, clock_, folder_.path(), authenticator_, page_links_, {drain_records_, drained_}};
+  storage::TrustRecords trust_{records_->connection()};
+  Distrust distrust_{trust_, trust_, drained_, clock_};
+  FarmService farm_{engine_,        clock_,      folder_.path(),
+                    authenticator_, page_links_, {drain_records_, drained_, distrust_, trust_, clock_},
+                    images_.store()};
   storage::StateRecords states_{records_->connection()};
   NoticesService notices_{states_, authenticator_};
   storage::WebhookRecords webhook_records_{records_->connection()};
   WebhooksService webhooks_{webhook_records_, clock_, authenticator_, [] {}};
-  WorkerQueueService queue_{engine_, authenticator_};
+  WorkerQueueService queue_{engine_, authenticator_, clock_, absl::Seconds(30)};
   storage::IndexPageRecords page_records_{records_->connection()};
   RecordedPages recorded_pages_{page_records_, *blobs_, clock_};
   IndexPagesService index_pages_{recorded_pages_, authenticator_};
+  DiskRoom room_{{.folder = folder_.path(), .reserve_bytes = 4096}};
+  std::unique_ptr<DiskBlobStore> disk_blobs_ = *OpenDiskBlobStore(folder_.Path("content"));
+  storage::PolicyRecords policy_records_{records_->connection()};
+  HeldBlobs held_blobs_;
+  Collector collector_{*disk_blobs_, *records_->OpenAnother(), logs_, held_blobs_, room_, clock_};
   http::FakeHttpClient http_;
   FarmIndexes farm_indexes_{{}, http_, *blobs_, nullptr, clock_};
   // Made when the engine runs.
   std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<PredictionsService> predictions_;
+  std::unique_ptr<RetentionService> retention_;
   std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<Reverification> reverification_;
@@ -164,11 +187,14 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
                                          {"crossmill.v1.Submissions/SubmitFiles", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.Submissions/CancelSubmission", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.Images/PushImage", v1::ACCESS_SUBMIT},
-                                         {"crossmill.v1.Images/RemoveImage", v1::ACCESS_OPERATE},
+                                         {"crossmill.v1.Images/RemoveImage", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.Wheels/RemoveFarmWheels", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.Farm/DrainWorker", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.Farm/MakePageLink", v1::ACCESS_SOCKET},
                                          {"crossmill.v1.Webhooks/ListWebhooks", v1::ACCESS_OPERATE},
+                                         {"crossmill.v1.Retention/SetPolicy", v1::ACCESS_OPERATE},
+                                         {"crossmill.v1.Retention/Collect", v1::ACCESS_OPERATE},
+                                         {"crossmill.v1.Retention/PinBuild", v1::ACCESS_SUBMIT},
                                          {"crossmill.v1.WorkerQueue/Synchronize", v1::ACCESS_WORKER},
                                          {"crossmill.v1.IndexPages/Save", v1::ACCESS_WORKER},
                                          {"google.bytestream.ByteStream/Write", v1::ACCESS_CONTENT}}) {
@@ -177,7 +203,7 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
   }
   EXPECT_EQ(AccessOf("crossmill.v1.Builds", "NoSuchMethod"), std::nullopt);
   // By name: what is called so looks, and what looks is called so (or is listed here).
-  const std::set<std::string> others = {"WatchBuild", "CompareBuilds"};
+  const std::set<std::string> others = {"WatchBuild", "WatchFarm", "CompareBuilds"};
   std::set<std::string> services;
   for (const Method& method : AllMethods()) {
     services.insert(method.path.substr(1, method.path.rfind('/') - 1));

@@ -186,6 +186,32 @@ TEST_F(FetchedSourcesTest, ATreeOfWhichABlobIsGoneIsCheckedOutAgain) {
   EXPECT_TRUE(other->Has(DigestOf("text")));
 }
 
+// Eleven objects that name ten thousand million files.
+TEST_F(FetchedSourcesTest, ARepositoryThatUnfoldsIsRefused) {
+  ProcessOptions process;
+  process.working_folder = repository_.path();
+  process.argv = {"sh", "-c", R"(
+    blob=$(echo text | git hash-object -w --stdin)
+    for i in 0 1 2 3 4 5 6 7 8 9; do printf '100644 blob %s\tf%s\n' $blob $i; done > entries
+    for level in 1 2 3 4 5 6 7 8 9; do
+      tree=$(git mktree < entries)
+      for i in 0 1 2 3 4 5 6 7 8 9; do printf '040000 tree %s\td%s\n' $tree $i; done > entries
+    done
+    git -c user.name=a -c user.email=a@example.org commit-tree -m bomb $(git mktree < entries) > commit
+    git update-ref refs/heads/main $(cat commit) && cat commit)"};
+  const auto made = RunProcess(process);
+  ASSERT_TRUE(made.ok() && made->exit_code == 0) << made->stderr_text;
+  FetchedSourcesOptions options;
+  options.scratch_folder = folder_.Path("checkouts");
+  options.allow_local_git = true;
+  options.checkout_limit.files = 2'000;
+  FetchedSources sources(*blobs_, records_, *http_, clock_, options);
+  const absl::Status status = sources.FetchTree(Local("main"), false, {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_NE(Sv(status.message()).find("takes more than"), std::string_view::npos) << status;
+  EXPECT_NE(Sv(status.message()).find("2000 files"), std::string_view::npos) << status;
+}
+
 TEST_F(FetchedSourcesTest, TheGitFolderMakesAnotherTree) {
   repository_.Write("file", "text");
   repository_.Commit("one");

@@ -248,5 +248,84 @@ TEST_F(LogStoreTest, ThreadsAppendReadAndCloseTogether) {
   EXPECT_EQ(failures, 0);
 }
 
+TEST_F(LogStoreTest, ACompressedLogReadsAsBefore) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 3000; ++i) {
+    texts.push_back(fmt::format("line {} of a console that is long enough to take several frames: {}\n", i,
+                                std::string(static_cast<size_t>(i % 300), 'x')));
+    Append(7, texts.back());
+  }
+  const int64_t before = SizeOf(7);
+  ASSERT_EQ(Texts(7, 1500, 3).size(), 3u);
+  const auto compressed = store_->Compress(7);
+  ASSERT_OK(compressed);
+  EXPECT_TRUE(*compressed);
+  EXPECT_FALSE(Exists(FileOf(7)));
+  struct stat info {};
+  ASSERT_EQ(stat((FileOf(7) + ".zst").c_str(), &info), 0);
+  EXPECT_LT(info.st_size, before / 5);
+  EXPECT_FALSE(*store_->Compress(7)) << "once is enough";
+  for (const bool reopened : {false, true}) {
+    if (reopened) Reopen();
+    EXPECT_EQ(*store_->ChunkCount(7), 3000);
+    EXPECT_EQ(Texts(7, 0, 5000), texts);
+    EXPECT_THAT(Texts(7, 2999, 10), ElementsAre(texts[2999]));
+    EXPECT_THAT(Texts(7, 1234, 2), ElementsAre(texts[1234], texts[1235]));
+    EXPECT_THAT(Texts(7, 3000, 2), IsEmpty());
+    EXPECT_EQ(store_->Highest(5, 3), 7);
+  }
+}
+
+TEST_F(LogStoreTest, WhatComesAfterAllUndoesTheCompression) {
+  Append(7, "first");
+  ASSERT_TRUE(*store_->Compress(7));
+  Append(7, "second");
+  EXPECT_THAT(Texts(7), ElementsAre("first", "second"));
+  EXPECT_FALSE(Exists(FileOf(7) + ".zst"));
+  Reopen();
+  EXPECT_THAT(Texts(7), ElementsAre("first", "second"));
+}
+
+TEST_F(LogStoreTest, CompressionThatBrokeOffLosesNothing) {
+  Append(7, "first");
+  // As if it had ended before the file itself was removed, and another in the middle.
+  ASSERT_OK(WriteFileAtomic(FileOf(7) + ".zst", "half"));
+  ASSERT_OK(WriteFileAtomic(FileOf(7) + ".zst.tmp", "half"));
+  Reopen();
+  EXPECT_THAT(Texts(7), ElementsAre("first"));
+  ASSERT_TRUE(*store_->Compress(7));
+  EXPECT_THAT(Texts(7), ElementsAre("first"));
+}
+
+TEST_F(LogStoreTest, ADamagedCompressedLogIsDataLoss) {
+  Append(7, std::string(10'000, 'x') + "end");
+  ASSERT_TRUE(*store_->Compress(7));
+  const std::string path = FileOf(7) + ".zst";
+  const std::string bytes = *ReadFile(path);
+  for (const std::string& damaged :
+       {bytes.substr(0, bytes.size() / 2), std::string("no frame"), bytes + "x"}) {
+    ASSERT_OK(WriteFileAtomic(path, damaged));
+    Reopen();
+    EXPECT_TRUE(absl::IsDataLoss(store_->Read(7, 0, 10).status())) << damaged.size();
+  }
+  ASSERT_OK(store_->Discard(7));
+  EXPECT_FALSE(Exists(path));
+}
+
+TEST_F(LogStoreTest, AConsoleThatAPolicyRemovedIsToldFromOneThatNeverWas) {
+  LogStoreOptions options;
+  options.removed = [](int64_t execution) {
+    return execution == 8 ? Chunk("removed on a day") : v1::LogChunk();
+  };
+  Reopen(options);
+  Append(7, "there");
+  EXPECT_THAT(Texts(7), ElementsAre("there"));
+  EXPECT_THAT(Texts(8), ElementsAre("removed on a day"));
+  EXPECT_EQ(*store_->ChunkCount(8), 1);
+  EXPECT_THAT(Texts(8, 1), IsEmpty());
+  EXPECT_THAT(Texts(9), IsEmpty());
+  EXPECT_EQ(*store_->ChunkCount(9), 0);
+}
+
 }  // namespace
 }  // namespace crossmill::storage

@@ -339,14 +339,14 @@ TEST(RecordStoreFileTest, FullDiskFailsTheWholeTransactionAndOnlyThat) {
 
 TEST_F(RecordStoreTest, LastSavedExportCounts) {
   EXPECT_FALSE(store_->FindExport("key").value().has_value());
-  ASSERT_OK(store_->SaveExport("key", {DigestOf("one"), std::nullopt}));
+  ASSERT_OK(store_->SaveExport("key", {DigestOf("one"), std::nullopt, "w1", 1}));
   EXPECT_FALSE(store_->FindExport("key").value()->paths.has_value());
   // Nothing noted is something else than not noted.
-  ASSERT_OK(store_->SaveExport("key", {DigestOf("two"), v1::ExportedPaths()}));
+  ASSERT_OK(store_->SaveExport("key", {DigestOf("two"), v1::ExportedPaths(), "w1", 1}));
   EXPECT_TRUE(store_->FindExport("key").value()->paths.has_value());
   v1::ExportedPaths paths;
   paths.add_trees("app/releases/1");
-  ASSERT_OK(store_->SaveExport("key", {DigestOf("three"), paths}));
+  ASSERT_OK(store_->SaveExport("key", {DigestOf("three"), paths, "w1", 1}));
   const auto found = store_->FindExport("key").value();
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->blob, DigestOf("three"));

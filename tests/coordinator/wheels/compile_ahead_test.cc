@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/storage/record_store.h"
+#include "coordinator/storage/trust/trust_records.h"
 #include "coordinator/wheels/wheels_plan.h"
 #include "tests/support/status_matchers.h"
 
@@ -166,6 +167,37 @@ TEST_F(CompileAheadTest, CompilesKeepsAndOffers) {
   ASSERT_OK(kept);
   ASSERT_EQ(kept->size(), 1u);
   EXPECT_EQ(kept->at(0).uses, 1);
+}
+
+// Who compiled it may be distrusted while it is taken out of its layer, and while the step waits for its
+// task.
+TEST_F(CompileAheadTest, AWheelOfAWorkerThatIsNotBelievedIsNeitherKeptNorGiven) {
+  storage::TrustRecords trust(records_->connection());
+  const auto compiled = [&](const std::string& name) {
+    storage::Execution row;
+    row.key = name;
+    row.build = *records_->InsertBuild({}, "", name, 1);
+    row.worker = name;
+    row.platform = "linux/amd64";
+    return *records_->BeginExecution(row);
+  };
+  const int64_t good = compiled("honest");
+  const int64_t bad = compiled("liar");
+  ASSERT_OK(trust.TakeBack({bad}, 7));
+  ASSERT_TRUE(ahead_->Hold(*state_, 0, 1));
+  answer_(Missing());
+  ahead_->Ended(submitted_[0].wheels(), 77, {{}, {}});
+  storage::FarmWheelRow lie = Row("lie");
+  lie.wheel.set_execution(bad);
+  storage::FarmWheelRow truth = Row("truth");
+  truth.wheel.set_execution(good);
+  reap_({lie, truth});
+  EXPECT_TRUE(wheels_->WithKey("lie")->empty());
+  EXPECT_EQ(wheels_->WithKey("truth")->size(), 1u);
+  EXPECT_EQ(ahead_->WheelsFor(5, 0, 1).size(), 1u);
+  EXPECT_FALSE(wheels_->Insert(lie).ok()) << "nor by any other way";
+  ASSERT_OK(trust.TakeBack({good}, 8));
+  EXPECT_TRUE(ahead_->WheelsFor(5, 0, 1).empty());
 }
 
 TEST_F(CompileAheadTest, AWheelWithoutAKeyIsOfferedAndNotKept) {

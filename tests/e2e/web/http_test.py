@@ -35,6 +35,20 @@ class Reading(HttpCase):
         assert result.returncode == 0, result.stderr + cls.farm.logs()
         cls.build_id = cls.farm.show()["id"]
 
+    def test_who_follows_the_farm_hears_what_changes(self):
+        (number, kind, first), = self.events("/api/v1/events", most=1)
+        self.assertEqual((kind, first["reset"], first["builds"], first["sequence"]), ("farm", True, [], number))
+        retried = self.json(f"/api/v1/builds/{self.build_id}/retry", status=201, verb="POST")["buildId"]
+        self.events(f"/api/v1/builds/{retried}/events")
+        # Whoever was away meanwhile goes on where he was: he is told the end, not the way there.
+        (later, kind, news), = self.events("/api/v1/events", most=1, Last_Event_ID=number)
+        self.assertEqual((kind, news["reset"], [build["id"] for build in news["builds"]]), ("farm", False, [retried]))
+        self.assertGreater(int(later), int(number))
+        self.assertEqual(news["builds"], self.json("/api/v1/builds?page_size=1")["builds"])
+        self.assertEqual(self.events(f"/api/v1/events?after={number}", most=1)[0][2]["builds"], news["builds"])
+        self.json("/api/v1/events?after=x", status=400)
+        self.assertEqual(self.request("GET", "/api/v1/events", token=False)[0], 401)
+
     def test_a_filter_finds_builds_and_a_wrong_one_says_why(self):
         def find(text):
             query = urllib.parse.urlencode({"filter": text})
@@ -202,7 +216,7 @@ class Reading(HttpCase):
         families = set(re.findall(r"^# TYPE (\S+) ", self.request("GET", "/metrics")[2].decode(), re.M))
         dashboard = (farm.ROOT / "deploy/grafana-dashboard.json").read_text()
         queries = [target["expr"] for panel in json.loads(dashboard)["panels"] for target in panel["targets"]]
-        named = {name for query in queries for name in re.findall(r"crossmill_[a-z_]+", query)}
+        named = {name for query in queries for name in re.findall(r"(?:crossmill|process)_[a-z_]+", query)}
         self.assertEqual(named, families, "what is asked for is served, and what is served is shown")
 
     def test_metrics_and_health(self):
@@ -210,9 +224,29 @@ class Reading(HttpCase):
         self.assertEqual(status, 200)
         self.assertRegex(body.decode(), r'crossmill_builds_total\{outcome="succeeded"\} \d')
         self.assertIn("crossmill_workers_connected 1\n", body.decode())
+        numbers = dict(re.findall(r"^(process_\w+) (\S+)$", body.decode(), re.M))
+        self.assertGreater(int(numbers["process_resident_memory_bytes"]), 1 << 20)
+        self.assertGreater(float(numbers["process_cpu_seconds_total"]), 0)
+        self.assertLess(int(numbers["process_open_fds"]), float(numbers["process_max_fds"]))
+        self.assertLess(abs(time.time() - float(numbers["process_start_time_seconds"])), 3600)
         self.assertEqual(self.request("GET", "/metrics", token=False)[0], 401)
         self.assertEqual(self.request("GET", "/livez", token=False)[0], 200)
         self.assertEqual(self.request("GET", "/readyz", token=False)[0], 200)
+
+    def test_doctor_looks_at_the_farm(self):
+        result = self.farm.cli("doctor", "--json")
+        checks = json.loads(result.stdout)
+        found = {check["name"]: check for check in checks}
+        for name in ("coordinator", "clock of the coordinator", "disk of the coordinator", "queue", "workers", "platforms"):
+            self.assertIn(name, found, result.stdout + result.stderr)
+        for name in ("coordinator", "clock of the coordinator", "workers", "platforms"):
+            self.assertEqual((found[name]["level"], found[name]["fix"]), ("ok", None), found[name])
+        self.assertEqual(result.returncode, 5 if any(check["level"] == "fail" for check in checks) else 0)
+        # A farm that is not there is one finding, and the machine was looked at all the same.
+        away = self.farm.cli("--coordinator", "unix:/nonexistent/coordinator.sock", "doctor")
+        self.assertEqual(away.returncode, 5)
+        self.assertRegex(away.stdout, "(?m)^fail  coordinator: ")
+        self.assertRegex(away.stdout, "(?m)^ok    kernel: ")
 
     def test_retry_submits_again(self):
         path = f"/api/v1/builds/{self.build_id}/retry"

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/base/status.h"
+#include "tests/worker/in_namespaces/test_groups.h"
 #include "worker/host/user_namespace.h"
 
 int main(int argc, char** argv) {
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
       return RUN_ALL_TESTS();
     }
   }
+  crossmill::worker::MakeTestGroups();
   const auto entered = crossmill::worker::EnterNamespaces({});
   if (!entered.ok()) setenv("CROSSMILL_TEST_NO_NAMESPACES", entered.status().ToString().c_str(), 1);
   if (entered.ok() && *entered) return **entered;

@@ -52,7 +52,7 @@ TEST_F(LayerCommitTest, KnownContentsGiveTheSameBytes) {
   known["nothing"] = DigestOf("nothing");
   const auto plain = Write(*memory, {});
   ASSERT_OK(plain);
-  for (BlobStore* blobs : {memory.get(), disk.get()}) {
+  for (BlobStore* blobs : std::initializer_list<BlobStore*>{memory.get(), disk.get()}) {
     const auto layer = Write(*blobs, known);
     ASSERT_OK(layer);
     EXPECT_EQ(layer->tar, plain->tar);

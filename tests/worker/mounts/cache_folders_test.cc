@@ -1,5 +1,6 @@
 #include "worker/mounts/cache_folders.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -183,6 +184,54 @@ TEST_F(CacheFoldersTest, FailedContentLeavesNoCache) {
   request_.fill = [](const std::string& path) { return MakeFolders(path); };
   const auto use = Take(v1::RunMount::SHARING_LOCKED);
   EXPECT_TRUE(Exists(use->path()));
+}
+
+TEST_F(CacheFoldersTest, TheOldestThatNobodyUsesGoes) {
+  EXPECT_FALSE(*caches_->RemoveOldest());
+  std::string first, second;
+  {
+    const auto use = Take(v1::RunMount::SHARING_SHARED);
+    first = use->path();
+    ASSERT_OK(WriteFileAtomic(first + "/a", std::string(1 << 20, 'x')));
+    EXPECT_EQ(caches_->Measure(), 0u) << "in use";
+    EXPECT_FALSE(caches_->oldest());
+    EXPECT_FALSE(*caches_->RemoveOldest()) << "in use";
+  }
+  EXPECT_GE(caches_->Measure(), 1u << 20);
+  request_.id = "pip";
+  auto pip = Take(v1::RunMount::SHARING_SHARED);
+  second = pip->path();
+  EXPECT_TRUE(*caches_->RemoveOldest());
+  EXPECT_FALSE(Exists(first));
+  EXPECT_FALSE(Exists(first + ".used"));
+  EXPECT_TRUE(Exists(second));
+  EXPECT_FALSE(*caches_->RemoveOldest());
+  pip.reset();
+  EXPECT_LT(caches_->Measure(), 1u << 20);
+  // It comes again, empty.
+  request_.id = "apt";
+  const auto again = Take(v1::RunMount::SHARING_SHARED);
+  EXPECT_EQ(again->path(), first);
+  EXPECT_FALSE(Exists(first + "/a"));
+}
+
+TEST_F(CacheFoldersTest, AWorkerThatStartsAgainKnowsTheOrder) {
+  const auto use_at = [&](const char* id, time_t when) {
+    request_.id = id;
+    const std::string path = Take(v1::RunMount::SHARING_SHARED)->path();
+    const timespec times[2] = {{when, 0}, {when, 0}};
+    EXPECT_EQ(utimensat(AT_FDCWD, (path + ".used").c_str(), times, 0), 0);
+    return path;
+  };
+  const std::string newer = use_at("a", 2000), older = use_at("b", 1000), newest = use_at("c", 3000);
+  Open();
+  EXPECT_EQ(caches_->oldest(), 1000);
+  EXPECT_TRUE(*caches_->RemoveOldest());
+  EXPECT_FALSE(Exists(older));
+  EXPECT_EQ(caches_->oldest(), 2000);
+  EXPECT_TRUE(*caches_->RemoveOldest());
+  EXPECT_FALSE(Exists(newer));
+  EXPECT_TRUE(Exists(newest));
 }
 
 }  // namespace

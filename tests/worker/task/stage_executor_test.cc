@@ -79,6 +79,7 @@ class StageExecutorTest : public testing::Test {
     FakeSandbox sandbox(std::move(behaviour));
     ExecutorOptions options;
     options.platforms = {Support("amd64", false), Support("arm64", true)};
+    options.why_full = [this](bool failed) { return failed ? full_ : nothing_left_; };
     StageExecutor executor(*snapshotter_, sandbox, *blobs_, clock_, options);
     return executor.Execute(task_, context_, observer_, stop_.get_token());
   }
@@ -101,6 +102,10 @@ class StageExecutorTest : public testing::Test {
   FakeClock clock_;
   RecordingObserver observer_;
   std::stop_source stop_;
+  // Why nothing can be written here.
+  // What is said of the disk when a command has failed, and when it has not.
+  std::string full_;
+  std::string nothing_left_;
   v1::Task task_;
   TaskContext context_;
 };
@@ -136,6 +141,21 @@ TEST_F(StageExecutorTest, NonZeroExitIsTheRecipesFailureAndEndsTheTask) {
   EXPECT_FALSE(result.steps(0).has_layer());
   EXPECT_THAT(observer_.lines(),
               ElementsAre("start 2", "log 2 1 no such option\n", "log 2 2 exit code 2\n", "finish 2"));
+}
+
+TEST_F(StageExecutorTest, ACommandThatFailsOnAFullDiskIsNotTheRecipesFailure) {
+  AddRun("writes");
+  full_ = "the worker's disk has 0.0 MB left";
+  const v1::TaskResult failed = Execute([](const SandboxRun&) { return ExitWith(1); });
+  EXPECT_EQ(failed.outcome(), v1::TASK_OUTCOME_INFRASTRUCTURE);
+  EXPECT_EQ(failed.message(), "step 2: the worker's disk has 0.0 MB left, and exit code 1");
+  EXPECT_EQ(failed.steps_size(), 0) << "nothing is known of the step";
+  EXPECT_EQ(Execute(WriteOwnName).outcome(), v1::TASK_OUTCOME_SUCCEEDED);
+  // busybox writes half a file there, and exits with 0.
+  nothing_left_ = "the worker's disk has 0.0 MB left";
+  const v1::TaskResult cut = Execute(WriteOwnName);
+  EXPECT_EQ(cut.outcome(), v1::TASK_OUTCOME_INFRASTRUCTURE);
+  EXPECT_THAT(cut.message(), HasSubstr("what the command wrote may not be whole"));
 }
 
 TEST_F(StageExecutorTest, KilledProgramIsNamedBySignal) {

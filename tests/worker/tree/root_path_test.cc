@@ -53,6 +53,32 @@ TEST_F(RootPathTest, DotsAndLinksStopAtTheRoot) {
   EXPECT_TRUE(absl::IsNotFound(ReadFileInRoot(root_.get(), "/usr/escape", 100).status()));
 }
 
+// A path of 4 kB is enough to ask for this: going from name to name for each would take minutes, not a
+// moment.
+TEST_F(RootPathTest, FoldersDeepInEachOther) {
+  std::string path = "d";
+  std::vector<std::string> paths;
+  for (int i = 0; i < 300; ++i) {
+    path += "/d";
+    paths.push_back(path);
+  }
+  ASSERT_OK(MakeFoldersBelow(root_.get(), path,
+                             {static_cast<uint32_t>(geteuid()), static_cast<uint32_t>(getegid())}, nullptr));
+  for (const std::string& each : paths) {
+    EXPECT_EQ(each, Resolved(each));
+    EXPECT_EQ(each, ResolveParentInRoot(root_.get(), each).value_or("?"));
+  }
+  // What is no folder is still none, and a link is still one.
+  ASSERT_OK(WriteFileAtomic(root_path_ + "/plain", "x"));
+  Link("usr", "way");
+  EXPECT_EQ("plain", Resolved("/plain"));
+  EXPECT_EQ("/plain is not a directory", Resolved("/plain/below"));
+  EXPECT_FALSE(ResolveParentInRoot(root_.get(), "/plain/below").ok());
+  EXPECT_EQ("usr", Resolved("/way"));
+  EXPECT_EQ("way", ResolveParentInRoot(root_.get(), "/way").value_or("?"));
+  EXPECT_EQ("usr/lib", ResolveParentInRoot(root_.get(), "/way/lib").value_or("?"));
+}
+
 TEST_F(RootPathTest, MissingComponentsAndDanglingLinksAreKept) {
   Link("/srv/data", "dangling");
   EXPECT_EQ("srv/data/x/y", Resolved("/dangling/x/y"));

@@ -1,9 +1,10 @@
-// A build that follows its own events: the whole past first, then what happens, with a loss in between if need be.
+// A build that follows its own events behind its view, with a loss in between if need be. One that has ended is its view; the
+// events of a record whose steps do not tell their times are asked from the first on.
 import { useEffect, useState } from 'preact/hooks';
 import type * as wire from './wire';
 import { followStream, type StreamState } from './event_stream';
 import { useBuildView } from './queries';
-import { applyEvents, emptyRecord, isFinished, withBuild, type BuildRecord } from '../model/build_model';
+import { applyEvents, isFinished, recordOf, timesTold, withBuild, type BuildRecord } from '../model/build_model';
 
 export interface LiveBuild {
   record?: BuildRecord;
@@ -35,12 +36,17 @@ export function useLiveBuild(id: string): LiveBuild {
   }, [id]);
 
   useEffect(() => {
-    if (fetched) setRecord((old) => (old && old.build.id === fetched.id ? withBuild(old, fetched) : emptyRecord(fetched)));
+    if (fetched) setRecord((old) => (old && old.build.id === fetched.id ? withBuild(old, fetched) : recordOf(fetched)));
   }, [fetched]);
 
   const ready = fetched !== undefined && String(fetched.id) === id;
   useEffect(() => {
     if (!ready) return;
+    const told = timesTold(fetched);
+    if (told && isFinished(fetched.status)) {
+      setState('ended');
+      return;
+    }
     const abort = new AbortController();
     let waiting: wire.BuildEvent[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,6 +58,7 @@ export function useLiveBuild(id: string): LiveBuild {
     };
     void followStream(`builds/${id}/events`, {
       signal: abort.signal,
+      after: told && fetched.lastEvent > 0 ? String(fetched.lastEvent) : undefined,
       onState: setState,
       onEvent: (event) => {
         const news = event.type === 'event' ? eventOf(event.data) : undefined;

@@ -37,7 +37,7 @@ export function platform(value: wire.Platform | undefined): string {
   return [value.os, value.architecture, value.variant].filter(Boolean).join('/');
 }
 
-function range(value: wire.SourceRange | undefined): model.Range | undefined {
+export function range(value: wire.SourceRange | undefined): model.Range | undefined {
   if (!value) return undefined;
   const first = value.firstLine ?? 0;
   return { file: value.file || 'Dockerfile', first, last: Math.max(first, value.lastLine ?? first) };
@@ -56,6 +56,8 @@ function replica(value: wire.ReplicaStep): model.Replica {
     layer: layer(value.layer),
     seconds: value.seconds ?? 0,
     failure: value.failure ?? '',
+    startedAt: time(value.startedAt),
+    finishedAt: time(value.finishedAt),
   };
 }
 
@@ -70,11 +72,20 @@ export function step(value: wire.StepView): model.Step {
     layer: layer(value.layer),
     worker: value.worker ?? '',
     emulated: value.emulated ?? false,
+    distrusted: value.distrusted ?? false,
     exitCode: value.exitCode ?? 0,
     failure: value.failure ?? '',
     execution: value.execution && value.execution !== '0' ? String(value.execution) : '',
     key: value.key ?? '',
     replicas: (value.replicas ?? []).map(replica),
+    normalizations: (value.normalizations ?? []).map((one) => ({
+      rule: one.rule ?? '',
+      files: one.files ?? 0,
+      packageFiles: (one.packageFiles ?? []).map(bytesToText),
+      variables: one.variables ?? [],
+    })),
+    startedAt: time(value.startedAt),
+    finishedAt: time(value.finishedAt),
   };
 }
 
@@ -89,6 +100,37 @@ export function stage(value: wire.StageView): model.Stage {
     bytes: integer(value.sizeBytes),
     message: value.message ?? '',
     base: value.base ?? 0,
+  };
+}
+
+export function changedInputs(values: readonly wire.InputChange[] | undefined): model.InputChange[] {
+  return (values ?? []).map((change) => ({
+    kind: word(change.kind, 'KIND_'),
+    name: change.name ?? '',
+    first: change.first ?? '',
+    second: change.second ?? '',
+  }));
+}
+
+export function neutral(value: wire.NeutralComparison): model.Neutral {
+  const platforms = (value.platforms ?? []).map(platform);
+  const differences = (value.differences ?? []).map((each) => ({
+    kind: each.kind ?? '',
+    platform: platforms[each.platform ?? 0] ?? '',
+    difference: difference(each.difference ?? {}),
+    example: example(each.example),
+  }));
+  return {
+    platforms,
+    kinds: (value.kinds ?? []).map((each) => ({
+      kind: each.kind ?? '',
+      compared: each.compared ?? 0,
+      equal: each.equal ?? 0,
+      notEverywhere: each.notEverywhere ?? 0,
+    })),
+    differences,
+    differencesTotal: Math.max(value.differencesTotal ?? 0, differences.length),
+    problem: value.problem ?? '',
   };
 }
 
@@ -152,7 +194,7 @@ function witness(value: wire.Witness): model.Witness {
   };
 }
 
-function stepComparison(value: wire.StepComparison): model.StepComparison {
+export function stepComparison(value: wire.StepComparison): model.StepComparison {
   const differences = (value.differences ?? []).map(difference);
   return {
     stage: value.stage ?? 0,
@@ -167,12 +209,7 @@ function stepComparison(value: wire.StepComparison): model.StepComparison {
     reachesImage: value.reachesImage ?? false,
     causes: (value.causes ?? []).map(causeGroup),
     causesProblem: value.causesProblem ?? '',
-    inputChanges: (value.inputChanges ?? []).map((change) => ({
-      kind: word(change.kind, 'KIND_'),
-      name: change.name ?? '',
-      first: change.first ?? '',
-      second: change.second ?? '',
-    })),
+    inputChanges: changedInputs(value.inputChanges),
   };
 }
 
@@ -223,6 +260,7 @@ export function build(value: wire.BuildView): model.Build {
     status: word(value.status, 'BUILD_STATUS_'),
     createdAt: time(value.createdAt),
     finishedAt: time(value.finishedAt),
+    plannedAt: time(value.plannedAt),
     options: {
       platforms: (options.platforms ?? []).map(platform),
       verify: options.verify ?? 0,
@@ -244,6 +282,7 @@ export function build(value: wire.BuildView): model.Build {
     lastEvent: integer(value.lastEvent),
     aheadOf: integer(value.aheadOf),
     farmVersion: value.farmVersion ?? '',
+    neutral: value.neutral && neutral(value.neutral),
   };
 }
 
@@ -269,6 +308,9 @@ export function worker(value: wire.WorkerView): model.Worker {
     slotsUsed: value.slotsUsed ?? 0,
     draining: value.draining ?? false,
     drained: value.drained ?? false,
+    unfit: value.unfit ?? '',
+    distrusted: value.distrusted ?? false,
+    untrueReports: integer(value.untrueReports),
     tasks: value.tasks ?? [],
     outvoted: integer(value.outvoted),
   };

@@ -44,7 +44,7 @@ export function packageRow(value: wire.PackageRow): model.Package {
   };
 }
 
-function change(value: wire.PackageChange): model.PackageChange {
+export function change(value: wire.PackageChange): model.PackageChange {
   return {
     platform: platform(value.platform),
     name: value.name ?? '',

@@ -55,12 +55,17 @@ export interface StreamOptions {
 }
 
 const SLOWEST = 15_000;
+/** The server says something every 15 s; whoever is silent for longer is gone, though nobody said so. */
+const SILENCE = 45_000;
 
-/** Follows a stream until it ends or is aborted; after a loss it resumes behind the last event. */
+/** Follows a stream until it ends or is aborted; after a loss it resumes behind the last event. A hidden tab follows none:
+ * when it is shown again, the stream goes on behind the last event. */
 export async function followStream(path: string, options: StreamOptions): Promise<void> {
   let last = options.after ?? '';
   let delay = 500;
   while (!options.signal.aborted) {
+    await shown(options.signal);
+    if (options.signal.aborted) return;
     options.onState?.('connecting');
     const outcome = await readOnce(path, last, options, (event) => {
       if (event.id) last = event.id;
@@ -71,6 +76,7 @@ export async function followStream(path: string, options: StreamOptions): Promis
       options.onState?.('ended');
       return;
     }
+    if (outcome === 'hidden') continue;
     options.onState?.('lost');
     await sleep(delay, options.signal);
     delay = Math.min(SLOWEST, delay * 2);
@@ -82,11 +88,17 @@ async function readOnce(
   last: string,
   options: StreamOptions,
   onEvent: (event: ServerEvent) => void,
-): Promise<'ended' | 'lost'> {
+): Promise<'ended' | 'lost' | 'hidden'> {
+  const attempt = new AbortController();
+  const stop = () => attempt.abort();
+  const stopIfHidden = () => hidden() && stop();
+  let silence = setTimeout(stop, SILENCE);
+  options.signal.addEventListener('abort', stop);
+  if (hasDocument) document.addEventListener('visibilitychange', stopIfHidden);
   try {
     const headers: Record<string, string> = { accept: 'text/event-stream' };
     if (last) headers['last-event-id'] = last;
-    const response = await fetch(apiUrl(path, options.query), { headers, signal: options.signal, credentials: 'same-origin' });
+    const response = await fetch(apiUrl(path, options.query), { headers, signal: attempt.signal, credentials: 'same-origin' });
     if (response.status === 404 || response.status === 204) return 'ended';
     if (!response.ok || !response.body) return 'lost';
     options.onState?.('open');
@@ -95,6 +107,8 @@ async function readOnce(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return 'lost';
+      clearTimeout(silence);
+      silence = setTimeout(stop, SILENCE);
       for (const event of parser.push(value)) {
         onEvent(event);
         if (event.type === 'end') {
@@ -104,16 +118,43 @@ async function readOnce(
       }
     }
   } catch {
-    return 'lost';
+    return hidden() ? 'hidden' : 'lost';
+  } finally {
+    clearTimeout(silence);
+    options.signal.removeEventListener('abort', stop);
+    if (hasDocument) document.removeEventListener('visibilitychange', stopIfHidden);
   }
+}
+
+const hasDocument = typeof document !== 'undefined';
+
+function hidden(): boolean {
+  return hasDocument && document.visibilityState === 'hidden';
+}
+
+/** Until the tab is shown, or nobody waits any more. */
+function shown(signal: AbortSignal): Promise<void> {
+  if (!hidden()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const look = () => {
+      if (hidden() && !signal.aborted) return;
+      document.removeEventListener('visibilitychange', look);
+      signal.removeEventListener('abort', look);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', look);
+    signal.addEventListener('abort', look);
+  });
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
+    const over = () => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', over);
       resolve();
-    });
+    };
+    const timer = setTimeout(over, ms);
+    signal.addEventListener('abort', over);
   });
 }

@@ -1,20 +1,21 @@
-// What the views ask of the API, each with its key and how often it is asked again.
+// What the views ask of the API, each with its key. What the farm tells of by itself (farm_events.ts) is asked for again
+// when it is outdated, and only while the farm tells nothing now and then.
 import { useQuery, useInfiniteQuery } from '@tanstack/preact-query';
 import type * as wire from './wire';
 import * as decode from './decode';
 import { buildPackages, compiled } from './decode_packages';
 import { recipeRow, span } from './decode_overview';
 import { getJson, getText, Problem } from './client';
+import { NEWEST, useLink, withWhatWasTold, type BuildPage } from './farm_events';
 import { roleOf, type Role } from '../model/role';
-import type { Build } from '../model/types';
 import type { RecipeRow } from '../model/wall';
 
 const OFTEN = 5_000;
 const SELDOM = 15_000;
 
-export interface BuildPage {
-  builds: Build[];
-  next: string;
+/** How often to ask while the farm does not tell by itself. */
+function useFallback(pause: number): number | false {
+  return useLink().link === 'live' ? false : pause;
 }
 
 async function fetchBuilds(size: number, filter: string, token: string, signal?: AbortSignal): Promise<BuildPage> {
@@ -24,20 +25,25 @@ async function fetchBuilds(size: number, filter: string, token: string, signal?:
 
 /** The newest builds: the frame's live mark, what runs and new rows come from here. */
 export function useNewestBuilds(filter = '') {
+  const fallback = useFallback(OFTEN);
   return useQuery({
     queryKey: ['newest', filter],
-    queryFn: ({ signal }) => fetchBuilds(50, filter, '', signal),
-    refetchInterval: (query) => (query.state.error instanceof Problem && query.state.error.status === 400 ? false : OFTEN),
+    queryFn: async ({ signal }) => {
+      const page = await fetchBuilds(NEWEST, filter, '', signal);
+      return filter === '' ? withWhatWasTold(page) : page;
+    },
+    refetchInterval: (query) => (query.state.error instanceof Problem && query.state.error.status === 400 ? false : fallback),
   });
 }
 
 /** The newest builds further back, for questions about images. */
 export function useRecentBuilds() {
+  const fallback = useFallback(10 * 60_000);
   return useQuery({
     queryKey: ['recent'],
     queryFn: async ({ signal }) => (await fetchBuilds(200, '', '', signal)).builds,
     staleTime: 5 * 60_000,
-    refetchInterval: 10 * 60_000,
+    refetchInterval: fallback,
   });
 }
 
@@ -45,6 +51,7 @@ export function useRecentBuilds() {
 const WALL_PAGES = 3;
 
 export function useWall() {
+  const fallback = useFallback(SELDOM);
   return useQuery({
     queryKey: ['wall'],
     queryFn: async ({ signal }) => {
@@ -58,12 +65,13 @@ export function useWall() {
       }
       return { rows, more: token !== '' };
     },
-    refetchInterval: SELDOM,
+    refetchInterval: fallback,
   });
 }
 
 /** Sums of the days of this browser's zone; of UTC where the farm's machine does not know the zone. */
 export function useTrends(days: number, weekly: boolean) {
+  const fallback = useFallback(5 * 60_000);
   return useQuery({
     queryKey: ['trends', days, weekly],
     queryFn: async ({ signal }) => {
@@ -76,7 +84,7 @@ export function useTrends(days: number, weekly: boolean) {
       return (answer.spans ?? []).map(span);
     },
     staleTime: 60_000,
-    refetchInterval: 5 * 60_000,
+    refetchInterval: fallback,
   });
 }
 
@@ -132,13 +140,14 @@ export function useCompiled() {
 }
 
 export function useWorkers() {
+  const fallback = useFallback(OFTEN);
   return useQuery({
     queryKey: ['workers'],
     queryFn: async ({ signal }) => {
       const answer = await getJson<wire.ListWorkersResponse>('workers', {}, signal);
       return (answer.workers ?? []).map(decode.worker);
     },
-    refetchInterval: OFTEN,
+    refetchInterval: fallback,
   });
 }
 

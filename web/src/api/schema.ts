@@ -294,6 +294,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changes in all builds and workers as Server-Sent Events, until the client goes. */
+        get: operations["WatchFarm"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/history": {
         parameters: {
             query?: never;
@@ -458,6 +475,40 @@ export interface paths {
         put?: never;
         /** The worker gets no new tasks until it is undrained; what it runs goes on. */
         post: operations["DrainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{worker}/distrust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Nothing that the worker made since then is reused any more; answers which builds and images have it. */
+        post: operations["DistrustWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{worker}/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a distrusted worker makes from now on counts again. */
+        post: operations["TrustWorker"];
         delete?: never;
         options?: never;
         head?: never;
@@ -711,6 +762,7 @@ export interface components {
             createdAt: string;
             /** Format: int64 */
             finishedAt: string;
+            owner: string;
             options?: components["schemas"]["BuildOptions"];
             bases: components["schemas"]["PinnedImage"][];
             stages: components["schemas"]["StageView"][];
@@ -730,6 +782,8 @@ export interface components {
             farmVersion: string;
             rebuild?: components["schemas"]["Rebuild"];
             neutral?: components["schemas"]["NeutralComparison"];
+            /** Format: int64 */
+            plannedAt: string;
         };
         /** @enum {string} */
         BuildStatus: "BUILD_STATUS_UNSPECIFIED" | "BUILD_STATUS_PLANNING" | "BUILD_STATUS_QUEUED" | "BUILD_STATUS_RUNNING" | "BUILD_STATUS_SUCCEEDED" | "BUILD_STATUS_FAILED" | "BUILD_STATUS_CANCELLED" | "BUILD_STATUS_INFRASTRUCTURE_FAILED" | "BUILD_STATUS_TIMED_OUT";
@@ -770,6 +824,7 @@ export interface components {
             vary?: components["schemas"]["Vary"];
             normalize: string[];
             neutral: string[];
+            stepBounds?: components["schemas"]["StepBounds"];
         };
         Platform: {
             os: string;
@@ -796,6 +851,20 @@ export interface components {
         };
         /** @enum {string} */
         Aspect: "ASPECT_UNSPECIFIED" | "ASPECT_CLOCK" | "ASPECT_HOST_NAME" | "ASPECT_PROCESSORS" | "ASPECT_FILE_ORDER" | "ASPECT_PROCESS_IDS" | "ASPECT_KERNEL" | "ASPECT_CPU_MODEL" | "ASPECT_ENVIRONMENT" | "ASPECT_TIME_ZONE" | "ASPECT_LOCALE" | "ASPECT_SEARCH_PATH";
+        StepBounds: {
+            /** Format: uint64 */
+            memory: string;
+            /** Format: uint32 */
+            cpuMillis: number;
+            /** Format: uint32 */
+            processes: number;
+            /** Format: uint64 */
+            disk: string;
+            /** Format: uint64 */
+            log: string;
+            /** Format: uint32 */
+            openFiles: number;
+        };
         PinnedImage: {
             reference: string;
             platform?: components["schemas"]["Platform"];
@@ -860,6 +929,13 @@ export interface components {
             key: string;
             replicas: components["schemas"]["ReplicaStep"][];
             normalizations: components["schemas"]["Normalization"][];
+            /** Format: int64 */
+            startedAt: string;
+            /** Format: int64 */
+            finishedAt: string;
+            distrusted: boolean;
+            use?: components["schemas"]["StepUse"];
+            bound?: components["schemas"]["BoundReached"];
         };
         /** @enum {string} */
         StepStatus: "STEP_STATUS_UNSPECIFIED" | "STEP_STATUS_WAITING" | "STEP_STATUS_RUNNING" | "STEP_STATUS_EXECUTED" | "STEP_STATUS_CACHED" | "STEP_STATUS_FAILED" | "STEP_STATUS_CANCELLED" | "STEP_STATUS_METADATA" | "STEP_STATUS_SHARED";
@@ -874,6 +950,10 @@ export interface components {
             /** Format: int32 */
             exitCode: number;
             failure: string;
+            /** Format: int64 */
+            startedAt: string;
+            /** Format: int64 */
+            finishedAt: string;
         };
         Normalization: {
             rule: string;
@@ -882,6 +962,30 @@ export interface components {
             packageFiles: string[];
             variables: string[];
         };
+        StepUse: {
+            /** Format: uint64 */
+            groupPeakMemory?: string;
+            /** Format: double */
+            userSeconds?: number;
+            /** Format: double */
+            systemSeconds?: number;
+            /** Format: uint64 */
+            bytesRead?: string;
+            /** Format: uint64 */
+            bytesWritten?: string;
+            bounds?: components["schemas"]["StepBounds"];
+        };
+        BoundReached: {
+            bound: components["schemas"]["StepBound"];
+            /** Format: uint64 */
+            limit: string;
+            /** Format: uint64 */
+            peak: string;
+            ofWorker: boolean;
+            survived: boolean;
+        };
+        /** @enum {string} */
+        StepBound: "STEP_BOUND_UNSPECIFIED" | "STEP_BOUND_MEMORY" | "STEP_BOUND_CPU" | "STEP_BOUND_PROCESSES" | "STEP_BOUND_DISK" | "STEP_BOUND_LOG" | "STEP_BOUND_OPEN_FILES" | "STEP_BOUND_TIME";
         CellView: {
             platform?: components["schemas"]["Platform"];
             status: components["schemas"]["BuildStatus"];
@@ -1079,6 +1183,8 @@ export interface components {
             options?: components["schemas"]["BuildOptionsInput"];
             wheels?: components["schemas"]["WheelsSubmissionInput"];
             rebuild?: components["schemas"]["RebuildInput"];
+            owner?: string;
+            ownerOperates?: boolean;
         };
         RecipeInput: {
             dockerfile?: string;
@@ -1151,6 +1257,7 @@ export interface components {
             vary?: components["schemas"]["VaryInput"];
             normalize?: string[];
             neutral?: string[];
+            stepBounds?: components["schemas"]["StepBoundsInput"];
         };
         PlatformInput: {
             os?: string;
@@ -1166,6 +1273,20 @@ export interface components {
         };
         VaryInput: {
             aspects?: components["schemas"]["Aspect"][];
+        };
+        StepBoundsInput: {
+            /** Format: uint64 */
+            memory?: string;
+            /** Format: uint32 */
+            cpuMillis?: number;
+            /** Format: uint32 */
+            processes?: number;
+            /** Format: uint64 */
+            disk?: string;
+            /** Format: uint64 */
+            log?: string;
+            /** Format: uint32 */
+            openFiles?: number;
         };
         WheelsSubmissionInput: {
             /** Format: int64 */
@@ -1447,6 +1568,8 @@ export interface components {
             options?: components["schemas"]["BuildOptions"];
             wheels?: components["schemas"]["WheelsSubmission"];
             rebuild?: components["schemas"]["Rebuild"];
+            owner: string;
+            ownerOperates: boolean;
         };
         Recipe: {
             dockerfile: string;
@@ -1967,6 +2090,13 @@ export interface components {
             /** Format: double */
             compileSeconds: number;
         };
+        FarmNews: {
+            /** Format: int64 */
+            sequence: string;
+            reset: boolean;
+            builds: components["schemas"]["BuildView"][];
+            workers: boolean;
+        };
         BuildHistoryResponse: {
             rows: components["schemas"]["BuildHistoryRow"][];
             more: boolean;
@@ -2192,6 +2322,7 @@ export interface components {
             origin: string;
             /** Format: int64 */
             buildId: string;
+            owner: string;
         };
         ListWorkersResponse: {
             workers: components["schemas"]["WorkerView"][];
@@ -2208,6 +2339,17 @@ export interface components {
             /** Format: int64 */
             outvoted: string;
             drained: boolean;
+            unfit: string;
+            /** Format: int64 */
+            unfitUntil: string;
+            distrusted: boolean;
+            /** Format: int64 */
+            untrueReports: string;
+            lastUntrueReport: string;
+            /** Format: uint64 */
+            layersBytes: string;
+            /** Format: uint64 */
+            cachesBytes: string;
         };
         WorkerInfo: {
             name: string;
@@ -2225,16 +2367,51 @@ export interface components {
             slots: number;
             slotsByLoad: boolean;
             indexUrls: string[];
+            bounds: components["schemas"]["BoundEnforcement"][];
+            /** Format: uint64 */
+            layersBudget: string;
+            /** Format: uint64 */
+            cachesBudget: string;
             publicKey: string;
         };
         PlatformSupport: {
             platform?: components["schemas"]["Platform"];
             emulated: boolean;
         };
+        BoundEnforcement: {
+            bound: components["schemas"]["StepBound"];
+            means: string;
+            /** Format: uint64 */
+            most: string;
+            reason: string;
+        };
         DrainWorkerRequestInput: {
             worker?: string;
         };
         DrainWorkerResponse: Record<string, never>;
+        DistrustWorkerRequestInput: {
+            worker?: string;
+            /** Format: int64 */
+            since?: string;
+        };
+        DistrustWorkerResponse: {
+            /** Format: int64 */
+            results: string;
+            /** Format: int64 */
+            exports: string;
+            builds: components["schemas"]["ReachedBuild"][];
+            images: string[];
+        };
+        ReachedBuild: {
+            /** Format: int64 */
+            id: string;
+            status: components["schemas"]["BuildStatus"];
+            tags: string[];
+        };
+        TrustWorkerRequestInput: {
+            worker?: string;
+        };
+        TrustWorkerResponse: Record<string, never>;
         UndrainWorkerRequestInput: {
             worker?: string;
         };
@@ -2353,6 +2530,13 @@ export interface components {
             tasksRunning: string;
             /** Format: int64 */
             tasksQueued: string;
+            /** Format: uint64 */
+            diskFree: string;
+            /** Format: uint64 */
+            diskLeastSpace: string;
+            diskReason: string;
+            loop: components["schemas"]["LoopEvents"][];
+            bucket?: components["schemas"]["BucketState"];
         };
         BuildCount: {
             status: components["schemas"]["BuildStatus"];
@@ -2363,6 +2547,38 @@ export interface components {
             verdict: components["schemas"]["Verdict"];
             /** Format: int64 */
             cells: string;
+        };
+        LoopEvents: {
+            kind: string;
+            /** Format: int64 */
+            events: string;
+            /** Format: int64 */
+            slow: string;
+            /** Format: double */
+            longestSeconds: number;
+        };
+        BucketState: {
+            name: string;
+            /** Format: int64 */
+            blobs: string;
+            /** Format: int64 */
+            bytes: string;
+            /** Format: int64 */
+            waitingBlobs: string;
+            /** Format: int64 */
+            waitingBytes: string;
+            moreWaiting: boolean;
+            trouble: string;
+            /** Format: int64 */
+            troubleSince: string;
+            /** Format: int64 */
+            uploadedBlobs: string;
+            /** Format: int64 */
+            fetchedBlobs: string;
+            /** Format: int64 */
+            leftDiskBlobs: string;
+            /** Format: int64 */
+            lostBlobs: string;
         };
         GetVersionResponse: {
             version: string;
@@ -3099,6 +3315,39 @@ export interface operations {
             };
         };
     };
+    WatchFarm: {
+        parameters: {
+            query?: {
+                after?: string;
+            };
+            header?: {
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     VerificationListHistory: {
         parameters: {
             query?: {
@@ -3480,6 +3729,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DrainWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    DistrustWorker: {
+        parameters: {
+            query?: {
+                since?: string;
+            };
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DistrustWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DistrustWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    TrustWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TrustWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustWorkerResponse"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

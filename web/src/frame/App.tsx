@@ -5,6 +5,8 @@ import { TopBar } from './TopBar';
 import { ReadingLine } from './ReadingLine';
 import { KeysHelp } from './KeysHelp';
 import { listenToKeys } from './keys';
+import { useFarmEvents } from '../api/farm_events';
+import { listenToPrint } from './print';
 import { useHashPath, usePlace } from './router';
 import { useView } from './view';
 import { Lede } from '../parts/Lede';
@@ -15,6 +17,9 @@ import { BuildView } from '../views/build/BuildView';
 
 const LogView = lazy(() => import('../views/log/LogView').then((module) => module.LogView));
 const CompareView = lazy(() => import('../views/compare/CompareView').then((module) => module.CompareView));
+const PairView = lazy(() => import('../views/compare/PairView').then((module) => module.PairView));
+const ChooseBuild = lazy(() => import('../views/compare/ChooseBuild').then((module) => module.ChooseBuild));
+const PlatformsView = lazy(() => import('../views/compare/PlatformsView').then((module) => module.PlatformsView));
 const PackagesView = lazy(() => import('../views/packages/PackagesView').then((module) => module.PackagesView));
 const WorkersView = lazy(() => import('../views/workers/WorkersView').then((module) => module.WorkersView));
 const SubmitView = lazy(() => import('../views/submit/SubmitView').then((module) => module.SubmitView));
@@ -47,6 +52,9 @@ function Views() {
         <Route path="/builds/:id/compare/:stage/:step">
           {(params) => <CompareView key={`${params.id}/${params.stage}/${params.step}`} id={params.id} stage={Number(params.stage)} step={Number(params.step)} />}
         </Route>
+        <Route path="/builds/:id/compare/:other">{(params) => <PairView key={`${params.id}/${params.other}`} id={params.id} other={params.other} />}</Route>
+        <Route path="/builds/:id/compare">{(params) => <ChooseBuild key={params.id} id={params.id} />}</Route>
+        <Route path="/builds/:id/platforms">{(params) => <PlatformsView key={params.id} id={params.id} />}</Route>
         <Route path="/packages">{() => <PackagesView />}</Route>
         <Route path="/workers">{() => <WorkersView />}</Route>
         <Route path="/trends">{() => <TrendsView />}</Route>
@@ -72,7 +80,9 @@ export function App() {
   const [help, setHelp] = useState(false);
   const place = usePlace();
   useTopOnStep(place.path);
+  useFarmEvents();
   useEffect(() => listenToKeys(() => setHelp((open) => !open)), []);
+  useEffect(listenToPrint, []);
   const screen = place.path === '/wall' && place.query.get('screen') === '1';
   useEffect(() => {
     document.documentElement.classList.toggle('screen', screen);

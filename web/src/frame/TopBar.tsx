@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { useNewestBuilds, useRole, useWorkers } from '../api/queries';
+import { useLink } from '../api/farm_events';
 import { may } from '../model/role';
 import { farmCounts, liveMark } from '../model/live_mark';
 import { clock } from '../format/time';
@@ -52,6 +53,7 @@ function LiveMark() {
   const builds = useNewestBuilds();
   const workers = useWorkers();
   const zone = useZone();
+  const link = useLink();
   const lost = builds.isError || builds.failureCount > 0 || builds.fetchStatus === 'paused';
   useEffect(() => {
     document.documentElement.dataset.offline = lost ? 'yes' : 'no';
@@ -68,7 +70,7 @@ function LiveMark() {
     return (
       <span class="live" role="status">
         <i class="off" />
-        reconnecting, as of {clock(builds.dataUpdatedAt, zone)}
+        reconnecting, as of {clock(Math.max(builds.dataUpdatedAt, link.since), zone)}
       </span>
     );
   }

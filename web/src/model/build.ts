@@ -82,7 +82,10 @@ export function findSteps(build: Build, test: (step: Step, stage: Stage) => bool
 
 /** Stages of a cell; a plan's cells name only their target, then those of its platform count. */
 export function stagesOfCell(build: Build, cell: Cell): Stage[] {
-  if (cell.stages.length > 0) return build.stages.filter((stage) => cell.stages.includes(stage.index));
+  if (cell.stages.length > 0) {
+    const found = cell.stages.map((index) => findStage(build, index)).filter((stage) => stage !== undefined);
+    return found.sort((a, b) => a.index - b.index);
+  }
   return build.stages.filter((stage) => stage.platform === cell.platform);
 }
 

@@ -1,5 +1,5 @@
-// The view of a build that its numbered events add up to, and when each execution ran. The same rules as the terminal's
-// (cli/show/build_model).
+// The view of a build that its numbered events add up to, and when each execution ran: as its steps tell it, or for records
+// of before they did, as their events came. The same rules as the terminal's (cli/show/build_model).
 import type * as wire from '../api/wire';
 import * as decode from '../api/decode';
 import type { Build, Stage, Step, StepStatus } from './types';
@@ -32,13 +32,24 @@ export function stepFinished(status: StepStatus): boolean {
   return status !== 'waiting' && status !== 'running' && status !== 'unknown';
 }
 
-export function emptyRecord(build: Build): BuildRecord {
-  return { build, spans: new Map(), plannedAt: 0, lastEvent: 0 };
+/** Every execution of the view says when it began; else its events have to be asked. */
+export function timesTold(build: Build): boolean {
+  const told = (part: { status: StepStatus; startedAt: number }) => part.startedAt > 0 || !hasSpan(part.status);
+  return build.stages.every((stage) => stage.steps.every((step) => told(step) && step.replicas.every(told)));
 }
 
-/** A newer whole view takes the place of the old one; what the events said of times stays. */
+/** A record of a whole view, which events behind its last one change. */
+export function recordOf(build: Build): BuildRecord {
+  const lastEvent = timesTold(build) ? build.lastEvent : 0;
+  return { build, spans: toldSpans(build), plannedAt: build.plannedAt, lastEvent };
+}
+
+/** A newer whole view takes the place of the old one; what only events said of times stays. */
 export function withBuild(record: BuildRecord, build: Build): BuildRecord {
-  return build.lastEvent >= record.build.lastEvent ? { ...record, build } : record;
+  if (build.lastEvent < record.build.lastEvent) return record;
+  const told = toldSpans(build);
+  const spans = timesTold(build) ? told : new Map([...record.spans, ...told]);
+  return { ...record, build, spans, plannedAt: build.plannedAt || record.plannedAt };
 }
 
 /** Applies events in order; one that was applied before changes nothing. */
@@ -51,7 +62,8 @@ export function applyEvents(record: BuildRecord, events: readonly wire.BuildEven
     next.lastEvent = number;
     const at = decode.time(event.time);
     if (event.planned) next.plannedAt = at;
-    if (event.stepChanged) noteSpan(next.spans, event.stepChanged, at);
+    // What a newer view told is not made older.
+    if (event.stepChanged) noteSpan(next.spans, event.stepChanged, at, number <= record.build.lastEvent);
     if (number > build.lastEvent) build = { ...applyEvent(build, event, at), lastEvent: number };
   }
   next.build = build;
@@ -62,7 +74,42 @@ function spanKey(stage: number, step: number, replica: number): string {
   return `${stage}/${step}/${replica}`;
 }
 
-function noteSpan(spans: Map<string, Span>, changed: wire.BuildEventStepChanged, at: number): void {
+/** Something ran, in this build. */
+function hasSpan(status: StepStatus): boolean {
+  return status === 'running' || status === 'executed' || status === 'failed' || status === 'cancelled';
+}
+
+function toldSpans(build: Build): Map<string, Span> {
+  const spans = new Map<string, Span>();
+  // What still runs when a build has ended was given up with it.
+  const last = isFinished(build.status) ? build.finishedAt : 0;
+  for (const stage of build.stages) {
+    for (const step of stage.steps) {
+      for (const part of [{ ...step, replica: 0 }, ...step.replicas]) {
+        if (part.startedAt === 0 || !hasSpan(part.status)) continue;
+        spans.set(spanKey(stage.index, step.number, part.replica), {
+          stage: stage.index,
+          step: step.number,
+          replica: part.replica,
+          worker: part.worker,
+          emulated: step.emulated,
+          ...timesOf(part, last),
+          failed: part.status === 'failed',
+        });
+      }
+    }
+  }
+  return spans;
+}
+
+/** A start that came late (its worker was away) is no later than the execution's own seconds say. */
+function timesOf(part: { startedAt: number; finishedAt: number; seconds: number }, last: number): { start: number; end: number } {
+  const end = part.finishedAt || last;
+  const start = part.finishedAt > 0 ? Math.min(part.startedAt, part.finishedAt - part.seconds * 1000) : part.startedAt;
+  return { start, end };
+}
+
+function noteSpan(spans: Map<string, Span>, changed: wire.BuildEventStepChanged, at: number, past: boolean): void {
   if (!changed.step) return;
   const step = decode.step(changed.step);
   const replica = changed.replica ?? 0;
@@ -71,6 +118,7 @@ function noteSpan(spans: Map<string, Span>, changed: wire.BuildEventStepChanged,
   if (!part) return;
   const key = spanKey(stage, step.number, replica);
   const known = spans.get(key);
+  if (past && known && part.startedAt > 0) return;
   const span: Span = {
     stage,
     step: step.number,
@@ -81,7 +129,8 @@ function noteSpan(spans: Map<string, Span>, changed: wire.BuildEventStepChanged,
     end: 0,
     failed: part.status === 'failed',
   };
-  if (part.status === 'running') spans.set(key, span);
+  if (part.startedAt > 0 && hasSpan(part.status)) spans.set(key, { ...span, ...timesOf(part, part.status === 'running' ? 0 : at) });
+  else if (part.status === 'running') spans.set(key, span);
   else if (part.status === 'executed' || part.status === 'failed') {
     const start = known && known.end === 0 ? known.start : at - part.seconds * 1000;
     spans.set(key, { ...span, start, end: at });
@@ -91,7 +140,7 @@ function noteSpan(spans: Map<string, Span>, changed: wire.BuildEventStepChanged,
 function applyEvent(build: Build, event: wire.BuildEvent, at: number): Build {
   if (event.statusChanged) return applyStatus(build, event.statusChanged, at);
   if (event.basePinned) return applyBase(build, event.basePinned);
-  if (event.planned) return applyPlan(build, event.planned);
+  if (event.planned) return applyPlan(build, event.planned, at);
   if (event.stepChanged) return applyStep(build, event.stepChanged);
   if (event.cellChanged?.cell) return applyCell(build, event.cellChanged.cell);
   if (event.stageChanged) return applyStage(build, event.stageChanged);
@@ -106,6 +155,7 @@ function applyStatus(build: Build, changed: wire.BuildEventStatusChanged, at: nu
     status,
     message: changed.message ?? '',
     indexDigest: changed.indexDigest || build.indexDigest,
+    neutral: changed.neutral ? decode.neutral(changed.neutral) : build.neutral,
     finishedAt: isFinished(status) ? at : build.finishedAt,
   };
 }
@@ -121,7 +171,7 @@ function applyBase(build: Build, pinned: wire.BuildEventBasePinned): Build {
   return { ...build, bases: [...build.bases, base] };
 }
 
-function applyPlan(build: Build, planned: wire.BuildEventPlanned): Build {
+function applyPlan(build: Build, planned: wire.BuildEventPlanned, at: number): Build {
   const stages = (planned.stages ?? []).map(decode.stage);
   const cells = (planned.cells ?? []).map((plan) => ({
     ...decode.cell({}),
@@ -129,7 +179,7 @@ function applyPlan(build: Build, planned: wire.BuildEventPlanned): Build {
     targetStage: plan.targetStage ?? 0,
     status: 'queued' as const,
   }));
-  return { ...build, stages, cells };
+  return { ...build, stages, cells, plannedAt: at };
 }
 
 function replaceStage(build: Build, index: number, change: (stage: Stage) => Stage): Build {

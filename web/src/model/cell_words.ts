@@ -1,7 +1,7 @@
 // All about a cell of the matrix, as the reading line and a screen reader have it.
 import type { StepCell } from './matrix';
 import { stageLabel } from './build';
-import { added } from '../format/number';
+import { added, joined } from '../format/number';
 import { elapsed, seconds } from '../format/time';
 
 export interface CellTime {
@@ -28,7 +28,9 @@ export function cellWords(cell: StepCell, time: CellTime = {}): string {
   const { step, stage, agreement } = cell;
   const parts = [`${stageLabel(stage)} ${step.number}`, stepStateWords(cell, time)];
   if (step.layer) parts.push(added(step.layer.bytes));
+  if (step.normalizations.length > 0) parts.push(`normalized by ${joined(step.normalizations.map((one) => one.rule))}`);
   if (agreement.words) parts.push(agreement.words);
   if (step.worker) parts.push(`on ${step.worker}${step.emulated ? ', emulated' : ''}`);
+  if (step.distrusted) parts.push('its worker is not believed any more');
   return parts.join(' · ');
 }

@@ -3,6 +3,7 @@ import type { Build, Cell, CauseGroup, Difference, StepComparison, Stage } from 
 import type { Sentence } from './sentence';
 import { comparisonOf } from './agreement';
 import { findStage, stageLabel, stepPhrase } from './build';
+import { LEVELS } from './levels';
 import { capital, numberWord, plural } from '../format/number';
 
 export interface Compared {
@@ -75,14 +76,14 @@ export function chainOf(compared: Compared): ChainLink[] {
   return all.slice(start, start + MOST_LINKS);
 }
 
-// As common/words/levels has them; that of a whole build, 'index', is no cell's.
-const LEVELS = ['image', 'config', 'blobs', 'layers', 'entries', 'root', 'contents', 'exports'];
+/** Those that a cell can have, and that say something. */
+const CELL_LEVELS = LEVELS.map((each) => each.word).filter((word) => word !== 'index' && word !== 'none');
 
 /** Each level with whether it is equal: one that matches holds for all that are weaker. */
 export function levelsOf(level: string): { level: string; equal: boolean }[] {
-  const at = LEVELS.indexOf(level === 'manifests' ? 'entries' : level);
+  const at = CELL_LEVELS.indexOf(level === 'manifests' ? 'entries' : level);
   // Where only the packing differs, what stages copy may differ in it too: nothing is said of that.
-  const told = level === 'contents' ? LEVELS.filter((each) => each !== 'exports') : LEVELS;
+  const told = level === 'contents' ? CELL_LEVELS.filter((each) => each !== 'exports') : CELL_LEVELS;
   return told.map((each, i) => ({ level: each, equal: at >= 0 && i >= at }));
 }
 

@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { build, entry, NOW } from '../test/fixture';
 import { build as decodeBuild } from '../api/decode';
-import { applyEvents, emptyRecord, withBuild } from './build_model';
+import { applyEvents, recordOf, timesTold, withBuild } from './build_model';
 import { axisMarks, timelineOf } from './timeline';
 import { EventParser } from '../api/event_stream';
 
 const { build: whole, events } = entry('412');
-const bare = () => emptyRecord(decodeBuild({ id: '412', createdAt: whole.createdAt, options: whole.options, status: 'BUILD_STATUS_QUEUED' }));
+const bare = () => recordOf(decodeBuild({ id: '412', createdAt: whole.createdAt, options: whole.options, status: 'BUILD_STATUS_QUEUED' }));
+
+/** A record of before steps told their times. */
+const without = <T>(value: T): T => JSON.parse(JSON.stringify(value, function (this: object, key, part) {
+  const isStep = 'instruction' in this || 'replica' in this;
+  return key === 'plannedAt' || (isStep && (key === 'startedAt' || key === 'finishedAt')) ? undefined : part;
+})) as T;
+const silent = decodeBuild(without(whole));
+const untold = without(events);
 
 describe('events', () => {
   it('add up to the view', () => {
@@ -23,10 +31,27 @@ describe('events', () => {
     expect(again.build).toEqual(once.build);
     expect([...again.spans]).toEqual([...once.spans]);
   });
-  it('only fill in times below a view that is newer', () => {
-    const record = applyEvents(emptyRecord(build('412')), events);
-    expect(record.build).toEqual(build('412'));
+  it('only fill in times below a view that does not tell them', () => {
+    expect(timesTold(silent)).toBe(false);
+    const record = applyEvents(recordOf(silent), untold);
+    expect(record.build).toEqual(silent);
     expect(record.spans.size).toBeGreaterThan(15);
+  });
+  it('lead to the times that the steps tell', () => {
+    const told = [...recordOf(build('412')).spans].sort();
+    expect(timesTold(build('412'))).toBe(true);
+    for (const record of [applyEvents(bare(), events), applyEvents(recordOf(silent), untold)]) {
+      const spans = [...record.spans].sort();
+      expect(spans.map(([key]) => key)).toEqual(told.map(([key]) => key));
+      spans.forEach(([, span], i) => {
+        expect(span.start).toBeCloseTo(told[i]![1].start, 0);
+        expect(span.end).toBeCloseTo(told[i]![1].end, 0);
+      });
+    }
+  });
+  it('that a view is already behind take nothing back', () => {
+    const whole = recordOf(build('412'));
+    expect([...applyEvents({ ...whole, lastEvent: 0 }, events.slice(0, 40)).spans]).toEqual([...whole.spans]);
   });
   it('do not take an older view for a newer one', () => {
     const record = applyEvents(bare(), events);
@@ -34,8 +59,23 @@ describe('events', () => {
   });
 });
 
+describe('an execution', () => {
+  const ran = (change: object) => {
+    const one = build('412');
+    one.stages[0]!.steps = [{ ...one.stages[0]!.steps.find((each) => each.status === 'executed')!, replicas: [], ...change }];
+    one.stages.length = 1;
+    return [...recordOf(one).spans.values()];
+  };
+  it('began no later than its seconds say', () => {
+    const [late] = ran({ startedAt: 5_000_000, finishedAt: 5_000_000, seconds: 4 });
+    expect(late).toMatchObject({ start: 4_996_000, end: 5_000_000 });
+  });
+  it('that was given up with its build has ended with it', () => expect(ran({ status: 'running', finishedAt: 0 })[0]?.end).toBe(build('412').finishedAt));
+  it('of an earlier build is none of this one', () => expect(ran({ status: 'cached' })).toEqual([]));
+});
+
 describe('timeline', () => {
-  const record = applyEvents(emptyRecord(build('412')), events);
+  const record = recordOf(build('412'));
   const timeline = timelineOf(record, NOW);
   it('has lanes by worker', () => expect(timeline?.workers.map((lane) => lane.worker)).toEqual(['w1', 'w2', 'w3', 'w4']));
   it('finds the critical path', () => {
@@ -59,7 +99,7 @@ describe('timeline', () => {
       for (const a of lane.blocks) for (const b of lane.blocks) if (task(a) !== task(b) && a.lane === b.lane && a.start <= b.start) expect(a.end).toBeLessThanOrEqual(b.start + 1e-6);
     }
   });
-  it('is not there without events', () => expect(timelineOf(emptyRecord(build('412')), NOW)).toBeUndefined());
+  it('is not there without times', () => expect(timelineOf(recordOf(silent), NOW)).toBeUndefined());
   it('has round marks', () => {
     expect(axisMarks(482)).toEqual([0, 60, 120, 180, 240, 300, 360, 420]);
     expect(axisMarks(9).length).toBeLessThanOrEqual(10);

@@ -192,6 +192,23 @@ function groupOf(build: Build, columns: readonly MatrixColumn[], members: readon
   };
 }
 
+/** The first rows of all groups, a group's head counted as one; groups that are whole stay the same objects. */
+export function firstRows(groups: readonly StageGroup[], most: number): StageGroup[] {
+  const shown: StageGroup[] = [];
+  let left = most;
+  for (const group of groups) {
+    if (left < 2) break;
+    left -= 1;
+    shown.push(group.rows.length <= left ? group : { ...group, rows: group.rows.slice(0, left) });
+    left -= group.rows.length;
+  }
+  return shown;
+}
+
+export function rowCount(groups: readonly StageGroup[]): number {
+  return groups.reduce((sum, group) => sum + 1 + group.rows.length, 0);
+}
+
 export function longestStep(build: Build): number {
   // Below a second nothing is long: such bars stay short.
   let longest = 1;

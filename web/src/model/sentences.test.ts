@@ -58,6 +58,12 @@ describe('other sentences', () => {
   it('workers', () => {
     expect(plain(workersSentence(farm.workers.slice(0, 5).map(worker)))).toBe('Three of five workers take work. w4 is away; w5 is drained.');
     expect(plain(workersSentence(farm.workers.slice(0, 1).map(worker)))).toBe('The one worker takes work.');
+    const [w1, w2] = farm.workers.map(worker);
+    if (!w1 || !w2) throw new Error('the made-up farm has too few workers');
+    const unfit = { ...w1, unfit: 'its disk has 0.10 GB left, and it takes no tasks below 1.00 GB' };
+    expect(plain(workersSentence([unfit, w2]))).toBe('One of two workers takes work. w1 takes none: its disk has 0.10 GB left, and it takes no tasks below 1.00 GB.');
+    const distrusted = { ...w1, draining: true, drained: true, distrusted: true };
+    expect(plain(workersSentence([distrusted, w2]))).toBe('One of two workers takes work. w1 is drained. What w1 made is not used.');
   });
   it('submit', () => {
     expect(plain(submitSentence(EMPTY_FORM))).toBe('Build a Dockerfile on this farm.');

@@ -28,6 +28,17 @@ export interface Replica {
   layer?: Layer;
   seconds: number;
   failure: string;
+  /** Milliseconds since 1970; 0: not yet, or not told. */
+  startedAt: number;
+  finishedAt: number;
+}
+
+/** What a rule of --normalize did in one execution. */
+export interface Normalization {
+  rule: string;
+  files: number;
+  packageFiles: string[];
+  variables: string[];
 }
 
 export interface Step {
@@ -40,11 +51,17 @@ export interface Step {
   layer?: Layer;
   worker: string;
   emulated: boolean;
+  /** Its worker, or that of a wheel it installed, is not believed any more: nothing else goes on from it. */
+  distrusted?: boolean;
   exitCode: number;
   failure: string;
   execution: string;
   key: string;
   replicas: Replica[];
+  normalizations: Normalization[];
+  /** Of the execution that counts, which may be older than the build. Milliseconds since 1970; 0: not yet, or not told. */
+  startedAt: number;
+  finishedAt: number;
 }
 
 export interface Stage {
@@ -105,6 +122,23 @@ export interface Witness {
   failure: string;
   execution: string;
   outvoted: boolean;
+}
+
+/** What should not depend on the platform, between the platforms of one build. */
+export interface Neutral {
+  platforms: string[];
+  kinds: { kind: string; compared: number; equal: number; notEverywhere: number }[];
+  differences: NeutralDifference[];
+  differencesTotal: number;
+  problem: string;
+}
+
+export interface NeutralDifference {
+  kind: string;
+  /** It differs from the first of the platforms. */
+  platform: string;
+  difference: Difference;
+  example?: Example;
 }
 
 export interface InputChange {
@@ -180,6 +214,8 @@ export interface Build {
   status: BuildStatus;
   createdAt: number;
   finishedAt: number;
+  /** When its steps were known; 0: not yet, or not told. */
+  plannedAt: number;
   options: BuildOptions;
   bases: Base[];
   stages: Stage[];
@@ -192,6 +228,8 @@ export interface Build {
   lastEvent: number;
   aheadOf: number;
   farmVersion: string;
+  /** Only of a build of several platforms that ended well. */
+  neutral?: Neutral;
 }
 
 export interface Worker {
@@ -212,6 +250,11 @@ export interface Worker {
   draining: boolean;
   /** An operator said so. */
   drained: boolean;
+  /** Why it gets no new tasks for now; empty: it gets some. */
+  unfit: string;
+  /** An operator said that nothing of it counts; it is drained, too. */
+  distrusted: boolean;
+  untrueReports: number;
   tasks: string[];
   outvoted: number;
 }

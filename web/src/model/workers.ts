@@ -17,11 +17,12 @@ export function parseTask(name: string): TaskPlace | undefined {
   return { build: Number(found[1]), platform: found[2] ?? '', stage: found[3] ?? '', replica: Number(found[4]) };
 }
 
-export type WorkerState = 'takes work' | 'drains' | 'away';
+export type WorkerState = 'takes work' | 'takes none' | 'drains' | 'away';
 
 export function workerState(worker: Worker): WorkerState {
   if (!worker.connected) return 'away';
-  return worker.draining ? 'drains' : 'takes work';
+  if (worker.draining) return 'drains';
+  return worker.unfit ? 'takes none' : 'takes work';
 }
 
 /** Workers of one host stand together. */
@@ -52,5 +53,10 @@ export function workersSentence(workers: readonly Worker[]): Sentence {
   const sentence: Sentence = [head];
   if (away.length > 0) sentence.push(' ', { text: `${joinedShort(away)} ${away.length === 1 ? 'is' : 'are'} away`, tone: 'farm', glyph: 'infra' }, drains.length > 0 ? '; ' : '.');
   if (drains.length > 0) sentence.push(`${away.length > 0 ? '' : ' '}${joinedShort(drains)} ${drains.length === 1 ? 'is' : 'are'} drained.`);
+  for (const worker of workers) {
+    if (workerState(worker) === 'takes none') sentence.push(' ', { text: `${worker.name} takes none`, tone: 'farm', glyph: 'infra' }, `: ${worker.unfit}.`);
+  }
+  const distrusted = workers.filter((worker) => worker.distrusted).map((worker) => worker.name);
+  if (distrusted.length > 0) sentence.push(` What ${joinedShort(distrusted)} made is not used.`);
   return sentence;
 }

@@ -1,4 +1,5 @@
-// The glyphs: SVG symbols of index.html. Alone they have a label, beside their word they have none.
+// The glyphs. Alone they have a label, beside their word they have none.
+import { SHAPES } from './glyph_shapes';
 import type { BuildStatus, Outcome, StepStatus, Verdict } from '../model/types';
 
 export type Tone = 'ok' | 'bad' | 'ne' | 'run' | 'farm' | 'flaky' | 'drift' | 'q' | '';
@@ -66,8 +67,8 @@ interface GlyphProps {
 export function Glyph({ name, tone = '', label }: GlyphProps) {
   const named = label ? { role: 'img' as const, 'aria-label': label } : { 'aria-hidden': true as const };
   return (
-    <svg class={`g ${tone}`} {...named}>
-      <use href={`#g-${name}`} />
+    <svg class={`g ${tone}`} viewBox="0 0 12 12" {...named}>
+      {SHAPES[name]?.()}
     </svg>
   );
 }

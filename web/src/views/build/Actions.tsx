@@ -63,6 +63,11 @@ export function Actions({ build }: { build: Build }) {
           {asked ? 'Really cancel' : 'Cancel'}
         </button>
       )}
+      {finished && (
+        <a class="btn" href={to(['builds', build.id, 'compare'])}>
+          Compare builds
+        </a>
+      )}
       {compare && (
         <a class="btn pri" data-key="c" href={compare}>
           Compare executions

@@ -1,36 +1,30 @@
 // One build: sentence, facts, matrix, stages, timeline, recipe, in the order of the questions.
+import { lazy, Suspense } from 'preact/compat';
 import { useMemo } from 'preact/hooks';
-import type { Build } from '../../model/types';
+import type { Build, Package } from '../../model/types';
 import type { BuildRecord } from '../../model/build_model';
 import { useLiveBuild } from '../../api/build_live';
-import { useBuildPackages, useRecipe, useWorkers } from '../../api/queries';
+import { useBuildPackages, useRecipe } from '../../api/queries';
 import { buildSentence } from '../../model/sentence_build';
 import { plain } from '../../model/sentence';
 import { isFinished, nameOf } from '../../model/build';
 import { matrixOf } from '../../model/matrix';
-import { timelineOf, type Timeline } from '../../model/timeline';
-import { graphOf, type Graph } from '../../model/graph';
-import { recipeLines, warningPlace, type RecipeLine } from '../../model/recipe';
 import { factsOf } from '../../model/facts';
-import { seconds } from '../../format/time';
 import { useLater } from '../../frame/growing';
 import { useNow } from '../../frame/now';
 import { useView } from '../../frame/view';
 import { useZone } from '../../frame/settings';
 import { to } from '../../frame/router';
+import { Digest } from '../../parts/Digest';
 import { Lede } from '../../parts/Lede';
-import { Section } from '../../parts/Section';
 import { Empty, Failed, Loading } from '../../parts/states';
-import { Glyph } from '../../parts/Glyph';
 import { Announce } from '../../parts/Announce';
 import { Actions } from './Actions';
 import { Failure } from './Failure';
 import { MatrixTable } from './MatrixTable';
 import { MatrixLegend } from './MatrixLegend';
-import { StageGraph } from './StageGraph';
-import { TimelineChart } from './Timeline';
-import { Outputs } from './Outputs';
-import { RecipeTable } from './RecipeTable';
+import { verdictRows } from '../../model/verdict_rows';
+import { neutralSays } from '../../model/neutral';
 
 function Head({ build, now }: { build: Build; now: number }) {
   const zone = useZone();
@@ -55,7 +49,7 @@ function Head({ build, now }: { build: Build; now: number }) {
           {factsOf(build, now, zone).map((fact) => (
             <div key={fact.name} data-at={fact.name} data-say={fact.say ?? fact.value}>
               <dt>{fact.name}</dt>
-              <dd class={fact.mono ? (fact.name === 'index' ? 'm dg' : 'm') : ''}>{fact.value}</dd>
+              <dd class={fact.mono ? (fact.name === 'index' ? 'm dg' : 'm') : ''}>{fact.name === 'index' ? <Digest digest={build.indexDigest} /> : fact.value}</dd>
             </div>
           ))}
         </dl>
@@ -84,74 +78,8 @@ function JumpBar({ items }: { items: { id: string; label: string; href?: string 
   );
 }
 
-function Warnings({ build }: { build: Build }) {
-  const rest = build.warnings.map(warningPlace);
-  if (rest.length === 0) return null;
-  return (
-    <Section id="warnings" title="Warnings" note={String(rest.length)}>
-      <ul class="plain">
-        {rest.map((warning, i) => (
-          <li key={i}>
-            <Glyph name="infra" tone="ne" /> {warning.line > 0 && <span class="m i3">line {warning.line} </span>}
-            {warning.text}
-          </li>
-        ))}
-      </ul>
-    </Section>
-  );
-}
-
-/** A running build's times tick; what depends on all of its steps only follows its record. */
-function useParts(record: BuildRecord, now: number) {
-  const { build } = record;
-  const running = !isFinished(build.status);
-  const matrix = useMemo(() => matrixOf(build), [build]);
-  const tick = running ? Math.floor(now / 1000) : 0;
-  const timeline = useMemo(() => timelineOf(record, now), [record, tick]);
-  const edges = timeline ? [...timeline.criticalEdges].sort().join(' ') : '';
-  const graph = useMemo(() => graphOf(build, timeline?.criticalEdges), [build, edges]);
-  return { matrix, timeline, graph };
-}
-
-interface BelowProps {
-  build: Build;
-  graph?: Graph;
-  timeline?: Timeline;
-  outputs: number;
-  lines?: readonly RecipeLine[];
-}
-
-/** What stands below the matrix, which is what people come for. */
-function Below({ build, graph, timeline, outputs, lines }: BelowProps) {
-  const workers = useWorkers().data ?? [];
-  return (
-    <>
-      <div class="two">
-        {graph && (
-          <Section id="stages" title="Stages" note="what each holds, and what the image keeps of it">
-            <StageGraph graph={graph} />
-          </Section>
-        )}
-        {(build.bases.length > 0 || outputs > 0) && (
-          <Section id="outputs" title={outputs > 0 ? 'Outputs' : 'Bases'} note={outputs > 0 ? 'and the bases they stand on' : 'by digest'}>
-            <Outputs build={build} />
-          </Section>
-        )}
-      </div>
-      {timeline && (
-        <Section id="timeline" title="Timeline" note={`by worker${timeline.waited >= 0.1 ? `; waited ${seconds(timeline.waited)} in the queue` : ''}`}>
-          <TimelineChart timeline={timeline} build={build.id} workers={workers} />
-        </Section>
-      )}
-      {lines && (
-        <Section id="recipe" title="Recipe" note="every line with what it cost">
-          <RecipeTable build={build} lines={lines} />
-        </Section>
-      )}
-      <Warnings build={build} />
-    </>
-  );
-}
+const Below = lazy(() => import('./Below').then((module) => module.Below));
+const NO_PACKAGES: Package[] = [];
 
 function Whole({ record, now }: { record: BuildRecord; now: number }) {
   const { build } = record;
@@ -159,14 +87,15 @@ function Whole({ record, now }: { record: BuildRecord; now: number }) {
   const packages = useBuildPackages(id, !isFinished(build.status)).data;
   const recipe = useRecipe(id).data;
   const later = useLater();
-  const { matrix, timeline, graph } = useParts(record, now);
-  const lines = useMemo(() => recipeLines(build, recipe ?? '', packages?.rows ?? []), [build, recipe, packages]);
+  const matrix = useMemo(() => matrixOf(build), [build]);
   const names = new Set(packages?.rows.map((row) => row.name)).size;
   const outputs = build.cells.filter((cell) => cell.imageDigest).length + (build.indexDigest ? 1 : 0);
   const bar = [
     { id: 'matrix', label: 'Matrix', show: true },
-    { id: 'stages', label: 'Stages', show: !!graph },
-    { id: 'timeline', label: 'Timeline', show: !!timeline },
+    { id: 'verdict', label: 'Verdict', show: verdictRows(build).length > 0 },
+    { id: 'across', label: 'Across platforms', show: neutralSays(build.neutral) },
+    { id: 'stages', label: 'Stages', show: matrix.groups.length > 0 },
+    { id: 'timeline', label: 'Timeline', show: record.spans.size > 0 },
     { id: 'recipe', label: 'Recipe', show: !!recipe },
     { id: 'packages', label: `Packages ${names}`, show: names > 0, href: to(['builds', id, 'packages']) },
     { id: 'log', label: 'Log', show: build.stages.length > 0, href: to(['builds', id, 'log']) },
@@ -187,7 +116,11 @@ function Whole({ record, now }: { record: BuildRecord; now: number }) {
           <Empty>{isFinished(build.status) ? 'The build ended before it was planned: there are no steps.' : 'The steps stand here as soon as the recipe is expanded.'}</Empty>
         )}
       </section>
-      {later && <Below build={build} graph={graph} timeline={timeline} outputs={outputs} lines={recipe ? lines : undefined} />}
+      {later && (
+        <Suspense fallback={null}>
+          <Below record={record} now={now} outputs={outputs} recipe={recipe} packages={packages?.rows ?? NO_PACKAGES} />
+        </Suspense>
+      )}
     </>
   );
 }

@@ -1,7 +1,9 @@
 // The matrix of a build as a real table: one tab stop, arrow keys within.
 import { useEffect, useRef } from 'preact/hooks';
+import { memo } from 'preact/compat';
 import type { BuildRecord } from '../../model/build_model';
 import type { Matrix, MatrixCell, MatrixColumn, MatrixRow, StageGroup } from '../../model/matrix';
+import { firstRows, rowCount } from '../../model/matrix';
 import { verdictOf, isBuilt } from '../../model/build';
 import { bytes, shortDigest } from '../../format/number';
 import { seconds } from '../../format/time';
@@ -103,7 +105,7 @@ function Row(props: RowProps) {
   );
 }
 
-function Group({ group, ...rest }: Omit<RowProps, 'row'> & { group: StageGroup }) {
+const Group = memo(function Group({ group, ...rest }: Omit<RowProps, 'row'> & { group: StageGroup }) {
   const note = [group.from && `from ${group.from}`, group.once && 'once for all'].filter(Boolean).join(' · ');
   return (
     <>
@@ -123,6 +125,13 @@ function Group({ group, ...rest }: Omit<RowProps, 'row'> & { group: StageGroup }
       ))}
     </>
   );
+});
+
+/** At least as many rows as the window has room for, and then as many cells in a frame, whatever the number of platforms. */
+function useShownRows(matrix: Matrix): StageGroup[] {
+  const first = Math.max(12, Math.ceil((innerHeight - 200) / 24));
+  const pace = Math.max(6, Math.ceil(360 / Math.max(1, matrix.columns.length)));
+  return firstRows(matrix.groups, useGrowing(rowCount(matrix.groups), first, pace));
 }
 
 function PlatformSwitch({ columns, chosen }: { columns: readonly MatrixColumn[]; chosen: number }) {
@@ -147,9 +156,7 @@ export function MatrixTable({ record, matrix }: { record: BuildRecord; matrix: M
   const chosen = found < 0 ? 0 : found;
   const size = columns.length > 8 ? 'x9' : columns.length > 4 ? 'x5' : '';
   const rest = { record, matrix, many, chosen };
-  // As many cells in a frame, whatever the number of platforms.
-  const pace = Math.max(2, Math.ceil(120 / Math.max(1, columns.length)));
-  const shown = useGrowing(matrix.groups.length, pace, pace);
+  const groups = useShownRows(matrix);
   return (
     <>
       {many && <PlatformSwitch columns={columns} chosen={chosen} />}
@@ -173,7 +180,7 @@ export function MatrixTable({ record, matrix }: { record: BuildRecord; matrix: M
             </tr>
           </thead>
           <tbody>
-            {matrix.groups.slice(0, shown).map((group) => (
+            {groups.map((group) => (
               <Group key={group.key} group={group} {...rest} />
             ))}
           </tbody>

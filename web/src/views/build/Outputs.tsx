@@ -2,6 +2,7 @@
 import type { Base, Build } from '../../model/types';
 import { shortPlatform } from '../../model/build';
 import { bytes, shortDigest } from '../../format/number';
+import { Digest } from '../../parts/Digest';
 
 interface Line {
   name: string;
@@ -53,7 +54,9 @@ export function Outputs({ build }: { build: Build }) {
             <tr key={i} data-at={line.name || line.what} data-say={line.say}>
               <td class="nw">{i < outputs.length ? <b>{line.name}</b> : line.name}</td>
               <td class="i2 nw">{line.what}</td>
-              <td class="m nw">{shortDigest(line.digest) || '–'}</td>
+              <td class="m nw">
+                <Digest digest={line.digest} />
+              </td>
               <td class="r i3 nw hz">{line.note}</td>
             </tr>
           ))}

@@ -1,6 +1,7 @@
 // All builds, newest first, with the filter's words above and in the address.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Build } from '../../model/types';
+import { NEWEST } from '../../api/farm_events';
 import { useBuildList, useNewestBuilds } from '../../api/queries';
 import { parseFilter, toggleWord } from '../../model/filter';
 import { buildsSentence } from '../../model/sentence_builds';
@@ -104,6 +105,12 @@ function BuildsTable({ filter }: { filter: string }) {
     // One question looks at a bounded number of builds: a filter that finds few asks again.
     if (list.hasNextPage && listed.length < ENOUGH && pages < MOST_PAGES && !list.isFetchingNextPage) void list.fetchNextPage();
   }, [pages, list.hasNextPage]);
+  const oldestFound = found?.at(-1)?.id ?? 0;
+  const newestListed = listed[0]?.id ?? 0;
+  useEffect(() => {
+    // So many are new that there may be others between them and the list.
+    if (found && found.length >= NEWEST && listed.length > 0 && oldestFound > newestListed && !list.isFetching) void list.refetch();
+  }, [oldestFound, newestListed]);
   if (list.error && rows.length === 0) return <Failed error={list.error} what={words.length > 0 ? 'This list' : 'The list of builds'} retry={() => void list.refetch()} />;
   if (list.isPending) return <Loading rows={16} height={28} />;
   return (

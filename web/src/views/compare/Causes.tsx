@@ -1,10 +1,11 @@
 // Why it differs, and what to do: a cause only where a rule or the bytes know it.
 import type { CauseGroup, Comparison, StepComparison, Witness } from '../../model/types';
-import { differingPart, levelsOf } from '../../model/compare';
+import { levelsOf } from '../../model/compare';
 import { capital, count, plural } from '../../format/number';
 import { Glyph } from '../../parts/Glyph';
 import { Remedy } from '../../parts/Remedy';
 import { Section } from '../../parts/Section';
+import { SideBySide } from './SideBySide';
 
 /** "build-path" as a person says it. */
 function className(name: string): string {
@@ -26,40 +27,19 @@ function Levels({ comparison }: { comparison: Comparison }) {
   );
 }
 
-function Side({ title, offset, before, mark, after }: { title: string; offset: number; before: string; mark: string; after: string }) {
-  return (
-    <div>
-      <header>{title}</header>
-      <pre tabIndex={0} aria-label={title}>
-        <span class="e">
-          <i class="k">{offset.toString(16).padStart(4, '0')} </i>
-          {before}
-          <mark>{mark}</mark>
-          {after}
-        </span>
-      </pre>
-    </div>
-  );
-}
-
-function ExampleView({ group, witnesses }: { group: CauseGroup; witnesses: readonly Witness[] }) {
+function ExampleView({ group, titles }: { group: CauseGroup; titles: readonly [string, string] }) {
   const { example } = group;
   if (!example || (!example.first && !example.second)) return null;
-  const part = differingPart(example.first, example.second);
   const where = [group.paths[0]?.split('/').pop(), ...example.inside, example.place].filter(Boolean).join(' · ');
-  const name = (i: number) => witnesses[i]?.worker ?? '';
   return (
     <>
       <p class="i2 exw">{where}</p>
-      <div class="sbs">
-        <Side title={`First, ${name(0)}`} offset={example.firstOffset} before={part.before} mark={part.first} after={part.after} />
-        <Side title={`Second, ${name(1)}`} offset={example.secondOffset} before={part.before} mark={part.second} after={part.after} />
-      </div>
+      <SideBySide example={example} titles={titles} />
     </>
   );
 }
 
-function Group({ group, witnesses }: { group: CauseGroup; witnesses: readonly Witness[] }) {
+function Group({ group, titles }: { group: CauseGroup; titles: readonly [string, string] }) {
   const { cause } = group;
   const unknown = cause.class === 'unknown';
   const paths = `${plural(group.pathsTotal, 'path')}${group.derivedTotal > 0 ? `, ${count(group.derivedTotal)} more only because of ${group.pathsTotal === 1 ? 'it' : 'them'}` : ''}`;
@@ -77,7 +57,7 @@ function Group({ group, witnesses }: { group: CauseGroup; witnesses: readonly Wi
         </div>
         {(cause.remedy || cause.remedyLines.length > 0) && <Remedy text={cause.remedy} lines={cause.remedyLines} />}
       </div>
-      <ExampleView group={group} witnesses={witnesses} />
+      <ExampleView group={group} titles={titles} />
     </div>
   );
 }
@@ -98,7 +78,19 @@ function Inputs({ step }: { step: StepComparison }) {
   );
 }
 
-export function Causes({ step, comparison }: { step: StepComparison; comparison: Comparison }) {
+function executionTitles(witnesses: readonly Witness[]): [string, string] {
+  return [`First, ${witnesses[0]?.worker ?? ''}`, `Second, ${witnesses[1]?.worker ?? ''}`];
+}
+
+interface CausesProps {
+  step: StepComparison;
+  /** What else is known of the platform's executions. */
+  comparison?: Comparison;
+  /** Of the two sides, where they are not the executions of one build. */
+  titles?: readonly [string, string];
+}
+
+export function Causes({ step, comparison, titles }: CausesProps) {
   if (step.agrees) return null;
   const known = step.causes.filter((group) => group.cause.class !== 'unknown').length;
   const note = step.causes.length < 2 ? '' : known === step.causes.length ? plural(known, 'cause') + ', the gravest first' : `${known} of ${step.causes.length} known`;
@@ -111,10 +103,10 @@ export function Causes({ step, comparison }: { step: StepComparison; comparison:
         </p>
       )}
       {step.causes.map((group, i) => (
-        <Group key={i} group={group} witnesses={step.witnesses} />
+        <Group key={i} group={group} titles={titles ?? executionTitles(step.witnesses)} />
       ))}
-      <Levels comparison={comparison} />
-      {comparison.circumstances && (
+      {comparison && <Levels comparison={comparison} />}
+      {comparison?.circumstances && (
         <p class="i3">
           Circumstances: {comparison.circumstances.replace(/[.\s]+$/, '')}.
         </p>

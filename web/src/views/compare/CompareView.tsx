@@ -9,6 +9,7 @@ import { CopyButton } from '../../parts/CopyButton';
 import { Lede } from '../../parts/Lede';
 import { Empty, Failed, Loading } from '../../parts/states';
 import { Causes } from './Causes';
+import { Kinds } from './Kinds';
 import { PathTable } from './PathTable';
 import { Threads } from './Threads';
 import { Witnesses } from './Witnesses';
@@ -68,6 +69,7 @@ export function CompareView({ id, stage, step }: { id: string; stage: number; st
         </div>
         <Lede sentence={compareSentence(compared)} />
       </div>
+      <Kinds build={build} current="executions" />
       <Others build={build} stage={stage} step={step} />
       <Threads links={chainOf(compared)} />
       <Witnesses compared={compared} build={build.id} />

@@ -12,7 +12,7 @@ function kindCounts(step: StepComparison): string {
   return [...kinds].map(([kind, number]) => `${kindWord[kind] ?? kind} ${count(number)}`).join(', ');
 }
 
-export function PathTable({ step }: { step: StepComparison }) {
+export function PathTable({ step, sides = ['first', 'second'] }: { step: StepComparison; sides?: readonly [string, string] }) {
   if (step.differences.length === 0) return null;
   const rows = pathTree(step.differences, step.causes);
   const tone = step.reachesImage ? 'ne' : 'q';
@@ -27,10 +27,10 @@ export function PathTable({ step }: { step: StepComparison }) {
               <th scope="col">path</th>
               <th scope="col">kind</th>
               <th class="r hz" scope="col">
-                first
+                {sides[0]}
               </th>
               <th class="r hz" scope="col">
-                second
+                {sides[1]}
               </th>
               <th scope="col" class="hz known">
                 what is known

@@ -4,12 +4,7 @@ import { clock, whole } from '../../format/time';
 import { shortDigest } from '../../format/number';
 import { to } from '../../frame/router';
 import { useZone } from '../../frame/settings';
-
-const ORDINALS = ['First', 'Second', 'Third', 'Fourth', 'Fifth', 'Sixth', 'Seventh', 'Eighth'];
-
-export function ordinal(i: number): string {
-  return ORDINALS[i] ?? `Execution ${i + 1}`;
-}
+import { ordinal } from './ordinal';
 
 function Digest({ witness, same }: { witness: Witness; same: boolean }) {
   if (!witness.layer) return <p class="bad">failed: {witness.failure || 'no layer'}</p>;

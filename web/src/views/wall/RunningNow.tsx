@@ -40,7 +40,10 @@ function Row({ build, wall, now, asked }: { build: Build; wall: Wall; now: numbe
     queryKey: ['now', build.id],
     queryFn: async ({ signal }) => decode.build(await getJson<wire.BuildView>(`builds/${build.id}`, {}, signal)),
     enabled: asked && build.status === 'running',
+    // Steps are not among what the farm tells of all builds.
     refetchInterval: 5_000,
+    // A view with all its steps; a busy farm has many builds a minute.
+    gcTime: 10_000,
   });
   const where = whereIs(detail.data ?? build);
   const ran = Math.max(0, (now - build.createdAt) / 1000);

@@ -1,5 +1,6 @@
 // The start page: the newest state of every image by platform; a team keeps it on a screen.
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useLink } from '../../api/farm_events';
 import { useNewestBuilds, useWall } from '../../api/queries';
 import { wallOf, isRunning, type Wall } from '../../model/wall';
 import { wallSentence } from '../../model/sentence_wall';
@@ -42,14 +43,15 @@ function inOrderOf(old: Wall, news: Wall): Wall {
 export function WallView() {
   useView('Wall', 'Move over a cell or use the arrow keys: its details stand on this line.');
   const told = useWall();
+  const { link } = useLink();
   const newest = useNewestBuilds().data?.builds;
   const screen = usePlace().query.get('screen') === '1';
   const table = useRef<HTMLTableElement>(null);
   const builds = useMemo(() => (newest ?? []).filter(isRunning), [newest]);
   const running = builds.map((build) => build.id).join(' ');
   useEffect(() => {
-    // What ran has ended, or the other way round: the rows are others.
-    if (told.data) void told.refetch();
+    // What ran has ended, or the other way round: the rows are others. A farm that is followed says so itself.
+    if (told.data && link !== 'live') void told.refetch();
   }, [running]);
   const now = useNow(builds.length > 0);
   const day = new Date(now);

@@ -1,8 +1,5 @@
 // Hosts and workers: platforms, slots, what each runs.
 import type { Worker } from '../../model/types';
-import { useState } from 'preact/hooks';
-import { useQueryClient } from '@tanstack/preact-query';
-import { postJson } from '../../api/client';
 import { useRole, useVersion, useWorkers } from '../../api/queries';
 import { may } from '../../model/role';
 import { parseTask, sharedHosts, sortedWorkers, workersSentence, workerState } from '../../model/workers';
@@ -15,6 +12,8 @@ import { to } from '../../frame/router';
 import { Lede } from '../../parts/Lede';
 import { Empty, Failed, Loading } from '../../parts/states';
 import { Glyph } from '../../parts/Glyph';
+import { PostButton } from '../../parts/PostButton';
+import { Webhooks } from './Webhooks';
 
 const MOST_SLOTS = 24;
 
@@ -56,7 +55,12 @@ function Runs({ worker, now }: { worker: Worker; now: number }) {
   }
   return (
     <>
-      {state === 'drains' && <span class="i3">drained{worker.tasks.length > 0 ? ', finishes ' : ''}</span>}
+      {state === 'takes none' && (
+        <span class="farm">
+          <Glyph name="infra" tone="farm" /> takes none: {worker.unfit}{' '}
+        </span>
+      )}
+      {state === 'drains' && <span class="i3">{worker.distrusted ? 'distrusted' : 'drained'}{worker.tasks.length > 0 ? ', finishes ' : ''}</span>}
       {worker.tasks.map((task) => (
         <Task key={task} name={task} />
       ))}
@@ -79,34 +83,12 @@ function Platforms({ worker }: { worker: Worker }) {
 
 /** Drains a worker and undrains it. One that drains because it is being stopped has nothing to press. */
 function Drain({ worker }: { worker: Worker }) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState('');
-  const client = useQueryClient();
-  if (worker.draining && !worker.drained) return null;
+  if ((worker.draining && !worker.drained) || worker.distrusted) return null;
   const verb = worker.drained ? 'undrain' : 'drain';
-  const act = async () => {
-    setBusy(true);
-    setProblem('');
-    try {
-      await postJson(`workers/${encodeURIComponent(worker.name)}/${verb}`);
-      await client.invalidateQueries({ queryKey: ['workers'] });
-    } catch (error) {
-      setProblem(`${verb} failed: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      setBusy(false);
-    }
-  };
   return (
-    <>
-      <button class="btn" type="button" disabled={busy} aria-label={`${verb} ${worker.name}`} data-at={worker.name} data-say={worker.drained ? 'gets tasks again' : 'finishes what it runs, gets nothing new'} onClick={() => void act()}>
-        {worker.drained ? 'Undrain' : 'Drain'}
-      </button>
-      {problem && (
-        <span class="bad" role="alert">
-          {problem}
-        </span>
-      )}
-    </>
+    <PostButton path={`workers/${encodeURIComponent(worker.name)}/${verb}`} changes={[['workers']]} problemPrefix={`${verb} failed`} label={`${verb} ${worker.name}`} at={worker.name} say={worker.drained ? 'gets tasks again' : 'finishes what it runs, gets nothing new'}>
+      {worker.drained ? 'Undrain' : 'Drain'}
+    </PostButton>
   );
 }
 
@@ -131,7 +113,12 @@ function Row({ worker, now, sameHost, operates }: { worker: Worker; now: number;
       <td class="nw hz2">
         {worker.outvoted > 0 && (
           <span class="ne">
-            <Glyph name="ne" tone="ne" /> outvoted {worker.outvoted}
+            <Glyph name="ne" tone="ne" /> outvoted {worker.outvoted}{' '}
+          </span>
+        )}
+        {worker.untrueReports > 0 && (
+          <span class="ne">
+            <Glyph name="ne" tone="ne" /> untrue reports {worker.untrueReports}
           </span>
         )}
       </td>
@@ -204,6 +191,7 @@ export function WorkersView() {
         ))}
         {version && <span>coordinator {version}</span>}
       </p>
+      {operates && <Webhooks />}
     </>
   );
 }

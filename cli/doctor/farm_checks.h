@@ -1,0 +1,32 @@
+// Checks of a farm by what its coordinator says: versions, clocks, workers, disk, platforms. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "cli/doctor/check.h"
+#include "crossmill/v1/client_service.pb.h"
+
+namespace crossmill::cli {
+
+Check CheckCoordinatorVersion(std::string_view coordinator, std::string_view address,
+                              std::string_view client);
+
+// `coordinator` is what its clock said at some time between the two of this machine's.
+Check CheckCoordinatorClock(absl::Time asked, absl::Time coordinator, absl::Time answered);
+
+// How many there are for which platforms; then one finding for each way in which workers are not what they
+// should be: another version than the coordinator's, gone within the last week without a word, no new tasks
+// for a reason of their own, distrusted.
+std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std::string_view version,
+                                absl::Time now);
+
+// The coordinator's disk, and whether anything runs of what waits.
+std::vector<Check> CheckFarmStatus(const v1::FarmStatus& status);
+
+// Platforms that `builds` asked for and no connected worker builds for.
+Check CheckPlatforms(const std::vector<v1::BuildView>& builds, const std::vector<v1::WorkerView>& workers);
+
+}  // namespace crossmill::cli

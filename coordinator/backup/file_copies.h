@@ -1,0 +1,44 @@
+// Files copied and hashed in one pass, at a bounded rate.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/digest.h"
+#include "coordinator/backup/stored_blobs.h"
+
+namespace crossmill::backup {
+
+// Sleeps so that no more than so many bytes a second are read, so that builds have the disk, too. 0: no
+// bound. Not thread safe.
+class Rate {
+ public:
+  Rate(int64_t bytes_per_second, std::function<absl::Time()> now, std::function<void(absl::Duration)> sleep)
+      : bytes_per_second_(bytes_per_second), now_(std::move(now)), sleep_(std::move(sleep)) {}
+  void Spend(int64_t bytes);
+
+ private:
+  const int64_t bytes_per_second_;
+  const std::function<absl::Time()> now_;
+  const std::function<void(absl::Duration)> sleep_;
+  // When what was spent so far is paid.
+  absl::Time paid_ = absl::InfinitePast();
+};
+
+// The first `size` bytes of a file (all: -1) into a new one, which is there whole or not at all, under a name
+// that `name` says by the digest; an error of it leaves nothing. `staged` is a path on the same file system
+// that nobody else uses. Not synced: whoever copies many syncs once. NOT_FOUND: there is no such file.
+absl::StatusOr<Digest> CopyFile(const std::string& from, int64_t size, const std::string& staged, int mode,
+                                const Pace& pace,
+                                const std::function<absl::StatusOr<std::string>(const Digest&)>& name);
+
+absl::StatusOr<Digest> HashWholeFile(const std::string& path, const Pace& pace);
+
+// All that was written on the file system that `folder` is on.
+absl::Status SyncFileSystem(const std::string& folder);
+
+}  // namespace crossmill::backup

@@ -1,0 +1,267 @@
+#include "coordinator/backup/restoring.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "coordinator/backup/backup_folder.h"
+#include "coordinator/backup/number_gap.h"
+#include "coordinator/storage/backup/record_health.h"
+
+namespace crossmill::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+// In a data folder while it is filled.
+constexpr std::string_view kMark = "restoring";
+
+struct Owner {
+  uid_t user = 0;
+  gid_t group = 0;
+  mode_t mode = 0755;
+};
+
+class Restoring {
+ public:
+  Restoring(const RestoreOptions& options, Clock& clock)
+      : options_(options), clock_(clock), folder_(options.backup_folder) {}
+
+  absl::StatusOr<RestoredFarm> Run();
+
+ private:
+  absl::Status Choose();
+  // Makes the data folder empty and ours.
+  absl::Status Prepare();
+  absl::Status MoveAside();
+  absl::StatusOr<bool> IsEmpty() const;
+  absl::Status Lock();
+  absl::Status RestoreBlobs();
+  absl::Status RestoreBlob(const Digest& stored, const std::string& from, const std::string& to);
+  absl::Status RestoreFiles();
+  absl::Status RestoreRecord();
+  absl::Status GiveToOwner() const;
+  std::string In(std::string_view name) const { return fmt::format("{}/{}", options_.data_folder, name); }
+
+  const RestoreOptions& options_;
+  Clock& clock_;
+  const BackupFolder folder_;
+  ReadBackup backup_;
+  RestoredFarm restored_;
+  Owner owner_;
+  UniqueFd lock_;
+};
+
+absl::Status Restoring::Choose() {
+  ASSIGN_OR_RETURN(const std::vector<Moment> complete, folder_.Complete());
+  if (complete.empty()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "there is no complete backup in {}: no such folder, or its first backup did not come to its end",
+        options_.backup_folder));
+  }
+  const auto found = options_.moment.empty()
+                         ? complete.begin()
+                         : std::find_if(complete.begin(), complete.end(),
+                                        [&](const Moment& moment) { return moment.name == options_.moment; });
+  if (found == complete.end()) {
+    std::string names;
+    for (const Moment& moment : complete) names += (names.empty() ? "" : ", ") + moment.name;
+    return absl::NotFoundError(
+        fmt::format("{} has no backup {}; it has {}", options_.backup_folder, options_.moment, names));
+  }
+  ASSIGN_OR_RETURN(backup_, folder_.Read(*found));
+  if (backup_.manifest.schema > storage::KnownSchema()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the backup's record has schema version {}, this Crossmill ({}) knows versions up to {}: use "
+        "Crossmill {}",
+        backup_.manifest.schema, CROSSMILL_VERSION, storage::KnownSchema(), backup_.manifest.program));
+  }
+  restored_.moment = *found;
+  restored_.manifest = backup_.manifest;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Restoring::IsEmpty() const {
+  std::error_code error;
+  for (fs::directory_iterator it(options_.data_folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().filename() != "lost+found") return false;
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return ErrnoStatus(error.value(), options_.data_folder);
+  return true;
+}
+
+absl::Status Restoring::Lock() {
+  RETURN_IF_ERROR(MakeFolders(In("content"), 0700));
+  ASSIGN_OR_RETURN(lock_, OpenFile(In("content/lock"), O_CREAT | O_RDWR, 0600));
+  if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("a coordinator runs on {}: stop it first", options_.data_folder));
+}
+
+absl::Status Restoring::MoveAside() {
+  if (Exists(In("content"))) RETURN_IF_ERROR(Lock());
+  const std::string time = absl::FormatTime("%Y%m%dT%H%M%SZ", clock_.Now(), absl::UTCTimeZone());
+  restored_.moved_to = fmt::format("{}.before-restore-{}", options_.data_folder, time);
+  if (Exists(restored_.moved_to))
+    return absl::AlreadyExistsError(fmt::format("{} is there already: try again", restored_.moved_to));
+  if (rename(options_.data_folder.c_str(), restored_.moved_to.c_str()) != 0) {
+    return Annotate(ErrnoStatus(errno, options_.data_folder),
+                    "the data folder cannot be moved aside; move what is in it by hand");
+  }
+  lock_.Reset();
+  return absl::OkStatus();
+}
+
+absl::Status Restoring::Prepare() {
+  struct stat info;
+  if (stat(options_.data_folder.c_str(), &info) == 0)
+    owner_ = {info.st_uid, info.st_gid, info.st_mode & 07777};
+  ASSIGN_OR_RETURN(const bool empty, IsEmpty());
+  const bool interrupted = Exists(In(kMark));
+  if (!empty && !interrupted) {
+    if (!options_.force) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{} is not empty: give another folder, or --force to have it moved aside", options_.data_folder));
+    }
+    RETURN_IF_ERROR(MoveAside());
+  }
+  RETURN_IF_ERROR(MakeFolders(options_.data_folder));
+  if (chmod(options_.data_folder.c_str(), owner_.mode) != 0) return ErrnoStatus(errno, options_.data_folder);
+  // Before anything else, so that no coordinator takes a part of it for the whole.
+  RETURN_IF_ERROR(WriteFileAtomic(In(kMark), fmt::format("{}\n", restored_.moment.name), 0600, true));
+  RETURN_IF_ERROR(Lock());
+  if (!interrupted) return absl::OkStatus();
+  // What came of it may be anything.
+  for (const char* name : {"content/blobs", "content/tmp", "logs"}) RETURN_IF_ERROR(RemoveTree(In(name)));
+  for (const char* name : {"record.db", "record.db-wal", "record.db-shm", "record.db.restored",
+                           "record.db.restored-wal", "record.db.restored-shm"}) {
+    if (unlink(In(name).c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, In(name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Restoring::RestoreBlob(const Digest& stored, const std::string& from, const std::string& to) {
+  const auto name = [&](const Digest& copied) -> absl::StatusOr<std::string> {
+    if (copied == stored) return to;
+    return absl::DataLossError(fmt::format("the backup is damaged: {} does not have its digest", from));
+  };
+  const absl::Status copied =
+      CopyFile(from, stored.size, In("content/tmp/staged"), 0444, options_.pace, name).status();
+  if (absl::IsNotFound(copied))
+    return absl::DataLossError(fmt::format("the backup is damaged: {} is missing", from));
+  if (absl::IsFailedPrecondition(copied))
+    return absl::DataLossError(fmt::format("the backup is damaged: {} is shorter than it was", from));
+  return copied;
+}
+
+absl::Status Restoring::RestoreBlobs() {
+  RETURN_IF_ERROR(MakeFolders(In("content/tmp"), 0700));
+  const std::string blobs = In("content/blobs");
+  RETURN_IF_ERROR(MakeFolders(blobs, 0700));
+  for (const KeptBlob& blob : backup_.blobs) {
+    const std::string& hash = blob.digest.hash;
+    const std::string end = blob.parts_file.empty() ? "" : ".parts";
+    RETURN_IF_ERROR(MakeFolders(blobs + "/" + hash.substr(0, 2), 0700));
+    const absl::Status restored = RestoreBlob(blob.parts_file.empty() ? blob.digest : blob.parts_file,
+                                              folder_.blobs().PathOf(hash) + end,
+                                              fmt::format("{}/{}/{}{}", blobs, hash.substr(0, 2), hash, end));
+    if (!absl::IsDataLoss(restored) || !options_.incomplete) {
+      RETURN_IF_ERROR(restored);
+      continue;
+    }
+    options_.tell(Sv(restored.message()));
+    ++restored_.left_out;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Restoring::RestoreFiles() {
+  for (const KeptFile& file : backup_.files) {
+    const std::string target = In(file.path);
+    RETURN_IF_ERROR(MakeFolders(target.substr(0, target.rfind('/'))));
+    RETURN_IF_ERROR(RestoreBlob(file.bytes, folder_.blobs().PathOf(file.bytes.hash), target));
+    if (chmod(target.c_str(), static_cast<mode_t>(file.mode)) != 0) return ErrnoStatus(errno, target);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Restoring::RestoreRecord() {
+  const std::string path = In("record.db.restored");
+  const std::string from = folder_.MomentFolder(restored_.moment.name) + "/record.db";
+  RETURN_IF_ERROR(RestoreBlob(backup_.manifest.record, from, path));
+  if (chmod(path.c_str(), 0600) != 0) return ErrnoStatus(errno, path);
+  {
+    ASSIGN_OR_RETURN(storage::Database record, storage::Database::Open(path));
+    ASSIGN_OR_RETURN(const std::vector<std::string> damage, storage::FindRecordDamage(record));
+    if (!damage.empty())
+      return absl::DataLossError(fmt::format("the backup's record is damaged: {}", damage.front()));
+    ASSIGN_OR_RETURN(const storage::RecordFacts facts, storage::ReadFacts(record, backup_.manifest.taken_at));
+    GapBasis basis;
+    ASSIGN_OR_RETURN(basis.last, storage::LastNumbers(record));
+    basis.builds_of_day = facts.builds_of_day;
+    basis.elapsed_seconds = (UnixNanos(clock_.Now()) - backup_.manifest.taken_at) / 1'000'000'000;
+    restored_.skipped_to = NumbersToSkip(basis);
+    RETURN_IF_ERROR(storage::SkipNumbers(record, restored_.skipped_to));
+  }
+  // Closed: there is no log beside it any more.
+  if (rename(path.c_str(), In("record.db").c_str()) != 0) return ErrnoStatus(errno, In("record.db"));
+  return absl::OkStatus();
+}
+
+// Restored by root, but the coordinator runs as whoever has the folder.
+absl::Status Restoring::GiveToOwner() const {
+  if (geteuid() != 0 || owner_.user == 0) return absl::OkStatus();
+  std::error_code error;
+  if (lchown(options_.data_folder.c_str(), owner_.user, owner_.group) != 0)
+    return ErrnoStatus(errno, options_.data_folder);
+  for (fs::recursive_directory_iterator it(options_.data_folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().filename() == "lost+found") {
+      it.disable_recursion_pending();
+      continue;
+    }
+    if (lchown(it->path().c_str(), owner_.user, owner_.group) != 0)
+      return ErrnoStatus(errno, it->path().string());
+  }
+  return error ? ErrnoStatus(error.value(), options_.data_folder) : absl::OkStatus();
+}
+
+absl::StatusOr<RestoredFarm> Restoring::Run() {
+  RETURN_IF_ERROR(Choose());
+  RETURN_IF_ERROR(Prepare());
+  options_.tell(fmt::format("restoring {}: {} blobs, {} bytes", restored_.moment.name, backup_.manifest.blobs,
+                            backup_.manifest.blob_bytes));
+  RETURN_IF_ERROR(RestoreBlobs());
+  RETURN_IF_ERROR(RestoreFiles());
+  RETURN_IF_ERROR(RestoreRecord());
+  RETURN_IF_ERROR(GiveToOwner());
+  RETURN_IF_ERROR(options_.sync(options_.data_folder));
+  if (unlink(In(kMark).c_str()) != 0) return ErrnoStatus(errno, In(kMark));
+  RETURN_IF_ERROR(SyncFolder(options_.data_folder));
+  return std::move(restored_);
+}
+
+}  // namespace
+
+absl::StatusOr<RestoredFarm> RestoreBackup(const RestoreOptions& options, Clock& clock) {
+  return Restoring(options, clock).Run();
+}
+
+absl::Status CheckRestored(const std::string& data_folder) {
+  if (!Exists(fmt::format("{}/{}", data_folder, kMark))) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "{} is from a restore that did not come to its end: run `crossmill admin restore` again", data_folder));
+}
+
+}  // namespace crossmill::backup

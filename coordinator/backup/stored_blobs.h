@@ -1,0 +1,55 @@
+// A folder of blobs as a disk store keeps it (common/blobs), read beside whoever has the store open, or where
+// nobody has: a backup has its blobs in the same form. Nothing here takes the store's lock or changes
+// anything.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/digest.h"
+#include "common/blobs/blob_files.h"
+#include "common/blobs/parted_file.h"
+
+namespace crossmill::backup {
+
+// Where a blob is.
+struct StoredFile {
+  std::string path;
+  // Of the file; that of a blob in parts is not the blob's.
+  int64_t file_size = 0;
+  // Not empty: the file lists its parts.
+  std::vector<BlobPart> parts;
+};
+
+// Told of bytes that were read, to be slowed down; an error ends the reading.
+using Pace = std::function<absl::Status(int64_t bytes)>;
+
+// Thread safe; has no state.
+class StoredBlobs {
+ public:
+  // `folder` has them as a store has: DATA/content.
+  explicit StoredBlobs(std::string folder) : folder_(std::move(folder)) {}
+
+  // That of the shards.
+  std::string folder() const { return folder_ + "/blobs"; }
+  // By name and size, as the store itself does; nothing: it is not there. A file of parts counts when its
+  // list can be read and adds up, whether its parts are there or not.
+  absl::StatusOr<std::optional<StoredFile>> Find(const Digest& digest) const;
+  // The blob's bytes, in order. NOT_FOUND: it, or a part of it, is not there.
+  absl::Status Read(const Digest& digest, const std::function<absl::Status(std::string_view)>& take) const;
+  // A blob of at most `limit` bytes, compared with its digest. DATA_LOSS: it has another one.
+  absl::StatusOr<std::string> Get(const Digest& digest, int64_t limit) const;
+  // DATA_LOSS: its bytes do not have its digest. NOT_FOUND as of Read.
+  absl::Status Verify(const Digest& digest, const Pace& pace) const;
+
+  std::string PathOf(const std::string& hash) const { return BlobPath(folder_, hash); }
+
+ private:
+  const std::string folder_;
+};
+
+}  // namespace crossmill::backup

@@ -1,0 +1,168 @@
+// Garbage collection of blobs: a thread of its own that learns what the store has when the coordinator
+// starts, and from then on removes what is beyond the budget and what nothing needs, in small steps beside
+// builds.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/base/mutex.h"
+#include "common/blobs/disk_blob_store.h"
+#include "coordinator/retention/aging.h"
+#include "coordinator/retention/pacer.h"
+#include "coordinator/retention/policies.h"
+#include "coordinator/retention/roots.h"
+#include "coordinator/room/disk_room.h"
+#include "coordinator/room/held_blobs.h"
+#include "coordinator/storage/record_store.h"
+
+namespace crossmill::coordinator {
+
+struct SweepRequest {
+  // Nothing is removed; what would be is told.
+  bool dry_run = false;
+  // Also what is too old: consoles, events, names of images.
+  bool aged = false;
+  // Removes all that nothing needs, not only what is beyond the budget. Recent blobs stay.
+  bool all = false;
+  // Says what the blobs are that nothing needs, which takes a look at every execution.
+  bool classify = false;
+  // Only what was not used for so many seconds, where that is more than the grace time.
+  int64_t unused_seconds = 0;
+};
+
+struct BlobSum {
+  int64_t blobs = 0;
+  int64_t bytes = 0;
+  void Add(const BlobUse& use) {
+    ++blobs;
+    bytes += use.disk_bytes;
+  }
+};
+
+struct SweepReport {
+  // Removed, or of a dry run what would be.
+  int64_t blobs = 0;
+  int64_t bytes = 0;
+  // What stays, and why.
+  std::array<BlobSum, kKeepers> needed;
+  // Nothing needs them, but they were used within the grace time.
+  int64_t recent_bytes = 0;
+  // Nothing needs them, recent or not: layers of executions and everything else.
+  BlobSum layers;
+  BlobSum rest;
+  std::vector<AgedSum> aged;
+  // Nothing needs them, and the disk does not let them go.
+  int64_t stuck_bytes = 0;
+  // Nothing was left that could go.
+  bool exhausted = false;
+  // Of the whole store, afterwards.
+  int64_t total_blobs = 0;
+  int64_t total_bytes = 0;
+  int64_t budget = kNoLimit;
+  // Why the budget is not met, for people; empty: it is.
+  std::string over_budget;
+  std::chrono::nanoseconds longest_step{0};
+};
+
+struct CollectorOptions {
+  // Between two looks at budget and disk.
+  absl::Duration interval = absl::Seconds(5);
+  // Between two looks at what is too old.
+  absl::Duration aging = absl::Minutes(10);
+  // After a look that could not meet the budget.
+  absl::Duration patience = absl::Seconds(30);
+  // Who asks for room waits so long for it.
+  absl::Duration make_room_wait = absl::Seconds(10);
+  // On the collector's thread, before anything is removed: returns when the builds that were running at the
+  // last stop have said what they need. May be empty.
+  std::function<void()> await_builds = nullptr;
+  // False: blobs leave the disk otherwise, for a bucket behind it. What is needed could not be told then,
+  // since an image's own documents may be only there.
+  // The store is looked through by who lets them leave, too.
+  bool removes_blobs = true;
+};
+
+// Thread safe. What it is given outlives it.
+class Collector {
+ public:
+  Collector(DiskBlobStore& blobs, std::unique_ptr<storage::RecordStore> records, storage::LogStore& logs,
+            const HeldBlobs& held, DiskRoom& room, Clock& clock, CollectorOptions options = {});
+  ~Collector();
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  void Start();
+  void Stop();
+
+  Policies policies() const;
+  void SetPolicies(const Policies& policies);
+  // What blobs.budget means now, in bytes.
+  int64_t budget() const;
+
+  // Does it on the thread of the collector, and waits. CANCELLED: `stop`, or the end of the coordinator.
+  absl::StatusOr<SweepReport> Sweep(const SweepRequest& request, const std::stop_token& stop);
+  // Wakes the collector, and waits a while for what it can do.
+  void MakeRoom();
+
+ private:
+  struct Order {
+    SweepRequest request;
+    absl::StatusOr<SweepReport> report = absl::UnknownError("not done");
+    bool done = false;
+  };
+
+  void Run(const std::stop_token& stop);
+  absl::Status Scan();
+  void SaveAllUses();
+  // What has to go: beyond the budget, and what the disk lacks above its floor.
+  int64_t Excess() const;
+  absl::StatusOr<SweepReport> Collect(const SweepRequest& request, bool hurried);
+  absl::Status Remove(SweepOrder& order, int64_t horizon, int64_t excess, const SweepRequest& request,
+                      SweepReport* report);
+  absl::StatusOr<absl::flat_hash_set<BlobName>> LayersOfExecutions();
+  std::string WhyOver(const SweepReport& report) const;
+  void LookAround(bool hurried);
+  void Age();
+  void Obey(const std::vector<std::shared_ptr<Order>>& orders);
+
+  DiskBlobStore& blobs_;
+  const std::unique_ptr<storage::RecordStore> records_;
+  storage::KeptRecords kept_;
+  storage::PolicyRecords policy_records_;
+  DiskRoom& room_;
+  Clock& clock_;
+  const CollectorOptions options_;
+  std::stop_source stop_;
+  // Of the thread.
+  Pacer pacer_;
+  Roots roots_;
+  Aging aging_;
+  absl::Time aged_at_ = absl::InfinitePast();
+  absl::Time quiet_until_ = absl::InfinitePast();
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  Policies policies_ ABSL_GUARDED_BY(mutex_);
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  // Looks around that began, and the last of them that came to its end.
+  int64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t looked_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point next_room_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Order>> orders_ ABSL_GUARDED_BY(mutex_);
+  std::jthread thread_;
+};
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,21 @@
+#include "coordinator/rpc/peers/ownership.h"
+
+#include "common/base/status.h"
+
+namespace crossmill::coordinator {
+
+std::string OwnerOf(const Roles& roles) { return roles.at_socket ? "" : roles.name; }
+
+core::Author AuthorOf(const Roles& roles) {
+  return {OwnerOf(roles), roles.at_socket || roles.client >= v1::ACCESS_OPERATE};
+}
+
+absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_view what) {
+  if (roles.at_socket || roles.client >= v1::ACCESS_OPERATE) return absl::OkStatus();
+  if (!owner.empty() && OwnerOf(roles) == owner) return absl::OkStatus();
+  return absl::PermissionDeniedError(fmt::format(
+      "{} was submitted by {}: changing it needs that token, or the role operate", what,
+      owner.empty() ? "the operator, or before owners were recorded" : fmt::format("'{}'", owner)));
+}
+
+}  // namespace crossmill::coordinator

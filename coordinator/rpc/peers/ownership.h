@@ -1,0 +1,23 @@
+// Whose a build is, and who may change it: the client that submitted it, and operators.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "coordinator/core/standing/author.h"
+#include "coordinator/rpc/authenticator.h"
+
+namespace crossmill::coordinator {
+
+// BuildSubmission.owner of what the caller submits: the name of its token; empty at the socket.
+std::string OwnerOf(const Roles& roles);
+
+// The caller, as whose something is submitted or named.
+core::Author AuthorOf(const Roles& roles);
+
+// PERMISSION_DENIED, with what is missing, unless the caller may operate or is the owner. `what`: "build 7".
+// What has no owner is an operator's.
+absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_view what);
+
+}  // namespace crossmill::coordinator
