@@ -9,9 +9,6 @@
 
 namespace crossmill::core {
 
-// Whose builds have no project.
-inline constexpr const char* kDefaultProject = "default";
-
 struct Terms {
   // Of the capacity, against the shares of the other projects whose tasks wait: twice the share, twice as
   // much.

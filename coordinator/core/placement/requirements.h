@@ -9,10 +9,10 @@
 
 #include "absl/time/time.h"
 #include "coordinator/core/expected_time.h"
-#include "coordinator/core/fairness/project_terms.h"
 #include "coordinator/core/host_room.h"
 #include "coordinator/core/layer_places.h"
 #include "coordinator/core/placement/realm.h"
+#include "coordinator/core/standing/author.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::core {
@@ -46,7 +46,7 @@ struct Requirements {
   // Only gets what no other task waits for, and gives it back as soon as a first one (without a group) does.
   bool spare = false;
   // By whose share it runs, and its place among the others of that project (queue_rank.h).
-  std::string project = kDefaultProject;
+  std::string project = std::string(kDefaultProject);
   int32_t priority = 0;
   // Numbers the build, in the order in which builds came: a worker that is cordoned takes no later ones.
   int64_t build = 0;

@@ -101,7 +101,7 @@ class SimulatedFarm {
     const SimulatedBuild& from = (*builds_)[build];
     const SimulatedStage& what = from.stages[stage];
     Requirements requirements = On(what.architecture);
-    requirements.project = fair_ ? from.project : kDefaultProject;
+    if (fair_) requirements.project = from.project;
     requirements.priority = from.priority;
     requirements.time = {what.native, what.native * 6};
     requirements.path = now_ - kBegin - from.arrives;
