@@ -151,9 +151,14 @@ std::vector<Assignment> Scheduler::Assign(absl::Time now, std::vector<TaskId>* d
   AssignQueued(Pass::kOrdinary, now, &assignments);
   AssignEmulated(now, &assignments);
   if (displaced != nullptr) *displaced = InTheWay();
-  waited_ = KindsThatWait(queues_, shares_);
-  AssignQueued(Pass::kSpare, now, &assignments);
-  waited_.clear();
+  const bool any_spare = std::any_of(queues_.begin(), queues_.end(), [](const auto& entry) {
+    return entry.first.spare && !entry.second.tasks.empty();
+  });
+  if (any_spare) {
+    waited_ = KindsThatWait(queues_, shares_);
+    AssignQueued(Pass::kSpare, now, &assignments);
+    waited_.clear();
+  }
   std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
   return assignments;
 }

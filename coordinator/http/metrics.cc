@@ -137,6 +137,12 @@ std::string MetricsText(const v1::FarmStatus& status, std::string_view version, 
   };
   gauge("crossmill_workers_connected", "Workers that are connected.", status.workers_connected());
   gauge("crossmill_workers_draining", "Of them, workers that take no new tasks.", status.workers_draining());
+  gauge("crossmill_workers_unfit",
+        "Of them, workers that get no new tasks for a while: their disks are full, or what they run keeps "
+        "failing.",
+        status.workers_unfit());
+  gauge("crossmill_workers_cordoned", "Of them, workers that get no tasks of later builds.",
+        status.workers_cordoned());
   gauge("crossmill_worker_slots", "Tasks that connected workers run at most.", status.slots());
   gauge("crossmill_tasks_running", "Tasks that workers run.", status.tasks_running());
   gauge("crossmill_queue_depth", "Tasks that wait for a worker.", status.tasks_queued());

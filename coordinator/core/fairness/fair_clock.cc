@@ -18,8 +18,15 @@ void FairClock::Begin(uint64_t holding, const std::string& project, double share
   const auto [entry, fresh] = holdings_.try_emplace(holding, Holding{project, share, now, now + kSlice});
   if (!fresh) return;
   due_.emplace(now + kSlice, holding);
-  ++accounts_[project].holding;
-  Charge(project, absl::ToDoubleSeconds(kSlice) / share);
+  Account& account = accounts_[project];
+  const double slice = absl::ToDoubleSeconds(kSlice) / share;
+  if (account.waiting > 0) {
+    // Of each task that it holds a slice may be charged of which nothing was used.
+    floor_ = std::max(floor_, account.used - slice * account.holding);
+    if (account.used < floor_) Charge(project, floor_ - account.used);
+  }
+  ++account.holding;
+  Charge(project, slice);
 }
 
 void FairClock::End(uint64_t holding, absl::Time now) {
@@ -37,7 +44,7 @@ void FairClock::End(uint64_t holding, absl::Time now) {
 
 void FairClock::Wait(const std::string& project) {
   // Where nobody waits, everybody had enough.
-  const double least = waiting_.empty() ? highest_ : waiting_.begin()->first;
+  const double least = waiting_.empty() ? highest_ : Least();
   Account& account = accounts_[project];
   if (account.waiting++ > 0) return;
   account.used = std::max(account.used, least);
@@ -56,7 +63,7 @@ void FairClock::ForgetIdle(const std::string& project) {
   const auto found = accounts_.find(project);
   if (found == accounts_.end() || found->second.waiting > 0 || found->second.holding > 0) return;
   // What it used before counts until the others have caught up with it. When nobody waits nothing is owed.
-  if (waiting_.empty() || found->second.used <= waiting_.begin()->first) accounts_.erase(found);
+  if (waiting_.empty() || found->second.used <= Least()) accounts_.erase(found);
 }
 
 void FairClock::Advance(absl::Time now) {
@@ -75,12 +82,12 @@ void FairClock::Advance(absl::Time now) {
 double FairClock::Lead(const std::string& project) const {
   if (waiting_.empty()) return 0;
   const auto found = accounts_.find(project);
-  return found == accounts_.end() ? 0 : std::max(0.0, found->second.used - waiting_.begin()->first);
+  return found == accounts_.end() ? 0 : std::max(0.0, found->second.used - Least());
 }
 
 size_t FairClock::CountBefore(const std::string& project) const {
   const auto found = accounts_.find(project);
-  if (found == accounts_.end()) return 0;
+  if (found == accounts_.end() || found->second.used <= floor_) return 0;
   return static_cast<size_t>(
       std::distance(waiting_.begin(), waiting_.lower_bound({found->second.used, project})));
 }

@@ -8,13 +8,16 @@
 //
 // Who did not wait has saved nothing: when a task of a project begins to wait, its account is raised to the
 // smallest of those that wait. When nobody waits there is enough for all, and whoever waits next begins where
-// everybody else is at most: nothing that happened before is owed. So a project is never further behind what
-// its share gives it than the slices of one moment, and no burst of one can keep another from its turn.
+// everybody else is at most: nothing that happened before is owed. Nor does who waits for something else than
+// what became free save anything: others are served meanwhile, and what they really used by then is the least
+// that any account counts. So a project is never further behind what its share gives it than the slices of
+// one moment, and no burst of one can keep another from its turn.
 //
 // The accounts are not recorded. After a restart all begin equal, and what still runs is charged from then
 // on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -59,6 +62,8 @@ class FairClock {
     absl::Time since;
     absl::Time charged_until;
   };
+  // What the neediest of those that wait was given. Somebody waits.
+  double Least() const { return std::max(waiting_.begin()->first, floor_); }
   // Adds to what was used; where it stands among those that wait changes with it.
   void Charge(const std::string& project, double amount);
   void ForgetIdle(const std::string& project);
@@ -66,6 +71,8 @@ class FairClock {
   std::map<std::string, Account> accounts_;
   // Accounts of those that wait.
   std::set<std::pair<double, std::string>> waiting_;
+  // No account of those that wait counts less: what the last one that was served had really used by then.
+  double floor_ = 0;
   // No account was ever larger.
   double highest_ = 0;
   std::unordered_map<uint64_t, Holding> holdings_;

@@ -29,6 +29,14 @@ class ProjectTerms {
     terms_[project] = terms;
     ++changes_;
   }
+  // The share stays what it is.
+  void SetLimits(const std::string& project, uint32_t most_running, uint32_t most_builds) {
+    MutexLock lock(mutex_);
+    Terms& terms = terms_[project];
+    terms.most_running = most_running;
+    terms.most_builds = most_builds;
+    ++changes_;
+  }
   // The project's terms are the usual ones again.
   void Reset(const std::string& project) {
     MutexLock lock(mutex_);

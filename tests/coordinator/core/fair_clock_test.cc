@@ -91,6 +91,23 @@ TEST_F(FairClockTest, WhoStopsWaitingForAMomentIsNotForgiven) {
   EXPECT_EQ(clock_.Lead("a"), 50);
 }
 
+// Who waits for one worker of many while the others serve the rest must not have all of them afterwards.
+TEST_F(FairClockTest, WhoWaitsForSomethingElseSavesNothing) {
+  clock_.Wait("odd");
+  clock_.Wait("a");
+  for (int i = 0; i < 50; ++i) {
+    Begin("a");
+    Pass(100);
+    clock_.End(last_, now_);
+  }
+  // One task of a hundred seconds, not five thousand.
+  EXPECT_LE(clock_.Lead("a"), 110);
+  EXPECT_EQ(clock_.Lead("odd"), 0);
+  clock_.Wait("new");
+  EXPECT_EQ(clock_.Lead("new"), 0);
+  EXPECT_LE(clock_.Lead("a"), 110);
+}
+
 TEST_F(FairClockTest, WhereNobodyWaitedNothingIsOwed) {
   clock_.Wait("a");
   for (int i = 0; i < 5; ++i) Begin("a");

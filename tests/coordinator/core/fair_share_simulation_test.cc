@@ -1,9 +1,11 @@
-// Days of load on a simulated farm: what each project gets, against what a farm of its share would have given it.
+// Days of load on a simulated farm: what each project gets, against what a farm of its share would have given
+// it.
 //
-// The fair time of a build is what it would have lasted had its project had its share of the capacity to itself: the
-// same builds of that project alone, on a farm with so many of the slots of each platform (rounded up). Promised is
-// that the builds of no project last more than twice that on average; that a project that asks for less than its
-// share waits for hardly anything; and that nothing waits longer than it takes to serve all that was there.
+// The fair time of a build is what it would have lasted had its project had its share of the capacity to
+// itself: the same builds of that project alone, on a farm with so many of the slots of each platform
+// (rounded up). Promised is that the builds of no project last more than twice that on average; that a
+// project that asks for less than its share waits for hardly anything; and that nothing waits longer than it
+// takes to serve all that was there.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -59,8 +61,8 @@ class Load {
   std::vector<SimulatedBuild> builds_;
 };
 
-// Busy, and for hours overloaded: a night's rebuild of everything, bursts of a matrix, long compilations, people
-// who want an answer, and one that verifies everything.
+// Busy, and for hours overloaded: a night's rebuild of everything, bursts of a matrix, long compilations,
+// people who want an answer, and one that verifies everything.
 std::vector<SimulatedBuild> DaysOfLoad(uint32_t seed) {
   Load load(seed);
   load.Bursts("nightly", absl::Hours(24), 2000, absl::Seconds(150), false);
@@ -100,7 +102,8 @@ std::map<std::string, absl::Duration> FairTimes(const std::vector<SimulatedBuild
   return times;
 }
 
-std::map<std::string, double> TimesFair(const std::vector<SimulatedBuild>& builds, const Simulated& simulated) {
+std::map<std::string, double> TimesFair(const std::vector<SimulatedBuild>& builds,
+                                        const Simulated& simulated) {
   std::map<std::string, double> ratios;
   const auto means = MeanByProject(builds, simulated.lasted);
   for (const auto& [project, fair] : FairTimes(builds)) {
@@ -121,7 +124,8 @@ TEST(FairShareSimulation, NoProjectWaitsMoreThanTwiceItsFairTime) {
   const Simulated first_come = SimulatedFarm(kFarm, {}).Run(builds, false);
   EXPECT_GE(fair.done_by_then, first_come.done_by_then * 0.97);
   EXPECT_LE(fair.end, first_come.end * 1.05);
-  std::cout << "done " << absl::FDivDuration(fair.done_by_then, first_come.done_by_then) << " of first come\n";
+  std::cout << "done " << absl::FDivDuration(fair.done_by_then, first_come.done_by_then)
+            << " of first come\n";
 }
 
 // The test above is able to fail: with one queue for all it does.
@@ -139,7 +143,7 @@ TEST(FairShareSimulation, NothingStarvesBehindOneThatNeverEnds) {
   const uint32_t seed = Seed();
   std::cout << "CROSSMILL_SEED=" << seed << "\n";
   Load load(seed);
-  load.Steady("endless", absl::Seconds(4), absl::Minutes(5), false);
+  load.Steady("endless", absl::Seconds(8), absl::Minutes(5), false);
   load.Steady("people", absl::Minutes(10), absl::Seconds(40), false);
   load.Steady("verified", absl::Minutes(10), absl::Seconds(120), true);
   std::vector<SimulatedBuild> builds = load.builds();

@@ -55,7 +55,10 @@ class SchedulerProjectsTest : public ::testing::Test {
     return counts;
   }
   void FinishAll() {
-    for (const Assignment& assignment : running_) scheduler_->Finish(assignment.lease);
+    for (const Assignment& assignment : running_) {
+      scheduler_->Heartbeat(assignment.worker, now_);
+      scheduler_->Finish(assignment.lease);
+    }
     running_.clear();
   }
 
@@ -165,6 +168,7 @@ TEST_F(SchedulerProjectsTest, PrioritiesOrderTheTasksOfAProjectOnly) {
     ASSERT_EQ(begun.size(), 1u);
     order.push_back(begun[0].task);
     now_ += absl::Seconds(60);
+    scheduler_->Heartbeat("w0", now_);
     scheduler_->Finish(begun[0].lease);
   }
   EXPECT_EQ(order, (std::vector<TaskId>{high, others, normal, low}));
@@ -234,9 +238,10 @@ TEST_F(SchedulerProjectsTest, SaysWhyATaskWaits) {
   const TaskId other = Enqueue(Of("b"));
   Assign();
   EXPECT_EQ(scheduler_->WhyWaiting(1), "");
-  EXPECT_EQ(scheduler_->WhyWaiting(3),
-            "stage x waits for a worker: project a is above its share, 1 project comes before it; 1 task of its "
-            "project before it");
+  EXPECT_EQ(
+      scheduler_->WhyWaiting(3),
+      "stage x waits for a worker: project a is above its share, 1 project comes before it; 1 task of its "
+      "project before it");
   EXPECT_EQ(scheduler_->WhyWaiting(other), "stage x waits for a worker: 0 tasks of its project before it");
   EXPECT_EQ(scheduler_->WhyWaiting(77), "");
 }
@@ -246,7 +251,7 @@ TEST_F(SchedulerProjectsTest, ReplicasGetTheirReserveUnderLoad) {
   Connect(10);
   for (int i = 0; i < 50; ++i) Enqueue(Of("first"));
   EXPECT_EQ(Assign(), (std::map<std::string, int>{{"first", 10}}));
-  for (uint64_t group = 1; group <= 5; ++group) Enqueue(Replica(group, group % 2 == 0));
+  for (uint64_t group = 1; group <= 5; ++group) Enqueue(Replica(group, true));
   for (int round = 0; round < 3; ++round) {
     FinishAll();
     const auto begun = Assign();
@@ -278,6 +283,8 @@ TEST_F(SchedulerProjectsTest, AfterARestartAllBeginEqual) {
   now_ += absl::Hours(2);
   const std::vector<Assignment> before = running_;
   Make();
+  for (const char* name : {"w0", "w1"})
+    scheduler_->Expect(Worker(name, std::string("h") + name, 1, "amd64"), now_);
   for (const Assignment& assignment : before)
     scheduler_->Restore(assignment.lease, assignment.task, Of("a"), assignment.worker, now_);
   scheduler_->Connect(Worker("w0", "hw0", 1, "amd64"), {before[0].lease}, false, now_);

@@ -47,7 +47,8 @@ TEST_F(SchedulerRealmsTest, ABuildGetsWorkersOfItsPoolOnly) {
   // Full.
   EXPECT_EQ(Place(5, In("gpu")), "");
   EXPECT_EQ(WhyUnplaceable(), "");
-  EXPECT_EQ(scheduler_.WhyWaiting(5), "stage x waits for a worker in pool gpu: 0 tasks of its project before it");
+  EXPECT_EQ(scheduler_.WhyWaiting(5),
+            "stage x waits for a worker in pool gpu: 0 tasks of its project before it");
   // Who names none takes any.
   EXPECT_EQ(Place(6, In("")), "plain");
 }
@@ -72,7 +73,8 @@ TEST_F(SchedulerRealmsTest, SaysWhatIsMissing) {
   EXPECT_EQ(WhyUnplaceable(), "none of the 2 connected workers that can run linux/amd64 is in pool gpu");
   scheduler_.Remove(2);
   EXPECT_EQ(Place(3, In("arm", {"zone=b"})), "");
-  EXPECT_EQ(WhyUnplaceable(), "none of the 2 connected workers in pool arm that can run linux/amd64 has zone=b");
+  EXPECT_EQ(WhyUnplaceable(),
+            "none of the 2 connected workers in pool arm that can run linux/amd64 has zone=b");
   scheduler_.Remove(3);
   EXPECT_EQ(Place(4, In("", {"disk=ssd", "zone=a"})), "");
   EXPECT_EQ(WhyUnplaceable(),

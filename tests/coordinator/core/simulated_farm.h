@@ -1,5 +1,5 @@
-// A farm whose workers take as long as they are told: days of builds in less than a second, for tests of who gets
-// how much. Deterministic for one list of builds.
+// A farm whose workers take as long as they are told: days of builds in less than a second, for tests of who
+// gets how much. Deterministic for one list of builds.
 #pragma once
 
 #include <algorithm>
@@ -61,8 +61,8 @@ class SimulatedFarm {
     result_.lasted.resize(builds.size());
     left_.assign(builds.size(), 0);
     for (size_t i = 0; i < builds.size(); ++i) {
-      events_.emplace(kBegin + builds[i].arrives, std::pair(-1 - static_cast<int64_t>(i), 0));
-      last_arrival_ = std::max(last_arrival_, kBegin + builds[i].arrives);
+      events_.emplace(begin_ + builds[i].arrives, std::pair(-1 - static_cast<int64_t>(i), 0));
+      last_arrival_ = std::max(last_arrival_, begin_ + builds[i].arrives);
     }
     while (!events_.empty()) {
       now_ = events_.begin()->first;
@@ -77,12 +77,11 @@ class SimulatedFarm {
       }
       Assign();
     }
-    result_.end = now_ - kBegin;
+    result_.end = now_ - begin_;
     return result_;
   }
 
  private:
-  static constexpr absl::Time kBegin = absl::UnixEpoch() + absl::Hours(24 * 365);
   struct Task {
     size_t build;
     size_t stage;
@@ -94,7 +93,7 @@ class SimulatedFarm {
   void Connect(const std::string& native, const std::string& emulated, int number, int slots) {
     const std::string name = native + "-" + std::to_string(number);
     hosts_.push_back(name);
-    scheduler_.Connect(Worker(name, name, slots, native, emulated), {}, false, kBegin);
+    scheduler_.Connect(Worker(name, name, slots, native, emulated), {}, false, begin_);
   }
 
   void Enqueue(size_t build, size_t stage, const std::string& avoid) {
@@ -104,7 +103,7 @@ class SimulatedFarm {
     if (fair_) requirements.project = from.project;
     requirements.priority = from.priority;
     requirements.time = {what.native, what.native * 6};
-    requirements.path = now_ - kBegin - from.arrives;
+    requirements.path = now_ - begin_ - from.arrives;
     for (size_t i = stage; i < from.stages.size(); ++i) requirements.path += from.stages[i].native;
     if (!avoid.empty()) {
       requirements.spread = Spread::kHosts;
@@ -125,7 +124,7 @@ class SimulatedFarm {
     if (now_ <= last_arrival_) result_.done_by_then += build.stages[task.stage].native;
     if (!task.replica && build.verified) Enqueue(task.build, task.stage, task.host);
     if (!task.replica && task.stage + 1 < build.stages.size()) Begin(task.build, task.stage + 1);
-    if (--left_[task.build] == 0) result_.lasted[task.build] = now_ - kBegin - build.arrives;
+    if (--left_[task.build] == 0) result_.lasted[task.build] = now_ - begin_ - build.arrives;
   }
 
   void Assign() {
@@ -144,12 +143,13 @@ class SimulatedFarm {
     }
   }
 
+  const absl::Time begin_ = absl::FromUnixSeconds(31'536'000);
   Scheduler scheduler_;
   std::vector<std::string> hosts_;
   const std::vector<SimulatedBuild>* builds_ = nullptr;
   bool fair_ = true;
-  absl::Time now_ = kBegin;
-  absl::Time last_arrival_ = kBegin;
+  absl::Time now_ = begin_;
+  absl::Time last_arrival_ = begin_;
   // A task's end with its lease, or the arrival of a build: -1 less its place.
   std::multimap<absl::Time, std::pair<int64_t, LeaseNumber>> events_;
   std::map<TaskId, Task> tasks_;
