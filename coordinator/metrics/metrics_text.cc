@@ -51,6 +51,11 @@ void WriteFarm(const v1::FarmStatus& status, MetricsWriter& writer) {
              writer);
   WriteGauge("crossmill_workers_draining", "Of them, workers that take no new tasks.",
              status.workers_draining(), writer);
+  WriteGauge("crossmill_workers_unfit",
+             "Of them, workers that get no new tasks for a while: full disks, or tasks that keep failing.",
+             status.workers_unfit(), writer);
+  WriteGauge("crossmill_workers_cordoned", "Of them, workers that get no tasks of later builds.",
+             status.workers_cordoned(), writer);
   WriteGauge("crossmill_worker_slots", "Tasks that connected workers run at most.", status.slots(), writer);
   WriteGauge("crossmill_tasks_running", "Tasks that workers run.", status.tasks_running(), writer);
   WriteGauge("crossmill_queue_depth", "Tasks that wait for a worker.", status.tasks_queued(), writer);
