@@ -38,8 +38,9 @@ std::vector<std::pair<const TaskKind*, const TaskQueue*>> KindsThatWait(
     const std::map<TaskKind, TaskQueue>& queues, const ProjectShares& shares) {
   std::vector<std::pair<const TaskKind*, const TaskQueue*>> kinds;
   for (const auto& [kind, queue] : queues) {
-    if (kind.spare || queue.tasks.empty() || !shares.MayRun(kind.project)) continue;
+    if (kind.spare || queue.tasks.empty()) continue;
     if (!kinds.empty() && kinds.back().first->IsLikeButForProject(kind) && !kind.picky) continue;
+    if (!shares.MayRun(kind.project)) continue;
     kinds.emplace_back(&kind, &queue);
   }
   return kinds;
@@ -220,9 +221,17 @@ void Scheduler::AssignQueued(Pass pass, absl::Time now, std::vector<Assignment>*
     return shares_.MayRun(kind.project) && (pass != Pass::kReserved || shares_.HasReserve(queue.capacity)) &&
            (pools_.IsAnyOpen(kind.place, Way::kNative) || pools_.IsAnyOpen(kind.place, Way::kEmulated));
   };
+  const std::string* place = nullptr;
+  bool open = false;
   for (auto& [kind, queue] : queues_) {
     const bool belongs = pass == Pass::kReserved ? kind.replica : kind.spare == (pass == Pass::kSpare);
-    if (!belongs || queue.tasks.empty() || !may_go_on(kind, queue)) continue;
+    if (!belongs || queue.tasks.empty()) continue;
+    // Kinds of one place stand beside each other.
+    if (place == nullptr || *place != kind.place) {
+      place = &kind.place;
+      open = pools_.IsAnyOpen(kind.place, Way::kNative) || pools_.IsAnyOpen(kind.place, Way::kEmulated);
+    }
+    if (!open || !may_go_on(kind, queue)) continue;
     auto first = queue.tasks.begin();
     if (const auto resume = std::exchange(queue.resume, std::nullopt)) {
       first = queue.tasks.lower_bound(*resume);

@@ -88,15 +88,23 @@ std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
   // at least), so that one is left for each.
   const auto are_all_possible = [&](const Kind& kind, const Queue& queue,
                                     bool with_drained) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (queue.unplaceable || queue.tasks.empty()) return queue.tasks.empty();
+    if (queue.unplaceable) return false;
     if (!kind.picky)
       return IsPossible(kind, tasks_.at(queue.tasks.begin()->second).requirements, with_drained);
     return pools_.CountHosts(kind.place, Way::kNative, with_drained) > *queue.avoided.rbegin();
   };
+  // Of kinds that are not picky and differ in nothing but the project one stands for the others.
+  const Kind* asked = nullptr;
+  bool all_possible = false;
+  bool all_served = false;
   for (auto& [kind, queue] : queues_) {
-    if (kind.spare) continue;
-    const bool all_possible = are_all_possible(kind, queue, true);
-    if (all_possible && (!drained || are_all_possible(kind, queue, false))) continue;
+    if (kind.spare || queue.tasks.empty()) continue;
+    if (kind.picky || queue.unplaceable || asked == nullptr || !asked->IsLikeButForProject(kind)) {
+      all_possible = are_all_possible(kind, queue, true);
+      all_served = all_possible && (!drained || are_all_possible(kind, queue, false));
+      asked = kind.picky || queue.unplaceable ? nullptr : &kind;
+    }
+    if (all_served) continue;
     queue.unplaceable = false;
     for (const auto& [place, id] : queue.tasks) {
       Task& task = tasks_.at(id);
