@@ -145,7 +145,6 @@ grpc::Status FarmService::GetCaller(grpc::ServerContext* context, const v1::GetC
   response->set_worker(roles->worker);
   response->set_name(roles->name);
   response->set_project(roles->project);
-  response->set_whole_farm(roles->SeesWholeFarm());
   return grpc::Status::OK;
 }
 
