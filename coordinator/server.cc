@@ -56,6 +56,7 @@
 #include "coordinator/rpc/overview/overview_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/peers/audit_interceptor.h"
+#include "coordinator/rpc/people/farm_people.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/retention/retention_service.h"
 #include "coordinator/rpc/token_file.h"
@@ -399,6 +400,7 @@ class ServerImpl final : public Server {
     authenticator_->Follow(options_.token_file, std::move(tokens));
     shares_ = ShareDescriptors(options_.limits.doors, RaiseDescriptorLimit());
     connections_ = std::make_unique<OpenConnections>(shares_.tcp, options_.limits.doors.unknown_time);
+    ASSIGN_OR_RETURN(people_, FarmPeople::Open(*records_, clock_, *authenticator_, options_.data_folder));
     authenticator_->OnKnown([this](std::string_view peer) { connections_->Know(peer); });
     options_.listen.connections = connections_.get();
     options_.listen.most_local = shares_.local;
@@ -458,14 +460,17 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Notices", notices_.get()},
         {"crossmill.v1.Webhooks", webhooks_.get()},
         {"crossmill.v1.Retention", retention_.get()},
+        {"crossmill.v1.People", people_->service()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
         {"crossmill.v1.LocalDoor", door_.get()},
         {"crossmill.v1.BlobPlaces", blob_places_.get()},
     };
-    ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_folder + "/audit.log", clock_));
+    ASSIGN_OR_RETURN(const AuditLogOptions audit, people_->AuditOptions());
+    ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_folder + "/audit.log", clock_, audit));
     ASSIGN_OR_RETURN(refusals_, AuditLog::Open(options_.data_folder + "/refused.log", clock_, {.kept = 1}));
     Interceptors interceptors;
+    interceptors.push_back(people_->MakeInterceptors());
     interceptors.push_back(MakeAuditInterceptors(*audit_, *refusals_, *authenticator_));
     ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services, std::move(interceptors)));
     LogInfo("serving data={} socket={} tcp={} connections={} http_connections={} local_connections={}",
@@ -549,6 +554,7 @@ class ServerImpl final : public Server {
   // The authenticator tells it who is known.
   std::unique_ptr<OpenConnections> connections_;
   std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<FarmPeople> people_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<AuditLog> refusals_;
   std::unique_ptr<CasService> cas_;

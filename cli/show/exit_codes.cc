@@ -47,7 +47,9 @@ constexpr std::array kMeanings = {
         "a verdict is missing; of verify: nothing differs, but something decisive could not be compared, or "
         "too "
         "few hosts executed it"},
-    ExitCodeMeaning{kExitDamaged, "of admin check: something is damaged, and was not mended"},
+    ExitCodeMeaning{kExitDamaged,
+                    "of admin check: something is damaged, and was not mended; of admin audit verify: the "
+                    "log was changed"},
     ExitCodeMeaning{kExitTimeOut, "--timeout is over: the build is cancelled as timed out"},
     ExitCodeMeaning{kExitCancelled, "cancelled: by Ctrl-C or by somebody else"},
 };
