@@ -12,8 +12,11 @@
 #include "common/words/step_bounds.h"
 #include "common/words/words.h"
 #include "coordinator/core/build_view.h"
+#include "coordinator/core/placement/realm.h"
+#include "coordinator/core/standing/author.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
+#include "coordinator/engine/restored_leases.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -30,6 +33,20 @@ absl::Status CheckTags(const v1::BuildOptions& options) {
   return absl::OkStatus();
 }
 
+// A client's, by its author.
+absl::Status CheckPriorityOf(const v1::BuildSubmission& submission, int32_t most) {
+  const int32_t priority = submission.options().priority();
+  if (priority <= most || core::AuthorOf(submission).operates) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      fmt::format("priority {} is more than {}, the highest without the role operate", priority, most));
+}
+
+// Of builds that are confined to different workers by platform, one realm stands for all: the limit counts
+// those that clients name.
+core::Realm NamedRealm(const v1::BuildSubmission& submission) {
+  return core::RealmOf(submission.options(), "");
+}
+
 // What shows without the bases is refused before there is a build.
 absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOptions& engine, BlobStore& blobs,
                          const std::stop_token& stop) {
@@ -41,6 +58,7 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOpti
         fmt::format("build {0} is built again by `crossmill verify {0}`", submission.rebuild().build()));
   }
   RETURN_IF_ERROR(plan::CheckOptions(submission.options()));
+  RETURN_IF_ERROR(CheckPriorityOf(submission, engine.most_priority));
   RETURN_IF_ERROR(CheckTags(submission.options()));
   RETURN_IF_ERROR(plan::CheckRecipeFields(submission.recipe()));
   plan::PlanOptions options =
@@ -101,7 +119,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       options_(options),
       cache_(records, blobs),
       walk_(cache_, records, options.held_blobs),
-      placing_(records, cache_),
+      placing_(records, cache_, options.usual_pools),
       scheduler_(WithStanding(options.scheduler, health_, worker_changes_),
                  [this](core::TaskId, const std::string&) { return next_lease_++; }),
       packages_(logs, options.failure_rules),
@@ -111,6 +129,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       ahead_(
           CallsForAhead(), wheel_records_,
           options.ahead_planner == nullptr ? std::vector<std::string>() : options.ahead_planner->IndexUrls()),
+      admitted_(options.scheduler.projects),
       room_news_(options.room),
       gate_(blobs),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,
@@ -181,20 +200,11 @@ absl::Status Engine::Start() {
         for (const auto& [lease, execution] : orphans) records_.AbandonExecution(execution.id).IgnoreError();
         for (const storage::UnfinishedBuild& row : builds) RestoreBuild(row);
         for (const storage::LeaseRow& row : leases) {
-          if (Find(row.build) == nullptr) ForgetRestored(row.build);
+          if (Find(row.build) == nullptr) SupersedeRestored(row.build, board_, records_);
         }
       },
       "restore");
   return absl::OkStatus();
-}
-
-// The worker that still runs under such a lease is told to drop it. What ended already stays as it is: only
-// that is passed over here, for a disk that refuses a write fails the whole batch (Connection).
-void Engine::ForgetRestored(int64_t build) {
-  for (const core::RestoredLease& lease : board_.TakeRestoredOf(build)) {
-    records_.EndLease(lease.lease, "superseded").IgnoreError();
-    if (lease.execution != 0) records_.AbandonExecution(lease.execution).IgnoreError();
-  }
 }
 
 void Engine::RestoreBuild(storage::UnfinishedBuild row) {
@@ -215,6 +225,7 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   build->submitted_at = row.submitted_at;
   build->since = row.submission.options().no_cache() ? row.submitted_at : 0;
   builds_[row.id] = std::move(build);
+  admitted_.Add(row.id, core::ProjectOf(row.submission), NamedRealm(row.submission));
   RunningBuild& stored = *Find(row.id);
   stored.state.Enter(Now());
   if (!events.ok()) {
@@ -263,7 +274,8 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
         WithUsual(submission.options().step_bounds(), options_.usual_bounds);
   }
   return loop_->Call<Submitted>(
-      [this, &submission, &bounded, &idempotency_key, &digest, &secrets]() -> absl::StatusOr<Submitted> {
+      [this, &submission, &bounded, &idempotency_key, &digest, &secrets,
+       submitter]() -> absl::StatusOr<Submitted> {
         const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
         const std::string key = KeyOfClient(submission.owner(), idempotency_key);
         ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(key, window));
@@ -276,6 +288,9 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
           return absl::AlreadyExistsError(
               fmt::format("idempotency key '{}' was used for another submission (build {})", idempotency_key,
                           earlier->build_id));
+        }
+        if (submitter == Submitter::kClient) {
+          RETURN_IF_ERROR(admitted_.Check(core::ProjectOf(submission), NamedRealm(submission)));
         }
         // A rebuild leaves the names where they are.
         const std::vector<std::string> names(submission.options().tags().begin(),
@@ -302,6 +317,7 @@ absl::StatusOr<int64_t> Engine::Admit(const v1::BuildSubmission& submission,
   build->state.Enter(now);
   build->state.SetStatus(v1::BUILD_STATUS_PLANNING, "");
   builds_[id] = std::move(build);
+  admitted_.Add(id, core::ProjectOf(submission), NamedRealm(submission));
   jobs_.Plan(*Find(id));
   LogInfo("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
           submission.options().verify());
@@ -317,7 +333,17 @@ AheadCalls Engine::CallsForAhead() {
     RunningBuild* build = Find(id);
     if (build != nullptr) jobs_.Harvest(*build, std::move(question), Now(), std::move(done));
   };
-  calls.submit = [this](const v1::BuildSubmission& submission) { return Admit(submission, "", ""); };
+  calls.submit = [this](v1::BuildSubmission submission) {
+    // It is placed as the build that waits for it.
+    if (const RunningBuild* waiting = Find(submission.wheels().ahead_of())) {
+      const v1::BuildSubmission& from = waiting->submission;
+      submission.set_project(from.project());
+      submission.mutable_options()->set_priority(from.options().priority());
+      submission.mutable_options()->set_pool(from.options().pool());
+      *submission.mutable_options()->mutable_constraints() = from.options().constraints();
+    }
+    return Admit(submission, "", "");
+  };
   calls.cancel = [this](int64_t id) {
     RunningBuild* build = Find(id);
     if (build == nullptr) return;
@@ -356,6 +382,18 @@ void Engine::OnPlanned(int64_t id, Planned planned) {
   build->state.SetPlan(*std::move(planned.plan));
   build->state.SetStatus(v1::BUILD_STATUS_RUNNING, "");
   AdvanceReady(*build);
+}
+
+absl::Status Engine::RemoveWorker(const std::string& worker) {
+  return loop_
+      ->Call<bool>(
+          [this, &worker]() -> absl::StatusOr<bool> {
+            RETURN_IF_ERROR(scheduler_.RemoveWorker(worker));
+            LogInfo("worker={} removed", worker);
+            return true;
+          },
+          "worker")
+      .status();
 }
 
 absl::Status Engine::Cancel(int64_t id, bool timed_out) {

@@ -10,6 +10,7 @@
 #include "coordinator/core/replica_release.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/restored_leases.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -37,11 +38,6 @@ void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
     return;
   attempt->execution = restored.execution;
   attempt->log_chunks = restored.log_chunks;
-}
-
-void Supersede(const core::RestoredLease& lease, storage::RecordStore& records) {
-  records.EndLease(lease.lease, "superseded").IgnoreError();  // ended already: it stays as it is
-  if (lease.execution != 0) records.AbandonExecution(lease.execution).IgnoreError();
 }
 
 }  // namespace
