@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "common/settings/command_settings.h"
 #include "common/words/age.h"
 #include "common/words/step_bounds.h"
+#include "coordinator/account/data_folder.h"
 #include "coordinator/backup/backup_commands.h"
 #include "coordinator/bucket_flags.h"
 #include "coordinator/placing_flags.h"
@@ -36,7 +38,9 @@ absl::Status ReadReverifyAge(const std::string& text, ServerOptions* options) {
 }
 
 int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
-  auto token = AddToken(file, role, name);
+  // Root makes tokens for a coordinator that runs as a user of its own, who has to read them.
+  const absl::Status ours = BecomeOwnerOfData(std::filesystem::absolute(file).parent_path().string());
+  auto token = ours.ok() ? AddToken(file, role, name) : ours;
   if (!token.ok()) {
     fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(token.status().message()));
     return 5;
@@ -49,7 +53,7 @@ int PrintNewToken(const std::string& file, const std::string& role, const std::s
 struct Command {
   CLI::App app{"Crossmill's coordinator: schedules builds, keeps the record and the blobs"};
   ServerOptions options;
-  std::string level = "info", role, name, reverify_age;
+  std::string level = "info", role, name, reverify_age, user;
   std::vector<std::string> index_urls, extra_index_urls, limits, step_defaults;
   int timeout_seconds = 30, grace_seconds = 20, stop_delay = 0;
   CLI::App* token = nullptr;
@@ -59,8 +63,8 @@ struct Command {
 };
 
 void DeclareFlags(Command& command) {
-  auto& [app, options, level, role, name, reverify_age, index_urls, extra_index_urls, limits, step_defaults,
-         timeout_seconds, grace_seconds, stop_delay, token, effective, on_data] = command;
+  auto& [app, options, level, role, name, reverify_age, user, index_urls, extra_index_urls, limits,
+         step_defaults, timeout_seconds, grace_seconds, stop_delay, token, effective, on_data] = command;
   options.data_folder = "/var/lib/crossmill";
   app.set_version_flag("--version", CROSSMILL_VERSION);
   app.add_option("--data", options.data_folder, "Folder of everything durable")->capture_default_str();
@@ -140,6 +144,9 @@ void DeclareFlags(Command& command) {
                  "Seconds for which it still serves after SIGTERM while readiness says no")
       ->check(CLI::Range(0, 600))
       ->capture_default_str();
+  app.add_option("--user", user,
+                 "System user to become when started as root; what root has in --data is given to it "
+                 "[the coordinator stays root]");
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
   token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "read, submit, operate or worker")->required();
@@ -227,7 +234,8 @@ int RunCoordinatorCommand(int argc, char** argv) {
   auto indexes = index::FindIndexes(command->index_urls, command->extra_index_urls);
   if (!indexes.ok()) return Fail(indexes.status());
   options.indexes = *std::move(indexes);
-  const RunOptions run{.stop_delay = absl::Seconds(command->stop_delay),
+  const RunOptions run{.user = command->user,
+                       .stop_delay = absl::Seconds(command->stop_delay),
                        .reload = [&](Server& server) { ReloadSettings(argc, argv, command, server); }};
   return RunCoordinator(std::move(options), run);
 }

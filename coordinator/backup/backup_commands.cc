@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "coordinator/account/data_folder.h"
 #include "coordinator/backup/checking.h"
 #include "coordinator/backup/file_copies.h"
 #include "coordinator/backup/restoring.h"
@@ -127,6 +128,7 @@ int RunRestore(const std::string& data, const Flags& flags) {
 
 int RunCheck(const std::string& data, const Flags& flags) {
   StandBack();
+  if (const absl::Status ours = coordinator::BecomeOwnerOfData(data); !ours.ok()) return AnswerError(ours);
   SystemClock clock;
   const auto report = CheckFarm({.data_folder = data,
                                  .quick = flags.quick,

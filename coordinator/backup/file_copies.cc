@@ -24,10 +24,17 @@ void Rate::Spend(int64_t bytes) {
 
 absl::StatusOr<Digest> CopyFile(const std::string& from, int64_t size, const std::string& staged, int mode,
                                 const Pace& pace,
-                                const std::function<absl::StatusOr<std::string>(const Digest&)>& name) {
-  ASSIGN_OR_RETURN(const UniqueFd source, OpenFile(from, O_RDONLY));
+                                const std::function<absl::StatusOr<std::string>(const Digest&)>& name,
+                                std::optional<uid_t> owner) {
+  // A pipe would be waited for.
+  ASSIGN_OR_RETURN(const UniqueFd source, OpenFile(from, O_RDONLY | O_NONBLOCK));
   struct stat info;
   if (fstat(source.get(), &info) != 0) return ErrnoStatus(errno, from);
+  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(fmt::format("{} is no file", from));
+  // Of what is open, so that nobody can put another in its place after that.
+  if (owner && info.st_uid != *owner)
+    return absl::FailedPreconditionError(
+        fmt::format("{} is of user {}, not of {}", from, info.st_uid, *owner));
   const int64_t bytes = size < 0 ? static_cast<int64_t>(info.st_size) : size;
   Sha256 hash;
   absl::StatusOr<std::string> path;

@@ -83,6 +83,8 @@ class Taking {
   // What could not be kept although an image needs it, or, before the last try, a build that has not ended.
   std::vector<MissingBlob> lost_;
   bool last_try_ = false;
+  // Whose the record is: what is another's is no file of the coordinator's.
+  uid_t owner_ = 0;
 };
 
 absl::Status Taking::LearnEarlier() {
@@ -237,7 +239,7 @@ absl::Status Taking::KeepFile(const std::string& path) {
     return PlaceOf(digest.hash);
   };
   ASSIGN_OR_RETURN(file.bytes,
-                   CopyFile(source, info.st_size, folder_.StagedPath(), 0400, options_.pace, name));
+                   CopyFile(source, info.st_size, folder_.StagedPath(), 0400, options_.pace, name, owner_));
   if (!there) {
     ++taken_.copied;
     taken_.copied_bytes += file.bytes.size;
@@ -247,6 +249,10 @@ absl::Status Taking::KeepFile(const std::string& path) {
 }
 
 absl::Status Taking::CopyFiles() {
+  struct stat record;
+  const std::string path_of_record = options_.data_folder + "/record.db";
+  if (lstat(path_of_record.c_str(), &record) != 0) return ErrnoStatus(errno, path_of_record);
+  owner_ = record.st_uid;
   std::vector<std::string> paths;
   for (const char* name : kSmallFiles) {
     if (Exists(options_.data_folder + "/" + name)) paths.emplace_back(name);

@@ -2,6 +2,7 @@
 #include "coordinator/backup/taking.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -128,6 +129,25 @@ TEST_F(TakingTest, WhatIsRestoredIsWhatWasThere) {
   const auto record = storage::RecordStore::Open(folder_.Path("new/record.db"));
   ASSERT_OK(record);
   EXPECT_EQ(*(*record)->InsertBuild({}, "", "", 2), 2001);
+}
+
+// The coordinator's user can put links into its data folder, which root copies and the restore gives to that
+// user.
+TEST_F(TakingTest, LinksToFilesOfOthersAndPipesAreNotCopied) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, as whose backup it is";
+  for (const char* name : {"record.db", "tokens"})
+    ASSERT_EQ(chown((data_ + "/" + name).c_str(), 4711, 4711), 0);
+  ASSERT_OK(MakeFolders(folder_.Path("of-root")));
+  ASSERT_OK(WriteFileAtomic(folder_.Path("of-root/shadow"), "root's secret", 0600));
+  ASSERT_EQ(rename((data_ + "/logs").c_str(), folder_.Path("logs").c_str()), 0);
+  ASSERT_EQ(symlink(folder_.Path("of-root").c_str(), (data_ + "/logs").c_str()), 0);
+  ASSERT_EQ(mkfifo((data_ + "/audit.log").c_str(), 0600), 0);
+  const auto taken = Take();
+  ASSERT_OK(taken);
+  EXPECT_EQ(taken->manifest.files, 1) << "the tokens";
+  EXPECT_EQ(taken->manifest.gone_files, 1);
+  ASSERT_OK(Restore("new"));
+  EXPECT_FALSE(Exists(folder_.Path("new/logs/shadow")));
 }
 
 TEST_F(TakingTest, AFarmWithoutBuildsLeavesTheirNumbersOutToo) {
