@@ -231,6 +231,7 @@ class ServerImpl final : public Server {
     };
     engine.unplaceable_grace = options_.unplaceable_grace;
     engine.room = room_.get();
+    if (bucket_) engine.bucket_away = [this] { return !bucket_->store().status().trouble.empty(); };
     engine.held_blobs = &held_blobs_;
     engine.remote_sources = sources_.get();
     engine.planning_limits = options_.limits.planning;
@@ -284,7 +285,7 @@ class ServerImpl final : public Server {
     CollectorOptions options;
     // Whatever is asked of the engine's loop is answered behind the restored builds.
     options.await_builds = [this] { engine_->reader().Consoles(0).status().IgnoreError(); };
-    options.removes_blobs = options_.bucket.place.empty();
+    options.bucket = bucket_ ? &bucket_->store() : nullptr;
     collector_ = std::make_unique<Collector>(*disk_blobs_, std::move(own), *logs_, held_blobs_, *room_,
                                              clock_, std::move(options));
     ASSIGN_OR_RETURN(const auto policies, policy_records_->List());

@@ -42,6 +42,12 @@ absl::StatusOr<Digest> CopyFile(const std::string& from, int64_t size, const std
                                 const std::function<absl::StatusOr<std::string>(const Digest&)>& name,
                                 std::optional<uid_t> owner = std::nullopt);
 
+// Likewise of bytes that `read` gives to who it is told.
+absl::StatusOr<Digest> CopyBytes(
+    const std::function<absl::Status(const std::function<absl::Status(std::string_view)>&)>& read,
+    const std::string& staged, int mode, const Pace& pace,
+    const std::function<absl::StatusOr<std::string>(const Digest&)>& name);
+
 absl::StatusOr<Digest> HashWholeFile(const std::string& path, const Pace& pace);
 
 // All that was written on the file system that `folder` is on.

@@ -27,6 +27,7 @@
 #include "coordinator/core/attempt_board.h"
 #include "coordinator/core/scheduler.h"
 #include "coordinator/engine/bounds/admitted_builds.h"
+#include "coordinator/engine/bounds/outage_wait.h"
 #include "coordinator/engine/bounds/room_news.h"
 #include "coordinator/engine/bounds/submission_gate.h"
 #include "coordinator/engine/build_jobs.h"
@@ -78,6 +79,8 @@ struct EngineOptions {
   RemoteSources* remote_sources = nullptr;
   // Not owned; null: there always is room on the disk. RESOURCE_EXHAUSTED is what a submission gets else.
   DiskRoom* room = nullptr;
+  // Whether a bucket that has blobs alone does not answer; asked in the loop. Empty: there is none.
+  std::function<bool()> bucket_away;
   // Not owned; null: no blob is ever removed. What running builds need is told there.
   HeldBlobs* held_blobs = nullptr;
   // Not owned; null: nothing is compiled ahead, and no wheel of the farm is offered.
@@ -265,6 +268,7 @@ class Engine {
   WorkerLinks links_;
   ReportRoom room_;
   RoomNews room_news_;
+  OutageWait outage_wait_;
   SubmissionGate submission_gate_;
   ReportGate gate_;
 

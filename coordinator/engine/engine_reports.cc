@@ -370,7 +370,9 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
 void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
   if (board_.Find(task) == nullptr) return;
   core::Attempt ended = board_.End(task);
-  if (fault == Fault::kWorker) health_.Failed(ended.worker, ended.origin.build, reason, passing_.Now());
+  const bool outage = OutageWait::IsOutage(reason);
+  if (fault == Fault::kWorker && !outage)
+    health_.Failed(ended.worker, ended.origin.build, reason, passing_.Now());
   Close(ended, "lost: " + reason);
   LogWarning("task={} lease={} worker={} lost: {}", ended.task.name(), ended.lease, ended.worker, reason);
   RunningBuild* build = ended.owner ? Find(ended.owner->build) : nullptr;
@@ -378,8 +380,15 @@ void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
     const core::StageRunId& run = *ended.owner;
     build->state.Enter(Now());
     if (!ended.complete()) build->state.StepInterrupted(run.stage, run.replica, ended.step_index());
+    if (outage && outage_wait_.Hold(run, passing_.Now())) {
+      build->state.Notice(
+          true, fmt::format("{} waits for the bucket, at most {} in all, and runs again then: {}",
+                            ended.task.name(), Sv(absl::FormatDuration(OutageWait::kPatience)), reason));
+      for (const core::StageRunId& waiter : ended.waiters) Advance(waiter);
+      return;
+    }
     core::InfrastructureFailures& failures = build->state.FailuresOf(run.stage, run.replica);
-    if (fault == Fault::kWorker) failures.workers.insert(ended.worker);
+    if (fault == Fault::kWorker && !outage) failures.workers.insert(ended.worker);
     if (++failures.count >= options_.max_infrastructure_failures) {
       FailRun(
           run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,

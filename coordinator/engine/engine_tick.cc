@@ -123,6 +123,7 @@ void Engine::Tick() {
     }
   }
   room_news_.Tell(builds_, Now(), &touched_);
+  for (const core::StageRunId& run : outage_wait_.TakeDue(passing_.Now())) Advance(run);
   EndUnwanted();
   jobs_.BeginPlannings(passing_.Now());
   timer.emplace(watch, "tick dispatch");
@@ -152,6 +153,7 @@ void Engine::Tick() {
 
 void Engine::Forget(RunningBuild& build) {
   const int64_t id = build.id();
+  outage_wait_.Forget(id);
   loop_->Require(records_.SaveView(id, build.state.view()));
   build.stop.request_stop();
   LogInfo("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),

@@ -1,6 +1,7 @@
 // Backups of a data folder that the test fills: taken, restored, damaged.
 #include "coordinator/backup/taking.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "coordinator/backup/checking.h"
 #include "coordinator/backup/restoring.h"
 #include "coordinator/storage/image_records_sqlite.h"
+#include "coordinator/storage/logs/compressed_log.h"
 #include "coordinator/storage/record_store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
@@ -272,6 +274,42 @@ TEST_F(TakingTest, AnImageThatIsNotWholeFailsLoudly) {
   const auto restored = Restore("new");
   ASSERT_OK(restored);
   EXPECT_EQ(restored->manifest.blobs, 3);
+}
+
+TEST_F(TakingTest, AnImageThatNobodyNamedIsACache) {
+  const Digest layer = AddImage("sha256:" + Sha256Hex("x"), "layer");
+  ASSERT_EQ(unlink(PathOf("data/content/blobs", layer).c_str()), 0);
+  const auto taken = Take();
+  ASSERT_OK(taken);
+  EXPECT_EQ(taken->manifest.gone_blobs, 1);
+  const auto report = Check("data");
+  ASSERT_OK(report);
+  EXPECT_TRUE(report->clean());
+}
+
+TEST_F(TakingTest, ADamagedCompressedConsoleIsFoundAndMovedAside) {
+  const std::string console = data_ + "/logs/07/7.log";
+  ASSERT_OK(WriteFileAtomic(console, std::string(1000, '\x02')));
+  {
+    const auto file = OpenFile(console, O_RDONLY);
+    ASSERT_OK(file);
+    ASSERT_OK(storage::CompressLog(file->get(), console + ".zst"));
+  }
+  ASSERT_EQ(unlink(console.c_str()), 0);
+  EXPECT_TRUE(Check("data")->findings.empty());
+  EXPECT_EQ(Check("data")->logs, 1);
+  std::string bytes = *ReadFile(console + ".zst");
+  bytes[bytes.size() / 2] ^= 0x55;
+  Overwrite(console + ".zst", bytes);
+  const auto damaged = Check("data");
+  ASSERT_OK(damaged);
+  EXPECT_FALSE(damaged->clean());
+  EXPECT_EQ(damaged->findings.front().kind, "log");
+  record_.reset();
+  blobs_.reset();
+  EXPECT_TRUE(Check("data", /*repair=*/true)->clean());
+  EXPECT_FALSE(Exists(console + ".zst"));
+  EXPECT_TRUE(Exists(data_ + "/content/corrupt/7.log.zst"));
 }
 
 TEST_F(TakingTest, CachesThatAreGoneAreCounted) {
