@@ -34,6 +34,7 @@
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/registry_options.h"
 #include "coordinator/retention/aging.h"
 #include "coordinator/retention/collector.h"
 #include "coordinator/room/disk_room.h"
@@ -94,24 +95,6 @@ constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 void RemoveLeftovers(const std::string& folder) {
   if (const absl::Status removed = RemoveTree(folder); !removed.ok())
     LogWarning("what is left in {} cannot be removed; do it by hand: {}", folder, Sv(removed.message()));
-}
-
-absl::StatusOr<registry::RegistryOptions> MakeRegistryOptions(const ServerOptions& options) {
-  registry::RegistryOptions registry;
-  registry.plain_http = options.plain_registries;
-  for (const std::string& pair : options.registry_mirrors) {
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
-      return absl::InvalidArgumentError(fmt::format("--registry-mirror {}: expected REGISTRY=MIRROR", pair));
-    }
-    registry.mirrors[pair.substr(0, equals)].push_back(pair.substr(equals + 1));
-  }
-  registry.credentials =
-      registry::DockerCredentials([](const std::string& name) -> std::optional<std::string> {
-        const char* value = std::getenv(name.c_str());
-        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-      });
-  return registry;
 }
 
 absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
@@ -198,7 +181,8 @@ class ServerImpl final : public Server {
     logs_ = std::make_unique<storage::LogStore>(options_.data_folder + "/logs", logs);
     image_records_ = std::make_unique<storage::SqliteImageRecords>(records_->connection());
     http_ = http::MakeCurlHttpClient();
-    ASSIGN_OR_RETURN(registry::RegistryOptions registry, MakeRegistryOptions(options_));
+    ASSIGN_OR_RETURN(registry::RegistryOptions registry,
+                     MakeRegistryOptions(options_.plain_registries, options_.registry_mirrors));
     const auto is_own = [patterns = options_.push_credentials](const std::string& repository) {
       return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
         return !pattern.empty() && core::MatchesNames(pattern, repository);
@@ -402,6 +386,10 @@ class ServerImpl final : public Server {
     shares_ = ShareDescriptors(options_.limits.doors, RaiseDescriptorLimit());
     connections_ = std::make_unique<OpenConnections>(shares_.tcp, options_.limits.doors.unknown_time);
     ASSIGN_OR_RETURN(people_, FarmPeople::Open(*records_, clock_, *authenticator_, options_.data_folder));
+    people_->people().LimitBy([this](const v1::Project& project) {
+      projects_.SetLimits(project.name(), static_cast<uint32_t>(project.running_steps()),
+                          static_cast<uint32_t>(project.queued_builds()));
+    });
     authenticator_->OnKnown([this](std::string_view peer) { connections_->Know(peer); });
     options_.listen.connections = connections_.get();
     options_.listen.most_local = shares_.local;
