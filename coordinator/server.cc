@@ -78,6 +78,7 @@
 #include "coordinator/storage/trust/trust_records.h"
 #include "coordinator/submissions/file_submissions.h"
 #include "coordinator/submissions/rpc/submissions_service.h"
+#include "coordinator/telemetry.h"
 #include "coordinator/verification/build_pairs.h"
 #include "coordinator/verification/rebuilds.h"
 #include "coordinator/verification/recipe_history.h"
@@ -227,11 +228,14 @@ class ServerImpl final : public Server {
       if (options_.on_failure) options_.on_failure(reason);
     };
     engine.on_alive = options_.on_alive;
+    engine.counters = &telemetry_.counters();
+    engine.on_build_ended = [this](const v1::BuildView& view) { telemetry_.BuildEnded(view); };
     ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
     RETURN_IF_ERROR(OpenIndexes());
     engine.ahead_planner = ahead_forecast_.get();
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(OpenRetention());
+    RETURN_IF_ERROR(telemetry_.OpenTraces(options_.otlp, *records_));
     RETURN_IF_ERROR(engine_->Start());
     collector_->Start();
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
@@ -396,9 +400,11 @@ class ServerImpl final : public Server {
     options_.listen.most_streams = options_.limits.doors.streams;
     options_.listen.most_threads = options_.limits.doors.threads;
     options_.listen.handshake_time = absl::FromChrono(options_.limits.doors.unknown_time);
-    cas_ = std::make_unique<CasService>(*blobs_, *authenticator_, new_blobs_.get());
+    BlobStore& blobs = telemetry_.Counted(*blobs_);
+    BlobStore& new_blobs = telemetry_.Counted(*new_blobs_);
+    cas_ = std::make_unique<CasService>(blobs, *authenticator_, &new_blobs);
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
-    byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, passing_, new_blobs_.get(),
+    byte_stream_ = std::make_unique<ByteStreamService>(blobs, *authenticator_, passing_, &new_blobs,
                                                        options_.limits.uploads);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
@@ -428,7 +434,7 @@ class ServerImpl final : public Server {
         *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
-    door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, passing_);
+    door_ = std::make_unique<LocalDoor>(blobs, *authenticator_, passing_);
     // Without it everything goes over the wire, as from other machines.
     if (const absl::Status door = door_->Start(); !door.ok())
       LogWarning("local_door error={}", door.ToString());
@@ -480,12 +486,13 @@ class ServerImpl final : public Server {
     options.public_badges = options_.public_badges;
     options.limits.connections = shares_.http;
     options.limits.unknown_time = options_.limits.doors.unknown_time;
-    ASSIGN_OR_RETURN(http_door_,
-                     door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
-                                                     .own_tokens = session_tokens_,
-                                                     .sessions = *sessions_,
-                                                     .clock = clock_,
-                                                     .unready = [this] { return readiness_.Reasons(); }}));
+    door::DoorParts parts{.services = rpc_->InProcessChannel(),
+                          .own_tokens = session_tokens_,
+                          .sessions = *sessions_,
+                          .clock = clock_};
+    parts.unready = [this] { return readiness_.Reasons(); };
+    parts.numbers = [this] { return telemetry_.Numbers(*engine_, passing_.Now(), options_.data_folder); };
+    ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, std::move(parts)));
     LogInfo("serving http={}", http_door_->url());
     return absl::OkStatus();
   }
@@ -496,6 +503,7 @@ class ServerImpl final : public Server {
       {v1::ACCESS_READ, NewToken()}, {v1::ACCESS_SUBMIT, NewToken()}, {v1::ACCESS_OPERATE, NewToken()}};
   SystemClock clock_;
   SteadyClock passing_;
+  Telemetry telemetry_;
   std::unique_ptr<DiskRoom> room_;
   Readiness readiness_{[this] { return room_->level() != RoomLevel::kEnough; }};
   std::unique_ptr<DiskBlobStore> disk_blobs_;

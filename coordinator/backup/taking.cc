@@ -12,6 +12,7 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "coordinator/backup/backup_folder.h"
+#include "coordinator/backup/last_backup.h"
 #include "coordinator/backup/needed_blobs.h"
 #include "coordinator/storage/backup/record_health.h"
 
@@ -373,7 +374,12 @@ absl::StatusOr<TakenBackup> Taking::Run() {
     (void)RemoveTree(folder_.MomentFolder(taken_.moment.name));
   }
   if (taken.ok()) taken = Seal();
-  if (taken.ok()) return std::move(taken_);
+  if (taken.ok()) {
+    // The backup is there, whether anybody hears of it or not.
+    const absl::Status noted = NoteLastBackup(options_.data_folder, taken_.manifest);
+    if (!noted.ok()) options_.tell(fmt::format("the coordinator is not told of it: {}", Sv(noted.message())));
+    return std::move(taken_);
+  }
   (void)RemoveTree(folder_.MomentFolder(taken_.moment.name));
   if (lost_.empty()) return taken;
   return absl::DataLossError(fmt::format(

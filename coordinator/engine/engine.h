@@ -44,6 +44,7 @@
 #include "coordinator/engine/worker_links.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/metrics/farm_counters.h"
 #include "coordinator/sources/remote_sources.h"
 #include "coordinator/statements/step_statements.h"
 #include "coordinator/storage/farm_wheel_records.h"
@@ -98,6 +99,10 @@ struct EngineOptions {
   std::function<void(const std::string& worker, const std::string& what)> on_untrue_report;
   // The coordinator before this one ended by no fault of what it planned (planning/known_end.h).
   bool known_end = false;
+  // Not owned; null: nobody counts. Told of what is committed.
+  FarmCounters* counters = nullptr;
+  // Called when a build has ended and that is committed, from the loop: it must return at once. May be empty.
+  std::function<void(const v1::BuildView& view)> on_build_ended;
   // Called in the loop, at least every twentieth of a second, unless an event holds it. May be empty.
   std::function<void()> on_alive;
   // Told once when a batch could not be recorded (transaction_loop.h): the program has to start again. May be

@@ -219,6 +219,11 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
   const auto packages = packages::DerivePackages(packages_.Finish(attempt.execution), evidence);
   if (packages.empty()) return;
   loop_->Require(records_.SavePackages(attempt.execution, packages));
+  if (options_.counters != nullptr) {
+    loop_->AfterCommit([this, platform = FormatPlatform(attempt.task.platform()), packages] {
+      options_.counters->AddPackages(platform, packages);
+    });
+  }
   // It may have been given a wheel before who compiled it was distrusted.
   const auto taken = trust_.TakeBackWithItsWheels(attempt.execution, Now());
   loop_->Require(taken.status());
@@ -374,7 +379,8 @@ void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
   if (fault == Fault::kWorker && !outage)
     health_.Failed(ended.worker, ended.origin.build, reason, passing_.Now());
   Close(ended, "lost: " + reason);
-  LogWarning("task={} lease={} worker={} lost: {}", ended.task.name(), ended.lease, ended.worker, reason);
+  LogWarning("build={} task={} lease={} worker={} lost: {}", ended.owner.value_or(ended.origin).build,
+             ended.task.name(), ended.lease, ended.worker, reason);
   RunningBuild* build = ended.owner ? Find(ended.owner->build) : nullptr;
   if (build != nullptr) {
     const core::StageRunId& run = *ended.owner;
