@@ -7,7 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "coordinator/bucket/bucket_keys.h"
-#include "coordinator/room/store_outage.h"
+#include "common/base/room/store_outage.h"
 
 namespace crossmill::coordinator {
 namespace {

@@ -1,6 +1,6 @@
 #include "coordinator/engine/bounds/outage_wait.h"
 
-#include "coordinator/room/store_outage.h"
+#include "common/base/room/store_outage.h"
 
 namespace crossmill::coordinator {
 

@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-namespace crossmill::coordinator {
+namespace crossmill {
 
 inline constexpr std::string_view kBehindAnOutage = "is only in the bucket, which does not give it now";
 
-}  // namespace crossmill::coordinator
+}  // namespace crossmill
