@@ -278,7 +278,7 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
       [this, &submission, &bounded, &idempotency_key, &digest, &secrets,
        submitter]() -> absl::StatusOr<Submitted> {
         const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
-        const std::string key = KeyOfClient(submission.owner(), idempotency_key);
+        const std::string key = KeyOfClient(core::ClientOf(core::AuthorOf(submission)), idempotency_key);
         ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(key, window));
         if (earlier) {
           if (earlier->submission_digest == digest) {

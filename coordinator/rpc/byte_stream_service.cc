@@ -189,9 +189,9 @@ absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Incom
 grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* reader, WriteResponse* response) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_CONTENT);
   if (!roles.ok()) return ToGrpc(roles.status());
-  absl::StatusOr<UploadSessions::Stream> stream = sessions_.Open(OwnerOf(*roles), context);
+  absl::StatusOr<UploadSessions::Stream> stream = sessions_.Open(core::ClientOf(AuthorOf(*roles)), context);
   if (!stream.ok()) return ToGrpc(stream.status());
-  Incoming incoming{roles->worker ? blobs_ : of_clients_, {OwnerOf(*roles), ""}, *reader, *stream};
+  Incoming incoming{roles->worker ? blobs_ : of_clients_, {core::ClientOf(AuthorOf(*roles)), ""}, *reader, *stream};
   if (!incoming.Next()) return ToGrpc(absl::InvalidArgumentError("an upload without a message"));
   incoming.key.second = incoming.message.resource_name();
   const auto name = rpc::ParseWriteName(incoming.message.resource_name());
@@ -237,7 +237,7 @@ grpc::Status ByteStreamService::QueryWriteStatus(grpc::ServerContext* context,
   } else {
     // An unknown upload has 0 bytes: the client begins, which is right in every case.
     response->set_committed_size(
-        sessions_.Committed({OwnerOf(*roles), request->resource_name()}).value_or(0));
+        sessions_.Committed({core::ClientOf(AuthorOf(*roles)), request->resource_name()}).value_or(0));
   }
   return grpc::Status::OK;
 }

@@ -10,6 +10,8 @@ std::string OwnerOf(const Roles& roles) { return roles.at_socket ? "" : roles.na
 
 core::Author AuthorOf(const Roles& roles) { return {OwnerOf(roles), roles.Operates(), roles.project}; }
 
+core::Scope ScopeOf(const Roles& roles) { return core::ScopeOf(AuthorOf(roles)); }
+
 absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_view what) {
   if (roles.Operates()) return absl::OkStatus();
   if (!owner.empty() && OwnerOf(roles) == owner) return absl::OkStatus();
