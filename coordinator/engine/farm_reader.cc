@@ -195,7 +195,7 @@ absl::StatusOr<bool> FarmReader::IsRunning(int64_t execution) {
 }
 
 absl::StatusOr<std::map<core::TaskId, std::string>> FarmReader::TaskNames(const core::Scope& scope,
-                                                                           std::vector<core::TaskId> tasks) {
+                                                                          std::vector<core::TaskId> tasks) {
   using Names = std::map<core::TaskId, std::string>;
   if (tasks.empty()) return Names();
   return loop_.Call<Names>([this, &scope, &tasks]() -> absl::StatusOr<Names> {

@@ -101,8 +101,8 @@ class FarmReader {
   absl::StatusOr<std::vector<std::string>> Waits(int64_t build);
   // As it was submitted.
   absl::StatusOr<v1::BuildSubmission> Submission(int64_t build);
-  // Builds that scope and filter find, newest first, as overview::KeepHeadline leaves them; ids below `before` (0:
-  // from the newest). A build that runs has lasted until `now_ns`.
+  // Builds that scope and filter find, newest first, as overview::KeepHeadline leaves them; ids below
+  // `before` (0: from the newest). A build that runs has lasted until `now_ns`.
   absl::StatusOr<storage::BuildList::Page> List(const core::Scope& scope, const filter::Filter& filter,
                                                 int64_t before, int limit, int64_t now_ns);
   absl::StatusOr<std::vector<LocatedPackage>> Packages(int64_t build);
@@ -136,8 +136,8 @@ class FarmReader {
   std::vector<LoopTimes> LoopEvents() const { return loop_.watch().Read(); }
   // How many executions of each worker were outvoted (v1.Witness.outvoted).
   absl::StatusOr<std::map<std::string, int64_t>> Outvoted() { return committed_->Outvoted(); }
-  // The names of those of the tasks that there are, for display. Of one for builds that the scope does not see
-  // it says that alone.
+  // The names of those of the tasks that there are, for display. Of one for builds that the scope does not
+  // see it says that alone.
   absl::StatusOr<std::map<core::TaskId, std::string>> TaskNames(const core::Scope& scope,
                                                                 std::vector<core::TaskId> tasks);
   // Events of a build from number `from` on.

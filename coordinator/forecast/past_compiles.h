@@ -19,8 +19,8 @@ class PastCompiles {
  public:
   PastCompiles(storage::RecordStore& records, const core::Scope& scope) : records_(records), scope_(scope) {}
 
-  // For each platform on which this version was compiled lately, in a build that the scope sees: the last time
-  // natively, and the last time under emulation.
+  // For each platform on which this version was compiled lately, in a build that the scope sees: the last
+  // time natively, and the last time under emulation.
   absl::StatusOr<std::vector<v1::PastCompile>> Find(const std::string& name, const std::string& version);
 
  private:

@@ -278,7 +278,8 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
     row.set_stage_name(std::move(package.stage_name));
     row.set_step_number(package.step_number);
     row.set_execution(package.execution);
-    auto other = reader.package_queries().FindOtherWay(package.outcome, FormatPlatform(row.platform()), scope);
+    auto other =
+        reader.package_queries().FindOtherWay(package.outcome, FormatPlatform(row.platform()), scope);
     if (!other.ok()) return rpc::ToGrpc(other.status());
     if (*other) *row.mutable_other_way() = **std::move(other);
     if (package.outcome.remedy_lines_size() > 0)

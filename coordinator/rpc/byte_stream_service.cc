@@ -191,7 +191,8 @@ grpc::Status ByteStreamService::Write(grpc::ServerContext* context, Reader* read
   if (!roles.ok()) return ToGrpc(roles.status());
   absl::StatusOr<UploadSessions::Stream> stream = sessions_.Open(core::ClientOf(AuthorOf(*roles)), context);
   if (!stream.ok()) return ToGrpc(stream.status());
-  Incoming incoming{roles->worker ? blobs_ : of_clients_, {core::ClientOf(AuthorOf(*roles)), ""}, *reader, *stream};
+  Incoming incoming{
+      roles->worker ? blobs_ : of_clients_, {core::ClientOf(AuthorOf(*roles)), ""}, *reader, *stream};
   if (!incoming.Next()) return ToGrpc(absl::InvalidArgumentError("an upload without a message"));
   incoming.key.second = incoming.message.resource_name();
   const auto name = rpc::ParseWriteName(incoming.message.resource_name());

@@ -37,8 +37,7 @@ class ImagesService final : public v1::Images::Service {
                               v1::ReadStatementsResponse* response) override;
 
  private:
-  absl::StatusOr<std::vector<EvidencePiece>> EvidenceOf(const core::Scope& scope,
-                                                        const std::string& name);
+  absl::StatusOr<std::vector<EvidencePiece>> EvidenceOf(const core::Scope& scope, const std::string& name);
 
   ImageStore& images_;
   const Authenticator& authenticator_;

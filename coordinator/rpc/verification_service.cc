@@ -31,8 +31,8 @@ grpc::Status VerificationService::VerifyBuild(grpc::ServerContext* context,
   wish.allow_same_host = request->allow_same_host();
   if (request->has_vary()) wish.vary = request->vary();
   wish.owner = OwnerOf(*roles);
-  const auto submitted = rebuilds_.Submit(request->build_id(), wish, request->idempotency_key(), secrets,
-                                          ScopeOf(*roles));
+  const auto submitted =
+      rebuilds_.Submit(request->build_id(), wish, request->idempotency_key(), secrets, ScopeOf(*roles));
   if (!submitted.ok()) return rpc::ToGrpc(submitted.status());
   response->set_build_id(submitted->build);
   response->set_existing(submitted->existing);

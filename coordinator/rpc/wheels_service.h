@@ -21,7 +21,8 @@ class WheelsService final : public v1::Wheels::Service {
                                 v1::RemoveFarmWheelsResponse* response) override;
 
  private:
-  absl::Status List(const core::Scope& scope, const v1::ListFarmWheelsRequest& request, v1::ListFarmWheelsResponse* response);
+  absl::Status List(const core::Scope& scope, const v1::ListFarmWheelsRequest& request,
+                    v1::ListFarmWheelsResponse* response);
   absl::Status Remove(const v1::RemoveFarmWheelsRequest& request, v1::RemoveFarmWheelsResponse* response);
 
   storage::RecordStore& records_;

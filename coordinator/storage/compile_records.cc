@@ -21,7 +21,8 @@ absl::StatusOr<std::vector<CompileRow>> CompileRecords::Latest(const core::Scope
                                                                std::string_view version, int limit) {
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kLatestCompiles));
-  query->Bind(name, version, static_cast<int64_t>(v1::OUTCOME_SOURCE), static_cast<int64_t>(limit), scope.project());
+  query->Bind(name, version, static_cast<int64_t>(v1::OUTCOME_SOURCE), static_cast<int64_t>(limit),
+              scope.project());
   std::vector<CompileRow> rows;
   while (true) {
     ASSIGN_OR_RETURN(const bool found, query->Step());

@@ -13,9 +13,11 @@ namespace crossmill::storage {
 namespace {
 
 constexpr Sql kRecipesOfName{"look up a recipe's name",
-                             "SELECT recipe FROM recipe_names WHERE name = ?1 AND " KEY_SEEN("recipe", "?3")
-                             " ORDER BY recipe LIMIT ?2"};
-constexpr Sql kRecipeExists{"look up a recipe", "SELECT recipe FROM build_history WHERE recipe = ?1 AND " KEY_SEEN("?1", "?2") " LIMIT 1"};
+                             "SELECT recipe FROM recipe_names WHERE name = ?1 AND " KEY_SEEN(
+                                 "recipe", "?3") " ORDER BY recipe LIMIT ?2"};
+constexpr Sql kRecipeExists{
+    "look up a recipe",
+    "SELECT recipe FROM build_history WHERE recipe = ?1 AND " KEY_SEEN("?1", "?2") " LIMIT 1"};
 // Each by one look.
 constexpr Sql kPlatformsOfRecipe{
     "list the platforms of a recipe",
@@ -33,11 +35,10 @@ constexpr Sql kNewest{"look up the newest build of a standing",
 constexpr Sql kOldest{"look up the oldest build of a standing",
                       "SELECT build " OF_STANDING "ORDER BY build LIMIT 1"};
 constexpr Sql kCount{"count builds of a standing", "SELECT count(*) FROM (SELECT 1 " OF_STANDING "LIMIT ?6)"};
-constexpr Sql kDue{
-    "find builds to verify again",
-    "SELECT build, recipe, label, verified_at FROM reverifiable_builds INDEXED BY "
-    "reverifiable_by_time WHERE verified_at < ?1 AND attempted_at < ?2 AND " KEY_SEEN("recipe", "?4")
-    " ORDER BY verified_at LIMIT ?3"};
+constexpr Sql kDue{"find builds to verify again",
+                   "SELECT build, recipe, label, verified_at FROM reverifiable_builds INDEXED BY "
+                   "reverifiable_by_time WHERE verified_at < ?1 AND attempted_at < ?2 AND " KEY_SEEN(
+                       "recipe", "?4") " ORDER BY verified_at LIMIT ?3"};
 
 constexpr const Sql* kQuestions[] = {&kRecipesOfName, &kRecipeExists, &kHistoryRows,
                                      &kNewest,        &kOldest,       &kDue};
@@ -91,7 +92,7 @@ absl::Status WriteHistory(const v1::BuildSubmission& submission, const v1::Build
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> HistoryRecords::Recipes(const std::string& name, int limit,
-                                                                  const core::Scope& scope) {
+                                                                 const core::Scope& scope) {
   std::vector<std::string> recipes;
   RecursiveMutexLock lock(connection_.mutex());
   {

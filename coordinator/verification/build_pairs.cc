@@ -88,8 +88,7 @@ absl::StatusOr<v1::PlatformPair> BuildPairs::ComparePlatform(const Side& first, 
 }
 
 absl::Status BuildPairs::Compare(const core::Scope& scope, const v1::CompareBuildsRequest& request,
-                                 const std::stop_token& stop,
-                                 const OnPlatform& on_platform) {
+                                 const std::stop_token& stop, const OnPlatform& on_platform) {
   ASSIGN_OR_RETURN(const Side first, Read(scope, request.first()));
   ASSIGN_OR_RETURN(const Side second, Read(scope, request.second()));
   const std::string wanted = request.has_platform() ? FormatPlatform(request.platform()) : "";

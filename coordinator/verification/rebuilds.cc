@@ -6,8 +6,7 @@ namespace crossmill::coordinator {
 
 absl::StatusOr<Submitted> Rebuilds::Submit(int64_t build, const RebuildWish& wish,
                                            const std::string& idempotency_key,
-                                           const std::vector<v1::Secret>& secrets,
-                                           const core::Scope& scope) {
+                                           const std::vector<v1::Secret>& secrets, const core::Scope& scope) {
   FarmReader& reader = engine_.reader();
   ASSIGN_OR_RETURN(const int64_t seen, reader.walls().Find(scope, build));
   ASSIGN_OR_RETURN(v1::BuildView view, reader.Get(seen));

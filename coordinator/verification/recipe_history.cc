@@ -58,7 +58,8 @@ absl::StatusOr<std::vector<std::string>> RecipeHistory::RecipesOf(const core::Sc
     return std::vector<std::string>{recipe};
   }
   // To the letter first: in a URL or folder is no tag to be cut off.
-  ASSIGN_OR_RETURN(std::vector<std::string> recipes, history_.Recipes(request.name(), kMostRecipes + 1, scope));
+  ASSIGN_OR_RETURN(std::vector<std::string> recipes,
+                   history_.Recipes(request.name(), kMostRecipes + 1, scope));
   if (recipes.empty()) {
     ASSIGN_OR_RETURN(recipes, history_.Recipes(core::HistoryName(request.name()), kMostRecipes + 1, scope));
   }
@@ -73,7 +74,7 @@ absl::StatusOr<std::vector<std::string>> RecipeHistory::RecipesOf(const core::Sc
 }
 
 absl::StatusOr<v1::BuildHistoryResponse> RecipeHistory::List(const core::Scope& scope,
-                                                              const v1::BuildHistoryRequest& request) {
+                                                             const v1::BuildHistoryRequest& request) {
   if (request.limit() < 0) return absl::InvalidArgumentError("limit is negative");
   const int limit = request.limit() == 0 ? kDefaultRows : std::min(request.limit(), kMostRows);
   v1::BuildHistoryResponse response;

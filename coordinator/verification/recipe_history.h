@@ -27,7 +27,8 @@ class RecipeHistory {
         blobs_(blobs) {}
 
   // How long it takes follows from the rows that are asked for, and from the two builds of each regression.
-  // NOT_FOUND: no build that has ended and that the scope sees has the name; INVALID_ARGUMENT: a limit below 0.
+  // NOT_FOUND: no build that has ended and that the scope sees has the name; INVALID_ARGUMENT: a limit below
+  // 0.
   absl::StatusOr<v1::BuildHistoryResponse> List(const core::Scope& scope,
                                                 const v1::BuildHistoryRequest& request);
 

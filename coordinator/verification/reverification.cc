@@ -24,9 +24,9 @@ absl::StatusOr<v1::ReverifyBuildsResponse> Reverification::Submit(absl::Duration
     return absl::InvalidArgumentError(fmt::format("{} builds: expected 1 to {}", max, kMostBuilds));
   if (older_than < absl::ZeroDuration()) return absl::InvalidArgumentError("the age is negative");
   const absl::Time now = clock_.Now();
-  ASSIGN_OR_RETURN(std::vector<v1::DueBuild> due,
-                   history_.Due(UnixNanos(now - older_than), UnixNanos(now - kAttemptPause), max + kSpare,
-                                scope));
+  ASSIGN_OR_RETURN(
+      std::vector<v1::DueBuild> due,
+      history_.Due(UnixNanos(now - older_than), UnixNanos(now - kAttemptPause), max + kSpare, scope));
   v1::ReverifyBuildsResponse response;
   int taken = 0;
   for (v1::DueBuild& build : due) {

@@ -285,7 +285,8 @@ TEST_F(WallsTest, ATokenOfAProjectNeitherSeesNorUsesWhatIsOfAnother) {
       for (size_t at; (at = words.find(std::to_string(kNothing))) != std::string::npos;)
         words.replace(at, std::to_string(kNothing).size(), "N");
       std::string said = status.error_message();
-      const std::string number = std::to_string(name.ends_with("Log") || name.ends_with("LogLines") ? execution : build);
+      const std::string number =
+          std::to_string(name.ends_with("Log") || name.ends_with("LogLines") ? execution : build);
       for (size_t at; (at = said.find(number)) != std::string::npos;) said.replace(at, number.size(), "N");
       EXPECT_EQ(none.error_code(), status.error_code()) << name;
       EXPECT_EQ(said, words) << name << " with " << token;
@@ -299,8 +300,8 @@ TEST_F(WallsTest, WhoeverOperatesSeesAllAndOnesOwnIsSeen) {
   const int64_t build = SubmitAs("bank-ci", Marked());
   ASSERT_EQ(WaitForEnd(build).status(), v1::BUILD_STATUS_SUCCEEDED);
   const std::set<std::string> telling = {
-      "crossmill.v1.Builds/GetBuild",      "crossmill.v1.Builds/ListBuilds",
-      "crossmill.v1.Builds/GetSubmission", "crossmill.v1.Overview/ListWall",
+      "crossmill.v1.Builds/GetBuild",        "crossmill.v1.Builds/ListBuilds",
+      "crossmill.v1.Builds/GetSubmission",   "crossmill.v1.Overview/ListWall",
       "crossmill.v1.Notices/ListNameStates", "crossmill.v1.Notices/ListStateChanges"};
   for (const MethodDescriptor* method : AllMethods()) {
     if (!telling.contains(NameOf(*method))) continue;

@@ -97,7 +97,7 @@ FarmWatchers::~FarmWatchers() {
 }
 
 grpc::ServerWriteReactor<v1::FarmNews>* FarmWatchers::Follow(const absl::StatusOr<core::Scope>& scope,
-                                                                   int64_t after) {
+                                                             int64_t after) {
   MutexLock lock(mutex_);
   // Who may see nothing is told the error alone.
   auto* const stream = new Stream(*this, scope.ok() ? *scope : core::Scope::OfProject(""), after);

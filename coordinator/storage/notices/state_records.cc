@@ -27,31 +27,37 @@ constexpr Sql kSaveState{"save the state of a name",
                          "INSERT OR REPLACE INTO name_states (name, platform, project, status, "
                          "status_build, status_since, verdict, verdict_build, verdict_since) VALUES (?1, ?2, "
                          "?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
-constexpr Sql kSaveChange{"save a change of state",
-                          "INSERT INTO state_changes (name, platform, change, project) VALUES (?1, ?2, ?3, ?4)"};
-constexpr Sql kAllChanges{"list changes of state",
-                          "SELECT id, change FROM state_changes WHERE id < ?1 AND " OF_PROJECT("?3") "ORDER BY id DESC LIMIT ?2"};
-constexpr Sql kChangesOfName{"list changes of state of a name",
-                             "SELECT id, change FROM state_changes WHERE id < ?1 AND name = ?4 AND " OF_PROJECT("?3")
-                             "ORDER BY id DESC LIMIT ?2"};
-constexpr Sql kChangesOfPlatform{"list changes of state on a platform",
-                                 "SELECT id, change FROM state_changes WHERE id < ?1 AND platform = ?4 AND " OF_PROJECT("?3")
-                                 "ORDER BY id DESC LIMIT ?2"};
-constexpr Sql kChangesOfBoth{"list changes of state of a name on a platform",
-                             "SELECT id, change FROM state_changes WHERE id < ?1 AND name = ?4 AND platform = ?5 AND "
-                             OF_PROJECT("?3") "ORDER BY id DESC LIMIT ?2"};
+constexpr Sql kSaveChange{
+    "save a change of state",
+    "INSERT INTO state_changes (name, platform, change, project) VALUES (?1, ?2, ?3, ?4)"};
+constexpr Sql kAllChanges{
+    "list changes of state",
+    "SELECT id, change FROM state_changes WHERE id < ?1 AND " OF_PROJECT("?3") "ORDER BY id DESC LIMIT ?2"};
+constexpr Sql kChangesOfName{
+    "list changes of state of a name",
+    "SELECT id, change FROM state_changes WHERE id < ?1 AND name = ?4 AND " OF_PROJECT(
+        "?3") "ORDER BY id DESC LIMIT ?2"};
+constexpr Sql kChangesOfPlatform{
+    "list changes of state on a platform",
+    "SELECT id, change FROM state_changes WHERE id < ?1 AND platform = ?4 AND " OF_PROJECT(
+        "?3") "ORDER BY id DESC LIMIT ?2"};
+constexpr Sql kChangesOfBoth{
+    "list changes of state of a name on a platform",
+    "SELECT id, change FROM state_changes WHERE id < ?1 AND name = ?4 AND platform = ?5 AND " OF_PROJECT(
+        "?3") "ORDER BY id DESC LIMIT ?2"};
 constexpr Sql kStates{"list the states of names",
                       "SELECT name, platform, project, status, status_build, status_since, verdict, "
                       "verdict_build, verdict_since FROM name_states WHERE (name, platform, project) > "
-                      "(?1, ?2, ?6) AND (?3 = '' OR platform = ?3) AND " OF_PROJECT("?5")
-                      "ORDER BY name, platform, project LIMIT ?4"};
+                      "(?1, ?2, ?6) AND (?3 = '' OR platform = ?3) AND " OF_PROJECT(
+                          "?5") "ORDER BY name, platform, project LIMIT ?4"};
 // Its rows are next to each other: nothing else is looked at.
 constexpr Sql kStatesOfName{"list the states of a name",
                             "SELECT name, platform, project, status, status_build, status_since, verdict, "
                             "verdict_build, verdict_since FROM name_states WHERE name = ?1 AND (platform, "
-                            "project) > (?2, ?6) AND (?3 = '' OR platform = ?3) AND " OF_PROJECT("?5")
-                            "ORDER BY platform, project LIMIT ?4"};
-constexpr Sql kHasState{"look for a name", "SELECT 1 FROM name_states WHERE name = ?1 AND " OF_PROJECT("?2") "LIMIT 1"};
+                            "project) > (?2, ?6) AND (?3 = '' OR platform = ?3) AND " OF_PROJECT(
+                                "?5") "ORDER BY platform, project LIMIT ?4"};
+constexpr Sql kHasState{"look for a name",
+                        "SELECT 1 FROM name_states WHERE name = ?1 AND " OF_PROJECT("?2") "LIMIT 1"};
 constexpr Sql kCountStates{"look for states of names", "SELECT EXISTS (SELECT 1 FROM name_states)"};
 constexpr Sql kIdentity{"read the farm's identity", "SELECT id, since FROM farm_identity"};
 
@@ -81,9 +87,8 @@ v1::NameState ReadState(const Statement& row, int first) {
 template <typename Run>
 absl::Status SaveState(const v1::NameState& state, const std::string& platform, Run run) {
   return run(kSaveState, state.name(), platform, RecordedProject(state.project()),
-             static_cast<int>(state.status()), state.status_build(),
-             state.status_since(), static_cast<int>(state.verdict()), state.verdict_build(),
-             state.verdict_since());
+             static_cast<int>(state.status()), state.status_build(), state.status_since(),
+             static_cast<int>(state.verdict()), state.verdict_build(), state.verdict_since());
 }
 
 absl::StatusOr<v1::NameState> LoadState(Connection& connection, const std::string& name,
@@ -100,8 +105,7 @@ absl::StatusOr<v1::NameState> LoadState(Connection& connection, const std::strin
 
 }  // namespace
 
-absl::StatusOr<std::string> StateRecords::NameMeant(const std::string& name,
-                                                    const core::Scope& scope) {
+absl::StatusOr<std::string> StateRecords::NameMeant(const std::string& name, const core::Scope& scope) {
   if (name.empty()) return name;
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kHasState));
   query->Bind(name, scope.project());
@@ -139,9 +143,10 @@ absl::StatusOr<std::vector<v1::StateChange>> StateRecords::Changes(const std::st
   }
 }
 
-absl::StatusOr<std::vector<v1::NameState>> StateRecords::States(
-    const std::string& asked, const std::string& platform, const StatePlace& after, int limit,
-    const core::Scope& scope) {
+absl::StatusOr<std::vector<v1::NameState>> StateRecords::States(const std::string& asked,
+                                                                const std::string& platform,
+                                                                const StatePlace& after, int limit,
+                                                                const core::Scope& scope) {
   std::vector<v1::NameState> states;
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(const std::string name, NameMeant(asked, scope));

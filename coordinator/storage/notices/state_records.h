@@ -31,8 +31,9 @@ struct StatePlace {
   std::string project = {};
 };
 
-// Thread safe. The connection outlives it. Only what the scope sees is told. Platforms are FormatPlatform's; empty names and platforms are all.
-// A name is as a state has it, or an image name with tag, digest or what Docker adds.
+// Thread safe. The connection outlives it. Only what the scope sees is told. Platforms are FormatPlatform's;
+// empty names and platforms are all. A name is as a state has it, or an image name with tag, digest or what
+// Docker adds.
 class StateRecords {
  public:
   explicit StateRecords(Connection& connection) : connection_(connection) {}

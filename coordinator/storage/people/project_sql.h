@@ -7,6 +7,6 @@
 #define BUILD_SEEN(build, place) "(" place " = '' OR " PROJECT_OF_BUILD(build) " = " place ")"
 
 // Of a text that core::InProject made.
-#define KEY_SEEN(key, place)                                                   \
-  "(" place " = '' OR CASE WHEN substr(" key ", 1, 8) = 'project ' THEN substr(" \
-  key ", 9, instr(substr(" key ", 9), ', ') - 1) ELSE 'default' END = " place ")"
+#define KEY_SEEN(key, place)                                                         \
+  "(" place " = '' OR CASE WHEN substr(" key ", 1, 8) = 'project ' THEN substr(" key \
+  ", 9, instr(substr(" key ", 9), ', ') - 1) ELSE 'default' END = " place ")"

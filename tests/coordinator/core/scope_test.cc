@@ -39,14 +39,15 @@ TEST(ScopeTest, KeysOfTheDefaultProjectAreThoseOfBefore) {
 TEST(ScopeTest, NoTextOfOneProjectIsAKeyOfAnother) {
   const std::set<std::string> projects = {"default", "shop", "bank", "shop2"};
   for (const std::string text :
-       {"", "app", "project shop, app", "project bank, app", "project default, app", "project ", "project shop",
-        "project shop, project bank, app", "project ,", "project sho", ", app"}) {
+       {"", "app", "project shop, app", "project bank, app", "project default, app", "project ",
+        "project shop", "project shop, project bank, app", "project ,", "project sho", ", app"}) {
     for (const std::string& project : projects) {
       const std::string key = InProject(project, text);
       EXPECT_EQ(ProjectOfKey(key), project) << key;
       // Keys of recorded plans are made once more.
       EXPECT_EQ(InProject(project, key), key);
-      for (const std::string& other : projects) EXPECT_EQ(Scope::OfProject(other).SeesKey(key), other == project);
+      for (const std::string& other : projects)
+        EXPECT_EQ(Scope::OfProject(other).SeesKey(key), other == project);
     }
   }
 }

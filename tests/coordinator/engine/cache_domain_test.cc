@@ -71,9 +71,11 @@ TEST(CacheDomainTest, AStepWithoutDomainHasTheKeyOfBefore) {
   v1::Platform platform;
   platform.set_os("linux");
   platform.set_architecture("amd64");
-  EXPECT_EQ(plan::StepKey(platform, {}, step, std::nullopt), "664989a048253097c8ea7957448874dd13317b70d43afd413441d2f19afebc0f");
+  EXPECT_EQ(plan::StepKey(platform, {}, step, std::nullopt),
+            "664989a048253097c8ea7957448874dd13317b70d43afd413441d2f19afebc0f");
   step.set_cache_domain("shop");
-  EXPECT_NE(plan::StepKey(platform, {}, step, std::nullopt), "664989a048253097c8ea7957448874dd13317b70d43afd413441d2f19afebc0f");
+  EXPECT_NE(plan::StepKey(platform, {}, step, std::nullopt),
+            "664989a048253097c8ea7957448874dd13317b70d43afd413441d2f19afebc0f");
 }
 
 }  // namespace

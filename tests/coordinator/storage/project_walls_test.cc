@@ -77,8 +77,8 @@ TEST_F(ProjectWallsTest, QuestionsAboutPackagesTellOfOnesOwnBuilds) {
   EXPECT_THAT(builds(everybody_), ElementsAre(first.build, first.build, first.build, 1, first.build));
   EXPECT_THAT(builds(shop_), ElementsAre(second.build, second.build, second.build, 1, second.build));
   EXPECT_THAT(builds(bank_), ElementsAre(0));
-  EXPECT_THAT(builds(farm_), ElementsAre(second.build, first.build, second.build, first.build, second.build, 2,
-                                         second.build, first.build));
+  EXPECT_THAT(builds(farm_), ElementsAre(second.build, first.build, second.build, first.build, second.build,
+                                         2, second.build, first.build));
   // How long it took the other way, in another's build, is not told.
   const v1::PackageOutcome native = store_->Packages(first.execution)->front();
   EXPECT_FALSE(queries_->FindOtherWay(native, "linux/amd64", everybody_)->has_value());
