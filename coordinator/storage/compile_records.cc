@@ -12,7 +12,7 @@ constexpr Sql kLatestCompiles{
     "SELECT executions.build, executions.stage, packages.seconds, packages.emulated FROM packages "
     "JOIN executions ON executions.id = packages.execution "
     "WHERE packages.name = ?1 AND packages.version = ?2 AND packages.outcome = ?3 AND packages.seconds >= 0 "
-    "AND " BUILD_SEEN("executions.build", "?5") " ORDER BY packages.execution DESC LIMIT ?4"};
+    "AND " BUILD_SEEN("executions", "?5") " ORDER BY packages.execution DESC LIMIT ?4"};
 
 }  // namespace
 

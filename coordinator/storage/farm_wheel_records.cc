@@ -24,11 +24,12 @@ constexpr Sql kWithKey{"look up wheels that the farm compiled",
                        FARM_WHEEL_COLUMNS "WHERE key = ?1 ORDER BY id DESC"};
 constexpr Sql kFind{"look up a wheel that the farm compiled", FARM_WHEEL_COLUMNS "WHERE id = ?1"};
 constexpr Sql kListAll{
-    "list wheels that the farm compiled", FARM_WHEEL_COLUMNS
-    "WHERE " BUILD_SEEN("build", "?2") " ORDER BY farm_wheels.project, version, platform, id DESC LIMIT ?1"};
-constexpr Sql kListProject{
-    "list wheels of a project that the farm compiled", FARM_WHEEL_COLUMNS
-    "WHERE project = ?3 AND " BUILD_SEEN("build", "?2") " ORDER BY version, platform, id DESC LIMIT ?1"};
+    "list wheels that the farm compiled",
+    FARM_WHEEL_COLUMNS "WHERE " BUILD_SEEN(
+        "farm_wheels", "?2") " ORDER BY farm_wheels.project, version, platform, id DESC LIMIT ?1"};
+constexpr Sql kListProject{"list wheels of a project that the farm compiled",
+                           FARM_WHEEL_COLUMNS "WHERE project = ?3 AND " BUILD_SEEN(
+                               "farm_wheels", "?2") " ORDER BY version, platform, id DESC LIMIT ?1"};
 constexpr Sql kRemove{"forget a wheel that the farm compiled", "DELETE FROM farm_wheels WHERE id = ?1"};
 constexpr Sql kNoteUse{"note the use of a wheel",
                        "UPDATE farm_wheels SET uses = uses + 1, used_at = ?2 WHERE id = ?1"};

@@ -135,7 +135,7 @@ absl::StatusOr<BuildList::Page> BuildList::Ended(const filter::Filter& filter, i
       "WHERE l.build < {} AND l.build >= {}",
       question.Place(before), question.Place(lowest));
   if (!scope.is_farm())
-    sql += fmt::format(" AND " PROJECT_OF_BUILD("l.build") " = {}", question.Place(scope.project()));
+    sql += fmt::format(" AND " PROJECT_OF_BUILD("l") " = {}", question.Place(scope.project()));
   std::vector<Term> terms = filter.terms;
   std::stable_sort(terms.begin(), terms.end(),
                    [](const Term& left, const Term& right) { return CostOf(left) < CostOf(right); });

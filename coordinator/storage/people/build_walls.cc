@@ -7,12 +7,12 @@ namespace crossmill::storage {
 namespace {
 
 constexpr Sql kSeesBuild{"look up whose a build is",
-                         "SELECT 1 FROM builds WHERE id = ?1 AND " BUILD_SEEN("id", "?2")};
+                         "SELECT 1 FROM build_projects WHERE build = ?1 AND project = ?2"};
 constexpr Sql kLatestSeen{"find the latest build of a project",
                           "SELECT p.build FROM build_projects p CROSS JOIN builds b ON b.id = p.build AND "
                           "b.ahead_of = 0 WHERE p.project = ?1 ORDER BY p.build DESC LIMIT 1"};
 constexpr Sql kSeesExecution{"look up whose an execution is",
-                             "SELECT 1 FROM executions WHERE id = ?1 AND " BUILD_SEEN("build", "?2")};
+                             "SELECT 1 FROM executions WHERE id = ?1 AND " BUILD_SEEN("executions", "?2")};
 
 }  // namespace
 

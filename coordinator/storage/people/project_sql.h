@@ -2,9 +2,12 @@
 // (core::Scope of the whole farm). A build that is no longer on record is of the project that every farm has.
 #pragma once
 
-#define PROJECT_OF_BUILD(build) \
-  "coalesce((SELECT project FROM build_projects WHERE build = " build "), 'default')"
-#define BUILD_SEEN(build, place) "(" place " = '' OR " PROJECT_OF_BUILD(build) " = " place ")"
+// `table`: the name or alias of one with a column `build`, of which these say whose it is. Always said: a
+// bare `build` would be that of build_projects itself.
+#define PROJECT_OF_BUILD(table)                                                                     \
+  "coalesce((SELECT whose.project FROM build_projects whose WHERE whose.build = " table ".build), " \
+                                                                                        "'default')"
+#define BUILD_SEEN(table, place) "(" place " = '' OR " PROJECT_OF_BUILD(table) " = " place ")"
 
 // Of a text that core::InProject made.
 #define KEY_SEEN(key, place)                                                         \
