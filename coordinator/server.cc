@@ -51,6 +51,7 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
+#include "coordinator/rpc/matrices/matrices_service.h"
 #include "coordinator/rpc/notices/notices_service.h"
 #include "coordinator/rpc/notices/webhooks_service.h"
 #include "coordinator/rpc/overview/overview_service.h"
@@ -407,6 +408,8 @@ class ServerImpl final : public Server {
                                                        options_.limits.uploads);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
+    matrices_ = std::make_unique<MatricesService>(*engine_, clock_, *authenticator_,
+                                                  static_cast<size_t>(options_.limits.combinations));
     submissions_service_ = std::make_unique<SubmissionsService>(*submissions_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     farm_watchers_ = std::make_unique<FarmWatchers>(engine_->reader().news());
@@ -442,6 +445,7 @@ class ServerImpl final : public Server {
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
         {"google.bytestream.ByteStream", byte_stream_.get()},
         {"crossmill.v1.Builds", builds_.get()},
+        {"crossmill.v1.Matrices", matrices_.get()},
         {"crossmill.v1.Submissions", submissions_service_.get()},
         {"crossmill.v1.Packages", packages_.get()},
         {"crossmill.v1.Images", image_service_.get()},
@@ -565,6 +569,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<BlobPlacesService> blob_places_;
   std::unique_ptr<NoticesService> notices_;
   std::unique_ptr<WebhooksService> webhooks_;
+  std::unique_ptr<MatricesService> matrices_;
   std::unique_ptr<RetentionService> retention_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<IndexPagesService> index_pages_;

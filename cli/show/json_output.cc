@@ -188,6 +188,17 @@ Json List(const Items& items, const Function& function) {
 
 std::string PlatformText(const v1::Platform& platform) { return FormatPlatform(platform); }
 
+// Null of a build that was submitted alone.
+Json MatrixPlaceJson(const v1::BuildView& build) {
+  if (!build.has_matrix()) return nullptr;
+  Json arguments = Json::object();
+  for (const v1::BuildArgument& argument : build.matrix().combination())
+    arguments[argument.name()] = argument.value();
+  return {{"id", build.matrix().matrix()},
+          {"place", build.matrix().place()},
+          {"arguments", std::move(arguments)}};
+}
+
 }  // namespace
 
 Json BuildRowJson(const v1::BuildView& build) {
@@ -204,6 +215,7 @@ Json BuildRowJson(const v1::BuildView& build) {
           {"platforms", List(options.platforms(), PlatformText)},
           {"verify", options.verify()},
           {"tags", List(NamesSetBy(build), [](const std::string& tag) { return Json(tag); })},
+          {"matrix", MatrixPlaceJson(build)},
           {"rebuild_of", build.has_rebuild() ? Json(build.rebuild().build()) : Json(nullptr)},
           {"verdict", Word(OverallVerdict(build))},
           {"index_digest", TextOrNull(build.index_digest())},

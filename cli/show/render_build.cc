@@ -303,6 +303,10 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
   std::string tags;
   for (const std::string& tag : NamesSetBy(build)) tags += (tags.empty() ? "" : ", ") + tag;
   add("tags", tags);
+  if (build.has_matrix()) {
+    add("matrix",
+        fmt::format("m{}: {}", build.matrix().matrix(), Printable(FormatCombination(build.matrix()))));
+  }
   if (build.has_rebuild()) add("rebuild", fmt::format("of build {}", build.rebuild().build()));
   add("index", IsBuilt(build)
                    ? fmt::format("being packed; `crossmill show {}` tells its digest then", build.id())

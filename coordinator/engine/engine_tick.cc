@@ -9,6 +9,7 @@
 #include "common/words/words.h"
 #include "coordinator/core/circumstances.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/restored_leases.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -163,7 +164,7 @@ void Engine::Forget(RunningBuild& build) {
     watchers_.Close(id);
     supplies_.Forget(id);
   });
-  ForgetRestored(id);
+  ForgetRestored(records_, board_, id);
   if (build.submission.has_wheels()) ahead_.Ended(build.submission.wheels(), id, CompiledSteps(build));
   ahead_.Forget(id);
   jobs_.Dispose(std::move(builds_.extract(id).mapped()));

@@ -23,9 +23,9 @@ constexpr std::array<std::string_view, 4> kQuestions = {"ListWebhooks", "ListDel
                                                         "ReadStatements"};
 
 // Numbers and names. Not: addresses (an user name may be in them), keys, contents.
-constexpr std::array<std::string_view, 16> kNamed = {
-    "build_id",    "existing", "id",         "ids",   "name",  "names",   "reference", "worker",
-    "delivery_id", "role",     "webhook_id", "hosts", "since", "dry_run", "value",     "all"};
+constexpr std::array<std::string_view, 18> kNamed = {
+    "matrix_id", "build_ids",   "build_id", "existing",   "id",    "ids",   "name",    "names", "reference",
+    "worker",    "delivery_id", "role",     "webhook_id", "hosts", "since", "dry_run", "value", "all"};
 
 // However long a list is, a line says how it begins.
 constexpr int kMostValues = 20;
