@@ -15,6 +15,7 @@
 #include "common/words/step_bounds.h"
 #include "coordinator/backup/backup_commands.h"
 #include "coordinator/bucket_flags.h"
+#include "coordinator/placing_flags.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/run_coordinator.h"
 #include "coordinator/server.h"
@@ -124,6 +125,7 @@ void DeclareFlags(Command& command) {
                  "only the record is written: 2g (default: 1 GB, or 1/20 of a small disk)")
       ->transform(CLI::AsSizeValue(false));
   AddBucketFlags(app, options.bucket);
+  AddPlacingFlags(app, options.placing);
   app.add_option("--known-files", options.known_file_rules,
                  "File with more rules for files that differ between executions for a known reason "
                  "(docs/formats.md, Causes; repeatable)");
@@ -171,6 +173,7 @@ absl::Status ReadSettings(Command& command) {
   options.worker_timeout = absl::Seconds(command.timeout_seconds);
   options.unplaceable_grace = absl::Seconds(command.grace_seconds);
   RETURN_IF_ERROR(ReadReverifyAge(command.reverify_age, &options));
+  RETURN_IF_ERROR(ReadPlacingFlags(options.placing));
   for (const std::string& limit : command.limits) RETURN_IF_ERROR(SetLimit(limit, &options.limits));
   for (const std::string& text : command.step_defaults)
     RETURN_IF_ERROR(AddStepBound(text, "--step-default", &options.usual_bounds));

@@ -213,9 +213,13 @@ class ServerImpl final : public Server {
     engine.scheduler.worker_timeout = options_.worker_timeout;
     engine.scheduler.emulation = options_.emulation;
     engine.scheduler.drained = &drained_;
+    for (const auto& [project, share] : options_.placing.shares) projects_.Set(project, {.share = share});
+    engine.scheduler.projects = &projects_;
+    engine.scheduler.verify_reserve = options_.placing.verify_reserve / 100.0;
+    engine.usual_pools = options_.placing.pools;
+    engine.most_priority = options_.placing.most_priority;
     drain_records_ = std::make_unique<storage::DrainRecords>(records_->connection());
-    ASSIGN_OR_RETURN(const std::vector<std::string> drained, drain_records_->List());
-    for (const std::string& worker : drained) drained_.Set(worker, true);
+    RETURN_IF_ERROR(drain_records_->Restore(drained_));
     RETURN_IF_ERROR(OpenTrust());
     engine.on_untrue_report = [this](const std::string& worker, const std::string& what) {
       // Whatever it reports next would be as good. An operator looks at it and undrains it.
@@ -516,6 +520,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<storage::PolicyRecords> policy_records_;
   HeldBlobs held_blobs_;
   core::DrainedWorkers drained_;
+  core::ProjectTerms projects_;
   std::unique_ptr<storage::RecordStore> trust_reader_;
   std::unique_ptr<storage::TrustRecords> trust_;
   std::unique_ptr<storage::TrustRecords> committed_trust_;

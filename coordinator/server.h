@@ -12,6 +12,7 @@
 #include "coordinator/bucket/farm_bucket.h"
 #include "coordinator/core/native_backlog.h"
 #include "coordinator/limits.h"
+#include "coordinator/placing_flags.h"
 #include "coordinator/rpc/rpc_server.h"
 #include "coordinator/verification/reverification.h"
 
@@ -36,6 +37,7 @@ struct ServerOptions {
   // Silence after which a worker's leases expire.
   absl::Duration worker_timeout = absl::Seconds(30);
   core::EmulationPolicy emulation;
+  PlacingSettings placing;
   // How long a task that no connected worker can run waits for one.
   absl::Duration unplaceable_grace = absl::Seconds(20);
   // $BUILDPLATFORM of every build; empty: this machine's.

@@ -118,6 +118,19 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   command->add_flag("--pull", flags->pull, "Ask the registries again what the tags of base images mean");
+  command
+      ->add_option(
+          "--priority", flags->priority,
+          "Place among the builds of the project that wait: low, normal, high, or -100 to 100 [normal]")
+      ->type_name("PRIORITY");
+  command
+      ->add_option("--pool", flags->pool, "Only workers of this pool [the farm's for the platform, else any]")
+      ->type_name("NAME");
+  command
+      ->add_option("--constraint", flags->constraints,
+                   "Only workers with this label, or, with !=, without it; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
 }
 
 void AddMinHosts(CLI::App* command, BuildFlags* flags) {

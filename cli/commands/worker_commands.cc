@@ -1,5 +1,8 @@
-// crossmill worker ls|drain|undrain, crossmill distrust, crossmill trust.
+// crossmill worker ls|drain|undrain|cordon|uncordon|rm, crossmill distrust, crossmill trust.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "absl/time/time.h"
 #include "cli/commands/commands.h"
@@ -10,6 +13,7 @@
 #include "cli/use/step_use.h"
 #include "common/base/utf8.h"
 #include "common/words/age.h"
+#include "common/words/worker_labels.h"
 
 namespace crossmill::cli {
 namespace {
@@ -18,6 +22,9 @@ namespace {
 std::string WorkerDetails(const v1::WorkerView& worker) {
   const v1::WorkerInfo& info = worker.info();
   std::string text = fmt::format("\n{}\n", Printable(info.name()));
+  if (!info.pool().empty()) text += fmt::format("  pool: {}\n", Printable(info.pool()));
+  for (const v1::WorkerLabel& label : info.labels())
+    text += fmt::format("  label: {}\n", Printable(FormatWorkerLabel(label)));
   if (info.bounds().empty()) return text + "  limits of a step: it is older than them and enforces none\n";
   for (const std::string& line : Split(EnforcementText(info), '\n'))
     text += fmt::format("  limit of {}\n", Printable(line));
@@ -47,28 +54,76 @@ absl::StatusOr<int> ListWorkers(Session& session, bool verbose) {
   return kExitOk;
 }
 
+// What is done to workers by their names.
+struct WorkerVerb {
+  const char* name;
+  const char* help;
+  // What is so then.
+  const char* said;
+  absl::Status (*call)(Session& session, Farm& farm, const std::string& worker);
+};
+
+template <typename Request, auto Method>
+absl::Status CallOf(Session& session, Farm& farm, const std::string& worker) {
+  Request request;
+  request.set_worker(worker);
+  return session.Call(*farm.farm, Method, request).status();
+}
+
+using FarmStub = v1::Farm::StubInterface;
+
+constexpr WorkerVerb kVerbs[] = {
+    {"drain",
+     "Give workers no new tasks, also after a restart, until they are undrained; what they run goes on",
+     "is drained: it finishes what it runs and gets nothing new",
+     CallOf<v1::DrainWorkerRequest, &FarmStub::DrainWorker>},
+    {"undrain", "Give drained workers tasks again", "gets tasks",
+     CallOf<v1::UndrainWorkerRequest, &FarmStub::UndrainWorker>},
+    {"cordon",
+     "Give workers tasks of the builds that there are now and of no later ones, also after a restart, until "
+     "they "
+     "are uncordoned",
+     "is cordoned: it gets tasks of the builds that there are and of no later ones",
+     CallOf<v1::CordonWorkerRequest, &FarmStub::CordonWorker>},
+    {"uncordon", "Give cordoned workers tasks of all builds again", "gets tasks of all builds",
+     CallOf<v1::UncordonWorkerRequest, &FarmStub::UncordonWorker>},
+    {"rm",
+     "Forget workers that are not connected; what they executed stays in the record, and they may connect "
+     "again",
+     "is removed", CallOf<v1::RemoveWorkerRequest, &FarmStub::RemoveWorker>},
+};
+
+// It is safe to stop when it runs nothing.
+absl::Status WaitUntilIdle(Session& session, Farm& farm, const std::vector<std::string>& names) {
+  while (true) {
+    ASSIGN_OR_RETURN(const v1::ListWorkersResponse response,
+                     session.Call(*farm.farm, &FarmStub::ListWorkers, v1::ListWorkersRequest()));
+    const bool busy =
+        std::any_of(response.workers().begin(), response.workers().end(), [&](const v1::WorkerView& worker) {
+          return worker.slots_used() > 0 &&
+                 std::find(names.begin(), names.end(), worker.info().name()) != names.end();
+        });
+    if (!busy) return absl::OkStatus();
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+}
+
 // All of them; what one says does not keep the others from it.
-absl::StatusOr<int> Drain(Session& session, const std::vector<std::string>& names, bool drain) {
+absl::StatusOr<int> DoToWorkers(Session& session, const WorkerVerb& verb,
+                                const std::vector<std::string>& names, bool wait) {
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   absl::Status first;
   for (const std::string& name : names) {
-    absl::Status status;
-    if (drain) {
-      v1::DrainWorkerRequest request;
-      request.set_worker(name);
-      status = session.Call(*farm->farm, &v1::Farm::StubInterface::DrainWorker, request).status();
-    } else {
-      v1::UndrainWorkerRequest request;
-      request.set_worker(name);
-      status = session.Call(*farm->farm, &v1::Farm::StubInterface::UndrainWorker, request).status();
-    }
+    const absl::Status status = verb.call(session, *farm, name);
     if (first.ok()) first = status;
     if (!status.ok()) continue;
-    RETURN_IF_ERROR(session.Print(
-        fmt::format("{} {}\n", name,
-                    drain ? "is drained: it finishes what it runs and gets nothing new" : "gets tasks")));
+    RETURN_IF_ERROR(session.Print(fmt::format("{} {}\n", name, verb.said)));
   }
   RETURN_IF_ERROR(first);
+  if (!wait) return kExitOk;
+  RETURN_IF_ERROR(WaitUntilIdle(session, *farm, names));
+  for (const std::string& name : names)
+    RETURN_IF_ERROR(session.Print(fmt::format("{} runs nothing: it can be stopped\n", name)));
   return kExitOk;
 }
 
@@ -124,15 +179,15 @@ void AddTrustCommands(CLI::App& app, Session& session) {
       [&session, name] { session.command = [&session, name] { return TrustWorker(session, *name); }; });
 }
 
-void AddDrainCommand(CLI::App& worker, Session& session, bool drain) {
-  CLI::App* command = worker.add_subcommand(
-      drain ? "drain" : "undrain", drain ? "Give workers no new tasks, also after a restart, until they are "
-                                           "undrained; what they run goes on"
-                                         : "Give drained workers tasks again");
+void AddVerb(CLI::App& worker, Session& session, const WorkerVerb& verb) {
+  CLI::App* command = worker.add_subcommand(verb.name, verb.help);
   auto names = std::make_shared<std::vector<std::string>>();
+  auto wait = std::make_shared<bool>(false);
   command->add_option("worker", *names, "Names, as worker ls shows them")->required();
-  command->callback([&session, names, drain] {
-    session.command = [&session, names, drain] { return Drain(session, *names, drain); };
+  if (std::string_view(verb.name) == "drain")
+    command->add_flag("--wait", *wait, "Return when they run nothing: then they can be stopped");
+  command->callback([&session, &verb, names, wait] {
+    session.command = [&session, &verb, names, wait] { return DoToWorkers(session, verb, *names, *wait); };
   });
 }
 
@@ -144,12 +199,12 @@ void AddWorkerCommands(CLI::App& app, Session& session) {
   CLI::App* list = worker->add_subcommand("ls", "List workers: platforms, slots, what they run");
   AddJsonFlag(*list, session);
   const auto verbose = std::make_shared<bool>(false);
-  list->add_flag("-v,--verbose", *verbose, "How each enforces limits of steps, and what it keeps");
+  list->add_flag("-v,--verbose", *verbose,
+                 "Pool and labels of each, how it enforces limits of steps, and what it keeps");
   list->callback([&session, verbose] {
     session.command = [&session, verbose] { return ListWorkers(session, *verbose); };
   });
-  AddDrainCommand(*worker, session, true);
-  AddDrainCommand(*worker, session, false);
+  for (const WorkerVerb& verb : kVerbs) AddVerb(*worker, session, verb);
   AddTrustCommands(app, session);
 }
 

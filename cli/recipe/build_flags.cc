@@ -16,7 +16,9 @@
 #include "common/plan/variation.h"
 #include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
+#include "common/words/priority.h"
 #include "common/words/size.h"
+#include "common/words/worker_labels.h"
 
 namespace crossmill::cli {
 namespace {
@@ -165,6 +167,22 @@ absl::Status AddStepOptions(const BuildFlags& flags, v1::BuildOptions* options) 
   }
   options->set_pull(flags.pull);
   return absl::OkStatus();
+}
+
+// Which workers, and when.
+absl::Status AddPlacement(const BuildFlags& flags, v1::BuildOptions* options) {
+  if (!flags.priority.empty()) {
+    const auto priority = ParsePriority(flags.priority);
+    if (!priority.ok()) return Annotate(priority.status(), "--priority");
+    options->set_priority(*priority);
+  }
+  options->set_pool(flags.pool);
+  for (const std::string& text : flags.constraints) {
+    auto constraint = ParseConstraint(text);
+    if (!constraint.ok()) return Annotate(constraint.status(), "--constraint");
+    *options->add_constraints() = *std::move(constraint);
+  }
+  return CheckPlacement(*options);
 }
 
 }  // namespace
@@ -471,6 +489,7 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
         fmt::format("--emulation={}: expected allow or never", flags.emulation));
   }
   options.set_forbid_emulation(flags.emulation == "never");
+  RETURN_IF_ERROR(AddPlacement(flags, &options));
   RETURN_IF_ERROR(AddStepOptions(flags, &options));
   return options;
 }

@@ -90,6 +90,12 @@ struct BuildFlags {
   std::vector<std::string> no_cache_stages;
   bool pull = false;
   std::vector<std::string> labels;
+  // "low", "normal", "high" or a number; empty: normal.
+  std::string priority;
+  // Of workers; empty: the farm's for the platform.
+  std::string pool;
+  // --constraint KEY=VALUE, KEY!=VALUE.
+  std::vector<std::string> constraints;
   // Which of the variations makes a step differ is tried out.
   bool attribute = false;
   // So many rounds at most, until one differs; 0: one build.

@@ -9,6 +9,7 @@
 #include "common/words/levels.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
+#include "common/words/worker_labels.h"
 
 namespace crossmill::cli {
 namespace {
@@ -239,6 +240,13 @@ Json BuildJson(const BuildReport& report) {
                      {"vary", options.has_vary() ? AspectsJson(options.vary().aspects()) : Json(nullptr)},
                      {"normalize", options.normalize()},
                      {"neutral", options.neutral()}};
+  if (options.priority() != 0) json["options"]["priority"] = options.priority();
+  if (!options.pool().empty()) json["options"]["pool"] = options.pool();
+  if (!options.constraints().empty()) {
+    json["options"]["constraints"] = List(options.constraints(), [](const v1::WorkerConstraint& constraint) {
+      return Json(FormatConstraint(constraint));
+    });
+  }
   std::vector<std::string> levels;
   for (const v1::CellView& cell : build.cells()) levels.push_back(cell.comparison().level());
   json["level"] = TextOrNull(LevelOfBuild(levels));
@@ -246,6 +254,8 @@ Json BuildJson(const BuildReport& report) {
   json["planned_at"] = TimeJson(build.planned_at());
   json["epoch"] = build.epoch();
   json["warnings"] = List(build.warnings(), [](const std::string& text) { return Json(text); });
+  if (!build.waits().empty())
+    json["waits"] = List(build.waits(), [](const std::string& text) { return Json(text); });
   json["bases"] = List(build.bases(), [](const v1::PinnedImage& base) {
     return Json{{"reference", base.reference()},
                 {"platform", FormatPlatform(base.platform())},
@@ -357,6 +367,12 @@ Json DiffJson(const v1::BuildView& build, absl::Span<const v1::CellComparison> c
            })}};
 }
 
+Json LabelsJson(const v1::WorkerInfo& info) {
+  Json labels = Json::object();
+  for (const v1::WorkerLabel& label : info.labels()) labels[label.key()] = label.value();
+  return labels;
+}
+
 Json WorkerJson(const v1::WorkerView& worker) {
   const v1::WorkerInfo& info = worker.info();
   return {
@@ -364,6 +380,9 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"connected", worker.connected()},
       {"draining", worker.draining()},
       {"drained", worker.drained()},
+      {"cordoned", worker.cordoned()},
+      {"pool", info.pool().empty() ? Json() : Json(info.pool())},
+      {"labels", LabelsJson(info)},
       {"unfit", worker.unfit().empty() ? Json() : Json(worker.unfit())},
       {"last_seen", TimeJson(worker.last_seen())},
       {"version", info.version()},

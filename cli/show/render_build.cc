@@ -14,7 +14,9 @@
 #include "cli/use/step_use.h"
 #include "common/words/levels.h"
 #include "common/words/platform.h"
+#include "common/words/priority.h"
 #include "common/words/words.h"
+#include "common/words/worker_labels.h"
 
 namespace crossmill::cli {
 namespace {
@@ -307,6 +309,12 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
     add("matrix",
         fmt::format("m{}: {}", build.matrix().matrix(), Printable(FormatCombination(build.matrix()))));
   }
+  if (build.options().priority() != 0) add("priority", FormatPriority(build.options().priority()));
+  add("pool", Printable(build.options().pool()));
+  std::string constraints;
+  for (const v1::WorkerConstraint& constraint : build.options().constraints())
+    constraints += (constraints.empty() ? "" : ", ") + Printable(FormatConstraint(constraint));
+  add("constraints", constraints);
   if (build.has_rebuild()) add("rebuild", fmt::format("of build {}", build.rebuild().build()));
   add("index", IsBuilt(build)
                    ? fmt::format("being packed; `crossmill show {}` tells its digest then", build.id())
@@ -319,6 +327,7 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
   for (const std::string& warning : build.warnings()) {
     result += fmt::format("  {} {}\n", Paint("warning:", Ink::kYellow, options.colour), Printable(warning));
   }
+  for (const std::string& wait : build.waits()) result += fmt::format("  {}\n", Printable(wait));
   return result;
 }
 

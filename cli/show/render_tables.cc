@@ -69,12 +69,13 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
                {"STATE"},
                {"SLOTS", Table::Align::kRight},
                {"PLATFORMS"},
+               {"POOL"},
                {"HOST"},
                {"CPU"},
                {"RUNTIME"},
                {"OUTVOTED", Table::Align::kRight},
                {"TASKS"}},
-              5);
+              6);
   for (const v1::WorkerView& worker : workers) {
     const v1::WorkerInfo& info = worker.info();
     std::string platforms;
@@ -85,6 +86,7 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
     std::string tasks;
     for (const std::string& task : worker.tasks()) tasks += (tasks.empty() ? "" : ", ") + task;
     Table::Cell state = {"connected", Ink::kGreen};
+    if (worker.cordoned()) state = {"cordoned", Ink::kYellow};
     if (worker.draining()) state = {worker.drained() ? "drained" : "draining", Ink::kYellow};
     if (!worker.unfit().empty()) state = {"unfit", Ink::kRed};
     if (worker.distrusted()) state = {"distrusted", Ink::kRed};
@@ -92,6 +94,7 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
       state = {fmt::format("lost {}{}", FormatAge(worker.last_seen(), now),
                            worker.distrusted() ? ", distrusted"
                            : worker.drained()  ? ", drained"
+                           : worker.cordoned() ? ", cordoned"
                                                : ""),
                Ink::kRed};
     }
@@ -102,6 +105,7 @@ std::string RenderWorkers(absl::Span<const v1::WorkerView> workers, int64_t now,
          state,
          {fmt::format("{}/{}", worker.slots_used(), info.slots())},
          {platforms},
+         {info.pool()},
          {info.host_name()},
          {fmt::format("{} × {}", info.cpus(), Printable(info.cpu_model()))},
          {info.runtime()},

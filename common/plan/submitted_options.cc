@@ -12,6 +12,8 @@
 #include "common/base/utf8.h"
 #include "common/words/normalize_rules.h"
 #include "common/words/platform.h"
+#include "common/words/priority.h"
+#include "common/words/worker_labels.h"
 
 namespace crossmill::plan {
 namespace {
@@ -147,6 +149,8 @@ absl::Status CheckOptions(const v1::BuildOptions& options) {
       return Wrong("ulimits", limit.name(), "each name once");
     limits.push_back(limit.name());
   }
+  RETURN_IF_ERROR(CheckPriority(options.priority()));
+  RETURN_IF_ERROR(CheckPlacement(options));
   RETURN_IF_ERROR(CheckNames(options));
   RETURN_IF_ERROR(CheckEnums(options));
   const std::vector<std::string> rules(options.normalize().begin(), options.normalize().end());

@@ -207,13 +207,15 @@ std::string_view Word(v1::Access role) {
       return "submit";
     case v1::ACCESS_OPERATE:
       return "operate";
+    case v1::ACCESS_ADMIN:
+      return "admin";
     default:
       return "worker";
   }
 }
 
 std::optional<v1::Access> ParseClientRole(std::string_view word) {
-  for (const v1::Access role : {v1::ACCESS_READ, v1::ACCESS_SUBMIT, v1::ACCESS_OPERATE}) {
+  for (const v1::Access role : {v1::ACCESS_READ, v1::ACCESS_SUBMIT, v1::ACCESS_OPERATE, v1::ACCESS_ADMIN}) {
     if (word == Word(role)) return role;
   }
   return std::nullopt;

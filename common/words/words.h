@@ -33,7 +33,7 @@ std::string_view Word(v1::Aspect aspect);
 std::string_view Phrase(v1::Aspect aspect);
 // "no-longer-wheel", "version", ...
 std::string_view Word(v1::PackageChange::Kind kind);
-// "read", "submit", "operate", "worker": what a token is for.
+// "read", "submit", "operate", "admin", "worker": what a token is for.
 std::string_view Word(v1::Access role);
 // A client's role by its word; nothing for any other word.
 std::optional<v1::Access> ParseClientRole(std::string_view word);

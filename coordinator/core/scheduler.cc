@@ -9,28 +9,21 @@
 namespace crossmill::core {
 namespace {
 
-size_t CountAvoided(const Requirements& requirements) {
-  return requirements.spread == Spread::kHosts ? requirements.avoid.hosts.size()
-                                               : requirements.avoid.workers.size();
-}
-
-int WeightOf(const ExpectedUse& use) {
-  if (!use.cpus) return 0;
-  if (*use.cpus < 0.2) return 1;
-  if (*use.cpus < 0.75) return 2;
-  return *use.cpus < 1.5 ? 3 : 4;
-}
+constexpr size_t kMostIdleRealms = 32;
 
 }  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, NewLease new_lease)
-    : options_(options), new_lease_(std::move(new_lease)) {}
+    : options_(options),
+      new_lease_(std::move(new_lease)),
+      shares_(options.projects, std::clamp(options.verify_reserve, 0.0, 1.0)) {}
 
 // ---- workers ----
 
 std::set<LeaseNumber> Scheduler::Connect(const v1::WorkerInfo& info, const std::set<LeaseNumber>& reported,
                                          bool draining, absl::Time now) {
   MutexLock lock(mutex_);
+  told_ = std::max(told_, now);
   Worker& worker = workers_[info.name()];
   SetInfo(worker, info, now);
   worker.connected = true;
@@ -75,13 +68,9 @@ void Scheduler::SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time n
   }
   if (options_.changes != nullptr) options_.changes->Note();
   worker.info = info;
-  worker.drained = options_.drained != nullptr && options_.drained->GetsNone(info.name());
-  worker.distrusted = options_.drained != nullptr && options_.drained->IsDistrusted(info.name());
-  worker.native.clear();
-  worker.emulated.clear();
-  for (const v1::PlatformSupport& support : info.platforms()) {
-    (support.emulated() ? worker.emulated : worker.native).push_back(FormatPlatform(support.platform()));
-  }
+  if (options_.drained != nullptr) worker.Follow(*options_.drained);
+  worker.SetPlaces(realms_);
+  any_cordoned_ = any_cordoned_ || worker.cordoned_after;
   for (const std::string& platform : worker.emulated) OpenBacklog(platform, now);
   Host& host = hosts_[info.host_id()];
   host.workers.insert(info.name());
@@ -96,8 +85,54 @@ void Scheduler::SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time n
   }
 }
 
+void Scheduler::Worker::Follow(const DrainedWorkers& operators) {
+  drained = operators.GetsNone(info.name());
+  distrusted = operators.IsDistrusted(info.name());
+  cordoned_after = operators.CordonedAfter(info.name());
+}
+
+void Scheduler::Worker::SetPlaces(const std::map<std::string, LiveRealm>& realms) {
+  native.clear();
+  emulated.clear();
+  const auto add = [&](const std::string& realm) {
+    // What executes nothing of a platform waits in the realm itself.
+    if (!realm.empty()) native.push_back(PlaceOf(realm, ""));
+    for (const v1::PlatformSupport& support : info.platforms()) {
+      (support.emulated() ? emulated : native).push_back(PlaceOf(realm, FormatPlatform(support.platform())));
+    }
+  };
+  add("");
+  for (const auto& [key, live] : realms) {
+    if (Contains(live.realm, info)) add(key);
+  }
+  const auto first = std::find_if(info.platforms().begin(), info.platforms().end(),
+                                  [](const v1::PlatformSupport& support) { return !support.emulated(); });
+  capacity = fmt::format("{} {}", info.pool(),
+                         first == info.platforms().end() ? "" : FormatPlatform(first->platform()));
+}
+
+void Scheduler::EnterRealm(const Realm& realm, absl::Time now) {
+  if (realm.IsEverywhere()) return;
+  const auto [entry, fresh] = realms_.try_emplace(KeyOf(realm), LiveRealm{realm});
+  ++entry->second.tasks;
+  if (!fresh) return;
+  // Those that nobody is confined to any more are kept for the next tasks of their builds, some of them.
+  if (realms_.size() > kMostIdleRealms)
+    std::erase_if(realms_, [](const auto& each) { return each.second.tasks == 0; });
+  for (auto& [name, worker] : workers_) {
+    worker.SetPlaces(realms_);
+    Refresh(worker);
+    for (const std::string& place : worker.emulated) OpenBacklog(place, now);
+  }
+  std::erase_if(backlogs_, [&](const auto& backlog) {
+    const size_t end = backlog.first.find('\n');
+    return end != std::string::npos && !realms_.contains(backlog.first.substr(0, end));
+  });
+}
+
 void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   MutexLock lock(mutex_);
+  told_ = std::max(told_, now);
   auto it = workers_.find(worker);
   if (it == workers_.end()) return;
   it->second.last_seen = now;
@@ -132,6 +167,32 @@ void Scheduler::Disconnect(const std::string& worker, absl::Time now) {
   Refresh(it->second);
 }
 
+absl::Status Scheduler::RemoveWorker(const std::string& name) {
+  MutexLock lock(mutex_);
+  const auto found = workers_.find(name);
+  if (found == workers_.end()) return absl::NotFoundError(fmt::format("no worker is called '{}'", name));
+  Worker& worker = found->second;
+  if (worker.connected) {
+    return absl::FailedPreconditionError(
+        fmt::format("worker {} is connected: drain it, and stop it when it has ended what it runs; then it "
+                    "can be removed",
+                    name));
+  }
+  while (!worker.leases.empty())
+    Lose(worker, worker.leases.begin()->first, fmt::format("worker {} was removed", name));
+  // Told even of one that had departed: it is taken out of the record.
+  worker.present = true;
+  Depart(worker);
+  Refresh(worker);
+  pools_.Remove(name);
+  if (const auto host = hosts_.find(worker.info.host_id()); host != hosts_.end()) {
+    host->second.workers.erase(name);
+    if (host->second.workers.empty()) hosts_.erase(host);
+  }
+  workers_.erase(found);
+  return absl::OkStatus();
+}
+
 void Scheduler::Depart(Worker& worker) {
   if (!std::exchange(worker.present, false)) return;
   if (options_.changes != nullptr) options_.changes->Note();
@@ -139,7 +200,7 @@ void Scheduler::Depart(Worker& worker) {
   layers_.Forget(worker.info.name());
 }
 
-void Scheduler::Refresh(const Worker& worker) {
+void Scheduler::Refresh(Worker& worker) {
   const v1::WorkerInfo& info = worker.info;
   const HostRoom& room = hosts_[info.host_id()].room;
   WorkerStanding standing;
@@ -149,23 +210,32 @@ void Scheduler::Refresh(const Worker& worker) {
   const bool comes_back =
       !worker.unfit || worker.unfit->until < absl::InfiniteFuture() || !worker.leases.empty();
   standing.present = worker.present && comes_back && !worker.distrusted;
-  standing.staying = standing.present && !worker.draining && !worker.drained;
+  standing.staying =
+      standing.present && !worker.draining && !worker.drained && !worker.cordoned_after.has_value();
+  standing.capacity = worker.capacity;
   standing.tasks = static_cast<uint32_t>(worker.leases.size());
   standing.fullness = static_cast<double>(standing.tasks) / std::max(1u, info.slots());
   if (info.slots_by_load()) standing.fullness = std::max(standing.fullness, room.Used() / room.cpus());
   standing.open = worker.connected && !worker.draining && !worker.drained && !worker.unfit &&
                   Admits(worker, ExpectedUse{0.0, 1});
-  pools_.Update(info.name(), standing);
+  capacities_moved_ = pools_.Update(info.name(), standing) || capacities_moved_;
+  // Of a machine whose tasks follow its load, processors are what there is to share.
+  const int64_t slots = info.slots_by_load() ? std::max(1u, info.cpus()) : info.slots();
+  std::pair<std::string, int64_t> counted{worker.capacity, standing.staying ? slots : 0};
+  if (counted == worker.counted_slots) return;
+  shares_.AddSlots(worker.counted_slots.first, -worker.counted_slots.second);
+  shares_.AddSlots(counted.first, counted.second);
+  worker.counted_slots = std::move(counted);
 }
 
-void Scheduler::RefreshWith(const Worker& worker) {
+void Scheduler::RefreshWith(Worker& worker) {
   if (!worker.info.slots_by_load()) Refresh(worker);
   RefreshHost(worker.info.host_id());
 }
 
 void Scheduler::RefreshHost(const std::string& host) {
   for (const std::string& name : hosts_[host].workers) {
-    const Worker& worker = workers_.at(name);
+    Worker& worker = workers_.at(name);
     if (worker.info.slots_by_load()) Refresh(worker);
   }
 }
@@ -181,16 +251,20 @@ void Scheduler::Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time 
   if (requirements.group != 0) groups_[requirements.group].insert(task);
   if (requirements.spare) spare_leases_[lease] = task;
   hosts_[worker.info.host_id()].room.Add(lease, requirements.use, now);
+  shares_.Begin(lease, {requirements.project, worker.capacity, requirements.spare, requirements.group != 0},
+                now);
   for (const LayerSize& layer : requirements.layers) layers_.Note(worker.info.name(), layer);
-  const auto backlog = backlogs_.find(held.kind.platform);
+  const auto backlog = backlogs_.find(held.kind.place);
   if (backlog != backlogs_.end()) BeginIn(backlog->second, held, now);
   RefreshWith(worker);
 }
 
 void Scheduler::Drop(Worker& worker, LeaseNumber lease) {
   Task& task = tasks_.at(worker.leases.at(lease));
-  if (task.native_until) backlogs_.at(task.kind.platform).End(*task.native_until);
+  const auto backlog = backlogs_.find(task.kind.place);
+  if (task.native_until && backlog != backlogs_.end()) backlog->second.End(*task.native_until);
   task.native_until.reset();
+  shares_.End(lease, told_);
   if (options_.changes != nullptr) options_.changes->Note();
   worker.leases.erase(lease);
   lease_workers_.erase(lease);
@@ -211,23 +285,13 @@ void Scheduler::Erase(TaskId id) {
     TakeFromQueue(id, task);
     if (queues_.at(task.kind).tasks.empty()) queues_.erase(task.kind);
   }
+  if (const auto realm = realms_.find(KeyOf(task.requirements.realm)); realm != realms_.end())
+    --realm->second.tasks;
   tasks_.erase(found);
 }
 
-Scheduler::Kind Scheduler::KindOf(const Requirements& requirements) {
-  Kind kind;
-  if (!requirements.neutral) {
-    kind.platform = FormatPlatform(requirements.platform);
-    kind.forbid_emulation = requirements.forbid_emulation;
-  }
-  kind.picky = requirements.spread != Spread::kNone;
-  kind.spare = requirements.spare;
-  kind.weight = WeightOf(requirements.use);
-  return kind;
-}
-
 void Scheduler::BeginIn(NativeBacklog& backlog, Task& task, absl::Time now) {
-  if (!pools_.Executes(task.worker, task.kind.platform, Way::kNative)) return;
+  if (!pools_.Executes(task.worker, task.kind.place, Way::kNative)) return;
   const std::optional<absl::Duration>& lasts = task.requirements.time.native;
   task.native_until = lasts ? now + *lasts : absl::InfiniteFuture();
   backlog.Begin(*task.native_until);
@@ -237,7 +301,7 @@ void Scheduler::OpenBacklog(const std::string& platform, absl::Time now) {
   const auto [entry, fresh] = backlogs_.try_emplace(platform, options_.emulation);
   if (!fresh) return;
   for (auto& [id, task] : tasks_) {
-    if (task.kind.platform != platform) continue;
+    if (task.kind.place != platform) continue;
     if (task.lease == 0) {
       if (!task.kind.spare) entry->second.Add(WaitingOf(id, task));
     } else {
@@ -246,34 +310,37 @@ void Scheduler::OpenBacklog(const std::string& platform, absl::Time now) {
   }
 }
 
-NativeBacklog::Waiting Scheduler::WaitingOf(TaskId id, const Task& task) {
-  return {id, task.rank, task.requirements.time, task.kind.forbid_emulation, task.queued_at};
-}
-
 void Scheduler::PutInQueue(TaskId id, const Task& task) {
   Queue& queue = queues_[task.kind];
+  if (queue.tasks.empty()) {
+    queue.capacity = pools_.CapacityOf(task.kind.place);
+    shares_.Wait(task.kind.project, queue.capacity, task.kind.spare);
+  }
   queue.tasks.emplace(task.rank, id);
   if (task.kind.picky) queue.avoided.insert(CountAvoided(task.requirements));
   if (task.kind.spare) return;  // nobody waits behind it
-  const auto backlog = backlogs_.find(task.kind.platform);
+  const auto backlog = backlogs_.find(task.kind.place);
   if (backlog != backlogs_.end()) backlog->second.Add(WaitingOf(id, task));
 }
 
 void Scheduler::TakeFromQueue(TaskId id, const Task& task) {
   Queue& queue = queues_.at(task.kind);
   queue.tasks.erase(task.rank);
+  if (queue.tasks.empty()) shares_.StopWaiting(task.kind.project, queue.capacity, task.kind.spare);
   if (task.kind.picky) queue.avoided.erase(queue.avoided.find(CountAvoided(task.requirements)));
   if (task.kind.spare) return;
-  const auto backlog = backlogs_.find(task.kind.platform);
+  const auto backlog = backlogs_.find(task.kind.place);
   if (backlog != backlogs_.end()) backlog->second.Remove(WaitingOf(id, task));
 }
 
 void Scheduler::Enqueue(TaskId id, Requirements requirements, absl::Time now) {
   MutexLock lock(mutex_);
+  told_ = std::max(told_, now);
   Task task;
   task.kind = KindOf(requirements);
   task.requirements = std::move(requirements);
-  task.rank = RankOf(now, task.requirements.path, next_place_++);
+  EnterRealm(task.requirements.realm, now);
+  task.rank = RankOf(now, task.requirements.path, next_place_++, task.requirements.priority);
   task.rank.spare = task.kind.spare;
   task.queued_at = now;
   PutInQueue(id, tasks_[id] = std::move(task));
@@ -287,9 +354,11 @@ void Scheduler::Restore(LeaseNumber lease, TaskId id, Requirements requirements,
     holder.info.set_name(worker);
     holder.last_seen = now;
   }
+  told_ = std::max(told_, now);
   Task task;
   task.kind = KindOf(requirements);
   task.requirements = std::move(requirements);
+  EnterRealm(task.requirements.realm, now);
   task.lease = lease;
   task.worker = worker;
   tasks_[id] = std::move(task);
@@ -301,9 +370,13 @@ void Scheduler::Avoid(TaskId id, const Places& places) {
   const auto found = tasks_.find(id);
   if (found == tasks_.end() || found->second.lease != 0) return;
   Task& task = found->second;
+  // Its project waits on meanwhile.
+  const std::string capacity = queues_.at(task.kind).capacity;
+  shares_.Wait(task.kind.project, capacity, task.kind.spare);
   TakeFromQueue(id, task);
   task.requirements.avoid = places;
   PutInQueue(id, task);
+  shares_.StopWaiting(task.kind.project, capacity, task.kind.spare);
 }
 
 void Scheduler::Settle(TaskId id) {
@@ -312,6 +385,7 @@ void Scheduler::Settle(TaskId id) {
   if (found == tasks_.end() || spare_leases_.erase(found->second.lease) == 0) return;
   found->second.requirements.spare = false;
   found->second.kind.spare = false;
+  shares_.Settle(found->second.lease, told_);
 }
 
 void Scheduler::Made(const std::string& worker, const LayerSize& layer) {
@@ -354,12 +428,14 @@ void Scheduler::Lose(Worker& worker, LeaseNumber lease, std::string reason) {
 
 std::vector<LostLease> Scheduler::Expire(absl::Time now) {
   MutexLock lock(mutex_);
+  told_ = std::max(told_, now);
   const uint64_t changes = options_.drained == nullptr ? 0 : options_.drained->changes();
   if (std::exchange(drained_changes_, changes) != changes) {
     if (options_.changes != nullptr) options_.changes->Note();
+    any_cordoned_ = false;
     for (auto& [name, worker] : workers_) {
-      worker.drained = options_.drained->GetsNone(name);
-      worker.distrusted = options_.drained->IsDistrusted(name);
+      worker.Follow(*options_.drained);
+      any_cordoned_ = any_cordoned_ || worker.cordoned_after;
       // What it would still say is not believed: others begin anew at once.
       while (worker.distrusted && !worker.leases.empty())
         Lose(worker, worker.leases.begin()->first, fmt::format("worker {} is distrusted", name));
@@ -422,9 +498,10 @@ SchedulerStatus Scheduler::Status() const {
   for (const auto& [name, worker] : workers_) {
     // As it was said, though the next round of placing may not have seen it.
     const bool drained = options_.drained != nullptr && options_.drained->GetsNone(name);
+    const bool cordoned = options_.drained != nullptr && options_.drained->CordonedAfter(name);
     all.workers.push_back(WorkerStatus{worker.info, worker.connected, worker.draining || drained, drained,
-                                       worker.last_seen, worker.leases, worker.unfit, worker.layers_bytes,
-                                       worker.caches_bytes});
+                                       cordoned, worker.last_seen, worker.leases, worker.unfit,
+                                       worker.layers_bytes, worker.caches_bytes});
   }
   std::sort(all.workers.begin(), all.workers.end(), [](const WorkerStatus& left, const WorkerStatus& right) {
     return left.info.name() < right.info.name();

@@ -16,7 +16,12 @@
 // wait without complaint where nobody could run them. Leases are numbered and fenced: what is reported under
 // another number than the one that is active is refused.
 //
-// No decision walks over all workers or all tasks: what is asked for is indexed, and looks are counted.
+// Projects share what there is (fairness/project_shares.h): of the kinds of tasks that a free worker could
+// execute the one whose project was given the least for its share is first, and the order above is the one
+// among tasks of one project. A task may be confined to some of the workers (placement/realm.h).
+//
+// No decision walks over all workers or all tasks: what is asked for is indexed, and looks are counted. It
+// does look at each kind of which tasks wait, and a project's kinds are its own.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +37,12 @@
 #include "absl/time/time.h"
 #include "common/base/mutex.h"
 #include "coordinator/core/expected_time.h"
+#include "coordinator/core/fairness/project_shares.h"
 #include "coordinator/core/host_room.h"
 #include "coordinator/core/layer_places.h"
 #include "coordinator/core/native_backlog.h"
-#include "coordinator/core/queue_rank.h"
+#include "coordinator/core/placement/requirements.h"
+#include "coordinator/core/placement/task_queue.h"
 #include "coordinator/core/standing/drained_workers.h"
 #include "coordinator/core/standing/worker_changes.h"
 #include "coordinator/core/standing/worker_health.h"
@@ -43,47 +50,6 @@
 #include "crossmill/v1/worker.pb.h"
 
 namespace crossmill::core {
-
-using TaskId = uint64_t;
-using LeaseNumber = uint64_t;
-
-enum class Spread {
-  // Anywhere.
-  kNone,
-  // On a worker that is not one of `avoid` and runs no other task of the group.
-  kWorkers,
-  // On a host that is not one of `avoid` and runs no other task of the group.
-  kHosts,
-};
-
-struct Places {
-  std::set<std::string> hosts;
-  std::set<std::string> workers;
-  bool operator==(const Places&) const = default;
-};
-
-struct Requirements {
-  v1::Platform platform;
-  // Executes nothing of that platform: any worker will do.
-  bool neutral = false;
-  bool forbid_emulation = false;
-  Spread spread = Spread::kNone;
-  // Tasks with the same non-zero group are spread.
-  uint64_t group = 0;
-  // Only gets what no other task waits for, and gives it back as soon as a first one (without a group) does.
-  bool spare = false;
-  ExpectedUse use;
-  ExpectedTime time;
-  // How long the longest chain through it takes: since its build came, itself, and what waits for it
-  // (critical_path.h).
-  absl::Duration path;
-  // What its worker needs, LayerPlaces::Worthwhile.
-  std::vector<LayerSize> layers;
-  // Of `spread`.
-  Places avoid;
-  // For messages: "builder on linux/arm64".
-  std::string description;
-};
 
 struct Assignment {
   LeaseNumber lease;
@@ -119,6 +85,10 @@ struct SchedulerOptions {
   const WorkerHealth* health = nullptr;
   // Not owned, told of each; null: nobody counts them. What machines measure is none.
   WorkerChanges* changes = nullptr;
+  // Likewise; null: all projects have the usual terms.
+  const ProjectTerms* projects = nullptr;
+  // The part of the slots, 0 to 1, that replicas get before first executions.
+  double verify_reserve = 0;
 };
 
 // Snapshot of one worker for display.
@@ -128,6 +98,8 @@ struct WorkerStatus {
   // By itself, or because it is drained.
   bool draining = false;
   bool drained = false;
+  // Gets nothing of builds that are newer than when it was cordoned.
+  bool cordoned = false;
   absl::Time last_seen;
   std::map<LeaseNumber, TaskId> leases;
   // Why it gets no new tasks for now.
@@ -165,6 +137,9 @@ class Scheduler {
   // The stream is gone: nothing new is placed there; its leases expire, and what waits for it stops waiting,
   // after the time-out.
   void Disconnect(const std::string& worker, absl::Time now);
+  // Forgets a worker that is not connected, and what it ran: that is lost with it. It has departed then.
+  // NOT_FOUND; FAILED_PRECONDITION: it is connected.
+  absl::Status RemoveWorker(const std::string& worker);
 
   void Enqueue(TaskId task, Requirements requirements, absl::Time now);
   // A lease that was active before a restart: held for its worker until the time-out.
@@ -194,6 +169,8 @@ class Scheduler {
   std::vector<UnplaceableTask> Unplaceable(absl::Time now);
   // Some present worker can run it, now or later.
   bool CanRun(const Requirements& requirements) const;
+  // Why a queued task has no worker yet, for people; empty for one that is not queued.
+  std::string WhyWaiting(TaskId task) const;
 
   std::set<LeaseNumber> LeasesOf(const std::string& worker) const;
   SchedulerStatus Status() const;
@@ -201,7 +178,17 @@ class Scheduler {
   v1::WorkerInfo InfoOf(const std::string& worker) const;
 
  private:
+  // A realm that tasks are confined to.
+  struct LiveRealm {
+    Realm realm;
+    size_t tasks = 0;
+  };
   struct Worker {
+    // What operators say of it.
+    void Follow(const DrainedWorkers& drained);
+    // What it executes in which of the realms, and what its slots are counted as.
+    void SetPlaces(const std::map<std::string, LiveRealm>& realms);
+
     v1::WorkerInfo info;
     bool connected = false;
     // Connected, or away for less than the time-out. A draining worker that leaves does not come back.
@@ -221,46 +208,14 @@ class Scheduler {
     bool silent = false;
     absl::Time last_seen;
     std::map<LeaseNumber, TaskId> leases;
-    // Platforms of `info` as text.
+    // Set while it is cordoned: the last build that it takes tasks of.
+    std::optional<int64_t> cordoned_after;
+    // Platforms of `info` as text, in each of the realms that it is in (PlaceOf).
     std::vector<std::string> native;
     std::vector<std::string> emulated;
-  };
-  // Tasks of one kind. A picky task (spread, with somebody to avoid) may find nobody where the next one does,
-  // so theirs are looked at one by one; of the others the first stands for all.
-  struct Kind {
-    // Empty: any platform will do.
-    std::string platform;
-    bool forbid_emulation = false;
-    bool picky = false;
-    bool spare = false;
-    // About how many processors: what waits for a whole one must not hold up what needs none.
-    int weight = 0;
-    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes <=> for a comparison with 0
-    auto operator<=>(const Kind&) const = default;
-  };
-  struct Task {
-    Requirements requirements;
-    Kind kind;
-    // Its place in the queue of its kind, and among the first of all kinds.
-    QueueRank rank;
-    absl::Time queued_at = absl::InfiniteFuture();
-    LeaseNumber lease = 0;
-    std::string worker;
-    // While it runs natively: its end as the backlog was told it.
-    std::optional<absl::Time> native_until;
-    // While it is queued and nobody present can ever run it.
-    std::optional<absl::Time> unplaceable_since;
-    // People were told that only drained workers could run it.
-    bool wait_told = false;
-  };
-  struct Queue {
-    std::map<QueueRank, TaskId> tasks;
-    // Of a picky kind: how many hosts or workers each must avoid.
-    std::multiset<size_t> avoided;
-    // Of a picky kind: which one to look at first the next time, after many were looked at in vain.
-    std::optional<QueueRank> resume;
-    // Nobody could run the first when that was looked at last.
-    bool unplaceable = false;
+    // Of it (fairness/project_shares.h), and how many slots are counted there.
+    std::string capacity;
+    std::pair<std::string, int64_t> counted_slots;
   };
   struct Host {
     HostRoom room;
@@ -270,14 +225,23 @@ class Scheduler {
     std::string worker;
     bool emulated = false;
   };
+  using Kind = TaskKind;
+  using Task = ScheduledTask;
+  using Queue = TaskQueue;
+  // Which queues are looked at.
+  enum class Pass {
+    // Replicas, as long as they hold less than is reserved for them.
+    kReserved,
+    // All that are not spare.
+    kOrdinary,
+    kSpare,
+  };
 
-  static Kind KindOf(const Requirements& requirements);
-  static Avoided AvoidedBy(const Requirements& requirements);
-  // Somebody present could run each task of the queue, found without a look at them.
-  bool AreAllPossible(const Kind& kind, const Queue& queue, bool with_drained = true) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Somebody present could run it, now or later; or somebody who is not drained either.
   bool IsPossible(const Kind& kind, const Requirements& requirements, bool with_drained = true) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // It executes the kind, and nothing else keeps the task from it but that it is busy or gets no tasks now.
+  bool IsPossibleOn(const Worker& worker, const Kind& kind, const Requirements& requirements) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SpreadAllows(const Worker& worker, const Requirements& requirements) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -286,16 +250,16 @@ class Scheduler {
   // Begins the backlog of a platform with the tasks there are, unless there is one.
   void OpenBacklog(const std::string& platform, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BeginIn(NativeBacklog& backlog, Task& task, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static NativeBacklog::Waiting WaitingOf(TaskId id, const Task& task);
   void PutInQueue(TaskId id, const Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Leaves an empty queue behind.
   void TakeFromQueue(TaskId id, const Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Of the workers with room the one where it is expected to end first, executed that way.
-  std::optional<std::string> BestOf(const Task& task, Way way, absl::Time now)
+  // `yields`: not on a worker that another task waits for.
+  std::optional<std::string> BestOf(const Task& task, Way way, absl::Time now, bool yields)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<Choice> Choose(const Task& task, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Of the queues of spare tasks, or of those of all others.
-  void AssignQueued(bool spare, absl::Time now, std::vector<Assignment>* assignments)
+  std::optional<Choice> Choose(const Task& task, absl::Time now, bool yields)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AssignQueued(Pass pass, absl::Time now, std::vector<Assignment>* assignments)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A task that is not spare waits, and could run there.
   bool IsWaitedFor(const Worker& worker) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -310,15 +274,17 @@ class Scheduler {
 
   void SetInfo(Worker& worker, const v1::WorkerInfo& info, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A task is confined to the realm; of a new one the workers are looked up.
+  void EnterRealm(const Realm& realm, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The worker holds the lease from now on; what is on its host is seen by all workers there.
   void Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Drop(Worker& worker, LeaseNumber lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Erase(TaskId task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells the pools how the worker stands.
-  void Refresh(const Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Refresh(Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // After it got or ended a task: its neighbours have another room, too.
-  void RefreshWith(const Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RefreshWith(Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RefreshHost(const std::string& host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lose(Worker& worker, LeaseNumber lease, std::string reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Depart(Worker& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -332,6 +298,15 @@ class Scheduler {
   WorkerPools pools_ ABSL_GUARDED_BY(mutex_);
   std::unordered_map<TaskId, Task> tasks_ ABSL_GUARDED_BY(mutex_);
   std::map<Kind, Queue> queues_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, LiveRealm> realms_ ABSL_GUARDED_BY(mutex_);
+  ProjectShares shares_ ABSL_GUARDED_BY(mutex_);
+  // Workers came or went, or stand elsewhere, since the queues looked.
+  bool capacities_moved_ ABSL_GUARDED_BY(mutex_) = false;
+  bool any_cordoned_ ABSL_GUARDED_BY(mutex_) = false;
+  // The latest time that was told.
+  absl::Time told_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // For IsWaitedFor: which kinds that are not spare wait. Pointers into queues_, good until tasks are queued.
+  std::vector<std::pair<const Kind*, const Queue*>> waited_ ABSL_GUARDED_BY(mutex_);
   // Of each platform that some worker emulates or has emulated: where nobody could, nobody asks.
   std::map<std::string, NativeBacklog> backlogs_ ABSL_GUARDED_BY(mutex_);
   LayerPlaces layers_ ABSL_GUARDED_BY(mutex_);

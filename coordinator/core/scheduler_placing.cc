@@ -1,10 +1,8 @@
-// Scheduler: which worker gets which task, and which tasks nobody can run.
+// Scheduler: which worker gets which task.
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_join.h"
 #include "common/base/status.h"
-#include "common/words/platform.h"
 #include "coordinator/core/scheduler.h"
 #include "coordinator/core/step_history.h"
 
@@ -17,9 +15,6 @@ constexpr int kMostRefusals = 8;
 
 // So many of the emptiest workers, and so many that have layers of the task, are compared.
 constexpr int kMostOffers = 3;
-
-// Workers in a reason for people.
-constexpr size_t kMostNamed = 5;
 
 // Workers that a task must avoid are passed over so often.
 constexpr int kMostAvoided = 256;
@@ -37,6 +32,20 @@ constexpr double kFetchedInASecond = 64 << 20;
 // without end, would keep one that wants a whole machine waiting for ever.
 constexpr absl::Duration kPatience = absl::Seconds(30);
 
+// Of the kinds that are not spare and may have another task running: one stands for all that differ in
+// nothing but the project, unless they are looked at one by one.
+std::vector<std::pair<const TaskKind*, const TaskQueue*>> KindsThatWait(
+    const std::map<TaskKind, TaskQueue>& queues, const ProjectShares& shares) {
+  std::vector<std::pair<const TaskKind*, const TaskQueue*>> kinds;
+  for (const auto& [kind, queue] : queues) {
+    if (kind.spare || queue.tasks.empty()) continue;
+    if (!kinds.empty() && kinds.back().first->IsLikeButForProject(kind) && !kind.picky) continue;
+    if (!shares.MayRun(kind.project)) continue;
+    kinds.emplace_back(&kind, &queue);
+  }
+  return kinds;
+}
+
 ExpectedUse NeededRoom(const ExpectedUse& use, absl::Duration waited) {
   if (waited < kPatience || !use.cpus) return use;
   return {std::min(*use.cpus, HostRoom::kUnseenCpus), use.memory};
@@ -44,14 +53,8 @@ ExpectedUse NeededRoom(const ExpectedUse& use, absl::Duration waited) {
 
 }  // namespace
 
-Avoided Scheduler::AvoidedBy(const Requirements& requirements) {
-  Avoided avoided;
-  if (requirements.spread == Spread::kHosts) avoided.hosts = &requirements.avoid.hosts;
-  if (requirements.spread == Spread::kWorkers) avoided.workers = &requirements.avoid.workers;
-  return avoided;
-}
-
 bool Scheduler::SpreadAllows(const Worker& worker, const Requirements& requirements) const {
+  if (worker.cordoned_after && requirements.build > *worker.cordoned_after) return false;
   const Avoided avoided = AvoidedBy(requirements);
   if (avoided.hosts != nullptr && avoided.hosts->contains(worker.info.host_id())) return false;
   if (avoided.workers != nullptr && avoided.workers->contains(worker.info.name())) return false;
@@ -74,9 +77,9 @@ bool Scheduler::Admits(const Worker& worker, const ExpectedUse& use) const {
   return hosts_.at(worker.info.host_id()).room.Admits(use);
 }
 
-std::optional<std::string> Scheduler::BestOf(const Task& task, Way way, absl::Time now) {
+std::optional<std::string> Scheduler::BestOf(const Task& task, Way way, absl::Time now, bool yields) {
   const Requirements& requirements = task.requirements;
-  const std::string& platform = task.kind.platform;
+  const std::string& platform = task.kind.place;
   if (!pools_.IsAnyOpen(platform, way)) return std::nullopt;
   const ExpectedUse room = NeededRoom(requirements.use, now - task.queued_at);
   const LayerPlaces::Wanted layers(layers_, requirements.layers);
@@ -96,7 +99,7 @@ std::optional<std::string> Scheduler::BestOf(const Task& task, Way way, absl::Ti
   int avoided = 0;
   pools_.Offer(platform, way, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const Worker& worker = workers_.at(name);
-    if (!SpreadAllows(worker, requirements) || (requirements.spare && IsWaitedFor(worker))) {
+    if (!SpreadAllows(worker, requirements) || (yields && IsWaitedFor(worker))) {
       return ++avoided >= kMostAvoided;
     }
     if (!Admits(worker, room)) return ++refused >= kMostRefusals;
@@ -106,19 +109,18 @@ std::optional<std::string> Scheduler::BestOf(const Task& task, Way way, absl::Ti
   layers.ShowHolders(kMostOffers, turn_++, [&](const std::string& name) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (!pools_.IsOpen(name) || !pools_.Executes(name, platform, way)) return;
     const Worker& worker = workers_.at(name);
-    if (requirements.spare && IsWaitedFor(worker)) return;
+    if (yields && IsWaitedFor(worker)) return;
     if (SpreadAllows(worker, requirements) && Admits(worker, room)) consider(name);
   });
   return best;
 }
 
-std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task, absl::Time now) {
-  if (auto native = BestOf(task, Way::kNative, now)) return Choice{*std::move(native), false};
-  if (task.kind.platform.empty() || task.kind.forbid_emulation) return std::nullopt;
+std::optional<Scheduler::Choice> Scheduler::Choose(const Task& task, absl::Time now, bool yields) {
+  if (auto native = BestOf(task, Way::kNative, now, yields)) return Choice{*std::move(native), false};
+  if (task.kind.neutral || task.kind.forbid_emulation) return std::nullopt;
   // Whether it is better not to wait for them is asked of all that wait, in AssignEmulated.
-  if (pools_.IsAnyStaying(task.kind.platform, Way::kNative, AvoidedBy(task.requirements)))
-    return std::nullopt;
-  if (auto emulated = BestOf(task, Way::kEmulated, now)) return Choice{*std::move(emulated), true};
+  if (pools_.IsAnyStaying(task.kind.place, Way::kNative, AvoidedBy(task.requirements))) return std::nullopt;
+  if (auto emulated = BestOf(task, Way::kEmulated, now, yields)) return Choice{*std::move(emulated), true};
   return std::nullopt;
 }
 
@@ -133,30 +135,51 @@ Assignment Scheduler::Grant(TaskId id, Task& task, Choice choice, absl::Time now
 
 std::vector<Assignment> Scheduler::Assign(absl::Time now, std::vector<TaskId>* displaced) {
   MutexLock lock(mutex_);
+  told_ = std::max(told_, now);
+  shares_.Advance(told_);
+  // Each queue waits by the clock of who would execute it as workers are now.
+  if (std::exchange(capacities_moved_, false)) {
+    for (auto& [kind, queue] : queues_) {
+      std::string capacity = pools_.CapacityOf(kind.place);
+      if (queue.tasks.empty() || capacity == queue.capacity) continue;
+      shares_.StopWaiting(kind.project, queue.capacity, kind.spare);
+      shares_.Wait(kind.project, capacity, kind.spare);
+      queue.capacity = std::move(capacity);
+    }
+  }
   std::vector<Assignment> assignments;
-  AssignQueued(false, now, &assignments);
+  if (options_.verify_reserve > 0) AssignQueued(Pass::kReserved, now, &assignments);
+  AssignQueued(Pass::kOrdinary, now, &assignments);
   AssignEmulated(now, &assignments);
   if (displaced != nullptr) *displaced = InTheWay();
-  AssignQueued(true, now, &assignments);
+  const bool any_spare = std::any_of(queues_.begin(), queues_.end(), [](const auto& entry) {
+    return entry.first.spare && !entry.second.tasks.empty();
+  });
+  if (any_spare) {
+    waited_ = KindsThatWait(queues_, shares_);
+    AssignQueued(Pass::kSpare, now, &assignments);
+    waited_.clear();
+  }
   std::erase_if(queues_, [](const auto& entry) { return entry.second.tasks.empty(); });
   return assignments;
 }
 
 bool Scheduler::IsWaitedFor(const Worker& worker) const {
   const std::string& name = worker.info.name();
-  return std::any_of(queues_.begin(), queues_.end(), [&](const auto& entry) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  int looks_at_all = 0;
+  return std::any_of(waited_.begin(), waited_.end(), [&](const auto& entry) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const auto& [kind, queue] = entry;
-    if (kind.spare || queue.tasks.empty()) return false;
-    if (!pools_.Executes(name, kind.platform, Way::kNative) &&
-        (kind.forbid_emulation || !pools_.Executes(name, kind.platform, Way::kEmulated))) {
+    if (!pools_.Executes(name, kind->place, Way::kNative) &&
+        (kind->forbid_emulation || !pools_.Executes(name, kind->place, Way::kEmulated))) {
       return false;
     }
-    if (!kind.picky) return true;
+    if (!kind->picky) return true;
     int looks = 0;
-    return std::any_of(
-        queue.tasks.begin(), queue.tasks.end(), [&](const auto& waiting) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-          return ++looks > kMostInVain || SpreadAllows(worker, tasks_.at(waiting.second).requirements);
-        });
+    return std::any_of(queue->tasks.begin(), queue->tasks.end(),
+                       [&](const auto& waiting) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                         return ++looks > kMostInVain || ++looks_at_all > kMostAvoided ||
+                                SpreadAllows(worker, tasks_.at(waiting.second).requirements);
+                       });
   });
 }
 
@@ -164,16 +187,15 @@ std::vector<TaskId> Scheduler::InTheWay() const {
   std::vector<TaskId> found;
   if (spare_leases_.empty()) return found;
   std::map<LeaseNumber, TaskId> left = spare_leases_;
-  for (const auto& [kind, queue] : queues_) {
-    if (kind.spare || queue.tasks.empty()) continue;
-    const Requirements& requirements = tasks_.at(queue.tasks.begin()->second).requirements;
+  for (const auto& [kind, queue] : KindsThatWait(queues_, shares_)) {
+    const Requirements& requirements = tasks_.at(queue->tasks.begin()->second).requirements;
     if (requirements.group != 0) continue;
-    const auto in_the_way =
-        std::find_if(left.rbegin(), left.rend(), [&](const auto& spare) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const auto in_the_way = std::find_if(
+        left.rbegin(), left.rend(), [&, &kind = kind](const auto& spare) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           const Worker& worker = workers_.at(tasks_.at(spare.second).worker);
           return worker.connected && !worker.draining && !worker.drained && !worker.unfit &&
-                 SpreadAllows(worker, requirements) &&
-                 pools_.Executes(worker.info.name(), kind.platform, Way::kNative);
+                 shares_.IsBeyondReserve(worker.capacity) && SpreadAllows(worker, requirements) &&
+                 pools_.Executes(worker.info.name(), kind->place, Way::kNative);
         });
     if (in_the_way == left.rend()) continue;
     found.push_back(in_the_way->second);
@@ -182,37 +204,64 @@ std::vector<TaskId> Scheduler::InTheWay() const {
   return found;
 }
 
-void Scheduler::AssignQueued(bool spare, absl::Time now, std::vector<Assignment>* assignments) {
+void Scheduler::AssignQueued(Pass pass, absl::Time now, std::vector<Assignment>* assignments) {
   // Of each queue the first that may still be placed, and how many were looked at in vain.
   struct Head {
+    const Kind* kind;
     Queue* queue;
+    QueueRank rank;
     int in_vain = 0;
   };
-  std::map<QueueRank, Head> heads;
+  // By how much its project is ahead of the neediest, then by rank.
+  std::multimap<std::pair<double, QueueRank>, Head> heads;
+  const auto lead = [&](const Head& head) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return shares_.Lead(head.kind->project, head.queue->capacity, head.kind->spare);
+  };
+  const auto may_go_on = [&](const Kind& kind, const Queue& queue) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return shares_.MayRun(kind.project) && (pass != Pass::kReserved || shares_.HasReserve(queue.capacity)) &&
+           (pools_.IsAnyOpen(kind.place, Way::kNative) || pools_.IsAnyOpen(kind.place, Way::kEmulated));
+  };
+  const std::string* place = nullptr;
+  bool open = false;
   for (auto& [kind, queue] : queues_) {
-    if (kind.spare != spare || queue.tasks.empty()) continue;
+    const bool belongs = pass == Pass::kReserved ? kind.replica : kind.spare == (pass == Pass::kSpare);
+    if (!belongs || queue.tasks.empty()) continue;
+    // Kinds of one place stand beside each other.
+    if (place == nullptr || *place != kind.place) {
+      place = &kind.place;
+      open = pools_.IsAnyOpen(kind.place, Way::kNative) || pools_.IsAnyOpen(kind.place, Way::kEmulated);
+    }
+    if (!open || !may_go_on(kind, queue)) continue;
     auto first = queue.tasks.begin();
     if (const auto resume = std::exchange(queue.resume, std::nullopt)) {
       first = queue.tasks.lower_bound(*resume);
       if (first == queue.tasks.end()) first = queue.tasks.begin();
     }
-    heads.emplace(first->first, Head{&queue});
+    const Head head{&kind, &queue, first->first};
+    heads.emplace(std::pair(lead(head), head.rank), head);
   }
   while (!heads.empty()) {
-    auto [rank, head] = *heads.begin();
-    heads.erase(heads.begin());
-    const auto entry = head.queue->tasks.find(rank);
+    auto node = heads.extract(heads.begin());
+    Head& head = node.mapped();
+    if (!may_go_on(*head.kind, *head.queue)) continue;
+    // What was placed since was charged.
+    if (const double leads = lead(head); leads > node.key().first) {
+      node.key().first = leads;
+      heads.insert(std::move(node));
+      continue;
+    }
+    const auto entry = head.queue->tasks.find(head.rank);
     const TaskId id = entry->second;
     Task& task = tasks_.at(id);
     const auto next = std::next(entry);
-    std::optional<Choice> choice = Choose(task, now);
-    const bool others_may =
-        choice || (task.kind.picky && (pools_.IsAnyOpen(task.kind.platform, Way::kNative) ||
-                                       pools_.IsAnyOpen(task.kind.platform, Way::kEmulated)));
+    std::optional<Choice> choice = Choose(task, now, pass == Pass::kSpare);
+    const bool others_may = choice || task.kind.picky || any_cordoned_;
     if (others_may && next != head.queue->tasks.end()) {
       if (!choice) ++head.in_vain;
       if (head.in_vain < kMostInVain) {
-        heads.emplace(next->first, head);
+        head.rank = next->first;
+        node.key().second = head.rank;
+        heads.insert(std::move(node));
       } else {
         head.queue->resume = next->first;
       }
@@ -228,10 +277,17 @@ void Scheduler::AssignEmulated(absl::Time now, std::vector<Assignment>* assignme
     bool found = true;
     while (found && in_vain < kMostInVain && pools_.IsAnyOpen(platform, Way::kEmulated)) {
       found = false;
-      for (const TaskId id : backlog.Better(now, pools_.CountPresent(platform, Way::kNative, nullptr))) {
+      std::vector<TaskId> better = backlog.Better(now, pools_.CountPresent(platform, Way::kNative, nullptr));
+      const auto lead = [&](TaskId id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        const Kind& kind = tasks_.at(id).kind;
+        return shares_.Lead(kind.project, queues_.at(kind).capacity, kind.spare);
+      };
+      std::stable_sort(better.begin(), better.end(),
+                       [&](TaskId left, TaskId right) { return lead(left) < lead(right); });
+      for (const TaskId id : better) {
         Task& task = tasks_.at(id);
-        if (refused_weights.contains(task.kind.weight)) continue;
-        if (auto worker = BestOf(task, Way::kEmulated, now)) {
+        if (refused_weights.contains(task.kind.weight) || !shares_.MayRun(task.kind.project)) continue;
+        if (auto worker = BestOf(task, Way::kEmulated, now, false)) {
           assignments->push_back(Grant(id, task, Choice{*std::move(worker), true}, now));
           found = true;
           break;
@@ -242,110 +298,6 @@ void Scheduler::AssignEmulated(absl::Time now, std::vector<Assignment>* assignme
       }
     }
   }
-}
-
-bool Scheduler::IsPossible(const Kind& kind, const Requirements& requirements, bool with_drained) const {
-  const Avoided avoided = AvoidedBy(requirements);
-  const auto is_any = [&](Way way) {
-    return with_drained ? pools_.IsAnyPresent(kind.platform, way, avoided)
-                        : pools_.IsAnyStaying(kind.platform, way, avoided);
-  };
-  return is_any(Way::kNative) || (!kind.platform.empty() && !kind.forbid_emulation && is_any(Way::kEmulated));
-}
-
-// More hosts than anybody avoids (and as many workers at least): one is left for each.
-bool Scheduler::AreAllPossible(const Kind& kind, const Queue& queue, bool with_drained) const {
-  if (queue.unplaceable) return false;
-  if (!kind.picky) return IsPossible(kind, tasks_.at(queue.tasks.begin()->second).requirements, with_drained);
-  return pools_.CountHosts(kind.platform, Way::kNative, with_drained) > *queue.avoided.rbegin();
-}
-
-bool Scheduler::CanRun(const Requirements& requirements) const {
-  MutexLock lock(mutex_);
-  return IsPossible(KindOf(requirements), requirements);
-}
-
-std::vector<UnplaceableTask> Scheduler::Unplaceable(absl::Time now) {
-  MutexLock lock(mutex_);
-  std::vector<UnplaceableTask> found;
-  const bool drained = options_.drained != nullptr && options_.drained->IsAny();
-  for (auto& [kind, queue] : queues_) {
-    if (kind.spare) continue;
-    const bool all_possible = AreAllPossible(kind, queue);
-    if (all_possible && (!drained || AreAllPossible(kind, queue, false))) continue;
-    queue.unplaceable = false;
-    for (const auto& [place, id] : queue.tasks) {
-      Task& task = tasks_.at(id);
-      if (IsPossible(kind, task.requirements)) {
-        task.unplaceable_since.reset();
-        if (!drained || IsPossible(kind, task.requirements, false)) {
-          task.wait_told = false;
-          // One stands for all of its kind.
-          if (all_possible && !kind.picky) break;
-          continue;
-        }
-        // Told once: there may be very many, for hours.
-        if (!std::exchange(task.wait_told, true))
-          found.push_back(UnplaceableTask{id, WhyUnplaceable(task), absl::InfiniteFuture()});
-        continue;
-      }
-      queue.unplaceable = true;
-      if (!task.unplaceable_since) task.unplaceable_since = now;
-      found.push_back(UnplaceableTask{id, WhyUnplaceable(task), *task.unplaceable_since});
-    }
-  }
-  return found;
-}
-
-std::string Scheduler::WhyUnplaceable(const Task& task) const {
-  const Requirements& requirements = task.requirements;
-  const std::string platform = FormatPlatform(requirements.platform);
-  const size_t present = pools_.CountPresent("", Way::kNative, nullptr);
-  std::set<std::string> hosts;
-  std::set<std::string>* const wanted = task.kind.picky ? &hosts : nullptr;
-  size_t capable = pools_.CountPresent(task.kind.platform, Way::kNative, wanted);
-  if (!task.kind.forbid_emulation) capable += pools_.CountPresent(task.kind.platform, Way::kEmulated, wanted);
-  std::string unfit;
-  std::vector<std::string> drained;
-  for (const auto& [name, worker] : workers_) {
-    if (!worker.present) continue;
-    if (worker.distrusted) {
-      unfit += fmt::format("; worker {} takes none: it is distrusted", name);
-    } else if (worker.unfit) {
-      unfit += fmt::format("; worker {} takes none: {}", name, worker.unfit->reason);
-    }
-    // One may be both.
-    if (worker.drained && !worker.distrusted && SpreadAllows(worker, requirements) &&
-        (pools_.Executes(name, task.kind.platform, Way::kNative) ||
-         (!task.kind.forbid_emulation && pools_.Executes(name, task.kind.platform, Way::kEmulated)))) {
-      drained.push_back(name);
-    }
-  }
-  if (IsPossible(task.kind, requirements)) {
-    if (drained.empty()) return fmt::format("whoever could run {} is stopping", requirements.description);
-    const size_t named = std::min(drained.size(), kMostNamed);
-    const size_t more = drained.size() - named;
-    drained.resize(named);
-    return fmt::format(
-        "whoever could run {} gets no new tasks (drained: {}{}); `crossmill worker undrain` "
-        "lets it go on",
-        requirements.description, absl::StrJoin(drained, ", "),
-        more == 0 ? "" : fmt::format(" and {} more", more));
-  }
-  if (present == 0)
-    return fmt::format("no worker is connected that could run {}{}", requirements.description, unfit);
-  if (capable == 0) {
-    return fmt::format("none of the {} connected workers can run {}{}{}", present, platform,
-                       requirements.forbid_emulation ? " without emulation" : "", unfit);
-  }
-  if (requirements.spread == Spread::kHosts) {
-    return fmt::format(
-        "another host for {} is needed, but the {} connected workers that can run it are on {} host{}{}",
-        platform, capable, hosts.size(), hosts.size() == 1 ? "" : "s",
-        capable > hosts.size() ? " (--allow-same-host accepts another worker of one host)" : "");
-  }
-  return fmt::format("another worker for {} is needed, but only {} connected worker{} can run it", platform,
-                     capable, capable == 1 ? "" : "s");
 }
 
 }  // namespace crossmill::core

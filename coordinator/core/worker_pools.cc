@@ -44,10 +44,18 @@ bool WorkerPools::Crowd::HasOtherThan(const Avoided& avoided) const {
 void WorkerPools::SetPresence(const std::string& worker, const WorkerStanding& standing, bool there) {
   for (const Key& key : KeysOf(standing)) {
     Pool& pool = pools_[key];
+    if (standing.present) {
+      size_t& count = pool.capacities[standing.capacity];
+      count += there ? 1 : -1;
+      if (count == 0) pool.capacities.erase(standing.capacity);
+    }
     if (there && standing.present) pool.present.Insert(standing.host, worker);
     if (there && standing.staying) pool.staying.Insert(standing.host, worker);
-    if (!there) pool.present.Erase(standing.host, worker);
-    if (!there) pool.staying.Erase(standing.host, worker);
+    if (there) continue;
+    pool.present.Erase(standing.host, worker);
+    pool.staying.Erase(standing.host, worker);
+    // Realms come and go with builds.
+    if (pool.present.workers == 0 && pool.staying.workers == 0 && pool.open.empty()) pools_.erase(key);
   }
 }
 
@@ -63,13 +71,13 @@ void WorkerPools::SetOpen(const std::string& worker, const WorkerStanding& stand
   }
 }
 
-void WorkerPools::Update(const std::string& worker, const WorkerStanding& standing) {
+bool WorkerPools::Update(const std::string& worker, const WorkerStanding& standing) {
   const auto [entry, added] = standings_.try_emplace(worker);
   WorkerStanding& known = entry->second;
   // What changes with every lease is only how full it is.
   const bool moved = added || known.host != standing.host || known.native != standing.native ||
                      known.emulated != standing.emulated || known.present != standing.present ||
-                     known.staying != standing.staying;
+                     known.staying != standing.staying || known.capacity != standing.capacity;
   const bool reordered = moved || known.open != standing.open || known.fullness != standing.fullness ||
                          known.tasks != standing.tasks;
   if (!added && reordered) SetOpen(worker, known, false);
@@ -77,6 +85,27 @@ void WorkerPools::Update(const std::string& worker, const WorkerStanding& standi
   known = standing;
   if (moved) SetPresence(worker, known, true);
   if (reordered) SetOpen(worker, known, true);
+  return moved;
+}
+
+void WorkerPools::Remove(const std::string& worker) {
+  const auto found = standings_.find(worker);
+  if (found == standings_.end()) return;
+  SetOpen(worker, found->second, false);
+  SetPresence(worker, found->second, false);
+  standings_.erase(found);
+}
+
+std::string WorkerPools::CapacityOf(const std::string& platform) const {
+  for (const Way way : {Way::kNative, Way::kEmulated}) {
+    const auto pool = pools_.find({platform, way});
+    if (pool == pools_.end() || pool->second.capacities.empty()) continue;
+    const auto& capacities = pool->second.capacities;
+    return std::max_element(capacities.begin(), capacities.end(),
+                            [](const auto& left, const auto& right) { return left.second < right.second; })
+        ->first;
+  }
+  return "";
 }
 
 bool WorkerPools::Offer(const std::string& platform, Way way,

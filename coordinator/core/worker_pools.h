@@ -32,6 +32,8 @@ struct WorkerStanding {
   bool staying = false;
   // May get a task now.
   bool open = false;
+  // Its slots are counted with those of others of the same capacity (fairness/project_shares.h).
+  std::string capacity;
   // How full it is, from 0 on, 1 is full: the emptier first.
   double fullness = 0;
   uint32_t tasks = 0;
@@ -43,10 +45,13 @@ struct Avoided {
   const std::set<std::string>* workers = nullptr;
 };
 
-// Not thread safe: the scheduler's lock guards it.
+// Not thread safe: the scheduler's lock guards it. A "platform" here may have a realm before it (PlaceOf in
+// placement/task_queue.h): a worker has an entry for each realm that it is in.
 class WorkerPools {
  public:
-  void Update(const std::string& worker, const WorkerStanding& standing);
+  // Whether more changed than how full it is.
+  bool Update(const std::string& worker, const WorkerStanding& standing);
+  void Remove(const std::string& worker);
 
   // Shows open workers that execute `platform` that way and no better one (empty platform: natively on any
   // worker), the emptiest first, until `take` says true. Returns whether it did.
@@ -62,6 +67,9 @@ class WorkerPools {
   bool IsAnyStaying(const std::string& platform, Way way, const Avoided& avoided) const;
   // Hosts of the workers that are present (or staying) and could run it that way.
   size_t CountHosts(const std::string& platform, Way way, bool with_drained = true) const;
+  // Of those present that could run it natively, else under emulation: the capacity that most of them have;
+  // empty where there is nobody.
+  std::string CapacityOf(const std::string& platform) const;
   // Present workers that could run it that way; adds their hosts if asked.
   size_t CountPresent(const std::string& platform, Way way, std::set<std::string>* hosts) const;
 
@@ -81,6 +89,8 @@ class WorkerPools {
     std::set<Order> open;
     Crowd present;
     Crowd staying;
+    // Of those present, how many there are of each capacity.
+    std::map<std::string, size_t> capacities;
   };
   static std::set<Key> KeysOf(const WorkerStanding& standing);
   void SetPresence(const std::string& worker, const WorkerStanding& standing, bool there);

@@ -13,9 +13,12 @@
 #include "common/words/step_bounds.h"
 #include "common/words/words.h"
 #include "coordinator/core/build_view.h"
+#include "coordinator/core/placement/realm.h"
+#include "coordinator/core/standing/author.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/engine/restored_leases.h"
+#include "coordinator/engine/unwanted_runs.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -32,6 +35,20 @@ absl::Status CheckTags(const v1::BuildOptions& options) {
   return absl::OkStatus();
 }
 
+// A client's, by its author.
+absl::Status CheckPriorityOf(const v1::BuildSubmission& submission, int32_t most) {
+  const int32_t priority = submission.options().priority();
+  if (priority <= most || core::AuthorOf(submission).operates) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      fmt::format("priority {} is more than {}, the highest without the role operate", priority, most));
+}
+
+// Of builds that are confined to different workers by platform, one realm stands for all: the limit counts
+// those that clients name.
+core::Realm NamedRealm(const v1::BuildSubmission& submission) {
+  return core::RealmOf(submission.options(), "");
+}
+
 // What shows without the bases is refused before there is a build.
 absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOptions& engine, BlobStore& blobs,
                          const std::stop_token& stop) {
@@ -43,6 +60,7 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOpti
         fmt::format("build {0} is built again by `crossmill verify {0}`", submission.rebuild().build()));
   }
   RETURN_IF_ERROR(plan::CheckOptions(submission.options()));
+  RETURN_IF_ERROR(CheckPriorityOf(submission, engine.most_priority));
   RETURN_IF_ERROR(CheckTags(submission.options()));
   RETURN_IF_ERROR(plan::CheckRecipeFields(submission.recipe()));
   plan::PlanOptions options =
@@ -124,7 +142,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       options_(options),
       cache_(records, blobs),
       walk_(cache_, records, options.held_blobs),
-      placing_(records, cache_),
+      placing_(records, cache_, options.usual_pools),
       scheduler_(WithStanding(options.scheduler, health_, worker_changes_),
                  [this](core::TaskId, const std::string&) { return next_lease_++; }),
       packages_(logs, options.failure_rules),
@@ -134,6 +152,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
       ahead_(
           CallsForAhead(), wheel_records_,
           options.ahead_planner == nullptr ? std::vector<std::string>() : options.ahead_planner->IndexUrls()),
+      admitted_(options.scheduler.projects),
       room_news_(options.room),
       gate_(blobs),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,
@@ -204,7 +223,7 @@ absl::Status Engine::Start() {
         for (const auto& [lease, execution] : orphans) records_.AbandonExecution(execution.id).IgnoreError();
         for (const storage::UnfinishedBuild& row : builds) RestoreBuild(row);
         for (const storage::LeaseRow& row : leases) {
-          if (Find(row.build) == nullptr) ForgetRestored(records_, board_, row.build);
+          if (Find(row.build) == nullptr) SupersedeRestored(row.build, board_, records_);
         }
       },
       "restore");
@@ -229,6 +248,7 @@ void Engine::RestoreBuild(storage::UnfinishedBuild row) {
   build->submitted_at = row.submitted_at;
   build->since = row.submission.options().no_cache() ? row.submitted_at : 0;
   builds_[row.id] = std::move(build);
+  admitted_.Add(row.id, core::ProjectOf(row.submission), NamedRealm(row.submission));
   RunningBuild& stored = *Find(row.id);
   stored.state.Enter(Now());
   if (!events.ok()) {
@@ -289,7 +309,8 @@ absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmissio
           WithUsual(build.options().step_bounds(), options_.usual_bounds);
   }
   return loop_->Call<Submitted>(
-      [this, &builds, &bounded, &idempotency_key, &digest, &secrets]() -> absl::StatusOr<Submitted> {
+      [this, &builds, &bounded, &idempotency_key, &digest, &secrets,
+       submitter]() -> absl::StatusOr<Submitted> {
         const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
         const std::string key = KeyOfClient(builds.front().owner(), idempotency_key);
         const auto count = static_cast<int64_t>(builds.size());
@@ -305,6 +326,12 @@ absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmissio
             if (Find(id) != nullptr) supplies_.Give(id, secrets);
           }
           return Submitted{earlier->build_id, true};
+        }
+        if (options_.room != nullptr) RETURN_IF_ERROR(options_.room->Check(RoomFor::kNew));
+        if (submitter == Submitter::kClient) {
+          // Those of a matrix are of one project, and may run in the same places.
+          RETURN_IF_ERROR(
+              admitted_.Check(core::ProjectOf(builds.front()), NamedRealm(builds.front()), builds.size()));
         }
         for (const v1::BuildSubmission& build : builds) {
           // A rebuild leaves the names where they are.
@@ -326,7 +353,6 @@ absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmissio
 
 absl::StatusOr<int64_t> Engine::Admit(const v1::BuildSubmission& submission,
                                       const std::string& idempotency_key, const std::string& digest) {
-  if (options_.room != nullptr) RETURN_IF_ERROR(options_.room->Check(RoomFor::kNew));
   const int64_t now = Now();
   ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
   ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
@@ -337,6 +363,7 @@ absl::StatusOr<int64_t> Engine::Admit(const v1::BuildSubmission& submission,
   build->state.Enter(now);
   build->state.SetStatus(v1::BUILD_STATUS_PLANNING, "");
   builds_[id] = std::move(build);
+  admitted_.Add(id, core::ProjectOf(submission), NamedRealm(submission));
   jobs_.Plan(*Find(id));
   LogInfo("build={} submitted platforms={} verify={}", id, submission.options().platforms_size(),
           submission.options().verify());
@@ -352,7 +379,18 @@ AheadCalls Engine::CallsForAhead() {
     RunningBuild* build = Find(id);
     if (build != nullptr) jobs_.Harvest(*build, std::move(question), Now(), std::move(done));
   };
-  calls.submit = [this](const v1::BuildSubmission& submission) { return Admit(submission, "", ""); };
+  calls.submit = [this](v1::BuildSubmission submission) -> absl::StatusOr<int64_t> {
+    if (options_.room != nullptr) RETURN_IF_ERROR(options_.room->Check(RoomFor::kNew));
+    // It is placed as the build that waits for it.
+    if (const RunningBuild* waiting = Find(submission.wheels().ahead_of())) {
+      const v1::BuildSubmission& from = waiting->submission;
+      submission.set_project(from.project());
+      submission.mutable_options()->set_priority(from.options().priority());
+      submission.mutable_options()->set_pool(from.options().pool());
+      *submission.mutable_options()->mutable_constraints() = from.options().constraints();
+    }
+    return Admit(submission, "", "");
+  };
   calls.cancel = [this](int64_t id) {
     RunningBuild* build = Find(id);
     if (build == nullptr) return;
@@ -393,6 +431,18 @@ void Engine::OnPlanned(int64_t id, Planned planned) {
   AdvanceReady(*build);
 }
 
+absl::Status Engine::RemoveWorker(const std::string& worker) {
+  return loop_
+      ->Call<bool>(
+          [this, &worker]() -> absl::StatusOr<bool> {
+            RETURN_IF_ERROR(scheduler_.RemoveWorker(worker));
+            LogInfo("worker={} removed", worker);
+            return true;
+          },
+          "worker")
+      .status();
+}
+
 absl::Status Engine::Cancel(int64_t first, bool timed_out, int64_t count) {
   return loop_
       ->Call<bool>([this, first, timed_out, count]() -> absl::StatusOr<bool> {
@@ -421,7 +471,7 @@ void Engine::CancelBuild(RunningBuild& build, v1::BuildStatus status, const std:
     cell.set_message(message);
     build.state.CellFinished(cell);
   }
-  LeaveUnwanted(build);
+  LeaveUnwanted(build, board_);
   build.state.Finish(status, message, "");
 }
 

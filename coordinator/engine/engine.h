@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <stop_token>
@@ -22,8 +23,10 @@
 #include "common/compare/known_files.h"
 #include "common/failures/failure_rules.h"
 #include "common/words/platform.h"
+#include "common/words/priority.h"
 #include "coordinator/core/attempt_board.h"
 #include "coordinator/core/scheduler.h"
+#include "coordinator/engine/bounds/admitted_builds.h"
 #include "coordinator/engine/bounds/room_news.h"
 #include "coordinator/engine/bounds/submission_gate.h"
 #include "coordinator/engine/build_jobs.h"
@@ -65,6 +68,10 @@ struct EngineOptions {
   PlanningLimits planning_limits;
   // Limits of steps where a build says nothing.
   v1::StepBounds usual_bounds = {};
+  // By platform ("linux/arm64"): the pool of builds that name none.
+  std::map<std::string, std::string> usual_pools = {};
+  // The highest priority that a client may ask for without the role operate.
+  int32_t most_priority = kHighPriority;
   // $BUILDPLATFORM of every build.
   v1::Platform build_platform = ParsePlatform("linux/amd64").value();
   // Not owned; null: ADD of URLs and git repositories is refused.
@@ -160,6 +167,8 @@ class Engine {
   // `load`: what its machine does, if it said.
   void WorkerHeartbeat(const std::string& worker, const v1::HostLoad* load = nullptr);
   void WorkerGone(const std::string& worker, const std::shared_ptr<WorkerLink>& link);
+  // Scheduler::RemoveWorker. In the loop, so that it comes after what the worker said before.
+  absl::Status RemoveWorker(const std::string& worker);
   // A connection from a step under the lease to an ssh agent of its build. NOT_FOUND: the lease is not
   // active, or its task does not mount the agent; UNAVAILABLE: the client is not there. `may_be` says whether
   // the caller is the worker that has the lease.
@@ -189,7 +198,6 @@ class Engine {
   void Advance(const core::StageRunId& run);
   // The run, which must be absent from the board, gets a task of its own from step index `first` on.
   void Begin(RunningBuild& build, const core::StageRunId& run, int first);
-  void LeaveUnwanted(RunningBuild& build);
   // Records and tells that an attempt which left the board is over. Its runs are the caller's.
   void Close(core::Attempt& ended, const std::string& outcome);
   // Of a command that failed: with --verify its first execution is tried on another host instead, so that a
@@ -260,6 +268,7 @@ class Engine {
   uint64_t worker_changes_told_ = 0;
   absl::Time all_reviewed_ = absl::InfinitePast();
   core::AttemptBoard board_;
+  AdmittedBuilds admitted_;
   WorkerLinks links_;
   ReportRoom room_;
   RoomNews room_news_;

@@ -10,6 +10,8 @@
 #include "coordinator/core/replica_release.h"
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/restored_leases.h"
+#include "coordinator/engine/unwanted_runs.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -37,11 +39,6 @@ void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
     return;
   attempt->execution = restored.execution;
   attempt->log_chunks = restored.log_chunks;
-}
-
-void Supersede(const core::RestoredLease& lease, storage::RecordStore& records) {
-  records.EndLease(lease.lease, "superseded").IgnoreError();  // ended already: it stays as it is
-  if (lease.execution != 0) records.AbandonExecution(lease.execution).IgnoreError();
 }
 
 }  // namespace
@@ -221,19 +218,6 @@ void Engine::Close(core::Attempt& ended, const std::string& outcome) {
   if (ended.lease != 0) gate_.Drop(ended.lease);
 }
 
-void Engine::LeaveUnwanted(RunningBuild& build) {
-  for (int stage = 0; stage < build.state.stage_count(); ++stage) {
-    if (build.state.Wanted(stage)) continue;
-    for (int replica = 1; replica <= build.state.replicas(); ++replica) {
-      board_.Leave({build.id(), stage, replica});
-      core::Phase& phase = build.state.replica(stage, replica).phase;
-      if (!IsOver(phase)) phase = core::Phase::kCancelled;
-    }
-    board_.Leave({build.id(), stage, 0});
-    if (!IsOver(build.state.stage(stage).phase)) build.state.StageCancelled(stage);
-  }
-}
-
 void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message,
                      const FailedStep* step) {
   RunningBuild* build = Find(run.build);
@@ -260,7 +244,7 @@ void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const 
   }
   LogInfo("build={} stage={} failed: {}", run.build, run.stage, message);
   build->state.StageFailed(run.stage, status, message);
-  LeaveUnwanted(*build);
+  LeaveUnwanted(*build, board_);
 }
 
 }  // namespace crossmill::coordinator

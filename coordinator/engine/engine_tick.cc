@@ -164,7 +164,8 @@ void Engine::Forget(RunningBuild& build) {
     watchers_.Close(id);
     supplies_.Forget(id);
   });
-  ForgetRestored(records_, board_, id);
+  SupersedeRestored(id, board_, records_);
+  admitted_.Remove(id);
   if (build.submission.has_wheels()) ahead_.Ended(build.submission.wheels(), id, CompiledSteps(build));
   ahead_.Forget(id);
   jobs_.Dispose(std::move(builds_.extract(id).mapped()));

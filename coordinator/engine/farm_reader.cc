@@ -56,6 +56,31 @@ absl::StatusOr<v1::BuildView> FarmReader::Get(int64_t build) {
   return view;
 }
 
+absl::StatusOr<std::vector<std::string>> FarmReader::Waits(int64_t build) {
+  constexpr size_t kMostAsked = 20;
+  using Tasks = std::vector<core::TaskId>;
+  ASSIGN_OR_RETURN(const Tasks tasks, loop_.Call<Tasks>([this, build]() -> absl::StatusOr<Tasks> {
+    Tasks queued;
+    if (!builds_.contains(build)) return queued;
+    for (const auto& [task, attempt] : board_.all()) {
+      if (attempt.lease != 0 || attempt.held_since) continue;
+      const std::vector<core::StageRunId> runs = attempt.Runs();
+      const bool theirs = std::any_of(runs.begin(), runs.end(),
+                                      [&](const core::StageRunId& run) { return run.build == build; });
+      if (theirs) queued.push_back(task);
+      if (queued.size() >= kMostAsked) break;
+    }
+    return queued;
+  }));
+  std::vector<std::string> waits;
+  for (const core::TaskId task : tasks) {
+    std::string why = scheduler_.WhyWaiting(task);
+    if (!why.empty() && std::find(waits.begin(), waits.end(), why) == waits.end())
+      waits.push_back(std::move(why));
+  }
+  return waits;
+}
+
 absl::Status FarmReader::MarkDistrusted(v1::BuildView* view) {
   std::set<int64_t> executions;
   for (const v1::StageView& stage : view->stages()) {

@@ -93,6 +93,9 @@ class FarmReader {
 
   // 0: the latest build, here and below. NOT_FOUND: there is no such build.
   absl::StatusOr<v1::BuildView> Get(int64_t build);
+  // Why tasks of a build that runs have no worker yet, a sentence each and each once; none for another. The
+  // first of them, if they are many.
+  absl::StatusOr<std::vector<std::string>> Waits(int64_t build);
   // As it was submitted.
   absl::StatusOr<v1::BuildSubmission> Submission(int64_t build);
   // Builds that the filter finds, newest first, as overview::KeepHeadline leaves them; ids below `before` (0:
@@ -116,6 +119,8 @@ class FarmReader {
   }
   // The execution has not ended. NOT_FOUND: there is no such execution.
   absl::StatusOr<bool> IsRunning(int64_t execution);
+  // NOT_FOUND: there is none yet.
+  absl::StatusOr<int64_t> LatestBuild() { return committed_->LatestBuild(); }
   // No build is under way.
   bool IsIdle();
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Status().workers; }

@@ -10,6 +10,8 @@
 #include "common/words/words.h"
 #include "coordinator/conclusion/recorded_executions.h"
 #include "coordinator/core/critical_path.h"
+#include "coordinator/core/placement/realm.h"
+#include "coordinator/core/standing/author.h"
 #include "coordinator/engine/step_cache.h"
 
 namespace crossmill::coordinator {
@@ -18,18 +20,6 @@ namespace {
 // What counts as another place in this build.
 core::Spread SpreadOfBuild(const RunningBuild& build) {
   return build.submission.options().allow_same_host() ? core::Spread::kWorkers : core::Spread::kHosts;
-}
-
-// What the task needs of a worker, whatever is known of it.
-core::Requirements NeedsOf(const RunningBuild& build, int stage, bool neutral) {
-  const v1::StagePlan& plan = build.state.plan().stages(stage);
-  core::Requirements requirements;
-  requirements.platform = plan.platform();
-  requirements.neutral = neutral;
-  requirements.forbid_emulation = build.forbids_emulation();
-  requirements.description =
-      fmt::format("{} on {}", StagePhrase(plan.name()), FormatPlatform(plan.platform()));
-  return requirements;
 }
 
 std::string FirstKey(const v1::Task& task) {
@@ -41,6 +31,25 @@ std::string FirstKey(const v1::Task& task) {
 }
 
 }  // namespace
+
+core::Requirements Placing::NeedsOf(const RunningBuild& build, int stage, bool neutral) const {
+  const v1::StagePlan& plan = build.state.plan().stages(stage);
+  const v1::BuildOptions& options = build.submission.options();
+  const std::string platform = FormatPlatform(plan.platform());
+  const auto usual = usual_pools_.find(platform);
+  core::Requirements requirements;
+  requirements.platform = plan.platform();
+  requirements.neutral = neutral;
+  requirements.forbid_emulation = build.forbids_emulation();
+  requirements.project = core::ProjectOf(build.submission);
+  requirements.priority = options.priority();
+  // Wheels are compiled for a build that was there before.
+  const int64_t ahead_of = build.submission.wheels().ahead_of();
+  requirements.build = ahead_of != 0 ? ahead_of : build.id();
+  requirements.realm = core::RealmOf(options, usual == usual_pools_.end() ? "" : usual->second);
+  requirements.description = fmt::format("{} on {}", StagePhrase(plan.name()), platform);
+  return requirements;
+}
 
 core::Places Placing::FailuresOf(const RunningBuild& build, int stage, const std::string& key) {
   core::Places places;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "coordinator/core/attempt_board.h"
 #include "coordinator/core/scheduler.h"
@@ -18,7 +20,9 @@ namespace crossmill::coordinator {
 // Not thread safe: only used in the transaction loop.
 class Placing {
  public:
-  Placing(storage::RecordStore& records, StepCache& cache) : records_(records), cache_(cache) {}
+  // `usual_pools`: by platform, where a build names none.
+  Placing(storage::RecordStore& records, StepCache& cache, std::map<std::string, std::string> usual_pools)
+      : records_(records), cache_(cache), usual_pools_(std::move(usual_pools)) {}
 
   // `now`: Unix time in nanoseconds.
   core::Requirements RequirementsOf(RunningBuild& build, const core::StageRunId& run, const v1::Task& task,
@@ -39,12 +43,15 @@ class Placing {
                        const std::string& key, const core::Scheduler& scheduler);
 
  private:
+  // What the task needs of a worker, whatever is known of it.
+  core::Requirements NeedsOf(const RunningBuild& build, int stage, bool neutral) const;
   core::Forecast ForecastOf(const v1::Task& task);
   // How long the longest chain of stages behind this one takes; the record is asked once per build.
   absl::Duration Behind(RunningBuild& build, int stage);
 
   storage::RecordStore& records_;
   StepCache& cache_;
+  const std::map<std::string, std::string> usual_pools_;
   uint64_t next_group_ = 1;
 };
 

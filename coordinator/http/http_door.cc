@@ -11,9 +11,9 @@
 #include "coordinator/http/access.h"
 #include "coordinator/http/api.h"
 #include "coordinator/http/http_server.h"
-#include "coordinator/http/metrics.h"
 #include "coordinator/http/page.h"
 #include "coordinator/http/problem.h"
+#include "coordinator/metrics/metrics_text.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/notices.pb.h"
 
@@ -129,7 +129,11 @@ class HttpDoor::Impl {
         co_await api_.Call(exchange, "crossmill.v1.Farm/GetFarmStatus", *credentials, request, &status);
     if (!called.ok()) co_return co_await api_.Refuse(exchange, called);
     const MetricsForm form = PreferredForm(exchange.head().accept);
-    Response response = MakeResponse(200, MetricsType(form), MetricsText(status, CROSSMILL_VERSION, form));
+    const absl::StatusOr<ProcessNumbers> process = ReadProcessNumbers();
+    if (!process.ok()) LogWarning("metrics without process_*: {}", Sv(process.status().message()));
+    const MetricsSources sources = {
+        .status = status, .process = process.ok() ? &*process : nullptr, .version = CROSSMILL_VERSION};
+    Response response = MakeResponse(200, MetricsType(form), MetricsText(sources, form));
     response.Set("Vary", "Accept");
     co_await exchange.Send(std::move(response));
   }

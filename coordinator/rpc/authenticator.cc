@@ -17,6 +17,7 @@
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
 #include "crossmill/v1/notices_service.pb.h"
+#include "crossmill/v1/people_service.pb.h"
 #include "crossmill/v1/retention_service.pb.h"
 #include "crossmill/v1/worker_service.pb.h"
 
@@ -30,6 +31,7 @@ constexpr std::string_view kBearer = "Bearer ";
     &descriptor_table_crossmill_2fv1_2fbucket_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fpeople_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fretention_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto};
@@ -107,6 +109,7 @@ absl::Status CheckAccess(const Roles& roles, v1::Access needed) {
     case v1::ACCESS_READ:
     case v1::ACCESS_SUBMIT:
     case v1::ACCESS_OPERATE:
+    case v1::ACCESS_ADMIN:
       allowed = roles.client >= needed;
       break;
     case v1::ACCESS_WORKER:
@@ -199,8 +202,7 @@ absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& cont
   const std::string peer = context.peer();
   if (peer.starts_with("unix:")) {
     RETURN_IF_ERROR(CheckCaller(context));
-    return Roles{
-        .client = v1::ACCESS_OPERATE, .worker = true, .at_socket = true, .name = "", .worker_names = {}};
+    return Roles{.client = v1::ACCESS_ADMIN, .worker = true, .at_socket = true, .peer = peer};
   }
   const auto header = context.client_metadata().find("authorization");
   if (header == context.client_metadata().end()) {
@@ -222,6 +224,7 @@ absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& cont
       return absl::UnauthenticatedError("the token is not known to this coordinator");
     roles = found->second;
   }
+  roles.peer = peer;
   // Strangers are not told which version this is.
   RETURN_IF_ERROR(CheckCaller(context));
   if (on_known_) on_known_(peer);

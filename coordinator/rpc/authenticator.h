@@ -16,20 +16,33 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/mutex.h"
+#include "coordinator/core/standing/author.h"
 #include "crossmill/v1/access.pb.h"
 
 namespace crossmill::coordinator {
 
-// What somebody may be.
+// Who calls, and what they may: every call has one.
 struct Roles {
-  // ACCESS_READ, ACCESS_SUBMIT, ACCESS_OPERATE, each more than those before it; unspecified: no client.
+  // ACCESS_READ, ACCESS_SUBMIT, ACCESS_OPERATE, ACCESS_ADMIN, each more than those before it; unspecified: no
+  // client.
   v1::Access client = v1::ACCESS_UNSPECIFIED;
   bool worker = false;
   bool at_socket = false;
   // Of the token.
-  std::string name;
+  std::string name = {};
   // Which workers its holder may be (peers/worker_names.h); at the socket, any.
-  std::vector<std::string> worker_names;
+  std::vector<std::string> worker_names = {};
+  // Whose builds it submits and, unless SeesWholeFarm, the only ones that it sees.
+  std::string project = std::string(core::kDefaultProject);
+  // Repositories that it may push to, with stars; nothing: all that its registry lets it.
+  std::optional<std::vector<std::string>> pushes = {};
+  // Of a token of the record; 0: of the file, or none.
+  int64_t token = 0;
+  // As gRPC names it: "ipv4:10.0.0.7:51034".
+  std::string peer = {};
+
+  // It is no one project's: operators and admins, and whoever is at the socket.
+  bool SeesWholeFarm() const { return at_socket || client >= v1::ACCESS_OPERATE; }
 };
 
 // A token as it is stored: never itself, only its hash.

@@ -5,9 +5,11 @@
 #include <thread>
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/filter/filter.h"
 #include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
+#include "common/words/words.h"
 #include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 #include "coordinator/rpc/streams/read_log_call.h"
@@ -185,6 +187,11 @@ grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::Get
   auto view = engine_.reader().Get(request->build_id());
   if (!view.ok()) return rpc::ToGrpc(view.status());
   *response = *std::move(view);
+  if (!IsFinished(response->status())) {
+    const auto waits = engine_.reader().Waits(response->id());
+    if (!waits.ok()) return rpc::ToGrpc(waits.status());
+    for (const std::string& wait : *waits) response->add_waits(ValidUtf8(wait));
+  }
   return grpc::Status::OK;
 }
 

@@ -63,6 +63,7 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
     view.set_slots_used(static_cast<uint32_t>(worker.leases.size()));
     view.set_draining(worker.draining);
     view.set_drained(worker.drained);
+    view.set_cordoned(worker.cordoned);
     view.set_layers_bytes(worker.layers_bytes);
     view.set_caches_bytes(worker.caches_bytes);
     if (worker.unfit) {
@@ -117,6 +118,8 @@ grpc::Status FarmService::GetFarmStatus(grpc::ServerContext* context, const v1::
     if (!worker.connected) continue;
     response->set_workers_connected(response->workers_connected() + 1);
     response->set_workers_draining(response->workers_draining() + (worker.draining ? 1 : 0));
+    response->set_workers_unfit(response->workers_unfit() + (worker.unfit ? 1 : 0));
+    response->set_workers_cordoned(response->workers_cordoned() + (worker.cordoned ? 1 : 0));
     response->set_slots(response->slots() + worker.info.slots());
   }
   return grpc::Status::OK;
@@ -147,16 +150,45 @@ grpc::Status FarmService::GetCaller(grpc::ServerContext* context, const v1::GetC
   return grpc::Status::OK;
 }
 
-absl::Status FarmService::SetDrained(const std::string& worker, bool drained) {
+absl::Status FarmService::CheckKnown(const std::string& worker, bool by_record) {
   const std::vector<core::WorkerStatus> workers = engine_.reader().Workers();
   const bool known = std::any_of(workers.begin(), workers.end(), [&](const core::WorkerStatus& status) {
     return status.info.name() == worker;
   });
   // One that was drained and never came back since the coordinator started can be undrained, too.
-  if (!known && !control_.drained.Contains(worker)) {
-    return absl::NotFoundError(
-        fmt::format("no worker is called '{}'; `crossmill worker ls` lists them", Printable(worker)));
+  if (known || by_record) return absl::OkStatus();
+  return absl::NotFoundError(
+      fmt::format("no worker is called '{}'; `crossmill worker ls` lists them", Printable(worker)));
+}
+
+absl::Status FarmService::SetCordoned(const std::string& worker, bool cordoned) {
+  RETURN_IF_ERROR(CheckKnown(worker, control_.drained.CordonedAfter(worker).has_value()));
+  MutexLock lock(draining_);
+  std::optional<int64_t> last;
+  if (cordoned) {
+    // None yet is as good: what comes is later.
+    const auto latest = engine_.reader().LatestBuild();
+    if (!latest.ok() && !absl::IsNotFound(latest.status())) return latest.status();
+    last = latest.value_or(0);
   }
+  RETURN_IF_ERROR(control_.records.SetCordoned(worker, last, UnixNanos(clock_.Now())));
+  control_.drained.SetCordoned(worker, last);
+  return absl::OkStatus();
+}
+
+absl::Status FarmService::Remove(const std::string& worker) {
+  MutexLock lock(draining_);
+  RETURN_IF_ERROR(engine_.RemoveWorker(worker));
+  const int64_t now = UnixNanos(clock_.Now());
+  RETURN_IF_ERROR(control_.records.Set(worker, false, now));
+  RETURN_IF_ERROR(control_.records.SetCordoned(worker, std::nullopt, now));
+  control_.drained.Set(worker, false);
+  control_.drained.SetCordoned(worker, std::nullopt);
+  return absl::OkStatus();
+}
+
+absl::Status FarmService::SetDrained(const std::string& worker, bool drained) {
+  RETURN_IF_ERROR(CheckKnown(worker, control_.drained.Contains(worker)));
   MutexLock lock(draining_);
   RETURN_IF_ERROR(control_.records.Set(worker, drained, UnixNanos(clock_.Now())));
   control_.drained.Set(worker, drained);
@@ -175,6 +207,28 @@ grpc::Status FarmService::UndrainWorker(grpc::ServerContext* context, const v1::
   const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
   if (!allowed.ok()) return rpc::ToGrpc(allowed);
   return rpc::ToGrpc(SetDrained(request->worker(), false));
+}
+
+grpc::Status FarmService::CordonWorker(grpc::ServerContext* context, const v1::CordonWorkerRequest* request,
+                                       v1::CordonWorkerResponse*) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  return rpc::ToGrpc(SetCordoned(request->worker(), true));
+}
+
+grpc::Status FarmService::UncordonWorker(grpc::ServerContext* context,
+                                         const v1::UncordonWorkerRequest* request,
+                                         v1::UncordonWorkerResponse*) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  return rpc::ToGrpc(SetCordoned(request->worker(), false));
+}
+
+grpc::Status FarmService::RemoveWorker(grpc::ServerContext* context, const v1::RemoveWorkerRequest* request,
+                                       v1::RemoveWorkerResponse*) {
+  const absl::Status allowed = authenticator_.Require(*context, v1::ACCESS_OPERATE);
+  if (!allowed.ok()) return rpc::ToGrpc(allowed);
+  return rpc::ToGrpc(Remove(request->worker()));
 }
 
 grpc::Status FarmService::DistrustWorker(grpc::ServerContext* context,

@@ -60,13 +60,23 @@ class FarmService final : public v1::Farm::Service {
                            v1::DrainWorkerResponse* response) override;
   grpc::Status UndrainWorker(grpc::ServerContext* context, const v1::UndrainWorkerRequest* request,
                              v1::UndrainWorkerResponse* response) override;
+  grpc::Status CordonWorker(grpc::ServerContext* context, const v1::CordonWorkerRequest* request,
+                            v1::CordonWorkerResponse* response) override;
+  grpc::Status UncordonWorker(grpc::ServerContext* context, const v1::UncordonWorkerRequest* request,
+                              v1::UncordonWorkerResponse* response) override;
+  grpc::Status RemoveWorker(grpc::ServerContext* context, const v1::RemoveWorkerRequest* request,
+                            v1::RemoveWorkerResponse* response) override;
   grpc::Status DistrustWorker(grpc::ServerContext* context, const v1::DistrustWorkerRequest* request,
                               v1::DistrustWorkerResponse* response) override;
   grpc::Status TrustWorker(grpc::ServerContext* context, const v1::TrustWorkerRequest* request,
                            v1::TrustWorkerResponse* response) override;
 
  private:
+  // NOT_FOUND, unless one is called so or `by_record`: an operator said something of it.
+  absl::Status CheckKnown(const std::string& worker, bool by_record);
   absl::Status SetDrained(const std::string& worker, bool drained);
+  absl::Status SetCordoned(const std::string& worker, bool cordoned);
+  absl::Status Remove(const std::string& worker);
 
   Engine& engine_;
   Clock& clock_;

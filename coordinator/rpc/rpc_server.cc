@@ -18,6 +18,7 @@
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
 #include "crossmill/v1/notices_service.pb.h"
+#include "crossmill/v1/people_service.pb.h"
 #include "crossmill/v1/worker_service.pb.h"
 #include "google/bytestream/bytestream_service.pb.h"
 
@@ -30,6 +31,7 @@ namespace {
     &descriptor_table_build_2fbazel_2fremote_2fexecution_2fv2_2fremote_5fexecution_5fservices_2eproto,
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fpeople_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto,
     &descriptor_table_google_2fbytestream_2fbytestream_5fservice_2eproto};

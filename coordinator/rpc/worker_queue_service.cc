@@ -18,13 +18,22 @@ std::function<absl::Status(std::string_view)> MayBe(const Authenticator& authent
   };
 }
 
+std::function<absl::Status(std::string_view, std::string_view)> MayBeIn(
+    const Authenticator& authenticator, const grpc::CallbackServerContext& context) {
+  return [&authenticator, &context](std::string_view name, std::string_view pool) -> absl::Status {
+    ASSIGN_OR_RETURN(const Roles roles, authenticator.RolesOf(context));
+    return CheckWorkerPool(roles, name, pool);
+  };
+}
+
 }  // namespace
 
 // Both calls delete themselves.
 
 grpc::ServerBidiReactor<v1::SynchronizeRequest, v1::SynchronizeResponse>* WorkerQueueService::Synchronize(
     grpc::CallbackServerContext* context) {
-  return new WorkerStream(engine_, WorkerDoor{MayBe(authenticator_, *context), connected_, clock_});
+  return new WorkerStream(engine_, WorkerDoor{MayBe(authenticator_, *context),
+                                              MayBeIn(authenticator_, *context), connected_, clock_});
 }
 
 grpc::ServerBidiReactor<v1::ForwardFrame, v1::ForwardFrame>* WorkerQueueService::Forward(

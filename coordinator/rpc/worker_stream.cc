@@ -7,6 +7,7 @@
 #include "common/base/mutex.h"
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
+#include "common/words/worker_labels.h"
 #include "coordinator/rpc/peers/worker_names.h"
 
 namespace crossmill::coordinator {
@@ -151,6 +152,13 @@ absl::Status WorkerStream::Introduce() {
   return absl::OkStatus();
 }
 
+absl::Status WorkerStream::CheckInfo(const v1::WorkerInfo& info) const {
+  RETURN_IF_ERROR(CheckName(name_, info.name()));
+  RETURN_IF_ERROR(CheckPoolName(info.pool()));
+  RETURN_IF_ERROR(CheckWorkerLabels(info));
+  return door_.may_be_in(name_, info.pool());
+}
+
 absl::Status WorkerStream::Take(bool* read_on) {
   if (name_.empty()) {
     RETURN_IF_ERROR(Introduce());
@@ -162,7 +170,7 @@ absl::Status WorkerStream::Take(bool* read_on) {
   if (request_.has_load()) engine_.WorkerHeartbeat(name_, &request_.load());
   switch (request_.message_case()) {
     case v1::SynchronizeRequest::kState:
-      RETURN_IF_ERROR(CheckName(name_, request_.state().info().name()));
+      RETURN_IF_ERROR(CheckInfo(request_.state().info()));
       engine_.WorkerState(link_, request_.state());
       break;
     case v1::SynchronizeRequest::kReport:

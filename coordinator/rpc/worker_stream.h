@@ -20,6 +20,8 @@ struct WorkerDoor {
   // Whether the caller is a worker still, and may be the one of that name ("": of whatever name). Asked for
   // every message: a token that is revoked ends the connection of its worker.
   std::function<absl::Status(std::string_view name)> may_be;
+  // Whether that worker of the caller's may be in the pool.
+  std::function<absl::Status(std::string_view name, std::string_view pool)> may_be_in;
   ConnectedWorkers& connected;
   Clock& clock;
 };
@@ -41,6 +43,8 @@ class WorkerStream final : public grpc::ServerBidiReactor<v1::SynchronizeRequest
   // Gives the engine what the worker said. An error ends the stream. `read_on`: the next message may be read
   // now, not only when the engine says so.
   absl::Status Take(bool* read_on);
+  // Whether the worker may be what it says it is, and keeps to the forms.
+  absl::Status CheckInfo(const v1::WorkerInfo& info) const;
   // The first message says which worker this is.
   absl::Status Introduce();
   // The worker's connection ends: the engine hears of it once.

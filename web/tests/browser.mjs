@@ -645,6 +645,11 @@ describe('small things', () => {
     await page.locator('input[name=reference]').fill('v1');
     await page.locator('input[name=folder]').fill('app');
     await page.locator('input[name=file]').fill('docker/app.Dockerfile');
+    await page.locator('summary', { hasText: 'Limits of each RUN step' }).click();
+    await page.locator('input[name=memory]').fill('2x');
+    await page.locator('.fld.memory .bad', { hasText: 'a number of bytes' }).waitFor();
+    assert.ok(await page.locator('.btn.pri').isDisabled());
+    await page.locator('input[name=memory]').fill('2g');
     await page.locator('.btn.pri').click();
     await page.locator('.fld.git .bad', { hasText: 'there is no main' }).waitFor();
     await git.fill('https://git.example/team/slow.git');
@@ -656,8 +661,9 @@ describe('small things', () => {
     await page.locator('.btn.pri').click();
     await page.waitForFunction(() => location.hash === '#builds/420');
     const shell = execFileSync('bash', ['-c', `crossmill() { printf '%s|' "$@"; }; ${command}`], { encoding: 'utf8' });
-    assert.equal(shell, 'build|--platform|linux/amd64|--verify|2|-f|docker/app.Dockerfile|https://git.example/team/app.git#v1:app|');
-    const { git: url, file, platforms, verify } = server.farm.fetch;
+    assert.equal(shell, 'build|--platform|linux/amd64|--verify|2|--memory|2g|-f|docker/app.Dockerfile|https://git.example/team/app.git#v1:app|');
+    const { git: url, file, platforms, verify, options } = server.farm.fetch;
+    assert.deepEqual(options, { stepBounds: { memory: '2147483648' } });
     assert.deepEqual({ url, file, platforms, verify }, { url: 'https://git.example/team/app.git#v1:app', file: 'docker/app.Dockerfile', platforms: ['linux/amd64'], verify: 2 });
   });
   it('asks for the build that a link names before its script is there, and once', async () => {

@@ -31,6 +31,7 @@
 #include "common/service/service_notices.h"
 #include "common/settings/command_settings.h"
 #include "common/words/step_bounds.h"
+#include "common/words/worker_labels.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/coordinator_forwarder.h"
 #include "worker/agent/direct_blobs.h"
@@ -65,6 +66,9 @@ struct Flags {
   std::string token_file;
   std::string name;
   std::string data = "/var/lib/crossmill/worker";
+  std::string pool;
+  // KEY=VALUE.
+  std::vector<std::string> labels;
   uint32_t slots = 0;
   std::string runtime;
   std::string log_level = "info";
@@ -137,6 +141,10 @@ void DeclareFlags(CLI::App& app, Flags* flags) {
 void DeclareAgentFlags(CLI::App& app, Flags* flags) {
   app.add_option("--coordinator", flags->channel.address, "unix:/path or host:port");
   app.add_option("--name", flags->name, "Unique in the farm (default: HOST-PID)");
+  app.add_option("--pool", flags->pool,
+                 "Pool that it is in: builds may ask for one (over TCP: of workers called POOL-NAME)");
+  app.add_option("--label", flags->labels, "KEY=VALUE that builds may ask for with --constraint; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--slots", flags->slots,
                  "Tasks at the same time (default: as many as the machine has room for)");
   app.add_option("--token-file", flags->token_file, "File with the worker token (for host:port)");
@@ -452,6 +460,17 @@ absl::Status CompleteAgentFlags(const v1::WorkerInfo& info, Flags* flags) {
   return absl::OkStatus();
 }
 
+absl::Status AddPlace(const Flags& flags, v1::WorkerInfo* info) {
+  RETURN_IF_ERROR(Annotate(CheckPoolName(flags.pool), "--pool"));
+  info->set_pool(flags.pool);
+  for (const std::string& text : flags.labels) {
+    auto label = ParseWorkerLabel(text);
+    if (!label.ok()) return Annotate(label.status(), "--label");
+    *info->add_labels() = *std::move(label);
+  }
+  return Annotate(CheckWorkerLabels(*info), "--label");
+}
+
 // Everything that needs the outside is read first, then the namespaces are entered.
 absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   const ServiceAddress manager = TakeServiceAddress();
@@ -475,6 +494,7 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   // Layers are mounted, and steps run, with other working folders.
   if (flags.runtime.find('/') != std::string::npos) flags.runtime = AbsolutePath(flags.runtime);
   info.set_name(flags.name);
+  RETURN_IF_ERROR(AddPlace(flags, &info));
   info.set_slots(flags.slots == 0 ? MostSlots(info.cpus()) : flags.slots);
   info.set_slots_by_load(flags.slots == 0);
   for (const index::IndexAddress& index : settings.indexes) info.add_index_urls(index.url);

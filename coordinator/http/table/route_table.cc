@@ -7,7 +7,7 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 48> kRoutes = {{
+constexpr std::array<Route, 51> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds that a filter finds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
@@ -79,6 +79,12 @@ constexpr std::array<Route, 48> kRoutes = {{
      "What a distrusted worker makes from now on counts again."},
     {"POST", "/api/v1/workers/{worker}/undrain", "crossmill.v1.Farm/UndrainWorker", Form::kMessage,
      "The worker gets tasks again."},
+    {"POST", "/api/v1/workers/{worker}/cordon", "crossmill.v1.Farm/CordonWorker", Form::kMessage,
+     "The worker gets tasks of the builds that there are, and of no later ones."},
+    {"POST", "/api/v1/workers/{worker}/uncordon", "crossmill.v1.Farm/UncordonWorker", Form::kMessage,
+     "A cordoned worker gets tasks of all builds again."},
+    {"DELETE", "/api/v1/workers/{worker}", "crossmill.v1.Farm/RemoveWorker", Form::kMessage,
+     "A worker that is not connected is forgotten; what it executed stays in the record."},
     {"GET", "/api/v1/states", "crossmill.v1.Notices/ListNameStates", Form::kMessage,
      "What each name on each platform is: the status and the verdict that stand."},
     {"GET", "/api/v1/changes", "crossmill.v1.Notices/ListStateChanges", Form::kMessage,

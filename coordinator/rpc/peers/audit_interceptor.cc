@@ -19,8 +19,8 @@ namespace crossmill::coordinator {
 namespace {
 
 // Of those that need a role which may change something: they only ask.
-constexpr std::array<std::string_view, 4> kQuestions = {"ListWebhooks", "ListDeliveries", "Predict",
-                                                        "ReadStatements"};
+constexpr std::array<std::string_view, 6> kQuestions = {"ListWebhooks",   "ListDeliveries", "Predict",
+                                                        "ReadStatements", "ListProjects",   "ListTokens"};
 
 // Numbers and names. Not: addresses (an user name may be in them), keys, contents.
 constexpr std::array<std::string_view, 18> kNamed = {
@@ -149,7 +149,8 @@ bool IsAudited(std::string_view method) {
   const std::string_view name = method.substr(slash + 1);
   if (std::find(kQuestions.begin(), kQuestions.end(), name) != kQuestions.end()) return false;
   const std::optional<v1::Access> access = AccessOf(method.substr(1, slash - 1), name);
-  return access == v1::ACCESS_SUBMIT || access == v1::ACCESS_OPERATE || access == v1::ACCESS_SOCKET;
+  return access == v1::ACCESS_SUBMIT || access == v1::ACCESS_OPERATE || access == v1::ACCESS_ADMIN ||
+         access == v1::ACCESS_SOCKET;
 }
 
 std::vector<std::pair<std::string, std::string>> NamedBy(const google::protobuf::Message& message) {

@@ -54,4 +54,13 @@ absl::Status CheckWorkerName(const Roles& roles, std::string_view name) {
       own, name, start));
 }
 
+absl::Status CheckWorkerPool(const Roles& roles, std::string_view name, std::string_view pool) {
+  const bool named = name == pool || (name.starts_with(pool) && name.substr(pool.size()).starts_with('-'));
+  if (pool.empty() || roles.at_socket || named) return absl::OkStatus();
+  return absl::PermissionDeniedError(fmt::format(
+      "worker '{0}' may not be in pool '{1}': its workers are called '{1}' or '{1}-NAME', by which "
+      "their tokens are theirs; start it with --name {1}-{0}, or without --pool",
+      name, pool));
+}
+
 }  // namespace crossmill::coordinator

@@ -21,4 +21,9 @@ bool CoversWorker(std::string_view pattern, std::string_view name);
 // PERMISSION_DENIED says what mends it. A peer on the socket may be any worker.
 absl::Status CheckWorkerName(const Roles& roles, std::string_view name);
 
+// A pool is bound to the names of its workers, and those to tokens: the workers of pool `arm` are called
+// `arm` or `arm-NAME`, so that who has a token for `ci-*` cannot take the tasks of `arm`. No pool is
+// everybody's; a peer on the socket may be in any. PERMISSION_DENIED.
+absl::Status CheckWorkerPool(const Roles& roles, std::string_view name, std::string_view pool);
+
 }  // namespace crossmill::coordinator

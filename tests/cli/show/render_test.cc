@@ -118,6 +118,10 @@ std::vector<v1::WorkerView> SampleWorkers() {
   info->set_cpus(8);
   info->set_runtime("crun 1.8.1");
   info->set_slots(4);
+  info->set_pool("arm");
+  v1::WorkerLabel* zone = info->add_labels();
+  zone->set_key("zone");
+  zone->set_value("a");
   *info->add_platforms()->mutable_platform() = SamplePlatform("amd64");
   v1::PlatformSupport* emulated = info->add_platforms();
   *emulated->mutable_platform() = SamplePlatform("arm64");
@@ -433,6 +437,7 @@ TEST(RenderTest, WorkersCannotWriteIntoTheTerminal) {
   worker.mutable_info()->set_name(hostile);
   worker.mutable_info()->set_host_name(hostile);
   worker.mutable_info()->set_runtime(hostile);
+  worker.mutable_info()->set_pool(hostile);
   worker.mutable_info()->set_cpu_model(hostile);
   worker.mutable_info()->add_platforms()->mutable_platform()->set_architecture(hostile);
   worker.add_tasks(hostile);

@@ -3,20 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
-#include <set>
-
-#include "absl/strings/ascii.h"
-#include "common/base/files.h"
-#include "common/base/json.h"
-#include "coordinator/http/metrics.h"
-#include "tests/support/status_matchers.h"
-
 namespace crossmill::coordinator::door {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 std::string FieldOf(const Response& response, std::string_view name) {
   std::string value;
@@ -59,127 +49,6 @@ TEST(ConditionalTest, OnlyWhatIsEmbeddableMayBeShownElsewhere) {
   response.embeddable = true;
   EXPECT_THAT(WriteHead(response, Framing::kLength, true, false),
               HasSubstr("Cross-Origin-Resource-Policy: cross-origin\r\n"));
-}
-
-v1::FarmStatus BusyFarm() {
-  v1::FarmStatus status;
-  for (const auto build : {v1::BUILD_STATUS_SUCCEEDED, v1::BUILD_STATUS_FAILED}) {
-    v1::BuildCount& count = *status.add_ended();
-    count.set_status(build);
-    count.set_builds(3);
-  }
-  v1::BuildCount& running = *status.add_running();
-  running.set_status(v1::BUILD_STATUS_RUNNING);
-  running.set_builds(1);
-  v1::VerdictCount& verdict = *status.add_verdicts();
-  verdict.set_verdict(v1::VERDICT_REPRODUCIBLE);
-  verdict.set_cells(4);
-  status.set_tasks_queued(7);
-  status.set_disk_free(5);
-  status.set_disk_reason("it is full");
-  status.mutable_bucket()->set_waiting_blobs(7);
-  status.mutable_bucket()->set_trouble("no route to host");
-  v1::LoopEvents& events = *status.add_loop();
-  events.set_kind("tick events");
-  events.set_slow(2);
-  events.set_longest_seconds(0.125);
-  return status;
-}
-
-TEST(MetricsTest, BothFormsHaveTheSameSamples) {
-  const auto samples = [](const std::string& text) {
-    std::set<std::string> lines;
-    std::istringstream stream(text);
-    for (std::string line; std::getline(stream, line);) {
-      if (!line.starts_with('#')) lines.insert(line);
-    }
-    return lines;
-  };
-  const std::string text = MetricsText(BusyFarm(), "1.2", MetricsForm::kText);
-  const std::string open = MetricsText(BusyFarm(), "1.2", MetricsForm::kOpenMetrics);
-  EXPECT_EQ(samples(text), samples(open));
-  EXPECT_THAT(text, HasSubstr("# TYPE crossmill_builds_total counter\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_builds_total{outcome=\"failed\"} 3\n"));
-  // What has not happened is there, too, or the first time would not be seen to be one.
-  EXPECT_THAT(text, HasSubstr("crossmill_builds_total{outcome=\"infrastructure_failed\"} 0\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_builds_running{status=\"planning\"} 0\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_verdicts_total{verdict=\"unreproducible\"} 0\n"));
-  EXPECT_THAT(text, Not(HasSubstr("unspecified")));
-  EXPECT_THAT(text, HasSubstr("# TYPE crossmill_build_info gauge\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_disk_refuses 1\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_bucket_waiting_blobs 7\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_bucket_trouble 1\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_loop_longest_seconds{event=\"tick events\"} 0.125000\n"));
-  EXPECT_THAT(text, HasSubstr("crossmill_loop_slow_events_total{event=\"tick events\"} 2\n"));
-  EXPECT_THAT(text, Not(HasSubstr("# EOF")));
-  EXPECT_THAT(open, HasSubstr("# TYPE crossmill_builds counter\n"));
-  EXPECT_THAT(open, HasSubstr("# TYPE crossmill_build info\n"));
-  EXPECT_THAT(open, HasSubstr("crossmill_build_info{version=\"1.2\"} 1\n"));
-  EXPECT_TRUE(open.ends_with("\n# EOF\n"));
-}
-
-TEST(MetricsTest, OpenMetricsForWhoPrefersIt) {
-  EXPECT_EQ(PreferredForm(""), MetricsForm::kText);
-  EXPECT_EQ(PreferredForm("*/*"), MetricsForm::kText);
-  EXPECT_EQ(PreferredForm("text/plain"), MetricsForm::kText);
-  EXPECT_EQ(PreferredForm("application/openmetrics-text"), MetricsForm::kOpenMetrics);
-  // As Prometheus asks.
-  EXPECT_EQ(PreferredForm(
-                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-                "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"),
-            MetricsForm::kOpenMetrics);
-  EXPECT_EQ(PreferredForm("application/openmetrics-text; version=0.0.1"), MetricsForm::kText);
-  EXPECT_EQ(PreferredForm("application/openmetrics-text;q=0.1, text/plain;q=0.9"), MetricsForm::kText);
-  EXPECT_EQ(PreferredForm("application/openmetrics-text;q=0"), MetricsForm::kText);
-  EXPECT_EQ(PreferredForm(";;,,;q="), MetricsForm::kText);
-}
-
-std::set<std::string> ServedNames() {
-  std::set<std::string> served;
-  std::istringstream stream(MetricsText(BusyFarm(), "1", MetricsForm::kText));
-  for (std::string line; std::getline(stream, line);) {
-    if (!line.starts_with('#')) served.insert(line.substr(0, line.find_first_of("{ ")));
-  }
-  return served;
-}
-
-// Every name that the dashboard asks for is one that is served, and every one that is served is on it.
-TEST(MetricsTest, TheDashboardKnowsThemAll) {
-  const auto text = ReadFile(CROSSMILL_SOURCE_FOLDER "/deploy/grafana-dashboard.json", 1 << 20);
-  ASSERT_OK(text);
-  std::set<std::string> asked;
-  const Json dashboard = Json::parse(*text);
-  ASSERT_GT(dashboard["panels"].size(), 3u);
-  for (const Json& panel : dashboard["panels"]) {
-    for (const Json& target : panel.value("targets", Json::array())) {
-      const std::string query = target["expr"].get<std::string>();
-      const std::regex name("crossmill_[a-z_]+");
-      for (std::sregex_iterator it(query.begin(), query.end(), name), end; it != end; ++it)
-        asked.insert(it->str());
-    }
-  }
-  EXPECT_EQ(asked, ServedNames());
-}
-
-// A name that nobody serves makes an alert that never comes.
-TEST(MetricsTest, AlertsAskForWhatIsServed) {
-  const auto text = ReadFile(CROSSMILL_SOURCE_FOLDER "/deploy/prometheus/alerts.yml", 1 << 20);
-  ASSERT_OK(text);
-  const std::set<std::string> served = ServedNames();
-  const std::regex name("crossmill_[a-z_]+");
-  int asked = 0;
-  for (std::sregex_iterator it(text->begin(), text->end(), name), end; it != end; ++it, ++asked)
-    EXPECT_TRUE(served.contains(it->str())) << it->str();
-  EXPECT_GT(asked, 10);
-  // Values of labels, likewise.
-  const std::regex outcome("outcome=\"([a-z_-]+)\"");
-  int outcomes = 0;
-  for (std::sregex_iterator it(text->begin(), text->end(), outcome), end; it != end; ++it, ++outcomes) {
-    v1::BuildStatus status;
-    EXPECT_TRUE(v1::BuildStatus_Parse("BUILD_STATUS_" + absl::AsciiStrToUpper((*it)[1].str()), &status))
-        << it->str();
-  }
-  EXPECT_GT(outcomes, 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/status.h"
+#include "common/oci/image_walk.h"
 #include "tests/common/oci/sample_image.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_image_source.h"

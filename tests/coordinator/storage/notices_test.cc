@@ -254,10 +254,30 @@ TEST(DrainRecordsTest, NamesUntilTheyAreTakenBack) {
   ASSERT_OK(drained.Set("w2", true, 1));
   ASSERT_OK(drained.Set("w1", true, 2));
   ASSERT_OK(drained.Set("w1", true, 3));
-  EXPECT_THAT(drained.List().value(), ElementsAre("w1", "w2"));
+  core::DrainedWorkers both;
+  ASSERT_OK(drained.Restore(both));
+  EXPECT_TRUE(both.Contains("w1"));
+  EXPECT_TRUE(both.Contains("w2"));
   ASSERT_OK(drained.Set("w2", false, 4));
   ASSERT_OK(drained.Set("w9", false, 5));
-  EXPECT_THAT(drained.List().value(), ElementsAre("w1"));
+  core::DrainedWorkers one;
+  ASSERT_OK(drained.Restore(one));
+  EXPECT_TRUE(one.Contains("w1"));
+  EXPECT_FALSE(one.Contains("w2"));
+}
+
+TEST(DrainRecordsTest, WhoIsCordonedAgainTakesNoMore) {
+  const auto records = *RecordStore::Open(":memory:");
+  DrainRecords cordoned(records->connection());
+  ASSERT_OK(cordoned.SetCordoned("w1", 7, 1));
+  ASSERT_OK(cordoned.SetCordoned("w1", 9, 2));
+  ASSERT_OK(cordoned.SetCordoned("w2", 8, 3));
+  ASSERT_OK(cordoned.SetCordoned("w2", std::nullopt, 4));
+  core::DrainedWorkers workers;
+  ASSERT_OK(cordoned.Restore(workers));
+  EXPECT_EQ(workers.CordonedAfter("w1"), 7);
+  EXPECT_EQ(workers.CordonedAfter("w2"), std::nullopt);
+  EXPECT_FALSE(workers.GetsNone("w1"));
 }
 
 }  // namespace

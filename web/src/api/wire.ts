@@ -51,6 +51,7 @@ export type StepComparison = Message<'StepComparison'>;
 export type StepPair = Message<'StepPair'>;
 export type StepPlace = Message<'StepPlace'>;
 export type StepView = Message<'StepView'>;
+export type StepBounds = Message<'StepBoundsInput'>;
 export type SubmitBuildRequest = Message<'SubmitBuildRequestInput'>;
 export type SubmitBuildResponse = Message<'SubmitBuildResponse'>;
 export type TrendSpan = Message<'TrendSpan'>;

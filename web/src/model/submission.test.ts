@@ -54,6 +54,17 @@ describe('a repository', () => {
   });
 });
 
+describe('limits of steps', () => {
+  const bounded = { ...form, memory: '2g', processes: '100' };
+  it('are in the command as it has them', () => expect(commandOf(bounded)).toContain('--no-cache \\\n  --memory 2g \\\n  --pids-limit 100 \\\n'));
+  it('are sent as numbers, with a Dockerfile and with a repository', () => {
+    const stepBounds = { memory: '2147483648', processes: 100 };
+    expect(submissionOf(bounded).submission?.options?.stepBounds).toEqual(stepBounds);
+    expect(filesRequestOf({ ...bounded, source: 'git', git: 'https://git.example/a.git' }).options).toEqual({ stepBounds });
+  });
+  it('stand in the way when they are none', () => expect(formProblems({ ...form, cpus: 'many', log: '1x' })).toMatchObject({ cpus: expect.stringMatching(/processors/) as string, log: expect.stringMatching(/bytes/) as string }));
+});
+
 describe('the message of a submission', () => {
   const { recipe, options } = submissionOf(form).submission ?? {};
   it('has the recipe with the empty folder', () => {

@@ -4,8 +4,9 @@ import type * as wire from '../api/wire';
 import type { Sentence } from './sentence';
 import { joined, numberWord } from '../format/number';
 import { imageName } from './build';
+import { type Bound, BOUNDS, boundProblem, boundsOf } from './step_bounds';
 
-export interface Form {
+export interface Form extends Record<Bound, string> {
   /** What is built: a repository that the farm fetches, or a Dockerfile that needs no files. */
   source: 'git' | 'dockerfile';
   git: string;
@@ -24,7 +25,7 @@ export interface Form {
   noCache: boolean;
 }
 
-export const EMPTY_FORM: Form = { source: 'dockerfile', git: '', reference: '', folder: '', file: '', dockerfile: '', target: '', platforms: [], verify: 1, args: '', tag: '', noCache: false };
+export const EMPTY_FORM: Form = { source: 'dockerfile', git: '', reference: '', folder: '', file: '', dockerfile: '', target: '', platforms: [], verify: 1, args: '', tag: '', noCache: false, memory: '', cpus: '', processes: '', disk: '', log: '' };
 
 export type Problems = Partial<Record<keyof Form, string>>;
 
@@ -89,6 +90,7 @@ export function commandOf(form: Form): string {
   for (const each of argsOf(form.args)) add('--build-arg', each);
   if (form.tag) add('-t', form.tag);
   if (form.noCache) words.push('--no-cache');
+  for (const { name, flag } of BOUNDS) if (form[name]) add(flag, form[name]);
   if (form.source === 'git') {
     if (form.file) add('-f', form.file);
     return [...words, shellWord(gitUrlOf(form) || 'REPOSITORY')].join(' \\\n  ');
@@ -108,6 +110,12 @@ function argumentOf(text: string): { name: string; value: string } {
   return { name: text.slice(0, equals), value: text.slice(equals + 1) };
 }
 
+/** Left out where the form has none: then the farm's own hold. */
+function boundOptions(form: Form): { stepBounds?: wire.StepBounds } {
+  const stepBounds = boundsOf(form);
+  return stepBounds ? { stepBounds } : {};
+}
+
 export function submissionOf(form: Form): wire.SubmitBuildRequest {
   return {
     submission: {
@@ -124,6 +132,7 @@ export function submissionOf(form: Form): wire.SubmitBuildRequest {
         verify: form.verify,
         noCache: form.noCache,
         network: 'NETWORK_MODE_RECORDED',
+        ...boundOptions(form),
       },
     },
   };
@@ -140,6 +149,7 @@ export function filesRequestOf(form: Form): wire.SubmitFilesRequest {
     tags: form.tag ? [form.tag] : [],
     verify: form.verify,
     noCache: form.noCache,
+    ...(boundsOf(form) && { options: boundOptions(form) }),
   };
 }
 
@@ -149,6 +159,10 @@ export function formProblems(form: Form): Problems {
   if (form.source === 'git' && form.git.includes('#') && (form.reference || form.folder)) problems.git = 'the reference stands behind # and in its own field; say it once';
   const wrong = wrongArgs(form.args);
   if (wrong.length > 0) problems.args = `${joined(wrong)} ${wrong.length === 1 ? 'is' : 'are'} not NAME=VALUE`;
+  for (const { name } of BOUNDS) {
+    const problem = boundProblem(name, form[name]);
+    if (problem) problems[name] = problem;
+  }
   return problems;
 }
 

@@ -269,6 +269,12 @@ export interface Worker {
   draining: boolean;
   /** An operator said so. */
   drained: boolean;
+  /** An operator said so: it gets tasks of the builds that there were, and of no later ones. */
+  cordoned: boolean;
+  /** The pool that it is in; empty: none. */
+  pool: string;
+  /** "key=value", its own word. */
+  labels: string[];
   /** Why it gets no new tasks for now; empty: it gets some. */
   unfit: string;
   /** An operator said that nothing of it counts; it is drained, too. */

@@ -37,6 +37,11 @@ export function sharedHosts(workers: readonly Worker[]): Worker[][] {
   return [...byHost.values()].filter((list) => list.length > 1);
 }
 
+/** "pool arm · zone=a": nothing for a worker that says nothing of itself. */
+export function placeOf(worker: Worker): string {
+  return [...(worker.pool ? [`pool ${worker.pool}`] : []), ...worker.labels].join(' · ');
+}
+
 export function workersSentence(workers: readonly Worker[]): Sentence {
   if (workers.length === 0) return ['No worker has ever connected to this farm.'];
   const by = (state: WorkerState) => workers.filter((worker) => workerState(worker) === state);

@@ -5,6 +5,7 @@ import { getJson, postJson, Problem } from '../../api/client';
 import { useNewestBuilds, useRole, useWorkers } from '../../api/queries';
 import { may } from '../../model/role';
 import { commandOf, EMPTY_FORM, fieldOf, filesRequestOf, formProblems, hasSource, newKey, offsetOf, submissionOf, submitSentence, type Form, type Problems } from '../../model/submission';
+import { type Bound, BOUNDS } from '../../model/step_bounds';
 import { plural } from '../../format/number';
 import { go, to } from '../../frame/router';
 import { useView } from '../../frame/view';
@@ -40,7 +41,7 @@ type Change = (changes: Partial<Form>) => void;
 interface FieldProps {
   form: Form;
   set: Change;
-  name: 'git' | 'reference' | 'folder' | 'file' | 'dockerfile' | 'target' | 'args' | 'tag';
+  name: 'git' | 'reference' | 'folder' | 'file' | 'dockerfile' | 'target' | 'args' | 'tag' | Bound;
   label: string;
   placeholder?: string;
   hint?: string;
@@ -179,6 +180,13 @@ function Fields({ form, set, offers, problems }: FieldsProps) {
       <VerifyField form={form} set={set} offers={offers} />
       <Field form={form} set={set} name="args" label="Build arguments" rows={2} placeholder="NAME=VALUE" hint="one a line" problem={problems.args} />
       <Field form={form} set={set} name="tag" label="Image name" placeholder="image:main" hint="its row on the wall has this name" problem={problems.tag} />
+      <details>
+        <summary>Limits of each RUN step</summary>
+        {BOUNDS.map(({ name, label, placeholder }) => (
+          <Field key={name} form={form} set={set} name={name} label={label} placeholder={placeholder} problem={problems[name]} />
+        ))}
+        <small class="i2">What is empty is as the farm has it.</small>
+      </details>
       <fieldset>
         <legend>Cache</legend>
         <label>

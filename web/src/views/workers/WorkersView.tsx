@@ -2,7 +2,7 @@
 import type { Worker } from '../../model/types';
 import { useRole, useVersion, useWorkers } from '../../api/queries';
 import { may } from '../../model/role';
-import { parseTask, sharedHosts, sortedWorkers, workersSentence, workerState } from '../../model/workers';
+import { parseTask, placeOf, sharedHosts, sortedWorkers, workersSentence, workerState } from '../../model/workers';
 import { shortPlatform } from '../../model/build';
 import { joined, plural } from '../../format/number';
 import { instant, whole } from '../../format/time';
@@ -61,6 +61,7 @@ function Runs({ worker, now }: { worker: Worker; now: number }) {
         </span>
       )}
       {state === 'drains' && <span class="i3">{worker.distrusted ? 'distrusted' : 'drained'}{worker.tasks.length > 0 ? ', finishes ' : ''}</span>}
+      {state === 'takes work' && worker.cordoned && <span class="i3">cordoned: no builds that came later </span>}
       {worker.tasks.map((task) => (
         <Task key={task} name={task} />
       ))}
@@ -95,10 +96,14 @@ function Drain({ worker }: { worker: Worker }) {
 function Row({ worker, now, sameHost, operates }: { worker: Worker; now: number; sameHost: boolean; operates: boolean }) {
   const zone = useZone();
   const machine = `${worker.cpus} cpus, ${worker.cpuModel}, kernel ${worker.kernel}, ${worker.runtime}, version ${worker.version}`;
+  const place = placeOf(worker);
   const outvoted = worker.outvoted > 0 ? ` · outvoted ${plural(worker.outvoted, 'time')}` : '';
   return (
-    <tr tabIndex={-1} data-row data-at={worker.name} data-say={`${worker.host} · ${machine}${outvoted}`}>
-      <td class="b nw wn">{worker.name}</td>
+    <tr tabIndex={-1} data-row data-at={worker.name} data-say={`${worker.host} · ${machine}${place ? ` · ${place}` : ''}${outvoted}`}>
+      <td class="b nw wn">
+        {worker.name}
+        {worker.pool && <span class="i3"> {worker.pool}</span>}
+      </td>
       <td class={`nw wn${sameHost ? ' i3' : ''}`}>{worker.host}</td>
       <td class="i2">
         <Platforms worker={worker} />
