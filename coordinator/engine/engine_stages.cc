@@ -16,10 +16,6 @@
 namespace crossmill::coordinator {
 namespace {
 
-bool IsOver(core::Phase phase) {
-  return phase == core::Phase::kDone || phase == core::Phase::kFailed || phase == core::Phase::kCancelled;
-}
-
 // The attempt that a worker still executes under a lease from before a restart. Its task may begin before the
 // step `first` that is missing now: what came in between is finished.
 void TakeUp(core::RestoredLease restored, int first, core::Attempt* attempt) {
