@@ -2,17 +2,20 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 
 #include "common/base/absolute_path.h"
 #include "common/base/log.h"
+#include "common/base/logging/log_format.h"
 #include "common/base/status.h"
 #include "common/index/configured_indexes.h"
 #include "common/settings/command_settings.h"
 #include "common/words/age.h"
 #include "common/words/step_bounds.h"
+#include "coordinator/account/data_folder.h"
 #include "coordinator/backup/backup_commands.h"
 #include "coordinator/bucket_flags.h"
 #include "coordinator/placing_flags.h"
@@ -20,6 +23,7 @@
 #include "coordinator/run_coordinator.h"
 #include "coordinator/server.h"
 #include "coordinator/setting_sources.h"
+#include "coordinator/trace_flags.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -36,7 +40,9 @@ absl::Status ReadReverifyAge(const std::string& text, ServerOptions* options) {
 }
 
 int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
-  auto token = AddToken(file, role, name);
+  // Root makes tokens for a coordinator that runs as a user of its own, who has to read them.
+  const absl::Status ours = BecomeOwnerOfData(std::filesystem::absolute(file).parent_path().string());
+  auto token = ours.ok() ? AddToken(file, role, name) : ours;
   if (!token.ok()) {
     fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(token.status().message()));
     return 5;
@@ -49,7 +55,8 @@ int PrintNewToken(const std::string& file, const std::string& role, const std::s
 struct Command {
   CLI::App app{"Crossmill's coordinator: schedules builds, keeps the record and the blobs"};
   ServerOptions options;
-  std::string level = "info", role, name, reverify_age;
+  std::string level = "info", log_format = "text", role, name, reverify_age, user;
+  TraceFlags traces;
   std::vector<std::string> index_urls, extra_index_urls, limits, step_defaults;
   int timeout_seconds = 30, grace_seconds = 20, stop_delay = 0;
   CLI::App* token = nullptr;
@@ -59,8 +66,9 @@ struct Command {
 };
 
 void DeclareFlags(Command& command) {
-  auto& [app, options, level, role, name, reverify_age, index_urls, extra_index_urls, limits, step_defaults,
-         timeout_seconds, grace_seconds, stop_delay, token, effective, on_data] = command;
+  auto& [app, options, level, log_format, role, name, reverify_age, user, traces, index_urls,
+         extra_index_urls, limits, step_defaults, timeout_seconds, grace_seconds, stop_delay, token,
+         effective, on_data] = command;
   options.data_folder = "/var/lib/crossmill";
   app.set_version_flag("--version", CROSSMILL_VERSION);
   app.add_option("--data", options.data_folder, "Folder of everything durable")->capture_default_str();
@@ -126,6 +134,7 @@ void DeclareFlags(Command& command) {
       ->transform(CLI::AsSizeValue(false));
   AddBucketFlags(app, options.bucket);
   AddPlacingFlags(app, options.placing);
+  AddTraceFlags(app, traces);
   app.add_option("--known-files", options.known_file_rules,
                  "File with more rules for files that differ between executions for a known reason "
                  "(docs/formats.md, Causes; repeatable)");
@@ -140,7 +149,14 @@ void DeclareFlags(Command& command) {
                  "Seconds for which it still serves after SIGTERM while readiness says no")
       ->check(CLI::Range(0, 600))
       ->capture_default_str();
+  app.add_option("--user", user,
+                 "System user to become when started as root; what root has in --data is given to it "
+                 "[the coordinator stays root]");
   app.add_option("--log-level", level, "trace, debug, info, warn, error")->capture_default_str();
+  app.add_option("--log-format", log_format,
+                 "text, or json: an object in each line (docs/operations.md, \"Log\")")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   token = app.add_subcommand("token", "Make a token and print it: the only time that it is seen");
   token->add_option("role", role, "read, submit, operate or worker")->required();
   token
@@ -174,6 +190,7 @@ absl::Status ReadSettings(Command& command) {
   options.unplaceable_grace = absl::Seconds(command.grace_seconds);
   RETURN_IF_ERROR(ReadReverifyAge(command.reverify_age, &options));
   RETURN_IF_ERROR(ReadPlacingFlags(options.placing));
+  ASSIGN_OR_RETURN(options.otlp, ReadTraceFlags(command.traces));
   for (const std::string& limit : command.limits) RETURN_IF_ERROR(SetLimit(limit, &options.limits));
   for (const std::string& text : command.step_defaults)
     RETURN_IF_ERROR(AddStepBound(text, "--step-default", &options.usual_bounds));
@@ -215,6 +232,7 @@ int RunCoordinatorCommand(int argc, char** argv) {
   auto command = std::make_unique<Command>();
   if (const auto code = ParseFlags(argc, argv, *command)) return *code;
   if (const absl::Status read = ReadSettings(*command); !read.ok()) return Fail(read);
+  SetLogFormat(LogFormatNamed(command->log_format).value_or(LogFormat::kText));
   SetUpLog("coordinator", command->level);
   for (const std::string& warning : command->effective->warnings()) LogWarning("{}", warning);
   if (command->effective->print_wanted()) {
@@ -227,7 +245,8 @@ int RunCoordinatorCommand(int argc, char** argv) {
   auto indexes = index::FindIndexes(command->index_urls, command->extra_index_urls);
   if (!indexes.ok()) return Fail(indexes.status());
   options.indexes = *std::move(indexes);
-  const RunOptions run{.stop_delay = absl::Seconds(command->stop_delay),
+  const RunOptions run{.user = command->user,
+                       .stop_delay = absl::Seconds(command->stop_delay),
                        .reload = [&](Server& server) { ReloadSettings(argc, argv, command, server); }};
   return RunCoordinator(std::move(options), run);
 }

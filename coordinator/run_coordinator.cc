@@ -16,10 +16,12 @@
 #include "common/base/private_memory.h"
 #include "common/base/status.h"
 #include "common/service/service_notices.h"
+#include "coordinator/run_as.h"
 
 namespace crossmill::coordinator {
 namespace {
 
+constexpr int kWrongSetting = 2;
 constexpr int kCannotGoOn = 5;
 
 // Why the program has to end although nobody asked it to. Thread safe.
@@ -77,6 +79,11 @@ int RunCoordinator(ServerOptions options, const RunOptions& run) {
   // Values of secrets will be in it.
   KeepMemoryPrivate();
   DieLast();
+  // From here on nothing needs root any more.
+  if (const absl::Status become = RunAs(run.user, options); !become.ok()) {
+    fmt::print(stderr, "crossmill-coordinator: {}\n", Sv(become.message()));
+    return kWrongSetting;
+  }
   // gRPC's own traces show messages.
   unsetenv("GRPC_TRACE");
   // Blocked before any thread starts, so that only sigwait sees them.

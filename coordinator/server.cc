@@ -34,6 +34,7 @@
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/registry_options.h"
 #include "coordinator/retention/aging.h"
 #include "coordinator/retention/collector.h"
 #include "coordinator/room/disk_room.h"
@@ -57,6 +58,7 @@
 #include "coordinator/rpc/overview/overview_service.h"
 #include "coordinator/rpc/packages_service.h"
 #include "coordinator/rpc/peers/audit_interceptor.h"
+#include "coordinator/rpc/people/farm_people.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/retention/retention_service.h"
 #include "coordinator/rpc/token_file.h"
@@ -77,6 +79,7 @@
 #include "coordinator/storage/trust/trust_records.h"
 #include "coordinator/submissions/file_submissions.h"
 #include "coordinator/submissions/rpc/submissions_service.h"
+#include "coordinator/telemetry.h"
 #include "coordinator/verification/build_pairs.h"
 #include "coordinator/verification/rebuilds.h"
 #include "coordinator/verification/recipe_history.h"
@@ -89,29 +92,10 @@ namespace {
 // Running calls (watchers, worker streams) get so long to end when the server stops.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 
-// What a killed coordinator left. Folders are made in it under names of their own, so that what cannot be
-// removed costs room, and is no reason not to start.
+// What a killed coordinator left. Folders have names of their own there: one that stays stops no start.
 void RemoveLeftovers(const std::string& folder) {
   if (const absl::Status removed = RemoveTree(folder); !removed.ok())
     LogWarning("what is left in {} cannot be removed; do it by hand: {}", folder, Sv(removed.message()));
-}
-
-absl::StatusOr<registry::RegistryOptions> MakeRegistryOptions(const ServerOptions& options) {
-  registry::RegistryOptions registry;
-  registry.plain_http = options.plain_registries;
-  for (const std::string& pair : options.registry_mirrors) {
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
-      return absl::InvalidArgumentError(fmt::format("--registry-mirror {}: expected REGISTRY=MIRROR", pair));
-    }
-    registry.mirrors[pair.substr(0, equals)].push_back(pair.substr(equals + 1));
-  }
-  registry.credentials =
-      registry::DockerCredentials([](const std::string& name) -> std::optional<std::string> {
-        const char* value = std::getenv(name.c_str());
-        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-      });
-  return registry;
 }
 
 absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
@@ -155,8 +139,7 @@ class ServerImpl final : public Server {
   explicit ServerImpl(ServerOptions options) : options_(std::move(options)) {}
   ~ServerImpl() override {
     BeginStop();
-    // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
-    // streams end is lost.
+    // Watches first, so that their calls end; the engine last: nothing that workers say until then is lost.
     if (reverification_) reverification_->Stop();
     if (deliverer_) deliverer_->Stop();
     if (collector_) collector_->Stop();
@@ -198,7 +181,8 @@ class ServerImpl final : public Server {
     logs_ = std::make_unique<storage::LogStore>(options_.data_folder + "/logs", logs);
     image_records_ = std::make_unique<storage::SqliteImageRecords>(records_->connection());
     http_ = http::MakeCurlHttpClient();
-    ASSIGN_OR_RETURN(registry::RegistryOptions registry, MakeRegistryOptions(options_));
+    ASSIGN_OR_RETURN(registry::RegistryOptions registry,
+                     MakeRegistryOptions(options_.plain_registries, options_.registry_mirrors));
     const auto is_own = [patterns = options_.push_credentials](const std::string& repository) {
       return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
         return !pattern.empty() && core::MatchesNames(pattern, repository);
@@ -231,6 +215,7 @@ class ServerImpl final : public Server {
     };
     engine.unplaceable_grace = options_.unplaceable_grace;
     engine.room = room_.get();
+    if (bucket_) engine.bucket_away = [this] { return !bucket_->store().status().trouble.empty(); };
     engine.held_blobs = &held_blobs_;
     engine.remote_sources = sources_.get();
     engine.planning_limits = options_.limits.planning;
@@ -242,11 +227,14 @@ class ServerImpl final : public Server {
       if (options_.on_failure) options_.on_failure(reason);
     };
     engine.on_alive = options_.on_alive;
+    engine.counters = &telemetry_.counters();
+    engine.on_build_ended = [this](const v1::BuildView& view) { telemetry_.BuildEnded(view); };
     ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
     RETURN_IF_ERROR(OpenIndexes());
     engine.ahead_planner = ahead_forecast_.get();
     engine_ = std::make_unique<Engine>(*records_, *logs_, *blobs_, *images_, *assembler_, clock_, engine);
     RETURN_IF_ERROR(OpenRetention());
+    RETURN_IF_ERROR(telemetry_.OpenTraces(options_.otlp, *records_));
     RETURN_IF_ERROR(engine_->Start());
     collector_->Start();
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> committed, records_->OpenAnother());
@@ -284,7 +272,7 @@ class ServerImpl final : public Server {
     CollectorOptions options;
     // Whatever is asked of the engine's loop is answered behind the restored builds.
     options.await_builds = [this] { engine_->reader().Consoles(0).status().IgnoreError(); };
-    options.removes_blobs = options_.bucket.place.empty();
+    options.bucket = bucket_ ? &bucket_->store() : nullptr;
     collector_ = std::make_unique<Collector>(*disk_blobs_, std::move(own), *logs_, held_blobs_, *room_,
                                              clock_, std::move(options));
     ASSIGN_OR_RETURN(const auto policies, policy_records_->List());
@@ -400,20 +388,26 @@ class ServerImpl final : public Server {
     authenticator_->Follow(options_.token_file, std::move(tokens));
     shares_ = ShareDescriptors(options_.limits.doors, RaiseDescriptorLimit());
     connections_ = std::make_unique<OpenConnections>(shares_.tcp, options_.limits.doors.unknown_time);
+    ASSIGN_OR_RETURN(people_, FarmPeople::Open(*records_, clock_, *authenticator_, options_.data_folder));
+    people_->people().LimitBy([this](const v1::Project& project) {
+      projects_.SetLimits(project.name(), static_cast<uint32_t>(project.running_steps()),
+                          static_cast<uint32_t>(project.queued_builds()));
+    });
     authenticator_->OnKnown([this](std::string_view peer) { connections_->Know(peer); });
     options_.listen.connections = connections_.get();
     options_.listen.most_local = shares_.local;
     options_.listen.most_streams = options_.limits.doors.streams;
     options_.listen.most_threads = options_.limits.doors.threads;
     options_.listen.handshake_time = absl::FromChrono(options_.limits.doors.unknown_time);
-    cas_ = std::make_unique<CasService>(*blobs_, *authenticator_, new_blobs_.get());
+    BlobStore& blobs = telemetry_.Counted(*blobs_);
+    BlobStore& new_blobs = telemetry_.Counted(*new_blobs_);
+    cas_ = std::make_unique<CasService>(blobs, *authenticator_, &new_blobs);
     capabilities_ = std::make_unique<CapabilitiesService>(*authenticator_);
-    byte_stream_ = std::make_unique<ByteStreamService>(*blobs_, *authenticator_, passing_, new_blobs_.get(),
+    byte_stream_ = std::make_unique<ByteStreamService>(blobs, *authenticator_, passing_, &new_blobs,
                                                        options_.limits.uploads);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
-    matrices_ = std::make_unique<MatricesService>(*engine_, clock_, *authenticator_,
-                                                  static_cast<size_t>(options_.limits.combinations));
+    matrices_ = std::make_unique<MatricesService>(*engine_, clock_, *authenticator_, options_.limits.matrix);
     submissions_service_ = std::make_unique<SubmissionsService>(*submissions_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     farm_watchers_ = std::make_unique<FarmWatchers>(engine_->reader().news());
@@ -440,7 +434,7 @@ class ServerImpl final : public Server {
         *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
-    door_ = std::make_unique<LocalDoor>(*blobs_, *authenticator_, passing_);
+    door_ = std::make_unique<LocalDoor>(blobs, *authenticator_, passing_);
     // Without it everything goes over the wire, as from other machines.
     if (const absl::Status door = door_->Start(); !door.ok())
       LogWarning("local_door error={}", door.ToString());
@@ -462,14 +456,17 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Notices", notices_.get()},
         {"crossmill.v1.Webhooks", webhooks_.get()},
         {"crossmill.v1.Retention", retention_.get()},
+        {"crossmill.v1.People", people_->service()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
         {"crossmill.v1.LocalDoor", door_.get()},
         {"crossmill.v1.BlobPlaces", blob_places_.get()},
     };
-    ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_folder + "/audit.log", clock_));
+    ASSIGN_OR_RETURN(const AuditLogOptions audit, people_->AuditOptions());
+    ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_folder + "/audit.log", clock_, audit));
     ASSIGN_OR_RETURN(refusals_, AuditLog::Open(options_.data_folder + "/refused.log", clock_, {.kept = 1}));
     Interceptors interceptors;
+    interceptors.push_back(people_->MakeInterceptors());
     interceptors.push_back(MakeAuditInterceptors(*audit_, *refusals_, *authenticator_));
     ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services, std::move(interceptors)));
     LogInfo("serving data={} socket={} tcp={} connections={} http_connections={} local_connections={}",
@@ -490,12 +487,13 @@ class ServerImpl final : public Server {
     options.public_badges = options_.public_badges;
     options.limits.connections = shares_.http;
     options.limits.unknown_time = options_.limits.doors.unknown_time;
-    ASSIGN_OR_RETURN(http_door_,
-                     door::HttpDoor::Start(options, {.services = rpc_->InProcessChannel(),
-                                                     .own_tokens = session_tokens_,
-                                                     .sessions = *sessions_,
-                                                     .clock = clock_,
-                                                     .unready = [this] { return readiness_.Reasons(); }}));
+    door::DoorParts parts{.services = rpc_->InProcessChannel(),
+                          .own_tokens = session_tokens_,
+                          .sessions = *sessions_,
+                          .clock = clock_};
+    parts.unready = [this] { return readiness_.Reasons(); };
+    parts.numbers = [this] { return telemetry_.Numbers(*engine_, passing_.Now(), options_.data_folder); };
+    ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, std::move(parts)));
     LogInfo("serving http={}", http_door_->url());
     return absl::OkStatus();
   }
@@ -506,6 +504,7 @@ class ServerImpl final : public Server {
       {v1::ACCESS_READ, NewToken()}, {v1::ACCESS_SUBMIT, NewToken()}, {v1::ACCESS_OPERATE, NewToken()}};
   SystemClock clock_;
   SteadyClock passing_;
+  Telemetry telemetry_;
   std::unique_ptr<DiskRoom> room_;
   Readiness readiness_{[this] { return room_->level() != RoomLevel::kEnough; }};
   std::unique_ptr<DiskBlobStore> disk_blobs_;
@@ -553,6 +552,7 @@ class ServerImpl final : public Server {
   // The authenticator tells it who is known.
   std::unique_ptr<OpenConnections> connections_;
   std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<FarmPeople> people_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<AuditLog> refusals_;
   std::unique_ptr<CasService> cas_;

@@ -14,6 +14,7 @@
 #include "coordinator/limits.h"
 #include "coordinator/placing_flags.h"
 #include "coordinator/rpc/rpc_server.h"
+#include "coordinator/traces/otlp_settings.h"
 #include "coordinator/verification/reverification.h"
 
 namespace crossmill::coordinator {
@@ -67,6 +68,8 @@ struct ServerOptions {
   std::vector<std::string> known_file_rules;
   // Verifies again by itself when the farm is idle; off unless an age is given.
   ReverificationOptions reverification;
+  // Where traces of builds go.
+  OtlpSettings otlp;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is
   // answered but UNAVAILABLE from then on, and the program has to end and start again.
   std::function<void(const absl::Status&)> on_failure;

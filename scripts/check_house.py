@@ -6,6 +6,7 @@
   has a name of its own in its folder;
 - no loop walks what a temporary StatusOr holds;
 - what the command line writes goes through Session, which makes it printable;
+- lines of the log name what they are about in the form that a store of logs finds it by;
 - neither the table of scripts/check_layers.py nor the real includes go round in a circle, between rooms and between files.
 """
 import pathlib
@@ -267,10 +268,33 @@ def output_breaches(files):
             yield f"{name}:{line}: it may repeat what others say: Session's Print, Tell and PrintJson make that printable"
 
 
+# What lines of the log are about, as members of their JSON form have it (common/base/logging/log_fields.h).
+LOG_CALL = re.compile(r'\bLog(?:Debug|Info|Warning|Error|Critical)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+LOG_PROSE = re.compile(r"\b(build|worker|lease|task|stage|step|platform|execution|client)s? '?\{")
+# About a task or a lease of the coordinator's: the build is known there.
+LOG_WITHOUT_BUILD = re.compile(r"\b(task|stage|step)=\{")
+
+
+def log_breaches(files):
+    """`build={}` is a member that a store of logs finds a build by; "build {}" is not."""
+    for name, text in files:
+        if not name.endswith((".h", ".cc")) or name.startswith("tests/"):
+            continue
+        for match in LOG_CALL.finditer(text):
+            if "//" in text[text.rfind("\n", 0, match.start()) + 1:match.start()]:
+                continue
+            format_text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', match.group(1)))
+            line = text.count("\n", 0, match.start()) + 1
+            if prose := LOG_PROSE.search(format_text):
+                yield f"{name}:{line}: a line of the log names it as '{prose.group(1)}={{}}', which becomes a member of its JSON form"
+            elif LOG_WITHOUT_BUILD.search(format_text) and "build={" not in format_text:
+                yield f"{name}:{line}: a line about a task, stage or step says of which build: 'build={{}}'"
+
+
 def main():
     files = list(sources())
     found = [*size_breaches(files), *class_breaches(files), *name_breaches(files), *circle_breaches(files),
-             *loop_breaches(files), *output_breaches(files)]
+             *loop_breaches(files), *output_breaches(files), *log_breaches(files)]
     print("\n".join(found) if found else "the house is in order")
     return 1 if found else 0
 

@@ -79,6 +79,17 @@ class HouseTest(unittest.TestCase):
                      "// for (x : f().value()) y", "for (size_t i = 0; i < f().value(); ++i) {"):
             self.assertEqual(told(fine), 0, fine)
 
+    def test_lines_of_the_log_say_what_they_are_about_as_members(self):
+        def told(call):
+            return len(list(house.log_breaches([("cli/a.cc", call)])))
+
+        for wrong in ('LogInfo("build {} ended", 1);', 'LogWarning("the worker \'{}\' left", w);', 'LogInfo("task={} lost", t);',
+                      'LogInfo(\n    "build={} "\n    "of platform {}", 1, 2);'):
+            self.assertEqual(told(wrong), 1, wrong)
+        for fine in ('LogInfo("build={} stage={} failed", 1, 2);', 'LogInfo("lease={} ended", 1);', '// LogInfo("build {}", 1);',
+                     'LogWarning("{}", text);', 'fmt::format("build {}", 1);'):
+            self.assertEqual(told(fine), 0, fine)
+
     def test_circles_are_found_between_files_and_between_rooms(self):
         self.assertIsNone(house.circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}))
         self.assertEqual(house.circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}), ["b", "c", "b"])

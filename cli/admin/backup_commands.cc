@@ -94,13 +94,14 @@ absl::StatusOr<int> Check(Session& session, const std::vector<std::string>& word
 
 // Words for the other program, as they were given here.
 struct Words {
-  std::string folder, moment, rate;
+  std::string folder, moment, rate, bucket_blobs;
   int keep = 0;
   bool verify = false, force = false, incomplete = false, quick = false, repair = false;
 
   std::vector<std::string> Of(const std::string& command) const {
     std::vector<std::string> words = {command};
     if (keep > 0) words.insert(words.end(), {"--keep", std::to_string(keep)});
+    if (!bucket_blobs.empty()) words.insert(words.end(), {"--bucket-blobs", bucket_blobs});
     if (!rate.empty()) words.insert(words.end(), {"--rate", rate});
     if (!moment.empty()) words.insert(words.end(), {"--moment", moment});
     const std::array<std::pair<bool, const char*>, 5> flags = {{{verify, "--verify"},
@@ -146,6 +147,12 @@ void AddBackupCommands(CLI::App& app, Session& session) {
       ->check(CLI::Range(1, 1000));
   backup->add_flag("--verify", words->verify,
                    "Read again what was backed up before, and copy again what is damaged");
+  backup
+      ->add_option("--bucket-blobs", words->bucket_blobs,
+                   "Blobs that only the bucket behind the disk has: copy them, or refer to them, so that the "
+                   "backup is as good as the bucket [copy]")
+      ->check(CLI::IsMember({"copy", "refer"}))
+      ->type_name("HOW");
   AddRate(*backup, *words);
   Finish(*backup, session, words, Backup);
   CLI::App* restore = admin.add_subcommand(

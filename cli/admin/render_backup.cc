@@ -27,6 +27,11 @@ std::string Lacks(const Json& backup) {
                         damaged);
   if (const int64_t files = NumberOf(backup, "gone_files"); files > 0)
     text += fmt::format("{} logs were removed or cut meanwhile\n", files);
+  if (const int64_t blobs = NumberOf(backup, "bucket_blobs"); blobs > 0) {
+    text +=
+        fmt::format("{} blobs of {} are only in the bucket {}: without it the backup is not whole\n", blobs,
+                    FormatBytes(NumberOf(backup, "bucket_bytes")), Printable(TextOf(backup, "bucket")));
+  }
   return text;
 }
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <sstream>
 
+#include "cli/admin/audit_commands.h"
 #include "cli/admin/backup_commands.h"
+#include "cli/admin/people_commands.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/completion_command.h"
 #include "cli/retention/retention_commands.h"
@@ -132,6 +134,8 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddRetentionCommands(app, session);
   AddFarmCommands(app, session);
   AddBackupCommands(app, session);
+  AddPeopleCommands(app, session);
+  AddAuditCommands(app, session);
   AddDoctorCommand(app, session);
   AddPageCommand(app, session);
   AddVersionCommand(app, session);

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "absl/time/clock.h"
@@ -25,6 +26,8 @@ namespace crossmill::cli {
 namespace {
 
 constexpr char kWorkerUser[] = "crossmill";
+// As of the packages. Not the workers': a step that gets out of its sandbox must not have the record.
+constexpr char kCoordinatorUser[] = "crossmill-coordinator";
 constexpr absl::Duration kStartPatience = absl::Seconds(30);
 constexpr absl::Duration kStopPatience = absl::Seconds(20);
 // Between two looks at what is awaited.
@@ -77,8 +80,14 @@ class LocalFarm {
   absl::StatusOr<bool> PrepareHttp();
   // The file with the token of that worker, which is made if there is none; empty: it uses the socket.
   absl::StatusOr<std::string> TokenOf(const std::string& worker);
-  absl::Status CheckUser();
+  // Whom workers and coordinator become.
+  absl::Status CheckUsers();
+  // run and workers: root's, before the coordinator's user may make anything beside them.
+  absl::Status MakeOwnFolders();
   absl::Status StartCoordinator();
+  // A coordinator that runs as somebody else than it is to: of an earlier version, or from before there was a
+  // user.
+  bool RunsAsAnother(const DaemonSpec& daemon) const;
   absl::Status StartWorker(const std::string& name);
   absl::Status WaitForCoordinator();
   absl::Status WaitForWorkers(std::set<std::string> names);
@@ -92,7 +101,10 @@ class LocalFarm {
   const UpFlags& flags_;
   const std::string data_;
   const std::string programs_;
-  const passwd* user_ = nullptr;
+  // Of the workers; only its ids.
+  std::optional<passwd> user_;
+  // Empty: the coordinator stays who we are.
+  std::string coordinator_user_;
   // host:port the coordinator listens on; empty: only its socket.
   std::string listen_;
   // ADDRESS:PORT of the page, or kNoHttp.
@@ -135,7 +147,7 @@ std::string Trimmed(std::string text) {
 }
 
 absl::StatusOr<std::string> LocalFarm::TokenOf(const std::string& worker) {
-  if (user_ == nullptr) return "";
+  if (!user_) return "";
   std::string file = fmt::format("{}/run/{}.token", data_, worker);
   if (Exists(file)) return file;
   ProcessOptions options;
@@ -153,7 +165,7 @@ absl::StatusOr<bool> LocalFarm::PrepareAccess() {
   const std::string listen_file = data_ + "/run/listen";
   const std::string before = Trimmed(ReadFile(listen_file).value_or(""));
   listen_ = flags_.listen.empty() ? before : flags_.listen;
-  if (user_ != nullptr && listen_.empty()) {
+  if (user_ && listen_.empty()) {
     ASSIGN_OR_RETURN(listen_, FreeLoopbackAddress());
   }
   const bool news = listen_ != before;
@@ -185,15 +197,24 @@ absl::Status LocalFarm::CheckPrograms() {
   return absl::OkStatus();
 }
 
-absl::Status LocalFarm::CheckUser() {
+absl::Status LocalFarm::CheckUsers() {
   if (!session_.env.IsRoot()) return absl::OkStatus();
-  user_ = getpwnam(kWorkerUser);
-  if (user_ == nullptr) {
+  if (const passwd* entry = getpwnam(kWorkerUser)) {
+    user_ = *entry;
+  } else {
     return WithHint(
         absl::FailedPreconditionError(
             "workers started by root run as the system user crossmill, which does not exist"),
         "useradd --system --no-create-home --shell /usr/sbin/nologin crossmill, then `crossmill doctor` "
         "says which ids it needs");
+  }
+  if (getpwnam(kCoordinatorUser) != nullptr) {
+    coordinator_user_ = kCoordinatorUser;
+  } else {
+    Say(fmt::format(
+        "warning: the coordinator runs as root: there is no system user {0}; scripts/setup-host makes "
+        "it, then `crossmill down` and `crossmill up`",
+        kCoordinatorUser));
   }
   return absl::OkStatus();
 }
@@ -203,16 +224,39 @@ absl::Status LocalFarm::Died(const DaemonSpec& daemon) const {
                                          daemon.LogFile(), LogTail(daemon.LogFile(), 10)));
 }
 
+absl::Status LocalFarm::MakeOwnFolders() {
+  for (const char* name : {"run", "workers"}) {
+    const std::string path = data_ + "/" + name;
+    RETURN_IF_ERROR(MakeFolders(path, 0755));
+    struct stat info {};
+    if (lstat(path.c_str(), &info) != 0) return ErrnoStatus(errno, path);
+    if (!user_ || (S_ISDIR(info.st_mode) && info.st_uid == 0 && (info.st_mode & 0022) == 0)) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "{} must be a folder of root's that nobody else can write to: root starts what it finds there",
+        path));
+  }
+  return absl::OkStatus();
+}
+
+bool LocalFarm::RunsAsAnother(const DaemonSpec& daemon) const {
+  if (coordinator_user_.empty()) return false;
+  const std::string nul(1, '\0');
+  const std::string said = ReadFile(fmt::format("{}/{}.argv", daemon.run_folder, daemon.name)).value_or("");
+  return said.find(fmt::format("{0}--user{0}{1}{0}", nul, coordinator_user_)) == std::string::npos;
+}
+
 absl::Status LocalFarm::StartCoordinator() {
   ASSIGN_OR_RETURN(const bool new_access, PrepareAccess());
   ASSIGN_OR_RETURN(const bool new_http, PrepareHttp());
   // Settings files are those of services that the machine itself starts.
   std::vector<std::string> argv = {programs_ + "/crossmill-coordinator", "--config", "none", "--data", data_};
+  if (!coordinator_user_.empty()) argv.insert(argv.end(), {"--user", coordinator_user_});
   if (!listen_.empty()) argv.insert(argv.end(), {"--listen", listen_});
   if (http_ != kNoHttp) argv.insert(argv.end(), {"--http", http_});
   argv.insert(argv.end(), flags_.index_options.begin(), flags_.index_options.end());
   const DaemonSpec daemon = Daemon("coordinator", std::move(argv));
-  if (new_access || new_http) RETURN_IF_ERROR(StopDaemon(daemon.PidFile(), kStopPatience).status());
+  if (new_access || new_http || RunsAsAnother(daemon))
+    RETURN_IF_ERROR(StopDaemon(daemon.PidFile(), kStopPatience).status());
   if (const auto pid = RunningDaemon(daemon.PidFile())) {
     Say(fmt::format("coordinator is running (pid {})", *pid));
   } else {
@@ -240,8 +284,7 @@ absl::Status LocalFarm::WaitForCoordinator() {
 absl::Status LocalFarm::StartWorker(const std::string& name) {
   const std::string folder = data_ + "/workers/" + name;
   RETURN_IF_ERROR(MakeFolders(folder, 0755));
-  if (user_ != nullptr && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0)
-    return ErrnoStatus(errno, folder);
+  if (user_ && chown(folder.c_str(), user_->pw_uid, user_->pw_gid) != 0) return ErrnoStatus(errno, folder);
   std::vector<std::string> argv = {
       programs_ + "/crossmill-worker", "--config", "none", "--data", folder, "--name", name};
   ASSIGN_OR_RETURN(const std::string token_file, TokenOf(name));
@@ -328,8 +371,8 @@ absl::Status LocalFarm::Up() {
 
 absl::Status LocalFarm::StartAll() {
   RETURN_IF_ERROR(CheckPrograms());
-  RETURN_IF_ERROR(CheckUser());
-  RETURN_IF_ERROR(MakeFolders(data_ + "/run", 0755));
+  RETURN_IF_ERROR(CheckUsers());
+  RETURN_IF_ERROR(MakeOwnFolders());
   // The socket of this data folder, whatever else is configured.
   session_.coordinator = socket();
   RETURN_IF_ERROR(StartCoordinator());

@@ -39,9 +39,18 @@ class LocalTree {
   }
 
   std::vector<std::string> TakeNotes() {
-    if (devices_ == 0) return {};
-    return {fmt::format("{} device nodes are left out, '{}' is the first", devices_,
-                        layer::Printable(first_device_))};
+    std::vector<std::string> notes;
+    if (devices_ > 0) {
+      notes.push_back(fmt::format("{} device nodes are left out, '{}' is the first", devices_,
+                                  layer::Printable(first_device_)));
+    }
+    if (privileged_ > 0) {
+      notes.push_back(fmt::format(
+          "{} files lost their setuid and setgid bits, '{}' is the first: they would be programs with "
+          "the rights of whoever wrote them here; -o type=tar keeps the bits",
+          privileged_, layer::Printable(first_privileged_)));
+    }
+    return notes;
   }
 
  private:
@@ -108,6 +117,13 @@ class LocalTree {
     return absl::OkStatus();
   }
 
+  // The owner is who runs this, perhaps root, and the program is the recipe's.
+  uint32_t ModeOfFile(const layer::TarEntry& entry) {
+    constexpr uint32_t kPrivileged = S_ISUID | S_ISGID;
+    if ((entry.mode & kPrivileged) != 0 && privileged_++ == 0) first_privileged_ = entry.path;
+    return entry.mode & ~kPrivileged;
+  }
+
   absl::Status PutFile(const FolderEntry& target, const layer::TarEntry& entry,
                        const layer::Source& content) {
     RETURN_IF_ERROR(Clear(target));
@@ -122,7 +138,7 @@ class LocalTree {
         RETURN_IF_ERROR(WriteAll(fd.get(), std::string_view(buffer_.data(), count)));
       }
     }
-    if (fchmod(fd.get(), entry.mode) != 0) return ErrnoStatus(errno, "chmod");
+    if (fchmod(fd.get(), ModeOfFile(entry)) != 0) return ErrnoStatus(errno, "chmod");
     const timespec times[2] = {{entry.mtime, 0}, {entry.mtime, 0}};
     if (futimens(fd.get(), times) != 0) return ErrnoStatus(errno, "set times");
     if (close(fd.Release()) != 0) return ErrnoStatus(errno, "write");
@@ -175,6 +191,8 @@ class LocalTree {
   std::set<std::string> left_out_;
   int devices_ = 0;
   std::string first_device_;
+  int privileged_ = 0;
+  std::string first_privileged_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "cli/retention/render_retention.h"
 
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 namespace crossmill::cli {
 namespace {
@@ -24,6 +25,24 @@ Json UsesJson(const Uses& uses) {
   return list;
 }
 
+std::string BucketText(const v1::GetDiskUseResponse& use, bool verbose, const TextOptions& options) {
+  if (use.bucket().empty()) return "";
+  std::vector<Table::Column> columns = {
+      {"IN THE BUCKET"}, {"COUNT", Table::Align::kRight}, {"SIZE", Table::Align::kRight}};
+  if (verbose) columns.push_back({"KEPT"});
+  Table table(std::move(columns), verbose ? 3 : -1);
+  AddRows(use.in_bucket(), verbose, &table);
+  const std::string of = use.bucket_budget_bytes() > 0 ? fmt::format(" of {} (policy bucket.budget)",
+                                                                     FormatBytes(use.bucket_budget_bytes()))
+                                                       : "";
+  std::string text = "\n" + table.Render(options);
+  text += fmt::format("\nbucket        {}{} in {}\n", FormatBytes(use.bucket_bytes()), of,
+                      Printable(use.bucket()));
+  if (!use.bucket_trouble().empty())
+    text += Paint("cannot be used: " + Printable(use.bucket_trouble()), Ink::kRed, options.colour) + "\n";
+  return text;
+}
+
 std::string Blobs(int64_t count, int64_t bytes) {
   return fmt::format("{} {}, {}", count, count == 1 ? "blob" : "blobs", FormatBytes(bytes));
 }
@@ -45,6 +64,7 @@ std::string RenderDiskUse(const v1::GetDiskUseResponse& use, bool verbose, const
   text += fmt::format("disk          {} free of {}; nothing new is taken below {}\n",
                       FormatBytes(use.free_bytes()), FormatBytes(use.disk_bytes()),
                       FormatBytes(use.least_free_bytes()));
+  text += BucketText(use, verbose, options);
   if (!use.refusing().empty())
     text += fmt::format("\n{}\n", Paint(use.refusing(), Ink::kRed, options.colour));
   return text;
@@ -60,12 +80,23 @@ Json DiskUseJson(const v1::GetDiskUseResponse& use) {
           {"free_bytes", use.free_bytes()},
           {"disk_bytes", use.disk_bytes()},
           {"least_free_bytes", use.least_free_bytes()},
-          {"refusing", use.refusing()}};
+          {"refusing", use.refusing()},
+          {"bucket", TextOrNull(use.bucket())},
+          {"in_bucket", UsesJson(use.in_bucket())},
+          {"bucket_bytes", use.bucket_bytes()},
+          {"bucket_budget_bytes", use.bucket_budget_bytes()},
+          {"bucket_trouble", use.bucket_trouble()}};
 }
 
 std::string RenderCollected(const v1::CollectResponse& collected, bool dry_run, const TextOptions& options) {
   std::string text = fmt::format("{} {}\n", dry_run ? "would remove" : "removed",
                                  Blobs(collected.blobs(), collected.bytes()));
+  if (collected.bucket_blobs() > 0) {
+    text += fmt::format("{} {} from the bucket\n", dry_run ? "would remove" : "removed",
+                        Blobs(collected.bucket_blobs(), collected.bucket_bytes()));
+  }
+  if (collected.left_disk_bytes() > 0)
+    text += fmt::format("{} left the disk for the bucket\n", FormatBytes(collected.left_disk_bytes()));
   for (const v1::RoomUse& aged : collected.aged())
     text += fmt::format("{} {} {}{}\n", dry_run ? "too old:" : "was too old:", aged.count(), aged.kind(),
                         aged.bytes() > 0 ? ", " + FormatBytes(aged.bytes()) : "");
@@ -85,6 +116,9 @@ Json CollectedJson(const v1::CollectResponse& collected, bool dry_run) {
           {"total_bytes", collected.total_bytes()},
           {"budget_bytes", collected.budget_bytes()},
           {"over_budget", collected.over_budget()},
+          {"bucket_blobs", collected.bucket_blobs()},
+          {"bucket_bytes", collected.bucket_bytes()},
+          {"left_disk_bytes", collected.left_disk_bytes()},
           {"longest_step", collected.longest_step()}};
 }
 

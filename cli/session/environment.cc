@@ -115,6 +115,7 @@ class SystemEnvironment final : public Environment {
     farm->verification = v1::Verification::NewStub(channel);
     farm->webhooks = v1::Webhooks::NewStub(channel);
     farm->retention = v1::Retention::NewStub(channel);
+    farm->people = v1::People::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);

@@ -13,6 +13,7 @@
 #include "common/base/subprocess.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 #include "crossmill/v1/notices_service.grpc.pb.h"
+#include "crossmill/v1/people_service.grpc.pb.h"
 #include "crossmill/v1/retention_service.grpc.pb.h"
 
 namespace crossmill::cli {
@@ -39,6 +40,7 @@ struct Farm {
   std::unique_ptr<v1::Verification::StubInterface> verification;
   std::unique_ptr<v1::Webhooks::StubInterface> webhooks;
   std::unique_ptr<v1::Retention::StubInterface> retention;
+  std::unique_ptr<v1::People::StubInterface> people;
   std::unique_ptr<BlobStore> blobs;
 };
 

@@ -42,7 +42,9 @@ constexpr std::array kMeanings = {
         "a verdict is missing; of verify: nothing differs, but something decisive could not be compared, or "
         "too "
         "few hosts executed it"},
-    ExitCodeMeaning{kExitDamaged, "of admin check: something is damaged, and was not mended"},
+    ExitCodeMeaning{kExitDamaged,
+                    "of admin check: something is damaged, and was not mended; of admin audit verify: the "
+                    "log was changed"},
     ExitCodeMeaning{kExitTooFewHosts,
                     "--min-hosts: nothing differs, but a verdict rests on executions on fewer hosts"},
     ExitCodeMeaning{kExitTimeOut, "--timeout is over: the build is cancelled as timed out"},

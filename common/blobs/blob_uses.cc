@@ -42,6 +42,24 @@ bool BlobUses::Touch(const BlobName& name, int64_t now) {
 
 void BlobUses::Put(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at,
                    std::vector<BlobName> parts) {
+  Note(name, form, blocks, used_at, std::move(parts));
+  if (disk_bytes() > wake_above_) TellOfGrowth();
+}
+
+void BlobUses::OnGrowth(std::function<void()> wake) {
+  MutexLock lock(wake_mutex_);
+  wake_ = std::move(wake);
+}
+
+void BlobUses::TellOfGrowth() {
+  MutexLock lock(wake_mutex_);
+  if (disk_bytes() <= wake_above_) return;
+  wake_above_ = INT64_MAX;
+  if (wake_) wake_();
+}
+
+void BlobUses::Note(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at,
+                    std::vector<BlobName> parts) {
   ShardState& shard = Of(name);
   MutexLock lock(shard.mutex);
   const auto [place, is_new] = shard.entries.try_emplace(name);

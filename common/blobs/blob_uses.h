@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -76,6 +77,10 @@ class BlobUses {
   void SetComplete() { complete_ = true; }
   int64_t count() const { return count_; }
   int64_t disk_bytes() const { return blocks_ * 512; }
+  // `wake` is called, by whoever notes a file, once files take more than WakeAbove, and then not again before
+  // that is said anew. It must not wait. None: nobody is told from now on, and nobody is being told.
+  void OnGrowth(std::function<void()> wake);
+  void WakeAbove(int64_t bytes) { wake_above_ = bytes; }
   std::vector<BlobUse> Shard(int shard) const;
   // Those kept in parts, with their parts (each once).
   std::vector<std::pair<BlobName, std::vector<BlobName>>> Parted(int shard) const;
@@ -109,12 +114,18 @@ class BlobUses {
 
   ShardState& Of(const BlobName& name) { return shards_[name.bytes[0]]; }
   const ShardState& Of(const BlobName& name) const { return shards_[name.bytes[0]]; }
+  void Note(const BlobName& name, BlobForm form, int64_t blocks, int64_t used_at,
+            std::vector<BlobName> parts);
+  void TellOfGrowth();
   void Forget(ShardState& shard, const BlobName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
 
   std::array<ShardState, kShards> shards_;
   std::atomic<int64_t> blocks_ = 0;
   std::atomic<int64_t> count_ = 0;
   std::atomic<bool> complete_ = false;
+  std::atomic<int64_t> wake_above_ = INT64_MAX;
+  Mutex wake_mutex_;
+  std::function<void()> wake_ ABSL_GUARDED_BY(wake_mutex_);
 };
 
 }  // namespace crossmill

@@ -175,7 +175,6 @@ std::string StepKey(const v1::Platform& platform, absl::Span<const Digest> paren
   WriteParents(parents, writer);
   writer.Integer('C', step.clamp_time());
   writer.Boolean('K', step.keep_times());
-  if (!step.cache_domain().empty()) writer.Text('Z', step.cache_domain());
   switch (step.action_case()) {
     case v1::Step::kRun:
       WriteRun(step.run(), step.keep_times(), source_date_epoch, writer);

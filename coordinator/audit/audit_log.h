@@ -1,8 +1,10 @@
-// Who changed what: one line of JSON for each call that may change the farm, in a file that is only added to.
-// The record says what is so, this says who made it so, also what was refused.
+// Who changed what: one line of JSON for each call that may change the farm, in a file that is only added to,
+// each with the hash of the one before it (audit_chain.h). The record says what is so, this says who made it
+// so, also what was refused.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
+#include "coordinator/audit/audit_chain.h"
 
 namespace crossmill::coordinator {
 
@@ -36,6 +39,13 @@ struct AuditLogOptions {
   int64_t most_bytes = int64_t{64} << 20;
   // Files beside the one that is written: the oldest goes.
   int kept = 9;
+  // Told of the last line at most once in `keep_every`, and at the end; called by whoever adds, without the
+  // log's lock. May be empty.
+  std::function<void(const AuditHead&)> keep = {};
+  absl::Duration keep_every = absl::Seconds(1);
+  // What was kept last. Where the files end before it the log goes on behind it, so that what is missing is
+  // seen for ever.
+  AuditHead head = {};
 };
 
 // Thread safe. A line is in the file when Add returns, and survives the death of the process, not that of the
@@ -57,6 +67,12 @@ class AuditLog {
       : path_(std::move(path)), clock_(clock), options_(options) {}
 
   absl::Status Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where the chain ends: in the file, or the one before it. Half a line, which a process that died has left,
+  // goes.
+  absl::Status FindHead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes it; what may be kept now.
+  std::optional<AuditHead> Write(const AuditEntry& entry, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Rotate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string path_;
@@ -66,6 +82,8 @@ class AuditLog {
   int fd_ ABSL_GUARDED_BY(mutex_) = -1;
   int64_t size_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t lost_ ABSL_GUARDED_BY(mutex_) = 0;
+  AuditHead head_ ABSL_GUARDED_BY(mutex_);
+  absl::Time kept_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 }  // namespace crossmill::coordinator

@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
+#include "coordinator/account/data_folder.h"
 #include "coordinator/backup/checking.h"
 #include "coordinator/backup/file_copies.h"
 #include "coordinator/backup/restoring.h"
@@ -30,6 +31,7 @@ struct Flags {
   std::string folder, moment;
   int64_t rate = kUsualRate;
   int keep = 2;
+  std::string bucket_blobs = "copy";
   bool verify = false, force = false, incomplete = false, quick = false, repair = false;
 };
 
@@ -71,7 +73,10 @@ std::string TimeText(int64_t nanos) {
 }
 
 Json BackupJson(const Moment& moment, const BackupManifest& manifest) {
-  return {{"name", moment.name},
+  return {{"bucket", TextOrNull(manifest.bucket)},
+          {"bucket_blobs", manifest.bucket_blobs},
+          {"bucket_bytes", manifest.bucket_bytes},
+          {"name", moment.name},
           {"taken_at", TimeText(manifest.taken_at)},
           {"farm", manifest.farm},
           {"program", manifest.program},
@@ -92,6 +97,7 @@ int RunBackup(const std::string& data, const Flags& flags) {
   const auto taken = TakeBackup({.data_folder = data,
                                  .backup_folder = AbsolutePath(flags.folder),
                                  .keep = flags.keep,
+                                 .refer_to_bucket = flags.bucket_blobs == "refer",
                                  .verify = flags.verify,
                                  .pace = PaceOf(flags.rate),
                                  .tell = Tell},
@@ -127,6 +133,7 @@ int RunRestore(const std::string& data, const Flags& flags) {
 
 int RunCheck(const std::string& data, const Flags& flags) {
   StandBack();
+  if (const absl::Status ours = coordinator::BecomeOwnerOfData(data); !ours.ok()) return AnswerError(ours);
   SystemClock clock;
   const auto report = CheckFarm({.data_folder = data,
                                  .quick = flags.quick,
@@ -175,6 +182,10 @@ void AddBackupCommands(CLI::App& app, const std::string& data_folder, std::funct
   backup->add_option("folder", flags->folder, "Where backups are kept")->required();
   backup->add_option("--keep", flags->keep, "Backups that stay")->check(CLI::Range(1, 1000));
   backup->add_flag("--verify", flags->verify, "Read again what was backed up before");
+  backup
+      ->add_option("--bucket-blobs", flags->bucket_blobs,
+                   "What only the bucket behind the disk has: copy it, or refer to it")
+      ->check(CLI::IsMember({"copy", "refer"}));
   AddRate(*backup, *flags);
   backup->callback([flags, data, &run] { run = [flags, data] { return RunBackup(data(), *flags); }; });
   CLI::App* restore = app.add_subcommand("restore", "Restore a backup into the data folder");

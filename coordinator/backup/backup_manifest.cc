@@ -79,6 +79,15 @@ bool IsPathBelow(std::string_view path) {
   return true;
 }
 
+// Not there in a backup of a farm without a bucket.
+bool ReadBucket(const Json& json, BackupManifest* manifest) {
+  if (!json.contains("bucket")) return true;
+  return ReadText(json, "bucket", &manifest->bucket) &&
+         ReadNumber(json, "bucket_blobs", &manifest->bucket_blobs) &&
+         ReadNumber(json, "bucket_bytes", &manifest->bucket_bytes) &&
+         (!json.contains("bucket_index") || ReadDigest(json, "bucket_index", &manifest->bucket_index));
+}
+
 bool ReadManifestBody(const Json& json, BackupManifest* manifest) {
   std::string taken;
   if (!ReadText(json, "farm", &manifest->farm) || !ReadText(json, "program", &manifest->program) ||
@@ -97,29 +106,35 @@ bool ReadManifestBody(const Json& json, BackupManifest* manifest) {
          ReadNumber(json, "file_bytes", &manifest->file_bytes) &&
          ReadNumber(json, "gone_blobs", &manifest->gone_blobs) &&
          ReadNumber(json, "damaged_blobs", &manifest->damaged_blobs) &&
-         ReadNumber(json, "gone_files", &manifest->gone_files);
+         ReadNumber(json, "gone_files", &manifest->gone_files) && ReadBucket(json, manifest);
 }
 
 }  // namespace
 
 std::string WriteManifest(const BackupManifest& manifest) {
   const absl::Time taken = absl::FromUnixNanos(manifest.taken_at);
-  return WriteJsonPretty({{"format", manifest.format},
-                          {"farm", manifest.farm},
-                          {"program", manifest.program},
-                          {"schema", manifest.schema},
-                          {"taken_at", absl::FormatTime(absl::RFC3339_full, taken, absl::UTCTimeZone())},
-                          {"record", DigestJson(manifest.record)},
-                          {"blob_list", DigestJson(manifest.blob_list)},
-                          {"file_list", DigestJson(manifest.file_list)},
-                          {"blobs", manifest.blobs},
-                          {"blob_bytes", manifest.blob_bytes},
-                          {"files", manifest.files},
-                          {"file_bytes", manifest.file_bytes},
-                          {"gone_blobs", manifest.gone_blobs},
-                          {"damaged_blobs", manifest.damaged_blobs},
-                          {"gone_files", manifest.gone_files}}) +
-         "\n";
+  Json json = {{"format", manifest.format},
+               {"farm", manifest.farm},
+               {"program", manifest.program},
+               {"schema", manifest.schema},
+               {"taken_at", absl::FormatTime(absl::RFC3339_full, taken, absl::UTCTimeZone())},
+               {"record", DigestJson(manifest.record)},
+               {"blob_list", DigestJson(manifest.blob_list)},
+               {"file_list", DigestJson(manifest.file_list)},
+               {"blobs", manifest.blobs},
+               {"blob_bytes", manifest.blob_bytes},
+               {"files", manifest.files},
+               {"file_bytes", manifest.file_bytes},
+               {"gone_blobs", manifest.gone_blobs},
+               {"damaged_blobs", manifest.damaged_blobs},
+               {"gone_files", manifest.gone_files}};
+  if (!manifest.bucket.empty()) {
+    json["bucket"] = manifest.bucket;
+    json["bucket_blobs"] = manifest.bucket_blobs;
+    json["bucket_bytes"] = manifest.bucket_bytes;
+  }
+  if (!manifest.bucket_index.empty()) json["bucket_index"] = DigestJson(manifest.bucket_index);
+  return WriteJsonPretty(json) + "\n";
 }
 
 absl::StatusOr<BackupManifest> ParseManifest(std::string_view text) {

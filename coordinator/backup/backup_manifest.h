@@ -47,6 +47,11 @@ struct BackupManifest {
   int64_t gone_blobs = 0;
   // Likewise, but there with other bytes than their digest's.
   int64_t damaged_blobs = 0;
+  // The bucket behind the disk, if there is one: "s3://farm/prefix". Blobs that are only there and were not
+  // copied, and the index of the bucket that the backup has for them; empty: all were copied.
+  std::string bucket;
+  int64_t bucket_blobs = 0, bucket_bytes = 0;
+  Digest bucket_index;
   // Files that were removed while they were to be read.
   int64_t gone_files = 0;
 };

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -19,6 +20,7 @@
 #include "coordinator/backup/needed_blobs.h"
 #include "coordinator/backup/restoring.h"
 #include "coordinator/storage/backup/record_health.h"
+#include "coordinator/storage/logs/compressed_log.h"
 #include "crossmill/v1/result.pb.h"
 
 namespace crossmill::backup {
@@ -33,8 +35,13 @@ constexpr int64_t kLongestLog = int64_t{1} << 30;
 
 class Checking {
  public:
-  Checking(const CheckOptions& options, Clock& clock)
-      : options_(options), clock_(clock), blobs_(options.data_folder + "/content") {}
+  // `bucket` may be null.
+  Checking(const CheckOptions& options, Clock& clock, const coordinator::BucketBehind* bucket)
+      : options_(options),
+        clock_(clock),
+        bucket_(bucket),
+        blobs_(options.data_folder + "/content", bucket),
+        on_disk_(options.data_folder + "/content") {}
 
   absl::StatusOr<CheckReport> Run();
 
@@ -51,17 +58,23 @@ class Checking {
   absl::StatusOr<NeededBlobs> Needed();
   // What is missing both times: what goes meanwhile with what needed it is no finding.
   absl::Status LookAgain(NeededBlobs& needed);
+  // What only the bucket has: whether it has it still is asked for what nothing makes again.
+  absl::Status CheckBucket(NeededBlobs& needed);
   void NoteMissing(const NeededBlobs& needed);
+  void NoteBucket(int64_t count, std::string meaning);
   void NoteUnreferenced(const NeededBlobs& needed);
   absl::Status DropRows(const NeededBlobs& needed);
   absl::Status CheckLogs();
   absl::Status CheckLog(const std::string& path);
+  absl::Status CheckCompressedLog(const std::string& path);
   void Add(Finding finding);
   std::string In(std::string_view name) const { return fmt::format("{}/{}", options_.data_folder, name); }
 
   const CheckOptions& options_;
   Clock& clock_;
+  const coordinator::BucketBehind* const bucket_;
   const StoredBlobs blobs_;
+  const StoredBlobs on_disk_;
   CheckReport report_;
   UniqueFd lock_;
   // In the store, by hash: bytes on disk. Without those that are damaged.
@@ -187,7 +200,7 @@ absl::Status Checking::CheckBlobFile(const std::string& path, const std::string&
     RETURN_IF_ERROR(parts.status());
     digest.size = SizeOf(*parts);
   }
-  const absl::Status good = options_.quick ? absl::OkStatus() : blobs_.Verify(digest, options_.pace);
+  const absl::Status good = options_.quick ? absl::OkStatus() : on_disk_.Verify(digest, options_.pace);
   if (absl::IsDataLoss(good))
     return NoteBadFile(parted ? "parts" : "blob", hash, path, "its bytes do not have its digest");
   // A part may have been collected as garbage before the list of parts: whoever misses it makes both again.
@@ -245,7 +258,8 @@ absl::Status Checking::CheckBlobs() {
 }
 
 absl::StatusOr<NeededBlobs> Checking::Needed() {
-  ASSIGN_OR_RETURN(storage::Database record, storage::Database::OpenToRead(In("record.db"), false));
+  ASSIGN_OR_RETURN(storage::Database database, storage::Database::OpenToRead(In("record.db"), false));
+  storage::Connection record(std::move(database));
   // A damaged file that was moved aside may have parts beside it that are good.
   static const absl::flat_hash_set<std::string> none;
   return FindNeeded(record, blobs_, options_.repair ? none : damaged_);
@@ -257,6 +271,42 @@ absl::Status Checking::LookAgain(NeededBlobs& needed) {
   std::set<std::string> still;
   for (const MissingBlob& blob : again.missing) still.insert(blob.digest.hash);
   std::erase_if(needed.missing, [&](const MissingBlob& blob) { return !still.contains(blob.digest.hash); });
+  return absl::OkStatus();
+}
+
+void Checking::NoteBucket(int64_t count, std::string meaning) {
+  Add({.kind = "bucket",
+       .where = bucket_->place(),
+       .count = count,
+       .meaning = std::move(meaning),
+       .remedy = "left alone"});
+}
+
+absl::Status Checking::CheckBucket(NeededBlobs& needed) {
+  if (bucket_ == nullptr) return absl::OkStatus();
+  int64_t count = 0, bytes = 0;
+  std::vector<MissingBlob> gone;
+  for (const auto& [hash, present] : needed.present) {
+    if (!present.in_bucket) continue;
+    ++count;
+    bytes += present.size;
+    if (options_.quick || present.by > NeededBy::kRunningBuild) continue;
+    const Digest digest{hash, present.size};
+    const absl::Status there = bucket_->Confirm(digest);
+    if (absl::IsUnavailable(there)) {
+      NoteBucket(0,
+                 fmt::format("it is not known whether it has what is only there: {}", Sv(there.message())));
+      return absl::OkStatus();
+    }
+    if (absl::IsNotFound(there))
+      gone.push_back(
+          {digest, present.by, present.by == NeededBy::kImage ? "an image" : "an unfinished build"});
+    RETURN_IF_ERROR(options_.pace(0));
+  }
+  for (const MissingBlob& blob : gone) needed.present.erase(blob.digest.hash);
+  needed.missing.insert(needed.missing.end(), gone.begin(), gone.end());
+  if (count > 0)
+    NoteBucket(count, fmt::format("{} blobs that are needed, {} bytes, are only there", count, bytes));
   return absl::OkStatus();
 }
 
@@ -275,7 +325,7 @@ void Checking::NoteMissing(const NeededBlobs& needed) {
                  "{} of its blobs are missing or damaged: it cannot be saved, pushed or built upon", count),
              .remedy = "left alone: pull, import or build it again, or `crossmill image rm` it"});
         break;
-      case NeededBy::kUnfinished:
+      case NeededBy::kRunningBuild:
         Add({.kind = "build",
              .grave = true,
              .where = what,
@@ -284,6 +334,15 @@ void Checking::NoteMissing(const NeededBlobs& needed) {
                  fmt::format("{} blobs that it still needs are missing or damaged: it will fail", count),
              .remedy = "left alone: submit it again"});
         break;
+      case NeededBy::kPinnedBuild:
+        Add({.kind = "pin",
+             .where = what,
+             .count = count,
+             .meaning = fmt::format(
+                 "{} blobs of what it was made from are gone: before it was pinned, or with the disk", count),
+             .remedy = "left alone: they come again with a submission of the same files"});
+        break;
+      case NeededBy::kWheel:
       case NeededBy::kCache:
         Add({.kind = "cache",
              .where = what,
@@ -337,8 +396,13 @@ absl::Status Checking::CheckReferences() {
     NoteRecord(std::string(needed.status().message()));
     return absl::OkStatus();
   }
+  if (bucket_ != nullptr && absl::IsUnavailable(needed.status())) {
+    NoteBucket(0, fmt::format("what is needed cannot be told: {}", Sv(needed.status().message())));
+    return absl::OkStatus();
+  }
   RETURN_IF_ERROR(needed.status());
   RETURN_IF_ERROR(LookAgain(*needed));
+  RETURN_IF_ERROR(CheckBucket(*needed));
   NoteMissing(*needed);
   NoteUnreferenced(*needed);
   return options_.repair ? DropRows(*needed) : absl::OkStatus();
@@ -370,16 +434,51 @@ absl::Status Checking::CheckLog(const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status Checking::CheckCompressedLog(const std::string& path) {
+  ++report_.logs;
+  std::string log;
+  const absl::Status read = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const auto compressed, storage::CompressedLog::Open(path));
+    if (compressed->size() > kLongestLog) return absl::DataLossError("it is longer than any console may be");
+    log.resize(static_cast<size_t>(compressed->size()));
+    for (size_t done = 0; done < log.size();) {
+      ASSIGN_OR_RETURN(const size_t count,
+                       compressed->ReadAt(static_cast<int64_t>(done), log.data() + done, log.size() - done));
+      if (count == 0) return absl::DataLossError("it ends too early");
+      RETURN_IF_ERROR(options_.pace(static_cast<int64_t>(count)));
+      done += count;
+    }
+    return absl::OkStatus();
+  }();
+  if (!read.ok() && !absl::IsDataLoss(read)) return read;
+  // One whose end was torn before it was compressed is as good as one that was not compressed.
+  if (read.ok()) return absl::OkStatus();
+  Finding finding{.kind = "log",
+                  .grave = true,
+                  .where = path,
+                  .meaning = fmt::format("a compressed console is damaged: {}", Sv(read.message())),
+                  .remedy = "--repair moves it to content/corrupt: the step has no console then"};
+  if (options_.repair) {
+    RETURN_IF_ERROR(MakeFolders(In("content/corrupt"), 0700));
+    const std::string aside = In("content/corrupt") + path.substr(path.rfind('/'));
+    if (rename(path.c_str(), aside.c_str()) != 0) return ErrnoStatus(errno, path);
+    finding.mended = true;
+  }
+  Add(std::move(finding));
+  return absl::OkStatus();
+}
+
 absl::Status Checking::CheckLogs() {
   std::error_code error;
   std::vector<std::string> paths;
   for (fs::recursive_directory_iterator it(In("logs"), error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().extension() == ".log") paths.push_back(it->path().string());
+    const std::string path = it->path().string();
+    if (path.ends_with(".log") || path.ends_with(".log.zst")) paths.push_back(path);
   }
   std::sort(paths.begin(), paths.end());
   for (const std::string& path : paths) {
-    const absl::Status checked = CheckLog(path);
+    const absl::Status checked = path.ends_with(".zst") ? CheckCompressedLog(path) : CheckLog(path);
     if (!absl::IsNotFound(checked)) RETURN_IF_ERROR(checked);
   }
   return absl::OkStatus();
@@ -430,7 +529,9 @@ int64_t WholeMessages(std::string_view log) {
 }
 
 absl::StatusOr<CheckReport> CheckFarm(const CheckOptions& options, Clock& clock) {
-  return Checking(options, clock).Run();
+  ASSIGN_OR_RETURN(const std::unique_ptr<coordinator::BucketBehind> bucket,
+                   coordinator::BucketBehind::Open(options.data_folder));
+  return Checking(options, clock, bucket.get()).Run();
 }
 
 }  // namespace crossmill::backup

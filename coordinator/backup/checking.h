@@ -16,7 +16,7 @@ namespace crossmill::backup {
 
 struct Finding {
   // "record", "schema", "image", "build", "blob", "parts", "log" are damage if `grave`; "cache",
-  // "unreferenced", "stray", "aside" and torn "log"s are what a healthy farm may have.
+  // "pin", "bucket", "unreferenced", "stray", "aside" and torn "log"s are what a healthy farm may have.
   std::string kind;
   bool grave = false;
   // Path, image name, or what needs what is gone.

@@ -4,57 +4,57 @@
 #include <optional>
 #include <set>
 
-#include "build/bazel/remote/execution/v2/remote_execution.pb.h"
 #include "common/base/status.h"
-#include "common/oci/image.h"
+#include "coordinator/needs/document_walk.h"
 
 namespace crossmill::backup {
 namespace {
 
 using storage::NeededBy;
 using storage::RecordReference;
-using storage::ReferenceForm;
-namespace reapi = build::bazel::remote::execution::v2;
 
-constexpr int64_t kLargestFolder = int64_t{64} << 20;
-constexpr int64_t kLargestDocument = int64_t{8} << 20;
-constexpr int kDeepestIndex = 4;
-
-// Walks from references to blobs. What was seen for a graver reason is not walked again.
-class Walk {
+// Takes references, and notes what is there and what is not. What was seen for a graver reason is not walked
+// again.
+class References {
  public:
-  Walk(const StoredBlobs& blobs, const absl::flat_hash_set<std::string>& without, NeededBlobs& found)
-      : blobs_(blobs), without_(without), found_(found) {}
+  References(const StoredBlobs& blobs, const absl::flat_hash_set<std::string>& without, NeededBlobs& found)
+      : blobs_(blobs), without_(without), found_(found) {
+    visitor_.content = [this](const Digest& digest) { return Add(digest).status(); };
+    visitor_.document = [this](const Digest& digest, const std::string* platform) {
+      return Document(digest, platform);
+    };
+    visitor_.read = [this](const Digest& digest) { return Read(digest); };
+    // What is no document refers to nothing; what is not there is noted already.
+    visitor_.broken = [](const Digest&) {};
+    visitor_.manifest = [](const Digest&) { return absl::OkStatus(); };
+  }
 
   absl::Status Take(const RecordReference& reference) {
     now_ = &reference;
-    switch (reference.form) {
-      case ReferenceForm::kTree:
-        return Tree(reference.digest);
-      case ReferenceForm::kImage:
-        return Document(reference.digest, 0);
-      case ReferenceForm::kBytes:
-        return Add(reference.digest).status();
-    }
-    return absl::OkStatus();
+    return coordinator::WalkDocuments(reference.digest, reference.form, visitor_);
   }
 
  private:
-  // Whether it is there and was not known.
-  absl::StatusOr<bool> Add(const Digest& digest) {
-    if (digest.size == 0 || digest.empty()) return false;
+  NeededBy By() const { return now_->by; }
+
+  // Its size, if it is there.
+  absl::StatusOr<std::optional<int64_t>> Add(const Digest& digest) {
+    if (digest.size == 0 || digest.empty()) return std::nullopt;
     const auto known = found_.present.find(digest.hash);
     if (known != found_.present.end()) {
-      known->second.by = std::min(known->second.by, now_->by);
-      return false;
+      known->second.by = std::min(known->second.by, By());
+      return known->second.size;
     }
-    if (absent_.contains(digest.hash)) return false;
+    if (absent_.contains(digest.hash)) {
+      Miss(digest);
+      return std::nullopt;
+    }
     ASSIGN_OR_RETURN(const std::optional<StoredFile> file, blobs_.Find(digest));
     if (!file || without_.contains(digest.hash)) {
       Miss(digest);
-      return false;
+      return std::nullopt;
     }
-    found_.present[digest.hash] = {digest.size, now_->by};
+    found_.present[digest.hash] = {file->size, file->in_bucket, By()};
     for (const BlobPart& part : file->parts) {
       if (part.blob.empty()) continue;
       RETURN_IF_ERROR(Add(part.blob).status());
@@ -62,80 +62,64 @@ class Walk {
       // It is there, and cannot be read.
       found_.present.erase(digest.hash);
       Miss(digest);
-      return false;
+      return std::nullopt;
     }
+    return file->size;
+  }
+
+  // Noted once, with the gravest of what misses it.
+  void Miss(const Digest& digest) {
+    const NeededBy by = now_->made_again ? NeededBy::kCache : By();
+    const auto [place, is_new] = absent_.try_emplace(digest.hash, found_.missing.size());
+    if (is_new) {
+      found_.missing.push_back({digest, by, std::string(now_->what)});
+      return;
+    }
+    MissingBlob& missing = found_.missing[place->second];
+    if (by < missing.by) missing = {digest, by, std::string(now_->what)};
+  }
+
+  // Whether it is to be read: it is there, and was not walked for something as grave.
+  absl::StatusOr<bool> Document(const Digest& digest, const std::string* platform) {
+    // An index may name images of platforms that were never pulled.
+    if (platform != nullptr && !IsWanted(*platform)) {
+      ASSIGN_OR_RETURN(const std::optional<StoredFile> there, blobs_.Find(digest));
+      if (!there) return false;
+    }
+    // Of the empty folder nothing is kept, and nothing is behind it.
+    ASSIGN_OR_RETURN(const std::optional<int64_t> size, Add(digest));
+    if (!size) return false;
+    const auto [walked, is_new] = walked_.try_emplace(digest.hash, By());
+    if (!is_new && walked->second <= By()) return false;
+    walked->second = By();
     return true;
   }
 
-  void Miss(const Digest& digest) {
-    if (absent_.insert(digest.hash).second)
-      found_.missing.push_back({digest, now_->by, std::string(now_->what)});
+  bool IsWanted(const std::string& platform) const {
+    return now_->platforms != nullptr &&
+           std::find(now_->platforms->begin(), now_->platforms->end(), platform) != now_->platforms->end();
   }
 
-  // The blob's bytes if others are behind it; nothing: it was walked, is gone or is damaged.
-  absl::StatusOr<std::optional<std::string>> Open(const Digest& digest, int64_t limit) {
-    RETURN_IF_ERROR(Add(digest).status());
-    if (digest.size == 0 || !found_.present.contains(digest.hash)) return std::nullopt;
-    if (!walked_.insert(digest.hash).second) return std::nullopt;
-    absl::StatusOr<std::string> bytes = blobs_.Get(digest, limit);
+  absl::StatusOr<std::optional<std::string>> Read(const Digest& digest) {
+    const Digest whole{digest.hash, found_.present[digest.hash].size};
+    absl::StatusOr<std::string> bytes = blobs_.Get(whole, coordinator::kLargestDocument);
     if (absl::IsNotFound(bytes.status()) || absl::IsDataLoss(bytes.status())) {
       found_.present.erase(digest.hash);
-      Miss(digest);
+      Miss(whole);
       return std::nullopt;
     }
     RETURN_IF_ERROR(bytes.status());
     return *std::move(bytes);
   }
 
-  // The folders of a tree, one after the other: trees may be deep.
-  absl::Status Tree(const Digest& root) {
-    std::vector<Digest> folders = {root};
-    while (!folders.empty()) {
-      const Digest digest = std::move(folders.back());
-      folders.pop_back();
-      ASSIGN_OR_RETURN(const std::optional<std::string> bytes, Open(digest, kLargestFolder));
-      if (!bytes) continue;
-      reapi::Directory folder;
-      if (!folder.ParseFromString(*bytes)) continue;
-      for (const auto& file : folder.files()) RETURN_IF_ERROR(Add(FromProto(file.digest())).status());
-      for (const auto& below : folder.directories()) folders.push_back(FromProto(below.digest()));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Document(const Digest& digest, int depth) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> bytes, Open(digest, kLargestDocument));
-    if (!bytes || depth > kDeepestIndex) return absl::OkStatus();
-    const auto type = oci::DocumentType(*bytes);
-    if (!type.ok()) return absl::OkStatus();
-    if (oci::IsIndexType(*type)) return Index(*bytes, depth);
-    const auto manifest = oci::ParseImageManifest(*bytes);
-    if (!manifest.ok()) return absl::OkStatus();
-    RETURN_IF_ERROR(Add(manifest->config.digest).status());
-    for (const oci::Descriptor& layer : manifest->layers) RETURN_IF_ERROR(Add(layer.digest).status());
-    return absl::OkStatus();
-  }
-
-  // An index may name images of platforms that were never pulled.
-  absl::Status Index(const std::string& bytes, int depth) {
-    const auto index = oci::ParseImageIndex(bytes);
-    if (!index.ok()) return absl::OkStatus();
-    for (const oci::Descriptor& entry : index->manifests) {
-      const std::string platform = entry.platform ? oci::PlatformText(*entry.platform) : "";
-      const bool wanted =
-          now_->platforms != nullptr &&
-          std::find(now_->platforms->begin(), now_->platforms->end(), platform) != now_->platforms->end();
-      ASSIGN_OR_RETURN(const std::optional<StoredFile> there, blobs_.Find(entry.digest));
-      if (there || wanted) RETURN_IF_ERROR(Document(entry.digest, depth + 1));
-    }
-    return absl::OkStatus();
-  }
-
   const StoredBlobs& blobs_;
   const absl::flat_hash_set<std::string>& without_;
   NeededBlobs& found_;
+  coordinator::DocumentVisitor visitor_;
   const RecordReference* now_ = nullptr;
-  std::set<std::string> absent_, walked_;
+  // Places in `missing`.
+  absl::flat_hash_map<std::string, size_t> absent_;
+  absl::flat_hash_map<std::string, NeededBy> walked_;
 };
 
 }  // namespace
@@ -145,15 +129,13 @@ int64_t NeededBlobs::CountMissing(NeededBy by) const {
                        [by](const MissingBlob& blob) { return blob.by == by; });
 }
 
-absl::StatusOr<NeededBlobs> FindNeeded(storage::Database& record, const StoredBlobs& blobs,
+absl::StatusOr<NeededBlobs> FindNeeded(storage::Connection& record, const StoredBlobs& blobs,
                                        const absl::flat_hash_set<std::string>& without) {
   NeededBlobs found;
-  Walk walk(blobs, without, found);
-  RETURN_IF_ERROR(record.Execute("begin to read", "BEGIN"));
-  const absl::Status listed =
-      storage::ListReferences(record, [&](const RecordReference& reference) { return walk.Take(reference); });
-  RETURN_IF_ERROR(record.Execute("end reading", "ROLLBACK"));
-  RETURN_IF_ERROR(listed);
+  References references(blobs, without, found);
+  RETURN_IF_ERROR(storage::ListReferences(
+      record, storage::Extent::kAll, [] { return absl::OkStatus(); },
+      [&](const RecordReference& reference) { return references.Take(reference); }));
   return found;
 }
 

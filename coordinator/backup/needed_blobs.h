@@ -10,7 +10,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "coordinator/backup/stored_blobs.h"
-#include "coordinator/storage/backup/record_references.h"
+#include "coordinator/storage/connection.h"
+#include "coordinator/storage/needs/record_references.h"
 
 namespace crossmill::backup {
 
@@ -25,6 +26,8 @@ struct NeededBlobs {
   // Those that are there, by hash, with the gravest of what needs them.
   struct Present {
     int64_t size = 0;
+    // Only in the bucket behind the disk.
+    bool in_bucket = false;
     storage::NeededBy by = storage::NeededBy::kCache;
   };
   absl::flat_hash_map<std::string, Present> present;
@@ -36,7 +39,7 @@ struct NeededBlobs {
 
 // Reads the record as it is at one moment, and of the store only what has to be read to know what is behind
 // it. Hashes in `without` count as not there.
-absl::StatusOr<NeededBlobs> FindNeeded(storage::Database& record, const StoredBlobs& blobs,
+absl::StatusOr<NeededBlobs> FindNeeded(storage::Connection& record, const StoredBlobs& blobs,
                                        const absl::flat_hash_set<std::string>& without = {});
 
 // "a, b, c and 4 more": what needs them, for a sentence.

@@ -16,6 +16,7 @@
 #include "coordinator/backup/backup_folder.h"
 #include "coordinator/backup/number_gap.h"
 #include "coordinator/storage/backup/record_health.h"
+#include "coordinator/storage/bucket/bucket_index.h"
 
 namespace crossmill::backup {
 namespace {
@@ -144,8 +145,9 @@ absl::Status Restoring::Prepare() {
   if (!interrupted) return absl::OkStatus();
   // What came of it may be anything.
   for (const char* name : {"content/blobs", "content/tmp", "logs"}) RETURN_IF_ERROR(RemoveTree(In(name)));
-  for (const char* name : {"record.db", "record.db-wal", "record.db-shm", "record.db.restored",
-                           "record.db.restored-wal", "record.db.restored-shm"}) {
+  for (const char* name :
+       {"record.db", "record.db-wal", "record.db-shm", "record.db.restored", "record.db.restored-wal",
+        "record.db.restored-shm", "bucket.db", "bucket.db-wal", "bucket.db-shm"}) {
     if (unlink(In(name).c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, In(name));
   }
   return absl::OkStatus();
@@ -213,6 +215,14 @@ absl::Status Restoring::RestoreRecord() {
     basis.elapsed_seconds = (UnixNanos(clock_.Now()) - backup_.manifest.taken_at) / 1'000'000'000;
     restored_.skipped_to = NumbersToSkip(basis);
     RETURN_IF_ERROR(storage::SkipNumbers(record, restored_.skipped_to));
+  }
+  if (!backup_.manifest.bucket_index.empty()) {
+    const std::string index = In("bucket.db");
+    RETURN_IF_ERROR(RestoreBlob(backup_.manifest.bucket_index,
+                                folder_.MomentFolder(restored_.moment.name) + "/bucket.db", index));
+    if (chmod(index.c_str(), 0600) != 0) return ErrnoStatus(errno, index);
+    // What the bucket has now is not what it had then.
+    RETURN_IF_ERROR(storage::BucketIndex::AskForListing(index));
   }
   // Closed: there is no log beside it any more.
   if (rename(path.c_str(), In("record.db").c_str()) != 0) return ErrnoStatus(errno, In("record.db"));

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/base/file_digest.h"
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "coordinator/storage/needs/message_digests.h"
 
 namespace crossmill::backup {
 namespace {
@@ -22,17 +24,50 @@ absl::StatusOr<std::optional<StoredFile>> StoredBlobs::Find(const Digest& digest
   if (!IsSha256Hex(digest.hash)) return std::nullopt;
   const std::string path = PathOf(digest.hash);
   struct stat info;
-  if (stat(path.c_str(), &info) == 0 && info.st_size == digest.size)
-    return StoredFile{path, info.st_size, {}};
+  const bool any_size = digest.size == storage::kUnknownSize;
+  if (stat(path.c_str(), &info) == 0 && (any_size || info.st_size == digest.size))
+    return StoredFile{.path = path, .size = info.st_size, .file_size = info.st_size, .parts = {}};
   const std::string parted = BlobPartsPath(folder_, digest.hash);
   auto file = OpenFile(parted, O_RDONLY);
-  if (absl::IsNotFound(file.status())) return std::nullopt;
+  if (absl::IsNotFound(file.status())) return InBucket(digest);
   RETURN_IF_ERROR(file.status());
   auto parts = ReadPartList(file->get());
-  if (absl::IsDataLoss(parts.status())) return std::nullopt;
+  if (absl::IsDataLoss(parts.status())) return InBucket(digest);
   RETURN_IF_ERROR(parts.status());
-  if (SizeOf(*parts) != digest.size || fstat(file->get(), &info) != 0) return std::nullopt;
-  return StoredFile{parted, info.st_size, *std::move(parts)};
+  const int64_t size = SizeOf(*parts);
+  if ((!any_size && size != digest.size) || fstat(file->get(), &info) != 0) return InBucket(digest);
+  if (!IsWholeOnDisk(*parts)) {
+    ASSIGN_OR_RETURN(std::optional<StoredFile> whole, InBucket({digest.hash, size}));
+    if (whole) return whole;
+  }
+  return StoredFile{.path = parted, .size = size, .file_size = info.st_size, .parts = *std::move(parts)};
+}
+
+bool StoredBlobs::IsWholeOnDisk(const std::vector<BlobPart>& parts) const {
+  return std::all_of(parts.begin(), parts.end(), [this](const BlobPart& part) {
+    struct stat info;
+    return part.blob.empty() ||
+           (stat(PathOf(part.blob.hash).c_str(), &info) == 0 && info.st_size == part.blob.size);
+  });
+}
+
+absl::StatusOr<std::optional<StoredFile>> StoredBlobs::InBucket(const Digest& digest) const {
+  if (bucket_ == nullptr) return std::nullopt;
+  ASSIGN_OR_RETURN(const std::optional<int64_t> size, bucket_->SizeOf(digest.hash));
+  if (!size || (digest.size != storage::kUnknownSize && *size != digest.size)) return std::nullopt;
+  return StoredFile{.path = "", .size = *size, .file_size = *size, .parts = {}, .in_bucket = true};
+}
+
+absl::Status StoredBlobs::ReadPart(const Digest& part,
+                                   const std::function<absl::Status(std::string_view)>& take) const {
+  // Parts have no parts.
+  struct stat info;
+  if (stat(PathOf(part.hash).c_str(), &info) == 0 && info.st_size == part.size) {
+    ASSIGN_OR_RETURN(const UniqueFd piece, OpenFile(PathOf(part.hash), O_RDONLY));
+    return ReadPieces(piece.get(), 0, part.size, take);
+  }
+  ASSIGN_OR_RETURN(const std::optional<StoredFile> behind, InBucket(part));
+  return behind ? bucket_->Read(part, take) : NotThere(part);
 }
 
 absl::Status StoredBlobs::Read(const Digest& digest,
@@ -40,6 +75,7 @@ absl::Status StoredBlobs::Read(const Digest& digest,
   if (digest.size == 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::optional<StoredFile> found, Find(digest));
   if (!found) return NotThere(digest);
+  if (found->in_bucket) return bucket_->Read(digest, take);
   ASSIGN_OR_RETURN(const UniqueFd file, OpenFile(found->path, O_RDONLY));
   if (found->parts.empty()) return ReadPieces(file.get(), 0, digest.size, take);
   int64_t own = 0;
@@ -49,12 +85,7 @@ absl::Status StoredBlobs::Read(const Digest& digest,
       own += part.bytes;
       continue;
     }
-    // Parts have no parts.
-    struct stat info;
-    if (stat(PathOf(part.blob.hash).c_str(), &info) != 0 || info.st_size != part.blob.size)
-      return NotThere(part.blob);
-    ASSIGN_OR_RETURN(const UniqueFd piece, OpenFile(PathOf(part.blob.hash), O_RDONLY));
-    RETURN_IF_ERROR(ReadPieces(piece.get(), 0, part.blob.size, take));
+    RETURN_IF_ERROR(ReadPart(part.blob, take));
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "coordinator/backup/backup_folder.h"
+#include "coordinator/backup/last_backup.h"
 #include "coordinator/backup/needed_blobs.h"
 #include "coordinator/storage/backup/record_health.h"
 
@@ -30,11 +31,13 @@ constexpr const char* kSmallFiles[] = {"signing-key.pem", "tokens"};
 
 class Taking {
  public:
-  Taking(const TakeOptions& options, Clock& clock)
+  // `bucket` may be null.
+  Taking(const TakeOptions& options, Clock& clock, const coordinator::BucketBehind* bucket)
       : options_(options),
         clock_(clock),
         folder_(options.backup_folder),
-        store_(options.data_folder + "/content") {}
+        bucket_(bucket),
+        store_(options.data_folder + "/content", bucket) {}
 
   absl::StatusOr<TakenBackup> Run();
 
@@ -53,7 +56,7 @@ class Taking {
   // A build that cannot go on where it is restored fails there with its reason; that is no reason to have no
   // backup.
   bool IsLoss(NeededBy by) const {
-    return by == NeededBy::kImage || (by == NeededBy::kUnfinished && !last_try_);
+    return by == NeededBy::kImage || (by == NeededBy::kRunningBuild && !last_try_);
   }
 
   std::string NewName() const;
@@ -68,6 +71,7 @@ class Taking {
   const TakeOptions& options_;
   Clock& clock_;
   const BackupFolder folder_;
+  const coordinator::BucketBehind* const bucket_;
   const StoredBlobs store_;
   std::vector<Moment> complete_;
   // Hashes that complete backups have: they were synced. What else lies in the folder is a rest, and looked
@@ -83,6 +87,8 @@ class Taking {
   // What could not be kept although an image needs it, or, before the last try, a build that has not ended.
   std::vector<MissingBlob> lost_;
   bool last_try_ = false;
+  // Whose the record is: what is another's is no file of the coordinator's.
+  uid_t owner_ = 0;
 };
 
 absl::Status Taking::LearnEarlier() {
@@ -119,6 +125,13 @@ absl::Status Taking::CopyRecord() {
   const std::string copy = InMoment("record.db");
   RETURN_IF_ERROR(source.CopyTo(copy, kRecordStep, options_.pace));
   ASSIGN_OR_RETURN(taken_.manifest.record, HashWholeFile(copy, options_.pace));
+  if (bucket_ == nullptr) return absl::OkStatus();
+  taken_.manifest.bucket = bucket_->place();
+  if (!options_.refer_to_bucket) return absl::OkStatus();
+  // After the record: what that needs has been there, or was not copied yet.
+  const std::string index = InMoment("bucket.db");
+  RETURN_IF_ERROR(bucket_->CopyIndex(index, kRecordStep, options_.pace));
+  ASSIGN_OR_RETURN(taken_.manifest.bucket_index, HashWholeFile(index, options_.pace));
   return absl::OkStatus();
 }
 
@@ -131,8 +144,13 @@ absl::StatusOr<bool> Taking::CopyBlob(const Digest& digest, const StoredFile& fo
     if (copied == digest) return place;
     return absl::DataLossError(fmt::format("blob {} does not have its digest", ToString(digest)));
   };
-  ASSIGN_OR_RETURN(const Digest copied,
-                   CopyFile(found.path, found.file_size, folder_.StagedPath(), 0400, options_.pace, name));
+  const auto read = [&](const std::function<absl::Status(std::string_view)>& take) {
+    return store_.Read(digest, take);
+  };
+  ASSIGN_OR_RETURN(const Digest copied, found.in_bucket
+                                            ? CopyBytes(read, folder_.StagedPath(), 0400, options_.pace, name)
+                                            : CopyFile(found.path, found.file_size, folder_.StagedPath(),
+                                                       0400, options_.pace, name));
   if (parted) {
     kept.parts_file = copied;
     const absl::Status whole = folder_.blobs().Verify(digest, options_.pace);
@@ -170,6 +188,11 @@ absl::StatusOr<bool> Taking::KeepBlob(const Digest& digest, NeededBy by) {
   }
   ASSIGN_OR_RETURN(const std::optional<StoredFile> found, store_.Find(digest));
   absl::StatusOr<bool> copied = absl::NotFoundError("gone");
+  if (found && found->in_bucket && options_.refer_to_bucket) {
+    ++taken_.manifest.bucket_blobs;
+    taken_.manifest.bucket_bytes += digest.size;
+    return true;
+  }
   if (found) {
     for (const BlobPart& part : found->parts) {
       if (!part.blob.empty()) RETURN_IF_ERROR(KeepBlob(part.blob, by).status());
@@ -192,13 +215,14 @@ absl::StatusOr<bool> Taking::KeepBlob(const Digest& digest, NeededBy by) {
 absl::Status Taking::CopyBlobs(const NeededBlobs& needed) {
   for (const MissingBlob& blob : needed.missing) {
     if (IsLoss(blob.by)) lost_.push_back(blob);
-    if (blob.by == NeededBy::kUnfinished)
+    if (blob.by == NeededBy::kRunningBuild)
       options_.tell(fmt::format("{} lacks {}", blob.what, ToString(blob.digest)));
   }
   taken_.manifest.gone_blobs = static_cast<int64_t>(needed.missing.size());
   if (!lost_.empty()) return absl::NotFoundError("blobs that nothing makes again are gone");
   // What nothing makes again comes first: garbage collection or a full disk may end the rest.
-  for (const NeededBy by : {NeededBy::kImage, NeededBy::kUnfinished, NeededBy::kCache}) {
+  for (const NeededBy by : {NeededBy::kImage, NeededBy::kRunningBuild, NeededBy::kPinnedBuild,
+                            NeededBy::kWheel, NeededBy::kCache}) {
     for (const auto& [hash, present] : needed.present) {
       if (present.by != by) continue;
       const Digest digest{hash, present.size};
@@ -237,7 +261,7 @@ absl::Status Taking::KeepFile(const std::string& path) {
     return PlaceOf(digest.hash);
   };
   ASSIGN_OR_RETURN(file.bytes,
-                   CopyFile(source, info.st_size, folder_.StagedPath(), 0400, options_.pace, name));
+                   CopyFile(source, info.st_size, folder_.StagedPath(), 0400, options_.pace, name, owner_));
   if (!there) {
     ++taken_.copied;
     taken_.copied_bytes += file.bytes.size;
@@ -247,6 +271,10 @@ absl::Status Taking::KeepFile(const std::string& path) {
 }
 
 absl::Status Taking::CopyFiles() {
+  struct stat record;
+  const std::string path_of_record = options_.data_folder + "/record.db";
+  if (lstat(path_of_record.c_str(), &record) != 0) return ErrnoStatus(errno, path_of_record);
+  owner_ = record.st_uid;
   std::vector<std::string> paths;
   for (const char* name : kSmallFiles) {
     if (Exists(options_.data_folder + "/" + name)) paths.emplace_back(name);
@@ -327,7 +355,8 @@ absl::Status Taking::TakeOnce() {
   taken_.manifest.farm = facts.farm;
   options_.tell(
       fmt::format("the record is copied: {} bytes, {} builds", taken_.manifest.record.size, facts.builds));
-  ASSIGN_OR_RETURN(const NeededBlobs needed, FindNeeded(copy, store_));
+  storage::Connection record(std::move(copy));
+  ASSIGN_OR_RETURN(const NeededBlobs needed, FindNeeded(record, store_));
   options_.tell(fmt::format("it needs {} blobs", needed.present.size()));
   RETURN_IF_ERROR(CopyBlobs(needed));
   return CopyFiles();
@@ -345,7 +374,12 @@ absl::StatusOr<TakenBackup> Taking::Run() {
     (void)RemoveTree(folder_.MomentFolder(taken_.moment.name));
   }
   if (taken.ok()) taken = Seal();
-  if (taken.ok()) return std::move(taken_);
+  if (taken.ok()) {
+    // The backup is there, whether anybody hears of it or not.
+    const absl::Status noted = NoteLastBackup(options_.data_folder, taken_.manifest);
+    if (!noted.ok()) options_.tell(fmt::format("the coordinator is not told of it: {}", Sv(noted.message())));
+    return std::move(taken_);
+  }
   (void)RemoveTree(folder_.MomentFolder(taken_.moment.name));
   if (lost_.empty()) return taken;
   return absl::DataLossError(fmt::format(
@@ -362,7 +396,13 @@ absl::StatusOr<TakenBackup> TakeBackup(const TakeOptions& options, Clock& clock)
     return absl::InvalidArgumentError(
         fmt::format("{} is in the data folder that is backed up: give another", options.backup_folder));
   }
-  return Taking(options, clock).Run();
+  ASSIGN_OR_RETURN(const std::unique_ptr<coordinator::BucketBehind> bucket,
+                   coordinator::BucketBehind::Open(options.data_folder));
+  absl::StatusOr<TakenBackup> taken = Taking(options, clock, bucket.get()).Run();
+  if (!bucket || !absl::IsUnavailable(taken.status())) return taken;
+  return Annotate(taken.status(),
+                  "no backup was taken; blobs that have left the disk are copied from the bucket, unless "
+                  "--bucket-blobs refer is given");
 }
 
 }  // namespace crossmill::backup

@@ -20,6 +20,9 @@ struct TakeOptions {
   std::string backup_folder;
   // Complete backups that stay, the new one included; 1 at least.
   int keep = 2;
+  // What only the bucket behind the disk has is named and not copied: the backup is as good as the bucket
+  // then, and whatever the farm or a policy removes from that is gone for the backup, too.
+  bool refer_to_bucket = false;
   // Also reads again what was backed up before, and copies again what is damaged there.
   bool verify = false;
   // Of a second, for reading and thereby for writing.
@@ -40,7 +43,8 @@ struct TakenBackup {
   int64_t mended = 0;
 };
 
-// FAILED_PRECONDITION: another schema, no record, somebody else writes there. DATA_LOSS: an image cannot be
+// FAILED_PRECONDITION: another schema, no record, somebody else writes there. UNAVAILABLE:
+// a bucket has blobs alone and does not answer. DATA_LOSS: an image cannot be
 // backed up whole; names it. Whatever it returns, and if the process dies, the folder has the backups that it
 // had.
 absl::StatusOr<TakenBackup> TakeBackup(const TakeOptions& options, Clock& clock);

@@ -1,13 +1,17 @@
 #include "coordinator/bucket/bucket_blob_store.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "coordinator/bucket/bucket_keeper.h"
 #include "coordinator/bucket/bucket_keys.h"
 #include "coordinator/bucket/bucket_reads.h"
+#include "coordinator/bucket/bucket_uses.h"
 #include "coordinator/bucket/waiting_uploads.h"
 #include "coordinator/storage/bucket/bucket_index.h"
 
@@ -25,7 +29,7 @@ class BucketBlobs final : public BucketBlobStore {
         grace_(options.grace),
         index_(std::move(index)),
         reads_(disk, cache, bucket, *index_, stop_.get_token()),
-        keeper_(disk, bucket, *index_, reads_, waiting_, clock, options) {}
+        keeper_(disk, bucket, *index_, reads_, waiting_, uses_, clock, options) {}
   ~BucketBlobs() override { Stop(); }
 
   absl::Status Begin() {
@@ -41,7 +45,7 @@ class BucketBlobs final : public BucketBlobStore {
     ASSIGN_OR_RETURN(const std::vector<Digest> not_on_disk, disk_.FindMissing(digests));
     std::vector<Digest> missing;
     for (const Digest& digest : not_on_disk) {
-      ASSIGN_OR_RETURN(const bool known, index_->Has(digest));
+      ASSIGN_OR_RETURN(const bool known, Use(digest));
       if (!known) missing.push_back(digest);
     }
     return missing;
@@ -50,6 +54,7 @@ class BucketBlobs final : public BucketBlobStore {
   absl::StatusOr<std::unique_ptr<BlobReader>> Open(const Digest& digest, int64_t offset) override {
     auto reader = disk_.Open(digest, offset);
     if (reader.ok() || !IsAbsent(reader.status()) || !IsSha256Hex(digest.hash)) return reader;
+    uses_.Touch(NameOfHash(digest.hash), absl::GetCurrentTimeNanos());
     return reads_.Open(digest, offset, reader.status());
   }
 
@@ -75,7 +80,8 @@ class BucketBlobs final : public BucketBlobStore {
   }
 
   absl::StatusOr<std::string> UrlOf(const Digest& digest, absl::Duration life) override {
-    ASSIGN_OR_RETURN(const bool known, IsInBucket(digest));
+    // Used as long as the URL holds: nobody asks here when it is read by it.
+    ASSIGN_OR_RETURN(const bool known, Use(digest, life));
     if (known) return bucket_.PresignGet(KeyOf(digest.hash), life);
     return absl::NotFoundError(fmt::format("blob {} is not in the bucket", ToString(digest)));
   }
@@ -86,15 +92,79 @@ class BucketBlobs final : public BucketBlobStore {
 
   absl::StatusOr<bool> IsInBucket(const Digest& digest) override { return index_->Has(digest); }
 
-  absl::Status RemoveFromBucket(const Digest& digest, const std::stop_token& stop) override {
+  absl::StatusOr<std::optional<int64_t>> UsedAt(const BlobName& name) override {
+    ASSIGN_OR_RETURN(const std::optional<storage::BucketIndex::Use> known, index_->Find(HashOfName(name)));
+    if (!known) return std::nullopt;
+    return std::max(known->used_at, uses_.UsedAt(name));
+  }
+
+  void SetDiskBudget(int64_t bytes) override { keeper_.SetDiskBudget(bytes); }
+
+  absl::StatusOr<std::vector<BlobUse>> InBucket(int shard) override {
+    std::vector<BlobUse> uses;
+    ASSIGN_OR_RETURN(const std::vector<storage::BucketIndex::Use> rows, index_->Shard(shard));
+    uses.reserve(rows.size());
+    for (const storage::BucketIndex::Use& row : rows) {
+      if (!IsSha256Hex(row.hash)) continue;
+      const BlobName name = NameOfHash(row.hash);
+      uses.push_back({name, row.size, std::max(row.used_at, uses_.UsedAt(name))});
+    }
+    return uses;
+  }
+
+  absl::StatusOr<std::optional<std::string>> Peek(const std::string& hash, int64_t most,
+                                                  const std::stop_token& stop) override {
+    ASSIGN_OR_RETURN(const std::optional<int64_t> size, index_->SizeOf(hash));
+    if (!size || *size > most) return std::nullopt;
+    std::string content;
+    const absl::Status got = bucket_.Get(
+        KeyOf(hash), *size, 0, *size,
+        [&](std::string_view bytes) {
+          content.append(bytes);
+          return absl::OkStatus();
+        },
+        stop);
+    if (absl::IsNotFound(got) || absl::IsDataLoss(got)) return std::nullopt;
+    if (!got.ok()) return Unavailable(hash, got);
+    if (Sha256Hex(content) != hash) return std::nullopt;
+    return content;
+  }
+
+  absl::StatusOr<bool> RemoveFromBucket(const BlobName& name, int64_t before,
+                                        const std::stop_token& stop) override {
     if (!keeper_.owned()) return absl::UnavailableError("the bucket is not known to be this farm's");
-    // Forgotten first: whoever asks meanwhile makes it again.
-    RETURN_IF_ERROR(index_->Forget(digest));
-    return bucket_.Delete(KeyOf(digest.hash), stop);
+    const std::string hash = HashOfName(name);
+    ASSIGN_OR_RETURN(const std::optional<storage::BucketIndex::Use> known, index_->Find(hash));
+    if (!known || !uses_.BeginRemoval(name, known->used_at, before)) return false;
+    const absl::Cleanup end = [&] { uses_.EndRemoval(name); };
+    // Forgotten first: whoever asks afterwards makes it again. Until it is gone nobody is told anything, and
+    // nobody puts it there again.
+    RETURN_IF_ERROR(index_->Forget({hash, known->size}));
+    const absl::Status gone = bucket_.Delete(KeyOf(hash), stop);
+    if (!gone.ok()) return Unavailable(hash, gone);
+    return true;
   }
 
  private:
   class Writer;
+
+  static absl::Status Unavailable(const std::string& hash, const absl::Status& status) {
+    if (absl::IsCancelled(status)) return status;
+    return absl::UnavailableError(
+        fmt::format("the bucket does not answer for blob {}: {}", hash, Sv(status.message())));
+  }
+
+  // Whether it is in the bucket; if so it is used, and stays for the grace time.
+  absl::StatusOr<bool> Use(const Digest& digest, absl::Duration life = absl::ZeroDuration()) {
+    if (!IsSha256Hex(digest.hash)) return false;
+    const BlobName name = NameOfHash(digest.hash);
+    const int64_t used_at = absl::ToUnixNanos(absl::Now() + life);
+    uses_.Touch(name, used_at);
+    const absl::StatusOr<bool> known = index_->Has(digest);
+    // Of what is not there nothing is noted.
+    if (known.ok() && !*known) uses_.Written({{name, used_at}});
+    return known;
+  }
 
   void Written(const Digest& digest) {
     if (digest.size > 0) waiting_.Add(digest);
@@ -106,6 +176,7 @@ class BucketBlobs final : public BucketBlobStore {
   std::stop_source stop_;
   const std::unique_ptr<storage::BucketIndex> index_;
   WaitingUploads waiting_;
+  BucketUses uses_;
   BucketReads reads_;
   BucketKeeper keeper_;
 };
@@ -150,6 +221,7 @@ absl::StatusOr<std::unique_ptr<BucketBlobStore>> BucketBlobStore::Start(DiskBlob
                                                                         BucketStoreOptions options) {
   ASSIGN_OR_RETURN(std::unique_ptr<storage::BucketIndex> index,
                    storage::BucketIndex::Open(options.index_file, bucket.name()));
+  RETURN_IF_ERROR(index->NoteClient(options.client));
   auto store = std::make_unique<BucketBlobs>(disk, cache, bucket, clock, std::move(index), options);
   RETURN_IF_ERROR(store->Begin());
   return store;

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -14,12 +16,15 @@
 #include "common/base/clock.h"
 #include "common/blobs/disk_blob_store.h"
 #include "common/bucket/bucket.h"
+#include "coordinator/storage/bucket/bucket_index.h"
 
 namespace crossmill::coordinator {
 
 struct BucketStoreOptions {
   // Of the index: "DATA/bucket.db".
   std::string index_file;
+  // How it is reached, for who reads the data folder without this process; noted in the index.
+  storage::BucketIndex::Client client;
   // Whose the bucket's objects are: the farm's identity. Another farm's are never written or removed.
   std::string owner;
   int upload_threads = 4;
@@ -84,10 +89,24 @@ class BucketBlobStore : public BlobStore {
   // Removes blobs from the disk until so many bytes are free, the longest unused first: only those that the
   // bucket confirms to have, and no part of a blob that it has not. Returns the bytes freed.
   virtual absl::StatusOr<int64_t> LeaveDisk(int64_t bytes, const std::stop_token& stop) = 0;
+  // What blobs may take on the disk before those in the bucket leave it by themselves; the smaller of this
+  // and BucketStoreOptions::disk_bytes counts. 0: no bound.
+  virtual void SetDiskBudget(int64_t bytes) = 0;
   // It is in the bucket, as far as is known: it may leave the disk once LeaveDisk has asked the bucket.
   virtual absl::StatusOr<bool> IsInBucket(const Digest& digest) = 0;
-  // Nothing needs it any more. Not on disk: the caller removes it there first.
-  virtual absl::Status RemoveFromBucket(const Digest& digest, const std::stop_token& stop) = 0;
+  // When it was used, as far as the bucket's own index knows (Unix nanoseconds); nothing: it is not there.
+  virtual absl::StatusOr<std::optional<int64_t>> UsedAt(const BlobName& name) = 0;
+  // Of a 256th of the bucket what is in it: sizes as those of the blobs, uses that are not on the disk alone.
+  virtual absl::StatusOr<std::vector<BlobUse>> InBucket(int shard) = 0;
+  // A blob of the bucket, past the disk and without that counting as a use. Nothing: it is not there, is
+  // larger than `most`, or has other bytes. UNAVAILABLE: the bucket does not answer.
+  virtual absl::StatusOr<std::optional<std::string>> Peek(const std::string& hash, int64_t most,
+                                                          const std::stop_token& stop) = 0;
+  // Nothing needs it any more. Not on disk: the caller removes it there first. False: it was used at `before`
+  // (Unix nanoseconds) or later, a URL of it still holds, or it is not there. UNAVAILABLE: the bucket is not
+  // known to be this farm's, or does not answer; it is in the bucket then or not, and found by a listing.
+  virtual absl::StatusOr<bool> RemoveFromBucket(const BlobName& name, int64_t before,
+                                                const std::stop_token& stop) = 0;
 };
 
 }  // namespace crossmill::coordinator

@@ -23,17 +23,20 @@ constexpr absl::Duration kLongestPause = absl::Minutes(1);
 constexpr absl::Duration kOldUpload = absl::Hours(24);
 // A little more leaves the disk than has to, so that it is not looked for at every blob.
 constexpr int64_t kSlack = 10;
+constexpr absl::Duration kUsesInterval = absl::Minutes(1);
+constexpr size_t kUsesTogether = 1000;
 
 }  // namespace
 
 BucketKeeper::BucketKeeper(DiskBlobStore& disk, bucket::Bucket& bucket, storage::BucketIndex& index,
-                           BucketReads& reads, WaitingUploads& waiting, Clock& clock,
+                           BucketReads& reads, WaitingUploads& waiting, BucketUses& uses, Clock& clock,
                            const BucketStoreOptions& options)
     : disk_(disk),
       bucket_(bucket),
       index_(index),
       reads_(reads),
       waiting_(waiting),
+      uses_(uses),
       clock_(clock),
       options_(options),
       next_pause_(options.interval) {}
@@ -171,6 +174,7 @@ void BucketKeeper::Keep() {
   Scan();
   absl::Time next_listing = absl::InfinitePast();
   absl::Time last_listing = absl::InfinitePast();
+  absl::Time next_uses = clock_.Now() + kUsesInterval;
   int64_t lost = 0;
   if (const auto listed = index_.ListedAt(); listed.ok() && *listed != absl::InfinitePast()) {
     listed_ = true;
@@ -196,15 +200,37 @@ void BucketKeeper::Keep() {
     }
     if (waiting_.TakeOverflow()) Scan();
     LookAtDisk();
+    if (clock_.Now() >= next_uses) {
+      WriteUses();
+      next_uses = clock_.Now() + kUsesInterval;
+    }
     Pause(options_.interval);
+  }
+  WriteUses();
+}
+
+void BucketKeeper::WriteUses() {
+  const std::vector<std::pair<BlobName, int64_t>> uses = uses_.Unwritten();
+  for (size_t from = 0; from < uses.size(); from += kUsesTogether) {
+    const std::vector<std::pair<BlobName, int64_t>> slice(
+        uses.begin() + static_cast<std::ptrdiff_t>(from),
+        uses.begin() + static_cast<std::ptrdiff_t>(std::min(uses.size(), from + kUsesTogether)));
+    std::vector<std::pair<std::string, int64_t>> rows;
+    rows.reserve(slice.size());
+    for (const auto& [name, used_at] : slice) rows.emplace_back(HashOfName(name), used_at);
+    if (const absl::Status written = index_.WriteUses(rows); !written.ok()) {
+      LogWarning("uses of blobs in the bucket are not written down: {}", Sv(written.message()));
+      return;
+    }
+    uses_.Written(slice);
   }
 }
 
 void BucketKeeper::LookAtDisk() {
   int64_t excess = 0;
-  if (options_.disk_bytes > 0) {
-    const int64_t over = disk_.uses().disk_bytes() - options_.disk_bytes;
-    if (over > 0) excess = over + options_.disk_bytes / kSlack;
+  for (const int64_t bound : {options_.disk_bytes, disk_budget_.load()}) {
+    const int64_t over = bound > 0 ? disk_.uses().disk_bytes() - bound : 0;
+    if (over > 0) excess = std::max(excess, over + bound / kSlack);
   }
   if (options_.wanted_room) excess = std::max(excess, options_.wanted_room());
   if (excess <= 0) return;
@@ -217,7 +243,7 @@ void BucketKeeper::LookAtDisk() {
 absl::StatusOr<int64_t> BucketKeeper::LeaveDisk(int64_t bytes, int64_t before, const std::stop_token& stop) {
   // Before that a list of parts may be unknown.
   if (!ready() || !disk_.uses().complete()) return 0;
-  ASSIGN_OR_RETURN(const LeftDisk left, LeaveTheDisk({disk_, bucket_, index_}, bytes, before, stop));
+  ASSIGN_OR_RETURN(const LeftDisk left, LeaveTheDisk({disk_, bucket_, index_, uses_}, bytes, before, stop));
   for (const Digest& digest : left.lost) {
     reads_.NoteLost();
     waiting_.Add(digest);
@@ -228,6 +254,8 @@ absl::StatusOr<int64_t> BucketKeeper::LeaveDisk(int64_t bytes, int64_t before, c
 }
 
 absl::Status BucketKeeper::UploadOne(const Digest& digest, bool* asked) {
+  // Behind the removal of the same blob, if there is one.
+  uses_.Touch(NameOfHash(digest.hash), absl::GetCurrentTimeNanos());
   ASSIGN_OR_RETURN(const bool known, index_.Has(digest));
   if (known) return absl::OkStatus();
   std::unique_ptr<BlobReader> reader;

@@ -14,6 +14,7 @@
 #include "common/base/mutex.h"
 #include "coordinator/bucket/bucket_blob_store.h"
 #include "coordinator/bucket/bucket_reads.h"
+#include "coordinator/bucket/bucket_uses.h"
 #include "coordinator/bucket/waiting_uploads.h"
 #include "coordinator/storage/bucket/bucket_index.h"
 
@@ -23,7 +24,7 @@ namespace crossmill::coordinator {
 class BucketKeeper {
  public:
   BucketKeeper(DiskBlobStore& disk, bucket::Bucket& bucket, storage::BucketIndex& index, BucketReads& reads,
-               WaitingUploads& waiting, Clock& clock, const BucketStoreOptions& options);
+               WaitingUploads& waiting, BucketUses& uses, Clock& clock, const BucketStoreOptions& options);
   ~BucketKeeper() { Stop(); }
   BucketKeeper(const BucketKeeper&) = delete;
   BucketKeeper& operator=(const BucketKeeper&) = delete;
@@ -36,6 +37,7 @@ class BucketKeeper {
 
   void Fill(BucketStatus* status) const;
   absl::StatusOr<int64_t> LeaveDisk(int64_t bytes, int64_t before, const std::stop_token& stop);
+  void SetDiskBudget(int64_t bytes) { disk_budget_ = bytes; }
   // The bucket is this farm's, and what it has is known: it may be written and what is in it removed.
   bool ready() const { return owned_ && listed_; }
   bool owned() const { return owned_; }
@@ -47,6 +49,8 @@ class BucketKeeper {
   void Scan();
   void Keep();
   void LookAtDisk();
+  // When blobs were used, for the next start.
+  void WriteUses();
   void Upload();
   // `asked`: the bucket had a part in it.
   absl::Status UploadOne(const Digest& digest, bool* asked);
@@ -59,12 +63,14 @@ class BucketKeeper {
   storage::BucketIndex& index_;
   BucketReads& reads_;
   WaitingUploads& waiting_;
+  BucketUses& uses_;
   Clock& clock_;
   const BucketStoreOptions options_;
   std::stop_source stop_;
   std::atomic<bool> owned_ = false;
   std::atomic<bool> listed_ = false;
   std::atomic<int64_t> uploaded_ = 0;
+  std::atomic<int64_t> disk_budget_ = 0;
   std::atomic<int64_t> left_disk_ = 0;
 
   mutable Mutex mutex_;

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "coordinator/bucket/bucket_keys.h"
+#include "common/base/room/store_outage.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -64,8 +65,8 @@ class BucketReads::DirectReader final : public BlobReader {
 absl::Status BucketReads::ForReader(const Digest& digest, const absl::Status& status) {
   if (status.ok() || absl::IsCancelled(status)) return status;
   // Wrong keys or a missing bucket are nothing that the blob's reader did: it is there, behind a closed door.
-  return absl::UnavailableError(fmt::format("blob {} is only in the bucket, which does not give it now: {}",
-                                            ToString(digest), Sv(status.message())));
+  return absl::UnavailableError(
+      fmt::format("blob {} {}: {}", ToString(digest), kBehindAnOutage, Sv(status.message())));
 }
 
 absl::Status BucketReads::Lost(const Digest& digest, const absl::Status& how) {

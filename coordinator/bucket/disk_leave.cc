@@ -95,6 +95,8 @@ absl::StatusOr<LeftDisk> LeaveTheDisk(const DiskLeave& leave, int64_t bytes, int
       continue;
     }
     RETURN_IF_ERROR(size.status());
+    // From now on the bucket's is the only note of it.
+    leave.uses.Touch(use.name, use.used_at);
     ASSIGN_OR_RETURN(const bool removed,
                      RemoveBlob(leave.disk.folder(), use.name, before, leave.disk.uses()));
     if (!removed) continue;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/blobs/disk_blob_store.h"
 #include "common/bucket/bucket.h"
+#include "coordinator/bucket/bucket_uses.h"
 #include "coordinator/storage/bucket/bucket_index.h"
 
 namespace crossmill::coordinator {
@@ -16,6 +17,7 @@ struct DiskLeave {
   DiskBlobStore& disk;
   bucket::Bucket& bucket;
   storage::BucketIndex& index;
+  BucketUses& uses;
 };
 
 struct LeftDisk {

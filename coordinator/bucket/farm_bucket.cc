@@ -19,11 +19,8 @@ absl::StatusOr<bucket::Addressing> AddressingOf(const std::string& name) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<FarmBucket>> FarmBucket::Open(const BucketSettings& settings,
-                                                             const std::string& data_folder,
-                                                             const std::string& owner, DiskBlobStore& disk,
-                                                             BlobStore& cache, Clock& clock,
-                                                             std::function<int64_t()> wanted_room) {
+absl::StatusOr<std::unique_ptr<bucket::Bucket>> OpenS3Bucket(const BucketSettings& settings,
+                                                             http::HttpClient& http) {
   ASSIGN_OR_RETURN(const bucket::Addressing addressing, AddressingOf(settings.addressing));
   bucket::S3Options options;
   auto address = bucket::ParseBucketAddress(settings.place, settings.endpoint, settings.region, addressing);
@@ -37,11 +34,24 @@ absl::StatusOr<std::unique_ptr<FarmBucket>> FarmBucket::Open(const BucketSetting
     return Annotate(credentials.status(), "--bucket-credentials");
   // Somebody waits for a read; uploads are begun again by their own rule.
   options.attempts = 4;
+  return bucket::MakeS3Bucket(http, std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<FarmBucket>> FarmBucket::Open(const BucketSettings& settings,
+                                                             const std::string& data_folder,
+                                                             const std::string& owner, DiskBlobStore& disk,
+                                                             BlobStore& cache, Clock& clock,
+                                                             std::function<int64_t()> wanted_room) {
   auto farm = std::make_unique<FarmBucket>();
   farm->http_ = bucket::MakeBucketHttpClient();
-  farm->bucket_ = bucket::MakeS3Bucket(*farm->http_, std::move(options));
+  ASSIGN_OR_RETURN(farm->bucket_, OpenS3Bucket(settings, *farm->http_));
   BucketStoreOptions store;
   store.index_file = data_folder + "/bucket.db";
+  store.client = {.place = settings.place,
+                  .endpoint = settings.endpoint,
+                  .region = settings.region,
+                  .credentials_file = settings.credentials_file,
+                  .addressing = settings.addressing};
   store.owner = owner;
   store.disk_bytes = settings.disk_bytes;
   store.wanted_room = std::move(wanted_room);

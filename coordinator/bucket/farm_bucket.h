@@ -25,6 +25,10 @@ struct BucketSettings {
   int64_t disk_bytes = 0;
 };
 
+// The client by these settings; nothing is asked yet. Errors are an operator's to set right.
+absl::StatusOr<std::unique_ptr<bucket::Bucket>> OpenS3Bucket(const BucketSettings& settings,
+                                                             http::HttpClient& http);
+
 class FarmBucket {
  public:
   // `owner` is the farm's identity. Errors are an operator's to set right: a bucket that cannot be reached is

@@ -8,6 +8,7 @@
 #include "common/plan/step_sources.h"
 #include "common/plan/variation.h"
 #include "common/words/platform.h"
+#include "common/words/task_name.h"
 #include "common/words/words.h"
 #include "coordinator/core/build_view.h"
 #include "coordinator/core/circumstances.h"
@@ -214,7 +215,7 @@ void BuildState::SetTaskOptions(const v1::StagePlan& plan, v1::Task& task) const
 v1::Task BuildState::MakeTask(int stage, int first, int last) const {
   const v1::StagePlan& plan = plan_.stages(stage);
   v1::Task task;
-  task.set_name(fmt::format("b{}/{}/{}/r0", id(), FormatPlatform(plan.platform()), plan.name()));
+  task.set_name(TaskName(id(), plan.platform(), plan.name(), 0));
   *task.mutable_platform() = plan.platform();
   for (const v1::Layer& layer : ChainBefore(stage, first)) *task.add_parents() = layer;
   for (int i = first; i <= last; ++i) {
@@ -231,7 +232,7 @@ v1::Task BuildState::MakeReplicaTask(int stage, int replica) const {
   const v1::StagePlan& plan = plan_.stages(stage);
   const ReplicaRun& run = replicas_[stage][replica - 1];
   v1::Task task;
-  task.set_name(fmt::format("b{}/{}/{}/r{}", id(), FormatPlatform(plan.platform()), plan.name(), replica));
+  task.set_name(TaskName(id(), plan.platform(), plan.name(), replica));
   *task.mutable_platform() = plan.platform();
   task.set_replica(replica);
   const std::vector<v1::Aspect> aspects = plan::AspectsOf(view_.options());

@@ -248,6 +248,7 @@ void Scheduler::Hold(Worker& worker, LeaseNumber lease, TaskId task, absl::Time 
   if (options_.changes != nullptr) options_.changes->Note();
   worker.leases[lease] = task;
   lease_workers_[lease] = worker.info.name();
+  load_.Begin(PlatformOf(held.requirements));
   if (requirements.group != 0) groups_[requirements.group].insert(task);
   if (requirements.spare) spare_leases_[lease] = task;
   hosts_[worker.info.host_id()].room.Add(lease, requirements.use, now);
@@ -268,6 +269,7 @@ void Scheduler::Drop(Worker& worker, LeaseNumber lease) {
   if (options_.changes != nullptr) options_.changes->Note();
   worker.leases.erase(lease);
   lease_workers_.erase(lease);
+  load_.End(PlatformOf(task.requirements));
   spare_leases_.erase(lease);
   hosts_[worker.info.host_id()].room.Remove(lease);
   RefreshWith(worker);
@@ -317,6 +319,7 @@ void Scheduler::PutInQueue(TaskId id, const Task& task) {
     shares_.Wait(task.kind.project, queue.capacity, task.kind.spare);
   }
   queue.tasks.emplace(task.rank, id);
+  load_.Queue(PlatformOf(task.requirements), task.queued_at);
   if (task.kind.picky) queue.avoided.insert(CountAvoided(task.requirements));
   if (task.kind.spare) return;  // nobody waits behind it
   const auto backlog = backlogs_.find(task.kind.place);
@@ -327,6 +330,7 @@ void Scheduler::TakeFromQueue(TaskId id, const Task& task) {
   Queue& queue = queues_.at(task.kind);
   queue.tasks.erase(task.rank);
   if (queue.tasks.empty()) shares_.StopWaiting(task.kind.project, queue.capacity, task.kind.spare);
+  load_.Unqueue(PlatformOf(task.requirements), task.queued_at);
   if (task.kind.picky) queue.avoided.erase(queue.avoided.find(CountAvoided(task.requirements)));
   if (task.kind.spare) return;
   const auto backlog = backlogs_.find(task.kind.place);
@@ -507,6 +511,7 @@ SchedulerStatus Scheduler::Status() const {
     return left.info.name() < right.info.name();
   });
   for (const auto& [kind, queue] : queues_) all.queued += static_cast<int64_t>(queue.tasks.size());
+  all.platforms = load_.All();
   return all;
 }
 

@@ -44,6 +44,7 @@
 #include "coordinator/core/placement/requirements.h"
 #include "coordinator/core/placement/task_queue.h"
 #include "coordinator/core/standing/drained_workers.h"
+#include "coordinator/core/standing/platform_load.h"
 #include "coordinator/core/standing/worker_changes.h"
 #include "coordinator/core/standing/worker_health.h"
 #include "coordinator/core/worker_pools.h"
@@ -115,6 +116,8 @@ struct SchedulerStatus {
   std::vector<WorkerStatus> workers;
   // Tasks that wait for a worker.
   int64_t queued = 0;
+  // By platform; empty for tasks that any will do for.
+  std::map<std::string, PlatformTasks> platforms;
 };
 
 // Thread safe: one lock, no calls out of it except `new_lease`, which must not call back.
@@ -310,6 +313,7 @@ class Scheduler {
   // Of each platform that some worker emulates or has emulated: where nobody could, nobody asks.
   std::map<std::string, NativeBacklog> backlogs_ ABSL_GUARDED_BY(mutex_);
   LayerPlaces layers_ ABSL_GUARDED_BY(mutex_);
+  PlatformLoad load_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_place_ ABSL_GUARDED_BY(mutex_) = 0;
   // Among many workers with a layer others are looked at each time.
   uint64_t turn_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -154,6 +154,7 @@ Engine::Engine(storage::RecordStore& records, storage::LogStore& logs, BlobStore
           options.ahead_planner == nullptr ? std::vector<std::string>() : options.ahead_planner->IndexUrls()),
       admitted_(options.scheduler.projects),
       room_news_(options.room),
+      outage_wait_(options.bucket_away),
       gate_(blobs),
       jobs_({images, blobs, assembler, records, options.remote_sources, options.ahead_planner,
              options.build_platform, options.planning_limits, options.known_files, options.room},

@@ -27,6 +27,7 @@
 #include "coordinator/core/attempt_board.h"
 #include "coordinator/core/scheduler.h"
 #include "coordinator/engine/bounds/admitted_builds.h"
+#include "coordinator/engine/bounds/outage_wait.h"
 #include "coordinator/engine/bounds/room_news.h"
 #include "coordinator/engine/bounds/submission_gate.h"
 #include "coordinator/engine/build_jobs.h"
@@ -43,6 +44,7 @@
 #include "coordinator/engine/worker_links.h"
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/metrics/farm_counters.h"
 #include "coordinator/sources/remote_sources.h"
 #include "coordinator/statements/step_statements.h"
 #include "coordinator/storage/farm_wheel_records.h"
@@ -78,6 +80,8 @@ struct EngineOptions {
   RemoteSources* remote_sources = nullptr;
   // Not owned; null: there always is room on the disk. RESOURCE_EXHAUSTED is what a submission gets else.
   DiskRoom* room = nullptr;
+  // Whether a bucket that has blobs alone does not answer; asked in the loop. Empty: there is none.
+  std::function<bool()> bucket_away;
   // Not owned; null: no blob is ever removed. What running builds need is told there.
   HeldBlobs* held_blobs = nullptr;
   // Not owned; null: nothing is compiled ahead, and no wheel of the farm is offered.
@@ -95,6 +99,10 @@ struct EngineOptions {
   std::function<void(const std::string& worker, const std::string& what)> on_untrue_report;
   // The coordinator before this one ended by no fault of what it planned (planning/known_end.h).
   bool known_end = false;
+  // Not owned; null: nobody counts. Told of what is committed.
+  FarmCounters* counters = nullptr;
+  // Called when a build has ended and that is committed, from the loop: it must return at once. May be empty.
+  std::function<void(const v1::BuildView& view)> on_build_ended;
   // Called in the loop, at least every twentieth of a second, unless an event holds it. May be empty.
   std::function<void()> on_alive;
   // Told once when a batch could not be recorded (transaction_loop.h): the program has to start again. May be
@@ -272,6 +280,7 @@ class Engine {
   WorkerLinks links_;
   ReportRoom room_;
   RoomNews room_news_;
+  OutageWait outage_wait_;
   SubmissionGate submission_gate_;
   ReportGate gate_;
 

@@ -219,6 +219,11 @@ void Engine::RecordPackages(const core::Attempt& attempt, const v1::StepResult& 
   const auto packages = packages::DerivePackages(packages_.Finish(attempt.execution), evidence);
   if (packages.empty()) return;
   loop_->Require(records_.SavePackages(attempt.execution, packages));
+  if (options_.counters != nullptr) {
+    loop_->AfterCommit([this, platform = FormatPlatform(attempt.task.platform()), packages] {
+      options_.counters->AddPackages(platform, packages);
+    });
+  }
   // It may have been given a wheel before who compiled it was distrusted.
   const auto taken = trust_.TakeBackWithItsWheels(attempt.execution, Now());
   loop_->Require(taken.status());
@@ -370,16 +375,26 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
 void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
   if (board_.Find(task) == nullptr) return;
   core::Attempt ended = board_.End(task);
-  if (fault == Fault::kWorker) health_.Failed(ended.worker, ended.origin.build, reason, passing_.Now());
+  const bool outage = OutageWait::IsOutage(reason);
+  if (fault == Fault::kWorker && !outage)
+    health_.Failed(ended.worker, ended.origin.build, reason, passing_.Now());
   Close(ended, "lost: " + reason);
-  LogWarning("task={} lease={} worker={} lost: {}", ended.task.name(), ended.lease, ended.worker, reason);
+  LogWarning("build={} task={} lease={} worker={} lost: {}", ended.owner.value_or(ended.origin).build,
+             ended.task.name(), ended.lease, ended.worker, reason);
   RunningBuild* build = ended.owner ? Find(ended.owner->build) : nullptr;
   if (build != nullptr) {
     const core::StageRunId& run = *ended.owner;
     build->state.Enter(Now());
     if (!ended.complete()) build->state.StepInterrupted(run.stage, run.replica, ended.step_index());
+    if (outage && outage_wait_.Hold(run, passing_.Now())) {
+      build->state.Notice(
+          true, fmt::format("{} waits for the bucket, at most {} in all, and runs again then: {}",
+                            ended.task.name(), Sv(absl::FormatDuration(OutageWait::kPatience)), reason));
+      for (const core::StageRunId& waiter : ended.waiters) Advance(waiter);
+      return;
+    }
     core::InfrastructureFailures& failures = build->state.FailuresOf(run.stage, run.replica);
-    if (fault == Fault::kWorker) failures.workers.insert(ended.worker);
+    if (fault == Fault::kWorker && !outage) failures.workers.insert(ended.worker);
     if (++failures.count >= options_.max_infrastructure_failures) {
       FailRun(
           run, v1::BUILD_STATUS_INFRASTRUCTURE_FAILED,

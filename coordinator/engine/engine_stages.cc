@@ -238,7 +238,9 @@ void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const 
     AdvanceReplicas(run);
     return;
   }
-  LogInfo("build={} stage={} failed: {}", run.build, run.stage, message);
+  const v1::StagePlan& stage = build->state.plan().stages(run.stage);
+  LogInfo("build={} stage={} platform={} failed: {}", run.build, stage.name(),
+          FormatPlatform(stage.platform()), message);
   build->state.StageFailed(run.stage, status, message);
   LeaveUnwanted(*build, board_);
 }

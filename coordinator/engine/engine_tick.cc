@@ -86,7 +86,7 @@ absl::Status NoteOutvoted(storage::RecordStore& records, int64_t build,
         }
         continue;
       }
-      LogWarning("build {}: worker {} was outvoted in step {} of {}: what it made there is used no further",
+      LogWarning("build={} worker={} was outvoted step={} of {}: what it made there is used no further",
                  build, witness.worker(), step.step_number(), StagePhrase(step.stage_name()));
       RETURN_IF_ERROR(records.MarkOutvoted(witness.execution(), build));
     }
@@ -123,6 +123,7 @@ void Engine::Tick() {
     }
   }
   room_news_.Tell(builds_, Now(), &touched_);
+  for (const core::StageRunId& run : outage_wait_.TakeDue(passing_.Now())) Advance(run);
   EndUnwanted();
   jobs_.BeginPlannings(passing_.Now());
   timer.emplace(watch, "tick dispatch");
@@ -152,12 +153,14 @@ void Engine::Tick() {
 
 void Engine::Forget(RunningBuild& build) {
   const int64_t id = build.id();
+  outage_wait_.Forget(id);
   loop_->Require(records_.SaveView(id, build.state.view()));
   build.stop.request_stop();
   LogInfo("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
           build.state.view().message());
   // Not before: to an attached client it is the end of the build.
-  loop_->AfterCommit([this, id] {
+  loop_->AfterCommit([this, id, view = build.state.view()] {
+    if (options_.on_build_ended) options_.on_build_ended(view);
     images_.ExpectNoMore(id);
     if (options_.held_blobs != nullptr) options_.held_blobs->Release(id);
     reader_->Forget(id);
@@ -178,7 +181,10 @@ void Engine::Flush(RunningBuild& build) {
   for (const v1::BuildEvent& event : events) {
     loop_->Require(Annotate(records_.AppendEvent(id, event), fmt::format("build {}", id)));
   }
-  loop_->AfterCommit([this, id, events = std::move(events), headline = build.state.Headline()]() mutable {
+  auto steps = CountSteps(events, build.state.view());
+  loop_->AfterCommit([this, id, events = std::move(events), headline = build.state.Headline(),
+                      steps = std::move(steps)]() mutable {
+    if (options_.counters != nullptr) options_.counters->AddSteps(steps);
     reader_->Publish(std::move(headline));
     watchers_.Publish(id, std::move(events));
   });

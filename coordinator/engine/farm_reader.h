@@ -124,6 +124,8 @@ class FarmReader {
   // No build is under way.
   bool IsIdle();
   std::vector<core::WorkerStatus> Workers() const { return scheduler_.Status().workers; }
+  // Workers, and tasks by platform.
+  core::SchedulerStatus Scheduling() const { return scheduler_.Status(); }
   FarmCounts Counts();
   // How long events held the transaction loop.
   std::vector<LoopTimes> LoopEvents() const { return loop_.watch().Read(); }

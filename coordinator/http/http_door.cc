@@ -131,8 +131,11 @@ class HttpDoor::Impl {
     const MetricsForm form = PreferredForm(exchange.head().accept);
     const absl::StatusOr<ProcessNumbers> process = ReadProcessNumbers();
     if (!process.ok()) LogWarning("metrics without process_*: {}", Sv(process.status().message()));
-    const MetricsSources sources = {
-        .status = status, .process = process.ok() ? &*process : nullptr, .version = CROSSMILL_VERSION};
+    const v1::FarmNumbers numbers = parts_.numbers ? parts_.numbers() : v1::FarmNumbers();
+    const MetricsSources sources = {.status = status,
+                                    .numbers = numbers,
+                                    .process = process.ok() ? &*process : nullptr,
+                                    .version = CROSSMILL_VERSION};
     Response response = MakeResponse(200, MetricsType(form), MetricsText(sources, form));
     response.Set("Vary", "Accept");
     co_await exchange.Send(std::move(response));

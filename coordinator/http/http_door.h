@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "coordinator/http/door_limits.h"
 #include "coordinator/http/sessions.h"
+#include "crossmill/v1/farm_numbers.pb.h"
 
 namespace crossmill::coordinator::door {
 
@@ -40,6 +41,8 @@ struct DoorParts {
   Clock& clock;
   // Why nothing new should be sent here, in words for strangers; empty: no reason. Null: there is never one.
   std::function<std::vector<std::string>()> unready = nullptr;
+  // For /metrics, besides what the services tell of the farm. Null: there are none.
+  std::function<v1::FarmNumbers()> numbers = nullptr;
 };
 
 // Thread safe. Stops when it dies, before the services do.

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "common/words/words.h"
 #include "coordinator/metrics/metrics_writer.h"
+#include "coordinator/metrics/platform_words.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -57,8 +58,88 @@ void WriteFarm(const v1::FarmStatus& status, MetricsWriter& writer) {
   WriteGauge("crossmill_workers_cordoned", "Of them, workers that get no tasks of later builds.",
              status.workers_cordoned(), writer);
   WriteGauge("crossmill_worker_slots", "Tasks that connected workers run at most.", status.slots(), writer);
-  WriteGauge("crossmill_tasks_running", "Tasks that workers run.", status.tasks_running(), writer);
-  WriteGauge("crossmill_queue_depth", "Tasks that wait for a worker.", status.tasks_queued(), writer);
+}
+
+// Whether a worker can be asked for that executes it: no name of many platforms, or of none.
+bool IsOnePlatform(const v1::PlatformState& state) {
+  return state.platform() != PlatformWords::kAny && state.platform() != PlatformWords::kOther;
+}
+
+void WritePlatforms(const v1::FarmNumbers& numbers, MetricsWriter& writer) {
+  writer.BeginGauge("crossmill_queue_depth", "Tasks that wait for a worker.");
+  for (const v1::PlatformState& state : numbers.platforms())
+    writer.Sample(state.tasks_queued(), {{"platform", state.platform()}});
+  writer.BeginGauge("crossmill_queue_longest_wait_seconds", "For how long the oldest of them has waited.");
+  for (const v1::PlatformState& state : numbers.platforms())
+    writer.SampleReal(state.longest_wait_seconds(), 3, {{"platform", state.platform()}});
+  writer.BeginGauge("crossmill_tasks_running", "Tasks that workers run.");
+  for (const v1::PlatformState& state : numbers.platforms())
+    writer.Sample(state.tasks_running(), {{"platform", state.platform()}});
+  const auto write = [&](std::string_view name, std::string_view help, auto get) {
+    writer.BeginGauge(name, help);
+    for (const v1::PlatformState& state : numbers.platforms()) {
+      if (!IsOnePlatform(state)) continue;
+      writer.Sample(get(state.native()), {{"platform", state.platform()}, {"execution", "native"}});
+      writer.Sample(get(state.emulated()), {{"platform", state.platform()}, {"execution", "emulated"}});
+    }
+  };
+  write("crossmill_platform_workers_connected", "Connected workers that execute the platform so.",
+        [](const v1::PlatformWorkers& workers) { return workers.connected(); });
+  write("crossmill_platform_workers_draining", "Of them, workers that take no new tasks.",
+        [](const v1::PlatformWorkers& workers) { return workers.draining(); });
+  write("crossmill_platform_workers_unfit",
+        "Of them, workers that get none for now: failures, or their disk.",
+        [](const v1::PlatformWorkers& workers) { return workers.unfit(); });
+  write("crossmill_platform_slots", "Tasks that the others of them run at most.",
+        [](const v1::PlatformWorkers& workers) { return workers.slots(); });
+}
+
+void WriteSteps(const v1::FarmCounters& counters, MetricsWriter& writer) {
+  writer.BeginCounter("crossmill_step_executions", "Executions of steps that ended, replicas included.");
+  for (const v1::PlatformCounters& row : counters.platforms()) {
+    writer.Sample(row.steps_executed(), {{"platform", row.platform()}, {"outcome", "succeeded"}});
+    writer.Sample(row.steps_failed(), {{"platform", row.platform()}, {"outcome", "failed"}});
+    writer.Sample(row.steps_interrupted(), {{"platform", row.platform()}, {"outcome", "interrupted"}});
+  }
+  writer.BeginCounter("crossmill_step_cache", "Steps of builds, by what the step cache had for them.");
+  for (const v1::PlatformCounters& row : counters.platforms()) {
+    writer.Sample(row.steps_cached(), {{"platform", row.platform()}, {"result", "hit"}});
+    writer.Sample(row.steps_shared(), {{"platform", row.platform()}, {"result", "shared"}});
+    writer.Sample(row.steps_missed(), {{"platform", row.platform()}, {"result", "miss"}});
+  }
+  writer.BeginCounter("crossmill_packages", "Python packages that executions brought, by how they arrived.");
+  for (const v1::PlatformCounters& row : counters.platforms()) {
+    std::map<int, int64_t> packages;
+    for (const v1::PackageCount& count : row.packages()) packages[count.outcome()] = count.packages();
+    for (int i = v1::Outcome_MIN; i <= v1::Outcome_MAX; ++i) {
+      if (i == v1::OUTCOME_UNSPECIFIED || !v1::Outcome_IsValid(i)) continue;
+      writer.Sample(packages[i],
+                    {{"platform", row.platform()},
+                     {"outcome", LabelWord(v1::Outcome_Name(static_cast<v1::Outcome>(i)), "OUTCOME_")}});
+    }
+  }
+}
+
+void WriteTimes(std::string_view name, std::string_view help, const v1::TimeCounts& times,
+                MetricsWriter& writer) {
+  writer.BeginHistogram(name, help);
+  writer.SampleRanges({times.ends().begin(), times.ends().end()},
+                      {times.counts().begin(), times.counts().end()}, times.sum_seconds());
+}
+
+void WriteCounters(const v1::FarmCounters& counters, MetricsWriter& writer) {
+  WriteSteps(counters, writer);
+  WriteTimes("crossmill_build_wait_seconds",
+             "From a build's submission until its first own execution began, of builds that ended.",
+             counters.build_waits(), writer);
+  WriteTimes("crossmill_build_duration_seconds", "From a build's submission until it ended.",
+             counters.build_times(), writer);
+  writer.BeginCounter("crossmill_blob_bytes", "Bytes of blobs that clients and workers sent or were sent.");
+  writer.Sample(counters.blob_bytes_received(), {{"direction", "received"}});
+  writer.Sample(counters.blob_bytes_sent(), {{"direction", "sent"}});
+  writer.BeginCounter("crossmill_traces", "Builds that ended whose traces were sent, or dropped.");
+  writer.Sample(counters.traces_sent(), {{"result", "sent"}});
+  writer.Sample(counters.traces_dropped(), {{"result", "dropped"}});
 }
 
 void WriteDisk(const v1::FarmStatus& status, MetricsWriter& writer) {
@@ -117,7 +198,12 @@ std::string MetricsText(const MetricsSources& sources, MetricsForm form) {
   writer.Info("crossmill_build", "The coordinator's version.", {{"version", sources.version}});
   WriteCounts(sources.status, writer);
   WriteFarm(sources.status, writer);
+  WritePlatforms(sources.numbers, writer);
+  WriteCounters(sources.numbers.counters(), writer);
   WriteDisk(sources.status, writer);
+  writer.BeginGauge("crossmill_last_backup_timestamp_seconds",
+                    "Unix time of the newest backup that is known; 0: none.");
+  writer.SampleReal(static_cast<double>(sources.numbers.last_backup_at()) / 1e9, 3);
   WriteLoop(sources.status, writer);
   if (sources.process != nullptr) WriteProcess(*sources.process, writer);
   return writer.Take();

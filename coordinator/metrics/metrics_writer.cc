@@ -35,6 +35,11 @@ void MetricsWriter::BeginGauge(std::string_view name, std::string_view help) {
   sample_ = name;
 }
 
+void MetricsWriter::BeginHistogram(std::string_view name, std::string_view help) {
+  Head(name, "histogram", help);
+  sample_ = name;
+}
+
 void MetricsWriter::Sample(int64_t value, Labels labels) { Line(sample_, labels, fmt::format("{}", value)); }
 
 void MetricsWriter::SampleReal(double value, int digits, Labels labels) {
@@ -42,6 +47,20 @@ void MetricsWriter::SampleReal(double value, int digits, Labels labels) {
 }
 
 void MetricsWriter::SampleUnlimited() { Line(sample_, {}, "+Inf"); }
+
+// Each bucket has what the ones before it have, too. OpenMetrics wants ends as numbers with a point.
+void MetricsWriter::SampleRanges(const std::vector<double>& ends, const std::vector<int64_t>& counts,
+                                 double sum) {
+  const std::string bucket = sample_ + "_bucket";
+  int64_t total = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    total += counts[i];
+    const std::string end = i < ends.size() ? fmt::format("{:.1f}", ends[i]) : "+Inf";
+    Line(bucket, {{"le", end}}, fmt::format("{}", total));
+  }
+  Line(sample_ + "_sum", {}, fmt::format("{:.6f}", sum));
+  Line(sample_ + "_count", {}, fmt::format("{}", total));
+}
 
 std::string MetricsWriter::Take() {
   if (form_ == MetricsForm::kOpenMetrics) text_ += "# EOF\n";

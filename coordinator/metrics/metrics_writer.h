@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "coordinator/metrics/metrics_form.h"
 
@@ -26,6 +27,7 @@ class MetricsWriter {
   // `name` is without "_total".
   void BeginCounter(std::string_view name, std::string_view help);
   void BeginGauge(std::string_view name, std::string_view help);
+  void BeginHistogram(std::string_view name, std::string_view help);
 
   // Of the family that was begun last.
   void Sample(int64_t value, Labels labels = {});
@@ -34,6 +36,8 @@ class MetricsWriter {
 
   // +Inf.
   void SampleUnlimited();
+  // Of a histogram: `counts` of the ranges that end at `ends`, which rise, and of what is over the last one.
+  void SampleRanges(const std::vector<double>& ends, const std::vector<int64_t>& counts, double sum);
 
   // The whole text. Nothing may be written afterwards.
   std::string Take();

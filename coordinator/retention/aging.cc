@@ -188,7 +188,7 @@ absl::Status Aging::Images(const Policies& policies, AgedSum* sum) {
     if (images.empty()) break;
     behind = images.back().name;
     for (const storage::KeptImage& image : images) {
-      const auto used_at = parts_.uses.UsedAt(NameOfHash(image.hash));
+      ASSIGN_OR_RETURN(const std::optional<int64_t> used_at, UsedAt(NameOfHash(image.hash)));
       const int64_t last = std::max(used_at.value_or(0), image.created_at);
       if (image.name.starts_with("sha256:")) {
         // Its blobs went with the cache.
@@ -204,6 +204,13 @@ absl::Status Aging::Images(const Policies& policies, AgedSum* sum) {
   for (auto& [name, images] : named)
     RETURN_IF_ERROR(RemoveImages(BeyondNewest(std::move(images), keep), sum));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<int64_t>> Aging::UsedAt(const BlobName& name) {
+  std::optional<int64_t> used_at = parts_.uses.UsedAt(name);
+  if (parts_.bucket == nullptr) return used_at;
+  ASSIGN_OR_RETURN(const std::optional<int64_t> in_bucket, parts_.bucket->UsedAt(name));
+  return std::max(used_at, in_bucket);
 }
 
 absl::Status Aging::RemoveImages(const std::vector<storage::KeptImage>& images, AgedSum* sum) {

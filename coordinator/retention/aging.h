@@ -5,12 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "common/blobs/blob_uses.h"
-#include "coordinator/retention/blob_closures.h"
+#include "coordinator/bucket/bucket_blob_store.h"
 #include "coordinator/retention/policies.h"
 #include "coordinator/storage/log_store.h"
 #include "coordinator/storage/retention/aging_records.h"
@@ -35,7 +36,9 @@ class Aging {
     const BlobUses& uses;
     // content/corrupt
     std::string damaged_folder;
-    BlobClosures::Pace pace;
+    std::function<absl::Status()> pace;
+    // May be null.
+    BucketBlobStore* bucket = nullptr;
   };
   explicit Aging(Parts parts)
       : parts_(std::move(parts)),
@@ -45,6 +48,8 @@ class Aging {
 
   // `dry_run`: says it and does nothing. Kinds of which nothing went are left out.
   absl::StatusOr<std::vector<AgedSum>> Run(const Policies& policies, int64_t now, bool dry_run);
+  // When the blob was used last, on the disk or in the bucket; nothing: it is nowhere.
+  absl::StatusOr<std::optional<int64_t>> UsedAt(const BlobName& name);
 
  private:
   using ExecutionAct = std::function<absl::Status(const storage::AgingExecution&, AgedSum*)>;

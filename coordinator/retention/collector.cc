@@ -17,6 +17,9 @@ constexpr double kAboveFloor = 1.25;
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int kRowsAtOnce = 2000;
+// It is woken when a fiftieth of the budget came above it, and does not rest while a tenth is above it.
+constexpr int64_t kWakeShare = 50;
+constexpr int64_t kHurryShare = 10;
 // Between two requests for room.
 constexpr std::chrono::seconds kRoomPause{2};
 
@@ -28,7 +31,6 @@ Collector::Collector(DiskBlobStore& blobs, std::unique_ptr<storage::RecordStore>
     : blobs_(blobs),
       records_(std::move(records)),
       kept_(records_->connection()),
-      policy_records_(records_->connection()),
       room_(room),
       clock_(clock),
       options_(options),
@@ -37,20 +39,30 @@ Collector::Collector(DiskBlobStore& blobs, std::unique_ptr<storage::RecordStore>
                MutexLock lock(mutex_);
                if (orders_.empty() && !woken_) changed_.WaitFor(mutex_, time);
              }),
-      roots_(kept_, policy_records_, held, blobs.uses(), blobs.folder(), [this] { return pacer_.Breathe(); }),
+      roots_(records_->connection(), held, blobs.uses(), Documents(), [this] { return pacer_.Breathe(); }),
       aging_({.connection = records_->connection(),
               .logs = logs,
               .uses = blobs.uses(),
               .damaged_folder = blobs.folder() + "/corrupt",
-              .pace = [this] { return pacer_.Breathe(); }}) {}
+              .pace = [this] { return pacer_.Breathe(); },
+              .bucket = options_.bucket}),
+      row_aging_(
+          records_->connection(), [this] { return pacer_.Breathe(); },
+          [this](const BlobName& name) { return aging_.UsedAt(name); }) {}
 
 Collector::~Collector() { Stop(); }
 
 void Collector::Start() {
+  blobs_.uses().OnGrowth([this] {
+    MutexLock lock(mutex_);
+    grown_ = true;
+    changed_.NotifyAll();
+  });
   thread_ = std::jthread([this] { Run(stop_.get_token()); });
 }
 
 void Collector::Stop() {
+  blobs_.uses().OnGrowth(nullptr);
   stop_.request_stop();
   {
     MutexLock lock(mutex_);
@@ -114,6 +126,12 @@ absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool
   }
   const int64_t grace = policies()[Policy::kBlobsGrace] * kSecond;
   ASSIGN_OR_RETURN(const Needed needed, roots_.Find());
+  if (request.aged) {
+    ASSIGN_OR_RETURN(
+        const std::vector<AgedSum> rows,
+        row_aging_.Run(policies(), needed.blobs, began, needed.unplanned_since, request.dry_run));
+    report.aged.insert(report.aged.end(), rows.begin(), rows.end());
+  }
   const int64_t horizon =
       std::min(std::min(began, needed.unplanned_since) - grace, began - request.unused_seconds * kSecond);
   absl::flat_hash_set<BlobName> layers;
@@ -136,15 +154,18 @@ absl::StatusOr<SweepReport> Collector::Collect(const SweepRequest& request, bool
                                          needed.blobs, needed.parts, horizon)
                                .recent_bytes;
   }
-  if (options_.removes_blobs)
+  // Before a bucket the disk only loses what it has as well, or what nothing needs at all if that is wanted.
+  if (options_.bucket == nullptr || request.all)
     RETURN_IF_ERROR(Remove(order, horizon, request.all ? INT64_MAX : Excess(), request, &report));
+  if (options_.bucket != nullptr) RETURN_IF_ERROR(SweepBucket(request, needed, horizon, &report.bucket));
   report.total_blobs = blobs_.uses().count();
   report.total_bytes = blobs_.uses().disk_bytes();
   report.longest_step = pacer_.longest();
   // Of what was looked at: what came meanwhile is looked at the next time.
   int64_t left = report.layers.bytes + report.rest.bytes - report.bytes;
   for (const BlobSum& sum : report.needed) left += sum.bytes;
-  if (report.exhausted && left > report.budget) report.over_budget = WhyOver(report);
+  if (options_.bucket == nullptr && report.exhausted && left > report.budget)
+    report.over_budget = WhyOver(report);
   return report;
 }
 
@@ -187,10 +208,12 @@ absl::Status Collector::Remove(SweepOrder& order, int64_t horizon, int64_t exces
 
 std::string Collector::WhyOver(const SweepReport& report) const {
   std::vector<std::string> kept;
-  for (const Keeper keeper : {Keeper::kImage, Keeper::kRunningBuild, Keeper::kPinnedBuild, Keeper::kWheel}) {
-    const int64_t bytes = report.needed[static_cast<size_t>(keeper)].bytes;
-    if (bytes > 0)
-      kept.push_back(fmt::format("{} for {}", SpaceInWords(static_cast<uint64_t>(bytes)), Words(keeper)));
+  for (size_t keeper = 0; keeper < report.needed.size(); ++keeper) {
+    const int64_t bytes = report.needed[keeper].bytes;
+    if (bytes > 0) {
+      kept.push_back(fmt::format("{} for {}", SpaceInWords(static_cast<uint64_t>(bytes)),
+                                 storage::Words(static_cast<storage::NeededBy>(keeper))));
+    }
   }
   if (report.recent_bytes > 0)
     kept.push_back(fmt::format("{} used less than {} ago",
@@ -219,15 +242,28 @@ void Collector::Age() {
     return;
   }
   for (const AgedSum& sum : *aged) LogInfo("aged {}={} bytes={}", sum.kind, sum.count, sum.bytes);
+  // Of a blob that is not known yet nobody knows when it was used.
+  if (now < rows_aged_at_ + options_.row_aging || !blobs_.uses().complete()) return;
+  rows_aged_at_ = now;
+  const auto rows = AgeRows(now);
+  if (!rows.ok() && !absl::IsCancelled(rows.status()))
+    LogWarning("rows that are too old stay: {}", Sv(rows.status().message()));
+  if (!rows.ok()) return;
+  for (const AgedSum& sum : *rows) LogInfo("aged {}={}", sum.kind, sum.count);
+}
+
+absl::StatusOr<std::vector<AgedSum>> Collector::AgeRows(absl::Time now) {
+  ASSIGN_OR_RETURN(const Needed needed, roots_.Find());
+  return row_aging_.Run(policies(), needed.blobs, UnixNanos(now), needed.unplanned_since, false);
 }
 
 void Collector::LookAround(bool hurried) {
   SaveAllUses();
-  if (!options_.removes_blobs) return;
+  if (options_.bucket != nullptr) return LookAtBucket(hurried);
   const absl::Time now = clock_.Now();
   if (Excess() == 0) return room_.SetOverBudget("");
   if (!hurried && now < quiet_until_) return;
-  const auto report = Collect({}, hurried);
+  const auto report = Collect({}, hurried || Excess() > budget() / kHurryShare);
   if (!report.ok()) {
     if (!absl::IsCancelled(report.status()))
       LogWarning("no blobs could be removed: {}", Sv(report.status().message()));
@@ -238,7 +274,19 @@ void Collector::LookAround(bool hurried) {
   if (report->blobs > 0)
     LogInfo("removed blobs={} bytes={} left={} budget={}", report->blobs, report->bytes, report->total_bytes,
             report->budget);
-  if (report->exhausted && Excess() > 0) quiet_until_ = now + options_.patience;
+  if (!report->exhausted || Excess() == 0) return;
+  // What was used a moment ago can go when the grace time is over.
+  const absl::Duration grace = absl::Seconds(policies()[Policy::kBlobsGrace]);
+  quiet_until_ =
+      now + (report->recent_bytes > 0 ? std::min(options_.patience, grace / 2) : options_.patience);
+}
+
+void Collector::AskToBeWoken() {
+  const int64_t allowed = budget();
+  if (allowed == kNoLimit || !blobs_.uses().complete()) return;
+  // What could not be removed a moment ago is looked for again by the clock.
+  const int64_t from = std::max(allowed, blobs_.uses().disk_bytes());
+  blobs_.uses().WakeAbove(from + allowed / kWakeShare);
 }
 
 void Collector::Obey(const std::vector<std::shared_ptr<Order>>& orders) {
@@ -254,7 +302,7 @@ void Collector::Obey(const std::vector<std::shared_ptr<Order>>& orders) {
 
 void Collector::Run(const std::stop_token& stop) {
   pacer_.Begin(false);
-  while (options_.removes_blobs && !stop.stop_requested()) {
+  while (options_.bucket == nullptr && !stop.stop_requested()) {
     const absl::Status scanned = Scan();
     if (scanned.ok()) break;
     // Nothing is removed by what is known in part.
@@ -270,24 +318,23 @@ void Collector::Run(const std::stop_token& stop) {
       MutexLock lock(mutex_);
       orders.swap(orders_);
       hurried = std::exchange(woken_, false);
+      grown_ = false;
       ++begun_;
     }
     Obey(orders);
     LookAround(hurried);
     Age();
+    AskToBeWoken();
     MutexLock lock(mutex_);
     looked_ = begun_;
     changed_.NotifyAll();
-    if (orders_.empty() && !woken_ && !stop.stop_requested())
+    if (orders_.empty() && !woken_ && !grown_ && !stop.stop_requested())
       changed_.WaitFor(mutex_, absl::ToChronoNanoseconds(options_.interval));
   }
   SaveAllUses();
 }
 
 absl::StatusOr<SweepReport> Collector::Sweep(const SweepRequest& request, const std::stop_token& stop) {
-  if (!options_.removes_blobs && request.all && !request.dry_run)
-    return absl::FailedPreconditionError(
-        "blobs leave the coordinator's disk for the bucket behind it (--bucket-disk); none are removed");
   if (!blobs_.uses().complete())
     return absl::UnavailableError("the coordinator still looks what its store has; try again in a moment");
   const auto order = std::make_shared<Order>();

@@ -20,10 +20,12 @@
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "common/blobs/disk_blob_store.h"
+#include "coordinator/bucket/bucket_blob_store.h"
 #include "coordinator/retention/aging.h"
 #include "coordinator/retention/pacer.h"
 #include "coordinator/retention/policies.h"
 #include "coordinator/retention/roots.h"
+#include "coordinator/retention/row_aging.h"
 #include "coordinator/room/disk_room.h"
 #include "coordinator/room/held_blobs.h"
 #include "coordinator/storage/record_store.h"
@@ -52,12 +54,29 @@ struct BlobSum {
   }
 };
 
+// Of the bucket behind the disk: sizes are those of the blobs.
+struct BucketSweep {
+  // Empty: there is none.
+  std::string name;
+  // Forgotten, or of a dry run what would be.
+  int64_t blobs = 0;
+  int64_t bytes = 0;
+  // What stays, and why; nothing needs the rest.
+  std::array<BlobSum, storage::kKeepers> needed;
+  BlobSum rest;
+  int64_t budget = kNoLimit;
+  // Blocks of the disk.
+  int64_t left_disk_bytes = 0;
+  // What keeps it from being used; empty: nothing.
+  std::string trouble;
+};
+
 struct SweepReport {
   // Removed, or of a dry run what would be.
   int64_t blobs = 0;
   int64_t bytes = 0;
   // What stays, and why.
-  std::array<BlobSum, kKeepers> needed;
+  std::array<BlobSum, storage::kKeepers> needed;
   // Nothing needs them, but they were used within the grace time.
   int64_t recent_bytes = 0;
   // Nothing needs them, recent or not: layers of executions and everything else.
@@ -72,6 +91,7 @@ struct SweepReport {
   int64_t total_blobs = 0;
   int64_t total_bytes = 0;
   int64_t budget = kNoLimit;
+  BucketSweep bucket;
   // Why the budget is not met, for people; empty: it is.
   std::string over_budget;
   std::chrono::nanoseconds longest_step{0};
@@ -80,8 +100,9 @@ struct SweepReport {
 struct CollectorOptions {
   // Between two looks at budget and disk.
   absl::Duration interval = absl::Seconds(5);
-  // Between two looks at what is too old.
+  // Between two looks at what is too old, and at rows that nobody used for long.
   absl::Duration aging = absl::Minutes(10);
+  absl::Duration row_aging = absl::Hours(6);
   // After a look that could not meet the budget.
   absl::Duration patience = absl::Seconds(30);
   // Who asks for room waits so long for it.
@@ -89,10 +110,12 @@ struct CollectorOptions {
   // On the collector's thread, before anything is removed: returns when the builds that were running at the
   // last stop have said what they need. May be empty.
   std::function<void()> await_builds = nullptr;
-  // False: blobs leave the disk otherwise, for a bucket behind it. What is needed could not be told then,
-  // since an image's own documents may be only there.
-  // The store is looked through by who lets them leave, too.
-  bool removes_blobs = true;
+  // A bucket behind the disk; may be null, outlives the collector. Blobs leave the disk for it then, whether
+  // they are needed or not, and what nothing needs is removed from it by policies of its own. It looks
+  // through the store itself.
+  BucketBlobStore* bucket = nullptr;
+  // Between two looks for what is in the bucket and was not used for long.
+  absl::Duration bucket_interval = absl::Hours(1);
 };
 
 // Thread safe. What it is given outlives it.
@@ -130,18 +153,29 @@ class Collector {
   // What has to go: beyond the budget, and what the disk lacks above its floor.
   int64_t Excess() const;
   absl::StatusOr<SweepReport> Collect(const SweepRequest& request, bool hurried);
+  absl::Status SweepBucket(const SweepRequest& request, const Needed& needed, int64_t horizon,
+                           BucketSweep* report);
+  absl::Status RemoveFromBucket(SweepOrder& order, int64_t horizon, int64_t unused_before, int64_t total,
+                                const SweepRequest& request, BucketSweep* report);
+  absl::StatusOr<absl::flat_hash_set<BlobName>> PartsOfUncopied();
+  // Whether there may be something to remove from the bucket.
+  bool BucketIsDue(absl::Time now);
+  void LookAtBucket(bool hurried);
+  DocumentSource Documents();
   absl::Status Remove(SweepOrder& order, int64_t horizon, int64_t excess, const SweepRequest& request,
                       SweepReport* report);
   absl::StatusOr<absl::flat_hash_set<BlobName>> LayersOfExecutions();
   std::string WhyOver(const SweepReport& report) const;
   void LookAround(bool hurried);
+  // When blobs that come are reason to look before the interval is over.
+  void AskToBeWoken();
   void Age();
+  absl::StatusOr<std::vector<AgedSum>> AgeRows(absl::Time now);
   void Obey(const std::vector<std::shared_ptr<Order>>& orders);
 
   DiskBlobStore& blobs_;
   const std::unique_ptr<storage::RecordStore> records_;
   storage::KeptRecords kept_;
-  storage::PolicyRecords policy_records_;
   DiskRoom& room_;
   Clock& clock_;
   const CollectorOptions options_;
@@ -150,13 +184,19 @@ class Collector {
   Pacer pacer_;
   Roots roots_;
   Aging aging_;
+  RowAging row_aging_;
   absl::Time aged_at_ = absl::InfinitePast();
+  absl::Time rows_aged_at_ = absl::InfinitePast();
   absl::Time quiet_until_ = absl::InfinitePast();
+  absl::Time bucket_looked_at_ = absl::InfinitePast();
+  absl::Time bucket_quiet_until_ = absl::InfinitePast();
 
   mutable Mutex mutex_;
   CondVar changed_;
   Policies policies_ ABSL_GUARDED_BY(mutex_);
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  // More blobs have come than the budget has room for.
+  bool grown_ ABSL_GUARDED_BY(mutex_) = false;
   // Looks around that began, and the last of them that came to its end.
   int64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t looked_ ABSL_GUARDED_BY(mutex_) = 0;

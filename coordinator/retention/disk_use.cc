@@ -22,7 +22,9 @@ struct Kind {
 enum KindIndex { kLogs, kRecord, kOldRecords, kUploads, kDamaged, kReserve, kAudit, kFolders, kRest };
 constexpr std::array<Kind, 9> kKinds = {{
     {"logs", "the policies logs.keep, logs.keep-failed and logs.compress-after"},
-    {"record", "results, packages and verdicts, for ever; the policy events.keep"},
+    {"record",
+     "results, packages and verdicts, for ever; the policies events, pages, fetched, exports, compressed, "
+     "unpacked, wheels and statements (each with .keep)"},
     {"records before upgrades", "until they are removed by hand"},
     {"uploads", "until they end, or 10 minutes after they broke off"},
     {"damaged blobs", "the policy damaged.keep"},

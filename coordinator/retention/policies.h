@@ -16,6 +16,8 @@ namespace crossmill::coordinator {
 enum class Policy {
   kBlobsBudget,
   kBlobsGrace,
+  kBucketBudget,
+  kBucketUnused,
   kImagesKeepPerName,
   kImagesPulled,
   kDamagedKeep,
@@ -23,8 +25,15 @@ enum class Policy {
   kLogsKeep,
   kLogsKeepFailed,
   kEventsKeep,
+  kPagesKeep,
+  kFetchedKeep,
+  kExportsKeep,
+  kCompressedKeep,
+  kUnpackedKeep,
+  kWheelsKeep,
+  kStatementsKeep,
 };
-inline constexpr int kPolicies = 9;
+inline constexpr int kPolicies = 18;
 
 enum class PolicyKind {
   kBytes,

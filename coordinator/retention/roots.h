@@ -1,18 +1,19 @@
-// What of the farm needs blobs, asked of the record and of the running builds: images, running builds, pinned
-// builds, farm wheels.
+// Which blobs are needed now, and by whom: what the record refers to (storage/needs/record_references), what
+// is behind that (coordinator/needs), and what running builds have found that no record names yet.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/blobs/blob_uses.h"
-#include "coordinator/retention/blob_closures.h"
+#include "coordinator/needs/closures.h"
 #include "coordinator/retention/needed_blobs.h"
 #include "coordinator/retention/sweep_order.h"
 #include "coordinator/room/held_blobs.h"
-#include "coordinator/storage/retention/kept_records.h"
-#include "coordinator/storage/retention/policy_records.h"
+#include "coordinator/storage/connection.h"
+#include "coordinator/storage/needs/record_references.h"
 
 namespace crossmill::coordinator {
 
@@ -30,33 +31,28 @@ struct Needed {
 // Not thread safe. What it is given outlives it.
 class Roots {
  public:
-  Roots(storage::KeptRecords& records, storage::PolicyRecords& policies, const HeldBlobs& held,
-        const BlobUses& uses, std::string content_folder, BlobClosures::Pace pace)
-      : records_(records),
-        policies_(policies),
+  Roots(storage::Connection& record, const HeldBlobs& held, const BlobUses& uses, DocumentSource documents,
+        Closures::Pace pace)
+      : record_(record),
         held_(held),
         uses_(uses),
         pace_(pace),
-        closures_(std::move(content_folder), std::move(pace)) {}
+        closures_(std::move(documents), storage::ClosureRecords(record), std::move(pace)) {}
 
-  // What is needed now. What becomes needed while it is asked was used meanwhile.
+  // What is needed now. What becomes needed while it is asked was used meanwhile. UNAVAILABLE: a document
+  // that says it cannot be read now.
   absl::StatusOr<Needed> Find();
 
  private:
-  absl::Status AddBuild(int64_t build, Keeper keeper, Needed* needed);
-  absl::Status AddMessage(const google::protobuf::Message& message, Keeper keeper, NeededBlobs* blobs);
-  absl::Status AddTree(const std::string& root, Keeper keeper, NeededBlobs* blobs);
-  absl::Status AddImage(const std::string& root, Keeper keeper, NeededBlobs* blobs);
-  absl::Status AddLayers(const std::vector<std::string>& hashes, Keeper keeper, NeededBlobs* blobs);
-  absl::Status AddImages(NeededBlobs* blobs);
+  absl::Status TakeHeld(const std::string& hash, NeededBlobs* blobs);
+  absl::Status Take(const storage::RecordReference& reference, NeededBlobs* blobs);
   absl::Status AddParts(Needed* needed);
 
-  storage::KeptRecords& records_;
-  storage::PolicyRecords& policies_;
+  storage::Connection& record_;
   const HeldBlobs& held_;
   const BlobUses& uses_;
-  const BlobClosures::Pace pace_;
-  BlobClosures closures_;
+  const Closures::Pace pace_;
+  Closures closures_;
 };
 
 }  // namespace crossmill::coordinator

@@ -186,6 +186,16 @@ void Authenticator::Refresh() const {
   mark_ = mark;
 }
 
+std::optional<Roles> Authenticator::Find(const std::string& hash) const {
+  Refresh();
+  {
+    MutexLock lock(mutex_);
+    const auto found = tokens_.find(hash);
+    if (found != tokens_.end()) return found->second;
+  }
+  return ask_ ? ask_(hash) : std::nullopt;
+}
+
 namespace {
 
 // Whoever calls and is Crossmill's has a protocol that this coordinator works with.
@@ -213,17 +223,12 @@ absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& cont
   if (!value.starts_with(kBearer)) {
     return absl::UnauthenticatedError("the authorization header is not \"Bearer TOKEN\"");
   }
-  Refresh();
   // Looked up by hash: how long it takes says nothing about any token.
-  const std::string hash = Sha256Hex(value.substr(kBearer.size()));
-  Roles roles;
-  {
-    MutexLock lock(mutex_);
-    const auto found = tokens_.find(hash);
-    if (found == tokens_.end())
-      return absl::UnauthenticatedError("the token is not known to this coordinator");
-    roles = found->second;
-  }
+  std::string hash = Sha256Hex(value.substr(kBearer.size()));
+  std::optional<Roles> found = Find(hash);
+  if (!found) return absl::UnauthenticatedError("the token is not known to this coordinator");
+  Roles roles = *std::move(found);
+  roles.hash = std::move(hash);
   roles.peer = peer;
   // Strangers are not told which version this is.
   RETURN_IF_ERROR(CheckCaller(context));

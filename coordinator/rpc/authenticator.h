@@ -38,6 +38,8 @@ struct Roles {
   std::optional<std::vector<std::string>> pushes = {};
   // Of a token of the record; 0: of the file, or none.
   int64_t token = 0;
+  // Hex SHA-256 of the token; empty at the socket.
+  std::string hash = {};
   // As gRPC names it: "ipv4:10.0.0.7:51034".
   std::string peer = {};
 
@@ -77,6 +79,10 @@ class Authenticator {
   // taken out of it is worth nothing any more. A file that cannot be read or understood changes nothing, and
   // the log says so. Before the first call.
   void Follow(std::string path, std::vector<TokenRecord> own);
+  // Who has a token that is in no file: asked by the hex SHA-256 of the token, as RolesOf is. Before the
+  // first call.
+  using Ask = std::function<std::optional<Roles>(const std::string& hash)>;
+  void AskAlso(Ask ask) { ask_ = std::move(ask); }
   // Told of the peer of each call over TCP whose token is known, as gRPC names it. Before the first call.
   void OnKnown(std::function<void(std::string_view peer)> known) { on_known_ = std::move(known); }
 
@@ -89,6 +95,8 @@ class Authenticator {
   absl::StatusOr<Roles> Admit(const grpc::ServerContextBase& context, v1::Access needed) const;
   // UNAUTHENTICATED without a known token; FAILED_PRECONDITION for a Crossmill that is too old or too new.
   absl::StatusOr<Roles> RolesOf(const grpc::ServerContextBase& context) const;
+  // Whether the token is still good that has this hex SHA-256.
+  bool Knows(const std::string& hash) const { return Find(hash).has_value(); }
 
  private:
   // What shows that a file is another one, or was written.
@@ -102,7 +110,9 @@ class Authenticator {
   static FileMark MarkOf(const std::string& path);
   // Reads the file again if it is not the one that was read last.
   void Refresh() const;
+  std::optional<Roles> Find(const std::string& hash) const;
 
+  Ask ask_;
   std::function<void(std::string_view)> on_known_;
   // Empty: none is followed.
   std::string path_;

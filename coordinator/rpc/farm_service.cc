@@ -147,6 +147,7 @@ grpc::Status FarmService::GetCaller(grpc::ServerContext* context, const v1::GetC
   response->set_role(roles->client);
   response->set_worker(roles->worker);
   response->set_name(roles->name);
+  response->set_project(roles->project);
   return grpc::Status::OK;
 }
 

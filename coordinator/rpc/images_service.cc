@@ -141,7 +141,10 @@ absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const std::
 
 grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::PushImageRequest* request,
                                       grpc::ServerWriter<v1::PushProgress>* writer) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_SUBMIT); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return ToGrpc(roles.status());
+  const std::string& target = request->reference().empty() ? request->name() : request->reference();
+  if (auto status = CheckMayPush(*roles, target); !status.ok()) return ToGrpc(status);
   StopWhenCancelled stop(context);
   Pace pace;
   registry::PushOptions options;

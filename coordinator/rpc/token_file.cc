@@ -1,9 +1,6 @@
 #include "coordinator/rpc/token_file.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <algorithm>
 #include <random>
 
 #include "common/base/digest.h"
@@ -47,17 +44,6 @@ absl::StatusOr<TokenRecord> ParseLine(std::string_view line) {
   record.hash = std::string(hash);
   record.name = std::string(TakeWord(&line));
   return record;
-}
-
-// Root makes tokens for a coordinator that runs as a user of its own, who has to read them.
-absl::Status GiveToOwnerOfFolder(const std::string& path) {
-  struct stat folder {};
-  const size_t slash = path.rfind('/');
-  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (geteuid() != 0) return absl::OkStatus();
-  if (stat(parent.c_str(), &folder) != 0) return ErrnoStatus(errno, parent);
-  if (folder.st_uid == 0) return absl::OkStatus();
-  return chown(path.c_str(), folder.st_uid, folder.st_gid) == 0 ? absl::OkStatus() : ErrnoStatus(errno, path);
 }
 
 }  // namespace
@@ -111,7 +97,6 @@ absl::StatusOr<std::string> AddToken(const std::string& path, std::string_view r
   if (!content.empty() && content.back() != '\n') content += '\n';
   content += fmt::format("{} {} {}\n", record.hash, role, name);
   RETURN_IF_ERROR(WriteFileAtomic(path, content, 0600, /*durable=*/true));
-  RETURN_IF_ERROR(GiveToOwnerOfFolder(path));
   return token;
 }
 

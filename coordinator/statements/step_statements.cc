@@ -38,8 +38,8 @@ absl::Status StepStatements::Keep(const core::Attempt& attempt, const v1::StepRe
   if (result.statement().empty()) return absl::OkStatus();
   absl::Status kept = CheckAndSave(attempt, result, worker, now_ns);
   if (absl::IsInvalidArgument(kept)) {
-    LogWarning("task={} worker={} execution={} statement dropped: {}", attempt.task.name(), attempt.worker,
-               attempt.execution, Sv(kept.message()));
+    LogWarning("build={} task={} worker={} execution={} statement dropped: {}", attempt.origin.build,
+               attempt.task.name(), attempt.worker, attempt.execution, Sv(kept.message()));
   }
   return kept;
 }

@@ -346,7 +346,7 @@ void LogStore::CloseOldest() {
   });
   // Closed before it leaves the map, or a new Log on the same file could miss what waited in it.
   const absl::Status status = oldest->second->Close();
-  if (!status.ok()) LogError("log of execution {} lost its end: {}", oldest->first, Sv(status.message()));
+  if (!status.ok()) LogError("execution={} its log lost its end: {}", oldest->first, Sv(status.message()));
   logs_.erase(oldest);
 }
 

@@ -20,7 +20,7 @@ constexpr Sql kInsertBuild{
     "INSERT INTO builds (idempotency_key, submission_digest, submission, submitted_at, view, "
     "status, ahead_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
 constexpr Sql kInsertBuildProject{"note the project of a build",
-                                  "INSERT INTO build_projects (build, project, shared) VALUES (?1, ?2, ?3)"};
+                                  "INSERT INTO build_projects (build, project) VALUES (?1, ?2)"};
 constexpr Sql kSetView{"save the view of a build", "UPDATE builds SET view = ?2 WHERE id = ?1"};
 constexpr Sql kFindIdempotent{"look up an idempotency key",
                               "SELECT id, submission_digest FROM builds WHERE idempotency_key = ?1 AND "
@@ -143,8 +143,7 @@ absl::StatusOr<int64_t> RecordStore::InsertBuild(const v1::BuildSubmission& subm
         kInsertBuild, key, submission_digest, Blob{submission.SerializeAsString()}, now_ns, Blob{},
         static_cast<int>(v1::BUILD_STATUS_PLANNING), submission.wheels().ahead_of()));
     id = connection_->LastInsertId();
-    RETURN_IF_ERROR(connection_->Run(kInsertBuildProject, id, core::ProjectOf(submission),
-                                     submission.options().share() ? 1 : 0));
+    RETURN_IF_ERROR(connection_->Run(kInsertBuildProject, id, core::ProjectOf(submission)));
     if (submission.has_rebuild()) RETURN_IF_ERROR(NoteRebuild(*connection_, submission.rebuild(), now_ns));
     // The view holds the id, which is known only now.
     return connection_->Run(kSetView, id, Blob{FirstView(id, submission, now_ns).SerializeAsString()});

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import tarfile
+import threading
 import unittest
 
 import farm
@@ -130,14 +131,12 @@ class BucketTest(BucketCase):
         self.build_json("-t", "one:2")
         self.assertEqual([], [line for line in self.farm.logs().splitlines() if "topsecret" in line])
 
-    def test_what_takes_room_is_told_and_nothing_is_pruned(self):
+    def test_what_takes_room_is_told_of_disk_and_bucket(self):
         use = self.farm.cli("df", "-v", "--json")
         self.assert_exit(use, 0)
-        self.assertEqual(json.loads(use.stdout)["reclaimable_bytes"], 0)
+        self.assertIn("farm/pre fix", json.loads(use.stdout)["bucket"])
+        self.assert_says(self.farm.cli("df"), "bucket")
         self.assert_exit(self.farm.cli("gc", "--dry-run"), 0)
-        pruned = self.farm.cli("prune")
-        self.assertNotEqual(pruned.returncode, 0)
-        self.assert_says(pruned, "--bucket-disk")
 
     def test_a_worker_that_lacks_a_layer_fetches_it_from_the_bucket(self):
         self.large_build("direct", "direct:1")
@@ -178,6 +177,36 @@ class BucketTest(BucketCase):
         self.wait_until_copied()
         wait_for(lambda: not self.bucket().get("trouble"), "the end of the trouble")
         self.assertEqual(self.saved("before:1"), good)
+
+    def test_a_build_that_needs_what_only_the_bucket_has_waits_for_it(self):
+        self.large_build("waited", "waited:1")
+        self.wait_until_copied()
+        wait_for(lambda: self.on_disk() < 3 << 20, "the disk within its bound")
+        # No worker has a layer left.
+        self.farm.kill_worker("w1")
+        subprocess.run(["rm", "-rf", self.farm.folder / "w1"], check=True)
+        self.server.kill()
+        self.farm.start_worker("w1")
+        self.farm.wait_for_workers(1)
+        waiting = self.context / "waiting"
+        waiting.mkdir()
+        (waiting / "Dockerfile").write_text(
+            "\n".join(line.strip() for line in self.recipe("waited").splitlines()) + "\nRUN wc -c < /large > /again\n")
+        build = self.farm.start_build(waiting)
+        told = []
+        reader = threading.Thread(target=lambda: told.extend(iter(build.stderr.readline, "")))
+        reader.start()
+        self.addCleanup(build.kill)
+        wait_for(lambda: any("waits for the bucket" in line for line in told), "the reason in the build", 90)
+        # One that needs nothing of it goes on.
+        (self.context / "file").write_text("beside the one that waits")
+        self.dockerfile("FROM scratch\nCOPY file /\n")
+        self.build_json("-t", "beside:1")
+        self.server.start()
+        self.assertEqual(build.wait(120), 0, told)
+        reader.join()
+        build.stdout.close()
+        build.stderr.close()
 
     def test_a_coordinator_killed_between_disk_and_bucket(self):
         self.wait_until_copied()

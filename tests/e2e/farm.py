@@ -3,7 +3,8 @@
 Everything it starts it ends, by process id, also when a test fails. What a test needs and the machine
 does not have is a visible skip; main() ends with 77 when nothing but skips was left.
 
-CROSSMILL_BIN names the folder of the programs, CROSSMILL_KEEP=1 keeps a farm's folder.
+CROSSMILL_BIN names the folder of the programs, CROSSMILL_KEEP=1 keeps a farm's folder, and with
+CROSSMILL_E2E_USER=crossmill-coordinator coordinators become that user, as those of root's `crossmill up` do.
 """
 import functools
 import hashlib
@@ -28,6 +29,7 @@ BIN = pathlib.Path(os.environ.get("CROSSMILL_BIN", ROOT / "build" / "release" / 
 START_LIMIT = 60
 CACHE = pathlib.Path(os.environ.get("CROSSMILL_E2E_CACHE", ROOT / "build" / "e2e"))
 SKIPPED = 77
+AS_USER = ["--user", os.environ["CROSSMILL_E2E_USER"]] if os.environ.get("CROSSMILL_E2E_USER") else []
 
 
 def free_port():
@@ -164,7 +166,7 @@ class Farm:
         log = open(self.folder / "coordinator.log", "ab")
         self.coordinator = subprocess.Popen(
             [*self.coordinator_command, BIN / "crossmill-coordinator", "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
-             *self.coordinator_options], stdout=log, stderr=log)
+             *AS_USER, *self.coordinator_options], stdout=log, stderr=log)
         log.close()
         wait_for(lambda: self.cli("worker", "ls", "--json").returncode == 0, "the coordinator's start")
 

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/threads.h"
+#include "common/words/task_name.h"
 
 namespace crossmill::worker {
 namespace {
@@ -121,7 +122,9 @@ void LeaseBoard::Apply(const v1::SynchronizeResponse& desired) {
   for (uint64_t number : unnamed) {
     Lease& lease = leases_[number];
     const bool runs = lease.started && !lease.result;
-    if (runs && !lease.abandoned) LogInfo("cancelled lease={} task={}", number, lease.task.name());
+    if (runs && !lease.abandoned)
+      LogInfo("build={} cancelled lease={} task={}", BuildOfTask(lease.task.name()), number,
+              lease.task.name());
     lease.abandoned = true;
     lease.stop.request_stop();
     if (!runs) Forget(number);
@@ -161,12 +164,13 @@ void LeaseBoard::StartWaiting() {
     if (!thread.ok()) {
       // With the next message of the coordinator, or end of a task, it is tried again.
       lease.secrets = std::move(context->secrets);
-      LogWarning("lease={} waits: {}", number, Sv(thread.status().message()));
+      LogWarning("build={} lease={} task={} waits: {}", BuildOfTask(lease.task.name()), number,
+                 lease.task.name(), Sv(thread.status().message()));
       return;
     }
     lease.started = true;
     ++running_;
-    LogInfo("started lease={} task={}", number, lease.task.name());
+    LogInfo("build={} started lease={} task={}", BuildOfTask(lease.task.name()), number, lease.task.name());
     lease.thread = *std::move(thread);
   }
 }
@@ -180,16 +184,18 @@ void LeaseBoard::RunLease(TaskContext context, const v1::Task& task, const std::
 }
 
 void LeaseBoard::Finish(uint64_t number, v1::TaskResult result) {
+  std::string task;
   {
     MutexLock lock(mutex_);
+    task = leases_[number].task.name();
     const std::string& cut_short = leases_[number].cut_short;
     if (!cut_short.empty() && result.outcome() == v1::TASK_OUTCOME_CANCELLED) {
       result.set_outcome(v1::TASK_OUTCOME_INFRASTRUCTURE);
       result.set_message(cut_short);
     }
   }
-  LogInfo("finished lease={} outcome={} message='{}'", number, v1::TaskOutcome_Name(result.outcome()),
-          result.message());
+  LogInfo("build={} finished lease={} task={} outcome={} message='{}'", BuildOfTask(task), number, task,
+          v1::TaskOutcome_Name(result.outcome()), result.message());
   // Outside the lock: it waits for the disk. Without it the result lives as long as this process.
   const absl::Status saved = results_.Save(number, result);
   if (!saved.ok()) LogWarning("result is not on disk lease={}: {}", number, Sv(saved.message()));

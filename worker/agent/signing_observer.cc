@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/plan/step_key.h"
+#include "common/words/task_name.h"
 
 namespace crossmill::worker {
 
@@ -52,8 +53,8 @@ std::string SigningObserver::Sign(const v1::Step& step, const v1::StepResult& re
                                   .worker = &info_});
   const auto sealed = attest::SealStatement(attest::WriteStatement(statement), key_);
   if (sealed.ok() && sealed->size() <= attest::kMostExecutionBytes) return *sealed;
-  LogWarning("task={} step={} has no statement: {}", task_.name(), step.number(),
-             sealed.ok() ? "it would be too long" : Sv(sealed.status().message()));
+  LogWarning("build={} task={} step={} has no statement: {}", BuildOfTask(task_.name()), task_.name(),
+             step.number(), sealed.ok() ? "it would be too long" : Sv(sealed.status().message()));
   return "";
 }
 

@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
+#include "common/base/logging/log_format.h"
 #include "common/base/room/descriptors.h"
 #include "common/base/room/disk_space.h"
 #include "common/base/status.h"
@@ -30,6 +31,7 @@
 #include "common/rpc/local_blob_store.h"
 #include "common/service/service_notices.h"
 #include "common/settings/command_settings.h"
+#include "common/words/platform.h"
 #include "common/words/step_bounds.h"
 #include "common/words/worker_labels.h"
 #include "worker/agent/agent.h"
@@ -72,6 +74,7 @@ struct Flags {
   uint32_t slots = 0;
   std::string runtime;
   std::string log_level = "info";
+  std::string log_format = "text";
   std::string user = "crossmill";
   std::string ca_bundle;
   std::vector<std::string> pass_env;
@@ -136,6 +139,9 @@ void DeclareFlags(CLI::App& app, Flags* flags) {
                  "processes, 15/16 of those of all steps)")
       ->allow_extra_args(false);
   app.add_option("--log-level", flags->log_level, "trace, debug, info, warn or error")->capture_default_str();
+  app.add_option("--log-format", flags->log_format, "text, or json: an object in each line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
 }
 
 void DeclareAgentFlags(CLI::App& app, Flags* flags) {
@@ -388,9 +394,7 @@ absl::Status ServeCoordinator(const Flags& flags, const StepSettings& settings, 
       results);
   RETURN_IF_ERROR(board.Restore());
   for (const v1::PlatformSupport& support : info.platforms()) {
-    LogInfo("platform {}/{}{}{}", support.platform().os(), support.platform().architecture(),
-            support.platform().variant().empty() ? "" : "/" + support.platform().variant(),
-            support.emulated() ? " (emulated)" : "");
+    LogInfo("platform={} {}", FormatPlatform(support.platform()), support.emulated() ? "emulated" : "native");
   }
   LogInfo("worker={} slots={} runtime='{}' coordinator={}", info.name(), info.slots(), info.runtime(),
           flags.channel.address);
@@ -546,6 +550,7 @@ int RunWorkerCommand(int argc, char** argv) {
     std::cout << effective.Text();
     return 0;
   }
+  SetLogFormat(LogFormatNamed(flags.log_format).value_or(LogFormat::kText));
   SetUpLog("crossmill-worker", flags.log_level);
   for (const std::string& warning : effective.warnings()) LogWarning("{}", warning);
   const auto code = Execute(std::move(flags), run->parsed());

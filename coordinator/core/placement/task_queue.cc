@@ -19,11 +19,14 @@ std::string PlaceOf(const std::string& realm, const std::string& platform) {
   return realm.empty() ? platform : fmt::format("{}\n{}", realm, platform);
 }
 
+std::string PlatformOf(const Requirements& requirements) {
+  return requirements.neutral ? std::string() : FormatPlatform(requirements.platform);
+}
+
 TaskKind KindOf(const Requirements& requirements) {
   TaskKind kind;
   kind.neutral = requirements.neutral;
-  kind.place = PlaceOf(KeyOf(requirements.realm),
-                       requirements.neutral ? std::string() : FormatPlatform(requirements.platform));
+  kind.place = PlaceOf(KeyOf(requirements.realm), PlatformOf(requirements));
   kind.forbid_emulation = !requirements.neutral && requirements.forbid_emulation;
   kind.picky = requirements.spread != Spread::kNone;
   kind.spare = requirements.spare;

@@ -70,6 +70,8 @@ struct TaskQueue {
 
 // Where a task of that platform waits, or a worker stands, in a realm (KeyOf). Empty platform: any will do.
 std::string PlaceOf(const std::string& realm, const std::string& platform);
+// Of whom it is to be; empty: any will do.
+std::string PlatformOf(const Requirements& requirements);
 TaskKind KindOf(const Requirements& requirements);
 Avoided AvoidedBy(const Requirements& requirements);
 // How many hosts or workers it must avoid.

@@ -21,7 +21,7 @@ grpc::Status MatricesService::SubmitMatrix(grpc::ServerContext* context,
   const AtScopeEnd wipe([own] { WipeValues(own->mutable_secrets()); });
   const WipedSecrets<v1::Secret> secrets(request->secrets().begin(), request->secrets().end());
   SetAuthor(AuthorOf(*roles), own->mutable_submission());
-  const auto builds = BuildsOfMatrix(*request, most_);
+  const auto builds = BuildsOfMatrix(*request, static_cast<size_t>(most_));
   if (!builds.ok()) return rpc::ToGrpc(builds.status());
   const StopWhenCancelled cancelled(context);
   const auto submitted =

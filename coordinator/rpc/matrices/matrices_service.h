@@ -11,7 +11,7 @@ namespace crossmill::coordinator {
 class MatricesService final : public v1::Matrices::Service {
  public:
   // `most`: combinations of one matrix.
-  MatricesService(Engine& engine, Clock& clock, const Authenticator& authenticator, size_t most)
+  MatricesService(Engine& engine, Clock& clock, const Authenticator& authenticator, int64_t most)
       : engine_(engine), clock_(clock), authenticator_(authenticator), most_(most) {}
 
   grpc::Status SubmitMatrix(grpc::ServerContext* context, const v1::SubmitMatrixRequest* request,
@@ -28,7 +28,7 @@ class MatricesService final : public v1::Matrices::Service {
   Engine& engine_;
   Clock& clock_;
   const Authenticator& authenticator_;
-  const size_t most_;
+  const int64_t most_;
 };
 
 }  // namespace crossmill::coordinator

@@ -1,6 +1,8 @@
 #include "coordinator/rpc/peers/ownership.h"
 
 #include "common/base/status.h"
+#include "common/oci/reference.h"
+#include "coordinator/core/standing/state_changes.h"
 
 namespace crossmill::coordinator {
 
@@ -14,6 +16,20 @@ absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_
   return absl::PermissionDeniedError(fmt::format(
       "{} was submitted by {}: changing it needs that token, or the role operate", what,
       owner.empty() ? "the operator, or before owners were recorded" : fmt::format("'{}'", owner)));
+}
+
+absl::Status CheckMayPush(const Roles& roles, std::string_view target) {
+  if (!roles.pushes) return absl::OkStatus();
+  const auto reference = oci::ParseReference(target);
+  if (!reference.ok()) return absl::OkStatus();
+  const std::string repository = fmt::format("{}/{}", reference->registry, reference->repository);
+  for (const std::string& pattern : *roles.pushes) {
+    if (core::MatchesNames(pattern, repository)) return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(fmt::format(
+      "this token may not push to {}: expected one that was made with --push '{}', or with a pattern that "
+      "has it (`crossmill admin token create`)",
+      repository, repository));
 }
 
 }  // namespace crossmill::coordinator

@@ -20,4 +20,8 @@ core::Author AuthorOf(const Roles& roles);
 // What has no owner is an operator's.
 absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_view what);
 
+// PERMISSION_DENIED unless the caller's token may push there. `target`: as people write it, "team/app:1";
+// what is no reference is left to others.
+absl::Status CheckMayPush(const Roles& roles, std::string_view target);
+
 }  // namespace crossmill::coordinator

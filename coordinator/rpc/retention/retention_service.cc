@@ -21,23 +21,42 @@ void AddUse(std::string_view kind, const BlobSum& sum, std::string_view reason,
   use.set_reason(std::string(reason));
 }
 
-std::string_view ReasonOf(Keeper keeper) {
+using storage::NeededBy;
+
+std::string_view ReasonOf(NeededBy keeper) {
   switch (keeper) {
-    case Keeper::kRunningBuild:
+    case NeededBy::kRunningBuild:
       return "until they end";
-    case Keeper::kImage:
+    case NeededBy::kImage:
       return "until the image is removed (crossmill image rm; the policies images.*)";
-    case Keeper::kPinnedBuild:
+    case NeededBy::kPinnedBuild:
       return "until they are unpinned (crossmill unpin)";
-    case Keeper::kWheel:
+    case NeededBy::kWheel:
       return "until they are removed (crossmill wheel rm)";
+    case NeededBy::kCache:
+      break;
   }
   return "";
 }
 
-void AddNeeded(const SweepReport& report, google::protobuf::RepeatedPtrField<v1::RoomUse>* uses) {
-  for (const Keeper keeper : {Keeper::kImage, Keeper::kRunningBuild, Keeper::kPinnedBuild, Keeper::kWheel})
-    AddUse(Words(keeper), report.needed[static_cast<size_t>(keeper)], ReasonOf(keeper), uses);
+void AddNeeded(absl::Span<const BlobSum> needed, google::protobuf::RepeatedPtrField<v1::RoomUse>* uses) {
+  for (size_t i = 0; i < needed.size(); ++i) {
+    const auto keeper = static_cast<NeededBy>(i);
+    AddUse(storage::Words(keeper), needed[i], ReasonOf(keeper), uses);
+  }
+}
+
+void AddBucket(const BucketSweep& bucket, const Policies& policies, v1::GetDiskUseResponse* response) {
+  if (bucket.name.empty()) return;
+  response->set_bucket(bucket.name);
+  AddNeeded(bucket.needed, response->mutable_in_bucket());
+  const std::string unused = PolicyText(RuleOf(Policy::kBucketUnused), policies[Policy::kBucketUnused]);
+  AddUse("cache", bucket.rest, fmt::format("while bucket.budget allows, and until unused for {}", unused),
+         response->mutable_in_bucket());
+  for (const v1::RoomUse& use : response->in_bucket())
+    response->set_bucket_bytes(response->bucket_bytes() + use.bytes());
+  response->set_bucket_budget_bytes(bucket.budget == kNoLimit ? 0 : bucket.budget);
+  response->set_bucket_trouble(bucket.trouble);
 }
 
 }  // namespace
@@ -91,7 +110,8 @@ absl::Status RetentionService::DiskUse(const v1::GetDiskUseRequest& request, con
   ASSIGN_OR_RETURN(
       const SweepReport report,
       parts_.collector.Sweep({.dry_run = true, .all = true, .classify = request.verbose()}, stop));
-  AddNeeded(report, response->mutable_blobs());
+  AddNeeded(report.needed, response->mutable_blobs());
+  AddBucket(report.bucket, parts_.collector.policies(), response);
   const std::string grace =
       PolicyText(RuleOf(Policy::kBlobsGrace), parts_.collector.policies()[Policy::kBlobsGrace]);
   const std::string until = fmt::format("while the budget allows, and {} after they were used last", grace);
@@ -150,7 +170,10 @@ grpc::Status RetentionService::Collect(grpc::ServerContext* context, const v1::C
   if (!report.ok()) return rpc::ToGrpc(report.status());
   response->set_blobs(report->blobs);
   response->set_bytes(report->bytes);
-  AddNeeded(*report, response->mutable_kept());
+  AddNeeded(report->needed, response->mutable_kept());
+  response->set_bucket_blobs(report->bucket.blobs);
+  response->set_bucket_bytes(report->bucket.bytes);
+  response->set_left_disk_bytes(report->bucket.left_disk_bytes);
   for (const AgedSum& sum : report->aged) {
     v1::RoomUse& aged = *response->add_aged();
     aged.set_kind(sum.kind);

@@ -12,9 +12,26 @@ namespace {
 
 constexpr char kSchema[] =
     "CREATE TABLE IF NOT EXISTS blobs(hash TEXT NOT NULL PRIMARY KEY, size INTEGER NOT NULL, "
-    "  listing INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "  listing INTEGER NOT NULL, used_at INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS bucket(id INTEGER PRIMARY KEY CHECK (id = 1), place TEXT NOT NULL, "
     "  listing INTEGER NOT NULL, listed_at INTEGER NOT NULL) STRICT;";
+// Of an index from before uses were written down.
+constexpr Sql kHasUses{"look whether uses are noted",
+                       "SELECT count(*) FROM pragma_table_info('blobs') WHERE name = 'used_at'"};
+constexpr char kAddUses[] =
+    "ALTER TABLE blobs ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE blobs SET used_at = unixepoch() * 1000000000;";
+constexpr char kClientSchema[] =
+    "CREATE TABLE IF NOT EXISTS client(id INTEGER PRIMARY KEY CHECK (id = 1), place TEXT NOT NULL, "
+    "  endpoint TEXT NOT NULL, region TEXT NOT NULL, credentials_file TEXT NOT NULL, "
+    "  addressing TEXT NOT NULL) STRICT;";
+constexpr Sql kNoteClient{"note how the bucket is reached",
+                          "INSERT OR REPLACE INTO client(id, place, endpoint, region, credentials_file, "
+                          "addressing) VALUES(1, ?, ?, ?, ?, ?)"};
+constexpr Sql kHasClient{"look whether it is noted how the bucket is reached",
+                         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'client'"};
+constexpr Sql kClient{"read how the bucket is reached",
+                      "SELECT place, endpoint, region, credentials_file, addressing FROM client"};
 constexpr Sql kPlace{"read the place of the bucket", "SELECT place, listing FROM bucket"};
 constexpr Sql kNewPlace{"set the place of the bucket",
                         "INSERT INTO bucket(id, place, listing, listed_at) VALUES(1, ?, 0, 0) "
@@ -22,8 +39,16 @@ constexpr Sql kNewPlace{"set the place of the bucket",
 constexpr Sql kHas{"look for a blob of the bucket", "SELECT 1 FROM blobs WHERE hash = ? AND size = ?"};
 constexpr Sql kSizeOf{"look for the size of a blob of the bucket", "SELECT size FROM blobs WHERE hash = ?"};
 constexpr Sql kAdd{"note a blob of the bucket",
-                   "INSERT INTO blobs(hash, size, listing) VALUES(?, ?, (SELECT listing FROM bucket)) "
+                   "INSERT INTO blobs(hash, size, listing, used_at) VALUES(?, ?, (SELECT listing FROM "
+                   "bucket), unixepoch() * 1000000000) "
                    "ON CONFLICT(hash) DO UPDATE SET size = excluded.size, listing = excluded.listing"};
+constexpr Sql kIndexShard{
+    "list a part of the index of the bucket",
+    "SELECT hash, size, used_at FROM blobs WHERE hash >= ?1 AND hash < ?2 ORDER BY hash"};
+constexpr Sql kFindUse{"look for a blob of the bucket, and when it was used",
+                       "SELECT hash, size, used_at FROM blobs WHERE hash = ?1"};
+constexpr Sql kWriteUse{"note the use of a blob of the bucket",
+                        "UPDATE blobs SET used_at = max(used_at, ?2) WHERE hash = ?1"};
 constexpr Sql kForget{"forget a blob of the bucket", "DELETE FROM blobs WHERE hash = ? AND size = ?"};
 constexpr Sql kCount{"count the blobs of the bucket", "SELECT count(*), coalesce(sum(size), 0) FROM blobs"};
 constexpr Sql kListedAt{"read when the bucket was listed", "SELECT listed_at FROM bucket"};
@@ -34,6 +59,10 @@ absl::StatusOr<Database> OpenDatabase(const std::string& path) {
   if (database.ok()) {
     if (const absl::Status made = database->Execute("make the index of the bucket", kSchema); !made.ok())
       return made;
+    RETURN_IF_ERROR(database->Execute("make the table of how the bucket is reached", kClientSchema));
+    const absl::StatusOr<int64_t> uses = database->QueryInt64(kHasUses);
+    RETURN_IF_ERROR(uses.status());
+    if (*uses == 0) RETURN_IF_ERROR(database->Execute("note uses of blobs of the bucket", kAddUses));
   }
   return database;
 }
@@ -78,6 +107,52 @@ absl::Status BucketIndex::Prepare(const std::string& place) {
   RETURN_IF_ERROR(count.Step().status());
   totals_ = {count.Int64(0), count.Int64(1)};
   return absl::OkStatus();
+}
+
+absl::Status BucketIndex::NoteClient(const Client& client) {
+  MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(Statement statement, database_.Prepare(kNoteClient));
+  statement.Bind(client.place, client.endpoint, client.region, client.credentials_file, client.addressing);
+  return statement.Run();
+}
+
+absl::Status BucketIndex::AskForListing(const std::string& path) {
+  ASSIGN_OR_RETURN(Database database, OpenDatabase(path));
+  return database.Execute("ask for a listing of the bucket", "UPDATE bucket SET listed_at = 0");
+}
+
+absl::StatusOr<BucketIndex::Reader> BucketIndex::Reader::Open(const std::string& path) {
+  ASSIGN_OR_RETURN(Database database, Database::OpenToRead(path, false));
+  Reader reader(std::move(database));
+  {
+    ASSIGN_OR_RETURN(Statement statement, reader.database_.Prepare(kPlace));
+    ASSIGN_OR_RETURN(const bool row, statement.Step());
+    if (row) reader.place_ = statement.Text(0);
+  }
+  // An older program's has none.
+  ASSIGN_OR_RETURN(const int64_t noted, reader.database_.QueryInt64(kHasClient));
+  if (noted == 0) return reader;
+  ASSIGN_OR_RETURN(Statement statement, reader.database_.Prepare(kClient));
+  ASSIGN_OR_RETURN(const bool row, statement.Step());
+  if (row) {
+    const auto text = [&](int column) { return std::string(statement.Text(column)); };
+    reader.client_ = {text(0), text(1), text(2), text(3), text(4)};
+  }
+  return reader;
+}
+
+absl::StatusOr<std::optional<int64_t>> BucketIndex::Reader::SizeOf(const std::string& hash) const {
+  MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(Statement statement, database_.Prepare(kSizeOf));
+  statement.Bind(hash);
+  ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row ? std::optional<int64_t>(statement.Int64(0)) : std::nullopt;
+}
+
+absl::Status BucketIndex::Reader::CopyTo(const std::string& path, int64_t step_bytes,
+                                         const std::function<absl::Status(int64_t)>& step) const {
+  MutexLock lock(mutex_);
+  return database_.CopyTo(path, step_bytes, step);
 }
 
 absl::StatusOr<bool> BucketIndex::Has(const Digest& digest) {
@@ -135,6 +210,43 @@ absl::Status BucketIndex::Forget(const Digest& digest) {
   --totals_.blobs;
   totals_.bytes -= digest.size;
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<BucketIndex::Use>> BucketIndex::Shard(int first_byte) {
+  std::vector<Use> uses;
+  MutexLock lock(read_mutex_);
+  ASSIGN_OR_RETURN(Statement statement, reader_.Prepare(kIndexShard));
+  // 'g' is behind all hex digits.
+  const std::string from = fmt::format("{:02x}", first_byte);
+  statement.Bind(from, from + "g");
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, statement.Step());
+    if (!row) return uses;
+    uses.push_back({std::string(statement.Text(0)), statement.Int64(1), statement.Int64(2)});
+  }
+}
+
+absl::StatusOr<std::optional<BucketIndex::Use>> BucketIndex::Find(const std::string& hash) {
+  MutexLock lock(read_mutex_);
+  ASSIGN_OR_RETURN(Statement statement, reader_.Prepare(kFindUse));
+  statement.Bind(hash);
+  ASSIGN_OR_RETURN(const bool row, statement.Step());
+  if (!row) return std::nullopt;
+  return Use{std::string(statement.Text(0)), statement.Int64(1), statement.Int64(2)};
+}
+
+absl::Status BucketIndex::WriteUses(absl::Span<const std::pair<std::string, int64_t>> uses) {
+  MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database_));
+  {
+    ASSIGN_OR_RETURN(Statement write, database_.Prepare(kWriteUse));
+    for (const auto& [hash, used_at] : uses) {
+      write.Bind(hash, used_at);
+      RETURN_IF_ERROR(write.Run());
+      write.Reset();
+    }
+  }
+  return transaction.Commit();
 }
 
 absl::Status BucketIndex::BeginListing() {

@@ -1,26 +1,19 @@
 -- Projects, tokens and whose a build is (storage/people, docs/security.md "Projects").
 
--- Who shares builds, images, cache and limits. `default` is what a farm without projects has.
+-- Who shares limits and a fair part of the farm. `default` is what a farm without projects has.
 CREATE TABLE projects (
   name TEXT PRIMARY KEY,
-  -- 'project': its builds are seen by its own people; 'farm': by everybody who has a token.
-  visibility TEXT NOT NULL DEFAULT 'project' CHECK (visibility IN ('project', 'farm')),
-  -- 'shared': its steps share results with all projects that say so; 'own': with none.
-  cache TEXT NOT NULL DEFAULT 'own' CHECK (cache IN ('shared', 'own')),
   -- Most of each; 0: as many as there are.
   running_steps INTEGER NOT NULL DEFAULT 0,
   queued_builds INTEGER NOT NULL DEFAULT 0,
-  stored_bytes INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO projects (name, cache, created_at) VALUES ('default', 'shared', 0);
+INSERT INTO projects (name, created_at) VALUES ('default', 0);
 
 -- Beside builds, whose rows are long: lists ask this of every build.
 CREATE TABLE build_projects (
   build INTEGER PRIMARY KEY REFERENCES builds (id),
-  project TEXT NOT NULL,
-  -- Everybody with a token sees it.
-  shared INTEGER NOT NULL DEFAULT 0
+  project TEXT NOT NULL
 ) STRICT;
 CREATE INDEX build_projects_by_project ON build_projects (project, build);
 INSERT INTO build_projects (build, project) SELECT id, 'default' FROM builds;

@@ -35,6 +35,20 @@ TEST(BackupManifestTest, IsReadAsItWasWritten) {
   EXPECT_EQ(read->damaged_blobs, 4);
 }
 
+TEST(BackupManifestTest, OfABucketItIsSaidWhatIsOnlyThere) {
+  BackupManifest manifest = SampleManifest();
+  manifest.bucket = "s3://farm/one";
+  manifest.bucket_blobs = 7;
+  manifest.bucket_bytes = 700;
+  manifest.bucket_index = DigestOf("index");
+  const auto read = ParseManifest(WriteManifest(manifest));
+  ASSERT_OK(read);
+  EXPECT_EQ(WriteManifest(*read), WriteManifest(manifest));
+  EXPECT_EQ(read->bucket_blobs, 7);
+  EXPECT_EQ(read->bucket_index, DigestOf("index"));
+  EXPECT_EQ(WriteManifest(SampleManifest()).find("bucket"), std::string::npos);
+}
+
 TEST(BackupManifestTest, AnotherFormatIsRefusedWithBothNumbers) {
   BackupManifest manifest = SampleManifest();
   manifest.format = 7;

@@ -1,7 +1,9 @@
 // Backups of a data folder that the test fills: taken, restored, damaged.
 #include "coordinator/backup/taking.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -15,6 +17,7 @@
 #include "coordinator/backup/checking.h"
 #include "coordinator/backup/restoring.h"
 #include "coordinator/storage/image_records_sqlite.h"
+#include "coordinator/storage/logs/compressed_log.h"
 #include "coordinator/storage/record_store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
@@ -128,6 +131,25 @@ TEST_F(TakingTest, WhatIsRestoredIsWhatWasThere) {
   const auto record = storage::RecordStore::Open(folder_.Path("new/record.db"));
   ASSERT_OK(record);
   EXPECT_EQ(*(*record)->InsertBuild({}, "", "", 2), 2001);
+}
+
+// The coordinator's user can put links into its data folder, which root copies and the restore gives to that
+// user.
+TEST_F(TakingTest, LinksToFilesOfOthersAndPipesAreNotCopied) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, as whose backup it is";
+  for (const char* name : {"record.db", "tokens"})
+    ASSERT_EQ(chown((data_ + "/" + name).c_str(), 4711, 4711), 0);
+  ASSERT_OK(MakeFolders(folder_.Path("of-root")));
+  ASSERT_OK(WriteFileAtomic(folder_.Path("of-root/shadow"), "root's secret", 0600));
+  ASSERT_EQ(rename((data_ + "/logs").c_str(), folder_.Path("logs").c_str()), 0);
+  ASSERT_EQ(symlink(folder_.Path("of-root").c_str(), (data_ + "/logs").c_str()), 0);
+  ASSERT_EQ(mkfifo((data_ + "/audit.log").c_str(), 0600), 0);
+  const auto taken = Take();
+  ASSERT_OK(taken);
+  EXPECT_EQ(taken->manifest.files, 1) << "the tokens";
+  EXPECT_EQ(taken->manifest.gone_files, 1);
+  ASSERT_OK(Restore("new"));
+  EXPECT_FALSE(Exists(folder_.Path("new/logs/shadow")));
 }
 
 TEST_F(TakingTest, AFarmWithoutBuildsLeavesTheirNumbersOutToo) {
@@ -252,6 +274,42 @@ TEST_F(TakingTest, AnImageThatIsNotWholeFailsLoudly) {
   const auto restored = Restore("new");
   ASSERT_OK(restored);
   EXPECT_EQ(restored->manifest.blobs, 3);
+}
+
+TEST_F(TakingTest, AnImageThatNobodyNamedIsACache) {
+  const Digest layer = AddImage("sha256:" + Sha256Hex("x"), "layer");
+  ASSERT_EQ(unlink(PathOf("data/content/blobs", layer).c_str()), 0);
+  const auto taken = Take();
+  ASSERT_OK(taken);
+  EXPECT_EQ(taken->manifest.gone_blobs, 1);
+  const auto report = Check("data");
+  ASSERT_OK(report);
+  EXPECT_TRUE(report->clean());
+}
+
+TEST_F(TakingTest, ADamagedCompressedConsoleIsFoundAndMovedAside) {
+  const std::string console = data_ + "/logs/07/7.log";
+  ASSERT_OK(WriteFileAtomic(console, std::string(1000, '\x02')));
+  {
+    const auto file = OpenFile(console, O_RDONLY);
+    ASSERT_OK(file);
+    ASSERT_OK(storage::CompressLog(file->get(), console + ".zst"));
+  }
+  ASSERT_EQ(unlink(console.c_str()), 0);
+  EXPECT_TRUE(Check("data")->findings.empty());
+  EXPECT_EQ(Check("data")->logs, 1);
+  std::string bytes = *ReadFile(console + ".zst");
+  bytes[bytes.size() / 2] ^= 0x55;
+  Overwrite(console + ".zst", bytes);
+  const auto damaged = Check("data");
+  ASSERT_OK(damaged);
+  EXPECT_FALSE(damaged->clean());
+  EXPECT_EQ(damaged->findings.front().kind, "log");
+  record_.reset();
+  blobs_.reset();
+  EXPECT_TRUE(Check("data", /*repair=*/true)->clean());
+  EXPECT_FALSE(Exists(console + ".zst"));
+  EXPECT_TRUE(Exists(data_ + "/content/corrupt/7.log.zst"));
 }
 
 TEST_F(TakingTest, CachesThatAreGoneAreCounted) {

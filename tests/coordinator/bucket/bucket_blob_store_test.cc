@@ -276,7 +276,7 @@ TEST_F(BucketStoreTest, AnotherFarmsBucketThatIsFoundLaterIsNotWritten) {
   bucket_.BringBack();
   EXPECT_TRUE(Eventually([&] { return store_->status().trouble.find("another farm") != std::string::npos; }));
   EXPECT_EQ(bucket_.count(), before);
-  EXPECT_FALSE(store_->RemoveFromBucket(Digest{std::string(64, 'a'), 1}, {}).ok());
+  EXPECT_FALSE(store_->RemoveFromBucket(NameOfHash(std::string(64, 'a')), INT64_MAX, {}).ok());
 }
 
 TEST_F(BucketStoreTest, BeforeTheFirstListingTheBucketItselfIsAsked) {
@@ -304,7 +304,9 @@ TEST_F(BucketStoreTest, OldUnfinishedUploadsAreAborted) {
 
 TEST_F(BucketStoreTest, ABlobThatNothingNeedsGoesFromTheBucket) {
   const Digest digest = OnlyInBucket("waste");
-  ASSERT_OK(store_->RemoveFromBucket(digest, {}));
+  EXPECT_FALSE(*store_->RemoveFromBucket(NameOfHash(digest.hash), 1, {})) << "it was used since";
+  EXPECT_TRUE(*store_->RemoveFromBucket(NameOfHash(digest.hash), INT64_MAX, {}));
+  EXPECT_FALSE(*store_->RemoveFromBucket(NameOfHash(digest.hash), INT64_MAX, {})) << "it is gone";
   EXPECT_FALSE(bucket_.Has(KeyOfBlob(digest)));
   EXPECT_EQ(store_->FindMissing({digest})->size(), 1U);
   EXPECT_TRUE(absl::IsNotFound(store_->UrlOf(digest, absl::Minutes(1)).status()));

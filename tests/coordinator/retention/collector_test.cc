@@ -32,22 +32,22 @@ class CollectorTest : public testing::Test {
   CollectorTest() { Open(); }
   ~CollectorTest() override { collector_.reset(); }
 
-  void Open(bool removes_blobs = true) {
+  void Open() {
     collector_.reset();
     blobs_.reset();
     blobs_ = *OpenDiskBlobStore(folder_.Path("content"));
     if (!records_) records_ = *storage::RecordStore::Open(folder_.Path("record.db"));
-    collector_ = std::make_unique<Collector>(*blobs_, *records_->OpenAnother(), logs_, held_, room_, clock_,
-                                             CollectorOptions{.interval = absl::Milliseconds(20),
-                                                              .patience = absl::Milliseconds(20),
-                                                              .removes_blobs = removes_blobs});
+    Collect(nullptr);
+    while (!blobs_->uses().complete()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  void Collect(BucketBlobStore* bucket) {
+    collector_.reset();
+    collector_ = std::make_unique<Collector>(
+        *blobs_, *records_->OpenAnother(), logs_, held_, room_, clock_,
+        CollectorOptions{
+            .interval = absl::Milliseconds(20), .patience = absl::Milliseconds(20), .bucket = bucket});
     collector_->SetPolicies(policies_);
     collector_->Start();
-    // As the keeper of a bucket does.
-    for (int shard = 0; shard < BlobUses::kShards && !removes_blobs; ++shard)
-      EXPECT_OK(ScanBlobs(folder_.Path("content"), shard, blobs_->uses()));
-    if (!removes_blobs) blobs_->uses().SetComplete();
-    while (!blobs_->uses().complete()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   void SetBudget(int64_t bytes) {
     policies_.Set(Policy::kBlobsBudget, bytes);
@@ -156,7 +156,8 @@ TEST_F(CollectorTest, WhatARunningBuildNeedsStaysUntilItEnds) {
   EXPECT_FALSE(There(unneeded));
   EXPECT_TRUE(There(file));
   EXPECT_TRUE(There(layer));
-  EXPECT_EQ(report.needed[static_cast<size_t>(Keeper::kRunningBuild)].blobs, 4) << "with its two folders";
+  EXPECT_EQ(report.needed[static_cast<size_t>(storage::NeededBy::kRunningBuild)].blobs, 4)
+      << "with its two folders";
   End(build);
   held_.Release(build);
   EXPECT_EQ(Sweep({.all = true}).blobs, 4);
@@ -225,7 +226,7 @@ TEST_F(CollectorTest, AnImageKeepsEverythingItRefersTo) {
   Age();
   const SweepReport report = Sweep({.all = true});
   EXPECT_EQ(report.blobs, 0);
-  EXPECT_EQ(report.needed[static_cast<size_t>(Keeper::kImage)].blobs, 5);
+  EXPECT_EQ(report.needed[static_cast<size_t>(storage::NeededBy::kImage)].blobs, 5);
   ASSERT_OK(images.RemoveImages({{"docker.io/library/app:1"}}));
   EXPECT_EQ(Sweep({.all = true}).blobs, 5);
 }
@@ -248,24 +249,6 @@ TEST_F(CollectorTest, ABudgetThatCannotBeMetStopsWhatIsNewAndSaysWhy) {
   EXPECT_FALSE(There(held));
 }
 
-TEST_F(CollectorTest, BeforeABucketNothingIsRemovedAndNothingRefused) {
-  Open(false);
-  const Digest blob = Put(1);
-  Age();
-  SetBudget(1000);
-  free_ = uint64_t{12} << 20;
-  EXPECT_EQ(Sweep().over_budget, "");
-  EXPECT_TRUE(There(blob));
-  const auto pruned = collector_->Sweep({.all = true}, {});
-  EXPECT_TRUE(absl::IsFailedPrecondition(pruned.status()));
-  EXPECT_THAT(std::string(Sv(pruned.status().message())), HasSubstr("--bucket-disk"));
-  // As `df` asks: it says what there is, and that none of it can go.
-  const SweepReport looked = Sweep({.dry_run = true, .all = true});
-  EXPECT_EQ(looked.blobs, 0);
-  EXPECT_EQ(looked.rest.blobs, 1);
-  EXPECT_TRUE(There(blob));
-}
-
 TEST_F(CollectorTest, WhatComesWhileItRemovesIsNoReasonToRefuse) {
   Age();
   SetBudget(100'000);
@@ -284,6 +267,25 @@ TEST_F(CollectorTest, WhatComesWhileItRemovesIsNoReasonToRefuse) {
   }
   done = true;
   for (std::thread& writer : writers) writer.join();
+}
+
+TEST_F(CollectorTest, WhatComesBeyondTheBudgetIsNoticedBeforeTheNextLook) {
+  Age();
+  policies_.Set(Policy::kBlobsBudget, 2 * kMega);
+  collector_.reset();
+  collector_ = std::make_unique<Collector>(*blobs_, *records_->OpenAnother(), logs_, held_, room_, clock_,
+                                           CollectorOptions{.interval = absl::Hours(1)});
+  collector_->SetPolicies(policies_);
+  collector_->Start();
+  for (int seed = 1; seed <= 6; ++seed) {
+    Put(seed);
+    for (int i = 0; i < 3000 && blobs_->uses().disk_bytes() > 2 * kMega + kMega / 10; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_LE(blobs_->uses().disk_bytes(), 2 * kMega + kMega / 10);
+  }
+  collector_.reset();
+  // Nobody is left to be told.
+  Put(7, 5 * kMega);
 }
 
 TEST_F(CollectorTest, WhatTheDiskDoesNotLetGoIsNotCalledNeeded) {

@@ -24,15 +24,15 @@ std::vector<BlobName> All(SweepOrder& order) {
 
 TEST(NeededBlobsTest, WhoNeedsABlobFirstInOrderHasIt) {
   NeededBlobs needed;
-  needed.Add(NamedBlob("a"), Keeper::kWheel);
-  needed.Add(NamedBlob("a"), Keeper::kImage);
-  needed.Add(NamedBlob("a"), Keeper::kPinnedBuild);
-  EXPECT_EQ(needed.Find(NamedBlob("a")), Keeper::kImage);
+  needed.Add(NamedBlob("a"), storage::NeededBy::kWheel);
+  needed.Add(NamedBlob("a"), storage::NeededBy::kImage);
+  needed.Add(NamedBlob("a"), storage::NeededBy::kPinnedBuild);
+  EXPECT_EQ(needed.Find(NamedBlob("a")), storage::NeededBy::kImage);
   EXPECT_EQ(needed.Find(NamedBlob("b")), std::nullopt);
   needed.AddParts(NamedBlob("b"), {NamedBlob("c")});
   EXPECT_FALSE(needed.Contains(NamedBlob("c"))) << "what nobody needs needs nothing";
   needed.AddParts(NamedBlob("a"), {NamedBlob("c")});
-  EXPECT_EQ(needed.Find(NamedBlob("c")), Keeper::kImage);
+  EXPECT_EQ(needed.Find(NamedBlob("c")), storage::NeededBy::kImage);
 }
 
 TEST(SweepOrderTest, LeastRecentlyUsedFirstOverAllShards) {
@@ -50,7 +50,7 @@ TEST(SweepOrderTest, LeastRecentlyUsedFirstOverAllShards) {
 TEST(SweepOrderTest, NeitherWhatIsNeededNorWhatIsRecentGoes) {
   SweepOrder order;
   NeededBlobs needed;
-  needed.Add(NamedBlob("needed"), Keeper::kRunningBuild);
+  needed.Add(NamedBlob("needed"), storage::NeededBy::kRunningBuild);
   const auto considered = order.AddShard({Use("needed", 1, 5), Use("recent", 50, 7), Use("old", 49, 11)}, {},
                                          needed, PartUses(), 50);
   EXPECT_EQ(considered.needed_bytes, 5);

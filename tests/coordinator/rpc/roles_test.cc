@@ -23,6 +23,7 @@
 #include "coordinator/rpc/notices/webhooks_service.h"
 #include "coordinator/rpc/overview/overview_service.h"
 #include "coordinator/rpc/packages_service.h"
+#include "coordinator/rpc/people/farm_people.h"
 #include "coordinator/rpc/predictions_service.h"
 #include "coordinator/rpc/retention/retention_service.h"
 #include "coordinator/rpc/verification_service.h"
@@ -51,7 +52,8 @@ struct Method {
 std::vector<Method> AllMethods() {
   std::vector<Method> methods;
   for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/notices_service.proto",
-                           "crossmill/v1/retention_service.proto", "crossmill/v1/worker_service.proto",
+                           "crossmill/v1/people_service.proto", "crossmill/v1/retention_service.proto",
+                           "crossmill/v1/worker_service.proto",
                            "build/bazel/remote/execution/v2/remote_execution_services.proto",
                            "google/bytestream/bytestream_service.proto"}) {
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
@@ -98,6 +100,7 @@ class RolesTest : public RpcFixture {
     retention_ = std::make_unique<RetentionService>(
         RetentionService::Parts{collector_, policy_records_, room_, engine_.reader(), clock_, folder_.path()},
         authenticator_);
+    people_ = *FarmPeople::Open(*records_, clock_, authenticator_, folder_.path());
     collector_.Start();
     RpcFixture::SetUp();
   }
@@ -116,6 +119,7 @@ class RolesTest : public RpcFixture {
             {"crossmill.v1.Notices", &notices_},
             {"crossmill.v1.Webhooks", &webhooks_},
             {"crossmill.v1.Retention", retention_.get()},
+            {"crossmill.v1.People", people_->service()},
             {"crossmill.v1.WorkerQueue", &queue_},
             {"crossmill.v1.IndexPages", &index_pages_},
             {"crossmill.v1.BlobPlaces", &blob_places_},
@@ -174,6 +178,7 @@ class RolesTest : public RpcFixture {
   std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<PredictionsService> predictions_;
   std::unique_ptr<RetentionService> retention_;
+  std::unique_ptr<FarmPeople> people_;
   std::unique_ptr<BuildEvidence> evidence_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<Reverification> reverification_;
@@ -198,6 +203,9 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
                                          {"crossmill.v1.Retention/SetPolicy", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.Retention/Collect", v1::ACCESS_OPERATE},
                                          {"crossmill.v1.Retention/PinBuild", v1::ACCESS_SUBMIT},
+                                         {"crossmill.v1.People/CreateToken", v1::ACCESS_ADMIN},
+                                         {"crossmill.v1.People/SetProject", v1::ACCESS_ADMIN},
+                                         {"crossmill.v1.People/ListAudit", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.WorkerQueue/Synchronize", v1::ACCESS_WORKER},
                                          {"crossmill.v1.IndexPages/Save", v1::ACCESS_WORKER},
                                          {"google.bytestream.ByteStream/Write", v1::ACCESS_CONTENT}}) {
@@ -290,6 +298,59 @@ TEST_F(RolesTest, CallersAreToldWhoTheyAre) {
   EXPECT_EQ(caller(TcpChannel(kSubmitToken)).name(), "submitter");
   EXPECT_EQ(caller(TcpChannel(kClientToken)).role(), v1::ACCESS_OPERATE);
   EXPECT_TRUE(caller(UnixChannel()).worker());
+}
+
+TEST_F(RolesTest, ATokenOfTheRecordMayWhatItsRoleSaysUntilItIsRevoked) {
+  const auto made = [this](v1::Access role) {
+    grpc::ClientContext context;
+    v1::CreateTokenRequest request;
+    request.set_name(fmt::format("t{}", static_cast<int>(role)));
+    request.set_role(role);
+    v1::CreateTokenResponse response;
+    EXPECT_TRUE(v1::People::NewStub(UnixChannel())->CreateToken(&context, request, &response).ok());
+    return response.secret();
+  };
+  const std::string admin = made(v1::ACCESS_ADMIN);
+  const std::string operate = made(v1::ACCESS_OPERATE);
+  const std::string read = made(v1::ACCESS_READ);
+  const auto code = [this](const std::string& token, const std::string& method) {
+    return CallRaw(token, "/crossmill.v1." + method, "").first.error_code();
+  };
+  EXPECT_EQ(code(admin, "People/ListTokens"), grpc::StatusCode::OK);
+  EXPECT_EQ(code(admin, "Retention/ListPins"), grpc::StatusCode::OK);
+  EXPECT_EQ(code(operate, "People/ListTokens"), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(code(operate, "Webhooks/ListWebhooks"), grpc::StatusCode::OK);
+  EXPECT_EQ(code(read, "Webhooks/ListWebhooks"), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(code(read, "Builds/ListBuilds"), grpc::StatusCode::OK);
+  // Nor by a token of the file, whose highest role is operate.
+  EXPECT_EQ(code(kClientToken, "People/ListTokens"), grpc::StatusCode::PERMISSION_DENIED);
+  ASSERT_OK(people_->people().RevokeToken("t1"));
+  EXPECT_EQ(code(read, "Builds/ListBuilds"), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(code(operate, "Builds/ListBuilds"), grpc::StatusCode::OK);
+}
+
+TEST_F(RolesTest, ATokenPushesWhereItsPatternsSay) {
+  const auto push = [this](const std::string& token, const std::string& to) {
+    v1::PushImageRequest request;
+    request.set_name("app");
+    request.set_reference(to);
+    return CallRaw(token, "/crossmill.v1.Images/PushImage", request.SerializeAsString()).first.error_code();
+  };
+  v1::Token wanted;
+  wanted.set_name("ci");
+  wanted.set_role(v1::ACCESS_SUBMIT);
+  wanted.add_pushes("registry.example/shop/*");
+  const std::string some = people_->people().CreateToken(wanted)->secret();
+  wanted.set_name("none");
+  wanted.clear_pushes();
+  const std::string none = people_->people().CreateToken(wanted)->secret();
+  // There is no such image, which is told to those who might have pushed it.
+  EXPECT_EQ(push(some, "registry.example/shop/app:1"), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(push(some, "registry.example/other/app:1"), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(push(some, "registry.example.evil/shop/app:1"), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(push(some, ""), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(push(none, "registry.example/shop/app:1"), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(push(kSubmitToken, "registry.example/other/app:1"), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(RolesTest, ADrainedWorkerIsOneThatThereIs) {

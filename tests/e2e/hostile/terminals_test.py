@@ -46,6 +46,13 @@ CASES = [
     command("build-add-host", "build", "--add-host", NASTY, "@FOLDER", names="an argument"), command("build-output", "build", "-o", "type=" + NASTY, "@FOLDER", names="an argument"),
     command("build-unknown-folder", "build", "@FOLDER/" + NASTY, names="a folder"), command("wheel-ls", "wheel", "ls", NASTY, names="a package"),
     command("unknown-command", NASTY, names="a command"), command("unknown-flag", "ls", "--" + NASTY, names="a flag"), command("doctor", "doctor"),
+    command("doctor-json", "doctor", "--json"), command("df", "df", "-v"), command("df-json", "df", "--json"), command("gc", "gc"),
+    command("pin", "pin", "@NASTY", "@FAILED"), command("pin-ls", "pin"), command("pin-unknown", "pin", NASTY, names="a build's number"),
+    command("unpin-unknown", "unpin", NASTY, names="a build's number"), command("policy", "admin", "policy"),
+    command("policy-set", "admin", "policy", "set", NASTY + "=" + NASTY, names="a policy"), command("policy-reset", "admin", "policy", "reset", NASTY, names="a policy"),
+    command("backup", "admin", "backup", "@FOLDER/no/" + NASTY, names="a folder"), command("restore", "--data", "@FOLDER/new", "admin", "restore", "@FOLDER/no/" + NASTY, names="a folder"),
+    command("admin-check", "--data", "@FOLDER/" + NASTY, "admin", "check", names="a folder"), command("fetches-json", "fetches", "--json", "@FAILED"),
+    command("history-json", "history", "--json", "nasty"), command("reverify-unknown", "reverify", "--older-than", NASTY, names="an age"),
 ]
 
 

@@ -217,6 +217,8 @@ class Reading(HttpCase):
         dashboard = (farm.ROOT / "deploy/grafana-dashboard.json").read_text()
         queries = [target["expr"] for panel in json.loads(dashboard)["panels"] for target in panel["targets"]]
         named = {name for query in queries for name in re.findall(r"(?:crossmill|process)_[a-z_]+", query)}
+        # Samples of a histogram have ends to the name of its family.
+        named = {re.sub("_(?:bucket|sum|count)$", "", name) if name not in families else name for name in named}
         self.assertEqual(named, families, "what is asked for is served, and what is served is shown")
 
     def test_metrics_and_health(self):
@@ -224,6 +226,16 @@ class Reading(HttpCase):
         self.assertEqual(status, 200)
         self.assertRegex(body.decode(), r'crossmill_builds_total\{outcome="succeeded"\} \d')
         self.assertIn("crossmill_workers_connected 1\n", body.decode())
+        # An autoscaler's numbers are there before anybody asks for the platform.
+        self.assertIn('crossmill_queue_depth{platform="linux/arm64"} 0\n', body.decode())
+        samples = dict(re.findall(r"^(crossmill_\S+) (\S+)$", body.decode(), re.M))
+        amd64 = 'platform="linux/amd64"'
+        self.assertGreaterEqual(int(samples['crossmill_step_executions_total{%s,outcome="succeeded"}' % amd64]), 1)
+        self.assertGreaterEqual(int(samples['crossmill_step_cache_total{%s,result="miss"}' % amd64]), 1)
+        self.assertEqual(samples['crossmill_platform_workers_connected{%s,execution="native"}' % amd64], "1")
+        self.assertGreaterEqual(int(samples["crossmill_build_duration_seconds_count"]), 1)
+        self.assertEqual(samples['crossmill_build_duration_seconds_bucket{le="+Inf"}'], samples["crossmill_build_duration_seconds_count"])
+        self.assertGreater(int(samples['crossmill_blob_bytes_total{direction="received"}']), 0)
         numbers = dict(re.findall(r"^(process_\w+) (\S+)$", body.decode(), re.M))
         self.assertGreater(int(numbers["process_resident_memory_bytes"]), 1 << 20)
         self.assertGreater(float(numbers["process_cpu_seconds_total"]), 0)

@@ -532,6 +532,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers/{worker}/cordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The worker gets tasks of the builds that there are, and of no later ones. */
+        post: operations["CordonWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{worker}/uncordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A cordoned worker gets tasks of all builds again. */
+        post: operations["UncordonWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers/{worker}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** A worker that is not connected is forgotten; what it executed stays in the record. */
+        delete: operations["RemoveWorker"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/states": {
         parameters: {
             query?: never;
@@ -763,6 +814,7 @@ export interface components {
             /** Format: int64 */
             finishedAt: string;
             owner: string;
+            project: string;
             options?: components["schemas"]["BuildOptions"];
             bases: components["schemas"]["PinnedImage"][];
             stages: components["schemas"]["StageView"][];
@@ -784,6 +836,7 @@ export interface components {
             neutral?: components["schemas"]["NeutralComparison"];
             /** Format: int64 */
             plannedAt: string;
+            waits: string[];
         };
         /** @enum {string} */
         BuildStatus: "BUILD_STATUS_UNSPECIFIED" | "BUILD_STATUS_PLANNING" | "BUILD_STATUS_QUEUED" | "BUILD_STATUS_RUNNING" | "BUILD_STATUS_SUCCEEDED" | "BUILD_STATUS_FAILED" | "BUILD_STATUS_CANCELLED" | "BUILD_STATUS_INFRASTRUCTURE_FAILED" | "BUILD_STATUS_TIMED_OUT";
@@ -825,6 +878,10 @@ export interface components {
             normalize: string[];
             neutral: string[];
             stepBounds?: components["schemas"]["StepBounds"];
+            /** Format: int32 */
+            priority: number;
+            pool: string;
+            constraints: components["schemas"]["WorkerConstraint"][];
         };
         Platform: {
             os: string;
@@ -864,6 +921,11 @@ export interface components {
             log: string;
             /** Format: uint32 */
             openFiles: number;
+        };
+        WorkerConstraint: {
+            key: string;
+            value: string;
+            differs: boolean;
         };
         PinnedImage: {
             reference: string;
@@ -1185,6 +1247,7 @@ export interface components {
             rebuild?: components["schemas"]["RebuildInput"];
             owner?: string;
             ownerOperates?: boolean;
+            project?: string;
         };
         RecipeInput: {
             dockerfile?: string;
@@ -1258,6 +1321,10 @@ export interface components {
             normalize?: string[];
             neutral?: string[];
             stepBounds?: components["schemas"]["StepBoundsInput"];
+            /** Format: int32 */
+            priority?: number;
+            pool?: string;
+            constraints?: components["schemas"]["WorkerConstraintInput"][];
         };
         PlatformInput: {
             os?: string;
@@ -1287,6 +1354,11 @@ export interface components {
             log?: string;
             /** Format: uint32 */
             openFiles?: number;
+        };
+        WorkerConstraintInput: {
+            key?: string;
+            value?: string;
+            differs?: boolean;
         };
         WheelsSubmissionInput: {
             /** Format: int64 */
@@ -1570,6 +1642,7 @@ export interface components {
             rebuild?: components["schemas"]["Rebuild"];
             owner: string;
             ownerOperates: boolean;
+            project: string;
         };
         Recipe: {
             dockerfile: string;
@@ -2350,6 +2423,7 @@ export interface components {
             layersBytes: string;
             /** Format: uint64 */
             cachesBytes: string;
+            cordoned: boolean;
         };
         WorkerInfo: {
             name: string;
@@ -2373,6 +2447,8 @@ export interface components {
             /** Format: uint64 */
             cachesBudget: string;
             publicKey: string;
+            pool: string;
+            labels: components["schemas"]["WorkerLabel"][];
         };
         PlatformSupport: {
             platform?: components["schemas"]["Platform"];
@@ -2384,6 +2460,10 @@ export interface components {
             /** Format: uint64 */
             most: string;
             reason: string;
+        };
+        WorkerLabel: {
+            key: string;
+            value: string;
         };
         DrainWorkerRequestInput: {
             worker?: string;
@@ -2416,6 +2496,15 @@ export interface components {
             worker?: string;
         };
         UndrainWorkerResponse: Record<string, never>;
+        CordonWorkerRequestInput: {
+            worker?: string;
+        };
+        CordonWorkerResponse: Record<string, never>;
+        UncordonWorkerRequestInput: {
+            worker?: string;
+        };
+        UncordonWorkerResponse: Record<string, never>;
+        RemoveWorkerResponse: Record<string, never>;
         ListNameStatesResponse: {
             states: components["schemas"]["NameState"][];
             nextPageToken: string;
@@ -2513,9 +2602,10 @@ export interface components {
             role: components["schemas"]["Access"];
             worker: boolean;
             name: string;
+            project: string;
         };
         /** @enum {string} */
-        Access: "ACCESS_UNSPECIFIED" | "ACCESS_READ" | "ACCESS_SUBMIT" | "ACCESS_OPERATE" | "ACCESS_WORKER" | "ACCESS_SOCKET" | "ACCESS_ANY" | "ACCESS_CONTENT" | "ACCESS_OPEN";
+        Access: "ACCESS_UNSPECIFIED" | "ACCESS_READ" | "ACCESS_SUBMIT" | "ACCESS_OPERATE" | "ACCESS_WORKER" | "ACCESS_SOCKET" | "ACCESS_ANY" | "ACCESS_CONTENT" | "ACCESS_OPEN" | "ACCESS_ADMIN";
         FarmStatus: {
             running: components["schemas"]["BuildCount"][];
             ended: components["schemas"]["BuildCount"][];
@@ -2537,6 +2627,10 @@ export interface components {
             diskReason: string;
             loop: components["schemas"]["LoopEvents"][];
             bucket?: components["schemas"]["BucketState"];
+            /** Format: int64 */
+            workersUnfit: string;
+            /** Format: int64 */
+            workersCordoned: string;
         };
         BuildCount: {
             status: components["schemas"]["BuildStatus"];
@@ -3836,6 +3930,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UndrainWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CordonWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CordonWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CordonWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    UncordonWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UncordonWorkerRequestInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UncordonWorkerResponse"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    RemoveWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemoveWorkerResponse"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

@@ -1,7 +1,7 @@
 // What a session may do: each role what those before it may.
 import type * as wire from '../api/wire';
 
-const ROLES = ['read', 'submit', 'operate'] as const;
+const ROLES = ['read', 'submit', 'operate', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** What is not said is the least. */

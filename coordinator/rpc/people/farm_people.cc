@@ -1,0 +1,31 @@
+#include "coordinator/rpc/people/farm_people.h"
+
+#include "common/base/log.h"
+#include "common/base/status.h"
+
+namespace crossmill::coordinator {
+
+absl::StatusOr<std::unique_ptr<FarmPeople>> FarmPeople::Open(storage::RecordStore& records, Clock& clock,
+                                                             Authenticator& authenticator,
+                                                             const std::string& data_folder) {
+  std::unique_ptr<FarmPeople> farm(new FarmPeople(records, authenticator));
+  ASSIGN_OR_RETURN(farm->people_, People::Open(farm->records_, clock));
+  farm->service_ = std::make_unique<PeopleService>(*farm->people_, farm->heads_, data_folder + "/audit.log",
+                                                   clock, authenticator);
+  authenticator.AskAlso(AskPeople(*farm->people_));
+  farm->calls_.Start();
+  return farm;
+}
+
+absl::StatusOr<AuditLogOptions> FarmPeople::AuditOptions() {
+  ASSIGN_OR_RETURN(const auto head, heads_.Find(kAuditLog));
+  AuditLogOptions options;
+  options.head = {head.first, head.second};
+  options.keep = [this](const AuditHead& last) {
+    const absl::Status kept = heads_.Keep(kAuditLog, last.number, last.hash);
+    if (!kept.ok()) LogWarning("the end of the audit log was not kept: {}", Sv(kept.message()));
+  };
+  return options;
+}
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,60 @@
+// crossmill.v1.People: projects and tokens, for those who decide about them.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "coordinator/people/people.h"
+#include "coordinator/rpc/authenticator.h"
+#include "coordinator/storage/people/audit_heads.h"
+#include "crossmill/v1/people_service.grpc.pb.h"
+
+namespace crossmill::coordinator {
+
+// The name of the log of who changed what, in the record.
+inline constexpr char kAuditLog[] = "audit.log";
+
+// What the authenticator is asked of a token of the record. `people` outlives it.
+Authenticator::Ask AskPeople(People& people);
+
+// Thread safe.
+class PeopleService final : public v1::People::Service {
+ public:
+  // `audit`: the log's file, and where the record keeps its head.
+  PeopleService(People& people, storage::AuditHeads& heads, std::string audit, Clock& clock,
+                const Authenticator& authenticator)
+      : people_(people),
+        heads_(heads),
+        audit_(std::move(audit)),
+        clock_(clock),
+        authenticator_(authenticator) {}
+
+  grpc::Status CreateProject(grpc::ServerContext* context, const v1::CreateProjectRequest* request,
+                             v1::CreateProjectResponse* response) override;
+  grpc::Status ListProjects(grpc::ServerContext* context, const v1::ListProjectsRequest* request,
+                            v1::ListProjectsResponse* response) override;
+  grpc::Status SetProject(grpc::ServerContext* context, const v1::SetProjectRequest* request,
+                          v1::SetProjectResponse* response) override;
+  grpc::Status RemoveProject(grpc::ServerContext* context, const v1::RemoveProjectRequest* request,
+                             v1::RemoveProjectResponse* response) override;
+  grpc::Status CreateToken(grpc::ServerContext* context, const v1::CreateTokenRequest* request,
+                           v1::CreateTokenResponse* response) override;
+  grpc::Status ListTokens(grpc::ServerContext* context, const v1::ListTokensRequest* request,
+                          v1::ListTokensResponse* response) override;
+  grpc::Status RevokeToken(grpc::ServerContext* context, const v1::RevokeTokenRequest* request,
+                           v1::RevokeTokenResponse* response) override;
+  grpc::Status VerifyAudit(grpc::ServerContext* context, const v1::VerifyAuditRequest* request,
+                           v1::VerifyAuditResponse* response) override;
+  grpc::Status ListAudit(grpc::ServerContext* context, const v1::ListAuditRequest* request,
+                         v1::ListAuditResponse* response) override;
+
+ private:
+  People& people_;
+  storage::AuditHeads& heads_;
+  const std::string audit_;
+  Clock& clock_;
+  const Authenticator& authenticator_;
+};
+
+}  // namespace crossmill::coordinator

@@ -1,0 +1,80 @@
+#include "coordinator/telemetry.h"
+
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "common/http/curl_http_client.h"
+#include "coordinator/backup/last_backup.h"
+#include "coordinator/metrics/counted_blob_store.h"
+#include "coordinator/metrics/platform_states.h"
+#include "coordinator/storage/notices/state_records.h"
+#include "coordinator/storage/traces/given_leases.h"
+
+namespace crossmill::coordinator {
+namespace {
+
+constexpr int kEventPage = 1000;
+// A build with more says less; its trace ends there.
+constexpr int64_t kMostEvents = 200'000;
+
+absl::StatusOr<TracedBuild> Load(storage::RecordStore& records, int64_t build, const std::string& farm) {
+  TracedBuild traced;
+  traced.farm = farm;
+  ASSIGN_OR_RETURN(traced.view, records.LoadView(build));
+  while (static_cast<int64_t>(traced.events.size()) < kMostEvents) {
+    const int64_t next = static_cast<int64_t>(traced.events.size()) + 1;
+    ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> events, records.Events(build, next, kEventPage));
+    if (events.empty()) break;
+    traced.events.insert(traced.events.end(), events.begin(), events.end());
+  }
+  ASSIGN_OR_RETURN(const std::vector<storage::GivenLease> leases,
+                   storage::GivenLeasesOf(records.connection(), build));
+  for (const storage::GivenLease& lease : leases)
+    traced.tasks.push_back({lease.stage, lease.replica, lease.worker, lease.granted_at});
+  return traced;
+}
+
+}  // namespace
+
+BlobStore& Telemetry::Counted(BlobStore& blobs) {
+  return *counted_.emplace_back(MakeCountedBlobStore(blobs, counters_));
+}
+
+absl::Status Telemetry::OpenTraces(const OtlpSettings& settings, storage::RecordStore& records) {
+  if (settings.url.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const storage::FarmIdentity identity,
+                   storage::StateRecords(records.connection()).Identity());
+  const std::string farm = identity.id;
+  http::CurlOptions curl;
+  curl.user_agent = "crossmill-coordinator/" CROSSMILL_VERSION;
+  // Spans go nowhere else than where they were told to.
+  curl.follow_redirects = false;
+  client_ = http::MakeCurlHttpClient(std::move(curl));
+  ASSIGN_OR_RETURN(committed_, records.OpenAnother());
+  TraceExporterOptions options;
+  options.otlp = settings;
+  options.farm = farm;
+  options.version = CROSSMILL_VERSION;
+  options.count = [this](bool sent) { counters_.AddTrace(sent); };
+  exporter_ = std::make_unique<TraceExporter>(
+      *client_, [this, farm](int64_t build) { return Load(*committed_, build, farm); }, std::move(options));
+  LogInfo("traces of builds go to {}", settings.url);
+  return absl::OkStatus();
+}
+
+v1::FarmNumbers Telemetry::Numbers(Engine& engine, absl::Time now, const std::string& data_folder) {
+  v1::FarmNumbers numbers;
+  for (v1::PlatformState& state : PlatformStatesOf(engine.reader().Scheduling(), counters_.words(), now))
+    *numbers.add_platforms() = std::move(state);
+  counters_.CopyTo(numbers.mutable_counters());
+  numbers.set_last_backup_at(backup::LastBackupAt(data_folder));
+  return numbers;
+}
+
+void Telemetry::BuildEnded(const v1::BuildView& view) {
+  if (const auto times = TimesOf(view)) counters_.AddBuild(*times);
+  if (exporter_ != nullptr) exporter_->BuildEnded(view.id());
+}
+
+}  // namespace crossmill::coordinator
