@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/base/room/store_outage.h"
 #include "common/base/status.h"
 #include "coordinator/bucket/bucket_keys.h"
-#include "common/base/room/store_outage.h"
 
 namespace crossmill::coordinator {
 namespace {

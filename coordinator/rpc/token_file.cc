@@ -26,6 +26,11 @@ absl::StatusOr<TokenRecord> ParseRole(std::string_view role) {
   TokenRecord record;
   record.worker = role == "worker" || role == "both";
   record.client = ParseClientRole(role).value_or(v1::ACCESS_UNSPECIFIED);
+  // Whoever may write to the file would be admin by it; those that decide about others are in the record.
+  if (record.client == v1::ACCESS_ADMIN)
+    return absl::InvalidArgumentError(
+        "role \"admin\": such tokens are not in a file; `crossmill admin token create --role admin` makes "
+        "one");
   // Words of before there were several roles of clients.
   if (role == "client" || role == "both") record.client = v1::ACCESS_OPERATE;
   if (record.client == v1::ACCESS_UNSPECIFIED && !record.worker) {
