@@ -49,7 +49,7 @@ Variables Gitea() {
           {"GITEA_TOKEN", kToken}};
 }
 
-std::string HeaderOf(const http::HttpRequest& request, const std::string& name) {
+std::string FieldOf(const http::HttpRequest& request, const std::string& name) {
   for (const auto& [key, value] : request.headers) {
     if (key == name) return value;
   }
@@ -99,18 +99,18 @@ TEST(CommitStatusTest, RequestsAreAsEachForgeWantsThem) {
   const auto body_of = [](const http::HttpRequest& request) { return *ParseJson(request.body); };
   http::HttpRequest request =
       StatusRequest(*Read("auto", Github()), CommitState::kFailure, "text", "https://p/1");
-  EXPECT_EQ(HeaderOf(request, "Authorization"), std::string("Bearer ") + kToken);
+  EXPECT_EQ(FieldOf(request, "Authorization"), std::string("Bearer ") + kToken);
   EXPECT_EQ(body_of(request), (Json{{"state", "failure"},
                                     {"context", "crossmill"},
                                     {"description", "text"},
                                     {"target_url", "https://p/1"}}));
   request = StatusRequest(*Read("auto", Gitlab()), CommitState::kPending, "text", "");
-  EXPECT_EQ(HeaderOf(request, "PRIVATE-TOKEN"), kToken);
+  EXPECT_EQ(FieldOf(request, "PRIVATE-TOKEN"), kToken);
   EXPECT_EQ(body_of(request), (Json{{"state", "running"}, {"name", "crossmill"}, {"description", "text"}}));
   EXPECT_EQ(body_of(StatusRequest(*Read("auto", Gitlab()), CommitState::kCancelled, "", ""))["state"],
             "canceled");
   request = StatusRequest(*Read("auto", Gitea()), CommitState::kError, "text", "");
-  EXPECT_EQ(HeaderOf(request, "Authorization"), std::string("token ") + kToken);
+  EXPECT_EQ(FieldOf(request, "Authorization"), std::string("token ") + kToken);
   EXPECT_EQ(body_of(request)["state"], "error");
 }
 
