@@ -228,7 +228,9 @@ class ServerImpl final : public Server {
     };
     engine.on_alive = options_.on_alive;
     engine.counters = &telemetry_.counters();
-    engine.on_build_ended = [this](const v1::BuildView& view) { telemetry_.BuildEnded(view); };
+    engine.on_build_ended = [this](int64_t build, const std::optional<BuildTimes>& times) {
+      telemetry_.BuildEnded(build, times);
+    };
     ASSIGN_OR_RETURN(engine.build_platform, BuildPlatform(options_.build_platform));
     RETURN_IF_ERROR(OpenIndexes());
     engine.ahead_planner = ahead_forecast_.get();

@@ -72,9 +72,9 @@ v1::FarmNumbers Telemetry::Numbers(Engine& engine, absl::Time now, const std::st
   return numbers;
 }
 
-void Telemetry::BuildEnded(const v1::BuildView& view) {
-  if (const auto times = TimesOf(view)) counters_.AddBuild(*times);
-  if (exporter_ != nullptr) exporter_->BuildEnded(view.id());
+void Telemetry::BuildEnded(int64_t build, const std::optional<BuildTimes>& times) {
+  if (times) counters_.AddBuild(*times);
+  if (exporter_ != nullptr) exporter_->BuildEnded(build);
 }
 
 }  // namespace crossmill::coordinator

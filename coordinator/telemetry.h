@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ class Telemetry {
   // From now on builds that end are sent, if there is a URL.
   absl::Status OpenTraces(const OtlpSettings& settings, storage::RecordStore& records);
   // Its end is on record.
-  void BuildEnded(const v1::BuildView& view);
+  void BuildEnded(int64_t build, const std::optional<BuildTimes>& times);
   // `now` is by the engine's passing clock; the data folder knows of its last backup.
   v1::FarmNumbers Numbers(Engine& engine, absl::Time now, const std::string& data_folder);
 

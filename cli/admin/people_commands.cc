@@ -166,7 +166,7 @@ void AddTokenCommands(CLI::App& admin, Session& session) {
   CLI::App* create = token->add_subcommand("create", "Make a token, and print it this once");
   create->add_option("name", flags->name, "Whose it is")->required();
   create->add_option("--role", flags->role, "read, submit, operate or admin [submit]");
-  create->add_option("--project", flags->project, "Whose builds it sees and submits [default]");
+  create->add_option("--project", flags->project, "Of which project its builds are [default]");
   create
       ->add_option("--push", flags->pushes,
                    "Repositories that it may push to, such as registry.example/team/* (repeatable) [none]")

@@ -9,7 +9,7 @@
 
 namespace crossmill::backup {
 
-// Of a backup that is complete. Replaces the note of the one before.
+// Of a backup that is complete. Replaces the note of the one before; it is whose the record is.
 absl::Status NoteLastBackup(const std::string& data_folder, const BackupManifest& manifest);
 
 // Unix time in nanoseconds at which the record was as the newest backup has it; 0: no backup is known, also

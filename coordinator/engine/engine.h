@@ -102,7 +102,7 @@ struct EngineOptions {
   // Not owned; null: nobody counts. Told of what is committed.
   FarmCounters* counters = nullptr;
   // Called when a build has ended and that is committed, from the loop: it must return at once. May be empty.
-  std::function<void(const v1::BuildView& view)> on_build_ended;
+  std::function<void(int64_t build, const std::optional<BuildTimes>& times)> on_build_ended;
   // Called in the loop, at least every twentieth of a second, unless an event holds it. May be empty.
   std::function<void()> on_alive;
   // Told once when a batch could not be recorded (transaction_loop.h): the program has to start again. May be

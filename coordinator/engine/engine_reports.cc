@@ -375,7 +375,7 @@ void Engine::OnTaskFinished(core::TaskId task, const v1::TaskResult& result) {
 void Engine::OnLost(core::TaskId task, const std::string& reason, Fault fault) {
   if (board_.Find(task) == nullptr) return;
   core::Attempt ended = board_.End(task);
-  const bool outage = OutageWait::IsOutage(reason);
+  const bool outage = outage_wait_.IsOutage(reason);
   if (fault == Fault::kWorker && !outage)
     health_.Failed(ended.worker, ended.origin.build, reason, passing_.Now());
   Close(ended, "lost: " + reason);

@@ -159,8 +159,8 @@ void Engine::Forget(RunningBuild& build) {
   LogInfo("build={} finished status={} {}", id, v1::BuildStatus_Name(build.state.view().status()),
           build.state.view().message());
   // Not before: to an attached client it is the end of the build.
-  loop_->AfterCommit([this, id, view = build.state.view()] {
-    if (options_.on_build_ended) options_.on_build_ended(view);
+  loop_->AfterCommit([this, id, times = TimesOf(build.state.view())] {
+    if (options_.on_build_ended) options_.on_build_ended(id, times);
     images_.ExpectNoMore(id);
     if (options_.held_blobs != nullptr) options_.held_blobs->Release(id);
     reader_->Forget(id);

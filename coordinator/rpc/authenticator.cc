@@ -212,7 +212,7 @@ absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& cont
   const std::string peer = context.peer();
   if (peer.starts_with("unix:")) {
     RETURN_IF_ERROR(CheckCaller(context));
-    return Roles{.client = v1::ACCESS_ADMIN, .worker = true, .at_socket = true, .peer = peer};
+    return Roles{.client = v1::ACCESS_ADMIN, .worker = true, .at_socket = true};
   }
   const auto header = context.client_metadata().find("authorization");
   if (header == context.client_metadata().end()) {
@@ -229,7 +229,6 @@ absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& cont
   if (!found) return absl::UnauthenticatedError("the token is not known to this coordinator");
   Roles roles = *std::move(found);
   roles.hash = std::move(hash);
-  roles.peer = peer;
   // Strangers are not told which version this is.
   RETURN_IF_ERROR(CheckCaller(context));
   if (on_known_) on_known_(peer);

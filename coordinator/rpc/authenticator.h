@@ -32,19 +32,15 @@ struct Roles {
   std::string name = {};
   // Which workers its holder may be (peers/worker_names.h); at the socket, any.
   std::vector<std::string> worker_names = {};
-  // Whose builds it submits and, unless SeesWholeFarm, the only ones that it sees.
+  // Whose the builds are that it submits. Everybody sees those of all projects.
   std::string project = std::string(core::kDefaultProject);
   // Repositories that it may push to, with stars; nothing: all that its registry lets it.
   std::optional<std::vector<std::string>> pushes = {};
-  // Of a token of the record; 0: of the file, or none.
-  int64_t token = 0;
   // Hex SHA-256 of the token; empty at the socket.
   std::string hash = {};
-  // As gRPC names it: "ipv4:10.0.0.7:51034".
-  std::string peer = {};
 
-  // It is no one project's: operators and admins, and whoever is at the socket.
-  bool SeesWholeFarm() const { return at_socket || client >= v1::ACCESS_OPERATE; }
+  // May change what is of others: operators and admins, and whoever is at the socket.
+  bool Operates() const { return at_socket || client >= v1::ACCESS_OPERATE; }
 };
 
 // A token as it is stored: never itself, only its hash.

@@ -4,7 +4,9 @@
 
 namespace crossmill::coordinator {
 
-bool OutageWait::IsOutage(std::string_view reason) { return reason.find(kBehindAnOutage) != reason.npos; }
+bool OutageWait::IsOutage(std::string_view reason) const {
+  return away_ && reason.find(kBehindAnOutage) != reason.npos;
+}
 
 bool OutageWait::Hold(const core::StageRunId& run, absl::Time now) {
   Waiting& waiting = waiting_.try_emplace(run, Waiting{now, now}).first->second;

@@ -25,7 +25,8 @@ class OutageWait {
   // Whether the bucket is known not to answer; may be empty: there is none.
   explicit OutageWait(std::function<bool()> away) : away_(std::move(away)) {}
 
-  static bool IsOutage(std::string_view reason);
+  // By the words of whoever met it, a worker too; never where there is no bucket.
+  bool IsOutage(std::string_view reason) const;
   // The stage failed for an outage. False: it has waited long enough.
   bool Hold(const core::StageRunId& run, absl::Time now);
   // Those that are to be tried again; they may have ended meanwhile.

@@ -35,8 +35,7 @@ Authenticator::Ask AskPeople(People& people) {
     roles.name = token->name();
     roles.project = token->project();
     // Of one that decides about the farm nothing is kept back.
-    if (!roles.SeesWholeFarm()) roles.pushes.emplace(token->pushes().begin(), token->pushes().end());
-    roles.token = token->id();
+    if (!roles.Operates()) roles.pushes.emplace(token->pushes().begin(), token->pushes().end());
     return roles;
   };
 }

@@ -13,9 +13,12 @@ const core::StageRunId kRun{.build = 1, .stage = 2, .replica = 0};
 const absl::Time kBegin = absl::FromUnixSeconds(1'700'000'000);
 
 TEST(OutageWaitTest, KnowsAnOutageByItsWords) {
-  EXPECT_TRUE(OutageWait::IsOutage(
-      "reading blob x: blob x is only in the bucket, which does not give it now: no route to host"));
-  EXPECT_FALSE(OutageWait::IsOutage("the worker gave the task up"));
+  const char* const outage =
+      "reading blob x: blob x is only in the bucket, which does not give it now: no route to host";
+  const OutageWait wait([] { return false; });
+  EXPECT_TRUE(wait.IsOutage(outage));
+  EXPECT_FALSE(wait.IsOutage("the worker gave the task up"));
+  EXPECT_FALSE(OutageWait(nullptr).IsOutage(outage)) << "there is no bucket, whatever a worker says";
 }
 
 TEST(OutageWaitTest, AStageIsTriedAgainWhenTheBucketAnswersAndNowAndThenAnyway) {
