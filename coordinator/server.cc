@@ -1,3 +1,4 @@
+#include "coordinator/leftovers.h"
 #include "coordinator/server.h"
 
 #include <algorithm>
@@ -92,12 +93,6 @@ namespace {
 // Running calls (watchers, worker streams) get so long to end when the server stops.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
 
-// What a killed coordinator left. Folders have names of their own there: one that stays stops no start.
-void RemoveLeftovers(const std::string& folder) {
-  if (const absl::Status removed = RemoveTree(folder); !removed.ok())
-    LogWarning("what is left in {} cannot be removed; do it by hand: {}", folder, Sv(removed.message()));
-}
-
 absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
   if (!given.empty()) {
     auto platform = ParsePlatform(given);
@@ -139,7 +134,8 @@ class ServerImpl final : public Server {
   explicit ServerImpl(ServerOptions options) : options_(std::move(options)) {}
   ~ServerImpl() override {
     BeginStop();
-    // Watches first, so that their calls end; the engine last: nothing that workers say until then is lost.
+    // Watches first, so that their calls end; the engine last, so that nothing that workers say until their
+    // streams end is lost.
     if (reverification_) reverification_->Stop();
     if (deliverer_) deliverer_->Stop();
     if (collector_) collector_->Stop();
