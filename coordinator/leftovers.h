@@ -5,8 +5,8 @@
 
 namespace crossmill::coordinator {
 
-// Removes such a folder at the start. Folders have names of their own there, so that one that stays, which is logged,
-// stops no start.
+// Removes such a folder at the start. Folders have names of their own there, so that one that stays, which is
+// logged, stops no start.
 void RemoveLeftovers(const std::string& folder);
 
 }  // namespace crossmill::coordinator

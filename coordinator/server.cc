@@ -1,4 +1,3 @@
-#include "coordinator/leftovers.h"
 #include "coordinator/server.h"
 
 #include <algorithm>
@@ -35,6 +34,7 @@
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/leftovers.h"
 #include "coordinator/registry_options.h"
 #include "coordinator/retention/aging.h"
 #include "coordinator/retention/collector.h"

@@ -89,7 +89,8 @@ TEST(ExitCodesTest, AVerdictOnTooFewHostsHasItsOwn) {
   EXPECT_EQ(code({two, one}, 0), kExitOk) << "nobody asked";
   EXPECT_EQ(code({one}, 1), kExitOk);
   EXPECT_EQ(code({CellOnHosts(v1::VERDICT_INCONCLUSIVE, 1, 1)}, 2), kExitTooFewHosts);
-  EXPECT_EQ(code({CellOnHosts(v1::VERDICT_INCONCLUSIVE, 2, 2)}, 2), kExitInconclusive) << "for another reason";
+  EXPECT_EQ(code({CellOnHosts(v1::VERDICT_INCONCLUSIVE, 2, 2)}, 2), kExitInconclusive)
+      << "for another reason";
   EXPECT_EQ(code({CellOnHosts(v1::VERDICT_UNREPRODUCIBLE, 1, 2)}, 2), kExitNotReproducible);
   EXPECT_EQ(code({CellOnHosts(v1::VERDICT_REPRODUCIBLE, 0, 0)}, 2), kExitOk) << "the image is its base";
 }
