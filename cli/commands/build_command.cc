@@ -1,7 +1,9 @@
 // crossmill build and retry: from flags to the report.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "cli/attribution/attribution.h"
 #include "cli/attribution/rounds.h"
 #include "cli/attribution/trials.h"
@@ -33,6 +35,14 @@ using SteadyClock = std::chrono::steady_clock;
 
 void TellIgnored(Session& session, absl::Span<const std::string> flags) {
   if (!flags.empty()) session.Tell(fmt::format("crossmill: {}\n", IgnoredFlagsNotice(flags)));
+}
+
+// What is no traceparent is left out of account, as the standard wants it; the farm looks at the rest of it.
+std::string TraceparentOf(const std::string& variable) {
+  constexpr size_t kLongest = 256;
+  const bool could_be =
+      variable.size() <= kLongest && std::all_of(variable.begin(), variable.end(), absl::ascii_isgraph);
+  return could_be ? variable : "";
 }
 
 // One run of the command. The members are what its phases hand on.
@@ -110,6 +120,7 @@ absl::Status BuildCommand::ReadFlags() {
   }
   ASSIGN_OR_RETURN(combinations_, ReadMatrix(flags_, submission_.options()));
   epoch_of_commit_ = epoch.mode == EpochMode::kGit;
+  submission_.set_traceparent(TraceparentOf(session_.env.VariableOr("TRACEPARENT")));
   v1::Recipe* recipe = submission_.mutable_recipe();
   recipe->set_target(flags_.target);
   RETURN_IF_ERROR(AddBuildArguments(

@@ -410,6 +410,8 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"caches_budget", info.caches_budget()},
       {"layers_bytes", worker.layers_bytes()},
       {"caches_bytes", worker.caches_bytes()},
+      {"clock_ahead_seconds",
+       worker.has_clock_ahead() ? Json(static_cast<double>(worker.clock_ahead()) / 1e9) : Json()},
       {"tasks", List(worker.tasks(), [](const std::string& task) { return Json(task); })}};
 }
 

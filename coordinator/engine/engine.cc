@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_join.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
@@ -49,6 +50,9 @@ core::Realm NamedRealm(const v1::BuildSubmission& submission) {
   return core::RealmOf(submission.options(), "");
 }
 
+// Later versions of it may be longer than that of today.
+constexpr size_t kLongestTraceparent = 256;
+
 // What shows without the bases is refused before there is a build.
 absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOptions& engine, BlobStore& blobs,
                          const std::stop_token& stop) {
@@ -59,6 +63,8 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOpti
     return absl::InvalidArgumentError(
         fmt::format("build {0} is built again by `crossmill verify {0}`", submission.rebuild().build()));
   }
+  if (submission.traceparent().size() > kLongestTraceparent)
+    return absl::InvalidArgumentError(fmt::format("traceparent: longer than {} bytes", kLongestTraceparent));
   RETURN_IF_ERROR(plan::CheckOptions(submission.options()));
   RETURN_IF_ERROR(CheckPriorityOf(submission, engine.most_priority));
   RETURN_IF_ERROR(CheckTags(submission.options()));
@@ -102,10 +108,18 @@ absl::Status CheckSubmissions(const std::vector<v1::BuildSubmission>& builds,
 }
 
 std::string DigestOf(const std::vector<v1::BuildSubmission>& builds) {
-  if (builds.size() == 1) return Sha256Hex(builds.front().SerializeAsString());
-  std::string all;
-  for (const v1::BuildSubmission& build : builds) all += Sha256Hex(build.SerializeAsString());
-  return Sha256Hex(all);
+  std::vector<std::string> each;
+  for (const v1::BuildSubmission& build : builds) {
+    if (build.traceparent().empty()) {
+      each.push_back(Sha256Hex(build.SerializeAsString()));
+      continue;
+    }
+    // Who tries again does so in a span of its own.
+    v1::BuildSubmission untraced = build;
+    untraced.clear_traceparent();
+    each.push_back(Sha256Hex(untraced.SerializeAsString()));
+  }
+  return each.size() == 1 ? each.front() : Sha256Hex(absl::StrJoin(each, ""));
 }
 
 // Numbers of executions in a row that may have no console: most steps copy.
