@@ -40,8 +40,8 @@ namespace {
     &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto,
     &descriptor_table_google_2fbytestream_2fbytestream_5fservice_2eproto};
 
-// Both are process-wide registrations that must happen once, before the first builder. Being linked is enough for gRPC to
-// add reflection to every server; WithoutReflection takes it from those that did not ask for it.
+// Both are process-wide registrations that must happen once, before the first builder. Being linked is enough
+// for gRPC to add reflection to every server; WithoutReflection takes it from those that did not ask for it.
 void EnableHealthAndReflection() {
   static std::once_flag once;
   std::call_once(once, [] {

@@ -91,8 +91,7 @@ TEST_F(AuthenticatorTest, ReflectionIsThereForWhoAskedForItOnly) {
   options.reflection = true;
   auto with = coordinator::RpcServer::Start(options, {{"crossmill.v1.Builds", &builds_}});
   ASSERT_OK(with.status());
-  const auto [reflection, services] =
-      crossmill::CallRaw((*with)->InProcessChannel(), method, list_services);
+  const auto [reflection, services] = crossmill::CallRaw((*with)->InProcessChannel(), method, list_services);
   EXPECT_TRUE(reflection.ok()) << reflection.error_message();
   EXPECT_NE(services.find("crossmill.v1.Builds"), std::string::npos);
 }
