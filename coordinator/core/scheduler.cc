@@ -124,9 +124,9 @@ void Scheduler::EnterRealm(const Realm& realm, absl::Time now) {
     Refresh(worker);
     for (const std::string& place : worker.emulated) OpenBacklog(place, now);
   }
-  std::erase_if(backlogs_, [&, &realms = realms_](const auto& backlog) {
+  std::erase_if(backlogs_, [&](const auto& backlog) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const size_t end = backlog.first.find('\n');
-    return end != std::string::npos && !realms.contains(backlog.first.substr(0, end));
+    return end != std::string::npos && !realms_.contains(backlog.first.substr(0, end));
   });
 }
 

@@ -40,7 +40,7 @@ class WrapperCase(FarmTestCase):
         super().setUp()
         farm.require_program("bash", "sha256sum")
         shutil.copytree(farm.ROOT / "scripts/ci", self.context / "ci/crossmill")
-        self.write(".dockerignore", "ci\ncrossmill-reports\noutput\nsummary\nbin\n")
+        self.write(".dockerignore", "ci\ncrossmill-reports\noutput\nsummary\nbin\ntold*\n")
         self.reports = self.context / "crossmill-reports"
         self.bin = self.context / "bin"
         self.bin.mkdir()
