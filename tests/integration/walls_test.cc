@@ -57,6 +57,9 @@ const std::map<std::string, Wall>& Walls() {
       {"crossmill.v1.Builds/ListFetches", Wall::kNotFound},
       {"crossmill.v1.Builds/GetSubmission", Wall::kNotFound},
       {"crossmill.v1.Builds/Attach", Wall::kNotFound},
+      {"crossmill.v1.Matrices/SubmitMatrix", Wall::kContent},
+      {"crossmill.v1.Matrices/GetMatrix", Wall::kNotFound},
+      {"crossmill.v1.Matrices/CancelMatrix", Wall::kNotFound},
       {"crossmill.v1.Submissions/SubmitFiles", Wall::kContent},
       {"crossmill.v1.Submissions/GetSubmissionState", Wall::kNotFound},
       {"crossmill.v1.Submissions/CancelSubmission", Wall::kNotFound},
@@ -209,7 +212,7 @@ class WallsTest : public FarmTest {
       if (field != nullptr && field->cpp_type() == FieldDescriptor::CPPTYPE_INT64)
         message->GetReflection()->SetInt64(message.get(), field, with);
     };
-    for (const char* name : {"build_id", "first", "second", "against_build"}) set(name, build);
+    for (const char* name : {"build_id", "first", "second", "against_build", "matrix_id"}) set(name, build);
     set("execution", execution);
     for (const char* name : {"name", "requirement"}) {
       const FieldDescriptor* field = method.input_type()->FindFieldByName(name);
