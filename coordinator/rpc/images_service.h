@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/evidence/build_evidence.h"
 #include "coordinator/images/image_store.h"
 #include "coordinator/rpc/authenticator.h"

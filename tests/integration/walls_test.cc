@@ -199,7 +199,7 @@ class WallsTest : public FarmTest {
 
   v1::BuildSubmission Marked() {
     v1::BuildSubmission submission =
-        Submission(std::string("FROM scratch\nRUN [\"write\", \"") + kMark + "\"]\n");
+        Submission(std::string("FROM scratch\nRUN write ") + kMark + "\n");
     submission.mutable_options()->add_tags(std::string("team/") + kMark + ":1");
     return submission;
   }
@@ -318,7 +318,7 @@ TEST_F(WallsTest, WhoeverOperatesSeesAllAndOnesOwnIsSeen) {
 
 TEST_F(WallsTest, NoStepOfAnotherProjectIsAHitAndOnesOwnIs) {
   const auto worker = NewWorker("one");
-  const v1::BuildSubmission submission = Submission("FROM scratch\nRUN [\"write\", \"same\"]\n");
+  const v1::BuildSubmission submission = Submission("FROM scratch\nRUN write same\n");
   const auto status = [&](int64_t build) { return WaitForEnd(build).stages(0).steps(0).status(); };
   EXPECT_EQ(status(SubmitAs("bank-ci", submission)), v1::STEP_STATUS_EXECUTED);
   EXPECT_EQ(status(SubmitAs("shop-ci", submission)), v1::STEP_STATUS_EXECUTED);
@@ -333,7 +333,7 @@ TEST_F(WallsTest, TwoTokensOfOneNameInTwoProjectsAreTwoClients) {
   AddToken("ci", "bank", v1::ACCESS_SUBMIT);
   const std::string of_bank = tokens_.at("ci");
   AddToken("ci", "shop", v1::ACCESS_SUBMIT);
-  const v1::BuildSubmission submission = Submission("FROM scratch\nRUN [\"write\", \"same\"]\n");
+  const v1::BuildSubmission submission = Submission("FROM scratch\nRUN write same\n");
   const int64_t theirs = SubmitAs("ci", submission, "one key");
   tokens_["ci"] = of_bank;
   const int64_t ours = SubmitAs("ci", submission, "one key");

@@ -12,12 +12,12 @@ constexpr std::string_view kEnd = ", ";
 
 std::string InProject(std::string_view project, std::string_view text) {
   if (project.empty()) project = kDefaultProject;
-  // What looks like a key of another is said to be of this one.
-  const bool is_key = text.starts_with(kMark);
-  if (ProjectOfKey(text) == project && (is_key || project == kDefaultProject)) return std::string(text);
   std::string key(kMark);
   key += project;
   key += kEnd;
+  if (text.starts_with(key)) return std::string(text);
+  // What looks like a key of another is said to be of this one.
+  if (project == kDefaultProject && !text.starts_with(kMark)) return std::string(text);
   key += text;
   return key;
 }
