@@ -2522,6 +2522,7 @@ export interface components {
             verdictBuild: string;
             /** Format: int64 */
             verdictSince: string;
+            project: string;
         };
         ListStateChangesResponse: {
             changes: components["schemas"]["StateChange"][];
@@ -2543,6 +2544,7 @@ export interface components {
             verdict: components["schemas"]["Verdict"];
             verdictBefore: components["schemas"]["Verdict"];
             reason: string;
+            project: string;
         };
         ListWebhooksResponse: {
             webhooks: components["schemas"]["Webhook"][];
