@@ -51,8 +51,8 @@ class UseSearch {
         wanted_(static_cast<size_t>(filter.limit) + 1) {}
 
   // The places, newest build first: one more than wanted if there are more.
-  absl::StatusOr<std::vector<UsePlace>> Find(const std::function<bool(std::string_view)>& matches)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection_.mutex()) {
+  absl::StatusOr<std::vector<UsePlace>> Find(const std::function<bool(std::string_view)>& matches) {
+    RecursiveMutexLock lock(connection_.mutex());
     ASSIGN_OR_RETURN(const bool any, FindFirstBuild());
     if (any) RETURN_IF_ERROR(FindVersions(matches));
     if (versions_.empty()) return std::vector<UsePlace>();
