@@ -34,7 +34,7 @@ class EngineMatrixTest : public EngineTest {
 
 TEST_F(EngineMatrixTest, NumbersFollowOneAnotherAndTheSameKeyIsTheSameMatrix) {
   const auto builds = Matrix({"a", "b", "c"});
-  const auto first = engine_->SubmitAll(builds, "key");
+  const auto first = engine_->SubmitAll(builds, "key", {});
   ASSERT_OK(first);
   EXPECT_FALSE(first->existing);
   for (int64_t i = 0; i < 3; ++i) {
@@ -45,7 +45,7 @@ TEST_F(EngineMatrixTest, NumbersFollowOneAnotherAndTheSameKeyIsTheSameMatrix) {
   }
   StopCoordinator();
   StartCoordinator();
-  const auto again = engine_->SubmitAll(builds, "key");
+  const auto again = engine_->SubmitAll(builds, "key", {});
   ASSERT_OK(again);
   EXPECT_TRUE(again->existing);
   EXPECT_EQ(again->build, first->build);
@@ -58,7 +58,7 @@ TEST_F(EngineMatrixTest, NumbersFollowOneAnotherAndTheSameKeyIsTheSameMatrix) {
 TEST_F(EngineMatrixTest, OneThatIsRefusedRefusesAll) {
   auto builds = Matrix({"a", "b"});
   builds[1].mutable_recipe()->set_dockerfile("FROM scratch\nNOTHING\n");
-  const auto refused = engine_->SubmitAll(builds, "");
+  const auto refused = engine_->SubmitAll(builds, "", {});
   EXPECT_TRUE(absl::IsInvalidArgument(refused.status()));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("A=b: Dockerfile:2"));
   EXPECT_TRUE(absl::IsNotFound(engine_->reader().Get(1).status()));
@@ -76,7 +76,7 @@ TEST_F(EngineMatrixTest, CancelledAsOne) {
 
 TEST_F(EngineMatrixTest, OneOfItSubmittedAgainIsABuildAlone) {
   const auto builds = Matrix({"a", "b"});
-  ASSERT_OK(engine_->SubmitAll(builds, ""));
+  ASSERT_OK(engine_->SubmitAll(builds, "", {}));
   const auto view = engine_->reader().Get(Submit(builds[1]));
   ASSERT_OK(view);
   EXPECT_FALSE(view->has_matrix());
