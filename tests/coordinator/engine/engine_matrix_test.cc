@@ -51,7 +51,7 @@ TEST_F(EngineMatrixTest, NumbersFollowOneAnotherAndTheSameKeyIsTheSameMatrix) {
   EXPECT_EQ(again->build, first->build);
   EXPECT_TRUE(absl::IsNotFound(engine_->reader().Get(first->build + 3).status())) << "nothing was submitted";
   // Neither another matrix nor one of its builds alone.
-  EXPECT_TRUE(absl::IsAlreadyExists(engine_->SubmitAll(Matrix({"a", "b"}), "key").status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(engine_->SubmitAll(Matrix({"a", "b"}), "key", {}).status()));
   EXPECT_TRUE(absl::IsAlreadyExists(engine_->Submit(builds[0], "key").status()));
 }
 
@@ -65,7 +65,7 @@ TEST_F(EngineMatrixTest, OneThatIsRefusedRefusesAll) {
 }
 
 TEST_F(EngineMatrixTest, CancelledAsOne) {
-  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "");
+  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "", {});
   ASSERT_OK(submitted);
   const int64_t alone = Submit(Submission("FROM scratch\nRUN other\n"));
   ASSERT_OK(engine_->Cancel(submitted->build, true, 3));
@@ -91,7 +91,7 @@ TEST_F(EngineMatrixTest, WhatANameIsIsToldOnceWhenTheLastHasEnded) {
   ASSERT_OK(hooks.Add(webhook, "whsec_x"));
   auto worker = NewWorker("w1");
   worker->FailOn("one b", 1);
-  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "");
+  const auto submitted = engine_->SubmitAll(Matrix({"a", "b", "c"}), "", {});
   ASSERT_OK(submitted);
   worker->PlayAll();
   for (int64_t i = 0; i < 3; ++i) WaitForEnd(submitted->build + i);
