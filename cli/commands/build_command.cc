@@ -120,7 +120,6 @@ absl::Status BuildCommand::ReadFlags() {
   }
   ASSIGN_OR_RETURN(combinations_, ReadMatrix(flags_, submission_.options()));
   epoch_of_commit_ = epoch.mode == EpochMode::kGit;
-  submission_.set_traceparent(TraceparentOf(session_.env.VariableOr("TRACEPARENT")));
   v1::Recipe* recipe = submission_.mutable_recipe();
   recipe->set_target(flags_.target);
   RETURN_IF_ERROR(AddBuildArguments(
@@ -417,6 +416,8 @@ absl::StatusOr<int> BuildCommand::RunToEnd() {
     RETURN_IF_ERROR(
         context_->Send(*farm_, *progress_, submission_.options().keep_times(), submission_.mutable_recipe()));
   }
+  // Of who runs this, also where what is submitted was another's.
+  submission_.set_traceparent(TraceparentOf(session_.env.VariableOr("TRACEPARENT")));
   if (!combinations_.empty()) return FollowMatrix();
   if (flags_.detach) return Detach();
   ASSIGN_OR_RETURN(BuildModel model, Follow());

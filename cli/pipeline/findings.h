@@ -45,7 +45,7 @@ struct RunFinding {
 // one for each.
 std::vector<RunFinding> FindingsOf(const PipelineRun& run);
 
-// The same finding of a later run has the same: SHA-256 over rule, file, place in the recipe, platform,
+// The same finding of a later run has the same, also when lines have moved: SHA-256 over rule, file, platform,
 // combination and text, in hex.
 std::string FingerprintOf(const RunFinding& finding);
 
