@@ -149,8 +149,7 @@ absl::Status BuildCommand::ReadCommonFlags() {
     return absl::InvalidArgumentError(
         "--detach does not wait for a result: --iidfile and --require cannot be used with it");
   }
-  if (flags_.detach && (!flags_.junit.empty() || !flags_.sarif.empty() || !flags_.code_quality.empty() ||
-                        !flags_.summary.empty() || !flags_.commit_status.empty())) {
+  if (flags_.detach && TellsTheEnd(flags_)) {
     return absl::InvalidArgumentError(
         "--detach does not wait for a result: --junit, --sarif, --code-quality, --summary and "
         "--commit-status "
@@ -375,10 +374,8 @@ absl::StatusOr<int> BuildCommand::Detach() {
 
 bool BuildCommand::TakesImage() const {
   return flags_.push || load_ || flags_.attribute || flags_.until_different > 0 || !outputs_.empty() ||
-         !flags_.metadata_file.empty() || !flags_.iid_file.empty() || !flags_.junit.empty() ||
-         !flags_.sarif.empty() || !flags_.code_quality.empty() || !flags_.summary.empty() ||
-         !flags_.commit_status.empty() || session_.json || mode_ == ProgressMode::kQuiet ||
-         !flags_.require.empty();
+         !flags_.metadata_file.empty() || !flags_.iid_file.empty() || TellsTheEnd(flags_) || session_.json ||
+         mode_ == ProgressMode::kQuiet || !flags_.require.empty();
 }
 
 absl::StatusOr<BuildModel> BuildCommand::Follow() {

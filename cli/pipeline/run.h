@@ -38,6 +38,8 @@ std::string RunUrl(const PipelineRun& run);
 v1::Verdict RunVerdict(const PipelineRun& run);
 // In a word or a few: "succeeded", "failed", "incomplete", "not reproducible", ... by the exit code.
 std::string_view RunWord(const PipelineRun& run);
+// That a verdict rests on fewer hosts than were asked for (RestsOnFewerHosts).
+std::string FewerHostsText(const v1::CellView& cell, const Requirement& requirement);
 // The file of the recipe that a range names, for somebody in the working folder.
 std::string FileOf(const PipelineRun& run, const v1::BuildView& build, const v1::SourceRange& range);
 
