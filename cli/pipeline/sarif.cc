@@ -22,9 +22,7 @@ Json EmptyDocument() {
 }
 
 std::string TextOf(const RunFinding& finding) {
-  std::string text = finding.combination.empty() ? "" : finding.combination + ": ";
-  if (!finding.platform.empty()) text += finding.platform + ": ";
-  text += finding.message;
+  std::string text = PlacedMessage(finding);
   if (!finding.details.empty()) text += "\n" + absl::StrJoin(finding.details, "\n");
   return text;
 }
