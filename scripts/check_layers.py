@@ -109,7 +109,7 @@ ALLOWED = {
     "worker": ["worker/agent"],
     "cli/use": ["common/base", "common/words"],
     "cli/show": ["common/base", "common/words", "common/layer", "cli/use"],
-    "cli/session": ["common/base", "common/words", "common/rpc", "cli/show"],
+    "cli/session": ["common/base", "common/settings", "common/words", "common/rpc", "cli/show"],
     "cli/recipe": ["common", "cli/show", "cli/session"],
     "cli/images": ["common", "cli/show", "cli/session", "cli/recipe"],
     "cli/matrix": ["common/base", "common/words", "common/oci", "cli/show"],
