@@ -161,7 +161,7 @@ def hidden_names(text):
                 name = next(filter(None, type_name.groups()))
             elif constant := re.match(r"(?:inline |static )?const(?:expr|init)? [^=(]*?(\w+)(?:\[\w*\])? ?(?:=|$)", plain):
                 name = constant.group(1)
-            elif function := re.search(r"[\w&*] ?\b(\w+)\((.*)\)", declaration):
+            elif function := re.search(r"[\w&*>] ?\b(\w+)\((.*)\)", declaration):
                 name = f"{function.group(1)}({without_parameter_names(function.group(2))})"
             else:
                 continue

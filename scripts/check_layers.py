@@ -122,7 +122,7 @@ ALLOWED = {
     "cli/wheelhouse": ["common/base", "common/words", "common/python", "common/wheels", "cli/show"],
     "cli/wheelhouse/making": ["common", "cli/show", "cli/session", "cli/wheelhouse"],
     "cli/local": ["common/base"],
-    "cli/admin": ["common/base", "common/words", "cli/show", "cli/session"],
+    "cli/admin": ["common/base", "common/filter", "common/words", "cli/show", "cli/session"],
     "cli/retention": ["common/base", "common/words", "cli/show", "cli/session"],
     "cli/commands": ["cli/admin", "cli/local", "cli/doctor", "cli/use", "common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/evidence", "cli/history", "cli/wheelhouse", "cli/attribution",
                      "cli/reproduce", "cli/retention", "cli/matrix", "cli/pipeline"],

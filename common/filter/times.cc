@@ -1,5 +1,6 @@
 #include "common/filter/times.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -55,6 +56,13 @@ absl::StatusOr<Moment> ParseMoment(std::string_view text, int64_t now_ns) {
       "'{}' is no date; expected 2026-11-20, 2026-11-20T14:00 or 2026-11-20T14:00:00+01:00 (UTC where "
       "no zone is told)",
       text));
+}
+
+absl::StatusOr<int64_t> ParseSince(std::string_view text, int64_t now_ns) {
+  if (text.empty()) return 0;
+  ASSIGN_OR_RETURN(const Moment moment, ParseMoment(text, now_ns));
+  if (moment.begin > now_ns) return absl::InvalidArgumentError(fmt::format("'{}' is still to come", text));
+  return std::max<int64_t>(0, moment.begin);
 }
 
 }  // namespace crossmill::filter

@@ -19,4 +19,8 @@ struct Moment {
 // INVALID_ARGUMENT says what was expected.
 absl::StatusOr<Moment> ParseMoment(std::string_view text, int64_t now_ns);
 
+// The beginning of such a moment, for what is asked since then; 0 for an empty text and for all before 1970.
+// INVALID_ARGUMENT for one that is still to come, too.
+absl::StatusOr<int64_t> ParseSince(std::string_view text, int64_t now_ns);
+
 }  // namespace crossmill::filter

@@ -20,7 +20,7 @@ using google::bytestream::ReadRequest;
 using google::bytestream::ReadResponse;
 using google::bytestream::WriteRequest;
 using google::bytestream::WriteResponse;
-using rpc::BlobName;
+using rpc::ResourceName;
 using rpc::ToGrpc;
 
 constexpr size_t kPiece = 512 << 10;
@@ -53,7 +53,7 @@ absl::Status Send(grpc::ServerWriter<ReadResponse>& writer, ReadResponse& messag
 
 absl::Status ReadBlob(BlobStore& blobs, const ReadRequest& request,
                       grpc::ServerWriter<ReadResponse>& writer) {
-  ASSIGN_OR_RETURN(const BlobName name, rpc::ParseReadName(request.resource_name()));
+  ASSIGN_OR_RETURN(const ResourceName name, rpc::ParseReadName(request.resource_name()));
   const int64_t offset = request.read_offset();
   if (offset < 0 || offset > name.digest.size) {
     return absl::OutOfRangeError(fmt::format("offset {} in a blob of {} bytes", offset, name.digest.size));
@@ -112,7 +112,7 @@ struct ByteStreamService::Incoming {
   }
 };
 
-absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, Incoming& incoming,
+absl::StatusOr<bool> ByteStreamService::Receive(const ResourceName& name, Incoming& incoming,
                                                 UploadSessions::Upload& upload) {
   const WriteRequest& message = incoming.message;
   while (true) {
@@ -135,7 +135,7 @@ absl::StatusOr<bool> ByteStreamService::Receive(const BlobName& name, Incoming& 
   }
 }
 
-absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const BlobName& name, Incoming& incoming) {
+absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const ResourceName& name, Incoming& incoming) {
   const UploadSessions::Key& key = incoming.key;
   ASSIGN_OR_RETURN(std::optional<UploadSessions::Upload> upload, sessions_.Take(key, kTakeOver));
   if (!upload.has_value() || upload->writer == nullptr || incoming.message.write_offset() == 0) {
@@ -162,7 +162,7 @@ absl::StatusOr<int64_t> ByteStreamService::WriteRaw(const BlobName& name, Incomi
   return upload->committed;
 }
 
-absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const BlobName& name, Incoming& incoming) {
+absl::StatusOr<int64_t> ByteStreamService::WriteZstd(const ResourceName& name, Incoming& incoming) {
   ASSIGN_OR_RETURN(auto writer, incoming.blobs.Create(name.digest));
   rpc::ZstdDecompressor decompressor(name.digest.size);
   const rpc::ByteSink write = [&](std::string_view bytes) { return writer->Write(bytes); };

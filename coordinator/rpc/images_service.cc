@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/rpc/blob_names.h"
+#include "common/rpc/resource_names.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/evidence/evidence_artifacts.h"
 #include "coordinator/rpc/peers/ownership.h"

@@ -23,7 +23,8 @@ absl::Status CheckOwner(const Roles& roles, std::string_view owner, std::string_
 absl::Status CheckMayPush(const Roles& roles, std::string_view target) {
   if (!roles.pushes) return absl::OkStatus();
   const auto reference = oci::ParseReference(target);
-  if (!reference.ok()) return absl::OkStatus();
+  // What names no repository matches no pattern.
+  if (!reference.ok()) return reference.status();
   const std::string repository = fmt::format("{}/{}", reference->registry, reference->repository);
   for (const std::string& pattern : *roles.pushes) {
     if (core::MatchesNames(pattern, repository)) return absl::OkStatus();
