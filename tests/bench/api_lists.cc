@@ -54,7 +54,7 @@ std::vector<Question> QuestionsOf(int64_t newest_build) {
   const std::string build = std::to_string(newest_build);
   const std::string builds = "/api/v1/builds";
   const auto filtered = [&](const std::string& filter, const std::string& more = "") {
-    return Question{builds, builds + "?filter=" + http::UrlEscape(filter) + more};
+    return Question{builds, builds + "?filter=" + EncodePercent(filter) + more};
   };
   return {
       {builds, builds},
