@@ -23,9 +23,13 @@ sanitized_test_targets() {
     common worker coordinator/{images,notices,sources,submissions} | sed 's/.*(//' | sort -u)
 }
 
-# What a preset makes but for the sanitized tests of another, one per line: what is tested with this one.
+# Benches that only `scripts/check slow` tries.
+bench_targets() { sed -nE 's/^ *set_tests_properties\(([a-z_]+) PROPERTIES LABELS bench.*/\1/p' tests/CMakeLists.txt | sort -u; }
+
+# What a preset makes but for benches and the sanitized tests of another, one per line: what is tested with this one.
 targets_without_tests_of() {
-  comm -23 <(ninja -C "build/$1" -t targets all | sed -nE 's#^bin/([A-Za-z0-9_-]+): .*#\1#p' | sort -u) <(sanitized_test_targets "$2")
+  comm -23 <(ninja -C "build/$1" -t targets all | sed -nE 's#^bin/([A-Za-z0-9_-]+): .*#\1#p' | sort -u) \
+    <(sort -u <(sanitized_test_targets "$2") <(bench_targets))
 }
 
 # run_tests PRESET [CTEST OPTION]...: ctest with a JUnit file, and one of each program that it runs whole. Test binaries

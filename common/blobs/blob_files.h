@@ -2,6 +2,8 @@
 // down when they were used. A step of each is one shard (a 256th of the store) or one blob.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <functional>
 #include <string>
 
@@ -26,9 +28,12 @@ absl::Status ScanBlobs(const std::string& folder, int shard, BlobUses& uses,
 absl::StatusOr<bool> RemoveBlob(const std::string& folder, const BlobName& name, int64_t before,
                                 BlobUses& uses);
 
-// Of the shard: access times of what was used since they were written last, so that a coordinator that starts
-// again knows. Best effort.
-void SaveUses(const std::string& folder, int shard, BlobUses& uses);
+// When the file was used, as it says itself. Unix nanoseconds.
+int64_t AccessTime(const struct stat& info);
+
+// What Touch says is to be written: access times of the blob's files, so that a coordinator that starts again
+// knows. Best effort.
+void WriteUse(const std::string& folder, const BlobName& name, int64_t used_at);
 
 // The content of a blob that is kept whole, without that counting as a use. NOT_FOUND; DATA_LOSS: the file
 // does not have its hash; OUT_OF_RANGE: it is longer than `most`.

@@ -86,14 +86,24 @@ class DiskBlobs final : public DiskBlobStore {
   std::string PartsPathOf(const std::string& hash) const { return BlobPartsPath(folder_, hash); }
 
   // Before looking whether it is there (blob_uses.h). False: it is not known yet.
-  bool Touch(const std::string& hash) { return uses_.Touch(NameOfHash(hash), absl::GetCurrentTimeNanos()); }
-  // Its file is there.
+  bool Touch(const std::string& hash) {
+    const int64_t now = absl::GetCurrentTimeNanos();
+    const BlobName name = NameOfHash(hash);
+    const BlobUses::Touched touched = uses_.Touch(name, now);
+    if (touched.to_write) WriteUse(folder_, name, now);
+    return touched.known;
+  }
+  // Its file is there, perhaps since long before this process. It counts as used before the use is written:
+  // nobody removes it in between.
   void Note(const std::string& hash, const struct stat& info) {
-    uses_.Put(NameOfHash(hash), BlobForm::kWhole, info.st_blocks, absl::GetCurrentTimeNanos());
+    const int64_t now = absl::GetCurrentTimeNanos();
+    uses_.Put(NameOfHash(hash), BlobForm::kWhole, info.st_blocks, now, {}, AccessTime(info));
+    (void)Touch(hash);
   }
   void NoteParts(const std::string& hash, const struct stat& info, absl::Span<const BlobPart> parts) {
     const int64_t now = absl::GetCurrentTimeNanos();
-    uses_.Put(NameOfHash(hash), BlobForm::kParts, info.st_blocks, now, NamesOf(parts));
+    uses_.Put(NameOfHash(hash), BlobForm::kParts, info.st_blocks, now, NamesOf(parts), AccessTime(info));
+    (void)Touch(hash);
   }
 
   absl::StatusOr<Staged> Stage();
