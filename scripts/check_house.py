@@ -248,11 +248,13 @@ def circle_breaches(files):
             yield f"{what} go round: {' -> '.join(found)}"
 
 
-WALKS_TEMPORARY = re.compile(r"\bfor \([^;{}]*[^:]:\s[^;{}]*\)\.value\(\)(?:\.\w+\(\))?\)\s")
+WALKS_TEMPORARY = re.compile(r"\bfor \([^;{}]*[^:]:\s(?:[^;{}]*\)\.value\(\)(?:\.\w+\(\))?|"
+                             # What a message gives to be changed lives on in it.
+                             r"\*(?![^;{}]*\bmutable_)[^;{}]*\w\([^;{}]*\))\)\s")
 
 
 def loop_breaches(files):
-    """`for (x : f().value())` walks what is gone before the first turn: C++20 keeps only the outermost temporary."""
+    """`for (x : f().value())` and `for (x : *f())` walk what is gone before the first turn: C++20 keeps only the outermost temporary."""
     for name, text in files:
         if not name.endswith((".h", ".cc")):
             continue

@@ -81,7 +81,8 @@ class HouseTest(unittest.TestCase):
 
         self.assertEqual(told("for (const Row& row : rows_.Due(1, f(2)).value()) Use(row);"), 1)
         self.assertEqual(told("for (const auto& row :\n       List().value().rows()) {"), 1)
-        for fine in ("for (const Row& row : rows.value()) {", "for (const v1::Secret& each : lease.secrets()) values[each.id()].value();",
+        self.assertEqual(told("for (const Row& row : *Records(store->connection()).Due(1, f(2))) Use(row);"), 1)
+        for fine in ("for (const Row& row : *rows) {", "for (v1::Step& step : *stage(1).mutable_steps()) {", "for (const Row& row : rows.value()) {", "for (const v1::Secret& each : lease.secrets()) values[each.id()].value();",
                      "// for (x : f().value()) y", "for (size_t i = 0; i < f().value(); ++i) {"):
             self.assertEqual(told(fine), 0, fine)
 

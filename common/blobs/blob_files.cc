@@ -33,6 +33,20 @@ absl::Status RemoveFile(const std::string& path) {
   return ErrnoStatus(errno, "remove " + path);
 }
 
+int64_t AccessTime(const struct stat& info) {
+  return int64_t{info.st_atim.tv_sec} * 1'000'000'000 + info.st_atim.tv_nsec;
+}
+
+void WriteUse(const std::string& folder, const BlobName& name, int64_t used_at) {
+  const timespec times[2] = {{.tv_sec = used_at / 1'000'000'000, .tv_nsec = used_at % 1'000'000'000},
+                             {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+  const std::string hash = HashOfName(name);
+  for (const std::string& path : {BlobPath(folder, hash), BlobPartsPath(folder, hash)}) {
+    if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0 && errno != ENOENT)
+      LogDebug("the use of {} is not written down: {}", path, ErrnoStatus(errno, "utimensat").ToString());
+  }
+}
+
 }  // namespace
 
 std::string BlobPath(const std::string& folder, const std::string& hash) {
@@ -41,10 +55,6 @@ std::string BlobPath(const std::string& folder, const std::string& hash) {
 
 std::string BlobPartsPath(const std::string& folder, const std::string& hash) {
   return BlobPath(folder, hash) + std::string(kParts);
-}
-
-int64_t AccessTime(const struct stat& info) {
-  return int64_t{info.st_atim.tv_sec} * 1'000'000'000 + info.st_atim.tv_nsec;
 }
 
 absl::Status ScanBlobs(const std::string& folder, int shard, BlobUses& uses,
@@ -86,14 +96,18 @@ absl::StatusOr<bool> RemoveBlob(const std::string& folder, const BlobName& name,
   return true;
 }
 
-void WriteUse(const std::string& folder, const BlobName& name, int64_t used_at) {
-  const timespec times[2] = {{.tv_sec = used_at / 1'000'000'000, .tv_nsec = used_at % 1'000'000'000},
-                             {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
-  const std::string hash = HashOfName(name);
-  for (const std::string& path : {BlobPath(folder, hash), BlobPartsPath(folder, hash)}) {
-    if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0 && errno != ENOENT)
-      LogDebug("the use of {} is not written down: {}", path, ErrnoStatus(errno, "utimensat").ToString());
-  }
+bool TouchBlob(const std::string& folder, const BlobName& name, BlobUses& uses) {
+  const int64_t now = absl::GetCurrentTimeNanos();
+  const BlobUses::Touched touched = uses.Touch(name, now);
+  if (touched.to_write) WriteUse(folder, name, now);
+  return touched.known;
+}
+
+void NoteFile(const std::string& folder, const BlobName& name, BlobForm form, const struct stat& info,
+              std::vector<BlobName> parts, BlobUses& uses) {
+  // It counts as used before that is written: nobody removes it in between.
+  uses.Put(name, form, info.st_blocks, absl::GetCurrentTimeNanos(), std::move(parts), AccessTime(info));
+  (void)TouchBlob(folder, name, uses);
 }
 
 absl::StatusOr<std::string> PeekBlob(const std::string& folder, const std::string& hash, int64_t most) {

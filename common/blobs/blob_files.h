@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,12 +29,14 @@ absl::Status ScanBlobs(const std::string& folder, int shard, BlobUses& uses,
 absl::StatusOr<bool> RemoveBlob(const std::string& folder, const BlobName& name, int64_t before,
                                 BlobUses& uses);
 
-// When the file was used, as it says itself. Unix nanoseconds.
-int64_t AccessTime(const struct stat& info);
+// It is used now, whether it is there or not (BlobUses::Touch), which its files' access times say, too, so
+// that a coordinator that starts again knows; best effort. False: it is not known yet.
+bool TouchBlob(const std::string& folder, const BlobName& name, BlobUses& uses);
 
-// What Touch says is to be written: access times of the blob's files, so that a coordinator that starts again
-// knows. Best effort.
-void WriteUse(const std::string& folder, const BlobName& name, int64_t used_at);
+// The blob is used now, and has this file, perhaps since long before this process. `parts`: of a list of
+// parts.
+void NoteFile(const std::string& folder, const BlobName& name, BlobForm form, const struct stat& info,
+              std::vector<BlobName> parts, BlobUses& uses);
 
 // The content of a blob that is kept whole, without that counting as a use. NOT_FOUND; DATA_LOSS: the file
 // does not have its hash; OUT_OF_RANGE: it is longer than `most`.

@@ -47,7 +47,7 @@ class BlobUses {
   struct Touched {
     // There is a file of it.
     bool known = false;
-    // Whoever touched it writes the use to its file (blob_files.h, WriteUse).
+    // Whoever touched it writes the use to its file (blob_files.h, TouchBlob).
     bool to_write = false;
   };
 

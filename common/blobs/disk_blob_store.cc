@@ -86,24 +86,12 @@ class DiskBlobs final : public DiskBlobStore {
   std::string PartsPathOf(const std::string& hash) const { return BlobPartsPath(folder_, hash); }
 
   // Before looking whether it is there (blob_uses.h). False: it is not known yet.
-  bool Touch(const std::string& hash) {
-    const int64_t now = absl::GetCurrentTimeNanos();
-    const BlobName name = NameOfHash(hash);
-    const BlobUses::Touched touched = uses_.Touch(name, now);
-    if (touched.to_write) WriteUse(folder_, name, now);
-    return touched.known;
-  }
-  // Its file is there, perhaps since long before this process. It counts as used before the use is written:
-  // nobody removes it in between.
+  bool Touch(const std::string& hash) { return TouchBlob(folder_, NameOfHash(hash), uses_); }
   void Note(const std::string& hash, const struct stat& info) {
-    const int64_t now = absl::GetCurrentTimeNanos();
-    uses_.Put(NameOfHash(hash), BlobForm::kWhole, info.st_blocks, now, {}, AccessTime(info));
-    (void)Touch(hash);
+    NoteFile(folder_, NameOfHash(hash), BlobForm::kWhole, info, {}, uses_);
   }
   void NoteParts(const std::string& hash, const struct stat& info, absl::Span<const BlobPart> parts) {
-    const int64_t now = absl::GetCurrentTimeNanos();
-    uses_.Put(NameOfHash(hash), BlobForm::kParts, info.st_blocks, now, NamesOf(parts), AccessTime(info));
-    (void)Touch(hash);
+    NoteFile(folder_, NameOfHash(hash), BlobForm::kParts, info, NamesOf(parts), uses_);
   }
 
   absl::StatusOr<Staged> Stage();

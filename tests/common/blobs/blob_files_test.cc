@@ -1,5 +1,6 @@
 #include "common/blobs/blob_files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -34,6 +35,11 @@ class BlobFilesTest : public testing::Test {
   }
   absl::StatusOr<bool> Remove(const Digest& digest, int64_t before = kFuture) {
     return RemoveBlob(store_->folder(), NameOfHash(digest.hash), before, store_->uses());
+  }
+  void SetAccessTime(const Digest& digest, int64_t used_at) {
+    const timespec times[2] = {{.tv_sec = used_at / 1'000'000'000, .tv_nsec = used_at % 1'000'000'000},
+                               {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+    ASSERT_EQ(utimensat(AT_FDCWD, BlobPath(store_->folder(), digest.hash).c_str(), times, 0), 0);
   }
   // As du counts.
   int64_t OnDisk() {
@@ -133,7 +139,7 @@ TEST_F(BlobFilesTest, UsesOutliveAProcessThatIsKilled) {
   const BlobName name = NameOfHash(digest.hash);
   // As if it were an old one.
   const int64_t old = absl::GetCurrentTimeNanos() - 24 * 3'600'000'000'000;
-  WriteUse(store_->folder(), name, old);
+  SetAccessTime(digest, old);
   Reopen();
   ScanAll();
   EXPECT_EQ(store_->uses().UsedAt(name), old + BlobUses::kWriteAfter * 1'000'000'000);
@@ -157,8 +163,7 @@ TEST_F(BlobFilesTest, WhatAProcessBeforeToldLatelyMayBeNewerThanItsFileSays) {
 
 TEST_F(BlobFilesTest, WhatIsAskedForBeforeItWasLookedAtIsWrittenToo) {
   const Digest digest = *store_->PutBytes("content");
-  const BlobName name = NameOfHash(digest.hash);
-  WriteUse(store_->folder(), name, absl::GetCurrentTimeNanos() - 24 * 3'600'000'000'000);
+  SetAccessTime(digest, absl::GetCurrentTimeNanos() - 24 * 3'600'000'000'000);
   Reopen();
   const int64_t told = absl::GetCurrentTimeNanos();
   EXPECT_TRUE(store_->Has(digest));
