@@ -62,16 +62,16 @@ TEST_F(ProjectWallsTest, QuestionsAboutPackagesTellOfOnesOwnBuilds) {
   const Built first = BuildIn(""), second = BuildIn("shop", true);
   const auto builds = [&](const core::Scope& scope) {
     std::vector<int64_t> found;
-    for (const v1::PackageHistoryRow& row : queries_->History("numpy", {.scope = scope})->rows())
-      found.push_back(row.build_id());
+    const auto history = queries_->History("numpy", {.scope = scope});
+    for (const v1::PackageHistoryRow& row : history->rows()) found.push_back(row.build_id());
     const auto any = [](std::string_view) { return true; };
-    for (const v1::PackageUse& use : queries_->Uses("numpy", any, {.scope = scope})->rows())
-      found.push_back(use.build_id());
+    const auto uses = queries_->Uses("numpy", any, {.scope = scope});
+    for (const v1::PackageUse& use : uses->rows()) found.push_back(use.build_id());
     const auto compiled = queries_->Compiled(v1::CompiledPackagesRequest::ORDER_NAME, {.scope = scope});
     for (const v1::CompiledPackage& row : compiled->rows()) found.push_back(row.last_build_id());
     found.push_back(compiled->times());
-    for (const CompileRow& row : *CompileRecords(store_->connection()).Latest(scope, "numpy", "1.0", 10))
-      found.push_back(row.build);
+    const auto latest = CompileRecords(store_->connection()).Latest(scope, "numpy", "1.0", 10);
+    for (const CompileRow& row : *latest) found.push_back(row.build);
     return found;
   };
   EXPECT_THAT(builds(everybody_), ElementsAre(first.build, first.build, first.build, 1, first.build));
@@ -94,7 +94,8 @@ TEST_F(ProjectWallsTest, TheSameRecipeOfTwoProjectsIsTwoRecipes) {
   OverviewRecords overview(store_->connection());
   const auto rows = [&](const core::Scope& scope) {
     std::vector<int64_t> builds;
-    for (const v1::WallRow& row : *overview.Wall(scope, std::nullopt, 10)) builds.push_back(row.build_id());
+    const auto wall = overview.Wall(scope, std::nullopt, 10);
+    for (const v1::WallRow& row : *wall) builds.push_back(row.build_id());
     return builds;
   };
   EXPECT_THAT(rows(everybody_), ElementsAre(first.build));
@@ -112,7 +113,8 @@ TEST_F(ProjectWallsTest, AListHasOnesOwnBuilds) {
   BuildList list(store_->connection());
   const auto listed = [&](const core::Scope& scope) {
     std::vector<int64_t> builds;
-    for (const v1::BuildView& view : list.Ended({}, 0, 10, scope)->builds) builds.push_back(view.id());
+    const auto ended = list.Ended({}, 0, 10, scope);
+    for (const v1::BuildView& view : ended->builds) builds.push_back(view.id());
     return builds;
   };
   EXPECT_THAT(listed(everybody_), ElementsAre(first.build));
