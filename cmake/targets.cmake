@@ -103,7 +103,8 @@ endif()
   endif()
   set(environment)
   if(ARG_NO_LEAK_CHECK)
-    set(environment ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1")
+    set(environment ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1"
+      ENVIRONMENT_MODIFICATION "GTEST_OUTPUT=unset:")
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ${environment})

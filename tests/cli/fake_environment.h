@@ -36,7 +36,7 @@ class FakeEnvironment final : public Environment {
   }
   absl::StatusOr<std::string> In() override { return input; }
   absl::StatusOr<size_t> ReadIn(char* buffer, size_t size) override {
-    const size_t count = input.copy(buffer, size, read_);
+    const size_t count = read_ < input.size() ? input.copy(buffer, size, read_) : 0;
     read_ += count;
     return count;
   }
