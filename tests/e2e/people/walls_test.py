@@ -77,7 +77,7 @@ class WallsTest(HttpCase):
     def test_the_http_door_has_the_same_walls(self):
         build = self.marked()
         number = build["id"]
-        execution = step(build, f"echo {self.mark}")["execution"]
+        execution = step(build, f"RUN echo {self.mark}")["execution"]
         paths = [f"/api/v1/builds/{number}", f"/api/v1/builds/{number}/submission", f"/api/v1/builds/{number}/recipe",
                  f"/api/v1/builds/{number}/packages", f"/api/v1/builds/{number}/fetches",
                  f"/api/v1/builds/{number}/statements", f"/api/v1/builds/{number}/events",
@@ -136,9 +136,9 @@ class WallsTest(HttpCase):
         first = self.build_as("bank")
         again = self.build_as("bank")
         other = self.build_as("shop")
-        self.assertEqual(step(again, "date")["status"], "cached")
-        self.assertEqual(step(other, "date")["status"], "executed")
-        self.assertNotEqual(step(first, "date")["execution"], step(other, "date")["execution"])
+        self.assertEqual(step(again, "RUN date")["status"], "cached")
+        self.assertEqual(step(other, "RUN date")["status"], "executed")
+        self.assertNotEqual(step(first, "RUN date")["execution"], step(other, "RUN date")["execution"])
         # What the bank left in its cache the shop does not find, under the same id.
         def sees(who):
             self.dockerfile("""
