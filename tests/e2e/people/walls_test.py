@@ -81,7 +81,7 @@ class WallsTest(HttpCase):
         paths = [f"/api/v1/builds/{number}", f"/api/v1/builds/{number}/submission", f"/api/v1/builds/{number}/recipe",
                  f"/api/v1/builds/{number}/packages", f"/api/v1/builds/{number}/fetches",
                  f"/api/v1/builds/{number}/statements", f"/api/v1/builds/{number}/events",
-                 f"/api/v1/builds/{number}/compare/{number}", f"/api/v1/history?buildId={number}",
+                 f"/api/v1/builds/{number}/compare/{number}", f"/api/v1/history?build_id={number}",
                  f"/api/v1/executions/{execution}/log", f"/api/v1/executions/{execution}/log/stream",
                  f"/api/v1/executions/{execution}/log?download=1"]
         self.assertEqual(self.get("bank", paths[0])[0], 200)
