@@ -198,8 +198,7 @@ class WallsTest : public FarmTest {
   }
 
   v1::BuildSubmission Marked() {
-    v1::BuildSubmission submission =
-        Submission(std::string("FROM scratch\nRUN write ") + kMark + "\n");
+    v1::BuildSubmission submission = Submission(std::string("FROM scratch\nRUN write ") + kMark + "\n");
     submission.mutable_options()->add_tags(std::string("team/") + kMark + ":1");
     return submission;
   }

@@ -50,7 +50,8 @@ constexpr Sql kFindUse{"look for a blob of the bucket, and when it was used",
 constexpr Sql kWriteUse{"note the use of a blob of the bucket",
                         "UPDATE blobs SET used_at = max(used_at, ?2) WHERE hash = ?1"};
 constexpr Sql kForget{"forget a blob of the bucket", "DELETE FROM blobs WHERE hash = ? AND size = ?"};
-constexpr Sql kCountListed{"count the blobs of the bucket", "SELECT count(*), coalesce(sum(size), 0) FROM blobs"};
+constexpr Sql kCountListed{"count the blobs of the bucket",
+                           "SELECT count(*), coalesce(sum(size), 0) FROM blobs"};
 constexpr Sql kListedAt{"read when the bucket was listed", "SELECT listed_at FROM bucket"};
 constexpr Sql kEndListing{"note a listing of the bucket", "UPDATE bucket SET listed_at = ?"};
 

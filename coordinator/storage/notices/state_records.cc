@@ -111,7 +111,8 @@ absl::StatusOr<v1::NameState> LoadState(Connection& connection, const std::strin
 }
 
 absl::Status RecordState(Connection& connection, const std::string& name, const std::string& platform,
-                         const v1::BuildHistoryRow& row, const std::string& project) ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) {
+                         const v1::BuildHistoryRow& row, const std::string& project)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) {
   const auto run = [&connection](const Sql& sql, const auto&... values) {
     RecursiveMutexLock lock(connection.mutex());
     return connection.Run(sql, values...);
@@ -156,8 +157,7 @@ absl::Status RecordMatrixStates(Connection& connection, const v1::MatrixPlace& p
   }
   ASSIGN_OR_RETURN(const std::vector<core::EndedBuild> builds, LoadMatrix(connection, first, last));
   for (const auto& [of, row] : core::MatrixRows(builds))
-    RETURN_IF_ERROR(
-        RecordState(connection, of.first, of.second, row, builds.front().submission.project()));
+    RETURN_IF_ERROR(RecordState(connection, of.first, of.second, row, builds.front().submission.project()));
   return absl::OkStatus();
 }
 

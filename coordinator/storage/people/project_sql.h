@@ -4,9 +4,10 @@
 
 // `table`: the name or alias of one with a column `build`, of which these say whose it is. Always said: a
 // bare `build` would be that of build_projects itself.
-#define PROJECT_OF_BUILD(table)                                                                     \
-  "coalesce((SELECT whose.project FROM build_projects whose WHERE whose.build = " table ".build), " \
-                                                                                        "'default')"
+#define PROJECT_OF_BUILD(table)                                                         \
+  "coalesce((SELECT whose.project FROM build_projects whose WHERE whose.build = " table \
+  ".build), "                                                                           \
+  "'default')"
 #define BUILD_SEEN(table, place) "(" place " = '' OR " PROJECT_OF_BUILD(table) " = " place ")"
 
 // Of a text that core::InProject made.
