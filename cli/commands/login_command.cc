@@ -4,6 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/session/login.h"
 #include "cli/show/exit_codes.h"
+#include "common/base/text.h"
 #include "common/words/words.h"
 
 namespace crossmill::cli {
@@ -26,7 +27,7 @@ absl::StatusOr<std::string> AskForToken(Session& session) {
   session.env.ShowInput(true);
   if (asks) session.Tell("\n");
   RETURN_IF_ERROR(status);
-  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+  line = Trim(line);
   if (line.empty() || line.size() > kLongestToken) {
     return WithHint(absl::InvalidArgumentError("there is no token on standard input"),
                     "`crossmill admin token create NAME` on the coordinator's machine makes one");
@@ -49,9 +50,8 @@ absl::StatusOr<int> LogIn(Session& session, const std::string& address) {
     return WithHint(absl::InvalidArgumentError("login needs the address of a coordinator"),
                     "crossmill login farm.example:7777");
   }
-  ASSIGN_OR_RETURN(ConnectOptions login, session.Options());
-  // Asked for anew: the one that is kept may be what no longer is good.
-  if (session.token_file.empty() && session.env.VariableOr("CROSSMILL_TOKEN").empty()) login.token.clear();
+  // Nothing of an earlier login: it may be what is no longer good.
+  ASSIGN_OR_RETURN(ConnectOptions login, session.SaidOptions());
   if (login.token.empty() && !login.address.starts_with("unix:")) {
     ASSIGN_OR_RETURN(login.token, AskForToken(session));
   }

@@ -46,14 +46,19 @@ absl::StatusOr<std::string> Session::Token() {
   return token;
 }
 
-absl::StatusOr<ConnectOptions> Session::Options() {
+absl::StatusOr<ConnectOptions> Session::SaidOptions() {
   ConnectOptions options;
   options.address = Address();
   ASSIGN_OR_RETURN(options.token, Token());
   options.ca_file = ca_file.empty() ? env.VariableOr("CROSSMILL_CA_FILE") : ca_file;
   options.insecure = insecure;
+  return options;
+}
+
+absl::StatusOr<ConnectOptions> Session::Options() {
   const std::optional<ConnectOptions>& login = Login();
   if (!SaysWhichFarm()) RETURN_IF_ERROR(login_->status());
+  ASSIGN_OR_RETURN(ConnectOptions options, SaidOptions());
   if (login && login->address == options.address) {
     if (options.token.empty()) options.token = login->token;
     if (options.ca_file.empty()) options.ca_file = login->ca_file;

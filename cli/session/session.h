@@ -44,8 +44,8 @@ class Session {
   std::string Address();
   // Nothing where nobody is logged in, or the login cannot be read, which Connect tells.
   const std::optional<ConnectOptions>& Login();
-  // What Connect connects with.
-  absl::StatusOr<ConnectOptions> Options();
+  // What flags and variables say of the coordinator at Address, without what a login adds.
+  absl::StatusOr<ConnectOptions> SaidOptions();
   // Connects at the first call. The farm belongs to the session. Token and authorities of a login are given
   // to no other address than its own.
   absl::StatusOr<Farm*> Connect();
@@ -81,6 +81,8 @@ class Session {
   TextOptions TextFor(const Terminal& terminal);
   // By a flag or a variable, so that no login is asked.
   bool SaysWhichFarm();
+  // What Connect connects with.
+  absl::StatusOr<ConnectOptions> Options();
   absl::StatusOr<std::string> Token();
 
   // Read at the first question.

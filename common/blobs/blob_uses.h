@@ -44,7 +44,7 @@ class BlobUses {
   // says.
   static constexpr int64_t kWriteAfter = 600;
 
-  struct Touched {
+  struct [[nodiscard]] Touched {
     // There is a file of it.
     bool known = false;
     // Whoever touched it writes the use to its file (blob_files.h, TouchBlob).

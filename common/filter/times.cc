@@ -20,6 +20,7 @@ struct Form {
 constexpr const char* kDay = "%Y-%m-%d";
 constexpr const char* kMinute = "%Y-%m-%dT%H:%M";
 constexpr const char* kSecond = "%Y-%m-%dT%H:%M:%S";
+constexpr const char* kPartOfSecond = "%Y-%m-%dT%H:%M:%E*S";
 
 bool IsDate(std::string_view text) {
   return text.size() >= 10 && text[4] == '-' && absl::ascii_isdigit(static_cast<unsigned char>(text[0]));
@@ -39,7 +40,10 @@ absl::StatusOr<Moment> ParseMoment(std::string_view text, int64_t now_ns) {
     const int64_t at = now_ns - absl::ToInt64Nanoseconds(*age);
     return Moment{at, at + 1};
   }
-  const Form forms[] = {{kDay, absl::Hours(24)}, {kMinute, absl::Minutes(1)}, {kSecond, absl::Seconds(1)}};
+  const Form forms[] = {{kDay, absl::Hours(24)},
+                        {kMinute, absl::Minutes(1)},
+                        {kSecond, absl::Seconds(1)},
+                        {kPartOfSecond, absl::Nanoseconds(1)}};
   for (const Form& form : forms) {
     for (const char* zone : {"", "%Ez"}) {
       if (form.format == kDay && *zone != '\0') continue;

@@ -10,6 +10,7 @@
 #include "common/rpc/status_proto.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
+#include "coordinator/rpc/peers/own_builds.h"
 #include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 #include "coordinator/rpc/streams/read_log_call.h"
@@ -106,13 +107,6 @@ absl::Status CheckOffers(const v1::BuildSubmission& submission, const WipedSecre
 
 }  // namespace
 
-absl::StatusOr<int64_t> BuildsService::FindOwn(const Roles& roles, int64_t build) {
-  ASSIGN_OR_RETURN(const int64_t seen, engine_.reader().walls().Find(ScopeOf(roles), build));
-  ASSIGN_OR_RETURN(const v1::BuildView view, engine_.reader().Get(seen));
-  RETURN_IF_ERROR(CheckOwner(roles, view.owner(), fmt::format("build {}", view.id())));
-  return view.id();
-}
-
 absl::StatusOr<int64_t> BuildsService::AdmitReader(const grpc::ServerContextBase& context, int64_t build) {
   ASSIGN_OR_RETURN(const Roles roles, authenticator_.Admit(context, v1::ACCESS_READ));
   return engine_.reader().walls().Find(ScopeOf(roles), build);
@@ -149,7 +143,7 @@ grpc::Status BuildsService::RetryBuild(grpc::ServerContext* context, const v1::R
   auto* wiped = const_cast<v1::RetryBuildRequest*>(request)->mutable_secrets();
   const AtScopeEnd wipe([wiped] { WipeValues(wiped); });
   const WipedSecrets<v1::Secret> secrets(wiped->begin(), wiped->end());
-  const absl::StatusOr<int64_t> own = FindOwn(*roles, request->build_id());
+  const absl::StatusOr<int64_t> own = FindOwnBuild(engine_.reader(), *roles, request->build_id());
   if (!own.ok()) return rpc::ToGrpc(own.status());
   auto submission = engine_.reader().Submission(*own);
   if (!submission.ok()) return rpc::ToGrpc(submission.status());
@@ -239,7 +233,7 @@ grpc::Status BuildsService::CancelBuild(grpc::ServerContext* context, const v1::
                                         v1::CancelBuildResponse*) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  const absl::StatusOr<int64_t> own = FindOwn(*roles, request->build_id());
+  const absl::StatusOr<int64_t> own = FindOwnBuild(engine_.reader(), *roles, request->build_id());
   if (!own.ok()) return rpc::ToGrpc(own.status());
   return rpc::ToGrpc(engine_.Cancel(request->build_id(), request->timed_out()));
 }
@@ -312,7 +306,7 @@ grpc::Status BuildsService::Attach(grpc::ServerContext* context,
   if (!stream->Read(&request)) return grpc::Status::OK;
   const AtScopeEnd wipe([&request] { WipeValues(request.mutable_secrets()); });
   const WipedSecrets<v1::Secret> secrets(request.secrets().begin(), request.secrets().end());
-  const absl::StatusOr<int64_t> own = FindOwn(*roles, request.build_id());
+  const absl::StatusOr<int64_t> own = FindOwnBuild(engine_.reader(), *roles, request.build_id());
   if (!own.ok()) return rpc::ToGrpc(own.status());
   const auto client = engine_.Attach(
       request.build_id(), secrets, std::set<std::string>(request.ssh_ids().begin(), request.ssh_ids().end()));

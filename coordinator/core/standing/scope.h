@@ -10,7 +10,8 @@
 
 namespace crossmill::core {
 
-// All, or what is of one project. There is none by default: who asks has to say.
+// All, or what is of one project. A door always says which: ScopeOf the caller. Where a reader of the record
+// may be asked without one it tells of the whole farm, which is for the farm itself and for tests.
 class Scope {
  public:
   static Scope OfFarm() { return Scope(""); }

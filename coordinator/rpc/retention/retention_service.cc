@@ -3,6 +3,7 @@
 #include "common/base/status.h"
 #include "common/rpc/status_proto.h"
 #include "coordinator/retention/disk_use.h"
+#include "coordinator/rpc/peers/own_builds.h"
 #include "coordinator/rpc/peers/ownership.h"
 #include "coordinator/rpc/stop_when_cancelled.h"
 
@@ -187,18 +188,11 @@ grpc::Status RetentionService::Collect(grpc::ServerContext* context, const v1::C
   return grpc::Status::OK;
 }
 
-absl::StatusOr<int64_t> RetentionService::FindOwn(const Roles& roles, int64_t build) {
-  ASSIGN_OR_RETURN(const int64_t seen, parts_.reader.walls().Find(ScopeOf(roles), build));
-  ASSIGN_OR_RETURN(const v1::BuildView view, parts_.reader.Get(seen));
-  RETURN_IF_ERROR(CheckOwner(roles, view.owner(), fmt::format("build {}", view.id())));
-  return view.id();
-}
-
 grpc::Status RetentionService::PinBuild(grpc::ServerContext* context, const v1::PinBuildRequest* request,
                                         v1::PinBuildResponse*) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  const absl::StatusOr<int64_t> own = FindOwn(*roles, request->build_id());
+  const absl::StatusOr<int64_t> own = FindOwnBuild(parts_.reader, *roles, request->build_id());
   if (!own.ok()) return rpc::ToGrpc(own.status());
   return rpc::ToGrpc(
       parts_.records.Pin({request->build_id(), UnixNanos(parts_.clock.Now()), OwnerOf(*roles)}));
@@ -208,7 +202,7 @@ grpc::Status RetentionService::UnpinBuild(grpc::ServerContext* context, const v1
                                           v1::UnpinBuildResponse* response) {
   const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
-  const absl::StatusOr<int64_t> own = FindOwn(*roles, request->build_id());
+  const absl::StatusOr<int64_t> own = FindOwnBuild(parts_.reader, *roles, request->build_id());
   if (!own.ok()) return rpc::ToGrpc(own.status());
   const absl::StatusOr<bool> was = parts_.records.Unpin(request->build_id());
   if (was.ok()) response->set_was_pinned(*was);

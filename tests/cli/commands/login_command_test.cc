@@ -104,6 +104,20 @@ TEST_F(LoginTest, TheAuthoritiesAreCopied) {
   EXPECT_EQ(env_.connected.ca_file, "");
 }
 
+TEST_F(LoginTest, ASecondLoginHasNothingOfTheFirst) {
+  WriteToken("secret");
+  EXPECT_OK(WriteFileAtomic(folder_.Path("ca.pem"), "PEM"));
+  ASSERT_EQ(Run({"login", "farm.example:7777", "--token-file", folder_.Path("token"), "--insecure",
+                 "--ca-file", folder_.Path("ca.pem")}),
+            0);
+  env_.input = "another\n";
+  ASSERT_EQ(Run({"login", "farm.example:7777"}), 0);
+  EXPECT_EQ(Run({"ls"}), 0);
+  EXPECT_EQ(env_.connected.token, "another");
+  EXPECT_FALSE(env_.connected.insecure);
+  EXPECT_EQ(env_.connected.ca_file, "");
+}
+
 TEST_F(LoginTest, ADamagedLoginIsToldWithItsLineAndLogoutRemovesIt) {
   EXPECT_OK(MakeFolders(folder_.Path("config/crossmill")));
   for (const auto& [text, told] : std::vector<std::pair<std::string, std::string>>{

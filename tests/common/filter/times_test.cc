@@ -18,6 +18,9 @@ TEST(TimesTest, SinceIsTheBeginningOfWhatIsSaid) {
   EXPECT_EQ(*ParseSince("2026-11-20", kAfternoon), kAfternoon - 14 * 3600 * kSecondNs);
   EXPECT_EQ(*ParseSince("2026-11-20T14:00:00Z", kAfternoon), kAfternoon);
   EXPECT_EQ(*ParseSince("2026-11-20T14:00+01:00", kAfternoon), kAfternoon - 3600 * kSecondNs);
+  // As logs have it.
+  EXPECT_EQ(*ParseSince("2026-11-20T13:59:59.25", kAfternoon), kAfternoon - kSecondNs * 3 / 4);
+  EXPECT_EQ(*ParseSince("2026-11-20T13:59:59.250Z", kAfternoon), kAfternoon - kSecondNs * 3 / 4);
 }
 
 TEST(TimesTest, NothingIsSinceWhatIsStillToCome) {
