@@ -18,6 +18,7 @@
 #include "coordinator/account/data_folder.h"
 #include "coordinator/backup/backup_commands.h"
 #include "coordinator/bucket_flags.h"
+#include "coordinator/founding/founding_command.h"
 #include "coordinator/placing_flags.h"
 #include "coordinator/rpc/token_file.h"
 #include "coordinator/run_coordinator.h"
@@ -39,6 +40,15 @@ absl::Status ReadReverifyAge(const std::string& text, ServerOptions* options) {
   return absl::OkStatus();
 }
 
+absl::Status ReadCertificateLife(const std::string& text, ServerOptions* options) {
+  const auto life = ParseAge(text);
+  if (!life.ok()) return Annotate(life.status(), "--worker-certificate-life");
+  if (*life < absl::Seconds(10) || *life > absl::Hours(24 * 365))
+    return absl::InvalidArgumentError("--worker-certificate-life: expected ten seconds to a year");
+  options->certificate_life = *life;
+  return absl::OkStatus();
+}
+
 int PrintNewToken(const std::string& file, const std::string& role, const std::string& name) {
   // Root makes tokens for a coordinator that runs as a user of its own, who has to read them.
   const absl::Status ours = BecomeOwnerOfData(std::filesystem::absolute(file).parent_path().string());
@@ -55,7 +65,7 @@ int PrintNewToken(const std::string& file, const std::string& role, const std::s
 struct Command {
   CLI::App app{"Crossmill's coordinator: schedules builds, keeps the record and the blobs"};
   ServerOptions options;
-  std::string level = "info", log_format = "text", role, name, reverify_age, user;
+  std::string level = "info", log_format = "text", role, name, reverify_age, user, certificate_life = "30d";
   TraceFlags traces;
   std::vector<std::string> index_urls, extra_index_urls, limits, step_defaults;
   int timeout_seconds = 30, grace_seconds = 20, stop_delay = 0;
@@ -66,9 +76,9 @@ struct Command {
 };
 
 void DeclareFlags(Command& command) {
-  auto& [app, options, level, log_format, role, name, reverify_age, user, traces, index_urls,
-         extra_index_urls, limits, step_defaults, timeout_seconds, grace_seconds, stop_delay, token,
-         effective, on_data] = command;
+  auto& [app, options, level, log_format, role, name, reverify_age, user, certificate_life, traces,
+         index_urls, extra_index_urls, limits, step_defaults, timeout_seconds, grace_seconds, stop_delay,
+         token, effective, on_data] = command;
   options.data_folder = "/var/lib/crossmill";
   app.set_version_flag("--version", CROSSMILL_VERSION);
   app.add_option("--data", options.data_folder, "Folder of everything durable")->capture_default_str();
@@ -151,6 +161,11 @@ void DeclareFlags(Command& command) {
                  "Seconds for which it still serves after SIGTERM while readiness says no")
       ->check(CLI::Range(0, 600))
       ->capture_default_str();
+  app.add_option(
+         "--worker-certificate-life", certificate_life,
+         "How long the certificate of a worker that joined is good; after two thirds of it there is the "
+         "next: 12h, 30d")
+      ->capture_default_str();
   app.add_option("--user", user,
                  "System user to become when started as root; what root has in --data is given to it "
                  "[the coordinator stays root]");
@@ -166,6 +181,7 @@ void DeclareFlags(Command& command) {
                    "Who holds it, one word; of a worker's token the worker's --name, or of several 'PREFIX*'")
       ->required();
   backup::AddBackupCommands(app, options.data_folder, on_data);
+  AddFoundingCommand(app, options.data_folder, options.listen.unix_socket, on_data);
   effective = std::make_unique<settings::CommandSettings>(app, SettingSourcesOfCoordinator());
 }
 
@@ -191,6 +207,7 @@ absl::Status ReadSettings(Command& command) {
   options.worker_timeout = absl::Seconds(command.timeout_seconds);
   options.unplaceable_grace = absl::Seconds(command.grace_seconds);
   RETURN_IF_ERROR(ReadReverifyAge(command.reverify_age, &options));
+  RETURN_IF_ERROR(ReadCertificateLife(command.certificate_life, &options));
   RETURN_IF_ERROR(ReadPlacingFlags(options.placing));
   ASSIGN_OR_RETURN(options.otlp, ReadTraceFlags(command.traces));
   for (const std::string& limit : command.limits) RETURN_IF_ERROR(SetLimit(limit, &options.limits));

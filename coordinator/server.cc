@@ -92,6 +92,7 @@ namespace {
 
 // Running calls (watchers, worker streams) get so long to end when the server stops.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+constexpr int64_t kLongestRuleFile = int64_t{4} << 20;
 
 absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
   if (!given.empty()) {
@@ -103,10 +104,9 @@ absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
 
 absl::StatusOr<std::shared_ptr<const failures::FailureRules>> LoadFailureRules(
     const std::vector<std::string>& paths) {
-  constexpr int64_t kLongestFile = int64_t{4} << 20;
   std::vector<failures::RuleFile> files;
   for (const std::string& path : paths) {
-    absl::StatusOr<std::string> text = ReadFile(path, kLongestFile);
+    absl::StatusOr<std::string> text = ReadFile(path, kLongestRuleFile);
     if (!text.ok()) return Annotate(text.status(), "--failure-rules");
     files.push_back({path, *std::move(text)});
   }
@@ -116,10 +116,9 @@ absl::StatusOr<std::shared_ptr<const failures::FailureRules>> LoadFailureRules(
 
 absl::StatusOr<std::shared_ptr<const compare::KnownFiles>> LoadKnownFiles(
     const std::vector<std::string>& paths) {
-  constexpr int64_t kLongestFile = int64_t{4} << 20;
   compare::KnownFiles known = compare::KnownFiles::Embedded();
   for (const std::string& path : paths) {
-    const absl::StatusOr<std::string> text = ReadFile(path, kLongestFile);
+    const absl::StatusOr<std::string> text = ReadFile(path, kLongestRuleFile);
     if (!text.ok()) return Annotate(text.status(), "--known-files");
     const auto more = compare::KnownFiles::Parse(path, *text);
     if (!more.ok()) return Annotate(more.status(), "--known-files");
@@ -386,12 +385,14 @@ class ServerImpl final : public Server {
     authenticator_->Follow(options_.token_file, std::move(tokens));
     shares_ = ShareDescriptors(options_.limits.doors, RaiseDescriptorLimit());
     connections_ = std::make_unique<OpenConnections>(shares_.tcp, options_.limits.doors.unknown_time);
-    ASSIGN_OR_RETURN(people_, FarmPeople::Open(*records_, clock_, *authenticator_, options_.data_folder));
+    ASSIGN_OR_RETURN(people_, FarmPeople::Open(*records_, clock_, *authenticator_, options_.data_folder,
+                                               options_.certificate_life));
     people_->people().LimitBy([this](const v1::Project& project) {
       projects_.SetLimits(project.name(), static_cast<uint32_t>(project.running_steps()),
                           static_cast<uint32_t>(project.queued_builds()));
     });
     authenticator_->OnKnown([this](std::string_view peer) { connections_->Know(peer); });
+    authenticator_->OnWorthless([this](std::string_view peer) { connections_->Retire(peer); });
     options_.listen.connections = connections_.get();
     options_.listen.most_local = shares_.local;
     options_.listen.most_streams = options_.limits.doors.streams;
@@ -455,6 +456,7 @@ class ServerImpl final : public Server {
         {"crossmill.v1.Webhooks", webhooks_.get()},
         {"crossmill.v1.Retention", retention_.get()},
         {"crossmill.v1.People", people_->service()},
+        {"crossmill.v1.Machines", people_->machines_service()},
         {"crossmill.v1.WorkerQueue", queue_.get()},
         {"crossmill.v1.IndexPages", index_pages_.get()},
         {"crossmill.v1.LocalDoor", door_.get()},
@@ -464,7 +466,7 @@ class ServerImpl final : public Server {
     ASSIGN_OR_RETURN(audit_, AuditLog::Open(options_.data_folder + "/audit.log", clock_, audit));
     ASSIGN_OR_RETURN(refusals_, AuditLog::Open(options_.data_folder + "/refused.log", clock_, {.kept = 1}));
     Interceptors interceptors;
-    interceptors.push_back(people_->MakeInterceptors());
+    interceptors.push_back(people_->MakeInterceptors(*audit_));
     interceptors.push_back(MakeAuditInterceptors(*audit_, *refusals_, *authenticator_));
     ASSIGN_OR_RETURN(rpc_, RpcServer::Start(options_.listen, services, std::move(interceptors)));
     LogInfo("serving data={} socket={} tcp={} connections={} http_connections={} local_connections={}",

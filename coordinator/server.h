@@ -68,6 +68,8 @@ struct ServerOptions {
   std::vector<std::string> known_file_rules;
   // Verifies again by itself when the farm is idle; off unless an age is given.
   ReverificationOptions reverification;
+  // Of a worker that joined by an invitation.
+  absl::Duration certificate_life = absl::Hours(24 * 30);
   // Where traces of builds go.
   OtlpSettings otlp;
   // Told once, on another thread, when the record cannot be written any more (a full disk): nothing is

@@ -6,6 +6,7 @@
 
 #include "cli/admin/audit_commands.h"
 #include "cli/admin/backup_commands.h"
+#include "cli/admin/machine_commands.h"
 #include "cli/admin/people_commands.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/completion_command.h"
@@ -136,6 +137,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddFarmCommands(app, session);
   AddBackupCommands(app, session);
   AddPeopleCommands(app, session);
+  AddMachineCommands(app, session);
   AddAuditCommands(app, session);
   AddDoctorCommand(app, session);
   AddPageCommand(app, session);

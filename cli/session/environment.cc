@@ -129,6 +129,7 @@ class SystemEnvironment final : public Environment {
     farm->webhooks = v1::Webhooks::NewStub(channel);
     farm->retention = v1::Retention::NewStub(channel);
     farm->people = v1::People::NewStub(channel);
+    farm->machines = v1::Machines::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);

@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/subprocess.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
+#include "crossmill/v1/machines_service.grpc.pb.h"
 #include "crossmill/v1/notices_service.grpc.pb.h"
 #include "crossmill/v1/people_service.grpc.pb.h"
 #include "crossmill/v1/retention_service.grpc.pb.h"
@@ -41,6 +42,7 @@ struct Farm {
   std::unique_ptr<v1::Webhooks::StubInterface> webhooks;
   std::unique_ptr<v1::Retention::StubInterface> retention;
   std::unique_ptr<v1::People::StubInterface> people;
+  std::unique_ptr<v1::Machines::StubInterface> machines;
   std::unique_ptr<BlobStore> blobs;
 };
 

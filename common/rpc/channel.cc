@@ -4,6 +4,8 @@
 #include <grpc/support/log.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/client_interceptor.h>
 #include <sys/un.h>
@@ -16,6 +18,8 @@
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/base/wiping.h"
+#include "common/certificates/certificate.h"
 #include "common/rpc/protocol.h"
 
 namespace crossmill::rpc {
@@ -28,6 +32,7 @@ using grpc::experimental::Interceptor;
 using grpc::experimental::InterceptorBatchMethods;
 
 constexpr std::string_view kUnix = "unix:";
+constexpr int64_t kMostIdentityBytes = 64 << 10;
 
 // gRPC's own call credentials refuse plain text even on loopback, so the token is added here.
 class TokenInterceptor final : public Interceptor {
@@ -83,6 +88,37 @@ absl::Status CheckAddress(const ChannelOptions& options) {
   return absl::OkStatus();
 }
 
+// The file is watched: a renewed certificate is shown by the next connection, without a new channel.
+constexpr unsigned int kSecondsBetweenLooks = 2;
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsWithIdentity(
+    const ChannelOptions& options) {
+  if (options.ca_file.empty())
+    return absl::FailedPreconditionError(
+        "an identity is shown over TLS only: name the coordinator's authority too (--ca)");
+  ASSIGN_OR_RETURN(std::string identity, ReadFile(options.identity_file, kMostIdentityBytes));
+  const absl::Status pair = certificates::CheckPair(identity, identity);
+  Wipe(&identity);
+  if (!pair.ok())
+    return absl::FailedPreconditionError(fmt::format("{}: {}; `crossmill-worker join` writes it anew",
+                                                     options.identity_file, Sv(pair.message())));
+  grpc::experimental::TlsChannelCredentialsOptions tls;
+  tls.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+      options.identity_file, options.identity_file, options.ca_file, kSecondsBetweenLooks));
+  tls.watch_root_certs();
+  tls.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(tls);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const ChannelOptions& options) {
+  if (options.address.starts_with(kUnix)) return grpc::InsecureChannelCredentials();
+  if (!options.identity_file.empty()) return CredentialsWithIdentity(options);
+  if (options.ca_file.empty()) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions tls;
+  ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.ca_file));
+  return grpc::SslCredentials(tls);
+}
+
 grpc::ChannelArguments Arguments(const std::string& address) {
   grpc::ChannelArguments arguments;
   // With each call, so that the coordinator knows whom it can work with.
@@ -135,14 +171,7 @@ void KeepGrpcRunning() {
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ChannelOptions& options) {
   KeepGrpcRunning();
   RETURN_IF_ERROR(CheckAddress(options));
-  std::shared_ptr<grpc::ChannelCredentials> credentials;
-  if (options.ca_file.empty() || options.address.starts_with(kUnix)) {
-    credentials = grpc::InsecureChannelCredentials();
-  } else {
-    grpc::SslCredentialsOptions tls;
-    ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.ca_file));
-    credentials = grpc::SslCredentials(tls);
-  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials, CredentialsOf(options));
   const grpc::ChannelArguments arguments = Arguments(options.address);
   if (options.token.empty()) return grpc::CreateCustomChannel(options.address, credentials, arguments);
   std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors;

@@ -23,12 +23,16 @@ struct ChannelOptions {
   std::string token;
   // PEM file of the authorities that may have signed the server's certificate; empty: no TLS.
   std::string ca_file;
+  // PEM file with the key and certificate that this end shows (with `ca_file`); empty: none. Connections that
+  // are made after it was written again show what is in it then.
+  std::string identity_file;
   // Allow plain text to a host that is not this one.
   bool insecure = false;
 };
 
 // Does not connect; the first call does. INVALID_ARGUMENT for a malformed address,
-// FAILED_PRECONDITION for plain text to another host, else what reading `ca_file` gave.
+// FAILED_PRECONDITION for plain text to another host, or an `identity_file` without `ca_file` or that is
+// none; else what reading the files gave.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ChannelOptions& options);
 
 // Keeps gRPC's threads until the process ends, and its log lines out of the terminal (they become debug

@@ -27,7 +27,10 @@ constexpr int64_t kRecordStep = int64_t{1} << 20;
 constexpr int kMostTries = 3;
 // Besides logs/: what tells the farm from another, and who may do what. Not session-key: whoever has a page
 // open logs in again. Not the reserve, checkouts, unpacked contexts, sockets: no data.
-constexpr const char* kSmallFiles[] = {"signing-key.pem", "tokens"};
+constexpr const char* kSmallFiles[] = {"signing-key.pem",           "tokens",
+                                       "authority/authority.pem",   "authority/authority-key.pem",
+                                       "authority/coordinator.pem", "authority/coordinator-key.pem",
+                                       "authority/address"};
 
 class Taking {
  public:

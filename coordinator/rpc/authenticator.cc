@@ -1,21 +1,26 @@
 #include "coordinator/rpc/authenticator.h"
 
 #include <google/protobuf/descriptor.h>
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/security/auth_context.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "common/base/digest.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/rpc/protocol.h"
 #include "common/words/words.h"
+#include "coordinator/rpc/peers/worker_names.h"
 #include "coordinator/rpc/token_file.h"
 #include "crossmill/v1/bucket_service.pb.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
+#include "crossmill/v1/machines_service.pb.h"
 #include "crossmill/v1/notices_service.pb.h"
 #include "crossmill/v1/people_service.pb.h"
 #include "crossmill/v1/retention_service.pb.h"
@@ -30,6 +35,7 @@ constexpr std::string_view kBearer = "Bearer ";
 [[gnu::used]] const void* const kServicesWithRules[] = {
     &descriptor_table_crossmill_2fv1_2fbucket_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fmachines_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fpeople_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fretention_5fservice_2eproto,
@@ -198,6 +204,18 @@ std::optional<Roles> Authenticator::Find(const std::string& hash) const {
 
 namespace {
 
+// Of the DER in it. gRPC has read it already: nothing of it is looked at but the bytes.
+std::optional<std::string> FingerprintOfPem(std::string_view pem) {
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----", kEnd = "-----END CERTIFICATE-----";
+  const size_t begin = pem.find(kBegin), end = pem.find(kEnd);
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return std::nullopt;
+  pem = pem.substr(begin + kBegin.size(), end - begin - kBegin.size());
+  std::string der;
+  // Blanks and line feeds are passed over.
+  if (!absl::Base64Unescape(absl::string_view(pem.data(), pem.size()), &der)) return std::nullopt;
+  return Sha256Hex(der);
+}
+
 // Whoever calls and is Crossmill's has a protocol that this coordinator works with.
 absl::Status CheckCaller(const grpc::ServerContextBase& context) {
   const auto agent = context.client_metadata().find("user-agent");
@@ -215,24 +233,62 @@ absl::StatusOr<Roles> Authenticator::RolesOf(const grpc::ServerContextBase& cont
     return Roles{.client = v1::ACCESS_ADMIN, .worker = true, .at_socket = true};
   }
   const auto header = context.client_metadata().find("authorization");
-  if (header == context.client_metadata().end()) {
-    return absl::UnauthenticatedError(
-        "this address needs a token; give one with --token-file or CROSSMILL_TOKEN");
+  Roles roles;
+  if (header != context.client_metadata().end()) {
+    ASSIGN_OR_RETURN(roles, RolesOfToken({header->second.data(), header->second.size()}));
+  } else {
+    std::optional<absl::StatusOr<Roles>> shown = RolesOfCertificate(context);
+    if (!shown)
+      return absl::UnauthenticatedError(
+          "this address needs a token; give one with --token-file or CROSSMILL_TOKEN");
+    if (!shown->ok() && on_worthless_) on_worthless_(peer);
+    ASSIGN_OR_RETURN(roles, *std::move(shown));
   }
-  const std::string_view value(header->second.data(), header->second.size());
-  if (!value.starts_with(kBearer)) {
-    return absl::UnauthenticatedError("the authorization header is not \"Bearer TOKEN\"");
-  }
-  // Looked up by hash: how long it takes says nothing about any token.
-  std::string hash = Sha256Hex(value.substr(kBearer.size()));
-  std::optional<Roles> found = Find(hash);
-  if (!found) return absl::UnauthenticatedError("the token is not known to this coordinator");
-  Roles roles = *std::move(found);
-  roles.hash = std::move(hash);
   // Strangers are not told which version this is.
   RETURN_IF_ERROR(CheckCaller(context));
   if (on_known_) on_known_(peer);
   return roles;
+}
+
+absl::StatusOr<Roles> Authenticator::RolesOfToken(std::string_view header) const {
+  if (!header.starts_with(kBearer))
+    return absl::UnauthenticatedError("the authorization header is not \"Bearer TOKEN\"");
+  // Looked up by hash: how long it takes says nothing about any token.
+  std::string hash = Sha256Hex(header.substr(kBearer.size()));
+  std::optional<Roles> found = Find(hash);
+  if (!found) return absl::UnauthenticatedError("the token is not known to this coordinator");
+  found->hash = std::move(hash);
+  return *std::move(found);
+}
+
+std::optional<absl::StatusOr<Roles>> Authenticator::RolesOfCertificate(
+    const grpc::ServerContextBase& context) const {
+  const auto connection = context.auth_context();
+  if (!ask_certificate_ || connection == nullptr) return std::nullopt;
+  const std::vector<grpc::string_ref> shown =
+      connection->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (shown.empty()) return std::nullopt;
+  const std::optional<std::string> fingerprint = FingerprintOfPem({shown[0].data(), shown[0].size()});
+  if (!fingerprint) return absl::UnauthenticatedError("the certificate cannot be read");
+  absl::StatusOr<Roles> roles = ask_certificate_(*fingerprint, true);
+  if (roles.ok()) roles->hash = std::string(kCertificateMark) + *fingerprint;
+  return roles;
+}
+
+bool Authenticator::Knows(const std::string& hash) const {
+  if (!hash.starts_with(kCertificateMark)) return Find(hash).has_value();
+  return ask_certificate_ && ask_certificate_(hash.substr(kCertificateMark.size()), false).ok();
+}
+
+bool Authenticator::NamesWorker(std::string_view name) const {
+  Refresh();
+  MutexLock lock(mutex_);
+  for (const auto& [hash, roles] : tokens_) {
+    for (const std::string& pattern : roles.worker_names) {
+      if (pattern != "*" && CoversWorker(pattern, name)) return true;
+    }
+  }
+  return false;
 }
 
 absl::StatusOr<Roles> Authenticator::Admit(const grpc::ServerContextBase& context, v1::Access needed) const {

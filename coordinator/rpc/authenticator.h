@@ -36,12 +36,19 @@ struct Roles {
   std::string project = std::string(core::kDefaultProject);
   // Repositories that it may push to, with stars; nothing: all that its registry lets it.
   std::optional<std::vector<std::string>> pushes = {};
-  // Hex SHA-256 of the token; empty at the socket.
+  // What Authenticator::Knows is asked with: hex SHA-256 of the token, or the certificate's after
+  // kCertificateMark; empty at the socket.
   std::string hash = {};
+  // Of a worker that came with a certificate: the pool that it is in, and no other.
+  std::optional<std::string> pool = {};
 
   // May change what is of others: operators and admins, and whoever is at the socket.
   bool Operates() const { return at_socket || client >= v1::ACCESS_OPERATE; }
 };
+
+// In front of a certificate's fingerprint where others have the hash of a token: whoever sends the bytes of a
+// certificate, which is no secret, as a token has not shown its key.
+inline constexpr std::string_view kCertificateMark = "certificate ";
 
 // A token as it is stored: never itself, only its hash.
 struct TokenRecord {
@@ -79,6 +86,15 @@ class Authenticator {
   // first call.
   using Ask = std::function<std::optional<Roles>(const std::string& hash)>;
   void AskAlso(Ask ask) { ask_ = std::move(ask); }
+  // Whose a certificate is, by its hex SHA-256: asked of a connection whose other end has shown that it has
+  // its key. `used`: by a call. Before the first call.
+  using AskCertificate = std::function<absl::StatusOr<Roles>(const std::string& fingerprint, bool used)>;
+  void AskCertificates(AskCertificate ask) { ask_certificate_ = std::move(ask); }
+  // Told of the peer of each call whose certificate is worth nothing: its next connection may have another.
+  // Before the first call.
+  void OnWorthless(std::function<void(std::string_view peer)> told) { on_worthless_ = std::move(told); }
+  // Whether a token of the file names a worker so, or a pool of workers: that of everybody is not asked.
+  bool NamesWorker(std::string_view name) const;
   // Told of the peer of each call over TCP whose token is known, as gRPC names it. Before the first call.
   void OnKnown(std::function<void(std::string_view peer)> known) { on_known_ = std::move(known); }
 
@@ -91,8 +107,8 @@ class Authenticator {
   absl::StatusOr<Roles> Admit(const grpc::ServerContextBase& context, v1::Access needed) const;
   // UNAUTHENTICATED without a known token; FAILED_PRECONDITION for a Crossmill that is too old or too new.
   absl::StatusOr<Roles> RolesOf(const grpc::ServerContextBase& context) const;
-  // Whether the token is still good that has this hex SHA-256.
-  bool Knows(const std::string& hash) const { return Find(hash).has_value(); }
+  // Whether the token or certificate is still good that has this `Roles::hash`.
+  bool Knows(const std::string& hash) const;
 
  private:
   // What shows that a file is another one, or was written.
@@ -107,8 +123,13 @@ class Authenticator {
   // Reads the file again if it is not the one that was read last.
   void Refresh() const;
   std::optional<Roles> Find(const std::string& hash) const;
+  absl::StatusOr<Roles> RolesOfToken(std::string_view header) const;
+  // Nothing: the other end has none.
+  std::optional<absl::StatusOr<Roles>> RolesOfCertificate(const grpc::ServerContextBase& context) const;
 
   Ask ask_;
+  AskCertificate ask_certificate_;
+  std::function<void(std::string_view)> on_worthless_;
   std::function<void(std::string_view)> on_known_;
   // Empty: none is followed.
   std::string path_;

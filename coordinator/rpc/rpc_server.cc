@@ -21,6 +21,7 @@
 #include "coordinator/rpc/connections/tls_identity.h"
 #include "crossmill/v1/client_service.pb.h"
 #include "crossmill/v1/local_service.pb.h"
+#include "crossmill/v1/machines_service.pb.h"
 #include "crossmill/v1/notices_service.pb.h"
 #include "crossmill/v1/people_service.pb.h"
 #include "crossmill/v1/worker_service.pb.h"
@@ -34,6 +35,7 @@ namespace {
 [[gnu::used]] const void* const kServiceDescriptors[] = {
     &descriptor_table_build_2fbazel_2fremote_2fexecution_2fv2_2fremote_5fexecution_5fservices_2eproto,
     &descriptor_table_crossmill_2fv1_2fclient_5fservice_2eproto,
+    &descriptor_table_crossmill_2fv1_2fmachines_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fnotices_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fpeople_5fservice_2eproto,
     &descriptor_table_crossmill_2fv1_2fworker_5fservice_2eproto,

@@ -119,6 +119,13 @@ const std::map<std::string, Wall>& Walls() {
       {"crossmill.v1.People/RevokeToken", Wall::kRefused},
       {"crossmill.v1.People/VerifyAudit", Wall::kRefused},
       {"crossmill.v1.People/ListAudit", Wall::kRefused},
+      {"crossmill.v1.Machines/CreateInvitation", Wall::kRefused},
+      {"crossmill.v1.Machines/ListInvitations", Wall::kRefused},
+      {"crossmill.v1.Machines/RevokeInvitation", Wall::kRefused},
+      {"crossmill.v1.Machines/ListMachines", Wall::kRefused},
+      {"crossmill.v1.Machines/RemoveMachine", Wall::kRefused},
+      {"crossmill.v1.Machines/Join", Wall::kContent},
+      {"crossmill.v1.Machines/RenewCertificate", Wall::kRefused},
       {"crossmill.v1.LocalDoor/Invite", Wall::kContent},
       {"crossmill.v1.WorkerQueue/Synchronize", Wall::kRefused},
       {"crossmill.v1.WorkerQueue/Forward", Wall::kRefused},
@@ -139,12 +146,12 @@ const std::map<std::string, Wall>& Walls() {
 
 std::vector<const MethodDescriptor*> AllMethods() {
   std::vector<const MethodDescriptor*> methods;
-  for (const char* name :
-       {"crossmill/v1/client_service.proto", "crossmill/v1/notices_service.proto",
-        "crossmill/v1/people_service.proto", "crossmill/v1/retention_service.proto",
-        "crossmill/v1/worker_service.proto", "crossmill/v1/bucket_service.proto",
-        "crossmill/v1/local_service.proto", "build/bazel/remote/execution/v2/remote_execution_services.proto",
-        "google/bytestream/bytestream_service.proto"}) {
+  for (const char* name : {"crossmill/v1/client_service.proto", "crossmill/v1/notices_service.proto",
+                           "crossmill/v1/people_service.proto", "crossmill/v1/machines_service.proto",
+                           "crossmill/v1/retention_service.proto", "crossmill/v1/worker_service.proto",
+                           "crossmill/v1/bucket_service.proto", "crossmill/v1/local_service.proto",
+                           "build/bazel/remote/execution/v2/remote_execution_services.proto",
+                           "google/bytestream/bytestream_service.proto"}) {
     const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
     EXPECT_NE(file, nullptr) << name;
     for (int i = 0; file != nullptr && i < file->service_count(); ++i) {

@@ -48,6 +48,8 @@
 #include "worker/host/probes.h"
 #include "worker/host/step_groups.h"
 #include "worker/host/user_namespace.h"
+#include "worker/joining/identity_renewal.h"
+#include "worker/joining/join_command.h"
 #include "worker/layers/overlay_snapshotter.h"
 #include "worker/mounts/step_mounts.h"
 #include "worker/mounts/task_secrets.h"
@@ -155,6 +157,10 @@ void DeclareAgentFlags(CLI::App& app, Flags* flags) {
                  "Tasks at the same time (default: as many as the machine has room for)");
   app.add_option("--token-file", flags->token_file, "File with the worker token (for host:port)");
   app.add_option("--ca", flags->channel.ca_file, "PEM file with the coordinator's certificate authority");
+  app.add_option(
+      "--identity", flags->channel.identity_file,
+      "PEM file with this worker's key and certificate, as `join` writes it; with --ca, instead of a "
+      "token. It is renewed");
   app.add_flag("--insecure", flags->channel.insecure, "Allow plain text to another machine");
   app.add_option(
          "--least-space", flags->least_space,
@@ -425,6 +431,8 @@ absl::Status ServeCoordinator(const Flags& flags, const StepSettings& settings, 
     notices.Stopping(fmt::format(
         "tasks that run may go on for {} s; then the coordinator gives them to others", flags.grace_seconds));
   });
+  std::optional<IdentityRenewal> renewal;
+  if (!flags.channel.identity_file.empty()) renewal.emplace(channel, flags.channel.identity_file);
   return Agent(channel, board, options).Run(signals.token());
 }
 
@@ -493,6 +501,8 @@ absl::StatusOr<int> Execute(Flags flags, bool from_file) {
   }
   RETURN_IF_ERROR(MakeOwnFolder(flags.data, flags.user));
   flags.data = AbsolutePath(flags.data);
+  if (!flags.channel.identity_file.empty())
+    flags.channel.identity_file = AbsolutePath(flags.channel.identity_file);
   FillBudgets(&flags);
   info.set_layers_budget(flags.layers_budget);
   info.set_caches_budget(flags.caches_budget);
@@ -534,12 +544,15 @@ int RunWorkerCommand(int argc, char** argv) {
   run->add_option("--secret", flags.secrets,
                   "Value for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME; repeatable");
   DeclareFlags(*run, &flags);
+  std::function<int()> join;
+  AddJoinCommand(app, join);
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (join) return join();
   // What one task from a file needs is all on its command line.
   if (!run->parsed()) {
     if (const absl::Status read = effective.Complete(settings::OwnEnvironment()); !read.ok()) {

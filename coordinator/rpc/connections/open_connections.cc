@@ -105,6 +105,16 @@ void OpenConnections::Know(std::string_view grpc_peer) {
   if (found != by_endpoint_.end()) budget_.Know(found->second);
 }
 
+void OpenConnections::Retire(std::string_view grpc_peer) {
+  const std::string endpoint = EndpointOf(grpc_peer);
+  if (endpoint.empty()) return;
+  MutexLock lock(mutex_);
+  const auto found = by_endpoint_.find(endpoint);
+  if (found == by_endpoint_.end()) return;
+  const auto socket = sockets_.find(found->second);
+  if (socket != sockets_.end() && socket->second.retired == 0) socket->second.retired = 1;
+}
+
 void OpenConnections::Close(uint64_t id) {
   const auto found = sockets_.find(id);
   if (found != sockets_.end()) ShutDown(found->second.fd, found->second.inode);
@@ -118,7 +128,7 @@ void OpenConnections::Sweep(Time now) {
 void OpenConnections::SweepLocked(Time now) {
   swept_ = now;
   for (auto it = sockets_.begin(); it != sockets_.end();) {
-    const auto& [id, socket] = *it;
+    auto& [id, socket] = *it;
     if (InodeOf(socket.fd) != socket.inode) {
       budget_.Forget(id);
       // The same peer may have come again from the same port.
@@ -131,6 +141,7 @@ void OpenConnections::SweepLocked(Time now) {
       budget_.Evict(id);
       Close(id);
     }
+    if (socket.retired > 0 && ++socket.retired > 2) Close(id);
     ++it;
   }
 }

@@ -42,6 +42,8 @@ class OpenConnections {
   bool Admit(int fd, const sockaddr_storage& peer, Time now);
   // The peer of a call, as gRPC names it, has shown a token.
   void Know(std::string_view grpc_peer);
+  // The peer of a call is to connect anew: closed by a later Sweep, so that what it was answered comes first.
+  void Retire(std::string_view grpc_peer);
   // Forgets what is closed, and closes who has shown no token in time.
   void Sweep(Time now);
   size_t size();
@@ -53,6 +55,8 @@ class OpenConnections {
     ino_t inode = 0;
     Time since;
     std::string endpoint;
+    // By the second Sweep from then on; 0: not.
+    int retired = 0;
   };
 
   void SweepLocked(Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

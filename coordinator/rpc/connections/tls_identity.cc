@@ -56,7 +56,7 @@ class FollowingCredentials final : public grpc::ServerCredentials {
   explicit FollowingCredentials(TlsIdentity& identity)
       : credentials_(grpc_ssl_server_credentials_create_with_options(
             grpc_ssl_server_credentials_create_options_using_config_fetcher(
-                GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE, Fetch, &identity))) {}
+                GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_BUT_DONT_VERIFY, Fetch, &identity))) {}
   ~FollowingCredentials() override { grpc_server_credentials_release(credentials_); }
 
   void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>& /*processor*/) override {}
@@ -68,7 +68,9 @@ class FollowingCredentials final : public grpc::ServerCredentials {
     const auto pair = static_cast<TlsIdentity*>(user_data)->TakeNews();
     if (pair == nullptr) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pem{pair->key.c_str(), pair->certificate_chain.c_str()};
-    // It insists on authorities for clients' certificates, though it is told to ask for none.
+    // It insists on authorities for clients' certificates, though it asks none of them. A client that shows a
+    // certificate has to show that it has the key of it; whose it is the record says (Authenticator), which
+    // also knows what was revoked and can say why somebody is refused, as no handshake can.
     *config = grpc_ssl_server_certificate_config_create(pair->certificate_chain.c_str(), &pem, 1);
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }

@@ -19,15 +19,15 @@ namespace crossmill::coordinator {
 namespace {
 
 // Of those that need a role which may change something: they only ask.
-constexpr std::array<std::string_view, 8> kQuestions = {"ListWebhooks",   "ListDeliveries", "Predict",
-                                                        "ReadStatements", "ListProjects",   "ListTokens",
-                                                        "VerifyAudit",    "ListAudit"};
+constexpr std::array<std::string_view, 10> kQuestions = {
+    "ListWebhooks", "ListDeliveries", "Predict",   "ReadStatements",  "ListProjects",
+    "ListTokens",   "VerifyAudit",    "ListAudit", "ListInvitations", "ListMachines"};
 
 // Numbers and names. Not: addresses (an user name may be in them), keys, contents.
-constexpr std::array<std::string_view, 20> kNamed = {
-    "matrix_id", "build_ids", "build_id", "existing",    "id",      "ids",        "name",
-    "names",     "reference", "worker",   "delivery_id", "role",    "webhook_id", "hosts",
-    "since",     "dry_run",   "value",    "all",         "project", "settings"};
+constexpr std::array<std::string_view, 22> kNamed = {
+    "matrix_id", "build_ids", "build_id",    "existing", "id",         "ids",      "name",  "names",
+    "reference", "worker",    "delivery_id", "role",     "webhook_id", "hosts",    "since", "dry_run",
+    "value",     "all",       "project",     "settings", "pool",       "valid_for"};
 
 // However long a list is, a line says how it begins.
 constexpr int kMostValues = 20;

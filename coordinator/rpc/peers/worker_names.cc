@@ -44,6 +44,12 @@ absl::Status CheckWorkerName(const Roles& roles, std::string_view name) {
     return absl::OkStatus();
   if (roles.worker_names.empty()) return absl::PermissionDeniedError("this token is not a worker's");
   const std::string& own = roles.worker_names.front();
+  if (roles.pool)
+    return absl::PermissionDeniedError(
+        fmt::format("this certificate is worker '{0}''s, not '{1}''s: start the worker with --name {0}, or "
+                    "join with another "
+                    "invitation as '{1}'",
+                    own, name));
   const std::string start = own.ends_with('*') ? fmt::format("--name {}NAME", own.substr(0, own.size() - 1))
                                                : fmt::format("--name {}", own);
   return absl::PermissionDeniedError(fmt::format(
@@ -55,6 +61,13 @@ absl::Status CheckWorkerName(const Roles& roles, std::string_view name) {
 }
 
 absl::Status CheckWorkerPool(const Roles& roles, std::string_view name, std::string_view pool) {
+  if (roles.pool) {
+    if (*roles.pool == pool) return absl::OkStatus();
+    return absl::PermissionDeniedError(
+        fmt::format("worker '{}' has joined {}: start it with {}, or join with another invitation", name,
+                    roles.pool->empty() ? "without a pool" : fmt::format("the pool '{}'", *roles.pool),
+                    roles.pool->empty() ? "no --pool" : fmt::format("--pool {}", *roles.pool)));
+  }
   const bool named = name == pool || (name.starts_with(pool) && name.substr(pool.size()).starts_with('-'));
   if (pool.empty() || roles.at_socket || named) return absl::OkStatus();
   return absl::PermissionDeniedError(fmt::format(

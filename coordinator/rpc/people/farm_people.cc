@@ -2,17 +2,26 @@
 
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "coordinator/people/authority_files.h"
 
 namespace crossmill::coordinator {
 
 absl::StatusOr<std::unique_ptr<FarmPeople>> FarmPeople::Open(storage::RecordStore& records, Clock& clock,
                                                              Authenticator& authenticator,
-                                                             const std::string& data_folder) {
+                                                             const std::string& data_folder,
+                                                             absl::Duration certificate_life) {
   std::unique_ptr<FarmPeople> farm(new FarmPeople(records, authenticator));
   ASSIGN_OR_RETURN(farm->people_, People::Open(farm->records_, clock));
   farm->service_ = std::make_unique<PeopleService>(*farm->people_, farm->heads_, data_folder + "/audit.log",
                                                    clock, authenticator);
   authenticator.AskAlso(AskPeople(*farm->people_));
+  MachineOptions machines;
+  machines.certificate_life = certificate_life;
+  ASSIGN_OR_RETURN(machines.authority, LoadAuthority(data_folder));
+  ASSIGN_OR_RETURN(farm->machines_, Machines::Open(farm->machine_records_, clock, std::move(machines)));
+  farm->machines_service_ =
+      std::make_unique<MachinesService>(*farm->machines_, AddressOfFarm(data_folder), authenticator);
+  authenticator.AskCertificates(AskMachines(*farm->machines_));
   farm->calls_.Start();
   return farm;
 }

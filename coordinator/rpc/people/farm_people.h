@@ -1,5 +1,5 @@
-// Projects and tokens of a running farm: the record, the rules, the service, and the end of calls whose token
-// is no longer good.
+// Projects, tokens and invited machines of a running farm: the record, the rules, the services, and the end
+// of calls whose token or certificate is no longer good.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,10 @@
 #include "coordinator/people/people.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/peers/open_calls.h"
+#include "coordinator/rpc/people/machines_service.h"
 #include "coordinator/rpc/people/people_service.h"
 #include "coordinator/storage/people/audit_heads.h"
+#include "coordinator/storage/people/machine_records.h"
 #include "coordinator/storage/people/people_records.h"
 #include "coordinator/storage/record_store.h"
 
@@ -25,24 +27,34 @@ class FarmPeople {
   // server.
   static absl::StatusOr<std::unique_ptr<FarmPeople>> Open(storage::RecordStore& records, Clock& clock,
                                                           Authenticator& authenticator,
-                                                          const std::string& data_folder);
+                                                          const std::string& data_folder,
+                                                          absl::Duration certificate_life = absl::Hours(720));
 
   People& people() { return *people_; }
   // Whose end the record keeps, and where the log goes on. An error is the record's.
   absl::StatusOr<AuditLogOptions> AuditOptions();
   grpc::Service* service() { return &*service_; }
-  std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeInterceptors() {
+  grpc::Service* machines_service() { return &*machines_service_; }
+  // For the server. In the log is written who joined, and it outlives the calls.
+  std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeInterceptors(AuditLog& log) {
+    machines_service_->AuditTo(log);
     return calls_.MakeInterceptors();
   }
 
  private:
   FarmPeople(storage::RecordStore& records, const Authenticator& authenticator)
-      : records_(records.connection()), heads_(records.connection()), calls_(authenticator) {}
+      : records_(records.connection()),
+        machine_records_(records.connection()),
+        heads_(records.connection()),
+        calls_(authenticator) {}
 
   storage::PeopleRecords records_;
+  storage::MachineRecords machine_records_;
   storage::AuditHeads heads_;
   std::unique_ptr<People> people_;
   std::unique_ptr<PeopleService> service_;
+  std::unique_ptr<Machines> machines_;
+  std::unique_ptr<MachinesService> machines_service_;
   OpenCalls calls_;
 };
 

@@ -99,6 +99,20 @@ TEST_F(OpenConnectionsTest, WhoShowsATokenInTimeStays) {
 }
 
 // A number that was given again is somebody else's socket.
+TEST_F(OpenConnectionsTest, WhoIsToComeAnewIsClosedAfterItsAnswer) {
+  OpenConnections connections(kFour, std::chrono::seconds(10));
+  const size_t one = Connect(), other = Connect();
+  ASSERT_TRUE(connections.Admit(mine_[one].get(), From(1), start_));
+  ASSERT_TRUE(connections.Admit(mine_[other].get(), From(2), start_));
+  connections.Retire("ipv4:127.0.0.1:1");
+  connections.Retire("ipv4:127.0.0.1:3");
+  connections.Sweep(start_);
+  EXPECT_EQ(EndedOnes(), 0u);
+  connections.Sweep(start_);
+  EXPECT_TRUE(Ended(one));
+  EXPECT_FALSE(Ended(other));
+}
+
 TEST_F(OpenConnectionsTest, ADescriptorThatIsAnotherSocketByNowIsLeftAlone) {
   OpenConnections connections(kFour, std::chrono::seconds(10));
   const size_t first = Connect();

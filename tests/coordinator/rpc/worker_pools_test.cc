@@ -31,6 +31,18 @@ TEST(WorkerPoolsTest, ATokenForOtherNamesIsForNoOtherPool) {
   EXPECT_FALSE(CheckWorkerName(ci, "arm-1").ok());
 }
 
+// By its certificate: a name that looks like a pool's says nothing.
+TEST(WorkerPoolsTest, AWorkerThatJoinedIsInThePoolThatItJoinedAndInNoOther) {
+  const Roles alone{.worker = true, .worker_names = {"arm-1"}, .pool = ""};
+  EXPECT_TRUE(CheckWorkerPool(alone, "arm-1", "").ok());
+  EXPECT_FALSE(CheckWorkerPool(alone, "arm-1", "arm").ok());
+  const Roles arm{.worker = true, .worker_names = {"arm-1"}, .pool = "arm"};
+  EXPECT_TRUE(CheckWorkerPool(arm, "arm-1", "arm").ok());
+  EXPECT_FALSE(CheckWorkerPool(arm, "arm-1", "").ok());
+  EXPECT_TRUE(CheckWorkerName(arm, "arm-1").ok());
+  EXPECT_FALSE(CheckWorkerName(arm, "arm-2").ok());
+}
+
 TEST(WorkerPoolsTest, TheOperatorOfTheMachineSaysItAsHeLikes) {
   EXPECT_TRUE(CheckWorkerPool(Roles{.worker = true, .at_socket = true}, "w1", "arm").ok());
 }
