@@ -23,11 +23,11 @@ struct ChannelOptions {
   std::string token;
   // PEM file of the authorities that may have signed the server's certificate; empty: no TLS.
   std::string ca_file;
-  // PEM file with the key and certificate that this end shows (with `ca_file`); empty: none. Connections that
-  // are made after it was written again show what is in it then.
-  std::string identity_file;
   // Allow plain text to a host that is not this one.
   bool insecure = false;
+  // PEM file with the key and certificate that this end shows (with `ca_file`); empty: none. Connections that
+  // are made after it was written again show what is in it then.
+  std::string identity_file = {};
 };
 
 // Does not connect; the first call does. INVALID_ARGUMENT for a malformed address,
