@@ -206,6 +206,8 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
                                          {"crossmill.v1.People/CreateToken", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.People/SetProject", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.People/ListAudit", v1::ACCESS_ADMIN},
+                                         {"crossmill.v1.People/CreateIdentityRule", v1::ACCESS_ADMIN},
+                                         {"crossmill.v1.People/ExchangeIdentity", v1::ACCESS_OPEN},
                                          {"crossmill.v1.WorkerQueue/Synchronize", v1::ACCESS_WORKER},
                                          {"crossmill.v1.IndexPages/Save", v1::ACCESS_WORKER},
                                          {"google.bytestream.ByteStream/Write", v1::ACCESS_CONTENT}}) {
