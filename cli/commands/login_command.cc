@@ -50,14 +50,16 @@ struct LoginFlags {
 
 // What a pipeline service signed for this job: by the flag, or by the variable where nobody said a token.
 absl::StatusOr<std::string> IdentityToken(Session& session, const LoginFlags& flags, bool has_token) {
-  if (flags.identity_file.empty())
-    return has_token ? "" : Trim(session.env.VariableOr("CROSSMILL_IDENTITY_TOKEN"));
-  absl::StatusOr<std::string> text = ReadFile(flags.identity_file);
-  if (!text.ok()) return Annotate(text.status(), "--identity-token-file");
-  if (Trim(*text).empty())
-    return absl::InvalidArgumentError(
-        fmt::format("{}: there is no identity token in it", flags.identity_file));
-  return Trim(*text);
+  std::string text = has_token ? "" : session.env.VariableOr("CROSSMILL_IDENTITY_TOKEN");
+  if (!flags.identity_file.empty()) {
+    absl::StatusOr<std::string> read = ReadFile(flags.identity_file);
+    if (!read.ok()) return Annotate(read.status(), "--identity-token-file");
+    text = *std::move(read);
+    if (Trim(text).empty())
+      return absl::InvalidArgumentError(
+          fmt::format("{}: there is no identity token in it", flags.identity_file));
+  }
+  return std::string(Trim(text));
 }
 
 absl::StatusOr<v1::ExchangeIdentityResponse> Exchange(Session& session, ConnectOptions options,

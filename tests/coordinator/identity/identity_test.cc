@@ -77,6 +77,8 @@ std::string KeysOf(const std::vector<const Signer*>& signers) {
   return Json({{"keys", keys}}).dump();
 }
 
+http::FakeAnswer Answering(std::string body, int status = 200) { return {status, {}, std::move(body), {}}; }
+
 std::string Encode(const Json& json) {
   std::string text;
   absl::WebSafeBase64Escape(json.dump(), &text);
@@ -114,8 +116,9 @@ class IdentityTest : public ::testing::Test {
         records_(*connection_) {
     EXPECT_OK(Open());
     EXPECT_OK(people_->CreateProject("shop"));
-    client_.Answer(std::string("GET ") + kIssuer + "/.well-known/openid-configuration",
-                   {.body = Json({{"issuer", kIssuer}, {"jwks_uri", "https://issuer.example/keys"}}).dump()});
+    client_.Answer(
+        std::string("GET ") + kIssuer + "/.well-known/openid-configuration",
+        Answering(Json({{"issuer", kIssuer}, {"jwks_uri", "https://issuer.example/keys"}}).dump()));
   }
 
   absl::Status Open() {
@@ -124,7 +127,7 @@ class IdentityTest : public ::testing::Test {
     return absl::OkStatus();
   }
   void AnswerKeys(const std::vector<const Signer*>& signers) {
-    client_.Answer("GET https://issuer.example/keys", {.body = KeysOf(signers)});
+    client_.Answer("GET https://issuer.example/keys", Answering(KeysOf(signers)));
   }
   int64_t Now() { return absl::ToUnixSeconds(clock_.Now()); }
   Json Claims() {
@@ -255,7 +258,7 @@ TEST_F(IdentityTest, PatternsHaveStarsAndNothingElse) {
   claims.audiences = {"farm.example"};
   claims.all = {{"ref", "refs/heads/release-1"}, {"odd", "a[b]?"}, {"protected", true}, {"run", 17}};
   EXPECT_OK(Fits(Rule("r", "ref", "refs/heads/release-*"), claims));
-  EXPECT_OK(Fits(Rule("r", "ref", "refs/*"), claims)) << "a star is any text";
+  EXPECT_OK(Fits(Rule("r", "ref", "refs/*"), claims));
   EXPECT_FALSE(Fits(Rule("r", "ref", "refs/heads/release-?"), claims).ok());
   EXPECT_FALSE(Fits(Rule("r", "ref", "refs/heads/release-[0-9]"), claims).ok());
   EXPECT_OK(Fits(Rule("r", "odd", "a[b]?"), claims));
@@ -373,7 +376,7 @@ TEST_F(IdentityTest, KeysAreAskedAgainWhenTheyChangeButNotByEveryStranger) {
 
 TEST_F(IdentityTest, AnIssuerThatIsAwayIsBelievedForADay) {
   AnswerKeys({&OwnSigner()});
-  client_.Answer("GET https://issuer.example/keys", {.status = 503});
+  client_.Answer("GET https://issuer.example/keys", Answering("", 503));
   ASSERT_OK(identities_->Create(Rule("github", "repository", "acme/app")));
   ASSERT_OK(Exchange(OwnSigner().Sign(Claims())));
   clock_.Advance(absl::Hours(23));
@@ -391,9 +394,9 @@ TEST_F(IdentityTest, KeysThatComeFromSomewhereElseAreNone) {
         Json::array()}) {
     http::FakeHttpClient client;
     client.Answer(std::string("GET ") + kIssuer + "/.well-known/openid-configuration",
-                  {.body = configuration.dump()});
-    client.Answer("GET https://issuer.example/keys", {.body = KeysOf({&OwnSigner()})});
-    client.Answer("GET http://issuer.example/keys", {.body = KeysOf({&OwnSigner()})});
+                  Answering(configuration.dump()));
+    client.Answer("GET https://issuer.example/keys", Answering(KeysOf({&OwnSigner()})));
+    client.Answer("GET http://issuer.example/keys", Answering(KeysOf({&OwnSigner()})));
     IssuerKeys keys(client, clock_);
     EXPECT_EQ(keys.Get(kIssuer, "own").status().code(), absl::StatusCode::kFailedPrecondition)
         << configuration;
