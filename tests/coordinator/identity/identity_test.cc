@@ -418,18 +418,19 @@ TEST_F(IdentityTest, TokensThatEndedLongAgoAreForgotten) {
 TEST(KeySetTest, TakesKeysThatMaySignAndNoOthers) {
   const Json own = OwnSigner().Public();
   const auto parses = [](const Json& keys) { return KeySet::Parse(Json({{"keys", keys}}).dump()).ok(); };
-  EXPECT_TRUE(parses({own}));
+  EXPECT_TRUE(parses(Json::array({own})));
   Json encryption = own;
   encryption["use"] = "enc";
-  EXPECT_FALSE(parses({encryption}));
-  EXPECT_FALSE(parses({{{"kty", "oct"}, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}, {"kid", "own"}}}));
-  EXPECT_FALSE(parses({Signer("weak", Signer::Kind::kRsa, 1024).Public()}));
+  EXPECT_FALSE(parses(Json::array({encryption})));
+  EXPECT_FALSE(parses(Json::array(
+      {Json({{"kty", "oct"}, {"k", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"}, {"kid", "own"}})})));
+  EXPECT_FALSE(parses(Json::array({Signer("weak", Signer::Kind::kRsa, 1024).Public()})));
   EXPECT_FALSE(parses(Json::array()));
-  EXPECT_FALSE(parses({{{"kty", "RSA"}, {"n", 5}}}));
+  EXPECT_FALSE(parses(Json::array({Json({{"kty", "RSA"}, {"n", 5}})})));
   for (const char* text : {"", "[]", "{}", "{\"keys\": 1}", "{\"keys\": [1, null]}"})
     EXPECT_FALSE(KeySet::Parse(text).ok()) << text;
   // A set with others beside it is good for those that may.
-  EXPECT_TRUE(parses({encryption, own}));
+  EXPECT_TRUE(parses(Json::array({encryption, own})));
 }
 
 }  // namespace

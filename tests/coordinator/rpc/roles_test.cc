@@ -269,6 +269,8 @@ bool May(const std::string& token, v1::Access access) {
 TEST_F(RolesTest, EveryMethodIsForThoseThatItsRuleSaysAndForNobodyElse) {
   int refused = 0;
   for (const Method& method : AllMethods()) {
+    // Asks nobody who it is (tests/coordinator/identity).
+    if (method.access == v1::ACCESS_OPEN) continue;
     for (const char* token : {kReadToken, kSubmitToken, kClientToken, kWorkerToken}) {
       const grpc::Status status = CallRaw(token, method.path, "").first;
       const grpc::StatusCode code = status.error_code();

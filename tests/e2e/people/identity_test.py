@@ -36,6 +36,9 @@ class Issuer:
             def do_GET(self):
                 answers = {"/.well-known/openid-configuration": {"issuer": issuer.url, "jwks_uri": issuer.url + "/keys"},
                            "/keys": {"keys": [issuer.public]}}
+                # As GitHub gives a job what it signs for it.
+                if self.path == "/token?job=1&audience=farm" and self.headers["Authorization"] == "bearer of-the-job":
+                    answers[self.path] = {"value": issuer.sign()}
                 body = json.dumps(answers.get(self.path)).encode()
                 self.send_response(200 if self.path in answers else 404)
                 self.send_header("Content-Length", str(len(body)))
@@ -77,7 +80,7 @@ class IdentityTest(HttpCase):
 
     def job(self, *arguments, **variables):
         """The command line of a job, on a machine where nothing says which farm there is."""
-        home = str(self.folder / "home")
+        home = str(self.folder / self.id())
         own = {"CROSSMILL_DATA": "", "CROSSMILL_COORDINATOR": "", "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "HOME": home}
         environment = {name: value for name, value in (self.farm.environment() | own | variables).items() if value}
         return subprocess.run([BIN / "crossmill", *map(str, arguments)], capture_output=True, text=True, timeout=120, env=environment,
@@ -97,13 +100,14 @@ class IdentityTest(HttpCase):
             RUN echo built >/by
             """)
         self.assert_exit(self.job("build", self.context), 0)
-        self.assertEqual([build["project"] for build in json.loads(self.farm.cli("ls", "--json").stdout)][:1], ["shop"])
+        self.assert_says(self.farm.cli("admin", "project", "rm", "shop"), "project 'shop' has builds")
         [token] = [each for each in self.rows("token", "ls") if each["identity_rule"] == "github"][-1:]
         self.assertEqual((token["project"], token["subject"]), ("shop", "repo:acme/app"))
         # It decides nothing about the farm.
         self.assert_exit(self.job("admin", "identity", "ls"), 4)
         lines = self.rows("audit", "ls", "--who", "github")
-        self.assertTrue(any("ExchangeIdentity" in json.dumps(line) and "repo:acme/app" in json.dumps(line) for line in lines), lines)
+        self.assertEqual([line["about"]["subject"] for line in lines["lines"] if line["call"].endswith("/ExchangeIdentity")][:1],
+                         ["repo:acme/app"])
         self.assert_exit(self.job("logout"), 0)
 
     def test_what_the_issuer_did_not_sign_for_this_farm_is_refused(self):
@@ -120,7 +124,7 @@ class IdentityTest(HttpCase):
             refused = self.job("login", address, "--identity-token-file", self.folder / "job.jwt")
             self.assert_exit(refused, 4)
             self.assert_says(refused, said)
-            self.assertFalse(os.path.exists(self.folder / "home/crossmill/login.toml"))
+            self.assertFalse(os.path.exists(self.folder / self.id() / "crossmill/login.toml"))
         self.assert_says(self.job("login", address, "--identity-token-file", self.folder / "none"), "none: No such file")
 
     def test_by_http_without_any_token(self):
@@ -136,6 +140,26 @@ class IdentityTest(HttpCase):
         self.assertEqual(status, 403, body)
         status, _, body = exchange("e30.e30.e30")
         self.assertEqual(status, 401, body)
+
+    def test_the_wrapper_of_github_needs_no_secret(self):
+        self.dockerfile("""
+            FROM tiny
+            RUN echo wrapped >/by
+            """)
+        wrapper = pathlib.Path(__file__).resolve().parents[3] / "scripts/ci/github/build"
+        variables = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(self.folder / "wrapped"), "TMPDIR": str(self.folder),
+                     "CROSSMILL_COORDINATOR": f"127.0.0.1:{self.farm.port}", "CROSSMILL_AUDIENCE": "farm", "GITHUB_RUN_ID": "7",
+                     "CROSSMILL_REPORTS": str(self.folder / "reports"),
+                     "ACTIONS_ID_TOKEN_REQUEST_URL": self.issuer.url + "/token?job=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}
+        run = lambda **changed: subprocess.run([wrapper, "--progress", "plain", str(self.context)], capture_output=True, text=True, timeout=120,
+                                               env=variables | changed, stdin=subprocess.DEVNULL)
+        self.assert_exit(run(), 0)
+        self.assertEqual(json.loads((self.folder / "reports/metadata.json").read_text())["status"], "succeeded")
+        # Nothing of the token is left behind.
+        self.assertEqual([str(path) for path in self.folder.rglob("login.toml") if "wrapped" in str(path) or "tmp." in str(path)], [])
+        refused = run(ACTIONS_ID_TOKEN_REQUEST_TOKEN="of another")
+        self.assert_exit(refused, 4)
+        self.assert_says(refused, "the identity token of this job could not be had")
 
     def test_a_rule_that_is_removed_takes_its_tokens_with_it(self):
         made = self.farm.cli("admin", "identity", "add", "short", "--issuer", self.issuer.url, "--audience", "short", "--claim",
