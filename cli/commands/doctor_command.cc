@@ -9,6 +9,7 @@
 #include "cli/doctor/certificate.h"
 #include "cli/doctor/farm_checks.h"
 #include "cli/local/keeper.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 
 namespace crossmill::cli {
