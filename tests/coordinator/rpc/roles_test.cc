@@ -98,7 +98,8 @@ class RolesTest : public RpcFixture {
     verification_ = std::make_unique<VerificationService>(rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, authenticator_);
     retention_ = std::make_unique<RetentionService>(
-        RetentionService::Parts{collector_, policy_records_, room_, engine_.reader(), clock_, folder_.path()},
+        RetentionService::Parts{collector_, policy_records_, room_, engine_.reader(), clock_, folder_.path(),
+                                [](const std::string&) { return int64_t{0}; }},
         authenticator_);
     people_ = *FarmPeople::Open(*records_, clock_, authenticator_, folder_.path());
     collector_.Start();
