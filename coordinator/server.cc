@@ -10,8 +10,6 @@
 #include "common/base/room/descriptors.h"
 #include "common/base/status.h"
 #include "common/blobs/disk_blob_store.h"
-#include "common/compare/known_files.h"
-#include "common/failures/failure_rules.h"
 #include "common/http/curl_http_client.h"
 #include "common/keys/key_file.h"
 #include "common/registry/registry.h"
@@ -66,6 +64,7 @@
 #include "coordinator/rpc/verification_service.h"
 #include "coordinator/rpc/wheels_service.h"
 #include "coordinator/rpc/worker_queue_service.h"
+#include "coordinator/rule_files.h"
 #include "coordinator/sources/fetched_sources.h"
 #include "coordinator/storage/drain_records.h"
 #include "coordinator/storage/image_records_sqlite.h"
@@ -92,7 +91,6 @@ namespace {
 
 // Running calls (watchers, worker streams) get so long to end when the server stops.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
-constexpr int64_t kLongestRuleFile = int64_t{4} << 20;
 
 absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
   if (!given.empty()) {
@@ -100,31 +98,6 @@ absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
     return platform.ok() ? platform : Annotate(platform.status(), "--build-platform");
   }
   return OwnPlatform();
-}
-
-absl::StatusOr<std::shared_ptr<const failures::FailureRules>> LoadFailureRules(
-    const std::vector<std::string>& paths) {
-  std::vector<failures::RuleFile> files;
-  for (const std::string& path : paths) {
-    absl::StatusOr<std::string> text = ReadFile(path, kLongestRuleFile);
-    if (!text.ok()) return Annotate(text.status(), "--failure-rules");
-    files.push_back({path, *std::move(text)});
-  }
-  auto rules = failures::FailureRules::Load(files);
-  return rules.ok() ? rules : Annotate(rules.status(), "--failure-rules");
-}
-
-absl::StatusOr<std::shared_ptr<const compare::KnownFiles>> LoadKnownFiles(
-    const std::vector<std::string>& paths) {
-  compare::KnownFiles known = compare::KnownFiles::Embedded();
-  for (const std::string& path : paths) {
-    const absl::StatusOr<std::string> text = ReadFile(path, kLongestRuleFile);
-    if (!text.ok()) return Annotate(text.status(), "--known-files");
-    const auto more = compare::KnownFiles::Parse(path, *text);
-    if (!more.ok()) return Annotate(more.status(), "--known-files");
-    known = known.With(*more);
-  }
-  return std::make_shared<const compare::KnownFiles>(std::move(known));
 }
 
 // Members in order of dependency: what is declared later is destroyed first.
@@ -429,7 +402,7 @@ class ServerImpl final : public Server {
         std::make_unique<WorkerQueueService>(*engine_, *authenticator_, passing_, options_.worker_timeout);
     retention_ = std::make_unique<RetentionService>(
         RetentionService::Parts{*collector_, *policy_records_, *room_, engine_->reader(), clock_,
-                                options_.data_folder},
+                                options_.data_folder, Telemetry::LastBackupAt},
         *authenticator_);
     index_pages_ = std::make_unique<IndexPagesService>(*pages_, *authenticator_);
     predictions_ = std::make_unique<PredictionsService>(*forecaster_, *authenticator_);
@@ -492,7 +465,9 @@ class ServerImpl final : public Server {
                           .sessions = *sessions_,
                           .clock = clock_};
     parts.unready = [this] { return readiness_.Reasons(); };
-    parts.numbers = [this] { return telemetry_.Numbers(*engine_, passing_.Now(), options_.data_folder); };
+    parts.numbers = [this] {
+      return telemetry_.Numbers(*engine_, passing_.Now(), options_.data_folder, collector_->policies());
+    };
     ASSIGN_OR_RETURN(http_door_, door::HttpDoor::Start(options, std::move(parts)));
     LogInfo("serving http={}", http_door_->url());
     return absl::OkStatus();

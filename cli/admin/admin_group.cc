@@ -2,8 +2,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/session/session.h"
-
 namespace crossmill::cli {
 
 CLI::App& AdminGroup(CLI::App& app) {
@@ -12,10 +10,6 @@ CLI::App& AdminGroup(CLI::App& app) {
   CLI::App* group = app.add_subcommand("admin", "Operate a farm");
   group->require_subcommand(1);
   return *group;
-}
-
-void AddAdminJson(CLI::App& command, Session& session) {
-  command.add_flag("--json", session.json, "Print the result as JSON (docs/cli.md)");
 }
 
 }  // namespace crossmill::cli

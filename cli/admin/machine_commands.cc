@@ -7,6 +7,7 @@
 
 #include "cli/admin/admin_group.h"
 #include "cli/admin/render_machines.h"
+#include "cli/session/json_flag.h"
 #include "cli/show/exit_codes.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
@@ -67,7 +68,7 @@ void AddInit(CLI::App& admin, Session& session) {
       "Settings file [/etc/crossmill/coordinator.toml where it is root's, else DATA/coordinator.toml]");
   init->add_option("--admin-token-file", flags->token_file,
                    "Where the first token goes, for its owner only [it is printed]");
-  AddAdminJson(*init, session);
+  AddJsonFlag(*init, session);
   init->callback(
       [&session, flags] { session.command = [&session, flags] { return Init(session, *flags); }; });
 }
@@ -158,7 +159,7 @@ void AddInvitations(CLI::App& admin, Session& session) {
       ->capture_default_str();
   worker->add_option("--address", flags->address,
                      "HOST:PORT under which it reaches the coordinator [as `admin init` was told]");
-  AddAdminJson(*worker, session);
+  AddJsonFlag(*worker, session);
   worker->callback(
       [&session, flags] { session.command = [&session, flags] { return Invite(session, *flags); }; });
   CLI::App* invitations = admin.add_subcommand("invitations", "Who was invited");
@@ -166,13 +167,13 @@ void AddInvitations(CLI::App& admin, Session& session) {
   const auto all = std::make_shared<bool>(false);
   CLI::App* list = invitations->add_subcommand("ls", "List the invitations that are good");
   list->add_flag("-a,--all", *all, "Also those that are used, revoked or expired");
-  AddAdminJson(*list, session);
+  AddJsonFlag(*list, session);
   list->callback(
       [&session, all] { session.command = [&session, all] { return ListInvitations(session, *all); }; });
   const auto id = std::make_shared<int64_t>(0);
   CLI::App* revoke = invitations->add_subcommand("revoke", "Let an invitation be worth nothing");
   revoke->add_option("invitation", *id, "Its number")->required();
-  AddAdminJson(*revoke, session);
+  AddJsonFlag(*revoke, session);
   revoke->callback(
       [&session, id] { session.command = [&session, id] { return RevokeInvitation(session, *id); }; });
 }
@@ -212,14 +213,14 @@ void AddMachines(CLI::App& admin, Session& session) {
   const auto all = std::make_shared<bool>(false);
   CLI::App* list = worker->add_subcommand("ls", "List them, and until when their certificates are good");
   list->add_flag("-a,--all", *all, "Also those that were removed or whose certificate expired");
-  AddAdminJson(*list, session);
+  AddJsonFlag(*list, session);
   list->callback(
       [&session, all] { session.command = [&session, all] { return ListMachines(session, *all); }; });
   const auto name = std::make_shared<std::string>();
   CLI::App* remove = worker->add_subcommand(
       "remove", "Let the certificates of a worker be worth nothing; its connection ends within seconds");
   remove->add_option("worker", *name, "Its name")->required();
-  AddAdminJson(*remove, session);
+  AddJsonFlag(*remove, session);
   remove->callback(
       [&session, name] { session.command = [&session, name] { return RemoveMachine(session, *name); }; });
 }

@@ -7,6 +7,7 @@
 #include "cli/admin/audit_commands.h"
 #include "cli/admin/backup_commands.h"
 #include "cli/admin/machine_commands.h"
+#include "cli/admin/identity_commands.h"
 #include "cli/admin/people_commands.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/completion_command.h"
@@ -28,6 +29,10 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
   app.add_option("--ca-file", session.ca_file, "Authorities for TLS, PEM [CROSSMILL_CA_FILE]")
       ->type_name("FILE");
   app.add_flag("--insecure", session.insecure, "Allow a plain-text connection to another host");
+  app.add_option("--reconnect-for", session.reconnect_for,
+                 "How long to try again where the coordinator's connection is lost "
+                 "[CROSSMILL_RECONNECT_FOR; default: 10m, 30s before its first answer]")
+      ->type_name("TIME");
   app.add_option("--data", session.data,
                  "Data folder of the local farm [CROSSMILL_DATA; default: /var/lib/crossmill "
                  "for root, else $XDG_DATA_HOME/crossmill]")
@@ -105,10 +110,6 @@ int ReportParse(const CLI::App& app, const CLI::ParseError& error, Session& sess
 
 }  // namespace
 
-void AddJsonFlag(CLI::App& command, Session& session) {
-  command.add_flag("--json", session.json, "Print the result as JSON (docs/cli.md)");
-}
-
 int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   Session session(env);
   CLI::App app("Cross-architecture reproducible build farm", "crossmill");
@@ -138,6 +139,7 @@ int RunCrossmill(const std::vector<std::string>& arguments, Environment& env) {
   AddBackupCommands(app, session);
   AddPeopleCommands(app, session);
   AddMachineCommands(app, session);
+  AddIdentityCommands(app, session);
   AddAuditCommands(app, session);
   AddDoctorCommand(app, session);
   AddPageCommand(app, session);

@@ -132,6 +132,7 @@ class SystemEnvironment final : public Environment {
     farm->machines = v1::Machines::NewStub(channel);
     rpc::RemoteBlobOptions blobs;
     blobs.compress = rpc::LeavesMachine(options.address);
+    blobs.retry = options.retry;
     farm->blobs = rpc::MakeLocalBlobStore(channel, blobs);
     return farm;
   }

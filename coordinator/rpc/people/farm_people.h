@@ -1,5 +1,5 @@
-// Projects, tokens and invited machines of a running farm: the record, the rules, the services, and the end
-// of calls whose token or certificate is no longer good.
+// Projects, tokens, identity rules and invited machines of a running farm: the record, the rules, the
+// services, and the end of calls whose token or certificate is no longer good.
 #pragma once
 
 #include <memory>
@@ -8,12 +8,14 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "coordinator/audit/audit_log.h"
+#include "coordinator/identity/identities.h"
 #include "coordinator/people/people.h"
 #include "coordinator/rpc/authenticator.h"
 #include "coordinator/rpc/peers/open_calls.h"
 #include "coordinator/rpc/people/machines_service.h"
 #include "coordinator/rpc/people/people_service.h"
 #include "coordinator/storage/people/audit_heads.h"
+#include "coordinator/storage/people/identity_records.h"
 #include "coordinator/storage/people/machine_records.h"
 #include "coordinator/storage/people/people_records.h"
 #include "coordinator/storage/record_store.h"
@@ -42,16 +44,16 @@ class FarmPeople {
   }
 
  private:
-  FarmPeople(storage::RecordStore& records, const Authenticator& authenticator)
-      : records_(records.connection()),
-        machine_records_(records.connection()),
-        heads_(records.connection()),
-        calls_(authenticator) {}
+  FarmPeople(storage::RecordStore& records, const Authenticator& authenticator);
 
   storage::PeopleRecords records_;
+  storage::IdentityRecords identity_records_;
   storage::MachineRecords machine_records_;
   storage::AuditHeads heads_;
   std::unique_ptr<People> people_;
+  // To issuers of identity tokens.
+  std::unique_ptr<http::HttpClient> issuers_;
+  std::unique_ptr<Identities> identities_;
   std::unique_ptr<PeopleService> service_;
   std::unique_ptr<Machines> machines_;
   std::unique_ptr<MachinesService> machines_service_;

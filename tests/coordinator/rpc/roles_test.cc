@@ -98,7 +98,8 @@ class RolesTest : public RpcFixture {
     verification_ = std::make_unique<VerificationService>(rebuilds_, *reverification_, *recipe_history_,
                                                           *build_pairs_, authenticator_);
     retention_ = std::make_unique<RetentionService>(
-        RetentionService::Parts{collector_, policy_records_, room_, engine_.reader(), clock_, folder_.path()},
+        RetentionService::Parts{collector_, policy_records_, room_, engine_.reader(), clock_, folder_.path(),
+                                [](const std::string&) { return int64_t{0}; }},
         authenticator_);
     people_ = *FarmPeople::Open(*records_, clock_, authenticator_, folder_.path());
     collector_.Start();
@@ -211,6 +212,8 @@ TEST_F(RolesTest, WhatChangesSomethingIsForNobodyWhoOnlyReads) {
                                          {"crossmill.v1.Machines/RemoveMachine", v1::ACCESS_ADMIN},
                                          {"crossmill.v1.Machines/Join", v1::ACCESS_OPEN},
                                          {"crossmill.v1.Machines/RenewCertificate", v1::ACCESS_WORKER},
+                                         {"crossmill.v1.People/CreateIdentityRule", v1::ACCESS_ADMIN},
+                                         {"crossmill.v1.People/ExchangeIdentity", v1::ACCESS_OPEN},
                                          {"crossmill.v1.WorkerQueue/Synchronize", v1::ACCESS_WORKER},
                                          {"crossmill.v1.IndexPages/Save", v1::ACCESS_WORKER},
                                          {"google.bytestream.ByteStream/Write", v1::ACCESS_CONTENT}}) {
