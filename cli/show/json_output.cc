@@ -437,7 +437,9 @@ Json ImageJson(const v1::ImageView& image) {
           {"size_bytes", image.size_bytes()},
           {"origin", TextOrNull(image.origin())},
           {"build_id", image.build_id() == 0 ? Json() : Json(image.build_id())},
-          {"owner", TextOrNull(image.owner())}};
+          {"owner", TextOrNull(image.owner())},
+          {"project", TextOrNull(image.project())},
+          {"shared", image.shared()}};
 }
 
 Json FarmWheelJson(const v1::FarmWheelView& view) {

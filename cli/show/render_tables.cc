@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "cli/show/exit_codes.h"
@@ -147,13 +149,18 @@ std::string RenderImages(absl::Span<const v1::ImageView> images, int64_t now, co
   if (images.empty()) return "no images yet\n";
   Table table({{"NAME"}, {"DIGEST"}, {"PLATFORMS"}, {"SIZE", Table::Align::kRight}, {"CREATED"}, {"ORIGIN"}},
               0);
+  // Who operates sees those of several.
+  std::set<std::string_view> projects;
+  for (const v1::ImageView& image : images) projects.insert(image.project());
   for (const v1::ImageView& image : images) {
+    const bool told = projects.size() > 1 && !image.shared() && !image.project().empty();
     table.Add({{image.name(), Ink::kBold},
                {image.digest().substr(0, 19)},
                {PlatformList(image.platforms())},
                {FormatBytes(image.size_bytes())},
                {FormatAge(image.created_at(), now)},
-               {image.origin() + (image.stand_in() ? ", stand-in" : "")}});
+               {fmt::format("{}{}{}", image.origin(), image.stand_in() ? ", stand-in" : "",
+                            told ? fmt::format(", project {}", image.project()) : "")}});
   }
   return table.Render(options);
 }

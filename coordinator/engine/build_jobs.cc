@@ -144,8 +144,8 @@ absl::StatusOr<v1::BuildPlan> BuildJobs::MakePlan(const v1::BuildSubmission& sub
                                                   const PlanningCalls& calls) {
   if (submission.has_wheels()) return PlanWheels(submission.wheels());
   if (submission.has_rebuild()) {
-    return LoadRecordedPlan(submission.rebuild().build(), parts_.records, parts_.images, parts_.blobs,
-                            calls.stop);
+    return LoadRecordedPlan(submission.rebuild().build(), core::ProjectOf(submission), parts_.records,
+                            parts_.images, parts_.blobs, calls.stop);
   }
   return PlanBuild(submission, parts_.build_platform, planning_, calls);
 }

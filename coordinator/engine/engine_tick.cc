@@ -40,7 +40,8 @@ void ExpectImage(RunningBuild& build, ImageStore& images) {
   build.expected = true;
   if (build.submission.has_rebuild()) return;
   const auto& tags = build.submission.options().tags();
-  images.Expect(build.id(), std::vector<std::string>(tags.begin(), tags.end()));
+  images.Expect(build.id(), std::vector<std::string>(tags.begin(), tags.end()),
+                core::ProjectOf(build.submission));
 }
 
 bool IsLate(const RunningBuild& build, int64_t now) {

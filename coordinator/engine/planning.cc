@@ -327,8 +327,8 @@ absl::StatusOr<std::optional<int64_t>> TimeOfSource(const v1::Step& step, const 
 }
 
 absl::StatusOr<v1::PinnedImage> PinBase(const plan::BaseNeed& need, bool refresh, ImageStore& images,
-                                        const std::stop_token& stop) {
-  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh, stop)
+                                        const std::string& project, const std::stop_token& stop) {
+  auto pinned = need.root.empty() ? images.Pin(need.reference, need.platform, refresh, stop, project)
                                   : images.PinRoot(need.root, need.platform, need.reference);
   if (pinned.ok() || absl::IsCancelled(pinned.status())) return pinned;
   // Also when no registry answers: a name that is nearly a stage's is most likely meant to be it.
@@ -350,8 +350,8 @@ absl::StatusOr<v1::BuildPlan> Plan(const v1::BuildSubmission& submission, plan::
     ASSIGN_OR_RETURN(const std::vector<plan::BaseNeed> needs, plan::FindBases(recipe, options, bases));
     if (needs.size() == bases.size()) break;
     for (size_t i = bases.size(); i < needs.size(); ++i) {
-      ASSIGN_OR_RETURN(v1::PinnedImage pinned,
-                       PinBase(needs[i], submission.options().pull(), parts.images, calls.stop));
+      ASSIGN_OR_RETURN(v1::PinnedImage pinned, PinBase(needs[i], submission.options().pull(), parts.images,
+                                                       core::ProjectOf(submission), calls.stop));
       if (calls.on_pinned) calls.on_pinned(pinned);
       bases.push_back(std::move(pinned));
     }

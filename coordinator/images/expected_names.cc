@@ -5,9 +5,9 @@
 
 namespace crossmill::coordinator {
 
-void ExpectedNames::Expect(int64_t build, std::vector<std::string> names) {
+void ExpectedNames::Expect(int64_t build, std::vector<std::string> names, const std::string& project) {
   MutexLock lock(mutex_);
-  builds_[build] = std::move(names);
+  builds_[build] = {project, std::move(names)};
 }
 
 void ExpectedNames::End(int64_t build) {
@@ -15,22 +15,26 @@ void ExpectedNames::End(int64_t build) {
   if (builds_.erase(build) > 0) ended_.NotifyAll();
 }
 
-absl::Status ExpectedNames::Await(const std::string& name, std::stop_token stop) {
+absl::Status ExpectedNames::Await(const core::Scope& scope, const std::string& name, std::stop_token stop) {
   std::set<int64_t> builds;
   {
     MutexLock lock(mutex_);
-    for (const auto& [build, names] : builds_) {
-      if (std::find(names.begin(), names.end(), name) != names.end()) builds.insert(build);
+    for (const auto& [build, expected] : builds_) {
+      const std::vector<std::string>& names = expected.names;
+      if (scope.Sees(expected.project) && std::find(names.begin(), names.end(), name) != names.end())
+        builds.insert(build);
     }
   }
   return AwaitBuilds(builds, std::move(stop));
 }
 
-absl::Status ExpectedNames::AwaitAll(std::stop_token stop) {
+absl::Status ExpectedNames::AwaitAll(const core::Scope& scope, std::stop_token stop) {
   std::set<int64_t> builds;
   {
     MutexLock lock(mutex_);
-    for (const auto& [build, names] : builds_) builds.insert(build);
+    for (const auto& [build, expected] : builds_) {
+      if (scope.Sees(expected.project)) builds.insert(build);
+    }
   }
   return AwaitBuilds(builds, std::move(stop));
 }

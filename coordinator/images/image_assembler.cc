@@ -206,7 +206,8 @@ absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledI
                    PutDocument(blobs_, oci::media_type::kOciIndex, oci::WriteImageIndex(index)));
   ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, root.digest));
   for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(name));
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known,
+                     FindVisible(records_, core::Scope::OfProject(author.project), name));
     if (known) RETURN_IF_ERROR(CheckMayName(author, *known));
   }
   names.push_back(root.digest.Oci());
@@ -218,8 +219,10 @@ absl::StatusOr<Digest> ImageAssembler::AssembleIndex(absl::Span<const AssembledI
     record.origin = std::string(origin);
     record.size_bytes = blobs.total_bytes;
     record.created_at = UnixNanos(clock_.Now());
-    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(record.name));
+    record.project = author.project;
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(record.name, record.project));
     record.owner = OwnerAfter(author, known);
+    record.shared = known && known->shared;
     // The name has this image already: it keeps its origin and time, and a rebuild without changes waits for
     // no disk.
     if (known.has_value() && known->root == record.root && !known->stand_in) continue;

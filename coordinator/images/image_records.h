@@ -13,11 +13,12 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/base/digest.h"
+#include "coordinator/core/standing/scope.h"
 #include "crossmill/v1/plan.pb.h"
 
 namespace crossmill::coordinator {
 
-// A name and the index or manifest it points to.
+// A name and the index or manifest it points to. Each project has names of its own.
 struct ImageRecord {
   // Normalised ("docker.io/library/python:3.11"), or "sha256:..." (then that of `root`) for an image that can
   // be fetched by digest only.
@@ -35,6 +36,21 @@ struct ImageRecord {
   // Whose the name is: of a token (core::ClientOf), "" for the operator and for what a registry gave.
   // Nothing: from before this was recorded.
   std::optional<std::string> owner = {};
+  // Whose image it is.
+  std::string project = std::string(core::kDefaultProject);
+  // Everybody may see it and build upon it, whatever their project: what a registry gave the coordinator, and
+  // what an operator put there.
+  bool shared = false;
+};
+
+inline bool Sees(const core::Scope& scope, const ImageRecord& image) {
+  return image.shared || scope.Sees(image.project);
+}
+
+// What no other image of the farm is called.
+struct ImageName {
+  std::string name;
+  std::string project = std::string(core::kDefaultProject);
 };
 
 // One platform's image, ready to be built upon.
@@ -53,21 +69,27 @@ struct CompressedLayerRecord {
   Digest blob;
 };
 
-// Thread safe. Each Put is durable when it returns and replaces what has the same key (name; manifest hash;
-// tar hash and compressor). Errors are the database's.
+// Thread safe. Each Put is durable when it returns and replaces what has the same key (project and name;
+// manifest hash; tar hash and compressor). Errors are the database's.
 class ImageRecords {
  public:
   virtual ~ImageRecords() = default;
   virtual absl::Status PutImage(const ImageRecord& image) = 0;
-  virtual absl::StatusOr<std::optional<ImageRecord>> FindImage(std::string_view name) = 0;
-  // Any image with this root ("sha256:...").
-  virtual absl::StatusOr<std::optional<ImageRecord>> FindImageByRoot(std::string_view root) = 0;
+  virtual absl::StatusOr<std::optional<ImageRecord>> FindImage(
+      std::string_view name, std::string_view project = core::kDefaultProject) = 0;
+  // All with this root ("sha256:..."), by project and name.
+  virtual absl::StatusOr<std::vector<ImageRecord>> FindImagesByRoot(std::string_view root) = 0;
+  // All of that name, one for each project that has one.
+  virtual absl::StatusOr<std::vector<ImageRecord>> FindImagesByName(std::string_view name) = 0;
   // Names that there are not are no error.
-  virtual absl::Status RemoveImages(absl::Span<const std::string> names) = 0;
-  // Ordered by name.
+  virtual absl::Status RemoveImages(absl::Span<const ImageName> names) = 0;
+  // Of all projects.
   virtual absl::StatusOr<std::vector<ImageRecord>> ListImages() = 0;
-  // The same of at most `limit` behind that name, without those that are named by their digest.
-  virtual absl::StatusOr<std::vector<ImageRecord>> ListNamedImages(std::string_view behind, int limit) = 0;
+  // What the scope sees, at most `limit` behind the place that PlaceOf says, without those that are named by
+  // their digest. Of a project ordered by name, an own image before a shared one, which it hides; of the farm
+  // by place.
+  virtual absl::StatusOr<std::vector<ImageRecord>> ListNamedImages(const core::Scope& scope,
+                                                                   std::string_view behind, int limit) = 0;
   virtual absl::Status PutManifest(const ManifestRecord& manifest) = 0;
   // By "sha256:...".
   virtual absl::StatusOr<std::optional<ManifestRecord>> FindManifest(std::string_view digest) = 0;
@@ -75,5 +97,10 @@ class ImageRecords {
   virtual absl::StatusOr<std::optional<Digest>> FindCompressedLayer(const Digest& tar,
                                                                     std::string_view compressor) = 0;
 };
+
+// Where the image stands in what ListNamedImages gives for the scope.
+inline std::string PlaceOf(const core::Scope& scope, const ImageRecord& image) {
+  return scope.is_farm() ? core::InProject(image.project, image.name) : image.name;
+}
 
 }  // namespace crossmill::coordinator

@@ -1,6 +1,7 @@
 #include "coordinator/images/image_store.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/status.h"
@@ -84,9 +85,7 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinManifest(const Digest& root, cons
   return pinned;
 }
 
-absl::StatusOr<ImageRecord> ImageStore::Register(std::string name, const Digest& root, bool stand_in,
-                                                 std::string origin, bool pin,
-                                                 std::optional<std::string> owner) {
+absl::StatusOr<ImageRecord> ImageStore::Register(ImageRecord record, const Digest& root, bool pin) {
   ASSIGN_OR_RETURN(const oci::ImageBlobs image, oci::WalkImage(blobs_, root));
   if (image.platforms.empty()) {
     return absl::InvalidArgumentError(fmt::format("{} has no image for any platform", root.Oci()));
@@ -96,15 +95,10 @@ absl::StatusOr<ImageRecord> ImageStore::Register(std::string name, const Digest&
     ASSIGN_OR_RETURN(const Digest manifest, ManifestFor(blobs_, root, platform));
     RETURN_IF_ERROR(PinManifest(root, manifest, platform).status());
   }
-  ImageRecord record;
-  record.name = std::move(name);
   record.root = root;
   record.platforms = image.platforms;
-  record.stand_in = stand_in;
-  record.origin = std::move(origin);
   record.size_bytes = image.total_bytes;
   record.created_at = UnixNanos(clock_.Now());
-  record.owner = std::move(owner);
   RETURN_IF_ERROR(records_.PutImage(record));
   return record;
 }
@@ -113,7 +107,8 @@ absl::Status ImageStore::CheckMayName(absl::Span<const std::string> names, const
   for (const std::string& name : names) {
     const auto reference = oci::ParseReference(name);
     if (!reference.ok()) continue;
-    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(reference->ToString()));
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known,
+                     FindVisible(records_, core::Scope::OfProject(author.project), reference->ToString()));
     if (known) RETURN_IF_ERROR(coordinator::CheckMayName(author, *known));
   }
   return absl::OkStatus();
@@ -121,12 +116,21 @@ absl::Status ImageStore::CheckMayName(absl::Span<const std::string> names, const
 
 absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Digest& root, bool stand_in,
                                                const core::Author& author) {
-  ASSIGN_OR_RETURN(std::string normalised, StoreName(name));
-  ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(normalised));
-  if (known) RETURN_IF_ERROR(coordinator::CheckMayName(author, *known));
-  auto record = Register(std::move(normalised), root, stand_in, "import", true, OwnerAfter(author, known));
-  if (!record.ok()) return Annotate(record.status(), fmt::format("importing {}", name));
-  return record;
+  ImageRecord record;
+  ASSIGN_OR_RETURN(record.name, StoreName(name));
+  record.project = author.project;
+  ASSIGN_OR_RETURN(const std::optional<ImageRecord> visible,
+                   FindVisible(records_, core::Scope::OfProject(author.project), record.name));
+  if (visible) RETURN_IF_ERROR(coordinator::CheckMayName(author, *visible));
+  ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, records_.FindImage(record.name, author.project));
+  record.stand_in = stand_in;
+  record.origin = "import";
+  record.owner = OwnerAfter(author, known);
+  // An operator imports for all; what is a project's stays so.
+  record.shared = known ? known->shared : author.operates;
+  auto imported = Register(std::move(record), root, true);
+  if (!imported.ok()) return Annotate(imported.status(), fmt::format("importing {}", name));
+  return imported;
 }
 
 absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const registry::PullOptions& options,
@@ -142,17 +146,25 @@ absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const regist
   ASSIGN_OR_RETURN(const Digest root, source_.Pull(reference, blobs_, shared, credentials));
   // Somebody may have given the name meanwhile. Whose it is stays; what a registry gives for the first time
   // is the farm's.
-  ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, FindForPull(name, author));
-  std::optional<std::string> owner = known ? known->owner : "";
+  ASSIGN_OR_RETURN(std::optional<ImageRecord> known, FindForPull(name, author));
+  // What a client's credentials gave takes no place that everybody sees, but in the project that has it.
+  if (known && known->project != author.project && !credentials.empty()) known.reset();
+  ImageRecord record;
+  record.name = name;
+  record.origin = std::string(kRegistryOrigin);
+  record.owner = known ? known->owner : "";
   if (!known && is_own_ && is_own_(fmt::format("{}/{}", reference.registry, reference.repository)))
-    owner.reset();
-  return Register(name, root, false, std::string(kRegistryOrigin), false, std::move(owner));
+    record.owner.reset();
+  record.project = known ? known->project : credentials.empty() ? core::kDefaultProject : author.project;
+  record.shared = known ? known->shared : credentials.empty();
+  return Register(std::move(record), root, false);
 }
 
 // Again what a registry gave is the same to everybody.
 absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindForPull(const std::string& name,
                                                                    const core::Author& author) {
-  ASSIGN_OR_RETURN(std::optional<ImageRecord> known, records_.FindImage(name));
+  ASSIGN_OR_RETURN(std::optional<ImageRecord> known,
+                   FindVisible(records_, core::Scope::OfProject(author.project), name));
   if (known && known->origin != kRegistryOrigin) RETURN_IF_ERROR(coordinator::CheckMayName(author, *known));
   return known;
 }
@@ -162,11 +174,12 @@ int ImageStore::WaitingFor(std::string_view text) {
   return reference.ok() ? pulls_.WaitingFor(reference->ToString()) : 0;
 }
 
-absl::StatusOr<std::map<std::string, std::string>> ImageStore::MountsFor(const oci::Reference& target) {
+absl::StatusOr<std::map<std::string, std::string>> ImageStore::MountsFor(const oci::Reference& target,
+                                                                         const core::Scope& scope) {
   std::map<std::string, std::string> mounts;
   ASSIGN_OR_RETURN(const std::vector<ImageRecord> images, records_.ListImages());
   for (const ImageRecord& image : images) {
-    if (image.origin != kRegistryOrigin || image.name.starts_with(kSha256)) continue;
+    if (image.origin != kRegistryOrigin || image.name.starts_with(kSha256) || !Sees(scope, image)) continue;
     const auto from = oci::ParseReference(image.name);
     if (!from.ok() || from->registry != target.registry || from->repository == target.repository) continue;
     const auto blobs = oci::WalkImage(blobs_, image.root);
@@ -177,13 +190,14 @@ absl::StatusOr<std::map<std::string, std::string>> ImageStore::MountsFor(const o
 }
 
 absl::StatusOr<Digest> ImageStore::Push(std::string_view name, std::string_view reference,
-                                        registry::PushOptions options, const ClientCredentials& credentials) {
-  ASSIGN_OR_RETURN(const ImageRecord image, Get(name));
+                                        registry::PushOptions options, const ClientCredentials& credentials,
+                                        const core::Scope& scope) {
+  ASSIGN_OR_RETURN(const ImageRecord image, Get(name, scope));
   if (reference.empty() && name.starts_with(kSha256)) {
     return absl::InvalidArgumentError(fmt::format("{}: say where to push it: REGISTRY/REPOSITORY:TAG", name));
   }
   ASSIGN_OR_RETURN(const oci::Reference target, oci::ParseReference(reference.empty() ? name : reference));
-  ASSIGN_OR_RETURN(auto mounts, MountsFor(target));
+  ASSIGN_OR_RETURN(auto mounts, MountsFor(target, scope));
   // Only what this image has: the token is asked for each repository.
   ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, image.root));
   for (const oci::Descriptor& blob : blobs.contents) {
@@ -213,48 +227,84 @@ absl::StatusOr<registry::AttachedStatements> ImageStore::ReadStatements(
   return source_.ReadStatements(reference, query, credentials);
 }
 
+absl::StatusOr<std::vector<ImageRecord>> ImageStore::Chosen(const std::vector<ImageRecord>& images,
+                                                            const std::string& name,
+                                                            const core::Scope& scope) {
+  std::vector<ImageRecord> chosen;
+  if (name.starts_with(kSha256)) {
+    for (const ImageRecord& image : images) {
+      if (Sees(scope, image) && image.root.Oci() == name) chosen.push_back(image);
+    }
+  } else {
+    ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
+    ASSIGN_OR_RETURN(std::optional<ImageRecord> found, FindVisible(records_, scope, reference.ToString()));
+    if (found) chosen.push_back(*std::move(found));
+  }
+  if (!chosen.empty()) return chosen;
+  return absl::NotFoundError(fmt::format("image {} is not in the farm's image store", name));
+}
+
 absl::StatusOr<std::vector<ImageRecord>> ImageStore::Remove(absl::Span<const std::string> names,
                                                             const core::Author& author) {
-  std::vector<ImageRecord> removed;
+  const core::Scope scope = core::ScopeOf(author);
   for (const std::string& name : names) {
     if (name.starts_with(kSha256)) continue;
     ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
-    RETURN_IF_ERROR(AwaitName(reference, {}));
+    RETURN_IF_ERROR(AwaitName(reference, scope, {}));
   }
   ASSIGN_OR_RETURN(const std::vector<ImageRecord> images, records_.ListImages());
+  std::vector<ImageRecord> removed;
   for (const std::string& name : names) {
-    const size_t before = removed.size();
-    std::string wanted = name;
-    if (!name.starts_with(kSha256)) {
-      ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
-      wanted = reference.ToString();
-    }
-    for (const ImageRecord& image : images) {
-      const bool chosen = image.name == wanted || (name.starts_with(kSha256) && image.root.Oci() == name);
-      const auto same = [&](const ImageRecord& other) { return other.name == image.name; };
-      if (chosen && std::none_of(removed.begin(), removed.end(), same)) removed.push_back(image);
-    }
-    if (removed.size() == before) {
-      return absl::NotFoundError(fmt::format("image {} is not in the farm's image store", name));
+    ASSIGN_OR_RETURN(std::vector<ImageRecord> chosen, Chosen(images, name, scope));
+    for (ImageRecord& image : chosen) {
+      const auto same = [&](const ImageRecord& other) {
+        return other.name == image.name && other.project == image.project;
+      };
+      if (std::none_of(removed.begin(), removed.end(), same)) removed.push_back(std::move(image));
     }
   }
-  std::vector<std::string> gone;
+  std::vector<ImageName> gone;
   for (const ImageRecord& image : removed) {
     // What is from before owners were recorded only operators could remove.
     if (!image.owner && !author.operates)
       return absl::PermissionDeniedError(fmt::format(
           "{} is from before owners were recorded: removing it needs the role operate", image.name));
     RETURN_IF_ERROR(coordinator::CheckMayName(author, image));
-    gone.push_back(image.name);
+    gone.push_back({image.name, image.project});
   }
   RETURN_IF_ERROR(records_.RemoveImages(gone));
   return removed;
 }
 
-absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindStored(const oci::Reference& reference) {
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindRoot(std::string_view digest,
+                                                                const core::Scope& scope) {
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> images, records_.FindImagesByRoot(digest));
+  for (ImageRecord& image : images) {
+    if (Sees(scope, image)) return std::move(image);
+  }
+  return std::optional<ImageRecord>();
+}
+
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindStored(const oci::Reference& reference,
+                                                                  const core::Scope& scope) {
   // A digest decides, whatever name it came under.
-  if (!reference.digest.empty()) return records_.FindImageByRoot(reference.digest);
-  return records_.FindImage(reference.ToString());
+  if (!reference.digest.empty()) return FindRoot(reference.digest, scope);
+  return FindVisible(records_, scope, reference.ToString());
+}
+
+absl::StatusOr<bool> ImageStore::SeesManifest(const core::Scope& scope, std::string_view digest) {
+  if (scope.is_farm()) return true;
+  ASSIGN_OR_RETURN(const std::vector<ImageRecord> images, records_.ListImages());
+  std::set<std::string> seen;
+  for (const ImageRecord& image : images) {
+    if (!Sees(scope, image) || !seen.insert(image.root.hash).second) continue;
+    const auto blobs = oci::WalkImage(blobs_, image.root);
+    if (!blobs.ok()) continue;
+    for (const oci::Descriptor& document : blobs->documents) {
+      if (document.digest.Oci() == digest) return true;
+    }
+  }
+  return false;
 }
 
 absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::FindPinned(std::string_view manifest_digest) {
@@ -269,15 +319,18 @@ absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::FindPinned(std::strin
 }
 
 absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::PinStored(const oci::Reference& reference,
-                                                                     const v1::Platform& platform) {
+                                                                     const v1::Platform& platform,
+                                                                     const core::Scope& scope) {
   const std::optional<v1::PinnedImage> nothing;
-  ASSIGN_OR_RETURN(const std::optional<ImageRecord> record, FindStored(reference));
+  ASSIGN_OR_RETURN(const std::optional<ImageRecord> record, FindStored(reference, scope));
   if (!record.has_value()) {
     // A digest may name a platform's manifest itself.
     if (reference.digest.empty()) return nothing;
     ASSIGN_OR_RETURN(std::optional<v1::PinnedImage> pinned, FindPinned(reference.digest));
     if (!pinned.has_value() || oci::PlatformText(pinned->platform()) != oci::PlatformText(platform))
       return nothing;
+    ASSIGN_OR_RETURN(const bool sees, SeesManifest(scope, reference.digest));
+    if (!sees) return nothing;
     pinned->set_reference(reference.ToString());
     return pinned;
   }
@@ -302,29 +355,31 @@ absl::StatusOr<std::optional<v1::PinnedImage>> ImageStore::PinStored(const oci::
 }
 
 absl::StatusOr<v1::PinnedImage> ImageStore::Pin(std::string_view text, const v1::Platform& platform,
-                                                bool refresh, std::stop_token stop) {
+                                                bool refresh, std::stop_token stop,
+                                                const std::string& project) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
-  RETURN_IF_ERROR(AwaitName(reference, stop));
+  const core::Scope scope = core::Scope::OfProject(project);
+  RETURN_IF_ERROR(AwaitName(reference, scope, stop));
   if (refresh && reference.digest.empty()) {
-    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, FindStored(reference));
+    ASSIGN_OR_RETURN(const std::optional<ImageRecord> known, FindStored(reference, scope));
     refresh = !known.has_value() || known->origin == kRegistryOrigin;
   } else {
     refresh = false;
   }
   absl::StatusOr<std::optional<v1::PinnedImage>> stored = std::optional<v1::PinnedImage>();
-  if (!refresh) stored = PinStored(reference, platform);
+  if (!refresh) stored = PinStored(reference, platform, scope);
   if (!stored.ok()) return NotWhole(text, stored.status());
   if (stored->has_value()) return **std::move(stored);
   registry::PullOptions options;
   options.platforms.push_back(platform);
   options.stop = std::move(stop);
-  const auto pulled = Pull(text, options);
+  const auto pulled = Pull(text, options, {}, core::Author{.project = scope.project()});
   if (absl::IsCancelled(pulled.status())) return pulled.status();
   if (!pulled.ok() && pulled.status().GetPayload(oci::kMissingPlatform).has_value()) {
     return Annotate(pulled.status(), fmt::format("base image {}", text));
   }
   if (!pulled.ok()) return UnknownBase(text, pulled.status());
-  stored = PinStored(reference, platform);
+  stored = PinStored(reference, platform, scope);
   if (!stored.ok()) return Annotate(stored.status(), fmt::format("base image {}", text));
   if (!stored->has_value()) {
     return absl::NotFoundError(fmt::format("base image {} has no {}", text, oci::PlatformText(platform)));
@@ -351,29 +406,34 @@ absl::StatusOr<v1::PinnedImage> ImageStore::PinRoot(const Digest& root, const v1
   return pinned;
 }
 
-void ImageStore::Expect(int64_t build, absl::Span<const std::string> tags) {
+void ImageStore::Expect(int64_t build, absl::Span<const std::string> tags, const std::string& project) {
   std::vector<std::string> names;
   for (const std::string& tag : tags) {
     const auto reference = oci::ParseReference(tag);
     if (reference.ok()) names.push_back(reference->ToString());
   }
-  expected_.Expect(build, std::move(names));
+  expected_.Expect(build, std::move(names), project);
 }
 
-absl::Status ImageStore::AwaitName(const oci::Reference& reference, const std::stop_token& stop) {
+absl::Status ImageStore::AwaitName(const oci::Reference& reference, const core::Scope& scope,
+                                   const std::stop_token& stop) {
   if (!reference.digest.empty()) return absl::OkStatus();
   const StopOfEither either(stop, stop_.get_token());
-  return expected_.Await(reference.ToString(), either.token());
+  return expected_.Await(scope, reference.ToString(), either.token());
 }
 
-absl::StatusOr<std::vector<ImageRecord>> ImageStore::List(std::string_view behind, int limit) {
-  RETURN_IF_ERROR(expected_.AwaitAll(stop_.get_token()));
-  return records_.ListNamedImages(behind, limit);
+absl::StatusOr<std::vector<ImageRecord>> ImageStore::List(const core::Scope& scope, std::string_view behind,
+                                                          int limit) {
+  RETURN_IF_ERROR(expected_.AwaitAll(scope, stop_.get_token()));
+  return records_.ListNamedImages(scope, behind, limit);
 }
 
-absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindManifestImage(std::string_view digest) {
+absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindManifestImage(std::string_view digest,
+                                                                         const core::Scope& scope) {
   ASSIGN_OR_RETURN(const std::optional<ManifestRecord> manifest, records_.FindManifest(digest));
   if (!manifest.has_value()) return std::optional<ImageRecord>();
+  ASSIGN_OR_RETURN(const bool sees, SeesManifest(scope, digest));
+  if (!sees) return std::optional<ImageRecord>();
   ASSIGN_OR_RETURN(const oci::ImageBlobs blobs, oci::WalkImage(blobs_, manifest->manifest));
   ImageRecord record;
   record.name = std::string(digest);
@@ -383,17 +443,17 @@ absl::StatusOr<std::optional<ImageRecord>> ImageStore::FindManifestImage(std::st
   return std::optional<ImageRecord>(std::move(record));
 }
 
-absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name) {
+absl::StatusOr<ImageRecord> ImageStore::Get(std::string_view name, const core::Scope& scope) {
   std::optional<ImageRecord> record;
   if (name.starts_with(kSha256)) {
-    ASSIGN_OR_RETURN(record, records_.FindImageByRoot(name));
+    ASSIGN_OR_RETURN(record, FindRoot(name, scope));
     if (!record.has_value()) {
-      ASSIGN_OR_RETURN(record, FindManifestImage(name));
+      ASSIGN_OR_RETURN(record, FindManifestImage(name, scope));
     }
   } else {
     ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(name));
-    RETURN_IF_ERROR(AwaitName(reference, {}));
-    ASSIGN_OR_RETURN(record, FindStored(reference));
+    RETURN_IF_ERROR(AwaitName(reference, scope, {}));
+    ASSIGN_OR_RETURN(record, FindStored(reference, scope));
   }
   if (!record.has_value()) {
     return absl::NotFoundError(fmt::format("image {} is not in the farm's image store", name));

@@ -18,6 +18,7 @@
 #include "common/oci/image.h"
 #include "common/oci/reference.h"
 #include "common/registry/image_pull.h"
+#include "coordinator/core/standing/scope.h"
 #include "coordinator/images/expected_names.h"
 #include "coordinator/images/image_records.h"
 #include "coordinator/images/image_source.h"
@@ -26,6 +27,9 @@
 
 namespace crossmill::coordinator {
 
+// Names and digests mean what they mean to the caller's project (FindVisible): what another project has is
+// answered as what there is not.
+//
 // Thread safe. Does I/O: blobs, records and, in Pull and Pin, the network.
 class ImageStore {
  public:
@@ -45,10 +49,10 @@ class ImageStore {
   // others.
   absl::Status CheckMayName(absl::Span<const std::string> names, const core::Author& author);
 
-  // Fetches from the registry, also when the store has the name (which then points to what was fetched).
-  // Layers are checked against their diffIDs when a build first uses them. NOT_FOUND for an unknown image or
-  // a platform that it lacks; CANCELLED when told to stop (options.stop; as Pin).
-  // PERMISSION_DENIED: the name is another's.
+  // Fetches from the registry, also when the store has the name (which then points to what was fetched). What
+  // was fetched with the client's credentials is its project's, else it is everybody's. Layers are checked
+  // against their diffIDs when a build first uses them. NOT_FOUND for an unknown image or a platform that it
+  // lacks; CANCELLED when told to stop (options.stop; as Pin). PERMISSION_DENIED: the name is another's.
   absl::StatusOr<ImageRecord> Pull(std::string_view reference, const registry::PullOptions& options,
                                    const ClientCredentials& credentials = {},
                                    const core::Author& author = {});
@@ -58,7 +62,8 @@ class ImageStore {
   // there. `options.mount_from` is set here. INVALID_ARGUMENT for a bad reference; NOT_FOUND for an unknown
   // image.
   absl::StatusOr<Digest> Push(std::string_view name, std::string_view reference,
-                              registry::PushOptions options, const ClientCredentials& credentials = {});
+                              registry::PushOptions options, const ClientCredentials& credentials = {},
+                              const core::Scope& scope = core::Scope::OfFarm());
 
   // Of an image in a registry, whether the store has it or not. INVALID_ARGUMENT for a bad reference.
   absl::StatusOr<registry::AttachedStatements> ReadStatements(std::string_view reference,
@@ -86,7 +91,8 @@ class ImageStore {
   // no registry gave: imported and built ones.
   // `stop` ends it with CANCELLED at once; the pull goes on as long as somebody else waits for the image.
   absl::StatusOr<v1::PinnedImage> Pin(std::string_view reference, const v1::Platform& platform,
-                                      bool refresh = false, std::stop_token stop = {});
+                                      bool refresh = false, std::stop_token stop = {},
+                                      const std::string& project = std::string(core::kDefaultProject));
 
   // The platform's image below an index or manifest whose blobs are in the store (the client's
   // oci-layout://); `name` is how messages and the record call it. Errors as Pin; FAILED_PRECONDITION names a
@@ -96,15 +102,17 @@ class ImageStore {
 
   // The image of a build will have these names: whoever asks for one, or lists all, waits until ExpectNoMore.
   // Tags that are no names are left out.
-  void Expect(int64_t build, absl::Span<const std::string> tags);
+  void Expect(int64_t build, absl::Span<const std::string> tags,
+              const std::string& project = std::string(core::kDefaultProject));
   void ExpectNoMore(int64_t build) { expected_.End(build); }
 
-  // Ordered by name, at most `limit` behind that name; without those that have none.
-  absl::StatusOr<std::vector<ImageRecord>> List(std::string_view behind = "",
+  // At most `limit` behind that place (PlaceOf), in its order; without those that have no name.
+  absl::StatusOr<std::vector<ImageRecord>> List(const core::Scope& scope = core::Scope::OfFarm(),
+                                                std::string_view behind = "",
                                                 int limit = std::numeric_limits<int>::max());
 
   // By name or by "sha256:..." of an index or of one platform's manifest. NOT_FOUND names it.
-  absl::StatusOr<ImageRecord> Get(std::string_view name);
+  absl::StatusOr<ImageRecord> Get(std::string_view name, const core::Scope& scope = core::Scope::OfFarm());
 
   // The pinned images at or below the image's root: of platforms whose layers have been unpacked.
   absl::StatusOr<std::vector<v1::PinnedImage>> Unpacked(const ImageRecord& image);
@@ -117,8 +125,11 @@ class ImageStore {
 
  private:
   // With `pin` every platform's layers are unpacked and checked at once.
-  absl::StatusOr<ImageRecord> Register(std::string name, const Digest& root, bool stand_in,
-                                       std::string origin, bool pin, std::optional<std::string> owner);
+  // `record` has name, project, owner, origin and the like; what the blobs say is filled in.
+  absl::StatusOr<ImageRecord> Register(ImageRecord record, const Digest& root, bool pin);
+  // Which of the farm's images a removal by `name` means, among all of them.
+  absl::StatusOr<std::vector<ImageRecord>> Chosen(const std::vector<ImageRecord>& images,
+                                                  const std::string& name, const core::Scope& scope);
   // What has the name; PERMISSION_DENIED: the author may not have a registry's image take its place.
   absl::StatusOr<std::optional<ImageRecord>> FindForPull(const std::string& name, const core::Author& author);
   // The pinned image of the manifest at or below `root`, from the record or made and recorded now.
@@ -126,13 +137,21 @@ class ImageStore {
                                               const v1::Platform& platform);
   // Nothing if the store does not have the image or, of a registry's image, this platform's blobs.
   absl::StatusOr<std::optional<v1::PinnedImage>> PinStored(const oci::Reference& reference,
-                                                           const v1::Platform& platform);
+                                                           const v1::Platform& platform,
+                                                           const core::Scope& scope);
   // By blob hash: a repository of the target's registry that the farm pulled the blob from.
-  absl::StatusOr<std::map<std::string, std::string>> MountsFor(const oci::Reference& target);
+  absl::StatusOr<std::map<std::string, std::string>> MountsFor(const oci::Reference& target,
+                                                               const core::Scope& scope);
   // Until no build is about to set the name.
-  absl::Status AwaitName(const oci::Reference& reference, const std::stop_token& stop);
-  absl::StatusOr<std::optional<ImageRecord>> FindStored(const oci::Reference& reference);
-  absl::StatusOr<std::optional<ImageRecord>> FindManifestImage(std::string_view digest);
+  absl::Status AwaitName(const oci::Reference& reference, const core::Scope& scope,
+                         const std::stop_token& stop);
+  absl::StatusOr<std::optional<ImageRecord>> FindStored(const oci::Reference& reference,
+                                                        const core::Scope& scope);
+  absl::StatusOr<std::optional<ImageRecord>> FindRoot(std::string_view digest, const core::Scope& scope);
+  absl::StatusOr<std::optional<ImageRecord>> FindManifestImage(std::string_view digest,
+                                                               const core::Scope& scope);
+  // Whether the platform's manifest is at or below an image that the scope sees.
+  absl::StatusOr<bool> SeesManifest(const core::Scope& scope, std::string_view digest);
   absl::StatusOr<std::optional<v1::PinnedImage>> FindPinned(std::string_view manifest_digest);
 
   BlobStore& blobs_;

@@ -4,6 +4,23 @@
 
 namespace crossmill::coordinator {
 
+absl::StatusOr<std::optional<ImageRecord>> FindVisible(ImageRecords& records, const core::Scope& scope,
+                                                       std::string_view name) {
+  if (!scope.is_farm()) {
+    ASSIGN_OR_RETURN(std::optional<ImageRecord> own, records.FindImage(name, scope.project()));
+    if (own) return own;
+  }
+  ASSIGN_OR_RETURN(std::optional<ImageRecord> common, records.FindImage(name));
+  if (common && Sees(scope, *common)) return common;
+  if (!scope.is_farm()) return std::optional<ImageRecord>();
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> others, records.FindImagesByName(name));
+  if (others.empty()) return std::optional<ImageRecord>();
+  if (others.size() == 1) return std::move(others.front());
+  return absl::FailedPreconditionError(
+      fmt::format("{} projects have an image {}, {} and {} among them: name it by its digest", others.size(),
+                  name, others[0].project, others[1].project));
+}
+
 absl::Status CheckMayName(const core::Author& author, const ImageRecord& image) {
   if (author.operates || !image.owner || *image.owner == core::ClientOf(author)) return absl::OkStatus();
   const std::string whose = image.owner->empty()

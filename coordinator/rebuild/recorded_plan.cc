@@ -37,10 +37,10 @@ bool HasLayers(const v1::PinnedImage& base, BlobStore& blobs) {
 }
 
 absl::Status FetchBase(const v1::PinnedImage& base, ImageStore& images, BlobStore& blobs,
-                       const std::stop_token& stop) {
+                       const std::string& project, const std::stop_token& stop) {
   if (HasLayers(base, blobs)) return absl::OkStatus();
   const std::string reference = fmt::format("{}@{}", Repository(base.reference()), base.manifest_digest());
-  const auto pinned = images.Pin(reference, base.platform(), false, stop);
+  const auto pinned = images.Pin(reference, base.platform(), false, stop, project);
   if (absl::IsCancelled(pinned.status())) return pinned.status();
   if (pinned.ok() && pinned->manifest_digest() == base.manifest_digest() && HasLayers(base, blobs))
     return absl::OkStatus();
@@ -125,12 +125,12 @@ class ContentCheck {
 
 }  // namespace
 
-absl::StatusOr<v1::BuildPlan> LoadRecordedPlan(int64_t build, storage::RecordStore& records,
-                                               ImageStore& images, BlobStore& blobs,
-                                               const std::stop_token& stop) {
+absl::StatusOr<v1::BuildPlan> LoadRecordedPlan(int64_t build, const std::string& project,
+                                               storage::RecordStore& records, ImageStore& images,
+                                               BlobStore& blobs, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(v1::BuildPlan plan, records.LoadPlan(build));
   for (const v1::PinnedImage& base : plan.bases()) {
-    RETURN_IF_ERROR(FetchBase(base, images, blobs, stop));
+    RETURN_IF_ERROR(FetchBase(base, images, blobs, project, stop));
   }
   ContentCheck content(blobs, stop);
   for (const v1::StagePlan& stage : plan.stages()) {

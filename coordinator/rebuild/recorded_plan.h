@@ -16,8 +16,8 @@ namespace crossmill::coordinator {
 // The recorded plan as it was: bases by manifest digest, context and remote sources by content. Layers of a
 // base that are gone are fetched again by the manifest's digest. UNAVAILABLE names what is no longer in the
 // store and cannot be had, and says what to do; it is nobody's recipe's fault. CANCELLED after a stop.
-absl::StatusOr<v1::BuildPlan> LoadRecordedPlan(int64_t build, storage::RecordStore& records,
-                                               ImageStore& images, BlobStore& blobs,
-                                               const std::stop_token& stop);
+absl::StatusOr<v1::BuildPlan> LoadRecordedPlan(int64_t build, const std::string& project,
+                                               storage::RecordStore& records, ImageStore& images,
+                                               BlobStore& blobs, const std::stop_token& stop);
 
 }  // namespace crossmill::coordinator

@@ -263,7 +263,7 @@ grpc::Status FarmService::DistrustWorker(grpc::ServerContext* context,
   const auto images = images_.List();
   if (!images.ok()) return rpc::ToGrpc(images.status());
   for (const ImageRecord& image : *images) {
-    if (origins.contains(image.origin)) response->add_images(image.name);
+    if (origins.contains(image.origin)) response->add_images(core::InProject(image.project, image.name));
   }
   return grpc::Status::OK;
 }

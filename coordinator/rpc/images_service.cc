@@ -41,6 +41,8 @@ v1::ImageView ViewOf(const ImageRecord& record) {
   view.set_origin(record.origin);
   view.set_build_id(BuildOf(record.origin));
   view.set_owner(record.owner.value_or(""));
+  view.set_project(record.project);
+  view.set_shared(record.shared);
   return view;
 }
 
@@ -85,15 +87,17 @@ grpc::Status ImagesService::ImportImage(grpc::ServerContext* context, const v1::
 
 grpc::Status ImagesService::ListImages(grpc::ServerContext* context, const v1::ListImagesRequest* request,
                                        v1::ListImagesResponse* response) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_READ); !status.ok()) return ToGrpc(status);
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return ToGrpc(roles.status());
+  const core::Scope scope = ScopeOf(*roles);
   if (request->page_size() < 0) return ToGrpc(absl::InvalidArgumentError("page_size is negative"));
   const int size = request->page_size() == 0 ? kUsualImages : std::min(request->page_size(), kMostImages);
   // One more says whether there is another page.
-  const auto records = images_.List(request->page_token(), size + 1);
+  const auto records = images_.List(scope, request->page_token(), size + 1);
   if (!records.ok()) return ToGrpc(records.status());
   for (const ImageRecord& record : *records) {
     if (response->images_size() == size) {
-      response->set_next_page_token((*records)[static_cast<size_t>(size) - 1].name);
+      response->set_next_page_token(PlaceOf(scope, (*records)[static_cast<size_t>(size) - 1]));
       break;
     }
     *response->add_images() = ViewOf(record);
@@ -130,7 +134,7 @@ grpc::Status ImagesService::PullImage(grpc::ServerContext* context, const v1::Pu
 absl::StatusOr<std::vector<EvidencePiece>> ImagesService::EvidenceOf(const core::Scope& scope,
                                                                      const std::string& name) {
   if (evidence_ == nullptr) return absl::FailedPreconditionError("this coordinator makes no evidence");
-  ASSIGN_OR_RETURN(const ImageRecord image, images_.Get(name));
+  ASSIGN_OR_RETURN(const ImageRecord image, images_.Get(name, scope));
   const int64_t build = BuildOf(image.origin);
   if (build == 0) {
     return absl::InvalidArgumentError(
@@ -165,7 +169,8 @@ grpc::Status ImagesService::PushImage(grpc::ServerContext* context, const v1::Pu
   absl::StatusOr<std::vector<EvidencePiece>> pieces;
   if (request->attest()) pieces = EvidenceOf(ScopeOf(*roles), request->name());
   if (request->attest() && !pieces.ok()) return ToGrpc(pieces.status());
-  const auto pushed = images_.Push(request->name(), request->reference(), options, credentials);
+  const auto pushed =
+      images_.Push(request->name(), request->reference(), options, credentials, ScopeOf(*roles));
   if (!pushed.ok()) return ToGrpc(pushed.status());
   v1::PushProgress last;
   last.set_pushed_digest(pushed->Oci());
@@ -194,8 +199,9 @@ grpc::Status ImagesService::RemoveImage(grpc::ServerContext* context, const v1::
 
 grpc::Status ImagesService::GetImage(grpc::ServerContext* context, const v1::GetImageRequest* request,
                                      v1::GetImageResponse* response) {
-  if (auto status = authenticator_.Require(*context, v1::ACCESS_READ); !status.ok()) return ToGrpc(status);
-  const auto record = images_.Get(request->name());
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_READ);
+  if (!roles.ok()) return ToGrpc(roles.status());
+  const auto record = images_.Get(request->name(), ScopeOf(*roles));
   if (!record.ok()) return ToGrpc(record.status());
   *response->mutable_image() = ViewOf(*record);
   ToProto(record->root, response->mutable_root());

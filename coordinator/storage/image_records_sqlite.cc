@@ -11,16 +11,18 @@ using coordinator::CompressedLayerRecord;
 using coordinator::ImageRecord;
 using coordinator::ManifestRecord;
 
-// The columns that ReadImage reads, in its order.
-#define IMAGE_COLUMNS "name, root_hash, root_size, stand_in, origin, size_bytes, created_at, owner"
+// The columns that ReadImage reads, in its order. `name` is the key core::InProject makes of project and
+// name.
+#define IMAGE_COLUMNS "name, root_hash, root_size, stand_in, origin, size_bytes, created_at, owner, shared"
 
 constexpr Sql kPutImage{
     "save an image",
     "INSERT INTO images (" IMAGE_COLUMNS
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
     "ON CONFLICT (name) DO UPDATE SET root_hash = excluded.root_hash, "
     "root_size = excluded.root_size, stand_in = excluded.stand_in, origin = excluded.origin, "
-    "size_bytes = excluded.size_bytes, created_at = excluded.created_at, owner = excluded.owner"};
+    "size_bytes = excluded.size_bytes, created_at = excluded.created_at, owner = excluded.owner, "
+    "shared = excluded.shared"};
 constexpr Sql kDeletePlatforms{"replace the platforms of an image",
                                "DELETE FROM image_platforms WHERE image = ?1"};
 constexpr Sql kInsertPlatform{"save a platform of an image",
@@ -30,15 +32,29 @@ constexpr Sql kPlatforms{
     "load the platforms of an image",
     "SELECT os, architecture, variant FROM image_platforms WHERE image = ?1 ORDER BY position"};
 constexpr Sql kFindImage{"look up an image", "SELECT " IMAGE_COLUMNS " FROM images WHERE name = ?1"};
-constexpr Sql kFindImageByRoot{"look up an image by its digest",
-                               "SELECT " IMAGE_COLUMNS
-                               " FROM images WHERE root_hash = ?1 ORDER BY name LIMIT 1"};
+constexpr Sql kFindImagesByRoot{"look up images by their digest",
+                                "SELECT " IMAGE_COLUMNS " FROM images WHERE root_hash = ?1 ORDER BY name"};
+// ?1: the name; ?2: what ends the key of one in another project.
+constexpr Sql kFindImagesByName{
+    "look up images by name in all projects",
+    "SELECT " IMAGE_COLUMNS
+    " FROM images WHERE name = ?1 OR (name >= 'project ' AND name < 'project!' AND "
+    "substr(name, -length(?2)) = ?2) ORDER BY name"};
 constexpr Sql kListImages{"list images", "SELECT " IMAGE_COLUMNS " FROM images ORDER BY name"};
-// ';' is what follows ':'.
-constexpr Sql kListNamedImages{
-    "list named images", "SELECT " IMAGE_COLUMNS
-                         " FROM images WHERE name > ?1 AND NOT (name >= 'sha256:' AND name < 'sha256;') "
-                         "ORDER BY name LIMIT ?2"};
+// Behind ?1 and before ?2, without the names in ?3 to ?4, those of digests.
+#define NAMED_IMAGES \
+  "SELECT " IMAGE_COLUMNS " FROM images WHERE name > ?1 AND name < ?2 AND NOT (name >= ?3 AND name < ?4) "
+constexpr Sql kListNamedImages{"list named images of a project", NAMED_IMAGES "ORDER BY name LIMIT ?5"};
+// '!' is what follows ' '. A project's names of digests are looked for in the text.
+constexpr Sql kListAllNamedImages{
+    "list named images", NAMED_IMAGES
+    "AND NOT (name >= 'project ' AND name < 'project!' AND instr(name, ', sha256:') > 0) "
+    "ORDER BY name LIMIT ?5"};
+constexpr Sql kListDefaultImages{"list named images of the project that every farm has", NAMED_IMAGES
+                                 "AND NOT (name >= 'project ' AND name < 'project!') ORDER BY name LIMIT ?5"};
+constexpr Sql kListSharedImages{
+    "list named images that everybody may see",
+    NAMED_IMAGES "AND NOT (name >= 'project ' AND name < 'project!') AND shared = 1 ORDER BY name LIMIT ?5"};
 constexpr Sql kDeleteImage{"remove an image", "DELETE FROM images WHERE name = ?1"};
 constexpr Sql kPutManifest{
     "save an image manifest",
@@ -57,17 +73,39 @@ constexpr Sql kFindCompressedLayer{"look up a compressed layer",
                                    "SELECT blob_hash, blob_size FROM compressed_layers "
                                    "WHERE tar_hash = ?1 AND compressor = ?2"};
 
+// Behind every name.
+constexpr std::string_view kEnd = "\xff";
+
+std::string KeyOf(const ImageRecord& image) { return core::InProject(image.project, image.name); }
+
 // Without platforms.
 ImageRecord ReadImage(const Statement& row) {
   ImageRecord image;
-  image.name = row.Text(0);
+  image.name = core::TextOfKey(row.Text(0));
+  image.project = core::ProjectOfKey(row.Text(0));
   image.root = Digest{std::string(row.Text(1)), row.Int64(2)};
   image.stand_in = row.Int64(3) != 0;
   image.origin = row.Text(4);
   image.size_bytes = row.Int64(5);
   image.created_at = row.Int64(6);
   if (!row.IsNull(7)) image.owner = row.Text(7);
+  image.shared = row.Int64(8) != 0;
   return image;
+}
+
+// Both are ordered by name; of two with one name the project's own remains.
+std::vector<ImageRecord> Merged(std::vector<ImageRecord> own, std::vector<ImageRecord> shared, size_t limit) {
+  std::vector<ImageRecord> all;
+  auto a = own.begin(), b = shared.begin();
+  while (all.size() < limit && (a != own.end() || b != shared.end())) {
+    if (b == shared.end() || (a != own.end() && a->name <= b->name)) {
+      if (b != shared.end() && a->name == b->name) ++b;
+      all.push_back(std::move(*a++));
+    } else {
+      all.push_back(std::move(*b++));
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -77,12 +115,14 @@ ImageRecord ReadImage(const Statement& row) {
 absl::Status SqliteImageRecords::PutImage(const ImageRecord& image) {
   return connection_.Transact([&]() -> absl::Status {
     RecursiveMutexLock lock(connection_.mutex());
-    RETURN_IF_ERROR(connection_.Run(kPutImage, image.name, image.root.hash, image.root.size, image.stand_in,
-                                    image.origin, image.size_bytes, image.created_at, image.owner));
-    RETURN_IF_ERROR(connection_.Run(kDeletePlatforms, image.name));
+    const std::string key = KeyOf(image);
+    RETURN_IF_ERROR(connection_.Run(kPutImage, key, image.root.hash, image.root.size, image.stand_in,
+                                    image.origin, image.size_bytes, image.created_at, image.owner,
+                                    image.shared));
+    RETURN_IF_ERROR(connection_.Run(kDeletePlatforms, key));
     int64_t position = 0;
     for (const v1::Platform& platform : image.platforms) {
-      RETURN_IF_ERROR(connection_.Run(kInsertPlatform, image.name, position++, platform.os(),
+      RETURN_IF_ERROR(connection_.Run(kInsertPlatform, key, position++, platform.os(),
                                       platform.architecture(), platform.variant()));
     }
     return absl::OkStatus();
@@ -92,7 +132,7 @@ absl::Status SqliteImageRecords::PutImage(const ImageRecord& image) {
 absl::Status SqliteImageRecords::ReadPlatforms(ImageRecord* image) {
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kPlatforms));
-  query->Bind(image->name);
+  query->Bind(KeyOf(*image));
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query->Step());
     if (!row) return absl::OkStatus();
@@ -103,59 +143,62 @@ absl::Status SqliteImageRecords::ReadPlatforms(ImageRecord* image) {
   }
 }
 
-absl::StatusOr<std::optional<ImageRecord>> SqliteImageRecords::FindOne(const Sql& sql,
-                                                                       std::string_view value) {
+template <typename... Values>
+absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::Select(const Sql& sql, const Values&... values) {
   RecursiveMutexLock lock(connection_.mutex());
   ASSIGN_OR_RETURN(StatementUse query, connection_.Use(sql));
-  query->Bind(value);
-  ASSIGN_OR_RETURN(const bool found, query->Step());
-  if (!found) return std::optional<ImageRecord>();
-  ImageRecord image = ReadImage(*query);
-  RETURN_IF_ERROR(ReadPlatforms(&image));
-  return image;
+  if constexpr (sizeof...(values) > 0) query->Bind(values...);
+  std::vector<ImageRecord> images;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return images;
+    images.push_back(ReadImage(*query));
+    RETURN_IF_ERROR(ReadPlatforms(&images.back()));
+  }
 }
 
-absl::StatusOr<std::optional<ImageRecord>> SqliteImageRecords::FindImage(std::string_view name) {
-  return FindOne(kFindImage, name);
+absl::StatusOr<std::optional<ImageRecord>> SqliteImageRecords::FindImage(std::string_view name,
+                                                                         std::string_view project) {
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> found, Select(kFindImage, core::InProject(project, name)));
+  if (found.empty()) return std::optional<ImageRecord>();
+  return std::move(found.front());
 }
 
-absl::StatusOr<std::optional<ImageRecord>> SqliteImageRecords::FindImageByRoot(std::string_view root) {
+absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::FindImagesByRoot(std::string_view root) {
   ASSIGN_OR_RETURN(const std::string hash, HashOfOci(root));
-  return FindOne(kFindImageByRoot, hash);
+  return Select(kFindImagesByRoot, hash);
 }
 
-absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListImages() {
-  RecursiveMutexLock lock(connection_.mutex());
-  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kListImages));
-  std::vector<ImageRecord> images;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, query->Step());
-    if (!row) return images;
-    images.push_back(ReadImage(*query));
-    RETURN_IF_ERROR(ReadPlatforms(&images.back()));
-  }
+absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::FindImagesByName(std::string_view name) {
+  return Select(kFindImagesByName, name, fmt::format(", {}", name));
 }
 
-absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(std::string_view behind,
+absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListImages() { return Select(kListImages); }
+
+absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(const core::Scope& scope,
+                                                                             std::string_view behind,
                                                                              int limit) {
-  RecursiveMutexLock lock(connection_.mutex());
-  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kListNamedImages));
-  query->Bind(behind, std::max(limit, 0));
-  std::vector<ImageRecord> images;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool row, query->Step());
-    if (!row) return images;
-    images.push_back(ReadImage(*query));
-    RETURN_IF_ERROR(ReadPlatforms(&images.back()));
-  }
+  // ';' is what follows ':'.
+  constexpr std::string_view kDigests = "sha256:", kDigestsEnd = "sha256;";
+  limit = std::max(limit, 0);
+  if (scope.is_farm()) return Select(kListAllNamedImages, behind, kEnd, kDigests, kDigestsEnd, limit);
+  if (scope.project() == core::kDefaultProject)
+    return Select(kListDefaultImages, behind, kEnd, kDigests, kDigestsEnd, limit);
+  const auto key = [&](std::string_view name) { return core::InProject(scope.project(), name); };
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> own,
+                   Select(kListNamedImages, key(behind), key(kEnd), key(kDigests), key(kDigestsEnd), limit));
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> shared,
+                   Select(kListSharedImages, behind, kEnd, kDigests, kDigestsEnd, limit));
+  return Merged(std::move(own), std::move(shared), static_cast<size_t>(limit));
 }
 
-absl::Status SqliteImageRecords::RemoveImages(absl::Span<const std::string> names) {
+absl::Status SqliteImageRecords::RemoveImages(absl::Span<const coordinator::ImageName> names) {
   return connection_.Transact([&]() -> absl::Status {
     RecursiveMutexLock lock(connection_.mutex());
-    for (const std::string& name : names) {
-      RETURN_IF_ERROR(connection_.Run(kDeletePlatforms, name));
-      RETURN_IF_ERROR(connection_.Run(kDeleteImage, name));
+    for (const coordinator::ImageName& name : names) {
+      const std::string key = core::InProject(name.project, name.name);
+      RETURN_IF_ERROR(connection_.Run(kDeletePlatforms, key));
+      RETURN_IF_ERROR(connection_.Run(kDeleteImage, key));
     }
     return absl::OkStatus();
   });

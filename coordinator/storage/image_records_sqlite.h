@@ -14,11 +14,14 @@ class SqliteImageRecords final : public coordinator::ImageRecords {
   explicit SqliteImageRecords(Connection& connection) : connection_(connection) {}
 
   absl::Status PutImage(const coordinator::ImageRecord& image) override;
-  absl::StatusOr<std::optional<coordinator::ImageRecord>> FindImage(std::string_view name) override;
-  absl::StatusOr<std::optional<coordinator::ImageRecord>> FindImageByRoot(std::string_view root) override;
-  absl::Status RemoveImages(absl::Span<const std::string> names) override;
+  absl::StatusOr<std::optional<coordinator::ImageRecord>> FindImage(
+      std::string_view name, std::string_view project = core::kDefaultProject) override;
+  absl::StatusOr<std::vector<coordinator::ImageRecord>> FindImagesByRoot(std::string_view root) override;
+  absl::StatusOr<std::vector<coordinator::ImageRecord>> FindImagesByName(std::string_view name) override;
+  absl::Status RemoveImages(absl::Span<const coordinator::ImageName> names) override;
   absl::StatusOr<std::vector<coordinator::ImageRecord>> ListImages() override;
-  absl::StatusOr<std::vector<coordinator::ImageRecord>> ListNamedImages(std::string_view behind,
+  absl::StatusOr<std::vector<coordinator::ImageRecord>> ListNamedImages(const core::Scope& scope,
+                                                                        std::string_view behind,
                                                                         int limit) override;
   absl::Status PutManifest(const coordinator::ManifestRecord& manifest) override;
   absl::StatusOr<std::optional<coordinator::ManifestRecord>> FindManifest(std::string_view digest) override;
@@ -27,8 +30,9 @@ class SqliteImageRecords final : public coordinator::ImageRecords {
                                                             std::string_view compressor) override;
 
  private:
-  // The first row of `sql`, which selects images by `value`.
-  absl::StatusOr<std::optional<coordinator::ImageRecord>> FindOne(const Sql& sql, std::string_view value);
+  // What `sql` selects.
+  template <typename... Values>
+  absl::StatusOr<std::vector<coordinator::ImageRecord>> Select(const Sql& sql, const Values&... values);
   absl::Status ReadPlatforms(coordinator::ImageRecord* image);
 
   Connection& connection_;

@@ -67,12 +67,13 @@ const std::map<std::string, Wall>& Walls() {
       {"crossmill.v1.Packages/ListHistory", Wall::kSilent},
       {"crossmill.v1.Packages/ListCompiled", Wall::kSilent},
       {"crossmill.v1.Packages/ListUses", Wall::kSilent},
-      {"crossmill.v1.Images/ImportImage", Wall::kContent},
-      {"crossmill.v1.Images/ListImages", Wall::kContent},
-      {"crossmill.v1.Images/PullImage", Wall::kContent},
-      {"crossmill.v1.Images/GetImage", Wall::kContent},
-      {"crossmill.v1.Images/RemoveImage", Wall::kContent},
-      {"crossmill.v1.Images/PushImage", Wall::kContent},
+      {"crossmill.v1.Images/ImportImage", Wall::kSilent},
+      {"crossmill.v1.Images/ListImages", Wall::kSilent},
+      {"crossmill.v1.Images/PullImage", Wall::kSilent},
+      // By name and by digest: ImagesOfAnotherProjectAreNotThere.
+      {"crossmill.v1.Images/GetImage", Wall::kSilent},
+      {"crossmill.v1.Images/RemoveImage", Wall::kSilent},
+      {"crossmill.v1.Images/PushImage", Wall::kSilent},
       {"crossmill.v1.Images/ReadStatements", Wall::kContent},
       {"crossmill.v1.Wheels/ListFarmWheels", Wall::kSilent},
       {"crossmill.v1.Wheels/RemoveFarmWheels", Wall::kRefused},
@@ -350,6 +351,48 @@ TEST_F(WallsTest, TwoTokensOfOneNameInTwoProjectsAreTwoClients) {
   const int64_t ours = SubmitAs("ci", submission, "one key");
   EXPECT_NE(theirs, ours);
   EXPECT_EQ(SubmitAs("ci", submission, "one key"), ours);
+}
+
+TEST_F(WallsTest, ImagesOfAnotherProjectAreNotThere) {
+  const auto worker = NewWorker("one");
+  const std::string name = std::string("team/") + kMark + ":1";
+  const v1::BuildView theirs = WaitForEnd(SubmitAs("bank-ci", Marked()));
+  ASSERT_EQ(theirs.status(), v1::BUILD_STATUS_SUCCEEDED) << theirs.message();
+  const auto get = [&](const std::string& token, const std::string& wanted, v1::GetImageResponse* response) {
+    grpc::ClientContext context;
+    v1::GetImageRequest request;
+    request.set_name(wanted);
+    return v1::Images::NewStub(TcpChannel(token))->GetImage(&context, request, response);
+  };
+  v1::GetImageResponse image;
+  // Its image is packed after the build.
+  ASSERT_OK(rpc::FromGrpc(get("bank-ci", name, &image)));
+  const std::string digest = image.image().digest();
+  for (const std::string token : {"shop-ci", "shop-reader", "everybody"}) {
+    for (const std::string& wanted : {name, digest}) {
+      v1::GetImageResponse none;
+      const grpc::Status hidden = get(token, wanted, &none);
+      EXPECT_EQ(hidden.error_code(), grpc::StatusCode::NOT_FOUND) << token << " " << wanted;
+      EXPECT_EQ(hidden.error_message(), "image " + wanted + " is not in the farm's image store");
+    }
+  }
+  EXPECT_TRUE(get("boss", digest, &image).ok());
+  grpc::ClientContext context;
+  v1::RemoveImageRequest remove;
+  remove.add_names(name);
+  v1::RemoveImageResponse removed;
+  EXPECT_EQ(v1::Images::NewStub(TcpChannel("shop-ci"))->RemoveImage(&context, remove, &removed).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  // Nor can anybody build upon it, or take its name away by having one of the same text.
+  const v1::BuildView upon = WaitForEnd(SubmitAs("shop-ci", Submission("FROM " + name + "\nRUN write x\n")));
+  EXPECT_EQ(upon.status(), v1::BUILD_STATUS_FAILED);
+  v1::BuildSubmission own = Submission("FROM scratch\nRUN write other\n");
+  own.mutable_options()->add_tags(name);
+  ASSERT_EQ(WaitForEnd(SubmitAs("shop-ci", own)).status(), v1::BUILD_STATUS_SUCCEEDED);
+  ASSERT_OK(rpc::FromGrpc(get("shop-ci", name, &image)));
+  EXPECT_NE(image.image().digest(), digest);
+  ASSERT_OK(rpc::FromGrpc(get("bank-ci", name, &image)));
+  EXPECT_EQ(image.image().digest(), digest);
 }
 
 TEST_F(WallsTest, AnOperatorsRetryStaysInItsProject) {

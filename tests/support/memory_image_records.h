@@ -13,23 +13,33 @@ class MemoryImageRecords final : public ImageRecords {
  public:
   absl::Status PutImage(const ImageRecord& image) override {
     MutexLock lock(mutex_);
-    images_[image.name] = image;
+    images_[core::InProject(image.project, image.name)] = image;
     return absl::OkStatus();
   }
-  absl::StatusOr<std::optional<ImageRecord>> FindImage(std::string_view name) override {
+  absl::StatusOr<std::optional<ImageRecord>> FindImage(
+      std::string_view name, std::string_view project = core::kDefaultProject) override {
     MutexLock lock(mutex_);
-    return Find(images_, std::string(name));
+    return Find(images_, core::InProject(project, name));
   }
-  absl::StatusOr<std::optional<ImageRecord>> FindImageByRoot(std::string_view root) override {
+  absl::StatusOr<std::vector<ImageRecord>> FindImagesByRoot(std::string_view root) override {
     MutexLock lock(mutex_);
-    for (const auto& [name, image] : images_) {
-      if (image.root.Oci() == root) return std::optional<ImageRecord>(image);
+    std::vector<ImageRecord> images;
+    for (const auto& [key, image] : images_) {
+      if (image.root.Oci() == root) images.push_back(image);
     }
-    return std::optional<ImageRecord>();
+    return images;
   }
-  absl::Status RemoveImages(absl::Span<const std::string> names) override {
+  absl::StatusOr<std::vector<ImageRecord>> FindImagesByName(std::string_view name) override {
     MutexLock lock(mutex_);
-    for (const std::string& name : names) images_.erase(name);
+    std::vector<ImageRecord> images;
+    for (const auto& [key, image] : images_) {
+      if (image.name == name) images.push_back(image);
+    }
+    return images;
+  }
+  absl::Status RemoveImages(absl::Span<const ImageName> names) override {
+    MutexLock lock(mutex_);
+    for (const ImageName& name : names) images_.erase(core::InProject(name.project, name.name));
     return absl::OkStatus();
   }
   absl::StatusOr<std::vector<ImageRecord>> ListImages() override {
@@ -38,12 +48,19 @@ class MemoryImageRecords final : public ImageRecords {
     for (const auto& [name, image] : images_) images.push_back(image);
     return images;
   }
-  absl::StatusOr<std::vector<ImageRecord>> ListNamedImages(std::string_view behind, int limit) override {
+  absl::StatusOr<std::vector<ImageRecord>> ListNamedImages(const core::Scope& scope, std::string_view behind,
+                                                           int limit) override {
     MutexLock lock(mutex_);
+    std::map<std::string, ImageRecord> by_place;
+    for (const auto& [key, image] : images_) {
+      const std::string place = PlaceOf(scope, image);
+      if (place <= behind || image.name.starts_with("sha256:") || !Sees(scope, image)) continue;
+      if (image.project == scope.project()) by_place[place] = image;
+      by_place.try_emplace(place, image);
+    }
     std::vector<ImageRecord> images;
-    for (const auto& [name, image] : images_) {
-      if (name > behind && !name.starts_with("sha256:") && static_cast<int>(images.size()) < limit)
-        images.push_back(image);
+    for (auto& [place, image] : by_place) {
+      if (static_cast<int>(images.size()) < limit) images.push_back(std::move(image));
     }
     return images;
   }

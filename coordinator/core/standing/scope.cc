@@ -28,6 +28,12 @@ std::string_view ProjectOfKey(std::string_view key) {
   return key.substr(0, std::min(key.find(kEnd), key.size()));
 }
 
+std::string_view TextOfKey(std::string_view key) {
+  if (!key.starts_with(kMark)) return key;
+  const size_t end = key.find(kEnd);
+  return end == std::string_view::npos ? std::string_view() : key.substr(end + kEnd.size());
+}
+
 bool Scope::SeesKey(std::string_view key) const { return Sees(ProjectOfKey(key)); }
 
 }  // namespace crossmill::core

@@ -46,7 +46,8 @@ inline Scope ScopeOf(const Author& author) {
 // that a record from before there were others means the same; "project shop, TEXT" in others. A key of the
 // project stays as it is.
 std::string InProject(std::string_view project, std::string_view text);
-// Whose key it is.
+// Whose key it is, and what it was made of: the other way.
 std::string_view ProjectOfKey(std::string_view key);
+std::string_view TextOfKey(std::string_view key);
 
 }  // namespace crossmill::core

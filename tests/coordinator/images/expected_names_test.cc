@@ -11,6 +11,8 @@
 namespace crossmill::coordinator {
 namespace {
 
+const core::Scope kFarm = core::Scope::OfFarm();
+
 // What `wait` returns once `end` was called; `early` says whether it returned before.
 absl::Status WaitUntil(const std::function<absl::Status()>& wait, const std::function<void()>& end,
                        bool* early) {
@@ -31,18 +33,18 @@ TEST(ExpectedNamesTest, AskingForANameWaitsForTheBuildsThatWillSetIt) {
   ExpectedNames names;
   names.Expect(1, {"a:1", "b:1"});
   names.Expect(2, {"c:1"});
-  EXPECT_OK(names.Await("d:1", {}));
+  EXPECT_OK(names.Await(kFarm, "d:1", {}));
   bool early = true;
-  EXPECT_OK(WaitUntil([&] { return names.Await("b:1", {}); }, [&] { names.End(1); }, &early));
+  EXPECT_OK(WaitUntil([&] { return names.Await(kFarm, "b:1", {}); }, [&] { names.End(1); }, &early));
   EXPECT_FALSE(early);
-  EXPECT_OK(names.Await("a:1", {}));
+  EXPECT_OK(names.Await(kFarm, "a:1", {}));
 }
 
 TEST(ExpectedNamesTest, WaitingForAllDoesNotWaitForThoseThatComeLater) {
   ExpectedNames names;
   names.Expect(1, {"a:1"});
   bool early = true;
-  EXPECT_OK(WaitUntil([&] { return names.AwaitAll({}); },
+  EXPECT_OK(WaitUntil([&] { return names.AwaitAll(kFarm, {}); },
                       [&] {
                         names.Expect(2, {"a:1"});
                         names.End(1);
@@ -56,10 +58,10 @@ TEST(ExpectedNamesTest, StopEndsTheWait) {
   names.Expect(1, {"a:1"});
   std::stop_source stop;
   bool early = true;
-  EXPECT_EQ(
-      WaitUntil([&] { return names.Await("a:1", stop.get_token()); }, [&] { stop.request_stop(); }, &early)
-          .code(),
-      absl::StatusCode::kCancelled);
+  EXPECT_EQ(WaitUntil([&] { return names.Await(kFarm, "a:1", stop.get_token()); },
+                      [&] { stop.request_stop(); }, &early)
+                .code(),
+            absl::StatusCode::kCancelled);
   EXPECT_FALSE(early);
 }
 

@@ -385,6 +385,67 @@ TEST_F(ImageStoreTest, WhatARegistryGaveIsTheFarms) {
   EXPECT_TRUE(absl::IsPermissionDenied(images_.Pull("own:1", {}, {}, ann).status()));
 }
 
+// What another project has is what there is not, for reading, building upon, pushing and removing.
+TEST_F(ImageStoreTest, EachProjectHasItsOwnImages) {
+  const core::Author bank{"ci", false, "bank"}, shop{"ci", false, "shop"}, boss{"boss", true};
+  const auto scope = [](const core::Author& author) { return core::ScopeOf(author); };
+  source_.down = absl::UnavailableError("no network");
+  const Digest theirs = oci::PutImage(*blobs_, "amd64"), ours = oci::PutImage(*blobs_, "amd64", 100);
+  ASSERT_OK(images_.Import("team/app:1", theirs, false, bank));
+  const std::vector<std::string> app = {"team/app:1"};
+  for (const std::string& name : {app[0], theirs.Oci()}) {
+    const absl::Status hidden = images_.Get(name, scope(shop)).status();
+    EXPECT_TRUE(absl::IsNotFound(hidden)) << hidden;
+    EXPECT_EQ(Text(hidden), fmt::format("image {} is not in the farm's image store", name));
+    EXPECT_TRUE(absl::IsNotFound(images_.Remove({{name}}, shop).status()));
+    EXPECT_TRUE(absl::IsNotFound(images_.Push(name, "r.example/x:1", {}, {}, scope(shop)).status()));
+    EXPECT_OK(images_.Get(name, scope(bank)));
+    EXPECT_OK(images_.Get(name, scope(boss)));
+  }
+  EXPECT_FALSE(images_.Pin("team/app:1", LinuxPlatform("amd64"), false, {}, "shop").ok());
+  EXPECT_FALSE(images_.Pin("x@" + theirs.Oci(), LinuxPlatform("amd64"), false, {}, "shop").ok())
+      << "unpacked for the bank, so the farm has its manifest";
+  EXPECT_FALSE(images_.Pin("x@" + theirs.Oci(), LinuxPlatform("amd64")).ok()) << "nor has default";
+  EXPECT_OK(images_.Pin("x@" + theirs.Oci(), LinuxPlatform("amd64"), false, {}, "bank"));
+  EXPECT_TRUE(images_.List(scope(shop))->empty());
+  // The name is free for the other project, and means its own image there.
+  ASSERT_OK(images_.CheckMayName(app, shop));
+  ASSERT_OK(images_.Import("team/app:1", ours, false, shop));
+  EXPECT_EQ(images_.Get("team/app:1", scope(shop))->root, ours);
+  EXPECT_EQ(images_.Get("team/app:1", scope(bank))->root, theirs);
+  EXPECT_EQ(images_.List(scope(boss))->size(), 2u);
+  const absl::Status which = images_.Get("team/app:1", scope(boss)).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(which)) << which;
+  EXPECT_THAT(Text(which), HasSubstr("2 projects have an image docker.io/team/app:1, bank and shop"));
+  ASSERT_OK(images_.Remove(app, shop));
+  EXPECT_EQ(images_.Get("team/app:1", scope(boss))->root, theirs);
+  // An operator who changes it leaves it the project's.
+  EXPECT_FALSE(images_.Get("team/app:1", scope(boss))->shared);
+}
+
+TEST_F(ImageStoreTest, WhatOperatorsAndRegistriesGaveIsEverybodys) {
+  const core::Author bank{"ci", false, "bank"}, shop{"ci", false, "shop"};
+  const auto scope = [](const core::Author& author) { return core::ScopeOf(author); };
+  ASSERT_OK(images_.Import("base:1", oci::PutImage(*blobs_, "amd64"), false));
+  source_.tags["docker.io/library/python:3.11"] = oci::PutImage(*source_.blobs, "amd64");
+  ASSERT_OK(images_.Pull("python:3.11", {}, {}, bank));
+  for (const char* name : {"base:1", "python:3.11"}) {
+    EXPECT_OK(images_.Get(name, scope(shop))) << name;
+    EXPECT_OK(images_.Pin(name, LinuxPlatform("amd64"), false, {}, "shop")) << name;
+    EXPECT_TRUE(
+        absl::IsPermissionDenied(images_.Import(name, oci::PutImage(*blobs_, "arm64"), false, shop).status()))
+        << name << " means the same to all";
+  }
+  // What somebody's own credentials got is not everybody's.
+  source_.tags["r.example/secret:1"] = oci::PutImage(*source_.blobs, "amd64", 7);
+  ASSERT_OK(images_.Pull("r.example/secret:1", {}, {{"r.example", {"ann", "pw", ""}}}, bank));
+  source_.down = absl::PermissionDeniedError("no");
+  EXPECT_OK(images_.Pin("r.example/secret:1", LinuxPlatform("amd64"), false, {}, "bank"));
+  EXPECT_FALSE(images_.Pin("r.example/secret:1", LinuxPlatform("amd64"), false, {}, "shop").ok());
+  EXPECT_FALSE(images_.Pin("r.example/secret:1", LinuxPlatform("amd64")).ok());
+  EXPECT_TRUE(absl::IsNotFound(images_.Get("r.example/secret:1", scope(shop)).status()));
+}
+
 TEST(FamiliarNameTest, LeavesOutWhatPeopleLeaveOut) {
   EXPECT_EQ(FamiliarName("docker.io/library/python:3.11"), "python:3.11");
   EXPECT_EQ(FamiliarName("docker.io/team/app:1"), "team/app:1");

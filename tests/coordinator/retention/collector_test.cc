@@ -227,7 +227,7 @@ TEST_F(CollectorTest, AnImageKeepsEverythingItRefersTo) {
   const SweepReport report = Sweep({.all = true});
   EXPECT_EQ(report.blobs, 0);
   EXPECT_EQ(report.needed[static_cast<size_t>(storage::NeededBy::kImage)].blobs, 5);
-  ASSERT_OK(images.RemoveImages({{"docker.io/library/app:1"}}));
+  ASSERT_OK(images.RemoveImages({{{"docker.io/library/app:1"}}}));
   EXPECT_EQ(Sweep({.all = true}).blobs, 5);
 }
 

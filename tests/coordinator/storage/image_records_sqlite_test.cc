@@ -56,15 +56,16 @@ TEST_F(SqliteImageRecordsTest, ImageIsFoundByNameAndByRoot) {
   const ImageRecord image = Image("docker.io/library/python:3.11", "index");
   ASSERT_OK(records_.PutImage(image));
   ExpectEqual(records_.FindImage(image.name).value(), image);
-  ExpectEqual(records_.FindImageByRoot(image.root.Oci()).value(), image);
+  ASSERT_EQ(records_.FindImagesByRoot(image.root.Oci())->size(), 1u);
+  ExpectEqual(records_.FindImagesByRoot(image.root.Oci())->front(), image);
   EXPECT_FALSE(records_.FindImage("docker.io/library/python:3.12").value().has_value());
-  EXPECT_FALSE(records_.FindImageByRoot(DigestOf("other").Oci()).value().has_value());
-  EXPECT_TRUE(absl::IsInvalidArgument(records_.FindImageByRoot(image.root.hash).status()));
+  EXPECT_TRUE(records_.FindImagesByRoot(DigestOf("other").Oci())->empty());
+  EXPECT_TRUE(absl::IsInvalidArgument(records_.FindImagesByRoot(image.root.hash).status()));
 }
 
 TEST_F(SqliteImageRecordsTest, RemovedNamesAreGoneWithTheirPlatforms) {
   for (const char* name : {"a", "b", "c"}) ASSERT_OK(records_.PutImage(Image(name, "root")));
-  ASSERT_OK(records_.RemoveImages({{std::string("a"), std::string("c"), std::string("never")}}));
+  ASSERT_OK(records_.RemoveImages({{{"a"}, {"c"}, {"never"}}}));
   const auto left = records_.ListImages();
   ASSERT_OK(left);
   ASSERT_EQ(left->size(), 1u);
@@ -79,7 +80,7 @@ TEST_F(SqliteImageRecordsTest, NameIsMovedToTheLastImageWithItsPlatforms) {
   image.origin = "registry";
   ASSERT_OK(records_.PutImage(image));
   ExpectEqual(records_.FindImage("name").value(), image);
-  EXPECT_FALSE(records_.FindImageByRoot(DigestOf("old").Oci()).value().has_value());
+  EXPECT_TRUE(records_.FindImagesByRoot(DigestOf("old").Oci())->empty());
 }
 
 TEST_F(SqliteImageRecordsTest, ListIsByNameAndEachHasItsPlatforms) {
@@ -96,6 +97,42 @@ TEST_F(SqliteImageRecordsTest, ListIsByNameAndEachHasItsPlatforms) {
   ExpectEqual((*images)[2], Image("c", "2"));
 }
 
+TEST_F(SqliteImageRecordsTest, EachProjectListsItsOwnAndWhatIsShared) {
+  const auto put = [&](const std::string& name, const std::string& project, bool shared) {
+    ImageRecord image = Image(name, project + name);
+    image.project = project;
+    image.shared = shared;
+    ASSERT_OK(records_.PutImage(image));
+  };
+  for (const char* name : {"a", "d", "r"}) put(name, "default", true);
+  for (const char* name : {"b", "sha256:1"}) put(name, "default", false);
+  for (const char* name : {"a", "c", "z", "sha256:2"}) put(name, "shop", false);
+  put("c", "shopping", false);
+  // In pages of two.
+  const auto list = [&](const core::Scope& scope) {
+    std::string text, behind;
+    while (true) {
+      const auto page = records_.ListNamedImages(scope, behind, 2);
+      EXPECT_OK(page);
+      for (const ImageRecord& image : *page) {
+        EXPECT_EQ(image.root, DigestOf(image.project + image.name));
+        EXPECT_EQ(image.platforms.size(), 2u);
+        text += image.project.substr(0, 1) + "/" + image.name + " ";
+        behind = PlaceOf(scope, image);
+      }
+      if (page->size() < 2) return text;
+    }
+  };
+  EXPECT_EQ(list(core::Scope::OfProject("default")), "d/a d/b d/d d/r ");
+  EXPECT_EQ(list(core::Scope::OfProject("shop")), "s/a s/c d/d d/r s/z ");
+  EXPECT_EQ(list(core::Scope::OfProject("new")), "d/a d/d d/r ");
+  EXPECT_EQ(list(core::Scope::OfFarm()), "d/a d/b d/d s/a s/c s/z s/c d/r ");
+  EXPECT_EQ(records_.FindImagesByName("c")->size(), 2u);
+  EXPECT_EQ(records_.FindImage("c", "shopping").value()->project, "shopping");
+  ASSERT_OK(records_.RemoveImages({{{"c", "shop"}}}));
+  EXPECT_EQ(records_.FindImagesByName("c")->size(), 1u);
+}
+
 TEST_F(SqliteImageRecordsTest, PagesOfNamesLeaveOutDigests) {
   for (const char* name : {"b", "sha256:11", "sha", "sha257", "a"})
     ASSERT_OK(records_.PutImage(Image(name, "2")));
@@ -109,7 +146,8 @@ TEST_F(SqliteImageRecordsTest, PagesOfNamesLeaveOutDigests) {
   EXPECT_EQ(names("", 2), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(names("b", 2), (std::vector<std::string>{"sha", "sha257"}));
   EXPECT_EQ(names("sha257", 2), std::vector<std::string>());
-  EXPECT_EQ(records_.ListNamedImages("", 1)->front().platforms.size(), Image("a", "2").platforms.size());
+  EXPECT_EQ(records_.ListNamedImages(core::Scope::OfFarm(), "", 1)->front().platforms.size(),
+            Image("a", "2").platforms.size());
 }
 
 TEST_F(SqliteImageRecordsTest, ManifestComesBackAndIsReplaced) {
