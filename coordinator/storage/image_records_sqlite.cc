@@ -74,7 +74,7 @@ constexpr Sql kFindCompressedLayer{"look up a compressed layer",
                                    "WHERE tar_hash = ?1 AND compressor = ?2"};
 
 // Behind every name.
-constexpr std::string_view kEnd = "\xff";
+constexpr std::string_view kBehindAll = "\xff";
 
 std::string KeyOf(const ImageRecord& image) { return core::InProject(image.project, image.name); }
 
@@ -181,14 +181,14 @@ absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(con
   // ';' is what follows ':'.
   constexpr std::string_view kDigests = "sha256:", kDigestsEnd = "sha256;";
   limit = std::max(limit, 0);
-  if (scope.is_farm()) return Select(kListAllNamedImages, behind, kEnd, kDigests, kDigestsEnd, limit);
+  if (scope.is_farm()) return Select(kListAllNamedImages, behind, kBehindAll, kDigests, kDigestsEnd, limit);
   if (scope.project() == core::kDefaultProject)
-    return Select(kListDefaultImages, behind, kEnd, kDigests, kDigestsEnd, limit);
+    return Select(kListDefaultImages, behind, kBehindAll, kDigests, kDigestsEnd, limit);
   const auto key = [&](std::string_view name) { return core::InProject(scope.project(), name); };
   ASSIGN_OR_RETURN(std::vector<ImageRecord> own,
-                   Select(kListNamedImages, key(behind), key(kEnd), key(kDigests), key(kDigestsEnd), limit));
+                   Select(kListNamedImages, key(behind), key(kBehindAll), key(kDigests), key(kDigestsEnd), limit));
   ASSIGN_OR_RETURN(std::vector<ImageRecord> shared,
-                   Select(kListSharedImages, behind, kEnd, kDigests, kDigestsEnd, limit));
+                   Select(kListSharedImages, behind, kBehindAll, kDigests, kDigestsEnd, limit));
   return Merged(std::move(own), std::move(shared), static_cast<size_t>(limit));
 }
 
