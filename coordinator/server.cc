@@ -378,7 +378,7 @@ class ServerImpl final : public Server {
     byte_stream_ = std::make_unique<ByteStreamService>(blobs, *authenticator_, passing_, &new_blobs,
                                                        options_.limits.uploads);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
-    builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
+    builds_ = std::make_unique<BuildsService>(*engine_, *records_, *logs_, clock_, *authenticator_);
     matrices_ = std::make_unique<MatricesService>(*engine_, clock_, *authenticator_, options_.limits.matrix);
     submissions_service_ = std::make_unique<SubmissionsService>(*submissions_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);

@@ -1,4 +1,4 @@
-// crossmill ls, show, fetches and cancel.
+// crossmill ls, show, fetches, cancel and share.
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_join.h"
@@ -126,6 +126,20 @@ absl::StatusOr<int> Cancel(Session& session, const std::string& build) {
   return kExitOk;
 }
 
+absl::StatusOr<int> Share(Session& session, int64_t build, bool undo) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::ShareBuildRequest request;
+  request.set_build_id(build);
+  request.set_undo(undo);
+  ASSIGN_OR_RETURN(const v1::ShareBuildResponse response,
+                   session.Call(*farm->builds, &v1::Builds::StubInterface::ShareBuild, request));
+  const std::string_view what =
+      undo ? (response.changed() ? "is its project's alone again" : "was not shared")
+           : (response.changed() ? "can be read by all projects" : "could be read by all projects already");
+  RETURN_IF_ERROR(session.Print(fmt::format("build {} {}\n", build, what)));
+  return kExitOk;
+}
+
 }  // namespace
 
 void AddBuildsCommands(CLI::App& app, Session& session) {
@@ -168,6 +182,17 @@ void AddBuildsCommands(CLI::App& app, Session& session) {
       ->required();
   cancel->callback([&session, cancelled] {
     session.command = [&session, cancelled] { return Cancel(session, *cancelled); };
+  });
+
+  CLI::App* share = app.add_subcommand("share", "Let all projects of the farm read a build by its number");
+  auto shared = std::make_shared<std::pair<int64_t, bool>>();
+  share->add_option("build", shared->first, "Number of the build")
+      ->type_name("BUILD")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  share->add_flag("--undo", shared->second, "No longer");
+  share->callback([&session, shared] {
+    session.command = [&session, shared] { return Share(session, shared->first, shared->second); };
   });
 }
 

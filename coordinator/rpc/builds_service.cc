@@ -109,7 +109,7 @@ absl::Status CheckOffers(const v1::BuildSubmission& submission, const WipedSecre
 
 absl::StatusOr<int64_t> BuildsService::AdmitReader(const grpc::ServerContextBase& context, int64_t build) {
   ASSIGN_OR_RETURN(const Roles roles, authenticator_.Admit(context, v1::ACCESS_READ));
-  return engine_.reader().walls().Find(ScopeOf(roles), build);
+  return engine_.reader().walls().FindReadable(ScopeOf(roles), build);
 }
 
 absl::Status BuildsService::AdmitConsole(const grpc::ServerContextBase& context, int64_t execution) {
@@ -192,6 +192,19 @@ grpc::ServerWriteReactor<v1::ReadLogResponse>* BuildsService::ReadLog(grpc::Call
       ->Start(AdmitConsole(*context, request->execution()));
 }
 
+grpc::Status BuildsService::ShareBuild(grpc::ServerContext* context, const v1::ShareBuildRequest* request,
+                                       v1::ShareBuildResponse* response) {
+  const absl::StatusOr<Roles> roles = authenticator_.Admit(*context, v1::ACCESS_SUBMIT);
+  if (!roles.ok()) return rpc::ToGrpc(roles.status());
+  const absl::StatusOr<int64_t> own = FindOwnBuild(engine_.reader(), *roles, request->build_id());
+  if (!own.ok()) return rpc::ToGrpc(own.status());
+  const absl::StatusOr<bool> changed =
+      request->undo() ? shares_.Unshare(*own) : shares_.Share(*own, OwnerOf(*roles), UnixNanos(clock_.Now()));
+  if (!changed.ok()) return rpc::ToGrpc(changed.status());
+  response->set_changed(*changed);
+  return grpc::Status::OK;
+}
+
 grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
                                      v1::BuildView* response) {
   const absl::StatusOr<int64_t> build = AdmitReader(*context, request->build_id());
@@ -199,6 +212,9 @@ grpc::Status BuildsService::GetBuild(grpc::ServerContext* context, const v1::Get
   auto view = engine_.reader().Get(*build);
   if (!view.ok()) return rpc::ToGrpc(view.status());
   *response = *std::move(view);
+  const auto shared = engine_.reader().walls().IsShared(response->id());
+  if (!shared.ok()) return rpc::ToGrpc(shared.status());
+  response->set_shared(*shared);
   if (!IsFinished(response->status())) {
     const auto waits = engine_.reader().Waits(response->id());
     if (!waits.ok()) return rpc::ToGrpc(waits.status());
@@ -258,7 +274,7 @@ grpc::Status BuildsService::ListPackages(grpc::ServerContext* context, const v1:
   if (!roles.ok()) return rpc::ToGrpc(roles.status());
   const core::Scope scope = ScopeOf(*roles);
   FarmReader& reader = engine_.reader();
-  const absl::StatusOr<int64_t> build = reader.walls().Find(scope, request->build_id());
+  const absl::StatusOr<int64_t> build = reader.walls().FindReadable(scope, request->build_id());
   if (!build.ok()) return rpc::ToGrpc(build.status());
   // Both parts of the answer are of one build, also when a newer one comes meanwhile.
   const auto view = reader.Get(*build);

@@ -6,6 +6,8 @@
 #include "coordinator/rpc/streams/stream_pool.h"
 #include "coordinator/storage/log_lines.h"
 #include "coordinator/storage/log_store.h"
+#include "coordinator/storage/people/build_shares.h"
+#include "coordinator/storage/record_store.h"
 #include "crossmill/v1/client_service.grpc.pb.h"
 
 namespace crossmill::coordinator {
@@ -14,8 +16,14 @@ namespace crossmill::coordinator {
 class BuildsService final : public v1::Builds::WithCallbackMethod_WatchBuild<
                                 v1::Builds::WithCallbackMethod_ReadLog<v1::Builds::Service>> {
  public:
-  BuildsService(Engine& engine, storage::LogStore& logs, Clock& clock, const Authenticator& authenticator)
-      : engine_(engine), logs_(logs), lines_(logs), clock_(clock), authenticator_(authenticator) {}
+  BuildsService(Engine& engine, storage::RecordStore& records, storage::LogStore& logs, Clock& clock,
+                const Authenticator& authenticator)
+      : engine_(engine),
+        shares_(records.connection()),
+        logs_(logs),
+        lines_(logs),
+        clock_(clock),
+        authenticator_(authenticator) {}
 
   grpc::Status SubmitBuild(grpc::ServerContext* context, const v1::SubmitBuildRequest* request,
                            v1::SubmitBuildResponse* response) override;
@@ -23,6 +31,8 @@ class BuildsService final : public v1::Builds::WithCallbackMethod_WatchBuild<
                                                                const v1::WatchBuildRequest* request) override;
   grpc::Status GetBuild(grpc::ServerContext* context, const v1::GetBuildRequest* request,
                         v1::BuildView* response) override;
+  grpc::Status ShareBuild(grpc::ServerContext* context, const v1::ShareBuildRequest* request,
+                          v1::ShareBuildResponse* response) override;
   grpc::Status ListBuilds(grpc::ServerContext* context, const v1::ListBuildsRequest* request,
                           v1::ListBuildsResponse* response) override;
   grpc::Status CancelBuild(grpc::ServerContext* context, const v1::CancelBuildRequest* request,
@@ -49,6 +59,7 @@ class BuildsService final : public v1::Builds::WithCallbackMethod_WatchBuild<
   absl::Status AdmitConsole(const grpc::ServerContextBase& context, int64_t execution);
 
   Engine& engine_;
+  storage::BuildShares shares_;
   storage::LogStore& logs_;
   storage::LogLines lines_;
   Clock& clock_;

@@ -50,7 +50,7 @@ struct BuildPairs::Side {
 
 absl::StatusOr<BuildPairs::Side> BuildPairs::Read(const core::Scope& scope, int64_t build) {
   Side side;
-  ASSIGN_OR_RETURN(const int64_t seen, reader_.walls().Find(scope, build));
+  ASSIGN_OR_RETURN(const int64_t seen, reader_.walls().FindReadable(scope, build));
   ASSIGN_OR_RETURN(side.view, reader_.Get(seen));
   ASSIGN_OR_RETURN(side.submission, reader_.Submission(side.view.id()));
   auto plan = committed_->LoadPlan(side.view.id());

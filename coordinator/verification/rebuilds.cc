@@ -8,8 +8,13 @@ absl::StatusOr<Submitted> Rebuilds::Submit(int64_t build, const RebuildWish& wis
                                            const std::string& idempotency_key,
                                            const std::vector<v1::Secret>& secrets, const core::Scope& scope) {
   FarmReader& reader = engine_.reader();
-  ASSIGN_OR_RETURN(const int64_t seen, reader.walls().Find(scope, build));
-  ASSIGN_OR_RETURN(v1::BuildView view, reader.Get(seen));
+  const absl::StatusOr<int64_t> seen = reader.walls().Find(scope, build);
+  if (absl::IsNotFound(seen.status()) && reader.walls().FindReadable(scope, build).ok())
+    return absl::PermissionDeniedError(fmt::format(
+        "build {} is of another project, in which a rebuild of it would run: its people can verify it",
+        build));
+  RETURN_IF_ERROR(seen.status());
+  ASSIGN_OR_RETURN(v1::BuildView view, reader.Get(*seen));
   // Whoever names none means the last one that made something of its own.
   if (build == 0 && view.has_rebuild()) {
     ASSIGN_OR_RETURN(view, reader.Get(view.rebuild().build()));

@@ -51,6 +51,7 @@ const std::map<std::string, Wall>& Walls() {
       {"crossmill.v1.Builds/ListBuilds", Wall::kSilent},
       {"crossmill.v1.Builds/CancelBuild", Wall::kNotFound},
       {"crossmill.v1.Builds/RetryBuild", Wall::kNotFound},
+      {"crossmill.v1.Builds/ShareBuild", Wall::kNotFound},
       {"crossmill.v1.Builds/ReadLog", Wall::kNotFound},
       {"crossmill.v1.Builds/ListLogLines", Wall::kNotFound},
       {"crossmill.v1.Builds/ListPackages", Wall::kNotFound},
@@ -393,6 +394,51 @@ TEST_F(WallsTest, ImagesOfAnotherProjectAreNotThere) {
   EXPECT_NE(image.image().digest(), digest);
   ASSERT_OK(rpc::FromGrpc(get("bank-ci", name, &image)));
   EXPECT_EQ(image.image().digest(), digest);
+}
+
+// A build that its project shares can be read by all who know its number, and only read.
+TEST_F(WallsTest, ASharedBuildIsReadAndNotChanged) {
+  const auto worker = NewWorker("one");
+  const int64_t build = SubmitAs("bank-ci", Marked());
+  const v1::BuildView view = WaitForEnd(build);
+  ASSERT_EQ(view.status(), v1::BUILD_STATUS_SUCCEEDED);
+  const int64_t execution = view.stages(0).steps(0).execution();
+  const std::set<std::string> reads = {
+      "crossmill.v1.Builds/GetBuild",      "crossmill.v1.Builds/WatchBuild",
+      "crossmill.v1.Builds/ReadLog",       "crossmill.v1.Builds/ListLogLines",
+      "crossmill.v1.Builds/ListPackages",  "crossmill.v1.Builds/ListFetches",
+      "crossmill.v1.Builds/GetSubmission", "crossmill.v1.Verification/CompareBuilds"};
+  const std::set<std::string> writes = {"crossmill.v1.Builds/CancelBuild", "crossmill.v1.Builds/RetryBuild",
+                                        "crossmill.v1.Builds/ShareBuild", "crossmill.v1.Retention/PinBuild",
+                                        "crossmill.v1.Verification/VerifyBuild"};
+  const auto share = [&](const std::string& token, bool undo) {
+    grpc::ClientContext context;
+    v1::ShareBuildRequest request;
+    request.set_build_id(build);
+    request.set_undo(undo);
+    v1::ShareBuildResponse response;
+    return rpc::FromGrpc(v1::Builds::NewStub(TcpChannel(token))->ShareBuild(&context, request, &response));
+  };
+  EXPECT_TRUE(absl::IsNotFound(share("shop-ci", false)));
+  ASSERT_OK(share("bank-ci", false));
+  ASSERT_OK(share("bank-ci", false));
+  for (const MethodDescriptor* method : AllMethods()) {
+    const std::string name = NameOf(*method);
+    const auto ask = [&] { return Ask("shop-ci", *method, build, execution).first; };
+    if (reads.contains(name)) EXPECT_TRUE(ask().ok()) << name << ": " << ask().error_message();
+    if (writes.contains(name))
+      EXPECT_EQ(ask().error_code(), grpc::StatusCode::PERMISSION_DENIED)
+          << name << ": " << ask().error_message();
+    // It is in nobody else's lists.
+    if (name == "crossmill.v1.Builds/ListBuilds")
+      EXPECT_THAT(Ask("shop-ci", *method, build, execution).second, ::testing::Not(HasSubstr(kMark)));
+  }
+  ASSERT_OK(share("bank-ci", true));
+  for (const MethodDescriptor* method : AllMethods()) {
+    if (!reads.contains(NameOf(*method))) continue;
+    EXPECT_EQ(Ask("shop-ci", *method, build, execution).first.error_code(), grpc::StatusCode::NOT_FOUND)
+        << NameOf(*method);
+  }
 }
 
 TEST_F(WallsTest, AnOperatorsRetryStaysInItsProject) {

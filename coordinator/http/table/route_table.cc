@@ -40,6 +40,8 @@ constexpr std::array<Route, 52> kRoutes = {{
      "The evidence of a build that has ended: statements in their envelopes, and keys."},
     {"POST", "/api/v1/builds/{build_id}/cancel", "crossmill.v1.Builds/CancelBuild", Form::kMessage,
      "Cancels a build."},
+    {"POST", "/api/v1/builds/{build_id}/share", "crossmill.v1.Builds/ShareBuild", Form::kMessage,
+     "Lets all projects read a build, or no longer."},
     {"POST", "/api/v1/builds/{build_id}/retry", "crossmill.v1.Builds/RetryBuild", Form::kMessage,
      "Submits again what was submitted."},
     {"POST", "/api/v1/builds/{build_id}/verify", "crossmill.v1.Verification/VerifyBuild", Form::kMessage,

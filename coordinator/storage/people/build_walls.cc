@@ -11,8 +11,11 @@ constexpr Sql kSeesBuild{"look up whose a build is",
 constexpr Sql kLatestSeen{"find the latest build of a project",
                           "SELECT p.build FROM build_projects p CROSS JOIN builds b ON b.id = p.build AND "
                           "b.ahead_of = 0 WHERE p.project = ?1 ORDER BY p.build DESC LIMIT 1"};
+constexpr Sql kIsShared{"look up whether a build is shared", "SELECT 1 FROM shared_builds WHERE build = ?1"};
 constexpr Sql kSeesExecution{"look up whose an execution is",
-                             "SELECT 1 FROM executions WHERE id = ?1 AND " BUILD_SEEN("executions", "?2")};
+                             "SELECT 1 FROM executions WHERE id = ?1 AND (" BUILD_SEEN(
+                                 "executions", "?2") " OR EXISTS (SELECT 1 FROM shared_builds s WHERE s.build = "
+                                                     "executions.build))"};
 
 }  // namespace
 
@@ -30,6 +33,20 @@ absl::StatusOr<int64_t> BuildWalls::Find(const core::Scope& scope, int64_t build
   // As the record says it of what there is not.
   return build == 0 ? absl::NotFoundError("there is no build yet")
                     : absl::NotFoundError(fmt::format("there is no build {}", build));
+}
+
+absl::StatusOr<bool> BuildWalls::IsShared(int64_t build) {
+  RecursiveMutexLock lock(connection_.mutex());
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(kIsShared));
+  query->Bind(build);
+  return query->Step();
+}
+
+absl::StatusOr<int64_t> BuildWalls::FindReadable(const core::Scope& scope, int64_t build) {
+  const absl::StatusOr<int64_t> found = Find(scope, build);
+  if (build == 0 || !absl::IsNotFound(found.status())) return found;
+  ASSIGN_OR_RETURN(const bool shared, IsShared(build));
+  return shared ? build : found;
 }
 
 absl::Status BuildWalls::CheckExecution(const core::Scope& scope, int64_t execution) {

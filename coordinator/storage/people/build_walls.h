@@ -19,7 +19,10 @@ class BuildWalls {
   // The build; of 0 the latest that the caller sees. Of the whole farm what was given, which whoever reads it
   // looks up. NOT_FOUND.
   absl::StatusOr<int64_t> Find(const core::Scope& scope, int64_t build);
-  // NOT_FOUND unless the execution is of a build that the caller sees.
+  // The same of one that is only read: also one of another project that shares it.
+  absl::StatusOr<int64_t> FindReadable(const core::Scope& scope, int64_t build);
+  absl::StatusOr<bool> IsShared(int64_t build);
+  // NOT_FOUND unless the execution is of a build that the caller reads.
   absl::Status CheckExecution(const core::Scope& scope, int64_t execution);
 
  private:

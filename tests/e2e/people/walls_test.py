@@ -74,6 +74,51 @@ class WallsTest(HttpCase):
         self.assertIn(build["id"], [each["id"] for each in self.json_as("bank", "ls")])
         self.assertIn(build["id"], [each["id"] for each in self.json_as("boss", "ls")])
 
+    def test_a_shared_build_is_read_by_number_and_only_read(self):
+        build = self.marked()
+        number = str(build["id"])
+        self.assertNotEqual(self.as_("shop", "share", number).returncode, 0)
+        shared = self.as_("bank", "share", number)
+        self.assert_exit(shared, 0)
+        self.assertIn(f"build {number} can be read by all projects", shared.stdout)
+        self.assertIn("already", self.as_("boss", "share", number).stdout)
+        self.assertIn(self.mark, self.as_("shop", "logs", number).stdout)
+        self.assertEqual(self.json_as("shop", "show", number)["id"], build["id"])
+        self.assertNotIn(build["id"], [each["id"] for each in self.json_as("shop", "ls")])
+        for command in (["cancel"], ["retry"], ["verify"], ["pin"], ["share"]):
+            refused = self.as_("shop", *command, number)
+            self.assertNotEqual(refused.returncode, 0, command)
+        self.assertEqual(self.get("shop", f"/api/v1/builds/{number}")[0], 200)
+        self.assertEqual(self.get("shop", f"/api/v1/builds/{number}/share", "POST")[0], 403)
+        self.assert_exit(self.as_("bank", "share", "--undo", number), 0)
+        self.assertNotEqual(self.as_("shop", "show", number).returncode, 0)
+
+    def test_images_of_another_project_are_not_there(self):
+        self.dockerfile(f"""
+            FROM tiny
+            RUN echo {self.mark} > /secret
+            """)
+        self.build_as("bank", "-t", f"team/{self.mark}:1")
+        image = self.json_as("bank", "image", "inspect", f"team/{self.mark}:1")
+        for who in ("shop", "everybody"):
+            self.assertNotIn(self.mark, self.as_(who, "image", "ls").stdout)
+            for name in (f"team/{self.mark}:1", image["digest"]):
+                for command in (["image", "inspect", name], ["image", "rm", name], ["image", "save", name, "-o", f"type=oci,dest={self.context}/x.tar"]):
+                    hidden = self.as_(who, *command)
+                    self.assertNotEqual(hidden.returncode, 0, command)
+                    self.assertIn("is not in the farm's image store", hidden.stderr)
+            # What everybody has is there, for building upon.
+            self.assertIn("tiny", self.as_(who, "image", "ls").stdout)
+        self.dockerfile(f"""
+            FROM team/{self.mark}:1
+            RUN cat /secret
+            """)
+        upon = self.as_("shop", "build", "--progress", "plain", self.context)
+        self.assertNotEqual(upon.returncode, 0)
+        self.assertNotIn("cached", upon.stderr)
+        listed = self.as_("boss", "image", "ls")
+        self.assertIn("project bank", listed.stdout)
+
     def test_the_http_door_has_the_same_walls(self):
         build = self.marked()
         number = build["id"]
