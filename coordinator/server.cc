@@ -158,6 +158,7 @@ class ServerImpl final : public Server {
     };
     source_ = std::make_unique<RegistrySource>(*http_, std::move(registry), is_own);
     images_ = std::make_unique<ImageStore>(*new_blobs_, *image_records_, *source_, clock_, is_own);
+    images_->LimitBy([this](const std::string& project) { return projects_.Find(project).most_image_bytes; });
     RETURN_IF_ERROR(OpenSources());
     const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     assembler_ = std::make_unique<ImageAssembler>(*blobs_, *image_records_, clock_, threads);
@@ -362,7 +363,7 @@ class ServerImpl final : public Server {
                                                options_.certificate_life));
     people_->people().LimitBy([this](const v1::Project& project) {
       projects_.SetLimits(project.name(), static_cast<uint32_t>(project.running_steps()),
-                          static_cast<uint32_t>(project.queued_builds()));
+                          static_cast<uint32_t>(project.queued_builds()), project.image_bytes());
     });
     authenticator_->OnKnown([this](std::string_view peer) { connections_->Know(peer); });
     authenticator_->OnWorthless([this](std::string_view peer) { connections_->Retire(peer); });

@@ -87,7 +87,9 @@ void AddProjectCommands(CLI::App& admin, Session& session) {
     CLI::App* command = project->add_subcommand(
         make ? "create" : "set", make ? "Make a project" : "Change what holds for a project, at once");
     command->add_option("project", *name, "Its name")->required();
-    command->add_option("setting", *settings, "NAME=VALUE: running-steps=N, queued-builds=N; 0: no limit")
+    command
+        ->add_option("setting", *settings,
+                     "NAME=VALUE: running-steps=N, queued-builds=N, image-bytes=SIZE; 0: no limit")
         ->required(!make);
     AddJsonFlag(*command, session);
     command->callback([&session, name, settings, make] {

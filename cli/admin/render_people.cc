@@ -38,12 +38,15 @@ std::string ClaimsText(const v1::IdentityRule& rule) {
 }  // namespace
 
 std::string RenderProjects(const ProjectList& projects, const TextOptions& options) {
-  Table table(
-      {{"PROJECT"}, {"RUNNING STEPS", Table::Align::kRight}, {"QUEUED BUILDS", Table::Align::kRight}});
+  Table table({{"PROJECT"},
+               {"RUNNING STEPS", Table::Align::kRight},
+               {"QUEUED BUILDS", Table::Align::kRight},
+               {"IMAGES", Table::Align::kRight}});
   for (const v1::Project& project : projects)
     table.Add({{project.name(), Ink::kBold},
                {CountText(project.running_steps())},
-               {CountText(project.queued_builds())}});
+               {CountText(project.queued_builds())},
+               {project.image_bytes() == 0 ? CountText(0) : FormatBytes(project.image_bytes())}});
   return table.Render(options);
 }
 
@@ -53,6 +56,7 @@ Json ProjectsJson(const ProjectList& projects) {
     list.push_back({{"name", project.name()},
                     {"running_steps", project.running_steps()},
                     {"queued_builds", project.queued_builds()},
+                    {"image_bytes", project.image_bytes()},
                     {"created_at", FormatRfc3339(project.created_at())}});
   return list;
 }

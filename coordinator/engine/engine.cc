@@ -349,8 +349,9 @@ absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmissio
               admitted_.Check(core::ProjectOf(builds.front()), NamedRealm(builds.front()), builds.size()));
         }
         for (const v1::BuildSubmission& build : builds) {
-          // A rebuild leaves the names where they are.
-          if (build.has_rebuild()) continue;
+          // A rebuild leaves the names where they are, and one that makes wheels has none.
+          if (build.has_rebuild() || build.has_wheels()) continue;
+          if (submitter == Submitter::kClient) RETURN_IF_ERROR(images_.CheckRoom(core::ProjectOf(build)));
           const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
           RETURN_IF_ERROR(images_.CheckMayName(names, core::AuthorOf(build)));
         }

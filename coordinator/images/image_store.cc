@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "common/base/room/disk_space.h"
 #include "common/base/status.h"
 #include "common/base/stop.h"
 #include "common/oci/base_layers.h"
@@ -103,6 +104,18 @@ absl::StatusOr<ImageRecord> ImageStore::Register(ImageRecord record, const Diges
   return record;
 }
 
+absl::Status ImageStore::CheckRoom(const std::string& project) {
+  const int64_t most = most_bytes_ ? most_bytes_(project) : 0;
+  if (most == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const int64_t kept, records_.ImageBytes(project));
+  if (kept < most) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format(
+      "the project {0} keeps images of {1}, and may keep {2}: remove some (crossmill image ls, image rm), or "
+      "have an "
+      "operator set more (crossmill admin project set {0} image-bytes=SIZE)",
+      project, SpaceInWords(static_cast<uint64_t>(kept)), SpaceInWords(static_cast<uint64_t>(most))));
+}
+
 absl::Status ImageStore::CheckMayName(absl::Span<const std::string> names, const core::Author& author) {
   for (const std::string& name : names) {
     const auto reference = oci::ParseReference(name);
@@ -119,6 +132,7 @@ absl::StatusOr<ImageRecord> ImageStore::Import(std::string_view name, const Dige
   ImageRecord record;
   ASSIGN_OR_RETURN(record.name, StoreName(name));
   record.project = author.project;
+  RETURN_IF_ERROR(CheckRoom(author.project));
   ASSIGN_OR_RETURN(const std::optional<ImageRecord> visible,
                    FindVisible(records_, core::Scope::OfProject(author.project), record.name));
   if (visible) RETURN_IF_ERROR(coordinator::CheckMayName(author, *visible));
@@ -138,6 +152,7 @@ absl::StatusOr<ImageRecord> ImageStore::Pull(std::string_view text, const regist
                                              const core::Author& author) {
   ASSIGN_OR_RETURN(const oci::Reference reference, oci::ParseReference(text));
   const std::string name = reference.ToString();
+  if (!credentials.empty()) RETURN_IF_ERROR(CheckRoom(author.project));
   RETURN_IF_ERROR(FindForPull(name, author).status());
   const StopOfEither either(options.stop, stop_.get_token());
   ASSIGN_OR_RETURN(const auto hold, KeyedLock::Hold::Wait(pulls_, name, either.token()));

@@ -39,6 +39,13 @@ class ImageStore {
              std::function<bool(const std::string&)> is_own = nullptr)
       : blobs_(blobs), records_(records), source_(source), clock_(clock), is_own_(std::move(is_own)) {}
 
+  // The most bytes of images that a project keeps; 0: no limit. Before the first call.
+  void LimitBy(std::function<int64_t(const std::string& project)> most_bytes) {
+    most_bytes_ = std::move(most_bytes);
+  }
+  // RESOURCE_EXHAUSTED, with what to do, if the project keeps as many bytes as it may: it gets no image more.
+  absl::Status CheckRoom(const std::string& project);
+
   // Names an index or manifest that is in the blob store. Every blob below it must be there; each platform's
   // layers are uncompressed, checked against their diffIDs and read for their newest time.
   // FAILED_PRECONDITION names a missing blob; INVALID_ARGUMENT says what is wrong with name or image;
@@ -159,6 +166,7 @@ class ImageStore {
   ImageSource& source_;
   Clock& clock_;
   const std::function<bool(const std::string&)> is_own_;
+  std::function<int64_t(const std::string&)> most_bytes_;
   std::stop_source stop_;
   ExpectedNames expected_;
   // By name: one pull at a time.

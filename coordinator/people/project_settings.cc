@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/words/size.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -29,8 +30,14 @@ absl::Status Apply(std::string_view name, std::string_view value, v1::Project* p
   } else if (name == "queued-builds") {
     ASSIGN_OR_RETURN(const int64_t count, CountOf(value));
     project->set_queued_builds(count);
+  } else if (name == "image-bytes") {
+    // 0, which is no size, is no limit.
+    int64_t bytes = 0;
+    if (value != "0") ASSIGN_OR_RETURN(bytes, ParseSize(value));
+    project->set_image_bytes(bytes);
   } else {
-    return absl::InvalidArgumentError("there is no such setting: expected running-steps or queued-builds");
+    return absl::InvalidArgumentError(
+        "there is no such setting: expected running-steps, queued-builds or image-bytes");
   }
   return absl::OkStatus();
 }

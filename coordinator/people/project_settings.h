@@ -12,8 +12,8 @@ namespace crossmill::coordinator {
 // name is one word in every file, table and address.
 absl::Status CheckProjectName(std::string_view name);
 
-// "running-steps=N", "queued-builds=N" (0: no limit). INVALID_ARGUMENT says what is expected, and changes
-// nothing.
+// "running-steps=N", "queued-builds=N", "image-bytes=SIZE" (0: no limit). INVALID_ARGUMENT says what is
+// expected, and changes nothing.
 absl::Status ApplyProjectSetting(std::string_view setting, v1::Project* project);
 
 }  // namespace crossmill::coordinator

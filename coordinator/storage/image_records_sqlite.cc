@@ -55,6 +55,13 @@ constexpr Sql kListDefaultImages{"list named images of the project that every fa
 constexpr Sql kListSharedImages{
     "list named images that everybody may see",
     NAMED_IMAGES "AND NOT (name >= 'project ' AND name < 'project!') AND shared = 1 ORDER BY name LIMIT ?5"};
+constexpr Sql kImageBytes{"add up the images of a project",
+                          "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images "
+                          "WHERE name > ?1 AND name < ?2 AND shared = 0 GROUP BY root_hash)"};
+constexpr Sql kDefaultImageBytes{
+    "add up the images of the project that every farm has",
+    "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(size_bytes) AS bytes FROM images WHERE "
+    "NOT (name >= 'project ' AND name < 'project!') AND shared = 0 GROUP BY root_hash)"};
 constexpr Sql kDeleteImage{"remove an image", "DELETE FROM images WHERE name = ?1"};
 constexpr Sql kPutManifest{
     "save an image manifest",
@@ -185,11 +192,20 @@ absl::StatusOr<std::vector<ImageRecord>> SqliteImageRecords::ListNamedImages(con
   if (scope.project() == core::kDefaultProject)
     return Select(kListDefaultImages, behind, kBehindAll, kDigests, kDigestsEnd, limit);
   const auto key = [&](std::string_view name) { return core::InProject(scope.project(), name); };
-  ASSIGN_OR_RETURN(std::vector<ImageRecord> own,
-                   Select(kListNamedImages, key(behind), key(kBehindAll), key(kDigests), key(kDigestsEnd), limit));
+  ASSIGN_OR_RETURN(std::vector<ImageRecord> own, Select(kListNamedImages, key(behind), key(kBehindAll),
+                                                        key(kDigests), key(kDigestsEnd), limit));
   ASSIGN_OR_RETURN(std::vector<ImageRecord> shared,
                    Select(kListSharedImages, behind, kBehindAll, kDigests, kDigestsEnd, limit));
   return Merged(std::move(own), std::move(shared), static_cast<size_t>(limit));
+}
+
+absl::StatusOr<int64_t> SqliteImageRecords::ImageBytes(std::string_view project) {
+  RecursiveMutexLock lock(connection_.mutex());
+  const bool is_default = project.empty() || project == core::kDefaultProject;
+  ASSIGN_OR_RETURN(StatementUse query, connection_.Use(is_default ? kDefaultImageBytes : kImageBytes));
+  if (!is_default) query->Bind(core::InProject(project, ""), core::InProject(project, kBehindAll));
+  ASSIGN_OR_RETURN(const bool row, query->Step());
+  return row ? query->Int64(0) : 0;
 }
 
 absl::Status SqliteImageRecords::RemoveImages(absl::Span<const coordinator::ImageName> names) {

@@ -18,6 +18,7 @@ class SqliteImageRecords final : public coordinator::ImageRecords {
       std::string_view name, std::string_view project = core::kDefaultProject) override;
   absl::StatusOr<std::vector<coordinator::ImageRecord>> FindImagesByRoot(std::string_view root) override;
   absl::StatusOr<std::vector<coordinator::ImageRecord>> FindImagesByName(std::string_view name) override;
+  absl::StatusOr<int64_t> ImageBytes(std::string_view project) override;
   absl::Status RemoveImages(absl::Span<const coordinator::ImageName> names) override;
   absl::StatusOr<std::vector<coordinator::ImageRecord>> ListImages() override;
   absl::StatusOr<std::vector<coordinator::ImageRecord>> ListNamedImages(const core::Scope& scope,

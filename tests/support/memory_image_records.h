@@ -37,6 +37,16 @@ class MemoryImageRecords final : public ImageRecords {
     }
     return images;
   }
+  absl::StatusOr<int64_t> ImageBytes(std::string_view project) override {
+    MutexLock lock(mutex_);
+    std::map<std::string, int64_t> roots;
+    for (const auto& [key, image] : images_) {
+      if (image.project == project && !image.shared) roots[image.root.hash] = image.size_bytes;
+    }
+    int64_t sum = 0;
+    for (const auto& [root, bytes] : roots) sum += bytes;
+    return sum;
+  }
   absl::Status RemoveImages(absl::Span<const ImageName> names) override {
     MutexLock lock(mutex_);
     for (const ImageName& name : names) images_.erase(core::InProject(name.project, name.name));

@@ -17,6 +17,8 @@ struct Terms {
   uint32_t most_running = 0;
   // Builds that have not ended; 0: no limit.
   uint32_t most_builds = 0;
+  // Bytes of images that it keeps; 0: no limit.
+  int64_t most_image_bytes = 0;
 
   bool operator==(const Terms&) const = default;
 };
@@ -30,11 +32,13 @@ class ProjectTerms {
     ++changes_;
   }
   // The share stays what it is.
-  void SetLimits(const std::string& project, uint32_t most_running, uint32_t most_builds) {
+  void SetLimits(const std::string& project, uint32_t most_running, uint32_t most_builds,
+                 int64_t most_image_bytes = 0) {
     MutexLock lock(mutex_);
     Terms& terms = terms_[project];
     terms.most_running = most_running;
     terms.most_builds = most_builds;
+    terms.most_image_bytes = most_image_bytes;
     ++changes_;
   }
   // The project's terms are the usual ones again.

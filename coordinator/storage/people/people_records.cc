@@ -7,20 +7,25 @@
 namespace crossmill::storage {
 namespace {
 
-constexpr Sql kProjects{"list projects",
-                        "SELECT name, running_steps, queued_builds, created_at FROM projects ORDER BY name"};
-constexpr Sql kInsertProject{
-    "make a project",
-    "INSERT INTO projects (name, running_steps, queued_builds, created_at) VALUES (?1, ?2, ?3, ?4) "
-    "ON CONFLICT (name) DO NOTHING"};
-constexpr Sql kUpdateProject{"change a project",
-                             "UPDATE projects SET running_steps = ?2, queued_builds = ?3 WHERE name = ?1"};
+constexpr Sql kProjects{
+    "list projects",
+    "SELECT name, running_steps, queued_builds, created_at, image_bytes FROM projects ORDER BY name"};
+constexpr Sql kInsertProject{"make a project",
+                             "INSERT INTO projects (name, running_steps, queued_builds, created_at, "
+                             "image_bytes) VALUES (?1, ?2, ?3, ?4, ?5) "
+                             "ON CONFLICT (name) DO NOTHING"};
+constexpr Sql kUpdateProject{
+    "change a project",
+    "UPDATE projects SET running_steps = ?2, queued_builds = ?3, image_bytes = ?4 WHERE name = ?1"};
 constexpr Sql kProjectHasBuilds{"look for builds of a project",
                                 "SELECT EXISTS (SELECT 1 FROM build_projects WHERE project = ?1)"};
 constexpr Sql kProjectHasTokens{"look for tokens of a project",
                                 "SELECT EXISTS (SELECT 1 FROM tokens WHERE project = ?1 AND revoked_at = 0)"};
 constexpr Sql kProjectHasRules{"look for identity rules of a project",
                                "SELECT EXISTS (SELECT 1 FROM identity_rules WHERE project = ?1)"};
+constexpr Sql kProjectHasImages{"look for images of a project",
+                                "SELECT EXISTS (SELECT 1 FROM images WHERE name > 'project ' || ?1 || ', ' "
+                                "AND name < 'project ' || ?1 || ',!')"};
 constexpr Sql kForgetToken{"forget a token", "DELETE FROM tokens WHERE id = ?1"};
 constexpr Sql kForgetTokens{"forget the tokens of a project", "DELETE FROM tokens WHERE project = ?1"};
 constexpr Sql kRemoveProject{"remove a project", "DELETE FROM projects WHERE name = ?1"};
@@ -58,21 +63,22 @@ absl::StatusOr<std::vector<v1::Project>> PeopleRecords::Projects() {
     project.set_running_steps(query->Int64(1));
     project.set_queued_builds(query->Int64(2));
     project.set_created_at(query->Int64(3));
+    project.set_image_bytes(query->Int64(4));
   }
 }
 
 absl::Status PeopleRecords::InsertProject(const v1::Project& project) {
   RecursiveMutexLock lock(connection_.mutex());
   RETURN_IF_ERROR(connection_.Run(kInsertProject, project.name(), project.running_steps(),
-                                  project.queued_builds(), project.created_at()));
+                                  project.queued_builds(), project.created_at(), project.image_bytes()));
   if (connection_.Changes() == 1) return absl::OkStatus();
   return absl::AlreadyExistsError(fmt::format("there is a project '{}' already", project.name()));
 }
 
 absl::Status PeopleRecords::UpdateProject(const v1::Project& project) {
   RecursiveMutexLock lock(connection_.mutex());
-  RETURN_IF_ERROR(
-      connection_.Run(kUpdateProject, project.name(), project.running_steps(), project.queued_builds()));
+  RETURN_IF_ERROR(connection_.Run(kUpdateProject, project.name(), project.running_steps(),
+                                  project.queued_builds(), project.image_bytes()));
   return connection_.Changes() == 1 ? absl::OkStatus() : NoSuchProject(project.name());
 }
 
@@ -98,6 +104,10 @@ absl::Status PeopleRecords::RemoveProject(const std::string& name) {
     if (rules)
       return absl::FailedPreconditionError(fmt::format(
           "project '{}' has identity rules; remove them first (`crossmill admin identity ls`)", name));
+    ASSIGN_OR_RETURN(const bool images, has(kProjectHasImages));
+    if (images)
+      return absl::FailedPreconditionError(
+          fmt::format("project '{}' has images; remove them first (`crossmill image ls`)", name));
     RETURN_IF_ERROR(connection_.Run(kForgetTokens, name));
     RETURN_IF_ERROR(connection_.Run(kRemoveProject, name));
     return connection_.Changes() == 1 ? absl::OkStatus() : NoSuchProject(name);

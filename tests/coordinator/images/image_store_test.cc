@@ -446,6 +446,29 @@ TEST_F(ImageStoreTest, WhatOperatorsAndRegistriesGaveIsEverybodys) {
   EXPECT_TRUE(absl::IsNotFound(images_.Get("r.example/secret:1", scope(shop)).status()));
 }
 
+// A project that keeps as much as it may gets no image more until some are removed; others are not held up.
+TEST_F(ImageStoreTest, AProjectKeepsSoManyBytesOfImages) {
+  const core::Author bank{"ci", false, "bank"}, shop{"ci", false, "shop"};
+  const Digest first = oci::PutImage(*blobs_, "amd64"), second = oci::PutImage(*blobs_, "amd64", 100);
+  ASSERT_OK(images_.Import("app:1", first, false, bank));
+  const int64_t bytes = *records_.ImageBytes("bank");
+  ASSERT_GT(bytes, 0);
+  images_.LimitBy([&](const std::string& project) { return project == "bank" ? bytes + 1 : 0; });
+  // Another name of the same image is no image more.
+  ASSERT_OK(images_.Import("app:latest", first, false, bank));
+  EXPECT_EQ(*records_.ImageBytes("bank"), bytes);
+  ASSERT_OK(images_.Import("app:2", second, false, bank));
+  const absl::Status full = images_.Import("app:3", second, false, bank).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_THAT(Text(full), HasSubstr("the project bank keeps images of"));
+  EXPECT_THAT(Text(full), HasSubstr("crossmill admin project set bank image-bytes=SIZE"));
+  EXPECT_EQ(images_.CheckRoom("bank"), full);
+  ASSERT_OK(images_.CheckRoom("shop"));
+  ASSERT_OK(images_.Import("app:3", second, false, shop));
+  ASSERT_OK(images_.Remove({{std::string("app:2")}}, bank));
+  ASSERT_OK(images_.CheckRoom("bank"));
+}
+
 TEST(FamiliarNameTest, LeavesOutWhatPeopleLeaveOut) {
   EXPECT_EQ(FamiliarName("docker.io/library/python:3.11"), "python:3.11");
   EXPECT_EQ(FamiliarName("docker.io/team/app:1"), "team/app:1");

@@ -153,7 +153,7 @@ TEST_F(PeopleTest, AProjectIsMadeSetAndRemoved) {
   const auto limit = [&told](const v1::Project& project) { told[project.name()] = project.running_steps(); };
   people_->LimitBy(limit);
   EXPECT_EQ(told, (std::map<std::string, int64_t>{{"default", 0}, {"shop", 0}}));
-  ASSERT_OK(people_->SetProject("shop", {"running-steps=20", "queued-builds=100"}));
+  ASSERT_OK(people_->SetProject("shop", {"running-steps=20", "queued-builds=100", "image-bytes=200G"}));
   EXPECT_EQ(told["shop"], 20);
   Restart();
   told.clear();
@@ -163,6 +163,7 @@ TEST_F(PeopleTest, AProjectIsMadeSetAndRemoved) {
   ASSERT_OK(project);
   EXPECT_EQ(project->running_steps(), 20);
   EXPECT_EQ(project->queued_builds(), 100);
+  EXPECT_EQ(project->image_bytes(), int64_t{200} << 30);
   // All or nothing.
   EXPECT_EQ(people_->SetProject("shop", {"running-steps=1", "colour=red"}).status().code(),
             absl::StatusCode::kInvalidArgument);
@@ -188,6 +189,24 @@ TEST_F(PeopleTest, AProjectIsMadeSetAndRemoved) {
   EXPECT_EQ(people_->Projects().size(), 1u);
 }
 
+TEST_F(PeopleTest, AProjectWithImagesStays) {
+  ASSERT_OK(people_->CreateProject("shop"));
+  ASSERT_OK(people_->CreateProject("shopping"));
+  {
+    storage::RecursiveMutexLock lock(connection_->mutex());
+    ASSERT_OK(
+        connection_
+            ->Prepare(
+                {"put an image there",
+                 "INSERT INTO images (name, root_hash, root_size, stand_in, origin, size_bytes, created_at) "
+                 "VALUES ('project shopping, app:1', '', 0, 0, 'import', 1, 1)"})
+            .value()
+            .Run());
+  }
+  EXPECT_EQ(people_->RemoveProject("shopping").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_OK(people_->RemoveProject("shop"));
+}
+
 TEST_F(PeopleTest, AProjectWithBuildsStays) {
   ASSERT_OK(people_->CreateProject("shop"));
   {
@@ -210,8 +229,9 @@ TEST(ProjectSettingsTest, NamesAreOneWordEverywhere) {
 
 TEST(ProjectSettingsTest, ValuesThatAreNoneChangeNothing) {
   v1::Project project;
-  for (const char* setting : {"running-steps", "running-steps=", "running-steps=-1", "running-steps=many",
-                              "queued-builds=1000001", "queued-builds=", "colour=red", "=1", ""}) {
+  for (const char* setting :
+       {"running-steps", "running-steps=", "running-steps=-1", "running-steps=many", "queued-builds=1000001",
+        "queued-builds=", "image-bytes=much", "image-bytes=-1", "colour=red", "=1", ""}) {
     EXPECT_EQ(ApplyProjectSetting(setting, &project).code(), absl::StatusCode::kInvalidArgument) << setting;
     EXPECT_EQ(project.ByteSizeLong(), 0u) << setting;
   }

@@ -1,0 +1,2 @@
+-- The most bytes of images that a project keeps; 0: no limit.
+ALTER TABLE projects ADD COLUMN image_bytes INTEGER NOT NULL DEFAULT 0;
