@@ -309,6 +309,7 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
     add("matrix",
         fmt::format("m{}: {}", build.matrix().matrix(), Printable(FormatCombination(build.matrix()))));
   }
+  if (build.shared()) add("shared", "all projects may read it");
   if (build.options().priority() != 0) add("priority", FormatPriority(build.options().priority()));
   add("pool", Printable(build.options().pool()));
   std::string constraints;

@@ -83,6 +83,7 @@ class WallsTest(HttpCase):
         self.assertIn(f"build {number} can be read by all projects", shared.stdout)
         self.assertIn("already", self.as_("boss", "share", number).stdout)
         self.assertIn(self.mark, self.as_("shop", "logs", number).stdout)
+        self.assertIn("all projects may read it", self.as_("shop", "show", number).stdout)
         self.assertEqual(self.json_as("shop", "show", number)["id"], build["id"])
         self.assertNotIn(build["id"], [each["id"] for each in self.json_as("shop", "ls")])
         for command in (["cancel"], ["retry"], ["verify"], ["pin"], ["share"]):
