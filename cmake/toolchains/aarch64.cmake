@@ -1,0 +1,30 @@
+# Cross-compiling for 64-bit ARM with Debian's compiler and the libraries of scripts/make-sysroot. Programs that the build
+# runs (protoc, gRPC's plugin) are this machine's; what is compiled runs by qemu where the build asks it something.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+get_filename_component(sysroot ${CMAKE_CURRENT_LIST_DIR}/../../build/sysroot-arm64 REALPATH)
+set(CROSSMILL_SYSROOT ${sysroot} CACHE PATH "Folder of scripts/make-sysroot")
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES CROSSMILL_SYSROOT)
+if(NOT EXISTS ${CROSSMILL_SYSROOT}/complete)
+  message(FATAL_ERROR "${CROSSMILL_SYSROOT} is not there: scripts/make-sysroot arm64")
+endif()
+
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+set(CMAKE_SYSROOT ${CROSSMILL_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH ${CROSSMILL_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_DIR} "")
+set(ENV{PKG_CONFIG_LIBDIR} ${CROSSMILL_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${CROSSMILL_SYSROOT}/usr/share/pkgconfig)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CROSSMILL_SYSROOT})
+# The compiler looks for a mold of its own name, which Debian does not have.
+set(MOLD_PROGRAM "" CACHE FILEPATH "")
+
+if(NOT CMAKE_HOST_SYSTEM_PROCESSOR STREQUAL aarch64)
+  set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static -L ${CROSSMILL_SYSROOT})
+endif()
+set(CROSSMILL_DEBIAN_ARCHITECTURE arm64)
