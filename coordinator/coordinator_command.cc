@@ -84,6 +84,8 @@ void DeclareFlags(Command& command) {
   app.add_option("--webhook-allow", options.webhook_networks,
                  "Network that is not public and that webhooks may reach: 10.0.0.0/8 (repeatable)");
   app.add_flag("--insecure", options.listen.insecure, "Plain text on an address other hosts can reach");
+  app.add_flag("--reflection", options.listen.reflection,
+               "gRPC server reflection, for anybody who reaches a port");
   app.add_option("--token-file", options.token_file, "Hashes of tokens (default: DATA/tokens)");
   app.add_option("--worker-timeout", timeout_seconds, "Seconds of silence that expire a lease")
       ->capture_default_str();

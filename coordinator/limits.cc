@@ -62,6 +62,8 @@ constexpr LimitName kLimits[] = {
     Recipe<&RecipeLimits::stages>("stages", "stages of a Dockerfile"),
     Recipe<&RecipeLimits::platforms>("platforms", "platforms of a build"),
     Recipe<&RecipeLimits::build_arguments>("build-arguments", "build arguments of a build"),
+    {"combinations", "combinations of a matrix", [](const Limits& limits) { return limits.matrix; },
+     [](Limits& limits, int64_t value) { limits.matrix = value; }},
     Recipe<&RecipeLimits::contexts>("contexts", "named contexts of a build"),
     Recipe<&RecipeLimits::steps>("steps", "steps of all stages on all platforms of a build"),
     Recipe<&RecipeLimits::layers>("layers", "layers of a stage, with those of its base (Linux mounts 499)"),

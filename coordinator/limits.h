@@ -18,6 +18,8 @@ struct Limits {
   // Of a file that ADD fetches: bytes, and bytes a second for a minute.
   int64_t download_bytes = int64_t{16} << 30;
   int64_t download_floor = 1024;
+  // Combinations of one.
+  int64_t matrix = 64;
   DoorSettings doors;
   UploadLimits uploads;
 };

@@ -34,6 +34,7 @@
 #include "coordinator/images/image_assembler.h"
 #include "coordinator/images/image_source.h"
 #include "coordinator/images/image_store.h"
+#include "coordinator/leftovers.h"
 #include "coordinator/registry_options.h"
 #include "coordinator/retention/aging.h"
 #include "coordinator/retention/collector.h"
@@ -52,6 +53,7 @@
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
 #include "coordinator/rpc/local_door.h"
+#include "coordinator/rpc/matrices/matrices_service.h"
 #include "coordinator/rpc/notices/notices_service.h"
 #include "coordinator/rpc/notices/webhooks_service.h"
 #include "coordinator/rpc/overview/overview_service.h"
@@ -90,13 +92,6 @@ namespace {
 
 // Running calls (watchers, worker streams) get so long to end when the server stops.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
-
-// What a killed coordinator left. Folders are made in it under names of their own, so that what cannot be
-// removed costs room, and is no reason not to start.
-void RemoveLeftovers(const std::string& folder) {
-  if (const absl::Status removed = RemoveTree(folder); !removed.ok())
-    LogWarning("what is left in {} cannot be removed; do it by hand: {}", folder, Sv(removed.message()));
-}
 
 absl::StatusOr<v1::Platform> BuildPlatform(const std::string& given) {
   if (!given.empty()) {
@@ -410,6 +405,7 @@ class ServerImpl final : public Server {
                                                        options_.limits.uploads);
     wheels_ = std::make_unique<WheelsService>(*records_, *authenticator_);
     builds_ = std::make_unique<BuildsService>(*engine_, *logs_, clock_, *authenticator_);
+    matrices_ = std::make_unique<MatricesService>(*engine_, clock_, *authenticator_, options_.limits.matrix);
     submissions_service_ = std::make_unique<SubmissionsService>(*submissions_, *authenticator_);
     packages_ = std::make_unique<PackagesService>(engine_->reader().package_queries(), *authenticator_);
     farm_watchers_ = std::make_unique<FarmWatchers>(engine_->reader().news());
@@ -445,6 +441,7 @@ class ServerImpl final : public Server {
         {"build.bazel.remote.execution.v2.Capabilities", capabilities_.get()},
         {"google.bytestream.ByteStream", byte_stream_.get()},
         {"crossmill.v1.Builds", builds_.get()},
+        {"crossmill.v1.Matrices", matrices_.get()},
         {"crossmill.v1.Submissions", submissions_service_.get()},
         {"crossmill.v1.Packages", packages_.get()},
         {"crossmill.v1.Images", image_service_.get()},
@@ -575,6 +572,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<BlobPlacesService> blob_places_;
   std::unique_ptr<NoticesService> notices_;
   std::unique_ptr<WebhooksService> webhooks_;
+  std::unique_ptr<MatricesService> matrices_;
   std::unique_ptr<RetentionService> retention_;
   std::unique_ptr<AttestationsService> attestations_;
   std::unique_ptr<IndexPagesService> index_pages_;

@@ -22,6 +22,8 @@ absl::StatusOr<TracedBuild> Load(storage::RecordStore& records, int64_t build, c
   TracedBuild traced;
   traced.farm = farm;
   ASSIGN_OR_RETURN(traced.view, records.LoadView(build));
+  ASSIGN_OR_RETURN(const v1::BuildSubmission submission, records.LoadSubmission(build));
+  traced.traceparent = submission.traceparent();
   while (static_cast<int64_t>(traced.events.size()) < kMostEvents) {
     const int64_t next = static_cast<int64_t>(traced.events.size()) + 1;
     ASSIGN_OR_RETURN(const std::vector<v1::BuildEvent> events, records.Events(build, next, kEventPage));

@@ -83,8 +83,9 @@ ALLOWED = {
     "coordinator/verification": ["common/base", "common/words", "coordinator/core", "coordinator/storage", "coordinator/rebuild",
                                  "coordinator/engine"],
     "coordinator/notices": ["common/base", "common/words"],
+    "coordinator/matrices": ["common/base", "common/oci", "common/words"],
     "coordinator/webhooks": ["common/base", "common/words", "common/http", "coordinator/notices", "coordinator/storage"],
-    "coordinator/rpc": ["coordinator/room", "coordinator/bucket", "coordinator/notices", "coordinator/webhooks", "coordinator/audit", "common/base", "coordinator/verification", "coordinator/rebuild", "common/oci", "coordinator/evidence", "common/words", "common/filter", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/overview", "coordinator/engine",
+    "coordinator/rpc": ["coordinator/room", "coordinator/matrices", "coordinator/bucket", "coordinator/notices", "coordinator/webhooks", "coordinator/audit", "common/base", "coordinator/verification", "coordinator/rebuild", "common/oci", "coordinator/evidence", "common/words", "common/filter", "common/python", "common/rpc", "common/index", "coordinator/core", "coordinator/overview", "coordinator/engine",
                         "coordinator/forecast", "coordinator/images", "coordinator/people", "coordinator/retention", "coordinator/storage"],
     "coordinator/http/table": ["common/base", "common/words"],
     "coordinator/http": ["common/base", "common/words", "common/rpc", "coordinator/notices", "coordinator/metrics", "coordinator/rpc", "coordinator/http/table"],
@@ -111,6 +112,8 @@ ALLOWED = {
     "cli/session": ["common/base", "common/words", "common/rpc", "cli/show"],
     "cli/recipe": ["common", "cli/show", "cli/session"],
     "cli/images": ["common", "cli/show", "cli/session", "cli/recipe"],
+    "cli/matrix": ["common/base", "common/words", "common/oci", "cli/show"],
+    "cli/pipeline": ["common/base", "common/words", "common/http", "cli/show", "cli/matrix"],
     "cli/evidence": ["common/base", "common/words", "common/keys", "common/attest", "cli/show"],
     "cli/history": ["common/base", "common/words", "cli/show"],
     "cli/doctor": ["common/base", "common/words", "cli/show"],
@@ -122,14 +125,14 @@ ALLOWED = {
     "cli/admin": ["common/base", "common/words", "cli/show", "cli/session"],
     "cli/retention": ["common/base", "common/words", "cli/show", "cli/session"],
     "cli/commands": ["cli/admin", "cli/local", "cli/doctor", "cli/use", "common", "cli/show", "cli/session", "cli/recipe", "cli/images", "cli/evidence", "cli/history", "cli/wheelhouse", "cli/attribution",
-                     "cli/reproduce", "cli/retention"],
+                     "cli/reproduce", "cli/retention", "cli/matrix", "cli/pipeline"],
     "cli": ["common/base", "cli/commands", "cli/session"],
 }
 # Folders that see messages, never services, SQL or sockets.
 PURE = ["common/pattern", "common/filter", "common/compare", "common/compare/formats", "common/compare/neutral", "common/dockerfile", "common/plan", "common/check", "common/failures", "common/packages",
         "common/attest", "common/python", "common/wheels", "common/predict/image", "common/predict/resolver",
         "common/predict/locks", "common/predict/commands", "common/predict/matrix", "coordinator/core", "coordinator/overview", "coordinator/verdict",
-        "coordinator/notices", "cli/wheelhouse"]
+        "coordinator/notices", "coordinator/matrices", "cli/matrix", "cli/wheelhouse"]
 IMPURE_SYSTEM = re.compile(r'^\s*#\s*include\s+<(sqlite3\.h|curl/.*|sys/socket\.h|grpc.*|boost/.*)>')
 
 

@@ -60,9 +60,13 @@ absl::StatusOr<int> CreateProject(Session& session, const std::string& name,
                                   const std::vector<std::string>& settings) {
   v1::CreateProjectRequest request;
   request.set_name(name);
+  for (const std::string& setting : settings) request.add_settings(setting);
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
-  RETURN_IF_ERROR(session.Call(*farm->people, &Stub::CreateProject, request).status());
-  return SetProject(session, name, settings);
+  ASSIGN_OR_RETURN(const v1::CreateProjectResponse response,
+                   session.Call(*farm->people, &Stub::CreateProject, request));
+  ProjectList projects;
+  *projects.Add() = response.project();
+  return PrintProjects(session, projects);
 }
 
 absl::StatusOr<int> RemoveProject(Session& session, const std::string& name) {

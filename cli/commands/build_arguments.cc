@@ -27,6 +27,15 @@ void AddWhatToBuild(CLI::App* command, BuildFlags* flags) {
                    "Build argument; NAME alone takes the variable's value; repeatable")
       ->type_name("NAME[=VALUE]");
   command
+      ->add_option("--matrix", flags->matrix,
+                   "Values of a build argument, each built as a combination with those of the others; "
+                   "repeatable. -t and -o take {NAME}")
+      ->type_name("NAME=VALUE,...");
+  command
+      ->add_option("--matrix-file", flags->matrix_file,
+                   "TOML with [matrix], [[include]] and [[exclude]]: combinations and odd cells")
+      ->type_name("FILE");
+  command
       ->add_option("--build-context", flags->build_contexts,
                    "Name for FROM, COPY --from and mounts: folder, docker-image://, oci-layout://, git or "
                    "http(s) URL; "
@@ -124,6 +133,14 @@ void AddBuildOptions(CLI::App* command, BuildFlags* flags) {
       ->allow_extra_args(false);
 }
 
+void AddMinHosts(CLI::App* command, BuildFlags* flags) {
+  command
+      ->add_option("--min-hosts", flags->min_hosts,
+                   "With --require reproducible: exit 8 when a verdict rests on executions on fewer hosts")
+      ->type_name("N")
+      ->check(CLI::Range(1, 16));
+}
+
 void AddVerification(CLI::App* command, BuildFlags* flags) {
   command
       ->add_option(
@@ -150,6 +167,31 @@ void AddVerification(CLI::App* command, BuildFlags* flags) {
       ->add_option("--require", flags->require,
                    "Exit 3 when it is not, 6 when that cannot be said (implies --verify 2)")
       ->type_name("reproducible");
+  AddMinHosts(command, flags);
+}
+
+// Files and statuses for the pipeline that runs it.
+void AddPipeline(CLI::App* command, BuildFlags* flags) {
+  command
+      ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
+      ->type_name("FILE");
+  command->add_option("--junit", flags->junit, "Write steps, failed packages and verdicts as JUnit XML")
+      ->type_name("FILE");
+  command
+      ->add_option("--sarif", flags->sarif,
+                   "Write failures, what differs and the recipe's findings as SARIF 2.1.0")
+      ->type_name("FILE");
+  command->add_option("--code-quality", flags->code_quality, "Write the same as GitLab's code quality report")
+      ->type_name("FILE");
+  command->add_option("--summary", flags->summary, "Write a summary in Markdown")->type_name("FILE");
+  command
+      ->add_option(
+          "--commit-status", flags->commit_status,
+          "Set the commit's status at the forge that runs the pipeline, with the token of its variables")
+      ->type_name("auto|github|gitlab|gitea");
+  command->add_option("--commit-status-name", flags->commit_status_name, "What the status is called")
+      ->type_name("NAME")
+      ->capture_default_str();
 }
 
 void AddResults(CLI::App* command, BuildFlags* flags) {
@@ -169,9 +211,7 @@ void AddResults(CLI::App* command, BuildFlags* flags) {
   command
       ->add_option("--compression", flags->compression, "Of new layers: gzip or zstd, with ,level=N [gzip]")
       ->type_name("NAME");
-  command
-      ->add_option("--metadata-file", flags->metadata_file, "Write id, status, digests and verdict as JSON")
-      ->type_name("FILE");
+  AddPipeline(command, flags);
   command->add_option("--iidfile", flags->iid_file, "Write the image digest")->type_name("FILE");
   command
       ->add_option(
@@ -200,7 +240,7 @@ void AddBuildArguments(CLI::App* command, BuildFlags* flags) {
   AddIgnoredDockerFlags(command, &flags->ignored);
   // One value per mention: what follows is the context.
   for (const char* name :
-       {"--platform", "--build-arg", "--build-context", "--tag", "--output", "--require"}) {
+       {"--platform", "--build-arg", "--matrix", "--build-context", "--tag", "--output", "--require"}) {
     command->get_option(name)->allow_extra_args(false);
   }
 }
@@ -215,6 +255,7 @@ void AddRetryArguments(CLI::App* command, BuildFlags* flags) {
       ->add_option("--require", flags->require,
                    "reproducible: exit 3 when it is not, 6 when that cannot be said")
       ->type_name("WHAT");
+  AddMinHosts(command, flags);
   AddOffers(command, flags);
   AddResults(command, flags);
   for (const char* name : {"--output", "--require"}) command->get_option(name)->allow_extra_args(false);

@@ -1,17 +1,20 @@
 // crossmill build and retry: from flags to the report.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "cli/attribution/attribution.h"
 #include "cli/attribution/rounds.h"
 #include "cli/attribution/trials.h"
+#include "cli/commands/build/build_results.h"
+#include "cli/commands/build/matrix_run.h"
+#include "cli/commands/build/pipeline_report.h"
 #include "cli/commands/build_arguments.h"
 #include "cli/commands/check_command.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
 #include "cli/images/docker_load.h"
-#include "cli/images/image_output.h"
-#include "cli/images/image_transfer.h"
 #include "cli/recipe/build_context.h"
 #include "cli/recipe/build_flags.h"
 #include "cli/recipe/docker_flags.h"
@@ -21,7 +24,6 @@
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "common/base/files.h"
-#include "common/oci/annotations.h"
 #include "common/plan/planner.h"
 #include "common/words/platform.h"
 #include "common/words/words.h"
@@ -35,6 +37,14 @@ void TellIgnored(Session& session, absl::Span<const std::string> flags) {
   if (!flags.empty()) session.Tell(fmt::format("crossmill: {}\n", IgnoredFlagsNotice(flags)));
 }
 
+// What is no traceparent is left out of account, as the standard wants it; the farm looks at the rest of it.
+std::string TraceparentOf(const std::string& variable) {
+  constexpr size_t kLongest = 256;
+  const bool could_be =
+      variable.size() <= kLongest && std::all_of(variable.begin(), variable.end(), absl::ascii_isgraph);
+  return could_be ? variable : "";
+}
+
 // One run of the command. The members are what its phases hand on.
 class BuildCommand {
  public:
@@ -43,6 +53,8 @@ class BuildCommand {
   absl::StatusOr<int> Run();
 
  private:
+  // All of it; what keeps it from its end is told the pipeline by Run.
+  absl::StatusOr<int> RunToEnd();
   // Flags that build and retry share: results, progress, offers of the client.
   absl::Status ReadCommonFlags();
   absl::Status ReadFlags();
@@ -57,16 +69,19 @@ class BuildCommand {
   bool TakesImage() const;
   absl::StatusOr<BuildModel> Follow();
   absl::StatusOr<int> Finish(const v1::BuildView& known);
-  absl::Status WriteFiles(const v1::BuildView& build);
-  absl::Status WriteOutputs(const v1::BuildView& build);
+  int CodeOf(const v1::BuildView& build) const;
+  // Which requirement is not met, if that is what the code says.
+  void TellRequirement(const v1::BuildView& build, int code);
+  absl::Status PrintReport(const BuildReport& report);
+  absl::Status WriteIidFile(const v1::BuildView& build);
+  // In place of Follow and Finish, where there are combinations.
+  absl::StatusOr<int> FollowMatrix();
   // --until-different: further rounds after the one that has ended; the last one.
   absl::StatusOr<BuildModel> FollowRounds(BuildModel model);
   // --attribute: tries of a build of which steps differ; what they say, for the report.
   absl::Status Attribute(const v1::BuildView& build);
   // Also tells which flags are ignored.
   void StartProgress();
-  // --push: each -t.
-  absl::Status Push(const v1::BuildView& build);
   // Results, unless an image is written to standard output.
   absl::Status PrintResult(std::string_view text);
 
@@ -77,7 +92,6 @@ class BuildCommand {
   bool epoch_of_commit_ = false;
   std::vector<OutputTarget> outputs_;
   bool image_on_stdout_ = false;
-  bool require_reproducible_ = false;
   // --load, and a Docker daemon answers: else it is ignored, as others of Docker's flags.
   bool load_ = false;
   ProgressMode mode_ = ProgressMode::kAuto;
@@ -86,6 +100,9 @@ class BuildCommand {
   std::unique_ptr<LocalAgents> agents_;
   ClientOffers offers_;
   std::unique_ptr<Progress> progress_;
+  std::unique_ptr<PipelineReport> report_;
+  // Of a matrix.
+  std::vector<v1::MatrixCombination> combinations_;
   std::optional<Attribution> attribution_;
   std::optional<Rounds> rounds_;
 };
@@ -101,7 +118,9 @@ absl::Status BuildCommand::ReadFlags() {
     return absl::InvalidArgumentError(
         "--load: Docker takes one platform; -o type=oci or the farm's store hold several");
   }
+  ASSIGN_OR_RETURN(combinations_, ReadMatrix(flags_, submission_.options()));
   epoch_of_commit_ = epoch.mode == EpochMode::kGit;
+  submission_.set_traceparent(TraceparentOf(session_.env.VariableOr("TRACEPARENT")));
   v1::Recipe* recipe = submission_.mutable_recipe();
   recipe->set_target(flags_.target);
   RETURN_IF_ERROR(AddBuildArguments(
@@ -130,6 +149,13 @@ absl::Status BuildCommand::ReadCommonFlags() {
   if (flags_.detach && (!flags_.iid_file.empty() || !flags_.require.empty())) {
     return absl::InvalidArgumentError(
         "--detach does not wait for a result: --iidfile and --require cannot be used with it");
+  }
+  if (flags_.detach && (!flags_.junit.empty() || !flags_.sarif.empty() || !flags_.code_quality.empty() ||
+                        !flags_.summary.empty() || !flags_.commit_status.empty())) {
+    return absl::InvalidArgumentError(
+        "--detach does not wait for a result: --junit, --sarif, --code-quality, --summary and "
+        "--commit-status "
+        "cannot be used with it");
   }
   ASSIGN_OR_RETURN(mode_, ParseProgress(flags_.progress));
   if (flags_.quiet) {
@@ -164,7 +190,6 @@ absl::Status BuildCommand::ReadCommonFlags() {
   if (load_ && flags_.detach) {
     return absl::InvalidArgumentError("--load cannot be used with --detach: it happens after the build");
   }
-  require_reproducible_ = !flags_.require.empty();
   return absl::OkStatus();
 }
 
@@ -217,6 +242,7 @@ absl::StatusOr<int64_t> BuildCommand::Submit() {
   if (response.ok()) {
     if (response->existing())
       progress_->Note(fmt::format("build {} was submitted before with this key", response->build_id()));
+    RETURN_IF_ERROR(report_->Submitted(response->build_id(), 0, *progress_));
     return response->build_id();
   }
   const absl::Status& last = response.status();
@@ -237,33 +263,9 @@ absl::Status BuildCommand::PrintResult(std::string_view text) {
   return absl::OkStatus();
 }
 
-absl::Status BuildCommand::WriteFiles(const v1::BuildView& build) {
-  if (!flags_.metadata_file.empty()) {
-    RETURN_IF_ERROR(WriteFileAtomic(flags_.metadata_file, WriteJsonPretty(MetadataJson(build)) + "\n"));
-  }
-  if (!flags_.iid_file.empty() && build.status() == v1::BUILD_STATUS_SUCCEEDED) {
-    RETURN_IF_ERROR(WriteFileAtomic(flags_.iid_file, build.index_digest()));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status BuildCommand::WriteOutputs(const v1::BuildView& build) {
-  if ((outputs_.empty() && !load_) || build.status() != v1::BUILD_STATUS_SUCCEEDED) return absl::OkStatus();
-  ImageToWrite image;
-  image.image = build.index_digest();
-  image.names.assign(build.options().tags().begin(), build.options().tags().end());
-  const std::vector<v1::BuildArgument> annotations(build.options().annotations().begin(),
-                                                   build.options().annotations().end());
-  ASSIGN_OR_RETURN(image.annotations,
-                   oci::AnnotationsFor(annotations, oci::AnnotationLevel::kIndexDescriptor, nullptr));
-  for (const OutputTarget& output : outputs_) {
-    const absl::Status written = WriteImage(session_, image, output);
-    // The build itself is done and well.
-    if (!written.ok()) return WithExit(written, kExitInfrastructure);
-  }
-  if (!load_) return absl::OkStatus();
-  const absl::Status loaded = LoadIntoDocker(session_, image);
-  return loaded.ok() ? loaded : WithExit(loaded, kExitInfrastructure);
+absl::Status BuildCommand::WriteIidFile(const v1::BuildView& build) {
+  if (flags_.iid_file.empty() || build.status() != v1::BUILD_STATUS_SUCCEEDED) return absl::OkStatus();
+  return WriteFileAtomic(flags_.iid_file, build.index_digest());
 }
 
 void BuildCommand::StartProgress() {
@@ -271,27 +273,12 @@ void BuildCommand::StartProgress() {
   if (flags_.load && !load_) ignored.emplace_back("--load");
   // Before a live picture, whose lines are drawn over; but as a line of JSON where all are.
   if (mode_ != ProgressMode::kJson) TellIgnored(session_, ignored);
-  // Detached, there is nothing to show live.
-  progress_ =
-      MakeProgress(session_, flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_);
+  // Detached, there is nothing to show live; of several builds there is no live picture.
+  ProgressMode shown = flags_.detach && mode_ == ProgressMode::kAuto ? ProgressMode::kQuiet : mode_;
+  if (IsMatrix(flags_) && (shown == ProgressMode::kAuto || shown == ProgressMode::kTty))
+    shown = ProgressMode::kPlain;
+  progress_ = MakeProgress(session_, shown);
   if (mode_ == ProgressMode::kJson && !ignored.empty()) progress_->Note(IgnoredFlagsNotice(ignored));
-}
-
-absl::Status BuildCommand::Push(const v1::BuildView& build) {
-  if (!flags_.push || build.status() != v1::BUILD_STATUS_SUCCEEDED) return absl::OkStatus();
-  for (const std::string& tag : build.options().tags()) {
-    v1::PushImageRequest request;
-    request.set_name(build.index_digest());
-    request.set_reference(tag);
-    const auto pushed = PushImage(session_, request, *progress_);
-    // The build itself is done and well.
-    if (!pushed.ok()) {
-      const bool denied = absl::IsPermissionDenied(pushed.status());
-      return WithExit(Annotate(pushed.status(), "push " + tag),
-                      denied ? kExitNotPermitted : kExitInfrastructure);
-    }
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<BuildModel> BuildCommand::FollowRounds(BuildModel model) {
@@ -317,16 +304,39 @@ absl::Status BuildCommand::Attribute(const v1::BuildView& build) {
   return absl::OkStatus();
 }
 
+int BuildCommand::CodeOf(const v1::BuildView& build) const {
+  // Its executions may agree with each other, and with no earlier round.
+  if (rounds_ && rounds_->differs_from_first() && report_->requirement().reproducible)
+    return kExitNotReproducible;
+  return ExitCodeOf(build, report_->requirement());
+}
+
+void BuildCommand::TellRequirement(const v1::BuildView& build, int code) {
+  if (rounds_ && rounds_->differs_from_first() && report_->requirement().reproducible) {
+    session_.Tell("crossmill: --require reproducible: rounds gave different images\n");
+  } else if (code == kExitNotReproducible || code == kExitInconclusive || code == kExitTooFewHosts) {
+    session_.Tell(RequirementText(OverallVerdict(build), code, report_->requirement()));
+  }
+}
+
 absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
   ASSIGN_OR_RETURN(const BuildReport report,
                    FetchReportOfEnd(session_, known.id(), submission_.recipe().dockerfile()));
-  const absl::Status pushed = Push(report.build);
-  const absl::Status attributed = Attribute(report.build);
+  absl::Status done;
+  if (flags_.push) done.Update(PushNames(session_, report.build, *progress_));
+  done.Update(Attribute(report.build));
   progress_->Finish();
-  RETURN_IF_ERROR(WriteFiles(report.build));
-  RETURN_IF_ERROR(WriteOutputs(report.build));
-  RETURN_IF_ERROR(pushed);
-  RETURN_IF_ERROR(attributed);
+  done.Update(WriteIidFile(report.build));
+  done.Update(WriteOutputs(session_, report.build, outputs_, load_));
+  const int code = CodeOf(report.build);
+  RETURN_IF_ERROR(report_->Ended({report}, done.ok() ? code : ExitCodeOf(done)));
+  RETURN_IF_ERROR(done);
+  RETURN_IF_ERROR(PrintReport(report));
+  TellRequirement(report.build, code);
+  return code;
+}
+
+absl::Status BuildCommand::PrintReport(const BuildReport& report) {
   if (session_.json) {
     Json document = BuildJson(report);
     if (attribution_) document["attribution"] = attribution_->Document();
@@ -344,17 +354,7 @@ absl::StatusOr<int> BuildCommand::Finish(const v1::BuildView& known) {
                                 (attribution_ ? attribution_->Render() : std::string()) +
                                 (rounds_ ? rounds_->Render() + "\n" : std::string())));
   }
-  // Its executions may agree with each other, and with no earlier round.
-  if (rounds_ && rounds_->differs_from_first() && require_reproducible_) {
-    session_.Tell("crossmill: --require reproducible: rounds gave different images\n");
-    return kExitNotReproducible;
-  }
-  const int code = ExitCodeOf(report.build, require_reproducible_);
-  if (code == kExitNotReproducible || code == kExitInconclusive) {
-    session_.Tell(fmt::format("crossmill: --require reproducible: the verdict is {}\n",
-                              Word(OverallVerdict(report.build))));
-  }
-  return code;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<int> BuildCommand::Detach() {
@@ -364,7 +364,8 @@ absl::StatusOr<int> BuildCommand::Detach() {
   view.set_id(id);
   view.set_status(v1::BUILD_STATUS_QUEUED);
   *view.mutable_options() = submission_.options();
-  RETURN_IF_ERROR(WriteFiles(view));
+  if (!flags_.metadata_file.empty())
+    RETURN_IF_ERROR(WriteFileAtomic(flags_.metadata_file, WriteJsonPretty(MetadataJson(view)) + "\n"));
   if (session_.json) {
     RETURN_IF_ERROR(session_.PrintJson(MetadataJson(view)));
   } else {
@@ -375,8 +376,10 @@ absl::StatusOr<int> BuildCommand::Detach() {
 
 bool BuildCommand::TakesImage() const {
   return flags_.push || load_ || flags_.attribute || flags_.until_different > 0 || !outputs_.empty() ||
-         !flags_.metadata_file.empty() || !flags_.iid_file.empty() || session_.json ||
-         mode_ == ProgressMode::kQuiet || require_reproducible_;
+         !flags_.metadata_file.empty() || !flags_.iid_file.empty() || !flags_.junit.empty() ||
+         !flags_.sarif.empty() || !flags_.code_quality.empty() || !flags_.summary.empty() ||
+         !flags_.commit_status.empty() || session_.json || mode_ == ProgressMode::kQuiet ||
+         !flags_.require.empty();
 }
 
 absl::StatusOr<BuildModel> BuildCommand::Follow() {
@@ -389,14 +392,18 @@ absl::StatusOr<BuildModel> BuildCommand::Follow() {
   return FollowOffered(session_, *farm_, *progress_, follow, offers_, [this] { return Submit(); });
 }
 
-absl::StatusOr<int> BuildCommand::Run() {
+absl::StatusOr<int> BuildCommand::FollowMatrix() {
+  MatrixRun run{session_, *farm_,      flags_,        mode_,    *progress_, *report_,
+                offers_,  submission_, combinations_, outputs_, started_};
+  return RunMatrix(run);
+}
+
+absl::StatusOr<int> BuildCommand::RunToEnd() {
   const bool retry = !flags_.retried.empty();
-  RETURN_IF_ERROR(ReadCommonFlags());
-  StartProgress();
   if (!retry) {
-    RETURN_IF_ERROR(ReadFlags());
     RETURN_IF_ERROR(ReadOffers());
     RETURN_IF_ERROR(ReadRecipe());
+    report_->SetRecipe(submission_.recipe(), submission_.options());
   }
   ASSIGN_OR_RETURN(farm_, session_.Connect());
   // A coordinator that is not there should be noticed before the context is read.
@@ -405,17 +412,28 @@ absl::StatusOr<int> BuildCommand::Run() {
   if (retry) {
     RETURN_IF_ERROR(TakeSubmission());
     RETURN_IF_ERROR(ReadOffers());
-  }
-  if (!retry) {
+    report_->SetRecipe(submission_.recipe(), submission_.options());
+  } else {
     RETURN_IF_ERROR(
         context_->Send(*farm_, *progress_, submission_.options().keep_times(), submission_.mutable_recipe()));
   }
+  if (!combinations_.empty()) return FollowMatrix();
   if (flags_.detach) return Detach();
   ASSIGN_OR_RETURN(BuildModel model, Follow());
   if (flags_.until_different > 0) {
     ASSIGN_OR_RETURN(model, FollowRounds(std::move(model)));
   }
   return Finish(model.view());
+}
+
+absl::StatusOr<int> BuildCommand::Run() {
+  RETURN_IF_ERROR(ReadCommonFlags());
+  StartProgress();
+  if (flags_.retried.empty()) RETURN_IF_ERROR(ReadFlags());
+  ASSIGN_OR_RETURN(report_, PipelineReport::Begin(session_, flags_));
+  const absl::StatusOr<int> code = RunToEnd();
+  if (!code.ok()) report_->Broke(code.status());
+  return code;
 }
 
 }  // namespace

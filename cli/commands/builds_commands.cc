@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
+#include "cli/matrix/render_matrix.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
 #include "cli/show/render_fetches.h"
@@ -46,7 +47,32 @@ absl::StatusOr<int> List(Session& session, const BuildListFlags& flags) {
   return kExitOk;
 }
 
+absl::StatusOr<int> ShowMatrix(Session& session, int64_t id) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::GetMatrixRequest request;
+  request.set_matrix_id(id);
+  ASSIGN_OR_RETURN(const v1::MatrixView matrix,
+                   session.Call(*farm->matrices, &v1::Matrices::StubInterface::GetMatrix, request));
+  if (session.json) {
+    RETURN_IF_ERROR(session.PrintJson(MatrixJson(matrix)));
+  } else {
+    RETURN_IF_ERROR(session.Print(RenderMatrixView(matrix, session.OutText())));
+  }
+  return kExitOk;
+}
+
+absl::StatusOr<int> CancelMatrix(Session& session, int64_t id) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::CancelMatrixRequest request;
+  request.set_matrix_id(id);
+  RETURN_IF_ERROR(
+      session.Call(*farm->matrices, &v1::Matrices::StubInterface::CancelMatrix, request).status());
+  RETURN_IF_ERROR(session.Print(fmt::format("matrix m{} cancelled\n", id)));
+  return kExitOk;
+}
+
 absl::StatusOr<int> Show(Session& session, const std::string& build) {
+  if (const auto matrix = MatrixNumber(build)) return ShowMatrix(session, *matrix);
   ASSIGN_OR_RETURN(const BuildReport report, FetchReport(session, build, ""));
   if (session.json) {
     RETURN_IF_ERROR(session.PrintJson(BuildJson(report)));
@@ -85,6 +111,7 @@ absl::StatusOr<int> Fetches(Session& session, const FetchesFlags& flags) {
 }
 
 absl::StatusOr<int> Cancel(Session& session, const std::string& build) {
+  if (const auto matrix = MatrixNumber(build)) return CancelMatrix(session, *matrix);
   ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, build));
   if (IsFinished(view.status())) {
     session.Tell(fmt::format("build {} is already {}\n", view.id(), Word(view.status())));
@@ -117,7 +144,8 @@ void AddBuildsCommands(CLI::App& app, Session& session) {
 
   CLI::App* show = app.add_subcommand("show", "Print the report of a build");
   auto shown = std::make_shared<std::string>();
-  show->add_option("build", *shown, "Number of the build [the latest]")->type_name("BUILD");
+  show->add_option("build", *shown, "Number of the build, or m and that of a matrix [the latest]")
+      ->type_name("BUILD");
   AddJsonFlag(*show, session);
   show->callback(
       [&session, shown] { session.command = [&session, shown] { return Show(session, *shown); }; });
@@ -134,7 +162,9 @@ void AddBuildsCommands(CLI::App& app, Session& session) {
 
   CLI::App* cancel = app.add_subcommand("cancel", "Cancel a build");
   auto cancelled = std::make_shared<std::string>();
-  cancel->add_option("build", *cancelled, "Number of the build")->type_name("BUILD")->required();
+  cancel->add_option("build", *cancelled, "Number of the build, or m and that of a matrix")
+      ->type_name("BUILD")
+      ->required();
   cancel->callback([&session, cancelled] {
     session.command = [&session, cancelled] { return Cancel(session, *cancelled); };
   });

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_replace.h"
+#include "cli/pipeline/sarif.h"
 #include "common/base/status.h"
 #include "common/check/rules.h"
 
@@ -104,17 +105,6 @@ uint32_t CodePointColumn(std::string_view line, uint32_t column) {
     if ((static_cast<unsigned char>(line[i]) & 0xC0) != 0x80) ++points;
   }
   return points;
-}
-
-std::string UriOf(std::string_view path) {
-  std::string uri;
-  for (const char c : path) {
-    const auto u = static_cast<unsigned char>(c);
-    const bool plain = (u >= '0' && u <= '9') || (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') ||
-                       std::string_view("-._~/").find(c) != std::string_view::npos;
-    uri += plain ? std::string(1, c) : fmt::format("%{:02X}", u);
-  }
-  return path.starts_with('/') ? "file://" + uri : uri;
 }
 
 std::string_view SarifLevel(Severity severity) {

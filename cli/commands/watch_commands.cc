@@ -6,8 +6,11 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/report.h"
+#include "cli/matrix/render_matrix.h"
 #include "cli/recipe/build_flags.h"
 #include "cli/session/build_follow.h"
+#include "cli/session/matrix_follow.h"
+#include "cli/session/submission.h"
 #include "cli/show/console_lines.h"
 #include "cli/show/exit_codes.h"
 #include "cli/show/json_output.h"
@@ -23,8 +26,45 @@ struct WatchFlags {
   std::string progress = "auto";
 };
 
+absl::StatusOr<int> WatchMatrix(Session& session, int64_t id, ProgressMode mode) {
+  ASSIGN_OR_RETURN(Farm * farm, session.Connect());
+  v1::GetMatrixRequest request;
+  request.set_matrix_id(id);
+  const auto get = [&] {
+    return session.Call(*farm->matrices, &v1::Matrices::StubInterface::GetMatrix, request);
+  };
+  ASSIGN_OR_RETURN(v1::MatrixView matrix, get());
+  v1::SubmitMatrixResponse known;
+  known.set_matrix_id(matrix.id());
+  std::vector<std::unique_ptr<Progress>> each;
+  std::vector<Progress*> progress;
+  for (const v1::BuildView& build : matrix.builds()) {
+    known.add_build_ids(build.id());
+    each.push_back(MakeNamedProgress(session, mode, FormatCombination(build.matrix())));
+    progress.push_back(each.back().get());
+  }
+  FollowOptions options;
+  options.on_interrupt = OnInterrupt::kDetach;
+  options.logs = mode != ProgressMode::kQuiet;
+  const auto models = FollowMatrix(session, *farm, *progress.front(), progress, options, {},
+                                   [&]() -> absl::StatusOr<v1::SubmitMatrixResponse> { return known; });
+  for (Progress* one : progress) one->Finish();
+  if (absl::IsCancelled(models.status())) {
+    session.Tell(fmt::format("matrix m{0} goes on; `crossmill watch m{0}` follows it again\n", matrix.id()));
+    return kExitOk;
+  }
+  RETURN_IF_ERROR(models.status());
+  ASSIGN_OR_RETURN(matrix, CallOnce<v1::MatrixView>(get));
+  RETURN_IF_ERROR(session.json ? session.PrintJson(MatrixJson(matrix))
+                               : session.Print(RenderMatrixView(matrix, session.OutText())));
+  std::vector<int> codes;
+  for (const v1::BuildView& build : matrix.builds()) codes.push_back(ExitCodeOf(build, false));
+  return GravestExit(codes);
+}
+
 absl::StatusOr<int> Watch(Session& session, const WatchFlags& flags) {
   ASSIGN_OR_RETURN(const ProgressMode mode, ParseProgress(flags.progress));
+  if (const auto matrix = MatrixNumber(flags.build)) return WatchMatrix(session, *matrix, mode);
   ASSIGN_OR_RETURN(const v1::BuildView view, GetBuild(session, flags.build));
   ASSIGN_OR_RETURN(Farm * farm, session.Connect());
   const std::unique_ptr<Progress> progress = MakeProgress(session, mode);
@@ -160,7 +200,9 @@ absl::StatusOr<int> Logs(Session& session, const LogFlags& flags) {
 void AddWatchCommands(CLI::App& app, Session& session) {
   CLI::App* watch = app.add_subcommand("watch", "Follow a build until it is finished, then print its report");
   auto watch_flags = std::make_shared<WatchFlags>();
-  watch->add_option("build", watch_flags->build, "Number of the build [the latest]")->type_name("BUILD");
+  watch
+      ->add_option("build", watch_flags->build, "Number of the build, or m and that of a matrix [the latest]")
+      ->type_name("BUILD");
   watch->add_option("--progress", watch_flags->progress, "How to show the build while it runs")
       ->type_name("auto|tty|plain|json|quiet")
       ->capture_default_str();

@@ -96,7 +96,7 @@ Check CheckCoordinatorClock(absl::Time asked, absl::Time coordinator, absl::Time
 std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std::string_view version,
                                 absl::Time now) {
   std::vector<Check> checks = {CheckConnected(workers)};
-  std::vector<std::string> others, away, unfit, distrusted;
+  std::vector<std::string> others, away, unfit, distrusted, clocks;
   for (const v1::WorkerView& worker : workers) {
     const std::string name = NameOf(worker);
     if (worker.distrusted()) distrusted.push_back(name);
@@ -109,12 +109,19 @@ std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std:
     }
     if (worker.info().version() != version)
       others.push_back(fmt::format("{} is {}", name, worker.info().version()));
+    const absl::Duration ahead = absl::Nanoseconds(worker.clock_ahead());
+    if (absl::AbsDuration(ahead) > kMostClockDifference) {
+      clocks.push_back(fmt::format("{} is {:.1f}s {}", name, absl::ToDoubleSeconds(absl::AbsDuration(ahead)),
+                                   ahead > absl::ZeroDuration() ? "ahead" : "behind"));
+    }
     if (!worker.unfit().empty()) unfit.push_back(fmt::format("{}: {}", name, worker.unfit()));
   }
   AddOf(
       others, CheckLevel::kWarn, "versions of workers",
       fmt::format("the coordinator is {}: drain them, install that version there, start them again", version),
       &checks);
+  AddOf(clocks, CheckLevel::kWarn, "clocks of workers",
+        "let theirs and the coordinator's be set from the network: timedatectl set-ntp true", &checks);
   AddOf(away, CheckLevel::kWarn, "workers that are gone",
         "is the machine up, does it reach the coordinator, what does the worker's log say", &checks);
   AddOf(unfit, CheckLevel::kWarn, "workers without new tasks",

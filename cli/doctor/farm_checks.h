@@ -18,8 +18,8 @@ Check CheckCoordinatorVersion(std::string_view coordinator, std::string_view add
 Check CheckCoordinatorClock(absl::Time asked, absl::Time coordinator, absl::Time answered);
 
 // How many there are for which platforms; then one finding for each way in which workers are not what they
-// should be: another version than the coordinator's, gone within the last week without a word, no new tasks
-// for a reason of their own, distrusted.
+// should be: another version than the coordinator's, a clock that differs from its by seconds, gone within
+// the last week without a word, no new tasks for a reason of their own, distrusted.
 std::vector<Check> CheckWorkers(const std::vector<v1::WorkerView>& workers, std::string_view version,
                                 absl::Time now);
 

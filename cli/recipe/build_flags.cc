@@ -88,6 +88,16 @@ absl::Status SetVerify(const BuildFlags& flags, v1::BuildOptions* options) {
     require = true;
   }
   int verify = flags.verify;
+  const int hosts = flags.min_hosts;
+  if (hosts > 0 && !require) {
+    return absl::InvalidArgumentError(
+        "--min-hosts says on how many hosts a verdict has to rest: it needs --require reproducible");
+  }
+  if (hosts > 0 && verify >= 0 && verify < hosts) {
+    return absl::InvalidArgumentError(
+        fmt::format("--min-hosts {} needs as many executions: --verify {}", hosts, hosts));
+  }
+  if (verify < 0 && hosts > 2) verify = hosts;
   if (verify < 0) verify = require || flags.attribute || flags.until_different > 0 ? 2 : 0;
   if (verify > 16) return absl::InvalidArgumentError("--verify takes at most 16 executions");
   if (require && verify < 2) {
@@ -429,7 +439,10 @@ absl::StatusOr<v1::BuildOptions> MakeBuildOptions(const BuildFlags& flags, const
   if (epoch.mode == EpochMode::kNumber) options.set_source_date_epoch(epoch.seconds);
   if (epoch.mode == EpochMode::kGit) options.set_source_date_epoch(-1);
   options.set_keep_times(epoch.mode == EpochMode::kNone);
-  for (const std::string& tag : flags.tags) options.add_tags(tag);
+  // Of a matrix each combination has its own.
+  if (!IsMatrix(flags)) {
+    for (const std::string& tag : flags.tags) options.add_tags(tag);
+  }
   if (flags.push && flags.tags.empty()) {
     return absl::InvalidArgumentError("--push: say where to: -t REGISTRY/REPOSITORY:TAG");
   }

@@ -51,6 +51,11 @@ struct BuildFlags {
   std::optional<std::string> vary;
   bool allow_same_host = false;
   std::vector<std::string> require;
+  // 0: not given.
+  int min_hosts = 0;
+  // --matrix NAME=a,b,c, and the file with the odd cells.
+  std::vector<std::string> matrix;
+  std::string matrix_file;
   // Not given: the variable SOURCE_DATE_EPOCH.
   std::optional<std::string> source_date_epoch;
   std::string emulation = "allow";
@@ -61,6 +66,13 @@ struct BuildFlags {
   // "gzip" or "zstd", with ",level=N" after it; empty: gzip.
   std::string compression;
   std::string metadata_file;
+  std::string junit;
+  std::string sarif;
+  std::string code_quality;
+  std::string summary;
+  // Empty: no status is set.
+  std::string commit_status;
+  std::string commit_status_name = "crossmill";
   std::string iid_file;
   std::string progress = "auto";
   bool detach = false;
@@ -119,6 +131,9 @@ absl::StatusOr<std::optional<v1::BuildArgument>> ParseBuildArgument(std::string_
 // --build-arg, all of them, into the recipe.
 absl::Status AddBuildArguments(const std::vector<std::string>& texts, const VariableLookup& variable,
                                v1::Recipe* recipe);
+// There are several combinations, or may be.
+inline bool IsMatrix(const BuildFlags& flags) { return !flags.matrix.empty() || !flags.matrix_file.empty(); }
+
 // "type=oci,dest=FILE" (docker, tar and local likewise, with the options of docs/cli.md), "FILE.tar", "-".
 absl::StatusOr<OutputTarget> ParseOutput(std::string_view text);
 // "gzip", "zstd", "zstd,level=9" into the options.

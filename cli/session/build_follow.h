@@ -8,18 +8,12 @@
 
 #include "absl/status/statusor.h"
 #include "cli/session/build_session.h"
+#include "cli/session/canceller.h"
 #include "cli/session/session.h"
 #include "cli/show/build_model.h"
 #include "cli/show/progress.h"
 
 namespace crossmill::cli {
-
-enum class OnInterrupt {
-  // The first interrupt cancels the build, the second ends the program.
-  kCancel,
-  // The first interrupt stops watching.
-  kDetach,
-};
 
 struct FollowOptions {
   OnInterrupt on_interrupt = OnInterrupt::kCancel;

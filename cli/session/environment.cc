@@ -105,6 +105,7 @@ class SystemEnvironment final : public Environment {
     ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, rpc::MakeChannel(channel_options));
     auto farm = std::make_unique<Farm>();
     farm->builds = v1::Builds::NewStub(channel);
+    farm->matrices = v1::Matrices::NewStub(channel);
     farm->packages = v1::Packages::NewStub(channel);
     farm->images = v1::Images::NewStub(channel);
     farm->wheels = v1::Wheels::NewStub(channel);

@@ -30,6 +30,7 @@ struct ConnectOptions {
 // A coordinator as a client sees it. Thread safe.
 struct Farm {
   std::unique_ptr<v1::Builds::StubInterface> builds;
+  std::unique_ptr<v1::Matrices::StubInterface> matrices;
   std::unique_ptr<v1::Packages::StubInterface> packages;
   std::unique_ptr<v1::Images::StubInterface> images;
   std::unique_ptr<v1::Wheels::StubInterface> wheels;

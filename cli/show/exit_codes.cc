@@ -13,11 +13,6 @@ namespace {
 constexpr char kHintUrl[] = "crossmill/hint";
 constexpr char kExitUrl[] = "crossmill/exit";
 
-// Gravest first.
-constexpr std::array kGravity = {v1::VERDICT_FAILED,      v1::VERDICT_UNREPRODUCIBLE, v1::VERDICT_FLAKY,
-                                 v1::VERDICT_INPUT_DRIFT, v1::VERDICT_INCONCLUSIVE,   v1::VERDICT_UNVERIFIED,
-                                 v1::VERDICT_REPRODUCIBLE};
-
 constexpr std::array kMeanings = {
     ExitCodeMeaning{kExitOk, "ok"},
     ExitCodeMeaning{
@@ -50,6 +45,8 @@ constexpr std::array kMeanings = {
     ExitCodeMeaning{kExitDamaged,
                     "of admin check: something is damaged, and was not mended; of admin audit verify: the "
                     "log was changed"},
+    ExitCodeMeaning{kExitTooFewHosts,
+                    "--min-hosts: nothing differs, but a verdict rests on executions on fewer hosts"},
     ExitCodeMeaning{kExitTimeOut, "--timeout is over: the build is cancelled as timed out"},
     ExitCodeMeaning{kExitCancelled, "cancelled: by Ctrl-C or by somebody else"},
 };
@@ -92,9 +89,9 @@ int ExitCodeOf(const absl::Status& status) {
   }
 }
 
-int ExitCodeOf(const v1::BuildView& build, bool require_reproducible) {
+int ExitCodeOf(const v1::BuildView& build, const Requirement& requirement) {
   // What nobody waits for is still being packed.
-  if (IsBuilt(build)) return require_reproducible ? kExitInconclusive : kExitOk;
+  if (IsBuilt(build)) return requirement.reproducible ? kExitInconclusive : kExitOk;
   switch (build.status()) {
     case v1::BUILD_STATUS_SUCCEEDED:
       break;
@@ -107,29 +104,52 @@ int ExitCodeOf(const v1::BuildView& build, bool require_reproducible) {
     default:
       return kExitInfrastructure;
   }
-  if (!require_reproducible) return kExitOk;
+  if (!requirement.reproducible) return kExitOk;
+  const auto few_hosts = [&] {
+    return std::any_of(build.cells().begin(), build.cells().end(), [&](const v1::CellView& cell) {
+      return RestsOnFewerHosts(cell, requirement.min_hosts);
+    });
+  };
   switch (OverallVerdict(build)) {
     case v1::VERDICT_REPRODUCIBLE:
-      return kExitOk;
+      return few_hosts() ? kExitTooFewHosts : kExitOk;
     case v1::VERDICT_UNREPRODUCIBLE:
     case v1::VERDICT_FLAKY:
     case v1::VERDICT_INPUT_DRIFT:
     case v1::VERDICT_FAILED:
       return kExitNotReproducible;
+    case v1::VERDICT_INCONCLUSIVE:
+      return few_hosts() ? kExitTooFewHosts : kExitInconclusive;
     default:
       return kExitInconclusive;
   }
 }
 
-v1::Verdict OverallVerdict(const v1::BuildView& build) {
-  size_t gravest = kGravity.size();
-  for (const v1::CellView& cell : build.cells()) {
-    v1::Verdict verdict = cell.comparison().verdict();
-    if (verdict == v1::VERDICT_UNSPECIFIED) verdict = v1::VERDICT_UNVERIFIED;
-    const auto found = std::find(kGravity.begin(), kGravity.end(), verdict);
-    gravest = std::min<size_t>(gravest, static_cast<size_t>(found - kGravity.begin()));
+int ExitCodeOf(const v1::BuildView& build, bool require_reproducible) {
+  return ExitCodeOf(build, Requirement{require_reproducible, 0});
+}
+
+ExitCode GravestExit(absl::Span<const int> codes) {
+  for (const ExitCode code : {kExitBuildFailed, kExitInfrastructure, kExitTimeOut, kExitCancelled,
+                              kExitNotReproducible, kExitTooFewHosts, kExitInconclusive}) {
+    if (std::find(codes.begin(), codes.end(), code) != codes.end()) return code;
   }
-  return gravest < kGravity.size() ? kGravity[gravest] : v1::VERDICT_UNVERIFIED;
+  return kExitOk;
+}
+
+std::string RequirementText(v1::Verdict verdict, int code, const Requirement& requirement) {
+  if (code != kExitTooFewHosts)
+    return fmt::format("crossmill: --require reproducible: the verdict is {}\n", Word(verdict));
+  return fmt::format("crossmill: --min-hosts {}: the verdict ({}) rests on executions on fewer hosts\n",
+                     requirement.min_hosts, Word(verdict));
+}
+
+bool RestsOnFewerHosts(const v1::CellView& cell, uint32_t hosts) {
+  const v1::CellComparison& comparison = cell.comparison();
+  if (hosts == 0 || comparison.hosts() >= hosts) return false;
+  const bool nothing_executed = comparison.verdict() == v1::VERDICT_REPRODUCIBLE &&
+                                comparison.executions() == 0 && comparison.steps().empty();
+  return !nothing_executed;
 }
 
 absl::Status WithHint(absl::Status status, const std::string& hint) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "common/words/overall.h"  // IWYU pragma: export
 #include "crossmill/v1/build.pb.h"
 
 namespace crossmill::cli {
@@ -21,6 +22,7 @@ enum ExitCode : int {
   kExitInfrastructure = 5,
   kExitInconclusive = 6,
   kExitDamaged = 7,
+  kExitTooFewHosts = 8,
   kExitTimeOut = 124,
   kExitCancelled = 130,
 };
@@ -40,11 +42,26 @@ std::string ExitCodeHelp();
 // CANCELLED cancelled, the rest infrastructure.
 int ExitCodeOf(const absl::Status& status);
 
-// The code of a finished build. Failed comes before not reproducible.
-int ExitCodeOf(const v1::BuildView& build, bool require_reproducible);
+// --require and --min-hosts.
+struct Requirement {
+  bool reproducible = false;
+  // 0: any number.
+  uint32_t min_hosts = 0;
+};
 
-// The gravest verdict over the cells; UNVERIFIED when there is none.
-v1::Verdict OverallVerdict(const v1::BuildView& build);
+// The code of a finished build. Failed comes before not reproducible, and that before too few hosts.
+int ExitCodeOf(const v1::BuildView& build, const Requirement& requirement);
+int ExitCodeOf(const v1::BuildView& build, bool require_reproducible);
+// Of several builds with these codes, of which there is one at least: the gravest.
+ExitCode GravestExit(absl::Span<const int> codes);
+
+// What a requirement that is not met is told by, with the code that it gives: a line.
+std::string RequirementText(v1::Verdict verdict, int code, const Requirement& requirement);
+
+// The verdict of the cell does not rest on executions on so many hosts: a step of its has witnesses on fewer.
+// An emulated execution is one on the host that emulates. Where no step was executed at all there is nothing
+// that another host could do otherwise.
+bool RestsOnFewerHosts(const v1::CellView& cell, uint32_t hosts);
 
 // Attach to an error what a person can do about it, and the exit code it ends the program with.
 absl::Status WithHint(absl::Status status, const std::string& hint);

@@ -189,6 +189,17 @@ Json List(const Items& items, const Function& function) {
 
 std::string PlatformText(const v1::Platform& platform) { return FormatPlatform(platform); }
 
+// Null of a build that was submitted alone.
+Json MatrixPlaceJson(const v1::BuildView& build) {
+  if (!build.has_matrix()) return nullptr;
+  Json arguments = Json::object();
+  for (const v1::BuildArgument& argument : build.matrix().combination())
+    arguments[argument.name()] = argument.value();
+  return {{"id", build.matrix().matrix()},
+          {"place", build.matrix().place()},
+          {"arguments", std::move(arguments)}};
+}
+
 }  // namespace
 
 Json BuildRowJson(const v1::BuildView& build) {
@@ -205,6 +216,7 @@ Json BuildRowJson(const v1::BuildView& build) {
           {"platforms", List(options.platforms(), PlatformText)},
           {"verify", options.verify()},
           {"tags", List(NamesSetBy(build), [](const std::string& tag) { return Json(tag); })},
+          {"matrix", MatrixPlaceJson(build)},
           {"rebuild_of", build.has_rebuild() ? Json(build.rebuild().build()) : Json(nullptr)},
           {"verdict", Word(OverallVerdict(build))},
           {"index_digest", TextOrNull(build.index_digest())},
@@ -398,6 +410,8 @@ Json WorkerJson(const v1::WorkerView& worker) {
       {"caches_budget", info.caches_budget()},
       {"layers_bytes", worker.layers_bytes()},
       {"caches_bytes", worker.caches_bytes()},
+      {"clock_ahead_seconds",
+       worker.has_clock_ahead() ? Json(static_cast<double>(worker.clock_ahead()) / 1e9) : Json()},
       {"tasks", List(worker.tasks(), [](const std::string& task) { return Json(task); })}};
 }
 

@@ -305,6 +305,10 @@ std::string RenderHeader(const v1::BuildView& build, const TextOptions& options)
   std::string tags;
   for (const std::string& tag : NamesSetBy(build)) tags += (tags.empty() ? "" : ", ") + tag;
   add("tags", tags);
+  if (build.has_matrix()) {
+    add("matrix",
+        fmt::format("m{}: {}", build.matrix().matrix(), Printable(FormatCombination(build.matrix()))));
+  }
   if (build.options().priority() != 0) add("priority", FormatPriority(build.options().priority()));
   add("pool", Printable(build.options().pool()));
   std::string constraints;

@@ -40,6 +40,10 @@ std::string RenderBuilds(absl::Span<const v1::BuildView> builds, int64_t now, co
     const v1::Verdict verdict = OverallVerdict(build);
     std::string tags;
     for (const std::string& tag : NamesSetBy(build)) tags += (tags.empty() ? "" : ", ") + tag;
+    if (build.has_matrix()) {
+      tags += fmt::format("{}m{}: {}", tags.empty() ? "" : "; ", build.matrix().matrix(),
+                          FormatCombination(build.matrix()));
+    }
     if (build.has_rebuild()) tags = fmt::format("rebuild of {}", build.rebuild().build());
     std::string platforms = PlatformList(build.options().platforms());
     if (platforms.empty()) {

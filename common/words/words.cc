@@ -261,4 +261,11 @@ std::string FormatRange(const v1::SourceRange& range) {
   return fmt::format("{}:{}", file, range.first_line());
 }
 
+std::string FormatCombination(const v1::MatrixPlace& place) {
+  std::string text;
+  for (const v1::BuildArgument& argument : place.combination())
+    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", argument.name(), argument.value());
+  return text;
+}
+
 }  // namespace crossmill

@@ -53,5 +53,8 @@ bool IsFinished(v1::StepStatus status);
 std::string StagePhrase(std::string_view label);
 // "Dockerfile:7" or "Dockerfile:7-9".
 std::string FormatRange(const v1::SourceRange& range);
+// "PYTHON=3.12, VARIANT=slim"; empty of a build that was submitted alone. As it was given: not made
+// printable.
+std::string FormatCombination(const v1::MatrixPlace& place);
 
 }  // namespace crossmill

@@ -78,6 +78,10 @@ enum class Phase {
   kCancelled,
 };
 
+inline bool IsOver(Phase phase) {
+  return phase == Phase::kDone || phase == Phase::kFailed || phase == Phase::kCancelled;
+}
+
 // For no fault of the recipe.
 struct InfrastructureFailures {
   int count = 0;

@@ -124,7 +124,7 @@ void Scheduler::EnterRealm(const Realm& realm, absl::Time now) {
     Refresh(worker);
     for (const std::string& place : worker.emulated) OpenBacklog(place, now);
   }
-  std::erase_if(backlogs_, [&](const auto& backlog) {
+  std::erase_if(backlogs_, [&](const auto& backlog) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const size_t end = backlog.first.find('\n');
     return end != std::string::npos && !realms_.contains(backlog.first.substr(0, end));
   });
@@ -144,7 +144,8 @@ void Scheduler::Heartbeat(const std::string& worker, absl::Time now) {
   Refresh(it->second);
 }
 
-void Scheduler::Report(const std::string& worker, const v1::HostLoad& load, absl::Time now) {
+void Scheduler::Report(const std::string& worker, const v1::HostLoad& load, absl::Time now,
+                       std::optional<absl::Duration> clock_ahead) {
   MutexLock lock(mutex_);
   auto it = workers_.find(worker);
   if (it == workers_.end()) return;
@@ -152,6 +153,7 @@ void Scheduler::Report(const std::string& worker, const v1::HostLoad& load, absl
   hosts_[host].room.Report(load, now);
   it->second.layers_bytes = load.layers_bytes();
   it->second.caches_bytes = load.caches_bytes();
+  if (clock_ahead) it->second.clock.Take(*clock_ahead);
   RefreshHost(host);
 }
 
@@ -505,7 +507,7 @@ SchedulerStatus Scheduler::Status() const {
     const bool cordoned = options_.drained != nullptr && options_.drained->CordonedAfter(name);
     all.workers.push_back(WorkerStatus{worker.info, worker.connected, worker.draining || drained, drained,
                                        cordoned, worker.last_seen, worker.leases, worker.unfit,
-                                       worker.layers_bytes, worker.caches_bytes});
+                                       worker.layers_bytes, worker.caches_bytes, worker.clock.Ahead()});
   }
   std::sort(all.workers.begin(), all.workers.end(), [](const WorkerStatus& left, const WorkerStatus& right) {
     return left.info.name() < right.info.name();

@@ -43,6 +43,7 @@
 #include "coordinator/core/native_backlog.h"
 #include "coordinator/core/placement/requirements.h"
 #include "coordinator/core/placement/task_queue.h"
+#include "coordinator/core/standing/clock_samples.h"
 #include "coordinator/core/standing/drained_workers.h"
 #include "coordinator/core/standing/platform_load.h"
 #include "coordinator/core/standing/worker_changes.h"
@@ -108,6 +109,8 @@ struct WorkerStatus {
   // v1.HostLoad's.
   uint64_t layers_bytes = 0;
   uint64_t caches_bytes = 0;
+  // ClockSamples.
+  std::optional<absl::Duration> clock_ahead;
 };
 
 // Snapshot of all.
@@ -135,8 +138,9 @@ class Scheduler {
   // A worker that was present when the coordinator stopped: it has the time-out to come back.
   void Expect(const v1::WorkerInfo& info, absl::Time now);
   void Heartbeat(const std::string& worker, absl::Time now);
-  // What the worker's machine measured.
-  void Report(const std::string& worker, const v1::HostLoad& load, absl::Time now);
+  // What the worker's machine measured. `clock_ahead`: what its clock says, less what the coordinator's does.
+  void Report(const std::string& worker, const v1::HostLoad& load, absl::Time now,
+              std::optional<absl::Duration> clock_ahead = std::nullopt);
   // The stream is gone: nothing new is placed there; its leases expire, and what waits for it stops waiting,
   // after the time-out.
   void Disconnect(const std::string& worker, absl::Time now);
@@ -207,6 +211,7 @@ class Scheduler {
     // v1.HostLoad's.
     uint64_t layers_bytes = 0;
     uint64_t caches_bytes = 0;
+    ClockSamples clock;
     // Its stream is open, but nothing came for longer than the time-out; the next message connects it again.
     bool silent = false;
     absl::Time last_seen;

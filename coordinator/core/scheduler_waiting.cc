@@ -59,7 +59,7 @@ bool Scheduler::IsPossibleOn(const Worker& worker, const Kind& kind, const Requi
 
 bool Scheduler::IsPossible(const Kind& kind, const Requirements& requirements, bool with_drained) const {
   const Avoided avoided = AvoidedBy(requirements);
-  const auto is_any = [&](Way way) {
+  const auto is_any = [&](Way way) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return with_drained ? pools_.IsAnyPresent(kind.place, way, avoided)
                         : pools_.IsAnyStaying(kind.place, way, avoided);
   };

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_join.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "common/oci/reference.h"
 #include "common/plan/planner.h"
 #include "common/plan/submitted_options.h"
@@ -17,6 +19,7 @@
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/planning.h"
 #include "coordinator/engine/restored_leases.h"
+#include "coordinator/engine/unwanted_runs.h"
 
 namespace crossmill::coordinator {
 namespace {
@@ -47,6 +50,9 @@ core::Realm NamedRealm(const v1::BuildSubmission& submission) {
   return core::RealmOf(submission.options(), "");
 }
 
+// Later versions of it may be longer than that of today.
+constexpr size_t kLongestTraceparent = 256;
+
 // What shows without the bases is refused before there is a build.
 absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOptions& engine, BlobStore& blobs,
                          const std::stop_token& stop) {
@@ -57,6 +63,8 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOpti
     return absl::InvalidArgumentError(
         fmt::format("build {0} is built again by `crossmill verify {0}`", submission.rebuild().build()));
   }
+  if (submission.traceparent().size() > kLongestTraceparent)
+    return absl::InvalidArgumentError(fmt::format("traceparent: longer than {} bytes", kLongestTraceparent));
   RETURN_IF_ERROR(plan::CheckOptions(submission.options()));
   RETURN_IF_ERROR(CheckPriorityOf(submission, engine.most_priority));
   RETURN_IF_ERROR(CheckTags(submission.options()));
@@ -83,6 +91,35 @@ absl::Status CheckRecipe(const v1::BuildSubmission& submission, const EngineOpti
                     ToString(named)));
   }
   return absl::OkStatus();
+}
+
+// An error about a build of a matrix says which combination it is.
+absl::Status InCombination(const absl::Status& status, const v1::BuildSubmission& build) {
+  if (status.ok() || !build.has_matrix()) return status;
+  return Annotate(status, Printable(FormatCombination(build.matrix())));
+}
+
+absl::Status CheckSubmissions(const std::vector<v1::BuildSubmission>& builds,
+                              const std::vector<v1::Secret>& secrets) {
+  if (builds.empty()) return absl::InvalidArgumentError("nothing is submitted");
+  for (const v1::BuildSubmission& build : builds)
+    RETURN_IF_ERROR(InCombination(CheckSecrets(build.options(), secrets), build));
+  return absl::OkStatus();
+}
+
+std::string DigestOf(const std::vector<v1::BuildSubmission>& builds) {
+  std::vector<std::string> each;
+  for (const v1::BuildSubmission& build : builds) {
+    if (build.traceparent().empty()) {
+      each.push_back(Sha256Hex(build.SerializeAsString()));
+      continue;
+    }
+    // Who tries again does so in a span of its own.
+    v1::BuildSubmission untraced = build;
+    untraced.clear_traceparent();
+    each.push_back(Sha256Hex(untraced.SerializeAsString()));
+  }
+  return each.size() == 1 ? each.front() : Sha256Hex(absl::StrJoin(each, ""));
 }
 
 // Numbers of executions in a row that may have no console: most steps copy.
@@ -258,56 +295,79 @@ absl::StatusOr<Submitted> Engine::Submit(const v1::BuildSubmission& submission,
                                          const std::string& idempotency_key,
                                          const std::vector<v1::Secret>& secrets, Submitter submitter,
                                          const std::stop_token& stop) {
+  std::vector<v1::BuildSubmission> builds{submission};
+  // It may be the submission of one of a matrix, again.
+  builds.front().clear_matrix();
+  return SubmitAll(builds, idempotency_key, secrets, submitter, stop);
+}
+
+absl::StatusOr<Submitted> Engine::SubmitAll(const std::vector<v1::BuildSubmission>& builds,
+                                            const std::string& idempotency_key,
+                                            const std::vector<v1::Secret>& secrets, Submitter submitter,
+                                            const std::stop_token& stop) {
   RETURN_IF_ERROR(CheckIdempotencyKey(idempotency_key));
-  RETURN_IF_ERROR(CheckSecrets(submission.options(), secrets));
+  RETURN_IF_ERROR(CheckSubmissions(builds, secrets));
   // What a rebuild needs is in its plan, and looked for when that is loaded.
   if (submitter == Submitter::kClient) {
     ASSIGN_OR_RETURN(const SubmissionGate::Place place, submission_gate_.Enter(stop));
-    RETURN_IF_ERROR(CheckRecipe(submission, options_, blobs_, stop));
+    for (const v1::BuildSubmission& build : builds)
+      RETURN_IF_ERROR(InCombination(CheckRecipe(build, options_, blobs_, stop), build));
   }
   if (options_.room != nullptr) options_.room->MakeRoom();
   // The same submission stays the same when the farm's defaults have changed meanwhile.
-  const std::string digest = Sha256Hex(submission.SerializeAsString());
-  std::optional<v1::BuildSubmission> bounded;
+  const std::string digest = DigestOf(builds);
+  std::vector<v1::BuildSubmission> bounded;
   if (options_.usual_bounds.ByteSizeLong() > 0) {
-    bounded = submission;
-    *bounded->mutable_options()->mutable_step_bounds() =
-        WithUsual(submission.options().step_bounds(), options_.usual_bounds);
+    bounded = builds;
+    for (v1::BuildSubmission& build : bounded)
+      *build.mutable_options()->mutable_step_bounds() =
+          WithUsual(build.options().step_bounds(), options_.usual_bounds);
   }
   return loop_->Call<Submitted>(
-      [this, &submission, &bounded, &idempotency_key, &digest, &secrets,
+      [this, &builds, &bounded, &idempotency_key, &digest, &secrets,
        submitter]() -> absl::StatusOr<Submitted> {
         const int64_t window = Now() - absl::ToInt64Nanoseconds(options_.idempotency_window);
-        const std::string key = KeyOfClient(submission.owner(), idempotency_key);
+        const std::string key = KeyOfClient(builds.front().owner(), idempotency_key);
+        const auto count = static_cast<int64_t>(builds.size());
         ASSIGN_OR_RETURN(const auto earlier, records_.FindIdempotent(key, window));
         if (earlier) {
-          if (earlier->submission_digest == digest) {
-            // The coordinator may have been restarted since.
-            if (Find(earlier->build_id) != nullptr) supplies_.Give(earlier->build_id, secrets);
-            return Submitted{earlier->build_id, true};
+          if (earlier->submission_digest != digest) {
+            return absl::AlreadyExistsError(
+                fmt::format("idempotency key '{}' was used for another submission (build {})",
+                            idempotency_key, earlier->build_id));
           }
-          return absl::AlreadyExistsError(
-              fmt::format("idempotency key '{}' was used for another submission (build {})", idempotency_key,
-                          earlier->build_id));
+          // The coordinator may have been restarted since.
+          for (int64_t id = earlier->build_id; id < earlier->build_id + count; ++id) {
+            if (Find(id) != nullptr) supplies_.Give(id, secrets);
+          }
+          return Submitted{earlier->build_id, true};
         }
+        if (options_.room != nullptr) RETURN_IF_ERROR(options_.room->Check(RoomFor::kNew));
         if (submitter == Submitter::kClient) {
-          RETURN_IF_ERROR(admitted_.Check(core::ProjectOf(submission), NamedRealm(submission)));
+          // Those of a matrix are of one project, and may run in the same places.
+          RETURN_IF_ERROR(
+              admitted_.Check(core::ProjectOf(builds.front()), NamedRealm(builds.front()), builds.size()));
         }
-        // A rebuild leaves the names where they are.
-        const std::vector<std::string> names(submission.options().tags().begin(),
-                                             submission.options().tags().end());
-        if (!submission.has_rebuild())
-          RETURN_IF_ERROR(images_.CheckMayName(names, core::AuthorOf(submission)));
-        ASSIGN_OR_RETURN(const int64_t id, Admit(bounded ? *bounded : submission, key, digest));
-        supplies_.Give(id, secrets);
-        return Submitted{id, false};
+        for (const v1::BuildSubmission& build : builds) {
+          // A rebuild leaves the names where they are.
+          if (build.has_rebuild()) continue;
+          const std::vector<std::string> names(build.options().tags().begin(), build.options().tags().end());
+          RETURN_IF_ERROR(images_.CheckMayName(names, core::AuthorOf(build)));
+        }
+        // From the first one on nothing refuses the others: what fails is the record, and with it the batch.
+        std::optional<int64_t> first;
+        for (const v1::BuildSubmission& build : bounded.empty() ? builds : bounded) {
+          ASSIGN_OR_RETURN(const int64_t id, Admit(build, first ? "" : key, first ? "" : digest));
+          if (!first) first = id;
+          supplies_.Give(id, secrets);
+        }
+        return Submitted{*first, false};
       },
       "submission");
 }
 
 absl::StatusOr<int64_t> Engine::Admit(const v1::BuildSubmission& submission,
                                       const std::string& idempotency_key, const std::string& digest) {
-  if (options_.room != nullptr) RETURN_IF_ERROR(options_.room->Check(RoomFor::kNew));
   const int64_t now = Now();
   ASSIGN_OR_RETURN(const int64_t id, records_.InsertBuild(submission, idempotency_key, digest, now));
   ASSIGN_OR_RETURN(v1::BuildView view, records_.LoadView(id));
@@ -334,7 +394,8 @@ AheadCalls Engine::CallsForAhead() {
     RunningBuild* build = Find(id);
     if (build != nullptr) jobs_.Harvest(*build, std::move(question), Now(), std::move(done));
   };
-  calls.submit = [this](v1::BuildSubmission submission) {
+  calls.submit = [this](v1::BuildSubmission submission) -> absl::StatusOr<int64_t> {
+    if (options_.room != nullptr) RETURN_IF_ERROR(options_.room->Check(RoomFor::kNew));
     // It is placed as the build that waits for it.
     if (const RunningBuild* waiting = Find(submission.wheels().ahead_of())) {
       const v1::BuildSubmission& from = waiting->submission;
@@ -397,17 +458,19 @@ absl::Status Engine::RemoveWorker(const std::string& worker) {
       .status();
 }
 
-absl::Status Engine::Cancel(int64_t id, bool timed_out) {
+absl::Status Engine::Cancel(int64_t first, bool timed_out, int64_t count) {
   return loop_
-      ->Call<bool>([this, id, timed_out]() -> absl::StatusOr<bool> {
-        RunningBuild* build = Find(id);
-        if (build == nullptr) {
-          RETURN_IF_ERROR(records_.LoadView(id).status());
-          return false;
+      ->Call<bool>([this, first, timed_out, count]() -> absl::StatusOr<bool> {
+        for (int64_t id = first; id < first + count; ++id) {
+          RunningBuild* build = Find(id);
+          if (build == nullptr) {
+            RETURN_IF_ERROR(records_.LoadView(id).status());
+            continue;
+          }
+          build->state.Enter(Now());
+          CancelBuild(*build, timed_out ? v1::BUILD_STATUS_TIMED_OUT : v1::BUILD_STATUS_CANCELLED,
+                      timed_out ? "the client ended the build at its --timeout" : "cancelled by the client");
         }
-        build->state.Enter(Now());
-        CancelBuild(*build, timed_out ? v1::BUILD_STATUS_TIMED_OUT : v1::BUILD_STATUS_CANCELLED,
-                    timed_out ? "the client ended the build at its --timeout" : "cancelled by the client");
         return true;
       })
       .status();
@@ -423,7 +486,7 @@ void Engine::CancelBuild(RunningBuild& build, v1::BuildStatus status, const std:
     cell.set_message(message);
     build.state.CellFinished(cell);
   }
-  LeaveUnwanted(build);
+  LeaveUnwanted(build, board_);
   build.state.Finish(status, message, "");
 }
 

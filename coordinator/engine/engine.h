@@ -145,6 +145,13 @@ class Engine {
                                    const std::vector<v1::Secret>& secrets = {},
                                    Submitter submitter = Submitter::kClient,
                                    const std::stop_token& stop = {});
+  // The builds of a matrix (v1.MatrixPlace), by their places: all of them or none, under numbers that follow
+  // one another. Errors as of Submit. Returns the first.
+  absl::StatusOr<Submitted> SubmitAll(const std::vector<v1::BuildSubmission>& builds,
+                                      const std::string& idempotency_key,
+                                      const std::vector<v1::Secret>& secrets,
+                                      Submitter submitter = Submitter::kClient,
+                                      const std::stop_token& stop = {});
   // The client of a running build is there (again): gives secrets that were forgotten over a restart, and
   // offers ssh agents. FAILED_PRECONDITION for a build that has ended, INVALID_ARGUMENT for ids it does not
   // name.
@@ -152,7 +159,8 @@ class Engine {
                                                          const std::vector<v1::Secret>& secrets,
                                                          const std::set<std::string>& ssh_ids);
   void Detach(const std::shared_ptr<AttachedClient>& client) { supplies_.Detach(client); }
-  absl::Status Cancel(int64_t build, bool timed_out);
+  // With `count` this build and the following: all at once.
+  absl::Status Cancel(int64_t build, bool timed_out, int64_t count = 1);
   // Events from number `from_event` on, and console output if wanted; closed after the last event.
   absl::StatusOr<std::shared_ptr<Watcher>> Watch(int64_t build, int64_t from_event, bool logs);
   void Unwatch(int64_t build, const std::shared_ptr<Watcher>& watcher);
@@ -198,7 +206,6 @@ class Engine {
   void Advance(const core::StageRunId& run);
   // The run, which must be absent from the board, gets a task of its own from step index `first` on.
   void Begin(RunningBuild& build, const core::StageRunId& run, int first);
-  void LeaveUnwanted(RunningBuild& build);
   // Records and tells that an attempt which left the board is over. Its runs are the caller's.
   void Close(core::Attempt& ended, const std::string& outcome);
   // Of a command that failed: with --verify its first execution is tried on another host instead, so that a

@@ -72,7 +72,9 @@ void Engine::WorkerState(std::shared_ptr<WorkerLink> link, const v1::WorkerState
 void Engine::WorkerHeartbeat(const std::string& worker, const v1::HostLoad* load) {
   scheduler_.Heartbeat(worker, passing_.Now());
   if (load == nullptr) return;
-  scheduler_.Report(worker, *load, passing_.Now());
+  std::optional<absl::Duration> clock_ahead;
+  if (load->clock() > 0) clock_ahead = absl::FromUnixNanos(load->clock()) - absl::FromUnixNanos(Now());
+  scheduler_.Report(worker, *load, passing_.Now(), clock_ahead);
   health_.ReportSpace(worker, load->free_space(), load->least_space());
 }
 

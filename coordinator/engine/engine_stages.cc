@@ -11,13 +11,10 @@
 #include "coordinator/engine/client_mounts.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/restored_leases.h"
+#include "coordinator/engine/unwanted_runs.h"
 
 namespace crossmill::coordinator {
 namespace {
-
-bool IsOver(core::Phase phase) {
-  return phase == core::Phase::kDone || phase == core::Phase::kFailed || phase == core::Phase::kCancelled;
-}
 
 // The attempt that a worker still executes under a lease from before a restart. Its task may begin before the
 // step `first` that is missing now: what came in between is finished.
@@ -217,19 +214,6 @@ void Engine::Close(core::Attempt& ended, const std::string& outcome) {
   if (ended.lease != 0) gate_.Drop(ended.lease);
 }
 
-void Engine::LeaveUnwanted(RunningBuild& build) {
-  for (int stage = 0; stage < build.state.stage_count(); ++stage) {
-    if (build.state.Wanted(stage)) continue;
-    for (int replica = 1; replica <= build.state.replicas(); ++replica) {
-      board_.Leave({build.id(), stage, replica});
-      core::Phase& phase = build.state.replica(stage, replica).phase;
-      if (!IsOver(phase)) phase = core::Phase::kCancelled;
-    }
-    board_.Leave({build.id(), stage, 0});
-    if (!IsOver(build.state.stage(stage).phase)) build.state.StageCancelled(stage);
-  }
-}
-
 void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const std::string& message,
                      const FailedStep* step) {
   RunningBuild* build = Find(run.build);
@@ -258,7 +242,7 @@ void Engine::FailRun(const core::StageRunId& run, v1::BuildStatus status, const 
   LogInfo("build={} stage={} platform={} failed: {}", run.build, stage.name(),
           FormatPlatform(stage.platform()), message);
   build->state.StageFailed(run.stage, status, message);
-  LeaveUnwanted(*build);
+  LeaveUnwanted(*build, board_);
 }
 
 }  // namespace crossmill::coordinator

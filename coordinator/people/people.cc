@@ -85,16 +85,26 @@ absl::StatusOr<v1::Project> People::GetProject(std::string_view name) const {
                                          Printable(name.substr(0, kLongestName))));
 }
 
-absl::Status People::CreateProject(const std::string& name) {
+absl::Status People::Apply(absl::Span<const std::string> settings, v1::Project* project) const {
+  if (!settings.empty() && !limit_)
+    return absl::FailedPreconditionError("this coordinator does not keep projects to limits");
+  for (const std::string& setting : settings) RETURN_IF_ERROR(ApplyProjectSetting(setting, project));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Project> People::CreateProject(const std::string& name,
+                                                  absl::Span<const std::string> settings) {
   RETURN_IF_ERROR(CheckProjectName(name));
   v1::Project project;
   project.set_name(name);
   project.set_created_at(UnixNanos(clock_.Now()));
+  RETURN_IF_ERROR(Apply(settings, &project));
   MutexLock changing(changing_);
   RETURN_IF_ERROR(records_.InsertProject(project));
+  if (limit_) limit_(project);
   MutexLock lock(mutex_);
-  projects_[name] = std::move(project);
-  return absl::OkStatus();
+  projects_[name] = project;
+  return project;
 }
 
 void People::LimitBy(std::function<void(const v1::Project&)> limit) {
@@ -106,9 +116,7 @@ absl::StatusOr<v1::Project> People::SetProject(const std::string& name,
                                                absl::Span<const std::string> settings) {
   MutexLock changing(changing_);
   ASSIGN_OR_RETURN(v1::Project project, GetProject(name));
-  if (!settings.empty() && !limit_)
-    return absl::FailedPreconditionError("this coordinator does not keep projects to limits");
-  for (const std::string& setting : settings) RETURN_IF_ERROR(ApplyProjectSetting(setting, &project));
+  RETURN_IF_ERROR(Apply(settings, &project));
   RETURN_IF_ERROR(records_.UpdateProject(project));
   if (limit_) limit_(project);
   MutexLock lock(mutex_);

@@ -32,8 +32,9 @@ class People {
   std::vector<v1::Project> Projects() const;
   // NOT_FOUND.
   absl::StatusOr<v1::Project> GetProject(std::string_view name) const;
-  // Without limits. INVALID_ARGUMENT, ALREADY_EXISTS.
-  absl::Status CreateProject(const std::string& name);
+  // INVALID_ARGUMENT, ALREADY_EXISTS; FAILED_PRECONDITION as of SetProject. Then there is none.
+  absl::StatusOr<v1::Project> CreateProject(const std::string& name,
+                                            absl::Span<const std::string> settings = {});
   // Who keeps projects to their limits: told of each now, and again when they change or the project is
   // removed (then without limits). Before the first call.
   void LimitBy(std::function<void(const v1::Project&)> limit);
@@ -57,6 +58,7 @@ class People {
 
  private:
   People(storage::PeopleRecords& records, Clock& clock) : records_(records), clock_(clock) {}
+  absl::Status Apply(absl::Span<const std::string> settings, v1::Project* project) const;
   bool IsGood(const v1::Token& token, int64_t now_ns) const {
     return token.revoked_at() == 0 && (token.expires_at() == 0 || token.expires_at() > now_ns);
   }

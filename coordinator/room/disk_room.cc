@@ -68,8 +68,9 @@ DiskRoom::~DiskRoom() {
 
 RoomLevel DiskRoom::LevelOf(const DiskSpace& space) const {
   // The more was refused, the more there has to be before it is taken again.
+  const bool within_budget = over_budget_.empty();
   const auto below = [&](uint64_t bytes, uint64_t files, RoomLevel level) {
-    const double factor = level_ >= level && over_budget_.empty() ? kEnoughAgain : 1.0;
+    const double factor = level_ >= level && within_budget ? kEnoughAgain : 1.0;
     const bool no_bytes = static_cast<double>(space.free) < static_cast<double>(bytes) * factor;
     const bool no_files =
         space.files_total != 0 && static_cast<double>(space.files_free) < static_cast<double>(files) * factor;

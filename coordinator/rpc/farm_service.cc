@@ -66,6 +66,7 @@ grpc::Status FarmService::ListWorkers(grpc::ServerContext* context, const v1::Li
     view.set_cordoned(worker.cordoned);
     view.set_layers_bytes(worker.layers_bytes);
     view.set_caches_bytes(worker.caches_bytes);
+    if (worker.clock_ahead) view.set_clock_ahead(absl::ToInt64Nanoseconds(*worker.clock_ahead));
     if (worker.unfit) {
       view.set_unfit(ValidUtf8(worker.unfit->reason));
       if (worker.unfit->until < absl::InfiniteFuture())

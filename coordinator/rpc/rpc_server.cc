@@ -2,12 +2,16 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <sys/un.h>
 
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "build/bazel/remote/execution/v2/remote_execution_services.pb.h"
 #include "common/base/status.h"
@@ -36,7 +40,8 @@ namespace {
     &descriptor_table_crossmill_2fv1_2flocal_5fservice_2eproto,
     &descriptor_table_google_2fbytestream_2fbytestream_5fservice_2eproto};
 
-// Both are process-wide registrations that must happen once, before the first builder.
+// Both are process-wide registrations that must happen once, before the first builder. Being linked is enough
+// for gRPC to add reflection to every server; WithoutReflection takes it from those that did not ask for it.
 void EnableHealthAndReflection() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -44,6 +49,14 @@ void EnableHealthAndReflection() {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
 }
+
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
+  }
+};
 
 absl::Status CheckOptions(const ListenOptions& options) {
   if (options.unix_socket.empty() && options.tcp_address.empty()) {
@@ -120,6 +133,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ListenOptions&
   EnableHealthAndReflection();
   grpc::ServerBuilder builder;
   SetLimits(options, builder);
+  if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   for (const ServedService& served : services) {
     if (!HasAccessRules(served.name)) {

@@ -1,4 +1,5 @@
-// The coordinator's gRPC server: unix socket and TCP listeners, limits, TLS, health and reflection.
+// The coordinator's gRPC server: unix socket and TCP listeners, limits, TLS, health and, where asked for,
+// reflection.
 #pragma once
 
 #include <grpcpp/impl/codegen/service_type.h>
@@ -29,6 +30,9 @@ struct ListenOptions {
   std::string key_file;
   // Allow plain text on an address that other hosts can reach.
   bool insecure = false;
+  // Who calls it needs no token, and each of its calls keeps one of the threads below until the caller ends
+  // it.
+  bool reflection = false;
   // Those over TCP; not owned, outlives the server. Null: one that limits their number only.
   OpenConnections* connections = nullptr;
   // Of the unix socket.

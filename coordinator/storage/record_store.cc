@@ -100,6 +100,10 @@ v1::BuildView FirstView(int64_t id, const v1::BuildSubmission& submission, int64
   if (submission.has_rebuild()) *view.mutable_rebuild() = submission.rebuild();
   view.set_farm_version(CROSSMILL_VERSION);
   view.set_owner(submission.owner());
+  if (submission.has_matrix()) {
+    *view.mutable_matrix() = submission.matrix();
+    view.mutable_matrix()->set_matrix(id - submission.matrix().place());
+  }
   view.set_project(submission.project());
   return view;
 }

@@ -243,6 +243,7 @@ void FarmTest::SetUp() {
     tokens_[role] = *token;
   }
   options_.listen.tcp_address = "127.0.0.1:0";
+  options_.listen.reflection = true;
   options_.worker_timeout = absl::Seconds(3);
   StartServer();
 }

@@ -10,7 +10,7 @@ import { chromium } from 'playwright-core';
 import { startServer } from '../fixtures/server.mjs';
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const VIEWS = ['#wall', '#wall?screen=1', '#builds', '#builds?q=status:failed', '#builds/412', '#builds/416', '#builds/418', '#builds/420', '#builds/410', '#builds/409', '#builds/416/log', '#builds/416/log?q=libxml', '#builds/412/packages', '#builds/412/compare/1/5', '#builds/409/compare/0/2', '#builds/412/compare', '#builds/412/compare/416', '#builds/412/compare/416?step=2', '#builds/412/platforms', '#packages', '#packages?name=imaging', '#workers', '#workers?webhook=2', '#trends', '#submit', '#nowhere', '#builds/99999'];
+const VIEWS = ['#wall', '#wall?screen=1', '#builds', '#builds?q=status:failed', '#builds/412', '#builds/416', '#builds/418', '#builds/420', '#builds/410', '#builds/409', '#builds/416/log', '#builds/416/log?q=libxml', '#builds/412/packages', '#builds/412/compare/1/5', '#builds/409/compare/0/2', '#builds/412/compare', '#builds/412/compare/416', '#builds/412/compare/416?step=2', '#builds/412/platforms', '#matrices/412', '#matrices/9', '#packages', '#packages?name=imaging', '#workers', '#workers?webhook=2', '#trends', '#submit', '#nowhere', '#builds/99999'];
 
 let server;
 let browser;

@@ -95,6 +95,6 @@ PackageIndex::PackageIndex(const std::vector<index::IndexAddress>& indexes, cons
       }()),
       files_(*client_, blobs, clock),
       proxy_(Pointers(pages_), files_),
-      service_(threads_, proxy_, clock) {}
+      service_(threads_, proxy_) {}
 
 }  // namespace crossmill::worker

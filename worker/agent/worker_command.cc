@@ -411,6 +411,7 @@ absl::Status ServeCoordinator(const Flags& flags, const StepSettings& settings, 
     load->set_least_space(flags.least_space == 0 ? UsualLeastSpace(*space) : flags.least_space);
     load->set_layers_bytes(machinery->snapshotter->bytes());
     load->set_caches_bytes(caches_bytes);
+    load->set_clock(UnixNanos(machinery->clock.Now()));
     return load;
   };
   options.on_alive = [&notices] { notices.Alive(); };

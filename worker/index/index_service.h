@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "common/base/clock.h"
 #include "worker/index/index_proxy.h"
 #include "worker/network/io_threads.h"
 #include "worker/network/step_server.h"
@@ -23,8 +22,8 @@ struct IndexServiceOptions {
 // Thread safe. What it is given outlives it.
 class IndexService final : public StepService {
  public:
-  IndexService(IoThreads& threads, IndexProxy& proxy, Clock& clock, IndexServiceOptions options = {})
-      : threads_(threads), proxy_(proxy), clock_(clock), options_(options) {}
+  IndexService(IoThreads& threads, IndexProxy& proxy, IndexServiceOptions options = {})
+      : threads_(threads), proxy_(proxy), options_(options) {}
 
   uint16_t port() const override { return kPackageIndexPort; }
   absl::StatusOr<std::unique_ptr<StepSession>> Serve(UniqueFd listener, StepUse use) override;
@@ -32,7 +31,6 @@ class IndexService final : public StepService {
  private:
   IoThreads& threads_;
   IndexProxy& proxy_;
-  Clock& clock_;
   const IndexServiceOptions options_;
 };
 

@@ -12,14 +12,18 @@ void CountDown(std::map<std::string, size_t>& counts, const std::string& name) {
 
 }  // namespace
 
-absl::Status AdmittedBuilds::Check(const std::string& project, const core::Realm& realm) const {
+absl::Status AdmittedBuilds::Check(const std::string& project, const core::Realm& realm, size_t count) const {
   const uint32_t most = terms_ == nullptr ? 0 : terms_->Find(project).most_builds;
-  const auto present = projects_.find(project);
-  if (most > 0 && present != projects_.end() && present->second >= most) {
-    return absl::ResourceExhaustedError(fmt::format(
-        "project {} has {} builds that have not ended, as many as it may; submit again when one of "
-        "them has",
-        project, present->second));
+  const auto found = projects_.find(project);
+  const size_t present = found == projects_.end() ? 0 : found->second;
+  if (most > 0 && present + count > most) {
+    const std::string what =
+        present >= most
+            ? "as many as it may"
+            : fmt::format("and with {} more there would be more than the {} that it may have", count, most);
+    return absl::ResourceExhaustedError(
+        fmt::format("project {} has {} builds that have not ended, {}; submit again when some of them have",
+                    project, present, what));
   }
   const std::string key = core::KeyOf(realm);
   if (!key.empty() && !realms_.contains(key) && realms_.size() >= kMostRealms) {

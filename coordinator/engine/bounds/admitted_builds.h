@@ -23,8 +23,8 @@ class AdmittedBuilds {
   // `terms` null: no project has a limit.
   explicit AdmittedBuilds(const core::ProjectTerms* terms) : terms_(terms) {}
 
-  // RESOURCE_EXHAUSTED says which limit it is, and what to do.
-  absl::Status Check(const std::string& project, const core::Realm& realm) const;
+  // Whether there may be `count` more. RESOURCE_EXHAUSTED says which limit it is, and what to do.
+  absl::Status Check(const std::string& project, const core::Realm& realm, size_t count = 1) const;
   void Add(int64_t build, const std::string& project, const core::Realm& realm);
   // Nothing for one that was not added.
   void Remove(int64_t build);

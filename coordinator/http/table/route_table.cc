@@ -7,7 +7,7 @@
 namespace crossmill::coordinator::door {
 namespace {
 
-constexpr std::array<Route, 48> kRoutes = {{
+constexpr std::array<Route, 51> kRoutes = {{
     {"GET", "/api/v1/builds", "crossmill.v1.Builds/ListBuilds", Form::kMessage,
      "Builds that a filter finds, newest first, without their stages."},
     {"POST", "/api/v1/builds", "crossmill.v1.Builds/SubmitBuild", Form::kMessage,
@@ -20,6 +20,12 @@ constexpr std::array<Route, 48> kRoutes = {{
      Form::kMessage, "Ends a fetch."},
     {"GET", "/api/v1/builds/{build_id}", "crossmill.v1.Builds/GetBuild", Form::kMessage,
      "A build with its stages, steps and cells; 0 is the latest."},
+    {"POST", "/api/v1/matrices", "crossmill.v1.Matrices/SubmitMatrix", Form::kMessage,
+     "Submits a build for each of the combinations of build arguments: all or none."},
+    {"GET", "/api/v1/matrices/{matrix_id}", "crossmill.v1.Matrices/GetMatrix", Form::kMessage,
+     "The builds of a matrix, without their stages, and what they are together."},
+    {"POST", "/api/v1/matrices/{matrix_id}/cancel", "crossmill.v1.Matrices/CancelMatrix", Form::kMessage,
+     "Cancels all builds of a matrix."},
     {"GET", "/api/v1/builds/{build_id}/events", "crossmill.v1.Builds/WatchBuild", Form::kEvents,
      "What happens to a build as Server-Sent Events, until it has ended."},
     {"GET", "/api/v1/builds/{build_id}/submission", "crossmill.v1.Builds/GetSubmission", Form::kMessage,

@@ -24,9 +24,10 @@ constexpr std::array<std::string_view, 8> kQuestions = {"ListWebhooks",   "ListD
                                                         "VerifyAudit",    "ListAudit"};
 
 // Numbers and names. Not: addresses (an user name may be in them), keys, contents.
-constexpr std::array<std::string_view, 18> kNamed = {
-    "build_id", "existing",   "id",    "ids",   "name",    "names", "reference", "worker",  "delivery_id",
-    "role",     "webhook_id", "hosts", "since", "dry_run", "value", "all",       "project", "settings"};
+constexpr std::array<std::string_view, 20> kNamed = {
+    "matrix_id", "build_ids", "build_id", "existing",    "id",      "ids",        "name",
+    "names",     "reference", "worker",   "delivery_id", "role",    "webhook_id", "hosts",
+    "since",     "dry_run",   "value",    "all",         "project", "settings"};
 
 // However long a list is, a line says how it begins.
 constexpr int kMostValues = 20;

@@ -42,9 +42,12 @@ Authenticator::Ask AskPeople(People& people) {
 
 grpc::Status PeopleService::CreateProject(grpc::ServerContext* context,
                                           const v1::CreateProjectRequest* request,
-                                          v1::CreateProjectResponse*) {
+                                          v1::CreateProjectResponse* response) {
   if (auto status = authenticator_.Require(*context, v1::ACCESS_ADMIN); !status.ok()) return ToGrpc(status);
-  return ToGrpc(people_.CreateProject(request->name()));
+  const std::vector<std::string> settings(request->settings().begin(), request->settings().end());
+  absl::StatusOr<v1::Project> project = people_.CreateProject(request->name(), settings);
+  if (project.ok()) *response->mutable_project() = *std::move(project);
+  return ToGrpc(project.status());
 }
 
 grpc::Status PeopleService::ListProjects(grpc::ServerContext* context, const v1::ListProjectsRequest*,

@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/words/platform.h"
 #include "coordinator/core/build_history.h"
+#include "coordinator/core/standing/matrix_state.h"
 #include "coordinator/core/standing/state_changes.h"
 #include "coordinator/storage/filling/ended_builds.h"
 #include "coordinator/storage/filling/prepared_statements.h"
@@ -45,6 +46,12 @@ constexpr Sql kStatesOfName{"list the states of a name",
                             "verdict_build, verdict_since FROM name_states WHERE name = ?1 AND platform > ?2 "
                             "AND (?3 = '' OR platform = ?3) ORDER BY platform LIMIT ?4"};
 constexpr Sql kHasState{"look for a name", "SELECT 1 FROM name_states WHERE name = ?1 LIMIT 1"};
+// 1 to 3 are the statuses of builds that run.
+constexpr Sql kMatrixRuns{"look whether a matrix runs",
+                          "SELECT 1 FROM builds WHERE id BETWEEN ?1 AND ?2 AND status < 4 LIMIT 1"};
+constexpr Sql kMatrixBuilds{"load the builds of a matrix",
+                            "SELECT b.id, b.submission, h.head FROM builds b JOIN build_heads h ON h.build = "
+                            "b.id WHERE b.id BETWEEN ?1 AND ?2 ORDER BY b.id"};
 constexpr Sql kIdentity{"read the farm's identity", "SELECT id, since FROM farm_identity"};
 // Columns from `first` on.
 v1::NameState ReadState(const Statement& row, int first) {
@@ -75,6 +82,54 @@ absl::StatusOr<v1::NameState> LoadState(Connection& connection, const std::strin
   v1::NameState state = row ? ReadState(*query, 0) : v1::NameState();
   state.set_name(name);
   return state;
+}
+
+absl::Status RecordState(Connection& connection, const std::string& name, const std::string& platform,
+                         const v1::BuildHistoryRow& row) ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) {
+  const auto run = [&connection](const Sql& sql, const auto&... values) {
+    RecursiveMutexLock lock(connection.mutex());
+    return connection.Run(sql, values...);
+  };
+  ASSIGN_OR_RETURN(v1::NameState state, LoadState(connection, name, platform));
+  const auto change = core::ApplyToState(row, &state);
+  if (state.status_build() != row.build_id() && state.verdict_build() != row.build_id())
+    return absl::OkStatus();
+  RETURN_IF_ERROR(SaveState(state, platform, run));
+  if (!change) return absl::OkStatus();
+  RETURN_IF_ERROR(connection.Run(kSaveChange, name, platform, Blob{change->SerializeAsString()}));
+  return EnqueueDeliveries(connection, connection.LastInsertId(), name, change->changed_at());
+}
+
+absl::StatusOr<std::vector<core::EndedBuild>> LoadMatrix(Connection& connection, int64_t first, int64_t last)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) {
+  std::vector<core::EndedBuild> builds;
+  ASSIGN_OR_RETURN(StatementUse query, connection.Use(kMatrixBuilds));
+  query->Bind(first, last);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query->Step());
+    if (!row) return builds;
+    core::EndedBuild& build = builds.emplace_back();
+    const std::string what = fmt::format("build {}", query->Int64(0));
+    RETURN_IF_ERROR(ParseRecord(query->Bytes(1), what, &build.submission));
+    RETURN_IF_ERROR(ParseRecord(query->Bytes(2), what, &build.view));
+  }
+}
+
+// When its last build has ended, and nothing before: its builds share names, which would go back and forth.
+absl::Status RecordMatrixStates(Connection& connection, const v1::MatrixPlace& place)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(connection.mutex()) {
+  const int64_t first = place.matrix();
+  const int64_t last = first + place.size() - 1;
+  {
+    ASSIGN_OR_RETURN(StatementUse query, connection.Use(kMatrixRuns));
+    query->Bind(first, last);
+    ASSIGN_OR_RETURN(const bool runs, query->Step());
+    if (runs) return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::vector<core::EndedBuild> builds, LoadMatrix(connection, first, last));
+  for (const auto& [of, row] : core::MatrixRows(builds))
+    RETURN_IF_ERROR(RecordState(connection, of.first, of.second, row));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -148,20 +203,11 @@ absl::StatusOr<FarmIdentity> StateRecords::Identity() {
 
 absl::Status RecordStates(Connection& connection, const v1::BuildSubmission& submission,
                           const v1::BuildView& view) {
-  const auto run = [&connection](const Sql& sql, const auto&... values) {
-    RecursiveMutexLock lock(connection.mutex());
-    return connection.Run(sql, values...);
-  };
+  if (view.has_matrix()) return RecordMatrixStates(connection, view.matrix());
   for (const std::string& name : core::StateNames(submission)) {
     for (const v1::CellView& cell : view.cells()) {
-      const std::string platform = FormatPlatform(cell.platform());
-      ASSIGN_OR_RETURN(v1::NameState state, LoadState(connection, name, platform));
-      const auto change = core::ApplyToState(core::HistoryRowOf(submission, view, cell), &state);
-      if (state.status_build() != view.id() && state.verdict_build() != view.id()) continue;
-      RETURN_IF_ERROR(SaveState(state, platform, run));
-      if (!change) continue;
-      RETURN_IF_ERROR(connection.Run(kSaveChange, name, platform, Blob{change->SerializeAsString()}));
-      RETURN_IF_ERROR(EnqueueDeliveries(connection, connection.LastInsertId(), name, change->changed_at()));
+      RETURN_IF_ERROR(RecordState(connection, name, FormatPlatform(cell.platform()),
+                                  core::HistoryRowOf(submission, view, cell)));
     }
   }
   return absl::OkStatus();

@@ -78,8 +78,13 @@ TEST(FarmChecksTest, EachWayOfBeingWrongIsNamed) {
   gone.set_connected(false);
   gone.set_last_seen(absl::ToUnixNanos(kNow - absl::Hours(3)));
   gone.mutable_info()->set_version("1.0");
-  const auto checks = CheckWorkers({old, full, liar, gone}, "2.0", kNow);
-  EXPECT_EQ(checks.size(), 5u);
+  v1::WorkerView early = Worker("early"), late = Worker("late"), near = Worker("near");
+  early.set_clock_ahead(absl::ToInt64Nanoseconds(absl::Seconds(90)));
+  late.set_clock_ahead(absl::ToInt64Nanoseconds(-absl::Seconds(3)));
+  near.set_clock_ahead(absl::ToInt64Nanoseconds(-absl::Seconds(1)));
+  const auto checks = CheckWorkers({old, full, liar, gone, early, late, near}, "2.0", kNow);
+  EXPECT_EQ(checks.size(), 6u);
+  EXPECT_EQ(Named(checks, "clocks of workers").detail, "early is 90.0s ahead, late is 3.0s behind");
   EXPECT_EQ(Named(checks, "versions of workers").detail, "old on build3 is 1.9");
   EXPECT_THAT(Named(checks, "versions of workers").fix, HasSubstr("2.0"));
   EXPECT_EQ(Named(checks, "workers that are gone").detail, "gone (3h ago)");

@@ -240,5 +240,28 @@ TEST(BuildFlagsTest, OptionsOfSteps) {
   EXPECT_FALSE(MakeBuildOptions(flags, Own(), {}).ok());
 }
 
+TEST(BuildFlagsTest, HostsThatAVerdictHasToRestOn) {
+  const auto verify_of = [](int min_hosts, int verify, bool require) -> int {
+    BuildFlags flags;
+    flags.min_hosts = min_hosts;
+    flags.verify = verify;
+    if (require) flags.require = {"reproducible"};
+    const auto options = MakeBuildOptions(flags, Own(), {});
+    return options.ok() ? static_cast<int>(options->verify()) : -1;
+  };
+  EXPECT_EQ(verify_of(3, -1, true), 3) << "as many executions";
+  EXPECT_EQ(verify_of(1, -1, true), 2);
+  EXPECT_EQ(verify_of(2, 4, true), 4);
+  EXPECT_EQ(verify_of(3, 2, true), -1);
+  EXPECT_EQ(verify_of(2, -1, false), -1);
+}
+
+TEST(BuildFlagsTest, ThePartsOfAMatrixHaveTheirOwnTags) {
+  BuildFlags flags;
+  flags.tags = {"app:{PYTHON}"};
+  flags.matrix = {"PYTHON=3.11,3.12"};
+  EXPECT_EQ(MakeBuildOptions(flags, Own(), {})->tags_size(), 0);
+}
+
 }  // namespace
 }  // namespace crossmill::cli

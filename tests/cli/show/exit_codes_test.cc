@@ -65,5 +65,43 @@ TEST(ExitCodesTest, BuiltIsOkUnlessAVerdictIsRequired) {
   EXPECT_EQ(ExitCodeOf(build, false), kExitInfrastructure) << "another platform is not built";
 }
 
+v1::CellView CellOnHosts(v1::Verdict verdict, uint32_t hosts, uint32_t executions) {
+  v1::CellView cell;
+  cell.set_status(v1::BUILD_STATUS_SUCCEEDED);
+  cell.mutable_comparison()->set_verdict(verdict);
+  cell.mutable_comparison()->set_hosts(hosts);
+  cell.mutable_comparison()->set_executions(executions);
+  return cell;
+}
+
+TEST(ExitCodesTest, AVerdictOnTooFewHostsHasItsOwn) {
+  const auto code = [](std::initializer_list<v1::CellView> cells, uint32_t min_hosts) {
+    v1::BuildView build;
+    build.set_status(v1::BUILD_STATUS_SUCCEEDED);
+    for (const v1::CellView& cell : cells) *build.add_cells() = cell;
+    return ExitCodeOf(build, Requirement{true, min_hosts});
+  };
+  const v1::CellView two = CellOnHosts(v1::VERDICT_REPRODUCIBLE, 2, 2);
+  const v1::CellView one = CellOnHosts(v1::VERDICT_REPRODUCIBLE, 1, 2);
+  EXPECT_EQ(code({two}, 2), kExitOk);
+  EXPECT_EQ(code({two}, 3), kExitTooFewHosts);
+  EXPECT_EQ(code({two, one}, 2), kExitTooFewHosts) << "the weakest platform decides";
+  EXPECT_EQ(code({two, one}, 0), kExitOk) << "nobody asked";
+  EXPECT_EQ(code({one}, 1), kExitOk);
+  EXPECT_EQ(code({CellOnHosts(v1::VERDICT_INCONCLUSIVE, 1, 1)}, 2), kExitTooFewHosts);
+  EXPECT_EQ(code({CellOnHosts(v1::VERDICT_INCONCLUSIVE, 2, 2)}, 2), kExitInconclusive)
+      << "for another reason";
+  EXPECT_EQ(code({CellOnHosts(v1::VERDICT_UNREPRODUCIBLE, 1, 2)}, 2), kExitNotReproducible);
+  EXPECT_EQ(code({CellOnHosts(v1::VERDICT_REPRODUCIBLE, 0, 0)}, 2), kExitOk) << "the image is its base";
+}
+
+TEST(ExitCodesTest, OfSeveralTheGravestIsTheCommands) {
+  EXPECT_EQ(GravestExit(std::vector<int>{0, 0}), kExitOk);
+  EXPECT_EQ(GravestExit(std::vector<int>{0, 6, 8}), kExitTooFewHosts);
+  EXPECT_EQ(GravestExit(std::vector<int>{3, 130, 0}), kExitCancelled);
+  EXPECT_EQ(GravestExit(std::vector<int>{130, 124, 5}), kExitInfrastructure);
+  EXPECT_EQ(GravestExit(std::vector<int>{5, 1, 3}), kExitBuildFailed);
+}
+
 }  // namespace
 }  // namespace crossmill::cli

@@ -273,6 +273,21 @@ TEST_F(SchedulerTest, ABusyMachineStillTakesHalfAsManyTasksAsItHasProcessors) {
   EXPECT_EQ(scheduler_.Assign(now_).size(), 2u);
 }
 
+TEST_F(SchedulerTest, AClockIsJudgedByTheLoadThatCameTheShortestWay) {
+  Connect(WorkerByLoad("w", "h", 4));
+  const auto ahead = [this] { return scheduler_.Status().workers.at(0).clock_ahead; };
+  scheduler_.Report("w", v1::HostLoad(), now_);
+  EXPECT_EQ(ahead(), std::nullopt) << "it did not say";
+  scheduler_.Report("w", v1::HostLoad(), now_, -absl::Seconds(7));
+  EXPECT_EQ(ahead(), -absl::Seconds(7));
+  scheduler_.Report("w", v1::HostLoad(), now_, -absl::Milliseconds(2));
+  scheduler_.Report("w", v1::HostLoad(), now_, -absl::Seconds(4));
+  EXPECT_EQ(ahead(), -absl::Milliseconds(2));
+  // Set back since.
+  for (int i = 0; i < 20; ++i) scheduler_.Report("w", v1::HostLoad(), now_, -absl::Hours(1));
+  EXPECT_EQ(ahead(), -absl::Hours(1));
+}
+
 TEST_F(SchedulerTest, FixedSlotsAreFilledWhateverTheMachineDoes) {
   v1::WorkerInfo info = WorkerByLoad("w", "h", 2);
   info.set_slots_by_load(false);

@@ -288,6 +288,12 @@ TEST_F(EngineTest, IdempotencyKeyReturnsTheSameBuild) {
   const int64_t first = Submit(submission, "key");
   EXPECT_EQ(Submit(submission, "key"), first);
   EXPECT_TRUE(absl::IsAlreadyExists(engine_->Submit(Submission("FROM scratch\nRUN two\n"), "key").status()));
+  // Tried again in another span of the pipeline's trace.
+  auto traced = submission;
+  traced.set_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  EXPECT_EQ(Submit(traced, "key"), first);
+  traced.set_traceparent(std::string(300, '0'));
+  EXPECT_TRUE(absl::IsInvalidArgument(engine_->Submit(traced, "other").status()));
 }
 
 TEST_F(EngineTest, RecipeErrorsAreRefusedAtOnce) {

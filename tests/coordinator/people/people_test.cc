@@ -145,7 +145,7 @@ TEST_F(PeopleTest, WhatIsNoTokenIsRefused) {
 
 TEST_F(PeopleTest, AProjectIsMadeSetAndRemoved) {
   ASSERT_OK(people_->CreateProject("shop"));
-  EXPECT_EQ(people_->CreateProject("shop").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(people_->CreateProject("shop").status().code(), absl::StatusCode::kAlreadyExists);
   // A limit that nobody keeps anybody to is not taken.
   EXPECT_EQ(people_->SetProject("shop", {"running-steps=20"}).status().code(),
             absl::StatusCode::kFailedPrecondition);
@@ -168,6 +168,13 @@ TEST_F(PeopleTest, AProjectIsMadeSetAndRemoved) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(people_->GetProject("shop")->running_steps(), 20);
   EXPECT_EQ(people_->SetProject("none", {"running-steps=1"}).status().code(), absl::StatusCode::kNotFound);
+
+  // It is made with its limits, or not at all.
+  EXPECT_EQ(people_->CreateProject("bad", {"running-steps=1", "colour=red"}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(people_->GetProject("bad").status().code(), absl::StatusCode::kNotFound);
+  ASSERT_OK(people_->CreateProject("small", {"running-steps=1"}));
+  EXPECT_EQ(told["small"], 1);
 
   const std::string secret = people_->CreateToken(Token("ci", v1::ACCESS_SUBMIT, "shop"))->secret();
   EXPECT_EQ(people_->RemoveProject("shop").code(), absl::StatusCode::kFailedPrecondition);

@@ -68,7 +68,7 @@ class AuthenticatorTest : public RpcFixture {
   FakeQueue queue_{authenticator_};
 };
 
-TEST_F(AuthenticatorTest, HealthAndReflectionAreOpen) {
+TEST_F(AuthenticatorTest, HealthIsOpen) {
   // Of all, and of one service by its name.
   for (const std::string& service : {std::string(), std::string("\x0a\x13") + "crossmill.v1.Builds"}) {
     // Field 1, NOT_SERVING until it is told, SERVING.
@@ -79,12 +79,21 @@ TEST_F(AuthenticatorTest, HealthAndReflectionAreOpen) {
       EXPECT_EQ(health_bytes, bytes);
     }
   }
-  // list_services = "".
-  const auto [reflection, services] = CallRaw(
-      "", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
+}
+
+TEST_F(AuthenticatorTest, ReflectionIsThereForWhoAskedForItOnly) {
+  const std::string method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+  const std::string list_services("\x3a\x00", 2);
+  EXPECT_EQ(CallRaw("", method, list_services).first.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+
+  coordinator::ListenOptions options;
+  options.unix_socket = folder_.Path("with-reflection.sock");
+  options.reflection = true;
+  auto with = coordinator::RpcServer::Start(options, {{"crossmill.v1.Builds", &builds_}});
+  ASSERT_OK(with.status());
+  const auto [reflection, services] = crossmill::CallRaw((*with)->InProcessChannel(), method, list_services);
   EXPECT_TRUE(reflection.ok()) << reflection.error_message();
   EXPECT_NE(services.find("crossmill.v1.Builds"), std::string::npos);
-  EXPECT_NE(services.find("google.bytestream.ByteStream"), std::string::npos);
 }
 
 TEST_F(AuthenticatorTest, PeerOnTheSocketHasBothRolesWithoutToken) {

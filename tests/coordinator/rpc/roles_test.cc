@@ -18,6 +18,7 @@
 #include "coordinator/rpc/farm_service.h"
 #include "coordinator/rpc/images_service.h"
 #include "coordinator/rpc/index_pages_service.h"
+#include "coordinator/rpc/matrices/matrices_service.h"
 #include "coordinator/rpc/notices/notices_service.h"
 #include "coordinator/rpc/notices/webhooks_service.h"
 #include "coordinator/rpc/overview/overview_service.h"
@@ -109,6 +110,7 @@ class RolesTest : public RpcFixture {
   }
   std::vector<ServedService> MoreServices() override {
     return {{"crossmill.v1.Builds", &builds_},
+            {"crossmill.v1.Matrices", &matrices_},
             {"crossmill.v1.Packages", &packages_},
             {"crossmill.v1.Submissions", &submissions_service_},
             {"crossmill.v1.Images", &image_service_},
@@ -132,6 +134,7 @@ class RolesTest : public RpcFixture {
   ImageFixture images_{*blobs_, *records_};
   Engine engine_{*records_, logs_, *blobs_, images_.store(), images_.assembler(), clock_, {}};
   BuildsService builds_{engine_, logs_, clock_, authenticator_};
+  MatricesService matrices_{engine_, clock_, authenticator_, 64};
   storage::OverviewRecords overview_records_{records_->connection()};
   overview::NewsBoard news_{1};
   FarmWatchers farm_watchers_{news_};

@@ -141,7 +141,7 @@ CASES = [
     Case("webhook-to-metadata", "AddWebhook to a link-local address", "`--webhook-allow`, asked for each delivery (tests/coordinator/webhooks)", r"", call("/crossmill.v1.Webhooks/AddWebhook", "AddWebhookRequest", 'url: "http://169.254.169.254/latest"', status=0), sentence="(added; of each delivery: 169.254.169.254 is no public address)"),
     Case("webhook-file", "AddWebhook to file:///etc/passwd", "only http and https", r"url: 'file:///etc/passwd' is not an http or https URL", call("/crossmill.v1.Webhooks/AddWebhook", "AddWebhookRequest", 'url: "file:///etc/passwd"', status=3)),
     Case("predict-nothing", "Predict of an empty recipe", "checks at submission", r"", call("/crossmill.v1.Predictions/Predict", "PredictRequest", "", status=(0, 3)), sentence="(nothing, or INVALID_ARGUMENT)"),
-    Case("reflection-of-everything", "server reflection without a token", "it tells what is public: the services", r"", call("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", raw=b"", token=None, status=(0, 12)), sentence="(nothing but the protocol)"),
+    Case("reflection-of-everything", "server reflection without a token", "there is none unless `--reflection` asks for it", r"", call("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", raw=b"", token=None, status=12), sentence="(nothing but the protocol)"),
 ]
 
 

@@ -2,6 +2,7 @@
 """Traces of builds at a receiver of OTLP, and the JSON form of the log."""
 import http.server
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -102,6 +104,15 @@ class Telemetry(FarmTestCase):
         _, again = decoded(self.trace_of("--network", "none", "-t", "shop:main"))
         self.assertNotIn("RUN echo one > /one", again)
         self.assertNotEqual(re.search("trace_id.*", root)[0], re.search("trace_id.*", again["build shop:main"])[0])
+
+    def test_a_pipelines_trace_goes_on_in_the_build(self):
+        self.dockerfile("FROM tiny\nRUN echo traced > /traced\n")
+        trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+        for words, of_trace in ((f"00-{trace}-{parent}-01", bytes.fromhex(trace)), ("no traceparent", None), ("é" * 40, None)):
+            with unittest.mock.patch.dict(os.environ, {"TRACEPARENT": words}):
+                request = self.trace_of("--network", "none")
+            self.assertEqual(bytes.fromhex(trace) in request, of_trace is not None, words)
+            self.assertEqual(bytes.fromhex(parent) in request, of_trace is not None, words)
 
     def test_a_failed_build_says_so(self):
         self.dockerfile("FROM tiny\nRUN exit 3\n")

@@ -47,7 +47,7 @@ class IndexServiceTest : public ::testing::Test {
                                                  outside, clock_);
     files_ = std::make_unique<index::IndexFiles>(outside, *blobs_, clock_);
     proxy_ = std::make_unique<IndexProxy>(std::vector<index::IndexPages*>{pages_.get()}, *files_);
-    service_ = std::make_unique<IndexService>(threads_, *proxy_, clock_);
+    service_ = std::make_unique<IndexService>(threads_, *proxy_);
     UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in address = {};
     address.sin_family = AF_INET;

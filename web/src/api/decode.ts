@@ -283,6 +283,22 @@ export function build(value: wire.BuildView): model.Build {
     aheadOf: integer(value.aheadOf),
     farmVersion: value.farmVersion ?? '',
     neutral: value.neutral && neutral(value.neutral),
+    place: value.matrix && {
+      matrix: integer(value.matrix.matrix),
+      combination: (value.matrix.combination ?? []).map((each) => `${each.name ?? ''}=${each.value ?? ''}`).join(', '),
+    },
+  };
+}
+
+export function combinations(value: wire.MatrixView): model.Combinations {
+  return {
+    id: integer(value.id),
+    status: word(value.status, 'BUILD_STATUS_'),
+    verdict: word(value.verdict, 'VERDICT_'),
+    createdAt: time(value.createdAt),
+    finishedAt: time(value.finishedAt),
+    platforms: (value.platforms ?? []).map(platform),
+    builds: (value.builds ?? []).map(build),
   };
 }
 

@@ -108,6 +108,15 @@ export function useBuildView(id: string) {
   });
 }
 
+/** Builds that were submitted together; asked again while one of them runs. */
+export function useCombinations(id: string) {
+  return useQuery({
+    queryKey: ['combinations', id],
+    queryFn: async ({ signal }) => decode.combinations(await getJson<wire.MatrixView>(`matrices/${encodeURIComponent(id)}`, {}, signal)),
+    refetchInterval: (query) => (query.state.data?.status === 'running' ? OFTEN : false),
+  });
+}
+
 export function useRecipe(id: string) {
   return useQuery({
     queryKey: ['recipe', id],

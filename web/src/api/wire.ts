@@ -35,6 +35,7 @@ export type ListPackagesResponse = Message<'ListPackagesResponse'>;
 export type ListWallResponse = Message<'ListWallResponse'>;
 export type ListWorkersResponse = Message<'ListWorkersResponse'>;
 export type LogLine = Message<'LogLine'>;
+export type MatrixView = Message<'MatrixView'>;
 export type NeutralComparison = Message<'NeutralComparison'>;
 export type PackageChange = Message<'PackageChange'>;
 export type PackageHistoryResponse = Message<'PackageHistoryResponse'>;

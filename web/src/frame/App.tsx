@@ -23,6 +23,7 @@ const PlatformsView = lazy(() => import('../views/compare/PlatformsView').then((
 const PackagesView = lazy(() => import('../views/packages/PackagesView').then((module) => module.PackagesView));
 const WorkersView = lazy(() => import('../views/workers/WorkersView').then((module) => module.WorkersView));
 const SubmitView = lazy(() => import('../views/submit/SubmitView').then((module) => module.SubmitView));
+const CombinationsView = lazy(() => import('../views/matrices/CombinationsView').then((module) => module.CombinationsView));
 const TrendsView = lazy(() => import('../views/trends/TrendsView').then((module) => module.TrendsView));
 
 function Missing() {
@@ -55,6 +56,7 @@ function Views() {
         <Route path="/builds/:id/compare/:other">{(params) => <PairView key={`${params.id}/${params.other}`} id={params.id} other={params.other} />}</Route>
         <Route path="/builds/:id/compare">{(params) => <ChooseBuild key={params.id} id={params.id} />}</Route>
         <Route path="/builds/:id/platforms">{(params) => <PlatformsView key={params.id} id={params.id} />}</Route>
+        <Route path="/matrices/:id">{(params) => <CombinationsView key={params.id} id={params.id} />}</Route>
         <Route path="/packages">{() => <PackagesView />}</Route>
         <Route path="/workers">{() => <WorkersView />}</Route>
         <Route path="/trends">{() => <TrendsView />}</Route>

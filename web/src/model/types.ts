@@ -230,6 +230,25 @@ export interface Build {
   farmVersion: string;
   /** Only of a build of several platforms that ended well. */
   neutral?: Neutral;
+  /** Only of one that was submitted with others. */
+  place?: MatrixPlace;
+}
+
+/** Of a build among those that were submitted together: "PYTHON=3.12, BASE=slim". */
+export interface MatrixPlace {
+  matrix: number;
+  combination: string;
+}
+
+/** Builds that were submitted together, one for each combination of values of build arguments. */
+export interface Combinations {
+  id: number;
+  status: BuildStatus;
+  verdict: Verdict;
+  createdAt: number;
+  finishedAt: number;
+  platforms: string[];
+  builds: Build[];
 }
 
 export interface Worker {

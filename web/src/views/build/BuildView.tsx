@@ -36,6 +36,11 @@ function Head({ build, now }: { build: Build; now: number }) {
           Builds
         </a>
         <span>/</span> <b>{nameOf(build)}</b> <span>#{build.id}</span>
+        {build.place && (
+          <a class="lk" href={to(['matrices', build.place.matrix])}>
+            m{build.place.matrix}: {build.place.combination}
+          </a>
+        )}
         {build.aheadOf > 0 && (
           <a class="lk" href={to(['builds', build.aheadOf])}>
             compiles ahead of #{build.aheadOf}
